@@ -1,0 +1,1 @@
+"""What the data paths cost against what they cannot do without: `python -m benchmarks`, or `make bench`."""

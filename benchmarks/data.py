@@ -1,0 +1,71 @@
+"""What the benchmarks read: real survey files where there are some, else simulated ones."""
+
+import csv
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from survey_batch.simulate import simulate_lamost, simulate_sdss
+
+BESIDE_THE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
+
+FIELDS, OBJECTS, SPECTRA = 5, 878, 312
+"""As many simulated ones as there are real ones."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """The archives and their catalogues.
+
+    Attributes
+    ----------
+    what : str
+        Says whether the files are real.
+    sdss, lamost : Path
+        Roots of the archives; that of LAMOST is flat.
+    sources, spectra : Path
+        Their catalogues.
+    """
+
+    what: str
+    sdss: Path
+    lamost: Path
+    sources: Path
+    spectra: Path
+
+
+def find_data(scratch: Path) -> Data:
+    """Take the real data of SURVEY_BATCH_DATA, or beside the checkout; simulate into `scratch` where there is none."""
+    folder = Path(os.environ.get("SURVEY_BATCH_DATA", BESIDE_THE_CHECKOUT))
+    if (folder / "sdss" / "sources.csv").is_file() and (folder / "lamost" / "catalog.csv").is_file():
+        return Data(
+            "real SDSS frames and LAMOST spectra",
+            sdss=folder / "sdss",
+            lamost=folder / "lamost" / "spectra",
+            sources=folder / "sdss" / "sources.csv",
+            spectra=folder / "lamost" / "catalog.csv",
+        )
+    sources = simulate_sdss(scratch / "sdss", fields=FIELDS, objects=OBJECTS, seed=1)
+    spectra = simulate_lamost(scratch / "lamost", objects=SPECTRA, seed=1)
+    return Data("SIMULATED files: no real ones were found", sources.parent, spectra.parent, sources, spectra)
+
+
+def repeat_catalog(catalog: Path, copies: int, target: Path, *, separator: str, rows: int | None = None) -> Path:
+    """List a catalogue's objects several times, each under an identifier of its own in the column `copy_id`.
+
+    Each copy of a LAMOST catalogue gets a night of its own: objects are ordered by it, and copies that lie side by
+    side would compress as no real spectra do.
+    """
+    with catalog.open(newline="", encoding="utf-8") as stream:
+        objects = list(csv.DictReader(stream, delimiter=separator))
+    repeated = [
+        {**one, "copy_id": f"{copy}-{row}", "obsdate": f"{2011 + copy}-01-01"}
+        for copy in range(copies)
+        for row, one in enumerate(objects)
+    ]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, ["copy_id", *objects[0]], delimiter=separator, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(repeated[:rows])
+    return target

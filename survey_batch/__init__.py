@@ -1,0 +1,52 @@
+"""Survey archives into Zarr, and Zarr into classified catalogues, on Dask.
+
+Examples
+--------
+>>> import survey_batch as sb
+>>> job = sb.load_job("jobs/lamost-types.toml")  # doctest: +SKIP
+>>> sb.run(job).counts  # doctest: +SKIP
+{'ok': 312}
+>>> sb.open_product(job, "spectra")  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from survey_batch.errors import (
+    ConfigurationError,
+    ObjectError,
+    PlanMismatchError,
+    SurveyBatchError,
+    TransientError,
+)
+from survey_batch.job import Job
+from survey_batch.status import Status
+
+if TYPE_CHECKING:
+    from survey_batch.jobfile import load_job
+    from survey_batch.open import open_product
+    from survey_batch.plan import make_plan
+    from survey_batch.run import run
+
+__all__ = [
+    "ConfigurationError",
+    "Job",
+    "ObjectError",
+    "PlanMismatchError",
+    "Status",
+    "SurveyBatchError",
+    "TransientError",
+    "load_job",
+    "make_plan",
+    "open_product",
+    "run",
+]
+
+_LAZY = {"load_job": "jobfile", "make_plan": "plan", "open_product": "open", "run": "run"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the functions that need Dask, Zarr or xarray when they are first used: it takes seconds."""
+    if name in _LAZY:
+        return getattr(import_module(f"survey_batch.{_LAZY[name]}"), name)
+    raise AttributeError(f"module 'survey_batch' has no attribute {name!r}")

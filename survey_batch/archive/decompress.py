@@ -1,0 +1,121 @@
+"""Whole files in memory, decompressed by what they are rather than by what they are called.
+
+Decompressing a file before `astropy` sees it is three times faster than `fits.open("x.fits.bz2")`, which
+starts over at each backward seek. Files of several streams (parallel compressors write them) are read to
+their end, and nothing grows past a ceiling, so that a damaged or hostile file cannot take a worker's memory.
+"""
+
+import bz2
+from collections.abc import Callable
+from typing import Any, Literal
+
+from isal import igzip_lib
+
+from survey_batch.errors import UnreadableError
+
+SDSS_CEILING = 64_000_000
+"""Bytes; five times the 12.4 MB of a decompressed SDSS frame."""
+
+LAMOST_CEILING = 8_000_000
+"""Bytes; forty times the 0.2 MB of a decompressed low-resolution LAMOST spectrum."""
+
+_DAMAGE: tuple[Any, ...] = (OSError, EOFError, ValueError, igzip_lib.IsalError)
+"""What the two decompressors raise."""
+
+Kind = Literal["bz2", "gzip", "fits"]
+
+_MAGIC: tuple[tuple[bytes, Kind], ...] = ((b"BZh", "bz2"), (b"\x1f\x8b", "gzip"), (b"SIMPLE  =", "fits"))
+
+
+def kind_of(raw: bytes) -> Kind | None:
+    """Tell a file's kind from its first bytes; None is none that holds FITS."""
+    return next((kind for magic, kind in _MAGIC if raw.startswith(magic)), None)
+
+
+def kind_within(raw: bytes) -> Kind | None:
+    """Tell what a gzip file holds, from the first bytes of what is in it; None is nothing that holds FITS."""
+    stream, wanted = _gzip_decompressor(), 16
+    try:
+        # The decompressor copies all that it is given: a little first, as it nearly always is enough.
+        start = stream.decompress(raw[:4096], wanted)
+        if len(start) < wanted and not stream.eof:
+            start += stream.decompress(raw[4096:65536], wanted)
+        return kind_of(start)
+    except _DAMAGE:
+        return None
+
+
+def describe(raw: bytes) -> str:
+    """Say for a person what a file that is not FITS looks like."""
+    if not raw:
+        return "an empty file"
+    start = raw[:512].lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "an HTML page"
+    return f"{len(raw)} bytes that begin with {raw[:12]!r}"
+
+
+def decompress(raw: bytes, ceiling: int) -> bytes:
+    """Decompress a bzip2 or gzip file of any number of streams; a plain FITS file comes back as it is.
+
+    Parameters
+    ----------
+    raw
+        The whole file.
+    ceiling
+        Most bytes the result may have.
+
+    Returns
+    -------
+    bytes
+        The decompressed file.
+
+    Raises
+    ------
+    UnreadableError
+        Not one of the three kinds, damaged, cut short, or larger than `ceiling`.
+    """
+    kind = kind_of(raw)
+    if kind == "bz2":
+        return _decompress_streams(raw, ceiling, "bzip2", bz2.BZ2Decompressor)
+    if kind == "gzip":
+        return _decompress_streams(raw, ceiling, "gzip", _gzip_decompressor)
+    if kind is None:
+        raise UnreadableError(f"expected bzip2, gzip or FITS, found {describe(raw)}")
+    if len(raw) > ceiling:
+        raise _too_large("FITS", ceiling)
+    return raw
+
+
+def _gzip_decompressor() -> Any:
+    """DECOMP_GZIP checks each member's checksum and length."""
+    return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+
+
+def _decompress_streams(raw: bytes, ceiling: int, name: str, decompressor: Callable[[], Any]) -> bytes:
+    """Decompress stream after stream; zeros may pad the file's end, anything else there is damage."""
+    parts: list[bytes] = []
+    room, whole = ceiling, raw
+    while raw:
+        stream = decompressor()
+        try:
+            # One byte more than fits: that byte's arrival is how a file over the ceiling is known.
+            part = stream.decompress(raw, room + 1)
+        except _DAMAGE as error:
+            raise UnreadableError(f"damaged {name} file: {error}") from error
+        room -= len(part)
+        if room < 0:
+            raise _too_large(name, ceiling)
+        if not stream.eof:
+            raise UnreadableError(f"{name} file is cut short after {ceiling - room} decompressed bytes")
+        parts.append(part)
+        raw = stream.unused_data
+        if not raw.strip(b"\0"):
+            break
+        if kind_of(raw) != kind_of(whole):
+            raise UnreadableError(f"damaged {name} file: {describe(raw)} after its end")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(name: str, ceiling: int) -> UnreadableError:
+    return UnreadableError(f"{name} file holds more than {ceiling} bytes: damaged, or not a file of this survey")

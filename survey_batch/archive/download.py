@@ -1,0 +1,251 @@
+"""Files of a survey archive, whole and checked: retries, a run-wide limit, a cache, and counts.
+
+Nothing but FITS (plain, gzip or bzip2) ever comes out of here: a maintenance page that a server sends with
+status 200 is found by its first bytes. What fails ends as one of three errors: `NotFoundError` (the archive
+has no such file), `UnreadableError` (it has something else under that name), `TransientError` (a later run
+may succeed).
+"""
+
+import contextlib
+import logging
+import random
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import stamina
+
+from survey_batch.archive.decompress import decompress, describe, kind_of, kind_within
+from survey_batch.archive.limits import Limiter, run_wide_limiter
+from survey_batch.archive.sources import LARGEST_FILE, AttemptError, open_source
+from survey_batch.archive.traffic import TrafficCounter
+from survey_batch.errors import NotFoundError, SurveyBatchError, TransientError, UnreadableError
+from survey_batch.job import ArchiveSection
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PAGE_ATTEMPTS = 3
+"""Attempts at a file in whose place something else comes: a maintenance page goes, a wrong file stays."""
+
+FIRST_WAIT = 1.0
+"""Seconds before the second attempt, doubled for each further one."""
+
+WAIT_JITTER = 1.0
+"""Seconds, at most, that are added at random, so that many threads do not come back at once."""
+
+MOST_WAIT = 60.0
+
+_ADVICE: dict[type[SurveyBatchError], str] = {
+    NotFoundError: "the archive has no file of that name, see whether release and root are right",
+    TransientError: "the next run tries again",
+    UnreadableError: "open the address in a browser to see what the archive sends",
+}
+
+
+class Archive:
+    """A survey's files, below a root that is a folder, `http(s)://…` or `s3://…`.
+
+    Any number of threads may use one archive at once. Pickling it takes the settings along and opens new
+    connections.
+
+    Parameters
+    ----------
+    section
+        The job's table `[archive]`.
+    limiter
+        Returns a context in which one request may run; by default at most `section.connections` requests run
+        at one time in the whole run. Files of a folder and of the cache are not limited.
+
+    Attributes
+    ----------
+    traffic
+        Counts of what was downloaded.
+
+    Raises
+    ------
+    ConfigurationError
+        The root cannot be used.
+    """
+
+    def __init__(self, section: ArchiveSection, limiter: Limiter | None = None) -> None:
+        self.section = section
+        self.traffic = TrafficCounter()
+        self._source = open_source(section.root, section.timeout)
+        self._limiter = limiter or run_wide_limiter(urlsplit(section.root).netloc, section.connections)
+
+    def __reduce__(self) -> tuple[type["Archive"], tuple[ArchiveSection, Limiter]]:
+        return Archive, (self.section, self._limiter)
+
+    def locate(self, path: str) -> str:
+        """Return the full URL, or the file name, of `path`."""
+        return self._source.locate(path)
+
+    def fetch(self, path: str) -> bytes:
+        """Return the bytes of `<root>/<path>`, as they lie in the archive.
+
+        Raises
+        ------
+        NotFoundError
+            The archive has no such file.
+        UnreadableError
+            What the archive has there is not FITS, gzip or bzip2.
+        TransientError
+            The network or the server failed at every attempt, or refused.
+        ConfigurationError
+            The root is not there, or credentials are missing.
+        """
+        if path.startswith("/") or ".." in path.split("/") or "\0" in path:
+            raise UnreadableError(f"{path!r} does not lie below the archive's root: correct the catalogue")
+        if (raw := self._read_cache(path)) is not None:
+            return raw
+        raw = self._download(path)
+        self._write_cache(path, raw)
+        return raw
+
+    def read(self, path: str, reader: Callable[[bytes], T]) -> T:
+        """Fetch a file and read it; a remote one that cannot be read is fetched once more, past the cache.
+
+        Parameters
+        ----------
+        path
+            The file below the root.
+        reader
+            Turns the file's bytes into what is wanted, or raises `UnreadableError`.
+
+        Raises
+        ------
+        NotFoundError, UnreadableError, TransientError, ConfigurationError
+            As `fetch`; an `UnreadableError` of the reader gets the file's URL.
+        """
+        for _ in range(2 if self._source.remote else 1):
+            raw = self.fetch(path)
+            try:
+                return reader(raw)
+            except UnreadableError as error:
+                failure = error
+                self.forget(path)
+        raise UnreadableError(f"{self.locate(path)}: {failure}") from failure
+
+    def forget(self, path: str) -> None:
+        """Remove a file from the cache, if it is there."""
+        if (cached := self._cache_path(path)) is not None:
+            cached.unlink(missing_ok=True)
+
+    def _download(self, path: str) -> bytes:
+        """Try until the file comes or no further attempt can help."""
+        attempts = stamina.retry_context(
+            on=_backoff,
+            attempts=self.section.attempts,
+            timeout=None,
+            wait_initial=FIRST_WAIT,
+            wait_max=MOST_WAIT,
+            wait_jitter=WAIT_JITTER,
+        )
+        try:
+            for attempt in attempts:
+                with attempt:
+                    return self._attempt(path, attempt.num)
+        except AttemptError as error:
+            raise self._verdict(path, error) from error
+        raise AssertionError("retry_context returns or raises")
+
+    def _attempt(self, path: str, number: int) -> bytes:
+        self.traffic.add(requests=1, retries=int(number > 1))
+        try:
+            with self._turn():
+                start = time.monotonic()
+                try:
+                    raw = _undo_content_coding(self._source.read(path))
+                finally:
+                    self.traffic.add(seconds=time.monotonic() - start)
+            _check_content(raw)
+        except AttemptError as error:
+            error.number = number
+            logger.info("%s: %s (attempt %d)", self.locate(path), error, number)
+            raise
+        self.traffic.add(bytes=len(raw))
+        return raw
+
+    def _turn(self) -> contextlib.AbstractContextManager[object]:
+        """Return the context of one request."""
+        return self._limiter() if self._source.remote else contextlib.nullcontext()
+
+    def _verdict(self, path: str, error: AttemptError) -> SurveyBatchError:
+        attempts = f" ({error.number} attempts)" if error.number > 1 else ""
+        return error.verdict(f"{self.locate(path)}: {error}{attempts}; {_ADVICE[error.verdict]}")
+
+    def _cache_path(self, path: str) -> Path | None:
+        """Files of different archives lie apart, as `<cache>/<host>/<path of the root>/<path>`."""
+        if self.section.cache is None or not self._source.remote:
+            return None
+        root = urlsplit(self.section.root)
+        return Path(self.section.cache).expanduser() / root.netloc / root.path.strip("/") / path
+
+    def _read_cache(self, path: str) -> bytes | None:
+        if (cached := self._cache_path(path)) is None:
+            return None
+        try:
+            raw = cached.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            logger.warning("cannot read %s in the cache: %s", cached, error)
+            return None
+        if not _holds_fits(raw):
+            logger.warning("%s is damaged in the cache (%s); downloading it again", cached, describe(raw))
+            return None
+        self.traffic.add(cache_hits=1)
+        return raw
+
+    def _write_cache(self, path: str, raw: bytes) -> None:
+        """Write under a temporary name first: a file with its own name is always whole."""
+        if (cached := self._cache_path(path)) is None:
+            return
+        try:
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            temporary = cached.with_name(f".{cached.name}.{uuid.uuid4().hex}")
+            try:
+                temporary.write_bytes(raw)
+                temporary.replace(cached)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as error:
+            logger.warning("cannot keep %s in the cache: %s", cached, error)
+
+
+def _backoff(error: Exception) -> bool | float:
+    """Tell stamina whether to try again and, where the server said when, when."""
+    if not isinstance(error, AttemptError):
+        return False
+    if error.attempts is not None and error.number >= error.attempts:
+        return False
+    if error.wait is None:
+        return True
+    # All threads were told the same time: spread them, or all but one are turned away again.
+    return error.wait + random.uniform(0, WAIT_JITTER)  # noqa: S311
+
+
+def _undo_content_coding(raw: bytes) -> bytes:
+    """Undo the gzip that a server put around a file that is compressed already.
+
+    A gzip file with FITS in it is left alone: it may be the archive's own.
+    """
+    if kind_of(raw) == "gzip" and kind_within(raw) in ("bz2", "gzip"):
+        with contextlib.suppress(UnreadableError):
+            return decompress(raw, LARGEST_FILE)
+    return raw
+
+
+def _holds_fits(raw: bytes) -> bool:
+    return (kind_within(raw) if kind_of(raw) == "gzip" else kind_of(raw)) is not None
+
+
+def _check_content(raw: bytes) -> None:
+    if not _holds_fits(raw):
+        came = f"gzip of something that is not FITS ({len(raw)} bytes)" if kind_of(raw) == "gzip" else describe(raw)
+        raise AttemptError(f"expected FITS, {came} came", UnreadableError, PAGE_ATTEMPTS)

@@ -1,0 +1,82 @@
+"""A limit on simultaneous requests that holds for the whole run, however many workers it has.
+
+An archive that is asked by a hundred workers sees one visitor. Inside a Dask worker the limit is a
+`distributed.Semaphore`, kept by the scheduler; elsewhere (a notebook, a test) it is one of this process.
+"""
+
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+Limiter = Callable[[], AbstractContextManager[Any]]
+"""Called once per request; the request runs inside the context that it returns."""
+
+_GONE = ("closing", "closed", "failed")
+"""Names of the states in which a worker has no scheduler to ask; a paused one still has."""
+
+_lock = threading.Lock()
+_limits: dict[tuple[str | None, str, int], AbstractContextManager[Any]] = {}
+
+
+def run_wide_limiter(name: str, connections: int) -> Limiter:
+    """Return a factory of contexts of which at most `connections` are open in the whole run.
+
+    All threads of a process share one semaphore. A worker renews its leases while it lives; those of a worker
+    that died return after Dask's `distributed.scheduler.locks.lease-timeout` (30 s) and the next
+    `lease-validation-interval` (10 s).
+
+    Parameters
+    ----------
+    name
+        What is limited, the same on all workers: an archive's host.
+    connections
+        Contexts open at one time. Limits of another number are separate limits, so that a scheduler that
+        outlives a run accepts the next run's number.
+
+    Returns
+    -------
+    Limiter
+        Usable from any thread, and on any worker after pickling.
+    """
+    return partial(_limit, name, connections)
+
+
+def _limit(name: str, connections: int) -> AbstractContextManager[Any]:
+    """Return the one semaphore of this process' worker, or of this process, for a name and number."""
+    worker = _current_worker()
+    key = (None if worker is None else str(worker.id), name, connections)
+    with _lock:
+        if key not in _limits:
+            _limits[key] = _new_limit(worker, name, connections)
+        return _limits[key]
+
+
+def _new_limit(worker: Any, name: str, connections: int) -> AbstractContextManager[Any]:
+    if worker is None:
+        return threading.BoundedSemaphore(connections)
+    from distributed import Semaphore
+
+    return Semaphore(  # type: ignore[no-any-return]
+        max_leases=connections,
+        name=f"survey-batch {name} {connections}",
+        scheduler_rpc=worker.scheduler,
+        loop=worker.loop,
+    )
+
+
+def _current_worker() -> Any:
+    """Find the Dask worker that this thread works for, or None; a process that never loaded Dask has none."""
+    if "distributed.worker" not in sys.modules:
+        return None
+    from distributed import get_worker
+    from distributed.worker import Worker
+
+    try:
+        return get_worker()
+    except ValueError:
+        # Threads that a task started do not carry the task's context; their process' worker is theirs.
+        alive = (worker for worker in Worker._instances if worker.status.name not in _GONE)  # noqa: SLF001
+        return next(alive, None)

@@ -1,0 +1,38 @@
+"""Counts of what downloading took, for progress and reports."""
+
+import threading
+from typing import NamedTuple
+
+
+class Traffic(NamedTuple):
+    """What downloading took."""
+
+    requests: int = 0
+    """Attempts that were made, files of a folder included."""
+    retries: int = 0
+    """Attempts after a file's first."""
+    bytes: int = 0
+    """Bytes of files that were taken, not those from the cache."""
+    cache_hits: int = 0
+    seconds: float = 0.0
+    """Time inside requests, summed over threads; waiting for one's turn is not counted."""
+
+
+class TrafficCounter:
+    """A `Traffic` that several threads add to."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._total = Traffic()
+
+    def add(self, **amounts: float) -> None:
+        """Add to the named counts."""
+        with self._lock:
+            total = self._total._asdict()
+            self._total = Traffic(**{name: total[name] + amounts.get(name, 0) for name in total})
+
+    def take(self) -> Traffic:
+        """Return the counts since the last call, and start again from zero."""
+        with self._lock:
+            total, self._total = self._total, Traffic()
+        return total

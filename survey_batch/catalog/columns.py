@@ -1,0 +1,159 @@
+"""Which column of a catalogue means what: names guessed for known releases, or given in the job."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from survey_batch.catalog.source import Source
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import ArchiveSection, CatalogSection
+
+_COMMON = {
+    "ra": ("ra", "alpha", "raj2000", "raicrs", "radeg", "plugra"),
+    "dec": ("dec", "delta", "dej2000", "decj2000", "deicrs", "decicrs", "decdeg", "dedeg", "plugdec"),
+    "label": ("label",),
+    "split": ("split",),
+    "class": ("class",),
+    "subclass": ("subclass",),
+    "fiberid": ("fiberid", "fiber"),
+}
+
+GUESSES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "sdss": _COMMON
+    | {
+        "object_id": ("objectid", "specobjid", "objid", "bestobjid", "id"),
+        "rerun": ("rerun", "rerunid"),
+        "run": ("run", "runid"),
+        "camcol": ("camcol", "camcolid"),
+        "field": ("field", "fieldid"),
+        "plate": ("plate",),
+        "mjd": ("mjd",),
+        "redshift": ("redshift", "zspec", "specz", "zsp", "z"),
+        "snr": ("snr", "snmedian", "snmedianall", "snrr", "snmedianr"),
+    },
+    "lamost": _COMMON
+    | {
+        "object_id": ("objectid", "obsid"),
+        "obsid": ("obsid",),
+        "lmjd": ("lmjd",),
+        "planid": ("planid",),
+        "spid": ("spid",),
+        "obsdate": ("obsdate",),
+        "filename": ("filename", "fitsname"),
+        "redshift": ("redshift", "z"),
+        "snr": ("snr",),
+        "snrr": ("snrr",),
+        "snrg": ("snrg",),
+        "snri": ("snri",),
+        "snrz": ("snrz",),
+        "snru": ("snru",),
+    },
+}
+"""Our name to the names it goes by in SDSS (CasJobs, SkyServer, the SDSS17 file) and LAMOST releases, in order of
+preference, lower case and without underscores."""
+
+
+def match_columns(source: Source, section: CatalogSection, archive: ArchiveSection) -> dict[str, str]:
+    """Map our names to the file's.
+
+    Parameters
+    ----------
+    source
+        The catalogue file.
+    section, archive
+        Names given in the job go before guesses; the survey decides which columns are needed.
+
+    Returns
+    -------
+    dict
+        Our name to the file's name, for each column that was found.
+
+    Raises
+    ------
+    ConfigurationError
+        A named column is not in the file, or a needed one was not found; lists the columns there are.
+    """
+    guesses = GUESSES[archive.survey]
+    found = {ours: name for ours, names in guesses.items() if (name := _first(names, source.names)) is not None}
+    if archive.survey == "sdss" and _bands_are_there(source.names) and _plain(found.get("redshift", "")) == "z":
+        del found["redshift"]  # a magnitude
+    found |= _named(source, section, guesses)
+    if missing := _missing(found, archive):
+        raise ConfigurationError(_explain(missing, source) + _other_survey(source, archive))
+    return found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[_\s-]", "", name.lower())
+
+
+def _first(candidates: Sequence[str], names: Sequence[str]) -> str | None:
+    plain = [_plain(name) for name in names]
+    return next((names[plain.index(candidate)] for candidate in candidates if candidate in plain), None)
+
+
+def _bands_are_there(names: Sequence[str]) -> bool:
+    """Any other of the five bands makes `z` a magnitude."""
+    return not {"u", "g", "r", "i"}.isdisjoint(map(_plain, names))
+
+
+def _named(source: Source, section: CatalogSection, known: Iterable[str]) -> dict[str, str]:
+    """Return the columns that the job names, each checked against the file."""
+    problems = [
+        f"catalog.columns.{ours}: {ours!r} is not a name used here{_near(ours, known)}; known: {', '.join(known)}"
+        for ours in section.columns
+        if ours not in known
+    ]
+    named = {f"catalog.columns.{ours}": (ours, theirs) for ours, theirs in section.columns.items()}
+    if section.id is not None:
+        named["catalog.id"] = ("object_id", section.id)
+    if section.label not in (None, "spectral_type"):
+        named["catalog.label"] = ("label", str(section.label))
+    problems += [
+        f"{key}: there is no column {theirs!r}{_near(theirs, source.names)}"
+        for key, (_, theirs) in named.items()
+        if theirs not in source.names and _first([_plain(theirs)], source.names) is None
+    ]
+    if problems:
+        raise ConfigurationError("\n".join([*problems, _columns_of(source)]))
+    return {
+        ours: theirs if theirs in source.names else str(_first([_plain(theirs)], source.names))
+        for ours, theirs in named.values()
+    }
+
+
+def _missing(found: Mapping[str, str], archive: ArchiveSection) -> list[str]:
+    if archive.survey == "sdss":
+        return [name for name in ("ra", "dec", "run", "camcol", "field") if name not in found]
+    folder = {"flat": (), "plan": ("obsdate", "planid"), "obsid": ("obsid",)}[archive.layout]
+    file = () if archive.layout == "obsid" or "filename" in found else ("lmjd", "planid", "spid", "fiberid")
+    return [name for name in dict.fromkeys((*folder, *file)) if name not in found]
+
+
+def _explain(missing: Sequence[str], source: Source) -> str:
+    needs = [
+        f"catalog: no column found for {name!r}{_near(name, source.names)}; "
+        f'name it: [catalog] columns = {{{name} = "<column>"}}'
+        for name in missing
+    ]
+    return "\n".join([*needs, _columns_of(source)])
+
+
+def _other_survey(source: Source, archive: ArchiveSection) -> str:
+    """Ask whether the survey is the right one, where the columns are all those of the other."""
+    other: Literal["sdss", "lamost"] = "lamost" if archive.survey == "sdss" else "sdss"
+    found = [ours for ours, names in GUESSES[other].items() if _first(names, source.names) is not None]
+    complete = not _missing(dict.fromkeys(found, ""), ArchiveSection(survey=other, root=""))
+    return f'\nthese are columns of the other survey: is archive.survey = "{other}" meant?' if complete else ""
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    """Suggest what may have been meant."""
+    plain = {_plain(candidate): candidate for candidate in names}
+    close = difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.6)
+    return f" (did you mean {' or '.join(repr(plain[match]) for match in close)}?)" if close else ""
+
+
+def _columns_of(source: Source) -> str:
+    return f"columns of {source.url}: {', '.join(source.names)}"

@@ -1,0 +1,85 @@
+"""A catalogue in the making: our columns, what is wrong with each row, and what a person should know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from survey_batch.catalog.source import Rows
+from survey_batch.catalog.values import Floats, Integers, Mask, to_float, to_integer, to_text
+
+
+@dataclass
+class Draft:
+    """Rows of a catalogue under our names, and their problems so far.
+
+    Attributes
+    ----------
+    rows
+        Columns as read.
+    names
+        Our name to the file's.
+    problem
+        Reason by row why it cannot be used, "" where it can; the first reason stays.
+    notes
+        What was decided for the whole file.
+    """
+
+    rows: Rows
+    names: dict[str, str]
+    problem: npt.NDArray[np.object_] = field(init=False)
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.problem = np.full(len(self), "", dtype=object)
+        for row, reason in self.rows.unreadable.items():
+            self.problem[row] = reason
+
+    def __len__(self) -> int:
+        return int(self.rows.table.num_rows)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return a column as read."""
+        return self.rows.table[self.names[name]]
+
+    def text(self, name: str) -> pa.Array:
+        """Return a column as text, null where missing; all null where the file has no such column."""
+        return to_text(self.column(name)) if name in self.names else pa.nulls(len(self), pa.string())
+
+    def number(self, name: str) -> Floats:
+        """Return a column as floats, NaN where missing or no number."""
+        return to_float(self.column(name))[0] if name in self.names else np.full(len(self), np.nan)
+
+    def integer(self, name: str) -> Integers:
+        """Return a column as integers, -1 where missing or no whole number."""
+        return to_integer(self.column(name))[0] if name in self.names else np.full(len(self), -1)
+
+    def reject(self, wrong: Mask, reason: str, *named: str) -> None:
+        """Mark rows as unusable, with the file's name and value of the columns at fault.
+
+        Parameters
+        ----------
+        wrong
+            Rows at fault; those that have a problem already keep it.
+        reason
+            What is wrong and what to do.
+        named
+            Our names of the columns at fault.
+        """
+        where = np.flatnonzero(wrong & (self.problem == ""))
+        if where.size == 0:
+            return
+        values = [self._shown(name, where) for name in named if name in self.names]
+        self.problem[where] = [
+            "; ".join(filter(None, (", ".join(shown), reason))) for shown in _rows(values, len(where))
+        ]
+
+    def _shown(self, name: str, where: npt.NDArray[np.int64]) -> list[str]:
+        values = self.column(name).take(pa.array(where)).to_pylist()
+        return [f"{self.names[name]} = {'' if value is None else value!r}" for value in values]
+
+
+def _rows(columns: Sequence[Sequence[str]], length: int) -> list[tuple[str, ...]]:
+    return list(zip(*columns, strict=True)) if columns else [()] * length

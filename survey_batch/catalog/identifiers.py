@@ -1,0 +1,107 @@
+"""Object identifiers: exact text, and stable substitutes where a file has lost digits.
+
+Double precision holds integers up to 2^53; SDSS ids have 19 digits. A file that went through floats (pandas with a
+missing value, a spreadsheet) prints `1.23764870457714E+018`, and many objects then share one id.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from survey_batch.catalog.values import Floats, Integers, joined, one_array, padded, to_float, to_text
+
+EXACT = 2.0**53
+"""Beyond this, doubles do not hold every integer (IEEE 754)."""
+
+_SCIENTIFIC = r"^[+-]?\d+(?:\.(?P<decimals>\d*))?[eE](?P<exponent>[+-]?\d+)$"
+_DECIMAL_POINT = r"^\d+(\.0*)?$"
+
+
+def read_ids(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, int]:
+    """Identifiers as text, exactly as they stand.
+
+    Only a column that is whole numbers throughout loses a trailing `.0` (`701001.0` is `701001`).
+
+    Returns
+    -------
+    ids : pyarrow.Array
+        Text; null where missing.
+    lost : int
+        Rows whose id has lost digits; where this is more than half of them, no id of the column can be trusted.
+    """
+    array = one_array(column)
+    text = to_text(array)
+    if pa.types.is_floating(array.type):
+        limit = EXACT if array.type == pa.float64() else 2.0**24
+        return text, int(np.sum(np.abs(to_float(array)[0]) >= limit))
+    if pa.types.is_integer(array.type):
+        return text, 0
+    scientific = pc.fill_null(pc.match_substring_regex(text, _SCIENTIFIC), False)
+    pointed = pc.fill_null(pc.match_substring_regex(text, r"^\d+\.0*$"), False)
+    present = len(text) - text.null_count
+    if 2 * (pc.sum(scientific).as_py() or 0) > present:
+        return _whole(text), int(np.sum(_digits_lost(text)))
+    if (pc.sum(pointed).as_py() or 0) and _all_match(text, _DECIMAL_POINT):
+        lost = np.abs(to_float(pc.if_else(pointed, text, pa.scalar(None, pa.string())))[0]) >= EXACT
+        return pc.replace_substring_regex(text, r"\.0*$", ""), int(np.sum(lost))
+    return text, 0
+
+
+def _all_match(text: pa.Array, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(text, pattern)).as_py())
+
+
+def _digits_lost(text: pa.Array) -> npt.NDArray[np.bool_]:
+    """Mark numbers that are printed with fewer decimals than their exponent asks for, or beyond 2^53."""
+    parts = pc.extract_regex(text, _SCIENTIFIC)
+    decimals = np.asarray(pc.fill_null(pc.utf8_length(pc.struct_field(parts, "decimals")), 0))
+    exponent = np.nan_to_num(to_float(pc.struct_field(parts, "exponent"))[0])
+    beyond = np.abs(to_float(text)[0]) >= EXACT
+    return np.asarray(beyond | (decimals < exponent))
+
+
+def _whole(text: pa.Array) -> pa.Array:
+    values, bad = to_float(text)
+    numbers = to_text(pa.array(np.where(np.isfinite(values), values, 0.0)))
+    return pc.if_else(pa.array(bad | ~np.isfinite(values)), text, numbers)
+
+
+def position_names(ra: Floats, dec: Floats) -> pa.Array:
+    """IAU style names `JHHMMSS.ss+DDMMSS.s`, truncated as SDSS does; null where the position is not known.
+
+    Parameters
+    ----------
+    ra, dec
+        Degrees, ICRS.
+    """
+    known = np.isfinite(ra) & np.isfinite(dec)
+    time = np.where(known, np.floor(np.where(known, ra, 0) % 360 / 15 * 360000), -1).astype(np.int64)
+    arc = np.where(known, np.floor(np.abs(np.where(known, dec, 0)) * 36000), -1).astype(np.int64)
+    sign = pa.array(np.where(np.signbit(dec), "-", "+").astype(object), pa.string())
+    return joined("J", *_sexagesimal(time, 100), sign, *_sexagesimal(arc, 10))
+
+
+def _sexagesimal(units: Integers, per_second: int) -> tuple[pa.Array | str, ...]:
+    """Split into two digits each of hours (degrees), minutes and seconds, and a fraction."""
+    seconds, fraction = np.divmod(units, per_second)
+    minutes, second = np.divmod(seconds, 60)
+    hour, minute = np.divmod(minutes, 60)
+    width = len(str(per_second)) - 1
+    return padded(hour, 2), padded(minute, 2), padded(second, 2), ".", padded(fraction, width)
+
+
+def spectrum_names(plate: Integers, mjd: Integers, fiber: Integers) -> pa.Array:
+    """Names of SDSS spectra, `<plate>-<mjd>-<fiber>` as in their files; null where a part is missing (or 0)."""
+    known = (plate > 0) & (mjd > 0) & (fiber > 0)
+    return joined(padded(np.where(known, plate, -1), 4), "-", padded(mjd, 5), "-", padded(fiber, 4))
+
+
+def field_names(run: Integers, camcol: Integers, field: Integers) -> pa.Array:
+    """Names of SDSS fields, `<run>-<camcol>-<field>` as in the frames' files."""
+    return joined(padded(run, 6), "-", padded(camcol, 1), "-", padded(field, 4))
+
+
+def fibre_names(lmjd: Integers, planid: pa.Array, spid: Integers, fiberid: Integers) -> pa.Array:
+    """Names of LAMOST spectra, `<lmjd>-<planid>-sp<spid>-<fiberid>`; null where a part is missing."""
+    return joined(padded(lmjd, 5), "-", planid, "-sp", padded(spid, 2), "-", padded(fiberid, 3))

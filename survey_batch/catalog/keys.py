@@ -1,0 +1,89 @@
+"""Positions, and the key by which the archive knows a row's file."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from survey_batch.catalog.draft import Draft
+from survey_batch.catalog.identifiers import read_ids
+from survey_batch.catalog.values import Floats, Integers, to_float, to_integer
+from survey_batch.job import ArchiveSection
+
+SDSS_RERUN = 301
+"""Rerun of nearly all imaging since DR8; only where the catalogue has no such column."""
+
+_LAMOST_NAME = r"^(?:.*/)?spec-(?P<lmjd>\d+)-(?P<planid>.+)_sp(?P<spid>\d+)-(?P<fiberid>\d+)\.fits(?:\.gz)?$"
+
+
+def read_positions(draft: Draft, survey: str) -> tuple[Floats, Floats]:
+    """Right ascension and declination [deg], NaN where not known; impossible ones make a row unusable.
+
+    A cutout needs a position; a spectrum is found without.
+    """
+    position = []
+    for name, low, high in (("ra", 0.0, 360.0), ("dec", -90.0, 90.0)):
+        values, bad = (
+            to_float(draft.column(name)) if name in draft.names else (draft.number(name), np.zeros(len(draft), bool))
+        )
+        draft.reject(bad, f"{name} is not a number in degrees", name)
+        outside = (values < low) | (values > high)
+        draft.reject(outside, f"{name} must lie from {low:g} to {high:g} degrees", name)
+        if survey == "sdss":
+            draft.reject(np.isnan(values), f"{name} is missing: a cutout needs a position", name)
+        position.append(np.where(outside, np.nan, values))
+    return position[0], position[1]
+
+
+def sdss_key(draft: Draft) -> dict[str, Integers]:
+    """Rerun, run, camcol and field, -1 where missing; a row without its frame cannot be used."""
+    if "rerun" not in draft.names:
+        draft.notes.append(f"no column for rerun: {SDSS_RERUN} is taken, the rerun of SDSS imaging since DR8")
+    key = {name: _checked_integer(draft, name) for name in ("rerun", "run", "camcol", "field")}
+    if "rerun" not in draft.names:
+        key["rerun"] = np.full(len(draft), SDSS_RERUN)
+    for name, values in key.items():
+        draft.reject(values < 0, f"{name} is missing: no frame can be found without it", name)
+    draft.reject((key["camcol"] < 1) | (key["camcol"] > 6), "camcol must lie from 1 to 6", "camcol")
+    return key
+
+
+def _checked_integer(draft: Draft, name: str) -> Integers:
+    if name not in draft.names:
+        return draft.integer(name)
+    values, bad = to_integer(draft.column(name))
+    draft.reject(bad, f"{name} is not a whole number from 0 to {2**31 - 1}", name)
+    return values
+
+
+def lamost_key(draft: Draft, archive: ArchiveSection) -> dict[str, pa.Array | Integers]:
+    """Name parts of a spectrum's file, "" or -1 where missing; a row whose file cannot be named cannot be used."""
+    filename = draft.text("filename")
+    parts = pc.extract_regex(pc.fill_null(filename, ""), _LAMOST_NAME)
+    obsid = read_ids(draft.column("obsid"))[0] if "obsid" in draft.names else draft.text("obsid")
+    key: dict[str, pa.Array | Integers] = {"obsid": _texts(obsid)}
+    for name in ("lmjd", "spid", "fiberid"):
+        values = _checked_integer(draft, name)
+        key[name] = np.where(values >= 0, values, to_integer(pc.struct_field(parts, name))[0])
+    key["planid"] = _texts(pc.coalesce(draft.text("planid"), pc.struct_field(parts, "planid")))
+    key |= {"obsdate": _texts(draft.text("obsdate")), "filename": _texts(filename)}
+    _reject_unnamed(draft, key, archive.layout)
+    return key
+
+
+def _texts(values: pa.Array) -> pa.Array:
+    return pc.fill_null(values, "")
+
+
+def _reject_unnamed(draft: Draft, key: dict[str, pa.Array | Integers], layout: str) -> None:
+    """Set rows aside whose file has no name in this layout of the archive."""
+    empty = {name: np.asarray(pc.equal(key[name], "")) for name in ("obsid", "planid", "obsdate", "filename")}
+    numbers = ("lmjd", "spid", "fiberid")
+    unnamed = empty["planid"] | np.any([np.asarray(key[name]) < 0 for name in numbers], axis=0)
+    if layout == "obsid":
+        draft.reject(empty["obsid"], 'obsid is missing, and layout = "obsid" finds files by it', "obsid")
+        return
+    if layout == "plan":
+        for name in ("obsdate", "planid"):
+            draft.reject(empty[name], f'{name} is missing, and layout = "plan" finds folders by it', name)
+    reason = "neither a filename nor all of lmjd, planid, spid and fiberid: the file cannot be named"
+    draft.reject(empty["filename"] & unnamed, reason, "filename", "lmjd", "planid", "spid", "fiberid")

@@ -1,0 +1,87 @@
+"""Parquet files, FITS tables and VOTables as catalogues."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from survey_batch.catalog.source import Location, Rows, Source
+from survey_batch.errors import ConfigurationError
+
+
+def parquet_source(url: str) -> Source:
+    """Open a Parquet file, or a folder of them."""
+    filesystem, path = fsspec.core.url_to_fs(url)
+    dataset = pq.ParquetDataset(path, filesystem=filesystem)
+
+    def read(names: Sequence[str]) -> Rows:
+        return Rows(dataset.read(columns=list(names)))
+
+    return Source(url, tuple(dataset.schema.names), read)
+
+
+def fits_source(location: Location) -> Source:
+    """Open the first table of a FITS file.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no table, or a column holds vectors.
+    """
+    from astropy.io import fits
+
+    def table_of(hdus: Any) -> Any:
+        tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
+        if not tables:
+            raise ConfigurationError(f"catalog.path: {location.url} is a FITS file without a table")
+        return tables[0]
+
+    def read(names: Sequence[str]) -> Rows:
+        with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
+            hdu = table_of(hdus)
+            nulls = {name: hdu.columns[name].null for name in names}
+            return Rows(pa.table({name: _arrow(hdu.data.field(name), name, nulls[name]) for name in names}))
+
+    with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
+        return Source(location.url, tuple(table_of(hdus).columns.names), read)
+
+
+def votable_source(location: Location) -> Source:
+    """Open the first table of a VOTable file.
+
+    Raises
+    ------
+    ConfigurationError
+        The file is no VOTable, or holds no table.
+    """
+    from astropy.io.votable import parse
+    from astropy.io.votable.exceptions import VOTableSpecError
+
+    try:
+        with location.open() as file:
+            table = parse(file).get_first_table().to_table(use_names_over_ids=True)
+    except (VOTableSpecError, IndexError) as error:
+        raise ConfigurationError(f"catalog.path: cannot read {location.url} as VOTable: {error}") from error
+
+    def read(names: Sequence[str]) -> Rows:
+        return Rows(pa.table({name: _arrow(table[name], name) for name in names}))
+
+    return Source(location.url, tuple(table.colnames), read)
+
+
+def _arrow(values: Any, name: str, null: object = None) -> pa.Array:
+    """Copy a table column into native byte order, masked values and `null` as nulls."""
+    mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else np.zeros(len(values), bool)
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ConfigurationError(f"catalog: column {name!r} holds vectors of shape {array.shape[1:]}, not one value")
+    if null is not None:
+        mask = mask | (array == null)
+    if array.dtype.kind in "SUO":
+        texts = array.astype("S").astype("U") if array.dtype.kind == "S" else array.astype("U")
+        return pa.array(np.char.strip(texts).astype(object), pa.string(), mask=mask)
+    return pa.array(array.astype(array.dtype.newbyteorder("=")), mask=mask)

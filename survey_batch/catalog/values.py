@@ -1,0 +1,83 @@
+"""Catalogue columns of any type as text, floats and integers, with a mark where a value cannot be understood."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+_MISSING_WORDS = pa.array(["", "nan", "null", "none", "n/a", "--", "\\n"])
+_NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+SENTINEL = -9999.0
+"""SDSS and LAMOST write this where a quantity is not known."""
+
+
+def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Join the chunks of a column and decode dictionaries."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):  # no chunk at all, or too large for one
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
+def to_text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Trimmed text; null where empty or a word for nothing (`nan`, `null`, `none`, `n/a`, `--`)."""
+    array = one_array(column)
+    if pa.types.is_floating(array.type):
+        array = _floats_to_text(array)
+    text = pc.utf8_trim_whitespace(pc.cast(array, pa.string()))
+    missing = pc.is_in(pc.utf8_lower(text), value_set=_MISSING_WORDS)
+    return pc.if_else(pc.fill_null(missing, True), pa.scalar(None, pa.string()), text)
+
+
+def _floats_to_text(array: pa.Array) -> pa.Array:
+    """Print whole numbers without a decimal point, others as they are, NaN as null."""
+    values = np.asarray(array.cast(pa.float64()).fill_null(np.nan))
+    whole = np.isfinite(values) & (np.abs(values) < 2.0**63) & (values == np.floor(values))
+    integers = pa.array(np.where(whole, values, 0).astype(np.int64)).cast(pa.string())
+    others = pc.if_else(pa.array(np.isnan(values)), pa.scalar(None, pa.string()), array.cast(pa.string()))
+    return pc.if_else(pa.array(whole), integers, others)
+
+
+def to_float(column: pa.Array | pa.ChunkedArray) -> tuple[Floats, Mask]:
+    """Numbers, NaN where missing (empty, NaN, infinite or -9999), and a mark where there is text but no number."""
+    array = one_array(column)
+    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_decimal(array.type):
+        numbers, bad = array.cast(pa.float64(), safe=False), np.zeros(len(array), bool)
+    else:
+        numbers, bad = _parse(to_text(array))
+    values = np.array(numbers.fill_null(np.nan), dtype=np.float64)
+    values[~np.isfinite(values) | (values == SENTINEL)] = np.nan
+    return values, bad
+
+
+def _parse(text: pa.Array) -> tuple[pa.Array, Mask]:
+    text = pc.utf8_ltrim(text, characters="+")
+    try:
+        return text.cast(pa.float64()), np.zeros(len(text), bool)
+    except pa.ArrowInvalid:
+        good = pc.match_substring_regex(text, _NUMBER)
+        bad = np.asarray(pc.fill_null(pc.invert(good), False))
+        return pc.if_else(good, text, pa.scalar(None, pa.string())).cast(pa.float64()), bad
+
+
+def to_integer(column: pa.Array | pa.ChunkedArray) -> tuple[Integers, Mask]:
+    """Whole numbers from 0 to 2^31 - 1, -1 where missing or negative, and a mark where a value is neither."""
+    values, bad = to_float(column)
+    known = ~np.isnan(values)
+    fits = known & (values == np.floor(values)) & (values < 2.0**31)
+    return np.where(fits & (values >= 0), values, -1).astype(np.int64), bad | (known & ~fits)
+
+
+def joined(*parts: pa.Array | str) -> pa.Array:
+    """Join texts row by row; null where a part is."""
+    return pc.binary_join_element_wise(*parts, "")
+
+
+def padded(values: Integers, width: int) -> pa.Array:
+    """Integers as text with leading zeros; null where negative."""
+    text = pc.utf8_lpad(pa.array(values).cast(pa.string()), width, padding="0")
+    return pc.if_else(pa.array(values >= 0), text, pa.scalar(None, pa.string()))

@@ -1,0 +1,86 @@
+"""Training examples that differ from the real ones as new spectra would: shifted, noisier, or between two stars.
+
+Only the training rows of a fold are ever passed in: augmented copies never cross into validation or test.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+F4 = npt.NDArray[np.float32]
+F8 = npt.NDArray[np.float64]
+
+
+MOST_COPIES = 5
+"""Copies of one row in an epoch: more would teach the network these few spectra by heart."""
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How much is changed.
+
+    Parameters
+    ----------
+    shift
+        Standard deviation of the shift along wavelength, in bins: radial velocity and wavelength calibration.
+    noise
+        Range of the noise's standard deviation, log10, as a share of the continuum per bin.
+    mixing
+        Parameter of the Beta distribution from which the share of a second spectrum is drawn (mixup, Zhang
+        et al. 2018, arXiv 1710.09412); 0 is none.
+    neighbour
+        Weight of each neighbouring class in a label, against 1 for its own: the archive's own letters differ
+        from one visit to the next in 9 % of pairs.
+    least_share
+        Share of an epoch that each class makes up, as far as `MOST_COPIES` of each of its rows do that.
+    """
+
+    shift: float = 0.1
+    noise: tuple[float, float] = (-3.0, -1.7)
+    mixing: float = 0.0
+    neighbour: float = 0.1
+    least_share: float = 0.1
+
+
+def soft_labels(labels: npt.NDArray[np.intp], classes: int, ordered: int, neighbour: float) -> F4:
+    """Labels, (object, class), in which neighbours within the first `ordered` classes have some weight."""
+    place = np.arange(classes)
+    adjacent = (np.abs(place[:, None] - place) == 1) & (place[:, None] < ordered) & (place < ordered)
+    table = np.eye(classes) + neighbour * adjacent
+    return np.asarray((table / table.sum(axis=1, keepdims=True))[labels], dtype=np.float32)
+
+
+def rows_of_epoch(labels: F4, least_share: float) -> npt.NDArray[np.intp]:
+    """Rows to show in an epoch: all, those of rare classes several times (up to `MOST_COPIES`)."""
+    number = labels.argmax(axis=1)
+    count = np.bincount(number, minlength=labels.shape[1])
+    wanted = np.rint(least_share * len(labels) / np.maximum(count, 1)).astype(int)
+    return np.repeat(np.arange(len(labels)), np.clip(wanted, 1, MOST_COPIES)[number])
+
+
+def augmented(inputs: F4, labels: F4, how: Augmentation, random: np.random.Generator) -> tuple[F4, F4]:
+    """One changed copy of each row, (object, bin, width), with its label, (object, class)."""
+    rows, bins, _ = inputs.shape
+    values = shifted(inputs, random.normal(0, how.shift, size=(rows,)))
+    if how.mixing:
+        share = random.beta(how.mixing, how.mixing, rows)
+        # Each row keeps at least half of itself, so that every star is seen in every epoch.
+        share = np.maximum(share, 1 - share)[:, None]
+        partner = random.permutation(rows)
+        values = share[..., None] * values + (1 - share[..., None]) * values[partner]
+        labels = (share * labels + (1 - share) * labels[partner]).astype(np.float32)
+    sigma = 10 ** random.uniform(*how.noise, size=(rows, 1, 1))
+    # The same noise for all widths of the continuum, as it is the same spectrum.
+    values += random.normal(size=(rows, bins, 1)) * sigma
+    return values.astype(np.float32), labels
+
+
+def shifted(inputs: F4, shift: F8) -> F8:
+    """Rows (object, bin, width) moved by a fraction of a bin each, interpolated linearly; the ends are repeated."""
+    bins = inputs.shape[1]
+    place = np.clip(np.arange(bins) + shift[:, None], 0, bins - 1)[..., None]
+    left = np.minimum(place.astype(np.intp), bins - 2)
+    part = place - left
+    below, above = (np.take_along_axis(inputs, index, axis=1) for index in (left, left + 1))
+    return np.asarray((1 - part) * below + part * above, dtype=np.float64)

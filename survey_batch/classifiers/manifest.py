@@ -1,0 +1,145 @@
+"""What a trained classifier's folder says of itself, and the check that a product was made for it."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from survey_batch.errors import ConfigurationError, PlanMismatchError
+
+MANIFEST = "manifest.json"
+"""The file in a classifier's folder that is written last."""
+
+SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(keras|npz|json|png)")
+"""Files of a classifier: no folders, and only formats that hold no code."""
+
+GRID_TOLERANCE = 1e-3
+"""Pixels by which a wavelength may differ from the recipe's grid."""
+
+
+class Frozen(BaseModel):
+    """A value that is read from a file of others: strict about its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Grid(Frozen):
+    """A log-linear wavelength grid: pixel i is centred on 10^(step (first + i)) Angstrom, in vacuum."""
+
+    first: int
+    count: Annotated[int, Field(gt=0)]
+    step: Annotated[float, Field(gt=0)] = 1e-4
+
+    @classmethod
+    def of(cls, wavelength: npt.NDArray[np.floating]) -> "Grid":
+        """Read a grid off a product's wavelengths [Angstrom].
+
+        Raises
+        ------
+        ConfigurationError
+            They are not a grid of this kind.
+        """
+        grid = cls(first=int(np.round(np.log10(wavelength[0]) / 1e-4)), count=len(wavelength))
+        if not grid.matches(wavelength):
+            raise ConfigurationError(
+                "the product's wavelengths are not log-linear with a step of 1e-4; make it with stage 'spectra'"
+            )
+        return grid
+
+    @property
+    def wavelength(self) -> npt.NDArray[np.float64]:
+        """Pixel centres [Angstrom, vacuum], (count,) float64."""
+        return np.asarray(10 ** (self.step * (self.first + np.arange(self.count))))
+
+    def matches(self, wavelength: npt.NDArray[np.floating]) -> bool:
+        """Tell whether wavelengths [Angstrom] are this grid's."""
+        if len(wavelength) != self.count:
+            return False
+        pixel = np.log10(wavelength) / self.step - self.first
+        return bool(np.all(np.abs(pixel - np.arange(self.count)) < GRID_TOLERANCE))
+
+    def __str__(self) -> str:
+        low, high = self.wavelength[[0, -1]]
+        return f"{low:.2f} to {high:.2f} Angstrom in {self.count} pixels"
+
+
+class Recipe(Frozen):
+    """The input of a classifier: a product's variables and what is done to them."""
+
+    product: str
+    variables: Annotated[tuple[str, ...], Field(min_length=1)]
+    units: dict[str, str] = {}
+    shape: tuple[int, ...]
+    """Of one object in each variable."""
+    grid: Grid | None = None
+    steps: dict[str, float | int | str] = {}
+    """Preprocessing, in the words and parameters of the model family."""
+
+    def check_block(self, block: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Refuse a block that lacks a variable or has another shape.
+
+        Raises
+        ------
+        ConfigurationError
+            Which, and what is expected.
+        """
+        for name in self.variables:
+            if name not in block:
+                raise ConfigurationError(
+                    f"the classifier needs variable {name!r} of {self.product}; the block has {sorted(block)}"
+                )
+            if block[name].shape[1:] != self.shape:
+                raise ConfigurationError(
+                    f"the classifier takes {name!r} of shape {self.shape} per object, not "
+                    f"{block[name].shape[1:]}; make {self.product} with the settings it was trained with"
+                )
+
+    def check_coordinates(self, coords: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Refuse a product on another wavelength grid.
+
+        Raises
+        ------
+        PlanMismatchError
+            Both grids are named.
+        """
+        if self.grid is None:
+            return
+        if "wavelength" not in coords:
+            raise PlanMismatchError(
+                f"the product has no coordinate 'wavelength'; the classifier takes {self.product} on {self.grid}"
+            )
+        wavelength = np.asarray(coords["wavelength"])
+        if not self.grid.matches(wavelength):
+            raise PlanMismatchError(
+                f"the product's wavelengths, {wavelength[0]:.2f} to {wavelength[-1]:.2f} Angstrom in "
+                f"{len(wavelength)} pixels, are not those the classifier was trained on ({self.grid}); set "
+                "wavelength_min and wavelength_max in [spectra] accordingly, or train again"
+            )
+
+
+class Manifest(Frozen):
+    """`manifest.json`: all that is to know of a trained classifier."""
+
+    format: Literal[1] = 1
+    kind: str
+    classes: Annotated[tuple[str, ...], Field(min_length=2)]
+    recipe: Recipe
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Divides the logits, so that probabilities are calibrated; see `survey_batch.classifiers.calibration`."""
+    seed: int = 0
+    training: dict[str, Any] = {}
+    """Fingerprint and numbers of the training data and its split."""
+    metrics: dict[str, Any] = {}
+    versions: dict[str, str] = {}
+    files: dict[str, str] = {}
+    """Name of each file to its SHA-256."""
+
+    @field_validator("files")
+    @classmethod
+    def _safe_names(cls, files: dict[str, str]) -> dict[str, str]:
+        if wrong := [name for name in files if not SAFE_NAME.fullmatch(name)]:
+            raise ValueError(f"files {wrong} are not plain .keras, .npz, .json or .png names")
+        return files

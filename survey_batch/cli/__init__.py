@@ -1,0 +1,79 @@
+"""The command line: one module per verb, each calling the function that a notebook would call."""
+
+import logging
+import os
+import sys
+
+import typer
+
+from survey_batch.environment import WORKER_ENVIRONMENT
+from survey_batch.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
+
+EXIT_INCOMPLETE = 1
+"""The run ended, but some rows are unreachable or failed; the same command tries them again."""
+EXIT_CONFIGURATION = 2
+EXIT_MISMATCH = 3
+EXIT_INTERRUPTED = 130
+
+QUIET = ("distributed", "tornado", "asyncio", "stamina")
+"""Loggers whose remarks on dead workers, lost connections and retries are for the run's log: we say what matters."""
+
+
+def make_app() -> typer.Typer:
+    """Put the verbs together; imported here so that `--help` of one verb does not wait for all."""
+    from survey_batch.cli import evaluate, export, init, plan, report, run, simulate, status, train
+
+    app = typer.Typer(
+        name="survey-batch",
+        help="Survey archives into Zarr, and Zarr into classified catalogues.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    for verb in (init, simulate, plan, run, status, report, export, train, evaluate):
+        name = verb.__name__.rsplit(".", 1)[-1]
+        app.command(name)(getattr(verb, name))
+    return app
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends with a message and an exit code, never with a traceback.
+
+    Exit codes: 0 done, 1 ended with rows that another run would try again or with another error of ours, 2 the
+    job or the machine is at fault, 3 the output belongs to another job, 130 interrupted.
+    """
+    _warnings_to_terminal()
+    for name in ("TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS"):
+        os.environ.setdefault(name, WORKER_ENVIRONMENT[name])  # training, in this process, as on a worker
+    try:
+        make_app()()
+    except PlanMismatchError as error:
+        _end(error, EXIT_MISMATCH)
+    except ConfigurationError as error:
+        _end(error, EXIT_CONFIGURATION)
+    except SurveyBatchError as error:
+        _end(error, EXIT_INCOMPLETE)
+    except SystemExit as ended:  # typer makes one of a KeyboardInterrupt
+        if ended.code == EXIT_INTERRUPTED:
+            sys.stderr.write("\nStopped. Finished shards are kept: run the same command again and it goes on.\n")
+        raise
+
+
+def _warnings_to_terminal() -> None:
+    """Show warnings; what is less goes to the run's log alone, whatever level a library sets for its loggers."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    handler.addFilter(_is_for_users)
+    logging.getLogger().addHandler(handler)
+    # Python's tracker of the workers' semaphores, a process of its own, remarks on each worker that was killed.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
+
+
+def _is_for_users(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] not in QUIET
+
+
+def _end(error: SurveyBatchError, code: int) -> None:
+    sys.stderr.write(f"survey-batch: {error}\n")
+    sys.exit(code)

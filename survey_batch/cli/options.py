@@ -1,0 +1,28 @@
+"""Arguments and options that several verbs share."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+JobFile = Annotated[Path, typer.Argument(metavar="JOB.toml", help="The job file.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the job file: --set shards.objects=256"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+console = Console()
+"""Results go to standard output."""
+
+error_console = Console(stderr=True)
+"""Progress and remarks go to standard error."""
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    json.dump(value, sys.stdout, indent=2, default=str)
+    sys.stdout.write("\n")

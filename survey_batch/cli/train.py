@@ -1,0 +1,21 @@
+"""`survey-batch train`: make a classifier from a job's products."""
+
+from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json
+
+
+def train(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
+    """Train the classifier of the job's train table on its spectra, and test it on stars it has not seen.
+
+    Run the job's stage `spectra` first.
+
+    Example: survey-batch train jobs/lamost-types.toml
+    """
+    from survey_batch.classifiers.train import describe
+    from survey_batch.classifiers.train import train as train_classifier
+    from survey_batch.jobfile import load_job
+
+    scores = train_classifier(load_job(job, overrides or ()))
+    if as_json:
+        print_json(scores)
+    else:
+        console.print(describe(scores), highlight=False)

@@ -1,0 +1,227 @@
+"""Run shards on a Dask client: a bounded window of small graphs, retries, and poison set aside.
+
+Each shard is a chain of tasks, one per stage (three for a stage that predicts, so that the next shard loads while
+this one computes). Results are `Record`s; arrays never come to the client.
+"""
+
+import logging
+import queue
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from distributed import Client, Future, KilledWorker, wait
+from distributed.comm import CommClosedError
+
+from survey_batch import work
+from survey_batch.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
+from survey_batch.job import Job
+from survey_batch.products import Shard
+from survey_batch.stages import Stage
+from survey_batch.work import Record
+
+log = logging.getLogger(__name__)
+
+DEATHS_ALLOWED = 3
+"""Workers that one shard may take with it before it is set aside."""
+
+ERRORS_ALLOWED = 2
+"""Times that one shard may raise an error of our own before it is set aside."""
+
+TICK_SECONDS = 0.5
+
+
+class LostSchedulerError(SurveyBatchError):
+    """The connection to the Dask scheduler broke; everything committed stays."""
+
+
+@contextmanager
+def scheduler_watched(client: Client) -> Iterator[None]:
+    """Turn what Dask raises, wherever it waits, when the scheduler goes away into a `LostSchedulerError`."""
+    try:
+        yield
+    except (CancelledError, OSError, RuntimeError) as error:
+        if isinstance(error, CancelledError | CommClosedError) or client.status != "running":
+            raise LostSchedulerError(_lost(client)) from error
+        raise
+
+
+@dataclass
+class Chain:
+    """One shard on its way through the stages of a phase."""
+
+    shard: Shard
+    stages: list[str]
+    attempt: int = 0
+    futures: list[Future] = field(default_factory=list)
+
+
+class Engine:
+    """Runs the shards of one phase.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    job : Job
+    on_record : callable
+        Called on the client with each shard's record, in the order in which they finish.
+    on_tick : callable
+        Called about twice a second.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        job: Job,
+        on_record: Callable[[Record], None],
+        on_tick: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.client, self.job = client, job
+        self.on_record, self.on_tick = on_record, on_tick
+        # On a shared scheduler another run's tasks would answer to the same keys.
+        self.run_id = uuid4().hex[:8]
+        self.finished: queue.SimpleQueue[Chain] = queue.SimpleQueue()
+        self.deaths: Counter[tuple[str, int]] = Counter()
+        self.errors: Counter[tuple[str, int]] = Counter()
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        self.window = 2 * sum(worker["nthreads"] for worker in workers) + 2
+        self.gpu = any("GPU" in worker["resources"] for worker in workers)
+        # A foreign scheduler tries this often by itself before it reports a task as a killer of workers.
+        self.deaths_per_report = 1 + int(client.run_on_scheduler(_allowed_failures))
+
+    def run(self, stages: Sequence[Stage], shards: Iterable[Shard]) -> None:
+        """Bring every shard to its end in each stage.
+
+        Raises
+        ------
+        LostSchedulerError
+            The scheduler went away.
+        ConfigurationError, PlanMismatchError
+            A worker found the job itself at fault; nothing more is tried.
+        """
+        waiting = deque(Chain(shard, [stage.name for stage in stages]) for shard in shards)
+        running = 0
+        while waiting or running:
+            while waiting and running < self.window:
+                self._submit(waiting.popleft())
+                running += 1
+            if (chain := self._next()) is not None:
+                running -= 1
+                waiting.extendleft(self._settle(chain))
+            self.on_tick()
+
+    def _submit(self, chain: Chain) -> None:
+        shard, after = chain.shard, None
+        for stage in chain.stages:
+            for step, function in self._steps(stage):
+                # A tuple key makes Dask group and name tasks by its first part on the dashboard.
+                key = (f"{stage}{step}", shard.index, chain.attempt, self.run_id)
+                after = self.client.submit(
+                    _call,
+                    function,
+                    self.job,
+                    stage,
+                    shard,
+                    after,
+                    key=key,
+                    resources=self._resources(stage, step),
+                    pure=False,
+                )
+            chain.futures.append(after)
+        chain.futures[-1].add_done_callback(lambda _: self.finished.put(chain))
+
+    def _steps(self, stage: str) -> list[tuple[str, str]]:
+        if stage == "predictions":
+            return [("-load", "load"), ("", "compute"), ("-write", "write")]
+        return [("", "run_shard")]
+
+    def _resources(self, stage: str, step: str) -> dict[str, int] | None:
+        return {"GPU": 1} if self.gpu and stage == "predictions" and not step else None
+
+    def _next(self) -> Chain | None:
+        try:
+            return self.finished.get(timeout=TICK_SECONDS)
+        except queue.Empty:
+            if self.client.status != "running":
+                raise LostSchedulerError(_lost(self.client)) from None
+            return None
+
+    def _settle(self, chain: Chain) -> list[Chain]:
+        """Report what a chain did; return what is left to do of it."""
+        for stage, future in zip(list(chain.stages), chain.futures, strict=True):
+            wait([future])  # the last one is done; an earlier one may be under way again after a death
+            if future.status == "cancelled" or self.client.status != "running":
+                raise LostSchedulerError(_lost(self.client))
+            if future.status == "error":
+                left = self._after_error(chain, stage, future)
+                return [left] if left.stages else []
+            self._report(future.result())
+            chain.stages.remove(stage)
+        return []
+
+    def _report(self, record: Record) -> None:
+        log.info("%s %s done", record.stage, record.shard, extra={"event": "shard", "record": _plain(record)})
+        self.on_record(record)
+
+    def _after_error(self, chain: Chain, stage: str, future: Future) -> Chain:
+        error, place = future.exception(), (stage, chain.shard.index)
+        if isinstance(error, ConfigurationError | PlanMismatchError):
+            raise error
+        if isinstance(error, KilledWorker):
+            self.deaths[place] += self.deaths_per_report
+            reason = f"its worker died {self.deaths[place]} times (out of memory, or a crash in a library)"
+            give_up = self.deaths[place] >= DEATHS_ALLOWED
+        else:
+            self.errors[place] += 1
+            reason = f"{type(error).__name__}: {error}"
+            give_up = self.errors[place] >= ERRORS_ALLOWED
+        log.warning(
+            "%s %s: %s; %s",
+            stage,
+            chain.shard,
+            reason,
+            "set aside" if give_up else "trying again",
+            exc_info=None if isinstance(error, KilledWorker) else (type(error), error, future.traceback()),
+            extra={"event": "set aside" if give_up else "retry", "stage": stage, "shard": chain.shard.index},
+        )
+        if give_up:
+            self._set_aside(stage, chain.shard, reason)
+            chain.stages.remove(stage)
+        return Chain(chain.shard, chain.stages, chain.attempt + 1)
+
+    def _set_aside(self, stage: str, shard: Shard, reason: str) -> None:
+        key = ("set-aside", stage, shard.index, self.run_id)
+        future = self.client.submit(work.set_aside, self.job, stage, shard, reason, key=key, pure=False)
+        self._report(future.result())
+
+
+def _call(function: str, job: Job, stage: str, shard: Shard, before: Any) -> Any:
+    """Run one step on a worker; `before` is the record of the stage before, or the step's input."""
+    if function in ("run_shard", "load"):
+        return getattr(work, function)(job, stage, shard)
+    return getattr(work, function)(job, stage, before)
+
+
+def _allowed_failures(dask_scheduler: Any) -> int:
+    return int(dask_scheduler.allowed_failures)
+
+
+def _plain(record: Record) -> dict[str, Any]:
+    return {
+        **vars(record),
+        "shard": record.shard.index,
+        "axis": record.shard.axis,
+        "counts": dict(record.counts),
+    }
+
+
+def _lost(client: Client) -> str:
+    address = client.scheduler.address if client.scheduler else "?"
+    return (
+        f"lost the Dask scheduler at {address}. Shards that were finished are kept: "
+        "start the same command again and it goes on where it was."
+    )

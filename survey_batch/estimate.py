@@ -1,0 +1,135 @@
+"""What a plan will cost, and whether it fits: bytes, memory, time."""
+
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dask.utils import parse_bytes
+
+from survey_batch.cluster import worker_count
+from survey_batch.errors import ConfigurationError
+from survey_batch.paths import is_url
+from survey_batch.plan import Plan
+from survey_batch.products import product_exists
+from survey_batch.stages import Stage, make_stages
+from survey_batch.stages.base import Cost
+
+WORKER_BASE_BYTES = 300_000_000
+"""A Dask worker with astropy, xarray and zarr imported and no data (measured on Linux: 270 MB)."""
+
+CLUSTER_START_SECONDS = 5.0
+"""Starting a local cluster and importing the package on its workers."""
+
+STORED_SHARE = {"frames": 0.44, "cutouts": 0.43, "spectra": 0.5, "features": 0.95, "predictions": 0.9}
+"""Stored bytes by uncompressed bytes: of 24 SDSS frames, 4,276 cutouts of 64 pixels and 312 LAMOST spectra, measured
+by `python -m benchmarks`; of the others an estimate."""
+
+
+@dataclass(frozen=True)
+class StageEstimate:
+    """One stage's share of an estimate."""
+
+    stage: str
+    shards: int
+    files: int
+    fetch_bytes: int
+    product_bytes: int
+    stored_bytes: int
+    worker_bytes: int
+    cpu_seconds: float
+    start_seconds: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a plan will cost; all bytes uncompressed but `stored_bytes`."""
+
+    objects: int
+    invalid: int
+    fields: int
+    workers: int
+    stages: tuple[StageEstimate, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def worker_bytes(self) -> int:
+        """Peak memory of one worker process."""
+        return WORKER_BASE_BYTES + max(stage.worker_bytes for stage in self.stages)
+
+    @property
+    def stored_bytes(self) -> int:
+        """Space on disk for all products, about."""
+        return sum(stage.stored_bytes for stage in self.stages)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time, about, where the archive answers faster than the workers work."""
+        work = sum(stage.cpu_seconds for stage in self.stages) / self.workers
+        return CLUSTER_START_SECONDS + sum(stage.start_seconds for stage in self.stages) + work
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, for `--json`."""
+        totals = {name: getattr(self, name) for name in ("worker_bytes", "stored_bytes", "seconds")}
+        return {**asdict(self), **totals}
+
+
+def estimate(plan: Plan) -> Estimate:
+    """Estimate a plan's cost without touching the archive or the output."""
+    return Estimate(
+        objects=plan.size("object"),
+        invalid=plan.invalid,
+        fields=plan.size("frame"),
+        workers=worker_count(plan.job.cluster) * plan.job.cluster.threads,
+        stages=tuple(_stage(plan, stage) for stage in make_stages(plan.job)),
+        notes=plan.notes,
+    )
+
+
+def refuse_what_cannot_fit(plan: Plan, cost: Estimate) -> None:
+    """Refuse a job that needs more memory per worker or more disk than there is.
+
+    Raises
+    ------
+    ConfigurationError
+        Says what is needed, what there is, and what to change.
+    """
+    threads = plan.job.cluster.threads
+    needed = WORKER_BASE_BYTES + threads * (cost.worker_bytes - WORKER_BASE_BYTES)
+    limit = parse_bytes(plan.job.cluster.memory)
+    if needed > limit:
+        largest = max(cost.stages, key=lambda stage: stage.worker_bytes)
+        raise ConfigurationError(
+            f"stage {largest.stage!r} needs about {needed / 1e9:.1f} GB per worker, and cluster.memory is "
+            f"{plan.job.cluster.memory}: lower shards.objects (now {plan.job.shards.objects}) or cluster.threads "
+            f"(now {threads}), or raise cluster.memory"
+        )
+    if not is_url(plan.job.output):
+        _refuse_full_disk(plan.job.output, cost)
+
+
+def _refuse_full_disk(output: str, cost: Estimate) -> None:
+    missing = sum(stage.stored_bytes for stage in cost.stages if not product_exists(output, stage.stage))
+    folder = next(parent for parent in (Path(output).absolute(), *Path(output).absolute().parents) if parent.exists())
+    free = shutil.disk_usage(folder).free
+    if missing > free:
+        raise ConfigurationError(
+            f"the products need about {missing / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB free: "
+            "choose another output, fewer objects, a smaller cutouts.size, or frames.keep = false"
+        )
+
+
+def _stage(plan: Plan, stage: Stage) -> StageEstimate:
+    cost: Cost = stage.cost(plan)
+    nbytes = stage.schema(plan.size(stage.axis)).nbytes
+    return StageEstimate(
+        stage.name,
+        len(plan.shards(stage.axis)),
+        cost.files,
+        cost.fetch_bytes,
+        nbytes,
+        int(nbytes * STORED_SHARE[stage.name]),
+        cost.worker_bytes,
+        cost.cpu_seconds,
+        cost.start_seconds,
+    )

@@ -1,0 +1,131 @@
+"""The classified catalogue: results joined to the input rows by id."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from survey_batch.catalog import read_catalog
+from survey_batch.catalog.formats import open_source
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import Job
+from survey_batch.paths import join, write_bytes
+from survey_batch.plan import to_numpy
+from survey_batch.products import Array, open_product, product_exists
+from survey_batch.status import Status
+
+OURS = "sb_"
+"""Prefix of the columns that are added, so that none hides one of the catalogue's."""
+
+MISSING = r"^\s*(?i:null|nan|none)?\s*$"
+WHOLE = r"^-?(0|[1-9]\d{0,17})$"
+REAL = r"^[-+]?(\d{1,9}\.\d*|0?\.\d+|0|[1-9]\d{0,14})([eE][-+]?\d{1,2})?$"
+"""Numbers that a column's type can hold; a long identifier with a decimal point stays text."""
+
+
+def export_catalog(job: Job, path: str | None = None) -> tuple[str, int]:
+    """Write the input catalogue with each row's final status and results.
+
+    Rows are joined by object id; there is one output row per input row, in the input's order. Added columns:
+    `sb_object_id`, `sb_status`, and, where there are predictions, `sb_predicted_class`, `sb_confidence` and
+    `sb_probability_<class>`.
+
+    Parameters
+    ----------
+    job : Job
+    path : str, optional
+        A `.parquet` file, or a `.fits` table for TOPCAT; by default `<output>/catalog.parquet`.
+
+    Returns
+    -------
+    path : str
+    rows : int
+
+    Raises
+    ------
+    ConfigurationError
+        No product exists yet, the catalogue is not the one that the products were made from, or the file's ending
+        is not known.
+    """
+    target = path or join(job.output, "catalog.parquet")
+    if not target.endswith((".parquet", ".fits")):
+        raise ConfigurationError(f"--to {target}: the ending must be .parquet or .fits")
+    ids = to_numpy(read_catalog(job.catalog, job.archive).table["object_id"])
+    results = _results(job)
+    order = _places(results.pop("object_id"), ids, job)
+    source = open_source(job.catalog.path)
+    table = with_types(source.read(source.names).table)
+    table = table.append_column(OURS + "object_id", pa.array(ids))
+    for name, values in results.items():
+        table = table.append_column(OURS + name, pa.array(values[order]))
+    _write(table, target)
+    return target, table.num_rows
+
+
+def with_types(table: pa.Table) -> pa.Table:
+    """Turn text columns of a CSV file into numbers where every value is one and none would lose a digit."""
+    return pa.table({name: _typed(table[name]) for name in table.column_names})
+
+
+def _typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_string(column.type):
+        return column
+    values = pc.if_else(pc.match_substring_regex(column, MISSING), pa.scalar(None, pa.string()), column)
+    for pattern, kind in ((WHOLE, pa.int64()), (REAL, pa.float64())):
+        if values.null_count < len(values) and pc.all(pc.match_substring_regex(values, pattern)).as_py():
+            return values.cast(kind)
+    return column
+
+
+def _results(job: Job) -> dict[str, Array]:
+    """Collect the columns of the last object-wise product."""
+    made = [name for name in job.stages if name != "frames" and product_exists(job.output, name)]
+    if not made:
+        raise ConfigurationError(f"{job.output} holds no product yet: run the job first")
+    group = open_product(job.output, made[-1])
+    names = np.array([member.name.lower() for member in Status], dtype=object)
+    columns = {"object_id": _read(group, "object_id"), "status": names[_read(group, "status")]}
+    if made[-1] == "predictions":
+        columns |= {name: _read(group, name) for name in ("predicted_class", "confidence")}
+        probability = _read(group, "probability")
+        for place, name in enumerate(_read(group, "class")):
+            columns[f"probability_{name}"] = probability[:, place]
+    return columns
+
+
+def _read(group: Any, name: str) -> Array:
+    values = np.asarray(group[name][...])
+    return values.astype(object) if values.dtype.kind == "T" else values
+
+
+def _places(made: Array, asked: Array, job: Job) -> Array:
+    """Find each asked id's row in the product."""
+    where = {object_id: place for place, object_id in enumerate(made)}
+    try:
+        return np.array([where[object_id] for object_id in asked], dtype=np.int64)
+    except KeyError as missing:
+        raise ConfigurationError(
+            f"object {missing} of {job.catalog.path} is not in {job.output}: the catalogue changed since the run, "
+            "or the run has not come to it yet"
+        ) from None
+
+
+def _write(table: pa.Table, target: str) -> None:
+    buffer = io.BytesIO()
+    if target.endswith(".parquet"):
+        pq.write_table(table, buffer, compression="zstd")
+    else:
+        from astropy.table import Table
+
+        Table({name: _fits_column(table[name]) for name in table.column_names}).write(buffer, format="fits")
+    write_bytes(target, buffer.getvalue())
+
+
+def _fits_column(column: pa.ChunkedArray) -> Array:
+    values = to_numpy(column)
+    if values.dtype != object:  # also whole numbers with gaps, which become floats with NaN
+        return values
+    return np.array(["" if value is None else str(value) for value in values])

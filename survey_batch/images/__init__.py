@@ -1,0 +1,1 @@
+"""Kernels on pixels: positions, windows and coverage."""

@@ -1,0 +1,24 @@
+"""Sky positions to pixels of an SDSS frame, many at a time."""
+
+import numpy as np
+import numpy.typing as npt
+from astropy.wcs import WCS
+
+from survey_batch.archive.sdss import FrameWcs
+
+Floats = npt.NDArray[np.float64]
+
+
+def to_astropy(wcs: FrameWcs) -> WCS:
+    """Make an astropy TAN WCS; a new one at each call, as a WCS must not be shared between threads."""
+    made = WCS(naxis=2)
+    made.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    made.wcs.cunit = ["deg", "deg"]
+    made.wcs.crval, made.wcs.crpix, made.wcs.cd = wcs.crval, wcs.crpix, wcs.cd
+    return made
+
+
+def sky_to_pixel(wcs: FrameWcs, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
+    """Find the 0-based pixel positions (x, y) of sky positions in degrees (ICRS), each (n,)."""
+    x, y = to_astropy(wcs).wcs_world2pix(ra, dec, 0)
+    return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)

@@ -1,0 +1,125 @@
+"""One run at a time per output: a lock file that names its holder, and a clear way past a dead one."""
+
+import getpass
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from fsspec.core import url_to_fs
+
+from survey_batch.errors import ConfigurationError
+from survey_batch.paths import is_url, join, make_folder, read_json
+
+
+@contextmanager
+def locked(output: str, *, force: bool = False) -> Iterator[None]:
+    """Hold an output's lock.
+
+    A lock whose process no longer runs on this machine is taken over. One of another machine is not: nobody here
+    can know; `force` takes it over.
+
+    Raises
+    ------
+    ConfigurationError
+        Another run holds the lock.
+    """
+    path = join(output, "lock.json")
+    make_folder(output)
+    if force:
+        _remove(path)
+    _take(path)
+    try:
+        yield
+    finally:
+        _remove(path)
+
+
+def _take(path: str) -> None:
+    if _create(path):
+        return
+    holder = _holder(path)
+    if holder and not is_dead(holder):
+        raise ConfigurationError(
+            f"{path}: another run holds this output: process {holder['pid']} of {holder['user']} on "
+            f"{holder['host']}, since {holder['since']}. Wait for it; if you know that it is dead, "
+            "run again with --break-lock."
+        )
+    _remove(path)
+    if not _create(path):
+        raise ConfigurationError(f"{path}: another run took this output just now; wait for it and try again")
+
+
+def _create(path: str) -> bool:
+    me = psutil.Process()
+    holder = {
+        "host": socket.gethostname(),
+        "pid": me.pid,
+        "started": me.create_time(),
+        "user": getpass.getuser(),
+        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+    data = json.dumps(holder).encode()
+    try:
+        if is_url(path):
+            _create_remote(path, data)
+        else:
+            _create_local(Path(path), data)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _create_remote(path: str, data: bytes) -> None:
+    """Put an object on the condition that there is none."""
+    filesystem, inside = url_to_fs(path)
+    try:
+        filesystem.pipe_file(inside, data, mode="create")
+    except OSError as error:
+        # s3fs has no error of its own for a condition that does not hold.
+        code = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code")
+        if code in ("PreconditionFailed", "ConditionalRequestConflict"):
+            raise FileExistsError(path) from error
+        raise
+
+
+def _create_local(path: Path, data: bytes) -> None:
+    """Link a complete file into place, which fails where one is: no reader sees half a lock."""
+    temporary = path.with_name(f".lock.{os.getpid()}")
+    temporary.write_bytes(data)
+    try:
+        os.link(temporary, path)
+    finally:
+        temporary.unlink()
+
+
+def _holder(path: str) -> dict[str, Any] | None:
+    try:
+        return read_json(path)  # type: ignore[no-any-return]
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def is_dead(holder: dict[str, Any]) -> bool:
+    """Tell whether a lock's holder is known to be gone; that of another machine never is."""
+    if holder["host"] != socket.gethostname():
+        return False
+    try:
+        process = psutil.Process(holder["pid"])
+        # A number can be used again, and a dead child waits as a zombie for its parent.
+        return bool(process.create_time() != holder["started"] or process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _remove(path: str) -> None:
+    filesystem, inside = url_to_fs(path)
+    try:
+        filesystem.rm_file(inside)
+    except FileNotFoundError:
+        return

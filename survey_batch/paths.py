@@ -1,0 +1,65 @@
+"""Paths that may be local or an fsspec URL: join, read and write small files whole."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from fsspec.core import url_to_fs
+
+
+def is_url(path: str) -> bool:
+    """Tell an fsspec URL (`s3://…`) from a local path."""
+    return "://" in path
+
+
+def join(base: str, *parts: str) -> str:
+    """Join a path or URL and names below it."""
+    return "/".join([base.rstrip("/"), *parts])
+
+
+def exists(path: str) -> bool:
+    """Tell whether a file or folder is there."""
+    filesystem, inside = url_to_fs(path)
+    filesystem.invalidate_cache()
+    return bool(filesystem.exists(inside))
+
+
+def make_folder(path: str) -> None:
+    """Create a local folder with its parents; object stores need none."""
+    if not is_url(path):
+        Path(path).mkdir(parents=True, exist_ok=True)
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Write a whole file so that no reader ever sees half of it.
+
+    A local file is written under a temporary name and renamed; an object store's put is atomic by itself.
+    """
+    if is_url(path):
+        filesystem, inside = url_to_fs(path)
+        filesystem.pipe_file(inside, data)
+        return
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    temporary.write_bytes(data)
+    temporary.replace(target)
+
+
+def read_bytes(path: str) -> bytes:
+    """Read a whole file; raises FileNotFoundError where there is none."""
+    if is_url(path):
+        filesystem, inside = url_to_fs(path)
+        return bytes(filesystem.cat_file(inside))  # opening it would ask a cache how long it is
+    return Path(path).read_bytes()
+
+
+def write_json(path: str, value: Any) -> None:
+    """Write a value as indented JSON, whole or not at all."""
+    write_bytes(path, (json.dumps(value, indent=2, default=str) + "\n").encode())
+
+
+def read_json(path: str) -> Any:
+    """Read a JSON file."""
+    return json.loads(read_bytes(path))

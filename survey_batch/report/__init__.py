@@ -1,0 +1,34 @@
+"""One HTML page about a job's results."""
+
+__all__ = ["write_report"]
+
+
+def write_report(output: str, path: str | None = None) -> str:
+    """Write one self-contained HTML page about what an output holds, finished or not.
+
+    Everything is read from the products and the small files beside them, and only a bounded, reproducible part of
+    the pixels. The page loads nothing from anywhere.
+
+    Parameters
+    ----------
+    output : str
+        A job's output, a path or an fsspec URL.
+    path : str, optional
+        Where to write the page; by default `<output>/report.html`.
+
+    Returns
+    -------
+    str
+        Where it was written.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no output, or no run has started there.
+    """
+    from survey_batch.paths import join, write_bytes  # the figures import matplotlib, which takes seconds
+    from survey_batch.report.build import build_page
+
+    target = path or join(output, "report.html")
+    write_bytes(target, build_page(output).encode())
+    return target

@@ -1,0 +1,47 @@
+"""Putting the page together: which sections an output's products allow."""
+
+from collections.abc import Iterator
+
+from survey_batch.report.figures_images import cutout_section
+from survey_batch.report.figures_scores import score_section
+from survey_batch.report.figures_sky import sky_section
+from survey_batch.report.figures_spectra import spectrum_section
+from survey_batch.report.objects import read_objects
+from survey_batch.report.overview import head, problem_section, settings_section, stage_section, timing_section
+from survey_batch.report.page import Html, document
+from survey_batch.report.reading import read_group
+from survey_batch.report.runs import utc_now
+from survey_batch.summary import RunStatus, summarize
+
+
+def build_page(output: str) -> str:
+    """Make the HTML page about an output.
+
+    Raises
+    ------
+    ConfigurationError
+        No run has started there.
+    """
+    status = summarize(output)
+    made = utc_now().strftime("%Y-%m-%d %H:%M UTC")
+    footer = f"Written {made} by survey_batch from {output}. Everything on this page is in this one file."
+    return document(str(status.job["name"]), _sections(status), footer)
+
+
+def _sections(status: RunStatus) -> Iterator[Html]:
+    yield head(status)
+    yield stage_section(status)
+    if status.problems:
+        yield problem_section(status)
+    objects = read_objects(status)
+    if objects is not None:
+        yield sky_section(objects)
+        if objects.probability is not None:
+            yield from score_section(objects)
+        for product, make in (("cutouts", cutout_section), ("spectra", spectrum_section)):
+            group = read_group(status.output, product)
+            if group is not None and objects.usable.any():
+                yield make(group, objects)
+    if any(stage.rate for stage in status.stages):
+        yield timing_section(status)
+    yield settings_section(status)

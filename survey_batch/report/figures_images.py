@@ -1,0 +1,153 @@
+"""Example cutouts: every band on one scale, and their colour."""
+
+import io
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from astropy.visualization import make_lupton_rgb
+from PIL import Image
+from scipy.ndimage import shift
+
+from survey_batch.report.objects import Index, Objects, spread
+from survey_batch.report.page import Html, badge, picture, section, tag
+from survey_batch.report.reading import read_array, stored
+from survey_batch.report.style import STATUS_COLORS
+
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+
+EXAMPLES = 12
+PARTIAL_EXAMPLES = 3
+PANEL = 128
+"""Smallest side of a panel in the page's image [pixels]; smaller cutouts are enlarged by a whole number."""
+GAP = 6
+RGB_BANDS = "irg"
+"""Which bands are shown as red, green and blue."""
+PAPER = 255
+
+
+def cutout_section(group: zarr.Group, objects: Objects) -> Html:
+    """Make the section with example cutouts."""
+    bands = [str(band) for band in read_array(group, "band")]
+    cards = [_card(group, objects, int(place), bands) for place in choose(objects)]
+    return section(
+        "Example cutouts",
+        tag("div", *cards, class_="grid"),
+        note="Evenly spaced examples, not the best ones. Each object's bands share one asinh scale in nanomaggies, so "
+        f"brightness can be compared between them; colour is {', '.join(RGB_BANDS)} as red, green, blue (Lupton et al. "
+        "2004) on that scale, shifted by parts of a pixel onto each other. Hatched: not in the archive.",
+    )
+
+
+def choose(objects: Objects) -> Index:
+    """Choose examples: alike of each class, or of each status, with some partial ones in any case."""
+    usable = np.flatnonzero(objects.usable)
+    partial = usable[objects.status[usable] == "partial"]
+    whole = np.setdiff1d(usable, partial)
+    few = spread(partial, PARTIAL_EXAMPLES if len(whole) else EXAMPLES)
+    names = objects.classes or ("",)
+    each = -(-(EXAMPLES - len(few)) // len(names))
+    chosen = [spread(whole[objects.group[whole] == name] if objects.classes else whole, each) for name in names]
+    return np.concatenate([*chosen, few])
+
+
+def _card(group: zarr.Group, objects: Objects, place: int, bands: list[str]) -> Html:
+    row = int(objects.row[place])
+    flux = np.asarray(stored(group, "flux")[row], np.float32)
+    name, status = str(objects.object_id[place]), str(objects.status[place])
+    labels = [*bands, *([RGB_BANDS] if set(RGB_BANDS) <= set(bands) else [])]
+    caption = tag(
+        "figcaption",
+        tag("span", name, class_="id"),
+        tag("span", f"{objects.ra[place]:.5f}° {objects.dec[place]:+.5f}°"),
+        badge(_what(objects, place), STATUS_COLORS[status]),
+    )
+    position = np.stack([np.asarray(stored(group, name)[row]) for name in ("y_object", "x_object")], axis=1)
+    strip = picture(encode(strip_of(flux, bands, position)), f"Cutout of {name} in the bands {', '.join(labels)}")
+    return tag(
+        "figure", caption, strip, tag("div", *(tag("span", b) for b in labels), class_="bands"), class_="example"
+    )
+
+
+def _what(objects: Objects, place: int) -> str:
+    label = str(objects.group[place]) if objects.classes else ""
+    return f"{objects.status[place]} · {label}" if label else str(objects.status[place])
+
+
+def strip_of(flux: Floats, bands: list[str], position: npt.NDArray[np.float64]) -> Pixels:
+    """Lay the bands of one object, and their colour, side by side.
+
+    Parameters
+    ----------
+    flux : (band, y, x) float32
+        NaN where there is no pixel.
+    bands : list of str
+    position : (band, 2) float64
+        The object's (y, x) in each band: windows are whole pixels, so it differs by a part of one, by which the
+        bands are shifted for their colour (only there).
+
+    Returns
+    -------
+    (height, width, 3) uint8
+    """
+    sky, white = scale_of(flux)
+    panels = [np.repeat(asinh_grey(band, sky, white)[..., None], 3, axis=-1) for band in flux]
+    if set(RGB_BANDS) <= set(bands):
+        three = [bands.index(band) for band in RGB_BANDS]
+        panels.append(colour(align(flux[three], position[three]), sky, white))
+    missing = [~np.isfinite(band) for band in flux]
+    missing.append(np.any([missing[bands.index(band)] for band in RGB_BANDS if band in bands], axis=0))
+    large = [_enlarge(panel, empty) for panel, empty in zip(panels, missing, strict=False)]
+    gap = np.full((large[0].shape[0], GAP, 3), PAPER, np.uint8)
+    return np.concatenate([part for panel in large for part in (gap, panel)][1:], axis=1)
+
+
+def scale_of(flux: Floats) -> tuple[float, float]:
+    """One scale for all bands [nanomaggies]: the scatter of the sky, and what is shown at full strength.
+
+    The sky's scatter is the mean over bands of 1.4826 times the median absolute deviation.
+    """
+    real = [band[np.isfinite(band)] for band in flux if np.isfinite(band).any()]
+    if not real:
+        return 1.0, 10.0
+    sky = float(np.mean([1.4826 * np.median(np.abs(band - np.median(band))) for band in real])) or 1e-3
+    return sky, max(float(np.percentile(np.concatenate(real), 99.8)), 10 * sky)
+
+
+def asinh_grey(image: Floats, sky: float, white: float) -> Pixels:
+    """Dark on white, from -0.75 times the sky's scatter to `white`, linear near the sky and logarithmic above."""
+    stretched = np.arcsinh(image / (3 * sky))
+    low, high = np.arcsinh(-0.25), np.arcsinh(white / (3 * sky))
+    return np.asarray(255 * (1 - np.nan_to_num((stretched - low) / (high - low)).clip(0, 1)), np.uint8)
+
+
+def colour(three: Floats, sky: float, white: float) -> Pixels:
+    """Colour from three bands on one scale: intensity is stretched, ratios of fluxes are kept."""
+    softening = 8.0
+    red, green, blue = np.nan_to_num(three)
+    stretch = max(white / 4, 5 * sky)
+    made: Pixels = make_lupton_rgb(red, green, blue, minimum=-sky / 2, stretch=stretch, Q=softening)
+    return made
+
+
+def align(flux: Floats, position: npt.NDArray[np.float64]) -> Floats:
+    """Shift bands by parts of a pixel (linearly) so that the object lies where it does in the middle one."""
+    steps = np.nan_to_num(position[1] - position)
+    return np.stack([shift(band, step, order=1, mode="nearest") for band, step in zip(flux, steps, strict=True)])
+
+
+def _enlarge(panel: Pixels, missing: npt.NDArray[np.bool_]) -> Pixels:
+    """Enlarge by a whole number, hatch what is missing, and turn it so that y runs upwards."""
+    times = max(1, -(-PANEL // max(panel.shape[:2])))
+    big, empty = (np.kron(a, np.ones((times, times, *(1,) * (a.ndim - 2)), a.dtype)) for a in (panel, missing))
+    y, x = np.indices(empty.shape)
+    hatch = np.where((x + y) % 8 < 2, 214, 244).astype(np.uint8)
+    return np.where(empty[..., None], hatch[..., None], big)[::-1]
+
+
+def encode(image: Pixels) -> bytes:
+    """Compress an image as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="png", optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,165 @@
+"""The parts of the page that are words, numbers and bars: head, statuses, problems, timing, settings."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from survey_batch.progress import clock
+from survey_batch.report.page import Html, badge, bar, section, table, tag
+from survey_batch.report.reading import problems_so_far
+from survey_batch.report.runs import rates, read_newest_log, totals
+from survey_batch.report.style import ADVICE, STATUS_COLORS
+from survey_batch.report.terminal import rate_text
+from survey_batch.summary import RunStatus, StageStatus
+
+BIG_COLOR = "#1d2733"
+REASONS = 4
+"""Reasons that are shown per stage and status."""
+
+
+def head(status: RunStatus) -> Html:
+    """Name, the numbers that matter, when, how long, and what was noticed about the catalogue."""
+    cards = [_card(status.objects, "objects", BIG_COLOR)]
+    cards += [_card(count, name.replace("_", " "), STATUS_COLORS[name]) for name, count in status.counts.items()]
+    notes = [tag("p", note, class_="note") for note in status.notes]
+    return tag(
+        "header",
+        tag("h1", status.job["name"]),
+        tag("p", " · ".join(_facts(status)), class_="subtitle"),
+        *_banner(status),
+        tag("div", *cards, class_="cards"),
+        *([tag("h3", "Noticed in the catalogue"), *notes] if notes else []),
+    )
+
+
+def _card(number: int, name: str, color: str) -> Html:
+    return tag("div", tag("b", f"{number:,}"), tag("span", name), class_="card", style=f"border-color:{color}")
+
+
+def _facts(status: RunStatus) -> Iterator[str]:
+    yield f"{status.job['archive']['survey'].upper()}: {' → '.join(stage.name for stage in status.stages)}"
+    if status.runs:
+        yield f"last run {_when(status.runs[-1]['started'])}, {clock(status.runs[-1]['seconds'])}"
+    if len(status.runs) > 1:
+        yield f"{len(status.runs)} runs, {clock(sum(run['seconds'] for run in status.runs))} together"
+    if version := status.versions.get("survey-batch"):
+        yield f"survey_batch {version}"
+
+
+def _banner(status: RunStatus) -> Iterator[Html]:
+    if status.running:
+        yield tag("p", "A run is under way: this page shows what was finished when it was written.", class_="banner")
+    elif not status.complete:
+        yield tag("p", "Not complete: start the same command again and it goes on where it was.", class_="banner")
+
+
+def _when(time: str) -> str:
+    return datetime.fromisoformat(time).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def stage_section(status: RunStatus) -> Html:
+    """Statuses of each stage."""
+    rows = [
+        (tag("b", stage.name), _size(stage), f"{stage.shards_done:,} / {stage.shards:,}", _bar(stage), _legend(stage))
+        for stage in status.stages
+    ]
+    return section(
+        "What became of each object",
+        table(("stage", "rows", "shards done", "statuses", ""), rows, numeric=(1, 2)),
+        note="A stage passes on the status of an object that it could not use, so the last stage has the final one.",
+    )
+
+
+def _size(stage: StageStatus) -> str:
+    cells = sum(stage.counts.values())
+    bands = f" × {cells // stage.rows} bands" if stage.rows and cells > stage.rows else ""
+    return f"{stage.rows:,} {stage.axis}s{bands}"
+
+
+def _bar(stage: StageStatus) -> Html:
+    total = max(sum(stage.counts.values()), 1)
+    return bar((f"{name}: {count:,}", count / total, STATUS_COLORS[name]) for name, count in stage.counts.items())
+
+
+def _legend(stage: StageStatus) -> list[Html | str]:
+    return [badge(f"{count:,} {name}", STATUS_COLORS[name]) for name, count in stage.counts.items()]
+
+
+def problem_section(status: RunStatus) -> Html:
+    """Problems by stage and status: what to do, and the most frequent reasons with an example each."""
+    problems, _ = problems_so_far(status.output, ended=status.ended)
+    totals = (
+        problems.group_by(["stage", "status"])
+        .aggregate([("message", "count")])
+        .sort_by([("message_count", "descending")])
+    )
+    rows = []
+    for stage, name, total in zip(
+        *(totals[key].to_pylist() for key in ("stage", "status", "message_count")), strict=True
+    ):
+        reasons = [(reason, count) for s, n, reason, count in status.problems if (s, n) == (stage, name)]
+        what = [tag("b", stage), tag("br"), badge(name, STATUS_COLORS[name])]
+        rows.append((f"{total:,}", what, _reasons(problems, reasons, total), ADVICE[name]))
+    return section(
+        "Problems",
+        table(("how many", "what", "reasons, with one object each", "what to do"), rows, numeric=(0,)),
+        note=["All of them, with object, source and time: ", tag("code", "problems.parquet"), "."],
+    )
+
+
+def _reasons(problems: pa.Table, reasons: list[tuple[str, int]], total: int) -> Html:
+    items = []
+    for reason, count in reasons[:REASONS]:
+        first = problems["object_id"][pc.index(problems["message"], reason).as_py()].as_py()
+        items.append(tag("li", f"{count:,} × {reason} ", tag("span", first, class_="id note")))
+    if rest := total - sum(count for _, count in reasons[:REASONS]):
+        items.append(tag("li", f"{rest:,} for other reasons", class_="note"))
+    return tag("ul", *items, class_="reasons small")
+
+
+def timing_section(status: RunStatus) -> Html:
+    """Wall and CPU time of each stage over all runs; its last rate where no run has ended yet."""
+    spent = totals(status.runs) or rates((), read_newest_log(status.output), None)
+    longest = max((max(t.wall_seconds, t.cpu_seconds) for t in spent.values()), default=1)
+    rows = []
+    for stage in (stage for stage in status.stages if stage.name in spent):
+        t = spent[stage.name]
+        bars = [
+            bar([("wall time", 1, "#1d2733")], 100 * t.wall_seconds / longest),
+            bar([("CPU time", 1, "#8fa3b8")], 100 * t.cpu_seconds / longest),
+        ]
+        rate = f"{rate_text(t.rows_per_second)} {stage.axis}s/s" if t.rows_per_second else ""
+        rows.append(
+            (tag("b", stage.name), bars, f"{t.wall_seconds:,.1f} s", f"{t.cpu_seconds:,.1f} s", rate, size(t.nbytes))
+        )
+    return section(
+        "Time",
+        table(
+            ("stage", [badge("wall", "#1d2733"), badge("CPU", "#8fa3b8")], "wall", "CPU", "rate", "written"),
+            rows,
+            (2, 3, 4, 5),
+        ),
+        note="All runs; CPU time of all workers. Stages of one phase share their wall time. Sizes are uncompressed.",
+    )
+
+
+def size(nbytes: float) -> str:
+    """Write a number of bytes with three digits or so."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if nbytes < 1000:
+            return f"{nbytes:.3g} {unit}"
+        nbytes /= 1000
+    return f"{nbytes:,.3g} TB"
+
+
+def settings_section(status: RunStatus) -> Html:
+    """The job and the versions it was run with."""
+    versions = [(name, version) for name, version in status.versions.items()]
+    return section(
+        "How it was made",
+        tag("details", tag("summary", "The job"), tag("pre", json.dumps(status.job, indent=2))),
+        *([tag("details", tag("summary", "Versions"), table(("package", "version"), versions))] if versions else []),
+    )

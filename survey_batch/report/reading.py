@@ -1,0 +1,80 @@
+"""Reading an output without changing it: products, the plan's size, and problems as far as they are noted."""
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zarr
+from fsspec.core import url_to_fs
+
+from survey_batch.job import LAMOST_STAGES, SDSS_STAGES
+from survey_batch.paths import join
+from survey_batch.problems import read_problems
+from survey_batch.products import Array, product_url
+
+MAX_NOTES = 1000
+"""Shards' notes of problems that are read one by one."""
+
+
+def read_group(output: str, product: str) -> zarr.Group | None:
+    """Open a product for reading only; None where it is not created (completely) yet."""
+    try:
+        group = zarr.open_group(product_url(output, product), mode="r", zarr_format=3)
+    except FileNotFoundError:
+        return None
+    return group if "pieces" in group.attrs else None
+
+
+def stored(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    """Get an array of a product without reading it."""
+    array = group[name]
+    if not isinstance(array, zarr.Array):
+        raise TypeError(f"{group.store_path}: {name} is not an array")
+    return array
+
+
+def read_array(group: zarr.Group, name: str, rows: slice | None = None) -> Array:
+    """Read an array, whole or some rows; text comes as Python strings."""
+    values = np.asarray(stored(group, name)[rows if rows is not None else ...])
+    return values.astype(object) if values.dtype.kind == "T" else values
+
+
+def shard_rows(group: zarr.Group) -> int:
+    """Rows of a product's axis in one shard."""
+    status = stored(group, "status")
+    return int((status.shards or status.shape)[0])
+
+
+def job_of_a_product(output: str) -> Mapping[str, Any] | None:
+    """Find the job of the latest stage that has a product."""
+    groups = (read_group(output, name) for name in reversed((*SDSS_STAGES, *LAMOST_STAGES)))
+    return next((json.loads(str(group.attrs["job"])) for group in groups if group and "job" in group.attrs), None)
+
+
+def planned_rows(output: str, axis: str) -> int:
+    """Rows of the stored plan, from its footer; 0 where it is not stored yet."""
+    try:
+        with fsspec.open(join(output, "plan", f"{axis}s.parquet"), "rb") as stream:
+            return int(pq.ParquetFile(stream).metadata.num_rows)
+    except FileNotFoundError:
+        return 0
+
+
+def problems_so_far(output: str, *, ended: bool) -> tuple[pa.Table, bool]:
+    """Read what is noted of problems, and whether this is all that is known by now.
+
+    `problems.parquet` is written when a run ends; before, the shards' own notes are read, unless they are too many.
+    """
+    if ended:
+        return read_problems(output), True
+    filesystem, folder = url_to_fs(join(output, "problems"))
+    filesystem.invalidate_cache()
+    notes = sorted(filesystem.glob(f"{folder}/*.parquet")) if filesystem.exists(folder) else []
+    if not notes or len(notes) > MAX_NOTES:
+        return read_problems(output), not notes
+    return pa.concat_tables([pq.read_table(io.BytesIO(filesystem.cat_file(note))) for note in notes]), True

@@ -1,0 +1,73 @@
+"""A job's status laid out for a terminal."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from survey_batch.progress import clock
+
+if TYPE_CHECKING:
+    from survey_batch.summary import RunStatus
+
+
+def rate_text(rate: float) -> str:
+    """Write a rate with three digits, or whole from a thousand on."""
+    return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.3g}"
+
+
+def render(status: "RunStatus") -> RenderableType:
+    """Lay a job's status out for a terminal."""
+    parts: list[RenderableType] = [Text.assemble((str(status.job["name"]), "bold"), f"  {_state(status)}")]
+    parts.append(_stage_table(status))
+    parts.append(Text(f"objects: {_words(status.counts)}"))
+    if status.problems:
+        parts.append(_problem_table(status))
+    return Group(*parts)
+
+
+def _state(status: "RunStatus") -> str:
+    if status.running:
+        left = status.seconds_left
+        who = "run under way: process {pid} of {user} on {host}, since {since}".format_map(_Known(status.holder))
+        return f"{who}; {'time left not known yet' if left is None else f'about {clock(left)} left'}"
+    return "complete" if status.complete else "not complete: run it again to go on"
+
+
+class _Known(dict[str, Any]):
+    """What is not known shows as a question mark."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def _stage_table(status: "RunStatus") -> Table:
+    table = Table("stage", "rows", "shards", "statuses", "rows/s", "left", "time left", box=None, pad_edge=False)
+    for stage in status.stages:
+        left = f"{stage.pending:,}" + (f" + {stage.retryable:,} to try again" if stage.retryable else "")
+        time_left = "" if not stage.pending else "?" if stage.seconds_left is None else clock(stage.seconds_left)
+        table.add_row(
+            stage.name,
+            f"{stage.rows:,} {stage.axis}s",
+            f"{stage.shards_done:,}/{stage.shards:,}",
+            _words(stage.counts) if stage.created else "not started",
+            rate_text(stage.rate) if stage.rate else "",
+            left if stage.pending or stage.retryable else "nothing",
+            time_left,
+        )
+    return table
+
+
+def _problem_table(status: "RunStatus") -> Table:
+    title = "problems" + ("" if status.problems_current else " (as of the last run that ended)")
+    table = Table("how many", "stage", "status", "reason, one of them", box=None, pad_edge=False, title=title)
+    table.title_justify = "left"
+    for stage, name, reason, count in status.problems:
+        table.add_row(f"{count:,}", stage, name, Text(reason, overflow="fold"))
+    return table
+
+
+def _words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {name}" for name, number in counts.items())

@@ -1,0 +1,256 @@
+"""Run a job: plan, phases on a cluster, and the accounts at the end."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from distributed import Client
+
+from survey_batch.cluster import connect
+from survey_batch.engine import Engine, scheduler_watched
+from survey_batch.errors import SurveyBatchError
+from survey_batch.estimate import estimate, refuse_what_cannot_fit
+from survey_batch.job import Job
+from survey_batch.lock import locked
+from survey_batch.paths import join, read_json, write_json
+from survey_batch.plan import Plan, check_product, fingerprint, make_plan
+from survey_batch.problems import collect_problems
+from survey_batch.products import Shard, create_product, read_status
+from survey_batch.progress import LineProgress
+from survey_batch.runlog import run_log
+from survey_batch.stages import Stage, make_stage, make_stages
+from survey_batch.stages.base import PHASES
+from survey_batch.status import Status, count_statuses, unfinished
+from survey_batch.work import Record
+
+log = logging.getLogger(__name__)
+
+RECORDED_PACKAGES = (
+    "survey-batch", "astropy", "dask", "distributed", "keras", "numpy", "scikit-learn", "scipy",
+    "tensorflow-cpu", "tensorflow", "xarray", "zarr",
+)  # fmt: skip
+
+
+@dataclass
+class Summary:
+    """How a run ended.
+
+    Attributes
+    ----------
+    counts : dict
+        Objects per final status; they add up to the catalogue.
+    stages : dict
+        Per stage: rows per status, rows done in this run, wall and CPU seconds.
+    worked : bool
+        False where everything was finished before.
+    """
+
+    output: str
+    counts: dict[str, int] = field(default_factory=dict)
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    worked: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left that another run would try again."""
+        return not {"pending", "unreachable", "failed"} & set(self.counts)
+
+
+def run(
+    job: Job, progress: LineProgress | None = None, *, client: Client | None = None, break_lock: bool = False
+) -> Summary:
+    """Run a job from where it is to its end.
+
+    Parameters
+    ----------
+    job : Job
+    progress : LineProgress, optional
+        Shows how far the run is; plain lines on standard error by default.
+    client : distributed.Client, optional
+        Work on this cluster, whatever the job's table `[cluster]` says.
+    break_lock : bool
+        Take the output over from a run that is known to be dead.
+
+    Raises
+    ------
+    ConfigurationError
+        The job, the catalogue or the machine is at fault, or another run holds the output.
+    PlanMismatchError
+        The output holds the products of another job.
+    LostSchedulerError
+        The scheduler went away; the same command goes on.
+    SurveyBatchError
+        The counts do not add up.
+    """
+    plan = make_plan(job)
+    stages = make_stages(job)
+    with locked(job.output, force=break_lock), run_log(job.output) as log_path:
+        existing = [stage for stage in stages if check_product(job.output, stage.name, pieces_of(plan, stage))]
+        runner = Runner(plan, stages, progress or LineProgress())
+        if len(existing) == len(stages) and not any(runner.unfinished(stage) for stage in stages):
+            log.info("nothing to do: every object has its final status", extra={"event": "finished"})
+        else:
+            refuse_what_cannot_fit(plan, estimate(plan))
+            plan.store()
+            runner.work(existing, client)
+        return runner.account(log_path)
+
+
+def pieces_of(plan: Plan, stage: Stage) -> dict[str, Any]:
+    """Everything on which a stage's product depends."""
+    shards = {"shards.objects": plan.job.shards.objects} if stage.axis == "object" else {}
+    return {**stage.settings(), **shards, "catalog": plan.catalog_hash}
+
+
+class Runner:
+    """One run of a plan."""
+
+    def __init__(self, plan: Plan, stages: Sequence[Stage], progress: LineProgress) -> None:
+        self.plan, self.job, self.stages, self.progress = plan, plan.job, stages, progress
+        self.started = time.time()
+        self.summary = Summary(self.job.output)
+        self.timing: dict[str, dict[str, float]] = {}
+
+    def unfinished(self, stage: Stage) -> bool:
+        """Tell whether a product has rows that a run would work on."""
+        return bool(unfinished(read_status(self.job.output, stage.name)).any())
+
+    def work(self, existing: Sequence[Stage], client: Client | None = None) -> None:
+        """Run all phases on the job's cluster."""
+        self.summary.worked = True
+        log.info("run started: %s", self.job.name, extra={"event": "started", "job": self.job.model_dump()})
+        with (
+            nullcontext(client) if client else connect(self.job.cluster) as client,
+            scheduler_watched(client),
+            self.progress,
+        ):
+            self.progress.say(f"Dask dashboard: {client.dashboard_link}")
+            for phase in PHASES:
+                stages = [stage for stage in self.stages if stage.phase == phase]
+                for axis in dict.fromkeys(stage.axis for stage in stages):
+                    self._run_stages(client, [stage for stage in stages if stage.axis == axis], existing)
+
+    def _run_stages(self, client: Client, stages: Sequence[Stage], existing: Sequence[Stage]) -> None:
+        begun = time.monotonic()
+        for stage in stages:
+            if stage not in existing:
+                self._create(client, stage)
+        shards = self._begin(stages)
+        if not shards:
+            return
+        Engine(client, self.job, self._record, self.progress.tick).run(stages, shards)
+        for stage in stages:
+            self.timing.setdefault(stage.name, {}).update(wall_seconds=round(time.monotonic() - begun, 3))
+
+    def _begin(self, stages: Sequence[Stage]) -> list[Shard]:
+        """Find the shards with something left to do in any of the stages, and show the others as done."""
+        statuses = {stage.name: read_status(self.job.output, stage.name) for stage in stages}
+        left = [
+            shard
+            for shard in self.plan.shards(stages[0].axis)
+            if any(unfinished(status[shard.rows]).any() for status in statuses.values())
+        ]
+        done = np.ones(self.plan.size(stages[0].axis), dtype=bool)
+        for shard in left:
+            done[shard.rows] = False
+        for name, status in statuses.items() if left else ():
+            self.progress.stage(name, len(done), int(done.sum()), count_statuses(status[done]))
+        return left
+
+    def _create(self, client: Client, stage: Stage) -> None:
+        """Fit what must be fitted, on a worker, then fix the product's shape."""
+        fitted = None
+        if stage.fits:
+            log.info("fitting %s", stage.name, extra={"event": "fit", "stage": stage.name})
+            key = f"{stage.name}-fit-{uuid4().hex[:8]}"  # a shared scheduler may hold another run's
+            shards = self.plan.shards(stage.axis)
+            fitted = client.submit(_fit, self.job, stage.name, shards, key=key, pure=False).result()
+        pieces = pieces_of(self.plan, stage)
+        attrs = {
+            "title": f"{stage.name} of {self.job.name}",
+            "source": f"survey_batch {versions().get('survey-batch', '')}",
+            "job": self.job.model_dump(mode="json"),
+            "pieces": pieces,
+            "fingerprint": fingerprint(pieces),
+            "versions": versions(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        create_product(self.job.output, stage.schema(self.plan.size(stage.axis), fitted), attrs)
+
+    def _record(self, record: Record) -> None:
+        timing = self.timing.setdefault(record.stage, {})
+        for key in ("rows_done", "cpu_seconds", "nbytes"):
+            timing[key] = timing.get(key, 0) + getattr(record, key)
+        self.progress.record(record)
+
+    def account(self, log_path: str) -> Summary:
+        """Count, check that the counts add up, and write `problems.parquet` and `run.json`."""
+        for stage in self.stages:
+            counts = count_statuses(read_status(self.job.output, stage.name))
+            self.summary.stages[stage.name] = {"counts": counts, **self.timing.get(stage.name, {})}
+        last = [stage for stage in self.stages if stage.axis == "object"] or self.stages
+        self.summary.counts = self.summary.stages[last[-1].name]["counts"]
+        if self.summary.worked:
+            collect_problems(self.job.output)
+            self._write_run(log_path)
+        self._check(last[-1])
+        log.info("run ended", extra={"event": "ended", "counts": self.summary.counts})
+        return self.summary
+
+    def _check(self, last: Stage) -> None:
+        total, expected = sum(self.summary.counts.values()), read_status(self.job.output, last.name).size
+        pending = self.summary.counts.get(Status.PENDING.name.lower(), 0)
+        if pending or total != expected:
+            raise SurveyBatchError(
+                f"{self.job.output}: {pending} of {expected} rows of {last.name}.zarr are still pending after the "
+                "run. Run the same command again; if this stays, it is a defect worth reporting."
+            )
+
+    def _write_run(self, log_path: str) -> None:
+        path = join(self.job.output, "run.json")
+        this = {
+            "started": datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
+            "seconds": round(time.time() - self.started, 3),
+            "log": log_path,
+            "stages": self.summary.stages,
+        }
+        write_json(
+            path,
+            {
+                "job": self.job.model_dump(mode="json"),
+                "versions": versions(),
+                "objects": self.plan.size("object"),
+                "notes": list(self.plan.notes),
+                "counts": self.summary.counts,
+                "runs": [*_earlier_runs(path), this],
+            },
+        )
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages on which results depend."""
+    found: dict[str, str] = {}
+    for package in RECORDED_PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _earlier_runs(path: str) -> list[Mapping[str, Any]]:
+    try:
+        return list(read_json(path)["runs"])
+    except FileNotFoundError:
+        return []
+
+
+def _fit(job: Job, name: str, shards: Sequence[Any]) -> Any:
+    return make_stage(job, name).fit(shards)

@@ -1,0 +1,10 @@
+"""Archives of a simulated sky, in the real files' structure: to try the package on, and to test it.
+
+Nothing is downloaded, and the same arguments give the same bytes. No classifier should be trained on these objects
+to be used on real ones.
+"""
+
+from survey_batch.simulate.lamost import simulate_lamost
+from survey_batch.simulate.sdss import simulate_sdss
+
+__all__ = ["simulate_lamost", "simulate_sdss"]

@@ -1,0 +1,109 @@
+"""Targets of a simulated spectroscopic survey: classes, spectra, when and by which fibre they were seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.simulate import spectra
+
+F8 = npt.NDArray[np.float64]
+
+CLASS_SHARES = {
+    "A": 0.13,
+    "F": 0.24,
+    "G": 0.29,
+    "K": 0.17,
+    "M": 0.09,
+    "GALAXY": 0.04,
+    "QSO": 0.03,
+    "Unknown": 0.01,
+}
+"""About those of LAMOST, with more of what is rare."""
+LAST_SUBTYPE = {"A": 9, "F": 9, "G": 9, "K": 7, "M": 5}
+LOWEST_SNR, HIGHEST_SNR = 5.0, 100.0
+TARGETS_PER_PLAN = 100
+LIGHT = 299792.458
+"""Speed of light, km/s."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One object, and its observation."""
+
+    number: int
+    """Counts the targets of a survey from 0."""
+    kind: str
+    """A key of `CLASS_SHARES`."""
+    class_: str
+    subclass: str
+    redshift: float
+    """-9999 if unknown."""
+    snr: float
+    """Signal to noise wanted in r."""
+    ra: float
+    dec: float
+    lmjd: int
+    planid: str
+    spid: int
+    fiberid: int
+    obsdate: str
+    """Middle of the observation, UTC."""
+
+    @property
+    def obsid(self) -> int:
+        """Plan, spectrograph and fibre in one number, as LAMOST counts."""
+        return (1001 + self.number // TARGETS_PER_PLAN) * 100000 + self.spid * 1000 + self.fiberid
+
+
+def draw_target(number: int, seed: int) -> tuple[Target, np.random.Generator]:
+    """Draw a target; it depends on nothing but its number and the seed. The generator goes on to its spectrum."""
+    rng = np.random.default_rng([seed, number])
+    plan, place = divmod(number, TARGETS_PER_PLAN)
+    kind = str(rng.choice(list(CLASS_SHARES), p=list(CLASS_SHARES.values())))
+    subclass, redshift = _type_and_redshift(kind, rng)
+    low, high = (1.0, 2.5) if kind == "Unknown" else (LOWEST_SNR, HIGHEST_SNR)
+    day = 56200 + plan
+    # 2012-09-30 is MJD 56200.
+    date = str(np.datetime64("2012-09-30") + np.timedelta64(plan, "D"))
+    target = Target(
+        number=number,
+        kind=kind,
+        class_="STAR" if kind in spectra.LETTERS else kind,
+        subclass=subclass,
+        redshift=redshift,
+        snr=float(np.exp(rng.uniform(np.log(low), np.log(high)))),
+        ra=round((20 + 3 * plan) % 360 + float(rng.uniform(-1.5, 1.5)), 6) % 360,
+        dec=round(30 + float(rng.uniform(-1.5, 1.5)), 6),
+        lmjd=day + 1,
+        planid=f"SIM{plan:04d}",
+        spid=1 + place % 16,
+        fiberid=1 + 15 * (place // 16) + plan % 15,
+        obsdate=f"{date}T14:00:00",
+    )
+    return target, rng
+
+
+def _type_and_redshift(kind: str, rng: np.random.Generator) -> tuple[str, float]:
+    """Subclass as LAMOST writes it, and redshift."""
+    if kind in spectra.LETTERS:
+        digit = int(rng.integers(LAST_SUBTYPE[kind] + 1))
+        return f"{kind}{digit}{'V' if kind == 'A' else ''}", round(float(rng.normal(0, 60)) / LIGHT, 8)
+    if kind == "GALAXY":
+        return "Non", round(float(rng.uniform(0.02, 0.25)), 6)
+    if kind == "QSO":
+        return "Non", round(float(rng.uniform(0.3, 3.0)), 6)
+    return "Non", -9999.0
+
+
+def spectrum_of(target: Target, wavelength: F8, rng: np.random.Generator) -> F8:
+    """Flux of a target at observed wavelengths, reddened by up to half a magnitude of E(B-V)."""
+    if target.kind in spectra.LETTERS:
+        template = spectra.star(10 * spectra.LETTERS.index(target.kind) + int(target.subclass[1]))
+    elif target.kind == "QSO":
+        template = spectra.quasar()
+    else:
+        template = spectra.galaxy(bool(rng.random() < 0.5))
+    redshift = max(target.redshift, -0.5) if target.redshift > -1 else 0.1
+    dust = spectra.reddening(wavelength, min(float(rng.exponential(0.08)), 0.5))
+    return np.asarray(spectra.observe(template, wavelength, redshift) * dust)

@@ -1,0 +1,1 @@
+"""Kernels on spectra: pure numpy functions on blocks of (object, wavelength)."""

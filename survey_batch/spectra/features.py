@@ -1,0 +1,114 @@
+"""The features of spectra: line indices, block statistics and principal components."""
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import FeaturesSection
+from survey_batch.spectra.blocks import STATISTICS, block_statistics
+from survey_batch.spectra.lines import LINES, line_indices
+from survey_batch.spectra.normalize import normalize, row_percentiles
+from survey_batch.spectra.pca import PCA
+from survey_batch.spectra.smooth import smooth
+
+F4 = npt.NDArray[np.float32]
+F8 = npt.NDArray[np.float64]
+I4 = npt.NDArray[np.int32]
+
+CONTINUUM_RANGE = (-1.0, 3.0)
+"""Bounds of continuum-normalised flux, lest a cosmic ray or noise over a faint continuum outweigh all else."""
+
+
+def prepare(flux: F4, ivar: F4, mask: I4, section: FeaturesSection) -> F4:
+    """Normalise, smooth and fill spectra: the one input of principal components and block statistics.
+
+    Bad pixels get what says nothing: 1 for `continuum`, 0 for `robust`, the row's median for the others.
+
+    Parameters
+    ----------
+    flux, ivar, mask
+        (object, wavelength).
+    section
+        The job's table `[features]`.
+
+    Returns
+    -------
+    (object, wavelength) float32
+        Without NaN, except in rows that cannot be normalised, which are NaN throughout.
+    """
+    normal, _ = normalize(flux, ivar, mask, section.normalization)
+    if section.normalization == "continuum":
+        np.clip(normal, *CONTINUUM_RANGE, out=normal)
+    smoothed = smooth(normal, section.smoothing_window, section.smoothing_order)
+    bad = np.isnan(smoothed)
+    filled = np.where(bad, _neutral(smoothed, section), smoothed).astype(np.float32)
+    filled[bad.all(axis=1)] = np.nan
+    return filled
+
+
+def feature_names(section: FeaturesSection) -> list[str]:
+    """Names of the columns of `spectral_features`."""
+    lines = [f"{line.name}{suffix}" for suffix in ("", "_error") for line in LINES]
+    blocks = [f"block_{i:03d}_{statistic}" for i in range(section.blocks) for statistic in STATISTICS]
+    return [*lines, *blocks, *(f"component_{i:03d}" for i in range(section.components))]
+
+
+def spectral_features(
+    wavelength: F8,
+    flux: F4,
+    ivar: F4,
+    mask: I4,
+    redshift: npt.NDArray[np.floating],
+    section: FeaturesSection,
+    pca: PCA | None,
+) -> F4:
+    """Measure spectra; each row's features depend on that row alone, bit for bit.
+
+    Parameters
+    ----------
+    wavelength
+        Grid, (wavelength,).
+    flux, ivar, mask
+        (object, wavelength).
+    redshift
+        (object,); see `line_indices`.
+    section
+        The job's table `[features]`.
+    pca
+        Components fitted to what `prepare` makes of training spectra; None where the section asks for none.
+
+    Returns
+    -------
+    (object, feature) float32
+        Columns as in `feature_names`; NaN where a feature cannot be measured.
+
+    Raises
+    ------
+    ConfigurationError
+        The components do not fit the section or the grid.
+    """
+    columns = [*line_indices(wavelength, flux, ivar, mask, redshift)]
+    if section.blocks or section.components:
+        prepared = prepare(flux, ivar, mask, section)
+    if section.blocks:
+        columns.append(block_statistics(prepared, section.blocks).reshape(len(flux), -1))
+    if section.components:
+        columns.append(_checked(pca, section).transform(prepared))
+    return np.concatenate(columns, axis=1, dtype=np.float32)
+
+
+def _neutral(values: F4, section: FeaturesSection) -> F8 | float:
+    levels = {"continuum": 1.0, "robust": 0.0}
+    if section.normalization in levels:
+        return levels[section.normalization]
+    (median,) = row_percentiles(values.astype(np.float64), 50)
+    return median
+
+
+def _checked(pca: PCA | None, section: FeaturesSection) -> PCA:
+    found = 0 if pca is None else len(pca.components)
+    if pca is None or found != section.components:
+        raise ConfigurationError(
+            f"features.components is {section.components}, but {found} components were fitted; fit them again"
+        )
+    return pca

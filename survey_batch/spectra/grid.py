@@ -1,0 +1,205 @@
+"""The common wavelength grid, and how spectra get onto it.
+
+Pixel k of the grid is centred on 10^(1e-4 k) Angstrom (vacuum) for an integer k. That is the grid of LAMOST and
+SDSS spectra, so that most of them need a shift by whole pixels and no interpolation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.errors import ConfigurationError
+
+F4 = npt.NDArray[np.float32]
+F8 = npt.NDArray[np.float64]
+I4 = npt.NDArray[np.int32]
+
+STEP = 1e-4
+"""log10 step of the grid."""
+SHIFT_TOLERANCE = 0.02
+"""Pixels by which a file's grid may differ from ours and still be copied: below 0.05 Angstrom up to 10800."""
+SMALLEST_SHARE = 0.5
+"""Share of an output pixel that good input pixels must cover for it to get a value by rebinning."""
+NO_DATA = 1 << 16
+"""Mask bit: the file has no value here (outside its range, or not a number)."""
+BAD_IVAR = 1 << 17
+"""Mask bit: the inverse variance is zero or not a number, so that the flux has no known error."""
+ZERO_FLUX = 1 << 18
+"""Mask bit: the flux is exactly zero, which no measurement is: filled in by the survey, whatever its ivar says."""
+
+# LAMOST's own bits are those of its ANDMASK; `unknown` is a value that is no bit mask.
+MASK_BITS = {
+    "bad_ccd_pixel": 1 << 0,
+    "bad_profile": 1 << 1,
+    "no_sky": 1 << 2,
+    "bright_sky": 1 << 3,
+    "off_ccd": 1 << 4,
+    "no_good_data": 1 << 5,
+    "unknown": 1 << 15,
+    "no_data": NO_DATA,
+    "bad_ivar": BAD_IVAR,
+    "zero_flux": ZERO_FLUX,
+}
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """One spectrum as its file has it, in native byte order.
+
+    Parameters
+    ----------
+    flux, ivar
+        Flux and its inverse variance, (n,) float32.
+    mask
+        The AND mask (bad in every exposure), (n,) int32; nonzero is bad.
+    start
+        Position of the first pixel in units of 1e-4 dex, 1e4 log10(wavelength / Angstrom), not rounded; NaN
+        where the grid is not log-linear with that step.
+    sampled
+        Wavelengths [Angstrom, vacuum], (n,) float64, where the grid is not log-linear; else None.
+    """
+
+    flux: F4
+    ivar: F4
+    mask: I4
+    start: float
+    sampled: F8 | None = None
+
+    @property
+    def wavelength(self) -> F8:
+        """Pixel centres [Angstrom, vacuum, heliocentric], (n,) float64."""
+        if self.sampled is not None:
+            return self.sampled
+        pixel = np.arange(self.flux.size, dtype=np.float64)
+        return np.asarray(10 ** (STEP * (self.start + pixel)))
+
+
+def mask_attributes() -> dict[str, object]:
+    """CF attributes by which a reader can decode a mask array."""
+    return {
+        "long_name": "pixel mask: 0 is good, every bit is a reason not to use the pixel",
+        "flag_masks": list(MASK_BITS.values()),
+        "flag_meanings": " ".join(MASK_BITS),
+    }
+
+
+def log_grid(wavelength_min: float, wavelength_max: float) -> F8:
+    """Wavelengths [Angstrom] of the grid pixels whose centres lie in a range, both ends included.
+
+    Raises
+    ------
+    ConfigurationError
+        The range is empty or not positive.
+    """
+    if not 0 < wavelength_min < wavelength_max < np.inf:
+        raise ConfigurationError(f"wavelength range {wavelength_min} to {wavelength_max} Angstrom holds no pixel")
+    # The tolerance keeps an end that was typed from a grid's own wavelength on the grid.
+    first = int(np.ceil(np.log10(wavelength_min) / STEP - 1e-6))
+    last = int(np.floor(np.log10(wavelength_max) / STEP + 1e-6))
+    if last < first:
+        raise ConfigurationError(f"wavelength range {wavelength_min} to {wavelength_max} Angstrom holds no pixel")
+    return np.asarray(10 ** (STEP * np.arange(first, last + 1)))
+
+
+def first_pixel(grid: F8) -> int:
+    """Return the integer k of a grid's first pixel."""
+    return round(float(np.log10(grid[0])) / STEP)
+
+
+def to_grid(spectra: Sequence[Spectrum], grid: F8) -> tuple[F4, F4, I4]:
+    """Put spectra on the common grid.
+
+    Where a file's grid agrees with ours to 0.02 pixel, its values are copied bit for bit, shifted by whole
+    pixels; else they are rebinned (see `rebin`). A pixel without data has flux NaN, ivar 0 and the mask bit
+    `NO_DATA`; one whose ivar is not positive keeps its flux and has ivar 0 and the mask bit `BAD_IVAR`; one whose
+    flux is exactly zero has the bit `ZERO_FLUX`.
+
+    Parameters
+    ----------
+    spectra
+        n spectra of any length and start.
+    grid
+        Wavelengths of `log_grid`, (m,).
+
+    Returns
+    -------
+    flux, ivar : (n, m) float32
+    mask : (n, m) int32
+    """
+    flux = np.full((len(spectra), grid.size), np.nan, np.float32)
+    ivar = np.zeros(flux.shape, np.float32)
+    mask = np.zeros(flux.shape, np.int32)
+    first = first_pixel(grid)
+    for row, spectrum in enumerate(spectra):
+        shift = spectrum.start - first
+        if abs(shift - np.round(shift)) <= SHIFT_TOLERANCE:
+            to, here = _overlap(round(shift), spectrum.flux.size, grid.size)
+            flux[row, to], ivar[row, to] = spectrum.flux[here], spectrum.ivar[here]
+            mask[row, to] = spectrum.mask[here]
+        else:
+            flux[row], ivar[row], mask[row] = rebin(spectrum, grid)
+    ivar[~((ivar > 0) & (ivar < np.inf))] = 0
+    flux[~np.isfinite(flux)] = np.nan
+    return flux, ivar, flag(flux, ivar, mask)
+
+
+def flag(flux: F4, ivar: F4, mask: I4) -> I4:
+    """Add to a mask the bits `NO_DATA`, `BAD_IVAR` and `ZERO_FLUX` where they apply."""
+    bad_ivar = ~((ivar > 0) & (ivar < np.inf))
+    bits = np.int32(NO_DATA) * ~np.isfinite(flux) | np.int32(BAD_IVAR) * bad_ivar | np.int32(ZERO_FLUX) * (flux == 0)
+    return np.asarray(mask | bits)
+
+
+def rebin(spectrum: Spectrum, grid: F8) -> tuple[F4, F4, I4]:
+    """Rebin one spectrum onto any increasing grid, conserving the integral of flux over wavelength.
+
+    With o_ij the overlap [Angstrom] of input pixel i and output pixel j, and sums over inputs with ivar > 0:
+
+        flux_j = sum_i o_ij flux_i / sum_i o_ij
+        1 / ivar_j = sum_i (o_ij)^2 / ivar_i / (sum_i o_ij)^2
+
+    The error is that of the pixel by itself; neighbours become correlated. Output pixels less than half covered
+    by good pixels have no value; each output pixel has the mask bits of all input pixels that it touches.
+
+    Returns
+    -------
+    flux, ivar : (m,) float32
+    mask : (m,) int32
+    """
+    source, target = pixel_edges(spectrum.wavelength), pixel_edges(grid)
+    cuts = np.union1d(source, target)
+    cuts = cuts[(cuts >= max(source[0], target[0])) & (cuts <= min(source[-1], target[-1]))]
+    # Between two neighbouring cuts lies exactly one pixel of each grid.
+    middle, overlap = (cuts[1:] + cuts[:-1]) / 2, np.diff(cuts)
+    i = np.searchsorted(source, middle) - 1
+    j = np.searchsorted(target, middle) - 1
+    flags = flag(spectrum.flux, spectrum.ivar, spectrum.mask)
+    mask = np.zeros(grid.size, np.int32)
+    np.bitwise_or.at(mask, j, flags[i])
+    good = (flags[i] & (NO_DATA | BAD_IVAR | ZERO_FLUX)) == 0
+    i, j, overlap = i[good], j[good], overlap[good]
+    cover = np.bincount(j, overlap, grid.size)
+    total = np.bincount(j, overlap * spectrum.flux[i], grid.size)
+    variance = np.bincount(j, overlap**2 / spectrum.ivar[i].astype(np.float64), grid.size)
+    valued = cover >= SMALLEST_SHARE * np.diff(target)
+    flux = np.divide(total, cover, out=np.full(grid.size, np.nan), where=valued)
+    ivar = np.divide(cover**2, variance, out=np.zeros(grid.size), where=valued)
+    return flux.astype(np.float32), ivar.astype(np.float32), mask
+
+
+def pixel_edges(wavelength: F8) -> F8:
+    """Edges of pixels, half-way between centres in log wavelength; (n,) to (n + 1,)."""
+    centre = np.log(wavelength)
+    edges = np.empty(wavelength.size + 1)
+    edges[1:-1] = (centre[1:] + centre[:-1]) / 2
+    edges[0], edges[-1] = 2 * centre[0] - edges[1], 2 * centre[-1] - edges[-2]
+    return np.asarray(np.exp(edges))
+
+
+def _overlap(shift: int, size: int, grid_size: int) -> tuple[slice, slice]:
+    """Slices of a grid, and of `size` pixels that start at its pixel `shift`, where the two meet."""
+    begin, end = max(shift, 0), max(min(shift + size, grid_size), 0)
+    end = max(end, begin)
+    return slice(begin, end), slice(begin - shift, end - shift)

@@ -1,0 +1,191 @@
+"""Normalisation of spectra: what is left is shape, not brightness.
+
+Pixels that are masked, or whose flux or ivar cannot be used, take no part and come back as NaN with ivar 0. A row
+that cannot be normalised (no good pixel, or nothing positive to scale by) comes back as NaN throughout.
+"""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.errors import ConfigurationError
+
+F4 = npt.NDArray[np.float32]
+F8 = npt.NDArray[np.float64]
+I4 = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.bool_]
+
+Method = Literal["l2", "flux", "minmax", "robust", "continuum"]
+
+CONTINUUM_BLOCK = 40
+"""Pixels whose median is one point of the continuum fit: narrow lines and cosmic rays vanish in it."""
+CONTINUUM_DEGREE = 4
+"""Enough for a black body, reddening and calibration; too low to follow molecular bands and the Balmer jump."""
+CONTINUUM_POINTS = 15
+"""Points of the fit that even a short spectrum gets, by smaller blocks."""
+STIFFNESS = 0.02
+"""Ridge on the coefficient of degree k >= 2, times k^2: the curve must not run away where an end has no data."""
+CONTINUUM_ROUNDS = 6
+CLIP_BELOW, CLIP_ABOVE = 1.0, 3.0
+"""Points further than this many standard deviations below or above the fit are absorption, or emission and sky."""
+SMALLEST_SCATTER = 0.04
+"""Standard deviation, in units of the mean, below which clipping would eat into a good fit and let it run away.
+
+Chosen by repeat visits of one star, whose normalised spectra below 4500 Angstrom agree twice as well as with 0.02.
+"""
+CONTINUUM_FLOOR = 0.02
+"""The continuum is nowhere less than this share of its row's mean, so that noise divided by it stays finite."""
+
+
+def normalize(flux: F4, ivar: F4, mask: I4, method: Method) -> tuple[F4, F4]:
+    """Normalise each spectrum by itself.
+
+    Parameters
+    ----------
+    flux, ivar, mask
+        (object, wavelength) arrays on one log wavelength grid.
+    method
+        `l2`: divided by the Euclidean norm of the good pixels.
+        `flux`: divided by the mean flux.
+        `minmax`: minimum to 0, maximum to 1.
+        `robust`: median to 0, half the range from the 16th to the 84th percentile to 1, so that no single pixel
+        sets the scale.
+        `continuum`: divided by the `continuum`.
+
+    Returns
+    -------
+    flux, ivar : (object, wavelength) float32
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such method.
+    """
+    values = good_flux(flux, ivar, mask)
+    offset, scale = _offset_and_scale(values, method)
+    with np.errstate(invalid="ignore", over="ignore"):
+        normal = ((values - offset) / np.where(scale > 0, scale, np.nan)).astype(np.float32)
+        weight = np.where(np.isfinite(normal), ivar * scale**2, 0).astype(np.float32)
+    return normal, weight
+
+
+def good_flux(flux: F4, ivar: F4, mask: I4) -> F8:
+    """Flux in float64, NaN wherever a pixel is not to be used."""
+    good = (mask == 0) & (ivar > 0) & np.isfinite(flux)
+    return np.where(good, flux, np.nan).astype(np.float64)
+
+
+def row_percentiles(values: F8, *percentages: float) -> tuple[F8, ...]:
+    """Percentiles of each row's finite values, each (object, 1); NaN where a row has none.
+
+    A percentile is the nearest of the sorted values, without interpolation.
+    """
+    ordered = np.sort(values, axis=-1)  # NaN goes last
+    last = np.sum(np.isfinite(values), axis=-1, keepdims=True) - 1
+    places = (np.maximum(np.rint(last * percentage / 100), 0) for percentage in percentages)
+    return tuple(np.take_along_axis(ordered, place.astype(np.intp), axis=-1) for place in places)
+
+
+def continuum(values: F8) -> F8:
+    """Fit a smooth upper continuum to each row.
+
+    A polynomial in log wavelength through the medians of blocks, refitted while points below it (absorption) are
+    dropped sooner than points above it.
+
+    Parameters
+    ----------
+    values
+        (object, wavelength) fluxes, NaN where bad.
+
+    Returns
+    -------
+    (object, wavelength) float64
+        NaN throughout where a row has too few good pixels or no positive mean.
+    """
+    count = values.shape[1]
+    width = max(min(CONTINUUM_BLOCK, count // CONTINUUM_POINTS), 1)
+    points = _block_medians(values, width)
+    mean = _mean(points)
+    scale = np.where(mean > 0, mean, np.nan)
+    centres = (np.arange(points.shape[1]) + 0.5) * width - 0.5
+    coefficients = _clipped_fit(_basis(centres, count), points / scale)
+    curve = np.einsum("np,pw->nw", coefficients, _basis(np.arange(count), count).T.copy())
+    return np.asarray(np.maximum(curve, CONTINUUM_FLOOR) * scale)
+
+
+def _offset_and_scale(values: F8, method: Method) -> tuple[F8 | float, F8]:
+    if method == "l2":
+        return 0.0, np.sqrt(np.nansum(values**2, axis=1, keepdims=True))
+    if method == "flux":
+        return 0.0, _mean(values)
+    if method == "minmax":
+        low, high = row_percentiles(values, 0, 100)
+        return low, high - low
+    if method == "robust":
+        low, middle, high = row_percentiles(values, 16, 50, 84)
+        return middle, (high - low) / 2
+    if method == "continuum":
+        return 0.0, continuum(values)
+    raise ConfigurationError(f"features.normalization is {method!r}; possible: l2, flux, minmax, robust, continuum")
+
+
+def _mean(values: F8) -> F8:
+    """Mean of each row's finite values, (object, 1); NaN, without a warning, where there are none."""
+    count = np.sum(np.isfinite(values), axis=1, keepdims=True)
+    total = np.nansum(values, axis=1, keepdims=True)
+    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
+
+
+def _block_medians(values: F8, width: int) -> F8:
+    """Medians of blocks of `width` pixels, (object, block); NaN where most of a block is bad."""
+    blocks = values.shape[1] // width
+    pixels = values[:, : blocks * width].reshape(-1, width)
+    (median,) = row_percentiles(pixels, 50)
+    enough = 2 * np.sum(np.isfinite(pixels), axis=1, keepdims=True) >= width
+    return np.asarray(np.where(enough, median, np.nan).reshape(-1, blocks))
+
+
+def _basis(pixel: npt.NDArray[np.number], count: int) -> F8:
+    """Legendre polynomials over the whole spectrum, (pixel, degree + 1)."""
+    return np.polynomial.legendre.legvander(2 * (pixel + 0.5) / count - 1, CONTINUUM_DEGREE)
+
+
+def _clipped_fit(basis: F8, points: F8) -> F8:
+    """Coefficients of each row's fit after asymmetric clipping, (object, degree + 1); NaN for too few points."""
+    usable = np.isfinite(points)
+    target = np.where(usable, points, 0)
+    fewest = np.maximum(basis.shape[1] + 1, np.sum(usable, axis=1, keepdims=True) // 4)
+    kept = usable
+    coefficients = _least_squares(basis, target, kept)
+    for _ in range(CONTINUUM_ROUNDS):
+        residual = target - np.einsum("np,pb->nb", coefficients, basis.T.copy())
+        inside = usable & _within(residual, kept)
+        # A row that would lose too many points stays as it is.
+        kept = np.where(np.sum(inside, axis=1, keepdims=True) >= fewest, inside, kept)
+        coefficients = _least_squares(basis, target, kept)
+    return np.where(np.sum(usable, axis=1, keepdims=True) > basis.shape[1], coefficients, np.nan)
+
+
+def _within(residual: F8, kept: Flags) -> Flags:
+    """Mark the points that are not too far from the fit, by the scatter of those that it was made from."""
+    number = np.maximum(np.sum(kept, axis=1, keepdims=True), 1)
+    scatter = np.sqrt(np.sum(residual**2 * kept, axis=1, keepdims=True) / number)
+    scatter = np.maximum(scatter, SMALLEST_SCATTER)
+    return np.asarray((residual >= -CLIP_BELOW * scatter) & (residual <= CLIP_ABOVE * scatter))
+
+
+def _least_squares(basis: F8, target: F8, kept: Flags) -> F8:
+    """Fit each row's kept points; the normal equations are small and well conditioned in Legendre polynomials.
+
+    einsum and not matrix products, whose rounding depends on how many rows there are.
+    """
+    products = (basis[:, :, None] * basis[:, None, :]).reshape(len(basis), -1)
+    weight = kept.astype(np.float64)
+    degree = basis.shape[1]
+    normal = np.einsum("nb,kb->nk", weight, products.T.copy()).reshape(-1, degree, degree)
+    moment = np.einsum("nb,pb->np", weight * target, basis.T.copy())
+    power = np.arange(degree)
+    # The smallest ridge, on the straight line, keeps rows without points solvable.
+    ridge = np.where(power < 2, 1e-9, STIFFNESS * power**2)
+    return np.asarray(np.linalg.solve(normal + np.diag(ridge), moment[..., None])[..., 0])

@@ -1,0 +1,66 @@
+"""Smoothing of spectra."""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import savgol_filter
+
+from survey_batch.errors import ConfigurationError
+
+F4 = npt.NDArray[np.float32]
+
+
+def smooth(flux: F4, window: int, order: int = 3) -> F4:
+    """Smooth each spectrum by a Savitzky-Golay filter.
+
+    Bad pixels are bridged by straight lines between their good neighbours while filtering and are NaN again
+    afterwards. Spectra are mirrored at their ends, so that a row's result depends on nothing but the row.
+
+    Parameters
+    ----------
+    flux
+        (object, wavelength); NaN where bad.
+    window
+        Pixels, odd: an even window shifts spectra by half a pixel. 1 is no smoothing.
+    order
+        Degree of the polynomial.
+
+    Returns
+    -------
+    (object, wavelength) float32
+
+    Raises
+    ------
+    ConfigurationError
+        The window is even, longer than the spectra or not longer than the order.
+    """
+    if window % 2 == 0 or window < 1:
+        raise ConfigurationError(
+            f"features.smoothing_window is {window}; use an odd one: an even window shifts spectra by half a pixel"
+        )
+    if window == 1:
+        return flux
+    if order >= window:
+        raise ConfigurationError(f"features.smoothing_order is {order}; it must be less than the window, {window}")
+    if window > flux.shape[1]:
+        raise ConfigurationError(
+            f"features.smoothing_window is {window}, but a spectrum has only {flux.shape[1]} pixels"
+        )
+    smoothed = savgol_filter(bridge(flux), window, order, axis=-1, mode="mirror")
+    return np.where(np.isfinite(flux), smoothed, np.nan).astype(np.float32)
+
+
+def bridge(flux: F4) -> F4:
+    """Replace NaN by linear interpolation along each row, and by the nearest good value beyond the first and last.
+
+    A row without any good pixel stays NaN.
+    """
+    count = flux.shape[1]
+    pixel = np.arange(count)
+    good = np.isfinite(flux)
+    left = np.maximum.accumulate(np.where(good, pixel, -1), axis=1)
+    right = np.minimum.accumulate(np.where(good, pixel, count)[:, ::-1], axis=1)[:, ::-1]
+    left, right = np.where(left < 0, right, left), np.where(right == count, left, right)
+    left, right = np.clip(left, 0, count - 1), np.clip(right, 0, count - 1)
+    share = ((pixel - left) / np.maximum(right - left, 1)).astype(np.float32)
+    before, after = np.take_along_axis(flux, left, axis=1), np.take_along_axis(flux, right, axis=1)
+    return np.asarray(np.where(good, flux, before + share * (after - before)))

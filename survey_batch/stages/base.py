@@ -1,0 +1,168 @@
+"""What a stage is: it binds pure kernels to one product and knows nothing of Dask."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from survey_batch.job import Job
+from survey_batch.plan import Plan, Rows
+from survey_batch.products import OBJECT_COORDINATES, Array, Axis, Schema, Shard, Variable
+from survey_batch.status import Status
+
+Phase = Literal["ingest", "prepare", "predict"]
+Coordinates = dict[str, tuple[tuple[str, ...], Array, Mapping[str, Any]]]
+"""Small fixed arrays of a product: name to (dims, values, attributes)."""
+
+PHASES: tuple[Phase, ...] = ("ingest", "prepare", "predict")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why one row of a block is not `ok`, and what it was made from (URL or path)."""
+
+    row: int
+    status: Status
+    message: str
+    source: str
+
+
+@dataclass
+class Block:
+    """What a stage computed for some rows: arrays whose first dimension is the row, statuses and problems."""
+
+    data: dict[str, Array]
+    status: Array
+    problems: list[Problem] = field(default_factory=list)
+
+    def fail(self, row: int, status: Status, message: str, source: str) -> None:
+        """Set one row's status, with its reason."""
+        self.fail_band(row, ..., status, message, source)
+
+    def fail_band(self, row: int, band: Any, status: Status, message: str, source: str) -> None:
+        """Set the status of one band of a row, with its reason."""
+        self.status[row, band] = status
+        self.problems.append(Problem(row, status, message, source))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An estimate, before any work, of what a stage needs.
+
+    Attributes
+    ----------
+    files, fetch_bytes : int
+        What comes from the archive.
+    worker_bytes : int
+        Memory for one shard in one thread of a worker.
+    cpu_seconds : float
+        Work, shared by all workers.
+    start_seconds : float
+        Time before the first shard, whatever the number of workers.
+    """
+
+    files: int = 0
+    fetch_bytes: int = 0
+    worker_bytes: int = 0
+    cpu_seconds: float = 0.0
+    start_seconds: float = 0.0
+
+
+class Stage(ABC):
+    """One product and the kernels that make it.
+
+    Attributes
+    ----------
+    name : str
+        Of the stage and of its product.
+    axis : str
+        Along which the product is sharded.
+    phase : str
+        Which kind of worker can do it.
+    upstream : str or None
+        The product, on the same axis, whose rows this stage works on; its statuses are passed on.
+    needs : tuple of str
+        Variables read from it.
+    fits : bool
+        Whether `fit` has something to learn from the whole upstream product first.
+    """
+
+    name: ClassVar[str]
+    axis: ClassVar[Axis] = "object"
+    phase: ClassVar[Phase] = "prepare"
+    upstream: ClassVar[str | None] = None
+    needs: ClassVar[tuple[str, ...]] = ()
+    fits: ClassVar[bool] = False
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Everything of the job on which this product's values depend, its upstream's included."""
+
+    @abstractmethod
+    def variables(self) -> tuple[Variable, ...]:
+        """Arrays of the product without `status` and object coordinates."""
+
+    @abstractmethod
+    def coordinates(self) -> Coordinates:
+        """Small fixed arrays of the product."""
+
+    @abstractmethod
+    def sizes(self) -> dict[str, int]:
+        """Lengths of the dimensions other than the axis."""
+
+    @abstractmethod
+    def compute(self, rows: Rows, inputs: Rows) -> Block:
+        """Make the product's values for usable rows; the result depends on nothing but them and the job."""
+
+    @abstractmethod
+    def cost(self, plan: Plan) -> Cost:
+        """Estimate what the stage needs."""
+
+    def fit(self, shards: Sequence[Shard]) -> Coordinates:  # noqa: ARG002
+        """Learn from the whole upstream product what every block needs; stored in the product at its creation."""
+        return {}
+
+    @property
+    def status_dims(self) -> tuple[str, ...]:
+        """Dimensions of `status`."""
+        return (self.axis,)
+
+    def schema(self, size: int, fitted: Coordinates | None = None) -> Schema:
+        """Fix the product's shape for an axis of `size` rows."""
+        own = OBJECT_COORDINATES if self.axis == "object" else ()
+        return Schema(
+            product=self.name,
+            axis=self.axis,
+            sizes={self.axis: size, **self.sizes()},
+            shard_rows=self.job.shards.objects if self.axis == "object" else 1,
+            variables=(*own, *self.variables()),
+            coordinates={**self.coordinates(), **(fitted or {})},
+            status_dims=self.status_dims,
+        )
+
+    def empty_block(self, rows: int) -> Block:
+        """Make a block whose rows hold only fill values and are `ok` until something says otherwise."""
+        schema = self.schema(rows)
+        data = {variable.name: variable.empty(schema.shape(variable, rows)) for variable in self.variables()}
+        return Block(data, np.full(schema.shape(schema.status, rows), Status.OK, dtype=np.uint8))
+
+    def row_name(self, rows: Rows, row: int) -> str:
+        """Name a row in `problems.parquet`."""
+        return str(rows["object_id"][row])
+
+
+def take(rows: Rows, selection: Array | slice) -> dict[str, Array]:
+    """Select rows of every column."""
+    return {name: values[selection] for name, values in rows.items()}
+
+
+def archive_settings(job: Job) -> dict[str, Any]:
+    """Settings of the archive on which values depend; how it is asked is not among them."""
+    archive = job.archive
+    keys: Sequence[str] = ("survey", "root", "release") if archive.survey == "sdss" else ("survey", "root", "layout")
+    return {f"archive.{key}": getattr(archive, key) for key in keys}

@@ -1,0 +1,158 @@
+"""Two sources of SDSS frames with equal pixels: the `frames` product, and the archive itself."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.archive.decompress import SDSS_CEILING, decompress
+from survey_batch.archive.download import Archive
+from survey_batch.archive.sdss import FieldKey, Frame, FrameWcs, frame_path, read_frame
+from survey_batch.errors import NotFoundError, ObjectError, TransientError, UnreadableError
+from survey_batch.job import Job
+from survey_batch.plan import read_fields
+from survey_batch.products import open_product
+from survey_batch.status import Status
+
+Pixels = npt.NDArray[np.float32]
+FrameError = ObjectError | TransientError
+
+FIELDS_IN_MEMORY = 3
+"""A field and its two neighbours: objects come in the order of fields, so no frame is decoded twice."""
+
+ERROR_OF: dict[int, type[FrameError]] = {
+    Status.NOT_FOUND: NotFoundError,
+    Status.UNREADABLE: UnreadableError,
+    Status.UNREACHABLE: TransientError,
+}
+
+
+class FrameView(Protocol):
+    """One band of one field, whose pixels may still be on disk."""
+
+    @property
+    def wcs(self) -> FrameWcs:
+        """Its astrometry."""
+
+    def pixels(self, rows: slice, columns: slice) -> Pixels:
+        """Part of the image [nanomaggy/pixel]."""
+
+
+Bands = Mapping[str, FrameView | FrameError]
+"""Each band's frame, or why there is none."""
+
+
+class FrameSource(Protocol):
+    """Where frames come from."""
+
+    def load(self, key: FieldKey) -> Bands:
+        """All bands of one field."""
+
+
+@dataclass(frozen=True)
+class FrameInMemory:
+    """A decoded frame."""
+
+    frame: Frame
+
+    @property
+    def wcs(self) -> FrameWcs:
+        """Its astrometry."""
+        return self.frame.wcs
+
+    def pixels(self, rows: slice, columns: slice) -> Pixels:
+        """Part of the image [nanomaggy/pixel]."""
+        return self.frame.image[rows, columns]
+
+
+class ArchiveFrames:
+    """Frames straight from the archive; the last few fields stay in memory."""
+
+    def __init__(self, job: Job) -> None:
+        self.bands = job.frames.bands
+        self.release = job.archive.release
+        self.archive = Archive(job.archive)
+        self._fields: OrderedDict[FieldKey, Bands] = OrderedDict()
+        self._decoding = Lock()  # one core per task: more threads would only take the other workers'
+
+    def url(self, key: FieldKey, band: str) -> str:
+        """Where a frame's file is."""
+        return self.archive.locate(frame_path(key, band, self.release))
+
+    def load(self, key: FieldKey) -> Bands:
+        """All bands of one field; downloads run side by side, within the run's limit."""
+        if key not in self._fields:
+            self._fields[key] = {
+                band: FrameInMemory(frame) if isinstance(frame, Frame) else frame
+                for band, frame in self.decode(key).items()
+            }
+            while len(self._fields) > FIELDS_IN_MEMORY:
+                self._fields.popitem(last=False)
+        self._fields.move_to_end(key)
+        return self._fields[key]
+
+    def decode(self, key: FieldKey) -> dict[str, Frame | FrameError]:
+        """Download all bands of a field side by side, and decode one while the next ones arrive."""
+        with ThreadPoolExecutor(len(self.bands)) as pool:
+            return dict(zip(self.bands, pool.map(lambda band: self._read(key, band), self.bands), strict=True))
+
+    def _read(self, key: FieldKey, band: str) -> Frame | FrameError:
+        def decode(raw: bytes) -> Frame:
+            with self._decoding:
+                return read_frame(decompress(raw, SDSS_CEILING), key, band)
+
+        try:
+            return self.archive.read(frame_path(key, band, self.release), decode)
+        except (ObjectError, TransientError) as error:
+            return error
+
+
+@dataclass(frozen=True)
+class StoredFrame:
+    """One band of one row of `frames.zarr`."""
+
+    output: str
+    place: int
+    band: int
+    wcs: FrameWcs
+
+    def pixels(self, rows: slice, columns: slice) -> Pixels:
+        """Part of the image [nanomaggy/pixel]; only the chunks it touches are read."""
+        image = open_product(self.output, "frames", fresh=False)["image"]
+        return np.asarray(image[self.place, self.band, rows, columns])  # type: ignore[index]
+
+
+class StoredFrames:
+    """Frames of the `frames` product; a neighbour that nobody asked for comes from the archive."""
+
+    def __init__(self, job: Job) -> None:
+        self.output = job.output
+        self.archive = ArchiveFrames(job)
+        self._places = read_fields(job.output)
+
+    def url(self, key: FieldKey, band: str) -> str:
+        """Where a frame's file is."""
+        return self.archive.url(key, band)
+
+    def load(self, key: FieldKey) -> Bands:
+        """All bands of one field."""
+        if key not in self._places:
+            return self.archive.load(key)
+        place = self._places[key]
+        group = open_product(self.output, "frames", fresh=False)
+        status, *wcs = (np.asarray(group[name][place]) for name in ("status", "crval", "crpix", "cd"))  # type: ignore[index]
+        return {
+            band: StoredFrame(self.output, place, number, FrameWcs(*(part[number] for part in wcs)))
+            if status[number] == Status.OK
+            else self._error(status[number], key, band)
+            for number, band in enumerate(self.archive.bands)
+        }
+
+    def _error(self, status: int, key: FieldKey, band: str) -> FrameError:
+        kind = ERROR_OF.get(int(status), ObjectError)
+        return kind(f"{self.url(key, band)} is {Status(status).name.lower()} in frames.zarr")

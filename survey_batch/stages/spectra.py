@@ -1,0 +1,131 @@
+"""The `spectra` product: LAMOST low-resolution spectra on one wavelength grid."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from survey_batch.archive.decompress import LAMOST_CEILING, decompress
+from survey_batch.archive.download import Archive
+from survey_batch.archive.lamost import read_spectrum, spectrum_path
+from survey_batch.errors import ObjectError, TransientError
+from survey_batch.paths import is_url
+from survey_batch.plan import Plan, Rows
+from survey_batch.products import Array, Variable
+from survey_batch.spectra.grid import Spectrum, log_grid, mask_attributes, to_grid
+from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
+from survey_batch.status import Status
+
+SPECTRUM_FILE_BYTES = 74_000
+"""Mean size of 312 real files, some compressed."""
+
+SPECTRUM_CPU_SECONDS = 4e-4
+"""Reading and storing one spectrum, on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
+
+FILES_AT_ONCE = 64
+"""Spectra that are in memory before they go onto the grid."""
+
+FLUX = {"long_name": "flux density, relative", "units": "1"}
+IVAR = {"long_name": "inverse variance of the flux; 0 where there is no measurement", "units": "1"}
+
+
+class SpectraStage(Stage):
+    """Fetch spectra and put them on the common grid."""
+
+    name = "spectra"
+    phase = "ingest"
+
+    def settings(self) -> dict[str, Any]:
+        """Archive and grid."""
+        section = self.job.spectra
+        return {
+            **archive_settings(self.job),
+            "spectra.wavelength_min": section.wavelength_min,
+            "spectra.wavelength_max": section.wavelength_max,
+        }
+
+    def wavelength(self) -> Array:
+        """The common grid [Angstrom, vacuum]."""
+        return log_grid(self.job.spectra.wavelength_min, self.job.spectra.wavelength_max)
+
+    def sizes(self) -> dict[str, int]:
+        """Pixels."""
+        return {"wavelength": self.wavelength().size}
+
+    def variables(self) -> tuple[Variable, ...]:
+        """Flux, its inverse variance and mask, and what the catalogue says of redshift and S/N."""
+        dims = ("object", "wavelength")
+        return (
+            Variable("flux", dims, "f4", FLUX),
+            Variable("ivar", dims, "f4", IVAR),
+            Variable("mask", dims, "i4", mask_attributes()),
+            Variable("redshift", ("object",), "f4", {"long_name": "redshift in the catalogue", "units": "1"}),
+            Variable(
+                "snr",
+                ("object",),
+                "f4",
+                {"long_name": "signal-to-noise ratio in the catalogue", "units": "1"},
+            ),
+        )
+
+    def coordinates(self) -> Coordinates:
+        """The grid."""
+        attrs = {"long_name": "vacuum wavelength", "units": "Angstrom"}
+        return {"wavelength": (("wavelength",), self.wavelength(), attrs)}
+
+    def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
+        """Read the file of each object; what cannot be read is set aside with its reason."""
+        block = self.empty_block(len(rows["ra"]))
+        block.data["redshift"][:], block.data["snr"][:] = rows["redshift"], rows["snr"]
+        reader = SpectrumReader(self.job.archive)
+        with ThreadPoolExecutor(self.job.archive.connections) as pool:
+            run = pool.map if is_url(self.job.archive.root) else map
+            for start in range(0, len(rows["ra"]), FILES_AT_ONCE):
+                span = range(start, min(start + FILES_AT_ONCE, len(rows["ra"])))
+                one_each = ({name: values[row] for name, values in rows.items()} for row in span)
+                self._store(block, start, list(run(reader.read, one_each)))
+        return block
+
+    def _store(self, block: Block, start: int, results: list["Spectrum | Failure"]) -> None:
+        good = np.flatnonzero([isinstance(result, Spectrum) for result in results])
+        gridded = to_grid([results[place] for place in good], self.wavelength())  # type: ignore[misc]
+        for name, values in zip(("flux", "ivar", "mask"), gridded, strict=True):
+            block.data[name][start + good] = values
+        for place, result in enumerate(results):
+            if isinstance(result, Failure):
+                block.fail(start + place, *result.verdict)
+                for values in block.data.values():
+                    values[start + place] = np.nan if values.dtype.kind == "f" else 0
+
+    def cost(self, plan: Plan) -> Cost:
+        """One file per object."""
+        usable = plan.size("object") - plan.invalid
+        shard = min(self.job.shards.objects, plan.size("object")) * self.schema(1).row_nbytes
+        files = FILES_AT_ONCE * 20 * SPECTRUM_FILE_BYTES // 10
+        return Cost(usable, usable * SPECTRUM_FILE_BYTES, 2 * shard + files, usable * SPECTRUM_CPU_SECONDS)
+
+
+class Failure:
+    """Why one spectrum could not be had."""
+
+    def __init__(self, status: Status, message: str, source: str) -> None:
+        self.verdict = (status, message, source)
+
+
+class SpectrumReader:
+    """Reads one object's spectrum from the archive."""
+
+    def __init__(self, section: Any) -> None:
+        self.archive = Archive(section)
+        self.layout = section.layout
+
+    def read(self, row: Mapping[str, Any]) -> Spectrum | Failure:
+        """Fetch and read a file; failures come back as values, so that one cannot stop the others."""
+        path = spectrum_path(self.layout, row)
+        if path is None:
+            return Failure(Status.INVALID, f"the row lacks what layout {self.layout!r} needs to name a file", "")
+        try:
+            return self.archive.read(path, lambda raw: read_spectrum(decompress(raw, LAMOST_CEILING)))
+        except (ObjectError, TransientError) as error:
+            return Failure(error.status, str(error), self.archive.locate(path))

@@ -1,0 +1,61 @@
+"""The final status of an object, and its encoding in the products."""
+
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Status(IntEnum):
+    """What became of one object (or of one band of a frame) in one stage."""
+
+    PENDING = 0
+    """Not done yet; a shard that holds none of these is committed."""
+    OK = 1
+    """Complete."""
+    PARTIAL = 2
+    """Usable, but some pixels or a band are missing."""
+    NOT_FOUND = 3
+    """The archive has no such file."""
+    UNREADABLE = 4
+    """Corrupt or not what it claims to be, after retries."""
+    OUTSIDE = 5
+    """The position is not on the frame."""
+    INVALID = 6
+    """The catalogue row cannot be used."""
+    UNREACHABLE = 7
+    """Network failure after retries; the next run tries again."""
+    FAILED = 8
+    """Our own error; the next run tries again."""
+
+
+UNFINISHED = (Status.PENDING, Status.UNREACHABLE, Status.FAILED)
+"""Statuses that a new run works on."""
+
+USABLE = (Status.OK, Status.PARTIAL)
+"""Statuses whose data a later stage can use."""
+
+
+def usable(status: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Mark the rows that hold data."""
+    return np.isin(status, USABLE)
+
+
+def unfinished(status: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Mark the rows that a new run works on."""
+    return np.isin(status, UNFINISHED)
+
+
+def count_statuses(status: npt.NDArray[np.uint8]) -> dict[str, int]:
+    """Count rows by status name, leaving out the statuses that do not occur."""
+    counts = np.bincount(np.ravel(status), minlength=len(Status))
+    return {member.name.lower(): int(counts[member]) for member in Status if counts[member]}
+
+
+def flag_attributes() -> dict[str, object]:
+    """CF attributes by which a reader can decode a status array."""
+    return {
+        "long_name": "status of the object in this stage",
+        "flag_values": [int(member) for member in Status],
+        "flag_meanings": " ".join(member.name.lower() for member in Status),
+    }

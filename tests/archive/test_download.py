@@ -1,0 +1,361 @@
+"""`survey_batch.archive.download`: what comes out is the file, or an error that says what came instead."""
+
+import bz2
+import gzip
+import logging
+import pickle
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
+from itertools import repeat
+
+import pytest
+import s3fs
+
+from survey_batch.archive import download
+from survey_batch.archive.download import Archive
+from survey_batch.archive.sources import retry_after
+from survey_batch.archive.traffic import Traffic
+from survey_batch.errors import ConfigurationError, NotFoundError, TransientError, UnreadableError
+from survey_batch.job import ArchiveSection
+from tests.servers import (
+    BUSY,
+    FORBIDDEN,
+    PAGE,
+    RESET,
+    SHORT,
+    Fault,
+    free_ports,
+    http_server,
+    nginx_server,
+    s3_server,
+    too_many_requests,
+)
+
+FITS = b"SIMPLE  =                    T".ljust(2880) + bytes(range(256)) * 40
+GZ = gzip.compress(FITS)
+BZ2 = bz2.compress(FITS)
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch):
+    monkeypatch.setattr(download, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(download, "WAIT_JITTER", 0.01)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "archive"
+    (root / "sub").mkdir(parents=True)
+    for name, raw in {"a.fits": FITS, "a.fits.gz": GZ, "sub/a.fits.bz2": BZ2, "odd name+#?.fits": FITS}.items():
+        (root / name).write_bytes(raw)
+    return root
+
+
+def archive(root, **settings):
+    return Archive(ArchiveSection(survey="sdss", root=str(root), **settings))
+
+
+def test_files_come_as_they_lie_in_a_folder_and_on_a_server(folder):
+    with http_server(folder) as server:
+        for name in ("a.fits", "a.fits.gz", "sub/a.fits.bz2", "odd name+#?.fits"):
+            expected = (folder / name).read_bytes()
+            assert archive(folder).fetch(name) == expected
+            assert archive(f"file://{folder}").fetch(name) == expected
+            assert archive(server.url + "/").fetch(name) == expected
+
+
+def test_where_a_file_is(folder):
+    assert archive(folder).locate("sub/x") == f"{folder}/sub/x"
+    assert archive("https://host/dr17/").locate("a b/x") == "https://host/dr17/a%20b/x"
+    assert archive("s3://bucket/dr17").locate("a/x") == "s3://bucket/dr17/a/x"
+
+
+def test_the_server_is_told_who_asks_and_asked_not_to_encode(folder):
+    with http_server(folder) as server:
+        archive(server.url).fetch("a.fits")
+    assert server.headers[0]["User-Agent"].startswith("survey-batch")
+    assert server.headers[0]["Accept-Encoding"] == "identity"
+
+
+def test_a_file_that_is_not_there_is_not_asked_for_twice(folder):
+    with http_server(folder, {"/gone": [Fault(status=410)]}) as server:
+        for name in ("missing.fits", "sub", "gone"):
+            with pytest.raises(NotFoundError, match=f"{server.url}/{name}.*40|410"):
+                archive(server.url).fetch(name)
+            assert server.requests[f"/{name}"] == 1
+    for name in ("missing.fits", "sub", "a.fits/x"):
+        with pytest.raises(NotFoundError, match=str(folder / name)):
+            archive(folder).fetch(name)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [BUSY, PAGE, SHORT, RESET, Fault(body=b""), Fault(status=429), Fault(status=500), Fault(delay=0.8)],
+    ids=["503 page", "200 page", "short", "reset", "empty", "429", "500", "slow"],
+)
+def test_what_passes_is_tried_again(folder, fault):
+    # aiohttp itself repeats a request whose connection was reset, once.
+    faults = [fault] * (4 if fault is RESET else 2)
+    with http_server(folder, {"/sub/a.fits.bz2": faults}) as server:
+        files = archive(server.url, timeout=0.4)
+        assert files.fetch("sub/a.fits.bz2") == BZ2
+    traffic = files.traffic.take()
+    assert (traffic.requests, traffic.retries, traffic.bytes) == (3, 2, len(BZ2))
+    assert files.traffic.take() == Traffic()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (BUSY, "503"),
+        (SHORT, "payload|bytes came"),
+        (RESET, "Disconnected|reset|OSError"),
+        (too_many_requests("0"), "429"),
+    ],
+    ids=["busy", "short", "reset", "too many"],
+)
+def test_what_never_passes_is_left_to_the_next_run(folder, fault, said):
+    with http_server(folder, {"/a.fits": repeat(fault)}) as server:
+        with pytest.raises(TransientError, match=said) as caught:
+            archive(server.url, attempts=4).fetch("a.fits")
+        assert server.requests["/a.fits"] == (8 if fault is RESET else 4)
+    assert f"{server.url}/a.fits" in str(caught.value)
+    assert "(4 attempts); the next run tries again" in str(caught.value)
+
+
+def test_a_server_that_does_not_answer_is_left_to_the_next_run(folder):
+    (port,) = free_ports(1)
+    with pytest.raises(TransientError, match="Connect"):
+        archive(f"http://127.0.0.1:{port}", attempts=2).fetch("a.fits")
+    slow = {"/a.fits": repeat(Fault(delay=0.5))}
+    with http_server(folder, slow) as server, pytest.raises(TransientError, match="no answer in time"):
+        archive(server.url, attempts=2, timeout=0.1).fetch("a.fits")
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (PAGE, "an HTML page came"),
+        (Fault(body=gzip.compress(PAGE.body), headers={"Content-Encoding": "gzip"}), "gzip of something"),
+        (Fault(body=b"{}"), "2 bytes that begin with"),
+        (Fault(body=b""), "an empty file came"),
+    ],
+    ids=["page", "encoded page", "json", "nothing"],
+)
+def test_a_page_is_never_taken_for_a_file(folder, fault, said):
+    with http_server(folder, {"/a.fits.gz": repeat(fault)}) as server:
+        with pytest.raises(UnreadableError, match=said):
+            archive(server.url).fetch("a.fits.gz")
+        assert server.requests["/a.fits.gz"] == download.PAGE_ATTEMPTS
+    (folder / "page.fits").write_bytes(PAGE.body)
+    with pytest.raises(UnreadableError, match="an HTML page came"):
+        archive(folder).fetch("page.fits")
+
+
+def test_a_refusal_is_not_argued_with_and_not_final(folder):
+    with http_server(folder, {"/a.fits": repeat(FORBIDDEN)}) as server:
+        with pytest.raises(TransientError, match=r"403.*login"):
+            archive(server.url).fetch("a.fits")
+        assert server.requests["/a.fits"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("a.fits.gz", GZ),
+        ("sub/a.fits.bz2", gzip.compress(BZ2)),
+        ("a.fits.gz", gzip.compress(GZ)),
+    ],
+    ids=["the file's own gzip", "gzip around bzip2", "gzip around gzip"],
+)
+def test_content_encoding_changes_no_file(folder, name, body):
+    fault = Fault(body=body, headers={"Content-Encoding": "gzip", "Content-Type": "application/x-fits"})
+    with http_server(folder, {f"/{name}": [fault]}) as server:
+        assert archive(server.url).fetch(name) == (folder / name).read_bytes()
+        assert server.requests[f"/{name}"] == 1
+
+
+def test_retry_after_is_obeyed(folder):
+    with http_server(folder, {"/a.fits": [too_many_requests("1")]}) as server:
+        assert archive(server.url).fetch("a.fits") == FITS
+    first, second = server.times
+    assert second - first >= 1.0
+
+
+def test_retry_after_is_read_in_both_forms():
+    assert retry_after("17") == 17
+    assert retry_after(formatdate(time.time() + 60, usegmt=True)) == pytest.approx(60, abs=5)
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert retry_after("soon") is None
+    assert retry_after(None) is None
+
+
+def test_a_server_that_wants_an_hour_gets_it(folder):
+    with http_server(folder, {"/a.fits": repeat(too_many_requests("3600"))}) as server:
+        with pytest.raises(TransientError, match="asks to come back in 3600 s"):
+            archive(server.url).fetch("a.fits")
+        assert server.requests["/a.fits"] == 1
+
+
+def test_a_limit_holds_over_threads(folder):
+    limit = threading.BoundedSemaphore(2)
+    with http_server(folder, delay=0.03) as server:
+        files = Archive(ArchiveSection(survey="sdss", root=server.url), lambda: limit)
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(files.fetch, ["a.fits"] * 24)) == {FITS}
+    assert server.most_open_requests == 2
+    assert files.traffic.take().requests == 24
+
+
+def test_an_archive_can_be_pickled(folder):
+    with http_server(folder) as server:
+        files = pickle.loads(pickle.dumps(archive(server.url)))  # noqa: S301
+        assert files.fetch("a.fits") == FITS
+
+
+@pytest.mark.parametrize("path", ["../secret", "sub/../../x", "/etc/passwd", "a\0b"])
+def test_a_path_may_not_leave_the_archive(folder, path):
+    with pytest.raises(UnreadableError, match="below the archive's root"):
+        archive(folder).fetch(path)
+
+
+def test_a_root_that_is_not_mounted_is_not_a_million_missing_files(tmp_path):
+    with pytest.raises(ConfigurationError, match="mounted"):
+        archive(tmp_path / "nowhere").fetch("a.fits")
+
+
+@pytest.mark.parametrize("root", ["ftp://host/dr17", "http:///dr17", "s3://"])
+def test_a_root_of_another_kind_is_refused(root):
+    with pytest.raises(ConfigurationError, match="expected a folder"):
+        archive(root)
+
+
+@pytest.mark.parametrize("root", ["http://host:99999/dr17", "http://[::1/dr17"])
+def test_a_root_that_is_no_address_is_refused(root):
+    with pytest.raises(ConfigurationError, match="not an address"):
+        archive(root)
+
+
+def test_a_password_in_the_root_is_refused_and_not_repeated():
+    with pytest.raises(ConfigurationError, match="netrc") as caught:
+        archive("https://me:secret@host/dr17")
+    assert "secret" not in str(caught.value)
+
+
+class TestCache:
+    def test_a_file_is_downloaded_once(self, folder, tmp_path):
+        with http_server(folder) as server:
+            for _ in range(2):
+                files = archive(server.url + "/sub", cache=str(tmp_path / "cache"))
+                assert files.fetch("a.fits.bz2") == BZ2
+            assert server.requests["/sub/a.fits.bz2"] == 1
+        assert files.traffic.take() == Traffic(cache_hits=1)
+        (cached,) = [file for file in (tmp_path / "cache").rglob("*") if file.is_file()]
+        assert cached.read_bytes() == BZ2
+        assert cached.relative_to(tmp_path / "cache").as_posix() == f"{server.url[7:]}/sub/a.fits.bz2"
+
+    def test_a_damaged_file_is_downloaded_again(self, folder, tmp_path, caplog):
+        with http_server(folder) as server:
+            files = archive(server.url, cache=str(tmp_path / "cache"))
+            files.fetch("a.fits")
+            (cached,) = (tmp_path / "cache").rglob("a.fits")
+            cached.write_bytes(b"")
+            with caplog.at_level(logging.WARNING):
+                assert files.fetch("a.fits") == FITS
+        assert cached.read_bytes() == FITS
+        assert "damaged in the cache" in caplog.text
+
+    def test_what_was_refused_is_not_kept(self, folder, tmp_path):
+        with http_server(folder, {"/a.fits": repeat(PAGE)}) as server, pytest.raises(UnreadableError):
+            archive(server.url, cache=str(tmp_path / "cache")).fetch("a.fits")
+        assert not (tmp_path / "cache").exists()
+
+    def test_a_cache_leaves_no_temporary_files_and_can_be_shared(self, folder, tmp_path):
+        with http_server(folder) as server, ThreadPoolExecutor(4) as pool:
+            files = archive(server.url, cache=str(tmp_path / "cache"))
+            assert set(pool.map(files.fetch, ["a.fits"] * 8)) == {FITS}
+        (cached,) = [file for file in (tmp_path / "cache").rglob("*") if file.is_file()]
+        (tmp_path / "ordinary").touch()
+        assert cached.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
+
+    def test_a_cache_that_cannot_be_written_costs_only_the_cache(self, folder, tmp_path, caplog):
+        (tmp_path / "cache").write_text("a file where the folder should be")
+        with http_server(folder) as server:
+            assert archive(server.url, cache=str(tmp_path / "cache")).fetch("a.fits") == FITS
+        assert "cannot keep" in caplog.text
+
+
+class TestRead:
+    def reader(self, raw):
+        if raw != FITS:
+            raise UnreadableError("damaged")
+        return len(raw)
+
+    def test_what_the_reader_makes_of_the_file(self, folder):
+        assert archive(folder).read("a.fits", self.reader) == len(FITS)
+
+    def test_a_file_damaged_on_the_way_is_fetched_again_past_the_cache(self, folder, tmp_path):
+        with http_server(folder, {"/a.fits": [Fault(body=FITS[:-1])]}) as server:
+            files = archive(server.url, cache=str(tmp_path / "cache"))
+            assert files.read("a.fits", self.reader) == len(FITS)
+            assert files.fetch("a.fits") == FITS
+            assert server.requests["/a.fits"] == 2
+
+    def test_a_file_damaged_in_the_archive_is_unreadable_with_its_url(self, folder, tmp_path):
+        with http_server(folder, {"/a.fits": repeat(Fault(body=FITS[:-1]))}) as server:
+            files = archive(server.url, cache=str(tmp_path / "cache"))
+            with pytest.raises(UnreadableError, match=f"{server.url}/a.fits: damaged"):
+                files.read("a.fits", self.reader)
+            assert server.requests["/a.fits"] == 2
+        assert not list((tmp_path / "cache").rglob("*.fits"))
+
+
+def test_nginx_that_limits_the_rate_gives_every_file_in_the_end(folder, tmp_path):
+    with nginx_server(folder, tmp_path / "nginx", rate=1) as url:
+        files = archive(url, attempts=20)
+        with ThreadPoolExecutor(2) as pool:
+            assert set(pool.map(files.fetch, ["sub/a.fits.bz2"] * 2)) == {BZ2}
+        assert files.traffic.take().retries > 0
+        with pytest.raises(NotFoundError):
+            files.fetch("sub/missing.fits.bz2")
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory):
+    with s3_server(tmp_path_factory.mktemp("s3")) as endpoint:
+        server = s3fs.S3FileSystem(skip_instance_cache=True)
+        server.mkdir("survey")
+        server.pipe_file("survey/dr17/sub/a.fits.bz2", BZ2)
+        yield endpoint
+
+
+@pytest.mark.usefixtures("bucket")
+class TestS3:
+    def test_an_object_is_read(self):
+        files = archive("s3://survey/dr17")
+        with ThreadPoolExecutor(4) as pool:
+            assert set(pool.map(files.fetch, ["sub/a.fits.bz2"] * 8)) == {BZ2}
+
+    def test_an_object_that_is_not_there(self):
+        with pytest.raises(NotFoundError, match="s3://survey/dr17/missing"):
+            archive("s3://survey/dr17").fetch("missing")
+
+    def test_a_bucket_that_is_not_there_is_the_jobs_fault(self):
+        with pytest.raises(ConfigurationError, match="no such bucket"):
+            archive("s3://elsewhere/dr17").fetch("sub/a.fits.bz2")
+
+    def test_a_server_that_is_gone(self, monkeypatch):
+        (port,) = free_ports(1)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        with pytest.raises(TransientError, match=r"\(2 attempts\)"):
+            archive("s3://survey/dr17", attempts=2, timeout=1).fetch("sub/a.fits.bz2")
+
+
+def test_s3_without_its_package_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(ConfigurationError, match=r"pip install survey-batch\[s3\]"):
+        archive("s3://survey/dr17")

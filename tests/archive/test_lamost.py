@@ -1,0 +1,236 @@
+import contextlib
+import gzip
+import io
+import itertools
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from survey_batch.archive.lamost import Spectrum, header_value, read_spectrum, spectrum_path
+from survey_batch.errors import UnreadableError
+
+SIZE = 300
+WITH_WAVELENGTH = "Flux, Inverse, Wavelength, Andmask, Ormask"
+WITH_SUBCONTINUUM = "Flux Inverse Subcontinuum Andmask Ormask"
+
+
+def arrays(size=SIZE, start=3.5682):
+    rng = np.random.default_rng(7)
+    flux = rng.normal(100, 5, size).astype("f4")
+    ivar = rng.uniform(0, 1, size).astype("f4")
+    mask = (rng.uniform(size=size) < 0.1).astype("f4") * 4
+    return flux, ivar, 10 ** (start + 1e-4 * np.arange(size)), mask
+
+
+def to_bytes(*hdus):
+    file = io.BytesIO()
+    fits.HDUList(list(hdus)).writeto(file)
+    return file.getvalue()
+
+
+def rows_file(content=WITH_WAVELENGTH, kind="f4", **cards):
+    flux, ivar, wavelength, mask = arrays()
+    third = wavelength if "Wavelength" in content else flux * 0
+    hdu = fits.PrimaryHDU(np.array([flux, ivar, third, mask, mask]).astype(kind))
+    hdu.header.update({"EXTEN0": content, "COEFF0": 3.5682, "COEFF1": 1e-4, "VACUUM": True} | cards)
+    return to_bytes(hdu)
+
+
+def table_file(name="COADD", leave_out=None, before=()):
+    flux, ivar, wavelength, mask = arrays()
+    named = {"FLUX": flux, "IVAR": ivar, "WAVELENGTH": wavelength, "ANDMASK": mask, "ORMASK": mask}
+    columns = [fits.Column(key, f"{SIZE}E", array=value[None]) for key, value in named.items() if key != leave_out]
+    return to_bytes(fits.PrimaryHDU(), *before, fits.BinTableHDU.from_columns(columns, name=name))
+
+
+LAYOUTS = {
+    "wavelength row": rows_file(),
+    "float64": rows_file(kind="f8"),
+    "subcontinuum row": rows_file(WITH_SUBCONTINUUM),
+    "table": table_file(),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_all_layouts_give_the_same_spectrum(layout):
+    spectrum = read_spectrum(LAYOUTS[layout])
+    flux, ivar, wavelength, mask = arrays()
+    np.testing.assert_array_equal(spectrum.flux, flux)
+    np.testing.assert_array_equal(spectrum.ivar, ivar)
+    np.testing.assert_array_equal(spectrum.mask, mask)
+    np.testing.assert_allclose(spectrum.wavelength, wavelength, atol=0.001)
+    assert spectrum.start == pytest.approx(35682, abs=0.002)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_values_are_native_and_contiguous(layout):
+    spectrum = read_spectrum(LAYOUTS[layout])
+    for values, kind in ((spectrum.flux, "f4"), (spectrum.ivar, "f4"), (spectrum.mask, "i4")):
+        assert values.dtype == np.dtype(kind)
+        assert values.dtype.isnative
+        assert values.flags.c_contiguous
+
+
+def test_table_is_found_behind_other_extensions():
+    image = fits.ImageHDU(np.zeros((7, 1000), "f4"), name="INFO")
+    assert read_spectrum(table_file(before=[image])).flux.size == SIZE
+
+
+def test_a_grid_that_is_not_log_linear_is_kept_as_it_is():
+    linear = np.linspace(3900, 9000, SIZE)
+    flux, ivar, _, mask = arrays()
+    hdu = fits.PrimaryHDU(np.array([flux, ivar, linear, mask, mask]))
+    hdu.header["EXTEN0"] = WITH_WAVELENGTH
+    spectrum = read_spectrum(to_bytes(hdu))
+    assert np.isnan(spectrum.start)
+    np.testing.assert_array_equal(spectrum.wavelength, linear)
+
+
+def test_masks_that_are_no_bits_are_bad():
+    flux, ivar, wavelength, _ = arrays()
+    mask = np.zeros(SIZE)
+    mask[:4] = np.nan, -1, 1e30, np.inf
+    hdu = fits.PrimaryHDU(np.array([flux, ivar, wavelength, mask, mask]))
+    hdu.header["EXTEN0"] = WITH_WAVELENGTH
+    read = read_spectrum(to_bytes(hdu)).mask
+    assert (read[:4] != 0).all()
+    assert (read[4:] == 0).all()
+
+
+REFUSED = {
+    "HTML": (b"<!DOCTYPE html><html><body>503 Service Unavailable", "not a FITS file"),
+    "nothing": (b"", "not a FITS file"),
+    "compressed": (gzip.compress(rows_file()), "not a FITS file"),
+    "half a header": (rows_file()[:400], "END card"),
+    "cut pixels": (rows_file()[:6000], "cut short"),
+    "cut table": (table_file()[:9000], "cut short"),
+    "other rows": (rows_file("Flux, Inverse, Sky, Andmask, Ormask"), "neither Wavelength nor Subcontinuum"),
+    "blue medium resolution": (table_file("COADD_B"), "medium-resolution"),
+    "red medium resolution": (table_file("COADD_R"), "medium-resolution"),
+    "no coadded spectrum": (table_file("B-80436692"), "no table COADD"),
+    "a missing column": (table_file(leave_out="IVAR"), "no column IVAR"),
+    "air wavelengths": (rows_file(VACUUM=False), "vacuum"),
+    "a frame": (to_bytes(fits.PrimaryHDU(np.zeros((8, 9), "f4"))), "not the five rows"),
+    "empty": (to_bytes(fits.PrimaryHDU()), "no spectrum"),
+    "no pixels": (rows_file(WITH_SUBCONTINUUM).replace(b"     300", b"       0", 1), "not the five rows"),
+    "less than no pixels": (
+        rows_file(WITH_SUBCONTINUUM).replace(b"     300", b"    -300", 1),
+        "not the five rows",
+    ),
+    "absurd coefficients": (rows_file(WITH_SUBCONTINUUM, COEFF1=0.5), "COEFF1"),
+    "textual coefficients": (rows_file(WITH_SUBCONTINUUM, COEFF0="none"), "COEFF0"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_low_resolution_spectrum_is_refused_with_the_reason(case):
+    raw, reason = REFUSED[case]
+    with pytest.raises(UnreadableError, match=reason):
+        read_spectrum(raw)
+
+
+def test_wavelengths_that_do_not_increase_are_refused():
+    flux, ivar, wavelength, mask = arrays()
+    for broken in (wavelength[::-1], wavelength * 0, np.where(wavelength > 3710, np.nan, wavelength), -wavelength):
+        hdu = fits.PrimaryHDU(np.array([flux, ivar, broken, mask, mask]))
+        hdu.header["EXTEN0"] = WITH_WAVELENGTH
+        with pytest.raises(UnreadableError, match="wavelengths"):
+            read_spectrum(to_bytes(hdu))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(LAYOUTS)), st.data())
+def test_damaged_files_are_read_or_refused_but_never_crash(layout, data):
+    raw = bytearray(LAYOUTS[layout])
+    # Headers are where a flipped byte can do most, so aim there half of the time.
+    place = st.integers(0, 6000) | st.integers(0, len(raw) - 1)
+    for at, value in data.draw(st.lists(st.tuples(place, st.integers(0, 255)), max_size=8)):
+        raw[at] = value
+    length = data.draw(st.just(len(raw)) | st.integers(0, len(raw)))
+    with contextlib.suppress(UnreadableError):
+        spectrum = read_spectrum(bytes(raw[:length]))
+        assert spectrum.flux.size == spectrum.wavelength.size == spectrum.mask.size
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=4000))
+def test_any_bytes_behind_a_fits_signature_are_refused_or_read(tail):
+    with contextlib.suppress(UnreadableError):
+        assert isinstance(read_spectrum(b"SIMPLE  =" + tail), Spectrum)
+
+
+def test_header_values_are_those_of_astropy():
+    raw = rows_file(TEXT="it is / not 'END'", REAL=-1.25e-3, WHOLE=42, FLAG=True)
+    header = fits.Header.fromstring(raw[: raw.index(b"END" + b" " * 77)])
+    end = len(header.tostring(padding=False)) - 80
+    assert header_value(raw, "WHOLE", end) == "42"
+    assert float(header_value(raw, "REAL", end)) == header["REAL"]
+    assert header_value(raw, "FLAG", end) == "T"
+    assert header_value(raw, "EXTEN0", end) == header["EXTEN0"]
+    assert header_value(raw, "NONE", end) is None
+
+
+def test_a_key_inside_another_cards_text_is_not_that_card():
+    raw = rows_file(AUTHOR="see COEFF9  = 1")
+    assert header_value(raw, "COEFF9", len(raw)) is None
+
+
+ROW = {
+    "obsid": 101002.0, "obsdate": np.datetime64("2011-10-24T12:56:00"), "lmjd": 55859, "planid": "F5902",
+    "spid": "1", "fiberid": np.int64(2), "filename": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("layout", "path"),
+    [
+        ("flat", "spec-55859-F5902_sp01-002.fits.gz"),
+        ("plan", "20111024/F5902/spec-55859-F5902_sp01-002.fits.gz"),
+        ("obsid", "spectrum/fits/101002"),
+    ],
+)
+def test_paths_follow_the_archives_layouts(layout, path):
+    assert spectrum_path(layout, ROW) == path
+
+
+def test_a_given_file_name_is_used():
+    row = ROW | {"filename": "spec-1-X_sp01-001.fits"}
+    assert spectrum_path("flat", row) == "spec-1-X_sp01-001.fits"
+    assert spectrum_path("plan", row) == "20111024/F5902/spec-1-X_sp01-001.fits"
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), "", np.nan, np.datetime64("NaT")])
+def test_a_row_that_lacks_what_a_path_needs_has_none(missing):
+    needed = {"flat": ["lmjd", "planid", "spid", "fiberid"], "plan": ["obsdate", "planid"], "obsid": ["obsid"]}
+    for layout, key in itertools.chain(*([(layout, key) for key in keys] for layout, keys in needed.items())):
+        assert spectrum_path(layout, ROW | {key: missing}) is None
+    assert spectrum_path("obsid", {}) is None
+
+
+def test_every_real_file_reads_as_astropy_reads_it(real_data):
+    paths = sorted((real_data / "lamost" / "spectra").iterdir())
+    assert len(paths) == 312
+    for path in paths:
+        raw = path.read_bytes()
+        raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        spectrum = read_spectrum(raw)
+        flux, ivar, wavelength, mask = _by_astropy(raw)
+        np.testing.assert_array_equal(spectrum.flux, flux.astype("f4"))
+        np.testing.assert_array_equal(spectrum.ivar, ivar.astype("f4"))
+        np.testing.assert_array_equal(spectrum.mask, mask)
+        np.testing.assert_allclose(spectrum.wavelength, wavelength, rtol=0, atol=0.05)
+
+
+def _by_astropy(raw):
+    with fits.open(io.BytesIO(raw), memmap=False) as hdus:
+        if len(hdus) > 1:
+            table = hdus["COADD"].data
+            return tuple(table[key][0] for key in ("FLUX", "IVAR", "WAVELENGTH", "ANDMASK"))
+        header, rows = hdus[0].header, hdus[0].data
+        wavelength = rows[2]
+        if "Subcontinuum" in header["EXTEN0"]:
+            wavelength = 10 ** (header["COEFF0"] + header["COEFF1"] * np.arange(rows.shape[1]))
+        return rows[0], rows[1], wavelength, rows[3]

@@ -1,0 +1,103 @@
+"""`survey_batch.archive.limits`: one limit for all workers and threads of a run."""
+
+import os
+import pickle
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import dask
+import pytest
+from distributed import Client, LocalCluster
+
+from survey_batch.archive.download import Archive
+from survey_batch.archive.limits import run_wide_limiter
+from survey_batch.job import ArchiveSection
+from tests.servers import http_server
+
+FITS = b"SIMPLE  =" + bytes(5000)
+
+LEASES = {
+    "distributed.scheduler.locks.lease-timeout": "1s",
+    "distributed.scheduler.locks.lease-validation-interval": "200ms",
+    "distributed.scheduler.allowed-failures": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two worker processes; leases of the dead return after a second or so."""
+    with (
+        dask.config.set(LEASES),
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=2,
+            host="127.0.0.1",
+            dashboard_address=None,
+            worker_dashboard_address=None,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        client.wait_for_workers(2)
+        yield client
+
+
+def fetch_with_threads(archive, name, threads, files):
+    """Fetch on plain threads of a task, as a stage does."""
+    with ThreadPoolExecutor(threads) as pool:
+        return sum(len(raw) for raw in pool.map(archive.fetch, [name] * files)), os.getpid()
+
+
+def test_outside_dask_one_limit_serves_all_threads():
+    limiter = run_wide_limiter("outside", 3)
+    assert limiter() is run_wide_limiter("outside", 3)()
+    assert limiter() is pickle.loads(pickle.dumps(limiter))()  # noqa: S301
+    assert limiter() is not run_wide_limiter("elsewhere", 3)()
+    for _ in range(3):
+        assert limiter().acquire(blocking=False)
+    assert not limiter().acquire(blocking=False)
+    for _ in range(3):
+        limiter().release()
+
+
+def test_two_workers_of_several_threads_never_exceed_the_connections(cluster, tmp_path):
+    (tmp_path / "x.fits").write_bytes(FITS)
+    with http_server(tmp_path, delay=0.02) as server:
+        archive = Archive(ArchiveSection(survey="sdss", root=server.url, connections=3))
+        tasks = [cluster.submit(fetch_with_threads, archive, "x.fits", 4, 6, pure=False) for _ in range(6)]
+        sizes, processes = zip(*cluster.gather(tasks), strict=True)
+    assert sizes == (6 * len(FITS),) * 6
+    assert len(set(processes)) == 2
+    assert server.requests["/x.fits"] == 36
+    assert server.most_open_requests == 3
+
+
+def hold_a_lease(name, connections):
+    with run_wide_limiter(name, connections)():
+        threading.Event().wait()
+
+
+def take_a_lease(name, connections):
+    # From a thread that does not know the task's worker.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: run_wide_limiter(name, connections)().acquire(timeout="20s")).result()
+
+
+def leases_held(dask_scheduler):
+    return sum(len(leases) for leases in dask_scheduler.extensions["semaphores"].leases.values())
+
+
+def test_the_leases_of_a_killed_worker_come_back(cluster):
+    (doomed, *_) = cluster.scheduler_info(n_workers=-1)["workers"]
+    pid = cluster.run(os.getpid, workers=[doomed])[doomed]
+    stuck = [
+        cluster.submit(hold_a_lease, "doomed", 2, workers=[doomed], allow_other_workers=False, pure=False)
+        for _ in range(2)
+    ]
+    while cluster.run_on_scheduler(leases_held) < 2:
+        threading.Event().wait(0.05)
+    os.kill(pid, signal.SIGKILL)
+    (survivor, *_) = [address for address in cluster.scheduler_info(n_workers=-1)["workers"] if address != doomed]
+    assert cluster.submit(take_a_lease, "doomed", 2, workers=[survivor], pure=False).result(timeout=30)
+    for future in stuck:
+        future.cancel()

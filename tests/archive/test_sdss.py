@@ -1,0 +1,164 @@
+"""`survey_batch.archive.sdss`: a frame is read whole, and only if it is the frame that was asked for."""
+
+import io
+from functools import cache, partial
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from survey_batch.archive.decompress import SDSS_CEILING, decompress
+from survey_batch.archive.sdss import (
+    FRAME_SHAPE,
+    OVERLAP_ROWS,
+    ROW_STEP,
+    FieldKey,
+    frame_path,
+    read_frame,
+)
+from survey_batch.errors import UnreadableError
+
+KEY = FieldKey(rerun=301, run=1043, camcol=5, field=25)
+HEADER = {
+    "RUN": 1043, "CAMCOL": 5, "RERUN": "301", "FILTER": "u", "FRAME": 29, "EXPTIME": "53.907456",
+    "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 1025.0, "CRPIX2": 745.0,
+    "CRVAL1": 3.64678195077, "CRVAL2": 15.73316366, "CD1_1": -6.69e-07, "CD1_2": 1.0997e-04,
+    "CD2_1": 1.0995e-04, "CD2_2": 6.69e-07,
+}  # fmt: skip
+
+
+def image():
+    pixels = np.random.default_rng(1).normal(size=FRAME_SHAPE).astype("f4")
+    pixels[3, 5] = np.nan
+    return pixels
+
+
+def frame_file(changes=(), pixels=None, calibration=None, field=25, astrans=True):
+    """Bytes of a frame file; a header value of None leaves the keyword out."""
+    header = {**HEADER, **dict(changes)}
+    primary = fits.PrimaryHDU(image() if pixels is None else pixels)
+    primary.header.update({name: value for name, value in header.items() if value is not None})
+    sky = fits.BinTableHDU.from_columns([fits.Column("ALLSKY", "4E", array=np.zeros((1, 4)))])
+    vector = np.arange(2048, dtype="f4") if calibration is None else calibration
+    hdus = [primary, fits.ImageHDU(vector), sky]
+    if astrans:
+        hdus.append(fits.BinTableHDU.from_columns([fits.Column("FIELD", "J", array=[field])]))
+    buffer = io.BytesIO()
+    fits.HDUList(hdus).writeto(buffer)
+    return buffer.getvalue()
+
+
+@cache
+def good_file():
+    return frame_file()
+
+
+def test_the_overlap_of_fields():
+    assert FRAME_SHAPE[0] == ROW_STEP + OVERLAP_ROWS
+
+
+def test_path_on_the_archive():
+    key = FieldKey(301, 1006, 6, 11)
+    assert frame_path(key, "z") == "eboss/photoObj/frames/301/1006/6/frame-z-001006-6-0011.fits.bz2"
+    assert frame_path(key, "g", "dr12") == "boss/photoObj/frames/301/1006/6/frame-g-001006-6-0011.fits.bz2"
+
+
+def test_a_frame_is_read_bit_for_bit_in_native_order():
+    frame = read_frame(good_file(), KEY, "u")
+    np.testing.assert_array_equal(frame.image, image())
+    np.testing.assert_array_equal(frame.calibration, np.arange(2048))
+    for array in (frame.image, frame.calibration):
+        assert array.dtype == np.dtype("=f4")
+        assert array.flags.c_contiguous
+        assert array.flags.writeable
+    np.testing.assert_array_equal(frame.wcs.cd, [[-6.69e-07, 1.0997e-04], [1.0995e-04, 6.69e-07]])
+
+
+def test_numbers_may_stand_in_the_header_as_strings():
+    raw = frame_file({"RUN": "1043", "CAMCOL": "5", "CRPIX1": "1025.0", "FILTER": "u "})
+    assert read_frame(raw, KEY, "u").wcs.crpix[0] == 1025
+
+
+def test_the_header_frame_number_is_not_taken_for_the_field():
+    assert read_frame(frame_file({"FRAME": 99}), KEY, "u").image.shape == FRAME_SHAPE
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (partial(frame_file, {"RUN": 1044}), "run 1044 instead of 1043"),
+        (partial(frame_file, {"CAMCOL": 2}), "camcol 2 instead of 5"),
+        (partial(frame_file, {"RERUN": "40"}), "rerun 40 instead of 301"),
+        (partial(frame_file, {"FILTER": "g"}), "band g instead of u"),
+        (partial(frame_file, field=29), "field 29 instead of 25"),
+        (partial(frame_file, {"RUN": None}), "header has no RUN"),
+        (partial(frame_file, {"RUN": "many"}), "cannot read as an SDSS frame"),
+        (partial(frame_file, {"CTYPE1": "RA---SIN"}), "RA---SIN"),
+        (partial(frame_file, {"CTYPE2": None}), "None"),
+        (partial(frame_file, {"CRVAL2": None}), "CRVAL2"),
+        (partial(frame_file, {"CD1_2": 0.0, "CD1_1": 0.0}), "singular"),
+        (partial(frame_file, {"CRVAL1": "nan"}), "not finite"),
+        (partial(frame_file, pixels=np.zeros((1489, 2047), "f4")), r"image has shape \(1489, 2047\)"),
+        (partial(frame_file, calibration=np.zeros(7, "f4")), r"calibration vector has shape \(7,\)"),
+    ],
+)
+def test_what_is_not_the_frame_is_refused_with_what_it_is(make, said):
+    with pytest.raises(UnreadableError, match=said):
+        read_frame(make(), KEY, "u")
+
+
+def test_a_file_without_the_table_that_holds_the_field_is_read():
+    assert read_frame(frame_file(astrans=False), KEY, "u").image.shape == FRAME_SHAPE
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("length", [0, 10, 2880, 6000, 5_000_000, 12_200_000, 12_208_320])
+def test_a_frame_that_is_cut_short_is_refused(length):
+    with pytest.raises(UnreadableError):
+        read_frame(good_file()[:length], KEY, "u")
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=12, deadline=None)
+@given(st.binary(min_size=1, max_size=100), st.integers(0, 2880))
+def test_a_damaged_header_is_read_or_refused_and_nothing_else(noise, place):
+    raw = good_file()[:place] + noise + good_file()[place + len(noise) :]
+    try:
+        shape = read_frame(raw, KEY, "u").image.shape
+    except UnreadableError:
+        return
+    assert shape == FRAME_SHAPE
+
+
+@pytest.mark.filterwarnings("ignore")
+@given(st.binary(max_size=2000))
+def test_any_bytes_are_refused(noise):
+    with pytest.raises(UnreadableError):
+        read_frame(b"SIMPLE  =" + noise, KEY, "u")
+
+
+REAL = [
+    (FieldKey(301, 1043, 5, 25), "u"),
+    (FieldKey(301, 1006, 6, 11), "g"),
+    (FieldKey(301, 2820, 3, 122), "z"),
+]
+
+
+@pytest.mark.filterwarnings("ignore::astropy.wcs.FITSFixedWarning")
+@pytest.mark.parametrize(("key", "band"), REAL)
+def test_a_real_frame_is_what_astropy_reads(real_data, key, band):
+    file = real_data / "sdss" / frame_path(key, band)
+    raw = decompress(file.read_bytes(), SDSS_CEILING)
+    frame = read_frame(raw, key, band)
+    with fits.open(io.BytesIO(raw), memmap=False) as hdus:
+        np.testing.assert_array_equal(frame.image, hdus[0].data)
+        np.testing.assert_array_equal(frame.calibration, hdus[1].data)
+        wcs = WCS(hdus[0].header)
+    np.testing.assert_array_equal(frame.wcs.crval, wcs.wcs.crval)
+    np.testing.assert_array_equal(frame.wcs.crpix, wcs.wcs.crpix)
+    np.testing.assert_array_equal(frame.wcs.cd, wcs.wcs.cd)
+    with pytest.raises(UnreadableError, match=f"field {key.field} instead of {key.field + 1}"):
+        read_frame(raw, key._replace(field=key.field + 1), band)

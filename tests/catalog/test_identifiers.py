@@ -1,0 +1,93 @@
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astropy.io import fits
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from survey_batch.catalog.identifiers import fibre_names, position_names, read_ids, spectrum_names
+from survey_batch.catalog.read import read_catalog
+from survey_batch.job import ArchiveSection, CatalogSection
+
+SDSS = ArchiveSection(survey="sdss", root="/archive")
+UINT64 = st.lists(st.integers(1, 2**64 - 1), min_size=1, max_size=20, unique=True)
+
+
+def columns_beside(count: int) -> dict[str, np.ndarray]:
+    return {"ra": np.arange(count) + 0.5, "dec": np.zeros(count)} | {
+        name: np.full(count, value) for name, value in (("rerun", 301), ("run", 94), ("camcol", 1), ("field", 11))
+    }
+
+
+def write_csv(path: Path, ids: list[int]) -> None:
+    beside = columns_beside(len(ids))
+    lines = [",".join(["objid", *beside])]
+    lines += [",".join(map(str, row)) for row in zip(ids, *beside.values(), strict=True)]
+    path.write_text("\n".join(lines))
+
+
+def write_parquet(path: Path, ids: list[int]) -> None:
+    pq.write_table(pa.table({"objid": pa.array(ids, pa.uint64())} | columns_beside(len(ids))), path)
+
+
+def write_fits(path: Path, ids: list[int]) -> None:
+    columns = [fits.Column("objid", "K", bzero=2**63, array=np.array(ids, np.uint64))]
+    columns += [fits.Column(name, "D", array=values) for name, values in columns_beside(len(ids)).items()]
+    buffer = BytesIO()
+    fits.BinTableHDU.from_columns(columns).writeto(buffer)
+    path.write_bytes(buffer.getvalue())
+
+
+@pytest.mark.parametrize("write", [write_csv, write_parquet, write_fits])
+@settings(max_examples=20, deadline=None)
+@given(ids=UINT64)
+def test_every_uint64_stays_exact(tmp_path_factory, write, ids):
+    path = tmp_path_factory.mktemp("ids") / "catalogue"
+    write(path, ids)
+    table = read_catalog(CatalogSection(path=str(path)), SDSS).table
+    assert table["object_id"].to_pylist() == [str(number) for number in ids]
+
+
+@given(st.lists(st.integers(0, 2**53 - 1), min_size=1, max_size=20))
+def test_whole_numbers_printed_with_a_point_lose_it(numbers):
+    ids, lost = read_ids(pa.array([f"{number}.0" for number in numbers]))
+    assert ids.to_pylist() == [str(number) for number in numbers]
+    assert lost == 0
+
+
+@given(st.lists(st.integers(2**60, 2**62), min_size=1, max_size=20))
+def test_ids_that_went_through_doubles_are_found_out(numbers):
+    printed = pa.array([repr(float(number)) for number in numbers])
+    as_float64 = pa.array([float(number) for number in numbers])
+    assert read_ids(printed)[1] == read_ids(as_float64)[1] == len(numbers)
+
+
+def test_leading_zeros_and_odd_names_are_kept():
+    names = ["007", "12e5", "1.0", "J0012+34", "x y"]
+    assert read_ids(pa.array(names)) == (pa.array(names), 0)
+
+
+def test_exponents_with_all_digits_are_whole_numbers():
+    assert read_ids(pa.array(["7.010010000000000000e+05"])) == (pa.array(["701001"]), 0)
+
+
+def test_exponents_with_fewer_digits_have_lost_some():
+    assert read_ids(pa.array(["7.01E+05", "7.02E+05"]))[1] == 2
+
+
+def test_position_name_is_truncated_and_signed():
+    names = position_names(np.array([353.470289, 0.0, np.nan]), np.array([28.972879, -0.5, 1.0]))
+    assert names.to_pylist() == ["J233352.86+285822.3", "J000000.00-003000.0", None]
+
+
+def test_names_of_spectra_follow_their_files():
+    assert spectrum_names(np.array([396, 0]), np.array([51816, 51816]), np.array([331, 1])).to_pylist() == [
+        "0396-51816-0331",
+        None,
+    ]
+    fibre = fibre_names(np.array([55862]), pa.array(["B6212"]), np.array([6]), np.array([3]))
+    assert fibre.to_pylist() == ["55862-B6212-sp06-003"]

@@ -1,0 +1,171 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from survey_batch.classifiers.base import classifier_fingerprint, load_classifier
+from survey_batch.classifiers.manifest import MANIFEST
+from survey_batch.errors import ConfigurationError, PlanMismatchError
+from tests.classifiers.conftest import make_block
+
+
+@pytest.fixture
+def copy(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "copy")
+
+
+def rewrite(folder, **changes):
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(manifest | changes))
+
+
+def test_a_loaded_classifier_gives_the_same_probabilities(trained, saved, labels):
+    block = make_block(labels, 5)
+    loaded = load_classifier(saved)
+    np.testing.assert_array_equal(loaded.predict_proba(block, 32), trained.predict_proba(block, 32))
+    assert loaded.classes == trained.classes
+
+
+def test_one_object_alone_gets_the_answer_it_gets_in_a_batch(trained, labels):
+    block = make_block(labels, 5)
+    together = trained.predict_proba(block, batch=32)
+    for row in (0, 1, 31, 32, 63):
+        alone = trained.predict_proba({name: values[row : row + 1] for name, values in block.items()}, batch=32)
+        np.testing.assert_array_equal(alone[0], together[row])
+
+
+def test_probabilities_are_float32_and_sum_to_one(trained, labels):
+    probability = trained.predict_proba(make_block(labels, 6), batch=50)
+    assert probability.dtype == np.float32
+    assert probability.shape == (len(labels), 6)
+    np.testing.assert_allclose(probability.sum(axis=1), 1, atol=1e-5)
+
+
+def test_an_empty_block_gives_no_probabilities(trained, labels):
+    empty = {name: values[:0] for name, values in make_block(labels, 6).items()}
+    assert trained.predict_proba(empty).shape == (0, 6)
+
+
+def test_a_spectrum_of_mostly_bad_pixels_has_no_probabilities_and_changes_no_other(trained, labels):
+    block = make_block(labels[:4], 7)
+    whole = trained.predict_proba(block, batch=8)
+    block["mask"][1, : int(0.75 * block["mask"].shape[1])] = 1
+    block["flux"][2], block["ivar"][2] = np.nan, 0
+    probability = trained.predict_proba(block, batch=8)
+    assert np.isnan(probability[1:3]).all()
+    np.testing.assert_array_equal(probability[[0, 3]], whole[[0, 3]])
+
+
+def test_the_same_classifier_is_loaded_once(saved):
+    assert load_classifier(saved) is load_classifier(str(saved))
+
+
+def test_another_content_is_loaded_again_and_has_another_fingerprint(copy):
+    first, before = load_classifier(copy), classifier_fingerprint(copy)
+    rewrite(copy, temperature=2.0)
+    assert classifier_fingerprint(copy) != before
+    assert load_classifier(copy) is not first
+
+
+def test_altered_weights_are_refused(copy):
+    weights = copy / "network.keras"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="not the file that was saved"):
+        load_classifier(copy)
+
+
+def test_missing_weights_are_refused(copy):
+    (copy / "network.keras").unlink()
+    with pytest.raises(ConfigurationError, match="lacks"):
+        load_classifier(copy)
+
+
+def test_a_folder_without_a_manifest_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="no trained classifier"):
+        load_classifier(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../weights.keras", "weights.pkl", "a/b.npz", "weights.h5"])
+def test_a_manifest_that_names_unsafe_files_is_refused(copy, name):
+    rewrite(copy, files={name: "0" * 64})
+    with pytest.raises(ConfigurationError, match="plain"):
+        load_classifier(copy)
+
+
+def test_a_manifest_with_an_unknown_key_is_refused(copy):
+    rewrite(copy, code="print()")
+    with pytest.raises(ConfigurationError, match="code"):
+        load_classifier(copy)
+
+
+def test_an_unknown_kind_is_refused(copy):
+    rewrite(copy, kind="horoscope")
+    with pytest.raises(ConfigurationError, match="horoscope"):
+        load_classifier(copy)
+
+
+def test_another_major_keras_is_refused(copy):
+    rewrite(copy, versions={"keras": "2.15.0"})
+    with pytest.raises(ConfigurationError, match=r"Keras 2\.15\.0"):
+        load_classifier(copy)
+
+
+def test_a_product_on_another_grid_is_refused(trained, wavelength):
+    trained.check_product({"wavelength": wavelength})
+    for other in (
+        wavelength[1:],
+        wavelength * 1.0001,
+        np.linspace(wavelength[0], wavelength[-1], wavelength.size),
+    ):
+        with pytest.raises(PlanMismatchError, match="not those the classifier was trained on"):
+            trained.check_product({"wavelength": other})
+
+
+def test_a_product_without_wavelengths_is_refused(trained):
+    with pytest.raises(PlanMismatchError, match="no coordinate 'wavelength'"):
+        trained.check_product({})
+
+
+def test_a_block_without_a_variable_or_of_another_shape_is_refused(trained, labels):
+    block = make_block(labels[:2], 8)
+    with pytest.raises(ConfigurationError, match="'ivar'"):
+        trained.predict_proba({name: values for name, values in block.items() if name != "ivar"})
+    with pytest.raises(ConfigurationError, match="of shape"):
+        trained.predict_proba({name: values[:, 1:] for name, values in block.items()})
+
+
+def test_importing_the_interface_imports_no_framework():
+    code = (
+        "import sys, survey_batch.classifiers.base\n"
+        "print(sorted({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_gives_the_same_probabilities(saved, trained, labels, tmp_path, backend):
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    block = make_block(labels, 9)
+    np.savez(tmp_path / "block.npz", **block)
+    code = (
+        "import sys, numpy as np\n"
+        "from survey_batch.classifiers.base import load_classifier\n"
+        "block = dict(np.load(sys.argv[2]))\n"
+        "np.save(sys.argv[3], load_classifier(sys.argv[1]).predict_proba(block, batch=32))\n"
+        "import keras; assert keras.backend.backend() == sys.argv[4]\n"
+        "assert 'tensorflow' not in sys.modules\n"
+    )
+    out = tmp_path / "out.npy"
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    command = [sys.executable, "-c", code, str(saved), str(tmp_path / "block.npz"), str(out), backend]
+    subprocess.run(command, check=True, env=environment)
+    np.testing.assert_allclose(np.load(out), trained.predict_proba(block, batch=32), atol=1e-5)

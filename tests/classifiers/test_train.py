@@ -1,0 +1,182 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from survey_batch.classifiers.base import load_classifier
+from survey_batch.classifiers.cross_validation import calibrated_across_folds, grouped_folds, out_of_fold
+from survey_batch.classifiers.labelled import Labelled
+from survey_batch.classifiers.scores import describe, scores_of
+from survey_batch.classifiers.train import evaluate, train
+from survey_batch.errors import ConfigurationError, PlanMismatchError
+from survey_batch.job import Job
+from survey_batch.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
+from survey_batch.status import Status
+from tests.classifiers.conftest import PIXELS, make_block
+
+ROWS = 72
+
+
+def make_job(folder, **train_keys) -> Job:
+    return Job.model_validate(
+        {
+            "name": "test",
+            "output": str(folder / "out"),
+            "stages": ["spectra"],
+            "catalog": {"path": "catalog.csv"},
+            "archive": {"survey": "lamost", "root": "spectra"},
+            "train": {"classifier": str(folder / "model"), "epochs": 25, "members": 2, **train_keys},
+        }
+    )
+
+
+def write_product(job: Job, wavelength, split) -> None:
+    """A product of three visits per star; one row is unreadable, one of a class that is not trained on."""
+    label = np.tile(np.array(["A", "F", "G", "M"]), ROWS // 4).astype(object)
+    block = make_block(label, 1)
+    label[5] = "O"
+    dims = ("object", "wavelength")
+    variables = [Variable(name, dims, "i4" if name == "mask" else "f4") for name in block]
+    schema = Schema(
+        "spectra",
+        "object",
+        {"object": ROWS, "wavelength": len(wavelength)},
+        ROWS,
+        (*OBJECT_COORDINATES, *variables),
+        {"wavelength": (("wavelength",), wavelength, {"units": "Angstrom"})},
+    )
+    create_product(job.output, schema, {"job": "test"})
+    star = np.arange(ROWS) // 12 * 4 + np.arange(ROWS) % 4
+    status = np.full(ROWS, Status.OK, np.uint8)
+    status[7] = Status.UNREADABLE
+    block["flux"][7] = np.nan
+    data = {
+        **{name: values[:, : len(wavelength)] for name, values in block.items()},
+        "object_id": np.array([f"id-{row}" for row in range(ROWS)], dtype=object),
+        "ra": 10.0 + star,
+        "dec": np.zeros(ROWS),
+        "label": label,
+        "split": split.astype(object),
+    }
+    write_shard(job.output, "spectra", Shard("object", 0, 0, ROWS), data, status)
+
+
+@pytest.fixture
+def split():
+    return np.where(np.arange(ROWS) // 12 < 4, "train", "test")
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, wavelength):
+    job = make_job(tmp_path_factory.mktemp("train"))
+    write_product(job, wavelength, np.array(["train", "train", "validation", "test"])[np.arange(ROWS) // 12 % 4])
+    return job, train(job)
+
+
+def test_training_scores_stars_that_were_not_seen_better_than_chance(done):
+    _, scores = done
+    assert scores["training"]["stars_in_train_and_test"] == 0
+    assert scores["test"]["classifier"]["accuracy"] > 0.6, "chance is 0.25"
+    assert scores["test"]["components_svm"]["objects"] == scores["test"]["classifier"]["objects"]
+    objects = scores["training"]["objects"]
+    assert sum(sum(part.values()) for part in objects.values()) == ROWS - 2, "unreadable and O take no part"
+
+
+def test_the_folder_holds_the_classifier_its_scores_and_pictures(done):
+    job, scores = done
+    folder = Path(job.train.classifier)
+    classifier = load_classifier(folder)
+    assert classifier.manifest.temperature == scores["temperature"] != 1
+    assert json.loads((folder / "metrics.json").read_text()) == json.loads(json.dumps(scores))
+    for name in ("confusion.png", "reliability.png", "training-curve.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_evaluating_gives_the_figures_of_training(done):
+    job, scores = done
+    again = evaluate(job)
+    assert again["test"]["classifier"]["confusion"] == scores["test"]["classifier"]["confusion"]
+    assert again["test"]["classifier"]["log_loss"] == pytest.approx(scores["test"]["classifier"]["log_loss"])
+    assert "accuracy" in describe(again)
+
+
+def test_evaluating_on_another_grid_is_refused(done, tmp_path, wavelength, split):
+    job, _ = done
+    other = make_job(tmp_path, classifier=job.train.classifier)
+    write_product(other, wavelength[:-10], split)
+    with pytest.raises(PlanMismatchError, match=str(PIXELS - 10)):
+        evaluate(other)
+
+
+def test_folds_without_a_validation_split_give_cross_validated_figures(tmp_path, wavelength, split):
+    job = make_job(tmp_path, folds=2, epochs=4, members=1)
+    write_product(job, wavelength, split)
+    scores = train(job)
+    assert scores["cross_validation"]["classifier"]["objects"] == ROWS - 2
+    assert "mcnemar" in scores["cross_validation"]["components_svm"]["against_classifier"]
+    assert "cross-validation" in describe(scores)
+
+
+def test_training_without_a_split_says_what_to_set(tmp_path, wavelength):
+    job = make_job(tmp_path)
+    write_product(job, wavelength, np.full(ROWS, ""))
+    with pytest.raises(ConfigurationError, match=r"catalog\.split"):
+        train(job)
+
+
+def test_training_without_a_product_or_a_table_says_so(tmp_path):
+    job = make_job(tmp_path)
+    with pytest.raises(ConfigurationError, match="spectra"):
+        train(job)
+    with pytest.raises(ConfigurationError, match=r"\[train\]"):
+        train(job.model_copy(update={"train": None}))
+
+
+@pytest.fixture
+def data():
+    random = np.random.default_rng(1)
+    star = random.integers(0, 30, 90)
+    label = np.array(["A", "F", "G"])[star % 3]
+    blank = np.full(90, "")
+    return Labelled({"flux": star[:, None].astype("f4")}, label, blank, blank, star, np.arange(1.0, 2.0))
+
+
+def test_no_star_is_in_training_and_test(data):
+    for trained, tested in grouped_folds(data, 5, seed=1):
+        assert not set(data.star[trained]) & set(data.star[tested])
+
+
+def test_every_row_is_predicted_once_by_a_model_that_has_not_seen_its_star(data):
+    def fit(part, seed):
+        seen = set(part.star)
+        return lambda other: np.array([star in seen for star in other.star])
+
+    seen, fold = out_of_fold(data, fit, 5, seed=1)
+    assert not seen.any()
+    assert np.bincount(fold).sum() == len(data)
+
+
+def test_more_folds_than_stars_are_refused(data):
+    with pytest.raises(ConfigurationError, match="31 folds"):
+        next(grouped_folds(data, 31, seed=1))
+
+
+def test_a_fold_is_calibrated_without_its_own_labels():
+    random = np.random.default_rng(1)
+    probability, fold = random.dirichlet(np.ones(3), 60), np.arange(60) % 2
+    true = random.integers(0, 3, 60)
+    changed = np.where(fold == 0, (true + 1) % 3, true)
+    one, two = (calibrated_across_folds(labels, probability, fold) for labels in (true, changed))
+    np.testing.assert_array_equal(one[fold == 0], two[fold == 0])
+    assert not np.allclose(one[fold == 1], two[fold == 1])
+
+
+def test_rows_that_are_not_classified_are_counted_and_left_out_of_all_scores(data):
+    number = np.array(["AFG".index(label) for label in data.label])
+    probability = np.eye(6)[number]
+    probability[:4] = np.nan
+    scores = scores_of(data, {"classifier": probability, "components_svm": number}, 0)
+    assert scores["not_classified"] == 4
+    assert scores["classifier"]["objects"] == scores["components_svm"]["objects"] == 86
+    assert scores["components_svm"]["against_classifier"]["accuracy_gain"] == 0

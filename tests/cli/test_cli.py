@@ -1,0 +1,128 @@
+"""The command line as a user meets it: output, exit codes, and never a traceback."""
+
+import json
+import sys
+
+import pytest
+
+from survey_batch import cli
+from tests.lamost_files import make_archive
+
+JOB = """
+name = "cli"
+output = "{output}"
+stages = ["spectra"]
+catalog = {{ path = "{archive}/catalog.csv" }}
+archive = {{ survey = "lamost", root = "{archive}" }}
+shards = {{ objects = 4 }}
+cluster = {{ workers = 1, memory = "1 GB" }}
+"""
+
+
+@pytest.fixture
+def job(tmp_path):
+    make_archive(tmp_path / "archive", 8)
+    path = tmp_path / "job.toml"
+    path.write_text(JOB.format(output=tmp_path / "out", archive=tmp_path / "archive"))
+    return path
+
+
+@pytest.fixture
+def command(monkeypatch, capfd):
+    """Run the command line; return its exit code, output and errors."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["survey-batch", *map(str, words)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return code, out, err
+
+    return run
+
+
+def test_a_job_from_plan_to_export(command, job, tmp_path):
+    code, out, _ = command("plan", job)
+    assert code == 0
+    assert "8 objects (0 invalid rows)" in out
+    code, out, err = command("run", job)
+    assert code == 0
+    assert "8 objects: 8 ok" in out
+    assert "Dask dashboard: http://127.0.0.1" in err
+    code, out, _ = command("run", job)
+    assert code == 0
+    assert "nothing to do" in out
+    code, out, _ = command("export", job, "--to", tmp_path / "out.parquet")
+    assert code == 0
+    assert "8 rows" in out
+
+
+def test_json_is_for_programs(command, job):
+    code, out, _ = command("plan", job, "--json")
+    assert code == 0
+    assert json.loads(out)["objects"] == 8
+    code, out, _ = command("run", job, "--json")
+    assert code == 0
+    assert json.loads(out)["counts"] == {"ok": 8}
+    code, out, _ = command("status", job, "--json")
+    assert code == 0
+    assert json.loads(out)["counts"] == {"ok": 8}
+
+
+def test_rows_that_another_run_would_try_again_end_with_1(command, job):
+    nobody = ("--set", "archive.root=http://127.0.0.1:9", "--set", "archive.attempts=1")
+    code, out, _ = command("run", job, "--json", *nobody)
+    assert code == 1
+    assert json.loads(out)["counts"] == {"unreachable": 8}
+
+
+def test_a_wrong_job_ends_with_2_and_says_where(command, job):
+    code, _, err = command("plan", job, "--set", "shards.object=3")
+    assert code == 2
+    assert "did you mean 'objects'?" in err
+
+
+def test_a_missing_job_ends_with_2(command, tmp_path):
+    code, _, err = command("run", tmp_path / "none.toml")
+    assert code == 2
+    assert "there is no job file" in err
+
+
+def test_a_changed_job_ends_with_3_and_lists_the_difference(command, job):
+    command("run", job)
+    code, _, err = command("run", job, "--set", "spectra.wavelength_max=9000.0")
+    assert code == 3
+    assert "spectra.wavelength_max: was 9100.0, now 9000.0" in err
+
+
+@pytest.mark.parametrize("survey", ["sdss", "lamost"])
+def test_init_writes_a_job_that_loads_and_leaves_an_existing_one_alone(command, tmp_path, survey):
+    from survey_batch.jobfile import load_job
+
+    path = tmp_path / "new.toml"
+    assert command("init", path, "--survey", survey)[0] == 0
+    assert load_job(path).archive.survey == survey
+    code, _, err = command("init", path)
+    assert code == 2
+    assert "exists already" in err
+
+
+@pytest.mark.parametrize("verb", ["init", "simulate", "plan", "run", "status", "report", "export", "train", "evaluate"])
+def test_every_verb_has_help_with_an_example(command, verb):
+    code, out, _ = command(verb, "--help")
+    assert code == 0
+    assert f"survey-batch {verb}" in out.replace("Usage: ", "").split("Example:")[1]
+
+
+@pytest.mark.parametrize("survey", ["sdss", "lamost"])
+def test_the_example_jobs_load(survey):
+    from pathlib import Path
+
+    from survey_batch.jobfile import load_job
+
+    jobs = [load_job(path) for path in sorted((Path(__file__).parents[2] / "jobs").glob("*.toml"))]
+    assert survey in {job.archive.survey for job in jobs}

@@ -1,0 +1,196 @@
+"""Runs on a real LocalCluster: poison, errors, resume, and what is written beside the products."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import xarray as xr
+from distributed import Client, LocalCluster, WorkerPlugin
+
+import survey_batch as sb
+from survey_batch.cluster import SCHEDULER_SETTINGS
+from survey_batch.products import open_product, read_status, write_shard
+from survey_batch.run import run
+from survey_batch.status import Status
+from tests.compare import assert_equal_products
+from tests.jobs import lamost_job
+from tests.lamost_files import make_archive
+
+OBJECTS, SHARD = 40, 8
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    return make_archive(tmp_path_factory.mktemp("archive"), OBJECTS)
+
+
+@pytest.fixture(scope="module")
+def client():
+    import dask
+
+    with (
+        dask.config.set(SCHEDULER_SETTINGS),
+        LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+class Trap(WorkerPlugin):
+    """Does something terrible when the spectrum of one fibre is read."""
+
+    name = "trap"
+
+    def __init__(self, path, how):
+        self.path, self.how = path, how
+
+    def setup(self, worker):
+        from survey_batch.stages import spectra
+
+        self.original = read = spectra.SpectrumReader.read
+
+        def trapped(reader, row):
+            if row["filename"] == self.path:
+                if self.how == "kill":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                raise RuntimeError("a defect of ours")
+            return read(reader, row)
+
+        spectra.SpectrumReader.read = trapped
+
+    def teardown(self, worker):
+        from survey_batch.stages import spectra
+
+        spectra.SpectrumReader.read = self.original
+
+
+@pytest.fixture
+def trap(client):
+    def set_trap(how, path="spec-55000-TEST_sp01-013.fits"):
+        client.register_plugin(Trap(path, how))
+
+    yield set_trap
+    client.unregister_worker_plugin("trap")
+
+
+def test_a_job_ends_with_every_object_ok_and_its_accounts(archive, client, tmp_path):
+    summary = run(lamost_job(archive, tmp_path / "out"), client=client)
+    assert summary.counts == {"ok": OBJECTS}
+    account = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert account["objects"] == OBJECTS
+    assert account["runs"][0]["stages"]["spectra"]["rows_done"] == OBJECTS
+    assert "numpy" in account["versions"]
+    (log,) = (tmp_path / "out" / "log").iterdir()
+    events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
+    assert events.count("shard") == 2 * OBJECTS // SHARD
+    assert (events[0], events[-1]) == ("started", "ended")
+
+
+def test_a_finished_job_runs_again_without_work(archive, client, tmp_path):
+    job = lamost_job(archive, tmp_path / "out")
+    run(job, client=client)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("c/*")}
+    again = run(job, client=client)
+    assert not again.worked
+    assert again.counts == {"ok": OBJECTS}
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("c/*")}
+
+
+def test_a_shard_that_kills_its_worker_three_times_is_set_aside_and_the_run_goes_on(archive, client, tmp_path, trap):
+    trap("kill")
+    summary = run(lamost_job(archive, tmp_path / "out"), client=client)
+    assert summary.counts == {"ok": OBJECTS - SHARD, "failed": SHARD}
+    problems = pq.read_table(tmp_path / "out" / "problems.parquet").to_pylist()
+    assert {note["status"] for note in problems} == {"failed"}
+    assert len(problems) == SHARD
+    assert "its worker died 3 times" in problems[0]["message"]
+    ds = xr.open_zarr(tmp_path / "out" / "spectra.zarr")
+    assert np.isnan(ds.flux[ds.status.values == Status.FAILED]).all()
+    assert (ds.object_id != "").all()
+
+
+def test_a_defect_of_ours_sets_its_shard_aside_and_a_later_run_mends_it(archive, client, tmp_path, trap):
+    trap("raise")
+    job = lamost_job(archive, tmp_path / "out")
+    assert run(job, client=client).counts == {"ok": OBJECTS - SHARD, "failed": SHARD}
+    problems = pq.read_table(tmp_path / "out" / "problems.parquet").to_pylist()
+    assert "RuntimeError: a defect of ours" in problems[0]["message"]
+    client.unregister_worker_plugin("trap")
+    try:
+        assert run(job, client=client).counts == {"ok": OBJECTS}
+        assert pq.read_table(tmp_path / "out" / "problems.parquet").num_rows == 0
+        undisturbed = lamost_job(archive, tmp_path / "undisturbed", stages=("spectra",))
+        run(undisturbed, client=client)
+        assert_equal_products(tmp_path / "out", tmp_path / "undisturbed", "spectra")
+    finally:
+        client.register_plugin(Trap("none", "raise"))
+
+
+def test_only_unfinished_rows_of_a_shard_are_done_again(archive, client, tmp_path):
+    job = lamost_job(archive, tmp_path / "out", stages=("spectra",))
+    run(job, client=client)
+    from survey_batch.products import Shard, read_rows
+
+    shard = Shard("object", 1, SHARD, 2 * SHARD)
+    names = ["object_id", "ra", "dec", "label", "split", "flux", "ivar", "mask", "redshift", "snr"]
+    data = read_rows(job.output, "spectra", shard.rows, names)
+    status = read_status(job.output, "spectra", shard.rows).copy()
+    status[2], data["flux"][2], data["flux"][3] = Status.UNREACHABLE, np.nan, 7.0
+    write_shard(job.output, "spectra", shard, data, status)
+    summary = run(job, client=client)
+    assert summary.stages["spectra"]["rows_done"] == 1
+    flux = xr.open_zarr(tmp_path / "out" / "spectra.zarr").flux
+    assert np.isfinite(flux[SHARD + 2]).all()
+    assert (flux[SHARD + 3] == 7.0).all()
+
+
+def test_a_changed_job_is_refused_with_the_differences(archive, client, tmp_path):
+    run(lamost_job(archive, tmp_path / "out"), client=client)
+    changed = lamost_job(archive, tmp_path / "out", features={"blocks": 6, "components": 3})
+    with pytest.raises(sb.PlanMismatchError, match=r"features.blocks: was 5, now 6"):
+        run(changed, client=client)
+
+
+def test_a_harmless_change_goes_on(archive, client, tmp_path):
+    run(lamost_job(archive, tmp_path / "out"), client=client)
+    harmless = {**archive["archive"], "connections": 2, "attempts": 9}
+    job = lamost_job({**archive, "archive": harmless}, tmp_path / "out", cluster={"workers": 7})
+    assert not run(job, client=client).worked
+
+
+def test_a_stage_can_be_added_later(archive, client, tmp_path):
+    run(lamost_job(archive, tmp_path / "out", stages=("spectra",)), client=client)
+    summary = run(lamost_job(archive, tmp_path / "out"), client=client)
+    assert "rows_done" not in summary.stages["spectra"]
+    assert summary.stages["features"]["counts"] == {"ok": OBJECTS}
+
+
+def test_unreadable_and_missing_files_keep_their_status_in_every_later_product(client, tmp_path):
+    archive = make_archive(tmp_path / "archive", 20)
+    (tmp_path / "archive" / "spec-55000-TEST_sp01-003.fits").unlink()
+    (tmp_path / "archive" / "spec-55000-TEST_sp01-007.fits").write_text("<html>maintenance</html>")
+    catalog = tmp_path / "archive" / "catalog.csv"
+    catalog.write_text(catalog.read_text().replace("|10.11|", "|411.0|"))
+    summary = run(lamost_job(archive, tmp_path / "out"), client=client)
+    assert summary.counts == {"ok": 17, "not_found": 1, "unreadable": 1, "invalid": 1}
+    spectra, features = (xr.open_zarr(tmp_path / "out" / f"{name}.zarr") for name in ("spectra", "features"))
+    assert (spectra.status.values == features.status.values).all()
+    assert (spectra.object_id.values == features.object_id.values).all()
+    assert np.isnan(features.value[features.status.values != Status.OK]).all()
+    problems = {note["object_id"]: note for note in pq.read_table(tmp_path / "out" / "problems.parquet").to_pylist()}
+    assert {note["status"] for note in problems.values()} == {"not_found", "unreadable", "invalid"}
+    assert problems["1002"]["source"].endswith("spec-55000-TEST_sp01-003.fits")
+
+
+def test_shards_that_are_done_are_not_sent_to_the_cluster_again(archive, client, tmp_path):
+    job = lamost_job(archive, tmp_path / "out", stages=("spectra",))
+    run(job, client=client)
+    status = open_product(job.output, "spectra")["status"]
+    status[SHARD : SHARD + 1] = np.array([Status.UNREACHABLE], np.uint8)
+    run(job, client=client)
+    (_, second) = sorted((tmp_path / "out" / "log").iterdir())
+    events = [json.loads(line) for line in second.read_text().splitlines()]
+    assert [event["record"]["shard"] for event in events if event["event"] == "shard"] == [1]

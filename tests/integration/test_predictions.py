@@ -1,0 +1,95 @@
+"""From simulated spectra to predictions: train, predict, refuse what was made otherwise."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from survey_batch.classifiers.train import evaluate, train
+from survey_batch.errors import ConfigurationError, PlanMismatchError
+from survey_batch.export import export_catalog
+from survey_batch.run import run
+from survey_batch.simulate import simulate_lamost
+from survey_batch.status import Status
+from tests.jobs import lamost_job
+
+OBJECTS = 60
+
+
+@pytest.fixture(scope="module")
+def make_job(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("predictions")
+    simulate_lamost(folder / "archive", objects=OBJECTS, seed=4)
+
+    def make(output="out", **tables):
+        model = str(folder / "model")
+        tables.setdefault("stages", ("spectra", "predictions"))
+        return lamost_job(
+            {
+                "catalog": {"path": str(folder / "archive" / "catalog.csv"), "label": "spectral_type", "split": {}},
+                "archive": {"survey": "lamost", "root": str(folder / "archive")},
+            },
+            folder / output,
+            train={"classifier": model, "epochs": 2, "members": 1},
+            predictions={"classifier": model, "batch": 32},
+            shards={"objects": 16},
+            **tables,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def predicted(make_job, cluster):
+    run(make_job(stages=("spectra",)), client=cluster)
+    train(make_job())
+    assert run(make_job(), client=cluster).counts == {"ok": OBJECTS}
+    return xr.open_zarr(f"{make_job().output}/predictions.zarr").load()
+
+
+def test_every_object_has_probabilities_and_its_most_probable_class(predicted):
+    assert predicted.probability.dims == ("object", "class")
+    np.testing.assert_allclose(predicted.probability.sum("class"), 1, atol=1e-5)
+    best = predicted["class"].values[predicted.probability.argmax("class").values]
+    assert (predicted.predicted_class.values == best).all()
+    np.testing.assert_array_equal(predicted.confidence, predicted.probability.max("class"))
+
+
+def test_the_client_that_predicts_elsewhere_needs_no_framework(make_job, predicted):
+    from survey_batch.stages import make_stage
+
+    assert make_stage(make_job(), "predictions").sizes() == {"class": predicted.sizes["class"]}
+
+
+def test_other_shards_give_the_same_predictions_bit_for_bit(make_job, cluster, predicted):
+    other = make_job("other").model_copy(update={"shards": make_job().shards.model_copy(update={"objects": 60})})
+    run(other, client=cluster)
+    again = xr.open_zarr(f"{other.output}/predictions.zarr").load()
+    assert again.object_id.values.tolist() == predicted.object_id.values.tolist()
+    np.testing.assert_array_equal(again.probability, predicted.probability)
+
+
+def test_spectra_on_another_grid_are_refused(make_job, cluster, predicted):
+    job = make_job("grid", spectra={"wavelength_max": 8000.0})
+    with pytest.raises(PlanMismatchError, match="are not those the classifier was trained on"):
+        run(job, client=cluster)
+
+
+def test_a_missing_classifier_is_named(make_job, cluster):
+    job = make_job("missing").model_copy(
+        update={"predictions": make_job().predictions.model_copy(update={"classifier": "models/none"})}
+    )
+    with pytest.raises(ConfigurationError, match="no trained classifier in models/none"):
+        run(job, client=cluster)
+
+
+def test_scores_and_the_exported_catalogue_name_every_object(make_job, predicted, tmp_path):
+    import pyarrow.parquet as pq
+
+    assert evaluate(make_job())
+    path, rows = export_catalog(make_job(), str(tmp_path / "out.parquet"))
+    table = pq.read_table(path)
+    assert rows == OBJECTS
+    where = dict(zip(predicted.object_id.values.tolist(), predicted.predicted_class.values.tolist(), strict=True))
+    pairs = zip(table["sb_object_id"].to_pylist(), table["sb_predicted_class"].to_pylist(), strict=True)
+    assert all(where[object_id] == name for object_id, name in pairs)
+    assert set(table["sb_status"].to_pylist()) == {Status.OK.name.lower()}

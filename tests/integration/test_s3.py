@@ -1,0 +1,104 @@
+"""Archive and products in S3 buckets."""
+
+import io
+import json
+
+import fsspec
+import pyarrow.parquet as pq
+import pytest
+import s3fs
+import xarray as xr
+
+from survey_batch.cluster import connect
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import ClusterSection
+from survey_batch.lock import locked
+from survey_batch.run import run
+from tests.compare import assert_equal_products
+from tests.jobs import lamost_job
+from tests.lamost_files import make_archive
+from tests.processes import command, complete, kill
+from tests.servers import s3_server
+
+OBJECTS, SHARD = 32, 4
+PRODUCTS = ("spectra", "features")
+MISSING = "spec-55000-TEST_sp01-007.fits"
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory):
+    with s3_server(tmp_path_factory.mktemp("s3")):
+        s3fs.S3FileSystem.clear_instance_cache()
+        s3fs.S3FileSystem().mkdir("survey")
+        yield "s3://survey"
+        s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture(scope="module")
+def archive(bucket, tmp_path_factory):
+    """An archive in the bucket, in which one file is missing."""
+    folder = tmp_path_factory.mktemp("archive")
+    keys = make_archive(folder, OBJECTS)
+    (folder / MISSING).unlink()
+    s3fs.S3FileSystem().put(f"{folder}/", f"{bucket}/archive/", recursive=True)
+    return {
+        "catalog": {**keys["catalog"], "path": f"{bucket}/archive/catalog.csv"},
+        "archive": {"survey": "lamost", "root": f"{bucket}/archive"},
+    }
+
+
+@pytest.fixture(scope="module")
+def cluster(bucket):
+    """Workers that have the environment of the bucket."""
+    with connect(ClusterSection(workers=2, memory="2 GB")) as client:
+        yield client
+
+
+def make_job(archive, output):
+    spectra = {"wavelength_min": 4000, "wavelength_max": 5000}
+    return lamost_job(archive, output, shards={"objects": SHARD}, spectra=spectra, cluster={"workers": 2})
+
+
+@pytest.fixture(scope="module")
+def local(archive, cluster, tmp_path_factory):
+    """The same job's products in a folder."""
+    output = tmp_path_factory.mktemp("local") / "out"
+    run(make_job(archive, output), client=cluster)
+    return output
+
+
+def test_products_and_accounts_in_a_bucket_are_those_of_a_folder(bucket, archive, cluster, local):
+    job = make_job(archive, f"{bucket}/out")
+    assert run(job, client=cluster).counts == {"ok": OBJECTS - 1, "not_found": 1}
+    assert_equal_products(job.output, local, *PRODUCTS)
+    with xr.open_zarr(f"{job.output}/spectra.zarr") as spectra:
+        assert spectra.sizes["object"] == OBJECTS
+    files = fsspec.filesystem("s3")
+    files.invalidate_cache()
+    (problem,) = pq.read_table(io.BytesIO(files.cat_file(f"{job.output}/problems.parquet"))).to_pylist()
+    assert problem["source"] == f"{bucket}/archive/{MISSING}"
+    assert json.loads(files.cat_file(f"{job.output}/run.json"))["counts"] == {"ok": OBJECTS - 1, "not_found": 1}
+    (log,) = files.ls(f"{job.output}/log", detail=False)
+    events = [json.loads(line)["event"] for line in files.cat_file(log).decode().splitlines()]
+    assert events.count("shard") == 2 * OBJECTS // SHARD
+    assert not files.exists(f"{job.output}/lock.json")
+    assert not run(job, client=cluster).worked
+
+
+def test_the_lock_of_a_bucket_is_exclusive(bucket):
+    output = f"{bucket}/locked"
+    with locked(output), pytest.raises(ConfigurationError, match="another run holds this output"):
+        locked(output).__enter__()
+    with locked(output):
+        pass
+
+
+def test_a_killed_client_is_followed_by_one_that_goes_on(bucket, archive, local, tmp_path):
+    job = make_job(archive, f"{bucket}/killed")
+    with command(job, tmp_path) as running:
+        running.wait_for(1)
+        kill(running.process)
+        running.wait()
+    messages = complete(job, tmp_path)
+    assert not [noise for noise in ("Traceback", "Unclosed", "never retrieved") if noise in messages], messages
+    assert_equal_products(job.output, local, *PRODUCTS)

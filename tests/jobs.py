@@ -1,0 +1,33 @@
+"""Jobs for tests."""
+
+from survey_batch.job import Job
+
+
+def lamost_job(archive, output, stages=("spectra", "features"), **tables):
+    """A small LAMOST job on an archive of `tests.lamost_files`."""
+    return Job.model_validate(
+        {
+            "name": "test",
+            "output": str(output),
+            "stages": stages,
+            "features": {"blocks": 5, "components": 3},
+            "shards": {"objects": 8},
+            **archive,
+            **tables,
+        }
+    )
+
+
+def sdss_job(catalog, root, output, **tables):
+    """A small SDSS job."""
+    return Job.model_validate(
+        {
+            "name": "test",
+            "output": str(output),
+            "stages": ["frames", "cutouts"],
+            "catalog": {"path": str(catalog)},
+            "archive": {"survey": "sdss", "root": str(root)},
+            "shards": {"objects": 64},
+            **tables,
+        }
+    )

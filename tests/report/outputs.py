@@ -1,0 +1,125 @@
+"""Small outputs to report on, made without running a job: products, notes of problems, a log and accounts."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from survey_batch.paths import write_json
+from survey_batch.products import OBJECT_COORDINATES, Schema, Variable, create_product, cut_into_shards, write_shard
+from survey_batch.spectra.grid import log_grid
+from survey_batch.stages.cutouts import CutoutsStage
+from survey_batch.stages.spectra import SpectraStage
+from survey_batch.status import Status
+from survey_batch.work import PROBLEM_SCHEMA
+from tests.jobs import lamost_job, sdss_job
+
+CLASSES = ("A", "G", "M")
+SHARD = 8
+
+
+def spectra_job(output, stages=("spectra", "predictions")):
+    keys = {"catalog": {"path": "unused"}, "archive": {"survey": "lamost", "root": "unused"}}
+    wavelength = {"wavelength_min": 6000.0, "wavelength_max": 7000.0}
+    return lamost_job(keys, output, stages, predictions={"classifier": "unused"}, spectra=wavelength)
+
+
+def cutouts_job(output):
+    return sdss_job("unused", "unused", output, stages=["cutouts"], cutouts={"size": 16}, shards={"objects": SHARD})
+
+
+def attributes(job):
+    return {"pieces": {}, "job": job.model_dump(mode="json")}
+
+
+def identity(rows, labels=CLASSES):
+    """Object coordinates: two patches on the sky, labels in turn, a third of the objects for testing."""
+    rows = np.asarray(rows)
+    return {
+        "object_id": np.array([f"object-{row}" for row in rows], dtype=object),
+        "ra": np.where(rows % 2, 359.99, 150.0) + rows / 1000,
+        "dec": 2.0 + rows / 1000,
+        "label": np.array([labels[row % len(labels)] if labels else "" for row in rows], dtype=object),
+        "split": np.array(["test" if row % 3 == 0 else "train" for row in rows], dtype=object),
+    }
+
+
+def make_spectra(job, objects=24, shards=None, status=None, **coordinates):
+    """Write the `spectra` product, or only its first shards."""
+    create_product(job.output, SpectraStage(job).schema(objects), attributes(job))
+    status = np.full(objects, Status.OK, np.uint8) if status is None else status
+    pixels = log_grid(6000.0, 7000.0).size
+    for shard in cut_into_shards("object", objects, SHARD)[:shards]:
+        flux = np.random.default_rng(shard.index).normal(100, 3, (len(shard), pixels)).astype(np.float32)
+        data = {"flux": flux, "ivar": np.full_like(flux, 0.1), "mask": np.zeros(flux.shape, np.int32)}
+        data["mask"][:, 100:150] = 1
+        data |= {"redshift": np.zeros(len(shard), np.float32), "snr": np.full(len(shard), 30, np.float32)}
+        here = {**identity(range(shard.start, shard.stop)), **coordinates}
+        write_shard(job.output, "spectra", shard, {**here, **data}, status[shard.rows])
+
+
+def make_predictions(job, objects=24, wrong=(4,)):
+    """Write the `predictions` product: the label with a probability of 0.8, but for the rows in `wrong`."""
+    variables = (
+        *OBJECT_COORDINATES,
+        Variable("probability", ("object", "class"), "f4"),
+        Variable("predicted_class", ("object",), "string"),
+        Variable("confidence", ("object",), "f4"),
+    )
+    names = {"class": (("class",), np.array(CLASSES), {})}
+    schema = Schema("predictions", "object", {"object": objects, "class": len(CLASSES)}, SHARD, variables, names)
+    create_product(job.output, schema, attributes(job))
+    for shard in cut_into_shards("object", objects, SHARD):
+        rows = np.arange(shard.start, shard.stop)
+        best = (rows + np.isin(rows, wrong)) % len(CLASSES)
+        probability = np.full((len(rows), len(CLASSES)), 0.1, np.float32)
+        probability[np.arange(len(rows)), best] = 0.8
+        data = {
+            "probability": probability,
+            "predicted_class": np.array(CLASSES, dtype=object)[best],
+            "confidence": probability.max(axis=1),
+        }
+        write_shard(job.output, "predictions", shard, {**identity(rows), **data}, np.ones(len(rows), np.uint8))
+
+
+def make_cutouts(job, objects=16):
+    """Write the `cutouts` product: a star on noise; every fourth object lacks the i band."""
+    create_product(job.output, CutoutsStage(job).schema(objects), attributes(job))
+    y, x = np.indices((16, 16)) - 7.5
+    star = 5 * np.exp(-(x**2 + y**2) / 4)
+    for shard in cut_into_shards("object", objects, SHARD):
+        rows = np.arange(shard.start, shard.stop)
+        noise = np.random.default_rng(shard.index).normal(0, 0.05, (len(rows), 5, 16, 16))
+        flux = (noise + star).astype(np.float32)
+        flux[rows % 4 == 0, 3] = np.nan
+        status = np.where(rows % 4 == 0, Status.PARTIAL, Status.OK).astype(np.uint8)
+        places = {name: np.full((len(rows), 5), 7.5) for name in ("x_object", "y_object")}
+        write_shard(job.output, "cutouts", shard, {**identity(rows, labels=()), "flux": flux, **places}, status)
+
+
+def shard_line(stage, index, rows=SHARD, time="2026-01-01T00:00:10Z", seconds=10.0):
+    """A line of a run's log."""
+    record = {"stage": stage, "shard": index, "rows_done": rows, "seconds": seconds, "cpu_seconds": 4.0, "nbytes": 100}
+    return {"time": time, "event": "shard", "record": {**record, "counts": {"ok": rows}}}
+
+
+def write_log(job, lines, name="20260101T000000.jsonl"):
+    """Write a run's log that begins with the job."""
+    folder = f"{job.output}/log"
+    started = {"time": "2026-01-01T00:00:00Z", "event": "started", "job": job.model_dump(mode="json")}
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    Path(folder, name).write_text("\n".join(json.dumps(line) for line in [started, *lines]) + "\n")
+
+
+def write_accounts(job, stages, **more):
+    """Write `run.json` with one run."""
+    run = {"started": "2026-01-01T00:00:00+00:00", "seconds": 75.0, "log": "unused", "stages": stages}
+    job_keys = job.model_dump(mode="json")
+    write_json(f"{job.output}/run.json", {"job": job_keys, "versions": {"numpy": "2"}, "runs": [run], **more})
+
+
+def problem_table(*rows):
+    """Problems from (object_id, stage, status, message)."""
+    keys = ("object_id", "stage", "status", "message")
+    return pa.Table.from_pylist([{**dict(zip(keys, row, strict=True)), "row": 0} for row in rows], PROBLEM_SCHEMA)

@@ -1,0 +1,162 @@
+"""The whole page, from small outputs."""
+
+import base64
+import re
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from survey_batch.errors import ConfigurationError
+from survey_batch.report import write_report
+from tests.report.outputs import (
+    cutouts_job,
+    make_cutouts,
+    make_predictions,
+    make_spectra,
+    problem_table,
+    shard_line,
+    spectra_job,
+    write_accounts,
+    write_log,
+)
+
+
+class Page(HTMLParser):
+    """Titles, addresses and elements of a page."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.names, self.titles, self.sources, self.current = set(), [], [], ""
+        self.text = Path(path).read_text()
+        self.feed(self.text)
+
+    def handle_starttag(self, name, attributes):
+        self.names.add(name)
+        self.sources += [value for key, value in attributes if key in ("src", "href")]
+        self.current = name
+
+    def handle_data(self, data):
+        if self.current == "h2" and data.strip():
+            self.titles.append(data)
+            self.current = ""
+
+
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory):
+    """Page of a finished job with predictions, problems and accounts."""
+    job = spectra_job(tmp_path_factory.mktemp("predicted"))
+    make_spectra(job)
+    make_predictions(job)
+    timing = {"counts": {"ok": 24}, "rows_done": 24, "wall_seconds": 12.0, "cpu_seconds": 3.0, "nbytes": 2_500_000}
+    write_accounts(job, {"spectra": timing}, notes=["one <note>"])
+    bad = problem_table(("object-9", "spectra", "not_found", "spec-9.fits: <no> such file"))
+    pq.write_table(bad, f"{job.output}/problems.parquet")
+    return Page(write_report(job.output))
+
+
+def test_a_finished_job_s_page_has_every_section_its_products_allow(predicted):
+    assert predicted.titles == [
+        "What became of each object",
+        "Problems",
+        "Where they are",
+        "How good the predictions are",
+        "Example spectra",
+        "Time",
+        "How it was made",
+    ]
+
+
+def test_the_page_loads_nothing_and_runs_nothing(predicted):
+    assert all(source.startswith("data:image/png;base64,") for source in predicted.sources)
+    assert len(predicted.sources) > 10
+    assert not predicted.names & {"script", "link", "iframe", "object", "embed", "base", "form"}
+    outside_images = re.sub(r"data:image/png;base64,[^\"]*", "", predicted.text)
+    assert "http://" not in outside_images
+    assert "https://" not in outside_images
+    assert "url(" not in outside_images
+    assert "@import" not in outside_images
+
+
+def test_notes_and_messages_are_escaped(predicted):
+    assert "one &lt;note&gt;" in predicted.text
+    assert "&lt;no&gt; such file" in predicted.text
+
+
+def test_the_test_split_is_scored_apart_from_the_others(predicted):
+    assert predicted.text.index("“test”: 8 objects") < predicted.text.index("“train”: 16 objects")
+    assert "1.000 ± 0.000" in predicted.text  # the wrong one, row 4, is in the training split
+    assert "0.938 ± 0.061" in predicted.text
+
+
+def test_disagreements_with_the_label_are_shown(predicted):
+    assert "the surest of 1" in predicted.text
+
+
+def test_a_hostile_object_id_is_shown_as_text(tmp_path):
+    job = spectra_job(tmp_path, stages=("spectra",))
+    hostile = "<script>alert(1)</script>"
+    make_spectra(job, objects=8, object_id=np.full(8, hostile, object), label=np.full(8, "<b>", object))
+    page = Page(write_report(job.output))
+    assert "script" not in page.names
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
+    assert "&lt;b&gt;" in page.text
+
+
+def test_cutouts_are_shown_with_the_partial_ones_marked(tmp_path):
+    job = cutouts_job(tmp_path)
+    make_cutouts(job)
+    page = Page(write_report(job.output))
+    assert "Example cutouts" in page.titles
+    assert "Example spectra" not in page.titles
+    assert page.text.count("in the bands u, g, r, i, z, irg") == 12
+    assert page.text.count("</i>partial</span>") >= 3
+
+
+def test_the_same_output_gives_the_same_examples(tmp_path):
+    job = cutouts_job(tmp_path)
+    make_cutouts(job)
+    pages = [re.sub(r"Written [^.]*", "", Page(write_report(job.output, str(tmp_path / name))).text) for name in "ab"]
+    assert pages[0] == pages[1]
+
+
+def test_a_run_under_way_has_a_page_of_what_is_done(tmp_path):
+    job = spectra_job(tmp_path)
+    make_spectra(job, shards=1)
+    write_log(job, [shard_line("spectra", 0)])
+    (tmp_path / "lock.json").write_text('{"host": "node1", "pid": 7}')
+    page = Page(write_report(job.output))
+    assert "A run is under way" in page.text
+    assert "Example spectra" in page.titles
+    assert "Time" in page.titles
+    assert "How good the predictions are" not in page.titles
+
+
+def test_a_job_that_has_only_just_started_has_a_page(tmp_path):
+    job = spectra_job(tmp_path)
+    write_log(job, [])
+    page = Page(write_report(job.output))
+    assert page.titles == ["What became of each object", "How it was made"]
+
+
+def test_an_output_without_a_run_is_refused_and_no_page_is_written(tmp_path):
+    with pytest.raises(ConfigurationError, match="no run"):
+        write_report(str(tmp_path))
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_the_page_goes_where_it_is_asked_to(tmp_path):
+    job = spectra_job(tmp_path / "out")
+    write_log(job, [])
+    assert write_report(job.output) == f"{job.output}/report.html"
+    assert write_report(job.output, f"{tmp_path}/other.html") == f"{tmp_path}/other.html"
+    assert (tmp_path / "other.html").read_text().startswith("<!doctype html>")
+
+
+def test_images_of_the_page_are_images(predicted):
+    sizes = [Image.open(BytesIO(base64.b64decode(s.split(",")[1]))).size for s in predicted.sources]
+    assert min(min(size) for size in sizes) > 50

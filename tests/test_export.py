@@ -1,0 +1,82 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astropy.table import Table
+
+from survey_batch.errors import ConfigurationError
+from survey_batch.export import export_catalog, with_types
+from survey_batch.plan import make_plan
+from survey_batch.products import create_product
+from survey_batch.run import pieces_of
+from survey_batch.stages import make_stage
+from survey_batch.work import run_shard
+from tests.jobs import lamost_job
+from tests.lamost_files import make_archive
+
+
+@pytest.fixture
+def job(tmp_path):
+    """A finished job whose catalogue is not in the order of the products, with a missing file and a bad row."""
+    archive = make_archive(tmp_path / "archive", 6)
+    catalog = tmp_path / "archive" / "catalog.csv"
+    header, *rows = catalog.read_text().splitlines()
+    catalog.write_text("\n".join([header, *reversed(rows)]).replace("|10.02|", "|777|") + "\n")
+    (tmp_path / "archive" / "spec-55000-TEST_sp01-005.fits").unlink()
+    job = lamost_job(archive, tmp_path / "out", stages=["spectra"])
+    plan, stage = make_plan(job), make_stage(job, "spectra")
+    plan.store()
+    create_product(job.output, stage.schema(plan.size("object")), {"pieces": pieces_of(plan, stage)})
+    for shard in plan.shards("object"):
+        run_shard(job, "spectra", shard)
+    return job
+
+
+def test_there_is_one_row_per_input_row_in_the_input_s_order_joined_by_id(job):
+    path, rows = export_catalog(job)
+    table = pq.read_table(path)
+    assert rows == 6
+    assert table["obsid"].to_pylist() == [1005, 1004, 1003, 1002, 1001, 1000]
+    assert table["sb_object_id"].to_pylist() == ["1005", "1004", "1003", "1002", "1001", "1000"]
+    assert table["sb_status"].to_pylist() == ["ok", "not_found", "ok", "invalid", "ok", "ok"]
+
+
+def test_a_fits_table_holds_the_same(job, tmp_path):
+    export_catalog(job, str(tmp_path / "out.fits"))
+    table = Table.read(tmp_path / "out.fits")
+    assert table["dec"].dtype.kind == "f"
+    assert list(table["sb_status"]) == ["ok", "not_found", "ok", "invalid", "ok", "ok"]
+
+
+def test_an_unknown_ending_is_refused(job):
+    with pytest.raises(ConfigurationError, match="must be .parquet or .fits"):
+        export_catalog(job, "out.csv")
+
+
+def test_a_job_that_never_ran_is_refused(job):
+    with pytest.raises(ConfigurationError, match="run the job first"):
+        export_catalog(job.model_copy(update={"output": job.output + "-never"}))
+
+
+def test_a_catalogue_that_changed_since_is_refused(job):
+    with open(job.catalog.path, "a") as stream:
+        stream.write("9999|10.5|0.1|2011-10-27|55000|TEST|1|99|STAR|G5|0.0|50|none.fits\n")
+    with pytest.raises(ConfigurationError, match="'9999'.*changed since the run"):
+        export_catalog(job)
+
+
+def test_text_becomes_numbers_only_where_no_digit_is_lost():
+    table = pa.table(
+        {
+            "whole": ["1", "-2", ""],
+            "real": ["1.5", "null", "-3e4"],
+            "long_id": ["1237663204920852500.0", "1237663204920852501.0", ""],
+            "padded": ["0266", "0267", "1000"],
+            "name": ["G5", "", "M1"],
+            "empty": ["", "", ""],
+        }
+    )
+    typed = with_types(table)
+    assert typed["whole"].to_pylist() == [1, -2, None]
+    assert typed["real"].to_pylist() == [1.5, None, -3e4]
+    for name in ("long_id", "padded", "name", "empty"):
+        assert typed[name].equals(table[name])

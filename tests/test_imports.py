@@ -1,0 +1,36 @@
+"""What importing costs: nothing heavy before it is needed."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = "{'tensorflow', 'keras', 'torch', 'jax', 'sklearn', 'matplotlib'}"
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "survey_batch",
+        "survey_batch.run",
+        "survey_batch.cli",
+        "survey_batch.stages.frames",
+        "survey_batch.stages.features",
+        "survey_batch.stages.predictions",
+        "survey_batch.classifiers.base",
+    ],
+)
+def test_importing_loads_no_framework(module):
+    code = f"import sys, {module}; found = {HEAVY} & set(sys.modules); assert not found, found"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_package_s_own_import_loads_neither_dask_nor_zarr():
+    code = "import sys, survey_batch; assert not {'distributed', 'zarr', 'xarray', 'astropy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_public_name_can_be_had():
+    import survey_batch
+
+    assert all(getattr(survey_batch, name) for name in survey_batch.__all__)

@@ -1,0 +1,40 @@
+import json
+import logging
+from pathlib import Path
+
+from survey_batch.runlog import run_log
+
+
+def test_the_log_holds_one_json_object_per_line_with_its_fields(tmp_path):
+    with run_log(str(tmp_path)) as path:
+        logging.getLogger("survey_batch.engine").info("shard %d done", 3, extra={"event": "shard", "stage": "spectra"})
+    (line,) = [json.loads(line) for line in Path(path).read_text().splitlines()]
+    assert line["message"] == "shard 3 done"
+    assert (line["event"], line["stage"], line["level"]) == ("shard", "spectra", "info")
+
+
+def test_a_traceback_stays_on_its_line(tmp_path):
+    with run_log(str(tmp_path)) as path:
+        try:
+            raise ValueError("boom")
+        except ValueError:
+            logging.getLogger("survey_batch").exception("failed")
+    (line,) = [json.loads(line) for line in Path(path).read_text().splitlines()]
+    assert "ValueError: boom" in line["traceback"]
+
+
+def test_a_log_on_an_object_store_is_there_at_the_end():
+    with run_log("memory://log-test") as path:
+        logging.getLogger("survey_batch").info("hello")
+    import fsspec
+
+    with fsspec.open(path) as stream:
+        assert json.loads(stream.read())["message"] == "hello"
+
+
+def test_the_logger_is_as_before_afterwards(tmp_path):
+    logger = logging.getLogger("survey_batch")
+    before = (list(logger.handlers), logger.level)
+    with run_log(str(tmp_path)):
+        pass
+    assert before == (list(logger.handlers), logger.level)
