@@ -52,7 +52,7 @@ def read(folder: Path) -> Labelled:
         split=np.full(len(names), ""),
         object_id=names,
         star=group_by_star(ra, dec, 3.0),
-        wavelength=grid,
+        coordinates={"wavelength": grid},
     )
 
 

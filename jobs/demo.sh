@@ -20,7 +20,7 @@ fi
 images=(jobs/sdss-cutouts.toml "${sdss[@]}")
 spectra=(jobs/lamost-types.toml "${lamost[@]}")
 
-echo; echo "== SDSS: frames and cutouts"
+echo; echo "== SDSS: frames, cutouts, colour images and measurements"
 survey-batch plan   "${images[@]}"
 survey-batch run    "${images[@]}"
 survey-batch report "${images[@]}"

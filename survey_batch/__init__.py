@@ -24,6 +24,7 @@ from survey_batch.status import Status
 
 if TYPE_CHECKING:
     from survey_batch.jobfile import load_job
+    from survey_batch.lazy import composites, features, predict, principal_components
     from survey_batch.open import open_product
     from survey_batch.plan import make_plan
     from survey_batch.run import run
@@ -36,13 +37,26 @@ __all__ = [
     "Status",
     "SurveyBatchError",
     "TransientError",
+    "composites",
+    "features",
     "load_job",
     "make_plan",
     "open_product",
+    "predict",
+    "principal_components",
     "run",
 ]
 
-_LAZY = {"load_job": "jobfile", "make_plan": "plan", "open_product": "open", "run": "run"}
+_LAZY = {
+    "composites": "lazy",
+    "features": "lazy",
+    "load_job": "jobfile",
+    "make_plan": "plan",
+    "open_product": "open",
+    "predict": "lazy",
+    "principal_components": "lazy",
+    "run": "run",
+}
 
 
 def __getattr__(name: str) -> Any:

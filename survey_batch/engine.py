@@ -1,13 +1,13 @@
 """Run shards on a Dask client: a bounded window of small graphs, retries, and poison set aside.
 
 Each shard is a chain of tasks, one per stage (three for a stage that predicts, so that the next shard loads while
-this one computes). Results are `Record`s; arrays never come to the client.
+this one computes). What is not kept goes from task to task. Results are `Record`s; arrays never come to the client.
 """
 
 import logging
 import queue
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,9 +20,9 @@ from distributed.comm import CommClosedError
 from survey_batch import work
 from survey_batch.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 from survey_batch.job import Job
+from survey_batch.phases import Group
 from survey_batch.products import Shard
-from survey_batch.stages import Stage
-from survey_batch.work import Record
+from survey_batch.work import Passed, Record
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +61,13 @@ class Chain:
 
 
 class Engine:
-    """Runs the shards of one phase.
+    """Runs the shards of one group of stages.
 
     Parameters
     ----------
     client : distributed.Client
     job : Job
+    group : Group
     on_record : callable
         Called on the client with each shard's record, in the order in which they finish.
     on_tick : callable
@@ -77,10 +78,13 @@ class Engine:
         self,
         client: Client,
         job: Job,
+        group: Group,
         on_record: Callable[[Record], None],
         on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         self.client, self.job = client, job
+        self.stages = {stage.name: stage for stage in group.stages}
+        self.needed_by = {stage.name: group.needed_by(stage.name) for stage in group.stages if not stage.kept}
         self.on_record, self.on_tick = on_record, on_tick
         # On a shared scheduler another run's tasks would answer to the same keys.
         self.run_id = uuid4().hex[:8]
@@ -93,7 +97,7 @@ class Engine:
         # A foreign scheduler tries this often by itself before it reports a task as a killer of workers.
         self.deaths_per_report = 1 + int(client.run_on_scheduler(_allowed_failures))
 
-    def run(self, stages: Sequence[Stage], shards: Iterable[Shard]) -> None:
+    def run(self, shards: Iterable[Shard]) -> None:
         """Bring every shard to its end in each stage.
 
         Raises
@@ -103,7 +107,7 @@ class Engine:
         ConfigurationError, PlanMismatchError
             A worker found the job itself at fault; nothing more is tried.
         """
-        waiting = deque(Chain(shard, [stage.name for stage in stages]) for shard in shards)
+        waiting = deque(Chain(shard, list(self.stages)) for shard in shards)
         running = 0
         while waiting or running:
             while waiting and running < self.window:
@@ -115,32 +119,31 @@ class Engine:
             self.on_tick()
 
     def _submit(self, chain: Chain) -> None:
-        shard, after = chain.shard, None
+        after: Future | None = None
+        # The client lets go of what is handed on when it leaves here: Dask keeps it for the tasks that wait for it.
+        handed_on: dict[str | None, Future] = {}
         for stage in chain.stages:
-            for step, function in self._steps(stage):
-                # A tuple key makes Dask group and name tasks by its first part on the dashboard.
-                key = (f"{stage}{step}", shard.index, chain.attempt, self.run_id)
-                after = self.client.submit(
-                    _call,
-                    function,
-                    self.job,
-                    stage,
-                    shard,
-                    after,
-                    key=key,
-                    resources=self._resources(stage, step),
-                    pure=False,
-                )
+            given = handed_on.get(self.stages[stage].upstream)
+            if stage in self.needed_by:
+                handed_on[stage] = block = self._step(chain, stage, "", "run_shard", after, given)
+                after = self._step(chain, stage, "-record", "record_of", block)
+            elif stage == "predictions":
+                loaded = self._step(chain, stage, "-load", "load", after, given)
+                computed = self._step(chain, stage, "", "compute", loaded)
+                after = self._step(chain, stage, "-write", "write", computed)
+            else:
+                after = self._step(chain, stage, "", "run_shard", after, given)
             chain.futures.append(after)
         chain.futures[-1].add_done_callback(lambda _: self.finished.put(chain))
 
-    def _steps(self, stage: str) -> list[tuple[str, str]]:
-        if stage == "predictions":
-            return [("-load", "load"), ("", "compute"), ("-write", "write")]
-        return [("", "run_shard")]
-
-    def _resources(self, stage: str, step: str) -> dict[str, int] | None:
-        return {"GPU": 1} if self.gpu and stage == "predictions" and not step else None
+    def _step(
+        self, chain: Chain, stage: str, step: str, function: str, before: Future | None, given: Future | None = None
+    ) -> Future:
+        # A tuple key makes Dask group and name tasks by its first part on the dashboard.
+        key = (f"{stage}{step}", chain.shard.index, chain.attempt, self.run_id)
+        what = (function, self.job, stage, chain.shard, self._users(stage, chain))
+        resources = {"GPU": 1} if self.gpu and stage == "predictions" and not step else None
+        return self.client.submit(_call, *what, before, given, key=key, resources=resources, pure=False)
 
     def _next(self) -> Chain | None:
         try:
@@ -151,7 +154,11 @@ class Engine:
             return None
 
     def _settle(self, chain: Chain) -> list[Chain]:
-        """Report what a chain did; return what is left to do of it."""
+        """Report what a chain did; return what is left to do of it.
+
+        What was handed on counts when the whole chain is done, as another attempt makes it again.
+        """
+        handed_on = []
         for stage, future in zip(list(chain.stages), chain.futures, strict=True):
             wait([future])  # the last one is done; an earlier one may be under way again after a death
             if future.status == "cancelled" or self.client.status != "running":
@@ -159,8 +166,13 @@ class Engine:
             if future.status == "error":
                 left = self._after_error(chain, stage, future)
                 return [left] if left.stages else []
+            if stage in self.needed_by:
+                handed_on.append(future.result())
+                continue
             self._report(future.result())
             chain.stages.remove(stage)
+        for record in handed_on:
+            self._report(record)
         return []
 
     def _report(self, record: Record) -> None:
@@ -177,7 +189,8 @@ class Engine:
             give_up = self.deaths[place] >= DEATHS_ALLOWED
         else:
             self.errors[place] += 1
-            reason = f"{type(error).__name__}: {error}"
+            ours = isinstance(error, SurveyBatchError)
+            reason = str(error) if ours else f"{type(error).__name__}: {error}"
             give_up = self.errors[place] >= ERRORS_ALLOWED
         log.warning(
             "%s %s: %s; %s",
@@ -189,9 +202,15 @@ class Engine:
             extra={"event": "set aside" if give_up else "retry", "stage": stage, "shard": chain.shard.index},
         )
         if give_up:
-            self._set_aside(stage, chain.shard, reason)
-            chain.stages.remove(stage)
-        return Chain(chain.shard, chain.stages, chain.attempt + 1)
+            for name in (part for part in self.needed_by.get(stage, (stage,)) if part in chain.stages):
+                self._set_aside(name, chain.shard, reason if name == stage else f"{stage}: {reason}")
+                chain.stages.remove(name)
+        left = [name for name in chain.stages if name not in self.needed_by or self._users(name, chain)]
+        return Chain(chain.shard, left, chain.attempt + 1)
+
+    def _users(self, stage: str, chain: Chain) -> tuple[str, ...]:
+        """Kept stages that this shard still needs a product for that is not kept."""
+        return tuple(name for name in self.needed_by.get(stage, ()) if name in chain.stages)
 
     def _set_aside(self, stage: str, shard: Shard, reason: str) -> None:
         key = ("set-aside", stage, shard.index, self.run_id)
@@ -199,10 +218,22 @@ class Engine:
         self._report(future.result())
 
 
-def _call(function: str, job: Job, stage: str, shard: Shard, before: Any) -> Any:
-    """Run one step on a worker; `before` is the record of the stage before, or the step's input."""
+def _call(
+    function: str,
+    job: Job,
+    stage: str,
+    shard: Shard,
+    needed_by: tuple[str, ...],
+    before: Any,
+    given: Passed | Record | None,
+) -> Any:
+    """Run one step on a worker; `before` is what the step works on, or only what must be done before it."""
+    if function == "record_of":
+        return work.record_of(before)
     if function in ("run_shard", "load"):
-        return getattr(work, function)(job, stage, shard)
+        # A record in place of a block says that nothing is left to do of this shard.
+        block = given if isinstance(given, Passed) else None
+        return getattr(work, function)(job, stage, shard, block, needed_by)
     return getattr(work, function)(job, stage, before)
 
 

@@ -42,3 +42,9 @@ class UnreadableError(ObjectError):
     """The file is there, but corrupt or not what it claims to be."""
 
     status = Status.UNREADABLE
+
+
+class OutsideError(ObjectError):
+    """The archive has no data at the object's position."""
+
+    status = Status.OUTSIDE

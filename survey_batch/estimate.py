@@ -1,6 +1,7 @@
 """What a plan will cost, and whether it fits: bytes, memory, time."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from dask.utils import parse_bytes
 from survey_batch.cluster import worker_count
 from survey_batch.errors import ConfigurationError
 from survey_batch.paths import is_url
+from survey_batch.phases import Group, make_groups
 from survey_batch.plan import Plan
 from survey_batch.products import product_exists
 from survey_batch.stages import Stage, make_stages
@@ -21,9 +23,12 @@ WORKER_BASE_BYTES = 300_000_000
 CLUSTER_START_SECONDS = 5.0
 """Starting a local cluster and importing the package on its workers."""
 
-STORED_SHARE = {"frames": 0.44, "cutouts": 0.43, "spectra": 0.5, "features": 0.95, "predictions": 0.9}
+STORED_SHARE = {"frames": 0.44, "cutouts": 0.43, "spectra": 0.5}
 """Stored bytes by uncompressed bytes: of 24 SDSS frames, 4,276 cutouts of 64 pixels and 312 LAMOST spectra, measured
-by `python -m benchmarks`; of the others an estimate."""
+by `python -m benchmarks`."""
+
+STORED_SHARE_OTHERWISE = 0.95
+"""Of the other products, an estimate."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +55,14 @@ class Estimate:
     fields: int
     workers: int
     stages: tuple[StageEstimate, ...]
+    chain_bytes: int
+    """Memory for one shard in all stages that hand their product on in one task graph, at most."""
     notes: tuple[str, ...]
 
     @property
     def worker_bytes(self) -> int:
         """Peak memory of one worker process."""
-        return WORKER_BASE_BYTES + max(stage.worker_bytes for stage in self.stages)
+        return WORKER_BASE_BYTES + self.chain_bytes
 
     @property
     def stored_bytes(self) -> int:
@@ -65,7 +72,7 @@ class Estimate:
     @property
     def seconds(self) -> float:
         """Wall time, about, where the archive answers faster than the workers work."""
-        work = sum(stage.cpu_seconds for stage in self.stages) / self.workers
+        work = sum(stage.cpu_seconds / min(self.workers, stage.shards or 1) for stage in self.stages)
         return CLUSTER_START_SECONDS + sum(stage.start_seconds for stage in self.stages) + work
 
     def as_dict(self) -> dict[str, Any]:
@@ -76,12 +83,15 @@ class Estimate:
 
 def estimate(plan: Plan) -> Estimate:
     """Estimate a plan's cost without touching the archive or the output."""
+    stages = make_stages(plan.job)
+    costs = {stage.name: _stage(plan, stage) for stage in stages}
     return Estimate(
         objects=plan.size("object"),
         invalid=plan.invalid,
         fields=plan.size("frame"),
         workers=worker_count(plan.job.cluster) * plan.job.cluster.threads,
-        stages=tuple(_stage(plan, stage) for stage in make_stages(plan.job)),
+        stages=tuple(costs.values()),
+        chain_bytes=max(_chain_bytes(group, costs) for group in make_groups(stages)),
         notes=plan.notes,
     )
 
@@ -119,16 +129,22 @@ def _refuse_full_disk(output: str, cost: Estimate) -> None:
         )
 
 
+def _chain_bytes(group: Group, costs: Mapping[str, StageEstimate]) -> int:
+    """Memory of a group's largest stage, with the blocks that are handed on beside it."""
+    handed_on = sum(costs[stage.name].worker_bytes for stage in group.stages if not stage.kept)
+    return handed_on + max(costs[stage.name].worker_bytes for stage in group.kept)
+
+
 def _stage(plan: Plan, stage: Stage) -> StageEstimate:
     cost: Cost = stage.cost(plan)
-    nbytes = stage.schema(plan.size(stage.axis)).nbytes
+    nbytes = stage.schema(plan.size(stage.axis)).nbytes if stage.kept else 0
     return StageEstimate(
         stage.name,
         len(plan.shards(stage.axis)),
         cost.files,
         cost.fetch_bytes,
         nbytes,
-        int(nbytes * STORED_SHARE[stage.name]),
+        int(nbytes * STORED_SHARE.get(stage.name, STORED_SHARE_OTHERWISE)),
         cost.worker_bytes,
         cost.cpu_seconds,
         cost.start_seconds,

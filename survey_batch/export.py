@@ -15,7 +15,7 @@ from survey_batch.job import Job
 from survey_batch.paths import join, write_bytes
 from survey_batch.plan import to_numpy
 from survey_batch.products import Array, open_product, product_exists
-from survey_batch.status import Status
+from survey_batch.status import Status, final_status
 
 OURS = "sb_"
 """Prefix of the columns that are added, so that none hides one of the catalogue's."""
@@ -29,9 +29,9 @@ REAL = r"^[-+]?(\d{1,9}\.\d*|0?\.\d+|0|[1-9]\d{0,14})([eE][-+]?\d{1,2})?$"
 def export_catalog(job: Job, path: str | None = None) -> tuple[str, int]:
     """Write the input catalogue with each row's final status and results.
 
-    Rows are joined by object id; there is one output row per input row, in the input's order. Added columns:
-    `sb_object_id`, `sb_status`, and, where there are predictions, `sb_predicted_class`, `sb_confidence` and
-    `sb_probability_<class>`.
+    Rows are joined by object id; there is one output row per input row that the job takes (all, where it does not
+    select, leave out duplicates or sample), in the input's order. Added columns: `sb_object_id`, `sb_status`, and,
+    where there are predictions, `sb_predicted_class`, `sb_confidence` and `sb_probability_<class>`.
 
     Parameters
     ----------
@@ -53,16 +53,26 @@ def export_catalog(job: Job, path: str | None = None) -> tuple[str, int]:
     target = path or join(job.output, "catalog.parquet")
     if not target.endswith((".parquet", ".fits")):
         raise ConfigurationError(f"--to {target}: the ending must be .parquet or .fits")
-    ids = to_numpy(read_catalog(job.catalog, job.archive).table["object_id"])
+    chosen = read_catalog(job.catalog, job.archive).table.select(["row", "object_id"])
     results = _results(job)
-    order = _places(results.pop("object_id"), ids, job)
-    source = open_source(job.catalog.path)
-    table = with_types(source.read(source.names).table)
-    table = table.append_column(OURS + "object_id", pa.array(ids))
+    places = _places(results.pop("object_id"), chosen["object_id"], job)
+    table = with_types(_rows_of(job.catalog.path, to_numpy(chosen["row"])))
+    table = table.append_column(OURS + "object_id", chosen["object_id"])
     for name, values in results.items():
-        table = table.append_column(OURS + name, pa.array(values[order]))
+        table = table.append_column(OURS + name, pa.array(values).take(places))
     _write(table, target)
     return target, table.num_rows
+
+
+def _rows_of(path: str, rows: Array) -> pa.Table:
+    """Read all columns of the rows with these numbers, which ascend, batch by batch."""
+    source = open_source(path)
+    parts, first = [], 0
+    for batch in source.batches(source.names):
+        begin, end = np.searchsorted(rows, [first, first + batch.table.num_rows])
+        parts.append(batch.table.take(pa.array(rows[begin:end] - first)))
+        first += batch.table.num_rows
+    return pa.concat_tables(parts)
 
 
 def with_types(table: pa.Table) -> pa.Table:
@@ -81,14 +91,15 @@ def _typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _results(job: Job) -> dict[str, Array]:
-    """Collect the columns of the last object-wise product."""
+    """Collect each object's final status, and its predictions where there are any."""
     made = [name for name in job.stages if name != "frames" and product_exists(job.output, name)]
     if not made:
         raise ConfigurationError(f"{job.output} holds no product yet: run the job first")
-    group = open_product(job.output, made[-1])
+    groups = {name: open_product(job.output, name) for name in made}
     names = np.array([member.name.lower() for member in Status], dtype=object)
-    columns = {"object_id": _read(group, "object_id"), "status": names[_read(group, "status")]}
-    if made[-1] == "predictions":
+    status = final_status([_read(group, "status") for group in groups.values()])
+    columns = {"object_id": _read(groups[made[-1]], "object_id"), "status": names[status]}
+    if (group := groups.get("predictions")) is not None:
         columns |= {name: _read(group, name) for name in ("predicted_class", "confidence")}
         probability = _read(group, "probability")
         for place, name in enumerate(_read(group, "class")):
@@ -101,16 +112,16 @@ def _read(group: Any, name: str) -> Array:
     return values.astype(object) if values.dtype.kind == "T" else values
 
 
-def _places(made: Array, asked: Array, job: Job) -> Array:
+def _places(made: Array, asked: pa.ChunkedArray, job: Job) -> pa.ChunkedArray:
     """Find each asked id's row in the product."""
-    where = {object_id: place for place, object_id in enumerate(made)}
-    try:
-        return np.array([where[object_id] for object_id in asked], dtype=np.int64)
-    except KeyError as missing:
+    places = pc.index_in(asked, value_set=pa.array(made, pa.string()))
+    if places.null_count:
+        missing = asked.filter(pc.is_null(places))[0].as_py()
         raise ConfigurationError(
-            f"object {missing} of {job.catalog.path} is not in {job.output}: the catalogue changed since the run, "
+            f"object {missing!r} of {job.catalog.path} is not in {job.output}: the catalogue changed since the run, "
             "or the run has not come to it yet"
-        ) from None
+        )
+    return places
 
 
 def _write(table: pa.Table, target: str) -> None:

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -251,9 +251,12 @@ def _near(word: str, allowed: Sequence[str]) -> str:
 def _model_at(key: KeyPath) -> type[BaseModel] | None:
     """Model of the table at a key, None where there is a value."""
     model: type[BaseModel] | None = Job
-    for name in key:
+    names = iter(key)
+    for name in names:
         info = model.model_fields.get(str(name)) if model else None
         model = _model_in(info.annotation) if info else None
+        if info and get_origin(info.annotation) is Mapping:  # its tables have names of the user's own
+            next(names, None)
     return model
 
 

@@ -1,26 +1,30 @@
 """Open a product for reading, chunked as it is stored."""
 
+from os import PathLike, fspath
 from typing import TYPE_CHECKING
+
+from fsspec.core import url_to_fs
 
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
+from survey_batch.jobfile import load_job
 from survey_batch.products import product_url
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-def open_product(job: Job | str, product: str) -> "xr.Dataset":
+def open_product(job: Job | str | PathLike[str], product: str) -> "xr.Dataset":
     """Open a product as a Dask-backed dataset whose chunks are whole shards.
 
     `xarray.open_zarr` alone shows the inner chunks, of which a large product has millions.
 
     Parameters
     ----------
-    job : Job or str
-        A job, or its output.
+    job : Job, str or path
+        A job, its output, or its file (`.toml`).
     product : str
-        "frames", "cutouts", "spectra", "features" or "predictions".
+        Name of the stage that made it: "cutouts", "features" and so on, or that of a user's own.
 
     Raises
     ------
@@ -29,12 +33,23 @@ def open_product(job: Job | str, product: str) -> "xr.Dataset":
     """
     import xarray as xr
 
-    url = product_url(job if isinstance(job, str) else job.output, product)
+    output = job.output if isinstance(job, Job) else fspath(job)
+    if output.endswith(".toml"):
+        output = load_job(output).output
+    url = product_url(output, product)
     try:
         lazy = xr.open_zarr(url, chunks=None)
     except FileNotFoundError as error:
-        raise ConfigurationError(f"there is no product {url}; run the job's stage {product!r} first") from error
+        found = ", ".join(_products_in(output)) or "none at all"
+        raise ConfigurationError(
+            f"there is no product {url} (there: {found}); run the job's stage {product!r} first"
+        ) from error
     axis = lazy["status"].dims[0]
     shards = lazy["status"].encoding.get("shards") or (lazy.sizes[axis],)
     chunked: xr.Dataset = lazy.chunk({axis: int(shards[0])})
     return chunked
+
+
+def _products_in(output: str) -> list[str]:
+    filesystem, folder = url_to_fs(output)
+    return sorted(path.rsplit("/", 1)[-1].removesuffix(".zarr") for path in filesystem.glob(f"{folder}/*.zarr"))

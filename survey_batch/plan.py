@@ -1,13 +1,14 @@
 """From a catalogue to work: the order of objects, the shards, the source files and the fingerprint.
 
 The plan fixes every shape before work begins. It is made again from the job at every start, compared with what
-the output holds, and stored as Parquet whose row groups are the shards, so that a worker reads only its own.
+the output holds, and stored as Parquet whose row groups are the shards of objects, so that a worker reads only its own.
+Planning makes no Python object per row.
 """
 
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,14 +21,25 @@ import pyarrow.parquet as pq
 
 from survey_batch.archive.sdss import FieldKey
 from survey_batch.catalog import Catalog, read_catalog
+from survey_batch.catalog.values import one_array
 from survey_batch.errors import PlanMismatchError
 from survey_batch.job import Job
 from survey_batch.paths import join, make_folder, write_bytes
 from survey_batch.products import Array, Axis, Shard, cut_into_shards, open_product, product_exists
 
 FIELD_COLUMNS = ["rerun", "run", "camcol", "field"]
-ORDER = {"sdss": FIELD_COLUMNS, "lamost": ["obsdate", "planid", "lmjd", "spid", "fiberid"]}
+ORDER = {
+    "sdss": FIELD_COLUMNS,
+    "lamost": ["obsdate", "planid", "lmjd", "spid", "fiberid"],
+    "skyserver": ["ra", "dec"],
+}
 """By frame, or by plan and fibre: neighbours in a shard share source files and folders."""
+
+FIELDS_PER_GROUP = 4096
+"""Fields in a row group of the stored plan: a shard is one field, which takes less room than a group's description."""
+
+SLICE_ROWS = 1 << 18
+"""Rows that are put in order at a time."""
 
 Rows = Mapping[str, Array]
 """Some rows of the plan, column by column."""
@@ -41,7 +53,7 @@ class Plan:
     ----------
     job : Job
     objects : pyarrow.Table
-        All catalogue rows in the order of the object axis, unusable ones last.
+        The rows that the job takes in the order of the object axis, unusable ones last.
     fields : pyarrow.Table
         The SDSS fields in the order of the frame axis; empty for other surveys.
     notes : tuple of str
@@ -65,6 +77,10 @@ class Plan:
         """Rows per shard of an axis."""
         return self.job.shards.objects if axis == "object" else 1
 
+    def group_rows(self, axis: Axis) -> int:
+        """Rows per row group of the stored plan."""
+        return self.job.shards.objects if axis == "object" else FIELDS_PER_GROUP
+
     @property
     def invalid(self) -> int:
         """Rows that cannot be used; they keep their place and end as `invalid`."""
@@ -72,20 +88,21 @@ class Plan:
 
     @cached_property
     def catalog_hash(self) -> str:
-        """Hash of all rows in their order."""
+        """Hash of all rows in their order; it does not depend on how they lie in memory."""
         digest = hashlib.sha256()
         for name in sorted(self.objects.column_names):
-            values = to_numpy(self.objects[name])
-            raw = "\x00".join(values).encode() if values.dtype == object else np.ascontiguousarray(values).tobytes()
-            digest.update(name.encode() + b"\x01" + raw)
+            digest.update(f"{name} {self.objects.num_rows}\n".encode())
+            for piece in _bytes_of(self.objects[name]):
+                digest.update(piece)
         return digest.hexdigest()[:16]
 
     def store(self) -> None:
         """Write the plan's tables below the output; the same plan writes the same rows."""
         make_folder(self.job.output)
-        for axis, table in (("object", self.objects), ("frame", self.fields)):
+        tables: dict[Axis, pa.Table] = {"object": self.objects, "frame": self.fields}
+        for axis, table in tables.items():
             buffer = io.BytesIO()
-            pq.write_table(table, buffer, row_group_size=self.shard_rows(axis), compression="zstd")  # type: ignore[arg-type]
+            pq.write_table(table, buffer, row_group_size=self.group_rows(axis), compression="zstd")
             write_bytes(_table_path(self.job.output, axis), buffer.getvalue())
 
 
@@ -102,16 +119,15 @@ def make_plan(job: Job) -> Plan:
 
 def plan_catalog(job: Job, catalog: Catalog) -> Plan:
     """Lay out the work for a catalogue that is already read."""
-    table = catalog.table.append_column("unusable", pc.not_equal(catalog.table["problem"], ""))
-    keys = [(name, "ascending") for name in ("unusable", *ORDER[job.archive.survey], "row")]
-    objects = table.sort_by(keys).drop_columns("unusable")
-    return Plan(job, objects.combine_chunks(), _fields(job, objects), catalog.notes)
+    objects = _in_order(catalog.table, _order(catalog.table, ORDER[job.archive.survey]))
+    return Plan(job, objects, _fields(job, objects), catalog.notes)
 
 
 def read_rows_of(output: str, shard: Shard) -> Rows:
     """Read the plan's rows of one shard, on a worker."""
+    group, first = (shard.index, 0) if shard.axis == "object" else divmod(shard.start, FIELDS_PER_GROUP)
     with fsspec.open(_table_path(output, shard.axis), "rb") as stream:
-        table = pq.ParquetFile(stream).read_row_group(shard.index)
+        table = pq.ParquetFile(stream).read_row_group(group).slice(first, len(shard))
     return {name: to_numpy(table[name]) for name in table.column_names}
 
 
@@ -155,10 +171,46 @@ def to_numpy(column: pa.ChunkedArray) -> Array:
     return np.asarray(column.to_numpy())
 
 
+def _order(table: pa.Table, names: Sequence[str]) -> pa.Array:
+    """Places of the rows in the order of the object axis."""
+    keys = {"unusable": pc.not_equal(table["problem"], ""), **{name: table[name] for name in (*names, "row")}}
+    return pc.sort_indices(pa.table(keys), [(name, "ascending") for name in keys])
+
+
+def _in_order(table: pa.Table, order: pa.Array) -> pa.Table:
+    """Take rows slice by slice; text in 64-bit offsets on the way, as all of a column's may exceed 2 GB."""
+    columns = {}
+    for name, kind in zip(table.column_names, table.schema.types, strict=True):
+        column = one_array(table[name].cast(pa.large_string()) if pa.types.is_string(kind) else table[name])
+        parts = [column.take(order.slice(first, SLICE_ROWS)) for first in range(0, len(order), SLICE_ROWS)]
+        columns[name] = pa.chunked_array([part.cast(kind) for part in parts], kind)
+    return pa.table(columns)
+
+
+def _bytes_of(column: pa.ChunkedArray) -> Iterator[Any]:
+    """Yield what a column holds: its gaps, and its values, or the lengths of its texts and then these."""
+    chunks = [chunk for chunk in column.chunks if len(chunk)]
+    if column.null_count:
+        yield from (np.asarray(chunk.is_valid()) for chunk in chunks)
+        chunks = [chunk.fill_null("" if pa.types.is_string(column.type) else 0) for chunk in chunks]
+    if not pa.types.is_string(column.type):
+        yield from (np.ascontiguousarray(chunk) for chunk in chunks)
+        return
+    yield from (np.asarray(pc.binary_length(chunk)) for chunk in chunks)
+    yield from (_text_bytes(chunk) for chunk in chunks)
+
+
+def _text_bytes(chunk: pa.Array) -> memoryview:
+    """Return the bytes of a chunk's texts, which may be a slice, one after the other."""
+    _, offsets, data = chunk.buffers()
+    ends = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+    return memoryview(data or b"")[ends[0] : ends[-1]]
+
+
 def _fields(job: Job, objects: pa.Table) -> pa.Table:
     if job.archive.survey != "sdss":
         return pa.table({name: pa.array([], pa.int32()) for name in FIELD_COLUMNS})
-    used = objects.filter(pc.equal(objects["problem"], "")).select(FIELD_COLUMNS)
+    used = objects.select(FIELD_COLUMNS).filter(pc.equal(objects["problem"], ""))
     return used.group_by(FIELD_COLUMNS).aggregate([]).sort_by([(name, "ascending") for name in FIELD_COLUMNS])
 
 

@@ -1,17 +1,84 @@
 """`problems.parquet`: why each row that is not `ok` is not, and what it was made from."""
 
 import io
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
 from survey_batch.paths import join, read_bytes, write_bytes
-from survey_batch.work import PROBLEM_SCHEMA
+from survey_batch.products import Shard
+from survey_batch.stages.base import Problem
+
+PROBLEM_SCHEMA = pa.schema(
+    [
+        ("object_id", pa.string()),
+        ("stage", pa.string()),
+        ("status", pa.string()),
+        ("message", pa.string()),
+        ("source", pa.string()),
+        ("time", pa.timestamp("ms", tz="UTC")),
+        ("row", pa.int64()),
+    ]
+)
 
 ALIKE = ((r"\S*\d\S*|\S*/\S*", "#"), (r"\b[ugriz]: ", ""), (r"([^;]+)(; [^;]+)+", r"\1"))
 """What makes two messages one reason: numbers and paths, the band, and the same said of further bands."""
+
+SHOWN = ["object_id", "stage", "status", "message"]
+"""What is shown of problems; source and time take as much memory again and are for those who look into the file."""
+
+SLICE_ROWS = 1 << 16
+"""Problems that are read, and whose reasons are compared, at a time."""
+
+
+def problems_path(output: str, stage: str, shard: Shard) -> str:
+    """Where a shard's problems are noted before it is committed."""
+    return join(output, "problems", f"{stage}-{shard.index:06d}.parquet")
+
+
+def note_problems(
+    output: str,
+    stage: str,
+    shard: Shard,
+    done: npt.NDArray[np.bool_],
+    problems: Sequence[Problem],
+    names: Sequence[str],
+) -> None:
+    """Note the problems of the rows just done, under their objects' names; rows done earlier keep theirs."""
+    path, now = problems_path(output, stage, shard), datetime.now(UTC)
+    noted = _noted(path)
+    kept = [note for note in noted if not done[note["row"] - shard.start]]
+    new = [
+        {
+            "object_id": name,
+            "stage": stage,
+            "status": problem.status.name.lower(),
+            "message": problem.message,
+            "source": problem.source,
+            "time": now,
+            "row": shard.start + problem.row,
+        }
+        for problem, name in zip(problems, names, strict=True)
+    ]
+    if noted or new:
+        buffer = io.BytesIO()
+        notes = sorted(kept + new, key=lambda note: note["row"])
+        pq.write_table(pa.Table.from_pylist(notes, schema=PROBLEM_SCHEMA), buffer)
+        write_bytes(path, buffer.getvalue())
+
+
+def _noted(path: str) -> list[dict[str, Any]]:
+    try:
+        return pq.read_table(io.BytesIO(read_bytes(path))).to_pylist()  # type: ignore[no-any-return]
+    except FileNotFoundError:
+        return []
 
 
 def collect_problems(output: str) -> int:
@@ -30,11 +97,13 @@ def collect_problems(output: str) -> int:
 
 
 def read_problems(output: str) -> pa.Table:
-    """Read `problems.parquet`; empty where no run has ended yet."""
+    """Read of `problems.parquet` what is shown of it (`SHOWN`); empty where no run has ended yet."""
     try:
-        return pq.read_table(io.BytesIO(read_bytes(join(output, "problems.parquet"))))
+        raw = read_bytes(join(output, "problems.parquet"))
     except FileNotFoundError:
-        return PROBLEM_SCHEMA.empty_table()
+        return PROBLEM_SCHEMA.empty_table().select(SHOWN)
+    batches = pq.ParquetFile(io.BytesIO(raw)).iter_batches(SLICE_ROWS, columns=SHOWN)
+    return pa.Table.from_batches(batches, schema=pa.schema([PROBLEM_SCHEMA.field(name) for name in SHOWN]))
 
 
 def count_reasons(problems: pa.Table, limit: int = 20) -> list[tuple[str, str, str, int]]:
@@ -42,17 +111,29 @@ def count_reasons(problems: pa.Table, limit: int = 20) -> list[tuple[str, str, s
 
     Reasons that differ only in numbers and names count as one, shown by its first message.
     """
-    if not problems.num_rows:
+    parts = [_reasons(problems.slice(first, SLICE_ROWS)) for first in range(0, problems.num_rows, SLICE_ROWS)]
+    if not parts:
         return []
+    grouped = (
+        pa.concat_tables(parts)
+        .group_by(["stage", "status", "pattern"], use_threads=False)
+        .aggregate([("message", "first"), ("count", "sum")])
+        .sort_by([("count_sum", "descending")])
+        .slice(0, limit)
+    )
+    columns = ("stage", "status", "message_first", "count_sum")
+    return list(zip(*(grouped[name].to_pylist() for name in columns), strict=True))
+
+
+def _reasons(problems: pa.Table) -> pa.Table:
+    """Count the reasons of some problems."""
     pattern = problems["message"]
     for expression, instead in ALIKE:
         pattern = pc.replace_substring_regex(pattern, expression, instead)
-    grouped = (
-        problems.append_column("pattern", pattern)
+    return (
+        problems.select(["stage", "status", "message"])
+        .append_column("pattern", pattern)
         .group_by(["stage", "status", "pattern"], use_threads=False)
         .aggregate([("message", "first"), ("message", "count")])
-        .sort_by([("message_count", "descending")])
-        .slice(0, limit)
+        .rename_columns({"message_first": "message", "message_count": "count"})
     )
-    columns = ("stage", "status", "message_first", "message_count")
-    return list(zip(*(grouped[name].to_pylist() for name in columns), strict=True))

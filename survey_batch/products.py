@@ -189,13 +189,18 @@ def create_product(output: str, schema: Schema, attrs: Mapping[str, Any]) -> Non
     group.attrs.update({**schema.attrs, **({"coordinates": " ".join(named + own)} if named + own else {})})
     group.attrs.update({key: value if isinstance(value, str) else json.dumps(value) for key, value in attrs.items()})
     _consolidate(group)
-    _open_cached.cache_clear()
+    forget_products()
 
 
 def open_product(output: str, product: str, *, fresh: bool = True) -> zarr.Group:
     """Open a product's group for reading and writing; raises FileNotFoundError where there is none."""
     url = product_url(output, product)
     return zarr.open_group(url, mode="r+", zarr_format=3) if fresh else _open_cached(url)
+
+
+def forget_products() -> None:
+    """Forget which arrays products have; needed in each process that used one which has been made anew."""
+    _open_cached.cache_clear()
 
 
 @lru_cache(maxsize=16)

@@ -1,5 +1,6 @@
 """Run a job: plan, phases on a cluster, and the accounts at the end."""
 
+import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from distributed import Client
@@ -17,17 +17,19 @@ from survey_batch.cluster import connect
 from survey_batch.engine import Engine, scheduler_watched
 from survey_batch.errors import SurveyBatchError
 from survey_batch.estimate import estimate, refuse_what_cannot_fit
+from survey_batch.fit import fit
 from survey_batch.job import Job
 from survey_batch.lock import locked
 from survey_batch.paths import join, read_json, write_json
+from survey_batch.phases import Group, make_groups
 from survey_batch.plan import Plan, check_product, fingerprint, make_plan
 from survey_batch.problems import collect_problems
-from survey_batch.products import Shard, create_product, read_status
+from survey_batch.products import Shard, create_product, forget_products, read_status
 from survey_batch.progress import LineProgress
 from survey_batch.runlog import run_log
-from survey_batch.stages import Stage, make_stage, make_stages
-from survey_batch.stages.base import PHASES
-from survey_batch.status import Status, count_statuses, unfinished
+from survey_batch.stages import Stage, make_stages
+from survey_batch.stages.functions import pin_functions
+from survey_batch.status import count_statuses, final_status, unfinished
 from survey_batch.work import Record
 
 log = logging.getLogger(__name__)
@@ -45,9 +47,9 @@ class Summary:
     Attributes
     ----------
     counts : dict
-        Objects per final status; they add up to the catalogue.
+        Objects per final status, the worst of those in all products; they add up to the catalogue.
     stages : dict
-        Per stage: rows per status, rows done in this run, wall and CPU seconds.
+        Per stage: rows per status (none where the product is not kept), rows done in this run, wall and CPU seconds.
     worked : bool
         False where everything was finished before.
     """
@@ -89,12 +91,13 @@ def run(
     SurveyBatchError
         The counts do not add up.
     """
+    job = pin_functions(job)
     plan = make_plan(job)
     stages = make_stages(job)
     with locked(job.output, force=break_lock), run_log(job.output) as log_path:
-        existing = [stage for stage in stages if check_product(job.output, stage.name, pieces_of(plan, stage))]
         runner = Runner(plan, stages, progress or LineProgress())
-        if len(existing) == len(stages) and not any(runner.unfinished(stage) for stage in stages):
+        existing = [stage for stage in runner.stages if check_product(job.output, stage.name, pieces_of(plan, stage))]
+        if len(existing) == len(runner.stages) and not any(runner.unfinished(stage) for stage in existing):
             log.info("nothing to do: every object has its final status", extra={"event": "finished"})
         else:
             refuse_what_cannot_fit(plan, estimate(plan))
@@ -104,16 +107,20 @@ def run(
 
 
 def pieces_of(plan: Plan, stage: Stage) -> dict[str, Any]:
-    """Everything on which a stage's product depends."""
+    """Everything on which a stage's product depends, as JSON types, as it is compared with what was stored."""
     shards = {"shards.objects": plan.job.shards.objects} if stage.axis == "object" else {}
-    return {**stage.settings(), **shards, "catalog": plan.catalog_hash}
+    own = {"variables": [variable.name for variable in stage.variables()], "catalog": plan.catalog_hash}
+    pieces: dict[str, Any] = json.loads(json.dumps({**stage.settings(), **shards, **own}))
+    return pieces
 
 
 class Runner:
     """One run of a plan."""
 
     def __init__(self, plan: Plan, stages: Sequence[Stage], progress: LineProgress) -> None:
-        self.plan, self.job, self.stages, self.progress = plan, plan.job, stages, progress
+        self.plan, self.job, self.progress = plan, plan.job, progress
+        self.groups = make_groups(stages)
+        self.stages = [stage for stage in stages if stage.kept]
         self.started = time.time()
         self.summary = Summary(self.job.output)
         self.timing: dict[str, dict[str, float]] = {}
@@ -132,46 +139,44 @@ class Runner:
             self.progress,
         ):
             self.progress.say(f"Dask dashboard: {client.dashboard_link}")
-            for phase in PHASES:
-                stages = [stage for stage in self.stages if stage.phase == phase]
-                for axis in dict.fromkeys(stage.axis for stage in stages):
-                    self._run_stages(client, [stage for stage in stages if stage.axis == axis], existing)
+            for group in self.groups:
+                self._run_group(client, group, existing)
 
-    def _run_stages(self, client: Client, stages: Sequence[Stage], existing: Sequence[Stage]) -> None:
+    def _run_group(self, client: Client, group: Group, existing: Sequence[Stage]) -> None:
         begun = time.monotonic()
-        for stage in stages:
+        for stage in group.kept:
             if stage not in existing:
                 self._create(client, stage)
-        shards = self._begin(stages)
+        shards = self._begin(group)
         if not shards:
             return
-        Engine(client, self.job, self._record, self.progress.tick).run(stages, shards)
-        for stage in stages:
+        Engine(client, self.job, group, self._record, self.progress.tick).run(shards)
+        for stage in group.stages:
             self.timing.setdefault(stage.name, {}).update(wall_seconds=round(time.monotonic() - begun, 3))
 
-    def _begin(self, stages: Sequence[Stage]) -> list[Shard]:
+    def _begin(self, group: Group) -> list[Shard]:
         """Find the shards with something left to do in any of the stages, and show the others as done."""
-        statuses = {stage.name: read_status(self.job.output, stage.name) for stage in stages}
+        axis = group.stages[0].axis
+        statuses = {stage.name: read_status(self.job.output, stage.name) for stage in group.kept}
         left = [
             shard
-            for shard in self.plan.shards(stages[0].axis)
+            for shard in self.plan.shards(axis)
             if any(unfinished(status[shard.rows]).any() for status in statuses.values())
         ]
-        done = np.ones(self.plan.size(stages[0].axis), dtype=bool)
+        done = np.ones(self.plan.size(axis), dtype=bool)
         for shard in left:
             done[shard.rows] = False
-        for name, status in statuses.items() if left else ():
-            self.progress.stage(name, len(done), int(done.sum()), count_statuses(status[done]))
+        for stage in group.stages if left else ():
+            counts = count_statuses(statuses[stage.name][done]) if stage.kept else {}
+            self.progress.stage(stage.name, len(done), int(done.sum()), counts)
         return left
 
     def _create(self, client: Client, stage: Stage) -> None:
-        """Fit what must be fitted, on a worker, then fix the product's shape."""
+        """Learn what must be learnt, on the workers, then fix the product's shape."""
         fitted = None
         if stage.fits:
             log.info("fitting %s", stage.name, extra={"event": "fit", "stage": stage.name})
-            key = f"{stage.name}-fit-{uuid4().hex[:8]}"  # a shared scheduler may hold another run's
-            shards = self.plan.shards(stage.axis)
-            fitted = client.submit(_fit, self.job, stage.name, shards, key=key, pure=False).result()
+            fitted = fit(client, self.job, stage.name, self.plan.shards(stage.axis))
         pieces = pieces_of(self.plan, stage)
         attrs = {
             "title": f"{stage.name} of {self.job.name}",
@@ -183,6 +188,7 @@ class Runner:
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         create_product(self.job.output, stage.schema(self.plan.size(stage.axis), fitted), attrs)
+        client.run(forget_products)  # workers outlive a run where the client is the user's own
 
     def _record(self, record: Record) -> None:
         timing = self.timing.setdefault(record.stage, {})
@@ -192,25 +198,29 @@ class Runner:
 
     def account(self, log_path: str) -> Summary:
         """Count, check that the counts add up, and write `problems.parquet` and `run.json`."""
-        for stage in self.stages:
-            counts = count_statuses(read_status(self.job.output, stage.name))
-            self.summary.stages[stage.name] = {"counts": counts, **self.timing.get(stage.name, {})}
-        last = [stage for stage in self.stages if stage.axis == "object"] or self.stages
-        self.summary.counts = self.summary.stages[last[-1].name]["counts"]
+        statuses = {stage.name: read_status(self.job.output, stage.name) for stage in self.stages}
+        for name in (name for name in self.job.stages if name in statuses or name in self.timing):
+            counts = count_statuses(statuses[name]) if name in statuses else {}
+            self.summary.stages[name] = {"counts": counts, **self.timing.get(name, {})}
+        objects = [statuses[stage.name] for stage in self.stages if stage.axis == "object"]
+        self.summary.counts = count_statuses(final_status(objects or list(statuses.values())))
         if self.summary.worked:
             collect_problems(self.job.output)
             self._write_run(log_path)
-        self._check(last[-1])
+        self._check()
         log.info("run ended", extra={"event": "ended", "counts": self.summary.counts})
         return self.summary
 
-    def _check(self, last: Stage) -> None:
-        total, expected = sum(self.summary.counts.values()), read_status(self.job.output, last.name).size
-        pending = self.summary.counts.get(Status.PENDING.name.lower(), 0)
-        if pending or total != expected:
+    def _check(self) -> None:
+        if pending := [name for name, stage in self.summary.stages.items() if "pending" in stage["counts"]]:
             raise SurveyBatchError(
-                f"{self.job.output}: {pending} of {expected} rows of {last.name}.zarr are still pending after the "
-                "run. Run the same command again; if this stays, it is a defect worth reporting."
+                f"{self.job.output}: rows of {', '.join(pending)} are still pending after the run. Run the same "
+                "command again; if this stays, it is a defect worth reporting."
+            )
+        total, expected = sum(self.summary.counts.values()), self.plan.size("object")
+        if total != expected and any(stage.axis == "object" for stage in self.stages):
+            raise SurveyBatchError(
+                f"{self.job.output}: {total} statuses for {expected} objects: a defect worth reporting"
             )
 
     def _write_run(self, log_path: str) -> None:
@@ -250,7 +260,3 @@ def _earlier_runs(path: str) -> list[Mapping[str, Any]]:
         return list(read_json(path)["runs"])
     except FileNotFoundError:
         return []
-
-
-def _fit(job: Job, name: str, shards: Sequence[Any]) -> Any:
-    return make_stage(job, name).fit(shards)

@@ -1,5 +1,6 @@
 """The final status of an object, and its encoding in the products."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -44,6 +45,12 @@ def usable(status: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
 def unfinished(status: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     """Mark the rows that a new run works on."""
     return np.isin(status, UNFINISHED)
+
+
+def final_status(statuses: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    """Each object's status, given those in all its products, (n,) each: the worst, and `pending` while one is."""
+    worst: npt.NDArray[np.uint8] = np.maximum.reduce(statuses)
+    return np.where(np.minimum.reduce(statuses) == Status.PENDING, np.uint8(Status.PENDING), worst)
 
 
 def count_statuses(status: npt.NDArray[np.uint8]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from survey_batch.errors import ConfigurationError
-from survey_batch.job import LAMOST_STAGES, SDSS_STAGES
+from survey_batch.job import STAGES_OF, Job
 from survey_batch.problems import count_reasons
 from survey_batch.report.reading import (
     job_of_a_product,
@@ -23,7 +23,7 @@ from survey_batch.report.reading import (
 )
 from survey_batch.report.runs import Rate, rates, read_holder, read_newest_log, read_run_file, utc_now
 from survey_batch.report.terminal import render
-from survey_batch.status import Status, count_statuses, unfinished
+from survey_batch.status import Status, count_statuses, final_status, unfinished
 
 __all__ = ["RunStatus", "StageStatus", "render", "summarize"]
 
@@ -159,7 +159,7 @@ def summarize(output: str) -> RunStatus:
         output=output,
         job=job,
         objects=objects,
-        counts=_final_counts(stages),
+        counts=_final_counts(output, stages),
         stages=stages,
         holder=holder,
         problems=tuple(count_reasons(problems)),
@@ -172,9 +172,10 @@ def summarize(output: str) -> RunStatus:
 
 def _stage_names(output: str, job: Mapping[str, Any]) -> list[str]:
     """The job's stages that have a product, and those of which an earlier run of the output left one."""
-    known = SDSS_STAGES if job["archive"]["survey"] == "sdss" else LAMOST_STAGES
-    asked = [name for name in job["stages"] if name != "frames" or job["frames"]["keep"]]
-    return [name for name in known if name in asked or read_group(output, name) is not None]
+    model = Job.model_validate(job)
+    known = dict.fromkeys((*model.stages, *STAGES_OF[model.archive.survey]))
+    others = [name for name in known if name not in model.stages and read_group(output, name) is not None]
+    return [*others, *(name for name in model.stages if model.keeps(name))]
 
 
 def _stage(output: str, name: str, job: Mapping[str, Any], rate: Rate | None) -> StageStatus:
@@ -209,6 +210,11 @@ def _ended(holder: Mapping[str, Any], stages: tuple[StageStatus, ...]) -> bool:
     return not holder and not any(stage.pending or not stage.created for stage in stages)
 
 
-def _final_counts(stages: tuple[StageStatus, ...]) -> Mapping[str, int]:
-    last = [stage for stage in stages if stage.axis == "object"] or list(stages)
-    return last[-1].counts
+def _final_counts(output: str, stages: tuple[StageStatus, ...]) -> Mapping[str, int]:
+    """Count objects by the worst of their statuses; of frames where there are no objects."""
+    made = [stage for stage in stages if stage.axis == "object"] or list(stages)
+    groups = [read_group(output, stage.name) for stage in made]
+    statuses = [read_array(group, "status").astype(np.uint8) for group in groups if group is not None]
+    if len(statuses) < len(made):  # nothing is final yet
+        return made[-1].counts
+    return count_statuses(final_status(statuses))

@@ -1,40 +1,24 @@
 """What a worker does with one shard: load, compute, write. Dask runs these functions but is not known here.
 
 A shard's rows that cannot be used (by the catalogue or by an earlier stage) keep their status and never reach a
-kernel. When a shard is done again, only its unfinished rows are computed; the others are read back.
+kernel. When a shard is done again, only its unfinished rows are computed; the others are read back. What a stage
+makes whose product is not kept is handed on to the next stages instead of being written.
 """
 
-import io
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from survey_batch.job import Job
-from survey_batch.paths import join, read_bytes, write_bytes
 from survey_batch.plan import Rows, read_rows_of
+from survey_batch.problems import note_problems
 from survey_batch.products import OBJECT_COORDINATES, Array, Shard, read_rows, read_status, write_shard
 from survey_batch.stages import Block, Problem, Stage, make_stage
 from survey_batch.stages.base import take
 from survey_batch.status import Status, count_statuses, unfinished, usable
-
-PROBLEM_SCHEMA = pa.schema(
-    [
-        ("object_id", pa.string()),
-        ("stage", pa.string()),
-        ("status", pa.string()),
-        ("message", pa.string()),
-        ("source", pa.string()),
-        ("time", pa.timestamp("ms", tz="UTC")),
-        ("row", pa.int64()),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -51,6 +35,17 @@ class Record:
 
 
 @dataclass
+class Passed:
+    """A shard of a product that is not kept, on its way to the stages that work on it.
+
+    Rows that none of them needs hold fill values.
+    """
+
+    block: Block
+    record: Record
+
+
+@dataclass
 class Loaded:
     """A shard that is ready to be computed."""
 
@@ -61,6 +56,8 @@ class Loaded:
     inherited: npt.NDArray[np.uint8]
     before: npt.NDArray[np.uint8]
     started: tuple[float, float]
+    first: bool
+    """Whether no stage before said anything of these rows, so that the catalogue's problems are still to be noted."""
 
     @property
     def work(self) -> npt.NDArray[np.bool_]:
@@ -68,24 +65,36 @@ class Loaded:
         return self.todo & usable(self.inherited)
 
 
-def run_shard(job: Job, name: str, shard: Shard) -> Record:
-    """Bring one shard of one product to its end; a committed shard is left alone."""
-    return write(job, name, compute(job, name, load(job, name, shard)))
+def run_shard(
+    job: Job, name: str, shard: Shard, given: Passed | None = None, needed_by: Sequence[str] = ()
+) -> Record | Passed:
+    """Bring one shard of one product to its end; a committed shard is left alone.
+
+    Parameters
+    ----------
+    given
+        The shard of the upstream product, where that one is not kept.
+    needed_by
+        For a product that is not kept: the kept ones that are made of it, whose unfinished rows are computed.
+    """
+    return write(job, name, compute(job, name, load(job, name, shard, given, needed_by)))
 
 
-def load(job: Job, name: str, shard: Shard) -> Loaded | Record:
+def load(
+    job: Job, name: str, shard: Shard, given: Passed | None = None, needed_by: Sequence[str] = ()
+) -> Loaded | Record:
     """Read what a shard needs; a committed shard comes back as its record."""
     started = (time.monotonic(), time.process_time())
-    before = read_status(job.output, name, shard.rows)
+    stage = make_stage(job, name)
+    before = read_status(job.output, name, shard.rows) if stage.kept else _wanted(job, shard, needed_by)
     todo = np.asarray(unfinished(before).reshape(len(shard), -1).any(axis=1))
     if not todo.any():
         return Record(name, shard, count_statuses(before))
-    stage = make_stage(job, name)
     rows = read_rows_of(job.output, shard)
-    inherited = _inherited(stage, shard, rows)
-    loaded = Loaded(shard, rows, {}, todo, inherited, before, started)
+    inherited = _inherited(stage, shard, rows, given)
+    loaded = Loaded(shard, rows, {}, todo, inherited, before, started, _is_first(stage, given))
     if stage.upstream and loaded.work.any():
-        inputs = read_rows(job.output, stage.upstream, shard.rows, stage.needs)
+        inputs = _inputs(stage, shard, given)
         loaded.inputs = inputs if loaded.work.all() else take(inputs, loaded.work)
     return loaded
 
@@ -102,25 +111,24 @@ def compute(job: Job, name: str, loaded: Loaded | Record) -> tuple[Loaded, Block
     return loaded, block
 
 
-def write(job: Job, name: str, computed: tuple[Loaded, Block] | Record) -> Record:
-    """Put computed rows beside the finished ones and commit the shard."""
+def write(job: Job, name: str, computed: tuple[Loaded, Block] | Record) -> Record | Passed:
+    """Put computed rows beside the finished ones and commit the shard, or hand it on."""
     if isinstance(computed, Record):
         return computed
     loaded, block = computed
     stage, shard = make_stage(job, name), loaded.shard
     whole = _merge(stage, loaded, block)
-    _write_problems(job.output, stage, loaded, whole.problems)
-    nbytes = write_shard(job.output, name, shard, {**_coordinates(stage, loaded.rows), **whole.data}, whole.status)
-    wall, cpu = loaded.started
-    return Record(
-        name,
-        shard,
-        count_statuses(whole.status),
-        int(loaded.todo.sum()),
-        time.monotonic() - wall,
-        time.process_time() - cpu,
-        nbytes,
-    )
+    names = [stage.row_name(loaded.rows, problem.row) for problem in whole.problems]
+    note_problems(job.output, name, shard, loaded.todo, whole.problems, names)
+    if stage.kept:
+        data = {**_coordinates(stage, loaded.rows), **whole.data}
+        return _record(name, loaded, whole, write_shard(job.output, name, shard, data, whole.status))
+    return Passed(whole, _record(name, loaded, whole, 0))
+
+
+def record_of(passed: Passed | Record) -> Record:
+    """Tell the client of a shard that was handed on."""
+    return passed.record if isinstance(passed, Passed) else passed
 
 
 def set_aside(job: Job, name: str, shard: Shard, reason: str) -> Record:
@@ -132,12 +140,47 @@ def set_aside(job: Job, name: str, shard: Shard, reason: str) -> Record:
     block = stage.empty_block(int(loaded.work.sum()))
     for row in range(len(block.status)):
         block.fail(row, Status.FAILED, reason, str(shard))
-    return write(job, name, (loaded, block))
+    return record_of(write(job, name, (loaded, block)))
 
 
-def _inherited(stage: Stage, shard: Shard, rows: Rows) -> npt.NDArray[np.uint8]:
-    if stage.upstream:
-        return read_status(stage.job.output, stage.upstream, shard.rows)
+def _record(name: str, loaded: Loaded, whole: Block, nbytes: int) -> Record:
+    wall, cpu = loaded.started
+    return Record(
+        name,
+        loaded.shard,
+        count_statuses(whole.status),
+        int(loaded.todo.sum()),
+        time.monotonic() - wall,
+        time.process_time() - cpu,
+        nbytes,
+    )
+
+
+def _wanted(job: Job, shard: Shard, needed_by: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """Stand in for the status of a product that is not kept: `pending` where one made of it is unfinished."""
+    wanted = np.zeros(len(shard), bool)
+    for name in needed_by:
+        wanted |= unfinished(read_status(job.output, name, shard.rows))
+    return np.where(wanted, np.uint8(Status.PENDING), np.uint8(Status.OK))
+
+
+def _inputs(stage: Stage, shard: Shard, given: Passed | None) -> Rows:
+    if given is not None:
+        return {name: given.block.data[name] for name in stage.needs}
+    if _is_first(stage, given):
+        return {}  # only where the shard is set aside: nothing was made of it
+    return read_rows(stage.job.output, str(stage.upstream), shard.rows, stage.needs)
+
+
+def _is_first(stage: Stage, given: Passed | None) -> bool:
+    return given is None and (stage.upstream is None or not make_stage(stage.job, stage.upstream).kept)
+
+
+def _inherited(stage: Stage, shard: Shard, rows: Rows, given: Passed | None) -> npt.NDArray[np.uint8]:
+    if given is not None:
+        return given.block.status
+    if not _is_first(stage, given):
+        return read_status(stage.job.output, str(stage.upstream), shard.rows)
     if stage.axis == "frame":
         return np.full(len(shard), Status.OK, dtype=np.uint8)
     return np.where(rows["problem"] == "", np.uint8(Status.OK), np.uint8(Status.INVALID))
@@ -152,7 +195,7 @@ def _merge(stage: Stage, loaded: Loaded, block: Block) -> Block:
     # A partial input makes a partial output, whatever the kernel says.
     status[places] = np.maximum(block.status, status[places])
     problems = [_moved(problem, int(places[problem.row])) for problem in block.problems]
-    if stage.upstream is None and stage.axis == "object":
+    if loaded.first and stage.axis == "object":
         problems += [
             Problem(int(row), Status.INVALID, str(loaded.rows["problem"][row]), "catalogue")
             for row in np.flatnonzero(loaded.todo & (loaded.inherited == Status.INVALID))
@@ -163,7 +206,7 @@ def _merge(stage: Stage, loaded: Loaded, block: Block) -> Block:
 def _merge_data(stage: Stage, loaded: Loaded, computed: dict[str, Array]) -> dict[str, Array]:
     if loaded.work.all():  # as in nearly every shard: no second copy in memory
         return computed
-    if loaded.todo.all():
+    if loaded.todo.all() or not stage.kept:
         whole = stage.empty_block(len(loaded.shard)).data
     else:
         whole = read_rows(stage.job.output, stage.name, loaded.shard.rows, list(computed))
@@ -180,39 +223,3 @@ def _moved(problem: Problem, row: int) -> Problem:
 
 def _coordinates(stage: Stage, rows: Rows) -> dict[str, Array]:
     return {v.name: rows[v.name] for v in OBJECT_COORDINATES} if stage.axis == "object" else {}
-
-
-def problems_path(output: str, stage: str, shard: Shard) -> str:
-    """Where a shard's problems are noted before it is committed."""
-    return join(output, "problems", f"{stage}-{shard.index:06d}.parquet")
-
-
-def _write_problems(output: str, stage: Stage, loaded: Loaded, problems: list[Problem]) -> None:
-    """Note the problems of the rows just done; rows done earlier keep theirs."""
-    path, now = problems_path(output, stage.name, loaded.shard), datetime.now(UTC)
-    noted = _noted(path)
-    kept = [note for note in noted if not loaded.todo[note["row"] - loaded.shard.start]]
-    new = [
-        {
-            "object_id": stage.row_name(loaded.rows, problem.row),
-            "stage": stage.name,
-            "status": problem.status.name.lower(),
-            "message": problem.message,
-            "source": problem.source,
-            "time": now,
-            "row": loaded.shard.start + problem.row,
-        }
-        for problem in problems
-    ]
-    if noted or new:
-        buffer = io.BytesIO()
-        notes = sorted(kept + new, key=lambda note: note["row"])
-        pq.write_table(pa.Table.from_pylist(notes, schema=PROBLEM_SCHEMA), buffer)
-        write_bytes(path, buffer.getvalue())
-
-
-def _noted(path: str) -> list[dict[str, Any]]:
-    try:
-        return pq.read_table(io.BytesIO(read_bytes(path))).to_pylist()  # type: ignore[no-any-return]
-    except FileNotFoundError:
-        return []

@@ -1,6 +1,7 @@
 """The command line and a Dask cluster as processes of their own, which a test can kill at a chosen moment."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -27,8 +28,12 @@ class Command:
         job_file = folder / "job.toml"
         job_file.write_text(to_toml(job.model_dump(mode="json", exclude_none=True)))
         with self.messages_file.open("wb") as messages:
+            # A shell that runs tests in the background has its children ignore Ctrl-C; a terminal's do not.
             self.process = psutil.Popen(
-                [BIN / "survey-batch", "run", job_file], stdout=messages, stderr=subprocess.STDOUT
+                [BIN / "survey-batch", "run", job_file],
+                stdout=messages,
+                stderr=subprocess.STDOUT,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         self.family = [self.process]
 

@@ -41,6 +41,8 @@ class Fault:
     """Reset the connection instead of answering."""
     delay: float = 0.0
     """Seconds before the answer."""
+    reason: str | None = None
+    """What stands behind the status; None is what the standard says."""
 
 
 NOT_FOUND = Fault(status=404, body=b"no such file")
@@ -130,7 +132,7 @@ def http_server(
             if fault.body is None and not file.is_file():
                 fault = NOT_FOUND
             body = file.read_bytes() if fault.body is None else fault.body
-            self.send_response(fault.status)
+            self.send_response(fault.status, fault.reason)
             headers = {
                 "Content-Type": "application/octet-stream",
                 "Content-Length": str(len(body)),

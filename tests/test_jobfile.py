@@ -86,7 +86,7 @@ def test_every_problem_is_listed_with_its_line(job_file):
         )
     )
     assert "job.toml: 7 problems" in message
-    assert "line 3: stages.1 is 'cutout' (did you mean 'cutouts'?)" in message
+    assert "line 3: stages: 'cutout' is no stage (did you mean 'cutouts'?)" in message
     assert "line 6: catalog.path is 3, but must be text" in message
     assert "line 7: catalog.lable is not a key of [catalog] (did you mean 'label'?)" in message
     assert "line 12: archive.conections is not a key of [archive] (did you mean 'connections'?)" in message
@@ -198,3 +198,9 @@ values = st.one_of(
 def test_the_line_of_each_key_is_where_it_was_written(table):
     lines = locate_keys("\n".join(f"{key} = {json.dumps(value)}" for key, value in table.items()))
     assert [lines[key,] for key in table] == list(range(1, len(table) + 1))
+
+
+def test_a_misspelt_key_of_a_users_own_stage_is_pointed_out(job_file):
+    custom = '[custom.mine]\nfunction = "a.py:f"\ninptu = "cutouts"\nvariables = ["flux"]\n'
+    message = problems_of(job_file(GOOD.replace('"cutouts"]', '"cutouts", "mine"]') + custom))
+    assert "custom.mine.inptu is not a key of [custom.mine] (did you mean 'input'?)" in message

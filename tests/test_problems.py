@@ -1,7 +1,11 @@
 import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from survey_batch.problems import collect_problems, count_reasons, read_problems
-from survey_batch.work import PROBLEM_SCHEMA
+from survey_batch import problems
+from survey_batch.problems import PROBLEM_SCHEMA, SHOWN, collect_problems, count_reasons, read_problems
 
 
 def notes(*messages):
@@ -29,4 +33,27 @@ def test_no_problems_have_no_reasons():
 def test_an_output_without_problems_has_an_empty_table(tmp_path):
     assert read_problems(str(tmp_path)).num_rows == 0
     assert collect_problems(str(tmp_path)) == 0
-    assert read_problems(str(tmp_path)).schema.equals(PROBLEM_SCHEMA)
+    assert read_problems(str(tmp_path)).column_names == SHOWN
+
+
+@given(st.lists(st.sampled_from(["a 1", "b 2", "a 3", "c", "b", "d 4 e"]), max_size=30), st.integers(1, 30))
+def test_reasons_do_not_depend_on_the_problems_compared_at_a_time(messages, at_a_time):
+    table = notes(*messages)
+    whole = count_reasons(table)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(problems, "SLICE_ROWS", at_a_time)
+        assert count_reasons(table) == whole
+    assert sum(count for *_, count in whole) == len(messages)
+
+
+def test_a_reason_is_shown_by_its_first_message_and_the_most_frequent_come_first():
+    assert [row[2:] for row in count_reasons(notes("x", "no 1", "no 2", "y", "no 3"), limit=2)] == [
+        ("no 1", 3),
+        ("x", 1),
+    ]
+
+
+def test_what_is_shown_of_problems_is_read_from_the_file(tmp_path):
+    table = notes("first", "second", "third")
+    pq.write_table(table, tmp_path / "problems.parquet", row_group_size=2)
+    assert read_problems(str(tmp_path)).equals(table.select(SHOWN))

@@ -1,7 +1,7 @@
 import numpy as np
 
 from survey_batch import errors
-from survey_batch.status import Status, count_statuses, flag_attributes, unfinished, usable
+from survey_batch.status import Status, count_statuses, final_status, flag_attributes, unfinished, usable
 
 
 def test_counts_name_each_status_that_occurs():
@@ -24,3 +24,9 @@ def test_every_error_has_the_base_and_those_of_objects_a_status():
     assert all(issubclass(kind, errors.SurveyBatchError) for kind in kinds)
     assert errors.NotFoundError.status is Status.NOT_FOUND
     assert errors.TransientError.status is Status.UNREACHABLE
+
+
+def test_an_object_s_final_status_is_the_worst_and_pending_while_any_is():
+    one = np.array([Status.OK, Status.OK, Status.FAILED, Status.PARTIAL, Status.PENDING], np.uint8)
+    other = np.array([Status.OK, Status.PARTIAL, Status.OK, Status.PENDING, Status.FAILED], np.uint8)
+    assert final_status([one, other]).tolist() == [1, 2, 8, 0, 0]

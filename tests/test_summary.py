@@ -76,12 +76,16 @@ def test_rows_that_another_run_tries_again_are_left_and_the_job_is_not_complete(
     assert "3 to try again" in shown(summary)
 
 
-def test_final_counts_are_those_of_the_last_stage(tmp_path):
+def test_final_counts_are_the_worst_of_all_stages(tmp_path):
     job = spectra_job(tmp_path)
     make_spectra(job, shards=2)
     assert summarize(job.output).counts == {}  # no plan is stored here: it is not known how many
     make_predictions(job)
-    assert summarize(job.output).counts == {"ok": 24}
+    assert summarize(job.output).counts == {"pending": 8, "ok": 16}
+    status = np.full(24, Status.OK, np.uint8)
+    status[5:7] = Status.UNREADABLE, Status.PARTIAL
+    make_spectra(job, status=status)
+    assert summarize(job.output).counts == {"ok": 22, "partial": 1, "unreadable": 1}
 
 
 def test_rate_is_that_of_the_accounts_where_the_newest_log_tells_of_no_work(tmp_path):

@@ -22,18 +22,24 @@ LAMOST_CEILING = 8_000_000
 _DAMAGE: tuple[Any, ...] = (OSError, EOFError, ValueError, igzip_lib.IsalError)
 """What the two decompressors raise."""
 
-Kind = Literal["bz2", "gzip", "fits"]
+Kind = Literal["bz2", "gzip", "fits", "jpeg", "png"]
 
-_MAGIC: tuple[tuple[bytes, Kind], ...] = ((b"BZh", "bz2"), (b"\x1f\x8b", "gzip"), (b"SIMPLE  =", "fits"))
+_MAGIC: tuple[tuple[bytes, Kind], ...] = (
+    (b"BZh", "bz2"),
+    (b"\x1f\x8b", "gzip"),
+    (b"SIMPLE  =", "fits"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+)
 
 
 def kind_of(raw: bytes) -> Kind | None:
-    """Tell a file's kind from its first bytes; None is none that holds FITS."""
+    """Tell a file's kind from its first bytes; None is none of ours."""
     return next((kind for magic, kind in _MAGIC if raw.startswith(magic)), None)
 
 
 def kind_within(raw: bytes) -> Kind | None:
-    """Tell what a gzip file holds, from the first bytes of what is in it; None is nothing that holds FITS."""
+    """Tell what a gzip file holds, from the first bytes of what is in it; None is no kind of ours."""
     stream, wanted = _gzip_decompressor(), 16
     try:
         # The decompressor copies all that it is given: a little first, as it nearly always is enough.
@@ -46,7 +52,7 @@ def kind_within(raw: bytes) -> Kind | None:
 
 
 def describe(raw: bytes) -> str:
-    """Say for a person what a file that is not FITS looks like."""
+    """Say for a person what a file that nobody asked for looks like."""
     if not raw:
         return "an empty file"
     start = raw[:512].lstrip().lower()
@@ -80,7 +86,7 @@ def decompress(raw: bytes, ceiling: int) -> bytes:
         return _decompress_streams(raw, ceiling, "bzip2", bz2.BZ2Decompressor)
     if kind == "gzip":
         return _decompress_streams(raw, ceiling, "gzip", _gzip_decompressor)
-    if kind is None:
+    if kind != "fits":
         raise UnreadableError(f"expected bzip2, gzip or FITS, found {describe(raw)}")
     if len(raw) > ceiling:
         raise _too_large("FITS", ceiling)

@@ -1,9 +1,9 @@
 """Files of a survey archive, whole and checked: retries, a run-wide limit, a cache, and counts.
 
-Nothing but FITS (plain, gzip or bzip2) ever comes out of here: a maintenance page that a server sends with
-status 200 is found by its first bytes. What fails ends as one of three errors: `NotFoundError` (the archive
-has no such file), `UnreadableError` (it has something else under that name), `TransientError` (a later run
-may succeed).
+Nothing but what an archive holds (FITS: plain, gzip or bzip2; or images) ever comes out of here: a maintenance page
+that a server sends with status 200 is found by its first bytes. What fails ends as one of three errors:
+`NotFoundError` (the archive has no such file), `UnreadableError` (it has something else under that name),
+`TransientError` (a later run may succeed).
 """
 
 import contextlib
@@ -14,11 +14,12 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import stamina
 
-from survey_batch.archive.decompress import decompress, describe, kind_of, kind_within
+from survey_batch.archive.content import FITS, Content, undo_content_coding
+from survey_batch.archive.decompress import describe
 from survey_batch.archive.limits import Limiter, run_wide_limiter
 from survey_batch.archive.sources import LARGEST_FILE, AttemptError, open_source
 from survey_batch.archive.traffic import TrafficCounter
@@ -60,6 +61,11 @@ class Archive:
     limiter
         Returns a context in which one request may run; by default at most `section.connections` requests run
         at one time in the whole run. Files of a folder and of the cache are not limited.
+    content
+        What its files hold; nothing else comes out.
+    address
+        Turns a file's name into what stands behind the root in its URL on a web server. In a folder, a bucket and
+        the cache it lies under its name.
 
     Attributes
     ----------
@@ -72,14 +78,22 @@ class Archive:
         The root cannot be used.
     """
 
-    def __init__(self, section: ArchiveSection, limiter: Limiter | None = None) -> None:
+    def __init__(
+        self,
+        section: ArchiveSection,
+        limiter: Limiter | None = None,
+        content: Content = FITS,
+        address: Callable[[str], str] = quote,
+    ) -> None:
         self.section = section
+        self.content = content
+        self.address = address
         self.traffic = TrafficCounter()
-        self._source = open_source(section.root, section.timeout)
+        self._source = open_source(section.root, section.timeout, address)
         self._limiter = limiter or run_wide_limiter(urlsplit(section.root).netloc, section.connections)
 
-    def __reduce__(self) -> tuple[type["Archive"], tuple[ArchiveSection, Limiter]]:
-        return Archive, (self.section, self._limiter)
+    def __reduce__(self) -> tuple[type["Archive"], tuple[object, ...]]:
+        return Archive, (self.section, self._limiter, self.content, self.address)
 
     def locate(self, path: str) -> str:
         """Return the full URL, or the file name, of `path`."""
@@ -93,7 +107,7 @@ class Archive:
         NotFoundError
             The archive has no such file.
         UnreadableError
-            What the archive has there is not FITS, gzip or bzip2.
+            What the archive has there is not of its content.
         TransientError
             The network or the server failed at every attempt, or refused.
         ConfigurationError
@@ -160,10 +174,12 @@ class Archive:
             with self._turn():
                 start = time.monotonic()
                 try:
-                    raw = _undo_content_coding(self._source.read(path))
+                    raw = undo_content_coding(self._source.read(path), LARGEST_FILE)
                 finally:
                     self.traffic.add(seconds=time.monotonic() - start)
-            _check_content(raw)
+                    self._rest()
+            if not self.content.allows(raw):
+                raise AttemptError(self.content.complaint(raw), UnreadableError, PAGE_ATTEMPTS)
         except AttemptError as error:
             error.number = number
             logger.info("%s: %s (attempt %d)", self.locate(path), error, number)
@@ -174,6 +190,11 @@ class Archive:
     def _turn(self) -> contextlib.AbstractContextManager[object]:
         """Return the context of one request."""
         return self._limiter() if self._source.remote else contextlib.nullcontext()
+
+    def _rest(self) -> None:
+        """Wait before the next request may take the place of this one."""
+        if self._source.remote and self.section.pause:
+            time.sleep(self.section.pause)
 
     def _verdict(self, path: str, error: AttemptError) -> SurveyBatchError:
         attempts = f" ({error.number} attempts)" if error.number > 1 else ""
@@ -196,7 +217,7 @@ class Archive:
         except OSError as error:
             logger.warning("cannot read %s in the cache: %s", cached, error)
             return None
-        if not _holds_fits(raw):
+        if not self.content.allows(raw):
             logger.warning("%s is damaged in the cache (%s); downloading it again", cached, describe(raw))
             return None
         self.traffic.add(cache_hits=1)
@@ -228,24 +249,3 @@ def _backoff(error: Exception) -> bool | float:
         return True
     # All threads were told the same time: spread them, or all but one are turned away again.
     return error.wait + random.uniform(0, WAIT_JITTER)  # noqa: S311
-
-
-def _undo_content_coding(raw: bytes) -> bytes:
-    """Undo the gzip that a server put around a file that is compressed already.
-
-    A gzip file with FITS in it is left alone: it may be the archive's own.
-    """
-    if kind_of(raw) == "gzip" and kind_within(raw) in ("bz2", "gzip"):
-        with contextlib.suppress(UnreadableError):
-            return decompress(raw, LARGEST_FILE)
-    return raw
-
-
-def _holds_fits(raw: bytes) -> bool:
-    return (kind_within(raw) if kind_of(raw) == "gzip" else kind_of(raw)) is not None
-
-
-def _check_content(raw: bytes) -> None:
-    if not _holds_fits(raw):
-        came = f"gzip of something that is not FITS ({len(raw)} bytes)" if kind_of(raw) == "gzip" else describe(raw)
-        raise AttemptError(f"expected FITS, {came} came", UnreadableError, PAGE_ATTEMPTS)

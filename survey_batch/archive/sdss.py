@@ -6,7 +6,7 @@ z, g, whose detectors see a star in that order. The field stands in the file's n
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,8 +24,11 @@ OVERLAP_ROWS = 128
 ROW_STEP = FRAME_SHAPE[0] - OVERLAP_ROWS
 """Rows from the start of a field to the start of the next one: 1361."""
 
+SKY_SHAPE = (192, 256)
+"""Rows and columns of the coarse sky image as it is kept: `frame` files have some more or fewer rows."""
+
 _FOLDERS = {"dr17": "eboss/photoObj/frames", "dr12": "boss/photoObj/frames"}
-_ASTRANS = 3
+_SKY, _ASTRANS = 2, 3
 
 
 class FieldKey(NamedTuple):
@@ -50,6 +53,18 @@ class FrameWcs:
 
 
 @dataclass(frozen=True, eq=False)
+class Sky:
+    """The sky that was subtracted from a frame: a coarse image, to be interpolated bilinearly."""
+
+    image: npt.NDArray[np.float32]
+    """(192, 256) counts; of the file's rows those that the frame needs, the last one repeated."""
+    column: npt.NDArray[np.float32]
+    """(2048,): where each column of the frame lies in it, in pixels from 0."""
+    row: npt.NDArray[np.float32]
+    """(1489,): where each row of the frame lies in it; beyond the edge the sky is constant."""
+
+
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One band of one field."""
 
@@ -58,6 +73,8 @@ class Frame:
     calibration: npt.NDArray[np.float32]
     """(2048,) nanomaggy per count, one for each column."""
     wcs: FrameWcs
+    sky: Sky | None = None
+    """Read only where it was asked for."""
 
 
 def frame_path(key: FieldKey, band: str, release: str = "dr17") -> str:
@@ -77,7 +94,7 @@ def frame_path(key: FieldKey, band: str, release: str = "dr17") -> str:
     return f"{_FOLDERS[release]}/{rerun}/{run}/{camcol}/{name}"
 
 
-def read_frame(raw: bytes, key: FieldKey, band: str) -> Frame:
+def read_frame(raw: bytes, key: FieldKey, band: str, *, sky: bool = False) -> Frame:
     """Read a frame file and check that it is the one that was asked for.
 
     Parameters
@@ -86,6 +103,8 @@ def read_frame(raw: bytes, key: FieldKey, band: str) -> Frame:
         The decompressed file.
     key, band
         The frame that the file should be.
+    sky
+        Whether to read the sky too.
 
     Returns
     -------
@@ -95,11 +114,13 @@ def read_frame(raw: bytes, key: FieldKey, band: str) -> Frame:
     Raises
     ------
     UnreadableError
-        Not FITS, cut short, not the shape of a frame, no TAN WCS, or another frame than `key` and `band`.
+        Not FITS, cut short, not the shape of a frame, no TAN WCS, or another frame than `key` and `band`; where
+        the sky was asked for, no table of it.
     """
     try:
         with fits.open(io.BytesIO(raw), memmap=False) as hdus:
-            return _read_hdus(hdus, key, band)
+            frame = _read_hdus(hdus, key, band)
+            return replace(frame, sky=_read_sky(hdus)) if sky else frame
     except UnreadableError:
         raise
     except Exception as error:
@@ -116,6 +137,20 @@ def _read_hdus(hdus: Any, key: FieldKey, band: str) -> Frame:
     wcs = _read_wcs(primary.header)
     _check_field(hdus, key)
     return Frame(image=_native(primary.data), calibration=_native(calibration.data), wcs=wcs)
+
+
+def _read_sky(hdus: Any) -> Sky:
+    """Read the sky's table, and keep the rows of its image that the frame needs, so that all have one shape."""
+    table = hdus[_SKY].data
+    image, column, row = (_native(table[name][0]) for name in ("ALLSKY", "XINTERP", "YINTERP"))
+    if (len(row), len(column)) != FRAME_SHAPE or image.ndim != 2 or image.shape[1] != SKY_SHAPE[1]:
+        raise UnreadableError(f"sky has shape {image.shape} for {len(row)} rows and {len(column)} columns")
+    first = int(np.clip(np.floor(row.min()), 0, len(image) - 1))
+    last = int(np.clip(np.ceil(row.max()), first, len(image) - 1))
+    missing = SKY_SHAPE[0] - (last + 1 - first)
+    if missing < 0:
+        raise UnreadableError(f"sky has {last + 1 - first} rows, that of an SDSS frame at most {SKY_SHAPE[0]}")
+    return Sky(np.pad(image[first : last + 1], ((0, missing), (0, 0)), mode="edge"), column, row - np.float32(first))
 
 
 def _native(data: Any) -> npt.NDArray[np.float32]:

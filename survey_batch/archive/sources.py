@@ -7,6 +7,7 @@ end, and whether another attempt can help. Retries, limits and the cache stand i
 import importlib
 import os
 import time
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -72,8 +73,17 @@ class Source(Protocol):
         """Read `path` in one attempt, or raise `AttemptError`."""
 
 
-def open_source(root: str, timeout: float) -> Source:
+def open_source(root: str, timeout: float, address: Callable[[str], str] = quote) -> Source:
     """Return the source for an archive's root: a folder, `http(s)://host/…` or `s3://bucket/…`.
+
+    Parameters
+    ----------
+    root
+        What all files lie below.
+    timeout
+        Seconds without an answer after which an attempt has failed.
+    address
+        Turns a file's name into what stands behind the root in its URL on a web server.
 
     Raises
     ------
@@ -88,7 +98,7 @@ def open_source(root: str, timeout: float) -> Source:
     if parts.password or parts.username:
         raise ConfigurationError("archive.root holds a user name or password: put them into ~/.netrc instead")
     if parts.scheme in ("http", "https") and parts.hostname:
-        return HttpSource(root, timeout)
+        return HttpSource(root, timeout, address)
     if parts.scheme == "s3" and parts.netloc:
         return S3Source(root, timeout)
     if parts.scheme == "file":
@@ -134,8 +144,9 @@ class HttpSource:
 
     remote = True
 
-    def __init__(self, root: str, timeout: float) -> None:
+    def __init__(self, root: str, timeout: float, address: Callable[[str], str] = quote) -> None:
         self._root = root.rstrip("/")
+        self._address = address
         self._fs: Any = fsspec.filesystem(
             "http",
             skip_instance_cache=True,
@@ -154,7 +165,7 @@ class HttpSource:
 
     def locate(self, path: str) -> str:
         """Return the file's URL."""
-        return f"{self._root}/{quote(path)}"
+        return f"{self._root}/{self._address(path)}"
 
     def read(self, path: str) -> bytes:
         """Ask for the file once."""

@@ -2,9 +2,10 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
+from survey_batch.catalog.labels import MADE_LABELS
 from survey_batch.catalog.source import Source
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ArchiveSection, CatalogSection
@@ -19,19 +20,24 @@ _COMMON = {
     "fiberid": ("fiberid", "fiber"),
 }
 
+_SDSS = _COMMON | {
+    "object_id": ("objectid", "specobjid", "objid", "bestobjid", "id"),
+    "rerun": ("rerun", "rerunid"),
+    "run": ("run", "runid"),
+    "camcol": ("camcol", "camcolid"),
+    "field": ("field", "fieldid"),
+    "plate": ("plate",),
+    "mjd": ("mjd",),
+    "redshift": ("redshift", "zspec", "specz", "zsp", "z"),
+    "snr": ("snr", "snmedian", "snmedianall", "snrr", "snmedianr"),
+    "zwarning": ("zwarning",),
+    "primary": ("scienceprimary", "specprimary", "mode"),
+    **{f"mag_{band}": (f"psfmag{band}", f"modelmag{band}", f"mag{band}", band) for band in "ugriz"},
+}
+
 GUESSES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "sdss": _COMMON
-    | {
-        "object_id": ("objectid", "specobjid", "objid", "bestobjid", "id"),
-        "rerun": ("rerun", "rerunid"),
-        "run": ("run", "runid"),
-        "camcol": ("camcol", "camcolid"),
-        "field": ("field", "fieldid"),
-        "plate": ("plate",),
-        "mjd": ("mjd",),
-        "redshift": ("redshift", "zspec", "specz", "zsp", "z"),
-        "snr": ("snr", "snmedian", "snmedianall", "snrr", "snmedianr"),
-    },
+    "sdss": _SDSS,
+    "skyserver": _SDSS,
     "lamost": _COMMON
     | {
         "object_id": ("objectid", "obsid"),
@@ -48,6 +54,10 @@ GUESSES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "snri": ("snri",),
         "snrz": ("snrz",),
         "snru": ("snru",),
+        "zwarning": ("zwarning",),
+        "primary": ("primary",),
+        "mag_u": ("magu",),
+        **{f"mag_{band}": (f"magps{band}", f"mag{band}") for band in "griz"},  # Pan-STARRS, since DR6
     },
 }
 """Our name to the names it goes by in SDSS (CasJobs, SkyServer, the SDSS17 file) and LAMOST releases, in order of
@@ -76,8 +86,10 @@ def match_columns(source: Source, section: CatalogSection, archive: ArchiveSecti
     """
     guesses = GUESSES[archive.survey]
     found = {ours: name for ours, names in guesses.items() if (name := _first(names, source.names)) is not None}
-    if archive.survey == "sdss" and _bands_are_there(source.names) and _plain(found.get("redshift", "")) == "z":
-        del found["redshift"]  # a magnitude
+    if archive.survey != "lamost":  # `z` is a redshift or a magnitude
+        other = "redshift" if _bands_are_there(source.names) else "mag_z"
+        if _plain(found.get(other, "")) == "z":
+            del found[other]
     found |= _named(source, section, guesses)
     if missing := _missing(found, archive):
         raise ConfigurationError(_explain(missing, source) + _other_survey(source, archive))
@@ -108,7 +120,7 @@ def _named(source: Source, section: CatalogSection, known: Iterable[str]) -> dic
     named = {f"catalog.columns.{ours}": (ours, theirs) for ours, theirs in section.columns.items()}
     if section.id is not None:
         named["catalog.id"] = ("object_id", section.id)
-    if section.label not in (None, "spectral_type"):
+    if section.label is not None and section.label not in MADE_LABELS:
         named["catalog.label"] = ("label", str(section.label))
     problems += [
         f"{key}: there is no column {theirs!r}{_near(theirs, source.names)}"
@@ -124,8 +136,9 @@ def _named(source: Source, section: CatalogSection, known: Iterable[str]) -> dic
 
 
 def _missing(found: Mapping[str, str], archive: ArchiveSection) -> list[str]:
-    if archive.survey == "sdss":
-        return [name for name in ("ra", "dec", "run", "camcol", "field") if name not in found]
+    if archive.survey != "lamost":
+        frame = ("run", "camcol", "field") if archive.survey == "sdss" else ()
+        return [name for name in ("ra", "dec", *frame) if name not in found]
     folder = {"flat": (), "plan": ("obsdate", "planid"), "obsid": ("obsid",)}[archive.layout]
     file = () if archive.layout == "obsid" or "filename" in found else ("lmjd", "planid", "spid", "fiberid")
     return [name for name in dict.fromkeys((*folder, *file)) if name not in found]
@@ -142,7 +155,7 @@ def _explain(missing: Sequence[str], source: Source) -> str:
 
 def _other_survey(source: Source, archive: ArchiveSection) -> str:
     """Ask whether the survey is the right one, where the columns are all those of the other."""
-    other: Literal["sdss", "lamost"] = "lamost" if archive.survey == "sdss" else "sdss"
+    other: Literal["sdss", "lamost"] = "sdss" if archive.survey == "lamost" else "lamost"
     found = [ours for ours, names in GUESSES[other].items() if _first(names, source.names) is not None]
     complete = not _missing(dict.fromkeys(found, ""), ArchiveSection(survey=other, root=""))
     return f'\nthese are columns of the other survey: is archive.survey = "{other}" meant?' if complete else ""
@@ -157,3 +170,46 @@ def _near(name: str, names: Iterable[str]) -> str:
 
 def _columns_of(source: Source) -> str:
     return f"columns of {source.url}: {', '.join(source.names)}"
+
+
+_OPTIONAL = ("label", "split", "class", "subclass", "zwarning", "primary", *(f"mag_{band}" for band in "ugriz"))
+"""Columns that only some jobs ask for; the others are always read."""
+
+
+def needed_columns(found: Mapping[str, str], section: CatalogSection) -> dict[str, str]:
+    """Leave out the columns that nothing in the job asks for.
+
+    Raises
+    ------
+    ConfigurationError
+        The job asks for something whose column was not found.
+    """
+    asked = list(_asked_for(section))
+    if missing := [(key, name) for key, name in asked if name not in found]:
+        raise ConfigurationError(
+            "\n".join(
+                f"{key} needs {name}, and no column was found for it: name it ([catalog] columns = {{{name} = "
+                f'"<column>"}}), or take {key} out'
+                for key, name in missing
+            )
+        )
+    wanted = {name for _, name in asked} | ({"split"} if section.split is None else set())
+    if section.label not in MADE_LABELS:
+        wanted.add("label")
+    return {ours: theirs for ours, theirs in found.items() if ours in wanted or ours not in _OPTIONAL}
+
+
+def _asked_for(section: CatalogSection) -> Iterator[tuple[str, str]]:
+    """Yield each key of the job that needs a column, and our name of that column."""
+    if section.label in MADE_LABELS:
+        yield from ((f"catalog.label = {section.label!r}", name) for name in ("class", "subclass"))
+    if section.select is not None:
+        if section.select.object_class is not None:
+            yield "catalog.select.object_class", "class"
+        if section.select.luminosity is not None:
+            yield "catalog.select.luminosity", "subclass"
+        if section.select.zwarning is not None:
+            yield "catalog.select.zwarning", "zwarning"
+        yield from (("catalog.select.magnitudes", f"mag_{band}") for band in section.select.magnitudes)
+    if section.duplicates is not None and section.duplicates.keep == "primary":
+        yield 'catalog.duplicates.keep = "primary"', "primary"

@@ -30,11 +30,11 @@ def open_source(url: str) -> Source:
     with _explained(url):
         source = _open(url)
 
-    def read(names: Sequence[str]) -> Rows:
+    def batches(names: Sequence[str]) -> Iterator[Rows]:
         with _explained(url):
-            return source.read(names)
+            yield from source.batches(names)
 
-    return Source(url, source.names, read)
+    return Source(url, source.names, batches)
 
 
 def _open(url: str) -> Source:

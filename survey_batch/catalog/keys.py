@@ -1,5 +1,7 @@
 """Positions, and the key by which the archive knows a row's file."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,10 +30,19 @@ def read_positions(draft: Draft, survey: str) -> tuple[Floats, Floats]:
         draft.reject(bad, f"{name} is not a number in degrees", name)
         outside = (values < low) | (values > high)
         draft.reject(outside, f"{name} must lie from {low:g} to {high:g} degrees", name)
-        if survey == "sdss":
+        if survey != "lamost":
             draft.reject(np.isnan(values), f"{name} is missing: a cutout needs a position", name)
         position.append(np.where(outside, np.nan, values))
     return position[0], position[1]
+
+
+def source_key(draft: Draft, archive: ArchiveSection) -> Mapping[str, "pa.Array | Integers"]:
+    """Return what the archive finds a row's file by; SkyServer's images need no more than the position."""
+    if archive.survey == "lamost":
+        return lamost_key(draft, archive)
+    if archive.survey == "sdss":
+        return sdss_key(draft)
+    return {name: draft.integer(name) for name in ("rerun", "run", "camcol", "field")}
 
 
 def sdss_key(draft: Draft) -> dict[str, Integers]:

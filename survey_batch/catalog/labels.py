@@ -1,6 +1,7 @@
-"""Class labels."""
+"""Class labels and luminosity, made from the class and subclass that a pipeline gave."""
 
 import re
+from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,8 +11,19 @@ from survey_batch.catalog.values import to_text
 SPECTRAL_TYPES = ("A", "F", "G", "K", "M", "non-stellar")
 """The classes that LAMOST's low-resolution pipeline gives in numbers worth training on."""
 
-_STELLAR = re.compile(r"^(?:e?sd|usd|d|g)?([AFGKM])(?:\d|$|[ (IV])")
+MK_CLASSES = ("O", "B", "A", "F", "G", "K", "M", "OB", "carbon", "WD", "CV")
+"""Letters of the MK system, and what is no star of the main classes."""
+
+_STELLAR = re.compile(r"^(?P<prefix>e?sd|usd|d|g)?(?P<letter>OB|[OBAFGKM])(?:\d|$|[ (IV])")
 """Prefix (sd, esd, usd: subdwarf; d: dwarf; g: giant), letter, then a digit, a luminosity class or nothing."""
+
+_NUMERAL = re.compile(r"(?<![IV])(III|II|IV|I|VI|V)(?:ab|a|b)?(?![IVX])")
+"""Luminosity class of the MK system, Ia to VI."""
+_LUMINOSITY = {"I": "giant", "II": "giant", "III": "giant", "IV": "", "V": "dwarf", "VI": "subdwarf"}
+_PREFIX = {"sd": "subdwarf", "esd": "subdwarf", "usd": "subdwarf", "d": "dwarf", "g": "giant"}
+
+_WHITE_DWARF = re.compile(r"^(?:WD|CarbonWD|D[ABCOQZ]+(?:[HPVe]|\d|:|$))")
+"""SDSS `WD`, `WDhotter`, `CarbonWD` (a white dwarf with carbon bands), and spectral types `DA`, `DB`, …."""
 
 
 def spectral_type(class_: pa.Array, subclass: pa.Array) -> pa.Array:
@@ -29,16 +41,83 @@ def spectral_type(class_: pa.Array, subclass: pa.Array) -> pa.Array:
     pyarrow.Array
         One of `SPECTRAL_TYPES` or "".
     """
+    return _each_pair(_type_of, class_, subclass)
+
+
+def mk_class(class_: pa.Array, subclass: pa.Array) -> pa.Array:
+    """Class of stars in the MK system, or the kind of star that has none; else "" (galaxies, double stars, L, …).
+
+    The letter is the first of the subclass (`O8/O9` is O). `OB`, which SDSS and LAMOST give to hot stars that they
+    cannot place, is a class of its own: it is not known which of the two such a star is.
+
+    Parameters
+    ----------
+    class_, subclass
+        As for `spectral_type`; SDSS adds the template's star in brackets, as in `A0 (63501)`.
+
+    Returns
+    -------
+    pyarrow.Array
+        One of `MK_CLASSES` or "".
+    """
+    return _each_pair(_mk_class_of, class_, subclass)
+
+
+def by_class(name: str) -> tuple[bool, int, str]:
+    """Sort classes hot to cool, then others by name, then what has no class."""
+    return name == "", MK_CLASSES.index(name) if name in MK_CLASSES else len(MK_CLASSES), name
+
+
+def luminosity(subclass: pa.Array) -> pa.Array:
+    """`giant` (Ia to III, prefix g), `dwarf` (V, prefix d), `subdwarf` (VI, prefix sd) or "" where nothing is said.
+
+    Subgiants (IV), and types that name two kinds (`IV/V`), are "".
+    """
+    return _each_pair(lambda _, text: _luminosity_of(text), pa.nulls(len(subclass), pa.string()), subclass)
+
+
+def _each_pair(function: Callable[[str, str], str], class_: pa.Array, subclass: pa.Array) -> pa.Array:
+    """Apply a function to each distinct pair of texts."""
     pair = pc.binary_join_element_wise(
         pc.utf8_upper(to_text(class_)), to_text(subclass), "|", null_handling="replace", null_replacement=""
     )
     encoded = pc.dictionary_encode(pair)
-    types = pa.array([_type_of(*text.split("|", 1)) for text in encoded.dictionary.to_pylist()], pa.string())
-    return types.take(encoded.indices)
+    values = pa.array([function(*text.split("|", 1)) for text in encoded.dictionary.to_pylist()], pa.string())
+    return values.take(encoded.indices)
 
 
 def _type_of(class_: str, subclass: str) -> str:
     if class_ in ("GALAXY", "QSO"):
         return "non-stellar"
-    match = _STELLAR.match(subclass) if class_ == "STAR" else None
-    return match.group(1) if match else ""
+    letter = _mk_class_of(class_, subclass)
+    return letter if letter in SPECTRAL_TYPES else ""
+
+
+def _mk_class_of(class_: str, subclass: str) -> str:
+    if class_ != "STAR":
+        return ""
+    if match := _STELLAR.match(subclass):
+        return match["letter"]
+    if _WHITE_DWARF.match(subclass):
+        return "WD"
+    if subclass.startswith("Carbon"):
+        return "carbon"
+    return "CV" if subclass == "CV" else ""
+
+
+def _luminosity_of(subclass: str) -> str:
+    match = _STELLAR.match(subclass)
+    if match is None:
+        return ""
+    if match["prefix"]:
+        return _PREFIX[match["prefix"]]
+    numerals = _NUMERAL.findall(subclass.partition("(")[0])
+    kinds = {_LUMINOSITY[numeral] for numeral in numerals}
+    return kinds.pop() if len(kinds) == 1 else ""
+
+
+MADE_LABELS: Mapping[str | None, Callable[[pa.Array, pa.Array], pa.Array]] = {
+    "spectral_type": spectral_type,
+    "mk_class": mk_class,
+}
+"""What `catalog.label` may ask for besides a column."""

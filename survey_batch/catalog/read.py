@@ -1,26 +1,35 @@
-"""Reading a catalogue: one clean row per input row, none dropped."""
+"""Reading a catalogue: batch by batch into compact columns, then chosen, named, sampled and split; none dropped."""
 
 import logging
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from survey_batch.catalog.columns import match_columns
+from survey_batch.catalog.clean import clean, reasons_of
+from survey_batch.catalog.columns import match_columns, needed_columns
 from survey_batch.catalog.draft import Draft
+from survey_batch.catalog.duplicates import leave_out_duplicates
 from survey_batch.catalog.formats import open_source
-from survey_batch.catalog.keys import lamost_key, read_positions, sdss_key
-from survey_batch.catalog.labels import spectral_type
-from survey_batch.catalog.naming import name_objects
-from survey_batch.catalog.split import SPLITS, assign_splits
-from survey_batch.catalog.values import Floats
+from survey_batch.catalog.naming import make_unique, name_objects
+from survey_batch.catalog.objects import Counts, Objects
+from survey_batch.catalog.sample import take_sample
+from survey_batch.catalog.select import select
+from survey_batch.catalog.splitting import own_splits, split_objects
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ArchiveSection, CatalogSection
 
 logger = logging.getLogger(__name__)
 
-_SNR_PREFERENCE = ("snr", "snrr", "snrg", "snri", "snrz", "snru")
+_COLUMNS = ("row", "object_id", "ra", "dec", "label", "split", "redshift", "snr", "problem")
+_FRAME = ("rerun", "run", "camcol", "field")
+_KEYS = {
+    "sdss": _FRAME,
+    "skyserver": _FRAME,
+    "lamost": ("obsid", "lmjd", "planid", "spid", "fiberid", "obsdate", "filename"),
+}
 
 
 @dataclass(frozen=True)
@@ -30,111 +39,139 @@ class Catalog:
     Attributes
     ----------
     table
-        One row per input row, in input order: `row` (0-based), `object_id` (unique), `ra`, `dec` [deg, ICRS, NaN
+        One row per input row that was chosen (all, where the job does not select, leave out duplicates or sample), in
+        input order: `row` (0-based place in the file), `object_id` (unique), `ra`, `dec` [deg, ICRS, NaN
         where not known], `label`, `split` ("" where none), `redshift`, `snr` (NaN where none), `problem` (""
-        where the row can be used) and the source key: `rerun`, `run`, `camcol`, `field` for SDSS (-1 where
-        missing); `obsid`, `lmjd`, `planid`, `spid`, `fiberid`, `obsdate`, `filename` for LAMOST.
+        where the row can be used) and the source key: `rerun`, `run`, `camcol`, `field` for SDSS and SkyServer (-1
+        where missing); `obsid`, `lmjd`, `planid`, `spid`, `fiberid`, `obsdate`, `filename` for LAMOST.
     notes
-        What a person should know: where ids came from, and how many rows cannot be used.
+        What a person should know: where ids came from, how many rows cannot be used or were left out, and why.
+    counts
+        Rows of each class after each step, and rows left out by reason; together with the table they make up the file.
     """
 
     table: pa.Table
     notes: tuple[str, ...]
+    counts: Counts = field(default_factory=Counts)
 
 
 def read_catalog(section: CatalogSection, archive: ArchiveSection) -> Catalog:
-    """Read a list of objects.
+    """Read a list of objects: select rows, leave out duplicates, sample and split, as the job asks.
 
     Parameters
     ----------
     section
-        Where the list is and what its columns mean.
+        Where the list is, what its columns mean, and which rows are taken.
     archive
         The survey, and the layout by which files are found.
 
     Raises
     ------
     ConfigurationError
-        The file cannot be read, a needed column is not there, it holds no rows, or none that can be used.
+        The file cannot be read, a needed column is not there, it holds no rows, none is chosen, or none can be used.
     """
-    source = open_source(section.path)
-    names = match_columns(source, section, archive)
-    draft = Draft(source.read(sorted(set(names.values()))), names)
-    if len(draft) == 0:
-        raise ConfigurationError(f"catalog.path: {section.path} has column names, but no rows")
-    ra, dec = read_positions(draft, archive.survey)
-    key = sdss_key(draft) if archive.survey == "sdss" else lamost_key(draft, archive)
-    object_id = name_objects(draft, key, ra, dec, archive.survey)
-    label = _labels(draft, section)
-    columns = {
-        "row": pa.array(np.arange(len(draft))),
-        "object_id": object_id,
-        "ra": pa.array(ra),
-        "dec": pa.array(dec),
-        "label": label,
-        "split": _splits(draft, section, object_id, ra, dec, label),
-        "redshift": pa.array(draft.number("redshift").astype(np.float32)),
-        "snr": pa.array(_signal_to_noise(draft).astype(np.float32)),
-        "problem": pa.array(draft.problem, pa.string()),
-        **{
-            name: values if isinstance(values, pa.Array) else pa.array(values, pa.int32())
-            for name, values in key.items()
-        },
-    }
-    _count_problems(draft, section)
-    for note in draft.notes:
+    objects = _read_rows(section, archive)
+    objects.put("object_id", name_objects(objects, archive.survey))
+    if section.duplicates is not None:
+        leave_out_duplicates(objects, section.duplicates)
+        objects.count("unique")
+    objects.put("object_id", make_unique(objects, objects.text("object_id")))
+    _refuse_where_none_is_usable(objects, section)
+    if section.sample is not None:
+        take_sample(objects, section.sample)
+        objects.count("sampled")
+    _count_left_out(objects, section)
+    _refuse_where_none_is_usable(objects, section)
+    _count_problems(objects)
+    objects.put("split", own_splits(objects) if section.split is None else split_objects(objects, section.split))
+    for note in objects.notes:
         logger.info("%s: %s", section.path, note)
-    return Catalog(pa.table(columns), tuple(draft.notes))
+    return Catalog(_table(objects, archive.survey), tuple(objects.notes), objects.counts)
 
 
-def _labels(draft: Draft, section: CatalogSection) -> pa.Array:
-    if section.label != "spectral_type":
-        return pc.fill_null(draft.text("label"), "")
-    if missing := [name for name in ("class", "subclass") if name not in draft.names]:
-        raise ConfigurationError(
-            f'catalog.label: "spectral_type" is made of class and subclass, and no column was found for '
-            f"{' and '.join(missing)}: name it in catalog.columns, or set catalog.label to a column"
-        )
-    return spectral_type(draft.text("class"), draft.text("subclass"))
+def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
+    """Read the file batch by batch; of rows that are not selected nothing is kept but their number."""
+    source = open_source(section.path)
+    names = needed_columns(match_columns(source, section, archive), section)
+    objects = Objects(pa.table({}), names, np.empty(0, bool), {})
+    parts: list[pa.Table] = []
+    notes: dict[str, None] = {}
+    first = 0
+    for rows in source.batches(sorted(set(names.values()))):
+        draft = Draft(rows, names)
+        table = clean(draft, section, archive, first)
+        chosen, left_out = select(draft, table["label"], section.select)
+        objects.counts.add("in file", table["label"])
+        objects.counts.left_out.update(left_out)
+        objects.reasons.update(reasons_of(draft, chosen, first))
+        notes |= dict.fromkeys(draft.notes)
+        parts.append(table if chosen.all() else table.filter(pa.array(chosen)))
+        first += len(draft)
+    if first == 0:
+        raise ConfigurationError(f"catalog.path: {section.path} has column names, but no rows")
+    objects.table = pa.concat_tables(parts)
+    objects.notes.extend(notes)
+    objects.usable = np.ones(len(objects), bool)
+    objects.usable[np.searchsorted(objects.numbers("row"), list(objects.reasons))] = False
+    if section.select is not None:
+        objects.count("selected")
+        _note_missing_labels(objects, section.select.labels or ())
+    return objects
 
 
-def _splits(
-    draft: Draft, section: CatalogSection, object_id: pa.Array, ra: Floats, dec: Floats, label: pa.Array
-) -> pa.Array:
-    """Return the job's split of usable rows, else the catalogue's own, else none."""
-    if section.split is None:
-        return _own_splits(draft)
-    labels = np.where(draft.problem == "", label.to_numpy(zero_copy_only=False), "")
-    if not (labels != "").any():
-        raise ConfigurationError("catalog.split: no usable row has a label to split by: set catalog.label")
-    split = assign_splits(object_id.to_numpy(zero_copy_only=False), ra, dec, labels, section.split)
-    return pa.array(split, pa.string())
+def _note_missing_labels(objects: Objects, labels: Sequence[str]) -> None:
+    found = {name for name, count in objects.counts.steps["in file"].items() if count and name}
+    if missing := [label for label in labels if label not in found]:
+        there = ", ".join(sorted(found)[:20])
+        objects.notes.append(f"catalog.select.labels: no row has the class {', '.join(missing)}; there are {there}")
 
 
-def _own_splits(draft: Draft) -> pa.Array:
-    split = pc.fill_null(pc.utf8_lower(draft.text("split")), "")
-    if unknown := sorted(set(pc.unique(split).to_pylist()) - {"", *SPLITS}):
-        raise ConfigurationError(
-            f"column {draft.names['split']!r} holds {', '.join(map(repr, unknown[:5]))}, and splits are "
-            f"{', '.join(SPLITS)}: correct it, or set [catalog.split] to have them made"
-        )
-    return split
-
-
-def _signal_to_noise(draft: Draft) -> Floats:
-    """Take the first signal-to-noise that is known, r and g before the other bands."""
-    snr = np.full(len(draft), np.nan)
-    for name in _SNR_PREFERENCE:
-        if name in draft.names:
-            snr = np.where(np.isnan(snr), draft.number(name), snr)
-    return snr
-
-
-def _count_problems(draft: Draft, section: CatalogSection) -> None:
-    bad = np.flatnonzero(draft.problem != "")
-    if bad.size == 0:
+def _count_left_out(objects: Objects, section: CatalogSection) -> None:
+    """Say how many rows are not in the table, and why; refuse a choice that leaves none."""
+    total = sum(objects.counts.steps["in file"].values())
+    reasons = Counter({reason: count for reason, count in objects.counts.left_out.items() if count})
+    objects.counts.left_out = reasons
+    if total != len(objects) + sum(reasons.values()):
+        raise AssertionError(f"{total} rows, {len(objects)} chosen and {sum(reasons.values())} left out")
+    if not reasons:
         return
-    first = f"row {bad[0]}: {draft.problem[bad[0]]}"
-    if bad.size == len(draft):
-        raise ConfigurationError(f"catalog.path: none of the {len(draft)} rows of {section.path} can be used; {first}")
-    draft.notes.append(f"{bad.size} of {len(draft)} rows cannot be used; the first is {first}")
+    listed = ", ".join(f"{count} by {reason}" for reason, count in reasons.items())
+    if len(objects) == 0:
+        raise ConfigurationError(f"catalog: none of the {total} rows of {section.path} is chosen: {listed}")
+    objects.notes.append(f"{sum(reasons.values())} of {total} rows are left out: {listed}")
+
+
+def _refuse_where_none_is_usable(objects: Objects, section: CatalogSection) -> None:
+    if len(objects) and not objects.usable.any():
+        raise ConfigurationError(
+            f"catalog.path: none of the {len(objects)} rows of {section.path} can be used; {_first_problem(objects)}"
+        )
+
+
+def _count_problems(objects: Objects) -> None:
+    if bad := int(np.sum(~objects.usable)):
+        objects.notes.append(f"{bad} of {len(objects)} rows cannot be used; the first is {_first_problem(objects)}")
+
+
+def _first_problem(objects: Objects) -> str:
+    row = int(objects.numbers("row")[np.argmin(objects.usable)])
+    return f"row {row}: {objects.reasons[row]}"
+
+
+def _table(objects: Objects, survey: str) -> pa.Table:
+    objects.put("problem", _problems(objects))
+    return pa.table({name: _plain(objects, name) for name in (*_COLUMNS, *_KEYS[survey])})
+
+
+def _plain(objects: Objects, name: str) -> pa.Array:
+    kind = objects.table.schema.field(name).type
+    return objects.text(name) if pa.types.is_dictionary(kind) else objects.table[name].combine_chunks()
+
+
+def _problems(objects: Objects) -> pa.Array:
+    """Reasons of rows that cannot be used, "" for the others, without a Python object per row."""
+    bad = np.flatnonzero(~objects.usable)
+    reasons = [objects.reasons[int(row)] for row in objects.numbers("row")[bad]]
+    place = np.zeros(len(objects), dtype=np.int32)
+    place[bad] = np.arange(1, len(bad) + 1)
+    return pa.array(["", *reasons], pa.string()).take(pa.array(place))

@@ -1,23 +1,26 @@
 """A catalogue file as a source of columns, whatever its format."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import fsspec
 import pyarrow as pa
 
+BATCH_ROWS = 1 << 17
+"""Rows that are read at a time, where the format allows it."""
+
 
 @dataclass(frozen=True)
 class Rows:
-    """Columns of a catalogue, one entry per input row in input order.
+    """Columns of successive rows of a catalogue, in input order.
 
     Attributes
     ----------
     table
         The columns asked for, named as in the file.
     unreadable
-        Reason by input row, for lines that could not be told apart into fields; null in each column.
+        Reason by place in the table, for lines that could not be told apart into fields; null in each column.
     """
 
     table: pa.Table
@@ -26,11 +29,28 @@ class Rows:
 
 @dataclass(frozen=True)
 class Source:
-    """A catalogue file: its column names, and a function that reads some of them."""
+    """A catalogue file: its column names, and a function that reads some of them, batch by batch."""
 
     url: str
     names: tuple[str, ...]
-    read: Callable[[Sequence[str]], Rows]
+    batches: Callable[[Sequence[str]], Iterator[Rows]]
+
+    def read(self, names: Sequence[str]) -> Rows:
+        """Read all rows at once."""
+        tables: list[pa.Table] = []
+        unreadable: dict[int, str] = {}
+        first = 0
+        for rows in self.batches(names):
+            unreadable |= {first + place: reason for place, reason in rows.unreadable.items()}
+            tables.append(rows.table)
+            first += rows.table.num_rows
+        return Rows(pa.concat_tables(tables), unreadable)
+
+
+def in_batches(table: pa.Table) -> Iterator[Rows]:
+    """Cut a table that is in memory into batches; one empty batch where it has no rows."""
+    for first in range(0, max(table.num_rows, 1), BATCH_ROWS):
+        yield Rows(table.slice(first, BATCH_ROWS))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Training, validation and test: by star, stratified by class, and the same whatever the order of the rows."""
 
-from hashlib import blake2b
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from survey_batch.catalog.groups import merge_groups, share_out
+from survey_batch.catalog.hashing import hashes
 from survey_batch.job import SplitSection
 
 Texts = npt.NDArray[np.object_]
@@ -64,18 +66,31 @@ def _linked(places: npt.NDArray[np.float64], radius_arcsec: float) -> npt.NDArra
     return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)
 
 
+@dataclass(frozen=True)
+class Split:
+    """Which rows go where, and what was kept together.
+
+    Attributes
+    ----------
+    choice
+        (n,) Place in `SPLITS`; -1 for rows that take no part.
+    group
+        (n,) Rows of one number share a split; -1 for rows that take no part.
+    """
+
+    choice: npt.NDArray[np.int8]
+    group: npt.NDArray[np.int64]
+
+
 def assign_splits(
     object_id: Texts,
     ra: npt.NDArray[np.float64],
     dec: npt.NDArray[np.float64],
     label: Texts,
     section: SplitSection,
+    cell: npt.NDArray[np.int64] | None = None,
 ) -> Texts:
-    """Give each star, with all its rows, to training, validation or test.
-
-    Stars of a class are put in the order of a hash of their smallest object_id and the seed, and cut by cumulative
-    share of rows: each class keeps its shares to within half of its largest star. A star with several labels
-    counts for the label of its smallest object_id.
+    """Give each star, with all its rows, to training, validation or test; see `split_rows`.
 
     Parameters
     ----------
@@ -85,48 +100,89 @@ def assign_splits(
         Degrees; a row without a position takes no part.
     section
         Shares, linking radius and seed.
+    cell
+        What else must not be torn apart: field, plan or cell of sky, numbered from 0.
 
     Returns
     -------
     ndarray of str
         `train`, `validation`, `test`, or "" for rows that take no part.
     """
-    part = np.flatnonzero((label != "") & np.isfinite(ra) & np.isfinite(dec))
-    split = np.full(len(object_id), "", dtype=object)
+    names = pa.array(object_id, pa.string())
+    kind = pc.dictionary_encode(pa.array(label, pa.string()))
+    code = np.asarray(kind.indices, dtype=np.int64)
+    has_label = np.array([name != "" for name in kind.dictionary.to_pylist()], bool)[code]
+    split = split_rows(names, ra, dec, np.where(has_label, code, -1), section, cell)
+    return np.array([*SPLITS, ""], dtype=object)[split.choice]
+
+
+def split_rows(
+    object_id: pa.Array,
+    ra: npt.NDArray[np.float64],
+    dec: npt.NDArray[np.float64],
+    label: npt.NDArray[np.int64],
+    section: SplitSection,
+    cell: npt.NDArray[np.int64] | None = None,
+) -> Split:
+    """Split rows such that no group is in two splits.
+
+    Groups are put in the order of a hash of their smallest object_id and the seed. Without cells, groups are
+    stars: those of a class (that of the smallest object_id) are cut by cumulative share of rows, so that each class
+    keeps its shares to within half of its largest star. With cells, a group is a cell, joined with others where
+    one star lies in both; it may hold several classes, and goes where it brings these nearest to their shares.
+
+    Parameters
+    ----------
+    object_id
+        Text.
+    ra, dec
+        Degrees; a row without a position takes no part.
+    label
+        Number of the class; a row with -1 takes no part.
+    section
+        Shares, linking radius and seed.
+    cell
+        Number of the cell of each row.
+    """
+    part = np.flatnonzero((label >= 0) & np.isfinite(ra) & np.isfinite(dec))
+    choice = np.full(len(label), -1, dtype=np.int8)
+    group = np.full(len(label), -1, dtype=np.int64)
     if part.size == 0:
-        return split
-    star = group_by_star(ra[part], dec[part], section.radius_arcsec)
-    first = _smallest_of_each(star, object_id[part])
-    size = np.bincount(star)
-    order = _shuffle(object_id[part][first], section.seed)
-    choice = _cut(order, label[part][first], size, section)
-    split[part] = np.array(SPLITS, dtype=object)[choice[star]]
-    return split
+        return Split(choice, group)
+    mine = group_by_star(ra[part], dec[part], section.radius_arcsec)
+    if cell is not None:
+        mine = merge_groups(mine, cell[part])
+    names = object_id.take(pa.array(part))
+    first = _smallest_of_each(mine, names)
+    order = np.argsort(hashes(names.take(pa.array(first)), section.seed), kind="stable")
+    if cell is None:
+        chosen = _cut(order, label[part][first], np.bincount(mine), section)
+    else:
+        chosen = share_out(mine, label[part], order, np.array([section.train, section.validation, section.test]))
+    choice[part] = chosen[mine]
+    group[part] = mine
+    return Split(choice, group)
 
 
-def _smallest_of_each(star: npt.NDArray[np.int64], object_id: Texts) -> npt.NDArray[np.int64]:
+def _smallest_of_each(star: npt.NDArray[np.int64], object_id: pa.Array) -> npt.NDArray[np.int64]:
     """Row of the smallest object_id of each star."""
-    rank = pc.rank(pa.array(object_id, pa.string()), tiebreaker="dense").to_numpy()
+    rank = pc.rank(object_id, tiebreaker="dense").to_numpy()
     order = np.lexsort((rank, star))
     return order[np.unique(star[order], return_index=True)[1]]
 
 
-def _shuffle(keys: Texts, seed: int) -> npt.NDArray[np.int64]:
-    """Order that depends on each key and the seed alone."""
-    hashes = [blake2b(f"{seed}:{key}".encode(), digest_size=8).digest() for key in keys]
-    return np.argsort(np.frombuffer(b"".join(hashes), dtype=">u8"), kind="stable")
-
-
 def _cut(
-    order: npt.NDArray[np.int64], label: Texts, size: npt.NDArray[np.int64], section: SplitSection
+    order: npt.NDArray[np.int64],
+    label: npt.NDArray[np.int64],
+    size: npt.NDArray[np.int64],
+    section: SplitSection,
 ) -> npt.NDArray[np.int64]:
     """Return the number of the split of each star, by where its middle falls in its class."""
     shares = np.cumsum([section.train, section.validation, section.test])
     edges = shares[:2] / shares[2]
     choice = np.empty(len(order), dtype=np.int64)
-    kind = pc.dictionary_encode(pa.array(label, pa.string())).indices.to_numpy()
-    for number in range(int(kind.max()) + 1):
-        mine = order[kind[order] == number]
+    for number in np.unique(label):
+        mine = order[label[order] == number]
         middle = np.cumsum(size[mine]) - size[mine] / 2
         choice[mine] = np.searchsorted(edges, middle / np.sum(size[mine]), side="right")
     return choice

@@ -1,27 +1,30 @@
 """Parquet files, FITS tables and VOTables as catalogues."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any
 
 import fsspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.dataset as ds
 
-from survey_batch.catalog.source import Location, Rows, Source
+from survey_batch.catalog.source import BATCH_ROWS, Location, Rows, Source, in_batches
 from survey_batch.errors import ConfigurationError
 
 
 def parquet_source(url: str) -> Source:
     """Open a Parquet file, or a folder of them."""
     filesystem, path = fsspec.core.url_to_fs(url)
-    dataset = pq.ParquetDataset(path, filesystem=filesystem)
+    dataset = ds.dataset(path, filesystem=filesystem, format="parquet", partitioning="hive")
 
-    def read(names: Sequence[str]) -> Rows:
-        return Rows(dataset.read(columns=list(names)))
+    def batches(names: Sequence[str]) -> Iterator[Rows]:
+        # Without read-ahead no more than one row group's columns are in memory.
+        options = {"batch_size": BATCH_ROWS, "batch_readahead": 0, "fragment_readahead": 1}
+        for batch in dataset.to_batches(columns=list(names), **options):
+            yield Rows(pa.Table.from_batches([batch]))
 
-    return Source(url, tuple(dataset.schema.names), read)
+    return Source(url, tuple(dataset.schema.names), batches)
 
 
 def fits_source(location: Location) -> Source:
@@ -40,14 +43,15 @@ def fits_source(location: Location) -> Source:
             raise ConfigurationError(f"catalog.path: {location.url} is a FITS file without a table")
         return tables[0]
 
-    def read(names: Sequence[str]) -> Rows:
+    def batches(names: Sequence[str]) -> Iterator[Rows]:
         with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
             hdu = table_of(hdus)
             nulls = {name: hdu.columns[name].null for name in names}
-            return Rows(pa.table({name: _arrow(hdu.data.field(name), name, nulls[name]) for name in names}))
+            table = pa.table({name: _arrow(hdu.data.field(name), name, nulls[name]) for name in names})
+        yield from in_batches(table)
 
     with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
-        return Source(location.url, tuple(table_of(hdus).columns.names), read)
+        return Source(location.url, tuple(table_of(hdus).columns.names), batches)
 
 
 def votable_source(location: Location) -> Source:
@@ -67,10 +71,10 @@ def votable_source(location: Location) -> Source:
     except (VOTableSpecError, IndexError) as error:
         raise ConfigurationError(f"catalog.path: cannot read {location.url} as VOTable: {error}") from error
 
-    def read(names: Sequence[str]) -> Rows:
-        return Rows(pa.table({name: _arrow(table[name], name) for name in names}))
+    def batches(names: Sequence[str]) -> Iterator[Rows]:
+        yield from in_batches(pa.table({name: _arrow(table[name], name) for name in names}))
 
-    return Source(location.url, tuple(table.colnames), read)
+    return Source(location.url, tuple(table.colnames), batches)
 
 
 def _arrow(values: Any, name: str, null: object = None) -> pa.Array:

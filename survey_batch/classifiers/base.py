@@ -2,8 +2,8 @@
 
 The folder holds `manifest.json` (kind, classes, recipe, versions, checksums, metrics), the networks as `.keras`
 files and fixed arrays as `.npz`. Nothing in it is unpickled: Keras loads in safe mode, numpy with
-`allow_pickle=False`. A model family registers itself in `KINDS`, is a subclass of `Classifier` and stores what it
-likes as long as it is one of these formats.
+`allow_pickle=False`. A model family registers itself in `KINDS`, is a subclass of `Classifier`, says which product and
+variables it works on and how it is fitted, and stores what it likes as long as it is one of these formats.
 """
 
 import hashlib
@@ -13,7 +13,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from threading import Lock
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +24,20 @@ from survey_batch.classifiers.manifest import MANIFEST, Manifest, Recipe
 from survey_batch.errors import ConfigurationError
 from survey_batch.paths import write_json
 
+if TYPE_CHECKING:
+    from survey_batch.classifiers.cross_validation import Fit
+    from survey_batch.classifiers.labelled import Labelled
+    from survey_batch.job import TrainSection
+
 F4 = npt.NDArray[np.float32]
 Block = Mapping[str, npt.NDArray[Any]]
 
 log = logging.getLogger(__name__)
 
-KINDS: dict[str, str] = {"spectral-type": "survey_batch.classifiers.spectral_type:SpectralTypeClassifier"}
+KINDS: dict[str, str] = {
+    "spectral-type": "survey_batch.classifiers.spectral_type:SpectralTypeClassifier",
+    "table": "survey_batch.classifiers.table:TableClassifier",
+}
 """Kind in the manifest to `module:class`; imported when asked for, so that nothing imports Keras before."""
 
 DEFAULT_BATCH = 256
@@ -40,12 +49,31 @@ class Classifier(ABC):
 
     A subclass turns a block into the network's input (`prepare`) and runs the network on one batch (`_forward`).
     Padding, rows that cannot be classified, saving and loading are done here.
+
+    Attributes
+    ----------
+    kind : str
+        Its name in manifests and job files.
+    product : str
+        What it is trained on.
+    variables : tuple of str
+        What it reads of the product.
+    only_classes : tuple of str or None
+        The classes it always has; None where they are those of the training labels.
+    why_not : str
+        What is wrong with a row that cannot be classified.
     """
 
     kind: ClassVar[str]
+    product: ClassVar[str]
+    variables: ClassVar[tuple[str, ...]]
+    only_classes: ClassVar[tuple[str, ...] | None] = None
+    why_not: ClassVar[str]
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest
+        self.losses: list[float] = []
+        """Training loss of each epoch; empty in a loaded classifier."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -59,12 +87,37 @@ class Classifier(ABC):
 
     @classmethod
     @abstractmethod
-    def fit(cls, block: Block, labels: npt.NDArray[np.str_], recipe: Recipe) -> Self:
-        """Train on a block whose rows all have labels; a subclass adds settings of its own."""
+    def recipe_of(cls, data: "Labelled", section: "TrainSection") -> Recipe:
+        """Make the recipe for a product, as the job's table [train] wants it."""
+
+    @classmethod
+    @abstractmethod
+    def fit(
+        cls,
+        block: Block,
+        labels: npt.NDArray[np.str_],
+        recipe: Recipe,
+        *,
+        classes: tuple[str, ...] | None = None,
+        epochs: int = 40,
+        members: int = 8,
+        seed: int = 1,
+    ) -> Self:
+        """Train on a block whose rows all have labels among the classes, by default those that occur."""
+
+    @classmethod
+    def baselines(cls, data: "Labelled", section: "TrainSection", classes: tuple[str, ...]) -> "dict[str, Fit]":  # noqa: ARG003
+        """What the family has to beat: each gives class numbers, or probabilities, of the same rows."""
+        return {}
+
+    @classmethod
+    @abstractmethod
+    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+        """Mark the rows of a block that can be classified."""
 
     @abstractmethod
-    def prepare(self, block: Block) -> tuple[F4, npt.NDArray[np.bool_]]:
-        """Turn a block into the network's input (object, …) and mark the rows that can be classified."""
+    def prepare(self, block: Block) -> F4:
+        """Turn a block into the network's input (object, …), each row by itself; finite in possible rows."""
 
     @abstractmethod
     def _forward(self, inputs: F4) -> F4:
@@ -95,7 +148,7 @@ class Classifier(ABC):
         Returns
         -------
         (object, class) float32
-            Rows sum to 1; NaN in rows that cannot be classified (`prepare` says which).
+            Rows sum to 1; NaN in rows that cannot be classified (`possible` says which).
 
         Raises
         ------
@@ -107,15 +160,12 @@ class Classifier(ABC):
         probability = np.full((rows, len(self.classes)), np.nan, np.float32)
         for start in range(0, rows, batch):
             span = slice(start, min(start + batch, rows))
-            inputs, possible = self.prepare({name: block[name][span] for name in self.recipe.variables})
+            part = {name: block[name][span] for name in self.recipe.variables}
+            possible = self.possible(part, self.recipe)
             if possible.any():
-                answer = self._forward(_pad(inputs, batch))[: len(inputs)]
+                answer = self._forward(_pad(self.prepare(part), batch))[: len(possible)]
                 probability[span] = np.where(possible[:, None], answer, np.nan)
         return probability
-
-    def check_product(self, coords: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Refuse a product that was made otherwise than the one trained on; see `Recipe.check_coordinates`."""
-        self.recipe.check_coordinates(coords)
 
     def save(self, folder: str | Path) -> None:
         """Write the whole classifier to a folder; the manifest, with the checksum of each file, comes last."""
@@ -143,13 +193,15 @@ def load_classifier(folder: str | Path) -> Classifier:
         The folder is no classifier, its content differs from its manifest, or it needs a newer package.
     """
     path = Path(folder).resolve()
-    key = classifier_fingerprint(path)
-    if path not in _loaded or _loaded[path][0] != key:
-        _loaded[path] = (key, _load(path))
-    return _loaded[path][1]
+    with _loading:  # by one thread, while the others wait for what it loads
+        key = classifier_fingerprint(path)
+        if path not in _loaded or _loaded[path][0] != key:
+            _loaded[path] = (key, _load(path))
+        return _loaded[path][1]
 
 
 _loaded: dict[Path, tuple[str, Classifier]] = {}
+_loading = Lock()
 
 
 def classifier_fingerprint(folder: str | Path) -> str:
@@ -195,9 +247,14 @@ def _load(folder: Path) -> Classifier:
             f"classifier {folder} is of kind {manifest.kind!r}; this version of survey-batch has {sorted(KINDS)}"
         )
     _check_versions(folder, manifest)
-    module, name = KINDS[manifest.kind].split(":")
+    return family_of(manifest.kind).read_parts(folder, manifest)
+
+
+def family_of(kind: str) -> type[Classifier]:
+    """Class of a kind; imports its module, and no framework."""
+    module, name = KINDS[kind].split(":")
     family: type[Classifier] = getattr(import_module(module), name)
-    return family.read_parts(folder, manifest)
+    return family
 
 
 def versions() -> dict[str, str]:

@@ -17,7 +17,9 @@ from survey_batch.errors import ConfigurationError
 
 F8 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
-Fit = Callable[[Labelled, int], Callable[[Labelled], npt.NDArray[Any]]]
+Predict = Callable[[Labelled], npt.NDArray[Any]]
+"""Probabilities (object, class) or class numbers (object,)."""
+Fit = Callable[[Labelled, int], Predict]
 """Trains on rows with a seed, and gives back what predicts others."""
 
 log = logging.getLogger(__name__)

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 STAR_RADIUS_ARCSEC = 3.0
 """Visits nearer than this are of one star, where the job does not say."""
 
+LABELS_NAMED = 20
+"""Labels that an error message lists."""
+
 TEXTS = ("label", "split", "object_id")
 
 
@@ -34,8 +37,8 @@ class Labelled:
         Text of each object.
     star
         Number of each object's star: repeat visits share it.
-    wavelength
-        Grid [Angstrom, vacuum].
+    coordinates
+        The product's coordinates along the variables' other dimensions: `wavelength` [Angstrom, vacuum], `feature`, ….
     """
 
     block: dict[str, npt.NDArray[Any]]
@@ -43,7 +46,7 @@ class Labelled:
     split: npt.NDArray[np.str_]
     object_id: npt.NDArray[np.str_]
     star: npt.NDArray[np.int64]
-    wavelength: npt.NDArray[np.float64]
+    coordinates: dict[str, npt.NDArray[Any]]
 
     def __len__(self) -> int:
         return len(self.label)
@@ -56,6 +59,14 @@ class Labelled:
     def of_split(self, name: str) -> "Labelled":
         """The rows of one split."""
         return self.take(self.split == name)
+
+    def of_classes(self, classes: tuple[str, ...]) -> "Labelled":
+        """The rows whose label is one of some classes; how many others there are is logged."""
+        known = np.isin(self.label, classes)
+        if not known.all():
+            others = sorted({str(label) for label in self.label[~known]})
+            log.warning("%d objects of other classes are left out: %s", np.sum(~known), others)
+        return self.take(known)
 
     def fingerprint(self) -> str:
         """SHA-256 over identifiers, labels and data, in this order of rows."""
@@ -72,17 +83,21 @@ class Labelled:
         return {str(name): int(number) for name, number in zip(names, numbers, strict=True)}
 
 
-def read_labelled(job: Job, variables: tuple[str, ...], classes: tuple[str, ...], split: str | None = None) -> Labelled:
-    """Read the rows of a job's spectra that are usable and whose label is a class.
+def read_labelled(
+    job: Job, product: str, variables: tuple[str, ...], classes: tuple[str, ...] | None = None, split: str | None = None
+) -> Labelled:
+    """Read the rows of a job's product that are usable and have a label.
 
     Parameters
     ----------
     job
-        Its stage `spectra` has run.
+        Its stage of that product has run.
+    product
+        Such as "spectra" or "features".
     variables
-        What to read of the product.
+        What to read of it.
     classes
-        Labels to keep; what is left out is counted in the log.
+        Labels to keep, by default all; what is left out is counted in the log.
     split
         Only this one.
 
@@ -91,23 +106,25 @@ def read_labelled(job: Job, variables: tuple[str, ...], classes: tuple[str, ...]
     ConfigurationError
         There is no product, or no such row in it.
     """
-    product = open_product(job, "spectra")
-    text = {name: np.array(product[name].to_numpy().tolist(), dtype=str) for name in TEXTS}
-    known = usable(product["status"].to_numpy()) & np.isin(text["label"], classes)
+    data = open_product(job, product)
+    text = {name: np.array(data[name].to_numpy().tolist(), dtype=str) for name in TEXTS}
+    wanted = text["label"] != "" if classes is None else np.isin(text["label"], classes)
+    known = usable(data["status"].to_numpy()) & wanted
     kept = np.flatnonzero(known & (text["split"] == split) if split else known)
-    log.info("%d of %d objects are usable and have a label among %s", known.sum(), len(known), list(classes))
+    among = f" among {list(classes)}" if classes else ""
+    log.info("%d of %d objects are usable and have a label%s", known.sum(), len(known), among)
     if len(kept) == 0:
         which = f" of split {split!r}" if split else ""
         raise ConfigurationError(
-            f"no usable spectrum{which} in {job.output} has a label among {list(classes)}; labels there are "
-            f"{sorted(set(text['label']))}; set catalog.label and [catalog.split]"
+            f"no usable object{which} of {product} in {job.output} has a label{among}; labels there are "
+            f"{sorted(set(text['label']))[:LABELS_NAMED]}; set catalog.label and [catalog.split]"
         )
-    ra, dec = (product[name].to_numpy()[kept].astype(np.float64) for name in ("ra", "dec"))
+    ra, dec = (data[name].to_numpy()[kept].astype(np.float64) for name in ("ra", "dec"))
     radius = job.catalog.split.radius_arcsec if job.catalog.split else STAR_RADIUS_ARCSEC
-    rows = product[list(variables)].isel(object=kept).load()
+    rows = data[list(variables)].isel(object=kept).load()
     return Labelled(
         {name: rows[name].to_numpy() for name in variables},
         star=group_by_star(ra, dec, radius),
-        wavelength=product["wavelength"].to_numpy(),
+        coordinates={str(dim): data[dim].to_numpy() for dim in rows.dims if dim != "object" and dim in data.coords},
         **{name: values[kept] for name, values in text.items()},
     )

@@ -1,7 +1,8 @@
 """What a trained classifier's folder says of itself, and the check that a product was made for it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice, zip_longest
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -18,6 +19,9 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(keras|npz|json|png)")
 
 GRID_TOLERANCE = 1e-3
 """Pixels by which a wavelength may differ from the recipe's grid."""
+
+DIFFERENCES_NAMED = 3
+"""Names that an error message lists."""
 
 
 class Frozen(BaseModel):
@@ -75,6 +79,8 @@ class Recipe(Frozen):
     shape: tuple[int, ...]
     """Of one object in each variable."""
     grid: Grid | None = None
+    names: dict[str, tuple[str, ...]] = {}
+    """Coordinates of text, in order: `feature`, `band` or `channel`."""
     steps: dict[str, float | int | str] = {}
     """Preprocessing, in the words and parameters of the model family."""
 
@@ -86,25 +92,42 @@ class Recipe(Frozen):
         ConfigurationError
             Which, and what is expected.
         """
-        for name in self.variables:
-            if name not in block:
-                raise ConfigurationError(
-                    f"the classifier needs variable {name!r} of {self.product}; the block has {sorted(block)}"
-                )
-            if block[name].shape[1:] != self.shape:
-                raise ConfigurationError(
-                    f"the classifier takes {name!r} of shape {self.shape} per object, not "
-                    f"{block[name].shape[1:]}; make {self.product} with the settings it was trained with"
-                )
+        if wrong := self._wrong_shape({name: values.shape[1:] for name, values in block.items()}):
+            raise ConfigurationError(wrong)
 
-    def check_coordinates(self, coords: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Refuse a product on another wavelength grid.
+    def check_product(
+        self, coords: Mapping[str, npt.NDArray[Any]], shapes: Mapping[str, tuple[int, ...]] | None = None
+    ) -> None:
+        """Refuse a product on another wavelength grid, with other names (features, bands) or of another size.
+
+        Parameters
+        ----------
+        coords
+            The product's coordinates along dimensions other than `object`.
+        shapes
+            Of one object in each variable; not compared where this is not given.
 
         Raises
         ------
         PlanMismatchError
-            Both grids are named.
+            What is expected and what was found.
         """
+        self._check_grid(coords)
+        for dim, names in self.names.items():
+            if dim not in coords:
+                raise PlanMismatchError(
+                    f"the product has no coordinate {dim!r}; the classifier takes {self.product} with {dim} names "
+                    f"{_in_short(names)}"
+                )
+            if difference := _difference(names, [str(name) for name in np.atleast_1d(coords[dim])]):
+                raise PlanMismatchError(
+                    f"the {dim} names of {self.product} are not those the classifier was trained on: {difference}; "
+                    f"make {self.product} with the settings it was trained with, or train again"
+                )
+        if shapes is not None and (wrong := self._wrong_shape(shapes)):
+            raise PlanMismatchError(wrong)
+
+    def _check_grid(self, coords: Mapping[str, npt.NDArray[Any]]) -> None:
         if self.grid is None:
             return
         if "wavelength" not in coords:
@@ -119,11 +142,24 @@ class Recipe(Frozen):
                 "wavelength_min and wavelength_max in [spectra] accordingly, or train again"
             )
 
+    def _wrong_shape(self, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+        """Say which variable is missing or has another shape than the recipe's."""
+        for name in self.variables:
+            if name not in shapes:
+                return f"the classifier needs variable {name!r} of {self.product}; there are {sorted(shapes)}"
+            if shapes[name] != self.shape:
+                return (
+                    f"the classifier takes {name!r} of shape {self.shape} per object, not {shapes[name]}; make "
+                    f"{self.product} with the settings it was trained with, or train again"
+                )
+        return None
+
 
 class Manifest(Frozen):
     """`manifest.json`: all that is to know of a trained classifier."""
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 2
+    """1 had no `names` in its recipe."""
     kind: str
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
     recipe: Recipe
@@ -143,3 +179,18 @@ class Manifest(Frozen):
         if wrong := [name for name in files if not SAFE_NAME.fullmatch(name)]:
             raise ValueError(f"files {wrong} are not plain .keras, .npz, .json or .png names")
         return files
+
+
+def _difference(expected: Sequence[str], found: Sequence[str]) -> str | None:
+    """The first places where two lists of names differ."""
+    pairs = enumerate(zip_longest(expected, found))
+    texts = (f"number {i} is {there!r} and was {wanted!r}" for i, (wanted, there) in pairs if wanted != there)
+    first = list(islice(texts, DIFFERENCES_NAMED))
+    if not first:
+        return None
+    return f"{'; '.join(first)} ({len(found)} there, {len(expected)} in training)"
+
+
+def _in_short(names: Sequence[str]) -> str:
+    more = f" and {len(names) - DIFFERENCES_NAMED} more" if len(names) > DIFFERENCES_NAMED else ""
+    return f"{list(names[:DIFFERENCES_NAMED])}{more}"

@@ -131,7 +131,7 @@ def summary(
     inside = true < ordered
     return {
         **_overall(true, predicted, len(classes), group, seed),
-        "within_one_class": within_one_class(true, predicted, ordered),
+        "within_one_class": _number(within_one_class(true, predicted, ordered)),
         "among_ordered": _overall(true[inside], predicted[inside], len(classes), group[inside], seed),
         "per_class": {
             name: {key: _number(values[i]) for key, values in table.items()} for i, name in enumerate(classes)

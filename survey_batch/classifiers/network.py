@@ -1,9 +1,9 @@
-"""The network of the spectral type: small perceptrons on softly stepped line strengths, in one Keras model.
+"""The network of all families: small perceptrons on softly stepped inputs, in one Keras model.
 
-Each bin of the input is standardised and passed through a few fixed steps (tanh at different levels), so that
-the first layer sees "deeper than this level?" for every line. This is what lets decision trees do well on a few
-hundred spectra, where a network on plain values learns their scatter. Only Keras' own layers are used: the model
-is saved and loaded in safe mode and runs on every backend. Keras is imported inside functions.
+Each input (a bin of a spectrum, a feature of a table) is standardised and passed through a few fixed steps (tanh at
+different levels), so that the first layer sees "deeper than this level?" for every line. This is what lets decision
+trees do well on a few hundred spectra, where a network on plain values learns their scatter. Only Keras' own layers
+are used: the model is saved and loaded in safe mode and runs on every backend. Keras is imported inside functions.
 """
 
 import logging
@@ -29,7 +29,7 @@ class Design:
     """Networks whose probabilities are averaged."""
     hidden: int = 32
     levels: int = 3
-    """Steps per bin, evenly spaced from -2 to 2 standard deviations."""
+    """Steps per input, evenly spaced from -2 to 2 standard deviations."""
     sharpness: float = 2.0
     input_dropout: float = 0.5
     hidden_dropout: float = 0.5
@@ -57,7 +57,7 @@ def build(inputs: F4, classes: int, design: Design, seed: int) -> tuple[Any, Any
     import keras
     from keras import layers
 
-    entry = keras.Input(inputs.shape[1:], name="relative_bins")
+    entry = keras.Input(inputs.shape[1:], name="inputs")
     steps = layers.Flatten()(_soft_steps(inputs, design)(entry))
     # One dropout for all members keeps the first layer a single matrix product; their weights differ.
     seen = layers.Dropout(design.input_dropout, seed=seed)(steps)

@@ -43,5 +43,5 @@ def training_plot(losses: list[float], path: Path) -> None:
     figure = Figure((5.2, 3.4), layout="constrained")
     axes = figure.subplots()
     axes.plot(np.arange(1, len(losses) + 1), losses)
-    axes.set(xlabel="epoch", ylabel="loss on augmented spectra", title="Training", ylim=(0, None))
+    axes.set(xlabel="epoch", ylabel="loss on augmented examples", title="Training", ylim=(0, None))
     figure.savefig(path, dpi=120)

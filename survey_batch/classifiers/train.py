@@ -1,4 +1,4 @@
-"""Train and evaluate a classifier on a job's spectra, beside the baselines it has to beat."""
+"""Train and evaluate a classifier on a job's product, beside the baselines it has to beat."""
 
 import json
 import logging
@@ -9,32 +9,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.classifiers.base import load_classifier
-from survey_batch.classifiers.baselines import ComponentsSVM, TemplateFit
+from survey_batch.classifiers.base import Classifier, family_of, load_classifier
 from survey_batch.classifiers.calibration import fit_temperature
-from survey_batch.classifiers.cross_validation import Fit, calibrated_across_folds, out_of_fold
+from survey_batch.classifiers.classes import class_numbers, classes_among
+from survey_batch.classifiers.cross_validation import Fit, Predict, calibrated_across_folds, out_of_fold
 from survey_batch.classifiers.labelled import Labelled, read_labelled
-from survey_batch.classifiers.manifest import Grid
 from survey_batch.classifiers.scores import describe, scores_of
-from survey_batch.classifiers.spectral_type import (
-    CLASSES,
-    VARIABLES,
-    SpectralTypeClassifier,
-    class_numbers,
-    prepare,
-    recipe_for,
-)
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job, TrainSection
 
-Index = npt.NDArray[np.intp]
 __all__ = ["cross_validate", "describe", "evaluate", "train"]
 
 Report = Callable[[str], None]
+FitClassifier = Callable[[Labelled, int], Classifier]
 
 TEMPERATURE_FOLDS = 5
 """Inner folds of the training split for the temperature, where there is no validation split."""
-BATCH = 256
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +40,7 @@ def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
     Parameters
     ----------
     job
-        Its stage `spectra` has run.
+        The stage of the product that this kind of classifier works on has run.
     progress
         Told in a sentence what is being done.
 
@@ -64,21 +54,26 @@ def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
     ConfigurationError
         The job has no table [train], or its product has no usable rows to train or test on.
     """
-    section, data = _section(job), read_labelled(job, VARIABLES, CLASSES)
+    section = _section(job)
+    family = family_of(section.kind)
+    data = read_labelled(job, family.product, family.variables, family.only_classes)
+    classes = family.only_classes or classes_among(data.of_split("train").label)
+    data = data.of_classes(classes)
     parts = {name: data.of_split(name) for name in ("train", "validation", "test")}
     if len(parts["train"]) == 0 or len(parts["test"]) == 0:
         counts = {name: len(part) for name, part in parts.items()}
         raise ConfigurationError(
             f"training needs objects of splits train and test; there are {counts}; set [catalog.split]"
         )
-    progress(f"training on {len(parts['train'])} spectra of {len(np.unique(parts['train'].star))} stars")
-    classifier = _fit(parts["train"], section, section.seed)
+    progress(f"training on {len(parts['train'])} objects, {len(np.unique(parts['train'].star))} of them distinct")
+    fit = _fit_of(family, section, classes)
+    classifier = fit(parts["train"], section.seed)
     progress("fitting the temperature")
-    temperature = _temperature(parts, classifier, section)
+    temperature = _temperature(parts, classifier, fit, section.seed)
     training = _training_record(data, parts)
     classifier.manifest = classifier.manifest.model_copy(update={"temperature": temperature, "training": training})
-    scores: dict[str, Any] = {"classes": list(CLASSES), "temperature": temperature, "training": training}
-    progress(f"testing on {len(parts['test'])} spectra")
+    scores: dict[str, Any] = {"classes": list(classes), "temperature": temperature, "training": training}
+    progress(f"testing on {len(parts['test'])} objects")
     scores["test"] = _scores_of_split(classifier, parts["train"], parts["test"], section)
     if section.folds:
         progress(f"cross-validating in {section.folds} folds, grouped by star")
@@ -101,26 +96,28 @@ def evaluate(job: Job) -> dict[str, Any]:
     if named is None:
         raise ConfigurationError("the job names no classifier: set train.classifier or predictions.classifier")
     classifier = load_classifier(named.classifier)
-    data = read_labelled(job, classifier.recipe.variables, classifier.classes, split="test")
-    classifier.check_product({"wavelength": data.wavelength})
-    probability = classifier.predict_proba(data.block)
-    scores = scores_of(data, {"classifier": probability}, classifier.manifest.seed)
+    recipe = classifier.recipe
+    data = read_labelled(job, recipe.product, recipe.variables, classifier.classes, split="test")
+    recipe.check_product(data.coordinates)
+    answers: dict[str, npt.NDArray[Any]] = {"classifier": classifier.predict_proba(data.block)}
+    scores = scores_of(data, answers, classifier.classes, classifier.manifest.seed)
     return {"classes": list(classifier.classes), "classifier": named.classifier, "test": scores}
 
 
 def cross_validate(data: Labelled, section: TrainSection) -> dict[str, Any]:
     """Predict all labelled objects out of fold, by the classifier and by the baselines in the same folds."""
-    possible = _possible(data)
-    rows, number = data.take(possible), class_numbers(data.label[possible])
-    raw, fold = out_of_fold(rows, _classifier_fit(section), section.folds, section.seed)
+    family = family_of(section.kind)
+    classes = family.only_classes or classes_among(data.label)
+    possible = family.possible(data.block, family.recipe_of(data, section))
+    rows, number = data.take(possible), class_numbers(data.label[possible], classes)
+    raw, fold = out_of_fold(rows, _predicting(_fit_of(family, section, classes)), section.folds, section.seed)
     answers: dict[str, npt.NDArray[Any]] = {"classifier": calibrated_across_folds(number, raw, fold)}
-    answers["components_svm"], _ = out_of_fold(rows, _svm_fit, section.folds, section.seed)
-    if section.templates:
-        answers["templates"] = _by_templates(rows, section.templates)
+    for name, fit in family.baselines(data, section, classes).items():
+        answers[name], _ = out_of_fold(rows, fit, section.folds, section.seed)
     return {
         "folds": section.folds,
         "not_classified": int(np.sum(~possible)),
-        **scores_of(rows, answers, section.seed),
+        **scores_of(rows, answers, classes, section.seed),
     }
 
 
@@ -130,54 +127,50 @@ def _section(job: Job) -> TrainSection:
     return job.train
 
 
-def _fit(data: Labelled, section: TrainSection, seed: int) -> SpectralTypeClassifier:
-    recipe = recipe_for(Grid.of(data.wavelength))
-    return SpectralTypeClassifier.fit(
-        data.block, data.label, recipe, epochs=section.epochs, members=section.members, seed=seed
+def _fit_of(family: type[Classifier], section: TrainSection, classes: tuple[str, ...]) -> FitClassifier:
+    return lambda data, seed: family.fit(
+        data.block,
+        data.label,
+        family.recipe_of(data, section),
+        classes=classes,
+        epochs=section.epochs,
+        members=section.members,
+        seed=seed,
     )
 
 
-def _classifier_fit(section: TrainSection) -> Fit:
-    return lambda data, seed: _predictor(_fit(data, section, seed))
+def _predicting(fit: FitClassifier) -> Fit:
+    def fitted(data: Labelled, seed: int) -> Predict:
+        classifier = fit(data, seed)
+        return lambda other: classifier.predict_proba(other.block)
+
+    return fitted
 
 
-def _predictor(classifier: SpectralTypeClassifier) -> Callable[[Labelled], npt.NDArray[Any]]:
-    return lambda data: classifier.predict_proba(data.block, batch=BATCH)
+def _possible(data: Labelled, classifier: Classifier) -> Labelled:
+    return data.take(classifier.possible(data.block, classifier.recipe))
 
 
-def _svm_fit(data: Labelled, seed: int) -> Callable[[Labelled], npt.NDArray[Any]]:  # noqa: ARG001
-    machine = ComponentsSVM().fit(data.block, class_numbers(data.label))
-    return lambda other: machine.predict(other.block)
-
-
-def _by_templates(data: Labelled, path: str) -> Index:
-    return TemplateFit.read(path, data.wavelength, CLASSES).predict(data.block)
-
-
-def _possible(data: Labelled) -> npt.NDArray[np.bool_]:
-    return prepare(data.block, recipe_for(Grid.of(data.wavelength)))[1]
-
-
-def _temperature(parts: dict[str, Labelled], classifier: SpectralTypeClassifier, section: TrainSection) -> float:
+def _temperature(parts: dict[str, Labelled], classifier: Classifier, fit: FitClassifier, seed: int) -> float:
     held_out = parts["validation"]
     if len(held_out):
         probability = classifier.predict_proba(held_out.block)
     else:
-        held_out = parts["train"].take(_possible(parts["train"]))
+        held_out = _possible(parts["train"], classifier)
         folds = min(TEMPERATURE_FOLDS, len(np.unique(held_out.star)))
-        probability, _ = out_of_fold(held_out, _classifier_fit(section), folds, section.seed)
+        probability, _ = out_of_fold(held_out, _predicting(fit), folds, seed)
     known = np.isfinite(probability).all(axis=1)
-    return fit_temperature(class_numbers(held_out.label)[known], probability[known])
+    return fit_temperature(class_numbers(held_out.label, classifier.classes)[known], probability[known])
 
 
 def _scores_of_split(
-    classifier: SpectralTypeClassifier, trained: Labelled, tested: Labelled, section: TrainSection
+    classifier: Classifier, trained: Labelled, tested: Labelled, section: TrainSection
 ) -> dict[str, Any]:
     answers: dict[str, npt.NDArray[Any]] = {"classifier": classifier.predict_proba(tested.block)}
-    answers["components_svm"] = _svm_fit(trained.take(_possible(trained)), section.seed)(tested)
-    if section.templates:
-        answers["templates"] = TemplateFit.read(section.templates, tested.wavelength, CLASSES).predict(tested.block)
-    return scores_of(tested, answers, section.seed)
+    usable = _possible(trained, classifier)
+    for name, fit in classifier.baselines(trained, section, classifier.classes).items():
+        answers[name] = fit(usable, section.seed)(tested)
+    return scores_of(tested, answers, classifier.classes, section.seed)
 
 
 def _training_record(data: Labelled, parts: dict[str, Labelled]) -> dict[str, Any]:
@@ -193,7 +186,7 @@ def _training_record(data: Labelled, parts: dict[str, Labelled]) -> dict[str, An
     }
 
 
-def _write(classifier: SpectralTypeClassifier, scores: dict[str, Any], folder: Path) -> None:
+def _write(classifier: Classifier, scores: dict[str, Any], folder: Path) -> None:
     from survey_batch.classifiers.plots import confusion_plot, reliability_plot, training_plot
 
     named = {part: scores[part]["classifier"] for part in ("test", "cross_validation") if part in scores}
@@ -201,7 +194,9 @@ def _write(classifier: SpectralTypeClassifier, scores: dict[str, Any], folder: P
     classifier.manifest = classifier.manifest.model_copy(update={"metrics": brief})
     classifier.save(folder)
     (folder / "metrics.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
-    confusion_plot(scores["test"]["classifier"]["confusion"], CLASSES, "Test split", folder / "confusion.png")
+    confusion_plot(
+        scores["test"]["classifier"]["confusion"], classifier.classes, "Test split", folder / "confusion.png"
+    )
     curves = {part.replace("_", " "): one["reliability"] for part, one in named.items()}
     reliability_plot(curves, "Reliability", folder / "reliability.png")
     training_plot(classifier.losses, folder / "training-curve.png")

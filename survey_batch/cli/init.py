@@ -53,12 +53,39 @@ classifier = "models/{name}"
 # [predictions]
 # classifier = "models/{name}"
 """,
+    "skyserver": """name   = "{name}"
+output = "runs/{name}"
+stages = ["composites"]                     # add "predictions" and its table once a classifier is trained
+
+[catalog]
+path = "catalog.csv"                        # ra and dec [deg] are enough
+# id = "specobjid"
+
+[archive]
+survey = "skyserver"
+root = "https://skyserver.sdss.org/dr18/SkyServerWS/ImgCutout"
+connections = 2                             # of the whole run; each image is drawn when it is asked for
+# pause = 0.5                               # seconds for which a connection rests after each image
+# cache = "runs/cache"                      # so that no image is asked for twice
+
+[composites]
+size = 64                                   # pixels on a side, 64 to 1024
+scale = 0.396                               # arcsec per pixel; a pixel of SDSS
+
+[shards]
+objects = 256
+
+# [predictions]
+# classifier = "models/{name}"
+""",
 }
 
 
 def init(
     job: Annotated[Path, typer.Argument(metavar="JOB.toml", help="The file to write.", show_default=False)],
-    survey: Annotated[Literal["sdss", "lamost"], typer.Option(help="Which survey's archive.")] = "sdss",
+    survey: Annotated[
+        Literal["sdss", "lamost", "skyserver"], typer.Option(help="Which survey's archive, or service.")
+    ] = "sdss",
 ) -> None:
     """Write a commented job file to start from; an existing file is left alone.
 

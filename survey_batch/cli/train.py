@@ -4,9 +4,9 @@ from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_
 
 
 def train(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
-    """Train the classifier of the job's train table on its spectra, and test it on stars it has not seen.
+    """Train the classifier of the job's train table, and test it on objects it has not seen.
 
-    Run the job's stage `spectra` first.
+    Run the stage of its product first: `spectra` for kind "spectral-type", `features` for kind "table".
 
     Example: survey-batch train jobs/lamost-types.toml
     """

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from survey_batch.report.figures_images import cutout_section
+from survey_batch.report.figures_images import composite_section, cutout_section
 from survey_batch.report.figures_scores import score_section
 from survey_batch.report.figures_sky import sky_section
 from survey_batch.report.figures_spectra import spectrum_section
@@ -12,6 +12,9 @@ from survey_batch.report.page import Html, document
 from survey_batch.report.reading import read_group
 from survey_batch.report.runs import utc_now
 from survey_batch.summary import RunStatus, summarize
+
+EXAMPLES_OF = {"cutouts": cutout_section, "composites": composite_section, "spectra": spectrum_section}
+"""Products of which the page shows some objects."""
 
 
 def build_page(output: str) -> str:
@@ -38,7 +41,7 @@ def _sections(status: RunStatus) -> Iterator[Html]:
         yield sky_section(objects)
         if objects.probability is not None:
             yield from score_section(objects)
-        for product, make in (("cutouts", cutout_section), ("spectra", spectrum_section)):
+        for product, make in EXAMPLES_OF.items():
             group = read_group(status.output, product)
             if group is not None and objects.usable.any():
                 yield make(group, objects)

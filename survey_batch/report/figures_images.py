@@ -1,6 +1,7 @@
 """Example cutouts: every band on one scale, and their colour."""
 
 import io
+import json
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,36 @@ def cutout_section(group: zarr.Group, objects: Objects) -> Html:
         f"brightness can be compared between them; colour is {', '.join(RGB_BANDS)} as red, green, blue (Lupton et al. "
         "2004) on that scale, shifted by parts of a pixel onto each other. Hatched: not in the archive.",
     )
+
+
+def composite_section(group: zarr.Group, objects: Objects) -> Html:
+    """Make the section with example composites, as a network sees them but for their size on the page."""
+    named = [_composite(group, objects, int(place)) for place in choose(objects)]
+    return section(
+        "Example composites",
+        tag("div", *named, class_="grid"),
+        note=f"Evenly spaced examples, not the best ones, with y upwards. {_recipe(group)}.",
+    )
+
+
+def _recipe(group: zarr.Group) -> str:
+    attrs = stored(group, "image").attrs
+    return "; ".join(str(attrs[key]) for key in ("bands", "pair", "recipe", "comment") if key in attrs)
+
+
+def _composite(group: zarr.Group, objects: Objects, place: int) -> Html:
+    name, status = str(objects.object_id[place]), str(objects.status[place])
+    image = np.asarray(stored(group, "image")[int(objects.row[place])], np.uint8)
+    times = max(1, -(-PANEL // image.shape[0]))
+    upright = image if _is_upright(group) else image[::-1]
+    shown = picture(encode(np.kron(upright, np.ones((times, times, 1), np.uint8))), f"Composite of {name}")
+    caption = tag("figcaption", tag("span", name, class_="id"), badge(_what(objects, place), STATUS_COLORS[status]))
+    return tag("figure", caption, shown, class_="example")
+
+
+def _is_upright(group: zarr.Group) -> bool:
+    """Tell whether the first row is the uppermost: a JPEG's is, a frame's is the lowest."""
+    return bool(json.loads(str(group.attrs["pieces"]))["archive.survey"] == "skyserver")
 
 
 def choose(objects: Objects) -> Index:

@@ -13,7 +13,7 @@ from survey_batch.report.objects import Index, Objects, spread
 from survey_batch.report.page import Html, badge, bar, plot, section, tag
 from survey_batch.report.reading import read_array, stored
 from survey_batch.report.style import NO_CLASS
-from survey_batch.spectra.lines import LINES, Line
+from survey_batch.spectra.line_list import LINES
 
 F8 = npt.NDArray[np.float64]
 
@@ -22,9 +22,11 @@ UNCERTAIN = 4
 WRONG = 4
 UNLABELLED = 6
 
-NAMES = {"h_alpha": "Hα", "h_beta": "Hβ", "h_gamma": "Hγ", "h_delta": "Hδ", "mg_b": "Mg b", "na_d": "Na D"}
-MORE_LINES = (Line("K", 3933.66), Line("H", 3968.47), Line("Ca II", 8542.09))
-"""Beside the measured ones; air wavelengths [Angstrom] from the NIST Atomic Spectra Database."""
+MARKED = {
+    "h_alpha": "Hα", "h_beta": "Hβ", "h_gamma": "Hγ", "h_delta": "Hδ", "mg_b": "Mg b", "na_d": "Na D",
+    "ca_k": "K", "ca_h": "H", "ca_ii_8542": "Ca II",
+}  # fmt: skip
+"""Lines that are marked, of those that are measured, and how they are called."""
 
 
 def spectrum_section(group: zarr.Group, objects: Objects) -> Html:
@@ -116,14 +118,15 @@ def draw(wavelength: F8, flux: Array, good: npt.NDArray[np.bool_], redshift: flo
 
 def _mark_lines(axes: Axes, wavelength: F8, redshift: float) -> None:
     previous, raised = -np.inf, False
-    for line in sorted((*LINES, *MORE_LINES), key=lambda line: line.wavelength):
+    for line in sorted((line for line in LINES if line.name in MARKED), key=lambda line: line.wavelength):
         place = line.wavelength * (1 + redshift)
         if wavelength[0] < place < wavelength[-1]:
             axes.axvline(place, color="#9aa5b1", linewidth=0.6, linestyle=":")
             raised = place - previous < 0.035 * (wavelength[-1] - wavelength[0]) and not raised
             where, height = axes.get_xaxis_transform(), 1.07 if raised else 1.0
-            text = NAMES.get(line.name, line.name)
-            axes.text(place, height, text, transform=where, fontsize=6, ha="center", va="bottom", color="#5b6773")
+            axes.text(
+                place, height, MARKED[line.name], transform=where, fontsize=6, ha="center", va="bottom", color="#5b6773"
+            )
             previous = place
 
 

@@ -10,7 +10,7 @@ import zarr
 from survey_batch.products import Array
 from survey_batch.report.reading import read_array, read_group, shard_rows, stored
 from survey_batch.report.style import STATUS_COLORS, class_colors
-from survey_batch.status import Status, usable
+from survey_batch.status import Status, final_status, usable
 from survey_batch.summary import RunStatus
 
 MAX_OBJECTS = 500_000
@@ -93,7 +93,7 @@ def read_objects(status: RunStatus) -> Objects | None:
     made = {name: group for name, group in groups.items() if group is not None}
     if not made:
         return None
-    first, last = next(iter(made.values())), list(made.values())[-1]
+    first = next(iter(made.values()))
     total = stored(first, "status").shape[0]
     blocks = sample_blocks(total, shard_rows(first))
     row = np.concatenate([np.arange(block.start, block.stop) for block in blocks])
@@ -108,7 +108,8 @@ def read_objects(status: RunStatus) -> Objects | None:
     names = np.array([member.name.lower() for member in Status], dtype=object)
     texts = {name: column(name)[begun] for name in ("object_id", "label", "split")}
     columns = {**texts, "ra": column("ra")[begun], "dec": column("dec")[begun]}
-    columns |= {"status": names[column("status", last)][begun], "usable": usable(first_status)[begun]}
+    final = final_status([column("status", group) for group in made.values()])
+    columns |= {"status": names[final][begun], "usable": usable(first_status)[begun]}
     predictions = made.get("predictions")
     if predictions is None:
         predicted, probability = np.full(begun.sum(), "", dtype=object), None

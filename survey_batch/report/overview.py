@@ -125,16 +125,14 @@ def timing_section(status: RunStatus) -> Html:
     spent = totals(status.runs) or rates((), read_newest_log(status.output), None)
     longest = max((max(t.wall_seconds, t.cpu_seconds) for t in spent.values()), default=1)
     rows = []
-    for stage in (stage for stage in status.stages if stage.name in spent):
-        t = spent[stage.name]
+    for name, t in spent.items():
         bars = [
             bar([("wall time", 1, "#1d2733")], 100 * t.wall_seconds / longest),
             bar([("CPU time", 1, "#8fa3b8")], 100 * t.cpu_seconds / longest),
         ]
-        rate = f"{rate_text(t.rows_per_second)} {stage.axis}s/s" if t.rows_per_second else ""
-        rows.append(
-            (tag("b", stage.name), bars, f"{t.wall_seconds:,.1f} s", f"{t.cpu_seconds:,.1f} s", rate, size(t.nbytes))
-        )
+        unit = "frames" if name == "frames" else "objects"
+        rate = f"{rate_text(t.rows_per_second)} {unit}/s" if t.rows_per_second else ""
+        rows.append((tag("b", name), bars, f"{t.wall_seconds:,.1f} s", f"{t.cpu_seconds:,.1f} s", rate, size(t.nbytes)))
     return section(
         "Time",
         table(

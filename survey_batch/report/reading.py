@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import zarr
 from fsspec.core import url_to_fs
 
-from survey_batch.job import LAMOST_STAGES, SDSS_STAGES
+from survey_batch.job import STAGES_OF
 from survey_batch.paths import join
 from survey_batch.problems import read_problems
 from survey_batch.products import Array, product_url
@@ -52,7 +52,8 @@ def shard_rows(group: zarr.Group) -> int:
 
 def job_of_a_product(output: str) -> Mapping[str, Any] | None:
     """Find the job of the latest stage that has a product."""
-    groups = (read_group(output, name) for name in reversed((*SDSS_STAGES, *LAMOST_STAGES)))
+    names = dict.fromkeys(stage for stages in STAGES_OF.values() for stage in stages)
+    groups = (read_group(output, name) for name in reversed(names))
     return next((json.loads(str(group.attrs["job"])) for group in groups if group and "job" in group.attrs), None)
 
 

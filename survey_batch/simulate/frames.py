@@ -129,7 +129,7 @@ def _sky(strip: Strip, field: int, band: str) -> Any:
         np.linspace(0, rows - 1, height).round().astype(int),
         np.linspace(0, columns - 1, width).round().astype(int),
     )
-    table["ALLSKY"] = sky_counts(strip, field, band)[np.ix_(*coarse)]
+    table["ALLSKY"] = sky_counts(strip, strip.rows_of(field), band)[np.ix_(*coarse)]
     table["XINTERP"] = np.linspace(0, width - 1, columns)
     table["YINTERP"] = np.linspace(0, height - 1, rows)
     return table

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.archive.camera import ccd
 from survey_batch.simulate.sky import Population
 from survey_batch.simulate.strip import BAND_OFFSETS, Strip
 
@@ -45,10 +46,6 @@ class Detector:
     """One CCD of the camera."""
 
     nanomaggy_per_count: float
-    gain: float
-    """Electrons per count."""
-    dark_variance: float
-    """Squared counts, read noise included."""
     sky: float
     """Counts per pixel."""
     seeing: float
@@ -56,14 +53,14 @@ class Detector:
 
 
 DETECTORS = {
-    "u": Detector(0.00948, 1.590, 8.7025, 21.6, 3.9),
-    "g": Detector(0.00377, 3.845, 1.3225, 73.2, 3.6),
-    "r": Detector(0.00496, 4.720, 1.3225, 136.9, 3.3),
-    "i": Detector(0.00636, 4.860, 4.6225, 185.9, 3.1),
-    "z": Detector(0.03644, 4.885, 1.0000, 98.9, 3.2),
+    "u": Detector(0.00948, 21.6, 3.9),
+    "g": Detector(0.00377, 73.2, 3.6),
+    "r": Detector(0.00496, 136.9, 3.3),
+    "i": Detector(0.00636, 185.9, 3.1),
+    "z": Detector(0.03644, 98.9, 3.2),
 }
-"""Gain and dark variance of camera column 3 (SDSS data model, `frame`); calibration and sky of field 2820-3-0122.
-They reproduce the noise of that field to within 6 percent."""
+"""Calibration, sky and seeing of field 2820-3-0122. With the gain and dark variance of its CCDs they reproduce the
+noise of that field to within 6 percent."""
 
 PSF_WEIGHTS = np.array([0.86, 0.12, 0.02])
 PSF_WIDTHS = np.array([1.0, 2.4, 6.0])
@@ -77,9 +74,9 @@ def calibration_vector(band: str, columns: int) -> F4:
     return (DETECTORS[band].nanomaggy_per_count * (1 + wave)).astype(np.float32)
 
 
-def sky_counts(strip: Strip, field: int, band: str) -> F4:
-    """Sky of a frame in counts per pixel: a slow change along the strip, and a bend of 0.2 percent across it."""
-    row = field * strip.step + np.arange(strip.shape[0])
+def sky_counts(strip: Strip, rows: range, band: str) -> F4:
+    """Sky of strip rows in counts per pixel: a slow change along the strip, and a bend of 0.2 percent across it."""
+    row = np.array(rows)
     along = 1e-3 * np.sin(row / 700) + 3e-4 * np.sin(row / 130)
     across = 2e-3 * np.linspace(-1, 1, strip.shape[1]) ** 2
     return (DETECTORS[band].sky * (1 + along[:, None] + across)).astype(np.float32)
@@ -95,15 +92,32 @@ def frame_pixels(strip: Strip, population: Population, field: int, band: str, se
     -------
     (rows, columns) float32
     """
-    detector = DETECTORS[band]
-    calibration = calibration_vector(band, strip.shape[1])
-    sky = sky_counts(strip, field, band)
-    counts = _source_light(strip, population, field, band) / calibration + sky
-    variance = counts / detector.gain + detector.dark_variance
-    counts = np.rint(counts + np.sqrt(variance) * _unit_noise(strip, field, band, seed))
     rng = np.random.default_rng([seed, strip.run, strip.camcol, field, ord(band), 1])
     residual = SKY_RESIDUAL * rng.standard_normal()
-    return truncate((counts - sky) * calibration + np.float32(residual))
+    return truncate(_pixels(strip, population, strip.rows_of(field), band, seed) + np.float32(residual))
+
+
+def strip_pixels(strip: Strip, population: Population, band: str, seed: int) -> F4:
+    """Pixels of the whole strip before it is divided into frames: the truth behind windows across a seam.
+
+    A frame differs from its part of it by its sky residual and by rounding.
+
+    Returns
+    -------
+    (strip.rows, columns) float32
+    """
+    return _pixels(strip, population, range(strip.first_row, strip.first_row + strip.rows), band, seed)
+
+
+def _pixels(strip: Strip, population: Population, rows: range, band: str, seed: int) -> F4:
+    calibration = calibration_vector(band, strip.shape[1])
+    sky = sky_counts(strip, rows, band)
+    counts = _source_light(strip, population, rows, band) / calibration + sky
+    gain, dark_variance = ccd(strip.run, strip.camcol, band)
+    variance = counts / gain + dark_variance
+    counts = np.rint(counts + np.sqrt(variance) * _unit_noise(strip, rows, band, seed))
+    pixels: F4 = (counts - sky) * calibration
+    return pixels
 
 
 def truncate(values: F4) -> F4:
@@ -112,26 +126,26 @@ def truncate(values: F4) -> F4:
     return ((bits + np.uint32(1 << 13)) & np.uint32(0xFFFFC000)).view(np.float32)
 
 
-def _unit_noise(strip: Strip, field: int, band: str, seed: int) -> F4:
+def _unit_noise(strip: Strip, rows: range, band: str, seed: int) -> F4:
     """Standard normal deviates that belong to strip rows, not to fields."""
-    first = field * strip.step
-    begin, end = first // NOISE_ROWS, -(-(first + strip.shape[0]) // NOISE_ROWS)
+    begin, end = rows.start // NOISE_ROWS, -(-rows.stop // NOISE_ROWS)
     keys = ([seed, strip.run, strip.camcol, block, ord(band)] for block in range(begin, end))
     size = (NOISE_ROWS, strip.shape[1])
     blocks = [np.random.default_rng(key).standard_normal(size, np.float32) for key in keys]
-    skip = first - begin * NOISE_ROWS
-    return np.concatenate(blocks)[skip : skip + strip.shape[0]]
+    skip = rows.start - begin * NOISE_ROWS
+    return np.concatenate(blocks)[skip : skip + len(rows)]
 
 
-def _source_light(strip: Strip, population: Population, field: int, band: str) -> F4:
-    """Light of all sources in a frame, nanomaggies per pixel."""
+def _source_light(strip: Strip, population: Population, rows: range, band: str) -> F4:
+    """Light of all sources in strip rows, nanomaggies per pixel."""
     down, across = BAND_OFFSETS[band]
-    y = population.row - field * strip.step + down
+    y = population.row - rows.start + down
     x = population.column + across
     flux = 10 ** (0.4 * (22.5 - population.magnitude[:, BANDS.index(band)]))
-    image = np.zeros(strip.shape, np.float32)
-    noise = DETECTORS[band].nanomaggy_per_count * np.sqrt(DETECTORS[band].sky / DETECTORS[band].gain)
-    for i in np.flatnonzero((y > -LARGEST_STAMP) & (y < strip.shape[0] + LARGEST_STAMP)):
+    image = np.zeros((len(rows), strip.shape[1]), np.float32)
+    gain = ccd(strip.run, strip.camcol, band).gain
+    noise = DETECTORS[band].nanomaggy_per_count * np.sqrt(DETECTORS[band].sky / gain)
+    for i in np.flatnonzero((y > -LARGEST_STAMP) & (y < len(rows) + LARGEST_STAMP)):
         weights, covariances = _mixture(population, int(i), DETECTORS[band].seeing)
         _add_source(image, y[i], x[i], flux[i] * weights, covariances, 0.02 * noise)
     return image

@@ -53,6 +53,10 @@ class Strip:
         """Rows of all fields together, each one counted once."""
         return (self.fields - 1) * self.step + self.shape[0]
 
+    def rows_of(self, field: int) -> range:
+        """Strip rows of a field."""
+        return range(field * self.step, field * self.step + self.shape[0])
+
     @property
     def field_numbers(self) -> range:
         """Field numbers, in scan order."""

@@ -1,4 +1,6 @@
-"""The features of spectra: line indices, block statistics and principal components."""
+"""The features of spectra: lines, bands, colours, block statistics and principal components."""
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -6,9 +8,12 @@ import numpy.typing as npt
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import FeaturesSection
 from survey_batch.spectra.blocks import STATISTICS, block_statistics
-from survey_batch.spectra.lines import LINES, line_indices
+from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
+from survey_batch.spectra.lines import band_indices, line_indices
 from survey_batch.spectra.normalize import normalize, row_percentiles
 from survey_batch.spectra.pca import PCA
+from survey_batch.spectra.photometry import COLOR_NAMES, synthetic_colors
+from survey_batch.spectra.ratios import flux_ratios
 from survey_batch.spectra.smooth import smooth
 
 F4 = npt.NDArray[np.float32]
@@ -17,6 +22,8 @@ I4 = npt.NDArray[np.int32]
 
 CONTINUUM_RANGE = (-1.0, 3.0)
 """Bounds of continuum-normalised flux, lest a cosmic ray or noise over a faint continuum outweigh all else."""
+ROWS_AT_ONCE = 128
+"""Objects whose lines are measured together: what that takes stays in a core's cache."""
 
 
 def prepare(flux: F4, ivar: F4, mask: I4, section: FeaturesSection) -> F4:
@@ -46,11 +53,26 @@ def prepare(flux: F4, ivar: F4, mask: I4, section: FeaturesSection) -> F4:
     return filled
 
 
+def feature_units(section: FeaturesSection) -> dict[str, str]:
+    """Names of the columns of `spectral_features`, in order, and their units as astropy writes them."""
+    measured: list[tuple[Sequence[str], str]] = []
+    if section.lines:
+        measured.append(([line.name for line in LINES], "Angstrom"))
+    if section.indices:
+        measured += [([band.name for band in BANDS], "Angstrom"), ([ratio.name for ratio in RATIOS], "1")]
+    if section.colours:
+        measured.append((COLOR_NAMES, "mag"))
+    blocks = [f"block_{i:03d}_{statistic}" for i in range(section.blocks) for statistic in STATISTICS]
+    components = [f"component_{i:03d}" for i in range(section.components)]
+    return {
+        **{f"{name}{suffix}": unit for names, unit in measured for suffix in ("", "_error") for name in names},
+        **dict.fromkeys([*blocks, *components], "1"),
+    }
+
+
 def feature_names(section: FeaturesSection) -> list[str]:
     """Names of the columns of `spectral_features`."""
-    lines = [f"{line.name}{suffix}" for suffix in ("", "_error") for line in LINES]
-    blocks = [f"block_{i:03d}_{statistic}" for i in range(section.blocks) for statistic in STATISTICS]
-    return [*lines, *blocks, *(f"component_{i:03d}" for i in range(section.components))]
+    return list(feature_units(section))
 
 
 def spectral_features(
@@ -71,7 +93,7 @@ def spectral_features(
     flux, ivar, mask
         (object, wavelength).
     redshift
-        (object,); see `line_indices`.
+        (object,); see `line_indices`. Lines and bands are measured in the rest frame, all else as observed.
     section
         The job's table `[features]`.
     pca
@@ -87,7 +109,7 @@ def spectral_features(
     ConfigurationError
         The components do not fit the section or the grid.
     """
-    columns = [*line_indices(wavelength, flux, ivar, mask, redshift)]
+    columns = _measured(wavelength, flux, ivar, mask, redshift, section)
     if section.blocks or section.components:
         prepared = prepare(flux, ivar, mask, section)
     if section.blocks:
@@ -95,6 +117,22 @@ def spectral_features(
     if section.components:
         columns.append(_checked(pca, section).transform(prepared))
     return np.concatenate(columns, axis=1, dtype=np.float32)
+
+
+def _measured(
+    wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDArray[np.floating], section: FeaturesSection
+) -> list[F8]:
+    """Values and errors of lines, bands and colours, a few objects at a time."""
+    measures: list[Callable[[slice], tuple[F8, F8]]] = []
+    if section.lines:
+        measures.append(lambda rows: line_indices(wavelength, flux[rows], ivar[rows], mask[rows], redshift[rows]))
+    if section.indices:
+        measures.append(lambda rows: band_indices(wavelength, flux[rows], ivar[rows], mask[rows], redshift[rows]))
+        measures.append(lambda rows: flux_ratios(wavelength, flux[rows], ivar[rows], mask[rows], redshift[rows]))
+    if section.colours:
+        measures.append(lambda rows: synthetic_colors(wavelength, flux[rows], ivar[rows], mask[rows]))
+    chunks = [slice(start, start + ROWS_AT_ONCE) for start in range(0, max(len(flux), 1), ROWS_AT_ONCE)]
+    return [np.concatenate([np.concatenate(measure(rows), axis=1) for rows in chunks]) for measure in measures]
 
 
 def _neutral(values: F4, section: FeaturesSection) -> F8 | float:

@@ -1,20 +1,25 @@
-"""Line indices: equivalent widths in windows tied to the resolution.
+"""Equivalent widths of lines and bands.
 
 On a grid in log wavelength a redshift is a shift and a resolving power a width in pixels, so each object's windows
 are the same pixels moved by its own redshift; windows end inside pixels, which then count by their share.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.spectra.grid import STEP, first_pixel
+from survey_batch.spectra.grid import STEP
+from survey_batch.spectra.line_list import BANDS, LINES, Band, Line, air_to_vacuum
+from survey_batch.spectra.windows import SMALLEST_SHARE, Pixels, pixels_around, share_of_pixels, window_mean
+
+__all__ = ["BANDS", "FWHM", "LINES", "Band", "Line", "air_to_vacuum", "band_indices", "line_indices"]
 
 F4 = npt.NDArray[np.float32]
 F8 = npt.NDArray[np.float64]
 I4 = npt.NDArray[np.int32]
-Flags = npt.NDArray[np.bool_]
+Span = tuple[float, float]
+"""First and last pixel of a window, counted from a centre."""
 
 RESOLVING_POWER = 1800.0
 """Of LAMOST's low-resolution mode."""
@@ -24,50 +29,15 @@ LINE_HALF_WIDTH = 1.5 * FWHM
 """Holds 99.96 % of an unresolved Gaussian line: 5.5 Angstrom to either side at H alpha."""
 SIDE_CENTRE, SIDE_HALF_WIDTH = 10 * FWHM, 3 * FWHM
 """Continuum windows to either side: 25 to 47 Angstrom from the centre at H alpha."""
-REACH = int(np.ceil(SIDE_CENTRE + SIDE_HALF_WIDTH)) + 1
-SMALLEST_SHARE = 0.5
-"""Share of each of the three windows that good pixels must cover."""
 SMALLEST_CONTINUUM = 3.0
 """A continuum fainter than this many of its standard deviations is no ground for a ratio."""
 
-
-def air_to_vacuum(wavelength: F8 | float) -> F8:
-    """Vacuum wavelengths [Angstrom] of wavelengths in standard air.
-
-    Index of refraction by Morton (2000, ApJS 130, 403, eq. 8), after Birch and Downs (1994): a function of the
-    vacuum wavelength, hence the iteration. For wavelengths above 2000 Angstrom.
-    """
-    air = np.asarray(wavelength, np.float64)
-    vacuum = air
-    for _ in range(3):
-        s2 = (1e4 / vacuum) ** 2
-        vacuum = air * (1 + 8.34254e-5 + 2.406147e-2 / (130 - s2) + 1.5998e-4 / (38.9 - s2))
-    return np.asarray(vacuum)
-
-
-@dataclass(frozen=True)
-class Line:
-    """A spectral line."""
-
-    name: str
-    air: float
-    """Wavelength in air [Angstrom], as the line is known by."""
-
-    @property
-    def wavelength(self) -> float:
-        """Wavelength in vacuum [Angstrom]."""
-        return float(air_to_vacuum(self.air))
-
-
-# Air wavelengths agree with the NIST Atomic Spectra Database to 0.02 Angstrom, a hundredth of a pixel.
-LINES = (
-    Line("h_alpha", 6562.81),
-    Line("h_beta", 4861.34),
-    Line("h_gamma", 4340.47),
-    Line("h_delta", 4101.75),
-    Line("mg_b", 5183.62),
-    Line("na_d", 5889.95),
+LINE_SPANS: Sequence[Span] = (
+    (-LINE_HALF_WIDTH, LINE_HALF_WIDTH),
+    (-SIDE_CENTRE - SIDE_HALF_WIDTH, -SIDE_CENTRE + SIDE_HALF_WIDTH),
+    (SIDE_CENTRE - SIDE_HALF_WIDTH, SIDE_CENTRE + SIDE_HALF_WIDTH),
 )
+"""Windows of a line and of the continuum to its blue and red."""
 
 
 def line_indices(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDArray[np.floating]) -> tuple[F8, F8]:
@@ -93,60 +63,59 @@ def line_indices(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDA
 
     Returns
     -------
-    values, errors : (n, 6) float64
+    values, errors : (n, len(LINES)) float64
         Equivalent width [Angstrom], positive in absorption, and its standard deviation. NaN where less than half
         of a window is good, the line is off the grid, or the continuum is not detected at 3 sigma.
     """
-    stretch = 1 + np.where(np.isfinite(redshift) & (redshift > -1), redshift, 0).astype(np.float64)
-    observed = np.array([line.wavelength for line in LINES]) * stretch[:, None]
-    centre = np.log10(observed) / STEP - first_pixel(wavelength)
-    pixel = np.rint(centre).astype(np.intp)[..., None] + np.arange(-REACH, REACH + 1)
-    place = np.clip(pixel, 0, wavelength.size - 1)
-    rows = np.arange(len(flux))[:, None, None]
-    f, weight = flux[rows, place].astype(np.float64), ivar[rows, place].astype(np.float64)
-    good = (place == pixel) & (mask[rows, place] == 0) & (weight > 0) & np.isfinite(f)
-    width = wavelength[place] * (STEP * np.log(10)) / stretch[:, None, None]
-    return _equivalent_width(
-        pixel - centre[..., None],
-        np.where(good, f, 0),
-        np.where(good, 1 / np.where(good, weight, 1), 0),
-        good,
-        width,
-    )
+    centres = np.array([line.wavelength for line in LINES])
+    return _equivalent_width(pixels_around(wavelength, flux, ivar, mask, redshift, centres, LINE_SPANS), LINE_SPANS)
 
 
-def _equivalent_width(x: F8, flux: F8, variance: F8, good: Flags, width: F8) -> tuple[F8, F8]:
-    """Equivalent widths and errors; all arguments (object, line, pixel), x in pixels from the line's centre."""
-    line = _share(x, 0, LINE_HALF_WIDTH) * good
-    sides = [_side(x, flux, variance, _share(x, at, SIDE_HALF_WIDTH) * good) for at in (-SIDE_CENTRE, SIDE_CENTRE)]
-    (blue, blue_variance, blue_x), (red, red_variance, red_x) = sides
-    with np.errstate(invalid="ignore", divide="ignore"):
+def band_indices(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDArray[np.floating]) -> tuple[F8, F8]:
+    """Measure the equivalent widths of `BANDS` as `line_indices` does, each in its own windows.
+
+    Where a published index is in magnitudes (TiO), it is -2.5 log10(1 - EW / width of the feature's window). Spectra
+    are not degraded to the Lick resolution (8.5 to 11 Angstrom), so values are near the Lick system but not on it. The
+    error leaves out what windows that overlap have in common.
+
+    Returns
+    -------
+    values, errors : (n, len(BANDS)) float64
+        As from `line_indices`.
+    """
+    measured = []
+    for band in BANDS:
+        centre, spans = _spans(band)
+        measured.append(_equivalent_width(pixels_around(wavelength, flux, ivar, mask, redshift, centre, spans), spans))
+    values, errors = (np.concatenate(columns, axis=1) for columns in zip(*measured, strict=True))
+    return values, errors
+
+
+def _spans(band: Band) -> tuple[F8, list[Span]]:
+    """Vacuum wavelength, (1,), at the middle of all windows, and the windows in pixels from there."""
+    edges = np.log10(air_to_vacuum(np.array([band.feature, band.blue, band.red]))) / STEP
+    middle = (edges.min() + edges.max()) / 2
+    return np.array([10 ** (middle * STEP)]), [(float(low), float(high)) for low, high in edges - middle]
+
+
+def _equivalent_width(pixels: Pixels, spans: Sequence[Span]) -> tuple[F8, F8]:
+    """Equivalent widths and errors, (object, line), in the windows of the feature and the continuum to its sides."""
+    x, flux, variance, width = pixels.x, pixels.flux, pixels.variance, pixels.width
+    feature, whole = share_of_pixels(x, *spans[0]) * pixels.good, spans[0][1] - spans[0][0]
+    (blue, blue_variance, blue_x), (red, red_variance, red_x) = (window_mean(pixels, span) for span in spans[1:])
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         share = (red_x - x) / (red_x - blue_x)
-        level = np.where(line > 0, share * blue + (1 - share) * red, 1)
-        covered = np.sum(line, axis=-1)
-        correction = 2 * LINE_HALF_WIDTH / covered
-        value = correction * np.sum(line * width * (1 - flux / level), axis=-1)
-        slope = line * width * flux / level**2
+        level = np.where(feature > 0, share * blue + (1 - share) * red, 1)
+        covered = np.sum(feature, axis=-1)
+        correction = whole / covered
+        value = correction * np.sum(feature * width * (1 - flux / level), axis=-1)
+        slope = feature * width * flux / level**2
         error = correction * np.sqrt(
-            np.sum((line * width / level) ** 2 * variance, axis=-1)
+            np.sum((feature * width / level) ** 2 * variance, axis=-1)
             + blue_variance[..., 0] * np.sum(slope * share, axis=-1) ** 2
             + red_variance[..., 0] * np.sum(slope * (1 - share), axis=-1) ** 2
         )
         noise = np.sqrt(blue_variance + red_variance)[..., 0] / 2
         detected = (level > 0).all(axis=-1) & ((blue + red)[..., 0] / 2 > SMALLEST_CONTINUUM * noise)
-    valid = detected & (covered >= SMALLEST_SHARE * 2 * LINE_HALF_WIDTH)
+    valid = detected & (covered >= SMALLEST_SHARE * whole)
     return np.where(valid, value, np.nan), np.where(valid, error, np.nan)
-
-
-def _share(x: F8, centre: float, half_width: float) -> F8:
-    """Share of each pixel that lies in the window."""
-    overlap = np.minimum(x + 0.5, centre + half_width) - np.maximum(x - 0.5, centre - half_width)
-    return np.asarray(np.clip(overlap, 0, 1))
-
-
-def _side(x: F8, flux: F8, variance: F8, weight: F8) -> tuple[F8, F8, F8]:
-    """Mean flux of a side window, its variance and mean position, (object, line, 1); NaN if too little is good."""
-    total = np.sum(weight, axis=-1, keepdims=True)
-    total = np.where(total >= SMALLEST_SHARE * 2 * SIDE_HALF_WIDTH, total, np.nan)
-    mean, position = (np.sum(weight * quantity, axis=-1, keepdims=True) / total for quantity in (flux, x))
-    return mean, np.sum(weight**2 * variance, axis=-1, keepdims=True) / total**2, position

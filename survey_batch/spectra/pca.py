@@ -1,13 +1,19 @@
 """Exact principal components from sums over chunks, in one pass and in bounded memory."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Self
 from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import eigh
+from scipy.linalg.blas import dspr, dsyrk
+from scipy.linalg.lapack import dtpttr, dtrttp
+from threadpoolctl import threadpool_limits
 
 from survey_batch.errors import ConfigurationError
 
@@ -18,37 +24,64 @@ SMALLEST_VARIANCE = 1e-10
 """Share of the largest component's variance below which a component is rounding and is set to zero."""
 
 
-@dataclass
-class Moments:
-    """Count, sum and sum of outer products of rows: all that principal components need.
+_limit = Lock()
 
-    Moments of parts add up to those of the whole, so that each shard can be summed where it lies. Added up in the
-    order of the shards, the result is the same bit for bit, whoever summed which.
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep linear algebra to one thread, as workers do: another number of threads rounds otherwise."""
+    with _limit, threadpool_limits(limits=1, user_api="blas"):  # the limit is the process's: one caller at a time
+        yield
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Count, mean and sum of outer products about the mean of rows: all that principal components need.
+
+    Moments of parts merge to those of the whole, so that each shard can be summed where it lies. Merged in the
+    order of the shards, the result is the same bit for bit, whoever summed which. Sums about each part's own mean
+    keep their digits where the mean is large against the scatter, as sums of raw products do not.
+
+    Parameters
+    ----------
+    count
+        Number of rows.
+    mean
+        Mean row, (size,).
+    outer
+        Upper triangle, column by column, (size (size + 1) / 2,): 61 MB for 3909 pixels.
     """
 
     count: int
-    total: F8
+    mean: F8
     outer: F8
 
     @classmethod
     def empty(cls, size: int) -> Self:
         """Moments of no rows of `size` values."""
-        return cls(0, np.zeros(size), np.zeros((size, size)))
+        return cls(0, np.zeros(size), np.zeros(size * (size + 1) // 2))
 
-    def add(self, block: Rows) -> Self:
-        """Add the rows of (object, size); rows that are not finite throughout are left out."""
+    @classmethod
+    def of(cls, block: Rows) -> Self:
+        """Moments of the rows of (object, size); rows that are not finite throughout are left out."""
         rows = block[np.isfinite(block).all(axis=1)].astype(np.float64)
-        self.count += len(rows)
-        self.total += rows.sum(axis=0)
-        self.outer += rows.T @ rows
-        return self
+        if not len(rows):
+            return cls.empty(block.shape[1])
+        mean = rows.mean(axis=0)
+        rows -= mean
+        with one_thread():
+            packed, _ = dtrttp(dsyrk(1.0, rows.T))
+        return cls(len(rows), mean, packed)
 
     def merge(self, other: Self) -> Self:
-        """Add the rows that another one holds."""
-        self.count += other.count
-        self.total += other.total
-        self.outer += other.outer
-        return self
+        """Moments of both's rows (Chan, Golub and LeVeque 1979, Stanford STAN-CS-79-773)."""
+        if not self.count or not other.count:
+            return self if self.count else other
+        count = self.count + other.count
+        step = other.mean - self.mean
+        spread = self.count * other.count / count
+        outer = dspr(step.size, spread, step, self.outer + other.outer, overwrite_ap=True)
+        return type(self)(count, self.mean + step * (other.count / count), outer)
 
 
 @dataclass(frozen=True)
@@ -64,11 +97,14 @@ class PCA:
         Zero where there are fewer directions of variance than components.
     variance
         Variance along each component, (components,).
+    ratio
+        Its share of the variance of all directions together, (components,).
     """
 
     mean: F8
     components: F8
     variance: F8
+    ratio: F8
 
     @classmethod
     def fit(cls, moments: Moments, components: int) -> Self:
@@ -79,7 +115,7 @@ class PCA:
         ConfigurationError
             There are fewer than two rows, or more components than values in a row.
         """
-        size = moments.total.size
+        size = moments.mean.size
         if moments.count < 2:
             raise ConfigurationError(
                 f"principal components need at least 2 usable training spectra, there are {moments.count}; "
@@ -87,13 +123,18 @@ class PCA:
             )
         if not 1 <= components <= size:
             raise ConfigurationError(f"features.components is {components}, but spectra have {size} pixels")
-        mean = moments.total / moments.count
-        covariance = (moments.outer - moments.count * np.outer(mean, mean)) / (moments.count - 1)
-        variance, vectors = eigh(covariance, subset_by_index=[size - components, size - 1])
+        covariance, _ = dtpttr(size, moments.outer / (moments.count - 1))
+        total = np.trace(covariance)
+        with one_thread():
+            variance, vectors = eigh(
+                covariance, lower=False, overwrite_a=True, subset_by_index=[size - components, size - 1]
+            )
         variance, vectors = np.maximum(variance[::-1], 0), vectors.T[::-1]
         real = (variance > SMALLEST_VARIANCE * variance[0]) & (np.arange(components) < moments.count - 1)
         largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=1, keepdims=True), axis=1)
-        return cls(mean, np.where(real[:, None], vectors * np.sign(largest), 0), np.where(real, variance, 0))
+        variance = np.where(real, variance, 0)
+        ratio = variance / total if total > 0 else np.zeros(components)
+        return cls(moments.mean, np.where(real[:, None], vectors * np.sign(largest), 0), variance, ratio)
 
     def transform(self, rows: Rows) -> F8:
         """Scores of (object, size) rows, (object, components); NaN for rows with NaN.
@@ -111,7 +152,7 @@ class PCA:
     def save(self, path: Path) -> None:
         """Write to an `.npz` file."""
         with path.open("wb") as file:
-            np.savez(file, mean=self.mean, components=self.components, variance=self.variance)
+            np.savez(file, mean=self.mean, components=self.components, variance=self.variance, ratio=self.ratio)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -124,6 +165,6 @@ class PCA:
         """
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                return cls(arrays["mean"], arrays["components"], arrays["variance"])
+                return cls(*(arrays[name] for name in ("mean", "components", "variance", "ratio")))
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise ConfigurationError(f"{path} holds no principal components ({error}); fit them again") from error

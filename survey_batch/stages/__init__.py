@@ -6,21 +6,32 @@ from survey_batch.job import Job
 from survey_batch.stages.base import Block, Cost, Problem, Stage
 
 STAGES = {
-    "frames": "FramesStage",
-    "cutouts": "CutoutsStage",
-    "spectra": "SpectraStage",
-    "features": "FeaturesStage",
-    "predictions": "PredictionsStage",
+    "frames": "frames:FramesStage",
+    "cutouts": "cutouts:CutoutsStage",
+    "composites": "composites:CompositesStage",
+    "spectra": "spectra:SpectraStage",
+    "features": "image_features:ImageFeaturesStage",
+    "predictions": "predictions:PredictionsStage",
 }
-"""The class of each stage, in the module of its name; imported when used, as some take seconds to import."""
+"""Module and class of each stage; imported when used, as some take seconds to import."""
+
+OTHERWISE = {
+    ("lamost", "features"): "features:FeaturesStage",
+    ("skyserver", "composites"): "sky_images:SkyImagesStage",
+}
+"""Stages that are others for one survey."""
 
 __all__ = ["Block", "Cost", "Problem", "Stage", "make_stage", "make_stages"]
 
 
 def make_stage(job: Job, name: str) -> Stage:
     """Bind a stage to a job."""
-    module = import_module(f"survey_batch.stages.{name}")
-    stage: Stage = getattr(module, STAGES[name])(job)
+    if name in job.custom:
+        from survey_batch.stages.custom import CustomStage
+
+        return CustomStage(job, name)
+    module, cls = OTHERWISE.get((job.archive.survey, name), STAGES[name]).split(":")
+    stage: Stage = getattr(import_module(f"survey_batch.stages.{module}"), cls)(job)
     return stage
 
 

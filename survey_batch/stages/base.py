@@ -86,18 +86,25 @@ class Stage(ABC):
     needs : tuple of str
         Variables read from it.
     fits : bool
-        Whether `fit` has something to learn from the whole upstream product first.
+        Whether something must be learnt from the whole upstream product before the first block. It is learnt in
+        parts: `fit_part` sums up some shards, `fit_merge` adds sums in the order of their shards, and `fit_end`
+        makes of them what is stored in the product at its creation.
     """
 
-    name: ClassVar[str]
+    name: str
     axis: ClassVar[Axis] = "object"
-    phase: ClassVar[Phase] = "prepare"
-    upstream: ClassVar[str | None] = None
-    needs: ClassVar[tuple[str, ...]] = ()
-    fits: ClassVar[bool] = False
+    phase: Phase = "prepare"
+    upstream: str | None = None
+    needs: tuple[str, ...] = ()
+    fits: bool = False
 
     def __init__(self, job: Job) -> None:
         self.job = job
+
+    @property
+    def kept(self) -> bool:
+        """Whether the product is stored; one that is not is handed on to the stages that work on it."""
+        return self.job.keeps(self.name)
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
@@ -123,9 +130,20 @@ class Stage(ABC):
     def cost(self, plan: Plan) -> Cost:
         """Estimate what the stage needs."""
 
-    def fit(self, shards: Sequence[Shard]) -> Coordinates:  # noqa: ARG002
-        """Learn from the whole upstream product what every block needs; stored in the product at its creation."""
-        return {}
+    def check(self) -> None:  # noqa: B027 - most stages have nothing to add
+        """Refuse a job with which this stage cannot work, before any work is done; ConfigurationError says why."""
+
+    def fit_part(self, shards: Sequence[Shard]) -> Any:
+        """Sum up what some shards, in order, have to say."""
+        raise NotImplementedError
+
+    def fit_merge(self, parts: Sequence[Any]) -> Any:
+        """Add the sums of consecutive parts, and leave them as they are: another attempt may need them."""
+        raise NotImplementedError
+
+    def fit_end(self, whole: Any) -> Coordinates:
+        """Make of the sum over all shards what every block needs."""
+        raise NotImplementedError
 
     @property
     def status_dims(self) -> tuple[str, ...]:
@@ -156,6 +174,15 @@ class Stage(ABC):
         return str(rows["object_id"][row])
 
 
+FIT_SHARDS = 16
+"""Shards that one task sums up where a stage learns from a whole product."""
+
+
+def fit_groups(shards: Sequence[Shard]) -> list[Sequence[Shard]]:
+    """Cut shards into the parts that are summed up one by one; these depend on the plan alone."""
+    return [shards[start : start + FIT_SHARDS] for start in range(0, len(shards), FIT_SHARDS)]
+
+
 def take(rows: Rows, selection: Array | slice) -> dict[str, Array]:
     """Select rows of every column."""
     return {name: values[selection] for name, values in rows.items()}
@@ -164,5 +191,5 @@ def take(rows: Rows, selection: Array | slice) -> dict[str, Array]:
 def archive_settings(job: Job) -> dict[str, Any]:
     """Settings of the archive on which values depend; how it is asked is not among them."""
     archive = job.archive
-    keys: Sequence[str] = ("survey", "root", "release") if archive.survey == "sdss" else ("survey", "root", "layout")
-    return {f"archive.{key}": getattr(archive, key) for key in keys}
+    own = {"sdss": ("release",), "lamost": ("layout",), "skyserver": ()}[archive.survey]
+    return {f"archive.{key}": getattr(archive, key) for key in ("survey", "root", *own)}

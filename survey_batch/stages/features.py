@@ -1,16 +1,19 @@
-"""The `features` product of spectra: line indices, block statistics and principal components."""
+"""The `features` product of spectra: lines, bands, colours, block statistics and principal components."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
+from survey_batch.job import Job
 from survey_batch.plan import Plan, Rows
 from survey_batch.products import Array, Shard, Variable, open_product, read_rows, read_status
-from survey_batch.spectra.features import feature_names, prepare, spectral_features
+from survey_batch.spectra.features import feature_units, prepare, spectral_features
 from survey_batch.spectra.grid import log_grid
 from survey_batch.spectra.pca import PCA, Moments
-from survey_batch.stages.base import Block, Coordinates, Cost, Stage, take
+from survey_batch.stages.base import Block, Coordinates, Cost, Stage, fit_groups
 from survey_batch.stages.spectra import SpectraStage
 from survey_batch.status import usable
 
@@ -20,7 +23,32 @@ FEATURES_CPU_SECONDS = 1.5e-3
 FIT_SECONDS = 8.0
 """Eigenvectors of the covariance of 3909 pixels (measured: 6 to 7 s on one core); summing it comes on top."""
 
+MOMENTS_AT_ONCE = 4
+"""Packed triangles held at once: two that are added and their sum, or one, its shard's and that shard's square."""
+
 SPECTRUM = ("flux", "ivar", "mask")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What some shards say about principal components.
+
+    Parameters
+    ----------
+    split
+        Whether any of their objects has a split; then only those of the training split count, here and elsewhere.
+    moments
+        Of the prepared spectra that count.
+    """
+
+    split: bool
+    moments: Moments
+
+    def merge(self, other: "Part") -> "Part":
+        """Add what the next shards say."""
+        if self.split != other.split:
+            return self if self.split else other
+        return Part(self.split, self.moments.merge(other.moments))
 
 
 class FeaturesStage(Stage):
@@ -29,16 +57,21 @@ class FeaturesStage(Stage):
     name = "features"
     upstream = "spectra"
     needs = (*SPECTRUM, "redshift")
-    fits = True
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self.fits = bool(job.features.components)
+        self.pca: PCA | None = None
+        """Principal components to use instead of those stored in the product."""
 
     def settings(self) -> dict[str, Any]:
         """The spectra's settings and the recipe."""
-        recipe = {f"features.{key}": value for key, value in self.job.features.model_dump().items()}
+        recipe = {f"features.{key}": value for key, value in self.job.features.model_dump(exclude={"keep"}).items()}
         return {**SpectraStage(self.job).settings(), **recipe}
 
     def names(self) -> list[str]:
         """Feature names, in order."""
-        return feature_names(self.job.features)
+        return list(feature_units(self.job.features))
 
     def sizes(self) -> dict[str, int]:
         """Number of features."""
@@ -49,25 +82,45 @@ class FeaturesStage(Stage):
         return (Variable("value", ("object", "feature"), "f4", {"long_name": "measured value of each feature"}),)
 
     def coordinates(self) -> Coordinates:
-        """Feature names."""
-        return {"feature": (("feature",), np.array(self.names()), {"long_name": "feature"})}
+        """Feature names and units."""
+        units = feature_units(self.job.features)
+        return {
+            "feature": (("feature",), np.array(list(units)), {"long_name": "feature"}),
+            "unit": (("feature",), np.array(list(units.values())), {"long_name": "unit of each feature"}),
+        }
 
     def fit(self, shards: Sequence[Shard]) -> Coordinates:
-        """Fit the principal components to the training split alone, in one pass over its spectra.
+        """Learn from all shards in this process; the result is that of a cluster, bit for bit."""
+        return self.fit_end(
+            reduce(lambda whole, part: self.fit_merge([whole, part]), map(self.fit_part, fit_groups(shards)))
+        )
 
-        Where no object has a split, all are used. The components are stored in the product.
-        """
-        if not self.job.features.components:
-            return {}
+    def fit_part(self, shards: Sequence[Shard]) -> Part:
+        """Sum up the prepared spectra of the training split, or all of them where no object has a split."""
         output = self.job.output
-        trained = self._training_rows(shards)
-        moments = Moments.empty(self.wavelength.size)
-        for shard in shards:
-            if np.any(chosen := trained[shard.rows]):
-                rows = read_rows(output, "spectra", shard.rows, SPECTRUM)
-                moments.add(self._prepared(take(rows, chosen)))
-        pca = PCA.fit(moments, self.job.features.components)
-        attrs = {"fitted_to": f"{int(trained.sum())} spectra of the training split"}
+        read = (read_rows(output, "spectra", shard.rows, (*SPECTRUM, "split")) for shard in shards)
+        statuses = (read_status(output, "spectra", shard.rows) for shard in shards)
+        return reduce(Part.merge, map(self.part_of, read, statuses))
+
+    def part_of(self, spectra: Rows, status: Array) -> Part:
+        """Sum up the spectra of one shard."""
+        split = spectra["split"].astype(object)
+        has_split = bool(np.any(split != ""))
+        chosen = usable(status) & ((split == "train") | (not has_split))
+        flux, ivar, mask = (spectra[name][chosen] for name in SPECTRUM)
+        if not chosen.any():
+            return Part(has_split, Moments.empty(self.wavelength.size))
+        return Part(has_split, Moments.of(prepare(flux, ivar, mask, self.job.features)))
+
+    def fit_merge(self, parts: Sequence[Part]) -> Part:
+        """Add sums one after the other; none of them is changed, so that a task that is tried again adds once."""
+        return reduce(Part.merge, parts)
+
+    def fit_end(self, whole: Part) -> Coordinates:
+        """Fit the principal components, which are stored in the product."""
+        pca = PCA.fit(whole.moments, self.job.features.components)
+        which = "spectra of the training split" if whole.split else "spectra, as no object has a split"
+        attrs = {"fitted_to": f"{whole.moments.count} {which}", "spectra_used": whole.moments.count}
         return {
             "wavelength": (
                 ("wavelength",),
@@ -85,6 +138,11 @@ class FeaturesStage(Stage):
                 pca.variance,
                 {"long_name": "variance along each component", **attrs},
             ),
+            "pca_ratio": (
+                ("component",),
+                pca.ratio,
+                {"long_name": "share of the variance along each component", "units": "1", **attrs},
+            ),
         }
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
@@ -100,7 +158,7 @@ class FeaturesStage(Stage):
         """Spectra of a shard, several times over."""
         objects = min(self.job.shards.objects, plan.size("object"))
         pixels = self.wavelength.size
-        moments = 2 * 8 * pixels**2 if self.job.features.components else 0
+        moments = MOMENTS_AT_ONCE * 4 * pixels**2 if self.job.features.components else 0
         return Cost(
             worker_bytes=objects * pixels * 60 + moments,
             cpu_seconds=plan.size("object") * FEATURES_CPU_SECONDS,
@@ -112,20 +170,11 @@ class FeaturesStage(Stage):
         """The spectra's grid."""
         return log_grid(self.job.spectra.wavelength_min, self.job.spectra.wavelength_max)
 
-    def _prepared(self, rows: Rows) -> Array:
-        return prepare(rows["flux"], rows["ivar"], rows["mask"], self.job.features)
-
-    def _training_rows(self, shards: Sequence[Shard]) -> Array:
-        output, everything = self.job.output, slice(0, shards[-1].stop)
-        good = usable(read_status(output, "spectra"))
-        split = read_rows(output, "spectra", everything, ["split"])["split"].astype(object)
-        return good & (split == "train") if np.any(split != "") else good
-
     def _stored_pca(self) -> PCA | None:
-        if not self.job.features.components:
-            return None
+        if self.pca is not None or not self.job.features.components:
+            return self.pca
         group = open_product(self.job.output, self.name, fresh=False)
-        return PCA(*(_values(group, f"pca_{name}") for name in ("mean", "components", "variance")))
+        return PCA(*(_values(group, f"pca_{name}") for name in ("mean", "components", "variance", "ratio")))
 
 
 def _values(group: Any, name: str) -> Array:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from survey_batch.archive.decompress import SDSS_CEILING, decompress
 from survey_batch.archive.download import Archive
-from survey_batch.archive.sdss import FieldKey, Frame, FrameWcs, frame_path, read_frame
+from survey_batch.archive.sdss import FieldKey, Frame, FrameWcs, Sky, frame_path, read_frame
 from survey_batch.errors import NotFoundError, ObjectError, TransientError, UnreadableError
 from survey_batch.job import Job
 from survey_batch.plan import read_fields
@@ -24,6 +24,9 @@ FrameError = ObjectError | TransientError
 
 FIELDS_IN_MEMORY = 3
 """A field and its two neighbours: objects come in the order of fields, so no frame is decoded twice."""
+
+SKY_VARIABLES = {"image": "sky", "column": "sky_column", "row": "sky_row"}
+"""Parts of `Sky`, and what they are called in the `frames` product."""
 
 ERROR_OF: dict[int, type[FrameError]] = {
     Status.NOT_FOUND: NotFoundError,
@@ -41,6 +44,12 @@ class FrameView(Protocol):
 
     def pixels(self, rows: slice, columns: slice) -> Pixels:
         """Part of the image [nanomaggy/pixel]."""
+
+    def calibration(self) -> Pixels:
+        """Nanomaggy per count of each column."""
+
+    def sky(self) -> Sky:
+        """The sky that was subtracted; only where the job asks for `ivar`."""
 
 
 Bands = Mapping[str, FrameView | FrameError]
@@ -69,6 +78,16 @@ class FrameInMemory:
         """Part of the image [nanomaggy/pixel]."""
         return self.frame.image[rows, columns]
 
+    def calibration(self) -> Pixels:
+        """Nanomaggy per count of each column."""
+        return self.frame.calibration
+
+    def sky(self) -> Sky:
+        """The sky that was subtracted."""
+        if self.frame.sky is None:
+            raise ValueError("the frame was read without its sky")
+        return self.frame.sky
+
 
 class ArchiveFrames:
     """Frames straight from the archive; the last few fields stay in memory."""
@@ -76,6 +95,7 @@ class ArchiveFrames:
     def __init__(self, job: Job) -> None:
         self.bands = job.frames.bands
         self.release = job.archive.release
+        self.sky = job.cutouts.ivar
         self.archive = Archive(job.archive)
         self._fields: OrderedDict[FieldKey, Bands] = OrderedDict()
         self._decoding = Lock()  # one core per task: more threads would only take the other workers'
@@ -104,7 +124,7 @@ class ArchiveFrames:
     def _read(self, key: FieldKey, band: str) -> Frame | FrameError:
         def decode(raw: bytes) -> Frame:
             with self._decoding:
-                return read_frame(decompress(raw, SDSS_CEILING), key, band)
+                return read_frame(decompress(raw, SDSS_CEILING), key, band, sky=self.sky)
 
         try:
             return self.archive.read(frame_path(key, band, self.release), decode)
@@ -123,8 +143,19 @@ class StoredFrame:
 
     def pixels(self, rows: slice, columns: slice) -> Pixels:
         """Part of the image [nanomaggy/pixel]; only the chunks it touches are read."""
-        image = open_product(self.output, "frames", fresh=False)["image"]
-        return np.asarray(image[self.place, self.band, rows, columns])  # type: ignore[index]
+        return self._read("image", rows, columns)
+
+    def calibration(self) -> Pixels:
+        """Nanomaggy per count of each column."""
+        return self._read("calibration")
+
+    def sky(self) -> Sky:
+        """The sky that was subtracted."""
+        return Sky(*(self._read(name) for name in SKY_VARIABLES.values()))
+
+    def _read(self, name: str, *part: slice) -> Pixels:
+        array = open_product(self.output, "frames", fresh=False)[name]
+        return np.asarray(array[(self.place, self.band, *part)])  # type: ignore[index]
 
 
 class StoredFrames:

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from survey_batch.archive.sdss import FRAME_SHAPE, FieldKey, Frame
+from survey_batch.archive.sdss import FRAME_SHAPE, SKY_SHAPE, FieldKey, Frame
 from survey_batch.plan import Plan, Rows
 from survey_batch.products import Variable
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
-from survey_batch.stages.frame_source import ArchiveFrames
+from survey_batch.stages.frame_source import SKY_VARIABLES, ArchiveFrames
 
 INNER_CHUNK = (1, 1, 373, 512)
 """A quarter of a frame each way: a cutout touches at most four of them."""
@@ -37,8 +37,9 @@ class FramesStage(Stage):
     phase = "ingest"
 
     def settings(self) -> dict[str, Any]:
-        """Archive and bands."""
-        return {**archive_settings(self.job), "frames.bands": self.job.frames.bands}
+        """Archive and bands, and whether the sky is kept, which the inverse variance of cutouts needs."""
+        sky = {"cutouts.ivar": True} if self.job.cutouts.ivar else {}
+        return {**archive_settings(self.job), "frames.bands": self.job.frames.bands, **sky}
 
     @property
     def status_dims(self) -> tuple[str, ...]:
@@ -53,6 +54,7 @@ class FramesStage(Stage):
             "x": FRAME_SHAPE[1],
             "world": 2,
             "pixel": 2,
+            **({"sky_y": SKY_SHAPE[0], "sky_x": SKY_SHAPE[1]} if self.job.cutouts.ivar else {}),
         }
 
     def variables(self) -> tuple[Variable, ...]:
@@ -76,6 +78,7 @@ class FramesStage(Stage):
                 "f4",
                 {"long_name": "flat-field calibration of each column", "units": "nanomaggy / count"},
             ),
+            *(_sky() if self.job.cutouts.ivar else ()),
             *wcs,
             *keys,
         )
@@ -114,6 +117,16 @@ class FramesStage(Stage):
         return "frame {}/{}/{}/{:04d}".format(*(int(rows[name][row]) for name in FieldKey._fields))
 
 
+def _sky() -> tuple[Variable, ...]:
+    per_band = ("frame", "band")
+    place = {"units": "1", "comment": "0-based; bilinear, and constant beyond the edge"}
+    return (
+        Variable("sky", (*per_band, "sky_y", "sky_x"), "f4", {"long_name": "subtracted sky", "units": "count / pixel"}),
+        Variable("sky_column", (*per_band, "x"), "f4", {"long_name": "where each column lies in sky", **place}),
+        Variable("sky_row", (*per_band, "y"), "f4", {"long_name": "where each row lies in sky", **place}),
+    )
+
+
 def field_bytes(bands: int) -> int:
     """Memory of one field: pixels and compressed files of all bands."""
     return bands * (4 * FRAME_SHAPE[0] * FRAME_SHAPE[1] + FRAME_FILE_BYTES)
@@ -124,3 +137,6 @@ def _store(block: Block, row: int, band: int, frame: Frame) -> None:
     block.data["calibration"][row, band] = frame.calibration
     for name in WCS_VARIABLES:
         block.data[name][row, band] = getattr(frame.wcs, name)
+    if frame.sky is not None:
+        for part, name in SKY_VARIABLES.items():
+            block.data[name][row, band] = getattr(frame.sky, part)

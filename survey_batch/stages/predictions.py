@@ -1,22 +1,22 @@
 """The `predictions` product: a trained classifier's probabilities for every object."""
 
-from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from survey_batch.classifiers.base import classifier_fingerprint, load_classifier, read_manifest
-from survey_batch.classifiers.manifest import Manifest
+from survey_batch.classifiers.manifest import Manifest, Recipe
 from survey_batch.errors import ConfigurationError
+from survey_batch.job import STAGES_OF
 from survey_batch.plan import Plan, Rows
-from survey_batch.products import Shard, Variable, open_product
+from survey_batch.products import Array, Variable, open_product, product_exists
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
-from survey_batch.stages.spectra import SpectraStage
 from survey_batch.status import Status
 
 PREDICTION_CPU_SECONDS = 5e-3
-"""An ensemble's answer for one spectrum; an estimate."""
+"""An ensemble's answer for one object; an estimate."""
 
 FRAMEWORK_START_SECONDS = 15.0
 """Importing TensorFlow, loading and compiling a small ensemble, on each worker at the same time; an estimate."""
@@ -24,15 +24,15 @@ FRAMEWORK_START_SECONDS = 15.0
 FRAMEWORK_BYTES = 700_000_000
 """TensorFlow in memory with a small model, as seen on Linux."""
 
+COPIES_OF_INPUT = 3
+"""Of a shard of the upstream product in memory: itself, what is prepared of it, and what lies in between."""
+
 
 class PredictionsStage(Stage):
-    """Run a classifier over every object."""
+    """Run a classifier over every object; its manifest says on which product."""
 
     name = "predictions"
     phase = "predict"
-    upstream = "spectra"
-    needs = ("flux", "ivar", "mask", "redshift")
-    fits = True
 
     @property
     def folder(self) -> str:
@@ -41,14 +41,39 @@ class PredictionsStage(Stage):
             raise ConfigurationError("the job has no table [predictions]; it needs the key 'classifier'")
         return self.job.predictions.classifier
 
+    @property
+    def upstream(self) -> str:  # type: ignore[override]
+        """The product that the classifier works on.
+
+        Raises
+        ------
+        ConfigurationError
+            No stage of the job before this one makes it.
+        """
+        product, stages = self._recipe.product, self.job.stages
+        before = stages[: stages.index(self.name)] if self.name in stages else stages
+        if product in before:
+            return product
+        possible = product in STAGES_OF[self.job.archive.survey] or product in self.job.custom
+        advice = f"add {product!r} to stages, before {self.name!r}" if possible else "choose another classifier"
+        raise ConfigurationError(
+            f"the classifier {self.folder} works on the product {product!r}, which the job does not make (survey "
+            f"{self.job.archive.survey!r}, stages {list(stages)}); {advice}"
+        )
+
+    @property
+    def needs(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What the classifier reads of it."""
+        return self._recipe.variables
+
     def settings(self) -> dict[str, Any]:
-        """The spectra's settings, and the classifier by its content."""
+        """The upstream product's settings, and the classifier by its content."""
         content = {"predictions.classifier": classifier_fingerprint(self.folder)}
-        return {**SpectraStage(self.job).settings(), **content, "predictions.batch": self._batch}
+        return {**self._upstream_stage().settings(), **content, "predictions.batch": self._batch}
 
     def sizes(self) -> dict[str, int]:
         """Number of classes."""
-        return {"class": len(self._manifest().classes)}
+        return {"class": len(self._manifest.classes)}
 
     def variables(self) -> tuple[Variable, ...]:
         """Probabilities, and the most probable class."""
@@ -65,16 +90,18 @@ class PredictionsStage(Stage):
 
     def coordinates(self) -> Coordinates:
         """Class names."""
-        return {"class": (("class",), np.array(self._manifest().classes), {"long_name": "class"})}
+        return {"class": (("class",), np.array(self._manifest.classes), {"long_name": "class"})}
 
-    def fit(self, shards: Sequence[Shard]) -> Coordinates:  # noqa: ARG002
-        """Learn nothing, but refuse spectra that were made otherwise than those trained on."""
-        group = open_product(self.job.output, "spectra")
-        self._manifest().recipe.check_coordinates({"wavelength": np.asarray(group["wavelength"])})
-        return {}
+    def check(self) -> None:
+        """Refuse an upstream product that is made otherwise than the one trained on."""
+        upstream = self._upstream_stage()
+        schema = upstream.schema(1)
+        shapes = {variable.name: schema.shape(variable, 1)[1:] for variable in schema.variables}
+        made = {name: np.asarray(values) for name, (_, values, _) in upstream.coordinates().items()}
+        self._recipe.check_product({**made, **self._stored(set(made))}, shapes)
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
-        """Predict all objects of a block; a spectrum with too few good pixels has no probabilities."""
+        """Predict all objects of a block; one that says too little has no probabilities."""
         block, classifier = self.empty_block(len(rows["ra"])), load_classifier(self.folder)
         probability = classifier.predict_proba(inputs, batch=self._batch)
         block.data["probability"][:] = probability
@@ -82,20 +109,37 @@ class PredictionsStage(Stage):
             block.data["predicted_class"][row] = classifier.classes[int(np.argmax(probability[row]))]
         block.data["confidence"][known] = probability[known].max(axis=1)
         for row in np.flatnonzero(~known):
-            block.fail(int(row), Status.UNREADABLE, "too few good pixels to be classified", self.folder)
+            block.fail(int(row), Status.UNREADABLE, classifier.why_not, self.folder)
         return block
 
     def cost(self, plan: Plan) -> Cost:
-        """A shard of spectra, and the framework."""
-        objects = min(self.job.shards.objects, plan.size("object"))
-        memory = FRAMEWORK_BYTES + objects * SpectraStage(self.job).sizes()["wavelength"] * 30
+        """A shard of the upstream product, and the framework."""
+        shard = min(self.job.shards.objects, plan.size("object")) * self._upstream_stage().schema(1).row_nbytes
         cpu = plan.size("object") * PREDICTION_CPU_SECONDS
+        memory = FRAMEWORK_BYTES + COPIES_OF_INPUT * shard
         return Cost(worker_bytes=memory, cpu_seconds=cpu, start_seconds=FRAMEWORK_START_SECONDS)
 
     @property
     def _batch(self) -> int:
         return self.job.predictions.batch if self.job.predictions else 1
 
+    @cached_property
     def _manifest(self) -> Manifest:
         """What the classifier says of itself; reading it imports no framework."""
         return read_manifest(Path(self.folder))
+
+    @property
+    def _recipe(self) -> Recipe:
+        return self._manifest.recipe
+
+    def _upstream_stage(self) -> Stage:
+        from survey_batch.stages import make_stage
+
+        return make_stage(self.job, self.upstream)
+
+    def _stored(self, names: set[str]) -> dict[str, Array]:
+        """Coordinates of an upstream product that is there already: another version may have made it."""
+        if not product_exists(self.job.output, self.upstream):
+            return {}
+        group = open_product(self.job.output, self.upstream)
+        return {name: np.asarray(group[name]) for name in names & set(group.array_keys())}

@@ -15,6 +15,7 @@ from survey_batch.archive.sdss import (
     FRAME_SHAPE,
     OVERLAP_ROWS,
     ROW_STEP,
+    SKY_SHAPE,
     FieldKey,
     frame_path,
     read_frame,
@@ -36,12 +37,20 @@ def image():
     return pixels
 
 
-def frame_file(changes=(), pixels=None, calibration=None, field=25, astrans=True):
+def sky_table(rows, first=0.5625):
+    """A sky table whose image has so many rows, as those of real frames."""
+    table = np.zeros(1, [("ALLSKY", ">f4", (rows, 256)), ("XINTERP", ">f4", 2048), ("YINTERP", ">f4", 1489)])
+    table["ALLSKY"] = np.arange(rows)[:, None]
+    table["XINTERP"], table["YINTERP"] = np.arange(2048) / 8 - 0.4375, np.arange(1489) / 8 + first
+    return fits.BinTableHDU(table)
+
+
+def frame_file(changes=(), pixels=None, calibration=None, field=25, astrans=True, sky=None):
     """Bytes of a frame file; a header value of None leaves the keyword out."""
     header = {**HEADER, **dict(changes)}
     primary = fits.PrimaryHDU(image() if pixels is None else pixels)
     primary.header.update({name: value for name, value in header.items() if value is not None})
-    sky = fits.BinTableHDU.from_columns([fits.Column("ALLSKY", "4E", array=np.zeros((1, 4)))])
+    sky = sky or fits.BinTableHDU.from_columns([fits.Column("ALLSKY", "4E", array=np.zeros((1, 4)))])
     vector = np.arange(2048, dtype="f4") if calibration is None else calibration
     hdus = [primary, fits.ImageHDU(vector), sky]
     if astrans:
@@ -162,3 +171,18 @@ def test_a_real_frame_is_what_astropy_reads(real_data, key, band):
     np.testing.assert_array_equal(frame.wcs.cd, wcs.wcs.cd)
     with pytest.raises(UnreadableError, match=f"field {key.field} instead of {key.field + 1}"):
         read_frame(raw, key._replace(field=key.field + 1), band)
+
+
+@pytest.mark.parametrize(("rows", "first"), [(192, 0.5625), (191, -0.4375), (186, 0.5625), (400, 120.25)])
+def test_the_sky_has_one_shape_and_the_same_values_whatever_the_table_s_size(rows, first):
+    sky = read_frame(frame_file(sky=sky_table(rows, first)), KEY, "u", sky=True).sky
+    assert sky.image.shape == SKY_SHAPE
+    assert (sky.column.shape, sky.row.shape) == ((2048,), (1489,))
+    values = np.interp(sky.row, np.arange(192), sky.image[:, 0])
+    np.testing.assert_allclose(values, np.interp(np.arange(1489) / 8 + first, np.arange(rows), np.arange(rows)))
+
+
+def test_the_sky_is_read_only_where_it_is_asked_for():
+    assert read_frame(good_file(), KEY, "u").sky is None
+    with pytest.raises(UnreadableError):
+        read_frame(good_file(), KEY, "u", sky=True)

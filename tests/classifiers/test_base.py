@@ -8,8 +8,8 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from survey_batch.classifiers.base import classifier_fingerprint, load_classifier
-from survey_batch.classifiers.manifest import MANIFEST
+from survey_batch.classifiers.base import KINDS, classifier_fingerprint, family_of, load_classifier
+from survey_batch.classifiers.manifest import MANIFEST, Recipe
 from survey_batch.errors import ConfigurationError, PlanMismatchError
 from tests.classifiers.conftest import make_block
 
@@ -118,19 +118,19 @@ def test_another_major_keras_is_refused(copy):
 
 
 def test_a_product_on_another_grid_is_refused(trained, wavelength):
-    trained.check_product({"wavelength": wavelength})
+    trained.recipe.check_product({"wavelength": wavelength})
     for other in (
         wavelength[1:],
         wavelength * 1.0001,
         np.linspace(wavelength[0], wavelength[-1], wavelength.size),
     ):
         with pytest.raises(PlanMismatchError, match="not those the classifier was trained on"):
-            trained.check_product({"wavelength": other})
+            trained.recipe.check_product({"wavelength": other})
 
 
 def test_a_product_without_wavelengths_is_refused(trained):
     with pytest.raises(PlanMismatchError, match="no coordinate 'wavelength'"):
-        trained.check_product({})
+        trained.recipe.check_product({})
 
 
 def test_a_block_without_a_variable_or_of_another_shape_is_refused(trained, labels):
@@ -148,6 +148,34 @@ def test_importing_the_interface_imports_no_framework():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_folder_of_the_first_format_still_loads(copy, trained, labels):
+    manifest = json.loads((copy / MANIFEST).read_text())
+    del manifest["recipe"]["names"]
+    (copy / MANIFEST).write_text(json.dumps(manifest | {"format": 1}))
+    block = make_block(labels[:4], 5)
+    np.testing.assert_array_equal(load_classifier(copy).predict_proba(block, 8), trained.predict_proba(block, 8))
+
+
+def test_the_job_file_knows_every_kind():
+    from typing import get_args
+
+    from survey_batch.job import TrainSection
+
+    assert set(get_args(TrainSection.model_fields["kind"].annotation)) == set(KINDS)
+    assert {family_of(kind).kind for kind in KINDS} == set(KINDS)
+
+
+def test_images_of_other_bands_or_size_are_refused():
+    recipe = Recipe(product="cutouts", variables=("flux",), shape=(3, 8, 8), names={"band": ("g", "r", "i")})
+    recipe.check_product({"band": np.array(["g", "r", "i"])}, {"flux": (3, 8, 8), "coverage": (3,)})
+    with pytest.raises(PlanMismatchError, match=r"number 1 is 'i' and was 'r'; number 2 .* \(3 there, 3 in training"):
+        recipe.check_product({"band": np.array(["g", "i", "r"])})
+    with pytest.raises(PlanMismatchError, match=r"of shape \(3, 8, 8\) per object, not \(3, 9, 9\)"):
+        recipe.check_product({"band": np.array(["g", "r", "i"])}, {"flux": (3, 9, 9)})
+    with pytest.raises(PlanMismatchError, match="no coordinate 'band'"):
+        recipe.check_product({})
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])

@@ -139,7 +139,9 @@ def data():
     star = random.integers(0, 30, 90)
     label = np.array(["A", "F", "G"])[star % 3]
     blank = np.full(90, "")
-    return Labelled({"flux": star[:, None].astype("f4")}, label, blank, blank, star, np.arange(1.0, 2.0))
+    return Labelled(
+        {"flux": star[:, None].astype("f4")}, label, blank, blank, star, {"wavelength": np.arange(1.0, 2.0)}
+    )
 
 
 def test_no_star_is_in_training_and_test(data):
@@ -155,6 +157,10 @@ def test_every_row_is_predicted_once_by_a_model_that_has_not_seen_its_star(data)
     seen, fold = out_of_fold(data, fit, 5, seed=1)
     assert not seen.any()
     assert np.bincount(fold).sum() == len(data)
+
+
+def test_labels_that_are_no_class_are_left_out(data):
+    assert set(data.of_classes(("A", "G")).label) == {"A", "G"}
 
 
 def test_more_folds_than_stars_are_refused(data):
@@ -176,7 +182,7 @@ def test_rows_that_are_not_classified_are_counted_and_left_out_of_all_scores(dat
     number = np.array(["AFG".index(label) for label in data.label])
     probability = np.eye(6)[number]
     probability[:4] = np.nan
-    scores = scores_of(data, {"classifier": probability, "components_svm": number}, 0)
+    scores = scores_of(data, {"classifier": probability, "components_svm": number}, tuple("AFGKMX"), 0)
     assert scores["not_classified"] == 4
     assert scores["classifier"]["objects"] == scores["components_svm"]["objects"] == 86
     assert scores["components_svm"]["against_classifier"]["accuracy_gain"] == 0

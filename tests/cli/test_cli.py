@@ -99,13 +99,17 @@ def test_a_changed_job_ends_with_3_and_lists_the_difference(command, job):
     assert "spectra.wavelength_max: was 9100.0, now 9000.0" in err
 
 
-@pytest.mark.parametrize("survey", ["sdss", "lamost"])
+@pytest.mark.parametrize("survey", ["sdss", "lamost", "skyserver"])
 def test_init_writes_a_job_that_loads_and_leaves_an_existing_one_alone(command, tmp_path, survey):
     from survey_batch.jobfile import load_job
+    from survey_batch.stages import make_stages
 
     path = tmp_path / "new.toml"
     assert command("init", path, "--survey", survey)[0] == 0
-    assert load_job(path).archive.survey == survey
+    job = load_job(path)
+    assert job.archive.survey == survey
+    for stage in make_stages(job):
+        stage.check()
     code, _, err = command("init", path)
     assert code == 2
     assert "exists already" in err
@@ -118,7 +122,7 @@ def test_every_verb_has_help_with_an_example(command, verb):
     assert f"survey-batch {verb}" in out.replace("Usage: ", "").split("Example:")[1]
 
 
-@pytest.mark.parametrize("survey", ["sdss", "lamost"])
+@pytest.mark.parametrize("survey", ["sdss", "lamost", "skyserver"])
 def test_the_example_jobs_load(survey):
     from pathlib import Path
 

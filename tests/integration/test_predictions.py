@@ -1,5 +1,7 @@
 """From simulated spectra to predictions: train, predict, refuse what was made otherwise."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -29,10 +31,12 @@ def make_job(tmp_path_factory):
                 "archive": {"survey": "lamost", "root": str(folder / "archive")},
             },
             folder / output,
-            train={"classifier": model, "epochs": 2, "members": 1},
-            predictions={"classifier": model, "batch": 32},
-            shards={"objects": 16},
-            **tables,
+            **{
+                "train": {"classifier": model, "epochs": 2, "members": 1},
+                "predictions": {"classifier": model, "batch": 32},
+                "shards": {"objects": 16},
+                **tables,
+            },
         )
 
     return make
@@ -80,6 +84,48 @@ def test_a_missing_classifier_is_named(make_job, cluster):
     )
     with pytest.raises(ConfigurationError, match="no trained classifier in models/none"):
         run(job, client=cluster)
+
+
+@pytest.fixture(scope="module")
+def from_features(make_job, cluster):
+    """A job whose classifier was trained on features, and its predictions."""
+    model = str(Path(make_job().output).parent / "table")
+    tables = {
+        "train": {"classifier": model, "kind": "table", "epochs": 10, "members": 1, "features": ["h_*", "block_*"]},
+        "predictions": {"classifier": model, "batch": 32},
+        "features": {"blocks": 8, "components": 0},
+    }
+    run(make_job("measured", stages=("spectra", "features"), **tables), client=cluster)
+    job = make_job("measured", stages=("spectra", "features", "predictions"), **tables)
+    train(job)
+    assert run(job, client=cluster).counts == {"ok": OBJECTS}
+    return job, xr.open_zarr(f"{job.output}/predictions.zarr").load()
+
+
+def test_a_classifier_of_features_predicts_from_features(from_features):
+    job, found = from_features
+    assert set(found["class"].values) <= {"A", "F", "G", "K", "M", "non-stellar"}
+    np.testing.assert_allclose(found.probability.sum("class"), 1, atol=1e-5)
+    assert evaluate(job)["test"]["classifier"]["objects"] > 0
+
+
+def test_features_that_are_not_kept_give_the_same_predictions(make_job, from_features, cluster):
+    job, found = from_features
+    features = job.features.model_copy(update={"keep": False})
+    other = job.model_copy(update={"output": f"{job.output}-handed-on", "features": features})
+    run(other, client=cluster)
+    again = xr.open_zarr(f"{other.output}/predictions.zarr").load()
+    np.testing.assert_array_equal(again.probability, found.probability)
+    assert not Path(f"{other.output}/features.zarr").exists()
+
+
+def test_features_of_another_recipe_are_refused_before_any_work(from_features, cluster):
+    job, _ = from_features
+    features = job.features.model_copy(update={"blocks": 9})
+    other = job.model_copy(update={"output": f"{job.output}-other", "features": features})
+    with pytest.raises(PlanMismatchError, match="the feature names of features are not those"):
+        run(other, client=cluster)
+    assert not Path(f"{other.output}/spectra.zarr").exists()
 
 
 def test_scores_and_the_exported_catalogue_name_every_object(make_job, predicted, tmp_path):

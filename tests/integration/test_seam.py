@@ -1,6 +1,7 @@
-"""Two simulated adjacent fields: an object near the seam is cut whole from the right one."""
+"""Two simulated adjacent fields: an object near the seam is cut whole from the right one, a large window from both."""
 
 import csv
+import shutil
 import warnings
 
 import numpy as np
@@ -10,11 +11,14 @@ from astropy.io import fits
 from astropy.nddata import Cutout2D
 from astropy.wcs import WCS
 
-from survey_batch.archive.sdss import FieldKey, frame_path
+from survey_batch.archive.sdss import FRAME_SHAPE, FieldKey, frame_path
 from survey_batch.plan import make_plan
 from survey_batch.products import create_product
 from survey_batch.run import pieces_of
 from survey_batch.simulate import simulate_sdss
+from survey_batch.simulate.pixels import strip_pixels
+from survey_batch.simulate.sky import draw_population
+from survey_batch.simulate.strip import Strip
 from survey_batch.stages import make_stages
 from survey_batch.status import Status
 from survey_batch.work import run_shard
@@ -38,6 +42,28 @@ def is_whole(position, length):
     return 0 <= np.ceil(position - 32) <= length - 64
 
 
+def write_catalog(path, rows):
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def cut_all(catalog, archive, output, keep, **cutouts):
+    """Cut every object and return the product by object_id."""
+    job = sdss_job(
+        catalog, archive, output, frames={"bands": "r", "keep": keep}, shards={"objects": 300}, cutouts=cutouts
+    )
+    plan = make_plan(job)
+    plan.store()
+    for stage in make_stages(job):
+        create_product(job.output, stage.schema(plan.size(stage.axis)), {"pieces": pieces_of(plan, stage)})
+        for shard in plan.shards(stage.axis):
+            run_shard(job, stage.name, shard)
+    return xr.open_zarr(output / "cutouts.zarr").load().set_index(object="object_id")
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_objects_whose_catalogue_names_the_wrong_side_of_the_seam_are_cut_whole(archive, tmp_path, keep):
     """Every object in the overlap is given to the field in which its window is cut off."""
@@ -51,22 +77,8 @@ def test_objects_whose_catalogue_names_the_wrong_side_of_the_seam_are_cut_whole(
             if not is_whole(y[wrong], 1489) and is_whole(y[right], 1489) and -0.5 < y[wrong] < 1488.5:
                 row["field"], moved[row["objid"]] = str(wrong), right
     assert set(moved.values()) == {100, 101}, "the simulated field has objects on both sides"
-    catalog = tmp_path / "catalog.csv"
-    with catalog.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-
-    job = sdss_job(catalog, archive, tmp_path / "out", frames={"bands": "r", "keep": keep}, shards={"objects": 300})
-    plan = make_plan(job)
-    plan.store()
-    for stage in make_stages(job):
-        create_product(job.output, stage.schema(plan.size(stage.axis)), {"pieces": pieces_of(plan, stage)})
-        for shard in plan.shards(stage.axis):
-            run_shard(job, stage.name, shard)
-
-    ds = xr.open_zarr(tmp_path / "out" / "cutouts.zarr").load()
-    ds = ds.set_index(object="object_id")
+    catalog = write_catalog(tmp_path / "catalog.csv", rows)
+    ds = cut_all(catalog, archive, tmp_path / "out", keep)
     for object_id, right in moved.items():
         one = ds.sel(object=object_id)
         wcs, image = frames[right]
@@ -76,3 +88,83 @@ def test_objects_whose_catalogue_names_the_wrong_side_of_the_seam_are_cut_whole(
             assert int(one.source_field) == right
             expected = Cutout2D(image, wcs.all_world2pix(float(one.ra), float(one.dec), 0), 64).data
             np.testing.assert_array_equal(one.flux.values[0], expected)
+
+
+@pytest.fixture(scope="module")
+def strip():
+    """The pixels of both fields before they are divided."""
+    whole = Strip(301, 9001, 3, 100, 2, FRAME_SHAPE)
+    return strip_pixels(whole, draw_population(whole, 300, 3), "r", 3)
+
+
+@pytest.fixture(scope="module")
+def near_seam(archive, tmp_path_factory):
+    """A catalogue of the objects nearest to the overlap's middle, and where each one lies in the strip."""
+    wcs, _ = wcs_of(archive, 100)
+    found = {}
+    for row in csv.DictReader((archive / "sources.csv").open()):
+        x, y = wcs.all_world2pix(float(row["ra"]), float(row["dec"]), 0)
+        if 150 < x < 1898:
+            found[row["objid"]] = (row, float(x), float(y))
+    chosen = dict(sorted(found.items(), key=lambda item: abs(item[1][2] - 1425))[:14])
+    catalog = write_catalog(tmp_path_factory.mktemp("seam") / "catalog.csv", [row for row, _, _ in chosen.values()])
+    return catalog, {name: place for name, (_, *place) in chosen.items()}
+
+
+def windows_of(ds, places, strip, size):
+    """Each object's cutout, its status, and the same window of the undivided strip, with the strip row of its first."""
+    for name, (x, y) in places.items():
+        one = ds.sel(object=name)
+        first_x, first_y = (int(np.ceil(value - size / 2)) for value in (x, y))
+        yield one, strip[first_y : first_y + size, first_x : first_x + size], first_y
+
+
+def equal_but_for_the_frame_s_sky(ours, truth):
+    """Simulated frames have a sky residual of 1e-5, as neighbouring real ones have, and are rounded to 10 digits."""
+    np.testing.assert_allclose(ours, truth, rtol=2**-10, atol=5e-5)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("size", [192, 300])
+def test_windows_across_the_seam_equal_those_of_the_undivided_strip(archive, near_seam, strip, tmp_path, keep, size):
+    catalog, places = near_seam
+    ds = cut_all(catalog, archive, tmp_path / "out", keep, size=size)
+    stitched = 0
+    for one, truth, first in windows_of(ds, places, strip, size):
+        assert int(one.status) == Status.OK
+        assert float(one.coverage[0]) == 1
+        equal_but_for_the_frame_s_sky(one.flux.values[0], truth)
+        across = first < 1361 and first + size > 1489
+        stitched += across
+        assert (int(one.first_field), int(one.last_field)) == ((100, 101) if across else (int(one.source_field),) * 2)
+    assert stitched >= 3
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_windows_across_the_seam_to_a_missing_frame_are_partial(archive, near_seam, strip, tmp_path, keep):
+    """The objects that the catalogue puts on the missing field are not found; the others keep what field 100 has."""
+    catalog, places = near_seam
+    root = tmp_path / "archive"
+    shutil.copytree(archive, root, ignore=lambda _, names: [name for name in names if "-0101" in name])
+    ds = cut_all(catalog, root, tmp_path / "out", keep, size=192)
+    partial = 0
+    for one, truth, first in windows_of(ds, places, strip, 192):
+        held = max(min(1489 - first, 192), 0)
+        if int(one.status) == Status.NOT_FOUND:
+            assert np.isnan(one.flux.values).all()
+            continue
+        assert int(one.status) == (Status.OK if held == 192 else Status.PARTIAL)
+        equal_but_for_the_frame_s_sky(one.flux.values[0, :held], truth[:held])
+        assert np.isnan(one.flux.values[0, held:]).all()
+        partial += held < 192
+    assert partial >= 2
+
+
+def test_registered_cutouts_are_the_same_from_stored_frames_and_from_the_archive(archive, near_seam, tmp_path):
+    catalog, _ = near_seam
+    choice = {"size": 150, "registration": "subpixel", "ivar": True}
+    kept, direct = (cut_all(catalog, archive, tmp_path / str(keep), keep, **choice) for keep in (True, False))
+    xr.testing.assert_identical(kept.drop_attrs(), direct.drop_attrs())
+    assert (kept.status == Status.OK).all()
+    assert (kept.ivar > 0).all()
+    assert (kept.x_object == 74.5).all()

@@ -55,7 +55,7 @@ def test_rows_that_no_stage_has_come_to_are_left_out(tmp_path):
     assert "16 of 24" in objects.sampled
 
 
-def test_status_is_the_last_product_s_and_usable_is_what_the_first_holds(tmp_path):
+def test_status_is_the_worst_of_all_products_and_usable_is_what_the_first_holds(tmp_path):
     job = spectra_job(tmp_path)
     status = np.full(24, Status.OK, np.uint8)
     status[5] = Status.NOT_FOUND
@@ -63,7 +63,7 @@ def test_status_is_the_last_product_s_and_usable_is_what_the_first_holds(tmp_pat
     make_predictions(job)
     objects = read_objects(summarize(job.output))
     assert objects is not None
-    assert objects.status[5] == "ok"
+    assert objects.status[4:6].tolist() == ["ok", "not_found"]
     assert objects.usable.sum() == 23
     assert objects.classes == CLASSES
     assert objects.predicted[4] == "M"  # labelled G

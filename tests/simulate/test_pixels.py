@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey_batch.simulate.pixels import DE_VAUCOULEURS, EXPONENTIAL, frame_pixels, truncate
+from survey_batch.simulate.pixels import DE_VAUCOULEURS, EXPONENTIAL, frame_pixels, strip_pixels, truncate
 from survey_batch.simulate.sky import draw_population
 from survey_batch.simulate.strip import Strip
 
@@ -39,6 +39,16 @@ def test_a_frame_does_not_depend_on_how_many_fields_are_made():
     np.testing.assert_array_equal(
         frame_pixels(many, population, 101, "r", 1), frame_pixels(one, population, 101, "r", 1)
     )
+
+
+def test_frames_are_parts_of_the_undivided_strip():
+    """But for each frame's sky residual, and its rounding."""
+    strip = Strip(301, 1, 3, 100, 3, (300, 90))
+    population = draw_population(strip, 40, 1)
+    whole = strip_pixels(strip, population, "i", 1)
+    for number, field in enumerate(strip.field_numbers):
+        part = whole[number * strip.step :][: strip.shape[0]]
+        np.testing.assert_allclose(frame_pixels(strip, population, field, "i", 1), part, rtol=2**-10, atol=5e-5)
 
 
 def test_empty_sky_has_no_mean():

@@ -3,15 +3,18 @@ import warnings
 
 import numpy as np
 import pytest
+from astropy import units as u
 
 from survey_batch.archive.lamost import read_spectrum
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import FeaturesSection
-from survey_batch.spectra.features import feature_names, prepare, spectral_features
+from survey_batch.spectra.features import ROWS_AT_ONCE, feature_names, feature_units, prepare, spectral_features
 from survey_batch.spectra.grid import log_grid, to_grid
+from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
 from survey_batch.spectra.pca import PCA, Moments
 
 GRID = log_grid(4800, 5300)
+MEASURED = 2 * (len(LINES) + len(BANDS) + len(RATIOS) + 2)
 METHODS = ("l2", "flux", "minmax", "robust", "continuum")
 
 
@@ -28,7 +31,7 @@ def batch(rows=12, grid=GRID):
 
 
 def fitted(flux, ivar, mask, chosen):
-    return PCA.fit(Moments.empty(flux.shape[1]).add(prepare(flux, ivar, mask, chosen)), chosen.components)
+    return PCA.fit(Moments.of(prepare(flux, ivar, mask, chosen)), chosen.components)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -61,7 +64,51 @@ def test_every_column_has_a_name(blocks, components):
     values = spectral_features(GRID, *arrays, redshift, chosen, pca)
     assert values.shape == (12, len(names))
     assert values.dtype == np.float32
-    assert len(set(names)) == len(names) == 12 + 4 * blocks + components
+    assert len(set(names)) == len(names) == MEASURED + 4 * blocks + components
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"lines": False}, {"h_beta", "h_beta_error"}),
+        ({"indices": False}, {"lick_g4300", "dn4000_error", "tio5"}),
+        ({"colours": False}, {"synthetic_g_r", "synthetic_r_i_error"}),
+    ],
+)
+def test_what_is_off_is_left_out_and_the_rest_stays(changes, names):
+    *arrays, redshift = batch()
+    everything, fewer = section(components=0), section(components=0, **changes)
+    assert names <= set(feature_names(everything))
+    assert not names & set(feature_names(fewer))
+    whole = dict(
+        zip(feature_names(everything), spectral_features(GRID, *arrays, redshift, everything, None).T, strict=True)
+    )
+    part = spectral_features(GRID, *arrays, redshift, fewer, None).T
+    for name, column in zip(feature_names(fewer), part, strict=True):
+        np.testing.assert_array_equal(column, whole[name])
+
+
+def test_a_section_with_nothing_to_measure_is_refused():
+    with pytest.raises(ValueError, match="nothing to measure"):
+        FeaturesSection(lines=False, indices=False, colours=False, blocks=0, components=0)
+
+
+def test_units_are_those_that_astropy_reads():
+    units = feature_units(section())
+    assert {u.Unit(unit) for unit in units.values()} == {u.AA, u.mag, u.dimensionless_unscaled}
+    assert units["h_alpha_error"] == units["lick_mg_b"] == "Angstrom"
+    assert units["synthetic_g_r"] == "mag"
+    assert units["tio5"] == units["component_000"] == "1"
+
+
+def test_more_objects_than_are_measured_at_once_are_measured_alike():
+    *arrays, redshift = batch(ROWS_AT_ONCE + 3)
+    chosen = section(blocks=0, components=0)
+    whole = spectral_features(GRID, *arrays, redshift, chosen, None)
+    last = slice(ROWS_AT_ONCE - 1, None)
+    np.testing.assert_array_equal(
+        whole[last], spectral_features(GRID, *(a[last] for a in arrays), redshift[last], chosen, None)
+    )
 
 
 def test_named_columns_hold_what_they_say():
@@ -127,4 +174,4 @@ def test_real_spectra_alone_have_the_features_that_they_have_in_a_batch(real_dat
         one = slice(i, i + 1)
         alone = spectral_features(grid, *(a[one] for a in arrays), redshift[one], chosen, None)
         np.testing.assert_array_equal(alone, together[one])
-    assert np.isfinite(together[:, 12:]).all()
+    assert np.isfinite(together[:, MEASURED:]).all()

@@ -1,8 +1,11 @@
+from functools import reduce
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA as REFERENCE
+from sklearn.decomposition import IncrementalPCA
 
 from survey_batch.errors import ConfigurationError
 from survey_batch.spectra.pca import PCA, Moments
@@ -11,7 +14,17 @@ ROWS = np.random.default_rng(2).normal(1, 1, (90, 30)) @ np.diag(np.linspace(3, 
 
 
 def fitted(rows=ROWS, components=5):
-    return PCA.fit(Moments.empty(rows.shape[1]).add(rows), components)
+    return PCA.fit(Moments.of(rows), components)
+
+
+def merged(parts):
+    return reduce(Moments.merge, map(Moments.of, parts))
+
+
+def unpacked(moments):
+    square = np.zeros((moments.mean.size,) * 2)
+    square.T[np.tril_indices(moments.mean.size)] = moments.outer
+    return square
 
 
 def test_components_are_those_of_scikit_learn_up_to_sign():
@@ -28,16 +41,72 @@ def test_the_largest_loading_is_positive():
     assert (largest > 0).all()
 
 
+@given(
+    rows=st.integers(12, 70),
+    size=st.integers(3, 11),
+    scale=st.floats(1e-3, 1e3),
+    offset=st.floats(-1e5, 1e5),
+    parts=st.integers(1, 6),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=80, deadline=None)
+def test_parts_with_bad_rows_and_any_mean_give_what_scikit_learn_gives(rows, size, scale, offset, parts, seed):
+    rng = np.random.default_rng(seed)
+    clean = scale * (offset + rng.normal(0, 1, (rows, size)) * np.linspace(3, 1, size))
+    dirty = np.insert(clean, rng.integers(0, rows, 3), [[np.nan], [np.inf], [-np.inf]], axis=0)
+    ours, whole = PCA.fit(merged(np.array_split(dirty, parts)), size), REFERENCE(svd_solver="full").fit(clean)
+    incremental = IncrementalPCA(batch_size=size).fit(clean)
+    # Rows of size |offset| hold their scatter to so many digits, and no method can do better.
+    digits = 1e-12 * max(1, abs(offset))
+    for reference in (whole, incremental):
+        np.testing.assert_allclose(ours.mean, reference.mean_, rtol=1e-12, atol=1e-12 * scale)
+        np.testing.assert_allclose(ours.variance, reference.explained_variance_, rtol=10 * digits)
+        np.testing.assert_allclose(ours.ratio, reference.explained_variance_ratio_, rtol=10 * digits)
+        # Components with nearly equal variance may turn into each other; what they span together may not.
+        gaps = np.abs(np.diff(whole.explained_variance_ratio_))
+        closeness = min(gaps.min(initial=1), 1)
+        turn = np.abs(np.sum(ours.components * reference.components_, axis=1))
+        np.testing.assert_allclose(turn, 1, atol=max(1e3 * digits / closeness, 1e-12))
+
+
+def test_a_large_mean_costs_no_digits():
+    far = ROWS + 1e6
+    near = PCA.fit(merged(np.array_split(ROWS, 7)), 5)
+    np.testing.assert_allclose(PCA.fit(merged(np.array_split(far, 7)), 5).variance, near.variance, rtol=1e-8)
+
+
 @given(st.lists(st.integers(0, 90), max_size=6))
 @settings(max_examples=20, deadline=None)
 def test_moments_of_parts_merge_to_those_of_the_whole(cuts):
-    merged = Moments.empty(30)
-    for part in np.split(ROWS, sorted(cuts)):
-        merged.merge(Moments.empty(30).add(part))
-    whole = Moments.empty(30).add(ROWS)
-    assert merged.count == whole.count
-    np.testing.assert_allclose(merged.total, whole.total, rtol=1e-12)
-    np.testing.assert_allclose(merged.outer, whole.outer, rtol=1e-10)
+    parts, whole = merged(np.split(ROWS, sorted(cuts))), Moments.of(ROWS)
+    assert parts.count == whole.count
+    np.testing.assert_allclose(parts.mean, whole.mean, rtol=1e-12)
+    np.testing.assert_allclose(parts.outer, whole.outer, rtol=1e-10, atol=1e-10)
+
+
+def test_moments_are_the_upper_triangle_of_the_scatter():
+    centred = ROWS - ROWS.mean(axis=0)
+    np.testing.assert_allclose(unpacked(Moments.of(ROWS)), np.triu(centred.T @ centred), atol=1e-9)
+
+
+def test_merging_changes_neither_part():
+    one, other = Moments.of(ROWS[:40]), Moments.of(ROWS[40:])
+    before = [(m.mean.copy(), m.outer.copy()) for m in (one, other)]
+    one.merge(other)
+    for moments, (mean, outer) in zip((one, other), before, strict=True):
+        np.testing.assert_array_equal(moments.mean, mean)
+        np.testing.assert_array_equal(moments.outer, outer)
+
+
+def test_ratios_are_shares_of_all_variance():
+    np.testing.assert_allclose(fitted(components=30).ratio.sum(), 1)
+    np.testing.assert_allclose(fitted().ratio, REFERENCE(5, svd_solver="full").fit(ROWS).explained_variance_ratio_)
+
+
+def test_rows_that_are_all_the_same_have_no_components():
+    pca = fitted(np.full((5, 4), 7.0), 2)
+    assert not pca.components.any()
+    assert not pca.ratio.any()
 
 
 def test_rows_that_are_not_finite_are_left_out():
@@ -63,7 +132,7 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     pca = fitted()
     pca.save(tmp_path / "pca.npz")
     loaded = PCA.load(tmp_path / "pca.npz")
-    for name in ("mean", "components", "variance"):
+    for name in ("mean", "components", "variance", "ratio"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(pca, name))
 
 

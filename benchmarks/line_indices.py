@@ -1,0 +1,123 @@
+"""Prints the median of each feature of real LAMOST stars per spectral type, and how fast features are measured.
+
+python -m benchmarks.line_indices [--plot FILE.png]
+"""
+
+import argparse
+import csv
+import gzip
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from benchmarks.data import Data, find_data
+from benchmarks.timing import cpu_seconds, machine
+from survey_batch.archive.lamost import read_spectrum
+from survey_batch.catalog.labels import mk_class
+from survey_batch.sections.spectra import FeaturesSection
+from survey_batch.spectra.features import feature_names, spectral_features
+from survey_batch.spectra.grid import log_grid, to_grid
+from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
+from survey_batch.spectra.photometry import COLOR_NAMES
+
+LETTERS = "OBAFGKM"
+MEASURED = (*(one.name for one in (*LINES, *BANDS, *RATIOS)), *COLOR_NAMES)
+PLOTTED = ("h_beta", "ca_k", "lick_g4300", "lick_mg_b", "lick_na_d", "lick_tio_2", "tio5", "dn4000", "synthetic_g_r")
+BEST_ERROR = 3.0
+"""A value counts where its error is at most this many times the median error of its feature."""
+
+
+@dataclass(frozen=True)
+class Stars:
+    """Spectra of stars on the grid, and the letter of each one's type."""
+
+    wavelength: npt.NDArray[np.float64]
+    flux: npt.NDArray[np.float32]
+    ivar: npt.NDArray[np.float32]
+    mask: npt.NDArray[np.int32]
+    redshift: npt.NDArray[np.float64]
+    letter: npt.NDArray[np.str_]
+
+
+def read_stars(data: Data) -> Stars:
+    """Read all spectra that the catalogue calls stars."""
+    with data.spectra.open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream, delimiter="|") if row["class"] == "STAR"]
+    raw = [(data.lamost / row["filename"]).read_bytes() for row in rows]
+    read = [read_spectrum(gzip.decompress(one) if one.startswith(b"\x1f\x8b") else one) for one in raw]
+    grid = log_grid(3699.9, 9100.0)
+    redshift = np.array([float(row["z"] or "nan") for row in rows])
+    class_, subclass = (pa.array([row[name] for row in rows]) for name in ("class", "subclass"))
+    return Stars(grid, *to_grid(read, grid), redshift, np.array(mk_class(class_, subclass).to_pylist()))
+
+
+def measure(stars: Stars) -> dict[str, npt.NDArray[np.float32]]:
+    """Measure each star's lines, bands and colours; NaN where the error is far above what is usual."""
+    section = FeaturesSection(blocks=0, components=0)
+    columns = spectral_features(stars.wavelength, stars.flux, stars.ivar, stars.mask, stars.redshift, section, None).T
+    named = dict(zip(feature_names(section), columns, strict=True))
+    for name in MEASURED:
+        error = named[f"{name}_error"]
+        named[name] = np.where(error <= BEST_ERROR * np.nanmedian(error), named[name], np.nan)
+    return named
+
+
+def table(named: dict[str, npt.NDArray[np.float32]], letters: npt.NDArray[np.str_]) -> list[str]:
+    """Medians per type, with the number of stars that they are of."""
+    types = [letter for letter in LETTERS if np.sum(letters == letter) >= 5]
+    lines = [" " * 18 + "".join(f"{f'{one} ({np.sum(letters == one)})':>14}" for one in types)]
+    for name in MEASURED:
+        cells = []
+        for letter in types:
+            known = named[name][(letters == letter) & np.isfinite(named[name])]
+            cells.append(f"{np.median(known):9.3f}{f'({len(known)})':>5}" if len(known) >= 5 else f"{'-':>14}")
+        lines.append(f"{name:18}" + "".join(cells))
+    return lines
+
+
+def plot(named: dict[str, npt.NDArray[np.float32]], letters: npt.NDArray[np.str_], path: Path) -> None:
+    """Draw each type's values and median of some features."""
+    from matplotlib.figure import Figure
+
+    types = [letter for letter in LETTERS if np.sum(letters == letter) >= 5]
+    figure = Figure((10, 8), layout="constrained")
+    for axes, name in zip(figure.subplots(3, 3).flat, PLOTTED, strict=True):
+        for place, letter in enumerate(types):
+            known = named[name][(letters == letter) & np.isfinite(named[name])]
+            spread = np.linspace(-0.3, 0.3, max(len(known), 1))[: len(known)]
+            axes.plot(place + spread, known, ".", markersize=2, color="#7a8794")
+            axes.plot(
+                [place - 0.35, place + 0.35], [np.median(known)] * 2 if len(known) else [np.nan] * 2, color="#b3261e"
+            )
+        axes.set_xticks(range(len(types)), types)
+        axes.set_title(name, fontsize=9)
+        finite = named[name][np.isfinite(named[name])]
+        axes.set_ylim(
+            *np.percentile(finite, [0.5, 99.5]) + np.array([-0.1, 0.1]) * np.ptp(np.percentile(finite, [1, 99]))
+        )
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    """Measure, print and, if asked for, plot."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.line_indices")
+    parser.add_argument("--plot", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="survey-batch-bench-") as folder:
+        data = find_data(Path(folder))
+        stars = read_stars(data)
+    print(f"{machine()}\n{data.what}: {len(stars.letter)} stars\n")
+    named = measure(stars)
+    print("\n".join(table(named, stars.letter)))
+    seconds = min(cpu_seconds(lambda: measure(stars)) for _ in range(3))
+    print(f"\n{len(stars.letter) / seconds:,.0f} spectra per CPU-second: lines, bands, ratios and colours, best of 3")
+    if options.plot:
+        plot(named, stars.letter, options.plot)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""What an archive holds, told from the first bytes of what came."""
+
+import contextlib
+from typing import NamedTuple
+
+from survey_batch.archive.decompress import Kind, decompress, describe, kind_of, kind_within
+from survey_batch.errors import UnreadableError
+
+
+class Content(NamedTuple):
+    """A name for messages, and the kinds of files that can be it."""
+
+    name: str
+    kinds: frozenset[Kind]
+
+    def allows(self, raw: bytes) -> bool:
+        """Tell whether a file is of these kinds and, if it is gzip, what is in it too."""
+        kind = kind_of(raw)
+        return kind in self.kinds and (kind != "gzip" or kind_within(raw) in self.kinds)
+
+    def complaint(self, raw: bytes) -> str:
+        """Say for a person what came instead."""
+        inside = f"gzip of something that is not {self.name} ({len(raw)} bytes)"
+        return f"expected {self.name}, {inside if kind_of(raw) == 'gzip' else describe(raw)} came"
+
+
+FITS = Content("FITS", frozenset({"fits", "gzip", "bz2"}))
+IMAGE = Content("a JPEG or PNG image", frozenset({"jpeg", "png"}))
+
+
+def undo_content_coding(raw: bytes, ceiling: int) -> bytes:
+    """Undo the gzip that a server put around a file that is compressed already.
+
+    A gzip file with FITS in it is left alone: it may be the archive's own.
+    """
+    if kind_of(raw) == "gzip" and kind_within(raw) not in ("fits", None):
+        with contextlib.suppress(UnreadableError):
+            return decompress(raw, ceiling)
+    return raw

@@ -1,0 +1,87 @@
+"""One batch of a catalogue as compact columns under our names; what is decided here depends on each row alone."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from survey_batch.catalog.draft import Draft
+from survey_batch.catalog.keys import read_positions, source_key
+from survey_batch.catalog.labels import MADE_LABELS
+from survey_batch.catalog.values import Floats, Mask
+from survey_batch.job import ArchiveSection, CatalogSection
+
+_SNR_PREFERENCE = ("snr", "snrr", "snrg", "snri", "snrz", "snru")
+_TRUE = pa.array(["1", "true", "t", "yes", "y"])
+_REPEATED = ("label", "split", "planid", "obsdate")
+"""Texts of which a catalogue holds few different ones."""
+
+
+def clean(draft: Draft, section: CatalogSection, archive: ArchiveSection, first: int) -> pa.Table:
+    """Turn a batch into compact columns; rows that cannot be used get their `problem` in the draft.
+
+    Parameters
+    ----------
+    draft
+        The batch.
+    section, archive
+        What the job asks for.
+    first
+        Input row of the batch's first row.
+
+    Returns
+    -------
+    pyarrow.Table
+        `row`, `ra`, `dec`, `label`, `split`, `redshift`, `snr`, the source key, and where the file and the job call for
+        them `id` (as in the file), `plate`, `mjd`, `fiberid` and `primary`.
+    """
+    ra, dec = read_positions(draft, archive.survey)
+    columns = {
+        "row": np.arange(first, first + len(draft)),
+        "ra": ra,
+        "dec": dec,
+        "label": label_of(draft, section),
+        "split": pc.fill_null(pc.utf8_lower(draft.text("split")), ""),
+        "redshift": draft.number("redshift").astype(np.float32),
+        "snr": signal_to_noise(draft).astype(np.float32),
+        **source_key(draft, archive),
+    }
+    if "object_id" in draft.names:
+        columns["id"] = draft.column("object_id").combine_chunks()
+    if archive.survey != "lamost":
+        columns |= {name: draft.integer(name) for name in ("plate", "mjd", "fiberid")}
+    if section.duplicates is not None and section.duplicates.keep == "primary":
+        columns["primary"] = _is_true(draft.text("primary"))
+    return pa.table({name: _compact(name, values) for name, values in columns.items()})
+
+
+def label_of(draft: Draft, section: CatalogSection) -> pa.Array:
+    """Class of each row, "" where none."""
+    make = MADE_LABELS.get(section.label)
+    return make(draft.text("class"), draft.text("subclass")) if make else pc.fill_null(draft.text("label"), "")
+
+
+def signal_to_noise(draft: Draft) -> Floats:
+    """Take the first signal-to-noise that is known, r and g before the other bands."""
+    snr = np.full(len(draft), np.nan)
+    for name in _SNR_PREFERENCE:
+        if name in draft.names:
+            snr = np.where(np.isnan(snr), draft.number(name), snr)
+    return snr
+
+
+def _is_true(text: pa.Array) -> Mask:
+    return np.asarray(pc.fill_null(pc.is_in(pc.utf8_lower(text), value_set=_TRUE), False))
+
+
+def _compact(name: str, values: object) -> pa.Array:
+    array = values if isinstance(values, pa.Array) else pa.array(values)
+    if name in _REPEATED:
+        return pc.dictionary_encode(array)
+    return array.cast(pa.int32()) if pa.types.is_int64(array.type) and name not in ("row", "id") else array
+
+
+def reasons_of(draft: Draft, chosen: Mask, first: int) -> Mapping[int, str]:
+    """Reasons by input row of the chosen rows that cannot be used."""
+    return {first + int(place): draft.problem[place] for place in np.flatnonzero(chosen & (draft.problem != ""))}

@@ -1,0 +1,102 @@
+"""What must not be torn apart between training and test: fields, plans, cells of sky, and the stars across them."""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+Codes = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+def number_groups(*keys: npt.NDArray[np.int64]) -> Codes:
+    """Number the distinct combinations of some keys, in the order of their values; each key (n,)."""
+    order = np.lexsort(keys[::-1])
+    new = np.zeros(len(order), bool)
+    for key in keys:
+        new[1:] |= np.diff(key[order]) != 0
+    number = np.empty(len(order), dtype=np.int64)
+    number[order] = np.cumsum(new)
+    return number
+
+
+def sky_cells(ra: Floats, dec: Floats, degrees: float) -> Codes:
+    """Number the cells of sky: zones in declination, each cut into cells about as wide as it is high.
+
+    Parameters
+    ----------
+    ra, dec
+        Degrees, ICRS.
+    degrees
+        Height of a zone; the last one before the north pole may be lower. Cells of one zone have equal areas.
+
+    Returns
+    -------
+    ndarray of int64
+        The same number for the same cell, whatever the other rows.
+    """
+    zones = int(np.ceil(180 / degrees))
+    zone = np.clip(np.floor((dec + 90) / degrees), 0, zones - 1).astype(np.int64)
+    middle = -90 + (np.arange(zones) + 0.5) * degrees
+    cells = np.maximum(1, np.round(360 * np.cos(np.radians(np.minimum(middle, 90))) / degrees)).astype(np.int64)
+    first = np.concatenate([[0], np.cumsum(cells)[:-1]])
+    along = np.floor(ra % 360 / 360 * cells[zone]).astype(np.int64)
+    return np.asarray(first[zone] + np.minimum(along, cells[zone] - 1))
+
+
+def merge_groups(one: Codes, other: Codes) -> Codes:
+    """Join groups that share a row under either numbering, directly or through others; numbered from 0.
+
+    A star that lies in two fields (they overlap) makes one group of both.
+    """
+    count = int(one.max(initial=-1)) + 1
+    nodes = count + int(other.max(initial=-1)) + 1
+    links = coo_array((np.ones(len(one), bool), (one, count + other)), shape=(nodes, nodes))
+    component = connected_components(links, directed=False)[1][one]
+    return np.unique(component, return_inverse=True)[1].astype(np.int64)
+
+
+def share_out(group: Codes, label: Codes, order: Codes, shares: Floats) -> Codes:
+    """Give each group to a split, such that each class comes as near its shares as can be.
+
+    Groups are taken in the order given; each goes where the sum over its classes of (rows - wanted)^2 / wanted,
+    Pearson's chi-squared, becomes smallest. A second round lets each change its place. This is a greedy choice:
+    what it reaches has to be looked at.
+
+    Parameters
+    ----------
+    group, label
+        (n,) Of each row, numbered from 0.
+    order
+        (groups,) Order in which groups are given away.
+    shares
+        (splits,) Sum to 1; a split whose share is 0 gets nothing.
+
+    Returns
+    -------
+    ndarray of int64
+        (groups,) Number of the split.
+    """
+    open_splits = np.flatnonzero(shares > 0)
+    share = shares[open_splits, None]
+    classes, count, start = _counts(group, label)
+    part = count / np.bincount(label)[classes]
+    filled = np.zeros((len(open_splits), int(label.max()) + 1))  # by split and class, relative to what is wanted
+    choice = np.full(len(order), -1, dtype=np.int64)
+    for number in np.tile(order, 2):
+        mine = slice(start[number], start[number + 1])
+        kinds, added = classes[mine], part[mine] / share
+        if choice[number] >= 0:
+            filled[choice[number], kinds] -= added[choice[number]]
+        cost = np.sum(count[mine] * (added + 2 * filled[:, kinds]), axis=1)
+        choice[number] = np.argmin(cost)
+        filled[choice[number], kinds] += added[choice[number]]
+    return open_splits[choice]
+
+
+def _counts(group: Codes, label: Codes) -> tuple[Codes, Codes, Codes]:
+    """Rows of each class in each group: class and count, group after group, and where each group starts."""
+    pair = group * (int(label.max(initial=0)) + 1) + label
+    values, count = np.unique(pair, return_counts=True)
+    owner, classes = np.divmod(values, int(label.max(initial=0)) + 1)
+    return classes, count, np.searchsorted(owner, np.arange(int(group.max(initial=-1)) + 2))

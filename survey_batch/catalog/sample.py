@@ -1,0 +1,69 @@
+"""Taking some of the selected rows, the same whatever their order in the file."""
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.catalog.groups import number_groups
+from survey_batch.catalog.hashing import hashes
+from survey_batch.catalog.objects import Objects
+from survey_batch.catalog.values import Mask
+from survey_batch.errors import ConfigurationError
+from survey_batch.sections.catalog import SampleSection
+
+FRAME = ("rerun", "run", "camcol", "field")
+
+
+def take_sample(objects: Objects, section: SampleSection) -> None:
+    """Keep so many usable rows of each class, or in all.
+
+    At random means in the order of a hash of object_id and seed. From crowded frames means: the frames with the most
+    usable rows first (of equal ones, that which holds the smallest hash), and in the same order within a frame.
+
+    Parameters
+    ----------
+    objects
+        With unique `object_id`.
+    section
+        How many, from where, and the seed.
+
+    Raises
+    ------
+    ConfigurationError
+        Crowded frames are asked for, and the rows have no frames.
+    """
+    objects.keep(objects.usable.copy(), "sample: cannot be used")
+    label, names = objects.codes("label")
+    if section.per_class is not None:
+        has_class = np.array([name != "" for name in names], bool)[label]
+        objects.keep(has_class, "sample: no class")
+        label = label[has_class]
+    order = _order(objects, section)
+    if section.per_class is None:
+        taken = order[: section.total]
+    else:
+        taken = order[_rank_within(label[order]) < section.per_class]
+    chosen: Mask = np.zeros(len(objects), bool)
+    chosen[taken] = True
+    objects.keep(chosen, "sample: not drawn")
+
+
+def _order(objects: Objects, section: SampleSection) -> npt.NDArray[np.int64]:
+    drawn = hashes(objects.text("object_id"), section.seed)
+    if section.frames == "any" or len(objects) == 0:
+        return np.argsort(drawn, kind="stable")
+    if not set(FRAME) <= set(objects.table.column_names) or (objects.numbers("field") < 0).all():
+        raise ConfigurationError('catalog.sample.frames = "crowded" needs run, camcol and field of the rows')
+    frame = number_groups(*(objects.numbers(name) for name in FRAME))
+    count = np.bincount(frame)
+    smallest = np.full(len(count), np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(smallest, frame, drawn)
+    return np.lexsort((drawn, smallest[frame], -count[frame]))
+
+
+def _rank_within(code: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Number the rows of each code from 0, in the order in which they stand."""
+    order = np.argsort(code, kind="stable")
+    starts = np.flatnonzero(np.diff(code[order], prepend=-1))
+    rank = np.empty(len(code), dtype=np.int64)
+    rank[order] = np.arange(len(code)) - np.repeat(starts, np.diff(starts, append=len(code)))
+    return rank

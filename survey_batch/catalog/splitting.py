@@ -1,0 +1,119 @@
+"""The splits of a catalogue's rows: its own, or made with fields, plans or cells of sky kept whole."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from survey_batch.catalog.groups import number_groups, sky_cells
+from survey_batch.catalog.objects import Objects
+from survey_batch.catalog.split import SPLITS, Split, split_rows
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import SplitSection
+
+Codes = npt.NDArray[np.int64]
+
+_KEYS = {"field": ("rerun", "run", "camcol", "field"), "plan": ("planid",)}
+_LARGE = 0.05
+"""A group that holds more than this share of the rows is worth a remark."""
+
+
+def own_splits(objects: Objects) -> pa.Array:
+    """Return the catalogue's own splits, "" where none.
+
+    Raises
+    ------
+    ConfigurationError
+        They have other names than ours.
+    """
+    code, names = objects.codes("split")
+    found = {names[number] for number in np.unique(code)}
+    if unknown := sorted(found - {"", *SPLITS}):
+        raise ConfigurationError(
+            f"column {objects.names['split']!r} holds {', '.join(map(repr, unknown[:5]))}, and splits are "
+            f"{', '.join(SPLITS)}: correct it, or set [catalog.split] to have them made"
+        )
+    if found != {""}:
+        _count(objects, np.array([SPLITS.index(name) if name in SPLITS else -1 for name in names])[code])
+    return objects.text("split")
+
+
+def split_objects(objects: Objects, section: SplitSection) -> pa.Array:
+    """Split the usable rows that have a class and a position.
+
+    Raises
+    ------
+    ConfigurationError
+        No usable row has a class, or the rows do not say their field or plan.
+    """
+    code, names = objects.codes("label")
+    takes_part = objects.usable & np.array([name != "" for name in names], bool)[code]
+    if not takes_part.any():
+        raise ConfigurationError("catalog.split: no usable row has a label to split by: set catalog.label")
+    label = np.where(takes_part, code, -1)
+    ra, dec = objects.numbers("ra"), objects.numbers("dec")
+    split = split_rows(objects.text("object_id"), ra, dec, label, section, _cells(objects, section))
+    _count(objects, split.choice)
+    if section.group != "star":
+        objects.notes.append(_reached(label, split, names, section))
+    values = pa.array([*SPLITS, ""])
+    return values.take(pa.array(np.where(split.choice < 0, len(SPLITS), split.choice)))
+
+
+def _cells(objects: Objects, section: SplitSection) -> Codes | None:
+    if section.group == "star":
+        return None
+    if section.group == "sky":
+        known = np.isfinite(objects.numbers("ra")) & np.isfinite(objects.numbers("dec"))
+        ra, dec = (np.where(known, objects.numbers(name), 0.0) for name in ("ra", "dec"))
+        return number_groups(sky_cells(ra, dec, section.cell_degrees))
+    columns = _KEYS[section.group]
+    if not set(columns) <= set(objects.table.column_names):
+        raise ConfigurationError(
+            f"catalog.split.group = {section.group!r}: these rows have no {section.group}; an SDSS catalogue has "
+            'fields, a LAMOST catalogue plans, and "star" and "sky" go with each'
+        )
+    return _known_groups(objects, columns)
+
+
+def _known_groups(objects: Objects, columns: tuple[str, ...]) -> Codes:
+    """Number the groups; a row that does not say its own is one by itself."""
+    if columns == ("planid",):
+        group, names = objects.codes("planid")
+        unknown = np.array([name == "" for name in names], bool)[group]
+    else:
+        keys = [objects.numbers(name).astype(np.int64) for name in columns]
+        group = number_groups(*keys)
+        unknown = np.any([key < 0 for key in keys[1:]], axis=0)
+    group[unknown] = int(group.max()) + 1 + np.arange(int(np.sum(unknown)))
+    return group
+
+
+def _count(objects: Objects, choice: npt.NDArray[np.integer]) -> None:
+    labels = objects.text("label")
+    for place, name in enumerate(SPLITS):
+        objects.counts.add(name, labels.filter(pa.array(choice == place)))
+
+
+def _reached(label: Codes, split: Split, names: list[str], section: SplitSection) -> str:
+    """Say how near the shares came: groups that hold several classes cannot be shared out exactly."""
+    part = split.choice >= 0
+    count = np.zeros((len(names), len(SPLITS)))
+    np.add.at(count, (label[part], split.choice[part]), 1)
+    rows = count.sum(axis=1)
+    shares = count[rows > 0] / rows[rows > 0, None]
+    off = np.abs(shares - [section.train, section.validation, section.test])
+    worst, which = np.unravel_index(int(np.argmax(off)), off.shape)
+    overall = ", ".join(
+        f"{name} {100 * share:.1f} %" for name, share in zip(SPLITS, count.sum(0) / rows.sum(), strict=True)
+    )
+    sizes = np.bincount(split.group[part])
+    large = (
+        f"; the largest holds {100 * sizes.max() / rows.sum():.0f} % of the rows"
+        if sizes.max() > _LARGE * rows.sum()
+        else ""
+    )
+    label_name = np.array(names, dtype=object)[rows > 0][worst]
+    return (
+        f"split by {section.group}, {len(sizes)} groups{large}: {overall}; farthest from its share is "
+        f"{SPLITS[which]} of class {label_name}, {100 * shares[worst, which]:.1f} %"
+    )

@@ -1,0 +1,72 @@
+"""Learn from a whole product before a stage begins: parts summed where they lie, added in the order of the shards."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+from distributed import Client, Future, KilledWorker
+
+from survey_batch.engine import DEATHS_ALLOWED
+from survey_batch.errors import SurveyBatchError
+from survey_batch.job import Job
+from survey_batch.products import Shard
+from survey_batch.stages import make_stage
+from survey_batch.stages.base import Coordinates, fit_groups
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 16
+"""Sums that may wait to be added: those of principal components have 122 MB each."""
+
+
+def fit(client: Client, job: Job, name: str, shards: Sequence[Shard]) -> Coordinates:
+    """Learn what a stage needs, on a cluster; the result does not depend on how many workers there are.
+
+    Parts are the same whoever sums them, and are added one after the other in the order of their shards. Where a
+    worker dies, all is done again.
+
+    Raises
+    ------
+    SurveyBatchError
+        Workers died each time.
+    """
+    for _ in range(DEATHS_ALLOWED):
+        try:
+            return _fit_once(client, job, name, shards)
+        except KilledWorker as error:
+            death = error
+            log.warning("fitting %s: a worker died; trying again", name, extra={"event": "retry", "stage": name})
+    raise SurveyBatchError(
+        f"fitting {name}: its worker died {DEATHS_ALLOWED} times (out of memory, or a crash in a library): raise "
+        "cluster.memory, or lower shards.objects"
+    ) from death
+
+
+def _fit_once(client: Client, job: Job, name: str, shards: Sequence[Shard]) -> Coordinates:
+    key = f"{name}-fit-{uuid4().hex[:8]}"  # a shared scheduler may hold another run's
+    whole: Future | None = None
+    added: list[Future] = []
+    for number, group in enumerate(fit_groups(shards)):
+        before = added[number - AT_ONCE] if number >= AT_ONCE else None
+        part = client.submit(_part, job, name, group, before, key=(f"{key}-part", number), pure=False)
+        whole = part if whole is None else client.submit(_merge, job, name, whole, part, key=(f"{key}-add", number))
+        added.append(client.submit(_nothing, whole, key=(f"{key}-added", number)))
+    ended: Coordinates = client.submit(_end, job, name, whole, key=key, pure=False).result()
+    return ended
+
+
+def _part(job: Job, name: str, shards: Sequence[Shard], before: None) -> Any:  # noqa: ARG001
+    return make_stage(job, name).fit_part(shards)
+
+
+def _merge(job: Job, name: str, before: Any, part: Any) -> Any:
+    return make_stage(job, name).fit_merge([before, part])
+
+
+def _end(job: Job, name: str, whole: Any) -> Coordinates:
+    return make_stage(job, name).fit_end(whole)
+
+
+def _nothing(done: Any) -> None:
+    """Tell that a sum was added, without holding on to it."""

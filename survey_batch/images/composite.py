@@ -1,0 +1,81 @@
+"""Cutouts to colour images, by the recipe of the job's table [composites]."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.errors import ConfigurationError
+from survey_batch.images.colour import lupton_rgb
+from survey_batch.images.resize import resize
+from survey_batch.images.scaling import scale_to_percentiles
+from survey_batch.sections.images import CompositesSection
+
+SLICE_PIXELS = 2**17
+"""Pixels of one band, or of the image if that has more, that are worked on at a time, so that memory stays bounded: 32
+cutouts of 64 pixels."""
+
+
+def composite_images(
+    flux: npt.NDArray[np.float32], bands: Sequence[str], section: CompositesSection
+) -> npt.NDArray[np.uint8]:
+    """Compose colour images of objects.
+
+    A pixel without data (NaN) in a band has no light in it: 0. So a pixel without data in all three is black, a
+    band that is missing altogether leaves its channel black, and an object without any data is all 0.
+
+    Parameters
+    ----------
+    flux : (n, band, y, x) float32
+        Nanomaggies per pixel.
+    bands : sequence of str
+        Names of the bands of `flux`, in order.
+    section : CompositesSection
+
+    Returns
+    -------
+    (n, y, x, 3) uint8
+        Rows and columns as in `flux`, or `section.size` of each. With `section.pair`, twice as wide: the second image
+        is to the right of the first, which is the same as without it.
+
+    Raises
+    ------
+    ConfigurationError
+        Where the recipe asks for a band that `flux` has not.
+    """
+    triples = band_places(bands, section)
+    height, width = (section.size or length for length in flux.shape[-2:])
+    images = np.empty((len(flux), height, width * len(triples), 3), np.uint8)
+    step = max(1, SLICE_PIXELS // max(1, flux.shape[-2] * flux.shape[-1], height * width))
+    for start in range(0, len(flux), step):
+        part = slice(start, start + step)
+        halves = [_compose(flux[part][:, triple], section, height, width) for triple in triples]
+        images[part] = np.concatenate(halves, axis=2)
+    return images
+
+
+def band_places(bands: Sequence[str], section: CompositesSection) -> list[list[int]]:
+    """Find the red, green and blue band of each image of the recipe among `bands`.
+
+    Raises
+    ------
+    ConfigurationError
+        Where one is not there.
+    """
+    asked = {"bands": section.bands, "pair": section.pair or ""}
+    for key, triple in asked.items():
+        if lacking := [band for band in triple if band not in bands]:
+            raise ConfigurationError(
+                f"composites.{key} = {triple!r} asks for band {', '.join(lacking)}, but the cutouts have "
+                f"{''.join(bands)!r}; add it to frames.bands, or change composites.{key}"
+            )
+    return [[list(bands).index(band) for band in triple] for triple in asked.values() if triple]
+
+
+def _compose(
+    flux: npt.NDArray[np.float32], section: CompositesSection, height: int, width: int
+) -> npt.NDArray[np.uint8]:
+    """Make one image of each object: (n, 3, y, x) to (n, height, width, 3)."""
+    scaled = scale_to_percentiles(flux, section.percentiles) if section.scaling == "percentile" else flux
+    images = lupton_rgb(scaled, section.linear_stretch, section.q)
+    return images if section.size is None else resize(images, height, width)

@@ -1,0 +1,256 @@
+"""The features of images: fluxes, colours, sizes, shapes and neighbours."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.errors import ConfigurationError
+from survey_batch.images.neighbours import NAMES as NEIGHBOUR_NAMES
+from survey_batch.images.neighbours import find_neighbours
+from survey_batch.images.photometry import aperture_flux
+from survey_batch.images.shape import (
+    FWHM,
+    SMALLEST_SIGNAL,
+    TYPICAL_FWHM,
+    Shapes,
+    adaptive_moments,
+    half_light_radius,
+    point_source_flux,
+)
+from survey_batch.images.stamps import F8, Floats, Stamps, make_stamps
+from survey_batch.sections.images import ImageFeaturesSection
+
+F4 = npt.NDArray[np.float32]
+Columns = dict[str, F8]
+
+BANDS = "ugriz"
+"""In the order of wavelength."""
+SEARCHED = "rigzu"
+"""Bands in which neighbours are looked for: the first one that the object has."""
+SOFTENING = {"u": 1.4e-10, "g": 0.9e-10, "r": 1.2e-10, "i": 1.8e-10, "z": 7.4e-10}
+"""Softening b of SDSS asinh magnitudes in units of the flux of magnitude 0 (Stoughton et al. 2002, table 21)."""
+POGSON = 2.5 / float(np.log(10))
+ZERO_FLUX = 1e9
+"""Nanomaggies of magnitude 0."""
+FREE_WIDTH_VARIANCE = 2.0
+"""Variance of the flux of a round Gaussian whose width is fitted with it, in that for a known width: the Fisher
+matrix of flux and width, (1, -F/2s; -F/2s, F^2/2s^2) / 4 pi s sigma^2 with s the squared width."""
+SLICE = 64
+"""Objects measured at once; their stamps in one band fit in a core's cache."""
+
+FLUX, PIXEL, NONE, MAG = "nanomaggy", "pixel", "1", "mag"
+
+
+def described_features(section: ImageFeaturesSection, bands: str) -> dict[str, str]:
+    """Names of the columns of `image_features`, in order, with their units."""
+    per_band = [
+        ("background_{}", "nanomaggy/pixel"),
+        ("background_scatter_{}", "nanomaggy/pixel"),
+        ("coverage_{}", NONE),
+        *((f"flux_{radius:g}_{{}}{suffix}", FLUX) for radius in section.apertures for suffix in ("", "_error")),
+        *((f"psf_flux_{{}}{suffix}", FLUX) for suffix in ("", "_error")),
+        *((name, PIXEL) for name in ("fwhm_{}", "half_light_radius_{}")),
+        *((name, NONE) for name in ("ellipticity_{}", "e1_{}", "e2_{}", "sharpness_{}")),
+    ]
+    colours = [(f"colour_{blue}_{red}{s}", MAG) for blue, red in _adjacent(bands) for s in ("", "_error")]
+    return {
+        **{name.format(band): unit for band in bands for name, unit in per_band},
+        **dict(colours),
+        **dict(NEIGHBOUR_NAMES),
+    }
+
+
+def feature_names(section: ImageFeaturesSection, bands: str) -> list[str]:
+    """Names of the columns of `image_features`."""
+    return list(described_features(section, bands))
+
+
+def check_size(section: ImageFeaturesSection, size: int) -> None:
+    """Refuse radii that do not fit into cutouts of `size` pixels, whose objects lie up to half a pixel off the centre.
+
+    Raises
+    ------
+    ConfigurationError
+        Says what to change.
+    """
+    largest = max(*section.apertures, section.background[1])
+    if largest > (size - 1) / 2:
+        raise ConfigurationError(
+            f"image_features: a radius of {largest:g} pixels does not fit into cutouts of {size} pixels, which hold "
+            f"{(size - 1) / 2:g} around each object; set cutouts.size to {int(np.ceil(2 * largest)) + 1} or more, or "
+            "image_features.background and image_features.apertures to smaller radii"
+        )
+
+
+def image_features(
+    flux: Floats, x: F8, y: F8, section: ImageFeaturesSection, bands: str, ivar: Floats | None = None
+) -> F4:
+    """Measure objects in their cutouts; each row's features depend on that row alone, bit for bit.
+
+    Parameters
+    ----------
+    flux
+        (object, band, y, x) nanomaggies per pixel; NaN where there is no pixel.
+    x, y
+        (object, band) positions of the object, 0-based pixel centres; NaN where the band is missing.
+    section
+        The job's table `[image_features]`.
+    bands
+        Letters of the bands.
+    ivar
+        As `flux`. Without it errors are those of the background's scatter, without the objects' own photon noise.
+
+    Returns
+    -------
+    (object, feature) float32
+        Columns as in `feature_names`; NaN where a feature cannot be measured.
+
+    Raises
+    ------
+    ConfigurationError
+        The radii do not fit into the cutouts.
+    """
+    check_size(section, flux.shape[-1])
+    names = feature_names(section, bands)
+    values = np.full((len(flux), len(names)), np.nan, np.float32)
+    for start in range(0, len(flux), SLICE):
+        rows = slice(start, start + SLICE)
+        weights = None if ivar is None else ivar[rows]
+        columns = _measure(flux[rows], x[rows], y[rows], section, bands, weights)
+        for number, name in enumerate(names):
+            values[rows, number] = columns[name]
+    return values
+
+
+def asinh_magnitude(flux: F8, error: F8, band: str) -> tuple[F8, F8]:
+    """Asinh magnitudes of SDSS and their errors, from fluxes in nanomaggies.
+
+    m = -2.5 / ln 10 (asinh(f / 2 b f_0) + ln b), Lupton, Gunn & Szalay (1999, AJ 118, 1406), with the survey's b: equal
+    to logarithmic magnitudes for what is well detected, those of the survey's catalogues for all, and defined for the
+    fluxes below 0 that noise makes of faint objects.
+    """
+    soft = 2 * SOFTENING[band] * ZERO_FLUX
+    magnitude = -POGSON * (np.arcsinh(flux / soft) + np.log(SOFTENING[band]))
+    return magnitude, POGSON * error / np.hypot(flux, soft)
+
+
+def _measure(flux: Floats, x: F8, y: F8, section: ImageFeaturesSection, bands: str, ivar: Floats | None) -> Columns:
+    reach = section.background[0]
+    stamps = {
+        band: make_stamps(flux[:, b], x[:, b], y[:, b], section.background, None if ivar is None else ivar[:, b])
+        for b, band in enumerate(bands)
+    }
+    sources = {band: _free_source(one, reach) for band, one in stamps.items()}
+    width = _common_variance(list(sources.values()))
+    columns: Columns = {}
+    for band, one in stamps.items():
+        parts = {
+            "background": one.background,
+            "background_scatter": one.scatter,
+            **_apertures(one, section),
+            **_point_source(one, sources[band], width, reach),
+            "half_light_radius": half_light_radius(one, reach),
+            **_shape(sources[band]),
+        }
+        columns |= {_in_band(name, band): values for name, values in parts.items()}
+    columns |= _colours(columns, section, bands)
+    first = _first_measured([stamps[band] for band in SEARCHED if band in bands])
+    return {**columns, **find_neighbours(first, section.background[1])}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source whose place and width were found in its own light; (n,) each."""
+
+    shapes: Shapes
+    flux: F8
+    error: F8
+    good: npt.NDArray[np.bool_]
+    """Whether it is bright enough for that."""
+
+
+def _free_source(stamps: Stamps, reach: float) -> Source:
+    shapes = adaptive_moments(stamps, reach)
+    flux, error = point_source_flux(stamps, shapes.x, shapes.y, shapes.variance, reach)
+    error = error * np.sqrt(FREE_WIDTH_VARIANCE)
+    with np.errstate(invalid="ignore"):
+        return Source(shapes, flux, error, shapes.measured & (flux >= SMALLEST_SIGNAL * error))
+
+
+def _common_variance(sources: list[Source]) -> F8:
+    """Mean of the bands in which the width was found; that of a typical star where there is none."""
+    found = sum((np.where(one.good, one.shapes.variance, 0) for one in sources), np.zeros(len(sources[0].flux)))
+    count = sum((one.good.astype(np.float64) for one in sources), np.zeros(len(found)))
+    return np.where(count > 0, found / np.maximum(count, 1), (TYPICAL_FWHM / FWHM) ** 2)
+
+
+def _apertures(stamps: Stamps, section: ImageFeaturesSection) -> Columns:
+    columns: Columns = {}
+    for radius in section.apertures:
+        flux, error, coverage = aperture_flux(stamps, radius)
+        columns |= {f"flux_{radius:g}": flux, f"flux_{radius:g}_error": error, "coverage": coverage}
+    smallest, largest = (columns[f"flux_{radius:g}"] for radius in (section.apertures[0], section.apertures[-1]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        columns["sharpness"] = np.where(largest >= SMALLEST_SIGNAL * error, smallest / largest, np.nan)
+    return columns
+
+
+def _point_source(stamps: Stamps, source: Source, variance: F8, reach: float) -> Columns:
+    """Flux for the source's own place and width where it is bright enough, else for those it is expected at."""
+    flux, error = point_source_flux(stamps, stamps.x, stamps.y, variance, reach)
+    return {
+        "psf_flux": np.where(source.good, source.flux, flux),
+        "psf_flux_error": np.where(source.good, source.error, error),
+    }
+
+
+def _shape(source: Source) -> Columns:
+    covariance = source.shapes.covariance
+    trace = covariance.xx + covariance.yy
+    smaller, larger = covariance.eigenvalues
+    with np.errstate(divide="ignore", invalid="ignore"):
+        columns = {
+            "fwhm": FWHM * np.sqrt(source.shapes.variance),
+            "ellipticity": 1 - np.sqrt(smaller / larger),
+            "e1": (covariance.xx - covariance.yy) / trace,
+            "e2": 2 * covariance.xy / trace,
+        }
+    return {name: np.where(source.good, values, np.nan) for name, values in columns.items()}
+
+
+def _colours(columns: Columns, section: ImageFeaturesSection, bands: str) -> Columns:
+    name = f"flux_{section.colour_radius:g}"
+    magnitudes = {
+        band: asinh_magnitude(columns[f"{name}_{band}"], columns[_in_band(f"{name}_error", band)], band)
+        for band in bands
+    }
+    colours: Columns = {}
+    for blue, red in _adjacent(bands):
+        (m1, e1), (m2, e2) = magnitudes[blue], magnitudes[red]
+        colours |= {f"colour_{blue}_{red}": m1 - m2, f"colour_{blue}_{red}_error": np.hypot(e1, e2)}
+    return colours
+
+
+def _first_measured(stamps: list[Stamps]) -> Stamps:
+    """Of each object the first band with a background; what neighbours need of it."""
+    first = stamps[0]
+    for other in stamps[1:]:
+        lacks = ~np.isfinite(first.background) & np.isfinite(other.background)
+        parts = {
+            name: np.where(lacks.reshape(-1, *(1,) * (part.ndim - 1)), getattr(other, name), part)
+            for name, part in vars(first).items()
+        }
+        first = Stamps(**parts)
+    return first
+
+
+def _in_band(name: str, band: str) -> str:
+    return f"{name.removesuffix('_error')}_{band}{'_error' if name.endswith('_error') else ''}"
+
+
+def _adjacent(bands: str) -> Iterator[tuple[str, str]]:
+    ordered = [band for band in BANDS if band in bands]
+    return pairwise(ordered)

@@ -1,0 +1,82 @@
+"""Inverse variance of the pixels of SDSS frames.
+
+As the SDSS data model, `frame`, has it where it calculates errors: the counts are dn = flux / calibration + sky, their
+error is sqrt(dn / gain + dark variance), and the calibration takes that back to nanomaggies. The sky is interpolated
+bilinearly from the frame's coarse image of it and is constant beyond that image's edge.
+
+A pixel that its noise made bright gets a lower ivar than one that it made faint: a mean weighted by the ivar of faint
+pixels is biased low. Bleed trails and bad columns are not told apart: frames do not say where they are.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.archive.camera import Ccd
+from survey_batch.archive.sdss import Sky
+
+Pixels = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+def sky_counts(sky: Sky, rows: Ints, columns: Ints) -> Pixels:
+    """Interpolate the sky at the rows and columns of each window: (n, ny) and (n, nx) to (n, ny, nx), in counts."""
+    top, below = _place(sky.row[rows], sky.image.shape[0])
+    left, beside = _place(sky.column[columns], sky.image.shape[1])
+    top, below, left, beside = top[:, :, None], below[:, :, None], left[:, None, :], beside[:, None, :]
+    upper = sky.image[top, left] * (1 - beside) + sky.image[top, left + 1] * beside
+    lower = sky.image[top + 1, left] * (1 - beside) + sky.image[top + 1, left + 1] * beside
+    return np.asarray(upper * (1 - below) + lower * below, np.float32)
+
+
+def _place(position: Pixels, length: int) -> tuple[Ints, Pixels]:
+    """Split positions on an axis into the pixel before and the fraction behind it; the edge is repeated."""
+    inside = position.clip(0, length - 1)
+    before = np.minimum(inside.astype(np.int64), length - 2)
+    return before, (inside - before).astype(np.float32)
+
+
+def inverse_variance(flux: Pixels, calibration: Pixels, sky: Pixels, ccd: Ccd) -> Pixels:
+    """Find the inverse variance of each pixel.
+
+    Parameters
+    ----------
+    flux : (n, ny, nx) float32
+        Sky-subtracted, nanomaggy per pixel.
+    calibration : (n, nx) float32
+        Nanomaggy per count of each column.
+    sky : (n, ny, nx) float32
+        Counts.
+    ccd : Ccd
+        The CCD's gain and dark variance.
+
+    Returns
+    -------
+    (n, ny, nx) float32
+        1 / nanomaggy^2; 0 where flux is NaN or the calibration is not positive.
+    """
+    unit = calibration[:, None, :]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        counts = (flux / unit + sky).clip(0)  # a negative number of electrons is noise around none
+        ivar = 1 / ((counts / np.float32(ccd.gain) + np.float32(ccd.dark_variance)) * unit**2)
+    return np.asarray(np.where(np.isfinite(ivar) & (unit > 0), ivar, np.float32(0)), np.float32)
+
+
+def window_ivar(flux: Pixels, x_start: Ints, y_start: Ints, calibration: Pixels, sky: Sky, ccd: Ccd) -> Pixels:
+    """Find the inverse variance of windows that were cut from a frame: (n, size, size), 0 beyond the frame.
+
+    Parameters
+    ----------
+    flux : (n, size, size) float32
+        The windows, NaN beyond the frame.
+    x_start, y_start : (n,) int
+        Where they begin.
+    calibration : (2048,) float32
+        The frame's calibration vector.
+    sky : Sky
+        The frame's sky.
+    ccd : Ccd
+    """
+    size = flux.shape[-1]
+    columns = (x_start[:, None] + np.arange(size)).clip(0, len(sky.column) - 1)
+    rows = (y_start[:, None] + np.arange(size)).clip(0, len(sky.row) - 1)
+    return inverse_variance(flux, calibration[columns], sky_counts(sky, rows, columns), ccd)

@@ -1,0 +1,174 @@
+"""Windows around objects, and the local background in them.
+
+Everything is measured on stamps: windows of whole pixels whose central pixel is the one that holds the object, so
+that an object's values depend on the pixels around it and not on the cutout that they come from.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+F4 = npt.NDArray[np.float32]
+F8 = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating]
+
+CLIP = 3.0
+"""Standard deviations from the median beyond which a pixel of the ring is not background."""
+CLIPPINGS = 6
+SMALLEST_RING = 0.25
+"""Share of the ring that must be real and not clipped."""
+MEDIAN_VARIANCE = np.pi / 2
+"""Variance of the median of many Gaussian values, in that of their mean."""
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """Background-subtracted windows around objects, in one band.
+
+    Attributes
+    ----------
+    values : (n, k, k) float32
+        Nanomaggies; 0 where a pixel is not real.
+    real : (n, k, k) float32
+        1 for pixels that are measured, else 0.
+    variance : (n, k, k) or (n, 1, 1) float32
+        Squared nanomaggies; 0 where a pixel is not real, or one value for the whole stamp.
+    x, y : (n,) float64
+        Where the object lies, in pixels from the centre of the central pixel.
+    background, scatter : (n,) float64
+        What was subtracted, and its standard deviation per pixel; NaN where nothing can be measured.
+    background_variance : (n,) float64
+        Of the subtracted level.
+    """
+
+    values: F4
+    real: F4
+    variance: F4
+    x: F8
+    y: F8
+    background: F8
+    scatter: F8
+    background_variance: F8
+
+    @property
+    def half(self) -> int:
+        """Pixels to either side of the central one."""
+        return int(self.values.shape[-1]) // 2
+
+    def around(self, radius: float) -> Self:
+        """Keep what is needed within `radius` pixels of the objects."""
+        margin = self.half - min(half_width(radius), self.half)
+        inner = slice(margin, self.values.shape[-1] - margin)
+        parts = {
+            name: part[:, inner, inner]
+            for name, part in (("values", self.values), ("real", self.real), ("variance", self.variance))
+            if part.shape[-1] > 1
+        }
+        return type(self)(**{**vars(self), **parts})
+
+
+def half_width(radius: float) -> int:
+    """Pixels to either side of the central one that hold a circle around any place in the central one."""
+    return int(np.ceil(radius + 0.5))
+
+
+def make_stamps(images: Floats, x: F8, y: F8, ring: tuple[float, float], ivar: Floats | None = None) -> Stamps:
+    """Cut stamps that hold the ring around each object, and subtract the background found in it.
+
+    Parameters
+    ----------
+    images
+        (n, y, x) nanomaggies; NaN where there is no pixel.
+    x, y
+        (n,) positions of the objects, 0-based pixel centres; NaN where the band is missing.
+    ring
+        Radii of the ring in pixels.
+    ivar
+        As `images`; a pixel whose inverse variance is not above 0 is not real. Without it each pixel of a stamp has
+        the variance of its background: the object's own photon noise is then not counted.
+    """
+    half = half_width(ring[1])
+    raw, left_x, left_y = _windows(images, x, y, half)
+    weight = None if ivar is None else _windows(ivar, x, y, half)[0]
+    real = np.isfinite(raw) if weight is None else np.isfinite(raw) & (weight > 0)
+    if weight is not None:
+        raw = np.where(real, raw, np.float32(np.nan))
+    level, scatter, used = ring_background(raw, left_x, left_y, ring)
+    values = np.where(real, raw - np.nan_to_num(level).astype(np.float32)[:, None, None], np.float32(0))
+    variance = (scatter**2)[:, None, None] if weight is None else real / np.where(real, weight, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        uncertainty = MEDIAN_VARIANCE * scatter**2 / used
+    return Stamps(
+        values, real.astype(np.float32), variance.astype(np.float32), left_x, left_y, level, scatter, uncertainty
+    )
+
+
+def ring_background(windows: F4, x: F8, y: F8, ring: tuple[float, float]) -> tuple[F8, F8, F8]:
+    """Median of the pixels in a ring, and their scatter, both after clipping.
+
+    Pixels whose centres lie in the ring are clipped at 3 standard deviations around their median, six times; the
+    standard deviation is half the distance of the 16th and 84th percentiles, which neighbours and clipping hardly move.
+
+    Parameters
+    ----------
+    windows
+        (n, k, k); NaN is left out.
+    x, y
+        (n,) centre of the ring, in pixels from the central pixel.
+    ring
+        Radii; the inner one belongs to the ring, the outer one does not.
+
+    Returns
+    -------
+    median, scatter, count : (n,) float64
+        NaN where less than a quarter of the ring is left; count is the number of pixels that were used.
+    """
+    half = windows.shape[-1] // 2
+    offset = np.arange(-half, half + 1)
+    from_centre = np.hypot(offset[:, None], offset)
+    row, column = np.nonzero((from_centre > ring[0] - 1) & (from_centre < ring[1] + 1))
+    square = (offset[column] - x[:, None]) ** 2 + (offset[row] - y[:, None]) ** 2
+    inside = (square >= ring[0] ** 2) & (square < ring[1] ** 2)
+    pixels = windows.reshape(len(windows), -1)[:, row * windows.shape[-1] + column]
+    ordered = np.sort(np.where(inside, pixels, np.float32(np.nan)), axis=1)
+    first, last = np.zeros(len(x), np.intp), np.count_nonzero(np.isfinite(ordered), axis=1)
+    for _ in range(CLIPPINGS):
+        median, scatter = _middle(ordered, first, last)
+        low, high = ((median + sign * CLIP * scatter).astype(np.float32)[:, None] for sign in (-1, 1))
+        first, last = np.count_nonzero(ordered < low, axis=1), np.count_nonzero(ordered <= high, axis=1)
+    median, scatter = _middle(ordered, first, last)
+    too_few = last - first < SMALLEST_RING * np.pi * (ring[1] ** 2 - ring[0] ** 2)
+    return np.where(too_few, np.nan, median), np.where(too_few, np.nan, scatter), (last - first).astype(np.float64)
+
+
+def _windows(images: Floats, x: F8, y: F8, half: int) -> tuple[F4, F8, F8]:
+    """Cut windows around the pixels that hold the positions; NaN beyond the images."""
+    known = np.isfinite(x) & np.isfinite(y)
+    centres = [np.rint(np.where(known, position, 0)) for position in (x, y)]
+    offset = np.arange(-half, half + 1)
+    column, row = (centre.astype(np.intp)[:, None] + offset for centre in centres)
+    height, width = images.shape[1:]
+    number = np.arange(len(images))[:, None, None]
+    places = row.clip(0, height - 1)[:, :, None], column.clip(0, width - 1)[:, None, :]
+    found = images[number, *places].astype(np.float32)
+    rows_in, columns_in = (row >= 0) & (row < height), (column >= 0) & (column < width)
+    found[~(rows_in[:, :, None] & columns_in[:, None, :] & known[:, None, None])] = np.nan
+    left_x, left_y = (np.where(known, position - centre, 0) for position, centre in zip((x, y), centres, strict=True))
+    return found, left_x, left_y
+
+
+def _middle(ordered: F4, first: npt.NDArray[np.intp], last: npt.NDArray[np.intp]) -> tuple[F8, F8]:
+    """Median and scatter of the values at places `first` to `last` (exclusive) of ordered rows."""
+    low, median, high = (_quantile(ordered, first, last, q) for q in (0.158655, 0.5, 0.841345))
+    return median, (high - low) / 2
+
+
+def _quantile(ordered: F4, first: npt.NDArray[np.intp], last: npt.NDArray[np.intp], q: float) -> F8:
+    place = first + q * np.maximum(last - first - 1, 0)
+    below = place.astype(np.intp)
+    above = np.minimum(below + 1, ordered.shape[1] - 1)
+    low, high = (np.take_along_axis(ordered, at[:, None], axis=1)[:, 0].astype(np.float64) for at in (below, above))
+    share = place - below
+    return np.asarray(np.where(share > 0, low + share * (high - low), low))

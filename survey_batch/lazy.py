@@ -1,0 +1,297 @@
+"""The batch's kernels on datasets in a notebook: nothing is computed until asked for, and nothing is written.
+
+Each function takes a product as `open_product` gives it, or any dataset with the same variables, and returns a dataset
+like the product that a job would store, computed by the same code and equal to it bit for bit. With a Dask-backed
+dataset it is a Dask graph with one task per block of objects; results can be given to the next function, sliced,
+plotted or saved with xarray.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import reduce
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from survey_batch.environment import WORKER_ENVIRONMENT
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import Job
+from survey_batch.products import OBJECT_COORDINATES, Array, Variable
+from survey_batch.spectra.pca import PCA
+from survey_batch.stages import Stage, make_stage
+from survey_batch.stages.base import fit_groups, take
+from survey_batch.stages.features import FeaturesStage, Part
+from survey_batch.status import Status, usable
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+MARGIN = 1e-6
+"""Share by which the limits of a grid are widened, so that its first and last pixels lie inside them."""
+
+
+DIMENSIONS = ("object", "band", "feature", "wavelength", "y", "x", "channel")
+"""The order in which kernels want them."""
+
+TEXT = np.dtypes.StringDType()
+"""How Zarr and xarray hold text."""
+
+
+def composites(cutouts: "xr.Dataset", **settings: Any) -> "xr.Dataset":
+    """Make colour images of cutouts.
+
+    Parameters
+    ----------
+    cutouts
+        With `flux(object, band, y, x)` [nanomaggy/pixel] and the coordinate `band`.
+    **settings
+        Keys of the job's table `[composites]`, such as `bands="irg"`, `scaling="percentile"`, `size=224`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Like the product `composites`: `image(object, y, x, channel)` u1.
+
+    Raises
+    ------
+    ConfigurationError
+        A setting is wrong, or the dataset lacks what is needed.
+    """
+    return apply(_checked(make_stage(_image_job(cutouts, composites=settings), "composites")), cutouts)
+
+
+def features(ds: "xr.Dataset", components: "xr.Dataset | None" = None, **settings: Any) -> "xr.Dataset":
+    """Measure spectra or cutouts.
+
+    Parameters
+    ----------
+    ds
+        A product `spectra` (with dimension `wavelength`) or `cutouts` (with dimension `band`).
+    components
+        Spectra: where to take principal components from, such as the product `features` of a job or what
+        `principal_components` returns. Without it there are none.
+    **settings
+        Keys of the job's table `[features]` (spectra) or `[image_features]` (cutouts).
+
+    Returns
+    -------
+    xarray.Dataset
+        Like the product `features`: `value(object, feature)` f4.
+
+    Raises
+    ------
+    ConfigurationError
+        A setting is wrong, or the dataset lacks what is needed.
+    """
+    if "wavelength" not in ds.dims:
+        return apply(_checked(make_stage(_image_job(ds, image_features=settings), "features")), ds)
+    number = 0 if components is None else _number_of(components)
+    stage = _spectral_stage(ds, {**settings, "components": number})
+    if components is not None:
+        stage.pca = PCA(
+            *(np.asarray(components[f"pca_{part}"]) for part in ("mean", "components", "variance", "ratio"))
+        )
+    return apply(stage, ds)
+
+
+def _checked(stage: Stage) -> Stage:
+    stage.check()
+    return stage
+
+
+def _number_of(components: Any) -> int:
+    if "pca_components" not in getattr(components, "variables", ()):
+        raise ConfigurationError(
+            "components must be a dataset with principal components: the product 'features' of spectra, or what "
+            "principal_components(spectra, 20) returns"
+        )
+    return int(components.sizes["component"])
+
+
+def principal_components(spectra: "xr.Dataset", number: int = 20, **settings: Any) -> "xr.Dataset":
+    """Fit principal components to spectra of the training split, or to all where there is none, in one pass.
+
+    Parameters
+    ----------
+    spectra
+        A product `spectra`, chunked by the shards of its job (as `open_product` does) where the result is to equal
+        the job's bit for bit.
+    number
+        Of components.
+    **settings
+        Keys of the job's table `[features]`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `pca_mean`, `pca_components`, `pca_variance`, `pca_ratio` as in the product `features`.
+    """
+    import dask
+    import xarray as xr
+
+    stage = _spectral_stage(spectra, {**settings, "components": number})
+    given = _in_order(spectra[[*stage.needs, *_own(spectra)]])
+    edges = np.cumsum([0, *given.chunksizes.get("object", (given.sizes["object"],))])
+    blocks = [given.isel(object=slice(*ends)) for ends in pairwise(edges)]
+    parts = [dask.delayed(_part_of)(stage, block) for block in blocks]
+    sums = [reduce(dask.delayed(Part.merge), group) for group in fit_groups(parts)]
+    (whole,) = dask.compute(reduce(dask.delayed(Part.merge), sums))
+    return xr.Dataset({name: (dims, values, attrs) for name, (dims, values, attrs) in stage.fit_end(whole).items()})
+
+
+def predict(ds: "xr.Dataset", classifier: str | Path, batch: int = 256) -> "xr.Dataset":
+    """Classify objects.
+
+    Parameters
+    ----------
+    ds
+        The product on which the classifier works, or what another function here made of one.
+    classifier
+        Folder of a trained classifier.
+    batch
+        Objects per call of the model; another one may change the last bits of a probability, as may TensorFlow where
+        something else imported it before, with other settings than those of a worker.
+
+    Returns
+    -------
+    xarray.Dataset
+        Like the product `predictions`: `probability(object, class)`, `predicted_class`, `confidence`.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no classifier in the folder, or the dataset lacks a variable.
+    PlanMismatchError
+        The dataset was made otherwise than what the classifier was trained on.
+    """
+    from survey_batch.classifiers.base import read_manifest
+
+    if "tensorflow" not in sys.modules:  # it reads these once
+        os.environ.update({name: value for name, value in WORKER_ENVIRONMENT.items() if name.startswith("TF_")})
+    job = _job("lamost", predictions={"classifier": str(classifier), "batch": batch})
+    recipe = read_manifest(Path(classifier)).recipe
+    fixed = {str(name): np.asarray(ds[name]) for name in ds.variables if "object" not in ds[name].dims}
+    recipe.check_product(fixed, {name: ds[name].shape[1:] for name in recipe.variables if name in ds})
+    return apply(make_stage(job, "predictions"), ds)
+
+
+def apply(stage: Stage, ds: "xr.Dataset") -> "xr.Dataset":
+    """Apply a stage to a dataset as `xarray.map_blocks` does: chunk by chunk along `object`, when it is computed.
+
+    Objects that `status` says cannot be used keep their status and hold NaN, or 0 for integers.
+    """
+    if missing := [name for name in stage.needs if name not in ds]:
+        raise ConfigurationError(f"{stage.name} needs variables {list(stage.needs)}; the dataset lacks {missing}")
+    given = _in_order(ds[[*stage.needs, *_own(ds)]])
+    made: xr.Dataset = given.map_blocks(_apply_to_block, kwargs={"stage": stage}, template=_template(stage, given))
+    return made
+
+
+def _in_order(ds: "xr.Dataset") -> "xr.Dataset":
+    """Bring dimensions into the order of the products, and chunks to one size along `object` and whole otherwise."""
+    if "object" not in ds.dims:
+        raise ConfigurationError("the dataset has no dimension 'object'; keep it with isel(object=slice(3, 4))")
+    ds = ds.transpose(*(dim for dim in DIMENSIONS if dim in ds.dims), ...)
+    if not any(variable.chunks for variable in ds.variables.values()):
+        return ds
+    whole: xr.Dataset = ds.unify_chunks().chunk({dim: -1 for dim in ds.dims if dim != "object"})
+    return whole
+
+
+def _part_of(stage: FeaturesStage, block: "xr.Dataset") -> Part:
+    columns = {str(name): values.values for name, values in block.variables.items()}
+    split = columns.get("split", np.full(block.sizes["object"], "", object))
+    status = columns.get("status", np.full(block.sizes["object"], Status.OK, np.uint8))
+    return stage.part_of({**columns, "split": split}, status.astype(np.uint8))
+
+
+def _own(ds: "xr.Dataset") -> list[str]:
+    return [name for name in ("status", *(v.name for v in OBJECT_COORDINATES)) if name in ds.variables]
+
+
+def _apply_to_block(block: "xr.Dataset", stage: Stage) -> "xr.Dataset":
+    status = np.full(block.sizes["object"], Status.OK, np.uint8)
+    if "status" in block:
+        status = block["status"].values.astype(np.uint8)
+    whole = stage.empty_block(len(status))
+    if (work := usable(status)).any():
+        inputs = take({name: block[name].values for name in stage.needs}, work)
+        made = stage.compute({"ra": np.zeros(int(work.sum())), **take(_columns(block), work)}, inputs)
+        for name, values in made.data.items():
+            whole.data[name][work] = values
+        status[work] = np.maximum(made.status, status[work])
+    return _dataset(stage, block, {**whole.data, "status": status})
+
+
+def _columns(block: "xr.Dataset") -> dict[str, Array]:
+    return {v.name: block[v.name].values for v in OBJECT_COORDINATES if v.name in block.variables}
+
+
+def _template(stage: Stage, given: "xr.Dataset") -> "xr.Dataset":
+    """Say what a stage makes, without making it."""
+    import dask.array as da
+
+    objects = given.sizes["object"]
+    schema = stage.schema(objects)
+    chunks = given.chunksizes.get("object", (objects,))
+
+    def lazy(variable: Variable) -> Any:
+        shape = schema.shape(variable)
+        dtype = TEXT if variable.dtype == "string" else variable.dtype
+        return da.empty(shape, dtype=dtype, chunks=(chunks, *((size,) for size in shape[1:])))
+
+    variables = (*stage.variables(), schema.status)
+    return _dataset(stage, given, {variable.name: lazy(variable) for variable in variables})
+
+
+def _dataset(stage: Stage, like: "xr.Dataset", data: Mapping[str, Any]) -> "xr.Dataset":
+    import xarray as xr
+
+    described = {variable.name: variable for variable in (*stage.variables(), stage.schema(1).status)}
+    fixed = {name: (dims, _text(values), dict(attrs)) for name, (dims, values, attrs) in stage.coordinates().items()}
+    own = {v.name: like[v.name].variable for v in OBJECT_COORDINATES if v.name in like.variables}
+    return xr.Dataset(
+        {name: (described[name].dims, _text(values), dict(described[name].attrs)) for name, values in data.items()},
+        coords={**fixed, **own},
+    )
+
+
+def _text(values: Any) -> Any:
+    """Text as a stored product has it, which Zarr can save as it is."""
+    return values.astype(TEXT) if values.dtype.kind in "OU" else values
+
+
+def _spectral_stage(spectra: "xr.Dataset", settings: Mapping[str, Any]) -> FeaturesStage:
+    """Bind the stage to a dataset's own grid."""
+    wavelength = np.asarray(spectra["wavelength"], np.float64)
+    limits = {"wavelength_min": wavelength[0] * (1 - MARGIN), "wavelength_max": wavelength[-1] * (1 + MARGIN)}
+    stage = FeaturesStage(_job("lamost", spectra=limits, features=settings))
+    if stage.wavelength.shape != wavelength.shape or not np.allclose(stage.wavelength, wavelength, rtol=MARGIN / 10):
+        raise ConfigurationError(
+            "the dataset's wavelengths are not a log10 grid with a step of 1e-4 like that of the product 'spectra'"
+        )
+    return stage
+
+
+def _image_job(cutouts: "xr.Dataset", **tables: Mapping[str, Any]) -> Job:
+    if "band" not in cutouts.coords:
+        raise ConfigurationError("the dataset has neither a dimension 'wavelength' nor a coordinate 'band'")
+    bands = "".join(str(band) for band in np.atleast_1d(cutouts["band"]))
+    size = {"size": cutouts.sizes["x"], "ivar": "ivar" in cutouts}
+    return _job("sdss", frames={"bands": bands}, cutouts=size, **tables)
+
+
+def _job(survey: str, **tables: Mapping[str, Any]) -> Job:
+    """A job that only carries settings: it has no catalogue, no archive and no output."""
+    from pydantic import ValidationError
+
+    stages = {"sdss": ["cutouts"], "lamost": ["spectra"]}[survey]
+    nowhere = {"name": "lazy", "output": "", "catalog": {"path": ""}, "archive": {"survey": survey, "root": ""}}
+    try:
+        return Job.model_validate({**nowhere, "stages": stages, **tables})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigurationError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error

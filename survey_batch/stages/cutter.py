@@ -1,0 +1,225 @@
+"""Cuts the objects of one block, field by field, from as many fields of the run as their windows touch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import TypeIs
+
+from survey_batch.archive.camera import ccd
+from survey_batch.archive.sdss import FRAME_SHAPE, ROW_STEP, FieldKey
+from survey_batch.errors import TransientError
+from survey_batch.images.cutout import coverage, cut, on_image, overlap
+from survey_batch.images.ivar import window_ivar
+from survey_batch.images.register import MARGIN, Span, pixel_span, resample, resample_ivar, subpixel_span
+from survey_batch.images.stitch import rows_from, steps_beyond
+from survey_batch.images.wcs import sky_to_pixel
+from survey_batch.job import Job
+from survey_batch.plan import Rows
+from survey_batch.stages.base import Block
+from survey_batch.stages.frame_source import ArchiveFrames, Bands, FrameError, FrameView, StoredFrames
+from survey_batch.stages.verdict import Lack, verdict
+from survey_batch.status import Status
+
+Members = npt.NDArray[np.intp]
+Planes = dict[str, npt.NDArray[np.float32]]
+"""Windows of `flux`, and of `ivar` where it was asked for: (n, y, x)."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where the windows of some objects lie in one band of one frame."""
+
+    x: Span
+    y: Span
+
+    def take(self, selection: npt.NDArray[np.bool_]) -> "Window":
+        """Select objects."""
+        return Window(self.x.take(selection), self.y.take(selection))
+
+    def beyond(self, step: int) -> "Window":
+        """Count rows from the first one of another field of the run."""
+        return Window(self.x, self.y.moved(-step * ROW_STEP))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Objects that one field serves."""
+
+    key: FieldKey
+    members: Members
+    on_frame: npt.NDArray[np.bool_]
+    """Whether a position lies on the field in any band."""
+
+
+class Cutter:
+    """Cuts the objects of one block; `block` is filled field by field."""
+
+    def __init__(self, job: Job, rows: Rows, block: Block) -> None:
+        self.bands = job.frames.bands
+        self.size, self.ivar = job.cutouts.size, job.cutouts.ivar
+        self.subpixel = job.cutouts.registration == "subpixel"
+        self.reach = self.size + (MARGIN if self.subpixel else 0)
+        self.source = StoredFrames(job) if job.frames.keep else ArchiveFrames(job)
+        self.rows, self.block = rows, block
+        self._beyond: dict[int, list[Lack]] = {}
+
+    def cut_field(self, key: FieldKey, members: Members) -> None:
+        """Cut the objects of a field, each from the field or the neighbour that holds most of its window."""
+        own = self.source.load(key)
+        step = self._choose_neighbours(own, members)
+        for offset in (-1, 0, 1):
+            chosen = members[step == offset]
+            if not chosen.size:
+                continue
+            served = key if offset == 0 else key._replace(field=key.field + offset)
+            bands = own if offset == 0 else self._neighbour(served, own)
+            self._cut_from(key if bands is own else served, bands, chosen)
+
+    def _choose_neighbours(self, own: Bands, members: Members) -> npt.NDArray[np.int64]:
+        """Find the field (-1, 0 or 1 from the catalogue's) that covers each window best.
+
+        Adjacent fields of a run lie on one pixel grid, `ROW_STEP` rows apart, so this needs no other file.
+        """
+        windows = [self._window(frame.wcs, members) for frame in usable(own).values()]
+        steps = np.array([0, -1, 1])  # the catalogue's own field first: it wins a tie
+        shares = [
+            sum(
+                (overlap(w.y.start - step * ROW_STEP, self.reach, FRAME_SHAPE[0]) for w in windows),
+                np.zeros(len(members)),
+            )
+            for step in steps
+        ]
+        return np.asarray(steps[np.argmax(np.round(shares, 9), axis=0)])
+
+    def _neighbour(self, key: FieldKey, own: Bands) -> Bands:
+        """Load a neighbour; where the archive has not at least the same bands of it, stay with the own field."""
+        bands = self.source.load(key)
+        errors = [frame for frame in bands.values() if isinstance(frame, TransientError)]
+        return bands if errors or len(usable(bands)) >= len(usable(own)) else own
+
+    def _cut_from(self, key: FieldKey, bands: Bands, members: Members) -> None:
+        data = self.block.data
+        for name in ("source_field", "first_field", "last_field"):
+            data[name][members] = key.field
+        data["coverage"][members] = 0  # a band that is missing covers nothing
+        windows = {letter: self._window(frame.wcs, members) for letter, frame in usable(bands).items()}
+        on_frame = np.zeros(len(members), dtype=bool)
+        for window in windows.values():
+            on_frame |= on_image(window.x.position, window.y.position, FRAME_SHAPE)
+        group = Group(key, members, on_frame)
+        for number, letter in enumerate(self.bands):
+            if not is_error(frame := bands[letter]):
+                self._cut_band(group, number, frame, windows[letter])
+        self._judge(group, bands)
+
+    def _cut_band(self, group: Group, number: int, frame: FrameView, window: Window) -> None:
+        planes = self._cut_windows(group.key, number, frame, window)
+        self._stitch(group, number, planes, window)
+        self._store(number, frame, self._register(planes, window), window, group.members)
+
+    def _window(self, wcs: Any, members: Members) -> Window:
+        x, y = sky_to_pixel(wcs, self.rows["ra"][members], self.rows["dec"][members])
+        # A position on the far side of the sky has no pixel; any far one will do, as it is on no frame.
+        x, y = (np.nan_to_num(v, nan=-1e6, posinf=1e6, neginf=-1e6).clip(-1e6, 1e6) for v in (x, y))
+        span = subpixel_span if self.subpixel else pixel_span
+        return Window(span(x, self.size), span(y, self.size))
+
+    def _cut_windows(self, key: FieldKey, number: int, frame: FrameView, window: Window) -> Planes:
+        """Cut what one frame holds of the windows."""
+        x_start, y_start = window.x.start, window.y.start
+        rows, columns = (
+            _bounds(start, self.reach, length) for start, length in zip((y_start, x_start), FRAME_SHAPE, strict=True)
+        )
+        pixels = frame.pixels(rows, columns)
+        planes = {"flux": cut(pixels, x_start - columns.start, y_start - rows.start, self.reach)}
+        if self.ivar:
+            chip = ccd(key.run, key.camcol, self.bands[number])
+            planes["ivar"] = window_ivar(planes["flux"], x_start, y_start, frame.calibration(), frame.sky(), chip)
+        return planes
+
+    def _stitch(self, group: Group, number: int, planes: Planes, window: Window) -> None:
+        """Fill the rows that the serving frame does not have from the frames of its run that do."""
+        wanted = group.on_frame & (overlap(window.x.start, self.reach, FRAME_SHAPE[1]) > 0)
+        for step in steps_beyond(window.y.start[wanted], self.reach):
+            rows = rows_from(step, window.y.start, self.reach)
+            touched = wanted & rows.any(axis=1)
+            if not touched.any():
+                continue
+            key = group.key._replace(field=group.key.field + step)
+            frame = self.source.load(key)[self.bands[number]]
+            if is_error(frame):
+                self._note(group.members[touched], Lack(key, self.bands[number], frame))
+                continue
+            patch = self._cut_windows(key, number, frame, window.beyond(step).take(touched))
+            _overlay(planes, patch, touched, rows)
+            self._widen(group.members[touched], key.field)
+
+    def _note(self, members: Members, lack: Lack) -> None:
+        for row in members:
+            self._beyond.setdefault(int(row), []).append(lack)
+
+    def _widen(self, members: Members, field: int) -> None:
+        for name, choose in (("first_field", np.minimum), ("last_field", np.maximum)):
+            values = self.block.data[name]
+            values[members] = choose(values[members], field)
+
+    def _register(self, planes: Planes, window: Window) -> Planes:
+        """Bring windows to the cutouts' pixels."""
+        if not self.subpixel:
+            return planes
+        shift = {"flux": resample, "ivar": resample_ivar}
+        return {name: shift[name](values, window.x, window.y) for name, values in planes.items()}
+
+    def _store(self, number: int, frame: FrameView, planes: Planes, window: Window, members: Members) -> None:
+        data = self.block.data
+        for name, values in planes.items():
+            data[name][members, number] = values
+        data["coverage"][members, number] = coverage(planes["flux"])
+        data["x_object"][members, number] = window.x.inside
+        data["y_object"][members, number] = window.y.inside
+        data["crval"][members, number] = frame.wcs.crval
+        data["cd"][members, number] = frame.wcs.cd
+        data["crpix"][members, number] = frame.wcs.crpix - np.stack([window.x.first, window.y.first], axis=1)
+
+    def _judge(self, group: Group, bands: Bands) -> None:
+        """Give each object its status; unusable rows are emptied."""
+        errors = [Lack(group.key, letter, frame) for letter, frame in bands.items() if is_error(frame)]
+        for row, on_frame in zip(group.members.tolist(), group.on_frame.tolist(), strict=True):
+            beyond = self._beyond.get(row, [])
+            status, message = verdict(self.bands, errors, beyond, self.block.data["coverage"][row], on_frame)
+            if status is Status.OK:
+                continue
+            lacks = [(lack.key, lack.band) for lack in (*errors, *beyond)]
+            self.block.fail(row, status, message, self.source.url(*(lacks or [(group.key, self.bands[0])])[0]))
+            if status is not Status.PARTIAL:
+                self._empty(row)
+
+    def _empty(self, row: int) -> None:
+        for values in self.block.data.values():
+            values[row] = np.nan if values.dtype.kind == "f" else 0
+
+
+def is_error(frame: FrameView | FrameError) -> TypeIs[FrameError]:
+    """Tell a band that could not be had."""
+    return isinstance(frame, Exception)
+
+
+def usable(bands: Bands) -> Mapping[str, FrameView]:
+    """Keep the bands that could be had."""
+    return {letter: frame for letter, frame in bands.items() if not is_error(frame)}
+
+
+def _overlay(planes: Planes, patch: Planes, touched: npt.NDArray[np.bool_], rows: npt.NDArray[np.bool_]) -> None:
+    """Put some rows (n, size) of the windows of the touched objects in their place."""
+    places, lines = np.nonzero(rows[touched])
+    for name, values in patch.items():
+        planes[name][np.flatnonzero(touched)[places], lines] = values[places, lines]
+
+
+def _bounds(start: npt.NDArray[np.int64], size: int, length: int) -> slice:
+    """Part of an axis that holds all windows; at least one pixel, so that no window is cut from nothing."""
+    low = int(np.clip(start.min(), 0, length - 1))
+    return slice(low, int(np.clip(start.max() + size, low + 1, length)))

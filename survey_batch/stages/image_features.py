@@ -1,0 +1,82 @@
+"""The `features` product of images: fluxes, colours, sizes, shapes and neighbours."""
+
+from typing import Any
+
+import numpy as np
+
+from survey_batch.images.features import SLICE, check_size, described_features, image_features
+from survey_batch.plan import Plan, Rows
+from survey_batch.products import Variable
+from survey_batch.stages.base import Block, Coordinates, Cost, Stage
+from survey_batch.stages.cutouts import CutoutsStage
+
+FEATURES_CPU_SECONDS = 4e-4
+"""Measuring one object in one band with the default radii, on a busy core of a cloud machine (Intel Xeon, 2.8 GHz)."""
+STAMP_BYTES = 24
+"""Per pixel of a stamp and band: what is held of it at once."""
+
+
+class ImageFeaturesStage(Stage):
+    """Measure each object in its cutouts."""
+
+    name = "features"
+    phase = "prepare"
+    upstream = "cutouts"
+
+    @property
+    def needs(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Pixels and positions, and inverse variances where the cutouts have them."""
+        return ("flux", "x_object", "y_object", *(("ivar",) if self.job.cutouts.ivar else ()))
+
+    def settings(self) -> dict[str, Any]:
+        """The cutouts' settings and the recipe."""
+        recipe = self.job.image_features.model_dump(mode="json", exclude={"keep"})
+        return {
+            **CutoutsStage(self.job).settings(),
+            "cutouts.ivar": self.job.cutouts.ivar,
+            **{f"image_features.{key}": value for key, value in recipe.items()},
+        }
+
+    def check(self) -> None:
+        """Refuse radii that do not fit into the cutouts."""
+        check_size(self.job.image_features, self.job.cutouts.size)
+
+    def features(self) -> dict[str, str]:
+        """Names of the features, in order, and their units."""
+        return described_features(self.job.image_features, self.job.frames.bands)
+
+    def sizes(self) -> dict[str, int]:
+        """Number of features."""
+        return {"feature": len(self.features())}
+
+    def variables(self) -> tuple[Variable, ...]:
+        """One value per object and feature."""
+        return (Variable("value", ("object", "feature"), "f4", {"long_name": "measured value of each feature"}),)
+
+    def coordinates(self) -> Coordinates:
+        """Feature names and units."""
+        names, units = (np.array(list(part)) for part in (self.features(), self.features().values()))
+        return {
+            "feature": (("feature",), names, {"long_name": "feature"}),
+            "unit": (("feature",), units, {"long_name": "unit of the feature"}),
+        }
+
+    def compute(self, rows: Rows, inputs: Rows) -> Block:
+        """Measure all objects of a block."""
+        block = self.empty_block(len(rows["ra"]))
+        section, bands = self.job.image_features, self.job.frames.bands
+        flux, x, y = (inputs[name] for name in ("flux", "x_object", "y_object"))
+        block.data["value"][:] = image_features(flux, x, y, section, bands, inputs.get("ivar"))
+        return block
+
+    def cost(self, plan: Plan) -> Cost:
+        """Cutouts of a shard, its features, and the stamps of the objects that are measured at once."""
+        bands, objects = len(self.job.frames.bands), min(self.job.shards.objects, plan.size("object"))
+        pixels = bands * self.job.cutouts.size**2 * (2 if self.job.cutouts.ivar else 1)
+        width = 2 * self.job.image_features.background[1] + 3
+        return Cost(
+            worker_bytes=int(
+                objects * (4 * pixels + 4 * len(self.features())) + SLICE * bands * width**2 * STAMP_BYTES
+            ),
+            cpu_seconds=plan.size("object") * bands * FEATURES_CPU_SECONDS * (width / 53) ** 2,
+        )

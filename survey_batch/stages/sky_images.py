@@ -1,0 +1,106 @@
+"""The `composites` product of SkyServer: colour images as the archive draws them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from survey_batch.archive.skyserver import SCALES, SIZES, fetch_image, image_path, open_skyserver
+from survey_batch.errors import ConfigurationError, ObjectError, TransientError
+from survey_batch.paths import is_url
+from survey_batch.plan import Plan, Rows
+from survey_batch.products import Variable
+from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
+from survey_batch.status import Status
+
+DEFAULT_SIZE = 64
+"""Pixels on a side, as those of cutouts."""
+
+BYTES_PER_PIXEL = 0.3
+"""Of composites of 64 pixels of a real field, saved in quality 75; larger images have half of it."""
+
+READ_CPU_SECONDS = 1e-3
+"""Fetching and decoding one image of 64 pixels, on a core of a 2-core cloud machine."""
+
+OURS = frozenset({"scale", "size", "keep"})
+"""Keys of [composites] that say something about ready images."""
+
+Failure = tuple[Status, str, str]
+"""Status, message and address of an image that could not be had."""
+
+
+class SkyImagesStage(Stage):
+    """Fetch the image that SkyServer draws around each object."""
+
+    name = "composites"
+    phase = "ingest"
+
+    @property
+    def size(self) -> int:
+        """Pixels on a side."""
+        return self.job.composites.size or DEFAULT_SIZE
+
+    def settings(self) -> dict[str, Any]:
+        """Archive, scale and size."""
+        recipe = {"composites.scale": self.job.composites.scale, "composites.size": self.size}
+        return {**archive_settings(self.job), **recipe}
+
+    def check(self) -> None:
+        """Refuse what the service would silently change, and keys that have no effect here."""
+        section, root = self.job.composites, self.job.archive.root
+        for key, value, (least, most) in (("size", self.size, SIZES), ("scale", section.scale, SCALES)):
+            if not least <= value <= most:
+                raise ConfigurationError(f"composites.{key} is {value}; SkyServer draws images of {least} to {most}")
+        if idle := sorted(section.model_fields_set - OURS):
+            raise ConfigurationError(
+                f"composites.{idle[0]} says how images are made of cutouts, but SkyServer's come ready: remove it"
+            )
+        if root.rstrip("/").lower().endswith("getjpeg"):
+            raise ConfigurationError(f"archive.root {root!r}: leave getjpeg away, it is added for each image")
+
+    def sizes(self) -> dict[str, int]:
+        """Pixels and channels."""
+        return {"y": self.size, "x": self.size, "channel": 3}
+
+    def variables(self) -> tuple[Variable, ...]:
+        """The image."""
+        attrs = {
+            "long_name": "colour image drawn by SkyServer",
+            "units": "1",
+            "bands": "irg as red, green, blue",
+            "scale": self.job.composites.scale,
+            "scale_units": "arcsec/pixel",
+            "orientation": "first row north, first column east",
+        }
+        return (Variable("image", ("object", "y", "x", "channel"), "u1", attrs),)
+
+    def coordinates(self) -> Coordinates:
+        """Channel names."""
+        return {"channel": (("channel",), np.array(["red", "green", "blue"]), {"long_name": "channel of the image"})}
+
+    def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
+        """Read the image of each object; one that cannot be had is set aside with its reason."""
+        block = self.empty_block(len(rows["ra"]))
+        archive, images = open_skyserver(self.job.archive), block.data["image"]
+
+        def fill(row: int) -> Failure | None:
+            path = image_path(rows["ra"][row], rows["dec"][row], self.job.composites.scale, self.size)
+            try:
+                images[row] = fetch_image(archive, path, self.size)
+            except (ObjectError, TransientError) as error:
+                return error.status, str(error), archive.locate(path)
+            return None
+
+        with ThreadPoolExecutor(self.job.archive.connections) as pool:
+            run = pool.map if is_url(self.job.archive.root) else map
+            for row, failure in enumerate(run(fill, range(len(images)))):
+                if failure is not None:
+                    block.fail(row, *failure)
+        return block
+
+    def cost(self, plan: Plan) -> Cost:
+        """One image per object."""
+        usable = plan.size("object") - plan.invalid
+        shard = min(self.job.shards.objects, plan.size("object")) * self.schema(1).row_nbytes
+        fetched = int(usable * BYTES_PER_PIXEL * self.size**2)
+        return Cost(usable, fetched, 2 * shard, usable * READ_CPU_SECONDS * (self.size / DEFAULT_SIZE) ** 2)

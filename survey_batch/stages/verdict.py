@@ -1,0 +1,68 @@
+"""What an object's status is, given the frames that it lacks."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from survey_batch.archive.sdss import FieldKey
+from survey_batch.errors import NotFoundError
+from survey_batch.products import Array
+from survey_batch.stages.frame_source import FrameError
+from survey_batch.status import Status
+
+
+class Lack(NamedTuple):
+    """A frame that was needed, and why there is none."""
+
+    key: FieldKey
+    band: str
+    error: FrameError
+
+
+def verdict(
+    bands: str, errors: Sequence[Lack], beyond: Sequence[Lack], coverage: Array, on_frame: bool
+) -> tuple[Status, str]:
+    """Judge one object.
+
+    Parameters
+    ----------
+    bands
+        The bands of the job.
+    errors
+        Frames of the serving field that are missing.
+    beyond
+        Frames of other fields that are missing, where the window reaches into them.
+    coverage : (bands,)
+        Share of real pixels.
+    on_frame
+        Whether the position lies on the serving field.
+
+    Returns
+    -------
+    Status, str
+        And the reason, where it is not `ok`.
+    """
+    worst = max((lack.error.status for lack in (*errors, *beyond)), default=Status.OK)
+    if worst >= Status.UNREACHABLE or len(errors) == len(bands):
+        return worst, "; ".join(f"{lack.band}: {lack.error}" for lack in (*errors, *beyond))
+    if not on_frame:
+        return Status.OUTSIDE, "the position is not on the frame; check ra, dec, run, camcol and field"
+    without = {lack.band for lack in errors}
+    lacking = [f"{lack.band}: {lack.error}" for lack in errors]
+    lacking += _fields(beyond)
+    lacking += [
+        f"{band}: {share:.1%} of the pixels are on the frame"
+        for band, share in zip(bands, coverage.tolist(), strict=True)
+        if band not in without and share < 1
+    ]
+    return (Status.PARTIAL, "; ".join(lacking)) if lacking else (Status.OK, "")
+
+
+def _fields(beyond: Sequence[Lack]) -> list[str]:
+    """Name each field once, with its bands and what is wrong with the first of them."""
+    of_field = {lack.key.field: [other for other in beyond if other.key == lack.key] for lack in beyond}
+    return [
+        f"the archive has no field {field} beyond the edge"
+        if all(isinstance(lack.error, NotFoundError) for lack in lacks)
+        else f"neighbouring field {field} ({', '.join(lack.band for lack in lacks)}): {lacks[0].error}"
+        for field, lacks in sorted(of_field.items())
+    ]

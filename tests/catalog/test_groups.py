@@ -1,0 +1,87 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from survey_batch.catalog.groups import merge_groups, number_groups, share_out, sky_cells
+from survey_batch.catalog.split import assign_splits, group_by_star
+from survey_batch.job import SplitSection
+
+ARCSEC = 1 / 3600
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    rows=st.integers(1, 80),
+    fields=st.integers(1, 15),
+    shares=st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(1, 5)),
+)
+def test_neither_a_cell_nor_a_star_is_in_two_splits_and_order_changes_nothing(seed, rows, fields, shares):
+    rng = np.random.default_rng(seed)
+    ra = 10 + rng.integers(0, 30, rows) * 2 * ARCSEC  # some stars lie in several fields
+    dec = rng.integers(0, 3, rows) * 1.0
+    cell = rng.integers(0, fields, rows)
+    label = np.array(list("AFG"), dtype=object)[rng.integers(0, 3, rows)]
+    name = np.array([f"id{number}" for number in range(rows)], dtype=object)
+    share = np.array(shares) / sum(shares)
+    section = SplitSection(train=share[0], validation=share[1], test=share[2], group="field", seed=seed)
+    split = assign_splits(name, ra, dec, label, section, cell)
+    assert set(split) <= {"train", "validation", "test"}
+    for group in (cell, group_by_star(ra, dec, section.radius_arcsec)):
+        for number in np.unique(group):
+            assert len(set(split[group == number])) == 1
+    assert all(share[("train", "validation", "test").index(which)] > 0 for which in set(split))
+    order = rng.permutation(rows)
+    again = assign_splits(name[order], ra[order], dec[order], label[order], section, cell[order])
+    np.testing.assert_array_equal(again, split[order])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_small_groups_of_several_classes_come_within_a_group_of_their_shares(seed):
+    rng = np.random.default_rng(seed)
+    rows = 3000
+    group = number_groups(rng.integers(0, 400, rows))
+    label = rng.choice(4, rows, p=[0.05, 0.15, 0.3, 0.5])
+    shares = np.array([0.7, 0.1, 0.2])
+    choice = share_out(group, label, rng.permutation(group.max() + 1), shares)[group]
+    largest = np.bincount(group).max()
+    for kind in range(4):
+        got = np.bincount(choice[label == kind], minlength=3)
+        assert np.all(np.abs(got - shares * np.sum(label == kind)) <= largest)
+
+
+def test_groups_are_numbered_by_their_keys():
+    assert number_groups(np.array([2, 1, 2, 1]), np.array([5, 9, 5, 8])).tolist() == [2, 1, 2, 0]
+    assert number_groups(np.array([], dtype=np.int64)).tolist() == []
+
+
+def test_groups_that_share_a_row_are_joined():
+    one, other = np.array([0, 0, 1, 2, 3]), np.array([0, 1, 1, 2, 2])
+    merged = merge_groups(one, other)
+    assert merged[0] == merged[1] == merged[2] != merged[3] == merged[4]
+
+
+@settings(deadline=None)
+@given(ra=st.floats(0, 360), dec=st.floats(-89.9, 89.9), degrees=st.sampled_from([0.5, 1.0, 7.0, 45.0, 90.0]))
+def test_a_cell_depends_on_its_position_alone_and_is_about_as_wide_as_high(ra, dec, degrees):
+    cell = sky_cells(np.array([ra]), np.array([dec]), degrees)
+    both = sky_cells(np.array([ra, 5.0]), np.array([dec, 5.0]), degrees)
+    assert cell[0] == both[0] >= 0
+    beside = sky_cells(
+        np.array([(ra + 3 * degrees / max(np.cos(np.radians(dec)), 1e-9)) % 360]), np.array([dec]), degrees
+    )
+    if abs(dec) < 60 and degrees < 45:
+        assert beside[0] != cell[0]
+    if degrees == 90.0:
+        return
+    below = sky_cells(np.array([ra]), np.array([dec - degrees if dec > 0 else dec + degrees]), degrees)
+    assert below[0] != cell[0]
+
+
+def test_cells_of_a_zone_have_equal_counts_for_an_even_sky():
+    rng = np.random.default_rng(1)
+    ra, dec = rng.uniform(0, 360, 200_000), np.degrees(np.arcsin(rng.uniform(-1, 1, 200_000)))
+    count = np.bincount(sky_cells(ra, dec, 10.0))
+    assert 390 < len(count) < 430  # 41253 square degrees
+    assert 350 < count.min() <= count.max() < 650

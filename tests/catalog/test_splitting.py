@@ -1,0 +1,119 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from survey_batch.catalog import group_by_star, read_catalog
+from survey_batch.catalog.groups import number_groups, sky_cells
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import ArchiveSection, CatalogSection
+from survey_batch.jobfile import load_job
+from survey_batch.simulate.catalog import simulate_catalog
+
+JOBS = Path(__file__).parents[2] / "jobs"
+SDSS = ArchiveSection(survey="sdss", root="/archive")
+ROWS = 20_000
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory):
+    return simulate_catalog(tmp_path_factory.mktemp("catalogue") / "c.parquet", objects=ROWS)
+
+
+def column(catalog, name):
+    return catalog.table[name].to_numpy()
+
+
+def torn(group, split):
+    return [number for number in np.unique(group) if len(set(split[group == number])) > 1]
+
+
+def read(path, archive=SDSS, **section):
+    return read_catalog(CatalogSection.model_validate({"path": str(path), "id": "specobjid"} | section), archive)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_the_thesis_sets_hold_their_counts_and_shares(catalogue, number):
+    key, count = {1: ("per_class", 100), 2: ("total", 1500), 3: ("total", 2700)}[number]
+    path = JOBS / f"thesis-set-{number}.toml"
+    job = load_job(path, [f"catalog.path={catalogue}", f"catalog.sample.{key}={count}"])
+    catalog = read_catalog(job.catalog, job.archive)
+    label, split = column(catalog, "label"), column(catalog, "split")
+    assert set(label) <= set("OBAFGKM")
+    unique = catalog.counts.steps["unique"]
+    if number == 1:
+        assert catalog.counts.steps["sampled"] == {name: min(100, unique[name]) for name in "OBAFGKM"}
+        assert unique["O"] < 100
+    else:
+        assert catalog.table.num_rows == count
+    field = number_groups(column(catalog, "run"), column(catalog, "camcol"), column(catalog, "field"))
+    for name in set(label):
+        mine = label == name
+        lump = np.bincount(field[mine]).max()  # no share can be met more finely than by the largest group
+        for which, share in (("train", 0.7), ("validation", 0.1), ("test", 0.2)):
+            assert abs(np.sum(split[mine] == which) - share * np.sum(mine)) <= lump
+    assert torn(field, split) == []
+    assert torn(group_by_star(column(catalog, "ra"), column(catalog, "dec"), 3.0), split) == []
+    assert catalog.table.num_rows + catalog.counts.left_out.total() == ROWS
+    assert any("split by field" in note for note in catalog.notes)
+
+
+def test_crowded_frames_hold_more_objects_than_frames_at_random(catalogue):
+    sample = {"label": "class", "select": {"object_class": ["STAR"]}}
+    crowded, other = (
+        read(catalogue, **sample, sample={"total": 800, "frames": frames}) for frames in ("crowded", "any")
+    )
+    frames = [
+        len(set(zip(column(c, "run"), column(c, "camcol"), column(c, "field"), strict=True))) for c in (crowded, other)
+    ]
+    assert frames[0] < frames[1] / 4
+
+
+def test_a_cell_of_sky_is_in_one_split(catalogue):
+    catalog = read(catalogue, label="class", split={"group": "sky", "cell_degrees": 2.0})
+    used = column(catalog, "split") != ""
+    cell = sky_cells(column(catalog, "ra")[used], column(catalog, "dec")[used], 2.0)
+    assert torn(cell, column(catalog, "split")[used]) == []
+    assert len(np.unique(cell)) > 10
+
+
+def test_real_plans_are_in_one_split(real_data):
+    archive = ArchiveSection(survey="lamost", root="/archive")
+    section = {"path": str(real_data / "lamost" / "catalog.csv"), "label": "spectral_type", "split": {"group": "plan"}}
+    catalog = read_catalog(CatalogSection.model_validate(section), archive)
+    used = column(catalog, "split") != ""
+    plan = np.unique(column(catalog, "planid")[used].astype(str), return_inverse=True)[1]
+    assert torn(plan, column(catalog, "split")[used]) == []
+    assert set(column(catalog, "split")[used]) == {"train", "test"}
+
+
+def test_a_survey_without_such_groups_is_refused(catalogue, tmp_path):
+    with pytest.raises(ConfigurationError, match="these rows have no plan"):
+        read(catalogue, label="class", split={"group": "plan"})
+    path = tmp_path / "spectra.csv"
+    path.write_text("obsid,filename,class\n1,spec-55862-B6202_sp01-002.fits.gz,STAR\n")
+    archive = ArchiveSection(survey="lamost", root="/archive")
+    with pytest.raises(ConfigurationError, match="these rows have no field"):
+        read(path, archive, id="obsid", label="class", split={"group": "field"})
+
+
+def test_a_star_in_two_fields_joins_them(tmp_path):
+    path = tmp_path / "c.csv"
+    fields = [f"{i},{10 + i},0,94,1,{11 + i},A" for i in range(20)]
+    visits = [f"{100 + i},{10 + i + 0.0002},0,94,1,{12 + i},A" for i in range(0, 19, 2)]
+    path.write_text("\n".join(["specobjid,ra,dec,run,camcol,field,kind", *fields, *visits]))
+    catalog = read(path, label="kind", split={"group": "field", "train": 0.5, "test": 0.5})
+    split, field = column(catalog, "split"), column(catalog, "field")
+    assert torn(field, split) == []
+    assert torn(group_by_star(column(catalog, "ra"), column(catalog, "dec"), 3.0), split) == []
+    assert set(split) == {"train", "test"}
+    assert any("split by field, 10 groups" in note for note in catalog.notes)
+
+
+def test_rows_that_cannot_be_used_or_have_no_class_take_no_part(tmp_path):
+    path = tmp_path / "c.csv"
+    lines = ["specobjid,ra,dec,run,camcol,field,kind", "1,10,0,94,1,11,A", "2,,0,94,1,11,A", "3,20,0,94,1,12,"]
+    path.write_text("\n".join(lines))
+    for group in ("star", "field", "sky"):
+        catalog = read(path, label="kind", split={"group": group, "train": 1, "test": 0})
+        assert catalog.table["split"].to_pylist() == ["train", "", ""]

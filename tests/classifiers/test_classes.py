@@ -1,0 +1,22 @@
+import numpy as np
+import pytest
+
+from survey_batch.catalog.labels import SPECTRAL_TYPES
+from survey_batch.classifiers.classes import class_numbers, classes_among, sequence_length
+from survey_batch.errors import ConfigurationError
+
+
+def test_spectral_letters_come_first_from_hot_to_cool():
+    assert classes_among(["non-stellar", "M", "G", "", "A", "K", "F", "G"]) == SPECTRAL_TYPES
+    assert classes_among(["STAR", "QSO", "GALAXY"]) == ("GALAXY", "QSO", "STAR")
+
+
+@pytest.mark.parametrize(("classes", "length"), [(SPECTRAL_TYPES, 5), (("GALAXY", "STAR"), 0), (("OB", "A"), 0)])
+def test_only_leading_letters_are_a_sequence(classes, length):
+    assert sequence_length(classes) == length
+
+
+def test_a_label_that_is_no_class_is_named():
+    np.testing.assert_array_equal(class_numbers(np.array(["b", "a"]), ("a", "b")), [1, 0])
+    with pytest.raises(ConfigurationError, match="'c'"):
+        class_numbers(np.array(["b", "c"]), ("a", "b"))

@@ -1,0 +1,94 @@
+"""`survey-batch catalog` as a user meets it."""
+
+import json
+import sys
+
+import pytest
+
+from survey_batch import cli
+
+JOB = """
+name = "stars"
+output = "{output}"
+stages = ["frames"]
+archive = {{ survey = "sdss", root = "nowhere" }}
+
+[catalog]
+path = "{path}"
+id = "specobjid"
+label = "mk_class"
+select = {{ object_class = ["STAR"], labels = ["F", "G", "K"] }}
+sample = {{ per_class = 20 }}
+split = {{ group = "field" }}
+"""
+
+
+@pytest.fixture
+def command(monkeypatch, capfd):
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["survey-batch", *map(str, words)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def job(command, tmp_path):
+    code, out, _ = command("simulate", "catalog", tmp_path / "archive", "--objects", 3000)
+    assert code == 0
+    path = tmp_path / "job.toml"
+    path.write_text(JOB.format(output=tmp_path / "out", path=out.strip()))
+    return path
+
+
+def test_a_table_of_counts_and_the_files(command, job, tmp_path):
+    code, out, _ = command("catalog", job)
+    assert code == 0
+    assert "2940 of 3000 rows are left out" in " ".join(out.split())
+    lines = [line.split() for line in out.splitlines()]
+    assert next(line for line in lines if line[:1] == ["class"])[1:] == [
+        "in", "file", "selected", "sampled", "train", "validation", "test"
+    ]  # fmt: skip
+    assert next(line for line in lines if line[:1] == ["all"])[3] == "60"
+    names = {path.name for path in (tmp_path / "out" / "catalog").iterdir()}
+    assert names == {"objects.parquet", "summary.csv", "summary.json", "catalog.png"}
+
+
+def test_json_output_and_another_folder(command, job, tmp_path):
+    code, out, _ = command(
+        "catalog", job, "--json", "--output", tmp_path / "other", "--set", "catalog.sample.per_class=5"
+    )
+    assert code == 0
+    found = json.loads(out)
+    assert found["rows"] == 15
+    assert found["rows"] + sum(found["left_out"].values()) == 3000
+    assert found["files"][0] == f"{tmp_path}/other/catalog/objects.parquet"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_works_on_what_was_chosen(command, job):
+    code, out, _ = command("plan", job, "--json")
+    assert code == 0
+    assert json.loads(out)["objects"] == 60
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("catalog.select.lables=['F']", "did you mean 'labels'?"),
+        ("catalog.sample.total=3", "either per_class or total"),
+        ("catalog.split.group='plan'", "these rows have no plan"),
+        ("catalog.select.labels=['X']", "is chosen"),
+    ],
+)
+def test_a_wrong_setting_ends_with_2_and_words(command, job, setting, message):
+    code, _, err = command("catalog", job, "--set", setting)
+    assert code == 2
+    assert message in err

@@ -1,0 +1,152 @@
+"""The batch's kernels on Dask-backed datasets give what the batch stores, bit for bit."""
+
+import warnings
+
+import dask
+import numpy as np
+import pytest
+import xarray as xr
+
+import survey_batch as sb
+from survey_batch.classifiers.train import train
+from survey_batch.errors import ConfigurationError, PlanMismatchError
+from survey_batch.run import run
+from survey_batch.simulate import simulate_lamost, simulate_sdss
+from tests.jobs import lamost_job, sdss_job
+
+SPECTRA, SOURCES = 48, 40
+
+
+@pytest.fixture(scope="module")
+def spectral(tmp_path_factory, cluster):
+    """A job on spectra with everything stored, one of whose files is broken."""
+    folder = tmp_path_factory.mktemp("lazy-spectra")
+    simulate_lamost(folder / "archive", objects=SPECTRA, seed=3)
+    sorted((folder / "archive").glob("spec-*"))[7].write_bytes(b"SIMPLE  = broken")
+    model = str(folder / "model")
+    job = lamost_job(
+        {
+            "catalog": {"path": str(folder / "archive" / "catalog.csv"), "label": "spectral_type", "split": {}},
+            "archive": {"survey": "lamost", "root": str(folder / "archive")},
+        },
+        folder / "out",
+        ("spectra", "features", "predictions"),
+        train={"classifier": model, "epochs": 2, "members": 1},
+        predictions={"classifier": model, "batch": 32},
+        shards={"objects": 16},
+    )
+    run(job.model_copy(update={"stages": ("spectra",)}), client=cluster)
+    train(job)
+    assert run(job, client=cluster).counts == {"ok": SPECTRA - 1, "unreadable": 1}
+    return job
+
+
+@pytest.fixture(scope="module")
+def imaged(tmp_path_factory, cluster):
+    """A job on cutouts with everything stored; one band of the field is missing."""
+    folder = tmp_path_factory.mktemp("lazy-images")
+    catalog = simulate_sdss(folder / "archive", fields=1, objects=SOURCES, seed=3)
+    next((folder / "archive").rglob("frame-z-*")).unlink()
+    job = sdss_job(
+        catalog,
+        folder / "archive",
+        folder / "out",
+        stages=["frames", "cutouts", "composites", "features"],
+        composites={"bands": "irg", "pair": "zru", "size": 50},
+        shards={"objects": 16},
+    )
+    run(job, client=cluster)
+    return job
+
+
+def assert_same_bits(lazy, stored):
+    for name, values in lazy.variables.items():
+        assert values.dims == stored[name].dims, name
+        ours, theirs = np.asarray(values), np.asarray(stored[name])
+        assert ours.dtype == theirs.dtype, name
+        assert np.array_equal(ours, theirs) if ours.dtype.kind == "T" else ours.tobytes() == theirs.tobytes(), name
+        assert values.attrs == stored[name].attrs, name
+
+
+@pytest.mark.parametrize("chunks", [16, 5, None])
+def test_features_of_spectra_are_those_of_the_batch_whatever_the_chunks(spectral, chunks):
+    spectra = sb.open_product(spectral, "spectra")
+    stored = sb.open_product(spectral, "features")
+    given = spectra.load() if chunks is None else spectra.chunk(object=chunks)
+    lazy = sb.features(given, components=stored, blocks=5)
+    assert (chunks is None) == (lazy.chunks == {})
+    assert_same_bits(lazy.compute(), stored.load())
+
+
+def test_principal_components_are_those_of_the_batch(spectral):
+    spectra, stored = sb.open_product(spectral, "spectra"), sb.open_product(spectral, "features")
+    fitted = sb.principal_components(spectra, 3, blocks=5)
+    assert_same_bits(fitted, stored.load())
+
+
+@pytest.mark.parametrize("chunks", [16, 7])
+def test_predictions_are_those_of_the_batch(spectral, cluster, chunks):
+    spectra = sb.open_product(spectral, "spectra").chunk(object=chunks)
+    lazy = sb.predict(spectra, spectral.predictions.classifier, batch=32)
+    # On workers: TensorFlow must have been started with the settings of a worker to give the same last bits.
+    assert_same_bits(lazy.compute(scheduler=cluster), sb.open_product(spectral, "predictions").load())
+
+
+def test_composites_are_those_of_the_batch(imaged):
+    cutouts = sb.open_product(imaged, "cutouts").chunk(object=7)
+    lazy = sb.composites(cutouts, bands="irg", pair="zru", size=50)
+    assert dask.is_dask_collection(lazy.image)
+    assert_same_bits(lazy.compute(), sb.open_product(imaged, "composites").load())
+
+
+def test_features_of_images_are_those_of_the_batch(imaged):
+    cutouts = sb.open_product(imaged, "cutouts").chunk(object=7)
+    assert_same_bits(sb.features(cutouts).compute(), sb.open_product(imaged, "features").load())
+
+
+def test_one_object_alone_is_measured_as_among_others(imaged):
+    cutouts, stored = sb.open_product(imaged, "cutouts"), sb.open_product(imaged, "features")
+    alone = sb.features(cutouts.isel(object=slice(3, 4)).load())
+    assert_same_bits(alone, stored.isel(object=slice(3, 4)).load())
+
+
+def test_results_can_be_computed_from_results(spectral, tmp_path):
+    spectra = sb.open_product(spectral, "spectra")
+    bright = spectra.isel(object=spectra.snr.compute() > 10)
+    lazy = sb.features(bright, components=sb.open_product(spectral, "features"), blocks=5)
+    table = lazy.value.sel(feature=["lick_h_beta", "component_000"]).to_pandas()
+    assert len(table) == bright.sizes["object"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sb.features(bright).drop_encoding().to_zarr(tmp_path / "mine.zarr", consolidated=False)
+    assert "dn4000" in xr.open_zarr(tmp_path / "mine.zarr", consolidated=False).feature
+
+
+def test_wrong_settings_and_datasets_are_named(spectral, imaged):
+    cutouts, spectra = sb.open_product(imaged, "cutouts"), sb.open_product(spectral, "spectra")
+    with pytest.raises(ConfigurationError, match=r"composites\.bands"):
+        sb.composites(cutouts, bands="abc")
+    with pytest.raises(ConfigurationError, match="lacks"):
+        sb.features(spectra.drop_vars("ivar"))
+    with pytest.raises(ConfigurationError, match="neither a dimension 'wavelength' nor a coordinate 'band'"):
+        sb.composites(spectra)
+    with pytest.raises(ConfigurationError, match="components must be a dataset"):
+        sb.features(spectra, components=20)
+    with pytest.raises(ConfigurationError, match="no dimension 'object'"):
+        sb.features(cutouts.isel(object=3))
+    with pytest.raises(ConfigurationError, match="bands"):
+        sb.composites(cutouts.isel(band=[0, 1]))
+    with pytest.raises(ConfigurationError, match="not a log10 grid"):
+        sb.features(spectra.assign_coords(wavelength=np.linspace(3700, 9100, spectra.sizes["wavelength"])))
+    with pytest.raises(PlanMismatchError, match="trained on"):
+        sb.predict(spectra.isel(wavelength=slice(10, None)), spectral.predictions.classifier).compute()
+
+
+def test_the_order_of_dimensions_and_the_chunks_do_not_matter(imaged, spectral):
+    cutouts, stored = sb.open_product(imaged, "cutouts"), sb.open_product(imaged, "features")
+    turned = cutouts.assign(flux=cutouts.flux.transpose("band", "x", "object", "y"))
+    assert_same_bits(sb.features(turned).compute(), stored.load())
+    spectra = xr.open_zarr(f"{spectral.output}/spectra.zarr")
+    uneven = spectra.assign(flux=spectra.flux.chunk(object=5, wavelength=1000))
+    lazy = sb.features(uneven, components=sb.open_product(spectral, "features"), blocks=5)
+    assert_same_bits(lazy.compute(), sb.open_product(spectral, "features").load())

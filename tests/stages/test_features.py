@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA as REFERENCE
+
+from survey_batch.plan import make_plan
+from survey_batch.products import create_product, read_rows, write_shard
+from survey_batch.spectra.features import prepare
+from survey_batch.stages import base
+from survey_batch.stages.features import FeaturesStage
+from survey_batch.stages.spectra import SpectraStage
+from survey_batch.status import Status
+from tests.jobs import lamost_job
+from tests.lamost_files import make_archive
+
+OBJECTS, SHARD = 40, 4
+RANGE = {"wavelength_min": 4800.0, "wavelength_max": 5300.0}
+
+
+def stored_spectra(tmp_path, split, status=Status.OK):
+    """Write a `spectra` product of random spectra, as the stage would; return the features stage and the shards."""
+    archive = make_archive(tmp_path / "archive", OBJECTS)
+    job = lamost_job(archive, tmp_path / "out", spectra=RANGE, shards={"objects": SHARD})
+    plan, stage = make_plan(job), SpectraStage(job)
+    create_product(job.output, stage.schema(OBJECTS), {})
+    rng = np.random.default_rng(0)
+    size = stage.sizes()["wavelength"]
+    flux = 100 + rng.normal(0, 1, (OBJECTS, 3)) @ rng.normal(0, 3, (3, size)) + rng.normal(0, 1, (OBJECTS, size))
+    for shard in plan.shards("object"):
+        block = stage.empty_block(len(shard))
+        block.data["flux"][:] = flux[shard.rows]
+        block.data["ivar"][:] = 1
+        given = np.broadcast_to(status, OBJECTS)[shard.rows].astype("u1")
+        write_shard(job.output, "spectra", shard, {**block.data, "split": split[shard.rows].astype(object)}, given)
+    return FeaturesStage(job), plan.shards("object")
+
+
+def prepared(stage, chosen):
+    rows = read_rows(stage.job.output, "spectra", slice(0, OBJECTS), ["flux", "ivar", "mask"])
+    return prepare(*(rows[name][chosen] for name in ("flux", "ivar", "mask")), stage.job.features)
+
+
+def check(fitted, stage, chosen):
+    reference = REFERENCE(3, svd_solver="full").fit(prepared(stage, chosen).astype("f8"))
+    np.testing.assert_allclose(fitted["pca_mean"][1], reference.mean_, rtol=1e-12)
+    np.testing.assert_allclose(fitted["pca_variance"][1], reference.explained_variance_, rtol=1e-9)
+    np.testing.assert_allclose(fitted["pca_ratio"][1], reference.explained_variance_ratio_, rtol=1e-9)
+    np.testing.assert_allclose(np.abs(np.sum(fitted["pca_components"][1] * reference.components_, axis=1)), 1)
+    assert fitted["pca_components"][2]["spectra_used"] == int(np.sum(chosen))
+
+
+def test_components_are_those_of_the_training_split_alone(tmp_path):
+    split = np.array(["train", "train", "test", "valid"] * (OBJECTS // 4))
+    stage, shards = stored_spectra(tmp_path, split)
+    fitted = stage.fit(shards)
+    check(fitted, stage, split == "train")
+    assert fitted["pca_mean"][2]["fitted_to"] == "20 spectra of the training split"
+
+
+def test_where_no_object_has_a_split_all_usable_ones_count(tmp_path):
+    status = np.where(np.arange(OBJECTS) % 5 == 0, Status.UNREADABLE, Status.OK)
+    stage, shards = stored_spectra(tmp_path, np.full(OBJECTS, ""), status)
+    check(stage.fit(shards), stage, status == Status.OK)
+
+
+@pytest.mark.parametrize("without", [slice(0, 12), slice(20, 40)])
+def test_shards_without_a_split_do_not_count_where_others_have_one(tmp_path, without):
+    split = np.array(["train", "test"] * (OBJECTS // 2))
+    split[without] = ""
+    stage, shards = stored_spectra(tmp_path, split)
+    check(stage.fit(shards), stage, split == "train")
+
+
+def test_a_cluster_that_adds_part_after_part_gets_the_same_bits(tmp_path, monkeypatch):
+    monkeypatch.setattr(base, "FIT_SHARDS", 3)
+    stage, shards = stored_spectra(tmp_path, np.array(["train", "test"] * (OBJECTS // 2)))
+    groups = base.fit_groups(shards)
+    assert len(groups) == 4
+    parts = {number: stage.fit_part(groups[number]) for number in (2, 0, 3, 1)}
+    whole = parts[0]
+    for number in (1, 2, 3):
+        whole = stage.fit_merge([whole, parts[number]])
+    for name, (dims, values, attrs) in stage.fit(shards).items():
+        again = stage.fit_end(whole)[name]
+        assert again[0] == dims
+        assert again[2] == attrs
+        np.testing.assert_array_equal(again[1], values)
+
+
+def test_adding_leaves_the_parts_as_they_were(tmp_path):
+    stage, shards = stored_spectra(tmp_path, np.full(OBJECTS, "train"))
+    parts = [stage.fit_part(pair) for pair in (shards[:5], shards[5:])]
+    before = [part.moments.outer.copy() for part in parts]
+    stage.fit_merge(parts)
+    for part, outer in zip(parts, before, strict=True):
+        np.testing.assert_array_equal(part.moments.outer, outer)
+
+
+def test_every_feature_has_a_unit(tmp_path):
+    job = lamost_job(make_archive(tmp_path, 1), tmp_path / "out")
+    coordinates = FeaturesStage(job).coordinates()
+    assert coordinates["unit"][0] == coordinates["feature"][0] == ("feature",)
+    assert coordinates["unit"][1].shape == coordinates["feature"][1].shape
+    assert (coordinates["unit"][1] != "").all()
+
+
+def test_a_job_without_components_learns_nothing(tmp_path):
+    archive = make_archive(tmp_path, 1)
+    assert FeaturesStage(lamost_job(archive, tmp_path / "out")).fits
+    assert not FeaturesStage(lamost_job(archive, tmp_path / "out", features={"components": 0})).fits
+
+
+def test_what_is_kept_is_no_setting_and_what_is_measured_is(tmp_path):
+    archive = make_archive(tmp_path, 1)
+    one, other, fewer = (
+        FeaturesStage(lamost_job(archive, tmp_path / "out", features=features)).settings()
+        for features in ({}, {"keep": False}, {"colours": False})
+    )
+    assert one == other
+    assert one != fewer

@@ -1,0 +1,125 @@
+"""Measuring cutouts as a stage, and real objects against the catalogue's own photometry."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from survey_batch.errors import ConfigurationError
+from survey_batch.images.features import image_features
+from survey_batch.images.photometry import circle_overlap
+from survey_batch.job import Job
+from survey_batch.plan import make_plan, to_numpy
+from survey_batch.stages.cutouts import CutoutsStage
+from survey_batch.stages.image_features import ImageFeaturesStage
+from tests.compare import equal_bits
+from tests.images.simulated import simulated_cutouts
+
+
+def job(catalog="unused", root="unused", **tables):
+    return Job.model_validate(
+        {
+            "name": "t",
+            "output": "unused",
+            "stages": ["cutouts", "features"],
+            "catalog": {"path": str(catalog)},
+            "archive": {"survey": "sdss", "root": str(root)},
+            "frames": {"bands": "r", "keep": False},
+            **tables,
+        }
+    )
+
+
+def test_a_block_holds_what_the_kernel_measures():
+    flux, x, y, _ = simulated_cutouts(19)
+    stage = ImageFeaturesStage(job())
+    block = stage.compute({"ra": np.zeros(len(flux))}, {"flux": flux, "x_object": x, "y_object": y})
+    expected = image_features(flux, x, y, stage.job.image_features, "r")
+    assert equal_bits(block.data["value"], expected)
+    assert (block.status == 1).all()
+    schema = stage.schema(len(flux))
+    assert expected.shape == (len(flux), schema.sizes["feature"])
+    for name in ("feature", "unit"):
+        assert schema.coordinates[name][1].shape == (schema.sizes["feature"],)
+
+
+def test_inverse_variances_are_used_where_the_cutouts_have_them():
+    flux, x, y, _ = simulated_cutouts(19)
+    stage = ImageFeaturesStage(job(cutouts={"ivar": True}))
+    assert stage.needs == ("flux", "x_object", "y_object", "ivar")
+    inputs = {"flux": flux, "x_object": x, "y_object": y, "ivar": np.full_like(flux, 0.01)}
+    error = list(stage.features()).index("flux_3_r_error")
+    value = stage.compute({"ra": np.zeros(len(flux))}, inputs).data["value"]
+    share = circle_overlap((x - np.rint(x))[:, 0], (y - np.rint(y))[:, 0], 3.0, 5)
+    # The ring's background adds its own uncertainty, measured in the pixels.
+    np.testing.assert_allclose(value[:, error], 10 * np.sqrt((share**2).sum(axis=(1, 2))), rtol=1e-3)
+
+
+def test_settings_hold_the_recipe_and_not_whether_it_is_kept():
+    one, other = (ImageFeaturesStage(job(image_features={"keep": keep})).settings() for keep in (True, False))
+    assert one == other
+    assert one["image_features.apertures"] == [3.0, 5.0, 7.5]
+    assert one["cutouts.size"] == 64
+    assert one != ImageFeaturesStage(job(cutouts={"ivar": True})).settings()
+
+
+def test_cutouts_that_are_too_small_are_refused_before_any_work():
+    ImageFeaturesStage(job()).check()
+    with pytest.raises(ConfigurationError, match=r"cutouts\.size"):
+        ImageFeaturesStage(job(cutouts={"size": 48})).check()
+
+
+@pytest.fixture(scope="module")
+def real(real_data, tmp_path_factory):
+    """The catalogue and the features of all real objects of two fields, in r."""
+    root, some = real_data / "sdss", tmp_path_factory.mktemp("real") / "some.csv"
+    lines = (root / "sources.csv").read_text().splitlines()
+    some.write_text("\n".join([lines[0], *(one for one in lines if one.startswith(("001006-", "002820-")))]) + "\n")
+    bound = job(some, root)
+    table = make_plan(bound).objects
+    rows = {name: to_numpy(table[name]) for name in table.column_names}
+    cutouts = CutoutsStage(bound).compute(rows, {}).data
+    stage = ImageFeaturesStage(bound)
+    features = dict(zip(stage.features(), stage.compute(rows, cutouts).data["value"].T, strict=True))
+    with (root / "sources.csv").open() as stream:
+        listed = {row["object_id"]: row for row in csv.DictReader(stream)}
+    catalog = {
+        name: np.array([float(listed[i][name]) for i in rows["object_id"]])
+        for name in ("mag_r", "half_light_radius_pix", "ellipticity", "x_r", "y_r")
+    }
+    return catalog, features, cutouts
+
+
+def test_objects_lie_in_their_cutouts_where_the_catalogue_has_them(real):
+    catalog, _, cutouts = real
+    # The frame's reference pixel, moved into the cutout, says where the cutout begins; fields have crpix (1025, 745).
+    origin_x, origin_y = 1024 - (cutouts["crpix"][:, 0, 0] - 1), 744 - (cutouts["crpix"][:, 0, 1] - 1)
+    known = np.isfinite(cutouts["x_object"][:, 0])
+    np.testing.assert_allclose((origin_x + cutouts["x_object"][:, 0])[known], catalog["x_r"][known], atol=0.01)
+    row = (origin_y + cutouts["y_object"][:, 0] - catalog["y_r"])[known]
+    assert np.abs(row - 1361 * np.rint(row / 1361)).max() < 0.01  # a neighbouring field begins 1361 rows on
+
+
+def test_aperture_magnitudes_of_isolated_objects_are_those_of_the_catalogue(real):
+    catalog, features, _ = real
+    flux, error = features["flux_7.5_r"], features["flux_7.5_r_error"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        difference = 22.5 - 2.5 * np.log10(flux) - catalog["mag_r"]
+    lone = (features["neighbours"] == 0) & np.isfinite(difference)
+    bright = lone & (catalog["mag_r"] < 17)
+    assert bright.sum() > 30
+    # Wings of bright stars reach into the ring: our background is higher, and our flux lower, by 0.2 percent.
+    assert 0 < np.median(difference[bright]) < 0.004
+    assert np.median(np.abs(difference[bright])) < 0.004
+    faint = lone & (catalog["mag_r"] > 18) & (catalog["mag_r"] < 21)
+    allowed = 2.5 / np.log(10) * error[faint] / flux[faint]
+    assert np.median(np.abs(difference[faint])) < 0.6745 * 1.2 * np.median(allowed)
+
+
+def test_sizes_follow_those_of_the_catalogue(real):
+    catalog, features, _ = real
+    sizes = np.isfinite(features["half_light_radius_r"] + features["ellipticity_r"])
+    bright = (catalog["mag_r"] < 19) & sizes & (features["neighbours"] == 0)
+    ratio = features["half_light_radius_r"][bright] / catalog["half_light_radius_pix"][bright]
+    assert np.median(ratio) == pytest.approx(1, abs=0.05)
+    assert np.corrcoef(features["ellipticity_r"][bright], catalog["ellipticity"][bright])[0, 1] > 0.7

@@ -1,0 +1,107 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from survey_batch.classifiers.manifest import MANIFEST, Grid, Manifest, Recipe
+from survey_batch.errors import ConfigurationError, PlanMismatchError
+from survey_batch.products import create_product
+from survey_batch.spectra.features import feature_names
+from survey_batch.stages import make_stage
+from tests.jobs import lamost_job, sdss_job
+
+CUTOUTS = Recipe(product="cutouts", variables=("flux",), shape=(5, 64, 64), names={"band": tuple("ugriz")})
+SPECTRA = Recipe(product="spectra", variables=("flux", "ivar"), shape=(40,), grid=Grid(first=36000, count=40))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Make a folder with the manifest of a classifier of some recipe; it has no weights."""
+
+    def make(recipe: Recipe) -> dict[str, str]:
+        manifest = Manifest(kind="table", classes=("a", "b"), recipe=recipe)
+        (tmp_path / MANIFEST).write_text(json.dumps(manifest.model_dump(mode="json")))
+        return {"classifier": str(tmp_path)}
+
+    return make
+
+
+def lamost(tmp_path, stages, predictions, **tables):
+    archive = {"catalog": {"path": "c.csv"}, "archive": {"survey": "lamost", "root": "spectra"}}
+    return lamost_job(archive, tmp_path / "out", stages=stages, predictions=predictions, **tables)
+
+
+def table_recipe(tmp_path) -> Recipe:
+    names = tuple(feature_names(lamost(tmp_path, ("spectra", "features"), None).features))
+    return Recipe(product="features", variables=("value",), shape=(len(names),), names={"feature": names})
+
+
+def test_the_manifest_says_what_is_read_and_its_settings_are_part_of_the_product(folder, tmp_path):
+    job = lamost(tmp_path, ("spectra", "features", "predictions"), folder(table_recipe(tmp_path)))
+    stage, features = make_stage(job, "predictions"), make_stage(job, "features")
+    stage.check()
+    assert (stage.upstream, stage.needs) == ("features", ("value",))
+    assert features.settings().items() <= stage.settings().items()
+    assert stage.settings().keys() - features.settings().keys() == {"predictions.classifier", "predictions.batch"}
+
+
+def test_reading_the_manifest_imports_no_framework(folder, tmp_path):
+    job = lamost(tmp_path, ("spectra", "features", "predictions"), folder(table_recipe(tmp_path)))
+    code = (
+        "import sys\nfrom survey_batch.job import Job\nfrom survey_batch.stages import make_stage\n"
+        "stage = make_stage(Job.model_validate_json(sys.argv[1]), 'predictions')\n"
+        "stage.check(), stage.settings(), stage.upstream, stage.needs\n"
+        "assert not {'keras', 'tensorflow', 'jax', 'torch', 'sklearn'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, job.model_dump_json()], check=True)
+
+
+def test_a_job_that_does_not_make_the_product_is_told_what_to_add(folder, tmp_path):
+    job = lamost(tmp_path, ("spectra", "predictions"), folder(table_recipe(tmp_path)))
+    with pytest.raises(ConfigurationError, match="product 'features'.*add 'features' to stages, before 'predictions'"):
+        make_stage(job, "predictions").check()
+
+
+def test_a_classifier_of_another_survey_is_refused(folder, tmp_path):
+    job = lamost(tmp_path, ("spectra", "predictions"), folder(CUTOUTS))
+    with pytest.raises(ConfigurationError, match="product 'cutouts'.*survey 'lamost'.*choose another classifier"):
+        make_stage(job, "predictions").check()
+
+
+def test_features_of_another_recipe_are_refused(folder, tmp_path):
+    predictions = folder(table_recipe(tmp_path))
+    job = lamost(tmp_path, ("spectra", "features", "predictions"), predictions, features={"blocks": 6, "components": 3})
+    with pytest.raises(PlanMismatchError, match="is 'block_005_mean' and was 'component_000'"):
+        make_stage(job, "predictions").check()
+
+
+def test_a_stored_product_that_another_version_made_is_refused(folder, tmp_path):
+    job = lamost(tmp_path, ("spectra", "features", "predictions"), folder(table_recipe(tmp_path)))
+    names = np.array(feature_names(job.features))
+    schema = make_stage(job, "features").schema(3, {"feature": (("feature",), names[::-1], {})})
+    create_product(job.output, schema, {"pieces": {}})
+    with pytest.raises(PlanMismatchError, match="feature names of features are not those"):
+        make_stage(job, "predictions").check()
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"frames": {"bands": "ugr"}}, "number 3 is None and was 'i'"),
+        ({"cutouts": {"size": 32}}, r"not \(5, 32, 32\)"),
+    ],
+)
+def test_cutouts_of_other_bands_or_size_are_refused(folder, tmp_path, tables, message):
+    stages = ["frames", "cutouts", "predictions"]
+    keys = {"stages": stages, "predictions": folder(CUTOUTS)}
+    make_stage(sdss_job("c.csv", "frames", tmp_path / "out", **keys), "predictions").check()
+    with pytest.raises(PlanMismatchError, match=message):
+        make_stage(sdss_job("c.csv", "frames", tmp_path / "out", **keys, **tables), "predictions").check()
+
+
+def test_spectra_on_another_grid_are_refused(folder, tmp_path):
+    job = lamost(tmp_path, ("spectra", "predictions"), folder(SPECTRA))
+    with pytest.raises(PlanMismatchError, match="wavelengths"):
+        make_stage(job, "predictions").check()
