@@ -160,12 +160,16 @@ def compare(job: Job) -> Iterator[str]:
 
 def again(job: Job, of: xr.Dataset) -> dict[str, xr.Dataset]:
     """Build the lazy counterparts of a job's products from cutouts or spectra."""
+    classifier = job.predictions.classifier if job.predictions else ""
     if job.archive.survey == "lamost":
-        made = {"features": sb.features(of, components=sb.open_product(job, "features"))}
-        return {**made, "predictions": sb.predict(of, job.predictions.classifier)}  # type: ignore[union-attr]
+        features = sb.features(of, components=sb.open_product(job, "features"))
+        return {"features": features, "predictions": sb.predict(of, classifier)}
     features = sb.features(of)
-    made = {"composites": sb.composites(of), "features": features}
-    return {**made, "predictions": sb.predict(features, job.predictions.classifier)}  # type: ignore[union-attr]
+    return {
+        "composites": sb.composites(of),
+        "features": features,
+        "predictions": sb.predict(features, classifier),
+    }
 
 
 def check_equal(name: str, lazy: xr.Dataset, stored: xr.Dataset) -> None:

@@ -31,6 +31,8 @@ _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 _PATTERNS: Mapping[KeyPath, str] = {
     ("name",): "letters, digits, '.', '_' and '-', with a letter or digit first",
     ("frames", "bands"): "one to five of the letters u, g, r, i, z",
+    ("composites", "bands"): 'three of the letters u, g, r, i, z, such as "irg"',
+    ("composites", "pair"): 'three of the letters u, g, r, i, z, such as "zru"',
 }
 _KINDS = {
     "int": "a whole number",

@@ -69,7 +69,7 @@ def stage_section(status: RunStatus) -> Html:
     return section(
         "What became of each object",
         table(("stage", "rows", "shards done", "statuses", ""), rows, numeric=(1, 2)),
-        note="A stage passes on the status of an object that it could not use, so the last stage has the final one.",
+        note="A stage passes on the status of an object that it could not use; the worst of all is the final one.",
     )
 
 

@@ -65,14 +65,14 @@ def pin_functions(job: Job) -> Job:
 
 def _import(place: str, key: str) -> ModuleType:
     try:
-        return _import_file(Path(place), key) if place.endswith(".py") else _import_module(place, key)
+        return _import_file(Path(place)) if place.endswith(".py") else _import_module(place, key)
     except ConfigurationError:
         raise
     except Exception as error:  # anything can go wrong in a file of others
         raise ConfigurationError(f"{key}.function: cannot import {place!r}: {type(error).__name__}: {error}") from error
 
 
-def _import_file(path: Path, key: str) -> ModuleType:  # noqa: ARG001
+def _import_file(path: Path) -> ModuleType:
     """Import a file; one that was edited is imported anew."""
     digest = _hash(path)
     known = _modules.get(str(path))

@@ -242,8 +242,10 @@ def test_a_file_that_cannot_be_imported_is_named(archive, tmp_path):
 
 
 def test_a_file_that_is_edited_during_a_run_stops_it(archive, cluster, tmp_path):
-    text = "import pathlib\ndef mine(b):\n    p = pathlib.Path(__file__)\n    if not b.flux.isnull().all():\n"
-    text += "        p.write_text(p.read_text() + '#')\n    return b.flux.isel(wavelength=0)"
+    # Renamed into place, as editors do: another worker must never read half a file.
+    text = "import os, pathlib\ndef mine(b):\n    p = pathlib.Path(__file__)\n    if not b.flux.isnull().all():\n"
+    text += "        new = p.with_suffix(f'.{os.getpid()}')\n        new.write_text(p.read_text() + '#')\n"
+    text += "        new.replace(p)\n    return b.flux.isel(wavelength=0)"
     with pytest.raises(PlanMismatchError, match="was edited while a run was under way"):
         run(one_stage(archive, tmp_path, text), client=cluster)
 
