@@ -2,12 +2,15 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+VIT    := keras-hub kagglehub kagglesdk regex safetensors sentencepiece tokenizers tqdm
 
 .PHONY: demo test lint types bench clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,s3,tensorflow]'
+	# The extra "vit" without the second TensorFlow that pip would bring along with it (README, Installing).
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps $(VIT)
 	touch $@
 
 demo: $(VENV)/.ready  ## the main job, end to end

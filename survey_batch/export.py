@@ -9,12 +9,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from survey_batch.catalog import read_catalog
+from survey_batch.catalog.detected import object_catalog
 from survey_batch.catalog.formats import open_source
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.paths import join, write_bytes
 from survey_batch.plan import to_numpy
-from survey_batch.products import Array, open_product, product_exists
+from survey_batch.products import PRODUCTS_OF_FRAMES, Array, open_product, product_exists
 from survey_batch.status import Status, final_status
 
 OURS = "sb_"
@@ -53,10 +54,11 @@ def export_catalog(job: Job, path: str | None = None) -> tuple[str, int]:
     target = path or join(job.output, "catalog.parquet")
     if not target.endswith((".parquet", ".fits")):
         raise ConfigurationError(f"--to {target}: the ending must be .parquet or .fits")
-    chosen = read_catalog(job.catalog, job.archive).table.select(["row", "object_id"])
+    catalog = object_catalog(job)
+    chosen = read_catalog(catalog, job.archive).table.select(["row", "object_id"])
     results = _results(job)
     places = _places(results.pop("object_id"), chosen["object_id"], job)
-    table = with_types(_rows_of(job.catalog.path, to_numpy(chosen["row"])))
+    table = with_types(_rows_of(catalog.path, to_numpy(chosen["row"])))
     table = table.append_column(OURS + "object_id", chosen["object_id"])
     for name, values in results.items():
         table = table.append_column(OURS + name, pa.array(values).take(places))
@@ -92,7 +94,7 @@ def _typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _results(job: Job) -> dict[str, Array]:
     """Collect each object's final status, and its predictions where there are any."""
-    made = [name for name in job.stages if name != "frames" and product_exists(job.output, name)]
+    made = [name for name in job.stages if name not in PRODUCTS_OF_FRAMES and product_exists(job.output, name)]
     if not made:
         raise ConfigurationError(f"{job.output} holds no product yet: run the job first")
     groups = {name: open_product(job.output, name) for name in made}

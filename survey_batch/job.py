@@ -15,8 +15,9 @@ from survey_batch.sections.catalog import CatalogSection, DuplicatesSection, Sam
 from survey_batch.sections.custom import CustomSection
 from survey_batch.sections.execution import ClusterSection, ShardsSection
 from survey_batch.sections.images import CompositesSection, CutoutsSection, FramesSection, ImageFeaturesSection
-from survey_batch.sections.models import PredictionsSection, TrainSection
+from survey_batch.sections.models import PredictionsSection
 from survey_batch.sections.spectra import FeaturesSection, SpectraSection
+from survey_batch.sections.training import TrainSection
 
 __all__ = [
     "STAGES_OF",
@@ -45,6 +46,7 @@ STAGES_OF: Mapping[str, tuple[str, ...]] = {
     "sdss": ("frames", "cutouts", "composites", "features", "predictions"),
     "lamost": ("spectra", "features", "predictions"),
     "skyserver": ("composites", "predictions"),
+    "stamps": ("stamps", "predictions"),
 }
 """The stages of each survey in their order; a job may leave out those that nothing is made from."""
 
@@ -72,7 +74,7 @@ class Job(Section):
 
     def keeps(self, stage: str) -> bool:
         """Tell whether a stage's product is stored."""
-        if stage == "predictions":
+        if stage in ("predictions", "stamps"):
             return True
         if stage == "features" and self.archive.survey != "lamost":
             return self.image_features.keep
@@ -100,9 +102,9 @@ class Job(Section):
         ours = [stage for stage in self.stages if stage in possible]
         if ours != sorted(set(ours), key=possible.index) or len(set(self.stages)) < len(self.stages):
             raise ValueError(f"stages must stand once each and in this order: {list(possible)}")
-        first = {"sdss": ("frames", "cutouts"), "lamost": ("spectra",), "skyserver": ("composites",)}
-        if self.stages[0] not in (allowed := first[self.archive.survey]):
-            raise ValueError(f"stages must start with {allowed[-1]!r}: the others work on its product")
+        starts = ("frames", "cutouts") if self.archive.survey == "sdss" else possible[:1]
+        if self.stages[0] not in starts:
+            raise ValueError(f"stages must start with {starts[-1]!r}: the others work on its product")
         if "predictions" in self.stages and self.predictions is None:
             raise ValueError("stage 'predictions' needs a table [predictions] with the key 'classifier'")
         return self

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
+from survey_batch.sections.training import TRAINING_OF
 from survey_batch.toml_lines import KeyPath, locate_keys
 
 EXPANDED_KEYS: tuple[KeyPath, ...] = (
@@ -24,6 +25,10 @@ EXPANDED_KEYS: tuple[KeyPath, ...] = (
     ("predictions", "classifier"),
     ("train", "classifier"),
     ("train", "templates"),
+    ("train", "checkpoint"),
+    ("train", "magnitudes"),
+    ("train", "psf_model"),
+    ("train", "seds"),
 )
 """Keys in which `$NAME` and `${NAME}` stand for environment variables."""
 
@@ -149,7 +154,8 @@ class _Draft:
             job = Job.model_validate(self.data)
         except ValidationError as error:
             for details in error.errors(include_url=False):
-                self._add(*_explain(details))
+                key, reason = _explain(details)
+                self._add(_without_kind(key), reason)
         if self.problems:
             count = f"{len(self.problems)} problem{'s' * (len(self.problems) > 1)}"
             texts = [text for _, text in sorted(self.problems, key=lambda problem: problem[0])]
@@ -178,9 +184,9 @@ def _single_path(table: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _takes_text(key: KeyPath) -> bool:
     """Tell whether a key holds text, so that `name=2026` need not be quoted twice for the shell."""
-    model = _model_at(key[:-1])
-    info = model.model_fields.get(str(key[-1])) if model else None
-    return info is not None and info.annotation in (str, str | None)
+    models = TRAINING_OF.values() if key[:-1] == ("train",) else [_model_at(key[:-1])]
+    infos = [model.model_fields.get(str(key[-1])) for model in models if model]
+    return any(info is not None and info.annotation in (str, str | None) for info in infos)
 
 
 def _toml_value(text: str) -> Any:
@@ -195,6 +201,11 @@ def _explain(error: ErrorDetails) -> tuple[KeyPath, str]:
     """Turn a validation error into the key at fault and plain words."""
     key, kind, given = error["loc"], error["type"], error["input"]
     context = error.get("ctx", {})
+    if kind == "union_tag_invalid":
+        tag, expected = context["tag"], context["expected_tags"]
+        return (*key, "kind"), f"is {tag!r}{_near(tag, _quoted(expected))}; allowed: {expected}"
+    if kind == "union_tag_not_found":
+        return key, f"is {given!r}, but must be {_KINDS['model']}"
     if kind == "missing":
         return key, f"is missing: {_needs(key)}"
     if kind == "extra_forbidden":
@@ -230,7 +241,7 @@ def _needs(key: KeyPath) -> str:
     if model is None:
         return "it must be set"
     required = [name for name, info in model.model_fields.items() if info.is_required()]
-    return f"write a table [{'.'.join(map(str, key))}] with {' and '.join(required)}"
+    return f"write a table [{'.'.join(map(str, _without_kind(key)))}] with {' and '.join(required)}"
 
 
 def _explain_unknown(key: KeyPath) -> str:
@@ -241,7 +252,8 @@ def _explain_unknown(key: KeyPath) -> str:
     near = _near(str(name), allowed)
     homes = [home for home in _all_keys(Job) if home.rpartition(".")[2] == name]
     hint = near or (f" (did you mean {' or '.join(homes)}?)" if homes else "")
-    where = f"[{'.'.join(map(str, table))}]" if table else "the job file"
+    where = f"[{'.'.join(map(str, _without_kind(tuple(table))))}]" if table else "the job file"
+    where += f" of kind {table[1]!r}" if _without_kind(key) != key else ""
     return f"is not a key of {where}{hint}; allowed: {', '.join(allowed)}"
 
 
@@ -250,9 +262,16 @@ def _near(word: str, allowed: Sequence[str]) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
+def _without_kind(key: KeyPath) -> KeyPath:
+    """Leave out the kind that pydantic puts behind `train`."""
+    return (key[0], *key[2:]) if key[:1] == ("train",) and key[1:2] and key[1] in TRAINING_OF else key
+
+
 def _model_at(key: KeyPath) -> type[BaseModel] | None:
     """Model of the table at a key, None where there is a value."""
     model: type[BaseModel] | None = Job
+    if key[:1] == ("train",) and key[1:2] and key[1] in TRAINING_OF:
+        model, key = TRAINING_OF[str(key[1])], key[2:]
     names = iter(key)
     for name in names:
         info = model.model_fields.get(str(name)) if model else None
@@ -263,7 +282,7 @@ def _model_at(key: KeyPath) -> type[BaseModel] | None:
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    kinds = (annotation, *get_args(annotation))
+    kinds = (annotation, *get_args(annotation), *(inner for part in get_args(annotation) for inner in get_args(part)))
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 

@@ -142,7 +142,7 @@ def principal_components(spectra: "xr.Dataset", number: int = 20, **settings: An
     return xr.Dataset({name: (dims, values, attrs) for name, (dims, values, attrs) in stage.fit_end(whole).items()})
 
 
-def predict(ds: "xr.Dataset", classifier: str | Path, batch: int = 256) -> "xr.Dataset":
+def predict(ds: "xr.Dataset", classifier: str | Path, batch: int = 256, *, threshold: float = 0.0) -> "xr.Dataset":
     """Classify objects.
 
     Parameters
@@ -154,6 +154,8 @@ def predict(ds: "xr.Dataset", classifier: str | Path, batch: int = 256) -> "xr.D
     batch
         Objects per call of the model; another one may change the last bits of a probability, as may TensorFlow where
         something else imported it before, with other settings than those of a worker.
+    threshold
+        Objects whose confidence is below this get no class, but keep their probabilities.
 
     Returns
     -------
@@ -167,11 +169,11 @@ def predict(ds: "xr.Dataset", classifier: str | Path, batch: int = 256) -> "xr.D
     PlanMismatchError
         The dataset was made otherwise than what the classifier was trained on.
     """
-    from survey_batch.classifiers.base import read_manifest
+    from survey_batch.classifiers.artifact import read_manifest
 
     if "tensorflow" not in sys.modules:  # it reads these once
         os.environ.update({name: value for name, value in WORKER_ENVIRONMENT.items() if name.startswith("TF_")})
-    job = _job("lamost", predictions={"classifier": str(classifier), "batch": batch})
+    job = _job("lamost", predictions={"classifier": str(classifier), "batch": batch, "threshold": threshold})
     recipe = read_manifest(Path(classifier)).recipe
     fixed = {str(name): np.asarray(ds[name]) for name in ds.variables if "object" not in ds[name].dims}
     recipe.check_product(fixed, {name: ds[name].shape[1:] for name in recipe.variables if name in ds})

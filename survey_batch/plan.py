@@ -21,6 +21,8 @@ import pyarrow.parquet as pq
 
 from survey_batch.archive.sdss import FieldKey
 from survey_batch.catalog import Catalog, read_catalog
+from survey_batch.catalog.detected import detected, object_catalog
+from survey_batch.catalog.fields import read_fields as read_field_list
 from survey_batch.catalog.values import one_array
 from survey_batch.errors import PlanMismatchError
 from survey_batch.job import Job
@@ -32,6 +34,7 @@ ORDER = {
     "sdss": FIELD_COLUMNS,
     "lamost": ["obsdate", "planid", "lmjd", "spid", "fiberid"],
     "skyserver": ["ra", "dec"],
+    "stamps": ["exposure"],
 }
 """By frame, or by plan and fibre: neighbours in a shard share source files and folders."""
 
@@ -40,6 +43,8 @@ FIELDS_PER_GROUP = 4096
 
 SLICE_ROWS = 1 << 18
 """Rows that are put in order at a time."""
+
+_NO_OBJECTS = pa.table({"object_id": pa.array([], pa.string()), "problem": pa.array([], pa.string())})
 
 Rows = Mapping[str, Array]
 """Some rows of the plan, column by column."""
@@ -89,12 +94,12 @@ class Plan:
     @cached_property
     def catalog_hash(self) -> str:
         """Hash of all rows in their order; it does not depend on how they lie in memory."""
-        digest = hashlib.sha256()
-        for name in sorted(self.objects.column_names):
-            digest.update(f"{name} {self.objects.num_rows}\n".encode())
-            for piece in _bytes_of(self.objects[name]):
-                digest.update(piece)
-        return digest.hexdigest()[:16]
+        return _hash_of(self.objects)
+
+    @cached_property
+    def fields_hash(self) -> str:
+        """Hash of all fields in their order."""
+        return _hash_of(self.fields)
 
     def store(self) -> None:
         """Write the plan's tables below the output; the same plan writes the same rows."""
@@ -114,7 +119,25 @@ def make_plan(job: Job) -> Plan:
     ConfigurationError
         The catalogue cannot be read or lacks columns.
     """
-    return plan_catalog(job, read_catalog(job.catalog, job.archive))
+    if job.catalog.detect is None:
+        return plan_catalog(job, read_catalog(job.catalog, job.archive))
+    fields, notes = read_field_list(job.catalog, job.archive)
+    if not detected(job):
+        return Plan(job, _NO_OBJECTS, fields, (*notes, "how many objects there are is known when frames were searched"))
+    made = plan_catalog(job, read_catalog(object_catalog(job), job.archive))
+    return Plan(job, made.objects, fields, (*notes, *made.notes))
+
+
+def plan_fields(job: Job) -> Plan:
+    """Lay out the search for objects on frames alone.
+
+    Raises
+    ------
+    ConfigurationError
+        The list of fields cannot be read or lacks columns.
+    """
+    fields, notes = read_field_list(job.catalog, job.archive)
+    return Plan(job, _NO_OBJECTS, fields, notes)
 
 
 def plan_catalog(job: Job, catalog: Catalog) -> Plan:
@@ -185,6 +208,15 @@ def _in_order(table: pa.Table, order: pa.Array) -> pa.Table:
         parts = [column.take(order.slice(first, SLICE_ROWS)) for first in range(0, len(order), SLICE_ROWS)]
         columns[name] = pa.chunked_array([part.cast(kind) for part in parts], kind)
     return pa.table(columns)
+
+
+def _hash_of(table: pa.Table) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(table.column_names):
+        digest.update(f"{name} {table.num_rows}\n".encode())
+        for piece in _bytes_of(table[name]):
+            digest.update(piece)
+    return digest.hexdigest()[:16]
 
 
 def _bytes_of(column: pa.ChunkedArray) -> Iterator[Any]:

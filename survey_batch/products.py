@@ -115,6 +115,10 @@ class Schema:
         return -(-self.nbytes // max(self.sizes[self.axis], 1))
 
 
+PRODUCTS_OF_FRAMES = ("detections", "frames")
+"""Products whose axis is the frame; that of all others is the object."""
+
+
 def _coordinate(name: str, dtype: str, **attrs: str) -> Variable:
     return Variable(name, ("object",), dtype, attrs, coordinate=True)
 

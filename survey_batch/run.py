@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from distributed import Client
 
+from survey_batch.catalog.detected import detected
 from survey_batch.cluster import connect
+from survey_batch.detections import write_detections
 from survey_batch.engine import Engine, scheduler_watched
 from survey_batch.errors import SurveyBatchError
 from survey_batch.estimate import estimate, refuse_what_cannot_fit
@@ -22,7 +24,7 @@ from survey_batch.job import Job
 from survey_batch.lock import locked
 from survey_batch.paths import join, read_json, write_json
 from survey_batch.phases import Group, make_groups
-from survey_batch.plan import Plan, check_product, fingerprint, make_plan
+from survey_batch.plan import Plan, check_product, fingerprint, make_plan, plan_fields
 from survey_batch.problems import collect_problems
 from survey_batch.products import Shard, create_product, forget_products, read_status
 from survey_batch.progress import LineProgress
@@ -64,6 +66,10 @@ class Summary:
         """Whether nothing is left that another run would try again."""
         return not {"pending", "unreachable", "failed"} & set(self.counts)
 
+    def after(self, before: "Summary") -> "Summary":
+        """Put the stages of an earlier part of the run before these."""
+        return replace(self, stages={**before.stages, **self.stages}, worked=before.worked or self.worked)
+
 
 def run(
     job: Job, progress: LineProgress | None = None, *, client: Client | None = None, break_lock: bool = False
@@ -91,25 +97,27 @@ def run(
     SurveyBatchError
         The counts do not add up.
     """
-    job = pin_functions(job)
-    plan = make_plan(job)
-    stages = make_stages(job)
+    job, progress = pin_functions(job), progress or LineProgress()
+    plan, stages = make_plan(job), make_stages(job)
+    search = [stage for stage in stages if stage.from_fields]
+    found = Summary(job.output)
     with locked(job.output, force=break_lock), run_log(job.output) as log_path:
-        runner = Runner(plan, stages, progress or LineProgress())
-        existing = [stage for stage in runner.stages if check_product(job.output, stage.name, pieces_of(plan, stage))]
-        if len(existing) == len(runner.stages) and not any(runner.unfinished(stage) for stage in existing):
-            log.info("nothing to do: every object has its final status", extra={"event": "finished"})
-        else:
-            refuse_what_cannot_fit(plan, estimate(plan))
-            plan.store()
-            runner.work(existing, client)
-        return runner.account(log_path)
+        if search:
+            found = Runner(plan_fields(job), search, progress).run(log_path, client)
+            if not found.complete:  # the list of objects must not change once work on them has begun
+                return found
+            if found.worked or not detected(job):
+                write_detections(job)
+            plan = make_plan(job)
+        rest = [stage for stage in stages if not stage.from_fields]
+        return Runner(plan, rest, progress).run(log_path, client).after(found)
 
 
 def pieces_of(plan: Plan, stage: Stage) -> dict[str, Any]:
     """Everything on which a stage's product depends, as JSON types, as it is compared with what was stored."""
     shards = {"shards.objects": plan.job.shards.objects} if stage.axis == "object" else {}
-    own = {"variables": [variable.name for variable in stage.variables()], "catalog": plan.catalog_hash}
+    catalog = plan.fields_hash if stage.from_fields else plan.catalog_hash
+    own = {"variables": [variable.name for variable in stage.variables()], "catalog": catalog}
     pieces: dict[str, Any] = json.loads(json.dumps({**stage.settings(), **shards, **own}))
     return pieces
 
@@ -120,10 +128,23 @@ class Runner:
     def __init__(self, plan: Plan, stages: Sequence[Stage], progress: LineProgress) -> None:
         self.plan, self.job, self.progress = plan, plan.job, progress
         self.groups = make_groups(stages)
+        self.names = [stage.name for stage in stages]
         self.stages = [stage for stage in stages if stage.kept]
         self.started = time.time()
         self.summary = Summary(self.job.output)
         self.timing: dict[str, dict[str, float]] = {}
+
+    def run(self, log_path: str, client: Client | None = None) -> Summary:
+        """Do what is left to do, and account for it."""
+        output = self.job.output
+        existing = [stage for stage in self.stages if check_product(output, stage.name, pieces_of(self.plan, stage))]
+        if len(existing) == len(self.stages) and not any(self.unfinished(stage) for stage in existing):
+            log.info("nothing to do: every row has its final status", extra={"event": "finished"})
+        else:
+            refuse_what_cannot_fit(self.plan, estimate(self.plan))
+            self.plan.store()
+            self.work(existing, client)
+        return self.account(log_path)
 
     def unfinished(self, stage: Stage) -> bool:
         """Tell whether a product has rows that a run would work on."""
@@ -199,7 +220,7 @@ class Runner:
     def account(self, log_path: str) -> Summary:
         """Count, check that the counts add up, and write `problems.parquet` and `run.json`."""
         statuses = {stage.name: read_status(self.job.output, stage.name) for stage in self.stages}
-        for name in (name for name in self.job.stages if name in statuses or name in self.timing):
+        for name in (name for name in self.names if name in statuses or name in self.timing):
             counts = count_statuses(statuses[name]) if name in statuses else {}
             self.summary.stages[name] = {"counts": counts, **self.timing.get(name, {})}
         objects = [statuses[stage.name] for stage in self.stages if stage.axis == "object"]

@@ -13,6 +13,7 @@ import numpy as np
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import STAGES_OF, Job
 from survey_batch.problems import count_reasons
+from survey_batch.products import PRODUCTS_OF_FRAMES
 from survey_batch.report.reading import (
     job_of_a_product,
     planned_rows,
@@ -175,11 +176,12 @@ def _stage_names(output: str, job: Mapping[str, Any]) -> list[str]:
     model = Job.model_validate(job)
     known = dict.fromkeys((*model.stages, *STAGES_OF[model.archive.survey]))
     others = [name for name in known if name not in model.stages and read_group(output, name) is not None]
-    return [*others, *(name for name in model.stages if model.keeps(name))]
+    search = ["detections"] if model.catalog.detect is not None else []
+    return [*search, *others, *(name for name in model.stages if model.keeps(name))]
 
 
 def _stage(output: str, name: str, job: Mapping[str, Any], rate: Rate | None) -> StageStatus:
-    axis = "frame" if name == "frames" else "object"
+    axis = "frame" if name in PRODUCTS_OF_FRAMES else "object"
     group = read_group(output, name)
     if group is None:
         return _not_created(output, name, axis, job)

@@ -204,3 +204,18 @@ def test_a_misspelt_key_of_a_users_own_stage_is_pointed_out(job_file):
     custom = '[custom.mine]\nfunction = "a.py:f"\ninptu = "cutouts"\nvariables = ["flux"]\n'
     message = problems_of(job_file(GOOD.replace('"cutouts"]', '"cutouts", "mine"]') + custom))
     assert "custom.mine.inptu is not a key of [custom.mine] (did you mean 'input'?)" in message
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('kind = "tabel"', "train.kind is 'tabel' (did you mean 'table'?); allowed: 'spectral-type'"),
+        ('kind = "table"\nepoch = 3', "train.epoch is not a key of [train] of kind 'table' (did you mean 'epochs'?)"),
+        ('kind = "table"\ntemplates = "t.fits"', "train.templates is not a key of [train] of kind 'table'"),
+        ("epochs = 0", "train.epochs is 0; must be greater than 0"),
+        ('variant = "magic"', "train.variant is 'magic'; allowed: 'lines'"),
+        ("prior = {A = 0.4, F = 0.4}", "the shares of a prior must sum to 1"),
+    ],
+)
+def test_a_wrong_key_of_a_kind_of_training_is_named(job_file, lines, said):
+    assert said in problems_of(job_file(f'{GOOD}\n[train]\nclassifier = "model"\n{lines}\n'))

@@ -14,7 +14,7 @@ from survey_batch.job import ArchiveSection, CatalogSection
 
 _SNR_PREFERENCE = ("snr", "snrr", "snrg", "snri", "snrz", "snru")
 _TRUE = pa.array(["1", "true", "t", "yes", "y"])
-_REPEATED = ("label", "split", "planid", "obsdate")
+_REPEATED = ("label", "split", "planid", "obsdate", "exposure")
 """Texts of which a catalogue holds few different ones."""
 
 
@@ -49,7 +49,7 @@ def clean(draft: Draft, section: CatalogSection, archive: ArchiveSection, first:
     }
     if "object_id" in draft.names:
         columns["id"] = draft.column("object_id").combine_chunks()
-    if archive.survey != "lamost":
+    if archive.survey in ("sdss", "skyserver"):
         columns |= {name: draft.integer(name) for name in ("plate", "mjd", "fiberid")}
     if section.duplicates is not None and section.duplicates.keep == "primary":
         columns["primary"] = _is_true(draft.text("primary"))

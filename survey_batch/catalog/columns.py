@@ -59,12 +59,22 @@ GUESSES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "mag_u": ("magu",),
         **{f"mag_{band}": (f"magps{band}", f"mag{band}") for band in "griz"},  # Pan-STARRS, since DR6
     },
+    "stamps": _COMMON
+    | {
+        "object_id": ("objectid", "sourceid", "starid", "id"),
+        "exposure": ("exposure", "exposureid", "expname", "visit"),
+        "redshift": ("redshift",),
+        "snr": ("snr",),
+        **{f"mag_{band}": (f"mag{band}", band) for band in "ugriz"},
+    },
 }
-"""Our name to the names it goes by in SDSS (CasJobs, SkyServer, the SDSS17 file) and LAMOST releases, in order of
-preference, lower case and without underscores."""
+"""Our name to the names it goes by in SDSS (CasJobs, SkyServer, the SDSS17 file), LAMOST releases and lists of stamps,
+in order of preference, lower case and without underscores."""
 
 
-def match_columns(source: Source, section: CatalogSection, archive: ArchiveSection) -> dict[str, str]:
+def match_columns(
+    source: Source, section: CatalogSection, archive: ArchiveSection, *, positions: bool = True
+) -> dict[str, str]:
     """Map our names to the file's.
 
     Parameters
@@ -73,6 +83,8 @@ def match_columns(source: Source, section: CatalogSection, archive: ArchiveSecti
         The catalogue file.
     section, archive
         Names given in the job go before guesses; the survey decides which columns are needed.
+    positions
+        Whether rows need a position: a list of fields has none.
 
     Returns
     -------
@@ -91,7 +103,7 @@ def match_columns(source: Source, section: CatalogSection, archive: ArchiveSecti
         if _plain(found.get(other, "")) == "z":
             del found[other]
     found |= _named(source, section, guesses)
-    if missing := _missing(found, archive):
+    if missing := [name for name in _missing(found, archive) if positions or name not in ("ra", "dec")]:
         raise ConfigurationError(_explain(missing, source) + _other_survey(source, archive))
     return found
 
@@ -136,6 +148,8 @@ def _named(source: Source, section: CatalogSection, known: Iterable[str]) -> dic
 
 
 def _missing(found: Mapping[str, str], archive: ArchiveSection) -> list[str]:
+    if archive.survey == "stamps":
+        return [name for name in ("object_id", "ra", "dec", "exposure") if name not in found]
     if archive.survey != "lamost":
         frame = ("run", "camcol", "field") if archive.survey == "sdss" else ()
         return [name for name in ("ra", "dec", *frame) if name not in found]

@@ -42,6 +42,8 @@ def source_key(draft: Draft, archive: ArchiveSection) -> Mapping[str, "pa.Array 
         return lamost_key(draft, archive)
     if archive.survey == "sdss":
         return sdss_key(draft)
+    if archive.survey == "stamps":
+        return stamps_key(draft)
     return {name: draft.integer(name) for name in ("rerun", "run", "camcol", "field")}
 
 
@@ -56,6 +58,17 @@ def sdss_key(draft: Draft) -> dict[str, Integers]:
         draft.reject(values < 0, f"{name} is missing: no frame can be found without it", name)
     draft.reject((key["camcol"] < 1) | (key["camcol"] > 6), "camcol must lie from 1 to 6", "camcol")
     return key
+
+
+def stamps_key(draft: Draft) -> dict[str, pa.Array | Integers]:
+    """Name of the exposure that holds a star's stamp, "" where missing; without it a row cannot be used."""
+    exposure = _texts(draft.text("exposure"))
+    draft.reject(
+        np.asarray(pc.equal(exposure, "")), "exposure is missing: no stamp can be found without it", "exposure"
+    )
+    outside = np.asarray(pc.match_substring_regex(exposure, r"^/|(^|/)\.\.(/|$)"))
+    draft.reject(outside, "exposure names a file outside the archive's root", "exposure")
+    return {"exposure": exposure}
 
 
 def _checked_integer(draft: Draft, name: str) -> Integers:

@@ -28,7 +28,7 @@ def name_objects(objects: Objects, survey: str) -> pa.Array:
     objects
         Its column `id` is taken where it is sound; else a name is made of the source key and the position.
     survey
-        `sdss`, `skyserver` or `lamost`.
+        `sdss`, `skyserver`, `lamost` or `stamps`.
 
     Returns
     -------
@@ -37,8 +37,7 @@ def name_objects(objects: Objects, survey: str) -> pa.Array:
     """
     ids = _own_ids(objects)
     if ids.null_count:
-        substitutes = _lamost_substitutes(objects) if survey == "lamost" else _sdss_substitutes(objects, survey)
-        for made_of, names in substitutes:
+        for made_of, names in _substitutes(objects, survey):
             before, ids = ids.null_count, pc.coalesce(ids, names)
             if before > ids.null_count:
                 made = before - ids.null_count
@@ -62,6 +61,14 @@ def _own_ids(objects: Objects) -> pa.Array:
         return pa.nulls(len(objects), pa.string())
     nothing = ["-9999", "-9999.0"] if name.lower() in ("object_id", "id") else ["-9999", "-9999.0", "0", "-1"]
     return pc.if_else(pc.is_in(ids, value_set=pa.array(nothing)), pa.scalar(None, pa.string()), ids)
+
+
+def _substitutes(objects: Objects, survey: str) -> Iterator[tuple[str, pa.Array]]:
+    """Ids that a row can have where it lacks its own; a stamp is found by its own alone."""
+    if survey == "lamost":
+        yield from _lamost_substitutes(objects)
+    elif survey != "stamps":
+        yield from _sdss_substitutes(objects, survey)
 
 
 def _sdss_substitutes(objects: Objects, survey: str) -> Iterator[tuple[str, pa.Array]]:

@@ -29,6 +29,7 @@ _KEYS = {
     "sdss": _FRAME,
     "skyserver": _FRAME,
     "lamost": ("obsid", "lmjd", "planid", "spid", "fiberid", "obsdate", "filename"),
+    "stamps": ("exposure",),
 }
 
 
@@ -43,7 +44,8 @@ class Catalog:
         input order: `row` (0-based place in the file), `object_id` (unique), `ra`, `dec` [deg, ICRS, NaN
         where not known], `label`, `split` ("" where none), `redshift`, `snr` (NaN where none), `problem` (""
         where the row can be used) and the source key: `rerun`, `run`, `camcol`, `field` for SDSS and SkyServer (-1
-        where missing); `obsid`, `lmjd`, `planid`, `spid`, `fiberid`, `obsdate`, `filename` for LAMOST.
+        where missing); `obsid`, `lmjd`, `planid`, `spid`, `fiberid`, `obsdate`, `filename` for LAMOST; `exposure`
+        for stamps.
     notes
         What a person should know: where ids came from, how many rows cannot be used or were left out, and why.
     counts

@@ -1,59 +1,87 @@
-"""What every classifier is: an interface, and a folder that holds all that it needs.
+"""What every classifier is: the interface between a product's blocks and a model family.
 
-The folder holds `manifest.json` (kind, classes, recipe, versions, checksums, metrics), the networks as `.keras`
-files and fixed arrays as `.npz`. Nothing in it is unpickled: Keras loads in safe mode, numpy with
-`allow_pickle=False`. A model family registers itself in `KINDS`, is a subclass of `Classifier`, says which product and
-variables it works on and how it is fitted, and stores what it likes as long as it is one of these formats.
+A family registers its variants in `survey_batch.classifiers.artifact.KINDS`, is a subclass of `Classifier`, says
+which product and variables it works on and how it is fitted, and stores what it likes as long as it holds no code.
 """
 
-import hashlib
-import importlib.metadata
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from importlib import import_module
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 
+from survey_batch.classifiers.artifact import (
+    KINDS,
+    classifier_fingerprint,
+    load_classifier,
+    read_manifest,
+    sha256,
+    versions,
+)
 from survey_batch.classifiers.manifest import MANIFEST, Manifest, Recipe
-from survey_batch.errors import ConfigurationError
 from survey_batch.paths import write_json
+from survey_batch.sections.training_base import TrainingSection
 
 if TYPE_CHECKING:
     from survey_batch.classifiers.cross_validation import Fit
     from survey_batch.classifiers.labelled import Labelled
-    from survey_batch.job import TrainSection
+
+__all__ = [
+    "DEFAULT_BATCH",
+    "F4",
+    "KINDS",
+    "Block",
+    "Classifier",
+    "Workspace",
+    "classifier_fingerprint",
+    "load_classifier",
+    "read_manifest",
+]
 
 F4 = npt.NDArray[np.float32]
 Block = Mapping[str, npt.NDArray[Any]]
+Inputs = npt.NDArray[Any]
+Section = TypeVar("Section", bound=TrainingSection)
 
 log = logging.getLogger(__name__)
-
-KINDS: dict[str, str] = {
-    "spectral-type": "survey_batch.classifiers.spectral_type:SpectralTypeClassifier",
-    "table": "survey_batch.classifiers.table:TableClassifier",
-}
-"""Kind in the manifest to `module:class`; imported when asked for, so that nothing imports Keras before."""
 
 DEFAULT_BATCH = 256
 """Objects per call of a network."""
 
 
-class Classifier(ABC):
+@dataclass(frozen=True)
+class Workspace:
+    """Where training keeps what it needs to go on after a stop, and whom it tells how far it is.
+
+    Attributes
+    ----------
+    folder : Path or None
+        Holds prepared inputs and checkpoints while training lasts; None keeps inputs in memory and no checkpoint.
+    report : callable
+        Given a sentence.
+    seconds : float
+        Least time between two checkpoints.
+    """
+
+    folder: Path | None = None
+    report: Callable[[str], None] = log.info
+    seconds: float = 20.0
+
+
+class Classifier(ABC, Generic[Section]):
     """A trained classifier: blocks of a product in, probabilities out.
 
-    A subclass turns a block into the network's input (`prepare`) and runs the network on one batch (`_forward`).
+    A subclass turns a block into the model's input (`prepare`) and runs the model on one batch (`_forward`).
     Padding, rows that cannot be classified, saving and loading are done here.
 
     Attributes
     ----------
-    kind : str
-        Its name in manifests and job files.
+    kind, variant : str
+        Its names in manifests and job files.
     product : str
         What it is trained on.
     variables : tuple of str
@@ -62,18 +90,22 @@ class Classifier(ABC):
         The classes it always has; None where they are those of the training labels.
     why_not : str
         What is wrong with a row that cannot be classified.
+    needs_labels : bool
+        Whether it must be fitted to labelled objects.
     """
 
     kind: ClassVar[str]
+    variant: ClassVar[str]
     product: ClassVar[str]
     variables: ClassVar[tuple[str, ...]]
     only_classes: ClassVar[tuple[str, ...] | None] = None
     why_not: ClassVar[str]
+    needs_labels: ClassVar[bool] = True
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest
-        self.losses: list[float] = []
-        """Training loss of each epoch; empty in a loaded classifier."""
+        self.history: dict[str, list[float]] = {}
+        """`loss`, and `val_loss` where some objects were held out, of each epoch; empty in a loaded classifier."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -86,27 +118,57 @@ class Classifier(ABC):
         return self.manifest.recipe
 
     @classmethod
+    def product_of(cls, section: Section) -> str:  # noqa: ARG003
+        """The product that a classifier of this table [train] works on."""
+        return cls.product
+
+    @classmethod
+    def variables_of(cls, section: Section) -> tuple[str, ...]:  # noqa: ARG003
+        """What it reads of the product."""
+        return cls.variables
+
+    @classmethod
     @abstractmethod
-    def recipe_of(cls, data: "Labelled", section: "TrainSection") -> Recipe:
+    def recipe_of(cls, data: "Labelled", section: Section) -> Recipe:
         """Make the recipe for a product, as the job's table [train] wants it."""
 
     @classmethod
     @abstractmethod
     def fit(
         cls,
-        block: Block,
-        labels: npt.NDArray[np.str_],
-        recipe: Recipe,
+        data: "Labelled",
+        section: Section,
         *,
         classes: tuple[str, ...] | None = None,
-        epochs: int = 40,
-        members: int = 8,
-        seed: int = 1,
+        validation: "Labelled | None" = None,
+        workspace: Workspace | None = None,
+        seed: int | None = None,
     ) -> Self:
-        """Train on a block whose rows all have labels among the classes, by default those that occur."""
+        """Train.
+
+        Parameters
+        ----------
+        data
+            Rows that all have a label. Those that are not possible are left out.
+        section
+            The job's table [train].
+        classes
+            Names, in order; by default the family's own, or else those that occur.
+        validation
+            Rows that are not trained on, by which some families tell when to stop.
+        workspace
+            Where to keep checkpoints and whom to tell; by default nowhere, and the log.
+        seed
+            Instead of the section's.
+
+        Raises
+        ------
+        ConfigurationError
+            A label is not among the classes, or fewer than two classes have usable rows.
+        """
 
     @classmethod
-    def baselines(cls, data: "Labelled", section: "TrainSection", classes: tuple[str, ...]) -> "dict[str, Fit]":  # noqa: ARG003
+    def baselines(cls, data: "Labelled", section: Section, classes: tuple[str, ...]) -> "dict[str, Fit]":  # noqa: ARG003
         """What the family has to beat: each gives class numbers, or probabilities, of the same rows."""
         return {}
 
@@ -116,11 +178,11 @@ class Classifier(ABC):
         """Mark the rows of a block that can be classified."""
 
     @abstractmethod
-    def prepare(self, block: Block) -> F4:
-        """Turn a block into the network's input (object, …), each row by itself; finite in possible rows."""
+    def prepare(self, block: Block) -> Inputs:
+        """Turn a block into the model's input (object, …), each row by itself; finite in possible rows."""
 
     @abstractmethod
-    def _forward(self, inputs: F4) -> F4:
+    def _forward(self, inputs: Inputs) -> F4:
         """Probabilities (batch, class) of one batch of prepared rows, whose size is the same in every call."""
 
     @abstractmethod
@@ -177,107 +239,6 @@ class Classifier(ABC):
             update={"files": {name: sha256(target / name) for name in names}, "versions": versions()}
         )
         write_json(str(target / MANIFEST), self.manifest.model_dump(mode="json"))
-
-
-def load_classifier(folder: str | Path) -> Classifier:
-    """Load a trained classifier; a process keeps the last one of each folder until its content changes.
-
-    Parameters
-    ----------
-    folder
-        Local folder written by `Classifier.save`.
-
-    Raises
-    ------
-    ConfigurationError
-        The folder is no classifier, its content differs from its manifest, or it needs a newer package.
-    """
-    path = Path(folder).resolve()
-    with _loading:  # by one thread, while the others wait for what it loads
-        key = classifier_fingerprint(path)
-        if path not in _loaded or _loaded[path][0] != key:
-            _loaded[path] = (key, _load(path))
-        return _loaded[path][1]
-
-
-_loaded: dict[Path, tuple[str, Classifier]] = {}
-_loading = Lock()
-
-
-def classifier_fingerprint(folder: str | Path) -> str:
-    """SHA-256 over the manifest and every file it names: two folders that share it give the same predictions."""
-    path = Path(folder)
-    manifest = read_manifest(path)
-    digest = hashlib.sha256((path / MANIFEST).read_bytes())
-    for name in sorted(manifest.files):
-        digest.update(name.encode() + sha256(path / name).encode())
-    return digest.hexdigest()
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """Read and check a folder's manifest, and that the files it names are there."""
-    try:
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-    except OSError as error:
-        raise ConfigurationError(
-            f"no trained classifier in {folder} ({MANIFEST}: {error.strerror}); "
-            "name a folder written by `survey-batch train`"
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(
-            f"{folder / MANIFEST} is no classifier's manifest ({where}: {first['msg']}); train again"
-        ) from error
-    if missing := [name for name in manifest.files if not (folder / name).is_file()]:
-        raise ConfigurationError(f"classifier {folder} lacks {missing}; copy the whole folder, or train again")
-    return manifest
-
-
-def _load(folder: Path) -> Classifier:
-    manifest = read_manifest(folder)
-    for name, expected in manifest.files.items():
-        if sha256(folder / name) != expected:
-            raise ConfigurationError(
-                f"{folder / name} is not the file that was saved (its SHA-256 differs from {MANIFEST}); "
-                "restore the folder, or train again"
-            )
-    if manifest.kind not in KINDS:
-        raise ConfigurationError(
-            f"classifier {folder} is of kind {manifest.kind!r}; this version of survey-batch has {sorted(KINDS)}"
-        )
-    _check_versions(folder, manifest)
-    return family_of(manifest.kind).read_parts(folder, manifest)
-
-
-def family_of(kind: str) -> type[Classifier]:
-    """Class of a kind; imports its module, and no framework."""
-    module, name = KINDS[kind].split(":")
-    family: type[Classifier] = getattr(import_module(module), name)
-    return family
-
-
-def versions() -> dict[str, str]:
-    """Versions of the packages that decide what a network computes."""
-    return {name: importlib.metadata.version(name) for name in ("survey-batch", "keras", "numpy")}
-
-
-def _check_versions(folder: Path, manifest: Manifest) -> None:
-    """Refuse weights of a newer or older major Keras, which may mean something else by the same file."""
-    trained, here = manifest.versions["keras"], versions()["keras"]
-    if trained.split(".")[0] != here.split(".")[0]:
-        raise ConfigurationError(
-            f"classifier {folder} was saved by Keras {trained}, and this is {here}; install Keras "
-            f"{trained.split('.')[0]}, or train again"
-        )
-    if trained != here:
-        log.info("classifier %s was saved by Keras %s, and this is %s", folder, trained, here)
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _pad(inputs: F4, rows: int) -> F4:

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from astropy.io import fits
 from numpy.polynomial.legendre import legvander
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.svm import SVC
 
 from survey_batch.classifiers.base import Block
+from survey_batch.classifiers.templates import read_templates
 from survey_batch.errors import ConfigurationError
 from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
 
@@ -45,29 +45,14 @@ class TemplateFit:
 
     @classmethod
     def read(cls, path: str, wavelength: F8, classes: tuple[str, ...]) -> "TemplateFit":
-        """Read PyHammer's templates (Kesseli et al. 2017, ApJS 230, 16) as binned to steps of 1e-4 dex.
+        """Take PyHammer's templates (`templates.read_templates`) of the classes.
 
-        Tables `TEMPLATES` (`spectral_type`, `flux`) and `WAVELENGTH` (Angstrom, vacuum). Templates of letters that
-        are no class are left out; a class without templates is never predicted.
-
-        Raises
-        ------
-        ConfigurationError
-            The file cannot be read or has no such tables.
+        Templates of letters that are no class are left out; a class without templates is never predicted.
         """
-        try:
-            with fits.open(path, memmap=False) as file:
-                table, grid = file["TEMPLATES"].data, np.asarray(file["WAVELENGTH"].data["wavelength"], np.float64)
-                letters = [str(name)[:1] for name in table["spectral_type"]]
-                flux = np.asarray(table["flux"], np.float64)
-        except (OSError, KeyError) as error:
-            raise ConfigurationError(
-                f"train.templates: {path} is not a PyHammer template file (tables TEMPLATES, WAVELENGTH): {error}"
-            ) from error
-        kept = [row for row, letter in enumerate(letters) if letter in classes]
-        onto = np.array([np.interp(np.log10(wavelength), np.log10(grid), flux[row]) for row in kept])
-        number = np.array([classes.index(letters[row]) for row in kept], dtype=np.intp)
-        return cls(onto / np.median(onto, axis=1, keepdims=True), number)
+        templates = read_templates(path, wavelength)
+        templates = templates.take(np.isin(templates.letter, classes))
+        number = np.array([classes.index(letter) for letter in templates.letter], dtype=np.intp)
+        return cls(templates.flux, number)
 
     def predict(self, block: Block) -> Index:
         """Class of the best template for each row of `flux`, `ivar`, `mask` (object, wavelength)."""

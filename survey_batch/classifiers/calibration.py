@@ -17,6 +17,9 @@ COLDEST, HOTTEST = 0.05, 20.0
 """Temperatures that are tried."""
 SMALLEST = 1e-12
 """Probabilities are taken to be at least this, so that their logarithm is finite."""
+BINS = 10
+OBJECTS_PER_BIN = 20
+"""Smaller sets have fewer bins, down to one."""
 
 
 def apply_temperature(probability: npt.NDArray[np.floating], temperature: float) -> F8:
@@ -26,42 +29,80 @@ def apply_temperature(probability: npt.NDArray[np.floating], temperature: float)
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def fit_temperature(true: Index, probability: npt.NDArray[np.floating]) -> float:
-    """Temperature that makes the log loss of held-out predictions smallest; 1 where there are none."""
+def fit_temperature(true: Index, probability: npt.NDArray[np.floating], weights: F8 | None = None) -> float:
+    """Temperature that makes the log loss of held-out predictions smallest; 1 where there are none.
+
+    `weights`, (object,), states the log loss on another class prior than the objects' own (`prior.object_weights`).
+    """
     if len(true) == 0:
         return 1.0
     rows = np.arange(len(true))
 
     def loss(log_temperature: float) -> float:
         scaled = apply_temperature(probability, float(np.exp(log_temperature)))[rows, true]
-        return -float(np.mean(np.log(np.maximum(scaled, SMALLEST))))
+        return -float(np.average(np.log(np.maximum(scaled, SMALLEST)), weights=weights))
 
     best = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
     return float(np.exp(best.x))
 
 
-def reliability(true: Index, probability: npt.NDArray[np.floating], bins: int = 10) -> dict[str, list[Any]]:
-    """Compare confidence with accuracy in equal bins of confidence.
+def reliability(
+    true: Index, probability: npt.NDArray[np.floating], bins: int = BINS, weights: F8 | None = None
+) -> dict[str, list[Any]]:
+    """Compare confidence with accuracy in bins of confidence that hold equally many objects.
+
+    Parameters
+    ----------
+    true, probability
+        Class numbers, (object,), and probabilities, (object, class).
+    bins
+        At most; small sets have fewer (`OBJECTS_PER_BIN`). Objects of the same confidence share a bin.
+    weights : (object,)
+        Of the class prior.
 
     Returns
     -------
     dict
-        `confidence` (mean of the highest probability), `accuracy` and `count`; bins without objects are left out.
+        `confidence` (mean of the highest probability), `accuracy`, its binomial `error` if confidence were the
+        probability to be right, and `count`.
     """
-    confidence = probability.max(axis=1)
+    confidence = probability.max(axis=1).astype(np.float64)
     right = probability.argmax(axis=1) == true
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    count = np.bincount(bin_of, minlength=bins)
-    filled = count > 0
-    return {
-        "confidence": (np.bincount(bin_of, confidence, bins)[filled] / count[filled]).tolist(),
-        "accuracy": (np.bincount(bin_of, right, bins)[filled] / count[filled]).tolist(),
-        "count": count[filled].tolist(),
+    weight = np.ones(len(true)) if weights is None else weights
+    inner = np.linspace(0, 1, max(1, min(bins, len(true) // OBJECTS_PER_BIN)) + 1)[1:-1]
+    _, bin_of = np.unique(np.searchsorted(np.quantile(confidence, inner), confidence, "right"), return_inverse=True)
+    total = np.bincount(bin_of, weight)
+    kept, total = total > 0, np.where(total > 0, total, 1)
+    spread = weight**2 * confidence * (1 - confidence)
+    curve = {
+        "confidence": np.bincount(bin_of, weight * confidence) / total,
+        "accuracy": np.bincount(bin_of, weight * right) / total,
+        "error": np.sqrt(np.bincount(bin_of, spread)) / total,
+        "weight": total / weight.sum(),
+        "count": np.bincount(bin_of),
     }
+    return {name: values[kept].tolist() for name, values in curve.items()}
 
 
-def expected_calibration_error(true: Index, probability: npt.NDArray[np.floating], bins: int = 10) -> float:
-    """Mean absolute difference of confidence and accuracy over bins, weighted by objects."""
-    curve = reliability(true, probability, bins)
+def calibration_error(curve: dict[str, list[Any]]) -> tuple[float, float]:
+    """Expected calibration error of a reliability curve, and what chance alone would make of it.
+
+    Returns
+    -------
+    error
+        Mean absolute difference of confidence and accuracy over bins, weighted by objects. It is never below 0, so
+        few objects make it large.
+    by_chance
+        What perfectly calibrated probabilities would show on average with as many objects: the mean absolute
+        deviation of a normal distribution, sqrt(2 / pi) times the binomial error, in each bin.
+    """
     gap = np.abs(np.subtract(curve["confidence"], curve["accuracy"]))
-    return float(np.average(gap, weights=curve["count"]))
+    weight = np.asarray(curve["weight"])
+    return float(np.sum(weight * gap)), float(np.sqrt(2 / np.pi) * np.sum(weight * curve["error"]))
+
+
+def expected_calibration_error(
+    true: Index, probability: npt.NDArray[np.floating], bins: int = BINS, weights: F8 | None = None
+) -> float:
+    """Mean absolute difference of confidence and accuracy over the bins of `reliability`, weighted by objects."""
+    return calibration_error(reliability(true, probability, bins, weights))[0]

@@ -1,5 +1,6 @@
 """Class names: their order, and the number of each label among them."""
 
+import re
 from collections.abc import Iterable
 from itertools import takewhile
 from typing import Any
@@ -10,19 +11,27 @@ import numpy.typing as npt
 from survey_batch.errors import ConfigurationError
 
 SEQUENCE = "OBAFGKM"
-"""Spectral letters from hot to cool; classes of these names are a sequence, in which neighbours are alike."""
+"""Spectral letters from hot to cool; classes of these names, or of a letter and a digit, are a sequence, in which
+neighbours are alike."""
+
+_TYPE = re.compile(rf"([{SEQUENCE}])(\d(?:\.\d)?)?")
 
 
 def classes_among(labels: Iterable[str]) -> tuple[str, ...]:
-    """Names that occur, without "": spectral letters first, from hot to cool, then the others by alphabet."""
+    """Names that occur, without "": spectral types first, from hot to cool, then the others by alphabet."""
     names = {str(label) for label in labels} - {""}
-    place = {letter: number for number, letter in enumerate(SEQUENCE)}
-    return tuple(sorted(names, key=lambda name: (place.get(name, len(SEQUENCE)), name)))
+    return tuple(sorted(names, key=lambda name: (_place(name), name)))
 
 
 def sequence_length(classes: Iterable[str]) -> int:
-    """How many of the first classes are spectral letters, which `classes_among` puts in their sequence."""
-    return len(list(takewhile(lambda name: name in tuple(SEQUENCE), classes)))
+    """How many of the first classes are spectral types, which `classes_among` puts in their sequence."""
+    return len(list(takewhile(_TYPE.fullmatch, classes)))
+
+
+def _place(name: str) -> tuple[int, float]:
+    """Place of a spectral type on the sequence; one that is no spectral type comes after all of them."""
+    found = _TYPE.fullmatch(name)
+    return (SEQUENCE.index(found[1]), float(found[2] or -1)) if found else (len(SEQUENCE), 0.0)
 
 
 def class_numbers(labels: npt.NDArray[Any], classes: tuple[str, ...]) -> npt.NDArray[np.intp]:

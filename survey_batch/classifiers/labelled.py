@@ -1,14 +1,17 @@
 """The labelled objects of a product: what a classifier is trained and tested on."""
 
 import hashlib
+import json
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from survey_batch.catalog.split import group_by_star
+from survey_batch.classifiers.manifest import made_with
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.open import open_product
@@ -22,39 +25,72 @@ STAR_RADIUS_ARCSEC = 3.0
 LABELS_NAMED = 20
 """Labels that an error message lists."""
 
+ROWS_AT_ONCE = 1024
+"""Rows that are read at a time: a default shard."""
+
+Block = dict[str, npt.NDArray[Any]]
+Index = npt.NDArray[np.intp]
+
 TEXTS = ("label", "split", "object_id")
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Rows of a product that can be used and have a label.
+    """Rows of a product that can be used and have a label. Of their data nothing is read until it is asked for.
 
     Parameters
     ----------
-    block
-        Variables of the product, (object, …) each.
+    source
+        Variables of the product, (row, …) each: in memory, or read when they are indexed.
     label, split, object_id
         Text of each object.
     star
         Number of each object's star: repeat visits share it.
     coordinates
         The product's coordinates along the variables' other dimensions: `wavelength` [Angstrom, vacuum], `feature`, ….
+    rows
+        Rows of the source that the objects are, in this order; all by default.
     """
 
-    block: dict[str, npt.NDArray[Any]]
+    source: Mapping[str, Any]
     label: npt.NDArray[np.str_]
     split: npt.NDArray[np.str_]
     object_id: npt.NDArray[np.str_]
     star: npt.NDArray[np.int64]
     coordinates: dict[str, npt.NDArray[Any]]
+    rows: Index | None = None
+    made: Mapping[str, Any] = field(default_factory=dict)
+    """Settings with which the product was made."""
 
     def __len__(self) -> int:
         return len(self.label)
 
+    @property
+    def block(self) -> Block:
+        """All the data, read into memory: for models that need it whole."""
+        return self.read(slice(None))
+
+    def read(self, span: slice) -> Block:
+        """Read the data of some objects."""
+        rows: slice | Index = span if self.rows is None else self.rows[span]
+        return {name: np.asarray(values[rows]) for name, values in self.source.items()}
+
+    def blocks(self, size: int = ROWS_AT_ONCE) -> Iterator[tuple[slice, Block]]:
+        """Read the data of all objects, some at a time."""
+        for start in range(0, len(self), size):
+            span = slice(start, min(start + size, len(self)))
+            yield span, self.read(span)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of one object in each variable."""
+        return {name: tuple(values.shape[1:]) for name, values in self.source.items()}
+
     def take(self, rows: npt.NDArray[Any]) -> "Labelled":
         """Some of the rows, by index or as a mask."""
         parts = {name: getattr(self, name)[rows] for name in (*TEXTS, "star")}
-        return replace(self, block={name: values[rows] for name, values in self.block.items()}, **parts)
+        whole = np.arange(len(self)) if self.rows is None else self.rows
+        return replace(self, rows=whole[rows], **parts)
 
     def of_split(self, name: str) -> "Labelled":
         """The rows of one split."""
@@ -69,12 +105,13 @@ class Labelled:
         return self.take(known)
 
     def fingerprint(self) -> str:
-        """SHA-256 over identifiers, labels and data, in this order of rows."""
+        """SHA-256 over identifiers, labels and data, in this order of rows; all data is read once."""
         digest = hashlib.sha256()
         for text in (self.object_id, self.label):
             digest.update("\0".join(str(value) for value in text).encode())
-        for name in sorted(self.block):
-            digest.update(np.ascontiguousarray(self.block[name]).tobytes())
+        for _, block in self.blocks():
+            for name in sorted(block):
+                digest.update(np.ascontiguousarray(block[name]).data)
         return digest.hexdigest()
 
     def counts(self) -> dict[str, int]:
@@ -84,9 +121,15 @@ class Labelled:
 
 
 def read_labelled(
-    job: Job, product: str, variables: tuple[str, ...], classes: tuple[str, ...] | None = None, split: str | None = None
+    job: Job,
+    product: str,
+    variables: tuple[str, ...],
+    classes: tuple[str, ...] | None = None,
+    split: str | None = None,
+    *,
+    needed: bool = True,
 ) -> Labelled:
-    """Read the rows of a job's product that are usable and have a label.
+    """Find the rows of a job's product that are usable and have a label; their data is read when it is used.
 
     Parameters
     ----------
@@ -100,6 +143,8 @@ def read_labelled(
         Labels to keep, by default all; what is left out is counted in the log.
     split
         Only this one.
+    needed
+        Whether it is an error that there is no such row.
 
     Raises
     ------
@@ -107,13 +152,18 @@ def read_labelled(
         There is no product, or no such row in it.
     """
     data = open_product(job, product)
+    if missing := [name for name in variables if name not in data]:
+        raise ConfigurationError(
+            f"{product} of {job.output} has no variable {missing[0]!r}, which the classifier works on; it has "
+            f"{sorted(str(name) for name in data.data_vars)}"
+        )
     text = {name: np.array(data[name].to_numpy().tolist(), dtype=str) for name in TEXTS}
     wanted = text["label"] != "" if classes is None else np.isin(text["label"], classes)
     known = usable(data["status"].to_numpy()) & wanted
     kept = np.flatnonzero(known & (text["split"] == split) if split else known)
     among = f" among {list(classes)}" if classes else ""
     log.info("%d of %d objects are usable and have a label%s", known.sum(), len(known), among)
-    if len(kept) == 0:
+    if len(kept) == 0 and needed:
         which = f" of split {split!r}" if split else ""
         raise ConfigurationError(
             f"no usable object{which} of {product} in {job.output} has a label{among}; labels there are "
@@ -121,10 +171,13 @@ def read_labelled(
         )
     ra, dec = (data[name].to_numpy()[kept].astype(np.float64) for name in ("ra", "dec"))
     radius = job.catalog.split.radius_arcsec if job.catalog.split else STAR_RADIUS_ARCSEC
-    rows = data[list(variables)].isel(object=kept).load()
+    source = {name: data[name] for name in variables}
+    dims = {str(dim) for values in source.values() for dim in values.dims} - {"object"}
     return Labelled(
-        {name: rows[name].to_numpy() for name in variables},
+        source,
         star=group_by_star(ra, dec, radius),
-        coordinates={str(dim): data[dim].to_numpy() for dim in rows.dims if dim != "object" and dim in data.coords},
+        coordinates={dim: data[dim].to_numpy() for dim in sorted(dims) if dim in data.coords},
+        rows=kept,
+        made=made_with(json.loads(data.attrs.get("pieces", "{}"))),
         **{name: values[kept] for name, values in text.items()},
     )

@@ -1,5 +1,6 @@
 """What a trained classifier's folder says of itself, and the check that a product was made for it."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from itertools import islice, zip_longest
@@ -14,11 +15,16 @@ from survey_batch.errors import ConfigurationError, PlanMismatchError
 MANIFEST = "manifest.json"
 """The file in a classifier's folder that is written last."""
 
-SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(keras|npz|json|png)")
+SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(keras|skops|npz|json|png)")
 """Files of a classifier: no folders, and only formats that hold no code."""
 
 GRID_TOLERANCE = 1e-3
 """Pixels by which a wavelength may differ from the recipe's grid."""
+
+ORIGIN = ("archive.", "catalog", "custom.")
+"""Settings of a product that say where its data came from."""
+SHAPE = frozenset({"variables", "shards.objects"})
+"""Settings of a product that change none of its values."""
 
 DIFFERENCES_NAMED = 3
 """Names that an error message lists."""
@@ -77,12 +83,16 @@ class Recipe(Frozen):
     variables: Annotated[tuple[str, ...], Field(min_length=1)]
     units: dict[str, str] = {}
     shape: tuple[int, ...]
-    """Of one object in each variable."""
+    """Of one object in each variable but those of `shapes`."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    """Of one object in variables whose shape is another."""
     grid: Grid | None = None
     names: dict[str, tuple[str, ...]] = {}
     """Coordinates of text, in order: `feature`, `band` or `channel`."""
     steps: dict[str, float | int | str] = {}
     """Preprocessing, in the words and parameters of the model family."""
+    made: dict[str, Any] = {}
+    """Settings with which the product was made that was trained on, but for where its data came from."""
 
     def check_block(self, block: Mapping[str, npt.NDArray[Any]]) -> None:
         """Refuse a block that lacks a variable or has another shape.
@@ -92,7 +102,11 @@ class Recipe(Frozen):
         ConfigurationError
             Which, and what is expected.
         """
-        if wrong := self._wrong_shape({name: values.shape[1:] for name, values in block.items()}):
+        self.check_shapes({name: values.shape[1:] for name, values in block.items()})
+
+    def check_shapes(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Refuse shapes of one object as `check_block` does."""
+        if wrong := self._wrong_shape(shapes):
             raise ConfigurationError(wrong)
 
     def check_product(
@@ -127,6 +141,26 @@ class Recipe(Frozen):
         if shapes is not None and (wrong := self._wrong_shape(shapes)):
             raise PlanMismatchError(wrong)
 
+    def check_made(self, settings: Mapping[str, Any]) -> None:
+        """Refuse a product that is made with other settings than the one trained on.
+
+        Raises
+        ------
+        PlanMismatchError
+            Which, and what they were in training.
+        """
+        here = made_with(settings)
+        differences = [
+            f"{key} is {here.get(key, 'not set')!r} and was {self.made.get(key, 'not set')!r}"
+            for key in sorted({*here, *self.made})
+            if self.made and here.get(key) != self.made.get(key)
+        ]
+        if differences:
+            raise PlanMismatchError(
+                f"{self.product} is made otherwise than what the classifier was trained on: "
+                f"{'; '.join(differences[:DIFFERENCES_NAMED])}; make it as that was made, or train again"
+            )
+
     def _check_grid(self, coords: Mapping[str, npt.NDArray[Any]]) -> None:
         if self.grid is None:
             return
@@ -147,9 +181,9 @@ class Recipe(Frozen):
         for name in self.variables:
             if name not in shapes:
                 return f"the classifier needs variable {name!r} of {self.product}; there are {sorted(shapes)}"
-            if shapes[name] != self.shape:
+            if shapes[name] != (expected := self.shapes.get(name, self.shape)):
                 return (
-                    f"the classifier takes {name!r} of shape {self.shape} per object, not {shapes[name]}; make "
+                    f"the classifier takes {name!r} of shape {expected} per object, not {shapes[name]}; make "
                     f"{self.product} with the settings it was trained with, or train again"
                 )
         return None
@@ -158,9 +192,9 @@ class Recipe(Frozen):
 class Manifest(Frozen):
     """`manifest.json`: all that is to know of a trained classifier."""
 
-    format: Literal[1, 2] = 2
-    """1 had no `names` in its recipe."""
+    format: Literal[3] = 3
     kind: str
+    variant: str
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
     recipe: Recipe
     temperature: Annotated[float, Field(gt=0)] = 1.0
@@ -177,8 +211,15 @@ class Manifest(Frozen):
     @classmethod
     def _safe_names(cls, files: dict[str, str]) -> dict[str, str]:
         if wrong := [name for name in files if not SAFE_NAME.fullmatch(name)]:
-            raise ValueError(f"files {wrong} are not plain .keras, .npz, .json or .png names")
+            raise ValueError(f"files {wrong} are not plain .keras, .skops, .npz, .json or .png names")
         return files
+
+
+def made_with(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a product's settings, as its attribute `pieces` has them, those that say how its values are made."""
+    kept = {key: value for key, value in settings.items() if not key.startswith(ORIGIN) and key not in SHAPE}
+    plain: dict[str, Any] = json.loads(json.dumps(kept))
+    return plain
 
 
 def _difference(expected: Sequence[str], found: Sequence[str]) -> str | None:

@@ -1,7 +1,9 @@
 """How good predictions are, by names that say what is counted.
 
-Rows are true classes and columns predicted ones in every confusion matrix. Classes that no object has are left
-out of macro averages; a class that is never predicted has precision NaN and F1 0.
+Rows are true classes and columns predicted ones in every confusion matrix; its numbers may be weighted (see
+`survey_batch.classifiers.prior`), and axes before the last two are those of the result. Classes that no object has
+have recall and F1 NaN and are left out of macro averages; a class that is never predicted has precision NaN, which
+counts as 0 in the macro average, and F1 0.
 """
 
 from typing import Any
@@ -9,6 +11,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
+
+from survey_batch.classifiers.resampling import bootstrap
+
+__all__ = [
+    "accuracy",
+    "bootstrap",
+    "confusion_matrix",
+    "figures_of",
+    "log_loss",
+    "macro_f1",
+    "mcnemar",
+    "per_class",
+    "top_2",
+    "top_2_hits",
+    "within_one_class",
+]
 
 F8 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -20,16 +38,42 @@ def confusion_matrix(true: Index, predicted: Index, classes: int) -> npt.NDArray
     return flat.reshape(classes, classes).astype(np.int64)
 
 
-def per_class(confusion: npt.NDArray[np.int64]) -> dict[str, F8]:
-    """Precision (right among predicted), recall (right among true), their harmonic mean F1, and support."""
-    right, true, predicted = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+def per_class(confusion: npt.NDArray[Any]) -> dict[str, F8]:
+    """Precision (right among predicted), recall (right among true), their harmonic mean F1, and support; (…, class)."""
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             "precision": right / predicted,
             "recall": right / true,
-            "f1": 2 * right / (true + predicted),
+            "f1": np.where(true > 0, 2 * right / (true + predicted), np.nan),
             "support": true.astype(np.float64),
         }
+
+
+def figures_of(confusion: npt.NDArray[Any], ordered: int) -> dict[str, F8]:
+    """All figures that a confusion matrix, (…, class, class), gives; (…) each.
+
+    `accuracy`: share of objects whose predicted class is the true one. `macro_precision`, `macro_recall`, `macro_f1`:
+    means over the classes that occur, each counted alike. `within_one_class`: share of objects predicted as the true
+    class or its neighbour, where the first `ordered` classes are a sequence; only objects truly of these count, and a
+    prediction of another class is no neighbour. This is not `top_2`.
+    """
+    table = per_class(confusion)
+    place = np.arange(confusion.shape[-1])
+    near = (np.abs(place[:, None] - place) <= 1) & (place < ordered)
+    sequence = confusion[..., :ordered, :]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "accuracy": np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1)),
+            **{f"macro_{name}": _macro(table[name], table["support"]) for name in ("precision", "recall", "f1")},
+            "within_one_class": (sequence * near[:ordered]).sum(axis=(-2, -1)) / sequence.sum(axis=(-2, -1)),
+        }
+
+
+def _macro(values: F8, support: F8) -> F8:
+    there = support > 0
+    return np.asarray(np.where(there, np.nan_to_num(values), 0).sum(axis=-1) / there.sum(axis=-1))
 
 
 def accuracy(true: Index, predicted: Index) -> float:
@@ -39,57 +83,30 @@ def accuracy(true: Index, predicted: Index) -> float:
 
 def macro_f1(true: Index, predicted: Index, classes: int) -> float:
     """Mean F1 of the classes that occur among the true ones, each counted alike."""
-    table = per_class(confusion_matrix(true, predicted, classes))
-    return float(np.mean(table["f1"][table["support"] > 0]))
+    return float(figures_of(confusion_matrix(true, predicted, classes), 0)["macro_f1"])
 
 
 def within_one_class(true: Index, predicted: Index, ordered: int) -> float:
-    """Share of objects predicted as the true class or its neighbour in the sequence.
-
-    Only the first `ordered` classes are a sequence; objects truly of others are not counted, and a prediction of
-    another class is no neighbour. This is not `top_2`.
-    """
-    inside = true < ordered
-    near = (np.abs(true - predicted) <= 1) & (predicted < ordered)
-    return float(np.mean(near[inside])) if inside.any() else float("nan")
+    """Share of objects predicted as the true class or its neighbour in the sequence of the first `ordered` classes."""
+    classes = int(max(true.max(initial=0), predicted.max(initial=0), ordered)) + 1
+    return float(figures_of(confusion_matrix(true, predicted, classes), ordered)["within_one_class"])
 
 
-def top_2(true: Index, probability: F8) -> float:
-    """Share of objects whose true class is among the two most probable ones."""
+def top_2_hits(true: Index, probability: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+    """Whether each object's true class is among its two most probable ones, (object,)."""
     best = np.argsort(probability, axis=1)[:, -2:]
-    return float(np.mean(np.any(best == true[:, None], axis=1)))
+    return np.asarray(np.any(best == true[:, None], axis=1))
 
 
-def log_loss(true: Index, probability: F8) -> float:
-    """Mean of -log(probability of the true class), in nats."""
-    return float(-np.mean(np.log(np.clip(probability[np.arange(len(true)), true], 1e-12, 1))))
+def top_2(true: Index, probability: npt.NDArray[np.floating]) -> float:
+    """Share of objects whose true class is among the two most probable ones."""
+    return float(np.mean(top_2_hits(true, probability)))
 
 
-def bootstrap(
-    scores: F8, group: npt.NDArray[Any] | None = None, seed: int = 0, draws: int = 2000
-) -> tuple[float, float, float]:
-    """Standard error and 95 % interval of a mean, by resampling whole groups (repeat visits of a star).
-
-    Parameters
-    ----------
-    scores
-        One number per object: 1 or 0 for right or wrong, or a difference of two of those.
-    group
-        Objects that share a value are drawn together; by default each object is its own.
-    seed, draws
-        Of the random draws.
-
-    Returns
-    -------
-    tuple of float
-        Standard error, lower and upper end of the central 95 %.
-    """
-    names, inverse = np.unique(np.arange(len(scores)) if group is None else group, return_inverse=True)
-    total, size = np.bincount(inverse, scores), np.bincount(inverse)
-    picks = np.random.default_rng(seed).integers(0, len(names), (draws, len(names)))
-    means = total[picks].sum(axis=1) / size[picks].sum(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(np.std(means, ddof=1)), float(low), float(high)
+def log_loss(true: Index, probability: npt.NDArray[np.floating], weights: F8 | None = None) -> float:
+    """Mean of -log(probability of the true class), in nats; objects may be weighted."""
+    of_truth = np.asarray(probability[np.arange(len(true)), true], np.float64)
+    return float(-np.average(np.log(np.clip(of_truth, 1e-12, 1)), weights=weights))
 
 
 def mcnemar(true: Index, ours: Index, theirs: Index) -> dict[str, float]:
@@ -106,54 +123,3 @@ def mcnemar(true: Index, ours: Index, theirs: Index) -> dict[str, float]:
     total = only_ours + only_theirs
     p = float(binomtest(only_ours, total).pvalue) if total else 1.0
     return {"only_ours": only_ours, "only_theirs": only_theirs, "p": p}
-
-
-def summary(
-    true: Index, predicted: Index, classes: tuple[str, ...], ordered: int, group: npt.NDArray[Any], seed: int = 0
-) -> dict[str, Any]:
-    """All metrics of predicted classes, ready for JSON.
-
-    Parameters
-    ----------
-    true, predicted
-        Index of each object's class.
-    classes
-        Names.
-    ordered
-        How many of the first classes are a sequence; `among_ordered` holds the figures of objects truly of these.
-    group
-        Star of each object, for the intervals.
-    seed
-        Of the bootstrap.
-    """
-    confusion = confusion_matrix(true, predicted, len(classes))
-    table = per_class(confusion)
-    inside = true < ordered
-    return {
-        **_overall(true, predicted, len(classes), group, seed),
-        "within_one_class": _number(within_one_class(true, predicted, ordered)),
-        "among_ordered": _overall(true[inside], predicted[inside], len(classes), group[inside], seed),
-        "per_class": {
-            name: {key: _number(values[i]) for key, values in table.items()} for i, name in enumerate(classes)
-        },
-        "confusion": confusion.tolist(),
-    }
-
-
-def _overall(true: Index, predicted: Index, classes: int, group: npt.NDArray[Any], seed: int) -> dict[str, Any]:
-    if len(true) == 0:
-        return {"objects": 0}
-    error, low, high = bootstrap((true == predicted).astype(np.float64), group, seed)
-    return {
-        "objects": len(true),
-        "stars": len(np.unique(group)),
-        "accuracy": accuracy(true, predicted),
-        "accuracy_standard_error": error,
-        "accuracy_95": [low, high],
-        "macro_f1": macro_f1(true, predicted, classes),
-    }
-
-
-def _number(value: float) -> float | None:
-    """NaN as null: JSON has none."""
-    return None if np.isnan(value) else round(float(value), 6)

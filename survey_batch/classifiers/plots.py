@@ -1,47 +1,35 @@
-"""The pictures in a trained classifier's folder. No display is needed."""
+"""The pictures in a trained classifier's folder."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
+from survey_batch.classifiers.figures import confusion_figure, coverage_figure, reliability_figure, training_figure
 
-def confusion_plot(confusion: list[list[int]], classes: tuple[str, ...], title: str, path: Path) -> None:
-    """Counts by true (row) and predicted (column) class, shaded by the share of the true class (recall)."""
-    counts = np.array(confusion)
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = Figure((5.2, 4.6), layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(*counts.shape):
-        shade = "white" if share[row, column] > 0.5 else "black"
-        axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=shade)
-    axes.set(xlabel="predicted class", ylabel="true class", title=title)
-    axes.set_xticks(range(len(classes)), classes)
-    axes.set_yticks(range(len(classes)), classes)
-    figure.colorbar(image, label="share of the true class")
-    figure.savefig(path, dpi=120)
+DPI = 120
 
 
-def reliability_plot(curves: dict[str, dict[str, list[Any]]], title: str, path: Path) -> None:
-    """Accuracy against confidence, the number of objects beside each point."""
-    figure = Figure((4.8, 4.6), layout="constrained")
-    axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color="grey", linewidth=1, label="calibrated")
-    for name, curve in curves.items():
-        axes.plot(curve["confidence"], curve["accuracy"], marker="o", label=name)
-        for x, y, count in zip(curve["confidence"], curve["accuracy"], curve["count"], strict=True):
-            axes.annotate(str(count), (x, y), xytext=(4, -10), textcoords="offset points", fontsize=7)
-    axes.set(xlabel="confidence", ylabel="accuracy", title=title, xlim=(0, 1), ylim=(0, 1.02))
-    axes.legend(loc="upper left")
-    figure.savefig(path, dpi=120)
+def confusion_plot(confusion: list[list[int]], classes: Sequence[str], title: str, path: Path) -> None:
+    """Counts by label (row) and predicted class (column), and shares of the label."""
+    _save(confusion_figure(confusion, classes, title), path)
 
 
-def training_plot(losses: list[float], path: Path) -> None:
-    """Mean training loss of each epoch."""
-    figure = Figure((5.2, 3.4), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(np.arange(1, len(losses) + 1), losses)
-    axes.set(xlabel="epoch", ylabel="loss on augmented examples", title="Training", ylim=(0, None))
-    figure.savefig(path, dpi=120)
+def reliability_plot(curves: Mapping[str, Mapping[str, Sequence[Any]]], title: str, path: Path) -> None:
+    """Accuracy against confidence, for curves of `calibration.reliability` by name."""
+    _save(reliability_figure(curves, title), path)
+
+
+def coverage_plot(curves: Mapping[str, Mapping[str, Sequence[Any]]], title: str, path: Path) -> None:
+    """Accuracy among answered objects against their share, for curves of `abstention.coverage` by name."""
+    _save(coverage_figure(curves, title), path)
+
+
+def training_plot(history: Mapping[str, Sequence[float]], path: Path, best: int | None = None) -> None:
+    """Losses of each epoch (`loss`, `val_loss`), with the best epoch (numbered from 0) marked."""
+    _save(training_figure(history, best, "Training"), path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path, dpi=DPI)

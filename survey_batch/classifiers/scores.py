@@ -1,22 +1,34 @@
-"""The scores of several classifiers on the same objects, paired, and in words."""
+"""The scores of several classifiers on the same objects, paired."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.classifiers.calibration import expected_calibration_error, reliability
 from survey_batch.classifiers.classes import class_numbers, sequence_length
+from survey_batch.classifiers.describe import describe
 from survey_batch.classifiers.labelled import Labelled
-from survey_batch.classifiers.metrics import bootstrap, log_loss, mcnemar, summary, top_2
+from survey_batch.classifiers.metrics import mcnemar
+from survey_batch.classifiers.prior import Prior, effective_number, object_weights
+from survey_batch.classifiers.summary import mean_figure, probabilistic_summary, summary
+from survey_batch.errors import ConfigurationError
 
-F8 = npt.NDArray[np.float64]
+__all__ = ["brief", "describe", "scores_of"]
+
 Index = npt.NDArray[np.intp]
+
+BRIEF = ("objects", "stars", "accuracy", "accuracy_95", "macro_f1", "macro_f1_95", "top_2", "within_one_class")
+"""What the manifest tells of a classifier's figures."""
 
 
 def scores_of(
-    data: Labelled, answers: dict[str, npt.NDArray[Any]], classes: tuple[str, ...], seed: int
+    data: Labelled,
+    answers: Mapping[str, npt.NDArray[Any]],
+    classes: tuple[str, ...],
+    seed: int,
+    *,
+    prior: Prior = "as_found",
 ) -> dict[str, Any]:
     """Metrics of several predictions of the same objects, and their paired comparison with `classifier`.
 
@@ -31,65 +43,57 @@ def scores_of(
         Names.
     seed
         Of the bootstrap.
+    prior
+        Shares of the classes on which the figures are stated.
+
+    Returns
+    -------
+    dict
+        `prior`: what was asked for, the share that each class then has, and the effective number of objects. By name
+        of the answers: as `summary` and, for probabilities, `probabilistic_summary`; `against_classifier`: the paired
+        comparison. `not_classified`, where it is not 0.
+
+    Raises
+    ------
+    ConfigurationError
+        A label is not among the classes, no object was classified, or the prior makes no sense.
     """
     known = np.isfinite(answers["classifier"]).all(axis=1)
+    if not known.any():
+        raise ConfigurationError(f"none of {len(known)} objects could be classified: there is nothing to score")
     true, star = class_numbers(data.label[known], classes), data.star[known]
     given = {name: answer[known] for name, answer in answers.items()}
     picked = {name: answer if answer.ndim == 1 else answer.argmax(axis=1) for name, answer in given.items()}
-    scores: dict[str, Any] = {"not_classified": int(np.sum(~known))} if not known.all() else {}
+    scores: dict[str, Any] = {"prior": _stated(true, classes, prior)}
+    if not known.all():
+        scores["not_classified"] = int(np.sum(~known))
     for name, predicted in picked.items():
-        scores[name] = summary(true, predicted, classes, sequence_length(classes), star, seed)
-    scores["classifier"].update(_probabilistic(true, given["classifier"]))
-    for name, predicted in picked.items():
+        scores[name] = summary(true, predicted, classes, sequence_length(classes), star, seed, prior=prior)
+        if given[name].ndim == 2 and np.isfinite(given[name]).all():
+            scores[name] |= probabilistic_summary(true, given[name], classes, star, seed, prior=prior)
         if name != "classifier":
-            scores[name]["against_classifier"] = _paired(true, picked["classifier"], predicted, star, seed)
+            gain = (picked["classifier"] == true).astype(np.float64) - (predicted == true)
+            mean, error, interval = mean_figure(true, gain, classes, star, seed, prior=prior)
+            scores[name]["against_classifier"] = {
+                "accuracy_gain": mean,
+                "standard_error": error,
+                "gain_95": interval,
+                "mcnemar": mcnemar(true, picked["classifier"], predicted),
+            }
     return scores
 
 
-def describe(scores: dict[str, Any]) -> str:
-    """Put the scores of `train` or `evaluate` in a few lines of text."""
-    lines = [f"classes: {', '.join(scores['classes'])}"]
-    sequence = scores["classes"][: sequence_length(scores["classes"])]
-    for part, title in (("test", "test split"), ("cross_validation", "cross-validation")):
-        if part in scores:
-            lines += [f"{title}:", *_describe_part(scores[part], sequence)]
-    return "\n".join(lines)
+def brief(part: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of one part of the scores (`test`, `cross_validation`) that a manifest holds."""
+    one = part["classifier"]
+    return {"prior": part["prior"]["stated"], **{name: one[name] for name in BRIEF if one.get(name) is not None}}
 
 
-def _describe_part(part: dict[str, Any], sequence: Sequence[str]) -> list[str]:
-    """One or two lines of at most 80 characters for each classifier: all classes, then the spectral letters alone."""
-    named = {name: one for name, one in part.items() if isinstance(one, dict)}
-    first = named["classifier"]
-    lines = [f"  {first['objects']} objects, {first['stars']} distinct; accuracy ± standard error, macro F1"]
-    for name, one in named.items():
-        stars = one["among_ordered"]
-        text = f"  {name:15} {one['accuracy']:.3f} ± {one['accuracy_standard_error']:.3f}, {one['macro_f1']:.3f}"
-        if 0 < stars["objects"] < one["objects"]:
-            text += f"; {sequence[0]} to {sequence[-1]} {stars['accuracy']:.3f}, {stars['macro_f1']:.3f}"
-        if "against_classifier" in one:
-            text += f"; McNemar p {one['against_classifier']['mcnemar']['p']:.2g}"
-        lines.append(text)
-    if part.get("not_classified"):
-        lines.append(f"  {part['not_classified']} objects had too little to go by and were not classified")
-    return lines
-
-
-def _probabilistic(true: Index, probability: F8) -> dict[str, Any]:
+def _stated(true: Index, classes: tuple[str, ...], prior: Prior) -> dict[str, Any]:
+    weights = object_weights(true, classes, prior)
+    share = np.bincount(true, weights, minlength=len(classes)) / weights.sum()
     return {
-        "top_2": top_2(true, probability),
-        "log_loss": log_loss(true, probability),
-        "expected_calibration_error": expected_calibration_error(true, probability),
-        "reliability": reliability(true, probability),
-    }
-
-
-def _paired(true: Index, ours: Index, theirs: Index, star: npt.NDArray[Any], seed: int) -> dict[str, Any]:
-    """Difference in accuracy on the same objects, with its interval, and McNemar's test."""
-    difference = (ours == true).astype(np.float64) - (theirs == true)
-    error, low, high = bootstrap(difference, star, seed)
-    return {
-        "accuracy_gain": float(difference.mean()),
-        "standard_error": error,
-        "gain_95": [low, high],
-        "mcnemar": mcnemar(true, ours, theirs),
+        "stated": prior if isinstance(prior, str) else dict(prior),
+        "shares": dict(zip(classes, share.tolist(), strict=True)),
+        "effective_objects": effective_number(weights),
     }

@@ -9,13 +9,13 @@ from survey_batch.catalog.labels import SPECTRAL_TYPES
 from survey_batch.classifiers.base import F4, Block
 from survey_batch.classifiers.classes import class_numbers
 from survey_batch.classifiers.ensemble import EnsembleClassifier
+from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Grid, Recipe
 from survey_batch.classifiers.preprocessing import STEPS, good_share, relative_bins, step
+from survey_batch.sections.train_spectral_type import SpectralTypeTraining
 
 if TYPE_CHECKING:
     from survey_batch.classifiers.cross_validation import Fit, Predict
-    from survey_batch.classifiers.labelled import Labelled
-    from survey_batch.job import TrainSection
 
 CLASSES = SPECTRAL_TYPES
 VARIABLES = ("flux", "ivar", "mask")
@@ -36,29 +36,30 @@ def recipe_for(grid: Grid) -> Recipe:
     )
 
 
-class SpectralTypeClassifier(EnsembleClassifier):
+class SpectralTypeClassifier(EnsembleClassifier[SpectralTypeTraining]):
     """An ensemble of small networks on relative line strengths.
 
     A spectrum with less than `least_good_share` (0.3) of good pixels is not classified: its probabilities are NaN.
     """
 
     kind: ClassVar[str] = "spectral-type"
+    variant: ClassVar[str] = "lines"
     product: ClassVar[str] = "spectra"
     variables: ClassVar[tuple[str, ...]] = VARIABLES
     only_classes: ClassVar[tuple[str, ...] | None] = CLASSES
     why_not: ClassVar[str] = "too few good pixels to be classified"
 
     @classmethod
-    def recipe_of(cls, data: "Labelled", section: "TrainSection") -> Recipe:  # noqa: ARG003
+    def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:  # noqa: ARG003
         """The recipe on the product's grid."""
         return recipe_for(Grid.of(data.coordinates["wavelength"]))
 
     @classmethod
-    def baselines(cls, data: "Labelled", section: "TrainSection", classes: tuple[str, ...]) -> "dict[str, Fit]":
+    def baselines(cls, data: Labelled, section: SpectralTypeTraining, classes: tuple[str, ...]) -> "dict[str, Fit]":
         """A support vector machine on components, and templates where the job names them."""
         from survey_batch.classifiers.baselines import ComponentsSVM, TemplateFit
 
-        def machine(trained: "Labelled", seed: int) -> "Predict":  # noqa: ARG001
+        def machine(trained: Labelled, seed: int) -> "Predict":  # noqa: ARG001
             fitted = ComponentsSVM().fit(trained.block, class_numbers(trained.label, classes))
             return lambda other: fitted.predict(other.block)
 

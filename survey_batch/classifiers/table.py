@@ -10,16 +10,17 @@ import numpy.typing as npt
 from survey_batch.classifiers.augment import Augmentation
 from survey_batch.classifiers.base import F4, Block
 from survey_batch.classifiers.classes import class_numbers
-from survey_batch.classifiers.ensemble import Arrays, EnsembleClassifier
+from survey_batch.classifiers.ensemble import EnsembleClassifier
+from survey_batch.classifiers.keras_family import Arrays
+from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Recipe
 from survey_batch.classifiers.network import Design
 from survey_batch.classifiers.preprocessing import step
 from survey_batch.errors import ConfigurationError
+from survey_batch.sections.train_table import TableTraining
 
 if TYPE_CHECKING:
     from survey_batch.classifiers.cross_validation import Fit, Predict
-    from survey_batch.classifiers.labelled import Labelled
-    from survey_batch.job import TrainSection
 
 F8 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -30,7 +31,7 @@ QUARTILES_PER_SCATTER = 1.349
 """Distance of the quartiles of a normal distribution, in standard deviations."""
 
 
-class TableClassifier(EnsembleClassifier):
+class TableClassifier(EnsembleClassifier[TableTraining]):
     """An ensemble of small networks on standardised features.
 
     A feature that is missing (not finite) takes the median of the training rows, and a column of its own says that it
@@ -38,16 +39,17 @@ class TableClassifier(EnsembleClassifier):
     """
 
     kind: ClassVar[str] = "table"
+    variant: ClassVar[str] = "networks"
     product: ClassVar[str] = "features"
     variables: ClassVar[tuple[str, ...]] = ("value",)
     why_not: ClassVar[str] = "none of the classifier's features could be measured"
     # Columns have no order along which to shift; the noise is in standard deviations of the training rows.
     augmentation: ClassVar[Augmentation] = Augmentation(shift=0.0, noise=(-2.0, -0.7))
     # Few columns, of which each may matter: with half of them dropped a small table is not learnt in 40 epochs.
-    design: ClassVar[Design] = Design(input_dropout=0.2, hidden_dropout=0.2, learning_rate=1e-2)
+    design: ClassVar[Design] = Design(input_dropout=0.2, hidden_dropout=0.2)
 
     @classmethod
-    def recipe_of(cls, data: "Labelled", section: "TrainSection") -> Recipe:
+    def recipe_of(cls, data: Labelled, section: TableTraining) -> Recipe:
         """All feature names, in order, and the patterns that choose among them.
 
         Raises
@@ -63,14 +65,14 @@ class TableClassifier(EnsembleClassifier):
         )
 
     @classmethod
-    def baselines(cls, data: "Labelled", section: "TrainSection", classes: tuple[str, ...]) -> "dict[str, Fit]":
+    def baselines(cls, data: Labelled, section: TableTraining, classes: tuple[str, ...]) -> "dict[str, Fit]":
         """Boosted trees on the same features."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         recipe = cls.recipe_of(data, section)
 
-        def trees(trained: "Labelled", seed: int) -> "Predict":
-            columns = cls.learn(trained.block, recipe)["column"]
+        def trees(trained: Labelled, seed: int) -> "Predict":
+            columns = cls.learn(trained, recipe, section)["column"]
             model = HistGradientBoostingClassifier(random_state=seed)
             model.fit(_finite(trained.block, columns), class_numbers(trained.label, classes))
             return lambda other: np.asarray(model.predict(_finite(other.block, columns)), dtype=np.intp)
@@ -83,7 +85,7 @@ class TableClassifier(EnsembleClassifier):
         return np.asarray(np.isfinite(block["value"][:, _columns(recipe)]).any(axis=1))
 
     @classmethod
-    def learn(cls, block: Block, recipe: Recipe) -> Arrays:
+    def learn(cls, data: Labelled, recipe: Recipe, section: TableTraining) -> Arrays:  # noqa: ARG003
         """Medians and scatters of the features that vary, and which features are sometimes missing.
 
         Raises
@@ -92,7 +94,7 @@ class TableClassifier(EnsembleClassifier):
             No feature tells any row from another.
         """
         columns = _columns(recipe)
-        values = _finite(block, columns)
+        values = _finite(data.block, columns)
         share = np.isfinite(values).mean(axis=0)
         columns_with_values = columns[share > 0]
         median, scatter = robust_scale(values[:, share > 0])

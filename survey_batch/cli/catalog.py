@@ -23,12 +23,13 @@ def catalog(
     Example: survey-batch catalog jobs/thesis-set-1.toml --set catalog.sample.per_class=2000
     """
     from survey_batch.catalog import read_catalog
+    from survey_batch.catalog.detected import object_catalog
     from survey_batch.catalog.output import summary, summary_rows, write_catalog
     from survey_batch.jobfile import load_job
     from survey_batch.paths import join
 
     loaded = load_job(job, overrides or ())
-    chosen = read_catalog(loaded.catalog, loaded.archive)
+    chosen = read_catalog(object_catalog(loaded), loaded.archive)
     paths = write_catalog(chosen, join(output or loaded.output, "catalog"))
     if as_json:
         print_json(summary(chosen) | {"files": paths})

@@ -48,9 +48,10 @@ layout = "flat"                             # flat | plan | obsid
 connections = 4
 
 [train]
+kind = "spectral-type"                      # or galaxy-quasar-star, table; docs/classifiers names all
 classifier = "models/{name}"
 
-# [predictions]
+# [predictions]                             # survey-batch run --train trains first where it is not there yet
 # classifier = "models/{name}"
 """,
     "skyserver": """name   = "{name}"
@@ -74,6 +75,11 @@ scale = 0.396                               # arcsec per pixel; a pixel of SDSS
 
 [shards]
 objects = 256
+
+# [train]
+# kind = "stellar-image"
+# product = "composites"
+# classifier = "models/{name}"
 
 # [predictions]
 # classifier = "models/{name}"

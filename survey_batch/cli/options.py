@@ -26,3 +26,8 @@ def print_json(value: Any) -> None:
     """Print a value as JSON."""
     json.dump(value, sys.stdout, indent=2, default=str)
     sys.stdout.write("\n")
+
+
+def say(text: str) -> None:
+    """Tell how far something is, on standard error, where it is in nobody's way."""
+    error_console.print(text, highlight=False, soft_wrap=True)

@@ -1,12 +1,16 @@
 """`survey-batch run`: do a job, from where it is."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from survey_batch.cli.options import AsJson, JobFile, Overrides, console, error_console, print_json
+from survey_batch.classifiers.manifest import MANIFEST
+from survey_batch.cli.options import AsJson, JobFile, Overrides, console, error_console, print_json, say
+from survey_batch.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from survey_batch.job import Job
     from survey_batch.run import Summary
 
 
@@ -16,6 +20,9 @@ def run(
     as_json: AsJson = False,
     break_lock: Annotated[
         bool, typer.Option(help="Take the output over from a run on another machine that you know is dead.")
+    ] = False,
+    train: Annotated[
+        bool, typer.Option(help="Where the classifier of [train] is not there yet, train it before the predictions.")
     ] = False,
 ) -> None:
     """Do a job. Stop it at any moment; the same command goes on where it was.
@@ -29,13 +36,40 @@ def run(
     from survey_batch.progress import make_progress
     from survey_batch.run import run as run_job
 
-    summary = run_job(load_job(job, overrides or ()), make_progress(error_console), break_lock=break_lock)
+    wanted = load_job(job, overrides or ())
+    if train and (first := before_predictions(wanted)):
+        run_job(first, make_progress(error_console), break_lock=break_lock)
+        _train(first)
+    summary = run_job(wanted, make_progress(error_console), break_lock=break_lock)
     if as_json:
         print_json({"output": summary.output, "counts": summary.counts, "stages": summary.stages})
     else:
         _show(summary)
     if not summary.complete:
         raise typer.Exit(1)
+
+
+def before_predictions(job: "Job") -> "Job | None":
+    """The stages of a job that come before its classifier is trained; None where it is trained already.
+
+    Raises
+    ------
+    ConfigurationError
+        The job trains no classifier, or predicts with another one.
+    """
+    if job.train is None or job.predictions is None or job.train.classifier != job.predictions.classifier:
+        raise ConfigurationError("run --train needs tables [train] and [predictions] with the same key 'classifier'")
+    if (Path(job.train.classifier) / MANIFEST).exists():
+        error_console.print(f"{job.train.classifier} is trained already (train anew: survey-batch train)")
+        return None
+    stages = tuple(stage for stage in job.stages if stage != "predictions")
+    return job.model_copy(update={"stages": stages})
+
+
+def _train(job: "Job") -> None:
+    from survey_batch.classifiers.train import describe, train
+
+    error_console.print(describe(train(job, progress=say)), highlight=False)
 
 
 def _show(summary: "Summary") -> None:

@@ -1,12 +1,13 @@
 """`survey-batch train`: make a classifier from a job's products."""
 
-from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json
+from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json, say
 
 
 def train(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
     """Train the classifier of the job's train table, and test it on objects it has not seen.
 
-    Run the stage of its product first: `spectra` for kind "spectral-type", `features` for kind "table".
+    Run the stage of its product first, such as `spectra` for kind "spectral-type". Stopped with Ctrl-C, the same
+    command goes on from the last checkpoint.
 
     Example: survey-batch train jobs/lamost-types.toml
     """
@@ -14,7 +15,7 @@ def train(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) ->
     from survey_batch.classifiers.train import train as train_classifier
     from survey_batch.jobfile import load_job
 
-    scores = train_classifier(load_job(job, overrides or ()))
+    scores = train_classifier(load_job(job, overrides or ()), progress=say)
     if as_json:
         print_json(scores)
     else:

@@ -18,6 +18,12 @@ def to_astropy(wcs: FrameWcs) -> WCS:
     return made
 
 
+def pixel_to_sky(wcs: FrameWcs, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Find the sky positions (RA, Dec) in degrees (ICRS) of 0-based pixel positions, each (n,)."""
+    ra, dec = to_astropy(wcs).wcs_pix2world(x, y, 0)
+    return np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64)
+
+
 def sky_to_pixel(wcs: FrameWcs, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
     """Find the 0-based pixel positions (x, y) of sky positions in degrees (ICRS), each (n,)."""
     x, y = to_astropy(wcs).wcs_world2pix(ra, dec, 0)

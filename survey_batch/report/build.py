@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 
-from survey_batch.report.figures_images import composite_section, cutout_section
+import numpy as np
+
+from survey_batch.report.classifier import classifier_section, threshold_of
+from survey_batch.report.figures_images import composite_section, cutout_section, stamp_section
 from survey_batch.report.figures_scores import score_section
 from survey_batch.report.figures_sky import sky_section
 from survey_batch.report.figures_spectra import spectrum_section
@@ -13,7 +16,12 @@ from survey_batch.report.reading import read_group
 from survey_batch.report.runs import utc_now
 from survey_batch.summary import RunStatus, summarize
 
-EXAMPLES_OF = {"cutouts": cutout_section, "composites": composite_section, "spectra": spectrum_section}
+EXAMPLES_OF = {
+    "cutouts": cutout_section,
+    "composites": composite_section,
+    "spectra": spectrum_section,
+    "stamps": stamp_section,
+}
 """Products of which the page shows some objects."""
 
 
@@ -38,9 +46,12 @@ def _sections(status: RunStatus) -> Iterator[Html]:
         yield problem_section(status)
     objects = read_objects(status)
     if objects is not None:
-        yield sky_section(objects)
-        if objects.probability is not None:
-            yield from score_section(objects)
+        if np.isfinite(objects.ra).any():
+            yield sky_section(objects)
+        predictions = read_group(status.output, "predictions")
+        if predictions is not None and objects.probability is not None:
+            yield from classifier_section(predictions, objects)
+            yield from score_section(objects, threshold_of(predictions))
         for product, make in EXAMPLES_OF.items():
             group = read_group(status.output, product)
             if group is not None and objects.usable.any():

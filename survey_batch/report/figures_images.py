@@ -10,16 +10,14 @@ from astropy.visualization import make_lupton_rgb
 from PIL import Image
 from scipy.ndimage import shift
 
-from survey_batch.report.objects import Index, Objects, spread
-from survey_batch.report.page import Html, badge, picture, section, tag
+from survey_batch.report.examples import caption, gallery, probabilities
+from survey_batch.report.objects import Objects
+from survey_batch.report.page import Html, picture, section, tag
 from survey_batch.report.reading import read_array, stored
-from survey_batch.report.style import STATUS_COLORS
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 
-EXAMPLES = 12
-PARTIAL_EXAMPLES = 3
 PANEL = 128
 """Smallest side of a panel in the page's image [pixels]; smaller cutouts are enlarged by a whole number."""
 GAP = 6
@@ -31,39 +29,56 @@ PAPER = 255
 def cutout_section(group: zarr.Group, objects: Objects) -> Html:
     """Make the section with example cutouts."""
     bands = [str(band) for band in read_array(group, "band")]
-    cards = [_card(group, objects, int(place), bands) for place in choose(objects)]
     return section(
         "Example cutouts",
-        tag("div", *cards, class_="grid"),
-        note="Evenly spaced examples, not the best ones. Each object's bands share one asinh scale in nanomaggies, so "
-        f"brightness can be compared between them; colour is {', '.join(RGB_BANDS)} as red, green, blue (Lupton et al. "
-        "2004) on that scale, shifted by parts of a pixel onto each other. Hatched: not in the archive.",
+        *gallery(objects, lambda place: _cutout(group, objects, place, bands)),
+        note="Each object's bands share one asinh scale in nanomaggies, so brightness can be compared between them; "
+        f"colour is {', '.join(RGB_BANDS)} as red, green, blue (Lupton et al. 2004) on that scale, shifted by parts of "
+        "a pixel onto each other. Hatched: not in the archive.",
     )
 
 
 def composite_section(group: zarr.Group, objects: Objects) -> Html:
     """Make the section with example composites, as a network sees them but for their size on the page."""
-    named = [_composite(group, objects, int(place)) for place in choose(objects)]
     return section(
         "Example composites",
-        tag("div", *named, class_="grid"),
-        note=f"Evenly spaced examples, not the best ones, with y upwards. {_recipe(group)}.",
+        *gallery(objects, lambda place: _composite(group, objects, place), small=True),
+        note=f"{_recipe(group)}y upwards.",
+    )
+
+
+def stamp_section(group: zarr.Group, objects: Objects) -> Html:
+    """Make the section with example stamps of one band."""
+    return section(
+        "Example stamps",
+        *gallery(objects, lambda place: _stamp(group, objects, place), small=True),
+        note="Each stamp on an asinh scale of its own, dark on white, with y upwards. Hatched: no data.",
     )
 
 
 def _recipe(group: zarr.Group) -> str:
     attrs = stored(group, "image").attrs
-    return "; ".join(str(attrs[key]) for key in ("bands", "pair", "recipe", "comment") if key in attrs)
+    return "".join(f"{attrs[key]}; " for key in ("bands", "pair", "recipe", "comment") if key in attrs)
 
 
 def _composite(group: zarr.Group, objects: Objects, place: int) -> Html:
-    name, status = str(objects.object_id[place]), str(objects.status[place])
     image = np.asarray(stored(group, "image")[int(objects.row[place])], np.uint8)
-    times = max(1, -(-PANEL // image.shape[0]))
     upright = image if _is_upright(group) else image[::-1]
-    shown = picture(encode(np.kron(upright, np.ones((times, times, 1), np.uint8))), f"Composite of {name}")
-    caption = tag("figcaption", tag("span", name, class_="id"), badge(_what(objects, place), STATUS_COLORS[status]))
-    return tag("figure", caption, shown, class_="example")
+    times = max(1, -(-PANEL // image.shape[0]))
+    large = np.kron(upright, np.ones((times, times, 1), np.uint8))
+    return _figure(objects, place, encode(large), f"Composite of {objects.object_id[place]}")
+
+
+def _stamp(group: zarr.Group, objects: Objects, place: int) -> Html:
+    flux = np.asarray(stored(group, "flux")[int(objects.row[place])], np.float32)
+    return _figure(
+        objects, place, encode(strip_of(flux[None], [""], np.zeros((1, 2)))), f"Stamp of {objects.object_id[place]}"
+    )
+
+
+def _figure(objects: Objects, place: int, png: bytes, description: str, *below: Html) -> Html:
+    shown = (caption(objects, place), picture(png, description), *below, *probabilities(objects, place))
+    return tag("figure", *shown, class_="example")
 
 
 def _is_upright(group: zarr.Group) -> bool:
@@ -71,43 +86,18 @@ def _is_upright(group: zarr.Group) -> bool:
     return bool(json.loads(str(group.attrs["pieces"]))["archive.survey"] == "skyserver")
 
 
-def choose(objects: Objects) -> Index:
-    """Choose examples: alike of each class, or of each status, with some partial ones in any case."""
-    usable = np.flatnonzero(objects.usable)
-    partial = usable[objects.status[usable] == "partial"]
-    whole = np.setdiff1d(usable, partial)
-    few = spread(partial, PARTIAL_EXAMPLES if len(whole) else EXAMPLES)
-    names = objects.classes or ("",)
-    each = -(-(EXAMPLES - len(few)) // len(names))
-    chosen = [spread(whole[objects.group[whole] == name] if objects.classes else whole, each) for name in names]
-    return np.concatenate([*chosen, few])
-
-
-def _card(group: zarr.Group, objects: Objects, place: int, bands: list[str]) -> Html:
+def _cutout(group: zarr.Group, objects: Objects, place: int, bands: list[str]) -> Html:
     row = int(objects.row[place])
     flux = np.asarray(stored(group, "flux")[row], np.float32)
-    name, status = str(objects.object_id[place]), str(objects.status[place])
     labels = [*bands, *([RGB_BANDS] if set(RGB_BANDS) <= set(bands) else [])]
-    caption = tag(
-        "figcaption",
-        tag("span", name, class_="id"),
-        tag("span", f"{objects.ra[place]:.5f}° {objects.dec[place]:+.5f}°"),
-        badge(_what(objects, place), STATUS_COLORS[status]),
-    )
     position = np.stack([np.asarray(stored(group, name)[row]) for name in ("y_object", "x_object")], axis=1)
-    strip = picture(encode(strip_of(flux, bands, position)), f"Cutout of {name} in the bands {', '.join(labels)}")
-    return tag(
-        "figure", caption, strip, tag("div", *(tag("span", b) for b in labels), class_="bands"), class_="example"
-    )
-
-
-def _what(objects: Objects, place: int) -> str:
-    label = str(objects.group[place]) if objects.classes else ""
-    return f"{objects.status[place]} · {label}" if label else str(objects.status[place])
+    description = f"Cutout of {objects.object_id[place]} in the bands {', '.join(labels)}"
+    under = tag("div", *(tag("span", label) for label in labels), class_="bands")
+    return _figure(objects, place, encode(strip_of(flux, bands, position)), description, under)
 
 
 def strip_of(flux: Floats, bands: list[str], position: npt.NDArray[np.float64]) -> Pixels:
-    """Lay the bands of one object, and their colour, side by side.
+    """Lay the bands of one object, and their colour where their names allow it, side by side.
 
     Parameters
     ----------

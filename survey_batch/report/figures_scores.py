@@ -1,14 +1,16 @@
-"""How good the predictions are where labels are known: confusion, scores and reliability."""
+"""How good the predictions are where labels are known: confusion, scores, reliability and abstention."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.figure import Figure
 
-from survey_batch.classifiers.calibration import expected_calibration_error, reliability
-from survey_batch.classifiers.metrics import accuracy, confusion_matrix, macro_f1, per_class
+from survey_batch.classifiers.classes import sequence_length
+from survey_batch.classifiers.figures import confusion_figure, coverage_figure, reliability_figure
+from survey_batch.classifiers.summary import probabilistic_summary, summary
+from survey_batch.report.classifier import with_95
 from survey_batch.report.objects import Index, Objects
 from survey_batch.report.page import Html, badge, plot, section, table, tag
 
@@ -21,32 +23,56 @@ SPLIT_NOTES = {
     "": "These objects belong to no split; whether the classifier was trained on them is not known here.",
 }
 
-
-ERROR_NOTE = "± is binomial and takes repeat visits of one star as independent."
+NOTE = (
+    "In brackets: 95 % of 2,000 bootstrap draws of whole stars. Classes are in the shares found among these objects. "
+    "Every object counts with its most probable class, whether or not it was left without one."
+)
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Objects of one split with a label and a prediction: class numbers, (n,), and probabilities, (n, class)."""
+    """Objects of one split with a label and a prediction: class numbers and stars, (n,), probabilities, (n, class)."""
 
     split: str
     true: Index
     probability: F4
+    star: npt.NDArray[np.int64]
 
     @property
     def predicted(self) -> Index:
         """Most probable class."""
         return np.asarray(self.probability.argmax(axis=1), np.intp)
 
+    def scores(self, classes: tuple[str, ...]) -> dict[str, Any]:
+        """All figures."""
+        ordered = sequence_length(classes)
+        return {
+            **summary(self.true, self.predicted, classes, ordered, self.star),
+            **probabilistic_summary(self.true, self.probability, classes, self.star),
+        }
 
-def score_section(objects: Objects) -> Iterator[Html]:
+
+def score_section(objects: Objects, threshold: float = 0.0) -> Iterator[Html]:
     """Make the section, where any object has both a label of the classifier's and a prediction."""
     parts, left_out = split_scored(objects)
+    abstained = abstentions(objects, threshold)
     if parts:
         blocks = [block for part in parts for block in _part(part, objects)]
-        yield section(
-            "How good the predictions are", *blocks, note=f"{objects.sampled}{_left_out(left_out)} {ERROR_NOTE}"
-        )
+        note = f"{objects.sampled}{_left_out(left_out)} {NOTE}"
+        yield section("How good the predictions are", *abstained, *blocks, note=note)
+    elif abstained:
+        yield section("Objects without a class", *abstained)
+
+
+def abstentions(objects: Objects, threshold: float) -> list[Html]:
+    """Say how many objects were left without a class for want of confidence, if the job asks for that."""
+    if not threshold:
+        return []
+    known = np.isfinite(objects.confidence)
+    number = int(np.sum(known & (objects.predicted == "")))
+    share = f" ({100 * number / known.sum():.1f} %)" if known.any() else ""
+    words = f"{number:,} of {int(known.sum()):,} predicted objects{share} were left without a class: their confidence "
+    return [tag("p", words, f"is below {threshold:g}. Their probabilities are stored.")]
 
 
 def split_scored(objects: Objects) -> tuple[list[Scored], dict[str, int]]:
@@ -63,7 +89,8 @@ def split_scored(objects: Objects) -> tuple[list[Scored], dict[str, int]]:
     order = [name for name in ("test", "validation", "train", "") if name in set(objects.split)]
     order += sorted(set(objects.split) - set(order))
     masks = [(name, (objects.split == name) & (true >= 0) & answered) for name in order]
-    return [Scored(name, true[mask], objects.probability[mask]) for name, mask in masks if mask.any()], left_out
+    made = [Scored(name, true[m], objects.probability[m], objects.star[m]) for name, m in masks if m.any()]
+    return made, left_out
 
 
 def _left_out(left_out: dict[str, int]) -> str:
@@ -72,84 +99,53 @@ def _left_out(left_out: dict[str, int]) -> str:
 
 
 def _part(part: Scored, objects: Objects) -> Iterator[Html]:
-    n, classes = len(part.true), objects.classes
-    right = accuracy(part.true, part.predicted)
-    error = np.sqrt(right * (1 - right) / n)
-    yield tag("h3", f"Split “{part.split}”" if part.split else "No split", f": {n:,} objects")
+    scores = part.scores(objects.classes)
+    numbers = f": {scores['objects']:,} objects, {scores['stars']:,} distinct"
+    yield tag("h3", f"Split “{part.split}”" if part.split else "No split", numbers)
     yield tag("p", SPLIT_NOTES.get(part.split, ""), class_="note")
-    numbers = [
-        (f"{right:.3f} ± {error:.3f}", "accuracy"),
-        (f"{macro_f1(part.true, part.predicted, len(classes)):.3f}", "macro F1"),
-        (f"{expected_calibration_error(part.true, part.probability):.3f}", "calibration error"),
-    ]
-    yield tag("div", *(tag("div", tag("b", v), tag("span", k), class_="card") for v, k in numbers), class_="cards")
-    figures = [
-        plot(confusion_figure(part, classes), "Confusion matrix"),
-        plot(reliability_figure(part), "Accuracy against confidence"),
-    ]
-    yield tag("div", *figures, _class_table(part, objects), class_="row")
-
-
-def confusion_figure(part: Scored, classes: tuple[str, ...]) -> Figure:
-    """Counts by true (row) and predicted (column) class, shaded by the share of the true class."""
-    counts = confusion_matrix(part.true, part.predicted, len(classes))
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = min(1.4 + 0.42 * max(len(classes), 4), 10)
-    figure = Figure((side, side - 0.3), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.argwhere(counts):
-        shade = "white" if share[row, column] > 0.5 else "#1d2733"
-        axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=shade, fontsize=8)
-    axes.set_xticks(range(len(classes)), classes, fontsize=8, rotation=45 if max(map(len, classes)) > 3 else 0)
-    axes.set_yticks(range(len(classes)), classes, fontsize=8)
-    axes.set_xlabel("predicted", fontsize=9)
-    axes.set_ylabel("label", fontsize=9)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    return figure
-
-
-def reliability_figure(part: Scored) -> Figure:
-    """Accuracy in bins of confidence, with binomial errors; below, how many objects each bin has."""
-    curve = {name: np.array(values) for name, values in reliability(part.true, part.probability).items()}
-    right, count = curve["accuracy"], curve["count"]
-    figure = Figure((3.3, 3.7), layout="constrained")
-    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-    axes.plot([0, 1], [0, 1], color="#9aa5b1", linewidth=1, linestyle="--")
-    axes.errorbar(
-        curve["confidence"],
-        right,
-        np.sqrt(right * (1 - right) / count),
-        marker="o",
-        markersize=4,
-        color="#0072B2",
-        capsize=2,
+    yield tag("div", *(_card(scores, key, name) for key, name in _headlines(scores)), class_="cards")
+    matrix = plot(confusion_figure(scores["confusion"], objects.classes, normalised=False), "Confusion matrix")
+    curves = (
+        plot(reliability_figure({"": scores["reliability"]}), "Accuracy against confidence"),
+        plot(coverage_figure({"": scores["coverage"]["curve"]}), "Accuracy against the share of objects answered"),
     )
-    axes.set(xlim=(0, 1), ylim=(0, 1.03))
-    axes.set_ylabel("accuracy", fontsize=9)
-    below.bar(curve["confidence"], count, width=0.06, color="#8fa3b8")
-    below.set_xlabel("confidence", fontsize=9)
-    below.set_ylabel("objects", fontsize=9)
-    for each in (axes, below):
-        each.tick_params(labelsize=7)
-        each.spines[["top", "right"]].set_visible(False)
-    return figure
+    yield tag("div", matrix, tag("div", *curves, class_="row curves"), class_="row")
+    yield tag("div", tag("div", _class_table(scores, objects)), _coverage_table(scores), class_="row tables")
 
 
-def _class_table(part: Scored, objects: Objects) -> Html:
-    scores = per_class(confusion_matrix(part.true, part.predicted, len(objects.classes)))
+def _headlines(scores: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "accuracy", "accuracy"
+    yield "macro_f1", "macro F1"
+    if scores["within_one_class"] is not None:
+        yield "within_one_class", "within one class"
+    if len(scores["per_class"]) > 2:
+        yield "top_2", "among the top 2"
+    yield "expected_calibration_error", "calibration error"
+
+
+def _card(scores: dict[str, Any], key: str, name: str) -> Html:
+    ends = scores.get(f"{key}_95")
+    below = f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else ""
+    if key == "expected_calibration_error":
+        below = f"{scores['expected_calibration_error_by_chance']:.3f} by chance alone"
+    return tag("div", tag("b", f"{scores[key]:.3f}"), tag("span", name), tag("small", below), class_="card")
+
+
+def _class_table(scores: dict[str, Any], objects: Objects) -> Html:
     rows = [
         (
             badge(name, objects.colors[name]),
-            f"{int(scores['support'][place]):,}",
-            *(
-                "–" if np.isnan(scores[key][place]) else f"{scores[key][place]:.2f}"
-                for key in ("precision", "recall", "f1")
-            ),
+            f"{one['support']:,}",
+            *(with_95(one, key, 2) for key in ("precision", "recall", "f1")),
         )
-        for place, name in enumerate(objects.classes)
+        for name, one in scores["per_class"].items()
     ]
-    return tag(
-        "div", table(("class", "labelled", "precision", "recall", "F1"), rows, numeric=(1, 2, 3, 4)), class_="narrow"
-    )
+    return table(("class", "labelled", "precision", "recall", "F1"), rows, numeric=(1, 2, 3, 4))
+
+
+def _coverage_table(scores: dict[str, Any]) -> Html:
+    rows = [
+        (f"{row['threshold']:g}", f"{100 * row['answered']:.1f} %", with_95(row, "accuracy", 2))
+        for row in scores["coverage"]["table"]
+    ]
+    return tag("div", table(("confidence of", "answered", "accuracy"), rows, numeric=(0, 1, 2)), class_="narrow")

@@ -9,18 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from survey_batch.products import Array
-from survey_batch.report.objects import Index, Objects, spread
-from survey_batch.report.page import Html, badge, bar, plot, section, tag
+from survey_batch.report.examples import caption, gallery, probabilities
+from survey_batch.report.objects import Objects
+from survey_batch.report.page import Html, plot, section, tag
 from survey_batch.report.reading import read_array, stored
 from survey_batch.report.style import NO_CLASS
 from survey_batch.spectra.line_list import LINES
 
 F8 = npt.NDArray[np.float64]
-
-PER_CLASS = 2
-UNCERTAIN = 4
-WRONG = 4
-UNLABELLED = 6
 
 MARKED = {
     "h_alpha": "Hα", "h_beta": "Hβ", "h_gamma": "Hγ", "h_delta": "Hδ", "mg_b": "Mg b", "na_d": "Na D",
@@ -30,72 +26,24 @@ MARKED = {
 
 
 def spectrum_section(group: zarr.Group, objects: Objects) -> Html:
-    """Make the section with example spectra: of each class, the most uncertain, and those against their label."""
+    """Make the section with example spectra: of each class, those against their label, and the most uncertain."""
     wavelength = read_array(group, "wavelength")
-    parts: list[Html] = []
-    for title, places in _chosen(objects):
-        cards = [_card(group, objects, int(place), wavelength) for place in places]
-        parts += [tag("h3", title), tag("div", *cards, class_="grid")]
     return section(
         "Example spectra",
-        *parts,
+        *gallery(objects, lambda place: _card(group, objects, place, wavelength)),
         note="Flux density against vacuum wavelength, relative units. Masked pixels are not drawn: grey bands. "
         "Dotted: lines at the object's catalogue redshift.",
     )
-
-
-def _chosen(objects: Objects) -> Iterator[tuple[str, Index]]:
-    """Titles and places of the examples; what does not exist is left out."""
-    usable = np.flatnonzero(objects.usable)
-    if objects.probability is None:
-        places = [spread(usable[objects.label[usable] == name], PER_CLASS) for name in objects.classes or ()]
-        yield ("By label", np.concatenate(places)) if places else ("Evenly spaced", spread(usable, UNLABELLED))
-        return
-    confidence = objects.probability.max(axis=1)
-    known = usable[np.isfinite(confidence[usable])]
-    ranked = known[np.argsort(-confidence[known], kind="stable")]
-    each = [_surest_and_median(ranked[objects.predicted[ranked] == name]) for name in objects.classes]
-    yield "By predicted class: the surest, and one of middling confidence", np.concatenate(each)
-    if len(ranked):
-        yield "The most uncertain", ranked[::-1][:UNCERTAIN]
-    against = np.isin(objects.label[ranked], objects.classes) & (objects.label[ranked] != objects.predicted[ranked])
-    if against.any():
-        yield f"Predicted otherwise than labelled, the surest of {against.sum():,}", ranked[against][:WRONG]
-
-
-def _surest_and_median(ranked: Index) -> Index:
-    return np.unique(ranked[[0, len(ranked) // 2]])[::-1] if len(ranked) else ranked
 
 
 def _card(group: zarr.Group, objects: Objects, place: int, wavelength: F8) -> Html:
     row, name = int(objects.row[place]), str(objects.object_id[place])
     flux, ivar, mask, redshift = (np.asarray(stored(group, part)[row]) for part in ("flux", "ivar", "mask", "redshift"))
     good = (mask == 0) & (ivar > 0) & np.isfinite(flux)
-    group_name = str(objects.predicted[place] or objects.label[place])
+    group_name = str(objects.best[place] or objects.label[place])
     color = objects.colors.get(group_name, NO_CLASS) if objects.classes else "#1d2733"
-    figure = draw(wavelength, flux, good, float(redshift), color)
-    label = str(objects.label[place])
-    split = f", {objects.split[place]}" if objects.split[place] else ""
-    caption = tag(
-        "figcaption",
-        tag("span", name, class_="id"),
-        tag("span", f"{objects.ra[place]:.5f}° {objects.dec[place]:+.5f}°"),
-        tag("span", f"label {label}{split}" if label else "no label"),
-    )
-    return tag(
-        "figure", caption, plot(figure, f"Spectrum of {name}"), *_probabilities(objects, place), class_="example"
-    )
-
-
-def _probabilities(objects: Objects, place: int) -> Iterator[Html]:
-    """A bar of all classes' probabilities, and the largest in words."""
-    if objects.probability is None:
-        return
-    probability = objects.probability[place]
-    pairs = [(name, float(p), objects.colors[name]) for name, p in zip(objects.classes, probability, strict=True)]
-    yield bar((f"{name}: {p:.3f}", p, color) for name, p, color in pairs if p >= 0.005)
-    best = sorted(pairs, key=lambda pair: -pair[1])[:3]
-    yield tag("div", *(badge(f"{name} {p:.2f}", color) for name, p, color in best if p >= 0.005), class_="note small")
+    figure = plot(draw(wavelength, flux, good, float(redshift), color), f"Spectrum of {name}")
+    return tag("figure", caption(objects, place), figure, *probabilities(objects, place), class_="example")
 
 
 def draw(wavelength: F8, flux: Array, good: npt.NDArray[np.bool_], redshift: float, color: str) -> Figure:

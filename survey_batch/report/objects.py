@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import zarr
 
+from survey_batch.catalog.split import group_by_star
+from survey_batch.classifiers.labelled import STAR_RADIUS_ARCSEC
 from survey_batch.products import Array
 from survey_batch.report.reading import read_array, read_group, shard_rows, stored
 from survey_batch.report.style import STATUS_COLORS, class_colors
@@ -44,6 +47,8 @@ class Objects:
         None where there are no predictions.
     classes : tuple of str
         The classifier's, else the labels' where they are few.
+    radius_arcsec : float
+        Objects closer than this are visits of one star.
     """
 
     total: int
@@ -58,9 +63,30 @@ class Objects:
     usable: npt.NDArray[np.bool_]
     probability: npt.NDArray[np.float32] | None
     classes: tuple[str, ...]
+    radius_arcsec: float = STAR_RADIUS_ARCSEC
 
     def __len__(self) -> int:
         return len(self.row)
+
+    @cached_property
+    def confidence(self) -> npt.NDArray[np.float32]:
+        """Largest probability of each object, (n,); NaN where there is none."""
+        if self.probability is None:
+            return np.full(len(self), np.nan, np.float32)
+        return np.asarray(self.probability.max(axis=1))
+
+    @cached_property
+    def best(self) -> Array:
+        """Most probable class of each object, (n,), whether the classifier abstained or not; "" where there is none."""
+        if self.probability is None:
+            return np.full(len(self), "", dtype=object)
+        names = np.array(self.classes, dtype=object)[self.probability.argmax(axis=1)]
+        return np.where(np.isfinite(self.confidence), names, "")
+
+    @cached_property
+    def star(self) -> npt.NDArray[np.int64]:
+        """Number of each object's star, (n,), shared by its visits."""
+        return group_by_star(self.ra, self.dec, self.radius_arcsec)
 
     @property
     def group(self) -> Array:
@@ -118,7 +144,16 @@ def read_objects(status: RunStatus) -> Objects | None:
         predicted = column("predicted_class", predictions)[begun]
         probability = column("probability", predictions)[begun]
         classes = tuple(str(name) for name in read_array(predictions, "class"))
-    return Objects(total, row[begun], predicted=predicted, probability=probability, classes=classes, **columns)
+    split = status.job["catalog"].get("split") or {}
+    return Objects(
+        total,
+        row[begun],
+        predicted=predicted,
+        probability=probability,
+        classes=classes,
+        radius_arcsec=float(split.get("radius_arcsec", STAR_RADIUS_ARCSEC)),
+        **columns,
+    )
 
 
 def sample_blocks(total: int, shard_rows: int, limit: int = MAX_OBJECTS) -> list[slice]:

@@ -7,6 +7,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from survey_batch.products import PRODUCTS_OF_FRAMES
 from survey_batch.progress import clock
 from survey_batch.report.page import Html, badge, bar, section, table, tag
 from survey_batch.report.reading import problems_so_far
@@ -130,7 +131,7 @@ def timing_section(status: RunStatus) -> Html:
             bar([("wall time", 1, "#1d2733")], 100 * t.wall_seconds / longest),
             bar([("CPU time", 1, "#8fa3b8")], 100 * t.cpu_seconds / longest),
         ]
-        unit = "frames" if name == "frames" else "objects"
+        unit = "frames" if name in PRODUCTS_OF_FRAMES else "objects"
         rate = f"{rate_text(t.rows_per_second)} {unit}/s" if t.rows_per_second else ""
         rows.append((tag("b", name), bars, f"{t.wall_seconds:,.1f} s", f"{t.cpu_seconds:,.1f} s", rate, size(t.nbytes)))
     return section(

@@ -82,8 +82,16 @@ code, .id { font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, m
 .row { display: flex; flex-wrap: wrap; gap: 8px 20px; align-items: flex-start; }
 .reasons { margin: 0; padding: 0; list-style: none; }
 .reasons li { margin-bottom: 6px; }
+.card small { display: block; color: var(--soft); font-size: 12px; }
+.curves { flex: 1; min-width: 310px; }
+.tables > div:first-child { flex: 1; min-width: 540px; }
+.facts thead { display: none; }
+.facts td:first-child { width: 130px; color: var(--soft); }
 .middle { margin: 0 auto; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(480px, 1fr)); gap: 22px 32px; }
+.grid.small { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 18px 20px; }
+.small .example .badge { margin-right: 8px; }
+.small .example img { width: auto; max-width: 100%; }
 .example { margin: 0; break-inside: avoid; }
 .example figcaption { display: flex; flex-wrap: wrap; gap: 0 14px; align-items: baseline; }
 .example figcaption { font-size: 13px; margin-bottom: 4px; }

@@ -13,7 +13,7 @@ SKYSERVER_CONNECTIONS = 4
 class ArchiveSection(Section):
     """Where the survey's files are and how hard they may be asked for."""
 
-    survey: Literal["sdss", "lamost", "skyserver"]
+    survey: Literal["sdss", "lamost", "skyserver", "stamps"]
     root: str
     release: Literal["dr17", "dr12"] = "dr17"
     """SDSS: where frames lie below the root (`eboss/photoObj` or `boss/photoObj`)."""

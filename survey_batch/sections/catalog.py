@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
 from survey_batch.sections.base import Section
+from survey_batch.sections.detect import DetectSection
 
 
 def _in_order(limits: tuple[float, float]) -> tuple[float, float]:
@@ -96,3 +97,5 @@ class CatalogSection(Section):
     duplicates: DuplicatesSection | None = None
     sample: SampleSection | None = None
     split: SplitSection | None = None
+    detect: DetectSection | None = None
+    """Objects are found on the frames of the fields that `path` lists."""

@@ -1,7 +1,7 @@
 """Archives of a simulated sky, in the real files' structure: to try the package on, and to test it.
 
-Nothing is downloaded, and the same arguments give the same bytes. No classifier should be trained on these objects
-to be used on real ones.
+Nothing is downloaded, and the same arguments give the same bytes. What is learnt from objects drawn by formulas alone
+is not for real ones; `examples` makes spectra of real templates, which carry over better.
 """
 
 from survey_batch.simulate.lamost import simulate_lamost

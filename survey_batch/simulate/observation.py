@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 F8 = npt.NDArray[np.float64]
 I4 = npt.NDArray[np.int32]
@@ -13,6 +14,10 @@ SNR_WINDOWS = {"u": (3700, 4000), "g": (4000, 5500), "r": (5600, 6900), "i": (69
 """Angstrom; the parts of the five bands that the spectrograph sees."""
 BAD_PIXEL = 1
 """Mask bit of a bad CCD pixel (LAMOST data release documentation, ANDMASK)."""
+ARMS_MEET = 5850.0
+"""Angstrom where the blue and the red arm of a spectrograph meet."""
+OXYGEN_BANDS = ((6868.0, 6945.0), (7594.0, 7700.0))
+"""Angstrom, the B and A bands of the atmosphere's oxygen."""
 DARK_END = 12
 """Pixels at the red end in which files have a flux of 0, and an inverse variance all the same."""
 
@@ -46,15 +51,19 @@ def observe_spectrum(
     rng
         Draws calibration errors, noise and bad pixels.
     dead_share
-        Share of pixels with an inverse variance of 0, mostly blue ones; old releases have many.
+        Share of single pixels with an inverse variance of 0, mostly blue ones; old releases have many, and whole
+        ranges besides.
     """
-    flux = flux * _calibration_error(wavelength, rng) * 10 ** rng.uniform(1.5, 3.5)
-    noise = _noise_level(wavelength, flux, snr)
+    flux = flux * _calibration_error(wavelength, snr, rng) * 10 ** rng.uniform(1.5, 3.5)
+    noise = _noise_level(wavelength, flux, snr, rng)
+    flux = flux + noise * _sky_residual(wavelength, rng)
     ivar = 1 / noise**2
     or_mask = _bad_runs(wavelength.size, rng)
     and_mask = or_mask * (rng.random() < 0.5)
     dead = (and_mask != 0) | (rng.random(wavelength.size) < _dead_chance(wavelength, dead_share))
-    observed = flux + noise * rng.standard_normal(wavelength.size)
+    if dead_share:
+        dead = dead | _dead_ranges(wavelength, rng)
+    observed = flux + noise * (rng.standard_normal(wavelength.size) + _cosmic_rays(wavelength.size, rng))
     observed[-DARK_END:] = 0
     ratio = flux / noise
     return Observation(
@@ -73,19 +82,59 @@ def _median_in(wavelength: F8, values: F8, window: tuple[float, float]) -> float
     return round(float(np.median(values[inside])), 2)
 
 
-def _calibration_error(wavelength: F8, rng: np.random.Generator) -> F8:
-    """Errors of the flux calibration: a slope and a bend of some percent, and a step where the two arms meet."""
+def _calibration_error(wavelength: F8, snr: float, rng: np.random.Generator) -> F8:
+    """Errors of the flux calibration: slope and bend, the arms' fit to each other, and the atmosphere's oxygen.
+
+    They are a few percent in bright objects. In faint ones, of which not all sky was taken off, one arm can be twice
+    as bright as the other and bend up or down where they meet: tails are wide on purpose.
+    """
     x = (wavelength - 6400) / 2700
-    slope, bend, step = rng.normal(0, (0.06, 0.04, 0.01))
-    return np.asarray(np.exp(slope * x + bend * x**2) * (1 + step * (wavelength > 5900)))
+    slope, bend = rng.normal(0, (0.12, 0.06))
+    size = 0.01 + 0.5 / snr
+    step, blue, red = np.clip(size * rng.standard_t(2, 3), -1, 1)
+    blend = expit((wavelength - ARMS_MEET) / 30)
+    ends = blue * (1 - blend) * _fade(ARMS_MEET - wavelength, rng) + red * blend * _fade(wavelength - ARMS_MEET, rng)
+    oxygen = 1 - np.sum([rng.normal(0, 0.04) * _window(wavelength, band) for band in OXYGEN_BANDS], axis=0)
+    return np.asarray(np.exp(slope * x + bend * x**2 + step * blend + ends) * oxygen)
 
 
-def _noise_level(wavelength: F8, flux: F8, snr: float) -> F8:
-    """Noise of sky and source through the instrument's throughput, scaled to the wanted signal to noise in r."""
+def _fade(distance: F8, rng: np.random.Generator) -> F8:
+    """Go from 1 where the arms meet to 0 some 50 to 250 Angstrom away."""
+    return np.asarray(np.exp(-0.5 * (distance / rng.uniform(50, 250)) ** 2))
+
+
+def _window(wavelength: F8, band: tuple[float, float]) -> F8:
+    """1 in a band with soft edges, 0 outside."""
+    low, high = band
+    return np.asarray(expit((wavelength - low) / 4) * expit((high - wavelength) / 4))
+
+
+def _sky_residual(wavelength: F8, rng: np.random.Generator) -> F8:
+    """Sky that was left in, or taken off twice, in units of the noise: a level per arm, worse where they meet."""
+    blue, red, middle, end = rng.standard_t(3, 4) * (0.25, 0.15, 0.6, 1.0)
+    level = np.where(wavelength < ARMS_MEET, blue, red)
+    level = level + middle * _fade(np.abs(wavelength - ARMS_MEET + 50), rng)
+    return np.asarray(np.clip(level + end * expit((wavelength - 9010) / 10), -5, 5))
+
+
+def _cosmic_rays(size: int, rng: np.random.Generator) -> F8:
+    """Spikes of a few pixels, in units of the noise."""
+    spikes = np.zeros(size)
+    for place in rng.integers(0, size - 3, rng.poisson(0.8)):
+        spikes[place : place + 3] += rng.exponential(15) * np.array([0.5, 1.0, 0.5])
+    return spikes
+
+
+def _noise_level(wavelength: F8, flux: F8, snr: float, rng: np.random.Generator) -> F8:
+    """Noise of sky and source through the instrument's throughput, scaled to the wanted signal to noise in r.
+
+    How much worse the blue arm is varies from one spectrograph and night to the next.
+    """
     inside = slice(*np.searchsorted(wavelength, SNR_WINDOWS["r"]))
     middle = np.median(flux[inside])
     shape = _noise_shape(wavelength.size, round(float(wavelength[0]), 3), round(float(wavelength[-1]), 3))
     shape = shape * np.sqrt(0.35 + 0.65 * np.clip(flux / middle, 0, None))
+    shape = shape * np.exp(rng.normal(0.15, 0.3) * np.clip((ARMS_MEET - wavelength) / 1000, 0, 2))
     return np.asarray(shape * middle / (snr * np.median(shape[inside])))
 
 
@@ -120,3 +169,12 @@ def _dead_chance(wavelength: F8, share: float) -> F8:
     """Chance of an inverse variance of 0, several times larger at the blue end; `share` in the mean."""
     weight = 0.3 + 6 * np.exp(-(wavelength - 3700) / 400)
     return np.asarray(share * weight / weight.mean())
+
+
+def _dead_ranges(wavelength: F8, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Ranges that old releases often leave out: the blue end, where the arms meet, and the A band of oxygen."""
+    blue_end, last = rng.uniform(3700, 4350), rng.uniform(5650, 5920)
+    ranges = ((0.0, blue_end), (5580.0, last), (7575.0, 7690.0))
+    chosen = rng.random(3) < (0.4, 0.25, 0.25)
+    inside = [(low <= wavelength) & (wavelength < high) for low, high in ranges]
+    return np.asarray(np.any([part & on for part, on in zip(inside, chosen, strict=True)], axis=0))

@@ -1,10 +1,10 @@
-"""Spectra of stars, galaxies and quasars: smooth continua with the lines and bands that tell the classes apart.
+"""Spectra of stars: smooth continua with the lines and bands that tell the classes apart.
 
 They are drawn after nature, not computed from it: a classifier can learn the classes from them, nobody can measure
 stellar parameters on them. Wavelengths are vacuum Angstrom; fluxes are f_lambda in arbitrary units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -48,18 +48,6 @@ TIO_BANDS = {
 """Heads of TiO bands, which fade to the red (Kirkpatrick et al. 1991, ApJS 77, 417):
 opacity in an M3 star, and reach in Angstrom."""
 
-NARROW_LINES = {
-    3728.5: 1.2, 4862.7: 0.5, 4960.3: 0.35, 5008.2: 1.0, 6549.9: 0.25, 6564.6: 1.6, 6585.3: 0.7,
-    6718.3: 0.35, 6732.7: 0.3,
-}  # fmt: skip
-"""[O II], H beta, [O III], [N II], H alpha, [S II] of a star-forming galaxy: wavelength and height."""
-BROAD_LINES = {
-    1215.7: (4.0, 0.008), 1549.1: (1.8, 0.009), 1908.7: (0.8, 0.011), 2799.0: (0.6, 0.008), 4341.7: (0.25, 0.010),
-    4862.7: (0.7, 0.009), 5008.2: (0.5, 0.002), 6564.6: (2.6, 0.008),
-}  # fmt: skip
-"""Lines of a quasar, Lyman alpha to H alpha: wavelength, height over the continuum and relative width
-(after the composite of Vanden Berk et al. 2001, AJ 122, 549)."""
-
 
 def log_wavelengths(first: float, last: float) -> F8:
     """Template wavelengths from `first` to `last`."""
@@ -87,28 +75,7 @@ def star(subtype: int) -> tuple[F8, F8]:
     wavelength, flux : (n,) float64
     """
     wavelength = log_wavelengths(3550, 9400)
-    return wavelength, _smooth(stellar_flux(wavelength, temperature(subtype)))
-
-
-@lru_cache(maxsize=8)
-def galaxy(star_forming: bool) -> tuple[F8, F8]:
-    """Template of a galaxy: a mixture of stars, broadened by their motions; emission lines if it forms stars."""
-    wavelength = log_wavelengths(2500, 9400)
-    shares = {8800.0: 0.25, 6500.0: 0.35, 4800.0: 0.4} if star_forming else {5300.0: 0.4, 4500.0: 0.6}
-    parts = [share * _normalized(stellar_flux(wavelength, kelvin)) for kelvin, share in shares.items()]
-    flux = np.sum(parts, axis=0)
-    flux = gaussian_filter1d(flux, 180 / 299792.458 / np.log(10) / STEP)  # velocity dispersion, km/s
-    if star_forming:
-        flux = flux + _emission(wavelength, {line: (height, 3e-4) for line, height in NARROW_LINES.items()})
-    return wavelength, _smooth(flux)
-
-
-@lru_cache(maxsize=1)
-def quasar() -> tuple[F8, F8]:
-    """Template of a quasar: a power law with broad emission lines, absorbed by half below Lyman alpha."""
-    wavelength = log_wavelengths(800, 9400)
-    flux = (wavelength / 3000) ** -1.54 * (1 + _emission(wavelength, BROAD_LINES))
-    return wavelength, _smooth(np.where(wavelength < 1210, 0.5 * flux, flux))
+    return wavelength, smooth(stellar_flux(wavelength, temperature(subtype)))
 
 
 def temperature(subtype: int) -> float:
@@ -200,18 +167,28 @@ def _absorption(wavelength: F8, places: Sequence[float], depth: float, width: fl
     return result
 
 
-def _emission(wavelength: F8, lines: dict[float, tuple[float, float]]) -> F8:
-    """Sum of Gaussian lines with relative widths."""
-    parts = (
-        height * np.exp(-0.5 * (np.log(wavelength / place) / width) ** 2) for place, (height, width) in lines.items()
-    )
-    return np.asarray(sum(parts))
+def emission(wavelength: F8, lines: Iterable[tuple[float, float, float]]) -> F8:
+    """Sum of Gaussian lines.
+
+    Parameters
+    ----------
+    wavelength
+        Increasing, (n,).
+    lines
+        Wavelength, height and relative width (sigma / wavelength) of each.
+    """
+    result = np.zeros(wavelength.size)
+    for place, height, width in lines:
+        near = slice(*np.searchsorted(wavelength, (place * (1 - 5 * width), place * (1 + 5 * width))))
+        result[near] += height * np.exp(-0.5 * (np.log(wavelength[near] / place) / width) ** 2)
+    return result
 
 
-def _normalized(flux: F8) -> F8:
+def normalized(flux: F8) -> F8:
+    """Flux over its mean."""
     return np.asarray(flux / flux.mean())
 
 
-def _smooth(flux: F8) -> F8:
+def smooth(flux: F8) -> F8:
     """Flux as the spectrograph resolves it, with a mean of 1."""
-    return _normalized(gaussian_filter1d(flux, LSF_SIGMA))
+    return normalized(gaussian_filter1d(flux, LSF_SIGMA))

@@ -6,25 +6,29 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.simulate import spectra
+from survey_batch.simulate.galaxies import LIGHT, draw_galaxy
+from survey_batch.simulate.quasars import draw_quasar
+from survey_batch.simulate.star_library import StarLibrary, drawn_stars
 
 F8 = npt.NDArray[np.float64]
 
 CLASS_SHARES = {
-    "A": 0.13,
-    "F": 0.24,
-    "G": 0.29,
-    "K": 0.17,
-    "M": 0.09,
-    "GALAXY": 0.04,
-    "QSO": 0.03,
+    "A": 0.12,
+    "F": 0.20,
+    "G": 0.24,
+    "K": 0.15,
+    "M": 0.08,
+    "GALAXY": 0.12,
+    "QSO": 0.08,
     "Unknown": 0.01,
 }
-"""About those of LAMOST, with more of what is rare."""
+"""Those of LAMOST, with far more of what is rare."""
 LAST_SUBTYPE = {"A": 9, "F": 9, "G": 9, "K": 7, "M": 5}
 LOWEST_SNR, HIGHEST_SNR = 5.0, 100.0
+"""The same for all classes: else a classifier would learn that faint is a galaxy."""
 TARGETS_PER_PLAN = 100
-LIGHT = 299792.458
-"""Speed of light, km/s."""
+STAR_VELOCITY = 60.0
+"""Standard deviation of stars' radial velocities, km/s."""
 
 
 @dataclass(frozen=True)
@@ -88,22 +92,41 @@ def _type_and_redshift(kind: str, rng: np.random.Generator) -> tuple[str, float]
     """Subclass as LAMOST writes it, and redshift."""
     if kind in spectra.LETTERS:
         digit = int(rng.integers(LAST_SUBTYPE[kind] + 1))
-        return f"{kind}{digit}{'V' if kind == 'A' else ''}", round(float(rng.normal(0, 60)) / LIGHT, 8)
+        return f"{kind}{digit}{'V' if kind == 'A' else ''}", round(star_redshift(rng), 8)
     if kind == "GALAXY":
-        return "Non", round(float(rng.uniform(0.02, 0.25)), 6)
+        return "Non", round(galaxy_redshift(rng), 6)
     if kind == "QSO":
-        return "Non", round(float(rng.uniform(0.3, 3.0)), 6)
+        return "Non", round(quasar_redshift(rng), 6)
     return "Non", -9999.0
+
+
+def star_redshift(rng: np.random.Generator) -> float:
+    """Draw a star's radial velocity over that of light."""
+    return float(rng.normal(0, STAR_VELOCITY)) / LIGHT
+
+
+def galaxy_redshift(rng: np.random.Generator) -> float:
+    """Draw a galaxy's redshift: most are near 0.1, as a survey limited in brightness finds them, some up to 0.6."""
+    near = rng.gamma(2.2, 0.05)
+    return float(np.clip(near if rng.random() < 0.8 else rng.uniform(0, 0.6), 0.003, 0.6))
+
+
+def quasar_redshift(rng: np.random.Generator) -> float:
+    """Draw a quasar's redshift, 0.03 to 4."""
+    return float(rng.uniform(0.03, 1.0) if rng.random() < 0.35 else rng.uniform(1.0, 4.0))
 
 
 def spectrum_of(target: Target, wavelength: F8, rng: np.random.Generator) -> F8:
     """Flux of a target at observed wavelengths, reddened by up to half a magnitude of E(B-V)."""
+    redshift = target.redshift if target.redshift > -1 else 0.1
     if target.kind in spectra.LETTERS:
         template = spectra.star(10 * spectra.LETTERS.index(target.kind) + int(target.subclass[1]))
-    elif target.kind == "QSO":
-        template = spectra.quasar()
     else:
-        template = spectra.galaxy(bool(rng.random() < 0.5))
-    redshift = max(target.redshift, -0.5) if target.redshift > -1 else 0.1
+        template = draw_other(target.kind, redshift, rng, drawn_stars())
     dust = spectra.reddening(wavelength, min(float(rng.exponential(0.08)), 0.5))
     return np.asarray(spectra.observe(template, wavelength, redshift) * dust)
+
+
+def draw_other(kind: str, redshift: float, rng: np.random.Generator, stars: StarLibrary) -> tuple[F8, F8]:
+    """Draw the spectrum at rest, wavelength and flux, of a quasar (`QSO`) or else a galaxy."""
+    return draw_quasar(rng, redshift, stars) if kind == "QSO" else draw_galaxy(rng, stars)

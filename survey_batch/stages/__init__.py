@@ -6,10 +6,12 @@ from survey_batch.job import Job
 from survey_batch.stages.base import Block, Cost, Problem, Stage
 
 STAGES = {
+    "detections": "detections:DetectionsStage",
     "frames": "frames:FramesStage",
     "cutouts": "cutouts:CutoutsStage",
     "composites": "composites:CompositesStage",
     "spectra": "spectra:SpectraStage",
+    "stamps": "stamps:StampsStage",
     "features": "image_features:ImageFeaturesStage",
     "predictions": "predictions:PredictionsStage",
 }
@@ -36,5 +38,6 @@ def make_stage(job: Job, name: str) -> Stage:
 
 
 def make_stages(job: Job) -> list[Stage]:
-    """Bind the job's stages, in its order; `frames` only where frames are kept."""
-    return [make_stage(job, name) for name in job.stages if name != "frames" or job.frames.keep]
+    """Bind the job's stages, in its order, the search for objects first; `frames` only where frames are kept."""
+    names = ("detections", *job.stages) if job.catalog.detect is not None else job.stages
+    return [make_stage(job, name) for name in names if name != "frames" or job.frames.keep]

@@ -85,6 +85,8 @@ class Stage(ABC):
         The product, on the same axis, whose rows this stage works on; its statuses are passed on.
     needs : tuple of str
         Variables read from it.
+    from_fields : bool
+        Whether its rows are the fields of the job's list, whatever objects there are.
     fits : bool
         Whether something must be learnt from the whole upstream product before the first block. It is learnt in
         parts: `fit_part` sums up some shards, `fit_merge` adds sums in the order of their shards, and `fit_end`
@@ -96,6 +98,7 @@ class Stage(ABC):
     phase: Phase = "prepare"
     upstream: str | None = None
     needs: tuple[str, ...] = ()
+    from_fields: ClassVar[bool] = False
     fits: bool = False
 
     def __init__(self, job: Job) -> None:
@@ -191,5 +194,5 @@ def take(rows: Rows, selection: Array | slice) -> dict[str, Array]:
 def archive_settings(job: Job) -> dict[str, Any]:
     """Settings of the archive on which values depend; how it is asked is not among them."""
     archive = job.archive
-    own = {"sdss": ("release",), "lamost": ("layout",), "skyserver": ()}[archive.survey]
+    own = {"sdss": ("release",), "lamost": ("layout",), "skyserver": (), "stamps": ()}[archive.survey]
     return {f"archive.{key}": getattr(archive, key) for key in ("survey", "root", *own)}

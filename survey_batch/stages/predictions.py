@@ -1,17 +1,19 @@
 """The `predictions` product: a trained classifier's probabilities for every object."""
 
+import json
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from survey_batch.classifiers.base import classifier_fingerprint, load_classifier, read_manifest
+from survey_batch.classifiers.artifact import classifier_fingerprint, load_classifier, read_manifest
 from survey_batch.classifiers.manifest import Manifest, Recipe
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import STAGES_OF
 from survey_batch.plan import Plan, Rows
-from survey_batch.products import Array, Variable, open_product, product_exists
+from survey_batch.products import Array, Schema, Variable, open_product, product_exists
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.status import Status
 
@@ -67,9 +69,10 @@ class PredictionsStage(Stage):
         return self._recipe.variables
 
     def settings(self) -> dict[str, Any]:
-        """The upstream product's settings, and the classifier by its content."""
-        content = {"predictions.classifier": classifier_fingerprint(self.folder)}
-        return {**self._upstream_stage().settings(), **content, "predictions.batch": self._batch}
+        """The upstream product's settings, the classifier by its content, and the threshold where there is one."""
+        settings = {**self._upstream_stage().settings(), "predictions.classifier": classifier_fingerprint(self.folder)}
+        settings["predictions.batch"] = self._batch
+        return {**settings, "predictions.threshold": self._threshold} if self._threshold else settings
 
     def sizes(self) -> dict[str, int]:
         """Number of classes."""
@@ -77,6 +80,9 @@ class PredictionsStage(Stage):
 
     def variables(self) -> tuple[Variable, ...]:
         """Probabilities, and the most probable class."""
+        named = {"long_name": "most probable class"}
+        if self._threshold:
+            named["comment"] = f"empty where confidence is below {self._threshold:g}: the classifier abstains"
         return (
             Variable(
                 "probability",
@@ -84,9 +90,14 @@ class PredictionsStage(Stage):
                 "f4",
                 {"long_name": "calibrated probability", "units": "1"},
             ),
-            Variable("predicted_class", ("object",), "string", {"long_name": "most probable class"}),
-            Variable("confidence", ("object",), "f4", {"long_name": "its probability", "units": "1"}),
+            Variable("predicted_class", ("object",), "string", named),
+            Variable("confidence", ("object",), "f4", {"long_name": "largest probability", "units": "1"}),
         )
+
+    def schema(self, size: int, fitted: Coordinates | None = None) -> Schema:
+        """The product's shape; its attribute `classifier` says whose predictions these are, in JSON."""
+        about = self._manifest.model_dump(mode="json", exclude={"recipe", "files"})
+        return replace(super().schema(size, fitted), attrs={"classifier": json.dumps(about)})
 
     def coordinates(self) -> Coordinates:
         """Class names."""
@@ -99,15 +110,18 @@ class PredictionsStage(Stage):
         shapes = {variable.name: schema.shape(variable, 1)[1:] for variable in schema.variables}
         made = {name: np.asarray(values) for name, (_, values, _) in upstream.coordinates().items()}
         self._recipe.check_product({**made, **self._stored(set(made))}, shapes)
+        self._recipe.check_made(upstream.settings())
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Predict all objects of a block; one that says too little has no probabilities."""
         block, classifier = self.empty_block(len(rows["ra"])), load_classifier(self.folder)
         probability = classifier.predict_proba(inputs, batch=self._batch)
+        known, confidence = np.isfinite(probability).all(axis=1), probability.max(axis=1)
         block.data["probability"][:] = probability
-        for row in np.flatnonzero(known := np.isfinite(probability).all(axis=1)):
-            block.data["predicted_class"][row] = classifier.classes[int(np.argmax(probability[row]))]
-        block.data["confidence"][known] = probability[known].max(axis=1)
+        block.data["confidence"][known] = confidence[known]
+        answered = known & (confidence >= self._threshold)
+        names = np.array(classifier.classes, dtype=object)
+        block.data["predicted_class"][answered] = names[probability[answered].argmax(axis=1)]
         for row in np.flatnonzero(~known):
             block.fail(int(row), Status.UNREADABLE, classifier.why_not, self.folder)
         return block
@@ -122,6 +136,10 @@ class PredictionsStage(Stage):
     @property
     def _batch(self) -> int:
         return self.job.predictions.batch if self.job.predictions else 1
+
+    @property
+    def _threshold(self) -> float:
+        return self.job.predictions.threshold if self.job.predictions else 0.0
 
     @cached_property
     def _manifest(self) -> Manifest:

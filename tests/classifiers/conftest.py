@@ -40,13 +40,21 @@ def wavelength() -> np.ndarray:
     return 10 ** (1e-4 * (FIRST + np.arange(PIXELS)))
 
 
+def labelled(block, labels, **coordinates):
+    """Rows in memory, each of its own star."""
+    from survey_batch.classifiers.labelled import Labelled
+
+    blank = np.full(len(labels), "")
+    return Labelled(block, labels, blank, blank, np.arange(len(labels)), coordinates)
+
+
 @pytest.fixture(scope="session")
 def trained(labels, wavelength):
-    from survey_batch.classifiers.manifest import Grid
-    from survey_batch.classifiers.spectral_type import SpectralTypeClassifier, recipe_for
+    from survey_batch.classifiers.spectral_type import SpectralTypeClassifier
+    from survey_batch.sections.train_spectral_type import SpectralTypeTraining
 
-    recipe = recipe_for(Grid.of(wavelength))
-    return SpectralTypeClassifier.fit(make_block(labels, 1), labels, recipe, epochs=40, members=2, seed=3)
+    section = SpectralTypeTraining(classifier="-", epochs=40, members=2, seed=3)
+    return SpectralTypeClassifier.fit(labelled(make_block(labels, 1), labels, wavelength=wavelength), section)
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,16 @@
 import json
-import os
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from survey_batch.classifiers.base import KINDS, classifier_fingerprint, family_of, load_classifier
+from survey_batch.classifiers.artifact import KINDS, classifier_fingerprint, family_of, load_classifier
 from survey_batch.classifiers.manifest import MANIFEST, Recipe
 from survey_batch.errors import ConfigurationError, PlanMismatchError
+from survey_batch.sections.training import TRAINING_OF
 from tests.classifiers.conftest import make_block
 
 
@@ -113,7 +113,7 @@ def test_an_unknown_kind_is_refused(copy):
 
 def test_another_major_keras_is_refused(copy):
     rewrite(copy, versions={"keras": "2.15.0"})
-    with pytest.raises(ConfigurationError, match=r"Keras 2\.15\.0"):
+    with pytest.raises(ConfigurationError, match=r"keras 2\.15\.0"):
         load_classifier(copy)
 
 
@@ -150,21 +150,20 @@ def test_importing_the_interface_imports_no_framework():
     assert done.stdout.strip() == "[]"
 
 
-def test_a_folder_of_the_first_format_still_loads(copy, trained, labels):
-    manifest = json.loads((copy / MANIFEST).read_text())
-    del manifest["recipe"]["names"]
-    (copy / MANIFEST).write_text(json.dumps(manifest | {"format": 1}))
-    block = make_block(labels[:4], 5)
-    np.testing.assert_array_equal(load_classifier(copy).predict_proba(block, 8), trained.predict_proba(block, 8))
+def test_a_folder_of_an_older_format_is_refused(copy):
+    rewrite(copy, format=2)
+    with pytest.raises(ConfigurationError, match="train again"):
+        load_classifier(copy)
 
 
-def test_the_job_file_knows_every_kind():
-    from typing import get_args
-
-    from survey_batch.job import TrainSection
-
-    assert set(get_args(TrainSection.model_fields["kind"].annotation)) == set(KINDS)
-    assert {family_of(kind).kind for kind in KINDS} == set(KINDS)
+def test_the_job_file_knows_every_kind_and_variant():
+    for kind, variants in KINDS.items():
+        fields = TRAINING_OF[kind].model_fields
+        assert get_args(fields["variant"].annotation) == tuple(variants)
+        assert fields["variant"].default == next(iter(variants))
+        assert [family_of(kind, variant).variant for variant in variants] == list(variants)
+        assert {family_of(kind, variant).kind for variant in variants} == {kind}
+    assert set(TRAINING_OF) == set(KINDS)
 
 
 def test_images_of_other_bands_or_size_are_refused():
@@ -178,22 +177,13 @@ def test_images_of_other_bands_or_size_are_refused():
         recipe.check_product({})
 
 
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_another_backend_gives_the_same_probabilities(saved, trained, labels, tmp_path, backend):
-    if find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    block = make_block(labels, 9)
-    np.savez(tmp_path / "block.npz", **block)
-    code = (
-        "import sys, numpy as np\n"
-        "from survey_batch.classifiers.base import load_classifier\n"
-        "block = dict(np.load(sys.argv[2]))\n"
-        "np.save(sys.argv[3], load_classifier(sys.argv[1]).predict_proba(block, batch=32))\n"
-        "import keras; assert keras.backend.backend() == sys.argv[4]\n"
-        "assert 'tensorflow' not in sys.modules\n"
+def test_a_product_made_with_other_settings_is_refused_wherever_it_comes_from():
+    made = {"composites.q": 8.0, "composites.bands": "irg", "frames.bands": "ugriz"}
+    recipe = Recipe(product="composites", variables=("image",), shape=(8, 8, 3), made=made)
+    recipe.check_made(
+        {**made, "archive.root": "elsewhere", "catalog": "other", "shards.objects": 7, "variables": ["image"]}
     )
-    out = tmp_path / "out.npy"
-    environment = {**os.environ, "KERAS_BACKEND": backend}
-    command = [sys.executable, "-c", code, str(saved), str(tmp_path / "block.npz"), str(out), backend]
-    subprocess.run(command, check=True, env=environment)
-    np.testing.assert_allclose(np.load(out), trained.predict_proba(block, batch=32), atol=1e-5)
+    with pytest.raises(PlanMismatchError, match=r"composites\.q is 2\.0 and was 8\.0; make it as that was made"):
+        recipe.check_made({**made, "composites.q": 2.0})
+    with pytest.raises(PlanMismatchError, match=r"composites\.bands is 'not set' and was 'irg'"):
+        recipe.check_made({"composites.scale": 0.4})

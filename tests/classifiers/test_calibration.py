@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from survey_batch.classifiers.calibration import (
     apply_temperature,
+    calibration_error,
     expected_calibration_error,
     fit_temperature,
     reliability,
@@ -45,6 +46,45 @@ def test_the_reliability_curve_counts_every_object_once():
     assert sum(curve["count"]) == 500
     mean = np.average(curve["accuracy"], weights=curve["count"])
     assert mean == pytest.approx(np.mean(probability.argmax(axis=1) == true))
+
+
+@given(st.integers(1, 300), st.integers(0, 50))
+def test_bins_hold_alike_many_objects_and_small_sets_have_few(rows, seed):
+    curve = reliability(*calibrated(rows, seed))
+    assert len(curve["count"]) == max(1, min(10, rows // 20))
+    assert max(curve["count"]) - min(curve["count"]) <= 2
+
+
+def test_objects_of_one_confidence_share_a_bin():
+    probability = np.repeat([[1.0, 0.0], [0.6, 0.4]], [150, 50], axis=0)
+    curve = reliability(np.zeros(200, int), probability)
+    assert curve["count"] == [50, 150]
+    assert curve["confidence"] == pytest.approx([0.6, 1.0])
+
+
+@given(st.integers(0, 50))
+def test_the_reliability_curve_does_not_depend_on_the_order_of_objects(seed):
+    true, probability = calibrated(100, seed)
+    order = np.random.default_rng(seed).permutation(100)
+    one, other = reliability(true, probability), reliability(true[order], probability[order])
+    for name, values in one.items():
+        np.testing.assert_allclose(values, other[name])
+
+
+def test_weighted_curves_and_temperatures_are_those_of_repeated_objects():
+    true, probability = calibrated(400)
+    times = true + 1
+    again = np.repeat(true, times), np.repeat(probability, times, axis=0)
+    one, other = reliability(true, probability, bins=1, weights=times.astype(float)), reliability(*again, bins=1)
+    assert one["accuracy"] == pytest.approx(other["accuracy"])
+    assert one["confidence"] == pytest.approx(other["confidence"])
+    assert fit_temperature(true, probability, times.astype(float)) == pytest.approx(fit_temperature(*again))
+
+
+def test_the_error_by_chance_is_what_calibrated_probabilities_show():
+    sets = [reliability(*calibrated(150, seed)) for seed in range(200)]
+    shown, by_chance = np.mean([calibration_error(curve) for curve in sets], axis=0)
+    assert by_chance == pytest.approx(shown, rel=0.1)
 
 
 def test_without_held_out_objects_the_temperature_is_one():

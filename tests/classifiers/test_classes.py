@@ -11,6 +11,14 @@ def test_spectral_letters_come_first_from_hot_to_cool():
     assert classes_among(["STAR", "QSO", "GALAXY"]) == ("GALAXY", "QSO", "STAR")
 
 
+def test_types_of_letter_and_digit_are_sorted_along_the_sequence():
+    shuffled = ["M5", "B0", "O5", "galaxy", "B5", "A0", "M0", "K5", "K0"]
+    in_order = ("O5", "B0", "B5", "A0", "K0", "K5", "M0", "M5")
+    assert classes_among(shuffled) == (*in_order, "galaxy")
+    assert sequence_length((*in_order, "galaxy")) == len(in_order)
+    assert classes_among(["G2", "G", "F5"]) == ("F5", "G", "G2")
+
+
 @pytest.mark.parametrize(("classes", "length"), [(SPECTRAL_TYPES, 5), (("GALAXY", "STAR"), 0), (("OB", "A"), 0)])
 def test_only_leading_letters_are_a_sequence(classes, length):
     assert sequence_length(classes) == length

@@ -3,13 +3,12 @@ import pytest
 from sklearn import metrics as reference
 
 from survey_batch.classifiers.metrics import (
-    bootstrap,
     confusion_matrix,
+    figures_of,
     log_loss,
     macro_f1,
     mcnemar,
     per_class,
-    summary,
     top_2,
     within_one_class,
 )
@@ -55,26 +54,6 @@ def test_top_2_is_not_within_one_class():
     assert within_one_class(np.array([2, 2]), probability.argmax(axis=1), 3) == 0.5
 
 
-def test_bootstrap_error_is_the_binomial_one_for_independent_objects():
-    right = np.random.default_rng(2).random(2000) < 0.8
-    error, low, high = bootstrap(right.astype(float), seed=3)
-    assert error == pytest.approx(np.sqrt(0.8 * 0.2 / 2000), rel=0.1)
-    assert low < right.mean() < high
-
-
-def test_repeat_visits_count_as_one_star_in_the_bootstrap():
-    right = (np.random.default_rng(2).random(500) < 0.8).astype(float)
-    alone, _, _ = bootstrap(right)
-    repeated, _, _ = bootstrap(np.repeat(right, 4), np.repeat(np.arange(500), 4))
-    assert repeated == pytest.approx(alone, rel=0.1)
-
-
-def test_bootstrap_repeats_itself_for_a_seed():
-    scores = np.arange(10.0)
-    assert bootstrap(scores, seed=1) == bootstrap(scores, seed=1)
-    assert bootstrap(scores, seed=1) != bootstrap(scores, seed=2)
-
-
 def test_mcnemar_counts_the_objects_that_differ():
     true = np.zeros(12, int)
     ours, theirs = np.zeros(12, int), np.ones(12, int)
@@ -83,11 +62,26 @@ def test_mcnemar_counts_the_objects_that_differ():
     assert mcnemar(true, ours, ours)["p"] == 1
 
 
-def test_summary_is_ready_for_json(guesses):
-    import json
-
+def test_a_stack_of_matrices_gives_the_figures_of_each(guesses):
     true, _, predicted = guesses
-    names = ("a", "b", "c", "d")
-    result = summary(true, np.where(predicted == 3, 0, predicted), names, 3, np.arange(200))
-    assert json.loads(json.dumps(result, allow_nan=False))["per_class"]["d"]["precision"] is None
-    assert result["among_ordered"]["objects"] == int(np.sum(true < 3))
+    stack = np.stack([confusion_matrix(true, (predicted + shift) % CLASSES, CLASSES) for shift in range(3)])
+    for name, values in figures_of(stack, 3).items():
+        for one, matrix in zip(values, stack, strict=True):
+            assert one == pytest.approx(figures_of(matrix, 3)[name])
+
+
+def test_macro_averages_agree_with_scikit_learn(guesses):
+    true, _, predicted = guesses
+    predicted = np.where(predicted == 3, 0, predicted)  # never predicted: counts as 0
+    figures = figures_of(confusion_matrix(true, predicted, CLASSES), 0)
+    for name in ("precision", "recall", "f1"):
+        theirs = getattr(reference, f"{name}_score")(true, predicted, average="macro", zero_division=0)
+        assert figures[f"macro_{name}"] == pytest.approx(theirs)
+
+
+def test_log_loss_of_weighted_objects_is_that_of_repeated_ones(guesses):
+    true, probability, _ = guesses
+    times = np.arange(200) % 3 + 1
+    assert log_loss(true, probability, times.astype(float)) == pytest.approx(
+        log_loss(np.repeat(true, times), np.repeat(probability, times, axis=0))
+    )

@@ -4,26 +4,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.classifiers.base import load_classifier
-from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.scores import describe
 from survey_batch.classifiers.table import TableClassifier, chosen, robust_scale
 from survey_batch.classifiers.train import evaluate, train
 from survey_batch.errors import ConfigurationError, PlanMismatchError
-from survey_batch.job import TrainSection
+from survey_batch.sections.train_table import TableTraining
+from tests.classifiers.conftest import labelled
 from tests.classifiers.features import NAMES, features_job, make_table, write_features
 
 LABELS = np.tile(np.array(["GALAXY", "QSO", "STAR"]), 30)
 
 
 def recipe_of(patterns=("*",), names=NAMES):
-    blank = np.full(len(LABELS), "")
-    data = Labelled(make_table(LABELS, 1), LABELS, blank, blank, np.arange(len(LABELS)), {"feature": np.array(names)})
-    return TableClassifier.recipe_of(data, TrainSection(classifier="-", kind="table", features=patterns))
+    return TableClassifier.recipe_of(table(names), TableTraining(classifier="-", features=patterns))
+
+
+def table(names=NAMES, block=None):
+    return labelled(block or make_table(LABELS, 1), LABELS, feature=np.array(names))
+
+
+def fit(patterns=("*",), epochs=20, members=2, seed=3):
+    section = TableTraining(classifier="-", features=patterns, epochs=epochs, members=members, seed=seed)
+    return TableClassifier.fit(table(), section)
+
+
+def small(variant):
+    return fit(epochs=2), make_table(LABELS[:12], 2)
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    return TableClassifier.fit(make_table(LABELS, 1), LABELS, recipe_of(), epochs=20, members=2, seed=3)
+    return fit()
 
 
 def test_new_rows_are_classified_much_better_than_by_chance(fitted):
@@ -82,10 +93,9 @@ def test_the_standardisation_does_not_know_the_rows_left_out():
     block = make_table(LABELS, 1)
     outlier = {"value": block["value"].copy()}
     outlier["value"][0] = 1e20
-    np.testing.assert_array_equal(
-        TableClassifier.learn({"value": outlier["value"][1:]}, recipe_of())["median"],
-        TableClassifier.learn({"value": block["value"][1:]}, recipe_of())["median"],
-    )
+    rest, section = np.arange(1, len(LABELS)), TableTraining(classifier="-")
+    learnt = [TableClassifier.learn(table(block=one).take(rest), recipe_of(), section) for one in (outlier, block)]
+    np.testing.assert_array_equal(learnt[0]["median"], learnt[1]["median"])
 
 
 def test_the_scatter_is_that_of_a_normal_distribution_whatever_the_outliers():
@@ -110,7 +120,7 @@ def test_patterns_choose_features_in_the_order_of_the_product():
 
 
 def test_only_chosen_features_matter():
-    fitted = TableClassifier.fit(make_table(LABELS, 1), LABELS, recipe_of(("colour_*",)), epochs=2, members=1)
+    fitted = fit(("colour_*",), epochs=2, members=1)
     block = make_table(LABELS, 3)
     before = fitted.predict_proba(block)
     block["value"][:, 2:] = 7
@@ -119,7 +129,7 @@ def test_only_chosen_features_matter():
 
 def test_features_that_never_vary_are_refused():
     with pytest.raises(ConfigurationError, match="the same in all training rows"):
-        TableClassifier.fit(make_table(LABELS, 1), LABELS, recipe_of(("zero",)), epochs=1)
+        fit(("zero",), epochs=1)
 
 
 def test_other_feature_names_are_refused(fitted):

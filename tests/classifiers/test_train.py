@@ -26,7 +26,13 @@ def make_job(folder, **train_keys) -> Job:
             "stages": ["spectra"],
             "catalog": {"path": "catalog.csv"},
             "archive": {"survey": "lamost", "root": "spectra"},
-            "train": {"classifier": str(folder / "model"), "epochs": 25, "members": 2, **train_keys},
+            "train": {
+                "classifier": str(folder / "model"),
+                "variant": "lines",
+                "epochs": 25,
+                "members": 2,
+                **train_keys,
+            },
         }
     )
 

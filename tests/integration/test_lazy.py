@@ -31,7 +31,7 @@ def spectral(tmp_path_factory, cluster):
         },
         folder / "out",
         ("spectra", "features", "predictions"),
-        train={"classifier": model, "epochs": 2, "members": 1},
+        train={"classifier": model, "variant": "lines", "epochs": 2, "members": 1},
         predictions={"classifier": model, "batch": 32},
         shards={"objects": 16},
     )
@@ -90,6 +90,18 @@ def test_predictions_are_those_of_the_batch(spectral, cluster, chunks):
     lazy = sb.predict(spectra, spectral.predictions.classifier, batch=32)
     # On workers: TensorFlow must have been started with the settings of a worker to give the same last bits.
     assert_same_bits(lazy.compute(scheduler=cluster), sb.open_product(spectral, "predictions").load())
+
+
+def test_objects_below_the_threshold_are_left_without_a_class(spectral):
+    spectra = sb.open_product(spectral, "spectra").load()
+    plain = sb.predict(spectra, spectral.predictions.classifier).load()
+    threshold = float(plain.confidence.median())
+    strict = sb.predict(spectra, spectral.predictions.classifier, threshold=threshold).load()
+    answered = (plain.confidence >= threshold).values
+    assert 0 < answered.sum() < plain.sizes["object"]
+    np.testing.assert_array_equal(strict.predicted_class, np.where(answered, plain.predicted_class, ""))
+    for name in ("probability", "confidence", "status"):
+        np.testing.assert_array_equal(strict[name], plain[name])
 
 
 def test_composites_are_those_of_the_batch(imaged):

@@ -32,7 +32,7 @@ def make_job(tmp_path_factory):
             },
             folder / output,
             **{
-                "train": {"classifier": model, "epochs": 2, "members": 1},
+                "train": {"classifier": model, "variant": "lines", "epochs": 2, "members": 1},
                 "predictions": {"classifier": model, "batch": 32},
                 "shards": {"objects": 16},
                 **tables,

@@ -59,28 +59,83 @@ def make_spectra(job, objects=24, shards=None, status=None, **coordinates):
         write_shard(job.output, "spectra", shard, {**here, **data}, status[shard.rows])
 
 
-def make_predictions(job, objects=24, wrong=(4,)):
-    """Write the `predictions` product: the label with a probability of 0.8, but for the rows in `wrong`."""
+MANIFEST = {
+    "kind": "spectral-type",
+    "variant": "lines",
+    "classes": CLASSES,
+    "temperature": 1.25,
+    "seed": 3,
+    "training": {
+        "fingerprint": "0123456789abcdef" * 4,
+        "objects": {"train": {"A": 100, "G": 900, "M": 50}, "validation": {}, "test": {"A": 10}},
+        "stars_in_train_and_test": 2,
+    },
+    "metrics": {
+        "test": {"prior": "equal", "objects": 10, "accuracy": 0.9, "accuracy_95": [0.6, 0.98], "macro_f1": 0.85},
+        "table of others": {"rows": 3},
+    },
+    "versions": {"keras": "3.15.1"},
+}
+"""What a product of predictions says of its classifier."""
+
+
+def make_predictions(job, objects=24, wrong=(4,), classes=CLASSES, threshold=0.0, manifest=MANIFEST):
+    """Write the `predictions` product: the label with a probability of 0.8, but for the rows in `wrong`.
+
+    Every fifth object has 0.6 instead, which may be below the threshold.
+    """
     variables = (
         *OBJECT_COORDINATES,
         Variable("probability", ("object", "class"), "f4"),
         Variable("predicted_class", ("object",), "string"),
         Variable("confidence", ("object",), "f4"),
     )
-    names = {"class": (("class",), np.array(CLASSES), {})}
-    schema = Schema("predictions", "object", {"object": objects, "class": len(CLASSES)}, SHARD, variables, names)
-    create_product(job.output, schema, attributes(job))
+    names = {"class": (("class",), np.array(classes), {})}
+    sizes = {"object": objects, "class": len(classes)}
+    about = {"classifier": json.dumps(manifest)} if manifest else {}
+    schema = Schema("predictions", "object", sizes, SHARD, variables, names, attrs=about)
+    pieces = {"pieces": {"predictions.threshold": threshold} if threshold else {}}
+    create_product(job.output, schema, {**attributes(job), **pieces})
     for shard in cut_into_shards("object", objects, SHARD):
         rows = np.arange(shard.start, shard.stop)
-        best = (rows + np.isin(rows, wrong)) % len(CLASSES)
-        probability = np.full((len(rows), len(CLASSES)), 0.1, np.float32)
-        probability[np.arange(len(rows)), best] = 0.8
+        best = (rows + np.isin(rows, wrong)) % len(classes)
+        sure = np.where(rows % 5 == 0, 0.6, 0.8)
+        probability = np.repeat((1 - sure)[:, None] / (len(classes) - 1), len(classes), axis=1).astype(np.float32)
+        probability[np.arange(len(rows)), best] = sure
         data = {
             "probability": probability,
-            "predicted_class": np.array(CLASSES, dtype=object)[best],
+            "predicted_class": np.where(sure < threshold, "", np.array(classes, dtype=object)[best]),
             "confidence": probability.max(axis=1),
         }
-        write_shard(job.output, "predictions", shard, {**identity(rows), **data}, np.ones(len(rows), np.uint8))
+        here = identity(rows, labels=classes)
+        write_shard(job.output, "predictions", shard, {**here, **data}, np.ones(len(rows), np.uint8))
+
+
+def pictures_job(output, survey, product):
+    keys = {"catalog": {"path": "unused"}, "archive": {"survey": survey, "root": "unused"}}
+    return lamost_job(keys, output, (product, "predictions"), predictions={"classifier": "unused"})
+
+
+def make_pictures(job, product, objects=24, labels=CLASSES):
+    """Write `composites` of 64 pixels or `stamps` of 16 pixels: a star of another colour or noise each."""
+    size = 16 if product == "stamps" else 64
+    y, x = np.indices((size, size)) - (size - 1) / 2
+    star = np.exp(-(x**2 + y**2) / 8)
+    stamps = product == "stamps"
+    name, dims = ("flux", ("object", "y", "x")) if stamps else ("image", ("object", "y", "x", "channel"))
+    variables = (*OBJECT_COORDINATES, Variable(name, dims, "f4" if stamps else "u1"))
+    sizes = {"object": objects, "y": size, "x": size, **({} if stamps else {"channel": 3})}
+    schema = Schema(product, "object", sizes, SHARD, variables)
+    create_product(job.output, schema, {**attributes(job), "pieces": {"archive.survey": job.archive.survey}})
+    for shard in cut_into_shards("object", objects, SHARD):
+        rows = np.arange(shard.start, shard.stop)
+        noise = np.random.default_rng(shard.index).normal(0, 0.02, (len(rows), size, size))
+        pixels = (star + noise).astype(np.float32)
+        if not stamps:
+            colour = np.random.default_rng(shard.index).uniform(0.3, 1, (len(rows), 1, 1, 3))
+            pixels = (255 * np.clip(pixels[..., None] * colour, 0, 1)).astype(np.uint8)
+        status = np.full(len(rows), Status.OK, np.uint8)
+        write_shard(job.output, product, shard, {**identity(rows, labels), name: pixels}, status)
 
 
 def make_cutouts(job, objects=16):

@@ -16,8 +16,10 @@ from survey_batch.report import write_report
 from tests.report.outputs import (
     cutouts_job,
     make_cutouts,
+    make_pictures,
     make_predictions,
     make_spectra,
+    pictures_job,
     problem_table,
     shard_line,
     spectra_job,
@@ -64,6 +66,7 @@ def test_a_finished_job_s_page_has_every_section_its_products_allow(predicted):
         "What became of each object",
         "Problems",
         "Where they are",
+        "The classifier",
         "How good the predictions are",
         "Example spectra",
         "Time",
@@ -89,12 +92,48 @@ def test_notes_and_messages_are_escaped(predicted):
 
 def test_the_test_split_is_scored_apart_from_the_others(predicted):
     assert predicted.text.index("“test”: 8 objects") < predicted.text.index("“train”: 16 objects")
-    assert "1.000 ± 0.000" in predicted.text  # the wrong one, row 4, is in the training split
-    assert "0.938 ± 0.061" in predicted.text
+    accuracies = re.findall(r"<b>([0-9.]+)</b><span>accuracy</span>", predicted.text)
+    assert accuracies == ["1.000", "0.938"]  # the wrong one, row 4, is in the training split
+    assert "<small>0.631 to 1.000</small>" in predicted.text  # of eight stars, all right
 
 
 def test_disagreements_with_the_label_are_shown(predicted):
     assert "the surest of 1" in predicted.text
+
+
+def test_the_page_says_whose_predictions_they_are(predicted):
+    for words in (
+        "spectral-type · lines",
+        "1,050 objects: A 100, G 900, M 50",
+        "sha256 0123456789ab…",
+        "2 stars have visits in both training and test",
+        "0.900 [0.600, 0.980]",
+        "equal shares",
+        "keras 3.15.1",
+    ):
+        assert words in predicted.text
+    assert "tuned on" not in predicted.text
+
+
+@pytest.mark.parametrize(
+    ("product", "survey", "classes"),
+    [
+        ("composites", "skyserver", ("GALAXY", "QSO", "STAR")),
+        ("stamps", "stamps", ("O5", "B0", "B5", "A0", "A5", "F0", "F5", "G0", "G5", "K0", "K5", "M0", "M5")),
+        ("stamps", "stamps", ("good", "other")),
+    ],
+)
+def test_pictures_of_any_classes_have_their_sure_rights_and_wrongs(tmp_path, product, survey, classes):
+    job = pictures_job(tmp_path, survey, product)
+    make_pictures(job, product, objects=40, labels=classes)
+    make_predictions(job, objects=40, wrong=(4, 6), classes=classes, threshold=0.7, manifest=None)
+    page = Page(write_report(job.output))
+    assert f"Example {product}" in page.titles
+    assert "The classifier" not in page.titles  # the product does not say whose predictions it holds
+    assert "Predicted otherwise than labelled, the surest of 2" in page.text
+    assert "8 of 40 predicted objects (20.0 %) were left without a class" in page.text
+    assert "no class: below the threshold" in page.text  # among the most uncertain
+    assert page.text.count(f"{product[:-1].capitalize()} of object-") == 2 + 4 + len(classes) * (2 - (len(classes) > 7))
 
 
 def test_a_hostile_object_id_is_shown_as_text(tmp_path):

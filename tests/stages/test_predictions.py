@@ -5,11 +5,12 @@ import sys
 import numpy as np
 import pytest
 
-from survey_batch.classifiers.manifest import MANIFEST, Grid, Manifest, Recipe
+from survey_batch.classifiers.manifest import MANIFEST, Grid, Manifest, Recipe, made_with
 from survey_batch.errors import ConfigurationError, PlanMismatchError
 from survey_batch.products import create_product
 from survey_batch.spectra.features import feature_names
 from survey_batch.stages import make_stage
+from survey_batch.status import Status
 from tests.jobs import lamost_job, sdss_job
 
 CUTOUTS = Recipe(product="cutouts", variables=("flux",), shape=(5, 64, 64), names={"band": tuple("ugriz")})
@@ -21,7 +22,7 @@ def folder(tmp_path):
     """Make a folder with the manifest of a classifier of some recipe; it has no weights."""
 
     def make(recipe: Recipe) -> dict[str, str]:
-        manifest = Manifest(kind="table", classes=("a", "b"), recipe=recipe)
+        manifest = Manifest(kind="table", variant="networks", classes=("a", "b"), recipe=recipe)
         (tmp_path / MANIFEST).write_text(json.dumps(manifest.model_dump(mode="json")))
         return {"classifier": str(tmp_path)}
 
@@ -77,6 +78,17 @@ def test_features_of_another_recipe_are_refused(folder, tmp_path):
         make_stage(job, "predictions").check()
 
 
+def test_a_product_made_with_other_settings_is_refused(folder, tmp_path):
+    plain = lamost(tmp_path, ("spectra", "features"), None)
+    recipe = table_recipe(tmp_path).model_copy(update={"made": made_with(make_stage(plain, "features").settings())})
+    stages = ("spectra", "features", "predictions")
+    make_stage(lamost(tmp_path, stages, folder(recipe)), "predictions").check()
+    smoothed = {"blocks": 5, "components": 3, "smoothing_window": 5}
+    other = lamost(tmp_path, stages, folder(recipe), features=smoothed)
+    with pytest.raises(PlanMismatchError, match="smoothing_window is 5 and was 1"):
+        make_stage(other, "predictions").check()
+
+
 def test_a_stored_product_that_another_version_made_is_refused(folder, tmp_path):
     job = lamost(tmp_path, ("spectra", "features", "predictions"), folder(table_recipe(tmp_path)))
     names = np.array(feature_names(job.features))
@@ -105,3 +117,48 @@ def test_spectra_on_another_grid_are_refused(folder, tmp_path):
     job = lamost(tmp_path, ("spectra", "predictions"), folder(SPECTRA))
     with pytest.raises(PlanMismatchError, match="wavelengths"):
         make_stage(job, "predictions").check()
+
+
+class Decided:
+    """A classifier whose probabilities are given; the third object cannot be classified."""
+
+    classes = ("a", "b")
+    why_not = "nothing to go by"
+
+    def predict_proba(self, block, batch):
+        return np.array([[0.95, 0.05], [0.4, 0.6], [np.nan, np.nan], [0.3, 0.7]], np.float32)
+
+
+def computed(folder, tmp_path, monkeypatch, **predictions):
+    monkeypatch.setattr("survey_batch.stages.predictions.load_classifier", lambda _: Decided())
+    keys = {**folder(table_recipe(tmp_path)), **predictions}
+    stage = make_stage(lamost(tmp_path, ("spectra", "features", "predictions"), keys), "predictions")
+    return stage, stage.compute({"ra": np.zeros(4)}, {})
+
+
+def test_below_the_threshold_the_class_is_empty_and_all_else_stays(folder, tmp_path, monkeypatch):
+    stage, block = computed(folder, tmp_path, monkeypatch, threshold=0.7)
+    assert block.data["predicted_class"].tolist() == ["a", "", "", "b"]
+    assert block.status.tolist() == [Status.OK, Status.OK, Status.UNREADABLE, Status.OK]
+    np.testing.assert_array_equal(block.data["confidence"], np.array([0.95, 0.6, np.nan, 0.7], np.float32))
+    assert [problem.message for problem in block.problems] == ["nothing to go by"]
+    (named,) = (variable for variable in stage.variables() if variable.name == "predicted_class")
+    assert "below 0.7" in named.attrs["comment"]
+
+
+def test_without_a_threshold_every_classified_object_has_a_class(folder, tmp_path, monkeypatch):
+    _, block = computed(folder, tmp_path, monkeypatch)
+    assert block.data["predicted_class"].tolist() == ["a", "b", "", "b"]
+
+
+def test_the_threshold_is_a_setting_of_the_product_where_there_is_one(folder, tmp_path, monkeypatch):
+    plain, _ = computed(folder, tmp_path, monkeypatch)
+    strict, _ = computed(folder, tmp_path, monkeypatch, threshold=0.7)
+    assert strict.settings() == {**plain.settings(), "predictions.threshold": 0.7}
+
+
+def test_the_product_says_whose_predictions_it_holds(folder, tmp_path, monkeypatch):
+    stage, _ = computed(folder, tmp_path, monkeypatch)
+    about = json.loads(stage.schema(1).attrs["classifier"])
+    assert (about["kind"], about["classes"]) == ("table", ["a", "b"])
+    assert "files" not in about

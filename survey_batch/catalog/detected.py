@@ -1,0 +1,38 @@
+"""Where a job's objects are listed, also where they were found on frames."""
+
+from typing import Any
+
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import CatalogSection, Job
+from survey_batch.paths import exists, join
+
+FILE = "detections.parquet"
+
+
+def detections_path(job: Job) -> str:
+    """Where the objects are listed that a run found on its frames."""
+    return join(job.output, FILE)
+
+
+def detected(job: Job) -> bool:
+    """Tell whether a job's objects are found on frames and have been."""
+    return job.catalog.detect is not None and exists(detections_path(job))
+
+
+def object_catalog(job: Job) -> CatalogSection:
+    """Say where a job's objects are: in its own catalogue, or in the list of those that were found on its frames.
+
+    Raises
+    ------
+    ConfigurationError
+        They are to be found on frames, and no run has done that.
+    """
+    if job.catalog.detect is None:
+        return job.catalog
+    if not detected(job):
+        raise ConfigurationError(
+            f"the objects of this job are found on its frames, and there is no {detections_path(job)} yet: "
+            "survey-batch run comes first"
+        )
+    found: dict[str, Any] = {"path": detections_path(job), "detect": None, "columns": {}, "id": "object_id"}
+    return job.catalog.model_copy(update=found)

@@ -1,0 +1,52 @@
+"""A catalogue of fields instead of objects: the objects are found on their frames."""
+
+import numpy as np
+import pyarrow as pa
+
+from survey_batch.catalog.columns import match_columns, needed_columns
+from survey_batch.catalog.draft import Draft
+from survey_batch.catalog.formats import open_source
+from survey_batch.catalog.keys import sdss_key
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import ArchiveSection, CatalogSection
+
+FIELD_KEY = ("rerun", "run", "camcol", "field")
+
+
+def read_fields(section: CatalogSection, archive: ArchiveSection) -> tuple[pa.Table, tuple[str, ...]]:
+    """Read a list of SDSS fields.
+
+    Parameters
+    ----------
+    section
+        Where the list is: columns run, camcol, field and, where it is not 301, rerun, in any format of catalogues.
+    archive
+        The survey.
+
+    Returns
+    -------
+    fields : pyarrow.Table
+        `rerun`, `run`, `camcol`, `field`, in the order of these columns, each field once.
+    notes : tuple of str
+
+    Raises
+    ------
+    ConfigurationError
+        The survey has no frames, the file cannot be read, has no rows, lacks a column, or a row names no field.
+    """
+    if archive.survey != "sdss":
+        raise ConfigurationError(f'[catalog.detect] finds objects on frames, and survey "{archive.survey}" has none')
+    source = open_source(section.path)
+    names = needed_columns(match_columns(source, section, archive, positions=False), section)
+    rows = source.read(sorted({names[name] for name in FIELD_KEY if name in names}))
+    draft = Draft(rows, {name: names[name] for name in FIELD_KEY if name in names})
+    key = sdss_key(draft)
+    bad = np.flatnonzero(draft.problem != "")
+    if len(bad) or not len(draft):
+        reason = f"row {bad[0]}: {draft.problem[bad[0]]}" if len(bad) else "it has column names, but no rows"
+        raise ConfigurationError(f"catalog.path: {section.path} is not a list of fields ({reason}): correct the file")
+    table = pa.table({name: pa.array(key[name], pa.int32()) for name in FIELD_KEY})
+    fields = table.group_by(list(FIELD_KEY)).aggregate([]).sort_by([(name, "ascending") for name in FIELD_KEY])
+    repeated = len(draft) - fields.num_rows
+    notes = [*draft.notes, *([f"{repeated} of {len(draft)} rows repeat a field"] if repeated else [])]
+    return fields, tuple(notes)

@@ -1,0 +1,70 @@
+"""What a model is trained on, and how long and how fast it learns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+F4 = npt.NDArray[np.float32]
+Index = npt.NDArray[np.intp]
+Change = Callable[[Any, Any, np.random.Generator], tuple[Any, Any]]
+"""Augmentation of one batch: values, targets and a generator in, values and targets out."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast a model learns."""
+
+    epochs: int
+    batch: int = 64
+    learning_rate: float = 1e-3
+    decay: Literal["none", "cosine", "linear"] = "none"
+    """To zero over all epochs."""
+    weight_decay: float = 0.0
+    patience: int = 0
+    """Epochs without a better validation loss after which training ends; 0 is never."""
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a model is trained on, or held against.
+
+    Attributes
+    ----------
+    inputs
+        (row, …), in memory or mapped from a file: one batch at a time is read.
+    targets
+        (row, …) in the shape of the model's output.
+    rows
+        The rows of an epoch: all by default; rare ones may be named several times.
+    weight
+        (row,) weight of each in the loss; 1 by default.
+    change
+        Augmentation, called for each batch.
+    """
+
+    inputs: npt.NDArray[Any]
+    targets: F4
+    rows: Index | None = None
+    weight: F4 | None = None
+    change: Change | None = None
+
+    @property
+    def order(self) -> Index:
+        """The rows of an epoch."""
+        return np.arange(len(self.inputs)) if self.rows is None else self.rows
+
+    def batch(self, rows: Index) -> tuple[npt.NDArray[Any], F4, F4]:
+        """Inputs, targets and weights of some rows."""
+        weight = np.ones(len(rows), np.float32) if self.weight is None else self.weight[rows]
+        return np.asarray(self.inputs[rows]), np.asarray(self.targets[rows], np.float32), weight
+
+
+def balanced_weights(number: Index, classes: int) -> F4:
+    """Weight of each row, so that all classes that occur weigh alike and the mean is 1."""
+    count = np.bincount(number, minlength=classes)
+    share = len(number) / (np.maximum(count, 1) * np.count_nonzero(count))
+    return np.asarray(share[number], np.float32)

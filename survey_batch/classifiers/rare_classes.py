@@ -1,0 +1,75 @@
+"""Training spectra for classes that the survey has too few of: from templates, and made by a network."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.classifiers.gan import made_spectra
+from survey_batch.classifiers.labelled import Labelled
+from survey_batch.classifiers.manifest import Recipe
+from survey_batch.classifiers.templates import observed, read_templates
+from survey_batch.errors import ConfigurationError
+from survey_batch.sections.train_spectral_type import SpectralTypeTraining
+
+Block = Mapping[str, npt.NDArray[Any]]
+VARIABLES = ("flux", "ivar", "mask")
+RARE = 10
+"""Training objects below which a class is helped."""
+NOISE_ROWS = 512
+"""Training spectra at most whose noise is copied."""
+
+
+def rare_examples(
+    data: Labelled, recipe: Recipe, section: SpectralTypeTraining, classes: tuple[str, ...], seed: int
+) -> tuple[Block, npt.NDArray[np.str_]] | None:
+    """Spectra for each class with fewer than `RARE` training objects.
+
+    `copies` of its templates, as the survey would have seen them (`templates.observed`, with the noise of training
+    spectra); with `gan` also as many that a network makes which was trained on these and on the real ones.
+
+    Raises
+    ------
+    ConfigurationError
+        `gan` is set, and a rare class has neither training objects nor templates.
+    """
+    parts: list[tuple[Block, npt.NDArray[np.str_]]] = []
+    for number, name in enumerate(classes):
+        real = np.flatnonzero(data.label == name)
+        if len(real) < RARE and section.copies:
+            block = _of_class(name, data, recipe, section, seed + 100 * number)
+            parts += [(block, np.repeat(name, len(block["flux"])))] if block else []
+            if section.gan:
+                made = _made(name, [data.take(real).block] * bool(len(real)) + [block] * bool(block), section, seed)
+                parts.append((made, np.repeat(name, section.copies)))
+    if not parts:
+        return None
+    return _joined([block for block, _ in parts]), np.concatenate([label for _, label in parts])
+
+
+def _of_class(
+    name: str, data: Labelled, recipe: Recipe, section: SpectralTypeTraining, seed: int
+) -> dict[str, npt.NDArray[Any]]:
+    """Spectra of a class' templates, all of which are used alike; empty where there are none."""
+    if not section.templates or recipe.grid is None:
+        return {}
+    templates = read_templates(section.templates, recipe.grid.wavelength)
+    templates = templates.take(templates.letter == name)
+    if not len(templates):
+        return {}
+    noise = data.take(np.arange(0, len(data), -(-len(data) // NOISE_ROWS))).block
+    return observed(templates, np.arange(section.copies) % len(templates), noise, seed)
+
+
+def _made(name: str, blocks: list[Block], section: SpectralTypeTraining, seed: int) -> Block:
+    if not blocks:
+        raise ConfigurationError(
+            f"train.gan: class {name!r} has neither training objects nor templates to learn from; set train.templates, "
+            "or leave gan out"
+        )
+    return made_spectra(_joined(blocks), section.copies, section.gan_steps, seed)
+
+
+def _joined(blocks: list[Block]) -> Block:
+    return {name: np.concatenate([block[name] for block in blocks]) for name in VARIABLES}

@@ -1,0 +1,71 @@
+"""The folder in which a training can go on after a stop, and the one in which its result lies."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from survey_batch.classifiers.artifact import versions
+from survey_batch.classifiers.base import Classifier, Workspace
+from survey_batch.sections.training_base import TrainingSection
+
+KEY = "training.json"
+
+PARTS = ("test", "cross_validation")
+"""Objects that took no part in training, in the order in which their figures count."""
+
+REPORTING = frozenset({"folds", "prior"})
+"""Keys of [train] that change no weight."""
+
+
+def settings_fingerprint(section: TrainingSection, training: dict[str, Any]) -> str:
+    """SHA-256 over all that decides what training gives: settings, data, versions."""
+    settings = section.model_dump(mode="json", exclude=set(REPORTING))
+    text = json.dumps([settings, training, versions()], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def opened(classifier: Path, fingerprint: str, report: Callable[[str], None]) -> Iterator[Workspace]:
+    """Open the workspace `<classifier>.training`; it is emptied if it is another training's, and removed at the end.
+
+    After an error, or Ctrl-C, it stays, and the same training goes on from it.
+    """
+    folder = classifier.with_name(f"{classifier.name}.training")
+    key = folder / KEY
+    if folder.exists() and not (key.exists() and key.read_text(encoding="utf-8") == fingerprint):
+        report(f"{folder} is of another training, and is begun anew")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    key.write_text(fingerprint, encoding="utf-8")
+    yield Workspace(folder, report)
+    shutil.rmtree(folder)
+
+
+def write_folder(classifier: Classifier[Any], scores: dict[str, Any], folder: Path) -> None:
+    """Write a trained classifier with its scores and pictures."""
+    from survey_batch.classifiers.plots import confusion_plot, coverage_plot, reliability_plot, training_plot
+    from survey_batch.classifiers.scores import brief
+
+    named = {part.replace("_", " "): scores[part]["classifier"] for part in PARTS if part in scores}
+    figures = {part: brief(scores[part]) for part in PARTS if part in scores}
+    classifier.manifest = classifier.manifest.model_copy(update={"metrics": figures})
+    classifier.save(folder)
+    (folder / "metrics.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
+    if named:
+        title, first = next(iter(named.items()))
+        confusion_plot(first["confusion"], classifier.classes, title.capitalize(), folder / "confusion.png")
+        reliability = {part: one["reliability"] for part, one in named.items()}
+        reliability_plot(reliability, "Reliability", folder / "reliability.png")
+        coverage_plot(
+            {part: one["coverage"]["curve"] for part, one in named.items()}, "Coverage", folder / "coverage.png"
+        )
+    if classifier.history:
+        held_out = classifier.history.get("val_loss")
+        best = int(np.argmin(held_out)) if held_out else None
+        training_plot(classifier.history, folder / "training-curve.png", best)

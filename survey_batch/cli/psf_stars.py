@@ -1,0 +1,48 @@
+"""`survey-batch psf-stars`: the stars to build each field's PSF from."""
+
+from typing import Annotated
+
+import typer
+
+from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json
+
+
+def psf_stars(
+    job: JobFile,
+    overrides: Overrides = None,
+    threshold: Annotated[float, typer.Option(help="Least confidence.")] = 0.5,
+    most: Annotated[int, typer.Option(help="Stars per field at most, the surest; 0 is all.")] = 0,
+    size: Annotated[
+        float, typer.Option(help="Share by which a star's size may differ from that of most; 0 leaves sizes alone.")
+    ] = 0.15,
+    least: Annotated[int, typer.Option(help="Say so of fields with fewer stars.")] = 10,
+    formats: Annotated[
+        str, typer.Option("--format", help="Files per field: some of fits, csv, assoc, region, with commas.")
+    ] = "fits",
+    folder: Annotated[str | None, typer.Option("--to", help="By default <output>/psf-stars.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the stars of each field that are fit for building its PSF, the surest first.
+
+    x and y count pixels from 0 (numpy, photutils); X_IMAGE and Y_IMAGE from 1 (FITS, SExtractor, PSFEx, TRIPPy).
+
+    Example: survey-batch psf-stars jobs/psf-stars.toml --threshold 0.9 --most 25 --format fits,assoc
+    """
+    from survey_batch.errors import ConfigurationError
+    from survey_batch.jobfile import load_job
+    from survey_batch.paths import join
+    from survey_batch.psf_stars import FOLDER, FORMATS, choose_psf_stars, write_psf_stars
+
+    wanted = [name for name in FORMATS if name in formats.split(",")]
+    if unknown := set(filter(None, formats.split(","))) - set(FORMATS):
+        raise ConfigurationError(f"--format {','.join(sorted(unknown))}: there are {', '.join(FORMATS)}")
+    loaded = load_job(job, overrides or ())
+    fields = choose_psf_stars(loaded, threshold, most, size)
+    paths = [path for path, _ in write_psf_stars(fields, folder or join(loaded.output, FOLDER), wanted)]
+    if as_json:
+        print_json({"fields": {one.name: one.stars.num_rows for one in fields}, "files": paths})
+        return
+    stars = sum(one.stars.num_rows for one in fields)
+    console.print(f"{stars:,} stars in {len(fields):,} fields; {paths[0]}", highlight=False, soft_wrap=True)
+    if few := [one.name for one in fields if one.stars.num_rows < least]:
+        console.print(f"fewer than {least} stars: {', '.join(few[:10])} ({len(few):,} fields)", highlight=False)

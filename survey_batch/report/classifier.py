@@ -1,0 +1,103 @@
+"""Whose predictions they are: what the classifier says of itself."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import zarr
+
+from survey_batch.report.objects import Objects
+from survey_batch.report.page import Content, Html, badge, section, table, tag
+
+FINGERPRINT_DIGITS = 12
+
+PARTS = {"test": "held-out test split", "cross_validation": "cross-validation"}
+
+
+def classifier_section(group: zarr.Group, objects: Objects) -> Iterator[Html]:
+    """Make the section from the manifest that the product `predictions` carries; none for one that carries none."""
+    text = group.attrs.get("classifier")
+    if not text:
+        return
+    manifest = json.loads(str(text))
+    facts = [(tag("span", name), value) for name, value in _facts(manifest, objects)]
+    figures = _figures(manifest["metrics"])
+    yield section(
+        "The classifier",
+        tag("div", table(("", ""), facts), class_="facts"),
+        *([tag("h3", "Its own figures, from when it was trained"), figures] if figures else []),
+    )
+
+
+def threshold_of(group: zarr.Group) -> float:
+    """Confidence below which objects were left without a class; 0 where none were."""
+    return float(json.loads(str(group.attrs["pieces"])).get("predictions.threshold", 0))
+
+
+def _facts(manifest: Mapping[str, Any], objects: Objects) -> Iterator[tuple[str, Content]]:
+    training = manifest["training"]
+    yield "kind", " · ".join(filter(None, (manifest["kind"], manifest.get("variant", ""))))
+    yield "classes", [badge(name, objects.colors.get(name, "")) for name in manifest["classes"]]
+    counts = training.get("objects", {})
+    for split, found in counts.items():
+        if found:
+            yield _SPLITS.get(split, split), _counted(found)
+    if fingerprint := training.get("fingerprint"):
+        yield "training data", tag("code", f"sha256 {fingerprint[:FINGERPRINT_DIGITS]}…")
+    if finished := training.get("finished"):
+        yield "trained", str(finished)
+    shared = training.get("stars_in_train_and_test", 0)
+    if shared:
+        yield "mind", f"{shared:,} stars have visits in both training and test: the figures below are too good"
+    yield "seed", f"{manifest['seed']}, temperature {manifest['temperature']:.3g}"
+    yield "made with", ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
+
+
+_SPLITS = {"train": "trained on", "validation": "tuned on", "test": "tested on"}
+
+
+def _counted(found: Mapping[str, int]) -> str:
+    each = ", ".join(f"{name} {number:,}" for name, number in found.items())
+    return f"{sum(found.values()):,} objects: {each}"
+
+
+def _figures(metrics: Mapping[str, Mapping[str, Any]]) -> Html | None:
+    """A line for each part of the manifest's metrics that holds an accuracy."""
+    parts = {name: one for name, one in metrics.items() if isinstance(one, Mapping) and "accuracy" in one}
+    if not parts:
+        return None
+    columns = [key for key in _COLUMNS if any(one.get(key) is not None for one in parts.values())]
+    head = ("of", "objects", *(_COLUMNS[key] for key in columns), "class prior")
+    rows = [
+        (
+            PARTS.get(name, name),
+            f"{one['objects']:,}" if "objects" in one else "–",
+            *(with_95(one, key) for key in columns),
+            prior_text(one.get("prior", "as_found")),
+        )
+        for name, one in parts.items()
+    ]
+    return table(head, rows, numeric=range(1, len(columns) + 2))
+
+
+_COLUMNS = {
+    "accuracy": "accuracy [95 %]",
+    "macro_f1": "macro F1 [95 %]",
+    "top_2": "top 2",
+    "within_one_class": "within one class",
+}
+
+
+def with_95(one: Mapping[str, Any], name: str, digits: int = 3) -> str:
+    """A figure and its interval, as far as they are known."""
+    if one.get(name) is None:
+        return "–"
+    ends = one.get(f"{name}_95")
+    return f"{one[name]:.{digits}f}" + (f" [{ends[0]:.{digits}f}, {ends[1]:.{digits}f}]" if ends else "")
+
+
+def prior_text(prior: str | Mapping[str, float]) -> str:
+    """A class prior in words."""
+    if isinstance(prior, str):
+        return {"as_found": "as found", "equal": "equal shares"}.get(prior, prior)
+    return ", ".join(f"{name} {share:.3g}" for name, share in prior.items())

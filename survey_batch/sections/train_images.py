@@ -1,0 +1,53 @@
+"""The table `[train]` of kind `stellar-image`."""
+
+from typing import Any, Literal
+
+from pydantic import PositiveFloat, PositiveInt, model_validator
+
+from survey_batch.sections.training_base import NetworkTraining
+
+PUBLISHED: dict[str, Any] = {
+    "product": "composites",
+    "epochs": 50,
+    "batch": 32,
+    "learning_rate": 1e-5,
+    "patience": 5,
+    "class_weights": "none",
+    "augment": False,
+}
+"""Defaults of variant `vit`: the fine-tuning of A. Farrag's master's thesis (Radboud University, 2024)."""
+
+
+class ImageTraining(NetworkTraining):
+    """Spectral type of a star from its images."""
+
+    kind: Literal["stellar-image"] = "stellar-image"
+    variant: Literal["cnn", "small-vit", "vit"] = "cnn"
+    """`cnn` and `small-vit` learn from nothing; `vit` fine-tunes a checkpoint, by the published recipe."""
+    product: Literal["cutouts", "composites"] = "cutouts"
+    """`cutouts`: calibrated pixels of all bands; `composites`: 8-bit colour images."""
+    crop: PositiveInt | None = None
+    """Variants `cnn` and `small-vit`: pixels on a side that are looked at, around the centre; by default all."""
+    softening: PositiveFloat = 0.1
+    """Product `cutouts`: nanomaggies per pixel from which the scale, the same for all bands, is logarithmic."""
+    augment: bool = True
+    """Whether training images are flipped and turned by right angles."""
+    learning_rate: PositiveFloat = 3e-3
+    checkpoint: str | None = None
+    """Variant `vit`: folder in the layout of Hugging Face (`config.json`, `model.safetensors`)."""
+    magnitudes: str | None = None
+    """Product `composites`: output of a job whose product `features` has the same objects' fluxes, for the baseline
+    from five magnitudes; cutouts are measured themselves."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_published(cls, given: Any) -> Any:
+        return {**PUBLISHED, **given} if isinstance(given, dict) and given.get("variant") == "vit" else given
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ImageTraining":
+        if self.variant == "vit" and not self.checkpoint:
+            raise ValueError('variant "vit" starts from a checkpoint; set train.checkpoint to its folder')
+        if self.variant == "vit" and (self.product != "composites" or self.crop or self.augment):
+            raise ValueError('variant "vit" takes whole composites as they are: no cutouts, crop or augment')
+        return self

@@ -1,0 +1,24 @@
+"""The table `[train]` of kind `psf-star`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+from survey_batch.sections.training_base import NetworkTraining
+
+
+class PsfStarTraining(NetworkTraining):
+    """Stars that are fit for building a PSF."""
+
+    kind: Literal["psf-star"] = "psf-star"
+    variant: Literal["cnn", "published"] = "cnn"
+    band: Literal["u", "g", "r", "i", "z"] | None = None
+    """The band of the cutouts that is looked at; a product of one band needs no name, and the classifier then takes
+    cutouts of any one band."""
+    epochs: PositiveInt = 30
+    patience: Annotated[int, Field(ge=0)] = 6
+    class_weights: Literal["balanced", "none"] = "none"
+    """`none` keeps probabilities those of a whole field, in which few sources are good."""
+    zoom: Annotated[float, Field(ge=0, le=0.7)] = 0.3
+    """Variant `cnn`: training stars are shown up to this factor, as a logarithm, larger and smaller, as in another
+    seeing; 0 shows them as they are."""

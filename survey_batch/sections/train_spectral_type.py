@@ -1,0 +1,34 @@
+"""The table `[train]` of kind `spectral-type`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from survey_batch.sections.training_base import EnsembleTraining
+
+
+class SpectralTypeTraining(EnsembleTraining):
+    """A star's letter from its spectrum."""
+
+    kind: Literal["spectral-type"] = "spectral-type"
+    variant: Literal["forest", "lines", "convolution", "published"] = "forest"
+    """`forest`: O to M or non-stellar; `lines`: A to M or non-stellar; `convolution` and `published`: O to M."""
+    learning_rate: PositiveFloat = 2e-3
+    templates: str | None = None
+    """PyHammer template file: for the chi-square baseline, and for `copies`."""
+    copies: Annotated[int, Field(ge=0)] = 60
+    """With `templates`, in all variants but `lines`: spectra made of its templates for each letter with fewer than 10
+    training objects. They are in no validation and no test."""
+    trees: PositiveInt = 300
+    """Variant `forest`."""
+    gan: bool = False
+    """In all variants but `lines`: train a generative adversarial network on the real and the template spectra of each
+    such class, and add `copies` of what it makes to training."""
+    gan_steps: PositiveInt = 600
+    """Batches that each such network is trained on."""
+
+    @model_validator(mode="after")
+    def _variant_knows(self) -> "SpectralTypeTraining":
+        if self.gan and self.variant == "lines":
+            raise ValueError("gan is of the other variants: 'lines' has no rare classes")
+        return self

@@ -1,0 +1,186 @@
+"""Simulated stars in one wide band: what they are, and their stamps with noise.
+
+After the generator of Centofanti et al. (2025, A&A 694, A228): stars of 13 classes anywhere in a field whose
+wavefront error changes with the position. Beside what they simulated, stars can lie off the middle of their stamp
+and have any flux.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.errors import ConfigurationError
+from survey_batch.simulate.psf_field import PsfField
+
+F4 = npt.NDArray[np.float32]
+F8 = npt.NDArray[np.float64]
+
+CLASSES = ("O5", "B0", "B5", "A0", "A5", "F0", "F5", "G0", "G5", "K0", "K5", "M0", "M5")
+"""Spectral classes, hot to cool: dwarfs of Pickles (1998, PASP 110, 863)."""
+
+TEMPERATURES = (41400, 31400, 15700, 9700, 8080, 7220, 6550, 5930, 5660, 5270, 4440, 3850, 3060)
+"""Effective temperatures of dwarfs of the classes [K], rounded (Pecaut & Mamajek 2013, ApJS 208, 9)."""
+
+SNR = (20.0, 110.0)
+"""Mean power of a star's pixels over that of the noise; S/N of the whole star is the root of 1024 times this."""
+FLUX_SCATTER = 0.5
+"""Standard deviation of ln(flux) where fluxes are unknown."""
+AT_ONCE = 64
+"""Stars whose point-spread functions are in memory at one time."""
+
+
+@dataclass(frozen=True)
+class Stars:
+    """What each star of an exposure is.
+
+    Attributes
+    ----------
+    number : (star,) int
+        Place among the classes.
+    x, y : (star,) float
+        Position in the field.
+    flux : (star,) float
+        Total, 1 where it is known.
+    offset : (star, 2) float
+        x and y of the star from the middle of its stamp [pixel].
+    snr : (star,) float
+        Mean power of signal over noise.
+    """
+
+    number: npt.NDArray[np.intp]
+    x: F8
+    y: F8
+    flux: F8
+    offset: F8
+    snr: F8
+
+    def take(self, rows: slice) -> "Stars":
+        """Some of the stars."""
+        return Stars(*(getattr(self, one.name)[rows] for one in fields(self)))
+
+
+def draw_stars(
+    stars: int,
+    seed: int,
+    *,
+    offset: float = 0.0,
+    flux_scatter: float = 0.0,
+    snr: tuple[float, float] = SNR,
+    size: float = 1000.0,
+) -> Stars:
+    """Draw stars of all classes, alike in number, all over the field.
+
+    Parameters
+    ----------
+    stars : int
+        How many; more stars leave the first ones as they were.
+    seed : int
+    offset : float
+        Standard deviation of the star's place in its stamp, along each axis [pixel].
+    flux_scatter : float
+        Standard deviation of ln(flux).
+    snr : tuple of float
+        Least and most of the uniform distribution of `Stars.snr`.
+    size : float
+        Positions run from 0 to this.
+    """
+    draws = np.array([np.random.default_rng([seed, 2, star]).random(4) for star in range(stars)]).reshape(stars, 4)
+    normal = np.array([np.random.default_rng([seed, 3, star]).standard_normal(3) for star in range(stars)]).reshape(
+        stars, 3
+    )
+    return Stars(
+        number=(draws[:, 0] * len(CLASSES)).astype(np.intp),
+        x=draws[:, 1] * size,
+        y=draws[:, 2] * size,
+        flux=np.exp(flux_scatter * normal[:, 0]),
+        offset=offset * normal[:, 1:],
+        snr=snr[0] + (snr[1] - snr[0]) * draws[:, 3],
+    )
+
+
+def observe(stars: Stars, field: PsfField, weights: F8, seed: int) -> tuple[F4, F4]:
+    """Make the stamps of stars.
+
+    Parameters
+    ----------
+    stars : Stars
+    field : PsfField
+        The exposure's.
+    weights : (class, wavelength) float
+        From `Optics.bin_weights`.
+    seed : int
+        Of the noise.
+
+    Returns
+    -------
+    flux : (star, y, x) float32
+        Stamps with white Gaussian noise.
+    noise : (star,) float32
+        Its standard deviation in each stamp.
+    """
+    optics = field.optics
+    flux = np.empty((len(stars.x), optics.stamp, optics.stamp), np.float32)
+    noise = np.empty(len(flux), np.float32)
+    for first in range(0, len(flux), AT_ONCE):
+        span = slice(first, first + AT_ONCE)
+        some = stars.take(span)
+        stamps = optics.stamps(optics.planes(wavefronts(some, field)))
+        flux[span], noise[span] = expose(some, stamps, weights, [seed, first])
+    return flux, noise
+
+
+def wavefronts(stars: Stars, field: PsfField) -> F8:
+    """Zernike coefficients [um] of stars, (star, mode): the field's, and a tilt that moves each by its offset."""
+    coefficients = field.zernikes(stars.x, stars.y)
+    coefficients[:, 1:3] += field.optics.tilt_per_pixel * stars.offset[:, ::-1]  # modes 1 and 2 tilt along y and x
+    return coefficients
+
+
+def expose(stars: Stars, stamps: F4, weights: F8, seed: Sequence[int]) -> tuple[F4, F4]:
+    """Mix monochromatic stamps (star, wavelength, y, x) of unit sum into images with noise; as `observe`."""
+    pure = stars.flux[:, None, None] * np.einsum("sb,sbyx->syx", weights[stars.number], stamps)
+    noise = np.sqrt((pure**2).mean(axis=(1, 2)) / stars.snr)
+    drawn = np.array(
+        [np.random.default_rng([*seed, star]).standard_normal(pure.shape[1:]) for star in range(len(pure))]
+    )
+    return (pure + noise[:, None, None] * drawn).astype(np.float32), noise.astype(np.float32)
+
+
+def blackbody_seds() -> tuple[F8, F8]:
+    """Photon spectra of black bodies at the classes' temperatures, (class, wavelength), and wavelengths [nm].
+
+    For trials without real spectra: M stars' molecular bands, which tell them best, are not in them.
+    """
+    from astropy.constants import c, h, k_B
+
+    wavelengths = np.arange(550.5, 900.0)
+    scale = float((h * c / k_B).value) / (wavelengths * 1e-9)
+    photons = wavelengths**-4 / np.expm1(scale / np.array(TEMPERATURES)[:, None])
+    return photons / photons.sum(axis=1, keepdims=True), wavelengths
+
+
+def read_seds(path: Path) -> tuple[F8, F8]:
+    """Read photon spectra, one row per class, and the wavelengths [nm] from `vis_wavelengths_nm.npy` beside them.
+
+    Raises
+    ------
+    ConfigurationError
+        There are no such files, or their shapes do not fit.
+    """
+    try:
+        seds, wavelengths = (
+            np.load(name, allow_pickle=False) for name in (path, path.parent / "vis_wavelengths_nm.npy")
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"spectra of the classes cannot be read ({error}); name a .npy file (class, wavelength) with "
+            "vis_wavelengths_nm.npy beside it"
+        ) from error
+    if seds.shape != (len(CLASSES), wavelengths.size):
+        raise ConfigurationError(
+            f"{path}: {seds.shape} spectra, not ({len(CLASSES)}, {wavelengths.size}), as classes and wavelengths are"
+        )
+    return seds.astype(np.float64), wavelengths.astype(np.float64)

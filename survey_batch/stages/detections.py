@@ -1,0 +1,209 @@
+"""The `detections` product: the sources on each field's frame, and which of them are fit for building its PSF."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.archive.camera import ccd
+from survey_batch.archive.sdss import FRAME_SHAPE, FieldKey, Frame, Sky
+from survey_batch.errors import ConfigurationError
+from survey_batch.images.detect import Sources, detect, load_sep
+from survey_batch.images.ivar import inverse_variance, sky_counts
+from survey_batch.images.psf_rule import Verdict, judge
+from survey_batch.images.wcs import pixel_to_sky
+from survey_batch.job import Job
+from survey_batch.plan import Plan, Rows
+from survey_batch.products import Variable
+from survey_batch.sections.detect import DetectSection
+from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
+from survey_batch.stages.frame_source import ArchiveFrames
+from survey_batch.stages.frames import FRAME_CPU_SECONDS, FRAME_FILE_BYTES
+from survey_batch.status import Status
+
+F4 = npt.NDArray[np.float32]
+
+DETECT_CPU_SECONDS = 0.4
+"""Finding the sources of one frame of 2048 x 1489 pixels, on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
+RULE_CPU_SECONDS = 0.3
+"""Fitting its PSF and judging its sources, on the same."""
+FRAME_COPIES = 16
+"""Arrays of a frame's size, of 4 bytes a pixel, that are in memory at one time at most."""
+
+LABELS = ("", "other", "good")
+"""What the numbers in `label` mean: not judged, and the two classes."""
+
+PIXELS = {"units": "pixel"}
+FLUX = {"units": "nanomaggy"}
+PLACE = {**PIXELS, "comment": "0-based: 0 is the centre of the first pixel of the frame"}
+PER_PIXEL = {"units": "nanomaggy / pixel"}
+
+MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
+    "x": ("f8", {"long_name": "column of the windowed centroid", **PLACE}),
+    "y": ("f8", {"long_name": "row of the windowed centroid", **PLACE}),
+    "ra": ("f8", {"long_name": "right ascension (ICRS)", "units": "degree"}),
+    "dec": ("f8", {"long_name": "declination (ICRS)", "units": "degree"}),
+    "flux": ("f4", {"long_name": "flux within four half-light radii", **FLUX}),
+    "error": ("f4", {"long_name": "its error", **FLUX}),
+    "a": ("f4", {"long_name": "semi-major axis, second moments", **PIXELS}),
+    "b": ("f4", {"long_name": "semi-minor axis, second moments", **PIXELS}),
+    "half_light_radius": ("f4", PIXELS),
+    "peak": ("f4", {"long_name": "brightest pixel", **PER_PIXEL}),
+    "sky": ("f4", {"long_name": "background left on the frame under the source", **PER_PIXEL}),
+    "flag": ("u1", {"long_name": "flags of sep: 1 blended, 2 cut by the edge, 16 aperture cut by the edge"}),
+}
+JUDGED: dict[str, tuple[str, dict[str, Any]]] = {
+    "scatter": ("f4", {"long_name": "scatter that the PSF leaves beyond the noise, as a share of flux", "units": "1"}),
+    "second": ("f4", {"long_name": "second largest residual beyond 3 sigma, as a share of the peak", "units": "1"}),
+    "chi": ("f4", {"long_name": "root mean square of residual / expected noise", "units": "1"}),
+    "label": (
+        "u1",
+        {
+            "long_name": "fit for building a PSF, by the rule",
+            "flag_values": list(range(len(LABELS))),
+            "flag_meanings": "not_judged other good",
+        },
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Sources of one frame, and what the rule says of them where it was asked."""
+
+    sources: Sources
+    verdict: Verdict | None
+
+
+def find_sources(frame: Frame, key: FieldKey, section: DetectSection) -> Found:
+    """Find and judge the sources of a frame that was read with its sky."""
+    if frame.sky is None:
+        raise ValueError("the frame was read without its sky")
+    sigma, counts = frame_noise(frame, frame.sky, key, section.band)
+    limits = (section.threshold, section.area, section.mesh)
+    sources = detect(frame.image, sigma, threshold=limits[0], area=limits[1], mesh=limits[2])
+    verdict = judge(frame.image, sigma, counts, sources, section.rule) if section.rule is not None else None
+    return Found(sources, verdict)
+
+
+def frame_noise(frame: Frame, sky: Sky, key: FieldKey, band: str) -> tuple[F4, F4]:
+    """Expected noise [nanomaggy] and counts, sky included, of each pixel of a frame."""
+    rows, columns = (np.arange(length)[None] for length in frame.image.shape)
+    level = sky_counts(sky, rows, columns)
+    unit = frame.calibration[None]
+    ivar = inverse_variance(frame.image[None], unit, level, ccd(key.run, key.camcol, band))[0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sigma = np.where(ivar > 0, 1 / np.sqrt(ivar), np.float32(np.nan))
+        counts = np.where(unit > 0, frame.image / unit + level[0], np.float32(np.nan))
+    return sigma.astype(np.float32), counts.astype(np.float32)
+
+
+class DetectionsStage(Stage):
+    """Find the objects of a job on the frames of its fields."""
+
+    name = "detections"
+    axis = "frame"
+    phase = "ingest"
+    from_fields = True
+
+    @property
+    def kept(self) -> bool:
+        """Always: the objects are made of it."""
+        return True
+
+    @property
+    def section(self) -> DetectSection:
+        """The job's table."""
+        if self.job.catalog.detect is None:
+            raise ConfigurationError("finding objects on frames needs the table [catalog.detect]")
+        return self.job.catalog.detect
+
+    def settings(self) -> dict[str, Any]:
+        """Archive, and how sources are found and judged."""
+        own = self.section.model_dump(mode="json")
+        return {**archive_settings(self.job), **{f"catalog.detect.{key}": value for key, value in own.items()}}
+
+    def check(self) -> None:
+        """Refuse to start where the library is missing."""
+        load_sep()
+
+    def sizes(self) -> dict[str, int]:
+        """Slots of a field."""
+        return {"source": self.section.most}
+
+    def variables(self) -> tuple[Variable, ...]:
+        """The sources' measurements, how many there are, and the field's key."""
+        named = MEASURED | (JUDGED if self.section.rule is not None else {})
+        keys = (
+            Variable(name, ("frame",), "i4", {"long_name": f"SDSS {name}"}, coordinate=True)
+            for name in FieldKey._fields
+        )
+        return (
+            *(Variable(name, ("frame", "source"), dtype, attrs) for name, (dtype, attrs) in named.items()),
+            Variable("count", ("frame",), "i4", {"long_name": "sources; further slots are unused"}),
+            Variable("fwhm", ("frame",), "f4", {"long_name": "full width at half maximum of the PSF", **PIXELS}),
+            *keys,
+        )
+
+    def coordinates(self) -> Coordinates:
+        """None besides the fields' keys."""
+        return {}
+
+    def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
+        """Find the sources of each field."""
+        block, band = self.empty_block(len(rows["field"])), self.section.band
+        source = ArchiveFrames(_one_band(self.job, band))
+        for row in range(len(rows["field"])):
+            key = FieldKey(*(int(rows[name][row]) for name in FieldKey._fields))
+            for name, value in key._asdict().items():
+                block.data[name][row] = value
+            frame = source.decode(key)[band]
+            if isinstance(frame, Frame):
+                self._store(block, row, frame, find_sources(frame, key, self.section), source.url(key, band))
+            else:
+                block.fail(row, frame.status, str(frame), source.url(key, band))
+        return block
+
+    def _store(self, block: Block, row: int, frame: Frame, found: Found, url: str) -> None:
+        """Put a field's sources into its slots, the brightest first; say what is missing."""
+        sources, verdict, room = found.sources, found.verdict, self.section.most
+        number = min(len(sources), room)
+        ra, dec = pixel_to_sky(frame.wcs, sources.x, sources.y)
+        values = {**vars(sources), "ra": ra, "dec": dec, **_judged(verdict)}
+        for name in values.keys() & block.data.keys():
+            block.data[name][row, :number] = values[name][:number]
+        block.data["count"][row] = number
+        if verdict is not None and verdict.psf is not None:
+            block.data["fwhm"][row] = verdict.psf.fwhm
+        if len(sources) > room:
+            text = f"{len(sources)} sources, and catalog.detect.most is {room}: the faintest are left out"
+            block.fail(row, Status.PARTIAL, text, url)
+        elif verdict is not None and verdict.psf is None:
+            text = f"only {int(verdict.candidate.sum())} bright single stars: no PSF, and no source is judged"
+            block.fail(row, Status.PARTIAL, text, url)
+
+    def cost(self, plan: Plan) -> Cost:
+        """One file per field."""
+        files = plan.size("frame")
+        seconds = FRAME_CPU_SECONDS + DETECT_CPU_SECONDS + (RULE_CPU_SECONDS if self.section.rule else 0.0)
+        memory = FRAME_COPIES * 4 * FRAME_SHAPE[0] * FRAME_SHAPE[1]
+        return Cost(files, files * FRAME_FILE_BYTES, memory, files * seconds)
+
+    def row_name(self, rows: Rows, row: int) -> str:
+        """A field's key."""
+        return "frame {}/{}/{}/{:04d}".format(*(int(rows[name][row]) for name in FieldKey._fields))
+
+
+def _judged(verdict: Verdict | None) -> dict[str, npt.NDArray[Any]]:
+    if verdict is None:
+        return {}
+    known = verdict.psf is not None
+    label = np.where(verdict.good, LABELS.index("good"), LABELS.index("other")) * known
+    return {**{name: getattr(verdict, name) for name in ("scatter", "second", "chi")}, "label": label}
+
+
+def _one_band(job: Job, band: str) -> Job:
+    """The job as if it had only this band, read with its sky, from which the noise is known."""
+    frames = job.frames.model_copy(update={"bands": band})
+    return job.model_copy(update={"frames": frames, "cutouts": job.cutouts.model_copy(update={"ivar": True})})

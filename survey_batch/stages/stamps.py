@@ -1,0 +1,102 @@
+"""The `stamps` product: one small image of each star, with its noise and its place in the field."""
+
+from typing import Any
+
+import numpy as np
+
+from survey_batch.archive.decompress import decompress
+from survey_batch.archive.download import Archive
+from survey_batch.archive.stamps import STAMPS_CEILING, Exposure, exposure_key, exposure_path, read_exposure
+from survey_batch.errors import ObjectError, TransientError, UnreadableError
+from survey_batch.plan import Plan, Rows
+from survey_batch.products import Variable
+from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
+from survey_batch.status import Status
+
+SIZE = 32
+"""Pixels on a side of a stamp."""
+
+EXPOSURE_BYTES = 12_000_000
+"""An exposure of a few thousand stars."""
+
+STAMP_CPU_SECONDS = 5e-5
+"""Reading and storing one stamp, on a core of a 2-core cloud machine."""
+
+
+class StampsStage(Stage):
+    """Take stamps out of the files of their exposures."""
+
+    name = "stamps"
+    phase = "ingest"
+
+    def settings(self) -> dict[str, Any]:
+        """The archive."""
+        return archive_settings(self.job)
+
+    def sizes(self) -> dict[str, int]:
+        """Pixels."""
+        return {"y": SIZE, "x": SIZE}
+
+    def variables(self) -> tuple[Variable, ...]:
+        """The stamp, its inverse variance, and where the star is in which exposure's field."""
+        dims = ("object", "y", "x")
+        flux = {"long_name": "flux in one wide band", "units": "1"}
+        ivar = {"long_name": "inverse variance of the flux; 0 where there is no measurement", "units": "1"}
+        place = {f"{axis}_field": {"long_name": f"{axis} in the field of view", "units": "1"} for axis in "xy"}
+        return (
+            Variable("flux", dims, "f4", flux),
+            Variable("ivar", dims, "f4", ivar),
+            *(Variable(name, ("object",), "f8", attrs) for name, attrs in place.items()),
+            Variable(
+                "exposure_key", ("object",), "i8", {"long_name": "number of the exposure, from its name's SHA-256"}
+            ),
+        )
+
+    def coordinates(self) -> Coordinates:
+        """None."""
+        return {}
+
+    def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
+        """Read each exposure once; a star that cannot be had is set aside with its reason."""
+        block = self.empty_block(len(rows["ra"]))
+        archive = Archive(self.job.archive)
+        names = np.asarray(rows["exposure"]).astype(str)
+        for name in dict.fromkeys(names.tolist()):
+            self._take(block, archive, name, np.flatnonzero(names == name), rows)
+        return block
+
+    def _take(self, block: Block, archive: Archive, name: str, places: Any, rows: Rows) -> None:
+        path = exposure_path(name)
+        try:
+            exposure = archive.read(path, _read)
+        except (ObjectError, TransientError) as error:
+            for place in places:
+                block.fail(int(place), error.status, str(error), archive.locate(path))
+            return
+        for place in places:
+            try:
+                self._store(block, int(place), exposure, str(rows["object_id"][place]), name)
+            except ObjectError as error:
+                block.fail(int(place), error.status, f"{archive.locate(path)}: {error}", archive.locate(path))
+
+    def _store(self, block: Block, place: int, exposure: Exposure, object_id: str, name: str) -> None:
+        row = exposure.row_of(object_id)
+        block.data["flux"][place], block.data["ivar"][place] = exposure.flux[row], exposure.ivar[row]
+        block.data["x_field"][place], block.data["y_field"][place] = exposure.x[row], exposure.y[row]
+        block.data["exposure_key"][place] = exposure_key(name)
+        if not (np.isfinite(exposure.flux[row]) & (exposure.ivar[row] > 0)).any():
+            block.fail(place, Status.UNREADABLE, "no pixel of the stamp has both a flux and a positive ivar", name)
+
+    def cost(self, plan: Plan) -> Cost:
+        """Exposures are read by each shard that has stars of them."""
+        usable = plan.size("object") - plan.invalid
+        exposures = len(set(plan.objects["exposure"].to_pylist()) - {""}) if usable else 0
+        shard = min(self.job.shards.objects, plan.size("object")) * self.schema(1).row_nbytes
+        return Cost(exposures, exposures * EXPOSURE_BYTES, 2 * shard + 4 * EXPOSURE_BYTES, usable * STAMP_CPU_SECONDS)
+
+
+def _read(raw: bytes) -> Exposure:
+    exposure = read_exposure(decompress(raw, STAMPS_CEILING))
+    if exposure.flux.shape[1:] != (SIZE, SIZE):
+        raise UnreadableError("stamps of {} x {} pixels, not of {} x {}".format(*exposure.flux.shape[1:], SIZE, SIZE))
+    return exposure

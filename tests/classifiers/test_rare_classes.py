@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from survey_batch.classifiers.manifest import Grid
+from survey_batch.classifiers.rare_classes import rare_examples
+from survey_batch.classifiers.spectral_type import recipe_for
+from survey_batch.errors import ConfigurationError
+from survey_batch.sections.train_spectral_type import SpectralTypeTraining
+from tests.classifiers.conftest import labelled, make_block
+from tests.classifiers.test_baselines import template_file
+
+CLASSES = tuple("OBAFGKM")
+
+
+def examples(tmp_path, labels, wavelength, classes=CLASSES, **keys):
+    path = template_file(tmp_path / "t.fits", make_block(np.array(["A", "F", "G"]), 1), ["O", "A", "B"], wavelength)
+    section = SpectralTypeTraining(classifier="-", variant="convolution", templates=path, **keys)
+    data = labelled(make_block(labels, 1), labels, wavelength=wavelength)
+    return rare_examples(data, recipe_for(Grid.of(wavelength)), section, classes, seed=1)
+
+
+def test_classes_that_the_survey_lacks_come_from_templates(tmp_path, labels, wavelength):
+    block, label = examples(tmp_path, labels, wavelength, copies=7)
+    assert label.tolist() == ["O"] * 7 + ["B"] * 7, "of A there are enough, K has no template"
+    assert {values.shape for values in block.values()} == {(14, wavelength.size)}
+
+
+def test_a_network_adds_as_many(tmp_path, labels, wavelength):
+    _, label = examples(tmp_path, labels[labels != "M"], wavelength, ("O", "A"), copies=4, gan=True, gan_steps=1)
+    assert label.tolist() == ["O"] * 8
+
+
+def test_a_network_needs_something_to_learn_from(tmp_path, labels, wavelength):
+    with pytest.raises(ConfigurationError, match=r"train\.gan: class 'K'"):
+        examples(tmp_path, labels, wavelength, ("K", "A"), copies=4, gan=True, gan_steps=1)
+
+
+def test_a_network_learns_from_real_spectra_alone_where_there_is_no_template(wavelength):
+    section = SpectralTypeTraining(classifier="-", variant="convolution", copies=4, gan=True, gan_steps=1)
+    labels = np.repeat(["A", "B"], [12, 3])
+    data = labelled(make_block(np.repeat(["A", "F"], [12, 3]), 1), labels, wavelength=wavelength)
+    _, label = rare_examples(data, recipe_for(Grid.of(wavelength)), section, ("B", "A"), seed=1)
+    assert label.tolist() == ["B"] * 4, "A has twelve"
+
+
+def test_nothing_is_added_without_templates(labels, wavelength):
+    section = SpectralTypeTraining(classifier="-", variant="convolution")
+    data = labelled(make_block(labels, 1), labels, wavelength=wavelength)
+    assert rare_examples(data, recipe_for(Grid.of(wavelength)), section, CLASSES, seed=1) is None
