@@ -75,7 +75,7 @@ def lamost_job(folder: Path, root: Path, workers: int) -> Job:
     """Spectra, features and predictions, each stored."""
     tables = {
         "archive": {"survey": "lamost", "root": str(root), "layout": "plan"},
-        "train": {"classifier": str(folder / "models" / "lamost"), "members": 2, "epochs": 5},
+        "train": {"classifier": str(folder / "models" / "lamost"), "variant": "lines", "members": 2, "epochs": 5},
     }
     stages = ["spectra", "features", "predictions"]
     return _job("lamost", folder, root / "catalog.csv", stages, {"label": "spectral_type"}, tables, workers)

@@ -21,8 +21,8 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(keras|skops|npz|json|png
 GRID_TOLERANCE = 1e-3
 """Pixels by which a wavelength may differ from the recipe's grid."""
 
-ORIGIN = ("archive.", "catalog", "custom.")
-"""Settings of a product that say where its data came from."""
+ORIGIN = ("archive.", "catalog", "custom.", "frames.")
+"""Settings of a product that say where its data came from; bands are compared by name, where there are several."""
 SHAPE = frozenset({"variables", "shards.objects"})
 """Settings of a product that change none of its values."""
 

@@ -85,7 +85,9 @@ def scores_of(
 
 def brief(part: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of one part of the scores (`test`, `cross_validation`) that a manifest holds."""
-    one = part["classifier"]
+    one = dict(part["classifier"])
+    if len(one["per_class"]) <= 2:  # always 1
+        one.pop("top_2", None)
     return {"prior": part["prior"]["stated"], **{name: one[name] for name in BRIEF if one.get(name) is not None}}
 
 

@@ -31,7 +31,7 @@ def cutout_section(group: zarr.Group, objects: Objects) -> Html:
     bands = [str(band) for band in read_array(group, "band")]
     return section(
         "Example cutouts",
-        *gallery(objects, lambda place: _cutout(group, objects, place, bands)),
+        *gallery(objects, lambda place: _cutout(group, objects, place, bands), small=len(bands) == 1),
         note="Each object's bands share one asinh scale in nanomaggies, so brightness can be compared between them; "
         f"colour is {', '.join(RGB_BANDS)} as red, green, blue (Lupton et al. 2004) on that scale, shifted by parts of "
         "a pixel onto each other. Hatched: not in the archive.",
