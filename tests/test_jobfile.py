@@ -213,7 +213,7 @@ def test_a_misspelt_key_of_a_users_own_stage_is_pointed_out(job_file):
         ('kind = "table"\nepoch = 3', "train.epoch is not a key of [train] of kind 'table' (did you mean 'epochs'?)"),
         ('kind = "table"\ntemplates = "t.fits"', "train.templates is not a key of [train] of kind 'table'"),
         ("epochs = 0", "train.epochs is 0; must be greater than 0"),
-        ('variant = "magic"', "train.variant is 'magic'; allowed: 'lines'"),
+        ('variant = "magic"', "train.variant is 'magic'; allowed: 'forest', 'lines'"),
         ("prior = {A = 0.4, F = 0.4}", "the shares of a prior must sum to 1"),
     ],
 )

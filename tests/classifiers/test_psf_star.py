@@ -45,6 +45,11 @@ def section(**keys):
     return PsfStarTraining(**{"classifier": "-", "epochs": 16, "batch": 16, "learning_rate": 2e-3, "zoom": 0.1, **keys})
 
 
+def small(variant):
+    family = {"cnn": PsfStarCNN, "published": PublishedPsfStar}[variant]
+    return family.fit(as_labelled(16, 1), section(variant=variant, epochs=1, patience=0)), cutouts(12, 2)[0]
+
+
 @pytest.fixture(scope="module")
 def fitted():
     return PsfStarCNN.fit(as_labelled(200, 1), section())

@@ -21,6 +21,12 @@ def spectra(labels, seed):
     return {"flux": flux, "ivar": np.ones_like(flux), "mask": np.zeros(flux.shape, np.int32)}
 
 
+def small(variant):
+    labels = np.tile(list("BAGM"), 2)
+    section = SpectralTypeTraining(classifier="-", variant="published", epochs=1, copies=0)
+    return PublishedSpectralType.fit(labelled(spectra(labels, 1), labels, wavelength=GRID), section), spectra(labels, 2)
+
+
 @pytest.fixture(scope="module")
 def trained():
     labels = np.tile(list("BAGM"), 16)

@@ -4,7 +4,7 @@ import pytest
 from survey_batch.classifiers.base import load_classifier
 from survey_batch.classifiers.spectral_convolution import SpectralConvolution, noisier
 from survey_batch.sections.train_spectral_type import SpectralTypeTraining
-from tests.classifiers.conftest import labelled, make_block
+from tests.classifiers.conftest import FIRST, PIXELS, labelled, make_block
 from tests.classifiers.test_baselines import template_file
 
 HOT = np.array(["O", "B", "A", "F", "G", "M"])
@@ -13,6 +13,12 @@ SHAPES = np.array(["A", "F", "A", "F", "G", "M"])
 
 def section(**keys):
     return SpectralTypeTraining(classifier="-", variant="convolution", members=2, seed=3, **keys)
+
+
+def small(variant):
+    labels = np.tile(np.array(["A", "F", "G", "M"]), 4)
+    data = labelled(make_block(labels, 1), labels, wavelength=10 ** (1e-4 * (FIRST + np.arange(PIXELS))))
+    return SpectralConvolution.fit(data, section(epochs=1)), make_block(labels, 2)
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,12 @@ def unfitted(section: ImageTraining, data) -> ImageCNN:
     return ImageCNN(Manifest(kind="stellar-image", variant="cnn", classes=("A", "K"), recipe=recipe))
 
 
+def small(variant):
+    family = {"cnn": ImageCNN, "small-vit": SmallViT}[variant]
+    data = as_labelled(make_stars(LABELS[:16], 1), LABELS[:16])
+    return family.fit(data, section_of(variant=variant, epochs=1)), make_stars(LABELS[:12], 2)
+
+
 @pytest.fixture(scope="module")
 def fitted():
     return ImageCNN.fit(as_labelled(make_stars(LABELS, 1), LABELS), section_of())

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -71,6 +73,14 @@ def write_checkpoint(folder, tensors=None, **changes) -> str:
 
 def images_of(rows: int, seed: int = 1, shape: tuple[int, ...] = (SIDE, SIDE, 3)) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (rows, *shape), np.uint8)
+
+
+def small(variant):
+    data = as_labelled({"image": images_of(len(LABELS), shape=(20, 20, 3))}, LABELS, channel=CHANNELS)
+    with TemporaryDirectory() as folder:
+        checkpoint = write_checkpoint(Path(folder))
+        section = ImageTraining(classifier="-", variant=variant, checkpoint=checkpoint, epochs=1, batch=12, patience=0)
+        return ViT.fit(data, section), {"image": images_of(6, 2, (20, 20, 3))}
 
 
 @pytest.fixture(scope="module")
