@@ -24,8 +24,9 @@ from survey_batch.classifiers.artifact import family_of
 from survey_batch.classifiers.cross_validation import grouped_folds
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.resampling import bootstrap
-from survey_batch.classifiers.templates import observed, read_templates
+from survey_batch.classifiers.templates import observed
 from survey_batch.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.spectra.templates import read_templates
 
 FOLDS = 4
 SEEN = 20

@@ -11,9 +11,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.svm import SVC
 
 from survey_batch.classifiers.base import Block
-from survey_batch.classifiers.templates import read_templates
 from survey_batch.errors import ConfigurationError
 from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
+from survey_batch.spectra.templates import read_templates
 
 F8 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]

@@ -1,7 +1,6 @@
 """What families share whose model is a Keras model: fitting, batches, saving and loading."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -10,25 +9,22 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.classifiers.artifact import read_arrays, write_arrays
-from survey_batch.classifiers.base import F4, Block, Classifier, Inputs, Section, Workspace
+from survey_batch.classifiers.base import F4, Block, Inputs, Section, Workspace
 from survey_batch.classifiers.calibration import apply_temperature
-from survey_batch.classifiers.classes import class_numbers, classes_among
+from survey_batch.classifiers.classes import class_numbers
 from survey_batch.classifiers.examples import Change, Examples, Schedule, balanced_weights
+from survey_batch.classifiers.fitted import Arrays, FittedClassifier, possible_part
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Manifest, Recipe
 from survey_batch.classifiers.trainer import jit, train_network
 from survey_batch.errors import ConfigurationError
 
-WEIGHTS = "network.keras"
-ARRAYS = "preprocessing.npz"
 INPUTS = "inputs.npy"
 
-Arrays = Mapping[str, npt.NDArray[Any]]
 Index = npt.NDArray[np.intp]
 
 
-class KerasClassifier(Classifier[Section]):
+class KerasClassifier(FittedClassifier[Section]):
     """A family whose model is one Keras model.
 
     A subclass has `recipe_of`, `possible`, `prepare` and `build`; `learn` where its preprocessing is fitted to
@@ -40,20 +36,13 @@ class KerasClassifier(Classifier[Section]):
         What is made small: `categorical_crossentropy` or `mse`.
     """
 
+    model_file: ClassVar[str] = "network.keras"
     loss: ClassVar[str] = "categorical_crossentropy"
 
     def __init__(self, manifest: Manifest, arrays: Arrays | None = None, model: Any = None) -> None:
-        super().__init__(manifest)
-        self.arrays = arrays or {}
-        """What `learn` found."""
-        self.model = model
+        super().__init__(manifest, arrays, model)
         if model is not None:
             prepare_for_use(model)
-
-    @classmethod
-    def learn(cls, data: Labelled, recipe: Recipe, section: Section) -> Arrays:  # noqa: ARG003
-        """Fit the preprocessing to training rows, all of which are possible."""
-        return {}
 
     @classmethod
     def build(cls, sample: Inputs, classes: int, section: Section, seed: int) -> tuple[Any, Any]:
@@ -120,16 +109,13 @@ class KerasClassifier(Classifier[Section]):
         seed: int | None = None,
     ) -> Self:
         seed, place = section.seed if seed is None else seed, workspace or Workspace()
-        recipe = cls.recipe_of(data, section)
-        classes = classes or cls.only_classes or classes_among(data.label)
-        data, held_out = _possible(cls, data, recipe), _possible(cls, validation, recipe) if validation else None
-        check_labels(data, classes)
-        manifest = Manifest(kind=cls.kind, variant=cls.variant, classes=classes, recipe=recipe, seed=seed)
-        draft = cls(manifest, cls.learn(data, recipe, section))
+        draft, data = cls.begun(data, section, classes, seed)
+        recipe, classes = draft.recipe, draft.classes
+        held_out = possible_part(cls, validation, recipe) if validation else None
         extra = cls.extra_examples(data, recipe, section, classes, seed)
-        examples = draft._examples(data, section, place.folder, extra)
+        examples = draft.training_examples(data, section, place.folder, extra)
         table: Any = section
-        validated = draft._held_out(held_out, section) if held_out and table.patience else None
+        validated = draft.held_out_examples(held_out, section) if held_out and table.patience else None
         training, model = cls.build(examples.inputs, len(classes), section, seed)
         history = train_network(
             training,
@@ -139,11 +125,11 @@ class KerasClassifier(Classifier[Section]):
             workspace=place,
             loss=cls.loss,
         )
-        trained = cls(manifest, draft.arrays, model)
+        trained = cls(draft.manifest, draft.arrays, model)
         trained.history = history
         return trained
 
-    def _examples(
+    def training_examples(
         self,
         data: Labelled,
         section: Section,
@@ -164,9 +150,9 @@ class KerasClassifier(Classifier[Section]):
             self.change(section),
         )
 
-    def _held_out(self, data: Labelled, section: Section) -> Examples:
+    def held_out_examples(self, data: Labelled, section: Section) -> Examples:
         """Prepared rows to hold a model against, each with the weight of its class."""
-        examples = self._examples(data, section, None, None)
+        examples = self.training_examples(data, section, None, None)
         return replace(examples, rows=None, change=None)
 
     def _prepared(self, data: Labelled, folder: Path | None, extra: Block | None, rows: int) -> Inputs:
@@ -186,34 +172,19 @@ class KerasClassifier(Classifier[Section]):
         raw = np.asarray(self.model.predict_on_batch(inputs))
         return apply_temperature(raw, self.manifest.temperature).astype(np.float32)
 
-    def write_parts(self, folder: Path) -> list[str]:
-        """Write the networks, and what was learnt before."""
-        self.model.save(folder / WEIGHTS)
-        if not self.arrays:
-            return [WEIGHTS]
-        write_arrays(folder / ARRAYS, self.arrays)
-        return [WEIGHTS, ARRAYS]
+    def write_model(self, path: Path) -> None:
+        """Write the networks."""
+        self.model.save(path)
 
     @classmethod
-    def read_parts(cls, folder: Path, manifest: Manifest) -> Self:
-        """Read the networks in safe mode, and the arrays.
+    def read_model(cls, path: Path) -> Any:
+        """Read the networks in safe mode."""
+        import keras
 
-        Raises
-        ------
-        ConfigurationError
-            Keras or numpy refuses a file.
-        """
-        arrays = read_arrays(folder / ARRAYS) if ARRAYS in manifest.files else {}
-        return cls(manifest, arrays, read_model(folder / WEIGHTS))
-
-
-def check_labels(data: Labelled, classes: tuple[str, ...]) -> None:
-    """Refuse labels that are no class, and fewer than two classes."""
-    if len(np.unique(class_numbers(data.label, classes))) < 2:
-        raise ConfigurationError(
-            f"training needs usable objects of at least two classes; there are {len(data)} usable, "
-            f"of classes {sorted({str(label) for label in data.label})}"
-        )
+        try:
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        except Exception as error:  # Keras has no error of its own for a bad file
+            raise ConfigurationError(f"{path} cannot be loaded ({error}); train again") from error
 
 
 def prepare_for_use(model: Any) -> None:
@@ -221,33 +192,6 @@ def prepare_for_use(model: Any) -> None:
     # TensorFlow takes the networks of successive folds, each compiled once, for one that is compiled again and again.
     logging.getLogger("tensorflow").addFilter(_not_about_retracing)
     model.compile(jit_compile=jit())
-
-
-def possible_rows(family: type[Classifier[Any]], data: Labelled, recipe: Recipe) -> npt.NDArray[np.bool_]:
-    """Mark the rows that can be classified, block by block."""
-    marks = [family.possible(block, recipe) for _, block in data.blocks()]
-    return np.concatenate(marks) if marks else np.zeros(0, bool)
-
-
-def read_model(path: Path) -> Any:
-    """Load a network in safe mode.
-
-    Raises
-    ------
-    ConfigurationError
-        Keras refuses the file.
-    """
-    import keras
-
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras has no error of its own for a bad file
-        raise ConfigurationError(f"{path} cannot be loaded ({error}); train again") from error
-
-
-def _possible(family: type[Classifier[Any]], data: Labelled, recipe: Recipe) -> Labelled:
-    recipe.check_shapes(data.shapes)
-    return data.take(possible_rows(family, data, recipe))
 
 
 def _room(folder: Path | None, shape: tuple[int, ...], dtype: Any) -> Inputs:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from survey_batch.classifiers.base import F4, Block, Inputs
 from survey_batch.classifiers.examples import Change, Schedule
-from survey_batch.classifiers.keras_family import Arrays, Index, KerasClassifier
+from survey_batch.classifiers.fitted import Arrays
+from survey_batch.classifiers.keras_family import Index, KerasClassifier
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Recipe
 from survey_batch.classifiers.preprocessing import step

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.classifiers.base import F4, Block, Classifier, Inputs, Workspace
+from survey_batch.classifiers.base import F4, Block, Classifier, Inputs
+from survey_batch.classifiers.fitted import Arrays
 from survey_batch.classifiers.galaxy_quasar_star import (
     CLASSES,
     LEAST_GOOD_SHARE,
@@ -21,7 +22,7 @@ from survey_batch.classifiers.galaxy_quasar_star import (
     simulated_examples,
     spectra_recipe,
 )
-from survey_batch.classifiers.keras_family import Arrays, KerasClassifier
+from survey_batch.classifiers.keras_family import KerasClassifier
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Recipe
 from survey_batch.classifiers.sklearn_family import SklearnClassifier
@@ -41,8 +42,6 @@ COMPONENTS = 500
 COPIED = ("GALAXY", "QSO")
 KERNELS = (3, 5, 7, 9, 11, 13, 15, 17)
 DEPTH, FILTERS, DENSE = 3, 32, (128, 64, 32)
-PUBLISHED_SETTINGS = {"epochs": 20, "batch": 128, "learning_rate": 5e-4, "class_weights": "none"}
-"""Of the network, where the job says nothing else."""
 CALIBRATION_FOLDS = 5
 
 
@@ -128,21 +127,6 @@ class PublishedCNN(PublishedComponents, KerasClassifier[GalaxyTraining]):
     """
 
     variant: ClassVar[str] = "published-cnn"
-
-    @classmethod
-    def fit(  # noqa: D102 - as in the interface
-        cls,
-        data: Labelled,
-        section: GalaxyTraining,
-        *,
-        classes: tuple[str, ...] | None = None,
-        validation: Labelled | None = None,
-        workspace: Workspace | None = None,
-        seed: int | None = None,
-    ) -> Self:
-        unsaid = {key: value for key, value in PUBLISHED_SETTINGS.items() if key not in section.model_fields_set}
-        table = section.model_copy(update=unsaid)
-        return super().fit(data, table, classes=classes, validation=validation, workspace=workspace, seed=seed)
 
     @classmethod
     def extra_examples(

@@ -9,12 +9,12 @@ What could not stay: pixels without any value are bridged; test spectra take no 
 spectra are for training alone.
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.classifiers.base import F4, Block, Workspace
+from survey_batch.classifiers.base import F4, Block
 from survey_batch.classifiers.classes import SEQUENCE
 from survey_batch.classifiers.keras_family import KerasClassifier
 from survey_batch.classifiers.labelled import Labelled
@@ -33,8 +33,6 @@ START = 3700.0
 """Angstrom."""
 SKIPPED, POINTS, WINDOW = 2, 3500, 3
 FILTERS, WIDTH, DENSE = (10, 20, 40, 50), 3, 11500
-PUBLISHED_SETTINGS = {"epochs": 140, "batch": 32, "learning_rate": 1e-3}
-"""Where the job says nothing else."""
 STEPS: dict[str, float | int | str] = {
     "method": "published-minmax",
     "start": START,
@@ -87,21 +85,6 @@ class PublishedSpectralType(KerasClassifier[SpectralTypeTraining]):
         """The published input, (object, 1, 3500)."""
         assert self.recipe.grid is not None  # noqa: S101 - spectra have one
         return published_points(self.recipe.grid.wavelength, block["flux"])[:, None]
-
-    @classmethod
-    def fit(  # noqa: D102 - as in the interface
-        cls,
-        data: Labelled,
-        section: SpectralTypeTraining,
-        *,
-        classes: tuple[str, ...] | None = None,
-        validation: Labelled | None = None,
-        workspace: Workspace | None = None,
-        seed: int | None = None,
-    ) -> Self:
-        unsaid = {key: value for key, value in PUBLISHED_SETTINGS.items() if key not in section.model_fields_set}
-        table = section.model_copy(update=unsaid)
-        return super().fit(data, table, classes=classes, validation=validation, workspace=workspace, seed=seed)
 
     @classmethod
     def extra_examples(

@@ -16,9 +16,10 @@ from survey_batch.classifiers.base import F4, Block, Classifier, Inputs, Workspa
 from survey_batch.classifiers.calibration import apply_temperature
 from survey_batch.classifiers.classes import class_numbers
 from survey_batch.classifiers.committee import build_committee, train_committee
-from survey_batch.classifiers.keras_family import Arrays, KerasClassifier, check_labels, possible_rows
+from survey_batch.classifiers.fitted import Arrays, possible_part
+from survey_batch.classifiers.keras_family import KerasClassifier
 from survey_batch.classifiers.labelled import Labelled
-from survey_batch.classifiers.manifest import Manifest, Recipe
+from survey_batch.classifiers.manifest import Recipe
 from survey_batch.classifiers.sklearn_family import SklearnClassifier
 from survey_batch.classifiers.stamp_optics import (
     PLACE,
@@ -102,25 +103,19 @@ class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
         workspace: Workspace | None = None,
         seed: int | None = None,
     ) -> Self:
-        seed, recipe = section.seed if seed is None else seed, cls.recipe_of(data, section)
-        recipe.check_shapes(data.shapes)
-        data = data.take(possible_rows(cls, data, recipe))
-        check_labels(data, classes or CLASSES)
-        manifest = Manifest(kind=cls.kind, variant=cls.variant, classes=classes or CLASSES, recipe=recipe, seed=seed)
-        draft = cls(manifest, cls.learn(data, recipe, section))
-        held_out = (
-            validation.take(possible_rows(cls, validation, recipe)) if validation else data.take(np.zeros(0, np.intp))
-        )
-        shown, held = (draft._answers(part) for part in (data, held_out))
+        seed = section.seed if seed is None else seed
+        draft, data = cls.begun(data, section, classes, seed)
+        held_out = possible_part(cls, validation, draft.recipe) if validation else data.take(np.zeros(0, np.intp))
+        shown, held = (draft.answers_of(part) for part in (data, held_out))
         training, model = build_committee(shown[0].shape[1], section.members, seed)
         history = train_committee(training, model, shown, held, section, seed, workspace or Workspace())
-        trained = cls(manifest, draft.arrays, model)
+        trained = cls(draft.manifest, draft.arrays, model)
         error = np.asarray(model.predict(shown[0], verbose=0)).mean(axis=1) - shown[1]
         trained.arrays = {**draft.arrays, "spread": np.sqrt(np.mean(error**2))}
         trained.history = history
         return trained
 
-    def _answers(self, data: Labelled) -> tuple[F4, F4]:
+    def answers_of(self, data: Labelled) -> tuple[F4, F4]:
         """Scores, and the number that the networks should answer."""
         number = class_numbers(data.label, self.classes)
         return self.prepare(data.block), (FIRST_ANSWER + ANSWER_STEP * number).astype(np.float32)

@@ -9,9 +9,10 @@ import numpy.typing as npt
 from survey_batch.classifiers.gan import made_spectra
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Recipe
-from survey_batch.classifiers.templates import observed, read_templates
+from survey_batch.classifiers.templates import observed
 from survey_batch.errors import ConfigurationError
 from survey_batch.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.spectra.templates import read_templates
 
 Block = Mapping[str, npt.NDArray[Any]]
 VARIABLES = ("flux", "ivar", "mask")

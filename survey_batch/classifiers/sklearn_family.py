@@ -6,19 +6,15 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from survey_batch.classifiers.artifact import read_arrays, write_arrays
-from survey_batch.classifiers.base import F4, Classifier, Inputs, Section, Workspace
+from survey_batch.classifiers.base import F4, Inputs, Section, Workspace
 from survey_batch.classifiers.calibration import apply_temperature
-from survey_batch.classifiers.classes import class_numbers, classes_among
-from survey_batch.classifiers.keras_family import ARRAYS, Arrays, check_labels, possible_rows
+from survey_batch.classifiers.classes import class_numbers
+from survey_batch.classifiers.fitted import FittedClassifier
 from survey_batch.classifiers.labelled import Labelled
-from survey_batch.classifiers.manifest import Manifest, Recipe
 from survey_batch.errors import ConfigurationError
 
-MODEL = "model.skops"
 
-
-class SklearnClassifier(Classifier[Section]):
+class SklearnClassifier(FittedClassifier[Section]):
     """A family whose model is an estimator of scikit-learn on prepared rows, all of them in memory.
 
     A subclass has `recipe_of`, `possible`, `prepare` (object, column) and `estimator`; `learn` where its preprocessing
@@ -30,23 +26,13 @@ class SklearnClassifier(Classifier[Section]):
         Types, beyond those that skops trusts by itself, that a saved model may hold.
     """
 
+    model_file: ClassVar[str] = "model.skops"
     trusted: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(self, manifest: Manifest, arrays: Arrays | None = None, model: Any = None) -> None:
-        super().__init__(manifest)
-        self.arrays = arrays or {}
-        """What `learn` found."""
-        self.model = model
 
     @classmethod
     @abstractmethod
     def estimator(cls, section: Section, seed: int, inputs: Inputs) -> Any:
         """An estimator with `predict_proba`, not fitted yet, for these training rows."""
-
-    @classmethod
-    def learn(cls, data: Labelled, recipe: Recipe, section: Section) -> Arrays:  # noqa: ARG003
-        """Fit the preprocessing to training rows, all of which are possible."""
-        return {}
 
     @classmethod
     def training_inputs(cls, draft: Self, data: Labelled, section: Section, seed: int) -> tuple[Inputs, Any]:  # noqa: ARG003
@@ -65,17 +51,11 @@ class SklearnClassifier(Classifier[Section]):
         seed: int | None = None,
     ) -> Self:
         seed, place = section.seed if seed is None else seed, workspace or Workspace()
-        recipe = cls.recipe_of(data, section)
-        recipe.check_shapes(data.shapes)
-        classes = classes or cls.only_classes or classes_among(data.label)
-        data = data.take(possible_rows(cls, data, recipe))
-        check_labels(data, classes)
-        manifest = Manifest(kind=cls.kind, variant=cls.variant, classes=classes, recipe=recipe, seed=seed)
-        draft = cls(manifest, cls.learn(data, recipe, section))
+        draft, data = cls.begun(data, section, classes, seed)
         inputs, labels = cls.training_inputs(draft, data, section, seed)
         place.report(f"fitting {cls.variant} to {len(inputs)} rows of {inputs.shape[1]} columns")
-        model = cls.estimator(section, seed, inputs).fit(inputs, class_numbers(labels, classes))
-        return cls(manifest, draft.arrays, model)
+        model = cls.estimator(section, seed, inputs).fit(inputs, class_numbers(labels, draft.classes))
+        return cls(draft.manifest, draft.arrays, model)
 
     def _forward(self, inputs: Inputs) -> F4:
         raw = np.zeros((len(inputs), len(self.classes)))
@@ -83,36 +63,23 @@ class SklearnClassifier(Classifier[Section]):
         raw[:, self.model.classes_] = self.model.predict_proba(inputs)
         return apply_temperature(raw, self.manifest.temperature).astype(np.float32)
 
-    def write_parts(self, folder: Path) -> list[str]:
-        """Write the model, and what was learnt before."""
+    def write_model(self, path: Path) -> None:
+        """Write the model."""
         import skops.io
 
-        skops.io.dump(self.model, folder / MODEL)
-        if not self.arrays:
-            return [MODEL]
-        write_arrays(folder / ARRAYS, self.arrays)
-        return [MODEL, ARRAYS]
+        skops.io.dump(self.model, path)
 
     @classmethod
-    def read_parts(cls, folder: Path, manifest: Manifest) -> Self:
-        """Read the model and the arrays.
+    def read_model(cls, path: Path) -> Any:
+        """Read the model, if it holds no type but those that this family expects."""
+        import skops.io
 
-        Raises
-        ------
-        ConfigurationError
-            A file is damaged, or the model holds a type that this family does not expect.
-        """
-        arrays = read_arrays(folder / ARRAYS) if ARRAYS in manifest.files else {}
-        return cls(manifest, arrays, _read_model(folder / MODEL, cls.trusted))
-
-
-def _read_model(path: Path, trusted: tuple[str, ...]) -> Any:
-    import skops.io
-
-    try:
-        strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(trusted))
-        if not strange:
-            return skops.io.load(path, trusted=list(trusted))
-    except Exception as error:  # skops has no error of its own for a bad file
-        raise ConfigurationError(f"{path} cannot be loaded ({error}); train again") from error
-    raise ConfigurationError(f"{path} holds types that no such classifier needs ({', '.join(strange)}): do not use it")
+        try:
+            strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(cls.trusted))
+            if not strange:
+                return skops.io.load(path, trusted=list(cls.trusted))
+        except Exception as error:  # skops has no error of its own for a bad file
+            raise ConfigurationError(f"{path} cannot be loaded ({error}); train again") from error
+        raise ConfigurationError(
+            f"{path} holds types that no such classifier needs ({', '.join(strange)}): do not use it"
+        )

@@ -19,7 +19,7 @@ from survey_batch.classifiers.base import F4, Block, Classifier, Inputs, Workspa
 from survey_batch.classifiers.calibration import apply_temperature
 from survey_batch.classifiers.classes import class_numbers
 from survey_batch.classifiers.cross_validation import Fit, Predict, grouped_folds
-from survey_batch.classifiers.keras_family import Arrays, possible_rows
+from survey_batch.classifiers.fitted import Arrays, possible_rows
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Manifest, Recipe
 from survey_batch.classifiers.psf_fit import fit_classes

@@ -11,7 +11,7 @@ from survey_batch.classifiers.augment import Augmentation
 from survey_batch.classifiers.base import F4, Block
 from survey_batch.classifiers.classes import class_numbers
 from survey_batch.classifiers.ensemble import EnsembleClassifier
-from survey_batch.classifiers.keras_family import Arrays
+from survey_batch.classifiers.fitted import Arrays
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Recipe
 from survey_batch.classifiers.network import Design

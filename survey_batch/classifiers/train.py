@@ -20,7 +20,7 @@ from survey_batch.classifiers.cross_validation import (
     grouped_folds,
     out_of_fold,
 )
-from survey_batch.classifiers.keras_family import possible_rows
+from survey_batch.classifiers.fitted import possible_rows
 from survey_batch.classifiers.labelled import Labelled, read_labelled
 from survey_batch.classifiers.prior import Prior, object_weights
 from survey_batch.classifiers.scores import describe, scores_of

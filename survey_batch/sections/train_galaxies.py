@@ -1,16 +1,24 @@
 """The table `[train]` of kind `galaxy-quasar-star`."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from survey_batch.sections.training_base import NetworkTraining
+
+PUBLISHED: Mapping[str, Mapping[str, Any]] = {
+    "published-cnn": {"epochs": 20, "batch": 128, "learning_rate": 5e-4, "class_weights": "none"},
+}
+"""Settings of the published network, where the job says nothing else (LAMOST-Spectra-Classifier, 2025)."""
 
 Range = tuple[PositiveFloat, PositiveFloat]
 
 
 class GalaxyTraining(NetworkTraining):
     """Galaxy, quasar or star from a spectrum."""
+
+    of_variant = PUBLISHED
 
     kind: Literal["galaxy-quasar-star"] = "galaxy-quasar-star"
     variant: Literal["convolution", "published-cnn", "published-svm", "published-forest"] = "convolution"

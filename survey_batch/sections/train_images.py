@@ -1,25 +1,30 @@
 """The table `[train]` of kind `stellar-image`."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from survey_batch.sections.training_base import NetworkTraining
 
-PUBLISHED: dict[str, Any] = {
-    "product": "composites",
-    "epochs": 50,
-    "batch": 32,
-    "learning_rate": 1e-5,
-    "patience": 5,
-    "class_weights": "none",
-    "augment": False,
+PUBLISHED: Mapping[str, Mapping[str, Any]] = {
+    "vit": {
+        "product": "composites",
+        "epochs": 50,
+        "batch": 32,
+        "learning_rate": 1e-5,
+        "patience": 5,
+        "class_weights": "none",
+        "augment": False,
+    }
 }
 """Defaults of variant `vit`: the fine-tuning of A. Farrag's master's thesis (Radboud University, 2024)."""
 
 
 class ImageTraining(NetworkTraining):
     """Spectral type of a star from its images."""
+
+    of_variant = PUBLISHED
 
     kind: Literal["stellar-image"] = "stellar-image"
     variant: Literal["cnn", "small-vit", "vit"] = "cnn"
@@ -38,11 +43,6 @@ class ImageTraining(NetworkTraining):
     magnitudes: str | None = None
     """Product `composites`: output of a job whose product `features` has the same objects' fluxes, for the baseline
     from five magnitudes; cutouts are measured themselves."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _as_published(cls, given: Any) -> Any:
-        return {**PUBLISHED, **given} if isinstance(given, dict) and given.get("variant") == "vit" else given
 
     @model_validator(mode="after")
     def _complete(self) -> "ImageTraining":

@@ -1,14 +1,20 @@
 """The table `[train]` of kind `spectral-type`."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from survey_batch.sections.training_base import EnsembleTraining
 
+PUBLISHED: Mapping[str, Mapping[str, Any]] = {"published": {"epochs": 140, "batch": 32, "learning_rate": 1e-3}}
+"""Settings of the published network, where the job says nothing else (LAMOST_DR6_CNN_Spectral_Classifier, 2022)."""
+
 
 class SpectralTypeTraining(EnsembleTraining):
     """A star's letter from its spectrum."""
+
+    of_variant = PUBLISHED
 
     kind: Literal["spectral-type"] = "spectral-type"
     variant: Literal["forest", "lines", "convolution", "published"] = "forest"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt
 
 from survey_batch.sections.training_base import NetworkTraining
 
@@ -16,6 +16,8 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
 
 class StampTraining(NetworkTraining):
     """Spectral class of a star from one wide-band image."""
+
+    of_variant = PUBLISHED
 
     kind: Literal["stamp-type"] = "stamp-type"
     variant: Literal["likelihood", "pca-mlp", "cnn-mlp", "svm-psf"] = "likelihood"
@@ -33,11 +35,6 @@ class StampTraining(NetworkTraining):
     """Variant `pca-mlp`: principal components of the stamps."""
     members: Annotated[int, Field(ge=2)] = 48
     """Variant `pca-mlp`: networks of the committee."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _as_published(cls, given: Any) -> Any:
-        return {**PUBLISHED.get(given.get("variant", ""), {}), **given} if isinstance(given, dict) else given
 
     @property
     def psf_models(self) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """What all tables `[train]` have in common."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
 from survey_batch.sections.base import Section
 
@@ -20,7 +20,15 @@ Prior = Literal["as_found", "equal"] | Annotated[Mapping[str, Share], AfterValid
 
 
 class TrainingSection(Section):
-    """Keys that every kind of classifier knows."""
+    """Keys that every kind of classifier knows.
+
+    Attributes
+    ----------
+    of_variant : dict
+        Values that keys have in a variant where the job says nothing else: mostly those of its publication.
+    """
+
+    of_variant: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     classifier: str
     """Folder to write the trained classifier to."""
@@ -32,6 +40,11 @@ class TrainingSection(Section):
     """Cross-validation folds over all labelled objects, grouped by star, beside the held-out test; 0 is none."""
     prior: Prior = "as_found"
     """Shares of the classes on which the figures are stated."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_variant_has_it(cls, given: Any) -> Any:
+        return {**cls.of_variant.get(given.get("variant", ""), {}), **given} if isinstance(given, dict) else given
 
 
 class NetworkTraining(TrainingSection):

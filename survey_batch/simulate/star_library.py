@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from survey_batch.simulate import spectra
 from survey_batch.spectra.grid import log_grid
+from survey_batch.spectra.templates import read_templates
 
 F8 = npt.NDArray[np.float64]
 
@@ -74,15 +75,13 @@ def template_stars(path: str) -> StarLibrary:
     Parameters
     ----------
     path
-        FITS file, as `survey_batch.classifiers.templates.read_templates` takes it.
+        FITS file, as `survey_batch.spectra.templates.read_templates` takes it.
 
     Raises
     ------
     ConfigurationError
         The file cannot be read or has no such tables.
     """
-    from survey_batch.classifiers.templates import read_templates
-
     templates = read_templates(path, log_grid(JOIN[0], LAST))
     templates = templates.take(np.isin(templates.letter, list(LETTERS)))
     names, observed = templates.spectral_type, templates.wavelength

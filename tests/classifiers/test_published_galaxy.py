@@ -115,5 +115,5 @@ def test_the_published_settings_hold_unless_the_job_says_otherwise(monkeypatch, 
     monkeypatch.setattr(PublishedCNN, "schedule", classmethod(stop))
     for keys in ({}, {"learning_rate": 0.01}):
         with pytest.raises(ConfigurationError, match="far enough"):
-            PublishedCNN.fit(data, section(**keys))
+            PublishedCNN.fit(data, section(variant="published-cnn", **keys))
     assert seen == [(5e-4, "none"), (0.01, "none")]

@@ -7,11 +7,12 @@ import pytest
 from survey_batch.classifiers import sklearn_family
 from survey_batch.classifiers.artifact import sha256
 from survey_batch.classifiers.manifest import MANIFEST, Recipe
-from survey_batch.classifiers.sklearn_family import MODEL, SklearnClassifier
+from survey_batch.classifiers.sklearn_family import SklearnClassifier
 from survey_batch.errors import ConfigurationError
 from survey_batch.sections.training_base import TrainingSection
 from tests.classifiers.conftest import labelled
 
+MODEL = SklearnClassifier.model_file
 LABELS = np.repeat(["a", "b", "c"], 20)
 SECTION = TrainingSection(classifier="-", kind="toy", variant="nearest")
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from survey_batch.classifiers.templates import observed, read_templates, relative_noise
+from survey_batch.classifiers.templates import observed, relative_noise
 from survey_batch.errors import ConfigurationError
+from survey_batch.spectra.templates import read_templates
 from tests.classifiers.conftest import make_block
 from tests.classifiers.test_baselines import template_file
 
