@@ -91,9 +91,7 @@ def features(ds: "xr.Dataset", components: "xr.Dataset | None" = None, **setting
     number = 0 if components is None else _number_of(components)
     stage = _spectral_stage(ds, {**settings, "components": number})
     if components is not None:
-        stage.pca = PCA(
-            *(np.asarray(components[f"pca_{part}"]) for part in ("mean", "components", "variance", "ratio"))
-        )
+        stage.pca = PCA.stored(components)
     return apply(stage, ds)
 
 
@@ -176,6 +174,7 @@ def predict(ds: "xr.Dataset", classifier: str | Path, batch: int = 256, *, thres
     job = _job("lamost", predictions={"classifier": str(classifier), "batch": batch, "threshold": threshold})
     recipe = read_manifest(Path(classifier)).recipe
     fixed = {str(name): np.asarray(ds[name]) for name in ds.variables if "object" not in ds[name].dims}
+    recipe.check_basis(PCA.stored(ds).fingerprint if "pca_components" in ds else None)
     recipe.check_product(fixed, {name: ds[name].shape[1:] for name in recipe.variables if name in ds})
     return apply(make_stage(job, "predictions"), ds)
 

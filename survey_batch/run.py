@@ -166,6 +166,7 @@ class Runner:
     def _run_group(self, client: Client, group: Group, existing: Sequence[Stage]) -> None:
         begun = time.monotonic()
         for stage in group.kept:
+            stage.check()  # again: what it works on may only now have learnt its components
             if stage not in existing:
                 self._create(client, stage)
         shards = self._begin(group)
@@ -194,7 +195,7 @@ class Runner:
 
     def _create(self, client: Client, stage: Stage) -> None:
         """Learn what must be learnt, on the workers, then fix the product's shape."""
-        fitted = None
+        fitted = stage.given()
         if stage.fits:
             log.info("fitting %s", stage.name, extra={"event": "fit", "stage": stage.name})
             fitted = fit(client, self.job, stage.name, self.plan.shards(stage.axis))

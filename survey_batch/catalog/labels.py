@@ -121,3 +121,8 @@ MADE_LABELS: Mapping[str | None, Callable[[pa.Array, pa.Array], pa.Array]] = {
     "mk_class": mk_class,
 }
 """What `catalog.label` may ask for besides a column."""
+
+
+def possible_labels(column: str | None) -> tuple[str, ...] | None:
+    """Classes that a made label can have, or None for a column of the catalogue, which may say anything."""
+    return {"spectral_type": SPECTRAL_TYPES, "mk_class": MK_CLASSES}.get(column or "")

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.catalog.labels import possible_labels
 from survey_batch.catalog.split import group_by_star
 from survey_batch.classifiers.manifest import made_with
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.open import open_product
+from survey_batch.spectra.pca import PCA
 from survey_batch.status import usable
 
 log = logging.getLogger(__name__)
@@ -61,6 +63,10 @@ class Labelled:
     rows: Index | None = None
     made: Mapping[str, Any] = field(default_factory=dict)
     """Settings with which the product was made."""
+    basis: str | None = None
+    """Fingerprint of the product's principal components."""
+    possible_labels: tuple[str, ...] | None = None
+    """Names that a label can have, whether an object has them or not; None where that is not known."""
 
     def __len__(self) -> int:
         return len(self.label)
@@ -179,5 +185,7 @@ def read_labelled(
         coordinates={dim: data[dim].to_numpy() for dim in sorted(dims) if dim in data.coords},
         rows=kept,
         made=made_with(json.loads(data.attrs.get("pieces", "{}"))),
+        basis=PCA.stored(data).fingerprint if "pca_components" in data else None,
+        possible_labels=possible_labels(job.catalog.label),
         **{name: values[kept] for name, values in text.items()},
     )

@@ -23,8 +23,8 @@ GRID_TOLERANCE = 1e-3
 
 ORIGIN = ("archive.", "catalog", "custom.", "frames.")
 """Settings of a product that say where its data came from; bands are compared by name, where there are several."""
-SHAPE = frozenset({"variables", "shards.objects"})
-"""Settings of a product that change none of its values."""
+COMPARED_APART = frozenset({"variables", "shards.objects", "features.basis"})
+"""Settings of a product that change none of its values, and its principal components, see `check_basis`."""
 
 DIFFERENCES_NAMED = 3
 """Names that an error message lists."""
@@ -91,6 +91,8 @@ class Recipe(Frozen):
     """Coordinates of text, in order: `feature`, `band` or `channel`."""
     steps: dict[str, float | int | str] = {}
     """Preprocessing, in the words and parameters of the model family."""
+    basis: str | None = None
+    """Fingerprint of the principal components whose scores are among the input."""
     made: dict[str, Any] = {}
     """Settings with which the product was made that was trained on, but for where its data came from."""
 
@@ -161,6 +163,21 @@ class Recipe(Frozen):
                 f"{'; '.join(differences[:DIFFERENCES_NAMED])}; make it as that was made, or train again"
             )
 
+    def check_basis(self, found: str | None) -> None:
+        """Refuse scores along other principal components than those trained on; nothing is said where none are known.
+
+        Raises
+        ------
+        PlanMismatchError
+            What to do.
+        """
+        if self.basis and found and found != self.basis:
+            raise PlanMismatchError(
+                "the classifier works on scores along principal components (component_*), and those of this "
+                f"{self.product} are others than it was trained on: they were fitted to other spectra; set features.basis to the "
+                "output of the job it was trained on and make the product anew, or train without component_*"
+            )
+
     def _check_grid(self, coords: Mapping[str, npt.NDArray[Any]]) -> None:
         if self.grid is None:
             return
@@ -217,7 +234,7 @@ class Manifest(Frozen):
 
 def made_with(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Of a product's settings, as its attribute `pieces` has them, those that say how its values are made."""
-    kept = {key: value for key, value in settings.items() if not key.startswith(ORIGIN) and key not in SHAPE}
+    kept = {key: value for key, value in settings.items() if not key.startswith(ORIGIN) and key not in COMPARED_APART}
     plain: dict[str, Any] = json.loads(json.dumps(kept))
     return plain
 

@@ -28,7 +28,8 @@ def rare_examples(
     """Spectra for each class with fewer than `RARE` training objects.
 
     `copies` of its templates, as the survey would have seen them (`templates.observed`, with the noise of training
-    spectra); with `gan` also as many that a network makes which was trained on these and on the real ones.
+    spectra); with `gan` also as many that a network makes which was trained on these and on the real ones. A class that
+    no label of the survey can be is left out: it could only ever be a wrong answer.
 
     Raises
     ------
@@ -38,7 +39,8 @@ def rare_examples(
     parts: list[tuple[Block, npt.NDArray[np.str_]]] = []
     for number, name in enumerate(classes):
         real = np.flatnonzero(data.label == name)
-        if len(real) < RARE and section.copies:
+        nameable = data.possible_labels is None or name in data.possible_labels or len(real)
+        if len(real) < RARE and section.copies and nameable:
             block = _of_class(name, data, recipe, section, seed + 100 * number)
             parts += [(block, np.repeat(name, len(block["flux"])))] if block else []
             if section.gan:

@@ -60,8 +60,14 @@ class TableClassifier(EnsembleClassifier[TableTraining]):
         names = tuple(str(name) for name in data.coordinates["feature"])
         chosen(names, section.features)
         steps = {"method": "robust-table", "features": " ".join(section.features), "clip": CLIP}
+        scores = any(names[column].startswith("component_") for column in chosen(names, section.features))
         return Recipe(
-            product=cls.product, variables=cls.variables, shape=(len(names),), names={"feature": names}, steps=steps
+            product=cls.product,
+            variables=cls.variables,
+            shape=(len(names),),
+            names={"feature": names},
+            steps=steps,
+            basis=data.basis if scores else None,
         )
 
     @classmethod

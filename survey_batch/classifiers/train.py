@@ -129,6 +129,7 @@ def evaluate(job: Job, split: str = "test", prior: Prior | None = None) -> dict[
     data = read_labelled(job, recipe.product, recipe.variables, classifier.classes, split=split)
     recipe.check_product(data.coordinates, data.shapes)
     recipe.check_made(data.made)
+    recipe.check_basis(data.basis)
     answers: dict[str, npt.NDArray[Any]] = {"classifier": predict_rows(classifier, data)}
     stated = prior or (job.train.prior if job.train else "as_found")
     scores = scores_of(data, answers, classifier.classes, classifier.manifest.seed, prior=stated)

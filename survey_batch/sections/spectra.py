@@ -41,6 +41,9 @@ class FeaturesSection(Section):
     """Wavelength blocks for which mean, scatter, minimum and maximum are kept; 0 is none."""
     components: Annotated[int, Field(ge=0)] = 20
     """Principal components, fitted on the training split alone; 0 is none."""
+    basis: str | None = None
+    """Output of a job whose product `features` has the components to use instead: a classifier that works on scores
+    along components needs those that it was trained on."""
 
     keep: bool = True
     """False: handed to the next stages and not stored."""

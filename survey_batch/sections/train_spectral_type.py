@@ -24,7 +24,8 @@ class SpectralTypeTraining(EnsembleTraining):
     """PyHammer template file: for the chi-square baseline, and for `copies`."""
     copies: Annotated[int, Field(ge=0)] = 60
     """With `templates`, in all variants but `lines`: spectra made of its templates for each letter with fewer than 10
-    training objects. They are in no validation and no test."""
+    training objects, O and B only if `catalog.label` can be O or B, as `mk_class` can. They are in no validation and no
+    test."""
     trees: PositiveInt = 300
     """Variant `forest`."""
     gan: bool = False

@@ -1,11 +1,12 @@
 """Exact principal components from sums over chunks, in one pass and in bounded memory."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Self
+from typing import Any, Self
 from zipfile import BadZipFile
 
 import numpy as np
@@ -23,6 +24,7 @@ Rows = npt.NDArray[np.floating]
 SMALLEST_VARIANCE = 1e-10
 """Share of the largest component's variance below which a component is rounding and is set to zero."""
 
+PARTS = ("mean", "components", "variance", "ratio")
 
 _limit = Lock()
 
@@ -149,6 +151,16 @@ class PCA:
             )
         return np.asarray(np.einsum("nw,cw->nc", rows - self.mean, self.components))
 
+    @classmethod
+    def stored(cls, product: Any) -> Self:
+        """Components as the product `features` has them, `pca_mean` and so on; a group or a dataset."""
+        return cls(*(np.asarray(product[f"pca_{name}"][:]) for name in PARTS))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of what scores depend on."""
+        return hashlib.sha256(self.mean.astype("<f8").tobytes() + self.components.astype("<f8").tobytes()).hexdigest()
+
     def save(self, path: Path) -> None:
         """Write to an `.npz` file."""
         with path.open("wb") as file:
@@ -165,6 +177,6 @@ class PCA:
         """
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                return cls(*(arrays[name] for name in ("mean", "components", "variance", "ratio")))
+                return cls(*(arrays[name] for name in PARTS))
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise ConfigurationError(f"{path} holds no principal components ({error}); fit them again") from error

@@ -104,6 +104,14 @@ class Stage(ABC):
     def __init__(self, job: Job) -> None:
         self.job = job
 
+    def given(self) -> Coordinates | None:
+        """What is stored in the product at its creation where nothing is learnt."""
+        return None
+
+    def basis(self) -> str | None:
+        """Fingerprint of what was learnt from the upstream product for this one's values, once that is known."""
+        return None
+
     @property
     def kept(self) -> bool:
         """Whether the product is stored; one that is not is handed on to the stages that work on it."""

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
 
+from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.plan import Plan, Rows
-from survey_batch.products import Array, Shard, Variable, open_product, read_rows, read_status
+from survey_batch.products import Array, Shard, Variable, open_product, product_exists, read_rows, read_status
 from survey_batch.spectra.features import feature_units, prepare, spectral_features
 from survey_batch.spectra.grid import log_grid
 from survey_batch.spectra.pca import PCA, Moments
@@ -27,6 +28,7 @@ MOMENTS_AT_ONCE = 4
 """Packed triangles held at once: two that are added and their sum, or one, its shard's and that shard's square."""
 
 SPECTRUM = ("flux", "ivar", "mask")
+BASIS = "features.basis"
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,35 @@ class FeaturesStage(Stage):
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        self.fits = bool(job.features.components)
+        self.fits = bool(job.features.components) and job.features.basis is None
         self.pca: PCA | None = None
         """Principal components to use instead of those stored in the product."""
 
     def settings(self) -> dict[str, Any]:
         """The spectra's settings and the recipe."""
-        recipe = {f"features.{key}": value for key, value in self.job.features.model_dump(exclude={"keep"}).items()}
-        return {**SpectraStage(self.job).settings(), **recipe}
+        keys = self.job.features.model_dump(exclude={"keep", "basis"})
+        recipe = {f"features.{key}": value for key, value in keys.items()}
+        basis = {BASIS: self._given_pca.fingerprint} if self._given_pca else {}
+        return {**SpectraStage(self.job).settings(), **recipe, **basis}
+
+    def check(self) -> None:
+        """Refuse components that do not fit this job's spectra."""
+        if self._given_pca is None:
+            return
+        wanted, found = (self.job.features.components, self.wavelength.size), self._given_pca.components.shape
+        if found != wanted:
+            raise ConfigurationError(
+                f"features.basis {self.job.features.basis} has {found[0]} components of {found[1]} pixels, this job "
+                f"wants {wanted[0]} of {wanted[1]}: set features.components and [spectra] as that job has them"
+            )
+
+    def basis(self) -> str | None:
+        """Fingerprint of the components that are stored or named; None where they are still to be fitted."""
+        if not self.job.features.components:
+            return None
+        if product_exists(self.job.output, self.name):
+            return PCA.stored(open_product(self.job.output, self.name)).fingerprint
+        return self._given_pca.fingerprint if self._given_pca else None
 
     def names(self) -> list[str]:
         """Feature names, in order."""
@@ -118,9 +141,15 @@ class FeaturesStage(Stage):
 
     def fit_end(self, whole: Part) -> Coordinates:
         """Fit the principal components, which are stored in the product."""
-        pca = PCA.fit(whole.moments, self.job.features.components)
         which = "spectra of the training split" if whole.split else "spectra, as no object has a split"
         attrs = {"fitted_to": f"{whole.moments.count} {which}", "spectra_used": whole.moments.count}
+        return self._written(PCA.fit(whole.moments, self.job.features.components), attrs)
+
+    def given(self) -> Coordinates | None:
+        """Another product's components, where the job names one."""
+        return self._written(self._given_pca, {"fitted_to": f"{self.job.features.basis}"}) if self._given_pca else None
+
+    def _written(self, pca: PCA, attrs: dict[str, Any]) -> Coordinates:
         return {
             "wavelength": (
                 ("wavelength",),
@@ -173,9 +202,17 @@ class FeaturesStage(Stage):
     def _stored_pca(self) -> PCA | None:
         if self.pca is not None or not self.job.features.components:
             return self.pca
-        group = open_product(self.job.output, self.name, fresh=False)
-        return PCA(*(_values(group, f"pca_{name}") for name in ("mean", "components", "variance", "ratio")))
+        return PCA.stored(open_product(self.job.output, self.name, fresh=False))
 
-
-def _values(group: Any, name: str) -> Array:
-    return np.asarray(group[name])
+    @cached_property
+    def _given_pca(self) -> PCA | None:
+        output = self.job.features.basis
+        if output is None or not self.job.features.components:
+            return None
+        try:
+            return PCA.stored(open_product(output, self.name))
+        except (FileNotFoundError, KeyError) as error:
+            raise ConfigurationError(
+                f"features.basis {output} has no product 'features' with principal components; name the output of a "
+                "job that has one, such as the one the classifier was trained on"
+            ) from error

@@ -111,6 +111,7 @@ class PredictionsStage(Stage):
         made = {name: np.asarray(values) for name, (_, values, _) in upstream.coordinates().items()}
         self._recipe.check_product({**made, **self._stored(set(made))}, shapes)
         self._recipe.check_made(upstream.settings())
+        self._recipe.check_basis(upstream.basis())
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Predict all objects of a block; one that says too little has no probabilities."""

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from survey_batch.catalog.labels import possible_labels
 from survey_batch.classifiers.manifest import Grid
 from survey_batch.classifiers.rare_classes import rare_examples
 from survey_batch.classifiers.spectral_type import recipe_for
@@ -23,6 +26,21 @@ def test_classes_that_the_survey_lacks_come_from_templates(tmp_path, labels, wav
     block, label = examples(tmp_path, labels, wavelength, copies=7)
     assert label.tolist() == ["O"] * 7 + ["B"] * 7, "of A there are enough, K has no template"
     assert {values.shape for values in block.values()} == {(14, wavelength.size)}
+
+
+def test_templates_do_not_serve_a_class_that_no_label_can_be(tmp_path, labels, wavelength):
+    path = template_file(tmp_path / "t.fits", make_block(np.array(["A", "F"]), 1), ["O", "B"], wavelength)
+    section = SpectralTypeTraining(classifier="-", variant="convolution", templates=path, copies=7)
+    data = labelled(make_block(labels, 1), labels, wavelength=wavelength)
+
+    def made(possible):
+        named = replace(data, possible_labels=possible)
+        found = rare_examples(named, recipe_for(Grid.of(wavelength)), section, CLASSES, seed=1)
+        return set() if found is None else set(found[1])
+
+    assert made(possible_labels("spectral_type")) == set()
+    assert made(possible_labels("mk_class")) == {"O", "B"}
+    assert made(possible_labels("my_own_column")) == {"O", "B"}, "nobody knows what it may say"
 
 
 def test_a_network_adds_as_many(tmp_path, labels, wavelength):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -196,3 +198,13 @@ def test_a_label_that_only_the_test_has_is_left_out(tmp_path, caplog):
     zarr.open_group(f"{job.output}/features.zarr", mode="r+")["label"][8] = "BOGUS"
     assert "BOGUS" not in train(job)["classes"]
     assert "1 objects of other classes are left out" in caplog.text
+
+
+def test_only_a_classifier_that_uses_scores_is_bound_to_their_components():
+    names = ("colour_ug", "component_000")
+
+    def basis(*patterns):
+        data = replace(table(names), basis="those")
+        return TableClassifier.recipe_of(data, TableTraining(classifier="-", features=patterns)).basis
+
+    assert (basis("colour_*"), basis("*")) == (None, "those")

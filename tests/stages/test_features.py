@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA as REFERENCE
 
+from survey_batch.errors import ConfigurationError
 from survey_batch.plan import make_plan
 from survey_batch.products import create_product, read_rows, write_shard
 from survey_batch.spectra.features import prepare
@@ -117,3 +118,37 @@ def test_what_is_kept_is_no_setting_and_what_is_measured_is(tmp_path):
     )
     assert one == other
     assert one != fewer
+
+
+def stored_features(stage, shards):
+    """Create the product with the components fitted to its spectra."""
+    fitted = stage.fit(shards)
+    create_product(stage.job.output, stage.schema(OBJECTS, fitted), {"pieces": {}})
+    return fitted
+
+
+def test_components_of_another_job_serve_where_the_job_names_it(tmp_path):
+    split = np.repeat(["train", "test"], OBJECTS // 2)
+    stage, shards = stored_spectra(tmp_path, split)
+    fitted = stored_features(stage, shards)
+    section = stage.job.features.model_copy(update={"basis": stage.job.output})
+    other = FeaturesStage(stage.job.model_copy(update={"output": str(tmp_path / "other"), "features": section}))
+    other.check()
+    assert not other.fits
+    np.testing.assert_array_equal(other.given()["pca_components"][1], fitted["pca_components"][1])
+    assert other.basis() == stage.basis() == other.settings()["features.basis"]
+    assert "features.basis" not in stage.settings(), "a job that fits its own is as it was"
+
+
+def test_components_that_do_not_fit_are_refused(tmp_path):
+    stage, shards = stored_spectra(tmp_path, np.repeat(["train", "test"], OBJECTS // 2))
+    stored_features(stage, shards)
+
+    def refused(match, output, **keys):
+        section = stage.job.features.model_copy(update={"basis": output, **keys})
+        other = FeaturesStage(stage.job.model_copy(update={"output": str(tmp_path / "other"), "features": section}))
+        with pytest.raises(ConfigurationError, match=match):
+            other.check()
+
+    refused("no product 'features' with principal components", str(tmp_path / "nothing"))
+    refused(r"has 3 components of \d+ pixels, this job wants 2 of", stage.job.output, components=2)

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -162,3 +163,12 @@ def test_the_product_says_whose_predictions_it_holds(folder, tmp_path, monkeypat
     about = json.loads(stage.schema(1).attrs["classifier"])
     assert (about["kind"], about["classes"]) == ("table", ["a", "b"])
     assert "files" not in about
+
+
+def test_scores_along_other_components_than_those_trained_on_are_refused(folder, tmp_path, monkeypatch):
+    recipe = table_recipe(tmp_path).model_copy(update={"basis": "trained on"})
+    job = lamost(tmp_path, ("spectra", "features", "predictions"), folder(recipe))
+    for found, refused in (("trained on", False), (None, False), ("another", True)):
+        monkeypatch.setattr("survey_batch.stages.features.FeaturesStage.basis", lambda _, found=found: found)
+        with pytest.raises(PlanMismatchError, match=r"features\.basis") if refused else nullcontext():
+            make_stage(job, "predictions").check()
