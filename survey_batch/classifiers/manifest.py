@@ -174,8 +174,9 @@ class Recipe(Frozen):
         if self.basis and found and found != self.basis:
             raise PlanMismatchError(
                 "the classifier works on scores along principal components (component_*), and those of this "
-                f"{self.product} are others than it was trained on: they were fitted to other spectra; set features.basis to the "
-                "output of the job it was trained on and make the product anew, or train without component_*"
+                f"{self.product} are others than it was trained on: they were fitted to other spectra; set "
+                "features.basis to the output of the job it was trained on and make the product anew, or train without "
+                "component_*"
             )
 
     def _check_grid(self, coords: Mapping[str, npt.NDArray[Any]]) -> None:
