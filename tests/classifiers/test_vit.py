@@ -1,7 +1,10 @@
-"""A tiny random transformer in the layout of Hugging Face stands for ViT-Base/16."""
+"""Random transformers in the layout of Hugging Face: a tiny one, and one of the size of ViT-Base/16."""
 
 import json
+import os
+import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,15 +19,10 @@ from tests.classifiers.stars import as_labelled, labels_of
 
 LABELS = labels_of(12)
 CHANNELS = np.array(["red", "green", "blue"])
-WIDTH, BLOCKS, PATCH, SIDE = 32, 2, 16, 32
+PATCH, SIDE = 16, 32
 CONFIG = {
     "architectures": ["ViTForImageClassification"],
     "model_type": "vit",
-    "hidden_size": WIDTH,
-    "num_hidden_layers": BLOCKS,
-    "num_attention_heads": 4,
-    "intermediate_size": 2 * WIDTH,
-    "image_size": SIDE,
     "patch_size": PATCH,
     "num_channels": 3,
     "hidden_act": "gelu",
@@ -36,38 +34,72 @@ CONFIG = {
     "label2id": {f"class {number}": number for number in range(3)},
 }
 
+REFERENCE = """
+import sys
+import numpy as np, torch, transformers
+checkpoint, images, answers = sys.argv[1:]
+model = transformers.ViTForImageClassification.from_pretrained(checkpoint).eval()
+pixels = torch.tensor((np.load(images) / 255 - 0.5) / 0.5, dtype=torch.float32).permute(0, 3, 1, 2)
+with torch.no_grad():
+    np.save(answers, torch.softmax(model(pixels).logits, dim=-1).numpy())
+"""
+"""A process of its own: torch and TensorFlow in one crash."""
+TORCH_PYTHON = os.environ.get("SURVEY_BATCH_TORCH_PYTHON", sys.executable)
+"""An interpreter that has torch and transformers."""
 
-def random_tensors() -> dict[str, np.ndarray]:
+
+@dataclass(frozen=True)
+class Size:
+    """Of a transformer."""
+
+    width: int
+    blocks: int
+    heads: int
+    inner: int
+    side: int
+
+    @property
+    def config(self):
+        sizes = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "image_size")
+        return CONFIG | dict(zip(sizes, (self.width, self.blocks, self.heads, self.inner, self.side), strict=True))
+
+
+TINY = Size(32, 2, 4, 64, SIDE)
+BASE = Size(768, 12, 12, 3072, 224)
+
+
+def random_tensors(size: Size = TINY) -> dict[str, np.ndarray]:
     """Weights by the names that transformers gives them."""
-    tokens = (SIDE // PATCH) ** 2 + 1
+    tokens, width = (size.side // PATCH) ** 2 + 1, size.width
     shapes = {
-        "vit.embeddings.cls_token": (1, 1, WIDTH),
-        "vit.embeddings.position_embeddings": (1, tokens, WIDTH),
-        "vit.embeddings.patch_embeddings.projection.weight": (WIDTH, 3, PATCH, PATCH),
-        "vit.embeddings.patch_embeddings.projection.bias": (WIDTH,),
-        "vit.layernorm.weight": (WIDTH,),
-        "vit.layernorm.bias": (WIDTH,),
-        "classifier.weight": (3, WIDTH),
+        "vit.embeddings.cls_token": (1, 1, width),
+        "vit.embeddings.position_embeddings": (1, tokens, width),
+        "vit.embeddings.patch_embeddings.projection.weight": (width, 3, PATCH, PATCH),
+        "vit.embeddings.patch_embeddings.projection.bias": (width,),
+        "vit.layernorm.weight": (width,),
+        "vit.layernorm.bias": (width,),
+        "classifier.weight": (3, width),
         "classifier.bias": (3,),
     }
-    for block in range(BLOCKS):
+    for block in range(size.blocks):
         here = f"vit.encoder.layer.{block}"
-        sizes = {"intermediate.dense": (2 * WIDTH, WIDTH), "output.dense": (WIDTH, 2 * WIDTH)}
+        sizes = {"intermediate.dense": (size.inner, width), "output.dense": (width, size.inner)}
         square = [*(f"attention.attention.{part}" for part in ("query", "key", "value")), "attention.output.dense"]
-        for name, size in {**sizes, **dict.fromkeys(square, (WIDTH, WIDTH))}.items():
-            shapes |= {f"{here}.{name}.weight": size, f"{here}.{name}.bias": size[:1]}
+        for name, shape in {**sizes, **dict.fromkeys(square, (width, width))}.items():
+            shapes |= {f"{here}.{name}.weight": shape, f"{here}.{name}.bias": shape[:1]}
         for name in ("layernorm_before", "layernorm_after"):
-            shapes |= {f"{here}.{name}.weight": (WIDTH,), f"{here}.{name}.bias": (WIDTH,)}
-    random = np.random.default_rng(1)
-    return {name: random.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()}
+            shapes |= {f"{here}.{name}.weight": (width,), f"{here}.{name}.bias": (width,)}
+    random, scale = np.random.default_rng(1), 0.1 * np.sqrt(TINY.width / width)
+    drawn = {name: scale * random.standard_normal(shape, np.float32) for name, shape in shapes.items()}
+    return {name: values + ("layernorm" in name and name.endswith("weight")) for name, values in drawn.items()}
 
 
-def write_checkpoint(folder, tensors=None, **changes) -> str:
+def write_checkpoint(folder, tensors=None, size=TINY, **changes) -> str:
     from safetensors.numpy import save_file
 
     folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps({**CONFIG, **changes}), encoding="utf-8")
-    save_file(tensors or random_tensors(), folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps({**size.config, **changes}), encoding="utf-8")
+    save_file(tensors or random_tensors(size), folder / "model.safetensors", metadata={"format": "pt"})
     return str(folder)
 
 
@@ -106,18 +138,39 @@ def stepped(checkpoint, labelled):
     return ViT.fit(labelled, section)
 
 
-def test_probabilities_are_those_of_transformers(checkpoint):
-    transformers = pytest.importorskip("transformers")
-    torch = pytest.importorskip("torch")
-    images, tensors = images_of(6), random_tensors()
-    reference = transformers.ViTForImageClassification.from_pretrained(checkpoint).eval()
-    pixels = torch.tensor((images / 255 - 0.5) / 0.5, dtype=torch.float32).permute(0, 3, 1, 2)
-    with torch.no_grad():
-        wanted = torch.softmax(reference(pixels).logits, dim=-1).numpy()
-    model = fine_tuned(read_backbone(checkpoint), (SIDE, SIDE, 3), 3, 1)
+def by_transformers(checkpoint, images, folder) -> np.ndarray:
+    """Probabilities by the reference implementation, where there is one."""
+    np.save(folder / "images.npy", images)
+    command = [TORCH_PYTHON, "-c", REFERENCE, checkpoint, folder / "images.npy", folder / "answers.npy"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "ModuleNotFoundError" in done.stderr:
+        pytest.skip(f"needs torch and transformers: {done.stderr.strip().splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+    return np.load(folder / "answers.npy")
+
+
+@pytest.mark.parametrize("size", [TINY, BASE], ids=["tiny", "ViT-Base/16"])
+def test_probabilities_are_those_of_transformers(hub, size, tmp_path):
+    tensors = random_tensors(size)
+    checkpoint = write_checkpoint(tmp_path / "checkpoint", tensors, size)
+    images = images_of(3, shape=(size.side, size.side, 3))
+    wanted = by_transformers(checkpoint, images, tmp_path)
+    model = fine_tuned(read_backbone(checkpoint), (size.side, size.side, 3), 3, 1)
     model.get_layer("head").set_weights([tensors["classifier.weight"].T, tensors["classifier.bias"]])
     np.testing.assert_allclose(np.asarray(model.predict_on_batch(images)), wanted, atol=1e-4)
     assert wanted.std(axis=0).max() > 1e-3, "images that all look alike would prove nothing"
+
+
+def test_vit_base_16_takes_one_step_of_fine_tuning(hub, tmp_path):
+    checkpoint = write_checkpoint(tmp_path, size=BASE)
+    labels = labels_of(4)
+    data = as_labelled({"image": images_of(len(labels), shape=(224, 224, 3))}, labels, channel=CHANNELS)
+    section = ImageTraining(classifier="-", variant="vit", checkpoint=checkpoint, epochs=1, batch=4, patience=0)
+    before, stepped = read_backbone(checkpoint).get_weights(), ViT.fit(data.take(slice(4)), section)
+    assert sum(values.size for values in before) > 85_000_000
+    moved = [not np.array_equal(a, b) for a, b in zip(before, stepped.model.get_weights(), strict=False)]
+    assert np.mean(moved) > 0.9
+    assert np.isfinite(stepped.history["loss"][0])
 
 
 def test_a_bare_transformer_is_read_as_that_of_a_classifier(checkpoint, tmp_path):
