@@ -30,10 +30,10 @@ from survey_batch.archive.decompress import LAMOST_CEILING, decompress
 from survey_batch.archive.lamost import read_spectrum
 from survey_batch.classifiers.artifact import family_of, read_arrays, write_arrays
 from survey_batch.classifiers.base import Classifier, Workspace
+from survey_batch.classifiers.fitted import predict_rows
 from survey_batch.classifiers.galaxy_quasar_star import CLASSES
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.metrics import confusion_matrix, figures_of, per_class
-from survey_batch.classifiers.train import predict_rows
 from survey_batch.sections.train_galaxies import GalaxyTraining
 from survey_batch.simulate.examples import simulate_examples
 from survey_batch.simulate.star_library import StarLibrary, drawn_stars, template_stars

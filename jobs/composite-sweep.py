@@ -30,7 +30,9 @@ from survey_batch.jobfile import load_job
 from survey_batch.sections.images import CompositesSection
 from survey_batch.sections.train_images import ImageTraining
 
-COLUMNS = ("bands", "q", "stretch", "seed", "accuracy", "loss")
+KEY = ("bands", "q", "stretch", "seed", "epochs", "stars")
+"""What a result is of."""
+COLUMNS = (*KEY, "accuracy", "loss")
 Row = dict[str, str]
 
 
@@ -78,22 +80,37 @@ def score(recipe: CompositesSection, job_text: str, output: str, most: int, sect
     keras.backend.clear_session()  # a worker trains hundreds of networks
     right = np.mean(probability.argmax(axis=1) == true)
     loss = -np.mean(np.log(np.clip(probability[np.arange(len(true)), true], 1e-7, 1)))
-    values = (recipe.bands, recipe.q, recipe.linear_stretch, section.seed, f"{right:.4f}", f"{loss:.4f}")
+    values = (*key_of(recipe, section, most), f"{right:.4f}", f"{loss:.4f}")
     return dict(zip(COLUMNS, map(str, values), strict=True))
 
 
+def key_of(recipe: CompositesSection, section: ImageTraining, most: int) -> tuple[str, ...]:
+    """What a result is of."""
+    return tuple(map(str, (recipe.bands, recipe.q, recipe.linear_stretch, section.seed, section.epochs, most)))
+
+
 def read_rows(path: Path) -> list[Row]:
-    """What was found before."""
+    """What was found before; a line that a stop cut short is left out."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        return [row for row in csv.DictReader(file) if None not in row.values() and row["loss"]]
 
 
-def still_to_do(wanted: list[CompositesSection], rows: list[Row], seed: int) -> list[CompositesSection]:
+def write_rows(path: Path, rows: list[Row]) -> None:
+    """Write all results anew."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, COLUMNS)
+        table.writeheader()
+        table.writerows(rows)
+
+
+def still_to_do(
+    wanted: list[CompositesSection], rows: list[Row], section: ImageTraining, most: int
+) -> list[CompositesSection]:
     """The recipes without a result."""
-    done = {(row["bands"], row["q"], row["stretch"], row["seed"]) for row in rows}
-    return [one for one in wanted if (one.bands, str(one.q), str(one.linear_stretch), str(seed)) not in done]
+    done = {tuple(row[name] for name in KEY) for row in rows}
+    return [one for one in wanted if key_of(one, section, most) not in done]
 
 
 def summary(rows: list[Row]) -> list[str]:
@@ -152,21 +169,22 @@ def main() -> None:
     job = load_job(options.job, options.set)
     path = options.output or Path(job.output) / "composite-sweep.csv"
     rows = read_rows(path)
+    write_rows(path, rows)
     table = {"crop": min(32, job.cutouts.size), "epochs": options.epochs, "seed": options.seed}
     section = ImageTraining(classifier="-", product="composites", **table)
-    work = still_to_do(recipes(job.frames.bands, options.q, options.stretch), rows, options.seed)
+    fixed = {"seed": options.seed, "epochs": options.epochs, "stars": options.stars}
+    work = still_to_do(recipes(job.frames.bands, options.q, options.stretch), rows, section, options.stars)
     fit = partial(score, job_text=job.model_dump_json(), output=job.output, most=options.stars, section=section)
     print(f"{len(rows)} results in {path}, {len(work)} recipes to try")
     with connect(job.cluster) as client, path.open("a", newline="", encoding="utf-8") as file:
         table_file = csv.DictWriter(file, COLUMNS)
-        if not rows:
-            table_file.writeheader()
         for future in as_completed(client.map(fit, work, pure=False)):
             rows.append(future.result())
             table_file.writerow(rows[-1])
             file.flush()
             if len(rows) % 20 == 0:
                 print(f"    {len(rows)}: {rows[-1]}", flush=True)
+    rows = [row for row in rows if all(row[name] == str(value) for name, value in fixed.items())]
     print("\n".join(summary(rows)))
     plot(rows, path.with_suffix(".png"))
 

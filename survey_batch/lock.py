@@ -16,10 +16,12 @@ from fsspec.core import url_to_fs
 from survey_batch.errors import ConfigurationError
 from survey_batch.paths import is_url, join, make_folder, read_json
 
+LOCK = "lock.json"
+
 
 @contextmanager
-def locked(output: str, *, force: bool = False) -> Iterator[None]:
-    """Hold an output's lock.
+def locked(output: str, *, force: bool = False, what: str = "run") -> Iterator[None]:
+    """Hold an output's lock; `what` names in messages what holds it.
 
     A lock whose process no longer runs on this machine is taken over. One of another machine is not: nobody here
     can know; `force` takes it over.
@@ -29,30 +31,30 @@ def locked(output: str, *, force: bool = False) -> Iterator[None]:
     ConfigurationError
         Another run holds the lock.
     """
-    path = join(output, "lock.json")
+    path = join(output, LOCK)
     make_folder(output)
     if force:
         _remove(path)
-    _take(path)
+    _take(path, what)
     try:
         yield
     finally:
         _remove(path)
 
 
-def _take(path: str) -> None:
+def _take(path: str, what: str) -> None:
     if _create(path):
         return
     holder = _holder(path)
     if holder and not is_dead(holder):
         raise ConfigurationError(
-            f"{path}: another run holds this output: process {holder['pid']} of {holder['user']} on "
+            f"{path}: another {what} holds this output: process {holder['pid']} of {holder['user']} on "
             f"{holder['host']}, since {holder['since']}. Wait for it; if you know that it is dead, "
-            "run again with --break-lock."
+            + ("run again with --break-lock." if what == "run" else "remove this file.")
         )
     _remove(path)
     if not _create(path):
-        raise ConfigurationError(f"{path}: another run took this output just now; wait for it and try again")
+        raise ConfigurationError(f"{path}: another {what} took this output just now; wait for it and try again")
 
 
 def _create(path: str) -> bool:

@@ -154,6 +154,16 @@ def read_rows_of(output: str, shard: Shard) -> Rows:
     return {name: to_numpy(table[name]) for name in table.column_names}
 
 
+def read_plan_columns(output: str, names: Sequence[str]) -> Rows:
+    """Read some columns of all planned objects, in the order of the object axis; none where the plan lacks one."""
+    with fsspec.open(_table_path(output, "object"), "rb") as stream:
+        file = pq.ParquetFile(stream)
+        if not set(names) <= set(file.schema_arrow.names):
+            return {}
+        table = file.read(columns=list(names))
+    return {name: to_numpy(table[name]) for name in names}
+
+
 def read_fields(output: str) -> dict[FieldKey, int]:
     """Map each planned field to its place on the frame axis."""
     with fsspec.open(_table_path(output, "frame"), "rb") as stream:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from survey_batch.catalog.detected import object_catalog
-from survey_batch.catalog.fields import FIELD_KEY
+from survey_batch.catalog.fields import FIELD_KEY, read_fields
 from survey_batch.errors import ConfigurationError
 from survey_batch.images.psf_rule import half_sample_mode
 from survey_batch.job import Job
@@ -80,8 +80,8 @@ def choose_psf_stars(job: Job, threshold: float = 0.5, most: int = 0, size: floa
     """Choose the stars of each field of a job, by the confidence of its classifier.
 
     Detections and predictions are joined by `object_id`. A classifier sees one cutout and does not know the seeing; so
-    of the chosen stars of a field those stay that have the size of most. Fields without any chosen star are there too,
-    with an empty table.
+    of the chosen stars of a field those stay that have the size of most. All fields of the job's list are there, those
+    without any chosen star with an empty table.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def choose_psf_stars(job: Job, threshold: float = 0.5, most: int = 0, size: floa
     for name, source in FROM_ONE.items():
         found = found.append_column(name, pc.add(found[source], 1.0))
     order = [(name, "ascending") for name in FIELD_KEY]
-    fields = found.group_by(list(FIELD_KEY)).aggregate([]).sort_by(order).to_pylist()
+    fields = read_fields(job.catalog, job.archive)[0].to_pylist()
     chosen = found.filter(pa.array(confidence >= threshold)).sort_by([*order, ("confidence", "descending")])
     return list(_by_field(chosen, fields, job.catalog.detect.band, most, size))
 

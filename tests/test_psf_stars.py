@@ -17,6 +17,7 @@ from survey_batch.products import Schema, Shard, Variable, create_product, write
 from survey_batch.psf_stars import choose_psf_stars, like_most, write_psf_stars
 
 ROWS = 40
+FIELDS = "run,camcol,field\n94,6,11\n94,6,12\n"
 LARGE = 19
 """A source that is sure to be a star, and larger than all others of its field."""
 
@@ -27,7 +28,7 @@ def job(output, **detect):
             "name": "t",
             "output": str(output),
             "stages": ["cutouts"],
-            "catalog": {"path": "fields.csv", "detect": detect},
+            "catalog": {"path": str(output / "fields.csv"), "detect": detect},
             "archive": {"survey": "sdss", "root": "unused"},
         }
     )
@@ -48,6 +49,7 @@ def detections():
 def output(tmp_path):
     """Predictions in another order than the detections, and one object without any."""
     pq.write_table(detections(), tmp_path / "detections.parquet")
+    (tmp_path / "fields.csv").write_text(FIELDS)
     order = np.random.default_rng(1).permutation(ROWS)[:-1]
     confidence = (order % 10) / 10.0
     probability = np.column_stack([1 - confidence, confidence]).astype(np.float32)
@@ -148,3 +150,8 @@ def test_a_job_without_predictions_is_refused(tmp_path):
     pq.write_table(detections(), tmp_path / "detections.parquet")
     with pytest.raises(ConfigurationError, match="no predictions"):
         choose_psf_stars(job(tmp_path))
+
+
+def test_a_field_on_which_nothing_was_found_is_there_too(output, tmp_path):
+    (tmp_path / "fields.csv").write_text(FIELDS + "94,6,13\n")
+    assert [one.field for one in choose_psf_stars(job(output))] == [11, 12, 13]

@@ -47,6 +47,11 @@ def read_fields(section: CatalogSection, archive: ArchiveSection) -> tuple[pa.Ta
         raise ConfigurationError(f"catalog.path: {section.path} is not a list of fields ({reason}): correct the file")
     table = pa.table({name: pa.array(key[name], pa.int32()) for name in FIELD_KEY})
     fields = table.group_by(list(FIELD_KEY)).aggregate([]).sort_by([(name, "ascending") for name in FIELD_KEY])
+    if fields.group_by(list(FIELD_KEY[1:])).aggregate([]).num_rows < fields.num_rows:
+        raise ConfigurationError(
+            f"catalog.path: {section.path} has a field in two reruns, and objects found on frames are named without "
+            "the rerun: give each rerun a job of its own"
+        )
     repeated = len(draft) - fields.num_rows
     notes = [*draft.notes, *([f"{repeated} of {len(draft)} rows repeat a field"] if repeated else [])]
     return fields, tuple(notes)

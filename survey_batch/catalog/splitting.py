@@ -12,7 +12,8 @@ from survey_batch.job import SplitSection
 
 Codes = npt.NDArray[np.int64]
 
-_KEYS = {"field": ("rerun", "run", "camcol", "field"), "plan": ("planid",)}
+KEYS = {"field": ("rerun", "run", "camcol", "field"), "plan": ("planid",)}
+"""Columns that say where an object belongs."""
 _LARGE = 0.05
 """A group that holds more than this share of the rows is worth a remark."""
 
@@ -66,7 +67,7 @@ def _cells(objects: Objects, section: SplitSection) -> Codes | None:
         known = np.isfinite(objects.numbers("ra")) & np.isfinite(objects.numbers("dec"))
         ra, dec = (np.where(known, objects.numbers(name), 0.0) for name in ("ra", "dec"))
         return number_groups(sky_cells(ra, dec, section.cell_degrees))
-    columns = _KEYS[section.group]
+    columns = KEYS[section.group]
     if not set(columns) <= set(objects.table.column_names):
         raise ConfigurationError(
             f"catalog.split.group = {section.group!r}: these rows have no {section.group}; an SDSS catalogue has "

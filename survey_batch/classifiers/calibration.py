@@ -15,6 +15,8 @@ Index = npt.NDArray[np.intp]
 
 COLDEST, HOTTEST = 0.05, 20.0
 """Temperatures that are tried."""
+PULL = 0.5
+"""Standard deviation of ln(temperature) before anything is known of it."""
 SMALLEST = 1e-12
 """Probabilities are taken to be at least this, so that their logarithm is finite."""
 BINS = 10
@@ -32,15 +34,19 @@ def apply_temperature(probability: npt.NDArray[np.floating], temperature: float)
 def fit_temperature(true: Index, probability: npt.NDArray[np.floating], weights: F8 | None = None) -> float:
     """Temperature that makes the log loss of held-out predictions smallest; 1 where there are none.
 
+    A weak pull towards 1, worth about one object, decides where the objects do not: a few that are all right would
+    else make all later answers certain.
+
     `weights`, (object,), states the log loss on another class prior than the objects' own (`prior.object_weights`).
     """
     if len(true) == 0:
         return 1.0
-    rows = np.arange(len(true))
+    rows, known = np.arange(len(true)), float(len(true) if weights is None else weights.sum())
 
     def loss(log_temperature: float) -> float:
         scaled = apply_temperature(probability, float(np.exp(log_temperature)))[rows, true]
-        return -float(np.average(np.log(np.maximum(scaled, SMALLEST)), weights=weights))
+        pull = (log_temperature / PULL) ** 2 / 2 / known
+        return pull - float(np.average(np.log(np.maximum(scaled, SMALLEST)), weights=weights))
 
     best = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
     return float(np.exp(best.x))

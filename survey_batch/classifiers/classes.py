@@ -28,6 +28,13 @@ def sequence_length(classes: Iterable[str]) -> int:
     return len(list(takewhile(_TYPE.fullmatch, classes)))
 
 
+def has_gaps(classes: Iterable[str]) -> bool:
+    """Tell whether a sequence of letters leaves some out, so that neighbours in the list are none in the sequence."""
+    letters = [name for name in classes if len(name) == 1 and name in SEQUENCE]
+    places = [SEQUENCE.index(name) for name in letters]
+    return bool(places) and places != list(range(places[0], places[0] + len(places)))
+
+
 def _place(name: str) -> tuple[int, float]:
     """Place of a spectral type on the sequence; one that is no spectral type comes after all of them."""
     found = _TYPE.fullmatch(name)

@@ -11,6 +11,9 @@ TITLES = {"test": "test split", "cross_validation": "cross-validation"}
 def describe(scores: Mapping[str, Any]) -> str:
     """Put the scores of `train` or `evaluate` in lines of at most 80 characters or so."""
     lines = [f"classes: {', '.join(scores['classes'])}"]
+    if unlearnt := scores.get("training", {}).get("classes_without_training_objects"):
+        named = ", ".join(f"{number} {name}" for name, number in unlearnt.items())
+        lines.append(f"left out, as no training object is of their class: {named}")
     sequence = scores["classes"][: sequence_length(scores["classes"])]
     for name, part in scores.items():
         if isinstance(part, dict) and "confusion" in part.get("classifier", {}):

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from survey_batch.classifiers import network
 from survey_batch.classifiers.augment import Augmentation, augmented, rows_of_epoch, soft_labels
 from survey_batch.classifiers.base import F4, Inputs
-from survey_batch.classifiers.classes import sequence_length
+from survey_batch.classifiers.classes import has_gaps, sequence_length
 from survey_batch.classifiers.examples import Change, Schedule
 from survey_batch.classifiers.keras_family import KerasClassifier
 from survey_batch.sections.training_base import EnsembleTraining
@@ -43,11 +43,13 @@ class EnsembleClassifier(KerasClassifier[EnsembleSection]):
     @classmethod
     def targets(cls, number: Index, classes: tuple[str, ...], section: EnsembleSection) -> F4:
         """Labels in which neighbours have some weight, (object, member, class), the same for each member."""
-        soft = soft_labels(number, len(classes), sequence_length(classes), cls.augmentation.neighbour)
+        soft = soft_labels(
+            number, len(classes), 0 if has_gaps(classes) else sequence_length(classes), cls.augmentation.neighbour
+        )
         return np.broadcast_to(soft[:, None], (len(soft), section.members, len(classes)))
 
     @classmethod
-    def epoch_rows(cls, number: Index, classes: int, section: EnsembleSection) -> Index:  # noqa: ARG003
+    def epoch_rows(cls, number: Index, classes: int, section: EnsembleSection, seed: int) -> Index:  # noqa: ARG003
         """All rows, those of rare classes several times."""
         return rows_of_epoch(np.eye(classes, dtype=np.float32)[number], cls.augmentation.least_share)
 

@@ -90,6 +90,12 @@ def possible_rows(family: type[Classifier[Any]], data: Labelled, recipe: Recipe)
     return np.concatenate(marks) if marks else np.zeros(0, bool)
 
 
+def predict_rows(classifier: Classifier[Any], data: Labelled) -> npt.NDArray[np.float32]:
+    """Probabilities (object, class) of all rows, read block by block."""
+    answers = [classifier.predict_proba(block) for _, block in data.blocks()]
+    return np.concatenate(answers) if answers else np.zeros((0, len(classifier.classes)), np.float32)
+
+
 def possible_part(family: type[Classifier[Any]], data: Labelled, recipe: Recipe) -> Labelled:
     """Take the rows that can be classified; data of another shape is refused."""
     recipe.check_shapes(data.shapes)

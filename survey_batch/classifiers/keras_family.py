@@ -81,7 +81,7 @@ class KerasClassifier(FittedClassifier[Section]):
         return np.eye(len(classes), dtype=np.float32)[number]
 
     @classmethod
-    def epoch_rows(cls, number: Index, classes: int, section: Section) -> Index | None:  # noqa: ARG003
+    def epoch_rows(cls, number: Index, classes: int, section: Section, seed: int) -> Index | None:  # noqa: ARG003
         """Rows to show in an epoch; by default each once."""
         return None
 
@@ -145,7 +145,7 @@ class KerasClassifier(FittedClassifier[Section]):
         return Examples(
             inputs,
             self.targets(number, self.classes, section),
-            self.epoch_rows(number, len(self.classes), section),
+            self.epoch_rows(number, len(self.classes), section, self.manifest.seed),
             weight,
             self.change(section),
         )
@@ -169,8 +169,11 @@ class KerasClassifier(FittedClassifier[Section]):
         return inputs
 
     def _forward(self, inputs: Inputs) -> F4:
-        raw = np.asarray(self.model.predict_on_batch(inputs))
-        return apply_temperature(raw, self.manifest.temperature).astype(np.float32)
+        return apply_temperature(self.answer(inputs), self.manifest.temperature).astype(np.float32)
+
+    def answer(self, inputs: Inputs) -> F4:
+        """Probabilities before the temperature, (object, class)."""
+        return np.asarray(self.model.predict_on_batch(inputs))
 
     def write_model(self, path: Path) -> None:
         """Write the networks."""

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.catalog.groups import merge_groups, number_groups, sky_cells
 from survey_batch.catalog.labels import possible_labels
 from survey_batch.catalog.split import group_by_star
+from survey_batch.catalog.splitting import KEYS
 from survey_batch.classifiers.manifest import made_with
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.open import open_product
+from survey_batch.plan import read_plan_columns
 from survey_batch.spectra.pca import PCA
 from survey_batch.status import usable
 
@@ -61,6 +64,8 @@ class Labelled:
     star: npt.NDArray[np.int64]
     coordinates: dict[str, npt.NDArray[Any]]
     rows: Index | None = None
+    group: npt.NDArray[np.int64] | None = None
+    """Number of what is never torn apart, where `catalog.split.group` says more than stars: fields, plans, sky."""
     made: Mapping[str, Any] = field(default_factory=dict)
     """Settings with which the product was made."""
     basis: str | None = None
@@ -88,6 +93,11 @@ class Labelled:
             yield span, self.read(span)
 
     @property
+    def apart(self) -> npt.NDArray[np.int64]:
+        """Number of the group that must be on one side of any division of the objects."""
+        return self.star if self.group is None else self.group
+
+    @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of one object in each variable."""
         return {name: tuple(values.shape[1:]) for name, values in self.source.items()}
@@ -95,6 +105,7 @@ class Labelled:
     def take(self, rows: npt.NDArray[Any]) -> "Labelled":
         """Some of the rows, by index or as a mask."""
         parts = {name: getattr(self, name)[rows] for name in (*TEXTS, "star")}
+        parts["group"] = None if self.group is None else self.group[rows]
         whole = np.arange(len(self)) if self.rows is None else self.rows
         return replace(self, rows=whole[rows], **parts)
 
@@ -163,29 +174,46 @@ def read_labelled(
             f"{product} of {job.output} has no variable {missing[0]!r}, which the classifier works on; it has "
             f"{sorted(str(name) for name in data.data_vars)}"
         )
-    text = {name: np.array(data[name].to_numpy().tolist(), dtype=str) for name in TEXTS}
-    wanted = text["label"] != "" if classes is None else np.isin(text["label"], classes)
-    known = usable(data["status"].to_numpy()) & wanted
-    kept = np.flatnonzero(known & (text["split"] == split) if split else known)
+    label = data["label"].to_numpy()
+    wanted = label != "" if classes is None else np.isin(label, classes)
+    known = usable(data["status"].to_numpy()) & np.asarray(wanted, bool)
+    kept = np.flatnonzero(known & (data["split"].to_numpy() == split) if split else known)
     among = f" among {list(classes)}" if classes else ""
     log.info("%d of %d objects are usable and have a label%s", known.sum(), len(known), among)
     if len(kept) == 0 and needed:
         which = f" of split {split!r}" if split else ""
         raise ConfigurationError(
             f"no usable object{which} of {product} in {job.output} has a label{among}; labels there are "
-            f"{sorted(set(text['label']))[:LABELS_NAMED]}; set catalog.label and [catalog.split]"
+            f"{sorted(map(str, set(label)))[:LABELS_NAMED]}; set catalog.label and [catalog.split]"
         )
+    text = {name: np.array(data[name][kept].to_numpy().tolist(), dtype=str) for name in TEXTS}
     ra, dec = (data[name].to_numpy()[kept].astype(np.float64) for name in ("ra", "dec"))
     radius = job.catalog.split.radius_arcsec if job.catalog.split else STAR_RADIUS_ARCSEC
     source = {name: data[name] for name in variables}
     dims = {str(dim) for values in source.values() for dim in values.dims} - {"object"}
     return Labelled(
         source,
-        star=group_by_star(ra, dec, radius),
+        star=(star := group_by_star(ra, dec, radius)),
+        group=_groups(job, kept, star, (ra, dec)),
         coordinates={dim: data[dim].to_numpy() for dim in sorted(dims) if dim in data.coords},
         rows=kept,
         made=made_with(json.loads(data.attrs.get("pieces", "{}"))),
         basis=PCA.stored(data).fingerprint if "pca_components" in data else None,
         possible_labels=possible_labels(job.catalog.label),
-        **{name: values[kept] for name, values in text.items()},
+        **text,
     )
+
+
+def _groups(job: Job, rows: Index, star: npt.NDArray[np.int64], place: tuple[Any, Any]) -> npt.NDArray[np.int64] | None:
+    """Number of each object's field, plan or cell of sky, joined where a star lies in two; None where stars are all."""
+    section = job.catalog.split
+    if section is None or section.group == "star":
+        return None
+    if section.group == "sky":
+        cell = number_groups(sky_cells(*place, section.cell_degrees))
+    else:
+        columns = read_plan_columns(job.output, KEYS[section.group])
+        if not columns:
+            return None
+        cell = number_groups(*(np.unique(values[rows], return_inverse=True)[1] for values in columns.values()))
+    return merge_groups(star, cell)

@@ -108,7 +108,7 @@ def magnitude_trees(measure: Measure, classes: tuple[str, ...]) -> "Fit":
     def fit(trained: Labelled, seed: int) -> "Predict":
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        trees = HistGradientBoostingClassifier(random_state=seed)
+        trees = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
         trees.fit(colours(measure(trained)), class_numbers(trained.label, classes))
 
         def predict(other: Labelled) -> npt.NDArray[Any]:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.classifiers.preprocessing import mean_and_spread
+
 F4 = npt.NDArray[np.float32]
 
 SCATTER_FLOOR = 0.01
@@ -68,8 +70,8 @@ def _soft_steps(inputs: F4, design: Design) -> Any:
     import keras
     from keras import layers
 
-    mean = inputs.mean(axis=0, dtype=np.float64).ravel()
-    scatter = inputs.std(axis=0, dtype=np.float64).ravel() + SCATTER_FLOOR
+    mean, scatter = (part.ravel() for part in mean_and_spread(inputs))
+    scatter = scatter + SCATTER_FLOOR
     place = np.linspace(-2, 2, design.levels)
     return keras.Sequential(
         [

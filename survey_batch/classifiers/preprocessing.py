@@ -3,6 +3,8 @@
 Each row is treated by itself, so that one object gives the same input alone and among others.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
@@ -12,6 +14,9 @@ from survey_batch.spectra.normalize import good_flux, row_percentiles
 
 F4 = npt.NDArray[np.float32]
 F8 = npt.NDArray[np.float64]
+
+ROWS_AT_ONCE = 1024
+"""Rows whose sums are taken at a time."""
 
 STEPS: dict[str, float | int | str] = {
     "method": "relative-bins",
@@ -75,6 +80,20 @@ def _run(mean: F8, count: F8, width: float, floor: float) -> F8:
     smooth = gaussian_filter1d(mean * count, width, axis=1)
     weight = gaussian_filter1d(count, width, axis=1)
     return np.asarray(np.maximum(smooth / np.maximum(weight, 1e-12), floor))
+
+
+def mean_and_spread(rows: npt.NDArray[Any], axes: tuple[int, ...] = (0,)) -> tuple[F8, F8]:
+    """Mean and standard deviation in float64 along axes, of which 0 is one; a file's rows are read some at a time."""
+    count, mean, square = 0.0, np.zeros(()), np.zeros(())
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part = np.asarray(rows[start : start + ROWS_AT_ONCE], np.float64)
+        number = float(np.prod([part.shape[axis] for axis in axes]))
+        step_to = part.mean(axis=axes) - mean
+        spread = ((part - part.mean(axis=axes, keepdims=True)) ** 2).sum(axis=axes)
+        # Parts are merged about their own means (Chan, Golub and LeVeque 1979, Stanford STAN-CS-79-773).
+        square = square + spread + step_to**2 * count * number / (count + number)
+        count, mean = count + number, mean + step_to * number / (count + number)
+    return np.asarray(mean), np.sqrt(square / max(count, 1.0))
 
 
 def step(steps: dict[str, float | int | str], name: str) -> float:

@@ -58,7 +58,7 @@ def fit_classes(
     Parameters
     ----------
     flux, ivar : (star, y, x) float32
-        The stamps and the inverse variance of their pixels; 0 leaves a pixel out.
+        The stamps and the inverse variance of their pixels; 0, less or NaN leaves a pixel out.
     planes : (star, wavelength, y, x) float32
         Monochromatic point-spread functions of each star's place, oversampled, with a margin of `MARGIN` pixels.
     weights : (class, wavelength) float64
@@ -68,7 +68,7 @@ def fit_classes(
     fit_flux, fit_centre : bool
         Where not, the flux is 1, and the centre is where the field's model has it.
     """
-    data, weight = flux.astype(np.float64), np.where(np.isfinite(ivar) & np.isfinite(flux), ivar, 0).astype(np.float64)
+    data, weight = flux.astype(np.float64), np.where(np.isfinite(flux) & (ivar > 0), ivar, 0).astype(np.float64)
     data = np.where(weight > 0, data, 0)
     centre = np.zeros((len(data), 2))
     if fit_centre:

@@ -17,6 +17,7 @@ from survey_batch.classifiers.keras_family import Index, KerasClassifier
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Recipe
 from survey_batch.classifiers.preprocessing import step
+from survey_batch.classifiers.prior import shift_prior
 from survey_batch.errors import ConfigurationError
 from survey_batch.images.star_pixels import change_view, ring_statistics, scaled_pixels
 from survey_batch.sections.train_psf_stars import PsfStarTraining
@@ -37,8 +38,6 @@ HIDDEN = 32
 DROPOUT = 0.3
 MOMENTUM = 0.9
 """Of the moving mean and variance: an epoch may have some ten batches."""
-PUBLISHED = {"epochs": 60, "batch": 256, "learning_rate": 1e-4}
-"""What ML-PSF was trained with: Adam, up to 500 epochs, of which the 60th was shipped."""
 
 
 class PsfStarCNN(KerasClassifier[PsfStarTraining]):
@@ -88,7 +87,7 @@ class PsfStarCNN(KerasClassifier[PsfStarTraining]):
         band = int(step(cls.recipe_of(data, section).steps, "band"))
 
         def trees(trained: Labelled, seed: int) -> "Predict":
-            model = HistGradientBoostingClassifier(random_state=seed)
+            model = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
             model.fit(_all_measures(trained, band), trained.label == classes[1])
             return lambda other: np.asarray(model.predict_proba(_all_measures(other, band)), np.float64)
 
@@ -143,22 +142,24 @@ class PublishedPsfStar(PsfStarCNN):
     """ML-PSF's network on pixels scaled by one mean and standard deviation of all training pixels.
 
     As published but for its defects: the mean and the deviation are those of the training rows alone, rows that
-    stand for bad sources are real ones, and cutouts may have another size than 111 pixels. Its epochs, batch and
-    learning rate (60, 256, 1e-4) hold where the table does not say otherwise.
+    stand for bad sources are real ones, and cutouts may have another size than 111 pixels. It is trained on as many
+    good sources as bad ones; its probabilities are then stated for the training rows' own shares.
     """
 
     variant: ClassVar[str] = "published"
 
     @classmethod
     def learn(cls, data: Labelled, recipe: Recipe, section: PsfStarTraining) -> Arrays:  # noqa: ARG003
-        """Mean and standard deviation of all training pixels."""
+        """Mean and standard deviation of all training pixels, and the share of good sources."""
         band, count, total, square = int(step(recipe.steps, "band")), 0, 0.0, 0.0
         for _, block in data.blocks():
             pixels = block["flux"][:, band].astype(np.float64)
             pixels = pixels[np.isfinite(pixels)]
             count, total, square = count + pixels.size, total + pixels.sum(), square + (pixels**2).sum()
         mean = total / max(count, 1)
-        return {"mean": np.array(mean), "deviation": np.array(np.sqrt(max(square / max(count, 1) - mean**2, 1e-30)))}
+        deviation = np.sqrt(max(square / max(count, 1) - mean**2, 1e-30))
+        good = np.mean(data.label == CLASSES[1])
+        return {"mean": np.array(mean), "deviation": np.array(deviation), "share": np.array([1 - good, good])}
 
     def prepare(self, block: Block) -> Inputs:
         """(flux - mean) / deviation, 0 where there is no pixel: (object, y, x, 1) float32."""
@@ -190,15 +191,17 @@ class PublishedPsfStar(PsfStarCNN):
     @classmethod
     def schedule(cls, section: PsfStarTraining, seed: int) -> Schedule:
         """Adam at a constant rate."""
-        unsaid = {key: value for key, value in PUBLISHED.items() if key not in section.model_fields_set}
-        table = section.model_copy(update=unsaid)
-        return Schedule(table.epochs, table.batch, table.learning_rate, patience=table.patience, seed=seed)
+        return Schedule(section.epochs, section.batch, section.learning_rate, patience=section.patience, seed=seed)
+
+    def answer(self, inputs: Inputs) -> F4:
+        """Probabilities under the training rows' shares, where the network has learnt of as many good as bad ones."""
+        return shift_prior(super().answer(inputs), np.full(2, 0.5), self.arrays["share"]).astype(np.float32)
 
     @classmethod
-    def epoch_rows(cls, number: Index, classes: int, section: PsfStarTraining) -> Index | None:
+    def epoch_rows(cls, number: Index, classes: int, section: PsfStarTraining, seed: int) -> Index | None:  # noqa: ARG003
         """As many bad sources as good ones, drawn at random."""
         count = np.bincount(number, minlength=classes)
-        random = np.random.default_rng(section.seed)
+        random = np.random.default_rng(seed)
         parts = [np.flatnonzero(number == place) for place in range(classes) if count[place]]
         fewest = min(len(part) for part in parts)
         return np.sort(np.concatenate([random.choice(part, fewest, replace=False) for part in parts]))
@@ -219,7 +222,7 @@ def star_measures(flux: F4) -> npt.NDArray[np.float64]:
     """
     sky, noise = ring_statistics(flux)
     above = np.nan_to_num(flux.astype(np.float64) - sky[:, None, None])
-    y, x = (np.arange(size) - size // 2 for size in flux.shape[1:])
+    y, x = (np.arange(size) - (size - 1) / 2 for size in flux.shape[1:])  # of an even cutout, a pixel's edge
     distance = np.hypot(y[:, None], x[None, :])
     light = np.where(distance <= 6, above, 0.0)
     total = np.maximum(light.sum(axis=(1, 2)), 1e-12)

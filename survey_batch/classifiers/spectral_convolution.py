@@ -11,7 +11,7 @@ from survey_batch.classifiers.classes import SEQUENCE
 from survey_batch.classifiers.examples import Change
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Grid, Recipe
-from survey_batch.classifiers.preprocessing import relative_bins, step
+from survey_batch.classifiers.preprocessing import mean_and_spread, relative_bins, step
 from survey_batch.classifiers.rare_classes import rare_examples
 from survey_batch.classifiers.spectral_type import SpectralTypeClassifier, recipe_for
 from survey_batch.classifiers.spectrum_inputs import flux_channels
@@ -132,9 +132,9 @@ def network(sample: npt.NDArray[Any], classes: int, members: int, seed: int) -> 
             equation, shape, bias_axes=equation[-2:], kernel_initializer=start, kernel_regularizer=decay
         )
 
-    mean, spread = (part.astype(np.float64) for part in (sample.mean(axis=(0, 1)), sample.std(axis=(0, 1)) + 0.01))
+    mean, spread = mean_and_spread(sample, (0, 1))
     entry = keras.Input(sample.shape[1:], name="channels")
-    x = layers.Normalization(axis=-1, mean=mean, variance=spread**2)(entry)
+    x = layers.Normalization(axis=-1, mean=mean, variance=(spread + 0.01) ** 2)(entry)
     for filters, pooled in zip(FILTERS, POOLED, strict=True):
         x = layers.Conv1D(filters, WIDTH, padding="same", use_bias=False, kernel_initializer=weights())(x)
         x = layers.Activation("gelu")(layers.BatchNormalization(momentum=0.9)(x))

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from survey_batch.classifiers.abstention import THRESHOLDS, coverage
 from survey_batch.classifiers.calibration import calibration_error, reliability
+from survey_batch.classifiers.classes import has_gaps
 from survey_batch.classifiers.metrics import confusion_matrix, figures_of, log_loss, per_class, top_2_hits
 from survey_batch.classifiers.prior import Prior, object_weights, reweigh, stated_shares
 from survey_batch.classifiers.resampling import interval_95, resampled_sums
@@ -61,12 +62,13 @@ def summary(
     stated, inside = reweigh(counts, shares), true < ordered
     rows = (np.arange(size) < ordered)[:, None]
     there = {"recall": _groups_of(group, true, size), "precision": _groups_of(group, predicted, size)}
+    near = 0 if has_gaps(classes[:ordered]) else ordered  # a neighbour in the list is none in the sequence
     return {
         **_numbers(group),
-        **_overall(stated, draws, ordered, group),
+        **_overall(stated, draws, near, group),
         "among_ordered": {
             **_numbers(group[inside]),
-            **(_overall(stated * rows, draws * rows, ordered, group[inside]) if inside.any() else {}),
+            **(_overall(stated * rows, draws * rows, near, group[inside]) if inside.any() else {}),
         },
         "per_class": _by_class(classes, (counts, stated), (cells, draws), {**there, "f1": there["recall"]}),
         "confusion": counts.tolist(),
@@ -151,8 +153,7 @@ def mean_figure(
     shares = stated_shares(prior, classes, counts.sum(axis=1))
     cells = resampled_sums(kind, np.eye(counts.size), group, seed).reshape(-1, *kinds)
     mean, draws = (_mean(reweigh(each, shares), values) for each in (counts, cells))
-    limits = interval_95(draws, float(mean), len(np.unique(group)) if set(values) <= {0, 1} else 0)
-    return float(mean), float(np.nanstd(draws, ddof=1)), limits
+    return float(mean), float(np.nanstd(draws, ddof=1)), interval_95(draws, float(mean))
 
 
 def _mean(stated: F8, values: F8) -> F8:

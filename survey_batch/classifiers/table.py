@@ -79,7 +79,7 @@ class TableClassifier(EnsembleClassifier[TableTraining]):
 
         def trees(trained: Labelled, seed: int) -> "Predict":
             columns = cls.learn(trained, recipe, section)["column"]
-            model = HistGradientBoostingClassifier(random_state=seed)
+            model = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
             model.fit(_finite(trained.block, columns), class_numbers(trained.label, classes))
             return lambda other: np.asarray(model.predict(_finite(other.block, columns)), dtype=np.intp)
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from survey_batch.classifiers.artifact import read_arrays, write_arrays
 from survey_batch.classifiers.base import Workspace
 from survey_batch.classifiers.examples import Examples, Schedule
+from survey_batch.errors import ConfigurationError, SurveyBatchError
 
 History = dict[str, list[float]]
 
@@ -131,20 +132,30 @@ def write_checkpoint(folder: Path, model: Any, progress: Progress, best: list[An
 
 
 def read_checkpoint(folder: Path, model: Any) -> tuple[Progress, list[Any] | None] | None:
-    """Give a compiled model the weights of a checkpoint; None where there is none that fits."""
+    """Give a compiled model the weights of a checkpoint; None where there is none that fits.
+
+    Raises
+    ------
+    ConfigurationError
+        There is one, and it is damaged.
+    """
+    if not (folder / STATE).exists():
+        return None
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    number = state["epoch"]
-    model.optimizer.build(model.trainable_variables)
-    model.load_weights(folder / f"{number}.{LAST}")
-    for variable, value in zip(_seed_states(model), state["seeds"], strict=True):
-        variable.assign(value)
-    best = None
-    if (path := folder / f"{number}.{BEST}").exists():
-        best = [weights for _, weights in sorted(read_arrays(path).items())]
-    return Progress(number, state["history"], state["best"]), best
+        number = state["epoch"]
+        best = None
+        if (path := folder / f"{number}.{BEST}").exists():
+            best = [weights for _, weights in sorted(read_arrays(path).items())]
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(folder / f"{number}.{LAST}")
+        for variable, value in zip(_seed_states(model), state["seeds"], strict=True):
+            variable.assign(value)
+        return Progress(number, state["history"], state["best"]), best
+    except (OSError, ValueError, KeyError, TypeError, SurveyBatchError) as error:
+        raise ConfigurationError(
+            f"the checkpoint in {folder} is damaged ({error}): remove {folder} and train again, from the beginning"
+        ) from error
 
 
 def _seed_states(model: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,8 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from survey_batch.classifiers.artifact import versions
+from survey_batch.classifiers.artifact import sha256, versions
 from survey_batch.classifiers.base import Classifier, Workspace
+from survey_batch.classifiers.manifest import MANIFEST
+from survey_batch.errors import ConfigurationError
+from survey_batch.lock import LOCK, locked
 from survey_batch.sections.training_base import TrainingSection
 
 KEY = "training.json"
@@ -19,15 +23,28 @@ KEY = "training.json"
 PARTS = ("test", "cross_validation")
 """Objects that took no part in training, in the order in which their figures count."""
 
+WRITTEN = (MANIFEST, "confusion.png", "reliability.png", "coverage.png", "training-curve.png", "metrics.json")
+"""Files of a classifier's folder besides its weights."""
+
 REPORTING = frozenset({"folds", "prior"})
 """Keys of [train] that change no weight."""
 
 
 def settings_fingerprint(section: TrainingSection, training: dict[str, Any]) -> str:
-    """SHA-256 over all that decides what training gives: settings, data, versions."""
+    """SHA-256 over all that decides what training gives: settings, the files that they name, data, versions."""
     settings = section.model_dump(mode="json", exclude=set(REPORTING))
-    text = json.dumps([settings, training, versions()], sort_keys=True, default=str)
+    files = {key: _contents(value) for key, value in settings.items() if key != "classifier"}
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    text = json.dumps([settings, files, training, versions(), backend], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _contents(value: Any) -> list[str]:
+    """SHA-256 of the file, or of the files in the folder, that a setting names; nothing for other settings."""
+    names = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+    paths = [Path(name) for name in names if isinstance(name, str) and os.path.exists(name)]  # noqa: PTH110 - odd text
+    files = [sorted(path.rglob("*")) if path.is_dir() else [path] for path in paths]
+    return [sha256(file) for group in files for file in group if file.is_file()]
 
 
 @contextmanager
@@ -35,15 +52,26 @@ def opened(classifier: Path, fingerprint: str, report: Callable[[str], None]) ->
     """Open the workspace `<classifier>.training`; it is emptied if it is another training's, and removed at the end.
 
     After an error, or Ctrl-C, it stays, and the same training goes on from it.
+
+    Raises
+    ------
+    ConfigurationError
+        The folder is something else's, or another process trains there.
     """
     folder = classifier.with_name(f"{classifier.name}.training")
     key = folder / KEY
-    if folder.exists() and not (key.exists() and key.read_text(encoding="utf-8") == fingerprint):
-        report(f"{folder} is of another training, and is begun anew")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    key.write_text(fingerprint, encoding="utf-8")
-    yield Workspace(folder, report)
+    if folder.exists() and any(folder.iterdir()) and not key.exists():
+        raise ConfigurationError(
+            f"{folder} is where a training keeps its checkpoints, and holds something else: move it away, or choose "
+            "another train.classifier"
+        )
+    with locked(str(folder), what="training"):
+        if key.exists() and key.read_text(encoding="utf-8") != fingerprint:
+            report(f"{folder} is of another training, and is begun anew")
+            for old in set(folder.iterdir()) - {folder / LOCK}:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+        key.write_text(fingerprint, encoding="utf-8")
+        yield Workspace(folder, report)
     shutil.rmtree(folder)
 
 
@@ -55,8 +83,11 @@ def write_folder(classifier: Classifier[Any], scores: dict[str, Any], folder: Pa
     named = {part.replace("_", " "): scores[part]["classifier"] for part in PARTS if part in scores}
     figures = {part: brief(scores[part]) for part in PARTS if part in scores}
     classifier.manifest = classifier.manifest.model_copy(update={"metrics": figures})
-    classifier.save(folder)
+    for name in WRITTEN:  # an earlier classifier's
+        (folder / name).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "metrics.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
+    classifier.save(folder)
     if named:
         title, first = next(iter(named.items()))
         confusion_plot(first["confusion"], classifier.classes, title.capitalize(), folder / "confusion.png")

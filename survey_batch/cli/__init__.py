@@ -55,7 +55,7 @@ def main() -> None:
         _end(error, EXIT_INCOMPLETE)
     except SystemExit as ended:  # typer makes one of a KeyboardInterrupt
         if ended.code == EXIT_INTERRUPTED:
-            sys.stderr.write("\nStopped. Finished shards are kept: run the same command again and it goes on.\n")
+            sys.stderr.write("\nStopped. What is finished is kept: run the same command again and it goes on.\n")
         raise
 
 

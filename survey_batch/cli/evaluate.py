@@ -24,9 +24,9 @@ def evaluate(
 
     Example: survey-batch evaluate jobs/lamost-types.toml --prior equal
     """
+    from survey_batch.classifiers.describe import describe
+    from survey_batch.classifiers.evaluation import evaluate as evaluate_classifier
     from survey_batch.classifiers.prior import parse_prior
-    from survey_batch.classifiers.train import describe
-    from survey_batch.classifiers.train import evaluate as evaluate_classifier
     from survey_batch.jobfile import load_job
 
     stated = None if prior is None else parse_prior(prior)

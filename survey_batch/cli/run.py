@@ -12,6 +12,7 @@ from survey_batch.errors import ConfigurationError
 if TYPE_CHECKING:
     from survey_batch.job import Job
     from survey_batch.run import Summary
+    from survey_batch.sections.training import TrainSection
 
 
 def run(
@@ -60,14 +61,28 @@ def before_predictions(job: "Job") -> "Job | None":
     if job.train is None or job.predictions is None or job.train.classifier != job.predictions.classifier:
         raise ConfigurationError("run --train needs tables [train] and [predictions] with the same key 'classifier'")
     if (Path(job.train.classifier) / MANIFEST).exists():
+        _check_same(job.train)
         error_console.print(f"{job.train.classifier} is trained already (train anew: survey-batch train)")
         return None
     stages = tuple(stage for stage in job.stages if stage != "predictions")
     return job.model_copy(update={"stages": stages})
 
 
+def _check_same(section: "TrainSection") -> None:
+    from survey_batch.classifiers.artifact import read_manifest
+
+    there = read_manifest(Path(section.classifier))
+    if (there.kind, there.variant) != (section.kind, section.variant):
+        raise ConfigurationError(
+            f"{section.classifier} holds a classifier of kind {there.kind!r}, variant {there.variant!r}; [train] says "
+            f"{section.kind!r}, {section.variant!r}. Train anew with survey-batch train, or name another folder in "
+            "train.classifier and predictions.classifier."
+        )
+
+
 def _train(job: "Job") -> None:
-    from survey_batch.classifiers.train import describe, train
+    from survey_batch.classifiers.describe import describe
+    from survey_batch.classifiers.train import train
 
     error_console.print(describe(train(job, progress=say)), highlight=False)
 

@@ -7,11 +7,11 @@ def train(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) ->
     """Train the classifier of the job's train table, and test it on objects it has not seen.
 
     Run the stage of its product first, such as `spectra` for kind "spectral-type". Stopped with Ctrl-C, the same
-    command goes on from the last checkpoint.
+    command goes on from the network's last checkpoint; folds and what is quickly fitted are done again.
 
     Example: survey-batch train jobs/lamost-types.toml
     """
-    from survey_batch.classifiers.train import describe
+    from survey_batch.classifiers.describe import describe
     from survey_batch.classifiers.train import train as train_classifier
     from survey_batch.jobfile import load_job
 

@@ -1,14 +1,22 @@
 """The table `[train]` of kind `psf-star`."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
 
 from survey_batch.sections.training_base import NetworkTraining
 
+PUBLISHED: Mapping[str, Mapping[str, Any]] = {
+    "published": {"epochs": 60, "batch": 256, "learning_rate": 1e-4, "patience": 0}
+}
+"""Settings of ML-PSF, where the job says nothing else: up to 500 epochs, of which the 60th was shipped."""
+
 
 class PsfStarTraining(NetworkTraining):
     """Stars that are fit for building a PSF."""
+
+    of_variant = PUBLISHED
 
     kind: Literal["psf-star"] = "psf-star"
     variant: Literal["cnn", "published"] = "cnn"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from survey_batch.sections.base import Section
 
@@ -34,17 +34,25 @@ class TrainingSection(Section):
     """Folder to write the trained classifier to."""
     kind: str
     variant: str
-    seed: int = 1
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     """The same seed gives the same classifier on one machine."""
     folds: Annotated[int, Field(ge=0)] = 0
     """Cross-validation folds over all labelled objects, grouped by star, beside the held-out test; 0 is none."""
     prior: Prior = "as_found"
     """Shares of the classes on which the figures are stated."""
 
+    @field_validator("folds")
+    @classmethod
+    def _more_than_one_fold(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("one fold leaves nothing to train on: 0 for none, or 2 and more")
+        return folds
+
     @model_validator(mode="before")
     @classmethod
     def _as_the_variant_has_it(cls, given: Any) -> Any:
-        return {**cls.of_variant.get(given.get("variant", ""), {}), **given} if isinstance(given, dict) else given
+        variant = given.get("variant") if isinstance(given, dict) else None
+        return {**cls.of_variant.get(variant, {}), **given} if isinstance(variant, str) else given
 
 
 class NetworkTraining(TrainingSection):

@@ -6,6 +6,7 @@ as `psf-model.npz`.
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +82,7 @@ def load_psf_field(path: str | Path) -> PsfField:
             optics = Optics(**{name: int(saved[name]) for name in SAMPLING})
             coefficients, size = saved["coefficients"].astype(np.float64), float(saved["size"])
             exposure = str(saved["exposure"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise ConfigurationError(
             f"{path} cannot be read as a PSF model ({error}); name a psf-model.npz as `survey-batch simulate stamps` "
             "writes it"

@@ -174,7 +174,7 @@ def read_seds(path: Path) -> tuple[F8, F8]:
         seds, wavelengths = (
             np.load(name, allow_pickle=False) for name in (path, path.parent / "vis_wavelengths_nm.npy")
         )
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise ConfigurationError(
             f"spectra of the classes cannot be read ({error}); name a .npy file (class, wavelength) with "
             "vis_wavelengths_nm.npy beside it"

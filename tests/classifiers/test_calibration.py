@@ -89,3 +89,11 @@ def test_the_error_by_chance_is_what_calibrated_probabilities_show():
 
 def test_without_held_out_objects_the_temperature_is_one():
     assert fit_temperature(np.empty(0, int), np.empty((0, 4))) == 1.0
+
+
+@pytest.mark.parametrize("right", [[0.60, 0.55, 0.65], [0.6]])
+def test_a_few_right_answers_do_not_make_later_ones_certain(right):
+    probability = np.column_stack([right, 1 - np.array(right)])
+    temperature = fit_temperature(np.zeros(len(right), np.intp), probability)
+    assert 0.4 < temperature < 1
+    assert apply_temperature(np.array([[0.52, 0.48]]), temperature)[0, 0] < 0.6

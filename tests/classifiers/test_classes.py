@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from survey_batch.catalog.labels import SPECTRAL_TYPES
-from survey_batch.classifiers.classes import class_numbers, classes_among, sequence_length
+from survey_batch.classifiers.classes import class_numbers, classes_among, has_gaps, sequence_length
 from survey_batch.errors import ConfigurationError
 
 
@@ -28,3 +28,8 @@ def test_a_label_that_is_no_class_is_named():
     np.testing.assert_array_equal(class_numbers(np.array(["b", "a"]), ("a", "b")), [1, 0])
     with pytest.raises(ConfigurationError, match="'c'"):
         class_numbers(np.array(["b", "c"]), ("a", "b"))
+
+
+@pytest.mark.parametrize(("classes", "gaps"), [("AM", True), ("AFG", False), ("OBAFGKM", False), (("A0", "M0"), False)])
+def test_letters_that_leave_some_out_are_no_neighbours(classes, gaps):
+    assert has_gaps(classes) is gaps

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from survey_batch.classifiers import preprocessing
 from survey_batch.classifiers.preprocessing import good_share, relative_bins, step
 from survey_batch.errors import ConfigurationError
 from tests.classifiers.conftest import make_block
@@ -63,3 +64,14 @@ def test_good_share_counts_usable_pixels(block):
 def test_a_recipe_without_a_step_is_refused():
     with pytest.raises(ConfigurationError, match="'floor'"):
         step({"floor": "low"}, "floor")
+
+
+@given(st.integers(1, 300), st.integers(0, 10), st.sampled_from([(0,), (0, 1)]))
+@settings(max_examples=30, deadline=None)
+def test_mean_and_spread_do_not_depend_on_how_rows_are_read(rows, seed, axes):
+    values = np.random.default_rng(seed).normal(1e3, 1, (rows, 4, 2)).astype(np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preprocessing, "ROWS_AT_ONCE", 7)
+        mean, spread = preprocessing.mean_and_spread(values, axes)
+    np.testing.assert_allclose(mean, values.mean(axis=axes, dtype=np.float64), rtol=1e-12)
+    np.testing.assert_allclose(spread, values.std(axis=axes, dtype=np.float64), rtol=1e-7, atol=1e-9)

@@ -130,3 +130,13 @@ def test_an_empty_stamp_has_no_answer_and_stops_nobody():
     ivar[0] = 0
     found = fit_classes(data, ivar, planes, WEIGHTS, OVERSAMPLING)
     assert np.isfinite(found.chi_square).all()
+
+
+def test_a_negative_ivar_leaves_its_pixel_out():
+    data, ivar, planes, _ = observed(3, (0.1, 0.0), sigma=1e-3)
+    zero, negative = ivar.copy(), ivar.copy()
+    zero[:, 16, 16], negative[:, 16, 16] = 0, -ivar[:, 16, 16]
+    np.testing.assert_array_equal(
+        fit_classes(data, negative, planes, WEIGHTS, OVERSAMPLING).chi_square,
+        fit_classes(data, zero, planes, WEIGHTS, OVERSAMPLING).chi_square,
+    )

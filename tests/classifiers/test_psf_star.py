@@ -97,7 +97,7 @@ def test_published_schedule_holds_where_the_table_does_not_say_otherwise():
 
 def test_published_epochs_show_as_many_bad_sources_as_good_ones():
     number = np.array([0] * 30 + [1] * 7)
-    rows = PublishedPsfStar.epoch_rows(number, 2, section(variant="published"))
+    rows = PublishedPsfStar.epoch_rows(number, 2, section(variant="published"), seed=1)
     assert np.bincount(number[rows]).tolist() == [7, 7]
 
 
@@ -178,3 +178,21 @@ def test_the_baseline_finds_bright_round_sources_and_is_no_network():
     trees = PsfStarCNN.baselines(data, section(), CLASSES)["shape_trees"](data, 1)
     other = as_labelled(80, 2)
     assert np.mean(np.array(CLASSES)[trees(other).argmax(axis=1)] == other.label) > 0.8
+
+
+def test_probabilities_of_the_published_variant_are_stated_for_the_shares_of_the_training_rows():
+    data = as_labelled(120, 1)
+    few = data.take((data.label == "other") | (np.arange(120) % 12 == 0))
+    fitted = PublishedPsfStar.fit(few, section(variant="published", epochs=8))
+    good = np.mean(few.label == "good")
+    np.testing.assert_allclose(fitted.arrays["share"], [1 - good, good])
+    block = cutouts(30, 2)[0]
+    seen = np.asarray(fitted.model.predict_on_batch(fitted.prepare(block)))
+    odds = (seen[:, 1] / seen[:, 0]) * good / (1 - good)
+    np.testing.assert_allclose(fitted.predict_proba(block, batch=30)[:, 1], odds / (1 + odds), rtol=1e-3)
+
+
+def test_settings_of_the_published_variant_are_in_its_table():
+    table = PsfStarTraining(classifier="-", variant="published")
+    assert (table.epochs, table.batch, table.learning_rate, table.patience) == (60, 256, 1e-4, 0)
+    assert PsfStarTraining.model_validate_json(table.model_dump_json()) == table

@@ -159,3 +159,13 @@ def test_answered_objects_of_classes_without_a_share_have_no_accuracy():
     table = probabilistic_summary(true, probability, ("a", "b"), np.arange(20), prior={"b": 1.0})["coverage"]["table"]
     assert [row["accuracy"] for row in table] == [1.0, None, None]
     assert [row["accuracy_95"] is None for row in table] == [False, True, True]
+
+
+def test_neighbours_in_the_list_that_are_none_in_the_sequence_are_not_within_one_class():
+    true, wrong = np.repeat([0, 1], 10), np.repeat([1, 0], 10)
+    assert summary(true, wrong, ("A", "M"), 2, np.arange(20))["within_one_class"] is None
+    assert summary(true, wrong, ("A", "F"), 2, np.arange(20))["within_one_class"] == 1
+
+
+def test_the_interval_of_no_gain_is_not_one_sided():
+    assert mean_figure(np.zeros(50, np.intp), np.zeros(50), ("a",), np.arange(50))[2] == [0, 0]

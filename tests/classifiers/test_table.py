@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.classifiers.base import load_classifier
+from survey_batch.classifiers.evaluation import evaluate
 from survey_batch.classifiers.scores import describe
 from survey_batch.classifiers.table import TableClassifier, chosen, robust_scale
-from survey_batch.classifiers.train import evaluate, train
+from survey_batch.classifiers.train import train
 from survey_batch.errors import ConfigurationError, PlanMismatchError
 from survey_batch.sections.train_table import TableTraining
 from tests.classifiers.conftest import labelled

@@ -3,12 +3,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from survey_batch.classifiers.base import load_classifier
 from survey_batch.classifiers.cross_validation import calibrated_across_folds, grouped_folds, out_of_fold
+from survey_batch.classifiers.evaluation import evaluate
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.scores import describe, scores_of
-from survey_batch.classifiers.train import evaluate, train
+from survey_batch.classifiers.train import train
 from survey_batch.errors import ConfigurationError, PlanMismatchError
 from survey_batch.job import Job
 from survey_batch.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
@@ -192,3 +194,39 @@ def test_rows_that_are_not_classified_are_counted_and_left_out_of_all_scores(dat
     assert scores["not_classified"] == 4
     assert scores["classifier"]["objects"] == scores["components_svm"]["objects"] == 86
     assert scores["components_svm"]["against_classifier"]["accuracy_gain"] == 0
+
+
+def test_objects_of_a_class_that_was_not_learnt_are_counted(tmp_path, wavelength, split):
+    job = make_job(tmp_path, epochs=1, members=1, variant="forest", trees=5)
+    write_product(job, wavelength, split)
+    scores = train(job)
+    assert scores["training"]["classes_without_training_objects"] == {}
+    assert scores["training"]["objects"]["train"]["O"] == 1, "forest knows O"
+
+
+def test_a_prior_of_unknown_classes_is_refused_before_training(tmp_path, wavelength, split):
+    job = make_job(tmp_path, prior={"STAR": 1.0})
+    write_product(job, wavelength, split)
+    with pytest.raises(ConfigurationError, match=r"the prior names classes \['STAR'\]"):
+        train(job, progress=lambda text: pytest.fail(f"went on: {text}"))
+
+
+def test_a_classifier_whose_test_objects_cannot_be_classified_is_there_all_the_same(tmp_path, wavelength, split):
+    job = make_job(tmp_path, epochs=1, members=1)
+    write_product(job, wavelength, split)
+    product = zarr.open_group(f"{job.output}/spectra.zarr", mode="r+")
+    product["flux"][48:] = np.nan
+    with pytest.raises(ConfigurationError, match="none of"):
+        train(job)
+    assert load_classifier(Path(job.train.classifier)).classes[0] == "A"
+
+
+def test_a_baseline_that_the_objects_do_not_allow_is_left_out(tmp_path, wavelength, split, monkeypatch, caplog):
+    def fails(*_):
+        raise ValueError("too few")
+
+    monkeypatch.setattr("survey_batch.classifiers.baselines.ComponentsSVM.fit", fails)
+    job = make_job(tmp_path, epochs=1, members=1)
+    write_product(job, wavelength, split)
+    assert "components_svm" not in train(job)["test"]
+    assert "baseline components_svm: not run (too few)" in caplog.text

@@ -8,6 +8,7 @@ from survey_batch.classifiers.base import Workspace
 from survey_batch.classifiers.examples import Examples, Schedule, balanced_weights
 from survey_batch.classifiers.trainer import train_network
 from survey_batch.classifiers.watch import STATE, validation_loss
+from survey_batch.errors import ConfigurationError
 
 ROWS, COLUMNS, CLASSES = 60, 5, 3
 
@@ -130,3 +131,14 @@ def test_balanced_weights_make_classes_weigh_alike():
     weight = balanced_weights(number, 3)
     assert weight[number == 0].sum() == pytest.approx(weight[number == 2].sum())
     assert weight.mean() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("spoil", ["", "{}", '{"epoch": 2, "history": {}, "best": -1, "seeds": []}'])
+def test_a_damaged_checkpoint_is_named(rows, tmp_path, spoil):
+    workspace = Workspace(tmp_path, seconds=0)
+    train_network(network(), Examples(*rows), Schedule(epochs=2, batch=16), workspace=workspace)
+    (tmp_path / STATE).write_text(spoil)
+    for weights in tmp_path.glob("*.weights.h5"):
+        weights.write_bytes(b"cut short")
+    with pytest.raises(ConfigurationError, match=r"is damaged .*: remove .* and train again"):
+        train_network(network(), Examples(*rows), Schedule(epochs=4, batch=16), workspace=workspace)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from survey_batch.classifiers.train import evaluate, train
+from survey_batch.classifiers.evaluation import evaluate
+from survey_batch.classifiers.train import train
 from survey_batch.errors import ConfigurationError, PlanMismatchError
 from survey_batch.export import export_catalog
 from survey_batch.run import run
