@@ -36,7 +36,8 @@ def peak(job: Job) -> int:
     """Bytes that a fresh worker held at most, everything it imports included."""
     plan, name = lay_out(job), job.stages[0]
     shard = plan.shards(make_stage(job, name).axis)[0]
-    with connect(ClusterSection(workers=1)) as client:
+    with connect(ClusterSection(workers=1)) as connection:
+        client = connection.client
         client.submit(run_shard, job, name, shard, pure=False).result()
         return next(iter(client.run(resident_peak).values()))
 

@@ -119,9 +119,9 @@ def _made(
 
 def measure(job: Job, workers: int, folder: Path) -> dict[str, Any]:
     """Run a job on a local cluster, watch its workers, and compare lazy results with stored ones."""
-    with connect(job.cluster) as client:
-        with Watch(client) as watch:
-            summary = run(job, watch, client=client)
+    with connect(job.cluster) as connection:
+        with Watch(connection.client) as watch:
+            summary = run(job, watch, client=connection.client)
         draw(watch, job.name, folder / f"scale-{job.name}.png")
     print(f"{job.name}: {summary.counts}, {workers} workers")
     lines = {stage: rates(record) for stage, record in summary.stages.items()}

@@ -176,9 +176,9 @@ def main() -> None:
     work = still_to_do(recipes(job.frames.bands, options.q, options.stretch), rows, section, options.stars)
     fit = partial(score, job_text=job.model_dump_json(), output=job.output, most=options.stars, section=section)
     print(f"{len(rows)} results in {path}, {len(work)} recipes to try")
-    with connect(job.cluster) as client, path.open("a", newline="", encoding="utf-8") as file:
+    with connect(job.cluster, job.output, print) as connection, path.open("a", newline="", encoding="utf-8") as file:
         table_file = csv.DictWriter(file, COLUMNS)
-        for future in as_completed(client.map(fit, work, pure=False)):
+        for future in as_completed(connection.client.map(fit, work, pure=False)):
             rows.append(future.result())
             table_file.writerow(rows[-1])
             file.flush()

@@ -18,6 +18,7 @@ from distributed import Client, Future, KilledWorker, wait
 from distributed.comm import CommClosedError
 
 from survey_batch import work
+from survey_batch.cluster.base import Connection
 from survey_batch.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 from survey_batch.job import Job
 from survey_batch.phases import Group
@@ -65,7 +66,7 @@ class Engine:
 
     Parameters
     ----------
-    client : distributed.Client
+    connection : Connection
     job : Job
     group : Group
     on_record : callable
@@ -76,13 +77,14 @@ class Engine:
 
     def __init__(
         self,
-        client: Client,
+        connection: Connection,
         job: Job,
         group: Group,
         on_record: Callable[[Record], None],
         on_tick: Callable[[], None] = lambda: None,
     ) -> None:
-        self.client, self.job = client, job
+        client, self.connection, self.job = connection.client, connection, job
+        self.client = client
         self.stages = {stage.name: stage for stage in group.stages}
         self.needed_by = {stage.name: group.needed_by(stage.name) for stage in group.stages if not stage.kept}
         self.on_record, self.on_tick = on_record, on_tick
@@ -91,9 +93,8 @@ class Engine:
         self.finished: queue.SimpleQueue[Chain] = queue.SimpleQueue()
         self.deaths: Counter[tuple[str, int]] = Counter()
         self.errors: Counter[tuple[str, int]] = Counter()
-        workers = client.scheduler_info(n_workers=-1)["workers"].values()
-        self.window = 2 * sum(worker["nthreads"] for worker in workers) + 2
-        self.gpu = any("GPU" in worker["resources"] for worker in workers)
+        # Workers of SLURM come and go: there is work for all that were asked for, and for more if more are there.
+        self.window = 2 * connection.slots + 2
         # A foreign scheduler tries this often by itself before it reports a task as a killer of workers.
         self.deaths_per_report = 1 + int(client.run_on_scheduler(_allowed_failures))
 
@@ -116,6 +117,7 @@ class Engine:
             if (chain := self._next()) is not None:
                 running -= 1
                 waiting.extendleft(self._settle(chain))
+            self.connection.check()
             self.on_tick()
 
     def _submit(self, chain: Chain) -> None:
@@ -142,7 +144,7 @@ class Engine:
         # A tuple key makes Dask group and name tasks by its first part on the dashboard.
         key = (f"{stage}{step}", chain.shard.index, chain.attempt, self.run_id)
         what = (function, self.job, stage, chain.shard, self._users(stage, chain))
-        resources = {"GPU": 1} if self.gpu and stage == "predictions" and not step else None
+        resources = {"GPU": 1} if self.connection.gpu and stage == "predictions" and not step else None
         return self.client.submit(_call, *what, before, given, key=key, resources=resources, pure=False)
 
     def _next(self) -> Chain | None:

@@ -10,10 +10,12 @@ from dask.utils import parse_bytes
 
 from survey_batch.cluster import worker_count
 from survey_batch.errors import ConfigurationError
+from survey_batch.job import Job
 from survey_batch.paths import is_url
 from survey_batch.phases import Group, make_groups
 from survey_batch.plan import Plan
 from survey_batch.products import product_exists
+from survey_batch.sections.cluster import GPU_PHASE
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.base import Cost
 
@@ -104,18 +106,25 @@ def refuse_what_cannot_fit(plan: Plan, cost: Estimate) -> None:
     ConfigurationError
         Says what is needed, what there is, and what to change.
     """
-    threads = plan.job.cluster.threads
-    needed = WORKER_BASE_BYTES + threads * (cost.worker_bytes - WORKER_BASE_BYTES)
-    limit = parse_bytes(plan.job.cluster.memory)
-    if needed > limit:
-        largest = max(cost.stages, key=lambda stage: stage.worker_bytes)
-        raise ConfigurationError(
-            f"stage {largest.stage!r} needs about {needed / 1e9:.1f} GB per worker, and cluster.memory is "
-            f"{plan.job.cluster.memory}: lower shards.objects (now {plan.job.shards.objects}) or cluster.threads "
-            f"(now {threads}), or raise cluster.memory"
-        )
+    costs = {stage.stage: stage for stage in cost.stages}
+    for group in make_groups(make_stages(plan.job)):
+        _refuse_small_workers(plan.job, group, costs)
     if not is_url(plan.job.output):
         _refuse_full_disk(plan.job.output, cost)
+
+
+def _refuse_small_workers(job: Job, group: Group, costs: Mapping[str, StageEstimate]) -> None:
+    section = job.cluster.for_phase(group.kept[0].phase)
+    needed = WORKER_BASE_BYTES + section.threads * _chain_bytes(group, costs)
+    if needed <= parse_bytes(section.memory):
+        return
+    largest = max((costs[stage.name] for stage in group.stages), key=lambda stage: stage.worker_bytes)
+    table = "cluster.gpu" if group.kept[0].phase == GPU_PHASE and job.cluster.gpu else "cluster"
+    raise ConfigurationError(
+        f"stage {largest.stage!r} needs about {needed / 1e9:.1f} GB per worker, and {table}.memory is "
+        f"{section.memory}: lower shards.objects (now {job.shards.objects}) or {table}.threads (now "
+        f"{section.threads}), or raise {table}.memory"
+    )
 
 
 def _refuse_full_disk(output: str, cost: Estimate) -> None:

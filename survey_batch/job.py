@@ -12,8 +12,9 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from survey_batch.sections.archive import ArchiveSection
 from survey_batch.sections.base import Section
 from survey_batch.sections.catalog import CatalogSection, DuplicatesSection, SampleSection, SelectSection, SplitSection
+from survey_batch.sections.cluster import ClusterSection, GpuSection
 from survey_batch.sections.custom import CustomSection
-from survey_batch.sections.execution import ClusterSection, ShardsSection
+from survey_batch.sections.execution import ShardsSection
 from survey_batch.sections.images import CompositesSection, CutoutsSection, FramesSection, ImageFeaturesSection
 from survey_batch.sections.models import PredictionsSection
 from survey_batch.sections.spectra import FeaturesSection, SpectraSection
@@ -30,6 +31,7 @@ __all__ = [
     "DuplicatesSection",
     "FeaturesSection",
     "FramesSection",
+    "GpuSection",
     "ImageFeaturesSection",
     "Job",
     "PredictionsSection",

@@ -3,7 +3,9 @@
 import getpass
 import json
 import os
+import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,6 +66,9 @@ def _create(path: str) -> bool:
         "pid": me.pid,
         "started": me.create_time(),
         "user": getpass.getuser(),
+        # That of the batch job in which a driver runs: its death is known on all machines of the cluster.
+        "slurm_job": os.environ.get("SLURM_JOB_ID", ""),
+        "slurm_restart": os.environ.get("SLURM_RESTART_COUNT", "0"),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
     data = json.dumps(holder).encode()
@@ -108,7 +113,9 @@ def _holder(path: str) -> dict[str, Any] | None:
 
 
 def is_dead(holder: dict[str, Any]) -> bool:
-    """Tell whether a lock's holder is known to be gone; that of another machine never is."""
+    """Tell whether a lock's holder is known to be gone: its process of this machine, or its SLURM job of any."""
+    if slurm_job_ended(holder):
+        return True
     if holder["host"] != socket.gethostname():
         return False
     try:
@@ -117,6 +124,21 @@ def is_dead(holder: dict[str, Any]) -> bool:
         return bool(process.create_time() != holder["started"] or process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
+
+
+def slurm_job_ended(holder: dict[str, Any]) -> bool:
+    """Tell whether a holder's SLURM job no longer runs, or it is this one and SLURM has started it again since."""
+    job = holder.get("slurm_job")
+    if not job:
+        return False
+    if os.environ.get("SLURM_JOB_ID") == job:
+        return bool(holder.get("slurm_restart") != os.environ.get("SLURM_RESTART_COUNT", "0"))
+    squeue = shutil.which("squeue")
+    if squeue is None:
+        return False
+    command = [squeue, "--noheader", "--states=RUNNING,COMPLETING,SUSPENDED", "--format=%i"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    return done.returncode == 0 and job not in done.stdout.split()
 
 
 def _remove(path: str) -> None:

@@ -8,19 +8,20 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 from distributed import Client
 
 from survey_batch.catalog.detected import detected
-from survey_batch.cluster import connect
+from survey_batch.cluster import Connection, connect, joined
 from survey_batch.detections import write_detections
 from survey_batch.engine import Engine, scheduler_watched
 from survey_batch.errors import SurveyBatchError
 from survey_batch.estimate import estimate, refuse_what_cannot_fit
 from survey_batch.fit import fit
-from survey_batch.job import Job
+from survey_batch.job import ClusterSection, Job
 from survey_batch.lock import locked
 from survey_batch.paths import join, read_json, write_json
 from survey_batch.phases import Group, make_groups
@@ -154,17 +155,26 @@ class Runner:
         """Run all phases on the job's cluster."""
         self.summary.worked = True
         log.info("run started: %s", self.job.name, extra={"event": "started", "job": self.job.model_dump()})
-        with (
-            nullcontext(client) if client else connect(self.job.cluster) as client,
-            scheduler_watched(client),
-            self.progress,
-        ):
-            self.progress.say(f"Dask dashboard: {client.dashboard_link}")
-            for group in self.groups:
-                self._run_group(client, group, existing)
+        with self.progress:
+            for section, groups in groupby(self.groups, self._cluster_of):
+                left = [group for group in groups if self._anything_left(group, existing)]
+                if not left:
+                    continue
+                opened = nullcontext(joined(client)) if client else connect(section, self.job.output, self.progress.say)
+                with opened as connection, scheduler_watched(connection.client):
+                    self.progress.say(f"Dask dashboard: {connection.dashboard}")
+                    for group in left:
+                        self._run_group(connection, group, existing)
 
-    def _run_group(self, client: Client, group: Group, existing: Sequence[Stage]) -> None:
-        begun = time.monotonic()
+    def _cluster_of(self, group: Group) -> ClusterSection:
+        return self.job.cluster.for_phase(group.kept[0].phase)
+
+    def _anything_left(self, group: Group, existing: Sequence[Stage]) -> bool:
+        """Tell whether a group has rows to work on, so that no workers are asked for without need."""
+        return any(stage not in existing or self.unfinished(stage) for stage in group.kept)
+
+    def _run_group(self, connection: Connection, group: Group, existing: Sequence[Stage]) -> None:
+        client, begun = connection.client, time.monotonic()
         for stage in group.kept:
             stage.check()  # again: what it works on may only now have learnt its components
             if stage not in existing:
@@ -172,7 +182,7 @@ class Runner:
         shards = self._begin(group)
         if not shards:
             return
-        Engine(client, self.job, group, self._record, self.progress.tick).run(shards)
+        Engine(connection, self.job, group, self._record, self.progress.tick).run(shards)
         for stage in group.stages:
             self.timing.setdefault(stage.name, {}).update(wall_seconds=round(time.monotonic() - begun, 3))
 

@@ -61,9 +61,9 @@ class Command:
             time.sleep(0.02)
         self._look()
 
-    def wait(self):
+    def wait(self, patience=PATIENCE):
         """Wait for the end; return the exit code. No process of the command may stay."""
-        code = self.process.wait(PATIENCE)
+        code = self.process.wait(patience)
         assert not psutil.wait_procs(self.family, 15)[1], "orphans"
         return code
 

@@ -6,11 +6,11 @@ import time
 import pytest
 
 from survey_batch.errors import ConfigurationError
-from survey_batch.lock import locked
+from survey_batch.lock import is_dead, locked
 
 HOLD = """
 import sys, time
-from survey_batch.lock import locked
+from survey_batch.lock import is_dead, locked
 with locked(sys.argv[1]):
     print('held', flush=True)
     time.sleep(60)
@@ -56,3 +56,25 @@ def test_the_lock_is_gone_afterwards_even_after_an_error(tmp_path):
     with pytest.raises(RuntimeError), locked(str(tmp_path)):
         raise RuntimeError
     assert not (tmp_path / "lock.json").exists()
+
+
+def test_a_driver_that_slurm_started_again_takes_over_the_lock_of_its_first_life(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    first = {"host": "n1", "pid": 1, "started": 0.0, "user": "ada", "since": "now", "slurm_job": "17"}
+    (tmp_path / "lock.json").write_text(json.dumps({**first, "slurm_restart": "1"}))
+    with pytest.raises(ConfigurationError, match="of ada on n1"), locked(str(tmp_path)):
+        pass
+    (tmp_path / "lock.json").write_text(json.dumps({**first, "slurm_restart": "0"}))
+    with locked(str(tmp_path)):
+        assert json.loads((tmp_path / "lock.json").read_text())["slurm_restart"] == "1"
+
+
+@pytest.mark.parametrize(("listed", "dead"), [("16\n17\n", False), ("16\n", True), ("", True)])
+def test_a_driver_whose_slurm_job_ended_is_dead_on_any_machine(tmp_path, monkeypatch, listed, dead):
+    squeue = tmp_path / "squeue"
+    squeue.write_text(f"#!/bin/sh\nprintf '{listed}'\n")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert is_dead({"host": "n1", "pid": 1, "started": 0.0, "slurm_job": "17"}) is dead

@@ -21,9 +21,6 @@ from survey_batch.errors import ConfigurationError, SurveyBatchError
 from survey_batch.job import Job
 from survey_batch.sections.training_base import TrainingSection
 
-BASELINE_ROWS = 20_000
-"""Training objects at most that a baseline is fitted to: they are held in memory, and an SVM takes their square."""
-
 log = logging.getLogger(__name__)
 
 
@@ -87,10 +84,9 @@ def scores_of_split(
     """Figures of a classifier and its baselines, which are fitted to what it was trained on, on other objects."""
     answers: dict[str, npt.NDArray[Any]] = {"classifier": predict_rows(classifier, tested)}
     usable = trained.take(possible_rows(type(classifier), trained, classifier.recipe))
-    sample = usable.take(_at_most(BASELINE_ROWS, len(usable), section.seed))
     for name, fit in classifier.baselines(trained, section, classifier.classes).items():
         with _baseline_may_fail(name):
-            answers[name] = fit(sample, section.seed)(tested)
+            answers[name] = fit(usable, section.seed)(tested)
     return scores_of(tested, answers, classifier.classes, section.seed, prior=section.prior)
 
 
@@ -101,8 +97,3 @@ def _baseline_may_fail(name: str) -> Iterator[None]:
         yield
     except (ValueError, MemoryError, SurveyBatchError) as error:
         log.warning("baseline %s: not run (%s)", name, error)
-
-
-def _at_most(number: int, rows: int, seed: int) -> npt.NDArray[np.intp]:
-    """All rows in order, or some drawn at random."""
-    return np.sort(np.random.default_rng(seed).permutation(rows)[:number])

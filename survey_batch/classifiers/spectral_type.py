@@ -1,6 +1,7 @@
 """Spectral type of a low-resolution spectrum: A, F, G, K, M or non-stellar."""
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 CLASSES = SPECTRAL_TYPES
 VARIABLES = ("flux", "ivar", "mask")
+MACHINE_ROWS = 5000
+"""Training spectra at most of the support vector machine, which takes the square of their number in time."""
 
 
 def recipe_for(grid: Grid) -> Recipe:
@@ -59,14 +62,15 @@ class SpectralTypeClassifier(EnsembleClassifier[SpectralTypeTraining]):
         """A support vector machine on components, and templates where the job names them."""
         from survey_batch.classifiers.baselines import ComponentsSVM, TemplateFit
 
-        def machine(trained: Labelled, seed: int) -> "Predict":  # noqa: ARG001
-            fitted = ComponentsSVM().fit(trained.block, class_numbers(trained.label, classes))
-            return lambda other: fitted.predict(other.block)
+        def machine(trained: Labelled, seed: int) -> "Predict":
+            some = trained.take(np.sort(np.random.default_rng(seed).permutation(len(trained))[:MACHINE_ROWS]))
+            fitted = ComponentsSVM().fit(some.block, class_numbers(some.label, classes))
+            return in_blocks(fitted.predict)
 
         fits: dict[str, Fit] = {"components_svm": machine}
         if section.templates:
             templates = TemplateFit.read(section.templates, data.coordinates["wavelength"], classes)
-            fits["templates"] = lambda trained, seed: lambda other: templates.predict(other.block)  # noqa: ARG005
+            fits["templates"] = lambda trained, seed: in_blocks(templates.predict)  # noqa: ARG005
         return fits
 
     @classmethod
@@ -88,3 +92,8 @@ class SpectralTypeClassifier(EnsembleClassifier[SpectralTypeTraining]):
             floor=step(steps, "floor"),
             ceiling=step(steps, "ceiling"),
         )
+
+
+def in_blocks(predict: Callable[[Block], npt.NDArray[Any]]) -> "Predict":
+    """Class numbers of all rows, of which some are in memory at a time."""
+    return lambda other: np.concatenate([predict(block) for _, block in other.blocks()])

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 
 import typer
@@ -43,6 +44,7 @@ def main() -> None:
     job or the machine is at fault, 3 the output belongs to another job, 130 interrupted.
     """
     _warnings_to_terminal()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SLURM's way to say it; ends as tidily as Ctrl-C
     for name in ("TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS"):
         os.environ.setdefault(name, WORKER_ENVIRONMENT[name])  # training, in this process, as on a worker
     try:

@@ -1,4 +1,4 @@
-"""The tables of the job file that say how the work is done, on which no result depends but for the shards' size."""
+"""The table of the job file that says what the unit of work is."""
 
 from pydantic import PositiveInt
 
@@ -10,16 +10,3 @@ class ShardsSection(Section):
 
     objects: PositiveInt = 1024
     """Objects per shard."""
-
-
-class ClusterSection(Section):
-    """Where the work runs; no result depends on it."""
-
-    kind: str = "local"
-    """`local`, or the address of a running scheduler (`tcp://…`, `tls://…`)."""
-    workers: PositiveInt | None = None
-    """Worker processes; one per core where this is not set."""
-    threads: PositiveInt = 1
-    memory: str = "4 GB"
-    """Memory limit per worker."""
-    dashboard: str = "127.0.0.1:0"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from survey_batch.classifiers.artifact import classifier_fingerprint, load_classifier, read_manifest
+from survey_batch.classifiers.devices import prepare_gpu
 from survey_batch.classifiers.manifest import Manifest, Recipe
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import STAGES_OF
@@ -115,6 +116,8 @@ class PredictionsStage(Stage):
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Predict all objects of a block; one that says too little has no probabilities."""
+        if any(name.endswith(".keras") for name in self._manifest.files):
+            prepare_gpu(self.job)
         block, classifier = self.empty_block(len(rows["ra"])), load_classifier(self.folder)
         probability = classifier.predict_proba(inputs, batch=self._batch)
         known, confidence = np.isfinite(probability).all(axis=1), probability.max(axis=1)

@@ -8,5 +8,5 @@ from survey_batch.job import ClusterSection
 
 @pytest.fixture(scope="module")
 def cluster():
-    with connect(ClusterSection(workers=2, memory="2 GB")) as client:
-        yield client
+    with connect(ClusterSection(workers=2, memory="2 GB")) as connection:
+        yield connection.client

@@ -50,8 +50,8 @@ def archive(bucket, tmp_path_factory):
 @pytest.fixture(scope="module")
 def cluster(bucket):
     """Workers that have the environment of the bucket."""
-    with connect(ClusterSection(workers=2, memory="2 GB")) as client:
-        yield client
+    with connect(ClusterSection(workers=2, memory="2 GB")) as connection:
+        yield connection.client
 
 
 def make_job(archive, output):

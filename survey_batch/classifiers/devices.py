@@ -1,0 +1,57 @@
+"""The GPU of a predicting worker: whether there is one, and that it is shared politely."""
+
+import os
+from functools import lru_cache
+
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import Job
+
+
+def prepare_gpu(job: Job) -> None:
+    """Make a worker's GPU ready before the first use of the framework; the first call in a process counts.
+
+    Raises
+    ------
+    ConfigurationError
+        The job gives its predicting workers a GPU each, the framework sees none, and `cluster.gpu.allow_cpu` is not
+        set.
+    """
+    gpu = job.cluster.gpu
+    if gpu is None or not (gpu.gres or gpu.directives):
+        return
+    found = visible_gpus()
+    if not found and not gpu.allow_cpu:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
+        raise ConfigurationError(
+            f"a predicting worker on {os.uname().nodename} sees no GPU: Keras runs on {backend()}, "
+            f"CUDA_VISIBLE_DEVICES is {visible!r}, SLURM job {os.environ.get('SLURM_JOB_ID', 'none')}. Install the "
+            "framework with its CUDA libraries in the workers' environment, look at cluster.gpu.gres and partition, or "
+            "set cluster.gpu.allow_cpu = true"
+        )
+
+
+def backend() -> str:
+    """The framework that Keras runs on."""
+    import keras
+
+    return str(keras.backend.backend())
+
+
+@lru_cache(maxsize=1)
+def visible_gpus() -> tuple[str, ...]:
+    """The GPUs that the framework sees; TensorFlow is told to take memory as it needs it, not all at once."""
+    name = backend()
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        devices = tf.config.list_physical_devices("GPU")
+        for device in devices:
+            tf.config.experimental.set_memory_growth(device, True)
+        return tuple(device.name for device in devices)
+    if name == "jax":
+        import jax
+
+        return tuple(str(device) for device in jax.devices() if device.platform == "gpu")
+    import torch
+
+    return tuple(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))

@@ -1,0 +1,41 @@
+"""Where the work runs: processes of this machine, SLURM, or a scheduler that is already running."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Say
+from survey_batch.cluster.local import local_cluster, worker_count
+from survey_batch.cluster.running import joined, running_cluster
+from survey_batch.job import ClusterSection
+
+__all__ = ["SCHEDULER_SETTINGS", "Connection", "connect", "joined", "worker_count"]
+
+
+@contextmanager
+def connect(section: ClusterSection, output: str = ".", say: Say = lambda _: None) -> Iterator[Connection]:
+    """Open a job's cluster for one phase; what was started for it ends with the block.
+
+    Parameters
+    ----------
+    section
+        As `ClusterSection.for_phase` gives it.
+    output
+        The job's output, below which SLURM's logs and scripts are kept.
+    say
+        Told what a user should know, such as that SLURM has not started a worker yet.
+
+    Raises
+    ------
+    ConfigurationError
+        The cluster cannot be had as it is asked for.
+    """
+    if section.kind == "local":
+        found = local_cluster(section)
+    elif section.kind in ("slurm", "srun"):
+        from survey_batch.cluster.slurm import slurm_cluster
+
+        found = slurm_cluster(section, output, say)
+    else:
+        found = running_cluster(section)
+    with found as connection:
+        yield connection

@@ -1,0 +1,55 @@
+"""What all clusters have in common: a client, how much they can do at a time, and how they say that they gave up."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from distributed import Client, WorkerPlugin
+
+from survey_batch.environment import WORKER_ENVIRONMENT
+
+SCHEDULER_SETTINGS = {
+    # Each death of a worker is reported at once; the engine counts them per shard, and says so.
+    "distributed.scheduler.allowed-failures": 0,
+    # A worker holds only what it is working on, so that its death blames no other shard.
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.worker.daemon": True,
+    "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
+}
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A cluster at work.
+
+    Attributes
+    ----------
+    client : distributed.Client
+    slots : int
+        Tasks that its workers will do at a time once all are there.
+    dashboard : str
+        Where the dashboard is, and how to see it from elsewhere.
+    gpu : bool
+        Whether its workers have the resource `GPU`, one each.
+    check : callable
+        Raises what made the cluster give up; called now and then.
+    """
+
+    client: Client
+    slots: int
+    dashboard: str
+    gpu: bool = False
+    check: Callable[[], None] = lambda: None
+
+
+class QuietRetries(WorkerPlugin):  # type: ignore[misc]
+    """Keeps stamina from announcing each retry on the workers' standard error; the downloader counts them."""
+
+    name = "survey-batch quiet retries"
+
+    def setup(self, worker: Any) -> None:  # noqa: ARG002
+        """Be called on each worker, also on those that come later."""
+        logging.getLogger("stamina").setLevel(logging.ERROR)

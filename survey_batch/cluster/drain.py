@@ -1,0 +1,78 @@
+"""Let workers end by themselves before SLURM ends them: no shard is then lost half way to a walltime.
+
+Dask's own `--lifetime` closes a worker in the middle of its task.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import time
+from typing import Any
+
+from distributed import WorkerPlugin
+from distributed.core import Status
+
+log = logging.getLogger(__name__)
+
+END = "SURVEY_BATCH_JOB_END"
+"""Environment variable of a worker job: when its walltime ends, in seconds since 1970."""
+LAST_SECONDS = 5.0
+"""Before the walltime's end, at which a worker goes whatever it does."""
+
+
+class Drain(WorkerPlugin):  # type: ignore[misc]
+    """Takes no more work some time before the walltime's end, finishes what it has, and goes.
+
+    Parameters
+    ----------
+    margin
+        Seconds before the end at which draining begins; up to a quarter more at random, so that not all go at once.
+    """
+
+    name = "survey-batch drain"
+
+    def __init__(self, margin: float) -> None:
+        self.margin = margin
+        self.timer: asyncio.TimerHandle | None = None
+
+    def setup(self, worker: Any) -> None:
+        """Set the clock."""
+        if END not in os.environ:
+            return
+        end = float(os.environ[END])
+        begin = end - self.margin * (1 + 0.25 * random.random())  # noqa: S311 - no secret
+        loop = asyncio.get_running_loop()
+        self.timer = loop.call_later(max(0.0, begin - time.time()), lambda: loop.create_task(drain(worker, end)))
+
+    def teardown(self, worker: Any) -> None:  # noqa: ARG002
+        """Forget the clock."""
+        if self.timer is not None:
+            self.timer.cancel()
+
+
+async def drain(worker: Any, end: float) -> None:
+    """Let a worker finish what it does, hand its data on, and close it."""
+    log.info("walltime ends in %.0f s: finishing %d tasks", end - time.time(), worker.state.executing_count)
+    worker.status = Status.closing_gracefully  # the scheduler gives it nothing more
+    while worker.state.executing_count and time.time() < end - LAST_SECONDS:
+        await asyncio.sleep(0.2)
+    await worker.scheduler.retire_workers(
+        workers=[worker.address], close_workers=False, remove=True, stimulus_id=f"survey-batch-drain-{time.time()}"
+    )
+    await worker.close(nanny=True, reason="survey-batch: walltime")
+
+
+def margin_of(drain_seconds: int | None, walltime: float) -> float:
+    """Seconds before the walltime's end at which draining begins: as asked, or a fifth of it, at most five minutes."""
+    return float(drain_seconds) if drain_seconds is not None else min(300.0, walltime / 5)
+
+
+def walltime_seconds(text: str) -> float:
+    """Read SLURM's forms of a time limit: minutes, minutes:seconds, h:m:s, days-h, days-h:m, days-h:m:s."""
+    days, dash, rest = text.strip().rpartition("-")
+    parts = [float(part) for part in rest.split(":")]
+    if dash:
+        return float(days) * 86400 + sum(part * unit for part, unit in zip(parts, (3600.0, 60.0, 1.0), strict=False))
+    units = {1: (60.0,), 2: (60.0, 1.0), 3: (3600.0, 60.0, 1.0)}[len(parts)]
+    return sum(part * unit for part, unit in zip(parts, units, strict=True))

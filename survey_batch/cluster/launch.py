@@ -1,0 +1,152 @@
+"""How worker jobs are started, watched and ended: by `sbatch`, or by `srun` inside one allocation."""
+
+import getpass
+import os
+import shutil
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from survey_batch.errors import ConfigurationError
+
+STEP = "SURVEY_BATCH_STEP"
+"""Environment variable of a step: its identifier."""
+COMMAND_SECONDS = 60.0
+"""SLURM's commands wait about a quarter of a minute for a controller that does not answer."""
+
+
+class LaunchError(Exception):
+    """SLURM did not take a job; the message is its own."""
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What SLURM says of a job that has not ended: such as `PENDING` with the reason `Resources`."""
+
+    state: str
+    reason: str = ""
+
+
+class Launcher(ABC):
+    """Starts worker jobs."""
+
+    commands: Sequence[str]
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if missing := [name for name in self.commands if shutil.which(name) is None]:
+            raise ConfigurationError(
+                f"SLURM's command {missing[0]} is not on the path of this machine: run on a login node of the cluster, "
+                'or set cluster.kind = "local"'
+            )
+
+    @abstractmethod
+    def submit(self, script: str) -> str:
+        """Start one job; return its identifier. `LaunchError` says why it was not taken."""
+
+    @abstractmethod
+    def states(self) -> Mapping[str, JobState] | None:
+        """The jobs that have not ended, by identifier; None where SLURM does not answer just now."""
+
+    @abstractmethod
+    def cancel(self, jobs: Iterable[str]) -> None:
+        """End jobs; those that have ended are no error."""
+
+    def log_of(self, job: str) -> str:
+        """What a job wrote last."""
+        found = sorted(self.folder.glob(f"*-{job}.*"))
+        lines = [line for path in found for line in path.read_text(errors="replace").splitlines() if line.strip()]
+        return "\n".join(lines[-5:])
+
+
+class Sbatch(Launcher):
+    """Each worker job is a batch job of its own."""
+
+    commands = ("sbatch", "squeue", "scancel")
+
+    def submit(self, script: str) -> str:
+        """Hand a script to `sbatch`."""
+        path = self.folder / "worker.sh"
+        path.write_text(script, encoding="utf-8")
+        done = _call(["sbatch", "--parsable", str(path)])
+        if done.returncode:
+            raise LaunchError(done.stderr.strip() or f"sbatch ended with {done.returncode}")
+        return done.stdout.strip().split(";")[0]
+
+    def states(self) -> Mapping[str, JobState] | None:
+        """Ask `squeue` for all jobs of this user: one that has ended would be an error by its number."""
+        done = _call(["squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%i|%T|%r"])
+        if done.returncode:
+            return None
+        rows = (line.split("|") for line in done.stdout.splitlines() if line.count("|") == 2)
+        return {number.strip(): JobState(state, reason) for number, state, reason in rows}
+
+    def cancel(self, jobs: Iterable[str]) -> None:
+        """Hand them to `scancel`."""
+        if numbers := list(jobs):
+            _call(["scancel", *numbers])
+
+
+class Srun(Launcher):
+    """Each worker job is a step of the allocation in which this process runs."""
+
+    commands = ("srun",)
+
+    def __init__(self, folder: Path, options: Sequence[str]) -> None:
+        super().__init__(folder)
+        if "SLURM_JOB_ID" not in os.environ:
+            raise ConfigurationError(
+                'cluster.kind = "srun" starts workers inside an allocation, and this process is in none: start it with '
+                'sbatch or salloc, or set cluster.kind = "slurm"'
+            )
+        self.options = options
+        self.steps: dict[str, subprocess.Popen[bytes]] = {}
+
+    def submit(self, script: str) -> str:
+        """Start a step that runs the script."""
+        job = f"step{len(self.steps)}"
+        path = self.folder / f"worker-{job}.sh"
+        path.write_text(script, encoding="utf-8")
+        with (self.folder / f"worker-{job}.log").open("wb") as log:
+            self.steps[job] = subprocess.Popen(  # noqa: S603
+                [_path("srun"), "--exact", "--ntasks=1", *self.options, "bash", str(path)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, STEP: job},
+                start_new_session=True,  # Ctrl-C is for this process, which then ends the steps
+            )
+        return job
+
+    def states(self) -> Mapping[str, JobState] | None:
+        """The steps whose `srun` runs."""
+        return {job: JobState("RUNNING") for job, step in self.steps.items() if step.poll() is None}
+
+    def cancel(self, jobs: Iterable[str]) -> None:
+        """End the `srun` of each, which ends its step."""
+        steps = [self.steps[job] for job in jobs if job in self.steps]
+        for step in steps:
+            step.terminate()
+        for step in steps:
+            try:
+                step.wait(timeout=COMMAND_SECONDS)
+            except subprocess.TimeoutExpired:
+                step.kill()
+
+
+def _path(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise LaunchError(f"{name} is no longer on the path")
+    return found
+
+
+def _call(command: list[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(  # noqa: S603
+            [_path(command[0]), *command[1:]], capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"{command[0]} did not answer in {COMMAND_SECONDS:.0f} s")

@@ -1,0 +1,124 @@
+"""A scheduler that is already running: Kubernetes, dask-gateway, Coiled, or one's own."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, Security
+
+from survey_batch.cluster.base import Connection, QuietRetries
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import ClusterSection
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 20
+
+COMPARED = ("python", "dask", "distributed", "msgpack", "cloudpickle", "numpy", "zarr")
+"""Packages whose versions must agree between this process, the scheduler and the workers."""
+PARTS = {"python": 2}
+"""Parts of a version that must agree: the first ones, and by default all."""
+
+
+@contextmanager
+def running_cluster(section: ClusterSection) -> Iterator[Connection]:
+    """Join a scheduler.
+
+    Raises
+    ------
+    ConfigurationError
+        None answers, it has no workers, or other versions of packages are at work there.
+    """
+    address = address_of(section.kind)
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False, security=_security(section, address))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigurationError(f"no Dask scheduler answers at {address} (cluster.kind): {error}") from error
+    with client, client.as_current():
+        _wait_for_a_worker(client, address)
+        check_versions(client.get_versions(packages=["zarr"]), address)
+        client.register_plugin(QuietRetries())
+        log.info("joined the scheduler at %s", address, extra={"event": "cluster"})
+        yield joined(client)
+
+
+def joined(client: Client) -> Connection:
+    """A connection to the cluster of a client that is there already."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    gpu = any("GPU" in worker["resources"] for worker in workers)
+    return Connection(client, sum(worker["nthreads"] for worker in workers), client.dashboard_link, gpu)
+
+
+def address_of(kind: str) -> str:
+    """The address of a scheduler, which a scheduler file holds.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such file, or it says no address.
+    """
+    if not kind.endswith(".json"):
+        return kind
+    try:
+        return str(json.loads(Path(kind).read_text(encoding="utf-8"))["address"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigurationError(
+            f"{kind} (cluster.kind) is no scheduler file ({error}); dask scheduler --scheduler-file {kind} writes one"
+        ) from error
+
+
+def check_versions(versions: dict[str, Any], address: str) -> None:
+    """Refuse a cluster with other versions of what both sides exchange.
+
+    Raises
+    ------
+    ConfigurationError
+        Names each place, package and version.
+    """
+    here = _versions(versions["client"])
+    places = {"the scheduler": versions["scheduler"], **versions.get("workers", {})}
+    wrong = [
+        f"{package} is {there} on {place}, here {here[package]}"
+        for place, found in places.items()
+        for package, there in _versions(found).items()
+        if here[package] and there and here[package] != there
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise ConfigurationError(
+            f"the cluster at {address} has other versions than this process: {'; '.join(wrong[:3])}{more}. Install the "
+            "same environment on both sides."
+        )
+
+
+def _versions(found: dict[str, Any] | None) -> dict[str, str | None]:
+    host, packages = (found or {}).get("host", {}), (found or {}).get("packages", {})
+    named = {"python": str(host.get("python", "")) or None, **packages}
+    return {
+        name: ".".join(str(named[name]).split(".")[: PARTS.get(name)]) if named.get(name) else None for name in COMPARED
+    }
+
+
+def _security(section: ClusterSection, address: str) -> Security | None:
+    if not section.tls_files:
+        return None
+    files = section.tls_files
+    return Security(
+        require_encryption=address.startswith("tls"),
+        tls_ca_file=files.get("ca"),
+        tls_client_cert=files.get("cert"),
+        tls_client_key=files.get("key"),
+    )
+
+
+def _wait_for_a_worker(client: Client, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+    except TimeoutError as error:
+        raise ConfigurationError(
+            f"the scheduler at {address} (cluster.kind) has no workers, and none came within {CONNECT_SECONDS} s; "
+            f"start some: dask worker {address} --nthreads 1"
+        ) from error

@@ -1,0 +1,217 @@
+"""Workers as SLURM jobs: a scheduler in this process, scripts by dask-jobqueue, jobs held by the reconciler."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dask
+from dask.utils import format_bytes, parse_bytes
+from distributed import Client, SchedulerPlugin, Security
+from distributed.utils import get_ip
+
+from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Say
+from survey_batch.cluster.drain import END, Drain, margin_of, walltime_seconds
+from survey_batch.cluster.launch import STEP, Launcher, Sbatch, Srun
+from survey_batch.cluster.local import interrupts_held
+from survey_batch.cluster.reconcile import Reconciler
+from survey_batch.environment import WORKER_ENVIRONMENT
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import ClusterSection
+from survey_batch.paths import is_url
+
+log = logging.getLogger(__name__)
+
+NAME = "survey-batch"
+DUMMY = "dummy-name"
+"""What dask-jobqueue calls the worker in the script that it shows."""
+
+
+@contextmanager
+def slurm_cluster(section: ClusterSection, output: str, say: Say) -> Iterator[Connection]:
+    """Start a scheduler here and workers in SLURM; both end with the block.
+
+    Raises
+    ------
+    ConfigurationError
+        SLURM or dask-jobqueue is not there, `cluster.workers` is not set, or SLURM takes no job.
+    """
+    if section.workers is None:
+        raise ConfigurationError("cluster.workers is not set: say how many worker processes SLURM shall start")
+    folder = _folder(output)
+    target = -(-section.workers // section.processes)
+    if section.maximum_jobs is not None:
+        target = min(target, section.maximum_jobs)
+    with dask.config.set({**SCHEDULER_SETTINGS, "distributed.comm.timeouts.connect": "60s"}), interrupts_held():
+        cluster = make_cluster(section, folder)
+    try:
+        with Client(cluster, set_as_default=False) as client, client.as_current():
+            client.register_plugin(QuietRetries())
+            client.register_plugin(Drain(margin_of(section.drain_seconds, walltime_seconds(_walltime(section)))))
+            arrivals = Arrivals()
+            cluster.scheduler.add_plugin(arrivals)
+            reconciler = Reconciler(
+                _launcher(section, folder),
+                script_of(cluster, section),
+                target,
+                arrivals.jobs.copy,
+                lambda: len(cluster.scheduler.workers),
+                section,
+                say,
+            )
+            try:
+                reconciler.start()
+                slots = target * section.processes * section.threads
+                yield Connection(client, slots, _dashboard(client, section), wants_gpu(section), reconciler.check)
+            finally:
+                reconciler.stop()
+    finally:
+        cluster.close()
+
+
+class Arrivals(SchedulerPlugin):  # type: ignore[misc]
+    """Notes the jobs whose workers have reached the scheduler."""
+
+    def __init__(self) -> None:
+        self.jobs: set[str] = set()
+
+    def add_worker(self, scheduler: Any, worker: str) -> None:
+        """Be called for each."""
+        self.jobs.add(job_of(str(scheduler.workers[worker].name)))
+
+
+def job_of(worker: str) -> str:
+    """The job of a worker, by its name: `survey-batch_<job>`, and `-<process>` where a job has several."""
+    return worker.removeprefix(f"{NAME}_").split("-")[0]
+
+
+def wants_gpu(section: ClusterSection) -> bool:
+    """Tell whether workers are asked for with a GPU each."""
+    return "gpu" in (section.gres or "") or any("gpu" in text for text in section.directives)
+
+
+def make_cluster(section: ClusterSection, folder: Path) -> Any:
+    """Start the scheduler, without workers.
+
+    Raises
+    ------
+    ConfigurationError
+        An option is unknown, or TLS is asked for and its package is missing.
+    """
+    options: dict[str, Any] = {
+        "cores": section.threads * section.processes,
+        "processes": section.processes,
+        "memory": format_bytes(parse_bytes(section.memory) * section.processes),
+        "job_cpu": section.cores,
+        "queue": section.partition,
+        "account": section.account,
+        "walltime": section.walltime,
+        "python": section.python,
+        "interface": section.interface,
+        "local_directory": section.scratch,
+        "job_name": NAME,
+        "log_directory": str(folder),
+        "shared_temp_directory": str(folder),
+        "job_extra_directives": _directives(section),
+        "job_script_prologue": _prologue(section),
+        "worker_extra_args": _worker_arguments(section),
+        "security": _security(section),
+        "scheduler_options": {"dashboard_address": section.dashboard, **_address(section)},
+        "silence_logs": logging.CRITICAL,
+    }
+    try:
+        return _cluster_class()(**{**options, **section.options})
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ConfigurationError(f"the table [cluster] cannot be used: {error}") from error
+
+
+def script_of(cluster: Any, section: ClusterSection) -> str:
+    """The script of a worker job, in which the worker is called after the job."""
+    number = "$SLURM_JOB_ID" if section.kind == "slurm" else f"${STEP}"
+    return str(cluster.job_script()).replace(DUMMY, f"{NAME}_{number}")
+
+
+def _cluster_class() -> Any:
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError as error:
+        raise ConfigurationError('SLURM needs the extra "slurm": pip install "survey-batch[slurm]"') from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)  # dask-jobqueue takes it for itself when it is imported
+    return SLURMCluster
+
+
+def _directives(section: ClusterSection) -> list[str]:
+    site = list(dask.config.get("jobqueue.slurm.job-extra-directives", None) or [])
+    named = {"--qos": section.qos, "--gres": section.gres}
+    # A job that SLURM itself starts again would come beside the one that replaces it.
+    return [*site, "--no-requeue", *(f"{key}={value}" for key, value in named.items() if value), *section.directives]
+
+
+def _prologue(section: ClusterSection) -> list[str]:
+    site = list(dask.config.get("jobqueue.slurm.job-script-prologue", None) or [])
+    end = f"export {END}=$(($(date +%s) + {walltime_seconds(_walltime(section)):.0f}))"
+    exports = [f"export {name}={value}" for name, value in WORKER_ENVIRONMENT.items()]
+    return [*site, *exports, *([end] if section.kind == "slurm" else []), *section.prologue]
+
+
+def _worker_arguments(section: ClusterSection) -> list[str]:
+    site = list(dask.config.get("jobqueue.slurm.worker-extra-args", None) or [])
+    resources = ["--resources", "GPU=1"] if wants_gpu(section) else []
+    return [*site, "--dashboard-address", "127.0.0.1:0", *resources]
+
+
+def _walltime(section: ClusterSection) -> str:
+    import_walltime = dask.config.get("jobqueue.slurm.walltime", None)
+    return str(section.walltime or import_walltime or "00:30:00")
+
+
+def _address(section: ClusterSection) -> dict[str, Any]:
+    """Without TLS a scheduler never listens on all interfaces."""
+    return {} if section.interface or section.tls else {"host": get_ip()}
+
+
+def _security(section: ClusterSection) -> Security | None:
+    if not section.tls:
+        return None
+    try:
+        return Security.temporary()
+    except ImportError as error:
+        raise ConfigurationError(
+            'TLS needs the package cryptography: pip install "survey-batch[slurm]" (or cluster.tls = false, where '
+            "nobody else can reach the cluster's network)"
+        ) from error
+
+
+def _launcher(section: ClusterSection, folder: Path) -> Launcher:
+    if section.kind == "slurm":
+        return Sbatch(folder)
+    cores = section.cores or section.threads * section.processes
+    memory = f"{parse_bytes(section.memory) * section.processes // 2**20}M"
+    gres = [f"--gres={section.gres}"] if section.gres else []
+    return Srun(folder, [f"--cpus-per-task={cores}", f"--mem={memory}", *gres, *section.directives])
+
+
+def _folder(output: str) -> Path:
+    """Where scripts, logs and the workers' certificates are: a folder that all nodes see and only the user reads."""
+    folder = Path(NAME if is_url(output) else output).absolute() / "log" / "slurm"
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return folder
+
+
+def _dashboard(client: Client, section: ClusterSection) -> str:
+    """Where the dashboard is; where it listens on loopback, how to see it from elsewhere."""
+    link = str(client.dashboard_link)
+    port = link.rpartition(":")[2].partition("/")[0]
+    if not section.dashboard.startswith("127.") or not port.isdigit():
+        return link
+    here = f"{os.environ.get('USER', '<user>')}@{socket.gethostname()}"
+    return f"http://127.0.0.1:{port}/status (from elsewhere, first: ssh -L {port}:127.0.0.1:{port} {here})"

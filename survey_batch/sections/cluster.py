@@ -1,0 +1,96 @@
+"""The table `[cluster]` of the job file: where the work runs. No result depends on it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+
+from survey_batch.sections.base import Section
+
+GPU_PHASE = "predict"
+
+
+class WorkersSection(Section):
+    """What workers are, and for SLURM the jobs in which they are; what is not set is as the site's YAML file says."""
+
+    workers: PositiveInt | None = None
+    """Worker processes. On this machine one per core where this is not set; SLURM has to be told."""
+    threads: PositiveInt = 1
+    memory: str = "4 GB"
+    """Memory limit per worker."""
+    processes: PositiveInt = 1
+    """Workers in one SLURM job."""
+    cores: PositiveInt | None = None
+    """Cores of one SLURM job; by default one for each thread."""
+    walltime: str | None = None
+    """Such as `"4:00:00"` or `"1-00:00:00"`. Jobs that it ends are replaced."""
+    drain_seconds: Annotated[int, Field(ge=0)] | None = None
+    """How long before its walltime's end a worker takes no more work: longer than the longest shard takes. By default a
+    fifth of the walltime, at most five minutes."""
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    gres: str | None = None
+    """Such as `"gpu:1"`."""
+    directives: tuple[str, ...] = ()
+    """Further options of `sbatch`, such as `"--constraint=haswell"`."""
+    prologue: tuple[str, ...] = ()
+    """Lines of shell before a worker starts, such as `"module load python"` or the activation of an environment."""
+    python: str | None = None
+    """Interpreter of the workers; by default that of this process."""
+    interface: str | None = None
+    """Network interface of scheduler and workers, such as `"ib0"`."""
+    scratch: str | None = None
+    """Fast folder of a node for what Dask puts on disk, such as `"$TMPDIR"`."""
+    maximum_jobs: PositiveInt | None = None
+    """Jobs at a time at most, those that wait in the queue included."""
+    options: Mapping[str, Any] = {}
+    """Anything else that `dask_jobqueue.SLURMCluster` takes."""
+
+
+class GpuSection(WorkersSection):
+    """Keys of `[cluster]` that are others for the phase that predicts."""
+
+    allow_cpu: bool = False
+    """Whether a worker that sees no GPU may predict all the same."""
+
+
+class ClusterSection(WorkersSection):
+    """Where the work runs; no result depends on it."""
+
+    kind: str = "local"
+    """`local`, `slurm` (a job per worker), `srun` (inside one allocation), the address of a running scheduler
+    (`tcp://…`, `tls://…`), or its scheduler file (`….json`)."""
+    dashboard: str = "127.0.0.1:0"
+    tls: bool = True
+    """Encrypt and authenticate all traffic of `slurm` and `srun`; whoever reaches a scheduler without it runs code as
+    its user. A running scheduler is joined as its address says."""
+    tls_files: Mapping[Literal["ca", "cert", "key"], str] = {}
+    """For `tls://…`: certificate authority, certificate and key of the client, PEM files."""
+    poll_seconds: PositiveFloat = 10.0
+    """Time between two looks at SLURM's queue."""
+    pending_seconds: PositiveFloat = 600.0
+    """Time without any worker after which SLURM's reason is told."""
+    when_pending: Literal["wait", "stop"] = "wait"
+    """What then: go on waiting, or end the run; it can go on later."""
+    gpu: GpuSection | None = None
+    """The table `[cluster.gpu]`: the phase that predicts has workers of its own, of which each has a GPU."""
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        if kind not in ("local", "slurm", "srun") and "://" not in kind and not kind.endswith(".json"):
+            raise ValueError(
+                f'cluster.kind = {kind!r} is not known; use "local", "slurm", "srun", or the address of a running '
+                'scheduler such as "tcp://host:8786", or its scheduler file (….json)'
+            )
+        return kind
+
+    def for_phase(self, phase: str) -> "ClusterSection":
+        """The table with the keys of `[cluster.gpu]` in place of its own, in the phase that predicts."""
+        if self.gpu is None:
+            return self
+        if phase != GPU_PHASE:
+            return self.model_copy(update={"gpu": None})
+        others = self.gpu.model_fields_set - {"allow_cpu"}
+        return self.model_copy(update={name: getattr(self.gpu, name) for name in others})

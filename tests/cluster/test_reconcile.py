@@ -1,0 +1,159 @@
+"""The number of worker jobs is held, whatever becomes of them; against a SLURM that the test plays."""
+
+import pytest
+
+from survey_batch.cluster.launch import JobState, LaunchError
+from survey_batch.cluster.reconcile import NoWorkersError, Reconciler
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import ClusterSection
+
+
+class Played:
+    """A SLURM whose jobs the test starts and ends."""
+
+    folder = "logs"
+
+    def __init__(self):
+        self.queue, self.submitted, self.cancelled, self.refusal, self.silent = {}, 0, [], "", False
+
+    def submit(self, script):
+        if self.refusal:
+            raise LaunchError(self.refusal)
+        self.submitted += 1
+        self.queue[str(self.submitted)] = JobState("PENDING", "Resources")
+        return str(self.submitted)
+
+    def states(self):
+        return None if self.silent else dict(self.queue)
+
+    def cancel(self, jobs):
+        self.cancelled += list(jobs)
+
+    def log_of(self, job):
+        return f"last words of {job}"
+
+
+@pytest.fixture
+def slurm():
+    return Played()
+
+
+@pytest.fixture
+def world(slurm):
+    """A reconciler of three jobs, and what it looks at."""
+
+    class World:
+        connected, alive, said, clock = set(), 0, [], 0.0
+
+        def make(self, **keys):
+            section = ClusterSection(kind="slurm", pending_seconds=60, **keys)
+            return Reconciler(
+                slurm, "script", 3, lambda: self.connected, lambda: self.alive, section, self.said.append, self.now
+            )
+
+        def now(self):
+            return self.clock
+
+    return World()
+
+
+def test_jobs_that_end_are_replaced_and_pending_ones_count(slurm, world):
+    reconciler = world.make()
+    for _ in range(3):
+        reconciler.step()
+    assert slurm.submitted == 3, "pending jobs are not submitted again"
+    world.connected = {"1", "2", "3"}
+    del slurm.queue["2"]
+    reconciler.step()
+    assert set(reconciler.jobs) == {"1", "3", "4"}
+
+
+def test_a_controller_that_does_not_answer_costs_no_job(slurm, world):
+    reconciler = world.make()
+    reconciler.step()
+    slurm.silent = True
+    reconciler.step()
+    assert (slurm.submitted, len(reconciler.jobs)) == (3, 3)
+
+
+def test_jobs_that_end_before_they_connect_are_not_replaced_for_ever(slurm, world):
+    reconciler = world.make()
+    reconciler.step()
+    slurm.queue.clear()
+    reconciler.step()
+    assert slurm.submitted == 6, "all three at once may be somebody's scancel"
+    del slurm.queue["4"]
+    with pytest.raises(ConfigurationError, match=r"(?s)4 worker jobs in a row .*last words of 4"):
+        reconciler.step()
+
+
+def test_walltimes_that_end_are_no_failures(slurm, world):
+    reconciler = world.make()
+    for first in range(1, 40, 3):
+        reconciler.step()
+        world.connected |= {str(number) for number in range(first, first + 3)}
+        reconciler.step()
+        slurm.queue.clear()
+    assert slurm.submitted == 39
+    assert reconciler.failures == 0
+
+
+def test_a_limit_on_jobs_is_told_once_and_what_runs_goes_on(slurm, world):
+    reconciler = world.make()
+    reconciler.step()
+    world.connected = {"1", "2", "3"}
+    del slurm.queue["2"]
+    slurm.refusal = "QOSMaxSubmitJobPerUserLimit"
+    for _ in range(3):
+        reconciler.step()
+    assert len(world.said) == 1
+    assert "QOSMaxSubmitJobPerUserLimit" in world.said[0]
+    slurm.refusal = ""
+    reconciler.step()
+    assert len(reconciler.jobs) == 3
+
+
+def test_a_job_that_slurm_never_takes_ends_the_run(slurm, world):
+    slurm.refusal = "invalid partition"
+    with pytest.raises(ConfigurationError, match="invalid partition"):
+        world.make().step()
+
+
+def test_waiting_is_told_with_slurm_s_reason_and_again_after_the_same_time(slurm, world):
+    reconciler = world.make()
+    for seconds in (0, 30, 61, 90, 122):
+        world.clock = seconds
+        reconciler.step()
+    assert world.said == [
+        f"no worker for {seconds} s; SLURM says of the worker jobs: 3 PENDING (Resources); waiting"
+        for seconds in (61, 122)
+    ]
+
+
+def test_workers_end_the_waiting(slurm, world):
+    reconciler = world.make()
+    world.clock, world.alive = 61, 1
+    reconciler.step()
+    world.clock, world.alive = 120, 0
+    reconciler.step()
+    assert world.said == []
+
+
+def test_a_run_that_shall_not_wait_ends(slurm, world):
+    reconciler = world.make(when_pending="stop")
+    reconciler.step()
+    world.clock = 61
+    with pytest.raises(NoWorkersError, match=r"PENDING \(Resources\)"):
+        reconciler.step()
+
+
+def test_an_error_of_the_thread_reaches_who_asks_and_all_jobs_are_cancelled(slurm, world):
+    reconciler = world.make(poll_seconds=0.01)
+    reconciler.start()
+    reconciler.check()
+    while reconciler._thread.is_alive():
+        slurm.queue.clear()
+    with pytest.raises(ConfigurationError, match="in a row"):
+        reconciler.check()
+    reconciler.stop()
+    assert set(slurm.cancelled) == set(reconciler.jobs)

@@ -1,0 +1,39 @@
+import json
+
+import pytest
+
+from survey_batch.cluster.running import address_of, check_versions
+from survey_batch.errors import ConfigurationError
+
+
+def versions(python="3.11.7.final.0", **packages):
+    return {"host": {"python": python}, "packages": {"dask": "2026.8.0", "numpy": "2.4.6", **packages}}
+
+
+def test_the_same_environment_everywhere_is_taken():
+    check_versions(
+        {"client": versions(), "scheduler": versions(), "workers": {"tcp://a": versions("3.11.9.final.0")}}, ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        (versions(dask="2025.1.0"), "dask is 2025.1.0 on tcp://a, here 2026.8.0"),
+        (versions("3.12.1.final.0"), "python is 3.12 on tcp://a, here 3.11"),
+    ],
+)
+def test_other_versions_are_named_with_their_place(there, said):
+    with pytest.raises(ConfigurationError, match=said):
+        check_versions({"client": versions(), "scheduler": versions(), "workers": {"tcp://a": there}}, "tcp://s")
+
+
+def test_a_scheduler_file_gives_its_address(tmp_path):
+    path = tmp_path / "scheduler.json"
+    path.write_text(json.dumps({"address": "tls://host:8786"}))
+    assert address_of(str(path)) == "tls://host:8786"
+    assert address_of("tcp://host:1") == "tcp://host:1"
+    for text in ("", "{}"):
+        path.write_text(text)
+        with pytest.raises(ConfigurationError, match="is no scheduler file"):
+            address_of(str(path))

@@ -1,0 +1,253 @@
+"""Jobs on a private SLURM: the same products as on this machine, whatever happens to worker jobs and driver."""
+
+import json
+import re
+import signal
+import subprocess
+
+import pytest
+
+from survey_batch.classifiers.train import train
+from survey_batch.cluster import connect
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import ClusterSection
+from survey_batch.run import run
+from survey_batch.simulate import simulate_lamost, simulate_sdss
+from tests.compare import assert_equal_products
+from tests.jobs import lamost_job, sdss_job
+from tests.lamost_files import make_archive
+from tests.processes import command, complete, kill
+from tests.servers import http_server
+from tests.slurm import jobs, private_slurm, scontrol, wait_for_jobs
+
+OBJECTS, SHARD = 60, 4
+PATIENCE = 300
+"""Seconds that a run with many new workers may take on a busy machine."""
+SLURM = {
+    "kind": "slurm",
+    "workers": 2,
+    "memory": "1 GB",
+    "walltime": "10",
+    "poll_seconds": 0.5,
+    "pending_seconds": 2,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def slurm(tmp_path_factory):
+    with private_slurm(tmp_path_factory.mktemp("slurm")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """A slow archive, so that there is a middle in which things happen."""
+    folder = tmp_path_factory.mktemp("archive")
+    keys = make_archive(folder, OBJECTS)
+    with http_server(folder, delay=0.5) as server:
+        yield {**keys, "archive": {**keys["archive"], "root": server.url, "connections": 2}}
+
+
+def slow_job(archive, output, **cluster):
+    spectra = {"wavelength_min": 4000, "wavelength_max": 5000}
+    shards = {"objects": SHARD}
+    return lamost_job(archive, output, ("spectra",), shards=shards, cluster={**SLURM, **cluster}, spectra=spectra)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(archive, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    local = slow_job(archive, folder / "out").model_copy(update={"cluster": ClusterSection(workers=2, memory="1 GB")})
+    complete(local, folder)
+    return folder / "out"
+
+
+def assert_same(undisturbed, output):
+    assert_equal_products(undisturbed, output, "spectra")
+    assert json.loads((output / "run.json").read_text())["counts"] == {"ok": OBJECTS}
+    assert jobs() == [], "jobs are left"
+
+
+def events(output, name):
+    lines = [line for path in sorted((output / "log").glob("*.jsonl")) for line in path.read_text().splitlines()]
+    return [line for line in map(json.loads, lines) if line.get("event") == name]
+
+
+def test_spectra_and_predictions_are_those_of_this_machine_and_gpus_are_asked_for_to_predict_alone(tmp_path):
+    simulate_lamost(tmp_path / "archive", objects=60, seed=4)
+    model = str(tmp_path / "model")
+    keys = {
+        "catalog": {"path": str(tmp_path / "archive" / "catalog.csv"), "label": "spectral_type", "split": {}},
+        "archive": {"survey": "lamost", "root": str(tmp_path / "archive")},
+        "train": {"classifier": model, "variant": "lines", "epochs": 2, "members": 1},
+        "predictions": {"classifier": model, "batch": 32},
+        "shards": {"objects": 16},
+    }
+    stages = ("spectra", "predictions")
+    here = lamost_job(keys, tmp_path / "here", stages[:1], cluster={"workers": 2, "memory": "1 GB"})
+    run(here)
+    train(here)
+    run(here.model_copy(update={"stages": stages}))
+    gpu = {"partition": "gpu", "gres": "gpu:1", "workers": 1, "memory": "2 GB", "allow_cpu": True}
+    there = lamost_job(keys, tmp_path / "there", stages, cluster={**SLURM, "gpu": gpu})
+    asked = []
+    with command(there, tmp_path) as running:
+        while running.process.poll() is None:
+            asked += [line.split() for line in jobs("%i %P %b", state="RUNNING")]
+        assert running.wait() == 0, running.messages
+    by_job = {number: (partition, gres) for number, partition, gres in asked}
+    assert {partition for partition, _ in by_job.values()} == {"cpu", "gpu"}
+    assert all(("gpu" in gres) == (partition == "gpu") for partition, gres in by_job.values()), by_job
+    assert_equal_products(tmp_path / "here", tmp_path / "there", *stages)
+
+
+def test_cutouts_are_those_of_this_machine(tmp_path):
+    root = tmp_path / "archive"
+    simulate_sdss(root, fields=1, objects=120, seed=3, bands="gr")
+    catalog, frames = root / "sources.csv", {"bands": "gr"}
+    here = sdss_job(catalog, root, tmp_path / "here", frames=frames, cluster={"workers": 2, "memory": "2 GB"})
+    there = sdss_job(catalog, root, tmp_path / "there", frames=frames, cluster={**SLURM, "memory": "2 GB"})
+    assert run(here).counts == run(there).counts
+    assert_equal_products(tmp_path / "here", tmp_path / "there", "frames", "cutouts")
+
+
+def test_worker_jobs_that_are_cancelled_or_preempted_or_on_a_dead_node_are_replaced(archive, undisturbed, tmp_path):
+    try:
+        with command(slow_job(archive, tmp_path / "out", cores=2), tmp_path) as running:
+            subprocess.run(["scancel", wait_for_jobs(2)[0]], check=True)  # before it has connected
+            running.wait_for(SHARD)
+            subprocess.run(["scancel", wait_for_jobs(2)[0]], check=True)
+            running.wait_for(2 * SHARD)
+            assert set(wait_for_jobs(2, what="%N")) == {"n1", "n2"}
+            scontrol("update", "NodeName=n2", "State=DOWN", "Reason=test")
+            running.wait_for(4 * SHARD)
+            scontrol("update", "NodeName=n2", "State=RESUME")
+            subprocess.run(["sbatch", "-p", "urgent", "-N2", "--exclusive", "--wrap", "srun sleep 5"], check=True)
+            assert running.wait(PATIENCE) == 0, running.messages
+    finally:
+        subprocess.run(["scontrol", "update", "NodeName=n2", "State=RESUME"], check=False)
+    ended = len(events(tmp_path / "out", "worker job ended"))
+    assert ended >= 4, "a cancelled one each, one of the node, and those that were preempted"
+    assert_same(undisturbed, tmp_path / "out")
+
+
+def test_workers_leave_before_their_walltime_and_lose_no_shard(archive, undisturbed, tmp_path):
+    job = slow_job(archive, tmp_path / "out", walltime="1", drain_seconds=36)
+    job = job.model_copy(update={"archive": job.archive.model_copy(update={"connections": 1})})
+    with command(job, tmp_path) as running:
+        assert running.wait(PATIENCE) == 0, running.messages
+    assert events(tmp_path / "out", "worker job ended"), "no walltime ended"
+    assert not events(tmp_path / "out", "retry"), "a shard was lost"
+    assert_same(undisturbed, tmp_path / "out")
+
+
+def test_a_job_that_does_not_start_is_explained_and_waited_for(archive, undisturbed, tmp_path):
+    with command(slow_job(archive, tmp_path / "out", directives=["--hold"]), tmp_path) as running:
+        held = wait_for_jobs(2, state="PENDING")
+        while "SLURM says" not in running.messages:
+            assert running.process.poll() is None, running.messages
+        for number in held:
+            scontrol("release", number)
+        assert running.wait() == 0, running.messages
+    assert re.search(r"no worker for \d+ s; SLURM says of the worker jobs: 2 PENDING \(JobHeldUser\)", running.messages)
+    assert_same(undisturbed, tmp_path / "out")
+
+
+def test_a_run_that_shall_not_wait_ends_with_the_reason(archive, tmp_path):
+    job = slow_job(archive, tmp_path / "out", directives=["--hold"], when_pending="stop")
+    with command(job, tmp_path) as running:
+        assert running.wait() == 1, running.messages
+    assert "JobHeldUser" in running.messages
+    assert "Traceback" not in running.messages
+    assert jobs() == []
+
+
+def test_a_killed_driver_leaves_no_worker_for_long_and_the_same_command_goes_on(archive, undisturbed, tmp_path):
+    job = slow_job(archive, tmp_path / "out")
+    with command(job, tmp_path) as running:
+        running.wait_for(SHARD)
+        kill(running.process)
+    complete(job, tmp_path)
+    assert_same(undisturbed, tmp_path / "out")
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_cancels_its_jobs(archive, tmp_path, by):
+    with command(slow_job(archive, tmp_path / "out"), tmp_path) as running:
+        running.wait_for(SHARD)
+        running.process.send_signal(by)
+        assert running.wait() == 130, running.messages
+        assert "Traceback" not in running.messages
+    assert jobs() == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"partition": "gold"}, "invalid partition"),
+        ({"prologue": ["exit 3"]}, "3 worker jobs in a row ended before their worker reached the scheduler"),
+        ({"python": "/no/python"}, "/no/python"),
+        ({"workers": None}, "cluster.workers is not set"),
+        ({"options": {"colour": "red"}}, "unexpected keyword argument 'colour'"),
+    ],
+    ids=["partition", "prologue", "python", "no workers", "option"],
+)
+def test_a_table_that_cannot_work_ends_with_what_slurm_says(archive, tmp_path, keys, said):
+    with command(slow_job(archive, tmp_path / "out", **keys), tmp_path) as running:
+        assert running.wait() == 2, running.messages
+    assert said in running.messages
+    assert "Traceback" not in running.messages
+    assert jobs() == []
+
+
+def test_a_client_without_the_certificate_is_not_let_in_and_nothing_else_listens(tmp_path):
+    from distributed import Client, Security
+
+    with connect(ClusterSection(**{**SLURM, "workers": 1}), str(tmp_path)) as connection:
+        connection.client.wait_for_workers(1, timeout=60)
+        address = connection.client.scheduler.address
+        assert address.startswith("tls://")
+        for other, security in ((address.replace("tls", "tcp"), None), (address, Security.temporary())):
+            with pytest.raises((OSError, TypeError)):
+                Client(other, security=security, timeout=3, set_as_default=False)
+        listening = listeners()
+        port = address.rpartition(":")[2]
+        dashboard = re.search(r"127\.0\.0\.1:(\d+)", connection.dashboard)[1]
+        assert listening[dashboard] == {"127.0.0.1"}
+        assert port in listening
+        (worker,) = connection.client.scheduler_info()["workers"].values()
+        assert listening[str(worker["services"]["dashboard"])] == {"127.0.0.1"}
+
+
+def listeners():
+    """Addresses that are listened on, by port, as `ss -ltn` says."""
+    found = {}
+    for line in subprocess.run(["ss", "-Hltn"], capture_output=True, text=True, check=True).stdout.splitlines():
+        host, _, port = line.split()[3].rpartition(":")
+        found.setdefault(port, set()).add(host)
+    return found
+
+
+def test_outside_of_slurm_the_missing_command_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with (
+        pytest.raises(ConfigurationError, match="SLURM's command sbatch is not on the path"),
+        connect(ClusterSection(**SLURM), str(tmp_path)),
+    ):
+        pass
+
+
+def test_steps_of_one_allocation_make_the_same_products(archive, undisturbed, tmp_path):
+    job = slow_job(archive, tmp_path / "out", kind="srun")
+    with pytest.raises(ConfigurationError, match="this process is in none"):
+        run(job)
+    script = tmp_path / "driver.sh"
+    with command(job, tmp_path / "first") as running:
+        assert running.wait() == 2
+    job_file = tmp_path / "first" / "job.toml"
+    script.write_text(f"#!/bin/bash\nexec survey-batch run {job_file}\n")
+    out = tmp_path / "driver.out"
+    options = ["--wait", "-N2", "--ntasks=2", "--cpus-per-task=2", "--mem=5000", f"--output={out}"]
+    done = subprocess.run(["sbatch", *options, str(script)], check=False)
+    assert done.returncode == 0, out.read_text()
+    assert_same(undisturbed, tmp_path / "out")

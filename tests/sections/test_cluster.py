@@ -1,0 +1,25 @@
+import pytest
+from pydantic import ValidationError
+
+from survey_batch.job import ClusterSection
+
+
+def test_the_phase_that_predicts_has_what_its_table_says_and_else_what_the_others_have():
+    section = ClusterSection(
+        kind="slurm", partition="cpu", workers=8, walltime="60", gpu={"partition": "gpu", "gres": "gpu:1", "workers": 2}
+    )
+    gpu, cpu = section.for_phase("predict"), section.for_phase("ingest")
+    assert (gpu.partition, gpu.gres, gpu.workers, gpu.walltime, gpu.kind) == ("gpu", "gpu:1", 2, "60", "slurm")
+    assert (cpu.partition, cpu.gres, cpu.workers) == ("cpu", None, 8)
+    assert cpu == section.for_phase("prepare")
+
+
+def test_without_a_table_for_gpus_all_phases_share_one_cluster():
+    section = ClusterSection(workers=2)
+    assert section.for_phase("predict") == section.for_phase("ingest") == section
+
+
+@pytest.mark.parametrize("keys", [{"kind": "cloud"}, {"gpu": {"dashboard": "x"}}, {"when_pending": "sleep"}])
+def test_what_makes_no_sense_is_refused(keys):
+    with pytest.raises(ValidationError):
+        ClusterSection(**keys)

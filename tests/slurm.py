@@ -1,0 +1,55 @@
+"""A private SLURM on this machine for the tests that need one, and what they look at in it."""
+
+import os
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.servers import free_ports
+
+SCRIPT = Path(__file__).parents[1] / "deploy" / "slurm" / "local-slurm.sh"
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
+
+
+@contextmanager
+def private_slurm(folder, nodes=2, cpus=2, gpus=1):
+    """Bring a SLURM up, and down again; commands of this process and its children find it."""
+    if os.geteuid() != 0 or any(shutil.which(name) is None for name in PROGRAMS):
+        pytest.skip("needs root and Debian's SLURM: bash tests/install_system_packages.sh")
+    (port,) = free_ports(1)
+    settings = {"SLURM_DIR": str(folder), "SLURM_BASE_PORT": str(port), "SLURM_CONF": str(folder / "slurm.conf")}
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        subprocess.run(["bash", SCRIPT, "up", str(nodes), str(cpus), str(gpus)], check=True)
+        yield folder
+    finally:
+        subprocess.run(["bash", SCRIPT, "down"], check=True)
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def jobs(what="%i", state="RUNNING,PENDING"):
+    """What `squeue` says of the jobs of the private SLURM."""
+    done = subprocess.run(
+        ["squeue", "--noheader", f"--states={state}", f"--format={what}"], capture_output=True, text=True, check=True
+    )
+    return done.stdout.split("\n")[:-1]
+
+
+def wait_for_jobs(number, seconds=60, state="RUNNING", what="%i"):
+    """Wait until at least so many jobs are in a state; return their numbers, or what else is asked for."""
+    deadline = time.monotonic() + seconds
+    while len(found := jobs(what, state)) < number:
+        assert time.monotonic() < deadline, f"{found} are {state}, not {number}; all: {jobs('%i %T %r')}"
+        time.sleep(0.1)
+    return found
+
+
+def scontrol(*arguments):
+    """Change something in the private SLURM."""
+    subprocess.run(["scontrol", *arguments], check=True)
