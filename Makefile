@@ -8,7 +8,7 @@ VIT    := keras-hub kagglehub kagglesdk regex safetensors sentencepiece tokenize
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,s3,tensorflow]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,s3,slurm,tensorflow]'
 	# The extra "vit" without the second TensorFlow that pip would bring along with it (README, Installing).
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps $(VIT)
 	touch $@
