@@ -53,3 +53,8 @@ def wait_for_jobs(number, seconds=60, state="RUNNING", what="%i"):
 def scontrol(*arguments):
     """Change something in the private SLURM."""
     subprocess.run(["scontrol", *arguments], check=True)
+
+
+def resume(node):
+    """Bring a node back that was taken down; one that has come back by itself is left alone."""
+    subprocess.run(["scontrol", "update", f"NodeName={node}", "State=RESUME"], check=False, capture_output=True)

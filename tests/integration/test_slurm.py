@@ -18,7 +18,7 @@ from tests.jobs import lamost_job, sdss_job
 from tests.lamost_files import make_archive
 from tests.processes import command, complete, kill
 from tests.servers import http_server
-from tests.slurm import jobs, private_slurm, scontrol, wait_for_jobs
+from tests.slurm import jobs, private_slurm, resume, scontrol, wait_for_jobs
 
 OBJECTS, SHARD = 60, 4
 PATIENCE = 300
@@ -84,7 +84,7 @@ def test_spectra_and_predictions_are_those_of_this_machine_and_gpus_are_asked_fo
         "shards": {"objects": 16},
     }
     stages = ("spectra", "predictions")
-    here = lamost_job(keys, tmp_path / "here", stages[:1], cluster={"workers": 2, "memory": "1 GB"})
+    here = lamost_job(keys, tmp_path / "here", stages[:1], cluster={"workers": 2, "memory": "2 GB"})
     run(here)
     train(here)
     run(here.model_copy(update={"stages": stages}))
@@ -94,7 +94,7 @@ def test_spectra_and_predictions_are_those_of_this_machine_and_gpus_are_asked_fo
     with command(there, tmp_path) as running:
         while running.process.poll() is None:
             asked += [line.split() for line in jobs("%i %P %b", state="RUNNING")]
-        assert running.wait() == 0, running.messages
+        assert running.wait(PATIENCE) == 0, running.messages
     by_job = {number: (partition, gres) for number, partition, gres in asked}
     assert {partition for partition, _ in by_job.values()} == {"cpu", "gpu"}
     assert all(("gpu" in gres) == (partition == "gpu") for partition, gres in by_job.values()), by_job
@@ -121,11 +121,11 @@ def test_worker_jobs_that_are_cancelled_or_preempted_or_on_a_dead_node_are_repla
             assert set(wait_for_jobs(2, what="%N")) == {"n1", "n2"}
             scontrol("update", "NodeName=n2", "State=DOWN", "Reason=test")
             running.wait_for(4 * SHARD)
-            scontrol("update", "NodeName=n2", "State=RESUME")
+            resume("n2")
             subprocess.run(["sbatch", "-p", "urgent", "-N2", "--exclusive", "--wrap", "srun sleep 5"], check=True)
             assert running.wait(PATIENCE) == 0, running.messages
     finally:
-        subprocess.run(["scontrol", "update", "NodeName=n2", "State=RESUME"], check=False)
+        resume("n2")
     ended = len(events(tmp_path / "out", "worker job ended"))
     assert ended >= 4, "a cancelled one each, one of the node, and those that were preempted"
     assert_same(undisturbed, tmp_path / "out")
@@ -148,7 +148,7 @@ def test_a_job_that_does_not_start_is_explained_and_waited_for(archive, undistur
             assert running.process.poll() is None, running.messages
         for number in held:
             scontrol("release", number)
-        assert running.wait() == 0, running.messages
+        assert running.wait(PATIENCE) == 0, running.messages
     assert re.search(r"no worker for \d+ s; SLURM says of the worker jobs: 2 PENDING \(JobHeldUser\)", running.messages)
     assert_same(undisturbed, tmp_path / "out")
 
