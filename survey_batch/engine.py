@@ -17,7 +17,7 @@ from uuid import uuid4
 from distributed import Client, Future, KilledWorker, wait
 from distributed.comm import CommClosedError
 
-from survey_batch import work
+from survey_batch import interrupt, work
 from survey_batch.cluster.base import Connection
 from survey_batch.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 from survey_batch.job import Job
@@ -118,6 +118,7 @@ class Engine:
                 running -= 1
                 waiting.extendleft(self._settle(chain))
             self.connection.check()
+            interrupt.check()
             self.on_tick()
 
     def _submit(self, chain: Chain) -> None:

@@ -10,7 +10,11 @@ TITLES = {"test": "test split", "cross_validation": "cross-validation"}
 
 def describe(scores: Mapping[str, Any]) -> str:
     """Put the scores of `train` or `evaluate` in lines of at most 80 characters or so."""
-    lines = [f"classes: {', '.join(scores['classes'])}"]
+    lines = [f"classifier: {scores['classifier']}"] if isinstance(scores.get("classifier"), str) else []
+    lines += [f"classes: {', '.join(scores['classes'])}"]
+    learnt = scores.get("training", {}).get("objects", {}).get("train")
+    if learnt and (missing := [name for name in scores["classes"] if name not in learnt]):
+        lines.append(f"no training object of: {', '.join(missing)}; predicted only if templates made some")
     if unlearnt := scores.get("training", {}).get("classes_without_training_objects"):
         named = ", ".join(f"{number} {name}" for name, number in unlearnt.items())
         lines.append(f"left out, as no training object is of their class: {named}")

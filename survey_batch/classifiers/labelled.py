@@ -20,7 +20,7 @@ from survey_batch.job import Job
 from survey_batch.open import open_product
 from survey_batch.plan import read_plan_columns
 from survey_batch.spectra.pca import PCA
-from survey_batch.status import usable
+from survey_batch.status import Status, usable
 
 log = logging.getLogger(__name__)
 
@@ -176,15 +176,22 @@ def read_labelled(
         )
     label = data["label"].to_numpy()
     wanted = label != "" if classes is None else np.isin(label, classes)
-    known = usable(data["status"].to_numpy()) & np.asarray(wanted, bool)
+    status = data["status"].to_numpy()
+    if pending := int(np.sum(status == Status.PENDING)):
+        log.warning(
+            "%d of %d rows of %s in %s are not done yet and take no part: finish the run first", pending, len(status),
+            product, job.output,
+        )  # fmt: skip
+    known = usable(status) & np.asarray(wanted, bool)
     kept = np.flatnonzero(known & (data["split"].to_numpy() == split) if split else known)
     among = f" among {list(classes)}" if classes else ""
     log.info("%d of %d objects are usable and have a label%s", known.sum(), len(known), among)
     if len(kept) == 0 and needed:
         which = f" of split {split!r}" if split else ""
+        splits = sorted({str(name) for name in data["split"].to_numpy()} - {""})
         raise ConfigurationError(
             f"no usable object{which} of {product} in {job.output} has a label{among}; labels there are "
-            f"{sorted(map(str, set(label)))[:LABELS_NAMED]}; set catalog.label and [catalog.split]"
+            f"{sorted(map(str, set(label)))[:LABELS_NAMED]}, and splits {splits}; set catalog.label and [catalog.split]"
         )
     text = {name: np.array(data[name][kept].to_numpy().tolist(), dtype=str) for name in TEXTS}
     ra, dec = (data[name].to_numpy()[kept].astype(np.float64) for name in ("ra", "dec"))

@@ -23,6 +23,7 @@ from survey_batch.classifiers.cross_validation import (
 from survey_batch.classifiers.evaluation import cross_validate, scores_of_split
 from survey_batch.classifiers.fitted import possible_rows, predict_rows
 from survey_batch.classifiers.labelled import Labelled, read_labelled
+from survey_batch.classifiers.manifest import MANIFEST
 from survey_batch.classifiers.prior import object_weights, stated_shares
 from survey_batch.classifiers.workspace import opened, settings_fingerprint, write_folder
 from survey_batch.errors import ConfigurationError
@@ -81,6 +82,8 @@ def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
     parts = _with_held_out(parts, section)
     progress(f"training on {len(parts['train'])} objects, {len(np.unique(parts['train'].star))} of them distinct")
     fit = partial(family.fit, section=section, classes=classes)
+    if (Path(section.classifier) / MANIFEST).exists():
+        progress(f"the classifier that is in {section.classifier} will be replaced")
     with opened(Path(section.classifier), settings_fingerprint(section, training), progress) as workspace:
         classifier = fit(parts["train"], validation=parts["validation"], workspace=workspace)
         progress("fitting the temperature")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch import interrupt
 from survey_batch.classifiers.artifact import read_arrays, write_arrays
 from survey_batch.classifiers.base import Workspace
 from survey_batch.classifiers.examples import Examples, Schedule
@@ -70,6 +71,7 @@ class Watch:
         self.model.stop_training = self.finished
         self._tell()
         self._save()
+        interrupt.check()
 
     def restore_best(self) -> None:
         """Give the model the weights of its best epoch."""

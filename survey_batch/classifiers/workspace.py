@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from survey_batch.classifiers.artifact import sha256, versions
+from survey_batch.classifiers.artifact import read_manifest, sha256, versions
 from survey_batch.classifiers.base import Classifier, Workspace
 from survey_batch.classifiers.manifest import MANIFEST
 from survey_batch.errors import ConfigurationError
@@ -76,15 +76,14 @@ def opened(classifier: Path, fingerprint: str, report: Callable[[str], None]) ->
 
 
 def write_folder(classifier: Classifier[Any], scores: dict[str, Any], folder: Path) -> None:
-    """Write a trained classifier with its scores and pictures."""
+    """Write a trained classifier with its scores and pictures; an earlier one's files are removed."""
     from survey_batch.classifiers.plots import confusion_plot, coverage_plot, reliability_plot, training_plot
     from survey_batch.classifiers.scores import brief
 
     named = {part.replace("_", " "): scores[part]["classifier"] for part in PARTS if part in scores}
-    figures = {part: brief(scores[part]) for part in PARTS if part in scores}
+    figures = {part: brief(scores[part]) | {"baselines": _baselines(scores[part])} for part in PARTS if part in scores}
     classifier.manifest = classifier.manifest.model_copy(update={"metrics": figures})
-    for name in WRITTEN:  # an earlier classifier's
-        (folder / name).unlink(missing_ok=True)
+    _clear(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metrics.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
     classifier.save(folder)
@@ -100,3 +99,16 @@ def write_folder(classifier: Classifier[Any], scores: dict[str, Any], folder: Pa
         held_out = classifier.history.get("val_loss")
         best = int(np.argmin(held_out)) if held_out else None
         training_plot(classifier.history, folder / "training-curve.png", best)
+
+
+def _baselines(part: dict[str, Any]) -> dict[str, float]:
+    """Accuracy of each baseline on the same objects."""
+    others = {name: one for name, one in part.items() if isinstance(one, dict) and "confusion" in one}
+    return {name: one["accuracy"] for name, one in others.items() if name != "classifier"}
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier classifier left in its folder, and nothing else."""
+    weights = list(read_manifest(folder).files) if (folder / MANIFEST).exists() else []
+    for name in (*WRITTEN, *weights):
+        (folder / name).unlink(missing_ok=True)

@@ -2,11 +2,11 @@
 
 import logging
 import os
-import signal
 import sys
 
 import typer
 
+from survey_batch import interrupt
 from survey_batch.environment import WORKER_ENVIRONMENT
 from survey_batch.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 
@@ -44,7 +44,7 @@ def main() -> None:
     job or the machine is at fault, 3 the output belongs to another job, 130 interrupted.
     """
     _warnings_to_terminal()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SLURM's way to say it; ends as tidily as Ctrl-C
+    interrupt.listen()
     for name in ("TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS"):
         os.environ.setdefault(name, WORKER_ENVIRONMENT[name])  # training, in this process, as on a worker
     try:

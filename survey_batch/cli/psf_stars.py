@@ -10,10 +10,11 @@ from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_
 def psf_stars(
     job: JobFile,
     overrides: Overrides = None,
-    threshold: Annotated[float, typer.Option(help="Least confidence.")] = 0.5,
-    most: Annotated[int, typer.Option(help="Stars per field at most, the surest; 0 is all.")] = 0,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Least confidence.")] = 0.5,
+    most: Annotated[int, typer.Option(min=0, help="Stars per field at most, the surest; 0 is all.")] = 0,
     size: Annotated[
-        float, typer.Option(help="Share by which a star's size may differ from that of most; 0 leaves sizes alone.")
+        float,
+        typer.Option(min=0, help="Share by which a star's size may differ from most; 0 leaves sizes alone."),
     ] = 0.15,
     least: Annotated[int, typer.Option(help="Say so of fields with fewer stars.")] = 10,
     formats: Annotated[

@@ -23,7 +23,8 @@ def run(
         bool, typer.Option(help="Take the output over from a run on another machine that you know is dead.")
     ] = False,
     train: Annotated[
-        bool, typer.Option(help="Where the classifier of [train] is not there yet, train it before the predictions.")
+        bool,
+        typer.Option(help="Where the classifier of table train is not there yet, train it before predicting."),
     ] = False,
 ) -> None:
     """Do a job. Stop it at any moment; the same command goes on where it was.

@@ -21,7 +21,7 @@ def simulate(
     seds: Annotated[
         Path | None, typer.Option(help="Stamps: photon spectra of the 13 classes (.npy); black bodies without it.")
     ] = None,
-    offset: Annotated[float, typer.Option(min=0, help="Stamps: scatter of stars about the middle [pixel].")] = 0.0,
+    offset: Annotated[float, typer.Option(min=0, help="Stamps: scatter of stars about the middle, in pixels.")] = 0.0,
     flux_scatter: Annotated[float, typer.Option(min=0, help="Stamps: scatter of ln(flux).")] = 0.0,
     labelled: Annotated[float, typer.Option(min=0, max=1, help="Stamps: share of stars with a label.")] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 1,

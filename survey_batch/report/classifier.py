@@ -67,12 +67,14 @@ def _figures(metrics: Mapping[str, Mapping[str, Any]]) -> Html | None:
     if not parts:
         return None
     columns = [key for key in _COLUMNS if any(one.get(key) is not None for one in parts.values())]
-    head = ("of", "objects", *(_COLUMNS[key] for key in columns), "class prior")
+    beside = any(one.get("baselines") for one in parts.values())
+    head = ("of", "objects", *(_COLUMNS[key] for key in columns), *(["baselines' accuracy"] * beside), "class prior")
     rows = [
         (
             PARTS.get(name, name),
             f"{one['objects']:,}" if "objects" in one else "–",
             *(with_95(one, key) for key in columns),
+            *([", ".join(f"{key} {value:.3f}" for key, value in one.get("baselines", {}).items())] * beside),
             prior_text(one.get("prior", "as_found")),
         )
         for name, one in parts.items()

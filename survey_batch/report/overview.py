@@ -12,7 +12,7 @@ from survey_batch.progress import clock
 from survey_batch.report.page import Html, badge, bar, section, table, tag
 from survey_batch.report.reading import problems_so_far
 from survey_batch.report.runs import rates, read_newest_log, totals
-from survey_batch.report.style import ADVICE, STATUS_COLORS
+from survey_batch.report.style import ADVICE, STATUS_COLORS, UNCLASSIFIED
 from survey_batch.report.terminal import rate_text
 from survey_batch.summary import RunStatus, StageStatus
 
@@ -103,7 +103,8 @@ def problem_section(status: RunStatus) -> Html:
     ):
         reasons = [(reason, count) for s, n, reason, count in status.problems if (s, n) == (stage, name)]
         what = [tag("b", stage), tag("br"), badge(name, STATUS_COLORS[name])]
-        rows.append((f"{total:,}", what, _reasons(problems, reasons, total), ADVICE[name]))
+        advice = UNCLASSIFIED if (stage, name) == ("predictions", "unreadable") else ADVICE[name]
+        rows.append((f"{total:,}", what, _reasons(problems, reasons, total), advice))
     return section(
         "Problems",
         table(("how many", "what", "reasons, with one object each", "what to do"), rows, numeric=(0,)),

@@ -33,6 +33,8 @@ ADVICE = {
     "pending": "Not done yet. Run the same command again.",
 }
 """What a person can do about each status."""
+UNCLASSIFIED = "The classifier has too little to go by, for the reason given. The object stays without a class."
+"""The same for `unreadable` in predictions."""
 
 
 def class_colors(classes: Sequence[str]) -> dict[str, str]:
@@ -91,6 +93,7 @@ code, .id { font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, m
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(480px, 1fr)); gap: 22px 32px; }
 .grid.small { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 18px 20px; }
 .small .example .badge { margin-right: 8px; }
+.small .track { min-width: 0; }
 .small .example img { width: auto; max-width: 100%; }
 .example { margin: 0; break-inside: avoid; }
 .example figcaption { display: flex; flex-wrap: wrap; gap: 0 14px; align-items: baseline; }

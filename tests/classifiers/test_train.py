@@ -181,7 +181,7 @@ def test_a_fold_is_calibrated_without_its_own_labels():
     probability, fold = random.dirichlet(np.ones(3), 60), np.arange(60) % 2
     true = random.integers(0, 3, 60)
     changed = np.where(fold == 0, (true + 1) % 3, true)
-    one, two = (calibrated_across_folds(labels, probability, fold) for labels in (true, changed))
+    one, two = (calibrated_across_folds(labels, probability, fold, np.ones(60)) for labels in (true, changed))
     np.testing.assert_array_equal(one[fold == 0], two[fold == 0])
     assert not np.allclose(one[fold == 1], two[fold == 1])
 
@@ -230,3 +230,43 @@ def test_a_baseline_that_the_objects_do_not_allow_is_left_out(tmp_path, waveleng
     write_product(job, wavelength, split)
     assert "components_svm" not in train(job)["test"]
     assert "baseline components_svm: not run (too few)" in caplog.text
+
+
+def test_another_variant_in_the_same_folder_leaves_nothing_of_the_first(tmp_path, wavelength, split):
+    job = make_job(tmp_path, epochs=1, members=1)
+    write_product(job, wavelength, split)
+    train(job)
+    folder = Path(job.train.classifier)
+    (folder / "notes.txt").write_text("mine")
+    assert (folder / "network.keras").exists()
+    said = []
+    train(make_job(tmp_path, variant="forest", trees=5), progress=said.append)
+    assert any("will be replaced" in line for line in said)
+    assert not {"network.keras", "training-curve.png"} & {path.name for path in folder.iterdir()}
+    assert (folder / "notes.txt").exists()
+    assert load_classifier(folder).manifest.variant == "forest"
+
+
+def test_rows_that_are_not_done_yet_are_told_of(tmp_path, wavelength, split, caplog):
+    job = make_job(tmp_path, epochs=1, members=1)
+    write_product(job, wavelength, split)
+    zarr.open_group(f"{job.output}/spectra.zarr", mode="r+")["status"][60:] = Status.PENDING
+    train(job)
+    assert f"12 of {ROWS} rows of spectra" in caplog.text
+
+
+def test_the_manifest_says_how_good_the_baselines_are(done):
+    job, scores = done
+    metrics = load_classifier(Path(job.train.classifier)).manifest.metrics
+    assert metrics["test"]["baselines"] == {"components_svm": scores["test"]["components_svm"]["accuracy"]}
+
+
+def test_classes_that_cannot_have_been_learnt_are_named(done):
+    _, scores = done
+    assert "no training object of: K, non-stellar" in describe(scores)
+
+
+def test_a_split_that_does_not_exist_is_answered_with_those_that_do(done):
+    job, _ = done
+    with pytest.raises(ConfigurationError, match=r"splits \['test', 'train', 'validation'\]"):
+        evaluate(job, split="nonsense")

@@ -28,7 +28,7 @@ def evaluated(monkeypatch, tmp_path):
         asked.update(wanted)
         return scores()
 
-    monkeypatch.setattr("survey_batch.classifiers.train.evaluate", evaluate)
+    monkeypatch.setattr("survey_batch.classifiers.evaluation.evaluate", evaluate)
     monkeypatch.setattr("survey_batch.jobfile.load_job", lambda *_: None)
     (tmp_path / "job.toml").touch()
 
