@@ -5,6 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from survey_batch.environment import WORKER_ENVIRONMENT
+
+# As the command line does, before anything imports TensorFlow: other kernels round otherwise, by place in a batch.
+for name in ("TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS"):
+    os.environ.setdefault(name, WORKER_ENVIRONMENT[name])
+
 BESIDE_THE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
 
 
