@@ -16,7 +16,7 @@ from survey_batch.simulate import simulate_lamost, simulate_sdss
 from tests.compare import assert_equal_products
 from tests.jobs import lamost_job, sdss_job
 from tests.lamost_files import make_archive
-from tests.processes import command, complete, kill
+from tests.processes import BIN, command, complete, kill
 from tests.servers import http_server
 from tests.slurm import jobs, private_slurm, resume, scontrol, wait_for_jobs
 
@@ -245,7 +245,7 @@ def test_steps_of_one_allocation_make_the_same_products(archive, undisturbed, tm
     with command(job, tmp_path / "first") as running:
         assert running.wait() == 2
     job_file = tmp_path / "first" / "job.toml"
-    script.write_text(f"#!/bin/bash\nexec survey-batch run {job_file}\n")
+    script.write_text(f"#!/bin/bash\nexec {BIN}/survey-batch run {job_file}\n")
     out = tmp_path / "driver.out"
     options = ["--wait", "-N2", "--ntasks=2", "--cpus-per-task=2", "--mem=5000", f"--output={out}"]
     done = subprocess.run(["sbatch", *options, str(script)], check=False)
