@@ -23,7 +23,8 @@ def sweep():
 
 
 def row(bands, accuracy, q=8.0, stretch=0.5, seed=1):
-    return {"bands": bands, "q": str(q), "stretch": str(stretch), "seed": str(seed), "accuracy": str(accuracy)}
+    key = {"bands": bands, "q": q, "stretch": stretch, "seed": seed, "epochs": 8, "stars": 100}
+    return {name: str(value) for name, value in {**key, "accuracy": accuracy, "loss": 0.5}.items()}
 
 
 def test_every_ordered_triple_of_five_bands_is_tried_once_with_each_scale(sweep):
@@ -34,8 +35,22 @@ def test_every_ordered_triple_of_five_bands_is_tried_once_with_each_scale(sweep)
 
 def test_what_was_found_before_is_not_done_again(sweep):
     made = sweep.recipes("gri", [8.0], [0.5])
-    left = sweep.still_to_do(made, [row("gri", 0.5), row("rig", 0.5, seed=2)], seed=1)
+    section = ImageTraining(classifier="-", product="composites", epochs=8, seed=1)
+    rows = [row("gri", 0.5), row("rig", 0.5, seed=2)]
+    left = sweep.still_to_do(made, rows, section, 100)
     assert [one.bands for one in left] == [one.bands for one in made if one.bands != "gri"]
+    assert len(sweep.still_to_do(made, rows, section, 200)) == len(made), "of other stars"
+
+
+def test_a_line_that_a_stop_cut_short_is_left_out_and_the_file_stays_readable(sweep, tmp_path):
+    path = tmp_path / "sweep.csv"
+    assert sweep.read_rows(path) == []
+    sweep.write_rows(path, [row("gri", 0.5), row("rig", 0.6)])
+    whole = path.read_text()
+    path.write_text(whole[: whole.rindex(",")])
+    assert sweep.read_rows(path) == [row("gri", 0.5)]
+    sweep.write_rows(path, sweep.read_rows(path))
+    assert sweep.read_rows(path) == [row("gri", 0.5)]
 
 
 def test_the_summary_parts_the_choice_of_bands_from_their_order(sweep):
