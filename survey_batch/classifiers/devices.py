@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
+from survey_batch.sections.cluster import GPU_PHASE
 
 
 def prepare_gpu(job: Job) -> None:
@@ -13,14 +14,11 @@ def prepare_gpu(job: Job) -> None:
     Raises
     ------
     ConfigurationError
-        The job gives its predicting workers a GPU each, the framework sees none, and `cluster.gpu.allow_cpu` is not
+        The job asks for predicting workers with a GPU each, the framework sees none, and `cluster.gpu.allow_cpu` is not
         set.
     """
-    gpu = job.cluster.gpu
-    if gpu is None or not (gpu.gres or gpu.directives):
-        return
-    found = visible_gpus()
-    if not found and not gpu.allow_cpu:
+    found, allowed = visible_gpus(), job.cluster.gpu is not None and job.cluster.gpu.allow_cpu
+    if job.cluster.for_phase(GPU_PHASE).wants_gpu and not found and not allowed:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
         raise ConfigurationError(
             f"a predicting worker on {os.uname().nodename} sees no GPU: Keras runs on {backend()}, "

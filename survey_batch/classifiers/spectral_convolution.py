@@ -11,9 +11,9 @@ from survey_batch.classifiers.classes import SEQUENCE
 from survey_batch.classifiers.examples import Change
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Grid, Recipe
-from survey_batch.classifiers.preprocessing import mean_and_spread, relative_bins, step
+from survey_batch.classifiers.preprocessing import mean_and_spread, step
 from survey_batch.classifiers.rare_classes import rare_examples
-from survey_batch.classifiers.spectral_type import SpectralTypeClassifier, recipe_for
+from survey_batch.classifiers.spectral_type import SpectralTypeClassifier, bins_of, recipe_for
 from survey_batch.classifiers.spectrum_inputs import flux_channels
 from survey_batch.classifiers.templates import C_KM_S, VELOCITY_KM_S
 from survey_batch.sections.train_spectral_type import SpectralTypeTraining
@@ -59,17 +59,8 @@ class SpectralConvolution(SpectralTypeClassifier):
         """Flux over two continua, and how far it can be trusted, 1 / (1 + error), (object, bin, 3)."""
         steps = self.recipe.steps
         flux, ivar, mask = (block[name] for name in self.variables)
-        pixels = int(step(steps, "bin_pixels"))
-        relative = relative_bins(
-            flux,
-            ivar,
-            mask,
-            bin_pixels=pixels,
-            widths=(step(steps, "broad_bins"), step(steps, "narrow_bins")),
-            floor=step(steps, "floor"),
-            ceiling=step(steps, "ceiling"),
-        )
-        return np.concatenate([relative, flux_channels(flux, ivar, mask, pixels)[..., 1:]], axis=-1)
+        trust = flux_channels(flux, ivar, mask, int(step(steps, "bin_pixels")))[..., 1:]
+        return np.concatenate([bins_of(block, steps), trust], axis=-1)
 
     @classmethod
     def change(cls, section: SpectralTypeTraining) -> Change:  # noqa: ARG003

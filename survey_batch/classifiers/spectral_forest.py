@@ -16,10 +16,10 @@ from survey_batch.classifiers.base import F4, Block, Inputs
 from survey_batch.classifiers.classes import SEQUENCE
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Grid, Recipe
-from survey_batch.classifiers.preprocessing import relative_bins, step
+from survey_batch.classifiers.preprocessing import step
 from survey_batch.classifiers.rare_classes import rare_examples
 from survey_batch.classifiers.sklearn_family import SklearnClassifier
-from survey_batch.classifiers.spectral_type import SpectralTypeClassifier, recipe_for
+from survey_batch.classifiers.spectral_type import SpectralTypeClassifier, bins_of, recipe_for
 from survey_batch.sections.train_spectral_type import SpectralTypeTraining
 
 if TYPE_CHECKING:
@@ -76,17 +76,7 @@ class SpectralForest(SklearnClassifier[SpectralTypeTraining]):
     def prepare(self, block: Block) -> F4:
         """Smoothed line strengths over both continua, (object, column)."""
         steps = self.recipe.steps
-        flux, ivar, mask = (block[name] for name in self.variables)
-        bins = relative_bins(
-            flux,
-            ivar,
-            mask,
-            bin_pixels=int(step(steps, "bin_pixels")),
-            widths=(step(steps, "broad_bins"), step(steps, "narrow_bins")),
-            floor=step(steps, "floor"),
-            ceiling=step(steps, "ceiling"),
-        )
-        return smoothed(bins, step(steps, "smooth_bins"), int(step(steps, "every")))
+        return smoothed(bins_of(block, steps), step(steps, "smooth_bins"), int(step(steps, "every")))
 
     @classmethod
     def training_inputs(

@@ -81,17 +81,21 @@ class SpectralTypeClassifier(EnsembleClassifier[SpectralTypeTraining]):
 
     def prepare(self, block: Block) -> F4:
         """Relative bins, (object, bin, width)."""
-        steps = self.recipe.steps
-        flux, ivar, mask = (block[name] for name in VARIABLES)
-        return relative_bins(
-            flux,
-            ivar,
-            mask,
-            bin_pixels=int(step(steps, "bin_pixels")),
-            widths=(step(steps, "broad_bins"), step(steps, "narrow_bins")),
-            floor=step(steps, "floor"),
-            ceiling=step(steps, "ceiling"),
-        )
+        return bins_of(block, self.recipe.steps)
+
+
+def bins_of(block: Block, steps: dict[str, float | int | str]) -> F4:
+    """Relative bins as a recipe's steps say, (object, bin, width)."""
+    flux, ivar, mask = (block[name] for name in VARIABLES)
+    return relative_bins(
+        flux,
+        ivar,
+        mask,
+        bin_pixels=int(step(steps, "bin_pixels")),
+        widths=(step(steps, "broad_bins"), step(steps, "narrow_bins")),
+        floor=step(steps, "floor"),
+        ceiling=step(steps, "ceiling"),
+    )
 
 
 def in_blocks(predict: Callable[[Block], npt.NDArray[Any]]) -> "Predict":

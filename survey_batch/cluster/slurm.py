@@ -67,7 +67,7 @@ def slurm_cluster(section: ClusterSection, output: str, say: Say) -> Iterator[Co
             try:
                 reconciler.start()
                 slots = target * section.processes * section.threads
-                yield Connection(client, slots, _dashboard(client, section), wants_gpu(section), reconciler.check)
+                yield Connection(client, slots, _dashboard(client, section), section.wants_gpu, reconciler.check)
             finally:
                 reconciler.stop()
     finally:
@@ -88,11 +88,6 @@ class Arrivals(SchedulerPlugin):  # type: ignore[misc]
 def job_of(worker: str) -> str:
     """The job of a worker, by its name: `survey-batch_<job>`, and `-<process>` where a job has several."""
     return worker.removeprefix(f"{NAME}_").split("-")[0]
-
-
-def wants_gpu(section: ClusterSection) -> bool:
-    """Tell whether workers are asked for with a GPU each."""
-    return "gpu" in (section.gres or "") or any("gpu" in text for text in section.directives)
 
 
 def make_cluster(section: ClusterSection, folder: Path) -> Any:
@@ -164,13 +159,12 @@ def _prologue(section: ClusterSection) -> list[str]:
 
 def _worker_arguments(section: ClusterSection) -> list[str]:
     site = list(dask.config.get("jobqueue.slurm.worker-extra-args", None) or [])
-    resources = ["--resources", "GPU=1"] if wants_gpu(section) else []
+    resources = ["--resources", "GPU=1"] if section.wants_gpu else []
     return [*site, "--dashboard-address", "127.0.0.1:0", *resources]
 
 
 def _walltime(section: ClusterSection) -> str:
-    import_walltime = dask.config.get("jobqueue.slurm.walltime", None)
-    return str(section.walltime or import_walltime or "00:30:00")
+    return str(section.walltime or dask.config.get("jobqueue.slurm.walltime", None) or "00:30:00")
 
 
 def _address(section: ClusterSection) -> dict[str, Any]:

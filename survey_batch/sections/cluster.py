@@ -47,6 +47,11 @@ class WorkersSection(Section):
     options: Mapping[str, Any] = {}
     """Anything else that `dask_jobqueue.SLURMCluster` takes."""
 
+    @property
+    def wants_gpu(self) -> bool:
+        """Whether workers are asked for with a GPU each."""
+        return any("gpu" in text for text in (self.gres or "", *self.directives))
+
 
 class GpuSection(WorkersSection):
     """Keys of `[cluster]` that are others for the phase that predicts."""
