@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from survey_batch.cluster.base import Say
@@ -106,8 +106,12 @@ class Reconciler:
     def step(self) -> None:
         """Look once: note what ended, submit what is missing, say what takes long."""
         states = self.launcher.states()
-        if states is None:  # the controller does not answer; what runs goes on
-            return
+        if states is not None:  # where the controller does not answer, what was there is taken to be there
+            self._compare(states)
+        self._fill()
+        self._watch()
+
+    def _compare(self, states: Mapping[str, JobState]) -> None:
         known = self.connected()
         for number, job in list(self.jobs.items()):
             job.connected = job.connected or number in known
@@ -115,8 +119,6 @@ class Reconciler:
                 job.state = states[number]
             else:
                 self._note_end(number, self.jobs.pop(number))
-        self._fill()
-        self._watch()
 
     def _note_end(self, number: str, job: Submitted) -> None:
         extra = {"event": "worker job ended", "slurm_job": number}
@@ -139,7 +141,9 @@ class Reconciler:
                 self.refused = ""
         except LaunchError as error:
             if not self.jobs and not self.connected():
-                raise ConfigurationError(f"SLURM takes no worker job: {error}; correct the table [cluster]") from error
+                raise ConfigurationError(
+                    f"SLURM takes no worker job: {error}; correct the table [cluster], or ask why SLURM does not answer"
+                ) from error
             if str(error) != self.refused:  # a limit on jobs, mostly: those that run do the work
                 self.refused = str(error)
                 self.say(f"SLURM takes no further worker job ({error}); trying again")

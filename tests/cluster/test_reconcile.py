@@ -76,6 +76,20 @@ def test_a_controller_that_does_not_answer_costs_no_job(slurm, world):
     assert (slurm.submitted, len(reconciler.jobs)) == (3, 3)
 
 
+def test_a_slurm_that_never_answers_ends_the_run(slurm, world):
+    slurm.silent, slurm.refusal = True, "Unable to contact slurm controller"
+    with pytest.raises(ConfigurationError, match="Unable to contact slurm controller"):
+        world.make().step()
+
+
+def test_waiting_is_told_while_the_controller_is_silent(slurm, world):
+    reconciler = world.make()
+    reconciler.step()
+    slurm.silent, world.clock = True, 61
+    reconciler.step()
+    assert "3 PENDING" in world.said[0]
+
+
 def test_jobs_that_end_before_they_connect_are_not_replaced_for_ever(slurm, world):
     reconciler = world.make()
     reconciler.step()
