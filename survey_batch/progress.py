@@ -40,11 +40,18 @@ class StageProgress:
         return self.worked / max(time.monotonic() - self.started, 1e-6)
 
     @property
+    def seconds_left(self) -> float | None:
+        """Time left at that rate; None where nothing is done yet."""
+        if self.done >= self.total:
+            return 0.0
+        return (self.total - self.done) / self.rate if self.worked else None
+
+    @property
     def left(self) -> str:
-        """Time left at that rate."""
-        if self.done >= self.total or not self.worked:
-            return "" if self.done >= self.total else "?"
-        return clock((self.total - self.done) / self.rate)
+        """Time left, to read."""
+        if self.seconds_left is None:
+            return "?"
+        return clock(self.seconds_left) if self.seconds_left else ""
 
     def line(self) -> str:
         """Everything in one line."""

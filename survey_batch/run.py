@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from survey_batch.estimate import estimate, refuse_what_cannot_fit
 from survey_batch.fit import fit
 from survey_batch.job import ClusterSection, Job
 from survey_batch.lock import locked
+from survey_batch.monitor import shown
 from survey_batch.paths import join, read_json, write_json
 from survey_batch.phases import Group, make_groups
 from survey_batch.plan import Plan, check_product, fingerprint, make_plan, plan_fields
@@ -73,7 +74,12 @@ class Summary:
 
 
 def run(
-    job: Job, progress: LineProgress | None = None, *, client: Client | None = None, break_lock: bool = False
+    job: Job,
+    progress: LineProgress | None = None,
+    *,
+    client: Client | None = None,
+    break_lock: bool = False,
+    performance_report: bool = False,
 ) -> Summary:
     """Run a job from where it is to its end.
 
@@ -86,6 +92,8 @@ def run(
         Work on this cluster, whatever the job's table `[cluster]` says.
     break_lock : bool
         Take the output over from a run that is known to be dead.
+    performance_report : bool
+        Keep Dask's report of each phase in the output's folder `log`.
 
     Raises
     ------
@@ -104,14 +112,14 @@ def run(
     found = Summary(job.output)
     with locked(job.output, force=break_lock), run_log(job.output) as log_path:
         if search:
-            found = Runner(plan_fields(job), search, progress).run(log_path, client)
+            found = Runner(plan_fields(job), search, progress, performance_report).run(log_path, client)
             if not found.complete:  # the list of objects must not change once work on them has begun
                 return found
             if found.worked or not detected(job):
                 write_detections(job)
             plan = make_plan(job)
         rest = [stage for stage in stages if not stage.from_fields]
-        return Runner(plan, rest, progress).run(log_path, client).after(found)
+        return Runner(plan, rest, progress, performance_report).run(log_path, client).after(found)
 
 
 def pieces_of(plan: Plan, stage: Stage) -> dict[str, Any]:
@@ -126,7 +134,8 @@ def pieces_of(plan: Plan, stage: Stage) -> dict[str, Any]:
 class Runner:
     """One run of a plan."""
 
-    def __init__(self, plan: Plan, stages: Sequence[Stage], progress: LineProgress) -> None:
+    def __init__(self, plan: Plan, stages: Sequence[Stage], progress: LineProgress, report: bool = False) -> None:
+        self.report = report
         self.plan, self.job, self.progress = plan, plan.job, progress
         self.groups = make_groups(stages)
         self.names = [stage.name for stage in stages]
@@ -156,6 +165,7 @@ class Runner:
         self.summary.worked = True
         log.info("run started: %s", self.job.name, extra={"event": "started", "job": self.job.model_dump()})
         with self.progress:
+            self._announce(existing)
             for section, groups in groupby(self.groups, self._cluster_of):
                 left = [group for group in groups if self._anything_left(group, existing)]
                 if not left:
@@ -163,8 +173,16 @@ class Runner:
                 opened = nullcontext(joined(client)) if client else connect(section, self.job.output, self.progress.say)
                 with opened as connection, scheduler_watched(connection.client):
                     self.progress.say(f"Dask dashboard: {connection.dashboard}")
-                    for group in left:
-                        self._run_group(connection, group, existing)
+                    with shown(connection.client, self.job, self.progress, report=self.report) as show:
+                        for group in left:
+                            self._run_group(connection, group, existing, show)
+
+    def _announce(self, existing: Sequence[Stage]) -> None:
+        """Show what there is to do, before it begins."""
+        for group in self.groups:
+            if self._anything_left(group, existing):
+                for stage in group.stages:
+                    self.progress.stage(stage.name, self.plan.size(stage.axis))
 
     def _cluster_of(self, group: Group) -> ClusterSection:
         return self.job.cluster.for_phase(group.kept[0].phase)
@@ -173,7 +191,9 @@ class Runner:
         """Tell whether a group has rows to work on, so that no workers are asked for without need."""
         return any(stage not in existing or self.unfinished(stage) for stage in group.kept)
 
-    def _run_group(self, connection: Connection, group: Group, existing: Sequence[Stage]) -> None:
+    def _run_group(
+        self, connection: Connection, group: Group, existing: Sequence[Stage], show: Callable[[], None]
+    ) -> None:
         client, begun = connection.client, time.monotonic()
         for stage in group.kept:
             stage.check()  # again: what it works on may only now have learnt its components
@@ -182,7 +202,12 @@ class Runner:
         shards = self._begin(group)
         if not shards:
             return
-        Engine(connection, self.job, group, self._record, self.progress.tick).run(shards)
+
+        def tick() -> None:
+            self.progress.tick()
+            show()
+
+        Engine(connection, self.job, group, self._record, tick).run(shards)
         for stage in group.stages:
             self.timing.setdefault(stage.name, {}).update(wall_seconds=round(time.monotonic() - begun, 3))
 

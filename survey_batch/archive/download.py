@@ -22,7 +22,7 @@ from survey_batch.archive.content import FITS, Content, undo_content_coding
 from survey_batch.archive.decompress import describe
 from survey_batch.archive.limits import Limiter, run_wide_limiter
 from survey_batch.archive.sources import LARGEST_FILE, AttemptError, open_source
-from survey_batch.archive.traffic import TrafficCounter
+from survey_batch.archive.traffic import OF_THIS_PROCESS, TrafficCounter
 from survey_batch.errors import NotFoundError, SurveyBatchError, TransientError, UnreadableError
 from survey_batch.job import ArchiveSection
 
@@ -88,7 +88,7 @@ class Archive:
         self.section = section
         self.content = content
         self.address = address
-        self.traffic = TrafficCounter()
+        self.traffic = TrafficCounter(OF_THIS_PROCESS)
         self._source = open_source(section.root, section.timeout, address)
         self._limiter = limiter or run_wide_limiter(urlsplit(section.root).netloc, section.connections)
 

@@ -14,6 +14,9 @@ from typing import Any
 Limiter = Callable[[], AbstractContextManager[Any]]
 """Called once per request; the request runs inside the context that it returns."""
 
+SEMAPHORE_PREFIX = "survey-batch "
+"""Of the names of semaphores on the scheduler."""
+
 _GONE = ("closing", "closed", "failed")
 """Names of the states in which a worker has no scheduler to ask; a paused one still has."""
 
@@ -61,7 +64,7 @@ def _new_limit(worker: Any, name: str, connections: int) -> AbstractContextManag
 
     return Semaphore(  # type: ignore[no-any-return]
         max_leases=connections,
-        name=f"survey-batch {name} {connections}",
+        name=f"{SEMAPHORE_PREFIX}{name} {connections}",
         scheduler_rpc=worker.scheduler,
         loop=worker.loop,
     )

@@ -19,20 +19,38 @@ class Traffic(NamedTuple):
 
 
 class TrafficCounter:
-    """A `Traffic` that several threads add to."""
+    """A `Traffic` that several threads add to.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    whole
+        Another counter to which everything is added as well.
+    """
+
+    def __init__(self, whole: "TrafficCounter | None" = None) -> None:
         self._lock = threading.Lock()
         self._total = Traffic()
+        self._whole = whole
 
     def add(self, **amounts: float) -> None:
         """Add to the named counts."""
         with self._lock:
             total = self._total._asdict()
             self._total = Traffic(**{name: total[name] + amounts.get(name, 0) for name in total})
+        if self._whole is not None:
+            self._whole.add(**amounts)
+
+    @property
+    def total(self) -> Traffic:
+        """The counts so far."""
+        return self._total
 
     def take(self) -> Traffic:
         """Return the counts since the last call, and start again from zero."""
         with self._lock:
             total, self._total = self._total, Traffic()
         return total
+
+
+OF_THIS_PROCESS = TrafficCounter()
+"""What all archives of this process took together; the dashboard shows it of all workers."""

@@ -26,6 +26,9 @@ def run(
         bool,
         typer.Option(help="Where the classifier of table train is not there yet, train it before predicting."),
     ] = False,
+    performance_report: Annotated[
+        bool, typer.Option(help="Keep Dask's report of what the workers did, an HTML file in the output's folder log.")
+    ] = False,
 ) -> None:
     """Do a job. Stop it at any moment; the same command goes on where it was.
 
@@ -40,9 +43,11 @@ def run(
 
     wanted = load_job(job, overrides or ())
     if train and (first := before_predictions(wanted)):
-        run_job(first, make_progress(error_console), break_lock=break_lock)
+        run_job(first, make_progress(error_console), break_lock=break_lock, performance_report=performance_report)
         _train(first)
-    summary = run_job(wanted, make_progress(error_console), break_lock=break_lock)
+    summary = run_job(
+        wanted, make_progress(error_console), break_lock=break_lock, performance_report=performance_report
+    )
     if as_json:
         print_json({"output": summary.output, "counts": summary.counts, "stages": summary.stages})
     else:

@@ -1,20 +1,102 @@
 """`survey-batch status`: how far a job is, read from its products alone."""
 
+import json
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
 from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json
+from survey_batch.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from survey_batch.summary import RunStatus
+
+MOST_OF_THE_TIME = 10
+"""A look at 10^8 statuses takes a while; between two looks passes at least this many times as long."""
+
+WAITING = "waiting for a run to begin (Ctrl-C ends this)"
 
 
-def status(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
+def status(
+    job: JobFile,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    follow: Annotated[
+        bool, typer.Option(help="Look again and again until no run is under way; waits for one to begin.")
+    ] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks, with --follow.")] = 5.0,
+) -> None:
     """Say how far a job is: counts, rates, what is left, and problems by reason.
 
     Works from another terminal or node while the job runs.
 
-    Example: survey-batch status jobs/lamost-types.toml
+    Example: survey-batch status jobs/lamost-types.toml --follow
     """
     from survey_batch.jobfile import load_job
     from survey_batch.summary import render, summarize
 
-    summary = summarize(load_job(job, overrides or ()).output)
-    if as_json:
-        print_json(summary.as_dict())
+    output = load_job(job, overrides or ()).output
+    if follow:
+        _follow(output, every, as_json)
+    elif as_json:
+        print_json(summarize(output).as_dict())
     else:
-        console.print(render(summary))
+        console.print(render(summarize(output)))
+
+
+def _follow(output: str, every: float, as_json: bool) -> None:
+    """Redraw on a terminal; elsewhere a line for each look."""
+    from survey_batch.summary import render
+
+    if as_json or not console.is_terminal:
+        for summary in looks(output, every):
+            console.print(_line(summary, as_json), soft_wrap=True, highlight=False, markup=False)
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        for summary in looks(output, every):
+            waits = summary is None or not (summary.running or summary.complete)
+            parts = [*([render(summary)] if summary else []), *([Text(WAITING, "italic")] if waits else [])]
+            live.update(Group(*parts), refresh=True)
+
+
+def looks(output: str, seconds: float) -> Iterator["RunStatus | None"]:
+    """Look at a job again and again, until a run has ended that was under way, or nothing is left to do.
+
+    Yields
+    ------
+    RunStatus or None
+        None while no run has laid out any work.
+    """
+    from survey_batch.summary import summarize
+
+    seen_running = False
+    while True:
+        begun = time.monotonic()
+        try:
+            summary = summarize(output)
+        except ConfigurationError:
+            summary = None
+        yield summary
+        if summary is not None and not summary.running and (seen_running or summary.complete):
+            return
+        seen_running |= summary is not None and summary.running
+        time.sleep(max(seconds, MOST_OF_THE_TIME * (time.monotonic() - begun)))
+
+
+def _line(summary: "RunStatus | None", as_json: bool) -> str:
+    from survey_batch.report.terminal import state, words
+
+    if as_json:
+        return json.dumps(summary.as_dict() if summary else None, default=str)
+    if summary is None:
+        return WAITING
+    stages = "; ".join(
+        f"{stage.name} {stage.rows - stage.pending:,}/{stage.rows:,} ({words(stage.counts)})"
+        for stage in summary.stages
+    )
+    return f"{time.strftime('%H:%M:%S')} {stages}; {state(summary)}"

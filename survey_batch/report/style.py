@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 
-from matplotlib import colormaps
-from matplotlib.colors import to_hex
-
 CLASS_COLORS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#5D4E9C", "#7F7F7F")
 """Okabe and Ito's palette (2008, Color Universal Design), which colour-blind readers can tell apart; blue to red."""
 
@@ -42,6 +39,9 @@ def class_colors(classes: Sequence[str]) -> dict[str, str]:
     if len(classes) <= len(CLASS_COLORS):
         colors: Sequence[str] = CLASS_COLORS
     else:
+        from matplotlib import colormaps
+        from matplotlib.colors import to_hex
+
         colors = [to_hex(colormaps["viridis"](place / (len(classes) - 1) * 0.95)) for place in range(len(classes))]
     return {**dict(zip(classes, colors, strict=False)), "": NO_CLASS}
 

@@ -20,15 +20,16 @@ def rate_text(rate: float) -> str:
 
 def render(status: "RunStatus") -> RenderableType:
     """Lay a job's status out for a terminal."""
-    parts: list[RenderableType] = [Text.assemble((str(status.job["name"]), "bold"), f"  {_state(status)}")]
+    parts: list[RenderableType] = [Text.assemble((str(status.job["name"]), "bold"), f"  {state(status)}")]
     parts.append(_stage_table(status))
-    parts.append(Text(f"objects: {_words(status.counts)}"))
+    parts.append(Text(f"objects: {words(status.counts)}"))
     if status.problems:
         parts.append(_problem_table(status))
     return Group(*parts)
 
 
-def _state(status: "RunStatus") -> str:
+def state(status: "RunStatus") -> str:
+    """Say whether a run is under way, whose, and how long it will take."""
     if status.running:
         left = status.seconds_left
         who = "run under way: process {pid} of {user} on {host}, since {since}".format_map(_Known(status.holder))
@@ -52,7 +53,7 @@ def _stage_table(status: "RunStatus") -> Table:
             stage.name,
             f"{stage.rows:,} {stage.axis}s",
             f"{stage.shards_done:,}/{stage.shards:,}",
-            _words(stage.counts) if stage.created else "not started",
+            words(stage.counts) if stage.created else "not started",
             rate_text(stage.rate) if stage.rate else "",
             left if stage.pending or stage.retryable else "nothing",
             time_left,
@@ -69,5 +70,6 @@ def _problem_table(status: "RunStatus") -> Table:
     return table
 
 
-def _words(counts: Mapping[str, int]) -> str:
+def words(counts: Mapping[str, int]) -> str:
+    """Write counts by status in one line."""
     return ", ".join(f"{number:,} {name}" for name, number in counts.items())

@@ -1,0 +1,45 @@
+"""How a run shows itself while it works: a page in Dask's dashboard, figures for Prometheus, and Dask's own report."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+
+from distributed import Client, performance_report
+
+from survey_batch.job import Job
+from survey_batch.monitor.tell import Teller
+from survey_batch.paths import join
+from survey_batch.progress import LineProgress
+
+__all__ = ["shown"]
+
+
+@contextmanager
+def shown(client: Client, job: Job, progress: LineProgress, *, report: bool = False) -> Iterator[Callable[[], None]]:
+    """Show a phase on its scheduler while it runs there.
+
+    Parameters
+    ----------
+    client
+        Of the scheduler.
+    progress
+        What is shown.
+    report
+        Keep Dask's performance report of the phase, `<output>/log/performance-<time>.html`, one file that needs no
+        network to look at.
+
+    Yields
+    ------
+    callable
+        To be called now and then, so that what is shown is what is.
+    """
+    teller = Teller(client, job)
+    if teller.page:
+        progress.say(f"this run there: {teller.page}")
+    path = join(job.output, "log", f"performance-{datetime.now(UTC):%Y%m%dT%H%M%S}.html")
+    kept = performance_report(filename=path, mode="inline") if report else nullcontext()
+    with client.as_current(), kept:
+        yield lambda: teller.tell(progress.stages)
+        teller.tell(progress.stages, at_once=True)
+    if report:
+        progress.say(f"what the workers did: {path}")

@@ -1,0 +1,68 @@
+"""From the process that drives a run to its scheduler: how far each stage is, about once a second."""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from distributed import Client
+from distributed.comm import CommClosedError
+
+from survey_batch.job import Job
+from survey_batch.monitor.meter import Meter
+from survey_batch.monitor.plugin import PAGE, RPC, Monitor
+from survey_batch.progress import StageProgress
+
+log = logging.getLogger(__name__)
+
+SECONDS = 1.0
+"""Between two messages."""
+
+
+class Teller:
+    """Keeps a scheduler's `Monitor` informed.
+
+    A scheduler that cannot show it (this package is not installed there, or it takes no plugins) does the work all the
+    same, and the run's log says why.
+    """
+
+    def __init__(self, client: Client, job: Job) -> None:
+        self.client, self.job, self.last = client, job, 0.0
+        self.heard = self._install()
+
+    @property
+    def page(self) -> str:
+        """Where the page is; "" where there is none."""
+        link = str(self.client.dashboard_link)
+        return link.removesuffix("status") + PAGE.lstrip("/") if self.heard and link.endswith("/status") else ""
+
+    def tell(self, stages: Mapping[str, StageProgress], *, at_once: bool = False) -> None:
+        """Say how far the stages are, unless that was said a moment ago."""
+        if not self.heard or (not at_once and time.monotonic() - self.last < SECONDS):
+            return
+        self.last = time.monotonic()
+        call = getattr(self.client.scheduler, RPC)
+        self.client.sync(call, job=self.job.name, output=self.job.output, stages=[_plain(s) for s in stages.values()])
+
+    def _install(self) -> bool:
+        try:
+            self.client.register_plugin(Monitor())
+            self.client.register_plugin(Meter())
+        except (CommClosedError, OSError):
+            raise  # the scheduler is gone, which is another matter
+        except Exception as error:  # noqa: BLE001 - whatever a foreign scheduler has against it
+            log.warning("the scheduler cannot show this run's page: %s: %s", type(error).__name__, error)
+            return False
+        return True
+
+
+def _plain(stage: StageProgress) -> dict[str, Any]:
+    return {
+        "name": stage.name,
+        "total": stage.total,
+        "done": stage.done,
+        "worked": stage.worked,
+        "counts": dict(stage.counts),
+        "rate": stage.rate,
+        "seconds_left": stage.seconds_left,
+    }
