@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from survey_batch.job import Job
+from survey_batch.pieces import pieces_of
 from survey_batch.plan import Plan, make_plan
 from survey_batch.products import Shard, create_product, read_status
-from survey_batch.run import pieces_of
 from survey_batch.stages import make_stage
 from survey_batch.status import Status, count_statuses
 from survey_batch.work import run_shard

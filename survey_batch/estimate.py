@@ -14,10 +14,11 @@ from survey_batch.job import Job
 from survey_batch.paths import is_url
 from survey_batch.phases import Group, make_groups
 from survey_batch.plan import Plan
-from survey_batch.products import product_exists
+from survey_batch.products import product_exists, read_status
 from survey_batch.sections.cluster import GPU_PHASE
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.base import Cost
+from survey_batch.status import Status
 
 WORKER_BASE_BYTES = 300_000_000
 """A Dask worker with astropy, xarray and zarr imported and no data (measured on Linux: 270 MB)."""
@@ -106,11 +107,32 @@ def refuse_what_cannot_fit(plan: Plan, cost: Estimate) -> None:
     ConfigurationError
         Says what is needed, what there is, and what to change.
     """
+    refuse_small_workers(plan, cost)
+    if not is_url(plan.job.output):
+        _refuse_full_disk(plan.job.output, cost)
+
+
+def refuse_small_workers(plan: Plan, cost: Estimate) -> None:
+    """Refuse a job that needs more memory per worker than its tables allow, as `refuse_what_cannot_fit` does."""
     costs = {stage.stage: stage for stage in cost.stages}
     for group in make_groups(make_stages(plan.job)):
         _refuse_small_workers(plan.job, group, costs)
-    if not is_url(plan.job.output):
-        _refuse_full_disk(plan.job.output, cost)
+
+
+def missing_bytes(output: str, cost: Estimate) -> int:
+    """Space that products need of which nothing, or not all, is there yet, about."""
+    return sum(round(stage.stored_bytes * _share_left(output, stage.stage)) for stage in cost.stages)
+
+
+def _share_left(output: str, product: str) -> float:
+    if not product_exists(output, product):
+        return 1.0
+    return float((read_status(output, product) == Status.PENDING).mean())
+
+
+def nearest_folder(path: str) -> Path:
+    """The folder itself, or the nearest one above it that is there: both are on the same disk."""
+    return next(parent for parent in (Path(path).absolute(), *Path(path).absolute().parents) if parent.exists())
 
 
 def _refuse_small_workers(job: Job, group: Group, costs: Mapping[str, StageEstimate]) -> None:
@@ -128,8 +150,7 @@ def _refuse_small_workers(job: Job, group: Group, costs: Mapping[str, StageEstim
 
 
 def _refuse_full_disk(output: str, cost: Estimate) -> None:
-    missing = sum(stage.stored_bytes for stage in cost.stages if not product_exists(output, stage.stage))
-    folder = next(parent for parent in (Path(output).absolute(), *Path(output).absolute().parents) if parent.exists())
+    missing, folder = missing_bytes(output, cost), nearest_folder(output)
     free = shutil.disk_usage(folder).free
     if missing > free:
         raise ConfigurationError(

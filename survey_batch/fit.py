@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-from distributed import Client, Future, KilledWorker
+from distributed import Future, KilledWorker, wait
 
-from survey_batch.engine import DEATHS_ALLOWED
+from survey_batch import interrupt
+from survey_batch.cluster.base import Connection
+from survey_batch.engine import DEATHS_ALLOWED, TICK_SECONDS
 from survey_batch.errors import SurveyBatchError
 from survey_batch.job import Job
 from survey_batch.products import Shard
@@ -20,7 +23,7 @@ AT_ONCE = 16
 """Sums that may wait to be added: those of principal components have 122 MB each."""
 
 
-def fit(client: Client, job: Job, name: str, shards: Sequence[Shard]) -> Coordinates:
+def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard]) -> Coordinates:
     """Learn what a stage needs, on a cluster; the result does not depend on how many workers there are.
 
     Parts are the same whoever sums them, and are added one after the other in the order of their shards. Where a
@@ -29,11 +32,11 @@ def fit(client: Client, job: Job, name: str, shards: Sequence[Shard]) -> Coordin
     Raises
     ------
     SurveyBatchError
-        Workers died each time.
+        Workers died each time, or the cluster gave up.
     """
     for _ in range(DEATHS_ALLOWED):
         try:
-            return _fit_once(client, job, name, shards)
+            return _fit_once(connection, job, name, shards)
         except KilledWorker as error:
             death = error
             log.warning("fitting %s: a worker died; trying again", name, extra={"event": "retry", "stage": name})
@@ -43,7 +46,8 @@ def fit(client: Client, job: Job, name: str, shards: Sequence[Shard]) -> Coordin
     ) from death
 
 
-def _fit_once(client: Client, job: Job, name: str, shards: Sequence[Shard]) -> Coordinates:
+def _fit_once(connection: Connection, job: Job, name: str, shards: Sequence[Shard]) -> Coordinates:
+    client = connection.client
     key = f"{name}-fit-{uuid4().hex[:8]}"  # a shared scheduler may hold another run's
     whole: Future | None = None
     added: list[Future] = []
@@ -52,8 +56,19 @@ def _fit_once(client: Client, job: Job, name: str, shards: Sequence[Shard]) -> C
         part = client.submit(_part, job, name, group, before, key=(f"{key}-part", number), pure=False)
         whole = part if whole is None else client.submit(_merge, job, name, whole, part, key=(f"{key}-add", number))
         added.append(client.submit(_nothing, whole, key=(f"{key}-added", number)))
-    ended: Coordinates = client.submit(_end, job, name, whole, key=key, pure=False).result()
+    end = client.submit(_end, job, name, whole, key=key, pure=False)
+    _wait(connection, end)
+    ended: Coordinates = end.result()
     return ended
+
+
+def _wait(connection: Connection, future: Future) -> None:
+    """Wait, unless the cluster gives up or the user does."""
+    while not future.done():
+        with suppress(TimeoutError):
+            wait([future], timeout=TICK_SECONDS)
+        connection.check()
+        interrupt.check()
 
 
 def _part(job: Job, name: str, shards: Sequence[Shard], before: None) -> Any:  # noqa: ARG001

@@ -112,6 +112,11 @@ def _holder(path: str) -> dict[str, Any] | None:
         return None
 
 
+def holder_of(output: str) -> dict[str, Any] | None:
+    """Who holds an output's lock, dead or alive; None where nobody does."""
+    return _holder(join(output, LOCK))
+
+
 def is_dead(holder: dict[str, Any]) -> bool:
     """Tell whether a lock's holder is known to be gone: its process of this machine, or its SLURM job of any."""
     if slurm_job_ended(holder):

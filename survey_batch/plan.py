@@ -7,7 +7,6 @@ Planning makes no Python object per row.
 
 import hashlib
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,10 +23,9 @@ from survey_batch.catalog import Catalog, read_catalog
 from survey_batch.catalog.detected import detected, object_catalog
 from survey_batch.catalog.fields import read_fields as read_field_list
 from survey_batch.catalog.values import one_array
-from survey_batch.errors import PlanMismatchError
 from survey_batch.job import Job
 from survey_batch.paths import join, make_folder, write_bytes
-from survey_batch.products import Array, Axis, Shard, cut_into_shards, open_product, product_exists
+from survey_batch.products import Array, Axis, Shard, cut_into_shards
 
 FIELD_COLUMNS = ["rerun", "run", "camcol", "field"]
 ORDER = {
@@ -170,33 +168,6 @@ def read_fields(output: str) -> dict[FieldKey, int]:
         table = pq.read_table(stream)
     columns = [table[name].to_pylist() for name in FIELD_COLUMNS]
     return {FieldKey(*key): place for place, key in enumerate(zip(*columns, strict=True))}
-
-
-def check_product(output: str, product: str, pieces: Mapping[str, Any]) -> bool:
-    """Tell whether a product exists; refuse one that was made to another plan.
-
-    Raises
-    ------
-    PlanMismatchError
-        Lists each difference.
-    """
-    if not product_exists(output, product):
-        return False
-    before: dict[str, Any] = json.loads(str(open_product(output, product).attrs["pieces"]))
-    changed = [key for key in sorted({*before, *pieces}) if before.get(key) != pieces.get(key)]
-    if changed:
-        lines = [f"  {key}: was {before.get(key)!r}, now {pieces.get(key)!r}" for key in changed]
-        raise PlanMismatchError(
-            f"{product}.zarr in {output} was made by another job:\n" + "\n".join(lines) + "\n"
-            f"Choose another output, take the change back, or delete {product}.zarr (and what was made from it)."
-        )
-    return True
-
-
-def fingerprint(pieces: Mapping[str, Any]) -> str:
-    """Hash what a product depends on."""
-    text = "\n".join(f"{key}={pieces[key]!r}" for key in sorted(pieces))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def to_numpy(column: pa.ChunkedArray) -> Array:

@@ -1,13 +1,11 @@
 """Run a job: plan, phases on a cluster, and the accounts at the end."""
 
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
 from typing import Any
 
@@ -26,7 +24,8 @@ from survey_batch.lock import locked
 from survey_batch.monitor import shown
 from survey_batch.paths import join, read_json, write_json
 from survey_batch.phases import Group, make_groups
-from survey_batch.plan import Plan, check_product, fingerprint, make_plan, plan_fields
+from survey_batch.pieces import check_product, fingerprint, pieces_of
+from survey_batch.plan import Plan, make_plan, plan_fields
 from survey_batch.problems import collect_problems
 from survey_batch.products import Shard, create_product, forget_products, read_status
 from survey_batch.progress import LineProgress
@@ -34,14 +33,10 @@ from survey_batch.runlog import run_log
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
 from survey_batch.status import count_statuses, final_status, unfinished
+from survey_batch.versions import versions
 from survey_batch.work import Record
 
 log = logging.getLogger(__name__)
-
-RECORDED_PACKAGES = (
-    "survey-batch", "astropy", "dask", "distributed", "keras", "numpy", "scikit-learn", "scipy",
-    "tensorflow-cpu", "tensorflow", "xarray", "zarr",
-)  # fmt: skip
 
 
 @dataclass
@@ -122,15 +117,6 @@ def run(
         return Runner(plan, rest, progress, performance_report).run(log_path, client).after(found)
 
 
-def pieces_of(plan: Plan, stage: Stage) -> dict[str, Any]:
-    """Everything on which a stage's product depends, as JSON types, as it is compared with what was stored."""
-    shards = {"shards.objects": plan.job.shards.objects} if stage.axis == "object" else {}
-    catalog = plan.fields_hash if stage.from_fields else plan.catalog_hash
-    own = {"variables": [variable.name for variable in stage.variables()], "catalog": catalog}
-    pieces: dict[str, Any] = json.loads(json.dumps({**stage.settings(), **shards, **own}))
-    return pieces
-
-
 class Runner:
     """One run of a plan."""
 
@@ -194,11 +180,11 @@ class Runner:
     def _run_group(
         self, connection: Connection, group: Group, existing: Sequence[Stage], show: Callable[[], None]
     ) -> None:
-        client, begun = connection.client, time.monotonic()
+        begun = time.monotonic()
         for stage in group.kept:
             stage.check()  # again: what it works on may only now have learnt its components
             if stage not in existing:
-                self._create(client, stage)
+                self._create(connection, stage)
         shards = self._begin(group)
         if not shards:
             return
@@ -228,12 +214,12 @@ class Runner:
             self.progress.stage(stage.name, len(done), int(done.sum()), counts)
         return left
 
-    def _create(self, client: Client, stage: Stage) -> None:
+    def _create(self, connection: Connection, stage: Stage) -> None:
         """Learn what must be learnt, on the workers, then fix the product's shape."""
         fitted = stage.given()
         if stage.fits:
             log.info("fitting %s", stage.name, extra={"event": "fit", "stage": stage.name})
-            fitted = fit(client, self.job, stage.name, self.plan.shards(stage.axis))
+            fitted = fit(connection, self.job, stage.name, self.plan.shards(stage.axis))
         pieces = pieces_of(self.plan, stage)
         attrs = {
             "title": f"{stage.name} of {self.job.name}",
@@ -245,7 +231,7 @@ class Runner:
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         create_product(self.job.output, stage.schema(self.plan.size(stage.axis), fitted), attrs)
-        client.run(forget_products)  # workers outlive a run where the client is the user's own
+        connection.client.run(forget_products)  # workers outlive a run where the client is the user's own
 
     def _record(self, record: Record) -> None:
         timing = self.timing.setdefault(record.stage, {})
@@ -299,17 +285,6 @@ class Runner:
                 "runs": [*_earlier_runs(path), this],
             },
         )
-
-
-def versions() -> dict[str, str]:
-    """Versions of the packages on which results depend."""
-    found: dict[str, str] = {}
-    for package in RECORDED_PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _earlier_runs(path: str) -> list[Mapping[str, Any]]:

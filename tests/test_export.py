@@ -7,9 +7,9 @@ from survey_batch.catalog import csv_file, read_catalog
 from survey_batch.catalog.formats import open_source
 from survey_batch.errors import ConfigurationError
 from survey_batch.export import export_catalog, with_types
+from survey_batch.pieces import pieces_of
 from survey_batch.plan import make_plan
 from survey_batch.products import create_product
-from survey_batch.run import pieces_of
 from survey_batch.stages import make_stage
 from survey_batch.work import run_shard
 from tests.jobs import lamost_job

@@ -12,7 +12,8 @@ from survey_batch import plan as planning
 from survey_batch.archive.sdss import FieldKey
 from survey_batch.catalog import Catalog
 from survey_batch.errors import PlanMismatchError
-from survey_batch.plan import Plan, check_product, make_plan, plan_catalog, read_fields, read_rows_of
+from survey_batch.pieces import check_product
+from survey_batch.plan import Plan, make_plan, plan_catalog, read_fields, read_rows_of
 from survey_batch.products import create_product
 from survey_batch.stages import make_stage
 from tests.jobs import sdss_job

@@ -5,9 +5,9 @@ import pytest
 import xarray as xr
 
 from survey_batch.job import Job
+from survey_batch.pieces import pieces_of
 from survey_batch.plan import make_plan
 from survey_batch.products import create_product, read_status
-from survey_batch.run import pieces_of
 from survey_batch.stages import make_stage
 from survey_batch.status import Status
 from survey_batch.work import run_shard, set_aside

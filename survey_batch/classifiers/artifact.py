@@ -24,6 +24,7 @@ from survey_batch.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from survey_batch.classifiers.base import Classifier
+    from survey_batch.sections.models import Precision
 
 log = logging.getLogger(__name__)
 
@@ -61,24 +62,27 @@ PACKAGES = ("survey-batch", "keras", "numpy", "scikit-learn", "skops")
 """Packages that decide what a classifier computes."""
 
 
-def load_classifier(folder: str | Path) -> "Classifier[Any]":
+def load_classifier(folder: str | Path, precision: "Precision" = "float32") -> "Classifier[Any]":
     """Load a trained classifier; a process keeps the last one of each folder until its content changes.
 
     Parameters
     ----------
     folder
         Local folder written by `Classifier.save`.
+    precision
+        In which a network computes.
 
     Raises
     ------
     ConfigurationError
-        The folder is no classifier, its content differs from its manifest, or it needs a newer package.
+        The folder is no classifier, its content differs from its manifest, it needs a newer package, or it is no
+        network and another precision is asked for.
     """
     path = Path(folder).resolve()
     with _loading:  # by one thread, while the others wait for what it loads
-        key = classifier_fingerprint(path)
+        key = f"{classifier_fingerprint(path)} {precision}"
         if path not in _loaded or _loaded[path][0] != key:
-            _loaded[path] = (key, _load(path))
+            _loaded[path] = (key, _load(path, precision))
         return _loaded[path][1]
 
 
@@ -116,7 +120,15 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _load(folder: Path) -> "Classifier[Any]":
+def check_folder(folder: str | Path) -> Manifest:
+    """Read a folder's manifest, and check its files against it and the packages here; loads nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        As `load_classifier`.
+    """
+    folder = Path(folder)
     manifest = read_manifest(folder)
     for name, expected in manifest.files.items():
         if sha256(folder / name) != expected:
@@ -131,7 +143,17 @@ def _load(folder: Path) -> "Classifier[Any]":
             f"survey-batch has {', '.join(known)}"
         )
     _check_versions(folder, manifest)
-    return family_of(manifest.kind, manifest.variant).read_parts(folder, manifest)
+    return manifest
+
+
+def _load(folder: Path, precision: "Precision") -> "Classifier[Any]":
+    manifest = check_folder(folder)
+    classifier: Classifier[Any] = family_of(manifest.kind, manifest.variant).read_parts(folder, manifest)
+    if precision != "float32":
+        from survey_batch.classifiers.precision import lower_precision
+
+        lower_precision(classifier, precision)
+    return classifier
 
 
 def family_of(kind: str, variant: str) -> "type[Classifier[Any]]":

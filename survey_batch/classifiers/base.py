@@ -5,6 +5,7 @@ which product and variables it works on and how it is fitted, and stores what it
 """
 
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,9 @@ from survey_batch.classifiers.artifact import (
     sha256,
     versions,
 )
+from survey_batch.classifiers.batches import in_batches
 from survey_batch.classifiers.manifest import MANIFEST, Manifest, Recipe
+from survey_batch.errors import ConfigurationError
 from survey_batch.paths import write_json
 from survey_batch.sections.training_base import TrainingSection
 
@@ -106,6 +109,8 @@ class Classifier(ABC, Generic[Section]):
         self.manifest = manifest
         self.history: dict[str, list[float]] = {}
         """`loss`, and `val_loss` where some objects were held out, of each epoch; empty in a loaded classifier."""
+        self.largest_batch: float = math.inf
+        """Rows at a time that the device was found to have memory for, once it had too little for more."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -205,7 +210,8 @@ class Classifier(ABC, Generic[Section]):
         block
             Variables of the product named by the recipe, (object, …) each; others are ignored.
         batch
-            Rows per call. Another batch size may change the last bits of a probability.
+            Rows per call; half as many, and half of that, where the device has too little memory. Another batch size
+            may change the last bits of a probability.
 
         Returns
         -------
@@ -215,19 +221,33 @@ class Classifier(ABC, Generic[Section]):
         Raises
         ------
         ConfigurationError
-            The block lacks a variable, or one has another shape than the recipe's.
+            The block lacks a variable, or one has another shape than the recipe's; not even one object fits the memory;
+            or an answer is not finite.
         """
         self.recipe.check_block(block)
         rows = len(block[self.recipe.variables[0]])
         probability = np.full((rows, len(self.classes)), np.nan, np.float32)
-        for start in range(0, rows, batch):
-            span = slice(start, min(start + batch, rows))
+
+        def ask(span: slice, batch: int) -> None:
             part = {name: block[name][span] for name in self.recipe.variables}
             possible = self.possible(part, self.recipe)
             if possible.any():
                 answer = self._forward(_pad(self.prepare(part), batch))[: len(possible)]
+                self._check_finite(answer[possible])
                 probability[span] = np.where(possible[:, None], answer, np.nan)
+
+        batch = int(min(batch, self.largest_batch))
+        if (fitting := in_batches(rows, batch, ask)) < batch:
+            self.largest_batch = fitting
         return probability
+
+    def _check_finite(self, answer: F4) -> None:
+        if not np.isfinite(answer).all():
+            raise ConfigurationError(
+                f"the {self.manifest.kind} classifier ({self.manifest.variant}) answers with numbers that are not "
+                "finite; if predictions.precision is mixed_float16, whose largest number is 65504, use mixed_bfloat16 "
+                "or leave the key out"
+            )
 
     def save(self, folder: str | Path) -> None:
         """Write the whole classifier to a folder; the manifest, with the checksum of each file, comes last."""

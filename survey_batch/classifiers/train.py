@@ -28,6 +28,7 @@ from survey_batch.classifiers.prior import object_weights, stated_shares
 from survey_batch.classifiers.workspace import opened, settings_fingerprint, write_folder
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
+from survey_batch.pieces import check_made_by
 from survey_batch.sections.training_base import TrainingSection
 
 Report = Callable[[str], None]
@@ -62,9 +63,12 @@ def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
     ------
     ConfigurationError
         The job has no table [train], or its product has no usable rows to train or test on.
+    PlanMismatchError
+        The product was made with another catalogue, other labels, another split or other settings than the job's.
     """
     section = _section(job)
     family = family_of(section.kind, section.variant)
+    check_made_by(job, family.product_of(section))
     data = read_labelled(
         job, family.product_of(section), family.variables_of(section), family.only_classes, needed=family.needs_labels
     )

@@ -22,7 +22,20 @@ QUIET = ("distributed", "tornado", "asyncio", "stamina")
 
 def make_app() -> typer.Typer:
     """Put the verbs together; imported here so that `--help` of one verb does not wait for all."""
-    from survey_batch.cli import catalog, evaluate, export, init, plan, psf_stars, report, run, simulate, status, train
+    from survey_batch.cli import (
+        catalog,
+        doctor,
+        evaluate,
+        export,
+        init,
+        plan,
+        psf_stars,
+        report,
+        run,
+        simulate,
+        status,
+        train,
+    )
 
     app = typer.Typer(
         name="survey-batch",
@@ -31,7 +44,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    for verb in (init, simulate, catalog, plan, run, status, report, export, train, evaluate, psf_stars):
+    for verb in (init, simulate, catalog, plan, doctor, run, status, report, export, train, evaluate, psf_stars):
         name = verb.__name__.rsplit(".", 1)[-1]
         app.command(name.replace("_", "-"))(getattr(verb, name))
     return app

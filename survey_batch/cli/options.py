@@ -30,4 +30,4 @@ def print_json(value: Any) -> None:
 
 def say(text: str) -> None:
     """Tell how far something is, on standard error, where it is in nobody's way."""
-    error_console.print(text, highlight=False, soft_wrap=True)
+    error_console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 END = "SURVEY_BATCH_JOB_END"
 """Environment variable of a worker job: when its walltime ends, in seconds since 1970."""
+EARLIEST = 1.25
+"""Workers begin to drain up to so many times the margin before the end, at random, so that not all go at once."""
 LAST_SECONDS = 5.0
 """Before the walltime's end, at which a worker goes whatever it does."""
 
@@ -27,7 +29,7 @@ class Drain(WorkerPlugin):  # type: ignore[misc]
     Parameters
     ----------
     margin
-        Seconds before the end at which draining begins; up to a quarter more at random, so that not all go at once.
+        Seconds before the end at which draining begins, at the latest; `EARLIEST` times as many at the earliest.
     """
 
     name = "survey-batch drain"
@@ -41,7 +43,7 @@ class Drain(WorkerPlugin):  # type: ignore[misc]
         if END not in os.environ:
             return
         end = float(os.environ[END])
-        begin = end - self.margin * (1 + 0.25 * random.random())  # noqa: S311 - no secret
+        begin = end - self.margin * random.uniform(1, EARLIEST)  # noqa: S311 - no secret
         loop = asyncio.get_running_loop()
         self.timer = loop.call_later(max(0.0, begin - time.time()), lambda: loop.create_task(drain(worker, end)))
 

@@ -68,16 +68,23 @@ class Sbatch(Launcher):
 
     def submit(self, script: str) -> str:
         """Hand a script to `sbatch`."""
+        return self._sbatch("--parsable", script).stdout.strip().split(";")[0]
+
+    def test(self, script: str) -> str:
+        """Ask whether SLURM would take a script, without submitting it; return when and where the job would start."""
+        return self._sbatch("--test-only", script).stderr.strip()
+
+    def _sbatch(self, option: str, script: str) -> subprocess.CompletedProcess[str]:
         path = self.folder / "worker.sh"
         path.write_text(script, encoding="utf-8")
-        done = _call(["sbatch", "--parsable", str(path)])
+        done = call_slurm(["sbatch", option, str(path)])
         if done.returncode:
             raise LaunchError(done.stderr.strip() or f"sbatch ended with {done.returncode}")
-        return done.stdout.strip().split(";")[0]
+        return done
 
     def states(self) -> Mapping[str, JobState] | None:
         """Ask `squeue` for all jobs of this user: one that has ended would be an error by its number."""
-        done = _call(["squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%i|%T|%r"])
+        done = call_slurm(["squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%i|%T|%r"])
         if done.returncode:
             return None
         rows = (line.split("|") for line in done.stdout.splitlines() if line.count("|") == 2)
@@ -86,7 +93,7 @@ class Sbatch(Launcher):
     def cancel(self, jobs: Iterable[str]) -> None:
         """Hand them to `scancel`."""
         if numbers := list(jobs):
-            _call(["scancel", *numbers])
+            call_slurm(["scancel", *numbers])
 
 
 class Srun(Launcher):
@@ -143,10 +150,13 @@ def _path(name: str) -> str:
     return found
 
 
-def _call(command: list[str]) -> subprocess.CompletedProcess[str]:
+def call_slurm(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run one of SLURM's commands; one that does not answer in time has failed with words that say so."""
     try:
         return subprocess.run(  # noqa: S603
             [_path(command[0]), *command[1:]], capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"{command[0]} did not answer in {COMMAND_SECONDS:.0f} s")
+        return subprocess.CompletedProcess(
+            list(command), 1, "", f"{command[0]} did not answer in {COMMAND_SECONDS:.0f} s"
+        )

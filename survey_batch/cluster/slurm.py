@@ -16,7 +16,7 @@ from distributed import Client, SchedulerPlugin, Security
 from distributed.utils import get_ip
 
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Say
-from survey_batch.cluster.drain import END, Drain, margin_of, walltime_seconds
+from survey_batch.cluster.drain import EARLIEST, END, Drain, margin_of, walltime_seconds
 from survey_batch.cluster.launch import STEP, Launcher, Sbatch, Srun
 from survey_batch.cluster.local import interrupts_held
 from survey_batch.cluster.reconcile import Reconciler
@@ -39,11 +39,12 @@ def slurm_cluster(section: ClusterSection, output: str, say: Say) -> Iterator[Co
     Raises
     ------
     ConfigurationError
-        SLURM or dask-jobqueue is not there, `cluster.workers` is not set, or SLURM takes no job.
+        SLURM or dask-jobqueue is not there, `cluster.workers` is not set, workers would have no time to work, or SLURM
+        takes no job.
     """
     if section.workers is None:
         raise ConfigurationError("cluster.workers is not set: say how many worker processes SLURM shall start")
-    folder = _folder(output)
+    folder, margin = job_folder(output), _drain_margin(section)
     target = -(-section.workers // section.processes)
     if section.maximum_jobs is not None:
         target = min(target, section.maximum_jobs)
@@ -52,11 +53,11 @@ def slurm_cluster(section: ClusterSection, output: str, say: Say) -> Iterator[Co
     try:
         with Client(cluster, set_as_default=False) as client, client.as_current():
             client.register_plugin(QuietRetries())
-            client.register_plugin(Drain(margin_of(section.drain_seconds, walltime_seconds(_walltime(section)))))
+            client.register_plugin(Drain(margin))
             arrivals = Arrivals()
             cluster.scheduler.add_plugin(arrivals)
             reconciler = Reconciler(
-                _launcher(section, folder),
+                make_launcher(section, folder),
                 script_of(cluster, section),
                 target,
                 arrivals.jobs.copy,
@@ -152,7 +153,7 @@ def _directives(section: ClusterSection) -> list[str]:
 
 def _prologue(section: ClusterSection) -> list[str]:
     site = list(dask.config.get("jobqueue.slurm.job-script-prologue", None) or [])
-    end = f"export {END}=$(($(date +%s) + {walltime_seconds(_walltime(section)):.0f}))"
+    end = f"export {END}=$(($(date +%s) + {walltime_seconds(walltime_of(section)):.0f}))"
     exports = [f"export {name}={value}" for name, value in WORKER_ENVIRONMENT.items()]
     return [*site, *exports, *([end] if section.kind == "slurm" else []), *section.prologue]
 
@@ -163,8 +164,21 @@ def _worker_arguments(section: ClusterSection) -> list[str]:
     return [*site, "--dashboard-address", "127.0.0.1:0", *resources]
 
 
-def _walltime(section: ClusterSection) -> str:
+def walltime_of(section: ClusterSection) -> str:
+    """A worker job's time limit: the table's, else the site's, else Dask's own default."""
     return str(section.walltime or dask.config.get("jobqueue.slurm.walltime", None) or "00:30:00")
+
+
+def _drain_margin(section: ClusterSection) -> float:
+    """Seconds before the walltime's end at which workers drain; refused where that is all the time they have."""
+    walltime = walltime_seconds(walltime_of(section))
+    margin = margin_of(section.drain_seconds, walltime)
+    if section.kind == "slurm" and EARLIEST * margin >= walltime:
+        raise ConfigurationError(
+            f"workers drain {margin:.0f} to {EARLIEST * margin:.0f} s before a walltime of {walltime:.0f} s ends: "
+            "they would never work. Make cluster.drain_seconds smaller, or cluster.walltime longer"
+        )
+    return margin
 
 
 def _address(section: ClusterSection) -> dict[str, Any]:
@@ -184,7 +198,14 @@ def _security(section: ClusterSection) -> Security | None:
         ) from error
 
 
-def _launcher(section: ClusterSection, folder: Path) -> Launcher:
+def make_launcher(section: ClusterSection, folder: Path) -> Launcher:
+    """What starts the worker jobs of a table.
+
+    Raises
+    ------
+    ConfigurationError
+        SLURM's commands are not here, or `srun` is asked for outside an allocation.
+    """
     if section.kind == "slurm":
         return Sbatch(folder)
     cores = section.cores or section.threads * section.processes
@@ -193,7 +214,7 @@ def _launcher(section: ClusterSection, folder: Path) -> Launcher:
     return Srun(folder, [f"--cpus-per-task={cores}", f"--mem={memory}", *gres, *section.directives])
 
 
-def _folder(output: str) -> Path:
+def job_folder(output: str) -> Path:
     """Where scripts, logs and the workers' certificates are: a folder that all nodes see and only the user reads."""
     folder = Path(NAME if is_url(output) else output).absolute() / "log" / "slurm"
     folder.mkdir(parents=True, exist_ok=True)

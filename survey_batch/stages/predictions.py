@@ -15,6 +15,7 @@ from survey_batch.errors import ConfigurationError
 from survey_batch.job import STAGES_OF
 from survey_batch.plan import Plan, Rows
 from survey_batch.products import Array, Schema, Variable, open_product, product_exists
+from survey_batch.sections.models import Precision
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.status import Status
 
@@ -73,6 +74,8 @@ class PredictionsStage(Stage):
         """The upstream product's settings, the classifier by its content, and the threshold where there is one."""
         settings = {**self._upstream_stage().settings(), "predictions.classifier": classifier_fingerprint(self.folder)}
         settings["predictions.batch"] = self._batch
+        if self._precision != "float32":
+            settings["predictions.precision"] = self._precision
         return {**settings, "predictions.threshold": self._threshold} if self._threshold else settings
 
     def sizes(self) -> dict[str, int]:
@@ -113,12 +116,17 @@ class PredictionsStage(Stage):
         self._recipe.check_product({**made, **self._stored(set(made))}, shapes)
         self._recipe.check_made(upstream.settings())
         self._recipe.check_basis(upstream.basis())
+        if self._precision != "float32" and not self._is_network:
+            raise ConfigurationError(
+                f'predictions.precision = "{self._precision}" is for networks, and {self.folder} holds none; leave the '
+                "key out"
+            )
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Predict all objects of a block; one that says too little has no probabilities."""
-        if any(name.endswith(".keras") for name in self._manifest.files):
+        if self._is_network:
             prepare_gpu(self.job)
-        block, classifier = self.empty_block(len(rows["ra"])), load_classifier(self.folder)
+        block, classifier = self.empty_block(len(rows["ra"])), load_classifier(self.folder, self._precision)
         probability = classifier.predict_proba(inputs, batch=self._batch)
         known, confidence = np.isfinite(probability).all(axis=1), probability.max(axis=1)
         block.data["probability"][:] = probability
@@ -138,8 +146,16 @@ class PredictionsStage(Stage):
         return Cost(worker_bytes=memory, cpu_seconds=cpu, start_seconds=FRAMEWORK_START_SECONDS)
 
     @property
+    def _is_network(self) -> bool:
+        return any(name.endswith(".keras") for name in self._manifest.files)
+
+    @property
     def _batch(self) -> int:
         return self.job.predictions.batch if self.job.predictions else 1
+
+    @property
+    def _precision(self) -> Precision:
+        return self.job.predictions.precision if self.job.predictions else "float32"
 
     @property
     def _threshold(self) -> float:

@@ -13,9 +13,14 @@ from survey_batch.classifiers.scores import describe, scores_of
 from survey_batch.classifiers.train import train
 from survey_batch.errors import ConfigurationError, PlanMismatchError
 from survey_batch.job import Job
+from survey_batch.pieces import check_made_by, pieces_of
+from survey_batch.plan import make_plan
 from survey_batch.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
+from survey_batch.stages import make_stage
 from survey_batch.status import Status
 from tests.classifiers.conftest import PIXELS, make_block
+from tests.jobs import lamost_job
+from tests.lamost_files import make_archive
 
 ROWS = 72
 
@@ -270,3 +275,16 @@ def test_a_split_that_does_not_exist_is_answered_with_those_that_do(done):
     job, _ = done
     with pytest.raises(ConfigurationError, match=r"splits \['test', 'train', 'validation'\]"):
         evaluate(job, split="nonsense")
+
+
+def test_a_product_with_another_split_or_label_is_refused(tmp_path):
+    tables = make_archive(tmp_path / "archive", 12)
+    tables["catalog"]["split"] = {"train": 0.7, "test": 0.3}
+    job = lamost_job(tables, tmp_path / "out", ["spectra"], train={"classifier": str(tmp_path / "model")})
+    plan, stage = make_plan(job), make_stage(job, "spectra")
+    create_product(job.output, stage.schema(plan.size("object")), {"pieces": pieces_of(plan, stage)})
+    check_made_by(job, "spectra")
+    other = {**tables, "catalog": {**tables["catalog"], "split": {"train": 0.5, "test": 0.5}}}
+    changed = lamost_job(other, tmp_path / "out", ["spectra"], train={"classifier": str(tmp_path / "model")})
+    with pytest.raises(PlanMismatchError, match="catalog: was"):
+        train(changed)

@@ -1,11 +1,8 @@
 """`survey-batch catalog` as a user meets it."""
 
 import json
-import sys
 
 import pytest
-
-from survey_batch import cli
 
 JOB = """
 name = "stars"
@@ -21,22 +18,6 @@ select = {{ object_class = ["STAR"], labels = ["F", "G", "K"] }}
 sample = {{ per_class = 20 }}
 split = {{ group = "field" }}
 """
-
-
-@pytest.fixture
-def command(monkeypatch, capfd):
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["survey-batch", *map(str, words)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        out, err = capfd.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture

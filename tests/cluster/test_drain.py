@@ -3,6 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.cluster.drain import margin_of, walltime_seconds
+from survey_batch.cluster.slurm import _drain_margin
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import ClusterSection
 
 
 @pytest.mark.parametrize(
@@ -21,3 +24,13 @@ def test_days_hours_minutes_and_seconds_add_up(days, hours, minutes, seconds):
 
 def test_draining_begins_a_fifth_before_the_end_and_at_most_five_minutes():
     assert (margin_of(None, 600), margin_of(None, 86400), margin_of(90, 600)) == (120, 300, 90)
+
+
+@pytest.mark.parametrize(("seconds", "refused"), [(47, False), (48, True), (300, True), (None, False)])
+def test_workers_that_would_have_no_time_to_work_are_refused(seconds, refused):
+    section = ClusterSection(kind="slurm", workers=1, walltime="1", drain_seconds=seconds)
+    if refused:
+        with pytest.raises(ConfigurationError, match="they would never work.*drain_seconds"):
+            _drain_margin(section)
+    else:
+        assert _drain_margin(section) == (seconds or 12)

@@ -12,9 +12,9 @@ from astropy.nddata import Cutout2D
 from astropy.wcs import WCS
 
 from survey_batch.archive.sdss import FRAME_SHAPE, FieldKey, frame_path
+from survey_batch.pieces import pieces_of
 from survey_batch.plan import make_plan
 from survey_batch.products import create_product
-from survey_batch.run import pieces_of
 from survey_batch.simulate import simulate_sdss
 from survey_batch.simulate.pixels import strip_pixels
 from survey_batch.simulate.sky import draw_population

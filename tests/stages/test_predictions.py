@@ -131,7 +131,7 @@ class Decided:
 
 
 def computed(folder, tmp_path, monkeypatch, **predictions):
-    monkeypatch.setattr("survey_batch.stages.predictions.load_classifier", lambda _: Decided())
+    monkeypatch.setattr("survey_batch.stages.predictions.load_classifier", lambda *_: Decided())
     keys = {**folder(table_recipe(tmp_path)), **predictions}
     stage = make_stage(lamost(tmp_path, ("spectra", "features", "predictions"), keys), "predictions")
     return stage, stage.compute({"ra": np.zeros(4)}, {})
@@ -172,3 +172,14 @@ def test_scores_along_other_components_than_those_trained_on_are_refused(folder,
         monkeypatch.setattr("survey_batch.stages.features.FeaturesStage.basis", lambda _, found=found: found)
         with pytest.raises(PlanMismatchError, match=r"features\.basis") if refused else nullcontext():
             make_stage(job, "predictions").check()
+
+
+def test_half_precision_is_a_setting_of_the_product_and_for_networks_alone(folder, tmp_path):
+    keys = folder(table_recipe(tmp_path))
+    plain = make_stage(lamost(tmp_path, ("spectra", "features", "predictions"), keys), "predictions")
+    assert "predictions.precision" not in plain.settings()
+    half = {**keys, "precision": "mixed_bfloat16"}
+    stage = make_stage(lamost(tmp_path, ("spectra", "features", "predictions"), half), "predictions")
+    assert stage.settings()["predictions.precision"] == "mixed_bfloat16"
+    with pytest.raises(ConfigurationError, match="is for networks"):
+        stage.check()

@@ -1,0 +1,6 @@
+"""What would fail late, found before a long run: each check says what it found, and what to do next."""
+
+from survey_batch.doctor.diagnose import diagnose
+from survey_batch.doctor.findings import Finding, State
+
+__all__ = ["Finding", "State", "diagnose"]

@@ -1,0 +1,55 @@
+"""The framework and the device of a worker that predicts."""
+
+from pathlib import Path
+from typing import Any
+
+from survey_batch.classifiers.artifact import read_manifest
+from survey_batch.doctor import probes
+from survey_batch.doctor.findings import Finding, Findings, Place
+from survey_batch.doctor.tables import Table
+from survey_batch.doctor.visit import Visit
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import Job
+
+GPU_ADVICE = (
+    "install the framework with its CUDA libraries in the workers' environment, look at gres and partition of the "
+    "table, or set cluster.gpu.allow_cpu = true"
+)
+
+
+def needs_framework(job: Job) -> bool:
+    """Tell whether a classifier has networks; one that is not trained yet may have."""
+    try:
+        files = read_manifest(Path(job.predictions.classifier if job.predictions else "")).files
+    except ConfigurationError:
+        return True
+    return any(name.endswith(".keras") for name in files)
+
+
+def device_works(place: Place, job: Job, table: Table, visit: Visit) -> Findings[None]:
+    """Import the framework on the worker, and compute on its device."""
+    yield judge_device(place, table, visit.ask(probes.try_framework, job))
+
+
+def judge_device(place: Place, table: Table, tried: dict[str, Any]) -> Finding:
+    """Make a finding of what `probes.try_framework` returned."""
+    gpus, seconds = tried["gpus"], tried["seconds"]
+    seen = f"{len(gpus)} GPU ({', '.join(gpus)})" if gpus else "no GPU"
+    about = f"{tried['backend']}, imported in {tried['import_seconds']:.1f} s, sees {seen}"
+    if table.section.wants_gpu or gpus:
+        about = f"{about}; CUDA_VISIBLE_DEVICES is {tried['visible']}"
+    if tried["refusal"]:
+        return place.failed("device", tried["refusal"].partition(". Install")[0], GPU_ADVICE)
+    side = f"{probes.PRODUCT_SIDE} x {probes.PRODUCT_SIDE}"
+    if tried["error"]:
+        advice = (
+            "driver and libraries do not fit together, mostly: see nvidia-smi on the node, and the framework's page"
+        )
+        return place.failed("device", f"{about}; a product of {side} matrices fails: {tried['error']}", advice)
+    found = f"{about}; a product of {side} matrices in {1e3 * seconds:.1f} ms"
+    if len(gpus) > 1:
+        advice = f'a process uses one of them: set {table.name}.gres = "gpu:1" and processes = 1'
+        return place.warning("device", found, advice)
+    if table.section.wants_gpu and not gpus:
+        return place.ok("device", f"{found}; it may predict without (cluster.gpu.allow_cpu)")
+    return place.ok("device", found)

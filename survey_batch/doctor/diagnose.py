@@ -1,0 +1,94 @@
+"""The order of the checks: the job, its archive and output, its tables of the cluster, and a worker of each."""
+
+from collections.abc import Iterator
+
+from survey_batch.cluster.base import Say
+from survey_batch.doctor.archive import archive_answers, sample_rows
+from survey_batch.doctor.findings import Finding, Findings, Place
+from survey_batch.doctor.inputs import catalogue_is_readable, classifier_fits, stages_fit, without_predictions
+from survey_batch.doctor.output import output_works, room_is_enough
+from survey_batch.doctor.slurm import slurm_takes_jobs
+from survey_batch.doctor.tables import TABLE_ADVICE, Table, check_table, tables_of
+from survey_batch.doctor.workers import worker_works
+from survey_batch.estimate import Estimate
+from survey_batch.job import Job
+from survey_batch.plan import Plan, Rows
+
+HERE = Place("this machine")
+
+
+def diagnose(job: Job, *, workers: bool = True, say: Say = lambda _: None) -> Iterator[Finding]:
+    """Look at everything that a run needs, and would miss late; findings come as they are made.
+
+    Nothing is computed, and what is written in order to try it is removed; SLURM's logs of the workers stay in
+    `<output>/log/doctor`.
+
+    Parameters
+    ----------
+    job : Job
+    workers : bool
+        Whether to ask the job's cluster for one worker of each table, and to look at everything from there too.
+    say : callable
+        Told what takes long.
+
+    Yields
+    ------
+    Finding
+        None of them stops those after it.
+    """
+    plan = yield from HERE.look(
+        "catalogue",
+        "correct the table [catalog]; survey-batch catalog shows what it chooses",
+        catalogue_is_readable(HERE, job),
+    )
+    cost = yield from _job(job, plan)
+    rows = sample_rows(plan) if plan else []
+    yield from HERE.look("archive", "look at the table [archive]", archive_answers(HERE, job, rows))
+    writable = yield from _output(job, plan, cost)
+    tables = tables_of(job)
+    usable = yield from _tables(job, tables)
+    if workers:
+        yield from _workers(job, tables, usable, rows, writable=writable, say=say)
+
+
+def _job(job: Job, plan: Plan | None) -> Findings[Estimate | None]:
+    """The classifier, the stages, and the memory of their workers; return what the plan will cost."""
+    fits = True
+    if "predictions" in job.stages:
+        advice = "make the products as those that it was trained on, choose another classifier, or train again"
+        fits = bool((yield from HERE.look("classifier", advice, classifier_fits(HERE, job))))
+    known = job if fits else without_predictions(job)
+    if not known.stages:
+        yield HERE.skipped("stages", "there is only the one that predicts")
+        return None
+    return (yield from HERE.look("stages", "correct the job file", stages_fit(HERE, known, plan)))
+
+
+def _output(job: Job, plan: Plan | None, cost: Estimate | None) -> Findings[bool]:
+    """Whether the output can be written, and has room."""
+    advice = "choose an output that this user can write to"
+    writable = yield from HERE.look("output", advice, output_works(HERE, job.output))
+    if plan and cost:
+        yield from HERE.look("room", "choose another output", room_is_enough(HERE, job, plan, cost))
+    else:
+        yield HERE.skipped("room", "what the job needs is not known")
+    return bool(writable)
+
+
+def _tables(job: Job, tables: list[Table]) -> Findings[list[Table]]:
+    """Which tables may be asked for workers."""
+    if job.cluster.kind in ("slurm", "srun"):
+        return (yield from HERE.look("SLURM", TABLE_ADVICE, slurm_takes_jobs(HERE, job, tables))) or []
+    return tables if (yield from HERE.look("cluster", TABLE_ADVICE, check_table(HERE, job))) else []
+
+
+def _workers(
+    job: Job, tables: list[Table], usable: list[Table], rows: list[Rows], *, writable: bool, say: Say
+) -> Findings[None]:
+    for table in tables:
+        place = Place(table.where)
+        if table in usable:
+            steps = worker_works(place, job, table, rows, writable=writable, say=say)
+            yield from place.look("worker", TABLE_ADVICE, steps)
+        else:
+            yield place.skipped("worker", "none was asked for, see above")

@@ -1,0 +1,88 @@
+"""What goes into a run: the catalogue, the stages with their functions, and the classifier."""
+
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.compute as pc
+from dask.utils import format_bytes
+
+from survey_batch.classifiers.artifact import check_folder
+from survey_batch.classifiers.manifest import MANIFEST
+from survey_batch.doctor.findings import Findings, Place
+from survey_batch.estimate import Estimate, estimate, refuse_small_workers
+from survey_batch.job import Job
+from survey_batch.phases import make_groups
+from survey_batch.plan import Plan, make_plan
+from survey_batch.stages import make_stage, make_stages
+from survey_batch.stages.functions import pin_functions
+
+PROBLEM_SHARE = 0.05
+"""Of a catalogue's rows; where more cannot be used, a column is read as something that it is not, mostly."""
+
+
+def catalogue_is_readable(place: Place, job: Job) -> Findings[Plan]:
+    """Read the catalogue as a run would."""
+    plan = make_plan(job)
+    objects, invalid, fields = plan.size("object"), plan.invalid, plan.size("frame")
+    notes = "".join(f"; {note}" for note in plan.notes)
+    found = f"{objects:,} objects" + (f" in {fields:,} fields" if fields else "")
+    problems = f"{invalid:,} of them ({invalid / max(objects, 1):.1%}) cannot be used{_commonest(plan)}"
+    usable = f"{found}, {problems if invalid else 'all usable'}{notes}"
+    if invalid > PROBLEM_SHARE * objects:
+        advice = "name the columns in [catalog] if they are others; a run sets these rows aside as invalid"
+        yield place.warning("catalogue", usable, advice)
+    else:
+        yield place.ok("catalogue", usable)
+    return plan
+
+
+def stages_fit(place: Place, job: Job, plan: Plan | None) -> Findings[Estimate | None]:
+    """Import the user's functions, see whether the stages fit together, and what their workers need."""
+    groups = make_groups(make_stages(pin_functions(job)))
+    phases = dict.fromkeys(group.kept[0].phase for group in groups)
+    yield place.ok("stages", f"{', '.join(job.stages)} fit together; phases: {', '.join(phases)}")
+    if plan is None:
+        return None
+    cost = estimate(plan if plan.job is job else Plan(job, plan.objects, plan.fields, plan.notes))
+    yield from place.look("memory", "see above", _memory(place, plan, cost, job))
+    return cost
+
+
+def _memory(place: Place, plan: Plan, cost: Estimate, job: Job) -> Findings[None]:
+    refuse_small_workers(Plan(job, plan.objects, plan.fields), cost)
+    yield place.ok(
+        "memory", f"a worker needs about {format_bytes(cost.worker_bytes)} and may have {job.cluster.memory}"
+    )
+
+
+def classifier_fits(place: Place, job: Job) -> Findings[bool]:
+    """Whether the classifier's folder is whole, and was trained on what the job makes."""
+    folder = job.predictions.classifier if job.predictions else ""
+    if _to_be_trained(job, folder):
+        advice = "start with survey-batch run --train, which trains it before it predicts"
+        yield place.warning("classifier", f"there is none in {folder} yet; the table [train] will put it there", advice)
+        return False
+    manifest = check_folder(folder)
+    make_stage(job, "predictions").check()
+    what = f"{manifest.kind} {manifest.variant}, {len(manifest.classes)} classes, {len(manifest.files)} files"
+    yield place.ok(
+        "classifier", f"{folder}: {what} as they were saved; works on {manifest.recipe.product} as made here"
+    )
+    return True
+
+
+def without_predictions(job: Job) -> Job:
+    """The job without what cannot be planned before there is a classifier."""
+    return job.model_copy(update={"stages": job.stages[: job.stages.index("predictions")]})
+
+
+def _to_be_trained(job: Job, folder: str) -> bool:
+    trains_it = job.train is not None and job.train.classifier == folder
+    return trains_it and not (Path(folder) / MANIFEST).exists()
+
+
+def _commonest(plan: Plan) -> str:
+    """The commonest reason why rows cannot be used; what stands before it is each row's own values."""
+    problems = plan.objects["problem"].filter(pc.not_equal(plan.objects["problem"], "")).to_pylist()
+    counts = Counter(problem.rpartition("; ")[2] for problem in problems).most_common(1)
+    return "".join(f", mostly: {reason} ({number:,})" for reason, number in counts)

@@ -1,0 +1,160 @@
+"""The output: whether it can be written, replaces files whole, keeps other runs out, and has room."""
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+from dask.utils import format_bytes
+from fsspec.core import url_to_fs
+
+from survey_batch.doctor.findings import Finding, Findings, Place
+from survey_batch.errors import ConfigurationError
+from survey_batch.estimate import Estimate, missing_bytes, nearest_folder
+from survey_batch.job import Job
+from survey_batch.lock import holder_of, is_dead, locked
+from survey_batch.paths import exists, is_url, join, make_folder, read_bytes, write_bytes
+from survey_batch.plan import Plan
+from survey_batch.products import product_exists
+from survey_batch.stages import Stage, make_stages
+
+RENAMES = 200
+SIZE = 65_536
+"""Bytes of a file that is replaced again and again: more than a page, so that half of it could be seen."""
+
+TIGHT = 0.8
+"""Share of the free room that a job may need before that is said: the estimate is one, and others write too."""
+
+OTHER_FILES = 1_000
+"""Besides products: plan, logs, reports."""
+
+
+@contextmanager
+def scratch_folder(output: str) -> Iterator[str]:
+    """A folder below the output to try things in; nothing stays of it, nor of an output that was not there."""
+    folder, new = join(output, f".doctor-{uuid4().hex[:8]}"), not is_url(output) and not Path(output).exists()
+    make_folder(folder)
+    try:
+        yield folder
+    finally:
+        if not is_url(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                Path(output).rmdir() if new else None
+        elif exists(folder):
+            filesystem, inside = url_to_fs(folder)
+            filesystem.rm(inside, recursive=True)
+
+
+def output_works(place: Place, output: str) -> Findings[bool]:
+    """Write, replace and lock in the output, as a run does; return whether it can be written."""
+    with scratch_folder(output) as folder:
+        begun, path, data = time.monotonic(), join(folder, "object"), os.urandom(1024)
+        write_bytes(path, data)
+        if read_bytes(path) != data:
+            yield place.failed("output", f"{path} is not read as it was written", "choose another file system")
+            return False
+        yield place.ok("output", f"{output}: written and read back in {1e3 * (time.monotonic() - begun):.0f} ms")
+        if not is_url(output):
+            advice = "choose an output on another file system: readers of this one would see half a file"
+            yield from place.look("rename", advice, _renames(place, Path(folder)))
+        advice = "choose an output on another file system: two runs could write this one at the same time"
+        yield from place.look("lock", advice, _locks(place, output, folder))
+    return True
+
+
+def _renames(place: Place, folder: Path) -> Findings[None]:
+    """Replace a file again and again while a thread reads it."""
+    path, contents = folder / "replaced", (b"old" * SIZE, b"new" * SIZE)
+    write_bytes(str(path), contents[0])
+    seen, wrong, ended = [0], list[str](), threading.Event()
+
+    def read() -> None:
+        while not ended.is_set() or not seen[0]:
+            try:
+                whole = path.read_bytes() in contents
+            except OSError as error:
+                wrong.append(str(error))
+            else:
+                wrong.extend([] if whole else ["half a file"])
+            seen[0] += 1
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    for number in range(RENAMES):
+        write_bytes(str(path), contents[number % 2])
+    ended.set()
+    reader.join()
+    if wrong:
+        found = f"{len(wrong)} of {seen[0]} readers did not see a whole file: {wrong[0]}"
+        yield place.failed("rename", found, "choose an output on another file system")
+    else:
+        yield place.ok("rename", f"a file was replaced {RENAMES} times; {seen[0]} readers saw it whole, old or new")
+
+
+def _locks(place: Place, output: str, folder: str) -> Findings[None]:
+    """See whether a lock keeps a second one out, and who holds the output's own."""
+    with locked(folder, what="doctor"):
+        try:
+            with locked(folder, what="doctor"):
+                yield place.failed("lock", "two took one lock", "choose an output on another file system")
+                return
+        except ConfigurationError:
+            pass
+    holder = holder_of(output)
+    if holder is None:
+        yield place.ok("lock", "a second run would be kept out; none is at work")
+    elif is_dead(holder):
+        yield place.ok("lock", f"a run that is dead left its lock ({_who(holder)}); the next one takes it over")
+    else:
+        advice = "wait for it; if you know that it is dead: survey-batch run --break-lock"
+        yield place.warning("lock", f"a run is at work: {_who(holder)}", advice)
+
+
+def _who(holder: dict[str, object]) -> str:
+    return "process {pid} of {user} on {host}, since {since}".format(**holder)
+
+
+def room_is_enough(place: Place, job: Job, plan: Plan, cost: Estimate) -> Findings[None]:
+    """Compare what the products need with what the disk has."""
+    if is_url(job.output):
+        yield place.skipped("room", f"{job.output} does not say how much there is")
+        return
+    folder, needed, files = nearest_folder(job.output), missing_bytes(job.output, cost), missing_files(plan, cost)
+    free, disk = shutil.disk_usage(folder).free, os.statvfs(folder)
+    advice = "choose another output, fewer objects, a smaller cutouts.size, or keep = false for what is not read"
+    found = f"{format_bytes(needed)} to write, {format_bytes(free)} free on {folder} (a quota is not seen this way)"
+    yield _compare(place, "room", needed, free, found, advice)
+    if disk.f_files:
+        found = f"about {files:,} files and folders to write, {disk.f_favail:,} free"
+        yield _compare(place, "files", files, disk.f_favail, found, "raise shards.objects: a shard is a file per array")
+    else:
+        yield place.ok("files", f"about {files:,} files and folders to write; this file system does not limit them")
+
+
+def missing_files(plan: Plan, cost: Estimate) -> int:
+    """Files and folders of the products that are not there yet, about: inodes."""
+    named = {stage.stage for stage in cost.stages}
+    stages = [stage for stage in make_stages(plan.job) if stage.name in named and stage.kept]
+    return OTHER_FILES + sum(
+        _inodes(stage, plan) for stage in stages if not product_exists(plan.job.output, stage.name)
+    )
+
+
+def _inodes(stage: Stage, plan: Plan) -> int:
+    """Of one product: a shard of an array is a file, in a folder for each further dimension."""
+    schema, shards = stage.schema(plan.size(stage.axis)), len(plan.shards(stage.axis))
+    arrays = [variable.dims for variable in (*schema.variables, schema.status)]
+    fixed = [dims for dims, _, _ in schema.coordinates.values()]
+    # A folder with its metadata and a folder `c` for each array, and a folder with metadata for the product.
+    return 2 + sum(3 + shards * len(dims) for dims in arrays) + sum(3 + len(dims) for dims in fixed)
+
+
+def _compare(place: Place, check: str, needed: int, free: int, found: str, advice: str) -> Finding:
+    if needed > free:
+        return place.failed(check, found, advice)
+    return place.warning(check, found, advice) if needed > TIGHT * free else place.ok(check, found)

@@ -1,0 +1,103 @@
+"""What is looked at on a worker: functions that a worker runs, and that return small plain values."""
+
+import os
+import platform
+import shutil
+import time
+from typing import Any
+
+import psutil
+from distributed import get_worker
+from distributed.system import memory_limit
+
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import Job
+from survey_batch.paths import read_bytes, write_bytes
+from survey_batch.versions import versions
+
+SHARED_SECONDS = 15.0
+"""After which a file that another machine has written must be seen: network file systems remember for some seconds
+that there was none."""
+
+PRODUCT_SIDE = 1024
+"""Rows and columns of the matrices that are multiplied to try a device."""
+
+
+def describe_worker() -> dict[str, Any]:
+    """Say what a worker is, and what it has."""
+    worker: Any = get_worker()
+    return {
+        "host": platform.node(),
+        "slurm_job": os.environ.get("SLURM_JOB_ID", ""),
+        "folder": os.getcwd(),  # noqa: PTH109
+        "versions": {"python": platform.python_version(), **versions()},
+        "memory_limit": worker.memory_manager.memory_limit or 0,
+        "memory_here": int(memory_limit()),
+        "memory_total": int(psutil.virtual_memory().total),
+        "scratch": worker.local_directory,
+        "scratch_free": shutil.disk_usage(worker.local_directory).free,
+    }
+
+
+def exchange(given: str, answer: str) -> tuple[str, float] | None:
+    """Read what was written on another machine, and answer; None where it is not seen.
+
+    Returns
+    -------
+    What was read, and the seconds after which it was there.
+    """
+    found = wait_for_file(given)
+    if found is not None:
+        write_bytes(answer, found[0].encode()[::-1])
+    return found
+
+
+def wait_for_file(path: str) -> tuple[str, float] | None:
+    """Read a file as soon as it is there; return its text and the seconds that took, or None."""
+    begun = time.monotonic()
+    while (waited := time.monotonic() - begun) < SHARED_SECONDS:
+        try:
+            return read_bytes(path).decode(), waited
+        except FileNotFoundError:
+            time.sleep(0.1)
+    return None
+
+
+def try_framework(job: Job) -> dict[str, Any]:
+    """Import the framework, look for GPUs as a run would, and multiply two matrices where it computes."""
+    begun = time.monotonic()
+    from survey_batch.classifiers.devices import backend, prepare_gpu, visible_gpus
+
+    gpus, refusal = visible_gpus(), ""
+    imported = time.monotonic() - begun
+    try:
+        prepare_gpu(job)
+    except ConfigurationError as error:
+        refusal = str(error)
+    return {
+        "backend": backend(),
+        "gpus": list(gpus),
+        "import_seconds": imported,
+        "refusal": refusal,
+        "visible": os.environ.get("CUDA_VISIBLE_DEVICES", "not set"),
+        **_multiply(),
+    }
+
+
+def _multiply() -> dict[str, Any]:
+    """Multiply on the framework's own choice of device; an error is a result too."""
+    import keras
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    left, right = random.normal(size=(2, PRODUCT_SIDE, PRODUCT_SIDE)).astype(np.float32)
+    try:
+        for _ in range(2):  # the first one also starts the device
+            begun = time.monotonic()
+            product = keras.ops.convert_to_numpy(keras.ops.matmul(left, right))
+        seconds = time.monotonic() - begun
+    except Exception as error:  # noqa: BLE001 - drivers and libraries that do not fit together have many names
+        return {"seconds": 0.0, "error": f"{type(error).__name__}: {error}"}
+    # TensorFloat-32 of newer GPUs keeps ten bits; a sum of 1024 products is good to a few times 0.1.
+    wrong = float(np.abs(product - left @ right).max())
+    return {"seconds": seconds, "error": "" if wrong < 1.0 else f"the product is wrong by up to {wrong:.3g}"}

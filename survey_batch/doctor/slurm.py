@@ -1,0 +1,150 @@
+"""SLURM, asked before a run: its commands, its controller, the partition, and whether it would take the worker jobs."""
+
+import importlib.util
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import dask
+
+from survey_batch.cluster.base import SCHEDULER_SETTINGS
+from survey_batch.cluster.drain import EARLIEST, margin_of, walltime_seconds
+from survey_batch.cluster.launch import LaunchError, Sbatch, call_slurm
+from survey_batch.cluster.local import interrupts_held
+from survey_batch.cluster.slurm import job_folder, make_cluster, make_launcher, script_of, walltime_of
+from survey_batch.doctor.findings import Finding, Findings, Place, State
+from survey_batch.doctor.tables import Table, doctor_folder
+from survey_batch.job import ClusterSection, Job
+
+READY = ("idle", "mixed", "allocated", "completing")
+"""States of nodes that do work, now or when they have done what they do."""
+
+CONTROLLER_ADVICE = "ask whoever runs the cluster whether its controller is up; see SLURM_CONF and munge here"
+
+INSTALL = 'pip install "survey-batch[slurm]"'
+
+
+@dataclass(frozen=True)
+class Partition:
+    """What `sinfo` says of a partition: its nodes by state, and the longest walltime in seconds, if there is one."""
+
+    name: str
+    default: bool
+    up: bool
+    limit: float | None
+    nodes: dict[str, int]
+
+
+def slurm_takes_jobs(place: Place, job: Job, tables: list[Table]) -> Findings[list[Table]]:
+    """Ask SLURM about every table; return those for which it is worth asking for workers."""
+    if (yield from place.look("SLURM", "run on a login node", _commands(place, job))) is None:
+        return []
+    partitions = yield from place.look("controller", CONTROLLER_ADVICE, _controller(place))
+    if partitions is None:
+        return []
+    yield _tls(place, job.cluster)
+    usable = []
+    for table in tables:
+        apart = Place(f"SLURM for [{table.name}]")
+        advice = f"correct [{table.name}], or cluster.options"
+        if (yield from apart.look("jobs", advice, _table(apart, table, partitions, job))):
+            usable.append(table)
+    return usable
+
+
+def parse_partitions(text: str) -> dict[str, Partition]:
+    """Read the lines of `sinfo --format=%P|%a|%l|%T|%D`: one per partition and state of its nodes."""
+    found: dict[str, Partition] = {}
+    for line in text.splitlines():
+        name, up, limit, state, nodes = line.split("|")
+        own = name.rstrip("*")
+        seconds = None if limit in ("infinite", "n/a") else walltime_seconds(limit)
+        one = found.setdefault(own, Partition(own, name.endswith("*"), up == "up", seconds, {}))
+        # Marks behind a state: not responding, powered down, in maintenance, …
+        one.nodes[state] = one.nodes.get(state, 0) + int(nodes)
+    return found
+
+
+def judge_partition(place: Place, table: Table, partitions: dict[str, Partition]) -> Finding:
+    """See whether a table's partition is there, up, and lets a worker live as long as it asks for."""
+    check, named = "partition", wanted_partition(table.section)
+    one = partitions.get(named) if named else next((part for part in partitions.values() if part.default), None)
+    if one is None:
+        there = f"there are {', '.join(partitions)}"
+        found = f"there is no partition {named!r}" if named else "none is named, and SLURM has no default"
+        return place.failed(check, f"{found}; {there}", f"set {table.name}.partition to one of these")
+    nodes = ", ".join(f"{number} {state}" for state, number in sorted(one.nodes.items())) or "no nodes"
+    if not one.up:
+        return place.failed(check, f"{one.name} is not up ({nodes})", f"choose another {table.name}.partition, or wait")
+    walltime = walltime_seconds(walltime_of(table.section))
+    if one.limit is not None and walltime > one.limit:
+        found = f"{one.name} allows {one.limit:.0f} s, and the walltime is {walltime:.0f} s: jobs would wait forever"
+        return place.failed(check, found, f"lower {table.name}.walltime, or choose another partition")
+    if not any(state in READY for state in one.nodes):
+        return place.warning(check, f"{one.name} has no node that works now: {nodes}", "wait, or choose another")
+    return place.ok(check, f"{one.name} is up: {nodes}")
+
+
+def judge_drain(place: Place, table: Table) -> Finding:
+    """See whether workers have time to work before they drain; a run refuses the table otherwise."""
+    check, walltime = "walltime", walltime_seconds(walltime_of(table.section))
+    margin = margin_of(table.section.drain_seconds, walltime)
+    last = f"{margin:.0f} to {EARLIEST * margin:.0f} s"
+    found = f"{walltime:.0f} s, in the last {last} of which a worker takes no more work"
+    advice = f"raise {table.name}.walltime, or lower {table.name}.drain_seconds to a little more than a shard takes"
+    if EARLIEST * margin >= walltime:
+        return place.failed(check, f"{found}: it would never take any", advice)
+    return place.ok(check, found)
+
+
+def wanted_partition(section: ClusterSection) -> str | None:
+    """The partition that a worker job names: the table's, or the site's."""
+    site = dask.config.get("jobqueue.slurm.queue", None)
+    return section.options.get("queue") or section.partition or site
+
+
+def _commands(place: Place, job: Job) -> Findings[bool]:
+    launcher = make_launcher(job.cluster, job_folder(doctor_folder(job)))
+    yield place.ok("SLURM", f"on the path: {', '.join(launcher.commands)}")
+    return True
+
+
+def _controller(place: Place) -> Findings[dict[str, Partition] | None]:
+    done = call_slurm(["sinfo", "--noheader", "--format=%P|%a|%l|%T|%D"])
+    if done.returncode:
+        said = done.stderr.strip() or f"sinfo ended with {done.returncode}"
+        yield place.failed("controller", f"SLURM does not answer: {said}", CONTROLLER_ADVICE)
+        return None
+    partitions = parse_partitions(done.stdout)
+    yield place.ok("controller", f"answers; partitions {', '.join(partitions)}")
+    return partitions
+
+
+def _tls(place: Place, section: ClusterSection) -> Finding:
+    if not section.tls:
+        advice = "leave cluster.tls as it is, unless nobody else can reach the cluster's network"
+        return place.warning("TLS", "is off: whoever reaches the scheduler runs code as this user", advice)
+    if importlib.util.find_spec("cryptography") is None:
+        return place.failed("TLS", "the package cryptography is not installed", INSTALL)
+    return place.ok("TLS", f"cryptography {version('cryptography')} makes the certificates")
+
+
+def _table(place: Place, table: Table, partitions: dict[str, Partition], job: Job) -> Findings[bool]:
+    section = table.section
+    if section.kind == "srun":
+        yield place.skipped("jobs", "workers are steps of the allocation that this process is in")
+        return True
+    yield (partition := judge_partition(place, table, partitions))
+    yield (drain := judge_drain(place, table))
+    folder = job_folder(doctor_folder(job))
+    with dask.config.set(SCHEDULER_SETTINGS), interrupts_held():
+        cluster = make_cluster(section, folder)
+    try:
+        said = Sbatch(folder).test(script_of(cluster, section))
+    except LaunchError as error:
+        advice = f"correct [{table.name}]; these are SLURM's own words"
+        yield place.failed("jobs", f"SLURM would not take a worker job: {error}", advice)
+        return False
+    finally:
+        cluster.close()
+    yield place.ok("jobs", f"SLURM would take them: {said.removeprefix('sbatch: ')}")
+    return State.FAILED not in (partition.state, drain.state)

@@ -1,0 +1,114 @@
+"""A worker of the job's own cluster, that answers questions."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+from uuid import uuid4
+
+from distributed import wait
+
+from survey_batch import interrupt
+from survey_batch.cluster import Connection, connect
+from survey_batch.cluster.base import Say
+from survey_batch.doctor.tables import Table, doctor_folder
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import Job
+from survey_batch.progress import clock
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+LOOK_SECONDS = 0.2
+"""Between two looks at whether the cluster gave up."""
+
+LONGER = 60.0
+"""Seconds beyond `pending_seconds` in which a cluster that says nothing must give a worker."""
+
+ANSWER_SECONDS = 300.0
+"""After which a question counts as unanswered: importing a framework from a busy file system may take minutes."""
+
+
+class NoAnswerError(ConfigurationError):
+    """A worker does not come, or does not answer."""
+
+
+@dataclass
+class Visit:
+    """One worker of a table.
+
+    Attributes
+    ----------
+    connection : Connection
+    address : str
+        Of the worker.
+    waited : float
+        Seconds until it came.
+    """
+
+    connection: Connection
+    address: str
+    waited: float
+
+    def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function on the worker; raises what it raises there, or `NoAnswerError`."""
+        client = self.connection.client
+        if self.address not in _workers(self.connection):  # it has died of a question before; its nanny starts another
+            self.address = _first_worker(self.connection, LONGER)
+        key = f"doctor-{getattr(function, '__name__', 'question')}-{uuid4().hex[:8]}"
+        future: Any = client.submit(function, *args, key=key, workers=[self.address], pure=False, **kwargs)
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not _done(future):
+            _look_up(self.connection)
+            if time.monotonic() > deadline:
+                raise NoAnswerError(f"the worker did not answer in {ANSWER_SECONDS:.0f} s")
+        answer: T = future.result()
+        return answer
+
+
+@contextmanager
+def visited(job: Job, table: Table, say: Say) -> Iterator[Visit]:
+    """Ask the cluster for one worker; it ends with the block.
+
+    Raises
+    ------
+    NoWorkersError, NoAnswerError, ConfigurationError
+        None comes within `pending_seconds`, with SLURM's reason; or the cluster cannot be had.
+    """
+    section = table.section.model_copy(update={"workers": 1, "when_pending": "stop"})
+    patience = section.pending_seconds
+    if section.kind == "slurm":
+        say(f"asking SLURM for a worker of [{table.name}]; waiting up to {clock(patience)}")
+    begun = time.monotonic()
+    with connect(section, doctor_folder(job), say) as connection:
+        address = _first_worker(connection, patience + 2 * section.poll_seconds + LONGER, gpu=table.predicts)
+        yield Visit(connection, address, time.monotonic() - begun)
+
+
+def _first_worker(connection: Connection, patience: float, *, gpu: bool = False) -> str:
+    deadline = time.monotonic() + patience
+    while not (there := _workers(connection)):
+        time.sleep(LOOK_SECONDS)
+        _look_up(connection)
+        if time.monotonic() > deadline:
+            raise NoAnswerError(f"no worker came within {clock(patience)}")
+    with_gpu = [address for address, worker in there.items() if "GPU" in worker["resources"]]
+    return next(iter(with_gpu if gpu and with_gpu else there))
+
+
+def _workers(connection: Connection) -> dict[str, Any]:
+    found: dict[str, Any] = connection.client.scheduler_info(n_workers=-1)["workers"]
+    return found
+
+
+def _look_up(connection: Connection) -> None:
+    """Notice that the cluster gave up, or the user."""
+    connection.check()
+    interrupt.check()
+
+
+def _done(future: Any) -> bool:
+    with suppress(TimeoutError):
+        wait([future], timeout=LOOK_SECONDS)
+    return bool(future.done())

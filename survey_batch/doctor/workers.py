@@ -1,0 +1,182 @@
+"""Everything as it is seen from a worker: its environment, its clock, the folders, the archive and the device."""
+
+import time
+import urllib.request
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+from dask.utils import format_bytes
+
+from survey_batch.classifiers.artifact import classifier_fingerprint
+from survey_batch.cluster.base import Say
+from survey_batch.cluster.running import check_versions
+from survey_batch.doctor import probes
+from survey_batch.doctor.archive import fetch_one, judge
+from survey_batch.doctor.device import device_works, needs_framework
+from survey_batch.doctor.findings import Finding, Findings, Place
+from survey_batch.doctor.output import scratch_folder
+from survey_batch.doctor.tables import Table
+from survey_batch.doctor.visit import Visit, visited
+from survey_batch.job import Job
+from survey_batch.paths import is_url, join, write_bytes
+from survey_batch.plan import Rows
+from survey_batch.versions import versions
+
+SKEW_SECONDS = 1.0
+"""A certificate for TLS is made when a run starts, to the second: where the clock is behind by more, it is not valid
+yet. Times in logs and rates of progress are wrong by as much."""
+
+CLOCK_READINGS = 5
+
+SAME_ENVIRONMENT = "install the same environment on both sides; see cluster.python and cluster.prologue"
+NO_WAY_OUT = (
+    "compute nodes often have no way out: set HTTPS_PROXY in cluster.prologue, run on nodes that have one, or copy the "
+    "files to a folder that the nodes see"
+)
+
+
+def worker_works(
+    place: Place, job: Job, table: Table, rows: Sequence[Rows], *, writable: bool, say: Say
+) -> Findings[None]:
+    """Ask for one worker of a table, and look from there."""
+    with visited(job, table, say) as visit:
+        about = visit.ask(probes.describe_worker)
+        yield place.ok("worker", _arrival(visit, about))
+        yield from place.look("versions", SAME_ENVIRONMENT, _versions(place, visit, about["versions"]))
+        yield from place.look("clock", "ask whoever runs the node", _clock(place, visit))
+        yield _memory(place, table, about)
+        yield _scratch(place, table, about)
+        if writable:
+            advice = "choose an output that all nodes see, and name it in full"
+            yield from place.look("output", advice, _output(place, job, visit, about))
+        else:
+            yield place.skipped("output", "it cannot be written on this machine")
+        if table.name == "cluster":
+            yield from place.look("archive", "mount it on the nodes, or copy it", _archive(place, job, visit, rows))
+        if table.predicts:
+            yield from place.look(
+                "classifier", "copy it to a folder that all nodes see", _classifier(place, job, visit)
+            )
+            if needs_framework(job):
+                yield from place.look("device", SAME_ENVIRONMENT, device_works(place, job, table, visit))
+        yield from place.look("dashboard", "none is needed for a run", _dashboard(place, visit))
+
+
+def _arrival(visit: Visit, about: dict[str, Any]) -> str:
+    job = f", SLURM job {about['slurm_job']}" if about["slurm_job"] else ""
+    return f"on {about['host']} after {visit.waited:.1f} s{job}"
+
+
+def _versions(place: Place, visit: Visit, there: dict[str, str]) -> Findings[None]:
+    """Compare what both sides exchange, which must agree, and all that results depend on."""
+    client = visit.connection.client
+    check_versions(client.get_versions(packages=["zarr"]), client.scheduler.address)
+    here = versions()
+    names = [name for name in here if here[name] != there.get(name)]
+    wrong = [f"{name} is {there.get(name, 'missing')} there, here {here[name]}" for name in names]
+    if "survey-batch" in names:
+        yield place.failed("versions", "; ".join(wrong), SAME_ENVIRONMENT)
+    elif wrong:
+        yield place.warning("versions", "; ".join(wrong), SAME_ENVIRONMENT)
+    else:
+        packages = ", ".join(f"{name} {there[name]}" for name in ("numpy", "dask", "zarr"))
+        yield place.ok("versions", f"Python {there['python']}; {len(here)} packages as here, such as {packages}")
+
+
+def _clock(place: Place, visit: Visit) -> Findings[None]:
+    """Measure the clock there by the shortest of some round trips, which bounds the error."""
+    readings = []
+    for _ in range(CLOCK_READINGS):
+        before = time.time()
+        there = visit.ask(time.time)
+        after = time.time()
+        readings.append(((after - before) / 2, there - (before + after) / 2))
+    error, skew = min(readings)
+    yield judge_clock(place, skew, error)
+
+
+def judge_clock(place: Place, skew: float, error: float) -> Finding:
+    """Make a finding of a clock that is ahead by `skew` seconds, give or take `error`."""
+    found = f"{abs(skew):.3f} s {'ahead of' if skew > 0 else 'behind'} this machine's, give or take {error:.3f} s"
+    if abs(skew) - error > SKEW_SECONDS:
+        advice = (
+            "let NTP (chrony) set both clocks: certificates may not be valid yet there, and times in logs are wrong"
+        )
+        return place.warning("clock", found, advice)
+    return place.ok("clock", found)
+
+
+def _memory(place: Place, table: Table, about: dict[str, Any]) -> Finding:
+    """Compare the limit of all workers of a job with what this one may have, by cgroup or by machine."""
+    limit, here, processes = about["memory_limit"], about["memory_here"], table.section.processes
+    workers = f"{processes} workers of {format_bytes(limit)} each" if processes > 1 else format_bytes(limit)
+    found = f"limit {workers}; {format_bytes(here)} may be used there, of {format_bytes(about['memory_total'])}"
+    if limit * processes > here:
+        return place.warning("memory", found, f"lower {table.name}.memory or {table.name}.processes")
+    return place.ok("memory", found)
+
+
+def _scratch(place: Place, table: Table, about: dict[str, Any]) -> Finding:
+    """Compare the disk of the node with what a worker that is short of memory would put there."""
+    free, needed = about["scratch_free"], about["memory_limit"] * table.section.processes
+    found = f"{format_bytes(free)} free in {about['scratch']}"
+    if free < needed:
+        advice = f"set {table.name}.scratch to a larger disk of the node: up to {format_bytes(needed)} may go there"
+        return place.warning("scratch", found, advice)
+    return place.ok("scratch", found)
+
+
+def _output(place: Place, job: Job, visit: Visit, about: dict[str, Any]) -> Findings[None]:
+    """Write a token here and read it there, and the reverse."""
+    token = uuid4().hex
+    with scratch_folder(job.output) as folder:
+        given, answer = join(folder, "token"), join(folder, "answer")
+        write_bytes(given, token.encode())
+        there = visit.ask(probes.exchange, given, answer)
+        back = probes.wait_for_file(answer) if there else None
+    relative = "" if is_url(job.output) or job.output.startswith("/") else f" (the worker is in {about['folder']})"
+    if there is None or there[0] != token:
+        found = f"what is written to {job.output} here is not seen there{relative}"
+        yield place.failed("output", found, "choose an output that all nodes see, and name it in full")
+    elif back is None or back[0] != token[::-1]:
+        found = f"what is written to {job.output} there is not seen here{relative}"
+        yield place.failed("output", found, "choose an output that all nodes see and can write to")
+    else:
+        yield place.ok("output", f"the same folder: seen there after {there[1]:.2f} s, and here after {back[1]:.2f} s")
+
+
+def _archive(place: Place, job: Job, visit: Visit, rows: Sequence[Rows]) -> Findings[None]:
+    if not rows:
+        yield place.skipped("archive", "the catalogue names no file")
+        return
+    yield judge(place, job, visit.ask(fetch_one, job, rows), NO_WAY_OUT if is_url(job.archive.root) else "")
+
+
+def _classifier(place: Place, job: Job, visit: Visit) -> Findings[None]:
+    """Compare the content of the classifier's folder here and there."""
+    folder = job.predictions.classifier if job.predictions else ""
+    try:
+        here = classifier_fingerprint(folder)
+    except Exception:  # noqa: BLE001 - what is wrong with it here, its own check has said
+        yield place.skipped("classifier", "there is none on this machine")
+        return
+    there = visit.ask(classifier_fingerprint, folder)
+    if there == here:
+        yield place.ok("classifier", f"{folder}: the same content, fingerprint {there[:12]}")
+    else:
+        found = f"{folder}: other content, fingerprint {there[:12]}, here {here[:12]}"
+        yield place.failed("classifier", found, "copy it there again, or name a folder that all nodes see")
+
+
+def _dashboard(place: Place, visit: Visit) -> Findings[None]:
+    """See whether the dashboard answers this machine."""
+    link = visit.connection.dashboard.split()[0]
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        opener.open(link, timeout=10).close()
+    except OSError as error:
+        advice = "a run needs none; to have one, install bokeh, or look at cluster.dashboard"
+        yield place.warning("dashboard", f"{link} does not answer: {error}", advice)
+    else:
+        yield place.ok("dashboard", f"answered at {link}; a run says how to see its own from elsewhere")

@@ -1,0 +1,63 @@
+"""What a product depends on: its pieces, stored with it and compared with the job's before anything is done to it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from survey_batch.errors import PlanMismatchError
+from survey_batch.job import Job
+from survey_batch.plan import Plan, make_plan, plan_fields
+from survey_batch.products import open_product, product_exists
+from survey_batch.stages import Stage, make_stage
+
+
+def pieces_of(plan: Plan, stage: Stage) -> dict[str, Any]:
+    """Everything on which a stage's product depends, as JSON types, as it is compared with what was stored."""
+    shards = {"shards.objects": plan.job.shards.objects} if stage.axis == "object" else {}
+    catalog = plan.fields_hash if stage.from_fields else plan.catalog_hash
+    own = {"variables": [variable.name for variable in stage.variables()], "catalog": catalog}
+    pieces: dict[str, Any] = json.loads(json.dumps({**stage.settings(), **shards, **own}))
+    return pieces
+
+
+def check_product(output: str, product: str, pieces: Mapping[str, Any]) -> bool:
+    """Tell whether a product exists; refuse one that was made to another plan.
+
+    Raises
+    ------
+    PlanMismatchError
+        Lists each difference.
+    """
+    if not product_exists(output, product):
+        return False
+    before: dict[str, Any] = json.loads(str(open_product(output, product).attrs["pieces"]))
+    changed = [key for key in sorted({*before, *pieces}) if before.get(key) != pieces.get(key)]
+    if changed:
+        lines = [f"  {key}: was {before.get(key)!r}, now {pieces.get(key)!r}" for key in changed]
+        raise PlanMismatchError(
+            f"{product}.zarr in {output} was made by another job:\n" + "\n".join(lines) + "\n"
+            f"Choose another output, take the change back, or delete {product}.zarr (and what was made from it)."
+        )
+    return True
+
+
+def check_made_by(job: Job, product: str) -> None:
+    """Refuse a stored product that another job made, such as one with other labels or another split.
+
+    Raises
+    ------
+    PlanMismatchError
+        Lists each difference.
+    """
+    if not product_exists(job.output, product) or "pieces" not in open_product(job.output, product).attrs:
+        return
+    stage = make_stage(job, product)
+    plan = plan_fields(job) if stage.from_fields else make_plan(job)
+    check_product(job.output, product, pieces_of(plan, stage))
+
+
+def fingerprint(pieces: Mapping[str, Any]) -> str:
+    """Hash what a product depends on."""
+    text = "\n".join(f"{key}={pieces[key]!r}" for key in sorted(pieces))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

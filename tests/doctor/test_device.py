@@ -1,0 +1,51 @@
+import pytest
+
+from survey_batch.doctor.device import judge_device, needs_framework
+from survey_batch.doctor.findings import Place, State
+from survey_batch.doctor.tables import Table
+from survey_batch.job import ClusterSection
+from tests.doctor.folders import write_classifier
+from tests.jobs import lamost_job
+from tests.lamost_files import make_archive
+
+TRIED = {
+    "backend": "tensorflow",
+    "gpus": [],
+    "import_seconds": 9.0,
+    "refusal": "",
+    "visible": "0",
+    "seconds": 0.002,
+    "error": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("gres", "changes", "state", "said"),
+    [
+        (None, {}, State.OK, "sees no GPU; a product of 1024 x 1024 matrices in 2.0 ms"),
+        ("gpu:1", {"gpus": ["/gpu:0"]}, State.OK, "sees 1 GPU (/gpu:0); CUDA_VISIBLE_DEVICES is 0"),
+        ("gpu:1", {}, State.OK, "may predict without"),
+        ("gpu:1", {"refusal": "a worker sees no GPU. Install it"}, State.FAILED, "a worker sees no GPU"),
+        ("gpu:2", {"gpus": ["a", "b"]}, State.WARNING, "sees 2 GPU (a, b)"),
+        ("gpu:1", {"gpus": ["a"], "error": "InternalError: no kernel image"}, State.FAILED, "no kernel image"),
+    ],
+)
+def test_a_device_is_judged_by_what_was_tried_on_it(gres, changes, state, said):
+    table = Table("cluster.gpu", ClusterSection(kind="slurm", gres=gres), "predictions", predicts=True)
+    finding = judge_device(Place("there"), table, {**TRIED, **changes})
+    assert finding.state == state, finding
+    assert said in finding.found
+    assert bool(finding.advice) == (state != State.OK)
+
+
+def test_only_a_classifier_with_a_network_needs_a_framework(tmp_path):
+    predictions = {"classifier": str(tmp_path / "model")}
+    archive = make_archive(tmp_path / "archive", 4)
+    job = lamost_job(archive, tmp_path / "out", ("spectra", "predictions"), predictions=predictions)
+    assert needs_framework(job), "one that is not there yet may have one"
+    write_classifier(tmp_path / "model", job)
+    assert needs_framework(job)
+    manifest = tmp_path / "model" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("network.keras", "forest.skops"))
+    (tmp_path / "model" / "network.keras").rename(tmp_path / "model" / "forest.skops")
+    assert not needs_framework(job)

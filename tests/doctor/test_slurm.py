@@ -1,0 +1,51 @@
+"""What SLURM says, judged; `tests/integration/test_doctor_slurm.py` asks a real one."""
+
+import pytest
+
+from survey_batch.doctor.findings import Place, State
+from survey_batch.doctor.slurm import judge_drain, judge_partition, parse_partitions
+from survey_batch.doctor.tables import Table
+from survey_batch.job import ClusterSection
+
+PLACE = Place("here")
+SINFO = """standard*|up|1-00:00:00|idle|3
+standard*|up|1-00:00:00|down*|1
+gpu|up|infinite|allocated|2
+old|inact|infinite|idle|1
+broken|up|infinite|drained|4
+short|up|30:00|idle|1
+"""
+
+
+def table(**keys):
+    return Table("cluster", ClusterSection(kind="slurm", walltime="4:00:00", **keys), "all phases", predicts=False)
+
+
+@pytest.mark.parametrize(
+    ("partition", "state", "said"),
+    [
+        ("standard", State.OK, "standard is up: 1 down*, 3 idle"),
+        (None, State.OK, "standard is up"),
+        ("gpu", State.OK, "2 allocated"),
+        ("nothere", State.FAILED, "there is no partition 'nothere'; there are standard, gpu"),
+        ("old", State.FAILED, "old is not up"),
+        ("broken", State.WARNING, "no node that works now: 4 drained"),
+        ("short", State.FAILED, "short allows 1800 s, and the walltime is 14400 s"),
+    ],
+)
+def test_a_partition_is_judged_by_what_sinfo_says(partition, state, said):
+    finding = judge_partition(PLACE, table(partition=partition), parse_partitions(SINFO))
+    assert finding.state == state, finding
+    assert said in finding.found
+
+
+def test_a_partition_in_the_options_counts_as_it_does_in_the_script():
+    finding = judge_partition(PLACE, table(options={"queue": "nothere"}), parse_partitions(SINFO))
+    assert finding.state == State.FAILED
+
+
+@pytest.mark.parametrize(
+    ("margin", "state"), [(None, State.OK), (600, State.OK), (12_000, State.FAILED), (14_400, State.FAILED)]
+)
+def test_a_worker_must_have_time_to_work_before_it_drains(margin, state):
+    assert judge_drain(PLACE, table(drain_seconds=margin)).state == state
