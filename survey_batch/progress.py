@@ -27,17 +27,20 @@ class StageProgress:
     worked: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     started: float = field(default_factory=time.monotonic)
+    ended: float | None = None
 
     def add(self, record: Record, rows: int) -> None:
         """Count a finished shard of `rows` rows."""
         self.done += rows
         self.worked += record.rows_done
         self.counts.update(record.counts)
+        if self.done >= self.total:
+            self.ended = time.monotonic()
 
     @property
     def rate(self) -> float:
         """Rows worked on per second in this run."""
-        return self.worked / max(time.monotonic() - self.started, 1e-6)
+        return self.worked / max((self.ended or time.monotonic()) - self.started, 1e-6)
 
     @property
     def seconds_left(self) -> float | None:
@@ -57,7 +60,7 @@ class StageProgress:
         """Everything in one line."""
         counts = " ".join(f"{name}={number}" for name, number in sorted(self.counts.items()))
         left = f", {self.left} left" if self.left else ""
-        return f"{self.name}: {self.done}/{self.total} ({counts}) {self.rate:.1f}/s{left}"
+        return f"{self.name}: {self.done}/{self.total} ({counts}) {rate_text(self.rate)}/s{left}"
 
 
 class LineProgress:
@@ -133,7 +136,9 @@ class LiveProgress(LineProgress):
         for stage in self.stages.values():
             share = f"{stage.done / max(stage.total, 1):.0%}"
             counts = " ".join(f"{name}={number:,}" for name, number in sorted(stage.counts.items()))
-            table.add_row(stage.name, f"{stage.done:,}/{stage.total:,}", share, f"{stage.rate:.1f}", stage.left, counts)
+            table.add_row(
+                stage.name, f"{stage.done:,}/{stage.total:,}", share, rate_text(stage.rate), stage.left, counts
+            )
         return table
 
 
@@ -147,3 +152,8 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def rate_text(rate: float) -> str:
+    """Write a rate with three digits, or whole from a thousand on."""
+    return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.3g}"

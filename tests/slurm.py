@@ -1,15 +1,15 @@
 """A private SLURM on this machine for the tests that need one, and what they look at in it."""
 
 import os
+import random
 import shutil
+import socket
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-
-from tests.servers import free_ports
 
 SCRIPT = Path(__file__).parents[1] / "deploy" / "slurm" / "local-slurm.sh"
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
@@ -20,8 +20,11 @@ def private_slurm(folder, nodes=2, cpus=2, gpus=1):
     """Bring a SLURM up, and down again; commands of this process and its children find it."""
     if os.geteuid() != 0 or any(shutil.which(name) is None for name in PROGRAMS):
         pytest.skip("needs root and Debian's SLURM: bash tests/install_system_packages.sh")
-    (port,) = free_ports(1)
-    settings = {"SLURM_DIR": str(folder), "SLURM_BASE_PORT": str(port), "SLURM_CONF": str(folder / "slurm.conf")}
+    settings = {
+        "SLURM_DIR": str(folder),
+        "SLURM_BASE_PORT": str(free_base(nodes + 1)),
+        "SLURM_CONF": str(folder / "slurm.conf"),
+    }
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     try:
@@ -31,6 +34,19 @@ def private_slurm(folder, nodes=2, cpus=2, gpus=1):
         subprocess.run(["bash", SCRIPT, "down"], check=True)
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def free_base(number):
+    """The first of so many ports in a row on which nobody listens, below those that Linux gives to clients."""
+    for base in random.sample(range(20_000, 30_000, number), 100):
+        with ExitStack() as tried:
+            try:
+                for port in range(base, base + number):
+                    tried.enter_context(socket.create_server(("", port)))
+            except OSError:
+                continue
+            return base
+    raise AssertionError("no free ports")
 
 
 def jobs(what="%i", state="RUNNING,PENDING"):

@@ -55,7 +55,7 @@ def _follow(output: str, every: float, as_json: bool) -> None:
 
     if as_json or not console.is_terminal:
         for summary in looks(output, every):
-            console.print(_line(summary, as_json), soft_wrap=True, highlight=False, markup=False)
+            typer.echo(_line(summary, as_json))  # which does not keep lines back in a pipe
         return
     with Live(console=console, auto_refresh=False) as live:
         for summary in looks(output, every):

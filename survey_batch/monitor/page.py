@@ -19,7 +19,7 @@ from distributed.dashboard.scheduler import template_variables
 from tornado.ioloop import IOLoop
 
 from survey_batch.monitor.plugin import PAGE, Monitor, RunFigures, StageFigures, rates, with_pending
-from survey_batch.progress import clock
+from survey_batch.progress import clock, rate_text
 from survey_batch.report.style import CLASS_COLORS, STATUS_COLORS
 
 UPDATE_MILLISECONDS = 1000
@@ -107,7 +107,7 @@ def _row(stage: StageFigures) -> str:
     listed = ", ".join(f"{number:,} {status}" for status, number in counts.items() if status != "pending")
     return (
         f'<tr><td>{escape(stage["name"])}</td><td><div class="bar">{parts}</div></td>'
-        f'<td class="n">{stage["done"]:,} of {stage["total"]:,}</td><td class="n">{stage["rate"]:,.1f}</td>'
+        f'<td class="n">{stage["done"]:,} of {stage["total"]:,}</td><td class="n">{rate_text(stage["rate"])}</td>'
         f'<td class="n">{left}</td><td>{listed}</td></tr>'
     )
 

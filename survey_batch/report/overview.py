@@ -8,12 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from survey_batch.products import PRODUCTS_OF_FRAMES
-from survey_batch.progress import clock
+from survey_batch.progress import clock, rate_text
 from survey_batch.report.page import Html, badge, bar, section, table, tag
 from survey_batch.report.reading import problems_so_far
 from survey_batch.report.runs import rates, read_newest_log, totals
 from survey_batch.report.style import ADVICE, STATUS_COLORS, UNCLASSIFIED
-from survey_batch.report.terminal import rate_text
 from survey_batch.summary import RunStatus, StageStatus
 
 BIG_COLOR = "#1d2733"

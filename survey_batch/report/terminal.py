@@ -7,15 +7,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from survey_batch.progress import clock
+from survey_batch.progress import clock, rate_text
 
 if TYPE_CHECKING:
     from survey_batch.summary import RunStatus
-
-
-def rate_text(rate: float) -> str:
-    """Write a rate with three digits, or whole from a thousand on."""
-    return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.3g}"
 
 
 def render(status: "RunStatus") -> RenderableType:

@@ -4,21 +4,25 @@ import json
 import re
 import signal
 import subprocess
+import time
+from functools import partial
 
 import pytest
 
 from survey_batch.classifiers.train import train
 from survey_batch.cluster import connect
 from survey_batch.errors import ConfigurationError
-from survey_batch.job import ClusterSection
+from survey_batch.job import ClusterSection, Job
 from survey_batch.run import run
 from survey_batch.simulate import simulate_lamost, simulate_sdss
 from tests.compare import assert_equal_products
-from tests.jobs import lamost_job, sdss_job
+from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 from tests.processes import BIN, command, complete, kill
 from tests.servers import http_server
 from tests.slurm import jobs, private_slurm, resume, scontrol, wait_for_jobs
+
+pytestmark = pytest.mark.timeout(900)  # with many new workers, on a busy machine
 
 OBJECTS, SHARD = 60, 4
 PATIENCE = 300
@@ -84,31 +88,48 @@ def test_spectra_and_predictions_are_those_of_this_machine_and_gpus_are_asked_fo
         "shards": {"objects": 16},
     }
     stages = ("spectra", "predictions")
-    here = lamost_job(keys, tmp_path / "here", stages[:1], cluster={"workers": 2, "memory": "2 GB"})
+    made = partial(lamost_job, keys)
+    compare(made, stages, tmp_path)
+
+
+def test_cutouts_features_and_predictions_of_images_are_too(tmp_path):
+    root, model = tmp_path / "archive", str(tmp_path / "model")
+    simulate_sdss(root, fields=1, objects=120, seed=3, bands="gr")
+    keys = {
+        "name": "test",
+        "catalog": {"path": str(root / "sources.csv"), "label": "class", "split": {}},
+        "archive": {"survey": "sdss", "root": str(root)},
+        "frames": {"bands": "gr"},
+        "train": {"classifier": model, "kind": "table", "epochs": 2, "members": 1},
+        "predictions": {"classifier": model, "batch": 32},
+        "shards": {"objects": 64},
+    }
+
+    def made(output, stages, **tables):
+        return Job.model_validate({**keys, "output": str(output), "stages": stages, **tables})
+
+    compare(made, ("frames", "cutouts", "features", "predictions"), tmp_path)
+
+
+def compare(made, stages, folder):
+    """Run a job here and on SLURM: the products are the same, and GPUs are asked for to predict alone."""
+    here = made(folder / "here", stages[:-1], cluster={"workers": 2, "memory": "2 GB"})
     run(here)
     train(here)
-    run(here.model_copy(update={"stages": stages}))
+    counts = run(here.model_copy(update={"stages": stages})).counts
     gpu = {"partition": "gpu", "gres": "gpu:1", "workers": 1, "memory": "2 GB", "allow_cpu": True}
-    there = lamost_job(keys, tmp_path / "there", stages, cluster={**SLURM, "gpu": gpu})
+    there = made(folder / "there", stages, cluster={**SLURM, "memory": "2 GB", "gpu": gpu})
     asked = []
-    with command(there, tmp_path) as running:
+    with command(there, folder) as running:
         while running.process.poll() is None:
             asked += [line.split() for line in jobs("%i %P %b", state="RUNNING")]
+            time.sleep(0.3)
         assert running.wait(PATIENCE) == 0, running.messages
     by_job = {number: (partition, gres) for number, partition, gres in asked}
     assert {partition for partition, _ in by_job.values()} == {"cpu", "gpu"}
     assert all(("gpu" in gres) == (partition == "gpu") for partition, gres in by_job.values()), by_job
-    assert_equal_products(tmp_path / "here", tmp_path / "there", *stages)
-
-
-def test_cutouts_are_those_of_this_machine(tmp_path):
-    root = tmp_path / "archive"
-    simulate_sdss(root, fields=1, objects=120, seed=3, bands="gr")
-    catalog, frames = root / "sources.csv", {"bands": "gr"}
-    here = sdss_job(catalog, root, tmp_path / "here", frames=frames, cluster={"workers": 2, "memory": "2 GB"})
-    there = sdss_job(catalog, root, tmp_path / "there", frames=frames, cluster={**SLURM, "memory": "2 GB"})
-    assert run(here).counts == run(there).counts
-    assert_equal_products(tmp_path / "here", tmp_path / "there", "frames", "cutouts")
+    assert json.loads((folder / "there" / "run.json").read_text())["counts"] == counts
+    assert_equal_products(folder / "here", folder / "there", *stages)
 
 
 def test_worker_jobs_that_are_cancelled_or_preempted_or_on_a_dead_node_are_replaced(archive, undisturbed, tmp_path):
