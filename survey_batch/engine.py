@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from distributed import Client, Future, KilledWorker, wait
+from distributed import Client, Future, KilledWorker
 from distributed.comm import CommClosedError
 
 from survey_batch import interrupt, work
@@ -114,9 +114,9 @@ class Engine:
             while waiting and running < self.window:
                 self._submit(waiting.popleft())
                 running += 1
-            if (chain := self._next()) is not None:
+            for chain, made in self._fetch(self._finished()):
                 running -= 1
-                waiting.extendleft(self._settle(chain))
+                waiting.extendleft(self._settle(chain, made))
             self.connection.check()
             interrupt.check()
             self.on_tick()
@@ -148,31 +148,45 @@ class Engine:
         resources = {"GPU": 1} if self.connection.gpu and stage == "predictions" and not step else None
         return self.client.submit(_call, *what, before, given, key=key, resources=resources, pure=False)
 
-    def _next(self) -> Chain | None:
+    def _finished(self) -> list[Chain]:
+        """Chains that are done by now; waits a little for the first of them."""
+        chains: list[Chain] = []
         try:
-            return self.finished.get(timeout=TICK_SECONDS)
+            chains.append(self.finished.get(timeout=TICK_SECONDS))
+            while True:
+                chains.append(self.finished.get_nowait())
         except queue.Empty:
-            if self.client.status != "running":
+            if not chains and self.client.status != "running":
                 raise LostSchedulerError(_lost(self.client)) from None
-            return None
+            return chains
 
-    def _settle(self, chain: Chain) -> list[Chain]:
+    def _fetch(self, chains: list[Chain]) -> Iterator[tuple[Chain, list[Record | None]]]:
+        """Fetch the records of all these chains at once, as each time costs a way to the workers and back.
+
+        A record is None where its task raised. The last task of a chain is done; an earlier one may be under way
+        again after a death, and is waited for.
+        """
+        places = {(number, place): future for number, c in enumerate(chains) for place, future in enumerate(c.futures)}
+        made = self.client.gather(places, errors="skip") if places else {}
+        for number, chain in enumerate(chains):
+            yield chain, [made[number, place] for place in range(len(chain.futures))]
+
+    def _settle(self, chain: Chain, made: list[Record | None]) -> list[Chain]:
         """Report what a chain did; return what is left to do of it.
 
         What was handed on counts when the whole chain is done, as another attempt makes it again.
         """
         handed_on = []
-        for stage, future in zip(list(chain.stages), chain.futures, strict=True):
-            wait([future])  # the last one is done; an earlier one may be under way again after a death
+        for stage, future, record in zip(list(chain.stages), chain.futures, made, strict=True):
             if future.status == "cancelled" or self.client.status != "running":
                 raise LostSchedulerError(_lost(self.client))
-            if future.status == "error":
+            if record is None:
                 left = self._after_error(chain, stage, future)
                 return [left] if left.stages else []
             if stage in self.needed_by:
-                handed_on.append(future.result())
+                handed_on.append(record)
                 continue
-            self._report(future.result())
+            self._report(record)
             chain.stages.remove(stage)
         for record in handed_on:
             self._report(record)

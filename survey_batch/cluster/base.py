@@ -14,6 +14,8 @@ SCHEDULER_SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
     # A worker holds only what it is working on, so that its death blames no other shard.
     "distributed.scheduler.worker-saturation": 1.0,
+    # Dask keeps the last 1,000 messages to each worker, each with the whole job: 8 kB for every task that was done.
+    "distributed.admin.low-level-log-length": 20,
     "distributed.worker.daemon": True,
     "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
 }
