@@ -19,7 +19,8 @@ from survey_batch.classifiers.manifest import Manifest, Recipe
 from survey_batch.classifiers.trainer import jit, train_network
 from survey_batch.errors import ConfigurationError
 
-INPUTS = "inputs.npy"
+INPUTS, HELD_OUT = "inputs.npy", "held_out.npy"
+"""Prepared rows, beside the checkpoints."""
 
 Index = npt.NDArray[np.intp]
 
@@ -113,9 +114,9 @@ class KerasClassifier(FittedClassifier[Section]):
         recipe, classes = draft.recipe, draft.classes
         held_out = possible_part(cls, validation, recipe) if validation else None
         extra = cls.extra_examples(data, recipe, section, classes, seed)
-        examples = draft.training_examples(data, section, place.folder, extra)
+        examples = draft.training_examples(data, section, place.folder and place.folder / INPUTS, extra)
         table: Any = section
-        validated = draft.held_out_examples(held_out, section) if held_out and table.patience else None
+        validated = draft.held_out_examples(held_out, section, place.folder) if held_out and table.patience else None
         training, model = cls.build(examples.inputs, len(classes), section, seed)
         history = train_network(
             training,
@@ -133,13 +134,13 @@ class KerasClassifier(FittedClassifier[Section]):
         self,
         data: Labelled,
         section: Section,
-        folder: Path | None,
+        file: Path | None,
         extra: tuple[Block, npt.NDArray[np.str_]] | None,
     ) -> Examples:
         """Prepared training rows, those from elsewhere last."""
         label = data.label if extra is None else np.concatenate([data.label, extra[1]])
         number = class_numbers(label, self.classes)
-        inputs = self._prepared(data, folder, None if extra is None else extra[0], len(number))
+        inputs = self._prepared(data, file, None if extra is None else extra[0], len(number))
         table: Any = section
         weight = balanced_weights(number, len(self.classes)) if table.class_weights == "balanced" else None
         return Examples(
@@ -150,19 +151,19 @@ class KerasClassifier(FittedClassifier[Section]):
             self.change(section),
         )
 
-    def held_out_examples(self, data: Labelled, section: Section) -> Examples:
+    def held_out_examples(self, data: Labelled, section: Section, folder: Path | None) -> Examples:
         """Prepared rows to hold a model against, each with the weight of its class."""
-        examples = self.training_examples(data, section, None, None)
+        examples = self.training_examples(data, section, folder and folder / HELD_OUT, None)
         return replace(examples, rows=None, change=None)
 
-    def _prepared(self, data: Labelled, folder: Path | None, extra: Block | None, rows: int) -> Inputs:
+    def _prepared(self, data: Labelled, file: Path | None, extra: Block | None, rows: int) -> Inputs:
         """Prepare rows block by block, into memory or a file."""
         inputs: Inputs | None = None
         others = [] if extra is None else [(slice(len(data), rows), extra)]
         for span, block in chain(data.blocks(), others):
             part = self.prepare(block)
             if inputs is None:
-                inputs = _room(folder, (rows, *part.shape[1:]), part.dtype)
+                inputs = _room(file, (rows, *part.shape[1:]), part.dtype)
             inputs[span] = part
         if inputs is None:
             raise ConfigurationError("there are no rows to train on")
@@ -197,12 +198,12 @@ def prepare_for_use(model: Any) -> None:
     model.compile(jit_compile=jit())
 
 
-def _room(folder: Path | None, shape: tuple[int, ...], dtype: Any) -> Inputs:
+def _room(file: Path | None, shape: tuple[int, ...], dtype: Any) -> Inputs:
     """Room for prepared inputs: a file, of which the system keeps in memory what fits, or memory."""
-    if folder is None:
+    if file is None:
         return np.empty(shape, dtype)
-    folder.mkdir(parents=True, exist_ok=True)
-    return np.lib.format.open_memmap(folder / INPUTS, "w+", dtype, shape)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return np.lib.format.open_memmap(file, "w+", dtype, shape)
 
 
 def _not_about_retracing(record: logging.LogRecord) -> bool:
