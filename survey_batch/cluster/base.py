@@ -1,11 +1,12 @@
 """What all clusters have in common: a client, how much they can do at a time, and how they say that they gave up."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from distributed import Client, WorkerPlugin
+from distributed import Client, SchedulerPlugin, WorkerPlugin
 
 from survey_batch.environment import WORKER_ENVIRONMENT
 
@@ -19,6 +20,9 @@ SCHEDULER_SETTINGS = {
     "distributed.worker.daemon": True,
     "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
 }
+
+REGISTRATIONS = 3
+"""Times that a plugin is registered at most."""
 
 Say = Callable[[str], None]
 
@@ -45,6 +49,25 @@ class Connection:
     dashboard: str
     gpu: bool = False
     check: Callable[[], None] = lambda: None
+
+
+def register(client: Client, plugin: WorkerPlugin | SchedulerPlugin) -> None:
+    """Register a plugin; where a worker dies in the middle of it, again.
+
+    Raises
+    ------
+    OSError
+        The scheduler is gone.
+    """
+    for left in reversed(range(REGISTRATIONS)):
+        try:
+            client.register_plugin(plugin)
+        except OSError:  # of which Dask's CommClosedError is one
+            if not left or client.status != "running":
+                raise
+            time.sleep(1)
+        else:
+            return
 
 
 class QuietRetries(WorkerPlugin):  # type: ignore[misc]

@@ -10,7 +10,7 @@ from multiprocessing import resource_tracker
 import dask
 from distributed import Client, LocalCluster
 
-from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries
+from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, register
 from survey_batch.job import ClusterSection
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def local_cluster(section: ClusterSection) -> Iterator[Connection]:
         Client(cluster, set_as_default=False) as client,
         client.as_current(),
     ):
-        client.register_plugin(QuietRetries())
+        register(client, QuietRetries())
         log.info("Dask dashboard: %s", client.dashboard_link, extra={"event": "cluster"})
         yield Connection(client, worker_count(section) * section.threads, client.dashboard_link)
 

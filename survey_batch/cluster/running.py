@@ -9,7 +9,7 @@ from typing import Any
 
 from distributed import Client, Security
 
-from survey_batch.cluster.base import Connection, QuietRetries
+from survey_batch.cluster.base import Connection, QuietRetries, register
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ClusterSection
 
@@ -40,7 +40,7 @@ def running_cluster(section: ClusterSection) -> Iterator[Connection]:
     with client, client.as_current():
         _wait_for_a_worker(client, address)
         check_versions(client.get_versions(packages=["zarr"]), address)
-        client.register_plugin(QuietRetries())
+        register(client, QuietRetries())
         log.info("joined the scheduler at %s", address, extra={"event": "cluster"})
         yield joined(client)
 

@@ -2,11 +2,12 @@
 
 import logging
 import os
+import resource
 import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from dask.utils import format_bytes, parse_bytes
 from distributed import Client, SchedulerPlugin, Security
 from distributed.utils import get_ip
 
-from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Say
+from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Say, register
 from survey_batch.cluster.drain import EARLIEST, END, Drain, margin_of, walltime_seconds
 from survey_batch.cluster.launch import STEP, Launcher, Sbatch, Srun
 from survey_batch.cluster.local import interrupts_held
@@ -48,31 +49,37 @@ def slurm_cluster(section: ClusterSection, output: str, say: Say) -> Iterator[Co
     target = -(-section.workers // section.processes)
     if section.maximum_jobs is not None:
         target = min(target, section.maximum_jobs)
-    with dask.config.set({**SCHEDULER_SETTINGS, "distributed.comm.timeouts.connect": "60s"}), interrupts_held():
-        cluster = make_cluster(section, folder)
-    try:
-        with Client(cluster, set_as_default=False) as client, client.as_current():
-            client.register_plugin(QuietRetries())
-            client.register_plugin(Drain(margin))
-            arrivals = Arrivals()
-            cluster.scheduler.add_plugin(arrivals)
-            reconciler = Reconciler(
-                make_launcher(section, folder),
-                script_of(cluster, section),
-                target,
-                arrivals.jobs.copy,
-                lambda: len(cluster.scheduler.workers),
-                section,
-                say,
-            )
-            try:
-                reconciler.start()
-                slots = target * section.processes * section.threads
-                yield Connection(client, slots, _dashboard(client, section), section.wants_gpu, reconciler.check)
-            finally:
-                reconciler.stop()
-    finally:
-        cluster.close()
+    _allow_open_files()
+    with (
+        dask.config.set({**SCHEDULER_SETTINGS, "distributed.comm.timeouts.connect": "60s"}),
+        closing(_start(section, folder)) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        client.as_current(),
+    ):
+        register(client, QuietRetries())
+        register(client, Drain(margin))
+        arrivals = Arrivals()
+        cluster.scheduler.add_plugin(arrivals)
+        reconciler = Reconciler(
+            make_launcher(section, folder),
+            script_of(cluster, section),
+            target,
+            arrivals.jobs.copy,
+            lambda: len(cluster.scheduler.workers),
+            section,
+            say,
+        )
+        try:
+            reconciler.start()
+            slots = target * section.processes * section.threads
+            yield Connection(client, slots, _dashboard(client, section), section.wants_gpu, reconciler.check)
+        finally:
+            reconciler.stop()
+
+
+def _start(section: ClusterSection, folder: Path) -> Any:
+    with interrupts_held():
+        return make_cluster(section, folder)
 
 
 class Arrivals(SchedulerPlugin):  # type: ignore[misc]
@@ -167,6 +174,13 @@ def _worker_arguments(section: ClusterSection) -> list[str]:
 def walltime_of(section: ClusterSection) -> str:
     """A worker job's time limit: the table's, else the site's, else Dask's own default."""
     return str(section.walltime or dask.config.get("jobqueue.slurm.walltime", None) or "00:30:00")
+
+
+def _allow_open_files() -> None:
+    """Let this process open as many files as it may: a worker takes up to three sockets of its scheduler's."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _drain_margin(section: ClusterSection) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 from distributed import Client
 from distributed.comm import CommClosedError
 
+from survey_batch.cluster.base import register
 from survey_batch.job import Job
 from survey_batch.monitor.meter import Meter
 from survey_batch.monitor.plugin import PAGE, RPC, Monitor
@@ -46,8 +47,8 @@ class Teller:
 
     def _install(self) -> bool:
         try:
-            self.client.register_plugin(Monitor())
-            self.client.register_plugin(Meter())
+            register(self.client, Monitor())
+            register(self.client, Meter())
         except (CommClosedError, OSError):
             raise  # the scheduler is gone, which is another matter
         except Exception as error:  # noqa: BLE001 - whatever a foreign scheduler has against it
