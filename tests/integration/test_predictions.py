@@ -1,13 +1,18 @@
 """From simulated spectra to predictions: train, predict, refuse what was made otherwise."""
 
+from itertools import pairwise
 from pathlib import Path
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
+from dask.utils import key_split
+from distributed import Client, LocalCluster
 
 from survey_batch.classifiers.evaluation import evaluate
 from survey_batch.classifiers.train import train
+from survey_batch.cluster import SCHEDULER_SETTINGS
 from survey_batch.errors import ConfigurationError, PlanMismatchError
 from survey_batch.export import export_catalog
 from survey_batch.run import run
@@ -140,3 +145,25 @@ def test_scores_and_the_exported_catalogue_name_every_object(make_job, predicted
     pairs = zip(table["sb_object_id"].to_pylist(), table["sb_predicted_class"].to_pylist(), strict=True)
     assert all(where[object_id] == name for object_id, name in pairs)
     assert set(table["sb_status"].to_pylist()) == {Status.OK.name.lower()}
+
+
+def test_one_shard_is_computed_at_a_time_while_others_are_read_and_written(make_job, predicted):
+    settings = {"n_workers": 1, "threads_per_worker": 3, "resources": {"GPU": 1}, "dashboard_address": "127.0.0.1:0"}
+    job = make_job("overlap", shards={"objects": 4})
+    with dask.config.set(SCHEDULER_SETTINGS), LocalCluster(**settings) as local, Client(local) as client:
+        run(job.model_copy(update={"stages": ("spectra",)}), client=client)
+        client.get_task_stream(count=0)
+        assert run(job, client=client).counts == {"ok": OBJECTS}
+        spans = {"predictions-load": [], "predictions": [], "predictions-write": []}
+        for task in client.get_task_stream():
+            name = key_split(task["key"])
+            if name in spans:
+                spans[name] += [(s["start"], s["stop"]) for s in task["startstops"] if s["action"] == "compute"]
+    computed = sorted(spans["predictions"])
+    assert len(computed) == OBJECTS / 4
+    assert all(before[1] <= after[0] for before, after in pairwise(computed)), "two on one GPU"
+    for other in ("predictions-load", "predictions-write"):
+        beside = [start < b and a < stop for a, b in spans[other] for start, stop in computed]
+        assert any(beside), f"no {other} beside a computation"
+    again = xr.open_zarr(f"{job.output}/predictions.zarr").load()
+    np.testing.assert_array_equal(again.probability, predicted.probability)
