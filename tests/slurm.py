@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[1] / "deploy" / "slurm" / "local-slurm.sh"
+SETTINGS = {"kind": "slurm", "workers": 2, "memory": "1 GB", "walltime": "10", "poll_seconds": 0.5}
+"""Of the table [cluster] for jobs on it."""
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
 
 

@@ -8,16 +8,9 @@ from survey_batch.doctor import State, diagnose
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 from tests.servers import free_ports
-from tests.slurm import jobs, private_slurm, scontrol
+from tests.slurm import SETTINGS, jobs, private_slurm, scontrol
 
-SLURM = {
-    "kind": "slurm",
-    "workers": 2,
-    "memory": "1 GB",
-    "walltime": "10",
-    "poll_seconds": 0.5,
-    "pending_seconds": 120,
-}
+SLURM = {**SETTINGS, "pending_seconds": 120}
 GPU = {"partition": "gpu", "gres": "gpu:1", "workers": 1, "memory": "2 GB"}
 
 

@@ -20,21 +20,14 @@ from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 from tests.processes import BIN, command, complete, kill
 from tests.servers import http_server
-from tests.slurm import jobs, private_slurm, resume, scontrol, wait_for_jobs
+from tests.slurm import SETTINGS, jobs, private_slurm, resume, scontrol, wait_for_jobs
 
 pytestmark = pytest.mark.timeout(900)  # with many new workers, on a busy machine
 
 OBJECTS, SHARD = 60, 4
 PATIENCE = 300
 """Seconds that a run with many new workers may take on a busy machine."""
-SLURM = {
-    "kind": "slurm",
-    "workers": 2,
-    "memory": "1 GB",
-    "walltime": "10",
-    "poll_seconds": 0.5,
-    "pending_seconds": 2,
-}
+SLURM = {**SETTINGS, "pending_seconds": 2}
 
 
 @pytest.fixture(scope="module", autouse=True)

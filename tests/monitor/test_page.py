@@ -7,21 +7,13 @@ import pytest
 pytest.importorskip("bokeh")
 
 from survey_batch.monitor.page import RunPage, archive, head
-from survey_batch.monitor.plugin import Monitor, RunFigures
+from survey_batch.monitor.plugin import RunFigures
 
 STAGES = [
     {"name": "cutouts", "total": 2000, "done": 1500, "worked": 1500, "counts": {"ok": 1400, "partial": 100},
      "rate": 25.0, "seconds_left": 20.0},
     {"name": "features", "total": 2000, "done": 0, "worked": 0, "counts": {}, "rate": 0.0, "seconds_left": None},
 ]  # fmt: skip
-
-
-@pytest.fixture
-def monitor():
-    made = Monitor()
-    semaphores = SimpleNamespace(max_leases={}, leases={})
-    made.scheduler = SimpleNamespace(workers={}, extensions={"semaphores": semaphores})
-    return made
 
 
 def test_each_stage_has_its_statuses_rate_and_time_left():

@@ -1,7 +1,6 @@
 """What the scheduler knows of runs."""
 
 from collections import namedtuple
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -9,7 +8,7 @@ from hypothesis import strategies as st
 
 from survey_batch.archive.limits import SEMAPHORE_PREFIX
 from survey_batch.monitor.meter import METRIC
-from survey_batch.monitor.plugin import Moment, Monitor, rates, with_pending
+from survey_batch.monitor.plugin import Moment, rates, with_pending
 
 Worker = namedtuple("Worker", "server_id name metrics")
 STAGE = {"name": "cutouts", "total": 10, "done": 4, "worked": 4, "counts": {"ok": 3, "failed": 1}, "rate": 2.0}
@@ -17,14 +16,6 @@ STAGE = {"name": "cutouts", "total": 10, "done": 4, "worked": 4, "counts": {"ok"
 
 def worker(number, **metrics):
     return Worker(f"Worker-{number}", number, metrics)
-
-
-@pytest.fixture
-def monitor():
-    made = Monitor()
-    semaphores = SimpleNamespace(max_leases={}, leases={})
-    made.scheduler = SimpleNamespace(workers={}, extensions={"semaphores": semaphores})
-    return made
 
 
 def test_what_a_worker_downloaded_counts_after_it_has_gone(monitor):
