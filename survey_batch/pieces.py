@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
-from survey_batch.errors import PlanMismatchError
+from survey_batch.errors import ConfigurationError, PlanMismatchError
 from survey_batch.job import Job
 from survey_batch.plan import Plan, make_plan, plan_fields
 from survey_batch.products import open_product, product_exists
 from survey_batch.stages import Stage, make_stage
+
+log = logging.getLogger(__name__)
 
 
 def pieces_of(plan: Plan, stage: Stage) -> dict[str, Any]:
@@ -45,6 +48,8 @@ def check_product(output: str, product: str, pieces: Mapping[str, Any]) -> bool:
 def check_made_by(job: Job, product: str) -> None:
     """Refuse a stored product that another job made, such as one with other labels or another split.
 
+    Where the job's catalogue is no longer there, nothing can be compared; the log says so.
+
     Raises
     ------
     PlanMismatchError
@@ -53,7 +58,11 @@ def check_made_by(job: Job, product: str) -> None:
     if not product_exists(job.output, product) or "pieces" not in open_product(job.output, product).attrs:
         return
     stage = make_stage(job, product)
-    plan = plan_fields(job) if stage.from_fields else make_plan(job)
+    try:
+        plan = plan_fields(job) if stage.from_fields else make_plan(job)
+    except ConfigurationError as error:
+        log.warning("%s.zarr in %s was not compared with the job: %s", product, job.output, error)
+        return
     check_product(job.output, product, pieces_of(plan, stage))
 
 

@@ -14,6 +14,7 @@ from survey_batch.cluster import SCHEDULER_SETTINGS, connect
 from survey_batch.environment import WORKER_ENVIRONMENT
 from survey_batch.estimate import WORKER_BASE_BYTES
 from survey_batch.job import ClusterSection
+from tests.processes import BIN
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "dask"
 SCRIPT = FOLDER / "local-scheduler.sh"
@@ -125,8 +126,13 @@ def test_the_script_starts_a_cluster_over_tls_that_a_job_can_join(tmp_path):
 
 
 def call(*arguments, **environ):
+    path = f"{BIN}:{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", SCRIPT, *arguments], env={**os.environ, **environ}, capture_output=True, text=True, timeout=200
+        ["bash", SCRIPT, *arguments],
+        env={**os.environ, "PATH": path, **environ},
+        capture_output=True,
+        text=True,
+        timeout=200,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
