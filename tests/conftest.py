@@ -26,6 +26,7 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a module in one process, as they share fixtures, and begin with those that take longest."""
     items.sort(key=_may_go_on_beside_others)
