@@ -17,7 +17,7 @@ demo: $(VENV)/.ready  ## the main job, end to end
 	PATH="$(abspath $(BIN)):$$PATH" bash jobs/demo.sh
 
 test: lint types  ## everything that must hold
-	$(BIN)/python -m pytest --numprocesses $(shell nproc) --maxprocesses 4 --dist loadgroup
+	$(BIN)/python -m pytest
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

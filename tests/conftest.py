@@ -11,9 +11,6 @@ from survey_batch.environment import WORKER_ENVIRONMENT
 for name in ("TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS"):
     os.environ.setdefault(name, WORKER_ENVIRONMENT[name])
 
-ONE_AT_A_TIME = ("test_slurm.py", "test_doctor_slurm.py")
-"""Modules that start a SLURM: there is one on a machine."""
-
 BESIDE_THE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -24,16 +21,3 @@ def real_data() -> Path:
     if not (folder / "sdss").is_dir():
         pytest.skip(f"no real survey data in {folder} (set SURVEY_BATCH_DATA)")
     return folder
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a module in one process, as they share fixtures, and begin with those that take longest."""
-    items.sort(key=_may_go_on_beside_others)
-    for item in items:
-        place = str(item.path) if _may_go_on_beside_others(item) else "slurm"
-        item.add_marker(pytest.mark.xdist_group(place))
-
-
-def _may_go_on_beside_others(item: pytest.Item) -> bool:
-    return item.path.parent.name != "integration" or item.path.name not in ONE_AT_A_TIME
