@@ -25,15 +25,19 @@ import numpy.typing as npt
 from benchmarks.data import find_data, repeat_catalog
 from benchmarks.timing import machine
 from survey_batch.classifiers.artifact import load_classifier
+from survey_batch.classifiers.base import F4, Block
 from survey_batch.classifiers.devices import backend, visible_gpus
+from survey_batch.classifiers.keras_family import KerasClassifier
 from survey_batch.classifiers.train import train
 from survey_batch.job import Job
 from survey_batch.products import read_rows
 from survey_batch.progress import LineProgress
 from survey_batch.run import run
+from survey_batch.sections.models import Precision
+from survey_batch.work import Record
 
 TURNS = 3
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+PRECISIONS: tuple[Precision, ...] = ("float32", "mixed_float16", "mixed_bfloat16")
 GPU_SECONDS = 0.2
 """Between two looks at the GPU."""
 
@@ -71,7 +75,7 @@ def jobs(folder: Path, objects: int, batch: int, epochs: int, *, gpu: bool) -> t
     return once, often
 
 
-def speed(work: Callable[[], Any], objects: int) -> float:
+def speed(work: Callable[[], object], objects: int) -> float:
     """Objects per second, the median of a few turns after one that compiles."""
     work()
     seconds = []
@@ -82,7 +86,15 @@ def speed(work: Callable[[], Any], objects: int) -> float:
     return objects / median(seconds)
 
 
-def bare(classifier: Any, inputs: npt.NDArray[Any], batch: int) -> float:
+def network(folder: str, precision: Precision = "float32") -> KerasClassifier[Any]:
+    """The trained network."""
+    classifier = load_classifier(folder, precision)
+    if not isinstance(classifier, KerasClassifier):
+        raise TypeError(f"{folder} holds no network")
+    return classifier
+
+
+def bare(classifier: KerasClassifier[Any], inputs: npt.NDArray[Any], batch: int) -> float:
     """The network alone on whole batches."""
     whole = len(inputs) // batch * batch
     parts = np.split(inputs[:whole], whole // batch)
@@ -116,7 +128,7 @@ def phase(job: Job) -> tuple[float, float, list[float]]:
     moments: list[tuple[float, int]] = []
 
     class Moments(LineProgress):
-        def record(self, record: Any) -> None:
+        def record(self, record: Record) -> None:
             super().record(record)
             if record.stage == "predictions":
                 moments.append((time.perf_counter(), record.rows_done))
@@ -129,12 +141,13 @@ def phase(job: Job) -> tuple[float, float, list[float]]:
     return line["rows_done"] / line["wall_seconds"], steady, busy[-max(1, int((rest[-1][0] - first) / GPU_SECONDS)) :]
 
 
-def precisions(folder: str, block: Any, batch: int, limit: int) -> list[str]:
+def precisions(folder: str, block: Block, batch: int, limit: int) -> list[str]:
     """Speed of the bare network, and what half precision does to the probabilities of each spectrum."""
     part = {name: values[:limit] for name, values in block.items()}
-    lines, single = [], None
+    lines: list[str] = []
+    single: F4 | None = None
     for precision in PRECISIONS:
-        classifier = load_classifier(folder, precision)
+        classifier = network(folder, precision)
         fast = bare(classifier, classifier.prepare(part), batch)
         probability = classifier.predict_proba(part, batch)
         known = np.isfinite(probability).all(axis=1)
@@ -164,7 +177,7 @@ def main() -> None:
     run(often.model_copy(update={"stages": ("spectra",)}))
     whole, steady, busy = phase(often)
     folder = often.predictions.classifier if often.predictions else ""
-    classifier = load_classifier(folder)
+    classifier = network(folder)
     block = read_rows(often.output, "spectra", slice(0, options.objects), classifier.recipe.variables)
     alone = bare(classifier, classifier.prepare(block), options.batch)
     memory = speed(lambda: classifier.predict_proba(block, options.batch), options.objects)

@@ -121,10 +121,11 @@ def refuse_small_workers(plan: Plan, cost: Estimate) -> None:
 
 def missing_bytes(output: str, cost: Estimate) -> int:
     """Space that products need of which nothing, or not all, is there yet, about."""
-    return sum(round(stage.stored_bytes * _share_left(output, stage.stage)) for stage in cost.stages)
+    return sum(round(stage.stored_bytes * share_left(output, stage.stage)) for stage in cost.stages)
 
 
-def _share_left(output: str, product: str) -> float:
+def share_left(output: str, product: str) -> float:
+    """Share of a product's rows that are not there yet."""
     if not product_exists(output, product):
         return 1.0
     return float((read_status(output, product) == Status.PENDING).mean())

@@ -2,15 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-from distributed import Future, KilledWorker, wait
+from distributed import Future, KilledWorker
 
-from survey_batch import interrupt
 from survey_batch.cluster.base import Connection
-from survey_batch.engine import DEATHS_ALLOWED, TICK_SECONDS
+from survey_batch.engine import DEATHS_ALLOWED
 from survey_batch.errors import SurveyBatchError
 from survey_batch.job import Job
 from survey_batch.products import Shard
@@ -57,18 +55,9 @@ def _fit_once(connection: Connection, job: Job, name: str, shards: Sequence[Shar
         whole = part if whole is None else client.submit(_merge, job, name, whole, part, key=(f"{key}-add", number))
         added.append(client.submit(_nothing, whole, key=(f"{key}-added", number)))
     end = client.submit(_end, job, name, whole, key=key, pure=False)
-    _wait(connection, end)
+    connection.wait(end)
     ended: Coordinates = end.result()
     return ended
-
-
-def _wait(connection: Connection, future: Future) -> None:
-    """Wait, unless the cluster gives up or the user does."""
-    while not future.done():
-        with suppress(TimeoutError):
-            wait([future], timeout=TICK_SECONDS)
-        connection.check()
-        interrupt.check()
 
 
 def _part(job: Job, name: str, shards: Sequence[Shard], before: None) -> Any:  # noqa: ARG001

@@ -150,25 +150,21 @@ class Runner:
         """Run all phases on the job's cluster."""
         self.summary.worked = True
         log.info("run started: %s", self.job.name, extra={"event": "started", "job": self.job.model_dump()})
+        left = [group for group in self.groups if self._anything_left(group, existing)]
         with self.progress:
-            self._announce(existing)
-            for section, groups in groupby(self.groups, self._cluster_of):
-                left = [group for group in groups if self._anything_left(group, existing)]
-                if not left:
-                    continue
+            self._announce(left)
+            for section, groups in groupby(left, self._cluster_of):
                 opened = nullcontext(joined(client)) if client else connect(section, self.job.output, self.progress.say)
                 with opened as connection, scheduler_watched(connection.client):
                     self.progress.say(f"Dask dashboard: {connection.dashboard}")
                     with shown(connection.client, self.job, self.progress, report=self.report) as show:
-                        for group in left:
+                        for group in groups:
                             self._run_group(connection, group, existing, show)
 
-    def _announce(self, existing: Sequence[Stage]) -> None:
+    def _announce(self, groups: Sequence[Group]) -> None:
         """Show what there is to do, before it begins."""
-        for group in self.groups:
-            if self._anything_left(group, existing):
-                for stage in group.stages:
-                    self.progress.stage(stage.name, self.plan.size(stage.axis))
+        for stage in (stage for group in groups for stage in group.stages):
+            self.progress.stage(stage.name, self.plan.size(stage.axis))
 
     def _cluster_of(self, group: Group) -> ClusterSection:
         return self.job.cluster.for_phase(group.kept[0].phase)

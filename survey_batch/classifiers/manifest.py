@@ -225,6 +225,11 @@ class Manifest(Frozen):
     files: dict[str, str] = {}
     """Name of each file to its SHA-256."""
 
+    @property
+    def is_network(self) -> bool:
+        """Whether Keras runs it."""
+        return any(name.endswith(".keras") for name in self.files)
+
     @field_validator("files")
     @classmethod
     def _safe_names(cls, files: dict[str, str]) -> dict[str, str]:

@@ -1,13 +1,16 @@
 """What all clusters have in common: a client, how much they can do at a time, and how they say that they gave up."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from distributed import Client, SchedulerPlugin, WorkerPlugin
+from distributed import Client, Future, SchedulerPlugin, WorkerPlugin, wait
 
+from survey_batch import interrupt
 from survey_batch.environment import WORKER_ENVIRONMENT
 
 SCHEDULER_SETTINGS = {
@@ -23,6 +26,9 @@ SCHEDULER_SETTINGS = {
 
 REGISTRATIONS = 3
 """Times that a plugin is registered at most."""
+
+LOOK_SECONDS = 0.2
+"""Between two looks at whether the cluster gave up."""
 
 Say = Callable[[str], None]
 
@@ -49,6 +55,16 @@ class Connection:
     dashboard: str
     gpu: bool = False
     check: Callable[[], None] = lambda: None
+
+    def wait(self, future: Future, seconds: float = math.inf) -> bool:
+        """Wait for a task, unless the cluster gives up or the user does; tell whether it is done in that time."""
+        deadline = time.monotonic() + seconds
+        while not future.done() and time.monotonic() < deadline:
+            with suppress(TimeoutError):
+                wait([future], timeout=LOOK_SECONDS)
+            self.check()
+            interrupt.check()
+        return bool(future.done())
 
 
 def register(client: Client, plugin: WorkerPlugin | SchedulerPlugin) -> None:

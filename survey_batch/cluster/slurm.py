@@ -45,7 +45,7 @@ def slurm_cluster(section: ClusterSection, output: str, say: Say) -> Iterator[Co
     """
     if section.workers is None:
         raise ConfigurationError("cluster.workers is not set: say how many worker processes SLURM shall start")
-    folder, margin = job_folder(output), _drain_margin(section)
+    folder, margin = job_folder(output), drain_margin(section)
     target = -(-section.workers // section.processes)
     if section.maximum_jobs is not None:
         target = min(target, section.maximum_jobs)
@@ -183,8 +183,14 @@ def _allow_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _drain_margin(section: ClusterSection) -> float:
-    """Seconds before the walltime's end at which workers drain; refused where that is all the time they have."""
+def drain_margin(section: ClusterSection) -> float:
+    """Seconds before the walltime's end at which workers drain.
+
+    Raises
+    ------
+    ConfigurationError
+        That is all the time they have.
+    """
     walltime = walltime_seconds(walltime_of(section))
     margin = margin_of(section.drain_seconds, walltime)
     if section.kind == "slurm" and EARLIEST * margin >= walltime:

@@ -20,10 +20,9 @@ GPU_ADVICE = (
 def needs_framework(job: Job) -> bool:
     """Tell whether a classifier has networks; one that is not trained yet may have."""
     try:
-        files = read_manifest(Path(job.predictions.classifier if job.predictions else "")).files
+        return read_manifest(Path(job.predictions.classifier if job.predictions else "")).is_network
     except ConfigurationError:
         return True
-    return any(name.endswith(".keras") for name in files)
 
 
 def device_works(place: Place, job: Job, table: Table, visit: Visit) -> Findings[None]:

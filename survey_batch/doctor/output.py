@@ -14,12 +14,11 @@ from fsspec.core import url_to_fs
 
 from survey_batch.doctor.findings import Finding, Findings, Place
 from survey_batch.errors import ConfigurationError
-from survey_batch.estimate import Estimate, missing_bytes, nearest_folder
+from survey_batch.estimate import Estimate, missing_bytes, nearest_folder, share_left
 from survey_batch.job import Job
 from survey_batch.lock import holder_of, is_dead, locked
 from survey_batch.paths import exists, is_url, join, make_folder, read_bytes, write_bytes
 from survey_batch.plan import Plan
-from survey_batch.products import product_exists
 from survey_batch.stages import Stage, make_stages
 
 RENAMES = 200
@@ -140,9 +139,8 @@ def missing_files(plan: Plan, cost: Estimate) -> int:
     """Files and folders of the products that are not there yet, about: inodes."""
     named = {stage.stage for stage in cost.stages}
     stages = [stage for stage in make_stages(plan.job) if stage.name in named and stage.kept]
-    return OTHER_FILES + sum(
-        _inodes(stage, plan) for stage in stages if not product_exists(plan.job.output, stage.name)
-    )
+    left = (share_left(plan.job.output, stage.name) * _inodes(stage, plan) for stage in stages)
+    return OTHER_FILES + round(sum(left))
 
 
 def _inodes(stage: Stage, plan: Plan) -> int:

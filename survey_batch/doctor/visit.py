@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 from uuid import uuid4
 
-from distributed import wait
-
 from survey_batch import interrupt
 from survey_batch.cluster import Connection, connect
-from survey_batch.cluster.base import Say
+from survey_batch.cluster.base import LOOK_SECONDS, Say
 from survey_batch.doctor.tables import Table, doctor_folder
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
@@ -19,9 +17,6 @@ from survey_batch.progress import clock
 
 T = TypeVar("T")
 P = ParamSpec("P")
-
-LOOK_SECONDS = 0.2
-"""Between two looks at whether the cluster gave up."""
 
 LONGER = 60.0
 """Seconds beyond `pending_seconds` in which a cluster that says nothing must give a worker."""
@@ -58,11 +53,8 @@ class Visit:
             self.address = _first_worker(self.connection, LONGER)
         key = f"doctor-{getattr(function, '__name__', 'question')}-{uuid4().hex[:8]}"
         future: Any = client.submit(function, *args, key=key, workers=[self.address], pure=False, **kwargs)
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while not _done(future):
-            _look_up(self.connection)
-            if time.monotonic() > deadline:
-                raise NoAnswerError(f"the worker did not answer in {ANSWER_SECONDS:.0f} s")
+        if not self.connection.wait(future, ANSWER_SECONDS):
+            raise NoAnswerError(f"the worker did not answer in {ANSWER_SECONDS:.0f} s")
         answer: T = future.result()
         return answer
 
@@ -90,7 +82,8 @@ def _first_worker(connection: Connection, patience: float, *, gpu: bool = False)
     deadline = time.monotonic() + patience
     while not (there := _workers(connection)):
         time.sleep(LOOK_SECONDS)
-        _look_up(connection)
+        connection.check()
+        interrupt.check()
         if time.monotonic() > deadline:
             raise NoAnswerError(f"no worker came within {clock(patience)}")
     with_gpu = [address for address, worker in there.items() if "GPU" in worker["resources"]]
@@ -100,15 +93,3 @@ def _first_worker(connection: Connection, patience: float, *, gpu: bool = False)
 def _workers(connection: Connection) -> dict[str, Any]:
     found: dict[str, Any] = connection.client.scheduler_info(n_workers=-1)["workers"]
     return found
-
-
-def _look_up(connection: Connection) -> None:
-    """Notice that the cluster gave up, or the user."""
-    connection.check()
-    interrupt.check()
-
-
-def _done(future: Any) -> bool:
-    with suppress(TimeoutError):
-        wait([future], timeout=LOOK_SECONDS)
-    return bool(future.done())

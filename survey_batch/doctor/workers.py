@@ -18,6 +18,7 @@ from survey_batch.doctor.findings import Finding, Findings, Place
 from survey_batch.doctor.output import scratch_folder
 from survey_batch.doctor.tables import Table
 from survey_batch.doctor.visit import Visit, visited
+from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.paths import is_url, join, write_bytes
 from survey_batch.plan import Rows
@@ -158,7 +159,7 @@ def _classifier(place: Place, job: Job, visit: Visit) -> Findings[None]:
     folder = job.predictions.classifier if job.predictions else ""
     try:
         here = classifier_fingerprint(folder)
-    except Exception:  # noqa: BLE001 - what is wrong with it here, its own check has said
+    except (ConfigurationError, OSError):  # its own check has said what is wrong with it here
         yield place.skipped("classifier", "there is none on this machine")
         return
     there = visit.ask(classifier_fingerprint, folder)

@@ -43,7 +43,7 @@ class RunPage:
         self.head = Div(sizing_mode="stretch_width")
         self.archive = Div(sizing_mode="stretch_width")
         self.speed = ColumnDataSource({"time": [], "rate": [], "stage": [], "color": []})
-        self.flow = ColumnDataSource({"time": [], "rate": [], "connections": []})
+        self.flow = ColumnDataSource({"time": [], "rate": []})
         self.root = column(self.head, self._speed_plot(), self.archive, self._flow_plot(), sizing_mode="stretch_width")
         self.update()
 
@@ -65,8 +65,7 @@ class RunPage:
             "stage": names,
             "color": [CLASS_COLORS[place % len(CLASS_COLORS)] for place in range(len(names))],
         }
-        connections = [moment.connections for moment in history]
-        self.flow.data = {"time": when, "rate": rates(history, "nbytes"), "connections": connections}
+        self.flow.data = {"time": when, "rate": rates(history, "nbytes")}
 
     def _speed_plot(self) -> Any:
         plot = _plot("objects or frames per second")

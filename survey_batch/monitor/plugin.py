@@ -37,17 +37,11 @@ class Moment:
         Rows that each stage has worked on in this run.
     nbytes : float
         Downloaded so far, by all workers there ever were.
-    connections : int
-        Requests to archives that are under way.
-    gpu : float or None
-        Mean utilisation of the workers' GPUs, 0 to 1; None where there are none.
     """
 
     time: float
     worked: Mapping[str, int]
     nbytes: float
-    connections: int
-    gpu: float | None
 
 
 @dataclass
@@ -78,18 +72,11 @@ class Monitor(SchedulerPlugin):  # type: ignore[misc]
         """Be called once, on the scheduler."""
         self.scheduler = scheduler
         scheduler.handlers[RPC] = self.progress
-        try:
-            from survey_batch.monitor.page import add_page
-        except ImportError:  # without Bokeh there is no dashboard at all
-            pass
-        else:
-            add_page(scheduler, self)
-        try:
-            from survey_batch.monitor.prometheus import add_collector
-        except ImportError:  # Dask's own figures are missing too
-            pass
-        else:
-            self.collector = add_collector(self)
+        from survey_batch.monitor.page import add_page  # Bokeh takes a second to import: on the scheduler alone
+        from survey_batch.monitor.prometheus import add_collector
+
+        add_page(scheduler, self)
+        self.collector = add_collector(self)
 
     async def close(self) -> None:
         """Take the figures out of this process' registry."""
@@ -102,7 +89,7 @@ class Monitor(SchedulerPlugin):  # type: ignore[misc]
         self.runs[output] = run  # the one that was heard of last comes last
         run.job, run.stages = job, stages
         worked = {stage["name"]: stage["worked"] for stage in stages}
-        run.history.append(Moment(time.time(), worked, self.downloaded["bytes"], self.connections[0], self.gpu))
+        run.history.append(Moment(time.time(), worked, self.downloaded["bytes"]))
 
     @property
     def downloaded(self) -> Counter[str]:
@@ -127,12 +114,6 @@ class Monitor(SchedulerPlugin):  # type: ignore[misc]
         """Utilisation of each worker's GPU, 0 to 1, as NVIDIA's library tells Dask."""
         metrics = {str(worker.name): worker.metrics for worker in self.scheduler.workers.values()}
         return {name: found["gpu_utilization"] / 100 for name, found in metrics.items() if "gpu_utilization" in found}
-
-    @property
-    def gpu(self) -> float | None:
-        """Their mean; None where no worker has one."""
-        found = self.gpus
-        return sum(found.values()) / len(found) if found else None
 
 
 def rates(history: Sequence[Moment], value: str, stage: str = "") -> list[float]:

@@ -2,11 +2,10 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from distributed import Client
-from distributed.comm import CommClosedError
 
 from survey_batch.cluster.base import register
 from survey_batch.job import Job
@@ -29,7 +28,7 @@ class Teller:
 
     def __init__(self, client: Client, job: Job) -> None:
         self.client, self.job, self.last = client, job, 0.0
-        self.heard = self._install()
+        self.heard = _answered(self._install)
 
     @property
     def page(self) -> str:
@@ -43,18 +42,24 @@ class Teller:
             return
         self.last = time.monotonic()
         call = getattr(self.client.scheduler, RPC)
-        self.client.sync(call, job=self.job.name, output=self.job.output, stages=[_plain(s) for s in stages.values()])
+        told = {"job": self.job.name, "output": self.job.output, "stages": [_plain(s) for s in stages.values()]}
+        self.heard = _answered(lambda: self.client.sync(call, **told))
 
-    def _install(self) -> bool:
-        try:
-            register(self.client, Monitor())
-            register(self.client, Meter())
-        except (CommClosedError, OSError):
-            raise  # the scheduler is gone, which is another matter
-        except Exception as error:  # noqa: BLE001 - whatever a foreign scheduler has against it
-            log.warning("the scheduler cannot show this run's page: %s: %s", type(error).__name__, error)
-            return False
-        return True
+    def _install(self) -> None:
+        register(self.client, Monitor())
+        register(self.client, Meter())
+
+
+def _answered(ask: Callable[[], object]) -> bool:
+    """Ask the scheduler; where it cannot do it, say so in the log."""
+    try:
+        ask()
+    except OSError:
+        raise  # the scheduler is gone, which is another matter
+    except Exception as error:  # noqa: BLE001 - whatever a foreign scheduler has against it
+        log.warning("the scheduler cannot show this run's page: %s: %s", type(error).__name__, error)
+        return False
+    return True
 
 
 def _plain(stage: StageProgress) -> dict[str, Any]:

@@ -116,7 +116,7 @@ class PredictionsStage(Stage):
         self._recipe.check_product({**made, **self._stored(set(made))}, shapes)
         self._recipe.check_made(upstream.settings())
         self._recipe.check_basis(upstream.basis())
-        if self._precision != "float32" and not self._is_network:
+        if self._precision != "float32" and not self._manifest.is_network:
             raise ConfigurationError(
                 f'predictions.precision = "{self._precision}" is for networks, and {self.folder} holds none; leave the '
                 "key out"
@@ -124,7 +124,7 @@ class PredictionsStage(Stage):
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Predict all objects of a block; one that says too little has no probabilities."""
-        if self._is_network:
+        if self._manifest.is_network:
             prepare_gpu(self.job)
         block, classifier = self.empty_block(len(rows["ra"])), load_classifier(self.folder, self._precision)
         probability = classifier.predict_proba(inputs, batch=self._batch)
@@ -144,10 +144,6 @@ class PredictionsStage(Stage):
         cpu = plan.size("object") * PREDICTION_CPU_SECONDS
         memory = FRAMEWORK_BYTES + COPIES_OF_INPUT * shard
         return Cost(worker_bytes=memory, cpu_seconds=cpu, start_seconds=FRAMEWORK_START_SECONDS)
-
-    @property
-    def _is_network(self) -> bool:
-        return any(name.endswith(".keras") for name in self._manifest.files)
 
     @property
     def _batch(self) -> int:

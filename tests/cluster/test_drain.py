@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.cluster.drain import margin_of, walltime_seconds
-from survey_batch.cluster.slurm import _drain_margin
+from survey_batch.cluster.slurm import drain_margin
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ClusterSection
 
@@ -31,6 +31,6 @@ def test_workers_that_would_have_no_time_to_work_are_refused(seconds, refused):
     section = ClusterSection(kind="slurm", workers=1, walltime="1", drain_seconds=seconds)
     if refused:
         with pytest.raises(ConfigurationError, match="they would never work.*drain_seconds"):
-            _drain_margin(section)
+            drain_margin(section)
     else:
-        assert _drain_margin(section) == (seconds or 12)
+        assert drain_margin(section) == (seconds or 12)

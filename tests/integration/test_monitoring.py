@@ -12,14 +12,12 @@ from distributed import Client, LocalCluster
 
 from survey_batch.cli.status import looks
 from survey_batch.cluster import SCHEDULER_SETTINGS
+from survey_batch.monitor.plugin import RPC
 from survey_batch.monitor.tell import Teller
 from survey_batch.run import run
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 from tests.servers import Fault, http_server
-
-pytest.importorskip("bokeh")
-pytest.importorskip("prometheus_client")
 
 OBJECTS = 12
 
@@ -38,8 +36,16 @@ def watched(tmp_path_factory):
     ):
         job = lamost_job({**tables, "archive": {"survey": "lamost", "root": server.url}}, folder / "out")
         run(job, client=client, performance_report=True)
-        time.sleep(2)  # the workers' next heartbeats
+        wait_for_heartbeats(client, OBJECTS + 1)
         yield job, client, folder
+
+
+def wait_for_heartbeats(client, requests):
+    """Workers tell of their requests to the archive by their heartbeats, one of which comes after the run's end."""
+    deadline = time.monotonic() + 30
+    while figures(read(client, "metrics"), "survey_batch_archive_requests_total") != {"": requests}:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def read(client, page):
@@ -106,6 +112,20 @@ def test_a_scheduler_that_takes_no_plugin_does_the_work_all_the_same(watched, mo
     assert teller.page == ""
     teller.tell({}, at_once=True)
     assert "plugins are not allowed here" in caplog.text
+
+
+def test_a_scheduler_that_stumbles_over_the_figures_does_not_end_a_run(watched, monkeypatch, caplog):
+    job, client, _ = watched
+    teller = Teller(client, job)
+
+    def stumble(**told):
+        raise KeyError("spectra")
+
+    monkeypatch.setitem(client.cluster.scheduler.handlers, RPC, stumble)
+    with caplog.at_level(logging.WARNING):
+        teller.tell({}, at_once=True)
+    assert "cannot show this run's page: KeyError: 'spectra'" in caplog.text
+    assert teller.page == ""
 
 
 def test_following_waits_for_a_run_and_ends_with_it(tmp_path):

@@ -136,7 +136,8 @@ def test_worker_jobs_that_are_cancelled_or_preempted_or_on_a_dead_node_are_repla
             scontrol("update", "NodeName=n2", "State=DOWN", "Reason=test")
             running.wait_for(4 * SHARD)
             resume("n2")
-            subprocess.run(["sbatch", "-p", "urgent", "-N2", "--exclusive", "--wrap", "srun sleep 5"], check=True)
+            urgent = ["sbatch", "-p", "urgent", "-N2", "--exclusive", "--output=/dev/null", "--wrap", "srun sleep 5"]
+            subprocess.run(urgent, check=True)
             assert running.wait(PATIENCE) == 0, running.messages
     finally:
         resume("n2")

@@ -2,10 +2,6 @@
 
 from types import SimpleNamespace
 
-import pytest
-
-pytest.importorskip("bokeh")
-
 from survey_batch.monitor.page import RunPage, archive, head
 from survey_batch.monitor.plugin import RunFigures
 
