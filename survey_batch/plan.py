@@ -42,7 +42,7 @@ FIELDS_PER_GROUP = 4096
 SLICE_ROWS = 1 << 18
 """Rows that are put in order at a time."""
 
-_NO_OBJECTS = pa.table({"object_id": pa.array([], pa.string()), "problem": pa.array([], pa.string())})
+_NO_OBJECTS = pa.table({"object_id": pa.nulls(0, pa.string()), "problem": pa.nulls(0, pa.string())})
 
 Rows = Mapping[str, Array]
 """Some rows of the plan, column by column."""

@@ -14,7 +14,6 @@ from distributed import Client
 
 from survey_batch.catalog.detected import detected
 from survey_batch.cluster import Connection, connect, joined
-from survey_batch.detections import write_detections
 from survey_batch.engine import Engine, scheduler_watched
 from survey_batch.errors import SurveyBatchError
 from survey_batch.estimate import estimate, refuse_what_cannot_fit
@@ -110,6 +109,8 @@ def run(
             found = Runner(plan_fields(job), search, progress, performance_report).run(log_path, client)
             if not found.complete:  # the list of objects must not change once work on them has begun
                 return found
+            from survey_batch.detections import write_detections  # with it come sources and WCS, two seconds
+
             if found.worked or not detected(job):
                 write_detections(job)
             plan = make_plan(job)

@@ -13,7 +13,7 @@ from survey_batch.catalog.values import Floats, Mask
 from survey_batch.job import ArchiveSection, CatalogSection
 
 _SNR_PREFERENCE = ("snr", "snrr", "snrg", "snri", "snrz", "snru")
-_TRUE = pa.array(["1", "true", "t", "yes", "y"])
+_TRUE = ("1", "true", "t", "yes", "y")
 _REPEATED = ("label", "split", "planid", "obsdate", "exposure")
 """Texts of which a catalogue holds few different ones."""
 
@@ -72,7 +72,7 @@ def signal_to_noise(draft: Draft) -> Floats:
 
 
 def _is_true(text: pa.Array) -> Mask:
-    return np.asarray(pc.fill_null(pc.is_in(pc.utf8_lower(text), value_set=_TRUE), False))
+    return np.asarray(pc.fill_null(pc.is_in(pc.utf8_lower(text), value_set=pa.array(_TRUE)), False))
 
 
 def _compact(name: str, values: object) -> pa.Array:

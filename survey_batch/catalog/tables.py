@@ -7,7 +7,6 @@ from typing import Any
 import fsspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from survey_batch.catalog.source import BATCH_ROWS, Location, Rows, Source, in_batches
 from survey_batch.errors import ConfigurationError
@@ -16,6 +15,8 @@ from survey_batch.errors import ConfigurationError
 def parquet_source(url: str) -> Source:
     """Open a Parquet file, or a folder of them."""
     filesystem, path = fsspec.core.url_to_fs(url)
+    import pyarrow.dataset as ds  # with it comes pandas, a second of every worker's start
+
     dataset = ds.dataset(path, filesystem=filesystem, format="parquet", partitioning="hive")
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:

@@ -9,7 +9,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-_MISSING_WORDS = pa.array(["", "nan", "null", "none", "n/a", "--", "\\n"])
+_MISSING_WORDS = ("", "nan", "null", "none", "n/a", "--", "\\n")
 _NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 SENTINEL = -9999.0
 """SDSS and LAMOST write this where a quantity is not known."""
@@ -29,7 +29,7 @@ def to_text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     if pa.types.is_floating(array.type):
         array = _floats_to_text(array)
     text = pc.utf8_trim_whitespace(pc.cast(array, pa.string()))
-    missing = pc.is_in(pc.utf8_lower(text), value_set=_MISSING_WORDS)
+    missing = pc.is_in(pc.utf8_lower(text), value_set=pa.array(_MISSING_WORDS))
     return pc.if_else(pc.fill_null(missing, True), pa.scalar(None, pa.string()), text)
 
 
