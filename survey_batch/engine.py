@@ -93,8 +93,9 @@ class Engine:
         self.finished: queue.SimpleQueue[Chain] = queue.SimpleQueue()
         self.deaths: Counter[tuple[str, int]] = Counter()
         self.errors: Counter[tuple[str, int]] = Counter()
-        # Workers of SLURM come and go: there is work for all that were asked for, and for more if more are there.
-        self.window = 2 * connection.slots + 2
+        # Workers of SLURM come and go: there is work for all that were asked for, and for more if more are there. Where
+        # only one shard is computed at a time, though, more of them would only wait in memory.
+        self.window = (1 if connection.gpu else 2) * connection.slots + 2
         # A foreign scheduler tries this often by itself before it reports a task as a killer of workers.
         self.deaths_per_report = 1 + int(client.run_on_scheduler(_allowed_failures))
 

@@ -44,6 +44,7 @@ class StageEstimate:
     fetch_bytes: int
     product_bytes: int
     stored_bytes: int
+    process_bytes: int
     worker_bytes: int
     cpu_seconds: float
     start_seconds: float
@@ -58,14 +59,9 @@ class Estimate:
     fields: int
     workers: int
     stages: tuple[StageEstimate, ...]
-    chain_bytes: int
-    """Memory for one shard in all stages that hand their product on in one task graph, at most."""
+    worker_bytes: int
+    """Peak memory of one worker process, in the phase that needs most."""
     notes: tuple[str, ...]
-
-    @property
-    def worker_bytes(self) -> int:
-        """Peak memory of one worker process."""
-        return WORKER_BASE_BYTES + self.chain_bytes
 
     @property
     def stored_bytes(self) -> int:
@@ -80,7 +76,7 @@ class Estimate:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, for `--json`."""
-        totals = {name: getattr(self, name) for name in ("worker_bytes", "stored_bytes", "seconds")}
+        totals = {name: getattr(self, name) for name in ("stored_bytes", "seconds")}
         return {**asdict(self), **totals}
 
 
@@ -94,7 +90,7 @@ def estimate(plan: Plan) -> Estimate:
         fields=plan.size("frame"),
         workers=worker_count(plan.job.cluster) * plan.job.cluster.threads,
         stages=tuple(costs.values()),
-        chain_bytes=max(_chain_bytes(group, costs) for group in make_groups(stages)),
+        worker_bytes=max(_worker_bytes(plan.job, group, costs) for group in make_groups(stages)),
         notes=plan.notes,
     )
 
@@ -137,8 +133,7 @@ def nearest_folder(path: str) -> Path:
 
 
 def _refuse_small_workers(job: Job, group: Group, costs: Mapping[str, StageEstimate]) -> None:
-    section = job.cluster.for_phase(group.kept[0].phase)
-    needed = WORKER_BASE_BYTES + section.threads * _chain_bytes(group, costs)
+    section, needed = job.cluster.for_phase(group.kept[0].phase), _worker_bytes(job, group, costs)
     if needed <= parse_bytes(section.memory):
         return
     largest = max((costs[stage.name] for stage in group.stages), key=lambda stage: stage.worker_bytes)
@@ -160,10 +155,12 @@ def _refuse_full_disk(output: str, cost: Estimate) -> None:
         )
 
 
-def _chain_bytes(group: Group, costs: Mapping[str, StageEstimate]) -> int:
-    """Memory of a group's largest stage, with the blocks that are handed on beside it."""
+def _worker_bytes(job: Job, group: Group, costs: Mapping[str, StageEstimate]) -> int:
+    """Memory of a worker: in each thread a group's largest stage, with the blocks that are handed on beside it."""
+    threads = job.cluster.for_phase(group.kept[0].phase).threads
     handed_on = sum(costs[stage.name].worker_bytes for stage in group.stages if not stage.kept)
-    return handed_on + max(costs[stage.name].worker_bytes for stage in group.kept)
+    shard = handed_on + max(costs[stage.name].worker_bytes for stage in group.kept)
+    return WORKER_BASE_BYTES + max(costs[stage.name].process_bytes for stage in group.stages) + threads * shard
 
 
 def _stage(plan: Plan, stage: Stage) -> StageEstimate:
@@ -176,6 +173,7 @@ def _stage(plan: Plan, stage: Stage) -> StageEstimate:
         cost.fetch_bytes,
         nbytes,
         int(nbytes * STORED_SHARE.get(stage.name, STORED_SHARE_OTHERWISE)),
+        cost.process_bytes,
         cost.worker_bytes,
         cost.cpu_seconds,
         cost.start_seconds,

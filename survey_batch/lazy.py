@@ -220,7 +220,8 @@ def _apply_to_block(block: "xr.Dataset", stage: Stage) -> "xr.Dataset":
     whole = stage.empty_block(len(status))
     if (work := usable(status)).any():
         inputs = take({name: block[name].values for name in stage.needs}, work)
-        made = stage.compute({"ra": np.zeros(int(work.sum())), **take(_columns(block), work)}, inputs)
+        rows = {"ra": np.zeros(int(work.sum())), **take(_columns(block), work)}
+        made = stage.compute(rows, stage.prepare(inputs))
         for name, values in made.data.items():
             whole.data[name][work] = values
         status[work] = np.maximum(made.status, status[work])

@@ -83,19 +83,12 @@ def run_shard(
 def load(
     job: Job, name: str, shard: Shard, given: Passed | None = None, needed_by: Sequence[str] = ()
 ) -> Loaded | Record:
-    """Read what a shard needs; a committed shard comes back as its record."""
-    started = (time.monotonic(), time.process_time())
+    """Read and prepare what a shard needs; a committed shard comes back as its record."""
+    loaded = _begin(job, name, shard, given, needed_by)
     stage = make_stage(job, name)
-    before = read_status(job.output, name, shard.rows) if stage.kept else _wanted(job, shard, needed_by)
-    todo = np.asarray(unfinished(before).reshape(len(shard), -1).any(axis=1))
-    if not todo.any():
-        return Record(name, shard, count_statuses(before))
-    rows = read_rows_of(job.output, shard)
-    inherited = _inherited(stage, shard, rows, given)
-    loaded = Loaded(shard, rows, {}, todo, inherited, before, started, _is_first(stage, given))
-    if stage.upstream and loaded.work.any():
+    if isinstance(loaded, Loaded) and stage.upstream and loaded.work.any():
         inputs = _inputs(stage, shard, given)
-        loaded.inputs = inputs if loaded.work.all() else take(inputs, loaded.work)
+        loaded.inputs = stage.prepare(inputs if loaded.work.all() else take(inputs, loaded.work))
     return loaded
 
 
@@ -133,7 +126,7 @@ def record_of(passed: Passed | Record) -> Record:
 
 def set_aside(job: Job, name: str, shard: Shard, reason: str) -> Record:
     """Commit a shard that cannot be done: its unfinished rows become `failed`, the others keep what they have."""
-    loaded = load(job, name, shard)
+    loaded = _begin(job, name, shard)
     if isinstance(loaded, Record):
         return loaded
     stage = make_stage(job, name)
@@ -141,6 +134,21 @@ def set_aside(job: Job, name: str, shard: Shard, reason: str) -> Record:
     for row in range(len(block.status)):
         block.fail(row, Status.FAILED, reason, str(shard))
     return record_of(write(job, name, (loaded, block)))
+
+
+def _begin(
+    job: Job, name: str, shard: Shard, given: Passed | None = None, needed_by: Sequence[str] = ()
+) -> Loaded | Record:
+    """Find out what of a shard is left to do."""
+    started = (time.monotonic(), time.process_time())
+    stage = make_stage(job, name)
+    before = read_status(job.output, name, shard.rows) if stage.kept else _wanted(job, shard, needed_by)
+    todo = np.asarray(unfinished(before).reshape(len(shard), -1).any(axis=1))
+    if not todo.any():
+        return Record(name, shard, count_statuses(before))
+    rows = read_rows_of(job.output, shard)
+    inherited = _inherited(stage, shard, rows, given)
+    return Loaded(shard, rows, {}, todo, inherited, before, started, _is_first(stage, given))
 
 
 def _record(name: str, loaded: Loaded, whole: Block, nbytes: int) -> Record:
@@ -167,8 +175,6 @@ def _wanted(job: Job, shard: Shard, needed_by: Sequence[str]) -> npt.NDArray[np.
 def _inputs(stage: Stage, shard: Shard, given: Passed | None) -> Rows:
     if given is not None:
         return {name: given.block.data[name] for name in stage.needs}
-    if _is_first(stage, given):
-        return {}  # only where the shard is set aside: nothing was made of it
     return read_rows(stage.job.output, str(stage.upstream), shard.rows, stage.needs)
 
 

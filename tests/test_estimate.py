@@ -1,10 +1,12 @@
 import shutil
 from collections import namedtuple
+from dataclasses import replace
 
 import pytest
 
 from survey_batch.errors import ConfigurationError
 from survey_batch.estimate import estimate, refuse_what_cannot_fit
+from survey_batch.stages.cutouts import CutoutsStage
 from tests.test_plan import plan_of
 
 ROWS = [(field, "") for field in range(10)] * 4 + [(1, "bad")]
@@ -34,6 +36,16 @@ def test_more_threads_need_more_memory():
     plan = plan_of(ROWS * 20, cluster={"memory": "1 GB", "threads": 16}, shards={"objects": 1024})
     with pytest.raises(ConfigurationError, match="cluster.threads"):
         refuse_what_cannot_fit(plan, estimate(plan))
+
+
+def test_threads_share_what_a_process_needs_beside_its_shards(monkeypatch):
+    def estimated(threads):
+        return estimate(plan_of(ROWS, frames={"keep": False}, cluster={"threads": threads})).worker_bytes
+
+    before = [estimated(1), estimated(3)]
+    cost_of = CutoutsStage.cost
+    monkeypatch.setattr(CutoutsStage, "cost", lambda *args: replace(cost_of(*args), process_bytes=10**9))
+    assert [estimated(1) - before[0], estimated(3) - before[1]] == [10**9, 10**9]
 
 
 def test_a_job_that_cannot_fit_on_the_disk_is_refused(monkeypatch, tmp_path):

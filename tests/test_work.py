@@ -57,6 +57,20 @@ def test_a_shard_that_is_set_aside_keeps_its_ids_and_is_failed(job):
     assert ds.status.values[8:].tolist() == [Status.PENDING] * 4
 
 
+def test_what_made_a_shard_fail_is_not_tried_when_it_is_set_aside(job, monkeypatch):
+    plan = prepare(job, "spectra", "features")
+
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("survey_batch.stages.features.FeaturesStage.prepare", fail)
+    monkeypatch.setattr("survey_batch.work.read_rows", fail)
+    shard = plan.shards("object")[0]
+    with pytest.raises(MemoryError):
+        run_shard(job, "features", shard)
+    assert set_aside(job, "features", shard, "too little memory").counts == {"failed": 8}
+
+
 def test_a_stage_passes_on_what_it_could_not_use(job):
     plan = prepare(job, "spectra", "features")
     shard = plan.shards("object")[0]

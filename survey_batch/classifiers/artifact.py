@@ -80,14 +80,20 @@ def load_classifier(folder: str | Path, precision: "Precision" = "float32") -> "
     """
     path = Path(folder).resolve()
     with _loading:  # by one thread, while the others wait for what it loads
-        key = f"{classifier_fingerprint(path)} {precision}"
+        key = (_stamp(path), precision)
         if path not in _loaded or _loaded[path][0] != key:
             _loaded[path] = (key, _load(path, precision))
         return _loaded[path][1]
 
 
-_loaded: "dict[Path, tuple[str, Classifier[Any]]]" = {}
+_loaded: "dict[Path, tuple[object, Classifier[Any]]]" = {}
 _loading = Lock()
+
+
+def _stamp(folder: Path) -> list[tuple[str, int, int]]:
+    """Tell contents apart without reading them, which for a large network would take as long as its answers."""
+    files = (folder / name for name in (MANIFEST, *sorted(read_manifest(folder).files)))
+    return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
 
 
 def classifier_fingerprint(folder: str | Path) -> str:

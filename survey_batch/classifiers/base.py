@@ -199,16 +199,38 @@ class Classifier(ABC, Generic[Section]):
     def read_parts(cls, folder: Path, manifest: Manifest) -> Self:
         """Read what `write_parts` wrote; checksums have been compared before."""
 
-    def predict_proba(self, block: Block, batch: int = DEFAULT_BATCH) -> F4:
-        """Probabilities of each class for each object of a block.
+    def prepared(self, block: Block) -> Block:
+        """Do all of a prediction that needs no network.
+
+        Parameters
+        ----------
+        block
+            Variables of the product named by the recipe, (object, …) each; others are ignored.
+
+        Returns
+        -------
+        dict
+            `inputs`, (object, …), and `possible`, (object,) bool, for `predict_prepared`.
+
+        Raises
+        ------
+        ConfigurationError
+            The block lacks a variable, or one has another shape than the recipe's.
+        """
+        self.recipe.check_block(block)
+        known = {name: block[name] for name in self.recipe.variables}
+        return {"inputs": self.prepare(known), "possible": self.possible(known, self.recipe)}
+
+    def predict_prepared(self, prepared: Block, batch: int = DEFAULT_BATCH) -> F4:
+        """Probabilities of each class for rows that `prepared` made.
 
         Every call of the network has the same number of rows: the tail is padded. So one object alone gets the
         same answer as among others, to the last bit on one machine and backend, and nothing is compiled twice.
 
         Parameters
         ----------
-        block
-            Variables of the product named by the recipe, (object, …) each; others are ignored.
+        prepared
+            As `prepared` returns it.
         batch
             Rows per call; half as many, and half of that, where the device has too little memory. Another batch size
             may change the last bits of a probability.
@@ -221,18 +243,15 @@ class Classifier(ABC, Generic[Section]):
         Raises
         ------
         ConfigurationError
-            The block lacks a variable, or one has another shape than the recipe's; not even one object fits the memory;
-            or an answer is not finite.
+            Not even one object fits the memory, or an answer is not finite.
         """
-        self.recipe.check_block(block)
-        rows = len(block[self.recipe.variables[0]])
+        rows = len(prepared["possible"])
         probability = np.full((rows, len(self.classes)), np.nan, np.float32)
 
         def ask(span: slice, batch: int) -> None:
-            part = {name: block[name][span] for name in self.recipe.variables}
-            possible = self.possible(part, self.recipe)
+            inputs, possible = prepared["inputs"][span], prepared["possible"][span]
             if possible.any():
-                answer = self._forward(_pad(self.prepare(part), batch))[: len(possible)]
+                answer = self._forward(_pad(inputs, batch))[: len(possible)]
                 self._check_finite(answer[possible])
                 probability[span] = np.where(possible[:, None], answer, np.nan)
 
@@ -240,6 +259,13 @@ class Classifier(ABC, Generic[Section]):
         if (fitting := in_batches(rows, batch, ask)) < batch:
             self.largest_batch = fitting
         return probability
+
+    def predict_proba(self, block: Block, batch: int = DEFAULT_BATCH) -> F4:
+        """Probabilities of each class for each object of a block: `predict_prepared` of what is `prepared` of it."""
+        self.recipe.check_block(block)
+        if not len(block[self.recipe.variables[0]]):
+            return np.zeros((0, len(self.classes)), np.float32)
+        return self.predict_prepared(self.prepared(block), batch)
 
     def _check_finite(self, answer: F4) -> None:
         if not np.isfinite(answer).all():

@@ -2,6 +2,7 @@
 
 import os
 from functools import lru_cache
+from threading import Lock
 
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
@@ -35,9 +36,17 @@ def backend() -> str:
     return str(keras.backend.backend())
 
 
-@lru_cache(maxsize=1)
 def visible_gpus() -> tuple[str, ...]:
     """The GPUs that the framework sees; TensorFlow is told to take memory as it needs it, not all at once."""
+    with _looking:  # by one thread: TensorFlow takes no such word once it has begun
+        return _visible_gpus()
+
+
+_looking = Lock()
+
+
+@lru_cache(maxsize=1)
+def _visible_gpus() -> tuple[str, ...]:
     name = backend()
     if name == "tensorflow":
         import tensorflow as tf

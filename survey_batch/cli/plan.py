@@ -35,9 +35,9 @@ def _show(cost: "Estimate") -> None:
         console.print(f"[yellow]note[/] {note}", highlight=False)
     fields = f", in {cost.fields:,} fields" if cost.fields else ""
     console.print(f"{cost.objects:,} objects ({cost.invalid:,} invalid rows){fields}", highlight=False)
-    table = Table("stage", "shards", "files", "to fetch", "product", "on disk, about", "memory per worker", box=None)
+    table = Table("stage", "shards", "files", "to fetch", "product", "on disk, about", "memory per thread", box=None)
     for stage in cost.stages:
-        sizes = (stage.fetch_bytes, stage.product_bytes, stage.stored_bytes, stage.worker_bytes)
+        sizes = (stage.fetch_bytes, stage.product_bytes, stage.stored_bytes, stage.process_bytes + stage.worker_bytes)
         table.add_row(stage.stage, f"{stage.shards:,}", f"{stage.files:,}", *(_size(size) for size in sizes))
     console.print(table)
     console.print(

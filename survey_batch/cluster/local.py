@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 
 
 def worker_count(section: ClusterSection) -> int:
-    """Workers of a local cluster: as asked, or one per core that this process may use."""
-    return section.workers or len(os.sched_getaffinity(0))
+    """Workers of a local cluster: as asked, or one for the GPU, or else one per core that this process may use."""
+    return section.workers or (1 if section.wants_gpu else len(os.sched_getaffinity(0)))
 
 
 @contextmanager
@@ -32,7 +32,8 @@ def local_cluster(section: ClusterSection) -> Iterator[Connection]:
     ):
         register(client, QuietRetries())
         log.info("Dask dashboard: %s", client.dashboard_link, extra={"event": "cluster"})
-        yield Connection(client, worker_count(section) * section.threads, client.dashboard_link)
+        slots = worker_count(section) * section.threads
+        yield Connection(client, slots, client.dashboard_link, section.wants_gpu)
 
 
 def _start(section: ClusterSection) -> LocalCluster:
@@ -42,6 +43,7 @@ def _start(section: ClusterSection) -> LocalCluster:
             threads_per_worker=section.threads,
             processes=True,
             memory_limit=section.memory,
+            resources={"GPU": 1} if section.wants_gpu else None,
             host="127.0.0.1",
             dashboard_address=section.dashboard,
             silence_logs=logging.CRITICAL,

@@ -13,6 +13,7 @@ from survey_batch.estimate import Estimate, estimate, refuse_small_workers
 from survey_batch.job import Job
 from survey_batch.phases import make_groups
 from survey_batch.plan import Plan, make_plan
+from survey_batch.sections.cluster import GPU_PHASE
 from survey_batch.stages import make_stage, make_stages
 from survey_batch.stages.functions import pin_functions
 
@@ -50,9 +51,9 @@ def stages_fit(place: Place, job: Job, plan: Plan | None) -> Findings[Estimate |
 
 def _memory(place: Place, plan: Plan, cost: Estimate, job: Job) -> Findings[None]:
     refuse_small_workers(Plan(job, plan.objects, plan.fields), cost)
-    yield place.ok(
-        "memory", f"a worker needs about {format_bytes(cost.worker_bytes)} and may have {job.cluster.memory}"
-    )
+    gpu = f", of [cluster.gpu] {job.cluster.for_phase(GPU_PHASE).memory}" if job.cluster.gpu else ""
+    needed = format_bytes(cost.worker_bytes)
+    yield place.ok("memory", f"a worker needs at most about {needed} and may have {job.cluster.memory}{gpu}")
 
 
 def classifier_fits(place: Place, job: Job) -> Findings[bool]:

@@ -47,15 +47,12 @@ class WorkersSection(Section):
     options: Mapping[str, Any] = {}
     """Anything else that `dask_jobqueue.SLURMCluster` takes."""
 
-    @property
-    def wants_gpu(self) -> bool:
-        """Whether workers are asked for with a GPU each."""
-        return any("gpu" in text for text in (self.gres or "", *self.directives))
-
 
 class GpuSection(WorkersSection):
-    """Keys of `[cluster]` that are others for the phase that predicts."""
+    """Keys of `[cluster]` that are others for the phase that predicts; that the table is there asks for GPUs."""
 
+    threads: PositiveInt = 3
+    """One computes at a time; meanwhile the others read and prepare the next shard and write the last."""
     allow_cpu: bool = False
     """Whether a worker that sees no GPU may predict all the same."""
 
@@ -91,11 +88,16 @@ class ClusterSection(WorkersSection):
             )
         return kind
 
+    @property
+    def wants_gpu(self) -> bool:
+        """Whether each worker is to have a GPU; asked of what `for_phase` returns."""
+        return self.gpu is not None or any("gpu" in text for text in (self.gres or "", *self.directives))
+
     def for_phase(self, phase: str) -> "ClusterSection":
         """The table with the keys of `[cluster.gpu]` in place of its own, in the phase that predicts."""
         if self.gpu is None:
             return self
         if phase != GPU_PHASE:
             return self.model_copy(update={"gpu": None})
-        others = self.gpu.model_fields_set - {"allow_cpu"}
+        others = (self.gpu.model_fields_set | {"threads"}) - {"allow_cpu"}
         return self.model_copy(update={name: getattr(self.gpu, name) for name in others})

@@ -61,6 +61,8 @@ class Cost:
         Work, shared by all workers.
     start_seconds : float
         Time before the first shard, whatever the number of workers.
+    process_bytes : int
+        Memory of a worker beside its shards, whatever the number of its threads.
     """
 
     files: int = 0
@@ -68,6 +70,7 @@ class Cost:
     worker_bytes: int = 0
     cpu_seconds: float = 0.0
     start_seconds: float = 0.0
+    process_bytes: int = 0
 
 
 class Stage(ABC):
@@ -133,9 +136,21 @@ class Stage(ABC):
     def sizes(self) -> dict[str, int]:
         """Lengths of the dimensions other than the axis."""
 
+    def prepare(self, inputs: Rows) -> Rows:
+        """Do with rows of the upstream product what comes before `compute` and can be done beside another shard's."""
+        return inputs
+
     @abstractmethod
     def compute(self, rows: Rows, inputs: Rows) -> Block:
-        """Make the product's values for usable rows; the result depends on nothing but them and the job."""
+        """Make the product's values for usable rows; the result depends on nothing but them and the job.
+
+        Parameters
+        ----------
+        rows
+            Of the catalogue.
+        inputs
+            As `prepare` returned them.
+        """
 
     @abstractmethod
     def cost(self, plan: Plan) -> Cost:

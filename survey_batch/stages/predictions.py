@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from survey_batch.products import Array, Schema, Variable, open_product, product
 from survey_batch.sections.models import Precision
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.status import Status
+
+if TYPE_CHECKING:
+    from survey_batch.classifiers.base import Classifier
 
 PREDICTION_CPU_SECONDS = 5e-3
 """An ensemble's answer for one object; an estimate."""
@@ -122,12 +125,14 @@ class PredictionsStage(Stage):
                 "key out"
             )
 
+    def prepare(self, inputs: Rows) -> Rows:
+        """Make the network's input, beside the shard that it computes."""
+        return self._classifier().prepared(inputs)
+
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Predict all objects of a block; one that says too little has no probabilities."""
-        if self._manifest.is_network:
-            prepare_gpu(self.job)
-        block, classifier = self.empty_block(len(rows["ra"])), load_classifier(self.folder, self._precision)
-        probability = classifier.predict_proba(inputs, batch=self._batch)
+        block, classifier = self.empty_block(len(rows["ra"])), self._classifier()
+        probability = classifier.predict_prepared(inputs, batch=self._batch)
         known, confidence = np.isfinite(probability).all(axis=1), probability.max(axis=1)
         block.data["probability"][:] = probability
         block.data["confidence"][known] = confidence[known]
@@ -142,8 +147,17 @@ class PredictionsStage(Stage):
         """A shard of the upstream product, and the framework."""
         shard = min(self.job.shards.objects, plan.size("object")) * self._upstream_stage().schema(1).row_nbytes
         cpu = plan.size("object") * PREDICTION_CPU_SECONDS
-        memory = FRAMEWORK_BYTES + COPIES_OF_INPUT * shard
-        return Cost(worker_bytes=memory, cpu_seconds=cpu, start_seconds=FRAMEWORK_START_SECONDS)
+        return Cost(
+            process_bytes=FRAMEWORK_BYTES,
+            worker_bytes=COPIES_OF_INPUT * shard,
+            cpu_seconds=cpu,
+            start_seconds=FRAMEWORK_START_SECONDS,
+        )
+
+    def _classifier(self) -> "Classifier[Any]":
+        if self._manifest.is_network:
+            prepare_gpu(self.job)
+        return load_classifier(self.folder, self._precision)
 
     @property
     def _batch(self) -> int:

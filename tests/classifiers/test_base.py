@@ -39,6 +39,13 @@ def test_one_object_alone_gets_the_answer_it_gets_in_a_batch(trained, labels):
         np.testing.assert_array_equal(alone[0], together[row])
 
 
+def test_what_was_prepared_elsewhere_gets_the_same_answer(trained, saved, labels):
+    block = make_block(labels[:20], 5)
+    prepared = load_classifier(saved).prepared(block)
+    assert {len(values) for values in prepared.values()} == {20}
+    np.testing.assert_array_equal(trained.predict_prepared(prepared, batch=8), trained.predict_proba(block, batch=8))
+
+
 def test_probabilities_are_float32_and_sum_to_one(trained, labels):
     probability = trained.predict_proba(make_block(labels, 6), batch=50)
     assert probability.dtype == np.float32

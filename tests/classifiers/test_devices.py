@@ -13,10 +13,10 @@ ARCHIVE = {"catalog": {"path": "c.csv"}, "archive": {"survey": "lamost", "root":
         ({"gres": "gpu:1"}, (), True),
         ({"gres": "gpu:1"}, ("GPU:0",), False),
         ({"gres": "gpu:1", "allow_cpu": True}, (), False),
-        ({"partition": "fast"}, (), False),
+        ({"partition": "fast"}, (), True),
         (None, (), False),
     ],
-    ids=["asked for and missing", "there", "may do without", "none asked for", "no table"],
+    ids=["asked for and missing", "there", "may do without", "asked for by the table alone", "no table"],
 )
 def test_a_worker_that_should_have_a_gpu_and_has_none_says_what_it_saw(tmp_path, monkeypatch, gpu, seen, refused):
     monkeypatch.setattr(devices, "visible_gpus", lambda: seen)

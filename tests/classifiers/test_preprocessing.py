@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter1d
 
 from survey_batch.classifiers import preprocessing
 from survey_batch.classifiers.preprocessing import good_share, relative_bins, step
@@ -20,6 +21,16 @@ def test_brightness_does_not_matter(scale):
     block = make_block(np.array(["A", "G"]), 1)
     brighter = block | {"flux": block["flux"] * np.float32(scale), "ivar": block["ivar"] / np.float32(scale) ** 2}
     np.testing.assert_allclose(relative_bins(**brighter), relative_bins(**block), rtol=1e-4)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32), st.integers(10, 300), st.sampled_from([0.5, 4.0, 12.5, 50.0]), st.floats(0, 1))
+def test_the_continuum_is_the_gaussian_mean_that_scipy_gives(seed, bins, width, share):
+    random = np.random.default_rng(seed)
+    mean, count = random.uniform(0.1, 2, (3, bins)), 16.0 * (random.random((3, bins)) < share)
+    smooth, weight = gaussian_filter1d(mean * count, width, axis=1), gaussian_filter1d(count, width, axis=1)
+    expected = np.maximum(np.divide(smooth, weight, out=np.zeros_like(smooth), where=weight > 0), 0.02)
+    np.testing.assert_allclose(preprocessing._run(mean, count, width, 0.02), expected, rtol=1e-6)
 
 
 def test_a_featureless_spectrum_is_one_everywhere():

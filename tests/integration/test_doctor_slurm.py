@@ -11,7 +11,7 @@ from tests.servers import free_ports
 from tests.slurm import SETTINGS, jobs, private_slurm, scontrol
 
 SLURM = {**SETTINGS, "pending_seconds": 120}
-GPU = {"partition": "gpu", "gres": "gpu:1", "workers": 1, "memory": "2 GB"}
+GPU = {"partition": "gpu", "gres": "gpu:1", "workers": 1, "cores": 2, "memory": "2 GB"}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -3,16 +3,14 @@
 from itertools import pairwise
 from pathlib import Path
 
-import dask
 import numpy as np
 import pytest
 import xarray as xr
 from dask.utils import key_split
-from distributed import Client, LocalCluster
 
 from survey_batch.classifiers.evaluation import evaluate
 from survey_batch.classifiers.train import train
-from survey_batch.cluster import SCHEDULER_SETTINGS
+from survey_batch.cluster import connect
 from survey_batch.errors import ConfigurationError, PlanMismatchError
 from survey_batch.export import export_catalog
 from survey_batch.run import run
@@ -148,9 +146,9 @@ def test_scores_and_the_exported_catalogue_name_every_object(make_job, predicted
 
 
 def test_one_shard_is_computed_at_a_time_while_others_are_read_and_written(make_job, predicted):
-    settings = {"n_workers": 1, "threads_per_worker": 3, "resources": {"GPU": 1}, "dashboard_address": "127.0.0.1:0"}
-    job = make_job("overlap", shards={"objects": 4})
-    with dask.config.set(SCHEDULER_SETTINGS), LocalCluster(**settings) as local, Client(local) as client:
+    job = make_job("overlap", shards={"objects": 4}, cluster={"gpu": {"allow_cpu": True}})
+    with connect(job.cluster.for_phase("predict"), job.output, print) as connection:
+        client = connection.client
         run(job.model_copy(update={"stages": ("spectra",)}), client=client)
         client.get_task_stream(count=0)
         assert run(job, client=client).counts == {"ok": OBJECTS}

@@ -110,7 +110,7 @@ def compare(made, stages, folder):
     run(here)
     train(here)
     counts = run(here.model_copy(update={"stages": stages})).counts
-    gpu = {"partition": "gpu", "gres": "gpu:1", "workers": 1, "memory": "2 GB", "allow_cpu": True}
+    gpu = {"partition": "gpu", "gres": "gpu:1", "workers": 1, "cores": 2, "memory": "2 GB", "allow_cpu": True}
     there = made(folder / "there", stages, cluster={**SLURM, "memory": "2 GB", "gpu": gpu})
     asked = []
     with command(there, folder) as running:

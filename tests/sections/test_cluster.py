@@ -11,6 +11,8 @@ def test_the_phase_that_predicts_has_what_its_table_says_and_else_what_the_other
     gpu, cpu = section.for_phase("predict"), section.for_phase("ingest")
     assert (gpu.partition, gpu.gres, gpu.workers, gpu.walltime, gpu.kind) == ("gpu", "gpu:1", 2, "60", "slurm")
     assert (cpu.partition, cpu.gres, cpu.workers) == ("cpu", None, 8)
+    assert (gpu.wants_gpu, cpu.wants_gpu) == (True, False)
+    assert (gpu.threads, cpu.threads) == (3, 1)
     assert cpu == section.for_phase("prepare")
 
 
