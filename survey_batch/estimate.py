@@ -82,13 +82,13 @@ class Estimate:
 
 def estimate(plan: Plan) -> Estimate:
     """Estimate a plan's cost without touching the archive or the output."""
-    stages = make_stages(plan.job)
+    stages, most = make_stages(plan.job), plan.job.cluster.for_phase("ingest")
     costs = {stage.name: _stage(plan, stage) for stage in stages}
     return Estimate(
         objects=plan.size("object"),
         invalid=plan.invalid,
         fields=plan.size("frame"),
-        workers=worker_count(plan.job.cluster) * plan.job.cluster.threads,
+        workers=worker_count(most) * most.threads,
         stages=tuple(costs.values()),
         worker_bytes=max(_worker_bytes(plan.job, group, costs) for group in make_groups(stages)),
         notes=plan.notes,

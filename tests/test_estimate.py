@@ -38,6 +38,12 @@ def test_more_threads_need_more_memory():
         refuse_what_cannot_fit(plan, estimate(plan))
 
 
+def test_a_table_for_gpus_changes_nothing_of_the_other_workers():
+    plain, with_gpu = (estimate(plan_of(ROWS, cluster={"gpu": gpu})) for gpu in (None, {"threads": 8}))
+    assert with_gpu.workers == plain.workers
+    assert with_gpu.worker_bytes == plain.worker_bytes
+
+
 def test_threads_share_what_a_process_needs_beside_its_shards(monkeypatch):
     def estimated(threads):
         return estimate(plan_of(ROWS, frames={"keep": False}, cluster={"threads": threads})).worker_bytes
