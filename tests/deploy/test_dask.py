@@ -60,12 +60,12 @@ def test_the_documents_are_those_of_the_operator():
     assert policy["spec"]["podSelector"]["matchLabels"]["dask.org/cluster-name"] == name
 
 
-def test_workers_are_of_one_process_and_one_thread_and_those_with_a_gpu_say_so():
+def test_workers_are_of_one_process_and_one_thread_and_those_with_a_gpu_say_so_and_have_more():
     cpu, gpu = containers("worker")
-    for container in (cpu, gpu):
+    for container, threads in ((cpu, "1"), (gpu, gpu["resources"]["requests"]["cpu"])):
         assert container["command"] == ["dask", "worker"]
         options = dict(zip(container["args"][::2], container["args"][1::2], strict=True))
-        assert options["--nthreads"] == options["--nworkers"] == "1"
+        assert (options["--nworkers"], options["--nthreads"]) == ("1", threads)
         assert options["--name"] == "$(DASK_WORKER_NAME)"
         memory = container["resources"]["limits"]["memory"]
         assert parse_bytes(memory + "B") >= parse_bytes(ClusterSection().memory) > WORKER_BASE_BYTES
