@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from logging.handlers import MemoryHandler
 from pathlib import Path
@@ -14,6 +14,9 @@ from survey_batch.paths import is_url, join, write_bytes
 
 PLAIN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 UPLOAD_SECONDS = 30.0
+"""Between two uploads, at least."""
+UPLOAD_PAUSE = 10.0
+"""Between two uploads, at least, in units of the time that one took: a log grows, and the run waits."""
 LOGGERS = ("survey_batch", "distributed")
 """Whose records are kept: all of ours, and the warnings of Dask, which the command line does not show."""
 
@@ -42,18 +45,23 @@ class UploadHandler(logging.Handler):
         super().__init__()
         self.url = url
         self.lines: list[str] = []
-        self.uploaded = 0.0
+        self.next_upload = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line."""
         self.lines.append(self.format(record))
-        if time.monotonic() - self.uploaded > UPLOAD_SECONDS:
-            self.flush()
+        if time.monotonic() > self.next_upload:
+            with suppress(Exception):  # there will be another, and the one at the end says what is wrong
+                self.flush()
 
     def flush(self) -> None:
         """Upload."""
-        write_bytes(self.url, ("\n".join(self.lines) + "\n").encode())
-        self.uploaded = time.monotonic()
+        begun = time.monotonic()
+        try:
+            write_bytes(self.url, ("\n".join(self.lines) + "\n").encode())
+        finally:
+            ended = time.monotonic()
+            self.next_upload = ended + max(UPLOAD_SECONDS, UPLOAD_PAUSE * (ended - begun))
 
 
 @contextmanager

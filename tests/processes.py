@@ -25,8 +25,7 @@ class Command:
     def __init__(self, job, folder):
         folder.mkdir(parents=True, exist_ok=True)
         self.job, self.messages_file = job, folder / f"messages-{len(list(folder.iterdir()))}.txt"
-        job_file = folder / "job.toml"
-        job_file.write_text(to_toml(job.model_dump(mode="json", exclude_none=True)))
+        job_file = write_job(job, folder)
         with self.messages_file.open("wb") as messages:
             # A shell that runs tests in the background has its children ignore Ctrl-C; a terminal's do not.
             self.process = psutil.Popen(
@@ -120,6 +119,13 @@ def kill(*processes):
         except psutil.NoSuchProcess:
             continue
     psutil.wait_procs(processes, 10)
+
+
+def write_job(job, folder):
+    """Write a job file to a folder."""
+    path = folder / "job.toml"
+    path.write_text(to_toml(job.model_dump(mode="json", exclude_none=True)))
+    return path
 
 
 def to_toml(tables, prefix=""):

@@ -1,11 +1,14 @@
 """Jobs on a private SLURM: the same products as on this machine, whatever happens to worker jobs and driver."""
 
 import json
+import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -15,15 +18,16 @@ from survey_batch.errors import ConfigurationError
 from survey_batch.job import ClusterSection, Job
 from survey_batch.run import run
 from survey_batch.simulate import simulate_lamost, simulate_sdss
-from tests.compare import assert_equal_products
+from tests.compare import assert_equal_products, rows_done
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
-from tests.processes import BIN, command, complete, kill
+from tests.processes import command, complete, kill, write_job
 from tests.servers import http_server
 from tests.slurm import SETTINGS, jobs, private_slurm, resume, scontrol, wait_for_jobs
 
 pytestmark = pytest.mark.timeout(900)  # with many new workers, on a busy machine
 
+PROJECT = Path(__file__).parents[2]
 OBJECTS, SHARD = 60, 4
 PATIENCE = 300
 """Seconds that a run with many new workers may take on a busy machine."""
@@ -256,13 +260,40 @@ def test_steps_of_one_allocation_make_the_same_products(archive, undisturbed, tm
     job = slow_job(archive, tmp_path / "out", kind="srun")
     with pytest.raises(ConfigurationError, match="this process is in none"):
         run(job)
-    script = tmp_path / "driver.sh"
-    with command(job, tmp_path / "first") as running:
-        assert running.wait() == 2
-    job_file = tmp_path / "first" / "job.toml"
-    script.write_text(f"#!/bin/bash\nexec {BIN}/survey-batch run {job_file}\n")
-    out = tmp_path / "driver.out"
-    options = ["--wait", "-N2", "--ntasks=2", "--cpus-per-task=2", "--mem=5000", f"--output={out}"]
-    done = subprocess.run(["sbatch", *options, str(script)], check=False)
+    out = tmp_path / "messages.txt"
+    options = ["--wait", "-N2", "--ntasks=2", "--cpus-per-task=2", "--mem-per-cpu=2500", f"--output={out}"]
+    done = sbatch("deploy/slurm/one-allocation.sbatch", write_job(job, tmp_path), *options)
     assert done.returncode == 0, out.read_text()
     assert_same(undisturbed, tmp_path / "out")
+
+
+def test_a_driver_that_is_a_batch_job_queues_itself_again_near_its_walltime_and_goes_on(archive, undisturbed, tmp_path):
+    job, out = slow_job(archive, tmp_path / "out"), tmp_path / "messages.txt"
+    options = ["--parsable", "--cpus-per-task=1", "--mem=2000", f"--output={out}"]
+    driver = sbatch("jobs/driver.sbatch", write_job(job, tmp_path), *options).stdout.strip()
+    wait_until(lambda: rows_done(job.output, "spectra") >= SHARD, out)
+    subprocess.run(["scancel", "--batch", "--signal=USR1", driver], check=True)  # as SLURM does near the walltime
+    wait_until(lambda: jobs("%i %T") == [f"{driver} PENDING"], out)
+    assert SHARD <= rows_done(job.output, "spectra") < OBJECTS, "interrupted in the middle"
+    scontrol("update", f"JobId={driver}", "StartTime=now")  # SLURM lets a job that was put back wait for two minutes
+    wait_until(lambda: not jobs(), out)
+    assert len(json.loads((tmp_path / "out" / "run.json").read_text())["runs"]) == 1, "the first was interrupted"
+    assert_same(undisturbed, tmp_path / "out")
+
+
+def sbatch(script, job_file, *options):
+    """Submit one of the scripts that the project ships."""
+    return subprocess.run(
+        ["sbatch", *options, PROJECT / script, job_file],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "SURVEY_BATCH_ENVIRONMENT": sys.prefix},
+    )
+
+
+def wait_until(reached, messages):
+    deadline = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < deadline, messages.read_text()
+        time.sleep(0.2)
