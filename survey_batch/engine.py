@@ -4,11 +4,14 @@ Each shard is a chain of tasks, one per stage (three for a stage that predicts, 
 this one computes). What is not kept goes from task to task. Results are `Record`s; arrays never come to the client.
 """
 
+import asyncio
 import logging
+import math
 import queue
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,7 +36,13 @@ DEATHS_ALLOWED = 3
 ERRORS_ALLOWED = 2
 """Times that one shard may raise an error of our own before it is set aside."""
 
+SET_ASIDE_ATTEMPTS = 10
+"""Times that setting one shard aside is tried, each time on whatever worker there is."""
+
 TICK_SECONDS = 0.5
+
+SIZE_SECONDS = 5.0
+"""Between two looks at how large the cluster is."""
 
 
 class LostSchedulerError(SurveyBatchError):
@@ -93,9 +102,7 @@ class Engine:
         self.finished: queue.SimpleQueue[Chain] = queue.SimpleQueue()
         self.deaths: Counter[tuple[str, int]] = Counter()
         self.errors: Counter[tuple[str, int]] = Counter()
-        # Workers of SLURM come and go: there is work for all that were asked for, and for more if more are there. Where
-        # only one shard is computed at a time, though, more of them would only wait in memory.
-        self.window = (1 if connection.gpu else 2) * connection.slots + 2
+        self.gpu, self.workers, self.window, self.looked = False, 0, 0, -math.inf
         # A foreign scheduler tries this often by itself before it reports a task as a killer of workers.
         self.deaths_per_report = 1 + int(client.run_on_scheduler(_allowed_failures))
 
@@ -110,17 +117,40 @@ class Engine:
             A worker found the job itself at fault; nothing more is tried.
         """
         waiting = deque(Chain(shard, list(self.stages)) for shard in shards)
+        # A death blames all shards of its worker, and what killed one kills the next. Shards that one more death would
+        # set aside come last, one for each worker.
+        suspects: deque[Chain] = deque()
         running = 0
-        while waiting or running:
+        while waiting or suspects or running:
+            self._look()
+            if not waiting and not running:
+                waiting.extend(suspects.popleft() for _ in range(min(max(self.workers, 1), len(suspects))))
             while waiting and running < self.window:
                 self._submit(waiting.popleft())
                 running += 1
             for chain, made in self._fetch(self._finished()):
                 running -= 1
-                waiting.extendleft(self._settle(chain, made))
-            self.connection.check()
-            interrupt.check()
+                for left in self._settle(chain, made):
+                    (suspects.append if self._is_suspect(left) else waiting.appendleft)(left)
+            self._check()
             self.on_tick()
+
+    def _look(self) -> None:
+        """See how large the cluster is by now."""
+        if time.monotonic() - self.looked > SIZE_SECONDS:
+            size, self.looked = self.connection.size(), time.monotonic()
+            self.gpu, self.workers = size.gpu, size.workers
+            # Workers come and go: there is work for all that were asked for, and for more if more are there. Where only
+            # one shard is computed at a time, though, more of them would only wait in memory.
+            self.window = (1 if size.gpu else 2) * size.slots + 2
+
+    def _check(self) -> None:
+        """Raise what ends a run from outside."""
+        self.connection.check()
+        interrupt.check()
+
+    def _is_suspect(self, chain: Chain) -> bool:
+        return any(self.deaths[stage, chain.shard.index] >= DEATHS_ALLOWED - 1 for stage in chain.stages)
 
     def _submit(self, chain: Chain) -> None:
         after: Future | None = None
@@ -146,7 +176,7 @@ class Engine:
         # A tuple key makes Dask group and name tasks by its first part on the dashboard.
         key = (f"{stage}{step}", chain.shard.index, chain.attempt, self.run_id)
         what = (function, self.job, stage, chain.shard, self._users(stage, chain))
-        resources = {"GPU": 1} if self.connection.gpu and stage == "predictions" and not step else None
+        resources = {"GPU": 1} if self.gpu and stage == "predictions" and not step else None
         return self.client.submit(_call, *what, before, given, key=key, resources=resources, pure=False)
 
     def _finished(self) -> list[Chain]:
@@ -168,9 +198,22 @@ class Engine:
         again after a death, and is waited for.
         """
         places = {(number, place): future for number, c in enumerate(chains) for place, future in enumerate(c.futures)}
-        made = self.client.gather(places, errors="skip") if places else {}
+        made = self._gather(places) if places else {}
         for number, chain in enumerate(chains):
             yield chain, [made[number, place] for place in range(len(chain.futures))]
+
+    def _gather(self, futures: dict[tuple[int, int], Future]) -> Any:
+        """Gather, and look up meanwhile: a lost record has to wait for a worker, which may never come."""
+        asked = asyncio.run_coroutine_threadsafe(
+            self.client.gather(futures, errors="skip", asynchronous=True), self.client.loop.asyncio_loop
+        )
+        try:
+            while wait([asked], TICK_SECONDS).not_done:
+                self._check()
+                self.on_tick()
+            return asked.result()
+        finally:
+            asked.cancel()
 
     def _settle(self, chain: Chain, made: list[Record | None]) -> list[Chain]:
         """Report what a chain did; return what is left to do of it.
@@ -231,9 +274,21 @@ class Engine:
         return tuple(name for name in self.needed_by.get(stage, ()) if name in chain.stages)
 
     def _set_aside(self, stage: str, shard: Shard, reason: str) -> None:
-        key = ("set-aside", stage, shard.index, self.run_id)
-        future = self.client.submit(work.set_aside, self.job, stage, shard, reason, key=key, pure=False)
-        self._report(future.result())
+        """Let a worker commit a shard as failed; a shard that is still under way may kill that one, too."""
+        for attempt in range(SET_ASIDE_ATTEMPTS):
+            key = ("set-aside", stage, shard.index, attempt, self.run_id)
+            future = self.client.submit(work.set_aside, self.job, stage, shard, reason, key=key, pure=False)
+            self.connection.wait(future)
+            if future.status == "cancelled":
+                raise LostSchedulerError(_lost(self.client))
+            if future.status == "finished":
+                self._report(future.result())
+                return
+        error = future.exception()
+        raise SurveyBatchError(
+            f"{stage} {shard}: {reason}; and it could not be set aside: {type(error).__name__}: {error}. Look at what "
+            "the workers say, then start the same command again: it goes on where it was."
+        ) from error
 
 
 def _call(

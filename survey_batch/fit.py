@@ -1,11 +1,12 @@
 """Learn from a whole product before a stage begins: parts summed where they lie, added in the order of the shards."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from distributed import Future, KilledWorker
+from distributed import Client, Future, KilledWorker
 
 from survey_batch.cluster.base import Connection
 from survey_batch.engine import DEATHS_ALLOWED
@@ -24,28 +25,35 @@ AT_ONCE = 16
 def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard]) -> Coordinates:
     """Learn what a stage needs, on a cluster; the result does not depend on how many workers there are.
 
-    Parts are the same whoever sums them, and are added one after the other in the order of their shards. Where a
-    worker dies, all is done again.
+    Parts are the same whoever sums them, and are added one after the other in the order of their shards. What a dead
+    worker was doing, and what it had and is still needed, is done again.
 
     Raises
     ------
     SurveyBatchError
-        Workers died each time, or the cluster gave up.
+        Workers died each time over one part, or the cluster gave up.
     """
-    for _ in range(DEATHS_ALLOWED):
+    end, *others = _submit(connection.client, job, name, shards)
+    deaths: Counter[str] = Counter()
+    while True:
+        connection.wait(end)
         try:
-            return _fit_once(connection, job, name, shards)
+            ended: Coordinates = end.result()
         except KilledWorker as error:
-            death = error
+            deaths[error.task] += 1
             log.warning("fitting %s: a worker died; trying again", name, extra={"event": "retry", "stage": name})
-    raise SurveyBatchError(
-        f"fitting {name}: its worker died {DEATHS_ALLOWED} times (out of memory, or a crash in a library): raise "
-        "cluster.memory, or lower shards.objects"
-    ) from death
+            if deaths[error.task] >= DEATHS_ALLOWED:
+                raise SurveyBatchError(
+                    f"fitting {name}: its worker died {DEATHS_ALLOWED} times (out of memory, or a crash in a library): "
+                    "raise cluster.memory, or lower shards.objects"
+                ) from error
+            _retry(connection.client, [end, *others])
+        else:
+            return ended
 
 
-def _fit_once(connection: Connection, job: Job, name: str, shards: Sequence[Shard]) -> Coordinates:
-    client = connection.client
+def _submit(client: Client, job: Job, name: str, shards: Sequence[Shard]) -> list[Future]:
+    """Ask for the whole fit: the task that ends it comes first."""
     key = f"{name}-fit-{uuid4().hex[:8]}"  # a shared scheduler may hold another run's
     whole: Future | None = None
     added: list[Future] = []
@@ -54,10 +62,15 @@ def _fit_once(connection: Connection, job: Job, name: str, shards: Sequence[Shar
         part = client.submit(_part, job, name, group, before, key=(f"{key}-part", number), pure=False)
         whole = part if whole is None else client.submit(_merge, job, name, whole, part, key=(f"{key}-add", number))
         added.append(client.submit(_nothing, whole, key=(f"{key}-added", number)))
-    end = client.submit(_end, job, name, whole, key=key, pure=False)
-    connection.wait(end)
-    ended: Coordinates = end.result()
-    return ended
+    return [client.submit(_end, job, name, whole, key=key, pure=False), *added]
+
+
+def _retry(client: Client, futures: Sequence[Future]) -> None:
+    """Do again what failed, as `Client.retry` does, which stumbles over tasks that the client has let go of."""
+    failed = [future.key for future in futures if future.status == "error"]
+    for key in client.sync(client.scheduler.retry, keys=failed, client=client.id):
+        if key in client.futures:
+            client.futures[key].retry()
 
 
 def _part(job: Job, name: str, shards: Sequence[Shard], before: None) -> Any:  # noqa: ARG001

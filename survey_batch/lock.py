@@ -69,6 +69,7 @@ def _create(path: str) -> bool:
         # That of the batch job in which a driver runs: its death is known on all machines of the cluster.
         "slurm_job": os.environ.get("SLURM_JOB_ID", ""),
         "slurm_restart": os.environ.get("SLURM_RESTART_COUNT", "0"),
+        "slurm_cluster": os.environ.get("SLURM_CLUSTER_NAME", ""),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
     data = json.dumps(holder).encode()
@@ -119,10 +120,8 @@ def holder_of(output: str) -> dict[str, Any] | None:
 
 def is_dead(holder: dict[str, Any]) -> bool:
     """Tell whether a lock's holder is known to be gone: its process of this machine, or its SLURM job of any."""
-    if slurm_job_ended(holder):
-        return True
     if holder["host"] != socket.gethostname():
-        return False
+        return slurm_job_ended(holder)
     try:
         process = psutil.Process(holder["pid"])
         # A number can be used again, and a dead child waits as a zombie for its parent.
@@ -138,12 +137,27 @@ def slurm_job_ended(holder: dict[str, Any]) -> bool:
         return False
     if os.environ.get("SLURM_JOB_ID") == job:
         return bool(holder.get("slurm_restart") != os.environ.get("SLURM_RESTART_COUNT", "0"))
-    squeue = shutil.which("squeue")
-    if squeue is None:
+    # A job of another user may be hidden, and that of another cluster is never listed.
+    if holder["user"] != getpass.getuser() or holder.get("slurm_cluster") != _slurm_cluster():
         return False
-    command = [squeue, "--noheader", "--states=RUNNING,COMPLETING,SUSPENDED", "--format=%i"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    return done.returncode == 0 and job not in done.stdout.split()
+    listed = _output("squeue", "--noheader", "--states=RUNNING,COMPLETING,SUSPENDED", "--format=%i")
+    return listed is not None and job not in listed.split()
+
+
+def _slurm_cluster() -> str | None:
+    """Name of the cluster whose commands are here."""
+    settings = (_output("scontrol", "show", "config") or "").splitlines()
+    names = [line.partition("=")[2].strip() for line in settings if line.startswith("ClusterName")]
+    return names[0] if names else None
+
+
+def _output(command: str, *arguments: str) -> str | None:
+    """What a command of SLURM prints; None where it is not here, or fails."""
+    path = shutil.which(command)
+    if path is None:
+        return None
+    done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)  # noqa: S603
+    return done.stdout if done.returncode == 0 else None
 
 
 def _remove(path: str) -> None:

@@ -158,7 +158,7 @@ class Runner:
                 opened = nullcontext(joined(client)) if client else connect(section, self.job.output, self.progress.say)
                 with opened as connection, scheduler_watched(connection.client):
                     self.progress.say(f"Dask dashboard: {connection.dashboard}")
-                    with shown(connection.client, self.job, self.progress, report=self.report) as show:
+                    with shown(connection, self.job, self.progress, report=self.report) as show:
                         for group in groups:
                             self._run_group(connection, group, existing, show)
 
@@ -228,7 +228,8 @@ class Runner:
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         create_product(self.job.output, stage.schema(self.plan.size(stage.axis), fitted), attrs)
-        connection.client.run(forget_products)  # workers outlive a run where the client is the user's own
+        # Workers outlive a run where the client is the user's own; one that is just leaving has nothing to forget.
+        connection.client.run(forget_products, on_error="ignore")
 
     def _record(self, record: Record) -> None:
         timing = self.timing.setdefault(record.stage, {})

@@ -16,10 +16,13 @@ from survey_batch.environment import WORKER_ENVIRONMENT
 SCHEDULER_SETTINGS = {
     # Each death of a worker is reported at once; the engine counts them per shard, and says so.
     "distributed.scheduler.allowed-failures": 0,
-    # A worker holds only what it is working on, so that its death blames no other shard.
+    # A worker holds only what it is working on, so that its death blames few other shards.
     "distributed.scheduler.worker-saturation": 1.0,
     # Dask keeps the last 1,000 messages to each worker, each with the whole job: 8 kB for every task that was done.
     "distributed.admin.low-level-log-length": 20,
+    # After this time a LocalCluster gives a dead worker up for ever, also one that was started again and died again
+    # meanwhile: its nanny knows better.
+    "distributed.deploy.lost-worker-timeout": "10000 h",
     "distributed.worker.daemon": True,
     "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
 }
@@ -34,26 +37,42 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class Size:
+    """How much a cluster does at a time.
+
+    Attributes
+    ----------
+    workers : int
+        Worker processes, once all are there.
+    slots : int
+        Tasks that they will do at a time.
+    gpu : bool
+        Whether they have the resource `GPU`, one each.
+    """
+
+    workers: int
+    slots: int
+    gpu: bool = False
+
+
+@dataclass(frozen=True)
 class Connection:
     """A cluster at work.
 
     Attributes
     ----------
     client : distributed.Client
-    slots : int
-        Tasks that its workers will do at a time once all are there.
     dashboard : str
         Where the dashboard is, and how to see it from elsewhere.
-    gpu : bool
-        Whether its workers have the resource `GPU`, one each.
+    size : callable
+        Returns its `Size`, which may change where others start the workers.
     check : callable
         Raises what made the cluster give up; called now and then.
     """
 
     client: Client
-    slots: int
     dashboard: str
-    gpu: bool = False
+    size: Callable[[], Size]
     check: Callable[[], None] = lambda: None
 
     def wait(self, future: Future, seconds: float = math.inf) -> bool:

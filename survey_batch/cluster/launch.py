@@ -56,7 +56,7 @@ class Launcher(ABC):
 
     def log_of(self, job: str) -> str:
         """What a job wrote last."""
-        found = sorted(self.folder.glob(f"*-{job}.*"))
+        found = sorted(path for path in self.folder.glob(f"*-{job}.*") if path.suffix != ".sh")
         lines = [line for path in found for line in path.read_text(errors="replace").splitlines() if line.strip()]
         return "\n".join(lines[-5:])
 

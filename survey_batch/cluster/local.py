@@ -3,17 +3,22 @@
 import logging
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 
 import dask
 from distributed import Client, LocalCluster
 
-from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, register
+from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Size, register
+from survey_batch.errors import SurveyBatchError
 from survey_batch.job import ClusterSection
 
 log = logging.getLogger(__name__)
+
+GONE_SECONDS = 300.0
+"""Without any worker, after which a run ends; starting one again takes seconds."""
 
 
 def worker_count(section: ClusterSection) -> int:
@@ -32,8 +37,26 @@ def local_cluster(section: ClusterSection) -> Iterator[Connection]:
     ):
         register(client, QuietRetries())
         log.info("Dask dashboard: %s", client.dashboard_link, extra={"event": "cluster"})
-        slots = worker_count(section) * section.threads
-        yield Connection(client, slots, client.dashboard_link, section.wants_gpu)
+        workers = worker_count(section)
+        size = Size(workers, workers * section.threads, section.wants_gpu)
+        yield Connection(client, client.dashboard_link, lambda: size, Watch(cluster.scheduler.workers).check)
+
+
+class Watch:
+    """Notices that all workers of this machine are gone and do not come back."""
+
+    def __init__(self, workers: Sized) -> None:
+        self.workers, self.seen = workers, time.monotonic()
+
+    def check(self) -> None:
+        """Be called now and then."""
+        if self.workers:
+            self.seen = time.monotonic()
+        elif time.monotonic() - self.seen > GONE_SECONDS:
+            raise SurveyBatchError(
+                f"no worker of this machine has been alive for {GONE_SECONDS:.0f} s; the run's log says what became of "
+                "them. What is finished is kept: run the same command again and it goes on."
+            )
 
 
 def _start(section: ClusterSection) -> LocalCluster:

@@ -9,7 +9,7 @@ from typing import Any
 
 from distributed import Client, Security
 
-from survey_batch.cluster.base import Connection, QuietRetries, register
+from survey_batch.cluster.base import Connection, QuietRetries, Size, register
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ClusterSection
 
@@ -47,9 +47,12 @@ def running_cluster(section: ClusterSection) -> Iterator[Connection]:
 
 def joined(client: Client) -> Connection:
     """A connection to the cluster of a client that is there already."""
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    gpu = any("GPU" in worker["resources"] for worker in workers)
-    return Connection(client, sum(worker["nthreads"] for worker in workers), client.dashboard_link, gpu)
+    return Connection(client, client.dashboard_link, lambda: Size(*client.run_on_scheduler(_size)))
+
+
+def _size(dask_scheduler: Any) -> tuple[int, int, bool]:
+    scheduler = dask_scheduler
+    return len(scheduler.workers), scheduler.total_nthreads, bool(scheduler.resources.get("GPU"))
 
 
 def address_of(kind: str) -> str:

@@ -14,9 +14,8 @@ from typing import Any
 import dask
 from dask.utils import format_bytes, parse_bytes
 from distributed import Client, SchedulerPlugin, Security
-from distributed.utils import get_ip
 
-from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Say, register
+from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Say, Size, register
 from survey_batch.cluster.drain import EARLIEST, END, Drain, margin_of, walltime_seconds
 from survey_batch.cluster.launch import STEP, Launcher, Sbatch, Srun
 from survey_batch.cluster.local import interrupts_held
@@ -71,8 +70,9 @@ def slurm_cluster(section: ClusterSection, output: str, say: Say) -> Iterator[Co
         )
         try:
             reconciler.start()
-            slots = target * section.processes * section.threads
-            yield Connection(client, slots, _dashboard(client, section), section.wants_gpu, reconciler.check)
+            workers = target * section.processes
+            size = Size(workers, workers * section.threads, section.wants_gpu)
+            yield Connection(client, _dashboard(client, section), lambda: size, reconciler.check)
         finally:
             reconciler.stop()
 
@@ -124,7 +124,7 @@ def make_cluster(section: ClusterSection, folder: Path) -> Any:
         "job_script_prologue": _prologue(section),
         "worker_extra_args": _worker_arguments(section),
         "security": _security(section),
-        "scheduler_options": {"dashboard_address": section.dashboard, **_address(section)},
+        "scheduler_options": {"dashboard_address": section.dashboard},
         "silence_logs": logging.CRITICAL,
     }
     try:
@@ -201,13 +201,14 @@ def drain_margin(section: ClusterSection) -> float:
     return margin
 
 
-def _address(section: ClusterSection) -> dict[str, Any]:
-    """Without TLS a scheduler never listens on all interfaces."""
-    return {} if section.interface or section.tls else {"host": get_ip()}
-
-
 def _security(section: ClusterSection) -> Security | None:
     if not section.tls:
+        if not (section.interface or dask.config.get("jobqueue.slurm.interface", None)):
+            raise ConfigurationError(
+                "cluster.tls is false, and without cluster.interface scheduler and workers would listen on all "
+                "networks, where whoever reaches them runs code as you: name one that only the cluster sees, such as "
+                '"ib0"'
+            )
         return None
     try:
         return Security.temporary()

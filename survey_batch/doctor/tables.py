@@ -64,7 +64,7 @@ def check_table(place: Place, job: Job) -> Findings[bool]:
         return True
     with connect(job.cluster) as connection:
         count = len(connection.client.scheduler_info(n_workers=-1)["workers"])
-        found = f"{job.cluster.kind} answers: {count} workers, {connection.slots} threads; versions agree"
+        found = f"{job.cluster.kind} answers: {count} workers, {connection.size().slots} threads; versions agree"
     yield place.ok("cluster", found)
     return True
 

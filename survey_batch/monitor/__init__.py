@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 
-from distributed import Client, performance_report
+from distributed import performance_report
 
+from survey_batch.cluster.base import Connection
 from survey_batch.job import Job
 from survey_batch.monitor.tell import Teller
 from survey_batch.paths import join
@@ -15,13 +16,15 @@ __all__ = ["shown"]
 
 
 @contextmanager
-def shown(client: Client, job: Job, progress: LineProgress, *, report: bool = False) -> Iterator[Callable[[], None]]:
+def shown(
+    connection: Connection, job: Job, progress: LineProgress, *, report: bool = False
+) -> Iterator[Callable[[], None]]:
     """Show a phase on its scheduler while it runs there.
 
     Parameters
     ----------
-    client
-        Of the scheduler.
+    connection
+        To the scheduler.
     progress
         What is shown.
     report
@@ -33,12 +36,12 @@ def shown(client: Client, job: Job, progress: LineProgress, *, report: bool = Fa
     callable
         To be called now and then, so that what is shown is what is.
     """
-    teller = Teller(client, job)
+    teller = Teller(connection.client, job, connection.dashboard)
     if teller.page:
         progress.say(f"this run there: {teller.page}")
     path = join(job.output, "log", f"performance-{datetime.now(UTC):%Y%m%dT%H%M%S}.html")
     kept = performance_report(filename=path, mode="inline") if report else nullcontext()
-    with client.as_current(), kept:
+    with connection.client.as_current(), kept:
         yield lambda: teller.tell(progress.stages)
         teller.tell(progress.stages, at_once=True)
     if report:

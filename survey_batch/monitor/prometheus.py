@@ -28,7 +28,8 @@ class RunCollector(Collector):
 
     def remove(self) -> None:
         """Give no more."""
-        prometheus_client.REGISTRY.unregister(self)
+        if _shown == [self]:
+            prometheus_client.REGISTRY.unregister(_shown.pop())
 
     def _stages(self) -> Iterator[Metric]:
         rows = GaugeMetricFamily(
@@ -63,10 +64,17 @@ class RunCollector(Collector):
 
 
 def add_collector(monitor: Monitor) -> RunCollector:
-    """Put a monitor's figures beside Dask's."""
+    """Put a monitor's figures beside Dask's; of two schedulers in one process, which share a page, the last one's."""
+    for other in tuple(_shown):
+        other.remove()
     collector = RunCollector(monitor)
     prometheus_client.REGISTRY.register(collector)
+    _shown.append(collector)
     return collector
+
+
+_shown: list[RunCollector] = []
+"""The one that is registered in this process."""
 
 
 def _by_stage(name: str, text: str) -> GaugeMetricFamily:

@@ -26,14 +26,15 @@ class Teller:
     same, and the run's log says why.
     """
 
-    def __init__(self, client: Client, job: Job) -> None:
+    def __init__(self, client: Client, job: Job, dashboard: str) -> None:
         self.client, self.job, self.last = client, job, 0.0
+        self.dashboard = dashboard.partition(" ")[0]
         self.heard = _answered(self._install)
 
     @property
     def page(self) -> str:
         """Where the page is; "" where there is none."""
-        link = str(self.client.dashboard_link)
+        link = self.dashboard
         return link.removesuffix("status") + PAGE.lstrip("/") if self.heard and link.endswith("/status") else ""
 
     def tell(self, stages: Mapping[str, StageProgress], *, at_once: bool = False) -> None:

@@ -51,6 +51,8 @@ class WorkersSection(Section):
 class GpuSection(WorkersSection):
     """Keys of `[cluster]` that are others for the phase that predicts; that the table is there asks for GPUs."""
 
+    processes: Literal[1] = 1
+    """A job has one GPU and one worker that uses it: ask for more workers."""
     threads: PositiveInt = 3
     """One computes at a time; meanwhile the others read and prepare the next shard and write the last."""
     allow_cpu: bool = False
@@ -99,5 +101,7 @@ class ClusterSection(WorkersSection):
             return self
         if phase != GPU_PHASE:
             return self.model_copy(update={"gpu": None})
-        others = (self.gpu.model_fields_set | {"threads"}) - {"allow_cpu"}
+        others = (self.gpu.model_fields_set | {"threads", "processes"}) - {"allow_cpu"}
+        if self.kind == "local":
+            others.add("workers")  # this machine's cores say nothing of its GPUs
         return self.model_copy(update={name: getattr(self.gpu, name) for name in others})

@@ -1,10 +1,14 @@
+from types import SimpleNamespace
+
 import pytest
 from distributed.comm import CommClosedError
 from pydantic import ValidationError
 
 from survey_batch.cluster import connect
 from survey_batch.cluster.base import QuietRetries, register
-from survey_batch.errors import ConfigurationError
+from survey_batch.cluster.launch import Launcher
+from survey_batch.cluster.local import GONE_SECONDS, Watch
+from survey_batch.errors import ConfigurationError, SurveyBatchError
 from survey_batch.job import ClusterSection
 
 
@@ -27,6 +31,34 @@ def test_a_local_cluster_listens_on_loopback_alone():
         addresses = [info["address"], *info["workers"]]
         assert all(address.startswith("tcp://127.0.0.1:") for address in addresses)
         assert client.dashboard_link.startswith("http://127.0.0.1:")
+
+
+def test_a_machine_whose_workers_stay_away_ends_the_run(monkeypatch):
+    clock, workers = [0.0], {}
+    monkeypatch.setattr("survey_batch.cluster.local.time.monotonic", lambda: clock[0])
+    watch = Watch(workers)
+    clock[0] = GONE_SECONDS - 1
+    watch.check()
+    workers["one"] = "alive"
+    watch.check()
+    workers.clear()
+    clock[0] += GONE_SECONDS
+    watch.check()
+    clock[0] += 1
+    with pytest.raises(SurveyBatchError, match="no worker of this machine has been alive for 300 s"):
+        watch.check()
+
+
+def test_without_tls_a_network_must_be_named():
+    section = ClusterSection(kind="slurm", workers=1, tls=False)
+    with pytest.raises(ConfigurationError, match=r"would listen on all networks.* such as \"ib0\""), connect(section):
+        pass
+
+
+def test_a_step_that_failed_is_told_by_what_it_wrote_not_by_its_script(tmp_path):
+    for name, text in (("worker-step0.log", "no such module"), ("worker-step0.sh", "exec dask worker")):
+        (tmp_path / name).write_text(text)
+    assert Launcher.log_of(SimpleNamespace(folder=tmp_path), "step0") == "no such module"
 
 
 class Client:

@@ -11,6 +11,7 @@ import yaml
 from dask.utils import parse_bytes
 
 from survey_batch.cluster import SCHEDULER_SETTINGS, connect
+from survey_batch.cluster.base import Size
 from survey_batch.environment import WORKER_ENVIRONMENT
 from survey_batch.estimate import WORKER_BASE_BYTES
 from survey_batch.job import ClusterSection
@@ -118,7 +119,7 @@ def test_the_script_starts_a_cluster_over_tls_that_a_job_can_join(tmp_path):
         (kind,) = re.findall(r"cluster\.kind=(\S+)", options[0])
         with connect(ClusterSection(kind=kind, tls_files=files)) as connection:
             assert connection.client.scheduler.address.startswith("tls://127.0.0.1")
-            assert (connection.slots, connection.gpu) == (2, True)
+            assert connection.size() == Size(2, 2, gpu=True)
             assert connection.client.submit(sum, [1, 2], resources={"GPU": 1}).result() == 3
     finally:
         call("down", **environ)

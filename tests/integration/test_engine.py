@@ -1,9 +1,11 @@
 """Runs on a real LocalCluster: poison, errors, resume, and what is written beside the products."""
 
+import asyncio
 import json
 import os
 import signal
 
+import dask
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -11,9 +13,13 @@ import xarray as xr
 from distributed import Client, LocalCluster, WorkerPlugin
 
 import survey_batch as sb
+from survey_batch import engine, work
 from survey_batch.cluster import SCHEDULER_SETTINGS
+from survey_batch.cluster.base import Connection, Size
+from survey_batch.phases import make_groups
 from survey_batch.products import open_product, read_status, write_shard
 from survey_batch.run import run
+from survey_batch.stages import make_stages
 from survey_batch.status import Status
 from tests.compare import assert_equal_products
 from tests.jobs import lamost_job
@@ -29,8 +35,6 @@ def archive(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def client():
-    import dask
-
     with (
         dask.config.set(SCHEDULER_SETTINGS),
         LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
@@ -40,12 +44,12 @@ def client():
 
 
 class Trap(WorkerPlugin):
-    """Does something terrible when the spectrum of one fibre is read."""
+    """Does something terrible when the spectrum of one of some fibres is read."""
 
     name = "trap"
 
-    def __init__(self, path, how):
-        self.path, self.how = path, how
+    def __init__(self, paths, how):
+        self.paths, self.how = paths, how
 
     def setup(self, worker):
         from survey_batch.stages import spectra
@@ -53,7 +57,7 @@ class Trap(WorkerPlugin):
         self.original = read = spectra.SpectrumReader.read
 
         def trapped(reader, row):
-            if row["filename"] == self.path:
+            if row["filename"] in self.paths:
                 if self.how == "kill":
                     os.kill(os.getpid(), signal.SIGKILL)
                 raise RuntimeError("a defect of ours")
@@ -70,7 +74,7 @@ class Trap(WorkerPlugin):
 @pytest.fixture
 def trap(client):
     def set_trap(how, path="spec-55000-TEST_sp01-013.fits"):
-        client.register_plugin(Trap(path, how))
+        client.register_plugin(Trap([path], how))
 
     yield set_trap
     client.unregister_worker_plugin("trap")
@@ -112,6 +116,98 @@ def test_a_shard_that_kills_its_worker_three_times_is_set_aside_and_the_run_goes
     assert (ds.object_id != "").all()
 
 
+def test_shards_that_kill_the_only_worker_do_not_take_others_with_them(archive, tmp_path):
+    paths = ["spec-55000-TEST_sp01-003.fits", "spec-55000-TEST_sp01-025.fits"]
+    settings = {"n_workers": 1, "threads_per_worker": 3, "host": "127.0.0.1", "dashboard_address": None}
+    with dask.config.set(SCHEDULER_SETTINGS), LocalCluster(**settings) as cluster, Client(cluster) as client:
+        client.register_plugin(Trap(paths, "kill"))
+        shards = {"objects": 2}
+        summary = run(lamost_job(archive, tmp_path / "out", ("spectra",), shards=shards), client=client)
+    assert summary.counts == {"ok": OBJECTS - 4, "failed": 4}
+
+
+class Stumble(WorkerPlugin):
+    """Ends a worker that begins to sum up a part, once for each part."""
+
+    name = "stumble"
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def setup(self, worker):
+        from survey_batch.stages.features import FeaturesStage
+
+        summed = FeaturesStage.fit_part
+
+        def stumbling(stage, shards):
+            marker = self.folder / str(shards[0].index)
+            if not marker.exists():
+                marker.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return summed(stage, shards)
+
+        FeaturesStage.fit_part = stumbling
+
+
+def test_what_is_learnt_survives_any_number_of_workers_if_each_part_kills_few(archive, client, tmp_path):
+    features = {"components": 2}
+    keys = {"features": features, "shards": {"objects": 1}, "spectra": {"wavelength_min": 4000, "wavelength_max": 4200}}
+    run(lamost_job(archive, tmp_path / "calm", **keys), client=client)
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    settings = {"n_workers": 1, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    with dask.config.set(SCHEDULER_SETTINGS), LocalCluster(**settings) as cluster, Client(cluster) as disturbed:
+        disturbed.register_plugin(Stumble(parts))
+        assert run(lamost_job(archive, tmp_path / "out", **keys), client=disturbed).counts == {"ok": OBJECTS}
+    assert len(list(parts.iterdir())) == 3, "as many deaths as one part may have"
+    assert_equal_products(tmp_path / "calm", tmp_path / "out", "features")
+
+
+class NoRoom(WorkerPlugin):
+    """A worker that cannot write to the output."""
+
+    name = "no room"
+
+    def setup(self, worker):
+        def fail(*_):
+            raise OSError("No space left on device")
+
+        work.set_aside = fail
+
+
+def test_a_shard_that_cannot_even_be_set_aside_ends_the_run_with_both_reasons(archive, tmp_path):
+    settings = {"n_workers": 1, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    with dask.config.set(SCHEDULER_SETTINGS), LocalCluster(**settings) as cluster, Client(cluster) as client:
+        client.register_plugin(Trap(["spec-55000-TEST_sp01-013.fits"], "raise"))
+        client.register_plugin(NoRoom())
+        with pytest.raises(sb.SurveyBatchError, match="a defect of ours; and it could not be set aside.*No space left"):
+            run(lamost_job(archive, tmp_path / "out", ("spectra",)), client=client)
+
+
+def test_a_cluster_that_gives_up_while_records_are_fetched_ends_the_run(archive, client, tmp_path, monkeypatch):
+    def give_up():
+        raise sb.SurveyBatchError("no worker for 600 s")
+
+    connection = Connection(client, "", lambda: Size(1, 1), give_up)
+    (group,) = make_groups(make_stages(lamost_job(archive, tmp_path / "out", ("spectra",))))
+    monkeypatch.setattr(client, "gather", lambda *_, **__: asyncio.sleep(60))
+    with pytest.raises(sb.SurveyBatchError, match="no worker for 600 s"):
+        engine.Engine(connection, None, group, print)._gather({(0, 0): None})
+
+
+def test_a_cluster_that_grows_gets_more_work(archive, client, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "SIZE_SECONDS", -1)
+    sizes = iter([Size(1, 1), Size(50, 50), Size(50, 50, gpu=True)])
+    connection = Connection(client, "", lambda: next(sizes))
+    (group,) = make_groups(make_stages(lamost_job(archive, tmp_path / "out", ("spectra",))))
+    running = engine.Engine(connection, None, group, print)
+    windows = []
+    for _ in range(3):
+        running._look()
+        windows.append(running.window)
+    assert windows == [4, 102, 52]
+
+
 def test_a_defect_of_ours_sets_its_shard_aside_and_a_later_run_mends_it(archive, client, tmp_path, trap):
     trap("raise")
     job = lamost_job(archive, tmp_path / "out")
@@ -126,7 +222,7 @@ def test_a_defect_of_ours_sets_its_shard_aside_and_a_later_run_mends_it(archive,
         run(undisturbed, client=client)
         assert_equal_products(tmp_path / "out", tmp_path / "undisturbed", "spectra")
     finally:
-        client.register_plugin(Trap("none", "raise"))
+        client.register_plugin(Trap([], "raise"))
 
 
 def test_only_unfinished_rows_of_a_shard_are_done_again(archive, client, tmp_path):

@@ -108,7 +108,7 @@ def test_a_scheduler_that_takes_no_plugin_does_the_work_all_the_same(watched, mo
 
     monkeypatch.setattr(client, "register_plugin", refuse)
     with caplog.at_level(logging.WARNING):
-        teller = Teller(client, job)
+        teller = Teller(client, job, client.dashboard_link)
     assert teller.page == ""
     teller.tell({}, at_once=True)
     assert "plugins are not allowed here" in caplog.text
@@ -116,7 +116,7 @@ def test_a_scheduler_that_takes_no_plugin_does_the_work_all_the_same(watched, mo
 
 def test_a_scheduler_that_stumbles_over_the_figures_does_not_end_a_run(watched, monkeypatch, caplog):
     job, client, _ = watched
-    teller = Teller(client, job)
+    teller = Teller(client, job, client.dashboard_link)
 
     def stumble(**told):
         raise KeyError("spectra")

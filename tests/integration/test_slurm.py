@@ -168,6 +168,7 @@ def test_a_job_that_does_not_start_is_explained_and_waited_for(archive, undistur
         for number in held:
             scontrol("release", number)
         assert running.wait(PATIENCE) == 0, running.messages
+    assert re.search(r"this run there: http://127\.0\.0\.1:\d+/survey-batch", running.messages)
     assert re.search(r"no worker for \d+ s; SLURM says of the worker jobs: 2 PENDING \(JobHeldUser\)", running.messages)
     assert_same(undisturbed, tmp_path / "out")
 
@@ -275,10 +276,25 @@ def test_a_driver_that_is_a_batch_job_queues_itself_again_near_its_walltime_and_
     subprocess.run(["scancel", "--batch", "--signal=USR1", driver], check=True)  # as SLURM does near the walltime
     wait_until(lambda: jobs("%i %T") == [f"{driver} PENDING"], out)
     assert SHARD <= rows_done(job.output, "spectra") < OBJECTS, "interrupted in the middle"
-    scontrol("update", f"JobId={driver}", "StartTime=now")  # SLURM lets a job that was put back wait for two minutes
+
+    def begun():  # SLURM lets a job that was put back wait for two minutes, and says so some time after it put it back
+        now = ["scontrol", "update", f"JobId={driver}", "StartTime=now"]
+        subprocess.run(now, check=False, capture_output=True)
+        return driver in jobs(state="RUNNING")
+
+    wait_until(begun, out)
+    wait_until((tmp_path / "out" / "run.json").exists, out)
     wait_until(lambda: not jobs(), out)
-    assert len(json.loads((tmp_path / "out" / "run.json").read_text())["runs"]) == 1, "the first was interrupted"
     assert_same(undisturbed, tmp_path / "out")
+
+
+def test_a_driver_that_is_cancelled_takes_its_worker_jobs_with_it(archive, tmp_path):
+    job, out = slow_job(archive, tmp_path / "out", directives=["--hold"]), tmp_path / "messages.txt"
+    options = ["--parsable", "--cpus-per-task=1", "--mem=2000", f"--output={out}"]
+    driver = sbatch("jobs/driver.sbatch", write_job(job, tmp_path), *options).stdout.strip()
+    wait_until(lambda: len(jobs()) == 3, out)
+    subprocess.run(["scancel", driver], check=True)
+    wait_until(lambda: not jobs(), out)  # those that wait would not end by themselves
 
 
 def sbatch(script, job_file, *options):

@@ -1,7 +1,9 @@
 """What the scheduler knows of runs."""
 
+import re
 from collections import namedtuple
 
+import prometheus_client
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from survey_batch.archive.limits import SEMAPHORE_PREFIX
 from survey_batch.monitor.meter import METRIC
 from survey_batch.monitor.plugin import Moment, rates, with_pending
+from survey_batch.monitor.prometheus import add_collector
 
 Worker = namedtuple("Worker", "server_id name metrics")
 STAGE = {"name": "cutouts", "total": 10, "done": 4, "worked": 4, "counts": {"ok": 3, "failed": 1}, "rate": 2.0}
@@ -70,3 +73,19 @@ def test_a_rate_forgets_what_was_long_ago():
     assert found[10] == pytest.approx(1.0)
     assert found[-1] == 0
     assert rates(history, "worked", "another") == [0.0] * 200
+
+
+def test_of_two_schedulers_in_one_process_the_later_one_is_told_of(make_monitor):
+    def told():
+        return set(re.findall(r'survey_batch_rows{job="(.*?)"', prometheus_client.generate_latest().decode()))
+
+    collectors = []
+    for name in ("first", "second"):
+        monitor = make_monitor()
+        monitor.progress(name, name, [{**STAGE, "seconds_left": None}])
+        collectors.append(add_collector(monitor))
+    assert told() == {"second"}
+    collectors[0].remove()
+    assert told() == {"second"}
+    collectors[1].remove()
+    assert told() == set()

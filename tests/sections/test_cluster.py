@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from survey_batch.cluster import worker_count
 from survey_batch.job import ClusterSection
 
 
@@ -21,7 +22,16 @@ def test_without_a_table_for_gpus_all_phases_share_one_cluster():
     assert section.for_phase("predict") == section.for_phase("ingest") == section
 
 
-@pytest.mark.parametrize("keys", [{"kind": "cloud"}, {"gpu": {"dashboard": "x"}}, {"when_pending": "sleep"}])
+def test_one_worker_process_has_a_gpu_however_many_share_the_cores():
+    gpu = ClusterSection(workers=8, processes=4, gpu={}).for_phase("predict")
+    assert (gpu.processes, worker_count(gpu)) == (1, 1)
+    assert ClusterSection(workers=8, gpu={"workers": 2}).for_phase("predict").workers == 2
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{"kind": "cloud"}, {"gpu": {"dashboard": "x"}}, {"gpu": {"processes": 2}}, {"when_pending": "sleep"}],
+)
 def test_what_makes_no_sense_is_refused(keys):
     with pytest.raises(ValidationError):
         ClusterSection(**keys)
