@@ -9,7 +9,7 @@ import logging
 import math
 import queue
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, wait
 from contextlib import contextmanager
@@ -17,24 +17,19 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from distributed import Client, Future, KilledWorker
+from distributed import Client, Future
 from distributed.comm import CommClosedError
 
 from survey_batch import interrupt, work
 from survey_batch.cluster.base import Connection
-from survey_batch.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
+from survey_batch.errors import SurveyBatchError
+from survey_batch.failures import Failures
 from survey_batch.job import Job
 from survey_batch.phases import Group
 from survey_batch.products import Shard
 from survey_batch.work import Passed, Record
 
 log = logging.getLogger(__name__)
-
-DEATHS_ALLOWED = 3
-"""Workers that one shard may take with it before it is set aside."""
-
-ERRORS_ALLOWED = 2
-"""Times that one shard may raise an error of our own before it is set aside."""
 
 SET_ASIDE_ATTEMPTS = 10
 """Times that setting one shard aside is tried, each time on whatever worker there is."""
@@ -100,11 +95,9 @@ class Engine:
         # On a shared scheduler another run's tasks would answer to the same keys.
         self.run_id = uuid4().hex[:8]
         self.finished: queue.SimpleQueue[Chain] = queue.SimpleQueue()
-        self.deaths: Counter[tuple[str, int]] = Counter()
-        self.errors: Counter[tuple[str, int]] = Counter()
         self.gpu, self.workers, self.window, self.looked = False, 0, 0, -math.inf
         # A foreign scheduler tries this often by itself before it reports a task as a killer of workers.
-        self.deaths_per_report = 1 + int(client.run_on_scheduler(_allowed_failures))
+        self.failures = Failures(1 + int(client.run_on_scheduler(_allowed_failures)))
 
     def run(self, shards: Iterable[Shard]) -> None:
         """Bring every shard to its end in each stage.
@@ -131,7 +124,8 @@ class Engine:
             for chain, made in self._fetch(self._finished()):
                 running -= 1
                 for left in self._settle(chain, made):
-                    (suspects.append if self._is_suspect(left) else waiting.appendleft)(left)
+                    suspect = self.failures.at_last_try(left.shard, left.stages)
+                    (suspects.append if suspect else waiting.appendleft)(left)
             self._check()
             self.on_tick()
 
@@ -148,9 +142,6 @@ class Engine:
         """Raise what ends a run from outside."""
         self.connection.check()
         interrupt.check()
-
-    def _is_suspect(self, chain: Chain) -> bool:
-        return any(self.deaths[stage, chain.shard.index] >= DEATHS_ALLOWED - 1 for stage in chain.stages)
 
     def _submit(self, chain: Chain) -> None:
         after: Future | None = None
@@ -241,28 +232,8 @@ class Engine:
         self.on_record(record)
 
     def _after_error(self, chain: Chain, stage: str, future: Future) -> Chain:
-        error, place = future.exception(), (stage, chain.shard.index)
-        if isinstance(error, ConfigurationError | PlanMismatchError):
-            raise error
-        if isinstance(error, KilledWorker):
-            self.deaths[place] += self.deaths_per_report
-            reason = f"its worker died {self.deaths[place]} times (out of memory, or a crash in a library)"
-            give_up = self.deaths[place] >= DEATHS_ALLOWED
-        else:
-            self.errors[place] += 1
-            ours = isinstance(error, SurveyBatchError)
-            reason = str(error) if ours else f"{type(error).__name__}: {error}"
-            give_up = self.errors[place] >= ERRORS_ALLOWED
-        log.warning(
-            "%s %s: %s; %s",
-            stage,
-            chain.shard,
-            reason,
-            "set aside" if give_up else "trying again",
-            exc_info=None if isinstance(error, KilledWorker) else (type(error), error, future.traceback()),
-            extra={"event": "set aside" if give_up else "retry", "stage": stage, "shard": chain.shard.index},
-        )
-        if give_up:
+        reason = self.failures.note(stage, chain.shard, future.exception(), future.traceback())
+        if reason is not None:
             for name in (part for part in self.needed_by.get(stage, (stage,)) if part in chain.stages):
                 self._set_aside(name, chain.shard, reason if name == stage else f"{stage}: {reason}")
                 chain.stages.remove(name)

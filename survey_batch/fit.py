@@ -9,8 +9,8 @@ from uuid import uuid4
 from distributed import Client, Future, KilledWorker
 
 from survey_batch.cluster.base import Connection
-from survey_batch.engine import DEATHS_ALLOWED
 from survey_batch.errors import SurveyBatchError
+from survey_batch.failures import DEATHS_ALLOWED
 from survey_batch.job import Job
 from survey_batch.products import Shard
 from survey_batch.stages import make_stage
