@@ -25,6 +25,8 @@ from tests.compare import assert_equal_products
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 
+pytestmark = pytest.mark.timeout(600)  # a worker that died takes ten seconds to come back, on a busy machine more
+
 OBJECTS, SHARD = 40, 8
 
 
@@ -116,14 +118,13 @@ def test_a_shard_that_kills_its_worker_three_times_is_set_aside_and_the_run_goes
     assert (ds.object_id != "").all()
 
 
-def test_shards_that_kill_the_only_worker_do_not_take_others_with_them(archive, tmp_path):
-    paths = ["spec-55000-TEST_sp01-003.fits", "spec-55000-TEST_sp01-025.fits"]
+def test_a_shard_that_kills_the_only_worker_does_not_take_others_with_it(archive, tmp_path):
     settings = {"n_workers": 1, "threads_per_worker": 3, "host": "127.0.0.1", "dashboard_address": None}
     with dask.config.set(SCHEDULER_SETTINGS), LocalCluster(**settings) as cluster, Client(cluster) as client:
-        client.register_plugin(Trap(paths, "kill"))
+        client.register_plugin(Trap(["spec-55000-TEST_sp01-003.fits"], "kill"))
         shards = {"objects": 2}
         summary = run(lamost_job(archive, tmp_path / "out", ("spectra",), shards=shards), client=client)
-    assert summary.counts == {"ok": OBJECTS - 4, "failed": 4}
+    assert summary.counts == {"ok": OBJECTS - 2, "failed": 2}
 
 
 class Stumble(WorkerPlugin):
@@ -149,9 +150,9 @@ class Stumble(WorkerPlugin):
         FeaturesStage.fit_part = stumbling
 
 
-def test_what_is_learnt_survives_any_number_of_workers_if_each_part_kills_few(archive, client, tmp_path):
-    features = {"components": 2}
-    keys = {"features": features, "shards": {"objects": 1}, "spectra": {"wavelength_min": 4000, "wavelength_max": 4200}}
+def test_what_is_learnt_survives_any_number_of_workers_if_each_part_kills_few(archive, client, tmp_path, monkeypatch):
+    monkeypatch.setattr("survey_batch.stages.base.FIT_SHARDS", 2)
+    keys = {"features": {"components": 2}, "spectra": {"wavelength_min": 4000, "wavelength_max": 4200}}
     run(lamost_job(archive, tmp_path / "calm", **keys), client=client)
     parts = tmp_path / "parts"
     parts.mkdir()
