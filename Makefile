@@ -17,8 +17,9 @@ demo: $(VENV)/.ready  ## the main job, end to end
 	PATH="$(abspath $(BIN)):$$PATH" bash jobs/demo.sh
 
 test: lint types  ## everything that must hold
-	# Modules stay whole: their tests share what takes long to set up. Some wait more than they compute.
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15
+	# Modules stay whole: their tests share what takes long to set up. Those that take longest, and mostly wait, come first.
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15 \
+		tests/integration/test_slurm.py tests/integration tests
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
