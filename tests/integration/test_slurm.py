@@ -276,13 +276,6 @@ def test_a_driver_that_is_a_batch_job_queues_itself_again_near_its_walltime_and_
     subprocess.run(["scancel", "--batch", "--signal=USR1", driver], check=True)  # as SLURM does near the walltime
     wait_until(lambda: jobs("%i %T") == [f"{driver} PENDING"], out)
     assert SHARD <= rows_done(job.output, "spectra") < OBJECTS, "interrupted in the middle"
-
-    def begun():  # SLURM lets a job that was put back wait for two minutes, and says so some time after it put it back
-        now = ["scontrol", "update", f"JobId={driver}", "StartTime=now"]
-        subprocess.run(now, check=False, capture_output=True)
-        return driver in jobs(state="RUNNING")
-
-    wait_until(begun, out)
     wait_until((tmp_path / "out" / "run.json").exists, out)
     wait_until(lambda: not jobs(), out)
     assert_same(undisturbed, tmp_path / "out")
