@@ -11,17 +11,16 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, wait
-from contextlib import contextmanager
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from distributed import Client, Future
-from distributed.comm import CommClosedError
+from distributed import Future
 
 from survey_batch import interrupt, work
 from survey_batch.cluster.base import Connection
+from survey_batch.cluster.lost import LostSchedulerError
 from survey_batch.errors import SurveyBatchError
 from survey_batch.failures import Failures
 from survey_batch.job import Job
@@ -38,21 +37,6 @@ TICK_SECONDS = 0.5
 
 SIZE_SECONDS = 5.0
 """Between two looks at how large the cluster is."""
-
-
-class LostSchedulerError(SurveyBatchError):
-    """The connection to the Dask scheduler broke; everything committed stays."""
-
-
-@contextmanager
-def scheduler_watched(client: Client) -> Iterator[None]:
-    """Turn what Dask raises, wherever it waits, when the scheduler goes away into a `LostSchedulerError`."""
-    try:
-        yield
-    except (CancelledError, OSError, RuntimeError) as error:
-        if isinstance(error, CancelledError | CommClosedError) or client.status != "running":
-            raise LostSchedulerError(_lost(client)) from error
-        raise
 
 
 @dataclass
@@ -179,7 +163,7 @@ class Engine:
                 chains.append(self.finished.get_nowait())
         except queue.Empty:
             if not chains and self.client.status != "running":
-                raise LostSchedulerError(_lost(self.client)) from None
+                raise LostSchedulerError(self.client) from None
             return chains
 
     def _fetch(self, chains: list[Chain]) -> Iterator[tuple[Chain, list[Record | None]]]:
@@ -214,7 +198,7 @@ class Engine:
         handed_on = []
         for stage, future, record in zip(list(chain.stages), chain.futures, made, strict=True):
             if future.status == "cancelled" or self.client.status != "running":
-                raise LostSchedulerError(_lost(self.client))
+                raise LostSchedulerError(self.client)
             if record is None:
                 left = self._after_error(chain, stage, future)
                 return [left] if left.stages else []
@@ -251,7 +235,7 @@ class Engine:
             future = self.client.submit(work.set_aside, self.job, stage, shard, reason, key=key, pure=False)
             self.connection.wait(future)
             if future.status == "cancelled":
-                raise LostSchedulerError(_lost(self.client))
+                raise LostSchedulerError(self.client)
             if future.status == "finished":
                 self._report(future.result())
                 return
@@ -292,11 +276,3 @@ def _plain(record: Record) -> dict[str, Any]:
         "axis": record.shard.axis,
         "counts": dict(record.counts),
     }
-
-
-def _lost(client: Client) -> str:
-    address = client.scheduler.address if client.scheduler else "?"
-    return (
-        f"lost the Dask scheduler at {address}. Shards that were finished are kept: "
-        "start the same command again and it goes on where it was."
-    )

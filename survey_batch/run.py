@@ -14,7 +14,8 @@ from distributed import Client
 
 from survey_batch.catalog.detected import detected
 from survey_batch.cluster import Connection, connect, joined
-from survey_batch.engine import Engine, scheduler_watched
+from survey_batch.cluster.lost import scheduler_watched
+from survey_batch.engine import Engine
 from survey_batch.errors import SurveyBatchError
 from survey_batch.estimate import estimate, refuse_what_cannot_fit
 from survey_batch.fit import fit

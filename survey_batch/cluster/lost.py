@@ -1,0 +1,32 @@
+"""How a run ends whose scheduler has gone away."""
+
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+
+from distributed import Client
+from distributed.comm import CommClosedError
+
+from survey_batch.errors import SurveyBatchError
+
+
+class LostSchedulerError(SurveyBatchError):
+    """The connection to the Dask scheduler broke; everything committed stays."""
+
+    def __init__(self, client: Client) -> None:
+        address = client.scheduler.address if client.scheduler else "?"
+        super().__init__(
+            f"lost the Dask scheduler at {address}. Shards that were finished are kept: "
+            "start the same command again and it goes on where it was."
+        )
+
+
+@contextmanager
+def scheduler_watched(client: Client) -> Iterator[None]:
+    """Turn what Dask raises, wherever it waits, when the scheduler goes away into a `LostSchedulerError`."""
+    try:
+        yield
+    except (CancelledError, OSError, RuntimeError) as error:
+        if isinstance(error, CancelledError | CommClosedError) or client.status != "running":
+            raise LostSchedulerError(client) from error
+        raise
