@@ -17,9 +17,8 @@ demo: $(VENV)/.ready  ## the main job, end to end
 	PATH="$(abspath $(BIN)):$$PATH" bash jobs/demo.sh
 
 test: lint types  ## everything that must hold
-	# Modules stay whole: their tests share what takes long to set up. Those that take longest, and mostly wait, come first.
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15 \
-		tests/integration/test_slurm.py tests/integration tests
+	# Modules stay whole: their tests share what takes long to set up. `tests/conftest.py` puts them in order.
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

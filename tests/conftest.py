@@ -21,3 +21,8 @@ def real_data() -> Path:
     if not (folder / "sdss").is_dir():
         pytest.skip(f"no real survey data in {folder} (set SURVEY_BATCH_DATA)")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: modules stay whole, and the last one should not run alone at the end."""
+    items.sort(key=lambda item: (item.path.name != "test_slurm.py", item.path.parent.name != "integration"))

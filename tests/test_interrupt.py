@@ -1,22 +1,75 @@
 import os
 import signal
+import threading
 
 import pytest
 
 from survey_batch import interrupt
 
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_that_a_destructor_swallows_is_raised_at_the_next_look(monkeypatch, number):
+
+@pytest.fixture(autouse=True)
+def _listening(monkeypatch):
     monkeypatch.setattr(interrupt, "_asked", [])
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        interrupt.listen()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    interrupt.listen()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def send(number):
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_an_interruption_that_a_destructor_swallows_is_raised_at_the_next_look(number):
+    interrupt.check()
+    with pytest.raises(KeyboardInterrupt):
+        send(number)
+    with pytest.raises(KeyboardInterrupt):  # whatever became of the first one
         interrupt.check()
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), number)
-        with pytest.raises(KeyboardInterrupt):  # whatever became of the first one
-            interrupt.check()
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+
+
+def test_a_signal_that_comes_twice_at_once_interrupts_once_and_a_later_one_again(monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        send(signal.SIGTERM)
+    send(signal.SIGTERM)
+    monkeypatch.setattr(interrupt, "SAME_SECONDS", 0)
+    with pytest.raises(KeyboardInterrupt):
+        send(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_what_is_held_is_done_whole_and_the_interruption_comes_afterwards(number):
+    done = []
+
+    def work():
+        with interrupt.held():
+            send(number)
+            send(number)
+            done.append("all")
+        done.append("more")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == ["all"]
+    assert signal.getsignal(number) is interrupt._interrupt
+
+
+def test_another_thread_holds_nothing_back():
+    held, go_on = threading.Event(), threading.Event()
+
+    def work():
+        with interrupt.held():
+            held.set()
+            go_on.wait(10)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert held.wait(10)
+    with pytest.raises(KeyboardInterrupt):
+        send(signal.SIGINT)
+    go_on.set()
+    thread.join()

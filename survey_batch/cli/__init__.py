@@ -70,6 +70,7 @@ def main() -> None:
         _end(error, EXIT_INCOMPLETE)
     except SystemExit as ended:  # typer makes one of a KeyboardInterrupt
         if ended.code == EXIT_INTERRUPTED:
+            interrupt.ignore()
             sys.stderr.write("\nStopped. What is finished is kept: run the same command again and it goes on.\n")
         raise
 

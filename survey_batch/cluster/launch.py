@@ -154,7 +154,13 @@ def call_slurm(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run one of SLURM's commands; one that does not answer in time has failed with words that say so."""
     try:
         return subprocess.run(  # noqa: S603
-            [_path(command[0]), *command[1:]], capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+            [_path(command[0]), *command[1:]],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+            start_new_session=True,  # Ctrl-C is for this process: a job that `sbatch` submitted would not be known
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(

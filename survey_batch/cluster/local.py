@@ -2,15 +2,14 @@
 
 import logging
 import os
-import signal
 import time
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
 
 import dask
 from distributed import Client, LocalCluster
 
+from survey_batch import interrupt
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Size, register
 from survey_batch.errors import SurveyBatchError
 from survey_batch.job import ClusterSection
@@ -60,7 +59,7 @@ class Watch:
 
 
 def _start(section: ClusterSection) -> LocalCluster:
-    with interrupts_held():
+    with interrupt.kept_from_children():
         return LocalCluster(
             n_workers=worker_count(section),
             threads_per_worker=section.threads,
@@ -71,17 +70,3 @@ def _start(section: ClusterSection) -> LocalCluster:
             dashboard_address=section.dashboard,
             silence_logs=logging.CRITICAL,
         )
-
-
-@contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back: this thread sees it afterwards; threads and processes that start meanwhile never do.
-
-    A terminal interrupts the workers too, which would die with a traceback before the client can end them.
-    """
-    resource_tracker.ensure_running()  # started later, it would end the block for the threads of the cluster
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

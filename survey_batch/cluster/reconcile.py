@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from survey_batch import interrupt
 from survey_batch.cluster.base import Say
 from survey_batch.cluster.launch import JobState, Launcher, LaunchError
 from survey_batch.errors import ConfigurationError, SurveyBatchError
@@ -83,11 +84,12 @@ class Reconciler:
         self._thread.start()
 
     def stop(self) -> None:
-        """End all jobs."""
-        self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self.launcher.cancel(self.jobs)
+        """End all jobs; an impatient second Ctrl-C would leave them in the queue."""
+        with interrupt.held():
+            self._ended.set()
+            if self._thread.is_alive():
+                self._thread.join()
+            self.launcher.cancel(self.jobs)
 
     def check(self) -> None:
         """Raise what made it give up."""
@@ -134,8 +136,9 @@ class Reconciler:
     def _fill(self) -> None:
         try:
             while len(self.jobs) < self.target:
-                number = self.launcher.submit(self.script)
-                self.jobs[number] = Submitted(JobState("PENDING", "just submitted"))
+                with interrupt.held():  # a job that SLURM has is one that is known here
+                    number = self.launcher.submit(self.script)
+                    self.jobs[number] = Submitted(JobState("PENDING", "just submitted"))
                 extra = {"event": "worker job submitted", "slurm_job": number}
                 log.info("worker job %s submitted", number, extra=extra)
                 self.refused = ""

@@ -15,10 +15,10 @@ import dask
 from dask.utils import format_bytes, parse_bytes
 from distributed import Client, SchedulerPlugin, Security
 
+from survey_batch import interrupt
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Say, Size, register
 from survey_batch.cluster.drain import EARLIEST, END, Drain, margin_of, walltime_seconds
 from survey_batch.cluster.launch import STEP, Launcher, Sbatch, Srun
-from survey_batch.cluster.local import interrupts_held
 from survey_batch.cluster.reconcile import Reconciler
 from survey_batch.environment import WORKER_ENVIRONMENT
 from survey_batch.errors import ConfigurationError
@@ -78,7 +78,7 @@ def slurm_cluster(section: ClusterSection, output: str, say: Say) -> Iterator[Co
 
 
 def _start(section: ClusterSection, folder: Path) -> Any:
-    with interrupts_held():
+    with interrupt.kept_from_children():
         return make_cluster(section, folder)
 
 

@@ -6,10 +6,10 @@ from importlib.metadata import version
 
 import dask
 
+from survey_batch import interrupt
 from survey_batch.cluster.base import SCHEDULER_SETTINGS
 from survey_batch.cluster.drain import EARLIEST, walltime_seconds
 from survey_batch.cluster.launch import LaunchError, Sbatch, call_slurm
-from survey_batch.cluster.local import interrupts_held
 from survey_batch.cluster.slurm import drain_margin, job_folder, make_cluster, make_launcher, script_of, walltime_of
 from survey_batch.doctor.findings import Finding, Findings, Place, State
 from survey_batch.doctor.tables import Table, doctor_folder
@@ -136,7 +136,7 @@ def _table(place: Place, table: Table, partitions: dict[str, Partition], job: Jo
     yield (partition := judge_partition(place, table, partitions))
     yield (drain := judge_drain(place, table))
     folder = job_folder(doctor_folder(job))
-    with dask.config.set(SCHEDULER_SETTINGS), interrupts_held():
+    with dask.config.set(SCHEDULER_SETTINGS), interrupt.kept_from_children():
         cluster = make_cluster(section, folder)
     try:
         said = Sbatch(folder).test(script_of(cluster, section))
