@@ -18,7 +18,7 @@ demo: $(VENV)/.ready  ## the main job, end to end
 
 test: lint types  ## everything that must hold
 	# Modules stay whole: their tests share what takes long to set up. `tests/conftest.py` puts them in order.
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 15
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
