@@ -1,5 +1,7 @@
 """The number of worker jobs is held, whatever becomes of them; against a SLURM that the test plays."""
 
+import signal
+
 import pytest
 
 from survey_batch.cluster.launch import JobState, LaunchError
@@ -171,3 +173,26 @@ def test_an_error_of_the_thread_reaches_who_asks_and_all_jobs_are_cancelled(slur
         reconciler.check()
     reconciler.stop()
     assert set(slurm.cancelled) == set(reconciler.jobs)
+
+
+@pytest.mark.parametrize("when", ["submit", "cancel"])
+def test_an_interruption_leaves_no_job_that_is_not_known_or_not_cancelled(slurm, world, monkeypatch, when):
+    done = getattr(slurm, when)
+
+    def interrupted(argument):
+        result = done(argument) if when == "submit" else None
+        signal.raise_signal(signal.SIGINT)
+        return result if when == "submit" else done(argument)
+
+    monkeypatch.setattr(slurm, when, interrupted)
+    reconciler = world.make()
+
+    def run():
+        try:
+            reconciler.step()
+        finally:
+            reconciler.stop()
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert set(slurm.cancelled) == set(slurm.queue) != set()
