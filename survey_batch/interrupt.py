@@ -22,7 +22,8 @@ _asked: list[float] = []
 
 
 def listen() -> None:
-    """Take both signals for an interruption; for the main thread of a command."""
+    """Take both signals for an interruption, and forget earlier ones; for the main thread of a command that starts."""
+    _asked.clear()
     for number in SIGNALS:
         signal.signal(number, _interrupt)
 

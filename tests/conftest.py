@@ -1,10 +1,13 @@
 """Fixtures shared by all tests."""
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from survey_batch import interrupt
 from survey_batch.environment import WORKER_ENVIRONMENT
 
 # As the command line does, before anything imports TensorFlow: other kernels round otherwise, by place in a batch.
@@ -21,6 +24,16 @@ def real_data() -> Path:
     if not (folder / "sdss").is_dir():
         pytest.skip(f"no real survey data in {folder} (set SURVEY_BATCH_DATA)")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_interruption_of_another_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep what a command run in this process makes of signals, and those that came, to the test that ran it."""
+    monkeypatch.setattr(interrupt, "_asked", [])
+    before = {number: signal.getsignal(number) for number in interrupt.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,17 +6,12 @@ import pytest
 
 from survey_batch import interrupt
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
+SIGNALS = interrupt.SIGNALS
 
 
 @pytest.fixture(autouse=True)
-def _listening(monkeypatch):
-    monkeypatch.setattr(interrupt, "_asked", [])
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+def _listening():
     interrupt.listen()
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def send(number):
@@ -30,6 +25,15 @@ def test_an_interruption_that_a_destructor_swallows_is_raised_at_the_next_look(n
         send(number)
     with pytest.raises(KeyboardInterrupt):  # whatever became of the first one
         interrupt.check()
+
+
+def test_a_command_that_starts_knows_of_no_interruption_of_another_one_in_the_same_process():
+    with pytest.raises(KeyboardInterrupt):
+        send(signal.SIGINT)
+    interrupt.listen()
+    interrupt.check()
+    with pytest.raises(KeyboardInterrupt):  # at once, and not taken for the same one
+        send(signal.SIGINT)
 
 
 def test_a_signal_that_comes_twice_at_once_interrupts_once_and_a_later_one_again(monkeypatch):
