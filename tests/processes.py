@@ -44,7 +44,13 @@ class Command:
     @property
     def workers(self):
         """The worker processes that the command has started."""
-        return [child for child in self._look() if "spawn_main" in " ".join(child.cmdline())]
+        servers = [child for child in self._look() if "multiprocessing.forkserver" in " ".join(child.cmdline())]
+        return [child for child in servers if child.parent() in servers]
+
+    @property
+    def children(self):
+        """All that the command has started, and that a terminal's Ctrl-C reaches."""
+        return self._look()
 
     def _look(self):
         children = self.process.children(recursive=True)

@@ -1,13 +1,16 @@
 """Workers as processes of this machine."""
 
 import logging
+import multiprocessing
 import os
+import sys
 import time
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 
 import dask
 from distributed import Client, LocalCluster
+from distributed.utils import get_mp_context
 
 from survey_batch import interrupt
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Size, register
@@ -20,6 +23,14 @@ GONE_SECONDS = 300.0
 """Without any worker, after which a run ends; starting one again takes seconds."""
 
 
+METHOD = {"distributed.worker.multiprocessing-method": "forkserver" if sys.platform == "linux" else "spawn"}
+"""How workers begin: as copies of one process that has imported what all need, where copying is safe. On a Mac it is
+not: Python's own choice there is to start each from nothing."""
+
+IMPORTED = ("distributed", "survey_batch.engine", "survey_batch.stages.cutouts", "survey_batch.stages.spectra")
+"""Modules of that process. No machine learning: its libraries start threads, which no copy has."""
+
+
 def worker_count(section: ClusterSection) -> int:
     """Workers of a local cluster: as asked, or one for the GPU, or else one per core that this process may use."""
     return section.workers or (1 if section.wants_gpu else len(os.sched_getaffinity(0)))
@@ -29,7 +40,7 @@ def worker_count(section: ClusterSection) -> int:
 def local_cluster(section: ClusterSection) -> Iterator[Connection]:
     """Start workers here; they end with the block."""
     with (
-        dask.config.set(SCHEDULER_SETTINGS),
+        dask.config.set(SCHEDULER_SETTINGS | METHOD),
         _start(section) as cluster,
         Client(cluster, set_as_default=False) as client,
         client.as_current(),
@@ -59,6 +70,9 @@ class Watch:
 
 
 def _start(section: ClusterSection) -> LocalCluster:
+    if sys.platform == "linux":
+        get_mp_context()  # once, Dask would put its own list in the place of ours
+        multiprocessing.get_context("forkserver").set_forkserver_preload(list(IMPORTED))
     with interrupt.kept_from_children():
         return LocalCluster(
             n_workers=worker_count(section),
@@ -67,6 +81,7 @@ def _start(section: ClusterSection) -> LocalCluster:
             memory_limit=section.memory,
             resources={"GPU": 1} if section.wants_gpu else None,
             host="127.0.0.1",
+            env=dict(os.environ),  # the process that they are copies of may be of a time when it was another one
             dashboard_address=section.dashboard,
             silence_logs=logging.CRITICAL,
         )

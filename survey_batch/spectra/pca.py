@@ -185,8 +185,8 @@ def _largest(covariance: F8, count: int) -> tuple[F8, F8]:
     """Largest eigenvalues, rising, and their vectors in columns, of a symmetric matrix given by its upper triangle.
 
     A few of many by the implicitly restarted Lanczos method (ARPACK; Lehoucq, Sorensen and Yang 1998), to rounding
-    like the whole decomposition: 0.1 to 2 s, by how alike they are, instead of 7 s for 10 of 3909. Its random numbers are
-    always the same, and so are the bits of what it gives.
+    like the whole decomposition: 0.1 to 2 s, by how alike they are, instead of 7 s for 10 of 3909. Its random numbers
+    are always the same, and so are the bits of what it gives.
     """
     size = len(covariance)
     if 2 * count >= size or not covariance.any():

@@ -1,3 +1,5 @@
+import os
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -31,6 +33,15 @@ def test_a_local_cluster_listens_on_loopback_alone():
         addresses = [info["address"], *info["workers"]]
         assert all(address.startswith("tcp://127.0.0.1:") for address in addresses)
         assert client.dashboard_link.startswith("http://127.0.0.1:")
+
+
+def test_local_workers_see_the_environment_of_now_and_no_library_of_machine_learning(monkeypatch):
+    for value in ("before", "now"):
+        monkeypatch.setenv("SURVEY_BATCH_TEST", value)
+        with connect(ClusterSection(workers=1, memory="1 GB")) as connection:
+            (seen,) = connection.client.run(lambda: (os.environ["SURVEY_BATCH_TEST"], set(sys.modules))).values()
+            assert seen[0] == value
+            assert not {"tensorflow", "keras", "sklearn", "torch", "jax"} & seen[1]
 
 
 def test_a_machine_whose_workers_stay_away_ends_the_run(monkeypatch):

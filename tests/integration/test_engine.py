@@ -4,18 +4,19 @@ import asyncio
 import json
 import os
 import signal
+from contextlib import contextmanager
 
-import dask
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import xarray as xr
-from distributed import Client, LocalCluster, WorkerPlugin
+from distributed import WorkerPlugin
 
 import survey_batch as sb
 from survey_batch import engine, work
-from survey_batch.cluster import SCHEDULER_SETTINGS
+from survey_batch.cluster import connect
 from survey_batch.cluster.base import Connection, Size
+from survey_batch.job import ClusterSection
 from survey_batch.phases import make_groups
 from survey_batch.products import open_product, read_status, write_shard
 from survey_batch.run import run
@@ -36,13 +37,14 @@ def archive(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def client():
-    with (
-        dask.config.set(SCHEDULER_SETTINGS),
-        LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
+def client(cluster):
+    return cluster
+
+
+@contextmanager
+def one_worker(threads=1):
+    with connect(ClusterSection(workers=1, threads=threads, memory="2 GB")) as connection:
+        yield connection.client
 
 
 class Trap(WorkerPlugin):
@@ -119,8 +121,7 @@ def test_a_shard_that_kills_its_worker_three_times_is_set_aside_and_the_run_goes
 
 
 def test_a_shard_that_kills_the_only_worker_does_not_take_others_with_it(archive, tmp_path):
-    settings = {"n_workers": 1, "threads_per_worker": 3, "host": "127.0.0.1", "dashboard_address": None}
-    with dask.config.set(SCHEDULER_SETTINGS), LocalCluster(**settings) as cluster, Client(cluster) as client:
+    with one_worker(threads=3) as client:
         client.register_plugin(Trap(["spec-55000-TEST_sp01-003.fits"], "kill"))
         shards = {"objects": 2}
         summary = run(lamost_job(archive, tmp_path / "out", ("spectra",), shards=shards), client=client)
@@ -156,8 +157,7 @@ def test_what_is_learnt_survives_any_number_of_workers_if_each_part_kills_few(ar
     run(lamost_job(archive, tmp_path / "calm", **keys), client=client)
     parts = tmp_path / "parts"
     parts.mkdir()
-    settings = {"n_workers": 1, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
-    with dask.config.set(SCHEDULER_SETTINGS), LocalCluster(**settings) as cluster, Client(cluster) as disturbed:
+    with one_worker() as disturbed:
         disturbed.register_plugin(Stumble(parts))
         assert run(lamost_job(archive, tmp_path / "out", **keys), client=disturbed).counts == {"ok": OBJECTS}
     assert len(list(parts.iterdir())) == 3, "as many deaths as one part may have"
@@ -177,8 +177,7 @@ class NoRoom(WorkerPlugin):
 
 
 def test_a_shard_that_cannot_even_be_set_aside_ends_the_run_with_both_reasons(archive, tmp_path):
-    settings = {"n_workers": 1, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
-    with dask.config.set(SCHEDULER_SETTINGS), LocalCluster(**settings) as cluster, Client(cluster) as client:
+    with one_worker() as client:
         client.register_plugin(Trap(["spec-55000-TEST_sp01-013.fits"], "raise"))
         client.register_plugin(NoRoom())
         with pytest.raises(sb.SurveyBatchError, match="a defect of ours; and it could not be set aside.*No space left"):

@@ -125,7 +125,7 @@ def test_ctrl_c_ends_within_seconds_with_one_message_and_the_next_run_goes_on(ar
     with command(job, tmp_path) as running:
         running.wait_for(moment(5))
         # A terminal sends it to all processes of the command, the workers too.
-        for process in (running.process, *running.workers):
+        for process in (running.process, *running.children):
             process.send_signal(signal.SIGINT)
         assert running.wait() == 130, running.messages
         assert running.messages.count("Stopped.") == 1
