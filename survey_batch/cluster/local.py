@@ -22,13 +22,8 @@ log = logging.getLogger(__name__)
 GONE_SECONDS = 300.0
 """Without any worker, after which a run ends; starting one again takes seconds."""
 
-
-METHOD = {"distributed.worker.multiprocessing-method": "forkserver" if sys.platform == "linux" else "spawn"}
-"""How workers begin: as copies of one process that has imported what all need, where copying is safe. On a Mac it is
-not: Python's own choice there is to start each from nothing."""
-
 IMPORTED = ("distributed", "survey_batch.engine", "survey_batch.stages.cutouts", "survey_batch.stages.spectra")
-"""Modules of that process. No machine learning: its libraries start threads, which no copy has."""
+"""What workers need to begin. No machine learning: its libraries start threads, which no copy of a process has."""
 
 
 def worker_count(section: ClusterSection) -> int:
@@ -40,7 +35,7 @@ def worker_count(section: ClusterSection) -> int:
 def local_cluster(section: ClusterSection) -> Iterator[Connection]:
     """Start workers here; they end with the block."""
     with (
-        dask.config.set(SCHEDULER_SETTINGS | METHOD),
+        dask.config.set(SCHEDULER_SETTINGS | _begin_as_copies()),
         _start(section) as cluster,
         Client(cluster, set_as_default=False) as client,
         client.as_current(),
@@ -69,10 +64,21 @@ class Watch:
             )
 
 
+def _begin_as_copies() -> dict[str, str]:
+    """Have workers begin as copies of one process that has imported what all need; return Dask's setting for it.
+
+    Not on a Mac, where copying a process is not safe: Python starts each from nothing there, unless told otherwise.
+    """
+    if sys.platform != "linux":
+        return {}
+    setting = {"distributed.worker.multiprocessing-method": "forkserver"}
+    with dask.config.set(setting):
+        get_mp_context()  # later, Dask would put its own list, once, in the place of ours
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(IMPORTED))
+    return setting
+
+
 def _start(section: ClusterSection) -> LocalCluster:
-    if sys.platform == "linux":
-        get_mp_context()  # once, Dask would put its own list in the place of ours
-        multiprocessing.get_context("forkserver").set_forkserver_preload(list(IMPORTED))
     with interrupt.kept_from_children():
         return LocalCluster(
             n_workers=worker_count(section),
