@@ -1,19 +1,17 @@
 """Workers as processes of this machine."""
 
 import logging
-import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 
 import dask
 from distributed import Client, LocalCluster
-from distributed.utils import get_mp_context
 
 from survey_batch import interrupt
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Size, register
+from survey_batch.copies import begin_as_copies
 from survey_batch.errors import SurveyBatchError
 from survey_batch.job import ClusterSection
 
@@ -21,9 +19,6 @@ log = logging.getLogger(__name__)
 
 GONE_SECONDS = 300.0
 """Without any worker, after which a run ends; starting one again takes seconds."""
-
-IMPORTED = ("distributed", "survey_batch.engine", "survey_batch.stages.cutouts", "survey_batch.stages.spectra")
-"""What workers need to begin. No machine learning: its libraries start threads, which no copy of a process has."""
 
 
 def worker_count(section: ClusterSection) -> int:
@@ -35,7 +30,7 @@ def worker_count(section: ClusterSection) -> int:
 def local_cluster(section: ClusterSection) -> Iterator[Connection]:
     """Start workers here; they end with the block."""
     with (
-        dask.config.set(SCHEDULER_SETTINGS | _begin_as_copies()),
+        dask.config.set(SCHEDULER_SETTINGS | begin_as_copies()),
         _start(section) as cluster,
         Client(cluster, set_as_default=False) as client,
         client.as_current(),
@@ -62,20 +57,6 @@ class Watch:
                 f"no worker of this machine has been alive for {GONE_SECONDS:.0f} s; the run's log says what became of "
                 "them. What is finished is kept: run the same command again and it goes on."
             )
-
-
-def _begin_as_copies() -> dict[str, str]:
-    """Have workers begin as copies of one process that has imported what all need; return Dask's setting for it.
-
-    Not on a Mac, where copying a process is not safe: Python starts each from nothing there, unless told otherwise.
-    """
-    if sys.platform != "linux":
-        return {}
-    setting = {"distributed.worker.multiprocessing-method": "forkserver"}
-    with dask.config.set(setting):
-        get_mp_context()  # later, Dask would put its own list, once, in the place of ours
-    multiprocessing.get_context("forkserver").set_forkserver_preload(list(IMPORTED))
-    return setting
 
 
 def _start(section: ClusterSection) -> LocalCluster:

@@ -168,7 +168,8 @@ def _prologue(section: ClusterSection) -> list[str]:
 def _worker_arguments(section: ClusterSection) -> list[str]:
     site = list(dask.config.get("jobqueue.slurm.worker-extra-args", None) or [])
     resources = ["--resources", "GPU=1"] if section.wants_gpu else []
-    return [*site, "--dashboard-address", "127.0.0.1:0", *resources]
+    copies = ["--preload-nanny", "survey_batch.copies"] if section.processes > 1 else []
+    return [*site, "--dashboard-address", "127.0.0.1:0", *resources, *copies]
 
 
 def walltime_of(section: ClusterSection) -> str:

@@ -160,6 +160,18 @@ def test_workers_leave_before_their_walltime_and_lose_no_shard(archive, undistur
     assert_same(undisturbed, tmp_path / "out")
 
 
+def test_workers_that_share_a_job_are_replaced_together(archive, undisturbed, tmp_path):
+    job = slow_job(archive, tmp_path / "out", processes=2)
+    job = job.model_copy(update={"archive": job.archive.model_copy(update={"connections": 8})})  # for the dead, too
+    with command(job, tmp_path) as running:
+        running.wait_for(2 * SHARD)
+        (number,) = wait_for_jobs(1)
+        subprocess.run(["scancel", number], check=True)
+        assert running.wait(PATIENCE) == 0, running.messages
+    assert len(events(tmp_path / "out", "worker job submitted")) == 2
+    assert_same(undisturbed, tmp_path / "out")
+
+
 def test_a_job_that_does_not_start_is_explained_and_waited_for(archive, undisturbed, tmp_path):
     with command(slow_job(archive, tmp_path / "out", directives=["--hold"]), tmp_path) as running:
         held = wait_for_jobs(2, state="PENDING")
