@@ -1,17 +1,13 @@
-"""Workers of one machine begin as copies of one process that has imported what all need; light to import.
+"""Workers of one machine begin as copies of one process that has imported what all need (`original`); light to import.
 
 Otherwise each imports for itself, often from a shared file system: seconds of a core, and thousands of files.
 """
 
 import multiprocessing
 import sys
-from typing import Any
 
 import dask
 from distributed.utils import get_mp_context
-
-IMPORTED = ("distributed", "survey_batch.engine", "survey_batch.stages.cutouts", "survey_batch.stages.spectra")
-"""What workers need to begin. No machine learning: its libraries start threads, which no copy of a process has."""
 
 
 def begin_as_copies() -> dict[str, str]:
@@ -24,10 +20,10 @@ def begin_as_copies() -> dict[str, str]:
     setting = {"distributed.worker.multiprocessing-method": "forkserver"}
     with dask.config.set(setting):
         get_mp_context()  # later, Dask would put its own list, once, in the place of ours
-    multiprocessing.get_context("forkserver").set_forkserver_preload(list(IMPORTED))
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["survey_batch.original"])
     return setting
 
 
-def dask_setup(nanny: Any) -> None:  # noqa: ARG001
+def dask_setup(_nanny: object) -> None:
     """Be a module that `dask worker --preload-nanny` runs first."""
     dask.config.set(begin_as_copies())

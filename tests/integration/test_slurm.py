@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from survey_batch.classifiers.train import train
@@ -166,10 +168,21 @@ def test_workers_that_share_a_job_are_replaced_together(archive, undisturbed, tm
     with command(job, tmp_path) as running:
         running.wait_for(2 * SHARD)
         (number,) = wait_for_jobs(1)
+        assert copies_in(number) == 3, "two workers and their original"
         subprocess.run(["scancel", number], check=True)
         assert running.wait(PATIENCE) == 0, running.messages
     assert len(events(tmp_path / "out", "worker job submitted")) == 2
     assert_same(undisturbed, tmp_path / "out")
+
+
+def copies_in(number):
+    """Processes of a job, on the nodes that this machine is, that are made by copying."""
+    found = 0
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            mine = process.environ().get("SLURM_JOB_ID") == number
+            found += mine and "multiprocessing.forkserver" in " ".join(process.cmdline())
+    return found
 
 
 def test_a_job_that_does_not_start_is_explained_and_waited_for(archive, undisturbed, tmp_path):
