@@ -1,4 +1,4 @@
-"""Workers of one machine begin as copies of one process that has imported what all need (`original`); light to import.
+"""Workers of one machine begin as copies of one process that has imported what all need; light to import.
 
 Otherwise each imports for itself, often from a shared file system: seconds of a core, and thousands of files.
 """
@@ -8,6 +8,10 @@ import sys
 
 import dask
 from distributed.utils import get_mp_context
+
+IMPORTED = ("distributed", "survey_batch.engine", "survey_batch.stages.cutouts", "survey_batch.stages.spectra")
+"""What workers need to begin. No machine learning: its libraries start threads, which no copy of a process has. Random
+numbers are no concern: Python and Dask seed them anew in each copy."""
 
 
 def begin_as_copies() -> dict[str, str]:
@@ -20,7 +24,7 @@ def begin_as_copies() -> dict[str, str]:
     setting = {"distributed.worker.multiprocessing-method": "forkserver"}
     with dask.config.set(setting):
         get_mp_context()  # later, Dask would put its own list, once, in the place of ours
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["survey_batch.original"])
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(IMPORTED))
     return setting
 
 

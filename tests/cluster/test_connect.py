@@ -1,9 +1,7 @@
 import os
-import random
 import sys
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from distributed.comm import CommClosedError
 from pydantic import ValidationError
@@ -44,12 +42,6 @@ def test_local_workers_see_the_environment_of_now_and_no_library_of_machine_lear
             (seen,) = connection.client.run(lambda: (os.environ["SURVEY_BATCH_TEST"], set(sys.modules))).values()
             assert seen[0] == value
             assert not {"tensorflow", "keras", "sklearn", "torch", "jax"} & seen[1]
-
-
-def test_local_workers_draw_random_numbers_of_their_own():
-    with connect(ClusterSection(workers=2, memory="1 GB")) as connection:
-        drawn = connection.client.run(lambda: (random.random(), np.random.random())).values()  # noqa: NPY002
-        assert [len(set(numbers)) for numbers in zip(*drawn, strict=True)] == [2, 2]
 
 
 def test_a_machine_whose_workers_stay_away_ends_the_run(monkeypatch):
