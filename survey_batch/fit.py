@@ -15,6 +15,7 @@ from survey_batch.job import Job
 from survey_batch.products import Shard
 from survey_batch.stages import make_stage
 from survey_batch.stages.base import Coordinates, fit_groups
+from survey_batch.threads import one_thread
 
 log = logging.getLogger(__name__)
 
@@ -73,14 +74,17 @@ def _retry(client: Client, futures: Sequence[Future]) -> None:
             client.futures[key].retry()
 
 
+@one_thread()
 def _part(job: Job, name: str, shards: Sequence[Shard], before: None) -> Any:  # noqa: ARG001
     return make_stage(job, name).fit_part(shards)
 
 
+@one_thread()
 def _merge(job: Job, name: str, before: Any, part: Any) -> Any:
     return make_stage(job, name).fit_merge([before, part])
 
 
+@one_thread()
 def _end(job: Job, name: str, whole: Any) -> Coordinates:
     return make_stage(job, name).fit_end(whole)
 

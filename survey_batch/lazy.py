@@ -6,7 +6,6 @@ dataset it is a Dask graph with one task per block of objects; results can be gi
 plotted or saved with xarray.
 """
 
-import os
 import sys
 from collections.abc import Mapping
 from functools import reduce
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from survey_batch.environment import WORKER_ENVIRONMENT
+from survey_batch.environment import compute_like_a_worker
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.products import OBJECT_COORDINATES, Array, Variable
@@ -25,6 +24,7 @@ from survey_batch.stages import Stage, make_stage
 from survey_batch.stages.base import fit_groups, take
 from survey_batch.stages.features import FeaturesStage, Part
 from survey_batch.status import Status, usable
+from survey_batch.threads import one_thread
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -169,8 +169,8 @@ def predict(ds: "xr.Dataset", classifier: str | Path, batch: int = 256, *, thres
     """
     from survey_batch.classifiers.artifact import read_manifest
 
-    if "tensorflow" not in sys.modules:  # it reads these once
-        os.environ.update({name: value for name, value in WORKER_ENVIRONMENT.items() if name.startswith("TF_")})
+    if "tensorflow" not in sys.modules:
+        compute_like_a_worker()
     job = _job("lamost", predictions={"classifier": str(classifier), "batch": batch, "threshold": threshold})
     recipe = read_manifest(Path(classifier)).recipe
     fixed = {str(name): np.asarray(ds[name]) for name in ds.variables if "object" not in ds[name].dims}
@@ -202,6 +202,7 @@ def _in_order(ds: "xr.Dataset") -> "xr.Dataset":
     return whole
 
 
+@one_thread()
 def _part_of(stage: FeaturesStage, block: "xr.Dataset") -> Part:
     columns = {str(name): values.values for name, values in block.variables.items()}
     split = columns.get("split", np.full(block.sizes["object"], "", object))
@@ -213,6 +214,7 @@ def _own(ds: "xr.Dataset") -> list[str]:
     return [name for name in ("status", *(v.name for v in OBJECT_COORDINATES)) if name in ds.variables]
 
 
+@one_thread()
 def _apply_to_block(block: "xr.Dataset", stage: Stage) -> "xr.Dataset":
     status = np.full(block.sizes["object"], Status.OK, np.uint8)
     if "status" in block:
@@ -220,7 +222,7 @@ def _apply_to_block(block: "xr.Dataset", stage: Stage) -> "xr.Dataset":
     whole = stage.empty_block(len(status))
     if (work := usable(status)).any():
         inputs = take({name: block[name].values for name in stage.needs}, work)
-        rows = {"ra": np.zeros(int(work.sum())), **take(_columns(block), work)}
+        rows = {"ra": np.zeros(int(work.sum())), "place": np.flatnonzero(work), **take(_columns(block), work)}
         made = stage.compute(rows, stage.prepare(inputs))
         for name, values in made.data.items():
             whole.data[name][work] = values

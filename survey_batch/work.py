@@ -19,6 +19,7 @@ from survey_batch.products import OBJECT_COORDINATES, Array, Shard, read_rows, r
 from survey_batch.stages import Block, Problem, Stage, make_stage
 from survey_batch.stages.base import take
 from survey_batch.status import Status, count_statuses, unfinished, usable
+from survey_batch.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Loaded:
         return self.todo & usable(self.inherited)
 
 
+@one_thread()
 def run_shard(
     job: Job, name: str, shard: Shard, given: Passed | None = None, needed_by: Sequence[str] = ()
 ) -> Record | Passed:
@@ -80,6 +82,7 @@ def run_shard(
     return write(job, name, compute(job, name, load(job, name, shard, given, needed_by)))
 
 
+@one_thread()
 def load(
     job: Job, name: str, shard: Shard, given: Passed | None = None, needed_by: Sequence[str] = ()
 ) -> Loaded | Record:
@@ -92,6 +95,7 @@ def load(
     return loaded
 
 
+@one_thread()
 def compute(job: Job, name: str, loaded: Loaded | Record) -> tuple[Loaded, Block] | Record:
     """Run the stage's kernel on the rows that need it."""
     if isinstance(loaded, Record):
@@ -146,7 +150,7 @@ def _begin(
     todo = np.asarray(unfinished(before).reshape(len(shard), -1).any(axis=1))
     if not todo.any():
         return Record(name, shard, count_statuses(before))
-    rows = read_rows_of(job.output, shard)
+    rows = {**read_rows_of(job.output, shard), "place": np.arange(len(shard))}
     inherited = _inherited(stage, shard, rows, given)
     return Loaded(shard, rows, {}, todo, inherited, before, started, _is_first(stage, given))
 

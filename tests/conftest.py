@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from survey_batch import interrupt
-from survey_batch.environment import WORKER_ENVIRONMENT
+from survey_batch.environment import compute_like_a_worker
 
-# As the command line does, before anything imports TensorFlow: other kernels round otherwise, by place in a batch.
-for name in ("TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS"):
-    os.environ.setdefault(name, WORKER_ENVIRONMENT[name])
+compute_like_a_worker()  # as the command line does, before anything imports TensorFlow
 
 BESIDE_THE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
 

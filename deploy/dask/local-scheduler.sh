@@ -17,9 +17,9 @@ tls=(--tls-ca-file "$dir/cert.pem" --tls-cert "$dir/cert.pem" --tls-key "$dir/ke
 # What the package sets on clusters that it starts itself (survey_batch.cluster.SCHEDULER_SETTINGS).
 export DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=0 DASK_DISTRIBUTED__SCHEDULER__WORKER_SATURATION=1.0
 export DASK_DISTRIBUTED__ADMIN__LOW_LEVEL_LOG_LENGTH=20
-# One thread for each numeric library, results that repeat (survey_batch.environment.WORKER_ENVIRONMENT).
-export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
-export TF_CPP_MIN_LOG_LEVEL=2 TF_ENABLE_ONEDNN_OPTS=0 MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=65536
+# What the package sets on workers: one thread for each numeric library, results that repeat, how memory is kept.
+exports=$(python -m survey_batch.environment) || { echo "survey_batch is not installed for the python on the path" >&2; exit 1; }
+eval "$exports"
 
 say() { echo "local-scheduler: $*" >&2; }
 

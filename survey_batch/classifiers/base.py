@@ -28,6 +28,7 @@ from survey_batch.classifiers.manifest import MANIFEST, Manifest, Recipe
 from survey_batch.errors import ConfigurationError
 from survey_batch.paths import write_json
 from survey_batch.sections.training_base import TrainingSection
+from survey_batch.threads import one_thread
 
 if TYPE_CHECKING:
     from survey_batch.classifiers.cross_validation import Fit
@@ -199,6 +200,7 @@ class Classifier(ABC, Generic[Section]):
     def read_parts(cls, folder: Path, manifest: Manifest) -> Self:
         """Read what `write_parts` wrote; checksums have been compared before."""
 
+    @one_thread()
     def prepared(self, block: Block) -> Block:
         """Do all of a prediction that needs no network.
 
@@ -221,11 +223,15 @@ class Classifier(ABC, Generic[Section]):
         known = {name: block[name] for name in self.recipe.variables}
         return {"inputs": self.prepare(known), "possible": self.possible(known, self.recipe)}
 
-    def predict_prepared(self, prepared: Block, batch: int = DEFAULT_BATCH) -> F4:
+    @one_thread()
+    def predict_prepared(
+        self, prepared: Block, batch: int = DEFAULT_BATCH, place: npt.NDArray[np.intp] | None = None
+    ) -> F4:
         """Probabilities of each class for rows that `prepared` made.
 
-        Every call of the network has the same number of rows: the tail is padded. So one object alone gets the
-        same answer as among others, to the last bit on one machine and backend, and nothing is compiled twice.
+        Matrix products round by the size of the batch and, on some processors, by a row's slot in it. So every call
+        of the model has the same number of rows, and the row at place i of its shard is always in slot i % batch:
+        it gets the same bits whichever rows of the shard are asked for with it. Empty slots are padded.
 
         Parameters
         ----------
@@ -233,7 +239,10 @@ class Classifier(ABC, Generic[Section]):
             As `prepared` returns it.
         batch
             Rows per call; half as many, and half of that, where the device has too little memory. Another batch size
-            may change the last bits of a probability.
+            may change a probability by 1e-6.
+        place : (object,) int, optional
+            Each row's place in its shard, rising; by default the rows are all there is. Another place may change a
+            probability by 1e-6.
 
         Returns
         -------
@@ -245,18 +254,20 @@ class Classifier(ABC, Generic[Section]):
         ConfigurationError
             Not even one object fits the memory, or an answer is not finite.
         """
-        rows = len(prepared["possible"])
-        probability = np.full((rows, len(self.classes)), np.nan, np.float32)
+        place = np.arange(len(prepared["possible"])) if place is None else place
+        probability = np.full((len(place), len(self.classes)), np.nan, np.float32)
 
         def ask(span: slice, batch: int) -> None:
-            inputs, possible = prepared["inputs"][span], prepared["possible"][span]
+            rows = slice(*np.searchsorted(place, (span.start, span.stop)))
+            inputs, possible = prepared["inputs"][rows], prepared["possible"][rows]
             if possible.any():
-                answer = self._forward(_pad(inputs, batch))[: len(possible)]
+                slots = place[rows] - span.start
+                answer = self._forward(_in_slots(inputs, slots, batch))[slots]
                 self._check_finite(answer[possible])
-                probability[span] = np.where(possible[:, None], answer, np.nan)
+                probability[rows] = np.where(possible[:, None], answer, np.nan)
 
         batch = int(min(batch, self.largest_batch))
-        if (fitting := in_batches(rows, batch, ask)) < batch:
+        if (fitting := in_batches(int(place.max(initial=-1)) + 1, batch, ask)) < batch:
             self.largest_batch = fitting
         return probability
 
@@ -287,6 +298,10 @@ class Classifier(ABC, Generic[Section]):
         write_json(str(target / MANIFEST), self.manifest.model_dump(mode="json"))
 
 
-def _pad(inputs: F4, rows: int) -> F4:
-    """Fill a batch up with copies of its first row, whose values are harmless."""
-    return np.concatenate([inputs, np.repeat(inputs[:1], rows - len(inputs), axis=0)])
+def _in_slots(inputs: Inputs, slots: npt.NDArray[np.intp], batch: int) -> Inputs:
+    """Put rows into their slots of a batch, and copies of the first row, whose values are harmless, into the others."""
+    if len(inputs) == batch:
+        return inputs
+    filled = np.repeat(inputs[:1], batch, axis=0)
+    filled[slots] = inputs
+    return filled

@@ -20,10 +20,12 @@ from survey_batch.classifiers.scores import scores_of
 from survey_batch.errors import ConfigurationError, SurveyBatchError
 from survey_batch.job import Job
 from survey_batch.sections.training_base import TrainingSection
+from survey_batch.threads import one_thread
 
 log = logging.getLogger(__name__)
 
 
+@one_thread()
 def evaluate(job: Job, split: str = "test", prior: Prior | None = None) -> dict[str, Any]:
     """Score the trained classifier of table [train], or else [predictions], on one split of the job's objects.
 

@@ -30,6 +30,7 @@ from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.pieces import check_made_by
 from survey_batch.sections.training_base import TrainingSection
+from survey_batch.threads import one_thread
 
 Report = Callable[[str], None]
 
@@ -39,6 +40,7 @@ TEMPERATURE_FOLDS = 5
 log = logging.getLogger(__name__)
 
 
+@one_thread()
 def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
     """Train the classifier of the job's table [train] and write its folder.
 

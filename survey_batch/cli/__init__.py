@@ -7,7 +7,7 @@ import sys
 import typer
 
 from survey_batch import interrupt
-from survey_batch.environment import WORKER_ENVIRONMENT
+from survey_batch.environment import compute_like_a_worker
 from survey_batch.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 
 EXIT_INCOMPLETE = 1
@@ -58,8 +58,7 @@ def main() -> None:
     """
     _warnings_to_terminal()
     interrupt.listen()
-    for name in ("TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS"):
-        os.environ.setdefault(name, WORKER_ENVIRONMENT[name])  # training, in this process, as on a worker
+    compute_like_a_worker()  # training, which happens in this process
     try:
         make_app()()
     except PlanMismatchError as error:

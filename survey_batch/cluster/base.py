@@ -11,7 +11,7 @@ from typing import Any
 from distributed import Client, Future, SchedulerPlugin, WorkerPlugin, wait
 
 from survey_batch import interrupt
-from survey_batch.environment import WORKER_ENVIRONMENT
+from survey_batch.environment import WORKER_ENVIRONMENT, WORKER_SETTINGS
 
 SCHEDULER_SETTINGS = {
     # Each death of a worker is reported at once; the engine counts them per shard, and says so.
@@ -25,6 +25,7 @@ SCHEDULER_SETTINGS = {
     "distributed.deploy.lost-worker-timeout": "10000 h",
     "distributed.worker.daemon": True,
     "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
+    **WORKER_SETTINGS,
 }
 
 REGISTRATIONS = 3

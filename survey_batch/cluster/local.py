@@ -12,6 +12,7 @@ from distributed import Client, LocalCluster
 from survey_batch import interrupt
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Size, register
 from survey_batch.copies import begin_as_copies
+from survey_batch.environment import WORKER_ENVIRONMENT
 from survey_batch.errors import SurveyBatchError
 from survey_batch.job import ClusterSection
 
@@ -68,7 +69,8 @@ def _start(section: ClusterSection) -> LocalCluster:
             memory_limit=section.memory,
             resources={"GPU": 1} if section.wants_gpu else None,
             host="127.0.0.1",
-            env=dict(os.environ),  # the process that they are copies of may be of a time when it was another one
+            # Of now: the process that they are copies of may be of another time. What fixes results is not the user's.
+            env={**os.environ, **WORKER_ENVIRONMENT},
             dashboard_address=section.dashboard,
             silence_logs=logging.CRITICAL,
         )

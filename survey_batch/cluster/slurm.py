@@ -20,7 +20,7 @@ from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetri
 from survey_batch.cluster.drain import EARLIEST, END, Drain, margin_of, walltime_seconds
 from survey_batch.cluster.launch import STEP, Launcher, Sbatch, Srun
 from survey_batch.cluster.reconcile import Reconciler
-from survey_batch.environment import WORKER_ENVIRONMENT
+from survey_batch.environment import worker_exports
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ClusterSection
 from survey_batch.paths import is_url
@@ -161,7 +161,7 @@ def _directives(section: ClusterSection) -> list[str]:
 def _prologue(section: ClusterSection) -> list[str]:
     site = list(dask.config.get("jobqueue.slurm.job-script-prologue", None) or [])
     end = f"export {END}=$(($(date +%s) + {walltime_seconds(walltime_of(section)):.0f}))"
-    exports = [f"export {name}={value}" for name, value in WORKER_ENVIRONMENT.items()]
+    exports = [f"export {name}={value}" for name, value in worker_exports().items()]
     return [*site, *exports, *([end] if section.kind == "slurm" else []), *section.prologue]
 
 

@@ -1,11 +1,8 @@
 """Exact principal components from sums over chunks, in one pass and in bounded memory."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any, Self
 from zipfile import BadZipFile
 
@@ -15,9 +12,9 @@ from scipy.linalg import eigh
 from scipy.linalg.blas import dspr, dsymv, dsyrk
 from scipy.linalg.lapack import dtpttr, dtrttp
 from scipy.sparse.linalg import LinearOperator, eigsh
-from threadpoolctl import threadpool_limits
 
 from survey_batch.errors import ConfigurationError
+from survey_batch.threads import one_thread
 
 F8 = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.floating]
@@ -29,15 +26,6 @@ FEW = 50
 """Of so many directions one is wanted, or fewer: then each is found by itself, faster than all together."""
 
 PARTS = ("mean", "components", "variance", "ratio")
-
-_limit = Lock()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep linear algebra to one thread, as workers do: another number of threads rounds otherwise."""
-    with _limit, threadpool_limits(limits=1, user_api="blas"):  # the limit is the process's: one caller at a time
-        yield
 
 
 @dataclass(frozen=True)
@@ -86,7 +74,8 @@ class Moments:
         count = self.count + other.count
         step = other.mean - self.mean
         spread = self.count * other.count / count
-        outer = dspr(step.size, spread, step, self.outer + other.outer, overwrite_ap=True)
+        with one_thread():
+            outer = dspr(step.size, spread, step, self.outer + other.outer, overwrite_ap=True)
         return type(self)(count, self.mean + step * (other.count / count), outer)
 
 

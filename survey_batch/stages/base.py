@@ -147,7 +147,7 @@ class Stage(ABC):
         Parameters
         ----------
         rows
-            Of the catalogue.
+            Of the catalogue, and `place`, each row's place in its shard.
         inputs
             As `prepare` returned them.
         """

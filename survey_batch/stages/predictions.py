@@ -132,7 +132,7 @@ class PredictionsStage(Stage):
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Predict all objects of a block; one that says too little has no probabilities."""
         block, classifier = self.empty_block(len(rows["ra"])), self._classifier()
-        probability = classifier.predict_prepared(inputs, batch=self._batch)
+        probability = classifier.predict_prepared(inputs, self._batch, rows["place"])
         known, confidence = np.isfinite(probability).all(axis=1), probability.max(axis=1)
         block.data["probability"][:] = probability
         block.data["confidence"][known] = confidence[known]

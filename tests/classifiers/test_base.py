@@ -11,6 +11,7 @@ from survey_batch.classifiers.artifact import KINDS, classifier_fingerprint, fam
 from survey_batch.classifiers.manifest import MANIFEST, Recipe
 from survey_batch.errors import ConfigurationError, PlanMismatchError
 from survey_batch.sections.training import TRAINING_OF
+from tests.classifiers.answers import assert_rows_answer_for_themselves
 from tests.classifiers.conftest import make_block
 
 
@@ -31,12 +32,19 @@ def test_a_loaded_classifier_gives_the_same_probabilities(trained, saved, labels
     assert loaded.classes == trained.classes
 
 
-def test_one_object_alone_gets_the_answer_it_gets_in_a_batch(trained, labels):
-    block = make_block(labels, 5)
-    together = trained.predict_proba(block, batch=32)
-    for row in (0, 1, 31, 32, 63):
-        alone = trained.predict_proba({name: values[row : row + 1] for name, values in block.items()}, batch=32)
-        np.testing.assert_array_equal(alone[0], together[row])
+def test_rows_answer_for_themselves(trained, labels):
+    assert_rows_answer_for_themselves(trained, make_block(labels, 5), [0, 1, 31, 32, 63], batch=32)
+
+
+def test_a_row_keeps_its_slot_whichever_others_are_asked_for_with_it(trained, labels, monkeypatch):
+    asked = []
+    monkeypatch.setattr(trained, "_forward", lambda inputs: asked.append(inputs) or np.full((8, 6), 1 / 6, np.float32))
+    prepared = {"inputs": np.arange(3.0)[:, None], "possible": np.ones(3, bool)}
+    trained.predict_prepared(prepared, 8, np.array([1, 4, 21]))
+    first, second = (batch[:, 0].tolist() for batch in asked)
+    assert (first[1], first[4], second[21 - 16]) == (0.0, 1.0, 2.0), (
+        "row i is in slot i % 8"
+    )
 
 
 def test_what_was_prepared_elsewhere_gets_the_same_answer(trained, saved, labels):

@@ -10,6 +10,7 @@ from survey_batch.classifiers.manifest import Manifest
 from survey_batch.classifiers.psf_star import CLASSES, PsfStarCNN, PublishedPsfStar, star_measures
 from survey_batch.errors import ConfigurationError, PlanMismatchError
 from survey_batch.sections.train_psf_stars import PsfStarTraining
+from tests.classifiers.answers import assert_rows_answer_for_themselves
 from tests.images.star_field import moffat
 
 SIZE = 25
@@ -101,12 +102,8 @@ def test_published_epochs_show_as_many_bad_sources_as_good_ones():
     assert np.bincount(number[rows]).tolist() == [7, 7]
 
 
-def test_one_source_alone_gets_the_answer_it_gets_in_a_batch(fitted):
-    block, _ = cutouts(40, 5)
-    together = fitted.predict_proba(block, batch=16)
-    for row in (0, 15, 16, 39):
-        alone = fitted.predict_proba({"flux": block["flux"][row : row + 1]}, batch=16)
-        np.testing.assert_array_equal(alone[0], together[row])
+def test_rows_answer_for_themselves(fitted):
+    assert_rows_answer_for_themselves(fitted, cutouts(40, 5)[0], [0, 15, 16, 39], batch=16)
 
 
 @settings(max_examples=10, deadline=None)

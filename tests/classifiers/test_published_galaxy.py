@@ -15,6 +15,7 @@ from survey_batch.classifiers.published_galaxy import (
 )
 from survey_batch.errors import ConfigurationError
 from survey_batch.sections.train_galaxies import GalaxyTraining
+from tests.classifiers.answers import assert_rows_answer_for_themselves
 from tests.classifiers.galaxies import simulated
 
 
@@ -63,8 +64,7 @@ def test_what_was_learnt_is_known_and_a_saved_classifier_answers_the_same(family
     known = np.array(trained.classes)[trained.predict_proba(data.block).argmax(axis=1)] == data.label
     assert known.mean() > 0.7, "chance is 1/3"
     probability = trained.predict_proba(tested.block)
-    alone = trained.predict_proba({name: values[3:4] for name, values in tested.block.items()})
-    np.testing.assert_array_equal(alone[0], probability[3])
+    assert_rows_answer_for_themselves(trained, tested.block, [3, 5])
     trained.save(tmp_path)
     np.testing.assert_array_equal(load_classifier(tmp_path).predict_proba(tested.block), probability)
 

@@ -10,6 +10,7 @@ from survey_batch.classifiers.manifest import MANIFEST, Recipe
 from survey_batch.classifiers.sklearn_family import SklearnClassifier
 from survey_batch.errors import ConfigurationError
 from survey_batch.sections.training_base import TrainingSection
+from tests.classifiers.answers import assert_rows_answer_for_themselves
 from tests.classifiers.conftest import labelled
 
 MODEL = SklearnClassifier.model_file
@@ -69,13 +70,8 @@ def test_a_class_that_no_training_row_has_is_never_predicted():
     assert (probability[:, 3] > 0.5).sum() > 10
 
 
-def test_one_row_alone_gets_the_answer_it_gets_among_others(fitted):
-    block = rows(3)
-    together = fitted.predict_proba(block, batch=16)
-    for row in (0, 15, 16, 59):
-        np.testing.assert_array_equal(
-            fitted.predict_proba({"value": block["value"][[row]]}, batch=16)[0], together[row]
-        )
+def test_rows_answer_for_themselves(fitted):
+    assert_rows_answer_for_themselves(fitted, rows(3), [0, 15, 16, 59], batch=16)
 
 
 def test_a_saved_model_gives_the_same_probabilities(fitted, tmp_path):

@@ -17,6 +17,7 @@ from survey_batch.errors import ConfigurationError
 from survey_batch.sections.train_stamps import StampTraining
 from survey_batch.simulate.psf_field import random_psf_field
 from survey_batch.simulate.stamps import draw_stars, observe
+from tests.classifiers.answers import assert_rows_answer_for_themselves
 from tests.stamp_files import SMALL, WAVELENGTHS, made_up_seds, write_seds
 
 EXPOSURE = "exposure-0001"
@@ -77,12 +78,8 @@ def test_probabilities_mean_what_they_say(classifier):
     assert abs(hit.mean() - probability.max(axis=1).mean()) < 4 * 0.5 / np.sqrt(400)
 
 
-def test_one_star_alone_gets_the_same_answer_as_in_a_batch(classifier):
-    block = stars(9, seed=4, offset=0.1).block
-    whole = classifier.predict_proba(block)
-    for row in (0, 5, 8):
-        alone = classifier.predict_proba({name: values[row : row + 1] for name, values in block.items()})
-        np.testing.assert_array_equal(alone[0], whole[row])
+def test_rows_answer_for_themselves(classifier):
+    assert_rows_answer_for_themselves(classifier, stars(9, seed=4, offset=0.1).block, [0, 5, 8])
 
 
 def test_a_star_of_an_unknown_exposure_is_not_classified(classifier):

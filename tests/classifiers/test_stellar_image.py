@@ -18,6 +18,7 @@ from survey_batch.errors import ConfigurationError
 from survey_batch.images.composite import composite_images
 from survey_batch.sections.images import CompositesSection
 from survey_batch.sections.train_images import ImageTraining
+from tests.classifiers.answers import assert_rows_answer_for_themselves
 from tests.classifiers.stars import BANDS, as_labelled, labels_of, make_stars
 
 LABELS = labels_of(64)
@@ -66,12 +67,8 @@ def test_the_small_transformer_learns_from_pairs_of_composites(composites):
     assert accuracy(trained, {"image": images}, LABELS) > 0.9, "chance is 0.5"
 
 
-def test_one_object_alone_gets_the_answer_it_gets_in_a_batch(fitted):
-    block = make_stars(LABELS[:40], 5)
-    together = fitted.predict_proba(block, batch=16)
-    for row in (0, 1, 15, 16, 39):
-        alone = fitted.predict_proba({"flux": block["flux"][row : row + 1]}, batch=16)
-        np.testing.assert_array_equal(alone[0], together[row])
+def test_rows_answer_for_themselves(fitted):
+    assert_rows_answer_for_themselves(fitted, make_stars(LABELS[:40], 5), [0, 1, 15, 16, 39], batch=16)
 
 
 @pytest.mark.parametrize("crop", [None, 7, 16, 64])

@@ -12,6 +12,7 @@ from survey_batch.classifiers.table import TableClassifier, chosen, robust_scale
 from survey_batch.classifiers.train import train
 from survey_batch.errors import ConfigurationError, PlanMismatchError
 from survey_batch.sections.train_table import TableTraining
+from tests.classifiers.answers import assert_rows_answer_for_themselves
 from tests.classifiers.conftest import labelled
 from tests.classifiers.features import NAMES, features_job, make_table, write_features
 
@@ -47,12 +48,8 @@ def test_new_rows_are_classified_much_better_than_by_chance(fitted):
     np.testing.assert_allclose(probability.sum(axis=1), 1, atol=1e-5)
 
 
-def test_one_object_alone_gets_the_answer_it_gets_in_a_batch(fitted):
-    block = make_table(LABELS, 5)
-    together = fitted.predict_proba(block, batch=32)
-    for row in (0, 1, 31, 32, 89):
-        alone = fitted.predict_proba({"value": block["value"][row : row + 1]}, batch=32)
-        np.testing.assert_array_equal(alone[0], together[row])
+def test_rows_answer_for_themselves(fitted):
+    assert_rows_answer_for_themselves(fitted, make_table(LABELS, 5), [0, 1, 31, 32, 89], batch=32)
 
 
 def test_each_row_is_prepared_by_itself(fitted):

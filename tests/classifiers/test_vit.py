@@ -15,6 +15,7 @@ from survey_batch.classifiers.base import load_classifier
 from survey_batch.classifiers.vit import PREFIX, ViT, fine_tuned, read_backbone
 from survey_batch.errors import ConfigurationError
 from survey_batch.sections.train_images import ImageTraining
+from tests.classifiers.answers import assert_rows_answer_for_themselves
 from tests.classifiers.stars import as_labelled, labels_of
 
 LABELS = labels_of(12)
@@ -197,10 +198,8 @@ def test_a_fine_tuned_classifier_is_saved_and_answers_as_before(stepped, tmp_pat
     assert again.recipe.shape == (20, 20, 3)
 
 
-def test_one_object_alone_gets_the_answer_it_gets_in_a_batch(stepped):
-    images = images_of(5, 4, (20, 20, 3))
-    together = stepped.predict_proba({"image": images}, batch=4)
-    np.testing.assert_array_equal(stepped.predict_proba({"image": images[3:4]}, batch=4)[0], together[3])
+def test_rows_answer_for_themselves(stepped):
+    assert_rows_answer_for_themselves(stepped, {"image": images_of(5, 4, (20, 20, 3))}, [1, 3], batch=4)
 
 
 def test_a_seed_gives_one_head(hub, checkpoint):

@@ -12,7 +12,7 @@ from dask.utils import parse_bytes
 
 from survey_batch.cluster import SCHEDULER_SETTINGS, connect
 from survey_batch.cluster.base import Size
-from survey_batch.environment import WORKER_ENVIRONMENT
+from survey_batch.environment import WORKER_ENVIRONMENT, as_variable
 from survey_batch.estimate import WORKER_BASE_BYTES
 from survey_batch.job import ClusterSection
 from tests.processes import BIN
@@ -42,9 +42,7 @@ def environment(container):
 def settings_as_environment():
     """Dask reads `DASK_A__B` as the setting a.b; settings that a person's own cluster should have, too."""
     names = [name for name in SCHEDULER_SETTINGS if name.startswith(("distributed.scheduler", "distributed.admin"))]
-    return {
-        "DASK_" + name.upper().replace("-", "_").replace(".", "__"): str(SCHEDULER_SETTINGS[name]) for name in names
-    }
+    return {as_variable(name): str(SCHEDULER_SETTINGS[name]) for name in names}
 
 
 def test_the_documents_are_those_of_the_operator():
@@ -86,10 +84,11 @@ def test_the_script_has_the_package_s_settings():
     exported = dict(
         pair.split("=")
         for line in SCRIPT.read_text().splitlines()
-        if line.startswith("export")
+        if line.startswith("export ")
         for pair in line.split()[1:]
     )
-    assert exported == {**settings_as_environment(), **WORKER_ENVIRONMENT}
+    assert exported == settings_as_environment()
+    assert "$(python -m survey_batch.environment)" in SCRIPT.read_text()
     assert " ".join(GPU) in SCRIPT.read_text()
 
 

@@ -1,0 +1,74 @@
+"""One thread for BLAS and OpenMP wherever a kernel runs: another number of threads rounds otherwise.
+
+Workers start with one (`environment.py`); a notebook and the command line have as many as there are cores. This is the
+one place that sees to it in all three.
+"""
+
+from contextlib import ContextDecorator
+from threading import Lock, local
+from typing import Any, Self
+
+import scipy.linalg  # noqa: F401 - scipy has a BLAS of its own, which cannot be limited before it is loaded
+from threadpoolctl import ThreadpoolController
+
+_lock = Lock()
+_open = 0
+"""Threads of this process that are inside a block."""
+
+_blas_before: dict[str, tuple[Any, int]] = {}
+"""Of each BLAS: its controller, and its threads before. They are the process's, and come back with the last block."""
+
+_thread = local()
+"""`depth` of this thread's blocks, and its `openmp_before`: OpenMP counts for each thread by itself."""
+
+
+class one_thread(ContextDecorator):  # noqa: N801 - reads as what it does
+    """Keep BLAS and OpenMP to one thread inside a `with` block, or inside a function that it decorates.
+
+    Blocks may be nested, and be open in several threads at once.
+    """
+
+    def __enter__(self) -> Self:
+        _thread.depth = getattr(_thread, "depth", 0) + 1
+        if _thread.depth == 1:
+            _limit()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _thread.depth -= 1
+        if _thread.depth == 0:
+            _restore()
+
+
+def _limit() -> None:
+    global _open
+    libraries = ThreadpoolController().lib_controllers
+    _thread.openmp_before = [(library, library.num_threads) for library in libraries if library.user_api == "openmp"]
+    with _lock:
+        _open += 1
+        new = {lib.filepath: lib for lib in libraries if lib.user_api == "blas" and lib.filepath not in _blas_before}
+        _blas_before.update({path: (library, library.num_threads) for path, library in new.items()})
+        for library in (*new.values(), *(library for library, _ in _thread.openmp_before)):
+            _set_threads(library, 1)
+
+
+def _restore() -> None:
+    global _open
+    with _lock:
+        _open -= 1
+        for library, before in _thread.openmp_before:
+            _set_threads(library, before)
+        if _open == 0:
+            for library, before in _blas_before.values():
+                _set_threads(library, before)
+            _blas_before.clear()
+
+
+def _set_threads(library: Any, number: int) -> None:
+    """Set it, whoever did so before: threadpoolctl would obey the first thread only, as long as that one lives."""
+    if library.num_threads == number:
+        return
+    release = getattr(library, "clear_controlling_thread", lambda force: None)  # noqa: ARG005
+    release(force=True)
+    library.set_num_threads(number)
+    release(force=True)
