@@ -42,9 +42,7 @@ def test_a_row_keeps_its_slot_whichever_others_are_asked_for_with_it(trained, la
     prepared = {"inputs": np.arange(3.0)[:, None], "possible": np.ones(3, bool)}
     trained.predict_prepared(prepared, 8, np.array([1, 4, 21]))
     first, second = (batch[:, 0].tolist() for batch in asked)
-    assert (first[1], first[4], second[21 - 16]) == (0.0, 1.0, 2.0), (
-        "row i is in slot i % 8"
-    )
+    assert (first[1], first[4], second[21 - 16]) == (0.0, 1.0, 2.0), "row i is in slot i % 8"
 
 
 def test_what_was_prepared_elsewhere_gets_the_same_answer(trained, saved, labels):
