@@ -3,22 +3,32 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 VIT    := keras-hub kagglehub kagglesdk regex safetensors sentencepiece tokenizers tqdm
+# uv installs in a tenth of pip's time. Where it does not find its way to the packages (a mirror that pip alone is set up
+# for, say), pip does the same.
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt $(1) \
+	|| $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(1)
+# Modules stay whole: their tests share what takes long to set up. `tests/conftest.py` puts them in order.
+PYTEST  = $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 15
 
-.PHONY: demo test lint types bench clean
+.PHONY: demo test test-all lint types bench clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,s3,slurm,tensorflow]'
+	-$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(call INSTALL,-e '.[dev$(,)s3$(,)slurm$(,)tensorflow]')
 	# The extra "vit" without the second TensorFlow that pip would bring along with it (README, Installing).
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps $(VIT)
+	$(call INSTALL,--no-deps $(VIT))
 	touch $@
+, := ,
 
 demo: $(VENV)/.ready  ## the main job, end to end
 	PATH="$(abspath $(BIN)):$$PATH" bash jobs/demo.sh
 
-test: lint types  ## everything that must hold
-	# Modules stay whole: their tests share what takes long to set up. `tests/conftest.py` puts them in order.
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 15
+test: lint types  ## what every change must pass: lint, types, and the tests that are not slow
+	$(PYTEST) -m "not slow"
+
+test-all: $(VENV)/.ready  ## the slow tests, which `make test` leaves out
+	$(PYTEST) -m slow
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

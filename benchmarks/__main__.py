@@ -2,6 +2,8 @@
 
     python -m benchmarks [--rounds 3] [--only frames cutouts spectra memory]
 
+Everything runs in the environment that workers have.
+
 Seconds are CPU-seconds of the whole process, so that a busy machine disturbs them little. Imports, planning, the
 creation of products and the start of clusters are not counted.
 """
@@ -12,7 +14,7 @@ from pathlib import Path
 
 from benchmarks import cutouts, frames, memory, spectra
 from benchmarks.data import find_data
-from benchmarks.timing import machine, measure
+from benchmarks.timing import as_a_worker, machine, measure
 
 ROWS = {"frames": frames.row, "cutouts": cutouts.row, "spectra": spectra.row}
 
@@ -23,6 +25,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=[*ROWS, "memory"], default=[*ROWS, "memory"])
     options = parser.parse_args()
+    as_a_worker("benchmarks")
     with tempfile.TemporaryDirectory(prefix="survey-batch-bench-") as folder:
         data = find_data(Path(folder))
         print(f"{machine()}\n{data.what}; {options.rounds} rounds in turns, CPU-seconds\n", flush=True)

@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from importlib.metadata import version
 from itertools import zip_longest
 from pathlib import Path
 from statistics import median
+
+from survey_batch.environment import worker_exports
 
 Work = Callable[[], None]
 """A part of what is measured."""
@@ -99,6 +102,14 @@ def cpu_seconds(work: Work) -> float:
     begun = time.process_time()
     work()
     return time.process_time() - begun
+
+
+def as_a_worker(module: str) -> None:
+    """Start this command again in a worker's environment, which glibc and BLAS read when a process starts."""
+    exports = worker_exports()
+    if any(os.environ.get(name) != value for name, value in exports.items()):
+        command = [sys.executable, "-m", module, *sys.argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, **exports})  # noqa: S606
 
 
 def machine() -> str:

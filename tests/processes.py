@@ -11,10 +11,8 @@ from pathlib import Path
 import psutil
 
 from tests.compare import rows_done
+from tests.patience import PATIENCE
 from tests.servers import free_ports
-
-PATIENCE = 100.0
-"""Seconds after which a process that should have moved or ended counts as hanging."""
 
 BIN = Path(sys.executable).parent
 
@@ -69,7 +67,7 @@ class Command:
     def wait(self, patience=PATIENCE):
         """Wait for the end; return the exit code. No process of the command may stay."""
         code = self.process.wait(patience)
-        assert not psutil.wait_procs(self.family, 15)[1], "orphans"
+        assert not psutil.wait_procs(self.family, PATIENCE)[1], "orphans"
         return code
 
     def end(self):
@@ -124,7 +122,7 @@ def kill(*processes):
             process.kill()
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(processes, 10)
+    psutil.wait_procs(processes, PATIENCE)
 
 
 def write_job(job, folder):

@@ -24,6 +24,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.patience import PATIENCE
+
 HTML_PAGE = b"<!DOCTYPE html>\n<html><head><title>Maintenance</title></head><body>Back soon.</body></html>\n"
 
 
@@ -248,7 +250,7 @@ def s3_server(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def running(command: list[str], log: Path, url: str, patience: float = 30.0) -> Iterator[None]:
+def running(command: list[str], log: Path, url: str, patience: float = PATIENCE) -> Iterator[None]:
     """Run a server process from when `url` answers until the context ends."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, cwd=log.parent)

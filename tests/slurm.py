@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 SCRIPT = Path(__file__).parents[1] / "deploy" / "slurm" / "local-slurm.sh"
 SETTINGS = {"kind": "slurm", "workers": 2, "memory": "1 GB", "walltime": "10", "poll_seconds": 0.5}
 """Of the table [cluster] for jobs on it."""
@@ -59,7 +61,7 @@ def jobs(what="%i", state="RUNNING,PENDING"):
     return done.stdout.split("\n")[:-1]
 
 
-def wait_for_jobs(number, seconds=60, state="RUNNING", what="%i"):
+def wait_for_jobs(number, seconds=PATIENCE, state="RUNNING", what="%i"):
     """Wait until at least so many jobs are in a state; return their numbers, or what else is asked for."""
     deadline = time.monotonic() + seconds
     while len(found := jobs(what, state)) < number:

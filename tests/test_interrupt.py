@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from survey_batch import interrupt
+from tests.patience import PATIENCE
 
 SIGNALS = interrupt.SIGNALS
 
@@ -68,11 +69,11 @@ def test_another_thread_holds_nothing_back():
     def work():
         with interrupt.held():
             held.set()
-            go_on.wait(10)
+            go_on.wait(PATIENCE)
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert held.wait(10)
+    assert held.wait(PATIENCE)
     with pytest.raises(KeyboardInterrupt):
         send(signal.SIGINT)
     go_on.set()

@@ -10,13 +10,14 @@ import pytest
 
 from survey_batch.errors import ConfigurationError
 from survey_batch.lock import is_dead, locked
+from tests.patience import PATIENCE
 
 HOLD = """
 import sys, time
 from survey_batch.lock import is_dead, locked
 with locked(sys.argv[1]):
     print('held', flush=True)
-    time.sleep(60)
+    time.sleep(3600)
 """
 
 
@@ -36,7 +37,7 @@ def test_a_second_run_is_refused_with_the_holder_s_name(tmp_path, holder):
 
 def test_the_lock_of_a_killed_process_is_taken_over(tmp_path, holder):
     holder.kill()  # not reaped yet: it stays as a zombie
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
             with locked(str(tmp_path)):

@@ -93,14 +93,14 @@ def test_a_file_that_is_not_there_is_not_asked_for_twice(folder):
 
 @pytest.mark.parametrize(
     "fault",
-    [BUSY, PAGE, SHORT, RESET, Fault(body=b""), Fault(status=429), Fault(status=500), Fault(delay=0.8)],
+    [BUSY, PAGE, SHORT, RESET, Fault(body=b""), Fault(status=429), Fault(status=500), Fault(delay=3.0)],
     ids=["503 page", "200 page", "short", "reset", "empty", "429", "500", "slow"],
 )
 def test_what_passes_is_tried_again(folder, fault):
     # aiohttp itself repeats a request whose connection was reset, once.
     faults = [fault] * (4 if fault is RESET else 2)
     with http_server(folder, {"/sub/a.fits.bz2": faults}) as server:
-        files = archive(server.url, timeout=0.4)
+        files = archive(server.url, timeout=2.0)
         assert files.fetch("sub/a.fits.bz2") == BZ2
     traffic = files.traffic.take()
     assert (traffic.requests, traffic.retries, traffic.bytes) == (3, 2, len(BZ2))

@@ -13,12 +13,13 @@ from distributed import Client, LocalCluster
 from survey_batch.archive.download import Archive
 from survey_batch.archive.limits import run_wide_limiter
 from survey_batch.job import ArchiveSection
+from tests.patience import PATIENCE
 from tests.servers import http_server
 
 FITS = b"SIMPLE  =" + bytes(5000)
 
 LEASES = {
-    "distributed.scheduler.locks.lease-timeout": "1s",
+    "distributed.scheduler.locks.lease-timeout": "5s",
     "distributed.scheduler.locks.lease-validation-interval": "200ms",
     "distributed.scheduler.allowed-failures": 0,
 }
@@ -26,7 +27,7 @@ LEASES = {
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Two worker processes; leases of the dead return after a second or so."""
+    """Two worker processes; leases of the dead return after some seconds."""
     with (
         dask.config.set(LEASES),
         LocalCluster(
@@ -80,7 +81,7 @@ def hold_a_lease(name, connections):
 def take_a_lease(name, connections):
     # From a thread that does not know the task's worker.
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(lambda: run_wide_limiter(name, connections)().acquire(timeout="20s")).result()
+        return pool.submit(lambda: run_wide_limiter(name, connections)().acquire(timeout=f"{PATIENCE}s")).result()
 
 
 def leases_held(dask_scheduler):
@@ -98,6 +99,6 @@ def test_the_leases_of_a_killed_worker_come_back(cluster):
         threading.Event().wait(0.05)
     os.kill(pid, signal.SIGKILL)
     (survivor, *_) = [address for address in cluster.scheduler_info(n_workers=-1)["workers"] if address != doomed]
-    assert cluster.submit(take_a_lease, "doomed", 2, workers=[survivor], pure=False).result(timeout=30)
+    assert cluster.submit(take_a_lease, "doomed", 2, workers=[survivor], pure=False).result(timeout=PATIENCE)
     for future in stuck:
         future.cancel()

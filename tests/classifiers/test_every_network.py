@@ -13,8 +13,6 @@ from survey_batch.classifiers.artifact import KINDS, family_of
 from survey_batch.classifiers.keras_family import KerasClassifier
 from survey_batch.classifiers.precision import lower_precision
 
-pytestmark = pytest.mark.timeout(900)  # a dozen networks are compiled, four times
-
 NETWORKS = [
     (kind, variant)
     for kind, variants in KINDS.items()

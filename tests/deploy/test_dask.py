@@ -132,7 +132,6 @@ def call(*arguments, **environ):
         env={**os.environ, "PATH": path, **environ},
         capture_output=True,
         text=True,
-        timeout=200,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -26,8 +26,6 @@ from tests.compare import assert_equal_products
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 
-pytestmark = pytest.mark.timeout(600)  # a worker that died takes ten seconds to come back, on a busy machine more
-
 OBJECTS, SHARD = 40, 8
 
 

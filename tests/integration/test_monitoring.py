@@ -17,6 +17,7 @@ from survey_batch.monitor.tell import Teller
 from survey_batch.run import run
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
+from tests.patience import PATIENCE
 from tests.servers import Fault, http_server
 
 OBJECTS = 12
@@ -42,7 +43,7 @@ def watched(tmp_path_factory):
 
 def wait_for_heartbeats(client, requests):
     """Workers tell of their requests to the archive by their heartbeats, one of which comes after the run's end."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while figures(read(client, "metrics"), "survey_batch_archive_requests_total") != {"": requests}:
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -50,7 +51,7 @@ def wait_for_heartbeats(client, requests):
 
 def read(client, page):
     url = client.dashboard_link.removesuffix("status") + page
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - a loopback address
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 - a loopback address
         return answer.read().decode()
 
 

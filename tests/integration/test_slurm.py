@@ -23,16 +23,13 @@ from survey_batch.simulate import simulate_lamost, simulate_sdss
 from tests.compare import assert_equal_products, rows_done
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
+from tests.patience import PATIENCE
 from tests.processes import command, complete, kill, write_job
 from tests.servers import http_server
 from tests.slurm import SETTINGS, jobs, private_slurm, resume, scontrol, wait_for_jobs
 
-pytestmark = pytest.mark.timeout(900)  # with many new workers, on a busy machine
-
 PROJECT = Path(__file__).parents[2]
 OBJECTS, SHARD = 60, 4
-PATIENCE = 300
-"""Seconds that a run with many new workers may take on a busy machine."""
 SLURM = {**SETTINGS, "pending_seconds": 2}
 
 
@@ -123,7 +120,7 @@ def compare(made, stages, folder):
         while running.process.poll() is None:
             asked += [line.split() for line in jobs("%i %P %b", state="RUNNING")]
             time.sleep(0.3)
-        assert running.wait(PATIENCE) == 0, running.messages
+        assert running.wait() == 0, running.messages
     by_job = {number: (partition, gres) for number, partition, gres in asked}
     assert {partition for partition, _ in by_job.values()} == {"cpu", "gpu"}
     assert all(("gpu" in gres) == (partition == "gpu") for partition, gres in by_job.values()), by_job
@@ -144,7 +141,7 @@ def test_worker_jobs_that_are_cancelled_or_preempted_or_on_a_dead_node_are_repla
             resume("n2")
             urgent = ["sbatch", "-p", "urgent", "-N2", "--exclusive", "--output=/dev/null", "--wrap", "srun sleep 5"]
             subprocess.run(urgent, check=True)
-            assert running.wait(PATIENCE) == 0, running.messages
+            assert running.wait() == 0, running.messages
     finally:
         resume("n2")
     ended = len(events(tmp_path / "out", "worker job ended"))
@@ -156,7 +153,7 @@ def test_workers_leave_before_their_walltime_and_lose_no_shard(archive, undistur
     job = slow_job(archive, tmp_path / "out", walltime="1", drain_seconds=36)
     job = job.model_copy(update={"archive": job.archive.model_copy(update={"connections": 1})})
     with command(job, tmp_path) as running:
-        assert running.wait(PATIENCE) == 0, running.messages
+        assert running.wait() == 0, running.messages
     assert events(tmp_path / "out", "worker job ended"), "no walltime ended"
     assert not events(tmp_path / "out", "retry"), "a shard was lost"
     assert_same(undisturbed, tmp_path / "out")
@@ -170,7 +167,7 @@ def test_workers_that_share_a_job_are_replaced_together(archive, undisturbed, tm
         (number,) = wait_for_jobs(1)
         assert copies_in(number) == 3, "two workers and their original"
         subprocess.run(["scancel", number], check=True)
-        assert running.wait(PATIENCE) == 0, running.messages
+        assert running.wait() == 0, running.messages
     assert len(events(tmp_path / "out", "worker job submitted")) == 2
     assert_same(undisturbed, tmp_path / "out")
 
@@ -192,7 +189,7 @@ def test_a_job_that_does_not_start_is_explained_and_waited_for(archive, undistur
             assert running.process.poll() is None, running.messages
         for number in held:
             scontrol("release", number)
-        assert running.wait(PATIENCE) == 0, running.messages
+        assert running.wait() == 0, running.messages
     assert re.search(r"this run there: http://127\.0\.0\.1:\d+/survey-batch", running.messages)
     assert re.search(r"no worker for \d+ s; SLURM says of the worker jobs: 2 PENDING \(JobHeldUser\)", running.messages)
     assert_same(undisturbed, tmp_path / "out")
@@ -251,7 +248,7 @@ def test_a_client_without_the_certificate_is_not_let_in_and_nothing_else_listens
     from distributed import Client, Security
 
     with connect(ClusterSection(**{**SLURM, "workers": 1}), str(tmp_path)) as connection:
-        connection.client.wait_for_workers(1, timeout=60)
+        connection.client.wait_for_workers(1, timeout=PATIENCE)
         address = connection.client.scheduler.address
         assert address.startswith("tls://")
         for other, security in ((address.replace("tls", "tcp"), None), (address, Security.temporary())):
