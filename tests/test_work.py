@@ -86,6 +86,7 @@ def test_a_stage_passes_on_what_it_could_not_use(job):
     assert np.isfinite(ds.value[2]).any()
 
 
+@pytest.mark.bits
 def test_one_object_alone_has_the_features_it_has_in_a_shard(job, tmp_path):
     plan = prepare(job, "spectra", "features")
     for shard in plan.shards("object"):

@@ -32,6 +32,7 @@ def test_a_loaded_classifier_gives_the_same_probabilities(trained, saved, labels
     assert loaded.classes == trained.classes
 
 
+@pytest.mark.bits
 def test_rows_answer_for_themselves(trained, labels):
     assert_rows_answer_for_themselves(trained, make_block(labels, 5), [0, 1, 31, 32, 63], batch=32)
 

@@ -60,6 +60,7 @@ def test_spectra_without_anything_to_scale_by_stay_finite(block, value):
     assert np.isfinite(relative_bins(**block)).all()
 
 
+@pytest.mark.bits
 def test_each_row_is_treated_by_itself(block):
     alone = relative_bins(**{name: values[2:3] for name, values in block.items()})
     np.testing.assert_array_equal(alone[0], relative_bins(**block)[2])

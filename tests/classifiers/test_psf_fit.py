@@ -115,6 +115,7 @@ def test_a_pixel_without_ivar_or_flux_counts_for_nothing():
         )
 
 
+@pytest.mark.bits
 def test_a_star_alone_and_among_others_is_the_same_to_the_last_bit():
     data, ivar, planes, _ = observed(9, (0.1, 0.2), 5.0, sigma=2e-3)
     whole = fit_classes(data, ivar, planes, WEIGHTS, OVERSAMPLING)

@@ -70,6 +70,7 @@ def test_a_class_that_no_training_row_has_is_never_predicted():
     assert (probability[:, 3] > 0.5).sum() > 10
 
 
+@pytest.mark.bits
 def test_rows_answer_for_themselves(fitted):
     assert_rows_answer_for_themselves(fitted, rows(3), [0, 15, 16, 59], batch=16)
 

@@ -37,6 +37,7 @@ KERNELS = {
 }
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
 def test_a_row_depends_on_itself_alone_to_the_last_bit(kernel):
     values = (*block(), redshifts())

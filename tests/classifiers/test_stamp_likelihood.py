@@ -78,6 +78,7 @@ def test_probabilities_mean_what_they_say(classifier):
     assert abs(hit.mean() - probability.max(axis=1).mean()) < 4 * 0.5 / np.sqrt(400)
 
 
+@pytest.mark.bits
 def test_rows_answer_for_themselves(classifier):
     assert_rows_answer_for_themselves(classifier, stars(9, seed=4, offset=0.1).block, [0, 5, 8])
 

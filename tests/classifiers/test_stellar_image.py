@@ -67,6 +67,7 @@ def test_the_small_transformer_learns_from_pairs_of_composites(composites):
     assert accuracy(trained, {"image": images}, LABELS) > 0.9, "chance is 0.5"
 
 
+@pytest.mark.bits
 def test_rows_answer_for_themselves(fitted):
     assert_rows_answer_for_themselves(fitted, make_stars(LABELS[:40], 5), [0, 1, 15, 16, 39], batch=16)
 

@@ -48,6 +48,7 @@ def test_new_rows_are_classified_much_better_than_by_chance(fitted):
     np.testing.assert_allclose(probability.sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.bits
 def test_rows_answer_for_themselves(fitted):
     assert_rows_answer_for_themselves(fitted, make_table(LABELS, 5), [0, 1, 31, 32, 89], batch=32)
 

@@ -198,6 +198,7 @@ def test_a_fine_tuned_classifier_is_saved_and_answers_as_before(stepped, tmp_pat
     assert again.recipe.shape == (20, 20, 3)
 
 
+@pytest.mark.bits
 def test_rows_answer_for_themselves(stepped):
     assert_rows_answer_for_themselves(stepped, {"image": images_of(5, 4, (20, 20, 3))}, [1, 3], batch=4)
 

@@ -57,6 +57,7 @@ def test_the_sky_is_bilinear_and_constant_beyond_its_edge():
     np.testing.assert_allclose(sky_counts(SKY, rows, columns)[0], y[:, None] + 2 * x + 50, rtol=1e-6)
 
 
+@pytest.mark.bits
 def test_a_row_alone_is_bit_for_bit_the_row_in_a_block():
     rng = np.random.default_rng(1)
     start = rng.integers(-20, 1400, (2, 5))

@@ -45,6 +45,7 @@ def test_residuals_are_noise_within_the_circle_and_zero_beyond(psf):
     assert not fit.residual[~fit.inside].any()
 
 
+@pytest.mark.bits
 @settings(max_examples=10, deadline=None)
 @given(number=st.integers(1, 9), row=st.integers(0, 8), seed=st.integers(0, 99))
 def test_each_star_is_fitted_by_itself(psf, number, row, seed):

@@ -50,6 +50,7 @@ def test_the_psf_has_the_seeing_of_the_field(verdict):
     assert verdict[1].psf.fwhm == pytest.approx(3.2, rel=0.03)
 
 
+@pytest.mark.bits
 def test_a_star_is_good_whatever_the_number_of_others(field):
     """Of the same stars fewer are judged; each keeps its label."""
     sources = detect(field.image, field.sigma)
@@ -60,6 +61,7 @@ def test_a_star_is_good_whatever_the_number_of_others(field):
     np.testing.assert_array_equal(fewer.good[alone], every.good[half][alone])
 
 
+@pytest.mark.bits
 def test_a_source_alone_is_measured_as_among_others(field, verdict):
     sources, said = verdict
     radius = fit_radius(said.psf.fwhm)

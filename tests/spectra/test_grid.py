@@ -140,6 +140,7 @@ def test_a_spectrum_off_the_grid_has_no_data():
         assert (mask & NO_DATA).all()
 
 
+@pytest.mark.bits
 @given(st.lists(st.floats(-100, 150), min_size=2, max_size=6))
 @settings(max_examples=20, deadline=None)
 def test_a_spectrum_alone_is_what_it_is_in_a_batch(offsets):

@@ -78,6 +78,7 @@ def test_an_unusable_redshift_counts_as_zero(redshift):
     np.testing.assert_array_equal(measure(flux, redshift), measure(flux, 0.0))
 
 
+@pytest.mark.bits
 def test_each_object_has_its_own_redshift():
     shifts = np.array([0.0, 0.01, 0.05])
     flux = np.array([spectrum([1] * 6, shift) for shift in shifts])
@@ -134,6 +135,7 @@ def test_errors_of_bands_are_the_scatter_of_many_realisations():
     np.testing.assert_allclose(values.std(axis=0), errors.mean(axis=0), rtol=0.12)
 
 
+@pytest.mark.bits
 def test_bands_of_an_object_do_not_depend_on_the_others():
     rng = np.random.default_rng(1)
     flux = rng.uniform(50, 100, (5, GRID.size)).astype("f4")

@@ -140,6 +140,7 @@ def test_rows_that_are_not_finite_are_left_out():
     np.testing.assert_allclose(fitted(dirty).components, fitted().components, atol=1e-12)
 
 
+@pytest.mark.bits
 def test_scores_of_a_row_do_not_depend_on_the_others():
     pca = fitted()
     together = pca.transform(ROWS)

@@ -47,6 +47,7 @@ def test_a_ratio_without_enough_good_pixels_or_flux_is_nan():
     assert np.isnan(measure(np.full(GRID.size, 100.0), redshift=0.5)[0][0, :3]).all()
 
 
+@pytest.mark.bits
 def test_ratios_of_an_object_do_not_depend_on_the_others():
     rng = np.random.default_rng(1)
     flux, shifts = rng.uniform(50, 100, (5, GRID.size)), rng.uniform(-0.001, 0.3, 5)

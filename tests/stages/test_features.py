@@ -71,6 +71,7 @@ def test_shards_without_a_split_do_not_count_where_others_have_one(tmp_path, wit
     check(stage.fit(shards), stage, split == "train")
 
 
+@pytest.mark.bits
 def test_a_cluster_that_adds_part_after_part_gets_the_same_bits(tmp_path, monkeypatch):
     monkeypatch.setattr(base, "FIT_SHARDS", 3)
     stage, shards = stored_spectra(tmp_path, np.array(["train", "test"] * (OBJECTS // 2)))

@@ -1,0 +1,48 @@
+"""The tests of bits, under every BLAS kernel that this processor can run, and with oneDNN on and off."""
+
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+PROJECT = Path(__file__).parents[1]
+OWN = ""
+"""The kernel that OpenBLAS chooses by itself."""
+
+TRY = """
+import numpy as np
+from threadpoolctl import threadpool_info
+a = np.arange(90_000.0).reshape(300, 300) / 90_000
+np.linalg.eigh(a @ a.T)
+print({library.get("architecture") for library in threadpool_info()})
+"""
+
+
+def environment(kernel, onednn):
+    rest = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
+    return {**rest, "TF_ENABLE_ONEDNN_OPTS": onednn, **({"OPENBLAS_CORETYPE": kernel} if kernel else {})}
+
+
+@cache
+def can_run(kernel):
+    """Tell whether the processor has a kernel's instructions: without them a process ends with a signal."""
+    command = [sys.executable, "-c", TRY]
+    done = subprocess.run(command, env=environment(kernel, "0"), capture_output=True, text=True, check=False)
+    return done.returncode == 0 and kernel in done.stdout
+
+
+@pytest.mark.parametrize(("kernel", "onednn"), [(OWN, "1"), ("Haswell", "0"), ("SkylakeX", "1"), ("Nehalem", "1")])
+def test_bits_hold(kernel, onednn):
+    if not can_run(kernel):
+        pytest.skip(f"this processor cannot run OpenBLAS' kernel {kernel}")
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "bits", "-p", "no:cacheprovider", "tests"]
+    done = subprocess.run(
+        command, cwd=PROJECT, env=environment(kernel, onednn), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-8000:]
+    assert " passed" in done.stdout
