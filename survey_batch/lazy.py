@@ -1,7 +1,8 @@
 """The batch's kernels on datasets in a notebook: nothing is computed until asked for, and nothing is written.
 
 Each function takes a product as `open_product` gives it, or any dataset with the same variables, and returns a dataset
-like the product that a job would store, computed by the same code and equal to it bit for bit. With a Dask-backed
+like the product that a job would store, computed by the same code. Measurements equal it bit for bit, predictions do
+where blocks are the job's shards, as `open_product` gives them, and to 1e-6 elsewhere. With a Dask-backed
 dataset it is a Dask graph with one task per block of objects; results can be given to the next function, sliced,
 plotted or saved with xarray.
 """
