@@ -81,6 +81,7 @@ assert 2 <= fitting <= 32, fitting
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_a_process_short_of_memory_goes_on_with_what_fits(backend):

@@ -29,6 +29,8 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
     block = dict(np.load(folder / "block.npz"))
     np.save(folder / f"{sys.argv[2]}.npy", load_classifier(folder).predict_proba(block, batch=8))
 import keras
+
+pytestmark = pytest.mark.slow
 assert keras.backend.backend() == sys.argv[2]
 """
 

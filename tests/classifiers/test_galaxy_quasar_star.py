@@ -41,6 +41,7 @@ def with_redshift(data):
     return GalaxyQuasarStar.fit(data.take(np.arange(20, 60)), section(epochs=1, redshift=True))
 
 
+@pytest.mark.slow
 def test_new_spectra_are_told_apart(trained, tested):
     probability = trained.predict_proba(tested.block)
     np.testing.assert_allclose(probability.sum(axis=1), 1, atol=1e-5)
@@ -49,10 +50,12 @@ def test_new_spectra_are_told_apart(trained, tested):
     assert trained.history["loss"][-1] < trained.history["loss"][0]
 
 
+@pytest.mark.slow
 def test_rows_answer_for_themselves(trained, tested):
     assert_rows_answer_for_themselves(trained, tested.block, [3, 7])
 
 
+@pytest.mark.slow
 def test_a_saved_classifier_answers_the_same(trained, tested, tmp_path):
     trained.save(tmp_path)
     np.testing.assert_allclose(
@@ -66,6 +69,7 @@ def test_the_same_seed_draws_the_same_weights():
     assert not np.array_equal(first, other)
 
 
+@pytest.mark.slow
 def test_a_spectrum_with_few_good_pixels_is_not_classified(trained, tested):
     block = {name: values[:2].copy() for name, values in tested.block.items()}
     block["ivar"][0, :2900] = 0
@@ -74,11 +78,13 @@ def test_a_spectrum_with_few_good_pixels_is_not_classified(trained, tested):
     assert np.isfinite(probability[1]).all()
 
 
+@pytest.mark.slow
 def test_redshift_is_no_input_unless_it_is_asked_for(trained, with_redshift):
     assert trained.recipe.variables == ("flux", "ivar", "mask")
     assert with_redshift.recipe.variables == ("flux", "ivar", "mask", "redshift")
 
 
+@pytest.mark.slow
 def test_lines_at_rest_are_used_where_a_redshift_is_given(with_redshift, tested):
     block = tested.block
     without = {**block, "redshift": np.full(len(tested), np.nan, np.float32)}
@@ -87,6 +93,7 @@ def test_lines_at_rest_are_used_where_a_redshift_is_given(with_redshift, tested)
     assert not np.allclose(*answers)
 
 
+@pytest.mark.slow
 def test_half_of_the_training_rows_lose_their_redshift(data, with_redshift):
     values = with_redshift.prepare(data.block)
     change = GalaxyQuasarStar.change(section(redshift=True))
@@ -98,6 +105,7 @@ def test_half_of_the_training_rows_lose_their_redshift(data, with_redshift):
     assert targets.shape == (len(values), 3)
 
 
+@pytest.mark.slow
 def test_simulated_spectra_make_up_for_a_class_that_is_missing(data):
     stars = data.take(data.label == "STAR")
     with pytest.raises(ConfigurationError, match="two classes"):

@@ -26,6 +26,7 @@ def test_the_networks_have_the_published_sizes():
     assert networks.discriminator.count_params() + 1024 * others == pytest.approx(4.24e6, rel=0.01)
 
 
+@pytest.mark.slow
 def test_both_networks_learn_in_turns():
     networks = gan.build(PIXELS, seed=1)
     before = [model.get_weights() for model in (networks.generator, networks.discriminator)]
@@ -36,6 +37,7 @@ def test_both_networks_learn_in_turns():
     assert len(losses["generator"]) == len(losses["discriminator"]) == 3
 
 
+@pytest.mark.slow
 def test_the_generator_s_turn_leaves_the_discriminator_alone(monkeypatch):
     networks = gan.build(PIXELS, seed=1)
     monkeypatch.setattr(networks.discriminator, "train_on_batch", lambda *_: 0.0)
@@ -45,6 +47,7 @@ def test_the_generator_s_turn_leaves_the_discriminator_alone(monkeypatch):
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.slow
 def test_made_spectra_become_like_the_real_ones():
     real = two_shapes(64)
     networks = gan.build(PIXELS, seed=1)
@@ -58,6 +61,7 @@ def test_made_spectra_become_like_the_real_ones():
     assert distance() < 0.7 * untrained
 
 
+@pytest.mark.slow
 def test_made_spectra_are_a_block(labels):
     block = make_block(labels, 1)
     block["mask"][:, 10:20], block["flux"][:, 30] = 1, np.nan
@@ -76,6 +80,7 @@ def test_scaling_takes_no_notice_of_bad_pixels(labels):
     assert np.max(np.delete(difference, 100, axis=1)) < 0.05
 
 
+@pytest.mark.slow
 def test_training_runs_on_jax_as_well():
     pytest.importorskip("jax")
     code = (

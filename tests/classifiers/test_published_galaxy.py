@@ -58,6 +58,7 @@ def _components_once(monkeypatch, arrays):
         monkeypatch.setattr(family, "learn", classmethod(lambda *_: arrays))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [PublishedForest, PublishedSVM])
 def test_what_was_learnt_is_known_and_a_saved_classifier_answers_the_same(family, data, tested, tmp_path):
     trained = family.fit(data, section())
@@ -69,6 +70,7 @@ def test_what_was_learnt_is_known_and_a_saved_classifier_answers_the_same(family
     np.testing.assert_array_equal(load_classifier(tmp_path).predict_proba(tested.block), probability)
 
 
+@pytest.mark.slow
 def test_the_network_runs_and_a_saved_one_answers_the_same(tmp_path):
     trained, block = small("published-cnn")
     probability = trained.predict_proba(block, batch=8)

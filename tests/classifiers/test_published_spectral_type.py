@@ -62,6 +62,7 @@ def test_the_network_has_the_published_size_and_convolves_nothing():
     assert [layer.output.shape[1] for layer in model.layers if "conv1d" in layer.name] == [1, 1, 1, 1]
 
 
+@pytest.mark.slow
 def test_it_learns_where_a_trough_is_and_has_all_seven_classes(trained):
     labels = np.tile(list("BAGM"), 4)
     probability = trained.predict_proba(spectra(labels, 2))
@@ -69,12 +70,14 @@ def test_it_learns_where_a_trough_is_and_has_all_seven_classes(trained):
     assert np.mean(np.array(trained.classes)[probability.argmax(axis=1)] == labels) > 0.8
 
 
+@pytest.mark.slow
 def test_a_saved_one_answers_alike(trained, tmp_path):
     trained.save(tmp_path)
     block = spectra(list("AM"), 5)
     np.testing.assert_array_equal(load_classifier(tmp_path).predict_proba(block), trained.predict_proba(block))
 
 
+@pytest.mark.slow
 def test_a_spectrum_mostly_without_values_is_not_classified(trained):
     block = spectra(list("AM"), 5)
     block["flux"][0, 500:] = np.nan

@@ -55,11 +55,13 @@ def trained(psf_model):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", SMALLER)
 def test_rows_answer_for_themselves(trained, variant):
     assert_rows_answer_for_themselves(trained[variant], stars(7, seed=3).block, [4, 5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", SMALLER)
 def test_preparing_a_row_depends_on_that_row_alone_to_the_last_bit(trained, variant):
     block = stars(70, seed=3).block
@@ -69,6 +71,7 @@ def test_preparing_a_row_depends_on_that_row_alone_to_the_last_bit(trained, vari
         np.testing.assert_array_equal(trained[variant].prepare(one), prepared[row : row + 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", SMALLER)
 def test_it_is_the_same_after_saving_and_loading(trained, variant, tmp_path):
     trained[variant].save(tmp_path / variant)
@@ -78,6 +81,7 @@ def test_it_is_the_same_after_saving_and_loading(trained, variant, tmp_path):
     np.testing.assert_array_equal(loaded.predict_proba(block), trained[variant].predict_proba(block))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", SMALLER)
 def test_a_stamp_with_a_hole_is_not_classified(trained, variant):
     block = {name: values.copy() for name, values in stars(2, seed=5).block.items()}
@@ -111,6 +115,7 @@ def test_features_are_as_published():
         np.testing.assert_allclose(found[star], np.array(likeness) / np.sum(likeness), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_machine_is_right_where_stars_are_centred_and_lost_where_not(trained):
     def right(data):
         probability = trained["svm-psf"].predict_proba(data.block)
@@ -120,6 +125,7 @@ def test_the_machine_is_right_where_stars_are_centred_and_lost_where_not(trained
     assert right(stars(150, seed=6, offset=0.1)) < 0.3
 
 
+@pytest.mark.slow
 def test_the_class_is_the_one_nearest_to_the_committees_mean_and_anomalies_have_none(trained, monkeypatch):
     committee = trained["pca-mlp"]
     answers = np.array([[1.6, 1.4, 1.5], [4.0, 4.2, 4.1], [1.0, 1.3, 1.2], [2.0, 5.0, 6.0], [7.7, 7.9, 7.8]])
@@ -131,6 +137,7 @@ def test_the_class_is_the_one_nearest_to_the_committees_mean_and_anomalies_have_
     np.testing.assert_array_equal(probability[known].argmax(axis=1), expected[known])
 
 
+@pytest.mark.slow
 def test_transforms_come_from_training_stars_alone(trained):
     data = stars(260, seed=1)
     for variant in ("pca-mlp", "cnn-mlp"):

@@ -43,6 +43,7 @@ def test_templates_do_not_serve_a_class_that_no_label_can_be(tmp_path, labels, w
     assert made(possible_labels("my_own_column")) == {"O", "B"}, "nobody knows what it may say"
 
 
+@pytest.mark.slow
 def test_a_network_adds_as_many(tmp_path, labels, wavelength):
     _, label = examples(tmp_path, labels[labels != "M"], wavelength, ("O", "A"), copies=4, gan=True, gan_steps=1)
     assert label.tolist() == ["O"] * 8
@@ -53,6 +54,7 @@ def test_a_network_needs_something_to_learn_from(tmp_path, labels, wavelength):
         examples(tmp_path, labels, wavelength, ("K", "A"), copies=4, gan=True, gan_steps=1)
 
 
+@pytest.mark.slow
 def test_a_network_learns_from_real_spectra_alone_where_there_is_no_template(wavelength):
     section = SpectralTypeTraining(classifier="-", variant="convolution", copies=4, gan=True, gan_steps=1)
     labels = np.repeat(["A", "B"], [12, 3])

@@ -27,12 +27,14 @@ def fitted(labels, wavelength):
     return SpectralConvolution.fit(data, section(epochs=25, learning_rate=5e-3))
 
 
+@pytest.mark.slow
 def test_it_learns_and_has_all_seven_classes(fitted, labels):
     probability = fitted.predict_proba(make_block(labels, 11))
     assert fitted.classes == tuple("OBAFGKM")
     assert np.mean(np.array(fitted.classes)[probability.argmax(axis=1)] == labels) > 0.8, "chance is 0.25"
 
 
+@pytest.mark.slow
 def test_an_input_does_not_depend_on_its_neighbours(fitted, labels):
     block = make_block(labels[:6], 2)
     block["mask"][1, 100:200], block["flux"][2, 7] = 1, np.nan
@@ -43,6 +45,7 @@ def test_an_input_does_not_depend_on_its_neighbours(fitted, labels):
         np.testing.assert_array_equal(together[row : row + 1], alone)
 
 
+@pytest.mark.slow
 def test_masked_pixels_are_not_trusted(fitted, labels):
     block = make_block(labels[:1], 2)
     block["mask"][0, 100:200] = 1
@@ -51,6 +54,7 @@ def test_masked_pixels_are_not_trusted(fitted, labels):
     assert np.all(trust[:25] > 0)
 
 
+@pytest.mark.slow
 def test_a_saved_one_answers_alike(fitted, labels, tmp_path):
     fitted.save(tmp_path)
     block = make_block(labels[:5], 4)
@@ -66,6 +70,7 @@ def test_noise_lowers_trust_and_leaves_what_was_not_measured():
     np.testing.assert_array_equal(changed[..., 0], changed[..., 1])
 
 
+@pytest.mark.slow
 def test_classes_without_training_objects_are_learnt_from_templates(tmp_path, labels, wavelength):
     """O and B templates that look like nothing else; two of them, so that a class is not one spectrum."""
     shapes = make_block(SHAPES, 1, noise=1e-4, tilt=0)

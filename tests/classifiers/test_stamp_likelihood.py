@@ -59,17 +59,20 @@ def test_it_needs_no_labelled_star(classifier):
     assert right(classifier, stars(120, seed=2)) > 0.6
 
 
+@pytest.mark.slow
 def test_it_holds_off_centre_and_with_unknown_flux(classifier):
     centred = right(classifier, stars(120, seed=2))
     assert right(classifier, stars(120, seed=2, offset=0.1, flux_scatter=0.5)) > centred - 0.12
 
 
+@pytest.mark.slow
 def test_where_nothing_is_fitted_an_offset_spoils_it(section):
     fixed = StampLikelihood.fit(stars(0), section.model_copy(update={"fit_flux": False, "fit_centre": False}))
     assert right(fixed, stars(120, seed=2)) > 0.6
     assert right(fixed, stars(120, seed=2, offset=0.1)) < 0.4
 
 
+@pytest.mark.slow
 def test_probabilities_mean_what_they_say(classifier):
     data = stars(400, seed=3)
     probability = classifier.predict_proba(data.block)
@@ -121,6 +124,7 @@ def test_what_the_section_lacks_is_named(section):
         StampLikelihood.fit(stars(0), twice)
 
 
+@pytest.mark.slow
 def test_labels_mend_a_wrong_model_and_leave_a_right_one_alone(section, tmp_path):
     steeper = made_up_seds() ** 1.4
     folder = tmp_path / "seds"

@@ -150,6 +150,7 @@ def by_transformers(checkpoint, images, folder) -> np.ndarray:
     return np.load(folder / "answers.npy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [TINY, BASE], ids=["tiny", "ViT-Base/16"])
 def test_probabilities_are_those_of_transformers(hub, size, tmp_path):
     tensors = random_tensors(size)
@@ -162,6 +163,7 @@ def test_probabilities_are_those_of_transformers(hub, size, tmp_path):
     assert wanted.std(axis=0).max() > 1e-3, "images that all look alike would prove nothing"
 
 
+@pytest.mark.slow
 def test_vit_base_16_takes_one_step_of_fine_tuning(hub, tmp_path):
     checkpoint = write_checkpoint(tmp_path, size=BASE)
     labels = labels_of(4)

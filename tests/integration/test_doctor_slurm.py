@@ -10,6 +10,8 @@ from tests.lamost_files import make_archive
 from tests.servers import free_ports
 from tests.slurm import SETTINGS, jobs, private_slurm, scontrol
 
+pytestmark = pytest.mark.slow
+
 SLURM = {**SETTINGS, "pending_seconds": 120}
 GPU = {"partition": "gpu", "gres": "gpu:1", "workers": 1, "cores": 2, "memory": "2 GB"}
 

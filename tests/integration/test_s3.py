@@ -20,6 +20,8 @@ from tests.lamost_files import make_archive
 from tests.processes import command, complete, kill
 from tests.servers import s3_server
 
+pytestmark = pytest.mark.slow
+
 OBJECTS, SHARD = 32, 4
 PRODUCTS = ("spectra", "features")
 MISSING = "spec-55000-TEST_sp01-007.fits"

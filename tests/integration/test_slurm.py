@@ -28,6 +28,8 @@ from tests.processes import command, complete, kill, write_job
 from tests.servers import http_server
 from tests.slurm import SETTINGS, jobs, private_slurm, resume, scontrol, wait_for_jobs
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[2]
 OBJECTS, SHARD = 60, 4
 SLURM = {**SETTINGS, "pending_seconds": 2}
