@@ -125,14 +125,12 @@ def column_notes(source: Source, names: Mapping[str, str], section: CatalogSecti
         alike = [other for other in source.names if plain(other) == plain(name) and other != name]
         if alike and ours not in chosen and ours not in ("ra", "dec"):
             yield (
-                f"column {name!r} is taken for {ours}, and {_listed(alike)} passed over; the other way round: [catalog] "
-                f'columns = {{{ours} = "{alike[0]}"}}'
+                f"column {name!r} is taken for {ours}, and {_listed(alike)} passed over; the other way round: "
+                f'[catalog] columns = {{{ours} = "{alike[0]}"}}'
             )
 
 
-def _vectors_passed_over(
-    source: Source, names: Mapping[str, str], chosen: set[str], survey: str
-) -> Iterator[str]:
+def _vectors_passed_over(source: Source, names: Mapping[str, str], chosen: set[str], survey: str) -> Iterator[str]:
     vectors = [column.name for column in source.columns if column.vector]
     for ours, guesses in GUESSES[survey].items():
         if ours in chosen or (ours in OPTIONAL and ours not in names):
@@ -155,12 +153,13 @@ def _other_positions(source: Source, names: Mapping[str, str], chosen: set[str])
         others = [
             name
             for name in source.names
-            if name != names[axis] and (plain(name) in usual or (plain(name)[:-1] in usual and plain(name)[-1].isdigit()))
+            if name != names[axis]
+            and (plain(name) in usual or (plain(name)[:-1] in usual and plain(name)[-1].isdigit()))
         ]
         if others and axis not in chosen:
             yield (
-                f"{names[axis]!r} is taken for {axis}, and {_listed(others)} passed over; to choose: [catalog] columns = "
-                f'{{{axis} = "<column>"}}'
+                f"{names[axis]!r} is taken for {axis}, and {_listed(others)} passed over; to choose: "
+                f'[catalog] columns = {{{axis} = "<column>"}}'
             )
 
 

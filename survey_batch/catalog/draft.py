@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from survey_batch.catalog.angles import Angle, to_degrees
+from survey_batch.catalog.angles import Angle, Axis, to_degrees
 from survey_batch.catalog.source import Rows
 from survey_batch.catalog.values import Floats, Integers, Mask, to_float, to_integer, to_text
 
@@ -32,7 +32,7 @@ class Draft:
 
     rows: Rows
     names: dict[str, str]
-    angles: Mapping[str, Angle] = field(default_factory=dict)
+    angles: Mapping[Axis, Angle] = field(default_factory=dict)
     problem: npt.NDArray[np.object_] = field(init=False)
     notes: list[str] = field(default_factory=list)
 
@@ -70,7 +70,7 @@ class Draft:
             self._note(name, "values that are no whole numbers from 0 on")
         return values
 
-    def angle(self, name: str) -> tuple[Floats, Mask]:
+    def angle(self, name: Axis) -> tuple[Floats, Mask]:
         """Return a column of angles in degrees, NaN where missing, and a mark where one cannot be understood."""
         if name not in self.names:
             return np.full(len(self), np.nan), np.zeros(len(self), bool)

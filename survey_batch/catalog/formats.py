@@ -9,7 +9,7 @@ import fsspec
 from survey_batch.catalog.csv_file import csv_source
 from survey_batch.catalog.csv_header import encoding_of
 from survey_batch.catalog.parquet_file import folder_source, parquet_source
-from survey_batch.catalog.source import Choice, Location, Rows, Source
+from survey_batch.catalog.source import FIRST_TABLE, Choice, Location, Rows, Source
 from survey_batch.catalog.tables import fits_source, text_source, votable_source
 from survey_batch.errors import ConfigurationError, SurveyBatchError
 
@@ -31,7 +31,7 @@ _OTHERS = {
 _IPAC_TYPES = {"", "char", "c", "date", "int", "i", "long", "l", "float", "f", "real", "r", "double", "d"}
 
 
-def open_source(url: str, choice: Choice = Choice()) -> Source:
+def open_source(url: str, choice: Choice = FIRST_TABLE) -> Source:
     """Find out a catalogue's format and its columns.
 
     Parameters

@@ -47,7 +47,8 @@ def object_folder(filesystem: Any, path: str, url: str) -> tuple[str, tuple[str,
     if kind := _kind(filesystem, path):
         if kind in _REPEATING:
             raise ConfigurationError(
-                f"catalog.path: {url} is the {kind} of a HATS catalogue, not a list of objects: name the catalogue itself"
+                f"catalog.path: {url} is the {kind} of a HATS catalogue, not a list of objects: name the "
+                "catalogue itself"
             )
         return children.get("dataset", path), ()
     inner = {name: _kind(filesystem, child) for name, child in children.items() if filesystem.isdir(child)}

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from survey_batch.catalog.angles import SEXAGESIMAL
+from survey_batch.catalog.angles import SEXAGESIMAL, Axis
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.identifiers import without_point
 from survey_batch.catalog.values import Floats, Integers, Mask, to_integer
@@ -28,7 +28,8 @@ def read_positions(draft: Draft, survey: str) -> tuple[Floats, Floats]:
     `wrap_right_ascensions`, which knows all rows.
     """
     position = []
-    for name, (low, high), within in (("ra", WRAPPED, "0 to 360"), ("dec", (-90.0, 90.0), "-90 to 90")):
+    limits: dict[Axis, tuple[float, float, str]] = {"ra": (*WRAPPED, "0 to 360"), "dec": (-90.0, 90.0, "-90 to 90")}
+    for name, (low, high, within) in limits.items():
         values, bad = draft.angle(name)
         if bad.any():
             _reject_text(draft, name, bad)
@@ -40,7 +41,7 @@ def read_positions(draft: Draft, survey: str) -> tuple[Floats, Floats]:
     return position[0], position[1]
 
 
-def _reject_text(draft: Draft, name: str, bad: Mask) -> None:
+def _reject_text(draft: Draft, name: Axis, bad: Mask) -> None:
     """Say what a text that is no number looks like."""
     text = draft.text(name)
     form = "sexagesimal" if (angle := draft.angles.get(name)) and angle.sexagesimal else "a number in degrees"

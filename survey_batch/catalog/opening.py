@@ -32,7 +32,7 @@ class Opened:
 
     source: Source
     names: dict[str, str]
-    angles: Mapping[str, Angle]
+    angles: Mapping[Axis, Angle]
     notes: tuple[str, ...]
 
 
@@ -95,8 +95,8 @@ def _angle(source: Source, name: str, axis: Axis, section: CatalogSection) -> An
     except ValueError as error:
         if axis in section.units:
             raise ConfigurationError(
-                f"catalog.units.{axis}: {section.units[axis]!r} is no unit of an angle that is known; such are deg, rad, "
-                "arcmin, arcsec, mas, hourangle (of ra), hms and dms"
+                f"catalog.units.{axis}: {section.units[axis]!r} is no unit of an angle that is known; "
+                "such are deg, rad, arcmin, arcsec, mas, hourangle (of ra), hms and dms"
             ) from error
         raise ConfigurationError(
             f"catalog: column {name!r} is in {unit!r}, which is no unit of a position: correct the file, or say what "
@@ -104,14 +104,14 @@ def _angle(source: Source, name: str, axis: Axis, section: CatalogSection) -> An
         ) from error
 
 
-def _converted(angles: Mapping[str, Angle], names: Mapping[str, str]) -> Iterator[str]:
+def _converted(angles: Mapping[Axis, Angle], names: Mapping[str, str]) -> Iterator[str]:
     for axis, angle in angles.items():
         if angle.converted:
             how = "sexagesimal" if angle.sexagesimal else f"in {angle.unit!r}"
             yield f"column {names[axis]!r} is {how}: converted to degrees"
 
 
-def _single(source: Source, names: Mapping[str, str], angles: Mapping[str, Angle]) -> Iterator[str]:
+def _single(source: Source, names: Mapping[str, str], angles: Mapping[Axis, Angle]) -> Iterator[str]:
     """Warn of positions in single precision, which has 2^-15 degrees between numbers from 256 to 512."""
     single = [column.name for column in source.columns if column.single]
     if found := [names[axis] for axis in angles if names[axis] in single]:

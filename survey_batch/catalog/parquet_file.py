@@ -79,7 +79,9 @@ def _source(url: str, filesystem: Any, files: list[str], base: str | None, notes
             _refuse_repeated(pq.read_schema(file).names, url)
     parts = {"partitioning": "hive", "partition_base_dir": base} if base is not None else {}
     dataset = ds.dataset(files, filesystem=filesystem, format="parquet", **parts)
-    schemas = {fragment.path: fragment.physical_schema for fragment in dataset.get_fragments()} if len(files) > 1 else {}
+    schemas = (
+        {fragment.path: fragment.physical_schema for fragment in dataset.get_fragments()} if len(files) > 1 else {}
+    )
     schema = _unified([dataset.schema, *schemas.values()], url) if schemas else dataset.schema
     absent = {path: frozenset(schema.names) - {*own.names, *_partitions(path, base)} for path, own in schemas.items()}
 
@@ -144,6 +146,6 @@ def _differences(absent: dict[str, frozenset[str]], url: str) -> Iterator[str]:
     for name, count in lacking.items():
         first = next(path for path, names in absent.items() if name in names)
         yield (
-            f"column {name!r} is missing from {count} of {len(absent)} files of {url}, the first {posixpath.basename(first)}: "
-            "rows of these are read as those of a catalogue without it"
+            f"column {name!r} is missing from {count} of {len(absent)} files of {url}, the first "
+            f"{posixpath.basename(first)}: rows of these are read as those of a catalogue without it"
         )

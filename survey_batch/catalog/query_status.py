@@ -39,7 +39,9 @@ def check_query_status(document: Any, accept_overflow: bool, url: str) -> tuple[
         raise _failed(url, words)
     if value != "OVERFLOW":
         return ()
-    cut_off = f"{url} is not the whole result: the server cut it off (QUERY_STATUS OVERFLOW{f': {words}' * bool(words)})"
+    cut_off = (
+        f"{url} is not the whole result: the server cut it off (QUERY_STATUS OVERFLOW{f': {words}' * bool(words)})"
+    )
     if not accept_overflow:
         raise ConfigurationError(
             f"catalog.path: {cut_off}. Ask again with a higher limit (MAXREC, TOP or 'all rows'), or in parts; where "

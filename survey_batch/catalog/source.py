@@ -116,8 +116,8 @@ def distinct(columns: Sequence[Column]) -> tuple[tuple[Column, ...], tuple[str, 
         places = [place for place, other in enumerate(names) if other == name]
         others = ", ".join(f"{unique[place].name!r} is column {place + 1}" for place in places[1:])
         notes.append(
-            f"{len(places)} columns are called {name!r}: {name!r} is column {places[0] + 1}, {others}; what is wanted of "
-            f'the others, name in the job: [catalog] columns = {{<name> = "{unique[places[1]].name}"}}'
+            f"{len(places)} columns are called {name!r}: {name!r} is column {places[0] + 1}, {others}; to take "
+            f'one of the others, name it in the job: [catalog] columns = {{<name> = "{unique[places[1]].name}"}}'
         )
     return tuple(unique), tuple(notes)
 
@@ -154,3 +154,6 @@ class Choice:
 
     table: str | int | None = None
     accept_overflow: bool = False
+
+
+FIRST_TABLE = Choice()

@@ -28,9 +28,7 @@ def fits_source(location: Location, choice: Choice) -> Source:
     from astropy.io import fits
 
     with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
-        found = {
-            number: hdu for number, hdu in enumerate(hdus) if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)
-        }
+        found = {number: hdu for number, hdu in enumerate(hdus) if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)}
         if not found:
             raise ConfigurationError(f"catalog.path: {location.url} is a FITS file without a table")
         titles = {number: (hdu.name, hdu.columns.names) for number, hdu in found.items()}
@@ -139,7 +137,8 @@ def text_source(location: Location, encoding: str, form: str) -> Source:
         ) from error
     notes = _add_position(table)
     columns = tuple(
-        Column(name, str(column.unit or ""), single=column.dtype.name in _SINGLE) for name, column in table.columns.items()
+        Column(name, str(column.unit or ""), single=column.dtype.name in _SINGLE)
+        for name, column in table.columns.items()
     )
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
@@ -152,7 +151,11 @@ def _add_position(table: Any) -> tuple[str, ...]:
     """Make degrees of the columns RAh, RAm, RAs, DE-, DEd, DEm and DEs of the CDS standard, where they stand alone."""
     if not {"RAh", "RAm", "RAs", "DEd", "DEm", "DEs"} <= set(table.colnames) or "RAdeg" in table.colnames:
         return ()
-    parts = {name: np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan) for name in table.colnames if name[:2] in ("RA", "DE") and name[2:] in ("h", "m", "s", "d")}
+    parts = {
+        name: np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan)
+        for name in table.colnames
+        if name[:2] in ("RA", "DE") and name[2:] in ("h", "m", "s", "d")
+    }
     sign = np.where(np.asarray(table["DE-"]) == "-", -1.0, 1.0) if "DE-" in table.colnames else 1.0
     table["RAdeg"] = 15 * (parts["RAh"] + parts["RAm"] / 60 + parts["RAs"] / 3600)
     table["DEdeg"] = sign * (parts["DEd"] + parts["DEm"] / 60 + parts["DEs"] / 3600)

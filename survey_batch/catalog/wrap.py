@@ -94,5 +94,7 @@ def _refuse(objects: Objects, found: RightAscensions, beyond: Mask) -> None:
         return
     name = objects.names["ra"]
     at = np.searchsorted(np.concatenate(found.rows), objects.numbers("row")[places])
-    written = pa.chunked_array([chunk for part in found.written for chunk in part.chunks]).take(pa.array(at)).to_pylist()
+    written = (
+        pa.chunked_array([chunk for part in found.written for chunk in part.chunks]).take(pa.array(at)).to_pylist()
+    )
     objects.reject(places, [f"{name} = {value!r}; ra must lie from 0 to 360 degrees" for value in written])
