@@ -48,13 +48,15 @@ def missing_columns(found: Mapping[str, str], archive: ArchiveSection) -> list[s
 
 def explain_missing(missing: Sequence[str], source: Source, archive: ArchiveSection) -> str:
     """Say which columns are missing, what the survey needs them for and where to get them."""
-    vectors = {plain(column.name) for column in source.columns if column.vector}
-    needs = [
-        f"catalog: no column found for {name!r}{near(name, source.names)}"
-        + (", as one that holds vectors cannot be it" if vectors & set(GUESSES[archive.survey][name]) else "")
-        + f'; name it: [catalog] columns = {{{name} = "<column>"}}'
-        for name in missing
-    ]
+    usable = [column.name for column in source.columns if not column.vector]
+    vectors = [column.name for column in source.columns if column.vector]
+    needs = []
+    for name in missing:
+        vector = first_match(GUESSES[archive.survey][name], vectors)
+        why = f" ({vector!r} holds vectors, not one value per row)" if vector else near(name, usable)
+        needs.append(
+            f'catalog: no column found for {name!r}{why}; name it: [catalog] columns = {{{name} = "<column>"}}'
+        )
     return "\n".join([*needs, columns_of(source), _other_survey(source, archive) or _purpose(archive)])
 
 

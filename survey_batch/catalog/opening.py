@@ -51,28 +51,12 @@ def open_catalog(section: CatalogSection, archive: ArchiveSection, *, positions:
     ConfigurationError
         The file cannot be read, lacks a column that is needed, or a position is in no unit of angle.
     """
-    choice = Choice(section.table, section.accept_overflow)
-    source = open_source(section.path, choice)
-    try:
-        return _understood(source, section, archive, positions)
-    except ConfigurationError:
-        if section.table is None:
-            for number in source.tables:
-                try:
-                    other = open_source(section.path, replace(choice, table=number))
-                    return _understood(other, section, archive, positions)
-                except ConfigurationError:
-                    continue
-        raise
-
-
-def _understood(source: Source, section: CatalogSection, archive: ArchiveSection, positions: bool) -> Opened:
-    names = needed_columns(match_columns(source, section, archive, positions=positions), section)
+    source, names = _table_with_columns(section, archive, positions)
     notes = [*source.notes]
     if len(source.tables) > 1 and section.table is None:
         notes.append(
             f"{section.path} holds {len(source.tables)} tables ({_listed(source.tables)}): table {source.table} is "
-            f"read, the first that has the columns; to choose: [catalog] table = <number or name>"
+            "read, the first that has the columns; to choose: [catalog] table = <number or name>"
         )
     notes += column_notes(source, names, section, archive.survey)
     angles = {axis: _angle(source, names[axis], axis, section) for axis in _AXES if axis in names} if positions else {}
@@ -82,6 +66,23 @@ def _understood(source: Source, section: CatalogSection, archive: ArchiveSection
         del names["redshift"]
         notes.append(velocity)
     return Opened(source, names, angles, tuple(notes))
+
+
+def _table_with_columns(
+    section: CatalogSection, archive: ArchiveSection, positions: bool
+) -> tuple[Source, dict[str, str]]:
+    """Open the first table that has the columns needed; where none has, say what the first one lacks."""
+    choice = Choice(section.table, section.accept_overflow)
+    first = open_source(section.path, choice)
+    numbers = [first.table, *(number for number in first.tables if number != first.table)]
+    refused: list[ConfigurationError] = []
+    for number in numbers if section.table is None else numbers[:1]:
+        source = first if number == first.table else open_source(section.path, replace(choice, table=number))
+        try:
+            return source, needed_columns(match_columns(source, section, archive, positions=positions), section)
+        except ConfigurationError as error:
+            refused.append(error)
+    raise refused[0]
 
 
 def _listed(tables: Mapping[int, str]) -> str:

@@ -82,18 +82,22 @@ def _source(url: str, filesystem: Any, files: list[str], base: str | None, notes
     schemas = (
         {fragment.path: fragment.physical_schema for fragment in dataset.get_fragments()} if len(files) > 1 else {}
     )
-    schema = _unified([dataset.schema, *schemas.values()], url) if schemas else dataset.schema
-    absent = {path: frozenset(schema.names) - {*own.names, *_partitions(path, base)} for path, own in schemas.items()}
+    if schemas:
+        schema = _unified([dataset.schema, *schemas.values()], url)
+        dataset = ds.dataset(files, schema, "parquet", filesystem, **parts)
+    absent = {
+        path: frozenset(dataset.schema.names) - {*own.names, *_partitions(path, base)} for path, own in schemas.items()
+    }
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
         # Without read-ahead no more than one row group's columns are in memory.
         options = {"batch_size": BATCH_ROWS, "batch_readahead": 0, "fragment_readahead": 1}
-        for fragment in dataset.replace_schema(schema).get_fragments():
+        for fragment in dataset.get_fragments():
             missing = absent.get(fragment.path, frozenset()) & set(names)
-            for batch in fragment.to_batches(schema=schema, columns=list(names), **options):
+            for batch in fragment.to_batches(schema=dataset.schema, columns=list(names), **options):
                 yield Rows(pa.Table.from_batches([batch]), absent=missing)
 
-    columns = tuple(_column(field) for field in schema)
+    columns = tuple(_column(field) for field in dataset.schema)
     return Source(url, columns, batches, (*notes, *_differences(absent, url)))
 
 

@@ -31,32 +31,38 @@ def fits_source(location: Location, choice: Choice) -> Source:
         found = {number: hdu for number, hdu in enumerate(hdus) if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)}
         if not found:
             raise ConfigurationError(f"catalog.path: {location.url} is a FITS file without a table")
+        notes = {number: _rename_repeated(hdu.header) for number, hdu in found.items()}
         titles = {number: (hdu.name, hdu.columns.names) for number, hdu in found.items()}
         table = chosen_table(titles, choice, location.url)
-        columns, notes = distinct(_fits_columns(found[table].columns))
-
-    places = {column.name: place for place, column in enumerate(columns)}
+        columns = _fits_columns(found[table].columns)
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
         with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
-            hdu = hdus[table]
-            nulls = {name: hdu.columns[places[name]].null for name in names}
-            rows = pa.table({name: _arrow(hdu.data.field(places[name]), name, nulls[name]) for name in names})
-        yield from in_batches(rows)
+            _rename_repeated(hdus[table].header)
+            data, known = hdus[table].data, hdus[table].columns
+            places = {name: known.names.index(name) for name in names}
+            arrays = {name: _arrow(data.field(at), name, known[at].null) for name, at in places.items()}
+        yield from in_batches(pa.table(arrays))
 
-    return Source(location.url, columns, batches, notes, _described(titles), table)
+    return Source(location.url, columns, batches, notes[table], _described(titles), table)
 
 
-def _fits_columns(columns: Any) -> list[Column]:
-    return [
-        Column(
-            column.name,
-            column.unit or "",
-            vector=bool(columns.dtype[place].shape),
-            single=columns.dtype[place].base.newbyteorder("=").name in _SINGLE,
-        )
-        for place, column in enumerate(columns)
-    ]
+def _rename_repeated(header: Any) -> tuple[str, ...]:
+    """Give columns of one name different names, before astropy reads them, which it would not do otherwise."""
+    keys = [f"TTYPE{number}" for number in range(1, header.get("TFIELDS", 0) + 1)]
+    columns, notes = distinct([Column(str(header.get(key, ""))) for key in keys])
+    for key, column in zip(keys, columns, strict=True):
+        if notes and header.get(key, "") != column.name:
+            header[key] = column.name
+    return notes
+
+
+def _fits_columns(columns: Any) -> tuple[Column, ...]:
+    kinds = [columns.dtype[place] for place in range(len(columns))]
+    return tuple(
+        Column(column.name, column.unit or "", vector=bool(kind.shape), single=kind.base.name in _SINGLE)
+        for column, kind in zip(columns, kinds, strict=True)
+    )
 
 
 def votable_source(location: Location, choice: Choice) -> Source:
