@@ -55,7 +55,7 @@ def test_a_unit_that_is_no_angle_or_in_doubt_is_refused(unit, axis):
         angle_of(unit, axis)
 
 
-@pytest.mark.parametrize("text", ["-04:16:53.07", "-04 16 53.07", "-4h16m53.07s", "-4d16'53.07\"", "-04°16′53.07″"])  # noqa: RUF001
+@pytest.mark.parametrize("text", ["-04:16:53.07", "-04 16 53.07", "-4h16m53.07s", "-4d16'53.07\"", "-04°16′53.07″"])
 def test_sexagesimal_text_in_any_form(text):
     values, bad = to_degrees(pa.array([text, None, "-0:30", "4:61:00", "4.5"]), Angle(sexagesimal=True))
     np.testing.assert_allclose(values[[0, 2]], [-(4 + 16 / 60 + 53.07 / 3600), -0.5], rtol=1e-15)

@@ -44,7 +44,6 @@ def vizier(rows, units):
 
 def test_vizier_units_and_rules_are_no_rows(tmp_path):
     path = tmp_path / "catalogue.tsv"
-    path.write_text(vizier(sky_lines("\t")[1:], ["deg", "deg"]).replace("objID", "objID"))
     rows = [f"{ra}\t{dec}\t{name}\t1006\t301\t6\t11" for ra, dec, name in zip(RA, DEC, IDS, strict=True)]
     path.write_text(vizier(rows, ["deg", "deg"]))
     catalog = read_sky(path)

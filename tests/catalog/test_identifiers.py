@@ -91,3 +91,15 @@ def test_names_of_spectra_follow_their_files():
     ]
     fibre = fibre_names(np.array([55862]), pa.array(["B6212"]), np.array([6]), np.array([3]))
     assert fibre.to_pylist() == ["55862-B6212-sp06-003"]
+
+
+@pytest.mark.parametrize("odd", ["-28762.0", "999", "28762.5", "abc"])
+def test_one_odd_id_does_not_change_how_the_others_are_written(tmp_path, odd):
+    path = tmp_path / "catalogue.csv"
+    path.write_text(f"obsid|filename\n101005.0|a.fits\n{odd}|b.fits\n101007.0|c.fits\n|d.fits\n")
+    for layout in ("flat", "obsid"):
+        archive = ArchiveSection(survey="lamost", root="/archive", layout=layout)
+        catalog = read_catalog(CatalogSection(path=str(path)), archive)
+        assert catalog.table["object_id"].to_pylist()[:3] == ["101005", odd, "101007"]
+        assert catalog.table["obsid"].to_pylist() == ["101005", odd, "101007", ""]
+        assert any("1 of 4 rows something else" in note for note in catalog.notes) == (odd != "999")
