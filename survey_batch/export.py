@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from survey_batch.catalog import read_catalog
 from survey_batch.catalog.detected import object_catalog
-from survey_batch.catalog.formats import open_source
+from survey_batch.catalog.opening import open_catalog
+from survey_batch.catalog.source import Source
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.paths import join, write_bytes
@@ -58,7 +59,7 @@ def export_catalog(job: Job, path: str | None = None) -> tuple[str, int]:
     chosen = read_catalog(catalog, job.archive).table.select(["row", "object_id"])
     results = _results(job)
     places = _places(results.pop("object_id"), chosen["object_id"], job)
-    table = with_types(_rows_of(catalog.path, to_numpy(chosen["row"])))
+    table = with_types(_rows_of(open_catalog(catalog, job.archive).source, to_numpy(chosen["row"])))
     table = table.append_column(OURS + "object_id", chosen["object_id"])
     for name, values in results.items():
         table = table.append_column(OURS + name, pa.array(values).take(places))
@@ -66,9 +67,8 @@ def export_catalog(job: Job, path: str | None = None) -> tuple[str, int]:
     return target, table.num_rows
 
 
-def _rows_of(path: str, rows: Array) -> pa.Table:
+def _rows_of(source: Source, rows: Array) -> pa.Table:
     """Read all columns of the rows with these numbers, which ascend, batch by batch."""
-    source = open_source(path)
     parts, first = [], 0
     for batch in source.batches(source.names):
         begin, end = np.searchsorted(rows, [first, first + batch.table.num_rows])

@@ -126,7 +126,7 @@ class LiveProgress(LineProgress):
 
     def say(self, text: str) -> None:
         """Show a remark above the table."""
-        self.live.console.print(text, highlight=False, soft_wrap=True)
+        self.live.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _say(self, stage: StageProgress) -> None:
         """The table says it."""

@@ -53,3 +53,10 @@ def test_what_an_earlier_run_did_counts_as_done_but_not_for_the_rate(capsys):
         progress.record(record(1))
         assert progress.stages["spectra"].worked == 4
     assert capsys.readouterr().err.startswith("spectra: 8/8 (not_found=1 ok=7) ")
+
+
+def test_a_remark_is_shown_as_it_is():
+    stream = io.StringIO()
+    with make_progress(Console(file=stream, force_terminal=True, width=100)) as progress:
+        progress.say("note: name it: [catalog] columns")
+    assert "note: name it: [catalog] columns" in stream.getvalue()

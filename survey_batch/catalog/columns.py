@@ -1,81 +1,19 @@
 """Which column of a catalogue means what: names guessed for known releases, or given in the job."""
 
-import difflib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal
 
+from survey_batch.catalog.guesses import GUESSES, POSITIONS, first_match, matching, plain
 from survey_batch.catalog.labels import MADE_LABELS
+from survey_batch.catalog.needs import columns_of, explain_missing, missing_columns, near
 from survey_batch.catalog.source import Source
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ArchiveSection, CatalogSection
-
-_COMMON = {
-    "ra": ("ra", "alpha", "raj2000", "raicrs", "radeg", "plugra"),
-    "dec": ("dec", "delta", "dej2000", "decj2000", "deicrs", "decicrs", "decdeg", "dedeg", "plugdec"),
-    "label": ("label",),
-    "split": ("split",),
-    "class": ("class",),
-    "subclass": ("subclass",),
-    "fiberid": ("fiberid", "fiber"),
-}
-
-_SDSS = _COMMON | {
-    "object_id": ("objectid", "specobjid", "objid", "bestobjid", "id"),
-    "rerun": ("rerun", "rerunid"),
-    "run": ("run", "runid"),
-    "camcol": ("camcol", "camcolid"),
-    "field": ("field", "fieldid"),
-    "plate": ("plate",),
-    "mjd": ("mjd",),
-    "redshift": ("redshift", "zspec", "specz", "zsp", "z"),
-    "snr": ("snr", "snmedian", "snmedianall", "snrr", "snmedianr"),
-    "zwarning": ("zwarning",),
-    "primary": ("scienceprimary", "specprimary", "mode"),
-    **{f"mag_{band}": (f"psfmag{band}", f"modelmag{band}", f"mag{band}", band) for band in "ugriz"},
-}
-
-GUESSES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "sdss": _SDSS,
-    "skyserver": _SDSS,
-    "lamost": _COMMON
-    | {
-        "object_id": ("objectid", "obsid"),
-        "obsid": ("obsid",),
-        "lmjd": ("lmjd",),
-        "planid": ("planid",),
-        "spid": ("spid",),
-        "obsdate": ("obsdate",),
-        "filename": ("filename", "fitsname"),
-        "redshift": ("redshift", "z"),
-        "snr": ("snr",),
-        "snrr": ("snrr",),
-        "snrg": ("snrg",),
-        "snri": ("snri",),
-        "snrz": ("snrz",),
-        "snru": ("snru",),
-        "zwarning": ("zwarning",),
-        "primary": ("primary",),
-        "mag_u": ("magu",),
-        **{f"mag_{band}": (f"magps{band}", f"mag{band}") for band in "griz"},  # Pan-STARRS, since DR6
-    },
-    "stamps": _COMMON
-    | {
-        "object_id": ("objectid", "sourceid", "starid", "id"),
-        "exposure": ("exposure", "exposureid", "expname", "visit"),
-        "redshift": ("redshift",),
-        "snr": ("snr",),
-        **{f"mag_{band}": (f"mag{band}", band) for band in "ugriz"},
-    },
-}
-"""Our name to the names it goes by in SDSS (CasJobs, SkyServer, the SDSS17 file), LAMOST releases and lists of stamps,
-in order of preference, lower case and without underscores."""
 
 
 def match_columns(
     source: Source, section: CatalogSection, archive: ArchiveSection, *, positions: bool = True
 ) -> dict[str, str]:
-    """Map our names to the file's.
+    """Map our names to the file's; columns that hold vectors are never guessed.
 
     Parameters
     ----------
@@ -94,38 +32,54 @@ def match_columns(
     Raises
     ------
     ConfigurationError
-        A named column is not in the file, or a needed one was not found; lists the columns there are.
+        A named column is not in the file or holds vectors, or a needed one was not found; lists the columns there are.
     """
     guesses = GUESSES[archive.survey]
-    found = {ours: name for ours, names in guesses.items() if (name := _first(names, source.names)) is not None}
+    usable = [column.name for column in source.columns if not column.vector]
+    found = _by_ucd(source)
+    found |= {ours: name for ours, names in guesses.items() if (name := first_match(names, usable)) is not None}
+    found |= _position_pair(usable)
     if archive.survey != "lamost":  # `z` is a redshift or a magnitude
         other = "redshift" if _bands_are_there(source.names) else "mag_z"
-        if _plain(found.get(other, "")) == "z":
+        if plain(found.get(other, "")) == "z":
             del found[other]
     found |= _named(source, section, guesses)
-    if missing := [name for name in _missing(found, archive) if positions or name not in ("ra", "dec")]:
-        raise ConfigurationError(_explain(missing, source) + _other_survey(source, archive))
+    if missing := [name for name in missing_columns(found, archive) if positions or name not in ("ra", "dec")]:
+        raise ConfigurationError(explain_missing(missing, source, archive))
     return found
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[_\s-]", "", name.lower())
+def _position_pair(names: Sequence[str]) -> dict[str, str]:
+    """Find a right ascension and a declination that belong together."""
+    for pair in POSITIONS:
+        ra, dec = (first_match((name,), names) for name in pair)
+        if ra is not None and dec is not None:
+            return {"ra": ra, "dec": dec}
+    return {}
 
 
-def _first(candidates: Sequence[str], names: Sequence[str]) -> str | None:
-    plain = [_plain(name) for name in names]
-    return next((names[plain.index(candidate)] for candidate in candidates if candidate in plain), None)
+def _by_ucd(source: Source) -> dict[str, str]:
+    """Find the columns whose UCD says that they are the position, whatever they are called."""
+    found = {}
+    for axis in ("ra", "dec"):
+        word = f"pos.eq.{axis}"
+        ucds = {column.name: column.ucd.lower().replace("_", ".") for column in source.columns if not column.vector}
+        there = {name: ucd for name, ucd in ucds.items() if ucd == word or ucd.startswith((f"{word};", f"{word}.main"))}
+        main = [name for name, ucd in there.items() if ucd.endswith("main")]
+        if len(main or there) == 1:
+            found[axis] = next(iter(main or there))
+    return found
 
 
 def _bands_are_there(names: Sequence[str]) -> bool:
     """Any other of the five bands makes `z` a magnitude."""
-    return not {"u", "g", "r", "i"}.isdisjoint(map(_plain, names))
+    return not {"u", "g", "r", "i"}.isdisjoint(map(plain, names))
 
 
 def _named(source: Source, section: CatalogSection, known: Iterable[str]) -> dict[str, str]:
     """Return the columns that the job names, each checked against the file."""
     problems = [
-        f"catalog.columns.{ours}: {ours!r} is not a name used here{_near(ours, known)}; known: {', '.join(known)}"
+        f"catalog.columns.{ours}: {ours!r} is not a name used here{near(ours, known)}; known: {', '.join(known)}"
         for ours in section.columns
         if ours not in known
     ]
@@ -134,59 +88,86 @@ def _named(source: Source, section: CatalogSection, known: Iterable[str]) -> dic
         named["catalog.id"] = ("object_id", section.id)
     if section.label is not None and section.label not in MADE_LABELS:
         named["catalog.label"] = ("label", str(section.label))
-    problems += [
-        f"{key}: there is no column {theirs!r}{_near(theirs, source.names)}"
-        for key, (_, theirs) in named.items()
-        if theirs not in source.names and _first([_plain(theirs)], source.names) is None
-    ]
+    vectors = {column.name for column in source.columns if column.vector}
+    found = {}
+    for key, (ours, theirs) in named.items():
+        name = theirs if theirs in source.names else first_match((plain(theirs),), source.names)
+        if name is None:
+            problems.append(f"{key}: there is no column {theirs!r}{near(theirs, source.names)}")
+        elif name in vectors:
+            problems.append(f"{key}: column {name!r} holds vectors, not one value: name another")
+        else:
+            found[ours] = name
     if problems:
-        raise ConfigurationError("\n".join([*problems, _columns_of(source)]))
-    return {
-        ours: theirs if theirs in source.names else str(_first([_plain(theirs)], source.names))
-        for ours, theirs in named.values()
-    }
+        raise ConfigurationError("\n".join([*problems, columns_of(source)]))
+    return found
 
 
-def _missing(found: Mapping[str, str], archive: ArchiveSection) -> list[str]:
-    if archive.survey == "stamps":
-        return [name for name in ("object_id", "ra", "dec", "exposure") if name not in found]
-    if archive.survey != "lamost":
-        frame = ("run", "camcol", "field") if archive.survey == "sdss" else ()
-        return [name for name in ("ra", "dec", *frame) if name not in found]
-    folder = {"flat": (), "plan": ("obsdate", "planid"), "obsid": ("obsid",)}[archive.layout]
-    file = () if archive.layout == "obsid" or "filename" in found else ("lmjd", "planid", "spid", "fiberid")
-    return [name for name in dict.fromkeys((*folder, *file)) if name not in found]
+def column_notes(source: Source, names: Mapping[str, str], section: CatalogSection, survey: str) -> Iterator[str]:
+    """Say which columns were passed over for those that are read.
+
+    Parameters
+    ----------
+    source
+        The catalogue file.
+    names
+        Our name to the file's, of the columns that are read.
+    section
+        What the job names itself needs no note.
+    survey
+        Whose names were guessed.
+    """
+    chosen = {*section.columns, *(["object_id"] if section.id else []), *(["label"] if section.label else [])}
+    yield from _vectors_passed_over(source, names, chosen, survey)
+    if {"ra", "dec"} <= set(names):
+        yield from _other_positions(source, names, chosen)
+    for ours, name in names.items():
+        alike = [other for other in source.names if plain(other) == plain(name) and other != name]
+        if alike and ours not in chosen and ours not in ("ra", "dec"):
+            yield (
+                f"column {name!r} is taken for {ours}, and {_listed(alike)} passed over; the other way round: "
+                f'[catalog] columns = {{{ours} = "{alike[0]}"}}'
+            )
 
 
-def _explain(missing: Sequence[str], source: Source) -> str:
-    needs = [
-        f"catalog: no column found for {name!r}{_near(name, source.names)}; "
-        f'name it: [catalog] columns = {{{name} = "<column>"}}'
-        for name in missing
-    ]
-    return "\n".join([*needs, _columns_of(source)])
+def _vectors_passed_over(source: Source, names: Mapping[str, str], chosen: set[str], survey: str) -> Iterator[str]:
+    vectors = [column.name for column in source.columns if column.vector]
+    for ours, guesses in GUESSES[survey].items():
+        if ours in chosen or (ours in OPTIONAL and ours not in names):
+            continue
+        before = guesses[: guesses.index(plain(names[ours]))] if plain(names.get(ours, "")) in guesses else guesses
+        if passed := matching(before, vectors):
+            instead = f"{names[ours]!r} is read for {ours}" if ours in names else f"no other column is read for {ours}"
+            yield f"{_listed(passed)} passed over, for it holds vectors, not one value per row: {instead}"
 
 
-def _other_survey(source: Source, archive: ArchiveSection) -> str:
-    """Ask whether the survey is the right one, where the columns are all those of the other."""
-    other: Literal["sdss", "lamost"] = "sdss" if archive.survey == "lamost" else "lamost"
-    found = [ours for ours, names in GUESSES[other].items() if _first(names, source.names) is not None]
-    complete = not _missing(dict.fromkeys(found, ""), ArchiveSection(survey=other, root=""))
-    return f'\nthese are columns of the other survey: is archive.survey = "{other}" meant?' if complete else ""
+def _other_positions(source: Source, names: Mapping[str, str], chosen: set[str]) -> Iterator[str]:
+    """Name the other columns that may be positions, also those that a join numbered (`ra_1`)."""
+    known = {name for pair in POSITIONS for name in pair}
+    if not chosen & {"ra", "dec"} and not {plain(names["ra"]), plain(names["dec"])} & known:
+        yield (
+            f"no column has a usual name for ra and dec: {names['ra']!r} and {names['dec']!r} are taken by their UCDs"
+        )
+    for axis, place in (("ra", 0), ("dec", 1)):
+        usual = {pair[place] for pair in POSITIONS}
+        others = [
+            name
+            for name in source.names
+            if name != names[axis]
+            and (plain(name) in usual or (plain(name)[:-1] in usual and plain(name)[-1].isdigit()))
+        ]
+        if others and axis not in chosen:
+            yield (
+                f"{names[axis]!r} is taken for {axis}, and {_listed(others)} passed over; to choose: "
+                f'[catalog] columns = {{{axis} = "<column>"}}'
+            )
 
 
-def _near(name: str, names: Iterable[str]) -> str:
-    """Suggest what may have been meant."""
-    plain = {_plain(candidate): candidate for candidate in names}
-    close = difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.6)
-    return f" (did you mean {' or '.join(repr(plain[match]) for match in close)}?)" if close else ""
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(map(repr, names))} {'is' if len(names) == 1 else 'are'}"
 
 
-def _columns_of(source: Source) -> str:
-    return f"columns of {source.url}: {', '.join(source.names)}"
-
-
-_OPTIONAL = ("label", "split", "class", "subclass", "zwarning", "primary", *(f"mag_{band}" for band in "ugriz"))
+OPTIONAL = ("label", "split", "class", "subclass", "zwarning", "primary", *(f"mag_{band}" for band in "ugriz"))
 """Columns that only some jobs ask for; the others are always read."""
 
 
@@ -210,7 +191,7 @@ def needed_columns(found: Mapping[str, str], section: CatalogSection) -> dict[st
     wanted = {name for _, name in asked} | ({"split"} if section.split is None else set())
     if section.label not in MADE_LABELS:
         wanted.add("label")
-    return {ours: theirs for ours, theirs in found.items() if ours in wanted or ours not in _OPTIONAL}
+    return {ours: theirs for ours, theirs in found.items() if ours in wanted or ours not in OPTIONAL}
 
 
 def _asked_for(section: CatalogSection) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """CSV catalogues: delimiter and header found, comments left out, lines that do not fit set aside."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,26 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from survey_batch.catalog.csv_header import Header, encoding_of, find_header
 from survey_batch.catalog.source import Location, Rows, Source
 from survey_batch.errors import ConfigurationError
 
-_DELIMITERS = ",|\t;"
 _HEAD_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 24
 """Text that is parsed at a time."""
 
 
-@dataclass(frozen=True)
-class Header:
-    """Column names, the delimiter, and the number of lines before the first row."""
-
-    names: tuple[str, ...]
-    delimiter: str
-    lines: int
-
-
 def csv_source(location: Location) -> Source:
-    """Open a CSV catalogue.
+    """Open a catalogue in lines of text: CSV, also ECSV and as VizieR and Excel write it, in UTF-8 or UTF-16.
 
     Raises
     ------
@@ -37,75 +27,40 @@ def csv_source(location: Location) -> Source:
         There is no header line.
     """
     with location.open() as file:
-        head = file.read(_HEAD_BYTES).decode("utf-8-sig", errors="replace")
-    header = find_header(head, location.url)
+        head = file.read(_HEAD_BYTES)
+    encoding = encoding_of(head) or "utf-8"
+    header = find_header(head.decode(encoding, errors="replace"), location.url)
 
-    return Source(location.url, header.names, lambda names: _read(location, header, names))
+    def batches(names: Sequence[str]) -> Iterator[Rows]:
+        return _read(location, header, encoding, names)
 
-
-def find_header(text: str, url: str) -> Header:
-    """Find the line that names the columns: the first that is no comment, or the comment right before the data.
-
-    SkyServer writes `#Table1` above its header; TOPCAT and numpy put the header itself behind a `#`.
-
-    Raises
-    ------
-    ConfigurationError
-        No line names columns.
-    """
-    lines = text.splitlines()
-    first = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), None)
-    if first is None:
-        raise ConfigurationError(f"catalog.path: {url} holds no rows, only comments")
-    cells, delimiter = _cells(lines[first])
-    if not any(line.strip() for line in lines[first + 1 :]) and not any(map(_is_number, cells)):
-        raise ConfigurationError(f"catalog.path: {url} has column names, but no rows")
-    if not any(map(_is_number, cells)):
-        return Header(cells, delimiter, first + 1)
-    commented, delimiter = _cells(lines[first - 1].lstrip("# ")) if first else ((), ",")
-    if len(commented) != len(cells) or any(map(_is_number, commented)):
-        raise ConfigurationError(
-            f"catalog.path: line {first + 1} of {url} should name the columns, but holds numbers "
-            f"({lines[first][:60]!r}): add a header line"
-        )
-    return Header(commented, delimiter, first)
+    return Source(location.url, header.columns, batches, header.notes)
 
 
-def _cells(line: str) -> tuple[tuple[str, ...], str]:
-    delimiter = max(_DELIMITERS, key=line.count)
-    cells = next(csv.reader([line], delimiter=delimiter), [])
-    return tuple(cell.strip() for cell in cells), delimiter
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return cell.lower() not in ("nan", "inf", "infinity")
-
-
-def _read(location: Location, header: Header, names: Sequence[str]) -> Iterator[Rows]:
+def _read(location: Location, header: Header, encoding: str, names: Sequence[str]) -> Iterator[Rows]:
     """Read columns as text, block by block; the first column comes along, as a comment line shows in it."""
     places = {name: header.names.index(name) for name in names}
     wanted = [f"f{place}" for place in sorted({0, *places.values()})]
     misfits = _Misfits(header, location.url)
     try:
         with location.open() as file:
-            for batch in _open(file, header, wanted, misfits):
-                yield _rows(misfits.put_back(pa.Table.from_batches([batch])), places)
+            for batch in _open(file, header, encoding, wanted, misfits):
+                rows = misfits.put_back(pa.Table.from_batches([batch]))
+                _refuse_second_table(rows, header, location.url)
+                yield _rows(rows, places)
     except pa.ArrowInvalid as error:
         raise ConfigurationError(f"catalog.path: cannot read {location.url}: {error}: save it as UTF-8 text") from error
     yield _rows(misfits.put_back(pa.schema([(name, pa.string()) for name in wanted]).empty_table(), last=True), places)
     misfits.refuse_if_most()
 
 
-def _open(file: Any, header: Header, wanted: list[str], misfits: "_Misfits") -> Any:
+def _open(file: Any, header: Header, encoding: str, wanted: list[str], misfits: "_Misfits") -> Any:
     return pacsv.open_csv(
         file,
         # Row numbers of misfits are known to a single thread only.
         read_options=pacsv.ReadOptions(
             use_threads=False,
+            encoding="utf-8" if encoding == "utf-8-sig" else encoding,
             block_size=_BLOCK_BYTES,
             skip_rows=header.lines,
             column_names=[f"f{place}" for place in range(len(header.names))],
@@ -113,6 +68,15 @@ def _open(file: Any, header: Header, wanted: list[str], misfits: "_Misfits") -> 
         parse_options=pacsv.ParseOptions(delimiter=header.delimiter, invalid_row_handler=misfits.set_aside),
         convert_options=pacsv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string())),
     )
+
+
+def _refuse_second_table(rows: Rows, header: Header, url: str) -> None:
+    """Refuse a further line of dashes: VizieR puts several tables below each other."""
+    if header.ruled and pc.any(pc.match_substring_regex(rows.table["f0"], "^--+$")).as_py():
+        raise ConfigurationError(
+            f"catalog.path: {url} holds several tables below each other, as VizieR writes them: save one of them "
+            "alone, or all as VOTable, where catalog.table chooses one"
+        )
 
 
 def _rows(rows: Rows, places: dict[str, int]) -> Rows:

@@ -34,5 +34,6 @@ def object_catalog(job: Job) -> CatalogSection:
             f"the objects of this job are found on its frames, and there is no {detections_path(job)} yet: "
             "survey-batch run comes first"
         )
-    found: dict[str, Any] = {"path": detections_path(job), "detect": None, "columns": {}, "id": "object_id"}
+    found: dict[str, Any] = {"path": detections_path(job), "detect": None, "id": "object_id"}
+    found |= {"columns": {}, "units": {}, "table": None}
     return job.catalog.model_copy(update=found)

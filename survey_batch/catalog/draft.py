@@ -1,12 +1,13 @@
 """A catalogue in the making: our columns, what is wrong with each row, and what a person should know."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from survey_batch.catalog.angles import Angle, Axis, to_degrees
 from survey_batch.catalog.source import Rows
 from survey_batch.catalog.values import Floats, Integers, Mask, to_float, to_integer, to_text
 
@@ -21,6 +22,8 @@ class Draft:
         Columns as read.
     names
         Our name to the file's.
+    angles
+        How `ra` and `dec` are written; in degrees where not named.
     problem
         Reason by row why it cannot be used, "" where it can; the first reason stays.
     notes
@@ -29,6 +32,7 @@ class Draft:
 
     rows: Rows
     names: dict[str, str]
+    angles: Mapping[Axis, Angle] = field(default_factory=dict)
     problem: npt.NDArray[np.object_] = field(init=False)
     notes: list[str] = field(default_factory=list)
 
@@ -49,12 +53,31 @@ class Draft:
         return to_text(self.column(name)) if name in self.names else pa.nulls(len(self), pa.string())
 
     def number(self, name: str) -> Floats:
-        """Return a column as floats, NaN where missing or no number."""
-        return to_float(self.column(name))[0] if name in self.names else np.full(len(self), np.nan)
+        """Return a column as floats, NaN where missing or no number, of which the latter leaves a note."""
+        if name not in self.names:
+            return np.full(len(self), np.nan)
+        values, bad = to_float(self.column(name))
+        if bad.any():
+            self._note(name, "text that is no number")
+        return values
 
     def integer(self, name: str) -> Integers:
-        """Return a column as integers, -1 where missing or no whole number."""
-        return to_integer(self.column(name))[0] if name in self.names else np.full(len(self), -1)
+        """Return a column as integers, -1 where missing or no whole number, of which the latter leaves a note."""
+        if name not in self.names:
+            return np.full(len(self), -1)
+        values, bad = to_integer(self.column(name))
+        if bad.any():
+            self._note(name, "values that are no whole numbers from 0 on")
+        return values
+
+    def angle(self, name: Axis) -> tuple[Floats, Mask]:
+        """Return a column of angles in degrees, NaN where missing, and a mark where one cannot be understood."""
+        if name not in self.names:
+            return np.full(len(self), np.nan), np.zeros(len(self), bool)
+        return to_degrees(self.column(name), self.angles.get(name, Angle()))
+
+    def _note(self, name: str, what: str) -> None:
+        self.notes.append(f"column {self.names[name]!r} ({name}) holds {what}: such values are taken as missing")
 
     def reject(self, wrong: Mask, reason: str, *named: str) -> None:
         """Mark rows as unusable, with the file's name and value of the columns at fault.

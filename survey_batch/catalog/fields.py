@@ -3,10 +3,9 @@
 import numpy as np
 import pyarrow as pa
 
-from survey_batch.catalog.columns import match_columns, needed_columns
 from survey_batch.catalog.draft import Draft
-from survey_batch.catalog.formats import open_source
 from survey_batch.catalog.keys import sdss_key
+from survey_batch.catalog.opening import open_catalog
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ArchiveSection, CatalogSection
 
@@ -36,10 +35,9 @@ def read_fields(section: CatalogSection, archive: ArchiveSection) -> tuple[pa.Ta
     """
     if archive.survey != "sdss":
         raise ConfigurationError(f'[catalog.detect] finds objects on frames, and survey "{archive.survey}" has none')
-    source = open_source(section.path)
-    names = needed_columns(match_columns(source, section, archive, positions=False), section)
-    rows = source.read(sorted({names[name] for name in FIELD_KEY if name in names}))
-    draft = Draft(rows, {name: names[name] for name in FIELD_KEY if name in names})
+    opened = open_catalog(section, archive, positions=False)
+    names = {name: opened.names[name] for name in FIELD_KEY if name in opened.names}
+    draft = Draft(opened.source.read(sorted(set(names.values()))), names)
     key = sdss_key(draft)
     bad = np.flatnonzero(draft.problem != "")
     if len(bad) or not len(draft):
@@ -53,5 +51,5 @@ def read_fields(section: CatalogSection, archive: ArchiveSection) -> tuple[pa.Ta
             "the rerun: give each rerun a job of its own"
         )
     repeated = len(draft) - fields.num_rows
-    notes = [*draft.notes, *([f"{repeated} of {len(draft)} rows repeat a field"] if repeated else [])]
+    notes = [*opened.notes, *draft.notes, *([f"{repeated} of {len(draft)} rows repeat a field"] if repeated else [])]
     return fields, tuple(notes)

@@ -2,25 +2,45 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import fsspec
 
 from survey_batch.catalog.csv_file import csv_source
-from survey_batch.catalog.source import Location, Rows, Source
-from survey_batch.catalog.tables import fits_source, parquet_source, votable_source
+from survey_batch.catalog.csv_header import encoding_of
+from survey_batch.catalog.parquet_file import folder_source, parquet_source
+from survey_batch.catalog.source import FIRST_TABLE, Choice, Location, Rows, Source
+from survey_batch.catalog.tables import fits_source, text_source, votable_source
 from survey_batch.errors import ConfigurationError, SurveyBatchError
 
 _COMPRESSION = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_HEAD_BYTES = 1 << 16
+_EXPORT = "save the table as CSV"
+_OTHERS = {
+    b"PK\x03\x04": ("an Excel workbook or another zip archive", f"{_EXPORT}, or unpack it"),
+    b"\xd0\xcf\x11\xe0": ("an Excel workbook", _EXPORT),
+    b"\x89HDF": ("an HDF5 file", "save the table as Parquet, with pandas or astropy"),
+    b"ARROW1": ("a Feather (Arrow) file", "save it as Parquet"),
+    b"ORC": ("an ORC file", "save it as Parquet"),
+    b"SQLite format 3": ("an SQLite database", _EXPORT),
+    b"%PDF": ("a PDF", "get the table itself from the journal or from VizieR"),
+    b"{": ("JSON", _EXPORT),
+    b"[{": ("JSON", _EXPORT),
+}
+"""First bytes of files that are taken for catalogues now and then, what they are, and what to do."""
+_IPAC_TYPES = {"", "char", "c", "date", "int", "i", "long", "l", "float", "f", "real", "r", "double", "d"}
 
 
-def open_source(url: str) -> Source:
-    """Find out a catalogue's format and its column names.
+def open_source(url: str, choice: Choice = FIRST_TABLE) -> Source:
+    """Find out a catalogue's format and its columns.
 
     Parameters
     ----------
     url
-        Path or fsspec URL of a CSV (`,`, `|`, `;` or tab), FITS or VOTable file, also compressed (gzip, bz2, xz),
-        of a Parquet file, or of a folder of these.
+        Path or fsspec URL of a CSV (`,`, `|`, `;` or tab; also ECSV, VizieR's and Excel's), FITS, VOTable, MRT or IPAC
+        file, also compressed (gzip, bz2, xz), of a Parquet file, or of a folder of these or a HATS catalogue.
+    choice
+        Which of several tables, and whether a result that was cut off is wanted.
 
     Raises
     ------
@@ -28,23 +48,27 @@ def open_source(url: str) -> Source:
         The file cannot be opened, is empty, or is none of these formats.
     """
     with _explained(url):
-        source = _open(url)
+        source = _open(url, choice)
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
         with _explained(url):
             yield from source.batches(names)
 
-    return Source(url, source.names, batches)
+    return replace(source, url=url, batches=batches)
 
 
-def _open(url: str) -> Source:
+def _open(url: str, choice: Choice) -> Source:
     filesystem, path = fsspec.core.url_to_fs(url)
     if filesystem.isdir(path):
-        return parquet_source(url)
-    location = Location(url, _compression(url))
-    with location.open() as file:
-        head = file.read(512).lstrip(b"\xef\xbb\xbf \r\n\t")
-    return _reader(head, url)(location)
+        source = folder_source(url)
+    else:
+        location = Location(url, _compression(url))
+        with location.open() as file:
+            head = file.read(_HEAD_BYTES)
+        source = _reader(head, url, choice)(location)
+    if choice.table is not None and not source.tables:
+        raise ConfigurationError(f"catalog.table: {url} is no FITS file or VOTable, and holds one table: leave it out")
+    return source
 
 
 @contextmanager
@@ -69,20 +93,41 @@ def _compression(url: str) -> str | None:
     return next((name for magic, name in _COMPRESSION.items() if head.startswith(magic)), None)
 
 
-def _reader(head: bytes, url: str) -> Callable[[Location], Source]:
+def _reader(head: bytes, url: str, choice: Choice) -> Callable[[Location], Source]:
     """Choose the reader by the first bytes."""
-    if not head:
+    if not head.strip(b"\xef\xbb\xbf \r\n\t"):
         raise ConfigurationError(f"catalog.path: {url} is empty")
     if head.startswith(b"PAR1"):
         return lambda location: parquet_source(location.url)
     if head.startswith(b"SIMPLE  ="):
-        return fits_source
-    if head.startswith(b"<"):
-        if b"<VOTABLE" not in head.upper() and not head.startswith(b"<?xml"):
-            raise ConfigurationError(
-                f"catalog.path: {url} is a web page, not a catalogue (a login or an error page?): open it and see"
-            )
-        return votable_source
-    if b"\x00" in head:
+        return lambda location: fits_source(location, choice)
+    for magic, (name, advice) in _OTHERS.items():
+        if head.startswith(magic):
+            raise ConfigurationError(f"catalog.path: {url} is {name}, not a catalogue: {advice}")
+    encoding = encoding_of(head)
+    if encoding is None:
         raise ConfigurationError(f"catalog.path: {url} is not CSV, Parquet, FITS or VOTable")
+    text = head.decode(encoding, errors="replace").lstrip()
+    if text.startswith("<"):
+        _refuse_web_page(text, url)
+        return lambda location: votable_source(location, choice)
+    if "Byte-by-byte Description of file" in text:
+        return lambda location: text_source(location, encoding, "mrt")
+    if _is_ipac(text):
+        return lambda location: text_source(location, encoding, "ipac")
     return csv_source
+
+
+def _refuse_web_page(text: str, url: str) -> None:
+    if "<VOTABLE" not in text.upper() and not text.startswith("<?xml"):
+        raise ConfigurationError(
+            f"catalog.path: {url} is a web page, not a catalogue (a login or an error page?): open it and see"
+        )
+
+
+def _is_ipac(text: str) -> bool:
+    """Tell an IPAC table: lines of keywords behind a backslash, then names and types between bars."""
+    lines = [line.strip() for line in text.splitlines() if not line.startswith("\\")][:2]
+    if len(lines) < 2 or not all(line.startswith("|") and line.endswith("|") for line in lines):
+        return False
+    return {cell.strip().lower() for cell in lines[1].strip("|").split("|")} <= _IPAC_TYPES

@@ -15,13 +15,14 @@ EXACT = 2.0**53
 """Beyond this, doubles do not hold every integer (IEEE 754)."""
 
 _SCIENTIFIC = r"^[+-]?\d+(?:\.(?P<decimals>\d*))?[eE](?P<exponent>[+-]?\d+)$"
-_DECIMAL_POINT = r"^\d+(\.0*)?$"
+_POINTED = r"^\d+\.0*$"
+_WHOLE = r"^\d+(\.0*)?$"
 
 
-def read_ids(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, int]:
+def read_ids(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, int, int]:
     """Identifiers as text, exactly as they stand.
 
-    Only a column that is whole numbers throughout loses a trailing `.0` (`701001.0` is `701001`).
+    Only in a column of which most are whole numbers do these lose a trailing `.0` (`701001.0` is `701001`).
 
     Returns
     -------
@@ -29,27 +30,34 @@ def read_ids(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, int]:
         Text; null where missing.
     lost : int
         Rows whose id has lost digits; where this is more than half of them, no id of the column can be trusted.
+    odd : int
+        Rows whose id is none of the whole numbers that lost their `.0`, and is kept as it is.
     """
     array = one_array(column)
     text = to_text(array)
     if pa.types.is_floating(array.type):
         limit = EXACT if array.type == pa.float64() else 2.0**24
-        return text, int(np.sum(np.abs(to_float(array)[0]) >= limit))
+        return text, int(np.sum(np.abs(to_float(array)[0]) >= limit)), 0
     if pa.types.is_integer(array.type):
-        return text, 0
-    scientific = pc.fill_null(pc.match_substring_regex(text, _SCIENTIFIC), False)
-    pointed = pc.fill_null(pc.match_substring_regex(text, r"^\d+\.0*$"), False)
+        return text, 0, 0
     present = len(text) - text.null_count
-    if 2 * (pc.sum(scientific).as_py() or 0) > present:
-        return _whole(text), int(np.sum(_digits_lost(text)))
-    if (pc.sum(pointed).as_py() or 0) and _all_match(text, _DECIMAL_POINT):
+    if 2 * _count(text, _SCIENTIFIC) > present:
+        return _whole(text), int(np.sum(_digits_lost(text))), 0
+    whole = _count(text, _WHOLE)
+    if 2 * whole > present and _count(text, _POINTED):
+        pointed = pc.match_substring_regex(text, _POINTED)
         lost = np.abs(to_float(pc.if_else(pointed, text, pa.scalar(None, pa.string())))[0]) >= EXACT
-        return pc.replace_substring_regex(text, r"\.0*$", ""), int(np.sum(lost))
-    return text, 0
+        return without_point(text), int(np.sum(lost)), present - whole
+    return text, 0, 0
 
 
-def _all_match(text: pa.Array, pattern: str) -> bool:
-    return bool(pc.all(pc.match_substring_regex(text, pattern)).as_py())
+def without_point(text: pa.Array) -> pa.Array:
+    """Leave out the `.0` of whole numbers, as floating point prints them."""
+    return pc.if_else(pc.match_substring_regex(text, _POINTED), pc.replace_substring_regex(text, r"\.0*$", ""), text)
+
+
+def _count(text: pa.Array, pattern: str) -> int:
+    return pc.sum(pc.match_substring_regex(text, pattern)).as_py() or 0
 
 
 def _digits_lost(text: pa.Array) -> npt.NDArray[np.bool_]:

@@ -6,13 +6,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from survey_batch.catalog.angles import SEXAGESIMAL, Axis
 from survey_batch.catalog.draft import Draft
-from survey_batch.catalog.identifiers import read_ids
-from survey_batch.catalog.values import Floats, Integers, to_float, to_integer
+from survey_batch.catalog.identifiers import without_point
+from survey_batch.catalog.values import Floats, Integers, Mask, to_integer
 from survey_batch.job import ArchiveSection
 
 SDSS_RERUN = 301
 """Rerun of nearly all imaging since DR8; only where the catalogue has no such column."""
+
+WRAPPED = (-180.0, 540.0)
+"""Right ascensions [deg] that some files write for those from 0 to 360."""
 
 _LAMOST_NAME = r"^(?:.*/)?spec-(?P<lmjd>\d+)-(?P<planid>.+)_sp(?P<spid>\d+)-(?P<fiberid>\d+)\.fits(?:\.gz)?$"
 
@@ -20,20 +24,34 @@ _LAMOST_NAME = r"^(?:.*/)?spec-(?P<lmjd>\d+)-(?P<planid>.+)_sp(?P<spid>\d+)-(?P<
 def read_positions(draft: Draft, survey: str) -> tuple[Floats, Floats]:
     """Right ascension and declination [deg], NaN where not known; impossible ones make a row unusable.
 
-    A cutout needs a position; a spectrum is found without.
+    A cutout needs a position; a spectrum is found without. Right ascensions from -180 to 540 are left for
+    `wrap_right_ascensions`, which knows all rows.
     """
     position = []
-    for name, low, high in (("ra", 0.0, 360.0), ("dec", -90.0, 90.0)):
-        values, bad = (
-            to_float(draft.column(name)) if name in draft.names else (draft.number(name), np.zeros(len(draft), bool))
-        )
-        draft.reject(bad, f"{name} is not a number in degrees", name)
+    limits: dict[Axis, tuple[float, float, str]] = {"ra": (*WRAPPED, "0 to 360"), "dec": (-90.0, 90.0, "-90 to 90")}
+    for name, (low, high, within) in limits.items():
+        values, bad = draft.angle(name)
+        if bad.any():
+            _reject_text(draft, name, bad)
         outside = (values < low) | (values > high)
-        draft.reject(outside, f"{name} must lie from {low:g} to {high:g} degrees", name)
+        draft.reject(outside, f"{name} must lie from {within} degrees", name)
         if survey != "lamost":
             draft.reject(np.isnan(values), f"{name} is missing: a cutout needs a position", name)
         position.append(np.where(outside, np.nan, values))
     return position[0], position[1]
+
+
+def _reject_text(draft: Draft, name: Axis, bad: Mask) -> None:
+    """Say what a text that is no number looks like."""
+    text = draft.text(name)
+    form = "sexagesimal" if (angle := draft.angles.get(name)) and angle.sexagesimal else "a number in degrees"
+    for pattern, hint in (
+        (SEXAGESIMAL, f'; where it is sexagesimal, say so: [catalog] units = {{{name} = "sexagesimal"}}'),
+        (r"^[+-]?\d+,\d+$", "; numbers need a decimal point, not a comma"),
+        ("", ""),
+    ):
+        looks = np.asarray(pc.fill_null(pc.match_substring_regex(text, pattern), False))
+        draft.reject(bad & looks, f"{name} is not {form}{hint}", name)
 
 
 def source_key(draft: Draft, archive: ArchiveSection) -> Mapping[str, "pa.Array | Integers"]:
@@ -83,8 +101,7 @@ def lamost_key(draft: Draft, archive: ArchiveSection) -> dict[str, pa.Array | In
     """Name parts of a spectrum's file, "" or -1 where missing; a row whose file cannot be named cannot be used."""
     filename = draft.text("filename")
     parts = pc.extract_regex(pc.fill_null(filename, ""), _LAMOST_NAME)
-    obsid = read_ids(draft.column("obsid"))[0] if "obsid" in draft.names else draft.text("obsid")
-    key: dict[str, pa.Array | Integers] = {"obsid": _texts(obsid)}
+    key: dict[str, pa.Array | Integers] = {"obsid": _texts(without_point(draft.text("obsid")))}
     for name in ("lmjd", "spid", "fiberid"):
         values = _checked_integer(draft, name)
         key[name] = np.where(values >= 0, values, to_integer(pc.struct_field(parts, name))[0])

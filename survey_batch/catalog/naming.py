@@ -52,13 +52,18 @@ def _own_ids(objects: Objects) -> pa.Array:
     if "id" not in objects.table.column_names:
         return pa.nulls(len(objects), pa.string())
     name = objects.names["object_id"]
-    ids, lost = read_ids(objects.table["id"])
+    ids, lost, odd = read_ids(objects.table["id"])
     if 2 * lost > len(ids) - ids.null_count:
         objects.notes.append(
             f"column {name!r} was written as floating point and has lost digits ({lost} of {len(ids)} rows; the "
             f"first is {objects.table['id'][0].as_py()!r}): it cannot tell objects apart and is not used"
         )
         return pa.nulls(len(objects), pa.string())
+    if odd:
+        objects.notes.append(
+            f"column {name!r} holds whole numbers printed as floating point, which lose their '.0', and {odd} of "
+            f"{len(ids)} rows something else, which is kept as it is"
+        )
     nothing = ["-9999", "-9999.0"] if name.lower() in ("object_id", "id") else ["-9999", "-9999.0", "0", "-1"]
     return pc.if_else(pc.is_in(ids, value_set=pa.array(nothing)), pa.scalar(None, pa.string()), ids)
 

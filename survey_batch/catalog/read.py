@@ -9,15 +9,15 @@ import numpy as np
 import pyarrow as pa
 
 from survey_batch.catalog.clean import clean, reasons_of
-from survey_batch.catalog.columns import match_columns, needed_columns
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.duplicates import leave_out_duplicates
-from survey_batch.catalog.formats import open_source
 from survey_batch.catalog.naming import make_unique, name_objects
 from survey_batch.catalog.objects import Counts, Objects
+from survey_batch.catalog.opening import open_catalog
 from survey_batch.catalog.sample import take_sample
 from survey_batch.catalog.select import select
 from survey_batch.catalog.splitting import own_splits, split_objects
+from survey_batch.catalog.wrap import RightAscensions, wrap_right_ascensions
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ArchiveSection, CatalogSection
 
@@ -93,15 +93,17 @@ def read_catalog(section: CatalogSection, archive: ArchiveSection) -> Catalog:
 
 def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
     """Read the file batch by batch; of rows that are not selected nothing is kept but their number."""
-    source = open_source(section.path)
-    names = needed_columns(match_columns(source, section, archive), section)
-    objects = Objects(pa.table({}), names, np.empty(0, bool), {})
+    opened = open_catalog(section, archive)
+    objects = Objects(pa.table({}), opened.names, np.empty(0, bool), {})
     parts: list[pa.Table] = []
-    notes: dict[str, None] = {}
+    notes = dict.fromkeys(opened.notes)
+    right_ascensions = RightAscensions()
     first = 0
-    for rows in source.batches(sorted(set(names.values()))):
-        draft = Draft(rows, names)
+    for rows in opened.source.batches(sorted(set(opened.names.values()))):
+        here = {ours: theirs for ours, theirs in opened.names.items() if theirs not in rows.absent}
+        draft = Draft(rows, here, opened.angles)
         table = clean(draft, section, archive, first)
+        right_ascensions.include(draft, table["ra"].to_numpy(), first)
         chosen, left_out = select(draft, table["label"], section.select)
         objects.counts.add("in file", table["label"])
         objects.counts.left_out.update(left_out)
@@ -111,10 +113,11 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
         first += len(draft)
     if first == 0:
         raise ConfigurationError(f"catalog.path: {section.path} has column names, but no rows")
-    objects.table = pa.concat_tables(parts)
+    objects.table = pa.concat_tables(parts, promote_options="default")
     objects.notes.extend(notes)
     objects.usable = np.ones(len(objects), bool)
     objects.usable[np.searchsorted(objects.numbers("row"), list(objects.reasons))] = False
+    wrap_right_ascensions(objects, right_ascensions)
     if section.select is not None:
         objects.count("selected")
         _note_missing_labels(objects, section.select.labels or ())

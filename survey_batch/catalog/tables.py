@@ -1,81 +1,197 @@
-"""Parquet files, FITS tables and VOTables as catalogues."""
+"""FITS tables, VOTables, and tables in text that astropy reads, as catalogues; these are read whole."""
 
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 
-from survey_batch.catalog.source import BATCH_ROWS, Location, Rows, Source, in_batches
+from survey_batch.catalog.query_status import check_query_status
+from survey_batch.catalog.source import Choice, Column, Location, Rows, Source, distinct, in_batches
 from survey_batch.errors import ConfigurationError
 
-
-def parquet_source(url: str) -> Source:
-    """Open a Parquet file, or a folder of them."""
-    filesystem, path = fsspec.core.url_to_fs(url)
-    import pyarrow.dataset as ds  # with it comes pandas, a second of every worker's start
-
-    dataset = ds.dataset(path, filesystem=filesystem, format="parquet", partitioning="hive")
-
-    def batches(names: Sequence[str]) -> Iterator[Rows]:
-        # Without read-ahead no more than one row group's columns are in memory.
-        options = {"batch_size": BATCH_ROWS, "batch_readahead": 0, "fragment_readahead": 1}
-        for batch in dataset.to_batches(columns=list(names), **options):
-            yield Rows(pa.Table.from_batches([batch]))
-
-    return Source(url, tuple(dataset.schema.names), batches)
+_LISTED = 6
+"""Columns of a table that are named where a table is to be chosen."""
+_SINGLE = ("float16", "float32")
 
 
-def fits_source(location: Location) -> Source:
-    """Open the first table of a FITS file.
+def fits_source(location: Location, choice: Choice) -> Source:
+    """Open a table of a FITS file: the first, or the one chosen by name or number of its HDU.
 
     Raises
     ------
     ConfigurationError
-        There is no table, or a column holds vectors.
+        There is no table, or not the one chosen.
     """
     from astropy.io import fits
 
-    def table_of(hdus: Any) -> Any:
-        tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
-        if not tables:
+    with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
+        found = {number: hdu for number, hdu in enumerate(hdus) if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)}
+        if not found:
             raise ConfigurationError(f"catalog.path: {location.url} is a FITS file without a table")
-        return tables[0]
+        notes = {number: _rename_repeated(hdu.header) for number, hdu in found.items()}
+        titles = {number: (hdu.name, hdu.columns.names) for number, hdu in found.items()}
+        table = chosen_table(titles, choice, location.url)
+        columns = _fits_columns(found[table].columns)
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
         with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
-            hdu = table_of(hdus)
-            nulls = {name: hdu.columns[name].null for name in names}
-            table = pa.table({name: _arrow(hdu.data.field(name), name, nulls[name]) for name in names})
-        yield from in_batches(table)
+            _rename_repeated(hdus[table].header)
+            data, known = hdus[table].data, hdus[table].columns
+            places = {name: known.names.index(name) for name in names}
+            arrays = {name: _arrow(data.field(at), name, known[at].null) for name, at in places.items()}
+        yield from in_batches(pa.table(arrays))
 
-    with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
-        return Source(location.url, tuple(table_of(hdus).columns.names), batches)
+    return Source(location.url, columns, batches, notes[table], _described(titles), table)
 
 
-def votable_source(location: Location) -> Source:
-    """Open the first table of a VOTable file.
+def _rename_repeated(header: Any) -> tuple[str, ...]:
+    """Give columns of one name different names, before astropy reads them, which it would not do otherwise."""
+    keys = [f"TTYPE{number}" for number in range(1, header.get("TFIELDS", 0) + 1)]
+    columns, notes = distinct([Column(str(header.get(key, ""))) for key in keys])
+    for key, column in zip(keys, columns, strict=True):
+        if notes and header.get(key, "") != column.name:
+            header[key] = column.name
+    return notes
+
+
+def _fits_columns(columns: Any) -> tuple[Column, ...]:
+    kinds = [columns.dtype[place] for place in range(len(columns))]
+    return tuple(
+        Column(column.name, column.unit or "", vector=bool(kind.shape), single=kind.base.name in _SINGLE)
+        for column, kind in zip(columns, kinds, strict=True)
+    )
+
+
+def votable_source(location: Location, choice: Choice) -> Source:
+    """Open a table of a VOTable file: the first that has rows, or the one chosen by name or number.
 
     Raises
     ------
     ConfigurationError
-        The file is no VOTable, or holds no table.
+        The file is no VOTable, holds no table or not the one chosen, or says that the query failed or was cut off.
     """
     from astropy.io.votable import parse
     from astropy.io.votable.exceptions import VOTableSpecError
 
     try:
-        with location.open() as file:
-            table = parse(file).get_first_table().to_table(use_names_over_ids=True)
+        with location.open() as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of units and other things that are not quite as the standard wants them
+            document = parse(file)
     except (VOTableSpecError, IndexError) as error:
         raise ConfigurationError(f"catalog.path: cannot read {location.url} as VOTable: {error}") from error
+    cut_off = check_query_status(document, choice.accept_overflow, location.url)
+    found = {number: table for number, table in enumerate(document.iter_tables(), 1) if not table.is_empty()}
+    if not found:
+        raise ConfigurationError(f"catalog.path: cannot read {location.url} as VOTable: no table found in it")
+    titles = {number: (table.name or "", [field.name for field in table.fields]) for number, table in found.items()}
+    table = chosen_table(titles, choice, location.url)
+    columns, notes = distinct([_votable_column(field) for field in found[table].fields])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        values = found[table].to_table()
+    places = {column.name: place for place, column in enumerate(columns)}
+
+    def batches(names: Sequence[str]) -> Iterator[Rows]:
+        yield from in_batches(pa.table({name: _arrow(values.columns[places[name]], name) for name in names}))
+
+    return Source(location.url, columns, batches, (*cut_off, *notes), _described(titles), table)
+
+
+def _votable_column(field: Any) -> Column:
+    text = field.datatype in ("char", "unicodeChar")
+    return Column(
+        field.name,
+        "" if field.unit is None else str(field.unit),
+        field.ucd or "",
+        vector="x" in (field.arraysize or "") if text else field.arraysize not in (None, "", "1"),
+        single=field.datatype == "float",
+    )
+
+
+def text_source(location: Location, encoding: str, form: str) -> Source:
+    """Open a table in text that is not CSV.
+
+    Parameters
+    ----------
+    location
+        The file.
+    encoding
+        Of its text.
+    form
+        As astropy calls it: `mrt` (AAS machine-readable tables, also CDS) or `ipac`.
+
+    Raises
+    ------
+    ConfigurationError
+        It is not quite of this form.
+    """
+    from astropy.table import Table
+
+    with location.open() as file:
+        text = file.read().decode(encoding)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            table = Table.read(text.splitlines(), format=f"ascii.{form}")
+    except Exception as error:  # the readers have errors of their own
+        raise ConfigurationError(
+            f"catalog.path: {location.url} looks like a table of form {form.upper()}, but cannot be read as such "
+            f"({type(error).__name__}: {error}): save it as CSV, FITS or VOTable, as TOPCAT does"
+        ) from error
+    notes = _add_position(table)
+    columns = tuple(
+        Column(name, str(column.unit or ""), single=column.dtype.name in _SINGLE)
+        for name, column in table.columns.items()
+    )
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
         yield from in_batches(pa.table({name: _arrow(table[name], name) for name in names}))
 
-    return Source(location.url, tuple(table.colnames), batches)
+    return Source(location.url, columns, batches, notes)
+
+
+def _add_position(table: Any) -> tuple[str, ...]:
+    """Make degrees of the columns RAh, RAm, RAs, DE-, DEd, DEm and DEs of the CDS standard, where they stand alone."""
+    if not {"RAh", "RAm", "RAs", "DEd", "DEm", "DEs"} <= set(table.colnames) or "RAdeg" in table.colnames:
+        return ()
+    parts = {
+        name: np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan)
+        for name in table.colnames
+        if name[:2] in ("RA", "DE") and name[2:] in ("h", "m", "s", "d")
+    }
+    sign = np.where(np.asarray(table["DE-"]) == "-", -1.0, 1.0) if "DE-" in table.colnames else 1.0
+    table["RAdeg"] = 15 * (parts["RAh"] + parts["RAm"] / 60 + parts["RAs"] / 3600)
+    table["DEdeg"] = sign * (parts["DEd"] + parts["DEm"] / 60 + parts["DEs"] / 3600)
+    return ("ra and dec are made of the columns RAh, RAm, RAs and DE-, DEd, DEm, DEs",)
+
+
+def chosen_table(titles: Mapping[int, tuple[str, Sequence[str]]], choice: Choice, url: str) -> int:
+    """Return the number of the table that a job names, or the first.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such table; lists those that there are.
+    """
+    if choice.table is None:
+        return next(iter(titles))
+    wanted = str(choice.table).strip().lower()
+    for number, (name, _) in titles.items():
+        if wanted in (name.lower(), str(number)):
+            return number
+    there = "; ".join(f"{number} {text}" for number, text in _described(titles).items())
+    raise ConfigurationError(f"catalog.table: {url} has no table {choice.table!r}; there are {there}")
+
+
+def _described(titles: Mapping[int, tuple[str, Sequence[str]]]) -> dict[int, str]:
+    """Name each table and its first columns."""
+    return {
+        number: f"{name!r} " * bool(name) + f"({', '.join(names[:_LISTED])}{', …' * (len(names) > _LISTED)})"
+        for number, (name, names) in titles.items()
+    }
 
 
 def _arrow(values: Any, name: str, null: object = None) -> pa.Array:

@@ -9,7 +9,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-_MISSING_WORDS = ("", "nan", "null", "none", "n/a", "--", "\\n")
+_MISSING_WORDS = ("", "nan", "null", "<null>", "none", "na", "n/a", "<na>", "-", "--", "---", "\\n")
 _NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 SENTINEL = -9999.0
 """SDSS and LAMOST write this where a quantity is not known."""
@@ -24,7 +24,7 @@ def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def to_text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Trimmed text; null where empty or a word for nothing (`nan`, `null`, `none`, `n/a`, `--`)."""
+    """Trimmed text; null where empty or a word for nothing (`nan`, `null`, `none`, `NA`, `n/a`, `<NA>`, `-`, `--`)."""
     array = one_array(column)
     if pa.types.is_floating(array.type):
         array = _floats_to_text(array)

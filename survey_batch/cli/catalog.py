@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json
@@ -40,7 +41,7 @@ def catalog(
 
 def _show(rows: list[dict[str, Any]], notes: tuple[str, ...]) -> None:
     for note in notes:
-        console.print(f"[yellow]note[/] {note}", highlight=False)
+        console.print(f"[yellow]note[/] {escape(note)}", highlight=False)
     table = Table("class", box=None)
     for step in list(rows[0])[1:]:
         table.add_column(step, justify="right")

@@ -14,7 +14,7 @@ output = "runs/{name}"
 stages = ["frames", "cutouts"]
 
 [catalog]
-path = "catalog.csv"                        # CSV (comma or |), Parquet, FITS, VOTable; any fsspec URL
+path = "catalog.csv"                        # CSV, Parquet, FITS, VOTable, ECSV, HATS, …; any fsspec URL
 # id = "specobjid"                          # columns are guessed for known releases; name them where they are not
 
 [archive]

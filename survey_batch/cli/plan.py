@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
 from rich.table import Table
 
 from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json
@@ -32,7 +33,7 @@ def _show(cost: "Estimate") -> None:
     from survey_batch.progress import clock
 
     for note in cost.notes:
-        console.print(f"[yellow]note[/] {note}", highlight=False)
+        console.print(f"[yellow]note[/] {escape(note)}", highlight=False)
     fields = f", in {cost.fields:,} fields" if cost.fields else ""
     console.print(f"{cost.objects:,} objects ({cost.invalid:,} invalid rows){fields}", highlight=False)
     table = Table("stage", "shards", "files", "to fetch", "product", "on disk, about", "memory per thread", box=None)

@@ -90,6 +90,12 @@ class CatalogSection(Section):
     """Column of the object's identifier; guessed for known releases."""
     columns: Mapping[str, str] = {}
     """Our name = the file's name, for columns that are not guessed: `{ra = "RAJ2000"}`."""
+    units: Mapping[Literal["ra", "dec"], str] = {}
+    """Units of the position where the file says none or a wrong one: deg, rad, hourangle, arcsec, hms, dms, …."""
+    table: str | int | None = None
+    """Name or number of the table, for FITS files (HDU) and VOTables with several; else the first with the columns."""
+    accept_overflow: bool = False
+    """Take a VOTable that the server cut off (QUERY_STATUS OVERFLOW) as it is."""
     label: str | None = None
     """Column of the class; or made from class and subclass: `"spectral_type"` (A, F, G, K, M or non-stellar) or
     `"mk_class"` (O, B, A, F, G, K, M, OB, carbon, WD, CV)."""

@@ -54,9 +54,9 @@ def test_every_uint64_stays_exact(tmp_path_factory, write, ids):
 
 @given(st.lists(st.integers(0, 2**53 - 1), min_size=1, max_size=20))
 def test_whole_numbers_printed_with_a_point_lose_it(numbers):
-    ids, lost = read_ids(pa.array([f"{number}.0" for number in numbers]))
+    ids, lost, odd = read_ids(pa.array([f"{number}.0" for number in numbers]))
     assert ids.to_pylist() == [str(number) for number in numbers]
-    assert lost == 0
+    assert lost == odd == 0
 
 
 @given(st.lists(st.integers(2**60, 2**62), min_size=1, max_size=20))
@@ -68,11 +68,11 @@ def test_ids_that_went_through_doubles_are_found_out(numbers):
 
 def test_leading_zeros_and_odd_names_are_kept():
     names = ["007", "12e5", "1.0", "J0012+34", "x y"]
-    assert read_ids(pa.array(names)) == (pa.array(names), 0)
+    assert read_ids(pa.array(names)) == (pa.array(names), 0, 0)
 
 
 def test_exponents_with_all_digits_are_whole_numbers():
-    assert read_ids(pa.array(["7.010010000000000000e+05"])) == (pa.array(["701001"]), 0)
+    assert read_ids(pa.array(["7.010010000000000000e+05"])) == (pa.array(["701001"]), 0, 0)
 
 
 def test_exponents_with_fewer_digits_have_lost_some():
@@ -91,3 +91,15 @@ def test_names_of_spectra_follow_their_files():
     ]
     fibre = fibre_names(np.array([55862]), pa.array(["B6212"]), np.array([6]), np.array([3]))
     assert fibre.to_pylist() == ["55862-B6212-sp06-003"]
+
+
+@pytest.mark.parametrize("odd", ["-28762.0", "999", "28762.5", "abc"])
+def test_one_odd_id_does_not_change_how_the_others_are_written(tmp_path, odd):
+    path = tmp_path / "catalogue.csv"
+    path.write_text(f"obsid|filename\n101005.0|a.fits\n{odd}|b.fits\n101007.0|c.fits\n|d.fits\n")
+    for layout in ("flat", "obsid"):
+        archive = ArchiveSection(survey="lamost", root="/archive", layout=layout)
+        catalog = read_catalog(CatalogSection(path=str(path)), archive)
+        assert catalog.table["object_id"].to_pylist()[:3] == ["101005", odd, "101007"]
+        assert catalog.table["obsid"].to_pylist() == ["101005", odd, "101007", ""]
+        assert any("1 of 4 rows something else" in note for note in catalog.notes) == (odd != "999")

@@ -209,6 +209,9 @@ def test_a_catalogue_of_the_other_survey_is_recognised(write):
         (b"1,2,3\n4,5,6\n", "should name the columns"),
         (b"<!DOCTYPE html><html>log in</html>", "is a web page"),
         (b"\x89PNG\x00\x00\x00", "is not CSV, Parquet, FITS or VOTable"),
+        (b"PK\x03\x04 and more", "is an Excel workbook .*save the table as CSV"),
+        (b"\x89HDF\r\n\x1a\n\x00", "is an HDF5 file"),
+        (b'{"ra": 1}', "is JSON"),
         (HEADER.encode(), "no rows"),
         (b"PAR1 but not really", "cannot read .*Parquet"),
         (b"SIMPLE  =                    T", "cannot read"),
@@ -333,3 +336,35 @@ def test_torn_lines_keep_their_places_in_a_file_of_many_blocks(tmp_path):
         (f"'torn{number},1'" in problem) == (kind == "torn")
         for (number, kind), problem in zip(rows, column(catalog, "problem"), strict=True)
     )
+
+
+@pytest.mark.parametrize("word", ["NA", "N/A", "<NA>", "-", "--", "---", "null", "NULL", "None", "nan", ""])
+def test_a_word_for_nothing_is_no_class(write, word):
+    catalog = read(write(HEADER, *ROWS, f"d,40,4,301,94,1,11,{word}"), label="class")
+    assert column(catalog, "label") == ["STAR", "GALAXY", "STAR", ""]
+    assert catalog.notes == ()
+
+
+def test_optional_values_that_are_no_numbers_are_missing_with_a_note(write):
+    catalog = read(write(HEADER + ",snr", *(f"{row},{snr}" for row, snr in zip(ROWS, ["7", "high", ""], strict=True))))
+    np.testing.assert_array_equal(column(catalog, "snr"), [7, np.nan, np.nan])
+    assert "column 'snr' (snr) holds text that is no number" in catalog.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("ra", "hint"),
+    [
+        ("04:16:53.07", r'sexagesimal, say so: \[catalog\] units = {ra = "sexagesimal"}'),
+        ('"64,22"', "a decimal point, not a comma"),
+    ],
+)
+def test_a_position_that_is_no_number_says_what_it_looks_like(write, ra, hint):
+    with pytest.raises(ConfigurationError, match=hint):
+        read(write(HEADER, f"x,{ra},1,301,94,1,11,STAR"))
+
+
+def test_sexagesimal_positions_are_read_where_the_job_says_so(write):
+    row = "x,04:16:53.07,-01:30:00,301,94,1,11,STAR"
+    catalog = read(write(HEADER, row), units={"ra": "hms", "dec": "dms"})
+    assert column(catalog, "ra") == [pytest.approx(64.221125, abs=1e-12)]
+    assert column(catalog, "dec") == [-1.5]

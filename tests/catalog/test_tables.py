@@ -9,6 +9,7 @@ from astropy.table import MaskedColumn, Table
 
 from survey_batch.catalog.formats import open_source
 from survey_batch.errors import ConfigurationError
+from tests.catalog.sky import assert_read, read_sky, sky_lines, sky_table
 
 
 def test_nulls_and_padded_text_of_fits_columns(tmp_path):
@@ -67,3 +68,194 @@ def test_a_file_is_read_from_any_fsspec_address():
     with fsspec.open("memory://catalogues/t.csv", "wt") as file:
         file.write("a,b\n1,2\n")
     assert open_source("memory://catalogues/t.csv").read(["a"]).table.to_pydict() == {"a": ["1"]}
+
+
+def votable(path, table, change=lambda text: text, form="tabledata"):
+    from astropy.io.votable import from_table
+
+    buffer = BytesIO()
+    from_table(table).to_xml(buffer, tabledata_format=form)
+    path.write_bytes(change(buffer.getvalue().decode()).encode() if form == "tabledata" else buffer.getvalue())
+
+
+def in_units(ra_unit, ra_per_degree, dec_unit="deg", dec_per_degree=1.0):
+    table = sky_table()
+    table["ra"], table["dec"] = table["ra"] * ra_per_degree, table["dec"] * dec_per_degree
+    table["ra"].unit, table["dec"].unit = ra_unit, dec_unit
+    return table
+
+
+@pytest.mark.parametrize("form", ["tabledata", "binary", "binary2", "fits"])
+@pytest.mark.parametrize(("unit", "per_degree"), [("h", 1 / 15), ("rad", np.pi / 180), ("arcsec", 3600.0)])
+def test_units_of_votable_and_fits_columns_are_converted(tmp_path, form, unit, per_degree):
+    path = tmp_path / "catalogue"
+    table = in_units(unit, per_degree)
+    if form == "fits":
+        table.write(path, format="fits")
+    else:
+        votable(path, table, form=form)
+    catalog = read_sky(path)
+    assert_read(catalog)
+    assert catalog.notes == (f"column 'ra' is in {unit!r}: converted to degrees",)
+
+
+@pytest.mark.parametrize("spelled", ["Angle[deg]", "degrees", "DEG"])
+def test_degrees_however_they_are_spelled_need_no_note(tmp_path, spelled):
+    path = tmp_path / "catalogue.vot"
+    votable(path, in_units("deg", 1), lambda text: text.replace('unit="deg"', f'unit="{spelled}"'))
+    catalog = read_sky(path)
+    assert_read(catalog, 0)
+    assert catalog.notes == ()
+
+
+@pytest.mark.parametrize("unit", ["furlong", "Jy"])
+def test_an_unknown_unit_of_a_position_is_refused_unless_the_job_says_what_it_is(tmp_path, unit):
+    path = tmp_path / "catalogue.vot"
+    votable(path, in_units("deg", 1), lambda text: text.replace('unit="deg"', f'unit="{unit}"'))
+    with pytest.raises(ConfigurationError, match=f"column 'ra' is in '{unit}'.*units = {{ra = \"deg\"}}"):
+        read_sky(path)
+    assert_read(read_sky(path, units={"ra": "deg", "dec": "deg"}))
+    with pytest.raises(ConfigurationError, match="catalog.units.ra: 'foo' is no unit"):
+        read_sky(path, units={"ra": "foo"})
+
+
+def test_single_precision_positions_are_noted(tmp_path):
+    table = sky_table()
+    table["ra"] = table["ra"].astype("f4")
+    for name, form in (("a.fits", "fits"), ("a.vot", "votable"), ("a.ecsv", "ascii.ecsv")):
+        table.write(tmp_path / name, format=form)
+        catalog = read_sky(tmp_path / name)
+        assert_read(catalog, 1e-5)
+        assert [note for note in catalog.notes if "column 'ra' is in single precision" in note]
+
+
+def test_a_position_is_found_by_its_ucd_where_its_name_says_nothing(tmp_path):
+    path = tmp_path / "catalogue.vot"
+    table = sky_table()
+    table.rename_columns(["ra", "dec"], ["x0", "y0"])
+
+    def with_ucds(text):
+        for name, ucd in (("x0", "pos.eq.ra;meta.main"), ("y0", "POS_EQ_DEC_MAIN")):
+            text = text.replace(f'name="{name}"', f'name="{name}" ucd="{ucd}"')
+        return text
+
+    votable(path, table, with_ucds)
+    catalog = read_sky(path)
+    assert_read(catalog)
+    assert "'x0' and 'y0' are taken by their UCDs" in catalog.notes[0]
+
+
+def hdus(*tables):
+    found = [fits.PrimaryHDU(np.zeros((2, 2)))]
+    for name, table in tables:
+        found.append(fits.BinTableHDU(table, name=name))
+    return fits.HDUList(found)
+
+
+def test_of_several_fits_tables_the_first_with_the_columns_is_read_or_the_one_chosen(tmp_path):
+    path = tmp_path / "catalogue.fits"
+    other = sky_table()
+    other["ra"] += 1
+    hdus(("META", Table({"key": ["a"]})), ("SKY", sky_table()), ("OTHER", other)).writeto(path)
+    catalog = read_sky(path)
+    assert_read(catalog)
+    assert "holds 3 tables" in catalog.notes[0]
+    assert "1 'META' (key)" in catalog.notes[0]
+    assert "table 2 is read" in catalog.notes[0]
+    for choice in (3, "3", "other"):
+        chosen = read_sky(path, table=choice)
+        np.testing.assert_array_equal(chosen.table["ra"].to_numpy(), other["ra"])
+        assert chosen.notes == ()
+    with pytest.raises(ConfigurationError, match="no table 'sea'; there are 1 'META'"):
+        read_sky(path, table="sea")
+    with pytest.raises(ConfigurationError, match="further tables of the file: 2 'SKY'"):
+        read_sky(path, table=1)
+
+
+def test_of_several_resources_of_a_votable_the_first_with_the_columns_is_read(tmp_path):
+    path = tmp_path / "catalogue.vot"
+    cell = "<DATA><TABLEDATA><TR><TD>1</TD></TR></TABLEDATA></DATA>"
+    meta = f'<RESOURCE><TABLE name="meta"><FIELD name="key" datatype="int"/>{cell}</TABLE></RESOURCE>'
+    votable(path, sky_table(), lambda text: text.replace("<RESOURCE", f"{meta}<RESOURCE", 1))
+    catalog = read_sky(path)
+    assert_read(catalog)
+    assert "1 'meta' (key)" in catalog.notes[0]
+    assert_read(read_sky(path, table=2))
+
+
+def test_a_table_of_a_file_without_several_is_not_to_be_chosen(tmp_path):
+    path = tmp_path / "catalogue.csv"
+    path.write_text("\n".join(sky_lines()))
+    with pytest.raises(ConfigurationError, match=r"catalog.table: .* holds one table"):
+        read_sky(path, table=2)
+
+
+def test_columns_of_one_name_in_fits_and_votable_are_told_apart(tmp_path):
+    table = sky_table()
+    table.add_column(table["ra"] + 1, name="rx", index=0)
+    table.write(tmp_path / "a.fits")
+    content = (tmp_path / "a.fits").read_bytes().replace(b"'rx      '", b"'ra      '")
+    (tmp_path / "a.fits").write_bytes(content)
+    votable(tmp_path / "a.vot", table, lambda text: text.replace('name="rx"', 'name="ra"'))
+    for name in ("a.fits", "a.vot"):
+        first = read_sky(tmp_path / name)
+        np.testing.assert_array_equal(first.table["ra"].to_numpy(), table["rx"])
+        assert "'ra' is column 1, 'ra#2' is column 3" in first.notes[0]
+        assert_read(read_sky(tmp_path / name, columns={"ra": "ra#2"}))
+
+
+def test_an_optional_column_of_vectors_is_passed_over_with_a_note(tmp_path):
+    path = tmp_path / "catalogue.fits"
+    table = sky_table()
+    table["SN_MEDIAN"] = np.ones((3, 5))
+    table["SN_MEDIAN_ALL"] = [1.0, 2.0, 3.0]
+    table.write(path)
+    catalog = read_sky(path)
+    assert_read(catalog)
+    assert catalog.table["snr"].to_pylist() == [1.0, 2.0, 3.0]
+    assert "'SN_MEDIAN' is passed over" in catalog.notes[0]
+    assert "'SN_MEDIAN_ALL' is read for snr" in catalog.notes[0]
+    with pytest.raises(ConfigurationError, match="catalog.columns.snr: column 'SN_MEDIAN' holds vectors"):
+        read_sky(path, columns={"snr": "SN_MEDIAN"})
+
+
+def test_a_needed_column_of_vectors_is_refused_by_name(tmp_path):
+    path = tmp_path / "catalogue.fits"
+    table = sky_table()
+    table["ra"] = np.ones((3, 2))
+    table.write(path)
+    with pytest.raises(ConfigurationError, match=r"no column found for 'ra' \('ra' holds vectors"):
+        read_sky(path)
+
+
+@pytest.mark.parametrize("form", ["mrt", "ipac"])
+def test_machine_readable_tables_are_read_with_units_and_gaps(tmp_path, form):
+    table = in_units("deg", 1, "arcmin", 60)
+    table["snr"] = MaskedColumn([1.0, 2.0, 3.0], mask=[False, True, False])
+    path = tmp_path / "catalogue.txt"
+    table.write(path, format=f"ascii.{form}")
+    catalog = read_sky(path)
+    assert_read(catalog, 1e-7)
+    np.testing.assert_array_equal(catalog.table["snr"].to_numpy(), np.float32([1, np.nan, 3]))
+    assert catalog.notes == ("column 'dec' is in 'arcmin': converted to degrees",)
+
+
+def test_positions_of_machine_readable_tables_in_hours_minutes_and_seconds(tmp_path):
+    from astropy.coordinates import SkyCoord
+
+    table = sky_table()
+    table["sky"] = SkyCoord(table["ra"], table["dec"], unit="deg")
+    table.remove_columns(["ra", "dec"])
+    path = tmp_path / "catalogue.mrt"
+    table.write(path, format="ascii.mrt")
+    path.write_text(path.read_text().replace("+00 00 16", "-00 00 16"))  # astropy writes no sign of minus 0 degrees
+    catalog = read_sky(path)
+    assert_read(catalog, 1e-7)
+    assert "made of the columns RAh" in catalog.notes[0]
+
+
+def test_a_broken_machine_readable_table_is_refused_by_its_form(tmp_path):
+    path = tmp_path / "catalogue.mrt"
+    path.write_text("Title:\nByte-by-byte Description of file: table.dat\nno more\n")
+    with pytest.raises(ConfigurationError, match="looks like a table of form MRT"):
+        read_sky(path)

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.lamost_files import make_archive
+
 JOB = """
 name = "stars"
 output = "{output}"
@@ -73,3 +75,21 @@ def test_a_wrong_setting_ends_with_2_and_words(command, job, setting, message):
     code, _, err = command("catalog", job, "--set", setting)
     assert code == 2
     assert message in err
+
+
+def test_what_was_noticed_is_printed_by_each_command_and_kept(command, tmp_path):
+    make_archive(tmp_path / "archive", 2)
+    catalog = tmp_path / "archive" / "catalog.csv"
+    names, *rows = catalog.read_text().splitlines()
+    catalog.write_text("\n".join([f"{names}|extra|extra", *(f"{row}|1|2" for row in rows)]) + "\n")
+    job = tmp_path / "job.toml"
+    text = 'name = "cli"\noutput = "{0}/out"\nstages = ["spectra"]\ncatalog.path = "{0}/archive/catalog.csv"\n'
+    archive = 'archive = {{ survey = "lamost", root = "{0}/archive" }}\ncluster = {{ workers = 1, memory = "1 GB" }}\n'
+    job.write_text((text + archive).format(tmp_path))
+    note = "2 columns are called 'extra'"
+    for verb in ("catalog", "plan", "run"):
+        _, out, errors = command(verb, job)
+        printed = " ".join((out + errors).split())
+        assert note in printed
+        assert '[catalog] columns = {<name> = "extra#2"}' in printed
+    assert any(note in kept for kept in json.loads((tmp_path / "out" / "run.json").read_text())["notes"])

@@ -1,0 +1,128 @@
+"""Opening a job's catalogue: which table, which columns, in which units, and what a person should know about that."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from survey_batch.catalog.angles import Angle, Axis, angle_of
+from survey_batch.catalog.columns import column_notes, match_columns, needed_columns
+from survey_batch.catalog.formats import open_source
+from survey_batch.catalog.source import Choice, Source
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import ArchiveSection, CatalogSection
+
+_AXES: tuple[Axis, ...] = ("ra", "dec")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A catalogue whose columns are understood.
+
+    Attributes
+    ----------
+    source
+        The file, or the table of it that is read.
+    names
+        Our name to the file's, of the columns that the job needs.
+    angles
+        How `ra` and `dec` are written.
+    notes
+        What was assumed, converted and passed over.
+    """
+
+    source: Source
+    names: dict[str, str]
+    angles: Mapping[Axis, Angle]
+    notes: tuple[str, ...]
+
+
+def open_catalog(section: CatalogSection, archive: ArchiveSection, *, positions: bool = True) -> Opened:
+    """Open a job's catalogue; of several tables the first that has the columns, unless the job names one.
+
+    Parameters
+    ----------
+    section, archive
+        What the job says about the catalogue and its survey.
+    positions
+        Whether rows need a position: a list of fields has none.
+
+    Raises
+    ------
+    ConfigurationError
+        The file cannot be read, lacks a column that is needed, or a position is in no unit of angle.
+    """
+    source, names = _table_with_columns(section, archive, positions)
+    notes = [*source.notes]
+    if len(source.tables) > 1 and section.table is None:
+        notes.append(
+            f"{section.path} holds {len(source.tables)} tables ({_listed(source.tables)}): table {source.table} is "
+            "read, the first that has the columns; to choose: [catalog] table = <number or name>"
+        )
+    notes += column_notes(source, names, section, archive.survey)
+    angles = {axis: _angle(source, names[axis], axis, section) for axis in _AXES if axis in names} if positions else {}
+    notes += _converted(angles, names)
+    notes += _single(source, names, angles)
+    if velocity := _velocity(source, names):
+        del names["redshift"]
+        notes.append(velocity)
+    return Opened(source, names, angles, tuple(notes))
+
+
+def _table_with_columns(
+    section: CatalogSection, archive: ArchiveSection, positions: bool
+) -> tuple[Source, dict[str, str]]:
+    """Open the first table that has the columns needed; where none has, say what the first one lacks."""
+    choice = Choice(section.table, section.accept_overflow)
+    first = open_source(section.path, choice)
+    numbers = [first.table, *(number for number in first.tables if number != first.table)]
+    refused: list[ConfigurationError] = []
+    for number in numbers if section.table is None else numbers[:1]:
+        source = first if number == first.table else open_source(section.path, replace(choice, table=number))
+        try:
+            return source, needed_columns(match_columns(source, section, archive, positions=positions), section)
+        except ConfigurationError as error:
+            refused.append(error)
+    raise refused[0]
+
+
+def _listed(tables: Mapping[int, str]) -> str:
+    return "; ".join(f"{number} {text}" for number, text in tables.items())
+
+
+def _angle(source: Source, name: str, axis: Axis, section: CatalogSection) -> Angle:
+    unit = next(column.unit for column in source.columns if column.name == name)
+    try:
+        return angle_of(section.units.get(axis, unit), axis)
+    except ValueError as error:
+        if axis in section.units:
+            raise ConfigurationError(
+                f"catalog.units.{axis}: {section.units[axis]!r} is no unit of an angle that is known; "
+                "such are deg, rad, arcmin, arcsec, mas, hourangle (of ra), hms and dms"
+            ) from error
+        raise ConfigurationError(
+            f"catalog: column {name!r} is in {unit!r}, which is no unit of a position: correct the file, or say what "
+            f'its values are in: [catalog] units = {{{axis} = "deg"}}'
+        ) from error
+
+
+def _converted(angles: Mapping[Axis, Angle], names: Mapping[str, str]) -> Iterator[str]:
+    for axis, angle in angles.items():
+        if angle.converted:
+            how = "sexagesimal" if angle.sexagesimal else f"in {angle.unit!r}"
+            yield f"column {names[axis]!r} is {how}: converted to degrees"
+
+
+def _single(source: Source, names: Mapping[str, str], angles: Mapping[Axis, Angle]) -> Iterator[str]:
+    """Warn of positions in single precision, which has 2^-15 degrees between numbers from 256 to 512."""
+    single = [column.name for column in source.columns if column.single]
+    if found := [names[axis] for axis in angles if names[axis] in single]:
+        which = f"columns {' and '.join(map(repr, found))} are" if len(found) > 1 else f"column {found[0]!r} is"
+        yield f"{which} in single precision: a right ascension is rounded by up to 0.05 arcsec, far from 0"
+
+
+def _velocity(source: Source, names: Mapping[str, str]) -> str:
+    """Say that what stands for a redshift is none; "" where it is one, or there is none."""
+    unit = next((column.unit for column in source.columns if column.name == names.get("redshift")), "").strip()
+    if not re.search(r"\b(m|km|cm)\s*(/|\.|\s)?\s*(s|sec)\b", unit):
+        return ""
+    return f"column {names['redshift']!r} is in {unit!r}, a velocity, and is not read as a redshift"

@@ -1,0 +1,155 @@
+"""Parquet files, folders of them, and HATS catalogues, which are such folders with an order of their own."""
+
+import posixpath
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+
+from survey_batch.catalog.hats import HATS_FILES, object_folder
+from survey_batch.catalog.source import BATCH_ROWS, Column, Rows, Source
+from survey_batch.errors import ConfigurationError
+
+_ENDINGS = (".parquet", ".pq", ".parq")
+_HIDDEN = ("_", ".")
+
+
+def parquet_source(url: str) -> Source:
+    """Open a Parquet file.
+
+    Raises
+    ------
+    ConfigurationError
+        Two columns have one name, or the file holds the metadata of a folder's files.
+    """
+    filesystem, path = fsspec.core.url_to_fs(url)
+    if posixpath.basename(path).startswith("_"):
+        raise ConfigurationError(
+            f"catalog.path: {url} holds no rows but the metadata of its folder's files: name the folder instead"
+        )
+    return _source(url, filesystem, [path], None, ())
+
+
+def folder_source(url: str) -> Source:
+    """Open a folder of Parquet files, of which some may lack columns; or a HATS catalogue, without its margin.
+
+    Raises
+    ------
+    ConfigurationError
+        It holds no Parquet file, or a column has types that do not go together.
+    """
+    filesystem, path = fsspec.core.url_to_fs(url)
+    root, notes = object_folder(filesystem, path, url)
+    files = _data_files(filesystem, root)
+    if not files:
+        raise ConfigurationError(
+            f"catalog.path: {url} is a folder without Parquet files: name a file, or a folder of Parquet files (a HATS "
+            f"catalogue has them below 'dataset', beside {HATS_FILES[0]})"
+        )
+    # HATS numbers its folders by order and pixel, which say nothing of the objects.
+    base = None if any("/Norder=" in name for name in files) else root
+    return _source(url, filesystem, files, base, notes)
+
+
+def _data_files(filesystem: Any, root: str) -> list[str]:
+    """Return the files of rows, sorted by path; names that begin with _ or . are metadata."""
+    found = [
+        name
+        for name in sorted(filesystem.find(root))
+        if not any(part.startswith(_HIDDEN) for part in name.removeprefix(root).strip("/").split("/"))
+    ]
+    parquet = [name for name in found if name.lower().endswith(_ENDINGS)]
+    pixels = [name for name in parquet if "/Norder=" in name]
+    return pixels or parquet or [name for name in found if _is_parquet(filesystem, name)]
+
+
+def _is_parquet(filesystem: Any, name: str) -> bool:
+    with filesystem.open(name, "rb") as file:
+        return bool(file.read(4) == b"PAR1")
+
+
+def _source(url: str, filesystem: Any, files: list[str], base: str | None, notes: tuple[str, ...]) -> Source:
+    import pyarrow.dataset as ds  # with it comes pandas, a second of every worker's start
+    import pyarrow.parquet as pq
+
+    if len(files) == 1:
+        with filesystem.open(files[0], "rb") as file:
+            _refuse_repeated(pq.read_schema(file).names, url)
+    parts = {"partitioning": "hive", "partition_base_dir": base} if base is not None else {}
+    dataset = ds.dataset(files, filesystem=filesystem, format="parquet", **parts)
+    schemas = (
+        {fragment.path: fragment.physical_schema for fragment in dataset.get_fragments()} if len(files) > 1 else {}
+    )
+    if schemas:
+        schema = _unified([dataset.schema, *schemas.values()], url)
+        dataset = ds.dataset(files, schema, "parquet", filesystem, **parts)
+    absent = {
+        path: frozenset(dataset.schema.names) - {*own.names, *_partitions(path, base)} for path, own in schemas.items()
+    }
+
+    def batches(names: Sequence[str]) -> Iterator[Rows]:
+        # Without read-ahead no more than one row group's columns are in memory.
+        options = {"batch_size": BATCH_ROWS, "batch_readahead": 0, "fragment_readahead": 1}
+        for fragment in dataset.get_fragments():
+            missing = absent.get(fragment.path, frozenset()) & set(names)
+            for batch in fragment.to_batches(schema=dataset.schema, columns=list(names), **options):
+                yield Rows(pa.Table.from_batches([batch]), absent=missing)
+
+    columns = tuple(_column(field) for field in dataset.schema)
+    return Source(url, columns, batches, (*notes, *_differences(absent, url)))
+
+
+def _partitions(path: str, base: str | None) -> list[str]:
+    """Return the columns that the names of a file's folders give: `/year=2024/`."""
+    inner = path.removeprefix(base).split("/")[:-1] if base is not None else []
+    return [part.partition("=")[0] for part in inner if "=" in part]
+
+
+def _refuse_repeated(names: Sequence[str], url: str) -> None:
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        places = [number for number, name in enumerate(names, 1) if name == repeated[0]]
+        raise ConfigurationError(
+            f"catalog.path: {url}: columns {' and '.join(map(str, places))} are both called {repeated[0]!r}, and "
+            "columns of Parquet are found by name: rename one of them"
+        )
+
+
+def _unified(schemas: Sequence[pa.Schema], url: str) -> pa.Schema:
+    """Return a schema with the columns of all files.
+
+    Raises
+    ------
+    ConfigurationError
+        Files have a column in types that do not go together.
+    """
+    plain = [pa.schema([_decoded(field) for field in schema]) for schema in schemas]
+    try:
+        return pa.unify_schemas(plain, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ConfigurationError(
+            f"catalog.path: the files of {url} have a column in types that do not go together ({error}): write them "
+            "anew with one type"
+        ) from error
+
+
+def _decoded(field: pa.Field) -> pa.Field:
+    return field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+
+
+def _column(field: pa.Field) -> Column:
+    unit = (field.metadata or {}).get(b"unit", b"").decode(errors="replace")
+    single = pa.types.is_float32(field.type) or pa.types.is_float16(field.type)
+    return Column(field.name, unit, vector=pa.types.is_nested(field.type), single=single)
+
+
+def _differences(absent: dict[str, frozenset[str]], url: str) -> Iterator[str]:
+    """Say which columns some of the files lack."""
+    lacking = Counter(name for names in absent.values() for name in names)
+    for name, count in lacking.items():
+        first = next(path for path, names in absent.items() if name in names)
+        yield (
+            f"column {name!r} is missing from {count} of {len(absent)} files of {url}, the first "
+            f"{posixpath.basename(first)}: rows of these are read as those of a catalogue without it"
+        )

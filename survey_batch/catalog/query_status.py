@@ -1,0 +1,70 @@
+"""What a server says of the query that a VOTable answers: that it failed, or that the answer was cut off."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from survey_batch.errors import ConfigurationError
+
+
+def check_query_status(document: Any, accept_overflow: bool, url: str) -> tuple[str, ...]:
+    """Read the INFO elements of a VOTable, named `QUERY_STATUS` (IVOA DALI 1.1, 4.4) or `Error` (cone searches).
+
+    Parameters
+    ----------
+    document
+        As astropy parsed it.
+    accept_overflow
+        Whether the job takes an answer that was cut off.
+    url
+        For messages.
+
+    Returns
+    -------
+    tuple of str
+        A note where the answer was cut off.
+
+    Raises
+    ------
+    ConfigurationError
+        The query failed; or its answer was cut off and the job does not say that it knows.
+    """
+    status = {(info.name or info.ID or "").upper(): info for info in _infos(document)}
+    if (error := status.get("ERROR")) is not None:
+        raise _failed(url, error.content or error.value)
+    told = status.get("QUERY_STATUS")
+    if told is None or (value := (told.value or "").strip().upper()) == "OK":
+        return ()
+    words = " ".join((told.content or "").split())
+    if value == "ERROR":
+        raise _failed(url, words)
+    if value != "OVERFLOW":
+        return ()
+    cut_off = (
+        f"{url} is not the whole result: the server cut it off (QUERY_STATUS OVERFLOW{f': {words}' * bool(words)})"
+    )
+    if not accept_overflow:
+        raise ConfigurationError(
+            f"catalog.path: {cut_off}. Ask again with a higher limit (MAXREC, TOP or 'all rows'), or in parts; where "
+            "these rows are what is wanted, say so: [catalog] accept_overflow = true"
+        )
+    return (f"{cut_off}, and catalog.accept_overflow takes it as it is",)
+
+
+def _failed(url: str, words: str | None) -> ConfigurationError:
+    said = " ".join((words or "").split()) or "it does not say why"
+    return ConfigurationError(
+        f"catalog.path: {url} holds no result but the error of the server that was asked: {said}. Correct the query, "
+        "and save its result anew"
+    )
+
+
+def _infos(document: Any) -> Iterator[Any]:
+    """Yield the INFO elements of the file, its resources and tables; one resource can lie in another."""
+    yield from document.infos
+    waiting = list(document.resources)
+    while waiting:
+        resource = waiting.pop(0)
+        yield from resource.infos
+        for table in resource.tables:
+            yield from table.infos
+        waiting.extend(resource.resources)

@@ -1,0 +1,128 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from survey_batch.catalog.formats import open_source
+from survey_batch.errors import ConfigurationError
+from tests.catalog.sky import DEC, IDS, RA, assert_read, read_sky, sky_table
+
+
+def arrow():
+    table = sky_table()
+    return pa.table({name: np.asarray(table[name]) for name in table.colnames})
+
+
+def write(path, table):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path)
+
+
+def hats(root, kind="object"):
+    """Write a catalogue as the package hats does, with a preview of its rows beside them."""
+    data = root / "dataset"
+    write(data / "Norder=0" / "Dir=0" / "Npix=4.parquet", arrow()[:2])
+    write(data / "Norder=0" / "Dir=0" / "Npix=5.parquet", arrow()[2:])
+    write(data / "data_thumbnail.parquet", arrow()[:1])
+    for name in ("_metadata", "_common_metadata"):
+        pq.write_metadata(arrow().schema, data / name)
+    (root / "hats.properties").write_text(f"#HATS catalog\ndataproduct_type={kind}\n")
+
+
+def test_a_hats_catalogue_is_read_without_its_preview(tmp_path):
+    hats(tmp_path / "sky")
+    catalog = read_sky(tmp_path / "sky")
+    assert_read(catalog)
+    assert catalog.notes == ()
+    assert open_source(str(tmp_path / "sky")).names == tuple(arrow().column_names)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_margin_of_a_hats_collection_is_left_out(tmp_path, named):
+    hats(tmp_path / "sky")
+    hats(tmp_path / "sky_10arcs", "margin")
+    if named:
+        (tmp_path / "collection.properties").write_text("hats_primary_table_url=sky\nall_margins=sky_10arcs\n")
+    catalog = read_sky(tmp_path)
+    assert_read(catalog)
+    assert "'sky' is read; left out: sky_10arcs" in catalog.notes[0]
+
+
+def test_a_margin_alone_is_no_catalogue(tmp_path):
+    hats(tmp_path / "sky_10arcs", "margin")
+    with pytest.raises(ConfigurationError, match="is the margin of a HATS catalogue"):
+        read_sky(tmp_path / "sky_10arcs")
+
+
+def test_several_hats_catalogues_in_one_folder_are_told_apart_by_the_user(tmp_path):
+    hats(tmp_path / "one")
+    hats(tmp_path / "two")
+    with pytest.raises(ConfigurationError, match=r"several HATS catalogues \(one, two\)"):
+        read_sky(tmp_path)
+
+
+def test_a_collection_whose_catalogue_is_not_there_is_refused(tmp_path):
+    (tmp_path / "collection.properties").write_text("hats_primary_table_url=sky\n")
+    with pytest.raises(ConfigurationError, match="its catalogue 'sky'"):
+        read_sky(tmp_path)
+
+
+@pytest.mark.parametrize("lacking", ["a", "b"])
+def test_files_of_a_folder_may_differ_in_columns_and_types(tmp_path, lacking):
+    for name, rows in (("a", arrow()[:2]), ("b", arrow()[2:])):
+        rows = rows.set_column(3, "run", rows["run"].cast(pa.int32() if name == "a" else pa.int64()))
+        write(tmp_path / "sub" / f"{name}.parquet", rows.drop_columns("rerun") if name == lacking else rows)
+    (tmp_path / "README.txt").write_text("not a table")
+    catalog = read_sky(tmp_path)
+    assert_read(catalog)
+    assert f"column 'rerun' is missing from 1 of 2 files of {tmp_path}, the first {lacking}.parquet" in catalog.notes[0]
+    assert "301 is taken" in catalog.notes[1]
+
+
+def test_ids_are_made_only_for_rows_of_files_without_them(tmp_path):
+    write(tmp_path / "a.parquet", arrow()[:1].drop_columns("objid"))
+    write(tmp_path / "b.parquet", arrow()[1:])
+    ids = read_sky(tmp_path).table["object_id"].to_pylist()
+    assert ids[1:] == [str(number) for number in IDS[1:]]
+    assert ids[0].startswith("001006-6-0011-J")
+
+
+def test_types_that_do_not_go_together_are_refused_by_the_columns_name(tmp_path):
+    write(tmp_path / "a.parquet", arrow())
+    write(tmp_path / "b.parquet", arrow().set_column(3, "run", pa.array(["x", "y", "z"])))
+    with pytest.raises(ConfigurationError, match="types that do not go together .*run"):
+        read_sky(tmp_path)
+
+
+def test_columns_that_folders_are_named_by_are_kept(tmp_path):
+    table = arrow()
+    for place in range(3):
+        write(tmp_path / f"camcol={6}" / f"{place}.parquet", table[place : place + 1].drop_columns("camcol"))
+    assert_read(read_sky(tmp_path))
+
+
+def test_metadata_of_a_folder_is_no_catalogue(tmp_path):
+    pq.write_metadata(arrow().schema, tmp_path / "_metadata")
+    with pytest.raises(ConfigurationError, match="name the folder"):
+        read_sky(tmp_path / "_metadata")
+
+
+def test_a_folder_without_parquet_is_refused_in_words(tmp_path):
+    (tmp_path / "a.csv").write_text("ra,dec\n1,2\n")
+    with pytest.raises(ConfigurationError, match="is a folder without Parquet files"):
+        read_sky(tmp_path)
+
+
+def test_columns_of_one_name_are_refused_with_their_places(tmp_path):
+    table = arrow().append_column("ra", pa.array(RA))
+    write(tmp_path / "a.parquet", table)
+    with pytest.raises(ConfigurationError, match="columns 2 and 8 are both called 'ra'"):
+        read_sky(tmp_path / "a.parquet")
+
+
+def test_the_unit_of_a_field_is_read(tmp_path):
+    field = pa.field("ra", pa.float64(), metadata={"unit": "rad"})
+    table = arrow().set_column(1, field, pa.array(np.radians(RA)))
+    write(tmp_path / "a.parquet", table)
+    assert_read(read_sky(tmp_path / "a.parquet"))
+    assert DEC[1] < 0
