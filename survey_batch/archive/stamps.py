@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
 
+from survey_batch.archive.spellings import split_ending
 from survey_batch.errors import NotFoundError, UnreadableError
 
 STAMPS_CEILING = 2_000_000_000
@@ -66,8 +67,8 @@ class Exposure:
 
 
 def exposure_path(exposure: str) -> str:
-    """Name of an exposure's file below the root."""
-    return f"{exposure}.fits"
+    """Name of an exposure's file below the root; the catalogue may give it with its ending."""
+    return exposure if split_ending(exposure)[1] else f"{exposure}.fits"
 
 
 def exposure_key(exposure: str) -> int:

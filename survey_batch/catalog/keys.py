@@ -14,7 +14,7 @@ from survey_batch.job import ArchiveSection
 SDSS_RERUN = 301
 """Rerun of nearly all imaging since DR8; only where the catalogue has no such column."""
 
-_LAMOST_NAME = r"^(?:.*/)?spec-(?P<lmjd>\d+)-(?P<planid>.+)_sp(?P<spid>\d+)-(?P<fiberid>\d+)\.fits(?:\.gz)?$"
+_LAMOST_NAME = r"^(?:.*/)?spec-(?P<lmjd>\d+)-(?P<planid>.+)_sp(?P<spid>\d+)-(?P<fiberid>\d+)(?:\.fits(?:\.gz|\.bz2)?)?$"
 
 
 def read_positions(draft: Draft, survey: str) -> tuple[Floats, Floats]:

@@ -9,7 +9,7 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from survey_batch.archive.lamost import Spectrum, header_value, read_spectrum, spectrum_path
+from survey_batch.archive.lamost import Spectrum, read_spectrum, spectrum_path
 from survey_batch.errors import UnreadableError
 
 SIZE = 300
@@ -160,22 +160,6 @@ def test_damaged_files_are_read_or_refused_but_never_crash(layout, data):
 def test_any_bytes_behind_a_fits_signature_are_refused_or_read(tail):
     with contextlib.suppress(UnreadableError):
         assert isinstance(read_spectrum(b"SIMPLE  =" + tail), Spectrum)
-
-
-def test_header_values_are_those_of_astropy():
-    raw = rows_file(TEXT="it is / not 'END'", REAL=-1.25e-3, WHOLE=42, FLAG=True)
-    header = fits.Header.fromstring(raw[: raw.index(b"END" + b" " * 77)])
-    end = len(header.tostring(padding=False)) - 80
-    assert header_value(raw, "WHOLE", end) == "42"
-    assert float(header_value(raw, "REAL", end)) == header["REAL"]
-    assert header_value(raw, "FLAG", end) == "T"
-    assert header_value(raw, "EXTEN0", end) == header["EXTEN0"]
-    assert header_value(raw, "NONE", end) is None
-
-
-def test_a_key_inside_another_cards_text_is_not_that_card():
-    raw = rows_file(AUTHOR="see COEFF9  = 1")
-    assert header_value(raw, "COEFF9", len(raw)) is None
 
 
 ROW = {

@@ -104,7 +104,7 @@ def test_the_header_frame_number_is_not_taken_for_the_field():
         (partial(frame_file, {"FILTER": "g"}), "band g instead of u"),
         (partial(frame_file, field=29), "field 29 instead of 25"),
         (partial(frame_file, {"RUN": None}), "header has no RUN"),
-        (partial(frame_file, {"RUN": "many"}), "cannot read as an SDSS frame"),
+        (partial(frame_file, {"RUN": "many"}), "RUN is 'many', not an integer"),
         (partial(frame_file, {"CTYPE1": "RA---SIN"}), "RA---SIN"),
         (partial(frame_file, {"CTYPE2": None}), "None"),
         (partial(frame_file, {"CRVAL2": None}), "CRVAL2"),
