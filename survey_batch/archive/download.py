@@ -148,7 +148,7 @@ class Archive:
         raise UnreadableError(f"{self.locate(name)}: {failure}") from failure
 
     def _fetch(self, names: Sequence[str]) -> tuple[str, bytes]:
-        """Return the name that the archive has the file under, and its bytes; only a definite miss leads to the next."""
+        """Return the name under which the file lies, and its bytes; only a definite miss leads to the next name."""
         for name in names:
             if name.startswith("/") or ".." in name.split("/") or "\0" in name:
                 raise UnreadableError(f"{name!r} does not lie below the archive's root: correct the catalogue")

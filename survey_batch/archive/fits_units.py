@@ -137,13 +137,44 @@ class Unit:
             raise UnreadableError(f"the table's columns take {kind.itemsize} bytes of its rows' {self.shape[1]}")
         return kind
 
+    def rows(self) -> npt.NDArray[np.void]:
+        """Return the rows of a binary table as the file has them: big-endian, not scaled, not to be written to."""
+        kind, size = self.columns(), self.nbytes
+        count = self.shape[0]
+        if size < count * kind.itemsize or not kind.itemsize:
+            raise UnreadableError("the table has no columns")
+        return np.frombuffer(self.raw, kind, count, self.data)
+
     def row(self) -> np.void:
         """Return the first row of a binary table."""
-        kind, size = self.columns(), self.nbytes
-        if size < max(kind.itemsize, 1):
+        if not len(rows := self.rows()):
             raise UnreadableError("the table has no row")
-        first: np.void = np.frombuffer(self.raw, kind, 1, self.data)[0]
+        first: np.void = rows[0]
         return first
+
+    def numbers(self) -> npt.NDArray[Any]:
+        """Return the image in physical values: BSCALE, BZERO and BLANK are applied where the header has them."""
+        pixels = self.pixels()
+        values = _physical(pixels, self.real("BSCALE", 1), self.value("BZERO"))
+        if pixels.dtype.kind != "f" and self.value("BLANK") is not None:
+            values = np.where(pixels == self.integer("BLANK"), np.nan, values)
+        return values
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """Return a column of a binary table, in any case of its name: physical values, or text as bytes.
+
+        Raises
+        ------
+        UnreadableError
+            There is no such column, or the table is damaged.
+        """
+        rows = self.rows()
+        names = [known.upper() for known in rows.dtype.names or ()]
+        if name not in names:
+            raise UnreadableError(f"no column {name} in a table of {', '.join(names[:20])}")
+        number = names.index(name)
+        values = rows[(rows.dtype.names or ())[number]]
+        return _physical(values, self.real(f"TSCAL{number + 1}", 1), self.value(f"TZERO{number + 1}"))
 
     def _column(self, number: int) -> tuple[str, str, tuple[int, ...]]:
         name, form, dims = (self.value(f"{key}{number}") or "" for key in ("TTYPE", "TFORM", "TDIM"))
@@ -159,7 +190,8 @@ class Unit:
         if letter in "PQ":
             return name, ">i4" if letter == "P" else ">i8", (2 * repeat,)
         shape = tuple(int(size) for size in re.findall(r"\d+", dims))[::-1]
-        return name, _COLUMNS[letter], shape if math.prod(shape) == repeat and shape else (repeat,)
+        plain = () if repeat == 1 else (repeat,)
+        return name, _COLUMNS[letter], shape if shape and math.prod(shape) == repeat else plain
 
 
 def primary_unit(raw: bytes) -> Unit:
@@ -214,3 +246,18 @@ def _unit(raw: bytes, begin: int) -> Unit:
             f"the FITS header at byte {begin} has no END card: damaged, or cut short at {len(raw)} bytes"
         )
     return Unit(raw, begin, at)
+
+
+def _physical(values: npt.NDArray[Any], scale: float, zero: str | None) -> npt.NDArray[Any]:
+    """Scale values; unsigned integers, which FITS stores as signed ones with an offset, stay exact."""
+    if values.dtype.kind not in "iuf" or (scale == 1 and zero is None):
+        return values
+    try:
+        offset = float(zero or 0)
+    except ValueError:
+        raise UnreadableError(f"the offset of a column or image is {zero!r}, not a number") from None
+    if values.dtype.kind == "f" or scale != 1 or not offset.is_integer() or abs(offset) > 2.0**63:
+        return values * np.float64(scale) + offset
+    if offset == 2.0**63:
+        return values.astype(np.uint64) + np.uint64(2**63)
+    return values.astype(np.int64) + int(offset)
