@@ -110,7 +110,7 @@ def _whole(row: Mapping[str, object], key: str) -> int | None:
 
 def _check_identity(primary: Unit, row: Mapping[str, object]) -> None:
     """Refuse a file whose header names another object than the catalogue's row."""
-    held: dict[str, object] = {name: _whole({name: primary.value(name)}, name) for name in NUMBERS}
+    held: dict[str, object] = {name: _whole({name: primary.value(name.upper())}, name) for name in NUMBERS}
     asked: dict[str, object] = {name: _whole(row, name) for name in NUMBERS}
     held["planid"], asked["planid"] = primary.value("PLANID"), _text(row, "planid")
     known = [name for name in held if held[name] and asked[name]]
