@@ -5,7 +5,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from fsspec.config import conf
 from fsspec.core import url_to_fs
+
+# What we keep in buckets is small and read whole. With more than one request at a time for an object, s3fs first asks
+# for its length, which doubles the requests. A user's own fsspec configuration goes before this.
+conf.setdefault("s3", {}).setdefault("max_concurrency", 1)
 
 
 def is_url(path: str) -> bool:

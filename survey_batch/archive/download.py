@@ -11,7 +11,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, urlsplit
@@ -22,6 +22,7 @@ from survey_batch.archive.content import FITS, Content, undo_content_coding
 from survey_batch.archive.decompress import describe
 from survey_batch.archive.limits import Limiter, run_wide_limiter
 from survey_batch.archive.sources import LARGEST_FILE, AttemptError, open_source
+from survey_batch.archive.spellings import in_order, remember, told
 from survey_batch.archive.traffic import OF_THIS_PROCESS, TrafficCounter
 from survey_batch.errors import NotFoundError, SurveyBatchError, TransientError, UnreadableError
 from survey_batch.job import ArchiveSection
@@ -99,6 +100,11 @@ class Archive:
         """Return the full URL, or the file name, of `path`."""
         return self._source.locate(path)
 
+    @property
+    def remote(self) -> bool:
+        """Whether each look for a file is a request."""
+        return self._source.remote
+
     def fetch(self, path: str) -> bytes:
         """Return the bytes of `<root>/<path>`, as they lie in the archive.
 
@@ -113,15 +119,9 @@ class Archive:
         ConfigurationError
             The root is not there, or credentials are missing.
         """
-        if path.startswith("/") or ".." in path.split("/") or "\0" in path:
-            raise UnreadableError(f"{path!r} does not lie below the archive's root: correct the catalogue")
-        if (raw := self._read_cache(path)) is not None:
-            return raw
-        raw = self._download(path)
-        self._write_cache(path, raw)
-        return raw
+        return self._fetch((path,))[1]
 
-    def read(self, path: str, reader: Callable[[bytes], T]) -> T:
+    def read(self, path: str, reader: Callable[[bytes], T], others: Sequence[str] = ()) -> T:
         """Fetch a file and read it; a remote one that cannot be read is fetched once more, past the cache.
 
         Parameters
@@ -130,20 +130,42 @@ class Archive:
             The file below the root.
         reader
             Turns the file's bytes into what is wanted, or raises `UnreadableError`.
+        others
+            Other names under which the archive may have the file (`spellings`), for where there is none of the first.
 
         Raises
         ------
         NotFoundError, UnreadableError, TransientError, ConfigurationError
             As `fetch`; an `UnreadableError` of the reader gets the file's URL.
         """
-        for _ in range(2 if self._source.remote else 1):
-            raw = self.fetch(path)
+        for _ in range(2 if self.remote else 1):
+            name, raw = self._fetch((path, *others))
             try:
                 return reader(raw)
             except UnreadableError as error:
                 failure = error
-                self.forget(path)
-        raise UnreadableError(f"{self.locate(path)}: {failure}") from failure
+                self.forget(name)
+        raise UnreadableError(f"{self.locate(name)}: {failure}") from failure
+
+    def _fetch(self, names: Sequence[str]) -> tuple[str, bytes]:
+        """Return the name under which the file lies, and its bytes; only a definite miss leads to the next name."""
+        for name in names:
+            if name.startswith("/") or ".." in name.split("/") or "\0" in name:
+                raise UnreadableError(f"{name!r} does not lie below the archive's root: correct the catalogue")
+            if (raw := self._read_cache(name)) is not None:
+                return name, raw
+        missing: dict[str, NotFoundError] = {}
+        for name in in_order(self.section.root, names) if self.remote else names:
+            try:
+                raw = self._download(name)
+            except NotFoundError as error:
+                missing[name] = error
+                continue
+            remember(self.section.root, names, name)
+            self._write_cache(name, raw)
+            return name, raw
+        first = missing[names[0]]
+        raise NotFoundError(f"{first}; {told(names)}" if len(names) > 1 else str(first)) from first
 
     def forget(self, path: str) -> None:
         """Remove a file from the cache, if it is there."""
@@ -179,7 +201,8 @@ class Archive:
                     self.traffic.add(seconds=time.monotonic() - start)
                     self._rest()
             if not self.content.allows(raw):
-                raise AttemptError(self.content.complaint(raw), UnreadableError, PAGE_ATTEMPTS)
+                attempts = PAGE_ATTEMPTS if self.remote else 1
+                raise AttemptError(self.content.complaint(raw), UnreadableError, attempts)
         except AttemptError as error:
             error.number = number
             logger.info("%s: %s (attempt %d)", self.locate(path), error, number)
@@ -189,11 +212,11 @@ class Archive:
 
     def _turn(self) -> contextlib.AbstractContextManager[object]:
         """Return the context of one request."""
-        return self._limiter() if self._source.remote else contextlib.nullcontext()
+        return self._limiter() if self.remote else contextlib.nullcontext()
 
     def _rest(self) -> None:
         """Wait before the next request may take the place of this one."""
-        if self._source.remote and self.section.pause:
+        if self.remote and self.section.pause:
             time.sleep(self.section.pause)
 
     def _verdict(self, path: str, error: AttemptError) -> SurveyBatchError:
@@ -202,7 +225,7 @@ class Archive:
 
     def _cache_path(self, path: str) -> Path | None:
         """Files of different archives lie apart, as `<cache>/<host>/<path of the root>/<path>`."""
-        if self.section.cache is None or not self._source.remote:
+        if self.section.cache is None or not self.remote:
             return None
         root = urlsplit(self.section.root)
         return Path(self.section.cache).expanduser() / root.netloc / root.path.strip("/") / path

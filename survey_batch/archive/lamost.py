@@ -5,22 +5,19 @@ A file comes in three layouts, told apart by its HDUs and the card EXTEN0, never
 a. primary array of five rows: flux, inverse variance, **wavelength**, AND mask, OR mask;
 b. the same with a **subcontinuum** in place of the wavelength, which is 10^(COEFF0 + COEFF1 i);
 c. a table `COADD` of one row with the columns FLUX, IVAR, WAVELENGTH, ANDMASK, ORMASK.
-
-`astropy.io.fits` takes several times longer to parse the 150 cards of such a header than all else together, and
-six of them are needed: they are looked up in the raw bytes, where the FITS standard has a card every 80 bytes.
 """
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.errors import UnreadableError
 from survey_batch.spectra.grid import STEP, Spectrum
 
-__all__ = ["Spectrum", "header_value", "read_spectrum", "spectrum_path"]
+__all__ = ["Spectrum", "read_spectrum", "spectrum_path"]
 
 F8 = npt.NDArray[np.float64]
 Numbers = npt.NDArray[Any]
@@ -30,58 +27,39 @@ LINEAR_TOLERANCE = 0.005
 UNKNOWN_MASK = 1 << 15
 """Stands for a mask value in the file that is no bit mask (negative, huge or not a number)."""
 
-CARD, BLOCK = 80, 2880
-BITPIX_TYPES = {16: ">i2", 32: ">i4", -32: ">f4", -64: ">f8"}
-COLUMN_TYPES = {"E": ">f4", "D": ">f8", "I": ">i2", "J": ">i4", "K": ">i8", "B": "u1"}
-LARGEST_AXIS = 1_000_000
+ROW_TYPES = (16, 32, -32, -64)
+"""BITPIX of five-row arrays."""
+
+NUMBERS = ("obsid", "spid", "fiberid")
+"""Of an observation, in header and catalogue alike; all count from 1."""
+
+ARCMINUTE = 1 / 60
+"""Degrees between a file's position and the catalogue's beyond which they are not of one object."""
 
 
-def read_spectrum(raw: bytes) -> Spectrum:
-    """Read one low-resolution spectrum.
+def read_spectrum(raw: bytes, row: Mapping[str, object] | None = None) -> Spectrum:
+    """Read one low-resolution spectrum, and check that it is the object's.
 
     Parameters
     ----------
     raw
         The bytes of a FITS file, decompressed.
+    row
+        The object's catalogue row: `obsid`, `planid`, `spid`, `fiberid`, `ra` and `dec` [deg] are compared where both
+        the row and the header have them.
 
     Raises
     ------
     UnreadableError
-        The bytes are no FITS file, are cut short, hold a medium-resolution spectrum or contradict themselves.
+        The bytes are no FITS file, are cut short, hold a medium-resolution spectrum or another object's, or contradict
+        themselves.
     """
-    if not raw.startswith(b"SIMPLE  ="):
-        raise UnreadableError(f"not a FITS file: it begins with {raw[:24]!r} ({len(raw)} bytes)")
-    end = _header_end(raw, 0)
-    if header_value(raw, "VACUUM", end) == "F":
+    primary = primary_unit(raw)
+    _check_identity(primary, row or {})
+    if primary.value("VACUUM") == "F":
         raise UnreadableError("the header says that wavelengths are not vacuum wavelengths (VACUUM = F)")
-    if _integer(raw, "NAXIS", end) == 0:
-        return _read_table(raw, end)
-    return _read_rows(raw, end)
-
-
-def header_value(raw: bytes, key: str, end: int, begin: int = 0) -> str | None:
-    """Value of a header card as text, without quotes and comment.
-
-    Parameters
-    ----------
-    raw
-        The file; the header is `raw[begin:end]`.
-    key
-        The card's keyword.
-
-    Returns
-    -------
-    str or None
-        None if there is no such card.
-    """
-    name = key.ljust(8).encode() + b"="
-    at = raw.find(name, begin, end)
-    while at >= 0 and (at - begin) % CARD:
-        at = raw.find(name, at + 1, end)
-    if at < 0:
-        return None
-    text = raw[at + 9 : at + CARD].decode("ascii", "replace").strip()
-    return text[1:].split("'")[0].strip() if text.startswith("'") else text.split("/")[0].strip()
+    with np.errstate(all="ignore"):  # what is no number, or too large for one, is flagged by the grid
+        return _read_rows(primary) if primary.shape else _read_table(extensions(primary))
 
 
 def spectrum_path(layout: str, row: Mapping[str, object]) -> str | None:
@@ -130,115 +108,80 @@ def _whole(row: Mapping[str, object], key: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def _header_end(raw: bytes, begin: int) -> int:
-    """Offset of the END card of the header that starts at `begin`."""
-    card = b"END" + b" " * (CARD - 3)
-    at = raw.find(card, begin)
-    while at >= 0 and (at - begin) % CARD:
-        at = raw.find(card, at + 1)
-    if at < 0:
-        raise UnreadableError(f"the FITS header at byte {begin} has no END card: cut short at {len(raw)} bytes?")
-    return at
+def _check_identity(primary: Unit, row: Mapping[str, object]) -> None:
+    """Refuse a file whose header names another object than the catalogue's row."""
+    held: dict[str, object] = {name: _whole({name: primary.value(name.upper())}, name) for name in NUMBERS}
+    asked: dict[str, object] = {name: _whole(row, name) for name in NUMBERS}
+    held["planid"], asked["planid"] = primary.value("PLANID"), _text(row, "planid")
+    known = [name for name in held if held[name] and asked[name]]
+    wrong = [f"{name} {held[name]} instead of {asked[name]}" for name in known if held[name] != asked[name]]
+    here, there = (_position(values) for values in ({"ra": primary.value("RA"), "dec": primary.value("DEC")}, row))
+    if here and there and (apart := _separation(*here, *there)) > ARCMINUTE:
+        wrong.append("position {} {} instead of {} {} ({:.3g} arcmin away)".format(*here, *there, apart / ARCMINUTE))
+    if wrong:
+        raise UnreadableError(f"the file holds another object than the catalogue says: {', '.join(wrong)}")
 
 
-def _data_begin(header_end: int) -> int:
-    return -(-(header_end + CARD) // BLOCK) * BLOCK
-
-
-def _integer(raw: bytes, key: str, end: int, begin: int = 0) -> int:
-    text = header_value(raw, key, end, begin)
+def _position(values: Mapping[str, object]) -> tuple[float, float] | None:
+    """Right ascension and declination [deg], or None where they are not known."""
     try:
-        value = int(text or "")
+        ra, dec = float(_text(values, "ra")), float(_text(values, "dec"))
     except ValueError:
-        raise UnreadableError(f"header card {key} is {text!r}, not an integer") from None
-    if abs(value) > LARGEST_AXIS:
-        raise UnreadableError(f"header card {key} is {value}: not a LAMOST spectrum")
-    return value
+        return None
+    return (ra, dec) if 0 <= ra <= 360 and -90 <= dec <= 90 else None
 
 
-def _real(raw: bytes, key: str, end: int) -> float:
-    text = header_value(raw, key, end)
-    try:
-        return float(text or "")
-    except ValueError:
-        raise UnreadableError(f"header card {key} is {text!r}, not a number") from None
+def _separation(ra: float, dec: float, other_ra: float, other_dec: float) -> float:
+    """Angle between two positions; all in degrees."""
+    a, d, b, e = np.radians((ra, dec, other_ra, other_dec))
+    haversine = np.sin((d - e) / 2) ** 2 + np.cos(d) * np.cos(e) * np.sin((a - b) / 2) ** 2
+    return float(np.degrees(2 * np.arcsin(np.sqrt(min(haversine, 1.0)))))
 
 
-def _read_rows(raw: bytes, end: int) -> Spectrum:
+def _read_rows(primary: Unit) -> Spectrum:
     """Layouts (a) and (b)."""
-    content = header_value(raw, "EXTEN0", end) or ""
-    shape = _integer(raw, "NAXIS2", end), _integer(raw, "NAXIS1", end)
-    kind = BITPIX_TYPES.get(_integer(raw, "BITPIX", end))
-    if _integer(raw, "NAXIS", end) != 2 or shape[0] != 5 or shape[1] < 2 or kind is None:
+    content, shape = primary.value("EXTEN0") or "", primary.shape
+    if len(shape) != 2 or shape[0] != 5 or shape[1] < 2 or primary.integer("BITPIX") not in ROW_TYPES:
         raise UnreadableError(f"primary array of {shape} is not the five rows of a LAMOST spectrum")
-    rows = _values(raw, _data_begin(end), np.dtype(kind), shape[0] * shape[1]).reshape(shape)
+    extensions(primary)  # a file that is cut short behind its spectrum is damaged too
+    rows = primary.pixels()
     third = content.replace(",", " ").split()[2:3]
     if third == ["Wavelength"]:
         return _spectrum(rows[0], rows[1], rows[3], rows[2])
     if third == ["Subcontinuum"]:
-        return _spectrum(rows[0], rows[1], rows[3], _log_linear(raw, end, shape[1]))
+        return _spectrum(rows[0], rows[1], rows[3], _log_linear(primary, shape[1]))
     raise UnreadableError(f"header card EXTEN0 is {content!r}: its third row is neither Wavelength nor Subcontinuum")
 
 
-def _log_linear(raw: bytes, end: int, size: int) -> F8:
+def _log_linear(primary: Unit, size: int) -> F8:
     """Wavelengths by the header's coefficients: 10^(COEFF0 + COEFF1 i)."""
-    first, step = _real(raw, "COEFF0", end), _real(raw, "COEFF1", end)
+    first, step = primary.real("COEFF0"), primary.real("COEFF1")
     if not (0 < first < 10 and 0 < step < 1 / size):
         raise UnreadableError(f"wavelength coefficients COEFF0 = {first}, COEFF1 = {step} cannot be true")
     return np.asarray(10 ** (first + step * np.arange(size)))
 
 
-def _read_table(raw: bytes, primary_end: int) -> Spectrum:
+def _read_table(units: list[Unit]) -> Spectrum:
     """Layout (c)."""
-    names = []
-    for name, begin, end in _extensions(raw, _data_begin(primary_end)):
-        if name in ("COADD_B", "COADD_R"):
-            raise UnreadableError(
-                f"a medium-resolution spectrum (extension {name}), another instrument mode; "
-                "take it out of the catalogue: only low resolution can be used"
-            )
-        if name == "COADD":
-            row = _values(raw, _data_begin(end), _row_type(raw, begin, end), 1)[0]
-            return _spectrum(*(_column(row, key) for key in ("FLUX", "IVAR", "ANDMASK", "WAVELENGTH")))
-        names.append(name)
-    raise UnreadableError(f"no spectrum: empty primary array, and no table COADD among the extensions {names}")
-
-
-def _extensions(raw: bytes, begin: int) -> Iterator[tuple[str, int, int]]:
-    """Name, begin and END card of each extension's header."""
-    while begin < len(raw):
-        end = _header_end(raw, begin)
-        yield header_value(raw, "EXTNAME", end, begin) or "", begin, end
-        axes = [_integer(raw, f"NAXIS{i + 1}", end, begin) for i in range(_integer(raw, "NAXIS", end, begin) % 10)]
-        size = abs(_integer(raw, "BITPIX", end, begin)) // 8 * math.prod(axes) if axes else 0
-        begin = _data_begin(end) + -(-max(size, 0) // BLOCK) * BLOCK
-
-
-def _row_type(raw: bytes, begin: int, end: int) -> np.dtype[Any]:
-    fields = []
-    for i in range(1, 1 + _integer(raw, "TFIELDS", end, begin)):
-        name, form = (header_value(raw, f"{key}{i}", end, begin) or "" for key in ("TTYPE", "TFORM"))
-        kind, repeat = COLUMN_TYPES.get(form[-1:]), form[:-1] or "1"
-        if kind is None or not name or not repeat.isdigit() or int(repeat) > LARGEST_AXIS:
-            raise UnreadableError(f"column {i} of table COADD has name {name!r} and format {form!r}")
-        fields.append((name, kind, (int(repeat),)))
-    try:
-        return np.dtype(fields)
-    except ValueError as error:
-        raise UnreadableError(f"table COADD has unusable columns: {error}") from None
+    named = {unit.value("EXTNAME") or "": unit for unit in reversed(units)}
+    if medium := [name for name in ("COADD_B", "COADD_R") if name in named]:
+        raise UnreadableError(
+            f"a medium-resolution spectrum (extension {medium[0]}), another instrument mode; "
+            "take it out of the catalogue: only low resolution can be used"
+        )
+    if "COADD" not in named:
+        raise UnreadableError(f"no spectrum: empty primary array, and no table COADD among the extensions {[*named]}")
+    row = named["COADD"].row()
+    return _spectrum(*(_column(row, key) for key in ("FLUX", "IVAR", "ANDMASK", "WAVELENGTH")))
 
 
 def _column(row: np.void, key: str) -> Numbers:
     if key not in (row.dtype.names or ()):
         raise UnreadableError(f"table COADD has no column {key}; it has {row.dtype.names}")
-    return np.asarray(row[key])
-
-
-def _values(raw: bytes, begin: int, kind: np.dtype[Any], count: int) -> Numbers:
-    missing = begin + count * kind.itemsize - len(raw)
-    if missing > 0:
-        raise UnreadableError(f"cut short: {missing} bytes of pixels are missing from a file of {len(raw)} bytes")
-    return np.frombuffer(raw, kind, count, begin)
+    values = np.asarray(row[key])
+    if values.ndim != 1 or values.dtype.kind not in "iuf":
+        raise UnreadableError(f"column {key} of table COADD does not hold one row of numbers")
+    return values
 
 
 def _spectrum(flux: Numbers, ivar: Numbers, mask: Numbers, wavelength: Numbers) -> Spectrum:
@@ -254,6 +197,5 @@ def _spectrum(flux: Numbers, ivar: Numbers, mask: Numbers, wavelength: Numbers) 
     offset = np.log10(wavelength) / STEP - np.arange(wavelength.size)
     start = float(offset.mean())
     linear = np.abs(offset - start).max() < LINEAR_TOLERANCE
-    with np.errstate(over="ignore"):  # too large for float32 is infinite, which the grid flags
-        values = flux.astype(np.float32), ivar.astype(np.float32), bits
+    values = flux.astype(np.float32), ivar.astype(np.float32), bits
     return Spectrum(*values, start) if linear else Spectrum(*values, np.nan, wavelength)

@@ -5,14 +5,14 @@ A frame is one band of one field: 1489 rows of 2048 pixels in nanomaggies, sky s
 z, g, whose detectors see a star in that order. The field stands in the file's name and in the asTrans table.
 """
 
-import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from astropy.io import fits
 
+from survey_batch.archive.fits_units import Unit, extensions, primary_unit
+from survey_batch.archive.spellings import spellings
 from survey_batch.errors import UnreadableError
 
 FRAME_SHAPE = (1489, 2048)
@@ -28,7 +28,8 @@ SKY_SHAPE = (192, 256)
 """Rows and columns of the coarse sky image as it is kept: `frame` files have some more or fewer rows."""
 
 _FOLDERS = {"dr17": "eboss/photoObj/frames", "dr12": "boss/photoObj/frames"}
-_SKY, _ASTRANS = 2, 3
+_CALIBRATION, _SKY, _ASTRANS = 0, 1, 2
+"""Places among the extensions."""
 
 
 class FieldKey(NamedTuple):
@@ -94,6 +95,22 @@ def frame_path(key: FieldKey, band: str, release: str = "dr17") -> str:
     return f"{_FOLDERS[release]}/{rerun}/{run}/{camcol}/{name}"
 
 
+def other_frame_paths(key: FieldKey, band: str, release: str, *, remote: bool) -> tuple[str, ...]:
+    """Return where else a frame may lie: packed otherwise or not at all, all frames in one folder, or without rerun.
+
+    Parameters
+    ----------
+    key, band, release
+        As in `frame_path`.
+    remote
+        Whether each look is a request to a server; then only the archive's own folder and the root are looked at.
+    """
+    path, top = frame_path(key, band, release), _FOLDERS[release]
+    by_run = f"{key.run}/{key.camcol}"
+    folders = ("",) if remote else ("", top, by_run, f"{top}/{by_run}", f"{key.rerun}/{by_run}")
+    return spellings(path, folders)[1:]
+
+
 def read_frame(raw: bytes, key: FieldKey, band: str, *, sky: bool = False) -> Frame:
     """Read a frame file and check that it is the one that was asked for.
 
@@ -117,34 +134,57 @@ def read_frame(raw: bytes, key: FieldKey, band: str, *, sky: bool = False) -> Fr
         Not FITS, cut short, not the shape of a frame, no TAN WCS, or another frame than `key` and `band`; where
         the sky was asked for, no table of it.
     """
-    try:
-        with fits.open(io.BytesIO(raw), memmap=False) as hdus:
-            frame = _read_hdus(hdus, key, band)
-            return replace(frame, sky=_read_sky(hdus)) if sky else frame
-    except UnreadableError:
-        raise
-    except Exception as error:
-        # A damaged file makes astropy raise nearly anything; it is this one file that is at fault.
-        raise UnreadableError(f"cannot read as an SDSS frame: {type(error).__name__}: {error}") from error
+    primary = primary_unit(raw)
+    # Before anything else is parsed: what is no frame, or another one, is told by a few cards.
+    _check_kind(primary)
+    _check_identity(_claimed_identity(primary), key, band)
+    _check_image("image", primary, FRAME_SHAPE)
+    wcs = _read_wcs(primary)
+    others = extensions(primary)
+    if len(others) <= _CALIBRATION:
+        raise UnreadableError("cut short: the file ends behind its image, without the calibration vector")
+    _check_image("calibration vector", others[_CALIBRATION], FRAME_SHAPE[1:])
+    _check_field(others, key)
+    with np.errstate(all="ignore"):  # of numbers too large for float32
+        image, calibration = _native(primary.pixels()), _native(others[_CALIBRATION].pixels())
+        return Frame(image, calibration, wcs, _read_sky(others) if sky else None)
 
 
-def _read_hdus(hdus: Any, key: FieldKey, band: str) -> Frame:
-    primary, calibration = hdus[0], hdus[1]
-    _check_identity(_claimed_identity(primary.header), key, band)
-    # Shapes are judged by the headers, before a damaged one can make astropy ask for terabytes.
-    _check_shape("image", primary.header, FRAME_SHAPE)
-    _check_shape("calibration vector", calibration.header, FRAME_SHAPE[1:])
-    wcs = _read_wcs(primary.header)
-    _check_field(hdus, key)
-    return Frame(image=_native(primary.data), calibration=_native(calibration.data), wcs=wcs)
+def _check_kind(primary: Unit) -> None:
+    """Refuse by name the other files of the imaging survey that people keep beside frames.
+
+    Told apart by the data models `fpC`, `fpM` and `psField` of SDSS DR7.
+    """
+    if primary.value("MASKROWS") or primary.value("NPLANE"):
+        kind = "an fpM file, the masks of a frame"
+    elif not primary.shape:
+        first = [unit.value(f"TTYPE{number}") for unit in extensions(primary)[:1] for number in range(1, 20)]
+        kind = "a psField file, the point-spread functions of a field" if "RROWS" in first else _NO_IMAGE
+    elif len(primary.shape) == 2 and primary.value("BITPIX") in ("16", "32") and primary.value("BUNIT") != "nanomaggy":
+        kind = "an fpC file, a frame in counts with its sky"
+    else:
+        return
+    raise UnreadableError(
+        f"this is {kind}; what is needed is a calibrated frame, frame-BAND-RUN-CAMCOL-FIELD.fits.bz2 of DR8 or later"
+    )
 
 
-def _read_sky(hdus: Any) -> Sky:
+_NO_IMAGE = "a file without an image, such as psField, fpM and fpObjc"
+
+
+def _read_sky(others: list[Unit]) -> Sky:
     """Read the sky's table, and keep the rows of its image that the frame needs, so that all have one shape."""
-    table = hdus[_SKY].data
-    image, column, row = (_native(table[name][0]) for name in ("ALLSKY", "XINTERP", "YINTERP"))
+    table = others[_SKY].row() if len(others) > _SKY else None
+    names = ("ALLSKY", "XINTERP", "YINTERP")
+    if table is None or (lacking := [name for name in names if name not in (table.dtype.names or ())]):
+        raise UnreadableError(f"no table of the sky: no column {', '.join(names if table is None else lacking)}")
+    if strange := [name for name in names if table.dtype[name].base.kind not in "iuf"]:
+        raise UnreadableError(f"sky has columns that hold no numbers: {', '.join(strange)}")
+    image, column, row = (_native(table[name]) for name in names)
     if (len(row), len(column)) != FRAME_SHAPE or image.ndim != 2 or image.shape[1] != SKY_SHAPE[1]:
-        raise UnreadableError(f"sky has shape {image.shape} for {len(row)} rows and {len(column)} columns")
+        raise UnreadableError(f"sky has shape {image.shape} for {row.shape} rows and {column.shape} columns")
+    if not (np.isfinite(row).all() and np.isfinite(column).all()):
+        raise UnreadableError("sky does not say where each row and column of the frame lies in it")
     first = int(np.clip(np.floor(row.min()), 0, len(image) - 1))
     last = int(np.clip(np.ceil(row.max()), first, len(image) - 1))
     missing = SKY_SHAPE[0] - (last + 1 - first)
@@ -154,22 +194,28 @@ def _read_sky(hdus: Any) -> Sky:
 
 
 def _native(data: Any) -> npt.NDArray[np.float32]:
-    return np.ascontiguousarray(data, dtype=np.float32)
+    return np.array(data, dtype=np.float32, order="C")
 
 
-def _check_shape(what: str, header: Any, expected: tuple[int, ...]) -> None:
-    shape = tuple(int(header[f"NAXIS{axis}"]) for axis in range(int(header["NAXIS"]), 0, -1))
-    if shape != expected:
-        raise UnreadableError(f"{what} has shape {shape}, that of an SDSS frame is {expected}")
+def _check_image(what: str, unit: Unit, expected: tuple[int, ...]) -> None:
+    """Check shape and type of an array by its header."""
+    if unit.shape != expected:
+        raise UnreadableError(f"{what} has shape {unit.shape}, that of an SDSS frame is {expected}")
+    if (bitpix := unit.integer("BITPIX")) not in (-32, -64):
+        raise UnreadableError(f"{what} has BITPIX {bitpix}, that of an SDSS frame is -32")
+    if (scale := (unit.real("BSCALE", 1), unit.real("BZERO", 0))) != (1, 0):
+        raise UnreadableError(f"{what} has BSCALE, BZERO {scale}, those of an SDSS frame are (1, 0)")
 
 
-def _claimed_identity(header: Any) -> dict[str, int | str]:
+def _claimed_identity(primary: Unit) -> dict[str, int | str]:
     """Read which frame the header says this is; its values may be numbers or strings."""
-    missing = [name for name in ("RUN", "CAMCOL", "FILTER") if name not in header]
+    missing = [name for name in ("RUN", "CAMCOL", "FILTER") if primary.value(name) is None]
     if missing:
         raise UnreadableError(f"not an SDSS frame: its header has no {', '.join(missing)}")
-    numbers = {name.lower(): int(header[name]) for name in ("RERUN", "RUN", "CAMCOL") if name in header}
-    return {**numbers, "band": str(header["FILTER"]).strip()}
+    numbers = {name.lower(): primary.integer(name) for name in ("RUN", "CAMCOL")}
+    if primary.value("RERUN") is not None:
+        numbers["rerun"] = primary.integer("RERUN")
+    return {**numbers, "band": str(primary.value("FILTER"))}
 
 
 def _check_identity(claimed: dict[str, int | str], key: FieldKey, band: str) -> None:
@@ -179,27 +225,33 @@ def _check_identity(claimed: dict[str, int | str], key: FieldKey, band: str) -> 
         raise UnreadableError(f"the file is another frame than its name says: {said}")
 
 
-def _check_field(hdus: Any, key: FieldKey) -> None:
+def _check_field(others: list[Unit], key: FieldKey) -> None:
     """Check the field, which the asTrans table alone holds; a file without that table goes unchecked."""
-    if len(hdus) <= _ASTRANS or "FIELD" not in (hdus[_ASTRANS].columns.names or []):
+    if len(others) <= _ASTRANS:
         return
-    _check_identity({"field": int(hdus[_ASTRANS].data["FIELD"][0])}, key, "")
+    table = others[_ASTRANS].row()
+    if "FIELD" in (table.dtype.names or ()):
+        field = np.ravel(table["FIELD"])
+        if field.dtype.kind not in "iu" or field.size != 1:
+            raise UnreadableError("the table asTrans does not say which field this is")
+        _check_identity({"field": int(field[0])}, key, "")
 
 
-def _read_wcs(header: Any) -> FrameWcs:
-    projection = (header.get("CTYPE1"), header.get("CTYPE2"))
+def _read_wcs(primary: Unit) -> FrameWcs:
+    projection = (primary.value("CTYPE1"), primary.value("CTYPE2"))
     if projection != ("RA---TAN", "DEC--TAN"):
         raise UnreadableError(f"WCS is {projection}, that of an SDSS frame is ('RA---TAN', 'DEC--TAN')")
     wcs = FrameWcs(
-        crval=_numbers(header, "CRVAL1", "CRVAL2"),
-        crpix=_numbers(header, "CRPIX1", "CRPIX2"),
-        cd=_numbers(header, "CD1_1", "CD1_2", "CD2_1", "CD2_2").reshape(2, 2),
+        crval=_numbers(primary, "CRVAL1", "CRVAL2"),
+        crpix=_numbers(primary, "CRPIX1", "CRPIX2"),
+        cd=_numbers(primary, "CD1_1", "CD1_2", "CD2_1", "CD2_2").reshape(2, 2),
     )
     finite = all(np.isfinite(part).all() for part in (wcs.crval, wcs.crpix, wcs.cd))
-    if not finite or np.linalg.det(wcs.cd) == 0:
-        raise UnreadableError("WCS maps no pixel to the sky: CRVAL, CRPIX or CD is not finite, or CD is singular")
+    with np.errstate(all="ignore"):
+        if not finite or np.linalg.det(wcs.cd) == 0:
+            raise UnreadableError("WCS maps no pixel to the sky: CRVAL, CRPIX or CD is not finite, or CD is singular")
     return wcs
 
 
-def _numbers(header: Any, *names: str) -> npt.NDArray[np.float64]:
-    return np.array([float(header[name]) for name in names])
+def _numbers(primary: Unit, *names: str) -> npt.NDArray[np.float64]:
+    return np.array([primary.real(name) for name in names])

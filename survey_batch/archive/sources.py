@@ -20,6 +20,7 @@ import fsspec.asyn
 import yarl
 
 from survey_batch.errors import ConfigurationError, NotFoundError, SurveyBatchError, TransientError
+from survey_batch.paths import is_url
 
 LARGEST_FILE = 256_000_000
 """Bytes after which a download is broken off; the largest file of these surveys has 4 MB."""
@@ -103,7 +104,7 @@ def open_source(root: str, timeout: float, address: Callable[[str], str] = quote
         return S3Source(root, timeout)
     if parts.scheme == "file":
         return FolderSource(parts.path)
-    if "://" not in root:
+    if not is_url(root):
         return FolderSource(root)
     raise ConfigurationError(f"archive.root {root!r}: expected a folder, http(s)://host/… or s3://bucket/…")
 

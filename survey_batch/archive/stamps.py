@@ -6,7 +6,6 @@ star's stamp is found by its identifier in that table, never by the place of its
 """
 
 import hashlib
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,15 +13,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from astropy.io import fits
 
+from survey_batch.archive.fits_units import Unit, extensions, primary_unit
+from survey_batch.archive.spellings import split_ending
 from survey_batch.errors import NotFoundError, UnreadableError
 
 STAMPS_CEILING = 2_000_000_000
 """Bytes of a decompressed exposure: 200,000 stamps of 32 pixels on a side with an ivar each."""
-
-_DAMAGE = (OSError, ValueError, TypeError, KeyError, IndexError, fits.VerifyError)
-"""What astropy raises for a file that is no exposure."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +63,8 @@ class Exposure:
 
 
 def exposure_path(exposure: str) -> str:
-    """Name of an exposure's file below the root."""
-    return f"{exposure}.fits"
+    """Name of an exposure's file below the root; the catalogue may give it with its ending."""
+    return exposure if split_ending(exposure)[1] else f"{exposure}.fits"
 
 
 def exposure_key(exposure: str) -> int:
@@ -88,32 +85,42 @@ def read_exposure(raw: bytes) -> Exposure:
     UnreadableError
         The file is damaged, or lacks something that an exposure has.
     """
-    try:
-        with fits.open(io.BytesIO(raw), memmap=False) as units:
-            if lacking := [name for name in ("FLUX", "STARS") if name not in units]:
-                raise UnreadableError(f"no extension {' nor '.join(lacking)}: not an exposure of stamps")
-            flux = np.asarray(units["FLUX"].data, np.float32)
-            exposure = Exposure(flux, _ivar(units, flux), *_stars(units["STARS"].data))
-    except _DAMAGE as error:
-        raise UnreadableError(f"damaged exposure ({len(raw)} bytes): {error}") from error
+    primary = primary_unit(raw)
+    named = {(unit.value("EXTNAME") or "").upper(): unit for unit in reversed([primary, *extensions(primary)])}
+    if lacking := [name for name in ("FLUX", "STARS") if name not in named]:
+        raise UnreadableError(f"no extension {' nor '.join(lacking)}: not an exposure of stamps")
+    with np.errstate(all="ignore"):  # of numbers too large for float32
+        flux = _image(named["FLUX"])
+        exposure = Exposure(flux, _ivar(named, flux), *_stars(named["STARS"]))
     _check(exposure)
     return exposure
 
 
-def _ivar(units: fits.HDUList, flux: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    if "IVAR" in units:
-        return np.asarray(units["IVAR"].data, np.float32)
-    if "NOISE" not in units:
+def _image(unit: Unit) -> npt.NDArray[np.float32]:
+    if unit.value("ZIMAGE") == "T":
+        raise UnreadableError(f"extension {unit.value('EXTNAME')} is a compressed image: unpack the file with funpack")
+    return unit.numbers().astype(np.float32)
+
+
+def _ivar(named: Mapping[str, Unit], flux: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    if "IVAR" in named:
+        return _image(named["IVAR"])
+    if "NOISE" not in named:
         raise UnreadableError("no extension IVAR nor NOISE: the stamps' noise is not known")
-    noise = np.asarray(units["NOISE"].data, np.float64)
+    noise = named["NOISE"].numbers().astype(np.float64)
+    if flux.ndim != 3 or noise.shape != flux.shape[:1]:
+        raise UnreadableError(f"flux {flux.shape} and noise {noise.shape} do not fit together: noise must be (star)")
     known = np.isfinite(noise) & (noise > 0)
     ivar = np.where(known, np.where(known, noise, 1.0) ** -2.0, 0.0)
     return np.broadcast_to(ivar[:, None, None], flux.shape).astype(np.float32)
 
 
-def _stars(table: Any) -> tuple[Any, Any, Any]:
-    x, y = (np.asarray(table[name], np.float64) for name in ("X", "Y"))
-    return x, y, np.array([str(name).strip() for name in table["OBJECT_ID"]], dtype=str)
+def _stars(table: Unit) -> tuple[Any, Any, Any]:
+    x, y, names = (table.column(name) for name in ("X", "Y", "OBJECT_ID"))
+    if x.dtype.kind not in "iuf" or y.dtype.kind not in "iuf" or max(x.ndim, y.ndim, names.ndim) > 1:
+        raise UnreadableError("the columns X, Y and OBJECT_ID of the table STARS must hold one value for each star")
+    texts = [name.decode("ascii", "replace") if isinstance(name, bytes) else str(name) for name in names.tolist()]
+    return x.astype(np.float64), y.astype(np.float64), np.array([text.strip() for text in texts], dtype=str)
 
 
 def _check(exposure: Exposure) -> None:

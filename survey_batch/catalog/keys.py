@@ -18,7 +18,7 @@ SDSS_RERUN = 301
 WRAPPED = (-180.0, 540.0)
 """Right ascensions [deg] that some files write for those from 0 to 360."""
 
-_LAMOST_NAME = r"^(?:.*/)?spec-(?P<lmjd>\d+)-(?P<planid>.+)_sp(?P<spid>\d+)-(?P<fiberid>\d+)\.fits(?:\.gz)?$"
+_LAMOST_NAME = r"^(?:.*/)?spec-(?P<lmjd>\d+)-(?P<planid>.+)_sp(?P<spid>\d+)-(?P<fiberid>\d+)(?:\.fits(?:\.gz|\.bz2)?)?$"
 
 
 def read_positions(draft: Draft, survey: str) -> tuple[Floats, Floats]:

@@ -28,6 +28,8 @@ BAD_IVAR = 1 << 17
 """Mask bit: the inverse variance is zero or not a number, so that the flux has no known error."""
 ZERO_FLUX = 1 << 18
 """Mask bit: the flux is exactly zero, which no measurement is: filled in by the survey, whatever its ivar says."""
+NOT_MEASURED = NO_DATA | BAD_IVAR | ZERO_FLUX
+"""Mask bits of a pixel that holds no measurement."""
 
 # LAMOST's own bits are those of its ANDMASK; `unknown` is a value that is no bit mask.
 MASK_BITS = {
@@ -178,7 +180,7 @@ def rebin(spectrum: Spectrum, grid: F8) -> tuple[F4, F4, I4]:
     flags = flag(spectrum.flux, spectrum.ivar, spectrum.mask)
     mask = np.zeros(grid.size, np.int32)
     np.bitwise_or.at(mask, j, flags[i])
-    good = (flags[i] & (NO_DATA | BAD_IVAR | ZERO_FLUX)) == 0
+    good = (flags[i] & NOT_MEASURED) == 0
     i, j, overlap = i[good], j[good], overlap[good]
     cover = np.bincount(j, overlap, grid.size)
     total = np.bincount(j, overlap * spectrum.flux[i], grid.size)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from survey_batch.archive.decompress import SDSS_CEILING, decompress
 from survey_batch.archive.download import Archive
-from survey_batch.archive.sdss import FieldKey, Frame, FrameWcs, Sky, frame_path, read_frame
+from survey_batch.archive.sdss import FieldKey, Frame, FrameWcs, Sky, frame_path, other_frame_paths, read_frame
 from survey_batch.errors import NotFoundError, ObjectError, TransientError, UnreadableError
 from survey_batch.job import Job
 from survey_batch.plan import read_fields
@@ -126,8 +126,9 @@ class ArchiveFrames:
             with self._decoding:
                 return read_frame(decompress(raw, SDSS_CEILING), key, band, sky=self.sky)
 
+        others = other_frame_paths(key, band, self.release, remote=self.archive.remote)
         try:
-            return self.archive.read(frame_path(key, band, self.release), decode)
+            return self.archive.read(frame_path(key, band, self.release), decode, others)
         except (ObjectError, TransientError) as error:
             return error
 

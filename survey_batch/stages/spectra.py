@@ -1,6 +1,6 @@
 """The `spectra` product: LAMOST low-resolution spectra on one wavelength grid."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,11 +9,12 @@ import numpy as np
 from survey_batch.archive.decompress import LAMOST_CEILING, decompress
 from survey_batch.archive.download import Archive
 from survey_batch.archive.lamost import read_spectrum, spectrum_path
+from survey_batch.archive.spellings import spellings
 from survey_batch.errors import ObjectError, TransientError
 from survey_batch.paths import is_url
 from survey_batch.plan import Plan, Rows
 from survey_batch.products import Array, Variable
-from survey_batch.spectra.grid import Spectrum, log_grid, mask_attributes, to_grid
+from survey_batch.spectra.grid import NOT_MEASURED, Spectrum, log_grid, mask_attributes, to_grid
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
 from survey_batch.status import Status
 
@@ -83,20 +84,29 @@ class SpectraStage(Stage):
             run = pool.map if is_url(self.job.archive.root) else map
             for start in range(0, len(rows["ra"]), FILES_AT_ONCE):
                 span = range(start, min(start + FILES_AT_ONCE, len(rows["ra"])))
-                one_each = ({name: values[row] for name, values in rows.items()} for row in span)
-                self._store(block, start, list(run(reader.read, one_each)))
+                one_each = [{name: values[row] for name, values in rows.items()} for row in span]
+                self._store(block, start, list(run(reader.read, one_each)), [reader.url(row) for row in one_each])
         return block
 
-    def _store(self, block: Block, start: int, results: list["Spectrum | Failure"]) -> None:
+    def _store(self, block: Block, start: int, results: list["Spectrum | Failure"], urls: Sequence[str]) -> None:
         good = np.flatnonzero([isinstance(result, Spectrum) for result in results])
-        gridded = to_grid([results[place] for place in good], self.wavelength())  # type: ignore[misc]
-        for name, values in zip(("flux", "ivar", "mask"), gridded, strict=True):
+        flux, ivar, mask = to_grid([results[place] for place in good], self.wavelength())  # type: ignore[misc]
+        for name, values in {"flux": flux, "ivar": ivar, "mask": mask}.items():
             block.data[name][start + good] = values
+        for place in good[((mask & NOT_MEASURED) != 0).all(axis=1)]:
+            results[place] = Failure(Status.UNREADABLE, f"{urls[place]}: {self._nothing_measured()}", urls[place])
         for place, result in enumerate(results):
             if isinstance(result, Failure):
                 block.fail(start + place, *result.verdict)
                 for values in block.data.values():
                     values[start + place] = np.nan if values.dtype.kind == "f" else 0
+
+    def _nothing_measured(self) -> str:
+        low, high = self.job.spectra.wavelength_min, self.job.spectra.wavelength_max
+        return (
+            f"no pixel from {low:g} to {high:g} Angstrom has a flux other than 0 and an inverse variance above 0, so "
+            "there is nothing to use; take it out of the catalogue, or change the range in [spectra]"
+        )
 
     def cost(self, plan: Plan) -> Cost:
         """One file per object."""
@@ -120,12 +130,19 @@ class SpectrumReader:
         self.archive = Archive(section)
         self.layout = section.layout
 
+    def url(self, row: Mapping[str, Any]) -> str:
+        """Where the file is that the catalogue's row names; "" where it names none."""
+        path = spectrum_path(self.layout, row)
+        return "" if path is None else self.archive.locate(path)
+
     def read(self, row: Mapping[str, Any]) -> Spectrum | Failure:
         """Fetch and read a file; failures come back as values, so that one cannot stop the others."""
         path = spectrum_path(self.layout, row)
         if path is None:
             return Failure(Status.INVALID, f"the row lacks what layout {self.layout!r} needs to name a file", "")
         try:
-            return self.archive.read(path, lambda raw: read_spectrum(decompress(raw, LAMOST_CEILING)))
+            return self.archive.read(
+                path, lambda raw: read_spectrum(decompress(raw, LAMOST_CEILING), row), spellings(path)[1:]
+            )
         except (ObjectError, TransientError) as error:
-            return Failure(error.status, str(error), self.archive.locate(path))
+            return Failure(error.status, str(error), self.url(row))

@@ -6,6 +6,7 @@ import numpy as np
 
 from survey_batch.archive.decompress import decompress
 from survey_batch.archive.download import Archive
+from survey_batch.archive.spellings import spellings
 from survey_batch.archive.stamps import STAMPS_CEILING, Exposure, exposure_key, exposure_path, read_exposure
 from survey_batch.errors import ObjectError, TransientError, UnreadableError
 from survey_batch.plan import Plan, Rows
@@ -68,7 +69,7 @@ class StampsStage(Stage):
     def _take(self, block: Block, archive: Archive, name: str, places: Any, rows: Rows) -> None:
         path = exposure_path(name)
         try:
-            exposure = archive.read(path, _read)
+            exposure = archive.read(path, _read, spellings(path)[1:])
         except (ObjectError, TransientError) as error:
             for place in places:
                 block.fail(int(place), error.status, str(error), archive.locate(path))

@@ -20,6 +20,7 @@ from survey_batch.archive.sources import retry_after
 from survey_batch.archive.traffic import Traffic
 from survey_batch.errors import ConfigurationError, NotFoundError, TransientError, UnreadableError
 from survey_batch.job import ArchiveSection
+from survey_batch.paths import read_bytes
 from tests.servers import (
     BUSY,
     FORBIDDEN,
@@ -342,6 +343,19 @@ class TestS3:
     def test_an_object_that_is_not_there(self):
         with pytest.raises(NotFoundError, match="s3://survey/dr17/missing"):
             archive("s3://survey/dr17").fetch("missing")
+
+    def test_a_small_object_is_one_request(self, monkeypatch):
+        asked = []
+        call = s3fs.S3FileSystem._call_s3
+
+        async def counted(files, method, *arguments, **options):
+            asked.append(method)
+            return await call(files, method, *arguments, **options)
+
+        monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", counted)
+        assert archive("s3://survey/dr17").fetch("sub/a.fits.bz2") == BZ2
+        assert read_bytes("s3://survey/dr17/sub/a.fits.bz2") == BZ2
+        assert asked == ["get_object", "get_object"]
 
     def test_a_bucket_that_is_not_there_is_the_jobs_fault(self):
         with pytest.raises(ConfigurationError, match="no such bucket"):

@@ -1,4 +1,5 @@
 import contextlib
+import csv
 import gzip
 import io
 import itertools
@@ -9,7 +10,7 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from survey_batch.archive.lamost import Spectrum, header_value, read_spectrum, spectrum_path
+from survey_batch.archive.lamost import Spectrum, read_spectrum, spectrum_path
 from survey_batch.errors import UnreadableError
 
 SIZE = 300
@@ -162,20 +163,54 @@ def test_any_bytes_behind_a_fits_signature_are_refused_or_read(tail):
         assert isinstance(read_spectrum(b"SIMPLE  =" + tail), Spectrum)
 
 
-def test_header_values_are_those_of_astropy():
-    raw = rows_file(TEXT="it is / not 'END'", REAL=-1.25e-3, WHOLE=42, FLAG=True)
-    header = fits.Header.fromstring(raw[: raw.index(b"END" + b" " * 77)])
-    end = len(header.tostring(padding=False)) - 80
-    assert header_value(raw, "WHOLE", end) == "42"
-    assert float(header_value(raw, "REAL", end)) == header["REAL"]
-    assert header_value(raw, "FLAG", end) == "T"
-    assert header_value(raw, "EXTEN0", end) == header["EXTEN0"]
-    assert header_value(raw, "NONE", end) is None
+OBSERVED = {
+    "OBSID": 105172, "PLANID": "F5902", "SPID": 5, "FIBERID": "172", "RA": 332.05627, "DEC": -0.34518,
+}  # fmt: skip
+ASKED = {"obsid": "105172", "planid": "F5902", "spid": 5, "fiberid": 172, "ra": 332.05627, "dec": -0.34518}
 
 
-def test_a_key_inside_another_cards_text_is_not_that_card():
-    raw = rows_file(AUTHOR="see COEFF9  = 1")
-    assert header_value(raw, "COEFF9", len(raw)) is None
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"obsid": "105173"}, "obsid 105172 instead of 105173"),
+        ({"planid": "F5903"}, "planid F5902 instead of F5903"),
+        ({"spid": 4}, "spid 5 instead of 4"),
+        ({"fiberid": 171}, "fiberid 172 instead of 171"),
+        ({"ra": 332.0}, "position 332.05627 -0.34518 instead of 332.0 .*3.38 arcmin"),
+        ({"dec": 89.9}, "position"),
+    ],
+)
+def test_another_objects_file_is_refused_with_both_names(change, said):
+    raw = rows_file(**OBSERVED)
+    assert read_spectrum(raw, ASKED).flux.size == SIZE
+    with pytest.raises(UnreadableError, match=f"another object than the catalogue says: .*{said}"):
+        read_spectrum(raw, ASKED | change)
+
+
+@pytest.mark.parametrize("missing", [None, "", float("nan")])
+def test_only_what_header_and_catalogue_both_have_is_compared(missing):
+    for name in ASKED:
+        assert read_spectrum(rows_file(**OBSERVED), dict.fromkeys(ASKED, missing) | {name: ASKED[name]})
+        others = {key: value for key, value in OBSERVED.items() if key != name.upper()}
+        assert read_spectrum(rows_file(**others), ASKED)
+    assert read_spectrum(rows_file(), ASKED)
+    assert read_spectrum(rows_file(**OBSERVED), ASKED | {"spid": -1, "fiberid": -1})
+
+
+def test_a_position_may_differ_by_an_arcminute_and_across_the_meridian():
+    raw = rows_file(RA=359.9999, DEC=60.0)
+    assert read_spectrum(raw, {"ra": 0.001, "dec": 60.016})
+    with pytest.raises(UnreadableError, match="position"):
+        read_spectrum(raw, {"ra": 0.001, "dec": 60.017})
+
+
+def test_every_real_file_is_the_object_that_the_catalogue_says(real_data):
+    with (real_data / "lamost" / "catalog.csv").open() as file:
+        rows = list(csv.DictReader(file, delimiter="|"))
+    assert len(rows) == 312
+    for row in rows:
+        raw = (real_data / "lamost" / "spectra" / row["filename"]).read_bytes()
+        read_spectrum(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw, row)
 
 
 ROW = {

@@ -18,6 +18,7 @@ from survey_batch.archive.sdss import (
     SKY_SHAPE,
     FieldKey,
     frame_path,
+    other_frame_paths,
     read_frame,
 )
 from survey_batch.errors import UnreadableError
@@ -104,7 +105,7 @@ def test_the_header_frame_number_is_not_taken_for_the_field():
         (partial(frame_file, {"FILTER": "g"}), "band g instead of u"),
         (partial(frame_file, field=29), "field 29 instead of 25"),
         (partial(frame_file, {"RUN": None}), "header has no RUN"),
-        (partial(frame_file, {"RUN": "many"}), "cannot read as an SDSS frame"),
+        (partial(frame_file, {"RUN": "many"}), "RUN is 'many', not an integer"),
         (partial(frame_file, {"CTYPE1": "RA---SIN"}), "RA---SIN"),
         (partial(frame_file, {"CTYPE2": None}), "None"),
         (partial(frame_file, {"CRVAL2": None}), "CRVAL2"),
@@ -119,18 +120,60 @@ def test_what_is_not_the_frame_is_refused_with_what_it_is(make, said):
         read_frame(make(), KEY, "u")
 
 
+def other_file(header=None, table=None, pixels=None):
+    """A file of the imaging survey that is no frame."""
+    cards = fits.Header({"RUN": 1043, "CAMCOL": 5, "FIELD": 25, **(header or {})})
+    columns = [fits.Column(name, "E", array=[0]) for name in table or ()]
+    stream = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(pixels, cards), fits.BinTableHDU.from_columns(columns)]).writeto(stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (other_file({"FILTER": "u", "SOFTBIAS": 1000}, pixels=np.zeros((1489, 2048), "u2")), "an fpC file.*is needed"),
+        (other_file({"MASKROWS": 1489, "MASKCOLS": 2048, "NPLANE": 10}), "an fpM file.*is needed"),
+        (other_file(table=["NROW_B", "RROWS"]), "a psField file.*is needed"),
+        (other_file({"SEED": 1}, table=["ID"]), "without an image.*is needed"),
+    ],
+)
+def test_other_files_of_the_imaging_survey_are_refused_by_name(raw, said):
+    with pytest.raises(UnreadableError, match=f"{said} is a calibrated frame, frame-BAND"):
+        read_frame(raw, KEY, "u")
+
+
+def test_identity_shape_and_type_are_told_by_the_first_header_alone():
+    header = good_file()[: good_file().index(b"END".ljust(80)) + 80]
+    for key, said in ((KEY._replace(run=7), "run 1043 instead of 7"), (KEY, "cut short")):
+        with pytest.raises(UnreadableError, match=said):
+            read_frame(header, key, "u")
+    for bitpix, said in (("-16", "BITPIX -16"), ("64", "BITPIX 64")):
+        damaged = header.replace(b"BITPIX  =                  -32", b"BITPIX  = " + bitpix.rjust(20).encode())
+        with pytest.raises(UnreadableError, match=said):
+            read_frame(damaged, KEY, "u")
+
+
+def test_where_else_a_frame_may_lie():
+    here = frame_path(KEY, "u")
+    others = other_frame_paths(KEY, "u", "dr17", remote=False)
+    name = "frame-u-001043-5-0025"
+    for known in (f"{name}.fits", f"{name}.fits.bz2", f"1043/5/{name}.fits.gz", here.removesuffix(".bz2")):
+        assert known in others
+    assert here not in others
+    assert len(other_frame_paths(KEY, "u", "dr17", remote=True)) == 5
+
+
 def test_a_file_without_the_table_that_holds_the_field_is_read():
     assert read_frame(frame_file(astrans=False), KEY, "u").image.shape == FRAME_SHAPE
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("length", [0, 10, 2880, 6000, 5_000_000, 12_200_000, 12_208_320])
 def test_a_frame_that_is_cut_short_is_refused(length):
     with pytest.raises(UnreadableError):
         read_frame(good_file()[:length], KEY, "u")
 
 
-@pytest.mark.filterwarnings("ignore")
 @settings(max_examples=12, deadline=None)
 @given(st.binary(min_size=1, max_size=100), st.integers(0, 2880))
 def test_a_damaged_header_is_read_or_refused_and_nothing_else(noise, place):
@@ -142,7 +185,6 @@ def test_a_damaged_header_is_read_or_refused_and_nothing_else(noise, place):
     assert shape == FRAME_SHAPE
 
 
-@pytest.mark.filterwarnings("ignore")
 @given(st.binary(max_size=2000))
 def test_any_bytes_are_refused(noise):
     with pytest.raises(UnreadableError):

@@ -1,0 +1,263 @@
+"""FITS files taken apart by their own rules (FITS standard 4.0, sections 3, 4 and 7), believing no card of theirs.
+
+A damaged card makes `astropy.io.fits` search a whole image for cards, ask for terabytes or print warnings, and its
+header of 150 cards costs several times more than all else in a small file. Here a header is found by its END card,
+values are looked up in the raw bytes, where a card begins every 80 bytes, and what a header says of the data behind it
+is checked against the bytes that are there. So any file is read or refused at the cost of looking through it once.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.errors import UnreadableError
+
+CARD, BLOCK = 80, 2880
+
+LONGEST_HEADER = 360 * BLOCK
+"""Bytes, 13,000 cards; in this survey work a header has some hundred. Pixels are not searched for an END."""
+
+MOST_AXES, MOST_COLUMNS = 9, 999
+
+_END = b"END".ljust(CARD)
+
+_PIXELS = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+"""BITPIX to a numpy type."""
+
+_COLUMNS = {"L": "u1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8", "C": ">c8", "M": ">c16"}
+"""Letter of a TFORM to a numpy type; text, bits and descriptors of arrays elsewhere come besides."""
+
+_FORM = re.compile(r"(\d*)([LXBIJKAEDCMPQ])")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A header and the data behind it.
+
+    Attributes
+    ----------
+    raw
+        The whole file.
+    begin, end
+        Where the header begins, and its END card.
+    """
+
+    raw: bytes
+    begin: int
+    end: int
+
+    def value(self, key: str) -> str | None:
+        """Value of a card as text, without quotes and comment; None if there is no such card."""
+        name = key.ljust(8).encode() + b"="
+        at = self.raw.find(name, self.begin, self.end)
+        while at >= 0 and (at - self.begin) % CARD:
+            at = self.raw.find(name, at + 1, self.end)
+        if at < 0:
+            return None
+        text = self.raw[at + 9 : at + CARD].decode("ascii", "replace").strip()
+        return text[1:].split("'")[0].strip() if text.startswith("'") else text.split("/")[0].strip()
+
+    def integer(self, key: str, default: int | None = None) -> int:
+        """Value of a card that must be an integer; `default` where there is no such card."""
+        text = self.value(key)
+        if text is None and default is not None:
+            return default
+        try:
+            return int(text or "")
+        except ValueError:
+            raise UnreadableError(f"header card {key} is {text!r}, not an integer") from None
+
+    def real(self, key: str, default: float | None = None) -> float:
+        """Value of a card that must be a number; `default` where there is no such card."""
+        text = self.value(key)
+        if text is None and default is not None:
+            return default
+        try:
+            return float((text or "").replace("D", "E"))
+        except ValueError:
+            raise UnreadableError(f"header card {key} is {text!r}, not a number") from None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes as the header has them, the last one running fastest."""
+        axes = self.integer("NAXIS")
+        if not 0 <= axes <= MOST_AXES:
+            raise UnreadableError(f"header card NAXIS is {axes}, of 0 to {MOST_AXES}")
+        return tuple(self.integer(f"NAXIS{axis}") for axis in range(axes, 0, -1))
+
+    @property
+    def data(self) -> int:
+        """Where the data begins."""
+        return -(-(self.end + CARD) // BLOCK) * BLOCK
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of data, all of them in the file.
+
+        Raises
+        ------
+        UnreadableError
+            The header makes no sense, or the file is shorter than it says.
+        """
+        shape, bitpix = self.shape, self.integer("BITPIX")
+        if bitpix not in _PIXELS:
+            raise UnreadableError(f"header card BITPIX is {bitpix}, of {', '.join(map(str, _PIXELS))}")
+        groups, heap = self.integer("GCOUNT", 1), self.integer("PCOUNT", 0)
+        if min((*shape, groups, heap)) < 0:
+            raise UnreadableError(f"the header at byte {self.begin} has axes {shape}, PCOUNT {heap}, GCOUNT {groups}")
+        size = abs(bitpix) // 8 * groups * (heap + math.prod(shape)) if shape else 0
+        if (missing := self.data + size - len(self.raw)) > 0:
+            raise UnreadableError(
+                f"cut short: {missing} bytes of those that the header at byte {self.begin} announces are missing "
+                f"from a file of {len(self.raw)} bytes"
+            )
+        return size
+
+    def pixels(self) -> npt.NDArray[Any]:
+        """Return the image as the file has it: big-endian, not scaled, not to be written to."""
+        shape, size = self.shape, self.nbytes
+        kind = np.dtype(_PIXELS[self.integer("BITPIX")])
+        return np.frombuffer(self.raw, kind, size // kind.itemsize, self.data)[: math.prod(shape)].reshape(shape)
+
+    def columns(self) -> np.dtype[Any]:
+        """Return the type of a row of a binary table."""
+        count = self.integer("TFIELDS")
+        if not 0 <= count <= MOST_COLUMNS or len(self.shape) != 2:
+            raise UnreadableError(f"a table of {count} columns with axes {self.shape} is none")
+        fields = [self._column(number) for number in range(1, count + 1)]
+        try:
+            kind = np.dtype(fields)
+        except ValueError as error:
+            raise UnreadableError(f"the table has unusable columns: {error}") from None
+        if kind.itemsize != self.shape[1]:
+            raise UnreadableError(f"the table's columns take {kind.itemsize} bytes of its rows' {self.shape[1]}")
+        return kind
+
+    def rows(self) -> npt.NDArray[np.void]:
+        """Return the rows of a binary table as the file has them: big-endian, not scaled, not to be written to."""
+        kind, size = self.columns(), self.nbytes
+        count = self.shape[0]
+        if size < count * kind.itemsize or not kind.itemsize:
+            raise UnreadableError("the table has no columns")
+        return np.frombuffer(self.raw, kind, count, self.data)
+
+    def row(self) -> np.void:
+        """Return the first row of a binary table."""
+        if not len(rows := self.rows()):
+            raise UnreadableError("the table has no row")
+        first: np.void = rows[0]
+        return first
+
+    def numbers(self) -> npt.NDArray[Any]:
+        """Return the image in physical values: BSCALE, BZERO and BLANK are applied where the header has them."""
+        pixels = self.pixels()
+        values = _physical(pixels, self.real("BSCALE", 1), self.value("BZERO"))
+        if pixels.dtype.kind != "f" and self.value("BLANK") is not None:
+            values = np.where(pixels == self.integer("BLANK"), np.nan, values)
+        return values
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """Return a column of a binary table, in any case of its name: physical values, or text as bytes.
+
+        Raises
+        ------
+        UnreadableError
+            There is no such column, or the table is damaged.
+        """
+        rows = self.rows()
+        names = [known.upper() for known in rows.dtype.names or ()]
+        if name not in names:
+            raise UnreadableError(f"no column {name} in a table of {', '.join(names[:20])}")
+        number = names.index(name)
+        values = rows[(rows.dtype.names or ())[number]]
+        return _physical(values, self.real(f"TSCAL{number + 1}", 1), self.value(f"TZERO{number + 1}"))
+
+    def _column(self, number: int) -> tuple[str, str, tuple[int, ...]]:
+        name, form, dims = (self.value(f"{key}{number}") or "" for key in ("TTYPE", "TFORM", "TDIM"))
+        match = _FORM.match(form)
+        repeat = int(match[1] or 1) if match else 0
+        if match is None or not name or repeat > len(self.raw):
+            raise UnreadableError(f"column {number} of the table has name {name!r} and format {form!r}")
+        letter = match[2]
+        if letter == "A":
+            return name, f"S{repeat}", ()
+        if letter == "X":
+            return name, "u1", (-(-repeat // 8),)
+        if letter in "PQ":
+            return name, ">i4" if letter == "P" else ">i8", (2 * repeat,)
+        shape = tuple(int(size) for size in re.findall(r"\d+", dims))[::-1]
+        plain = () if repeat == 1 else (repeat,)
+        return name, _COLUMNS[letter], shape if shape and math.prod(shape) == repeat else plain
+
+
+def primary_unit(raw: bytes) -> Unit:
+    """Find a file's first header; nothing of what it says is checked yet.
+
+    Parameters
+    ----------
+    raw
+        The bytes of a FITS file, decompressed.
+
+    Raises
+    ------
+    UnreadableError
+        Not a FITS file, or a header without an END card.
+    """
+    if not raw.startswith(b"SIMPLE  ="):
+        raise UnreadableError(f"not a FITS file: it begins with {raw[:24]!r} ({len(raw)} bytes)")
+    return _unit(raw, 0)
+
+
+def extensions(primary: Unit) -> list[Unit]:
+    """Find all units behind the first, and check that each of them, and the first, is whole.
+
+    Raises
+    ------
+    UnreadableError
+        A header is damaged, or the file is shorter than its headers say.
+    """
+    raw, units = primary.raw, [primary]
+    while (begin := _next_unit(units[-1])) is not None:
+        if not raw.startswith(b"XTENSION=", begin):
+            raise UnreadableError(f"damaged: byte {begin} should begin an extension, found {raw[begin : begin + 12]!r}")
+        units.append(_unit(raw, begin))
+    return units[1:]
+
+
+def _next_unit(unit: Unit) -> int | None:
+    """Where the next unit begins; what ends a file and is no unit, such as zeros that pad it, is passed over."""
+    begin = unit.data + -(-unit.nbytes // BLOCK) * BLOCK
+    rest = unit.raw[begin : begin + BLOCK]
+    over = len(rest) < BLOCK or not rest.strip(b"\0 ")
+    return None if over and not rest.startswith(b"XTENSION=") else begin
+
+
+def _unit(raw: bytes, begin: int) -> Unit:
+    limit = begin + LONGEST_HEADER
+    at = raw.find(_END, begin, limit)
+    while at >= 0 and (at - begin) % CARD:
+        at = raw.find(_END, at + 1, limit)
+    if at < 0:
+        raise UnreadableError(
+            f"the FITS header at byte {begin} has no END card: damaged, or cut short at {len(raw)} bytes"
+        )
+    return Unit(raw, begin, at)
+
+
+def _physical(values: npt.NDArray[Any], scale: float, zero: str | None) -> npt.NDArray[Any]:
+    """Scale values; unsigned integers, which FITS stores as signed ones with an offset, stay exact."""
+    if values.dtype.kind not in "iuf" or (scale == 1 and zero is None):
+        return values
+    try:
+        offset = float(zero or 0)
+    except ValueError:
+        raise UnreadableError(f"the offset of a column or image is {zero!r}, not a number") from None
+    if values.dtype.kind == "f" or scale != 1 or not offset.is_integer() or abs(offset) > 2.0**63:
+        return values * np.float64(scale) + offset
+    if offset == 2.0**63:
+        return values.astype(np.uint64) + np.uint64(2**63)
+    return values.astype(np.int64) + int(offset)

@@ -1,0 +1,98 @@
+"""`survey_batch.stages.spectra`: what becomes of files that hold something else, or nothing."""
+
+import bz2
+import gzip
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from survey_batch.stages import make_stage
+from survey_batch.status import Status
+from tests.jobs import lamost_job
+from tests.lamost_files import make_archive, write_spectrum
+
+NAME = "spec-55000-TEST_sp01-001.fits"
+ROW = {
+    "object_id": "1000", "obsid": "1000", "ra": 10.0, "dec": 0.0, "redshift": 0.0, "snr": 50.0, "lmjd": 55000,
+    "planid": "TEST", "spid": 1, "fiberid": 1, "obsdate": "2011-10-27", "filename": NAME,
+}  # fmt: skip
+
+
+def block_of(folder, spectra=None, **changes):
+    tables = {"spectra": spectra or {"wavelength_min": 4000, "wavelength_max": 5000}}
+    job = lamost_job(make_archive(folder, 0), folder / "out", ["spectra"], **tables)
+    rows = {
+        name: np.array([value], object if isinstance(value, str) else None) for name, value in (ROW | changes).items()
+    }
+    return make_stage(job, "spectra").compute(rows, {})
+
+
+def spoil(path, change):
+    write_spectrum(path, 1)
+    with fits.open(path, mode="update") as units:
+        change(units[0])
+
+
+def all_nan(unit):
+    unit.data[0] = np.nan
+
+
+def all_zero(unit):
+    unit.data[0] = 0
+
+
+def no_ivar(unit):
+    unit.data[1] = 0
+
+
+def only_one_of_both(unit):
+    unit.data[0, ::2] = np.nan
+    unit.data[1, 1::2] = 0
+
+
+@pytest.mark.parametrize("change", [all_nan, all_zero, no_ivar, only_one_of_both])
+def test_a_spectrum_without_one_usable_pixel_is_unreadable(tmp_path, change):
+    spoil(tmp_path / NAME, change)
+    block = block_of(tmp_path)
+    assert block.status.tolist() == [Status.UNREADABLE]
+    (problem,) = block.problems
+    assert "no pixel from 4000 to 5000 Angstrom" in problem.message
+    assert problem.source == str(tmp_path / NAME)
+    assert np.isnan(block.data["flux"]).all()
+
+
+def test_one_usable_pixel_is_enough(tmp_path):
+    def change(unit):
+        unit.data[0, 1:] = np.nan
+
+    spoil(tmp_path / NAME, change)
+    whole = {"wavelength_min": 3600, "wavelength_max": 9000}
+    assert block_of(tmp_path, whole).status.tolist() == [Status.OK]
+    assert block_of(tmp_path).status.tolist() == [Status.UNREADABLE]
+
+
+def test_another_objects_file_is_unreadable_with_both_names(tmp_path):
+    spoil(tmp_path / NAME, lambda unit: unit.header.update(OBSID=1001, PLANID="TEST"))
+    (problem,) = block_of(tmp_path).problems
+    assert problem.status == Status.UNREADABLE
+    assert "obsid 1001 instead of 1000" in problem.message
+
+
+@pytest.mark.parametrize("given", [".fits", ".fits.gz", ".fits.bz2", ""])
+@pytest.mark.parametrize(
+    ("there", "pack"), [(".fits", bytes), (".fits.gz", gzip.compress), (".fits.bz2", bz2.compress)]
+)
+def test_a_file_is_found_whatever_the_catalogue_calls_it(tmp_path, given, there, pack):
+    write_spectrum(tmp_path / NAME, 1)
+    raw = (tmp_path / NAME).read_bytes()
+    (tmp_path / NAME).unlink()
+    (tmp_path / NAME).with_suffix(there).write_bytes(pack(raw))
+    assert block_of(tmp_path, filename=NAME.removesuffix(".fits") + given).status.tolist() == [Status.OK]
+
+
+def test_a_missing_file_is_named_as_the_catalogue_does(tmp_path):
+    (problem,) = block_of(tmp_path).problems
+    assert problem.status == Status.NOT_FOUND
+    assert problem.source == str(tmp_path / NAME)
+    assert ".fits, .fits.gz and .fits.bz2" in problem.message
