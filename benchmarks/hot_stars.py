@@ -6,12 +6,14 @@ The survey data (see `benchmarks.spectral_type`) have no O or B star: these come
 subclass from O5 to B9. In each of four folds every fourth subclass of each letter is held out whole: its template is
 used for nothing, and the network that makes spectra never sees it. Training are the other templates, as the survey
 would have seen such stars, and four fifths of the real spectra, by star. Tested are the template that was held out,
-seen 20 times with the noise of the remaining real spectra, and these real spectra themselves: how many of them are
-taken for hot stars. Nothing that the network made is tested on.
+seen 60 times with the noise of the remaining real spectra, and these real spectra themselves: how many of them are
+taken for hot stars. Nothing that the network made is tested on. "Good" are spectra with a signal to noise of at least
+20 per pixel (its median).
 """
 
 import argparse
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +31,12 @@ from survey_batch.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.spectra.templates import read_templates
 
 FOLDS = 4
-SEEN = 20
+SEEN = 60
 """Times that a held-out template is seen."""
 HOT = ("O", "B")
+GOOD = 20.0
+Snr = npt.NDArray[np.floating]
+Answers = npt.NDArray[np.str_]
 
 
 def main() -> None:
@@ -54,8 +59,11 @@ def main() -> None:
     (folder / "table.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def held_out(keys: dict[str, Any], folder: Path) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.str_], float]:
-    """Answers for each held-out template, (template, time), its type, and the share of real stars called hot.
+def held_out(keys: dict[str, Any], folder: Path) -> tuple[Answers, Snr, Snr, Answers, float]:
+    """Answers for held-out templates.
+
+    These are, how sure each is, and the signal to noise, (template, time) each; the templates' types; and the share of
+    real stars called hot.
 
     Folds that the folder has are taken from there.
     """
@@ -65,20 +73,21 @@ def held_out(keys: dict[str, Any], folder: Path) -> tuple[npt.NDArray[np.str_], 
     hot = np.concatenate([np.sort(names[np.char.startswith(names, letter)]) for letter in HOT])
     fold_of = np.concatenate([np.arange(np.sum(np.char.startswith(hot, letter))) % FOLDS for letter in HOT])
     answers, alarms = np.empty((len(hot), SEEN), "U12"), []
+    sure, snr = np.empty((2, len(hot), SEEN))
     for fold, (train, test) in zip(range(FOLDS), grouped_folds(data, FOLDS + 1, keys["seed"]), strict=False):
         here, path = fold_of == fold, folder / f"{fold}.npz"
         if not path.is_file():
-            seen, alarm = one_fold(data.take(train), data.take(test), hot[here], keys)
-            np.savez(path, allow_pickle=False, seen=seen, alarm=alarm)
+            seen = one_fold(data.take(train), data.take(test), hot[here], keys)
+            np.savez(path, allow_pickle=False, **dict(zip(("seen", "sure", "snr", "alarm"), seen, strict=True)))
         with np.load(path, allow_pickle=False) as kept:
-            answers[here] = kept["seen"]
+            answers[here], sure[here], snr[here] = kept["seen"], kept["sure"], kept["snr"]
             alarms.append(kept["alarm"])
-    return answers, hot, float(np.mean(alarms))
+    return answers, sure, snr, hot, float(np.mean(alarms))
 
 
 def one_fold(
     trained: Labelled, tested: Labelled, types: npt.NDArray[np.str_], keys: dict[str, Any]
-) -> tuple[npt.NDArray[np.str_], float]:
+) -> tuple[Answers, Snr, Snr, float]:
     """Train without templates of some types; answers for these, and the share of real stars called hot."""
     with tempfile.TemporaryDirectory() as scratch:
         path = without(types, Path(scratch))
@@ -88,9 +97,12 @@ def one_fold(
     chosen = np.array([int(np.flatnonzero(templates.spectral_type == name)[0]) for name in types])
     block = observed(templates, np.repeat(chosen, SEEN), tested.block, keys["seed"] + 1)
     classes = np.array(model.classes)
-    answers = classes[model.predict_proba(block).argmax(axis=1)].reshape(len(types), SEEN)
+    probability, shape = model.predict_proba(block), (len(types), SEEN)
+    with np.errstate(invalid="ignore"):
+        snr = np.nanmedian(np.where(block["mask"] == 0, block["flux"] * np.sqrt(block["ivar"]), np.nan), axis=1)
     real = classes[model.predict_proba(tested.block).argmax(axis=1)]
-    return answers, float(np.mean(np.isin(real, HOT)))
+    answers, sure = classes[probability.argmax(axis=1)], probability.max(axis=1)
+    return answers.reshape(shape), sure.reshape(shape), snr.reshape(shape), float(np.mean(np.isin(real, HOT)))
 
 
 def without(types: npt.NDArray[np.str_], folder: Path) -> Path:
@@ -104,18 +116,21 @@ def without(types: npt.NDArray[np.str_], folder: Path) -> Path:
     return path
 
 
-def describe(answers: npt.NDArray[np.str_], types: npt.NDArray[np.str_], alarms: float, title: str) -> list[str]:
+def describe(answers: Answers, sure: Snr, snr: Snr, types: Answers, alarms: float, title: str) -> list[str]:
     """Recall of each letter, with an interval over templates, and what each template was taken for."""
     lines = [f"{title}: {alarms:.3f} of real A to M stars are taken for O or B"]
-    for letter in HOT:
-        here = np.flatnonzero(np.char.startswith(types, letter))
+    for letter, (name, kept) in product(HOT, (("all", snr > 0), ("good", snr >= GOOD))):
+        here = np.char.startswith(types, letter)[:, None] & kept
+        group = np.broadcast_to(np.arange(len(types))[:, None], here.shape)[here]
         for what, right in (("as its letter", answers[here] == letter), ("as O or B", np.isin(answers[here], HOT))):
-            group = np.repeat(here, SEEN)
-            _, low, high = bootstrap(right.ravel().astype(np.float64), group)
-            lines.append(f"  {letter} {what:14} {right.mean():.3f} [{low:.3f}, {high:.3f}] over {len(here)} templates")
-    for name, row in zip(types, answers, strict=True):
-        found, count = np.unique(row, return_counts=True)
-        lines.append(f"    {name}: " + ", ".join(f"{one} {times}" for one, times in zip(found, count, strict=True)))
+            _, low, high = bootstrap(right.astype(np.float64), group)
+            lines.append(f"  {letter} {name:4} {what:14} {right.mean():.3f} [{low:.3f}, {high:.3f}]")
+    for row, name in enumerate(types):
+        parts = []
+        for letter in np.unique(answers[row]):
+            here = answers[row] == letter
+            parts.append(f"{letter} {np.sum(here)} (confidence {np.median(sure[row, here]):.2f})")
+        lines.append(f"    {name}: " + ", ".join(parts))
     return lines
 
 

@@ -46,7 +46,8 @@ NAMES = (*LETTERS, "non-stellar")
 CEILING = 0.91
 """Share of pairs of visits to one star in which LAMOST's own letter is the same."""
 BASELINES = ("components_svm", "templates")
-VARIANTS = ("forest", "lines", "convolution", "published", *BASELINES)
+WITHOUT = " without templates"
+VARIANTS = ("forest", f"forest{WITHOUT}", "lines", "convolution", "published", *BASELINES)
 MEANS = {"forest and lines": ("forest", "lines"), "forest and convolution": ("forest", "convolution")}
 """Means of the probabilities of variants."""
 
@@ -81,7 +82,9 @@ def fit_of(name: str, data: Labelled, epochs: int | None) -> Fit:
     if name in BASELINES:
         picks = SpectralTypeClassifier.baselines(data, SpectralTypeTraining(**keys), CLASSES)[name]
         return lambda trained, seed: _placed(picks(trained, seed), CLASSES)
-    family, table = family_of("spectral-type", name), SpectralTypeTraining(variant=name, **keys)
+    variant = name.removesuffix(WITHOUT)
+    keys["templates"] = None if name.endswith(WITHOUT) else str(TEMPLATES)
+    family, table = family_of("spectral-type", variant), SpectralTypeTraining(variant=variant, **keys)
 
     def fit(trained: Labelled, seed: int) -> Predict:
         known = trained.take(np.isin(trained.label, family.only_classes or NAMES))
@@ -118,7 +121,7 @@ def answers_of(name: str, seed: int, data: Labelled, folder: Path, epochs: int |
 
 def kept_answers(folder: Path) -> Iterator[tuple[str, list[npt.NDArray[Any]]]]:
     """What there is of each variant, over the seeds, and means of variants."""
-    found = {name: sorted(folder.glob(f"{name}-*.npy")) for name in VARIANTS}
+    found = {name: sorted(folder.glob(f"{name}-[0-9]*.npy")) for name in VARIANTS}
     for name in VARIANTS:
         if found[name]:
             yield name, [np.load(path, allow_pickle=False) for path in found[name]]

@@ -191,6 +191,14 @@ class Classifier(ABC, Generic[Section]):
     def _forward(self, inputs: Inputs) -> F4:
         """Probabilities (batch, class) of one batch of prepared rows, whose size is the same in every call."""
 
+    def evidence(self, block: Block) -> Block:  # noqa: ARG002
+        """Find what a rule of the kind holds an answer against, (object, …) each; by default nothing."""
+        return {}
+
+    def settle(self, probability: F4, prepared: Block) -> F4:  # noqa: ARG002
+        """Apply the kind's rule to the model's probabilities, (object, class), row by row; by default there is none."""
+        return probability
+
     @abstractmethod
     def write_parts(self, folder: Path) -> list[str]:
         """Write weights and arrays to a folder, in formats that hold no code, and name the files."""
@@ -212,7 +220,7 @@ class Classifier(ABC, Generic[Section]):
         Returns
         -------
         dict
-            `inputs`, (object, …), and `possible`, (object,) bool, for `predict_prepared`.
+            `inputs`, (object, …), `possible`, (object,) bool, and what `evidence` found, for `predict_prepared`.
 
         Raises
         ------
@@ -221,7 +229,7 @@ class Classifier(ABC, Generic[Section]):
         """
         self.recipe.check_block(block)
         known = {name: block[name] for name in self.recipe.variables}
-        return {"inputs": self.prepare(known), "possible": self.possible(known, self.recipe)}
+        return {"inputs": self.prepare(known), "possible": self.possible(known, self.recipe), **self.evidence(known)}
 
     @one_thread()
     def predict_prepared(
@@ -269,7 +277,7 @@ class Classifier(ABC, Generic[Section]):
         batch = int(min(batch, self.largest_batch))
         if (fitting := in_batches(int(place.max(initial=-1)) + 1, batch, ask)) < batch:
             self.largest_batch = fitting
-        return probability
+        return self.settle(probability, prepared)
 
     def predict_proba(self, block: Block, batch: int = DEFAULT_BATCH) -> F4:
         """Probabilities of each class for each object of a block: `predict_prepared` of what is `prepared` of it."""

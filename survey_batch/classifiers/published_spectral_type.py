@@ -6,7 +6,7 @@ one, and nothing is convolved along wavelength. That is the recipe's. So are tha
 at, that the last point is at 8287 Angstrom, short of the calcium triplet, and that one bad pixel sets the scale.
 
 What could not stay: pixels without any value are bridged; test spectra take no part in training or stopping; made
-spectra are for training alone.
+spectra are for training alone; helium has the last word on O and B (`survey_batch.classifiers.helium`).
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from survey_batch.classifiers.base import F4, Block
 from survey_batch.classifiers.classes import SEQUENCE
+from survey_batch.classifiers.helium import HELIUM, HeliumRule
 from survey_batch.classifiers.keras_family import KerasClassifier
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Grid, Recipe
@@ -40,10 +41,11 @@ STEPS: dict[str, float | int | str] = {
     "points": POINTS,
     "mean_of": WINDOW,
     "least_good_share": 0.3,
+    **HELIUM,
 }
 
 
-class PublishedSpectralType(KerasClassifier[SpectralTypeTraining]):
+class PublishedSpectralType(HeliumRule, KerasClassifier[SpectralTypeTraining]):
     """The published network on the published input; see the module.
 
     A spectrum with less than `least_good_share` (0.3) of pixels that have a value is not classified: its probabilities

@@ -18,6 +18,11 @@ Block = Mapping[str, npt.NDArray[Any]]
 VARIABLES = ("flux", "ivar", "mask")
 RARE = 10
 """Training objects below which a class is helped."""
+HOT_SHARE = 22_901 / 8_183_160
+"""Of the survey's stellar spectra that are of O or B stars: LAMOST DR5 has 8,183,160 (its catalogue, CDS V/164), among
+which 22,901 were found by eye (Liu et al. 2019, ApJS 241, 32)."""
+HOT = ("O", "B")
+"""Both get half of that share: which of the two a star is, is for helium to say."""
 NOISE_ROWS = 512
 """Training spectra at most whose noise is copied."""
 
@@ -49,6 +54,19 @@ def rare_examples(
     if not parts:
         return None
     return _joined([block for block, _ in parts]), np.concatenate([label for _, label in parts])
+
+
+def survey_weights(labels: npt.NDArray[np.str_], real: int) -> npt.NDArray[np.float64]:
+    """Weight of each training row, (row,), of which the first `real` are the survey's own: 1.
+
+    So are those made for a rare class, but for O and B: each of these weighs `HOT_SHARE` / 2 of the survey's own rows,
+    however many were made.
+    """
+    weight, made = np.ones(len(labels)), np.arange(len(labels)) >= real
+    for name in HOT:
+        of_class = made & (labels == name)
+        weight[of_class] = HOT_SHARE / len(HOT) * real / max(int(np.count_nonzero(of_class)), 1)
+    return weight
 
 
 def _of_class(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from survey_batch.classifiers.base import F4, Inputs, Section, Workspace
 from survey_batch.classifiers.calibration import apply_temperature
@@ -12,6 +13,8 @@ from survey_batch.classifiers.classes import class_numbers
 from survey_batch.classifiers.fitted import FittedClassifier
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.errors import ConfigurationError
+
+F8 = npt.NDArray[np.float64]
 
 
 class SklearnClassifier(FittedClassifier[Section]):
@@ -40,6 +43,11 @@ class SklearnClassifier(FittedClassifier[Section]):
         return draft.prepare(data.block), data.label
 
     @classmethod
+    def weights(cls, data: Labelled, labels: npt.NDArray[np.str_]) -> F8 | None:  # noqa: ARG003
+        """Weight of each of the training inputs, which begin with the rows of the data; by default all are alike."""
+        return None
+
+    @classmethod
     def fit(  # noqa: D102 - as in the interface
         cls,
         data: Labelled,
@@ -54,7 +62,9 @@ class SklearnClassifier(FittedClassifier[Section]):
         draft, data = cls.begun(data, section, classes, seed)
         inputs, labels = cls.training_inputs(draft, data, section, seed)
         place.report(f"fitting {cls.variant} to {len(inputs)} rows of {inputs.shape[1]} columns")
-        model = cls.estimator(section, seed, inputs).fit(inputs, class_numbers(labels, draft.classes))
+        weight = cls.weights(data, labels)
+        weighted = {} if weight is None else {"sample_weight": weight}
+        model = cls.estimator(section, seed, inputs).fit(inputs, class_numbers(labels, draft.classes), **weighted)
         return cls(draft.manifest, draft.arrays, model)
 
     def _forward(self, inputs: Inputs) -> F4:

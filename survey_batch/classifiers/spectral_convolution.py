@@ -9,6 +9,7 @@ from survey_batch.classifiers.augment import shifted
 from survey_batch.classifiers.base import F4, Block
 from survey_batch.classifiers.classes import SEQUENCE
 from survey_batch.classifiers.examples import Change
+from survey_batch.classifiers.helium import HELIUM
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Grid, Recipe
 from survey_batch.classifiers.preprocessing import mean_and_spread, step
@@ -27,6 +28,7 @@ STEPS: dict[str, float | int | str] = {
     "floor": 0.02,
     "ceiling": 2.5,
     "least_good_share": 0.3,
+    **HELIUM,
 }
 """Bins of 4 pixels (276 km/s, a little more than the spectrograph resolves), over the continua of variant `lines`."""
 
@@ -44,7 +46,8 @@ class SpectralConvolution(SpectralTypeClassifier):
     """Filters along wavelength over flux and its errors, and an ensemble of small networks on their answers.
 
     A spectrum with less than `least_good_share` (0.3) of good pixels is not classified: its probabilities are NaN.
-    Rare classes are trained on spectra made of templates, where the job names these.
+    Rare classes are trained on spectra made of templates, where the job names these; helium has the last word on O and
+    B (`survey_batch.classifiers.helium`).
     """
 
     variant: ClassVar[str] = "convolution"

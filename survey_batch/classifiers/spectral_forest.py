@@ -1,9 +1,10 @@
-"""Spectral type, O to M or non-stellar, by extremely randomised trees on smoothed line strengths.
+"""Spectral type, O to M or non-stellar, by extremely randomised trees on smoothed line strengths, helium and Ca II K.
 
 The lines of a spectrum over two continua, smoothed to some 1700 km/s and taken every 2200 km/s: narrower features tell
 no more of a star's letter at this resolution, and every further column is one more chance to learn the scatter of a few
-hundred spectra. Trees (Geurts et al. 2006, Machine Learning 63, 3) take a line's depth as a threshold, which one bad
-pixel or a step between the two arms does not move.
+hundred spectra. But for helium, which tells O from B from A, and Ca II K: each line is measured besides, with its
+error. Trees (Geurts et al. 2006, Machine Learning 63, 3) take a line's depth as a threshold, which one bad pixel or a
+step between the two arms does not move.
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -14,10 +15,11 @@ from scipy.ndimage import gaussian_filter1d
 
 from survey_batch.classifiers.base import F4, Block, Inputs
 from survey_batch.classifiers.classes import SEQUENCE
+from survey_batch.classifiers.helium import HELIUM, HeliumRule, equivalent_widths, strengths
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Grid, Recipe
 from survey_batch.classifiers.preprocessing import step
-from survey_batch.classifiers.rare_classes import rare_examples
+from survey_batch.classifiers.rare_classes import rare_examples, survey_weights
 from survey_batch.classifiers.sklearn_family import SklearnClassifier
 from survey_batch.classifiers.spectral_type import SpectralTypeClassifier, bins_of, recipe_for
 from survey_batch.sections.train_spectral_type import SpectralTypeTraining
@@ -35,19 +37,22 @@ STEPS: dict[str, float | int | str] = {
     "smooth_bins": 3.0,
     "every": 4,
     "least_good_share": 0.3,
+    **HELIUM,
 }
-"""Bins of 8 pixels over the continua of variant `lines`, smoothed by a Gaussian (sigma: 24 pixels); each fourth."""
+"""Bins of 8 pixels over the continua of variant `lines`, smoothed by a Gaussian (sigma: 24 pixels); each fourth.
+Then `helium.strengths`."""
 
 LEAST_LEAF, COLUMNS_TRIED = 2, 0.5
 """Spectra in a leaf, and share of the columns of which each split is the best."""
 
 
-class SpectralForest(SklearnClassifier[SpectralTypeTraining]):
+class SpectralForest(HeliumRule, SklearnClassifier[SpectralTypeTraining]):
     """Extremely randomised trees on smoothed line strengths; see the module.
 
-    Rare classes are learnt from spectra made of templates, where the job names these. A class that no training spectrum
-    has is never predicted. A spectrum with less than `least_good_share` (0.3) of good pixels is not classified: its
-    probabilities are NaN.
+    Rare classes are learnt from spectra made of templates, where the job names these; O and B weigh as much as among
+    the stars of the survey, and helium has the last word on them (`survey_batch.classifiers.helium`). A class that no
+    training spectrum has is never predicted. A spectrum with less than `least_good_share` (0.3) of good pixels is not
+    classified: its probabilities are NaN.
     """
 
     kind: ClassVar[str] = "spectral-type"
@@ -74,9 +79,10 @@ class SpectralForest(SklearnClassifier[SpectralTypeTraining]):
         return SpectralTypeClassifier.possible(block, recipe)
 
     def prepare(self, block: Block) -> F4:
-        """Smoothed line strengths over both continua, (object, column)."""
+        """Smoothed line strengths over both continua, then `helium.strengths`, (object, column)."""
         steps = self.recipe.steps
-        return smoothed(bins_of(block, steps), step(steps, "smooth_bins"), int(step(steps, "every")))
+        wide = smoothed(bins_of(block, steps), step(steps, "smooth_bins"), int(step(steps, "every")))
+        return np.concatenate([wide, strengths(*equivalent_widths(block, self.recipe))], axis=1)
 
     @classmethod
     def training_inputs(
@@ -88,6 +94,11 @@ class SpectralForest(SklearnClassifier[SpectralTypeTraining]):
             inputs.append(draft.prepare(extra[0]))
             label = np.concatenate([label, extra[1]])
         return np.concatenate(inputs), label
+
+    @classmethod
+    def weights(cls, data: Labelled, labels: npt.NDArray[np.str_]) -> npt.NDArray[np.float64] | None:
+        """1 for real spectra; made ones of O and B weigh as much as such stars among the survey's."""
+        return survey_weights(labels, len(data))
 
     @classmethod
     def estimator(cls, section: SpectralTypeTraining, seed: int, inputs: Inputs) -> Any:  # noqa: ARG003

@@ -10,6 +10,7 @@ from survey_batch.catalog.labels import SPECTRAL_TYPES
 from survey_batch.classifiers.base import F4, Block
 from survey_batch.classifiers.classes import class_numbers
 from survey_batch.classifiers.ensemble import EnsembleClassifier
+from survey_batch.classifiers.helium import HeliumRule
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.classifiers.manifest import Grid, Recipe
 from survey_batch.classifiers.preprocessing import STEPS, good_share, relative_bins, step
@@ -39,7 +40,7 @@ def recipe_for(grid: Grid) -> Recipe:
     )
 
 
-class SpectralTypeClassifier(EnsembleClassifier[SpectralTypeTraining]):
+class SpectralTypeClassifier(HeliumRule, EnsembleClassifier[SpectralTypeTraining]):
     """An ensemble of small networks on relative line strengths.
 
     A spectrum with less than `least_good_share` (0.3) of good pixels is not classified: its probabilities are NaN.

@@ -19,8 +19,9 @@ Block = Mapping[str, npt.NDArray[Any]]
 C_KM_S = 299792.458
 SCATTER_SHARE = 0.5
 """Of the templates' own scatter, most of which is reddening and calibration, that is drawn besides both."""
-SCATTER_PIXELS = 15.0
-"""Standard deviation of the Gaussian along which that scatter is coherent: the width of a Balmer line."""
+SCATTER_PIXELS = 100.0
+"""Standard deviation of the Gaussian along which that scatter is coherent: far wider than a line, since what reddening
+and calibration do is smooth, and scatter as narrow as lines would draw helium where there is none."""
 DUST = 0.15
 """Mean E(B-V), drawn from an exponential distribution."""
 VELOCITY_KM_S = 60.0

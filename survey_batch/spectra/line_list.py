@@ -65,6 +65,14 @@ class Ratio:
 
 
 # Air wavelengths agree with the NIST Atomic Spectra Database to 0.02 Angstrom, a hundredth of a pixel.
+CA_K = Line("ca_k", 3933.66)
+HE_I = (Line("he_i_4026", 4026.19), Line("he_i_4471", 4471.48), Line("he_i_5876", 5875.62))
+HE_II = (
+    Line("he_ii_4200", 4199.83),
+    Line("he_ii_4542", 4541.59),
+    Line("he_ii_4686", 4685.70),
+    Line("he_ii_5412", 5411.52),
+)
 LINES = (
     Line("h_alpha", 6562.81),
     Line("h_beta", 4861.34),
@@ -73,19 +81,16 @@ LINES = (
     Line("mg_b", 5183.62),
     Line("na_d", 5889.95),
     Line("na_d1", 5895.92),
-    Line("ca_k", 3933.66),
+    CA_K,
     Line("ca_h", 3968.47),
     Line("ca_i_4227", 4226.73),
     Line("ca_ii_8498", 8498.02),
     Line("ca_ii_8542", 8542.09),
     Line("ca_ii_8662", 8662.14),
-    Line("he_i_4026", 4026.19),
-    Line("he_i_4471", 4471.48),
-    Line("he_i_5876", 5875.62),
-    Line("he_ii_4200", 4199.83),
-    Line("he_ii_4542", 4541.59),
-    Line("he_ii_4686", 4685.70),
+    *HE_I,
+    *HE_II[:3],
 )
+"""What the product `features` holds."""
 
 # Lick windows: Trager et al. (1998, ApJS 116, 1); those of H delta A and H gamma A, wide enough for A stars: Worthey
 # and Ottaviani (1997, ApJS 111, 377); ca_hk: Serven et al. (2005, ApJ 627, 754); b_tio: Spiniello et al. (2014,

@@ -40,8 +40,15 @@ LINE_SPANS: Sequence[Span] = (
 """Windows of a line and of the continuum to its blue and red."""
 
 
-def line_indices(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDArray[np.floating]) -> tuple[F8, F8]:
-    """Measure the equivalent widths of `LINES` in each object's rest frame.
+def line_indices(
+    wavelength: F8,
+    flux: F4,
+    ivar: F4,
+    mask: I4,
+    redshift: npt.NDArray[np.floating],
+    lines: Sequence[Line] = LINES,
+) -> tuple[F8, F8]:
+    """Measure the equivalent widths of some lines in each object's rest frame.
 
     With window shares w_i, pixel widths d_i [Angstrom, rest frame] and a continuum C_i, the straight line through
     the means m_b and m_r of the side windows, C_i = a_i m_b + (1 - a_i) m_r:
@@ -60,14 +67,16 @@ def line_indices(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDA
         (n, m), neither normalised nor smoothed.
     redshift
         (n,); what is not finite, or not above -1, counts as 0.
+    lines
+        What to measure.
 
     Returns
     -------
-    values, errors : (n, len(LINES)) float64
+    values, errors : (n, len(lines)) float64
         Equivalent width [Angstrom], positive in absorption, and its standard deviation. NaN where less than half
         of a window is good, the line is off the grid, or the continuum is not detected at 3 sigma.
     """
-    centres = np.array([line.wavelength for line in LINES])
+    centres = np.array([line.wavelength for line in lines])
     return _equivalent_width(pixels_around(wavelength, flux, ivar, mask, redshift, centres, LINE_SPANS), LINE_SPANS)
 
 

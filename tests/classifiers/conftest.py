@@ -30,6 +30,14 @@ def make_block(labels: np.ndarray, seed: int, noise: float = 0.05, tilt: float =
     }
 
 
+def absorb(block, row, lines, depth=0.6):
+    """Draw unresolved absorption lines (`spectra.line_list`) into one spectrum."""
+    pixel = np.arange(PIXELS)
+    for line in lines:
+        centre = np.log10(line.wavelength) * 1e4 - FIRST
+        block["flux"][row] *= 1 - depth * np.exp(-0.5 * ((pixel - centre) / 1.3) ** 2).astype(np.float32)
+
+
 @pytest.fixture(scope="session")
 def labels() -> np.ndarray:
     return np.tile(np.array(["A", "F", "G", "M"]), 16)

@@ -6,17 +6,21 @@ from survey_batch.classifiers.published_spectral_type import PublishedSpectralTy
 from survey_batch.errors import ConfigurationError
 from survey_batch.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.spectra.grid import log_grid
+from survey_batch.spectra.line_list import HE_I
 from tests.classifiers.conftest import labelled
 
 GRID = log_grid(3700.0, 9100.0)
 
 
 def spectra(labels, seed):
-    """Flat noise, with a wide trough whose place is the class."""
+    """Flat noise, with a wide trough whose place is the class, and the helium of a B star."""
     random = np.random.default_rng(seed)
     flux = 100 + random.normal(size=(len(labels), GRID.size))
     for row, label in enumerate(labels):
         flux[row, 300 * "OBAFGKM".index(label) :][:400] -= 80
+        if label == "B":
+            for line in HE_I:
+                flux[row, np.abs(GRID - line.wavelength) < 3] -= 15
     flux = flux.astype(np.float32)
     return {"flux": flux, "ivar": np.ones_like(flux), "mask": np.zeros(flux.shape, np.int32)}
 

@@ -5,7 +5,7 @@ import pytest
 
 from survey_batch.catalog.labels import possible_labels
 from survey_batch.classifiers.manifest import Grid
-from survey_batch.classifiers.rare_classes import rare_examples
+from survey_batch.classifiers.rare_classes import rare_examples, survey_weights
 from survey_batch.classifiers.spectral_type import recipe_for
 from survey_batch.errors import ConfigurationError
 from survey_batch.sections.train_spectral_type import SpectralTypeTraining
@@ -41,6 +41,15 @@ def test_templates_do_not_serve_a_class_that_no_label_can_be(tmp_path, labels, w
     assert made(possible_labels("spectral_type")) == set()
     assert made(possible_labels("mk_class")) == {"O", "B"}
     assert made(possible_labels("my_own_column")) == {"O", "B"}, "nobody knows what it may say"
+
+
+def test_made_o_and_b_stars_weigh_as_much_as_the_survey_has_of_them():
+    labels = np.repeat(["A", "B", "O", "B", "M"], [1000, 1, 7, 70, 5])
+    weight = survey_weights(labels, real=1001)
+    assert np.all(weight[:1001] == 1), "real ones count as found, a real B star, too"
+    assert np.all(weight[-5:] == 1), "M stars are no rarity"
+    for made in (slice(1001, 1008), slice(1008, 1078)):
+        assert weight[made].sum() == pytest.approx(1001 * 0.0028 / 2, rel=0.01)
 
 
 @pytest.mark.slow

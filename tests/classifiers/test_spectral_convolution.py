@@ -4,11 +4,12 @@ import pytest
 from survey_batch.classifiers.base import load_classifier
 from survey_batch.classifiers.spectral_convolution import SpectralConvolution, noisier
 from survey_batch.sections.train_spectral_type import SpectralTypeTraining
-from tests.classifiers.conftest import FIRST, PIXELS, labelled, make_block
+from survey_batch.spectra.line_list import HE_I, HE_II
+from tests.classifiers.conftest import FIRST, PIXELS, absorb, labelled, make_block
 from tests.classifiers.test_baselines import template_file
 
 HOT = np.array(["O", "B", "A", "F", "G", "M"])
-SHAPES = np.array(["A", "F", "A", "F", "G", "M"])
+SHAPES = np.array(["G", "G", "A", "F", "G", "M"])
 
 
 def section(**keys):
@@ -74,13 +75,17 @@ def test_noise_lowers_trust_and_leaves_what_was_not_measured():
 def test_classes_without_training_objects_are_learnt_from_templates(tmp_path, labels, wavelength):
     """O and B templates that look like nothing else; two of them, so that a class is not one spectrum."""
     shapes = make_block(SHAPES, 1, noise=1e-4, tilt=0)
-    shapes["flux"][0, 480:560] *= 0.3
-    shapes["flux"][1, 60:140] *= 0.3
+    shapes["flux"][0, 300:380] *= 0.3
+    shapes["flux"][1, 100:160] *= 0.3
+    absorb(shapes, 0, HE_II)
+    absorb(shapes, 1, HE_I)
     path = template_file(tmp_path / "t.fits", shapes, HOT, wavelength)
     data = labelled(make_block(labels, 1), labels, wavelength=wavelength)
     trained = SpectralConvolution.fit(data, section(epochs=20, learning_rate=5e-3, templates=path, copies=24))
-    block = make_block(np.array(["A", "F"]), 5)
-    block["flux"][0, 480:560] *= 0.3
-    block["flux"][1, 60:140] *= 0.3
+    block = make_block(np.array(["G", "G"]), 5)
+    block["flux"][0, 300:380] *= 0.3
+    block["flux"][1, 100:160] *= 0.3
+    absorb(block, 0, HE_II)
+    absorb(block, 1, HE_I)
     answer = np.array(trained.classes)[trained.predict_proba(block).argmax(axis=1)]
     assert answer.tolist() == ["O", "B"]

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+from survey_batch.classifiers.base import load_classifier
 from survey_batch.classifiers.classes import class_numbers
 from survey_batch.classifiers.spectral_forest import SpectralForest, smoothed
 from survey_batch.sections.train_spectral_type import SpectralTypeTraining
-from tests.classifiers.conftest import labelled, make_block
+from survey_batch.spectra.line_list import HE_I, HE_II
+from tests.classifiers.conftest import absorb, labelled, make_block
 from tests.classifiers.test_baselines import template_file
 
 
@@ -27,17 +29,39 @@ def test_classes_that_no_spectrum_had_are_never_predicted(fitted, labels):
 
 
 def test_hot_stars_are_learnt_from_templates(tmp_path, labels, wavelength):
-    hot = make_block(np.array(["A", "F"]), 1, noise=1e-4, tilt=0)
-    hot["flux"][0, 480:560] *= 0.3
-    hot["flux"][1, 60:140] *= 0.3
+    hot = make_block(np.array(["G", "G"]), 1, noise=1e-4, tilt=0)
+    hot["flux"][0, 300:380] *= 0.3
+    hot["flux"][1, 100:160] *= 0.3
+    absorb(hot, 0, HE_II)
+    absorb(hot, 1, HE_I)
     path = template_file(tmp_path / "t.fits", hot, ["O", "B"], wavelength)
     section = SpectralTypeTraining(classifier="-", variant="forest", trees=30, templates=path, copies=20)
     trained = SpectralForest.fit(labelled(make_block(labels, 1), labels, wavelength=wavelength), section)
-    block = make_block(np.array(["A", "F", "A", "F"]), 5)
-    block["flux"][0, 480:560] *= 0.3
-    block["flux"][1, 60:140] *= 0.3
+    block = make_block(np.array(["G", "G", "A", "F"]), 5)
+    block["flux"][0, 300:380] *= 0.3
+    block["flux"][1, 100:160] *= 0.3
+    absorb(block, 0, HE_II)
+    absorb(block, 1, HE_I)
     answer = np.array(trained.classes)[trained.predict_proba(block).argmax(axis=1)]
     assert answer.tolist() == ["O", "B", "A", "F"]
+
+
+def test_what_looks_like_an_o_star_is_a_b_star_without_he_ii_and_an_a_star_without_helium(tmp_path, labels, wavelength):
+    hot = make_block(np.array(["G"]), 1, noise=1e-4, tilt=0)
+    hot["flux"][0, 300:380] *= 0.3
+    path = template_file(tmp_path / "t.fits", hot, ["O"], wavelength)
+    section = SpectralTypeTraining(classifier="-", variant="forest", trees=30, templates=path, copies=20)
+    fitted = SpectralForest.fit(labelled(make_block(labels, 1), labels, wavelength=wavelength), section)
+    block = make_block(np.repeat("G", 3), 5)
+    block["flux"][:, 300:380] *= 0.3
+    absorb(block, 0, HE_II)
+    absorb(block, 1, HE_I)
+    fitted.save(tmp_path / "model")
+    for classifier in (fitted, load_classifier(tmp_path / "model")):
+        answer = np.array(classifier.classes)[classifier.predict_proba(block).argmax(axis=1)]
+        assert answer.tolist() == ["O", "B", "A"]
+    alone = [fitted.predict_proba({name: values[[row]] for name, values in block.items()})[0] for row in range(3)]
+    np.testing.assert_array_equal(alone, fitted.predict_proba(block))
 
 
 def test_an_input_does_not_depend_on_its_neighbours(fitted, labels):
