@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from survey_batch.images.cutout import cut
 from survey_batch.images.neighbours import find_neighbours
-from survey_batch.images.photometry import aperture_flux
+from survey_batch.images.photometry import aperture_flux, total
 from survey_batch.images.psf_rule import half_sample_mode
 from survey_batch.images.shape import FWHM, adaptive_moments, point_source_flux
-from survey_batch.images.stamps import F4, F8, MEDIAN_VARIANCE, Stamps, half_width, make_stamps
+from survey_batch.images.stamps import CLIP, F4, F8, MEDIAN_VARIANCE, Stamps, half_width, make_stamps
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -56,7 +56,7 @@ MEDIAN_ERROR = float(np.sqrt(MEDIAN_VARIANCE))
 MAD_PER_SIGMA = 1.4826
 """Standard deviation of a normal distribution per median absolute deviation."""
 
-TYPICAL_FACTOR, TYPICAL_ERROR = 1.076, 0.027
+TYPICAL_FACTOR, TYPICAL_ERROR = 1.076, 0.025
 """Mean and scatter of 24 frames of five nights, seeing 2.2 to 4.8 pixels: for a frame with too few stars."""
 
 
@@ -96,6 +96,8 @@ def measure_correction(image: F4, calibration: F4) -> ApertureCorrection:
         Nanomaggies per count of each column; tells which stars are saturated.
     """
     sigma, x, y = _bright_peaks(image, calibration)
+    if len(x) < FEWEST_STARS:
+        return TYPICAL
     stars = _lone_stars(image, x, y)
     if len(stars) < FEWEST_STARS:
         return TYPICAL
@@ -181,13 +183,29 @@ def _lone_stars(image: F4, x: Ints, y: Ints) -> _Stars:
 def _stamps(image: F4, x: F8, y: F8, ring: tuple[float, float]) -> Stamps:
     half = half_width(ring[1])
     first_x, first_y = (np.rint(place).astype(np.int64) - half for place in (x, y))
-    return make_stamps(cut(image, first_x, first_y, 2 * half + 1), x - first_x, y - first_y, ring)
+    return _levelled(make_stamps(cut(image, first_x, first_y, 2 * half + 1), x - first_x, y - first_y, ring), ring)
+
+
+def _levelled(stamps: Stamps, ring: tuple[float, float]) -> Stamps:
+    """Take the mean of the ring as the background in place of its median.
+
+    Counts are whole numbers, so that a median is off by up to half a count: in a large aperture that is 1 to 3 % of a
+    star in u and z.
+    """
+    offset = np.arange(-stamps.half, stamps.half + 1)
+    across, down = ((offset - centre[:, None]) ** 2 for centre in (stamps.x, stamps.y))
+    square = down[:, :, None] + across[:, None, :]
+    used = (square >= ring[0] ** 2) & (square < ring[1] ** 2) & (stamps.real > 0)
+    used &= np.abs(stamps.values) <= CLIP * stamps.scatter[:, None, None]
+    level = total(np.where(used, stamps.values, np.float32(0))) / np.maximum(np.count_nonzero(used, axis=(1, 2)), 1)
+    values = stamps.values - stamps.real * level.astype(np.float32)[:, None, None]
+    return replace(stamps, values=values, background=stamps.background + level)
 
 
 def _growth_error(small: F8, sigma: float) -> F8:
     """Expected scatter of the growth of stars: their own, and that of the sky in and around the large aperture."""
     area, ring = np.pi * TOTAL_RADIUS**2, np.pi * (WIDE_RING[1] ** 2 - WIDE_RING[0] ** 2)
-    noise = sigma * np.sqrt(area * (1 + MEDIAN_VARIANCE * area / ring))
+    noise = sigma * np.sqrt(area * (1 + area / ring))
     return np.asarray(np.hypot(GROWTH_SCATTER, noise / small))
 
 

@@ -45,6 +45,10 @@ SLICE = 64
 FLUX, PIXEL, NONE, MAG = "nanomaggy", "pixel", "1", "mag"
 
 
+POINT_SOURCES = ("aperture_correction", "psf_fwhm")
+"""Variables of cutouts that make `PointSources`."""
+
+
 class PointSources(NamedTuple):
     """What the frames behind some objects say of point sources; (object, band) each."""
 

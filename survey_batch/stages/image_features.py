@@ -4,7 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from survey_batch.images.features import SLICE, PointSources, check_size, described_features, image_features
+from survey_batch.images.features import (
+    POINT_SOURCES,
+    SLICE,
+    PointSources,
+    check_size,
+    described_features,
+    image_features,
+)
 from survey_batch.plan import Plan, Rows
 from survey_batch.products import Variable
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
@@ -14,8 +21,6 @@ FEATURES_CPU_SECONDS = 4e-4
 """Measuring one object in one band with the default radii, on a busy core of a cloud machine (Intel Xeon, 2.8 GHz)."""
 PSF_FLUX = "corrected to 7.4 arcsec by the stars of each frame"
 """What `psf_flux` means; the product says so, and one of another meaning is refused."""
-POINT_SOURCES = ("aperture_correction", "psf_fwhm")
-"""Variables of cutouts that make `PointSources`."""
 STAMP_BYTES = 24
 """Per pixel of a stamp and band: what is held of it at once."""
 
