@@ -18,8 +18,8 @@ FRAME_FILE_BYTES = 3_450_000
 """Mean size of 24 real `.fits.bz2` frames."""
 
 FRAME_CPU_SECONDS = 0.5
-"""Decompressing, decoding and storing one frame on a core of a 2-core cloud machine (AMD EPYC of 2024);
-nine tenths are `bz2`. 0.4 to 0.6 as the neighbours on the machine allow."""
+"""Decompressing, decoding, measuring and storing one frame on a core of a 2-core cloud machine (AMD EPYC of 2024);
+nine tenths are `bz2`, one twentieth is the aperture correction. 0.4 to 0.6 as the neighbours on the machine allow."""
 
 PIXEL = {"units": "nanomaggy / pixel"}
 
