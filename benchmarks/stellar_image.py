@@ -84,8 +84,10 @@ def simulate(stars: int, seed: int) -> Stars:
     row = np.concatenate([part["row"] for part in parts])
     field = strip.primary_field(sky.row)[row]
     held_out = rng.permutation(strip.field_numbers)[: round(TEST_SHARE * strip.fields)]
+    # Simulated stars have the wings that the filter of PSF fluxes assumes: nothing is to be corrected.
+    known = {"aperture_correction": np.ones_like(x), "psf_fwhm": np.full_like(x, np.nan)}
     data = Labelled(
-        {"flux": flux, "x_object": x, "y_object": y},
+        {"flux": flux, "x_object": x, "y_object": y, **known},
         label=np.array([name[0] for name in sky.subclass[row]]),
         split=np.where(np.isin(field, held_out), "test", "train"),
         object_id=row.astype(str),

@@ -10,7 +10,14 @@ import numpy.typing as npt
 from survey_batch.classifiers.classes import class_numbers
 from survey_batch.classifiers.labelled import Labelled
 from survey_batch.errors import ConfigurationError
-from survey_batch.images.features import BANDS, asinh_magnitude, feature_names, image_features
+from survey_batch.images.features import (
+    BANDS,
+    POINT_SOURCES,
+    PointSources,
+    asinh_magnitude,
+    feature_names,
+    image_features,
+)
 from survey_batch.sections.images import ImageFeaturesSection
 from survey_batch.sections.train_images import ImageTraining
 
@@ -46,7 +53,8 @@ def measured_magnitudes(block: dict[str, npt.NDArray[Any]], bands: str) -> F8:
     Parameters
     ----------
     block
-        `flux` (object, band, y, x) [nanomaggy/pixel], `x_object` and `y_object` (object, band).
+        `flux` (object, band, y, x) [nanomaggy/pixel], `x_object`, `y_object`, `aperture_correction` and `psf_fwhm`
+        (object, band).
     bands
         Letters of the bands.
 
@@ -56,7 +64,8 @@ def measured_magnitudes(block: dict[str, npt.NDArray[Any]], bands: str) -> F8:
         Asinh magnitudes, in the order of wavelength.
     """
     section = measuring(block["flux"].shape[-1])
-    values = image_features(block["flux"], block["x_object"], block["y_object"], section, bands)
+    stars = PointSources(*(block[name] for name in POINT_SOURCES))
+    values = image_features(block["flux"], block["x_object"], block["y_object"], section, bands, stars=stars)
     return psf_magnitudes(values, feature_names(section, bands))
 
 

@@ -18,6 +18,7 @@ from survey_batch.classifiers.manifest import Recipe
 from survey_batch.classifiers.preprocessing import step
 from survey_batch.classifiers.trainer import Change, Schedule
 from survey_batch.errors import ConfigurationError
+from survey_batch.images.features import POINT_SOURCES
 from survey_batch.sections.train_images import ImageTraining
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ WHITE = 255.0
 
 INPUTS = {"cutouts": "flux", "composites": "image"}
 """Variable of each product that the networks see."""
-MEASURED = {"cutouts": ("flux", "x_object", "y_object"), "composites": ("image",)}
+MEASURED = {"cutouts": ("flux", "x_object", "y_object", *POINT_SOURCES), "composites": ("image",)}
 """What training reads of each product, that of the baseline included."""
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,19 @@ SLICE = 64
 """Objects measured at once; their stamps in one band fit in a core's cache."""
 
 FLUX, PIXEL, NONE, MAG = "nanomaggy", "pixel", "1", "mag"
+
+
+POINT_SOURCES = ("aperture_correction", "psf_fwhm")
+"""Variables of cutouts that make `PointSources`."""
+
+
+class PointSources(NamedTuple):
+    """What the frames behind some objects say of point sources; (object, band) each."""
+
+    correction: Floats
+    """Flux of a star within 7.4 arcsec, over what the filter finds of it."""
+    fwhm: Floats
+    """Full width at half maximum of a star's core in pixels; NaN where it is not known."""
 
 
 def described_features(section: ImageFeaturesSection, bands: str) -> dict[str, str]:
@@ -86,7 +100,13 @@ def check_size(section: ImageFeaturesSection, size: int) -> None:
 
 
 def image_features(
-    flux: Floats, x: F8, y: F8, section: ImageFeaturesSection, bands: str, ivar: Floats | None = None
+    flux: Floats,
+    x: F8,
+    y: F8,
+    section: ImageFeaturesSection,
+    bands: str,
+    ivar: Floats | None = None,
+    stars: PointSources | None = None,
 ) -> F4:
     """Measure objects in their cutouts; each row's features depend on that row alone, bit for bit.
 
@@ -102,6 +122,8 @@ def image_features(
         Letters of the bands.
     ivar
         As `flux`. Without it errors are those of the background's scatter, without the objects' own photon noise.
+    stars
+        Of the frames. Without it `psf_flux` is not corrected for what its filter misses, 2 to 14 % on real frames.
 
     Returns
     -------
@@ -116,10 +138,12 @@ def image_features(
     check_size(section, flux.shape[-1])
     names = feature_names(section, bands)
     values = np.full((len(flux), len(names)), np.nan, np.float32)
+    stars = stars or PointSources(np.ones(x.shape), np.full(x.shape, np.nan))
     for start in range(0, len(flux), SLICE):
         rows = slice(start, start + SLICE)
         weights = None if ivar is None else ivar[rows]
-        columns = _measure(flux[rows], x[rows], y[rows], section, bands, weights)
+        own = PointSources(*(part[rows] for part in stars))
+        columns = _measure(flux[rows], x[rows], y[rows], section, bands, weights, own)
         for number, name in enumerate(names):
             values[rows, number] = columns[name]
     return values
@@ -137,21 +161,29 @@ def asinh_magnitude(flux: F8, error: F8, band: str) -> tuple[F8, F8]:
     return magnitude, POGSON * error / np.hypot(flux, soft)
 
 
-def _measure(flux: Floats, x: F8, y: F8, section: ImageFeaturesSection, bands: str, ivar: Floats | None) -> Columns:
+def _measure(
+    flux: Floats,
+    x: F8,
+    y: F8,
+    section: ImageFeaturesSection,
+    bands: str,
+    ivar: Floats | None,
+    stars: PointSources,
+) -> Columns:
     reach = section.background[0]
     stamps = {
         band: make_stamps(flux[:, b], x[:, b], y[:, b], section.background, None if ivar is None else ivar[:, b])
         for b, band in enumerate(bands)
     }
     sources = {band: _free_source(one, reach) for band, one in stamps.items()}
-    width = _common_variance(list(sources.values()))
+    expected = _expected_variances(list(sources.values()), stars.fwhm)
     columns: Columns = {}
-    for band, one in stamps.items():
+    for b, (band, one) in enumerate(stamps.items()):
         parts = {
             "background": one.background,
             "background_scatter": one.scatter,
             **_apertures(one, section),
-            **_point_source(one, sources[band], width, reach),
+            **_point_source(one, sources[band], expected[b], reach, stars.correction[:, b]),
             "half_light_radius": half_light_radius(one, reach),
             **_shape(sources[band]),
         }
@@ -180,11 +212,19 @@ def _free_source(stamps: Stamps, reach: float) -> Source:
         return Source(shapes, flux, error, shapes.measured & (flux >= SMALLEST_SIGNAL * error))
 
 
-def _common_variance(sources: list[Source]) -> F8:
-    """Mean of the bands in which the width was found; that of a typical star where there is none."""
-    found = sum((np.where(one.good, one.shapes.variance, 0) for one in sources), np.zeros(len(sources[0].flux)))
-    count = sum((one.good.astype(np.float64) for one in sources), np.zeros(len(found)))
-    return np.where(count > 0, found / np.maximum(count, 1), (TYPICAL_FWHM / FWHM) ** 2)
+def _expected_variances(sources: list[Source], fwhm: Floats) -> list[F8]:
+    """Width that each band's light is expected to have where it is too faint to tell.
+
+    That of the frame's stars, or of a typical star, by as much wider as the object is in the bands in which its width
+    was found.
+    """
+    known = np.where(np.isfinite(fwhm), fwhm, TYPICAL_FWHM).astype(np.float64)
+    of_star = [(width / FWHM) ** 2 for width in known.T]
+    pairs = list(zip(sources, of_star, strict=True))
+    found = sum((np.where(one.good, one.shapes.variance / star, 0) for one, star in pairs), np.zeros(len(fwhm)))
+    count = sum((one.good.astype(np.float64) for one in sources), np.zeros(len(fwhm)))
+    ratio = np.where(count > 0, found / np.maximum(count, 1), 1.0)
+    return [ratio * star for star in of_star]
 
 
 def _apertures(stamps: Stamps, section: ImageFeaturesSection) -> Columns:
@@ -198,12 +238,12 @@ def _apertures(stamps: Stamps, section: ImageFeaturesSection) -> Columns:
     return columns
 
 
-def _point_source(stamps: Stamps, source: Source, variance: F8, reach: float) -> Columns:
+def _point_source(stamps: Stamps, source: Source, variance: F8, reach: float, correction: Floats) -> Columns:
     """Flux for the source's own place and width where it is bright enough, else for those it is expected at."""
     flux, error = point_source_flux(stamps, stamps.x, stamps.y, variance, reach)
     return {
-        "psf_flux": np.where(source.good, source.flux, flux),
-        "psf_flux_error": np.where(source.good, source.error, error),
+        "psf_flux": np.where(source.good, source.flux, flux) * correction,
+        "psf_flux_error": np.where(source.good, source.error, error) * correction,
     }
 
 

@@ -136,7 +136,8 @@ def point_source_flux(stamps: Stamps, x: F8, y: F8, variance: F8, reach: float) 
 
     where c is the share of a star's light that a Gaussian fits (`gaussian_share`): wings are not seen by the
     filter. The light of what is wider than a star is underestimated by design. Wings differ from night to night: of a
-    real star's light in 7.5 pixels this finds 0.90 in a seeing of 2.3 pixels FWHM, 0.96 at 3.5 and 1.01 at 4.7.
+    real star's light in 7.5 pixels this finds 0.90 in a seeing of 2.3 pixels FWHM, 0.96 at 3.5 and 1.01 at 4.7. What
+    it misses is known from the frame (`aperture_correction.measure_correction`).
 
     Parameters
     ----------

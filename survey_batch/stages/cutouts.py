@@ -16,6 +16,7 @@ from survey_batch.stages.frames import (
     FRAME_FILE_BYTES,
     PIXEL,
     WCS_VARIABLES,
+    correction_variables,
     field_bytes,
 )
 
@@ -83,6 +84,7 @@ class CutoutsStage(Stage):
             Variable("coverage", per_band, "f4", {"long_name": "share of pixels that are real", "units": "1"}),
             Variable("x_object", per_band, "f8", {"long_name": "the object's x in its cutout", **position}),
             Variable("y_object", per_band, "f8", {"long_name": "the object's y in its cutout", **position}),
+            *correction_variables("object"),
             *(Variable(n, (*per_band, *dims), "f8", attrs) for n, (dims, attrs) in WCS_VARIABLES.items()),
             *(Variable(n, ("object",), "i4", {"long_name": text}) for n, text in FIELDS.items()),
         )

@@ -19,7 +19,14 @@ from survey_batch.images.wcs import sky_to_pixel
 from survey_batch.job import Job
 from survey_batch.plan import Rows
 from survey_batch.stages.base import Block
-from survey_batch.stages.frame_source import ArchiveFrames, Bands, FrameError, FrameView, StoredFrames
+from survey_batch.stages.frame_source import (
+    CORRECTION_VARIABLES,
+    ArchiveFrames,
+    Bands,
+    FrameError,
+    FrameView,
+    StoredFrames,
+)
 from survey_batch.stages.verdict import Lack, verdict
 from survey_batch.status import Status
 
@@ -183,6 +190,8 @@ class Cutter:
         data["crval"][members, number] = frame.wcs.crval
         data["cd"][members, number] = frame.wcs.cd
         data["crpix"][members, number] = frame.wcs.crpix - np.stack([window.x.first, window.y.first], axis=1)
+        for part, name in CORRECTION_VARIABLES.items():
+            data[name][members, number] = getattr(frame.correction, part)
 
     def _judge(self, group: Group, bands: Bands) -> None:
         """Give each object its status; unusable rows are emptied."""

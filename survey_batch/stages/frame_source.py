@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from survey_batch.archive.decompress import SDSS_CEILING, decompress
 from survey_batch.archive.download import Archive
 from survey_batch.archive.sdss import FieldKey, Frame, FrameWcs, Sky, frame_path, other_frame_paths, read_frame
 from survey_batch.errors import NotFoundError, ObjectError, TransientError, UnreadableError
+from survey_batch.images.aperture_correction import ApertureCorrection, measure_correction
 from survey_batch.job import Job
 from survey_batch.plan import read_fields
 from survey_batch.products import open_product
@@ -28,6 +30,14 @@ FIELDS_IN_MEMORY = 3
 SKY_VARIABLES = {"image": "sky", "column": "sky_column", "row": "sky_row"}
 """Parts of `Sky`, and what they are called in the `frames` product."""
 
+CORRECTION_VARIABLES = {
+    "factor": "aperture_correction",
+    "error": "aperture_correction_error",
+    "stars": "aperture_correction_stars",
+    "fwhm": "psf_fwhm",
+}
+"""Parts of `ApertureCorrection`, and what they are called in the products."""
+
 ERROR_OF: dict[int, type[FrameError]] = {
     Status.NOT_FOUND: NotFoundError,
     Status.UNREADABLE: UnreadableError,
@@ -41,6 +51,10 @@ class FrameView(Protocol):
     @property
     def wcs(self) -> FrameWcs:
         """Its astrometry."""
+
+    @property
+    def correction(self) -> ApertureCorrection:
+        """What the flux of a point source misses on it."""
 
     def pixels(self, rows: slice, columns: slice) -> Pixels:
         """Part of the image [nanomaggy/pixel]."""
@@ -73,6 +87,11 @@ class FrameInMemory:
     def wcs(self) -> FrameWcs:
         """Its astrometry."""
         return self.frame.wcs
+
+    @cached_property
+    def correction(self) -> ApertureCorrection:
+        """What the flux of a point source misses on it; measured when an object is cut from it."""
+        return measure_correction(self.frame.image, self.frame.calibration)
 
     def pixels(self, rows: slice, columns: slice) -> Pixels:
         """Part of the image [nanomaggy/pixel]."""
@@ -141,6 +160,7 @@ class StoredFrame:
     place: int
     band: int
     wcs: FrameWcs
+    correction: ApertureCorrection
 
     def pixels(self, rows: slice, columns: slice) -> Pixels:
         """Part of the image [nanomaggy/pixel]; only the chunks it touches are read."""
@@ -177,9 +197,16 @@ class StoredFrames:
             return self.archive.load(key)
         place = self._places[key]
         group = open_product(self.output, "frames", fresh=False)
-        status, *wcs = (np.asarray(group[name][place]) for name in ("status", "crval", "crpix", "cd"))  # type: ignore[index]
+        names = ("status", "crval", "crpix", "cd", *CORRECTION_VARIABLES.values())
+        status, crval, crpix, cd, *correction = (np.asarray(group[name][place]) for name in names)  # type: ignore[index]
         return {
-            band: StoredFrame(self.output, place, number, FrameWcs(*(part[number] for part in wcs)))
+            band: StoredFrame(
+                self.output,
+                place,
+                number,
+                FrameWcs(crval[number], crpix[number], cd[number]),
+                ApertureCorrection(*(part[number].item() for part in correction)),
+            )
             if status[number] == Status.OK
             else self._error(status[number], key, band)
             for number, band in enumerate(self.archive.bands)

@@ -4,7 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from survey_batch.images.features import SLICE, check_size, described_features, image_features
+from survey_batch.images.features import (
+    POINT_SOURCES,
+    SLICE,
+    PointSources,
+    check_size,
+    described_features,
+    image_features,
+)
 from survey_batch.plan import Plan, Rows
 from survey_batch.products import Variable
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
@@ -12,6 +19,8 @@ from survey_batch.stages.cutouts import CutoutsStage
 
 FEATURES_CPU_SECONDS = 4e-4
 """Measuring one object in one band with the default radii, on a busy core of a cloud machine (Intel Xeon, 2.8 GHz)."""
+PSF_FLUX = "corrected to 7.4 arcsec by the stars of each frame"
+"""What `psf_flux` means; the product says so, and one of another meaning is refused."""
 STAMP_BYTES = 24
 """Per pixel of a stamp and band: what is held of it at once."""
 
@@ -25,8 +34,8 @@ class ImageFeaturesStage(Stage):
 
     @property
     def needs(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Pixels and positions, and inverse variances where the cutouts have them."""
-        return ("flux", "x_object", "y_object", *(("ivar",) if self.job.cutouts.ivar else ()))
+        """Pixels, positions and what frames say of point sources; inverse variances where the cutouts have them."""
+        return ("flux", "x_object", "y_object", *POINT_SOURCES, *(("ivar",) if self.job.cutouts.ivar else ()))
 
     def settings(self) -> dict[str, Any]:
         """The cutouts' settings and the recipe."""
@@ -34,6 +43,7 @@ class ImageFeaturesStage(Stage):
         return {
             **CutoutsStage(self.job).settings(),
             "cutouts.ivar": self.job.cutouts.ivar,
+            "psf_flux": PSF_FLUX,
             **{f"image_features.{key}": value for key, value in recipe.items()},
         }
 
@@ -66,7 +76,8 @@ class ImageFeaturesStage(Stage):
         block = self.empty_block(len(rows["ra"]))
         section, bands = self.job.image_features, self.job.frames.bands
         flux, x, y = (inputs[name] for name in ("flux", "x_object", "y_object"))
-        block.data["value"][:] = image_features(flux, x, y, section, bands, inputs.get("ivar"))
+        stars = PointSources(*(inputs[name] for name in POINT_SOURCES))
+        block.data["value"][:] = image_features(flux, x, y, section, bands, inputs.get("ivar"), stars)
         return block
 
     def cost(self, plan: Plan) -> Cost:

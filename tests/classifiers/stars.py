@@ -21,7 +21,8 @@ def make_stars(labels: np.ndarray, seed: int, size: int = SIZE, noise: float = 0
     profile = [np.exp(-((along - centre[..., None]) ** 2) / (2 * SIGMA**2)) for centre in (y, x)]
     light = flux[..., None, None] * profile[0][..., :, None] * profile[1][..., None, :] / (2 * np.pi * SIGMA**2)
     light += noise * random.normal(size=light.shape)
-    return {"flux": light.astype(np.float32), "x_object": x, "y_object": y}
+    known = {"aperture_correction": np.full(shape, 1.02, np.float32), "psf_fwhm": np.full(shape, 3.3, np.float32)}
+    return {"flux": light.astype(np.float32), "x_object": x, "y_object": y, **known}
 
 
 def labels_of(rows: int) -> np.ndarray:

@@ -3,7 +3,7 @@ import pytest
 
 from survey_batch.classifiers.magnitudes import colours, magnitude_trees, magnitudes_of, measured_magnitudes
 from survey_batch.errors import ConfigurationError
-from survey_batch.images.features import feature_names, image_features
+from survey_batch.images.features import POINT_SOURCES, PointSources, feature_names, image_features
 from survey_batch.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
 from survey_batch.sections.images import ImageFeaturesSection
 from survey_batch.sections.train_images import ImageTraining
@@ -71,7 +71,8 @@ def test_trees_tell_colours_apart(stars):
 
 def test_magnitudes_of_composites_are_those_of_the_same_objects_in_a_job(stars, tmp_path):
     block, section = stars.block, ImageFeaturesSection()
-    values = image_features(block["flux"], block["x_object"], block["y_object"], section, BANDS)
+    known = PointSources(*(block[name] for name in POINT_SOURCES))
+    values = image_features(block["flux"], block["x_object"], block["y_object"], section, BANDS, stars=known)
     write_features(tmp_path, feature_names(section, BANDS), values[:20])
     measure = magnitudes_of(stars, section_of(product="composites", magnitudes=str(tmp_path)))
     order = np.array([7, 3, 22])

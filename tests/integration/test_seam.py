@@ -168,3 +168,7 @@ def test_registered_cutouts_are_the_same_from_stored_frames_and_from_the_archive
     assert (kept.status == Status.OK).all()
     assert (kept.ivar > 0).all()
     assert (kept.x_object == 74.5).all()
+    frames = xr.open_zarr(tmp_path / "True" / "frames.zarr").aperture_correction.load().set_index(frame="field")
+    served = frames.sel(frame=kept.source_field.values)
+    np.testing.assert_array_equal(kept.aperture_correction, served)
+    assert (kept.aperture_correction_stars >= 5).all()

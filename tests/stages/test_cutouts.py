@@ -6,6 +6,7 @@ import pytest
 from survey_batch.archive.camera import ccd
 from survey_batch.archive.sdss import FRAME_SHAPE, ROW_STEP, SKY_SHAPE, FieldKey, Frame, FrameWcs, Sky
 from survey_batch.errors import NotFoundError, TransientError
+from survey_batch.images.aperture_correction import ApertureCorrection
 from survey_batch.images.cutout import cut
 from survey_batch.images.register import MARGIN, resample, subpixel_span
 from survey_batch.images.wcs import to_astropy
@@ -291,3 +292,33 @@ def test_an_object_alone_is_bit_for_bit_the_object_in_a_block(choice):
         alone = cut_many(both(10, 11, 12), [position], **choice)
         for name, values in together.data.items():
             np.testing.assert_array_equal(alone.data[name][0], values[row], err_msg=name)
+
+
+def test_the_aperture_correction_is_that_of_the_field_that_serves():
+    frames = both(10, 11, 12)
+    for (field, band), one in frames.items():
+        factor = 1 + field / 1000 + (0.1 if band == "r" else 0)
+        one.__dict__["correction"] = ApertureCorrection(factor, field / 1e4, field, field / 4)
+    block = cut_many(frames, [sky(11, 700.0, 300.0), sky(11, 700.0, 1479.6), sky(11, 700.0, 1440.0)], size=200)
+    assert block.data["source_field"].tolist() == [11, 12, 12]
+    assert block.data["first_field"].tolist() == [11, 11, 11]
+    served = block.data["source_field"][:, None]
+    expected = 1 + served / 1000 + np.array([0.0, 0.1])
+    np.testing.assert_array_equal(block.data["aperture_correction"], expected.astype(np.float32))
+    for name, values in (("aperture_correction_error", served / 1e4), ("psf_fwhm", served / 4)):
+        np.testing.assert_array_equal(block.data[name], np.broadcast_to(values, (3, 2)).astype(np.float32))
+    np.testing.assert_array_equal(block.data["aperture_correction_stars"], np.broadcast_to(served, (3, 2)))
+
+
+def test_an_object_without_pixels_has_no_aperture_correction():
+    block = cut_many(both(11), [sky(11, 700.0, 300.0), sky(11, 5000.0, 300.0)])
+    assert np.isfinite(block.data["aperture_correction"][0]).all()
+    assert np.isnan(block.data["aperture_correction"][1]).all()
+    assert (block.data["aperture_correction_stars"][1] == 0).all()
+
+
+def test_a_missing_band_has_no_aperture_correction_and_the_other_keeps_its_own():
+    frames = both(11)
+    del frames[11, "g"]
+    block = cut_one(frames, sky(11, 700.0, 300.0))
+    assert np.isfinite(block.data["aperture_correction"][0]).tolist() == [False, True]

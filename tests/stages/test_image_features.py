@@ -5,11 +5,15 @@ import csv
 import numpy as np
 import pytest
 
-from survey_batch.errors import ConfigurationError
-from survey_batch.images.features import image_features
+from survey_batch.errors import ConfigurationError, PlanMismatchError
+from survey_batch.images.aperture_correction import TOTAL_RADIUS
+from survey_batch.images.features import POINT_SOURCES, PointSources, image_features
 from survey_batch.images.photometry import circle_overlap
 from survey_batch.job import Job
+from survey_batch.pieces import check_product
 from survey_batch.plan import make_plan, to_numpy
+from survey_batch.products import create_product
+from survey_batch.sections.images import ImageFeaturesSection
 from survey_batch.stages.cutouts import CutoutsStage
 from survey_batch.stages.image_features import ImageFeaturesStage
 from tests.compare import equal_bits
@@ -33,8 +37,10 @@ def job(catalog="unused", root="unused", **tables):
 def test_a_block_holds_what_the_kernel_measures():
     flux, x, y, _ = simulated_cutouts(19)
     stage = ImageFeaturesStage(job())
-    block = stage.compute({"ra": np.zeros(len(flux))}, {"flux": flux, "x_object": x, "y_object": y})
-    expected = image_features(flux, x, y, stage.job.image_features, "r")
+    known = PointSources(np.full(x.shape, 1.07, "f4"), np.full(x.shape, 3.3, "f4"))
+    inputs = {"flux": flux, "x_object": x, "y_object": y, **dict(zip(POINT_SOURCES, known, strict=True))}
+    block = stage.compute({"ra": np.zeros(len(flux))}, inputs)
+    expected = image_features(flux, x, y, stage.job.image_features, "r", stars=known)
     assert equal_bits(block.data["value"], expected)
     assert (block.status == 1).all()
     schema = stage.schema(len(flux))
@@ -46,8 +52,9 @@ def test_a_block_holds_what_the_kernel_measures():
 def test_inverse_variances_are_used_where_the_cutouts_have_them():
     flux, x, y, _ = simulated_cutouts(19)
     stage = ImageFeaturesStage(job(cutouts={"ivar": True}))
-    assert stage.needs == ("flux", "x_object", "y_object", "ivar")
+    assert stage.needs == ("flux", "x_object", "y_object", *POINT_SOURCES, "ivar")
     inputs = {"flux": flux, "x_object": x, "y_object": y, "ivar": np.full_like(flux, 0.01)}
+    inputs |= {name: np.ones(x.shape, "f4") for name in POINT_SOURCES}
     error = list(stage.features()).index("flux_3_r_error")
     value = stage.compute({"ra": np.zeros(len(flux))}, inputs).data["value"]
     share = circle_overlap((x - np.rint(x))[:, 0], (y - np.rint(y))[:, 0], 3.0, 5)
@@ -61,6 +68,14 @@ def test_settings_hold_the_recipe_and_not_whether_it_is_kept():
     assert one["image_features.apertures"] == [3.0, 5.0, 7.5]
     assert one["cutouts.size"] == 64
     assert one != ImageFeaturesStage(job(cutouts={"ivar": True})).settings()
+
+
+def test_features_with_psf_fluxes_of_another_meaning_are_refused_by_name(tmp_path):
+    stage = ImageFeaturesStage(job())
+    before = {key: value for key, value in stage.settings().items() if key != "psf_flux"}
+    create_product(str(tmp_path), stage.schema(1), {"pieces": before})
+    with pytest.raises(PlanMismatchError, match=r"psf_flux: was None, now 'corrected to 7\.4 arcsec"):
+        check_product(str(tmp_path), "features", stage.settings())
 
 
 def test_cutouts_that_are_too_small_are_refused_before_any_work():
@@ -123,3 +138,41 @@ def test_sizes_follow_those_of_the_catalogue(real):
     ratio = features["half_light_radius_r"][bright] / catalog["half_light_radius_pix"][bright]
     assert np.median(ratio) == pytest.approx(1, abs=0.05)
     assert np.corrcoef(features["ellipticity_r"][bright], catalog["ellipticity"][bright])[0, 1] > 0.7
+
+
+@pytest.fixture(scope="module")
+def five_bands(real_data, tmp_path_factory):
+    """Features of a field of sharp images in all bands, and the same cutouts in apertures that hold all light."""
+    root, some = real_data / "sdss", tmp_path_factory.mktemp("bands") / "some.csv"
+    lines = (root / "sources.csv").read_text().splitlines()
+    some.write_text("\n".join([lines[0], *(one for one in lines if one.startswith("002820-"))]) + "\n")
+    wide = {"background": (30, 45), "apertures": (7.5, TOTAL_RADIUS)}
+    bound = job(some, root, frames={"bands": "ugriz", "keep": False}, cutouts={"size": 92})
+    table = make_plan(bound).objects
+    rows = {name: to_numpy(table[name]) for name in table.column_names}
+    cutouts = CutoutsStage(bound).compute(rows, {}).data
+    stages = [
+        ImageFeaturesStage(bound.model_copy(update={"image_features": section}))
+        for section in (ImageFeaturesSection(), ImageFeaturesSection(**wide))
+    ]
+    values = [stage.compute(rows, cutouts).data["value"].astype(float).T for stage in stages]
+    normal, large = (dict(zip(stage.features(), one, strict=True)) for stage, one in zip(stages, values, strict=True))
+    return normal, large, cutouts
+
+
+@pytest.mark.parametrize("band", "ugriz")
+def test_psf_fluxes_of_real_stars_are_those_within_7_4_arcsec(five_bands, band):
+    normal, large, cutouts = five_bands
+    b = "ugriz".index(band)
+    small, whole = (large[f"flux_{radius:g}_{band}"] for radius in (7.5, TOTAL_RADIUS))
+    star = np.abs(normal[f"fwhm_{band}"] / cutouts["psf_fwhm"][:, b] - 1) < 0.1
+    star &= ~(normal["brightest_ratio"] > 0.05) & (normal[f"flux_7.5_{band}"] > 30 * normal[f"flux_7.5_{band}_error"])
+    bright = star & (small > 50 * large[f"flux_{TOTAL_RADIUS:g}_{band}_error"])
+    growth = np.median((whole / small)[bright & np.isfinite(whole)])
+    ratio = (normal[f"psf_flux_{band}"] / normal[f"flux_7.5_{band}"])[star] / growth
+    assert star.sum() >= 12
+    assert 1.02 < growth < 1.05
+    assert np.nanmedian(ratio) == pytest.approx(1, abs=0.015 if band == "u" else 0.01)
+    correction = cutouts["aperture_correction"][:, b]
+    assert np.nanmedian(ratio / correction[star]) < 0.96, "what the filter alone finds"
+    assert (cutouts["aperture_correction_stars"][star, b] >= 12).all()
