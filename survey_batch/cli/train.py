@@ -19,4 +19,4 @@ def train(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) ->
     if as_json:
         print_json(scores)
     else:
-        console.print(describe(scores), highlight=False)
+        console.print(describe(scores), soft_wrap=True)

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from survey_batch.progress import clock, rate_text
+from survey_batch import wording
 
 if TYPE_CHECKING:
     from survey_batch.summary import RunStatus
@@ -28,7 +28,7 @@ def state(status: "RunStatus") -> str:
     if status.running:
         left = status.seconds_left
         who = "run under way: process {pid} of {user} on {host}, since {since}".format_map(_Known(status.holder))
-        return f"{who}; {'time left not known yet' if left is None else f'about {clock(left)} left'}"
+        return f"{who}; {'time left not known yet' if left is None else f'about {wording.duration(left)} left'}"
     return "complete" if status.complete else "not complete: run it again to go on"
 
 
@@ -43,13 +43,15 @@ def _stage_table(status: "RunStatus") -> Table:
     table = Table("stage", "rows", "shards", "statuses", "rows/s", "left", "time left", box=None, pad_edge=False)
     for stage in status.stages:
         left = f"{stage.pending:,}" + (f" + {stage.retryable:,} to try again" if stage.retryable else "")
-        time_left = "" if not stage.pending else "?" if stage.seconds_left is None else clock(stage.seconds_left)
+        time_left = (
+            "" if not stage.pending else "?" if stage.seconds_left is None else wording.duration(stage.seconds_left)
+        )
         table.add_row(
             stage.name,
             f"{stage.rows:,} {stage.axis}s",
             f"{stage.shards_done:,}/{stage.shards:,}",
             words(stage.counts) if stage.created else "not started",
-            rate_text(stage.rate) if stage.rate else "",
+            wording.rate(stage.rate) if stage.rate else "",
             left if stage.pending or stage.retryable else "nothing",
             time_left,
         )
