@@ -27,7 +27,7 @@ def test_durations_are_words(seconds, text):
 def test_a_duration_in_words_is_the_duration_but_for_rounding(seconds):
     words = duration(seconds).replace(",", "").split()
     told = sum(float(number) * SECONDS[unit] for number, unit in zip(words[::2], words[1::2], strict=True))
-    assert told == pytest.approx(seconds, rel=0.2 if seconds > 3.6e5 else 0.05, abs=0.5)
+    assert told == pytest.approx(seconds, rel=0.25, abs=0.5)
 
 
 @pytest.mark.parametrize(

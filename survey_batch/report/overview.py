@@ -123,7 +123,7 @@ def _reasons(problems: pa.Table, reasons: list[tuple[str, int]], total: int) -> 
 
 def timing_section(status: RunStatus) -> Html:
     """Wall and CPU time of each stage over all runs; its last rate where no run has ended yet."""
-    spent = totals(status.runs) or rates((), read_newest_log(status.output), None)
+    spent = totals(status.runs) or rates((), read_newest_log(status.output))
     longest = max((max(t.wall_seconds, t.cpu_seconds) for t in spent.values()), default=1)
     rows = []
     for name, t in spent.items():
