@@ -146,7 +146,7 @@ def _temperature(
         takes = f"; about {duration(seconds * (folds - 1))}" if seconds is not None else ""
         workspace.report(
             f"fitting the temperature, that is how sure the classifier may be: {folds} models like it are trained, "
-            f"each without a fold of the training objects that it then predicts (a split 'validation' saves this){takes}"
+            f"each without the fold of training objects that it then predicts (a split 'validation' saves this){takes}"
         )
         probability, _ = out_of_fold(held_out, fit, folds, section.seed, workspace.below(TEMPERATURE))
     else:
