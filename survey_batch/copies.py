@@ -5,6 +5,10 @@ Otherwise each imports for itself, often from a shared file system: seconds of a
 
 import multiprocessing
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import spawn
+from typing import Any
 
 import dask
 from distributed.utils import get_mp_context
@@ -26,6 +30,32 @@ def begin_as_copies() -> dict[str, str]:
         get_mp_context()  # later, Dask would put its own list, once, in the place of ours
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(IMPORTED))
     return setting
+
+
+WORKER_PROCESSES = "Dask Worker process"
+"""How Dask begins the names of the processes that it starts for workers."""
+
+
+@contextmanager
+def script_left_alone() -> Iterator[None]:
+    """Start workers that do not run the script again that started them, in the block.
+
+    Python has each new process import the main script first. One that calls `run` outside of
+    `if __name__ == "__main__":` would start a run in each worker. No worker needs anything of it.
+    """
+    before = spawn.get_preparation_data
+
+    def prepared(name: str) -> dict[str, Any]:
+        data = before(name)
+        if name.startswith(WORKER_PROCESSES):
+            data = {key: value for key, value in data.items() if not key.startswith("init_main_from_")}
+        return data
+
+    spawn.get_preparation_data = prepared
+    try:
+        yield
+    finally:
+        spawn.get_preparation_data = before
 
 
 def dask_setup(_nanny: object) -> None:

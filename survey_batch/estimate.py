@@ -10,6 +10,8 @@ from dask.utils import parse_bytes
 
 from survey_batch.cluster import worker_count
 from survey_batch.errors import ConfigurationError
+from survey_batch.fetching import download_seconds
+from survey_batch.footprint import OTHER_FILES, Footprint, product_footprint
 from survey_batch.job import Job
 from survey_batch.paths import is_url
 from survey_batch.phases import Group, make_groups
@@ -19,6 +21,7 @@ from survey_batch.sections.cluster import GPU_PHASE
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.base import Cost
 from survey_batch.status import Status
+from survey_batch.wording import size
 
 WORKER_BASE_BYTES = 300_000_000
 """A Dask worker with astropy, xarray and zarr imported and no data (measured on Linux: 270 MB)."""
@@ -30,8 +33,24 @@ STORED_SHARE = {"frames": 0.44, "cutouts": 0.43, "spectra": 0.5}
 """Stored bytes by uncompressed bytes: of 24 SDSS frames, 4,276 cutouts of 64 pixels and 312 LAMOST spectra, measured
 by `python -m benchmarks`."""
 
+SPARSE = 20
+"""Times the bytes of the products that may be fetched before `plan` says what that costs."""
+
 STORED_SHARE_OTHERWISE = 0.95
 """Of the other products, an estimate."""
+
+
+TOTALS = (
+    "stored_bytes",
+    "fetch_bytes",
+    "cpu_seconds",
+    "download_seconds",
+    "work_seconds",
+    "seconds",
+    "files_written",
+    "most_problem_notes",
+)
+"""What `--json` tells beside the parts."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +67,9 @@ class StageEstimate:
     worker_bytes: int
     cpu_seconds: float
     start_seconds: float
+    download_seconds: float
+    """Of a remote archive, as `fetching` assumes; 0 from a folder."""
+    written: Footprint
 
 
 @dataclass(frozen=True)
@@ -69,29 +91,66 @@ class Estimate:
         return sum(stage.stored_bytes for stage in self.stages)
 
     @property
-    def seconds(self) -> float:
+    def fetch_bytes(self) -> int:
+        """What comes from the archive."""
+        return sum(stage.fetch_bytes for stage in self.stages)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Work, shared by all workers."""
+        return sum(stage.cpu_seconds for stage in self.stages)
+
+    @property
+    def download_seconds(self) -> float:
+        """How long the archive will take to hand over its files; 0 from a folder."""
+        return sum(stage.download_seconds for stage in self.stages)
+
+    @property
+    def work_seconds(self) -> float:
         """Wall time, about, where the archive answers faster than the workers work."""
-        work = sum(stage.cpu_seconds / min(self.workers, stage.shards or 1) for stage in self.stages)
-        return CLUSTER_START_SECONDS + sum(stage.start_seconds for stage in self.stages) + work
+        return self._start_seconds + sum(self._work_seconds(stage) for stage in self.stages)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time, about: of each stage its work or its downloads, whichever takes longer, as both go on together."""
+        longer = (max(self._work_seconds(stage), stage.download_seconds) for stage in self.stages)
+        return self._start_seconds + sum(longer)
+
+    @property
+    def files_written(self) -> int:
+        """Files of the products and of the run beside them, about, without notes of problems."""
+        return OTHER_FILES + sum(stage.written.files for stage in self.stages)
+
+    @property
+    def most_problem_notes(self) -> int:
+        """Files of problems at most: one of each shard that has any."""
+        return sum(stage.shards for stage in self.stages)
+
+    @property
+    def _start_seconds(self) -> float:
+        return CLUSTER_START_SECONDS + sum(stage.start_seconds for stage in self.stages)
+
+    def _work_seconds(self, stage: StageEstimate) -> float:
+        return stage.cpu_seconds / min(self.workers, stage.shards or 1)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, for `--json`."""
-        totals = {name: getattr(self, name) for name in ("stored_bytes", "seconds")}
-        return {**asdict(self), **totals}
+        return {**asdict(self), **{name: getattr(self, name) for name in TOTALS}}
 
 
 def estimate(plan: Plan) -> Estimate:
     """Estimate a plan's cost without touching the archive or the output."""
     stages, most = make_stages(plan.job), plan.job.cluster.for_phase("ingest")
-    costs = {stage.name: _stage(plan, stage) for stage in stages}
+    slots = worker_count(most) * most.threads
+    costs = {stage.name: _stage(plan, stage, slots) for stage in stages}
     return Estimate(
         objects=plan.size("object"),
         invalid=plan.invalid,
         fields=plan.size("frame"),
-        workers=worker_count(most) * most.threads,
+        workers=slots,
         stages=tuple(costs.values()),
         worker_bytes=max(_worker_bytes(plan.job, group, costs) for group in make_groups(stages)),
-        notes=plan.notes,
+        notes=(*plan.notes, *_sparse(plan, costs)),
     )
 
 
@@ -105,7 +164,7 @@ def refuse_what_cannot_fit(plan: Plan, cost: Estimate) -> None:
     """
     refuse_small_workers(plan, cost)
     if not is_url(plan.job.output):
-        _refuse_full_disk(plan.job.output, cost)
+        _refuse_full_disk(plan.job, cost)
 
 
 def refuse_small_workers(plan: Plan, cost: Estimate) -> None:
@@ -132,27 +191,67 @@ def nearest_folder(path: str) -> Path:
     return next(parent for parent in (Path(path).absolute(), *Path(path).absolute().parents) if parent.exists())
 
 
+def _sparse(plan: Plan, costs: Mapping[str, StageEstimate]) -> list[str]:
+    """Say what an object costs where fields hold few of them: a frame is fetched and decoded whole."""
+    usable, fields = plan.size("object") - plan.invalid, plan.size("frame")
+    made = sum(costs[stage.name].product_bytes for stage in make_stages(plan.job) if stage.axis == "object")
+    fetched = sum(cost.fetch_bytes for cost in costs.values())
+    if not (usable and fields and made) or fetched < SPARSE * made:
+        return []
+    seconds = sum(cost.cpu_seconds for cost in costs.values()) / usable
+    bands = len(plan.job.frames.bands)
+    fewer = f", or fewer frames.bands (now {bands})" if bands > 1 else ""
+    return [
+        f"few objects in a field, {usable / fields:.1f} on average: each costs {size(fetched / usable)} to fetch and "
+        f"{seconds:.1f} s of a core, for {size(made / plan.size('object'))} of products. A field costs the same "
+        f"with one object as with a thousand: choose objects that share fields{fewer}"
+    ]
+
+
 def _refuse_small_workers(job: Job, group: Group, costs: Mapping[str, StageEstimate]) -> None:
     section, needed = job.cluster.for_phase(group.kept[0].phase), _worker_bytes(job, group, costs)
     if needed <= parse_bytes(section.memory):
         return
-    largest = max((costs[stage.name] for stage in group.stages), key=lambda stage: stage.worker_bytes)
+    largest = max(group.stages, key=lambda stage: costs[stage.name].worker_bytes)
     table = "cluster.gpu" if group.kept[0].phase == GPU_PHASE and job.cluster.gpu else "cluster"
+    ways = [f"shards.objects (now {job.shards.objects})"] if largest.axis == "object" else []
+    ways += [f"{table}.threads (now {section.threads})"] if section.threads > 1 else []
+    lower = f"lower {' or '.join(ways)}, or raise" if ways else "raise"
     raise ConfigurationError(
-        f"stage {largest.stage!r} needs about {needed / 1e9:.1f} GB per worker, and {table}.memory is "
-        f"{section.memory}: lower shards.objects (now {job.shards.objects}) or {table}.threads (now "
-        f"{section.threads}), or raise {table}.memory"
+        f"stage {largest.name!r} needs about {size(needed)} per worker, and {table}.memory is {section.memory}: "
+        f"{lower} {table}.memory"
     )
 
 
-def _refuse_full_disk(output: str, cost: Estimate) -> None:
-    missing, folder = missing_bytes(output, cost), nearest_folder(output)
+def _refuse_full_disk(job: Job, cost: Estimate) -> None:
+    missing, folder = missing_bytes(job.output, cost), nearest_folder(job.output)
     free = shutil.disk_usage(folder).free
     if missing > free:
         raise ConfigurationError(
-            f"the products need about {missing / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB free: "
-            "choose another output, fewer objects, a smaller cutouts.size, or frames.keep = false"
+            f"the products need about {size(missing)} and {folder} has {size(free)} free: {less_room(job)}"
         )
+
+
+def less_room(job: Job) -> str:
+    """Say what would make the products of this job smaller."""
+    kept = [stage.name for stage in make_stages(job) if stage.kept]
+    ways = ["choose another output", "fewer objects"]
+    ways += ["a smaller cutouts.size"] if "cutouts" in kept else []
+    ways += [f"{name}.keep = false" for name in kept if _may_be_dropped(job, name)]
+    return f"{', '.join(ways[:-1])} or {ways[-1]}"
+
+
+def _may_be_dropped(job: Job, name: str) -> bool:
+    """Whether the job would work without storing a product."""
+    section = getattr(job, name, None)
+    if not job.keeps(name) or "keep" not in getattr(type(section), "model_fields", {}):
+        return False
+    without = job.model_copy(update={name: section.model_copy(update={"keep": False})})  # type: ignore[union-attr]
+    try:
+        make_groups(make_stages(without))
+    except ConfigurationError:
+        return False
+    return not without.keeps(name)
 
 
 def _worker_bytes(job: Job, group: Group, costs: Mapping[str, StageEstimate]) -> int:
@@ -163,12 +262,14 @@ def _worker_bytes(job: Job, group: Group, costs: Mapping[str, StageEstimate]) ->
     return WORKER_BASE_BYTES + max(costs[stage.name].process_bytes for stage in group.stages) + threads * shard
 
 
-def _stage(plan: Plan, stage: Stage) -> StageEstimate:
+def _stage(plan: Plan, stage: Stage, slots: int) -> StageEstimate:
     cost: Cost = stage.cost(plan)
+    shards = len(plan.shards(stage.axis))
+    at_once = cost.at_once * min(slots, shards)
     nbytes = stage.schema(plan.size(stage.axis)).nbytes if stage.kept else 0
     return StageEstimate(
         stage.name,
-        len(plan.shards(stage.axis)),
+        shards,
         cost.files,
         cost.fetch_bytes,
         nbytes,
@@ -177,4 +278,6 @@ def _stage(plan: Plan, stage: Stage) -> StageEstimate:
         cost.worker_bytes,
         cost.cpu_seconds,
         cost.start_seconds,
+        download_seconds(plan.job.archive, cost.files, cost.fetch_bytes, at_once),
+        product_footprint(stage, plan) if stage.kept else Footprint(0, 0),
     )

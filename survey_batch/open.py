@@ -3,11 +3,10 @@
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
-from fsspec.core import url_to_fs
-
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.jobfile import load_job
+from survey_batch.paths import files_in
 from survey_batch.products import product_url
 
 if TYPE_CHECKING:
@@ -51,5 +50,4 @@ def open_product(job: Job | str | PathLike[str], product: str) -> "xr.Dataset":
 
 
 def _products_in(output: str) -> list[str]:
-    filesystem, folder = url_to_fs(output)
-    return sorted(path.rsplit("/", 1)[-1].removesuffix(".zarr") for path in filesystem.glob(f"{folder}/*.zarr"))
+    return [path.rsplit("/", 1)[-1].removesuffix(".zarr") for path in files_in(output, ".zarr")]

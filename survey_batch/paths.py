@@ -30,6 +30,20 @@ def exists(path: str) -> bool:
     return bool(filesystem.exists(inside))
 
 
+def files_in(folder: str, suffix: str) -> list[str]:
+    """List, sorted, what lies in a folder under names of this ending, in full; nothing where there is no folder.
+
+    No pattern is matched: a folder may be called `runs[1]`.
+    """
+    filesystem, inside = url_to_fs(folder)
+    filesystem.invalidate_cache()
+    try:
+        found = filesystem.ls(inside, detail=False)
+    except FileNotFoundError:
+        return []
+    return sorted(path for path in (str(name).rstrip("/") for name in found) if path.endswith(suffix))
+
+
 def make_folder(path: str) -> None:
     """Create a local folder with its parents; object stores need none."""
     if not is_url(path):

@@ -1,6 +1,8 @@
 """`problems.parquet`: why each row that is not `ok` is not, and what it was made from."""
 
 import io
+import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
-from survey_batch.paths import join, read_bytes, write_bytes
+from survey_batch.paths import files_in, join, read_bytes, write_bytes
 from survey_batch.products import Shard
 from survey_batch.stages.base import Problem
 
@@ -31,11 +33,54 @@ PROBLEM_SCHEMA = pa.schema(
 ALIKE = ((r"\S*\d\S*|\S*/\S*", "#"), (r"\b[ugriz]: ", ""), (r"([^;]+)(; [^;]+)+", r"\1"))
 """What makes two messages one reason: numbers and paths, the band, and the same said of further bands."""
 
+Reason = tuple[str, str, int]
+"""Status, message, and how many rows."""
+SHOWN_REASONS = 5
+"""Of a shard or a stage, while it runs."""
+MOST_REASONS = 200
+"""That are remembered of a stage; rare ones beyond are forgotten."""
+
 SHOWN = ["object_id", "stage", "status", "message"]
 """What is shown of problems; source and time take as much memory again and are for those who look into the file."""
 
 SLICE_ROWS = 1 << 16
 """Problems that are read, and whose reasons are compared, at a time."""
+
+
+class Reasons:
+    """Counts the commonest reasons by (status, reason); what differs only in numbers and names counts as one."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._first: dict[tuple[str, str], str] = {}
+
+    def add(self, reasons: Sequence[Reason]) -> None:
+        """Count those of a shard."""
+        for status, message, count in reasons:
+            key = (status, pattern_of(message))
+            self._counts[key] += count
+            self._first.setdefault(key, message)
+        if len(self._counts) > MOST_REASONS:
+            for key, _ in self._counts.most_common()[MOST_REASONS // 2 :]:
+                del self._counts[key], self._first[key]
+
+    def most(self, limit: int = SHOWN_REASONS) -> list[Reason]:
+        """The commonest, each with the message that came first."""
+        return [(key[0], self._first[key], count) for key, count in self._counts.most_common(limit)]
+
+
+def reasons_of(problems: Sequence[Problem]) -> tuple[Reason, ...]:
+    """Sum up the problems of a shard: few numbers, for the client."""
+    reasons = Reasons()
+    reasons.add([(problem.status.name.lower(), problem.message, 1) for problem in problems])
+    return tuple(reasons.most())
+
+
+def pattern_of(message: str) -> str:
+    """What messages of one reason have in common."""
+    for expression, instead in ALIKE:
+        message = re.sub(expression, instead, message)
+    return message
 
 
 def problems_path(output: str, stage: str, shard: Shard) -> str:
@@ -83,9 +128,9 @@ def _noted(path: str) -> list[dict[str, Any]]:
 
 def collect_problems(output: str) -> int:
     """Put the shards' notes together into `<output>/problems.parquet`; return how many there are."""
-    filesystem, folder = url_to_fs(join(output, "problems"))
-    filesystem.invalidate_cache()
-    parts = sorted(filesystem.glob(f"{folder}/*.parquet")) if filesystem.exists(folder) else []
+    folder = join(output, "problems")
+    filesystem, _ = url_to_fs(folder)
+    parts = files_in(folder, ".parquet")
     buffer, count = io.BytesIO(), 0
     with pq.ParquetWriter(buffer, PROBLEM_SCHEMA, compression="zstd") as writer:
         for part in parts:

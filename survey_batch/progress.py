@@ -11,7 +11,11 @@ from typing import Self
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
+from survey_batch.pace import Pace, Steps
+from survey_batch.problems import Reasons
+from survey_batch.wording import rate
 from survey_batch.work import Record
 
 LINE_SECONDS = 10.0
@@ -26,41 +30,51 @@ class StageProgress:
     done: int = 0
     worked: int = 0
     counts: Counter[str] = field(default_factory=Counter)
+    reasons: Reasons = field(default_factory=Reasons)
     started: float = field(default_factory=time.monotonic)
     ended: float | None = None
+
+    def __post_init__(self) -> None:
+        self._steps = Steps(self.started)
 
     def add(self, record: Record, rows: int) -> None:
         """Count a finished shard of `rows` rows."""
         self.done += rows
         self.worked += record.rows_done
         self.counts.update(record.counts)
+        self.reasons.add(record.reasons)
+        if record.rows_done:
+            self._steps.add(time.monotonic(), record.rows_done)
         if self.done >= self.total:
             self.ended = time.monotonic()
 
     @property
+    def pace(self) -> Pace:
+        """How fast it works just now; of a stage that has ended, how fast it was."""
+        if self.ended is not None:
+            return Pace(self.worked / max(self.ended - self.started, 1e-6))
+        return self._steps.pace(time.monotonic())
+
+    @property
     def rate(self) -> float:
-        """Rows worked on per second in this run."""
-        return self.worked / max((self.ended or time.monotonic()) - self.started, 1e-6)
+        """Rows per second, of the last minute or so."""
+        return self.pace.rate
 
     @property
     def seconds_left(self) -> float | None:
-        """Time left at that rate; None where nothing is done yet."""
-        if self.done >= self.total:
-            return 0.0
-        return (self.total - self.done) / self.rate if self.worked else None
+        """Time left at that rate; None where it cannot be told."""
+        return self.pace.seconds_left(self.total - self.done)
 
     @property
     def left(self) -> str:
-        """Time left, to read."""
-        if self.seconds_left is None:
-            return "?"
-        return clock(self.seconds_left) if self.seconds_left else ""
+        """Time left, or how long nothing has happened, to read."""
+        return self.pace.left(self.total - self.done)
 
     def line(self) -> str:
         """Everything in one line."""
         counts = " ".join(f"{name}={number}" for name, number in sorted(self.counts.items()))
-        left = f", {self.left} left" if self.left else ""
-        return f"{self.name}: {self.done}/{self.total} ({counts}) {rate_text(self.rate)}/s{left}"
+        left = "" if self.left in ("", "?") else f", {self.left}" if self.pace.stalled else f", {self.left} left"
+        return f"{self.name}: {self.done}/{self.total} ({counts}) {rate(self.rate)}/s{left}"
 
 
 class LineProgress:
@@ -126,18 +140,18 @@ class LiveProgress(LineProgress):
 
     def say(self, text: str) -> None:
         """Show a remark above the table."""
-        self.live.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self.live.console.print(Text(text), soft_wrap=True)  # no markup: there are brackets in paths
 
     def _say(self, stage: StageProgress) -> None:
         """The table says it."""
 
     def _table(self) -> Table:
-        table = Table("stage", "done", "share", "per second", "left", "statuses", box=None, pad_edge=False)
+        table = Table("stage", "done", "share", "per second", "time left", "statuses", box=None, pad_edge=False)
         for stage in self.stages.values():
             share = f"{stage.done / max(stage.total, 1):.0%}"
             counts = " ".join(f"{name}={number:,}" for name, number in sorted(stage.counts.items()))
             table.add_row(
-                stage.name, f"{stage.done:,}/{stage.total:,}", share, rate_text(stage.rate), stage.left, counts
+                Text(stage.name), f"{stage.done:,}/{stage.total:,}", share, rate(stage.rate), stage.left, counts
             )
         return table
 
@@ -145,15 +159,3 @@ class LiveProgress(LineProgress):
 def make_progress(console: Console) -> LineProgress:
     """Choose live progress on a terminal, lines elsewhere."""
     return LiveProgress(console) if console.is_terminal else LineProgress()
-
-
-def clock(seconds: float) -> str:
-    """Write a duration as 1:02:03 or 2:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def rate_text(rate: float) -> str:
-    """Write a rate with three digits, or whole from a thousand on."""
-    return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.3g}"

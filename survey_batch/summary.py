@@ -12,6 +12,7 @@ import numpy as np
 
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import STAGES_OF, Job
+from survey_batch.pace import Pace
 from survey_batch.problems import count_reasons
 from survey_batch.products import PRODUCTS_OF_FRAMES
 from survey_batch.report.reading import (
@@ -22,7 +23,7 @@ from survey_batch.report.reading import (
     read_group,
     shard_rows,
 )
-from survey_batch.report.runs import Rate, rates, read_holder, read_newest_log, read_run_file, utc_now
+from survey_batch.report.runs import Rate, paces, rates, read_holder, read_newest_log, read_run_file, utc_now
 from survey_batch.report.terminal import render
 from survey_batch.status import Status, count_statuses, final_status, unfinished
 
@@ -44,7 +45,10 @@ class StageStatus:
         Rows not done yet, and rows that another run would try again.
     shards, shards_done : int
     rate : float or None
-        Rows per second in the last run that worked on it.
+        Rows per second: of the last minute or so while a run is under way, else the mean of the last run that worked on
+        it.
+    pace : Pace or None
+        What is known of a stage on which a run works just now.
     """
 
     name: str
@@ -57,13 +61,21 @@ class StageStatus:
     shards_done: int
     created: bool = True
     rate: float | None = None
+    pace: Pace | None = None
 
     @property
     def seconds_left(self) -> float | None:
-        """Time for the pending rows at the last rate; None where no rate is known."""
-        if not self.pending:
-            return 0.0
-        return self.pending / self.rate if self.rate else None
+        """Time for the pending rows at the last rate; None where no rate is known, or the stage stands still."""
+        return self._pace.seconds_left(self.pending)
+
+    @property
+    def left(self) -> str:
+        """The same in words, or how long nothing has happened; empty where nothing is left."""
+        return self._pace.left(self.pending) if self.pending else ""
+
+    @property
+    def _pace(self) -> Pace:
+        return self.pace or Pace(self.rate or 0.0)
 
 
 @dataclass(frozen=True)
@@ -116,6 +128,13 @@ class RunStatus:
         return not any(stage.pending or stage.retryable or not stage.created for stage in self.stages)
 
     @property
+    def idle_seconds(self) -> float | None:
+        """Seconds since a shard finished in the run that is under way, where that is so long that it stands still."""
+        paces = [stage.pace for stage in self.stages if stage.pace]
+        stalled = self.running and paces and all(pace.stalled for pace in paces)
+        return min(pace.idle for pace in paces) if stalled else None
+
+    @property
     def seconds_left(self) -> float | None:
         """Time left of the run that is under way; None where there is none or it cannot be told yet.
 
@@ -128,7 +147,7 @@ class RunStatus:
         """Everything as plain values, for JSON."""
         problems = [dict(zip(("stage", "status", "reason", "count"), row, strict=True)) for row in self.problems]
         stages = [{**asdict(stage), "seconds_left": stage.seconds_left} for stage in self.stages]
-        computed = {"running": self.running, "complete": self.complete, "seconds_left": self.seconds_left}
+        computed = {name: getattr(self, name) for name in ("running", "complete", "seconds_left", "idle_seconds")}
         return {**asdict(self), "stages": stages, "problems": problems, **computed}
 
 
@@ -152,8 +171,8 @@ def summarize(output: str) -> RunStatus:
             f"{output}: no run has laid out any work here yet. Check the key 'output' of the job file, or start "
             "the job with: survey-batch run JOB.toml"
         )
-    speed = rates(run.get("runs", ()), log, utc_now() if holder else None)
-    stages = tuple(_stage(output, name, job, speed.get(name)) for name in _stage_names(output, job))
+    speed, now = rates(run.get("runs", ()), log), paces(log, utc_now()) if holder else {}
+    stages = tuple(_stage(output, name, job, speed.get(name), now.get(name)) for name in _stage_names(output, job))
     objects = next((stage.rows for stage in stages if stage.axis == "object"), run.get("objects", 0))
     problems, current = problems_so_far(output, ended=_ended(holder, stages))
     return RunStatus(
@@ -180,7 +199,7 @@ def _stage_names(output: str, job: Mapping[str, Any]) -> list[str]:
     return [*search, *others, *(name for name in model.stages if model.keeps(name))]
 
 
-def _stage(output: str, name: str, job: Mapping[str, Any], rate: Rate | None) -> StageStatus:
+def _stage(output: str, name: str, job: Mapping[str, Any], rate: Rate | None, pace: Pace | None) -> StageStatus:
     axis = "frame" if name in PRODUCTS_OF_FRAMES else "object"
     group = read_group(output, name)
     if group is None:
@@ -198,7 +217,8 @@ def _stage(output: str, name: str, job: Mapping[str, Any], rate: Rate | None) ->
         retryable=int((unfinished(by_row).any(axis=1) & ~waiting).sum()),
         shards=len(starts),
         shards_done=int((~np.logical_or.reduceat(waiting, starts)).sum()) if len(starts) else 0,
-        rate=rate.rows_per_second if rate else None,
+        rate=pace.rate if pace and waiting.any() else rate.rows_per_second if rate else None,
+        pace=pace if waiting.any() else None,
     )
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from survey_batch.job import Job
 from survey_batch.plan import Rows, read_rows_of
-from survey_batch.problems import note_problems
+from survey_batch.problems import Reason, note_problems, reasons_of
 from survey_batch.products import OBJECT_COORDINATES, Array, Shard, read_rows, read_status, write_shard
 from survey_batch.stages import Block, Problem, Stage, make_stage
 from survey_batch.stages.base import take
@@ -33,6 +33,8 @@ class Record:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     nbytes: int = 0
+    reasons: tuple[Reason, ...] = ()
+    """Why rows that were done in this run are not `ok`: the commonest."""
 
 
 @dataclass
@@ -165,6 +167,7 @@ def _record(name: str, loaded: Loaded, whole: Block, nbytes: int) -> Record:
         time.monotonic() - wall,
         time.process_time() - cpu,
         nbytes,
+        reasons_of(whole.problems),
     )
 
 

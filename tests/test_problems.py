@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from survey_batch import problems
 from survey_batch.problems import PROBLEM_SCHEMA, SHOWN, collect_problems, count_reasons, read_problems
+from survey_batch.report.reading import problems_so_far
 
 
 def notes(*messages):
@@ -34,6 +35,15 @@ def test_an_output_without_problems_has_an_empty_table(tmp_path):
     assert read_problems(str(tmp_path)).num_rows == 0
     assert collect_problems(str(tmp_path)) == 0
     assert read_problems(str(tmp_path)).column_names == SHOWN
+
+
+def test_problems_of_an_output_whose_path_looks_like_a_pattern_are_all_there(tmp_path):
+    output = tmp_path / "runs[ab]*"
+    (output / "problems").mkdir(parents=True)
+    pq.write_table(notes("one", "two"), output / "problems" / "cutouts-000000.parquet")
+    assert collect_problems(str(output)) == 2
+    assert read_problems(str(output)).num_rows == 2
+    assert problems_so_far(str(output), ended=False)[0].num_rows == 2
 
 
 @given(st.lists(st.sampled_from(["a 1", "b 2", "a 3", "c", "b", "d 4 e"]), max_size=30), st.integers(1, 30))

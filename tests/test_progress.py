@@ -1,10 +1,10 @@
 import io
+from dataclasses import replace
 
-import pytest
 from rich.console import Console
 
 from survey_batch.products import Shard
-from survey_batch.progress import LineProgress, LiveProgress, clock, make_progress
+from survey_batch.progress import LineProgress, LiveProgress, StageProgress, make_progress
 from survey_batch.work import Record
 
 
@@ -42,9 +42,32 @@ def test_a_terminal_gets_a_live_table():
     assert "ok=4" in stream.getvalue()
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (61, "1:01"), (3661, "1:01:01"), (90000, "25:00:00")])
-def test_durations_read_as_clocks_do(seconds, text):
-    assert clock(seconds) == text
+def test_a_stage_that_stands_still_says_for_how_long_instead_of_a_time_left(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("survey_batch.progress.time.monotonic", lambda: now[0])
+    stage = StageProgress("spectra", 40, started=0.0)
+    for index in range(4):
+        now[0] += 10
+        stage.add(record(index), 4)
+    assert stage.line() == "spectra: 16/40 (ok=16) 0.4/s, 60 s left"
+    now[0] += 540
+    assert stage.line() == "spectra: 16/40 (ok=16) 0/s, last shard finished 9 min ago"
+    assert stage.seconds_left is None
+
+
+def test_the_commonest_reasons_of_a_stage_are_kept():
+    stage = StageProgress("spectra", 40)
+    for index in range(3):
+        reasons = (("not_found", f"/data/{index}.fits: no such file", 2), ("invalid", "no id", 1))
+        stage.add(replace(record(index), reasons=reasons), 4)
+    assert stage.reasons.most() == [("not_found", "/data/0.fits: no such file", 6), ("invalid", "no id", 3)]
+
+
+def test_a_remark_with_brackets_is_shown_whole():
+    stream = io.StringIO()
+    with LiveProgress(Console(file=stream, force_terminal=True, width=100)) as progress:
+        progress.say("there: runs/[abc]/out")
+    assert "runs/[abc]/out" in stream.getvalue()
 
 
 def test_what_an_earlier_run_did_counts_as_done_but_not_for_the_rate(capsys):

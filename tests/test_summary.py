@@ -106,7 +106,7 @@ def test_time_left_of_a_run_under_way_is_the_pending_rows_at_the_rate_so_far(tmp
     assert summary.stages[0].rate == pytest.approx(16 / 20)  # from the first shard's start at 0 s to now at 20 s
     assert summary.seconds_left == pytest.approx(24 / (16 / 20))
     assert "process 7 of vera on node1" in shown(summary)
-    assert "about 0:30 left" in shown(summary)
+    assert "about 30 s left" in shown(summary)
 
 
 def test_time_left_is_not_invented_where_a_stage_has_no_rate_yet(tmp_path):

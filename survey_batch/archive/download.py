@@ -26,6 +26,7 @@ from survey_batch.archive.spellings import in_order, remember, told
 from survey_batch.archive.traffic import OF_THIS_PROCESS, TrafficCounter
 from survey_batch.errors import NotFoundError, SurveyBatchError, TransientError, UnreadableError
 from survey_batch.job import ArchiveSection
+from survey_batch.sections.archive import located_by
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ WAIT_JITTER = 1.0
 MOST_WAIT = 60.0
 
 _ADVICE: dict[type[SurveyBatchError], str] = {
-    NotFoundError: "the archive has no file of that name, see whether release and root are right",
+    NotFoundError: "the archive has no file of that name; if this is so of many, look at {located_by}",
     TransientError: "the next run tries again",
     UnreadableError: "open the address in a browser to see what the archive sends",
 }
@@ -221,7 +222,8 @@ class Archive:
 
     def _verdict(self, path: str, error: AttemptError) -> SurveyBatchError:
         attempts = f" ({error.number} attempts)" if error.number > 1 else ""
-        return error.verdict(f"{self.locate(path)}: {error}{attempts}; {_ADVICE[error.verdict]}")
+        advice = _ADVICE[error.verdict].format(located_by=located_by(self.section.survey))
+        return error.verdict(f"{self.locate(path)}: {error}{attempts}; {advice}")
 
     def _cache_path(self, path: str) -> Path | None:
         """Files of different archives lie apart, as `<cache>/<host>/<path of the root>/<path>`."""

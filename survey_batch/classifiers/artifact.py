@@ -206,7 +206,7 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         It is none, or would have to be unpickled.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             return dict(stored)
     except (OSError, EOFError, ValueError, BadZipFile) as error:
         raise ConfigurationError(f"{path} cannot be loaded ({error}); train again") from error

@@ -75,6 +75,10 @@ class Workspace:
     report: Callable[[str], None] = log.info
     seconds: float = 20.0
 
+    def below(self, name: str, report: Callable[[str], None] | None = None) -> "Workspace":
+        """One for a part of the training, in a folder of its own."""
+        return Workspace(self.folder and self.folder / name, report or self.report, self.seconds)
+
 
 class Classifier(ABC, Generic[Section]):
     """A trained classifier: blocks of a product in, probabilities out.

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.classifiers.artifact import family_of, load_classifier
-from survey_batch.classifiers.base import Classifier
+from survey_batch.classifiers.base import Classifier, Workspace
 from survey_batch.classifiers.classes import class_numbers, classes_among
-from survey_batch.classifiers.cross_validation import calibrated_across_folds, out_of_fold, predicting
+from survey_batch.classifiers.cross_validation import FamilyFit, calibrated_across_folds, out_of_fold
 from survey_batch.classifiers.fitted import possible_rows, predict_rows
 from survey_batch.classifiers.labelled import Labelled, read_labelled
 from survey_batch.classifiers.prior import Prior, object_weights
@@ -60,19 +60,23 @@ def evaluate(job: Job, split: str = "test", prior: Prior | None = None) -> dict[
     return {"classes": list(classifier.classes), "classifier": named.classifier, split: scores}
 
 
-def cross_validate(data: Labelled, section: TrainingSection) -> dict[str, Any]:
-    """Predict all labelled objects out of fold, by the classifier and by the baselines in the same folds."""
+def cross_validate(data: Labelled, section: TrainingSection, place: Workspace | None = None) -> dict[str, Any]:
+    """Predict all labelled objects out of fold, by the classifier and by the baselines in the same folds.
+
+    Folds that are done are kept in the workspace, if there is one, and told of.
+    """
     family = family_of(section.kind, section.variant)
     classes = family.only_classes or classes_among(data.label)
     possible = possible_rows(family, data, family.recipe_of(data, section))
     rows, number = data.take(possible), class_numbers(data.label[possible], classes)
     fit = partial(family.fit, section=section, classes=classes)
-    raw, fold = out_of_fold(rows, predicting(fit, section), section.folds, section.seed)
+    kept = (place or Workspace()).below(f"{section.folds}-folds-{data.fingerprint()[:12]}")
+    raw, fold = out_of_fold(rows, FamilyFit(fit, section), section.folds, section.seed, kept.below("classifier"))
     weights = object_weights(number, classes, section.prior)
     answers: dict[str, npt.NDArray[Any]] = {"classifier": calibrated_across_folds(number, raw, fold, weights)}
     for name, baseline in family.baselines(data, section, classes).items():
         with _baseline_may_fail(name):
-            answers[name], _ = out_of_fold(rows, baseline, section.folds, section.seed)
+            answers[name], _ = out_of_fold(rows, baseline, section.folds, section.seed, kept.below(name, log.info))
     return {
         "folds": section.folds,
         **scores_of(rows, answers, classes, section.seed, prior=section.prior),

@@ -9,33 +9,36 @@ from typing import Any
 import numpy as np
 
 from survey_batch.classifiers.artifact import family_of
-from survey_batch.classifiers.base import Classifier
+from survey_batch.classifiers.base import Classifier, Workspace
 from survey_batch.classifiers.calibration import fit_temperature
 from survey_batch.classifiers.classes import class_numbers, classes_among
 from survey_batch.classifiers.cross_validation import (
-    FitRows,
+    FamilyFit,
     hold_out,
     out_of_fold,
     patient,
     possible_folds,
-    predicting,
 )
 from survey_batch.classifiers.evaluation import cross_validate, scores_of_split
 from survey_batch.classifiers.fitted import possible_rows, predict_rows
 from survey_batch.classifiers.labelled import Labelled, read_labelled
 from survey_batch.classifiers.manifest import MANIFEST
 from survey_batch.classifiers.prior import object_weights, stated_shares
-from survey_batch.classifiers.workspace import opened, settings_fingerprint, write_folder
+from survey_batch.classifiers.workspace import opened, settings_fingerprint, trained_once, write_folder
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.pieces import check_made_by
 from survey_batch.sections.training_base import TrainingSection
 from survey_batch.threads import one_thread
+from survey_batch.wording import duration
 
 Report = Callable[[str], None]
 
 TEMPERATURE_FOLDS = 5
 """Inner folds of the training split for the temperature, where no objects are held out."""
+
+TEMPERATURE = "temperature"
+"""Where the answers of these folds are kept."""
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +50,8 @@ def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
     The model is trained on split `train`; its temperature is fitted on split `validation`, or where there is none on
     out-of-fold predictions within `train`; the figures under `test` are of split `test`, which took no part. Where
     `train.folds` is set, all labelled objects are also predicted by cross-validation: more objects, so more certain
-    figures. A training that was stopped goes on from its last checkpoint, in `<classifier>.training`.
+    figures. A training that was stopped goes on, in `<classifier>.training`: from the network's last checkpoint, with
+    the classifier once it is trained, and with the folds that are done.
 
     Parameters
     ----------
@@ -91,9 +95,10 @@ def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
     if (Path(section.classifier) / MANIFEST).exists():
         progress(f"the classifier that is in {section.classifier} will be replaced")
     with opened(Path(section.classifier), settings_fingerprint(section, training), progress) as workspace:
-        classifier = fit(parts["train"], validation=parts["validation"], workspace=workspace)
-        progress("fitting the temperature")
-        temperature = _temperature(parts, classifier, fit, section)
+        classifier, seconds = trained_once(
+            workspace, lambda: fit(parts["train"], validation=parts["validation"], workspace=workspace)
+        )
+        temperature = _temperature(parts, classifier, FamilyFit(fit, section), workspace, seconds)
         recipe = classifier.recipe.model_copy(update={"made": dict(data.made)})
         known = {"recipe": recipe, "temperature": temperature, "training": training}
         classifier.manifest = classifier.manifest.model_copy(update=known)
@@ -104,7 +109,7 @@ def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
             scores["test"] = scores_of_split(classifier, parts["train"], parts["test"], section)
         if section.folds and len(data):
             progress(f"cross-validating in {section.folds} folds, grouped by star")
-            scores["cross_validation"] = cross_validate(data, section)
+            scores["cross_validation"] = cross_validate(data, section, workspace)
         write_folder(classifier, scores, Path(section.classifier))
     return scores
 
@@ -126,18 +131,26 @@ def _with_held_out(parts: dict[str, Labelled], section: TrainingSection) -> dict
 def _temperature(
     parts: dict[str, Labelled],
     classifier: Classifier[Any],
-    fit: FitRows,
-    section: TrainingSection,
+    fit: FamilyFit,
+    workspace: Workspace,
+    seconds: float | None,
 ) -> float:
-    held_out = parts["validation"]
+    """Fit the temperature to held-out objects or, where there are none, to folds; `seconds` is what one model took."""
+    held_out, section = parts["validation"], fit.section
     if len(held_out):
+        workspace.report(f"fitting the temperature to the answers for {len(held_out):,} objects that were held out")
         probability = predict_rows(classifier, held_out)
     elif len(parts["train"]):
         held_out = parts["train"].take(possible_rows(type(classifier), parts["train"], classifier.recipe))
         folds = min(TEMPERATURE_FOLDS, possible_folds(held_out))
         if folds < 2:
             return 1.0
-        probability, _ = out_of_fold(held_out, predicting(fit, section), folds, section.seed)
+        takes = f"; about {duration(seconds * (folds - 1))}" if seconds is not None else ""
+        workspace.report(
+            f"fitting the temperature, that is how sure the classifier may be: {folds} models like it are trained, "
+            f"each without the fold of training objects that it then predicts (a split 'validation' saves this){takes}"
+        )
+        probability, _ = out_of_fold(held_out, fit, folds, section.seed, workspace.below(TEMPERATURE))
     else:
         return 1.0
     known = np.isfinite(probability).all(axis=1)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,14 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from survey_batch.classifiers.artifact import read_manifest, sha256, versions
+from survey_batch.classifiers.artifact import load_classifier, read_manifest, sha256, versions
 from survey_batch.classifiers.base import Classifier, Workspace
 from survey_batch.classifiers.manifest import MANIFEST
 from survey_batch.errors import ConfigurationError
 from survey_batch.lock import LOCK, locked
+from survey_batch.paths import write_json
 from survey_batch.sections.training_base import TrainingSection
 
 KEY = "training.json"
+TRAINED, HISTORY = "trained", "history.json"
+"""The folder of a classifier whose temperature is not known yet, and the file in it that is written last."""
 
 PARTS = ("test", "cross_validation")
 """Objects that took no part in training, in the order in which their figures count."""
@@ -73,6 +77,31 @@ def opened(classifier: Path, fingerprint: str, report: Callable[[str], None]) ->
         key.write_text(fingerprint, encoding="utf-8")
         yield Workspace(folder, report)
     shutil.rmtree(folder)
+
+
+def trained_once(workspace: Workspace, fit: Callable[[], Classifier[Any]]) -> tuple[Classifier[Any], float | None]:
+    """Train, and keep what was trained until the training ends; or take what an earlier start of it has kept.
+
+    Returns
+    -------
+    classifier
+    seconds : float or None
+        That it took; None where it was not trained now.
+    """
+    if workspace.folder is None:
+        raise ValueError("a workspace in memory keeps nothing")
+    folder = workspace.folder / TRAINED
+    if (folder / HISTORY).exists():
+        workspace.report("the classifier itself was trained before, and is kept")
+        classifier = load_classifier(folder)
+        classifier.history = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
+        return classifier, None
+    begun = time.monotonic()
+    classifier = fit()
+    seconds = time.monotonic() - begun
+    classifier.save(folder)
+    write_json(str(folder / HISTORY), classifier.history)
+    return classifier, seconds
 
 
 def write_folder(classifier: Classifier[Any], scores: dict[str, Any], folder: Path) -> None:

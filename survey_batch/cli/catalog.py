@@ -3,10 +3,9 @@
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json
+from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json, show_notes
 
 
 def catalog(
@@ -36,12 +35,11 @@ def catalog(
         print_json(summary(chosen) | {"files": paths})
         return
     _show(summary_rows(chosen.counts), chosen.notes)
-    console.print(f"wrote {', '.join(paths)}", highlight=False, soft_wrap=True)
+    console.print(f"wrote {', '.join(paths)}", soft_wrap=True)
 
 
 def _show(rows: list[dict[str, Any]], notes: tuple[str, ...]) -> None:
-    for note in notes:
-        console.print(f"[yellow]note[/] {escape(note)}", highlight=False)
+    show_notes(notes)
     table = Table("class", box=None)
     for step in list(rows[0])[1:]:
         table.add_column(step, justify="right")

@@ -49,7 +49,7 @@ def _shown(findings: "Iterable[Finding]") -> "Iterable[Finding]":
     for finding in findings:
         if finding.where != where:
             where = finding.where
-            console.print(f"\n{where}", style="bold", markup=False, highlight=False)
+            console.print(f"\n{where}", style="bold")
         console.print(_render(finding))
         yield finding
 
@@ -68,5 +68,5 @@ def _render(finding: "Finding") -> RenderableType:
 
 def _sum_up(found: "list[Finding]") -> None:
     counts = Counter(str(finding.state) for finding in found)
-    told = ", ".join(f"[{COLOURS[state]}]{counts[state]} {state}[/]" for state in COLOURS if counts[state])
-    console.print(f"\n{told}", highlight=False)
+    told = [Text(f"{counts[state]} {state}", colour) for state, colour in COLOURS.items() if counts[state]]
+    console.print("\n", Text(", ").join(told), sep="")

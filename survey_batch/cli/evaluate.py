@@ -34,4 +34,4 @@ def evaluate(
     if as_json:
         print_json(scores)
     else:
-        console.print(describe(scores), highlight=False, soft_wrap=True)
+        console.print(describe(scores), soft_wrap=True)

@@ -24,4 +24,4 @@ def export(
     from survey_batch.jobfile import load_job
 
     path, rows = export_catalog(load_job(job, overrides or ()), str(to) if to else None)
-    console.print(f"{path}: {rows:,} rows", highlight=False, soft_wrap=True)
+    console.print(f"{path}: {rows:,} rows", soft_wrap=True)

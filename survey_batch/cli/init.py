@@ -101,4 +101,4 @@ def init(
         raise ConfigurationError(f"{job} exists already; choose another name or remove it")
     job.parent.mkdir(parents=True, exist_ok=True)
     job.write_text(TEMPLATES[survey].format(name=job.stem), encoding="utf-8")
-    console.print(f"wrote {job}; next: edit it, then survey-batch plan {job}", highlight=False, soft_wrap=True)
+    console.print(f"wrote {job}; next: edit it, then survey-batch plan {job}", soft_wrap=True)

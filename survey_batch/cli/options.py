@@ -2,11 +2,13 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB.toml", help="The job file.", show_default=False)]
 Overrides = Annotated[
@@ -15,10 +17,11 @@ Overrides = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
-console = Console()
+# What is printed holds users' own names and paths: `runs/[new]` is no markup, `:star:` no picture.
+console = Console(markup=False, emoji=False, highlight=False)
 """Results go to standard output."""
 
-error_console = Console(stderr=True)
+error_console = Console(stderr=True, markup=False, emoji=False, highlight=False)
 """Progress and remarks go to standard error."""
 
 
@@ -30,4 +33,10 @@ def print_json(value: Any) -> None:
 
 def say(text: str) -> None:
     """Tell how far something is, on standard error, where it is in nobody's way."""
-    error_console.print(text, markup=False, highlight=False, soft_wrap=True)
+    error_console.print(text, soft_wrap=True)
+
+
+def show_notes(notes: Iterable[str]) -> None:
+    """Print what was noticed, on standard output."""
+    for note in notes:
+        console.print(Text.assemble(("note", "yellow"), f" {note}"), soft_wrap=True)

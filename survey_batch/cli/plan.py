@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.table import Table
 
-from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json
+from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json, show_notes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from survey_batch.estimate import Estimate
+    from survey_batch.job import ArchiveSection
 
 
 def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
@@ -25,30 +27,53 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
     if as_json:
         print_json(cost.as_dict())
     else:
-        _show(cost)
+        _show(cost, made.job.archive)
     refuse_what_cannot_fit(made, cost)
 
 
-def _show(cost: "Estimate") -> None:
-    from survey_batch.progress import clock
+def _show(cost: "Estimate", archive: "ArchiveSection") -> None:
+    show_notes(cost.notes)
+    fields = f", in {cost.fields:,} field{'s' if cost.fields > 1 else ''}" if cost.fields else ""
+    console.print(f"{cost.objects:,} objects ({cost.invalid:,} invalid rows){fields}")
+    console.print(_table(cost))
+    for line in _totals(cost, archive):
+        console.print(line, soft_wrap=True)
 
-    for note in cost.notes:
-        console.print(f"[yellow]note[/] {escape(note)}", highlight=False)
-    fields = f", in {cost.fields:,} fields" if cost.fields else ""
-    console.print(f"{cost.objects:,} objects ({cost.invalid:,} invalid rows){fields}", highlight=False)
-    table = Table("stage", "shards", "files", "to fetch", "product", "on disk, about", "memory per thread", box=None)
+
+def _table(cost: "Estimate") -> Table:
+    table = Table("stage", box=None)
+    for column in ("shards", "to fetch", "to write, about", "uncompressed", "memory"):
+        table.add_column(column, justify="right")
     for stage in cost.stages:
-        sizes = (stage.fetch_bytes, stage.product_bytes, stage.stored_bytes, stage.process_bytes + stage.worker_bytes)
-        table.add_row(stage.stage, f"{stage.shards:,}", f"{stage.files:,}", *(_size(size) for size in sizes))
-    console.print(table)
-    console.print(
-        f"peak memory {_size(cost.worker_bytes)} per worker, {_size(cost.stored_bytes)} on disk, "
-        f"about {clock(cost.seconds)} on {cost.workers} workers where the archive keeps up",
-        highlight=False,
-    )
+        fetched, written = _files(stage.files, stage.fetch_bytes), _files(stage.written.files, stage.stored_bytes)
+        sizes = (_size(stage.product_bytes), _size(stage.process_bytes + stage.worker_bytes))
+        table.add_row(stage.stage, f"{stage.shards:,}", fetched, written, *sizes)
+    return table
+
+
+def _totals(cost: "Estimate", archive: "ArchiveSection") -> "Iterator[str]":
+    from survey_batch.fetching import BYTES_PER_SECOND, REQUEST_SECONDS
+    from survey_batch.wording import duration, size
+
+    yield f"memory: up to {size(cost.worker_bytes)} per worker (in the table: of one thread)"
+    notes = f", and up to {cost.most_problem_notes:,} more where objects have problems"
+    yield f"disk: {size(cost.stored_bytes)} in about {cost.files_written:,} files{notes}"
+    if usable := cost.objects - cost.invalid:
+        each = f"{cost.cpu_seconds / usable:.2g} s of a core, {_size(cost.stored_bytes / usable)} on disk"
+        yield f"an object: {size(cost.fetch_bytes / usable)} to fetch, {each}"
+    yield f"work: about {duration(cost.work_seconds)} on {cost.workers} workers"
+    if cost.download_seconds:
+        rest = f" and {archive.pause:g} s of pause" if archive.pause else ""
+        assumed = f"if a request takes {REQUEST_SECONDS:g} s{rest} and the line carries {size(BYTES_PER_SECOND)}/s"
+        yield f"downloading: about {duration(cost.download_seconds)} with {archive.connections} connections, {assumed}"
+        yield f"in all: about {duration(cost.seconds)}, as workers work while files arrive"
+
+
+def _files(number: int, nbytes: int) -> str:
+    return f"{number:,} files, {_size(nbytes)}" if number else "-"
 
 
 def _size(nbytes: float) -> str:
-    from dask.utils import format_bytes
+    from survey_batch.wording import size
 
-    return str(format_bytes(int(nbytes))) if nbytes else "-"
+    return size(nbytes) if nbytes else "-"

@@ -44,6 +44,6 @@ def psf_stars(
         print_json({"fields": {one.name: one.stars.num_rows for one in fields}, "files": paths})
         return
     stars = sum(one.stars.num_rows for one in fields)
-    console.print(f"{stars:,} stars in {len(fields):,} fields; {paths[0]}", highlight=False, soft_wrap=True)
+    console.print(f"{stars:,} stars in {len(fields):,} fields; {paths[0]}", soft_wrap=True)
     if few := [one.name for one in fields if one.stars.num_rows < least]:
-        console.print(f"fewer than {least} stars: {', '.join(few[:10])} ({len(few):,} fields)", highlight=False)
+        console.print(f"fewer than {least} stars: {', '.join(few[:10])} ({len(few):,} fields)")

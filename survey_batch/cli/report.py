@@ -21,4 +21,4 @@ def report(
     from survey_batch.report import write_report
 
     path = write_report(load_job(job, overrides or ()).output, str(to) if to else None)
-    console.print(path, highlight=False, soft_wrap=True)
+    console.print(path, soft_wrap=True)

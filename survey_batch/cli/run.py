@@ -68,7 +68,7 @@ def before_predictions(job: "Job") -> "Job | None":
         raise ConfigurationError("run --train needs tables [train] and [predictions] with the same key 'classifier'")
     if (Path(job.train.classifier) / MANIFEST).exists():
         _check_same(job.train)
-        error_console.print(f"{job.train.classifier} is trained already (train anew: survey-batch train)")
+        say(f"{job.train.classifier} is trained already (train anew: survey-batch train)")
         return None
     stages = tuple(stage for stage in job.stages if stage != "predictions")
     return job.model_copy(update={"stages": stages})
@@ -90,14 +90,14 @@ def _train(job: "Job") -> None:
     from survey_batch.classifiers.describe import describe
     from survey_batch.classifiers.train import train
 
-    error_console.print(describe(train(job, progress=say)), highlight=False)
+    error_console.print(describe(train(job, progress=say)), soft_wrap=True)
 
 
 def _show(summary: "Summary") -> None:
     if not summary.worked:
-        console.print("nothing to do: every object has its final status", highlight=False)
+        console.print("nothing to do: every object has its final status")
     counts = ", ".join(f"{number:,} {name}" for name, number in summary.counts.items())
-    console.print(f"{sum(summary.counts.values()):,} objects: {counts}", highlight=False)
-    console.print(f"products in {summary.output}", highlight=False, soft_wrap=True)
+    console.print(f"{sum(summary.counts.values()):,} objects: {counts}")
+    console.print(f"products in {summary.output}", soft_wrap=True)
     if set(summary.counts) - {"ok"}:
         console.print(f"reasons in {summary.output}/problems.parquet (see: survey-batch status)", soft_wrap=True)

@@ -51,4 +51,4 @@ def simulate(
         )
     else:
         catalog = simulate_lamost(folder, objects=objects, seed=seed, layout=layout)
-    console.print(str(catalog), highlight=False, soft_wrap=True)
+    console.print(str(catalog), soft_wrap=True)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MOST_OF_THE_TIME = 10
 """A look at 10^8 statuses takes a while; between two looks passes at least this many times as long."""
 
+REASONS = 2
+"""That a line tells, the commonest."""
+
 WAITING = "waiting for a run to begin (Ctrl-C ends this)"
 
 
@@ -99,4 +102,7 @@ def _line(summary: "RunStatus | None", as_json: bool) -> str:
         f"{stage.name} {stage.rows - stage.pending:,}/{stage.rows:,} ({words(stage.counts)})"
         for stage in summary.stages
     )
-    return f"{time.strftime('%H:%M:%S')} {stages}; {state(summary)}"
+    reasons = "".join(
+        f"; {count:,} {stage} {status}: {reason}" for stage, status, reason, count in summary.problems[:REASONS]
+    )
+    return f"{time.strftime('%H:%M:%S')} {stages}; {state(summary)}{reasons}"

@@ -7,7 +7,7 @@ def train(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) ->
     """Train the classifier of the job's train table, and test it on objects it has not seen.
 
     Run the stage of its product first, such as `spectra` for kind "spectral-type". Stopped with Ctrl-C, the same
-    command goes on from the network's last checkpoint; folds and what is quickly fitted are done again.
+    command goes on from the network's last checkpoint; what is trained, and folds that are done, are not done again.
 
     Example: survey-batch train jobs/lamost-types.toml
     """
@@ -19,4 +19,4 @@ def train(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) ->
     if as_json:
         print_json(scores)
     else:
-        console.print(describe(scores), highlight=False)
+        console.print(describe(scores), soft_wrap=True)

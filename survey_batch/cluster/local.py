@@ -11,7 +11,7 @@ from distributed import Client, LocalCluster
 
 from survey_batch import interrupt
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Size, register
-from survey_batch.copies import begin_as_copies
+from survey_batch.copies import begin_as_copies, script_left_alone
 from survey_batch.environment import WORKER_ENVIRONMENT
 from survey_batch.errors import SurveyBatchError
 from survey_batch.job import ClusterSection
@@ -32,6 +32,7 @@ def local_cluster(section: ClusterSection) -> Iterator[Connection]:
     """Start workers here; they end with the block."""
     with (
         dask.config.set(SCHEDULER_SETTINGS | begin_as_copies()),
+        script_left_alone(),
         _start(section) as cluster,
         Client(cluster, set_as_default=False) as client,
         client.as_current(),

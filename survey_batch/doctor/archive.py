@@ -8,6 +8,7 @@ from survey_batch.doctor.findings import Finding, Findings, Place
 from survey_batch.job import STAGES_OF, Job
 from survey_batch.paths import is_url
 from survey_batch.plan import Plan, Rows, to_numpy
+from survey_batch.sections.archive import located_by
 from survey_batch.stages import make_stage
 from survey_batch.status import Status
 
@@ -83,7 +84,7 @@ def judge(place: Place, job: Job, answers: Sequence[Answer], unreachable: str = 
     if last.status == Status.OUTSIDE:
         found = f"it answers, in {last.seconds:.2f} s, but {len(answers)} positions are outside: {last.message}"
         return place.warning("archive", found, "look at ra and dec of the catalogue")
-    advice = "look at archive.root, and at archive.release (SDSS) or archive.layout (LAMOST)"
+    advice = f"look at {located_by(job.archive.survey)}"
     return place.failed("archive", f"none of {len(answers)} files could be had: {last.message}", advice)
 
 

@@ -4,7 +4,6 @@ from collections import Counter
 from pathlib import Path
 
 import pyarrow.compute as pc
-from dask.utils import format_bytes
 
 from survey_batch.classifiers.artifact import check_folder
 from survey_batch.classifiers.manifest import MANIFEST
@@ -16,6 +15,7 @@ from survey_batch.plan import Plan, make_plan
 from survey_batch.sections.cluster import GPU_PHASE
 from survey_batch.stages import make_stage, make_stages
 from survey_batch.stages.functions import pin_functions
+from survey_batch.wording import size
 
 PROBLEM_SHARE = 0.05
 """Of a catalogue's rows; where more cannot be used, a column is read as something that it is not, mostly."""
@@ -52,7 +52,7 @@ def stages_fit(place: Place, job: Job, plan: Plan | None) -> Findings[Estimate |
 def _memory(place: Place, plan: Plan, cost: Estimate, job: Job) -> Findings[None]:
     refuse_small_workers(Plan(job, plan.objects, plan.fields), cost)
     gpu = f", of [cluster.gpu] {job.cluster.for_phase(GPU_PHASE).memory}" if job.cluster.gpu else ""
-    needed = format_bytes(cost.worker_bytes)
+    needed = size(cost.worker_bytes)
     yield place.ok("memory", f"a worker needs at most about {needed} and may have {job.cluster.memory}{gpu}")
 
 

@@ -9,17 +9,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from dask.utils import format_bytes
 from fsspec.core import url_to_fs
 
 from survey_batch.doctor.findings import Finding, Findings, Place
 from survey_batch.errors import ConfigurationError
-from survey_batch.estimate import Estimate, missing_bytes, nearest_folder, share_left
+from survey_batch.estimate import Estimate, less_room, missing_bytes, nearest_folder, share_left
+from survey_batch.footprint import OTHER_FILES, OTHER_FOLDERS
 from survey_batch.job import Job
 from survey_batch.lock import holder_of, is_dead, locked
 from survey_batch.paths import exists, is_url, join, make_folder, read_bytes, write_bytes
 from survey_batch.plan import Plan
-from survey_batch.stages import Stage, make_stages
+from survey_batch.products import PRODUCTS_OF_FRAMES
+from survey_batch.wording import size
 
 RENAMES = 200
 SIZE = 65_536
@@ -27,9 +28,6 @@ SIZE = 65_536
 
 TIGHT = 0.8
 """Share of the free room that a job may need before that is said: the estimate is one, and others write too."""
-
-OTHER_FILES = 1_000
-"""Besides products: plan, logs, reports."""
 
 
 @contextmanager
@@ -125,31 +123,28 @@ def room_is_enough(place: Place, job: Job, plan: Plan, cost: Estimate) -> Findin
         return
     folder, needed, files = nearest_folder(job.output), missing_bytes(job.output, cost), missing_files(plan, cost)
     free, disk = shutil.disk_usage(folder).free, os.statvfs(folder)
-    advice = "choose another output, fewer objects, a smaller cutouts.size, or keep = false for what is not read"
-    found = f"{format_bytes(needed)} to write, {format_bytes(free)} free on {folder} (a quota is not seen this way)"
-    yield _compare(place, "room", needed, free, found, advice)
+    found = f"{size(needed)} to write, {size(free)} free on {folder} (a quota is not seen this way)"
+    yield _compare(place, "room", needed, free, found, less_room(job))
     if disk.f_files:
         found = f"about {files:,} files and folders to write, {disk.f_favail:,} free"
-        yield _compare(place, "files", files, disk.f_favail, found, "raise shards.objects: a shard is a file per array")
+        yield _compare(place, "files", files, disk.f_favail, found, _fewer_files(job, cost))
     else:
         yield place.ok("files", f"about {files:,} files and folders to write; this file system does not limit them")
 
 
 def missing_files(plan: Plan, cost: Estimate) -> int:
-    """Files and folders of the products that are not there yet, about: inodes."""
-    named = {stage.stage for stage in cost.stages}
-    stages = [stage for stage in make_stages(plan.job) if stage.name in named and stage.kept]
-    left = (share_left(plan.job.output, stage.name) * _inodes(stage, plan) for stage in stages)
-    return OTHER_FILES + round(sum(left))
+    """Files and folders that are not there yet, about: inodes."""
+    stored = [stage for stage in cost.stages if stage.written.files]
+    left = sum(share_left(plan.job.output, stage.stage) * stage.written.inodes for stage in stored)
+    return OTHER_FILES + OTHER_FOLDERS + cost.most_problem_notes + round(left)
 
 
-def _inodes(stage: Stage, plan: Plan) -> int:
-    """Of one product: a shard of an array is a file, in a folder for each further dimension."""
-    schema, shards = stage.schema(plan.size(stage.axis)), len(plan.shards(stage.axis))
-    arrays = [variable.dims for variable in (*schema.variables, schema.status)]
-    fixed = [dims for dims, _, _ in schema.coordinates.values()]
-    # A folder with its metadata and a folder `c` for each array, and a folder with metadata for the product.
-    return 2 + sum(3 + shards * len(dims) for dims in arrays) + sum(3 + len(dims) for dims in fixed)
+def _fewer_files(job: Job, cost: Estimate) -> str:
+    """What to change where most of them are of fields, or else of objects."""
+    most = max(cost.stages, key=lambda stage: stage.written.files)
+    if most.stage in PRODUCTS_OF_FRAMES:
+        return f"a field is a file of each array, whatever the size of shards: {less_room(job)}"
+    return "raise shards.objects: a shard is a file of each array"
 
 
 def _compare(place: Place, check: str, needed: int, free: int, found: str, advice: str) -> Finding:

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 import psutil
-from dask.utils import format_bytes, parse_bytes
+from dask.utils import parse_bytes
 
 from survey_batch.cluster import connect, worker_count
 from survey_batch.doctor.findings import Findings, Place
 from survey_batch.job import ClusterSection, Job
 from survey_batch.paths import is_url, join
 from survey_batch.sections.cluster import GPU_PHASE
+from survey_batch.wording import size
 
 TABLE_ADVICE = "look at the table [cluster]"
 
@@ -72,7 +73,7 @@ def check_table(place: Place, job: Job) -> Findings[bool]:
 def _local(place: Place, section: ClusterSection) -> Findings[None]:
     workers, memory = worker_count(section), psutil.virtual_memory().total
     limit = parse_bytes(section.memory)
-    found = f"{workers} workers of up to {section.memory} on a machine with {format_bytes(memory)}"
+    found = f"{workers} workers of up to {section.memory} on a machine with {size(memory)}"
     if limit > memory:
         yield place.failed("cluster", found, "lower cluster.memory: the machine would swap, or kill a worker")
     elif workers * limit > memory:

@@ -13,7 +13,7 @@ from survey_batch.cluster.base import LOOK_SECONDS, Say
 from survey_batch.doctor.tables import Table, doctor_folder
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
-from survey_batch.progress import clock
+from survey_batch.wording import duration
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -71,7 +71,7 @@ def visited(job: Job, table: Table, say: Say) -> Iterator[Visit]:
     section = table.section.model_copy(update={"workers": 1, "when_pending": "stop"})
     patience = section.pending_seconds
     if section.kind == "slurm":
-        say(f"asking SLURM for a worker of [{table.name}]; waiting up to {clock(patience)}")
+        say(f"asking SLURM for a worker of [{table.name}]; waiting up to {duration(patience)}")
     begun = time.monotonic()
     with connect(section, doctor_folder(job), say) as connection:
         address = _first_worker(connection, patience + 2 * section.poll_seconds + LONGER, gpu=table.predicts)
@@ -85,7 +85,7 @@ def _first_worker(connection: Connection, patience: float, *, gpu: bool = False)
         connection.check()
         interrupt.check()
         if time.monotonic() > deadline:
-            raise NoAnswerError(f"no worker came within {clock(patience)}")
+            raise NoAnswerError(f"no worker came within {duration(patience)}")
     with_gpu = [address for address, worker in there.items() if "GPU" in worker["resources"]]
     return next(iter(with_gpu if gpu and with_gpu else there))
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from dask.utils import format_bytes
-
 from survey_batch.classifiers.artifact import classifier_fingerprint
 from survey_batch.cluster.base import Say
 from survey_batch.cluster.running import check_versions
@@ -23,6 +21,7 @@ from survey_batch.job import Job
 from survey_batch.paths import is_url, join, write_bytes
 from survey_batch.plan import Rows
 from survey_batch.versions import versions
+from survey_batch.wording import size
 
 SKEW_SECONDS = 1.0
 """A certificate for TLS is made when a run starts, to the second: where the clock is behind by more, it is not valid
@@ -111,8 +110,8 @@ def judge_clock(place: Place, skew: float, error: float) -> Finding:
 def _memory(place: Place, table: Table, about: dict[str, Any]) -> Finding:
     """Compare the limit of all workers of a job with what this one may have, by cgroup or by machine."""
     limit, here, processes = about["memory_limit"], about["memory_here"], table.section.processes
-    workers = f"{processes} workers of {format_bytes(limit)} each" if processes > 1 else format_bytes(limit)
-    found = f"limit {workers}; {format_bytes(here)} may be used there, of {format_bytes(about['memory_total'])}"
+    workers = f"{processes} workers of {size(limit)} each" if processes > 1 else size(limit)
+    found = f"limit {workers}; {size(here)} may be used there, of {size(about['memory_total'])}"
     if limit * processes > here:
         return place.warning("memory", found, f"lower {table.name}.memory or {table.name}.processes")
     return place.ok("memory", found)
@@ -121,9 +120,9 @@ def _memory(place: Place, table: Table, about: dict[str, Any]) -> Finding:
 def _scratch(place: Place, table: Table, about: dict[str, Any]) -> Finding:
     """Compare the disk of the node with what a worker that is short of memory would put there."""
     free, needed = about["scratch_free"], about["memory_limit"] * table.section.processes
-    found = f"{format_bytes(free)} free in {about['scratch']}"
+    found = f"{size(free)} free in {about['scratch']}"
     if free < needed:
-        advice = f"set {table.name}.scratch to a larger disk of the node: up to {format_bytes(needed)} may go there"
+        advice = f"set {table.name}.scratch to a larger disk of the node: up to {size(needed)} may go there"
         return place.warning("scratch", found, advice)
     return place.ok("scratch", found)
 

@@ -1,7 +1,7 @@
 """The page `/survey-batch` in Dask's dashboard: how far a run is, what comes from the archive, and the GPUs."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -11,7 +11,6 @@ from bokeh.models import ColumnDataSource, DataRange1d, NumeralTickFormatter
 from bokeh.models.annotations import Title
 from bokeh.models.widgets import Div
 from bokeh.plotting import figure
-from dask.utils import format_bytes
 from distributed.dashboard.components import add_periodic_callback
 from distributed.dashboard.components.scheduler import env
 from distributed.dashboard.core import BokehApplication
@@ -19,8 +18,8 @@ from distributed.dashboard.scheduler import template_variables
 from tornado.ioloop import IOLoop
 
 from survey_batch.monitor.plugin import PAGE, Monitor, RunFigures, StageFigures, rates, with_pending
-from survey_batch.progress import clock, rate_text
 from survey_batch.report.style import CLASS_COLORS, STATUS_COLORS
+from survey_batch.wording import duration, rate, size
 
 UPDATE_MILLISECONDS = 1000
 STYLE = """
@@ -77,7 +76,7 @@ class RunPage:
     def _flow_plot(self) -> Any:
         plot = _plot("bytes per second from the archive")
         plot.line("time", "rate", color=CLASS_COLORS[0], line_width=2, source=self.flow)
-        plot.yaxis.formatter = NumeralTickFormatter(format="0.0 b")
+        plot.yaxis.formatter = NumeralTickFormatter(format="0.0 d")  # decimal: MB are 10^6 bytes
         return plot
 
 
@@ -89,9 +88,9 @@ def head(run: RunFigures, others: int) -> str:
     rows = "".join(_row(stage) for stage in run.stages)
     return (
         f'<div class="run"><h1>{escape(run.job)}</h1>'
-        f"<small>{escape(run.output)} · running for {clock(time.time() - run.started)}{more}</small>"
+        f"<small>{escape(run.output)} · running for {duration(time.time() - run.started)}{more}</small>"
         '<table><tr><th>stage</th><th></th><th class="n">done</th><th class="n">per second</th><th class="n">left</th>'
-        f"<th>statuses</th></tr>{rows}</table><div>{legend}</div></div>"
+        f"<th>statuses</th></tr>{rows}</table><div>{legend}</div>{_reasons(run.stages)}</div>"
     )
 
 
@@ -102,20 +101,33 @@ def _row(stage: StageFigures) -> str:
         f'<span style="width:{100 * number / total:.2f}%;background:{STATUS_COLORS[status]}"></span>'
         for status, number in counts.items()
     )
-    left = "?" if stage["seconds_left"] is None else clock(stage["seconds_left"]) if stage["seconds_left"] else "done"
+    left = stage.get("left", "?") or "done"
     listed = ", ".join(f"{number:,} {status}" for status, number in counts.items() if status != "pending")
     return (
         f'<tr><td>{escape(stage["name"])}</td><td><div class="bar">{parts}</div></td>'
-        f'<td class="n">{stage["done"]:,} of {stage["total"]:,}</td><td class="n">{rate_text(stage["rate"])}</td>'
+        f'<td class="n">{stage["done"]:,} of {stage["total"]:,}</td><td class="n">{rate(stage["rate"])}</td>'
         f'<td class="n">{left}</td><td>{listed}</td></tr>'
     )
+
+
+def _reasons(stages: Sequence[StageFigures]) -> str:
+    """Why objects are not `ok`: the commonest reasons in this run, each with one object's message."""
+    rows = "".join(
+        f'<tr><td class="n">{count:,}</td><td>{escape(stage["name"])}</td>'
+        f'<td><span class="dot" style="background:{STATUS_COLORS[status]}"></span>{status}</td>'
+        f"<td>{escape(message)}</td></tr>"
+        for stage in stages
+        for status, message, count in stage.get("reasons", ())
+    )
+    head = '<tr><th class="n">how many</th><th>stage</th><th>status</th><th>reason, one of them</th></tr>'
+    return f"<table>{head}{rows}</table>" if rows else ""
 
 
 def archive(monitor: Monitor) -> str:
     """What came from archives, and the GPUs, as HTML."""
     counts, (connections, allowed) = monitor.downloaded, monitor.connections
     parts = [
-        f"{format_bytes(int(counts['bytes']))} from the archive",
+        f"{size(counts['bytes'])} from the archive",
         f"{int(counts['requests']):,} requests, of which {int(counts['retries']):,} tries again",
         f"{int(counts['cache_hits']):,} files from the cache",
         f"{connections} of {allowed} connections in use" if allowed else "no remote archive in use",

@@ -14,14 +14,12 @@ from distributed import SchedulerPlugin
 
 from survey_batch.archive.limits import SEMAPHORE_PREFIX
 from survey_batch.monitor.meter import METRIC
+from survey_batch.pace import RATE_SECONDS
 
 PAGE = "/survey-batch"
 RPC = "survey_batch_progress"
 HISTORY = 3600
 """Moments that are kept: an hour of them, one a second."""
-RATE_SECONDS = 60.0
-"""Over which a rate is taken: shards end seconds apart, or minutes."""
-
 StageFigures = Mapping[str, Any]
 
 

@@ -36,7 +36,7 @@ class RunCollector(Collector):
             "survey_batch_rows", "Objects or frames of a stage by status", labels=["job", "stage", "status"]
         )
         others = {
-            "rate": _by_stage("survey_batch_rows_per_second", "Rows that a stage worked on, mean of this run"),
+            "rate": _by_stage("survey_batch_rows_per_second", "Rows that a stage works on, of the last minute or so"),
             "total": _by_stage("survey_batch_rows_planned", "Rows of a stage"),
             "seconds_left": _by_stage("survey_batch_left_seconds", "Time left of a stage at its rate"),
         }

@@ -72,4 +72,6 @@ def _plain(stage: StageProgress) -> dict[str, Any]:
         "counts": dict(stage.counts),
         "rate": stage.rate,
         "seconds_left": stage.seconds_left,
+        "left": stage.left,
+        "reasons": stage.reasons.most(),
     }

@@ -56,6 +56,6 @@ def _sections(status: RunStatus) -> Iterator[Html]:
             group = read_group(status.output, product)
             if group is not None and objects.usable.any():
                 yield make(group, objects)
-    if any(stage.rate for stage in status.stages):
+    if any(stage.rate is not None for stage in status.stages):
         yield timing_section(status)
     yield settings_section(status)

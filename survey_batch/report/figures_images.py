@@ -148,7 +148,8 @@ def colour(three: Floats, sky: float, white: float) -> Pixels:
     softening = 8.0
     red, green, blue = np.nan_to_num(three)
     stretch = max(white / 4, 5 * sky)
-    made: Pixels = make_lupton_rgb(red, green, blue, minimum=-sky / 2, stretch=stretch, Q=softening)
+    with np.errstate(invalid="ignore"):  # astropy divides by an intensity of 0 where nothing shines, and takes 0 for it
+        made: Pixels = make_lupton_rgb(red, green, blue, minimum=-sky / 2, stretch=stretch, Q=softening)
     return made
 
 

@@ -7,12 +7,12 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from survey_batch import wording
 from survey_batch.products import PRODUCTS_OF_FRAMES
-from survey_batch.progress import clock, rate_text
 from survey_batch.report.page import Html, badge, bar, section, table, tag
 from survey_batch.report.reading import problems_so_far
 from survey_batch.report.runs import rates, read_newest_log, totals
-from survey_batch.report.style import ADVICE, STATUS_COLORS, UNCLASSIFIED
+from survey_batch.report.style import STATUS_COLORS, advice
 from survey_batch.summary import RunStatus, StageStatus
 
 BIG_COLOR = "#1d2733"
@@ -42,9 +42,9 @@ def _card(number: int, name: str, color: str) -> Html:
 def _facts(status: RunStatus) -> Iterator[str]:
     yield f"{status.job['archive']['survey'].upper()}: {' → '.join(stage.name for stage in status.stages)}"
     if status.runs:
-        yield f"last run {_when(status.runs[-1]['started'])}, {clock(status.runs[-1]['seconds'])}"
+        yield f"last run {_when(status.runs[-1]['started'])}, {wording.duration(status.runs[-1]['seconds'])}"
     if len(status.runs) > 1:
-        yield f"{len(status.runs)} runs, {clock(sum(run['seconds'] for run in status.runs))} together"
+        yield f"{len(status.runs)} runs, {wording.duration(sum(run['seconds'] for run in status.runs))} together"
     if version := status.versions.get("survey-batch"):
         yield f"survey_batch {version}"
 
@@ -102,8 +102,8 @@ def problem_section(status: RunStatus) -> Html:
     ):
         reasons = [(reason, count) for s, n, reason, count in status.problems if (s, n) == (stage, name)]
         what = [tag("b", stage), tag("br"), badge(name, STATUS_COLORS[name])]
-        advice = UNCLASSIFIED if (stage, name) == ("predictions", "unreadable") else ADVICE[name]
-        rows.append((f"{total:,}", what, _reasons(problems, reasons, total), advice))
+        to_do = advice(stage, name, status.job["archive"]["survey"])
+        rows.append((f"{total:,}", what, _reasons(problems, reasons, total), to_do))
     return section(
         "Problems",
         table(("how many", "what", "reasons, with one object each", "what to do"), rows, numeric=(0,)),
@@ -123,7 +123,7 @@ def _reasons(problems: pa.Table, reasons: list[tuple[str, int]], total: int) -> 
 
 def timing_section(status: RunStatus) -> Html:
     """Wall and CPU time of each stage over all runs; its last rate where no run has ended yet."""
-    spent = totals(status.runs) or rates((), read_newest_log(status.output), None)
+    spent = totals(status.runs) or rates((), read_newest_log(status.output))
     longest = max((max(t.wall_seconds, t.cpu_seconds) for t in spent.values()), default=1)
     rows = []
     for name, t in spent.items():
@@ -132,8 +132,10 @@ def timing_section(status: RunStatus) -> Html:
             bar([("CPU time", 1, "#8fa3b8")], 100 * t.cpu_seconds / longest),
         ]
         unit = "frames" if name in PRODUCTS_OF_FRAMES else "objects"
-        rate = f"{rate_text(t.rows_per_second)} {unit}/s" if t.rows_per_second else ""
-        rows.append((tag("b", name), bars, f"{t.wall_seconds:,.1f} s", f"{t.cpu_seconds:,.1f} s", rate, size(t.nbytes)))
+        rate = f"{wording.rate(t.rows_per_second)} {unit}/s" if t.rows_per_second else ""
+        rows.append(
+            (tag("b", name), bars, f"{t.wall_seconds:,.1f} s", f"{t.cpu_seconds:,.1f} s", rate, wording.size(t.nbytes))
+        )
     return section(
         "Time",
         table(
@@ -143,15 +145,6 @@ def timing_section(status: RunStatus) -> Html:
         ),
         note="All runs; CPU time of all workers. Stages of one phase share their wall time. Sizes are uncompressed.",
     )
-
-
-def size(nbytes: float) -> str:
-    """Write a number of bytes with three digits or so."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if nbytes < 1000:
-            return f"{nbytes:.3g} {unit}"
-        nbytes /= 1000
-    return f"{nbytes:,.3g} TB"
 
 
 def settings_section(status: RunStatus) -> Html:

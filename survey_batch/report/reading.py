@@ -13,7 +13,7 @@ import zarr
 from fsspec.core import url_to_fs
 
 from survey_batch.job import STAGES_OF
-from survey_batch.paths import join
+from survey_batch.paths import files_in, join
 from survey_batch.problems import read_problems
 from survey_batch.products import Array, product_url
 
@@ -73,9 +73,9 @@ def problems_so_far(output: str, *, ended: bool) -> tuple[pa.Table, bool]:
     """
     if ended:
         return read_problems(output), True
-    filesystem, folder = url_to_fs(join(output, "problems"))
-    filesystem.invalidate_cache()
-    notes = sorted(filesystem.glob(f"{folder}/*.parquet")) if filesystem.exists(folder) else []
+    folder = join(output, "problems")
+    filesystem, _ = url_to_fs(folder)
+    notes = files_in(folder, ".parquet")
     if not notes or len(notes) > MAX_NOTES:
         return read_problems(output), not notes
     return pa.concat_tables([pq.read_table(io.BytesIO(filesystem.cat_file(note))) for note in notes]), True

@@ -9,7 +9,8 @@ from typing import Any
 from fsspec.core import url_to_fs
 
 from survey_batch.lock import is_dead
-from survey_batch.paths import join, read_json
+from survey_batch.pace import Pace, pace_of
+from survey_batch.paths import files_in, join, read_json
 
 TAIL_BYTES = 2_000_000
 """What is read of a log's end: some thousand shards, enough for a rate."""
@@ -72,15 +73,15 @@ def read_holder(output: str) -> dict[str, Any]:
 
 def read_newest_log(output: str) -> Log | None:
     """Read the ends of the newest log that tells of any work, or None."""
-    filesystem, folder = url_to_fs(join(output, "log"))
-    filesystem.invalidate_cache()
-    paths = sorted(filesystem.glob(f"{folder}/*.jsonl"), reverse=True) if filesystem.exists(folder) else []
+    folder = join(output, "log")
+    filesystem, _ = url_to_fs(folder)
+    paths = reversed(files_in(folder, ".jsonl"))
     logs = (Log(path.rsplit("/", 1)[-1], tuple(_events(_ends(filesystem, path)))) for path in paths)
     return next((log for log in logs if log.job or log.shards), None)
 
 
-def rates(runs: Iterable[Mapping[str, Any]], log: Log | None, now: datetime | None) -> dict[str, Rate]:
-    """Find each stage's last rate.
+def rates(runs: Iterable[Mapping[str, Any]], log: Log | None) -> dict[str, Rate]:
+    """Find each stage's mean rate in the last run that worked on it.
 
     Parameters
     ----------
@@ -88,15 +89,22 @@ def rates(runs: Iterable[Mapping[str, Any]], log: Log | None, now: datetime | No
         `run.json`'s, oldest first.
     log
         The newest one; what it tells of a stage counts more than the accounts of earlier runs.
-    now : datetime, optional
-        While a run is under way: the time to which the stage it works on is counted, so that a stalled run slows down.
     """
     found: dict[str, Rate] = {}
     for run in runs:
         for stage, timing in run["stages"].items():
             if timing.get("rows_done") and timing.get("wall_seconds"):
                 found[stage] = _rate_of(timing)
-    return {**found, **(_rates_in(log, now) if log else {})}
+    return {**found, **{stage: _rate_of_shards(events) for stage, events in _by_stage(log).items()}}
+
+
+def paces(log: Log | None, now: datetime) -> dict[str, Pace]:
+    """Find how fast each stage of the run that is under way works just now."""
+    found = {}
+    for stage, events in _by_stage(log).items():
+        finished = sorted((_end(event), int(event["record"]["rows_done"])) for event in events)
+        found[stage] = pace_of(min(_begin(event) for event in events), finished, now.timestamp())
+    return found
 
 
 def totals(runs: Iterable[Mapping[str, Any]]) -> dict[str, Rate]:
@@ -124,23 +132,29 @@ def _rate_of(timing: Mapping[str, Any]) -> Rate:
     )
 
 
-def _rates_in(log: Log, now: datetime | None) -> dict[str, Rate]:
+def _by_stage(log: Log | None) -> dict[str, list[Mapping[str, Any]]]:
+    """Lines about shards in which something was done."""
     by_stage: dict[str, list[Mapping[str, Any]]] = {}
-    for event in log.shards:
+    for event in log.shards if log else ():
         if event["record"]["rows_done"]:
             by_stage.setdefault(event["record"]["stage"], []).append(event)
-    last = log.shards[-1]["record"]["stage"] if log.shards else ""
-    return {stage: _rate_in(events, now if stage == last else None) for stage, events in by_stage.items()}
+    return by_stage
 
 
-def _rate_in(events: list[Mapping[str, Any]], now: datetime | None) -> Rate:
-    """From the beginning of the first shard to the end of the last, or to now."""
+def _end(event: Mapping[str, Any]) -> float:
+    return datetime.fromisoformat(event["time"]).timestamp()
+
+
+def _begin(event: Mapping[str, Any]) -> float:
+    return _end(event) - float(event["record"]["seconds"])
+
+
+def _rate_of_shards(events: list[Mapping[str, Any]]) -> Rate:
+    """From the beginning of the first shard to the end of the last."""
     records = [event["record"] for event in events]
-    ends = [datetime.fromisoformat(event["time"]).timestamp() for event in events]
-    begin = min(end - record["seconds"] for end, record in zip(ends, records, strict=True))
     return Rate(
         sum(record["rows_done"] for record in records),
-        (now.timestamp() if now else max(ends)) - begin,
+        max(map(_end, events)) - min(map(_begin, events)),
         sum(record["cpu_seconds"] for record in records),
         sum(record["nbytes"] for record in records),
     )

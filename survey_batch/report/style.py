@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from survey_batch.sections.archive import located_by
+
 CLASS_COLORS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#5D4E9C", "#7F7F7F")
 """Okabe and Ito's palette (2008, Color Universal Design), which colour-blind readers can tell apart; blue to red."""
 
@@ -21,7 +23,7 @@ STATUS_COLORS = {
 
 ADVICE = {
     "partial": "Usable; the band or the pixels are not in the archive. Select complete ones by status or coverage.",
-    "not_found": "The archive has no such file. Many of them: see whether archive.root, release and layout are right.",
+    "not_found": "The archive has no such file. Where this is so of many, look at {located_by}.",
     "unreadable": "The file is damaged or of another kind. Fetch it by hand to see; tell the archive.",
     "outside": "The position is not on the frame that the catalogue names: compare its ra, dec and frame key.",
     "invalid": "The catalogue row lacks something or contradicts itself: correct it there.",
@@ -32,6 +34,13 @@ ADVICE = {
 """What a person can do about each status."""
 UNCLASSIFIED = "The classifier has too little to go by, for the reason given. The object stays without a class."
 """The same for `unreadable` in predictions."""
+
+
+def advice(stage: str, status: str, survey: str) -> str:
+    """Say what a person can do about a status of a stage."""
+    if (stage, status) == ("predictions", "unreadable"):
+        return UNCLASSIFIED
+    return ADVICE[status].format(located_by=located_by(survey))
 
 
 def class_colors(classes: Sequence[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from survey_batch.progress import clock, rate_text
+from survey_batch import wording
 
 if TYPE_CHECKING:
     from survey_batch.summary import RunStatus
@@ -26,9 +26,11 @@ def render(status: "RunStatus") -> RenderableType:
 def state(status: "RunStatus") -> str:
     """Say whether a run is under way, whose, and how long it will take."""
     if status.running:
-        left = status.seconds_left
+        left, idle = status.seconds_left, status.idle_seconds
         who = "run under way: process {pid} of {user} on {host}, since {since}".format_map(_Known(status.holder))
-        return f"{who}; {'time left not known yet' if left is None else f'about {clock(left)} left'}"
+        if idle is not None:
+            return f"{who}; last shard finished {wording.duration(idle)} ago"
+        return f"{who}; {'time left not known yet' if left is None else f'about {wording.duration(left)} left'}"
     return "complete" if status.complete else "not complete: run it again to go on"
 
 
@@ -43,15 +45,14 @@ def _stage_table(status: "RunStatus") -> Table:
     table = Table("stage", "rows", "shards", "statuses", "rows/s", "left", "time left", box=None, pad_edge=False)
     for stage in status.stages:
         left = f"{stage.pending:,}" + (f" + {stage.retryable:,} to try again" if stage.retryable else "")
-        time_left = "" if not stage.pending else "?" if stage.seconds_left is None else clock(stage.seconds_left)
         table.add_row(
-            stage.name,
+            Text(stage.name),
             f"{stage.rows:,} {stage.axis}s",
             f"{stage.shards_done:,}/{stage.shards:,}",
             words(stage.counts) if stage.created else "not started",
-            rate_text(stage.rate) if stage.rate else "",
+            wording.rate(stage.rate) if stage.rate else "",
             left if stage.pending or stage.retryable else "nothing",
-            time_left,
+            stage.left,
         )
     return table
 

@@ -10,6 +10,15 @@ SKYSERVER_CONNECTIONS = 4
 """Downloads at one time where the job does not say: SkyServer draws each image when it is asked for it."""
 
 
+OWN_KEYS: dict[str, tuple[str, ...]] = {"sdss": ("release",), "lamost": ("layout",), "skyserver": (), "stamps": ()}
+"""Keys, beside the root, that say where a survey's files lie."""
+
+
+def located_by(survey: str) -> str:
+    """Name the keys that decide where a survey's files are looked for."""
+    return " and ".join(f"archive.{key}" for key in ("root", *OWN_KEYS[survey]))
+
+
 class ArchiveSection(Section):
     """Where the survey's files are and how hard they may be asked for."""
 

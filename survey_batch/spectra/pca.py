@@ -167,7 +167,8 @@ class PCA:
             The file is missing or holds no principal components.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            # numpy itself leaves a file open that it cannot read.
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 return cls(*(arrays[name] for name in PARTS))
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise ConfigurationError(f"{path} holds no principal components ({error}); fit them again") from error

@@ -10,6 +10,7 @@ import numpy as np
 from survey_batch.job import Job
 from survey_batch.plan import Plan, Rows
 from survey_batch.products import OBJECT_COORDINATES, Array, Axis, Schema, Shard, Variable
+from survey_batch.sections.archive import OWN_KEYS
 from survey_batch.status import Status
 
 Phase = Literal["ingest", "prepare", "predict"]
@@ -63,6 +64,8 @@ class Cost:
         Time before the first shard, whatever the number of workers.
     process_bytes : int
         Memory of a worker beside its shards, whatever the number of its threads.
+    at_once : int
+        Files that one shard asks a remote archive for at a time.
     """
 
     files: int = 0
@@ -71,6 +74,7 @@ class Cost:
     cpu_seconds: float = 0.0
     start_seconds: float = 0.0
     process_bytes: int = 0
+    at_once: int = 1
 
 
 class Stage(ABC):
@@ -217,5 +221,4 @@ def take(rows: Rows, selection: Array | slice) -> dict[str, Array]:
 def archive_settings(job: Job) -> dict[str, Any]:
     """Settings of the archive on which values depend; how it is asked is not among them."""
     archive = job.archive
-    own = {"sdss": ("release",), "lamost": ("layout",), "skyserver": (), "stamps": ()}[archive.survey]
-    return {f"archive.{key}": getattr(archive, key) for key in ("survey", "root", *own)}
+    return {f"archive.{key}": getattr(archive, key) for key in ("survey", "root", *OWN_KEYS[archive.survey])}

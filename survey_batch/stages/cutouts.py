@@ -117,7 +117,8 @@ class CutoutsStage(Stage):
             return Cost(worker_bytes=2 * shard + field_bytes(1), cpu_seconds=cpu)
         files = plan.size("frame") * bands
         fields = 4 * field_bytes(bands)
-        return Cost(files, files * FRAME_FILE_BYTES, 2 * shard + fields, cpu + files * FRAME_CPU_SECONDS)
+        cpu += files * FRAME_CPU_SECONDS
+        return Cost(files, files * FRAME_FILE_BYTES, 2 * shard + fields, cpu, at_once=bands)
 
     def _cutout_seconds(self) -> float:
         cutouts = self.job.cutouts

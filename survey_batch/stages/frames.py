@@ -112,6 +112,7 @@ class FramesStage(Stage):
             files * FRAME_FILE_BYTES,
             field_bytes(len(self.job.frames.bands)) * 2,
             files * FRAME_CPU_SECONDS,
+            at_once=len(self.job.frames.bands),
         )
 
     def row_name(self, rows: Rows, row: int) -> str:

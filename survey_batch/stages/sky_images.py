@@ -103,4 +103,5 @@ class SkyImagesStage(Stage):
         usable = plan.size("object") - plan.invalid
         shard = min(self.job.shards.objects, plan.size("object")) * self.schema(1).row_nbytes
         fetched = int(usable * BYTES_PER_PIXEL * self.size**2)
-        return Cost(usable, fetched, 2 * shard, usable * READ_CPU_SECONDS * (self.size / DEFAULT_SIZE) ** 2)
+        cpu = usable * READ_CPU_SECONDS * (self.size / DEFAULT_SIZE) ** 2
+        return Cost(usable, fetched, 2 * shard, cpu, at_once=self.job.archive.connections)

@@ -113,7 +113,13 @@ class SpectraStage(Stage):
         usable = plan.size("object") - plan.invalid
         shard = min(self.job.shards.objects, plan.size("object")) * self.schema(1).row_nbytes
         files = FILES_AT_ONCE * 20 * SPECTRUM_FILE_BYTES // 10
-        return Cost(usable, usable * SPECTRUM_FILE_BYTES, 2 * shard + files, usable * SPECTRUM_CPU_SECONDS)
+        return Cost(
+            usable,
+            usable * SPECTRUM_FILE_BYTES,
+            2 * shard + files,
+            usable * SPECTRUM_CPU_SECONDS,
+            at_once=min(self.job.archive.connections, FILES_AT_ONCE),
+        )
 
 
 class Failure:

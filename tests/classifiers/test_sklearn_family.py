@@ -38,11 +38,11 @@ class Toy(SklearnClassifier[TrainingSection]):
 
     @classmethod
     def estimator(cls, section, seed, inputs):  # noqa: ARG003
+        from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
-        from sklearn.svm import SVC
 
-        return make_pipeline(StandardScaler(), SVC(probability=True, random_state=seed))
+        return make_pipeline(StandardScaler(), LogisticRegression(random_state=seed))
 
 
 def rows(seed):

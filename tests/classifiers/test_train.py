@@ -1,11 +1,13 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import zarr
 
-from survey_batch.classifiers.base import load_classifier
+from survey_batch.classifiers.artifact import family_of
+from survey_batch.classifiers.base import Workspace, load_classifier
 from survey_batch.classifiers.cross_validation import calibrated_across_folds, grouped_folds, out_of_fold
 from survey_batch.classifiers.evaluation import evaluate
 from survey_batch.classifiers.labelled import Labelled
@@ -288,3 +290,54 @@ def test_a_product_with_another_split_or_label_is_refused(tmp_path):
     changed = lamost_job(other, tmp_path / "out", ["spectra"], train={"classifier": str(tmp_path / "model")})
     with pytest.raises(PlanMismatchError, match="catalog: was"):
         train(changed)
+
+
+@pytest.mark.parametrize("keys", [{"variant": "forest", "trees": 5}, {"epochs": 2, "members": 1, "patience": 0}])
+def test_what_was_trained_before_ctrl_c_is_not_trained_again(tmp_path, wavelength, split, monkeypatch, keys):
+    job, undisturbed = make_job(tmp_path / "one", **keys), make_job(tmp_path / "two", **keys)
+    for each in (job, undisturbed):
+        write_product(each, wavelength, split)
+    family = family_of(job.train.kind, job.train.variant)
+    fit, calls = family.fit, []
+
+    def interrupted(*args, **named):
+        calls.append(named)
+        if len(calls) == 4:  # the classifier itself, two folds, and now the third
+            raise KeyboardInterrupt
+        return fit(*args, **named)
+
+    monkeypatch.setattr(family, "fit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(job)
+    said = []
+    scores = train(job, progress=said.append)
+    assert len(calls) == 4 + 3, "the third fold and the two after it"
+    assert any("was trained before, and is kept" in line for line in said)
+    kept = [line.strip() for line in said if "done before" in line]
+    assert kept == ["fold 1 of 5 done before", "fold 2 of 5 done before"]
+    whole = train(undisturbed)
+    assert scores["temperature"] == pytest.approx(whole["temperature"])
+    assert scores["test"] == whole["test"]
+    assert not Path(f"{job.train.classifier}.training").exists()
+
+
+def test_fitting_the_temperature_says_what_it_does_how_far_it_is_and_how_long_it_takes(tmp_path, wavelength, split):
+    job = make_job(tmp_path, variant="forest", trees=5)
+    write_product(job, wavelength, split)
+    said = []
+    train(job, progress=said.append)
+    begun = next(place for place, line in enumerate(said) if line.startswith("fitting the temperature"))
+    assert "5 models like it are trained" in said[begun]
+    assert re.search(r"; about \d+ s$", said[begun])
+    folds = [line for line in said[begun:] if line.startswith("  fold")]
+    assert len(folds) == 5
+    assert re.fullmatch(r"  fold 2 of 5 done, about \d+ s left", folds[1])
+
+
+def test_folds_that_were_done_are_kept(tmp_path, data):
+    said = []
+    place = Workspace(tmp_path, said.append)
+    first, _ = out_of_fold(data, lambda *_: lambda other: np.ones(len(other)), 3, 1, place)
+    again, _ = out_of_fold(data, lambda *_: pytest.fail("it was kept"), 3, 1, place)
+    np.testing.assert_array_equal(first, again)
+    assert said[-1] == "  fold 3 of 3 done before"

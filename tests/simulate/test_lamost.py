@@ -147,10 +147,11 @@ def test_all_classes_that_can_be_trained_occur(catalog):
 
 
 def test_catalogue_columns_are_those_of_the_release(root, real_data):
-    first = [
-        path.open(encoding="utf-8").readline() for path in (root / "catalog.csv", real_data / "lamost/catalog.csv")
-    ]
-    assert first[0] == first[1]
+    ours, theirs = (
+        path.read_text(encoding="utf-8").splitlines()[0]
+        for path in (root / "catalog.csv", real_data / "lamost/catalog.csv")
+    )
+    assert ours == theirs
 
 
 @pytest.mark.parametrize(

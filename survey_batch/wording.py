@@ -1,0 +1,27 @@
+"""How durations, sizes and rates are written, everywhere the same: durations in words, sizes in powers of 1000."""
+
+from rich.filesize import decimal
+
+
+def duration(seconds: float) -> str:
+    """Write a duration in words: 45 s, 11 min, 2 h 5 min, 31 h, 13 days."""
+    if round(seconds) < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 10:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    hours = round(minutes / 60)
+    return f"{hours} h" if hours < 100 else f"{round(hours / 24):,} days"
+
+
+def size(nbytes: float) -> str:
+    """Write a number of bytes as job files write it: 1 kB is 1000 bytes, 1 MB is 10^6."""
+    return decimal(round(nbytes))
+
+
+def rate(per_second: float) -> str:
+    """Write a rate with three digits, or whole from a thousand on."""
+    return f"{per_second:,.0f}" if per_second >= 1000 else f"{per_second:.3g}"
