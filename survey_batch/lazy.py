@@ -70,8 +70,8 @@ def features(ds: "xr.Dataset", components: "xr.Dataset | None" = None, **setting
     Parameters
     ----------
     ds
-        A product `spectra` (with dimension `wavelength`) or `cutouts` (with dimension `band`). Cutouts of one's own
-        need `aperture_correction` and `psf_fwhm` (object, band) too: 1 and NaN where they are not known.
+        A product `spectra` (with dimension `wavelength`) or `cutouts` (with dimension `band`). One's own cutouts need
+        `aperture_correction` and `psf_fwhm` (object, band) too: 1 and NaN where they are not known.
     components
         Spectra: where to take principal components from, such as the product `features` of a job or what
         `principal_components` returns. Without it there are none.
