@@ -40,7 +40,7 @@ def csv_source(location: Location) -> Source:
         head = file.read(_HEAD_BYTES).decode("utf-8-sig", errors="replace")
     header = find_header(head, location.url)
 
-    return Source(location.url, header.names, lambda names: _read(location, header, names))
+    return Source(location.url, header.names, lambda names: _read(location, header, names), text=True)
 
 
 def find_header(text: str, url: str) -> Header:

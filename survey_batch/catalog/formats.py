@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import fsspec
 
@@ -34,7 +35,7 @@ def open_source(url: str) -> Source:
         with _explained(url):
             yield from source.batches(names)
 
-    return Source(url, source.names, batches)
+    return replace(source, url=url, batches=batches)
 
 
 def _open(url: str) -> Source:

@@ -29,11 +29,24 @@ class Rows:
 
 @dataclass(frozen=True)
 class Source:
-    """A catalogue file: its column names, and a function that reads some of them, batch by batch."""
+    """A catalogue file.
+
+    Attributes
+    ----------
+    url
+        Where it is.
+    names
+        Its columns.
+    batches
+        Reads some of them, batch by batch.
+    text
+        Whether its format has no types: each column is text, and empty where a value is absent.
+    """
 
     url: str
     names: tuple[str, ...]
     batches: Callable[[Sequence[str]], Iterator[Rows]]
+    text: bool = False
 
     def read(self, names: Sequence[str]) -> Rows:
         """Read all rows at once."""

@@ -5,9 +5,9 @@ from io import BytesIO
 from typing import Any
 
 import fsspec
-import numpy as np
 import pyarrow as pa
 
+from survey_batch.catalog.arrays import arrow_array, fits_array
 from survey_batch.catalog.source import BATCH_ROWS, Location, Rows, Source, in_batches
 from survey_batch.errors import ConfigurationError
 
@@ -34,7 +34,7 @@ def fits_source(location: Location) -> Source:
     Raises
     ------
     ConfigurationError
-        There is no table, or a column holds vectors.
+        There is no table.
     """
     from astropy.io import fits
 
@@ -47,8 +47,7 @@ def fits_source(location: Location) -> Source:
     def batches(names: Sequence[str]) -> Iterator[Rows]:
         with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
             hdu = table_of(hdus)
-            nulls = {name: hdu.columns[name].null for name in names}
-            table = pa.table({name: _arrow(hdu.data.field(name), name, nulls[name]) for name in names})
+            table = pa.table({name: fits_array(hdu, name) for name in names})
         yield from in_batches(table)
 
     with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
@@ -73,20 +72,6 @@ def votable_source(location: Location) -> Source:
         raise ConfigurationError(f"catalog.path: cannot read {location.url} as VOTable: {error}") from error
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
-        yield from in_batches(pa.table({name: _arrow(table[name], name) for name in names}))
+        yield from in_batches(pa.table({name: arrow_array(table[name]) for name in names}))
 
     return Source(location.url, tuple(table.colnames), batches)
-
-
-def _arrow(values: Any, name: str, null: object = None) -> pa.Array:
-    """Copy a table column into native byte order, masked values and `null` as nulls."""
-    mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else np.zeros(len(values), bool)
-    array = np.asarray(values)
-    if array.ndim != 1:
-        raise ConfigurationError(f"catalog: column {name!r} holds vectors of shape {array.shape[1:]}, not one value")
-    if null is not None:
-        mask = mask | (array == null)
-    if array.dtype.kind in "SUO":
-        texts = array.astype("S").astype("U") if array.dtype.kind == "S" else array.astype("U")
-        return pa.array(np.char.strip(texts).astype(object), pa.string(), mask=mask)
-    return pa.array(array.astype(array.dtype.newbyteorder("=")), mask=mask)
