@@ -84,10 +84,26 @@ def _rows_of(path: str, rows: Array, changes: Changes) -> pa.Table:
     parts, first = [], 0
     for batch in source.batches(names):
         begin, end = np.searchsorted(rows, [first, first + batch.table.num_rows])
-        parts.append(batch.table.take(pa.array(rows[begin:end] - first)))
+        parts.append(_without_views(batch.table).take(pa.array(rows[begin:end] - first)))
         first += batch.table.num_rows
     table = pa.concat_tables(parts)
     return (with_types if source.text else with_integer_identifiers)(table, changes)
+
+
+def _without_views(table: pa.Table) -> pa.Table:
+    """Give text and bytes that are views, of which Arrow cannot take rows, their plain types."""
+    fields = [pa.field(field.name, _plain(field.type)) for field in table.schema]
+    return table.cast(pa.schema(fields)) if pa.schema(fields) != table.schema else table
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_plain(kind.value_type), kind.list_size)
+    if pa.types.is_list(kind):
+        return pa.list_(_plain(kind.value_type))
+    return {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(kind, kind)
 
 
 def _without_ours(table: pa.Table, changes: Changes) -> pa.Table:

@@ -163,13 +163,12 @@ def _as_json(column: pa.Array) -> Encoded:
 def _lists(column: pa.Array) -> Encoded:
     """Vectors where all lists are of one length, else arrays of unequal length where FITS has them of this type."""
     kind = column.type
-    lists = column.cast(pa.large_list(kind.value_type))
-    lengths = pc.unique(pc.list_value_length(lists).drop_null()).to_pylist()
+    lengths = pc.unique(pc.list_value_length(column).drop_null()).to_pylist()
     if types.is_fixed_size_list(kind):
         lengths = [kind.list_size]
     if types.is_struct(kind.value_type) or types.is_map(kind.value_type):
         return _as_json(column)
-    form = _vectors(lists, lengths[0]) if len(lengths) == 1 and lengths[0] else _unequal(lists)
+    form = _vectors(column, lengths[0]) if len(lengths) == 1 and lengths[0] else _unequal(column)
     return form or _as_json(column)
 
 
@@ -194,9 +193,10 @@ def _unequal(lists: pa.Array) -> Encoded | None:
     values = encode(flat)
     if values.null is not None or values.array.ndim > 1 or values.array.dtype.kind in "SO":
         return None
-    ends = np.cumsum(np.asarray(pc.list_value_length(lists).fill_null(0)))
+    ends = np.cumsum([0, *pc.list_value_length(lists).fill_null(0).to_pylist()])
     rows = np.empty(len(lists), dtype=object)
-    rows[:] = [values.array[first:end] for first, end in zip([0, *ends[:-1]], ends, strict=True)]
+    for place in range(len(lists)):
+        rows[place] = values.array[ends[place] : ends[place + 1]]
     absent = (EMPTY,) if lists.null_count else ()
     return Encoded(rows, unit=values.unit, notes=(*values.notes, *absent))
 

@@ -6,11 +6,11 @@ import pyarrow.compute as pc
 from survey_batch.catalog.values import to_text
 from survey_batch.export.changes import Changes
 
-WHOLE = r"^(0|-?[1-9]\d{0,19})(\.0*)?$"
+WHOLE = r"^((0|-?[1-9]\d{0,14})(\.0*)?|-?[1-9]\d{15,19})$"
+"""Whole numbers; with a decimal point only such as a double holds, as others have lost digits on their way here."""
 REAL = r"^[-+]?(\d{1,9}\.\d*|0?\.\d+|0|[1-9]\d{0,14}|(?i:inf(inity)?))([eE][-+]?\d{1,2})?$"
 """Numbers that a double can hold; a number of more digits than that, or with leading zeros, stays text."""
 TRUTH = r"^(?i:true|false)$"
-
 LONG = r"\d{16}"
 """More digits than a double holds: identifiers, kept as text by formats or programs without large integers."""
 

@@ -6,7 +6,7 @@ from astropy.table import Table
 from survey_batch.catalog import csv_file, read_catalog
 from survey_batch.catalog.formats import open_source
 from survey_batch.errors import ConfigurationError
-from survey_batch.export import export_catalog, with_types
+from survey_batch.export import export_catalog
 from survey_batch.pieces import pieces_of
 from survey_batch.plan import make_plan
 from survey_batch.products import create_product
@@ -118,21 +118,3 @@ def test_a_catalogue_that_changed_since_is_refused(job):
         stream.write("9999|10.5|0.1|2011-10-27|55000|TEST|1|99|STAR|G5|0.0|50|none.fits\n")
     with pytest.raises(ConfigurationError, match="'9999'.*changed since the run"):
         export_catalog(job)
-
-
-def test_text_becomes_numbers_only_where_no_digit_is_lost():
-    table = pa.table(
-        {
-            "whole": ["1", "-2", ""],
-            "real": ["1.5", "null", "-3e4"],
-            "long_id": ["1237663204920852500.0", "1237663204920852501.0", ""],
-            "padded": ["0266", "0267", "1000"],
-            "name": ["G5", "", "M1"],
-            "empty": ["", "", ""],
-        }
-    )
-    typed = with_types(table)
-    assert typed["whole"].to_pylist() == [1, -2, None]
-    assert typed["real"].to_pylist() == [1.5, None, -3e4]
-    for name in ("long_id", "padded", "name", "empty"):
-        assert typed[name].equals(table[name])
