@@ -121,22 +121,33 @@ def _decimals(column: pa.Array) -> Encoded:
 
 
 def _times(column: pa.Array) -> Encoded:
-    zone = types.is_timestamp(column.type) and column.type.tz is not None
-    text = column.cast(pa.timestamp(column.type.unit, "UTC") if zone else column.type).cast(pa.string())
-    if (
-        pc.any(pc.invert(pc.match_substring_regex(text, r"^\d\d:|^\d{4}-"))).as_py()
-        or pc.any(pc.starts_with(text, "0000")).as_py()
-    ):
+    text = _iso(column)
+    if text is None:
         return _counted(column, COUNTED)
-    text = pc.replace_substring(text, " ", "T")
-    return _text(pc.replace_substring_regex(text, r"\.0+(Z?)$", r"\1"), UTC if zone else ISO)
+    return _text(text, UTC if _has_zone(column.type) else ISO)
+
+
+def _iso(column: pa.Array) -> pa.Array | None:
+    """ISO 8601 text, in UTC where there is a zone; None where a year has not four digits."""
+    kind = pa.timestamp(column.type.unit, "UTC") if _has_zone(column.type) else column.type
+    text = column.cast(kind).cast(pa.string())
+    if not pc.all(pc.match_substring_regex(text, FOUR_DIGITS), min_count=0).as_py():
+        return None
+    return pc.replace_substring_regex(pc.replace_substring(text, " ", "T"), r"\.0+(Z?)$", r"\1")
+
+
+def _has_zone(kind: pa.DataType) -> bool:
+    return bool(types.is_timestamp(kind) and kind.tz is not None)
 
 
 def _counted(column: pa.Array, *notes: str) -> Encoded:
-    days = types.is_date32(column.type)
-    numbers = _integers(column.cast(pa.int32()).cast(pa.int64()) if days else column.cast(pa.int64()), *notes)
-    unit = "d" if days else "ms" if types.is_date64(column.type) else column.type.unit
+    unit = "d" if types.is_date32(column.type) else "ms" if types.is_date64(column.type) else column.type.unit
+    numbers = _integers(_count(column), *notes)
     return Encoded(numbers.array, numbers.null, unit, numbers.notes)
+
+
+def _count(column: pa.Array) -> pa.Array:
+    return column.cast(pa.int32() if column.type.bit_width == 32 else pa.int64()).cast(pa.int64())
 
 
 def _text(column: pa.Array, *notes: str) -> Encoded:
@@ -156,8 +167,24 @@ def _bytes(column: pa.Array) -> Encoded:
 
 
 def _as_json(column: pa.Array) -> Encoded:
-    values = [None if value is None else json.dumps(value, default=str) for value in column.to_pylist()]
-    return _text(pa.array(values, pa.string()), JSON)
+    values = (None if value is None else json.dumps(value, default=str) for value in _plain(column).to_pylist())
+    return _text(pa.array(list(values), pa.string()), JSON)
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    """Times in lists as text or counts: Python's own hold less."""
+    if types.is_temporal(column.type):
+        text = None if types.is_duration(column.type) else _iso(column)
+        return _count(column) if text is None else text
+    if not _is_list(column.type):
+        return column
+    ends = pa.array(_ends(column))
+    return pa.LargeListArray.from_arrays(ends, _plain(pc.list_flatten(column)), mask=column.is_null())
+
+
+def _ends(lists: pa.Array) -> Array:
+    """Where lists begin in all their values, and where the last one ends."""
+    return np.cumsum([0, *pc.list_value_length(lists).fill_null(0).to_pylist()])
 
 
 def _lists(column: pa.Array) -> Encoded:
@@ -193,7 +220,7 @@ def _unequal(lists: pa.Array) -> Encoded | None:
     values = encode(flat)
     if values.null is not None or values.array.ndim > 1 or values.array.dtype.kind in "SO":
         return None
-    ends = np.cumsum([0, *pc.list_value_length(lists).fill_null(0).to_pylist()])
+    ends = _ends(lists)
     rows = np.empty(len(lists), dtype=object)
     for place in range(len(lists)):
         rows[place] = values.array[ends[place] : ends[place + 1]]

@@ -198,7 +198,7 @@ def test_parquet_holds_what_went_in(columns):
 @example([pa.array([2**60 + 1, None]), pa.array([2**64 - 1, None], pa.uint64()), pa.array([True, None])])
 @example([pa.array([-(2**63), None, 2**63 - 1]), pa.array([255, None, 0], pa.uint8())])
 @example([pa.array(["\\xe9", "é", None, "\n"]), pa.array([[1.5], None, [], [1.5, None]])])
-@example([pa.array([[1, None], [2**62 + 1, 3], None])])
+@example([pa.array([[1, None], [2**62 + 1, 3], None]), pa.array([[], [0], [1, None]], pa.list_(pa.timestamp("us")))])
 def test_fits_holds_what_went_in_and_an_export_of_the_export_does_too(columns):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -231,21 +231,23 @@ def is_escaped(value):
 
 
 def decoded(value, kind, escaped):
-    if value is np.ma.masked:
+    if value is None or value is np.ma.masked:
         return None
     if isinstance(value, str):
         if pa.types.is_map(kind):
             return [tuple(pair) for pair in json.loads(value)]
-        return json.loads(value) if pa.types.is_nested(kind) else read_text(value, kind, escaped)
+        if pa.types.is_nested(kind):
+            return decoded(np.array(json.loads(value), dtype=object), kind, False)
+        return read_text(value, kind, escaped)
     if isinstance(value, bytes):
         return read_text(value.decode(), kind, escaped)
-    if isinstance(value, np.ndarray) and pa.types.is_nested(kind):
+    if isinstance(value, np.ndarray | list) and pa.types.is_nested(kind):
         return [decoded(each, kind.value_type, escaped) for each in value]
     if isinstance(value, np.ndarray):
         return None if np.ma.getmaskarray(value).any() else bytes(value.tolist())
     if pa.types.is_decimal(kind):
         return decimal.Decimal(repr(value.item()))
-    return bool(value) if pa.types.is_boolean(kind) else value.item()
+    return bool(value) if pa.types.is_boolean(kind) else np.asarray(value).item()
 
 
 def read_text(text, kind, escaped):
