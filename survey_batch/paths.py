@@ -7,6 +7,9 @@ from typing import Any
 
 from fsspec.config import conf
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+
+from survey_batch.errors import ConfigurationError
 
 # What we keep in buckets is small and read whole. With more than one request at a time for an object, s3fs first asks
 # for its length, which doubles the requests. A user's own fsspec configuration goes before this.
@@ -56,14 +59,31 @@ def write_bytes(path: str, data: bytes) -> None:
     A local file is written under a temporary name and renamed; an object store's put is atomic by itself.
     """
     if is_url(path):
-        filesystem, inside = url_to_fs(path)
-        filesystem.pipe_file(inside, data)
-        return
+        filesystem, path = url_to_fs(path)
+        if not isinstance(filesystem, LocalFileSystem):
+            filesystem.pipe_file(path, data)
+            return
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     temporary.write_bytes(data)
     temporary.replace(target)
+
+
+def write_where_asked(path: str, data: bytes) -> None:
+    """Write a whole file to where `--to` says.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot be written there.
+    """
+    try:
+        write_bytes(path, data)
+    except Exception as error:  # each fsspec backend has errors of its own
+        raise ConfigurationError(
+            f"--to {path}: cannot be written ({type(error).__name__}: {error}): check the address and your access to it"
+        ) from error
 
 
 def read_bytes(path: str) -> bytes:

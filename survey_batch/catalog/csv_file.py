@@ -34,7 +34,7 @@ def csv_source(location: Location) -> Source:
     def batches(names: Sequence[str]) -> Iterator[Rows]:
         return _read(location, header, encoding, names)
 
-    return Source(location.url, header.columns, batches, header.notes)
+    return Source(location.url, header.columns, batches, header.notes, text=True)
 
 
 def _read(location: Location, header: Header, encoding: str, names: Sequence[str]) -> Iterator[Rows]:

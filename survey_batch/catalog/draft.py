@@ -10,6 +10,7 @@ import pyarrow as pa
 from survey_batch.catalog.angles import Angle, Axis, to_degrees
 from survey_batch.catalog.source import Rows
 from survey_batch.catalog.values import Floats, Integers, Mask, to_float, to_integer, to_text
+from survey_batch.errors import ConfigurationError
 
 
 @dataclass
@@ -37,6 +38,12 @@ class Draft:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        for ours, theirs in self.names.items():
+            if pa.types.is_nested(self.column(ours).type):
+                raise ConfigurationError(
+                    f"catalog: column {theirs!r} holds vectors, not one value: name another, "
+                    f'[catalog] columns = {{{ours} = "<column>"}}'
+                )
         self.problem = np.full(len(self), "", dtype=object)
         for row, reason in self.rows.unreadable.items():
             self.problem[row] = reason

@@ -66,6 +66,8 @@ class Source:
         What the file holds, by number, where that is more than one table.
     table
         Number of the one that is read.
+    text
+        Whether its format has no types: each column is text, and empty where a value is absent.
     """
 
     url: str
@@ -74,6 +76,7 @@ class Source:
     notes: tuple[str, ...] = ()
     tables: Mapping[int, str] = field(default_factory=dict)
     table: int = 1
+    text: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

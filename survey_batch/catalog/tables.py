@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from survey_batch.catalog.arrays import arrow_array, fits_array
 from survey_batch.catalog.query_status import check_query_status
 from survey_batch.catalog.source import Choice, Column, Location, Rows, Source, distinct, in_batches
 from survey_batch.errors import ConfigurationError
@@ -39,9 +40,7 @@ def fits_source(location: Location, choice: Choice) -> Source:
     def batches(names: Sequence[str]) -> Iterator[Rows]:
         with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
             _rename_repeated(hdus[table].header)
-            data, known = hdus[table].data, hdus[table].columns
-            places = {name: known.names.index(name) for name in names}
-            arrays = {name: _arrow(data.field(at), name, known[at].null) for name, at in places.items()}
+            arrays = {name: fits_array(hdus[table], name) for name in names}
         yield from in_batches(pa.table(arrays))
 
     return Source(location.url, columns, batches, notes[table], _described(titles), table)
@@ -95,7 +94,7 @@ def votable_source(location: Location, choice: Choice) -> Source:
     places = {column.name: place for place, column in enumerate(columns)}
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
-        yield from in_batches(pa.table({name: _arrow(values.columns[places[name]], name) for name in names}))
+        yield from in_batches(pa.table({name: arrow_array(values.columns[places[name]]) for name in names}))
 
     return Source(location.url, columns, batches, (*cut_off, *notes), _described(titles), table)
 
@@ -148,7 +147,7 @@ def text_source(location: Location, encoding: str, form: str) -> Source:
     )
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
-        yield from in_batches(pa.table({name: _arrow(table[name], name) for name in names}))
+        yield from in_batches(pa.table({name: arrow_array(table[name]) for name in names}))
 
     return Source(location.url, columns, batches, notes)
 
@@ -192,17 +191,3 @@ def _described(titles: Mapping[int, tuple[str, Sequence[str]]]) -> dict[int, str
         number: f"{name!r} " * bool(name) + f"({', '.join(names[:_LISTED])}{', …' * (len(names) > _LISTED)})"
         for number, (name, names) in titles.items()
     }
-
-
-def _arrow(values: Any, name: str, null: object = None) -> pa.Array:
-    """Copy a table column into native byte order, masked values and `null` as nulls."""
-    mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else np.zeros(len(values), bool)
-    array = np.asarray(values)
-    if array.ndim != 1:
-        raise ConfigurationError(f"catalog: column {name!r} holds vectors of shape {array.shape[1:]}, not one value")
-    if null is not None:
-        mask = mask | (array == null)
-    if array.dtype.kind in "SUO":
-        texts = array.astype("S").astype("U") if array.dtype.kind == "S" else array.astype("U")
-        return pa.array(np.char.strip(texts).astype(object), pa.string(), mask=mask)
-    return pa.array(array.astype(array.dtype.newbyteorder("=")), mask=mask)

@@ -1,27 +1,28 @@
 """`survey-batch export`: the classified catalogue as Parquet or FITS."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from survey_batch.cli.options import JobFile, Overrides, console
+from survey_batch.cli.options import JobFile, Overrides, console, say
 
 
 def export(
     job: JobFile,
     overrides: Overrides = None,
     to: Annotated[
-        Path | None,
-        typer.Option(help="A .parquet or .fits file; by default catalog.parquet in the output."),
+        str | None,
+        typer.Option(help="A .parquet or .fits file, path or URL; by default catalog.parquet in the output."),
     ] = None,
 ) -> None:
-    """Join the results to the input catalogue by id: one row per input row, in its order.
+    """Join the results to the input catalogue by id: one row per input row, in its order, also during a run.
+
+    What the format cannot hold as it is, and how it is written, is said.
 
     Example: survey-batch export jobs/lamost-types.toml --to types.fits
     """
     from survey_batch.export import export_catalog
     from survey_batch.jobfile import load_job
 
-    path, rows = export_catalog(load_job(job, overrides or ()), str(to) if to else None)
+    path, rows = export_catalog(load_job(job, overrides or ()), to, lambda line: say(f"note: {line}"))
     console.print(f"{path}: {rows:,} rows", soft_wrap=True)

@@ -1,6 +1,5 @@
 """`survey-batch report`: one HTML page about a job's results."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ from survey_batch.cli.options import JobFile, Overrides, console
 def report(
     job: JobFile,
     overrides: Overrides = None,
-    to: Annotated[Path | None, typer.Option(help="Where to write it; by default into the output.")] = None,
+    to: Annotated[str | None, typer.Option(help="Where to write it, path or URL; by default into the output.")] = None,
 ) -> None:
     """Write one self-contained HTML page: sky map, statuses, examples, confusion matrix, timing.
 
@@ -20,5 +19,5 @@ def report(
     from survey_batch.jobfile import load_job
     from survey_batch.report import write_report
 
-    path = write_report(load_job(job, overrides or ()).output, str(to) if to else None)
+    path = write_report(load_job(job, overrides or ()).output, to)
     console.print(path, soft_wrap=True)

@@ -14,7 +14,7 @@ def write_report(output: str, path: str | None = None) -> str:
     output : str
         A job's output, a path or an fsspec URL.
     path : str, optional
-        Where to write the page; by default `<output>/report.html`.
+        Where to write the page, a path or an fsspec URL; by default `<output>/report.html`.
 
     Returns
     -------
@@ -24,11 +24,11 @@ def write_report(output: str, path: str | None = None) -> str:
     Raises
     ------
     ConfigurationError
-        There is no output, or no run has started there.
+        There is no output, no run has started there, or the page cannot be written.
     """
-    from survey_batch.paths import join, write_bytes  # the figures import matplotlib, which takes seconds
+    from survey_batch.paths import join, write_where_asked  # the figures import matplotlib, which takes seconds
     from survey_batch.report.build import build_page
 
     target = path or join(output, "report.html")
-    write_bytes(target, build_page(output).encode())
+    write_where_asked(target, build_page(output).encode())
     return target

@@ -21,12 +21,11 @@ def test_nulls_and_padded_text_of_fits_columns(tmp_path):
     ]
     fits.BinTableHDU.from_columns(columns).writeto(path)
     source = open_source(str(path))
-    table = source.read(["n", "s"]).table
+    table = source.read(["n", "s", "v"]).table
     assert source.names == ("n", "s", "v")
     assert table["n"].to_pylist() == [5, None]
-    assert table["s"].to_pylist() == ["ab", ""]
-    with pytest.raises(ConfigurationError, match="'v' holds vectors of shape"):
-        source.read(["v"])
+    assert table["s"].to_pylist() == ["ab", None]
+    assert table["v"].to_pylist() == [[0, 0, 0], [0, 0, 0]]
 
 
 def test_a_fits_image_is_no_catalogue(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 
+import fsspec
 import pytest
 
 
@@ -19,6 +20,30 @@ def test_a_job_from_plan_to_export(command, job, tmp_path):
     code, out, _ = command("export", job, "--to", tmp_path / "out.parquet")
     assert code == 0
     assert "8 rows" in out
+
+
+@pytest.mark.parametrize("place", ["memory://{name}", "file://{folder}/made/{name}"])
+def test_an_export_and_a_report_go_to_any_url_and_what_was_changed_is_said(command, job, tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    url = place.format(folder=tmp_path, name="types.fits")
+    assert command("run", job)[0] == 0
+    code, out, errors = command("export", job, "--to", url)
+    assert (code, out.strip()) == (0, f"{url}: 8 rows")
+    assert "note: z: whole numbers that are written with a decimal point became integers" in errors
+    assert fsspec.open(url).open().read(6) == b"SIMPLE"
+    page = place.format(folder=tmp_path, name="page.html")
+    code, out, _ = command("report", job, "--to", page)
+    assert (code, out.strip()) == (0, page)
+    assert b"</html>" in fsspec.open(page).open().read()
+    assert not list(tmp_path.glob("*:*")), "no local folder is named as the protocol"
+
+
+@pytest.mark.parametrize("verb", ["export", "report"])
+def test_a_place_that_does_not_exist_ends_with_a_sentence(command, job, verb):
+    assert command("run", job)[0] == 0
+    code, _, errors = command(verb, job, "--to", "nothing://bucket/types.fits")
+    assert code == 2
+    assert "--to nothing://bucket/types.fits: cannot be written" in errors
 
 
 def test_json_is_for_programs(command, job):

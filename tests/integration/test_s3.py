@@ -11,8 +11,10 @@ import xarray as xr
 
 from survey_batch.cluster import connect
 from survey_batch.errors import ConfigurationError
+from survey_batch.export import export_catalog
 from survey_batch.job import ClusterSection
 from survey_batch.lock import locked
+from survey_batch.report import write_report
 from survey_batch.run import run
 from tests.compare import assert_equal_products
 from tests.jobs import lamost_job
@@ -85,6 +87,20 @@ def test_products_and_accounts_in_a_bucket_are_those_of_a_folder(bucket, archive
     assert events.count("shard") == 2 * OBJECTS // SHARD
     assert not files.exists(f"{job.output}/lock.json")
     assert not run(job, client=cluster).worked
+
+
+def test_an_export_and_a_report_go_to_a_bucket(bucket, archive, cluster):
+    job = make_job(archive, f"{bucket}/out")
+    run(job, client=cluster)
+    for name in ("types.parquet", "types.fits"):
+        assert export_catalog(job, f"{bucket}/exports/{name}") == (f"{bucket}/exports/{name}", OBJECTS)
+    write_report(job.output, f"{bucket}/exports/page.html")
+    files = fsspec.filesystem("s3")
+    files.invalidate_cache()
+    table = pq.read_table(io.BytesIO(files.cat_file(f"{bucket}/exports/types.parquet")))
+    assert table["sb_status"].to_pylist().count("not_found") == 1
+    assert files.cat_file(f"{bucket}/exports/types.fits").startswith(b"SIMPLE")
+    assert b"</html>" in files.cat_file(f"{bucket}/exports/page.html")
 
 
 def test_the_lock_of_a_bucket_is_exclusive(bucket):

@@ -1,0 +1,67 @@
+"""Column names that a format can hold, each once."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+
+from survey_batch.export.changes import Changes
+
+FITS_LENGTH = 68
+"""Characters of a text value on one card of a FITS header, with each quote doubled (FITS 4.0, section 4.2.1)."""
+
+
+def parquet_names(names: Sequence[str], changes: Changes) -> list[str]:
+    """Name columns that have no name, and tell apart columns of one name."""
+    wanted = [name or _numbered(place) for place, name in enumerate(names, 1)]
+    return _noted(names, _told_apart(wanted, str, lambda name, suffix: name + suffix), changes)
+
+
+def fits_names(names: Sequence[str], changes: Changes) -> list[str]:
+    """Make names of printable ASCII that fit on a card and differ by more than case.
+
+    Accents are dropped and Greek letters spelled out (`µ_colour` is `mu_colour`); other characters become `_`.
+    """
+    wanted = [_shortened(_ascii(name)) or _numbered(place) for place, name in enumerate(names, 1)]
+    return _noted(names, _told_apart(wanted, str.lower, _shortened), changes)
+
+
+def _noted(names: Sequence[str], ours: Iterator[str], changes: Changes) -> list[str]:
+    renamed = list(ours)
+    for name, new in zip(names, renamed, strict=True):
+        if name != new:
+            changes.note(f"named {new!r}", name)
+    return renamed
+
+
+def _numbered(place: int) -> str:
+    return f"column_{place}"
+
+
+def _told_apart(wanted: Sequence[str], key: Callable[[str], str], join: Callable[[str, str], str]) -> Iterator[str]:
+    """Number names that came before; no number makes a name that another column has by itself."""
+    own, taken = {key(name) for name in wanted}, set[str]()
+    for name in wanted:
+        unique, number = name, 1
+        while key(unique) in taken or (number > 1 and key(unique) in own):
+            number += 1
+            unique = join(name, f"_{number}")
+        taken.add(key(unique))
+        yield unique
+
+
+def _shortened(name: str, suffix: str = "") -> str:
+    while len((name + suffix).replace("'", "''")) > FITS_LENGTH:
+        name = name[:-1]
+    return (name + suffix).strip()
+
+
+def _ascii(name: str) -> str:
+    letters = (letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
+    return "".join(letter if " " <= letter <= "~" else _spelled(letter) for letter in letters)
+
+
+def _spelled(letter: str) -> str:
+    greek = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (?:FINAL )?(\w+)", unicodedata.name(letter, ""))
+    if greek is None:
+        return "_"
+    return greek[2].lower() if greek[1] == "SMALL" else greek[2].title()
