@@ -115,3 +115,10 @@ def test_the_example_jobs_load(survey):
 
     jobs = [load_job(path) for path in sorted((Path(__file__).parents[2] / "jobs").glob("*.toml"))]
     assert survey in {job.archive.survey for job in jobs}
+
+
+def test_brackets_and_colons_in_paths_are_printed_as_they_are(command, tmp_path):
+    path = tmp_path / "[red]:star:.toml"
+    code, out, _ = command("init", path)
+    assert code == 0
+    assert out.count(str(path)) == 2
