@@ -20,7 +20,7 @@ class Changes:
 
     def lines(self) -> list[str]:
         """One line per reason, with all its columns."""
-        return [f"{', '.join(map(_shown, columns))}: {reason}" for reason, columns in self._columns.items()]
+        return [f"{_listed(columns)}: {reason}" for reason, columns in self._columns.items()]
 
     def short_lines(self) -> Iterator[str]:
         """One line per reason, with its first columns."""

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from survey_batch.export.changes import Changes
 
@@ -13,7 +13,7 @@ FITS_LENGTH = 68
 def parquet_names(names: Sequence[str], changes: Changes) -> list[str]:
     """Name columns that have no name, and tell apart columns of one name."""
     wanted = [name or _numbered(place) for place, name in enumerate(names, 1)]
-    return _noted(names, _told_apart(wanted, str, lambda name, suffix: name + suffix), changes)
+    return _told_apart(names, wanted, str, lambda name, suffix: name + suffix, changes)
 
 
 def fits_names(names: Sequence[str], changes: Changes) -> list[str]:
@@ -22,31 +22,33 @@ def fits_names(names: Sequence[str], changes: Changes) -> list[str]:
     Accents are dropped and Greek letters spelled out (`µ_colour` is `mu_colour`); other characters become `_`.
     """
     wanted = [_shortened(_ascii(name)) or _numbered(place) for place, name in enumerate(names, 1)]
-    return _noted(names, _told_apart(wanted, str.lower, _shortened), changes)
+    return _told_apart(names, wanted, str.lower, _shortened, changes)
 
 
-def _noted(names: Sequence[str], ours: Iterator[str], changes: Changes) -> list[str]:
-    renamed = list(ours)
-    for name, new in zip(names, renamed, strict=True):
+def _told_apart(
+    names: Sequence[str],
+    wanted: Sequence[str],
+    key: Callable[[str], str],
+    join: Callable[[str, str], str],
+    changes: Changes,
+) -> list[str]:
+    """Number names that are taken; columns that keep their own come first, and no number makes another's name."""
+    own, taken = {key(name) for name in wanted}, set[str]()
+    unique = list(wanted)
+    for place in sorted(range(len(names)), key=lambda place: names[place] != wanted[place]):
+        number = 1
+        while key(unique[place]) in taken or (number > 1 and key(unique[place]) in own):
+            number += 1
+            unique[place] = join(wanted[place], f"_{number}")
+        taken.add(key(unique[place]))
+    for name, new in zip(names, unique, strict=True):
         if name != new:
             changes.note(f"named {new!r}", name)
-    return renamed
+    return unique
 
 
 def _numbered(place: int) -> str:
     return f"column_{place}"
-
-
-def _told_apart(wanted: Sequence[str], key: Callable[[str], str], join: Callable[[str, str], str]) -> Iterator[str]:
-    """Number names that came before; no number makes a name that another column has by itself."""
-    own, taken = {key(name) for name in wanted}, set[str]()
-    for name in wanted:
-        unique, number = name, 1
-        while key(unique) in taken or (number > 1 and key(unique) in own):
-            number += 1
-            unique = join(name, f"_{number}")
-        taken.add(key(unique))
-        yield unique
 
 
 def _shortened(name: str, suffix: str = "") -> str:

@@ -24,7 +24,7 @@ from survey_batch.export import export_catalog
 from survey_batch.plan import make_plan
 from tests.jobs import lamost_job
 
-many = settings(max_examples=int(os.environ.get("EXPORT_EXAMPLES", "25")), deadline=None)
+many = settings(max_examples=int(os.environ.get("EXPORT_EXAMPLES", "15")), deadline=None)
 
 FIRST, LAST = (datetime.datetime(year, month, day) for year, month, day in ((1, 1, 1), (9999, 12, 31)))
 DAY = 86_400
