@@ -9,7 +9,7 @@ from survey_batch.doctor.output import OTHER_FILES, missing_files, output_works,
 from survey_batch.estimate import estimate
 from survey_batch.lock import locked
 from survey_batch.plan import make_plan
-from survey_batch.run import run
+from survey_batch.runner import run
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 from tests.servers import s3_server

@@ -10,7 +10,7 @@ import xarray as xr
 import survey_batch as sb
 from survey_batch.classifiers.train import train
 from survey_batch.errors import ConfigurationError, PlanMismatchError
-from survey_batch.run import run
+from survey_batch.runner import run
 from survey_batch.simulate import simulate_lamost, simulate_sdss
 from tests.jobs import lamost_job, sdss_job
 
