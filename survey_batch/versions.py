@@ -9,7 +9,7 @@ RECORDED_PACKAGES = (
 
 
 def own_version() -> str:
-    """This package's version, as its metadata has it; "unknown" where it runs without being installed."""
+    """Version of this package, as its metadata has it; "unknown" where it runs without being installed."""
     return versions().get("survey-batch", "unknown")
 
 

@@ -60,7 +60,7 @@ def make_app() -> typer.Typer:
 
 
 def _common(
-    version: Annotated[  # noqa: ARG001 - its callback shows it
+    version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version, and end.")
     ] = False,
 ) -> None:

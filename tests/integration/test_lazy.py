@@ -64,7 +64,7 @@ def assert_same_bits(lazy, stored):
         assert values.dims == stored[name].dims, name
         ours, theirs = np.asarray(values), np.asarray(stored[name])
         assert ours.dtype == theirs.dtype, name
-        assert np.array_equal(ours, theirs) if ours.dtype.kind == "T" else ours.tobytes() == theirs.tobytes(), name
+        assert np.array_equal(ours, theirs) if ours.dtype.kind == "O" else ours.tobytes() == theirs.tobytes(), name
         assert values.attrs == stored[name].attrs, name
 
 
