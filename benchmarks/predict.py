@@ -32,7 +32,7 @@ from survey_batch.classifiers.train import train
 from survey_batch.job import Job
 from survey_batch.products import read_rows
 from survey_batch.progress import LineProgress
-from survey_batch.run import run
+from survey_batch.runner import run
 from survey_batch.sections.models import Precision
 from survey_batch.work import Record
 

@@ -21,7 +21,7 @@ from benchmarks.timing import machine
 from survey_batch.classifiers.train import train
 from survey_batch.cluster import connect
 from survey_batch.job import Job
-from survey_batch.run import run
+from survey_batch.runner import run
 from survey_batch.simulate import simulate_lamost, simulate_sdss
 
 SEED = 7

@@ -26,7 +26,7 @@ from benchmarks.timing import machine
 from survey_batch.cluster import connect
 from survey_batch.environment import worker_exports
 from survey_batch.job import ClusterSection, Job
-from survey_batch.run import run
+from survey_batch.runner import run
 
 DASKS_OWN = {"MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "131072"}
 """Dask sets the first; glibc then leaves the second where it is when a process starts."""

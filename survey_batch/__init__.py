@@ -10,6 +10,7 @@ Examples
 """
 
 from importlib import import_module
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from survey_batch.errors import (
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from survey_batch.lazy import composites, features, predict, principal_components
     from survey_batch.open import open_product
     from survey_batch.plan import make_plan
-    from survey_batch.run import run
+    from survey_batch.runner import run
+
+    __version__: str
 
 __all__ = [
     "ConfigurationError",
@@ -37,6 +40,7 @@ __all__ = [
     "Status",
     "SurveyBatchError",
     "TransientError",
+    "__version__",
     "composites",
     "features",
     "load_job",
@@ -55,12 +59,24 @@ _LAZY = {
     "open_product": "open",
     "predict": "lazy",
     "principal_components": "lazy",
-    "run": "run",
+    "run": "runner",
 }
+"""Module of each function. No module here has the name of one: importing it would put it in the function's place."""
+
+
+_IMPORTING = RLock()
+"""One thread at a time: where two import packages that import each other, Python hands out half of one."""
 
 
 def __getattr__(name: str) -> Any:
     """Import the functions that need Dask, Zarr or xarray when they are first used: it takes seconds."""
     if name in _LAZY:
-        return getattr(import_module(f"survey_batch.{_LAZY[name]}"), name)
+        with _IMPORTING:
+            return getattr(import_module(f"survey_batch.{_LAZY[name]}"), name)
+    if name == "__version__":
+        return import_module("survey_batch.versions").own_version()
     raise AttributeError(f"module 'survey_batch' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -4,7 +4,8 @@ Each function takes a product as `open_product` gives it, or any dataset with th
 like the product that a job would store, computed by the same code. Measurements equal it bit for bit, predictions do
 where blocks are the job's shards, as `open_product` gives them, and to 1e-6 elsewhere. With a Dask-backed
 dataset it is a Dask graph with one task per block of objects; results can be given to the next function, sliced,
-plotted or saved with xarray.
+plotted or saved with xarray. Its attribute `made` says with which settings it was made, those of what was given
+included, as far as these are known.
 """
 
 import sys
@@ -16,29 +17,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from survey_batch.datasets import TEXT, check_made, finished, made_from
 from survey_batch.environment import compute_like_a_worker
 from survey_batch.errors import ConfigurationError
-from survey_batch.job import Job
+from survey_batch.lazy_stages import image_job, settings_job, spectral_stage
 from survey_batch.products import OBJECT_COORDINATES, Array, Variable
 from survey_batch.spectra.pca import PCA
 from survey_batch.stages import Stage, make_stage
 from survey_batch.stages.base import fit_groups, take
-from survey_batch.stages.features import FeaturesStage, Part
+from survey_batch.stages.features import BASIS, FeaturesStage, Part
+from survey_batch.stages.predictions import PredictionsStage
 from survey_batch.status import Status, usable
 from survey_batch.threads import one_thread
 
 if TYPE_CHECKING:
     import xarray as xr
 
-MARGIN = 1e-6
-"""Share by which the limits of a grid are widened, so that its first and last pixels lie inside them."""
-
-
 DIMENSIONS = ("object", "band", "feature", "wavelength", "y", "x", "channel")
 """The order in which kernels want them."""
-
-TEXT = np.dtypes.StringDType()
-"""How Zarr and xarray hold text."""
 
 
 def composites(cutouts: "xr.Dataset", **settings: Any) -> "xr.Dataset":
@@ -61,7 +57,8 @@ def composites(cutouts: "xr.Dataset", **settings: Any) -> "xr.Dataset":
     ConfigurationError
         A setting is wrong, or the dataset lacks what is needed.
     """
-    return apply(_checked(make_stage(_image_job(cutouts, composites=settings), "composites")), cutouts)
+    stage = _checked(make_stage(image_job(cutouts, composites=settings), "composites"))
+    return apply(stage, cutouts, stage.settings())
 
 
 def features(ds: "xr.Dataset", components: "xr.Dataset | None" = None, **settings: Any) -> "xr.Dataset":
@@ -89,12 +86,14 @@ def features(ds: "xr.Dataset", components: "xr.Dataset | None" = None, **setting
         A setting is wrong, or the dataset lacks what is needed.
     """
     if "wavelength" not in ds.dims:
-        return apply(_checked(make_stage(_image_job(ds, image_features=settings), "features")), ds)
+        measured = _checked(make_stage(image_job(ds, image_features=settings), "features"))
+        return apply(measured, ds, measured.settings())
     number = 0 if components is None else _number_of(components)
-    stage = _spectral_stage(ds, {**settings, "components": number})
-    if components is not None:
-        stage.pca = PCA.stored(components)
-    return apply(stage, ds)
+    stage = spectral_stage(ds, {**settings, "components": number})
+    if components is None:
+        return apply(stage, ds, stage.settings())
+    stage.pca = PCA.stored(components)
+    return apply(stage, ds, {**stage.settings(), BASIS: stage.pca.fingerprint})
 
 
 def _checked(stage: Stage) -> Stage:
@@ -132,17 +131,25 @@ def principal_components(spectra: "xr.Dataset", number: int = 20, **settings: An
     import dask
     import xarray as xr
 
-    stage = _spectral_stage(spectra, {**settings, "components": number})
+    stage = spectral_stage(spectra, {**settings, "components": number})
     given = _in_order(spectra[[*stage.needs, *_own(spectra)]])
     edges = np.cumsum([0, *given.chunksizes.get("object", (given.sizes["object"],))])
     blocks = [given.isel(object=slice(*ends)) for ends in pairwise(edges)]
     parts = [dask.delayed(_part_of)(stage, block) for block in blocks]
     sums = [reduce(dask.delayed(Part.merge), group) for group in fit_groups(parts)]
     (whole,) = dask.compute(reduce(dask.delayed(Part.merge), sums))
-    return xr.Dataset({name: (dims, values, attrs) for name, (dims, values, attrs) in stage.fit_end(whole).items()})
+    fitted = xr.Dataset(dict(stage.fit_end(whole)))
+    return finished(fitted, made_from(spectra, {**stage.settings(), BASIS: PCA.stored(fitted).fingerprint}))
 
 
-def predict(ds: "xr.Dataset", classifier: str | Path, batch: int = 256, *, threshold: float = 0.0) -> "xr.Dataset":
+def predict(
+    ds: "xr.Dataset",
+    classifier: str | Path,
+    batch: int = 256,
+    *,
+    threshold: float = 0.0,
+    unchecked: bool = False,
+) -> "xr.Dataset":
     """Classify objects.
 
     Parameters
@@ -156,6 +163,9 @@ def predict(ds: "xr.Dataset", classifier: str | Path, batch: int = 256, *, thres
         something else imported it before, with other settings than those of a worker.
     threshold
         Objects whose confidence is below this get no class, but keep their probabilities.
+    unchecked
+        Do not compare how the dataset was made with what the classifier was trained on: you know it. Variables,
+        names and shapes are compared all the same.
 
     Returns
     -------
@@ -167,30 +177,33 @@ def predict(ds: "xr.Dataset", classifier: str | Path, batch: int = 256, *, thres
     ConfigurationError
         There is no classifier in the folder, or the dataset lacks a variable.
     PlanMismatchError
-        The dataset was made otherwise than what the classifier was trained on.
+        The dataset was made otherwise than what the classifier was trained on, or does not say how.
     """
     from survey_batch.classifiers.artifact import read_manifest
 
     if "tensorflow" not in sys.modules:
         compute_like_a_worker()
-    job = _job("lamost", predictions={"classifier": str(classifier), "batch": batch, "threshold": threshold})
+    job = settings_job("lamost", predictions={"classifier": str(classifier), "batch": batch, "threshold": threshold})
     recipe = read_manifest(Path(classifier)).recipe
     fixed = {str(name): np.asarray(ds[name]) for name in ds.variables if "object" not in ds[name].dims}
-    recipe.check_basis(PCA.stored(ds).fingerprint if "pca_components" in ds else None)
+    if not unchecked:
+        check_made(recipe, ds)
     recipe.check_product(fixed, {name: ds[name].shape[1:] for name in recipe.variables if name in ds})
-    return apply(make_stage(job, "predictions"), ds)
+    stage = PredictionsStage(job)
+    return apply(stage, ds, stage.own_settings())
 
 
-def apply(stage: Stage, ds: "xr.Dataset") -> "xr.Dataset":
+def apply(stage: Stage, ds: "xr.Dataset", settings: Mapping[str, Any]) -> "xr.Dataset":
     """Apply a stage to a dataset as `xarray.map_blocks` does: chunk by chunk along `object`, when it is computed.
 
-    Objects that `status` says cannot be used keep their status and hold NaN, or 0 for integers.
+    Objects that `status` says cannot be used keep their status and hold NaN, or 0 for integers. The result says that
+    it was made with `settings`, where the dataset says how it was made itself.
     """
     if missing := [name for name in stage.needs if name not in ds]:
         raise ConfigurationError(f"{stage.name} needs variables {list(stage.needs)}; the dataset lacks {missing}")
     given = _in_order(ds[[*stage.needs, *_own(ds)]])
-    made: xr.Dataset = given.map_blocks(_apply_to_block, kwargs={"stage": stage}, template=_template(stage, given))
-    return made
+    made = given.map_blocks(_apply_to_block, kwargs={"stage": stage}, template=_template(stage, given))
+    return finished(made, made_from(ds, settings))
 
 
 def _in_order(ds: "xr.Dataset") -> "xr.Dataset":
@@ -266,38 +279,5 @@ def _dataset(stage: Stage, like: "xr.Dataset", data: Mapping[str, Any]) -> "xr.D
 
 
 def _text(values: Any) -> Any:
-    """Text as a stored product has it, which Zarr can save as it is."""
+    """Text as `open_product` gives it."""
     return values.astype(TEXT) if values.dtype.kind in "OU" else values
-
-
-def _spectral_stage(spectra: "xr.Dataset", settings: Mapping[str, Any]) -> FeaturesStage:
-    """Bind the stage to a dataset's own grid."""
-    wavelength = np.asarray(spectra["wavelength"], np.float64)
-    limits = {"wavelength_min": wavelength[0] * (1 - MARGIN), "wavelength_max": wavelength[-1] * (1 + MARGIN)}
-    stage = FeaturesStage(_job("lamost", spectra=limits, features=settings))
-    if stage.wavelength.shape != wavelength.shape or not np.allclose(stage.wavelength, wavelength, rtol=MARGIN / 10):
-        raise ConfigurationError(
-            "the dataset's wavelengths are not a log10 grid with a step of 1e-4 like that of the product 'spectra'"
-        )
-    return stage
-
-
-def _image_job(cutouts: "xr.Dataset", **tables: Mapping[str, Any]) -> Job:
-    if "band" not in cutouts.coords:
-        raise ConfigurationError("the dataset has neither a dimension 'wavelength' nor a coordinate 'band'")
-    bands = "".join(str(band) for band in np.atleast_1d(cutouts["band"]))
-    size = {"size": cutouts.sizes["x"], "ivar": "ivar" in cutouts}
-    return _job("sdss", frames={"bands": bands}, cutouts=size, **tables)
-
-
-def _job(survey: str, **tables: Mapping[str, Any]) -> Job:
-    """A job that only carries settings: it has no catalogue, no archive and no output."""
-    from pydantic import ValidationError
-
-    stages = {"sdss": ["cutouts"], "lamost": ["spectra"]}[survey]
-    nowhere = {"name": "lazy", "output": "", "catalog": {"path": ""}, "archive": {"survey": survey, "root": ""}}
-    try:
-        return Job.model_validate({**nowhere, "stages": stages, **tables})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigurationError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error

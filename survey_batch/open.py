@@ -3,6 +3,7 @@
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
+from survey_batch.datasets import finished, made_of
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.jobfile import load_job
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 def open_product(job: Job | str | PathLike[str], product: str) -> "xr.Dataset":
     """Open a product as a Dask-backed dataset whose chunks are whole shards.
 
-    `xarray.open_zarr` alone shows the inner chunks, of which a large product has millions.
+    `xarray.open_zarr` alone shows the inner chunks, of which a large product has millions. Here text is Python
+    strings, the stored layout is forgotten, so that parts can be saved, and the attribute `made` says with which
+    settings the values were made.
 
     Parameters
     ----------
@@ -45,8 +48,7 @@ def open_product(job: Job | str | PathLike[str], product: str) -> "xr.Dataset":
         ) from error
     axis = lazy["status"].dims[0]
     shards = lazy["status"].encoding.get("shards") or (lazy.sizes[axis],)
-    chunked: xr.Dataset = lazy.chunk({axis: int(shards[0])})
-    return chunked
+    return finished(lazy.chunk({axis: int(shards[0])}), made_of(lazy))
 
 
 def _products_in(output: str) -> list[str]:

@@ -8,6 +8,11 @@ RECORDED_PACKAGES = (
 )  # fmt: skip
 
 
+def own_version() -> str:
+    """Version of this package, as its metadata has it; "unknown" where it runs without being installed."""
+    return versions().get("survey-batch", "unknown")
+
+
 def versions() -> dict[str, str]:
     """Read those that are installed."""
     found: dict[str, str] = {}

@@ -18,7 +18,7 @@ cluster = {{ workers = 2, memory = "1 GB" }}
 
 UNGUARDED = """
 import survey_batch as sb
-from survey_batch.run import run
+from survey_batch.runner import run
 print("begun")
 print(run(sb.load_job({job!r})).counts)
 """

@@ -12,7 +12,7 @@ HEAVY = "{'pandas', 'tensorflow', 'keras', 'torch', 'jax', 'sklearn', 'matplotli
     "module",
     [
         "survey_batch",
-        "survey_batch.run",
+        "survey_batch.runner",
         "survey_batch.engine",
         "survey_batch.cli",
         "survey_batch.stages.frames",

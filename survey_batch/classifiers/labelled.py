@@ -1,7 +1,6 @@
 """The labelled objects of a product: what a classifier is trained and tested on."""
 
 import hashlib
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,11 +14,12 @@ from survey_batch.catalog.labels import possible_labels
 from survey_batch.catalog.split import group_by_star
 from survey_batch.catalog.splitting import KEYS
 from survey_batch.classifiers.manifest import made_with
+from survey_batch.datasets import made_of
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.open import open_product
 from survey_batch.plan import read_plan_columns
-from survey_batch.spectra.pca import PCA
+from survey_batch.stages.features import BASIS
 from survey_batch.status import Status, usable
 
 log = logging.getLogger(__name__)
@@ -197,6 +197,7 @@ def read_labelled(
     ra, dec = (data[name].to_numpy()[kept].astype(np.float64) for name in ("ra", "dec"))
     radius = job.catalog.split.radius_arcsec if job.catalog.split else STAR_RADIUS_ARCSEC
     source = {name: data[name] for name in variables}
+    made = made_of(data) or {}
     dims = {str(dim) for values in source.values() for dim in values.dims} - {"object"}
     return Labelled(
         source,
@@ -204,8 +205,8 @@ def read_labelled(
         group=_groups(job, kept, star, (ra, dec)),
         coordinates={dim: data[dim].to_numpy() for dim in sorted(dims) if dim in data.coords},
         rows=kept,
-        made=made_with(json.loads(data.attrs.get("pieces", "{}"))),
-        basis=PCA.stored(data).fingerprint if "pca_components" in data else None,
+        made=made_with(made),
+        basis=made.get(BASIS),
         possible_labels=possible_labels(job.catalog.label),
         **text,
     )

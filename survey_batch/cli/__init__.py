@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -18,6 +19,14 @@ EXIT_INTERRUPTED = 130
 
 QUIET = ("distributed", "tornado", "asyncio", "stamina")
 """Loggers whose remarks on dead workers, lost connections and retries are for the run's log: we say what matters."""
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from survey_batch.versions import own_version
+
+        typer.echo(f"survey-batch {own_version()}")
+        raise typer.Exit
 
 
 def make_app() -> typer.Typer:
@@ -39,7 +48,6 @@ def make_app() -> typer.Typer:
 
     app = typer.Typer(
         name="survey-batch",
-        help="Survey archives into Zarr, and Zarr into classified catalogues.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         add_completion=False,
@@ -47,7 +55,16 @@ def make_app() -> typer.Typer:
     for verb in (init, simulate, catalog, plan, doctor, run, status, report, export, train, evaluate, psf_stars):
         name = verb.__name__.rsplit(".", 1)[-1]
         app.command(name.replace("_", "-"))(getattr(verb, name))
+    app.callback()(_common)
     return app
+
+
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    """Survey archives into Zarr, and Zarr into classified catalogues."""
 
 
 def main() -> None:

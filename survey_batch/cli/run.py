@@ -11,7 +11,7 @@ from survey_batch.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from survey_batch.job import Job
-    from survey_batch.run import Summary
+    from survey_batch.runner import Summary
     from survey_batch.sections.training import TrainSection
 
 
@@ -39,7 +39,7 @@ def run(
     """
     from survey_batch.jobfile import load_job
     from survey_batch.progress import make_progress
-    from survey_batch.run import run as run_job
+    from survey_batch.runner import run as run_job
 
     wanted = load_job(job, overrides or ())
     if train and (first := before_predictions(wanted)):

@@ -75,8 +75,11 @@ class PredictionsStage(Stage):
 
     def settings(self) -> dict[str, Any]:
         """The upstream product's settings, the classifier by its content, and the threshold where there is one."""
-        settings = {**self._upstream_stage().settings(), "predictions.classifier": classifier_fingerprint(self.folder)}
-        settings["predictions.batch"] = self._batch
+        return {**self._upstream_stage().settings(), **self.own_settings()}
+
+    def own_settings(self) -> dict[str, Any]:
+        """The classifier and how it is run, whatever it is run on."""
+        settings = {"predictions.classifier": classifier_fingerprint(self.folder), "predictions.batch": self._batch}
         if self._precision != "float32":
             settings["predictions.precision"] = self._precision
         return {**settings, "predictions.threshold": self._threshold} if self._threshold else settings

@@ -10,7 +10,7 @@ from survey_batch.estimate import estimate
 from survey_batch.footprint import OTHER_FILES, OTHER_FOLDERS
 from survey_batch.lock import locked
 from survey_batch.plan import make_plan
-from survey_batch.run import run
+from survey_batch.runner import run
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 from tests.servers import s3_server

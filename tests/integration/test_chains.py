@@ -10,7 +10,7 @@ import zarr
 import survey_batch as sb
 from survey_batch.errors import ConfigurationError, PlanMismatchError
 from survey_batch.products import product_exists, read_rows, read_status
-from survey_batch.run import run
+from survey_batch.runner import run
 from survey_batch.status import Status
 from tests.compare import assert_equal_products
 from tests.jobs import lamost_job, sdss_job

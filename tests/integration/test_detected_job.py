@@ -13,7 +13,7 @@ from survey_batch.export import export_catalog
 from survey_batch.job import Job
 from survey_batch.plan import make_plan
 from survey_batch.report import write_report
-from survey_batch.run import run
+from survey_batch.runner import run
 from survey_batch.simulate import simulate_sdss
 from survey_batch.summary import summarize
 from tests.servers import BUSY, http_server

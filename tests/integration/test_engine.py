@@ -19,7 +19,7 @@ from survey_batch.cluster.base import Connection, Size
 from survey_batch.job import ClusterSection
 from survey_batch.phases import make_groups
 from survey_batch.products import open_product, read_status, write_shard
-from survey_batch.run import run
+from survey_batch.runner import run
 from survey_batch.stages import make_stages
 from survey_batch.status import Status
 from tests.compare import assert_equal_products

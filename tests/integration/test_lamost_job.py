@@ -11,7 +11,7 @@ import xarray as xr
 from astropy.io import fits
 
 from survey_batch.products import read_status
-from survey_batch.run import run
+from survey_batch.runner import run
 from survey_batch.status import Status
 from tests.compare import assert_equal_products
 from tests.jobs import lamost_job

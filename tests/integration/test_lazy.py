@@ -10,7 +10,7 @@ import xarray as xr
 import survey_batch as sb
 from survey_batch.classifiers.train import train
 from survey_batch.errors import ConfigurationError, PlanMismatchError
-from survey_batch.run import run
+from survey_batch.runner import run
 from survey_batch.simulate import simulate_lamost, simulate_sdss
 from tests.jobs import lamost_job, sdss_job
 
@@ -66,7 +66,7 @@ def assert_same_bits(lazy, stored):
         assert values.dims == stored[name].dims, name
         ours, theirs = np.asarray(values), np.asarray(stored[name])
         assert ours.dtype == theirs.dtype, name
-        assert np.array_equal(ours, theirs) if ours.dtype.kind == "T" else ours.tobytes() == theirs.tobytes(), name
+        assert np.array_equal(ours, theirs) if ours.dtype.kind == "O" else ours.tobytes() == theirs.tobytes(), name
         assert values.attrs == stored[name].attrs, name
 
 

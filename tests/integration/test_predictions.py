@@ -14,7 +14,7 @@ from survey_batch.cluster import connect
 from survey_batch.errors import ConfigurationError, PlanMismatchError
 from survey_batch.export import export_catalog
 from survey_batch.products import open_product
-from survey_batch.run import run
+from survey_batch.runner import run
 from survey_batch.simulate import simulate_lamost
 from survey_batch.status import Status
 from tests.jobs import lamost_job

@@ -15,7 +15,7 @@ from survey_batch.export import export_catalog
 from survey_batch.job import ClusterSection
 from survey_batch.lock import locked
 from survey_batch.report import write_report
-from survey_batch.run import run
+from survey_batch.runner import run
 from tests.compare import assert_equal_products
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive

@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.nddata import Cutout2D, NoOverlapError
 from astropy.wcs import WCS
 
-from survey_batch.run import run
+from survey_batch.runner import run
 from survey_batch.status import Status
 from tests.compare import equal_bits
 from tests.jobs import sdss_job

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from survey_batch.archive.skyserver import image_path, image_query
-from survey_batch.run import run
+from survey_batch.runner import run
 from survey_batch.status import Status
 from tests.servers import BUSY, NOT_FOUND, PAGE, Fault, http_server, too_many_requests
 from tests.sky_files import OFF_THE_FOOTPRINT, decode, encode, message, sky, skyserver_job

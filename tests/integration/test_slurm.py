@@ -18,7 +18,7 @@ from survey_batch.classifiers.train import train
 from survey_batch.cluster import connect
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ClusterSection, Job
-from survey_batch.run import run
+from survey_batch.runner import run
 from survey_batch.simulate import simulate_lamost, simulate_sdss
 from tests.compare import assert_equal_products, rows_done
 from tests.jobs import lamost_job

@@ -6,7 +6,7 @@ import pytest
 from survey_batch.classifiers.artifact import load_classifier
 from survey_batch.classifiers.train import train
 from survey_batch.open import open_product
-from survey_batch.run import run
+from survey_batch.runner import run
 from tests.stamp_files import small_archive, stamps_job
 
 pytestmark = pytest.mark.bits

@@ -1,0 +1,90 @@
+"""Every public name is what it says, whatever was imported before it, in scripts, threads and notebooks."""
+
+import pkgutil
+import subprocess
+import sys
+from importlib.metadata import version
+from importlib.resources import files
+
+import pytest
+
+import survey_batch as sb
+
+CHECK = """
+import importlib, inspect, random, sys, threading
+import survey_batch as sb
+
+def check(name, value):
+    assert inspect.isclass(value) or inspect.isfunction(value) or name == "__version__", (name, value)
+    assert getattr(value, "__name__", name) == name, (name, value)
+
+def by_attribute(name):
+    check(name, getattr(sb, name))
+
+def by_import(name):
+    found = {}
+    exec(f"from survey_batch import {name}", found)
+    check(name, found[name])
+
+forms = [by_attribute, by_import]
+"""
+"""A fresh interpreter's own check of a name, by both forms of import."""
+
+MODULES = [module.name for module in pkgutil.iter_modules(sb.__path__)]
+
+
+def in_a_fresh_process(code):
+    subprocess.run([sys.executable, "-c", CHECK + code], check=True)
+
+
+def test_no_module_has_the_name_of_something_public():
+    assert not set(MODULES) & set(sb.__all__)
+
+
+@pytest.mark.parametrize("first", ["by_attribute", "by_import"])
+def test_names_are_right_by_either_import_and_stay_so(first):
+    in_a_fresh_process(f"for form in ({first}, *forms):\n    for name in sb.__all__:\n        form(name)")
+
+
+def test_names_are_right_after_any_module_was_imported():
+    in_a_fresh_process(
+        f"modules = {MODULES}\nrandom.Random(0).shuffle(modules)\n"
+        "for module in modules:\n"
+        "    if module != '__main__':\n        importlib.import_module(f'survey_batch.{module}')\n"
+        "    for form in forms:\n        form('run')\n"
+        "for name in sb.__all__:\n    for form in forms:\n        form(name)\n"
+        "scope = {}\nexec('from survey_batch import *', scope)\n"
+        "for name in sb.__all__:\n    check(name, scope[name])"
+    )
+
+
+def test_names_are_right_in_threads_that_ask_for_them_at_once():
+    in_a_fresh_process(
+        "wrong, jobs = [], [(form, name) for form in forms for name in sb.__all__]\n"
+        "random.Random(0).shuffle(jobs)\n"
+        "start = threading.Barrier(len(jobs))\n"
+        "def work(form, name):\n"
+        "    start.wait()\n"
+        "    try:\n        form(name)\n"
+        "    except BaseException as error:\n        wrong.append((name, repr(error)))\n"
+        "threads = [threading.Thread(target=work, args=job) for job in jobs]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+        "assert not wrong, wrong"
+    )
+
+
+def test_dir_lists_what_is_public():
+    assert dir(sb) == sorted(sb.__all__)
+
+
+def test_the_version_is_that_of_the_package_s_metadata():
+    assert sb.__version__ == version("survey-batch")
+    shown = subprocess.run(
+        [sys.executable, "-m", "survey_batch", "--version"], check=True, capture_output=True, text=True
+    )
+    assert shown.stdout == f"survey-batch {sb.__version__}\n"
+
+
+def test_type_hints_are_shipped():
+    assert (files(sb) / "py.typed").is_file()
