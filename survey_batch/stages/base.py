@@ -10,6 +10,7 @@ import numpy as np
 from survey_batch.job import Job
 from survey_batch.plan import Plan, Rows
 from survey_batch.products import OBJECT_COORDINATES, Array, Axis, Schema, Shard, Variable
+from survey_batch.sections.readers import SURVEY_READS
 from survey_batch.status import Status
 
 Phase = Literal["ingest", "prepare", "predict"]
@@ -217,5 +218,5 @@ def take(rows: Rows, selection: Array | slice) -> dict[str, Array]:
 def archive_settings(job: Job) -> dict[str, Any]:
     """Settings of the archive on which values depend; how it is asked is not among them."""
     archive = job.archive
-    own = {"sdss": ("release",), "lamost": ("layout",), "skyserver": (), "stamps": ()}[archive.survey]
+    own = [entry.removeprefix("archive.") for entry in SURVEY_READS[archive.survey] if entry.startswith("archive.")]
     return {f"archive.{key}": getattr(archive, key) for key in ("survey", "root", *own)}
