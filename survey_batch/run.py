@@ -103,7 +103,8 @@ def run(
     """
     job, progress = pin_functions(job), progress or LineProgress()
     plan, stages = make_plan(job), make_stages(job)
-    search = [stage for stage in stages if stage.from_fields]
+    search, rest = ([stage for stage in stages if stage.from_fields is asked] for asked in (True, False))
+    make_groups(rest)  # refuses what cannot work before any field is searched
     found = Summary(job.output)
     with locked(job.output, force=break_lock), run_log(job.output) as log_path:
         if search:
@@ -115,7 +116,6 @@ def run(
             if found.worked or not detected(job):
                 write_detections(job)
             plan = make_plan(job)
-        rest = [stage for stage in stages if not stage.from_fields]
         return Runner(plan, rest, progress, performance_report).run(log_path, client).after(found)
 
 
