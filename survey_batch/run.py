@@ -144,8 +144,7 @@ class Runner:
         return self.account(log_path)
 
     def _run(self, client: Client | None) -> None:
-        output = self.job.output
-        existing = [stage for stage in self.stages if check_product(output, stage.name, pieces_of(self.plan, stage))]
+        existing = [s for s in self.stages if check_product(self.job.output, s.name, pieces_of(self.plan, s))]
         if len(existing) == len(self.stages) and not any(self.unfinished(stage) for stage in existing):
             log.info("nothing to do: every row has its final status", extra={"event": "finished"})
         else:
