@@ -17,6 +17,7 @@ from survey_batch.sections.custom import CustomSection
 from survey_batch.sections.execution import ShardsSection
 from survey_batch.sections.images import CompositesSection, CutoutsSection, FramesSection, ImageFeaturesSection
 from survey_batch.sections.models import PredictionsSection
+from survey_batch.sections.readers import STAGE_READS
 from survey_batch.sections.spectra import FeaturesSection, SpectraSection
 from survey_batch.sections.training import TrainSection
 
@@ -44,12 +45,7 @@ __all__ = [
     "TrainSection",
 ]
 
-STAGES_OF: Mapping[str, tuple[str, ...]] = {
-    "sdss": ("frames", "cutouts", "composites", "features", "predictions"),
-    "lamost": ("spectra", "features", "predictions"),
-    "skyserver": ("composites", "predictions"),
-    "stamps": ("stamps", "predictions"),
-}
+STAGES_OF: Mapping[str, tuple[str, ...]] = {survey: tuple(stages) for survey, stages in STAGE_READS.items()}
 """The stages of each survey in their order; a job may leave out those that nothing is made from."""
 
 

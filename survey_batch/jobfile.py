@@ -16,6 +16,7 @@ from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.sections.training import TRAINING_OF
 from survey_batch.toml_lines import KeyPath, locate_keys
+from survey_batch.unread import unread_in_file
 
 EXPANDED_KEYS: tuple[KeyPath, ...] = (
     ("output",),
@@ -71,7 +72,7 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     """
     text = _read(Path(path))
     try:
-        draft = _Draft(str(path), tomllib.loads(text), locate_keys(text))
+        draft = _Draft(str(path), tomllib.loads(text), tomllib.loads(text), locate_keys(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(_explain_syntax(str(path), text, error)) from error
     for override in overrides:
@@ -113,6 +114,7 @@ class _Draft:
     """The job as read, where its keys stand, and what is wrong so far."""
 
     path: str
+    written: Mapping[str, Any]
     data: dict[str, Any]
     lines: dict[KeyPath, int]
     overridden: dict[KeyPath, str] = field(default_factory=dict)
@@ -156,6 +158,9 @@ class _Draft:
             for details in error.errors(include_url=False):
                 key, reason = _explain(details)
                 self._add(_without_kind(key), reason)
+        else:
+            for name, reason in unread_in_file(job, self.data, self.written, self.overridden).items():
+                self._add(name, f": {reason}")
         if self.problems:
             count = f"{len(self.problems)} problem{'s' * (len(self.problems) > 1)}"
             texts = [text for _, text in sorted(self.problems, key=lambda problem: problem[0])]

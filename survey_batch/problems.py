@@ -3,7 +3,7 @@
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,6 +124,12 @@ def _noted(path: str) -> list[dict[str, Any]]:
         return pq.read_table(io.BytesIO(read_bytes(path))).to_pylist()  # type: ignore[no-any-return]
     except FileNotFoundError:
         return []
+
+
+def problems_of(output: str, stage: str, shards: Iterable[Shard]) -> pa.Table:
+    """Read what one stage noted of some shards."""
+    noted = [note for shard in shards for note in _noted(problems_path(output, stage, shard))]
+    return pa.Table.from_pylist(noted, schema=PROBLEM_SCHEMA)
 
 
 def collect_problems(output: str) -> int:

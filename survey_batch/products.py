@@ -7,7 +7,7 @@ write the same one. `status` is written last: a shard whose status holds no `pen
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -237,6 +237,13 @@ def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Arra
         _array(group, name)[shard.rows] = values
     mark[shard.rows] = status
     return sum(values.nbytes for values in data.values())
+
+
+def mark_pending(output: str, product: str, shards: Iterable[Shard]) -> None:
+    """Take shards back: a run does them again."""
+    mark = _array(open_product(output, product, fresh=False), "status")
+    for shard in shards:
+        mark[shard.rows] = Status.PENDING
 
 
 def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:

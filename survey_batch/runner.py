@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,17 +18,18 @@ from survey_batch.cluster.lost import scheduler_watched
 from survey_batch.engine import Engine
 from survey_batch.errors import SurveyBatchError
 from survey_batch.estimate import estimate, refuse_what_cannot_fit
+from survey_batch.first_look import FirstLook
 from survey_batch.fit import fit
 from survey_batch.job import ClusterSection, Job
 from survey_batch.lock import locked
 from survey_batch.monitor import shown
-from survey_batch.paths import join, read_json, write_json
 from survey_batch.phases import Group, make_groups
 from survey_batch.pieces import check_product, fingerprint, pieces_of
 from survey_batch.plan import Plan, make_plan, plan_fields
 from survey_batch.problems import collect_problems
-from survey_batch.products import Shard, create_product, forget_products, read_status
+from survey_batch.products import Array, Shard, create_product, forget_products, product_exists, read_status
 from survey_batch.progress import LineProgress
+from survey_batch.runfile import write_run
 from survey_batch.runlog import run_log
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
@@ -103,7 +104,8 @@ def run(
     """
     job, progress = pin_functions(job), progress or LineProgress()
     plan, stages = make_plan(job), make_stages(job)
-    search = [stage for stage in stages if stage.from_fields]
+    search, rest = ([stage for stage in stages if stage.from_fields is asked] for asked in (True, False))
+    make_groups(rest)  # refuses what cannot work before any field is searched
     found = Summary(job.output)
     with locked(job.output, force=break_lock), run_log(job.output) as log_path:
         if search:
@@ -115,7 +117,6 @@ def run(
             if found.worked or not detected(job):
                 write_detections(job)
             plan = make_plan(job)
-        rest = [stage for stage in stages if not stage.from_fields]
         return Runner(plan, rest, progress, performance_report).run(log_path, client).after(found)
 
 
@@ -134,15 +135,22 @@ class Runner:
 
     def run(self, log_path: str, client: Client | None = None) -> Summary:
         """Do what is left to do, and account for it."""
-        output = self.job.output
-        existing = [stage for stage in self.stages if check_product(output, stage.name, pieces_of(self.plan, stage))]
+        try:
+            self._run(client)
+        except Exception as error:
+            if self.summary.worked:
+                self._account_for(error, log_path)
+            raise
+        return self.account(log_path)
+
+    def _run(self, client: Client | None) -> None:
+        existing = [s for s in self.stages if check_product(self.job.output, s.name, pieces_of(self.plan, s))]
         if len(existing) == len(self.stages) and not any(self.unfinished(stage) for stage in existing):
             log.info("nothing to do: every row has its final status", extra={"event": "finished"})
         else:
             refuse_what_cannot_fit(self.plan, estimate(self.plan))
             self.plan.store()
             self.work(existing, client)
-        return self.account(log_path)
 
     def unfinished(self, stage: Stage) -> bool:
         """Tell whether a product has rows that a run would work on."""
@@ -185,6 +193,8 @@ class Runner:
             stage.check()  # again: what it works on may only now have learnt its components
             if stage not in existing:
                 self._create(connection, stage)
+        look = FirstLook(self.job, group)
+        look.forget(self.plan.shards(group.stages[0].axis))
         shards = self._begin(group)
         if not shards:
             return
@@ -193,7 +203,11 @@ class Runner:
             self.progress.tick()
             show()
 
-        Engine(connection, self.job, group, self._record, tick).run(shards)
+        engine = Engine(connection, self.job, group, self._record, tick)
+        if first := look.shards(shards):
+            engine.run(first)
+            look.judge(first)
+        engine.run(sorted(set(shards) - set(first), key=lambda shard: shard.start))
         for stage in group.stages:
             self.timing.setdefault(stage.name, {}).update(wall_seconds=round(time.monotonic() - begun, 3))
 
@@ -242,18 +256,38 @@ class Runner:
 
     def account(self, log_path: str) -> Summary:
         """Count, check that the counts add up, and write `problems.parquet` and `run.json`."""
-        statuses = {stage.name: read_status(self.job.output, stage.name) for stage in self.stages}
+        self._count()
+        if self.summary.worked:
+            self._write(log_path, "complete" if self.summary.complete else "incomplete")
+        self._check()
+        log.info("run ended", extra={"event": "ended", "counts": self.summary.counts})
+        return self.summary
+
+    def _account_for(self, error: Exception, log_path: str) -> None:
+        """Write what there is to say of a run that ends in an error, which nothing here must hide."""
+        try:
+            self._count()
+            self._write(log_path, "error", str(error) or type(error).__name__)
+        except Exception:  # such as a full disk, which is then the error itself
+            log.warning("no account of the run could be written", exc_info=True)
+
+    def _count(self) -> None:
+        """Count rows by status in each product; what was not begun is pending."""
+        statuses = {stage.name: self._status(stage) for stage in self.stages}
         for name in (name for name in self.names if name in statuses or name in self.timing):
             counts = count_statuses(statuses[name]) if name in statuses else {}
             self.summary.stages[name] = {"counts": counts, **self.timing.get(name, {})}
         objects = [statuses[stage.name] for stage in self.stages if stage.axis == "object"]
         self.summary.counts = count_statuses(final_status(objects or list(statuses.values())))
-        if self.summary.worked:
-            collect_problems(self.job.output)
-            self._write_run(log_path)
-        self._check()
-        log.info("run ended", extra={"event": "ended", "counts": self.summary.counts})
-        return self.summary
+
+    def _status(self, stage: Stage) -> Array:
+        if product_exists(self.job.output, stage.name):
+            return read_status(self.job.output, stage.name)
+        return np.zeros(self.plan.size(stage.axis), np.uint8)
+
+    def _write(self, log_path: str, ended: str, error: str = "") -> None:
+        collect_problems(self.job.output)
+        write_run(self.plan, self.summary.counts, self.summary.stages, self.started, log_path, ended, error)
 
     def _check(self) -> None:
         if pending := [name for name, stage in self.summary.stages.items() if "pending" in stage["counts"]]:
@@ -266,30 +300,3 @@ class Runner:
             raise SurveyBatchError(
                 f"{self.job.output}: {total} statuses for {expected} objects: a defect worth reporting"
             )
-
-    def _write_run(self, log_path: str) -> None:
-        path = join(self.job.output, "run.json")
-        this = {
-            "started": datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.time() - self.started, 3),
-            "log": log_path,
-            "stages": self.summary.stages,
-        }
-        write_json(
-            path,
-            {
-                "job": self.job.model_dump(mode="json"),
-                "versions": versions(),
-                "objects": self.plan.size("object"),
-                "notes": list(self.plan.notes),
-                "counts": self.summary.counts,
-                "runs": [*_earlier_runs(path), this],
-            },
-        )
-
-
-def _earlier_runs(path: str) -> list[Mapping[str, Any]]:
-    try:
-        return list(read_json(path)["runs"])
-    except FileNotFoundError:
-        return []

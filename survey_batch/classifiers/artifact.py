@@ -192,9 +192,18 @@ def _check_versions(folder: Path, manifest: Manifest) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """Hexadecimal SHA-256 of a file.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}; restore the classifier's folder") from error
 
 
 def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:

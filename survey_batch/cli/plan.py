@@ -1,5 +1,6 @@
 """`survey-batch plan`: what a job will do and cost, without touching the archive."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from survey_batch.estimate import Estimate
-    from survey_batch.job import ArchiveSection
+    from survey_batch.job import ArchiveSection, Job
 
 
 def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
@@ -18,17 +19,30 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
 
     Example: survey-batch plan jobs/sdss-cutouts.toml
     """
+    from survey_batch.classifiers.awaited import before_training, is_awaited
     from survey_batch.estimate import estimate, refuse_what_cannot_fit
     from survey_batch.jobfile import load_job
     from survey_batch.plan import make_plan
 
-    made = make_plan(load_job(job, overrides or ()))
+    wanted = load_job(job, overrides or ())
+    awaited = is_awaited(wanted)
+    made = make_plan(before_training(wanted) if awaited else wanted)
     cost = estimate(made)
+    if awaited:
+        cost = replace(cost, notes=(*cost.notes, _trained_first(wanted)))
     if as_json:
         print_json(cost.as_dict())
     else:
         _show(cost, made.job.archive)
     refuse_what_cannot_fit(made, cost)
+
+
+def _trained_first(job: "Job") -> str:
+    folder = job.train.classifier if job.train else ""
+    return (
+        f"there is no classifier in {folder} yet: survey-batch run --train trains it, as [train] says, before it "
+        "predicts; training and predictions are not counted here"
+    )
 
 
 def _show(cost: "Estimate", archive: "ArchiveSection") -> None:

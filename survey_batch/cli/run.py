@@ -64,14 +64,15 @@ def before_predictions(job: "Job") -> "Job | None":
     ConfigurationError
         The job trains no classifier, or predicts with another one.
     """
+    from survey_batch.classifiers.awaited import before_training
+
     if job.train is None or job.predictions is None or job.train.classifier != job.predictions.classifier:
         raise ConfigurationError("run --train needs tables [train] and [predictions] with the same key 'classifier'")
     if (Path(job.train.classifier) / MANIFEST).exists():
         _check_same(job.train)
         say(f"{job.train.classifier} is trained already (train anew: survey-batch train)")
         return None
-    stages = tuple(stage for stage in job.stages if stage != "predictions")
-    return job.model_copy(update={"stages": stages})
+    return before_training(job)
 
 
 def _check_same(section: "TrainSection") -> None:

@@ -10,8 +10,13 @@ import random
 import time
 from typing import Any
 
+import dask
 from distributed import WorkerPlugin
 from distributed.core import Status
+
+from survey_batch.errors import ConfigurationError
+from survey_batch.job import ClusterSection
+from survey_batch.sections.slurm_values import walltime_seconds
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +75,17 @@ def margin_of(drain_seconds: int | None, walltime: float) -> float:
     return float(drain_seconds) if drain_seconds is not None else min(300.0, walltime / 5)
 
 
-def walltime_seconds(text: str) -> float:
-    """Read SLURM's forms of a time limit: minutes, minutes:seconds, h:m:s, days-h, days-h:m, days-h:m:s."""
-    days, dash, rest = text.strip().rpartition("-")
-    parts = [float(part) for part in rest.split(":")]
-    if dash:
-        return float(days) * 86400 + sum(part * unit for part, unit in zip(parts, (3600.0, 60.0, 1.0), strict=False))
-    units = {1: (60.0,), 2: (60.0, 1.0), 3: (3600.0, 60.0, 1.0)}[len(parts)]
-    return sum(part * unit for part, unit in zip(parts, units, strict=True))
+def walltime_of(section: ClusterSection) -> float:
+    """A worker job's time limit in seconds: the table's, else the site's, else Dask's own default.
+
+    Raises
+    ------
+    ConfigurationError
+        The site's is none.
+    """
+    try:
+        return walltime_seconds(section.walltime or str(dask.config.get("jobqueue.slurm.walltime", None) or "00:30:00"))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"jobqueue.slurm.walltime in Dask's configuration: {error}; or set cluster.walltime"
+        ) from error

@@ -1,12 +1,13 @@
 """Workers as SLURM jobs: a scheduler in this process, scripts by dask-jobqueue, jobs held by the reconciler."""
 
 import logging
+import math
 import os
 import resource
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,14 @@ from distributed import Client, SchedulerPlugin, Security
 
 from survey_batch import interrupt
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Say, Size, register
-from survey_batch.cluster.drain import EARLIEST, END, Drain, margin_of, walltime_seconds
+from survey_batch.cluster.drain import EARLIEST, END, Drain, margin_of, walltime_of
 from survey_batch.cluster.launch import STEP, Launcher, Sbatch, Srun
 from survey_batch.cluster.reconcile import Reconciler
 from survey_batch.environment import worker_exports
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ClusterSection
 from survey_batch.paths import is_url
+from survey_batch.sections.slurm_values import ADDED_OPTIONS
 
 log = logging.getLogger(__name__)
 
@@ -128,9 +130,16 @@ def make_cluster(section: ClusterSection, folder: Path) -> Any:
         "silence_logs": logging.CRITICAL,
     }
     try:
-        return _cluster_class()(**{**options, **section.options})
+        return _cluster_class()(**with_options(options, section.options))
     except (ValueError, TypeError, RuntimeError) as error:
         raise ConfigurationError(f"the table [cluster] cannot be used: {error}") from error
+
+
+def with_options(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the job's options to the product's: lists are joined, tables merged; `check_options` refused the others."""
+    joined = {name: [*ours[name], *theirs[name]] for name in ADDED_OPTIONS if name in theirs}
+    scheduler = {**theirs.get("scheduler_options", {}), **ours["scheduler_options"]}
+    return {**ours, **theirs, **joined, "scheduler_options": scheduler}
 
 
 def script_of(cluster: Any, section: ClusterSection) -> str:
@@ -160,9 +169,10 @@ def _directives(section: ClusterSection) -> list[str]:
 
 def _prologue(section: ClusterSection) -> list[str]:
     site = list(dask.config.get("jobqueue.slurm.job-script-prologue", None) or [])
-    end = f"export {END}=$(($(date +%s) + {walltime_seconds(walltime_of(section)):.0f}))"
     exports = [f"export {name}={value}" for name, value in worker_exports().items()]
-    return [*site, *exports, *([end] if section.kind == "slurm" else []), *section.prologue]
+    walltime = walltime_of(section) if section.kind == "slurm" else math.inf
+    end = [f"export {END}=$(($(date +%s) + {walltime:.0f}))"] if math.isfinite(walltime) else []
+    return [*site, *exports, *end, *section.prologue]
 
 
 def _worker_arguments(section: ClusterSection) -> list[str]:
@@ -172,9 +182,9 @@ def _worker_arguments(section: ClusterSection) -> list[str]:
     return [*site, "--dashboard-address", "127.0.0.1:0", *resources, *copies]
 
 
-def walltime_of(section: ClusterSection) -> str:
-    """A worker job's time limit: the table's, else the site's, else Dask's own default."""
-    return str(section.walltime or dask.config.get("jobqueue.slurm.walltime", None) or "00:30:00")
+def limit_said(seconds: float) -> str:
+    """A time limit for people."""
+    return f"{seconds:.0f} s" if math.isfinite(seconds) else "without limit"
 
 
 def _allow_open_files() -> None:
@@ -192,7 +202,7 @@ def drain_margin(section: ClusterSection) -> float:
     ConfigurationError
         That is all the time they have.
     """
-    walltime = walltime_seconds(walltime_of(section))
+    walltime = walltime_of(section)
     margin = margin_of(section.drain_seconds, walltime)
     if section.kind == "slurm" and EARLIEST * margin >= walltime:
         raise ConfigurationError(

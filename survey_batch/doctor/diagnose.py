@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from survey_batch.classifiers.awaited import without_predictions
 from survey_batch.cluster.base import Say
 from survey_batch.doctor.archive import archive_answers, sample_rows
 from survey_batch.doctor.findings import Finding, Findings, Place
-from survey_batch.doctor.inputs import catalogue_is_readable, classifier_fits, stages_fit, without_predictions
+from survey_batch.doctor.inputs import catalogue_is_readable, classifier_fits, stages_fit
 from survey_batch.doctor.output import output_works, room_is_enough
 from survey_batch.doctor.slurm import slurm_takes_jobs
 from survey_batch.doctor.tables import TABLE_ADVICE, Table, check_table, tables_of

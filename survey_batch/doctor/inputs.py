@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from survey_batch.classifiers.artifact import check_folder
-from survey_batch.classifiers.manifest import MANIFEST
+from survey_batch.classifiers.artifact import read_manifest
+from survey_batch.classifiers.awaited import check_training, is_awaited
 from survey_batch.doctor.findings import Findings, Place
 from survey_batch.estimate import Estimate, estimate, refuse_small_workers
 from survey_batch.job import Job
@@ -59,27 +59,18 @@ def _memory(place: Place, plan: Plan, cost: Estimate, job: Job) -> Findings[None
 def classifier_fits(place: Place, job: Job) -> Findings[bool]:
     """Whether the classifier's folder is whole, and was trained on what the job makes."""
     folder = job.predictions.classifier if job.predictions else ""
-    if _to_be_trained(job, folder):
+    if is_awaited(job):
+        check_training(job)
         advice = "start with survey-batch run --train, which trains it before it predicts"
         yield place.warning("classifier", f"there is none in {folder} yet; the table [train] will put it there", advice)
         return False
-    manifest = check_folder(folder)
     make_stage(job, "predictions").check()
+    manifest = read_manifest(Path(folder))
     what = f"{manifest.kind} {manifest.variant}, {len(manifest.classes)} classes, {len(manifest.files)} files"
     yield place.ok(
         "classifier", f"{folder}: {what} as they were saved; works on {manifest.recipe.product} as made here"
     )
     return True
-
-
-def without_predictions(job: Job) -> Job:
-    """The job without what cannot be planned before there is a classifier."""
-    return job.model_copy(update={"stages": job.stages[: job.stages.index("predictions")]})
-
-
-def _to_be_trained(job: Job, folder: str) -> bool:
-    trains_it = job.train is not None and job.train.classifier == folder
-    return trains_it and not (Path(folder) / MANIFEST).exists()
 
 
 def _commonest(plan: Plan) -> str:

@@ -8,13 +8,21 @@ import dask
 
 from survey_batch import interrupt
 from survey_batch.cluster.base import SCHEDULER_SETTINGS
-from survey_batch.cluster.drain import EARLIEST, walltime_seconds
+from survey_batch.cluster.drain import EARLIEST, walltime_of
 from survey_batch.cluster.launch import LaunchError, Sbatch, call_slurm
-from survey_batch.cluster.slurm import drain_margin, job_folder, make_cluster, make_launcher, script_of, walltime_of
+from survey_batch.cluster.slurm import (
+    drain_margin,
+    job_folder,
+    limit_said,
+    make_cluster,
+    make_launcher,
+    script_of,
+)
 from survey_batch.doctor.findings import Finding, Findings, Place, State
 from survey_batch.doctor.tables import Table, doctor_folder
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ClusterSection, Job
+from survey_batch.sections.slurm_values import walltime_seconds
 
 READY = ("idle", "mixed", "allocated", "completing")
 """States of nodes that do work, now or when they have done what they do."""
@@ -58,7 +66,7 @@ def parse_partitions(text: str) -> dict[str, Partition]:
     for line in text.splitlines():
         name, up, limit, state, nodes = line.split("|")
         own = name.rstrip("*")
-        seconds = None if limit in ("infinite", "n/a") else walltime_seconds(limit)
+        seconds = None if limit == "n/a" else walltime_seconds(limit)
         one = found.setdefault(own, Partition(own, name.endswith("*"), up == "up", seconds, {}))
         # Marks behind a state: not responding, powered down, in maintenance, …
         one.nodes[state] = one.nodes.get(state, 0) + int(nodes)
@@ -76,9 +84,11 @@ def judge_partition(place: Place, table: Table, partitions: dict[str, Partition]
     nodes = ", ".join(f"{number} {state}" for state, number in sorted(one.nodes.items())) or "no nodes"
     if not one.up:
         return place.failed(check, f"{one.name} is not up ({nodes})", f"choose another {table.name}.partition, or wait")
-    walltime = walltime_seconds(walltime_of(table.section))
+    walltime = walltime_of(table.section)
     if one.limit is not None and walltime > one.limit:
-        found = f"{one.name} allows {one.limit:.0f} s, and the walltime is {walltime:.0f} s: jobs would wait forever"
+        found = (
+            f"{one.name} allows {one.limit:.0f} s, and the walltime is {limit_said(walltime)}: jobs would wait forever"
+        )
         return place.failed(check, found, f"lower {table.name}.walltime, or choose another partition")
     if not any(state in READY for state in one.nodes):
         return place.warning(check, f"{one.name} has no node that works now: {nodes}", "wait, or choose another")
@@ -87,19 +97,19 @@ def judge_partition(place: Place, table: Table, partitions: dict[str, Partition]
 
 def judge_drain(place: Place, table: Table) -> Finding:
     """See whether workers have time to work before they drain."""
-    walltime = walltime_seconds(walltime_of(table.section))
     try:
+        walltime = limit_said(walltime_of(table.section))
         margin = drain_margin(table.section)
     except ConfigurationError as error:
         return place.failed("walltime", str(error), f"{table.name}.drain_seconds: a little more than a shard takes")
     last = f"{margin:.0f} to {EARLIEST * margin:.0f} s"
-    return place.ok("walltime", f"{walltime:.0f} s, in the last {last} of which a worker takes no more work")
+    return place.ok("walltime", f"{walltime}, in the last {last} of which a worker takes no more work")
 
 
 def wanted_partition(section: ClusterSection) -> str | None:
     """The partition that a worker job names: the table's, or the site's."""
     site = dask.config.get("jobqueue.slurm.queue", None)
-    return section.options.get("queue") or section.partition or site
+    return section.partition or site
 
 
 def _commands(place: Place, job: Job) -> Findings[bool]:

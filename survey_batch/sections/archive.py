@@ -5,18 +5,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from survey_batch.sections.base import Section
+from survey_batch.sections.readers import archive_keys
 
 SKYSERVER_CONNECTIONS = 4
 """Downloads at one time where the job does not say: SkyServer draws each image when it is asked for it."""
 
 
-OWN_KEYS: dict[str, tuple[str, ...]] = {"sdss": ("release",), "lamost": ("layout",), "skyserver": (), "stamps": ()}
-"""Keys, beside the root, that say where a survey's files lie."""
-
-
 def located_by(survey: str) -> str:
     """Name the keys that decide where a survey's files are looked for."""
-    return " and ".join(f"archive.{key}" for key in ("root", *OWN_KEYS[survey]))
+    return " and ".join(f"archive.{key}" for key in ("root", *archive_keys(survey)))
 
 
 class ArchiveSection(Section):
@@ -35,6 +32,9 @@ class ArchiveSection(Section):
     attempts: PositiveInt = 5
     timeout: PositiveFloat = 60.0
     """Seconds without an answer after which a request is tried again."""
+    when_nothing_found: Literal["stop", "go_on"] = "stop"
+    """What a run does where none of the first objects that it looks for, from all over the catalogue, is there, or none
+    can be read and always for the same reason: `stop` before all others get such a status, or go on."""
     cache: str | None = None
     """Folder in which raw files are kept; nothing is kept where this is not set."""
 

@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+from dask.utils import parse_bytes
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from survey_batch.sections.base import Section
+from survey_batch.sections.slurm_values import asks_for_gpu, check_options, walltime_seconds
 
 GPU_PHASE = "predict"
+
+LEAST_MEMORY = 2**20
+"""Bytes; less is a number without its unit."""
 
 
 class WorkersSection(Section):
@@ -23,7 +28,7 @@ class WorkersSection(Section):
     cores: PositiveInt | None = None
     """Cores of one SLURM job; by default one for each thread."""
     walltime: str | None = None
-    """Such as `"4:00:00"` or `"1-00:00:00"`. Jobs that it ends are replaced."""
+    """Such as `"4:00:00"`, `"1-00:00:00"` or `"UNLIMITED"`. Jobs that it ends are replaced."""
     drain_seconds: Annotated[int, Field(ge=0)] | None = None
     """How long before its walltime's end a worker takes no more work: longer than the longest shard takes. By default a
     fifth of the walltime, at most five minutes."""
@@ -45,7 +50,31 @@ class WorkersSection(Section):
     maximum_jobs: PositiveInt | None = None
     """Jobs at a time at most, those that wait in the queue included."""
     options: Mapping[str, Any] = {}
-    """Anything else that `dask_jobqueue.SLURMCluster` takes."""
+    """Anything else that `dask_jobqueue.SLURMCluster` takes. Lists and tables are added to what is set already; what
+    would replace that is refused."""
+
+    @field_validator("memory")
+    @classmethod
+    def _some_memory(cls, memory: str) -> str:
+        try:
+            enough = parse_bytes(memory) >= LEAST_MEMORY
+        except ValueError:
+            enough = False
+        if not enough:
+            raise ValueError(f'{memory!r} is no memory that a worker can work in: write such as "4 GB"')
+        return memory
+
+    @field_validator("walltime")
+    @classmethod
+    def _time_limit(cls, walltime: str | None) -> str | None:
+        if walltime is not None:
+            walltime_seconds(walltime)
+        return walltime
+
+    @field_validator("options")
+    @classmethod
+    def _added_alone(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        return check_options(options)
 
 
 class GpuSection(WorkersSection):
@@ -93,7 +122,8 @@ class ClusterSection(WorkersSection):
     @property
     def wants_gpu(self) -> bool:
         """Whether each worker is to have a GPU; asked of what `for_phase` returns."""
-        return self.gpu is not None or any("gpu" in text for text in (self.gres or "", *self.directives))
+        added = self.options.get("job_extra_directives", ())
+        return self.gpu is not None or asks_for_gpu(self.gres, (*self.directives, *added))
 
     def for_phase(self, phase: str) -> "ClusterSection":
         """The table with the keys of `[cluster.gpu]` in place of its own, in the phase that predicts."""

@@ -10,7 +10,7 @@ import numpy as np
 from survey_batch.job import Job
 from survey_batch.plan import Plan, Rows
 from survey_batch.products import OBJECT_COORDINATES, Array, Axis, Schema, Shard, Variable
-from survey_batch.sections.archive import OWN_KEYS
+from survey_batch.sections.readers import archive_keys
 from survey_batch.status import Status
 
 Phase = Literal["ingest", "prepare", "predict"]
@@ -221,4 +221,4 @@ def take(rows: Rows, selection: Array | slice) -> dict[str, Array]:
 def archive_settings(job: Job) -> dict[str, Any]:
     """Settings of the archive on which values depend; how it is asked is not among them."""
     archive = job.archive
-    return {f"archive.{key}": getattr(archive, key) for key in ("survey", "root", *OWN_KEYS[archive.survey])}
+    return {f"archive.{key}": getattr(archive, key) for key in ("survey", "root", *archive_keys(archive.survey))}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from survey_batch.classifiers.artifact import classifier_fingerprint, load_classifier, read_manifest
+from survey_batch.classifiers.artifact import check_folder, classifier_fingerprint, load_classifier, read_manifest
+from survey_batch.classifiers.awaited import is_awaited
 from survey_batch.classifiers.devices import prepare_gpu
 from survey_batch.classifiers.manifest import Manifest, Recipe
 from survey_batch.errors import ConfigurationError
@@ -114,7 +115,8 @@ class PredictionsStage(Stage):
         return {"class": (("class",), np.array(self._manifest.classes), {"long_name": "class"})}
 
     def check(self) -> None:
-        """Refuse an upstream product that is made otherwise than the one trained on."""
+        """Refuse a classifier that is damaged or unknown here, or was trained on a product that is made otherwise."""
+        check_folder(self.folder)
         upstream = self._upstream_stage()
         schema = upstream.schema(1)
         shapes = {variable.name: schema.shape(variable, 1)[1:] for variable in schema.variables}
@@ -177,6 +179,11 @@ class PredictionsStage(Stage):
     @cached_property
     def _manifest(self) -> Manifest:
         """What the classifier says of itself; reading it imports no framework."""
+        if is_awaited(self.job):
+            raise ConfigurationError(
+                f"there is no classifier in {self.folder} yet, and the table [train] says how it is made: "
+                "survey-batch run --train trains it before it predicts"
+            )
         return read_manifest(Path(self.folder))
 
     @property

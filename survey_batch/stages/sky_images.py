@@ -22,9 +22,6 @@ BYTES_PER_PIXEL = 0.3
 READ_CPU_SECONDS = 1e-3
 """Fetching and decoding one image of 64 pixels, on a core of a 2-core cloud machine."""
 
-OURS = frozenset({"scale", "size", "keep"})
-"""Keys of [composites] that say something about ready images."""
-
 Failure = tuple[Status, str, str]
 """Status, message and address of an image that could not be had."""
 
@@ -46,15 +43,11 @@ class SkyImagesStage(Stage):
         return {**archive_settings(self.job), **recipe}
 
     def check(self) -> None:
-        """Refuse what the service would silently change, and keys that have no effect here."""
+        """Refuse what the service would silently change."""
         section, root = self.job.composites, self.job.archive.root
         for key, value, (least, most) in (("size", self.size, SIZES), ("scale", section.scale, SCALES)):
             if not least <= value <= most:
                 raise ConfigurationError(f"composites.{key} is {value}; SkyServer draws images of {least} to {most}")
-        if idle := sorted(section.model_fields_set - OURS):
-            raise ConfigurationError(
-                f"composites.{idle[0]} says how images are made of cutouts, but SkyServer's come ready: remove it"
-            )
         if root.rstrip("/").lower().endswith("getjpeg"):
             raise ConfigurationError(f"archive.root {root!r}: leave getjpeg away, it is added for each image")
 

@@ -1,25 +1,9 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from survey_batch.cluster.drain import margin_of, walltime_seconds
+from survey_batch.cluster.drain import margin_of
 from survey_batch.cluster.slurm import drain_margin
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ClusterSection
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("30", 1800), ("90:30", 5430), ("1:00:00", 3600), ("2-0", 172800), ("1-12:30", 131400), ("1-00:00:01", 86401)],
-)
-def test_time_limits_are_read_as_slurm_reads_them(text, seconds):
-    assert walltime_seconds(text) == seconds
-
-
-@given(st.integers(0, 20), st.integers(0, 23), st.integers(0, 59), st.integers(0, 59))
-def test_days_hours_minutes_and_seconds_add_up(days, hours, minutes, seconds):
-    text = f"{days}-{hours:02d}:{minutes:02d}:{seconds:02d}"
-    assert walltime_seconds(text) == ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 def test_draining_begins_a_fifth_before_the_end_and_at_most_five_minutes():

@@ -39,11 +39,6 @@ def test_a_partition_is_judged_by_what_sinfo_says(partition, state, said):
     assert said in finding.found
 
 
-def test_a_partition_in_the_options_counts_as_it_does_in_the_script():
-    finding = judge_partition(PLACE, table(options={"queue": "nothere"}), parse_partitions(SINFO))
-    assert finding.state == State.FAILED
-
-
 @pytest.mark.parametrize(
     ("margin", "state"), [(None, State.OK), (600, State.OK), (12_000, State.FAILED), (14_400, State.FAILED)]
 )

@@ -124,7 +124,6 @@ def test_settings_are_those_on_which_values_depend():
         ("x", {"size": 32}, r"composites.size is 32; SkyServer draws images of 64 to 2048"),
         ("x", {"scale": 0.01}, r"composites.scale is 0.01; SkyServer draws images of 0.015 to 60"),
         ("x", {"scale": 61.0}, "composites.scale"),
-        ("x", {"pair": "urz"}, "composites.pair says how images are made of cutouts"),
         ("https://host/ImgCutout/getjpeg", {}, "leave getjpeg away"),
     ],
 )

@@ -1,0 +1,144 @@
+"""What SLURM and dask-jobqueue make of values in `[cluster]`: time limits, requests for GPUs, options of our own."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+NO_LIMIT = ("unlimited", "infinite")
+_TIME = re.compile(r"(?:\d+-)?\d+(?::\d+){0,2}")
+
+GPU_RESOURCES = ("gpu", "shard", "mps")
+"""Generic resources of SLURM that give access to a GPU, or to a share of one."""
+_GENERIC = re.compile(r"(?:--gres|--tres-per-\w+)[=\s]\s*(.+)")
+_GPUS = re.compile(r"(?:--gpus(?:-per-(?:node|task|socket))?[=\s]|-G)\s*(.+)")
+_RESOURCE = re.compile(r"(?:gres[/:])?(\w+)(?:[:=]([A-Za-z_][\w.-]*))?(?:[:=](\d+))?\w*(?:\(.*\))?")
+_COUNT = re.compile(r"(?:[A-Za-z_][\w.-]*:)?(\d+)")
+
+ADDED_OPTIONS = ("job_extra_directives", "job_script_prologue", "worker_extra_args")
+"""Options of dask-jobqueue that are lists: what the job says comes after what the product sets."""
+
+OWN_OPTIONS: Mapping[str, str] = {
+    "cores": "cluster.threads and cluster.processes",
+    "processes": "cluster.processes",
+    "memory": "cluster.memory",
+    "job_cpu": "cluster.cores",
+    "queue": "cluster.partition",
+    "account": "cluster.account",
+    "project": "cluster.account",
+    "walltime": "cluster.walltime",
+    "python": "cluster.python",
+    "interface": "cluster.interface",
+    "local_directory": "cluster.scratch",
+    "security": "cluster.tls",
+    "protocol": "cluster.tls",
+    "dashboard_address": "cluster.dashboard",
+    "env_extra": "cluster.prologue",
+    "job_extra": "cluster.directives",
+    "extra": "worker_extra_args in cluster.options",
+    "header_skip": "job_directives_skip in cluster.options",
+    "n_workers": "cluster.workers",
+    "job_name": "",
+    "name": "",
+    "log_directory": "",
+    "shared_temp_directory": "",
+    "silence_logs": "",
+    "job_cls": "",
+    "scheduler_cls": "",
+    "asynchronous": "",
+    "loop": "",
+}
+"""Options that the product sets itself, and what to set instead; "" where that is no matter of the job's."""
+
+OWN_ARGUMENTS: Mapping[str, str] = {
+    "--resources": "gres or a table [cluster.gpu]: each worker then has the resource GPU=1",
+    "--nthreads": "cluster.threads",
+    "--nworkers": "cluster.processes",
+    "--memory-limit": "cluster.memory",
+    "--local-directory": "cluster.scratch",
+    "--interface": "cluster.interface",
+    "--protocol": "cluster.tls",
+    "--name": "",
+    "--dashboard-address": "",
+}
+"""Arguments of a Dask worker that the product sets itself, in the same way."""
+
+
+def walltime_seconds(text: str) -> float:
+    """Read SLURM's forms of a time limit: minutes, minutes:seconds, h:m:s, days-h, days-h:m, days-h:m:s, or none.
+
+    Returns
+    -------
+    float
+        Seconds; infinite for `UNLIMITED` and `INFINITE`.
+
+    Raises
+    ------
+    ValueError
+        It is none of these, or 0; says what to write.
+    """
+    if text.strip().lower() in NO_LIMIT:
+        return math.inf
+    if not _TIME.fullmatch(text.strip()):
+        raise ValueError(
+            f'{text!r} is no time limit of SLURM\'s: write hours, minutes and seconds as "4:00:00", minutes as "240", '
+            'days and hours as "1-12", or "UNLIMITED"'
+        )
+    days, dash, rest = text.strip().rpartition("-")
+    parts = [float(part) for part in rest.split(":")]
+    # The first part is hours where days are told or three parts are; else it is minutes.
+    units = (3600.0, 60.0, 1.0) if dash or len(parts) == 3 else (60.0, 1.0)
+    seconds = float(days or 0) * 86400 + sum(part * unit for part, unit in zip(parts, units, strict=False))
+    if not seconds:
+        raise ValueError(f'{text!r} is no time, and to SLURM no limit: write "UNLIMITED" if that is meant')
+    return seconds
+
+
+def asks_for_gpu(gres: str | None, directives: Iterable[str]) -> bool:
+    """Tell whether SLURM is asked for a GPU: by `gres`, or by an option of `sbatch` that requests one.
+
+    That a node's name or feature, or a partition, has "gpu" in it asks for none.
+    """
+    return any(map(_is_gpu, (gres or "").split(","))) or any(map(_requests_gpu, directives))
+
+
+def _requests_gpu(directive: str) -> bool:
+    if found := _GPUS.fullmatch(directive.strip()):
+        counts = [_COUNT.fullmatch(part.strip(" =\"'")) for part in found[1].split(",")]
+        return any(count is None or int(count[1]) > 0 for count in counts)
+    found = _GENERIC.fullmatch(directive.strip())
+    return found is not None and any(map(_is_gpu, found[1].strip("\"'").split(",")))
+
+
+def _is_gpu(resource: str) -> bool:
+    found = _RESOURCE.fullmatch(resource.strip())
+    return found is not None and found[1] in GPU_RESOURCES and found[3] != "0"
+
+
+def check_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Refuse options that would replace what the product sets.
+
+    Raises
+    ------
+    ValueError
+        Names the option, and what to set instead.
+    """
+    for name, value in options.items():
+        if name in OWN_OPTIONS:
+            raise ValueError(_replaced(name, OWN_OPTIONS[name]))
+        if name in ADDED_OPTIONS and not _are_texts(value):
+            raise ValueError(f'{name} is {value!r}, but must be a list of texts, such as ["a", "b"]')
+        if name == "scheduler_options" and (not isinstance(value, Mapping) or "dashboard_address" in value):
+            raise ValueError(f"{name} is a table, without dashboard_address: that is cluster.dashboard")
+    for argument in options.get("worker_extra_args", ()):
+        if (name := argument.partition("=")[0].partition(" ")[0]) in OWN_ARGUMENTS:
+            raise ValueError(_replaced(f"{name} in worker_extra_args", OWN_ARGUMENTS[name]))
+    return options
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(text, str) for text in value)
+
+
+def _replaced(name: str, instead: str) -> str:
+    return f"{name} would replace what survey-batch sets: {f'set {instead}' if instead else 'leave it out'}"

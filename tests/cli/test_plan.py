@@ -1,0 +1,117 @@
+"""What `plan` refuses, as `run` would before any work, and what it takes."""
+
+import json
+
+import pytest
+
+from survey_batch.jobfile import load_job
+from tests.doctor.folders import write_classifier
+
+
+@pytest.fixture
+def predicting(job, tmp_path):
+    """A job that predicts, and the folder of its classifier."""
+    tables = f'predictions.classifier = "{tmp_path / "model"}"\n'
+    job.write_text(tables + job.read_text().replace('["spectra"]', '["spectra", "predictions"]'))
+    write_classifier(tmp_path / "model", load_job(job))
+    return job, tmp_path / "model"
+
+
+def change(folder, **keys):
+    path = folder / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **keys}))
+
+
+def damage(folder):
+    (folder / "network.keras").write_bytes(b"another")
+
+
+def lose(folder):
+    (folder / "network.keras").unlink()
+
+
+def garble(folder):
+    (folder / "manifest.json").write_bytes(b"\xff{")
+
+
+def of_unknown_kind(folder):
+    change(folder, kind="my-kind")
+
+
+def of_another_product(folder):
+    recipe = json.loads((folder / "manifest.json").read_text())["recipe"]
+    change(folder, recipe={**recipe, "product": "cutouts"})
+
+
+def of_other_settings(folder):
+    recipe = json.loads((folder / "manifest.json").read_text())["recipe"]
+    change(folder, recipe={**recipe, "made": {"spectra.wavelength_max": 8000.0}})
+
+
+@pytest.mark.parametrize("verb", ["plan", "run"])
+@pytest.mark.parametrize(
+    ("spoil", "code", "said"),
+    [
+        (damage, 2, "SHA-256 differs"),
+        (lose, 2, "lacks ['network.keras']"),
+        (garble, 2, "is no classifier's manifest"),
+        (of_unknown_kind, 2, "is of kind 'my-kind'"),
+        (of_another_product, 2, "works on the product 'cutouts', which the job does not make"),
+        (of_other_settings, 3, "is made otherwise than what the classifier was trained on"),
+    ],
+)
+def test_a_classifier_that_cannot_be_used_is_refused_before_any_work(
+    command, predicting, tmp_path, verb, spoil, code, said
+):
+    job, folder = predicting
+    spoil(folder)
+    ended, _, err = command(verb, job)
+    assert ended == code
+    assert said in err
+    assert not (tmp_path / "out" / "spectra.zarr").exists()
+
+
+def test_a_whole_classifier_is_planned_with(command, predicting):
+    code, out, _ = command("plan", predicting[0], "--json", "--set", "cluster.memory=4 GB")
+    assert code == 0
+    assert [stage["stage"] for stage in json.loads(out)["stages"]] == ["spectra", "predictions"]
+
+
+def test_a_job_that_trains_its_classifier_is_planned_up_to_there_and_says_so(command, predicting, tmp_path):
+    job, _ = predicting
+    train = ("--set", f"train.classifier={tmp_path / 'new'}", "--set", f"predictions.classifier={tmp_path / 'new'}")
+    code, out, _ = command("plan", job, "--json", *train)
+    assert code == 0
+    cost = json.loads(out)
+    assert [stage["stage"] for stage in cost["stages"]] == ["spectra"]
+    assert f"there is no classifier in {tmp_path / 'new'} yet: survey-batch run --train trains it" in cost["notes"][-1]
+    code, _, err = command("run", job, *train)
+    assert code == 2
+    assert "survey-batch run --train trains it before it predicts" in err
+
+
+def test_a_training_on_a_product_that_the_job_does_not_make_is_refused_by_plan_and_before_any_work(
+    command, predicting, tmp_path
+):
+    job, _ = predicting
+    table = (
+        *("--set", "train.kind=table", "--set", f"train.classifier={tmp_path / 'new'}"),
+        *("--set", f"predictions.classifier={tmp_path / 'new'}"),
+    )
+    for words in (("plan", job), ("run", job, "--train")):
+        code, _, err = command(*words, *table)
+        assert code == 2
+        assert "is trained on the product 'features', which the job does not make" in err
+        assert "add 'features' to stages" in err
+
+
+def test_a_classifier_that_nobody_trains_is_refused(command, predicting):
+    code, _, err = command("plan", predicting[0], "--set", "predictions.classifier=models/none")
+    assert code == 2
+    assert "no trained classifier in models/none" in err
+
+
+def test_an_unknown_survey_is_refused_in_one_sentence_that_names_those_there_are(command, job):
+    code, _, err = command("plan", job, "--set", "archive.survey=desi")
+    assert code == 2
+    assert "archive.survey is 'desi'; allowed: 'sdss', 'lamost', 'skyserver' or 'stamps'" in err

@@ -1,0 +1,108 @@
+"""What nothing reads in a job file is refused, with its line, the reason, and where it would count."""
+
+from pathlib import Path
+
+import pytest
+
+from survey_batch.cli.init import TEMPLATES
+from survey_batch.errors import ConfigurationError
+from survey_batch.jobfile import load_job
+
+JOBS = Path(__file__).parents[1] / "jobs"
+
+STAGES = {
+    "sdss": ["frames", "cutouts", "features"],
+    "lamost": ["spectra", "features"],
+    "skyserver": ["composites"],
+    "stamps": ["stamps"],
+}
+
+
+@pytest.fixture
+def load(tmp_path):
+    def write(survey: str, tables: str, *overrides: str, stages: list[str] | None = None):
+        path = tmp_path / "job.toml"
+        head = f'name = "a"\noutput = "o"\nstages = {stages or STAGES[survey]!r}\ncatalog.path = "c.csv"\n'
+        path.write_text(head.replace("'", '"') + f'archive.survey = "{survey}"\narchive.root = "r"\n' + tables)
+        return load_job(path, overrides)
+
+    return write
+
+
+@pytest.fixture
+def refused(load):
+    def ask(*args: str, **kwargs) -> str:
+        with pytest.raises(ConfigurationError) as error:
+            load(*args, **kwargs)
+        return str(error.value)
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("survey", "tables", "key", "why"),
+    [
+        ("sdss", "[features]\nlines = false\nblocks = 3", "features", "stage 'features' reads [image_features]"),
+        ("lamost", "[image_features]\napertures = [3]", "image_features", "stage 'features' reads [features]"),
+        ("sdss", "[spectra]\nwavelength_min = 4000", "spectra", "survey 'lamost', and this one is 'sdss'"),
+        ("lamost", "[cutouts]\nsize = 32", "cutouts", "survey 'sdss', and this one is 'lamost'"),
+        ("lamost", "[frames]", "frames", "survey 'sdss', and this one is 'lamost'"),
+        ("stamps", "[frames]\nkeep = false", "frames", "survey 'sdss', and this one is 'stamps'"),
+        ("sdss", '[composites]\nbands = "irg"', "composites", "stage 'composites', which is not among stages"),
+        ("sdss", "[composites]", "composites", "stage 'composites', which is not among stages"),
+        ("skyserver", '[composites]\nsize = 64\nbands = "irg"', "composites.bands", "survey 'sdss'"),
+        ("sdss", '[predictions]\nclassifier = "m"', "predictions", "stage 'predictions', which is not among stages"),
+        ("sdss", "[cluster.gpu]\nmemory = '9 GB'", "cluster.gpu", "stage 'predictions', which is not among stages"),
+        ("sdss", 'archive.layout = "plan"', "archive.layout", "survey 'lamost', and this one is 'sdss'"),
+        ("lamost", 'archive.release = "dr12"', "archive.release", "survey 'sdss', and this one is 'lamost'"),
+        ("lamost", "catalog.detect = {}", "catalog.detect", "survey 'sdss', and this one is 'lamost'"),
+        ("sdss", '[custom.a]\nfunction = "a:b"\ninput = "cutouts"\nvariables = ["flux"]', "custom.a", "not among"),
+        ("sdss", '[cluster]\npartition = "x"', "cluster.partition", 'cluster.kind = "slurm", and that is "local"'),
+        ("sdss", '[cluster]\nkind = "srun"\nwalltime = "4:00:00"', "cluster.walltime", 'cluster.kind = "slurm"'),
+        ("sdss", '[cluster]\nkind = "slurm"\ntls_files = { ca = "a" }', "cluster.tls_files.ca", "running scheduler"),
+        ("lamost", "[features]\nsmoothing_order = 2", "features.smoothing_order", "features.smoothing_window above 1"),
+        ("lamost", "catalog.split.cell_degrees = 2", "catalog.split.cell_degrees", 'group = "sky"'),
+    ],
+)
+def test_what_nothing_reads_is_refused_with_line_and_reason(refused, survey, tables, key, why):
+    message = refused(survey, tables.replace("'", '"'))
+    assert f"{key}: nothing reads it: " in message
+    assert why in message
+    assert "line " in message
+    assert message.count("\n") == 1
+
+
+def test_a_table_of_which_a_stage_reads_one_key_is_refused_by_the_other_key(refused, load):
+    assert load("sdss", "[cutouts]\nivar = true", stages=["frames"]).cutouts.ivar
+    message = refused("sdss", "[cutouts]\nivar = true\nsize = 32", stages=["frames"])
+    assert "line 9: cutouts.size: nothing reads it: it is for stage 'cutouts'" in message
+
+
+def test_what_an_override_leaves_unread_is_no_mistake_of_the_file(load):
+    gpu = '[predictions]\nclassifier = "m"\n[cluster]\nkind = "slurm"\nwalltime = "4:00:00"\n[cluster.gpu]\n'
+    stages = ["frames", "cutouts", "predictions"]
+    assert load("sdss", gpu, 'stages=["frames"]', stages=stages).stages == ("frames",)
+    assert load("sdss", gpu, "cluster.kind=local", stages=stages).cluster.kind == "local"
+    assert load("lamost", '[features]\nbasis = "b"', "features.components=0").features.components == 0
+
+
+def test_what_the_file_already_left_unread_is_refused_with_other_overrides_too(refused):
+    assert "line 8: features: nothing reads it" in refused(
+        "sdss", "[cutouts]\n[features]\nlines = false", "cutouts.size=32"
+    )
+
+
+def test_an_override_that_nothing_reads_is_refused(refused):
+    assert "--set archive.layout=plan: archive.layout: nothing reads it" in refused("sdss", "", "archive.layout=plan")
+
+
+@pytest.mark.parametrize("path", sorted(JOBS.glob("*.toml")), ids=lambda path: path.name)
+def test_the_jobs_that_come_with_the_package_hold_nothing_unread(path):
+    assert load_job(path).name == path.stem
+
+
+@pytest.mark.parametrize("survey", sorted(TEMPLATES))
+def test_the_jobs_that_init_writes_hold_nothing_unread(tmp_path, survey):
+    path = tmp_path / "job.toml"
+    path.write_text(TEMPLATES[survey].format(name="a"))
+    assert load_job(path).archive.survey == survey
