@@ -72,3 +72,14 @@ def test_a_wavelength_range_that_runs_backwards_is_refused():
 def test_bands_that_are_none_of_the_five_or_repeated_are_refused(bands):
     with pytest.raises(ValidationError):
         FramesSection(bands=bands)
+
+
+def test_a_share_of_one_leaves_nothing_for_the_other_splits():
+    assert SplitSection(train=1.0).model_dump(include={"train", "validation", "test"}) == {
+        "train": 1.0,
+        "validation": 0.0,
+        "test": 0.0,
+    }
+    assert (SplitSection(test=1).train, SplitSection(train=1, seed=3).test) == (0.0, 0.0)
+    with pytest.raises(ValidationError, match="must sum to 1"):
+        SplitSection(train=1.0, test=0.3)

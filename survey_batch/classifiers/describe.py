@@ -13,8 +13,10 @@ def describe(scores: Mapping[str, Any]) -> str:
     lines = [f"classifier: {scores['classifier']}"] if isinstance(scores.get("classifier"), str) else []
     lines += [f"classes: {', '.join(scores['classes'])}"]
     learnt = scores.get("training", {}).get("objects", {}).get("train")
-    if learnt and (missing := [name for name in scores["classes"] if name not in learnt]):
-        lines.append(f"no training object of: {', '.join(missing)}; predicted only if templates made some")
+    if learnt and (made := [name for name in scores["classes"] if name not in learnt]):
+        lines.append(f"no training object of: {', '.join(made)}; learnt from spectra that were made of them")
+    if missing := scores.get("training", {}).get("classes_left_out"):
+        lines.append(f"no training object of: {', '.join(missing)}; so these are no answers of the classifier")
     if unlearnt := scores.get("training", {}).get("classes_without_training_objects"):
         named = ", ".join(f"{number} {name}" for name, number in unlearnt.items())
         lines.append(f"left out, as no training object is of their class: {named}")

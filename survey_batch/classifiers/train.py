@@ -78,17 +78,20 @@ def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
     data = read_labelled(
         job, family.product_of(section), family.variables_of(section), family.only_classes, needed=family.needs_labels
     )
-    classes = family.only_classes or classes_among(data.of_split("train").label)
+    _check_splits(job, data, needed=family.needs_labels)
+    classes = _answers(family, data.of_split("train"), section)
     stated_shares(section.prior, classes, np.ones(len(classes)))  # refused now, not after hours of training
     unlearnt = data.take(~np.isin(data.label, classes)).counts()
     data = data.of_classes(classes)
     parts = {name: data.of_split(name) for name in ("train", "validation", "test")}
-    if family.needs_labels and not (len(parts["train"]) and len(parts["test"])):
-        counts = {name: len(part) for name, part in parts.items()}
-        raise ConfigurationError(
-            f"training needs objects of splits train and test; there are {counts}; set [catalog.split]"
-        )
-    training = {**_training_record(data, parts), "classes_without_training_objects": unlearnt}
+    training = {
+        **_training_record(data, parts),
+        "classes_without_training_objects": unlearnt,
+        "classes_left_out": [name for name in family.only_classes or () if name not in classes],
+    }
+    if unlearnt:
+        progress(f"no usable training object is of {', '.join(unlearnt)}: the classifier does not know these classes")
+    section = _without_patience(job, section, progress)
     parts = _with_held_out(parts, section)
     progress(f"training on {len(parts['train'])} objects, {len(np.unique(parts['train'].star))} of them distinct")
     fit = partial(family.fit, section=section, classes=classes)
@@ -118,6 +121,39 @@ def _section(job: Job) -> TrainingSection:
     if job.train is None:
         raise ConfigurationError("the job has no table [train]; it needs the key 'classifier'")
     return job.train
+
+
+def _check_splits(job: Job, data: Labelled, *, needed: bool) -> None:
+    """Refuse labels of which none is trained on, or none is held out though some should be."""
+    counts = {name: len(data.of_split(name)) for name in ("train", "validation", "test")}
+    if needed and not (counts["train"] and (counts["test"] or _trains_on_all(job))):
+        raise ConfigurationError(
+            f"training needs objects of splits train and test; there are {counts}; set [catalog.split] (or its key "
+            "train = 1.0, to train on all and test on none)"
+        )
+
+
+def _trains_on_all(job: Job) -> bool:
+    return job.catalog.split is not None and job.catalog.split.train == 1
+
+
+def _answers(family: type[Classifier[Any]], data: Labelled, section: TrainingSection) -> tuple[str, ...]:
+    """The classes to tell apart: those that training has an example of."""
+    if family.only_classes and (section.makes_examples or not family.needs_labels):
+        return family.only_classes
+    known = data if family.only_classes is None else data.of_classes(family.only_classes)
+    usable = known.take(possible_rows(family, known, family.recipe_of(known, section)))
+    return tuple(name for name in family.only_classes or classes_among(usable.label) if name in set(usable.label))
+
+
+def _without_patience(job: Job, section: TrainingSection, progress: Report) -> TrainingSection:
+    """Train to the last epoch where no object shall be held out."""
+    if not _trains_on_all(job) or not patient(section):
+        return section
+    progress(
+        "no object is held out (catalog.split.train is 1): training does all epochs, train.patience does not count"
+    )
+    return section.model_copy(update={"patience": 0})
 
 
 def _with_held_out(parts: dict[str, Labelled], section: TrainingSection) -> dict[str, Labelled]:

@@ -1,7 +1,7 @@
 """The tables of the job file that say which objects: `[catalog]` and what is below it."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
@@ -61,8 +61,14 @@ class SampleSection(Section):
         return self
 
 
+SHARES = ("train", "validation", "test")
+
+
 class SplitSection(Section):
-    """How objects are told apart into training, validation and test, where the catalogue does not say."""
+    """How objects are told apart into training, validation and test, where the catalogue does not say.
+
+    Where one share is 1, the others are 0: with `train = 1.0` a classifier is trained on all labels, and tested on none.
+    """
 
     train: Annotated[float, Field(ge=0, le=1)] = 0.7
     validation: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -74,6 +80,14 @@ class SplitSection(Section):
     radius_arcsec: PositiveFloat = 3.0
     """Objects closer than this are one star and share a split."""
     seed: int = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_share_is_all(cls, given: Any) -> Any:
+        """Where one share is 1, those that are not set are 0: `{ train = 1.0 }` trains on all."""
+        if not isinstance(given, dict) or 1 not in [given.get(name) for name in SHARES]:
+            return given
+        return {**dict.fromkeys(SHARES, 0.0), **given}
 
     @model_validator(mode="after")
     def _shares_sum_to_one(self) -> "SplitSection":

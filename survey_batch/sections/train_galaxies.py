@@ -39,6 +39,11 @@ class GalaxyTraining(NetworkTraining):
     copies_snr: PositiveFloat = 100.0
     """Published variants: mean flux over the noise that is added."""
 
+    @property
+    def makes_examples(self) -> bool:
+        """Simulated spectra are of all classes."""
+        return self.simulated > 0
+
     @model_validator(mode="after")
     def _ordered(self) -> "GalaxyTraining":
         if self.snr[1] < self.snr[0]:

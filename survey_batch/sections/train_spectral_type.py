@@ -35,6 +35,11 @@ class SpectralTypeTraining(EnsembleTraining):
     gan_steps: PositiveInt = 600
     """Batches that each such network is trained on."""
 
+    @property
+    def makes_examples(self) -> bool:
+        """Templates give examples of O and B, and of others that are rare."""
+        return self.templates is not None and self.copies > 0 and self.variant != "lines"
+
     @model_validator(mode="after")
     def _variant_knows(self) -> "SpectralTypeTraining":
         if self.gan and self.variant == "lines":

@@ -41,6 +41,11 @@ class TrainingSection(Section):
     prior: Prior = "as_found"
     """Shares of the classes on which the figures are stated."""
 
+    @property
+    def makes_examples(self) -> bool:
+        """Whether classes without training objects are learnt from spectra that are made for them."""
+        return False
+
     @field_validator("folds")
     @classmethod
     def _more_than_one_fold(cls, folds: int) -> int:

@@ -341,3 +341,42 @@ def test_folds_that_were_done_are_kept(tmp_path, data):
     again, _ = out_of_fold(data, lambda *_: pytest.fail("it was kept"), 3, 1, place)
     np.testing.assert_array_equal(first, again)
     assert said[-1] == "  fold 3 of 3 done before"
+
+
+def test_a_class_without_usable_training_rows_is_no_answer_and_is_told_of(tmp_path, wavelength, split):
+    job = make_job(tmp_path, epochs=1, members=1)
+    split[np.arange(ROWS) % 4 == 2] = "test"  # all stars of class G
+    write_product(job, wavelength, split)
+    said = []
+    scores = train(job, progress=said.append)
+    assert scores["classes"] == ["A", "F", "M"]
+    assert load_classifier(Path(job.train.classifier)).classes == ("A", "F", "M")
+    assert scores["training"]["classes_without_training_objects"] == {"G": 18}
+    assert "no usable training object is of G: the classifier does not know these classes" in said
+    assert "no training object of: G, K, non-stellar; so these are no answers" in describe(scores)
+
+
+def test_a_class_whose_training_rows_say_too_little_is_no_answer(tmp_path, wavelength, split):
+    job = make_job(tmp_path, epochs=1, members=1)
+    write_product(job, wavelength, split)
+    product = zarr.open_group(f"{job.output}/spectra.zarr", mode="r+")
+    empty = (np.arange(ROWS) % 4 == 2) & (split == "train")
+    for name in ("flux", "ivar"):
+        values = product[name][:]
+        values[empty] = 0
+        product[name][:] = values
+    scores = train(job)
+    assert scores["classes"] == ["A", "F", "M"]
+
+
+def test_a_split_that_is_all_training_trains_on_all_labels_and_tests_on_none(tmp_path, wavelength):
+    job = make_job(tmp_path, epochs=2, members=1, patience=1)
+    job = Job.model_validate({**job.model_dump(), "catalog": {"path": "catalog.csv", "split": {"train": 1.0}}})
+    write_product(job, wavelength, np.full(ROWS, "train"))
+    said = []
+    scores = train(job, progress=said.append)
+    assert "test" not in scores
+    assert sum(scores["training"]["objects"]["train"].values()) == ROWS - 2
+    assert f"training on {ROWS - 2} objects" in "\n".join(said)
+    assert "train.patience does not count" in "\n".join(said)
+    assert load_classifier(Path(job.train.classifier)).classes == ("A", "F", "G", "M")
