@@ -179,7 +179,8 @@ def of_one_size(exposures: list[Exposure], answers: dict[str, list[Any]]) -> dic
         parts = []
         for one, confidence in zip(exposures, answers[name], strict=True):
             rows = np.flatnonzero(confidence >= 0.5)
-            other = rows[~like_most(one.sources.half_light_radius[rows])]
+            place = np.column_stack([one.sources.x[rows], one.sources.y[rows]])
+            other = rows[~like_most(one.sources.half_light_radius[rows], place=place)]
             parts.append(np.where(np.isin(np.arange(len(confidence)), other), 0.0, confidence))
         made[f"{name} + size"] = parts
     return made
@@ -316,7 +317,7 @@ def plot(exposures: list[Exposure], answers: dict[str, list[Any]], epsf: dict[st
     axes[0].legend()
     fields = sorted({key.split(", ")[0] for key in epsf})
     for offset, name in enumerate(("classifier", "rule", "all bright", "all detections")):
-        values = [100 * epsf.get(f"{field}, {name}", {}).get("scatter", np.nan) for field in fields]
+        values = [100 * epsf.get(f"{field}, {name}", {}).get("share", np.nan) for field in fields]
         axes[1].bar(np.arange(len(fields)) + 0.2 * offset - 0.3, values, 0.2, label=name)
     axes[1].set(
         title="ePSF residuals of stars in no build", ylabel="scatter beyond noise, % of flux", yscale="log",

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from survey_batch.catalog.detected import object_catalog
 from survey_batch.catalog.fields import FIELD_KEY, read_fields
 from survey_batch.errors import ConfigurationError
-from survey_batch.images.psf_rule import half_sample_mode
+from survey_batch.images.psf_rule import common_size
 from survey_batch.job import Job
 from survey_batch.paths import join, read_bytes, write_bytes
 from survey_batch.products import Array, open_product, product_exists
@@ -32,7 +32,7 @@ FROM_ONE = {"X_IMAGE": "x", "Y_IMAGE": "y"}
 """Columns that count pixels from 1."""
 COLUMNS = ("object_id", "x", "y", "ra", "dec", "sky", "flux", "error", "half_light_radius")
 SIZE = 0.15
-"""Share of the commonest half-light radius of a field's chosen stars by which one may differ from it."""
+"""Share of the commonest half-light radius of a field's chosen stars, there where one lies, by which it may differ."""
 FEWEST = 3
 """Chosen stars below which a field has no commonest size."""
 REGION_RADIUS = 8.0
@@ -80,8 +80,8 @@ def choose_psf_stars(job: Job, threshold: float = 0.5, most: int = 0, size: floa
     """Choose the stars of each field of a job, by the confidence of its classifier.
 
     Detections and predictions are joined by `object_id`. A classifier sees one cutout and does not know the seeing; so
-    of the chosen stars of a field those stay that have the size of most. All fields of the job's list are there, those
-    without any chosen star with an empty table.
+    of the chosen stars of a field those stay that have the size of most, as it is where they lie. All fields of the
+    job's list are there, those without any chosen star with an empty table.
 
     Parameters
     ----------
@@ -92,7 +92,8 @@ def choose_psf_stars(job: Job, threshold: float = 0.5, most: int = 0, size: floa
     most
         Stars per field at most; 0 is all.
     size
-        Share by which a half-light radius may differ from the commonest one; 0 leaves sizes alone.
+        Share by which a half-light radius may differ from the commonest one, which may change along x and y; 0 leaves
+        sizes alone.
 
     Raises
     ------
@@ -122,16 +123,27 @@ def _by_field(
     for key in fields:
         rows = count.get(tuple(key[name] for name in FIELD_KEY), 0)
         stars = chosen.slice(first, rows)
-        alike = stars.filter(pa.array(like_most(stars["half_light_radius"].to_numpy(), size)))
+        radius, x, y = (stars[name].to_numpy().astype(np.float64) for name in ("half_light_radius", "x", "y"))
+        alike = stars.filter(pa.array(like_most(radius, size, np.column_stack([x, y]))))
         yield FieldStars(**key, band=band, stars=alike.select(names).slice(0, most or None))
         first += rows
 
 
-def like_most(radius: Array, size: float = SIZE) -> Array:
-    """Mark stars whose half-light radius differs by at most this share from the commonest; all, of very few stars."""
+def like_most(radius: Array, size: float = SIZE, place: Array | None = None) -> Array:
+    """Mark stars whose half-light radius differs by at most this share from the commonest; all, of very few stars.
+
+    Parameters
+    ----------
+    radius : (n,) float
+    size
+        0 leaves sizes alone.
+    place : (n, 2) float, optional
+        x and y of the stars [pixel], over which the commonest size may change; one size for all without.
+    """
     if not size or len(radius) < FEWEST:
         return np.ones(len(radius), bool)
-    return np.asarray(np.abs(radius / half_sample_mode(radius.astype(np.float64)) - 1) <= size)
+    place = np.zeros((len(radius), 2)) if place is None else place
+    return np.asarray(np.abs(radius / common_size(radius.astype(np.float64), place) - 1) <= size)
 
 
 def _confidence(job: Job, asked: pa.ChunkedArray) -> Array:

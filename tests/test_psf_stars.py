@@ -99,6 +99,15 @@ def test_of_very_few_stars_none_is_left_out_for_its_size(radius):
     assert like_most(np.array(radius)).all()
 
 
+def test_sizes_that_change_over_the_field_are_no_fault_of_its_stars():
+    x, y = np.random.default_rng(1).uniform(0, 1000, (2, 40))
+    radius = 2.0 + 0.4 * (x / 500 - 1)
+    radius[7] *= 1.4
+    alike = like_most(radius, place=np.column_stack([x, y]))
+    assert np.flatnonzero(~alike).tolist() == [7]
+    assert np.count_nonzero(~like_most(radius)) > 5, "one size for the whole field"
+
+
 def test_a_field_without_chosen_stars_is_there_and_empty(output):
     assert [one.stars.num_rows for one in choose_psf_stars(job(output), threshold=0.95)] == [0, 0]
 

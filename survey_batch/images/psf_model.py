@@ -1,4 +1,4 @@
-"""The PSF of one image: an elliptical Moffat profile and a table of what it leaves over.
+"""The PSF of one image: an elliptical Moffat profile and a table of what it leaves over, stretched by place.
 
 The form is that of TRIPPy (Fraser et al. 2016, AJ 151, 158): a Moffat profile and a lookup table of the mean
 residual on a grid finer than the pixels. It is an effective PSF in the sense of Anderson & King (2000, PASP 112, 1360):
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, optimize
+
+from survey_batch.images.psf_variation import SAME, Variation, unstretch
 
 F8 = npt.NDArray[np.float64]
 Profile = Callable[[F8, F8], F8]
@@ -35,7 +37,7 @@ CLOUD_POINTS = 40_000
 
 @dataclass(frozen=True, eq=False)
 class PsfModel:
-    """The PSF of an image, the same all over it.
+    """The PSF of an image.
 
     Attributes
     ----------
@@ -45,20 +47,39 @@ class PsfModel:
         Its value at the centre, for a flux of 1.
     table : (k, k) float64
         What is added to it, for a flux of 1, in cells of 1/4 pixel, its centre at offset 0.
+    variation : Variation
+        How the whole is stretched from place to place; shape, scale and table are those at its middle.
+    scatter : float
+        What the PSF leaves of its stars beyond their noise, as a share of the flux.
     """
 
     shape: F8
     scale: float
     table: F8
+    variation: Variation = SAME
+    scatter: float = 0.0
 
     @property
     def fwhm(self) -> float:
-        """Full width at half maximum of the Moffat profile in pixels: the geometric mean of its axes."""
+        """Full width at half maximum of the Moffat profile in pixels: the geometric mean of its axes at the middle."""
         cxx, cyy, cxy, beta = self.shape
         return float(2 * np.sqrt(2 ** (1 / beta) - 1) / (cxx * cyy - cxy**2) ** 0.25)
 
+    def at(self, place: F8) -> Profile:
+        """Make the profile of n stars at these places x, y, (n, 2); it takes offsets of (n, k, k) pixels."""
+        return self.stretched(self.variation.stretch(place))
+
+    def stretched(self, stretch: F8) -> Profile:
+        """Make the profile of n stars that are stretched so (xx, yy, xy), (n, 3)."""
+
+        def profile(dx: F8, dy: F8) -> F8:
+            x, y, area = unstretch(stretch, dx, dy)
+            return np.asarray(self(x, y) / area)
+
+        return profile
+
     def __call__(self, dx: F8, dy: F8) -> F8:
-        """Share of a star's light in pixels at these offsets from it, any shape."""
+        """Share of a star's light in pixels at these offsets from it, any shape; at the middle."""
         half = self.table.shape[0] // 2
         dx, dy = np.broadcast_arrays(dx, dy)
         place = np.stack([dy * OVERSAMPLING + half, dx * OVERSAMPLING + half])
@@ -87,6 +108,10 @@ class StarFit:
     model: F8
     residual: F8
     inside: npt.NDArray[np.bool_]
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> "StarFit":
+        """Some of the stars."""
+        return StarFit(**{name: values[rows] for name, values in vars(self).items()})
 
 
 def fit_stars(psf: Profile, stamps: F8, sigma: F8, dx: F8, dy: F8, radius: float) -> StarFit:
@@ -123,8 +148,18 @@ def fit_stars(psf: Profile, stamps: F8, sigma: F8, dx: F8, dy: F8, radius: float
     return StarFit(flux, x, y, sky, model, residual, inside)
 
 
-def fit_psf(stamps: F8, flux: F8, sky: F8, dx: F8, dy: F8, radius: float, fwhm: float) -> PsfModel:
-    """Make the PSF of some stars.
+def fit_psf(
+    stamps: F8,
+    flux: F8,
+    sky: F8,
+    dx: F8,
+    dy: F8,
+    radius: float,
+    fwhm: float,
+    variation: Variation = SAME,
+    place: F8 | None = None,
+) -> PsfModel:
+    """Make the PSF of some stars, given how it varies.
 
     Parameters
     ----------
@@ -135,14 +170,20 @@ def fit_psf(stamps: F8, flux: F8, sky: F8, dx: F8, dy: F8, radius: float, fwhm: 
         Pixels from a star's centre that are used.
     fwhm
         A first guess, in pixels.
+    variation
+    place : (n, 2) float64, optional
+        Where the stars are on the image; needless where the PSF does not vary.
     """
     grid_y, grid_x = _grid(stamps.shape[-1])
     x, y = np.broadcast_arrays(grid_x - dx[:, None, None], grid_y - dy[:, None, None])
     used = (np.hypot(x, y) <= radius) & np.isfinite(stamps)
-    value = ((stamps - sky[:, None, None]) / flux[:, None, None])[used]
+    stretch = variation.stretch(np.zeros((len(stamps), 2)) if place is None else place)
+    x, y, area = unstretch(stretch, x, y)
+    value = ((stamps - sky[:, None, None]) / flux[:, None, None] * area)[used]
     x, y = x[used], y[used]
     shape, scale = _fit_moffat(x, y, value, fwhm)
-    return PsfModel(shape, scale, _table(x, y, value - scale * _moffat(shape, x, y), radius))
+    reach = float(np.hypot(x, y).max(initial=radius))
+    return PsfModel(shape, scale, _table(x, y, value - scale * _moffat(shape, x, y), reach), variation)
 
 
 def _grid(size: int) -> tuple[F8, F8]:

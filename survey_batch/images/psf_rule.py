@@ -2,10 +2,11 @@
 
 The rule is that of `goodPSF` (A. Ferreira & W. Fraser, ML-PSF): subtract the PSF from each source, and judge what is
 left by its scatter and by its second brightest pixel. There the best 25 sources of an image are good, whatever they
-are. Here each is judged by itself, by what its expected noise allows: an image has as many good stars as it has.
+are. Here each is judged by itself, in units of what its noise and the PSF's own scatter lead one to expect: an image
+has as many good stars as it has. The PSF varies over the image.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from survey_batch.images.detect import Sources
 from survey_batch.images.psf_model import Profile, PsfModel, StarFit, fit_psf, fit_stars
+from survey_batch.images.psf_variation import FEWEST_FOR_PLANE, fit_plane, fit_variation, size_variation
 from survey_batch.sections.detect import RuleSection
 
 F4 = npt.NDArray[np.float32]
@@ -26,11 +28,26 @@ FIT_FWHM = 2.5
 LARGEST_RADIUS = 15.0
 """Pixels."""
 SIZE_WINDOW = 0.15
-"""Stars that the first PSF is made of have the commonest half-light radius, to this share of it."""
+"""Stars that the first PSF is made of have the commonest half-light radius of their place, to this share of it."""
+SIZE_SLOPES = np.linspace(-0.4, 0.4, 17)
+"""Changes of ln(size) from the middle to the edge that are tried; in steps that a kernel's width bridges."""
+SIZE_KERNEL = 0.05
+"""Width, in ln(size), within which stars count as of one size."""
+SLOPE_GAIN = 2.0
+"""Stars by which more must be of one size for a plane to take the place of one size: one for each slope."""
+LEAST_SCATTER = 0.005
+"""What no PSF is trusted to do better than, as a share of flux: flat field, faint neighbours that the rule allows."""
+PEAK_PER_SCATTER = 2.5
+"""Expected residual of one pixel by the PSF's error, as a share of the peak, per share of the flux of all pixels."""
 FEWEST_STARS = 5
 """Stars below which an image has no PSF."""
 BAD_FLAGS = 0b1111_1110
 """Bits of `Sources.flag` that rule a source out: all but "was blended", which isolation decides."""
+
+
+TINY = 1e-100
+"""Stands for a flux of 0 or less; its square is no 0."""
+METRICS = ("share", "scatter", "second", "chi")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,19 +59,23 @@ class Verdict:
     candidate : bool
         Bright, unsaturated, whole and alone: fitted with the PSF.
     good : bool
-    scatter : float64
+    share : float64
         Scatter of the residual in the fit's circle beyond the expected noise, all pixels together, as a share of the
         flux: sqrt(max(0, sum r^2 - sum sigma^2)) / flux. NaN where not fitted.
+    scatter : float64
+        The same in units of what is expected: the PSF's own scatter, and the square root of the standard deviation
+        sqrt(2 sum sigma^4) that noise alone has in sum r^2 - sum sigma^2.
+    second : float64
+        Second largest absolute residual in units of what is expected in its pixel: noise, and the PSF's own error.
     chi : float64
         Root mean square of residual / expected noise.
-    second : float64
-        Second largest absolute residual, less the expected noise of three sigma there, as a share of the peak.
     psf : PsfModel or None
         None where the image has too few stars for one; then nothing is good.
     """
 
     candidate: Mask
     good: Mask
+    share: F8
     scatter: F8
     chi: F8
     second: F8
@@ -77,7 +98,7 @@ def judge(image: F4, sigma: F4, counts: F4, sources: Sources, limits: RuleSectio
     """
     candidate = find_candidates(counts, sources, limits)
     psf = _frame_psf(image, sigma, sources.take(candidate), limits)
-    metrics = {name: np.full(len(sources), np.nan) for name in ("scatter", "chi", "second")}
+    metrics = {name: np.full(len(sources), np.nan) for name in METRICS}
     if psf is not None and candidate.any():
         for name, values in measure(image, sigma, sources.take(candidate), psf, fit_radius(psf.fwhm)).items():
             metrics[name][candidate] = values
@@ -98,55 +119,71 @@ def find_candidates(counts: F4, sources: Sources, limits: RuleSection) -> Mask:
     return np.asarray(bright & whole & unsaturated & clean & _alone(sources, limits))
 
 
-def measure(image: F4, sigma: F4, sources: Sources, psf: Profile, radius: float) -> dict[str, F8]:
-    """Subtract a PSF from sources, and say what is left within a radius [pixel]: `scatter`, `chi`, `second`."""
+def measure(image: F4, sigma: F4, sources: Sources, psf: PsfModel | Profile, radius: float) -> dict[str, F8]:
+    """Subtract a PSF from sources, and say what is left within a radius [pixel]: `METRICS`."""
     _, noise, fit = _fit(image, sigma, sources, psf, radius)
-    return left_over(fit, noise)
+    return left_over(fit, noise, psf.scatter if isinstance(psf, PsfModel) else 0.0)
 
 
-def left_over(fit: StarFit, noise: F8) -> dict[str, F8]:
-    """Say what a fit left, given the expected noise (n, k, k): `scatter`, `chi` and `second` of `Verdict`."""
+def left_over(fit: StarFit, noise: F8, scatter: float) -> dict[str, F8]:
+    """Say what a fit left, given the expected noise (n, k, k) and the PSF's own scatter: `METRICS` of `Verdict`."""
     variance = np.where(fit.inside, noise**2, 0.0)
     square = np.where(fit.inside, fit.residual**2, 0.0)
     pixels = fit.inside.sum(axis=(1, 2))
-    flux = np.maximum(fit.flux, np.finfo(float).tiny)
-    left, expected = square.sum(axis=(1, 2)), variance.sum(axis=(1, 2))
+    flux, own = np.maximum(fit.flux, TINY), max(scatter, LEAST_SCATTER)
+    beyond = np.sqrt(np.maximum(_excess(fit, noise), 0.0))
+    expected = np.sqrt((own * flux) ** 2 + np.sqrt(2 * (variance**2).sum(axis=(1, 2))))
     chi_square = np.where(fit.inside, square / np.where(fit.inside, variance, 1.0), 0.0).sum(axis=(1, 2))
     return {
-        "scatter": np.sqrt(np.maximum(left - expected, 0.0)) / flux,
+        "share": beyond / flux,
+        "scatter": beyond / expected,
+        "second": _second(fit, variance, own),
         "chi": np.sqrt(chi_square / np.maximum(pixels, 1)),
-        "second": _second(fit, np.sqrt(variance)),
     }
 
 
-def _second(fit: StarFit, noise: F8) -> F8:
-    beyond = np.maximum(np.abs(fit.residual) - 3 * noise, 0.0).reshape(len(fit.flux), -1)
-    peak = np.maximum(fit.model.max(axis=(1, 2)), np.finfo(float).tiny)
-    return np.asarray(np.partition(beyond, -2, axis=1)[:, -2] / peak)
+def _excess(fit: StarFit, noise: F8) -> F8:
+    """Sum of squared residuals beyond that of the noise; below 0 where there happens to be less."""
+    return np.asarray(np.where(fit.inside, fit.residual**2 - noise**2, 0.0).sum(axis=(1, 2)))
+
+
+def _second(fit: StarFit, variance: F8, own: float) -> F8:
+    peak = np.maximum(fit.model.max(axis=(1, 2)), TINY)
+    expected = np.sqrt(variance + (PEAK_PER_SCATTER * own * peak[:, None, None]) ** 2)
+    return np.asarray(np.partition((np.abs(fit.residual) / expected).reshape(len(peak), -1), -2, axis=1)[:, -2])
 
 
 def _frame_psf(image: F4, sigma: F4, candidates: Sources, limits: RuleSection) -> PsfModel | None:
-    """Make the PSF of the candidates that are like most others, then of those that it fits, and again."""
+    """Make the PSF of the candidates that are like most others near them, then of those that it fits, and again."""
     if len(candidates) < FEWEST_STARS:
         return None
-    common = half_sample_mode(candidates.half_light_radius)
-    stars = candidates.take(np.abs(candidates.half_light_radius / common - 1) < SIZE_WINDOW)
+    common = common_size(candidates.half_light_radius, _place(candidates))
+    alike = np.abs(candidates.half_light_radius / common - 1) < SIZE_WINDOW
+    stars, common = candidates.take(alike), common[alike]
     if len(stars) < FEWEST_STARS:
         return None
-    radius = fit_radius(2 * common)
+    variation, fwhm = size_variation(_place(stars), common), 2 * float(np.median(common))
+    radius = fit_radius(fwhm)
     stamps, _, dx, dy = _stamps(image, sigma, stars, radius)
-    psf = fit_psf(stamps, stars.flux, np.zeros(len(stars)), dx, dy, radius, 2 * common)
+    psf = fit_psf(stamps, stars.flux, np.zeros(len(stars)), dx, dy, radius, fwhm, variation, _place(stars))
     for _ in range(ROUNDS):
         radius = fit_radius(psf.fwhm)
         stamps, noise, fit = _fit(image, sigma, stars, psf, radius)
-        scatter = left_over(fit, noise)["scatter"]
         # At least the better half stays while the PSF is still rough.
-        kept = scatter <= max(limits.scatter, float(np.median(scatter)))
+        kept = left_over(fit, noise, _own_scatter(fit, noise))["scatter"] <= max(limits.scatter, 1.0)
         if kept.sum() < FEWEST_STARS:
             return None
-        stars, stamps = stars.take(kept), stamps[kept]
-        psf = fit_psf(stamps, fit.flux[kept], fit.sky[kept], fit.dx[kept], fit.dy[kept], radius, psf.fwhm)
-    return psf
+        stars, stamps, noise, fit = stars.take(kept), stamps[kept], noise[kept], fit.take(kept)
+        variation = fit_variation(psf, _place(stars), fit, noise)
+        psf = fit_psf(stamps, fit.flux, fit.sky, fit.dx, fit.dy, radius, psf.fwhm, variation, _place(stars))
+    _, noise, fit = _fit(image, sigma, stars, psf, fit_radius(psf.fwhm))
+    return replace(psf, scatter=_own_scatter(fit, noise))
+
+
+def _own_scatter(fit: StarFit, noise: F8) -> float:
+    """Scatter that the PSF leaves of a typical star of those that it was made of, as a share of the flux."""
+    flux = np.where(fit.flux > 0, fit.flux, np.inf)
+    return float(np.sqrt(max(float(np.median(_excess(fit, noise) / flux**2)), 0.0)))
 
 
 def fit_radius(fwhm: float) -> float:
@@ -154,9 +191,14 @@ def fit_radius(fwhm: float) -> float:
     return float(np.clip(FIT_FWHM * fwhm, 4.0, LARGEST_RADIUS))
 
 
-def _fit(image: F4, sigma: F4, sources: Sources, psf: Profile, radius: float) -> tuple[F8, F8, StarFit]:
+def _fit(image: F4, sigma: F4, sources: Sources, psf: PsfModel | Profile, radius: float) -> tuple[F8, F8, StarFit]:
     stamps, noise, dx, dy = _stamps(image, sigma, sources, radius)
-    return stamps, noise, fit_stars(psf, stamps, noise, dx, dy, radius)
+    profile = psf.at(_place(sources)) if isinstance(psf, PsfModel) else psf
+    return stamps, noise, fit_stars(profile, stamps, noise, dx, dy, radius)
+
+
+def _place(sources: Sources) -> F8:
+    return np.column_stack([sources.x, sources.y])
 
 
 def _stamps(image: F4, sigma: F4, sources: Sources, radius: float) -> tuple[F8, F8, F8, F8]:
@@ -197,3 +239,35 @@ def half_sample_mode(values: F8) -> float:
         first = int(np.argmin(values[half - 1 :] - values[: len(values) - half + 1]))
         values = values[first : first + half]
     return float(np.mean(values))
+
+
+def common_size(size: F8, place: F8) -> F8:
+    """Find the commonest size at each place, (n,): one for all, or a plane in x and y where that holds more of them.
+
+    The plane is that of a modal regression (Yao & Li 2014, Scand. J. Stat. 41, 656): sizes crowd around it, and those
+    of galaxies, which lie all to one side, do not pull it.
+
+    Parameters
+    ----------
+    size : (n,) float64
+        Above 0.
+    place : (n, 2) float64
+        x and y.
+    """
+    one = half_sample_mode(size)
+    if len(size) < FEWEST_FOR_PLANE:
+        return np.full(len(size), one)
+    low, high = place.min(axis=0), place.max(axis=0)
+    scaled = (place - (low + high) / 2) / np.maximum((high - low) / 2, 1.0)
+    relative = np.log(size / one)
+    slopes = np.stack(np.meshgrid(SIZE_SLOPES, SIZE_SLOPES), axis=-1).reshape(-1, 2)
+    flat = len(slopes) // 2
+    left = [relative - scaled @ slope for slope in slopes]
+    left = [part - half_sample_mode(part) for part in left]
+    alike = np.array([np.exp(-((part / SIZE_KERNEL) ** 2) / 2).sum() for part in left])
+    best = int(np.argmax(alike))
+    if alike[best] < alike[flat] + SLOPE_GAIN:
+        return np.full(len(size), one)
+    near = np.abs(left[best]) < SIZE_WINDOW
+    plane = fit_plane(scaled[near], relative[near])
+    return np.asarray(one * np.exp(plane[0] + scaled @ plane[1:]))

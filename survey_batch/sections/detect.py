@@ -20,10 +20,11 @@ class RuleSection(Section):
     """Pixels within which there is no neighbour."""
     neighbour: PositiveFloat = 0.02
     """Share of the star's flux from which another source is a neighbour."""
-    scatter: PositiveFloat = 0.02
-    """Highest scatter of the residual beyond the expected noise, all pixels together, as a share of the flux."""
-    second: PositiveFloat = 0.05
-    """Highest second residual pixel beyond three times its expected noise, as a share of the peak."""
+    scatter: Annotated[float, Field(ge=0.1)] = 4.0
+    """Highest scatter of the residual beyond the noise, in units of its own expected scatter (noise and PSF). Shares of
+    the flux, such as 0.02, are refused."""
+    second: Annotated[float, Field(ge=0.1)] = 4.0
+    """Highest second residual pixel, in such units."""
 
 
 class DetectSection(Section):

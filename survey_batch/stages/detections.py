@@ -11,7 +11,7 @@ from survey_batch.archive.sdss import FRAME_SHAPE, FieldKey, Frame, Sky
 from survey_batch.errors import ConfigurationError
 from survey_batch.images.detect import Sources, detect, load_sep
 from survey_batch.images.ivar import inverse_variance, sky_counts
-from survey_batch.images.psf_rule import Verdict, judge
+from survey_batch.images.psf_rule import METRICS, Verdict, judge
 from survey_batch.images.wcs import pixel_to_sky
 from survey_batch.job import Job
 from survey_batch.plan import Plan, Rows
@@ -26,7 +26,7 @@ F4 = npt.NDArray[np.float32]
 
 DETECT_CPU_SECONDS = 0.4
 """Finding the sources of one frame of 2048 x 1489 pixels, on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
-RULE_CPU_SECONDS = 0.3
+RULE_CPU_SECONDS = 0.4
 """Fitting its PSF and judging its sources, on the same."""
 FRAME_COPIES = 16
 """Arrays of a frame's size, of 4 bytes a pixel, that are in memory at one time at most."""
@@ -54,8 +54,9 @@ MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
     "flag": ("u1", {"long_name": "flags of sep: 1 blended, 2 cut by the edge, 16 aperture cut by the edge"}),
 }
 JUDGED: dict[str, tuple[str, dict[str, Any]]] = {
-    "scatter": ("f4", {"long_name": "scatter that the PSF leaves beyond the noise, as a share of flux", "units": "1"}),
-    "second": ("f4", {"long_name": "second largest residual beyond 3 sigma, as a share of the peak", "units": "1"}),
+    "share": ("f4", {"long_name": "scatter that the PSF leaves beyond the noise, as a share of flux", "units": "1"}),
+    "scatter": ("f4", {"long_name": "the same in units of what noise and the PSF lead one to expect", "units": "1"}),
+    "second": ("f4", {"long_name": "second largest residual in units of what is expected in its pixel", "units": "1"}),
     "chi": ("f4", {"long_name": "root mean square of residual / expected noise", "units": "1"}),
     "label": (
         "u1",
@@ -142,7 +143,12 @@ class DetectionsStage(Stage):
         return (
             *(Variable(name, ("frame", "source"), dtype, attrs) for name, (dtype, attrs) in named.items()),
             Variable("count", ("frame",), "i4", {"long_name": "sources; further slots are unused"}),
-            Variable("fwhm", ("frame",), "f4", {"long_name": "full width at half maximum of the PSF", **PIXELS}),
+            Variable(
+                "fwhm",
+                ("frame",),
+                "f4",
+                {"long_name": "full width at half maximum of the PSF amid its stars", **PIXELS},
+            ),
             *keys,
         )
 
@@ -200,7 +206,7 @@ def _judged(verdict: Verdict | None) -> dict[str, npt.NDArray[Any]]:
         return {}
     known = verdict.psf is not None
     label = np.where(verdict.good, LABELS.index("good"), LABELS.index("other")) * known
-    return {**{name: getattr(verdict, name) for name in ("scatter", "second", "chi")}, "label": label}
+    return {**{name: getattr(verdict, name) for name in METRICS}, "label": label}
 
 
 def _one_band(job: Job, band: str) -> Job:

@@ -33,8 +33,11 @@ def moffat(x, y, fwhm, beta=3.5, stretch=1.0):
     return (beta - 1) / (np.pi * core**2 * stretch) * (1 + (x**2 + (y / stretch) ** 2) / core**2) ** -beta
 
 
-def make_field(seed=1, stars=24, others=True, fwhm=3.2):
-    """Sources on a jittered grid: `star`, and besides `galaxy`, `pair`, `saturated`, `faint`, `edge`."""
+def make_field(seed=1, stars=24, others=True, fwhm=3.2, gradient=(0.0, 0.0)):
+    """Sources on a jittered grid: `star`, and besides `galaxy`, `pair`, `saturated`, `faint`, `edge`.
+
+    `gradient` is the change of the seeing from the middle to the edge in x and in y, as a share of it.
+    """
     random = np.random.default_rng(seed)
     places = np.array([(x, y) for y in range(45, SHAPE[0] - 40, 50) for x in range(45, SHAPE[1] - 40, 50)], float)
     places = random.permutation(places)
@@ -46,10 +49,11 @@ def make_field(seed=1, stars=24, others=True, fwhm=3.2):
     grid_y, grid_x = np.mgrid[: SHAPE[0], : SHAPE[1]]
     image = np.zeros(SHAPE)
     for (x, y), one, light in zip(places, kind, flux, strict=True):
-        stretch, width = (1.8, 1.7 * fwhm) if one == "galaxy" else (1.0, fwhm)
+        seeing = fwhm * (1 + gradient[0] * (2 * x / SHAPE[1] - 1) + gradient[1] * (2 * y / SHAPE[0] - 1))
+        stretch, width = (1.8, 1.7 * seeing) if one == "galaxy" else (1.0, seeing)
         image += light * moffat(grid_x - x, grid_y - y, width, stretch=stretch)
         if one == "pair":
-            image += 0.4 * light * moffat(grid_x - x - 5, grid_y - y - 3, fwhm)
+            image += 0.4 * light * moffat(grid_x - x - 5, grid_y - y - 3, seeing)
     counts = image * COUNTS_PER_UNIT + 150
     sigma = np.sqrt(SKY_NOISE**2 + np.maximum(image, 0) / (4.7 * COUNTS_PER_UNIT))
     noisy = image + random.normal(size=SHAPE) * sigma

@@ -1,13 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.images.psf_model import fit_psf, fit_stars
+from survey_batch.images.psf_variation import Variation
 from tests.images.star_field import moffat
 
 FWHM, BETA, RADIUS, HALF = 3.4, 3.0, 8.0, 10
 GRID = np.arange(-HALF, HALF + 1, dtype=float)
+WIDE = np.arange(-30, 31, dtype=float)
 
 
 def stars(number, seed, noise=0.0):
@@ -64,3 +68,29 @@ def test_pixels_without_a_value_take_no_part(psf):
     fit = fit_stars(psf, stamps, np.ones_like(stamps), dx, dy, RADIUS)
     np.testing.assert_allclose(fit.flux, flux, rtol=0.01)
     assert np.isfinite(fit.residual).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    slope=st.lists(st.floats(-0.2, 0.2), min_size=6, max_size=6),
+    place=st.lists(st.floats(-3000, 3000), min_size=4, max_size=4),
+)
+def test_a_stretched_psf_holds_all_light_and_each_star_has_that_of_its_own_place(psf, slope, place):
+    slope = np.reshape(slope, (3, 2)) * [[1.0], [1.0], [0.2]]
+    varied = replace(psf, variation=Variation(np.array([1000.0, 700.0]), np.array([900.0, 600.0]), slope))
+    place = np.reshape(place, (2, 2))
+    x, y = (np.broadcast_to(axis, (2, len(WIDE), len(WIDE))) for axis in (WIDE, WIDE[:, None]))
+    both = varied.at(place)(x, y)
+    np.testing.assert_allclose(varied.at(place[1:])(x[1:], y[1:])[0], both[1], rtol=1e-12, atol=1e-15)
+    usual = psf(*np.meshgrid(WIDE, WIDE)).sum()
+    np.testing.assert_allclose(both.sum(axis=(1, 2)), usual, rtol=0.02)
+
+
+def test_beyond_the_stars_the_psf_is_that_at_the_edge_of_their_box():
+    variation = Variation(
+        np.array([100.0, 50.0]), np.array([80.0, 40.0]), np.array([[0.1, 0.0], [0.0, 0.2], [0.0, 0.0]])
+    )
+    edge, beyond, middle = variation.stretch(np.array([[180.0, 90.0], [900.0, 900.0], [100.0, 50.0]]))
+    np.testing.assert_allclose(edge, [1.1, 1.2, 0.0])
+    np.testing.assert_array_equal(beyond, edge)
+    np.testing.assert_array_equal(middle, [1.0, 1.0, 0.0])

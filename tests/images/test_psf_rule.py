@@ -1,13 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from survey_batch.archive.decompress import SDSS_CEILING, decompress
 from survey_batch.archive.sdss import FieldKey, frame_path, read_frame
 from survey_batch.images.detect import detect
-from survey_batch.images.psf_rule import fit_radius, half_sample_mode, judge, measure
+from survey_batch.images.psf_rule import common_size, fit_radius, half_sample_mode, judge, measure
 from survey_batch.sections.detect import DetectSection, RuleSection
 from survey_batch.stages.detections import find_sources
-from tests.images.star_field import SATURATION, make_field
+from tests.images.star_field import SATURATION, SHAPE, make_field
 
 LIMITS = RuleSection(saturation=SATURATION)
 
@@ -72,6 +76,71 @@ def test_a_source_alone_is_measured_as_among_others(field, verdict):
             np.testing.assert_array_equal(values[0], together[name][row])
 
 
+GRADIENTS = [(0.2, 0.0), (0.0, -0.2), (0.12, 0.12)]
+"""The first two are a FWHM of 1.0 to 1.5 arcsec across the image."""
+
+
+@pytest.mark.parametrize("gradient", GRADIENTS)
+def test_where_the_seeing_varies_stars_are_good_all_over_and_nothing_else_is(gradient):
+    field = make_field(stars=32, gradient=gradient)
+    sources, said = judged(field)
+    kind = field.kind_at(sources.x, sources.y)
+    assert not said.good[kind != "star"].any()
+    for place, length in ((sources.x, SHAPE[1]), (sources.y, SHAPE[0])):
+        strip = np.floor(4 * place / length)
+        for number in range(4):
+            stars = (kind == "star") & (strip == number)
+            assert stars.sum() >= 4
+            assert np.mean(said.good[stars]) > 0.9, number
+
+
+def test_without_a_gradient_none_is_found(verdict):
+    np.testing.assert_allclose(verdict[1].psf.variation.slope, 0, atol=0.005)
+
+
+def test_of_too_few_stars_for_a_plane_one_psf_is_made():
+    sources, said = judged(make_field(stars=8, others=False))
+    assert said.good.sum() == len(sources) == 8
+    assert not said.psf.variation.slope.any()
+
+
+def test_residuals_are_judged_in_units_of_what_the_psf_and_the_noise_lead_one_to_expect(field, verdict):
+    """A PSF that is known to do twice as badly as another is held to half as much; noise is no fault of a star."""
+    sources, said = verdict
+    stars, radius = sources.take(said.good), fit_radius(said.psf.fwhm)
+    noiseless = np.full_like(field.sigma, 1e-6)
+    one, other = (
+        measure(field.image, noiseless, stars, replace(said.psf, scatter=scatter), radius) for scatter in (0.01, 0.02)
+    )
+    for name in ("scatter", "second"):
+        np.testing.assert_allclose(one[name], 2 * other[name], rtol=1e-3)
+    np.testing.assert_array_equal(one["share"], other["share"])
+    own = measure(field.image, field.sigma, stars, said.psf, radius)
+    assert np.all(own["scatter"] < one["scatter"])
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    slope=st.tuples(st.floats(-0.25, 0.25), st.floats(-0.25, 0.25)),
+    seed=st.integers(0, 99),
+    galaxies=st.integers(0, 15),
+)
+def test_the_commonest_size_follows_a_gradient_whatever_the_galaxies(slope, seed, galaxies):
+    random = np.random.default_rng(seed)
+    place = random.uniform(0, 1000, (30 + galaxies, 2))
+    true = 2.0 * np.exp((place - 500) / 500 @ np.array(slope))
+    size = true * random.normal(1, 0.02, len(true))
+    size[30:] *= random.uniform(1.3, 4, galaxies)
+    np.testing.assert_allclose(common_size(size, place)[:30], true[:30], rtol=0.12)
+
+
+def test_the_commonest_size_of_sizes_without_a_gradient_is_one():
+    random = np.random.default_rng(1)
+    size = np.concatenate([random.normal(2.0, 0.05, 40), random.uniform(2.5, 8, 20)])
+    common = common_size(size, random.uniform(0, 1000, (60, 2)))
+    np.testing.assert_array_equal(common, half_sample_mode(size))
+
+
 def test_an_image_with_few_stars_has_no_psf_and_nothing_good():
     sources, said = judged(make_field(stars=3, others=False))
     assert len(sources) == 3
@@ -80,7 +149,7 @@ def test_an_image_with_few_stars_has_no_psf_and_nothing_good():
 
 
 def test_a_lower_threshold_chooses_fewer_stars(field, verdict):
-    strict = judged(field, RuleSection(saturation=SATURATION, scatter=1e-4))[1]
+    strict = judged(field, RuleSection(saturation=SATURATION, scatter=0.1))[1]
     assert strict.good.sum() < verdict[1].good.sum()
 
 

@@ -83,7 +83,7 @@ def test_of_more_sources_than_slots_the_brightest_stay_and_the_field_is_partial(
 
 
 def test_without_the_rule_nothing_is_judged(computed):
-    assert not {"label", "scatter", "second", "chi"} & computed().data.keys()
+    assert not {"label", "share", "scatter", "second", "chi"} & computed().data.keys()
 
 
 def test_the_rule_labels_every_source_and_no_unused_slot(computed):

@@ -1,0 +1,140 @@
+"""How the PSF of an image varies over it: the frame's profile, stretched by a matrix that is linear in x and y."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize
+
+if TYPE_CHECKING:
+    from survey_batch.images.psf_model import PsfModel, StarFit
+
+F8 = npt.NDArray[np.float64]
+
+FEWEST_FOR_PLANE = 10
+"""Stars below which a plane through their shapes says more of them than of the seeing; the PSF is then one."""
+STRETCH_STEP = 0.01
+"""Over which the profile's derivative by the stretch is taken."""
+CENTRE_STEP = 0.02
+"""Pixels over which its derivative by the place is taken."""
+LARGEST_SLOPE = np.array([[0.4], [0.4], [0.08]])
+"""Change of the stretch from the middle of the stars to their edge in x or y; in no corner does it leave no ellipse."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variation:
+    """Widths of the PSF by place, in those at the middle of the stars that it was found from.
+
+    Attributes
+    ----------
+    middle, reach : (2,) float64
+        Middle of the box around the stars, and half its sides, x and y [pixel]. Beyond the box the PSF is that at its
+        edge: a plane is not carried on to where no star was.
+    slope : (3, 2) float64
+        Change of the stretch along x, along y and across (the matrix's xx, yy and xy) from the middle to the edge in x
+        and in y.
+    """
+
+    middle: F8
+    reach: F8
+    slope: F8
+
+    def stretch(self, place: F8) -> F8:
+        """Stretch xx, yy and xy at some places x, y, (n, 3); (1, 1, 0) at the middle."""
+        # Written out: a matrix product of one row may round otherwise than that of many.
+        x, y = self.scaled(place).T[:, :, None]
+        return np.asarray(np.array([1.0, 1.0, 0.0]) + x * self.slope[:, 0] + y * self.slope[:, 1])
+
+    def scaled(self, place: F8) -> F8:
+        """Places, -1 to 1 over the box, (n, 2)."""
+        return np.asarray(np.clip((place - self.middle) / self.reach, -1.0, 1.0))
+
+
+SAME = Variation(np.zeros(2), np.ones(2), np.zeros((3, 2)))
+"""No variation."""
+
+
+def size_variation(place: F8, size: F8) -> Variation:
+    """Start from round stars whose sizes differ so from place to place; no plane is made of a few.
+
+    Parameters
+    ----------
+    place : (n, 2) float64
+    size : (n,) float64
+        Expected size of a star there, from a plane.
+    """
+    low, high = place.min(axis=0), place.max(axis=0)
+    box = Variation((low + high) / 2, np.maximum((high - low) / 2, 1.0), np.zeros((3, 2)))
+    if len(place) < FEWEST_FOR_PLANE:
+        return box
+    middle, *slope = fit_plane(box.scaled(place), size)
+    return replace(box, slope=_limited(np.outer([1.0, 1.0, 0.0], slope) / middle))
+
+
+def _limited(slope: F8) -> F8:
+    return np.asarray(np.clip(slope, -LARGEST_SLOPE, LARGEST_SLOPE))
+
+
+def unstretch(stretch: F8, dx: F8, dy: F8) -> tuple[F8, F8, F8]:
+    """Turn offsets of (n, k, k) pixels from n stars into those on the frame's own profile; with the area's growth."""
+    xx, yy, xy = stretch.T[:, :, None, None]
+    area = xx * yy - xy**2
+    return (yy * dx - xy * dy) / area, (xx * dy - xy * dx) / area, area
+
+
+def fit_variation(psf: "PsfModel", place: F8, fit: "StarFit", noise: F8) -> Variation:
+    """Correct the variation of a PSF by the shapes of stars that were fitted with it.
+
+    Parameters
+    ----------
+    psf
+        Whose variation is corrected.
+    place : (n, 2) float64
+        Places of the stars on the image.
+    fit
+        Of these stars by this PSF.
+    noise : (n, k, k) float64
+        Expected noise.
+    """
+    old = psf.variation
+    if len(place) < FEWEST_FOR_PLANE:
+        return replace(old, slope=np.zeros((3, 2)))
+    error = _stretch_errors(psf, place, fit, noise)
+    slope = old.slope + np.array([fit_plane(old.scaled(place), part)[1:] for part in error.T])
+    return replace(old, slope=_limited(slope))
+
+
+def fit_plane(place: F8, value: F8) -> F8:
+    """Fit value = c0 + c1 x + c2 y, (3,), in which a value counts the less the farther it lies off.
+
+    Parameters
+    ----------
+    place : (n, 2) float64
+    value : (n,) float64
+    """
+    terms = np.column_stack([np.ones(len(place)), place])
+    start = np.array([np.median(value), 0.0, 0.0])
+    spread = 1.4826 * float(np.median(np.abs(value - start[0])))
+    fit = optimize.least_squares(
+        lambda plane: terms @ plane - value, start, jac=lambda _: terms, loss="soft_l1", f_scale=max(spread, 1e-6)
+    )
+    return np.asarray(fit.x)
+
+
+def _stretch_errors(psf: "PsfModel", place: F8, fit: "StarFit", noise: F8) -> F8:
+    """Find by how much each star is wider than the PSF there (xx, yy, xy), (n, 3); flux, centre and level are free."""
+    size = noise.shape[-1]
+    line = np.arange(size, dtype=np.float64) - size // 2
+    dx, dy = line[None, None, :] - fit.dx[:, None, None], line[None, :, None] - fit.dy[:, None, None]
+    there, h = psf.variation.stretch(place), CENTRE_STEP
+    profile = psf.stretched(there)
+    terms = [profile(dx, dy), np.ones_like(noise), profile(dx + h, dy), profile(dx, dy + h)]
+    terms[2:] = [(moved - terms[0]) / h for moved in terms[2:]]
+    for step in np.eye(3) * STRETCH_STEP:
+        wider, narrower = (psf.stretched(there + sign * step)(dx, dy) for sign in (1, -1))
+        terms.append((wider - narrower) / (2 * STRETCH_STEP))
+    weight = np.where(fit.inside, 1 / np.where(fit.inside, noise, 1.0), 0.0).reshape(len(place), -1, 1)
+    design = np.stack(terms, axis=-1).reshape(len(place), -1, len(terms)) * weight
+    target = (fit.residual / fit.flux[:, None, None]).reshape(len(place), -1, 1) * weight
+    return np.asarray((np.linalg.pinv(design) @ target)[:, 4:, 0])
