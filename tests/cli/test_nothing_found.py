@@ -1,4 +1,4 @@
-"""An archive in which nothing is found, or nothing can be read: the run stops and says so before it decides anything."""
+"""Nothing is found in an archive, or nothing can be read: the run says so and stops before it decides anything."""
 
 import json
 
