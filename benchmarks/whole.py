@@ -81,7 +81,7 @@ def jobs(data: Data, folder: Path, options: argparse.Namespace) -> list[Job]:
 def report(job: Job, how: str, environment: dict[str, str]) -> None:
     """Run a job in a fresh process and print what it took."""
     file = Path(f"{job.output}.json")
-    file.write_text(job.model_dump_json(exclude_none=True), encoding="utf-8")
+    file.write_text(job.model_dump_json(exclude_none=True, exclude_unset=True), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.whole", "--one", str(file)],
         env={**os.environ, **worker_exports(), **environment},

@@ -128,7 +128,7 @@ def kill(*processes):
 def write_job(job, folder):
     """Write a job file to a folder."""
     path = folder / "job.toml"
-    path.write_text(to_toml(job.model_dump(mode="json", exclude_none=True)))
+    path.write_text(to_toml(job.model_dump(mode="json", exclude_none=True, exclude_unset=True)))
     return path
 
 
