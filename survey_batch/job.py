@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from survey_batch.notebook import html_table
 from survey_batch.sections.archive import ArchiveSection
 from survey_batch.sections.base import Section
 from survey_batch.sections.catalog import CatalogSection, DuplicatesSection, SampleSection, SelectSection, SplitSection
@@ -69,6 +70,20 @@ class Job(Section):
     train: TrainSection | None = None
     shards: ShardsSection = ShardsSection()
     cluster: ClusterSection = ClusterSection()
+
+    def __repr__(self) -> str:
+        return f"<Job {self.name}: {', '.join(self.stages)} of {self.archive.survey}, in {self.output}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        about = {
+            "stages": ", ".join(self.stages),
+            "catalogue": self.catalog.path,
+            "archive": f"{self.archive.survey} at {self.archive.root}",
+            "output": self.output,
+        }
+        return html_table(f"Job {self.name}", about)
 
     def keeps(self, stage: str) -> bool:
         """Tell whether a stage's product is stored."""

@@ -24,6 +24,7 @@ from survey_batch.catalog.detected import detected, object_catalog
 from survey_batch.catalog.fields import read_fields as read_field_list
 from survey_batch.catalog.values import one_array
 from survey_batch.job import Job
+from survey_batch.notebook import html_table
 from survey_batch.paths import join, make_folder, write_bytes
 from survey_batch.products import Array, Axis, Shard, cut_into_shards
 
@@ -67,6 +68,17 @@ class Plan:
     objects: pa.Table
     fields: pa.Table
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Plan of {self.job.name}: {'; '.join(f'{value} {name}' for name, value in self._numbers().items())}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Plan of {self.job.name}", {**self._numbers(), "notes": "; ".join(self.notes) or "none"})
+
+    def _numbers(self) -> dict[str, str]:
+        numbers = {"objects": self.size("object"), "invalid rows": self.invalid, "fields": self.fields.num_rows}
+        numbers["shards of objects"] = len(self.shards("object"))
+        return {name: f"{number:,}" for name, number in numbers.items()}
 
     def size(self, axis: Axis) -> int:
         """Length of an axis."""

@@ -23,6 +23,7 @@ from survey_batch.fit import fit
 from survey_batch.job import ClusterSection, Job
 from survey_batch.lock import locked
 from survey_batch.monitor import shown
+from survey_batch.notebook import html_table, in_words, objects_in_words
 from survey_batch.phases import Group, make_groups
 from survey_batch.pieces import check_product, fingerprint, pieces_of
 from survey_batch.plan import Plan, make_plan, plan_fields
@@ -58,6 +59,12 @@ class Summary:
     counts: dict[str, int] = field(default_factory=dict)
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     worked: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Summary of {self.output}: {objects_in_words(self.counts)}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(repr(self)[1:-1], {name: in_words(stage["counts"]) for name, stage in self.stages.items()})
 
     @property
     def complete(self) -> bool:

@@ -8,6 +8,7 @@ import typer
 from survey_batch.classifiers.manifest import MANIFEST
 from survey_batch.cli.options import AsJson, JobFile, Overrides, console, error_console, print_json, say
 from survey_batch.errors import ConfigurationError
+from survey_batch.notebook import objects_in_words
 
 if TYPE_CHECKING:
     from survey_batch.job import Job
@@ -97,8 +98,7 @@ def _train(job: "Job") -> None:
 def _show(summary: "Summary") -> None:
     if not summary.worked:
         console.print("nothing to do: every object has its final status")
-    counts = ", ".join(f"{number:,} {name}" for name, number in summary.counts.items())
-    console.print(f"{sum(summary.counts.values()):,} objects: {counts}")
+    console.print(objects_in_words(summary.counts))
     console.print(f"products in {summary.output}", soft_wrap=True)
     if set(summary.counts) - {"ok"}:
         console.print(f"reasons in {summary.output}/problems.parquet (see: survey-batch status)", soft_wrap=True)
