@@ -37,6 +37,8 @@ SLOPE_GAIN = 2.0
 """Stars by which more must be of one size for a plane to take the place of one size: one for each slope."""
 LEAST_SCATTER = 0.005
 """What no PSF is trusted to do better than, as a share of flux: flat field, faint neighbours that the rule allows."""
+LARGEST_SCATTER = 0.01
+"""What a PSF may leave of its own stars and still be one: with it, four times as much is where galaxies begin."""
 PEAK_PER_SCATTER = 2.5
 """Expected residual of one pixel by the PSF's error, as a share of the peak, per share of the flux of all pixels."""
 FEWEST_STARS = 5
@@ -177,7 +179,7 @@ def _frame_psf(image: F4, sigma: F4, candidates: Sources, limits: RuleSection) -
         variation = fit_variation(psf, _place(stars), fit, noise)
         psf = fit_psf(stamps, fit.flux, fit.sky, fit.dx, fit.dy, radius, psf.fwhm, variation, _place(stars))
     _, noise, fit = _fit(image, sigma, stars, psf, fit_radius(psf.fwhm))
-    return replace(psf, scatter=_own_scatter(fit, noise))
+    return replace(psf, scatter=min(_own_scatter(fit, noise), LARGEST_SCATTER))
 
 
 def _own_scatter(fit: StarFit, noise: F8) -> float:
