@@ -18,6 +18,8 @@ from survey_batch.simulate import simulate_sdss
 from survey_batch.summary import summarize
 from tests.servers import BUSY, http_server
 
+pytestmark = pytest.mark.slow
+
 FIELDS = (100, 102)
 """Every other one: adjacent fields share stars."""
 

@@ -105,6 +105,7 @@ def test_a_finished_job_runs_again_without_work(archive, client, tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("c/*")}
 
 
+@pytest.mark.slow
 def test_a_shard_that_kills_its_worker_three_times_is_set_aside_and_the_run_goes_on(archive, client, tmp_path, trap):
     trap("kill")
     summary = run(lamost_job(archive, tmp_path / "out"), client=client)
@@ -118,6 +119,7 @@ def test_a_shard_that_kills_its_worker_three_times_is_set_aside_and_the_run_goes
     assert (ds.object_id != "").all()
 
 
+@pytest.mark.slow
 def test_a_shard_that_kills_the_only_worker_does_not_take_others_with_it(archive, tmp_path):
     with one_worker(threads=3) as client:
         client.register_plugin(Trap(["spec-55000-TEST_sp01-003.fits"], "kill"))
@@ -149,6 +151,7 @@ class Stumble(WorkerPlugin):
         FeaturesStage.fit_part = stumbling
 
 
+@pytest.mark.slow
 def test_what_is_learnt_survives_any_number_of_workers_if_each_part_kills_few(archive, client, tmp_path, monkeypatch):
     monkeypatch.setattr("survey_batch.stages.base.FIT_SHARDS", 2)
     keys = {"features": {"components": 2}, "spectra": {"wavelength_min": 4000, "wavelength_max": 4200}}

@@ -16,6 +16,8 @@ from tests.lamost_files import make_archive
 from tests.processes import command, complete, dask_cluster, kill
 from tests.servers import http_server
 
+pytestmark = pytest.mark.slow
+
 OBJECTS, SHARD = 64, 4
 PRODUCTS = ("spectra", "features")
 NOISE = ("Traceback", "distributed.", "stamina", "Task exception", "leaked", "CommClosed")
