@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from survey_batch import interrupt
 from survey_batch.environment import compute_like_a_worker
 
 compute_like_a_worker()  # as the command line does, before anything imports TensorFlow
+
+settings.register_profile("busy machine", deadline=None)
+settings.load_profile("busy machine")
 
 BESIDE_THE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
 
@@ -29,6 +33,7 @@ def _no_interruption_of_another_test(monkeypatch: pytest.MonkeyPatch) -> Iterato
     """Keep what a command run in this process makes of signals, and those that came, to the test that ran it."""
     monkeypatch.setattr(interrupt, "_asked", [])
     before = {number: signal.getsignal(number) for number in interrupt.SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background processes ignore it
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
