@@ -151,6 +151,7 @@ def test_the_frames_product_holds_what_the_files_hold(output, real_data):
     assert equal_bits(frames.image[1, 1].values, image)
 
 
+@pytest.mark.slow
 def test_cutouts_are_the_same_where_no_frame_is_kept(cutouts, real_data, server, cluster, tmp_path):
     lines = (real_data / "sdss" / "sources.csv").read_text().splitlines()
     some = [lines[0], *(line for line in lines if line.startswith(("001006-", "001035-")))]
