@@ -140,9 +140,7 @@ def test_lazy_features_of_another_recipe_are_refused_with_the_differences(from_f
     again = sb.predict(same, model, batch=32).load()
     assert again.predicted_class.values.tolist() == found.predicted_class.values.tolist()
     other = sb.features(spectra, blocks=8, smoothing_window=31, normalization="minmax")
-    with pytest.raises(
-        PlanMismatchError, match=r"features.normalization is 'minmax' .* features.smoothing_window is 31"
-    ):
+    with pytest.raises(PlanMismatchError, match=r"normalization is 'minmax' .* features.smoothing_window is 31"):
         sb.predict(other, model)
     assert sb.predict(other, model, unchecked=True).sizes == found.sizes
 
