@@ -1,6 +1,6 @@
 """What datasets in a notebook have in common: text as Python strings, no stored layout, and how they were made.
 
-The attribute `made` says with which settings, as JSON, in the words of a classifier's manifest. It stays with
+The attribute `made_with` says with which settings, as JSON, in the words of a classifier's manifest. It stays with
 a dataset that is cut, computed, saved and opened again. xarray gives a concatenation the attributes of its first part;
 the scalar coordinate of the same name, which then differs along the objects, tells parts that were made otherwise.
 """
@@ -20,7 +20,7 @@ from survey_batch.stages.features import BASIS
 if TYPE_CHECKING:
     import xarray as xr
 
-MADE = "made"
+MADE = "made_with"
 """Attribute with the settings, and coordinate with their fingerprint."""
 
 TEXT = np.dtype(object, metadata={"element_type": str})

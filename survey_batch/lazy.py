@@ -3,7 +3,7 @@
 Each function takes a product as `open_product` gives it, or any dataset with the same variables, and returns a dataset
 like the product that a job would store, computed by the same code and equal to it bit for bit. With a Dask-backed
 dataset it is a Dask graph with one task per block of objects; results can be given to the next function, sliced,
-plotted or saved with xarray. Its attribute `made` says with which settings it was made, those of what was given
+plotted or saved with xarray. Its attribute `made_with` says with which settings it was made, those of what was given
 included, as far as these are known.
 """
 

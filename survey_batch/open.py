@@ -19,7 +19,7 @@ def open_product(job: Job | str | PathLike[str], product: str) -> "xr.Dataset":
     """Open a product as a Dask-backed dataset whose chunks are whole shards.
 
     `xarray.open_zarr` alone shows the inner chunks, of which a large product has millions. Here text is Python
-    strings, the stored layout is forgotten, so that parts can be saved, and the attribute `made` says with which
+    strings, the stored layout is forgotten, so that parts can be saved, and the attribute `made_with` says with which
     settings the values were made. A part that is saved as Zarr must have chunks of one size, as xarray says: `load`
     a small one first, and give a large one's objects chunks with `chunk(object=1024)`.
 

@@ -141,7 +141,7 @@ def test_text_works_in_scikit_learn_and_astropy_and_where(product):
 def test_the_line_of_the_readme_makes_python_strings_of_what_xarray_opens(output, product):
     ds = xr.open_zarr(f"{output}/features.zarr")
     ds = ds.assign({name: v.astype(object) for name, v in ds.variables.items() if v.dtype.kind == "T"})
-    assert set(ds.coords) == set(product.coords) - {"made"}
+    assert set(ds.coords) == set(product.coords) - {"made_with"}
     for name in ds.variables:
         assert ds[name].dtype == product[name].dtype
         assert (ds[name].values == product[name].values).all()
@@ -165,11 +165,11 @@ def test_what_xarray_opens_says_it_by_the_product_s_own_attribute(output, produc
 
 
 def test_a_result_says_how_it_was_made_and_how_what_it_was_made_of(product):
-    assert json.loads(other_than(product).attrs["made"]) == {"features.blocks": 9, "spectra.wavelength_min": 3700.0}
+    assert json.loads(other_than(product).attrs["made_with"]) == {"features.blocks": 9, "spectra.wavelength_min": 3700.0}
 
 
 def test_what_is_not_known_is_refused(product):
-    with pytest.raises(PlanMismatchError, match="no attribute 'made'.*unchecked=True.*features.blocks = 5"):
+    with pytest.raises(PlanMismatchError, match="no attribute 'made_with'.*unchecked=True.*features.blocks = 5"):
         check_made(recipe(), product.drop_attrs())
     assert made_from(product.drop_attrs(), {"features.blocks": 5}) is None
 

@@ -110,14 +110,14 @@ def test_lazy_results_say_how_they_were_made_as_the_batch_s_products_do(spectral
         (imaged, "composites"): sb.composites(cutouts, bands="irg", pair="zru", size=50),
     }
     for (job, product), lazy in made.items():
-        assert lazy.attrs["made"] == sb.open_product(job, product).attrs["made"], product
-        assert "made" not in sb.features(spectra.drop_attrs(), blocks=5).attrs
+        assert lazy.attrs["made_with"] == sb.open_product(job, product).attrs["made_with"], product
+        assert "made_with" not in sb.features(spectra.drop_attrs(), blocks=5).attrs
 
 
 def test_what_was_cut_from_the_given_dataset_is_part_of_how_the_result_was_made(imaged):
     cutouts = sb.open_product(imaged, "cutouts")
     inner = sb.features(cutouts.isel(x=slice(1, -1), y=slice(1, -1)))
-    assert json.loads(inner.attrs["made"])["cutouts.size"] == cutouts.sizes["x"] - 2
+    assert json.loads(inner.attrs["made_with"])["cutouts.size"] == cutouts.sizes["x"] - 2
 
 
 def test_objects_below_the_threshold_are_left_without_a_class(spectral):
