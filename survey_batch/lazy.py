@@ -165,7 +165,8 @@ def predict(
         Objects whose confidence is below this get no class, but keep their probabilities.
     unchecked
         Do not compare how the dataset was made with what the classifier was trained on: you know it. Variables,
-        names and shapes are compared all the same.
+        names and shapes are compared all the same. (xarray keeps attributes in arithmetic: a dataset whose values you
+        changed says that it is what it was, until you give it up with `drop_attrs`.)
 
     Returns
     -------

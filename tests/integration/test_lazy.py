@@ -1,5 +1,6 @@
 """The batch's kernels on Dask-backed datasets give what the batch stores, bit for bit."""
 
+import json
 import warnings
 
 import dask
@@ -102,6 +103,33 @@ def test_predictions_in_other_chunks_are_those_of_the_batch_to_rounding(spectral
     np.testing.assert_array_equal(lazy.status, stored.status)
 
 
+def test_a_dataset_that_does_not_say_how_it_was_made_is_predicted_from_only_on_demand(spectral):
+    spectra = sb.open_product(spectral, "spectra").isel(object=slice(0, 3)).drop_attrs()
+    with pytest.raises(PlanMismatchError, match="unchecked=True"):
+        sb.predict(spectra, spectral.predictions.classifier)
+    assert sb.predict(spectra, spectral.predictions.classifier, unchecked=True).sizes["object"] == 3
+
+
+def test_lazy_results_say_how_they_were_made_as_the_batch_s_products_do(spectral, imaged):
+    spectra, cutouts = sb.open_product(spectral, "spectra"), sb.open_product(imaged, "cutouts")
+    stored = sb.open_product(spectral, "features")
+    made = {
+        (spectral, "features"): sb.features(spectra, components=stored, blocks=5),
+        (spectral, "predictions"): sb.predict(spectra, spectral.predictions.classifier, batch=32),
+        (imaged, "features"): sb.features(cutouts),
+        (imaged, "composites"): sb.composites(cutouts, bands="irg", pair="zru", size=50),
+    }
+    for (job, product), lazy in made.items():
+        assert lazy.attrs["made_with"] == sb.open_product(job, product).attrs["made_with"], product
+        assert "made_with" not in sb.features(spectra.drop_attrs(), blocks=5).attrs
+
+
+def test_what_was_cut_from_the_given_dataset_is_part_of_how_the_result_was_made(imaged):
+    cutouts = sb.open_product(imaged, "cutouts")
+    inner = sb.features(cutouts.isel(x=slice(1, -1), y=slice(1, -1)))
+    assert json.loads(inner.attrs["made_with"])["cutouts.size"] == cutouts.sizes["x"] - 2
+
+
 def test_objects_below_the_threshold_are_left_without_a_class(spectral):
     spectra = sb.open_product(spectral, "spectra").load()
     plain = sb.predict(spectra, spectral.predictions.classifier).load()
@@ -140,7 +168,7 @@ def test_results_can_be_computed_from_results(spectral, tmp_path):
     assert len(table) == bright.sizes["object"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        sb.features(bright).drop_encoding().to_zarr(tmp_path / "mine.zarr", consolidated=False)
+        sb.features(bright).to_zarr(tmp_path / "mine.zarr", consolidated=False)
     assert "dn4000" in xr.open_zarr(tmp_path / "mine.zarr", consolidated=False).feature
 
 

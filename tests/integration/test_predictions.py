@@ -8,6 +8,7 @@ import xarray as xr
 from dask.utils import key_split
 from distributed import WorkerPlugin
 
+import survey_batch as sb
 from survey_batch.classifiers.evaluation import evaluate
 from survey_batch.classifiers.train import train
 from survey_batch.cluster import connect
@@ -144,6 +145,18 @@ def test_features_of_another_recipe_are_refused_before_any_work(from_features, c
     with pytest.raises(PlanMismatchError, match="the feature names of features are not those"):
         run(other, client=cluster)
     assert not Path(f"{other.output}/spectra.zarr").exists()
+
+
+def test_lazy_features_of_another_recipe_are_refused_with_the_differences(from_features):
+    job, found = from_features
+    spectra, model = sb.open_product(job, "spectra"), job.predictions.classifier
+    same = sb.features(spectra, blocks=8)
+    again = sb.predict(same, model, batch=32).load()
+    assert again.predicted_class.values.tolist() == found.predicted_class.values.tolist()
+    other = sb.features(spectra, blocks=8, smoothing_window=31, normalization="minmax")
+    with pytest.raises(PlanMismatchError, match=r"normalization is 'minmax' .* features.smoothing_window is 31"):
+        sb.predict(other, model)
+    assert sb.predict(other, model, unchecked=True).sizes == found.sizes
 
 
 def test_scores_and_the_exported_catalogue_name_every_object(make_job, predicted, tmp_path):

@@ -126,7 +126,7 @@ class Decided:
     classes = ("a", "b")
     why_not = "nothing to go by"
 
-    def predict_prepared(self, prepared, batch):
+    def predict_prepared(self, prepared, batch, place):
         return np.array([[0.95, 0.05], [0.4, 0.6], [np.nan, np.nan], [0.3, 0.7]], np.float32)
 
 
