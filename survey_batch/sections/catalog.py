@@ -67,7 +67,7 @@ SHARES = ("train", "validation", "test")
 class SplitSection(Section):
     """How objects are told apart into training, validation and test, where the catalogue does not say.
 
-    Where one share is 1, the others are 0: with `train = 1.0` a classifier is trained on all labels, and tested on none.
+    Where one share is 1, the others are 0: with `train = 1.0` a classifier is trained on all labels and tested on none.
     """
 
     train: Annotated[float, Field(ge=0, le=1)] = 0.7

@@ -1,4 +1,4 @@
-"""An archive in which nothing is found, or nothing can be read: the run stops, and says so, before it decides anything."""
+"""An archive in which nothing is found, or nothing can be read: a run stops and says so."""
 
 import json
 
