@@ -1,4 +1,4 @@
-"""Nothing is found in an archive, or nothing can be read: the run says so and stops before it decides anything."""
+"""An archive in which nothing is found, or nothing can be read: a run stops and says so."""
 
 import json
 
