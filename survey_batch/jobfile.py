@@ -263,7 +263,8 @@ def _explain_unknown(key: KeyPath) -> str:
 
 
 def _near(word: str, allowed: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, allowed, n=1)
+    near = difflib.get_close_matches(word, allowed)
+    near.sort(key=lambda other: sorted(other) != sorted(word))  # letters that changed places are the commonest slip
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
