@@ -45,7 +45,7 @@ def test_a_job_that_would_run_is_found_good_on_a_worker_that_ends_afterwards(mak
     assert "to start at" in found["SLURM for [cluster]", "jobs"].found
     assert "SLURM job" in found["worker of [cluster]", "worker"].found
     assert "the same folder" in found["worker of [cluster]", "output"].found
-    assert said == ["asking SLURM for a worker of [cluster]; waiting up to 2:00"]
+    assert said == ["asking SLURM for a worker of [cluster]; waiting up to 2 min"]
     assert jobs() == [], "jobs are left"
 
 
