@@ -10,8 +10,8 @@ def lamost_job(archive, output, stages=("spectra", "features"), **tables):
             "name": "test",
             "output": str(output),
             "stages": stages,
-            "features": {"blocks": 5, "components": 3},
             "shards": {"objects": 8},
+            **({"features": {"blocks": 5, "components": 3}} if "features" in stages else {}),
             **archive,
             **tables,
         }

@@ -13,6 +13,8 @@ from survey_batch.classifiers.artifact import KINDS, family_of
 from survey_batch.classifiers.keras_family import KerasClassifier
 from survey_batch.classifiers.precision import lower_precision
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = [
     (kind, variant)
     for kind, variants in KINDS.items()
@@ -29,8 +31,6 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
     block = dict(np.load(folder / "block.npz"))
     np.save(folder / f"{sys.argv[2]}.npy", load_classifier(folder).predict_proba(block, batch=8))
 import keras
-
-pytestmark = pytest.mark.slow
 assert keras.backend.backend() == sys.argv[2]
 """
 
