@@ -72,7 +72,7 @@ PARTS = {
     "within a shard": lambda ds: ds.isel(object=slice(3, 7)),
     "masked": lambda ds: ds.isel(object=np.arange(OBJECTS) % 3 == 1),
     "where": lambda ds: ds.where((ds.label == "A").compute(), drop=True),
-    "sorted": lambda ds: ds.sortby("ra", ascending=False),
+    "sorted": lambda ds: ds.sortby("ra", ascending=False).chunk(object=6),
     "concatenated": lambda ds: xr.concat([ds.isel(object=slice(0, 4)), ds.isel(object=slice(9, 12))], "object"),
     "products": lambda ds: xr.concat([ds.isel(object=slice(0, 16)), ds.isel(object=slice(0, 16))], "object"),
     "indexed": lambda ds: ds.set_index(object="object_id"),
