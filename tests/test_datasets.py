@@ -165,7 +165,10 @@ def test_what_xarray_opens_says_it_by_the_product_s_own_attribute(output, produc
 
 
 def test_a_result_says_how_it_was_made_and_how_what_it_was_made_of(product):
-    assert json.loads(other_than(product).attrs["made_with"]) == {"features.blocks": 9, "spectra.wavelength_min": 3700.0}
+    assert json.loads(other_than(product).attrs["made_with"]) == {
+        "features.blocks": 9,
+        "spectra.wavelength_min": 3700.0,
+    }
 
 
 def test_what_is_not_known_is_refused(product):

@@ -103,15 +103,15 @@ def test_a_dataset_that_does_not_say_how_it_was_made_is_predicted_from_only_on_d
 def test_lazy_results_say_how_they_were_made_as_the_batch_s_products_do(spectral, imaged):
     spectra, cutouts = sb.open_product(spectral, "spectra"), sb.open_product(imaged, "cutouts")
     stored = sb.open_product(spectral, "features")
-    made = {
-        (spectral, "features"): sb.features(spectra, components=stored, blocks=5),
-        (spectral, "predictions"): sb.predict(spectra, spectral.predictions.classifier, batch=32),
-        (imaged, "features"): sb.features(cutouts),
-        (imaged, "composites"): sb.composites(cutouts, bands="irg", pair="zru", size=50),
-    }
-    for (job, product), lazy in made.items():
+    made = [
+        (spectral, "features", sb.features(spectra, components=stored, blocks=5)),
+        (spectral, "predictions", sb.predict(spectra, spectral.predictions.classifier, batch=32)),
+        (imaged, "features", sb.features(cutouts)),
+        (imaged, "composites", sb.composites(cutouts, bands="irg", pair="zru", size=50)),
+    ]
+    for job, product, lazy in made:
         assert lazy.attrs["made_with"] == sb.open_product(job, product).attrs["made_with"], product
-        assert "made_with" not in sb.features(spectra.drop_attrs(), blocks=5).attrs
+    assert "made_with" not in sb.features(spectra.drop_attrs(), blocks=5).attrs
 
 
 def test_what_was_cut_from_the_given_dataset_is_part_of_how_the_result_was_made(imaged):
