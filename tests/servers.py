@@ -4,6 +4,7 @@ Each is a context manager that yields once the server answers and ends it on lea
 """
 
 import os
+import secrets
 import shutil
 import socket
 import struct
@@ -15,7 +16,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -262,6 +263,9 @@ def running(command: list[str], log: Path, url: str, patience: float = PATIENCE)
             time.sleep(0.05)
         yield
     finally:
+        if process.poll() is not None:  # else a test fails on a refused connection, and nobody knows why
+            ended = f"{command[0]} ended with {process.returncode} at {url}:"
+            sys.stderr.write(f"{ended}\n{log.read_text()[-2000:]}\n")
         process.terminate()
         try:
             process.wait(1)
@@ -283,9 +287,16 @@ def _answers(url: str) -> bool:
 
 
 def free_ports(number: int) -> list[int]:
-    """Find ports of loopback that nobody listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    """Find ports of loopback that nobody listens on now.
+
+    They lie below those that systems give to outgoing connections (from 32768 on Linux), one of which would take a
+    port before a server that starts slowly does.
+    """
+    sockets: list[socket.socket] = []
     try:
+        while len(sockets) < number:
+            with suppress(OSError):
+                sockets.append(socket.create_server(("127.0.0.1", secrets.randbelow(22_768) + 10_000)))
         return [each.getsockname()[1] for each in sockets]
     finally:
         for each in sockets:

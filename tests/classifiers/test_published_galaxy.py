@@ -79,6 +79,7 @@ def test_the_network_runs_and_a_saved_one_answers_the_same(tmp_path):
     np.testing.assert_allclose(load_classifier(tmp_path).predict_proba(block, batch=8), probability, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_network_has_the_published_size():
     assert branched_network(COMPONENTS, 3, 1).count_params() == pytest.approx(0.77e6, rel=0.02)
 

@@ -60,6 +60,7 @@ def test_stars_never_seen_are_told_apart_by_their_colour(fitted):
     assert accuracy(fitted, make_stars(LABELS, 2), LABELS) > 0.9, "chance is 0.5"
 
 
+@pytest.mark.slow
 def test_the_small_transformer_learns_from_pairs_of_composites(composites):
     section = section_of(product="composites", variant="small-vit", crop=16, epochs=30, learning_rate=3e-3)
     trained = SmallViT.fit(composites, section)

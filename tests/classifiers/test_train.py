@@ -79,6 +79,12 @@ def write_product(job: Job, wavelength, split) -> None:
 
 @pytest.fixture
 def split():
+    """Objects are held out, so no folds are trained for the temperature."""
+    return np.array(["train", "train", "train", "validation", "test", "test"])[np.arange(ROWS) // 12]
+
+
+@pytest.fixture
+def without_validation():
     return np.where(np.arange(ROWS) // 12 < 4, "train", "test")
 
 
@@ -124,11 +130,11 @@ def test_evaluating_on_another_grid_is_refused(done, tmp_path, wavelength, split
         evaluate(other)
 
 
-def test_folds_without_a_validation_split_give_cross_validated_figures(tmp_path, wavelength, split):
-    job = make_job(tmp_path, folds=2, epochs=4, members=1)
-    write_product(job, wavelength, split)
+def test_folds_without_a_validation_split_give_cross_validated_figures(tmp_path, wavelength, without_validation):
+    job = make_job(tmp_path, folds=2, variant="forest", trees=5)
+    write_product(job, wavelength, without_validation)
     scores = train(job)
-    assert scores["cross_validation"]["classifier"]["objects"] == ROWS - 2
+    assert scores["cross_validation"]["classifier"]["objects"] == ROWS - 1, "forest knows O"
     assert "mcnemar" in scores["cross_validation"]["components_svm"]["against_classifier"]
     assert "cross-validation" in describe(scores)
 
@@ -292,11 +298,16 @@ def test_a_product_with_another_split_or_label_is_refused(tmp_path):
         train(changed)
 
 
-@pytest.mark.parametrize("keys", [{"variant": "forest", "trees": 5}, {"epochs": 2, "members": 1, "patience": 0}])
-def test_what_was_trained_before_ctrl_c_is_not_trained_again(tmp_path, wavelength, split, monkeypatch, keys):
+NETWORK = {"epochs": 2, "members": 1, "patience": 0}
+
+
+@pytest.mark.parametrize("keys", [{"variant": "forest", "trees": 5}, pytest.param(NETWORK, marks=pytest.mark.slow)])
+def test_what_was_trained_before_ctrl_c_is_not_trained_again(
+    tmp_path, wavelength, without_validation, monkeypatch, keys
+):
     job, undisturbed = make_job(tmp_path / "one", **keys), make_job(tmp_path / "two", **keys)
     for each in (job, undisturbed):
-        write_product(each, wavelength, split)
+        write_product(each, wavelength, without_validation)
     family = family_of(job.train.kind, job.train.variant)
     fit, calls = family.fit, []
 
@@ -321,9 +332,11 @@ def test_what_was_trained_before_ctrl_c_is_not_trained_again(tmp_path, wavelengt
     assert not Path(f"{job.train.classifier}.training").exists()
 
 
-def test_fitting_the_temperature_says_what_it_does_how_far_it_is_and_how_long_it_takes(tmp_path, wavelength, split):
+def test_fitting_the_temperature_says_what_it_does_how_far_it_is_and_how_long_it_takes(
+    tmp_path, wavelength, without_validation
+):
     job = make_job(tmp_path, variant="forest", trees=5)
-    write_product(job, wavelength, split)
+    write_product(job, wavelength, without_validation)
     said = []
     train(job, progress=said.append)
     begun = next(place for place, line in enumerate(said) if line.startswith("fitting the temperature"))
@@ -369,7 +382,8 @@ def test_a_class_whose_training_rows_say_too_little_is_no_answer(tmp_path, wavel
     assert scores["classes"] == ["A", "F", "M"]
 
 
-def test_a_split_that_is_all_training_trains_on_all_labels_and_tests_on_none(tmp_path, wavelength):
+def test_a_split_that_is_all_training_trains_on_all_labels_and_tests_on_none(tmp_path, wavelength, monkeypatch):
+    monkeypatch.setattr("survey_batch.classifiers.train.TEMPERATURE_FOLDS", 2)
     job = make_job(tmp_path, epochs=2, members=1, patience=1)
     job = Job.model_validate({**job.model_dump(), "catalog": {"path": "catalog.csv", "split": {"train": 1.0}}})
     write_product(job, wavelength, np.full(ROWS, "train"))

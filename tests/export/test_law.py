@@ -245,7 +245,7 @@ def decoded(value, kind, escaped):
     if isinstance(value, np.ndarray | list) and pa.types.is_nested(kind):
         return [decoded(each, kind.value_type, escaped) for each in value]
     if isinstance(value, np.ndarray):
-        return None if np.ma.getmaskarray(value).any() else bytes(value.tolist())
+        return None if np.ma.getmaskarray(value).any() else bytes(value.tolist()) or None  # FITS has no empty NULL
     if pa.types.is_decimal(kind):
         return decimal.Decimal(repr(value.item()))
     return bool(value) if pa.types.is_boolean(kind) else np.asarray(value).item()

@@ -18,6 +18,8 @@ from tests.jobs import lamost_job, sdss_job
 pytestmark = pytest.mark.bits
 
 SPECTRA, SOURCES = 48, 40
+SPLIT = {"train": 0.6, "validation": 0.2, "test": 0.2}
+"""Objects are held out for the temperature: else five more networks are trained for it."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def spectral(tmp_path_factory, cluster):
     model = str(folder / "model")
     job = lamost_job(
         {
-            "catalog": {"path": str(folder / "archive" / "catalog.csv"), "label": "spectral_type", "split": {}},
+            "catalog": {"path": str(folder / "archive" / "catalog.csv"), "label": "spectral_type", "split": SPLIT},
             "archive": {"survey": "lamost", "root": str(folder / "archive")},
         },
         folder / "out",

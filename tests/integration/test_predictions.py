@@ -21,6 +21,8 @@ from survey_batch.status import Status
 from tests.jobs import lamost_job
 
 OBJECTS = 60
+SPLIT = {"train": 0.6, "validation": 0.2, "test": 0.2}
+"""Objects are held out for the temperature: else five more networks are trained for it."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def make_job(tmp_path_factory):
         tables.setdefault("stages", ("spectra", "predictions"))
         return lamost_job(
             {
-                "catalog": {"path": str(folder / "archive" / "catalog.csv"), "label": "spectral_type", "split": {}},
+                "catalog": {"path": str(folder / "archive" / "catalog.csv"), "label": "spectral_type", "split": SPLIT},
                 "archive": {"survey": "lamost", "root": str(folder / "archive")},
             },
             folder / output,

@@ -57,8 +57,8 @@ def expected(real_data, catalog):
         members = [row for row in catalog.values() if (row["rerun"], row["run"], row["camcol"], row["field"]) == key]
         for band in BANDS:
             frame = read_frame(real_data / "sdss", key, band)
-            for row in members:
-                found[row["object_id"], band] = cut(frame, row) if frame else None
+            cuts = cut(*frame, members) if frame else [None] * len(members)
+            found.update({(row["object_id"], band): each for row, each in zip(members, cuts, strict=True)})
     return found
 
 
@@ -73,11 +73,15 @@ def read_frame(root, key, band):
         return hdus[0].data.astype(np.float32), WCS(hdus[0].header)
 
 
-def cut(frame, row):
-    image, wcs = frame
-    x, y = wcs.wcs_world2pix(float(row["ra"]), float(row["dec"]), 0)
+def cut(image, wcs, rows):
+    """Cut an image around each row: a `Cutout2D`, or None where there is no overlap."""
+    x, y = wcs.wcs_world2pix([float(row["ra"]) for row in rows], [float(row["dec"]) for row in rows], 0)
+    return [cut_at(image, position) for position in zip(x.tolist(), y.tolist(), strict=True)]
+
+
+def cut_at(image, position):
     try:
-        return Cutout2D(image, (float(x), float(y)), SIZE, mode="partial", fill_value=np.nan)
+        return Cutout2D(image, position, SIZE, mode="partial", fill_value=np.nan)
     except NoOverlapError:
         return None
 
