@@ -8,7 +8,7 @@ VIT    := keras-hub kagglehub kagglesdk regex safetensors sentencepiece tokenize
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt $(1) \
 	|| $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(1)
 # Modules stay whole: their tests share what takes long to set up. `tests/conftest.py` puts them in order.
-PYTEST  = $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 15
+PYTEST  = $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15
 
 .PHONY: demo test test-all lint types bench clean
 

@@ -183,6 +183,7 @@ def test_a_bare_transformer_is_read_as_that_of_a_classifier(checkpoint, tmp_path
     np.testing.assert_array_equal(np.asarray(found), np.asarray(read_backbone(checkpoint)(images)))
 
 
+@pytest.mark.slow
 def test_one_step_changes_transformer_and_head(checkpoint, stepped):
     before, after = read_backbone(checkpoint).get_weights(), stepped.model.get_weights()
     moved = [not np.array_equal(a, b) for a, b in zip(before, after, strict=False)]

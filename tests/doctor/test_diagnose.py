@@ -48,6 +48,7 @@ def test_what_is_wrong_in_one_place_hides_nothing_elsewhere(archive, tmp_path):
     assert found["worker of [cluster]", "output"] == State.SKIPPED
 
 
+@pytest.mark.slow
 def test_a_scheduler_whose_workers_see_another_folder_is_found(archive, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with dask_cluster(tmp_path / "elsewhere", workers=1) as (address, _):

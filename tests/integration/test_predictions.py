@@ -188,6 +188,7 @@ class AtOnce(WorkerPlugin):
             self.most = max(self.most, self.now)
 
 
+@pytest.mark.slow
 def test_one_shard_is_computed_at_a_time_while_others_are_read_and_written(make_job, predicted):
     job = make_job("overlap", shards={"objects": 4}, cluster={"gpu": {"allow_cpu": True}})
     with connect(job.cluster.for_phase("predict"), job.output, print) as connection:

@@ -20,8 +20,12 @@ from tests.jobs import sdss_job
 from tests.servers import http_server
 
 SIZE, BANDS = 64, "ugriz"
-OBJECTS, WITHOUT_I = 878, 11
-"""Objects in the catalogue, and the field (1006-6-0011) of which the archive has no i frame."""
+WITHOUT_I = 11
+"""The field (1006-6-0011) of which the archive has no i frame."""
+
+TWO = {11: 191, 122: 199}
+ALL = {11: 191, 17: 159, 25: 177, 87: 152, 122: 199}
+"""Fields of real frames, and the objects of each."""
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +34,22 @@ def server(real_data):
         yield server
 
 
+@pytest.fixture(scope="module", params=[TWO, pytest.param(ALL, marks=pytest.mark.slow)], ids=["two fields", "all"])
+def fields(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def output(real_data, server, cluster, tmp_path_factory):
+def rows(real_data, fields):
+    with (real_data / "sdss" / "sources.csv").open() as stream:
+        return [row for row in csv.DictReader(stream) if int(row["field"]) in fields]
+
+
+@pytest.fixture(scope="module")
+def output(rows, fields, server, cluster, tmp_path_factory):
     output = tmp_path_factory.mktemp("sdss") / "out"
-    job = sdss_job(real_data / "sdss" / "sources.csv", server.url, output)
-    assert sum(run(job, client=cluster).counts.values()) == OBJECTS
+    job = sdss_job(write_catalog(output.parent / "sources.csv", rows), server.url, output)
+    assert sum(run(job, client=cluster).counts.values()) == sum(fields.values())
     return output
 
 
@@ -44,9 +59,16 @@ def cutouts(output):
 
 
 @pytest.fixture(scope="module")
-def catalog(real_data):
-    with (real_data / "sdss" / "sources.csv").open() as stream:
-        return {row["object_id"]: row for row in csv.DictReader(stream)}
+def catalog(rows):
+    return {row["object_id"]: row for row in rows}
+
+
+def write_catalog(path, rows):
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +113,7 @@ def test_every_object_has_one_final_status(cutouts, catalog):
     assert set(np.unique(cutouts.status)) <= {Status.OK, Status.PARTIAL, Status.OUTSIDE}
 
 
-def test_every_cutout_equals_that_of_astropy(cutouts, expected):
+def test_every_cutout_equals_that_of_astropy(cutouts, expected, fields):
     complete = 0
     for row, object_id in enumerate(cutouts.object_id.values):
         for number, band in enumerate(BANDS):
@@ -104,7 +126,7 @@ def test_every_cutout_equals_that_of_astropy(cutouts, expected):
             if cutouts.coverage.values[row, number] == 1:
                 complete += 1
                 assert equal_bits(flux, want.data.astype(np.float32))
-    assert complete > 3900
+    assert complete > 4 * sum(fields.values()), "of five bands"
 
 
 def test_coverage_is_the_share_of_pixels_that_astropy_finds(cutouts, expected):
@@ -116,7 +138,7 @@ def test_coverage_is_the_share_of_pixels_that_astropy_finds(cutouts, expected):
             if cutouts.status.values[row] != Status.OUTSIDE:
                 assert cutouts.coverage.values[row, number] == np.float32(share)
                 partial += 0 < share < 1
-    assert partial > 50
+    assert partial > 20
 
 
 def test_positions_in_the_cutouts_are_those_of_the_catalogue(cutouts, expected, catalog):
@@ -147,23 +169,22 @@ def test_objects_of_the_field_without_an_i_frame_are_partial_and_say_so(cutouts,
     assert len(notes) == (cutouts.status.values != Status.OK).sum()
 
 
-def test_the_frames_product_holds_what_the_files_hold(output, real_data):
+def test_the_frames_product_holds_what_the_files_hold(output, real_data, fields):
     frames = xr.open_zarr(output / "frames.zarr", chunks=None, mask_and_scale=False)
-    assert frames.status.values.tolist().count([Status.OK] * 5) == 4
+    assert frames.status.values.tolist().count([Status.OK] * 5) == len(fields) - 1
     key = [str(int(frames[name].values[1])) for name in ("rerun", "run", "camcol", "field")]
     image, _ = read_frame(real_data / "sdss", key, "g")
     assert equal_bits(frames.image[1, 1].values, image)
 
 
 @pytest.mark.slow
-def test_cutouts_are_the_same_where_no_frame_is_kept(cutouts, real_data, server, cluster, tmp_path):
-    lines = (real_data / "sdss" / "sources.csv").read_text().splitlines()
-    some = [lines[0], *(line for line in lines if line.startswith(("001006-", "001035-")))]
-    (tmp_path / "some.csv").write_text("\n".join(some) + "\n")
-    job = sdss_job(tmp_path / "some.csv", server.url, tmp_path / "out", stages=["cutouts"], frames={"keep": False})
+def test_cutouts_are_the_same_where_no_frame_is_kept(cutouts, rows, server, cluster, tmp_path):
+    some = [row for row in rows if int(row["field"]) in TWO]
+    catalog = write_catalog(tmp_path / "some.csv", some)
+    job = sdss_job(catalog, server.url, tmp_path / "out", stages=["cutouts"], frames={"keep": False})
     run(job, client=cluster)
     direct = xr.open_zarr(tmp_path / "out" / "cutouts.zarr", chunks=None, mask_and_scale=False).load()
     same = cutouts.isel(object=np.isin(cutouts.object_id.values, direct.object_id.values))
-    assert direct.sizes["object"] == len(some) - 1
+    assert direct.sizes["object"] == len(some)
     for name in direct.variables:
         assert equal_bits(direct[name].values, same[name].values), name

@@ -125,7 +125,7 @@ def equal_but_for_the_frame_s_sky(ours, truth):
 
 
 @pytest.mark.parametrize("keep", [True, False])
-@pytest.mark.parametrize("size", [192, 300])
+@pytest.mark.parametrize("size", [192, pytest.param(300, marks=pytest.mark.slow)])
 def test_windows_across_the_seam_equal_those_of_the_undivided_strip(archive, near_seam, strip, tmp_path, keep, size):
     catalog, places = near_seam
     ds = cut_all(catalog, archive, tmp_path / "out", keep, size=size)
