@@ -16,6 +16,10 @@ VALUES: Sequence[tuple[str, "Callable[[Job], bool]", str]] = (
     ("composites.percentiles", lambda job: job.composites.scaling == "percentile", 'composites.scaling = "percentile"'),
     ("features.smoothing_order", lambda job: job.features.smoothing_window > 1, "features.smoothing_window above 1"),
     ("features.basis", lambda job: job.features.components > 0, "features.components above 0"),
+    ("train.gan_steps", lambda job: getattr(job.train, "gan", True), "train.gan = true"),
+    ("train.templates", lambda job: getattr(job.train, "simulated", 1) > 0, "train.simulated above 0"),
+    ("train.softening", lambda job: getattr(job.train, "product", "") == "cutouts", 'train.product = "cutouts"'),
+    ("train.magnitudes", lambda job: getattr(job.train, "product", "") == "composites", 'train.product = "composites"'),
     (
         "catalog.split.cell_degrees",
         lambda job: job.catalog.split is not None and job.catalog.split.group == "sky",
@@ -78,7 +82,7 @@ def unread(job: "Job", given: Mapping[str, Any]) -> dict[KeyPath, str]:
     """
     found: dict[KeyPath, str] = {}
     for key in _keys_in(given):
-        reason = _of_stages(job, key) or _of_custom(job, key) or _of_cluster(job, key) or _of_values(job, key)
+        reason = next(filter(None, (reason_of(job, key) for reason_of in REASONS)), None)
         if reason is not None:
             name, why = reason
             found[tuple(name.split("."))] = f"nothing reads it: {why}"
@@ -143,9 +147,22 @@ def _of_cluster(job: "Job", key: str) -> Reason | None:
     return key, f'it is for cluster.kind = {named}, and that is "{job.cluster.kind}"; set it, or leave this out'
 
 
+def _of_variant(job: "Job", key: str) -> Reason | None:
+    table, _, name = key.partition(".")
+    if table != "train" or job.train is None:
+        return None
+    readers = job.train.read_by.get(name, (job.train.variant,))
+    if job.train.variant in readers:
+        return None
+    return key, f"it is for variant {_either(readers)}, and this one is {job.train.variant!r}; leave it out"
+
+
 def _of_values(job: "Job", key: str) -> Reason | None:
     needed = next((words for name, is_read, words in VALUES if name == key and not is_read(job)), None)
     return (key, f"it counts only with {needed}; set that, or leave this out") if needed else None
+
+
+REASONS = (_of_stages, _of_custom, _of_cluster, _of_variant, _of_values)
 
 
 def _either(names: Iterable[str]) -> str:

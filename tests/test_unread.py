@@ -1,12 +1,14 @@
 """What nothing reads in a job file is refused, with its line, the reason, and where it would count."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from survey_batch.cli.init import TEMPLATES
 from survey_batch.errors import ConfigurationError
 from survey_batch.jobfile import load_job
+from survey_batch.sections.training import TRAINING_OF
 
 JOBS = Path(__file__).parents[1] / "jobs"
 
@@ -70,6 +72,37 @@ def test_what_nothing_reads_is_refused_with_line_and_reason(refused, survey, tab
     assert why in message
     assert "line " in message
     assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "why"),
+    [
+        ("epochs = 3", "epochs", "variant 'lines' or 'convolution' or 'published', and this one is 'forest'"),
+        ('variant = "lines"\ntrees = 5', "trees", "variant 'forest', and this one is 'lines'"),
+        ('variant = "published"\nmembers = 2', "members", "variant 'lines' or 'convolution'"),
+        ("gan_steps = 10", "gan_steps", "train.gan = true"),
+        ('kind = "stellar-image"\ncheckpoint = "c"', "checkpoint", "variant 'vit', and this one is 'cnn'"),
+        ('kind = "stellar-image"\nproduct = "composites"\nsoftening = 1.0', "softening", 'product = "cutouts"'),
+        (
+            'kind = "stamp-type"\npatience = 3',
+            "patience",
+            "variant 'pca-mlp' or 'cnn-mlp', and this one is 'likelihood'",
+        ),
+        ('kind = "galaxy-quasar-star"\ncopies = 3', "copies", "'published-forest', and this one is 'convolution'"),
+        ('kind = "galaxy-quasar-star"\ntemplates = "t"', "templates", "train.simulated above 0"),
+    ],
+)
+def test_a_key_of_training_that_the_variant_does_not_read_is_refused(refused, keys, key, why):
+    message = refused("lamost", f'[train]\nclassifier = "m"\n{keys}')
+    assert f"train.{key}: nothing reads it: " in message
+    assert why in message
+
+
+@pytest.mark.parametrize("section", TRAINING_OF.values(), ids=TRAINING_OF)
+def test_what_some_variants_read_are_keys_and_variants_that_there_are(section):
+    variants = set(get_args(section.model_fields["variant"].annotation))
+    assert set(section.read_by) <= set(section.model_fields)
+    assert all(set(readers) < variants for readers in section.read_by.values())
 
 
 def test_a_table_of_which_a_stage_reads_one_key_is_refused_by_the_other_key(refused, load):

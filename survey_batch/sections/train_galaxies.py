@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from survey_batch.sections.training_base import NetworkTraining
+from survey_batch.sections.training_base import NetworkTraining, network_keys
 
 PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "published-cnn": {"epochs": 20, "batch": 128, "learning_rate": 5e-4, "class_weights": "none"},
@@ -14,11 +14,19 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
 
 Range = tuple[PositiveFloat, PositiveFloat]
 
+READ_BY: Mapping[str, tuple[str, ...]] = {
+    **network_keys("convolution", "published-cnn"),
+    **dict.fromkeys(("snr", "redshift"), ("convolution",)),
+    **dict.fromkeys(("copies", "copies_snr"), ("published-cnn", "published-svm", "published-forest")),
+}
+"""Keys that not every variant reads, and the variants that do."""
+
 
 class GalaxyTraining(NetworkTraining):
     """Galaxy, quasar or star from a spectrum."""
 
     of_variant = PUBLISHED
+    read_by = READ_BY
 
     kind: Literal["galaxy-quasar-star"] = "galaxy-quasar-star"
     variant: Literal["convolution", "published-cnn", "published-svm", "published-forest"] = "convolution"

@@ -20,11 +20,15 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
 }
 """Defaults of variant `vit`: the fine-tuning of A. Farrag's master's thesis (Radboud University, 2024)."""
 
+READ_BY: Mapping[str, tuple[str, ...]] = {"crop": ("cnn", "small-vit"), "checkpoint": ("vit",)}
+"""Keys that not every variant reads, and the variants that do."""
+
 
 class ImageTraining(NetworkTraining):
     """Spectral type of a star from its images."""
 
     of_variant = PUBLISHED
+    read_by = READ_BY
 
     kind: Literal["stellar-image"] = "stellar-image"
     variant: Literal["cnn", "small-vit", "vit"] = "cnn"

@@ -12,11 +12,15 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
 }
 """Settings of ML-PSF, where the job says nothing else: up to 500 epochs, of which the 60th was shipped."""
 
+READ_BY: Mapping[str, tuple[str, ...]] = {"zoom": ("cnn",)}
+"""Keys that not every variant reads, and the variants that do."""
+
 
 class PsfStarTraining(NetworkTraining):
     """Stars that are fit for building a PSF."""
 
     of_variant = PUBLISHED
+    read_by = READ_BY
 
     kind: Literal["psf-star"] = "psf-star"
     variant: Literal["cnn", "published"] = "cnn"

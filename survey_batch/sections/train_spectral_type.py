@@ -5,16 +5,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from survey_batch.sections.training_base import EnsembleTraining
+from survey_batch.sections.training_base import EnsembleTraining, network_keys
 
 PUBLISHED: Mapping[str, Mapping[str, Any]] = {"published": {"epochs": 140, "batch": 32, "learning_rate": 1e-3}}
 """Settings of the published network, where the job says nothing else (LAMOST_DR6_CNN_Spectral_Classifier, 2022)."""
+
+READ_BY: Mapping[str, tuple[str, ...]] = {
+    **network_keys("lines", "convolution", "published"),
+    "members": ("lines", "convolution"),
+    "trees": ("forest",),
+    **dict.fromkeys(("copies", "gan", "gan_steps"), ("forest", "convolution", "published")),
+}
+"""Keys that not every variant reads, and the variants that do."""
 
 
 class SpectralTypeTraining(EnsembleTraining):
     """A star's letter from its spectrum."""
 
     of_variant = PUBLISHED
+    read_by = READ_BY
 
     kind: Literal["spectral-type"] = "spectral-type"
     variant: Literal["forest", "lines", "convolution", "published"] = "forest"

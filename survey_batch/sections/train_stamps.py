@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
 
-from survey_batch.sections.training_base import NetworkTraining
+from survey_batch.sections.training_base import NetworkTraining, network_keys
 
 PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "pca-mlp": {"epochs": 100, "batch": 32, "learning_rate": 0.1, "patience": 20, "class_weights": "none"},
@@ -13,11 +13,21 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
 }
 """Settings of the published networks, where the job says nothing else (Centofanti et al. 2025, A&A 694, A228)."""
 
+READ_BY: Mapping[str, tuple[str, ...]] = {
+    **network_keys("pca-mlp", "cnn-mlp"),
+    "class_weights": ("cnn-mlp",),
+    "psf_model": ("likelihood", "svm-psf"),
+    **dict.fromkeys(("seds", "fit_flux", "fit_centre"), ("likelihood",)),
+    **dict.fromkeys(("components", "members"), ("pca-mlp",)),
+}
+"""Keys that not every variant reads, and the variants that do."""
+
 
 class StampTraining(NetworkTraining):
     """Spectral class of a star from one wide-band image."""
 
     of_variant = PUBLISHED
+    read_by = READ_BY
 
     kind: Literal["stamp-type"] = "stamp-type"
     variant: Literal["likelihood", "pca-mlp", "cnn-mlp", "svm-psf"] = "likelihood"

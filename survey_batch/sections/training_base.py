@@ -26,9 +26,12 @@ class TrainingSection(Section):
     ----------
     of_variant : dict
         Values that keys have in a variant where the job says nothing else: mostly those of its publication.
+    read_by : dict
+        Keys that only some variants read, and these variants.
     """
 
     of_variant: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    read_by: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     classifier: str
     """Folder to write the trained classifier to."""
@@ -58,6 +61,11 @@ class TrainingSection(Section):
     def _as_the_variant_has_it(cls, given: Any) -> Any:
         variant = given.get("variant") if isinstance(given, dict) else None
         return {**cls.of_variant.get(variant, {}), **given} if isinstance(variant, str) else given
+
+
+def network_keys(*variants: str) -> dict[str, tuple[str, ...]]:
+    """Keys of `NetworkTraining`, where only these variants are networks."""
+    return dict.fromkeys(("epochs", "batch", "learning_rate", "patience", "class_weights"), variants)
 
 
 class NetworkTraining(TrainingSection):
