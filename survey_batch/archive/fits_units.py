@@ -173,8 +173,12 @@ class Unit:
         if name not in names:
             raise UnreadableError(f"no column {name} in a table of {', '.join(names[:20])}")
         number = names.index(name)
-        values = rows[(rows.dtype.names or ())[number]]
-        return _physical(values, self.real(f"TSCAL{number + 1}", 1), self.value(f"TZERO{number + 1}"))
+        return self.physical((rows.dtype.names or ())[number], rows)
+
+    def physical(self, name: str, rows: Any) -> npt.NDArray[Any]:
+        """Return a field of a binary table's row or rows, with TSCAL and TZERO applied where the header has them."""
+        number = rows.dtype.names.index(name) + 1
+        return _physical(np.asarray(rows[name]), self.real(f"TSCAL{number}", 1), self.value(f"TZERO{number}"))
 
     def _column(self, number: int) -> tuple[str, str, tuple[int, ...]]:
         name, form, dims = (self.value(f"{key}{number}") or "" for key in ("TTYPE", "TFORM", "TDIM"))

@@ -144,7 +144,7 @@ def _read_rows(primary: Unit) -> Spectrum:
     if len(shape) != 2 or shape[0] != 5 or shape[1] < 2 or primary.integer("BITPIX") not in ROW_TYPES:
         raise UnreadableError(f"primary array of {shape} is not the five rows of a LAMOST spectrum")
     extensions(primary)  # a file that is cut short behind its spectrum is damaged too
-    rows = primary.pixels()
+    rows = primary.numbers()
     third = content.replace(",", " ").split()[2:3]
     if third == ["Wavelength"]:
         return _spectrum(rows[0], rows[1], rows[3], rows[2])
@@ -171,14 +171,15 @@ def _read_table(units: list[Unit]) -> Spectrum:
         )
     if "COADD" not in named:
         raise UnreadableError(f"no spectrum: empty primary array, and no table COADD among the extensions {[*named]}")
-    row = named["COADD"].row()
-    return _spectrum(*(_column(row, key) for key in ("FLUX", "IVAR", "ANDMASK", "WAVELENGTH")))
+    table = named["COADD"]
+    row = table.row()
+    return _spectrum(*(_column(table, row, key) for key in ("FLUX", "IVAR", "ANDMASK", "WAVELENGTH")))
 
 
-def _column(row: np.void, key: str) -> Numbers:
+def _column(table: Unit, row: np.void, key: str) -> Numbers:
     if key not in (row.dtype.names or ()):
         raise UnreadableError(f"table COADD has no column {key}; it has {row.dtype.names}")
-    values = np.asarray(row[key])
+    values = table.physical(key, row)
     if values.ndim != 1 or values.dtype.kind not in "iuf":
         raise UnreadableError(f"column {key} of table COADD does not hold one row of numbers")
     return values

@@ -126,19 +126,21 @@ def read_frame(raw: bytes, key: FieldKey, band: str, *, sky: bool = False) -> Fr
     Returns
     -------
     Frame
-        Contiguous arrays in native byte order; pixels that are not finite are passed on.
+        Contiguous arrays in native byte order; pixels that are not finite are passed on, as long as one is.
 
     Raises
     ------
     UnreadableError
-        Not FITS, cut short, not the shape of a frame, no TAN WCS, or another frame than `key` and `band`; where
-        the sky was asked for, no table of it.
+        Not FITS, cut short, not the shape or unit of a frame, no TAN WCS, or another frame than `key` and `band`; no
+        finite pixel, or no calibration; where the sky was asked for, no table of it.
     """
     primary = primary_unit(raw)
     # Before anything else is parsed: what is no frame, or another one, is told by a few cards.
     _check_kind(primary)
     _check_identity(_claimed_identity(primary), key, band)
     _check_image("image", primary, FRAME_SHAPE)
+    if (unit := primary.value("BUNIT")) not in (None, "", "nanomaggy"):
+        raise UnreadableError(f"its pixels are in {unit!r}, those of a calibrated SDSS frame in nanomaggy")
     wcs = _read_wcs(primary)
     others = extensions(primary)
     if len(others) <= _CALIBRATION:
@@ -147,6 +149,10 @@ def read_frame(raw: bytes, key: FieldKey, band: str, *, sky: bool = False) -> Fr
     _check_field(others, key)
     with np.errstate(all="ignore"):  # of numbers too large for float32
         image, calibration = _native(primary.pixels()), _native(others[_CALIBRATION].pixels())
+        if not np.isfinite(image).any():
+            raise UnreadableError("no pixel of the image is a finite number")
+        if not (np.isfinite(calibration) & (calibration > 0)).all():
+            raise UnreadableError("the calibration vector is not positive everywhere")
         return Frame(image, calibration, wcs, _read_sky(others) if sky else None)
 
 
@@ -174,13 +180,14 @@ _NO_IMAGE = "a file without an image, such as psField, fpM and fpObjc"
 
 def _read_sky(others: list[Unit]) -> Sky:
     """Read the sky's table, and keep the rows of its image that the frame needs, so that all have one shape."""
-    table = others[_SKY].row() if len(others) > _SKY else None
+    unit = others[_SKY] if len(others) > _SKY else None
+    table = unit.row() if unit else None
     names = ("ALLSKY", "XINTERP", "YINTERP")
-    if table is None or (lacking := [name for name in names if name not in (table.dtype.names or ())]):
+    if unit is None or table is None or (lacking := [name for name in names if name not in (table.dtype.names or ())]):
         raise UnreadableError(f"no table of the sky: no column {', '.join(names if table is None else lacking)}")
     if strange := [name for name in names if table.dtype[name].base.kind not in "iuf"]:
         raise UnreadableError(f"sky has columns that hold no numbers: {', '.join(strange)}")
-    image, column, row = (_native(table[name]) for name in names)
+    image, column, row = (_native(unit.physical(name, table)) for name in names)
     if (len(row), len(column)) != FRAME_SHAPE or image.ndim != 2 or image.shape[1] != SKY_SHAPE[1]:
         raise UnreadableError(f"sky has shape {image.shape} for {row.shape} rows and {column.shape} columns")
     if not (np.isfinite(row).all() and np.isfinite(column).all()):
@@ -250,6 +257,8 @@ def _read_wcs(primary: Unit) -> FrameWcs:
     with np.errstate(all="ignore"):
         if not finite or np.linalg.det(wcs.cd) == 0:
             raise UnreadableError("WCS maps no pixel to the sky: CRVAL, CRPIX or CD is not finite, or CD is singular")
+    if abs(wcs.crval[0]) > 360 or abs(wcs.crval[1]) > 90:
+        raise UnreadableError(f"WCS has its reference pixel at {wcs.crval[0]} {wcs.crval[1]}, which is no position")
     return wcs
 
 

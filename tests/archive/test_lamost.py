@@ -75,6 +75,23 @@ def test_values_are_native_and_contiguous(layout):
         assert values.flags.c_contiguous
 
 
+def test_scaled_values_are_the_physical_ones():
+    """As astropy reads them: TSCAL and TZERO of a table's column, BSCALE of the rows of the primary array."""
+    raw = bytearray(table_file())
+    at = raw.index(b"TFORM1  =")
+    end = raw.index(b"END" + 77 * b" ", at)
+    raw[end : end + 240] = (
+        b"TSCAL1  =                  2.0".ljust(80) + b"TZERO1  =                  1.0".ljust(80) + b"END".ljust(80)
+    )
+    with fits.open(io.BytesIO(bytes(raw))) as hdus:
+        expected = hdus["COADD"].data["FLUX"][0]
+    np.testing.assert_array_equal(read_spectrum(bytes(raw)).flux, expected.astype("f4"))
+    assert not np.array_equal(expected, arrays()[0])
+    rows = rows_file().replace(b"VACUUM  =                    T", b"BSCALE  =                  0.5")
+    with fits.open(io.BytesIO(rows)) as hdus:
+        np.testing.assert_array_equal(read_spectrum(rows).flux, hdus[0].data[0].astype("f4"))
+
+
 def test_table_is_found_behind_other_extensions():
     image = fits.ImageHDU(np.zeros((7, 1000), "f4"), name="INFO")
     assert read_spectrum(table_file(before=[image])).flux.size == SIZE

@@ -52,7 +52,7 @@ def frame_file(changes=(), pixels=None, calibration=None, field=25, astrans=True
     primary = fits.PrimaryHDU(image() if pixels is None else pixels)
     primary.header.update({name: value for name, value in header.items() if value is not None})
     sky = sky or fits.BinTableHDU.from_columns([fits.Column("ALLSKY", "4E", array=np.zeros((1, 4)))])
-    vector = np.arange(2048, dtype="f4") if calibration is None else calibration
+    vector = np.arange(1, 2049, dtype="f4") if calibration is None else calibration
     hdus = [primary, fits.ImageHDU(vector), sky]
     if astrans:
         hdus.append(fits.BinTableHDU.from_columns([fits.Column("FIELD", "J", array=[field])]))
@@ -79,7 +79,7 @@ def test_path_on_the_archive():
 def test_a_frame_is_read_bit_for_bit_in_native_order():
     frame = read_frame(good_file(), KEY, "u")
     np.testing.assert_array_equal(frame.image, image())
-    np.testing.assert_array_equal(frame.calibration, np.arange(2048))
+    np.testing.assert_array_equal(frame.calibration, np.arange(1, 2049))
     for array in (frame.image, frame.calibration):
         assert array.dtype == np.dtype("=f4")
         assert array.flags.c_contiguous
@@ -111,6 +111,12 @@ def test_the_header_frame_number_is_not_taken_for_the_field():
         (partial(frame_file, {"CRVAL2": None}), "CRVAL2"),
         (partial(frame_file, {"CD1_2": 0.0, "CD1_1": 0.0}), "singular"),
         (partial(frame_file, {"CRVAL1": "nan"}), "not finite"),
+        (partial(frame_file, {"CRVAL1": 999.0}), "999.0 15.7.* is no position"),
+        (partial(frame_file, {"CRVAL2": 99.0}), "is no position"),
+        (partial(frame_file, {"BUNIT": "counts"}), "pixels are in 'counts'"),
+        (partial(frame_file, pixels=np.full(FRAME_SHAPE, np.nan, "f4")), "no pixel of the image"),
+        (partial(frame_file, calibration=np.zeros(2048, "f4")), "calibration vector is not positive"),
+        (partial(frame_file, calibration=np.full(2048, np.nan, "f4")), "calibration vector is not positive"),
         (partial(frame_file, pixels=np.zeros((1489, 2047), "f4")), r"image has shape \(1489, 2047\)"),
         (partial(frame_file, calibration=np.zeros(7, "f4")), r"calibration vector has shape \(7,\)"),
     ],

@@ -53,7 +53,10 @@ def archive(tmp_path_factory):
 def slow_job(archive, output, **cluster):
     spectra = {"wavelength_min": 4000, "wavelength_max": 5000}
     shards = {"objects": SHARD}
-    return lamost_job(archive, output, ("spectra",), shards=shards, cluster={**SLURM, **cluster}, spectra=spectra)
+    section = {**SLURM, **cluster}
+    if section["kind"] == "srun":  # an allocation has a walltime of its own, so the key is refused
+        del section["walltime"]
+    return lamost_job(archive, output, ("spectra",), shards=shards, cluster=section, spectra=spectra)
 
 
 @pytest.fixture(scope="module")
