@@ -2,7 +2,7 @@
 
 The attribute `made_with` says with which settings, as JSON, in the words of a classifier's manifest. It stays with
 a dataset that is cut, computed, saved and opened again. xarray gives a concatenation the attributes of its first part;
-the scalar coordinate of the same name, which then differs along the objects, tells parts that were made otherwise.
+the coordinate of the same name, the settings' fingerprint for each object, tells parts that were made otherwise.
 """
 
 import json
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 MADE = "made_with"
-"""Attribute with the settings, and coordinate with their fingerprint."""
+"""Attribute with the settings, and coordinate with their fingerprint, the same for all objects."""
 
 TEXT = np.dtype(object, metadata={"element_type": str})
 """Python strings, marked as xarray marks them, so that it saves an array without looking through it."""
@@ -94,6 +94,16 @@ def finished(ds: "xr.Dataset", made: Mapping[str, Any] | None) -> "xr.Dataset":
     free = with_strings(ds).drop_encoding()
     if made is None:
         return free
+    return free.assign_attrs({MADE: json.dumps(dict(made), sort_keys=True)}).assign_coords({MADE: _mark(free, made)})
+
+
+def _mark(ds: "xr.Dataset", made: Mapping[str, Any]) -> tuple[tuple[str, ...], Any, dict[str, str]]:
+    """The coordinate that goes with the objects, however they are joined: a scalar would be taken from one part."""
+    import dask.array as da
+
     about = {"long_name": "fingerprint of the settings with which the values were made"}
-    mark = ((), np.array(fingerprint(made), dtype=TEXT), about)
-    return free.assign_attrs({MADE: json.dumps(dict(made), sort_keys=True)}).assign_coords({MADE: mark})
+    dims = tuple(name for name in ("object",) if name in ds.sizes)
+    shape, whole = tuple(ds.sizes[name] for name in dims), fingerprint(made)
+    chunks = tuple(ds.chunksizes.get(name) for name in dims)
+    values = da.full(shape, whole, dtype=TEXT, chunks=chunks) if all(chunks) and dims else np.full(shape, whole, TEXT)
+    return dims, values, about

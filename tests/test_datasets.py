@@ -177,8 +177,24 @@ def test_what_is_not_known_is_refused(product):
     assert made_from(product.drop_attrs(), {"features.blocks": 5}) is None
 
 
-def test_parts_that_were_made_otherwise_are_refused_together(product):
-    mixed = xr.concat([product, other_than(product)], "object")
+def concatenated(one, two, _):
+    return xr.concat([one, two], "object", coords="different", compat="equals")
+
+
+def concatenated_as_xarray_will(one, two, _):
+    return xr.concat([one, two], "object", coords="minimal", compat="override")
+
+
+def appended(one, two, path):
+    one.to_zarr(path, consolidated=False)
+    two.load().to_zarr(path, consolidated=False, append_dim="object")
+    return xr.open_zarr(path, consolidated=False)
+
+
+@pytest.mark.parametrize("join", [concatenated, concatenated_as_xarray_will, appended])
+@pytest.mark.filterwarnings("ignore:variable .* has data in the form of a dask array with dtype=object")
+def test_parts_that_were_made_otherwise_are_refused_together(product, tmp_path, join):
+    mixed = join(product, other_than(product), tmp_path / "mixed.zarr")
     for part in (mixed, mixed.isel(object=slice(OBJECTS, None)), mixed.load()):
         with pytest.raises(PlanMismatchError, match="its parts were made with different settings"):
             check_made(recipe(), part)
