@@ -94,6 +94,17 @@ def angle_of(unit: str, axis: Axis) -> Angle:
     return Angle(unit, degrees)
 
 
+def is_angle(text: str) -> bool:
+    """Tell whether a text is a unit of right ascension or declination; no text is none."""
+    if text.strip().strip("\"'").strip().lower() in _NOTHING:
+        return False
+    try:
+        angle_of(text, "ra")
+    except ValueError:
+        return False
+    return True
+
+
 def _degrees_in(text: str) -> float | None:
     """Return the degrees in a unit of angle, as astropy knows it in any of its formats."""
     from astropy import units

@@ -1,5 +1,7 @@
 """CSV catalogues: delimiter and header found, comments left out, lines that do not fit set aside."""
 
+import codecs
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +16,8 @@ from survey_batch.catalog.source import Location, Rows, Source
 from survey_batch.errors import ConfigurationError
 
 _HEAD_BYTES = 1 << 20
+_NAMES = re.compile(r"^(?!#).*\S", re.MULTILINE)
+"""A line that is no comment."""
 _BLOCK_BYTES = 1 << 24
 """Text that is parsed at a time."""
 
@@ -24,12 +28,10 @@ def csv_source(location: Location) -> Source:
     Raises
     ------
     ConfigurationError
-        There is no header line.
+        There is no header line, or the text has another encoding.
     """
-    with location.open() as file:
-        head = file.read(_HEAD_BYTES)
-    encoding = encoding_of(head) or "utf-8"
-    header = find_header(head.decode(encoding, errors="replace"), location.url)
+    encoding, head = _head(location)
+    header = find_header(head, location.url)
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
         return _read(location, header, encoding, names)
@@ -37,8 +39,27 @@ def csv_source(location: Location) -> Source:
     return Source(location.url, header.columns, batches, header.notes, text=True)
 
 
+def _head(location: Location) -> tuple[str, str]:
+    """Return the encoding and the text to well beyond the names of the columns; comments above them may be long."""
+    with location.open() as file:
+        read = file.read(_HEAD_BYTES)
+        encoding = encoding_of(read) or "utf-8"
+        decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            text = decoder.decode(read)
+            while read and not _NAMES.search(text):
+                text += decoder.decode(read := file.read(_HEAD_BYTES))
+            return encoding, text + decoder.decode(file.read(_HEAD_BYTES))
+        except UnicodeDecodeError as error:
+            raise _not_unicode(location.url, error) from error
+
+
+def _not_unicode(url: str, error: Exception) -> ConfigurationError:
+    return ConfigurationError(f"catalog.path: cannot read {url}: {error}: save it as UTF-8 text")
+
+
 def _read(location: Location, header: Header, encoding: str, names: Sequence[str]) -> Iterator[Rows]:
-    """Read columns as text, block by block; the first column comes along, as a comment line shows in it."""
+    """Read columns as text, block by block; the first column comes along, as comments and second tables show in it."""
     places = {name: header.names.index(name) for name in names}
     wanted = [f"f{place}" for place in sorted({0, *places.values()})]
     misfits = _Misfits(header, location.url)
@@ -48,8 +69,8 @@ def _read(location: Location, header: Header, encoding: str, names: Sequence[str
                 rows = misfits.put_back(pa.Table.from_batches([batch]))
                 _refuse_second_table(rows, header, location.url)
                 yield _rows(rows, places)
-    except pa.ArrowInvalid as error:
-        raise ConfigurationError(f"catalog.path: cannot read {location.url}: {error}: save it as UTF-8 text") from error
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        raise _not_unicode(location.url, error) from error
     yield _rows(misfits.put_back(pa.schema([(name, pa.string()) for name in wanted]).empty_table(), last=True), places)
     misfits.refuse_if_most()
 
@@ -60,7 +81,8 @@ def _open(file: Any, header: Header, encoding: str, wanted: list[str], misfits: 
         # Row numbers of misfits are known to a single thread only.
         read_options=pacsv.ReadOptions(
             use_threads=False,
-            encoding="utf-8" if encoding == "utf-8-sig" else encoding,
+            # Arrow takes "utf-8" as it is, and checks only columns that are read; any other encoding it decodes whole.
+            encoding="utf-8-sig" if encoding == "utf-8" else encoding,
             block_size=_BLOCK_BYTES,
             skip_rows=header.lines,
             column_names=[f"f{place}" for place in range(len(header.names))],
@@ -80,7 +102,9 @@ def _refuse_second_table(rows: Rows, header: Header, url: str) -> None:
 
 
 def _rows(rows: Rows, places: dict[str, int]) -> Rows:
-    return Rows(pa.table({name: rows.table[f"f{place}"] for name, place in places.items()}), rows.unreadable)
+    return Rows(
+        pa.table({name: rows.table[f"f{place}"] for name, place in places.items()}), rows.unreadable, notes=rows.notes
+    )
 
 
 @dataclass
@@ -93,6 +117,7 @@ class _Misfits:
     line: int = 0
     rows: int = 0
     bad: int = 0
+    commented_out: int = 0
     first: str = ""
 
     def set_aside(self, line: Any) -> str:
@@ -101,7 +126,11 @@ class _Misfits:
         return "skip"
 
     def put_back(self, table: pa.Table, last: bool = False) -> Rows:
-        """Give lines that do not fit their place among the rows, as rows of nulls, and leave out the comments."""
+        """Give lines that do not fit their place among the rows, as rows of nulls, and leave out the comments.
+
+        A line behind a `#` that has as many fields as the header is a row whose name begins so, unless the header
+        stands behind a `#` itself: then it is a row that was commented out, and is counted.
+        """
         lines = self._among(table.num_rows, last)
         total = table.num_rows + len(lines)
         at = np.array([line.number - self.header.lines - 1 - self.line for line in lines], dtype=np.int64)
@@ -109,7 +138,9 @@ class _Misfits:
         reads = np.ones(total, bool)
         reads[at] = False
         comment = np.zeros(total, bool)
-        comment[reads] = pc.fill_null(pc.starts_with(table["f0"], "#"), False).to_numpy()
+        if self.header.commented:
+            comment[reads] = pc.fill_null(pc.starts_with(table["f0"], "#"), False).to_numpy()
+            self.commented_out += int(comment.sum())
         comment[at] = [line.text.startswith("#") for line in lines]
         unreadable: dict[int, str] = {}
         if lines or comment.any():
@@ -120,7 +151,15 @@ class _Misfits:
                 int(row_of[place]): _explain(line) for place, line in zip(at, lines, strict=True) if not comment[place]
             }
         self._count(table.num_rows, unreadable)
-        return Rows(table, unreadable)
+        return Rows(table, unreadable, notes=self._notes() if last else ())
+
+    def _notes(self) -> tuple[str, ...]:
+        if not self.commented_out:
+            return ()
+        return (
+            f"of {self.url} are left out as comments, though they have as many fields as its header: "
+            f"{self.commented_out} that begin with #, as the header does; if these are rows, take the # off the header",
+        )
 
     def _among(self, rows: int, last: bool) -> list[Any]:
         """Take the waiting lines that stand before the end of this many rows that fit."""

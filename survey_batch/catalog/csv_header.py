@@ -4,21 +4,28 @@ import codecs
 import csv
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from survey_batch.catalog.angles import is_angle
+from survey_batch.catalog.ecsv import MAGIC, ecsv_column, ecsv_description
 from survey_batch.catalog.source import Column, distinct
 from survey_batch.errors import ConfigurationError
 
 _DELIMITERS = ",|\t;"
+_NAMES_LINES = 1000
+"""Lines that the names of the columns take at most; more are a quotation mark that is not closed."""
 _RULE = re.compile(r"-+")
-ECSV = "# %ECSV"
+_RDB_TYPE = re.compile(r"\d*[SNM]")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""What ends a line for Arrow, which is less than what `str.splitlines` takes for an end."""
 
 
 @dataclass(frozen=True)
 class Header:
     """Columns, the delimiter, the number of lines before the first row, and what was noticed.
 
-    `ruled` tells that a line of dashes stands below the names, as VizieR writes it.
+    `ruled` tells that a line of dashes stands below the names, as VizieR writes it, and `commented` that the names
+    themselves stand behind a `#`.
     """
 
     columns: tuple[Column, ...]
@@ -26,6 +33,7 @@ class Header:
     lines: int
     notes: tuple[str, ...] = ()
     ruled: bool = False
+    commented: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -50,74 +58,93 @@ def find_header(text: str, url: str) -> Header:
     """Find the line that names the columns: the first that is no comment, or the comment right before the data.
 
     SkyServer writes `#Table1` above its header; TOPCAT and numpy put the header itself behind a `#`. VizieR puts units
-    and a line of dashes below it, Excel `sep=;` above it, and ECSV has all in its comments.
+    and a line of dashes below it, others units alone or types (RDB), Excel `sep=;` above it, and ECSV has all in its
+    comments.
 
     Raises
     ------
     ConfigurationError
-        No line names columns, or they are separated by blanks.
+        No line names columns, they are separated by blanks, a quotation mark is not closed, or masks are kept apart.
     """
-    lines = text.splitlines()
-    separator = re.fullmatch(r"sep=(.)\s*", lines[0]) if lines else None
+    lines = _LINE_END.split(text)
+    separator = re.fullmatch(r"sep=(.)\s*", lines[0])
     if separator:
         lines[0] = ""
     first = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), None)
     if first is None:
         raise ConfigurationError(f"catalog.path: {url} holds no rows, only comments")
-    if text.startswith(ECSV):
-        return _ecsv_header(lines[: first + 1], url)
-    cells, delimiter = _cells(lines[first], separator and separator[1])
-    if not any(line.strip() for line in lines[first + 1 :]) and not any(map(_is_number, cells)):
-        raise ConfigurationError(f"catalog.path: {url} has column names, but no rows")
+    if text.startswith(MAGIC):
+        return _ecsv_header(lines, first, url)
+    cells, delimiter, below = _names(lines, first, separator and separator[1], url)
     if not any(map(_is_number, cells)):
-        _refuse_blanks(lines[first : first + 2], cells, url)
-        return _named(cells, delimiter, lines, first)
+        if not any(line.strip() for line in lines[below:]):
+            raise ConfigurationError(f"catalog.path: {url} has column names, but no rows")
+        _refuse_blanks((lines[first], *lines[below : below + 1]), cells, url)
+        return _named(cells, delimiter, lines[below : below + 2], below)
     commented, delimiter = _cells(lines[first - 1].lstrip("# "), separator and separator[1]) if first else ((), ",")
     if len(commented) != len(cells) or any(map(_is_number, commented)):
         raise ConfigurationError(
             f"catalog.path: line {first + 1} of {url} should name the columns, but holds numbers "
             f"({lines[first][:60]!r}): add a header line"
         )
-    return _header([Column(name) for name in commented], delimiter, first)
+    return replace(_header([Column(name) for name in commented], delimiter, first), commented=True)
 
 
-def _named(cells: Sequence[str], delimiter: str, lines: Sequence[str], first: int) -> Header:
-    """Take the units below the names, where a line of dashes tells that they are units."""
-    below = [_cells(line, delimiter)[0] for line in lines[first + 1 : first + 3]]
-    ruled = [i for i, row in enumerate(below) if len(row) == len(cells) and all(map(_RULE.fullmatch, row))]
-    units = below[0] if ruled == [1] and len(below[0]) == len(cells) else ("",) * len(cells)
-    columns = [Column(name, unit) for name, unit in zip(cells, units, strict=True)]
-    return _header(columns, delimiter, first + 1 + (ruled[0] + 1 if ruled else 0), bool(ruled))
-
-
-def _ecsv_header(lines: Sequence[str], url: str) -> Header:
-    """Read units and types from the comments of an ECSV file; its rows are those of a CSV file."""
-    from astropy.table.meta import get_header_from_yaml
-
+def _names(lines: Sequence[str], first: int, delimiter: str | None, url: str) -> tuple[Sequence[str], str, int]:
+    """Return the names, which may have line ends in quotes, the delimiter, and the place of the line below."""
+    delimiter = delimiter or max(_DELIMITERS, key=lines[first].count)
+    reader = csv.reader((f"{line}\n" for line in lines[first : first + _NAMES_LINES]), delimiter=delimiter)
     try:
-        described = get_header_from_yaml([line.removeprefix("#").removeprefix(" ") for line in lines[1:-1]])
-        known = {str(column["name"]): column for column in described["datatype"]}
-    except Exception as error:  # YAML has many errors of its own
+        cells = next(reader)
+    except csv.Error as error:
+        raise ConfigurationError(f"catalog.path: cannot read the names of columns of {url}: {error}") from error
+    if reader.line_num == _NAMES_LINES < len(lines) - first:
         raise ConfigurationError(
-            f"catalog.path: the header of {url} is not that of an ECSV file ({error}): write it anew with astropy, "
-            "or take the comments out to have it read as plain CSV"
-        ) from error
-    delimiter = described.get("delimiter", " ")
-    columns = [
-        Column(
-            name,
-            str(known.get(name, {}).get("unit") or ""),
-            vector="subtype" in known.get(name, {}),
-            single=known.get(name, {}).get("datatype") in ("float16", "float32"),
+            f"catalog.path: a quotation mark of line {first + 1} of {url}, which names the columns, is not closed "
+            f"({lines[first][:60]!r}): correct it"
         )
-        for name in _cells(lines[-1], delimiter)[0]
-    ]
-    return _header(columns, delimiter, len(lines))
+    return [" ".join(cell.splitlines()).strip() for cell in cells], delimiter, first + reader.line_num
 
 
-def _header(columns: Sequence[Column], delimiter: str, lines: int, ruled: bool = False) -> Header:
-    unique, notes = distinct(columns)
-    return Header(unique, delimiter, lines, notes, ruled)
+def _named(cells: Sequence[str], delimiter: str, below: Sequence[str], lines: int) -> Header:
+    """Take the units below the names, where a line of dashes or the units themselves tell that they are such."""
+    rows = [row for row, _ in (_cells(line, delimiter) for line in below)]
+    rows = [row if len(row) == len(cells) else () for row in rows]
+    ruled = [place for place, row in enumerate(rows) if row and all(map(_RULE.fullmatch, row))]
+    units: Sequence[str] = ("",) * len(cells)
+    notes: tuple[str, ...] = ()
+    if ruled:
+        units, lines = (rows[0] if ruled == [1] and rows[0] else units), lines + ruled[0] + 1
+    elif len(rows) == 2 and _are_units(*rows):
+        units, lines = rows[0], lines + 1
+        said = ", ".join(f"{name!r} in {unit!r}" for name, unit in zip(cells, units, strict=True) if unit)
+        notes = (f"line {lines} holds units, and is no row: {said}",)
+    elif delimiter == "\t" and rows and rows[0] and all(map(_RDB_TYPE.fullmatch, rows[0])):
+        lines += 1
+        notes = (f"line {lines} holds the types of an RDB table, and is no row",)
+    columns = [Column(name, unit) for name, unit in zip(cells, units, strict=True)]
+    return _header(columns, delimiter, lines, bool(ruled), notes)
+
+
+def _are_units(row: Sequence[str], below: Sequence[str]) -> bool:
+    """Tell units by themselves: there is no digit among them, and one of an angle stands above a number."""
+    if not row or not below or any(re.search(r"\d", cell) for cell in row):
+        return False
+    return any(is_angle(cell) and re.search(r"\d", under) for cell, under in zip(row, below, strict=True))
+
+
+def _ecsv_header(lines: Sequence[str], first: int, url: str) -> Header:
+    """Read units and types from the comments of an ECSV file; its rows are those of a CSV file."""
+    described = ecsv_description(lines[1:first], url)
+    cells, delimiter, below = _names(lines, first, described.get("delimiter", " "), url)
+    return _header([ecsv_column(name, described["datatype"].get(name, {})) for name in cells], delimiter, below)
+
+
+def _header(
+    columns: Sequence[Column], delimiter: str, lines: int, ruled: bool = False, notes: tuple[str, ...] = ()
+) -> Header:
+    unique, repeated = distinct(columns)
+    return Header(unique, delimiter, lines, (*notes, *repeated), ruled)
 
 
 def _refuse_blanks(lines: Sequence[str], cells: Sequence[str], url: str) -> None:

@@ -44,6 +44,7 @@ class Draft:
                     f"catalog: column {theirs!r} holds vectors, not one value: name another, "
                     f'[catalog] columns = {{{ours} = "<column>"}}'
                 )
+        self.notes.extend(self.rows.notes)
         self.problem = np.full(len(self), "", dtype=object)
         for row, reason in self.rows.unreadable.items():
             self.problem[row] = reason

@@ -24,11 +24,14 @@ class Rows:
         Reason by place in the table, for lines that could not be told apart into fields; null in each column.
     absent
         Columns that the file of a folder which holds these rows does not have; null in each row.
+    notes
+        What was passed over, as far as it is known only once all is read.
     """
 
     table: pa.Table
     unreadable: Mapping[int, str] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Column:
         Whether a row holds several values.
     single
         Whether its numbers are in single precision, or less.
+    kind
+        Type that a file in text declares (ECSV); None where there is no such declaration.
     """
 
     name: str
@@ -52,6 +57,7 @@ class Column:
     ucd: str = ""
     vector: bool = False
     single: bool = False
+    kind: pa.DataType | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,8 @@ class Source:
     table
         Number of the one that is read.
     text
-        Whether its format has no types: each column is text, and empty where a value is absent.
+        Whether each column is read as text, empty where a value is absent, for its format has no types, or declares
+        them only (`Column.kind`).
     """
 
     url: str
@@ -87,12 +94,14 @@ class Source:
         """Read all rows at once."""
         tables: list[pa.Table] = []
         unreadable: dict[int, str] = {}
+        notes: list[str] = []
         first = 0
         for rows in self.batches(names):
+            notes += rows.notes
             unreadable |= {first + place: reason for place, reason in rows.unreadable.items()}
             tables.append(rows.table)
             first += rows.table.num_rows
-        return Rows(pa.concat_tables(tables), unreadable)
+        return Rows(pa.concat_tables(tables), unreadable, notes=tuple(notes))
 
 
 def distinct(columns: Sequence[Column]) -> tuple[tuple[Column, ...], tuple[str, ...]]:

@@ -86,7 +86,9 @@ def _rows_of(source: Source, rows: Array, changes: Changes) -> pa.Table:
         parts.append(_without_views(batch.table).take(pa.array(rows[begin:end] - first)))
         first += batch.table.num_rows
     table = pa.concat_tables(parts)
-    return (with_types if source.text else with_integer_identifiers)(table, changes)
+    if source.text:
+        return with_types(table, changes, {column.name: column.kind for column in source.columns})
+    return with_integer_identifiers(table, changes)
 
 
 def _without_views(table: pa.Table) -> pa.Table:

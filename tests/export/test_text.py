@@ -1,5 +1,7 @@
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from survey_batch.export import with_types
 from survey_batch.export.changes import Changes
@@ -41,6 +43,13 @@ def test_empty_text_is_null_and_words_in_text_stay():
         (["+1.5", "-0"], pa.float64(), [1.5, 0.0]),
         (["True", "", "FALSE"], pa.bool_(), [True, None, False]),
         (["True", "1"], pa.string(), ["True", "1"]),
+        (["1.123456789012345678901", "2.5"], pa.string(), ["1.123456789012345678901", "2.5"]),
+        (["64.2211589000000012", "1.5"], pa.string(), ["64.2211589000000012", "1.5"]),
+        (["10.684708333333333", "0.10000000000000001"], pa.float64(), [10.684708333333333, 0.1]),
+        (["1.000000000000000056e-01", "4924345678.125"], pa.float64(), [0.1, 4924345678.125]),
+        (["1E+300", "-2.5e-300"], pa.float64(), [1e300, -2.5e-300]),
+        (["1E+400", "1"], pa.string(), ["1E+400", "1"]),
+        (["1e-400", "1"], pa.string(), ["1e-400", "1"]),
     ],
 )
 def test_text_of_a_file_without_types_becomes_what_fits(text, kind, numbers):
@@ -61,3 +70,14 @@ def test_long_identifiers_of_a_file_with_types_become_integers_and_other_text_st
     assert table["SPECOBJID"].to_pylist() == [299489677444933000, 14127648704577142822, None]
     assert table["plate"].to_pylist() == ["266", "267", "268"]
     assert changes.lines() == ["SPECOBJID: identifiers that were kept as text became integers"]
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1), st.sampled_from(["r", ".17g", ".18e"]))
+def test_doubles_of_any_size_come_back_from_text_of_all_their_digits(numbers, form):
+    text = [repr(number) if form == "r" else format(number, form) for number in numbers]
+    column = with_types(pa.table({"x": [*text, "0.5"]}))["x"]
+    if column.type == pa.float64():
+        assert column.to_pylist() == [*numbers, 0.5]
+    else:  # numbers of many digits before the point may be identifiers
+        assert column.to_pylist() == [*text, "0.5"]
+        assert any(abs(number) >= 1e15 for number in numbers)
