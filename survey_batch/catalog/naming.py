@@ -105,7 +105,7 @@ def _told_apart(objects: Objects, ids: pa.Array) -> pa.Array:
         return ids
     ra, dec = objects.numbers("ra")[rows], objects.numbers("dec")[rows]
     keeper = _keepers(code, objects.usable[rows])
-    far = _separation_arcsec(ra, dec, ra[keeper], dec[keeper]) > SAME_OBJECT_ARCSEC
+    far = separation_arcsec(ra, dec, ra[keeper], dec[keeper]) > SAME_OBJECT_ARCSEC
     ambiguous = np.isin(code, code[far])
     if not ambiguous.any():
         return ids
@@ -171,7 +171,7 @@ def _keepers(code: Integers, usable: Mask) -> Integers:
     return keeper
 
 
-def _separation_arcsec(ra: Floats, dec: Floats, ra_other: Floats, dec_other: Floats) -> Floats:
+def separation_arcsec(ra: Floats, dec: Floats, ra_other: Floats, dec_other: Floats) -> Floats:
     """Angular separation by the haversine formula, exact for small angles; 0 where a position is not known."""
     ra, dec, ra_other, dec_other = (np.radians(angle) for angle in (ra, dec, ra_other, dec_other))
     haversine = np.sin((dec - dec_other) / 2) ** 2 + np.cos(dec) * np.cos(dec_other) * np.sin((ra - ra_other) / 2) ** 2

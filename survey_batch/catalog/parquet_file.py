@@ -14,6 +14,8 @@ from survey_batch.errors import ConfigurationError
 
 _ENDINGS = (".parquet", ".pq", ".parq")
 _HIDDEN = ("_", ".")
+UNIT, DESCRIPTION = "unit", "description"
+"""Keys of a field's metadata."""
 
 
 def parquet_source(url: str) -> Source:
@@ -139,9 +141,14 @@ def _decoded(field: pa.Field) -> pa.Field:
 
 
 def _column(field: pa.Field) -> Column:
-    unit = (field.metadata or {}).get(b"unit", b"").decode(errors="replace")
+    unit, description = (said(field, key) for key in (UNIT, DESCRIPTION))
     single = pa.types.is_float32(field.type) or pa.types.is_float16(field.type)
-    return Column(field.name, unit, vector=pa.types.is_nested(field.type), single=single)
+    return Column(field.name, unit, vector=pa.types.is_nested(field.type), single=single, description=description)
+
+
+def said(field: pa.Field, key: str) -> str:
+    """Return what the metadata of a field say, "" where nothing."""
+    return str((field.metadata or {}).get(key.encode(), b"").decode(errors="replace"))
 
 
 def _differences(absent: dict[str, frozenset[str]], url: str) -> Iterator[str]:

@@ -39,7 +39,7 @@ class Column:
     ----------
     name
         Unique in the file: see `distinct`.
-    unit, ucd
+    unit, ucd, description
         As the file writes them, "" where it says nothing.
     vector
         Whether a row holds several values.
@@ -52,6 +52,7 @@ class Column:
     ucd: str = ""
     vector: bool = False
     single: bool = False
+    description: str = ""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def fits_source(location: Location, choice: Choice) -> Source:
         notes = {number: _rename_repeated(hdu.header) for number, hdu in found.items()}
         titles = {number: (hdu.name, hdu.columns.names) for number, hdu in found.items()}
         table = chosen_table(titles, choice, location.url)
-        columns = _fits_columns(found[table].columns)
+        columns = _fits_columns(found[table])
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
         with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
@@ -56,11 +56,18 @@ def _rename_repeated(header: Any) -> tuple[str, ...]:
     return notes
 
 
-def _fits_columns(columns: Any) -> tuple[Column, ...]:
-    kinds = [columns.dtype[place] for place in range(len(columns))]
+def _fits_columns(hdu: Any) -> tuple[Column, ...]:
+    kinds = [hdu.columns.dtype[place] for place in range(len(hdu.columns))]
+    comments = [str(hdu.header.get(f"TCOMM{number}", "")) for number in range(1, len(kinds) + 1)]
     return tuple(
-        Column(column.name, column.unit or "", vector=bool(kind.shape), single=kind.base.name in _SINGLE)
-        for column, kind in zip(columns, kinds, strict=True)
+        Column(
+            column.name,
+            column.unit or "",
+            vector=bool(kind.shape),
+            single=kind.base.name in _SINGLE,
+            description=comment,
+        )
+        for column, kind, comment in zip(hdu.columns, kinds, comments, strict=True)
     )
 
 
@@ -107,7 +114,12 @@ def _votable_column(field: Any) -> Column:
         field.ucd or "",
         vector="x" in (field.arraysize or "") if text else field.arraysize not in (None, "", "1"),
         single=field.datatype == "float",
+        description=_in_one_line(field.description),
     )
+
+
+def _in_one_line(text: str | None) -> str:
+    return " ".join((text or "").split())
 
 
 def text_source(location: Location, encoding: str, form: str) -> Source:
@@ -142,7 +154,12 @@ def text_source(location: Location, encoding: str, form: str) -> Source:
         ) from error
     notes = _add_position(table)
     columns = tuple(
-        Column(name, str(column.unit or ""), single=column.dtype.name in _SINGLE)
+        Column(
+            name,
+            str(column.unit or ""),
+            single=column.dtype.name in _SINGLE,
+            description=_in_one_line(column.description),
+        )
         for name, column in table.columns.items()
     )
 
