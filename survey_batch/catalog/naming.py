@@ -48,17 +48,22 @@ def name_objects(objects: Objects, survey: str) -> pa.Array:
 
 
 def _own_ids(objects: Objects) -> pa.Array:
-    """Read the file's identifiers; null where missing, all null where the column has lost digits."""
+    """Read the file's identifiers; null where missing or digits are lost, all null where most have lost digits."""
     if "id" not in objects.table.column_names:
         return pa.nulls(len(objects), pa.string())
     name = objects.names["object_id"]
     ids, lost, odd = read_ids(objects.table["id"])
-    if 2 * lost > len(ids) - ids.null_count:
+    if lost > len(ids) - ids.null_count:
         objects.notes.append(
             f"column {name!r} was written as floating point and has lost digits ({lost} of {len(ids)} rows; the "
             f"first is {objects.table['id'][0].as_py()!r}): it cannot tell objects apart and is not used"
         )
         return pa.nulls(len(objects), pa.string())
+    if lost:
+        objects.notes.append(
+            f"column {name!r} was written as floating point, and {lost} of {len(ids)} ids have more digits than that "
+            "holds: these cannot tell objects apart and are not used"
+        )
     if odd:
         objects.notes.append(
             f"column {name!r} holds whole numbers printed as floating point, which lose their '.0', and {odd} of "

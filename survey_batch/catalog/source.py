@@ -69,6 +69,8 @@ class Source:
         Number of the one that is read.
     text
         Whether its format has no types: each column is text, and empty where a value is absent.
+    tells_overflow
+        Whether its format says that a server cut off the result: VOTable.
     """
 
     url: str
@@ -78,6 +80,7 @@ class Source:
     tables: Mapping[int, str] = field(default_factory=dict)
     table: int = 1
     text: bool = False
+    tells_overflow: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -109,6 +109,10 @@ def _plain(kind: pa.DataType) -> pa.DataType:
         return pa.struct([field.with_type(_plain(field.type)) for field in kind])
     if pa.types.is_fixed_size_list(kind):
         return pa.list_(_plain(kind.value_type), kind.list_size)
+    if pa.types.is_map(kind):
+        return pa.map_(_plain(kind.key_type), _plain(kind.item_type))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(_plain(kind.value_type))
     if pa.types.is_list(kind):
         return pa.list_(_plain(kind.value_type))
     return {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(kind, kind)

@@ -294,3 +294,20 @@ def test_an_export_is_not_put_among_the_files_of_the_catalogue_s_folder(job, tmp
     with pytest.raises(ConfigurationError, match="overwritten or added to"):
         export_catalog(again, str(tmp_path / "parts" / "b.parquet"))
     assert export_catalog(again, str(tmp_path / "parts.parquet"))[1] == 6
+
+
+def test_views_in_maps_and_lists_are_exported_as_text(job, tmp_path):
+    table = pq.read_table(export_catalog(job)[0])
+    pairs, view = [[("k", "v")], None, [], [("z", "ü")], [], []], pa.string_view()
+    kinds = {"m": pa.map_(view, view), "l": pa.list_(view), "big": pa.large_list(view)}
+    lists = [["a"], ["b", "c"], None, [], [], []]
+    given = {"m": pairs, "l": lists, "big": lists}
+    for name, kind in kinds.items():
+        table = table.append_column(name, pa.array(given[name], kind))
+    pq.write_table(table, tmp_path / "archive" / "c.parquet")
+    path = str(tmp_path / "archive" / "c.parquet")
+    again = job.model_copy(update={"catalog": job.catalog.model_copy(update={"path": path})})
+    out = pq.read_table(export_catalog(again)[0])
+    assert {name: out[name].to_pylist() for name in kinds} == given
+    found = Table.read(export_catalog(again, str(tmp_path / "t.fits"))[0])
+    assert found["m"][0] == '[["k", "v"]]'
