@@ -2,7 +2,7 @@
 
 import json
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fsspec.config import conf
@@ -31,6 +31,23 @@ def exists(path: str) -> bool:
     filesystem, inside = url_to_fs(path)
     filesystem.invalidate_cache()
     return bool(filesystem.exists(inside))
+
+
+def same_or_within(path: str, other: str) -> bool:
+    """Tell whether two paths or URLs name one file, or the first a file below a folder that the second names.
+
+    Links are followed, and `file://` URLs are paths. What no file system of fsspec knows is neither.
+    """
+    try:
+        (filesystem, inside), (others, place) = url_to_fs(path), url_to_fs(other)
+    except (ImportError, ValueError):
+        return False
+    if isinstance(filesystem, LocalFileSystem) and isinstance(others, LocalFileSystem):
+        file, there = Path(inside), Path(place)
+        if file.exists() and there.exists() and file.samefile(there):
+            return True
+        return file.resolve().is_relative_to(there.resolve())
+    return filesystem == others and PurePosixPath(inside).is_relative_to(place)
 
 
 def files_in(folder: str, suffix: str) -> list[str]:

@@ -14,8 +14,9 @@ Values = npt.NDArray[Any]
 def fits_array(hdu: Any, name: str) -> pa.Array:
     """Copy a column of a FITS table.
 
-    Null are integers that are stored as TNULL, or equal it once scaled, as astropy writes them; NaN; empty text; and
-    Booleans that are neither T nor F (FITS 4.0, section 7.3).
+    Null are integers that are stored as TNULL; NaN; empty text; and Booleans that are neither T nor F (FITS 4.0,
+    section 7.3). TNULL is of what is stored, before TSCAL and TZERO. But astropy writes TNULL of unsigned integers as a
+    value after TZERO: so it is read where no value is stored as TNULL and there is no TSCAL.
 
     Parameters
     ----------
@@ -31,13 +32,22 @@ def fits_array(hdu: Any, name: str) -> pa.Array:
         return arrow_array(_texts(stored, column.dim))
     values = hdu.data.field(name)
     if values.dtype == object:
-        return _lists(list(values), column.null)
+        return _lists(list(values), _scaled(column))
     absent = np.zeros(values.shape, bool)
     if column.null is not None:
-        absent |= (values == column.null) | (stored.reshape(values.shape) == column.null)
+        absent |= stored.reshape(values.shape) == column.null
+        if not absent.any() and column.bscale in (None, "", 1):
+            absent |= values == column.null
     if column.format.format == "L":
         absent |= stored.reshape(values.shape) == 0
     return arrow_array(values, absent)
+
+
+def _scaled(column: Any) -> Any:
+    """TNULL as a value, of arrays whose values as stored are not at hand."""
+    if column.null is None or column.bscale in (None, "", 1):
+        return column.null
+    return column.null * column.bscale + (column.bzero or 0)
 
 
 def arrow_array(values: Any, absent: Any = False) -> pa.Array:
@@ -60,7 +70,7 @@ def arrow_array(values: Any, absent: Any = False) -> pa.Array:
     if array.dtype == object and any(isinstance(value, np.ndarray | list) for value in array.ravel()):
         return _lists([None if gap else value for value, gap in zip(array, absent, strict=True)])
     if array.dtype.kind == "c":
-        array, absent = array.view(array.real.dtype).reshape(*array.shape, 2), np.stack([absent, absent], -1)
+        array, absent = np.stack([array.real, array.imag], -1), np.stack([absent, absent], -1)
     if array.ndim > 1:
         flat = arrow_array(array.reshape(-1, *array.shape[2:]), absent.reshape(-1, *array.shape[2:]))
         if not array.shape[1]:

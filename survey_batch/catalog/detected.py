@@ -35,5 +35,5 @@ def object_catalog(job: Job) -> CatalogSection:
             "survey-batch run comes first"
         )
     found: dict[str, Any] = {"path": detections_path(job), "detect": None, "id": "object_id"}
-    found |= {"columns": {}, "units": {}, "table": None}
+    found |= {"columns": {}, "units": {}, "table": None, "accept_overflow": False}
     return job.catalog.model_copy(update=found)

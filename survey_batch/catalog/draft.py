@@ -44,6 +44,8 @@ class Draft:
                     f"catalog: column {theirs!r} holds vectors, not one value: name another, "
                     f'[catalog] columns = {{{ours} = "<column>"}}'
                 )
+            if _is_binary(self.column(ours).type):
+                self._refuse_other_than_text(ours)
         self.notes.extend(self.rows.notes)
         self.problem = np.full(len(self), "", dtype=object)
         for row, reason in self.rows.unreadable.items():
@@ -84,6 +86,16 @@ class Draft:
             return np.full(len(self), np.nan), np.zeros(len(self), bool)
         return to_degrees(self.column(name), self.angles.get(name, Angle()))
 
+    def _refuse_other_than_text(self, name: str) -> None:
+        try:
+            self.column(name).cast(pa.string())
+        except pa.ArrowInvalid as error:
+            raise ConfigurationError(
+                f"catalog: column {self.names[name]!r} ({name}) holds bytes that are no text ({error}): write it anew "
+                "as text, such as the bytes in hexadecimal, or name another: "
+                f'[catalog] columns = {{{name} = "<column>"}}'
+            ) from error
+
     def _note(self, name: str, what: str) -> None:
         self.notes.append(f"column {self.names[name]!r} ({name}) holds {what}: such values are taken as missing")
 
@@ -110,6 +122,11 @@ class Draft:
     def _shown(self, name: str, where: npt.NDArray[np.int64]) -> list[str]:
         values = self.column(name).take(pa.array(where)).to_pylist()
         return [f"{self.names[name]} = {'' if value is None else value!r}" for value in values]
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)
+    return any(is_kind(kind) for is_kind in kinds)
 
 
 def _rows(columns: Sequence[Sequence[str]], length: int) -> list[tuple[str, ...]]:

@@ -68,6 +68,11 @@ def _open(url: str, choice: Choice) -> Source:
         source = _reader(head, url, choice)(location)
     if choice.table is not None and not source.tables:
         raise ConfigurationError(f"catalog.table: {url} is no FITS file or VOTable, and holds one table: leave it out")
+    if choice.accept_overflow and not source.tells_overflow:
+        raise ConfigurationError(
+            f"catalog.accept_overflow: {url} is no VOTable, and no other format says that a result was cut off: leave "
+            "it out"
+        )
     return source
 
 

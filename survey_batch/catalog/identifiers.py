@@ -27,7 +27,7 @@ def read_ids(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, int, int]:
     Returns
     -------
     ids : pyarrow.Array
-        Text; null where missing.
+        Text; null where missing, and where the number in floating point has lost digits.
     lost : int
         Rows whose id has lost digits; where this is more than half of them, no id of the column can be trusted.
     odd : int
@@ -37,18 +37,22 @@ def read_ids(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, int, int]:
     text = to_text(array)
     if pa.types.is_floating(array.type):
         limit = EXACT if array.type == pa.float64() else 2.0**24
-        return text, int(np.sum(np.abs(to_float(array)[0]) >= limit)), 0
+        return *_without_lost(text, np.abs(to_float(array)[0]) >= limit), 0
     if pa.types.is_integer(array.type):
         return text, 0, 0
     present = len(text) - text.null_count
     if 2 * _count(text, _SCIENTIFIC) > present:
-        return _whole(text), int(np.sum(_digits_lost(text))), 0
+        return *_without_lost(_whole(text), _digits_lost(text)), 0
     whole = _count(text, _WHOLE)
     if 2 * whole > present and _count(text, _POINTED):
         pointed = pc.match_substring_regex(text, _POINTED)
         lost = np.abs(to_float(pc.if_else(pointed, text, pa.scalar(None, pa.string())))[0]) >= EXACT
-        return without_point(text), int(np.sum(lost)), present - whole
+        return *_without_lost(without_point(text), lost), present - whole
     return text, 0, 0
+
+
+def _without_lost(ids: pa.Array, lost: npt.NDArray[np.bool_]) -> tuple[pa.Array, int]:
+    return pc.if_else(pa.array(lost), pa.scalar(None, pa.string()), ids), int(np.sum(lost))
 
 
 def without_point(text: pa.Array) -> pa.Array:

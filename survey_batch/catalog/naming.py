@@ -48,17 +48,22 @@ def name_objects(objects: Objects, survey: str) -> pa.Array:
 
 
 def _own_ids(objects: Objects) -> pa.Array:
-    """Read the file's identifiers; null where missing, all null where the column has lost digits."""
+    """Read the file's identifiers; null where missing or digits are lost, all null where most have lost digits."""
     if "id" not in objects.table.column_names:
         return pa.nulls(len(objects), pa.string())
     name = objects.names["object_id"]
     ids, lost, odd = read_ids(objects.table["id"])
-    if 2 * lost > len(ids) - ids.null_count:
+    if lost > len(ids) - ids.null_count:
         objects.notes.append(
             f"column {name!r} was written as floating point and has lost digits ({lost} of {len(ids)} rows; the "
             f"first is {objects.table['id'][0].as_py()!r}): it cannot tell objects apart and is not used"
         )
         return pa.nulls(len(objects), pa.string())
+    if lost:
+        objects.notes.append(
+            f"column {name!r} was written as floating point, and {lost} of {len(ids)} ids have more digits than that "
+            "holds: these cannot tell objects apart and are not used"
+        )
     if odd:
         objects.notes.append(
             f"column {name!r} holds whole numbers printed as floating point, which lose their '.0', and {odd} of "
@@ -105,7 +110,7 @@ def _told_apart(objects: Objects, ids: pa.Array) -> pa.Array:
         return ids
     ra, dec = objects.numbers("ra")[rows], objects.numbers("dec")[rows]
     keeper = _keepers(code, objects.usable[rows])
-    far = _separation_arcsec(ra, dec, ra[keeper], dec[keeper]) > SAME_OBJECT_ARCSEC
+    far = separation_arcsec(ra, dec, ra[keeper], dec[keeper]) > SAME_OBJECT_ARCSEC
     ambiguous = np.isin(code, code[far])
     if not ambiguous.any():
         return ids
@@ -171,7 +176,7 @@ def _keepers(code: Integers, usable: Mask) -> Integers:
     return keeper
 
 
-def _separation_arcsec(ra: Floats, dec: Floats, ra_other: Floats, dec_other: Floats) -> Floats:
+def separation_arcsec(ra: Floats, dec: Floats, ra_other: Floats, dec_other: Floats) -> Floats:
     """Angular separation by the haversine formula, exact for small angles; 0 where a position is not known."""
     ra, dec, ra_other, dec_other = (np.radians(angle) for angle in (ra, dec, ra_other, dec_other))
     haversine = np.sin((dec - dec_other) / 2) ** 2 + np.cos(dec) * np.cos(dec_other) * np.sin((ra - ra_other) / 2) ** 2

@@ -2,7 +2,7 @@
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import fsspec
@@ -14,6 +14,8 @@ from survey_batch.errors import ConfigurationError
 
 _ENDINGS = (".parquet", ".pq", ".parq")
 _HIDDEN = ("_", ".")
+UNIT, DESCRIPTION = "unit", "description"
+"""Keys of a field's metadata."""
 
 
 def parquet_source(url: str) -> Source:
@@ -38,7 +40,7 @@ def folder_source(url: str) -> Source:
     Raises
     ------
     ConfigurationError
-        It holds no Parquet file, or a column has types that do not go together.
+        It holds no Parquet file, or a column has units or types that do not go together.
     """
     filesystem, path = fsspec.core.url_to_fs(url)
     root, notes = object_folder(filesystem, path, url)
@@ -83,7 +85,7 @@ def _source(url: str, filesystem: Any, files: list[str], base: str | None, notes
         {fragment.path: fragment.physical_schema for fragment in dataset.get_fragments()} if len(files) > 1 else {}
     )
     if schemas:
-        schema = _unified([dataset.schema, *schemas.values()], url)
+        schema = _unified({**schemas, "the names of folders": dataset.schema}, url)
         dataset = ds.dataset(files, schema, "parquet", filesystem, **parts)
     absent = {
         path: frozenset(dataset.schema.names) - {*own.names, *_partitions(path, base)} for path, own in schemas.items()
@@ -94,10 +96,14 @@ def _source(url: str, filesystem: Any, files: list[str], base: str | None, notes
         options = {"batch_size": BATCH_ROWS, "batch_readahead": 0, "fragment_readahead": 1}
         for fragment in dataset.get_fragments():
             missing = absent.get(fragment.path, frozenset()) & set(names)
-            for batch in fragment.to_batches(schema=dataset.schema, columns=list(names), **options):
-                yield Rows(pa.Table.from_batches([batch]), absent=missing)
+            try:
+                for batch in fragment.to_batches(schema=dataset.schema, columns=list(names), **options):
+                    yield Rows(pa.Table.from_batches([batch]), absent=missing)
+            except pa.ArrowInvalid as error:
+                raise _unfit(fragment.path, names, dataset.schema, schemas, url, error) from error
 
-    columns = tuple(_column(field) for field in dataset.schema)
+    single = {field.name for own in schemas.values() for field in own if _is_single(field)}
+    columns = tuple(_column(field, field.name in single) for field in dataset.schema)
     return Source(url, columns, batches, (*notes, *_differences(absent, url)))
 
 
@@ -116,32 +122,71 @@ def _refuse_repeated(names: Sequence[str], url: str) -> None:
         )
 
 
-def _unified(schemas: Sequence[pa.Schema], url: str) -> pa.Schema:
+def _unified(schemas: Mapping[str, pa.Schema], url: str) -> pa.Schema:
     """Return a schema with the columns of all files.
 
     Raises
     ------
     ConfigurationError
-        Files have a column in types that do not go together.
+        Files have a column in different units, or in types that do not go together.
     """
-    plain = [pa.schema([_decoded(field) for field in schema]) for schema in schemas]
-    try:
-        return pa.unify_schemas(plain, promote_options="permissive")
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise ConfigurationError(
-            f"catalog.path: the files of {url} have a column in types that do not go together ({error}): write them "
-            "anew with one type"
-        ) from error
+    found: dict[str, tuple[str, pa.Field]] = {}
+    for path, schema in schemas.items():
+        for field in map(_decoded, schema):
+            first, known = found.setdefault(field.name, (path, field))
+            if (unit := said(field, UNIT)) != (other := said(known, UNIT)):
+                raise _different(field.name, f"is in {other or 'no unit'}", first, unit or "no unit", path, url)
+            try:
+                one = pa.unify_schemas([pa.schema([known]), pa.schema([field])], promote_options="permissive").field(0)
+            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+                raise _different(field.name, f"is {known.type}", first, str(field.type), path, url) from error
+            found[field.name] = (first, one)
+    return pa.schema([field for _, field in found.values()])
+
+
+def _unfit(
+    path: str, names: Sequence[str], schema: pa.Schema, schemas: Mapping[str, pa.Schema], url: str, error: Exception
+) -> Exception:
+    """Say which column has values that the type in which all files could be read does not hold."""
+    own = schemas.get(path, schema)
+    for name in (name for name in names if name in own.names):
+        kind = _decoded(own.field(name)).type
+        others = [
+            (other, _decoded(there.field(name)).type)
+            for other, there in schemas.items()
+            if name in there.names and _decoded(there.field(name)).type != kind
+        ]
+        if kind != schema.field(name).type and others:
+            other, different = others[0]
+            return _different(name, f"is {kind}", path, f"{different} (together {error})", other, url)
+    return error
+
+
+def _different(name: str, what: str, path: str, other: str, there: str, url: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"catalog.path: column {name!r} of the files of {url} {what} in {posixpath.basename(path)}, and {other} in "
+        f"{posixpath.basename(there)}: write them anew alike"
+    )
 
 
 def _decoded(field: pa.Field) -> pa.Field:
     return field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
 
 
-def _column(field: pa.Field) -> Column:
-    unit = (field.metadata or {}).get(b"unit", b"").decode(errors="replace")
-    single = pa.types.is_float32(field.type) or pa.types.is_float16(field.type)
-    return Column(field.name, unit, vector=pa.types.is_nested(field.type), single=single)
+def _is_single(field: pa.Field) -> bool:
+    kind = _decoded(field).type
+    return bool(pa.types.is_float32(kind) or pa.types.is_float16(kind))
+
+
+def _column(field: pa.Field, single: bool) -> Column:
+    unit, description = (said(field, key) for key in (UNIT, DESCRIPTION))
+    single = single or _is_single(field)
+    return Column(field.name, unit, vector=pa.types.is_nested(field.type), single=single, description=description)
+
+
+def said(field: pa.Field, key: str) -> str:
+    """Return what the metadata of a field say, "" where nothing."""
+    return str((field.metadata or {}).get(key.encode(), b"").decode(errors="replace"))
 
 
 def _differences(absent: dict[str, frozenset[str]], url: str) -> Iterator[str]:

@@ -42,7 +42,7 @@ class Column:
     ----------
     name
         Unique in the file: see `distinct`.
-    unit, ucd
+    unit, ucd, description
         As the file writes them, "" where it says nothing.
     vector
         Whether a row holds several values.
@@ -58,6 +58,7 @@ class Column:
     vector: bool = False
     single: bool = False
     kind: pa.DataType | None = None
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Source:
     text
         Whether each column is read as text, empty where a value is absent, for its format has no types, or declares
         them only (`Column.kind`).
+    tells_overflow
+        Whether its format says that a server cut off the result: VOTable.
     """
 
     url: str
@@ -84,6 +87,7 @@ class Source:
     tables: Mapping[int, str] = field(default_factory=dict)
     table: int = 1
     text: bool = False
+    tells_overflow: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

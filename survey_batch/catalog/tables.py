@@ -35,7 +35,7 @@ def fits_source(location: Location, choice: Choice) -> Source:
         notes = {number: _rename_repeated(hdu.header) for number, hdu in found.items()}
         titles = {number: (hdu.name, hdu.columns.names) for number, hdu in found.items()}
         table = chosen_table(titles, choice, location.url)
-        columns = _fits_columns(found[table].columns)
+        columns = _fits_columns(found[table])
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
         with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
@@ -56,11 +56,18 @@ def _rename_repeated(header: Any) -> tuple[str, ...]:
     return notes
 
 
-def _fits_columns(columns: Any) -> tuple[Column, ...]:
-    kinds = [columns.dtype[place] for place in range(len(columns))]
+def _fits_columns(hdu: Any) -> tuple[Column, ...]:
+    kinds = [hdu.columns.dtype[place] for place in range(len(hdu.columns))]
+    comments = [str(hdu.header.get(f"TCOMM{number}", "")) for number in range(1, len(kinds) + 1)]
     return tuple(
-        Column(column.name, column.unit or "", vector=bool(kind.shape), single=kind.base.name in _SINGLE)
-        for column, kind in zip(columns, kinds, strict=True)
+        Column(
+            column.name,
+            column.unit or "",
+            vector=bool(kind.shape),
+            single=kind.base.name in _SINGLE,
+            description=comment,
+        )
+        for column, kind, comment in zip(hdu.columns, kinds, comments, strict=True)
     )
 
 
@@ -73,12 +80,13 @@ def votable_source(location: Location, choice: Choice) -> Source:
         The file is no VOTable, holds no table or not the one chosen, or says that the query failed or was cut off.
     """
     from astropy.io.votable import parse
-    from astropy.io.votable.exceptions import VOTableSpecError
+    from astropy.io.votable.exceptions import W51, VOTableSpecError
 
     try:
-        with location.open() as file, warnings.catch_warnings():
+        with location.open() as file, warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("ignore")  # of units and other things that are not quite as the standard wants them
-            document = parse(file)
+            warnings.simplefilter("always", W51)  # of integers beyond their type, which astropy replaces by its largest
+            document = parse(file, verify="warn")
     except (VOTableSpecError, IndexError) as error:
         raise ConfigurationError(f"catalog.path: cannot read {location.url} as VOTable: {error}") from error
     cut_off = check_query_status(document, choice.accept_overflow, location.url)
@@ -86,6 +94,8 @@ def votable_source(location: Location, choice: Choice) -> Source:
     if not found:
         raise ConfigurationError(f"catalog.path: cannot read {location.url} as VOTable: no table found in it")
     titles = {number: (table.name or "", [field.name for field in table.fields]) for number, table in found.items()}
+    if told:
+        _refuse_clipped(list(found.values()), str(told[0].message), location.url)
     table = chosen_table(titles, choice, location.url)
     columns, notes = distinct([_votable_column(field) for field in found[table].fields])
     with warnings.catch_warnings():
@@ -96,7 +106,24 @@ def votable_source(location: Location, choice: Choice) -> Source:
     def batches(names: Sequence[str]) -> Iterator[Rows]:
         yield from in_batches(pa.table({name: arrow_array(values.columns[places[name]]) for name in names}))
 
-    return Source(location.url, columns, batches, (*cut_off, *notes), _described(titles), table)
+    return Source(location.url, columns, batches, (*cut_off, *notes), _described(titles), table, tells_overflow=True)
+
+
+def _refuse_clipped(tables: Sequence[Any], warning: str, url: str) -> None:
+    """Name the columns that hold the ends of their type, which astropy gives to values beyond them."""
+    ends = {"unsignedByte": (0, 2**8 - 1)} | {
+        name: (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for name, bits in (("short", 16), ("int", 32), ("long", 64))
+    }
+    columns = [(field, table.array[field.ID]) for table in tables for field in table.fields if field.datatype in ends]
+    names = [
+        f"{field.name!r} (datatype {field.datatype!r})"
+        for field, values in columns
+        if values.dtype == object or np.isin(np.ma.compressed(values), ends[field.datatype]).any()
+    ]
+    raise ConfigurationError(
+        f"catalog.path: {url}: values of column {' or '.join(names)} do not fit their type ({warning}): correct the "
+        "datatype of the column, which is 'long' for 64-bit integers and 'char' for longer ones"
+    )
 
 
 def _votable_column(field: Any) -> Column:
@@ -107,7 +134,12 @@ def _votable_column(field: Any) -> Column:
         field.ucd or "",
         vector="x" in (field.arraysize or "") if text else field.arraysize not in (None, "", "1"),
         single=field.datatype == "float",
+        description=_in_one_line(field.description),
     )
+
+
+def _in_one_line(text: str | None) -> str:
+    return " ".join((text or "").split())
 
 
 def text_source(location: Location, encoding: str, form: str) -> Source:
@@ -142,7 +174,12 @@ def text_source(location: Location, encoding: str, form: str) -> Source:
         ) from error
     notes = _add_position(table)
     columns = tuple(
-        Column(name, str(column.unit or ""), single=column.dtype.name in _SINGLE)
+        Column(
+            name,
+            str(column.unit or ""),
+            single=column.dtype.name in _SINGLE,
+            description=_in_one_line(column.description),
+        )
         for name, column in table.columns.items()
     )
 

@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 
 from survey_batch.catalog import read_catalog
 from survey_batch.catalog.detected import object_catalog
+from survey_batch.catalog.naming import separation_arcsec
 from survey_batch.catalog.opening import open_catalog
 from survey_batch.catalog.source import Source
 from survey_batch.cluster.base import Say
@@ -15,9 +16,10 @@ from survey_batch.export.fits_table import fits_bytes
 from survey_batch.export.parquet_table import parquet_bytes
 from survey_batch.export.results import read_results
 from survey_batch.export.text import with_integer_identifiers, with_types
-from survey_batch.job import Job
-from survey_batch.paths import join, write_where_asked
-from survey_batch.plan import to_numpy
+from survey_batch.export.units import with_units
+from survey_batch.job import CatalogSection, Job
+from survey_batch.paths import join, same_or_within, write_where_asked
+from survey_batch.plan import read_plan_columns, to_numpy
 from survey_batch.products import Array
 
 __all__ = ["export_catalog", "with_types"]
@@ -27,6 +29,9 @@ OURS = "sb_"
 
 ADDED = r"^(?i:sb_(object_id|status|predicted_class|confidence|probability_.*))$"
 """Columns that an export adds, by which those of an earlier one are known."""
+
+MOVED_ARCSEC = 1.0
+"""Less than the width of a star's image; more than rounding in any catalogue."""
 
 _BYTES = {".parquet": parquet_bytes, ".fits": fits_bytes}
 
@@ -57,18 +62,22 @@ def export_catalog(job: Job, path: str | None = None, say: Say = lambda _: None)
     Raises
     ------
     ConfigurationError
-        No run has begun yet, the catalogue is not the one that the products were made from, the file's ending is not
-        known, or it cannot be written there.
+        No run has begun yet, the catalogue is not the one that the products were made from (it has another id, or
+        another position of an object), the file's ending is not known, it is the catalogue itself, or it cannot be
+        written there.
     """
     target = path or join(job.output, "catalog.parquet")
     if not target.endswith(tuple(_BYTES)):
         raise ConfigurationError(f"--to {target}: the ending must be {' or '.join(_BYTES)}")
     catalog, results, changes = object_catalog(job), read_results(job), Changes()
-    chosen = read_catalog(catalog, job.archive).table.select(["row", "object_id"])
-    places = _places(results["object_id"], chosen["object_id"], job)
-    table = _without_ours(
-        _rows_of(open_catalog(catalog, job.archive).source, to_numpy(chosen["row"]), changes), changes
-    )
+    for source in {job.catalog.path, catalog.path}:
+        _refuse_onto(source, target)
+    chosen = read_catalog(catalog, job.archive).table.select(["row", "object_id", "ra", "dec"])
+    places = _places(results["object_id"], chosen["object_id"], catalog, job.output)
+    _refuse_moved(chosen, places, catalog, job.output)
+    opened = open_catalog(catalog, job.archive)
+    table = _without_ours(_rows_of(opened.source, to_numpy(chosen["row"]), changes), changes)
+    table = with_units(table, opened, catalog)
     for name in results.column_names:
         table = table.append_column(OURS + name, results[name].take(places))
     _write(table, target, changes)
@@ -102,6 +111,10 @@ def _plain(kind: pa.DataType) -> pa.DataType:
         return pa.struct([field.with_type(_plain(field.type)) for field in kind])
     if pa.types.is_fixed_size_list(kind):
         return pa.list_(_plain(kind.value_type), kind.list_size)
+    if pa.types.is_map(kind):
+        return pa.map_(_plain(kind.key_type), _plain(kind.item_type))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(_plain(kind.value_type))
     if pa.types.is_list(kind):
         return pa.list_(_plain(kind.value_type))
     return {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(kind, kind)
@@ -116,16 +129,41 @@ def _without_ours(table: pa.Table, changes: Changes) -> pa.Table:
     return table.drop_columns(old)
 
 
-def _places(made: pa.ChunkedArray, asked: pa.ChunkedArray, job: Job) -> pa.ChunkedArray:
+def _refuse_onto(catalog: str, target: str) -> None:
+    if same_or_within(target, catalog):
+        raise ConfigurationError(
+            f"--to {target}: this is the catalogue of the job ({catalog}), which would be overwritten or added to: "
+            "name another file"
+        )
+
+
+def _places(made: pa.ChunkedArray, asked: pa.ChunkedArray, catalog: CatalogSection, output: str) -> pa.ChunkedArray:
     """Find each asked id's row in the plan."""
     places = pc.index_in(asked, value_set=made)
     if places.null_count:
         missing = asked.filter(pc.is_null(places))[0].as_py()
         raise ConfigurationError(
-            f"object {missing!r} of {job.catalog.path} is not in {job.output}: the catalogue changed since the run, "
+            f"object {missing!r} of {catalog.path} is not in {output}: the catalogue changed since the run, "
             "or the run has not come to it yet"
         )
     return places
+
+
+def _refuse_moved(chosen: pa.Table, places: pa.ChunkedArray, catalog: CatalogSection, output: str) -> None:
+    """Refuse a catalogue with objects elsewhere on the sky than those of the products, which may share their ids."""
+    ra, dec = (to_numpy(chosen[name]) for name in ("ra", "dec"))
+    plan = read_plan_columns(output, ["ra", "dec"])
+    ra_made, dec_made = (plan[name][to_numpy(places)] for name in ("ra", "dec"))
+    one_unknown = np.isnan(ra + dec) != np.isnan(ra_made + dec_made)
+    moved = np.flatnonzero(one_unknown | (separation_arcsec(ra, dec, ra_made, dec_made) > MOVED_ARCSEC))
+    if moved.size:
+        first = moved[0]
+        raise ConfigurationError(
+            f"object {chosen['object_id'][first].as_py()!r} (row {chosen['row'][first]}) of {catalog.path} is at ra, "
+            f"dec = {ra[first]:.6f}, {dec[first]:.6f} deg, and at {ra_made[first]:.6f}, {dec_made[first]:.6f} deg in "
+            f"{output}; {moved.size} of {chosen.num_rows} rows differ: this is another catalogue, or it changed since "
+            "the run: name the one that the run read"
+        )
 
 
 def _write(table: pa.Table, target: str, changes: Changes | None = None) -> None:

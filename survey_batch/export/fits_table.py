@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from survey_batch.catalog.parquet_file import DESCRIPTION, UNIT, said
 from survey_batch.catalog.values import one_array
 from survey_batch.errors import ConfigurationError
 from survey_batch.export.changes import Changes
 from survey_batch.export.fits_columns import LETTERS, Encoded, encode
 from survey_batch.export.names import fits_names
+from survey_batch.export.units import fits_unit
 
 MOST_COLUMNS = 999
 """FITS 4.0, section 7.3.1: TFIELDS."""
@@ -29,7 +31,7 @@ def fits_bytes(table: pa.Table, changes: Changes) -> bytes:
     table : pyarrow.Table
     changes : Changes
         What was changed so far; what FITS asks for is added. All of it is in the table's HISTORY, and a column's name
-        in the catalogue in its TCOMM where it is another.
+        in the catalogue in its TCOMM where it is another, before the column's description.
 
     Raises
     ------
@@ -38,22 +40,23 @@ def fits_bytes(table: pa.Table, changes: Changes) -> bytes:
     """
     from astropy.io import fits
 
-    given = list(_flat_columns(table.column_names, table.columns, changes))
+    given = list(_flat_columns(table.schema, table.columns, changes))
     if len(given) > MOST_COLUMNS:
         raise ConfigurationError(
             f"a FITS table holds {MOST_COLUMNS} columns, and there are {len(given)}: export to a .parquet file"
         )
-    own = [name for name, _ in given]
-    names, columns = fits_names(own, changes), []
-    for name, (old, column) in zip(names, given, strict=True):
+    names, columns, comments = fits_names([field.name for field, _ in given], changes), [], []
+    for name, (field, column) in zip(names, given, strict=True):
         encoded = encode(column)
         for note in encoded.notes:
-            changes.note(note, old)
-        columns.append(_fits_column(name, encoded))
+            changes.note(note, field.name)
+        columns.append(_fits_column(name, encoded, fits_unit(said(field, UNIT))))
+        renamed = f"column {_printable(field.name)!r} of the catalogue" if name != field.name else ""
+        comments.append(": ".join(filter(None, (renamed, _printable(said(field, DESCRIPTION))))))
     table_hdu = fits.BinTableHDU.from_columns(columns)
-    for place, (old, new) in enumerate(zip(own, names, strict=True), 1):
-        if old != new:
-            table_hdu.header[f"TCOMM{place}"] = f"column {_printable(old)!r} of the catalogue"
+    for place, comment in enumerate(comments, 1):
+        if comment:
+            table_hdu.header[f"TCOMM{place}"] = comment
     for line in changes.lines():
         table_hdu.header.add_history(_printable(line))
     buffer = io.BytesIO()
@@ -61,22 +64,25 @@ def fits_bytes(table: pa.Table, changes: Changes) -> bytes:
     return buffer.getvalue()
 
 
-def _flat_columns(names: Any, columns: Any, changes: Changes) -> Iterator[tuple[str, pa.Array]]:
-    """Yield each column, and each field of a struct as a column `struct.field`."""
-    for name, column in zip(names, map(one_array, columns), strict=True):
+def _flat_columns(fields: Any, columns: Any, changes: Changes) -> Iterator[tuple[pa.Field, pa.Array]]:
+    """Yield each column, and each field of a struct as a column `struct.field`, with what its field says of it."""
+    for field, column in zip(fields, map(one_array, columns), strict=True):
         if not pa.types.is_struct(column.type) or not column.type.num_fields:
-            yield name, column
+            yield field, column
             continue
-        fields = [f"{name}.{field.name}" for field in column.type]
-        changes.note(f"fields are columns of their own: {', '.join(fields)}", name)
-        yield from _flat_columns(fields, column.flatten(), changes)
+        inner = [
+            part.with_name(f"{field.name}.{part.name}").with_metadata(part.metadata or field.metadata)
+            for part in column.type
+        ]
+        changes.note(f"fields are columns of their own: {', '.join(part.name for part in inner)}", field.name)
+        yield from _flat_columns(inner, column.flatten(), changes)
 
 
-def _fits_column(name: str, encoded: Encoded) -> Any:
+def _fits_column(name: str, encoded: Encoded, unit: str) -> Any:
     from astropy.io import fits
 
     array = encoded.array
-    extra: dict[str, Any] = {"null": encoded.null, "unit": encoded.unit}
+    extra: dict[str, Any] = {"null": encoded.null, "unit": encoded.unit or unit or None}
     if array.dtype == object:
         heap = sum(row.nbytes for row in array)
         kind = LETTERS[array[0].dtype.str[1:]] if len(array) else "D"

@@ -75,3 +75,33 @@ def test_columns_of_a_votable_and_their_absent_values_are_read():
         "name": ["é", None],
         "clean": [True, False],
     }
+
+
+@pytest.mark.parametrize(("null", "read"), [(99, [99.0, -9.9, None, 0.5]), (-99, [99.0, None, 9.9, 0.5])])
+def test_tnull_of_scaled_integers_is_of_what_is_stored(null, read):
+    def written(form, values):
+        hdu = fits.BinTableHDU.from_columns([fits.Column("x", form, array=values)])
+        hdu.header["TSCAL1"], hdu.header["TNULL1"] = 0.1, null
+        buffer = BytesIO()
+        hdu.writeto(buffer)
+        with fits.open(BytesIO(buffer.getvalue())) as hdus:
+            return fits_array(hdus[1], "x").to_pylist()
+
+    stored = np.array([990, -99, 99, 5], np.int16)
+    assert written("I", stored) == [None if value is None else pytest.approx(value) for value in read]
+
+
+def test_a_value_of_an_unsigned_column_that_equals_a_stored_tnull_stays():
+    stored = fits.Column("x", "I", array=np.array([7, 32768 + 7], "u2"), bzero=32768, null=7)
+    assert fits_array(fits.BinTableHDU.from_columns([stored]), "x").to_pylist() == [7, None]
+
+
+def test_a_complex_column_among_others_is_pairs():
+    columns = [
+        fits.Column("a", "D", array=np.arange(2.0)),
+        fits.Column("c", "M", array=np.array([1 + 2j, complex(3, np.nan)])),
+        fits.Column("v", "2C", array=np.ones((2, 2), "c8")),
+    ]
+    hdu = fits.BinTableHDU.from_columns(columns)
+    assert fits_array(hdu, "c").to_pylist() == [[1, 2], [3, None]]
+    assert fits_array(hdu, "v").to_pylist() == [[[1, 0], [1, 0]]] * 2

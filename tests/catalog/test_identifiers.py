@@ -103,3 +103,13 @@ def test_one_odd_id_does_not_change_how_the_others_are_written(tmp_path, odd):
         assert catalog.table["object_id"].to_pylist()[:3] == ["101005", odd, "101007"]
         assert catalog.table["obsid"].to_pylist() == ["101005", odd, "101007", ""]
         assert any("1 of 4 rows something else" in note for note in catalog.notes) == (odd != "999")
+
+
+def test_few_ids_of_floating_point_that_have_lost_digits_are_made_anew_with_a_note(tmp_path):
+    path = tmp_path / "catalogue.parquet"
+    ids = pa.array([1237648704577142822.0, None, 5.0, 6.0, 7.0])
+    pq.write_table(pa.table({"objid": ids} | columns_beside(5)), path)
+    catalog = read_catalog(CatalogSection(path=str(path)), SDSS)
+    assert catalog.table["object_id"].to_pylist()[2:] == ["5", "6", "7"]
+    assert catalog.table["object_id"][0].as_py().startswith("000094-1-0011-J")
+    assert "1 of 5 ids have more digits than that holds" in catalog.notes[0]

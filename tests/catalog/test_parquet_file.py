@@ -90,7 +90,7 @@ def test_ids_are_made_only_for_rows_of_files_without_them(tmp_path):
 def test_types_that_do_not_go_together_are_refused_by_the_columns_name(tmp_path):
     write(tmp_path / "a.parquet", arrow())
     write(tmp_path / "b.parquet", arrow().set_column(3, "run", pa.array(["x", "y", "z"])))
-    with pytest.raises(ConfigurationError, match="types that do not go together .*run"):
+    with pytest.raises(ConfigurationError, match="column 'run' .* is int64 in a.parquet, and string in b.parquet"):
         read_sky(tmp_path)
 
 
@@ -126,3 +126,43 @@ def test_the_unit_of_a_field_is_read(tmp_path):
     write(tmp_path / "a.parquet", table)
     assert_read(read_sky(tmp_path / "a.parquet"))
     assert DEC[1] < 0
+
+
+@pytest.mark.parametrize(("first", "second"), [("deg", "rad"), (None, "rad"), ("deg", None)])
+def test_files_of_a_folder_with_different_units_of_a_column_are_refused_by_name(tmp_path, first, second):
+    for name, unit in (("a", first), ("b", second)):
+        table = arrow()
+        field = table.schema.field("ra").with_metadata({"unit": unit} if unit else {})
+        write(tmp_path / f"{name}.parquet", table.set_column(1, field, table["ra"]))
+    said = f"is in {first or 'no unit'} in a.parquet, and {second or 'no unit'} in b.parquet"
+    with pytest.raises(ConfigurationError, match=f"column 'ra' .* {said}"):
+        read_sky(tmp_path)
+
+
+def test_single_precision_of_any_file_of_a_folder_is_noted(tmp_path):
+    table = arrow()
+    write(tmp_path / "a.parquet", table[:2])
+    write(tmp_path / "b.parquet", table[2:].set_column(1, "ra", table["ra"][2:].cast(pa.float32())))
+    catalog = read_sky(tmp_path)
+    assert_read(catalog, 1e-5)
+    assert [note for note in catalog.notes if "column 'ra' is in single precision" in note]
+
+
+@pytest.mark.parametrize(
+    ("ids", "kind"), [(pa.array([5.0, None, 7.0]), "double"), (pa.array([2**64 - 1, 2**63, 5], pa.uint64()), "uint64")]
+)
+def test_ids_of_a_folder_that_no_common_type_holds_are_refused_by_column_and_files(tmp_path, ids, kind):
+    write(tmp_path / "a.parquet", arrow())
+    write(tmp_path / "b.parquet", arrow().set_column(0, "objid", ids))
+    with pytest.raises(ConfigurationError, match=f"column 'objid' .*(int64.*{kind}|{kind}.*int64)") as caught:
+        read_sky(tmp_path)
+    assert "a.parquet" in str(caught.value)
+    assert "b.parquet" in str(caught.value)
+
+
+def test_ids_of_bytes_that_are_no_text_are_refused_by_the_column(tmp_path):
+    write(tmp_path / "a.parquet", arrow().set_column(0, "objid", pa.array([b"a", b"b", b"\xff\xfe"])))
+    with pytest.raises(ConfigurationError, match="column 'objid' .* holds bytes that are no text"):
+        read_sky(tmp_path / "a.parquet")
+    write(tmp_path / "b.parquet", arrow().set_column(0, "objid", pa.array([b"a", b"b", b"c"])))
+    assert read_sky(tmp_path / "b.parquet").table["object_id"].to_pylist() == ["a", "b", "c"]

@@ -258,3 +258,18 @@ def test_a_broken_machine_readable_table_is_refused_by_its_form(tmp_path):
     path.write_text("Title:\nByte-by-byte Description of file: table.dat\nno more\n")
     with pytest.raises(ConfigurationError, match="looks like a table of form MRT"):
         read_sky(path)
+
+
+def test_integers_of_a_votable_beyond_their_type_are_refused_by_the_column(tmp_path):
+    path = tmp_path / "catalogue.vot"
+    votable(path, sky_table(), lambda text: text.replace('datatype="long" name="objid"', 'datatype="int" name="objid"'))
+    assert 'datatype="int"' in path.read_text()
+    with pytest.raises(ConfigurationError, match=r"column 'objid' \(datatype 'int'\) do not fit.*out of range"):
+        read_sky(path)
+
+
+@pytest.mark.parametrize("form", ["fits", "ascii.csv"])
+def test_an_overflow_is_accepted_in_votables_alone(tmp_path, form):
+    sky_table().write(tmp_path / "catalogue", format=form)
+    with pytest.raises(ConfigurationError, match=r"catalog.accept_overflow: .* is no VOTable"):
+        read_sky(tmp_path / "catalogue", accept_overflow=True)

@@ -262,3 +262,52 @@ def test_a_catalogue_that_changed_since_is_refused(job):
         stream.write("9999|10.5|0.1|2011-10-27|55000|TEST|1|99|STAR|G5|0.0|50|none.fits\n")
     with pytest.raises(ConfigurationError, match="'9999'.*changed since the run"):
         export_catalog(job)
+
+
+@pytest.mark.parametrize("moved", ["|10.02|", "|10.03|"])
+def test_a_catalogue_of_the_same_ids_at_other_positions_is_refused_with_both(job, moved):
+    catalog = Path(job.catalog.path)
+    given = "|777|" if moved == "|10.02|" else moved
+    text = catalog.read_text()
+    catalog.write_text(text.replace("|10.03|", "|10.0301|"))
+    export_catalog(job)  # less than an arcsecond
+    catalog.write_text(text.replace(given, "|10.5|"))
+    with pytest.raises(ConfigurationError, match=r"object '100[23]' \(row [23]\).* 10.500000, .*; 1 of 6 rows"):
+        export_catalog(job)
+
+
+@pytest.mark.parametrize("form", ["{path}", "file://{path}", "{folder}/../archive/{name}", "{link}"])
+def test_the_job_s_own_catalogue_is_not_overwritten(job, tmp_path, form):
+    table = pq.read_table(export_catalog(job, str(tmp_path / "archive" / "c.parquet"))[0])
+    path = tmp_path / "archive" / "c.parquet"
+    (tmp_path / "link.parquet").symlink_to(path)
+    target = form.format(path=path, folder=path.parent, name=path.name, link=tmp_path / "link.parquet")
+    again = job.model_copy(update={"catalog": job.catalog.model_copy(update={"path": str(path)})})
+    with pytest.raises(ConfigurationError, match="this is the catalogue of the job"):
+        export_catalog(again, target)
+    assert pq.read_table(path).equals(table)
+
+
+def test_an_export_is_not_put_among_the_files_of_the_catalogue_s_folder(job, tmp_path):
+    catalog = export_catalog(job, str(tmp_path / "parts" / "a.parquet"))[0]
+    again = job.model_copy(update={"catalog": job.catalog.model_copy(update={"path": str(Path(catalog).parent)})})
+    with pytest.raises(ConfigurationError, match="overwritten or added to"):
+        export_catalog(again, str(tmp_path / "parts" / "b.parquet"))
+    assert export_catalog(again, str(tmp_path / "parts.parquet"))[1] == 6
+
+
+def test_views_in_maps_and_lists_are_exported_as_text(job, tmp_path):
+    table = pq.read_table(export_catalog(job)[0])
+    pairs, view = [[("k", "v")], None, [], [("z", "ü")], [], []], pa.string_view()
+    kinds = {"m": pa.map_(view, view), "l": pa.list_(view), "big": pa.large_list(view)}
+    lists = [["a"], ["b", "c"], None, [], [], []]
+    given = {"m": pairs, "l": lists, "big": lists}
+    for name, kind in kinds.items():
+        table = table.append_column(name, pa.array(given[name], kind))
+    pq.write_table(table, tmp_path / "archive" / "c.parquet")
+    path = str(tmp_path / "archive" / "c.parquet")
+    again = job.model_copy(update={"catalog": job.catalog.model_copy(update={"path": path})})
+    out = pq.read_table(export_catalog(again)[0])
+    assert {name: out[name].to_pylist() for name in kinds} == given
+    found = Table.read(export_catalog(again, str(tmp_path / "t.fits"))[0])
+    assert found["m"][0] == '[["k", "v"]]'
