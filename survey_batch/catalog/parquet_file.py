@@ -158,14 +158,16 @@ def _unfit(
         ]
         if kind != schema.field(name).type and others:
             other, different = others[0]
-            return _different(name, f"is {kind}", path, f"{different} (together {error})", other, url)
+            return _different(
+                name, f"is {kind}", path, str(different), other, url, f", and no type holds both ({error})"
+            )
     return error
 
 
-def _different(name: str, what: str, path: str, other: str, there: str, url: str) -> ConfigurationError:
+def _different(name: str, what: str, path: str, other: str, there: str, url: str, why: str = "") -> ConfigurationError:
     return ConfigurationError(
         f"catalog.path: column {name!r} of the files of {url} {what} in {posixpath.basename(path)}, and {other} in "
-        f"{posixpath.basename(there)}: write them anew alike"
+        f"{posixpath.basename(there)}{why}: write them anew alike"
     )
 
 
