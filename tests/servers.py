@@ -23,6 +23,7 @@ from pathlib import Path
 from unittest import mock
 from urllib.parse import unquote
 
+import fsspec
 import pytest
 
 from tests.patience import PATIENCE
@@ -247,6 +248,8 @@ def s3_server(folder: Path) -> Iterator[str]:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     with running(command, folder / "output.log", endpoint), mock.patch.dict(os.environ, environment):
+        # fsspec would hand out the file system of an earlier test, whose server is gone.
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
         yield endpoint
 
 
