@@ -56,7 +56,7 @@ class FirstLook:
             self._mark_pending(shards)
 
     def shards(self, left: Sequence[Shard]) -> list[Shard]:
-        """Choose those that are done first; none where there is nothing to watch."""
+        """Choose the shards to do first; none where there is nothing to watch."""
         if not self.watches or not left:
             return []
         rows = self._status(left[:1]).size

@@ -1,6 +1,17 @@
-"""Jobs for tests."""
+"""Jobs for tests, and their catalogues."""
+
+import csv
 
 from survey_batch.job import Job
+
+
+def write_catalog(path, rows):
+    """Write rows, each a mapping, as CSV."""
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
 
 
 def lamost_job(archive, output, stages=("spectra", "features"), **tables):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.errors import UnreadableError
+from survey_batch.sky import separation_arcsec
 from survey_batch.spectra.grid import STEP, Spectrum
 
 __all__ = ["Spectrum", "read_spectrum", "spectrum_path"]
@@ -33,8 +34,8 @@ ROW_TYPES = (16, 32, -32, -64)
 NUMBERS = ("obsid", "spid", "fiberid")
 """Of an observation, in header and catalogue alike; all count from 1."""
 
-ARCMINUTE = 1 / 60
-"""Degrees between a file's position and the catalogue's beyond which they are not of one object."""
+ARCMINUTE = 60.0
+"""Arcseconds between a file's position and the catalogue's beyond which they are not of one object."""
 
 
 def read_spectrum(raw: bytes, row: Mapping[str, object] | None = None) -> Spectrum:
@@ -116,7 +117,7 @@ def _check_identity(primary: Unit, row: Mapping[str, object]) -> None:
     known = [name for name in held if held[name] and asked[name]]
     wrong = [f"{name} {held[name]} instead of {asked[name]}" for name in known if held[name] != asked[name]]
     here, there = (_position(values) for values in ({"ra": primary.value("RA"), "dec": primary.value("DEC")}, row))
-    if here and there and (apart := _separation(*here, *there)) > ARCMINUTE:
+    if here and there and (apart := float(separation_arcsec(*here, *there))) > ARCMINUTE:
         wrong.append("position {} {} instead of {} {} ({:.3g} arcmin away)".format(*here, *there, apart / ARCMINUTE))
     if wrong:
         raise UnreadableError(f"the file holds another object than the catalogue says: {', '.join(wrong)}")
@@ -129,13 +130,6 @@ def _position(values: Mapping[str, object]) -> tuple[float, float] | None:
     except ValueError:
         return None
     return (ra, dec) if 0 <= ra <= 360 and -90 <= dec <= 90 else None
-
-
-def _separation(ra: float, dec: float, other_ra: float, other_dec: float) -> float:
-    """Angle between two positions; all in degrees."""
-    a, d, b, e = np.radians((ra, dec, other_ra, other_dec))
-    haversine = np.sin((d - e) / 2) ** 2 + np.cos(d) * np.cos(e) * np.sin((a - b) / 2) ** 2
-    return float(np.degrees(2 * np.arcsin(np.sqrt(min(haversine, 1.0)))))
 
 
 def _read_rows(primary: Unit) -> Spectrum:

@@ -134,7 +134,7 @@ def _are_units(row: Sequence[str], below: Sequence[str]) -> bool:
 
 
 def _ecsv_header(lines: Sequence[str], first: int, url: str) -> Header:
-    """Read units and types from the comments of an ECSV file; its rows are those of a CSV file."""
+    """Read units and types from the comments of an ECSV file; its rows are read like a CSV file's."""
     described = ecsv_description(lines[1:first], url)
     cells, delimiter, below = _names(lines, first, described.get("delimiter", " "), url)
     return _header([ecsv_column(name, described["datatype"].get(name, {})) for name in cells], delimiter, below)

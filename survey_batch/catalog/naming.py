@@ -14,7 +14,8 @@ from survey_batch.catalog.identifiers import (
     spectrum_names,
 )
 from survey_batch.catalog.objects import Objects
-from survey_batch.catalog.values import Floats, Integers, Mask, joined
+from survey_batch.catalog.values import Integers, Mask, joined
+from survey_batch.sky import separation_arcsec
 
 SAME_OBJECT_ARCSEC = 3.0
 """Rows of one id farther apart than this are different objects; about the width of an SDSS or LAMOST fibre."""
@@ -174,11 +175,3 @@ def _keepers(code: Integers, usable: Mask) -> Integers:
     keeper = np.empty(len(code), dtype=np.int64)
     keeper[order] = order[np.flatnonzero(start)][np.cumsum(start) - 1]
     return keeper
-
-
-def separation_arcsec(ra: Floats, dec: Floats, ra_other: Floats, dec_other: Floats) -> Floats:
-    """Angular separation by the haversine formula, exact for small angles; 0 where a position is not known."""
-    ra, dec, ra_other, dec_other = (np.radians(angle) for angle in (ra, dec, ra_other, dec_other))
-    haversine = np.sin((dec - dec_other) / 2) ** 2 + np.cos(dec) * np.cos(dec_other) * np.sin((ra - ra_other) / 2) ** 2
-    separation: Floats = np.degrees(2 * np.arcsin(np.sqrt(np.minimum(haversine, 1)))) * 3600
-    return np.nan_to_num(separation)

@@ -138,7 +138,7 @@ def _trains_on_all(job: Job) -> bool:
 
 
 def _answers(family: type[Classifier[Any]], data: Labelled, section: TrainingSection) -> tuple[str, ...]:
-    """The classes to tell apart: those that training has an example of."""
+    """The classes to tell apart: each has at least one training example."""
     if family.only_classes and (section.makes_examples or not family.needs_labels):
         return family.only_classes
     known = data if family.only_classes is None else data.of_classes(family.only_classes)

@@ -6,7 +6,6 @@ import pyarrow.compute as pc
 
 from survey_batch.catalog import read_catalog
 from survey_batch.catalog.detected import object_catalog
-from survey_batch.catalog.naming import separation_arcsec
 from survey_batch.catalog.opening import open_catalog
 from survey_batch.catalog.source import Source
 from survey_batch.cluster.base import Say
@@ -21,6 +20,7 @@ from survey_batch.job import CatalogSection, Job
 from survey_batch.paths import join, same_or_within, write_where_asked
 from survey_batch.plan import read_plan_columns, to_numpy
 from survey_batch.products import Array
+from survey_batch.sky import separation_arcsec
 
 __all__ = ["export_catalog", "with_types"]
 

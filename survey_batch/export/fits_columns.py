@@ -30,7 +30,7 @@ WIDER = {
 }
 """Signed integers that hold all of a smaller type, or, of `uint64`, most."""
 FOUR_DIGITS = r"^(\d\d:|[1-9]\d{3}-|0[1-9]\d\d-|00[1-9]\d-|000[1-9]-)"
-"""Times of day, and dates of years 1 to 9999, which are those that ISO 8601 writes with four digits."""
+"""Times of day, and dates of the years 1 to 9999, which ISO 8601 writes with four digits."""
 EXACT_DIGITS = 15
 """Decimals of so many digits survive the way into a double and back (IEEE 754)."""
 

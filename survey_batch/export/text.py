@@ -37,7 +37,7 @@ def with_types(table: pa.Table, changes: Changes | None = None, kinds: Kinds | N
     Parameters
     ----------
     table : pyarrow.Table
-        Columns as read; those that are no text stay as they are.
+        Columns as read; only columns of text are changed.
     changes : Changes, optional
         Where to note what is more than a change of type.
     kinds : mapping of str to pyarrow.DataType, optional

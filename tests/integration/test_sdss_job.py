@@ -16,7 +16,7 @@ from astropy.wcs import WCS
 from survey_batch.runner import run
 from survey_batch.status import Status
 from tests.compare import equal_bits
-from tests.jobs import sdss_job
+from tests.jobs import sdss_job, write_catalog
 from tests.servers import http_server
 
 SIZE, BANDS = 64, "ugriz"
@@ -61,14 +61,6 @@ def cutouts(output):
 @pytest.fixture(scope="module")
 def catalog(rows):
     return {row["object_id"]: row for row in rows}
-
-
-def write_catalog(path, rows):
-    with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
 
 
 @pytest.fixture(scope="module")

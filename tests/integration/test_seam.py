@@ -22,7 +22,7 @@ from survey_batch.simulate.strip import Strip
 from survey_batch.stages import make_stages
 from survey_batch.status import Status
 from survey_batch.work import run_shard
-from tests.jobs import sdss_job
+from tests.jobs import sdss_job, write_catalog
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +40,6 @@ def wcs_of(archive, field):
 
 def is_whole(position, length):
     return 0 <= np.ceil(position - 32) <= length - 64
-
-
-def write_catalog(path, rows):
-    with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
 
 
 def cut_all(catalog, archive, output, keep, **cutouts):
