@@ -84,7 +84,7 @@ class SplitSection(Section):
     @model_validator(mode="before")
     @classmethod
     def _one_share_is_all(cls, given: Any) -> Any:
-        """Where one share is 1, those that are not set are 0: `{ train = 1.0 }` trains on all."""
+        """Where one share is 1, a share that is not set is 0: `{ train = 1.0 }` trains on all."""
         if not isinstance(given, dict) or 1 not in [given.get(name) for name in SHARES]:
             return given
         return {**dict.fromkeys(SHARES, 0.0), **given}
