@@ -186,6 +186,10 @@ def predict(
         compute_like_a_worker()
     job = settings_job("lamost", predictions={"classifier": str(classifier), "batch": batch, "threshold": threshold})
     recipe = read_manifest(Path(classifier)).recipe
+    if missing := [name for name in recipe.variables if name not in ds]:
+        raise ConfigurationError(
+            f"the classifier {classifier} takes the product {recipe.product!r}; the dataset lacks its variables {missing}"
+        )
     fixed = {str(name): np.asarray(ds[name]) for name in ds.variables if "object" not in ds[name].dims}
     if not unchecked:
         check_made(recipe, ds)

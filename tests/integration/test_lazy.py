@@ -106,6 +106,11 @@ def test_predictions_in_other_chunks_are_those_of_the_batch_to_rounding(spectral
     np.testing.assert_array_equal(lazy.status, stored.status)
 
 
+def test_another_product_than_the_classifier_takes_is_refused_by_name(spectral):
+    with pytest.raises(ConfigurationError, match="takes the product 'spectra'; the dataset lacks its variables"):
+        sb.predict(sb.open_product(spectral, "features"), spectral.predictions.classifier)
+
+
 def test_a_dataset_that_does_not_say_how_it_was_made_is_predicted_from_only_on_demand(spectral):
     spectra = sb.open_product(spectral, "spectra").isel(object=slice(0, 3)).drop_attrs()
     with pytest.raises(PlanMismatchError, match="unchecked=True"):
