@@ -188,7 +188,8 @@ def predict(
     recipe = read_manifest(Path(classifier)).recipe
     if missing := [name for name in recipe.variables if name not in ds]:
         raise ConfigurationError(
-            f"the classifier {classifier} takes the product {recipe.product!r}; the dataset lacks its variables {missing}"
+            f"the classifier {classifier} takes the product {recipe.product!r}; the dataset lacks its variables "
+            f"{', '.join(missing)}"
         )
     fixed = {str(name): np.asarray(ds[name]) for name in ds.variables if "object" not in ds[name].dims}
     if not unchecked:
