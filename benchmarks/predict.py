@@ -1,20 +1,23 @@
 """The phase that predicts: objects per second against the bare network, precision, and how busy a GPU is.
 
-    python -m benchmarks.predict --out FOLDER [--objects 4096] [--batch 256] [--gpu]
+    python -m benchmarks.predict --out FOLDER [--images] [--objects 4096] [--batch 256] [--threads 3] [--gpu]
 
-A network that convolves along wavelength is trained on the LAMOST spectra at hand, which are then listed again and
-again under other identifiers. Compared are: the network alone on inputs that lie prepared in memory, which no program
-can beat; `predict_proba` on spectra in memory; and the phase from Zarr to Zarr on one worker, with and without the
+A network is trained, and its objects are then listed again and again under other identifiers: one that convolves along
+wavelength on the LAMOST spectra at hand, or with --images one that convolves cutouts of simulated stars in ugriz.
+Compared are: the network alone on inputs that lie prepared in memory, which no program can beat; preparing alone, on
+one core; `predict_proba` on the product in memory; and the phase from Zarr to Zarr on one worker, with and without the
 start of the framework. Keras' backend is that of the environment variable KERAS_BACKEND.
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -33,46 +36,86 @@ from survey_batch.job import Job
 from survey_batch.products import read_rows
 from survey_batch.progress import LineProgress
 from survey_batch.runner import run
+from survey_batch.sections.cluster import GPU_PHASE, ClusterSection
 from survey_batch.sections.models import Precision
+from survey_batch.simulate import simulate_sdss
 from survey_batch.work import Record
 
 TURNS = 3
 PRECISIONS: tuple[Precision, ...] = ("float32", "mixed_float16", "mixed_bfloat16")
+FEWEST = 150
+"""Rows that each catalogue has at least."""
+PART, PASSES = 4096, 8
+"""Rows for what is measured in memory, and how often the bare network gets them in a turn."""
 GPU_SECONDS = 0.2
 """Between two looks at the GPU."""
 
 
-def jobs(folder: Path, objects: int, batch: int, epochs: int, *, gpu: bool) -> tuple[Job, Job]:
-    """The job that trains, on each spectrum once, and the one that predicts."""
+@dataclass(frozen=True)
+class Subject:
+    """What is predicted: the tables of its job, and its catalogue."""
+
+    tables: dict[str, Any]
+    catalog: dict[str, Any]
+    separator: str
+    stages: tuple[str, ...]
+    train: dict[str, Any]
+
+    @property
+    def product(self) -> str:
+        """The product that the network reads."""
+        return self.stages[-1]
+
+
+def spectra(folder: Path) -> Subject:
+    """LAMOST spectra of stars, by a convolution along wavelength."""
     data = find_data(folder)
-    copies = repeat_catalog(data.spectra, -(-objects // 300), folder / "copies.csv", separator="|", rows=objects)
-    cluster: dict[str, Any] = {"workers": 1, **({"gpu": {"gres": "gpu:1"}} if gpu else {})}
-    common = {"archive": {"survey": "lamost", "root": str(data.lamost)}, "cluster": cluster}
-    model = str(folder / "models" / "convolution")
-    training = {"kind": "spectral-type", "variant": "convolution", "classifier": model, "epochs": epochs}
-    catalog = {"label": "mk_class", "select": {"object_class": ["STAR"]}}
-    once = Job.model_validate(
-        {
-            "name": "once",
-            "output": str(folder / "once"),
-            "stages": ["spectra"],
-            "catalog": {"path": str(data.spectra), **catalog, "split": {"train": 0.7, "test": 0.3}},
-            "train": training,
-            **common,
-        }
+    catalog = {"path": str(data.spectra), "label": "mk_class", "select": {"object_class": ["STAR"]}}
+    archive = {"survey": "lamost", "root": str(data.lamost)}
+    train = {"kind": "spectral-type", "variant": "convolution"}
+    return Subject({"archive": archive}, catalog, "|", ("spectra",), train)
+
+
+def images(folder: Path) -> Subject:
+    """Simulated stars in SDSS frames, by a convolution of their calibrated pixels."""
+    path = folder / "stars" / "sources.csv"
+    if not path.is_file():
+        simulate_sdss(path.parent, fields=5, objects=1200, seed=3)
+    catalog = {"path": str(path), "label": "mk_class", "select": {"object_class": ["STAR"], "labels": list("OBAFGKM")}}
+    tables = {"archive": {"survey": "sdss", "root": str(path.parent)}, "cutouts": {"size": 64}}
+    train = {"kind": "stellar-image", "variant": "cnn", "crop": 32}
+    return Subject(tables, catalog, ",", ("frames", "cutouts"), train)
+
+
+def jobs(folder: Path, subject: Subject, options: argparse.Namespace) -> tuple[Job, Job]:
+    """The job that trains, on each object once, and the one that predicts."""
+    model = str(folder / "models" / subject.product)
+    workers = {"workers": 1, "threads": options.threads}
+    cluster = {"workers": os.cpu_count(), "gpu": {"gres": "gpu:1", "memory": "32 GB", **workers}} if options.gpu else workers
+    copies = repeat_catalog(
+        Path(subject.catalog["path"]),
+        -(-options.objects // FEWEST),
+        folder / f"{subject.product}-copies.csv",
+        separator=subject.separator,
+        rows=options.objects,
     )
-    often = Job.model_validate(
-        {
-            "name": "often",
-            "output": str(folder / "often"),
-            "stages": ["spectra", "predictions"],
-            "catalog": {"path": str(copies), "columns": {"object_id": "copy_id"}},
-            "predictions": {"classifier": model, "batch": batch},
-            "shards": {"objects": 512},
-            **common,
-        }
-    )
-    return once, often
+    once = {
+        "name": "once",
+        "output": str(folder / f"{subject.product}-once"),
+        "stages": subject.stages,
+        "catalog": {**subject.catalog, "split": {"train": 0.6, "validation": 0.1, "test": 0.3}},
+        "train": {**subject.train, "classifier": model, "epochs": options.epochs},
+    }
+    often = {
+        "name": "often",
+        "output": str(folder / f"{subject.product}-often"),
+        "stages": (*subject.stages, "predictions"),
+        "catalog": {"path": str(copies), "columns": {"object_id": "copy_id"}},
+        "predictions": {"classifier": model, "batch": options.batch},
+        "shards": {"objects": options.shard},
+        "cluster": cluster,
+    }
+    return Job.model_validate(once | subject.tables), Job.model_validate(often | subject.tables)
 
 
 def speed(work: Callable[[], object], objects: int) -> float:
@@ -97,8 +140,8 @@ def network(folder: str, precision: Precision = "float32") -> KerasClassifier[An
 def bare(classifier: KerasClassifier[Any], inputs: npt.NDArray[Any], batch: int) -> float:
     """The network alone on whole batches."""
     whole = len(inputs) // batch * batch
-    parts = np.split(inputs[:whole], whole // batch)
-    return speed(lambda: [classifier.model.predict_on_batch(part) for part in parts], whole)
+    parts = np.split(inputs[:whole], whole // batch) * PASSES
+    return speed(lambda: [classifier.model.predict_on_batch(part) for part in parts], whole * PASSES)
 
 
 @contextmanager
@@ -136,20 +179,20 @@ def phase(job: Job) -> tuple[float, float, list[float]]:
     with watched_gpu() as busy:
         summary = run(job, Moments())
     line = summary.stages["predictions"]
-    (first, _), *rest = moments
+    # As many shards as there are threads are begun at once: what they took lies before the steady state.
+    (first, _), *rest = moments[min(job.cluster.for_phase(GPU_PHASE).threads, len(moments) - 1) - 1 :]
     steady = sum(rows for _, rows in rest) / (rest[-1][0] - first)
     return line["rows_done"] / line["wall_seconds"], steady, busy[-max(1, int((rest[-1][0] - first) / GPU_SECONDS)) :]
 
 
-def precisions(folder: str, block: Block, batch: int, limit: int) -> list[str]:
-    """Speed of the bare network, and what half precision does to the probabilities of each spectrum."""
-    part = {name: values[:limit] for name, values in block.items()}
+def precisions(folder: str, block: Block, batch: int) -> list[str]:
+    """Speed of the bare network, and what half precision does to the probabilities of each object."""
     lines: list[str] = []
     single: F4 | None = None
     for precision in PRECISIONS:
         classifier = network(folder, precision)
-        fast = bare(classifier, classifier.prepare(part), batch)
-        probability = classifier.predict_proba(part, batch)
+        fast = bare(classifier, classifier.prepare(block), batch)
+        probability = classifier.predict_proba(block, batch)
         known = np.isfinite(probability).all(axis=1)
         single = probability if single is None else single
         difference = np.abs(probability - single)[known]
@@ -165,35 +208,43 @@ def main() -> None:
     """Train where that was not done yet, measure, and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.predict", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--images", action="store_true", help="cutouts of stars instead of spectra")
     parser.add_argument("--objects", type=int, default=4096)
+    parser.add_argument("--shard", type=int, default=512, help="objects in a shard")
     parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--threads", type=int, default=3, help="of the worker")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--gpu", action="store_true", help="fail where the worker sees no GPU")
     options = parser.parse_args()
-    once, often = jobs(options.out, options.objects, options.batch, options.epochs, gpu=options.gpu)
-    run(once)
+    subject = images(options.out) if options.images else spectra(options.out)
+    once, often = jobs(options.out, subject, options)
+    upstream = {"stages": subject.stages, "cluster": ClusterSection(workers=os.cpu_count())}
     if once.train and not (Path(once.train.classifier) / "manifest.json").exists():
+        run(once.model_copy(update=upstream))
         train(once)
-    run(often.model_copy(update={"stages": ("spectra",)}))
+    run(often.model_copy(update=upstream))
     whole, steady, busy = phase(often)
     folder = often.predictions.classifier if often.predictions else ""
     classifier = network(folder)
-    block = read_rows(often.output, "spectra", slice(0, options.objects), classifier.recipe.variables)
+    rows = min(PART, options.objects)
+    block = read_rows(often.output, subject.product, slice(0, rows), classifier.recipe.variables)
+    preparing = speed(lambda: classifier.prepared(block), rows)
     alone = bare(classifier, classifier.prepare(block), options.batch)
-    memory = speed(lambda: classifier.predict_proba(block, options.batch), options.objects)
+    memory = speed(lambda: classifier.predict_proba(block, options.batch), rows)
     print(machine(), f"; Keras on {backend()}, GPUs: {', '.join(visible_gpus()) or 'none'}", sep="")
-    print(f"{options.objects} spectra, {options.batch} at a time\n")
+    print(f"{options.objects} objects ({subject.product}), {options.batch} at a time, {options.threads} threads\n")
     print("| | objects/s | of the bare network |\n|---|---|---|")
     for name, found in (
         ("the network alone, inputs in memory", alone),
-        ("predict_proba, spectra in memory", memory),
+        ("preparing its inputs, one core", preparing),
+        ("predict_proba, product in memory", memory),
         ("the phase, Zarr to Zarr, first shard to last", steady),
         ("the phase with the start of worker and framework", whole),
     ):
-        print(f"| {name} | {found:,.0f} | {found / alone:.2f} |")
+        print(f"| {name} | {found:,.0f} | {found / alone:.3f} |")
     print(f"\nGPU busy: {mean(busy):.0%} of the time" if busy else "\nno GPU was to be seen")
     print("\n| precision | network alone, objects/s | median change | largest change | other class |")
-    print("|---|---|---|---|---|", *precisions(folder, block, options.batch, 300), sep="\n")
+    print("|---|---|---|---|---|", *precisions(folder, block, options.batch), sep="\n")
 
 
 if __name__ == "__main__":

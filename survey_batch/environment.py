@@ -15,6 +15,8 @@ WORKER_ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
     # oneDNN rounds differently from machine to machine; without it results repeat, and its remarks are gone.
     "TF_ENABLE_ONEDNN_OPTS": "0",
+    # JAX takes three quarters of a GPU's memory at its start unless told otherwise: whoever comes second gets none.
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     # glibc keeps freed memory in one arena per thread; few arenas give it back.
     "MALLOC_ARENA_MAX": "2",
     # Setting one threshold freezes the other. With the trim threshold that Dask sets (64 KiB, and so 128 KiB for mmap)
@@ -41,9 +43,10 @@ def as_variable(setting: str) -> str:
 
 
 def compute_like_a_worker() -> None:
-    """Settle how TensorFlow computes in this process, as on a worker; it reads this once, when it is imported."""
+    """Settle how TensorFlow and JAX compute in this process, as on a worker; they read this when they are imported."""
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = WORKER_ENVIRONMENT["TF_ENABLE_ONEDNN_OPTS"]
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", WORKER_ENVIRONMENT["TF_CPP_MIN_LOG_LEVEL"])
+    for name in ("TF_CPP_MIN_LOG_LEVEL", "XLA_PYTHON_CLIENT_PREALLOCATE"):
+        os.environ.setdefault(name, WORKER_ENVIRONMENT[name])
 
 
 if __name__ == "__main__":

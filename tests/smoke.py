@@ -31,7 +31,7 @@ stages = ["spectra", "features", "predictions"]
 [catalog]
 path = "{archive}/catalog.csv"
 label = "spectral_type"
-split = {{ train = 0.7, test = 0.3 }}
+split = {{ train = 0.6, validation = 0.2, test = 0.2 }}
 [archive]
 survey = "lamost"
 root = "{archive}"

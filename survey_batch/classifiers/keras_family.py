@@ -1,9 +1,11 @@
 """What families share whose model is a Keras model: fitting, batches, saving and loading."""
 
 import logging
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from threading import Lock
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,6 +25,8 @@ INPUTS, HELD_OUT = "inputs.npy", "held_out.npy"
 """Prepared rows, beside the checkpoints."""
 
 Index = npt.NDArray[np.intp]
+
+_turn = Lock()
 
 
 class KerasClassifier(FittedClassifier[Section]):
@@ -174,7 +178,16 @@ class KerasClassifier(FittedClassifier[Section]):
 
     def answer(self, inputs: Inputs) -> F4:
         """Probabilities before the temperature, (object, class)."""
-        return np.asarray(self.model.predict_on_batch(inputs))
+        return self.outputs(inputs)
+
+    def outputs(self, inputs: Inputs) -> F4:
+        """What the model answers to a batch.
+
+        Keras on JAX hands the model's state on from call to call, so that a second thread finds it gone: they take
+        turns.
+        """
+        with _turn if jit() else nullcontext():
+            return np.asarray(self.model.predict_on_batch(inputs))
 
     def write_model(self, path: Path) -> None:
         """Write the networks."""

@@ -121,7 +121,7 @@ class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
         return self.prepare(data.block), (FIRST_ANSWER + ANSWER_STEP * number).astype(np.float32)
 
     def _forward(self, inputs: Inputs) -> F4:
-        answers = np.asarray(self.model.predict_on_batch(inputs), np.float64)
+        answers = self.outputs(inputs).astype(np.float64)
         mean, variance = answers.mean(axis=1), answers.var(axis=1)
         distance = mean[:, None] - FIRST_ANSWER - ANSWER_STEP * np.arange(len(self.classes))
         logits = -0.5 * (distance / self.arrays["spread"]) ** 2
