@@ -7,8 +7,12 @@ VIT    := keras-hub kagglehub kagglesdk regex safetensors sentencepiece tokenize
 # for, say), pip does the same.
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt $(1) \
 	|| $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(1)
-# Modules stay whole: their tests share what takes long to set up. `tests/conftest.py` puts them in order.
-PYTEST  = $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15
+# Modules stay whole: their tests share what takes long to set up. `tests/conftest.py` puts them in order. Twice as many
+# processes as cores that `make test` is made for: much of what they do is waiting.
+PYTEST  = $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 15
+
+# Tests start hundreds of processes. Where the environment forbids to keep what Python compiled, each compiles all anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-all lint types bench clean
 

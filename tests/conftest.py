@@ -16,6 +16,7 @@ compute_like_a_worker()  # as the command line does, before anything imports Ten
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
 
+LONGEST = ("test_slurm.py", "test_pythons.py", "test_kernels.py")
 BESIDE_THE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -41,4 +42,4 @@ def _no_interruption_of_another_test(monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: modules stay whole, and the last one should not run alone at the end."""
-    items.sort(key=lambda item: (item.path.name != "test_slurm.py", item.path.parent.name != "integration"))
+    items.sort(key=lambda item: (item.path.name not in LONGEST, item.path.parent.name != "integration"))

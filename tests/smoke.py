@@ -1,7 +1,7 @@
 """One small job of each survey by the command line alone, training, predictions and exports; for any Python.
 
     python smoke.py jobs FOLDER       # run them, each output in a folder of its own
-    python smoke.py again FOLDER      # leave one shard of each unfinished, as another version may find it, and go on
+    python smoke.py again FOLDER      # leave a shard of two unfinished, as another version may find it, and go on
     python smoke.py digest FOLDER     # the SHA-256 of every array of every product, as JSON
 
 It imports nothing of the tests, so that it runs where the package alone is installed.
@@ -110,11 +110,10 @@ def make_archive(survey: str, archive: Path) -> None:
 
 
 def again(folder: Path) -> None:
-    """Do the first shard of each last product again."""
+    """Do the first shard of the last product of images and of spectra again."""
     import zarr
 
-    for survey in JOBS:
-        product = {"sdss": "features", "lamost": "predictions", "stamps": "stamps", "skyserver": "composites"}[survey]
+    for survey, product in (("sdss", "features"), ("lamost", "predictions")):
         status = zarr.open_group(folder / survey / f"{product}.zarr", mode="r+")["status"]
         status[:4] = 0
         call("run", folder / f"{survey}.toml")

@@ -41,7 +41,7 @@ def test_no_module_has_the_name_of_something_public():
     assert not set(MODULES) & set(sb.__all__)
 
 
-@pytest.mark.parametrize("first", ["by_attribute", "by_import"])
+@pytest.mark.parametrize("first", ["by_attribute", pytest.param("by_import", marks=pytest.mark.slow)])
 def test_names_are_right_by_either_import_and_stay_so(first):
     in_a_fresh_process(f"for form in ({first}, *forms):\n    for name in sb.__all__:\n        form(name)")
 

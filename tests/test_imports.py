@@ -13,10 +13,10 @@ HEAVY = "{'pandas', 'tensorflow', 'keras', 'torch', 'jax', 'sklearn', 'matplotli
     [
         "survey_batch",
         "survey_batch.runner",
-        "survey_batch.engine",
+        pytest.param("survey_batch.engine", marks=pytest.mark.slow),  # as survey_batch.runner imports it
         "survey_batch.cli",
-        "survey_batch.stages.frames",
-        "survey_batch.stages.features",
+        pytest.param("survey_batch.stages.frames", marks=pytest.mark.slow),
+        pytest.param("survey_batch.stages.features", marks=pytest.mark.slow),
         "survey_batch.stages.predictions",
         "survey_batch.classifiers.base",
     ],

@@ -11,6 +11,8 @@ import pytest
 pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).parents[1]
+FILES = sorted(str(file) for file in Path(__file__).parent.rglob("test_*.py") if "mark.bits\n" in file.read_text())
+"""To collect all others takes as long as these tests."""
 OWN = ""
 """The kernel that OpenBLAS chooses by itself."""
 
@@ -40,7 +42,7 @@ def can_run(kernel):
 def test_bits_hold(kernel, onednn):
     if not can_run(kernel):
         pytest.skip(f"this processor cannot run OpenBLAS' kernel {kernel}")
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "bits", "-p", "no:cacheprovider", "tests"]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "bits", "-p", "no:cacheprovider", *FILES]
     done = subprocess.run(
         command, cwd=PROJECT, env=environment(kernel, onednn), capture_output=True, text=True, check=False
     )

@@ -25,6 +25,7 @@ def small(variant):
     return fit(labels, 10 ** (1e-4 * (FIRST + np.arange(PIXELS)))), make_block(labels, 2)
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_network(labels, wavelength):
     block = make_block(labels[:4], 2)
     first, again, other = (fit(labels, wavelength, seed).predict_proba(block, batch=4) for seed in (5, 5, 6))

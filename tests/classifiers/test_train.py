@@ -224,6 +224,7 @@ def test_a_prior_of_unknown_classes_is_refused_before_training(tmp_path, wavelen
         train(job, progress=lambda text: pytest.fail(f"went on: {text}"))
 
 
+@pytest.mark.slow
 def test_a_classifier_whose_test_objects_cannot_be_classified_is_there_all_the_same(tmp_path, wavelength, split):
     job = make_job(tmp_path, epochs=1, members=1)
     write_product(job, wavelength, split)
@@ -234,6 +235,7 @@ def test_a_classifier_whose_test_objects_cannot_be_classified_is_there_all_the_s
     assert load_classifier(Path(job.train.classifier)).classes[0] == "A"
 
 
+@pytest.mark.slow
 def test_a_baseline_that_the_objects_do_not_allow_is_left_out(tmp_path, wavelength, split, monkeypatch, caplog):
     def fails(*_):
         raise ValueError("too few")
@@ -245,6 +247,7 @@ def test_a_baseline_that_the_objects_do_not_allow_is_left_out(tmp_path, waveleng
     assert "baseline components_svm: not run (too few)" in caplog.text
 
 
+@pytest.mark.slow
 def test_another_variant_in_the_same_folder_leaves_nothing_of_the_first(tmp_path, wavelength, split):
     job = make_job(tmp_path, epochs=1, members=1)
     write_product(job, wavelength, split)
@@ -369,6 +372,7 @@ def test_a_class_without_usable_training_rows_is_no_answer_and_is_told_of(tmp_pa
     assert "no training object of: G, K, non-stellar; so these are no answers" in describe(scores)
 
 
+@pytest.mark.slow
 def test_a_class_whose_training_rows_say_too_little_is_no_answer(tmp_path, wavelength, split):
     job = make_job(tmp_path, epochs=1, members=1)
     write_product(job, wavelength, split)

@@ -96,6 +96,7 @@ def test_the_best_weights_survive_a_stop(rows, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_weights_and_another_others(rows):
     weights = []
     for seed in (1, 1, 2):
@@ -106,6 +107,7 @@ def test_the_same_seed_trains_the_same_weights_and_another_others(rows):
     assert np.any(weights[0] != weights[2])
 
 
+@pytest.mark.slow
 def test_inputs_mapped_from_a_file_train_the_same_weights(rows, tmp_path):
     np.save(tmp_path / "inputs.npy", rows[0])
     models = [network(), network()]

@@ -193,6 +193,7 @@ def test_one_step_changes_transformer_and_head(checkpoint, stepped):
     assert np.isfinite(stepped.history["loss"][0])
 
 
+@pytest.mark.slow
 def test_a_fine_tuned_classifier_is_saved_and_answers_as_before(stepped, tmp_path):
     stepped.save(tmp_path)
     block = {"image": images_of(5, 3, (20, 20, 3))}

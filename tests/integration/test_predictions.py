@@ -40,7 +40,7 @@ def make_job(tmp_path_factory):
             },
             folder / output,
             **{
-                "train": {"classifier": model, "variant": "lines", "epochs": 2, "members": 1},
+                "train": {"classifier": model, "variant": "forest", "trees": 20},
                 "predictions": {"classifier": model, "batch": 32},
                 "shards": {"objects": 16},
                 **tables,
@@ -72,19 +72,6 @@ def test_the_client_that_predicts_elsewhere_needs_no_framework(make_job, predict
     assert make_stage(make_job(), "predictions").sizes() == {"class": predicted.sizes["class"]}
 
 
-@pytest.mark.bits
-def test_rows_that_are_predicted_again_have_the_same_bits_whichever_they_are(make_job, cluster, predicted):
-    job = make_job()
-    status = open_product(job.output, "predictions")["status"]
-    for rows in ([5], [0, 7, 9, 30, 59], range(1, OBJECTS, 2)):
-        marked = np.asarray(status[:])
-        marked[list(rows)] = Status.PENDING
-        status[:] = marked
-        assert run(job, client=cluster).counts == {"ok": OBJECTS}
-        again = xr.open_zarr(f"{job.output}/predictions.zarr").load()
-        np.testing.assert_array_equal(again.probability, predicted.probability)
-
-
 def test_other_shards_give_the_same_predictions_to_rounding(make_job, cluster, predicted):
     other = make_job("other").model_copy(update={"shards": make_job().shards.model_copy(update={"objects": 60})})
     run(other, client=cluster)
@@ -109,7 +96,7 @@ def test_a_missing_classifier_is_named(make_job, cluster):
 
 @pytest.fixture(scope="module")
 def from_features(make_job, cluster):
-    """A job whose classifier was trained on features, and its predictions."""
+    """A job whose classifier is a network that was trained on features, and its predictions."""
     model = str(Path(make_job().output).parent / "table")
     tables = {
         "train": {"classifier": model, "kind": "table", "epochs": 10, "members": 1, "features": ["h_*", "block_*"]},
@@ -128,6 +115,19 @@ def test_a_classifier_of_features_predicts_from_features(from_features):
     assert set(found["class"].values) <= {"A", "F", "G", "K", "M", "non-stellar"}
     np.testing.assert_allclose(found.probability.sum("class"), 1, atol=1e-5)
     assert evaluate(job)["test"]["classifier"]["objects"] > 0
+
+
+@pytest.mark.bits
+def test_rows_that_are_predicted_again_have_the_same_bits_whichever_they_are(from_features, cluster):
+    job, found = from_features
+    status = open_product(job.output, "predictions")["status"]
+    for rows in ([5], [0, 7, 9, 30, 59], range(1, OBJECTS, 2)):
+        marked = np.asarray(status[:])
+        marked[list(rows)] = Status.PENDING
+        status[:] = marked
+        assert run(job, client=cluster).counts == {"ok": OBJECTS}
+        again = xr.open_zarr(f"{job.output}/predictions.zarr").load()
+        np.testing.assert_array_equal(again.probability, found.probability)
 
 
 def test_features_that_are_not_kept_give_the_same_predictions(make_job, from_features, cluster):

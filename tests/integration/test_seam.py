@@ -56,7 +56,7 @@ def cut_all(catalog, archive, output, keep, **cutouts):
     return xr.open_zarr(output / "cutouts.zarr").load().set_index(object="object_id")
 
 
-@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("keep", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_objects_whose_catalogue_names_the_wrong_side_of_the_seam_are_cut_whole(archive, tmp_path, keep):
     """Every object in the overlap is given to the field in which its window is cut off."""
     frames = {field: wcs_of(archive, field) for field in (100, 101)}
@@ -116,7 +116,7 @@ def equal_but_for_the_frame_s_sky(ours, truth):
     np.testing.assert_allclose(ours, truth, rtol=2**-10, atol=5e-5)
 
 
-@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("keep", [pytest.param(True, marks=pytest.mark.slow), False])
 @pytest.mark.parametrize("size", [192, pytest.param(300, marks=pytest.mark.slow)])
 def test_windows_across_the_seam_equal_those_of_the_undivided_strip(archive, near_seam, strip, tmp_path, keep, size):
     catalog, places = near_seam

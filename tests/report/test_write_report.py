@@ -118,9 +118,9 @@ def test_the_page_says_whose_predictions_they_are(predicted):
 @pytest.mark.parametrize(
     ("product", "survey", "classes"),
     [
-        ("composites", "skyserver", ("GALAXY", "QSO", "STAR")),
+        pytest.param("composites", "skyserver", ("GALAXY", "QSO", "STAR"), marks=pytest.mark.slow),
         ("stamps", "stamps", ("O5", "B0", "B5", "A0", "A5", "F0", "F5", "G0", "G5", "K0", "K5", "M0", "M5")),
-        ("stamps", "stamps", ("good", "other")),
+        pytest.param("stamps", "stamps", ("good", "other"), marks=pytest.mark.slow),
     ],
 )
 def test_pictures_of_any_classes_have_their_sure_rights_and_wrongs(tmp_path, product, survey, classes):

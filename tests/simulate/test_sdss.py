@@ -171,6 +171,7 @@ def test_frames_of_the_full_size_are_read_as_real_ones(tmp_path):
     assert frame.calibration.mean() == pytest.approx(0.00636, rel=0.01)
 
 
+@pytest.mark.slow
 def test_file_structure_is_that_of_a_real_frame(tmp_path, real_data):
     key = FieldKey(301, 2820, 3, 122)
     simulate_sdss(tmp_path, fields=1, objects=5, bands="g", run=2820, first_field=122)
@@ -204,6 +205,7 @@ def test_file_structure_is_that_of_a_real_frame(tmp_path, real_data):
     assert low_bits == [0, 0]
 
 
+@pytest.mark.slow
 def test_noise_is_that_of_a_real_frame(tmp_path, real_data):
     key = FieldKey(301, 2820, 3, 122)
     simulate_sdss(tmp_path, fields=1, objects=200, run=2820, first_field=122, bands="z")
