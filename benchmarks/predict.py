@@ -91,7 +91,8 @@ def jobs(folder: Path, subject: Subject, options: argparse.Namespace) -> tuple[J
     """The job that trains, on each object once, and the one that predicts."""
     model = str(folder / "models" / subject.product)
     workers = {"workers": 1, "threads": options.threads}
-    cluster = {"workers": os.cpu_count(), "gpu": {"gres": "gpu:1", "memory": "32 GB", **workers}} if options.gpu else workers
+    gpu = {"gres": "gpu:1", "memory": "32 GB", **workers}
+    cluster = {"workers": os.cpu_count(), "gpu": gpu} if options.gpu else workers
     copies = repeat_catalog(
         Path(subject.catalog["path"]),
         -(-options.objects // FEWEST),
