@@ -104,12 +104,12 @@ class Plan:
     @cached_property
     def catalog_hash(self) -> str:
         """Hash of all rows in their order; it does not depend on how they lie in memory."""
-        return _hash_of(self.objects)
+        return hash_of(self.objects)
 
     @cached_property
     def fields_hash(self) -> str:
         """Hash of all fields in their order."""
-        return _hash_of(self.fields)
+        return hash_of(self.fields)
 
     def store(self) -> None:
         """Write the plan's tables below the output; the same plan writes the same rows."""
@@ -174,6 +174,15 @@ def read_plan_columns(output: str, names: Sequence[str]) -> Rows:
     return {name: to_numpy(table[name]) for name in names}
 
 
+def stored_table(output: str, axis: Axis) -> pa.Table | None:
+    """Read a whole table of the stored plan; None where none is stored."""
+    try:
+        with fsspec.open(_table_path(output, axis), "rb") as stream:
+            return pq.read_table(stream)
+    except FileNotFoundError:
+        return None
+
+
 def read_fields(output: str) -> dict[FieldKey, int]:
     """Map each planned field to its place on the frame axis."""
     with fsspec.open(_table_path(output, "frame"), "rb") as stream:
@@ -203,7 +212,8 @@ def _in_order(table: pa.Table, order: pa.Array) -> pa.Table:
     return pa.table(columns)
 
 
-def _hash_of(table: pa.Table) -> str:
+def hash_of(table: pa.Table) -> str:
+    """Hash of all rows in their order; it does not depend on how they lie in memory."""
     digest = hashlib.sha256()
     for name in sorted(table.column_names):
         digest.update(f"{name} {table.num_rows}\n".encode())

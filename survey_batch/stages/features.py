@@ -74,7 +74,13 @@ class FeaturesStage(Stage):
         return {**SpectraStage(self.job).settings(), **recipe, **basis}
 
     def check(self) -> None:
-        """Refuse components that do not fit this job's spectra."""
+        """Refuse more blocks or components than spectra have pixels, and components of other spectra than these."""
+        for key in ("blocks", "components"):
+            if (asked := getattr(self.job.features, key)) > (pixels := self.wavelength.size):
+                raise ConfigurationError(
+                    f"features.{key} is {asked}, and spectra have {pixels} pixels between spectra.wavelength_min and "
+                    f"wavelength_max: use {pixels} at most, or a wider range"
+                )
         if self._given_pca is None:
             return
         wanted, found = (self.job.features.components, self.wavelength.size), self._given_pca.components.shape

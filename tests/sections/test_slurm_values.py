@@ -93,7 +93,7 @@ def test_an_option_that_requests_a_gpu_asks_for_one(directive):
 )
 def test_the_word_in_another_option_asks_for_none(directive):
     assert not asks_for_gpu(None, [directive])
-    assert not ClusterSection(kind="slurm", directives=[directive]).wants_gpu
+    assert not ClusterSection(kind="slurm").model_copy(update={"directives": (directive,)}).wants_gpu
 
 
 @pytest.mark.parametrize(("gres", "asked"), [("gpu:1", True), ("gpu:a100:4", True), ("gpu", True), ("nogpu:1", False)])
