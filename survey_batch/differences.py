@@ -36,9 +36,13 @@ def _in_words(key: str, before: Any, now: Any) -> str:
     """A setting that is known by its content alone is said to be another: nobody reads a fingerprint."""
     if key.startswith("custom.") and key.endswith(".source"):
         return f"{key.removesuffix('source')}function: its text was another"
-    if key in BY_CONTENT and before and now:
-        return f"{key}: {BY_CONTENT[key]}"
+    if key in BY_CONTENT:
+        return f"{key}: {BY_CONTENT[key]}" if before and now else f"{key}: was {_set(before)}, now {_set(now)}"
     return f"{key}: was {before!r}, now {now!r}"
+
+
+def _set(value: Any) -> str:
+    return "set" if value else "not set"
 
 
 def catalog_differences(plan: Plan | None, axis: Axis, made_with: str, job: str) -> list[str]:

@@ -90,6 +90,23 @@ class FeaturesStage(Stage):
                 f"wants {wanted[0]} of {wanted[1]}: set features.components and [spectra] as that job has them"
             )
 
+    def check_plan(self, plan: Plan) -> None:
+        """Refuse components for which there are too few objects: n spectra have n - 1 of them."""
+        if not self.fits or product_exists(self.job.output, self.name):
+            return
+        split, problem = (np.asarray(plan.objects[name].to_numpy(), dtype=object) for name in ("split", "problem"))
+        has_split = bool(np.any(split != ""))
+        spectra = int(np.sum((problem == "") & ((split == "train") | (not has_split))))
+        asked, most = self.job.features.components, max(spectra - 1, 0)
+        written = (
+            "components" in self.job.features.model_fields_set
+        )  # the default shall not stop a trial of ten objects
+        if most == 0 or (written and asked > most):
+            raise ConfigurationError(
+                f"features.components is {asked}, and components are fitted to the usable objects"
+                f"{' of split train' * has_split}, of which there are {spectra}: use {most}{' or fewer' * (most > 0)}"
+            )
+
     def basis(self) -> str | None:
         """Fingerprint of the components that are stored or named; None where they are still to be fitted."""
         if not self.job.features.components:
