@@ -8,7 +8,7 @@ Planning makes no Python object per row.
 import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,7 @@ from survey_batch.job import Job
 from survey_batch.notebook import html_table
 from survey_batch.paths import join, make_folder, write_bytes
 from survey_batch.products import Array, Axis, Shard, cut_into_shards
+from survey_batch.unread import unread
 
 FIELD_COLUMNS = ["rerun", "run", "camcol", "field"]
 ORDER = {
@@ -124,11 +125,20 @@ class Plan:
 def make_plan(job: Job) -> Plan:
     """Read the catalogue and lay out the work; the archive is not touched.
 
+    What nothing reads in a job is among the notes. A job file is refused for it; a job that was made in Python cannot
+    be told from one that `--set` has changed since, which may leave tables unread.
+
     Raises
     ------
     ConfigurationError
         The catalogue cannot be read or lacks columns.
     """
+    plan = _lay_out(job)
+    given = unread(job, job.model_dump(exclude_defaults=True))
+    return replace(plan, notes=(*plan.notes, *(f"{'.'.join(map(str, key))}: {given[key]}" for key in given)))
+
+
+def _lay_out(job: Job) -> Plan:
     if job.catalog.detect is None:
         return plan_catalog(job, read_catalog(job.catalog, job.archive))
     fields, notes = read_field_list(job.catalog, job.archive)
