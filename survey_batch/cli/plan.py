@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
-    """Say what a job will do: objects, files, bytes, memory and time. The archive is not touched.
+    """Say what a job will do: objects, files, bytes, memory and time. No file of the archive is read.
+
+    What a run would refuse before it starts is refused here too.
 
     Example: survey-batch plan jobs/sdss-cutouts.toml
     """
