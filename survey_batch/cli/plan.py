@@ -22,10 +22,13 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
     Example: survey-batch plan jobs/sdss-cutouts.toml
     """
     from survey_batch.classifiers.awaited import before_training, is_awaited
+    from survey_batch.cluster import refuse_unknown_size
     from survey_batch.estimate import estimate
     from survey_batch.jobfile import load_job
+    from survey_batch.phases import make_groups
     from survey_batch.plan import make_plan
     from survey_batch.refusals import missing_archive, refuse_overlaps, refuse_what_cannot_work
+    from survey_batch.stages import make_stages
 
     wanted = load_job(job, overrides or ())
     refuse_overlaps(wanted)
@@ -40,6 +43,8 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
         print_json(cost.as_dict())
     else:
         _show(cost, made.job.archive)
+    for group in make_groups(make_stages(made.job)):
+        refuse_unknown_size(wanted.cluster.for_phase(group.kept[0].phase))
     refuse_what_cannot_work(made, cost, elsewhere=elsewhere)
 
 

@@ -20,6 +20,7 @@ from survey_batch import interrupt
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Say, Size, register
 from survey_batch.cluster.drain import END, Drain, margin_of, walltime_of
 from survey_batch.cluster.launch import STEP, Launcher, Sbatch, Srun
+from survey_batch.cluster.local import worker_count
 from survey_batch.cluster.reconcile import Reconciler
 from survey_batch.environment import worker_exports
 from survey_batch.errors import ConfigurationError
@@ -41,13 +42,10 @@ def slurm_cluster(section: ClusterSection, output: str, say: Say) -> Iterator[Co
     Raises
     ------
     ConfigurationError
-        SLURM or dask-jobqueue is not there, `cluster.workers` is not set, workers would have no time to work, or SLURM
-        takes no job.
+        SLURM or dask-jobqueue is not there, workers would have no time to work, or SLURM takes no job.
     """
-    if section.workers is None:
-        raise ConfigurationError("cluster.workers is not set: say how many worker processes SLURM shall start")
     folder, margin = job_folder(output), drain_margin(section)
-    target = -(-section.workers // section.processes)
+    target = -(-worker_count(section) // section.processes)
     if section.maximum_jobs is not None:
         target = min(target, section.maximum_jobs)
     _allow_open_files()

@@ -142,3 +142,10 @@ def test_an_archive_that_only_the_workers_may_see_is_noted(command, job, tmp_pat
     code, out, _ = command("plan", job, "--json", *elsewhere)
     assert code == 0
     assert "none is not a folder here; workers need it" in json.loads(out)["notes"][-1]
+
+
+def test_how_many_workers_slurm_shall_start_must_be_said(command, job):
+    job.write_text(job.read_text().replace("workers = 1, ", ""))
+    code, _, err = command("plan", job, "--set", "cluster.kind=slurm")
+    assert code == 2
+    assert "cluster.workers is not set: say how many worker processes SLURM shall start" in err
