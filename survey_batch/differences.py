@@ -42,7 +42,7 @@ def _in_words(key: str, before: Any, now: Any) -> str:
 
 
 def _set(value: Any) -> str:
-    return "set" if value else "not set"
+    return "not set" if value is None else "set"
 
 
 def catalog_differences(plan: Plan | None, axis: Axis, made_with: str, job: str) -> list[str]:
@@ -63,19 +63,23 @@ def catalog_differences(plan: Plan | None, axis: Axis, made_with: str, job: str)
         return [f"{CATALOG}: other rows, or other values in them"]
     made_by = json.loads(job)[CATALOG] if job else {}
     asked = plan.job.model_dump(mode="json")[CATALOG]
-    keys = differences(_flat(made_by, CATALOG), _flat(asked, CATALOG)) if made_by else []
+    keys = list(_key_differences(made_by, asked, CATALOG)) if made_by else []
     before, now = stored_table(plan.job.output, axis), plan.objects if axis == "object" else plan.fields
     if before is None or hash_of(before) != made_with:  # another job has worked here since
         return [*keys, f"{CATALOG}: other rows, or other values in them, than when it was made"]
     return [*keys, *_row_differences(before, now)]
 
 
-def _flat(table: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Keys of a table and of those in it, by their full names, without those that are not set."""
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        flat |= _flat(value, f"{name}.{key}") if isinstance(value, Mapping) else {f"{name}.{key}": value}
-    return {key: value for key, value in flat.items() if value is not None}
+def _key_differences(before: Any, now: Any, name: str) -> Iterator[str]:
+    """Compare a table of a job key by key; of one that only one of them has, no key is told."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in sorted({*before, *now}):
+            yield from _key_differences(before.get(key), now.get(key), f"{name}.{key}")
+    elif before != now:
+        was, is_now = (
+            _set(value) if value is None or isinstance(value, Mapping) else repr(value) for value in (before, now)
+        )
+        yield f"{name}: was {was}, now {is_now}"
 
 
 def _row_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
