@@ -4,15 +4,15 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from survey_batch.errors import ConfigurationError
+from survey_batch.explain import explain, model_at, without_kind
 from survey_batch.job import Job
 from survey_batch.sections.training import TRAINING_OF
 from survey_batch.toml_lines import KeyPath, locate_keys
@@ -34,21 +34,6 @@ EXPANDED_KEYS: tuple[KeyPath, ...] = (
 """Keys in which `$NAME` and `${NAME}` stand for environment variables."""
 
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
-_PATTERNS: Mapping[KeyPath, str] = {
-    ("name",): "letters, digits, '.', '_' and '-', with a letter or digit first",
-    ("frames", "bands"): "one to five of the letters u, g, r, i, z",
-    ("composites", "bands"): 'three of the letters u, g, r, i, z, such as "irg"',
-    ("composites", "pair"): 'three of the letters u, g, r, i, z, such as "zru"',
-}
-_KINDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "string": 'text in quotes, such as "a"',
-    "bool": "true or false",
-    "tuple": 'a list, such as ["a", "b"]',
-    "dict": "a table",
-    "model": "a table",
-}
 
 
 def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
@@ -156,8 +141,8 @@ class _Draft:
             job = Job.model_validate(self.data)
         except ValidationError as error:
             for details in error.errors(include_url=False):
-                key, reason = _explain(details)
-                self._add(_without_kind(key), reason)
+                key, reason = explain(details)
+                self._add(without_kind(key), reason)
         else:
             for name, reason in unread_in_file(job, self.data, self.written, self.overridden).items():
                 self._add(name, f": {reason}")
@@ -169,7 +154,7 @@ class _Draft:
 
     def _add(self, key: KeyPath, reason: str) -> None:
         """Note a problem under the key's line, or that of the table it belongs to, or the `--set` it came by."""
-        text = f"{'.'.join(map(str, key))}{'' if reason.startswith(':') else ' '}{reason}"
+        text = f"{'.'.join(map(str, key))}{'' if reason.startswith((':', '.')) else ' '}{reason}"
         for end in range(len(key), 0, -1):
             if (override := self.overridden.get(key[:end])) is not None:
                 self.problems.append((0, f"--set {override}: {text}"))
@@ -189,7 +174,7 @@ def _single_path(table: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _takes_text(key: KeyPath) -> bool:
     """Tell whether a key holds text, so that `name=2026` need not be quoted twice for the shell."""
-    models = TRAINING_OF.values() if key[:-1] == ("train",) else [_model_at(key[:-1])]
+    models = TRAINING_OF.values() if key[:-1] == ("train",) else [model_at(key[:-1])]
     infos = [model.model_fields.get(str(key[-1])) for model in models if model]
     return any(info is not None and info.annotation in (str, str | None) for info in infos)
 
@@ -200,100 +185,3 @@ def _toml_value(text: str) -> Any:
     except tomllib.TOMLDecodeError:
         return text
     return values["value"] if len(values) == 1 else text
-
-
-def _explain(error: ErrorDetails) -> tuple[KeyPath, str]:
-    """Turn a validation error into the key at fault and plain words."""
-    key, kind, given = error["loc"], error["type"], error["input"]
-    context = error.get("ctx", {})
-    if kind == "union_tag_invalid":
-        tag, expected = context["tag"], context["expected_tags"]
-        return (*key, "kind"), f"is {tag!r}{_near(tag, _quoted(expected))}; allowed: {expected}"
-    if kind == "union_tag_not_found":
-        return key, f"is {given!r}, but must be {_KINDS['model']}"
-    if kind == "missing":
-        return key, f"is missing: {_needs(key)}"
-    if kind == "extra_forbidden":
-        return key, _explain_unknown(key)
-    if kind == "literal_error":
-        return (
-            key,
-            f"is {given!r}{_near(str(given), _quoted(context['expected']))}; allowed: {context['expected']}",
-        )
-    if kind == "string_pattern_mismatch":
-        return key, f"is {given!r}; allowed: {_PATTERNS.get(key, context['pattern'])}"
-    if kind == "value_error":
-        reason = str(context["error"])
-        return (*key, *_key_in(reason, key)), f": {reason}"
-    if (family := kind.split("_")[0]) in _KINDS and kind.endswith(("_type", "_parsing", "_from_float")):
-        return key, f"is {given!r}, but must be {_KINDS[family]}"
-    return key, f"is {given!r}; {error['msg'].replace('Input should be', 'must be')}"
-
-
-def _quoted(text: str) -> list[str]:
-    return re.findall(r"'([^']*)'", text)
-
-
-def _key_in(reason: str, table: KeyPath) -> KeyPath:
-    """Return the first key of the table that the reason of a check of several keys mentions."""
-    model = _model_at(table)
-    words = re.findall(r"\w+", reason)
-    return next(((word,) for word in words if model is not None and word in model.model_fields), ())
-
-
-def _needs(key: KeyPath) -> str:
-    model = _model_at(key)
-    if model is None:
-        return "it must be set"
-    required = [name for name, info in model.model_fields.items() if info.is_required()]
-    return f"write a table [{'.'.join(map(str, _without_kind(key)))}] with {' and '.join(required)}"
-
-
-def _explain_unknown(key: KeyPath) -> str:
-    """Say which keys there are, and where this one may belong."""
-    *table, name = key
-    model = _model_at(tuple(table))
-    allowed = list(model.model_fields) if model else []
-    near = _near(str(name), allowed)
-    homes = [home for home in _all_keys(Job) if home.rpartition(".")[2] == name]
-    hint = near or (f" (did you mean {' or '.join(homes)}?)" if homes else "")
-    where = f"[{'.'.join(map(str, _without_kind(tuple(table))))}]" if table else "the job file"
-    where += f" of kind {table[1]!r}" if _without_kind(key) != key else ""
-    return f"is not a key of {where}{hint}; allowed: {', '.join(allowed)}"
-
-
-def _near(word: str, allowed: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, allowed)
-    near.sort(key=lambda other: sorted(other) != sorted(word))  # letters that changed places are the commonest slip
-    return f" (did you mean {near[0]!r}?)" if near else ""
-
-
-def _without_kind(key: KeyPath) -> KeyPath:
-    """Leave out the kind that pydantic puts behind `train`."""
-    return (key[0], *key[2:]) if key[:1] == ("train",) and key[1:2] and key[1] in TRAINING_OF else key
-
-
-def _model_at(key: KeyPath) -> type[BaseModel] | None:
-    """Model of the table at a key, None where there is a value."""
-    model: type[BaseModel] | None = Job
-    if key[:1] == ("train",) and key[1:2] and key[1] in TRAINING_OF:
-        model, key = TRAINING_OF[str(key[1])], key[2:]
-    names = iter(key)
-    for name in names:
-        info = model.model_fields.get(str(name)) if model else None
-        model = _model_in(info.annotation) if info else None
-        if info and get_origin(info.annotation) is Mapping:  # its tables have names of the user's own
-            next(names, None)
-    return model
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    kinds = (annotation, *get_args(annotation), *(inner for part in get_args(annotation) for inner in get_args(part)))
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-
-
-def _all_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    for name, info in model.model_fields.items():
-        yield prefix + name
-        if (inner := _model_in(info.annotation)) is not None:
-            yield from _all_keys(inner, f"{prefix}{name}.")

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from survey_batch.differences import CATALOG, catalog_differences, differences
 from survey_batch.errors import ConfigurationError, PlanMismatchError
 from survey_batch.job import Job
 from survey_batch.plan import Plan, make_plan, plan_fields
-from survey_batch.products import open_product, product_exists
+from survey_batch.products import Axis, open_product, product_exists
 from survey_batch.stages import Stage, make_stage
 
 log = logging.getLogger(__name__)
@@ -24,8 +25,17 @@ def pieces_of(plan: Plan, stage: Stage) -> dict[str, Any]:
     return pieces
 
 
-def check_product(output: str, product: str, pieces: Mapping[str, Any]) -> bool:
+def check_product(output: str, product: str, pieces: Mapping[str, Any], plan: Plan | None = None) -> bool:
     """Tell whether a product exists; refuse one that was made to another plan.
+
+    Parameters
+    ----------
+    output, product
+        Where it is.
+    pieces
+        On what it would depend now.
+    plan
+        Of which these are, so that what has changed in the catalogue can be told row by row.
 
     Raises
     ------
@@ -34,13 +44,17 @@ def check_product(output: str, product: str, pieces: Mapping[str, Any]) -> bool:
     """
     if not product_exists(output, product):
         return False
-    before: dict[str, Any] = json.loads(str(open_product(output, product).attrs["pieces"]))
-    changed = [key for key in sorted({*before, *pieces}) if before.get(key) != pieces.get(key)]
+    attrs = open_product(output, product).attrs
+    before: dict[str, Any] = json.loads(str(attrs["pieces"]))
+    changed = differences(before, pieces)
+    if before.get(CATALOG) != pieces.get(CATALOG):
+        axis: Axis = "object" if plan is None or pieces.get(CATALOG) == plan.catalog_hash else "frame"
+        changed += catalog_differences(plan, axis, str(before.get(CATALOG)), str(attrs.get("job", "")))
     if changed:
-        lines = [f"  {key}: was {before.get(key)!r}, now {pieces.get(key)!r}" for key in changed]
         raise PlanMismatchError(
-            f"{product}.zarr in {output} was made by another job:\n" + "\n".join(lines) + "\n"
-            f"Choose another output, take the change back, or delete {product}.zarr (and what was made from it)."
+            f"{product}.zarr in {output} was made by another job:\n"
+            + "".join(f"  {line}\n" for line in changed)
+            + f"Choose another output, take the change back, or delete {product}.zarr (and what was made from it)."
         )
     return True
 
@@ -63,7 +77,7 @@ def check_made_by(job: Job, product: str) -> None:
     except ConfigurationError as error:
         log.warning("%s.zarr in %s was not compared with the job: %s", product, job.output, error)
         return
-    check_product(job.output, product, pieces_of(plan, stage))
+    check_product(job.output, product, pieces_of(plan, stage), plan)
 
 
 def fingerprint(pieces: Mapping[str, Any]) -> str:

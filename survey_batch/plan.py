@@ -8,7 +8,7 @@ Planning makes no Python object per row.
 import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,7 @@ from survey_batch.job import Job
 from survey_batch.notebook import html_table
 from survey_batch.paths import join, make_folder, write_bytes
 from survey_batch.products import Array, Axis, Shard, cut_into_shards
+from survey_batch.unread import unread
 
 FIELD_COLUMNS = ["rerun", "run", "camcol", "field"]
 ORDER = {
@@ -104,12 +105,12 @@ class Plan:
     @cached_property
     def catalog_hash(self) -> str:
         """Hash of all rows in their order; it does not depend on how they lie in memory."""
-        return _hash_of(self.objects)
+        return hash_of(self.objects)
 
     @cached_property
     def fields_hash(self) -> str:
         """Hash of all fields in their order."""
-        return _hash_of(self.fields)
+        return hash_of(self.fields)
 
     def store(self) -> None:
         """Write the plan's tables below the output; the same plan writes the same rows."""
@@ -124,11 +125,20 @@ class Plan:
 def make_plan(job: Job) -> Plan:
     """Read the catalogue and lay out the work; the archive is not touched.
 
+    What nothing reads in a job is among the notes. A job file is refused for it; a job that was made in Python cannot
+    be told from one that `--set` has changed since, which may leave tables unread.
+
     Raises
     ------
     ConfigurationError
         The catalogue cannot be read or lacks columns.
     """
+    plan = _lay_out(job)
+    given = unread(job, job.model_dump(exclude_defaults=True))
+    return replace(plan, notes=(*plan.notes, *(f"{'.'.join(map(str, key))}: {given[key]}" for key in given)))
+
+
+def _lay_out(job: Job) -> Plan:
     if job.catalog.detect is None:
         return plan_catalog(job, read_catalog(job.catalog, job.archive))
     fields, notes = read_field_list(job.catalog, job.archive)
@@ -174,6 +184,15 @@ def read_plan_columns(output: str, names: Sequence[str]) -> Rows:
     return {name: to_numpy(table[name]) for name in names}
 
 
+def stored_table(output: str, axis: Axis) -> pa.Table | None:
+    """Read a whole table of the stored plan; None where none is stored."""
+    try:
+        with fsspec.open(_table_path(output, axis), "rb") as stream:
+            return pq.read_table(stream)
+    except FileNotFoundError:
+        return None
+
+
 def read_fields(output: str) -> dict[FieldKey, int]:
     """Map each planned field to its place on the frame axis."""
     with fsspec.open(_table_path(output, "frame"), "rb") as stream:
@@ -203,7 +222,8 @@ def _in_order(table: pa.Table, order: pa.Array) -> pa.Table:
     return pa.table(columns)
 
 
-def _hash_of(table: pa.Table) -> str:
+def hash_of(table: pa.Table) -> str:
+    """Hash of all rows in their order; it does not depend on how they lie in memory."""
     digest = hashlib.sha256()
     for name in sorted(table.column_names):
         digest.update(f"{name} {table.num_rows}\n".encode())

@@ -17,7 +17,7 @@ from survey_batch.cluster import Connection, connect, joined
 from survey_batch.cluster.lost import scheduler_watched
 from survey_batch.engine import Engine
 from survey_batch.errors import SurveyBatchError
-from survey_batch.estimate import estimate, refuse_what_cannot_fit
+from survey_batch.estimate import estimate
 from survey_batch.first_look import FirstLook
 from survey_batch.fit import fit
 from survey_batch.job import ClusterSection, Job
@@ -30,6 +30,7 @@ from survey_batch.plan import Plan, make_plan, plan_fields
 from survey_batch.problems import collect_problems
 from survey_batch.products import Array, Shard, create_product, forget_products, product_exists, read_status
 from survey_batch.progress import LineProgress
+from survey_batch.refusals import refuse_overlaps, refuse_what_cannot_work
 from survey_batch.runfile import write_run
 from survey_batch.runlog import run_log
 from survey_batch.stages import Stage, make_stages
@@ -109,6 +110,7 @@ def run(
     SurveyBatchError
         The counts do not add up.
     """
+    refuse_overlaps(job)
     job, progress = pin_functions(job), progress or LineProgress()
     plan, stages = make_plan(job), make_stages(job)
     search, rest = ([stage for stage in stages if stage.from_fields is asked] for asked in (True, False))
@@ -151,11 +153,14 @@ class Runner:
         return self.account(log_path)
 
     def _run(self, client: Client | None) -> None:
-        existing = [s for s in self.stages if check_product(self.job.output, s.name, pieces_of(self.plan, s))]
+        existing = [
+            s for s in self.stages if check_product(self.job.output, s.name, pieces_of(self.plan, s), self.plan)
+        ]
         if len(existing) == len(self.stages) and not any(self.unfinished(stage) for stage in existing):
             log.info("nothing to do: every row has its final status", extra={"event": "finished"})
         else:
-            refuse_what_cannot_fit(self.plan, estimate(self.plan))
+            elsewhere = client is not None or self.job.cluster.kind != "local"
+            refuse_what_cannot_work(self.plan, estimate(self.plan), elsewhere=elsewhere)
             self.plan.store()
             self.work(existing, client)
 

@@ -7,8 +7,11 @@ import pytest
 
 from survey_batch.cli.init import TEMPLATES
 from survey_batch.errors import ConfigurationError
-from survey_batch.jobfile import load_job
+from survey_batch.jobfile import dump_job, load_job
+from survey_batch.plan import make_plan
 from survey_batch.sections.training import TRAINING_OF
+from tests.jobs import lamost_job
+from tests.lamost_files import make_archive
 
 JOBS = Path(__file__).parents[1] / "jobs"
 
@@ -139,3 +142,21 @@ def test_the_jobs_that_init_writes_hold_nothing_unread(tmp_path, survey):
     path = tmp_path / "job.toml"
     path.write_text(TEMPLATES[survey].format(name="a"))
     assert load_job(path).archive.survey == survey
+
+
+def test_a_job_made_in_python_is_planned_with_a_note_of_what_nothing_reads(tmp_path):
+    keys = make_archive(tmp_path / "archive", 4)
+    plan = make_plan(lamost_job(keys, tmp_path / "out", ["spectra"], cutouts={"size": 32}, features={"blocks": 3}))
+    assert plan.notes[-2:] == (
+        "cutouts: nothing reads it: it is for survey 'sdss', and this one is 'lamost'; leave it out",
+        "features: nothing reads it: it is for stage 'features', which is not among stages; add it there, or leave "
+        "this out",
+    )
+
+
+@pytest.mark.parametrize("stages", [["spectra"], ["spectra", "features"]])
+def test_a_job_with_all_its_defaults_filled_in_has_nothing_unread(tmp_path, stages):
+    job = lamost_job(make_archive(tmp_path / "archive", 4), tmp_path / "out", stages)
+    again = type(job).model_validate(dump_job(job))
+    assert make_plan(again).notes == make_plan(job).notes
+    assert not any("nothing reads" in note for note in make_plan(job).notes)

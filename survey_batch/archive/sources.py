@@ -91,6 +91,20 @@ def open_source(root: str, timeout: float, address: Callable[[str], str] = quote
     ConfigurationError
         The root is none of these, holds a password, or needs a package that is not installed.
     """
+    folder = folder_of(root)
+    if folder is not None:
+        return FolderSource(folder)
+    return S3Source(root, timeout) if urlsplit(root).scheme == "s3" else HttpSource(root, timeout, address)
+
+
+def folder_of(root: str) -> Path | None:
+    """Return the folder that an archive's root names, whether it is there or not; None for a server or a bucket.
+
+    Raises
+    ------
+    ConfigurationError
+        The root is none of these, or holds a password.
+    """
     try:
         parts = urlsplit(root)
         _ = parts.port
@@ -98,14 +112,10 @@ def open_source(root: str, timeout: float, address: Callable[[str], str] = quote
         raise ConfigurationError(f"archive.root {root!r} is not an address: {error}") from error
     if parts.password or parts.username:
         raise ConfigurationError("archive.root holds a user name or password: put them into ~/.netrc instead")
-    if parts.scheme in ("http", "https") and parts.hostname:
-        return HttpSource(root, timeout, address)
-    if parts.scheme == "s3" and parts.netloc:
-        return S3Source(root, timeout)
-    if parts.scheme == "file":
-        return FolderSource(parts.path)
-    if not is_url(root):
-        return FolderSource(root)
+    if (parts.scheme in ("http", "https") and parts.hostname) or (parts.scheme == "s3" and parts.netloc):
+        return None
+    if parts.scheme == "file" or not is_url(root):
+        return Path(parts.path if parts.scheme == "file" else root).expanduser()
     raise ConfigurationError(f"archive.root {root!r}: expected a folder, http(s)://host/… or s3://bucket/…")
 
 
@@ -114,8 +124,8 @@ class FolderSource:
 
     remote = False
 
-    def __init__(self, root: str) -> None:
-        self._root = Path(root).expanduser()
+    def __init__(self, root: Path) -> None:
+        self._root = root
 
     def locate(self, path: str) -> str:
         """Return the file's name."""

@@ -118,6 +118,16 @@ def _degrees_in(text: str) -> float | None:
     return None
 
 
+def must_lie(axis: Axis, within: str, angle: Angle | None) -> str:
+    """Say where angles must lie, and in which unit the column was read where that is not the degree."""
+    if angle is None or not angle.converted:
+        return f"{axis} must lie from {within} degrees"
+    return (
+        f"{axis} was read in {angle.unit!r} and so lies outside {within} degrees; where it is in degrees, say so: "
+        f'[catalog] units = {{{axis} = "deg"}}'
+    )
+
+
 def to_degrees(column: pa.Array | pa.ChunkedArray, angle: Angle) -> tuple[Floats, Mask]:
     """Angles in degrees, NaN where missing, and a mark where a value cannot be understood."""
     if angle.sexagesimal:

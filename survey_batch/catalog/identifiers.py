@@ -19,10 +19,17 @@ _POINTED = r"^\d+\.0*$"
 _WHOLE = r"^\d+(\.0*)?$"
 
 
-def read_ids(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, int, int]:
+def read_ids(column: pa.Array | pa.ChunkedArray, none: str | None = None) -> tuple[pa.Array, int, int]:
     """Identifiers as text, exactly as they stand.
 
     Only in a column of which most are whole numbers do these lose a trailing `.0` (`701001.0` is `701001`).
+
+    Parameters
+    ----------
+    column
+        Of any type.
+    none
+        Regular expression of values that stand for no identifier, such as -9999: they are missing, and nothing else.
 
     Returns
     -------
@@ -35,6 +42,8 @@ def read_ids(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, int, int]:
     """
     array = one_array(column)
     text = to_text(array)
+    if none is not None:
+        text = pc.if_else(pc.match_substring_regex(text, none), pa.scalar(None, pa.string()), text)
     if pa.types.is_floating(array.type):
         limit = EXACT if array.type == pa.float64() else 2.0**24
         return *_without_lost(text, np.abs(to_float(array)[0]) >= limit), 0

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from survey_batch.catalog.angles import SEXAGESIMAL, Axis
+from survey_batch.catalog.angles import SEXAGESIMAL, Axis, must_lie
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.identifiers import without_point
 from survey_batch.catalog.values import Floats, Integers, Mask, to_integer
@@ -34,7 +34,7 @@ def read_positions(draft: Draft, survey: str) -> tuple[Floats, Floats]:
         if bad.any():
             _reject_text(draft, name, bad)
         outside = (values < low) | (values > high)
-        draft.reject(outside, f"{name} must lie from {within} degrees", name)
+        draft.reject(outside, must_lie(name, within, draft.angles.get(name)), name)
         if survey != "lamost":
             draft.reject(np.isnan(values), f"{name} is missing: a cutout needs a position", name)
         position.append(np.where(outside, np.nan, values))
@@ -44,7 +44,9 @@ def read_positions(draft: Draft, survey: str) -> tuple[Floats, Floats]:
 def _reject_text(draft: Draft, name: Axis, bad: Mask) -> None:
     """Say what a text that is no number looks like."""
     text = draft.text(name)
-    form = "sexagesimal" if (angle := draft.angles.get(name)) and angle.sexagesimal else "a number in degrees"
+    angle = draft.angles.get(name)
+    unit = repr(angle.unit) if angle and angle.converted else "degrees"
+    form = "sexagesimal" if angle and angle.sexagesimal else f"a number in {unit}"
     for pattern, hint in (
         (SEXAGESIMAL, f'; where it is sexagesimal, say so: [catalog] units = {{{name} = "sexagesimal"}}'),
         (r"^[+-]?\d+,\d+$", "; numbers need a decimal point, not a comma"),

@@ -21,6 +21,11 @@ SAME_OBJECT_ARCSEC = 3.0
 """Rows of one id farther apart than this are different objects; about the width of an SDSS or LAMOST fibre."""
 
 
+NO_OBJECT = r"^-9999(\.0*)?$"
+NO_SURVEY_OBJECT = r"^(-9999|-1|-?0)(\.0*)?$"
+"""What a survey's own column of ids holds where there is no object; a list of somebody's may count from 0."""
+
+
 def name_objects(objects: Objects, survey: str) -> pa.Array:
     """Give each row its object_id; rows of one object may still share theirs.
 
@@ -53,7 +58,8 @@ def _own_ids(objects: Objects) -> pa.Array:
     if "id" not in objects.table.column_names:
         return pa.nulls(len(objects), pa.string())
     name = objects.names["object_id"]
-    ids, lost, odd = read_ids(objects.table["id"])
+    none = NO_OBJECT if name.lower() in ("object_id", "id") else NO_SURVEY_OBJECT
+    ids, lost, odd = read_ids(objects.table["id"], none)
     if lost > len(ids) - ids.null_count:
         objects.notes.append(
             f"column {name!r} was written as floating point and has lost digits ({lost} of {len(ids)} rows; the "
@@ -70,8 +76,7 @@ def _own_ids(objects: Objects) -> pa.Array:
             f"column {name!r} holds whole numbers printed as floating point, which lose their '.0', and {odd} of "
             f"{len(ids)} rows something else, which is kept as it is"
         )
-    nothing = ["-9999", "-9999.0"] if name.lower() in ("object_id", "id") else ["-9999", "-9999.0", "0", "-1"]
-    return pc.if_else(pc.is_in(ids, value_set=pa.array(nothing)), pa.scalar(None, pa.string()), ids)
+    return ids
 
 
 def _substitutes(objects: Objects, survey: str) -> Iterator[tuple[str, pa.Array]]:

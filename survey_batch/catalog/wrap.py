@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from survey_batch.catalog.angles import Angle, must_lie
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.objects import Objects
 from survey_batch.catalog.values import Floats, Mask
@@ -23,6 +24,8 @@ class RightAscensions:
         Input rows of those below 0 and from 360 up, and how the file writes them.
     beyond
         Different values among these, no more than are needed to tell that there are several.
+    angle
+        How the file writes them.
     """
 
     low: float = np.inf
@@ -30,10 +33,11 @@ class RightAscensions:
     rows: list[npt.NDArray[np.int64]] = field(default_factory=list)
     written: list[pa.ChunkedArray] = field(default_factory=list)
     beyond: set[float] = field(default_factory=set)
+    angle: Angle | None = None
 
     def include(self, draft: Draft, values: Floats, first: int) -> None:
         """Take in a batch [deg], whose first input row is given."""
-        known = values[~np.isnan(values)]
+        known, self.angle = values[~np.isnan(values)], draft.angles.get("ra")
         if not known.size:
             return
         self.low, self.high = min(self.low, float(known.min())), max(self.high, float(known.max()))
@@ -92,9 +96,9 @@ def _refuse(objects: Objects, found: RightAscensions, beyond: Mask) -> None:
     places = np.flatnonzero(beyond)
     if places.size == 0:
         return
-    name = objects.names["ra"]
+    name, reason = objects.names["ra"], must_lie("ra", "0 to 360", found.angle)
     at = np.searchsorted(np.concatenate(found.rows), objects.numbers("row")[places])
     written = (
         pa.chunked_array([chunk for part in found.written for chunk in part.chunks]).take(pa.array(at)).to_pylist()
     )
-    objects.reject(places, [f"{name} = {value!r}; ra must lie from 0 to 360 degrees" for value in written])
+    objects.reject(places, [f"{name} = {value!r}; {reason}" for value in written])

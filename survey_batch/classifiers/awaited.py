@@ -34,7 +34,13 @@ def without_predictions(job: Job) -> Job:
     for name in job.stages:
         if name in job.custom and job.custom[name].input in later:
             later.add(name)
-    return job.model_copy(update={"stages": tuple(name for name in job.stages if name not in later)})
+    left = {
+        "stages": tuple(name for name in job.stages if name not in later),
+        "custom": {name: section for name, section in job.custom.items() if name not in later},
+        "predictions": None,
+        "cluster": job.cluster.model_copy(update={"gpu": None}),
+    }
+    return job.model_copy(update=left)
 
 
 def check_training(job: Job) -> None:

@@ -15,26 +15,37 @@ if TYPE_CHECKING:
 
 
 def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
-    """Say what a job will do: objects, files, bytes, memory and time. The archive is not touched.
+    """Say what a job will do: objects, files, bytes, memory and time. No file of the archive is read.
+
+    What a run would refuse before it starts is refused here too.
 
     Example: survey-batch plan jobs/sdss-cutouts.toml
     """
     from survey_batch.classifiers.awaited import before_training, is_awaited
-    from survey_batch.estimate import estimate, refuse_what_cannot_fit
+    from survey_batch.cluster import refuse_unknown_size
+    from survey_batch.estimate import estimate
     from survey_batch.jobfile import load_job
+    from survey_batch.phases import make_groups
     from survey_batch.plan import make_plan
+    from survey_batch.refusals import missing_archive, refuse_overlaps, refuse_what_cannot_work
+    from survey_batch.stages import make_stages
 
     wanted = load_job(job, overrides or ())
+    refuse_overlaps(wanted)
     awaited = is_awaited(wanted)
     made = make_plan(before_training(wanted) if awaited else wanted)
-    cost = estimate(made)
+    cost, elsewhere = estimate(made), wanted.cluster.kind != "local"
+    if elsewhere and (missing := missing_archive(made.job)):
+        cost = replace(cost, notes=(*cost.notes, f"{missing}; workers need it to be one where they run"))
     if awaited:
         cost = replace(cost, notes=(*cost.notes, _trained_first(wanted)))
     if as_json:
         print_json(cost.as_dict())
     else:
         _show(cost, made.job.archive)
-    refuse_what_cannot_fit(made, cost)
+    for group in make_groups(make_stages(made.job)):
+        refuse_unknown_size(wanted.cluster.for_phase(group.kept[0].phase))
+    refuse_what_cannot_work(made, cost, elsewhere=elsewhere)
 
 
 def _trained_first(job: "Job") -> str:

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Say
 from survey_batch.cluster.local import local_cluster, worker_count
 from survey_batch.cluster.running import joined, running_cluster
+from survey_batch.errors import ConfigurationError
 from survey_batch.job import ClusterSection
 
-__all__ = ["SCHEDULER_SETTINGS", "Connection", "connect", "joined", "worker_count"]
+__all__ = ["SCHEDULER_SETTINGS", "Connection", "connect", "joined", "refuse_unknown_size", "worker_count"]
 
 
 @contextmanager
@@ -29,6 +30,7 @@ def connect(section: ClusterSection, output: str = ".", say: Say = lambda _: Non
     ConfigurationError
         The cluster cannot be had as it is asked for.
     """
+    refuse_unknown_size(section)
     if section.kind == "local":
         found = local_cluster(section)
     elif section.kind in ("slurm", "srun"):
@@ -39,3 +41,15 @@ def connect(section: ClusterSection, output: str = ".", say: Say = lambda _: Non
         found = running_cluster(section)
     with found as connection:
         yield connection
+
+
+def refuse_unknown_size(section: ClusterSection) -> None:
+    """Refuse a table that does not say how many workers SLURM shall start.
+
+    Raises
+    ------
+    ConfigurationError
+        Names the key.
+    """
+    if section.kind in ("slurm", "srun") and section.workers is None:
+        raise ConfigurationError("cluster.workers is not set: say how many worker processes SLURM shall start")

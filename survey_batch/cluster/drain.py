@@ -16,14 +16,12 @@ from distributed.core import Status
 
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ClusterSection
-from survey_batch.sections.slurm_values import walltime_seconds
+from survey_batch.sections.slurm_values import EARLIEST, walltime_seconds
 
 log = logging.getLogger(__name__)
 
 END = "SURVEY_BATCH_JOB_END"
 """Environment variable of a worker job: when its walltime ends, in seconds since 1970."""
-EARLIEST = 1.25
-"""Workers begin to drain up to so many times the margin before the end, at random, so that not all go at once."""
 LAST_SECONDS = 5.0
 """Before the walltime's end, at which a worker goes whatever it does."""
 

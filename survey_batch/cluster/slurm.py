@@ -18,14 +18,15 @@ from distributed import Client, SchedulerPlugin, Security
 
 from survey_batch import interrupt
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Say, Size, register
-from survey_batch.cluster.drain import EARLIEST, END, Drain, margin_of, walltime_of
+from survey_batch.cluster.drain import END, Drain, margin_of, walltime_of
 from survey_batch.cluster.launch import STEP, Launcher, Sbatch, Srun
+from survey_batch.cluster.local import worker_count
 from survey_batch.cluster.reconcile import Reconciler
 from survey_batch.environment import worker_exports
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ClusterSection
 from survey_batch.paths import is_url
-from survey_batch.sections.slurm_values import ADDED_OPTIONS
+from survey_batch.sections.slurm_values import ADDED_OPTIONS, check_drain
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +42,10 @@ def slurm_cluster(section: ClusterSection, output: str, say: Say) -> Iterator[Co
     Raises
     ------
     ConfigurationError
-        SLURM or dask-jobqueue is not there, `cluster.workers` is not set, workers would have no time to work, or SLURM
-        takes no job.
+        SLURM or dask-jobqueue is not there, workers would have no time to work, or SLURM takes no job.
     """
-    if section.workers is None:
-        raise ConfigurationError("cluster.workers is not set: say how many worker processes SLURM shall start")
     folder, margin = job_folder(output), drain_margin(section)
-    target = -(-section.workers // section.processes)
+    target = -(-worker_count(section) // section.processes)
     if section.maximum_jobs is not None:
         target = min(target, section.maximum_jobs)
     _allow_open_files()
@@ -204,11 +202,11 @@ def drain_margin(section: ClusterSection) -> float:
     """
     walltime = walltime_of(section)
     margin = margin_of(section.drain_seconds, walltime)
-    if section.kind == "slurm" and EARLIEST * margin >= walltime:
-        raise ConfigurationError(
-            f"workers drain {margin:.0f} to {EARLIEST * margin:.0f} s before a walltime of {walltime:.0f} s ends: "
-            "they would never work. Make cluster.drain_seconds smaller, or cluster.walltime longer"
-        )
+    if section.kind == "slurm":
+        try:
+            check_drain(margin, walltime)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from error
     return margin
 
 

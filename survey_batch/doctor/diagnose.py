@@ -7,7 +7,7 @@ from survey_batch.cluster.base import Say
 from survey_batch.doctor.archive import archive_answers, sample_rows
 from survey_batch.doctor.findings import Finding, Findings, Place
 from survey_batch.doctor.inputs import catalogue_is_readable, classifier_fits, stages_fit
-from survey_batch.doctor.output import output_works, room_is_enough
+from survey_batch.doctor.output import output_can_be_used, room_is_enough
 from survey_batch.doctor.slurm import slurm_takes_jobs
 from survey_batch.doctor.tables import TABLE_ADVICE, Table, check_table, tables_of
 from survey_batch.doctor.workers import worker_works
@@ -68,7 +68,7 @@ def _job(job: Job, plan: Plan | None) -> Findings[Estimate | None]:
 def _output(job: Job, plan: Plan | None, cost: Estimate | None) -> Findings[bool]:
     """Whether the output can be written, and has room."""
     advice = "choose an output that this user can write to"
-    writable = yield from HERE.look("output", advice, output_works(HERE, job.output))
+    writable = yield from HERE.look("output", advice, output_can_be_used(HERE, job))
     if plan and cost:
         yield from HERE.look("room", "choose another output", room_is_enough(HERE, job, plan, cost))
     else:

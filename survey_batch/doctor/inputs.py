@@ -39,7 +39,11 @@ def catalogue_is_readable(place: Place, job: Job) -> Findings[Plan]:
 
 def stages_fit(place: Place, job: Job, plan: Plan | None) -> Findings[Estimate | None]:
     """Import the user's functions, see whether the stages fit together, and what their workers need."""
-    groups = make_groups(make_stages(pin_functions(job)))
+    stages = make_stages(pin_functions(job))
+    groups = make_groups(stages)
+    if plan is not None:
+        for stage in stages:
+            stage.check_plan(plan)
     phases = dict.fromkeys(group.kept[0].phase for group in groups)
     yield place.ok("stages", f"{', '.join(job.stages)} fit together; phases: {', '.join(phases)}")
     if plan is None:

@@ -20,6 +20,7 @@ from survey_batch.lock import holder_of, is_dead, locked
 from survey_batch.paths import exists, is_url, join, make_folder, read_bytes, write_bytes
 from survey_batch.plan import Plan
 from survey_batch.products import PRODUCTS_OF_FRAMES
+from survey_batch.refusals import refuse_overlaps
 from survey_batch.wording import size
 
 RENAMES = 200
@@ -45,6 +46,12 @@ def scratch_folder(output: str) -> Iterator[str]:
         elif exists(folder):
             filesystem, inside = url_to_fs(folder)
             filesystem.rm(inside, recursive=True)
+
+
+def output_can_be_used(place: Place, job: Job) -> Findings[bool]:
+    """See that the output overlaps with nothing that the job reads, and then that it works."""
+    refuse_overlaps(job)
+    return (yield from output_works(place, job.output))
 
 
 def output_works(place: Place, output: str) -> Findings[bool]:

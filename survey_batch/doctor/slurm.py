@@ -8,7 +8,7 @@ import dask
 
 from survey_batch import interrupt
 from survey_batch.cluster.base import SCHEDULER_SETTINGS
-from survey_batch.cluster.drain import EARLIEST, walltime_of
+from survey_batch.cluster.drain import walltime_of
 from survey_batch.cluster.launch import LaunchError, Sbatch, call_slurm
 from survey_batch.cluster.slurm import (
     drain_margin,
@@ -22,7 +22,7 @@ from survey_batch.doctor.findings import Finding, Findings, Place, State
 from survey_batch.doctor.tables import Table, doctor_folder
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import ClusterSection, Job
-from survey_batch.sections.slurm_values import walltime_seconds
+from survey_batch.sections.slurm_values import EARLIEST, walltime_seconds
 
 READY = ("idle", "mixed", "allocated", "completing")
 """States of nodes that do work, now or when they have done what they do."""

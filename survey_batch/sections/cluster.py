@@ -4,10 +4,18 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from dask.utils import parse_bytes
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from survey_batch.sections.base import Section
-from survey_batch.sections.slurm_values import asks_for_gpu, check_options, walltime_seconds
+from survey_batch.sections.slurm_values import (
+    asks_for_gpu,
+    check_directives,
+    check_drain,
+    check_one_line,
+    check_options,
+    options_in,
+    walltime_seconds,
+)
 
 GPU_PHASE = "predict"
 
@@ -38,7 +46,7 @@ class WorkersSection(Section):
     gres: str | None = None
     """Such as `"gpu:1"`."""
     directives: tuple[str, ...] = ()
-    """Further options of `sbatch`, such as `"--constraint=haswell"`."""
+    """Further options of `sbatch`, such as `"--constraint=haswell"`; what a key here says is refused."""
     prologue: tuple[str, ...] = ()
     """Lines of shell before a worker starts, such as `"module load python"` or the activation of an environment."""
     python: str | None = None
@@ -70,6 +78,18 @@ class WorkersSection(Section):
         if walltime is not None:
             walltime_seconds(walltime)
         return walltime
+
+    @field_validator("partition", "account", "qos", "gres", "interface", "walltime")
+    @classmethod
+    def _one_line(cls, text: str | None) -> str | None:
+        check_one_line(text or "")
+        return text
+
+    @field_validator("directives")
+    @classmethod
+    def _without_keys(cls, directives: tuple[str, ...]) -> tuple[str, ...]:
+        check_directives(directives)
+        return directives
 
     @field_validator("options")
     @classmethod
@@ -119,6 +139,12 @@ class ClusterSection(WorkersSection):
             )
         return kind
 
+    @model_validator(mode="after")
+    def _phases_can_work(self) -> "ClusterSection":
+        for phase in ("ingest", GPU_PHASE):
+            _check_jobs(self.for_phase(phase))
+        return self
+
     @property
     def wants_gpu(self) -> bool:
         """Whether each worker is to have a GPU; asked of what `for_phase` returns."""
@@ -135,3 +161,15 @@ class ClusterSection(WorkersSection):
         if self.kind == "local":
             others.add("workers")  # this machine's cores say nothing of its GPUs
         return self.model_copy(update={name: getattr(self.gpu, name) for name in others})
+
+
+def _check_jobs(section: ClusterSection) -> None:
+    """Refuse jobs that have too few cores, or whose workers would never work."""
+    if section.cores is not None and section.processes > section.cores:
+        raise ValueError(
+            f"processes = {section.processes} in a job of cores = {section.cores}: each needs a core of its own"
+        )
+    if section.gres and any("--gres" in options_in(directive) for directive in section.directives):
+        raise ValueError(f"--gres in directives would replace gres = {section.gres!r}: write all of them there")
+    if section.kind == "slurm" and section.walltime is not None and section.drain_seconds is not None:
+        check_drain(section.drain_seconds, walltime_seconds(section.walltime))

@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -62,6 +63,31 @@ OWN_ARGUMENTS: Mapping[str, str] = {
     "--dashboard-address": "",
 }
 """Arguments of a Dask worker that the product sets itself, in the same way."""
+
+
+OWN_DIRECTIVES: Mapping[str, str] = {
+    "--mem": "cluster.memory",
+    "--cpus-per-task": "cluster.cores, or cluster.threads and cluster.processes",
+    "--time": "cluster.walltime",
+    "--partition": "cluster.partition",
+    "--account": "cluster.account",
+    "--qos": "cluster.qos",
+    "--ntasks": "cluster.workers and cluster.processes",
+    "--job-name": "",
+    "--output": "",
+    "--error": "",
+    "--requeue": "",
+}
+"""Options of `sbatch` for which there is a key, or that the product sets itself, in the same way."""
+
+SHORT = {
+    "-c": "--cpus-per-task", "-t": "--time", "-p": "--partition", "-A": "--account", "-q": "--qos", "-n": "--ntasks",
+    "-J": "--job-name", "-o": "--output", "-e": "--error",
+}  # fmt: skip
+"""Short names of these."""
+
+EARLIEST = 1.25
+"""Workers begin to drain up to so many times the margin before the end, at random, so that not all go at once."""
 
 
 def walltime_seconds(text: str) -> float:
@@ -130,10 +156,69 @@ def check_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
             raise ValueError(f'{name} is {value!r}, but must be a list of texts, such as ["a", "b"]')
         if name == "scheduler_options" and (not isinstance(value, Mapping) or "dashboard_address" in value):
             raise ValueError(f"{name} is a table, without dashboard_address: that is cluster.dashboard")
+    check_directives(options.get("job_extra_directives", ()))
     for argument in options.get("worker_extra_args", ()):
         if (name := argument.partition("=")[0].partition(" ")[0]) in OWN_ARGUMENTS:
             raise ValueError(_replaced(f"{name} in worker_extra_args", OWN_ARGUMENTS[name]))
     return options
+
+
+def check_directives(directives: Iterable[str]) -> None:
+    """Refuse options of `sbatch` that would replace what a key says or what the product sets.
+
+    Raises
+    ------
+    ValueError
+        Names the option, and what to set instead.
+    """
+    for directive in directives:
+        check_one_line(directive)
+        for name in options_in(directive):
+            if (long := SHORT.get(name, name)) in OWN_DIRECTIVES:
+                raise ValueError(_replaced(f"{name} in directives", OWN_DIRECTIVES[long]))
+
+
+def options_in(directive: str) -> list[str]:
+    """Names of the options in a line of `#SBATCH`: `--mem` of `--mem=4G`, `-p` of `-pgpu`."""
+    try:
+        words = shlex.split(directive)
+    except ValueError:  # quotes that are not closed
+        words = directive.split()
+    return [word.partition("=")[0] if word.startswith("--") else word[:2] for word in words if word.startswith("-")]
+
+
+def check_one_line(text: str) -> None:
+    """Refuse what would go on in another line of a worker job's script, where the shell would run it.
+
+    Raises
+    ------
+    ValueError
+        Shows the text.
+    """
+    if len(text.splitlines()) > 1 or text != text.rstrip("\r\n"):
+        raise ValueError(f"{text!r} has more than one line: write it in one")
+
+
+def check_drain(margin: float, walltime: float) -> None:
+    """Refuse workers that begin to drain as soon as they start.
+
+    Parameters
+    ----------
+    margin
+        Seconds before the walltime's end at which they drain, at the latest.
+    walltime
+        Seconds.
+
+    Raises
+    ------
+    ValueError
+        Says how long before the end they drain, and what to change.
+    """
+    if EARLIEST * margin >= walltime:
+        raise ValueError(
+            f"each worker drains {margin:.0f} to {EARLIEST * margin:.0f} s before a walltime of {walltime:.0f} s ends: "
+            "it would never work. Make cluster.drain_seconds smaller, or cluster.walltime longer"
+        )
 
 
 def _are_texts(value: Any) -> bool:

@@ -163,6 +163,9 @@ class Stage(ABC):
     def check(self) -> None:  # noqa: B027 - most stages have nothing to add
         """Refuse a job with which this stage cannot work, before any work is done; ConfigurationError says why."""
 
+    def check_plan(self, plan: Plan) -> None:  # noqa: B027 - most stages have nothing to add
+        """Refuse objects with which this stage cannot work, before any work is done, as `check` does."""
+
     def fit_part(self, shards: Sequence[Shard]) -> Any:
         """Sum up what some shards, in order, have to say."""
         raise NotImplementedError

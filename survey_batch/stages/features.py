@@ -74,7 +74,13 @@ class FeaturesStage(Stage):
         return {**SpectraStage(self.job).settings(), **recipe, **basis}
 
     def check(self) -> None:
-        """Refuse components that do not fit this job's spectra."""
+        """Refuse more blocks or components than spectra have pixels, and components of other spectra than these."""
+        for key in ("blocks", "components"):
+            if (asked := getattr(self.job.features, key)) > (pixels := self.wavelength.size):
+                raise ConfigurationError(
+                    f"features.{key} is {asked}, and spectra have {pixels} pixels between spectra.wavelength_min and "
+                    f"wavelength_max: use {pixels} at most, or a wider range"
+                )
         if self._given_pca is None:
             return
         wanted, found = (self.job.features.components, self.wavelength.size), self._given_pca.components.shape
@@ -82,6 +88,23 @@ class FeaturesStage(Stage):
             raise ConfigurationError(
                 f"features.basis {self.job.features.basis} has {found[0]} components of {found[1]} pixels, this job "
                 f"wants {wanted[0]} of {wanted[1]}: set features.components and [spectra] as that job has them"
+            )
+
+    def check_plan(self, plan: Plan) -> None:
+        """Refuse components for which there are too few objects: n spectra have n - 1 of them."""
+        if not self.fits or product_exists(self.job.output, self.name):
+            return
+        split, problem = (np.asarray(plan.objects[name].to_numpy(), dtype=object) for name in ("split", "problem"))
+        has_split = bool(np.any(split != ""))
+        spectra = int(np.sum((problem == "") & ((split == "train") | (not has_split))))
+        asked, most = self.job.features.components, max(spectra - 1, 0)
+        written = (
+            "components" in self.job.features.model_fields_set
+        )  # the default shall not stop a trial of ten objects
+        if most == 0 or (written and asked > most):
+            raise ConfigurationError(
+                f"features.components is {asked}, and components are fitted to the usable objects"
+                f"{' of split train' * has_split}, of which there are {spectra}: use {most}{' or fewer' * (most > 0)}"
             )
 
     def basis(self) -> str | None:

@@ -113,3 +113,17 @@ def test_few_ids_of_floating_point_that_have_lost_digits_are_made_anew_with_a_no
     assert catalog.table["object_id"].to_pylist()[2:] == ["5", "6", "7"]
     assert catalog.table["object_id"][0].as_py().startswith("000094-1-0011-J")
     assert "1 of 5 ids have more digits than that holds" in catalog.notes[0]
+
+
+@pytest.mark.parametrize("nothing", ["-9999", "-9999.0", "-1.0", "0.0", "-1", "0"])
+@pytest.mark.parametrize("ids", [["101.0", "102.0", "103.0"], ["101", "102", "103"], ["a", "b", "c"]])
+def test_a_number_that_stands_for_no_id_is_missing_and_nothing_else(tmp_path, nothing, ids):
+    path = tmp_path / "c.csv"
+    rows = [f"{name},{10 + place},1" for place, name in enumerate(ids)]
+    path.write_text("\n".join(["objid,ra,dec", f"{nothing},9,1", *rows]) + "\n")
+    catalog = read_catalog(CatalogSection(path=str(path)), ArchiveSection(survey="skyserver", root="/archive"))
+    assert catalog.table["object_id"].to_pylist() == [
+        "J003600.00+010000.0",
+        *(name.removesuffix(".0") for name in ids),
+    ]
+    assert catalog.notes == ("1 of 4 rows have no usable id: theirs is made of the position",)

@@ -46,6 +46,23 @@ def test_a_right_ascension_that_no_convention_explains_is_refused(tmp_path, ra):
     assert not any("modulo" in note for note in catalog.notes)
 
 
+@pytest.mark.parametrize("unit", ["h", "hourangle", "hours"])
+@pytest.mark.parametrize("ra", [[1.0, 2.0, 359.0], [1.0, 2.0, 30.0], [1.0, 2.0, -1.0]])
+def test_a_right_ascension_that_is_none_in_its_unit_is_refused_with_the_unit(tmp_path, unit, ra):
+    path = tmp_path / "catalogue.parquet"
+    pq.write_table(pa.table({"ra": ra, "dec": [1.0, 2.0, 3.0]}), path)
+    catalog = read_catalog(CatalogSection(path=str(path), units={"ra": unit}), SKYSERVER)
+    said = f"ra = {ra[2]!r}; ra was read in {unit!r} and so lies outside 0 to 360 degrees; where it is in degrees, "
+    assert catalog.table["problem"].to_pylist() == ["", "", said + 'say so: [catalog] units = {ra = "deg"}']
+
+
+def test_a_text_in_a_column_of_hours_is_refused_with_the_unit(tmp_path):
+    path = tmp_path / "catalogue.csv"
+    path.write_text("ra,dec\n1,2\nx,3\n")
+    catalog = read_catalog(CatalogSection(path=str(path), units={"ra": "h"}), SKYSERVER)
+    assert catalog.table["problem"].to_pylist() == ["", "ra = 'x'; ra is not a number in 'h'"]
+
+
 @settings(max_examples=20, deadline=None)
 @given(ra=st.lists(st.floats(0, 359.9), min_size=1, max_size=20))
 def test_right_ascensions_from_0_to_360_stay_as_they_are(tmp_path_factory, ra):

@@ -293,11 +293,12 @@ def test_a_product_with_another_split_or_label_is_refused(tmp_path):
     tables["catalog"]["split"] = {"train": 0.7, "test": 0.3}
     job = lamost_job(tables, tmp_path / "out", ["spectra"], train={"classifier": str(tmp_path / "model")})
     plan, stage = make_plan(job), make_stage(job, "spectra")
-    create_product(job.output, stage.schema(plan.size("object")), {"pieces": pieces_of(plan, stage)})
+    made = {"pieces": pieces_of(plan, stage), "job": job.model_dump(mode="json")}
+    create_product(job.output, stage.schema(plan.size("object")), made)
     check_made_by(job, "spectra")
     other = {**tables, "catalog": {**tables["catalog"], "split": {"train": 0.5, "test": 0.5}}}
     changed = lamost_job(other, tmp_path / "out", ["spectra"], train={"classifier": str(tmp_path / "model")})
-    with pytest.raises(PlanMismatchError, match="catalog: was"):
+    with pytest.raises(PlanMismatchError, match=r"catalog\.split\.train: was 0\.7, now 0\.5"):
         train(changed)
 
 

@@ -10,7 +10,7 @@ JOB = """
 name = "stars"
 output = "{output}"
 stages = ["frames"]
-archive = {{ survey = "sdss", root = "nowhere" }}
+archive = {{ survey = "sdss", root = "https://nowhere.invalid" }}
 
 [catalog]
 path = "{path}"

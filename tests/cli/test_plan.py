@@ -115,3 +115,37 @@ def test_an_unknown_survey_is_refused_in_one_sentence_that_names_those_there_are
     code, _, err = command("plan", job, "--set", "archive.survey=desi")
     assert code == 2
     assert "archive.survey is 'desi'; allowed: 'sdss', 'lamost', 'skyserver' or 'stamps'" in err
+
+
+@pytest.mark.parametrize("verb", ["plan", "run"])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (["output={folder}/archive/out"], "which is archive.root"),
+        (["output={folder}/archive/catalog.csv"], "is a file"),
+        (["archive.root={folder}/none"], "none is not a folder here: correct it"),
+        (['stages=["spectra", "features"]', "features.components=20"], "of which there are 8: use 7 or fewer"),
+        (['stages=["spectra", "features"]', "features.blocks=9000"], "features.blocks is 9000, and spectra have"),
+        (["cluster.kind=slurm", "cluster.workers=4", 'cluster.directives=["--mem=8G"]'], "set cluster.memory"),
+    ],
+)
+def test_what_would_end_badly_later_is_refused_before_any_work(command, job, tmp_path, verb, changes, said):
+    sets = [word for change in changes for word in ("--set", change.format(folder=tmp_path))]
+    code, _, err = command(verb, job, *sets)
+    assert code == 2
+    assert said in err
+    assert not list(tmp_path.rglob("*.zarr"))
+
+
+def test_an_archive_that_only_the_workers_may_see_is_noted(command, job, tmp_path):
+    elsewhere = ("--set", f"archive.root={tmp_path / 'none'}", "--set", "cluster.kind=tcp://host.invalid:8786")
+    code, out, _ = command("plan", job, "--json", *elsewhere)
+    assert code == 0
+    assert "none is not a folder here; workers need it" in json.loads(out)["notes"][-1]
+
+
+def test_how_many_workers_slurm_shall_start_must_be_said(command, job):
+    job.write_text(job.read_text().replace("workers = 1, ", ""))
+    code, _, err = command("plan", job, "--set", "cluster.kind=slurm")
+    assert code == 2
+    assert "cluster.workers is not set: say how many worker processes SLURM shall start" in err

@@ -124,7 +124,7 @@ def test_a_failure_inside_a_chain_fails_the_products_at_its_end_and_the_next_run
     assert notes.message.str.contains("halved: AssertionError: bad luck").all()
     # The function's text is part of the product: another one makes another product.
     functions.write_text(FUNCTIONS)
-    with pytest.raises(PlanMismatchError, match=r"custom\.halved\.source"):
+    with pytest.raises(PlanMismatchError, match=r"custom\.halved\.function: its text was another"):
         run(job, client=cluster)
 
 
@@ -289,7 +289,7 @@ def test_a_stage_whose_input_no_stage_makes_is_refused(tmp_path, stages, says):
     catalog = tmp_path / "catalog.csv"
     catalog.write_text("objid,ra,dec,run,camcol,field\n1,10,10,1,1,1\n")
     with pytest.raises(ConfigurationError, match=says):
-        run(sdss_job(catalog, tmp_path, tmp_path / "out", stages=stages))
+        run(sdss_job(catalog, tmp_path / "archive", tmp_path / "out", stages=stages))
 
 
 def test_a_function_that_fails_is_named_with_its_line(archive, cluster, tmp_path):

@@ -35,3 +35,32 @@ def test_one_worker_process_has_a_gpu_however_many_share_the_cores():
 def test_what_makes_no_sense_is_refused(keys):
     with pytest.raises(ValidationError):
         ClusterSection(**keys)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"processes": 8, "cores": 4}, "processes = 8 in a job of cores = 4"),
+        ({"walltime": "1:00:00", "drain_seconds": 4000}, "it would never work. Make cluster.drain_seconds smaller"),
+        ({"walltime": "1:00:00", "drain_seconds": 3600}, "it would never work"),
+        ({"walltime": "1:00:00", "gpu": {"drain_seconds": 3600}}, "it would never work"),
+        ({"drain_seconds": 3600, "gpu": {"walltime": "30"}}, "it would never work"),
+        ({"gres": "gpu:1", "directives": ["--gres=gpu:2"]}, "would replace gres = 'gpu:1'"),
+    ],
+)
+def test_jobs_in_which_workers_could_not_work_are_refused(keys, said):
+    with pytest.raises(ValidationError, match=said):
+        ClusterSection(kind="slurm", **keys)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"processes": 4, "cores": 4},
+        {"walltime": "UNLIMITED", "drain_seconds": 4000},
+        {"walltime": "1:00:00", "drain_seconds": 600},
+        {"processes": 8, "cores": 8, "gpu": {"cores": 2}},
+    ],
+)
+def test_jobs_in_which_workers_can_work_are_taken(keys):
+    ClusterSection(kind="slurm", **keys)

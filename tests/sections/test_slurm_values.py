@@ -93,7 +93,7 @@ def test_an_option_that_requests_a_gpu_asks_for_one(directive):
 )
 def test_the_word_in_another_option_asks_for_none(directive):
     assert not asks_for_gpu(None, [directive])
-    assert not ClusterSection(kind="slurm", directives=[directive]).wants_gpu
+    assert not ClusterSection(kind="slurm").model_copy(update={"directives": (directive,)}).wants_gpu
 
 
 @pytest.mark.parametrize(("gres", "asked"), [("gpu:1", True), ("gpu:a100:4", True), ("gpu", True), ("nogpu:1", False)])
@@ -120,3 +120,48 @@ def test_an_argument_of_workers_that_would_replace_what_is_set_is_refused_by_nam
 def test_an_option_of_another_form_or_that_opens_the_dashboard_is_refused(options):
     with pytest.raises(ValidationError, match=next(iter(options))):
         ClusterSection(options=options)
+
+
+@pytest.mark.parametrize(
+    ("directive", "key"),
+    [
+        ("--mem=8G", "cluster.memory"),
+        ("--mem 8G", "cluster.memory"),
+        ("-p gpu", "cluster.partition"),
+        ("-pgpu", "cluster.partition"),
+        ("--partition=gpu", "cluster.partition"),
+        ("--time=1:00:00", "cluster.walltime"),
+        ("-t 60", "cluster.walltime"),
+        ("-A me", "cluster.account"),
+        ("--qos=debug", "cluster.qos"),
+        ("-q debug", "cluster.qos"),
+        ("-c 4", "cluster.cores"),
+        ("--ntasks=2", "cluster.workers"),
+        ("-J mine", "leave it out"),
+        ("--job-name=mine", "leave it out"),
+        ("--requeue", "leave it out"),
+        ("--constraint=haswell --mem=8G", "cluster.memory"),
+    ],
+)
+def test_a_directive_that_repeats_what_a_key_says_is_refused_with_the_key(directive, key):
+    for keys in ({"directives": [directive]}, {"options": {"job_extra_directives": [directive]}}):
+        for table in (keys, {"gpu": keys}):
+            with pytest.raises(ValidationError, match=f"in directives would replace what survey-batch sets.*{key}"):
+                ClusterSection(kind="slurm", **table)
+
+
+@pytest.mark.parametrize(
+    "directive",
+    ["--mem-per-gpu=40G", "--time-min=10", "--comment='-p and --mem'", "--nice=-5", "--hold", "--no-requeue"],
+)
+def test_a_directive_for_which_there_is_no_key_is_taken(directive):
+    assert ClusterSection(kind="slurm", directives=[directive]).directives == (directive,)
+
+
+@pytest.mark.parametrize("key", ["partition", "account", "qos", "gres", "interface", "walltime", "directives"])
+@pytest.mark.parametrize("text", ["60\n", "60\nrm -rf .", "60\r\nid"])
+def test_a_text_of_several_lines_never_gets_into_a_script(key, text):
+    value = [text] if key == "directives" else text
+    for table in ({key: value}, {"gpu": {key: value}}):
+        with pytest.raises(ValidationError, match="has more than one line|is no time limit"):
+            ClusterSection(kind="slurm", **table)

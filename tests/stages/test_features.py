@@ -153,3 +153,46 @@ def test_components_that_do_not_fit_are_refused(tmp_path):
 
     refused("no product 'features' with principal components", str(tmp_path / "nothing"))
     refused(r"has 3 components of \d+ pixels, this job wants 2 of", stage.job.output, components=2)
+
+
+@pytest.mark.parametrize(
+    ("features", "split", "said"),
+    [
+        ({"components": 8}, None, "features.components is 8.* usable objects, of which there are 8: use 7 or fewer"),
+        ({"components": 7}, None, None),
+        ({}, None, None),
+        (
+            {"components": 3},
+            {"train": 0.3, "test": 0.7},
+            r"objects of split train, of which there are \d: use \d or fewer",
+        ),
+        ({"components": 0}, {"train": 0.3, "test": 0.7}, None),
+    ],
+)
+def test_components_that_so_few_objects_do_not_have_are_refused_before_anything_is_fetched(
+    tmp_path, features, split, said
+):
+    archive = make_archive(tmp_path / "archive", 8)
+    archive["catalog"]["split"] = split
+    job = lamost_job(archive, tmp_path / "out", features=features)
+    if said is None:
+        FeaturesStage(job).check_plan(make_plan(job))
+    else:
+        with pytest.raises(ConfigurationError, match=said):
+            FeaturesStage(job).check_plan(make_plan(job))
+
+
+def test_one_object_has_no_components_whatever_the_job_says(tmp_path):
+    job = lamost_job(make_archive(tmp_path / "archive", 1), tmp_path / "out", features={})
+    with pytest.raises(ConfigurationError, match="of which there are 1: use 0$"):
+        FeaturesStage(job).check_plan(make_plan(job))
+
+
+@pytest.mark.parametrize("key", ["blocks", "components"])
+def test_more_blocks_or_components_than_pixels_are_refused(tmp_path, key):
+    keys = {"catalog": {"path": "unused"}, "archive": {"survey": "lamost", "root": "unused"}}
+    job = lamost_job(keys, tmp_path / "out", spectra=RANGE, features={key: 5000})
+    with pytest.raises(
+        ConfigurationError, match=rf"features.{key} is 5000, and spectra have \d+ pixels .* or a wider range"
+    ):
+        FeaturesStage(job).check()
