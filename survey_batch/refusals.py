@@ -17,7 +17,8 @@ from survey_batch.status import unfinished
 def refuse_overlaps(job: Job) -> None:
     """Refuse an output that is a file, or that overlaps with what the job reads, or where its classifier is kept.
 
-    A catalogue, a classifier or a cache may lie within the output, and everything beside it.
+    All of them may lie within the output or beside it. The output may lie within the archive, too, whose root may be
+    the folder that one works in: products have names of their own.
 
     Raises
     ------
@@ -28,15 +29,9 @@ def refuse_overlaps(job: Job) -> None:
     if not is_url(output) and not (there := nearest_folder(output)).is_dir():
         raise ConfigurationError(f"output {output}: {there} is a file, and the products need a folder: name another")
     for key, path in _used_places(job):
-        if same_or_within(output, path):
+        if same_or_within(output, path) and (key != "archive.root" or same_or_within(path, output)):
             how = "is also" if same_or_within(path, output) else f"lies within {path}, which is"
             raise ConfigurationError(f"output {output} {how} {key}: products would be written into it; name another")
-    root = job.archive.root
-    if same_or_within(root, output):
-        raise ConfigurationError(
-            f"archive.root {root} lies within output {output}, where products are written and removed; name another "
-            "output"
-        )
 
 
 def _used_places(job: Job) -> Iterator[tuple[str, str]]:

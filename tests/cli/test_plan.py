@@ -121,7 +121,7 @@ def test_an_unknown_survey_is_refused_in_one_sentence_that_names_those_there_are
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        (["output={folder}/archive/out"], "which is archive.root"),
+        (["output={folder}/archive"], "is also archive.root"),
         (["output={folder}/archive/catalog.csv"], "is a file"),
         (["archive.root={folder}/none"], "none is not a folder here: correct it"),
         (['stages=["spectra", "features"]', "features.components=20"], "of which there are 8: use 7 or fewer"),
