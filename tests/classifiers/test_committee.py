@@ -9,6 +9,8 @@ from survey_batch.classifiers.base import Workspace
 from survey_batch.classifiers.committee import Best, build_committee, train_committee
 from survey_batch.sections.train_stamps import StampTraining
 
+pytestmark = pytest.mark.slow
+
 SECTION = StampTraining(classifier="-", variant="pca-mlp", epochs=12, patience=3, learning_rate=0.02)
 NOTHING = (np.zeros((0, 3), np.float32), np.zeros(0, np.float32))
 
@@ -34,7 +36,6 @@ def test_members_differ_and_answer_for_themselves():
     np.testing.assert_allclose(apart[..., 0], answers, rtol=1e-5)
 
 
-@pytest.mark.slow
 def test_a_member_learns_as_it_would_in_a_committee_of_one():
     histories = []
     for members in (1, 3):
@@ -44,7 +45,6 @@ def test_a_member_learns_as_it_would_in_a_committee_of_one():
     np.testing.assert_allclose(histories[0], histories[1], rtol=1e-3)
 
 
-@pytest.mark.slow
 def test_it_learns():
     training, model = build_committee(3, 3, seed=1)
     history = train_committee(training, model, pair(256), pair(64, seed=3), SECTION, 1, Workspace())

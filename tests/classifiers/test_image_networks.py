@@ -8,6 +8,8 @@ import pytest
 
 from survey_batch.classifiers.image_networks import small_cnn, small_vit
 
+pytestmark = pytest.mark.slow
+
 BUILDERS = {"cnn": small_cnn, "vit": small_vit}
 SAMPLE = np.random.default_rng(1).normal(size=(3, 32, 32, 5)).astype(np.float32)
 
@@ -33,7 +35,6 @@ def test_small_networks_stay_small_on_large_images(build):
     assert build(np.zeros((1, 224, 224, 3), np.uint8), 7, 255.0, 1).count_params() < 1_000_000
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_give_the_same_probabilities(tmp_path, backend):
     if find_spec(backend) is None:

@@ -12,6 +12,8 @@ from survey_batch.errors import ConfigurationError
 from survey_batch.sections.train_spectral_type import SpectralTypeTraining
 from tests.classifiers.conftest import labelled, make_block
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_layer_that_answers_stays_in_single_precision():
     module = import_module("tests.classifiers.test_stellar_image")
@@ -21,7 +23,6 @@ def test_the_layer_that_answers_stays_in_single_precision():
     assert {layer.compute_dtype for layer in answering} == {"float32"}
 
 
-@pytest.mark.slow
 def test_a_number_too_large_for_half_precision_is_no_silent_nan():
     module = import_module("tests.classifiers.test_stellar_image")
     classifier, block = module.small("cnn")

@@ -13,6 +13,8 @@ from survey_batch.sections.train_psf_stars import PsfStarTraining
 from tests.classifiers.answers import assert_rows_answer_for_themselves
 from tests.images.star_field import moffat
 
+pytestmark = pytest.mark.slow
+
 SIZE = 25
 GRID = np.arange(SIZE, dtype=float) - SIZE // 2
 

@@ -18,6 +18,8 @@ from survey_batch.sections.train_galaxies import GalaxyTraining
 from tests.classifiers.answers import assert_rows_answer_for_themselves
 from tests.classifiers.galaxies import simulated
 
+pytestmark = pytest.mark.slow
+
 
 def section(**keys):
     return GalaxyTraining(classifier="-", **{"copies": 5, **keys})
@@ -58,7 +60,6 @@ def _components_once(monkeypatch, arrays):
         monkeypatch.setattr(family, "learn", classmethod(lambda *_: arrays))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("family", [PublishedForest, PublishedSVM])
 def test_what_was_learnt_is_known_and_a_saved_classifier_answers_the_same(family, data, tested, tmp_path):
     trained = family.fit(data, section())
@@ -70,7 +71,6 @@ def test_what_was_learnt_is_known_and_a_saved_classifier_answers_the_same(family
     np.testing.assert_array_equal(load_classifier(tmp_path).predict_proba(tested.block), probability)
 
 
-@pytest.mark.slow
 def test_the_network_runs_and_a_saved_one_answers_the_same(tmp_path):
     trained, block = small("published-cnn")
     probability = trained.predict_proba(block, batch=8)
@@ -79,7 +79,6 @@ def test_the_network_runs_and_a_saved_one_answers_the_same(tmp_path):
     np.testing.assert_allclose(load_classifier(tmp_path).predict_proba(block, batch=8), probability, atol=1e-6)
 
 
-@pytest.mark.slow
 def test_the_network_has_the_published_size():
     assert branched_network(COMPONENTS, 3, 1).count_params() == pytest.approx(0.77e6, rel=0.02)
 

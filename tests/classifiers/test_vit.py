@@ -18,6 +18,8 @@ from survey_batch.sections.train_images import ImageTraining
 from tests.classifiers.answers import assert_rows_answer_for_themselves
 from tests.classifiers.stars import as_labelled, labels_of
 
+pytestmark = pytest.mark.slow
+
 LABELS = labels_of(12)
 CHANNELS = np.array(["red", "green", "blue"])
 PATCH, SIDE = 16, 32
@@ -150,7 +152,6 @@ def by_transformers(checkpoint, images, folder) -> np.ndarray:
     return np.load(folder / "answers.npy")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("size", [TINY, BASE], ids=["tiny", "ViT-Base/16"])
 def test_probabilities_are_those_of_transformers(hub, size, tmp_path):
     tensors = random_tensors(size)
@@ -163,7 +164,6 @@ def test_probabilities_are_those_of_transformers(hub, size, tmp_path):
     assert wanted.std(axis=0).max() > 1e-3, "images that all look alike would prove nothing"
 
 
-@pytest.mark.slow
 def test_vit_base_16_takes_one_step_of_fine_tuning(hub, tmp_path):
     checkpoint = write_checkpoint(tmp_path, size=BASE)
     labels = labels_of(4)
@@ -183,7 +183,6 @@ def test_a_bare_transformer_is_read_as_that_of_a_classifier(checkpoint, tmp_path
     np.testing.assert_array_equal(np.asarray(found), np.asarray(read_backbone(checkpoint)(images)))
 
 
-@pytest.mark.slow
 def test_one_step_changes_transformer_and_head(checkpoint, stepped):
     before, after = read_backbone(checkpoint).get_weights(), stepped.model.get_weights()
     moved = [not np.array_equal(a, b) for a, b in zip(before, after, strict=False)]
@@ -193,7 +192,6 @@ def test_one_step_changes_transformer_and_head(checkpoint, stepped):
     assert np.isfinite(stepped.history["loss"][0])
 
 
-@pytest.mark.slow
 def test_a_fine_tuned_classifier_is_saved_and_answers_as_before(stepped, tmp_path):
     stepped.save(tmp_path)
     block = {"image": images_of(5, 3, (20, 20, 3))}

@@ -134,7 +134,7 @@ def test_following_waits_for_a_run_and_ends_with_it(tmp_path):
     with http_server(tmp_path / "archive", delay=0.2) as server:
         archive = {"survey": "lamost", "root": server.url, "connections": 1}
         job = lamost_job({**tables, "archive": archive}, tmp_path / "out", cluster={"workers": 1})
-        seen = looks(job.output, 0.2)
+        seen = looks(job.output, 0.5)
         assert next(seen) is None  # nothing is laid out yet
         worker = threading.Thread(target=run, args=(job,))
         worker.start()

@@ -152,6 +152,7 @@ def test_windows_across_the_seam_to_a_missing_frame_are_partial(archive, near_se
     assert partial >= 2
 
 
+@pytest.mark.slow
 def test_registered_cutouts_are_the_same_from_stored_frames_and_from_the_archive(archive, near_seam, tmp_path):
     catalog, _ = near_seam
     choice = {"size": 150, "registration": "subpixel", "ivar": True}

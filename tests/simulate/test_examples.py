@@ -14,6 +14,7 @@ def examples():
     return simulate_examples({"GALAXY": 12, "QSO": 12, "STAR": 12}, GRID, seed=4, snr=(3.0, 50.0))
 
 
+@pytest.mark.slow
 def test_a_block_is_like_the_products(examples):
     block, label = examples
     assert {name: values.dtype.str[1:] for name, values in block.items()} == {
@@ -24,6 +25,7 @@ def test_a_block_is_like_the_products(examples):
     assert ((block["ivar"] > 0) | (block["mask"] != 0)).all()
 
 
+@pytest.mark.slow
 def test_a_spectrum_does_not_depend_on_how_many_others_there_are(examples):
     block, _ = examples
     fewer, _ = simulate_examples({"QSO": 3}, GRID, seed=4, snr=(3.0, 50.0))
@@ -31,11 +33,13 @@ def test_a_spectrum_does_not_depend_on_how_many_others_there_are(examples):
         np.testing.assert_array_equal(values, block[name][12:15])
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_spectra(examples):
     other, _ = simulate_examples({"GALAXY": 2}, GRID, seed=5, snr=(3.0, 50.0))
     assert not np.array_equal(other["flux"], examples[0]["flux"][:2])
 
 
+@pytest.mark.slow
 def test_redshifts_are_those_of_the_class(examples):
     block, label = examples
     assert np.abs(block["redshift"][label == "STAR"]).max() < 2e-3

@@ -160,6 +160,7 @@ def five_bands(real_data, tmp_path_factory):
     return normal, large, cutouts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("band", "ugriz")
 def test_psf_fluxes_of_real_stars_are_those_within_7_4_arcsec(five_bands, band):
     normal, large, cutouts = five_bands
