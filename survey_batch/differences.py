@@ -32,7 +32,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [_in_words(key, before.get(key), now.get(key)) for key in changed]
 
 
-def _in_words(key: str, before: Any, now: Any) -> str:
+def _in_words(key: str, before: object, now: object) -> str:
     """A setting that is known by its content alone is said to be another: nobody reads a fingerprint."""
     if key.startswith("custom.") and key.endswith(".source"):
         return f"{key.removesuffix('source')}function: its text was another"
@@ -41,12 +41,12 @@ def _in_words(key: str, before: Any, now: Any) -> str:
     return f"{key}: was {before!r}, now {now!r}"
 
 
-def _set(value: Any) -> str:
+def _set(value: object) -> str:
     return "not set" if value is None else "set"
 
 
 def catalog_differences(plan: Plan | None, axis: Axis, made_with: str, job: str) -> list[str]:
-    """Say how the rows of the catalogue differ from those that a product was made with, and the keys that choose them.
+    """Say how the table [catalog] and the catalogue's rows differ from those of a product.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def catalog_differences(plan: Plan | None, axis: Axis, made_with: str, job: str)
     return [*keys, *_row_differences(before, now)]
 
 
-def _key_differences(before: Any, now: Any, name: str) -> Iterator[str]:
+def _key_differences(before: object, now: object, name: str) -> Iterator[str]:
     """Compare a table of a job key by key; of one that only one of them has, no key is told."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in sorted({*before, *now}):

@@ -6,6 +6,7 @@ from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
@@ -94,13 +95,13 @@ class FeaturesStage(Stage):
         """Refuse components for which there are too few objects: n spectra have n - 1 of them."""
         if not self.fits or product_exists(self.job.output, self.name):
             return
-        split, problem = (np.asarray(plan.objects[name].to_numpy(), dtype=object) for name in ("split", "problem"))
-        has_split = bool(np.any(split != ""))
-        spectra = int(np.sum((problem == "") & ((split == "train") | (not has_split))))
+        split, usable = plan.objects["split"], pc.equal(plan.objects["problem"], "")
+        has_split = bool(pc.any(pc.not_equal(split, "")).as_py())
+        chosen = pc.and_(usable, pc.equal(split, "train")) if has_split else usable
+        spectra = int(pc.sum(chosen).as_py() or 0)
         asked, most = self.job.features.components, max(spectra - 1, 0)
-        written = (
-            "components" in self.job.features.model_fields_set
-        )  # the default shall not stop a trial of ten objects
+        # The default shall not stop a trial of ten objects.
+        written = "components" in self.job.features.model_fields_set
         if most == 0 or (written and asked > most):
             raise ConfigurationError(
                 f"features.components is {asked}, and components are fitted to the usable objects"

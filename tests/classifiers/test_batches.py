@@ -114,3 +114,29 @@ def test_a_classifier_remembers_what_fitted(trained, labels, monkeypatch):
     asked.clear()
     trained.predict_proba(block, batch=64)
     assert set(asked) == {16}
+
+
+AT_ONCE = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+from survey_batch.classifiers.artifact import load_classifier
+classifier, block = load_classifier(sys.argv[1]), dict(np.load(sys.argv[2]))
+alone = classifier.predict_proba(block, batch=8)
+with ThreadPoolExecutor(8) as threads:
+    for found in threads.map(lambda _: classifier.predict_proba(block, batch=8), range(64)):
+        np.testing.assert_array_equal(found, alone)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_threads_may_ask_one_network_at_once(trained, labels, tmp_path, backend):
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    trained.save(tmp_path / "model")
+    np.savez(tmp_path / "block.npz", **make_block(labels, 5))
+    command = [sys.executable, "-c", AT_ONCE, tmp_path / "model", tmp_path / "block.npz"]
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
