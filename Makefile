@@ -7,14 +7,14 @@ VIT    := keras-hub kagglehub kagglesdk regex safetensors sentencepiece tokenize
 # for, say), pip does the same.
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt $(1) \
 	|| $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(1)
-# Modules stay whole: their tests share what takes long to set up. `tests/conftest.py` puts them in order. Twice as many
-# processes as cores that `make test` is made for: much of what they do is waiting.
-PYTEST  = $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 15
+# `tests/conftest.py` says how tests are shared out. More processes than the two cores that this is made for: much of what
+# they do is waiting.
+PYTEST  = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durations 15
 
 # Tests start hundreds of processes. Where the environment forbids to keep what Python compiled, each compiles all anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all lint types bench clean
+.PHONY: demo test fast test-all lint types bench clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -28,11 +28,14 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: $(VENV)/.ready  ## the main job, end to end
 	PATH="$(abspath $(BIN)):$$PATH" bash jobs/demo.sh
 
-test: lint types  ## what every change must pass: lint, types, and the tests that are not slow
-	$(PYTEST) -m "not slow"
+test:  ## what every change must pass: lint, types, and the tests that are not slow, side by side
+	@$(MAKE) --no-print-directory --jobs 3 lint types fast
+
+fast: $(VENV)/.ready  ## the tests that are not slow
+	$(PYTEST) --numprocesses 4 -m "not slow"
 
 test-all: $(VENV)/.ready  ## the slow tests, which `make test` leaves out
-	$(PYTEST) -m slow
+	$(PYTEST) --numprocesses 6 -m slow
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from survey_batch import interrupt
 from survey_batch.environment import compute_like_a_worker
@@ -17,6 +18,10 @@ settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
 
 LONGEST = ("test_slurm.py", "test_pythons.py", "test_kernels.py")
+SPLIT = ("tests/test_kernels.py",)
+"""Modules whose tests share nothing: each test may run in a process of its own."""
+ON_CLUSTER = ("test_lazy.py", "test_predictions.py", "test_stamps_job.py")
+"""Modules whose workers import TensorFlow: kept together, they do so once, on one cluster."""
 BESIDE_THE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -43,3 +48,18 @@ def _no_interruption_of_another_test(monkeypatch: pytest.MonkeyPatch) -> Iterato
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: modules stay whole, and the last one should not run alone at the end."""
     items.sort(key=lambda item: (item.path.name not in LONGEST, item.path.parent.name != "integration"))
+
+
+class ByModule(LoadFileScheduling):
+    """Hands out whole modules, as their tests share what takes long to set up; but for those named above."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module: str = super()._split_scope(nodeid)
+        if module in SPLIT:
+            return nodeid
+        return "on a cluster" if module.endswith(ON_CLUSTER) else module
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByModule:
+    """Say how tests are shared out among processes."""
+    return ByModule(config, log)

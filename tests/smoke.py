@@ -1,8 +1,9 @@
 """One small job of each survey by the command line alone, training, predictions and exports; for any Python.
 
-    python smoke.py jobs FOLDER       # run them, each output in a folder of its own
-    python smoke.py again FOLDER      # leave a shard of two unfinished, as another version may find it, and go on
-    python smoke.py digest FOLDER     # the SHA-256 of every array of every product, as JSON
+    python smoke.py archives FOLDER       # simulate what the jobs read
+    python smoke.py jobs FOLDER ARCHIVES  # run them, each output in a folder of its own
+    python smoke.py again FOLDER          # leave a shard of two unfinished, as another version may find it, and go on
+    python smoke.py digest FOLDER         # the SHA-256 of every array of every product, as JSON
 
 It imports nothing of the tests, so that it runs where the package alone is installed.
 """
@@ -79,11 +80,16 @@ SIMULATED = {
 }
 
 
-def jobs(folder: Path) -> None:
-    """Simulate, run, train, predict and export."""
+def archives(folder: Path) -> None:
+    """Simulate an archive for each job."""
+    for survey in JOBS:
+        make_archive(survey, folder / survey)
+
+
+def jobs(folder: Path, archives: Path) -> None:
+    """Run, train, predict and export."""
     for survey, text in JOBS.items():
-        archive, output = folder / f"{survey}-archive", folder / survey
-        make_archive(survey, archive)
+        archive, output = archives / survey, folder / survey
         file = folder / f"{survey}.toml"
         head = f'name = "{survey}"\noutput = "{output}"'
         file.write_text(head + text.format(archive=archive, output=output) + "[cluster]\nworkers = 1\n")
@@ -139,4 +145,4 @@ def call(*arguments: object) -> None:
 
 
 if __name__ == "__main__":
-    {"jobs": jobs, "again": again, "digest": digest}[sys.argv[1]](Path(sys.argv[2]))
+    {"archives": archives, "jobs": jobs, "again": again, "digest": digest}[sys.argv[1]](*map(Path, sys.argv[2:]))

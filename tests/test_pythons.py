@@ -84,18 +84,25 @@ def smoke(python, *arguments):
 
 
 @pytest.fixture(scope="module")
-def made_here(tmp_path_factory):
+def archives(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("archives")
+    smoke(sys.executable, "archives", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made_here(archives, tmp_path_factory):
     folder = tmp_path_factory.mktemp("made-here")
-    smoke(sys.executable, "jobs", folder)
+    smoke(sys.executable, "jobs", folder, archives)
     return folder
 
 
 @pytest.mark.parametrize("version", NEWER)
 def test_a_job_of_each_survey_runs_and_its_stores_are_read_and_gone_on_with_by_both(
-    version, installed, made_here, tmp_path
+    version, installed, archives, made_here, tmp_path
 ):
     python = installed(version)
-    smoke(python, "jobs", tmp_path)
+    smoke(python, "jobs", tmp_path, archives)
     theirs = json.loads(smoke(python, "digest", tmp_path))
     assert json.loads(smoke(sys.executable, "digest", tmp_path)) == theirs, "what the other wrote is read alike here"
     ours = json.loads(smoke(sys.executable, "digest", made_here))

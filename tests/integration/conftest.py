@@ -1,4 +1,4 @@
-"""A local cluster for the tests of one module."""
+"""A local cluster for the tests of this folder."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from survey_batch.cluster import connect
 from survey_batch.job import ClusterSection
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def cluster():
     with connect(ClusterSection(workers=2, memory="2 GB")) as connection:
         yield connection.client
