@@ -66,6 +66,7 @@ def test_results_are_plotted(sweep, tmp_path):
     assert (tmp_path / "sweep.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_a_recipe_is_scored_on_the_stars_held_out(sweep, monkeypatch):
     labels = labels_of(48)
     stars = as_labelled(make_stars(labels, 1), labels)

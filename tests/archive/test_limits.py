@@ -88,6 +88,7 @@ def leases_held(dask_scheduler):
     return sum(len(leases) for leases in dask_scheduler.extensions["semaphores"].leases.values())
 
 
+@pytest.mark.slow
 def test_the_leases_of_a_killed_worker_come_back(cluster):
     (doomed, *_) = cluster.scheduler_info(n_workers=-1)["workers"]
     pid = cluster.run(os.getpid, workers=[doomed])[doomed]

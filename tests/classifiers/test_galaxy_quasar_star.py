@@ -63,6 +63,7 @@ def test_a_saved_classifier_answers_the_same(trained, tested, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same_weights():
     first, again, other = (network(60, 0, 3, seed).get_weights()[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)

@@ -56,6 +56,7 @@ def accuracy(classifier, block, labels) -> float:
     return float(np.mean(answer == labels))
 
 
+@pytest.mark.slow
 def test_stars_never_seen_are_told_apart_by_their_colour(fitted):
     assert accuracy(fitted, make_stars(LABELS, 2), LABELS) > 0.9, "chance is 0.5"
 

@@ -263,6 +263,7 @@ def test_another_variant_in_the_same_folder_leaves_nothing_of_the_first(tmp_path
     assert load_classifier(folder).manifest.variant == "forest"
 
 
+@pytest.mark.slow
 def test_rows_that_are_not_done_yet_are_told_of(tmp_path, wavelength, split, caplog):
     job = make_job(tmp_path, epochs=1, members=1)
     write_product(job, wavelength, split)
@@ -305,7 +306,8 @@ def test_a_product_with_another_split_or_label_is_refused(tmp_path):
 NETWORK = {"epochs": 2, "members": 1, "patience": 0}
 
 
-@pytest.mark.parametrize("keys", [{"variant": "forest", "trees": 5}, pytest.param(NETWORK, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("keys", [{"variant": "forest", "trees": 5}, NETWORK])
 def test_what_was_trained_before_ctrl_c_is_not_trained_again(
     tmp_path, wavelength, without_validation, monkeypatch, keys
 ):
@@ -360,6 +362,7 @@ def test_folds_that_were_done_are_kept(tmp_path, data):
     assert said[-1] == "  fold 3 of 3 done before"
 
 
+@pytest.mark.slow
 def test_a_class_without_usable_training_rows_is_no_answer_and_is_told_of(tmp_path, wavelength, split):
     job = make_job(tmp_path, epochs=1, members=1)
     split[np.arange(ROWS) % 4 == 2] = "test"  # all stars of class G

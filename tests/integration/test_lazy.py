@@ -40,10 +40,16 @@ def spectral(tmp_path_factory, cluster):
         predictions={"classifier": model, "batch": 32},
         shards={"objects": 16},
     )
-    run(job.model_copy(update={"stages": ("spectra",)}), client=cluster)
-    train(job)
-    assert run(job, client=cluster).counts == {"ok": SPECTRA - 1, "unreadable": 1}
+    run(job.model_copy(update={"stages": ("spectra", "features")}), client=cluster)
     return job
+
+
+@pytest.fixture(scope="module")
+def predicted(spectral, cluster):
+    """The same job with predictions, by a classifier that was trained on its spectra."""
+    train(spectral)
+    assert run(spectral, client=cluster).counts == {"ok": SPECTRA - 1, "unreadable": 1}
+    return spectral
 
 
 @pytest.fixture(scope="module")
@@ -90,40 +96,45 @@ def test_principal_components_are_those_of_the_batch(spectral):
     assert_same_bits(fitted.drop_vars("made_with"), stored.load())
 
 
-def test_predictions_of_whole_shards_are_those_of_the_batch(spectral, cluster):
-    lazy = sb.predict(sb.open_product(spectral, "spectra"), spectral.predictions.classifier, batch=32)
+@pytest.mark.slow
+def test_predictions_of_whole_shards_are_those_of_the_batch(predicted, cluster):
+    lazy = sb.predict(sb.open_product(predicted, "spectra"), predicted.predictions.classifier, batch=32)
     # On workers: TensorFlow must have been started with the settings of a worker to give the same last bits.
-    assert_same_bits(lazy.compute(scheduler=cluster), sb.open_product(spectral, "predictions").load())
+    assert_same_bits(lazy.compute(scheduler=cluster), sb.open_product(predicted, "predictions").load())
 
 
-def test_predictions_in_other_chunks_are_those_of_the_batch_to_rounding(spectral):
-    spectra = sb.open_product(spectral, "spectra").chunk(object=7)
+@pytest.mark.slow
+def test_predictions_in_other_chunks_are_those_of_the_batch_to_rounding(predicted):
+    spectra = sb.open_product(predicted, "spectra").chunk(object=7)
     lazy, stored = (
-        sb.predict(spectra, spectral.predictions.classifier, batch=32).load(),
-        sb.open_product(spectral, "predictions").load(),
+        sb.predict(spectra, predicted.predictions.classifier, batch=32).load(),
+        sb.open_product(predicted, "predictions").load(),
     )
     np.testing.assert_allclose(lazy.probability, stored.probability, rtol=0, atol=1e-6)
     np.testing.assert_array_equal(lazy.status, stored.status)
 
 
-def test_another_product_than_the_classifier_takes_is_refused_by_name(spectral):
+@pytest.mark.slow
+def test_another_product_than_the_classifier_takes_is_refused_by_name(predicted):
     with pytest.raises(ConfigurationError, match="takes the product 'spectra'; the dataset lacks its variables"):
-        sb.predict(sb.open_product(spectral, "features"), spectral.predictions.classifier)
+        sb.predict(sb.open_product(predicted, "features"), predicted.predictions.classifier)
 
 
-def test_a_dataset_that_does_not_say_how_it_was_made_is_predicted_from_only_on_demand(spectral):
-    spectra = sb.open_product(spectral, "spectra").isel(object=slice(0, 3)).drop_attrs()
+@pytest.mark.slow
+def test_a_dataset_that_does_not_say_how_it_was_made_is_predicted_from_only_on_demand(predicted):
+    spectra = sb.open_product(predicted, "spectra").isel(object=slice(0, 3)).drop_attrs()
     with pytest.raises(PlanMismatchError, match="unchecked=True"):
-        sb.predict(spectra, spectral.predictions.classifier)
-    assert sb.predict(spectra, spectral.predictions.classifier, unchecked=True).sizes["object"] == 3
+        sb.predict(spectra, predicted.predictions.classifier)
+    assert sb.predict(spectra, predicted.predictions.classifier, unchecked=True).sizes["object"] == 3
 
 
-def test_lazy_results_say_how_they_were_made_as_the_batch_s_products_do(spectral, imaged):
-    spectra, cutouts = sb.open_product(spectral, "spectra"), sb.open_product(imaged, "cutouts")
-    stored = sb.open_product(spectral, "features")
+@pytest.mark.slow
+def test_lazy_results_say_how_they_were_made_as_the_batch_s_products_do(predicted, imaged):
+    spectra, cutouts = sb.open_product(predicted, "spectra"), sb.open_product(imaged, "cutouts")
+    stored = sb.open_product(predicted, "features")
     made = [
-        (spectral, "features", sb.features(spectra, components=stored, blocks=5)),
-        (spectral, "predictions", sb.predict(spectra, spectral.predictions.classifier, batch=32)),
+        (predicted, "features", sb.features(spectra, components=stored, blocks=5)),
+        (predicted, "predictions", sb.predict(spectra, predicted.predictions.classifier, batch=32)),
         (imaged, "features", sb.features(cutouts)),
         (imaged, "composites", sb.composites(cutouts, bands="irg", pair="zru", size=50)),
     ]
@@ -132,17 +143,19 @@ def test_lazy_results_say_how_they_were_made_as_the_batch_s_products_do(spectral
     assert "made_with" not in sb.features(spectra.drop_attrs(), blocks=5).attrs
 
 
+@pytest.mark.slow
 def test_what_was_cut_from_the_given_dataset_is_part_of_how_the_result_was_made(imaged):
     cutouts = sb.open_product(imaged, "cutouts")
     inner = sb.features(cutouts.isel(x=slice(1, -1), y=slice(1, -1)))
     assert json.loads(inner.attrs["made_with"])["cutouts.size"] == cutouts.sizes["x"] - 2
 
 
-def test_objects_below_the_threshold_are_left_without_a_class(spectral):
-    spectra = sb.open_product(spectral, "spectra").load()
-    plain = sb.predict(spectra, spectral.predictions.classifier).load()
+@pytest.mark.slow
+def test_objects_below_the_threshold_are_left_without_a_class(predicted):
+    spectra = sb.open_product(predicted, "spectra").load()
+    plain = sb.predict(spectra, predicted.predictions.classifier).load()
     threshold = float(plain.confidence.median())
-    strict = sb.predict(spectra, spectral.predictions.classifier, threshold=threshold).load()
+    strict = sb.predict(spectra, predicted.predictions.classifier, threshold=threshold).load()
     answered = (plain.confidence >= threshold).values
     assert 0 < answered.sum() < plain.sizes["object"]
     np.testing.assert_array_equal(strict.predicted_class, np.where(answered, plain.predicted_class, ""))
@@ -150,6 +163,7 @@ def test_objects_below_the_threshold_are_left_without_a_class(spectral):
         np.testing.assert_array_equal(strict[name], plain[name])
 
 
+@pytest.mark.slow
 def test_composites_are_those_of_the_batch(imaged):
     cutouts = sb.open_product(imaged, "cutouts").chunk(object=7)
     lazy = sb.composites(cutouts, bands="irg", pair="zru", size=50)
@@ -157,11 +171,13 @@ def test_composites_are_those_of_the_batch(imaged):
     assert_same_bits(lazy.compute(), sb.open_product(imaged, "composites").load())
 
 
+@pytest.mark.slow
 def test_features_of_images_are_those_of_the_batch(imaged):
     cutouts = sb.open_product(imaged, "cutouts").chunk(object=7)
     assert_same_bits(sb.features(cutouts).compute(), sb.open_product(imaged, "features").load())
 
 
+@pytest.mark.slow
 def test_one_object_alone_is_measured_as_among_others(imaged):
     cutouts, stored = sb.open_product(imaged, "cutouts"), sb.open_product(imaged, "features")
     alone = sb.features(cutouts.isel(object=slice(3, 4)).load())
@@ -180,8 +196,9 @@ def test_results_can_be_computed_from_results(spectral, tmp_path):
     assert "dn4000" in xr.open_zarr(tmp_path / "mine.zarr", consolidated=False).feature
 
 
-def test_wrong_settings_and_datasets_are_named(spectral, imaged):
-    cutouts, spectra = sb.open_product(imaged, "cutouts"), sb.open_product(spectral, "spectra")
+@pytest.mark.slow
+def test_wrong_settings_and_datasets_are_named(predicted, imaged):
+    cutouts, spectra = sb.open_product(imaged, "cutouts"), sb.open_product(predicted, "spectra")
     with pytest.raises(ConfigurationError, match=r"composites\.bands"):
         sb.composites(cutouts, bands="abc")
     with pytest.raises(ConfigurationError, match="lacks"):
@@ -197,9 +214,10 @@ def test_wrong_settings_and_datasets_are_named(spectral, imaged):
     with pytest.raises(ConfigurationError, match="not a log10 grid"):
         sb.features(spectra.assign_coords(wavelength=np.linspace(3700, 9100, spectra.sizes["wavelength"])))
     with pytest.raises(PlanMismatchError, match="trained on"):
-        sb.predict(spectra.isel(wavelength=slice(10, None)), spectral.predictions.classifier).compute()
+        sb.predict(spectra.isel(wavelength=slice(10, None)), predicted.predictions.classifier).compute()
 
 
+@pytest.mark.slow
 def test_the_order_of_dimensions_and_the_chunks_do_not_matter(imaged, spectral):
     cutouts, stored = sb.open_product(imaged, "cutouts"), sb.open_product(imaged, "features")
     turned = cutouts.assign(flux=cutouts.flux.transpose("band", "x", "object", "y"))

@@ -56,7 +56,8 @@ def cut_all(catalog, archive, output, keep, **cutouts):
     return xr.open_zarr(output / "cutouts.zarr").load().set_index(object="object_id")
 
 
-@pytest.mark.parametrize("keep", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("keep", [True, False])
 def test_objects_whose_catalogue_names_the_wrong_side_of_the_seam_are_cut_whole(archive, tmp_path, keep):
     """Every object in the overlap is given to the field in which its window is cut off."""
     frames = {field: wcs_of(archive, field) for field in (100, 101)}

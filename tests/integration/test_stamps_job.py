@@ -14,7 +14,7 @@ pytestmark = pytest.mark.bits
 SPLIT = {"split": {"train": 0.5, "validation": 0.2, "test": 0.3}}
 
 
-@pytest.mark.parametrize("labelled", [0.0, 1.0])
+@pytest.mark.parametrize("labelled", [pytest.param(0.0, marks=pytest.mark.slow), 1.0])
 def test_stars_are_classified_with_and_without_labels(tmp_path, cluster, labelled):
     catalog = small_archive(tmp_path, objects=100, labelled=labelled, offset=0.1, flux_scatter=0.5)
     tables = {

@@ -47,6 +47,7 @@ def test_redshifts_are_those_of_the_class(examples):
     assert block["redshift"][label == "QSO"].max() > 1
 
 
+@pytest.mark.slow
 def test_signal_to_noise_lies_in_the_range_and_tells_no_class():
     block, label = simulate_examples({"GALAXY": 60, "QSO": 60, "STAR": 60}, GRID, seed=9, snr=(3.0, 50.0))
     assert block["snr"].min() > 1.5

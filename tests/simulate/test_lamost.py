@@ -135,6 +135,7 @@ def test_old_files_have_neither_obsid_nor_signal_to_noise(catalog):
     assert len(set(ids)) == len(ids)
 
 
+@pytest.mark.slow
 def test_no_two_objects_share_a_fibre_in_a_plan(tmp_path):
     rows = read_catalog(simulate_lamost(tmp_path, objects=120, layout="obsid"))
     assert len({row["obsid"] for row in rows}) == 120

@@ -32,6 +32,7 @@ def test_every_letter_is_as_likely_as_the_others():
     assert counts.min() > 60
 
 
+@pytest.mark.slow
 def test_templates_go_on_without_a_step_where_they_end(real_data):
     stars = template_stars(str(real_data / "templates" / "pyhammer_stellar_templates.fits"))
     assert set(stars.letter) == set(LETTERS)

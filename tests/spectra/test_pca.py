@@ -41,6 +41,7 @@ def test_the_largest_loading_is_positive():
     assert (largest > 0).all()
 
 
+@pytest.mark.slow
 @given(
     rows=st.integers(12, 70),
     size=st.integers(3, 11),
