@@ -23,13 +23,13 @@ import psutil
 from benchmarks.stub_cluster import Account, Ask, prepare_process, stub_cluster
 from benchmarks.timing import machine
 from survey_batch.cluster.running import joined
-from survey_batch.engine import Engine
-from survey_batch.job import Job
-from survey_batch.phases import Group, make_groups
-from survey_batch.products import cut_into_shards
-from survey_batch.runlog import run_log
+from survey_batch.config.job import Job
+from survey_batch.execution.engine import Engine
+from survey_batch.execution.runlog import run_log
+from survey_batch.execution.shard_task import Record
+from survey_batch.preflight.phases import Group, make_groups
 from survey_batch.stages import make_stages
-from survey_batch.work import Record
+from survey_batch.store.products import cut_into_shards
 
 OBJECTS = 1024
 """In a shard; the default of `shards.objects`."""

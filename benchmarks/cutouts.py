@@ -12,7 +12,7 @@ from benchmarks.pipeline import make_job, ready, stored_share
 from benchmarks.timing import Row
 from survey_batch.archive.sdss import FRAME_SHAPE, frame_path, read_frame
 from survey_batch.images.wcs import sky_to_pixel
-from survey_batch.plan import Rows, make_plan, to_numpy
+from survey_batch.planning.plan import Rows, make_plan, to_numpy
 from survey_batch.stages.cutouts import by_field
 
 SIZE = 64

@@ -28,13 +28,13 @@ import pyarrow.csv
 from benchmarks.timing import machine
 from survey_batch.archive.decompress import LAMOST_CEILING, decompress
 from survey_batch.archive.lamost import read_spectrum
-from survey_batch.classifiers.artifact import family_of, read_arrays, write_arrays
-from survey_batch.classifiers.base import Classifier, Workspace
-from survey_batch.classifiers.fitted import predict_rows
-from survey_batch.classifiers.galaxy_quasar_star import CLASSES
-from survey_batch.classifiers.labelled import Labelled
-from survey_batch.classifiers.metrics import confusion_matrix, figures_of, per_class
-from survey_batch.sections.train_galaxies import GalaxyTraining
+from survey_batch.config.sections.train_galaxies import GalaxyTraining
+from survey_batch.models.artifact import family_of, read_arrays, write_arrays
+from survey_batch.models.base import Classifier, Workspace
+from survey_batch.models.fitted import predict_rows
+from survey_batch.models.galaxy_quasar_star import CLASSES
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.metrics import confusion_matrix, figures_of, per_class
 from survey_batch.simulate.examples import simulate_examples
 from survey_batch.simulate.star_library import StarLibrary, drawn_stars, template_stars
 from survey_batch.spectra.grid import log_grid, to_grid

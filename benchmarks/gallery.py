@@ -17,11 +17,11 @@ from scipy.stats import spearmanr
 
 from benchmarks.data import Data, find_data
 from benchmarks.pipeline import make_job
+from survey_batch.config.sections.images import CompositesSection
+from survey_batch.core.status import Status
 from survey_batch.images.composite import composite_images
-from survey_batch.plan import make_plan, to_numpy
-from survey_batch.sections.images import CompositesSection
+from survey_batch.planning.plan import make_plan, to_numpy
 from survey_batch.stages.cutouts import CutoutsStage
-from survey_batch.status import Status
 
 Floats = npt.NDArray[np.float64]
 

@@ -22,12 +22,12 @@ import numpy.typing as npt
 from astropy.io import fits
 
 from benchmarks.spectral_type import DATA, TEMPLATES, read
-from survey_batch.classifiers.artifact import family_of
-from survey_batch.classifiers.cross_validation import grouped_folds
-from survey_batch.classifiers.labelled import Labelled
-from survey_batch.classifiers.resampling import bootstrap
-from survey_batch.classifiers.templates import observed
-from survey_batch.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.models.artifact import family_of
+from survey_batch.models.cross_validation import grouped_folds
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.resampling import bootstrap
+from survey_batch.models.templates import observed
 from survey_batch.spectra.templates import read_templates
 
 FOLDS = 4

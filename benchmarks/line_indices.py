@@ -18,7 +18,7 @@ from benchmarks.data import Data, find_data
 from benchmarks.timing import cpu_seconds, machine
 from survey_batch.archive.lamost import read_spectrum
 from survey_batch.catalog.labels import mk_class
-from survey_batch.sections.spectra import FeaturesSection
+from survey_batch.config.sections.spectra import FeaturesSection
 from survey_batch.spectra.features import feature_names, spectral_features
 from survey_batch.spectra.grid import log_grid, to_grid
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS

@@ -6,9 +6,9 @@ from pathlib import Path
 from benchmarks.data import Data, repeat_catalog
 from benchmarks.pipeline import lay_out, make_job
 from survey_batch.cluster import connect
-from survey_batch.job import ClusterSection, Job
+from survey_batch.config.job import ClusterSection, Job
+from survey_batch.execution.shard_task import run_shard
 from survey_batch.stages import make_stage
-from survey_batch.work import run_shard
 
 LIMIT_BYTES = 1_000_000_000
 SHARD_OBJECTS = 1024

@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from survey_batch.job import Job
-from survey_batch.pieces import pieces_of
-from survey_batch.plan import Plan, make_plan
-from survey_batch.products import Shard, create_product, read_status
+from survey_batch.config.job import Job
+from survey_batch.core.status import Status, count_statuses
+from survey_batch.execution.shard_task import run_shard
+from survey_batch.planning.plan import Plan, make_plan
+from survey_batch.preflight.provenance import pieces_of
 from survey_batch.stages import make_stage
-from survey_batch.status import Status, count_statuses
-from survey_batch.work import run_shard
+from survey_batch.store.products import Shard, create_product, read_status
 
 
 def make_job(stage: str, archive: dict[str, Any], catalog: dict[str, Any], output: Path, **tables: Any) -> Job:

@@ -27,19 +27,19 @@ import numpy.typing as npt
 
 from benchmarks.data import find_data, repeat_catalog
 from benchmarks.timing import machine
-from survey_batch.classifiers.artifact import load_classifier
-from survey_batch.classifiers.base import F4, Block
-from survey_batch.classifiers.devices import backend, visible_gpus
-from survey_batch.classifiers.keras_family import KerasClassifier
-from survey_batch.classifiers.train import train
-from survey_batch.job import Job
-from survey_batch.products import read_rows
-from survey_batch.progress import LineProgress
-from survey_batch.runner import run
-from survey_batch.sections.cluster import GPU_PHASE, ClusterSection
-from survey_batch.sections.models import Precision
+from survey_batch.config.job import Job
+from survey_batch.config.sections.cluster import GPU_PHASE, ClusterSection
+from survey_batch.config.sections.models import Precision
+from survey_batch.execution.progress import LineProgress
+from survey_batch.execution.runner import run
+from survey_batch.execution.shard_task import Record
+from survey_batch.models.artifact import load_classifier
+from survey_batch.models.base import F4, Block
+from survey_batch.models.devices import backend, visible_gpus
+from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.simulate import simulate_sdss
-from survey_batch.work import Record
+from survey_batch.store.products import read_rows
+from survey_batch.training.train import train
 
 TURNS = 3
 PRECISIONS: tuple[Precision, ...] = ("float32", "mixed_float16", "mixed_bfloat16")

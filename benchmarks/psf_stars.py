@@ -30,14 +30,14 @@ import numpy as np
 from benchmarks.timing import machine
 from survey_batch.archive.decompress import SDSS_CEILING, decompress
 from survey_batch.archive.sdss import FieldKey, Frame, read_frame
-from survey_batch.classifiers.artifact import family_of
-from survey_batch.classifiers.labelled import Labelled
+from survey_batch.config.sections.detect import DetectSection, RuleSection
+from survey_batch.config.sections.train_psf_stars import PsfStarTraining
 from survey_batch.images.cutout import cut, window_start
 from survey_batch.images.detect import Sources, detect
 from survey_batch.images.psf_rule import Verdict, find_candidates, fit_radius, half_sample_mode, judge, measure
-from survey_batch.psf_stars import like_most
-from survey_batch.sections.detect import DetectSection, RuleSection
-from survey_batch.sections.train_psf_stars import PsfStarTraining
+from survey_batch.models.artifact import family_of
+from survey_batch.models.labelled import Labelled
+from survey_batch.results.psf_stars import like_most
 from survey_batch.stages.detections import frame_noise
 
 DATA = Path(os.environ.get("SURVEY_BATCH_DATA", Path(__file__).parents[2] / "shared" / "data"))

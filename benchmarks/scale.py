@@ -18,11 +18,11 @@ import xarray as xr
 import survey_batch as sb
 from benchmarks.scale_memory import Watch, draw, flatness
 from benchmarks.timing import machine
-from survey_batch.classifiers.train import train
 from survey_batch.cluster import connect
-from survey_batch.job import Job
-from survey_batch.runner import run
+from survey_batch.config.job import Job
+from survey_batch.execution.runner import run
 from survey_batch.simulate import simulate_lamost, simulate_sdss
+from survey_batch.training.train import train
 
 SEED = 7
 TRAINED_ON = 3000

@@ -27,14 +27,14 @@ from survey_batch.archive.decompress import LAMOST_CEILING, decompress
 from survey_batch.archive.lamost import read_spectrum
 from survey_batch.catalog.labels import spectral_type
 from survey_batch.catalog.split import group_by_star
-from survey_batch.classifiers.artifact import family_of
-from survey_batch.classifiers.classes import class_numbers
-from survey_batch.classifiers.cross_validation import Fit, Predict, grouped_folds
-from survey_batch.classifiers.labelled import Labelled
-from survey_batch.classifiers.metrics import confusion_matrix, macro_f1
-from survey_batch.classifiers.resampling import bootstrap
-from survey_batch.classifiers.spectral_type import CLASSES, SpectralTypeClassifier
-from survey_batch.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.models.artifact import family_of
+from survey_batch.models.classes import class_numbers
+from survey_batch.models.cross_validation import Fit, Predict, grouped_folds
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.metrics import confusion_matrix, macro_f1
+from survey_batch.models.resampling import bootstrap
+from survey_batch.models.spectral_type import CLASSES, SpectralTypeClassifier
 from survey_batch.spectra.grid import log_grid, to_grid
 
 FIRST_SEED = 10

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.classifiers.psf_fit import fit_classes
-from survey_batch.classifiers.published_stamps import similarity
+from survey_batch.models.psf_fit import fit_classes
+from survey_batch.models.published_stamps import similarity
 from survey_batch.simulate.optics import OVERSAMPLING
 from survey_batch.simulate.psf_field import PsfField, random_psf_field
 from survey_batch.simulate.stamps import Stars, draw_stars, expose, wavefronts

@@ -25,12 +25,12 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.spectral_type import DATA
 from benchmarks.stamp_data import StampSet, stamp_set, unit_flux
 from benchmarks.timing import machine
-from survey_batch.classifiers.base import Workspace
-from survey_batch.classifiers.labelled import Labelled
-from survey_batch.classifiers.metrics import accuracy, macro_f1, top_2, within_one_class
-from survey_batch.classifiers.published_stamps import ComponentsMLP, StampCNN, published_machine
-from survey_batch.classifiers.stamp_likelihood import corrected, learn_correction, probabilities
-from survey_batch.sections.train_stamps import StampTraining
+from survey_batch.config.sections.train_stamps import StampTraining
+from survey_batch.models.base import Workspace
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.metrics import accuracy, macro_f1, top_2, within_one_class
+from survey_batch.models.published_stamps import ComponentsMLP, StampCNN, published_machine
+from survey_batch.models.stamp_likelihood import corrected, learn_correction, probabilities
 from survey_batch.simulate.optics import Optics
 from survey_batch.simulate.stamps import CLASSES, read_seds
 

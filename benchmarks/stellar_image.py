@@ -16,15 +16,15 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from survey_batch.classifiers.classes import SEQUENCE, class_numbers
-from survey_batch.classifiers.labelled import Labelled
-from survey_batch.classifiers.magnitudes import magnitude_trees, magnitudes_of
-from survey_batch.classifiers.metrics import bootstrap, macro_f1
-from survey_batch.classifiers.stellar_image import ImageClassifier, ImageCNN, SmallViT
+from survey_batch.config.sections.images import CompositesSection
+from survey_batch.config.sections.train_images import ImageTraining
 from survey_batch.images.composite import composite_images
 from survey_batch.images.cutout import cut, window_start
-from survey_batch.sections.images import CompositesSection
-from survey_batch.sections.train_images import ImageTraining
+from survey_batch.models.classes import SEQUENCE, class_numbers
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.magnitudes import magnitude_trees, magnitudes_of
+from survey_batch.models.metrics import bootstrap, macro_f1
+from survey_batch.models.stellar_image import ImageClassifier, ImageCNN, SmallViT
 from survey_batch.simulate.pixels import BANDS, frame_pixels
 from survey_batch.simulate.sky import COLOUR_SCATTER, LOCUS, Population, draw_population
 from survey_batch.simulate.strip import BAND_OFFSETS, Strip

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from statistics import median
 
-from survey_batch.environment import worker_exports
+from survey_batch.core.environment import worker_exports
 
 Work = Callable[[], None]
 """A part of what is measured."""

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from survey_batch.job import Job
-from survey_batch.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
+from survey_batch.config.job import Job
+from survey_batch.core.status import Status
 from survey_batch.simulate import spectra
 from survey_batch.spectra.grid import log_grid
-from survey_batch.status import Status
+from survey_batch.store.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
 
 SHARD = 1024
 LETTERS = "AFGKM"
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--kind", default="spectral-type")
     parser.add_argument("--variant", default="lines")
     options = parser.parse_args()
-    from survey_batch.jobfile import load_job
+    from survey_batch.config.jobfile import load_job
 
     for rows in options.rows:
         folder = options.folder / f"{options.kind}-{rows}"

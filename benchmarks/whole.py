@@ -4,7 +4,7 @@
 
 The 312 spectra are listed a hundred times, the 878 sources eight times; without real files, simulated ones are taken.
 `--compare` runs each job again with the thresholds at which glibc would keep and map memory if only Dask's own setting
-were there, as `survey_batch.environment` says, and compares the products.
+were there, as `survey_batch.core.environment` says, and compares the products.
 """
 
 import argparse
@@ -24,9 +24,9 @@ from benchmarks.data import Data, find_data, repeat_catalog
 from benchmarks.memory import resident_peak
 from benchmarks.timing import machine
 from survey_batch.cluster import connect
-from survey_batch.environment import worker_exports
-from survey_batch.job import ClusterSection, Job
-from survey_batch.runner import run
+from survey_batch.config.job import ClusterSection, Job
+from survey_batch.core.environment import worker_exports
+from survey_batch.execution.runner import run
 
 DASKS_OWN = {"MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "131072"}
 """Dask sets the first; glibc then leaves the second where it is when a process starts."""

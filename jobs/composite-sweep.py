@@ -19,16 +19,16 @@ from pathlib import Path
 import numpy as np
 from distributed import as_completed
 
-from survey_batch.classifiers.classes import class_numbers, classes_among
-from survey_batch.classifiers.labelled import Labelled, read_labelled
-from survey_batch.classifiers.stellar_image import ImageCNN
 from survey_batch.cluster import connect
-from survey_batch.errors import ConfigurationError
+from survey_batch.config.job import Job
+from survey_batch.config.jobfile import load_job
+from survey_batch.config.sections.images import CompositesSection
+from survey_batch.config.sections.train_images import ImageTraining
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.composite import composite_images
-from survey_batch.job import Job
-from survey_batch.jobfile import load_job
-from survey_batch.sections.images import CompositesSection
-from survey_batch.sections.train_images import ImageTraining
+from survey_batch.models.classes import class_numbers, classes_among
+from survey_batch.models.labelled import Labelled, read_labelled
+from survey_batch.models.stellar_image import ImageCNN
 
 KEY = ("bands", "q", "stretch", "seed", "epochs", "stars")
 """What a result is of."""

@@ -13,22 +13,22 @@ from importlib import import_module
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from survey_batch.errors import (
+from survey_batch.config.job import Job
+from survey_batch.core.errors import (
     ConfigurationError,
     ObjectError,
     PlanMismatchError,
     SurveyBatchError,
     TransientError,
 )
-from survey_batch.job import Job
-from survey_batch.status import Status
+from survey_batch.core.status import Status
 
 if TYPE_CHECKING:
-    from survey_batch.jobfile import load_job
-    from survey_batch.lazy import composites, features, predict, principal_components
-    from survey_batch.open import open_product
-    from survey_batch.plan import make_plan
-    from survey_batch.runner import run
+    from survey_batch.config.jobfile import load_job
+    from survey_batch.execution.runner import run
+    from survey_batch.lazy.functions import composites, features, predict, principal_components
+    from survey_batch.lazy.products import open_product
+    from survey_batch.planning.plan import make_plan
 
     __version__: str
 
@@ -52,14 +52,14 @@ __all__ = [
 ]
 
 _LAZY = {
-    "composites": "lazy",
-    "features": "lazy",
-    "load_job": "jobfile",
-    "make_plan": "plan",
-    "open_product": "open",
-    "predict": "lazy",
-    "principal_components": "lazy",
-    "run": "runner",
+    "composites": "lazy.functions",
+    "features": "lazy.functions",
+    "load_job": "config.jobfile",
+    "make_plan": "planning.plan",
+    "open_product": "lazy.products",
+    "predict": "lazy.functions",
+    "principal_components": "lazy.functions",
+    "run": "execution.runner",
 }
 """Module of each function. No module here has the name of one: importing it would put it in the function's place."""
 
@@ -74,7 +74,7 @@ def __getattr__(name: str) -> Any:
         with _IMPORTING:
             return getattr(import_module(f"survey_batch.{_LAZY[name]}"), name)
     if name == "__version__":
-        return import_module("survey_batch.versions").own_version()
+        return import_module("survey_batch.core.versions").own_version()
     raise AttributeError(f"module 'survey_batch' has no attribute {name!r}")
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
-from survey_batch import interrupt
-from survey_batch.environment import compute_like_a_worker
+from survey_batch.core import interrupt
+from survey_batch.core.environment import compute_like_a_worker
 
 compute_like_a_worker()  # as the command line does, before anything imports TensorFlow
 

@@ -2,7 +2,7 @@
 
 import csv
 
-from survey_batch.job import Job
+from survey_batch.config.job import Job
 
 
 def write_catalog(path, rows):

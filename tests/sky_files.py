@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from survey_batch.archive.skyserver import OUTSIDE
-from survey_batch.job import Job
+from survey_batch.config.job import Job
 from tests.servers import Fault
 
 

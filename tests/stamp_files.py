@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from survey_batch.job import Job
+from survey_batch.config.job import Job
 from survey_batch.simulate.exposures import simulate_stamps
 from survey_batch.simulate.optics import Optics
 from survey_batch.simulate.stamps import CLASSES

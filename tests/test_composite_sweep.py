@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from survey_batch.sections.train_images import ImageTraining
-from tests.classifiers.stars import BANDS, as_labelled, labels_of, make_stars
+from survey_batch.config.sections.train_images import ImageTraining
+from tests.models.stars import BANDS, as_labelled, labels_of, make_stars
 
 SCRIPT = Path(__file__).parents[1] / "jobs" / "composite-sweep.py"
 

@@ -12,13 +12,13 @@ HEAVY = "{'pandas', 'tensorflow', 'keras', 'torch', 'jax', 'sklearn', 'matplotli
     "module",
     [
         "survey_batch",
-        "survey_batch.runner",
-        pytest.param("survey_batch.engine", marks=pytest.mark.slow),  # as survey_batch.runner imports it
+        "survey_batch.execution.runner",
+        pytest.param("survey_batch.execution.engine", marks=pytest.mark.slow),  # as the runner imports it
         "survey_batch.cli",
         pytest.param("survey_batch.stages.frames", marks=pytest.mark.slow),
         pytest.param("survey_batch.stages.features", marks=pytest.mark.slow),
         "survey_batch.stages.predictions",
-        "survey_batch.classifiers.base",
+        "survey_batch.models.base",
     ],
 )
 def test_importing_loads_nothing_heavy(module):

@@ -18,7 +18,7 @@ tls=(--tls-ca-file "$dir/cert.pem" --tls-cert "$dir/cert.pem" --tls-key "$dir/ke
 export DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=0 DASK_DISTRIBUTED__SCHEDULER__WORKER_SATURATION=1.0
 export DASK_DISTRIBUTED__ADMIN__LOW_LEVEL_LOG_LENGTH=20
 # What the package sets on workers: one thread for each numeric library, results that repeat, how memory is kept.
-exports=$(python -m survey_batch.environment) || { echo "survey_batch is not installed for the python on the path" >&2; exit 1; }
+exports=$(python -m survey_batch.core.environment) || { echo "survey_batch is not installed for the python on the path" >&2; exit 1; }
 eval "$exports"
 
 say() { echo "local-scheduler: $*" >&2; }

@@ -4,7 +4,7 @@ import contextlib
 from typing import NamedTuple
 
 from survey_batch.archive.decompress import Kind, decompress, describe, kind_of, kind_within
-from survey_batch.errors import UnreadableError
+from survey_batch.core.errors import UnreadableError
 
 
 class Content(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from isal import igzip_lib
 
-from survey_batch.errors import UnreadableError
+from survey_batch.core.errors import UnreadableError
 
 SDSS_CEILING = 64_000_000
 """Bytes; five times the 12.4 MB of a decompressed SDSS frame."""

@@ -24,9 +24,9 @@ from survey_batch.archive.limits import Limiter, run_wide_limiter
 from survey_batch.archive.sources import LARGEST_FILE, AttemptError, open_source
 from survey_batch.archive.spellings import in_order, remember, told
 from survey_batch.archive.traffic import OF_THIS_PROCESS, TrafficCounter
-from survey_batch.errors import NotFoundError, SurveyBatchError, TransientError, UnreadableError
-from survey_batch.job import ArchiveSection
-from survey_batch.sections.archive import located_by
+from survey_batch.config.job import ArchiveSection
+from survey_batch.config.sections.archive import located_by
+from survey_batch.core.errors import NotFoundError, SurveyBatchError, TransientError, UnreadableError
 
 logger = logging.getLogger(__name__)
 

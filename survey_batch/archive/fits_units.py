@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.errors import UnreadableError
+from survey_batch.core.errors import UnreadableError
 
 CARD, BLOCK = 80, 2880
 

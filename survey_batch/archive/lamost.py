@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.archive.fits_units import Unit, extensions, primary_unit
-from survey_batch.errors import UnreadableError
-from survey_batch.sky import separation_arcsec
+from survey_batch.core.errors import UnreadableError
+from survey_batch.core.sky import separation_arcsec
 from survey_batch.spectra.grid import STEP, Spectrum
 
 __all__ = ["Spectrum", "read_spectrum", "spectrum_path"]

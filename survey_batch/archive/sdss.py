@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.archive.spellings import spellings
-from survey_batch.errors import UnreadableError
+from survey_batch.core.errors import UnreadableError
 
 FRAME_SHAPE = (1489, 2048)
 """Rows and columns of a frame."""

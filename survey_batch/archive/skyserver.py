@@ -19,8 +19,8 @@ from PIL import Image
 from survey_batch.archive.content import IMAGE
 from survey_batch.archive.download import Archive
 from survey_batch.archive.limits import Limiter
-from survey_batch.errors import NotFoundError, OutsideError, UnreadableError
-from survey_batch.job import ArchiveSection
+from survey_batch.config.job import ArchiveSection
+from survey_batch.core.errors import NotFoundError, OutsideError, UnreadableError
 
 SIZES = (64, 2048)
 """Pixels on a side, the least and the most that the service draws."""

@@ -19,8 +19,8 @@ import fsspec
 import fsspec.asyn
 import yarl
 
-from survey_batch.errors import ConfigurationError, NotFoundError, SurveyBatchError, TransientError
-from survey_batch.paths import is_url
+from survey_batch.core.errors import ConfigurationError, NotFoundError, SurveyBatchError, TransientError
+from survey_batch.core.paths import is_url
 
 LARGEST_FILE = 256_000_000
 """Bytes after which a download is broken off; the largest file of these surveys has 4 MB."""

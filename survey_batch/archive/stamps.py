@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.archive.spellings import split_ending
-from survey_batch.errors import NotFoundError, UnreadableError
+from survey_batch.core.errors import NotFoundError, UnreadableError
 
 STAMPS_CEILING = 2_000_000_000
 """Bytes of a decompressed exposure: 200,000 stamps of 32 pixels on a side with an ivar each."""

@@ -10,7 +10,7 @@ from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.keys import read_positions, source_key
 from survey_batch.catalog.labels import MADE_LABELS
 from survey_batch.catalog.values import Floats, Mask
-from survey_batch.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import ArchiveSection, CatalogSection
 
 _SNR_PREFERENCE = ("snr", "snrr", "snrg", "snri", "snrz", "snru")
 _TRUE = ("1", "true", "t", "yes", "y")

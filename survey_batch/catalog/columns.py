@@ -6,8 +6,8 @@ from survey_batch.catalog.guesses import GUESSES, POSITIONS, first_match, matchi
 from survey_batch.catalog.labels import MADE_LABELS
 from survey_batch.catalog.needs import columns_of, explain_missing, missing_columns, near
 from survey_batch.catalog.source import Source
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.core.errors import ConfigurationError
 
 
 def match_columns(

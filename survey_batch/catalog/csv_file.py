@@ -13,7 +13,7 @@ import pyarrow.csv as pacsv
 
 from survey_batch.catalog.csv_header import Header, encoding_of, find_header
 from survey_batch.catalog.source import Location, Rows, Source
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 _HEAD_BYTES = 1 << 20
 _NAMES = re.compile(r"^(?!#).*\S", re.MULTILINE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from survey_batch.catalog.angles import is_angle
 from survey_batch.catalog.ecsv import MAGIC, ecsv_column, ecsv_description
 from survey_batch.catalog.source import Column, distinct
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 _DELIMITERS = ",|\t;"
 _NAMES_LINES = 1000

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import CatalogSection, Job
-from survey_batch.paths import exists, join
+from survey_batch.config.job import CatalogSection, Job
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import exists, join
 
 FILE = "detections.parquet"
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from survey_batch.catalog.angles import Angle, Axis, to_degrees
 from survey_batch.catalog.source import Rows
 from survey_batch.catalog.values import Floats, Integers, Mask, to_float, to_integer, to_text
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 
 @dataclass

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from survey_batch.catalog.objects import Objects
 from survey_batch.catalog.split import group_by_star
-from survey_batch.sections.catalog import DuplicatesSection
+from survey_batch.config.sections.catalog import DuplicatesSection
 
 Codes = npt.NDArray[np.int64]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from survey_batch.catalog.source import Column
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 MAGIC = "# %ECSV"
 _TYPES = {

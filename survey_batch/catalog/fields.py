@@ -6,8 +6,8 @@ import pyarrow as pa
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.keys import sdss_key
 from survey_batch.catalog.opening import open_catalog
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.core.errors import ConfigurationError
 
 FIELD_KEY = ("rerun", "run", "camcol", "field")
 

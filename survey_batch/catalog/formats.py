@@ -11,7 +11,7 @@ from survey_batch.catalog.csv_header import encoding_of
 from survey_batch.catalog.parquet_file import folder_source, parquet_source
 from survey_batch.catalog.source import FIRST_TABLE, Choice, Location, Rows, Source
 from survey_batch.catalog.tables import fits_source, text_source, votable_source
-from survey_batch.errors import ConfigurationError, SurveyBatchError
+from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 
 _COMPRESSION = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _HEAD_BYTES = 1 << 16

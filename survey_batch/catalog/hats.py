@@ -8,7 +8,7 @@ import json
 import posixpath
 from typing import Any
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 HATS_FILES = ("hats.properties", "properties")
 _COLLECTION = "collection.properties"

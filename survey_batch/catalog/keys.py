@@ -10,7 +10,7 @@ from survey_batch.catalog.angles import SEXAGESIMAL, Axis, must_lie
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.identifiers import without_point
 from survey_batch.catalog.values import Floats, Integers, Mask, to_integer
-from survey_batch.job import ArchiveSection
+from survey_batch.config.job import ArchiveSection
 
 SDSS_RERUN = 301
 """Rerun of nearly all imaging since DR8; only where the catalogue has no such column."""

@@ -15,7 +15,7 @@ from survey_batch.catalog.identifiers import (
 )
 from survey_batch.catalog.objects import Objects
 from survey_batch.catalog.values import Integers, Mask, joined
-from survey_batch.sky import separation_arcsec
+from survey_batch.core.sky import separation_arcsec
 
 SAME_OBJECT_ARCSEC = 3.0
 """Rows of one id farther apart than this are different objects; about the width of an SDSS or LAMOST fibre."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from survey_batch.catalog.guesses import GUESSES, first_match, plain
 from survey_batch.catalog.source import Source
-from survey_batch.job import ArchiveSection
+from survey_batch.config.job import ArchiveSection
 
 _SDSS_FRAMES = """\
 survey "sdss" cuts objects out of frames, and finds an object's frame by the columns run, camcol and field (and rerun,

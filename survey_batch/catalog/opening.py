@@ -8,8 +8,8 @@ from survey_batch.catalog.angles import Angle, Axis, angle_of
 from survey_batch.catalog.columns import column_notes, match_columns, needed_columns
 from survey_batch.catalog.formats import open_source
 from survey_batch.catalog.source import Choice, Source
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.core.errors import ConfigurationError
 
 _AXES: tuple[Axis, ...] = ("ra", "dec")
 

@@ -12,7 +12,7 @@ from survey_batch.catalog.figures import catalog_figure
 from survey_batch.catalog.labels import by_class
 from survey_batch.catalog.objects import Counts
 from survey_batch.catalog.read import Catalog
-from survey_batch.paths import join, write_bytes, write_json
+from survey_batch.core.paths import join, write_bytes, write_json
 
 NO_CLASS = "(none)"
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from survey_batch.catalog.hats import HATS_FILES, object_folder
 from survey_batch.catalog.source import BATCH_ROWS, Column, Rows, Source
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 _ENDINGS = (".parquet", ".pq", ".parq")
 _HIDDEN = ("_", ".")

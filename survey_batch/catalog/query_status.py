@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 
 def check_query_status(document: Any, accept_overflow: bool, url: str) -> tuple[str, ...]:

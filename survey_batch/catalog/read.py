@@ -18,8 +18,8 @@ from survey_batch.catalog.sample import take_sample
 from survey_batch.catalog.select import select
 from survey_batch.catalog.splitting import own_splits, split_objects
 from survey_batch.catalog.wrap import RightAscensions, wrap_right_ascensions
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.core.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 

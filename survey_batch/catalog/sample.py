@@ -7,8 +7,8 @@ from survey_batch.catalog.groups import number_groups
 from survey_batch.catalog.hashing import hashes
 from survey_batch.catalog.objects import Objects
 from survey_batch.catalog.values import Mask
-from survey_batch.errors import ConfigurationError
-from survey_batch.sections.catalog import SampleSection
+from survey_batch.config.sections.catalog import SampleSection
+from survey_batch.core.errors import ConfigurationError
 
 FRAME = ("rerun", "run", "camcol", "field")
 

@@ -11,7 +11,7 @@ from survey_batch.catalog.clean import signal_to_noise
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.labels import luminosity
 from survey_batch.catalog.values import Floats, Mask
-from survey_batch.sections.catalog import SelectSection
+from survey_batch.config.sections.catalog import SelectSection
 
 
 def select(draft: Draft, label: pa.Array, section: SelectSection | None) -> tuple[Mask, Counter[str]]:

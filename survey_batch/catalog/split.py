@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from survey_batch.catalog.groups import merge_groups, share_out
 from survey_batch.catalog.hashing import hashes
-from survey_batch.job import SplitSection
+from survey_batch.config.job import SplitSection
 
 Texts = npt.NDArray[np.object_]
 SPLITS = ("train", "validation", "test")

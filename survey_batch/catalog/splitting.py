@@ -7,8 +7,8 @@ import pyarrow as pa
 from survey_batch.catalog.groups import number_groups, sky_cells
 from survey_batch.catalog.objects import Objects
 from survey_batch.catalog.split import SPLITS, Split, split_rows
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import SplitSection
+from survey_batch.config.job import SplitSection
+from survey_batch.core.errors import ConfigurationError
 
 Codes = npt.NDArray[np.int64]
 

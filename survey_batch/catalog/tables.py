@@ -11,7 +11,7 @@ import pyarrow as pa
 from survey_batch.catalog.arrays import arrow_array, fits_array
 from survey_batch.catalog.query_status import check_query_status
 from survey_batch.catalog.source import Choice, Column, Location, Rows, Source, distinct, in_batches
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 _LISTED = 6
 """Columns of a table that are named where a table is to be chosen."""

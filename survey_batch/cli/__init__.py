@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from survey_batch import interrupt
-from survey_batch.environment import compute_like_a_worker
-from survey_batch.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
+from survey_batch.core import interrupt
+from survey_batch.core.environment import compute_like_a_worker
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 
 EXIT_INCOMPLETE = 1
 """The run ended, but some rows are unreachable or failed; the same command tries them again."""
@@ -23,7 +23,7 @@ QUIET = ("distributed", "tornado", "asyncio", "stamina")
 
 def _show_version(asked: bool) -> None:
     if asked:
-        from survey_batch.versions import own_version
+        from survey_batch.core.versions import own_version
 
         typer.echo(f"survey-batch {own_version()}")
         raise typer.Exit

@@ -25,8 +25,8 @@ def catalog(
     from survey_batch.catalog import read_catalog
     from survey_batch.catalog.detected import object_catalog
     from survey_batch.catalog.output import summary, summary_rows, write_catalog
-    from survey_batch.jobfile import load_job
-    from survey_batch.paths import join
+    from survey_batch.config.jobfile import load_job
+    from survey_batch.core.paths import join
 
     loaded = load_job(job, overrides or ())
     chosen = read_catalog(object_catalog(loaded), loaded.archive)

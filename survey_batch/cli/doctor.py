@@ -28,8 +28,8 @@ def doctor(job: JobFile, overrides: Overrides = None, workers: Workers = True, a
 
     Example: survey-batch doctor jobs/lamost-types.toml --set cluster.kind=slurm
     """
+    from survey_batch.config.jobfile import load_job
     from survey_batch.doctor import diagnose
-    from survey_batch.jobfile import load_job
 
     loaded = load_job(job, overrides or ())
     findings = diagnose(loaded, workers=workers, say=say)

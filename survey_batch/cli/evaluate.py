@@ -24,10 +24,10 @@ def evaluate(
 
     Example: survey-batch evaluate jobs/lamost-types.toml --prior equal
     """
-    from survey_batch.classifiers.describe import describe
-    from survey_batch.classifiers.evaluation import evaluate as evaluate_classifier
-    from survey_batch.classifiers.prior import parse_prior
-    from survey_batch.jobfile import load_job
+    from survey_batch.config.jobfile import load_job
+    from survey_batch.models.describe import describe
+    from survey_batch.models.prior import parse_prior
+    from survey_batch.training.evaluation import evaluate as evaluate_classifier
 
     stated = None if prior is None else parse_prior(prior)
     scores = evaluate_classifier(load_job(job, overrides or ()), split=split, prior=stated)

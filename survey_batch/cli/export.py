@@ -21,8 +21,8 @@ def export(
 
     Example: survey-batch export jobs/lamost-types.toml --to types.fits
     """
-    from survey_batch.export import export_catalog
-    from survey_batch.jobfile import load_job
+    from survey_batch.config.jobfile import load_job
+    from survey_batch.results.export import export_catalog
 
     path, rows = export_catalog(load_job(job, overrides or ()), to, lambda line: say(f"note: {line}"))
     console.print(f"{path}: {rows:,} rows", soft_wrap=True)

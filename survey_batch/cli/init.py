@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from survey_batch.cli.options import console
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 TEMPLATES = {
     "sdss": """name   = "{name}"

@@ -10,8 +10,8 @@ from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from survey_batch.estimate import Estimate
-    from survey_batch.job import ArchiveSection, Job
+    from survey_batch.config.job import ArchiveSection, Job
+    from survey_batch.preflight.estimate import Estimate
 
 
 def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
@@ -21,13 +21,13 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
 
     Example: survey-batch plan jobs/sdss-cutouts.toml
     """
-    from survey_batch.classifiers.awaited import before_training, is_awaited
     from survey_batch.cluster import refuse_unknown_size
-    from survey_batch.estimate import estimate
-    from survey_batch.jobfile import load_job
-    from survey_batch.phases import make_groups
-    from survey_batch.plan import make_plan
-    from survey_batch.refusals import missing_archive, refuse_overlaps, refuse_what_cannot_work
+    from survey_batch.config.jobfile import load_job
+    from survey_batch.models.awaited import before_training, is_awaited
+    from survey_batch.planning.plan import make_plan
+    from survey_batch.preflight.estimate import estimate
+    from survey_batch.preflight.phases import make_groups
+    from survey_batch.preflight.refusals import missing_archive, refuse_overlaps, refuse_what_cannot_work
     from survey_batch.stages import make_stages
 
     wanted = load_job(job, overrides or ())
@@ -77,8 +77,8 @@ def _table(cost: "Estimate") -> Table:
 
 
 def _totals(cost: "Estimate", archive: "ArchiveSection") -> "Iterator[str]":
-    from survey_batch.fetching import BYTES_PER_SECOND, REQUEST_SECONDS
-    from survey_batch.wording import duration, size
+    from survey_batch.core.wording import duration, size
+    from survey_batch.preflight.downloads import BYTES_PER_SECOND, REQUEST_SECONDS
 
     yield f"memory: up to {size(cost.worker_bytes)} per worker (in the table: of one thread)"
     notes = f", and up to {cost.most_problem_notes:,} more where objects have problems"
@@ -99,6 +99,6 @@ def _files(number: int, nbytes: int) -> str:
 
 
 def _size(nbytes: float) -> str:
-    from survey_batch.wording import size
+    from survey_batch.core.wording import size
 
     return size(nbytes) if nbytes else "-"

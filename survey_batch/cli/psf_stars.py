@@ -29,10 +29,10 @@ def psf_stars(
 
     Example: survey-batch psf-stars jobs/psf-stars.toml --threshold 0.9 --most 25 --format fits,assoc
     """
-    from survey_batch.errors import ConfigurationError
-    from survey_batch.jobfile import load_job
-    from survey_batch.paths import join
-    from survey_batch.psf_stars import FOLDER, FORMATS, choose_psf_stars, write_psf_stars
+    from survey_batch.config.jobfile import load_job
+    from survey_batch.core.errors import ConfigurationError
+    from survey_batch.core.paths import join
+    from survey_batch.results.psf_stars import FOLDER, FORMATS, choose_psf_stars, write_psf_stars
 
     wanted = [name for name in FORMATS if name in formats.split(",")]
     if unknown := set(filter(None, formats.split(","))) - set(FORMATS):

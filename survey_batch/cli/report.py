@@ -16,7 +16,7 @@ def report(
 
     Example: survey-batch report jobs/lamost-types.toml
     """
-    from survey_batch.jobfile import load_job
+    from survey_batch.config.jobfile import load_job
     from survey_batch.report import write_report
 
     path = write_report(load_job(job, overrides or ()).output, to)

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from survey_batch.classifiers.manifest import MANIFEST
 from survey_batch.cli.options import AsJson, JobFile, Overrides, console, error_console, print_json, say
-from survey_batch.errors import ConfigurationError
-from survey_batch.notebook import objects_in_words
+from survey_batch.core.display import objects_in_words
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.manifest import MANIFEST
 
 if TYPE_CHECKING:
-    from survey_batch.job import Job
-    from survey_batch.runner import Summary
-    from survey_batch.sections.training import TrainSection
+    from survey_batch.config.job import Job
+    from survey_batch.config.sections.training import TrainSection
+    from survey_batch.execution.runner import Summary
 
 
 def run(
@@ -38,9 +38,9 @@ def run(
 
     Example: survey-batch run jobs/lamost-types.toml --set cluster.workers=4
     """
-    from survey_batch.jobfile import load_job
-    from survey_batch.progress import make_progress
-    from survey_batch.runner import run as run_job
+    from survey_batch.config.jobfile import load_job
+    from survey_batch.execution.progress import make_progress
+    from survey_batch.execution.runner import run as run_job
 
     wanted = load_job(job, overrides or ())
     if train and (first := before_predictions(wanted)):
@@ -65,7 +65,7 @@ def before_predictions(job: "Job") -> "Job | None":
     ConfigurationError
         The job trains no classifier, or predicts with another one.
     """
-    from survey_batch.classifiers.awaited import before_training
+    from survey_batch.models.awaited import before_training
 
     if job.train is None or job.predictions is None or job.train.classifier != job.predictions.classifier:
         raise ConfigurationError("run --train needs tables [train] and [predictions] with the same key 'classifier'")
@@ -77,7 +77,7 @@ def before_predictions(job: "Job") -> "Job | None":
 
 
 def _check_same(section: "TrainSection") -> None:
-    from survey_batch.classifiers.artifact import read_manifest
+    from survey_batch.models.artifact import read_manifest
 
     there = read_manifest(Path(section.classifier))
     if (there.kind, there.variant) != (section.kind, section.variant):
@@ -89,8 +89,8 @@ def _check_same(section: "TrainSection") -> None:
 
 
 def _train(job: "Job") -> None:
-    from survey_batch.classifiers.describe import describe
-    from survey_batch.classifiers.train import train
+    from survey_batch.models.describe import describe
+    from survey_batch.training.train import train
 
     error_console.print(describe(train(job, progress=say)), soft_wrap=True)
 

@@ -11,10 +11,10 @@ from rich.live import Live
 from rich.text import Text
 
 from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from survey_batch.summary import RunStatus
+    from survey_batch.report.summary import RunStatus
 
 MOST_OF_THE_TIME = 10
 """A look at 10^8 statuses takes a while; between two looks passes at least this many times as long."""
@@ -40,8 +40,8 @@ def status(
 
     Example: survey-batch status jobs/lamost-types.toml --follow
     """
-    from survey_batch.jobfile import load_job
-    from survey_batch.summary import render, summarize
+    from survey_batch.config.jobfile import load_job
+    from survey_batch.report.summary import render, summarize
 
     output = load_job(job, overrides or ()).output
     if follow:
@@ -54,7 +54,7 @@ def status(
 
 def _follow(output: str, every: float, as_json: bool) -> None:
     """Redraw on a terminal; elsewhere a line for each look."""
-    from survey_batch.summary import render
+    from survey_batch.report.summary import render
 
     if as_json or not console.is_terminal:
         for summary in looks(output, every):
@@ -75,7 +75,7 @@ def looks(output: str, seconds: float) -> Iterator["RunStatus | None"]:
     RunStatus or None
         None while no run has laid out any work.
     """
-    from survey_batch.summary import summarize
+    from survey_batch.report.summary import summarize
 
     seen_running = False
     while True:

@@ -11,9 +11,9 @@ def train(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) ->
 
     Example: survey-batch train jobs/lamost-types.toml
     """
-    from survey_batch.classifiers.describe import describe
-    from survey_batch.classifiers.train import train as train_classifier
-    from survey_batch.jobfile import load_job
+    from survey_batch.config.jobfile import load_job
+    from survey_batch.models.describe import describe
+    from survey_batch.training.train import train as train_classifier
 
     scores = train_classifier(load_job(job, overrides or ()), progress=say)
     if as_json:

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Say
 from survey_batch.cluster.local import local_cluster, worker_count
 from survey_batch.cluster.running import joined, running_cluster
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ClusterSection
+from survey_batch.config.job import ClusterSection
+from survey_batch.core.errors import ConfigurationError
 
 __all__ = ["SCHEDULER_SETTINGS", "Connection", "connect", "joined", "refuse_unknown_size", "worker_count"]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from distributed import Client, Future, SchedulerPlugin, WorkerPlugin, wait
 
-from survey_batch import interrupt
-from survey_batch.environment import WORKER_ENVIRONMENT, WORKER_SETTINGS
+from survey_batch.core import interrupt
+from survey_batch.core.environment import WORKER_ENVIRONMENT, WORKER_SETTINGS
 
 SCHEDULER_SETTINGS = {
     # Each death of a worker is reported at once; the engine counts them per shard, and says so.

@@ -14,9 +14,9 @@ import dask
 from distributed import WorkerPlugin
 from distributed.core import Status
 
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ClusterSection
-from survey_batch.sections.slurm_values import EARLIEST, walltime_seconds
+from survey_batch.config.job import ClusterSection
+from survey_batch.config.sections.slurm_values import EARLIEST, walltime_seconds
+from survey_batch.core.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 STEP = "SURVEY_BATCH_STEP"
 """Environment variable of a step: its identifier."""

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 import dask
 from distributed import Client, LocalCluster
 
-from survey_batch import interrupt
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Size, register
-from survey_batch.copies import begin_as_copies, script_left_alone
-from survey_batch.environment import WORKER_ENVIRONMENT
-from survey_batch.errors import SurveyBatchError
-from survey_batch.job import ClusterSection
+from survey_batch.cluster.forkserver import begin_as_copies, script_left_alone
+from survey_batch.config.job import ClusterSection
+from survey_batch.core import interrupt
+from survey_batch.core.environment import WORKER_ENVIRONMENT
+from survey_batch.core.errors import SurveyBatchError
 
 log = logging.getLogger(__name__)
 

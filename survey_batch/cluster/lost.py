@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from distributed import Client
 from distributed.comm import CommClosedError
 
-from survey_batch.errors import SurveyBatchError
+from survey_batch.core.errors import SurveyBatchError
 
 
 class LostSchedulerError(SurveyBatchError):

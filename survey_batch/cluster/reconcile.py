@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from survey_batch import interrupt
 from survey_batch.cluster.base import Say
 from survey_batch.cluster.launch import JobState, Launcher, LaunchError
-from survey_batch.errors import ConfigurationError, SurveyBatchError
-from survey_batch.job import ClusterSection
+from survey_batch.config.job import ClusterSection
+from survey_batch.core import interrupt
+from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 
 log = logging.getLogger(__name__)
 

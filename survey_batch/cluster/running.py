@@ -10,8 +10,8 @@ from typing import Any
 from distributed import Client, Security
 
 from survey_batch.cluster.base import Connection, QuietRetries, Size, register
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ClusterSection
+from survey_batch.config.job import ClusterSection
+from survey_batch.core.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 

@@ -16,17 +16,17 @@ import dask
 from dask.utils import format_bytes, parse_bytes
 from distributed import Client, SchedulerPlugin, Security
 
-from survey_batch import interrupt
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Say, Size, register
 from survey_batch.cluster.drain import END, Drain, margin_of, walltime_of
 from survey_batch.cluster.launch import STEP, Launcher, Sbatch, Srun
 from survey_batch.cluster.local import worker_count
 from survey_batch.cluster.reconcile import Reconciler
-from survey_batch.environment import worker_exports
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ClusterSection
-from survey_batch.paths import is_url
-from survey_batch.sections.slurm_values import ADDED_OPTIONS, check_drain
+from survey_batch.config.job import ClusterSection
+from survey_batch.config.sections.slurm_values import ADDED_OPTIONS, check_drain
+from survey_batch.core import interrupt
+from survey_batch.core.environment import worker_exports
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import is_url
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +176,7 @@ def _prologue(section: ClusterSection) -> list[str]:
 def _worker_arguments(section: ClusterSection) -> list[str]:
     site = list(dask.config.get("jobqueue.slurm.worker-extra-args", None) or [])
     resources = ["--resources", "GPU=1"] if section.wants_gpu else []
-    copies = ["--preload-nanny", "survey_batch.copies"] if section.processes > 1 else []
+    copies = ["--preload-nanny", "survey_batch.cluster.forkserver"] if section.processes > 1 else []
     return [*site, "--dashboard-address", "127.0.0.1:0", *resources, *copies]
 
 

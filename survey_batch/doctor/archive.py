@@ -4,13 +4,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from survey_batch.config.job import STAGES_OF, Job
+from survey_batch.config.sections.archive import located_by
+from survey_batch.core.paths import is_url
+from survey_batch.core.status import Status
 from survey_batch.doctor.findings import Finding, Findings, Place
-from survey_batch.job import STAGES_OF, Job
-from survey_batch.paths import is_url
-from survey_batch.plan import Plan, Rows, to_numpy
-from survey_batch.sections.archive import located_by
+from survey_batch.planning.plan import Plan, Rows, to_numpy
 from survey_batch.stages import make_stage
-from survey_batch.status import Status
 
 ATTEMPTS, TIMEOUT = 2, 20.0
 """A run has more patience; here somebody waits."""

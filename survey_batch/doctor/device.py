@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from survey_batch.classifiers.artifact import read_manifest
+from survey_batch.config.job import Job
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.doctor import probes
 from survey_batch.doctor.findings import Finding, Findings, Place
 from survey_batch.doctor.tables import Table
 from survey_batch.doctor.visit import Visit
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import Job
+from survey_batch.models.artifact import read_manifest
 
 GPU_ADVICE = (
     "install the framework with its CUDA libraries in the workers' environment, look at gres and partition of the "

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from survey_batch.classifiers.awaited import without_predictions
 from survey_batch.cluster.base import Say
+from survey_batch.config.job import Job
 from survey_batch.doctor.archive import archive_answers, sample_rows
 from survey_batch.doctor.findings import Finding, Findings, Place
 from survey_batch.doctor.inputs import catalogue_is_readable, classifier_fits, stages_fit
@@ -11,9 +11,9 @@ from survey_batch.doctor.output import output_can_be_used, room_is_enough
 from survey_batch.doctor.slurm import slurm_takes_jobs
 from survey_batch.doctor.tables import TABLE_ADVICE, Table, check_table, tables_of
 from survey_batch.doctor.workers import worker_works
-from survey_batch.estimate import Estimate
-from survey_batch.job import Job
-from survey_batch.plan import Plan, Rows
+from survey_batch.models.awaited import without_predictions
+from survey_batch.planning.plan import Plan, Rows
+from survey_batch.preflight.estimate import Estimate
 
 HERE = Place("this machine")
 

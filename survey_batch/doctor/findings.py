@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from survey_batch.errors import SurveyBatchError
+from survey_batch.core.errors import SurveyBatchError
 
 T = TypeVar("T")
 

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from survey_batch.classifiers.artifact import read_manifest
-from survey_batch.classifiers.awaited import check_training, is_awaited
+from survey_batch.config.job import Job
+from survey_batch.config.sections.cluster import GPU_PHASE
+from survey_batch.core.wording import size
 from survey_batch.doctor.findings import Findings, Place
-from survey_batch.estimate import Estimate, estimate, refuse_small_workers
-from survey_batch.job import Job
-from survey_batch.phases import make_groups
-from survey_batch.plan import Plan, make_plan
-from survey_batch.sections.cluster import GPU_PHASE
+from survey_batch.models.artifact import read_manifest
+from survey_batch.models.awaited import check_training, is_awaited
+from survey_batch.planning.plan import Plan, make_plan
+from survey_batch.preflight.estimate import Estimate, estimate, refuse_small_workers
+from survey_batch.preflight.phases import make_groups
 from survey_batch.stages import make_stage, make_stages
 from survey_batch.stages.functions import pin_functions
-from survey_batch.wording import size
 
 PROBLEM_SHARE = 0.05
 """Of a catalogue's rows; where more cannot be used, a column is read as something that it is not, mostly."""

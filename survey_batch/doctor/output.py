@@ -11,17 +11,17 @@ from uuid import uuid4
 
 from fsspec.core import url_to_fs
 
+from survey_batch.config.job import Job
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import exists, is_url, join, make_folder, read_bytes, write_bytes
+from survey_batch.core.wording import size
 from survey_batch.doctor.findings import Finding, Findings, Place
-from survey_batch.errors import ConfigurationError
-from survey_batch.estimate import Estimate, less_room, missing_bytes, nearest_folder, share_left
-from survey_batch.footprint import OTHER_FILES, OTHER_FOLDERS
-from survey_batch.job import Job
-from survey_batch.lock import holder_of, is_dead, locked
-from survey_batch.paths import exists, is_url, join, make_folder, read_bytes, write_bytes
-from survey_batch.plan import Plan
-from survey_batch.products import PRODUCTS_OF_FRAMES
-from survey_batch.refusals import refuse_overlaps
-from survey_batch.wording import size
+from survey_batch.planning.plan import Plan
+from survey_batch.preflight.estimate import Estimate, less_room, missing_bytes, nearest_folder, share_left
+from survey_batch.preflight.footprint import OTHER_FILES, OTHER_FOLDERS
+from survey_batch.preflight.refusals import refuse_overlaps
+from survey_batch.store.lock import holder_of, is_dead, locked
+from survey_batch.store.products import PRODUCTS_OF_FRAMES
 
 RENAMES = 200
 SIZE = 65_536

@@ -10,10 +10,10 @@ import psutil
 from distributed import get_worker
 from distributed.system import memory_limit
 
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import Job
-from survey_batch.paths import read_bytes, write_bytes
-from survey_batch.versions import versions
+from survey_batch.config.job import Job
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import read_bytes, write_bytes
+from survey_batch.core.versions import versions
 
 SHARED_SECONDS = 15.0
 """After which a file that another machine has written must be seen: network file systems remember for some seconds
@@ -66,7 +66,7 @@ def wait_for_file(path: str) -> tuple[str, float] | None:
 def try_framework(job: Job) -> dict[str, Any]:
     """Import the framework, look for GPUs as a run would, and multiply two matrices where it computes."""
     begun = time.monotonic()
-    from survey_batch.classifiers.devices import backend, prepare_gpu, visible_gpus
+    from survey_batch.models.devices import backend, prepare_gpu, visible_gpus
 
     gpus, refusal = visible_gpus(), ""
     imported = time.monotonic() - begun

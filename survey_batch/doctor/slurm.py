@@ -6,7 +6,6 @@ from importlib.metadata import version
 
 import dask
 
-from survey_batch import interrupt
 from survey_batch.cluster.base import SCHEDULER_SETTINGS
 from survey_batch.cluster.drain import walltime_of
 from survey_batch.cluster.launch import LaunchError, Sbatch, call_slurm
@@ -18,11 +17,12 @@ from survey_batch.cluster.slurm import (
     make_launcher,
     script_of,
 )
+from survey_batch.config.job import ClusterSection, Job
+from survey_batch.config.sections.slurm_values import EARLIEST, walltime_seconds
+from survey_batch.core import interrupt
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.doctor.findings import Finding, Findings, Place, State
 from survey_batch.doctor.tables import Table, doctor_folder
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ClusterSection, Job
-from survey_batch.sections.slurm_values import EARLIEST, walltime_seconds
 
 READY = ("idle", "mixed", "allocated", "completing")
 """States of nodes that do work, now or when they have done what they do."""

@@ -6,11 +6,11 @@ import psutil
 from dask.utils import parse_bytes
 
 from survey_batch.cluster import connect, worker_count
+from survey_batch.config.job import ClusterSection, Job
+from survey_batch.config.sections.cluster import GPU_PHASE
+from survey_batch.core.paths import is_url, join
+from survey_batch.core.wording import size
 from survey_batch.doctor.findings import Findings, Place
-from survey_batch.job import ClusterSection, Job
-from survey_batch.paths import is_url, join
-from survey_batch.sections.cluster import GPU_PHASE
-from survey_batch.wording import size
 
 TABLE_ADVICE = "look at the table [cluster]"
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 from uuid import uuid4
 
-from survey_batch import interrupt
 from survey_batch.cluster import Connection, connect
 from survey_batch.cluster.base import LOOK_SECONDS, Say
+from survey_batch.config.job import Job
+from survey_batch.core import interrupt
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import duration
 from survey_batch.doctor.tables import Table, doctor_folder
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import Job
-from survey_batch.wording import duration
 
 T = TypeVar("T")
 P = ParamSpec("P")

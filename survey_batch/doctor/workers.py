@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from survey_batch.classifiers.artifact import classifier_fingerprint
 from survey_batch.cluster.base import Say
 from survey_batch.cluster.running import check_versions
+from survey_batch.config.job import Job
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import is_url, join, write_bytes
+from survey_batch.core.versions import versions
+from survey_batch.core.wording import size
 from survey_batch.doctor import probes
 from survey_batch.doctor.archive import fetch_one, judge
 from survey_batch.doctor.device import device_works, needs_framework
@@ -16,12 +20,8 @@ from survey_batch.doctor.findings import Finding, Findings, Place
 from survey_batch.doctor.output import scratch_folder
 from survey_batch.doctor.tables import Table
 from survey_batch.doctor.visit import Visit, visited
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import Job
-from survey_batch.paths import is_url, join, write_bytes
-from survey_batch.plan import Rows
-from survey_batch.versions import versions
-from survey_batch.wording import size
+from survey_batch.models.artifact import classifier_fingerprint
+from survey_batch.planning.plan import Rows
 
 SKEW_SECONDS = 1.0
 """A certificate for TLS is made when a run starts, to the second: where the clock is behind by more, it is not valid

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.config.sections.images import CompositesSection
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.colour import lupton_rgb
 from survey_batch.images.resize import resize
 from survey_batch.images.scaling import scale_to_percentiles
-from survey_batch.sections.images import CompositesSection
 
 SLICE_PIXELS = 2**17
 """Pixels of one band, or of the image if that has more, that are worked on at a time, so that memory stays bounded: 32

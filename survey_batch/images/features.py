@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.config.sections.images import ImageFeaturesSection
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.neighbours import NAMES as NEIGHBOUR_NAMES
 from survey_batch.images.neighbours import find_neighbours
 from survey_batch.images.photometry import aperture_flux
@@ -22,7 +23,6 @@ from survey_batch.images.shape import (
     point_source_flux,
 )
 from survey_batch.images.stamps import F8, Floats, Stamps, make_stamps
-from survey_batch.sections.images import ImageFeaturesSection
 
 F4 = npt.NDArray[np.float32]
 Columns = dict[str, F8]

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from survey_batch.config.sections.detect import RuleSection
 from survey_batch.images.detect import Sources
 from survey_batch.images.psf_model import Profile, PsfModel, StarFit, fit_psf, fit_stars
 from survey_batch.images.psf_variation import FEWEST_FOR_PLANE, fit_plane, fit_variation, size_variation
-from survey_batch.sections.detect import RuleSection
 
 F4 = npt.NDArray[np.float32]
 F8 = npt.NDArray[np.float64]

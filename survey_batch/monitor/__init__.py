@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from distributed import performance_report
 
 from survey_batch.cluster.base import Connection
-from survey_batch.job import Job
+from survey_batch.config.job import Job
+from survey_batch.core.paths import join
+from survey_batch.execution.progress import LineProgress
 from survey_batch.monitor.tell import Teller
-from survey_batch.paths import join
-from survey_batch.progress import LineProgress
 
 __all__ = ["shown"]
 

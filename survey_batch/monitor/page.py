@@ -17,9 +17,9 @@ from distributed.dashboard.core import BokehApplication
 from distributed.dashboard.scheduler import template_variables
 from tornado.ioloop import IOLoop
 
+from survey_batch.core.wording import duration, rate, size
 from survey_batch.monitor.plugin import PAGE, Monitor, RunFigures, StageFigures, rates, with_pending
 from survey_batch.report.style import CLASS_COLORS, STATUS_COLORS
-from survey_batch.wording import duration, rate, size
 
 UPDATE_MILLISECONDS = 1000
 STYLE = """

@@ -13,8 +13,8 @@ from typing import Any
 from distributed import SchedulerPlugin
 
 from survey_batch.archive.limits import SEMAPHORE_PREFIX
+from survey_batch.core.pace import RATE_SECONDS
 from survey_batch.monitor.meter import METRIC
-from survey_batch.pace import RATE_SECONDS
 
 PAGE = "/survey-batch"
 RPC = "survey_batch_progress"

@@ -8,10 +8,10 @@ from typing import Any
 from distributed import Client
 
 from survey_batch.cluster.base import register
-from survey_batch.job import Job
+from survey_batch.config.job import Job
+from survey_batch.execution.progress import StageProgress
 from survey_batch.monitor.meter import Meter
 from survey_batch.monitor.plugin import PAGE, RPC, Monitor
-from survey_batch.progress import StageProgress
 
 log = logging.getLogger(__name__)
 

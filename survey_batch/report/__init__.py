@@ -26,7 +26,7 @@ def write_report(output: str, path: str | None = None) -> str:
     ConfigurationError
         There is no output, no run has started there, or the page cannot be written.
     """
-    from survey_batch.paths import join, write_where_asked  # the figures import matplotlib, which takes seconds
+    from survey_batch.core.paths import join, write_where_asked  # the figures import matplotlib, which takes seconds
     from survey_batch.report.build import build_page
 
     target = path or join(output, "report.html")

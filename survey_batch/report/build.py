@@ -14,7 +14,7 @@ from survey_batch.report.overview import head, problem_section, settings_section
 from survey_batch.report.page import Html, document
 from survey_batch.report.reading import read_group
 from survey_batch.report.runs import utc_now
-from survey_batch.summary import RunStatus, summarize
+from survey_batch.report.summary import RunStatus, summarize
 
 EXAMPLES_OF = {
     "cutouts": cutout_section,

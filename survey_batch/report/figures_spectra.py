@@ -8,13 +8,13 @@ import zarr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from survey_batch.products import Array
 from survey_batch.report.examples import caption, gallery, probabilities
 from survey_batch.report.objects import Objects
 from survey_batch.report.page import Html, plot, section, tag
 from survey_batch.report.reading import read_array, stored
 from survey_batch.report.style import NO_CLASS
 from survey_batch.spectra.line_list import LINES
+from survey_batch.store.products import Array
 
 F8 = npt.NDArray[np.float64]
 

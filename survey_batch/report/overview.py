@@ -7,13 +7,13 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from survey_batch import wording
-from survey_batch.products import PRODUCTS_OF_FRAMES
+from survey_batch.core import wording
 from survey_batch.report.page import Html, badge, bar, section, table, tag
 from survey_batch.report.reading import problems_so_far
 from survey_batch.report.runs import rates, read_newest_log, totals
 from survey_batch.report.style import STATUS_COLORS, advice
-from survey_batch.summary import RunStatus, StageStatus
+from survey_batch.report.summary import RunStatus, StageStatus
+from survey_batch.store.products import PRODUCTS_OF_FRAMES
 
 BIG_COLOR = "#1d2733"
 REASONS = 4

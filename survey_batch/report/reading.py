@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import zarr
 from fsspec.core import url_to_fs
 
-from survey_batch.job import STAGES_OF
-from survey_batch.paths import files_in, join
-from survey_batch.problems import read_problems
-from survey_batch.products import Array, product_url
+from survey_batch.config.job import STAGES_OF
+from survey_batch.core.paths import files_in, join
+from survey_batch.store.problems import read_problems
+from survey_batch.store.products import Array, product_url
 
 MAX_NOTES = 1000
 """Shards' notes of problems that are read one by one."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from fsspec.core import url_to_fs
 
-from survey_batch.lock import is_dead
-from survey_batch.pace import Pace, pace_of
-from survey_batch.paths import files_in, join, read_json
+from survey_batch.core.pace import Pace, pace_of
+from survey_batch.core.paths import files_in, join, read_json
+from survey_batch.store.lock import is_dead
 
 TAIL_BYTES = 2_000_000
 """What is read of a log's end: some thousand shards, enough for a rate."""

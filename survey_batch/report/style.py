@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from survey_batch.sections.archive import located_by
+from survey_batch.config.sections.archive import located_by
 
 CLASS_COLORS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#5D4E9C", "#7F7F7F")
 """Okabe and Ito's palette (2008, Color Universal Design), which colour-blind readers can tell apart; blue to red."""

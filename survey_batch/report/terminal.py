@@ -7,10 +7,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from survey_batch import wording
+from survey_batch.core import wording
 
 if TYPE_CHECKING:
-    from survey_batch.summary import RunStatus
+    from survey_batch.report.summary import RunStatus
 
 
 def render(status: "RunStatus") -> RenderableType:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.simulate.optics import Optics
 from survey_batch.simulate.psf_field import PsfField, random_psf_field
 from survey_batch.simulate.stamps import CLASSES, SNR, Stars, blackbody_seds, draw_stars, observe, read_seds

@@ -9,7 +9,7 @@ import numpy as np
 
 from survey_batch.archive.lamost import spectrum_path
 from survey_batch.catalog.identifiers import position_names
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.simulate.observation import SNR_WINDOWS, Observation, observe_spectrum
 from survey_batch.simulate.spectrum_files import (
     COADD,

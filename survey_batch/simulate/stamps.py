@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.simulate.psf_field import PsfField
 
 F4 = npt.NDArray[np.float32]

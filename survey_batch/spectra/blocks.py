@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 STATISTICS = ("mean", "scatter", "min", "max")
 

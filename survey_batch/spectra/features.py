@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import FeaturesSection
+from survey_batch.config.job import FeaturesSection
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.spectra.blocks import STATISTICS, block_statistics
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
 from survey_batch.spectra.lines import band_indices, line_indices

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 F4 = npt.NDArray[np.float32]
 F8 = npt.NDArray[np.float64]

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import savgol_filter
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 F4 = npt.NDArray[np.float32]
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 F8 = npt.NDArray[np.float64]
 

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from survey_batch.job import Job
+from survey_batch.config.job import Job
 from survey_batch.stages.base import Block, Cost, Problem, Stage
 
 STAGES = {

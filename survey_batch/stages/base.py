@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from survey_batch.job import Job
-from survey_batch.plan import Plan, Rows
-from survey_batch.products import OBJECT_COORDINATES, Array, Axis, Schema, Shard, Variable
-from survey_batch.sections.readers import archive_keys
-from survey_batch.status import Status
+from survey_batch.config.job import Job
+from survey_batch.config.sections.readers import archive_keys
+from survey_batch.core.status import Status
+from survey_batch.planning.plan import Plan, Rows
+from survey_batch.store.products import OBJECT_COORDINATES, Array, Axis, Schema, Shard, Variable
 
 Phase = Literal["ingest", "prepare", "predict"]
 Coordinates = dict[str, tuple[tuple[str, ...], Array, Mapping[str, Any]]]

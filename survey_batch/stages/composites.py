@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from survey_batch.images.composite import SLICE_PIXELS, band_places, composite_images
-from survey_batch.plan import Plan, Rows
-from survey_batch.products import Variable
+from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.cutouts import CutoutsStage
+from survey_batch.store.products import Variable
 
 COMPOSITE_CPU_SECONDS = 5e-4
 """Reading, composing and storing one 64-pixel image, on a core of a 2-core cloud machine; 1e-4 of it is composing."""

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from survey_batch.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
-from survey_batch.job import CustomSection, Job
-from survey_batch.plan import Plan, Rows
-from survey_batch.products import OBJECT_COORDINATES, Array, Variable
+from survey_batch.config.job import CustomSection, Job
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
+from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Phase, Stage
 from survey_batch.stages.functions import load_function, source_of
+from survey_batch.store.products import OBJECT_COORDINATES, Array, Variable
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from survey_batch.archive.sdss import FieldKey
-from survey_batch.errors import ConfigurationError
-from survey_batch.plan import Plan, Rows
-from survey_batch.products import Variable, product_exists
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
 from survey_batch.stages.cutter import Cutter, Members
 from survey_batch.stages.frames import (
@@ -19,6 +18,7 @@ from survey_batch.stages.frames import (
     correction_variables,
     field_bytes,
 )
+from survey_batch.store.products import Variable, product_exists
 
 CUTOUT_CPU_SECONDS = 1e-4
 """Cutting and storing one 64-pixel cutout in one band, on a core of a 2-core cloud machine (AMD EPYC of 2024)."""

@@ -10,14 +10,15 @@ from typing_extensions import TypeIs
 
 from survey_batch.archive.camera import ccd
 from survey_batch.archive.sdss import FRAME_SHAPE, ROW_STEP, FieldKey
-from survey_batch.errors import TransientError
+from survey_batch.config.job import Job
+from survey_batch.core.errors import TransientError
+from survey_batch.core.status import Status
 from survey_batch.images.cutout import coverage, cut, on_image, overlap
 from survey_batch.images.ivar import window_ivar
 from survey_batch.images.register import MARGIN, Span, pixel_span, resample, resample_ivar, subpixel_span
 from survey_batch.images.stitch import rows_from, steps_beyond
 from survey_batch.images.wcs import sky_to_pixel
-from survey_batch.job import Job
-from survey_batch.plan import Rows
+from survey_batch.planning.plan import Rows
 from survey_batch.stages.base import Block
 from survey_batch.stages.frame_source import (
     CORRECTION_VARIABLES,
@@ -28,7 +29,6 @@ from survey_batch.stages.frame_source import (
     StoredFrames,
 )
 from survey_batch.stages.verdict import Lack, verdict
-from survey_batch.status import Status
 
 Members = npt.NDArray[np.intp]
 Planes = dict[str, npt.NDArray[np.float32]]

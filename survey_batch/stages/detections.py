@@ -8,19 +8,19 @@ import numpy.typing as npt
 
 from survey_batch.archive.camera import ccd
 from survey_batch.archive.sdss import FRAME_SHAPE, FieldKey, Frame, Sky
-from survey_batch.errors import ConfigurationError
+from survey_batch.config.job import Job
+from survey_batch.config.sections.detect import DetectSection
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import Status
 from survey_batch.images.detect import Sources, detect, load_sep
 from survey_batch.images.ivar import inverse_variance, sky_counts
 from survey_batch.images.psf_rule import METRICS, Verdict, judge
 from survey_batch.images.wcs import pixel_to_sky
-from survey_batch.job import Job
-from survey_batch.plan import Plan, Rows
-from survey_batch.products import Variable
-from survey_batch.sections.detect import DetectSection
+from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
 from survey_batch.stages.frame_source import ArchiveFrames
 from survey_batch.stages.frames import FRAME_CPU_SECONDS, FRAME_FILE_BYTES
-from survey_batch.status import Status
+from survey_batch.store.products import Variable
 
 F4 = npt.NDArray[np.float32]
 

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import Job
-from survey_batch.plan import Plan, Rows
-from survey_batch.products import Array, Shard, Variable, open_product, product_exists, read_rows, read_status
+from survey_batch.config.job import Job
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import usable
+from survey_batch.planning.plan import Plan, Rows
 from survey_batch.spectra.features import feature_units, prepare, spectral_features
 from survey_batch.spectra.grid import log_grid
 from survey_batch.spectra.pca import PCA, Moments
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, fit_groups
 from survey_batch.stages.spectra import SpectraStage
-from survey_batch.status import usable
+from survey_batch.store.products import Array, Shard, Variable, open_product, product_exists, read_rows, read_status
 
 FEATURES_CPU_SECONDS = 1.5e-3
 """Measuring one spectrum; an estimate."""

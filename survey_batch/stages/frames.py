@@ -6,10 +6,10 @@ import numpy as np
 
 from survey_batch.archive.sdss import FRAME_SHAPE, SKY_SHAPE, FieldKey, Frame
 from survey_batch.images.aperture_correction import measure_correction
-from survey_batch.plan import Plan, Rows
-from survey_batch.products import Variable
+from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
 from survey_batch.stages.frame_source import CORRECTION_VARIABLES, SKY_VARIABLES, ArchiveFrames
+from survey_batch.store.products import Variable
 
 INNER_CHUNK = (1, 1, 373, 512)
 """A quarter of a frame each way: a cutout touches at most four of them."""

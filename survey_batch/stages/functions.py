@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from survey_batch.errors import ConfigurationError, PlanMismatchError
-from survey_batch.job import CustomSection, Job
+from survey_batch.config.job import CustomSection, Job
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 
 if TYPE_CHECKING:
     import xarray as xr

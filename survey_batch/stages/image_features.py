@@ -12,10 +12,10 @@ from survey_batch.images.features import (
     described_features,
     image_features,
 )
-from survey_batch.plan import Plan, Rows
-from survey_batch.products import Variable
+from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.cutouts import CutoutsStage
+from survey_batch.store.products import Variable
 
 FEATURES_CPU_SECONDS = 4e-4
 """Measuring one object in one band with the default radii, on a busy core of a cloud machine (Intel Xeon, 2.8 GHz)."""

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from survey_batch.classifiers.artifact import check_folder, classifier_fingerprint, load_classifier, read_manifest
-from survey_batch.classifiers.awaited import is_awaited
-from survey_batch.classifiers.devices import prepare_gpu
-from survey_batch.classifiers.manifest import Manifest, Recipe
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import STAGES_OF
-from survey_batch.plan import Plan, Rows
-from survey_batch.products import Array, Schema, Variable, open_product, product_exists
-from survey_batch.sections.models import Precision
+from survey_batch.config.job import STAGES_OF
+from survey_batch.config.sections.models import Precision
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import Status
+from survey_batch.models.artifact import check_folder, classifier_fingerprint, load_classifier, read_manifest
+from survey_batch.models.awaited import is_awaited
+from survey_batch.models.devices import prepare_gpu
+from survey_batch.models.manifest import Manifest, Recipe
+from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
-from survey_batch.status import Status
+from survey_batch.store.products import Array, Schema, Variable, open_product, product_exists
 
 if TYPE_CHECKING:
-    from survey_batch.classifiers.base import Classifier
+    from survey_batch.models.base import Classifier
 
 PREDICTION_CPU_SECONDS = 5e-3
 """An ensemble's answer for one object; an estimate."""

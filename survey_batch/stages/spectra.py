@@ -10,13 +10,13 @@ from survey_batch.archive.decompress import LAMOST_CEILING, decompress
 from survey_batch.archive.download import Archive
 from survey_batch.archive.lamost import read_spectrum, spectrum_path
 from survey_batch.archive.spellings import spellings
-from survey_batch.errors import ObjectError, TransientError
-from survey_batch.paths import is_url
-from survey_batch.plan import Plan, Rows
-from survey_batch.products import Array, Variable
+from survey_batch.core.errors import ObjectError, TransientError
+from survey_batch.core.paths import is_url
+from survey_batch.core.status import Status
+from survey_batch.planning.plan import Plan, Rows
 from survey_batch.spectra.grid import NOT_MEASURED, Spectrum, log_grid, mask_attributes, to_grid
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
-from survey_batch.status import Status
+from survey_batch.store.products import Array, Variable
 
 SPECTRUM_FILE_BYTES = 74_000
 """Mean size of 312 real files, some compressed."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from survey_batch.archive.sdss import FieldKey
-from survey_batch.errors import NotFoundError
-from survey_batch.products import Array
+from survey_batch.core.errors import NotFoundError
+from survey_batch.core.status import Status
 from survey_batch.stages.frame_source import FrameError
-from survey_batch.status import Status
+from survey_batch.store.products import Array
 
 
 class Lack(NamedTuple):

@@ -7,7 +7,7 @@ import pytest
 
 from survey_batch.archive.content import FITS, IMAGE, undo_content_coding
 from survey_batch.archive.decompress import decompress
-from survey_batch.errors import UnreadableError
+from survey_batch.core.errors import UnreadableError
 from tests.servers import HTML_PAGE
 from tests.sky_files import encode, sky
 

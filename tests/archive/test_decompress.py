@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.archive.decompress import SDSS_CEILING, decompress, describe, kind_of, kind_within
-from survey_batch.errors import UnreadableError
+from survey_batch.core.errors import UnreadableError
 
 FITS = b"SIMPLE  =                    T".ljust(2880) + bytes(range(256)) * 40
 COMPRESSORS = {"bz2": bz2.compress, "gzip": gzip.compress}

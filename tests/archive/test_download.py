@@ -18,9 +18,9 @@ from survey_batch.archive import download
 from survey_batch.archive.download import Archive
 from survey_batch.archive.sources import retry_after
 from survey_batch.archive.traffic import Traffic
-from survey_batch.errors import ConfigurationError, NotFoundError, TransientError, UnreadableError
-from survey_batch.job import ArchiveSection
-from survey_batch.paths import read_bytes
+from survey_batch.config.job import ArchiveSection
+from survey_batch.core.errors import ConfigurationError, NotFoundError, TransientError, UnreadableError
+from survey_batch.core.paths import read_bytes
 from tests.servers import (
     BUSY,
     FORBIDDEN,

@@ -16,7 +16,7 @@ from survey_batch.archive.fits_units import BLOCK, CARD, LONGEST_HEADER, extensi
 from survey_batch.archive.lamost import read_spectrum
 from survey_batch.archive.sdss import read_frame
 from survey_batch.archive.stamps import read_exposure
-from survey_batch.errors import UnreadableError
+from survey_batch.core.errors import UnreadableError
 from tests.archive.test_lamost import LAYOUTS, rows_file
 from tests.archive.test_sdss import KEY, frame_file, sky_table
 from tests.archive.test_stamps import raw as stamps_file

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.archive.lamost import Spectrum, read_spectrum, spectrum_path
-from survey_batch.errors import UnreadableError
+from survey_batch.core.errors import UnreadableError
 
 SIZE = 300
 WITH_WAVELENGTH = "Flux, Inverse, Wavelength, Andmask, Ormask"

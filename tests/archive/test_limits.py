@@ -12,7 +12,7 @@ from distributed import Client, LocalCluster
 
 from survey_batch.archive.download import Archive
 from survey_batch.archive.limits import run_wide_limiter
-from survey_batch.job import ArchiveSection
+from survey_batch.config.job import ArchiveSection
 from tests.patience import PATIENCE
 from tests.servers import http_server
 

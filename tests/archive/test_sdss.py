@@ -21,7 +21,7 @@ from survey_batch.archive.sdss import (
     other_frame_paths,
     read_frame,
 )
-from survey_batch.errors import UnreadableError
+from survey_batch.core.errors import UnreadableError
 
 KEY = FieldKey(rerun=301, run=1043, camcol=5, field=25)
 HEADER = {

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from survey_batch.archive import download
 from survey_batch.archive.skyserver import fetch_image, image_path, image_query, open_skyserver, read_image
 from survey_batch.archive.traffic import Traffic
-from survey_batch.errors import NotFoundError, OutsideError, UnreadableError
-from survey_batch.job import ArchiveSection
-from survey_batch.status import Status
+from survey_batch.config.job import ArchiveSection
+from survey_batch.core.errors import NotFoundError, OutsideError, UnreadableError
+from survey_batch.core.status import Status
 from tests.servers import BUSY, NOT_FOUND, PAGE, Fault, http_server
 from tests.sky_files import OFF_THE_FOOTPRINT, decode, encode, message, sky
 

@@ -9,8 +9,8 @@ import pytest
 from survey_batch.archive import download, spellings
 from survey_batch.archive.download import Archive
 from survey_batch.archive.spellings import split_ending, told
-from survey_batch.errors import NotFoundError, TransientError, UnreadableError
-from survey_batch.job import ArchiveSection
+from survey_batch.config.job import ArchiveSection
+from survey_batch.core.errors import NotFoundError, TransientError, UnreadableError
 from tests.servers import BUSY, PAGE, http_server
 
 FITS = b"SIMPLE  =                    T".ljust(2880)

@@ -5,7 +5,7 @@ import pytest
 from astropy.io import fits
 
 from survey_batch.archive.stamps import exposure_key, read_exposure
-from survey_batch.errors import NotFoundError, UnreadableError
+from survey_batch.core.errors import NotFoundError, UnreadableError
 
 FLUX = np.arange(3 * 4 * 4, dtype=np.float32).reshape(3, 4, 4)
 

@@ -4,7 +4,7 @@ import numpy as np
 from astropy.table import Table
 
 from survey_batch.catalog import Catalog, read_catalog
-from survey_batch.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import ArchiveSection, CatalogSection
 
 RA = np.array([64.2211589, 64.2231583, 64.2223329])
 DEC = np.array([1.1315147, -0.0044796, 1.0683275])

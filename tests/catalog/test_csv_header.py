@@ -5,7 +5,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn
 
 from survey_batch.catalog.csv_header import encoding_of, find_header
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from tests.catalog.sky import DEC, IDS, RA, assert_read, read_sky, sky_lines, sky_table
 
 VIZIER = ["#RESOURCE=yCat_5147", "#Name: V/147", "", "{names}", "{units}", "{rules}"]

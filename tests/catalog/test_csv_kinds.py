@@ -7,9 +7,9 @@ from astropy.table import MaskedColumn
 
 from survey_batch.catalog import csv_file
 from survey_batch.catalog.formats import open_source
-from survey_batch.errors import ConfigurationError
-from survey_batch.export import with_types
-from survey_batch.export.changes import Changes
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.results.export import with_types
+from survey_batch.results.export.changes import Changes
 from tests.catalog.sky import DEC, IDS, RA, assert_read, read_sky, sky_lines, sky_table
 
 HEADER = "name,ra,dec,run,rerun,camcol,field"

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.catalog import read_catalog
-from survey_batch.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import ArchiveSection, CatalogSection
 
 HEADER = "specobjid,ra,dec,run,camcol,field,snMedian,sciencePrimary"
 SDSS = ArchiveSection(survey="sdss", root="/archive")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from survey_batch.catalog.fields import read_fields
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.core.errors import ConfigurationError
 
 SDSS = ArchiveSection(survey="sdss", root="-")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from survey_batch.catalog.identifiers import fibre_names, position_names, read_ids, spectrum_names
 from survey_batch.catalog.read import read_catalog
-from survey_batch.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import ArchiveSection, CatalogSection
 
 SDSS = ArchiveSection(survey="sdss", root="/archive")
 UINT64 = st.lists(st.integers(1, 2**64 - 1), min_size=1, max_size=20, unique=True)

@@ -3,8 +3,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from survey_batch.catalog.fields import read_fields
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.core.errors import ConfigurationError
 from tests.catalog.sky import RA, assert_read, read_sky, sky_lines, sky_table
 
 

@@ -7,7 +7,7 @@ import pytest
 from survey_batch.catalog import read_catalog
 from survey_batch.catalog.figures import catalog_figure, class_counts
 from survey_batch.catalog.output import summary_rows, write_catalog
-from survey_batch.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import ArchiveSection, CatalogSection
 from survey_batch.simulate.catalog import simulate_catalog
 
 SDSS = ArchiveSection(survey="sdss", root="/archive")

@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from survey_batch.catalog.formats import open_source
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from tests.catalog.sky import DEC, IDS, RA, assert_read, read_sky, sky_table
 
 

@@ -3,7 +3,7 @@ from io import BytesIO
 import pytest
 from astropy.io.votable import from_table
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from tests.catalog.sky import assert_read, read_sky, sky_table
 
 HEAD = (

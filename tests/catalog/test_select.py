@@ -1,8 +1,8 @@
 import pytest
 
 from survey_batch.catalog import read_catalog
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.core.errors import ConfigurationError
 
 HEADER = "objid,ra,dec,run,camcol,field,class,subclass,snMedian,zWarning,psfMag_g,psfMag_r,z"
 ROWS = [

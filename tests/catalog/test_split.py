@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.catalog import assign_splits, group_by_star
-from survey_batch.job import SplitSection
+from survey_batch.config.job import SplitSection
 
 ARCSEC = 1 / 3600
 

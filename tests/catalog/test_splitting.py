@@ -5,9 +5,9 @@ import pytest
 
 from survey_batch.catalog import group_by_star, read_catalog
 from survey_batch.catalog.groups import number_groups, sky_cells
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ArchiveSection, CatalogSection
-from survey_batch.jobfile import load_job
+from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.jobfile import load_job
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.simulate.catalog import simulate_catalog
 
 JOBS = Path(__file__).parents[2] / "jobs"

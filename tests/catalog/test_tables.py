@@ -8,7 +8,7 @@ from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 
 from survey_batch.catalog.formats import open_source
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from tests.catalog.sky import assert_read, read_sky, sky_lines, sky_table
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.catalog import read_catalog
-from survey_batch.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import ArchiveSection, CatalogSection
 
 SKYSERVER = ArchiveSection(survey="skyserver", root="/archive")
 

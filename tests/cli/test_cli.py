@@ -86,7 +86,7 @@ def test_a_changed_job_ends_with_3_and_lists_the_difference(command, job):
 
 @pytest.mark.parametrize("survey", ["sdss", "lamost", "skyserver"])
 def test_init_writes_a_job_that_loads_and_leaves_an_existing_one_alone(command, tmp_path, survey):
-    from survey_batch.jobfile import load_job
+    from survey_batch.config.jobfile import load_job
     from survey_batch.stages import make_stages
 
     path = tmp_path / "new.toml"
@@ -111,7 +111,7 @@ def test_every_verb_has_help_with_an_example(command, verb):
 def test_the_example_jobs_load(survey):
     from pathlib import Path
 
-    from survey_batch.jobfile import load_job
+    from survey_batch.config.jobfile import load_job
 
     jobs = [load_job(path) for path in sorted((Path(__file__).parents[2] / "jobs").glob("*.toml"))]
     assert survey in {job.archive.survey for job in jobs}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from survey_batch.classifiers.summary import probabilistic_summary, summary
 from survey_batch.cli import make_app
+from survey_batch.models.summary import probabilistic_summary, summary
 
 CLASSES = ("good", "other")
 
@@ -28,8 +28,8 @@ def evaluated(monkeypatch, tmp_path):
         asked.update(wanted)
         return scores()
 
-    monkeypatch.setattr("survey_batch.classifiers.evaluation.evaluate", evaluate)
-    monkeypatch.setattr("survey_batch.jobfile.load_job", lambda *_: None)
+    monkeypatch.setattr("survey_batch.training.evaluation.evaluate", evaluate)
+    monkeypatch.setattr("survey_batch.config.jobfile.load_job", lambda *_: None)
     (tmp_path / "job.toml").touch()
 
     def run(*arguments):

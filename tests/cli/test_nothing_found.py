@@ -5,8 +5,8 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from survey_batch.products import read_status
-from survey_batch.status import Status
+from survey_batch.core.status import Status
+from survey_batch.store.products import read_status
 from tests.lamost_files import make_archive
 
 GO_ON = ("--set", "archive.when_nothing_found=go_on")

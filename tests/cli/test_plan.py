@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from survey_batch.jobfile import load_job
+from survey_batch.config.jobfile import load_job
 from tests.doctor.folders import write_classifier
 
 

@@ -10,8 +10,8 @@ from survey_batch.cluster import connect
 from survey_batch.cluster.base import QuietRetries, register
 from survey_batch.cluster.launch import Launcher
 from survey_batch.cluster.local import GONE_SECONDS, Watch
-from survey_batch.errors import ConfigurationError, SurveyBatchError
-from survey_batch.job import ClusterSection
+from survey_batch.config.job import ClusterSection
+from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 
 
 def test_an_unknown_kind_is_refused_with_what_is_allowed():

@@ -3,8 +3,8 @@ import pytest
 
 from survey_batch.cluster.drain import margin_of
 from survey_batch.cluster.slurm import drain_margin
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ClusterSection
+from survey_batch.config.job import ClusterSection
+from survey_batch.core.errors import ConfigurationError
 
 
 def test_draining_begins_a_fifth_before_the_end_and_at_most_five_minutes():

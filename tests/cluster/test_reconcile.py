@@ -6,8 +6,8 @@ import pytest
 
 from survey_batch.cluster.launch import JobState, LaunchError
 from survey_batch.cluster.reconcile import NoWorkersError, Reconciler
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ClusterSection
+from survey_batch.config.job import ClusterSection
+from survey_batch.core.errors import ConfigurationError
 
 
 class Played:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from survey_batch.cluster.running import address_of, check_versions
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 
 
 def versions(python="3.11.7.final.0", **packages):

@@ -4,7 +4,7 @@ import pytest
 
 from survey_batch.cluster.drain import END
 from survey_batch.cluster.slurm import make_cluster, script_of
-from survey_batch.job import ClusterSection
+from survey_batch.config.job import ClusterSection
 
 
 @pytest.fixture

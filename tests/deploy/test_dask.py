@@ -12,9 +12,9 @@ from dask.utils import parse_bytes
 
 from survey_batch.cluster import SCHEDULER_SETTINGS, connect
 from survey_batch.cluster.base import Size
-from survey_batch.environment import WORKER_ENVIRONMENT, as_variable
-from survey_batch.estimate import WORKER_BASE_BYTES
-from survey_batch.job import ClusterSection
+from survey_batch.config.job import ClusterSection
+from survey_batch.core.environment import WORKER_ENVIRONMENT, as_variable
+from survey_batch.preflight.estimate import WORKER_BASE_BYTES
 from tests.processes import BIN
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "dask"
@@ -88,7 +88,7 @@ def test_the_script_has_the_package_s_settings():
         for pair in line.split()[1:]
     )
     assert exported == settings_as_environment()
-    assert "$(python -m survey_batch.environment)" in SCRIPT.read_text()
+    assert "$(python -m survey_batch.core.environment)" in SCRIPT.read_text()
     assert " ".join(GPU) in SCRIPT.read_text()
 
 

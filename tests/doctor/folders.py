@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 
-from survey_batch.classifiers.artifact import versions
+from survey_batch.models.artifact import versions
 from survey_batch.stages import make_stage
 
 

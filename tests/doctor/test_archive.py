@@ -3,10 +3,10 @@ from itertools import repeat
 
 import pytest
 
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.doctor.archive import archive_answers, fetch_one, judge, sample_rows
 from survey_batch.doctor.findings import Place, State
-from survey_batch.errors import ConfigurationError
-from survey_batch.plan import make_plan
+from survey_batch.planning.plan import make_plan
 from survey_batch.simulate import simulate_sdss
 from tests.jobs import lamost_job, sdss_job
 from tests.lamost_files import make_archive

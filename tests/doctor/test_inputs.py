@@ -1,9 +1,9 @@
 import pytest
 
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.doctor.findings import Place, State
 from survey_batch.doctor.inputs import catalogue_is_readable, classifier_fits, stages_fit
-from survey_batch.errors import ConfigurationError, PlanMismatchError
-from survey_batch.plan import make_plan
+from survey_batch.planning.plan import make_plan
 from tests.doctor.folders import write_classifier
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive

@@ -6,11 +6,11 @@ import pytest
 
 from survey_batch.doctor.findings import Place, State
 from survey_batch.doctor.output import missing_files, output_works, room_is_enough
-from survey_batch.estimate import estimate
-from survey_batch.footprint import OTHER_FILES, OTHER_FOLDERS
-from survey_batch.lock import locked
-from survey_batch.plan import make_plan
-from survey_batch.runner import run
+from survey_batch.execution.runner import run
+from survey_batch.planning.plan import make_plan
+from survey_batch.preflight.estimate import estimate
+from survey_batch.preflight.footprint import OTHER_FILES, OTHER_FOLDERS
+from survey_batch.store.lock import locked
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 from tests.servers import s3_server
@@ -54,7 +54,7 @@ def test_files_that_are_not_replaced_whole_are_seen(tmp_path, monkeypatch):
 
 
 def test_locks_that_keep_nobody_out_are_seen(tmp_path, monkeypatch):
-    monkeypatch.setattr("survey_batch.lock._create", lambda _: True)
+    monkeypatch.setattr("survey_batch.store.lock._create", lambda _: True)
     finding = by_check(output_works(PLACE, str(tmp_path)))["lock"]
     assert (finding.state, finding.found) == (State.FAILED, "two took one lock")
 

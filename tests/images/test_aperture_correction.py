@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+from survey_batch.config.sections.images import ImageFeaturesSection
 from survey_batch.images.aperture_correction import (
     TOTAL_RADIUS,
     TYPICAL_ERROR,
@@ -12,7 +13,6 @@ from survey_batch.images.aperture_correction import (
     measure_correction,
 )
 from survey_batch.images.features import PointSources, feature_names, image_features
-from survey_batch.sections.images import ImageFeaturesSection
 from survey_batch.simulate.pixels import BANDS, DETECTORS, calibration_vector
 from tests.compare import equal_bits
 from tests.images.simulated import cut_all, simulated_frame

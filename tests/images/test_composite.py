@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.config.sections.images import CompositesSection
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.images import composite
 from survey_batch.images.composite import composite_images
-from survey_batch.sections.images import CompositesSection
 
 RNG = np.random.default_rng(6)
 

@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.detect import Sources, detect
 from tests.images.star_field import make_field
 

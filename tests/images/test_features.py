@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.config.sections.images import ImageFeaturesSection
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.features import (
     asinh_magnitude,
     check_size,
@@ -12,7 +13,6 @@ from survey_batch.images.features import (
     feature_names,
     image_features,
 )
-from survey_batch.sections.images import ImageFeaturesSection
 from tests.compare import equal_bits
 from tests.images.simulated import simulated_cutouts
 

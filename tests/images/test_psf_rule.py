@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from survey_batch.archive.decompress import SDSS_CEILING, decompress
 from survey_batch.archive.sdss import FieldKey, frame_path, read_frame
+from survey_batch.config.sections.detect import DetectSection, RuleSection
 from survey_batch.images.detect import detect
 from survey_batch.images.psf_rule import common_size, fit_radius, half_sample_mode, judge, measure
-from survey_batch.sections.detect import DetectSection, RuleSection
 from survey_batch.stages.detections import find_sources
 from tests.images.star_field import SATURATION, SHAPE, make_field
 

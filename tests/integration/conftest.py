@@ -3,7 +3,7 @@
 import pytest
 
 from survey_batch.cluster import connect
-from survey_batch.job import ClusterSection
+from survey_batch.config.job import ClusterSection
 
 
 @pytest.fixture(scope="package")

@@ -8,10 +8,10 @@ import pytest
 import zarr
 
 import survey_batch as sb
-from survey_batch.errors import ConfigurationError, PlanMismatchError
-from survey_batch.products import product_exists, read_rows, read_status
-from survey_batch.runner import run
-from survey_batch.status import Status
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError
+from survey_batch.core.status import Status
+from survey_batch.execution.runner import run
+from survey_batch.store.products import product_exists, read_rows, read_status
 from tests.compare import assert_equal_products
 from tests.jobs import lamost_job, sdss_job
 from tests.lamost_files import make_archive

@@ -8,14 +8,14 @@ import pytest
 import xarray as xr
 
 from survey_batch.archive.sdss import FieldKey, frame_path
-from survey_batch.errors import PlanMismatchError
-from survey_batch.export import export_catalog
-from survey_batch.job import Job
-from survey_batch.plan import make_plan
+from survey_batch.config.job import Job
+from survey_batch.core.errors import PlanMismatchError
+from survey_batch.execution.runner import run
+from survey_batch.planning.plan import make_plan
 from survey_batch.report import write_report
-from survey_batch.runner import run
+from survey_batch.report.summary import summarize
+from survey_batch.results.export import export_catalog
 from survey_batch.simulate import simulate_sdss
-from survey_batch.summary import summarize
 from tests.servers import BUSY, http_server
 
 pytestmark = pytest.mark.slow

@@ -13,15 +13,16 @@ import xarray as xr
 from distributed import WorkerPlugin
 
 import survey_batch as sb
-from survey_batch import engine, work
 from survey_batch.cluster import connect
 from survey_batch.cluster.base import Connection, Size
-from survey_batch.job import ClusterSection
-from survey_batch.phases import make_groups
-from survey_batch.products import open_product, read_status, write_shard
-from survey_batch.runner import run
+from survey_batch.config.job import ClusterSection
+from survey_batch.core.status import Status
+from survey_batch.execution import engine
+from survey_batch.execution import shard_task as work
+from survey_batch.execution.runner import run
+from survey_batch.preflight.phases import make_groups
 from survey_batch.stages import make_stages
-from survey_batch.status import Status
+from survey_batch.store.products import open_product, read_status, write_shard
 from tests.compare import assert_equal_products
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
@@ -229,7 +230,7 @@ def test_a_defect_of_ours_sets_its_shard_aside_and_a_later_run_mends_it(archive,
 def test_only_unfinished_rows_of_a_shard_are_done_again(archive, client, tmp_path):
     job = lamost_job(archive, tmp_path / "out", stages=("spectra",))
     run(job, client=client)
-    from survey_batch.products import Shard, read_rows
+    from survey_batch.store.products import Shard, read_rows
 
     shard = Shard("object", 1, SHARD, 2 * SHARD)
     names = ["object_id", "ra", "dec", "label", "split", "flux", "ivar", "mask", "redshift", "snr"]

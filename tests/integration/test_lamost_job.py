@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import xarray as xr
 from astropy.io import fits
 
-from survey_batch.products import read_status
-from survey_batch.runner import run
-from survey_batch.status import Status
+from survey_batch.core.status import Status
+from survey_batch.execution.runner import run
+from survey_batch.store.products import read_status
 from tests.compare import assert_equal_products
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive

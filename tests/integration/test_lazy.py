@@ -9,10 +9,10 @@ import pytest
 import xarray as xr
 
 import survey_batch as sb
-from survey_batch.classifiers.train import train
-from survey_batch.errors import ConfigurationError, PlanMismatchError
-from survey_batch.runner import run
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError
+from survey_batch.execution.runner import run
 from survey_batch.simulate import simulate_lamost, simulate_sdss
+from survey_batch.training.train import train
 from tests.jobs import lamost_job, sdss_job
 
 pytestmark = pytest.mark.bits

@@ -12,9 +12,9 @@ from distributed import Client, LocalCluster
 
 from survey_batch.cli.status import looks
 from survey_batch.cluster import SCHEDULER_SETTINGS
+from survey_batch.execution.runner import run
 from survey_batch.monitor.plugin import RPC
 from survey_batch.monitor.tell import Teller
-from survey_batch.runner import run
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 from tests.patience import PATIENCE

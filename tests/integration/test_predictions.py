@@ -9,15 +9,15 @@ from dask.utils import key_split
 from distributed import WorkerPlugin
 
 import survey_batch as sb
-from survey_batch.classifiers.evaluation import evaluate
-from survey_batch.classifiers.train import train
 from survey_batch.cluster import connect
-from survey_batch.errors import ConfigurationError, PlanMismatchError
-from survey_batch.export import export_catalog
-from survey_batch.products import open_product
-from survey_batch.runner import run
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError
+from survey_batch.core.status import Status
+from survey_batch.execution.runner import run
+from survey_batch.results.export import export_catalog
 from survey_batch.simulate import simulate_lamost
-from survey_batch.status import Status
+from survey_batch.store.products import open_product
+from survey_batch.training.evaluation import evaluate
+from survey_batch.training.train import train
 from tests.jobs import lamost_job
 
 OBJECTS = 60

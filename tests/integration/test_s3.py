@@ -10,12 +10,12 @@ import s3fs
 import xarray as xr
 
 from survey_batch.cluster import connect
-from survey_batch.errors import ConfigurationError
-from survey_batch.export import export_catalog
-from survey_batch.job import ClusterSection
-from survey_batch.lock import locked
+from survey_batch.config.job import ClusterSection
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.execution.runner import run
 from survey_batch.report import write_report
-from survey_batch.runner import run
+from survey_batch.results.export import export_catalog
+from survey_batch.store.lock import locked
 from tests.compare import assert_equal_products
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive

@@ -13,8 +13,8 @@ from astropy.io import fits
 from astropy.nddata import Cutout2D, NoOverlapError
 from astropy.wcs import WCS
 
-from survey_batch.runner import run
-from survey_batch.status import Status
+from survey_batch.core.status import Status
+from survey_batch.execution.runner import run
 from tests.compare import equal_bits
 from tests.jobs import sdss_job, write_catalog
 from tests.servers import http_server

@@ -12,16 +12,16 @@ from astropy.nddata import Cutout2D
 from astropy.wcs import WCS
 
 from survey_batch.archive.sdss import FRAME_SHAPE, FieldKey, frame_path
-from survey_batch.pieces import pieces_of
-from survey_batch.plan import make_plan
-from survey_batch.products import create_product
+from survey_batch.core.status import Status
+from survey_batch.execution.shard_task import run_shard
+from survey_batch.planning.plan import make_plan
+from survey_batch.preflight.provenance import pieces_of
 from survey_batch.simulate import simulate_sdss
 from survey_batch.simulate.pixels import strip_pixels
 from survey_batch.simulate.sky import draw_population
 from survey_batch.simulate.strip import Strip
 from survey_batch.stages import make_stages
-from survey_batch.status import Status
-from survey_batch.work import run_shard
+from survey_batch.store.products import create_product
 from tests.jobs import sdss_job, write_catalog
 
 

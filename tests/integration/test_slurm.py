@@ -14,12 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from survey_batch.classifiers.train import train
 from survey_batch.cluster import connect
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ClusterSection, Job
-from survey_batch.runner import run
+from survey_batch.config.job import ClusterSection, Job
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.execution.runner import run
 from survey_batch.simulate import simulate_lamost, simulate_sdss
+from survey_batch.training.train import train
 from tests.compare import assert_equal_products, rows_done
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from survey_batch.classifiers.artifact import load_classifier
-from survey_batch.classifiers.train import train
-from survey_batch.open import open_product
-from survey_batch.runner import run
+from survey_batch.execution.runner import run
+from survey_batch.lazy.products import open_product
+from survey_batch.models.artifact import load_classifier
+from survey_batch.training.train import train
 from tests.stamp_files import small_archive, stamps_job
 
 pytestmark = pytest.mark.bits

@@ -6,13 +6,20 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from survey_batch.paths import write_json
-from survey_batch.problems import PROBLEM_SCHEMA
-from survey_batch.products import OBJECT_COORDINATES, Schema, Variable, create_product, cut_into_shards, write_shard
+from survey_batch.core.paths import write_json
+from survey_batch.core.status import Status
 from survey_batch.spectra.grid import log_grid
 from survey_batch.stages.cutouts import CutoutsStage
 from survey_batch.stages.spectra import SpectraStage
-from survey_batch.status import Status
+from survey_batch.store.problems import PROBLEM_SCHEMA
+from survey_batch.store.products import (
+    OBJECT_COORDINATES,
+    Schema,
+    Variable,
+    create_product,
+    cut_into_shards,
+    write_shard,
+)
 from tests.jobs import lamost_job, sdss_job
 
 CLASSES = ("A", "G", "M")

@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from survey_batch.core.status import Status
 from survey_batch.report.objects import label_classes, read_objects, sample_blocks, spread
 from survey_batch.report.style import CLASS_COLORS, class_colors
-from survey_batch.status import Status
-from survey_batch.summary import summarize
+from survey_batch.report.summary import summarize
 from tests.report.outputs import CLASSES, make_predictions, make_spectra, spectra_job
 
 

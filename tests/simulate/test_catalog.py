@@ -3,7 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from survey_batch.catalog import mk_class, read_catalog
-from survey_batch.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import ArchiveSection, CatalogSection
 from survey_batch.simulate import catalog as simulate
 from survey_batch.simulate.catalog import STARS, simulate_catalog
 

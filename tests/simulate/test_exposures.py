@@ -3,7 +3,7 @@ import csv
 import pytest
 from astropy.io import fits
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.simulate.exposures import simulate_stamps
 from survey_batch.simulate.psf_field import load_psf_field
 from survey_batch.simulate.stamps import CLASSES

@@ -14,7 +14,7 @@ from astropy.io import fits
 from survey_batch.archive.decompress import LAMOST_CEILING, decompress
 from survey_batch.archive.lamost import read_spectrum, spectrum_path
 from survey_batch.catalog.labels import spectral_type
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.simulate import simulate_lamost
 
 LAYOUTS = ("flat", "plan", "obsid")

@@ -12,7 +12,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from survey_batch.archive.sdss import OVERLAP_ROWS, FieldKey, frame_path, read_frame
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.simulate import simulate_sdss
 
 SHAPE = (320, 300)

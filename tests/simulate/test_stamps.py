@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.simulate.psf_field import random_psf_field
 from survey_batch.simulate.stamps import blackbody_seds, draw_stars, observe, read_seds
 from tests.stamp_files import SMALL, WAVELENGTHS, made_up_seds, write_seds

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.simulate.star_library import JOIN, LETTERS, drawn_stars, template_stars
 
 

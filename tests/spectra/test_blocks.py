@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.spectra.blocks import block_edges, block_statistics
 
 

@@ -6,8 +6,8 @@ import pytest
 from astropy import units as u
 
 from survey_batch.archive.lamost import read_spectrum
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import FeaturesSection
+from survey_batch.config.job import FeaturesSection
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.spectra.features import ROWS_AT_ONCE, feature_names, feature_units, prepare, spectral_features
 from survey_batch.spectra.grid import log_grid, to_grid
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.archive.lamost import read_spectrum
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.spectra.grid import (
     BAD_IVAR,
     NO_DATA,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.archive.lamost import read_spectrum
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.spectra.grid import log_grid, to_grid
 from survey_batch.spectra.normalize import continuum, normalize, row_percentiles
 

@@ -8,7 +8,7 @@ from astropy.io import fits
 
 from benchmarks.data import find_data
 from benchmarks.line_indices import measure, read_stars
-from survey_batch.job import FeaturesSection
+from survey_batch.config.job import FeaturesSection
 from survey_batch.spectra.features import feature_names, spectral_features
 
 

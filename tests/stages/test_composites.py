@@ -3,12 +3,12 @@ import json
 import numpy as np
 import pytest
 
-from survey_batch.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import Status
 from survey_batch.images.composite import composite_images
 from survey_batch.stages import make_stage
 from survey_batch.stages.composites import CompositesStage
 from survey_batch.stages.cutouts import CutoutsStage
-from survey_batch.status import Status
 from tests.jobs import sdss_job
 
 RNG = np.random.default_rng(7)

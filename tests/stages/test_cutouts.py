@@ -5,17 +5,17 @@ import pytest
 
 from survey_batch.archive.camera import ccd
 from survey_batch.archive.sdss import FRAME_SHAPE, ROW_STEP, SKY_SHAPE, FieldKey, Frame, FrameWcs, Sky
-from survey_batch.errors import NotFoundError, TransientError
+from survey_batch.config.job import Job
+from survey_batch.core.errors import NotFoundError, TransientError
+from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection
 from survey_batch.images.cutout import cut
 from survey_batch.images.register import MARGIN, resample, subpixel_span
 from survey_batch.images.wcs import to_astropy
-from survey_batch.job import Job
 from survey_batch.stages.cutouts import CutoutsStage, by_field
 from survey_batch.stages.cutter import Cutter
 from survey_batch.stages.frame_source import FrameInMemory
 from survey_batch.stages.frames import FramesStage
-from survey_batch.status import Status
 
 STRIP = np.random.default_rng(2).normal(size=(2 * ROW_STEP + FRAME_SHAPE[0], FRAME_SHAPE[1])).astype(np.float32)
 SCALE = 0.396 / 3600

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA as REFERENCE
 
-from survey_batch.errors import ConfigurationError
-from survey_batch.plan import make_plan
-from survey_batch.products import create_product, read_rows, write_shard
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import Status
+from survey_batch.planning.plan import make_plan
 from survey_batch.spectra.features import prepare
 from survey_batch.stages import base
 from survey_batch.stages.features import FeaturesStage
 from survey_batch.stages.spectra import SpectraStage
-from survey_batch.status import Status
+from survey_batch.store.products import create_product, read_rows, write_shard
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 

@@ -5,17 +5,17 @@ import csv
 import numpy as np
 import pytest
 
-from survey_batch.errors import ConfigurationError, PlanMismatchError
+from survey_batch.config.job import Job
+from survey_batch.config.sections.images import ImageFeaturesSection
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.images.aperture_correction import TOTAL_RADIUS
 from survey_batch.images.features import POINT_SOURCES, PointSources, image_features
 from survey_batch.images.photometry import circle_overlap
-from survey_batch.job import Job
-from survey_batch.pieces import check_product
-from survey_batch.plan import make_plan, to_numpy
-from survey_batch.products import create_product
-from survey_batch.sections.images import ImageFeaturesSection
+from survey_batch.planning.plan import make_plan, to_numpy
+from survey_batch.preflight.provenance import check_product
 from survey_batch.stages.cutouts import CutoutsStage
 from survey_batch.stages.image_features import ImageFeaturesStage
+from survey_batch.store.products import create_product
 from tests.compare import equal_bits
 from tests.images.simulated import simulated_cutouts
 

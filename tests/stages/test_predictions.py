@@ -6,12 +6,12 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from survey_batch.classifiers.manifest import MANIFEST, Grid, Manifest, Recipe, made_with
-from survey_batch.errors import ConfigurationError, PlanMismatchError
-from survey_batch.products import create_product
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError
+from survey_batch.core.status import Status
+from survey_batch.models.manifest import MANIFEST, Grid, Manifest, Recipe, made_with
 from survey_batch.spectra.features import feature_names
 from survey_batch.stages import make_stage
-from survey_batch.status import Status
+from survey_batch.store.products import create_product
 from tests.jobs import lamost_job, sdss_job
 
 CUTOUTS = Recipe(product="cutouts", variables=("flux",), shape=(5, 64, 64), names={"band": tuple("ugriz")})
@@ -52,7 +52,7 @@ def test_the_manifest_says_what_is_read_and_its_settings_are_part_of_the_product
 def test_reading_the_manifest_imports_no_framework(folder, tmp_path):
     job = lamost(tmp_path, ("spectra", "features", "predictions"), folder(table_recipe(tmp_path)))
     code = (
-        "import sys\nfrom survey_batch.job import Job\nfrom survey_batch.stages import make_stage\n"
+        "import sys\nfrom survey_batch.config.job import Job\nfrom survey_batch.stages import make_stage\n"
         "stage = make_stage(Job.model_validate_json(sys.argv[1]), 'predictions')\n"
         "stage.check(), stage.settings(), stage.upstream, stage.needs\n"
         "assert not {'keras', 'tensorflow', 'jax', 'torch', 'sklearn'} & set(sys.modules)"

@@ -7,12 +7,12 @@ import pytest
 
 from survey_batch.archive import download
 from survey_batch.archive.skyserver import image_path, image_query
-from survey_batch.errors import ConfigurationError
-from survey_batch.job import ArchiveSection
+from survey_batch.config.job import ArchiveSection
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import Status
 from survey_batch.stages import make_stage
 from survey_batch.stages.base import take
 from survey_batch.stages.sky_images import SkyImagesStage
-from survey_batch.status import Status
 from tests.servers import Fault, http_server
 from tests.sky_files import OFF_THE_FOOTPRINT, decode, encode, sky, skyserver_job
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from survey_batch.core.status import Status
 from survey_batch.stages import make_stage
-from survey_batch.status import Status
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive, write_spectrum
 

@@ -5,11 +5,11 @@ import pytest
 
 from survey_batch.archive.stamps import exposure_key, read_exposure
 from survey_batch.catalog import read_catalog
-from survey_batch.errors import ConfigurationError
-from survey_batch.plan import make_plan
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import Status
+from survey_batch.planning.plan import make_plan
 from survey_batch.stages.base import take
 from survey_batch.stages.stamps import StampsStage
-from survey_batch.status import Status
 from tests.stamp_files import small_archive, stamps_job
 
 

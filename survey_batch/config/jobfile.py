@@ -1,0 +1,187 @@
+"""Reading a job file: TOML, `--set` overrides, and errors that name each key, its line and what is allowed."""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from survey_batch.config.explain import explain, model_at, without_kind
+from survey_batch.config.job import Job
+from survey_batch.config.sections.training import TRAINING_OF
+from survey_batch.config.toml_lines import KeyPath, locate_keys
+from survey_batch.config.unread import unread_in_file
+from survey_batch.core.errors import ConfigurationError
+
+EXPANDED_KEYS: tuple[KeyPath, ...] = (
+    ("output",),
+    ("catalog", "path"),
+    ("archive", "root"),
+    ("archive", "cache"),
+    ("predictions", "classifier"),
+    ("train", "classifier"),
+    ("train", "templates"),
+    ("train", "checkpoint"),
+    ("train", "magnitudes"),
+    ("train", "psf_model"),
+    ("train", "seds"),
+)
+"""Keys in which `$NAME` and `${NAME}` stand for environment variables."""
+
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+
+
+def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
+    """Read a job file.
+
+    Relative paths in it are relative to the current directory, not to the file. `$NAME` and `${NAME}` in paths
+    (`EXPANDED_KEYS`) are replaced by environment variables.
+
+    Parameters
+    ----------
+    path
+        A TOML file.
+    overrides
+        Texts `table.key=value` that replace keys; the value is TOML, or text where it is no TOML.
+
+    Raises
+    ------
+    ConfigurationError
+        The file is missing or is no TOML, or keys are missing, unknown or hold what they may not: all of them are
+        listed, with line, full name and what is allowed.
+    """
+    text = _read(Path(path))
+    try:
+        draft = _Draft(str(path), tomllib.loads(text), tomllib.loads(text), locate_keys(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(_explain_syntax(str(path), text, error)) from error
+    for override in overrides:
+        draft.override(override)
+    draft.expand_variables()
+    return draft.validated()
+
+
+def dump_job(job: Job) -> dict[str, Any]:
+    """Return a job as JSON types, with every default filled in."""
+    return job.model_dump(mode="json")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except FileNotFoundError as error:
+        others = [other.name for other in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, others, n=1)
+        hint = f"; did you mean {path.with_name(near[0])}?" if near else ""
+        raise ConfigurationError(f"there is no job file {path}{hint}") from error
+    except OSError as error:
+        raise ConfigurationError(f"cannot read job file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
+
+
+def _explain_syntax(path: str, text: str, error: tomllib.TOMLDecodeError) -> str:
+    reason, _, place = str(error).partition(" (at ")
+    line = re.match(r"line (\d+)", place)
+    number = int(line.group(1)) if line else text.count("\n") + 1
+    shown = "".join(text.splitlines()[number - 1 : number]).strip()
+    hint = ": text needs quotes, and quotes and brackets need closing"
+    return f"{path}, line {number}: not valid TOML: {reason}{hint}\n  {shown}"
+
+
+@dataclass
+class _Draft:
+    """The job as read, where its keys stand, and what is wrong so far."""
+
+    path: str
+    written: Mapping[str, Any]
+    data: dict[str, Any]
+    lines: dict[KeyPath, int]
+    overridden: dict[KeyPath, str] = field(default_factory=dict)
+    problems: list[tuple[int, str]] = field(default_factory=list)
+
+    def override(self, text: str) -> None:
+        """Replace the key that a `--set` text names."""
+        key, equals, value = text.partition("=")
+        try:
+            keys = _single_path(tomllib.loads(f"{key} = 0")) if equals else ()
+        except tomllib.TOMLDecodeError:
+            keys = ()
+        if not keys:
+            self.problems.append((0, f"--set {text}: write it as table.key=value"))
+            return
+        table = self.data
+        for name in keys[:-1]:
+            table = table.setdefault(name, {})
+            if not isinstance(table, dict):
+                self.problems.append((0, f"--set {text}: {name!r} is a value, not a table with keys"))
+                return
+        table[keys[-1]] = value if _takes_text(keys) and not value.startswith(("'", '"')) else _toml_value(value)
+        self.overridden[keys] = text
+
+    def expand_variables(self) -> None:
+        """Put environment variables into paths."""
+        for key in EXPANDED_KEYS:
+            table = self.data if len(key) == 1 else self.data.get(str(key[0]))
+            if not isinstance(table, dict) or not isinstance(value := table.get(str(key[-1])), str):
+                continue
+            names = {first or second for first, second in _VARIABLE.findall(value)}
+            for name in sorted(names - set(os.environ)):
+                self._add(key, f"names the environment variable {name}, which is not set: export it")
+            table[str(key[-1])] = _VARIABLE.sub(lambda found: os.environ.get(found[1] or found[2], found[0]), value)
+
+    def validated(self) -> Job:
+        """Return the job, or raise with every problem."""
+        try:
+            job = Job.model_validate(self.data)
+        except ValidationError as error:
+            for details in error.errors(include_url=False):
+                key, reason = explain(details)
+                self._add(without_kind(key), reason)
+        else:
+            for name, reason in unread_in_file(job, self.data, self.written, self.overridden).items():
+                self._add(name, f": {reason}")
+        if self.problems:
+            count = f"{len(self.problems)} problem{'s' * (len(self.problems) > 1)}"
+            texts = [text for _, text in sorted(self.problems, key=lambda problem: problem[0])]
+            raise ConfigurationError("\n".join([f"job file {self.path}: {count}", *(f"  {text}" for text in texts)]))
+        return job
+
+    def _add(self, key: KeyPath, reason: str) -> None:
+        """Note a problem under the key's line, or that of the table it belongs to, or the `--set` it came by."""
+        text = f"{'.'.join(map(str, key))}{'' if reason.startswith((':', '.')) else ' '}{reason}"
+        for end in range(len(key), 0, -1):
+            if (override := self.overridden.get(key[:end])) is not None:
+                self.problems.append((0, f"--set {override}: {text}"))
+                return
+            if (line := self.lines.get(key[:end])) is not None:
+                self.problems.append((line, f"line {line}: {text}"))
+                return
+        self.problems.append((0, text.removeprefix(": ")))
+
+
+def _single_path(table: Mapping[str, Any]) -> tuple[str, ...]:
+    """Keys on the way down a table of one key per level."""
+    (name, value), *others = table.items()
+    rest = _single_path(value) if isinstance(value, dict) else ()
+    return () if others else (name, *rest)
+
+
+def _takes_text(key: KeyPath) -> bool:
+    """Tell whether a key holds text, so that `name=2026` need not be quoted twice for the shell."""
+    models = TRAINING_OF.values() if key[:-1] == ("train",) else [model_at(key[:-1])]
+    infos = [model.model_fields.get(str(key[-1])) for model in models if model]
+    return any(info is not None and info.annotation in (str, str | None) for info in infos)
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        values = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return values["value"] if len(values) == 1 else text

@@ -1,0 +1,109 @@
+"""The tables of the job file for products of images."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, field_validator, model_validator
+
+from survey_batch.config.sections.base import Section
+
+
+class FramesSection(Section):
+    """The `frames` product, or the frames behind cutouts."""
+
+    bands: Annotated[str, Field(pattern="^[ugriz]{1,5}$")] = "ugriz"
+    keep: bool = True
+    """False: cutouts come straight from the archive and no frame is stored."""
+
+    @field_validator("bands")
+    @classmethod
+    def _each_band_once(cls, bands: str) -> str:
+        if len(set(bands)) != len(bands):
+            raise ValueError("each band once")
+        return bands
+
+
+Band = Literal["u", "g", "r", "i", "z"]
+
+
+class CutoutsSection(Section):
+    """The `cutouts` product."""
+
+    size: Annotated[int, Field(ge=1, le=1024)] = 64
+    """Pixels on a side, even or odd; what no field of the run holds whole is stitched from those that it touches."""
+    registration: Literal["pixel", "subpixel"] = "pixel"
+    """`pixel`: the frame's own pixels, so that an object lies up to half a pixel elsewhere in each band; `subpixel`:
+    resampled, so that it lies at x = y = (size - 1) / 2 in all bands."""
+    ivar: bool = False
+    """Whether the inverse variance of each pixel is stored beside the flux, as large as it is."""
+    keep: bool = True
+    """False: handed to the next stages and not stored."""
+
+
+class CompositesSection(Section):
+    """The `composites` product: 8-bit colour images for networks that were trained on such."""
+
+    bands: Annotated[str, Field(pattern="^[ugriz]{3}$")] = "irg"
+    """Shown as red, green and blue, in this order."""
+    pair: Annotated[str, Field(pattern="^[ugriz]{3}$")] | None = None
+    """Bands of a second image of the same object, put to the right of the first."""
+    scaling: Literal["flux", "percentile"] = "flux"
+    """`flux`: one scale in nanomaggies for all bands, which keeps the colour; `percentile`: each band of each
+    object by its own percentiles, which destroys it."""
+    q: Annotated[float, Field(ge=0)] = 8.0
+    """Softening of Lupton et al. (2004)."""
+    stretch: PositiveFloat | None = None
+    """Linear stretch of Lupton et al. (2004), in units of the scaled image: nanomaggies, or 1; by default 0.5 for
+    `flux`, 0.02 for `percentile`."""
+    percentiles: tuple[float, float] = (1.0, 99.0)
+    """Percentiles that become 0 and 1 where `scaling = "percentile"`."""
+    size: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Pixels on a side after resizing (Lanczos); not resized where this is not set. A pair is twice as wide."""
+    scale: PositiveFloat = 0.396
+    """SkyServer: arcsec per pixel of the image asked for; its size is `size`."""
+    keep: bool = True
+    """False: handed to the next stages and not stored."""
+
+    @property
+    def linear_stretch(self) -> float:
+        """`stretch`, or the default of the scaling."""
+        return self.stretch or {"flux": 0.5, "percentile": 0.02}[self.scaling]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "CompositesSection":
+        low, high = self.percentiles
+        if not 0 <= low < high <= 100:
+            raise ValueError("percentiles must be two numbers from 0 to 100, the lower first")
+        return self
+
+
+class ImageFeaturesSection(Section):
+    """The `features` product of images."""
+
+    apertures: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (3.0, 5.0, 7.5)
+    """Radii of circular apertures in pixels, the smallest first."""
+    colour_aperture: PositiveFloat | None = None
+    """The one of `apertures` whose fluxes make colours; by default the middle one: in a smaller one a star's colour
+    depends on the seeing of each band, a larger one adds noise."""
+    background: tuple[PositiveFloat, PositiveFloat] = (15.0, 25.0)
+    """Radii of the ring in which the local background is measured, in pixels."""
+    keep: bool = True
+    """False: handed to the next stages and not stored."""
+
+    @model_validator(mode="after")
+    def _ring(self) -> "ImageFeaturesSection":
+        if self.background[0] >= self.background[1]:
+            raise ValueError("background must be two radii, the inner one first")
+        return self
+
+    @model_validator(mode="after")
+    def _radii(self) -> "ImageFeaturesSection":
+        if list(self.apertures) != sorted(set(self.apertures)):
+            raise ValueError("apertures must be radii that differ, the smallest first")
+        if self.colour_radius not in self.apertures:
+            raise ValueError(f"colour_aperture must be one of apertures: {list(self.apertures)}")
+        return self
+
+    @property
+    def colour_radius(self) -> float:
+        """Radius of the aperture that makes colours."""
+        return self.colour_aperture or self.apertures[len(self.apertures) // 2]

@@ -1,0 +1,63 @@
+"""The tables of the job file for products of spectra."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, model_validator
+
+from survey_batch.config.sections.base import Section
+
+
+class SpectraSection(Section):
+    """The `spectra` product: a log10 wavelength grid with a step of 1e-4, in vacuum."""
+
+    wavelength_min: PositiveFloat = 3699.9
+    """Just below the first pixel (10^3.5682) of most LAMOST files."""
+    wavelength_max: PositiveFloat = 9100.0
+
+    keep: bool = True
+    """False: handed to the next stages and not stored."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "SpectraSection":
+        if self.wavelength_max <= self.wavelength_min:
+            raise ValueError("wavelength_max must be greater than wavelength_min")
+        return self
+
+
+class FeaturesSection(Section):
+    """The `features` product of spectra."""
+
+    lines: bool = True
+    """Equivalent widths of lines."""
+    indices: bool = True
+    """Equivalent widths of bands, and flux ratios: the 4000 Angstrom break, TiO, CaH."""
+    colours: bool = True
+    """Synthetic colours g - r and r - i."""
+    normalization: Literal["l2", "flux", "minmax", "robust", "continuum"] = "continuum"
+    smoothing_window: Annotated[int, Field(ge=1)] = 1
+    """Savitzky-Golay window in pixels; odd, as an even one shifts a spectrum by half a pixel; 1 is none."""
+    smoothing_order: Annotated[int, Field(ge=0)] = 3
+    blocks: Annotated[int, Field(ge=0)] = 50
+    """Wavelength blocks for which mean, scatter, minimum and maximum are kept; 0 is none."""
+    components: Annotated[int, Field(ge=0)] = 20
+    """Principal components, fitted on the training split alone; 0 is none."""
+    basis: str | None = None
+    """Output of a job whose product `features` has the components to use instead: a classifier that works on scores
+    along components needs those that it was trained on."""
+
+    keep: bool = True
+    """False: handed to the next stages and not stored."""
+
+    @model_validator(mode="after")
+    def _odd_window(self) -> "FeaturesSection":
+        if self.smoothing_window % 2 == 0:
+            raise ValueError("smoothing_window must be odd: an even window shifts spectra by half a pixel")
+        if self.smoothing_window > 1 and self.smoothing_order >= self.smoothing_window:
+            raise ValueError("smoothing_order must be less than smoothing_window")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_measure(self) -> "FeaturesSection":
+        if not (self.lines or self.indices or self.colours or self.blocks or self.components):
+            raise ValueError("nothing to measure: lines, indices, colours, blocks and components are all off")
+        return self

@@ -1,0 +1,57 @@
+"""The table `[train]` of kind `stellar-image`."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import PositiveFloat, PositiveInt, model_validator
+
+from survey_batch.config.sections.training_base import NetworkTraining
+
+PUBLISHED: Mapping[str, Mapping[str, Any]] = {
+    "vit": {
+        "product": "composites",
+        "epochs": 50,
+        "batch": 32,
+        "learning_rate": 1e-5,
+        "patience": 5,
+        "class_weights": "none",
+        "augment": False,
+    }
+}
+"""Defaults of variant `vit`: the fine-tuning of A. Farrag's master's thesis (Radboud University, 2024)."""
+
+READ_BY: Mapping[str, tuple[str, ...]] = {"crop": ("cnn", "small-vit"), "checkpoint": ("vit",)}
+"""Keys that not every variant reads, and the variants that do."""
+
+
+class ImageTraining(NetworkTraining):
+    """Spectral type of a star from its images."""
+
+    of_variant = PUBLISHED
+    read_by = READ_BY
+
+    kind: Literal["stellar-image"] = "stellar-image"
+    variant: Literal["cnn", "small-vit", "vit"] = "cnn"
+    """`cnn` and `small-vit` learn from nothing; `vit` fine-tunes a checkpoint, by the published recipe."""
+    product: Literal["cutouts", "composites"] = "cutouts"
+    """`cutouts`: calibrated pixels of all bands; `composites`: 8-bit colour images."""
+    crop: PositiveInt | None = None
+    """Variants `cnn` and `small-vit`: pixels on a side that are looked at, around the centre; by default all."""
+    softening: PositiveFloat = 0.1
+    """Product `cutouts`: nanomaggies per pixel from which the scale, the same for all bands, is logarithmic."""
+    augment: bool = True
+    """Whether training images are flipped and turned by right angles."""
+    learning_rate: PositiveFloat = 3e-3
+    checkpoint: str | None = None
+    """Variant `vit`: folder in the layout of Hugging Face (`config.json`, `model.safetensors`)."""
+    magnitudes: str | None = None
+    """Product `composites`: output of a job whose product `features` has the same objects' fluxes, for the baseline
+    from five magnitudes; cutouts are measured themselves."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ImageTraining":
+        if self.variant == "vit" and not self.checkpoint:
+            raise ValueError('variant "vit" starts from a checkpoint; set train.checkpoint to its folder')
+        if self.variant == "vit" and (self.product != "composites" or self.crop or self.augment):
+            raise ValueError('variant "vit" takes whole composites as they are: no cutouts, crop or augment')
+        return self

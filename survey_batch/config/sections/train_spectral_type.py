@@ -1,0 +1,56 @@
+"""The table `[train]` of kind `spectral-type`."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from survey_batch.config.sections.training_base import EnsembleTraining, network_keys
+
+PUBLISHED: Mapping[str, Mapping[str, Any]] = {"published": {"epochs": 140, "batch": 32, "learning_rate": 1e-3}}
+"""Settings of the published network, where the job says nothing else (LAMOST_DR6_CNN_Spectral_Classifier, 2022)."""
+
+READ_BY: Mapping[str, tuple[str, ...]] = {
+    **network_keys("lines", "convolution", "published"),
+    "members": ("lines", "convolution"),
+    "trees": ("forest",),
+    **dict.fromkeys(("copies", "gan", "gan_steps"), ("forest", "convolution", "published")),
+}
+"""Keys that not every variant reads, and the variants that do."""
+
+
+class SpectralTypeTraining(EnsembleTraining):
+    """A star's letter from its spectrum."""
+
+    of_variant = PUBLISHED
+    read_by = READ_BY
+
+    kind: Literal["spectral-type"] = "spectral-type"
+    variant: Literal["forest", "lines", "convolution", "published"] = "forest"
+    """`forest`: O to M or non-stellar; `lines`: A to M or non-stellar; `convolution` and `published`: O to M."""
+    learning_rate: PositiveFloat = 2e-3
+    templates: str | None = None
+    """PyHammer template file: for the chi-square baseline, and for `copies`."""
+    copies: Annotated[int, Field(ge=0)] = 60
+    """With `templates`, in all variants but `lines`: spectra made of its templates for each letter with fewer than 10
+    training objects, O and B only if `catalog.label` can be O or B, as `mk_class` can. They are in no validation and no
+    test. In `forest` those of O and B weigh together 0.28 % of the real ones, as in LAMOST. In all variants a star
+    without He II is not called O and one without helium not B."""
+    trees: PositiveInt = 300
+    """Variant `forest`."""
+    gan: bool = False
+    """In all variants but `lines`: train a generative adversarial network on the real and the template spectra of each
+    such class, and add `copies` of what it makes to training."""
+    gan_steps: PositiveInt = 600
+    """Batches that each such network is trained on."""
+
+    @property
+    def makes_examples(self) -> bool:
+        """Templates give examples of O and B, and of others that are rare."""
+        return self.templates is not None and self.copies > 0 and self.variant != "lines"
+
+    @model_validator(mode="after")
+    def _variant_knows(self) -> "SpectralTypeTraining":
+        if self.gan and self.variant == "lines":
+            raise ValueError("gan is of the other variants: 'lines' has no rare classes")
+        return self

@@ -1,0 +1,91 @@
+"""What all tables `[train]` have in common."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, field_validator, model_validator
+
+from survey_batch.config.sections.base import Section
+
+
+def _shares(prior: Mapping[str, float]) -> Mapping[str, float]:
+    if abs(sum(prior.values()) - 1) > 1e-6:
+        raise ValueError("the shares of a prior must sum to 1")
+    return prior
+
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Prior = Literal["as_found", "equal"] | Annotated[Mapping[str, Share], AfterValidator(_shares)]
+"""Shares of the classes on which figures are stated: those of the test objects, all alike, or given by name."""
+
+
+class TrainingSection(Section):
+    """Keys that every kind of classifier knows.
+
+    Attributes
+    ----------
+    of_variant : dict
+        Values that keys have in a variant where the job says nothing else: mostly those of its publication.
+    read_by : dict
+        Keys that only some variants read, and these variants.
+    """
+
+    of_variant: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    read_by: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    classifier: str
+    """Folder to write the trained classifier to."""
+    kind: str
+    variant: str
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+    """The same seed gives the same classifier on one machine."""
+    folds: Annotated[int, Field(ge=0)] = 0
+    """Cross-validation folds over all labelled objects, grouped by star, beside the held-out test; 0 is none."""
+    prior: Prior = "as_found"
+    """Shares of the classes on which the figures are stated."""
+
+    @property
+    def makes_examples(self) -> bool:
+        """Whether classes without training objects are learnt from spectra that are made for them."""
+        return False
+
+    @field_validator("folds")
+    @classmethod
+    def _more_than_one_fold(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("one fold leaves nothing to train on: 0 for none, or 2 and more")
+        return folds
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_variant_has_it(cls, given: Any) -> Any:
+        variant = given.get("variant") if isinstance(given, dict) else None
+        return {**cls.of_variant.get(variant, {}), **given} if isinstance(variant, str) else given
+
+
+def network_keys(*variants: str) -> dict[str, tuple[str, ...]]:
+    """Keys of `NetworkTraining`, where only these variants are networks."""
+    return dict.fromkeys(("epochs", "batch", "learning_rate", "patience", "class_weights"), variants)
+
+
+class NetworkTraining(TrainingSection):
+    """Keys of classifiers that are networks."""
+
+    epochs: PositiveInt = 40
+    """Most passes over the training objects."""
+    batch: PositiveInt = 64
+    learning_rate: PositiveFloat = 1e-3
+    patience: Annotated[int, Field(ge=0)] = 0
+    """Epochs without a better loss on held-out objects after which training ends, with the best weights; 0 is never.
+    Held out are those of split `validation`, or where there is none a seventh of the training objects."""
+    class_weights: Literal["balanced", "none"] = "balanced"
+    """`balanced`: all classes together weigh alike in the loss, however many objects each has."""
+
+
+class EnsembleTraining(NetworkTraining):
+    """Keys of classifiers that are ensembles of small networks."""
+
+    members: PositiveInt = 8
+    """Networks in the ensemble whose probabilities are averaged."""
+    class_weights: Literal["balanced", "none"] = "none"
+    """Rare classes are shown more often instead."""

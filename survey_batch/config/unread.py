@@ -1,0 +1,176 @@
+"""Tables and keys of a job file that nothing reads: they are refused, as whoever wrote them expects them to count."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from survey_batch.config.sections.readers import CLUSTER_READS, RUNNING, STAGE_READS, SURVEY_READS, kind_of_cluster
+from survey_batch.config.toml_lines import KeyPath
+
+if TYPE_CHECKING:
+    from survey_batch.config.job import Job
+
+VALUES: Sequence[tuple[str, "Callable[[Job], bool]", str]] = (
+    ("composites.percentiles", lambda job: job.composites.scaling == "percentile", 'composites.scaling = "percentile"'),
+    ("features.smoothing_order", lambda job: job.features.smoothing_window > 1, "features.smoothing_window above 1"),
+    ("features.basis", lambda job: job.features.components > 0, "features.components above 0"),
+    ("train.gan_steps", lambda job: getattr(job.train, "gan", True), "train.gan = true"),
+    ("train.templates", lambda job: getattr(job.train, "simulated", 1) > 0, "train.simulated above 0"),
+    ("train.softening", lambda job: getattr(job.train, "product", "") == "cutouts", 'train.product = "cutouts"'),
+    ("train.magnitudes", lambda job: getattr(job.train, "product", "") == "composites", 'train.product = "composites"'),
+    (
+        "catalog.split.cell_degrees",
+        lambda job: job.catalog.split is not None and job.catalog.split.group == "sky",
+        'catalog.split.group = "sky"',
+    ),
+    (
+        "catalog.duplicates.radius_arcsec",
+        lambda job: job.catalog.duplicates is not None and "position" in job.catalog.duplicates.by,
+        '"position" in catalog.duplicates.by',
+    ),
+)
+"""Keys that are read only with another key's value: key, whether it is so, and what it would need."""
+
+OF_ALL_JOBS = ("archive", "catalog", "cluster")
+"""Tables that every job reads, but for some of their keys."""
+
+
+def unread_in_file(
+    job: "Job", data: Mapping[str, Any], written: Mapping[str, Any], overridden: Collection[KeyPath]
+) -> dict[KeyPath, str]:
+    """Find what nothing reads; what the file needs, and only an override leaves unread, is no mistake.
+
+    Parameters
+    ----------
+    job, data
+        The job with its overrides, and what it was made of.
+    written
+        The file alone.
+    overridden
+        Keys that overrides set.
+    """
+    found = unread(job, data)
+    if not found or not overridden:
+        return found
+    for alone in (written, _laid_over(data, written)):  # the second where the file needs an override to be a job
+        with suppress(ValidationError):
+            before = unread(type(job).model_validate(alone), written)
+            return {path: reason for path, reason in found.items() if path in before or _touched(path, overridden)}
+    return found
+
+
+def _touched(path: KeyPath, overridden: Collection[KeyPath]) -> bool:
+    return any(path[: len(key)] == key[: len(path)] for key in overridden)
+
+
+def unread(job: "Job", given: Mapping[str, Any]) -> dict[KeyPath, str]:
+    """Find the tables and keys of a job file that nothing reads.
+
+    Parameters
+    ----------
+    job
+        The job.
+    given
+        Its file's content: what is not written there is no mistake.
+
+    Returns
+    -------
+    dict
+        Each table or key to the reason. A table of which nothing is read counts as one.
+    """
+    found: dict[KeyPath, str] = {}
+    for key in _keys_in(given):
+        reason = next(filter(None, (reason_of(job, key) for reason_of in REASONS)), None)
+        if reason is not None:
+            name, why = reason
+            found[tuple(name.split("."))] = f"nothing reads it: {why}"
+    return found
+
+
+def _keys_in(table: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    """Names of all keys with a value, and of tables without any."""
+    for name, value in table.items():
+        if isinstance(value, Mapping) and value:
+            yield from _keys_in(value, f"{before}{name}.")
+        else:
+            yield before + name
+
+
+def _within(key: str, entries: Iterable[str]) -> bool:
+    """Tell whether a key is, or lies in, what entries name, or is an empty table for some of it."""
+    table = f"{key}." if key not in OF_ALL_JOBS else None
+    return any(f"{key}.".startswith(f"{entry}.") or (table and entry.startswith(table)) for entry in entries)
+
+
+Reason = tuple[str, str]
+"""What is not read, a key or its whole table, and why."""
+
+
+def _of_stages(job: "Job", key: str) -> Reason | None:
+    survey, table = job.archive.survey, key.split(".")[0]
+    readers = [(name, stage) for name, reads in STAGE_READS.items() for stage in reads if _within(key, reads[stage])]
+    surveys = [name for name, entries in SURVEY_READS.items() if _within(key, entries)]
+    if survey in surveys or any((survey, stage) in readers for stage in job.stages):
+        return None
+    if surveys:
+        return key, f"it is for survey {_either(surveys)}, and this one is {survey!r}; leave it out"
+    if not readers:
+        return None
+    used = [entry for stage in job.stages for entry in STAGE_READS[survey].get(stage, ())]
+    what = ".".join(key.split(".")[:2]) if table in OF_ALL_JOBS else key if _within(table, used) else table
+    if here := [stage for name, stage in readers if name == survey]:
+        return what, f"it is for stage {_either(here)}, which is not among stages; add it there, or leave this out"
+    why = f"it is for survey {_either(name for name, _ in readers)}, and this one is {survey!r}"
+    same = [stage for _, stage in readers if stage in job.stages]
+    instead = {entry.split(".")[0] for stage in same for entry in STAGE_READS[survey][stage]} - {table}
+    if instead:
+        return what, f"{why}, whose stage {_either(same)} reads [{'], ['.join(instead)}]; write that, or leave it out"
+    return what, f"{why}; leave it out"
+
+
+def _of_custom(job: "Job", key: str) -> Reason | None:
+    table, _, rest = key.partition(".")
+    name = rest.split(".")[0]
+    if table != "custom" or not name or name in job.stages:
+        return None
+    return f"custom.{name}", f"{name!r} is not among stages; add it there, or leave this out"
+
+
+def _of_cluster(job: "Job", key: str) -> Reason | None:
+    kind = kind_of_cluster(job.cluster.kind)
+    readers = [name for name, entries in CLUSTER_READS.items() if _within(key, entries)]
+    if not readers or kind in readers:
+        return None
+    named = " or ".join(name if name == RUNNING else f'"{name}"' for name in readers)
+    return key, f'it is for cluster.kind = {named}, and that is "{job.cluster.kind}"; set it, or leave this out'
+
+
+def _of_variant(job: "Job", key: str) -> Reason | None:
+    table, _, name = key.partition(".")
+    if table != "train" or job.train is None:
+        return None
+    readers = job.train.read_by.get(name, (job.train.variant,))
+    if job.train.variant in readers:
+        return None
+    return key, f"it is for variant {_either(readers)}, and this one is {job.train.variant!r}; leave it out"
+
+
+def _of_values(job: "Job", key: str) -> Reason | None:
+    needed = next((words for name, is_read, words in VALUES if name == key and not is_read(job)), None)
+    return (key, f"it counts only with {needed}; set that, or leave this out") if needed else None
+
+
+REASONS = (_of_stages, _of_custom, _of_cluster, _of_variant, _of_values)
+
+
+def _either(names: Iterable[str]) -> str:
+    return " or ".join(map(repr, dict.fromkeys(names)))
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Put one table's keys over another's, table by table."""
+    merged = {**below, **above}
+    both = (name for name in merged if isinstance(below.get(name), dict) and isinstance(above.get(name), dict))
+    return {**merged, **{name: _laid_over(below[name], above[name]) for name in both}}

@@ -1,0 +1,1 @@
+"""A run: phases, shards, reductions and the accounts at the end."""

@@ -1,0 +1,59 @@
+"""From detections on frames to a list of objects: the Parquet file between the two halves of a run."""
+
+import io
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from survey_batch.catalog.detected import detections_path
+from survey_batch.catalog.fields import FIELD_KEY
+from survey_batch.config.job import Job
+from survey_batch.core.paths import write_bytes
+from survey_batch.core.status import usable
+from survey_batch.stages.detections import JUDGED, LABELS, MEASURED
+from survey_batch.store.products import Array, open_product
+
+FIELDS_AT_ONCE = 256
+"""Fields that are read at a time."""
+
+
+def write_detections(job: Job) -> int:
+    """List the sources of `detections.zarr` in `<output>/detections.parquet`; return how many there are.
+
+    Columns: object_id (`<run>-<camcol>-<field>-<number>`, the brightest of a field is 0), the field's key, all
+    measurements, `snr`, and `label` ("" where not judged).
+    """
+    group = open_product(job.output, "detections")
+    places = np.arange(len(np.asarray(group["status"][...])))  # type: ignore[index]
+    buffer, writer, total = io.BytesIO(), None, 0
+    for start in range(0, len(places), FIELDS_AT_ONCE):
+        span = slice(start, min(start + FIELDS_AT_ONCE, len(places)))
+        names = [name for name in (*MEASURED, *JUDGED, "count", "status", *FIELD_KEY) if name in group]
+        table = _table({name: np.asarray(group[name][span]) for name in names})  # type: ignore[index]
+        writer = writer or pq.ParquetWriter(buffer, table.schema, compression="zstd")
+        writer.write_table(table)
+        total += table.num_rows
+    if writer is not None:
+        writer.close()
+    write_bytes(detections_path(job), buffer.getvalue())
+    return total
+
+
+def _table(fields: dict[str, Array]) -> pa.Table:
+    count = np.where(usable(fields["status"]), fields["count"], 0)
+    row, slot = np.nonzero(np.arange(fields["x"].shape[1]) < count[:, None])
+    key = {name: fields[name][row] for name in FIELD_KEY}
+    columns = {name: fields[name][row, slot] for name in (*MEASURED, *JUDGED) if name in fields}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        columns["snr"] = columns["flux"] / columns["error"]
+    label = columns.pop("label", np.zeros(len(row), np.uint8))
+    named = pa.array(LABELS, pa.string()).take(pa.array(label.astype(np.int32)))
+    return pa.table({"object_id": _ids(key, slot), **key, **columns, "label": named})
+
+
+def _ids(key: dict[str, Array], slot: Array) -> pa.Array:
+    widths = ((key["run"], 6), (key["camcol"], 1), (key["field"], 4), (slot, 4))
+    parts = [pc.utf8_lpad(pa.array(values).cast(pa.string()), width, "0") for values, width in widths]
+    return pc.binary_join_element_wise(*parts, "-")

@@ -1,0 +1,68 @@
+"""How often each shard failed, and when that was once too often."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from types import TracebackType
+
+from distributed import KilledWorker
+
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
+from survey_batch.store.products import Shard
+
+log = logging.getLogger(__name__)
+
+DEATHS_ALLOWED = 3
+"""Workers that one shard may take with it before it is set aside."""
+
+ERRORS_ALLOWED = 2
+"""Times that one shard may raise an error of our own before it is set aside."""
+
+
+class Failures:
+    """The failures of one group of stages.
+
+    Parameters
+    ----------
+    deaths_per_report : int
+        Workers that died before a scheduler reports a task as a killer of workers.
+    """
+
+    def __init__(self, deaths_per_report: int) -> None:
+        self.deaths_per_report = deaths_per_report
+        self.deaths: Counter[tuple[str, int]] = Counter()
+        self.errors: Counter[tuple[str, int]] = Counter()
+
+    def note(self, stage: str, shard: Shard, error: BaseException, traceback: TracebackType | None) -> str | None:
+        """Count a failure of a stage, and log it; return why the shard must be set aside, or None to try again.
+
+        Raises
+        ------
+        ConfigurationError, PlanMismatchError
+            It is the job that is at fault.
+        """
+        place = (stage, shard.index)
+        if isinstance(error, ConfigurationError | PlanMismatchError):
+            raise error
+        if isinstance(error, KilledWorker):
+            self.deaths[place] += self.deaths_per_report
+            reason = f"its worker died {self.deaths[place]} times (out of memory, or a crash in a library)"
+            give_up = self.deaths[place] >= DEATHS_ALLOWED
+        else:
+            self.errors[place] += 1
+            reason = str(error) if isinstance(error, SurveyBatchError) else f"{type(error).__name__}: {error}"
+            give_up = self.errors[place] >= ERRORS_ALLOWED
+        log.warning(
+            "%s %s: %s; %s",
+            stage,
+            shard,
+            reason,
+            "set aside" if give_up else "trying again",
+            exc_info=None if isinstance(error, KilledWorker) else (type(error), error, traceback),
+            extra={"event": "set aside" if give_up else "retry", "stage": stage, "shard": shard.index},
+        )
+        return reason if give_up else None
+
+    def at_last_try(self, shard: Shard, stages: Iterable[str]) -> bool:
+        """Tell whether one more death would set a shard aside, whichever shard of its worker was the cause."""
+        return any(self.deaths[stage, shard.index] >= DEATHS_ALLOWED - 1 for stage in stages)

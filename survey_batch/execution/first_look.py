@@ -1,0 +1,121 @@
+"""The first shards of a run, from all over the catalogue: where nothing of them is there, the run stops.
+
+A wrong root, an archive that is not mounted or a misspelt release answers like an archive that lacks every file. A run
+that went on would give each object a final status for it.
+"""
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+
+from survey_batch.config.job import Job
+from survey_batch.config.sections.readers import SURVEY_READS
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import is_url
+from survey_batch.core.status import Status, usable
+from survey_batch.preflight.phases import Group
+from survey_batch.stages import Stage
+from survey_batch.store.problems import count_reasons, problems_of
+from survey_batch.store.products import Array, Shard, mark_pending, read_status
+
+log = logging.getLogger(__name__)
+
+FIRST_SHARDS = 8
+"""Shards that are done before all others, at the least. They lie evenly over the catalogue, so that one whose first, or
+last, part is not there yet is not taken for one of which nothing is."""
+
+FIRST_ROWS = 100
+"""Rows (of frames: bands) that are looked at, at the least, where there are as many."""
+
+LEAST_ROWS = 10
+"""Fewer say nothing of an archive, and are no catalogue in which a mistake could be buried."""
+
+NOTHING = (Status.NOT_FOUND, Status.UNREADABLE)
+
+
+class FirstLook:
+    """Watches a group of stages that fetches from the archive, while nothing usable has come from there yet.
+
+    Parameters
+    ----------
+    job : Job
+    group : Group
+        Its products exist.
+    """
+
+    def __init__(self, job: Job, group: Group) -> None:
+        self.job, self.kept = job, group.kept
+        self.stage = next((stage for stage in group.stages if stage.phase == "ingest"), None)
+        asked = job.archive.when_nothing_found == "stop" and self.stage is not None
+        self.watches = asked and not any(usable(read_status(job.output, stage.name)).any() for stage in self.kept)
+
+    def forget(self, shards: Sequence[Shard]) -> None:
+        """Take back what an interrupted first look left, so that it is looked at again."""
+        if self.watches:
+            self._mark_pending(shards)
+
+    def shards(self, left: Sequence[Shard]) -> list[Shard]:
+        """Choose the shards to do first; none where there is nothing to watch."""
+        if not self.watches or not left:
+            return []
+        rows = self._status(left[:1]).size
+        number = min(len(left), max(FIRST_SHARDS, -(-FIRST_ROWS // rows)))
+        return [left[place] for place in np.unique(np.linspace(0, len(left) - 1, number).round().astype(int))]
+
+    def judge(self, first: Sequence[Shard]) -> None:
+        """Stop the run where nothing was found, or nothing could be read and always for the same reason.
+
+        Raises
+        ------
+        ConfigurationError
+            Says what was looked for. No status of these rows stays.
+        """
+        status = self._status(first)
+        looked = status[status != Status.INVALID]
+        what = next((kind for kind in NOTHING if looked.size >= LEAST_ROWS and (looked == kind).all()), None)
+        if what is None or self.stage is None:
+            return
+        problems = problems_of(self.job.output, self.stage.name, first)
+        reasons = count_reasons(problems)
+        if what == Status.UNREADABLE and len(reasons) != 1:
+            return
+        sources = [str(source) for source in dict.fromkeys(problems["source"].to_pylist()) if source]
+        self._mark_pending(first)
+        raise ConfigurationError(_explained(self.job, self.stage, looked.size, what, reasons, sources))
+
+    def _status(self, shards: Sequence[Shard]) -> Array:
+        """Statuses of some shards in all products of the group."""
+        read = (read_status(self.job.output, stage.name, shard.rows) for stage in self.kept for shard in shards)
+        return np.concatenate([status.ravel() for status in read])
+
+    def _mark_pending(self, shards: Sequence[Shard]) -> None:
+        for stage in self.kept:
+            status = read_status(self.job.output, stage.name)
+            found = [shard for shard in shards if np.isin(status[shard.rows], NOTHING).any()]
+            if found:
+                log.info("%s: %d shards are pending again", stage.name, len(found), extra={"event": "pending"})
+                mark_pending(self.job.output, stage.name, found)
+
+
+def _explained(
+    job: Job,
+    stage: Stage,
+    looked: int,
+    what: Status,
+    reasons: Sequence[tuple[str, str, str, int]],
+    sources: Sequence[str],
+) -> str:
+    rows = f"none of the first {looked:,} {'objects' if stage.axis == 'object' else 'frames'}"
+    if what == Status.NOT_FOUND:
+        found = f"{rows} that were looked for is in the archive"
+    else:
+        found = f"{rows} can be read, all for one reason ({reasons[0][2]})"
+    examples = f", such as {' and '.join((sources[0], sources[-1])[: len(sources)])}" if sources else ""
+    own = [entry for entry in SURVEY_READS[job.archive.survey] if entry.startswith("archive.")]
+    mounted = "" if is_url(job.archive.root) else ", and whether the archive is mounted where the workers are"
+    return (
+        f"{stage.name}: {found}{examples}. Look at {' and '.join(('archive.root', *own))}{mounted}. The run has "
+        "stopped, and what it looked for is pending again. If the archive is right, and the run shall go on all the "
+        "same: --set archive.when_nothing_found=go_on"
+    )

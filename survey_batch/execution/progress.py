@@ -1,0 +1,161 @@
+"""Progress of a run: live bars on a terminal, plain lines in a log."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from survey_batch.core.pace import Pace, Steps
+from survey_batch.core.wording import rate
+from survey_batch.execution.shard_task import Record
+from survey_batch.store.problems import Reasons
+
+LINE_SECONDS = 10.0
+
+
+@dataclass
+class StageProgress:
+    """How far one stage is."""
+
+    name: str
+    total: int
+    done: int = 0
+    worked: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Reasons = field(default_factory=Reasons)
+    started: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+
+    def __post_init__(self) -> None:
+        self._steps = Steps(self.started)
+
+    def add(self, record: Record, rows: int) -> None:
+        """Count a finished shard of `rows` rows."""
+        self.done += rows
+        self.worked += record.rows_done
+        self.counts.update(record.counts)
+        self.reasons.add(record.reasons)
+        if record.rows_done:
+            self._steps.add(time.monotonic(), record.rows_done)
+        if self.done >= self.total:
+            self.ended = time.monotonic()
+
+    @property
+    def pace(self) -> Pace:
+        """How fast it works just now; of a stage that has ended, how fast it was."""
+        if self.ended is not None:
+            return Pace(self.worked / max(self.ended - self.started, 1e-6))
+        return self._steps.pace(time.monotonic())
+
+    @property
+    def rate(self) -> float:
+        """Rows per second, of the last minute or so."""
+        return self.pace.rate
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time left at that rate; None where it cannot be told."""
+        return self.pace.seconds_left(self.total - self.done)
+
+    @property
+    def left(self) -> str:
+        """Time left, or how long nothing has happened, to read."""
+        return self.pace.left(self.total - self.done)
+
+    def line(self) -> str:
+        """Everything in one line."""
+        counts = " ".join(f"{name}={number}" for name, number in sorted(self.counts.items()))
+        left = "" if self.left in ("", "?") else f", {self.left}" if self.pace.stalled else f", {self.left} left"
+        return f"{self.name}: {self.done}/{self.total} ({counts}) {rate(self.rate)}/s{left}"
+
+
+class LineProgress:
+    """Plain lines, now and then and at each stage's end; for logs and pipes."""
+
+    def __init__(self, seconds: float = LINE_SECONDS) -> None:
+        self.seconds, self.stages, self.last = seconds, dict[str, StageProgress](), time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End; lines need no tidying."""
+
+    def stage(self, name: str, total: int, done: int = 0, counts: Mapping[str, int] | None = None) -> None:
+        """Begin a stage of `total` rows, of which an earlier run did some."""
+        self.stages[name] = StageProgress(name, total, done, counts=Counter(counts or {}))
+
+    def record(self, record: Record) -> None:
+        """Count a shard; say so when it was the stage's last."""
+        stage = self.stages[record.stage]
+        stage.add(record, len(record.shard))
+        if stage.done >= stage.total:
+            self._say(stage)
+
+    def tick(self) -> None:
+        """Say how far the unfinished stages are."""
+        if time.monotonic() - self.last >= self.seconds:
+            self.last = time.monotonic()
+            for stage in self.stages.values():
+                if 0 < stage.done < stage.total:
+                    self._say(stage)
+
+    def say(self, text: str) -> None:
+        """Show a remark."""
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+    def _say(self, stage: StageProgress) -> None:
+        self.say(stage.line())
+
+
+class LiveProgress(LineProgress):
+    """A live table on a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.live = Live(console=console, refresh_per_second=4, get_renderable=self._table)
+
+    def __enter__(self) -> Self:
+        self.live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.live.__exit__(kind, error, trace)
+
+    def tick(self) -> None:
+        """Nothing to do: the table draws itself."""
+
+    def say(self, text: str) -> None:
+        """Show a remark above the table."""
+        self.live.console.print(Text(text), soft_wrap=True)  # no markup: there are brackets in paths
+
+    def _say(self, stage: StageProgress) -> None:
+        """The table says it."""
+
+    def _table(self) -> Table:
+        table = Table("stage", "done", "share", "per second", "time left", "statuses", box=None, pad_edge=False)
+        for stage in self.stages.values():
+            share = f"{stage.done / max(stage.total, 1):.0%}"
+            counts = " ".join(f"{name}={number:,}" for name, number in sorted(stage.counts.items()))
+            table.add_row(
+                Text(stage.name), f"{stage.done:,}/{stage.total:,}", share, rate(stage.rate), stage.left, counts
+            )
+        return table
+
+
+def make_progress(console: Console) -> LineProgress:
+    """Choose live progress on a terminal, lines elsewhere."""
+    return LiveProgress(console) if console.is_terminal else LineProgress()

@@ -1,0 +1,93 @@
+"""Learn from a whole product before a stage begins: parts summed where they lie, added in the order of the shards."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+from distributed import Client, Future, KilledWorker
+
+from survey_batch.cluster.base import Connection
+from survey_batch.config.job import Job
+from survey_batch.core.errors import SurveyBatchError
+from survey_batch.core.threads import one_thread
+from survey_batch.execution.failures import DEATHS_ALLOWED
+from survey_batch.stages import make_stage
+from survey_batch.stages.base import Coordinates, fit_groups
+from survey_batch.store.products import Shard
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 16
+"""Sums that may wait to be added: those of principal components have 122 MB each."""
+
+
+def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard]) -> Coordinates:
+    """Learn what a stage needs, on a cluster; the result does not depend on how many workers there are.
+
+    Parts are the same whoever sums them, and are added one after the other in the order of their shards. What a dead
+    worker was doing, and what it had and is still needed, is done again.
+
+    Raises
+    ------
+    SurveyBatchError
+        Workers died each time over one part, or the cluster gave up.
+    """
+    end, *others = _submit(connection.client, job, name, shards)
+    deaths: Counter[str] = Counter()
+    while True:
+        connection.wait(end)
+        try:
+            ended: Coordinates = end.result()
+        except KilledWorker as error:
+            deaths[error.task] += 1
+            log.warning("fitting %s: a worker died; trying again", name, extra={"event": "retry", "stage": name})
+            if deaths[error.task] >= DEATHS_ALLOWED:
+                raise SurveyBatchError(
+                    f"fitting {name}: its worker died {DEATHS_ALLOWED} times (out of memory, or a crash in a library): "
+                    "raise cluster.memory, or lower shards.objects"
+                ) from error
+            _retry(connection.client, [end, *others])
+        else:
+            return ended
+
+
+def _submit(client: Client, job: Job, name: str, shards: Sequence[Shard]) -> list[Future]:
+    """Ask for the whole fit: the task that ends it comes first."""
+    key = f"{name}-fit-{uuid4().hex[:8]}"  # a shared scheduler may hold another run's
+    whole: Future | None = None
+    added: list[Future] = []
+    for number, group in enumerate(fit_groups(shards)):
+        before = added[number - AT_ONCE] if number >= AT_ONCE else None
+        part = client.submit(_part, job, name, group, before, key=(f"{key}-part", number), pure=False)
+        whole = part if whole is None else client.submit(_merge, job, name, whole, part, key=(f"{key}-add", number))
+        added.append(client.submit(_nothing, whole, key=(f"{key}-added", number)))
+    return [client.submit(_end, job, name, whole, key=key, pure=False), *added]
+
+
+def _retry(client: Client, futures: Sequence[Future]) -> None:
+    """Do again what failed, as `Client.retry` does, which stumbles over tasks that the client has let go of."""
+    failed = [future.key for future in futures if future.status == "error"]
+    for key in client.sync(client.scheduler.retry, keys=failed, client=client.id):
+        if key in client.futures:
+            client.futures[key].retry()
+
+
+@one_thread()
+def _part(job: Job, name: str, shards: Sequence[Shard], before: None) -> Any:  # noqa: ARG001
+    return make_stage(job, name).fit_part(shards)
+
+
+@one_thread()
+def _merge(job: Job, name: str, before: Any, part: Any) -> Any:
+    return make_stage(job, name).fit_merge([before, part])
+
+
+@one_thread()
+def _end(job: Job, name: str, whole: Any) -> Coordinates:
+    return make_stage(job, name).fit_end(whole)
+
+
+def _nothing(done: Any) -> None:
+    """Tell that a sum was added, without holding on to it."""

@@ -1,0 +1,65 @@
+"""`run.json`: the job, its catalogue's counts, and how each of its runs went and ended."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from survey_batch.core.paths import join, read_json, write_json
+from survey_batch.core.versions import versions
+from survey_batch.planning.plan import Plan
+
+
+def write_run(
+    plan: Plan,
+    counts: Mapping[str, int],
+    stages: Mapping[str, Any],
+    started: float,
+    log_path: str,
+    ended: str,
+    error: str = "",
+) -> None:
+    """Put one run beside the earlier ones.
+
+    Parameters
+    ----------
+    plan : Plan
+    counts : dict
+        Objects by final status.
+    stages : dict
+        What was done in each, and its counts.
+    started : float
+        Seconds since 1970.
+    log_path : str
+    ended : str
+        `complete`, `incomplete` (another run would try some rows again) or `error`.
+    error : str
+        Its message.
+    """
+    this = {
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - started, 3),
+        "log": log_path,
+        "stages": stages,
+        "ended": ended,
+        **({"error": error} if error else {}),
+    }
+    path = join(plan.job.output, "run.json")
+    write_json(
+        path,
+        {
+            "job": plan.job.model_dump(mode="json"),
+            "versions": versions(),
+            "objects": plan.size("object"),
+            "notes": list(plan.notes),
+            "counts": counts,
+            "runs": [*_earlier_runs(path), this],
+        },
+    )
+
+
+def _earlier_runs(path: str) -> list[Mapping[str, Any]]:
+    try:
+        return list(read_json(path)["runs"])
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,100 @@
+"""The structured log of a run: JSON lines next to the products."""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from logging.handlers import MemoryHandler
+from pathlib import Path
+from typing import Any
+
+from survey_batch.core.paths import is_url, join, write_bytes
+
+PLAIN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+UPLOAD_SECONDS = 30.0
+"""Between two uploads, at least."""
+UPLOAD_PAUSE = 10.0
+"""Between two uploads, at least, in units of the time that one took: a log grows, and the run waits."""
+LOGGERS = ("survey_batch", "distributed")
+"""Whose records are kept: all of ours, and the warnings of Dask, which the command line does not show."""
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line: time, level, logger, message, and the fields given by `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format one record."""
+        line: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **{key: value for key, value in vars(record).items() if key not in PLAIN},
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+class UploadHandler(logging.Handler):
+    """Keeps lines in memory and uploads all of them now and then: an object store cannot append."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+        self.lines: list[str] = []
+        self.next_upload = 0.0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line."""
+        self.lines.append(self.format(record))
+        if time.monotonic() > self.next_upload:
+            with suppress(Exception):  # there will be another, and the one at the end says what is wrong
+                self.flush()
+
+    def flush(self) -> None:
+        """Upload."""
+        begun = time.monotonic()
+        try:
+            write_bytes(self.url, ("\n".join(self.lines) + "\n").encode())
+        finally:
+            ended = time.monotonic()
+            self.next_upload = ended + max(UPLOAD_SECONDS, UPLOAD_PAUSE * (ended - begun))
+
+
+@contextmanager
+def run_log(output: str) -> Iterator[str]:
+    """Write log records of the package, and Dask's warnings, to `<output>/log/<time>.jsonl` in the meantime."""
+    path = join(output, "log", f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.jsonl")
+    handler = _handler(path)
+    handler.setFormatter(JsonFormatter())
+    logger = logging.getLogger("survey_batch")
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    # LocalCluster raises the level of each StreamHandler that it finds on Dask's logger; this one is none.
+    relay = MemoryHandler(capacity=1, target=handler)
+    relay.addFilter(_is_ours_or_warns)
+    for name in LOGGERS:
+        logging.getLogger(name).addHandler(relay)
+    try:
+        yield path
+    finally:
+        for name in LOGGERS:
+            logging.getLogger(name).removeHandler(relay)
+        logger.setLevel(level)
+        relay.close()
+        handler.flush()
+        handler.close()
+
+
+def _is_ours_or_warns(record: logging.LogRecord) -> bool:
+    return record.name.startswith("survey_batch") or record.levelno >= logging.WARNING
+
+
+def _handler(path: str) -> logging.Handler:
+    if is_url(path):
+        return UploadHandler(path)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return logging.FileHandler(path, mode="a", encoding="utf-8")

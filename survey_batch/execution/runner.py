@@ -1,0 +1,314 @@
+"""Run a job: plan, phases on a cluster, and the accounts at the end."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from distributed import Client
+
+from survey_batch.catalog.detected import detected
+from survey_batch.cluster import Connection, connect, joined
+from survey_batch.cluster.lost import scheduler_watched
+from survey_batch.config.job import ClusterSection, Job
+from survey_batch.core.display import html_table, in_words, objects_in_words
+from survey_batch.core.errors import SurveyBatchError
+from survey_batch.core.status import count_statuses, final_status, unfinished
+from survey_batch.core.versions import versions
+from survey_batch.execution.engine import Engine
+from survey_batch.execution.first_look import FirstLook
+from survey_batch.execution.progress import LineProgress
+from survey_batch.execution.reduction import fit
+from survey_batch.execution.runfile import write_run
+from survey_batch.execution.runlog import run_log
+from survey_batch.execution.shard_task import Record
+from survey_batch.monitor import shown
+from survey_batch.planning.plan import Plan, make_plan, plan_fields
+from survey_batch.preflight.estimate import estimate
+from survey_batch.preflight.phases import Group, make_groups
+from survey_batch.preflight.provenance import check_product, fingerprint, pieces_of
+from survey_batch.preflight.refusals import refuse_overlaps, refuse_what_cannot_work
+from survey_batch.stages import Stage, make_stages
+from survey_batch.stages.functions import pin_functions
+from survey_batch.store.lock import locked
+from survey_batch.store.problems import collect_problems
+from survey_batch.store.products import Array, Shard, create_product, forget_products, product_exists, read_status
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Summary:
+    """How a run ended.
+
+    Attributes
+    ----------
+    counts : dict
+        Objects per final status, the worst of those in all products; they add up to the catalogue.
+    stages : dict
+        Per stage: rows per status (none where the product is not kept), rows done in this run, wall and CPU seconds.
+    worked : bool
+        False where everything was finished before.
+    """
+
+    output: str
+    counts: dict[str, int] = field(default_factory=dict)
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    worked: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Summary of {self.output}: {objects_in_words(self.counts)}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(repr(self)[1:-1], {name: in_words(stage["counts"]) for name, stage in self.stages.items()})
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left that another run would try again."""
+        return not {"pending", "unreachable", "failed"} & set(self.counts)
+
+    def after(self, before: "Summary") -> "Summary":
+        """Put the stages of an earlier part of the run before these."""
+        return replace(self, stages={**before.stages, **self.stages}, worked=before.worked or self.worked)
+
+
+def run(
+    job: Job,
+    progress: LineProgress | None = None,
+    *,
+    client: Client | None = None,
+    break_lock: bool = False,
+    performance_report: bool = False,
+) -> Summary:
+    """Run a job from where it is to its end.
+
+    Parameters
+    ----------
+    job : Job
+    progress : LineProgress, optional
+        Shows how far the run is; plain lines on standard error by default.
+    client : distributed.Client, optional
+        Work on this cluster, whatever the job's table `[cluster]` says.
+    break_lock : bool
+        Take the output over from a run that is known to be dead.
+    performance_report : bool
+        Keep Dask's report of each phase in the output's folder `log`.
+
+    Raises
+    ------
+    ConfigurationError
+        The job, the catalogue or the machine is at fault, or another run holds the output.
+    PlanMismatchError
+        The output holds the products of another job.
+    LostSchedulerError
+        The scheduler went away; the same command goes on.
+    SurveyBatchError
+        The counts do not add up.
+    """
+    refuse_overlaps(job)
+    job, progress = pin_functions(job), progress or LineProgress()
+    plan, stages = make_plan(job), make_stages(job)
+    search, rest = ([stage for stage in stages if stage.from_fields is asked] for asked in (True, False))
+    make_groups(rest)  # refuses what cannot work before any field is searched
+    found = Summary(job.output)
+    with locked(job.output, force=break_lock), run_log(job.output) as log_path:
+        if search:
+            found = Runner(plan_fields(job), search, progress, performance_report).run(log_path, client)
+            if not found.complete:  # the list of objects must not change once work on them has begun
+                return found
+            from survey_batch.execution.detections import write_detections  # with it come sources and WCS, two seconds
+
+            if found.worked or not detected(job):
+                write_detections(job)
+            plan = make_plan(job)
+        return Runner(plan, rest, progress, performance_report).run(log_path, client).after(found)
+
+
+class Runner:
+    """One run of a plan."""
+
+    def __init__(self, plan: Plan, stages: Sequence[Stage], progress: LineProgress, report: bool = False) -> None:
+        self.report = report
+        self.plan, self.job, self.progress = plan, plan.job, progress
+        self.groups = make_groups(stages)
+        self.names = [stage.name for stage in stages]
+        self.stages = [stage for stage in stages if stage.kept]
+        self.started = time.time()
+        self.summary = Summary(self.job.output)
+        self.timing: dict[str, dict[str, float]] = {}
+
+    def run(self, log_path: str, client: Client | None = None) -> Summary:
+        """Do what is left to do, and account for it."""
+        try:
+            self._run(client)
+        except Exception as error:
+            if self.summary.worked:
+                self._account_for(error, log_path)
+            raise
+        return self.account(log_path)
+
+    def _run(self, client: Client | None) -> None:
+        existing = [
+            s for s in self.stages if check_product(self.job.output, s.name, pieces_of(self.plan, s), self.plan)
+        ]
+        if len(existing) == len(self.stages) and not any(self.unfinished(stage) for stage in existing):
+            log.info("nothing to do: every row has its final status", extra={"event": "finished"})
+        else:
+            elsewhere = client is not None or self.job.cluster.kind != "local"
+            refuse_what_cannot_work(self.plan, estimate(self.plan), elsewhere=elsewhere)
+            self.plan.store()
+            self.work(existing, client)
+
+    def unfinished(self, stage: Stage) -> bool:
+        """Tell whether a product has rows that a run would work on."""
+        return bool(unfinished(read_status(self.job.output, stage.name)).any())
+
+    def work(self, existing: Sequence[Stage], client: Client | None = None) -> None:
+        """Run all phases on the job's cluster."""
+        self.summary.worked = True
+        log.info("run started: %s", self.job.name, extra={"event": "started", "job": self.job.model_dump()})
+        left = [group for group in self.groups if self._anything_left(group, existing)]
+        with self.progress:
+            for note in self.plan.notes:
+                self.progress.say(f"note: {note}")
+            self._announce(left)
+            for section, groups in groupby(left, self._cluster_of):
+                opened = nullcontext(joined(client)) if client else connect(section, self.job.output, self.progress.say)
+                with opened as connection, scheduler_watched(connection.client):
+                    self.progress.say(f"Dask dashboard: {connection.dashboard}")
+                    with shown(connection, self.job, self.progress, report=self.report) as show:
+                        for group in groups:
+                            self._run_group(connection, group, existing, show)
+
+    def _announce(self, groups: Sequence[Group]) -> None:
+        """Show what there is to do, before it begins."""
+        for stage in (stage for group in groups for stage in group.stages):
+            self.progress.stage(stage.name, self.plan.size(stage.axis))
+
+    def _cluster_of(self, group: Group) -> ClusterSection:
+        return self.job.cluster.for_phase(group.kept[0].phase)
+
+    def _anything_left(self, group: Group, existing: Sequence[Stage]) -> bool:
+        """Tell whether a group has rows to work on, so that no workers are asked for without need."""
+        return any(stage not in existing or self.unfinished(stage) for stage in group.kept)
+
+    def _run_group(
+        self, connection: Connection, group: Group, existing: Sequence[Stage], show: Callable[[], None]
+    ) -> None:
+        begun = time.monotonic()
+        for stage in group.kept:
+            stage.check()  # again: what it works on may only now have learnt its components
+            if stage not in existing:
+                self._create(connection, stage)
+        look = FirstLook(self.job, group)
+        look.forget(self.plan.shards(group.stages[0].axis))
+        shards = self._begin(group)
+        if not shards:
+            return
+
+        def tick() -> None:
+            self.progress.tick()
+            show()
+
+        engine = Engine(connection, self.job, group, self._record, tick)
+        if first := look.shards(shards):
+            engine.run(first)
+            look.judge(first)
+        engine.run(sorted(set(shards) - set(first), key=lambda shard: shard.start))
+        for stage in group.stages:
+            self.timing.setdefault(stage.name, {}).update(wall_seconds=round(time.monotonic() - begun, 3))
+
+    def _begin(self, group: Group) -> list[Shard]:
+        """Find the shards with something left to do in any of the stages, and show the others as done."""
+        axis = group.stages[0].axis
+        statuses = {stage.name: read_status(self.job.output, stage.name) for stage in group.kept}
+        left = [
+            shard
+            for shard in self.plan.shards(axis)
+            if any(unfinished(status[shard.rows]).any() for status in statuses.values())
+        ]
+        done = np.ones(self.plan.size(axis), dtype=bool)
+        for shard in left:
+            done[shard.rows] = False
+        for stage in group.stages if left else ():
+            counts = count_statuses(statuses[stage.name][done]) if stage.kept else {}
+            self.progress.stage(stage.name, len(done), int(done.sum()), counts)
+        return left
+
+    def _create(self, connection: Connection, stage: Stage) -> None:
+        """Learn what must be learnt, on the workers, then fix the product's shape."""
+        fitted = stage.given()
+        if stage.fits:
+            log.info("fitting %s", stage.name, extra={"event": "fit", "stage": stage.name})
+            fitted = fit(connection, self.job, stage.name, self.plan.shards(stage.axis))
+        pieces = pieces_of(self.plan, stage)
+        attrs = {
+            "title": f"{stage.name} of {self.job.name}",
+            "source": f"survey_batch {versions().get('survey-batch', '')}",
+            "job": self.job.model_dump(mode="json"),
+            "pieces": pieces,
+            "fingerprint": fingerprint(pieces),
+            "versions": versions(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        create_product(self.job.output, stage.schema(self.plan.size(stage.axis), fitted), attrs)
+        # Workers outlive a run where the client is the user's own; one that is just leaving has nothing to forget.
+        connection.client.run(forget_products, on_error="ignore")
+
+    def _record(self, record: Record) -> None:
+        timing = self.timing.setdefault(record.stage, {})
+        for key in ("rows_done", "cpu_seconds", "nbytes"):
+            timing[key] = timing.get(key, 0) + getattr(record, key)
+        self.progress.record(record)
+
+    def account(self, log_path: str) -> Summary:
+        """Count, check that the counts add up, and write `problems.parquet` and `run.json`."""
+        self._count()
+        if self.summary.worked:
+            self._write(log_path, "complete" if self.summary.complete else "incomplete")
+        self._check()
+        log.info("run ended", extra={"event": "ended", "counts": self.summary.counts})
+        return self.summary
+
+    def _account_for(self, error: Exception, log_path: str) -> None:
+        """Write what there is to say of a run that ends in an error, which nothing here must hide."""
+        try:
+            self._count()
+            self._write(log_path, "error", str(error) or type(error).__name__)
+        except Exception:  # such as a full disk, which is then the error itself
+            log.warning("no account of the run could be written", exc_info=True)
+
+    def _count(self) -> None:
+        """Count rows by status in each product; what was not begun is pending."""
+        statuses = {stage.name: self._status(stage) for stage in self.stages}
+        for name in (name for name in self.names if name in statuses or name in self.timing):
+            counts = count_statuses(statuses[name]) if name in statuses else {}
+            self.summary.stages[name] = {"counts": counts, **self.timing.get(name, {})}
+        objects = [statuses[stage.name] for stage in self.stages if stage.axis == "object"]
+        self.summary.counts = count_statuses(final_status(objects or list(statuses.values())))
+
+    def _status(self, stage: Stage) -> Array:
+        if product_exists(self.job.output, stage.name):
+            return read_status(self.job.output, stage.name)
+        return np.zeros(self.plan.size(stage.axis), np.uint8)
+
+    def _write(self, log_path: str, ended: str, error: str = "") -> None:
+        collect_problems(self.job.output)
+        write_run(self.plan, self.summary.counts, self.summary.stages, self.started, log_path, ended, error)
+
+    def _check(self) -> None:
+        if pending := [name for name, stage in self.summary.stages.items() if "pending" in stage["counts"]]:
+            raise SurveyBatchError(
+                f"{self.job.output}: rows of {', '.join(pending)} are still pending after the run. Run the same "
+                "command again; if this stays, it is a defect worth reporting."
+            )
+        total, expected = sum(self.summary.counts.values()), self.plan.size("object")
+        if total != expected and any(stage.axis == "object" for stage in self.stages):
+            raise SurveyBatchError(
+                f"{self.job.output}: {total} statuses for {expected} objects: a defect worth reporting"
+            )

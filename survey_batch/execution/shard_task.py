@@ -1,0 +1,238 @@
+"""What a worker does with one shard: load, compute, write. Dask runs these functions but is not known here.
+
+A shard's rows that cannot be used (by the catalogue or by an earlier stage) keep their status and never reach a
+kernel. When a shard is done again, only its unfinished rows are computed; the others are read back. What a stage
+makes whose product is not kept is handed on to the next stages instead of being written.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.config.job import Job
+from survey_batch.core.status import Status, count_statuses, unfinished, usable
+from survey_batch.core.threads import one_thread
+from survey_batch.planning.plan import Rows, read_rows_of
+from survey_batch.stages import Block, Problem, Stage, make_stage
+from survey_batch.stages.base import take
+from survey_batch.store.problems import Reason, note_problems, reasons_of
+from survey_batch.store.products import OBJECT_COORDINATES, Array, Shard, read_rows, read_status, write_shard
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a finished shard tells the client: a few numbers, never arrays."""
+
+    stage: str
+    shard: Shard
+    counts: Mapping[str, int]
+    rows_done: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    nbytes: int = 0
+    reasons: tuple[Reason, ...] = ()
+    """Why rows that were done in this run are not `ok`: the commonest."""
+
+
+@dataclass
+class Passed:
+    """A shard of a product that is not kept, on its way to the stages that work on it.
+
+    Rows that none of them needs hold fill values.
+    """
+
+    block: Block
+    record: Record
+
+
+@dataclass
+class Loaded:
+    """A shard that is ready to be computed."""
+
+    shard: Shard
+    rows: Rows
+    inputs: Rows
+    todo: npt.NDArray[np.bool_]
+    inherited: npt.NDArray[np.uint8]
+    before: npt.NDArray[np.uint8]
+    started: tuple[float, float]
+    first: bool
+    """Whether no stage before said anything of these rows, so that the catalogue's problems are still to be noted."""
+
+    @property
+    def work(self) -> npt.NDArray[np.bool_]:
+        """Rows for the kernel: unfinished and usable."""
+        return self.todo & usable(self.inherited)
+
+
+@one_thread()
+def run_shard(
+    job: Job, name: str, shard: Shard, given: Passed | None = None, needed_by: Sequence[str] = ()
+) -> Record | Passed:
+    """Bring one shard of one product to its end; a committed shard is left alone.
+
+    Parameters
+    ----------
+    given
+        The shard of the upstream product, where that one is not kept.
+    needed_by
+        For a product that is not kept: the kept ones that are made of it, whose unfinished rows are computed.
+    """
+    return write(job, name, compute(job, name, load(job, name, shard, given, needed_by)))
+
+
+@one_thread()
+def load(
+    job: Job, name: str, shard: Shard, given: Passed | None = None, needed_by: Sequence[str] = ()
+) -> Loaded | Record:
+    """Read and prepare what a shard needs; a committed shard comes back as its record."""
+    loaded = _begin(job, name, shard, given, needed_by)
+    stage = make_stage(job, name)
+    if isinstance(loaded, Loaded) and stage.upstream and loaded.work.any():
+        inputs = _inputs(stage, shard, given)
+        loaded.inputs = stage.prepare(inputs if loaded.work.all() else take(inputs, loaded.work))
+    return loaded
+
+
+@one_thread()
+def compute(job: Job, name: str, loaded: Loaded | Record) -> tuple[Loaded, Block] | Record:
+    """Run the stage's kernel on the rows that need it."""
+    if isinstance(loaded, Record):
+        return loaded
+    stage = make_stage(job, name)
+    if not loaded.work.any():
+        return loaded, stage.empty_block(0)
+    block = stage.compute(take(loaded.rows, loaded.work), loaded.inputs)
+    loaded.inputs = {}  # not needed to write, and the largest part of a shard
+    return loaded, block
+
+
+def write(job: Job, name: str, computed: tuple[Loaded, Block] | Record) -> Record | Passed:
+    """Put computed rows beside the finished ones and commit the shard, or hand it on."""
+    if isinstance(computed, Record):
+        return computed
+    loaded, block = computed
+    stage, shard = make_stage(job, name), loaded.shard
+    whole = _merge(stage, loaded, block)
+    names = [stage.row_name(loaded.rows, problem.row) for problem in whole.problems]
+    note_problems(job.output, name, shard, loaded.todo, whole.problems, names)
+    if stage.kept:
+        data = {**_coordinates(stage, loaded.rows), **whole.data}
+        return _record(name, loaded, whole, write_shard(job.output, name, shard, data, whole.status))
+    return Passed(whole, _record(name, loaded, whole, 0))
+
+
+def record_of(passed: Passed | Record) -> Record:
+    """Tell the client of a shard that was handed on."""
+    return passed.record if isinstance(passed, Passed) else passed
+
+
+def set_aside(job: Job, name: str, shard: Shard, reason: str) -> Record:
+    """Commit a shard that cannot be done: its unfinished rows become `failed`, the others keep what they have."""
+    loaded = _begin(job, name, shard)
+    if isinstance(loaded, Record):
+        return loaded
+    stage = make_stage(job, name)
+    block = stage.empty_block(int(loaded.work.sum()))
+    for row in range(len(block.status)):
+        block.fail(row, Status.FAILED, reason, str(shard))
+    return record_of(write(job, name, (loaded, block)))
+
+
+def _begin(
+    job: Job, name: str, shard: Shard, given: Passed | None = None, needed_by: Sequence[str] = ()
+) -> Loaded | Record:
+    """Find out what of a shard is left to do."""
+    started = (time.monotonic(), time.process_time())
+    stage = make_stage(job, name)
+    before = read_status(job.output, name, shard.rows) if stage.kept else _wanted(job, shard, needed_by)
+    todo = np.asarray(unfinished(before).reshape(len(shard), -1).any(axis=1))
+    if not todo.any():
+        return Record(name, shard, count_statuses(before))
+    rows = {**read_rows_of(job.output, shard), "place": np.arange(len(shard))}
+    inherited = _inherited(stage, shard, rows, given)
+    return Loaded(shard, rows, {}, todo, inherited, before, started, _is_first(stage, given))
+
+
+def _record(name: str, loaded: Loaded, whole: Block, nbytes: int) -> Record:
+    wall, cpu = loaded.started
+    return Record(
+        name,
+        loaded.shard,
+        count_statuses(whole.status),
+        int(loaded.todo.sum()),
+        time.monotonic() - wall,
+        time.process_time() - cpu,
+        nbytes,
+        reasons_of(whole.problems),
+    )
+
+
+def _wanted(job: Job, shard: Shard, needed_by: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """Stand in for the status of a product that is not kept: `pending` where one made of it is unfinished."""
+    wanted = np.zeros(len(shard), bool)
+    for name in needed_by:
+        wanted |= unfinished(read_status(job.output, name, shard.rows))
+    return np.where(wanted, np.uint8(Status.PENDING), np.uint8(Status.OK))
+
+
+def _inputs(stage: Stage, shard: Shard, given: Passed | None) -> Rows:
+    if given is not None:
+        return {name: given.block.data[name] for name in stage.needs}
+    return read_rows(stage.job.output, str(stage.upstream), shard.rows, stage.needs)
+
+
+def _is_first(stage: Stage, given: Passed | None) -> bool:
+    return given is None and (stage.upstream is None or not make_stage(stage.job, stage.upstream).kept)
+
+
+def _inherited(stage: Stage, shard: Shard, rows: Rows, given: Passed | None) -> npt.NDArray[np.uint8]:
+    if given is not None:
+        return given.block.status
+    if not _is_first(stage, given):
+        return read_status(stage.job.output, str(stage.upstream), shard.rows)
+    if stage.axis == "frame":
+        return np.full(len(shard), Status.OK, dtype=np.uint8)
+    return np.where(rows["problem"] == "", np.uint8(Status.OK), np.uint8(Status.INVALID))
+
+
+def _merge(stage: Stage, loaded: Loaded, block: Block) -> Block:
+    """Lay computed rows over what the shard held, or over nothing."""
+    places = np.flatnonzero(loaded.work)
+    status = loaded.before.copy()
+    inherited = loaded.inherited.reshape(-1, *(1,) * (status.ndim - 1))
+    status[loaded.todo] = np.broadcast_to(inherited, status.shape)[loaded.todo]
+    # A partial input makes a partial output, whatever the kernel says.
+    status[places] = np.maximum(block.status, status[places])
+    problems = [_moved(problem, int(places[problem.row])) for problem in block.problems]
+    if loaded.first and stage.axis == "object":
+        problems += [
+            Problem(int(row), Status.INVALID, str(loaded.rows["problem"][row]), "catalogue")
+            for row in np.flatnonzero(loaded.todo & (loaded.inherited == Status.INVALID))
+        ]
+    return Block(_merge_data(stage, loaded, block.data), status, problems)
+
+
+def _merge_data(stage: Stage, loaded: Loaded, computed: dict[str, Array]) -> dict[str, Array]:
+    if loaded.work.all():  # as in nearly every shard: no second copy in memory
+        return computed
+    if loaded.todo.all() or not stage.kept:
+        whole = stage.empty_block(len(loaded.shard)).data
+    else:
+        whole = read_rows(stage.job.output, stage.name, loaded.shard.rows, list(computed))
+        for variable in stage.variables():
+            whole[variable.name][loaded.todo] = variable.fill
+    for name, values in whole.items():
+        values[loaded.work] = computed[name]
+    return whole
+
+
+def _moved(problem: Problem, row: int) -> Problem:
+    return Problem(row, problem.status, problem.message, problem.source)
+
+
+def _coordinates(stage: Stage, rows: Rows) -> dict[str, Array]:
+    return {v.name: rows[v.name] for v in OBJECT_COORDINATES} if stage.axis == "object" else {}

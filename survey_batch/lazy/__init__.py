@@ -1,0 +1,1 @@
+"""Products and the stages' functions as lazy datasets, for a notebook."""

@@ -1,0 +1,109 @@
+"""What datasets in a notebook have in common: text as Python strings, no stored layout, and how they were made.
+
+The attribute `made_with` says with which settings, as JSON, in the words of a classifier's manifest. It stays with
+a dataset that is cut, computed, saved and opened again. xarray gives a concatenation the attributes of its first part;
+the coordinate of the same name, the settings' fingerprint for each object, tells parts that were made otherwise.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from survey_batch.core.errors import PlanMismatchError
+from survey_batch.models.manifest import Recipe, made_with
+from survey_batch.preflight.provenance import fingerprint
+from survey_batch.spectra.pca import PCA
+from survey_batch.stages.features import BASIS
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+MADE = "made_with"
+"""Attribute with the settings, and coordinate with their fingerprint, the same for all objects."""
+
+TEXT = np.dtype(object, metadata={"element_type": str})
+"""Python strings, marked as xarray marks them, so that it saves an array without looking through it."""
+
+
+def with_strings(ds: "xr.Dataset") -> "xr.Dataset":
+    """Turn numpy's StringDType, in which Zarr gives text, into Python strings, which every library takes."""
+    text = {name: values.astype(TEXT) for name, values in ds.variables.items() if values.dtype.kind == "T"}
+    converted: xr.Dataset = ds.assign(text)
+    return converted
+
+
+def made_of(ds: "xr.Dataset") -> dict[str, Any] | None:
+    """Settings with which a dataset's values were made; None where it does not say, or its parts were made otherwise.
+
+    A product opened by xarray alone says it by its attribute `pieces`.
+    """
+    made: dict[str, Any]
+    if MADE in ds.attrs:
+        made = json.loads(ds.attrs[MADE])
+    elif pieces := json.loads(ds.attrs.get("pieces", "{}")):
+        made = made_with(pieces)
+    else:
+        return None
+    if "pca_components" in ds and "object" not in ds["pca_components"].dims:
+        made[BASIS] = PCA.stored(ds).fingerprint
+    whole = fingerprint(made)
+    return made if MADE not in ds.coords or bool((ds[MADE].astype(object) == whole).all()) else None
+
+
+def made_from(ds: "xr.Dataset", settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How a result is made: as the dataset was, and then with some settings; None where the former is not known."""
+    before = made_of(ds)
+    basis = {key: value for key, value in settings.items() if key == BASIS}
+    return None if before is None else {**before, **made_with(settings), **basis}
+
+
+def check_made(recipe: Recipe, ds: "xr.Dataset") -> None:
+    """Refuse a dataset that was made otherwise than what the classifier was trained on, as the batch does.
+
+    Raises
+    ------
+    PlanMismatchError
+        Each difference, or that nothing is known.
+    """
+    made = made_of(ds)
+    if made is None or (recipe.basis and BASIS not in made):
+        raise PlanMismatchError(_unknown(recipe, ds, made))
+    recipe.check_made(made)
+    recipe.check_basis(made.get(BASIS))
+
+
+def _unknown(recipe: Recipe, ds: "xr.Dataset", made: Mapping[str, Any] | None) -> str:
+    if made is not None:
+        why = "it does not say along which principal components its scores are"
+    elif MADE in ds.attrs:
+        why = f"the coordinate {MADE!r} differs: its parts were made with different settings"
+    else:
+        why = f"it has no attribute {MADE!r}"
+    wanted = ", ".join(f"{key} = {value!r}" for key, value in sorted(recipe.made.items()))
+    return (
+        f"it is not known whether this dataset was made like the {recipe.product} that the classifier was trained on: "
+        f"{why}. Give predict what open_product or a lazy function returned, or, if you know that it was made so, say "
+        f"unchecked=True. The classifier takes {recipe.product} made with {wanted or 'settings that it does not name'}"
+    )
+
+
+def finished(ds: "xr.Dataset", made: Mapping[str, Any] | None) -> "xr.Dataset":
+    """Prepare a dataset for its user; without `made` it does not say how it was made."""
+    free = with_strings(ds).drop_encoding()
+    if made is None:
+        return free
+    return free.assign_attrs({MADE: json.dumps(dict(made), sort_keys=True)}).assign_coords({MADE: _mark(free, made)})
+
+
+def _mark(ds: "xr.Dataset", made: Mapping[str, Any]) -> tuple[tuple[str, ...], Any, dict[str, str]]:
+    """The coordinate that goes with the objects, however they are joined: a scalar would be taken from one part."""
+    import dask.array as da
+
+    about = {"long_name": "fingerprint of the settings with which the values were made"}
+    dims = tuple(name for name in ("object",) if name in ds.sizes)
+    shape, whole = tuple(ds.sizes[name] for name in dims), fingerprint(made)
+    chunks = tuple(ds.chunksizes.get(name) for name in dims)
+    values = da.full(shape, whole, dtype=TEXT, chunks=chunks) if all(chunks) and dims else np.full(shape, whole, TEXT)
+    return dims, values, about

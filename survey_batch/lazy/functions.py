@@ -1,0 +1,289 @@
+"""The batch's kernels on datasets in a notebook: nothing is computed until asked for, and nothing is written.
+
+Each function takes a product as `open_product` gives it, or any dataset with the same variables, and returns a dataset
+like the product that a job would store, computed by the same code. Measurements equal it bit for bit, predictions do
+where blocks are the job's shards, as `open_product` gives them, and to 1e-6 elsewhere. With a Dask-backed
+dataset it is a Dask graph with one task per block of objects; results can be given to the next function, sliced,
+plotted or saved with xarray. Its attribute `made_with` says with which settings it was made, those of what was given
+included, as far as these are known.
+"""
+
+import sys
+from collections.abc import Mapping
+from functools import reduce
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from survey_batch.core.environment import compute_like_a_worker
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import Status, usable
+from survey_batch.core.threads import one_thread
+from survey_batch.lazy.datasets import TEXT, check_made, finished, made_from
+from survey_batch.lazy.stages import image_job, settings_job, spectral_stage
+from survey_batch.spectra.pca import PCA
+from survey_batch.stages import Stage, make_stage
+from survey_batch.stages.base import fit_groups, take
+from survey_batch.stages.features import BASIS, FeaturesStage, Part
+from survey_batch.stages.predictions import PredictionsStage
+from survey_batch.store.products import OBJECT_COORDINATES, Array, Variable
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+DIMENSIONS = ("object", "band", "feature", "wavelength", "y", "x", "channel")
+"""The order in which kernels want them."""
+
+
+def composites(cutouts: "xr.Dataset", **settings: Any) -> "xr.Dataset":
+    """Make colour images of cutouts.
+
+    Parameters
+    ----------
+    cutouts
+        With `flux(object, band, y, x)` [nanomaggy/pixel] and the coordinate `band`.
+    **settings
+        Keys of the job's table `[composites]`, such as `bands="irg"`, `scaling="percentile"`, `size=224`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Like the product `composites`: `image(object, y, x, channel)` u1.
+
+    Raises
+    ------
+    ConfigurationError
+        A setting is wrong, or the dataset lacks what is needed.
+    """
+    stage = _checked(make_stage(image_job(cutouts, composites=settings), "composites"))
+    return apply(stage, cutouts, stage.settings())
+
+
+def features(ds: "xr.Dataset", components: "xr.Dataset | None" = None, **settings: Any) -> "xr.Dataset":
+    """Measure spectra or cutouts.
+
+    Parameters
+    ----------
+    ds
+        A product `spectra` (with dimension `wavelength`) or `cutouts` (with dimension `band`). One's own cutouts need
+        `aperture_correction` and `psf_fwhm` (object, band) too: 1 and NaN where they are not known.
+    components
+        Spectra: where to take principal components from, such as the product `features` of a job or what
+        `principal_components` returns. Without it there are none.
+    **settings
+        Keys of the job's table `[features]` (spectra) or `[image_features]` (cutouts).
+
+    Returns
+    -------
+    xarray.Dataset
+        Like the product `features`: `value(object, feature)` f4.
+
+    Raises
+    ------
+    ConfigurationError
+        A setting is wrong, or the dataset lacks what is needed.
+    """
+    if "wavelength" not in ds.dims:
+        measured = _checked(make_stage(image_job(ds, image_features=settings), "features"))
+        return apply(measured, ds, measured.settings())
+    number = 0 if components is None else _number_of(components)
+    stage = spectral_stage(ds, {**settings, "components": number})
+    if components is None:
+        return apply(stage, ds, stage.settings())
+    stage.pca = PCA.stored(components)
+    return apply(stage, ds, {**stage.settings(), BASIS: stage.pca.fingerprint})
+
+
+def _checked(stage: Stage) -> Stage:
+    stage.check()
+    return stage
+
+
+def _number_of(components: Any) -> int:
+    if "pca_components" not in getattr(components, "variables", ()):
+        raise ConfigurationError(
+            "components must be a dataset with principal components: the product 'features' of spectra, or what "
+            "principal_components(spectra, 20) returns"
+        )
+    return int(components.sizes["component"])
+
+
+def principal_components(spectra: "xr.Dataset", number: int = 20, **settings: Any) -> "xr.Dataset":
+    """Fit principal components to spectra of the training split, or to all where there is none, in one pass.
+
+    Parameters
+    ----------
+    spectra
+        A product `spectra`, chunked by the shards of its job (as `open_product` does) where the result is to equal
+        the job's bit for bit.
+    number
+        Of components.
+    **settings
+        Keys of the job's table `[features]`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `pca_mean`, `pca_components`, `pca_variance`, `pca_ratio` as in the product `features`.
+    """
+    import dask
+    import xarray as xr
+
+    stage = spectral_stage(spectra, {**settings, "components": number})
+    given = _in_order(spectra[[*stage.needs, *_own(spectra)]])
+    edges = np.cumsum([0, *given.chunksizes.get("object", (given.sizes["object"],))])
+    blocks = [given.isel(object=slice(*ends)) for ends in pairwise(edges)]
+    parts = [dask.delayed(_part_of)(stage, block) for block in blocks]
+    sums = [reduce(dask.delayed(Part.merge), group) for group in fit_groups(parts)]
+    (whole,) = dask.compute(reduce(dask.delayed(Part.merge), sums))
+    fitted = xr.Dataset(dict(stage.fit_end(whole)))
+    return finished(fitted, made_from(spectra, {**stage.settings(), BASIS: PCA.stored(fitted).fingerprint}))
+
+
+def predict(
+    ds: "xr.Dataset",
+    classifier: str | Path,
+    batch: int = 256,
+    *,
+    threshold: float = 0.0,
+    unchecked: bool = False,
+) -> "xr.Dataset":
+    """Classify objects.
+
+    Parameters
+    ----------
+    ds
+        The product on which the classifier works, or what another function here made of one.
+    classifier
+        Folder of a trained classifier.
+    batch
+        Objects per call of the model; another one may change the last bits of a probability, as may TensorFlow where
+        something else imported it before, with other settings than those of a worker.
+    threshold
+        Objects whose confidence is below this get no class, but keep their probabilities.
+    unchecked
+        Do not compare how the dataset was made with what the classifier was trained on: you know it. Variables,
+        names and shapes are compared all the same. (xarray keeps attributes in arithmetic: a dataset whose values you
+        changed says that it is what it was, until you give it up with `drop_attrs`.)
+
+    Returns
+    -------
+    xarray.Dataset
+        Like the product `predictions`: `probability(object, class)`, `predicted_class`, `confidence`.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no classifier in the folder, or the dataset lacks a variable.
+    PlanMismatchError
+        The dataset was made otherwise than what the classifier was trained on, or does not say how.
+    """
+    from survey_batch.models.artifact import read_manifest
+
+    if "tensorflow" not in sys.modules:
+        compute_like_a_worker()
+    job = settings_job("lamost", predictions={"classifier": str(classifier), "batch": batch, "threshold": threshold})
+    recipe = read_manifest(Path(classifier)).recipe
+    if missing := [name for name in recipe.variables if name not in ds]:
+        raise ConfigurationError(
+            f"the classifier {classifier} takes the product {recipe.product!r}; the dataset lacks its variables "
+            f"{', '.join(missing)}"
+        )
+    fixed = {str(name): np.asarray(ds[name]) for name in ds.variables if "object" not in ds[name].dims}
+    if not unchecked:
+        check_made(recipe, ds)
+    recipe.check_product(fixed, {name: ds[name].shape[1:] for name in recipe.variables if name in ds})
+    stage = PredictionsStage(job)
+    return apply(stage, ds, stage.own_settings())
+
+
+def apply(stage: Stage, ds: "xr.Dataset", settings: Mapping[str, Any]) -> "xr.Dataset":
+    """Apply a stage to a dataset as `xarray.map_blocks` does: chunk by chunk along `object`, when it is computed.
+
+    Objects that `status` says cannot be used keep their status and hold NaN, or 0 for integers. The result says that
+    it was made with `settings`, where the dataset says how it was made itself.
+    """
+    if missing := [name for name in stage.needs if name not in ds]:
+        raise ConfigurationError(f"{stage.name} needs variables {list(stage.needs)}; the dataset lacks {missing}")
+    given = _in_order(ds[[*stage.needs, *_own(ds)]])
+    made = given.map_blocks(_apply_to_block, kwargs={"stage": stage}, template=_template(stage, given))
+    return finished(made, made_from(ds, settings))
+
+
+def _in_order(ds: "xr.Dataset") -> "xr.Dataset":
+    """Bring dimensions into the order of the products, and chunks to one size along `object` and whole otherwise."""
+    if "object" not in ds.dims:
+        raise ConfigurationError("the dataset has no dimension 'object'; keep it with isel(object=slice(3, 4))")
+    ds = ds.transpose(*(dim for dim in DIMENSIONS if dim in ds.dims), ...)
+    if not any(variable.chunks for variable in ds.variables.values()):
+        return ds
+    whole: xr.Dataset = ds.unify_chunks().chunk({dim: -1 for dim in ds.dims if dim != "object"})
+    return whole
+
+
+@one_thread()
+def _part_of(stage: FeaturesStage, block: "xr.Dataset") -> Part:
+    columns = {str(name): values.values for name, values in block.variables.items()}
+    split = columns.get("split", np.full(block.sizes["object"], "", object))
+    status = columns.get("status", np.full(block.sizes["object"], Status.OK, np.uint8))
+    return stage.part_of({**columns, "split": split}, status.astype(np.uint8))
+
+
+def _own(ds: "xr.Dataset") -> list[str]:
+    return [name for name in ("status", *(v.name for v in OBJECT_COORDINATES)) if name in ds.variables]
+
+
+@one_thread()
+def _apply_to_block(block: "xr.Dataset", stage: Stage) -> "xr.Dataset":
+    status = np.full(block.sizes["object"], Status.OK, np.uint8)
+    if "status" in block:
+        status = block["status"].values.astype(np.uint8)
+    whole = stage.empty_block(len(status))
+    if (work := usable(status)).any():
+        inputs = take({name: block[name].values for name in stage.needs}, work)
+        rows = {"ra": np.zeros(int(work.sum())), "place": np.flatnonzero(work), **take(_columns(block), work)}
+        made = stage.compute(rows, stage.prepare(inputs))
+        for name, values in made.data.items():
+            whole.data[name][work] = values
+        status[work] = np.maximum(made.status, status[work])
+    return _dataset(stage, block, {**whole.data, "status": status})
+
+
+def _columns(block: "xr.Dataset") -> dict[str, Array]:
+    return {v.name: block[v.name].values for v in OBJECT_COORDINATES if v.name in block.variables}
+
+
+def _template(stage: Stage, given: "xr.Dataset") -> "xr.Dataset":
+    """Say what a stage makes, without making it."""
+    import dask.array as da
+
+    objects = given.sizes["object"]
+    schema = stage.schema(objects)
+    chunks = given.chunksizes.get("object", (objects,))
+
+    def lazy(variable: Variable) -> Any:
+        shape = schema.shape(variable)
+        dtype = TEXT if variable.dtype == "string" else variable.dtype
+        return da.empty(shape, dtype=dtype, chunks=(chunks, *((size,) for size in shape[1:])))
+
+    variables = (*stage.variables(), schema.status)
+    return _dataset(stage, given, {variable.name: lazy(variable) for variable in variables})
+
+
+def _dataset(stage: Stage, like: "xr.Dataset", data: Mapping[str, Any]) -> "xr.Dataset":
+    import xarray as xr
+
+    described = {variable.name: variable for variable in (*stage.variables(), stage.schema(1).status)}
+    fixed = {name: (dims, _text(values), dict(attrs)) for name, (dims, values, attrs) in stage.coordinates().items()}
+    own = {v.name: like[v.name].variable for v in OBJECT_COORDINATES if v.name in like.variables}
+    return xr.Dataset(
+        {name: (described[name].dims, _text(values), dict(described[name].attrs)) for name, values in data.items()},
+        coords={**fixed, **own},
+    )
+
+
+def _text(values: Any) -> Any:
+    """Text as `open_product` gives it."""
+    return values.astype(TEXT) if values.dtype.kind in "OU" else values

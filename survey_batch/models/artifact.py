@@ -1,0 +1,226 @@
+"""A trained classifier's folder: reading it, checking it, loading it.
+
+The folder holds `manifest.json` (kind, classes, recipe, versions, checksums, metrics), networks as `.keras`, models of
+scikit-learn as `.skops` and fixed arrays as `.npz`. Nothing in it is unpickled: Keras loads in safe mode, skops refuses
+types that the family does not expect, numpy loads with `allow_pickle=False`.
+"""
+
+import hashlib
+import importlib.metadata
+import logging
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from survey_batch.models.manifest import MANIFEST, Manifest
+from survey_batch.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from survey_batch.models.base import Classifier
+    from survey_batch.config.sections.models import Precision
+
+log = logging.getLogger(__name__)
+
+KINDS: dict[str, dict[str, str]] = {
+    "spectral-type": {
+        "forest": "spectral_forest:SpectralForest",
+        "lines": "spectral_type:SpectralTypeClassifier",
+        "convolution": "spectral_convolution:SpectralConvolution",
+        "published": "published_spectral_type:PublishedSpectralType",
+    },
+    "galaxy-quasar-star": {
+        "convolution": "galaxy_quasar_star:GalaxyQuasarStar",
+        "published-cnn": "published_galaxy:PublishedCNN",
+        "published-svm": "published_galaxy:PublishedSVM",
+        "published-forest": "published_galaxy:PublishedForest",
+    },
+    "stellar-image": {
+        "cnn": "stellar_image:ImageCNN",
+        "small-vit": "stellar_image:SmallViT",
+        "vit": "vit:ViT",
+    },
+    "stamp-type": {
+        "likelihood": "stamp_likelihood:StampLikelihood",
+        "pca-mlp": "published_stamps:ComponentsMLP",
+        "cnn-mlp": "published_stamps:StampCNN",
+        "svm-psf": "published_stamps:SimilaritySVM",
+    },
+    "psf-star": {"cnn": "psf_star:PsfStarCNN", "published": "psf_star:PublishedPsfStar"},
+    "table": {"networks": "table:TableClassifier"},
+}
+"""Kind and variant in the manifest to `module:class` of this package; imported when asked for, so that nothing imports
+Keras before. The first variant of a kind is the default."""
+
+PACKAGES = ("survey-batch", "keras", "numpy", "scikit-learn", "skops")
+"""Packages that decide what a classifier computes."""
+
+
+def load_classifier(folder: str | Path, precision: "Precision" = "float32") -> "Classifier[Any]":
+    """Load a trained classifier; a process keeps the last one of each folder until its content changes.
+
+    Parameters
+    ----------
+    folder
+        Local folder written by `Classifier.save`.
+    precision
+        In which a network computes.
+
+    Raises
+    ------
+    ConfigurationError
+        The folder is no classifier, its content differs from its manifest, it needs a newer package, or it is no
+        network and another precision is asked for.
+    """
+    path = Path(folder).resolve()
+    with _loading:  # by one thread, while the others wait for what it loads
+        key = (_stamp(path), precision)
+        if path not in _loaded or _loaded[path][0] != key:
+            _loaded[path] = (key, _load(path, precision))
+        return _loaded[path][1]
+
+
+_loaded: "dict[Path, tuple[object, Classifier[Any]]]" = {}
+_loading = Lock()
+
+
+def _stamp(folder: Path) -> list[tuple[str, int, int]]:
+    """Tell contents apart without reading them, which for a large network would take as long as its answers."""
+    files = (folder / name for name in (MANIFEST, *sorted(read_manifest(folder).files)))
+    return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+
+
+def classifier_fingerprint(folder: str | Path) -> str:
+    """SHA-256 over the manifest and every file it names: two folders that share it give the same predictions."""
+    path = Path(folder)
+    manifest = read_manifest(path)
+    digest = hashlib.sha256((path / MANIFEST).read_bytes())
+    for name in sorted(manifest.files):
+        digest.update(name.encode() + sha256(path / name).encode())
+    return digest.hexdigest()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check a folder's manifest, and that the files it names are there."""
+    try:
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except OSError as error:
+        raise ConfigurationError(
+            f"no trained classifier in {folder} ({MANIFEST}: {error.strerror}); "
+            "name a folder written by `survey-batch train`"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(
+            f"{folder / MANIFEST} is no classifier's manifest ({where}: {first['msg']}); train again"
+        ) from error
+    if missing := [name for name in manifest.files if not (folder / name).is_file()]:
+        raise ConfigurationError(f"classifier {folder} lacks {missing}; copy the whole folder, or train again")
+    return manifest
+
+
+def check_folder(folder: str | Path) -> Manifest:
+    """Read a folder's manifest, and check its files against it and the packages here; loads nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        As `load_classifier`.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    for name, expected in manifest.files.items():
+        if sha256(folder / name) != expected:
+            raise ConfigurationError(
+                f"{folder / name} is not the file that was saved (its SHA-256 differs from {MANIFEST}); "
+                "restore the folder, or train again"
+            )
+    if manifest.variant not in KINDS.get(manifest.kind, {}):
+        known = sorted(f"{kind} {variant}" for kind, variants in KINDS.items() for variant in variants)
+        raise ConfigurationError(
+            f"classifier {folder} is of kind {manifest.kind!r}, variant {manifest.variant!r}; this version of "
+            f"survey-batch has {', '.join(known)}"
+        )
+    _check_versions(folder, manifest)
+    return manifest
+
+
+def _load(folder: Path, precision: "Precision") -> "Classifier[Any]":
+    manifest = check_folder(folder)
+    classifier: Classifier[Any] = family_of(manifest.kind, manifest.variant).read_parts(folder, manifest)
+    if precision != "float32":
+        from survey_batch.models.precision import lower_precision
+
+        lower_precision(classifier, precision)
+    return classifier
+
+
+def family_of(kind: str, variant: str) -> "type[Classifier[Any]]":
+    """Class of a kind and variant; imports its module, and no framework."""
+    module, name = KINDS[kind][variant].split(":")
+    family: type[Classifier[Any]] = getattr(import_module(f"survey_batch.models.{module}"), name)
+    return family
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that decide what a classifier computes."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def _check_versions(folder: Path, manifest: Manifest) -> None:
+    """Refuse weights of another major Keras or a model of another minor scikit-learn: they may mean something else."""
+    here = versions()
+    for package, suffix, parts in (("keras", ".keras", 1), ("scikit-learn", ".skops", 2)):
+        if not any(name.endswith(suffix) for name in manifest.files):
+            continue
+        trained = manifest.versions.get(package, "unknown")
+        if trained.split(".")[:parts] != here[package].split(".")[:parts]:
+            wanted = ".".join(trained.split(".")[:parts])
+            raise ConfigurationError(
+                f"classifier {folder} was saved by {package} {trained}, and this is {here[package]}; install {package} "
+                f"{wanted}, or train again"
+            )
+        if trained != here[package]:
+            log.info("classifier %s was saved by %s %s, and this is %s", folder, package, trained, here[package])
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}; restore the classifier's folder") from error
+
+
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Read an `.npz` file.
+
+    Raises
+    ------
+    ConfigurationError
+        It is none, or would have to be unpickled.
+    """
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            return dict(stored)
+    except (OSError, EOFError, ValueError, BadZipFile) as error:
+        raise ConfigurationError(f"{path} cannot be loaded ({error}); train again") from error
+
+
+def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write an `.npz` file, whose arrays hold no Python objects."""
+    np.savez(path, allow_pickle=False, **dict(arrays))

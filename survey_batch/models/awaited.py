@@ -1,0 +1,64 @@
+"""A classifier that is not there yet, and that the job's table [train] says how to make."""
+
+from pathlib import Path
+
+from survey_batch.models.artifact import family_of
+from survey_batch.models.manifest import MANIFEST
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.config.job import STAGES_OF, Job
+
+
+def is_awaited(job: Job) -> bool:
+    """Tell whether the job predicts with a classifier that its table [train] is still to make."""
+    if "predictions" not in job.stages or job.predictions is None or job.train is None:
+        return False
+    folder = job.predictions.classifier
+    return job.train.classifier == folder and not (Path(folder) / MANIFEST).exists()
+
+
+def before_training(job: Job) -> Job:
+    """What of a job is done before its classifier is trained.
+
+    Raises
+    ------
+    ConfigurationError
+        No stage makes the product that the classifier is to be trained on.
+    """
+    check_training(job)
+    return without_predictions(job)
+
+
+def without_predictions(job: Job) -> Job:
+    """The job without its predictions, and without what is made of them."""
+    later = {"predictions"}
+    for name in job.stages:
+        if name in job.custom and job.custom[name].input in later:
+            later.add(name)
+    left = {
+        "stages": tuple(name for name in job.stages if name not in later),
+        "custom": {name: section for name, section in job.custom.items() if name not in later},
+        "predictions": None,
+        "cluster": job.cluster.model_copy(update={"gpu": None}),
+    }
+    return job.model_copy(update=left)
+
+
+def check_training(job: Job) -> None:
+    """Refuse a table [train] for which no stage makes the product to train on.
+
+    Raises
+    ------
+    ConfigurationError
+        Names the product, and what to do.
+    """
+    if job.train is None:
+        return
+    product = family_of(job.train.kind, job.train.variant).product_of(job.train)
+    before = job.stages[: job.stages.index("predictions")] if "predictions" in job.stages else job.stages
+    if product not in before:
+        possible = product in STAGES_OF[job.archive.survey]
+        advice = f"add {product!r} to stages" if possible else "set another train.kind"
+        raise ConfigurationError(
+            f"train.kind {job.train.kind!r}, variant {job.train.variant!r}, is trained on the product {product!r}, "
+            f"which the job does not make (survey {job.archive.survey!r}, stages {list(before)}); {advice}"
+        )

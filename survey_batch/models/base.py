@@ -1,0 +1,319 @@
+"""What every classifier is: the interface between a product's blocks and a model family.
+
+A family registers its variants in `survey_batch.models.artifact.KINDS`, is a subclass of `Classifier`, says
+which product and variables it works on and how it is fitted, and stores what it likes as long as it holds no code.
+"""
+
+import logging
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.models.artifact import (
+    KINDS,
+    classifier_fingerprint,
+    load_classifier,
+    read_manifest,
+    sha256,
+    versions,
+)
+from survey_batch.models.batches import in_batches
+from survey_batch.models.manifest import MANIFEST, Manifest, Recipe
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import write_json
+from survey_batch.config.sections.training_base import TrainingSection
+from survey_batch.core.threads import one_thread
+
+if TYPE_CHECKING:
+    from survey_batch.models.cross_validation import Fit
+    from survey_batch.models.labelled import Labelled
+
+__all__ = [
+    "DEFAULT_BATCH",
+    "F4",
+    "KINDS",
+    "Block",
+    "Classifier",
+    "Workspace",
+    "classifier_fingerprint",
+    "load_classifier",
+    "read_manifest",
+]
+
+F4 = npt.NDArray[np.float32]
+Block = Mapping[str, npt.NDArray[Any]]
+Inputs = npt.NDArray[Any]
+Section = TypeVar("Section", bound=TrainingSection)
+
+log = logging.getLogger(__name__)
+
+DEFAULT_BATCH = 256
+"""Objects per call of a network."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where training keeps what it needs to go on after a stop, and whom it tells how far it is.
+
+    Attributes
+    ----------
+    folder : Path or None
+        Holds prepared inputs and checkpoints while training lasts; None keeps inputs in memory and no checkpoint.
+    report : callable
+        Given a sentence.
+    seconds : float
+        Least time between two checkpoints.
+    """
+
+    folder: Path | None = None
+    report: Callable[[str], None] = log.info
+    seconds: float = 20.0
+
+    def below(self, name: str, report: Callable[[str], None] | None = None) -> "Workspace":
+        """One for a part of the training, in a folder of its own."""
+        return Workspace(self.folder and self.folder / name, report or self.report, self.seconds)
+
+
+class Classifier(ABC, Generic[Section]):
+    """A trained classifier: blocks of a product in, probabilities out.
+
+    A subclass turns a block into the model's input (`prepare`) and runs the model on one batch (`_forward`).
+    Padding, rows that cannot be classified, saving and loading are done here.
+
+    Attributes
+    ----------
+    kind, variant : str
+        Its names in manifests and job files.
+    product : str
+        What it is trained on.
+    variables : tuple of str
+        What it reads of the product.
+    only_classes : tuple of str or None
+        The classes it always has; None where they are those of the training labels.
+    why_not : str
+        What is wrong with a row that cannot be classified.
+    needs_labels : bool
+        Whether it must be fitted to labelled objects.
+    """
+
+    kind: ClassVar[str]
+    variant: ClassVar[str]
+    product: ClassVar[str]
+    variables: ClassVar[tuple[str, ...]]
+    only_classes: ClassVar[tuple[str, ...] | None] = None
+    why_not: ClassVar[str]
+    needs_labels: ClassVar[bool] = True
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self.history: dict[str, list[float]] = {}
+        """`loss`, and `val_loss` where some objects were held out, of each epoch; empty in a loaded classifier."""
+        self.largest_batch: float = math.inf
+        """Rows at a time that the device was found to have memory for, once it had too little for more."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, in the order of the probabilities."""
+        return self.manifest.classes
+
+    @property
+    def recipe(self) -> Recipe:
+        """What a product must be to be classified."""
+        return self.manifest.recipe
+
+    @classmethod
+    def product_of(cls, section: Section) -> str:  # noqa: ARG003
+        """The product that a classifier of this table [train] works on."""
+        return cls.product
+
+    @classmethod
+    def variables_of(cls, section: Section) -> tuple[str, ...]:  # noqa: ARG003
+        """What it reads of the product."""
+        return cls.variables
+
+    @classmethod
+    @abstractmethod
+    def recipe_of(cls, data: "Labelled", section: Section) -> Recipe:
+        """Make the recipe for a product, as the job's table [train] wants it."""
+
+    @classmethod
+    @abstractmethod
+    def fit(
+        cls,
+        data: "Labelled",
+        section: Section,
+        *,
+        classes: tuple[str, ...] | None = None,
+        validation: "Labelled | None" = None,
+        workspace: Workspace | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Train.
+
+        Parameters
+        ----------
+        data
+            Rows that all have a label. Those that are not possible are left out.
+        section
+            The job's table [train].
+        classes
+            Names, in order; by default the family's own, or else those that occur.
+        validation
+            Rows that are not trained on, by which some families tell when to stop.
+        workspace
+            Where to keep checkpoints and whom to tell; by default nowhere, and the log.
+        seed
+            Instead of the section's.
+
+        Raises
+        ------
+        ConfigurationError
+            A label is not among the classes, or fewer than two classes have usable rows.
+        """
+
+    @classmethod
+    def baselines(cls, data: "Labelled", section: Section, classes: tuple[str, ...]) -> "dict[str, Fit]":  # noqa: ARG003
+        """What the family has to beat: each gives class numbers, or probabilities, of the same rows."""
+        return {}
+
+    @classmethod
+    @abstractmethod
+    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+        """Mark the rows of a block that can be classified."""
+
+    @abstractmethod
+    def prepare(self, block: Block) -> Inputs:
+        """Turn a block into the model's input (object, …), each row by itself; finite in possible rows."""
+
+    @abstractmethod
+    def _forward(self, inputs: Inputs) -> F4:
+        """Probabilities (batch, class) of one batch of prepared rows, whose size is the same in every call."""
+
+    def evidence(self, block: Block) -> Block:  # noqa: ARG002
+        """Find what a rule of the kind holds an answer against, (object, …) each; by default nothing."""
+        return {}
+
+    def settle(self, probability: F4, prepared: Block) -> F4:  # noqa: ARG002
+        """Apply the kind's rule to the model's probabilities, (object, class), row by row; by default there is none."""
+        return probability
+
+    @abstractmethod
+    def write_parts(self, folder: Path) -> list[str]:
+        """Write weights and arrays to a folder, in formats that hold no code, and name the files."""
+
+    @classmethod
+    @abstractmethod
+    def read_parts(cls, folder: Path, manifest: Manifest) -> Self:
+        """Read what `write_parts` wrote; checksums have been compared before."""
+
+    @one_thread()
+    def prepared(self, block: Block) -> Block:
+        """Do all of a prediction that needs no network.
+
+        Parameters
+        ----------
+        block
+            Variables of the product named by the recipe, (object, …) each; others are ignored.
+
+        Returns
+        -------
+        dict
+            `inputs`, (object, …), `possible`, (object,) bool, and what `evidence` found, for `predict_prepared`.
+
+        Raises
+        ------
+        ConfigurationError
+            The block lacks a variable, or one has another shape than the recipe's.
+        """
+        self.recipe.check_block(block)
+        known = {name: block[name] for name in self.recipe.variables}
+        return {"inputs": self.prepare(known), "possible": self.possible(known, self.recipe), **self.evidence(known)}
+
+    @one_thread()
+    def predict_prepared(
+        self, prepared: Block, batch: int = DEFAULT_BATCH, place: npt.NDArray[np.intp] | None = None
+    ) -> F4:
+        """Probabilities of each class for rows that `prepared` made.
+
+        Matrix products round by the size of the batch and, on some processors, by a row's slot in it. So every call
+        of the model has the same number of rows, and the row at place i of its shard is always in slot i % batch:
+        it gets the same bits whichever rows of the shard are asked for with it. Empty slots are padded.
+
+        Parameters
+        ----------
+        prepared
+            As `prepared` returns it.
+        batch
+            Rows per call; half as many, and half of that, where the device has too little memory. Another batch size
+            may change a probability by 1e-6.
+        place : (object,) int, optional
+            Each row's place in its shard, rising; by default the rows are all there is. Another place may change a
+            probability by 1e-6.
+
+        Returns
+        -------
+        (object, class) float32
+            Rows sum to 1; NaN in rows that cannot be classified (`possible` says which).
+
+        Raises
+        ------
+        ConfigurationError
+            Not even one object fits the memory, or an answer is not finite.
+        """
+        place = np.arange(len(prepared["possible"])) if place is None else place
+        probability = np.full((len(place), len(self.classes)), np.nan, np.float32)
+
+        def ask(span: slice, batch: int) -> None:
+            rows = slice(*np.searchsorted(place, (span.start, span.stop)))
+            inputs, possible = prepared["inputs"][rows], prepared["possible"][rows]
+            if possible.any():
+                slots = place[rows] - span.start
+                answer = self._forward(_in_slots(inputs, slots, batch))[slots]
+                self._check_finite(answer[possible])
+                probability[rows] = np.where(possible[:, None], answer, np.nan)
+
+        batch = int(min(batch, self.largest_batch))
+        if (fitting := in_batches(int(place.max(initial=-1)) + 1, batch, ask)) < batch:
+            self.largest_batch = fitting
+        return self.settle(probability, prepared)
+
+    def predict_proba(self, block: Block, batch: int = DEFAULT_BATCH) -> F4:
+        """Probabilities of each class for each object of a block: `predict_prepared` of what is `prepared` of it."""
+        self.recipe.check_block(block)
+        if not len(block[self.recipe.variables[0]]):
+            return np.zeros((0, len(self.classes)), np.float32)
+        return self.predict_prepared(self.prepared(block), batch)
+
+    def _check_finite(self, answer: F4) -> None:
+        if not np.isfinite(answer).all():
+            raise ConfigurationError(
+                f"the {self.manifest.kind} classifier ({self.manifest.variant}) answers with numbers that are not "
+                "finite; if predictions.precision is mixed_float16, whose largest number is 65504, use mixed_bfloat16 "
+                "or leave the key out"
+            )
+
+    def save(self, folder: str | Path) -> None:
+        """Write the whole classifier to a folder; the manifest, with the checksum of each file, comes last."""
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        (target / MANIFEST).unlink(missing_ok=True)
+        names = self.write_parts(target)
+        self.manifest = self.manifest.model_copy(
+            update={"files": {name: sha256(target / name) for name in names}, "versions": versions()}
+        )
+        write_json(str(target / MANIFEST), self.manifest.model_dump(mode="json"))
+
+
+def _in_slots(inputs: Inputs, slots: npt.NDArray[np.intp], batch: int) -> Inputs:
+    """Put rows into their slots of a batch, and copies of the first row, whose values are harmless, into the others."""
+    if len(inputs) == batch:
+        return inputs
+    filled = np.repeat(inputs[:1], batch, axis=0)
+    filled[slots] = inputs
+    return filled

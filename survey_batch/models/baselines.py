@@ -1,0 +1,126 @@
+"""What a classifier has to beat: templates by chi-square, and a support vector machine on components."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.polynomial.legendre import legvander
+from sklearn.decomposition import PCA
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.svm import SVC
+
+from survey_batch.models.base import Block
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
+from survey_batch.spectra.templates import read_templates
+
+F8 = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
+
+DEGREE = 0
+"""Of the polynomial in the fit: with higher degrees, which take up reddening, fewer types come out right."""
+SHIFTS = tuple(range(-6, 7, 2))
+"""Radial velocities that are tried, in pixels of 69 km/s."""
+CALIBRATION_ERROR = 0.02
+"""Relative error added to that of the photons: else the brightest spectra decide by their calibration."""
+ROWS_AT_ONCE = 256
+SPECTRUM = ("flux", "ivar", "mask")
+
+
+@dataclass(frozen=True)
+class TemplateFit:
+    """Chi-square fit of empirical templates, each multiplied by a low polynomial and shifted in velocity.
+
+    Parameters
+    ----------
+    flux
+        (template, wavelength) on the grid of the spectra.
+    number
+        Class of each template.
+    """
+
+    flux: F8
+    number: Index
+
+    @classmethod
+    def read(cls, path: str, wavelength: F8, classes: tuple[str, ...]) -> "TemplateFit":
+        """Take PyHammer's templates (`templates.read_templates`) of the classes.
+
+        Templates of letters that are no class are left out; a class without templates is never predicted.
+        """
+        templates = read_templates(path, wavelength)
+        templates = templates.take(np.isin(templates.letter, classes))
+        number = np.array([classes.index(letter) for letter in templates.letter], dtype=np.intp)
+        return cls(templates.flux, number)
+
+    def predict(self, block: Block) -> Index:
+        """Class of the best template for each row of `flux`, `ivar`, `mask` (object, wavelength)."""
+        starts = range(0, len(block["flux"]), ROWS_AT_ONCE)
+        parts = ({name: block[name][start : start + ROWS_AT_ONCE] for name in SPECTRUM} for start in starts)
+        best = [self._chi_square(part) for part in parts]
+        return np.asarray(self.number[np.concatenate(best).argmin(axis=1)])
+
+    def _chi_square(self, block: Block) -> F8:
+        """Least chi-square over the shifts, (object, template), less the part that all templates share."""
+        flux = good_flux(block["flux"], block["ivar"], block["mask"])
+        weight, flux = _weights(flux, np.asarray(block["ivar"], np.float64))
+        least = np.full((len(flux), len(self.flux)), np.inf)
+        basis: F8 = np.asarray(legvander(np.linspace(-1, 1, flux.shape[1]), DEGREE), np.float64)
+        for shift in SHIFTS:
+            models = np.roll(self.flux, shift, axis=1)
+            least = np.minimum(least, _fit_quality(flux, weight, models, basis))
+        return least
+
+
+def _weights(flux: F8, ivar: F8) -> tuple[F8, F8]:
+    """Inverse variance with the calibration's error, and flux, in units of each row's median flux."""
+    known = np.isfinite(flux)
+    level = np.abs(row_percentiles(flux, 50)[0])
+    level = np.where(level > 0, level, 1.0)
+    scaled = np.where(known, flux / level, 0)
+    photons = np.where(known, ivar * level**2, 0)
+    return photons / (1 + photons * (CALIBRATION_ERROR * np.maximum(np.abs(scaled), 0.1)) ** 2), scaled
+
+
+def _fit_quality(flux: F8, weight: F8, models: F8, basis: F8) -> F8:
+    """Chi-square of the fit of model x polynomial, less the spectrum's own sum of squares: -b A^-1 b."""
+    terms = basis.shape[1]
+    moment = np.stack([(flux * weight * column) @ models.T for column in basis.T], axis=-1)
+    normal = np.empty((*moment.shape, terms))
+    squares = (models**2).T
+    for i in range(terms):
+        for j in range(i, terms):
+            normal[..., i, j] = normal[..., j, i] = (weight * basis[:, i] * basis[:, j]) @ squares
+    # The ridge keeps rows without good pixels solvable.
+    ridge = 1e-9 * (1 + np.trace(normal, axis1=-2, axis2=-1))[..., None, None] * np.eye(terms)
+    solution = np.linalg.solve(normal + ridge, moment[..., None])[..., 0]
+    return np.asarray(-np.sum(solution * moment, axis=-1))
+
+
+class ComponentsSVM:
+    """Principal components of continuum-normalised flux and a support vector machine with an RBF kernel."""
+
+    def __init__(self, components: int = 40, penalty: float = 10.0) -> None:
+        self.components, self.penalty = components, penalty
+        self.pipeline: Pipeline | None = None
+
+    def fit(self, block: Block, number: Index) -> "ComponentsSVM":
+        """Fit components and machine to the training rows alone."""
+        values = continuum_normalised(block)
+        components = min(self.components, *values.shape)
+        machine = SVC(C=self.penalty, gamma="scale")
+        self.pipeline = make_pipeline(PCA(components, random_state=0), machine).fit(values, number)
+        return self
+
+    def predict(self, block: Block) -> Index:
+        """Class of each row; `fit` comes first."""
+        if self.pipeline is None:
+            raise ConfigurationError("ComponentsSVM.predict before fit")
+        return np.asarray(self.pipeline.predict(continuum_normalised(block)), dtype=np.intp)
+
+
+def continuum_normalised(block: Block) -> npt.NDArray[Any]:
+    """Flux over its continuum, 1 where there is none, between 0 and 2.5."""
+    normal, _ = normalize(block["flux"], block["ivar"], block["mask"], "continuum")
+    return np.clip(np.nan_to_num(normal, nan=1.0), 0, 2.5)

@@ -1,0 +1,63 @@
+"""Rows in batches that fit the memory of the device."""
+
+import logging
+from collections.abc import Callable
+
+from survey_batch.core.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+OUT_OF_MEMORY = ("resourceexhausted", "resource_exhausted", "outofmemory", "out of memory", "oom when allocating")
+"""How TensorFlow, JAX and torch put it, in small letters."""
+
+
+def in_batches(rows: int, batch: int, ask: Callable[[slice, int], None]) -> int:
+    """Ask for span after span; where there is too little memory for one, for half of it, and go on like that.
+
+    Parameters
+    ----------
+    rows
+        All of them.
+    batch
+        Rows at a time to begin with.
+    ask
+        Is given the rows of a span, and how many rows to pad it to.
+
+    Returns
+    -------
+    int
+        Rows at a time that fitted.
+
+    Raises
+    ------
+    ConfigurationError
+        There is too little memory for one row.
+    """
+    start = 0
+    while start < rows:
+        span = slice(start, min(start + batch, rows))
+        try:
+            ask(span, batch)
+        except Exception as error:  # noqa: BLE001 - each framework has its own
+            batch = _half(batch, error)
+        else:
+            start = span.stop
+    return batch
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Tell whether a framework, or numpy, says that there is too little memory."""
+    said = f"{type(error).__name__} {error}".lower()
+    return isinstance(error, MemoryError) or any(words in said for words in OUT_OF_MEMORY)
+
+
+def _half(batch: int, error: Exception) -> int:
+    if not is_out_of_memory(error):
+        raise error
+    if batch == 1:
+        raise ConfigurationError(
+            "not even one object fits the memory of the device that the classifier runs on: let nothing else use it, "
+            f"or choose one with more ({error})"
+        ) from error
+    log.warning("too little memory to classify %d objects at a time: trying %d", batch, batch // 2)
+    return batch // 2

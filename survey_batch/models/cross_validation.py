@@ -1,0 +1,180 @@
+"""Predictions for stars that took no part in training, for every labelled object.
+
+Folds keep the share of each class and never part the visits of one star, nor what `catalog.split.group` keeps whole, so
+that neither is in training and test.
+"""
+
+import io
+import logging
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import StratifiedGroupKFold
+
+from survey_batch.core import interrupt
+from survey_batch.models.base import Classifier, Workspace
+from survey_batch.models.calibration import apply_temperature, fit_temperature
+from survey_batch.models.fitted import predict_rows
+from survey_batch.models.labelled import Labelled
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import write_bytes
+from survey_batch.config.sections.training_base import NetworkTraining, TrainingSection
+from survey_batch.core.wording import duration
+
+F8 = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
+Predict = Callable[[Labelled], npt.NDArray[Any]]
+"""Probabilities (object, class) or class numbers (object,)."""
+Fit = Callable[[Labelled, int], Predict]
+"""Trains on rows with a seed, and gives back what predicts others."""
+FitRows = Callable[..., Classifier[Any]]
+"""A family's `fit`, to which its table and classes are given already."""
+
+ANSWERS = "answers.npy"
+"""What a fold answered, in its workspace."""
+
+HELD_OUT_FOLDS = 7
+"""A seventh of the training objects is held out where a network needs some and the job has no split `validation`."""
+
+log = logging.getLogger(__name__)
+
+
+def grouped_folds(data: Labelled, folds: int, seed: int) -> Iterator[tuple[Index, Index]]:
+    """Rows of training and test for each fold, stratified by label and grouped by star, field, plan or sky.
+
+    Raises
+    ------
+    ConfigurationError
+        There are fewer groups than folds, or objects of each class.
+    """
+    if folds > (most := possible_folds(data)):
+        raise ConfigurationError(
+            f"{folds} folds need as many stars (or fields, plans, cells: catalog.split.group), and as many objects of "
+            f"a class; {most} are possible with the {len(data)} labelled objects"
+        )
+    rows = np.zeros(len(data))
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # A class with fewer objects than folds is in some folds only, which cannot be otherwise.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        divisions = list(splitter.split(rows, data.label, data.apart))
+    yield from divisions
+
+
+def possible_folds(data: Labelled) -> int:
+    """Most folds that the labelled objects can be divided into."""
+    largest = np.unique(data.label, return_counts=True)[1].max(initial=0)
+    return int(min(len(np.unique(data.apart)), largest))
+
+
+def out_of_fold(
+    data: Labelled, fit: Fit, folds: int, seed: int, place: Workspace | None = None
+) -> tuple[npt.NDArray[Any], Index]:
+    """Predict each row by a model that was not trained on its star.
+
+    Parameters
+    ----------
+    data
+        Rows that can all be classified.
+    fit
+        Trains on the rows of all folds but one.
+    folds, seed
+        How many, and how they are drawn.
+    place
+        Where the answers of each fold are kept, and the training of one that was stopped goes on; it is told how far it
+        is. By default nothing is kept or told.
+
+    Returns
+    -------
+    predictions
+        As `fit`'s predictors give them, in the order of the rows.
+    fold : (object,) int
+        Fold in which each row was tested.
+    """
+    place = place or Workspace()
+    predictions: npt.NDArray[Any] | None = None
+    fold_of, begun, fitted = np.zeros(len(data), dtype=np.intp), time.monotonic(), 0
+    for fold, (train, test) in enumerate(grouped_folds(data, folds, seed)):
+        here = place.below(f"fold-{fold + 1}", log.info)
+        answer = _kept(here)
+        if answer is None:
+            interrupt.check()
+            trained = data.take(train)
+            predict = fit(trained, seed, here) if isinstance(fit, FamilyFit) else fit(trained, seed)
+            answer, fitted = predict(data.take(test)), fitted + 1
+            _keep(here, answer)
+        if predictions is None:
+            predictions = np.zeros((len(data), *answer.shape[1:]), answer.dtype)
+        predictions[test], fold_of[test] = answer, fold
+        log.info("fold %d of %d: %d trained, %d tested", fold + 1, folds, len(train), len(test))
+        if place.folder is not None:
+            place.report(_progress(fold + 1, folds, (time.monotonic() - begun) / fitted if fitted else None))
+    assert predictions is not None, "grouped_folds yields at least one fold"  # noqa: S101
+    return predictions, fold_of
+
+
+def _progress(done: int, folds: int, seconds: float | None) -> str:
+    """Say how far it is; how long a fold takes is not known while all were kept from before."""
+    if seconds is None or done == folds:
+        return f"  fold {done} of {folds} done{' before' if seconds is None else ''}"
+    return f"  fold {done} of {folds} done, about {duration(seconds * (folds - done))} left"
+
+
+def _kept(place: Workspace) -> npt.NDArray[Any] | None:
+    """The answers of a fold that was done before the training was stopped."""
+    path = place.folder and place.folder / ANSWERS
+    return np.load(path, allow_pickle=False) if path and path.exists() else None
+
+
+def _keep(place: Workspace, answer: npt.NDArray[Any]) -> None:
+    """Keep the answers of a fold, whole or not at all; its checkpoints are needed no more."""
+    if place.folder is None:
+        return
+    shutil.rmtree(place.folder, ignore_errors=True)
+    content = io.BytesIO()
+    np.save(content, answer, allow_pickle=False)
+    write_bytes(str(place.folder / ANSWERS), content.getvalue())
+
+
+def calibrated_across_folds(true: Index, probability: F8, fold: Index, weights: F8) -> F8:
+    """Scale each fold's probabilities by the temperature fitted on the other folds; rows of NaN say nothing."""
+    scaled, known = np.empty(probability.shape), np.isfinite(probability).all(axis=1)
+    for number in np.unique(fold):
+        here, others = fold == number, (fold != number) & known
+        temperature = fit_temperature(true[others], probability[others], weights[others])
+        scaled[here] = apply_temperature(probability[here], temperature)
+    return scaled
+
+
+def patient(section: TrainingSection) -> bool:
+    """Tell whether training ends by what held-out objects say."""
+    return isinstance(section, NetworkTraining) and section.patience > 0
+
+
+def hold_out(data: Labelled, seed: int) -> tuple[Labelled, Labelled]:
+    """Divide training objects into those to train on and those to stop by; too few are all trained on."""
+    folds = min(HELD_OUT_FOLDS, possible_folds(data))
+    if folds < 2:
+        return data, data.take(np.zeros(0, np.intp))
+    rest, held_out = next(grouped_folds(data, folds, seed))
+    return data.take(rest), data.take(held_out)
+
+
+@dataclass(frozen=True)
+class FamilyFit:
+    """What folds take, made of a family's `fit`; it goes on from the checkpoints of a workspace."""
+
+    fit: FitRows
+    section: TrainingSection
+
+    def __call__(self, data: Labelled, seed: int, workspace: Workspace | None = None) -> Predict:
+        """Train, and give back what predicts other rows."""
+        rows, held_out = hold_out(data, seed) if patient(self.section) else (data, None)
+        classifier = self.fit(rows, validation=held_out, seed=seed, workspace=workspace)
+        return lambda other: predict_rows(classifier, other)

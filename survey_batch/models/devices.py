@@ -1,0 +1,64 @@
+"""The GPU of a predicting worker: whether there is one, and that it is shared politely."""
+
+import os
+from functools import lru_cache
+from threading import Lock
+
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.config.job import Job
+from survey_batch.config.sections.cluster import GPU_PHASE
+
+
+def prepare_gpu(job: Job) -> None:
+    """Make a worker's GPU ready before the first use of the framework; the first call in a process counts.
+
+    Raises
+    ------
+    ConfigurationError
+        The job asks for predicting workers with a GPU each, the framework sees none, and `cluster.gpu.allow_cpu` is not
+        set.
+    """
+    found, allowed = visible_gpus(), job.cluster.gpu is not None and job.cluster.gpu.allow_cpu
+    if job.cluster.for_phase(GPU_PHASE).wants_gpu and not found and not allowed:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
+        raise ConfigurationError(
+            f"a predicting worker on {os.uname().nodename} sees no GPU: Keras runs on {backend()}, "
+            f"CUDA_VISIBLE_DEVICES is {visible!r}, SLURM job {os.environ.get('SLURM_JOB_ID', 'none')}. Install the "
+            "framework with its CUDA libraries in the workers' environment, look at cluster.gpu.gres and partition, or "
+            "set cluster.gpu.allow_cpu = true"
+        )
+
+
+def backend() -> str:
+    """The framework that Keras runs on."""
+    import keras
+
+    return str(keras.backend.backend())
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """The GPUs that the framework sees; TensorFlow is told to take memory as it needs it, not all at once."""
+    with _looking:  # by one thread: TensorFlow takes no such word once it has begun
+        return _visible_gpus()
+
+
+_looking = Lock()
+
+
+@lru_cache(maxsize=1)
+def _visible_gpus() -> tuple[str, ...]:
+    name = backend()
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        devices = tf.config.list_physical_devices("GPU")
+        for device in devices:
+            tf.config.experimental.set_memory_growth(device, True)
+        return tuple(device.name for device in devices)
+    if name == "jax":
+        import jax
+
+        return tuple(str(device) for device in jax.devices() if device.platform == "gpu")
+    import torch
+
+    return tuple(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))

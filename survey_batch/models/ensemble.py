@@ -1,0 +1,77 @@
+"""What families share whose model is the ensemble of `survey_batch.models.network`."""
+
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.models import network
+from survey_batch.models.augment import Augmentation, augmented, rows_of_epoch, soft_labels
+from survey_batch.models.base import F4, Inputs
+from survey_batch.models.classes import has_gaps, sequence_length
+from survey_batch.models.examples import Change, Schedule
+from survey_batch.models.keras_family import KerasClassifier
+from survey_batch.config.sections.training_base import EnsembleTraining
+
+Index = npt.NDArray[np.intp]
+EnsembleSection = TypeVar("EnsembleSection", bound=EnsembleTraining)
+
+WEIGHT_DECAY = 1e-2
+
+
+class EnsembleClassifier(KerasClassifier[EnsembleSection]):
+    """A family whose model is an ensemble of small networks.
+
+    A subclass has `recipe_of`, `possible` and `prepare`; `learn` where its preprocessing is fitted to training rows.
+
+    Attributes
+    ----------
+    augmentation : Augmentation
+        How training rows are changed.
+    design : Design
+        Sizes of the networks, but for their number.
+    """
+
+    augmentation: ClassVar[Augmentation] = Augmentation()
+    design: ClassVar[network.Design] = network.Design()
+
+    @classmethod
+    def build(cls, sample: Inputs, classes: int, section: EnsembleSection, seed: int) -> tuple[Any, Any]:
+        """One model whose members are trained each by itself, and one that gives their mean."""
+        return network.build(sample, classes, section.members, cls.design, seed)
+
+    @classmethod
+    def targets(cls, number: Index, classes: tuple[str, ...], section: EnsembleSection) -> F4:
+        """Labels in which neighbours have some weight, (object, member, class), the same for each member."""
+        soft = soft_labels(
+            number, len(classes), 0 if has_gaps(classes) else sequence_length(classes), cls.augmentation.neighbour
+        )
+        return np.broadcast_to(soft[:, None], (len(soft), section.members, len(classes)))
+
+    @classmethod
+    def epoch_rows(cls, number: Index, classes: int, section: EnsembleSection, seed: int) -> Index:  # noqa: ARG003
+        """All rows, those of rare classes several times."""
+        return rows_of_epoch(np.eye(classes, dtype=np.float32)[number], cls.augmentation.least_share)
+
+    @classmethod
+    def change(cls, section: EnsembleSection) -> Change:
+        """Shift, noise and mixture."""
+
+        def changed(values: F4, targets: F4, random: np.random.Generator) -> tuple[F4, F4]:
+            rows, soft = augmented(values, targets[:, 0], cls.augmentation, random)
+            return rows, np.repeat(soft[:, None], section.members, axis=1)
+
+        return changed
+
+    @classmethod
+    def schedule(cls, section: EnsembleSection, seed: int) -> Schedule:
+        """A rate that falls to zero."""
+        return Schedule(
+            section.epochs,
+            section.batch,
+            section.learning_rate,
+            decay="cosine",
+            weight_decay=WEIGHT_DECAY,
+            patience=section.patience,
+            seed=seed,
+        )

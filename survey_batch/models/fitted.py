@@ -1,0 +1,111 @@
+"""What families share whose model is fitted to prepared rows: preprocessing learnt first, and the folder's parts."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.models.artifact import read_arrays, write_arrays
+from survey_batch.models.base import Classifier, Section
+from survey_batch.models.classes import class_numbers, classes_among
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.manifest import Manifest, Recipe
+from survey_batch.core.errors import ConfigurationError
+
+ARRAYS = "preprocessing.npz"
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+class FittedClassifier(Classifier[Section]):
+    """A family that learns its preprocessing, then fits one model to prepared rows.
+
+    Attributes
+    ----------
+    model_file : str
+        The file that the model is stored in.
+    """
+
+    model_file: ClassVar[str]
+
+    def __init__(self, manifest: Manifest, arrays: Arrays | None = None, model: Any = None) -> None:
+        super().__init__(manifest)
+        self.arrays = arrays or {}
+        """What `learn` found."""
+        self.model = model
+
+    @classmethod
+    def learn(cls, data: Labelled, recipe: Recipe, section: Section) -> Arrays:  # noqa: ARG003
+        """Fit the preprocessing to training rows, all of which are possible."""
+        return {}
+
+    @classmethod
+    @abstractmethod
+    def read_model(cls, path: Path) -> Any:
+        """Load a model, without unpickling it; ConfigurationError says why it is refused."""
+
+    @abstractmethod
+    def write_model(self, path: Path) -> None:
+        """Store the model."""
+
+    @classmethod
+    def begun(
+        cls, data: Labelled, section: Section, classes: tuple[str, ...] | None, seed: int
+    ) -> tuple[Self, Labelled]:
+        """A classifier with its preprocessing and no model yet, and the rows of the data that it can be fitted to."""
+        recipe = cls.recipe_of(data, section)
+        classes = classes or cls.only_classes or classes_among(data.label)
+        data = possible_part(cls, data, recipe)
+        check_labels(data, classes)
+        manifest = Manifest(kind=cls.kind, variant=cls.variant, classes=classes, recipe=recipe, seed=seed)
+        return cls(manifest, cls.learn(data, recipe, section)), data
+
+    def write_parts(self, folder: Path) -> list[str]:
+        """Write the model, and what was learnt before."""
+        self.write_model(folder / self.model_file)
+        if not self.arrays:
+            return [self.model_file]
+        write_arrays(folder / ARRAYS, self.arrays)
+        return [self.model_file, ARRAYS]
+
+    @classmethod
+    def read_parts(cls, folder: Path, manifest: Manifest) -> Self:
+        """Read the model and the arrays.
+
+        Raises
+        ------
+        ConfigurationError
+            A file is damaged, or would have to be unpickled.
+        """
+        arrays = read_arrays(folder / ARRAYS) if ARRAYS in manifest.files else {}
+        return cls(manifest, arrays, cls.read_model(folder / cls.model_file))
+
+
+def possible_rows(family: type[Classifier[Any]], data: Labelled, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    """Mark the rows that can be classified, block by block."""
+    marks = [family.possible(block, recipe) for _, block in data.blocks()]
+    return np.concatenate(marks) if marks else np.zeros(0, bool)
+
+
+def predict_rows(classifier: Classifier[Any], data: Labelled) -> npt.NDArray[np.float32]:
+    """Probabilities (object, class) of all rows, read block by block."""
+    answers = [classifier.predict_proba(block) for _, block in data.blocks()]
+    return np.concatenate(answers) if answers else np.zeros((0, len(classifier.classes)), np.float32)
+
+
+def possible_part(family: type[Classifier[Any]], data: Labelled, recipe: Recipe) -> Labelled:
+    """Take the rows that can be classified; data of another shape is refused."""
+    recipe.check_shapes(data.shapes)
+    return data.take(possible_rows(family, data, recipe))
+
+
+def check_labels(data: Labelled, classes: tuple[str, ...]) -> None:
+    """Refuse labels that are no class, and fewer than two classes."""
+    if len(np.unique(class_numbers(data.label, classes))) < 2:
+        raise ConfigurationError(
+            f"training needs usable objects of at least two classes; there are {len(data)} usable, "
+            f"of classes {sorted({str(label) for label in data.label})}"
+        )

@@ -1,0 +1,223 @@
+"""What families share whose model is a Keras model: fitting, batches, saving and loading."""
+
+import logging
+from contextlib import nullcontext
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from threading import Lock
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.models.base import F4, Block, Inputs, Section, Workspace
+from survey_batch.models.calibration import apply_temperature
+from survey_batch.models.classes import class_numbers
+from survey_batch.models.examples import Change, Examples, Schedule, balanced_weights
+from survey_batch.models.fitted import Arrays, FittedClassifier, possible_part
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.manifest import Manifest, Recipe
+from survey_batch.models.trainer import jit, train_network
+from survey_batch.core.errors import ConfigurationError
+
+INPUTS, HELD_OUT = "inputs.npy", "held_out.npy"
+"""Prepared rows, beside the checkpoints."""
+
+Index = npt.NDArray[np.intp]
+
+_turn = Lock()
+
+
+class KerasClassifier(FittedClassifier[Section]):
+    """A family whose model is one Keras model.
+
+    A subclass has `recipe_of`, `possible`, `prepare` and `build`; `learn` where its preprocessing is fitted to
+    training rows; and what else of the following is its own.
+
+    Attributes
+    ----------
+    loss : str
+        What is made small: `categorical_crossentropy` or `mse`.
+    """
+
+    model_file: ClassVar[str] = "network.keras"
+    loss: ClassVar[str] = "categorical_crossentropy"
+
+    def __init__(self, manifest: Manifest, arrays: Arrays | None = None, model: Any = None) -> None:
+        super().__init__(manifest, arrays, model)
+        if model is not None:
+            prepare_for_use(model)
+
+    @classmethod
+    def build(cls, sample: Inputs, classes: int, section: Section, seed: int) -> tuple[Any, Any]:
+        """Build the networks.
+
+        Parameters
+        ----------
+        sample
+            Prepared training rows (object, …); they may be mapped from a file larger than memory.
+        classes
+            Number of classes.
+        section, seed
+            Sizes, and the seed of weights and dropout.
+
+        Returns
+        -------
+        tuple of keras.Model
+            For training, and for use, whose output is probabilities (object, class). Often the same.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def change(cls, section: Section) -> Change | None:  # noqa: ARG003
+        """Augmentation of a batch of training rows."""
+        return None
+
+    @classmethod
+    def schedule(cls, section: Section, seed: int) -> Schedule:
+        """How long and how fast to learn, from a table of `NetworkTraining`."""
+        table: Any = section
+        return Schedule(table.epochs, table.batch, table.learning_rate, patience=table.patience, seed=seed)
+
+    @classmethod
+    def targets(cls, number: Index, classes: tuple[str, ...], section: Section) -> F4:  # noqa: ARG003
+        """What the training model should answer for rows of these classes, (object, …)."""
+        return np.eye(len(classes), dtype=np.float32)[number]
+
+    @classmethod
+    def epoch_rows(cls, number: Index, classes: int, section: Section, seed: int) -> Index | None:  # noqa: ARG003
+        """Rows to show in an epoch; by default each once."""
+        return None
+
+    @classmethod
+    def extra_examples(
+        cls,
+        data: Labelled,  # noqa: ARG003
+        recipe: Recipe,  # noqa: ARG003
+        section: Section,  # noqa: ARG003
+        classes: tuple[str, ...],  # noqa: ARG003
+        seed: int,  # noqa: ARG003
+    ) -> tuple[Block, npt.NDArray[np.str_]] | None:
+        """Training rows from elsewhere, such as templates, with their labels; they are in no validation or test."""
+        return None
+
+    @classmethod
+    def fit(  # noqa: D102 - as in the interface
+        cls,
+        data: Labelled,
+        section: Section,
+        *,
+        classes: tuple[str, ...] | None = None,
+        validation: Labelled | None = None,
+        workspace: Workspace | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        seed, place = section.seed if seed is None else seed, workspace or Workspace()
+        draft, data = cls.begun(data, section, classes, seed)
+        recipe, classes = draft.recipe, draft.classes
+        held_out = possible_part(cls, validation, recipe) if validation else None
+        extra = cls.extra_examples(data, recipe, section, classes, seed)
+        examples = draft.training_examples(data, section, place.folder and place.folder / INPUTS, extra)
+        table: Any = section
+        validated = draft.held_out_examples(held_out, section, place.folder) if held_out and table.patience else None
+        training, model = cls.build(examples.inputs, len(classes), section, seed)
+        history = train_network(
+            training,
+            examples,
+            cls.schedule(section, seed),
+            validation=validated,
+            workspace=place,
+            loss=cls.loss,
+        )
+        trained = cls(draft.manifest, draft.arrays, model)
+        trained.history = history
+        return trained
+
+    def training_examples(
+        self,
+        data: Labelled,
+        section: Section,
+        file: Path | None,
+        extra: tuple[Block, npt.NDArray[np.str_]] | None,
+    ) -> Examples:
+        """Prepared training rows, those from elsewhere last."""
+        label = data.label if extra is None else np.concatenate([data.label, extra[1]])
+        number = class_numbers(label, self.classes)
+        inputs = self._prepared(data, file, None if extra is None else extra[0], len(number))
+        table: Any = section
+        weight = balanced_weights(number, len(self.classes)) if table.class_weights == "balanced" else None
+        return Examples(
+            inputs,
+            self.targets(number, self.classes, section),
+            self.epoch_rows(number, len(self.classes), section, self.manifest.seed),
+            weight,
+            self.change(section),
+        )
+
+    def held_out_examples(self, data: Labelled, section: Section, folder: Path | None) -> Examples:
+        """Prepared rows to hold a model against, each with the weight of its class."""
+        examples = self.training_examples(data, section, folder and folder / HELD_OUT, None)
+        return replace(examples, rows=None, change=None)
+
+    def _prepared(self, data: Labelled, file: Path | None, extra: Block | None, rows: int) -> Inputs:
+        """Prepare rows block by block, into memory or a file."""
+        inputs: Inputs | None = None
+        others = [] if extra is None else [(slice(len(data), rows), extra)]
+        for span, block in chain(data.blocks(), others):
+            part = self.prepare(block)
+            if inputs is None:
+                inputs = _room(file, (rows, *part.shape[1:]), part.dtype)
+            inputs[span] = part
+        if inputs is None:
+            raise ConfigurationError("there are no rows to train on")
+        return inputs
+
+    def _forward(self, inputs: Inputs) -> F4:
+        return apply_temperature(self.answer(inputs), self.manifest.temperature).astype(np.float32)
+
+    def answer(self, inputs: Inputs) -> F4:
+        """Probabilities before the temperature, (object, class)."""
+        return self.outputs(inputs)
+
+    def outputs(self, inputs: Inputs) -> F4:
+        """What the model answers to a batch.
+
+        Keras on JAX hands the model's state on from call to call, so that a second thread finds it gone: they take
+        turns.
+        """
+        with _turn if jit() else nullcontext():
+            return np.asarray(self.model.predict_on_batch(inputs))
+
+    def write_model(self, path: Path) -> None:
+        """Write the networks."""
+        self.model.save(path)
+
+    @classmethod
+    def read_model(cls, path: Path) -> Any:
+        """Read the networks in safe mode."""
+        import keras
+
+        try:
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        except Exception as error:  # Keras has no error of its own for a bad file
+            raise ConfigurationError(f"{path} cannot be loaded ({error}); train again") from error
+
+
+def prepare_for_use(model: Any) -> None:
+    """Settle how `predict_on_batch` is compiled: once per batch shape."""
+    # TensorFlow takes the networks of successive folds, each compiled once, for one that is compiled again and again.
+    logging.getLogger("tensorflow").addFilter(_not_about_retracing)
+    model.compile(jit_compile=jit())
+
+
+def _room(file: Path | None, shape: tuple[int, ...], dtype: Any) -> Inputs:
+    """Room for prepared inputs: a file, of which the system keeps in memory what fits, or memory."""
+    if file is None:
+        return np.empty(shape, dtype)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return np.lib.format.open_memmap(file, "w+", dtype, shape)
+
+
+def _not_about_retracing(record: logging.LogRecord) -> bool:
+    return "tf.function retracing" not in record.getMessage()

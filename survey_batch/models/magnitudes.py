@@ -1,0 +1,130 @@
+"""The baseline of every network on images: boosted trees on five magnitudes."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.models.classes import class_numbers
+from survey_batch.models.labelled import Labelled
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.images.features import (
+    BANDS,
+    POINT_SOURCES,
+    PointSources,
+    asinh_magnitude,
+    feature_names,
+    image_features,
+)
+from survey_batch.config.sections.images import ImageFeaturesSection
+from survey_batch.config.sections.train_images import ImageTraining
+
+if TYPE_CHECKING:
+    from survey_batch.models.cross_validation import Fit, Predict
+
+F8 = npt.NDArray[np.float64]
+Measure = Callable[[Labelled], F8]
+"""Magnitudes (object, band) of labelled objects, in the order of wavelength; NaN where there is none."""
+
+LARGEST_RING, RING_SHARE = ImageFeaturesSection().background[1], 0.6
+"""Outer radius of the ring of background in pixels, and the inner one's share of it: those of `[image_features]`."""
+APERTURE = 3.0
+"""An aperture that is measured along, and not used."""
+
+log = logging.getLogger(__name__)
+
+
+def magnitudes_of(data: Labelled, section: ImageTraining) -> Measure | None:
+    """Find where magnitudes come from: cutouts are measured; for composites the table names a job's output."""
+    if section.product == "cutouts":
+        bands = "".join(str(band) for band in data.coordinates["band"])
+        return lambda rows: np.concatenate([measured_magnitudes(block, bands) for _, block in rows.blocks()])
+    if section.magnitudes is None:
+        log.warning("no baseline from magnitudes: set train.magnitudes to the output of a job with features")
+        return None
+    return stored_magnitudes(section.magnitudes)
+
+
+def measured_magnitudes(block: dict[str, npt.NDArray[Any]], bands: str) -> F8:
+    """PSF magnitudes of objects in their cutouts, as `image_features` measures them.
+
+    Parameters
+    ----------
+    block
+        `flux` (object, band, y, x) [nanomaggy/pixel], `x_object`, `y_object`, `aperture_correction` and `psf_fwhm`
+        (object, band).
+    bands
+        Letters of the bands.
+
+    Returns
+    -------
+    (object, band) float64
+        Asinh magnitudes, in the order of wavelength.
+    """
+    section = measuring(block["flux"].shape[-1])
+    stars = PointSources(*(block[name] for name in POINT_SOURCES))
+    values = image_features(block["flux"], block["x_object"], block["y_object"], section, bands, stars=stars)
+    return psf_magnitudes(values, feature_names(section, bands))
+
+
+def measuring(size: int) -> ImageFeaturesSection:
+    """Settings of the measurement: the default ring of background, or as large a one as cutouts of `size` hold."""
+    outer = min(LARGEST_RING, (size - 1) / 2)
+    return ImageFeaturesSection(background=(RING_SHARE * outer, outer), apertures=(min(APERTURE, outer),))
+
+
+def stored_magnitudes(output: str) -> Measure:
+    """PSF magnitudes of objects in the product `features` of another job, found by their identifiers.
+
+    Raises
+    ------
+    ConfigurationError
+        The job has no such product, or it has no PSF fluxes.
+    """
+    from survey_batch.lazy.products import open_product
+
+    product = open_product(output, "features")
+    names = [str(name) for name in product["feature"].to_numpy()]
+    if not any(name.startswith("psf_flux_") for name in names):
+        raise ConfigurationError(f"train.magnitudes: the features in {output} hold no psf_flux_u to psf_flux_z")
+    row_of = {str(name): row for row, name in enumerate(product["object_id"].to_numpy().tolist())}
+    magnitudes = psf_magnitudes(product["value"].to_numpy(), names)
+    nowhere = np.full((1, magnitudes.shape[1]), np.nan)
+    table = np.concatenate([magnitudes, nowhere])
+    return lambda rows: table[[row_of.get(str(name), -1) for name in rows.object_id]]
+
+
+def psf_magnitudes(values: npt.NDArray[Any], names: list[str]) -> F8:
+    """Asinh magnitudes (object, band) from the columns `psf_flux_…` of a table of features."""
+    columns = [names.index(f"psf_flux_{band}") for band in BANDS if f"psf_flux_{band}" in names]
+    flux = values[:, columns].astype(np.float64)
+    bands = [names[column][-1] for column in columns]
+    parts = [asinh_magnitude(flux[:, b], np.zeros(len(flux)), band)[0] for b, band in enumerate(bands)]
+    return np.stack(parts, axis=1)
+
+
+def colours(magnitudes: F8) -> F8:
+    """Differences of neighbouring bands, and the middle band: (object, band)."""
+    middle = magnitudes.shape[1] // 2
+    return np.concatenate([-np.diff(magnitudes, axis=1), magnitudes[:, middle : middle + 1]], axis=1)
+
+
+def magnitude_trees(measure: Measure, classes: tuple[str, ...]) -> "Fit":
+    """Make the baseline: boosted trees on colours and one magnitude; a missing one is a branch of its own."""
+
+    def fit(trained: Labelled, seed: int) -> "Predict":
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        trees = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
+        trees.fit(colours(measure(trained)), class_numbers(trained.label, classes))
+
+        def predict(other: Labelled) -> npt.NDArray[Any]:
+            probability = np.zeros((len(other), len(classes)))
+            probability[:, trees.classes_] = trees.predict_proba(colours(measure(other)))
+            return probability
+
+        return predict
+
+    return fit

@@ -1,0 +1,260 @@
+"""What a trained classifier's folder says of itself, and the check that a product was made for it."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from itertools import islice, zip_longest
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError
+
+MANIFEST = "manifest.json"
+"""The file in a classifier's folder that is written last."""
+
+SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(keras|skops|npz|json|png)")
+"""Files of a classifier: no folders, and only formats that hold no code."""
+
+GRID_TOLERANCE = 1e-3
+"""Pixels by which a wavelength may differ from the recipe's grid."""
+
+ORIGIN = ("archive.", "catalog", "custom.", "frames.")
+"""Settings of a product that say where its data came from; bands are compared by name, where there are several."""
+COMPARED_APART = frozenset({"variables", "shards.objects", "features.basis"})
+"""Settings of a product that change none of its values, and its principal components, see `check_basis`."""
+
+DIFFERENCES_NAMED = 3
+"""Names that an error message lists."""
+
+
+class Frozen(BaseModel):
+    """A value that is read from a file of others: strict about its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Grid(Frozen):
+    """A log-linear wavelength grid: pixel i is centred on 10^(step (first + i)) Angstrom, in vacuum."""
+
+    first: int
+    count: Annotated[int, Field(gt=0)]
+    step: Annotated[float, Field(gt=0)] = 1e-4
+
+    @classmethod
+    def of(cls, wavelength: npt.NDArray[np.floating]) -> "Grid":
+        """Read a grid off a product's wavelengths [Angstrom].
+
+        Raises
+        ------
+        ConfigurationError
+            They are not a grid of this kind.
+        """
+        grid = cls(first=int(np.round(np.log10(wavelength[0]) / 1e-4)), count=len(wavelength))
+        if not grid.matches(wavelength):
+            raise ConfigurationError(
+                "the product's wavelengths are not log-linear with a step of 1e-4; make it with stage 'spectra'"
+            )
+        return grid
+
+    @property
+    def wavelength(self) -> npt.NDArray[np.float64]:
+        """Pixel centres [Angstrom, vacuum], (count,) float64."""
+        return np.asarray(10 ** (self.step * (self.first + np.arange(self.count))))
+
+    def matches(self, wavelength: npt.NDArray[np.floating]) -> bool:
+        """Tell whether wavelengths [Angstrom] are this grid's."""
+        if len(wavelength) != self.count:
+            return False
+        pixel = np.log10(wavelength) / self.step - self.first
+        return bool(np.all(np.abs(pixel - np.arange(self.count)) < GRID_TOLERANCE))
+
+    def __str__(self) -> str:
+        low, high = self.wavelength[[0, -1]]
+        return f"{low:.2f} to {high:.2f} Angstrom in {self.count} pixels"
+
+
+class Recipe(Frozen):
+    """The input of a classifier: a product's variables and what is done to them."""
+
+    product: str
+    variables: Annotated[tuple[str, ...], Field(min_length=1)]
+    units: dict[str, str] = {}
+    shape: tuple[int, ...]
+    """Of one object in each variable but those of `shapes`."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    """Of one object in variables whose shape is another."""
+    grid: Grid | None = None
+    names: dict[str, tuple[str, ...]] = {}
+    """Coordinates of text, in order: `feature`, `band` or `channel`."""
+    steps: dict[str, float | int | str] = {}
+    """Preprocessing, in the words and parameters of the model family."""
+    basis: str | None = None
+    """Fingerprint of the principal components whose scores are among the input."""
+    made: dict[str, Any] = {}
+    """Settings with which the product was made that was trained on, but for where its data came from."""
+
+    def check_block(self, block: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Refuse a block that lacks a variable or has another shape.
+
+        Raises
+        ------
+        ConfigurationError
+            Which, and what is expected.
+        """
+        self.check_shapes({name: values.shape[1:] for name, values in block.items()})
+
+    def check_shapes(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Refuse shapes of one object as `check_block` does."""
+        if wrong := self._wrong_shape(shapes):
+            raise ConfigurationError(wrong)
+
+    def check_product(
+        self, coords: Mapping[str, npt.NDArray[Any]], shapes: Mapping[str, tuple[int, ...]] | None = None
+    ) -> None:
+        """Refuse a product on another wavelength grid, with other names (features, bands) or of another size.
+
+        Parameters
+        ----------
+        coords
+            The product's coordinates along dimensions other than `object`.
+        shapes
+            Of one object in each variable; not compared where this is not given.
+
+        Raises
+        ------
+        PlanMismatchError
+            What is expected and what was found.
+        """
+        self._check_grid(coords)
+        for dim, names in self.names.items():
+            if dim not in coords:
+                raise PlanMismatchError(
+                    f"the product has no coordinate {dim!r}; the classifier takes {self.product} with {dim} names "
+                    f"{_in_short(names)}"
+                )
+            if difference := _difference(names, [str(name) for name in np.atleast_1d(coords[dim])]):
+                raise PlanMismatchError(
+                    f"the {dim} names of {self.product} are not those the classifier was trained on: {difference}; "
+                    f"make {self.product} with the settings it was trained with, or train again"
+                )
+        if shapes is not None and (wrong := self._wrong_shape(shapes)):
+            raise PlanMismatchError(wrong)
+
+    def check_made(self, settings: Mapping[str, Any]) -> None:
+        """Refuse a product that is made with other settings than the one trained on.
+
+        Raises
+        ------
+        PlanMismatchError
+            Which, and what they were in training.
+        """
+        here = made_with(settings)
+        differences = [
+            f"{key} is {here.get(key, 'not set')!r} and was {self.made.get(key, 'not set')!r}"
+            for key in sorted({*here, *self.made})
+            if self.made and here.get(key) != self.made.get(key)
+        ]
+        if differences:
+            raise PlanMismatchError(
+                f"{self.product} is made otherwise than what the classifier was trained on: "
+                f"{'; '.join(differences[:DIFFERENCES_NAMED])}; make it as that was made, or train again"
+            )
+
+    def check_basis(self, found: str | None) -> None:
+        """Refuse scores along other principal components than those trained on; nothing is said where none are known.
+
+        Raises
+        ------
+        PlanMismatchError
+            What to do.
+        """
+        if self.basis and found and found != self.basis:
+            raise PlanMismatchError(
+                "the classifier works on scores along principal components (component_*), and those of this "
+                f"{self.product} are others than it was trained on: they were fitted to other spectra; set "
+                "features.basis to the output of the job it was trained on and make the product anew, or train without "
+                "component_*"
+            )
+
+    def _check_grid(self, coords: Mapping[str, npt.NDArray[Any]]) -> None:
+        if self.grid is None:
+            return
+        if "wavelength" not in coords:
+            raise PlanMismatchError(
+                f"the product has no coordinate 'wavelength'; the classifier takes {self.product} on {self.grid}"
+            )
+        wavelength = np.asarray(coords["wavelength"])
+        if not self.grid.matches(wavelength):
+            raise PlanMismatchError(
+                f"the product's wavelengths, {wavelength[0]:.2f} to {wavelength[-1]:.2f} Angstrom in "
+                f"{len(wavelength)} pixels, are not those the classifier was trained on ({self.grid}); set "
+                "wavelength_min and wavelength_max in [spectra] accordingly, or train again"
+            )
+
+    def _wrong_shape(self, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+        """Say which variable is missing or has another shape than the recipe's."""
+        for name in self.variables:
+            if name not in shapes:
+                return f"the classifier needs variable {name!r} of {self.product}; there are {sorted(shapes)}"
+            if shapes[name] != (expected := self.shapes.get(name, self.shape)):
+                return (
+                    f"the classifier takes {name!r} of shape {expected} per object, not {shapes[name]}; make "
+                    f"{self.product} with the settings it was trained with, or train again"
+                )
+        return None
+
+
+class Manifest(Frozen):
+    """`manifest.json`: all that is to know of a trained classifier."""
+
+    format: Literal[3] = 3
+    kind: str
+    variant: str
+    classes: Annotated[tuple[str, ...], Field(min_length=2)]
+    recipe: Recipe
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Divides the logits, so that probabilities are calibrated; see `survey_batch.models.calibration`."""
+    seed: int = 0
+    training: dict[str, Any] = {}
+    """Fingerprint and numbers of the training data and its split."""
+    metrics: dict[str, Any] = {}
+    versions: dict[str, str] = {}
+    files: dict[str, str] = {}
+    """Name of each file to its SHA-256."""
+
+    @property
+    def is_network(self) -> bool:
+        """Whether Keras runs it."""
+        return any(name.endswith(".keras") for name in self.files)
+
+    @field_validator("files")
+    @classmethod
+    def _safe_names(cls, files: dict[str, str]) -> dict[str, str]:
+        if wrong := [name for name in files if not SAFE_NAME.fullmatch(name)]:
+            raise ValueError(f"files {wrong} are not plain .keras, .skops, .npz, .json or .png names")
+        return files
+
+
+def made_with(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a product's settings, as its attribute `pieces` has them, those that say how its values are made."""
+    kept = {key: value for key, value in settings.items() if not key.startswith(ORIGIN) and key not in COMPARED_APART}
+    plain: dict[str, Any] = json.loads(json.dumps(kept))
+    return plain
+
+
+def _difference(expected: Sequence[str], found: Sequence[str]) -> str | None:
+    """The first places where two lists of names differ."""
+    pairs = enumerate(zip_longest(expected, found))
+    texts = (f"number {i} is {there!r} and was {wanted!r}" for i, (wanted, there) in pairs if wanted != there)
+    first = list(islice(texts, DIFFERENCES_NAMED))
+    if not first:
+        return None
+    return f"{'; '.join(first)} ({len(found)} there, {len(expected)} in training)"
+
+
+def _in_short(names: Sequence[str]) -> str:
+    more = f" and {len(names) - DIFFERENCES_NAMED} more" if len(names) > DIFFERENCES_NAMED else ""
+    return f"{list(names[:DIFFERENCES_NAMED])}{more}"

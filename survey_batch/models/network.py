@@ -1,0 +1,104 @@
+"""The network of all families: small perceptrons on softly stepped inputs, in one Keras model.
+
+Each input (a bin of a spectrum, a feature of a table) is standardised and passed through a few fixed steps (tanh at
+different levels), so that the first layer sees "deeper than this level?" for every line. This is what lets decision
+trees do well on a few hundred spectra, where a network on plain values learns their scatter. Only Keras' own layers
+are used: the model is saved and loaded in safe mode and runs on every backend. Keras is imported inside functions.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.models.preprocessing import mean_and_spread
+
+F4 = npt.NDArray[np.float32]
+
+SCATTER_FLOOR = 0.01
+"""Added to each bin's standard deviation: bins without lines carry only noise, which must not be blown up."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """Sizes, as found by cross-validation grouped by star."""
+
+    hidden: int = 32
+    levels: int = 3
+    """Steps per input, evenly spaced from -2 to 2 standard deviations."""
+    sharpness: float = 2.0
+    input_dropout: float = 0.5
+    hidden_dropout: float = 0.5
+    penalty: float = 1e-4
+
+
+def build(inputs: F4, classes: int, members: int, design: Design, seed: int) -> tuple[Any, Any]:
+    """Build the networks.
+
+    Parameters
+    ----------
+    inputs
+        Training rows (object, bin, width), for the standardisation.
+    classes, members
+        Numbers of classes, and of networks whose probabilities are averaged.
+    design, seed
+        Sizes, and seed of weights and dropout.
+
+    Returns
+    -------
+    tuple of keras.Model
+        For training, (object, member, class); for use, (object, class). They share all weights.
+    """
+    import keras
+    from keras import layers
+
+    entry = keras.Input(inputs.shape[1:], name="inputs")
+    steps = layers.Flatten()(_soft_steps(inputs, design)(entry))
+    # One dropout for all members keeps the first layer a single matrix product; their weights differ.
+    seen = layers.Dropout(design.input_dropout, seed=seed)(steps)
+    hidden = _per_member("bi,ikh->bkh", members, design, design.hidden, seen.shape[-1], seed + 1)(seen)
+    kept = layers.Dropout(design.hidden_dropout, seed=seed + 2)(layers.Activation("gelu")(hidden))
+    logits = _per_member("bkh,khc->bkc", members, design, classes, design.hidden, seed + 3)(kept)
+    each = layers.Softmax(name="members")(logits)
+    mean = layers.GlobalAveragePooling1D(name="probability")(each)
+    return keras.Model(entry, each), keras.Model(entry, mean)
+
+
+def _soft_steps(inputs: F4, design: Design) -> Any:
+    """Standardise each bin, then pass it through the steps: (bin, width) to (bin * width, level)."""
+    import keras
+    from keras import layers
+
+    mean, scatter = (part.ravel() for part in mean_and_spread(inputs))
+    scatter = scatter + SCATTER_FLOOR
+    place = np.linspace(-2, 2, design.levels)
+    return keras.Sequential(
+        [
+            keras.Input(inputs.shape[1:]),
+            layers.Flatten(),
+            layers.Normalization(mean=mean, variance=scatter**2),
+            layers.Reshape((mean.size, 1)),
+            layers.Dense(
+                design.levels,
+                activation="tanh",
+                trainable=False,
+                kernel_initializer=keras.initializers.Constant(design.sharpness),
+                bias_initializer=keras.initializers.Constant((-design.sharpness * place).tolist()),
+            ),
+        ],
+        name="soft_steps",
+    )
+
+
+def _per_member(equation: str, members: int, design: Design, outputs: int, fan_in: int, seed: int) -> Any:
+    """A dense layer with weights of its own for each member."""
+    import keras
+
+    return keras.layers.EinsumDense(
+        equation,
+        (members, outputs),
+        bias_axes=equation[-2:],
+        kernel_initializer=keras.initializers.RandomNormal(stddev=fan_in**-0.5, seed=seed),
+        kernel_regularizer=keras.regularizers.L2(design.penalty),
+    )

@@ -1,0 +1,58 @@
+"""Half precision for prediction: a network computes in 16 bits and keeps its weights in 32 (`mixed_float16`, …)."""
+
+from typing import Any
+
+from survey_batch.models.keras_family import KerasClassifier, prepare_for_use
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.config.sections.models import Precision
+
+
+def lower_precision(classifier: Any, precision: Precision) -> None:
+    """Let a loaded classifier compute in another precision; its probabilities stay float32.
+
+    The layers that give the answer stay in single precision, so that a softmax keeps its small probabilities.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Changed in place.
+    precision
+        A dtype policy of Keras (Micikevicius et al. 2018, "Mixed precision training", ICLR).
+
+    Raises
+    ------
+    ConfigurationError
+        The classifier is no network.
+    """
+    if precision == "float32":
+        return
+    if not isinstance(classifier, KerasClassifier):
+        kind = f"{classifier.manifest.kind} {classifier.manifest.variant}"
+        raise ConfigurationError(
+            f'predictions.precision = "{precision}" is for networks, and the classifier is a {kind}; leave the key out'
+        )
+    classifier.model = _rebuilt(classifier.model, precision)
+    prepare_for_use(classifier.model)
+
+
+def _rebuilt(model: Any, precision: str) -> Any:
+    """The same network with another policy in all layers but those that answer."""
+    import keras
+
+    described = _with_policy(keras.saving.serialize_keras_object(model), precision, set(model.output_names))
+    other = keras.saving.deserialize_keras_object(described)
+    other.set_weights(model.get_weights())
+    return other
+
+
+def _with_policy(described: Any, precision: str, last: set[str]) -> Any:
+    """What `serialize_keras_object` gave, with another policy in every layer whose name is not among the last."""
+    if isinstance(described, list | tuple):
+        return type(described)(_with_policy(part, precision, last) for part in described)
+    if not isinstance(described, dict):
+        return described
+    if described.get("class_name") == "DTypePolicy":
+        return {**described, "config": {**described["config"], "name": precision}}
+    if isinstance(described.get("config"), dict) and described["config"].get("name") in last:
+        return described
+    return {key: _with_policy(part, precision, last) for key, part in described.items()}

@@ -1,0 +1,123 @@
+"""The class prior: the shares of the classes on which figures are stated.
+
+Held-out objects seldom come in the proportions of a survey: a catalogue may hold as many quasars as stars. Accuracy,
+precision, F1, log loss and calibration depend on these proportions, recall does not. Stating them on a prior lets each
+object of a class stand for (its class's share in the prior) / (its class's share among the objects). That is right
+where objects of one class are alike in both, whatever the shares (label shift: Saerens et al. 2002, Neural Computation
+14, 21).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.core.errors import ConfigurationError
+
+F8 = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
+
+Prior = str | Mapping[str, float]
+"""`as_found`: the objects' own shares; `equal`: all classes alike; or shares by class, others having none."""
+
+SHARES_TOLERANCE = 1e-6
+"""By which the sum of shares may differ from 1."""
+
+
+def parse_prior(text: str) -> Prior:
+    """Read `as_found`, `equal` or `STAR=0.9,GALAXY=0.1`.
+
+    Raises
+    ------
+    ConfigurationError
+        The text is none of these, or the shares do not sum to 1.
+    """
+    if text in ("as_found", "equal"):
+        return text
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    try:
+        shares = {name.strip(): float(share) for name, _, share in pairs}
+    except ValueError as error:
+        raise ConfigurationError(
+            f"prior {text!r} is neither as_found nor equal, nor like STAR=0.9,GALAXY=0.1"
+        ) from error
+    if abs(sum(shares.values()) - 1) > SHARES_TOLERANCE:
+        raise ConfigurationError(f"the shares of prior {text!r} sum to {sum(shares.values()):g}, not to 1")
+    return shares
+
+
+def stated_shares(prior: Prior, classes: tuple[str, ...], found: npt.NDArray[Any]) -> F8 | None:
+    """Share of each class, (class,), summing to 1; None for `as_found`.
+
+    Parameters
+    ----------
+    prior
+        Classes without objects cannot stand for anything: their share goes to the others in proportion.
+    classes
+        Names.
+    found : (class,)
+        Objects of each class.
+
+    Raises
+    ------
+    ConfigurationError
+        The prior names a class that is not there, is negative, or gives nothing to the classes that have objects.
+    """
+    if prior == "as_found":
+        return None
+    if prior == "equal":
+        prior = dict.fromkeys(classes, 1.0)
+    if isinstance(prior, str):
+        raise ConfigurationError(f"prior {prior!r} is neither 'as_found' nor 'equal', nor shares by class")
+    if unknown := sorted(set(prior) - set(classes)):
+        raise ConfigurationError(f"the prior names classes {unknown}; the classifier's are {list(classes)}")
+    share = np.where(np.asarray(found) > 0, [float(prior.get(name, 0)) for name in classes], 0)
+    if min(prior.values()) < 0 or not share.sum() > 0:
+        raise ConfigurationError(f"the prior {dict(prior)} gives no share to any class that has objects")
+    return np.asarray(share / share.sum())
+
+
+def reweigh(counts: npt.NDArray[Any], shares: F8 | None) -> F8:
+    """Scale counts by true class and outcome, (…, class, outcome), so that each class has its share.
+
+    A class without objects has none, so divide by the sum of what comes out. `shares` of None keeps the counts.
+    """
+    if shares is None:
+        return counts.astype(np.float64)
+    found = counts.sum(axis=-1, keepdims=True)
+    return np.asarray(counts * np.divide(shares[:, None], found, out=np.zeros(found.shape), where=found > 0))
+
+
+def object_weights(true: Index, classes: tuple[str, ...], prior: Prior) -> F8:
+    """Weight of each object, (object,), with a mean of 1: exactly 1 for `as_found`.
+
+    Raises
+    ------
+    ConfigurationError
+        As `stated_shares`.
+    """
+    found = np.bincount(true, minlength=len(classes))
+    shares = stated_shares(prior, classes, found)
+    if shares is None:
+        return np.ones(len(true))
+    return np.asarray((shares * len(true) / np.maximum(found, 1))[true])
+
+
+def effective_number(weights: F8) -> float:
+    """Equally weighted objects that would give figures as certain: (sum w)^2 / sum w^2 (Kish 1965, Survey Sampling)."""
+    return float(weights.sum() ** 2 / np.sum(weights**2)) if len(weights) else 0.0
+
+
+def shift_prior(probability: npt.NDArray[np.floating], before: F8, after: F8) -> F8:
+    """Probabilities under another prior: multiplied by the ratio of the shares, each row normalised (Bayes).
+
+    Parameters
+    ----------
+    probability : (object, class)
+        Calibrated on objects whose classes have the shares `before`.
+    before, after : (class,)
+        Positive shares; only their ratios matter.
+    """
+    shifted = np.asarray(probability, np.float64) * (np.asarray(after) / np.asarray(before))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))

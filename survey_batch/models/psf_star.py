@@ -1,0 +1,239 @@
+"""Whether a source is fit for building a PSF, from its cutout in one band.
+
+After ML-PSF (A. Ferreira & W. Fraser), whose facts are known and whose code, without a licence, was not used. Its
+network takes pixels scaled by one mean and one standard deviation of all training pixels, so that it depends on
+exposure, gain and sky (variant `published`). The default scales each cutout by its own sky, noise and peak.
+"""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.models.base import F4, Block, Inputs
+from survey_batch.models.examples import Change, Schedule
+from survey_batch.models.fitted import Arrays
+from survey_batch.models.keras_family import Index, KerasClassifier
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.manifest import Recipe
+from survey_batch.models.preprocessing import step
+from survey_batch.models.prior import shift_prior
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.images.star_pixels import change_view, ring_statistics, scaled_pixels
+from survey_batch.config.sections.train_psf_stars import PsfStarTraining
+
+if TYPE_CHECKING:
+    from survey_batch.models.cross_validation import Fit, Predict
+
+CLASSES = ("other", "good")
+CORE = 2
+"""Pixels to either side of the middle that must be real."""
+SMALLEST_SIZE = 16
+"""Pixels on a side below which the network has nothing to look at."""
+SHIFT = 0.5
+"""Pixels by which training stars are moved: a cutout's middle is that of a pixel."""
+LAYERS = ((16, 5, 2), (24, 3, 2), (32, 3, 1))
+"""Filters, kernel and stride of each convolution."""
+HIDDEN = 32
+DROPOUT = 0.3
+MOMENTUM = 0.9
+"""Of the moving mean and variance: an epoch may have some ten batches."""
+
+
+class PsfStarCNN(KerasClassifier[PsfStarTraining]):
+    """A small convolutional network on the profile, the brightness and the gaps of one cutout.
+
+    A source is not classified where pixels within 2 of the middle are missing.
+    """
+
+    kind: ClassVar[str] = "psf-star"
+    variant: ClassVar[str] = "cnn"
+    product: ClassVar[str] = "cutouts"
+    variables: ClassVar[tuple[str, ...]] = ("flux",)
+    only_classes: ClassVar[tuple[str, ...] | None] = CLASSES
+    why_not: ClassVar[str] = "pixels in the middle of the source are missing"
+
+    @classmethod
+    def recipe_of(cls, data: Labelled, section: PsfStarTraining) -> Recipe:
+        """The cutouts' size, and which of their bands is looked at.
+
+        Raises
+        ------
+        ConfigurationError
+            There are several bands and none is named, or not the one that is; the cutouts are too small.
+        """
+        bands = tuple(str(name) for name in data.coordinates["band"])
+        shape = data.shapes["flux"]
+        if min(shape[1:]) < SMALLEST_SIZE:
+            raise ConfigurationError(f"stars need cutouts of at least {SMALLEST_SIZE} pixels: raise cutouts.size")
+        if section.band is None and len(bands) > 1:
+            raise ConfigurationError(f"the cutouts have bands {', '.join(bands)}: name one of them in train.band")
+        if section.band is not None and section.band not in bands:
+            raise ConfigurationError(f"train.band = {section.band!r}, and the cutouts have bands {', '.join(bands)}")
+        return Recipe(
+            product=cls.product,
+            variables=cls.variables,
+            units={"flux": "nanomaggy/pixel"},
+            shape=shape,
+            names={"band": bands} if section.band is not None else {},
+            steps={"method": cls.variant, "band": bands.index(section.band) if section.band is not None else 0},
+        )
+
+    @classmethod
+    def baselines(cls, data: Labelled, section: PsfStarTraining, classes: tuple[str, ...]) -> "dict[str, Fit]":
+        """Boosted trees on brightness, concentration and roundness: what a classical selection looks at."""
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        band = int(step(cls.recipe_of(data, section).steps, "band"))
+
+        def trees(trained: Labelled, seed: int) -> "Predict":
+            model = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
+            model.fit(_all_measures(trained, band), trained.label == classes[1])
+            return lambda other: np.asarray(model.predict_proba(_all_measures(other, band)), np.float64)
+
+        return {"shape_trees": trees}
+
+    @classmethod
+    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+        """Mark cutouts whose middle is real."""
+        flux = block["flux"][:, int(step(recipe.steps, "band"))]
+        y, x = (size // 2 for size in flux.shape[1:])
+        middle = flux[:, y - CORE : y + CORE + 1, x - CORE : x + CORE + 1]
+        return np.asarray(np.isfinite(middle).all(axis=(1, 2)))
+
+    def prepare(self, block: Block) -> Inputs:
+        """Profile, brightness and gaps: (object, y, x, 3) float32."""
+        return scaled_pixels(block["flux"][:, int(step(self.recipe.steps, "band"))])
+
+    @classmethod
+    def build(cls, sample: Inputs, classes: int, section: PsfStarTraining, seed: int) -> tuple[Any, Any]:  # noqa: ARG003
+        """Three convolutions, of which two halve the image, and a hidden layer."""
+        import keras
+        from keras import layers
+
+        keras.utils.set_random_seed(seed)
+        x = entry = keras.Input(sample.shape[1:], name="cutout")
+        for filters, kernel, stride in LAYERS:
+            x = layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False)(x)
+            x = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(x))
+        x = layers.Dropout(DROPOUT)(layers.Flatten()(layers.MaxPooling2D(2)(x)))
+        x = layers.Dropout(DROPOUT)(layers.Dense(HIDDEN, activation="relu")(x))
+        model = keras.Model(entry, layers.Dense(classes, activation="softmax", name="probability")(x))
+        return model, model
+
+    @classmethod
+    def change(cls, section: PsfStarTraining) -> Change | None:
+        """Turns, flips, sub-pixel shifts, and another seeing."""
+
+        def turned(values: Any, targets: Any, random: np.random.Generator) -> tuple[Any, Any]:
+            return change_view(values, random, zoom=section.zoom, shift=SHIFT), targets
+
+        return turned
+
+    @classmethod
+    def schedule(cls, section: PsfStarTraining, seed: int) -> Schedule:
+        """Adam with a rate that falls to zero."""
+        return Schedule(
+            section.epochs, section.batch, section.learning_rate, "cosine", patience=section.patience, seed=seed
+        )
+
+
+class PublishedPsfStar(PsfStarCNN):
+    """ML-PSF's network on pixels scaled by one mean and standard deviation of all training pixels.
+
+    As published but for its defects: the mean and the deviation are those of the training rows alone, rows that
+    stand for bad sources are real ones, and cutouts may have another size than 111 pixels. It is trained on as many
+    good sources as bad ones; its probabilities are then stated for the training rows' own shares.
+    """
+
+    variant: ClassVar[str] = "published"
+
+    @classmethod
+    def learn(cls, data: Labelled, recipe: Recipe, section: PsfStarTraining) -> Arrays:  # noqa: ARG003
+        """Mean and standard deviation of all training pixels, and the share of good sources."""
+        band, count, total, square = int(step(recipe.steps, "band")), 0, 0.0, 0.0
+        for _, block in data.blocks():
+            pixels = block["flux"][:, band].astype(np.float64)
+            pixels = pixels[np.isfinite(pixels)]
+            count, total, square = count + pixels.size, total + pixels.sum(), square + (pixels**2).sum()
+        mean = total / max(count, 1)
+        deviation = np.sqrt(max(square / max(count, 1) - mean**2, 1e-30))
+        good = np.mean(data.label == CLASSES[1])
+        return {"mean": np.array(mean), "deviation": np.array(deviation), "share": np.array([1 - good, good])}
+
+    def prepare(self, block: Block) -> Inputs:
+        """(flux - mean) / deviation, 0 where there is no pixel: (object, y, x, 1) float32."""
+        flux = block["flux"][:, int(step(self.recipe.steps, "band"))].astype(np.float64)
+        scaled = (flux - self.arrays["mean"]) / self.arrays["deviation"]
+        return np.where(np.isfinite(scaled), scaled, 0.0).astype(np.float32)[..., None]
+
+    @classmethod
+    def build(cls, sample: Inputs, classes: int, section: PsfStarTraining, seed: int) -> tuple[Any, Any]:  # noqa: ARG003
+        """Two convolutions of 16 filters with dropout and pooling, a hidden layer of 16 sigmoids."""
+        import keras
+        from keras import layers
+
+        keras.utils.set_random_seed(seed)
+        entry = keras.Input(sample.shape[1:], name="cutout")
+        x = layers.Conv2D(16, 3, padding="same", activation="relu")(entry)
+        x = layers.BatchNormalization()(layers.MaxPooling2D(2)(layers.Dropout(0.2)(x)))
+        x = layers.Conv2D(16, 3, padding="same", activation="relu")(x)
+        x = layers.Flatten()(layers.MaxPooling2D(2)(layers.Dropout(0.2)(x)))
+        x = layers.Dense(16, activation="sigmoid")(x)
+        model = keras.Model(entry, layers.Dense(classes, activation="softmax", name="probability")(x))
+        return model, model
+
+    @classmethod
+    def change(cls, section: PsfStarTraining) -> Change | None:  # noqa: ARG003
+        """None."""
+        return None
+
+    @classmethod
+    def schedule(cls, section: PsfStarTraining, seed: int) -> Schedule:
+        """Adam at a constant rate."""
+        return Schedule(section.epochs, section.batch, section.learning_rate, patience=section.patience, seed=seed)
+
+    def answer(self, inputs: Inputs) -> F4:
+        """Probabilities under the training rows' shares, where the network has learnt of as many good as bad ones."""
+        return shift_prior(super().answer(inputs), np.full(2, 0.5), self.arrays["share"]).astype(np.float32)
+
+    @classmethod
+    def epoch_rows(cls, number: Index, classes: int, section: PsfStarTraining, seed: int) -> Index | None:  # noqa: ARG003
+        """As many bad sources as good ones, drawn at random."""
+        count = np.bincount(number, minlength=classes)
+        random = np.random.default_rng(seed)
+        parts = [np.flatnonzero(number == place) for place in range(classes) if count[place]]
+        fewest = min(len(part) for part in parts)
+        return np.sort(np.concatenate([random.choice(part, fewest, replace=False) for part in parts]))
+
+
+def star_measures(flux: F4) -> npt.NDArray[np.float64]:
+    """Measure what a classical selection of stars looks at.
+
+    Parameters
+    ----------
+    flux : (n, y, x) float32
+
+    Returns
+    -------
+    (n, 4) float64
+        log10 of the peak's S/N, share of the light within 6 pixels that is within 1.5, ellipticity, and half the trace
+        of the second moments within 6 pixels.
+    """
+    sky, noise = ring_statistics(flux)
+    above = np.nan_to_num(flux.astype(np.float64) - sky[:, None, None])
+    y, x = (np.arange(size) - (size - 1) / 2 for size in flux.shape[1:])  # of an even cutout, a pixel's edge
+    distance = np.hypot(y[:, None], x[None, :])
+    light = np.where(distance <= 6, above, 0.0)
+    total = np.maximum(light.sum(axis=(1, 2)), 1e-12)
+    inner = np.where(distance <= 1.5, above, 0.0).sum(axis=(1, 2)) / total
+    moments = (x[None, :] ** 2, y[:, None] ** 2, y[:, None] * x)
+    xx, yy, xy = ((light * part).sum(axis=(1, 2)) / total for part in moments)
+    trace = np.where(np.abs(xx + yy) > 1e-6, xx + yy, 1e-6)
+    peak = np.where(distance <= CORE, above, -np.inf).max(axis=(1, 2))
+    bright = np.log10(np.maximum(peak, 1e-12) / np.maximum(noise, 1e-12))
+    return np.column_stack([bright, inner, np.hypot(xx - yy, 2 * xy) / trace, trace / 2])
+
+
+def _all_measures(data: Labelled, band: int) -> npt.NDArray[np.float64]:
+    return np.concatenate([star_measures(block["flux"][:, band]) for _, block in data.blocks()])

@@ -1,0 +1,238 @@
+"""Galaxy, quasar or star as published: principal components of smoothed spectra, and a network, a machine or a forest.
+
+After LAMOST-Spectra-Classifier (superdreamliner, 2025, MIT), as its notebook did it whose figures are published:
+3000 points from 3900 to 9000 Angstrom, divided by their norm, Savitzky-Golay, 500 components; its lines and block
+statistics took no part in the figures and are left out. What could not stay: the smoothing window of 10, which shifts
+spectra by half a pixel, is 11; components and copies with noise, made there before the split, are of training rows
+alone; noise is added before spectra come onto the linear grid, as that is part of the recipe.
+"""
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.models.base import F4, Block, Classifier, Inputs
+from survey_batch.models.fitted import Arrays
+from survey_batch.models.galaxy_quasar_star import (
+    CLASSES,
+    LEAST_GOOD_SHARE,
+    VARIABLES,
+    enough_good_pixels,
+    simulated_examples,
+    spectra_recipe,
+)
+from survey_batch.models.keras_family import KerasClassifier
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.manifest import Recipe
+from survey_batch.models.sklearn_family import SklearnClassifier
+from survey_batch.models.spectrum_inputs import (
+    PUBLISHED_GRID,
+    PUBLISHED_ORDER,
+    PUBLISHED_WINDOW,
+    noise_copies,
+    published_flux,
+)
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.config.sections.train_galaxies import GalaxyTraining
+from survey_batch.spectra.pca import PCA, Moments
+
+COMPONENTS = 500
+"""Those beyond the number of training rows are 0."""
+COPIED = ("GALAXY", "QSO")
+KERNELS = (3, 5, 7, 9, 11, 13, 15, 17)
+DEPTH, FILTERS, DENSE = 3, 32, (128, 64, 32)
+CALIBRATION_FOLDS = 5
+
+
+class PublishedComponents(Classifier[GalaxyTraining]):
+    """What the three have in common: 500 principal components of the training spectra.
+
+    A spectrum with less than `least_good_share` (0.3) of good pixels is not classified: its probabilities are NaN.
+    """
+
+    kind: ClassVar[str] = "galaxy-quasar-star"
+    product: ClassVar[str] = "spectra"
+    variables: ClassVar[tuple[str, ...]] = VARIABLES
+    only_classes: ClassVar[tuple[str, ...] | None] = CLASSES
+    why_not: ClassVar[str] = "too few good pixels to be classified"
+    arrays: Arrays
+
+    @classmethod
+    def recipe_of(cls, data: Labelled, section: GalaxyTraining) -> Recipe:  # noqa: ARG003
+        """The linear grid, the norm, the smoothing and the components."""
+        steps: dict[str, float | int | str] = {
+            "method": "published-components",
+            "linear_from": float(PUBLISHED_GRID[0]),
+            "linear_to": float(PUBLISHED_GRID[-1]),
+            "linear_points": PUBLISHED_GRID.size,
+            "normalization": "l2",
+            "smoothing_window": PUBLISHED_WINDOW,
+            "smoothing_order": PUBLISHED_ORDER,
+            "components": COMPONENTS,
+            "least_good_share": LEAST_GOOD_SHARE,
+        }
+        return spectra_recipe(data, steps)
+
+    @classmethod
+    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+        """Mark spectra with enough good pixels."""
+        return enough_good_pixels(block, recipe)
+
+    @classmethod
+    def learn(cls, data: Labelled, recipe: Recipe, section: GalaxyTraining) -> Arrays:  # noqa: ARG003
+        """Fit the components to training rows, block by block."""
+        moments = Moments.empty(PUBLISHED_GRID.size)
+        for _, block in data.blocks():
+            moments = moments.merge(Moments.of(smoothed(block, recipe)))
+        pca = PCA.fit(moments, COMPONENTS)
+        return {"mean": pca.mean, "components": pca.components, "variance": pca.variance, "ratio": pca.ratio}
+
+    def prepare(self, block: Block) -> F4:
+        """Scores, (object, 500)."""
+        pca = PCA(**{name: self.arrays[name] for name in ("mean", "components", "variance", "ratio")})
+        return pca.transform(smoothed(block, self.recipe)).astype(np.float32)
+
+
+def smoothed(block: Block, recipe: Recipe) -> F4:
+    """Spectra on the linear grid, (object, 3000)."""
+    assert recipe.grid is not None  # noqa: S101 - spectra have one
+    flux, ivar, mask = (block[name] for name in VARIABLES)
+    return published_flux(recipe.grid.wavelength, flux, ivar, mask)
+
+
+def added_examples(
+    data: Labelled, recipe: Recipe, section: GalaxyTraining, seed: int
+) -> tuple[Block, npt.NDArray[np.str_]] | None:
+    """Copies of training galaxies and quasars with noise, and simulated spectra, as the section asks for."""
+    parts: list[tuple[Block, npt.NDArray[np.str_]]] = []
+    for number, name in enumerate(COPIED):
+        rows = np.flatnonzero(data.label == name)
+        if section.copies and rows.size:
+            chosen = np.random.default_rng([seed, number]).choice(rows, section.copies)
+            copies = noise_copies(data.take(chosen).block, section.copies_snr, seed + number)
+            parts.append((copies, np.repeat(name, section.copies)))
+    if section.simulated:
+        parts.append(simulated_examples(recipe, section, seed))
+    if not parts:
+        return None
+    block = {name: np.concatenate([part[name] for part, _ in parts]) for name in VARIABLES}
+    return block, np.concatenate([label for _, label in parts])
+
+
+class PublishedCNN(PublishedComponents, KerasClassifier[GalaxyTraining]):
+    """Eight branches of convolutions over the list of components, each with kernels of another size.
+
+    That neighbouring components are no neighbours in any sense is the recipe's, not ours to mend.
+    """
+
+    variant: ClassVar[str] = "published-cnn"
+
+    @classmethod
+    def extra_examples(
+        cls,
+        data: Labelled,
+        recipe: Recipe,
+        section: GalaxyTraining,
+        classes: tuple[str, ...],  # noqa: ARG003
+        seed: int,
+    ) -> tuple[Block, npt.NDArray[np.str_]] | None:
+        """Copies with noise, and simulated spectra."""
+        return added_examples(data, recipe, section, seed)
+
+    @classmethod
+    def build(cls, sample: Inputs, classes: int, section: GalaxyTraining, seed: int) -> tuple[Any, Any]:  # noqa: ARG003
+        """Build the network."""
+        model = branched_network(sample.shape[1], classes, seed)
+        return model, model
+
+
+def branched_network(components: int, classes: int, seed: int) -> Any:
+    """Build the published network: (object, components) to probabilities (object, classes); 0.77 million weights."""
+    import keras
+    from keras import layers
+
+    seeds = iter(range(seed, seed + 1000))
+
+    def weights() -> Any:
+        return keras.initializers.GlorotUniform(seed=next(seeds))
+
+    entry = keras.Input((components,), name="scores")
+    column = layers.Reshape((components, 1))(entry)
+    branches = []
+    for kernel in KERNELS:
+        x = column
+        for _ in range(DEPTH):
+            x = layers.Conv1D(
+                FILTERS, kernel, padding="same", activation="relu", use_bias=False, kernel_initializer=weights()
+            )(x)
+            x = layers.MaxPooling1D(3)(layers.BatchNormalization()(x))
+        branches.append(x)
+    x = layers.Flatten()(layers.Concatenate()(branches))
+    for units in DENSE:
+        x = layers.Dense(units, activation="relu", use_bias=False, kernel_initializer=weights())(x)
+        x = layers.BatchNormalization()(x)
+    last = layers.Dense(classes, activation="softmax", use_bias=False, kernel_initializer=weights())
+    return keras.Model(entry, last(x))
+
+
+class PublishedEstimator(PublishedComponents, SklearnClassifier[GalaxyTraining]):
+    """What the machine and the forest have in common."""
+
+    @classmethod
+    def training_inputs(
+        cls, draft: Self, data: Labelled, section: GalaxyTraining, seed: int
+    ) -> tuple[Inputs, npt.NDArray[np.str_]]:
+        """Scores and labels of training rows, of copies with noise and of simulated spectra."""
+        inputs, label = [draft.prepare(block) for _, block in data.blocks()], data.label
+        if (added := added_examples(data, draft.recipe, section, seed)) is not None:
+            inputs.append(draft.prepare(added[0]))
+            label = np.concatenate([label, added[1]])
+        return np.concatenate(inputs), label
+
+
+class PublishedSVM(PublishedEstimator):
+    """A support vector machine with an RBF kernel, C = 1, classes weighted."""
+
+    variant: ClassVar[str] = "published-svm"
+    trusted: ClassVar[tuple[str, ...]] = (
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+    )
+
+    @classmethod
+    def training_inputs(
+        cls, draft: Self, data: Labelled, section: GalaxyTraining, seed: int
+    ) -> tuple[Inputs, npt.NDArray[np.str_]]:
+        """Check that each class has rows enough for its probabilities to be fitted."""
+        inputs, label = super().training_inputs(draft, data, section, seed)
+        names, counts = np.unique(label, return_counts=True)
+        if counts.min() < CALIBRATION_FOLDS:
+            raise ConfigurationError(
+                f"variant {cls.variant!r} needs {CALIBRATION_FOLDS} training spectra of each class, and has "
+                f"{counts.min()} of {names[counts.argmin()]}; set train.simulated, or train on more"
+            )
+        return inputs, label
+
+    @classmethod
+    def estimator(cls, section: GalaxyTraining, seed: int, inputs: Inputs) -> Any:  # noqa: ARG003
+        """Probabilities by Platt's sigmoid, fitted in folds, as `SVC(probability=True)` did before it was given up."""
+        from sklearn.calibration import CalibratedClassifierCV
+        from sklearn.svm import SVC
+
+        machine = SVC(kernel="rbf", C=1.0, gamma="scale", class_weight="balanced", random_state=seed)
+        return CalibratedClassifierCV(machine, ensemble=False, cv=CALIBRATION_FOLDS)
+
+
+class PublishedForest(PublishedEstimator):
+    """A random forest of 100 trees, classes weighted."""
+
+    variant: ClassVar[str] = "published-forest"
+    trusted: ClassVar[tuple[str, ...]] = ("sklearn.tree._tree.Tree",)
+
+    @classmethod
+    def estimator(cls, section: GalaxyTraining, seed: int, inputs: Inputs) -> Any:  # noqa: ARG003
+        """Make the forest."""
+        from sklearn.ensemble import RandomForestClassifier
+
+        return RandomForestClassifier(100, class_weight="balanced", random_state=seed)

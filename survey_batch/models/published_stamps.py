@@ -1,0 +1,272 @@
+"""Spectral class of a star from one wide-band image as published: three classifiers that learn from labelled stars.
+
+After Centofanti et al. (2025, A&A 694, A228) and, for the committee of networks, Kuntzer, Tewes & Courbin (2016, A&A
+591, A54). They take every star to be centred and of unit flux. What could not stay: images were normalised by
+statistics of the stars that were to be classified; here they are those of the training stars, so that one star alone
+can be classified.
+"""
+
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.models.base import F4, Block, Classifier, Inputs, Workspace
+from survey_batch.models.calibration import apply_temperature
+from survey_batch.models.classes import class_numbers
+from survey_batch.models.committee import build_committee, train_committee
+from survey_batch.models.fitted import Arrays, possible_part
+from survey_batch.models.keras_family import KerasClassifier
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.manifest import Recipe
+from survey_batch.models.sklearn_family import SklearnClassifier
+from survey_batch.models.stamp_optics import (
+    PLACE,
+    StampOptics,
+    enough_pixels,
+    exposure_known,
+    exposures_named,
+    read_optics,
+    stamp_recipe,
+)
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.config.sections.train_stamps import StampTraining
+from survey_batch.simulate.stamps import CLASSES
+
+F8 = npt.NDArray[np.float64]
+
+FIRST_ANSWER, ANSWER_STEP = 1.5, 0.5
+"""What the committee answers for O5, and how much more for each later class."""
+LARGEST_VARIANCE, ANSWER_RANGE = 1.0, (1.4, 7.6)
+"""A committee that disagrees more, or answers outside, has not classified the star."""
+CROP = 10
+"""Pixels that the convolutional network cuts off on every side."""
+CALIBRATION_FOLDS = 5
+"""In which the support vector machine's probabilities are fitted."""
+
+
+class PublishedStamps(Classifier[StampTraining]):
+    """What the three have in common: every pixel of a stamp must have been measured."""
+
+    kind: ClassVar[str] = "stamp-type"
+    product: ClassVar[str] = "stamps"
+    variables: ClassVar[tuple[str, ...]] = ("flux",)
+    only_classes: ClassVar[tuple[str, ...] | None] = CLASSES
+    why_not: ClassVar[str] = "a pixel of the stamp has no flux"
+
+    @classmethod
+    def recipe_of(cls, data: Labelled, section: StampTraining) -> Recipe:  # noqa: ARG003
+        """Stamps as they are."""
+        return stamp_recipe(data, cls.variables, {"method": f"published-{cls.variant}"})
+
+    @classmethod
+    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:  # noqa: ARG003
+        """Mark whole stamps."""
+        return enough_pixels(block, 1.0)
+
+
+class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
+    """A committee of small networks on principal components, each of which answers with one number along the sequence.
+
+    The class is the one nearest to the committee's mean. Where its members disagree (variance above 1) or the mean
+    lies beyond the sequence, the star is not classified, as published; these stars were dropped from the published
+    figures. Probabilities, which the publication has none of, fall off with the distance from the mean as the
+    training stars' do.
+    """
+
+    variant: ClassVar[str] = "pca-mlp"
+    why_not: ClassVar[str] = "a pixel of the stamp has no flux, or the committee of networks disagrees on the star"
+
+    @classmethod
+    def learn(cls, data: Labelled, recipe: Recipe, section: StampTraining) -> Arrays:  # noqa: ARG003
+        """Fit the components to training stars."""
+        from sklearn.decomposition import PCA
+
+        pixels = data.block["flux"].reshape(len(data), -1).astype(np.float64)
+        pca = PCA(min(section.components, *pixels.shape), svd_solver="full").fit(pixels)
+        return {"mean": pca.mean_, "components": pca.components_}
+
+    def prepare(self, block: Block) -> F4:
+        """Scores, (object, component)."""
+        centred = block["flux"].reshape(len(block["flux"]), 1, -1) - self.arrays["mean"]
+        return (centred @ self.arrays["components"].T)[:, 0].astype(np.float32)
+
+    @classmethod
+    def fit(  # noqa: D102 - as in the interface
+        cls,
+        data: Labelled,
+        section: StampTraining,
+        *,
+        classes: tuple[str, ...] | None = None,
+        validation: Labelled | None = None,
+        workspace: Workspace | None = None,
+        seed: int | None = None,
+    ) -> Self:
+        seed = section.seed if seed is None else seed
+        draft, data = cls.begun(data, section, classes, seed)
+        held_out = possible_part(cls, validation, draft.recipe) if validation else data.take(np.zeros(0, np.intp))
+        shown, held = (draft.answers_of(part) for part in (data, held_out))
+        training, model = build_committee(shown[0].shape[1], section.members, seed)
+        history = train_committee(training, model, shown, held, section, seed, workspace or Workspace())
+        trained = cls(draft.manifest, draft.arrays, model)
+        error = np.asarray(model.predict(shown[0], verbose=0)).mean(axis=1) - shown[1]
+        trained.arrays = {**draft.arrays, "spread": np.sqrt(np.mean(error**2))}
+        trained.history = history
+        return trained
+
+    def answers_of(self, data: Labelled) -> tuple[F4, F4]:
+        """Scores, and the number that the networks should answer."""
+        number = class_numbers(data.label, self.classes)
+        return self.prepare(data.block), (FIRST_ANSWER + ANSWER_STEP * number).astype(np.float32)
+
+    def _forward(self, inputs: Inputs) -> F4:
+        answers = self.outputs(inputs).astype(np.float64)
+        mean, variance = answers.mean(axis=1), answers.var(axis=1)
+        distance = mean[:, None] - FIRST_ANSWER - ANSWER_STEP * np.arange(len(self.classes))
+        logits = -0.5 * (distance / self.arrays["spread"]) ** 2
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probability = apply_temperature(powers / powers.sum(axis=1, keepdims=True), self.manifest.temperature)
+        agreed = (variance <= LARGEST_VARIANCE) & (mean >= ANSWER_RANGE[0]) & (mean <= ANSWER_RANGE[1])
+        return np.where(agreed[:, None], probability, np.nan).astype(np.float32)
+
+
+class StampCNN(PublishedStamps, KerasClassifier[StampTraining]):
+    """Convolutions without pooling that shrink the middle 12 x 12 pixels to one point, and two small layers.
+
+    The publication kept 38 % of the training stars for a validation whose outcome was not used; here all are trained
+    on.
+    """
+
+    variant: ClassVar[str] = "cnn-mlp"
+
+    @classmethod
+    def learn(cls, data: Labelled, recipe: Recipe, section: StampTraining) -> Arrays:  # noqa: ARG003
+        """Take the mean image of training stars."""
+        total = sum(
+            (block["flux"].astype(np.float64).sum(axis=0) for _, block in data.blocks()), np.zeros(recipe.shape)
+        )
+        return {"mean": total / len(data)}
+
+    def prepare(self, block: Block) -> F4:
+        """Difference from the mean image over its maximum, (object, y, x, 1)."""
+        mean = self.arrays["mean"]
+        return np.asarray((block["flux"] - mean) / mean.max(), np.float32)[..., None]
+
+    @classmethod
+    def build(cls, sample: Inputs, classes: int, section: StampTraining, seed: int) -> tuple[Any, Any]:  # noqa: ARG003
+        """Build the network."""
+        model = pixel_compression(sample.shape[1], classes, seed)
+        return model, model
+
+
+def pixel_compression(size: int, classes: int, seed: int) -> Any:
+    """Build the published network of 43,981 weights: (object, 32, 32, 1) to probabilities (object, classes)."""
+    import keras
+    from keras import layers
+
+    seeds = iter(range(seed, seed + 20))
+
+    def weights() -> Any:
+        return keras.initializers.GlorotUniform(seed=next(seeds))
+
+    entry = keras.Input((size, size, 1), name="stamp")
+    x = layers.Cropping2D(CROP)(entry)
+    for width in (3, 3, 3, 3, 3, 2):
+        x = layers.Conv2D(32, width, activation="relu", kernel_initializer=weights())(x)
+    x = layers.Flatten()(x)
+    for _ in range(2):
+        x = layers.Dense(32, activation="relu", kernel_initializer=weights())(x)
+    return keras.Model(entry, layers.Dense(classes, activation="softmax", kernel_initializer=weights())(x))
+
+
+class SimilaritySVM(PublishedStamps, SklearnClassifier[StampTraining]):
+    """A support vector machine on a star's likeness to the monochromatic point-spread functions of its place."""
+
+    variant: ClassVar[str] = "svm-psf"
+    variables: ClassVar[tuple[str, ...]] = ("flux", *PLACE)
+    why_not: ClassVar[str] = (
+        "a pixel of the stamp has no flux, or the classifier has no PSF model of the star's exposure"
+    )
+    trusted: ClassVar[tuple[str, ...]] = (
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+    )
+
+    @classmethod
+    def recipe_of(cls, data: Labelled, section: StampTraining) -> Recipe:
+        """Stamps as they are, and the exposures whose field is known."""
+        steps = {"method": f"published-{cls.variant}", "exposures": exposures_named(read_optics(section))}
+        return stamp_recipe(data, cls.variables, steps)
+
+    @classmethod
+    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+        """Mark whole stamps of exposures whose field is known."""
+        return exposure_known(block, recipe) & enough_pixels(block, 1.0)
+
+    @classmethod
+    def learn(cls, data: Labelled, recipe: Recipe, section: StampTraining) -> Arrays:  # noqa: ARG003
+        """Take the fields along."""
+        return read_optics(section).arrays()
+
+    @classmethod
+    def training_inputs(cls, draft: Self, data: Labelled, section: StampTraining, seed: int) -> tuple[Inputs, Any]:
+        """Features and labels; each class must have enough stars to fit probabilities to."""
+        counts = data.counts()
+        if min(counts.values()) < CALIBRATION_FOLDS:
+            raise ConfigurationError(
+                f"svm-psf needs {CALIBRATION_FOLDS} labelled stars of each class at least; there are {counts}"
+            )
+        return super().training_inputs(draft, data, section, seed)
+
+    def prepare(self, block: Block) -> F8:
+        """Likeness to each wavelength's function, (object, wavelength); in float64: it differs in the fourth digit."""
+        optics, flux = self._optics, np.nan_to_num(block["flux"])
+        parts = [similarity(flux[span], optics.optics.stamps(planes)) for span, planes in optics.planes(block)]
+        return np.concatenate(parts)
+
+    @cached_property
+    def _optics(self) -> StampOptics:
+        return StampOptics.from_arrays(self.arrays)
+
+    @classmethod
+    def estimator(cls, section: StampTraining, seed: int, inputs: Inputs) -> Any:  # noqa: ARG003
+        """The published machine; its probabilities are fitted to its decisions on stars left out, as libsvm's were."""
+        return similarity_machine(inputs.shape[1])
+
+
+def similarity_machine(features: int) -> Any:
+    """Scaling, the published machine, and probabilities."""
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    machine = CalibratedClassifierCV(published_machine(features), ensemble=False, cv=CALIBRATION_FOLDS)
+    return make_pipeline(StandardScaler(), machine)
+
+
+def published_machine(features: int) -> Any:
+    """A machine with an RBF kernel, C = 1 and gamma = 1 / features."""
+    from sklearn.svm import SVC
+
+    return SVC(C=1.0, gamma=1 / features)
+
+
+def similarity(flux: F4, psfs: F4) -> F8:
+    """Likeness of a star to each monochromatic point-spread function of its place, as published.
+
+    Parameters
+    ----------
+    flux : (star, y, x) float32
+        Stamps.
+    psfs : (star, wavelength, y, x) float32
+        Of unit sum.
+
+    Returns
+    -------
+    (star, wavelength) float64
+        (1 - d) over the sum of (1 - d), d the sum of squared differences of star and function.
+    """
+    difference = psfs.astype(np.float64) - flux[:, None].astype(np.float64)
+    likeness = 1 - (difference**2).sum(axis=(2, 3))
+    return np.asarray(likeness / likeness.sum(axis=1, keepdims=True), np.float64)

@@ -1,0 +1,142 @@
+"""Spectral type, O to M, by convolution along wavelength."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.models.augment import shifted
+from survey_batch.models.base import F4, Block
+from survey_batch.models.classes import SEQUENCE
+from survey_batch.models.examples import Change
+from survey_batch.models.helium import HELIUM
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.manifest import Grid, Recipe
+from survey_batch.models.preprocessing import mean_and_spread, step
+from survey_batch.models.rare_classes import rare_examples
+from survey_batch.models.spectral_type import SpectralTypeClassifier, bins_of, recipe_for
+from survey_batch.models.spectrum_inputs import flux_channels
+from survey_batch.models.templates import C_KM_S, VELOCITY_KM_S
+from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.spectra.grid import STEP
+
+STEPS: dict[str, float | int | str] = {
+    "method": "relative-flux-and-trust",
+    "bin_pixels": 4,
+    "broad_bins": 50.0,
+    "narrow_bins": 16.0,
+    "floor": 0.02,
+    "ceiling": 2.5,
+    "least_good_share": 0.3,
+    **HELIUM,
+}
+"""Bins of 4 pixels (276 km/s, a little more than the spectrograph resolves), over the continua of variant `lines`."""
+
+FILTERS, WIDTH = (16, 24), 9
+POOLED = (2, 4)
+"""Places after each layer whose answers are averaged: in the end those of 32 pixels, 2200 km/s."""
+HIDDEN, DROPOUT, PENALTY = 32, 0.5, 1e-4
+NOISE = (-2.7, -1.4)
+"""Range of the added noise's standard deviation, log10, as a share of the continuum per bin."""
+SHIFT_BINS = VELOCITY_KM_S / (C_KM_S * STEP * np.log(10)) / 4
+"""Standard deviation of the radial velocities drawn in training, in bins."""
+
+
+class SpectralConvolution(SpectralTypeClassifier):
+    """Filters along wavelength over flux and its errors, and an ensemble of small networks on their answers.
+
+    A spectrum with less than `least_good_share` (0.3) of good pixels is not classified: its probabilities are NaN.
+    Rare classes are trained on spectra made of templates, where the job names these; helium has the last word on O and
+    B (`survey_batch.models.helium`).
+    """
+
+    variant: ClassVar[str] = "convolution"
+    only_classes: ClassVar[tuple[str, ...] | None] = tuple(SEQUENCE)
+
+    @classmethod
+    def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:  # noqa: ARG003
+        """The recipe on the product's grid."""
+        return recipe_for(Grid.of(data.coordinates["wavelength"])).model_copy(update={"steps": STEPS})
+
+    def prepare(self, block: Block) -> F4:
+        """Flux over two continua, and how far it can be trusted, 1 / (1 + error), (object, bin, 3)."""
+        steps = self.recipe.steps
+        flux, ivar, mask = (block[name] for name in self.variables)
+        trust = flux_channels(flux, ivar, mask, int(step(steps, "bin_pixels")))[..., 1:]
+        return np.concatenate([bins_of(block, steps), trust], axis=-1)
+
+    @classmethod
+    def change(cls, section: SpectralTypeTraining) -> Change:  # noqa: ARG003
+        """Another radial velocity, by fractions of a pixel, and more noise."""
+
+        def changed(values: F4, targets: F4, random: np.random.Generator) -> tuple[F4, F4]:
+            moved = shifted(values, random.normal(0, SHIFT_BINS, len(values)))
+            return noisier(moved, 10 ** random.uniform(*NOISE, size=(len(values), 1)), random), targets
+
+        return changed
+
+    @classmethod
+    def extra_examples(
+        cls, data: Labelled, recipe: Recipe, section: SpectralTypeTraining, classes: tuple[str, ...], seed: int
+    ) -> tuple[Block, npt.NDArray[np.str_]] | None:
+        """Spectra of rare classes."""
+        return rare_examples(data, recipe, section, classes, seed)
+
+    @classmethod
+    def build(cls, sample: npt.NDArray[Any], classes: int, section: SpectralTypeTraining, seed: int) -> tuple[Any, Any]:
+        """One model whose members are trained each by itself, and one that gives their mean."""
+        return network(sample, classes, section.members, seed)
+
+
+def noisier(channels: npt.NDArray[Any], sigma: npt.NDArray[Any], random: np.random.Generator) -> F4:
+    """Add noise to flux over continua, (object, bin, 3), the same to both, and to the error in the third channel.
+
+    `sigma` is its standard deviation as a share of the continuum, (object, 1).
+    """
+    relative = channels[..., :2] + (sigma * random.normal(size=channels.shape[:2]))[..., None]
+    trust = channels[..., 2]
+    error = 1 / np.where(trust > 0, trust, 1) - 1
+    less = np.where(trust > 0, 1 / (1 + np.hypot(error, sigma)), 0)
+    return np.concatenate([relative, less[..., None]], axis=-1).astype(np.float32)
+
+
+def network(sample: npt.NDArray[Any], classes: int, members: int, seed: int) -> tuple[Any, Any]:
+    """Build the networks: (object, bin, 3) to (object, member, class) for training, and (object, class) for use.
+
+    Parameters
+    ----------
+    sample
+        Prepared training rows, for the standardisation.
+    classes, members, seed
+        Numbers of classes and of small networks, and seed of weights and dropout.
+    """
+    import keras
+    from keras import layers
+
+    seeds = iter(range(seed, seed + 20))
+
+    def weights() -> Any:
+        return keras.initializers.GlorotUniform(next(seeds))
+
+    def of_members(equation: str, outputs: int, width: int) -> Any:
+        start = keras.initializers.RandomNormal(0, width**-0.5, next(seeds))
+        decay = keras.regularizers.L2(PENALTY)
+        shape = (members, outputs)
+        return layers.EinsumDense(
+            equation, shape, bias_axes=equation[-2:], kernel_initializer=start, kernel_regularizer=decay
+        )
+
+    mean, spread = mean_and_spread(sample, (0, 1))
+    entry = keras.Input(sample.shape[1:], name="channels")
+    x = layers.Normalization(axis=-1, mean=mean, variance=(spread + 0.01) ** 2)(entry)
+    for filters, pooled in zip(FILTERS, POOLED, strict=True):
+        x = layers.Conv1D(filters, WIDTH, padding="same", use_bias=False, kernel_initializer=weights())(x)
+        x = layers.Activation("gelu")(layers.BatchNormalization(momentum=0.9)(x))
+        x = layers.AveragePooling1D(pooled)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dropout(DROPOUT, seed=next(seeds))(x)
+    hidden = layers.Activation("gelu")(of_members("bi,ikh->bkh", HIDDEN, x.shape[-1])(x))
+    kept = layers.Dropout(DROPOUT, seed=next(seeds))(hidden)
+    each = layers.Softmax(name="members")(of_members("bkh,khc->bkc", classes, HIDDEN)(kept))
+    mean_of = layers.GlobalAveragePooling1D(name="probability")(each)
+    return keras.Model(entry, each), keras.Model(entry, mean_of)

@@ -1,0 +1,116 @@
+"""Spectral type, O to M or non-stellar, by extremely randomised trees on smoothed line strengths, helium and Ca II K.
+
+The lines of a spectrum over two continua, smoothed to some 1700 km/s and taken every 2200 km/s: narrower features tell
+no more of a star's letter at this resolution, and every further column is one more chance to learn the scatter of a few
+hundred spectra. But for helium, which tells O from B from A, and Ca II K: each line is measured besides, with its
+error. Trees (Geurts et al. 2006, Machine Learning 63, 3) take a line's depth as a threshold, which one bad pixel or a
+step between the two arms does not move.
+"""
+
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter1d
+
+from survey_batch.models.base import F4, Block, Inputs
+from survey_batch.models.classes import SEQUENCE
+from survey_batch.models.helium import HELIUM, HeliumRule, equivalent_widths, strengths
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.manifest import Grid, Recipe
+from survey_batch.models.preprocessing import step
+from survey_batch.models.rare_classes import rare_examples, survey_weights
+from survey_batch.models.sklearn_family import SklearnClassifier
+from survey_batch.models.spectral_type import SpectralTypeClassifier, bins_of, recipe_for
+from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
+
+if TYPE_CHECKING:
+    from survey_batch.models.cross_validation import Fit
+
+STEPS: dict[str, float | int | str] = {
+    "method": "smoothed-relative-bins",
+    "bin_pixels": 8,
+    "broad_bins": 25.0,
+    "narrow_bins": 8.0,
+    "floor": 0.02,
+    "ceiling": 2.5,
+    "smooth_bins": 3.0,
+    "every": 4,
+    "least_good_share": 0.3,
+    **HELIUM,
+}
+"""Bins of 8 pixels over the continua of variant `lines`, smoothed by a Gaussian (sigma: 24 pixels); each fourth.
+Then `helium.strengths`."""
+
+LEAST_LEAF, COLUMNS_TRIED = 2, 0.5
+"""Spectra in a leaf, and share of the columns of which each split is the best."""
+
+
+class SpectralForest(HeliumRule, SklearnClassifier[SpectralTypeTraining]):
+    """Extremely randomised trees on smoothed line strengths; see the module.
+
+    Rare classes are learnt from spectra made of templates, where the job names these; O and B weigh as much as among
+    the stars of the survey, and helium has the last word on them (`survey_batch.models.helium`). A class that no
+    training spectrum has is never predicted. A spectrum with less than `least_good_share` (0.3) of good pixels is not
+    classified: its probabilities are NaN.
+    """
+
+    kind: ClassVar[str] = "spectral-type"
+    variant: ClassVar[str] = "forest"
+    product: ClassVar[str] = "spectra"
+    variables: ClassVar[tuple[str, ...]] = SpectralTypeClassifier.variables
+    only_classes: ClassVar[tuple[str, ...] | None] = (*SEQUENCE, "non-stellar")
+    why_not: ClassVar[str] = SpectralTypeClassifier.why_not
+    trusted: ClassVar[tuple[str, ...]] = ("sklearn.tree._tree.Tree",)
+
+    @classmethod
+    def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:  # noqa: ARG003
+        """The recipe on the product's grid."""
+        return recipe_for(Grid.of(data.coordinates["wavelength"])).model_copy(update={"steps": STEPS})
+
+    @classmethod
+    def baselines(cls, data: Labelled, section: SpectralTypeTraining, classes: tuple[str, ...]) -> "dict[str, Fit]":
+        """As of the other variants."""
+        return SpectralTypeClassifier.baselines(data, section, classes)
+
+    @classmethod
+    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+        """Mark spectra with enough good pixels."""
+        return SpectralTypeClassifier.possible(block, recipe)
+
+    def prepare(self, block: Block) -> F4:
+        """Smoothed line strengths over both continua, then `helium.strengths`, (object, column)."""
+        steps = self.recipe.steps
+        wide = smoothed(bins_of(block, steps), step(steps, "smooth_bins"), int(step(steps, "every")))
+        return np.concatenate([wide, strengths(*equivalent_widths(block, self.recipe))], axis=1)
+
+    @classmethod
+    def training_inputs(
+        cls, draft: Self, data: Labelled, section: SpectralTypeTraining, seed: int
+    ) -> tuple[Inputs, npt.NDArray[np.str_]]:
+        """Prepared training rows, and spectra of rare classes."""
+        inputs, label = [draft.prepare(block) for _, block in data.blocks()], data.label
+        if (extra := rare_examples(data, draft.recipe, section, tuple(SEQUENCE), seed)) is not None:
+            inputs.append(draft.prepare(extra[0]))
+            label = np.concatenate([label, extra[1]])
+        return np.concatenate(inputs), label
+
+    @classmethod
+    def weights(cls, data: Labelled, labels: npt.NDArray[np.str_]) -> npt.NDArray[np.float64] | None:
+        """1 for real spectra; made ones of O and B weigh as much as such stars among the survey's."""
+        return survey_weights(labels, len(data))
+
+    @classmethod
+    def estimator(cls, section: SpectralTypeTraining, seed: int, inputs: Inputs) -> Any:  # noqa: ARG003
+        """Make the trees."""
+        from sklearn.ensemble import ExtraTreesClassifier
+
+        return ExtraTreesClassifier(
+            section.trees, min_samples_leaf=LEAST_LEAF, max_features=COLUMNS_TRIED, random_state=seed
+        )
+
+
+def smoothed(bins: F4, sigma: float, every: int) -> F4:
+    """Rows (object, bin, width) smoothed along bins and thinned out, (object, column)."""
+    smooth = gaussian_filter1d(bins.astype(np.float64), sigma, axis=1)[:, every // 2 :: every]
+    return np.asarray(smooth.reshape(len(bins), -1), np.float32)

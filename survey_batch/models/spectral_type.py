@@ -1,0 +1,104 @@
+"""Spectral type of a low-resolution spectrum: A, F, G, K, M or non-stellar."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.catalog.labels import SPECTRAL_TYPES
+from survey_batch.models.base import F4, Block
+from survey_batch.models.classes import class_numbers
+from survey_batch.models.ensemble import EnsembleClassifier
+from survey_batch.models.helium import HeliumRule
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.manifest import Grid, Recipe
+from survey_batch.models.preprocessing import STEPS, good_share, relative_bins, step
+from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
+
+if TYPE_CHECKING:
+    from survey_batch.models.cross_validation import Fit, Predict
+
+CLASSES = SPECTRAL_TYPES
+VARIABLES = ("flux", "ivar", "mask")
+MACHINE_ROWS = 5000
+"""Training spectra at most of the support vector machine, which takes the square of their number in time."""
+
+
+def recipe_for(grid: Grid) -> Recipe:
+    """The recipe of this family on a wavelength grid.
+
+    Redshift and S/N are no input: they come from the archive's pipeline, as the labels do.
+    """
+    return Recipe(
+        product="spectra",
+        variables=VARIABLES,
+        units={"flux": "relative", "ivar": "relative", "mask": "1"},
+        shape=(grid.count,),
+        grid=grid,
+        steps=STEPS,
+    )
+
+
+class SpectralTypeClassifier(HeliumRule, EnsembleClassifier[SpectralTypeTraining]):
+    """An ensemble of small networks on relative line strengths.
+
+    A spectrum with less than `least_good_share` (0.3) of good pixels is not classified: its probabilities are NaN.
+    """
+
+    kind: ClassVar[str] = "spectral-type"
+    variant: ClassVar[str] = "lines"
+    product: ClassVar[str] = "spectra"
+    variables: ClassVar[tuple[str, ...]] = VARIABLES
+    only_classes: ClassVar[tuple[str, ...] | None] = CLASSES
+    why_not: ClassVar[str] = "too few good pixels to be classified"
+
+    @classmethod
+    def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:  # noqa: ARG003
+        """The recipe on the product's grid."""
+        return recipe_for(Grid.of(data.coordinates["wavelength"]))
+
+    @classmethod
+    def baselines(cls, data: Labelled, section: SpectralTypeTraining, classes: tuple[str, ...]) -> "dict[str, Fit]":
+        """A support vector machine on components, and templates where the job names them."""
+        from survey_batch.models.baselines import ComponentsSVM, TemplateFit
+
+        def machine(trained: Labelled, seed: int) -> "Predict":
+            some = trained.take(np.sort(np.random.default_rng(seed).permutation(len(trained))[:MACHINE_ROWS]))
+            fitted = ComponentsSVM().fit(some.block, class_numbers(some.label, classes))
+            return in_blocks(fitted.predict)
+
+        fits: dict[str, Fit] = {"components_svm": machine}
+        if section.templates:
+            templates = TemplateFit.read(section.templates, data.coordinates["wavelength"], classes)
+            fits["templates"] = lambda trained, seed: in_blocks(templates.predict)  # noqa: ARG005
+        return fits
+
+    @classmethod
+    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+        """Mark spectra with enough good pixels."""
+        flux, ivar, mask = (block[name] for name in VARIABLES)
+        return np.asarray(good_share(flux, ivar, mask) >= step(recipe.steps, "least_good_share"))
+
+    def prepare(self, block: Block) -> F4:
+        """Relative bins, (object, bin, width)."""
+        return bins_of(block, self.recipe.steps)
+
+
+def bins_of(block: Block, steps: dict[str, float | int | str]) -> F4:
+    """Relative bins as a recipe's steps say, (object, bin, width)."""
+    flux, ivar, mask = (block[name] for name in VARIABLES)
+    return relative_bins(
+        flux,
+        ivar,
+        mask,
+        bin_pixels=int(step(steps, "bin_pixels")),
+        widths=(step(steps, "broad_bins"), step(steps, "narrow_bins")),
+        floor=step(steps, "floor"),
+        ceiling=step(steps, "ceiling"),
+    )
+
+
+def in_blocks(predict: Callable[[Block], npt.NDArray[Any]]) -> "Predict":
+    """Class numbers of all rows, of which some are in memory at a time."""
+    return lambda other: np.concatenate([predict(block) for _, block in other.blocks()])

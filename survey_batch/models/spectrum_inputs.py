@@ -1,0 +1,248 @@
+"""From a spectrum on the log grid to what the galaxy-quasar-star classifiers see. Pure numpy, row by row.
+
+Each row is treated by itself, so that one object gives the same input, bit for bit, alone and among others.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.spectra.grid import STEP, first_pixel
+from survey_batch.spectra.lines import FWHM
+from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
+from survey_batch.spectra.smooth import bridge, smooth
+from survey_batch.spectra.windows import pixels_around, window_mean
+
+F4 = npt.NDArray[np.float32]
+F8 = npt.NDArray[np.float64]
+I4 = npt.NDArray[np.int32]
+
+CONTRAST_RANGE = (-4.0, 20.0)
+"""Bounds of a bin's flux less the row's level, in units of the level: a cosmic ray counts no more than a line."""
+LEAST_LEVEL = 0.5
+"""The level is nowhere less than this many standard deviations of the row's median bin: noise must not be blown up."""
+LARGEST_ERROR = 1e3
+
+REST_LINES = {
+    "[O II]": 3728.5, "Ca K": 3934.8, "Ca H": 3969.6, "G band": 4305.6, "H delta": 4102.9, "H gamma": 4341.7,
+    "H beta": 4862.7, "[O III] 4959": 4960.3, "[O III] 5007": 5008.2, "Mg b": 5176.0, "Na D": 5894.6,
+    "[N II]": 6585.3, "H alpha": 6564.6, "[S II]": 6725.5,
+    "Mg II": 2799.1, "C III]": 1908.7, "C IV": 1549.1, "Ly alpha": 1215.7,
+}  # fmt: skip
+"""Vacuum wavelengths [Angstrom] (SDSS, table of spectral lines; Vanden Berk et al. 2001, AJ 122, 549)."""
+LINE_SPANS = ((-2 * FWHM, 2 * FWHM), (-12 * FWHM, -5 * FWHM), (5 * FWHM, 12 * FWHM))
+"""Pixels of a line, and of the continuum to its blue and red."""
+BROAD_SPANS = ((-40.0, 40.0), (-200.0, -100.0), (100.0, 200.0))
+"""The same for the broad lines of quasars: 2800 km/s to either side."""
+SIGNIFICANCE = 5.0
+"""Standard deviations at which a line's strength counts half."""
+
+PUBLISHED_GRID = np.linspace(3900.0, 9000.0, 3000)
+"""The linear grid [Angstrom] of the published classifiers."""
+PUBLISHED_WINDOW, PUBLISHED_ORDER = 11, 3
+"""Savitzky-Golay. The published window of 10, being even, shifts a spectrum by half a pixel."""
+
+
+def flux_channels(flux: F4, ivar: F4, mask: I4, bin_pixels: int) -> F4:
+    """Flux and how far it can be trusted, in bins of the log grid.
+
+    With f and s the flux of a bin and its error over the row's level (the median bin), the channels are
+    (f - 1) / (1 + s^2), which noise cannot make large, and 1 / (1 + s). Both are 0 where there are no good pixels.
+
+    Parameters
+    ----------
+    flux, ivar, mask
+        (object, wavelength).
+    bin_pixels
+        Pixels per bin, weighted by ivar; a rest at the red end is left out.
+
+    Returns
+    -------
+    (object, bin, 2) float32
+    """
+    values, error = _binned(good_flux(flux, ivar, mask), ivar, bin_pixels)
+    (level,), (noise,) = row_percentiles(values, 50), row_percentiles(error, 50)
+    level = np.fmax(level, LEAST_LEVEL * noise)
+    level = np.where(level > 0, level, 1.0)
+    return with_error(values / level, error / level)
+
+
+def with_error(flux: F8, error: F8) -> F4:
+    """Channels, (object, bin, 2), of flux and error over the row's level; NaN is no measurement."""
+    known = np.isfinite(flux) & np.isfinite(error)
+    error = np.clip(np.where(known, error, LARGEST_ERROR), 0, LARGEST_ERROR)
+    contrast = np.where(known, np.clip(flux - 1, *CONTRAST_RANGE), 0)
+    return np.stack([contrast / (1 + error**2), known / (1 + error)], axis=-1).astype(np.float32)
+
+
+def flux_and_error(channels: F4) -> tuple[F8, F8]:
+    """Flux and error, (object, bin), from the channels; NaN is no measurement."""
+    trust = np.where(channels[..., 1] > 0, channels[..., 1], np.nan).astype(np.float64)
+    error = 1 / trust - 1
+    return 1 + channels[..., 0] * (1 + error**2), error
+
+
+def noisier(channels: F4, snr: tuple[float, float], bin_pixels: int, random: np.random.Generator) -> F4:
+    """Add noise to each row until its signal to noise is what is drawn from a range, where that is less than it is.
+
+    Parameters
+    ----------
+    channels
+        (object, bin, 2).
+    snr
+        Range of the median signal to noise per pixel (not per bin), log-uniform.
+    bin_pixels
+        Pixels per bin.
+    random
+        Draws it.
+
+    Returns
+    -------
+    (object, bin, 2) float32
+        The noise has the run along wavelength of the row's own, and its error channel includes it.
+    """
+    flux, error = flux_and_error(channels)
+    wanted = np.exp(random.uniform(np.log(snr[0]), np.log(snr[1]), size=(len(channels), 1)))
+    (median,) = row_percentiles(error, 50)
+    median = np.where(median > 0, median, np.inf)
+    factor = np.sqrt(np.maximum((1 / (wanted * np.sqrt(bin_pixels)) / median) ** 2 - 1, 0))
+    return with_error(flux + error * factor * random.normal(size=flux.shape), error * np.hypot(1, factor))
+
+
+def tilted(channels: F4, slope: float, step: float, random: np.random.Generator) -> F4:
+    """Change each row's flux calibration: a slope over the whole range, and a step somewhere in its middle.
+
+    `slope` and `step` are standard deviations of the logarithm of the factor between the two ends.
+    """
+    flux, error = flux_and_error(channels)
+    rows, bins = flux.shape
+    x = np.linspace(-0.5, 0.5, bins)
+    edge = random.uniform(-0.1, 0.1, size=(rows, 1))
+    draw = random.normal(size=(2, rows, 1))
+    factor = np.exp(slope * draw[0] * x + step * draw[1] * ((x > edge) - 0.5))
+    return with_error(flux * factor, error * factor)
+
+
+def rest_line_channels(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDArray[np.floating]) -> F4:
+    """Strengths of lines in each object's rest frame, and whether they were measured.
+
+    A strength is the mean flux of the line over that of the continuum to its sides, less 1, times s^2 / (s^2 +
+    `SIGNIFICANCE`^2) for a line that differs from the continuum by s standard deviations.
+
+    Parameters
+    ----------
+    wavelength
+        Grid of `log_grid`, (m,).
+    flux, ivar, mask
+        (object, m).
+    redshift
+        (object,); where it is not known (not finite, or not above -1) nothing is measured.
+
+    Returns
+    -------
+    (object, line, 2) float32
+        All lines of `REST_LINES` in narrow windows, then in broad ones; (0, 0) where there is no measurement.
+    """
+    known = np.isfinite(redshift) & (redshift > -1)
+    centres = np.array(list(REST_LINES.values()))
+    parts = [_contrast(wavelength, flux, ivar, mask, redshift, centres, spans) for spans in (LINE_SPANS, BROAD_SPANS)]
+    value = np.concatenate(parts, axis=1)
+    measured = np.isfinite(value) & known[:, None]
+    strength = np.where(measured, np.clip(value, *CONTRAST_RANGE), 0)
+    return np.stack([strength, measured], axis=-1).astype(np.float32)
+
+
+def _contrast(
+    wavelength: F8,
+    flux: F4,
+    ivar: F4,
+    mask: I4,
+    redshift: npt.NDArray[np.floating],
+    centres: F8,
+    spans: tuple[tuple[float, float], ...],
+) -> F8:
+    """Line over continuum less 1, shrunk where it is noise, (object, line); NaN where it cannot be measured."""
+    pixels = pixels_around(wavelength, flux, ivar, mask, redshift, centres, spans)
+    (line, line_variance, _), (blue, blue_variance, _), (red, red_variance, _) = (
+        window_mean(pixels, span) for span in spans
+    )
+    continuum, excess = (blue + red) / 2, line - (blue + red) / 2
+    variance = line_variance + (blue_variance + red_variance) / 4
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        weight = excess**2 / (excess**2 + SIGNIFICANCE**2 * variance)
+        level = np.maximum(continuum, np.sqrt(variance))
+        return np.asarray((weight * excess / level)[..., 0])
+
+
+def published_flux(wavelength: F8, flux: F4, ivar: F4, mask: I4) -> F4:
+    """Spectra as the published classifiers see them: on the linear grid, divided by their norm, smoothed.
+
+    Bad pixels, of which the published files know nothing, are bridged by straight lines first.
+
+    Parameters
+    ----------
+    wavelength
+        Grid of `log_grid`, (m,).
+    flux, ivar, mask
+        (object, m).
+
+    Returns
+    -------
+    (object, 3000) float32
+        0 throughout in a row without any good pixel.
+
+    Raises
+    ------
+    ConfigurationError
+        The grid does not reach from 3900 to 9000 Angstrom.
+    """
+    linear = on_linear_grid(wavelength, bridge(good_flux(flux, ivar, mask).astype(np.float32)))
+    everywhere = np.ones(linear.shape, np.float32)
+    unit, _ = normalize(linear, everywhere, np.zeros(linear.shape, np.int32), "l2")
+    return np.nan_to_num(smooth(unit, PUBLISHED_WINDOW, PUBLISHED_ORDER))
+
+
+def on_linear_grid(wavelength: F8, flux: F4) -> F4:
+    """Interpolate rows on the log grid linearly to `PUBLISHED_GRID`.
+
+    Raises
+    ------
+    ConfigurationError
+        The log grid does not reach that far.
+    """
+    if wavelength[0] > PUBLISHED_GRID[0] or wavelength[-1] < PUBLISHED_GRID[-1]:
+        raise ConfigurationError(
+            f"the published classifiers need 3900 to 9000 Angstrom, the product has {wavelength[0]:.1f} to "
+            f"{wavelength[-1]:.1f}; set wavelength_min and wavelength_max in [spectra], or use variant 'convolution'"
+        )
+    place = np.log10(PUBLISHED_GRID) / STEP - first_pixel(wavelength)
+    left = np.clip(np.floor(place).astype(np.intp), 0, wavelength.size - 2)
+    share = (place - left).astype(np.float32)
+    return np.asarray((1 - share) * flux[:, left] + share * flux[:, left + 1])
+
+
+def noise_copies(block: Mapping[str, npt.NDArray[Any]], snr: float, seed: int) -> dict[str, npt.NDArray[Any]]:
+    """Spectra with white noise of the mean absolute flux over `snr` added: the published augmentation.
+
+    `block` has `flux`, `ivar` and `mask`, (object, wavelength); what else it has stays as it is.
+    """
+    values = good_flux(block["flux"], block["ivar"], block["mask"])
+    count = np.maximum(np.isfinite(values).sum(axis=1, keepdims=True), 1)
+    sigma = np.nansum(np.abs(values), axis=1, keepdims=True) / count / snr
+    noise = sigma * np.random.default_rng(seed).normal(size=values.shape)
+    return {**block, "flux": (block["flux"] + noise).astype(np.float32)}
+
+
+def _binned(values: F8, ivar: F4, width: int) -> tuple[F8, F8]:
+    """Mean of each bin's good pixels, weighted by ivar, and its error; NaN where there are none."""
+    bins = values.shape[1] // width
+    shape = (len(values), bins, width)
+    pixels, weight = values[:, : bins * width].reshape(shape), ivar[:, : bins * width].reshape(shape).astype(np.float64)
+    good = np.isfinite(pixels)
+    weight = np.where(good, weight, 0)
+    total = np.sum(weight, axis=2)
+    total = np.where(total > 0, total, np.nan)
+    return np.sum(weight * np.where(good, pixels, 0), axis=2) / total, 1 / np.sqrt(total)

@@ -1,0 +1,126 @@
+"""What classifiers of stamps know of the telescope: the field of wavefront errors of each exposure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.archive.stamps import exposure_key
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.manifest import Recipe
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.config.sections.train_stamps import StampTraining
+from survey_batch.simulate.optics import Optics
+from survey_batch.simulate.psf_field import SAMPLING, PsfField, load_psf_field
+
+F4 = npt.NDArray[np.float32]
+F8 = npt.NDArray[np.float64]
+Block = Mapping[str, npt.NDArray[Any]]
+
+IMAGES = ("flux", "ivar")
+PLACE = ("x_field", "y_field", "exposure_key")
+"""Variables that say where in which exposure a star is."""
+
+AT_ONCE = 64
+"""Stars whose point-spread functions are in memory at one time: 27 MB."""
+
+
+@dataclass(frozen=True)
+class StampOptics:
+    """The fields of some exposures, which all share one sampling."""
+
+    fields: Mapping[int, PsfField]
+    """By the exposure's key."""
+
+    @property
+    def optics(self) -> Optics:
+        """How pupil and stamp are sampled."""
+        return next(iter(self.fields.values())).optics
+
+    def planes(self, block: Block) -> Iterator[tuple[slice, F4]]:
+        """Oversampled monochromatic point-spread functions at each star's place, some stars at a time.
+
+        Yields rows and their planes (star, wavelength, y, x). Those of stars whose exposure has no field are of a
+        perfect telescope.
+        """
+        keys = block["exposure_key"]
+        for first in range(0, len(keys), AT_ONCE):
+            span = slice(first, first + AT_ONCE)
+            coefficients = np.zeros((len(keys[span]), len(self.optics.zernikes)))
+            for key, field in self.fields.items():
+                here = np.asarray(keys[span] == key) & np.isfinite(block["x_field"][span] + block["y_field"][span])
+                coefficients[here] = field.zernikes(block["x_field"][span][here], block["y_field"][span][here])
+            yield span, self.optics.planes(coefficients)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The fields as arrays, to be saved."""
+        some = self.fields.values()
+        return {
+            "exposure_key": np.array(list(self.fields), np.int64),
+            "coefficients": np.array([field.coefficients for field in some]),
+            "size": np.array([field.size for field in some]),
+            "sampling": np.array([getattr(self.optics, name) for name in SAMPLING]),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> "StampOptics":
+        """Read what `arrays` made."""
+        optics = Optics(**dict(zip(SAMPLING, arrays["sampling"].tolist(), strict=True)))
+        rows = zip(arrays["exposure_key"].tolist(), arrays["coefficients"], arrays["size"].tolist(), strict=True)
+        return cls({key: PsfField(coefficients, size, optics) for key, coefficients, size in rows})
+
+
+def read_optics(section: StampTraining) -> StampOptics:
+    """Read the PSF models that a table [train] names.
+
+    Raises
+    ------
+    ConfigurationError
+        It names none, one cannot be read, or they do not fit together.
+    """
+    if not section.psf_models:
+        raise ConfigurationError(
+            f"train.psf_model is not set: variant {section.variant!r} compares stars with the point-spread function of "
+            "their place; name the psf-model.npz of each exposure"
+        )
+    read = [load_psf_field(path) for path in section.psf_models]
+    if len({(field.optics, field.coefficients.shape) for field in read}) > 1:
+        raise ConfigurationError("train.psf_model: the models differ in sampling or degree; make them alike")
+    fields = {exposure_key(field.exposure): field for field in read}
+    if len(fields) < len(read):
+        raise ConfigurationError("train.psf_model: two of the models are of one exposure; name one of each")
+    return StampOptics(fields)
+
+
+def stamp_recipe(data: Labelled, variables: tuple[str, ...], steps: Mapping[str, float | int | str]) -> Recipe:
+    """Recipe of a classifier of stamps: images, and scalars that say where a star is."""
+    return Recipe(
+        product="stamps",
+        variables=variables,
+        units=dict.fromkeys(IMAGES, "1"),
+        shape=data.shapes["flux"],
+        shapes={name: () for name in variables if name not in IMAGES},
+        steps=dict(steps),
+    )
+
+
+def exposures_named(optics: StampOptics) -> str:
+    """The exposures' keys as text, for a recipe's steps."""
+    return " ".join(str(key) for key in sorted(optics.fields))
+
+
+def enough_pixels(block: Block, least: float) -> npt.NDArray[np.bool_]:
+    """Mark stamps of which at least this share of pixels has a flux, and a positive ivar where there is one."""
+    good = np.isfinite(block["flux"])
+    if "ivar" in block:
+        good &= np.isfinite(block["ivar"]) & (block["ivar"] > 0)
+    share: npt.NDArray[np.bool_] = good.mean(axis=(1, 2)) >= least
+    return share
+
+
+def exposure_known(block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    """Mark stars whose exposure has a PSF model and whose place in the field is known."""
+    keys = np.array(str(recipe.steps["exposures"]).split(), np.int64)
+    return np.isin(block["exposure_key"], keys) & np.isfinite(block["x_field"]) & np.isfinite(block["y_field"])

@@ -1,0 +1,182 @@
+"""Spectral type of a star from its images: calibrated cutouts, or 8-bit colour images.
+
+A star's colour is the signal, so the pixels of all bands are on one scale, and nothing is standardised band by band or
+object by object.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.models.base import Block, Inputs
+from survey_batch.models.image_networks import small_cnn, small_vit
+from survey_batch.models.keras_family import KerasClassifier
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.manifest import Recipe
+from survey_batch.models.preprocessing import step
+from survey_batch.models.trainer import Change, Schedule
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.images.features import POINT_SOURCES
+from survey_batch.config.sections.train_images import ImageTraining
+
+if TYPE_CHECKING:
+    from survey_batch.models.cross_validation import Fit
+
+F4 = npt.NDArray[np.float32]
+Build = Callable[[Inputs, int, float, int], Any]
+
+CORE = 3
+"""Pixels to either side of the centre that must be real in all bands: they hold most of a star's light."""
+WHITE = 255.0
+"""Grey level that becomes 1."""
+
+INPUTS = {"cutouts": "flux", "composites": "image"}
+"""Variable of each product that the networks see."""
+MEASURED = {"cutouts": ("flux", "x_object", "y_object", *POINT_SOURCES), "composites": ("image",)}
+"""What training reads of each product, that of the baseline included."""
+
+
+class ImageClassifier(KerasClassifier[ImageTraining]):
+    """A network on the images of one star.
+
+    Cutouts: nanomaggies, of which the network takes asinh(flux / `softening`) (Lupton, Gunn & Szalay 1999, AJ 118,
+    1406), the same for all bands; a pixel without data has no light in it. An object is not classified where pixels
+    within 3 of the centre are missing in any band. Composites: the image as it is; the two halves of a pair become six
+    channels; an object whose image is all black is not classified.
+    """
+
+    kind: ClassVar[str] = "stellar-image"
+    why_not: ClassVar[str] = "the object's own pixels are missing in a band"
+    network: ClassVar[Build]
+
+    @classmethod
+    def product_of(cls, section: ImageTraining) -> str:
+        """The table's `product`."""
+        return section.product
+
+    @classmethod
+    def variables_of(cls, section: ImageTraining) -> tuple[str, ...]:
+        """The pixels, and for the baseline where the object lies in them."""
+        return MEASURED[section.product]
+
+    @classmethod
+    def recipe_of(cls, data: Labelled, section: ImageTraining) -> Recipe:
+        """The product's shape, bands or channels, and what is done to the pixels.
+
+        Raises
+        ------
+        ConfigurationError
+            The images are smaller than `crop`.
+        """
+        variable = INPUTS[section.product]
+        shape = data.shapes[variable]
+        sides = shape[1:] if section.product == "cutouts" else shape[:2]
+        if section.crop and section.crop > min(sides):
+            raise ConfigurationError(
+                f"train.crop = {section.crop} is more than the {sides[0]} x {sides[1]} pixels of {section.product}"
+            )
+        dim = "band" if section.product == "cutouts" else "channel"
+        scaling = {"softening": section.softening} if section.product == "cutouts" else {}
+        return Recipe(
+            product=section.product,
+            variables=(variable,),
+            units={variable: "nanomaggy/pixel" if section.product == "cutouts" else "1"},
+            shape=shape,
+            names={dim: tuple(str(name) for name in data.coordinates[dim])},
+            steps={"method": section.product, "crop": section.crop or 0, **scaling},
+        )
+
+    @classmethod
+    def baselines(cls, data: Labelled, section: ImageTraining, classes: tuple[str, ...]) -> "dict[str, Fit]":
+        """Boosted trees on five magnitudes of the same objects."""
+        from survey_batch.models.magnitudes import magnitude_trees, magnitudes_of
+
+        measure = magnitudes_of(data, section)
+        return {"magnitudes": magnitude_trees(measure, classes)} if measure else {}
+
+    @classmethod
+    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+        """Mark cutouts whose middle is real in all bands, and images that are not black."""
+        pixels = block[recipe.variables[0]]
+        if recipe.product == "composites":
+            return np.asarray(pixels.any(axis=(1, 2, 3)))
+        return np.asarray(np.isfinite(_middle(pixels, 2 * CORE + 1)).all(axis=(1, 2, 3)))
+
+    def prepare(self, block: Block) -> Inputs:
+        """Images (object, y, x, channel): nanomaggies as float32, or grey levels as uint8."""
+        pixels, crop = block[self.recipe.variables[0]], int(step(self.recipe.steps, "crop"))
+        if self.recipe.product == "composites":
+            return crop_images(halves_as_channels(pixels), crop)
+        return channels_last(_middle(pixels, crop) if crop else pixels)
+
+    @classmethod
+    def build(cls, sample: Inputs, classes: int, section: ImageTraining, seed: int) -> tuple[Any, Any]:
+        """The family's network."""
+        unit = WHITE if section.product == "composites" else section.softening
+        model = cls.network(sample, classes, unit, seed)
+        return model, model
+
+    @classmethod
+    def change(cls, section: ImageTraining) -> Change | None:
+        """Flips and right angles: neither changes a colour."""
+        return turned if section.augment else None
+
+    @classmethod
+    def schedule(cls, section: ImageTraining, seed: int) -> Schedule:
+        """Adam with a rate that falls to zero."""
+        return Schedule(
+            section.epochs, section.batch, section.learning_rate, "cosine", patience=section.patience, seed=seed
+        )
+
+
+class ImageCNN(ImageClassifier):
+    """A small convolutional network."""
+
+    variant: ClassVar[str] = "cnn"
+    network: ClassVar[Build] = staticmethod(small_cnn)
+
+
+class SmallViT(ImageClassifier):
+    """A small vision transformer, trained from nothing."""
+
+    variant: ClassVar[str] = "small-vit"
+    network: ClassVar[Build] = staticmethod(small_vit)
+
+
+def channels_last(flux: F4) -> F4:
+    """Turn cutouts (object, band, y, x) into images (object, y, x, band); a pixel without data (NaN) is 0."""
+    return np.ascontiguousarray(np.moveaxis(np.where(np.isfinite(flux), flux, np.float32(0)), 1, -1))
+
+
+def halves_as_channels(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Put the right half of images twice as wide as high behind the left one: (n, y, 2 x, 3) to (n, y, x, 6)."""
+    height, width = images.shape[1:3]
+    if width != 2 * height:
+        return images
+    return np.concatenate([images[:, :, :height], images[:, :, height:]], axis=-1)
+
+
+def crop_images(images: npt.NDArray[np.uint8], crop: int) -> npt.NDArray[np.uint8]:
+    """Keep `crop` pixels on a side around the middle of images (object, y, x, channel); 0 keeps all."""
+    return np.moveaxis(_middle(np.moveaxis(images, -1, 1), crop), 1, -1) if crop else images
+
+
+def turned(
+    values: npt.NDArray[Any], targets: npt.NDArray[Any], random: np.random.Generator
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Flip and turn square images (object, y, x, channel) in one of eight ways each."""
+    way = random.integers(0, 8, len(values))
+    images = np.empty_like(values)
+    for number in range(8):
+        rows = way == number
+        part = np.rot90(values[rows], number % 4, axes=(1, 2))
+        images[rows] = part[:, :, ::-1] if number >= 4 else part
+    return images, targets
+
+
+def _middle(pixels: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+    """The middle (…, size, size) of images (…, y, x), or all of smaller ones."""
+    top, left = (max(0, (side - size) // 2) for side in pixels.shape[-2:])
+    return pixels[..., top : top + size, left : left + size]

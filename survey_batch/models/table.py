@@ -1,0 +1,161 @@
+"""Classes from a table of measurements: any labels, and the product `features` of any survey."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.models.augment import Augmentation
+from survey_batch.models.base import F4, Block
+from survey_batch.models.classes import class_numbers
+from survey_batch.models.ensemble import EnsembleClassifier
+from survey_batch.models.fitted import Arrays
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.manifest import Recipe
+from survey_batch.models.network import Design
+from survey_batch.models.preprocessing import step
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.config.sections.train_table import TableTraining
+
+if TYPE_CHECKING:
+    from survey_batch.models.cross_validation import Fit, Predict
+
+F8 = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
+
+CLIP = 5.0
+"""Scatters from the median beyond which a feature says no more."""
+QUARTILES_PER_SCATTER = 1.349
+"""Distance of the quartiles of a normal distribution, in standard deviations."""
+
+
+class TableClassifier(EnsembleClassifier[TableTraining]):
+    """An ensemble of small networks on standardised features.
+
+    A feature that is missing (not finite) takes the median of the training rows, and a column of its own says that it
+    was missing. A row without any of the chosen features is not classified: its probabilities are NaN.
+    """
+
+    kind: ClassVar[str] = "table"
+    variant: ClassVar[str] = "networks"
+    product: ClassVar[str] = "features"
+    variables: ClassVar[tuple[str, ...]] = ("value",)
+    why_not: ClassVar[str] = "none of the classifier's features could be measured"
+    # Columns have no order along which to shift; the noise is in standard deviations of the training rows.
+    augmentation: ClassVar[Augmentation] = Augmentation(shift=0.0, noise=(-2.0, -0.7))
+    # Few columns, of which each may matter: with half of them dropped a small table is not learnt in 40 epochs.
+    design: ClassVar[Design] = Design(input_dropout=0.2, hidden_dropout=0.2)
+
+    @classmethod
+    def recipe_of(cls, data: Labelled, section: TableTraining) -> Recipe:
+        """All feature names, in order, and the patterns that choose among them.
+
+        Raises
+        ------
+        ConfigurationError
+            A pattern fits no feature.
+        """
+        names = tuple(str(name) for name in data.coordinates["feature"])
+        chosen(names, section.features)
+        steps = {"method": "robust-table", "features": " ".join(section.features), "clip": CLIP}
+        scores = any(names[column].startswith("component_") for column in chosen(names, section.features))
+        return Recipe(
+            product=cls.product,
+            variables=cls.variables,
+            shape=(len(names),),
+            names={"feature": names},
+            steps=steps,
+            basis=data.basis if scores else None,
+        )
+
+    @classmethod
+    def baselines(cls, data: Labelled, section: TableTraining, classes: tuple[str, ...]) -> "dict[str, Fit]":
+        """Boosted trees on the same features."""
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        recipe = cls.recipe_of(data, section)
+
+        def trees(trained: Labelled, seed: int) -> "Predict":
+            columns = cls.learn(trained, recipe, section)["column"]
+            model = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
+            model.fit(_finite(trained.block, columns), class_numbers(trained.label, classes))
+            return lambda other: np.asarray(model.predict(_finite(other.block, columns)), dtype=np.intp)
+
+        return {"boosted_trees": trees}
+
+    @classmethod
+    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+        """Mark rows with at least one of the chosen features."""
+        return np.asarray(np.isfinite(block["value"][:, _columns(recipe)]).any(axis=1))
+
+    @classmethod
+    def learn(cls, data: Labelled, recipe: Recipe, section: TableTraining) -> Arrays:  # noqa: ARG003
+        """Medians and scatters of the features that vary, and which features are sometimes missing.
+
+        Raises
+        ------
+        ConfigurationError
+            No feature tells any row from another.
+        """
+        columns = _columns(recipe)
+        values = _finite(data.block, columns)
+        share = np.isfinite(values).mean(axis=0)
+        columns_with_values = columns[share > 0]
+        median, scatter = robust_scale(values[:, share > 0])
+        varies, flagged = scatter > 0, columns[(share > 0) & (share < 1)]
+        if not varies.any() and not len(flagged):
+            raise ConfigurationError(
+                f"features {recipe.steps['features']} are the same in all training rows; change train.features"
+            )
+        return {
+            "column": columns_with_values[varies],
+            "median": median[varies],
+            "scatter": scatter[varies],
+            "flagged": flagged,
+        }
+
+    def prepare(self, block: Block) -> F4:
+        """Standardised features, then 1 for each that is missing and 0 otherwise: (object, column, 1)."""
+        clip = step(self.recipe.steps, "clip")
+        values = (_finite(block, self.arrays["column"]) - self.arrays["median"]) / self.arrays["scatter"]
+        standard = np.nan_to_num(np.clip(values, -clip, clip), nan=0.0)
+        missing = ~np.isfinite(block["value"][:, self.arrays["flagged"]])
+        return np.concatenate([standard, missing], axis=1)[..., None].astype(np.float32)
+
+
+def chosen(names: Sequence[str], patterns: Sequence[str]) -> Index:
+    """Numbers of the names that fit a pattern, in the order of the names.
+
+    Raises
+    ------
+    ConfigurationError
+        A pattern fits none.
+    """
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ConfigurationError(
+                f"train.features: {pattern!r} fits none of the {len(names)} features, such as {list(names[:5])}"
+            )
+    fits = [any(fnmatchcase(name, pattern) for pattern in patterns) for name in names]
+    return np.flatnonzero(fits)
+
+
+def robust_scale(values: F8) -> tuple[F8, F8]:
+    """Median and scatter of each column, (object, column), without regard to NaN; each column has a value.
+
+    The scatter is that of the quartiles, or the standard deviation where more than half of the values are the same.
+    """
+    low, median, high = np.nanpercentile(values, [25, 50, 75], axis=0)
+    scatter = (high - low) / QUARTILES_PER_SCATTER
+    return median, np.where(scatter > 0, scatter, np.nanstd(values, axis=0))
+
+
+def _columns(recipe: Recipe) -> Index:
+    return chosen(recipe.names["feature"], str(recipe.steps["features"]).split())
+
+
+def _finite(block: Block, columns: Index) -> F8:
+    values = block["value"][:, columns].astype(np.float64)
+    return np.where(np.isfinite(values), values, np.nan)

@@ -1,0 +1,122 @@
+"""Train a Keras model: batches of one size, early stopping, checkpoints, and going on after a stop.
+
+What an epoch shows depends on the seed and the number of the epoch alone, so a training that was stopped and started
+again ends like one that was not. Keras is imported inside functions.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.models.base import Workspace
+from survey_batch.models.examples import Change, Examples, Schedule
+from survey_batch.models.watch import History, Watch
+
+__all__ = ["Change", "Examples", "History", "Schedule", "jit", "train_network"]
+
+
+def train_network(
+    model: Any,
+    examples: Examples,
+    schedule: Schedule,
+    *,
+    validation: Examples | None = None,
+    workspace: Workspace | None = None,
+    loss: str = "categorical_crossentropy",
+) -> History:
+    """Train a model in place.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Not compiled yet. Its output has the shape of the targets.
+    examples, schedule
+        What to show, and how often.
+    validation
+        With a patience: whose loss tells when to stop. The weights of the best epoch are restored.
+    workspace
+        Its folder gets a checkpoint after an epoch; one that is there, of the same model and schedule, is gone on from.
+    loss
+        `categorical_crossentropy` or `mse`.
+
+    Returns
+    -------
+    dict
+        `loss` of each epoch, and `val_loss` where there is validation.
+    """
+    place = workspace or Workspace()
+    batches = -(-len(examples.order) // schedule.batch)
+    model.compile(_optimizer(schedule, batches), loss=loss, jit_compile=jit())
+    watch = Watch(model, validation, schedule, place, loss)
+    watch.load()
+    if watch.progress.epoch:
+        place.report(f"going on after epoch {watch.progress.epoch}")
+    if not watch.finished:
+        shown = _batches(examples, schedule, batches, watch.progress.epoch)
+        first = watch.progress.epoch
+        model.fit(
+            shown, epochs=schedule.epochs, initial_epoch=first, verbose=0, shuffle=False, callbacks=[watch.callback()]
+        )
+    watch.restore_best()
+    return watch.progress.history
+
+
+def jit() -> bool:
+    """Whether to compile with XLA: JAX is nothing without it; on TensorFlow it gained nothing on CPUs."""
+    import keras
+
+    return bool(keras.backend.backend() == "jax")
+
+
+def _optimizer(schedule: Schedule, batches: int) -> Any:
+    import keras
+
+    rate: Any = schedule.learning_rate
+    steps = schedule.epochs * batches
+    if schedule.decay == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    elif schedule.decay == "linear":
+        rate = keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
+    if schedule.weight_decay:
+        return keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay)
+    return keras.optimizers.Adam(rate)
+
+
+def _batches(examples: Examples, schedule: Schedule, batches: int, first_epoch: int) -> Any:
+    """Batches of one size, each changed by a generator of its own."""
+    import keras
+
+    rows = examples.order
+
+    class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.epoch = first_epoch
+            self._shuffle()
+
+        def _shuffle(self) -> None:
+            order = np.random.default_rng([schedule.seed, self.epoch]).permutation(len(rows))
+            # The last batch is filled up from the start of the order: one batch shape, one compilation.
+            self.order = np.resize(rows[order], batches * schedule.batch)
+
+        def __len__(self) -> int:
+            return batches
+
+        def on_epoch_end(self) -> None:
+            self.epoch += 1
+            self._shuffle()
+
+        def __getitem__(self, index: int) -> tuple[npt.NDArray[Any], ...]:
+            # Sorted, since rows that lie near each other in a file are read faster.
+            chosen = np.sort(self.order[index * schedule.batch : (index + 1) * schedule.batch])
+            values, targets, weight = examples.batch(chosen)
+            if examples.change is not None:
+                random = np.random.default_rng([schedule.seed, self.epoch, index])
+                values, targets = examples.change(values, targets, random)
+            if examples.weight is None:
+                return values, targets
+            outputs = (len(weight), *[1] * (targets.ndim - 2))
+            return values, targets, np.broadcast_to(weight.reshape(outputs), targets.shape[:-1])
+
+    return Batches()

@@ -1,0 +1,143 @@
+"""The folder in which a training can go on after a stop, and the one in which its result lies."""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from survey_batch.models.artifact import load_classifier, read_manifest, sha256, versions
+from survey_batch.models.base import Classifier, Workspace
+from survey_batch.models.manifest import MANIFEST
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.store.lock import LOCK, locked
+from survey_batch.core.paths import write_json
+from survey_batch.config.sections.training_base import TrainingSection
+
+KEY = "training.json"
+TRAINED, HISTORY = "trained", "history.json"
+"""The folder of a classifier whose temperature is not known yet, and the file in it that is written last."""
+
+PARTS = ("test", "cross_validation")
+"""Objects that took no part in training, in the order in which their figures count."""
+
+WRITTEN = (MANIFEST, "confusion.png", "reliability.png", "coverage.png", "training-curve.png", "metrics.json")
+"""Files of a classifier's folder besides its weights."""
+
+REPORTING = frozenset({"folds", "prior"})
+"""Keys of [train] that change no weight."""
+
+
+def settings_fingerprint(section: TrainingSection, training: dict[str, Any]) -> str:
+    """SHA-256 over all that decides what training gives: settings, the files that they name, data, versions."""
+    settings = section.model_dump(mode="json", exclude=set(REPORTING))
+    files = {key: _contents(value) for key, value in settings.items() if key != "classifier"}
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    text = json.dumps([settings, files, training, versions(), backend], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _contents(value: Any) -> list[str]:
+    """SHA-256 of the file, or of the files in the folder, that a setting names; nothing for other settings."""
+    names = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+    paths = [Path(name) for name in names if isinstance(name, str) and os.path.exists(name)]  # noqa: PTH110 - odd text
+    files = [sorted(path.rglob("*")) if path.is_dir() else [path] for path in paths]
+    return [sha256(file) for group in files for file in group if file.is_file()]
+
+
+@contextmanager
+def opened(classifier: Path, fingerprint: str, report: Callable[[str], None]) -> Iterator[Workspace]:
+    """Open the workspace `<classifier>.training`; it is emptied if it is another training's, and removed at the end.
+
+    After an error, or Ctrl-C, it stays, and the same training goes on from it.
+
+    Raises
+    ------
+    ConfigurationError
+        The folder is something else's, or another process trains there.
+    """
+    folder = classifier.with_name(f"{classifier.name}.training")
+    key = folder / KEY
+    if folder.exists() and any(folder.iterdir()) and not key.exists():
+        raise ConfigurationError(
+            f"{folder} is where a training keeps its checkpoints, and holds something else: move it away, or choose "
+            "another train.classifier"
+        )
+    with locked(str(folder), what="training"):
+        if key.exists() and key.read_text(encoding="utf-8") != fingerprint:
+            report(f"{folder} is of another training, and is begun anew")
+            for old in set(folder.iterdir()) - {folder / LOCK}:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+        key.write_text(fingerprint, encoding="utf-8")
+        yield Workspace(folder, report)
+    shutil.rmtree(folder)
+
+
+def trained_once(workspace: Workspace, fit: Callable[[], Classifier[Any]]) -> tuple[Classifier[Any], float | None]:
+    """Train, and keep what was trained until the training ends; or take what an earlier start of it has kept.
+
+    Returns
+    -------
+    classifier
+    seconds : float or None
+        That it took; None where it was not trained now.
+    """
+    if workspace.folder is None:
+        raise ValueError("a workspace in memory keeps nothing")
+    folder = workspace.folder / TRAINED
+    if (folder / HISTORY).exists():
+        workspace.report("the classifier itself was trained before, and is kept")
+        classifier = load_classifier(folder)
+        classifier.history = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
+        return classifier, None
+    begun = time.monotonic()
+    classifier = fit()
+    seconds = time.monotonic() - begun
+    classifier.save(folder)
+    write_json(str(folder / HISTORY), classifier.history)
+    return classifier, seconds
+
+
+def write_folder(classifier: Classifier[Any], scores: dict[str, Any], folder: Path) -> None:
+    """Write a trained classifier with its scores and pictures; an earlier one's files are removed."""
+    from survey_batch.models.plots import confusion_plot, coverage_plot, reliability_plot, training_plot
+    from survey_batch.models.scores import brief
+
+    named = {part.replace("_", " "): scores[part]["classifier"] for part in PARTS if part in scores}
+    figures = {part: brief(scores[part]) | {"baselines": _baselines(scores[part])} for part in PARTS if part in scores}
+    classifier.manifest = classifier.manifest.model_copy(update={"metrics": figures})
+    _clear(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "metrics.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
+    classifier.save(folder)
+    if named:
+        title, first = next(iter(named.items()))
+        confusion_plot(first["confusion"], classifier.classes, title.capitalize(), folder / "confusion.png")
+        reliability = {part: one["reliability"] for part, one in named.items()}
+        reliability_plot(reliability, "Reliability", folder / "reliability.png")
+        coverage_plot(
+            {part: one["coverage"]["curve"] for part, one in named.items()}, "Coverage", folder / "coverage.png"
+        )
+    if classifier.history:
+        held_out = classifier.history.get("val_loss")
+        best = int(np.argmin(held_out)) if held_out else None
+        training_plot(classifier.history, folder / "training-curve.png", best)
+
+
+def _baselines(part: dict[str, Any]) -> dict[str, float]:
+    """Accuracy of each baseline on the same objects."""
+    others = {name: one for name, one in part.items() if isinstance(one, dict) and "confusion" in one}
+    return {name: one["accuracy"] for name, one in others.items() if name != "classifier"}
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier classifier left in its folder, and nothing else."""
+    weights = list(read_manifest(folder).files) if (folder / MANIFEST).exists() else []
+    for name in (*WRITTEN, *weights):
+        (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,263 @@
+"""From a catalogue to work: the order of objects, the shards, the source files and the fingerprint.
+
+The plan fixes every shape before work begins. It is made again from the job at every start, compared with what
+the output holds, and stored as Parquet whose row groups are the shards of objects, so that a worker reads only its own.
+Planning makes no Python object per row.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from survey_batch.archive.sdss import FieldKey
+from survey_batch.catalog import Catalog, read_catalog
+from survey_batch.catalog.detected import detected, object_catalog
+from survey_batch.catalog.fields import read_fields as read_field_list
+from survey_batch.catalog.values import one_array
+from survey_batch.config.job import Job
+from survey_batch.config.unread import unread
+from survey_batch.core.display import html_table
+from survey_batch.core.paths import join, make_folder, write_bytes
+from survey_batch.store.products import Array, Axis, Shard, cut_into_shards
+
+FIELD_COLUMNS = ["rerun", "run", "camcol", "field"]
+ORDER = {
+    "sdss": FIELD_COLUMNS,
+    "lamost": ["obsdate", "planid", "lmjd", "spid", "fiberid"],
+    "skyserver": ["ra", "dec"],
+    "stamps": ["exposure"],
+}
+"""By frame, or by plan and fibre: neighbours in a shard share source files and folders."""
+
+FIELDS_PER_GROUP = 4096
+"""Fields in a row group of the stored plan: a shard is one field, which takes less room than a group's description."""
+
+SLICE_ROWS = 1 << 18
+"""Rows that are put in order at a time."""
+
+_NO_OBJECTS = pa.table({"object_id": pa.nulls(0, pa.string()), "problem": pa.nulls(0, pa.string())})
+
+Rows = Mapping[str, Array]
+"""Some rows of the plan, column by column."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a job will do, without having touched the archive.
+
+    Attributes
+    ----------
+    job : Job
+    objects : pyarrow.Table
+        The rows that the job takes in the order of the object axis, unusable ones last.
+    fields : pyarrow.Table
+        The SDSS fields in the order of the frame axis; empty for other surveys.
+    notes : tuple of str
+        What was noticed about the catalogue.
+    """
+
+    job: Job
+    objects: pa.Table
+    fields: pa.Table
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Plan of {self.job.name}: {'; '.join(f'{value} {name}' for name, value in self._numbers().items())}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Plan of {self.job.name}", {**self._numbers(), "notes": "; ".join(self.notes) or "none"})
+
+    def _numbers(self) -> dict[str, str]:
+        numbers = {"objects": self.size("object"), "invalid rows": self.invalid, "fields": self.fields.num_rows}
+        numbers["shards of objects"] = len(self.shards("object"))
+        return {name: f"{number:,}" for name, number in numbers.items()}
+
+    def size(self, axis: Axis) -> int:
+        """Length of an axis."""
+        return int((self.objects if axis == "object" else self.fields).num_rows)
+
+    def shards(self, axis: Axis) -> list[Shard]:
+        """Shards of an axis: a number of objects, or one field."""
+        return cut_into_shards(axis, self.size(axis), self.shard_rows(axis))
+
+    def shard_rows(self, axis: Axis) -> int:
+        """Rows per shard of an axis."""
+        return self.job.shards.objects if axis == "object" else 1
+
+    def group_rows(self, axis: Axis) -> int:
+        """Rows per row group of the stored plan."""
+        return self.job.shards.objects if axis == "object" else FIELDS_PER_GROUP
+
+    @property
+    def invalid(self) -> int:
+        """Rows that cannot be used; they keep their place and end as `invalid`."""
+        return int(pc.sum(pc.not_equal(self.objects["problem"], "")).as_py() or 0)
+
+    @cached_property
+    def catalog_hash(self) -> str:
+        """Hash of all rows in their order; it does not depend on how they lie in memory."""
+        return hash_of(self.objects)
+
+    @cached_property
+    def fields_hash(self) -> str:
+        """Hash of all fields in their order."""
+        return hash_of(self.fields)
+
+    def store(self) -> None:
+        """Write the plan's tables below the output; the same plan writes the same rows."""
+        make_folder(self.job.output)
+        tables: dict[Axis, pa.Table] = {"object": self.objects, "frame": self.fields}
+        for axis, table in tables.items():
+            buffer = io.BytesIO()
+            pq.write_table(table, buffer, row_group_size=self.group_rows(axis), compression="zstd")
+            write_bytes(_table_path(self.job.output, axis), buffer.getvalue())
+
+
+def make_plan(job: Job) -> Plan:
+    """Read the catalogue and lay out the work; the archive is not touched.
+
+    What nothing reads in a job is among the notes. A job file is refused for it; a job that was made in Python cannot
+    be told from one that `--set` has changed since, which may leave tables unread.
+
+    Raises
+    ------
+    ConfigurationError
+        The catalogue cannot be read or lacks columns.
+    """
+    plan = _lay_out(job)
+    given = unread(job, job.model_dump(exclude_defaults=True))
+    return replace(plan, notes=(*plan.notes, *(f"{'.'.join(map(str, key))}: {given[key]}" for key in given)))
+
+
+def _lay_out(job: Job) -> Plan:
+    if job.catalog.detect is None:
+        return plan_catalog(job, read_catalog(job.catalog, job.archive))
+    fields, notes = read_field_list(job.catalog, job.archive)
+    if not detected(job):
+        return Plan(job, _NO_OBJECTS, fields, (*notes, "how many objects there are is known when frames were searched"))
+    made = plan_catalog(job, read_catalog(object_catalog(job), job.archive))
+    return Plan(job, made.objects, fields, (*notes, *made.notes))
+
+
+def plan_fields(job: Job) -> Plan:
+    """Lay out the search for objects on frames alone.
+
+    Raises
+    ------
+    ConfigurationError
+        The list of fields cannot be read or lacks columns.
+    """
+    fields, notes = read_field_list(job.catalog, job.archive)
+    return Plan(job, _NO_OBJECTS, fields, notes)
+
+
+def plan_catalog(job: Job, catalog: Catalog) -> Plan:
+    """Lay out the work for a catalogue that is already read."""
+    objects = _in_order(catalog.table, _order(catalog.table, ORDER[job.archive.survey]))
+    return Plan(job, objects, _fields(job, objects), catalog.notes)
+
+
+def read_rows_of(output: str, shard: Shard) -> Rows:
+    """Read the plan's rows of one shard, on a worker."""
+    group, first = (shard.index, 0) if shard.axis == "object" else divmod(shard.start, FIELDS_PER_GROUP)
+    with fsspec.open(_table_path(output, shard.axis), "rb") as stream:
+        table = pq.ParquetFile(stream).read_row_group(group).slice(first, len(shard))
+    return {name: to_numpy(table[name]) for name in table.column_names}
+
+
+def read_plan_columns(output: str, names: Sequence[str]) -> Rows:
+    """Read some columns of all planned objects, in the order of the object axis; none where the plan lacks one."""
+    with fsspec.open(_table_path(output, "object"), "rb") as stream:
+        file = pq.ParquetFile(stream)
+        if not set(names) <= set(file.schema_arrow.names):
+            return {}
+        table = file.read(columns=list(names))
+    return {name: to_numpy(table[name]) for name in names}
+
+
+def stored_table(output: str, axis: Axis) -> pa.Table | None:
+    """Read a whole table of the stored plan; None where none is stored."""
+    try:
+        with fsspec.open(_table_path(output, axis), "rb") as stream:
+            return pq.read_table(stream)
+    except FileNotFoundError:
+        return None
+
+
+def read_fields(output: str) -> dict[FieldKey, int]:
+    """Map each planned field to its place on the frame axis."""
+    with fsspec.open(_table_path(output, "frame"), "rb") as stream:
+        table = pq.read_table(stream)
+    columns = [table[name].to_pylist() for name in FIELD_COLUMNS]
+    return {FieldKey(*key): place for place, key in enumerate(zip(*columns, strict=True))}
+
+
+def to_numpy(column: pa.ChunkedArray) -> Array:
+    """Turn a column into a numpy array; strings become Python objects."""
+    return np.asarray(column.to_numpy())
+
+
+def _order(table: pa.Table, names: Sequence[str]) -> pa.Array:
+    """Places of the rows in the order of the object axis."""
+    keys = {"unusable": pc.not_equal(table["problem"], ""), **{name: table[name] for name in (*names, "row")}}
+    return pc.sort_indices(pa.table(keys), [(name, "ascending") for name in keys])
+
+
+def _in_order(table: pa.Table, order: pa.Array) -> pa.Table:
+    """Take rows slice by slice; text in 64-bit offsets on the way, as all of a column's may exceed 2 GB."""
+    columns = {}
+    for name, kind in zip(table.column_names, table.schema.types, strict=True):
+        column = one_array(table[name].cast(pa.large_string()) if pa.types.is_string(kind) else table[name])
+        parts = [column.take(order.slice(first, SLICE_ROWS)) for first in range(0, len(order), SLICE_ROWS)]
+        columns[name] = pa.chunked_array([part.cast(kind) for part in parts], kind)
+    return pa.table(columns)
+
+
+def hash_of(table: pa.Table) -> str:
+    """Hash of all rows in their order; it does not depend on how they lie in memory."""
+    digest = hashlib.sha256()
+    for name in sorted(table.column_names):
+        digest.update(f"{name} {table.num_rows}\n".encode())
+        for piece in _bytes_of(table[name]):
+            digest.update(piece)
+    return digest.hexdigest()[:16]
+
+
+def _bytes_of(column: pa.ChunkedArray) -> Iterator[Any]:
+    """Yield what a column holds: its gaps, and its values, or the lengths of its texts and then these."""
+    chunks = [chunk for chunk in column.chunks if len(chunk)]
+    if column.null_count:
+        yield from (np.asarray(chunk.is_valid()) for chunk in chunks)
+        chunks = [chunk.fill_null("" if pa.types.is_string(column.type) else 0) for chunk in chunks]
+    if not pa.types.is_string(column.type):
+        yield from (np.ascontiguousarray(chunk) for chunk in chunks)
+        return
+    yield from (np.asarray(pc.binary_length(chunk)) for chunk in chunks)
+    yield from (_text_bytes(chunk) for chunk in chunks)
+
+
+def _text_bytes(chunk: pa.Array) -> memoryview:
+    """Return the bytes of a chunk's texts, which may be a slice, one after the other."""
+    _, offsets, data = chunk.buffers()
+    ends = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+    return memoryview(data or b"")[ends[0] : ends[-1]]
+
+
+def _fields(job: Job, objects: pa.Table) -> pa.Table:
+    if job.archive.survey != "sdss":
+        return pa.table({name: pa.array([], pa.int32()) for name in FIELD_COLUMNS})
+    used = objects.select(FIELD_COLUMNS).filter(pc.equal(objects["problem"], ""))
+    return used.group_by(FIELD_COLUMNS).aggregate([]).sort_by([(name, "ascending") for name in FIELD_COLUMNS])
+
+
+def _table_path(output: str, axis: str) -> str:
+    return join(output, "plan", f"{axis}s.parquet")

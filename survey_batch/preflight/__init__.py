@@ -1,0 +1,1 @@
+"""What is worked out, and refused, before any work: phases, provenance, estimates."""

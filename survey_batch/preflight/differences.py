@@ -1,0 +1,108 @@
+"""What differs between the job that made a product and the one that is asked for now, in words."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from survey_batch.planning.plan import Plan, hash_of, stored_table, to_numpy
+from survey_batch.store.products import Array, Axis
+
+CATALOG = "catalog"
+"""Among a product's pieces: the hash of its rows, which says nothing to a reader."""
+
+BY_CONTENT: Mapping[str, str] = {
+    "predictions.classifier": "another classifier, or the same one trained anew",
+    "features.basis": "other components, from another output or fitted anew",
+}
+"""Settings of which a fingerprint is kept, and what it means that it is another."""
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Say which settings were others, and what they were; the rows of the catalogue are not among them.
+
+    Parameters
+    ----------
+    before, now
+        Settings by their full names.
+    """
+    changed = sorted(key for key in {*before, *now} - {CATALOG} if before.get(key) != now.get(key))
+    return [_in_words(key, before.get(key), now.get(key)) for key in changed]
+
+
+def _in_words(key: str, before: object, now: object) -> str:
+    """A setting that is known by its content alone is said to be another: nobody reads a fingerprint."""
+    if key.startswith("custom.") and key.endswith(".source"):
+        return f"{key.removesuffix('source')}function: its text was another"
+    if key in BY_CONTENT:
+        return f"{key}: {BY_CONTENT[key]}" if before and now else f"{key}: was {_set(before)}, now {_set(now)}"
+    return f"{key}: was {before!r}, now {now!r}"
+
+
+def _set(value: object) -> str:
+    return "not set" if value is None else "set"
+
+
+def catalog_differences(plan: Plan | None, axis: Axis, made_with: str, job: str) -> list[str]:
+    """Say how the table [catalog] and the catalogue's rows differ from those of a product.
+
+    Parameters
+    ----------
+    plan
+        Of the job that is asked for now; nothing is compared where it is not known.
+    axis
+        Of the rows: objects, or fields where these are what the job lists.
+    made_with
+        Hash of the rows that the product was made with.
+    job
+        The job that made it, as the product's attribute has it; "" where that is not known.
+    """
+    if plan is None:
+        return [f"{CATALOG}: other rows, or other values in them"]
+    made_by = json.loads(job)[CATALOG] if job else {}
+    asked = plan.job.model_dump(mode="json")[CATALOG]
+    keys = list(_key_differences(made_by, asked, CATALOG)) if made_by else []
+    before, now = stored_table(plan.job.output, axis), plan.objects if axis == "object" else plan.fields
+    if before is None or hash_of(before) != made_with:  # another job has worked here since
+        return [*keys, f"{CATALOG}: other rows, or other values in them, than when it was made"]
+    return [*keys, *_row_differences(before, now)]
+
+
+def _key_differences(before: object, now: object, name: str) -> Iterator[str]:
+    """Compare a table of a job key by key; of one that only one of them has, no key is told."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in sorted({*before, *now}):
+            yield from _key_differences(before.get(key), now.get(key), f"{name}.{key}")
+    elif before != now:
+        was, is_now = (
+            _set(value) if value is None or isinstance(value, Mapping) else repr(value) for value in (before, now)
+        )
+        yield f"{name}: was {was}, now {is_now}"
+
+
+def _row_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
+    if before.num_rows != now.num_rows:
+        yield f"{CATALOG}: had {before.num_rows:,} rows, now {now.num_rows:,}"
+        return
+    for name in sorted({*before.column_names} ^ {*now.column_names}):
+        yield f"{CATALOG}: {'no longer has' if name in before.column_names else 'did not have'} the column {name!r}"
+    names = [name for name in before.column_names if name in now.column_names]
+    changed = {name: np.flatnonzero(_changed(before[name], now[name])) for name in names}
+    if "object_id" in changed and changed["object_id"].size:  # what the others are then follows from it
+        changed = {"object_id": changed["object_id"]}
+    for name, rows in changed.items():
+        if rows.size:
+            was, is_now = (table[name][int(rows[0])].as_py() for table in (before, now))
+            which = f"{name} differs in {rows.size:,} of {now.num_rows:,} rows"
+            yield f"{CATALOG}: {which}; in the first of them it was {was!r}, now {is_now!r}"
+
+
+def _changed(before: pa.ChunkedArray, now: pa.ChunkedArray) -> Array:
+    """Mark the values that differ; two that are missing are the same."""
+    one, other = to_numpy(before), to_numpy(now)
+    differ = one != other
+    if one.dtype.kind == other.dtype.kind == "f":
+        differ &= ~(np.isnan(one) & np.isnan(other))
+    return np.asarray(differ)

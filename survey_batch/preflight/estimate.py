@@ -1,0 +1,283 @@
+"""What a plan will cost, and whether it fits: bytes, memory, time."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dask.utils import parse_bytes
+
+from survey_batch.cluster import worker_count
+from survey_batch.config.job import Job
+from survey_batch.config.sections.cluster import GPU_PHASE
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import is_url
+from survey_batch.core.status import Status
+from survey_batch.core.wording import size
+from survey_batch.planning.plan import Plan
+from survey_batch.preflight.downloads import download_seconds
+from survey_batch.preflight.footprint import OTHER_FILES, Footprint, product_footprint
+from survey_batch.preflight.phases import Group, make_groups
+from survey_batch.stages import Stage, make_stages
+from survey_batch.stages.base import Cost
+from survey_batch.store.products import product_exists, read_status
+
+WORKER_BASE_BYTES = 300_000_000
+"""A Dask worker with astropy, xarray and zarr imported and no data (measured on Linux: 270 MB)."""
+
+CLUSTER_START_SECONDS = 5.0
+"""Starting a local cluster and importing the package on its workers."""
+
+STORED_SHARE = {"frames": 0.44, "cutouts": 0.43, "spectra": 0.5}
+"""Stored bytes by uncompressed bytes: of 24 SDSS frames, 4,276 cutouts of 64 pixels and 312 LAMOST spectra, measured
+by `python -m benchmarks`."""
+
+SPARSE = 20
+"""Times the bytes of the products that may be fetched before `plan` says what that costs."""
+
+STORED_SHARE_OTHERWISE = 0.95
+"""Of the other products, an estimate."""
+
+
+TOTALS = (
+    "stored_bytes",
+    "fetch_bytes",
+    "cpu_seconds",
+    "download_seconds",
+    "work_seconds",
+    "seconds",
+    "files_written",
+    "most_problem_notes",
+)
+"""What `--json` tells beside the parts."""
+
+
+@dataclass(frozen=True)
+class StageEstimate:
+    """One stage's share of an estimate."""
+
+    stage: str
+    shards: int
+    files: int
+    fetch_bytes: int
+    product_bytes: int
+    stored_bytes: int
+    process_bytes: int
+    worker_bytes: int
+    cpu_seconds: float
+    start_seconds: float
+    download_seconds: float
+    """Of a remote archive, as `fetching` assumes; 0 from a folder."""
+    written: Footprint
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a plan will cost; all bytes uncompressed but `stored_bytes`."""
+
+    objects: int
+    invalid: int
+    fields: int
+    workers: int
+    stages: tuple[StageEstimate, ...]
+    worker_bytes: int
+    """Peak memory of one worker process, in the phase that needs most."""
+    notes: tuple[str, ...]
+
+    @property
+    def stored_bytes(self) -> int:
+        """Space on disk for all products, about."""
+        return sum(stage.stored_bytes for stage in self.stages)
+
+    @property
+    def fetch_bytes(self) -> int:
+        """What comes from the archive."""
+        return sum(stage.fetch_bytes for stage in self.stages)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Work, shared by all workers."""
+        return sum(stage.cpu_seconds for stage in self.stages)
+
+    @property
+    def download_seconds(self) -> float:
+        """How long the archive will take to hand over its files; 0 from a folder."""
+        return sum(stage.download_seconds for stage in self.stages)
+
+    @property
+    def work_seconds(self) -> float:
+        """Wall time, about, where the archive answers faster than the workers work."""
+        return self._start_seconds + sum(self._work_seconds(stage) for stage in self.stages)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time, about: of each stage its work or its downloads, whichever takes longer, as both go on together."""
+        longer = (max(self._work_seconds(stage), stage.download_seconds) for stage in self.stages)
+        return self._start_seconds + sum(longer)
+
+    @property
+    def files_written(self) -> int:
+        """Files of the products and of the run beside them, about, without notes of problems."""
+        return OTHER_FILES + sum(stage.written.files for stage in self.stages)
+
+    @property
+    def most_problem_notes(self) -> int:
+        """Files of problems at most: one of each shard that has any."""
+        return sum(stage.shards for stage in self.stages)
+
+    @property
+    def _start_seconds(self) -> float:
+        return CLUSTER_START_SECONDS + sum(stage.start_seconds for stage in self.stages)
+
+    def _work_seconds(self, stage: StageEstimate) -> float:
+        return stage.cpu_seconds / min(self.workers, stage.shards or 1)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, for `--json`."""
+        return {**asdict(self), **{name: getattr(self, name) for name in TOTALS}}
+
+
+def estimate(plan: Plan) -> Estimate:
+    """Estimate a plan's cost without touching the archive or the output."""
+    stages, most = make_stages(plan.job), plan.job.cluster.for_phase("ingest")
+    slots = worker_count(most) * most.threads
+    costs = {stage.name: _stage(plan, stage, slots) for stage in stages}
+    return Estimate(
+        objects=plan.size("object"),
+        invalid=plan.invalid,
+        fields=plan.size("frame"),
+        workers=slots,
+        stages=tuple(costs.values()),
+        worker_bytes=max(_worker_bytes(plan.job, group, costs) for group in make_groups(stages)),
+        notes=(*plan.notes, *_sparse(plan, costs)),
+    )
+
+
+def refuse_what_cannot_fit(plan: Plan, cost: Estimate) -> None:
+    """Refuse a job that needs more memory per worker or more disk than there is.
+
+    Raises
+    ------
+    ConfigurationError
+        Says what is needed, what there is, and what to change.
+    """
+    refuse_small_workers(plan, cost)
+    if not is_url(plan.job.output):
+        _refuse_full_disk(plan.job, cost)
+
+
+def refuse_small_workers(plan: Plan, cost: Estimate) -> None:
+    """Refuse a job that needs more memory per worker than its tables allow, as `refuse_what_cannot_fit` does."""
+    costs = {stage.stage: stage for stage in cost.stages}
+    for group in make_groups(make_stages(plan.job)):
+        _refuse_small_workers(plan.job, group, costs)
+
+
+def missing_bytes(output: str, cost: Estimate) -> int:
+    """Space that products need of which nothing, or not all, is there yet, about."""
+    return sum(round(stage.stored_bytes * share_left(output, stage.stage)) for stage in cost.stages)
+
+
+def share_left(output: str, product: str) -> float:
+    """Share of a product's rows that are not there yet."""
+    if not product_exists(output, product):
+        return 1.0
+    return float((read_status(output, product) == Status.PENDING).mean())
+
+
+def nearest_folder(path: str) -> Path:
+    """The folder itself, or the nearest one above it that is there: both are on the same disk."""
+    return next(parent for parent in (Path(path).absolute(), *Path(path).absolute().parents) if parent.exists())
+
+
+def _sparse(plan: Plan, costs: Mapping[str, StageEstimate]) -> list[str]:
+    """Say what an object costs where fields hold few of them: a frame is fetched and decoded whole."""
+    usable, fields = plan.size("object") - plan.invalid, plan.size("frame")
+    made = sum(costs[stage.name].product_bytes for stage in make_stages(plan.job) if stage.axis == "object")
+    fetched = sum(cost.fetch_bytes for cost in costs.values())
+    if not (usable and fields and made) or fetched < SPARSE * made:
+        return []
+    seconds = sum(cost.cpu_seconds for cost in costs.values()) / usable
+    bands = len(plan.job.frames.bands)
+    fewer = f", or fewer frames.bands (now {bands})" if bands > 1 else ""
+    return [
+        f"few objects in a field, {usable / fields:.1f} on average: each costs {size(fetched / usable)} to fetch and "
+        f"{seconds:.1f} s of a core, for {size(made / plan.size('object'))} of products. A field costs the same "
+        f"with one object as with a thousand: choose objects that share fields{fewer}"
+    ]
+
+
+def _refuse_small_workers(job: Job, group: Group, costs: Mapping[str, StageEstimate]) -> None:
+    section, needed = job.cluster.for_phase(group.kept[0].phase), _worker_bytes(job, group, costs)
+    if needed <= parse_bytes(section.memory):
+        return
+    largest = max(group.stages, key=lambda stage: costs[stage.name].worker_bytes)
+    table = "cluster.gpu" if group.kept[0].phase == GPU_PHASE and job.cluster.gpu else "cluster"
+    ways = [f"shards.objects (now {job.shards.objects})"] if largest.axis == "object" else []
+    ways += [f"{table}.threads (now {section.threads})"] if section.threads > 1 else []
+    lower = f"lower {' or '.join(ways)}, or raise" if ways else "raise"
+    raise ConfigurationError(
+        f"stage {largest.name!r} needs about {size(needed)} per worker, and {table}.memory is {section.memory}: "
+        f"{lower} {table}.memory"
+    )
+
+
+def _refuse_full_disk(job: Job, cost: Estimate) -> None:
+    missing, folder = missing_bytes(job.output, cost), nearest_folder(job.output)
+    free = shutil.disk_usage(folder).free
+    if missing > free:
+        raise ConfigurationError(
+            f"the products need about {size(missing)} and {folder} has {size(free)} free: {less_room(job)}"
+        )
+
+
+def less_room(job: Job) -> str:
+    """Say what would make the products of this job smaller."""
+    kept = [stage.name for stage in make_stages(job) if stage.kept]
+    ways = ["choose another output", "fewer objects"]
+    ways += ["a smaller cutouts.size"] if "cutouts" in kept else []
+    ways += [f"{name}.keep = false" for name in kept if _may_be_dropped(job, name)]
+    return f"{', '.join(ways[:-1])} or {ways[-1]}"
+
+
+def _may_be_dropped(job: Job, name: str) -> bool:
+    """Whether the job would work without storing a product."""
+    section = getattr(job, name, None)
+    if not job.keeps(name) or "keep" not in getattr(type(section), "model_fields", {}):
+        return False
+    without = job.model_copy(update={name: section.model_copy(update={"keep": False})})  # type: ignore[union-attr]
+    try:
+        make_groups(make_stages(without))
+    except ConfigurationError:
+        return False
+    return not without.keeps(name)
+
+
+def _worker_bytes(job: Job, group: Group, costs: Mapping[str, StageEstimate]) -> int:
+    """Memory of a worker: in each thread a group's largest stage, with the blocks that are handed on beside it."""
+    threads = job.cluster.for_phase(group.kept[0].phase).threads
+    handed_on = sum(costs[stage.name].worker_bytes for stage in group.stages if not stage.kept)
+    shard = handed_on + max(costs[stage.name].worker_bytes for stage in group.kept)
+    return WORKER_BASE_BYTES + max(costs[stage.name].process_bytes for stage in group.stages) + threads * shard
+
+
+def _stage(plan: Plan, stage: Stage, slots: int) -> StageEstimate:
+    cost: Cost = stage.cost(plan)
+    shards = len(plan.shards(stage.axis))
+    at_once = cost.at_once * min(slots, shards)
+    nbytes = stage.schema(plan.size(stage.axis)).nbytes if stage.kept else 0
+    return StageEstimate(
+        stage.name,
+        shards,
+        cost.files,
+        cost.fetch_bytes,
+        nbytes,
+        int(nbytes * STORED_SHARE.get(stage.name, STORED_SHARE_OTHERWISE)),
+        cost.process_bytes,
+        cost.worker_bytes,
+        cost.cpu_seconds,
+        cost.start_seconds,
+        download_seconds(plan.job.archive, cost.files, cost.fetch_bytes, at_once),
+        product_footprint(stage, plan) if stage.kept else Footprint(0, 0),
+    )

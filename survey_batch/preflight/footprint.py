@@ -1,0 +1,37 @@
+"""How many files and folders an output will hold: what a file system has inodes for, and a quota may count."""
+
+from dataclasses import dataclass
+
+from survey_batch.planning.plan import Plan
+from survey_batch.stages import Stage
+
+OTHER_FILES = 6
+"""Of a run, besides products: two parts of the plan, the lock, the log, `run.json` and `problems.parquet`."""
+OTHER_FOLDERS = 4
+"""The output itself, and `plan`, `log` and `problems` in it."""
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Files and folders; each of them takes an inode."""
+
+    files: int
+    folders: int
+
+    @property
+    def inodes(self) -> int:
+        """Both together."""
+        return self.files + self.folders
+
+
+def product_footprint(stage: Stage, plan: Plan) -> Footprint:
+    """Count what a product will consist of, about: a shard without any value in an array has no file there.
+
+    Each array is a folder with its metadata and a folder `c`; in there a shard is a file, in a folder for each further
+    dimension. The small fixed arrays have one file each.
+    """
+    schema, shards = stage.schema(plan.size(stage.axis)), len(plan.shards(stage.axis))
+    arrays = [(shards, variable.dims) for variable in (*schema.variables, schema.status)]
+    arrays += [(1, dims) for dims, _, _ in schema.coordinates.values()]
+    files = 1 + sum(1 + count for count, _ in arrays)
+    return Footprint(files, 1 + sum(2 + count * (len(dims) - 1) for count, dims in arrays))

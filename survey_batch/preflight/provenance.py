@@ -1,0 +1,86 @@
+"""What a product depends on: its pieces, stored with it and compared with the job's before anything is done to it."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from survey_batch.config.job import Job
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError
+from survey_batch.planning.plan import Plan, make_plan, plan_fields
+from survey_batch.preflight.differences import CATALOG, catalog_differences, differences
+from survey_batch.stages import Stage, make_stage
+from survey_batch.store.products import Axis, open_product, product_exists
+
+log = logging.getLogger(__name__)
+
+
+def pieces_of(plan: Plan, stage: Stage) -> dict[str, Any]:
+    """Everything on which a stage's product depends, as JSON types, as it is compared with what was stored."""
+    shards = {"shards.objects": plan.job.shards.objects} if stage.axis == "object" else {}
+    catalog = plan.fields_hash if stage.from_fields else plan.catalog_hash
+    own = {"variables": [variable.name for variable in stage.variables()], "catalog": catalog}
+    pieces: dict[str, Any] = json.loads(json.dumps({**stage.settings(), **shards, **own}))
+    return pieces
+
+
+def check_product(output: str, product: str, pieces: Mapping[str, Any], plan: Plan | None = None) -> bool:
+    """Tell whether a product exists; refuse one that was made to another plan.
+
+    Parameters
+    ----------
+    output, product
+        Where it is.
+    pieces
+        On what it would depend now.
+    plan
+        Of which these are, so that what has changed in the catalogue can be told row by row.
+
+    Raises
+    ------
+    PlanMismatchError
+        Lists each difference.
+    """
+    if not product_exists(output, product):
+        return False
+    attrs = open_product(output, product).attrs
+    before: dict[str, Any] = json.loads(str(attrs["pieces"]))
+    changed = differences(before, pieces)
+    if before.get(CATALOG) != pieces.get(CATALOG):
+        axis: Axis = "object" if plan is None or pieces.get(CATALOG) == plan.catalog_hash else "frame"
+        changed += catalog_differences(plan, axis, str(before.get(CATALOG)), str(attrs.get("job", "")))
+    if changed:
+        raise PlanMismatchError(
+            f"{product}.zarr in {output} was made by another job:\n"
+            + "".join(f"  {line}\n" for line in changed)
+            + f"Choose another output, take the change back, or delete {product}.zarr (and what was made from it)."
+        )
+    return True
+
+
+def check_made_by(job: Job, product: str) -> None:
+    """Refuse a stored product that another job made, such as one with other labels or another split.
+
+    Where the job's catalogue is no longer there, nothing can be compared; the log says so.
+
+    Raises
+    ------
+    PlanMismatchError
+        Lists each difference.
+    """
+    if not product_exists(job.output, product) or "pieces" not in open_product(job.output, product).attrs:
+        return
+    stage = make_stage(job, product)
+    try:
+        plan = plan_fields(job) if stage.from_fields else make_plan(job)
+    except ConfigurationError as error:
+        log.warning("%s.zarr in %s was not compared with the job: %s", product, job.output, error)
+        return
+    check_product(job.output, product, pieces_of(plan, stage), plan)
+
+
+def fingerprint(pieces: Mapping[str, Any]) -> str:
+    """Hash what a product depends on."""
+    text = "\n".join(f"{key}={pieces[key]!r}" for key in sorted(pieces))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

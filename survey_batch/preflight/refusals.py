@@ -1,0 +1,90 @@
+"""What `plan` and `run` refuse before anything is started: a job that would write into what it reads, or fail late."""
+
+from collections.abc import Iterator
+
+from survey_batch.archive.sources import folder_of
+from survey_batch.config.job import Job
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import is_url, same_or_within
+from survey_batch.core.status import unfinished
+from survey_batch.planning.plan import Plan
+from survey_batch.preflight.estimate import Estimate, nearest_folder, refuse_what_cannot_fit
+from survey_batch.preflight.phases import Group, make_groups
+from survey_batch.stages import make_stages
+from survey_batch.store.products import product_exists, read_status
+
+
+def refuse_overlaps(job: Job) -> None:
+    """Refuse an output that is a file, or that overlaps with what the job reads, or where its classifier is kept.
+
+    All of them may lie within the output or beside it. The output may lie within the archive, too, whose root may be
+    the folder that one works in: products have names of their own.
+
+    Raises
+    ------
+    ConfigurationError
+        Names both keys and paths.
+    """
+    output = job.output
+    if not is_url(output) and not (there := nearest_folder(output)).is_dir():
+        raise ConfigurationError(f"output {output}: {there} is a file, and the products need a folder: name another")
+    for key, path in _used_places(job):
+        if same_or_within(output, path) and (key != "archive.root" or same_or_within(path, output)):
+            how = "is also" if same_or_within(path, output) else f"lies within {path}, which is"
+            raise ConfigurationError(f"output {output} {how} {key}: products would be written into it; name another")
+
+
+def _used_places(job: Job) -> Iterator[tuple[str, str]]:
+    yield "catalog.path", job.catalog.path
+    yield "archive.root", job.archive.root
+    if job.archive.cache is not None:
+        yield "archive.cache", job.archive.cache
+    if job.predictions is not None:
+        yield "predictions.classifier", job.predictions.classifier
+    if job.train is not None:
+        yield "train.classifier", job.train.classifier
+
+
+def refuse_what_cannot_work(plan: Plan, cost: Estimate, *, elsewhere: bool) -> None:
+    """Refuse a plan that would end only after its workers have started, or after hours.
+
+    Parameters
+    ----------
+    plan, cost
+        What is to be done.
+    elsewhere
+        Whether workers may be on other machines, which may have folders that this one lacks.
+
+    Raises
+    ------
+    ConfigurationError
+        The machine has too little room, a stage cannot work on these objects, or the archive's folder is not there.
+    """
+    for stage in make_stages(plan.job):
+        stage.check_plan(plan)
+    missing = missing_archive(plan.job)
+    if missing and not elsewhere:
+        raise ConfigurationError(f"{missing}: correct it, or mount its file system")
+    refuse_what_cannot_fit(plan, cost)
+
+
+def missing_archive(job: Job) -> str:
+    """Say that the archive's folder is not on this machine, where files of it are still to be read; "" otherwise.
+
+    Raises
+    ------
+    ConfigurationError
+        The root is no address.
+    """
+    folder = folder_of(job.archive.root)
+    if folder is None or folder.is_dir() or not any(_is_left(job, group) for group in make_groups(make_stages(job))):
+        return ""
+    return f"archive.root {folder} is not a folder here"
+
+
+def _is_left(job: Job, group: Group) -> bool:
+    """Whether stages read from the archive for rows that are not finished."""
+    return any(stage.phase == "ingest" for stage in group.stages) and any(
+        not product_exists(job.output, stage.name) or unfinished(read_status(job.output, stage.name)).any()
+        for stage in group.kept
+    )

@@ -1,0 +1,242 @@
+"""How far a run is, read from an output's products and small files alone.
+
+Nothing is asked of the run's process, so this works from another terminal or node, while a run is under way and
+after one was killed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from survey_batch.config.job import STAGES_OF, Job
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.pace import Pace
+from survey_batch.core.status import Status, count_statuses, final_status, unfinished
+from survey_batch.report.reading import (
+    job_of_a_product,
+    planned_rows,
+    problems_so_far,
+    read_array,
+    read_group,
+    shard_rows,
+)
+from survey_batch.report.runs import Rate, paces, rates, read_holder, read_newest_log, read_run_file, utc_now
+from survey_batch.report.terminal import render
+from survey_batch.store.problems import count_reasons
+from survey_batch.store.products import PRODUCTS_OF_FRAMES
+
+__all__ = ["RunStatus", "StageStatus", "render", "summarize"]
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """How far one stage is.
+
+    Attributes
+    ----------
+    axis : str
+        What its rows are: "object" or "frame".
+    rows : int
+    counts : dict
+        By status; of each frame and band for `frames`.
+    pending, retryable : int
+        Rows not done yet, and rows that another run would try again.
+    shards, shards_done : int
+    rate : float or None
+        Rows per second: of the last minute or so while a run is under way, else the mean of the last run that worked on
+        it.
+    pace : Pace or None
+        What is known of a stage on which a run works just now.
+    """
+
+    name: str
+    axis: str
+    rows: int
+    counts: Mapping[str, int]
+    pending: int
+    retryable: int
+    shards: int
+    shards_done: int
+    created: bool = True
+    rate: float | None = None
+    pace: Pace | None = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time for the pending rows at the last rate; None where no rate is known, or the stage stands still."""
+        return self._pace.seconds_left(self.pending)
+
+    @property
+    def left(self) -> str:
+        """The same in words, or how long nothing has happened; empty where nothing is left."""
+        return self._pace.left(self.pending) if self.pending else ""
+
+    @property
+    def _pace(self) -> Pace:
+        return self.pace or Pace(self.rate or 0.0)
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How far a job is.
+
+    Attributes
+    ----------
+    objects : int
+        Rows of the catalogue.
+    counts : dict
+        Objects per final status: that of the last stage.
+    stages : tuple of StageStatus
+        In their order.
+    holder : dict
+        Process, host and user of the run that is under way; empty where none is.
+    problems : tuple
+        (stage, status, reason, how many), most frequent first.
+    problems_current : bool
+        False while a long run is under way: the problems are those of the last run that ended.
+    runs : tuple of dict
+        The runs that ended, from `run.json`.
+    """
+
+    output: str
+    job: Mapping[str, Any]
+    objects: int
+    counts: Mapping[str, int]
+    stages: tuple[StageStatus, ...]
+    holder: Mapping[str, Any] = field(default_factory=dict)
+    problems: tuple[tuple[str, str, str, int], ...] = ()
+    problems_current: bool = True
+    runs: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def running(self) -> bool:
+        """Whether a run holds the output (or died on another machine without giving it back)."""
+        return bool(self.holder)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last run came to its end."""
+        return _ended(self.holder, self.stages)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left that another run would work on."""
+        return not any(stage.pending or stage.retryable or not stage.created for stage in self.stages)
+
+    @property
+    def idle_seconds(self) -> float | None:
+        """Seconds since a shard finished in the run that is under way, where that is so long that it stands still."""
+        paces = [stage.pace for stage in self.stages if stage.pace]
+        stalled = self.running and paces and all(pace.stalled for pace in paces)
+        return min(pace.idle for pace in paces) if stalled else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time left of the run that is under way; None where there is none or it cannot be told yet.
+
+        The stages of today work one after the other, so their times add up.
+        """
+        parts = [stage.seconds_left for stage in self.stages]
+        return sum(part for part in parts if part is not None) if self.running and None not in parts else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain values, for JSON."""
+        problems = [dict(zip(("stage", "status", "reason", "count"), row, strict=True)) for row in self.problems]
+        stages = [{**asdict(stage), "seconds_left": stage.seconds_left} for stage in self.stages]
+        computed = {name: getattr(self, name) for name in ("running", "complete", "seconds_left", "idle_seconds")}
+        return {**asdict(self), "stages": stages, "problems": problems, **computed}
+
+
+def summarize(output: str) -> RunStatus:
+    """Read how far the job of an output is.
+
+    Parameters
+    ----------
+    output : str
+        A job's output, a path or an fsspec URL.
+
+    Raises
+    ------
+    ConfigurationError
+        No run has started there.
+    """
+    run, log, holder = read_run_file(output), read_newest_log(output), read_holder(output)
+    job = (log.job if log else None) or run.get("job") or job_of_a_product(output)
+    if not job:
+        raise ConfigurationError(
+            f"{output}: no run has laid out any work here yet. Check the key 'output' of the job file, or start "
+            "the job with: survey-batch run JOB.toml"
+        )
+    speed, now = rates(run.get("runs", ()), log), paces(log, utc_now()) if holder else {}
+    stages = tuple(_stage(output, name, job, speed.get(name), now.get(name)) for name in _stage_names(output, job))
+    objects = next((stage.rows for stage in stages if stage.axis == "object"), run.get("objects", 0))
+    problems, current = problems_so_far(output, ended=_ended(holder, stages))
+    return RunStatus(
+        output=output,
+        job=job,
+        objects=objects,
+        counts=_final_counts(output, stages),
+        stages=stages,
+        holder=holder,
+        problems=tuple(count_reasons(problems)),
+        problems_current=current,
+        runs=tuple(run.get("runs", ())),
+        notes=tuple(run.get("notes", ())),
+        versions=run.get("versions", {}),
+    )
+
+
+def _stage_names(output: str, job: Mapping[str, Any]) -> list[str]:
+    """The job's stages that have a product, and those of which an earlier run of the output left one."""
+    model = Job.model_validate(job)
+    known = dict.fromkeys((*model.stages, *STAGES_OF[model.archive.survey]))
+    others = [name for name in known if name not in model.stages and read_group(output, name) is not None]
+    search = ["detections"] if model.catalog.detect is not None else []
+    return [*search, *others, *(name for name in model.stages if model.keeps(name))]
+
+
+def _stage(output: str, name: str, job: Mapping[str, Any], rate: Rate | None, pace: Pace | None) -> StageStatus:
+    axis = "frame" if name in PRODUCTS_OF_FRAMES else "object"
+    group = read_group(output, name)
+    if group is None:
+        return _not_created(output, name, axis, job)
+    status = read_array(group, "status").astype(np.uint8)
+    by_row = status.reshape(len(status), -1)
+    waiting = (by_row == Status.PENDING).any(axis=1)
+    starts = np.arange(0, len(status), shard_rows(group))
+    return StageStatus(
+        name,
+        axis,
+        rows=len(status),
+        counts=count_statuses(status),
+        pending=int(waiting.sum()),
+        retryable=int((unfinished(by_row).any(axis=1) & ~waiting).sum()),
+        shards=len(starts),
+        shards_done=int((~np.logical_or.reduceat(waiting, starts)).sum()) if len(starts) else 0,
+        rate=pace.rate if pace and waiting.any() else rate.rows_per_second if rate else None,
+        pace=pace if waiting.any() else None,
+    )
+
+
+def _not_created(output: str, name: str, axis: str, job: Mapping[str, Any]) -> StageStatus:
+    rows = planned_rows(output, axis)
+    shards = -(-rows // (job["shards"]["objects"] if axis == "object" else 1))
+    return StageStatus(name, axis, rows, {"pending": rows} if rows else {}, rows, 0, shards, 0, created=False)
+
+
+def _ended(holder: Mapping[str, Any], stages: tuple[StageStatus, ...]) -> bool:
+    return not holder and not any(stage.pending or not stage.created for stage in stages)
+
+
+def _final_counts(output: str, stages: tuple[StageStatus, ...]) -> Mapping[str, int]:
+    """Count objects by the worst of their statuses; of frames where there are no objects."""
+    made = [stage for stage in stages if stage.axis == "object"] or list(stages)
+    groups = [read_group(output, stage.name) for stage in made]
+    statuses = [read_array(group, "status").astype(np.uint8) for group in groups if group is not None]
+    if len(statuses) < len(made):  # nothing is final yet
+        return made[-1].counts
+    return count_statuses(final_status(statuses))

@@ -1,0 +1,1 @@
+"""What is made of finished products: exported catalogues, lists of PSF stars."""

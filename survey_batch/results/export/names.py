@@ -1,0 +1,69 @@
+"""Column names that a format can hold, each once."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+
+from survey_batch.results.export.changes import Changes
+
+FITS_LENGTH = 68
+"""Characters of a text value on one card of a FITS header, with each quote doubled (FITS 4.0, section 4.2.1)."""
+
+
+def parquet_names(names: Sequence[str], changes: Changes) -> list[str]:
+    """Name columns that have no name, and tell apart columns of one name."""
+    wanted = [name or _numbered(place) for place, name in enumerate(names, 1)]
+    return _told_apart(names, wanted, str, lambda name, suffix: name + suffix, changes)
+
+
+def fits_names(names: Sequence[str], changes: Changes) -> list[str]:
+    """Make names of printable ASCII that fit on a card and differ by more than case.
+
+    Accents are dropped and Greek letters spelled out (`µ_colour` is `mu_colour`); other characters become `_`.
+    """
+    wanted = [_shortened(_ascii(name)) or _numbered(place) for place, name in enumerate(names, 1)]
+    return _told_apart(names, wanted, str.lower, _shortened, changes)
+
+
+def _told_apart(
+    names: Sequence[str],
+    wanted: Sequence[str],
+    key: Callable[[str], str],
+    join: Callable[[str, str], str],
+    changes: Changes,
+) -> list[str]:
+    """Number names that are taken; columns that keep their own come first, and no number makes another's name."""
+    own, taken = {key(name) for name in wanted}, set[str]()
+    unique = list(wanted)
+    for place in sorted(range(len(names)), key=lambda place: names[place] != wanted[place]):
+        number = 1
+        while key(unique[place]) in taken or (number > 1 and key(unique[place]) in own):
+            number += 1
+            unique[place] = join(wanted[place], f"_{number}")
+        taken.add(key(unique[place]))
+    for name, new in zip(names, unique, strict=True):
+        if name != new:
+            changes.note(f"named {new!r}", name)
+    return unique
+
+
+def _numbered(place: int) -> str:
+    return f"column_{place}"
+
+
+def _shortened(name: str, suffix: str = "") -> str:
+    while len((name + suffix).replace("'", "''")) > FITS_LENGTH:
+        name = name[:-1]
+    return (name + suffix).strip()
+
+
+def _ascii(name: str) -> str:
+    letters = (letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
+    return "".join(letter if " " <= letter <= "~" else _spelled(letter) for letter in letters)
+
+
+def _spelled(letter: str) -> str:
+    greek = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (?:FINAL )?(\w+)", unicodedata.name(letter, ""))
+    if greek is None:
+        return "_"
+    return greek[2].lower() if greek[1] == "SMALL" else greek[2].title()

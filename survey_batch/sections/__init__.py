@@ -1,1 +1,0 @@
-"""The tables of the job file, one pydantic model each; `survey_batch.job.Job` holds them together."""

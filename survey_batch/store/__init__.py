@@ -1,0 +1,1 @@
+"""Zarr products, the problems of rows, and the lock on an output."""

@@ -1,0 +1,316 @@
+"""The Zarr products: create one from a schema, write one shard, read its status.
+
+A product is one Zarr v3 group. Every array whose first dimension is the product's axis (`object` or `frame`) is
+sharded along it with the same number of rows, so that one task owns whole Zarr shards and no two tasks ever
+write the same one. `status` is written last: a shard whose status holds no `pending` is committed.
+"""
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.codecs import BloscCodec
+
+from survey_batch.core.paths import join
+from survey_batch.core.status import Status, flag_attributes
+
+Array = npt.NDArray[Any]
+Axis = Literal["object", "frame"]
+
+INNER_CHUNK_BYTES = 2_000_000
+"""Aim for one inner chunk: 1 to 8 MB keep a random read cheap and a sequential one fast."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One array of a product.
+
+    Attributes
+    ----------
+    name, dims, dtype : str
+        `dtype` is a numpy type, or "string".
+    attrs : mapping
+        `long_name`, `units` and what else a reader needs.
+    chunks : tuple of int, optional
+        Inner chunk; by default whole rows, about `INNER_CHUNK_BYTES` of them.
+    coordinate : bool
+        Whether xarray shows it as a coordinate.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    dtype: str
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    chunks: tuple[int, ...] | None = None
+    coordinate: bool = False
+
+    @property
+    def fill(self) -> Any:
+        """What a row without data holds: NaN, 0 or an empty string."""
+        if self.dtype == "string":
+            return ""
+        return np.nan if np.dtype(self.dtype).kind == "f" else 0
+
+    def empty(self, shape: Sequence[int]) -> Array:
+        """Make an array of `shape` that holds only fill values."""
+        return np.full(shape, self.fill, dtype=object if self.dtype == "string" else self.dtype)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Everything that fixes a product's shape before work begins.
+
+    Attributes
+    ----------
+    product : str
+        Name of the stage that makes it.
+    axis : str
+        Dimension along which the product is sharded.
+    sizes : mapping
+        Length of every dimension.
+    shard_rows : int
+        Rows of the axis in one shard.
+    variables : tuple of Variable
+        Arrays that shards write; `status` is added by `create_product`.
+    coordinates : mapping
+        Small fixed arrays, written at creation: name to (dims, values, attributes).
+    """
+
+    product: str
+    axis: Axis
+    sizes: Mapping[str, int]
+    shard_rows: int
+    variables: tuple[Variable, ...]
+    coordinates: Mapping[str, tuple[tuple[str, ...], Array, Mapping[str, Any]]] = field(default_factory=dict)
+    status_dims: tuple[str, ...] = ("object",)
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def status(self) -> Variable:
+        """The commit mark."""
+        return Variable("status", self.status_dims, "u1", flag_attributes())
+
+    def shape(self, variable: Variable, rows: int | None = None) -> tuple[int, ...]:
+        """Shape of a variable, for the whole product or for a block of `rows`."""
+        whole = [self.sizes[dim] for dim in variable.dims]
+        return (*((rows,) if rows is not None else (whole[0],)), *whole[1:])
+
+    @property
+    def nbytes(self) -> int:
+        """Uncompressed size of the product; a string counts as 24 bytes."""
+        return sum(
+            int(np.prod(self.shape(variable), dtype=np.int64)) * _itemsize(variable)
+            for variable in (*self.variables, self.status)
+        )
+
+    @property
+    def row_nbytes(self) -> int:
+        """Uncompressed bytes of one row of the axis."""
+        return -(-self.nbytes // max(self.sizes[self.axis], 1))
+
+
+PRODUCTS_OF_FRAMES = ("detections", "frames")
+"""Products whose axis is the frame; that of all others is the object."""
+
+
+def _coordinate(name: str, dtype: str, **attrs: str) -> Variable:
+    return Variable(name, ("object",), dtype, attrs, coordinate=True)
+
+
+OBJECT_COORDINATES = (
+    _coordinate("object_id", "string", long_name="identifier; objects are joined by it, never by position"),
+    _coordinate("ra", "f8", long_name="right ascension (ICRS)", units="degree"),
+    _coordinate("dec", "f8", long_name="declination (ICRS)", units="degree"),
+    _coordinate("label", "string", long_name="class in the catalogue"),
+    _coordinate("split", "string", long_name="train, validation or test"),
+)
+"""What every object-wise product says of its objects."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Rows `start` to `stop` (exclusive) of an axis; the unit of work, retry and resume."""
+
+    axis: Axis
+    index: int
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> slice:
+        """The rows as a slice."""
+        return slice(self.start, self.stop)
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __str__(self) -> str:
+        return f"{self.axis} shard {self.index} (rows {self.start} to {self.stop - 1})"
+
+
+def cut_into_shards(axis: Axis, size: int, rows: int) -> list[Shard]:
+    """Number the shards of an axis of `size` rows."""
+    return [Shard(axis, index, start, min(start + rows, size)) for index, start in enumerate(range(0, size, rows))]
+
+
+def product_url(output: str, product: str) -> str:
+    """Where a product lies below a job's output."""
+    return join(output, f"{product}.zarr")
+
+
+def product_exists(output: str, product: str) -> bool:
+    """Tell whether the product was created completely (its metadata is written last)."""
+    try:
+        return "pieces" in open_product(output, product).attrs
+    except FileNotFoundError:
+        return False
+
+
+def create_product(output: str, schema: Schema, attrs: Mapping[str, Any]) -> None:
+    """Create all arrays of a product, its fixed coordinates and its metadata.
+
+    The shapes never change afterwards, so consolidated metadata is written here, once, and stays true.
+    `attrs` is written last of all and marks the product as created; what is not text becomes JSON, so that a part of
+    the product can be saved as netCDF too.
+    """
+    group = zarr.create_group(product_url(output, schema.product), overwrite=True, zarr_format=3)
+    for variable in (*schema.variables, schema.status):
+        _create_array(group, schema, variable)
+    for name, (dims, values, attributes) in schema.coordinates.items():
+        dtype: Any = str if values.dtype.kind in "UOT" else values.dtype
+        array = group.create_array(
+            name, shape=values.shape, dtype=dtype, dimension_names=dims, attributes=dict(attributes)
+        )
+        array[...] = values
+    named = [variable.name for variable in schema.variables if variable.coordinate]
+    own = [name for name, (dims, _, _) in schema.coordinates.items() if dims != (name,)]
+    group.attrs.update({**schema.attrs, **({"coordinates": " ".join(named + own)} if named + own else {})})
+    group.attrs.update({key: value if isinstance(value, str) else json.dumps(value) for key, value in attrs.items()})
+    _consolidate(group)
+    forget_products()
+
+
+def open_product(output: str, product: str, *, fresh: bool = True) -> zarr.Group:
+    """Open a product's group for reading and writing; raises FileNotFoundError where there is none."""
+    url = product_url(output, product)
+    return zarr.open_group(url, mode="r+", zarr_format=3) if fresh else _open_cached(url)
+
+
+def forget_products() -> None:
+    """Forget which arrays products have; needed in each process that used one which has been made anew."""
+    _open_cached.cache_clear()
+
+
+@lru_cache(maxsize=16)
+def _open_cached(url: str) -> zarr.Group:
+    return zarr.open_group(url, mode="r+", zarr_format=3)
+
+
+def read_status(output: str, product: str, rows: slice | None = None) -> npt.NDArray[np.uint8]:
+    """Read the status array, whole or for one shard."""
+    status = _array(open_product(output, product, fresh=False), "status")
+    return np.asarray(status[rows if rows is not None else ...], dtype=np.uint8)
+
+
+def read_rows(output: str, product: str, rows: slice, names: Sequence[str]) -> dict[str, Array]:
+    """Read some variables of some rows."""
+    group = open_product(output, product, fresh=False)
+    return {name: np.asarray(_array(group, name)[rows]) for name in names}
+
+
+def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Array], status: Array) -> int:
+    """Write one whole shard of every array, the status last, and return the bytes written (uncompressed).
+
+    A shard that was committed before is first marked `pending` again, so that a kill in between is seen.
+    """
+    group = open_product(output, product, fresh=False)
+    mark = _array(group, "status")
+    if np.any(np.asarray(mark[shard.rows]) != Status.PENDING):
+        mark[shard.rows] = np.full_like(status, Status.PENDING)
+    for name, values in data.items():
+        _array(group, name)[shard.rows] = values
+    mark[shard.rows] = status
+    return sum(values.nbytes for values in data.values())
+
+
+def mark_pending(output: str, product: str, shards: Iterable[Shard]) -> None:
+    """Take shards back: a run does them again."""
+    mark = _array(open_product(output, product, fresh=False), "status")
+    for shard in shards:
+        mark[shard.rows] = Status.PENDING
+
+
+def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    array = group[name]
+    if not isinstance(array, zarr.Array):
+        raise TypeError(f"{group.store_path}: {name} is not an array")
+    return array
+
+
+def _create_array(group: zarr.Group, schema: Schema, variable: Variable) -> None:
+    shape = schema.shape(variable)
+    chunks = _inner_chunks(schema, variable)
+    shards = tuple(
+        -(-whole // part) * part for whole, part in zip((schema.shard_rows, *shape[1:]), chunks, strict=True)
+    )
+    group.create_array(
+        variable.name,
+        shape=shape,
+        dtype=str if variable.dtype == "string" else variable.dtype,
+        chunks=chunks,
+        shards=shards,
+        compressors="auto" if variable.dtype == "string" else _compressor(variable),
+        fill_value=variable.fill,
+        dimension_names=variable.dims,
+        attributes=_attributes(variable),
+    )
+
+
+def _inner_chunks(schema: Schema, variable: Variable) -> tuple[int, ...]:
+    if variable.chunks is not None:
+        return variable.chunks
+    row = _itemsize(variable) * int(np.prod(schema.shape(variable)[1:], dtype=np.int64))
+    rows = max(1, min(schema.shard_rows, INNER_CHUNK_BYTES // row))
+    while schema.shard_rows % rows:
+        rows -= 1
+    return (rows, *schema.shape(variable)[1:])
+
+
+def _compressor(variable: Variable) -> BloscCodec:
+    """LZ4 after a bitshuffle, by measurement on real pixels.
+
+    Size by the raw size, and compression in MB per CPU-second of one core (AMD EPYC of 2024, numcodecs 0.16):
+
+    | codec                 | frames     | cutouts    | spectra: flux, ivar    |
+    | --------------------- | ---------- | ---------- | ---------------------- |
+    | lz4 5, bitshuffle     | 0.44, 2300 | 0.42, 2900 | 0.73, 1800; 0.75, 1700 |
+    | zstd 1, bitshuffle    | 0.44,  800 | 0.41,  900 | 0.73,  600; 0.74,  500 |
+    | zstd 3, bitshuffle    | 0.43,  900 | 0.41,  600 | 0.72,  320; 0.73,  280 |
+    | zstd 3, byte shuffle  | 0.39,  150 | 0.40,  200 | 0.76,  420; 0.75,  330 |
+    | zstd 1, no shuffle    | 0.41,  280 | 0.40,  400 | 0.90,  950; 0.89,  930 |
+
+    It also reads fastest, at 4 GB/s. What little noise there is to squeeze out costs a shard several times its time.
+    """
+    return BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle", typesize=np.dtype(variable.dtype).itemsize)
+
+
+def _attributes(variable: Variable) -> dict[str, Any]:
+    # xarray reads its fill value from this attribute; without it NaN rows of float arrays need no decoding.
+    return dict(variable.attrs)
+
+
+def _itemsize(variable: Variable) -> int:
+    return 24 if variable.dtype == "string" else np.dtype(variable.dtype).itemsize
+
+
+def _consolidate(group: zarr.Group) -> None:
+    with warnings.catch_warnings():
+        # True, and known: readers that do not know it read the arrays' own metadata.
+        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+        zarr.consolidate_metadata(group.store)

@@ -1,0 +1,1 @@
+"""Training and judging classifiers on a job's products."""

@@ -1,0 +1,105 @@
+"""Figures of a trained classifier: on a split, or across folds, beside the baselines it has to beat."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.config.job import Job
+from survey_batch.config.sections.training_base import TrainingSection
+from survey_batch.core.errors import ConfigurationError, SurveyBatchError
+from survey_batch.core.threads import one_thread
+from survey_batch.models.artifact import family_of, load_classifier
+from survey_batch.models.base import Classifier, Workspace
+from survey_batch.models.classes import class_numbers, classes_among
+from survey_batch.models.cross_validation import FamilyFit, calibrated_across_folds, out_of_fold
+from survey_batch.models.fitted import possible_rows, predict_rows
+from survey_batch.models.labelled import Labelled, read_labelled
+from survey_batch.models.prior import Prior, object_weights
+from survey_batch.models.scores import scores_of
+
+log = logging.getLogger(__name__)
+
+
+@one_thread()
+def evaluate(job: Job, split: str = "test", prior: Prior | None = None) -> dict[str, Any]:
+    """Score the trained classifier of table [train], or else [predictions], on one split of the job's objects.
+
+    Parameters
+    ----------
+    job
+        Its product and its classifier are there.
+    split
+        Figures of any other than `test` say little of new objects: the classifier may have seen these.
+    prior
+        Shares of the classes on which the figures are stated; by default those of [train], or as found.
+
+    Raises
+    ------
+    ConfigurationError
+        The job names no classifier, or no usable row of the split has a label.
+    PlanMismatchError
+        The product is not what the classifier was trained on.
+    """
+    named = job.train or job.predictions
+    if named is None:
+        raise ConfigurationError("the job names no classifier: set train.classifier or predictions.classifier")
+    classifier = load_classifier(named.classifier)
+    recipe = classifier.recipe
+    data = read_labelled(job, recipe.product, recipe.variables, classifier.classes, split=split)
+    recipe.check_product(data.coordinates, data.shapes)
+    recipe.check_made(data.made)
+    recipe.check_basis(data.basis)
+    answers: dict[str, npt.NDArray[Any]] = {"classifier": predict_rows(classifier, data)}
+    stated = prior or (job.train.prior if job.train else "as_found")
+    scores = scores_of(data, answers, classifier.classes, classifier.manifest.seed, prior=stated)
+    return {"classes": list(classifier.classes), "classifier": named.classifier, split: scores}
+
+
+def cross_validate(data: Labelled, section: TrainingSection, place: Workspace | None = None) -> dict[str, Any]:
+    """Predict all labelled objects out of fold, by the classifier and by the baselines in the same folds.
+
+    Folds that are done are kept in the workspace, if there is one, and told of.
+    """
+    family = family_of(section.kind, section.variant)
+    classes = family.only_classes or classes_among(data.label)
+    possible = possible_rows(family, data, family.recipe_of(data, section))
+    rows, number = data.take(possible), class_numbers(data.label[possible], classes)
+    fit = partial(family.fit, section=section, classes=classes)
+    kept = (place or Workspace()).below(f"{section.folds}-folds-{data.fingerprint()[:12]}")
+    raw, fold = out_of_fold(rows, FamilyFit(fit, section), section.folds, section.seed, kept.below("classifier"))
+    weights = object_weights(number, classes, section.prior)
+    answers: dict[str, npt.NDArray[Any]] = {"classifier": calibrated_across_folds(number, raw, fold, weights)}
+    for name, baseline in family.baselines(data, section, classes).items():
+        with _baseline_may_fail(name):
+            answers[name], _ = out_of_fold(rows, baseline, section.folds, section.seed, kept.below(name, log.info))
+    return {
+        "folds": section.folds,
+        **scores_of(rows, answers, classes, section.seed, prior=section.prior),
+        "not_classified": int(np.sum(~possible) + np.sum(~np.isfinite(raw).all(axis=1))),
+    }
+
+
+def scores_of_split(
+    classifier: Classifier[Any], trained: Labelled, tested: Labelled, section: TrainingSection
+) -> dict[str, Any]:
+    """Figures of a classifier and its baselines, which are fitted to what it was trained on, on other objects."""
+    answers: dict[str, npt.NDArray[Any]] = {"classifier": predict_rows(classifier, tested)}
+    usable = trained.take(possible_rows(type(classifier), trained, classifier.recipe))
+    for name, fit in classifier.baselines(trained, section, classifier.classes).items():
+        with _baseline_may_fail(name):
+            answers[name] = fit(usable, section.seed)(tested)
+    return scores_of(tested, answers, classifier.classes, section.seed, prior=section.prior)
+
+
+@contextmanager
+def _baseline_may_fail(name: str) -> Iterator[None]:
+    """Go on without a baseline that these objects do not allow: it is there for comparison alone."""
+    try:
+        yield
+    except (ValueError, MemoryError, SurveyBatchError) as error:
+        log.warning("baseline %s: not run (%s)", name, error)

@@ -1,0 +1,211 @@
+"""Train a classifier on a job's product, beside the baselines it has to beat."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from survey_batch.config.job import Job
+from survey_batch.config.sections.training_base import TrainingSection
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.threads import one_thread
+from survey_batch.core.wording import duration
+from survey_batch.models.artifact import family_of
+from survey_batch.models.base import Classifier, Workspace
+from survey_batch.models.calibration import fit_temperature
+from survey_batch.models.classes import class_numbers, classes_among
+from survey_batch.models.cross_validation import (
+    FamilyFit,
+    hold_out,
+    out_of_fold,
+    patient,
+    possible_folds,
+)
+from survey_batch.models.fitted import possible_rows, predict_rows
+from survey_batch.models.labelled import Labelled, read_labelled
+from survey_batch.models.manifest import MANIFEST
+from survey_batch.models.prior import object_weights, stated_shares
+from survey_batch.models.workspace import opened, settings_fingerprint, trained_once, write_folder
+from survey_batch.preflight.provenance import check_made_by
+from survey_batch.training.evaluation import cross_validate, scores_of_split
+
+Report = Callable[[str], None]
+
+TEMPERATURE_FOLDS = 5
+"""Inner folds of the training split for the temperature, where no objects are held out."""
+
+TEMPERATURE = "temperature"
+"""Where the answers of these folds are kept."""
+
+log = logging.getLogger(__name__)
+
+
+@one_thread()
+def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
+    """Train the classifier of the job's table [train] and write its folder.
+
+    The model is trained on split `train`; its temperature is fitted on split `validation`, or where there is none on
+    out-of-fold predictions within `train`; the figures under `test` are of split `test`, which took no part. Where
+    `train.folds` is set, all labelled objects are also predicted by cross-validation: more objects, so more certain
+    figures. A training that was stopped goes on, in `<classifier>.training`: from the network's last checkpoint, with
+    the classifier once it is trained, and with the folds that are done.
+
+    Parameters
+    ----------
+    job
+        The stage of the product that this kind of classifier works on has run.
+    progress
+        Told in a sentence what is being done.
+
+    Returns
+    -------
+    dict
+        The scores, as in `metrics.json`; `describe` puts them in words.
+
+    Raises
+    ------
+    ConfigurationError
+        The job has no table [train], or its product has no usable rows to train or test on.
+    PlanMismatchError
+        The product was made with another catalogue, other labels, another split or other settings than the job's.
+    """
+    section = _section(job)
+    family = family_of(section.kind, section.variant)
+    check_made_by(job, family.product_of(section))
+    data = read_labelled(
+        job, family.product_of(section), family.variables_of(section), family.only_classes, needed=family.needs_labels
+    )
+    _check_splits(job, data, needed=family.needs_labels)
+    classes = _answers(family, data.of_split("train"), section)
+    stated_shares(section.prior, classes, np.ones(len(classes)))  # refused now, not after hours of training
+    unlearnt = data.take(~np.isin(data.label, classes)).counts()
+    data = data.of_classes(classes)
+    parts = {name: data.of_split(name) for name in ("train", "validation", "test")}
+    training = {
+        **_training_record(data, parts),
+        "classes_without_training_objects": unlearnt,
+        "classes_left_out": [name for name in family.only_classes or () if name not in classes],
+    }
+    if unlearnt:
+        progress(f"no usable training object is of {', '.join(unlearnt)}: the classifier does not know these classes")
+    section = _without_patience(job, section, progress)
+    parts = _with_held_out(parts, section)
+    progress(f"training on {len(parts['train'])} objects, {len(np.unique(parts['train'].star))} of them distinct")
+    fit = partial(family.fit, section=section, classes=classes)
+    if (Path(section.classifier) / MANIFEST).exists():
+        progress(f"the classifier that is in {section.classifier} will be replaced")
+    with opened(Path(section.classifier), settings_fingerprint(section, training), progress) as workspace:
+        classifier, seconds = trained_once(
+            workspace, lambda: fit(parts["train"], validation=parts["validation"], workspace=workspace)
+        )
+        temperature = _temperature(parts, classifier, FamilyFit(fit, section), workspace, seconds)
+        recipe = classifier.recipe.model_copy(update={"made": dict(data.made)})
+        known = {"recipe": recipe, "temperature": temperature, "training": training}
+        classifier.manifest = classifier.manifest.model_copy(update=known)
+        scores: dict[str, Any] = {"classes": list(classes), "temperature": temperature, "training": training}
+        write_folder(classifier, scores, Path(section.classifier))  # whatever becomes of the figures
+        if len(parts["test"]):
+            progress(f"testing on {len(parts['test'])} objects")
+            scores["test"] = scores_of_split(classifier, parts["train"], parts["test"], section)
+        if section.folds and len(data):
+            progress(f"cross-validating in {section.folds} folds, grouped by star")
+            scores["cross_validation"] = cross_validate(data, section, workspace)
+        write_folder(classifier, scores, Path(section.classifier))
+    return scores
+
+
+def _section(job: Job) -> TrainingSection:
+    if job.train is None:
+        raise ConfigurationError("the job has no table [train]; it needs the key 'classifier'")
+    return job.train
+
+
+def _check_splits(job: Job, data: Labelled, *, needed: bool) -> None:
+    """Refuse labels of which none is trained on, or none is held out though some should be."""
+    counts = {name: len(data.of_split(name)) for name in ("train", "validation", "test")}
+    if needed and not (counts["train"] and (counts["test"] or _trains_on_all(job))):
+        raise ConfigurationError(
+            f"training needs objects of splits train and test; there are {counts}; set [catalog.split] (or its key "
+            "train = 1.0, to train on all and test on none)"
+        )
+
+
+def _trains_on_all(job: Job) -> bool:
+    return job.catalog.split is not None and job.catalog.split.train == 1
+
+
+def _answers(family: type[Classifier[Any]], data: Labelled, section: TrainingSection) -> tuple[str, ...]:
+    """The classes to tell apart: each has at least one training example."""
+    if family.only_classes and (section.makes_examples or not family.needs_labels):
+        return family.only_classes
+    known = data if family.only_classes is None else data.of_classes(family.only_classes)
+    usable = known.take(possible_rows(family, known, family.recipe_of(known, section)))
+    return tuple(name for name in family.only_classes or classes_among(usable.label) if name in set(usable.label))
+
+
+def _without_patience(job: Job, section: TrainingSection, progress: Report) -> TrainingSection:
+    """Train to the last epoch where no object shall be held out."""
+    if not _trains_on_all(job) or not patient(section):
+        return section
+    progress(
+        "no object is held out (catalog.split.train is 1): training does all epochs, train.patience does not count"
+    )
+    return section.model_copy(update={"patience": 0})
+
+
+def _with_held_out(parts: dict[str, Labelled], section: TrainingSection) -> dict[str, Labelled]:
+    """Hold some training stars out where training needs them and the job has no split `validation`."""
+    if len(parts["validation"]) or not patient(section):
+        return parts
+    rest, held_out = hold_out(parts["train"], section.seed)
+    return {**parts, "train": rest, "validation": held_out}
+
+
+def _temperature(
+    parts: dict[str, Labelled],
+    classifier: Classifier[Any],
+    fit: FamilyFit,
+    workspace: Workspace,
+    seconds: float | None,
+) -> float:
+    """Fit the temperature to held-out objects or, where there are none, to folds; `seconds` is what one model took."""
+    held_out, section = parts["validation"], fit.section
+    if len(held_out):
+        workspace.report(f"fitting the temperature to the answers for {len(held_out):,} objects that were held out")
+        probability = predict_rows(classifier, held_out)
+    elif len(parts["train"]):
+        held_out = parts["train"].take(possible_rows(type(classifier), parts["train"], classifier.recipe))
+        folds = min(TEMPERATURE_FOLDS, possible_folds(held_out))
+        if folds < 2:
+            return 1.0
+        takes = f"; about {duration(seconds * (folds - 1))}" if seconds is not None else ""
+        workspace.report(
+            f"fitting the temperature, that is how sure the classifier may be: {folds} models like it are trained, "
+            f"each without the fold of training objects that it then predicts (a split 'validation' saves this){takes}"
+        )
+        probability, _ = out_of_fold(held_out, fit, folds, section.seed, workspace.below(TEMPERATURE))
+    else:
+        return 1.0
+    known = np.isfinite(probability).all(axis=1)
+    number = class_numbers(held_out.label, classifier.classes)[known]
+    return fit_temperature(
+        number, probability[known], weights=object_weights(number, classifier.classes, section.prior)
+    )
+
+
+def _training_record(data: Labelled, parts: dict[str, Labelled]) -> dict[str, Any]:
+    """What was trained on, and how many stars a user's own split puts on both sides."""
+    shared = np.intersect1d(parts["train"].star, parts["test"].star)
+    held_out = parts["validation"]
+    if len(shared):
+        log.warning("%d stars have visits in both train and test: the test's figures are too good", len(shared))
+    return {
+        "fingerprint": parts["train"].fingerprint(),
+        "validation_fingerprint": held_out.fingerprint() if len(held_out) else None,
+        "objects": {name: part.counts() for name, part in parts.items()},
+        "stars": len(np.unique(data.star)),
+        "stars_in_train_and_test": len(shared),
+    }

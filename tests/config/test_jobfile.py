@@ -1,0 +1,239 @@
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from survey_batch.config.job import Job
+from survey_batch.config.jobfile import dump_job, load_job, locate_keys
+from survey_batch.core.errors import ConfigurationError
+
+GOOD = """\
+name = "sdss-stars"
+output = "runs/sdss-stars"
+stages = ["frames", "cutouts"]
+
+[catalog]
+path = "catalog.csv"
+
+[archive]
+survey = "sdss"
+root = "https://example.org/dr17"
+"""
+
+
+@pytest.fixture
+def job_file(tmp_path):
+    def write(text: str):
+        path = tmp_path / "job.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def problems_of(path, *overrides: str) -> str:
+    with pytest.raises(ConfigurationError) as error:
+        load_job(path, overrides)
+    return str(error.value)
+
+
+def test_a_good_file_gives_a_job_with_defaults(job_file):
+    job = load_job(job_file(GOOD))
+    assert job.stages == ("frames", "cutouts")
+    assert job.archive.connections == 8
+
+
+def test_a_dumped_job_is_json_and_reads_back_the_same(job_file):
+    job = load_job(job_file(GOOD))
+    assert Job.model_validate(json.loads(json.dumps(dump_job(job)))) == job
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_understood(tmp_path):
+    path = tmp_path / "job.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert load_job(path).name == "sdss-stars"
+
+
+@pytest.mark.parametrize(
+    ("override", "table", "key", "value"),
+    [
+        ("cutouts.size=32", "cutouts", "size", 32),
+        ("frames.keep=false", "frames", "keep", False),
+        ("catalog.path=other file.csv", "catalog", "path", "other file.csv"),
+        ('catalog.path="quoted.csv"', "catalog", "path", "quoted.csv"),
+        ("catalog.id=2026", "catalog", "id", "2026"),
+        ("catalog.columns.ra=RAJ2000", "catalog", "columns", {"ra": "RAJ2000"}),
+        ("archive.root=s3://bucket/a=b", "archive", "root", "s3://bucket/a=b"),
+        ("cluster.memory=2 GB", "cluster", "memory", "2 GB"),
+        ("catalog.split={train = 0.5, test = 0.5}", "catalog", "split", None),
+    ],
+)
+def test_an_override_replaces_a_key(job_file, override, table, key, value):
+    found = getattr(getattr(load_job(job_file(GOOD), [override]), table), key)
+    assert found.train == 0.5 if value is None else found == value
+
+
+def test_the_last_override_wins(job_file):
+    assert load_job(job_file(GOOD), ["cutouts.size=32", "cutouts.size=16"]).cutouts.size == 16
+
+
+def test_every_problem_is_listed_with_its_line(job_file):
+    message = problems_of(
+        job_file(
+            GOOD.replace('path = "catalog.csv"', 'path = 3\nlable = "class"').replace('"cutouts"]', '"cutout"]')
+            + 'conections = 3\n[cutouts]\nsize = "big"\n[predictions]\n[catalog.split]\ntrain = 0.9\n'
+        )
+    )
+    assert "job.toml: 7 problems" in message
+    assert "line 3: stages: 'cutout' is no stage (did you mean 'cutouts'?)" in message
+    assert "line 6: catalog.path is 3, but must be text" in message
+    assert "line 7: catalog.lable is not a key of [catalog] (did you mean 'label'?)" in message
+    assert "line 12: archive.conections is not a key of [archive] (did you mean 'connections'?)" in message
+    assert "line 14: cutouts.size is 'big', but must be a whole number" in message
+    assert "line 15: predictions.classifier is missing" in message
+    assert "line 17: catalog.split.train: train, validation and test must sum to 1" in message
+
+
+def test_missing_tables_say_what_they_need(job_file):
+    message = problems_of(job_file(""))
+    assert "archive is missing: write a table [archive] with survey and root" in message
+    assert "name is missing" in message
+
+
+def test_a_key_of_another_table_is_pointed_there(job_file):
+    assert "did you mean shards.objects?" in problems_of(job_file(GOOD + "[cutouts]\nobjects = 3\n"))
+
+
+def test_a_check_between_tables_names_the_line(job_file):
+    message = problems_of(job_file(GOOD.replace('"frames", "cutouts"', '"spectra"')))
+    assert "line 3: stages ['spectra'] do not exist for survey 'sdss'" in message
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ('stages=["cutouts", "spectra"]', "stages ['spectra'] do not exist for survey 'sdss'"),
+        ('stages=["cutouts", "frames"]', "stages must stand once each and in this order"),
+        ("cluster.kind=cloud", "cluster.kind = 'cloud' is not known"),
+        ("features.smoothing_window=2", "features.smoothing_window must be odd"),
+        ("stages=[]", "stages is [], but must not be empty"),
+    ],
+)
+def test_a_key_is_named_once(job_file, override, said):
+    problems = problems_of(job_file(GOOD), override)
+    assert said in problems
+    assert "stages: stages" not in problems
+    assert "kind: cluster.kind" not in problems
+    assert "window: smoothing_window" not in problems
+
+
+def test_problems_of_overrides_name_the_override(job_file):
+    message = problems_of(job_file(GOOD), "cutouts.size=0", "cutouts.sice=3", "name.x=1", "nonsense", "=3")
+    assert "--set cutouts.size=0: cutouts.size is 0; must be greater than or equal to 1" in message
+    assert "--set cutouts.sice=3: cutouts.sice is not a key of [cutouts] (did you mean 'size'?)" in message
+    assert "--set name.x=1: 'name' is a value, not a table" in message
+    assert "--set nonsense: write it as table.key=value" in message
+    assert "--set =3: write it as table.key=value" in message
+
+
+def test_environment_variables_in_paths_are_expanded(job_file, monkeypatch):
+    monkeypatch.setenv("SCRATCH", "/scratch/me")
+    job = load_job(job_file(GOOD), ["output=$SCRATCH/run", "archive.cache=${SCRATCH}/cache"])
+    assert (job.output, job.archive.cache) == ("/scratch/me/run", "/scratch/me/cache")
+
+
+def test_an_environment_variable_that_is_not_set_is_refused(job_file, monkeypatch):
+    monkeypatch.delenv("SCRATCH", raising=False)
+    text = GOOD.replace("runs/", "$SCRATCH/")
+    assert "line 2: output names the environment variable SCRATCH, which is not set" in problems_of(job_file(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "shown"),
+    [("a = 1\nb = frames\n", 2, "b = frames"), ("a = 1\na = 2\n", 2, "a = 2"), ("[a]\nb = 1\n[a\n", 3, "[a")],
+)
+def test_invalid_toml_names_the_line_and_shows_it(job_file, text, line, shown):
+    message = problems_of(job_file(text))
+    assert f"line {line}: not valid TOML" in message
+    assert message.endswith(shown)
+
+
+def test_a_missing_file_suggests_its_neighbour(job_file):
+    path = job_file(GOOD)
+    assert f"did you mean {path}?" in problems_of(path.with_name("jop.toml"))
+
+
+def test_a_folder_and_a_binary_file_are_refused_in_words(tmp_path):
+    assert "cannot read job file" in problems_of(tmp_path)
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    assert "is not UTF-8 text" in problems_of(tmp_path / "binary")
+
+
+def test_lines_of_all_kinds_of_keys_are_found():
+    text = '''\
+# a = "comment"
+a.b = 1
+"quoted.key" = """
+x = 2
+"quotes" in \\""" text"""
+'single' = \'\'\'
+[no.table]
+\'\'\'
+list = [ # comment ]
+  "]", "#",
+  {x = 1, y.z = "}"},
+]
+[t . "u"]
+v = 2026-01-01 10:00:00
+[[many]]
+k = 1
+[many.inner]
+l = 1
+[[many]]
+k = 2
+'''
+    lines = locate_keys(text)
+    assert lines["a", "b"] == 2
+    assert lines["quoted.key",] == 3
+    assert lines["single",] == 6
+    assert lines["list",] == 9
+    assert lines["list", 2, "y", "z"] == 11
+    assert (lines["t", "u"], lines["t", "u", "v"]) == (13, 14)
+    assert (lines["many", 0, "k"], lines["many", 0, "inner", "l"], lines["many", 1, "k"]) == (16, 18, 20)
+    assert ("x",) not in lines
+    assert ("no",) not in lines
+
+
+names = st.text("abc_-", min_size=1, max_size=4)
+values = st.one_of(
+    st.integers(), st.booleans(), st.text(max_size=8), st.lists(st.text(max_size=4) | st.integers(), max_size=3)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(names, values, min_size=1, max_size=6))
+def test_the_line_of_each_key_is_where_it_was_written(table):
+    lines = locate_keys("\n".join(f"{key} = {json.dumps(value)}" for key, value in table.items()))
+    assert [lines[key,] for key in table] == list(range(1, len(table) + 1))
+
+
+def test_a_misspelt_key_of_a_users_own_stage_is_pointed_out(job_file):
+    custom = '[custom.mine]\nfunction = "a.py:f"\ninptu = "cutouts"\nvariables = ["flux"]\n'
+    message = problems_of(job_file(GOOD.replace('"cutouts"]', '"cutouts", "mine"]') + custom))
+    assert "custom.mine.inptu is not a key of [custom.mine] (did you mean 'input'?)" in message
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('kind = "tabel"', "train.kind is 'tabel' (did you mean 'table'?); allowed: 'spectral-type'"),
+        ('kind = "table"\nepoch = 3', "train.epoch is not a key of [train] of kind 'table' (did you mean 'epochs'?)"),
+        ('kind = "table"\ntemplates = "t.fits"', "train.templates is not a key of [train] of kind 'table'"),
+        ("epochs = 0", "train.epochs is 0; must be greater than 0"),
+        ('variant = "magic"', "train.variant is 'magic'; allowed: 'forest', 'lines'"),
+        ("prior = {A = 0.4, F = 0.4}", "the shares of a prior must sum to 1"),
+    ],
+)
+def test_a_wrong_key_of_a_kind_of_training_is_named(job_file, lines, said):
+    assert said in problems_of(job_file(f'{GOOD}\n[train]\nclassifier = "model"\n{lines}\n'))

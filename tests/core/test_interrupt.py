@@ -1,0 +1,80 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from survey_batch.core import interrupt
+from tests.patience import PATIENCE
+
+SIGNALS = interrupt.SIGNALS
+
+
+@pytest.fixture(autouse=True)
+def _listening():
+    interrupt.listen()
+
+
+def send(number):
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_an_interruption_that_a_destructor_swallows_is_raised_at_the_next_look(number):
+    interrupt.check()
+    with pytest.raises(KeyboardInterrupt):
+        send(number)
+    with pytest.raises(KeyboardInterrupt):  # whatever became of the first one
+        interrupt.check()
+
+
+def test_a_command_that_starts_knows_of_no_interruption_of_another_one_in_the_same_process():
+    with pytest.raises(KeyboardInterrupt):
+        send(signal.SIGINT)
+    interrupt.listen()
+    interrupt.check()
+    with pytest.raises(KeyboardInterrupt):  # at once, and not taken for the same one
+        send(signal.SIGINT)
+
+
+def test_a_signal_that_comes_twice_at_once_interrupts_once_and_a_later_one_again(monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        send(signal.SIGTERM)
+    send(signal.SIGTERM)
+    monkeypatch.setattr(interrupt, "SAME_SECONDS", 0)
+    with pytest.raises(KeyboardInterrupt):
+        send(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_what_is_held_is_done_whole_and_the_interruption_comes_afterwards(number):
+    done = []
+
+    def work():
+        with interrupt.held():
+            send(number)
+            send(number)
+            done.append("all")
+        done.append("more")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == ["all"]
+    assert signal.getsignal(number) is interrupt._interrupt
+
+
+def test_another_thread_holds_nothing_back():
+    held, go_on = threading.Event(), threading.Event()
+
+    def work():
+        with interrupt.held():
+            held.set()
+            go_on.wait(PATIENCE)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert held.wait(PATIENCE)
+    with pytest.raises(KeyboardInterrupt):
+        send(signal.SIGINT)
+    go_on.set()
+    thread.join()

@@ -1,0 +1,85 @@
+import io
+from dataclasses import replace
+
+from rich.console import Console
+
+from survey_batch.execution.progress import LineProgress, LiveProgress, StageProgress, make_progress
+from survey_batch.execution.shard_task import Record
+from survey_batch.store.products import Shard
+
+
+def record(index, rows=4, **counts):
+    return Record("spectra", Shard("object", index, index * rows, (index + 1) * rows), counts or {"ok": rows}, rows)
+
+
+def test_lines_say_when_a_stage_ends(capsys):
+    with LineProgress() as progress:
+        progress.stage("spectra", 8)
+        progress.record(record(0))
+        assert capsys.readouterr().err == ""
+        progress.record(record(1, ok=3, not_found=1))
+    assert capsys.readouterr().err.startswith("spectra: 8/8 (not_found=1 ok=7) ")
+
+
+def test_lines_say_now_and_then_how_far_it_is(capsys):
+    with LineProgress(seconds=0) as progress:
+        progress.stage("spectra", 8)
+        progress.tick()
+        assert capsys.readouterr().err == ""
+        progress.record(record(0))
+        progress.tick()
+    assert "spectra: 4/8" in capsys.readouterr().err
+
+
+def test_a_terminal_gets_a_live_table():
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=100)
+    with make_progress(console) as progress:
+        assert isinstance(progress, LiveProgress)
+        progress.stage("spectra", 8)
+        progress.record(record(0))
+    assert "4/8" in stream.getvalue()
+    assert "ok=4" in stream.getvalue()
+
+
+def test_a_stage_that_stands_still_says_for_how_long_instead_of_a_time_left(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("survey_batch.execution.progress.time.monotonic", lambda: now[0])
+    stage = StageProgress("spectra", 40, started=0.0)
+    for index in range(4):
+        now[0] += 10
+        stage.add(record(index), 4)
+    assert stage.line() == "spectra: 16/40 (ok=16) 0.4/s, 60 s left"
+    now[0] += 540
+    assert stage.line() == "spectra: 16/40 (ok=16) 0/s, last shard finished 9 min ago"
+    assert stage.seconds_left is None
+
+
+def test_the_commonest_reasons_of_a_stage_are_kept():
+    stage = StageProgress("spectra", 40)
+    for index in range(3):
+        reasons = (("not_found", f"/data/{index}.fits: no such file", 2), ("invalid", "no id", 1))
+        stage.add(replace(record(index), reasons=reasons), 4)
+    assert stage.reasons.most() == [("not_found", "/data/0.fits: no such file", 6), ("invalid", "no id", 3)]
+
+
+def test_a_remark_with_brackets_is_shown_whole():
+    stream = io.StringIO()
+    with LiveProgress(Console(file=stream, force_terminal=True, width=100)) as progress:
+        progress.say("there: runs/[abc]/out")
+    assert "runs/[abc]/out" in stream.getvalue()
+
+
+def test_what_an_earlier_run_did_counts_as_done_but_not_for_the_rate(capsys):
+    with LineProgress() as progress:
+        progress.stage("spectra", 8, done=4, counts={"ok": 3, "not_found": 1})
+        progress.record(record(1))
+        assert progress.stages["spectra"].worked == 4
+    assert capsys.readouterr().err.startswith("spectra: 8/8 (not_found=1 ok=7) ")
+
+
+def test_a_remark_is_shown_as_it_is():
+    stream = io.StringIO()
+    with make_progress(Console(file=stream, force_terminal=True, width=100)) as progress:
+        progress.say("note: name it: [catalog] columns")
+    assert "note: name it: [catalog] columns" in stream.getvalue()

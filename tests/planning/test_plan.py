@@ -1,0 +1,166 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from survey_batch.archive.sdss import FieldKey
+from survey_batch.catalog import Catalog
+from survey_batch.core.errors import PlanMismatchError
+from survey_batch.planning import plan as planning
+from survey_batch.planning.plan import Plan, make_plan, plan_catalog, read_fields, read_rows_of
+from survey_batch.preflight.provenance import check_product
+from survey_batch.stages import make_stage
+from survey_batch.store.products import create_product
+from tests.jobs import sdss_job
+
+
+def catalog(rows):
+    """A catalogue of (field, problem) rows."""
+    count = len(rows)
+    columns = {
+        "row": np.arange(count),
+        "object_id": [f"id-{row}" for row in range(count)],
+        "ra": np.linspace(10, 11, count),
+        "dec": np.zeros(count),
+        "label": [""] * count,
+        "split": [""] * count,
+        "redshift": np.full(count, np.nan, np.float32),
+        "snr": np.full(count, np.nan, np.float32),
+        "problem": [problem for _, problem in rows],
+        **{name: np.full(count, value, np.int32) for name, value in (("rerun", 301), ("run", 94), ("camcol", 1))},
+        "field": np.array([field for field, _ in rows], np.int32),
+    }
+    return Catalog(pa.table(columns), ())
+
+
+def plan_of(rows, output="unused", **tables):
+    return plan_catalog(sdss_job("unused", "unused", output, **tables), catalog(rows))
+
+
+ROWS = st.lists(st.tuples(st.integers(1, 20), st.sampled_from(["", "", "", "no frame key"])), min_size=1, max_size=60)
+
+
+@given(ROWS)
+def test_every_row_of_the_catalogue_has_one_place_in_the_plan(rows):
+    plan = plan_of(rows)
+    assert sorted(plan.objects["row"].to_pylist()) == list(range(len(rows)))
+    assert plan.invalid == sum(problem != "" for _, problem in rows)
+
+
+@given(ROWS)
+def test_usable_objects_come_by_field_and_unusable_ones_last(rows):
+    plan = plan_of(rows)
+    order = [
+        (problem != "", field)
+        for problem, field in zip(plan.objects["problem"].to_pylist(), plan.objects["field"].to_pylist(), strict=True)
+    ]
+    assert order == sorted(order)
+
+
+@given(ROWS)
+def test_fields_are_those_of_usable_objects_once_each(rows):
+    fields = plan_of(rows).fields["field"].to_pylist()
+    assert fields == sorted({field for field, problem in rows if not problem})
+
+
+@settings(max_examples=10)
+@given(ROWS, st.integers(1, 30))
+def test_a_worker_reads_just_its_shard_s_rows(tmp_path_factory, rows, objects):
+    plan = plan_of(rows, output=str(tmp_path_factory.mktemp("out")), shards={"objects": objects})
+    plan.store()
+    read = [read_rows_of(plan.job.output, shard) for shard in plan.shards("object")]
+    assert [object_id for part in read for object_id in part["object_id"]] == plan.objects["object_id"].to_pylist()
+    assert all(len(part["ra"]) == len(shard) for part, shard in zip(read, plan.shards("object"), strict=True))
+
+
+def in_chunks(table, cuts):
+    """The same rows in chunks that are slices of larger arrays."""
+    edges = [0, *sorted(cut % (table.num_rows + 1) for cut in cuts), table.num_rows]
+    return pa.concat_tables([table.slice(first, last - first) for first, last in pairwise(edges)])
+
+
+CUTS = st.lists(st.integers(0, 60), max_size=4)
+
+
+@given(ROWS, CUTS, st.integers(1, 60))
+def test_the_order_does_not_depend_on_chunks_nor_on_the_rows_moved_at_a_time(rows, cuts, at_a_time):
+    whole = replace(catalog(rows), table=catalog(rows).table.drop_columns(["redshift", "snr"]))  # NaN is not NaN
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(planning, "SLICE_ROWS", at_a_time)
+        plan = plan_catalog(sdss_job("unused", "unused", "unused"), replace(whole, table=in_chunks(whole.table, cuts)))
+    key = {row: (problem != "", field, row) for row, (field, problem) in enumerate(rows)}
+    expected = whole.table.take(sorted(key, key=key.get))
+    assert plan.objects.equals(expected)
+    assert plan.objects.schema.equals(expected.schema)
+
+
+@settings(max_examples=10)
+@given(st.integers(1, 40), st.integers(1, 7))
+def test_a_worker_reads_just_its_field(tmp_path_factory, fields, in_a_group):
+    plan = plan_of([(field, "") for field in range(fields)], output=str(tmp_path_factory.mktemp("out")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(planning, "FIELDS_PER_GROUP", in_a_group)
+        plan.store()
+        read = [read_rows_of(plan.job.output, shard)["field"].tolist() for shard in plan.shards("frame")]
+    assert read == [[field] for field in range(fields)]
+
+
+def test_each_shard_of_objects_is_a_row_group(tmp_path):
+    plan = plan_of([(field, "") for field in range(10)], output=str(tmp_path), shards={"objects": 4})
+    plan.store()
+    stored = pq.ParquetFile(tmp_path / "plan" / "objects.parquet")
+    assert [stored.metadata.row_group(group).num_rows for group in range(stored.num_row_groups)] == [4, 4, 2]
+
+
+def test_fields_are_found_by_key(tmp_path):
+    plan = plan_of([(12, ""), (7, ""), (12, "")], output=str(tmp_path))
+    plan.store()
+    assert read_fields(str(tmp_path)) == {FieldKey(301, 94, 1, 7): 0, FieldKey(301, 94, 1, 12): 1}
+
+
+def test_the_catalogue_s_hash_tells_any_change():
+    hashes = {plan_of(rows).catalog_hash for rows in ([(1, ""), (2, "")], [(1, ""), (3, "")], [(1, ""), (2, "bad")])}
+    assert len(hashes) == 3
+    assert plan_of([(1, ""), (2, "")]).catalog_hash == plan_of([(1, ""), (2, "")]).catalog_hash
+
+
+def hash_of(table):
+    return Plan(sdss_job("unused", "unused", "unused"), table, table).catalog_hash
+
+
+VALUES = st.tuples(st.none() | st.text(max_size=5), st.none() | st.integers(-5, 5), st.floats(), st.booleans())
+
+
+@given(st.lists(VALUES, min_size=1, max_size=30), CUTS)
+def test_the_catalogue_s_hash_does_not_depend_on_how_it_lies_in_memory(rows, cuts):
+    kinds = {"text": pa.string(), "whole": pa.int64(), "real": pa.float64(), "flag": pa.bool_()}
+    columns = dict(zip(kinds, zip(*rows, strict=True), strict=True))
+    table = pa.table({name: pa.array(values, kinds[name]) for name, values in columns.items()})
+    around = pa.concat_tables([table, table, table]).combine_chunks().slice(len(rows), len(rows))
+    assert hash_of(in_chunks(around, cuts)) == hash_of(table)
+
+
+def test_texts_that_join_to_the_same_and_gaps_have_hashes_of_their_own():
+    columns = [["ab", "c"], ["a", "bc"], ["abc", ""], ["abc", None], [None, "abc"], ["c", "ab"]]
+    assert len({hash_of(pa.table({"text": pa.array(column)})) for column in columns}) == len(columns)
+    numbers = [[0, 1], [1, 0], [None, 1], [1, None], [0]]
+    assert len({hash_of(pa.table({"whole": pa.array(column, pa.int32())})) for column in numbers}) == len(numbers)
+
+
+def test_a_product_of_another_plan_is_refused_with_each_difference(tmp_path):
+    stage = make_stage(sdss_job("unused", "unused", tmp_path), "cutouts")
+    create_product(str(tmp_path), stage.schema(3), {"pieces": {"cutouts.size": 64, "catalog": "a"}})
+    assert check_product(str(tmp_path), "cutouts", {"cutouts.size": 64, "catalog": "a"})
+    with pytest.raises(PlanMismatchError, match=r"(?s)cutouts.size: was 64, now 32.*catalog: other rows"):
+        check_product(str(tmp_path), "cutouts", {"cutouts.size": 32, "catalog": "b"})
+
+
+def test_the_real_catalogue_is_planned_without_the_archive(real_data, tmp_path):
+    plan = make_plan(sdss_job(real_data / "sdss" / "sources.csv", tmp_path / "not-there", tmp_path / "out"))
+    assert (plan.size("object"), plan.size("frame"), plan.invalid) == (878, 5, 0)
+    assert not (tmp_path / "out").exists()

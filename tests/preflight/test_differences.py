@@ -1,0 +1,96 @@
+"""What changed between two jobs is said in words: keys, rows and values, and no fingerprint."""
+
+import re
+
+import pytest
+
+from survey_batch.core.errors import PlanMismatchError
+from survey_batch.planning.plan import make_plan
+from survey_batch.preflight.differences import differences
+from survey_batch.preflight.provenance import check_made_by, check_product, pieces_of
+from survey_batch.stages import make_stage
+from survey_batch.store.products import create_product
+from tests.jobs import lamost_job
+from tests.lamost_files import make_archive
+
+
+@pytest.fixture
+def keys(tmp_path):
+    """Keys of a job without labels, on an archive of eight objects."""
+    keys = make_archive(tmp_path / "archive", 8)
+    return {**keys, "catalog": {"path": keys["catalog"]["path"]}}
+
+
+def make(job):
+    """Create the product as a run does, without its values."""
+    plan, stage = make_plan(job), make_stage(job, "spectra")
+    plan.store()
+    attrs = {"pieces": pieces_of(plan, stage), "job": job.model_dump(mode="json")}
+    create_product(job.output, stage.schema(plan.size("object")), attrs)
+
+
+def refused(keys, output, **catalog):
+    changed = lamost_job({**keys, "catalog": {**keys["catalog"], **catalog}}, output, ["spectra"])
+    with pytest.raises(PlanMismatchError) as error:
+        check_made_by(changed, "spectra")
+    said = str(error.value)
+    assert not re.search(r"\b[0-9a-f]{16}\b", said)
+    assert "Choose another output, take the change back, or delete spectra.zarr" in said
+    return said
+
+
+def test_labels_that_were_not_asked_for_then_are_named_with_key_and_values(keys, tmp_path):
+    make(lamost_job(keys, tmp_path / "out", ["spectra"]))
+    said = refused(keys, tmp_path / "out", label="spectral_type")
+    assert "catalog.label: was not set, now 'spectral_type'" in said
+    assert "catalog: label differs in 8 of 8 rows; in the first of them it was '', now 'A'" in said
+
+
+def test_another_split_is_named(keys, tmp_path):
+    keys["catalog"]["label"] = "spectral_type"
+    make(lamost_job(keys, tmp_path / "out", ["spectra"]))
+    said = refused(keys, tmp_path / "out", split={"train": 1.0})
+    assert "catalog.split: was not set, now set" in said
+    assert "catalog: split differs in 8 of 8 rows; in the first of them it was '', now 'train'" in said
+
+
+def test_a_catalogue_that_was_edited_is_named_by_its_rows_and_values(keys, tmp_path):
+    path = tmp_path / "archive" / "catalog.csv"
+    make(lamost_job(keys, tmp_path / "out", ["spectra"]))
+    text = path.read_text()
+    path.write_text(text.replace("|10.03|", "|10.5|"))
+    assert "catalog: ra differs in 1 of 8 rows; in the first of them it was 10.03, now 10.5" in refused(
+        keys, tmp_path / "out"
+    )
+    path.write_text("".join(text.splitlines(keepends=True)[:-1]))
+    assert "catalog: had 8 rows, now 7" in refused(keys, tmp_path / "out")
+    path.write_text(text.replace("1003|", "2003|"))
+    assert "object_id differs in 1 of 8 rows; in the first of them it was '1003', now '2003'" in refused(
+        keys, tmp_path / "out"
+    )
+
+
+def test_rows_of_a_plan_that_another_job_has_written_since_are_not_taken_for_those_of_the_product(keys, tmp_path):
+    make(lamost_job(keys, tmp_path / "out", ["spectra"]))
+    labelled = {**keys, "catalog": {**keys["catalog"], "label": "spectral_type"}}
+    make_plan(lamost_job(labelled, tmp_path / "out", ["spectra"])).store()
+    said = refused(keys, tmp_path / "out", label="spectral_type")
+    assert "catalog.label: was not set, now 'spectral_type'" in said
+    assert "catalog: other rows, or other values in them, than when it was made" in said
+
+
+def test_the_same_job_is_not_refused_whatever_is_missing_in_its_catalogue(keys, tmp_path):
+    job = lamost_job(keys, tmp_path / "out", ["spectra"])
+    make(job)
+    plan, stage = make_plan(job), make_stage(job, "spectra")
+    assert check_product(job.output, "spectra", pieces_of(plan, stage), plan)
+
+
+def test_what_is_known_by_its_content_alone_is_said_to_be_another():
+    before = {"predictions.classifier": "a" * 64, "custom.mine.source": "b" * 16, "features.basis": None}
+    now = {"predictions.classifier": "c" * 64, "custom.mine.source": "d" * 16, "features.basis": "e" * 64}
+    assert differences(before, now) == [
+        "custom.mine.function: its text was another",
+        "features.basis: was not set, now set",
+        "predictions.classifier: another classifier, or the same one trained anew",
+    ]

@@ -1,0 +1,150 @@
+import shutil
+from collections import namedtuple
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from survey_batch.config.sections.archive import ArchiveSection
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.planning.plan import make_plan
+from survey_batch.preflight.downloads import BYTES_PER_SECOND, REQUEST_SECONDS, download_seconds
+from survey_batch.preflight.estimate import estimate, less_room, refuse_what_cannot_fit
+from survey_batch.preflight.footprint import product_footprint
+from survey_batch.stages.cutouts import CutoutsStage
+from survey_batch.store.products import create_product, write_shard
+from tests.jobs import lamost_job
+from tests.lamost_files import make_archive
+from tests.test_plan import plan_of
+
+ROWS = [(field, "") for field in range(10)] * 4 + [(1, "bad")]
+
+
+def test_an_estimate_counts_objects_files_and_bytes():
+    cost = estimate(plan_of(ROWS, shards={"objects": 16}))
+    frames, cutouts = cost.stages
+    assert (cost.objects, cost.invalid, cost.fields) == (41, 1, 10)
+    assert (frames.files, frames.shards, cutouts.files, cutouts.shards) == (50, 10, 0, 3)
+    assert frames.product_bytes > 50 * 1489 * 2048 * 4
+    assert cutouts.product_bytes > 41 * 5 * 64 * 64 * 4
+
+
+def test_without_frames_the_cutouts_fetch_the_files():
+    (cutouts,) = estimate(plan_of(ROWS, frames={"keep": False})).stages
+    assert (cutouts.stage, cutouts.files) == ("cutouts", 50)
+
+
+def test_a_job_that_cannot_fit_in_memory_is_refused_with_what_to_change():
+    plan = plan_of(ROWS * 100, shards={"objects": 4096}, cutouts={"size": 256}, cluster={"memory": "2 GB"})
+    with pytest.raises(ConfigurationError, match=r"'cutouts' needs about .* lower shards.objects \(now 4096\)"):
+        refuse_what_cannot_fit(plan, estimate(plan))
+
+
+def test_more_threads_need_more_memory():
+    plan = plan_of(ROWS * 20, cluster={"memory": "1 GB", "threads": 16}, shards={"objects": 1024})
+    with pytest.raises(ConfigurationError, match="cluster.threads"):
+        refuse_what_cannot_fit(plan, estimate(plan))
+
+
+def test_a_table_for_gpus_changes_nothing_of_the_other_workers():
+    plain, with_gpu = (estimate(plan_of(ROWS, cluster={"gpu": gpu})) for gpu in (None, {"threads": 8}))
+    assert with_gpu.workers == plain.workers
+    assert with_gpu.worker_bytes == plain.worker_bytes
+
+
+def test_threads_share_what_a_process_needs_beside_its_shards(monkeypatch):
+    def estimated(threads):
+        return estimate(plan_of(ROWS, frames={"keep": False}, cluster={"threads": threads})).worker_bytes
+
+    before = [estimated(1), estimated(3)]
+    cost_of = CutoutsStage.cost
+    monkeypatch.setattr(CutoutsStage, "cost", lambda *args: replace(cost_of(*args), process_bytes=10**9))
+    assert [estimated(1) - before[0], estimated(3) - before[1]] == [10**9, 10**9]
+
+
+def test_a_job_that_cannot_fit_on_the_disk_is_refused(monkeypatch, tmp_path):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 9, 1_000_000))
+    plan = plan_of(ROWS, output=str(tmp_path))
+    with pytest.raises(ConfigurationError, match=r"1\.0 MB free: .*cutouts\.size or frames\.keep = false"):
+        refuse_what_cannot_fit(plan, estimate(plan))
+
+
+def test_advice_names_nothing_that_the_job_has_not(monkeypatch, tmp_path):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 9, 1_000))
+    plan = make_plan(lamost_job(make_archive(tmp_path / "archive", 8), tmp_path / "out", ["spectra", "features"]))
+    with pytest.raises(ConfigurationError) as told:
+        refuse_what_cannot_fit(plan, estimate(plan))
+    assert "frames" not in str(told.value)
+    assert "cutouts" not in str(told.value)
+    assert "spectra.keep" not in str(told.value), "features learns from all spectra, so they must be kept"
+    assert less_room(plan_of(ROWS, frames={"keep": False}).job).endswith("fewer objects or a smaller cutouts.size")
+
+
+def test_a_stage_of_fields_is_not_advised_to_have_fewer_objects_in_a_shard():
+    plan = plan_of(ROWS, cluster={"memory": "350 MB", "threads": 2})
+    with pytest.raises(ConfigurationError, match="'frames' needs .*: lower cluster.threads .now 2., or raise"):
+        refuse_what_cannot_fit(plan, estimate(plan))
+
+
+def lamost(connections=8, pause=0.0, root="https://example.org"):
+    return ArchiveSection(survey="lamost", root=root, connections=connections, pause=pause)
+
+
+def test_three_million_small_files_over_http_are_more_than_a_day():
+    files = 3_000_000
+    assert download_seconds(lamost(), files, files * 74_000, 64) == pytest.approx(files * REQUEST_SECONDS / 8)
+    assert download_seconds(lamost(), files, files * 74_000, 64) > 24 * 3600
+    assert download_seconds(lamost(pause=0.3), files, files * 74_000, 64) == pytest.approx(files * 0.6 / 8)
+
+
+def test_downloading_takes_no_less_than_the_line_needs_and_no_more_connections_than_are_used():
+    assert download_seconds(lamost(), 10, 10**11, 64) == pytest.approx(10**11 / BYTES_PER_SECOND)
+    assert download_seconds(lamost(), 100, 0, at_once=2) == pytest.approx(100 * REQUEST_SECONDS / 2)
+    assert download_seconds(lamost(root="/archive"), 10**6, 10**12, 8) == 0
+
+
+def test_a_run_takes_as_long_as_its_downloads_where_these_take_longer(tmp_path):
+    tables = make_archive(tmp_path / "archive", 8)
+    here = estimate(make_plan(lamost_job(tables, tmp_path / "out", ["spectra"])))
+    tables["archive"]["root"] = "https://example.org"
+    there = estimate(make_plan(lamost_job(tables, tmp_path / "out", ["spectra"])))
+    assert here.download_seconds == 0
+    assert here.seconds == here.work_seconds == there.work_seconds
+    assert there.seconds - here.seconds == pytest.approx(8 * REQUEST_SECONDS / 8, rel=0.1)
+    assert {"download_seconds", "work_seconds", "files_written"} <= there.as_dict().keys()
+
+
+def test_where_fields_hold_few_objects_that_is_said_with_its_price():
+    sparse = [(field, "") for field in range(1, 11)]
+    (note,) = estimate(plan_of(sparse, frames={"keep": False})).notes
+    assert "1.0 on average: each costs 17.2 MB to fetch and 2.5 s of a core, for 8" in note
+    assert estimate(plan_of(sparse * 30, frames={"keep": False})).notes == ()
+
+
+def test_files_written_are_those_that_a_product_has(tmp_path):
+    plan = plan_of(ROWS, output=str(tmp_path), shards={"objects": 16})
+    stage = CutoutsStage(plan.job)
+    create_product(plan.job.output, stage.schema(plan.size("object")), {"pieces": {}})
+    for shard in plan.shards("object"):
+        block = stage.empty_block(len(shard))
+        values = {name: np.ones_like(array) for name, array in block.data.items()}
+        names = np.array(["x"] * len(shard), dtype=object)
+        own = {
+            "object_id": names,
+            "label": names,
+            "split": names,
+            "ra": np.ones(len(shard)),
+            "dec": np.ones(len(shard)),
+        }
+        write_shard(plan.job.output, "cutouts", shard, {**own, **values}, block.status)
+    found = list((tmp_path / "cutouts.zarr").rglob("*"))
+    expected = product_footprint(stage, plan)
+    assert sum(path.is_file() for path in found) == expected.files
+    assert 1 + sum(path.is_dir() for path in found) == expected.folders
+
+
+def test_a_job_that_fits_is_let_through(tmp_path):
+    plan = plan_of(ROWS, output=str(tmp_path))
+    refuse_what_cannot_fit(plan, estimate(plan))

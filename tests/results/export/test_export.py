@@ -1,0 +1,313 @@
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from survey_batch.catalog import csv_file, read_catalog
+from survey_batch.catalog.formats import open_source
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import Status
+from survey_batch.execution.shard_task import run_shard
+from survey_batch.planning.plan import make_plan
+from survey_batch.preflight.provenance import pieces_of
+from survey_batch.results.export import _write, export_catalog
+from survey_batch.stages import make_stage
+from survey_batch.store.products import create_product, open_product
+from tests.jobs import lamost_job, sdss_job
+from tests.lamost_files import make_archive
+from tests.report.outputs import SHARD, make_predictions, make_spectra, spectra_job
+
+
+def run(job):
+    """Make the product of a job's only stage."""
+    plan, stage = make_plan(job), make_stage(job, "spectra")
+    plan.store()
+    create_product(job.output, stage.schema(plan.size("object")), {"pieces": pieces_of(plan, stage)})
+    for shard in plan.shards("object"):
+        run_shard(job, "spectra", shard)
+
+
+@pytest.fixture
+def job(tmp_path):
+    """A finished job whose catalogue is not in the order of the products, with a missing file and a bad row."""
+    archive = make_archive(tmp_path / "archive", 6)
+    catalog = tmp_path / "archive" / "catalog.csv"
+    header, *rows = catalog.read_text().splitlines()
+    catalog.write_text("\n".join([header, *reversed(rows)]).replace("|10.02|", "|777|") + "\n")
+    (tmp_path / "archive" / "spec-55000-TEST_sp01-005.fits").unlink()
+    job = lamost_job(archive, tmp_path / "out", stages=["spectra"])
+    run(job)
+    return job
+
+
+def test_there_is_one_row_per_input_row_in_the_input_s_order_joined_by_id(job):
+    path, rows = export_catalog(job)
+    table = pq.read_table(path)
+    assert rows == 6
+    assert table["obsid"].to_pylist() == [1005, 1004, 1003, 1002, 1001, 1000]
+    assert table["sb_object_id"].to_pylist() == ["1005", "1004", "1003", "1002", "1001", "1000"]
+    assert table["sb_status"].to_pylist() == ["ok", "not_found", "ok", "invalid", "ok", "ok"]
+
+
+CHOICES = {
+    "select": {"select": {"labels": ["A", "G", "M"], "snr": [20, 70]}},
+    "duplicates": {"duplicates": {"by": ["id"]}},
+    "sample": {"sample": {"total": 7, "seed": 3}},
+    "all": {"select": {"snr": [15, 95]}, "duplicates": {"by": ["id", "position"]}, "sample": {"per_class": 1}},
+}
+
+
+def make_catalog(folder, ending):
+    """A catalogue with repeated ids, a comment and a line that does not fit, and a remark that is each row's own."""
+    archive = make_archive(folder, 10)
+    header, *rows = (folder / "catalog.csv").read_text().splitlines()
+    rows = [row.replace("|50|", f"|{10 * (place + 1)}|") for place, row in enumerate(rows)]
+    rows = [*rows[::-1], *rows[::2], *rows[1:4]]
+    lines = [f"{row}|é remark {place}" for place, row in enumerate(rows)]
+    lines = [header + "|remark", *lines[:4], "# a comment", *lines[4:9], "too|short", *lines[9:]]
+    (folder / "catalog.csv").write_text("\n".join(lines) + "\n")
+    if ending == "parquet":
+        source = open_source(str(folder / "catalog.csv"))
+        pq.write_table(source.read(source.names).table, folder / "catalog.parquet", row_group_size=3)
+    return archive | {"catalog": archive["catalog"] | {"path": str(folder / f"catalog.{ending}")}}
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_choice_of_rows_comes_with_exactly_the_text_and_results_of_each(tmp_path, monkeypatch, ending, choice):
+    monkeypatch.setattr(csv_file, "_BLOCK_BYTES", 400)
+    tables = make_catalog(tmp_path / "archive", ending)
+    tables["catalog"] |= CHOICES[choice]
+    job = lamost_job(tables, tmp_path / "out", stages=["spectra"])
+    run(job)
+    out = pq.read_table(export_catalog(job)[0])
+    source = open_source(job.catalog.path)
+    batches = [batch.table for batch in source.batches(source.names)]
+    assert len(batches) > 2
+    given = pa.concat_tables(batches).to_pylist()
+    chosen = read_catalog(job.catalog, job.archive).table.to_pylist()
+    assert 1 < len(chosen) < len(given)
+    for row, ours in zip(out.to_pylist(), chosen, strict=True):
+        theirs = given[ours["row"]]
+        assert [row[name] for name in ("remark", "filename")] == [theirs[name] for name in ("remark", "filename")]
+        assert row["sb_object_id"] == ours["object_id"]
+        assert row["sb_status"] == ("invalid" if ours["problem"] else "ok")
+        if not ours["problem"]:
+            typed = int if ending == "csv" else str  # text of a format that has types stays text
+            assert [row[name] for name in ("obsid", "snrr")] == [typed(theirs[name]) for name in ("obsid", "snrr")]
+            assert ours["object_id"] == theirs["obsid"]
+
+
+def test_a_fits_table_holds_the_same(job, tmp_path):
+    export_catalog(job, str(tmp_path / "out.fits"))
+    table = Table.read(tmp_path / "out.fits")
+    assert table["dec"].dtype.kind == "f"
+    assert list(table["sb_status"]) == ["ok", "not_found", "ok", "invalid", "ok", "ok"]
+
+
+@pytest.fixture
+def gaps(tmp_path):
+    """A finished job of two objects, of which one has no further value, as CSV."""
+    archive = make_archive(tmp_path / "archive", 2)
+    catalog = tmp_path / "archive" / "catalog.csv"
+    header, first, second = catalog.read_text().splitlines()
+    first += "|4295806720123456789|701001.0|True|Boötes"
+    catalog.write_text("\n".join([header + "|gaia|visit|clean|µ name", first, second + "||||"]) + "\n")
+    job = lamost_job(archive, tmp_path / "out", stages=["spectra"])
+    run(job)
+    return job
+
+
+def test_identifiers_and_booleans_with_gaps_are_exact_in_both_formats(gaps, tmp_path):
+    table = pq.read_table(export_catalog(gaps)[0])
+    assert table["gaia"].to_pylist() == [4295806720123456789, None]
+    assert table["visit"].to_pylist() == [701001, None]
+    assert table["clean"].to_pylist() == [True, None]
+    assert table["µ name"].to_pylist() == ["Boötes", None]
+    found = Table.read(export_catalog(gaps, str(tmp_path / "t.fits"))[0])
+    assert [found[name].dtype.kind for name in ("gaia", "visit", "clean")] == ["i", "i", "u"]
+    assert [found[name].tolist() for name in ("gaia", "visit", "clean")] == [
+        [4295806720123456789, None],
+        [701001, None],
+        [1, None],
+    ]
+    assert found["mu name"][0] == "Bo\\xf6tes"
+    assert found["mu name"][1] is np.ma.masked
+
+
+def test_what_was_changed_is_said_and_stands_in_the_file(gaps, tmp_path):
+    said = []
+    path, _ = export_catalog(gaps, str(tmp_path / "t.fits"), said.append)
+    assert "z, visit: whole numbers that are written with a decimal point became integers" in said
+    assert "µ name: named 'mu name'" in said
+    assert any(line.startswith("clean: Booleans with gaps are bytes") for line in said)
+    header = fits.getheader(path, 1)
+    history = "".join(header["HISTORY"])
+    assert all(line.replace("µ", "\\xb5").replace("é", "\\xe9")[:60] in history for line in said)
+    assert header["TCOMM17"] == "column '\\\\xb5 name' of the catalogue"
+    path, _ = export_catalog(gaps)
+    notes = pq.read_schema(path).metadata[b"survey_batch.notes"].decode()
+    assert notes == "z, visit: whole numbers that are written with a decimal point became integers"
+
+
+def test_an_export_during_a_run_has_pending_rows(tmp_path):
+    archive = make_archive(tmp_path / "archive", 20)
+    job = lamost_job(archive, tmp_path / "out", stages=["spectra", "features"])
+    plan, stage = make_plan(job), make_stage(job, "spectra")
+    with pytest.raises(ConfigurationError, match="run the job first"):
+        export_catalog(job)
+    plan.store()
+    assert statuses(job) == ["pending"] * 20
+    create_product(job.output, stage.schema(plan.size("object")), {"pieces": pieces_of(plan, stage)})
+    run_shard(job, "spectra", plan.shards("object")[0])
+    assert statuses(job) == ["pending"] * 20, "features are not made yet"
+    spectra_alone = job.model_copy(update={"stages": ("spectra",)})
+    assert statuses(spectra_alone) == ["ok"] * 8 + ["pending"] * 12
+
+
+def statuses(job):
+    return pq.read_table(export_catalog(job)[0])["sb_status"].to_pylist()
+
+
+@pytest.mark.parametrize("ending", ["parquet", "fits"])
+def test_an_export_that_is_the_next_catalogue_has_its_old_results_replaced(job, tmp_path, ending):
+    first, rows = export_catalog(job, str(tmp_path / f"first.{ending}"))
+    table = pq.read_table(export_catalog(job)[0])
+    catalog = job.catalog.model_copy(update={"path": first})
+    again = job.model_copy(update={"catalog": catalog, "output": str(tmp_path / "again"), "stages": ("spectra",)})
+    make_plan(again).store()
+    said = []
+    path, _ = export_catalog(again, None, said.append)
+    second = pq.read_table(path)
+    assert second.column_names == table.column_names
+    assert second["sb_status"].to_pylist() == ["pending"] * rows
+    assert second["sb_object_id"].to_pylist() == table["sb_object_id"].to_pylist()
+    assert "sb_object_id, sb_status: of an earlier export; replaced or left out" in said
+
+
+def test_a_column_of_one_s_own_that_begins_alike_stays(job):
+    catalog = Path(job.catalog.path)
+    text = catalog.read_text().splitlines()
+    lines = [text[0] + "|sb_mean|SB_STATUS", *(line + "|21.5|ok" for line in text[1:])]
+    catalog.write_text("\n".join(lines) + "\n")
+    names = pq.read_table(export_catalog(job)[0]).column_names
+    assert "sb_mean" in names
+    assert "SB_STATUS" not in names
+
+
+def test_predictions_of_rows_without_any_are_null(tmp_path):
+    job = spectra_job(tmp_path / "out")
+    job = job.model_copy(update={"catalog": job.catalog.model_copy(update={"path": str(tmp_path / "c.csv")})})
+    rows = "\n".join(f"{row},{row}.fits,{row},{row}" for row in range(24))
+    (tmp_path / "c.csv").write_text(f"obsid,filename,ra,dec\n{rows}\n")
+    make_plan(job).store()
+    make_spectra(job)
+    make_predictions(job)
+    status = open_product(job.output, "predictions")["status"]
+    status[2 * SHARD :] = np.zeros(24 - 2 * SHARD, np.uint8)
+    status[3:4] = np.array([Status.INVALID], np.uint8)
+    table = pq.read_table(export_catalog(job)[0])
+    done = [row < 2 * SHARD and row != 3 for row in range(24)]
+    for name in ("predicted_class", "confidence", "probability_A"):
+        assert [value is not None for value in table[f"sb_{name}"].to_pylist()] == done
+        assert table[f"sb_{name}"].null_count == 24 - sum(done)
+    assert set(table["sb_status"].to_pylist()[2 * SHARD :]) == {"pending"}
+
+
+def test_frames_alone_are_nothing_to_export(tmp_path):
+    job = sdss_job(tmp_path / "none.csv", tmp_path, tmp_path / "out", stages=["frames"])
+    with pytest.raises(ConfigurationError, match="frames make nothing of objects"):
+        export_catalog(job)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "fits"])
+def test_an_export_goes_to_any_url(job, tmp_path, ending):
+    local = export_catalog(job, str(tmp_path / f"local.{ending}"))[0]
+    for url in (f"memory://exports/types.{ending}", f"file://{tmp_path}/new/folder/types.{ending}"):
+        assert export_catalog(job, url) == (url, 6)
+        assert fsspec.open(url).open().read() == Path(local).read_bytes()
+
+
+@pytest.mark.parametrize("url", ["nothing://bucket/t.fits", "/proc/none/t.parquet", "file:///proc/none/t.parquet"])
+def test_a_place_that_cannot_be_written_is_named(job, url):
+    with pytest.raises(ConfigurationError, match=f"--to {url}: cannot be written"):
+        export_catalog(job, url)
+
+
+def test_more_columns_than_fits_can_hold_are_refused(job, tmp_path):
+    names = [f"c{place}" for place in range(1000)]
+    table = pa.table([pa.array([1])] * 1000, names=names)
+    with pytest.raises(ConfigurationError, match="holds 999 columns, and there are 1000"):
+        _write(table, str(tmp_path / "t.fits"))
+    _write(table, str(tmp_path / "t.parquet"))
+
+
+def test_an_unknown_ending_is_refused(job):
+    with pytest.raises(ConfigurationError, match="must be .parquet or .fits"):
+        export_catalog(job, "out.csv")
+
+
+def test_a_job_that_never_ran_is_refused(job):
+    with pytest.raises(ConfigurationError, match="run the job first"):
+        export_catalog(job.model_copy(update={"output": job.output + "-never"}))
+
+
+def test_a_catalogue_that_changed_since_is_refused(job):
+    with open(job.catalog.path, "a") as stream:
+        stream.write("9999|10.5|0.1|2011-10-27|55000|TEST|1|99|STAR|G5|0.0|50|none.fits\n")
+    with pytest.raises(ConfigurationError, match="'9999'.*changed since the run"):
+        export_catalog(job)
+
+
+@pytest.mark.parametrize("moved", ["|10.02|", "|10.03|"])
+def test_a_catalogue_of_the_same_ids_at_other_positions_is_refused_with_both(job, moved):
+    catalog = Path(job.catalog.path)
+    given = "|777|" if moved == "|10.02|" else moved
+    text = catalog.read_text()
+    catalog.write_text(text.replace("|10.03|", "|10.0301|"))
+    export_catalog(job)  # less than an arcsecond
+    catalog.write_text(text.replace(given, "|10.5|"))
+    with pytest.raises(ConfigurationError, match=r"object '100[23]' \(row [23]\).* 10.500000, .*; 1 of 6 rows"):
+        export_catalog(job)
+
+
+@pytest.mark.parametrize("form", ["{path}", "file://{path}", "{folder}/../archive/{name}", "{link}"])
+def test_the_job_s_own_catalogue_is_not_overwritten(job, tmp_path, form):
+    table = pq.read_table(export_catalog(job, str(tmp_path / "archive" / "c.parquet"))[0])
+    path = tmp_path / "archive" / "c.parquet"
+    (tmp_path / "link.parquet").symlink_to(path)
+    target = form.format(path=path, folder=path.parent, name=path.name, link=tmp_path / "link.parquet")
+    again = job.model_copy(update={"catalog": job.catalog.model_copy(update={"path": str(path)})})
+    with pytest.raises(ConfigurationError, match="this is the catalogue of the job"):
+        export_catalog(again, target)
+    assert pq.read_table(path).equals(table)
+
+
+def test_an_export_is_not_put_among_the_files_of_the_catalogue_s_folder(job, tmp_path):
+    catalog = export_catalog(job, str(tmp_path / "parts" / "a.parquet"))[0]
+    again = job.model_copy(update={"catalog": job.catalog.model_copy(update={"path": str(Path(catalog).parent)})})
+    with pytest.raises(ConfigurationError, match="overwritten or added to"):
+        export_catalog(again, str(tmp_path / "parts" / "b.parquet"))
+    assert export_catalog(again, str(tmp_path / "parts.parquet"))[1] == 6
+
+
+def test_views_in_maps_and_lists_are_exported_as_text(job, tmp_path):
+    table = pq.read_table(export_catalog(job)[0])
+    pairs, view = [[("k", "v")], None, [], [("z", "ü")], [], []], pa.string_view()
+    kinds = {"m": pa.map_(view, view), "l": pa.list_(view), "big": pa.large_list(view)}
+    lists = [["a"], ["b", "c"], None, [], [], []]
+    given = {"m": pairs, "l": lists, "big": lists}
+    for name, kind in kinds.items():
+        table = table.append_column(name, pa.array(given[name], kind))
+    pq.write_table(table, tmp_path / "archive" / "c.parquet")
+    path = str(tmp_path / "archive" / "c.parquet")
+    again = job.model_copy(update={"catalog": job.catalog.model_copy(update={"path": path})})
+    out = pq.read_table(export_catalog(again)[0])
+    assert {name: out[name].to_pylist() for name in kinds} == given
+    found = Table.read(export_catalog(again, str(tmp_path / "t.fits"))[0])
+    assert found["m"][0] == '[["k", "v"]]'

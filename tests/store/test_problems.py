@@ -1,0 +1,69 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from survey_batch.report.reading import problems_so_far
+from survey_batch.store import problems
+from survey_batch.store.problems import PROBLEM_SCHEMA, SHOWN, collect_problems, count_reasons, read_problems
+
+
+def notes(*messages):
+    rows = [
+        {"object_id": str(row), "stage": "cutouts", "status": "partial", "message": message, "source": "", "row": row}
+        for row, message in enumerate(messages)
+    ]
+    return pa.Table.from_pylist(rows, schema=PROBLEM_SCHEMA)
+
+
+def test_reasons_that_differ_in_numbers_paths_and_bands_count_as_one():
+    table = notes(
+        "u: 51.6% of the pixels are on the frame; g: 50.0% of the pixels are on the frame",
+        "r: 12.5% of the pixels are on the frame",
+        "i: the archive has no file /a/frame-i.fits.bz2",
+        "z: the archive has no file /b/frame-z.fits.bz2",
+    )
+    assert sorted(count for *_, count in count_reasons(table)) == [2, 2]
+
+
+def test_no_problems_have_no_reasons():
+    assert count_reasons(PROBLEM_SCHEMA.empty_table()) == []
+
+
+def test_an_output_without_problems_has_an_empty_table(tmp_path):
+    assert read_problems(str(tmp_path)).num_rows == 0
+    assert collect_problems(str(tmp_path)) == 0
+    assert read_problems(str(tmp_path)).column_names == SHOWN
+
+
+def test_problems_of_an_output_whose_path_looks_like_a_pattern_are_all_there(tmp_path):
+    output = tmp_path / "runs[ab]*"
+    (output / "problems").mkdir(parents=True)
+    pq.write_table(notes("one", "two"), output / "problems" / "cutouts-000000.parquet")
+    assert collect_problems(str(output)) == 2
+    assert read_problems(str(output)).num_rows == 2
+    assert problems_so_far(str(output), ended=False)[0].num_rows == 2
+
+
+@given(st.lists(st.sampled_from(["a 1", "b 2", "a 3", "c", "b", "d 4 e"]), max_size=30), st.integers(1, 30))
+def test_reasons_do_not_depend_on_the_problems_compared_at_a_time(messages, at_a_time):
+    table = notes(*messages)
+    whole = count_reasons(table)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(problems, "SLICE_ROWS", at_a_time)
+        assert count_reasons(table) == whole
+    assert sum(count for *_, count in whole) == len(messages)
+
+
+def test_a_reason_is_shown_by_its_first_message_and_the_most_frequent_come_first():
+    assert [row[2:] for row in count_reasons(notes("x", "no 1", "no 2", "y", "no 3"), limit=2)] == [
+        ("no 1", 3),
+        ("x", 1),
+    ]
+
+
+def test_what_is_shown_of_problems_is_read_from_the_file(tmp_path):
+    table = notes("first", "second", "third")
+    pq.write_table(table, tmp_path / "problems.parquet", row_group_size=2)
+    assert read_problems(str(tmp_path)).equals(table.select(SHOWN))
