@@ -26,7 +26,7 @@ from survey_batch.cluster.running import joined
 from survey_batch.config.job import Job
 from survey_batch.execution.engine import Engine
 from survey_batch.execution.runlog import run_log
-from survey_batch.execution.shard_task import Record
+from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group, make_groups
 from survey_batch.stages import make_stages
 from survey_batch.store.products import cut_into_shards

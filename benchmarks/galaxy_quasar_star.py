@@ -35,9 +35,9 @@ from survey_batch.models.fitted import predict_rows
 from survey_batch.models.galaxy_quasar_star import CLASSES
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.metrics import confusion_matrix, figures_of, per_class
-from survey_batch.simulate.examples import simulate_examples
-from survey_batch.simulate.star_library import StarLibrary, drawn_stars, template_stars
 from survey_batch.spectra.grid import log_grid, to_grid
+from survey_batch.spectra.synthetic.examples import simulate_examples
+from survey_batch.spectra.synthetic.star_library import StarLibrary, drawn_stars, template_stars
 
 DATA = Path(os.environ.get("SURVEY_BATCH_DATA", Path(__file__).parents[2] / "shared" / "data"))
 GRID = log_grid(3699.9, 9100.0)

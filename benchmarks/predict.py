@@ -30,13 +30,13 @@ from benchmarks.timing import machine
 from survey_batch.config.job import Job
 from survey_batch.config.sections.cluster import GPU_PHASE, ClusterSection
 from survey_batch.config.sections.models import Precision
-from survey_batch.execution.progress import LineProgress
 from survey_batch.execution.runner import run
-from survey_batch.execution.shard_task import Record
 from survey_batch.models.artifact import load_classifier
 from survey_batch.models.base import F4, Block
 from survey_batch.models.devices import backend, visible_gpus
 from survey_batch.models.keras_family import KerasClassifier
+from survey_batch.monitor.progress import LineProgress
+from survey_batch.monitor.record import Record
 from survey_batch.simulate import simulate_sdss
 from survey_batch.store.products import read_rows
 from survey_batch.training.train import train

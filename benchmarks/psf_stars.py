@@ -29,11 +29,12 @@ import numpy as np
 
 from benchmarks.timing import machine
 from survey_batch.archive.decompress import SDSS_CEILING, decompress
-from survey_batch.archive.sdss import FieldKey, Frame, read_frame
+from survey_batch.archive.sdss import FieldKey, read_frame
 from survey_batch.config.sections.detect import DetectSection, RuleSection
 from survey_batch.config.sections.train_psf_stars import PsfStarTraining
 from survey_batch.images.cutout import cut, window_start
 from survey_batch.images.detect import Sources, detect
+from survey_batch.images.frame import Frame
 from survey_batch.images.psf_rule import Verdict, find_candidates, fit_radius, half_sample_mode, judge, measure
 from survey_batch.models.artifact import family_of
 from survey_batch.models.labelled import Labelled

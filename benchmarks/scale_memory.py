@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 from distributed import Client
 
-from survey_batch.execution.progress import LineProgress
+from survey_batch.monitor.progress import LineProgress
 
 SECONDS = 0.5
 

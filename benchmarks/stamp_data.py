@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from survey_batch.models.psf_fit import fit_classes
 from survey_batch.models.published_stamps import similarity
-from survey_batch.simulate.optics import OVERSAMPLING
-from survey_batch.simulate.psf_field import PsfField, random_psf_field
+from survey_batch.optics.diffraction import OVERSAMPLING
+from survey_batch.optics.psf_field import PsfField, random_psf_field
 from survey_batch.simulate.stamps import Stars, draw_stars, expose, wavefronts
 
 F8 = npt.NDArray[np.float64]

@@ -31,8 +31,8 @@ from survey_batch.models.labelled import Labelled
 from survey_batch.models.metrics import accuracy, macro_f1, top_2, within_one_class
 from survey_batch.models.published_stamps import ComponentsMLP, StampCNN, published_machine
 from survey_batch.models.stamp_likelihood import corrected, learn_correction, probabilities
-from survey_batch.simulate.optics import Optics
-from survey_batch.simulate.stamps import CLASSES, read_seds
+from survey_batch.optics.diffraction import Optics
+from survey_batch.optics.seds import CLASSES, read_seds
 
 F8 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]

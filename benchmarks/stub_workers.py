@@ -17,7 +17,8 @@ from distributed.core import ConnectionPool
 from distributed.protocol import to_serialize
 from tornado.ioloop import IOLoop
 
-from survey_batch.execution.shard_task import Passed, Record
+from survey_batch.execution.shard_task import Passed
+from survey_batch.monitor.record import Record
 from survey_batch.store.products import Shard
 
 LOOPBACK = "tcp://127.0.0.1:0"
@@ -149,7 +150,7 @@ class Stub:
         self.first = self.first or now
         self._send(
             op="task-finished", status="OK", key=key, run_id=task["run_id"], nbytes=600, type=pickle.dumps(type(made)),
-            typename="survey_batch.execution.shard_task.Record", metadata={}, thread=1,
+            typename="survey_batch.monitor.record.Record", metadata={}, thread=1,
             startstops=[{"action": "compute", "start": self.begun, "stop": now}], stimulus_id=task["stimulus_id"],
         )  # fmt: skip
         self.loop.call_soon(self._begin)

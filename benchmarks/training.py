@@ -18,8 +18,8 @@ import numpy as np
 
 from survey_batch.config.job import Job
 from survey_batch.core.status import Status
-from survey_batch.simulate import spectra
 from survey_batch.spectra.grid import log_grid
+from survey_batch.spectra.synthetic import spectra
 from survey_batch.store.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
 
 SHARD = 1024

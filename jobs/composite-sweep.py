@@ -27,8 +27,9 @@ from survey_batch.config.sections.train_images import ImageTraining
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.composite import composite_images
 from survey_batch.models.classes import class_numbers, classes_among
-from survey_batch.models.labelled import Labelled, read_labelled
+from survey_batch.models.labelled import Labelled
 from survey_batch.models.stellar_image import ImageCNN
+from survey_batch.training.labelled_rows import read_labelled
 
 KEY = ("bands", "q", "stretch", "seed", "epochs", "stars")
 """What a result is of."""

@@ -3,9 +3,9 @@
 import numpy as np
 
 from survey_batch.config.job import Job
+from survey_batch.optics.diffraction import Optics
+from survey_batch.optics.seds import CLASSES
 from survey_batch.simulate.exposures import simulate_stamps
-from survey_batch.simulate.optics import Optics
-from survey_batch.simulate.stamps import CLASSES
 
 SMALL = Optics(pupil_pixels=64, bins=4, order=3)
 """A coarse pupil: the same physics, at a sixteenth of the cost."""

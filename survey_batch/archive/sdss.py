@@ -5,7 +5,6 @@ A frame is one band of one field: 1489 rows of 2048 pixels in nanomaggies, sky s
 z, g, whose detectors see a star in that order. The field stands in the file's name and in the asTrans table.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,15 +13,7 @@ import numpy.typing as npt
 from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.archive.spellings import spellings
 from survey_batch.core.errors import UnreadableError
-
-FRAME_SHAPE = (1489, 2048)
-"""Rows and columns of a frame."""
-
-OVERLAP_ROWS = 128
-"""The last rows of a field are the first ones of the next field of its run and camcol, on one pixel grid."""
-
-ROW_STEP = FRAME_SHAPE[0] - OVERLAP_ROWS
-"""Rows from the start of a field to the start of the next one: 1361."""
+from survey_batch.images.frame import FRAME_SHAPE, Frame, FrameWcs, Sky
 
 SKY_SHAPE = (192, 256)
 """Rows and columns of the coarse sky image as it is kept: `frame` files have some more or fewer rows."""
@@ -39,43 +30,6 @@ class FieldKey(NamedTuple):
     run: int
     camcol: int
     field: int
-
-
-@dataclass(frozen=True, eq=False)
-class FrameWcs:
-    """A frame's TAN WCS, in the terms of the FITS standard: degrees, and pixels counted from 1."""
-
-    crval: npt.NDArray[np.float64]
-    """(2,): RA and Dec of the reference pixel in degrees, ICRS."""
-    crpix: npt.NDArray[np.float64]
-    """(2,): x and y of the reference pixel; 1 is the centre of the first pixel."""
-    cd: npt.NDArray[np.float64]
-    """(2, 2): degrees per pixel."""
-
-
-@dataclass(frozen=True, eq=False)
-class Sky:
-    """The sky that was subtracted from a frame: a coarse image, to be interpolated bilinearly."""
-
-    image: npt.NDArray[np.float32]
-    """(192, 256) counts; of the file's rows those that the frame needs, the last one repeated."""
-    column: npt.NDArray[np.float32]
-    """(2048,): where each column of the frame lies in it, in pixels from 0."""
-    row: npt.NDArray[np.float32]
-    """(1489,): where each row of the frame lies in it; beyond the edge the sky is constant."""
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One band of one field."""
-
-    image: npt.NDArray[np.float32]
-    """(1489, 2048) nanomaggy per pixel, sky subtracted."""
-    calibration: npt.NDArray[np.float32]
-    """(2048,) nanomaggy per count, one for each column."""
-    wcs: FrameWcs
-    sky: Sky | None = None
-    """Read only where it was asked for."""
 
 
 def frame_path(key: FieldKey, band: str, release: str = "dr17") -> str:

@@ -39,8 +39,8 @@ def run(
     Example: survey-batch run jobs/lamost-types.toml --set cluster.workers=4
     """
     from survey_batch.config.jobfile import load_job
-    from survey_batch.execution.progress import make_progress
     from survey_batch.execution.runner import run as run_job
+    from survey_batch.monitor.progress import make_progress
 
     wanted = load_job(job, overrides or ())
     if train and (first := before_predictions(wanted)):

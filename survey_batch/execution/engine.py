@@ -25,7 +25,8 @@ from survey_batch.core import interrupt
 from survey_batch.core.errors import SurveyBatchError
 from survey_batch.execution import shard_task as work
 from survey_batch.execution.failures import Failures
-from survey_batch.execution.shard_task import Passed, Record
+from survey_batch.execution.shard_task import Passed
+from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
 from survey_batch.store.products import Shard
 

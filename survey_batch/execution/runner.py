@@ -22,12 +22,12 @@ from survey_batch.core.status import count_statuses, final_status, unfinished
 from survey_batch.core.versions import versions
 from survey_batch.execution.engine import Engine
 from survey_batch.execution.first_look import FirstLook
-from survey_batch.execution.progress import LineProgress
 from survey_batch.execution.reduction import fit
 from survey_batch.execution.runfile import write_run
 from survey_batch.execution.runlog import run_log
-from survey_batch.execution.shard_task import Record
 from survey_batch.monitor import shown
+from survey_batch.monitor.progress import LineProgress
+from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import Plan, make_plan, plan_fields
 from survey_batch.preflight.estimate import estimate
 from survey_batch.preflight.phases import Group, make_groups

@@ -6,7 +6,7 @@ makes whose product is not kept is handed on to the next stages instead of being
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,26 +15,12 @@ import numpy.typing as npt
 from survey_batch.config.job import Job
 from survey_batch.core.status import Status, count_statuses, unfinished, usable
 from survey_batch.core.threads import one_thread
+from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import Rows, read_rows_of
-from survey_batch.stages import Block, Problem, Stage, make_stage
+from survey_batch.stages import Block, Stage, make_stage
 from survey_batch.stages.base import take
-from survey_batch.store.problems import Reason, note_problems, reasons_of
+from survey_batch.store.problems import Problem, note_problems, reasons_of
 from survey_batch.store.products import OBJECT_COORDINATES, Array, Shard, read_rows, read_status, write_shard
-
-
-@dataclass(frozen=True)
-class Record:
-    """What a finished shard tells the client: a few numbers, never arrays."""
-
-    stage: str
-    shard: Shard
-    counts: Mapping[str, int]
-    rows_done: int = 0
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    nbytes: int = 0
-    reasons: tuple[Reason, ...] = ()
-    """Why rows that were done in this run are not `ok`: the commonest."""
 
 
 @dataclass

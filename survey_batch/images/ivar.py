@@ -11,8 +11,8 @@ pixels is biased low. Bleed trails and bad columns are not told apart: frames do
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.archive.camera import Ccd
-from survey_batch.archive.sdss import Sky
+from survey_batch.images.camera import Ccd
+from survey_batch.images.frame import Sky
 
 Pixels = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]

@@ -9,7 +9,7 @@ nanomaggy, as each frame has its own sky; so much may a stitched window jump fro
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.archive.sdss import FRAME_SHAPE, OVERLAP_ROWS, ROW_STEP
+from survey_batch.images.frame import FRAME_SHAPE, OVERLAP_ROWS, ROW_STEP
 
 Ints = npt.NDArray[np.int64]
 

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from astropy.wcs import WCS
 
-from survey_batch.archive.sdss import FrameWcs
+from survey_batch.images.frame import FrameWcs
 
 Floats = npt.NDArray[np.float64]
 

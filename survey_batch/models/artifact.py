@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from survey_batch.models.manifest import MANIFEST, Manifest
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.manifest import MANIFEST, Manifest
 
 if TYPE_CHECKING:
-    from survey_batch.models.base import Classifier
     from survey_batch.config.sections.models import Precision
+    from survey_batch.models.base import Classifier
 
 log = logging.getLogger(__name__)
 

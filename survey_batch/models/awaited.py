@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from survey_batch.config.job import STAGES_OF, Job
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import family_of
 from survey_batch.models.manifest import MANIFEST
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.config.job import STAGES_OF, Job
 
 
 def is_awaited(job: Job) -> bool:

@@ -15,6 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.config.sections.training_base import TrainingSection
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import write_json
+from survey_batch.core.threads import one_thread
 from survey_batch.models.artifact import (
     KINDS,
     classifier_fingerprint,
@@ -25,10 +29,6 @@ from survey_batch.models.artifact import (
 )
 from survey_batch.models.batches import in_batches
 from survey_batch.models.manifest import MANIFEST, Manifest, Recipe
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.paths import write_json
-from survey_batch.config.sections.training_base import TrainingSection
-from survey_batch.core.threads import one_thread
 
 if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit

@@ -10,8 +10,8 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.svm import SVC
 
-from survey_batch.models.base import Block
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.base import Block
 from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
 from survey_batch.spectra.templates import read_templates
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.models.base import F4, Workspace
 from survey_batch.config.sections.training_base import NetworkTraining
+from survey_batch.models.base import F4, Workspace
 
 HIDDEN = (26, 26)
 """Units of the hidden layers."""

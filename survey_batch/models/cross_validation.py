@@ -17,15 +17,15 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import StratifiedGroupKFold
 
+from survey_batch.config.sections.training_base import NetworkTraining, TrainingSection
 from survey_batch.core import interrupt
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import write_bytes
+from survey_batch.core.wording import duration
 from survey_batch.models.base import Classifier, Workspace
 from survey_batch.models.calibration import apply_temperature, fit_temperature
 from survey_batch.models.fitted import predict_rows
 from survey_batch.models.labelled import Labelled
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.paths import write_bytes
-from survey_batch.config.sections.training_base import NetworkTraining, TrainingSection
-from survey_batch.core.wording import duration
 
 F8 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]

@@ -4,9 +4,9 @@ import os
 from functools import lru_cache
 from threading import Lock
 
-from survey_batch.core.errors import ConfigurationError
 from survey_batch.config.job import Job
 from survey_batch.config.sections.cluster import GPU_PHASE
+from survey_batch.core.errors import ConfigurationError
 
 
 def prepare_gpu(job: Job) -> None:

@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import read_arrays, write_arrays
 from survey_batch.models.base import Classifier, Section
 from survey_batch.models.classes import class_numbers, classes_among
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest, Recipe
-from survey_batch.core.errors import ConfigurationError
 
 ARRAYS = "preprocessing.npz"
 

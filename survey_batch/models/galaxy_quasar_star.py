@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.config.sections.train_galaxies import GalaxyTraining
 from survey_batch.models.base import F4, Block
 from survey_batch.models.examples import Change
 from survey_batch.models.keras_family import KerasClassifier
@@ -17,7 +18,6 @@ from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Grid, Recipe
 from survey_batch.models.preprocessing import good_share, step
 from survey_batch.models.spectrum_inputs import REST_LINES, flux_channels, noisier, rest_line_channels, tilted
-from survey_batch.config.sections.train_galaxies import GalaxyTraining
 
 CLASSES = ("GALAXY", "QSO", "STAR")
 VARIABLES = ("flux", "ivar", "mask")
@@ -60,8 +60,8 @@ def enough_good_pixels(block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
 
 def simulated_examples(recipe: Recipe, section: GalaxyTraining, seed: int) -> tuple[Block, npt.NDArray[np.str_]]:
     """As many simulated spectra of each class as the section asks for."""
-    from survey_batch.simulate.examples import simulate_examples
-    from survey_batch.simulate.star_library import template_stars
+    from survey_batch.spectra.synthetic.examples import simulate_examples
+    from survey_batch.spectra.synthetic.star_library import template_stars
 
     assert recipe.grid is not None  # noqa: S101 - spectra have one
     stars = template_stars(section.templates) if section.templates else None

@@ -16,11 +16,11 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import F4, Block, Classifier
 from survey_batch.models.manifest import Recipe
 from survey_batch.models.preprocessing import step
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.spectra.line_list import CA_K, HE_I, HE_II
 from survey_batch.spectra.lines import line_indices
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import F4, Block, Inputs, Section, Workspace
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
@@ -19,7 +20,6 @@ from survey_batch.models.fitted import Arrays, FittedClassifier, possible_part
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest, Recipe
 from survey_batch.models.trainer import jit, train_network
-from survey_batch.core.errors import ConfigurationError
 
 INPUTS, HELD_OUT = "inputs.npy", "held_out.npy"
 """Prepared rows, beside the checkpoints."""

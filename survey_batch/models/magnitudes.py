@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.models.classes import class_numbers
-from survey_batch.models.labelled import Labelled
+from survey_batch.config.sections.images import ImageFeaturesSection
+from survey_batch.config.sections.train_images import ImageTraining
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.features import (
     BANDS,
@@ -18,8 +18,9 @@ from survey_batch.images.features import (
     feature_names,
     image_features,
 )
-from survey_batch.config.sections.images import ImageFeaturesSection
-from survey_batch.config.sections.train_images import ImageTraining
+from survey_batch.models.classes import class_numbers
+from survey_batch.models.labelled import Labelled
+from survey_batch.store.products import open_product
 
 if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit, Predict
@@ -83,14 +84,15 @@ def stored_magnitudes(output: str) -> Measure:
     ConfigurationError
         The job has no such product, or it has no PSF fluxes.
     """
-    from survey_batch.lazy.products import open_product
-
-    product = open_product(output, "features")
-    names = [str(name) for name in product["feature"].to_numpy()]
-    if not any(name.startswith("psf_flux_") for name in names):
+    try:
+        product = open_product(output, "features")
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"train.magnitudes: there is no product features in {output}") from error
+    names, objects, values = (np.asarray(product[name]) for name in ("feature", "object_id", "value"))
+    if not any(str(name).startswith("psf_flux_") for name in names):
         raise ConfigurationError(f"train.magnitudes: the features in {output} hold no psf_flux_u to psf_flux_z")
-    row_of = {str(name): row for row, name in enumerate(product["object_id"].to_numpy().tolist())}
-    magnitudes = psf_magnitudes(product["value"].to_numpy(), names)
+    row_of = {str(name): row for row, name in enumerate(objects)}
+    magnitudes = psf_magnitudes(values, [str(name) for name in names])
     nowhere = np.full((1, magnitudes.shape[1]), np.nan)
     table = np.concatenate([magnitudes, nowhere])
     return lambda rows: table[[row_of.get(str(name), -1) for name in rows.object_id]]

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from survey_batch.models.keras_family import KerasClassifier, prepare_for_use
-from survey_batch.core.errors import ConfigurationError
 from survey_batch.config.sections.models import Precision
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.keras_family import KerasClassifier, prepare_for_use
 
 
 def lower_precision(classifier: Any, precision: Precision) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.simulate.optics import bin_pixels
+from survey_batch.optics.diffraction import bin_pixels
 
 F4 = npt.NDArray[np.float32]
 F8 = npt.NDArray[np.float64]

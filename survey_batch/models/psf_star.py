@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.config.sections.train_psf_stars import PsfStarTraining
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.images.star_pixels import change_view, ring_statistics, scaled_pixels
 from survey_batch.models.base import F4, Block, Inputs
 from survey_batch.models.examples import Change, Schedule
 from survey_batch.models.fitted import Arrays
@@ -18,9 +21,6 @@ from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Recipe
 from survey_batch.models.preprocessing import step
 from survey_batch.models.prior import shift_prior
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.images.star_pixels import change_view, ring_statistics, scaled_pixels
-from survey_batch.config.sections.train_psf_stars import PsfStarTraining
 
 if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit, Predict

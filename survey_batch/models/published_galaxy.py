@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.config.sections.train_galaxies import GalaxyTraining
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import F4, Block, Classifier, Inputs
 from survey_batch.models.fitted import Arrays
 from survey_batch.models.galaxy_quasar_star import (
@@ -33,8 +35,6 @@ from survey_batch.models.spectrum_inputs import (
     noise_copies,
     published_flux,
 )
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.config.sections.train_galaxies import GalaxyTraining
 from survey_batch.spectra.pca import PCA, Moments
 
 COMPONENTS = 500

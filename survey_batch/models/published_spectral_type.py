@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import F4, Block
 from survey_batch.models.classes import SEQUENCE
 from survey_batch.models.helium import HELIUM, HeliumRule
@@ -23,8 +25,6 @@ from survey_batch.models.manifest import Grid, Recipe
 from survey_batch.models.preprocessing import step
 from survey_batch.models.rare_classes import rare_examples
 from survey_batch.models.spectral_type import SpectralTypeClassifier, recipe_for
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.spectra.smooth import bridge
 
 if TYPE_CHECKING:

@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.config.sections.train_stamps import StampTraining
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import F4, Block, Classifier, Inputs, Workspace
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
@@ -30,9 +32,7 @@ from survey_batch.models.stamp_optics import (
     read_optics,
     stamp_recipe,
 )
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.config.sections.train_stamps import StampTraining
-from survey_batch.simulate.stamps import CLASSES
+from survey_batch.optics.seds import CLASSES
 
 F8 = npt.NDArray[np.float64]
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.gan import made_spectra
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Recipe
 from survey_batch.models.templates import observed
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.spectra.templates import read_templates
 
 Block = Mapping[str, npt.NDArray[Any]]

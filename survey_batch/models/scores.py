@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.classes import class_numbers, sequence_length
 from survey_batch.models.describe import describe
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.metrics import mcnemar
 from survey_batch.models.prior import Prior, effective_number, object_weights
 from survey_batch.models.summary import mean_figure, probabilistic_summary, summary
-from survey_batch.core.errors import ConfigurationError
 
 __all__ = ["brief", "describe", "scores_of"]
 

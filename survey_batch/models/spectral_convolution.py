@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.models.augment import shifted
 from survey_batch.models.base import F4, Block
 from survey_batch.models.classes import SEQUENCE
@@ -17,7 +18,6 @@ from survey_batch.models.rare_classes import rare_examples
 from survey_batch.models.spectral_type import SpectralTypeClassifier, bins_of, recipe_for
 from survey_batch.models.spectrum_inputs import flux_channels
 from survey_batch.models.templates import C_KM_S, VELOCITY_KM_S
-from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.spectra.grid import STEP
 
 STEPS: dict[str, float | int | str] = {

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
+from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.models.base import F4, Block, Inputs
 from survey_batch.models.classes import SEQUENCE
 from survey_batch.models.helium import HELIUM, HeliumRule, equivalent_widths, strengths
@@ -22,7 +23,6 @@ from survey_batch.models.preprocessing import step
 from survey_batch.models.rare_classes import rare_examples, survey_weights
 from survey_batch.models.sklearn_family import SklearnClassifier
 from survey_batch.models.spectral_type import SpectralTypeClassifier, bins_of, recipe_for
-from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 
 if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.catalog.labels import SPECTRAL_TYPES
+from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.models.base import F4, Block
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.ensemble import EnsembleClassifier
@@ -14,7 +15,6 @@ from survey_batch.models.helium import HeliumRule
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Grid, Recipe
 from survey_batch.models.preprocessing import STEPS, good_share, relative_bins, step
-from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 
 if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit, Predict

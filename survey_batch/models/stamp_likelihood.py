@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
+from survey_batch.config.sections.train_stamps import StampTraining
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import read_arrays, write_arrays
 from survey_batch.models.base import F4, Block, Classifier, Inputs, Workspace
 from survey_batch.models.calibration import apply_temperature
@@ -33,10 +35,8 @@ from survey_batch.models.stamp_optics import (
     read_optics,
     stamp_recipe,
 )
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.config.sections.train_stamps import StampTraining
-from survey_batch.simulate.optics import OVERSAMPLING
-from survey_batch.simulate.stamps import CLASSES, read_seds
+from survey_batch.optics.diffraction import OVERSAMPLING
+from survey_batch.optics.seds import CLASSES, read_seds
 
 F8 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]

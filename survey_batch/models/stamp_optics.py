@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.archive.stamps import exposure_key
+from survey_batch.config.sections.train_stamps import StampTraining
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Recipe
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.config.sections.train_stamps import StampTraining
-from survey_batch.simulate.optics import Optics
-from survey_batch.simulate.psf_field import SAMPLING, PsfField, load_psf_field
+from survey_batch.optics.diffraction import Optics
+from survey_batch.optics.psf_field import SAMPLING, PsfField, load_psf_field
 
 F4 = npt.NDArray[np.float32]
 F8 = npt.NDArray[np.float64]

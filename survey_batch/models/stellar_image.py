@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.config.sections.train_images import ImageTraining
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.images.features import POINT_SOURCES
 from survey_batch.models.base import Block, Inputs
 from survey_batch.models.image_networks import small_cnn, small_vit
 from survey_batch.models.keras_family import KerasClassifier
@@ -17,9 +20,6 @@ from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Recipe
 from survey_batch.models.preprocessing import step
 from survey_batch.models.trainer import Change, Schedule
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.images.features import POINT_SOURCES
-from survey_batch.config.sections.train_images import ImageTraining
 
 if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.config.sections.train_table import TableTraining
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.augment import Augmentation
 from survey_batch.models.base import F4, Block
 from survey_batch.models.classes import class_numbers
@@ -16,8 +18,6 @@ from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Recipe
 from survey_batch.models.network import Design
 from survey_batch.models.preprocessing import step
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.config.sections.train_table import TableTraining
 
 if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit, Predict

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from survey_batch.config.sections.train_images import ImageTraining
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import Inputs
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest, Recipe
 from survey_batch.models.stellar_image import ImageClassifier
 from survey_batch.models.trainer import Change, Schedule
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.config.sections.train_images import ImageTraining
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
 PREFIX = "vit."

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from survey_batch.config.sections.training_base import TrainingSection
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import write_json
 from survey_batch.models.artifact import load_classifier, read_manifest, sha256, versions
 from survey_batch.models.base import Classifier, Workspace
 from survey_batch.models.manifest import MANIFEST
-from survey_batch.core.errors import ConfigurationError
 from survey_batch.store.lock import LOCK, locked
-from survey_batch.core.paths import write_json
-from survey_batch.config.sections.training_base import TrainingSection
 
 KEY = "training.json"
 TRAINED, HISTORY = "trained", "history.json"

@@ -9,7 +9,7 @@ from distributed import performance_report
 from survey_batch.cluster.base import Connection
 from survey_batch.config.job import Job
 from survey_batch.core.paths import join
-from survey_batch.execution.progress import LineProgress
+from survey_batch.monitor.progress import LineProgress
 from survey_batch.monitor.tell import Teller
 
 __all__ = ["shown"]

@@ -9,9 +9,9 @@ from distributed import Client
 
 from survey_batch.cluster.base import register
 from survey_batch.config.job import Job
-from survey_batch.execution.progress import StageProgress
 from survey_batch.monitor.meter import Meter
 from survey_batch.monitor.plugin import PAGE, RPC, Monitor
+from survey_batch.monitor.progress import StageProgress
 
 log = logging.getLogger(__name__)
 

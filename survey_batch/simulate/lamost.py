@@ -10,7 +10,6 @@ import numpy as np
 from survey_batch.archive.lamost import spectrum_path
 from survey_batch.catalog.identifiers import position_names
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.simulate.observation import SNR_WINDOWS, Observation, observe_spectrum
 from survey_batch.simulate.spectrum_files import (
     COADD,
     COEFF0,
@@ -21,7 +20,8 @@ from survey_batch.simulate.spectrum_files import (
     Layout,
     file_bytes,
 )
-from survey_batch.simulate.targets import Target, draw_target, spectrum_of
+from survey_batch.spectra.synthetic.observation import SNR_WINDOWS, Observation, observe_spectrum
+from survey_batch.spectra.synthetic.targets import Target, draw_target, spectrum_of
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.archive.camera import ccd
+from survey_batch.images.camera import ccd
 from survey_batch.simulate.sky import Population
 from survey_batch.simulate.strip import BAND_OFFSETS, Strip
 

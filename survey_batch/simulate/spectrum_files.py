@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.simulate.observation import Observation
-from survey_batch.simulate.targets import Target
+from survey_batch.spectra.synthetic.observation import Observation
+from survey_batch.spectra.synthetic.targets import Target
 
 CARD, BLOCK = 80, 2880
 COEFF0, COEFF1 = 3.5682, 0.0001

@@ -7,22 +7,15 @@ and have any flux.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.simulate.psf_field import PsfField
+from survey_batch.optics.psf_field import PsfField
+from survey_batch.optics.seds import CLASSES
 
 F4 = npt.NDArray[np.float32]
 F8 = npt.NDArray[np.float64]
-
-CLASSES = ("O5", "B0", "B5", "A0", "A5", "F0", "F5", "G0", "G5", "K0", "K5", "M0", "M5")
-"""Spectral classes, hot to cool: dwarfs of Pickles (1998, PASP 110, 863)."""
-
-TEMPERATURES = (41400, 31400, 15700, 9700, 8080, 7220, 6550, 5930, 5660, 5270, 4440, 3850, 3060)
-"""Effective temperatures of dwarfs of the classes [K], rounded (Pecaut & Mamajek 2013, ApJS 208, 9)."""
 
 SNR = (20.0, 110.0)
 """Mean power of a star's pixels over that of the noise; S/N of the whole star is the root of 1024 times this."""
@@ -147,40 +140,3 @@ def expose(stars: Stars, stamps: F4, weights: F8, seed: Sequence[int]) -> tuple[
         [np.random.default_rng([*seed, star]).standard_normal(pure.shape[1:]) for star in range(len(pure))]
     )
     return (pure + noise[:, None, None] * drawn).astype(np.float32), noise.astype(np.float32)
-
-
-def blackbody_seds() -> tuple[F8, F8]:
-    """Photon spectra of black bodies at the classes' temperatures, (class, wavelength), and wavelengths [nm].
-
-    For trials without real spectra: M stars' molecular bands, which tell them best, are not in them.
-    """
-    from astropy.constants import c, h, k_B
-
-    wavelengths = np.arange(550.5, 900.0)
-    scale = float((h * c / k_B).value) / (wavelengths * 1e-9)
-    photons = wavelengths**-4 / np.expm1(scale / np.array(TEMPERATURES)[:, None])
-    return photons / photons.sum(axis=1, keepdims=True), wavelengths
-
-
-def read_seds(path: Path) -> tuple[F8, F8]:
-    """Read photon spectra, one row per class, and the wavelengths [nm] from `vis_wavelengths_nm.npy` beside them.
-
-    Raises
-    ------
-    ConfigurationError
-        There are no such files, or their shapes do not fit.
-    """
-    try:
-        seds, wavelengths = (
-            np.load(name, allow_pickle=False) for name in (path, path.parent / "vis_wavelengths_nm.npy")
-        )
-    except (OSError, EOFError, ValueError) as error:
-        raise ConfigurationError(
-            f"spectra of the classes cannot be read ({error}); name a .npy file (class, wavelength) with "
-            "vis_wavelengths_nm.npy beside it"
-        ) from error
-    if seds.shape != (len(CLASSES), wavelengths.size):
-        raise ConfigurationError(
-            f"{path}: {seds.shape} spectra, not ({len(CLASSES)}, {wavelengths.size}), as classes and wavelengths are"
-        )
-    return seds.astype(np.float64), wavelengths.astype(np.float64)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.archive.sdss import OVERLAP_ROWS, FrameWcs
+from survey_batch.images.frame import OVERLAP_ROWS, FrameWcs
 
 F8 = npt.NDArray[np.float64]
 

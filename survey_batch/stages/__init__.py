@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from survey_batch.config.job import Job
-from survey_batch.stages.base import Block, Cost, Problem, Stage
+from survey_batch.stages.base import Block, Cost, Stage
 
 STAGES = {
     "detections": "detections:DetectionsStage",
@@ -23,7 +23,7 @@ OTHERWISE = {
 }
 """Stages that are others for one survey."""
 
-__all__ = ["Block", "Cost", "Problem", "Stage", "make_stage", "make_stages"]
+__all__ = ["Block", "Cost", "Stage", "make_stage", "make_stages"]
 
 
 def make_stage(job: Job, name: str) -> Stage:

@@ -11,6 +11,7 @@ from survey_batch.config.job import Job
 from survey_batch.config.sections.readers import archive_keys
 from survey_batch.core.status import Status
 from survey_batch.planning.plan import Plan, Rows
+from survey_batch.store.problems import Problem
 from survey_batch.store.products import OBJECT_COORDINATES, Array, Axis, Schema, Shard, Variable
 
 Phase = Literal["ingest", "prepare", "predict"]
@@ -18,16 +19,6 @@ Coordinates = dict[str, tuple[tuple[str, ...], Array, Mapping[str, Any]]]
 """Small fixed arrays of a product: name to (dims, values, attributes)."""
 
 PHASES: tuple[Phase, ...] = ("ingest", "prepare", "predict")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Why one row of a block is not `ok`, and what it was made from (URL or path)."""
-
-    row: int
-    status: Status
-    message: str
-    source: str
 
 
 @dataclass

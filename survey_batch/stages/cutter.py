@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import TypeIs
 
-from survey_batch.archive.camera import ccd
-from survey_batch.archive.sdss import FRAME_SHAPE, ROW_STEP, FieldKey
+from survey_batch.archive.sdss import FieldKey
 from survey_batch.config.job import Job
 from survey_batch.core.errors import TransientError
 from survey_batch.core.status import Status
+from survey_batch.images.camera import ccd
 from survey_batch.images.cutout import coverage, cut, on_image, overlap
+from survey_batch.images.frame import FRAME_SHAPE, ROW_STEP
 from survey_batch.images.ivar import window_ivar
 from survey_batch.images.register import MARGIN, Span, pixel_span, resample, resample_ivar, subpixel_span
 from survey_batch.images.stitch import rows_from, steps_beyond

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.archive.camera import ccd
-from survey_batch.archive.sdss import FRAME_SHAPE, FieldKey, Frame, Sky
+from survey_batch.archive.sdss import FieldKey
 from survey_batch.config.job import Job
 from survey_batch.config.sections.detect import DetectSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
+from survey_batch.images.camera import ccd
 from survey_batch.images.detect import Sources, detect, load_sep
+from survey_batch.images.frame import FRAME_SHAPE, Frame, Sky
 from survey_batch.images.ivar import inverse_variance, sky_counts
 from survey_batch.images.psf_rule import METRICS, Verdict, judge
 from survey_batch.images.wcs import pixel_to_sky

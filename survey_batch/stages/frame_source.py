@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from survey_batch.archive.decompress import SDSS_CEILING, decompress
 from survey_batch.archive.download import Archive
-from survey_batch.archive.sdss import FieldKey, Frame, FrameWcs, Sky, frame_path, other_frame_paths, read_frame
+from survey_batch.archive.sdss import FieldKey, frame_path, other_frame_paths, read_frame
 from survey_batch.config.job import Job
 from survey_batch.core.errors import NotFoundError, ObjectError, TransientError, UnreadableError
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection, measure_correction
+from survey_batch.images.frame import Frame, FrameWcs, Sky
 from survey_batch.planning.plan import read_fields
 from survey_batch.store.products import open_product
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from survey_batch.archive.sdss import FRAME_SHAPE, SKY_SHAPE, FieldKey, Frame
+from survey_batch.archive.sdss import SKY_SHAPE, FieldKey
 from survey_batch.images.aperture_correction import measure_correction
+from survey_batch.images.frame import FRAME_SHAPE, Frame
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
 from survey_batch.stages.frame_source import CORRECTION_VARIABLES, SKY_VARIABLES, ArchiveFrames

@@ -4,6 +4,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
 from survey_batch.core.paths import files_in, join, read_bytes, write_bytes
-from survey_batch.stages.base import Problem
+from survey_batch.core.status import Status
 from survey_batch.store.products import Shard
 
 PROBLEM_SCHEMA = pa.schema(
@@ -45,6 +46,16 @@ SHOWN = ["object_id", "stage", "status", "message"]
 
 SLICE_ROWS = 1 << 16
 """Problems that are read, and whose reasons are compared, at a time."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why one row of a block is not `ok`, and what it was made from (URL or path)."""
+
+    row: int
+    status: Status
+    message: str
+    source: str
 
 
 class Reasons:

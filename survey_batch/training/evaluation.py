@@ -18,9 +18,10 @@ from survey_batch.models.base import Classifier, Workspace
 from survey_batch.models.classes import class_numbers, classes_among
 from survey_batch.models.cross_validation import FamilyFit, calibrated_across_folds, out_of_fold
 from survey_batch.models.fitted import possible_rows, predict_rows
-from survey_batch.models.labelled import Labelled, read_labelled
+from survey_batch.models.labelled import Labelled
 from survey_batch.models.prior import Prior, object_weights
 from survey_batch.models.scores import scores_of
+from survey_batch.training.labelled_rows import read_labelled
 
 log = logging.getLogger(__name__)
 

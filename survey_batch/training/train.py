@@ -25,12 +25,13 @@ from survey_batch.models.cross_validation import (
     possible_folds,
 )
 from survey_batch.models.fitted import possible_rows, predict_rows
-from survey_batch.models.labelled import Labelled, read_labelled
+from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import MANIFEST
 from survey_batch.models.prior import object_weights, stated_shares
 from survey_batch.models.workspace import opened, settings_fingerprint, trained_once, write_folder
 from survey_batch.preflight.provenance import check_made_by
 from survey_batch.training.evaluation import cross_validate, scores_of_split
+from survey_batch.training.labelled_rows import read_labelled
 
 Report = Callable[[str], None]
 

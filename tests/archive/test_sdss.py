@@ -11,17 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.archive.decompress import SDSS_CEILING, decompress
-from survey_batch.archive.sdss import (
-    FRAME_SHAPE,
-    OVERLAP_ROWS,
-    ROW_STEP,
-    SKY_SHAPE,
-    FieldKey,
-    frame_path,
-    other_frame_paths,
-    read_frame,
-)
+from survey_batch.archive.sdss import SKY_SHAPE, FieldKey, frame_path, other_frame_paths, read_frame
 from survey_batch.core.errors import UnreadableError
+from survey_batch.images.frame import FRAME_SHAPE, OVERLAP_ROWS, ROW_STEP
 
 KEY = FieldKey(rerun=301, run=1043, camcol=5, field=25)
 HEADER = {

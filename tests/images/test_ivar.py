@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from survey_batch.archive.camera import Ccd, ccd
 from survey_batch.archive.decompress import SDSS_CEILING, decompress
-from survey_batch.archive.sdss import FRAME_SHAPE, FieldKey, Sky, frame_path, read_frame
+from survey_batch.archive.sdss import FieldKey, frame_path, read_frame
+from survey_batch.images.camera import Ccd, ccd
 from survey_batch.images.cutout import cut
+from survey_batch.images.frame import FRAME_SHAPE, Sky
 from survey_batch.images.ivar import inverse_variance, sky_counts, window_ivar
 from survey_batch.simulate.pixels import calibration_vector, strip_pixels
 from survey_batch.simulate.pixels import sky_counts as simulated_sky

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey_batch.archive.sdss import FRAME_SHAPE, ROW_STEP
+from survey_batch.images.frame import FRAME_SHAPE, ROW_STEP
 from survey_batch.images.stitch import rows_from, serving_step, steps_beyond
 
 ROWS = st.integers(-6000, 6000)

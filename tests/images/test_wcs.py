@@ -4,7 +4,7 @@ from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey_batch.archive.sdss import FrameWcs
+from survey_batch.images.frame import FrameWcs
 from survey_batch.images.wcs import sky_to_pixel
 
 WCS_VALUES = FrameWcs(

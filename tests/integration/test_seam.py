@@ -11,9 +11,10 @@ from astropy.io import fits
 from astropy.nddata import Cutout2D
 from astropy.wcs import WCS
 
-from survey_batch.archive.sdss import FRAME_SHAPE, FieldKey, frame_path
+from survey_batch.archive.sdss import FieldKey, frame_path
 from survey_batch.core.status import Status
 from survey_batch.execution.shard_task import run_shard
+from survey_batch.images.frame import FRAME_SHAPE
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.provenance import pieces_of
 from survey_batch.simulate import simulate_sdss

@@ -58,8 +58,8 @@ def labelled(block, labels, **coordinates):
 
 @pytest.fixture(scope="session")
 def trained(labels, wavelength):
-    from survey_batch.models.spectral_type import SpectralTypeClassifier
     from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
+    from survey_batch.models.spectral_type import SpectralTypeClassifier
 
     section = SpectralTypeTraining(classifier="-", epochs=40, members=2, seed=3)
     return SpectralTypeClassifier.fit(labelled(make_block(labels, 1), labels, wavelength=wavelength), section)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from survey_batch.models.labelled import Labelled
-from survey_batch.simulate.examples import simulate_examples
 from survey_batch.spectra.grid import log_grid
+from survey_batch.spectra.synthetic.examples import simulate_examples
 
 GRID = log_grid(3699.9, 9100.0)
 

@@ -7,10 +7,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from survey_batch.config.sections.training import TRAINING_OF
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.models.artifact import KINDS, classifier_fingerprint, family_of, load_classifier
 from survey_batch.models.manifest import MANIFEST, Recipe
-from survey_batch.core.errors import ConfigurationError, PlanMismatchError
-from survey_batch.config.sections.training import TRAINING_OF
 from tests.models.answers import assert_rows_answer_for_themselves
 from tests.models.conftest import make_block
 

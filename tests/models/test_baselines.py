@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.baselines import ComponentsSVM, TemplateFit
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.spectral_type import CLASSES
-from survey_batch.core.errors import ConfigurationError
 from tests.models.conftest import make_block
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey_batch.models.batches import in_batches, is_out_of_memory
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.batches import in_batches, is_out_of_memory
 from tests.models.conftest import make_block
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from survey_batch.catalog.labels import SPECTRAL_TYPES
-from survey_batch.models.classes import class_numbers, classes_among, has_gaps, sequence_length
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.classes import class_numbers, classes_among, has_gaps, sequence_length
 
 
 def test_spectral_letters_come_first_from_hot_to_cool():

@@ -5,9 +5,9 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.models.base import Workspace
 from survey_batch.models.committee import Best, build_committee, train_committee
-from survey_batch.config.sections.train_stamps import StampTraining
 
 pytestmark = pytest.mark.slow
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.calibration import apply_temperature, fit_temperature
 from survey_batch.models.cross_validation import (
     calibrated_across_folds,
@@ -10,7 +11,6 @@ from survey_batch.models.cross_validation import (
     hold_out,
     possible_folds,
 )
-from survey_batch.core.errors import ConfigurationError
 from tests.models.conftest import labelled
 
 ROWS = 60

@@ -1,7 +1,7 @@
 import pytest
 
-from survey_batch.models import devices
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.models import devices
 from tests.jobs import lamost_job
 
 ARCHIVE = {"catalog": {"path": "c.csv"}, "archive": {"survey": "lamost", "root": "spectra"}}

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from survey_batch.models.magnitudes import colours, magnitude_trees, magnitudes_of, measured_magnitudes
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.images.features import POINT_SOURCES, PointSources, feature_names, image_features
-from survey_batch.store.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
 from survey_batch.config.sections.images import ImageFeaturesSection
 from survey_batch.config.sections.train_images import ImageTraining
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
+from survey_batch.images.features import POINT_SOURCES, PointSources, feature_names, image_features
+from survey_batch.models.magnitudes import colours, magnitude_trees, magnitudes_of, measured_magnitudes
+from survey_batch.store.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
 from tests.models.stars import BANDS, COLOURS, as_labelled, labels_of, make_stars
 
 LABELS = labels_of(24)

@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models import preprocessing
 from survey_batch.models.preprocessing import good_share, relative_bins, step
-from survey_batch.core.errors import ConfigurationError
 from tests.models.conftest import make_block
 
 

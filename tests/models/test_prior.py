@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.metrics import figures_of, per_class
 from survey_batch.models.prior import (
     effective_number,
@@ -12,7 +13,6 @@ from survey_batch.models.prior import (
     shift_prior,
     stated_shares,
 )
-from survey_batch.core.errors import ConfigurationError
 
 CLASSES = ("a", "b", "c")
 shares = st.lists(st.floats(0.01, 1), min_size=3, max_size=3).map(

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.models.psf_fit import fit_classes, mixture, moved, shift_matrices
-from survey_batch.simulate.optics import OVERSAMPLING
+from survey_batch.optics.diffraction import OVERSAMPLING
 from tests.stamp_files import SMALL, WAVELENGTHS, made_up_seds
 
 WEIGHTS = SMALL.bin_weights(made_up_seds(), WAVELENGTHS)

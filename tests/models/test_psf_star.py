@@ -4,14 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from survey_batch.config.sections.train_psf_stars import PsfStarTraining
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.models.base import load_classifier
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest
 from survey_batch.models.psf_star import CLASSES, PsfStarCNN, PublishedPsfStar, star_measures
-from survey_batch.core.errors import ConfigurationError, PlanMismatchError
-from survey_batch.config.sections.train_psf_stars import PsfStarTraining
-from tests.models.answers import assert_rows_answer_for_themselves
 from tests.images.star_field import moffat
+from tests.models.answers import assert_rows_answer_for_themselves
 
 pytestmark = pytest.mark.slow
 

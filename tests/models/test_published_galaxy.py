@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from survey_batch.config.sections.train_galaxies import GalaxyTraining
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models import published_galaxy
 from survey_batch.models.base import load_classifier
 from survey_batch.models.published_galaxy import (
@@ -13,8 +15,6 @@ from survey_batch.models.published_galaxy import (
     added_examples,
     branched_network,
 )
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.config.sections.train_galaxies import GalaxyTraining
 from tests.models.answers import assert_rows_answer_for_themselves
 from tests.models.galaxies import simulated
 

@@ -6,6 +6,8 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from survey_batch.config.sections.train_stamps import StampTraining
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import KINDS, family_of, load_classifier
 from survey_batch.models.published_stamps import (
     ANSWER_STEP,
@@ -16,10 +18,8 @@ from survey_batch.models.published_stamps import (
     pixel_compression,
     similarity,
 )
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.config.sections.train_stamps import StampTraining
-from survey_batch.simulate.psf_field import random_psf_field
-from survey_batch.simulate.stamps import CLASSES
+from survey_batch.optics.psf_field import random_psf_field
+from survey_batch.optics.seds import CLASSES
 from tests.models.answers import assert_rows_answer_for_themselves
 from tests.models.test_stamp_likelihood import EXPOSURE, stars
 from tests.stamp_files import SMALL

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from survey_batch.models.scores import brief, describe, scores_of
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.scores import brief, describe, scores_of
 
 CLASSES = ("GALAXY", "QSO", "STAR")
 

@@ -4,12 +4,12 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from survey_batch.config.sections.training_base import TrainingSection
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models import sklearn_family
 from survey_batch.models.artifact import sha256
 from survey_batch.models.manifest import MANIFEST, Recipe
 from survey_batch.models.sklearn_family import SklearnClassifier
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.config.sections.training_base import TrainingSection
 from tests.models.answers import assert_rows_answer_for_themselves
 from tests.models.conftest import labelled
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.spectral_type import CLASSES, SpectralTypeClassifier
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from tests.models.conftest import FIRST, PIXELS, labelled, make_block
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from survey_batch.models import spectrum_inputs
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.models import spectrum_inputs
 from survey_batch.spectra.grid import log_grid
 
 GRID = log_grid(3699.9, 9100.0)

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from survey_batch.archive.stamps import exposure_key
+from survey_batch.config.sections.train_stamps import StampTraining
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import load_classifier
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.stamp_likelihood import (
@@ -13,9 +15,7 @@ from survey_batch.models.stamp_likelihood import (
     learn_correction,
     probabilities,
 )
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.config.sections.train_stamps import StampTraining
-from survey_batch.simulate.psf_field import random_psf_field
+from survey_batch.optics.psf_field import random_psf_field
 from survey_batch.simulate.stamps import draw_stars, observe
 from tests.models.answers import assert_rows_answer_for_themselves
 from tests.stamp_files import SMALL, WAVELENGTHS, made_up_seds, write_seds

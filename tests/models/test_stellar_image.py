@@ -4,6 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from survey_batch.config.sections.images import CompositesSection
+from survey_batch.config.sections.train_images import ImageTraining
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.images.composite import composite_images
 from survey_batch.models.base import load_classifier
 from survey_batch.models.manifest import Manifest
 from survey_batch.models.stellar_image import (
@@ -14,10 +18,6 @@ from survey_batch.models.stellar_image import (
     halves_as_channels,
     turned,
 )
-from survey_batch.core.errors import ConfigurationError
-from survey_batch.images.composite import composite_images
-from survey_batch.config.sections.images import CompositesSection
-from survey_batch.config.sections.train_images import ImageTraining
 from tests.models.answers import assert_rows_answer_for_themselves
 from tests.models.stars import BANDS, as_labelled, labels_of, make_stars
 

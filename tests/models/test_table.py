@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from survey_batch.config.sections.train_table import TableTraining
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.models.base import load_classifier
-from survey_batch.training.evaluation import evaluate
 from survey_batch.models.scores import describe
 from survey_batch.models.table import TableClassifier, chosen, robust_scale
+from survey_batch.training.evaluation import evaluate
 from survey_batch.training.train import train
-from survey_batch.core.errors import ConfigurationError, PlanMismatchError
-from survey_batch.config.sections.train_table import TableTraining
 from tests.models.answers import assert_rows_answer_for_themselves
 from tests.models.conftest import labelled
 from tests.models.features import NAMES, features_job, make_table, write_features

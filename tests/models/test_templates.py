@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from survey_batch.models.templates import observed, relative_noise
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.templates import observed, relative_noise
 from survey_batch.spectra.templates import read_templates
 from tests.models.conftest import make_block
 from tests.models.test_baselines import template_file

@@ -3,12 +3,12 @@ import json
 import numpy as np
 import pytest
 
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.models import watch
 from survey_batch.models.base import Workspace
 from survey_batch.models.examples import Examples, Schedule, balanced_weights
 from survey_batch.models.trainer import train_network
 from survey_batch.models.watch import STATE, validation_loss
-from survey_batch.core.errors import ConfigurationError
 
 ROWS, COLUMNS, CLASSES = 60, 5, 3
 

@@ -1,9 +1,9 @@
 import pytest
 
-from survey_batch.models.workspace import opened, settings_fingerprint
-from survey_batch.core.errors import ConfigurationError
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.config.sections.train_table import TableTraining
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.workspace import opened, settings_fingerprint
 
 
 def stop(classifier):

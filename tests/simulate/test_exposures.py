@@ -4,9 +4,9 @@ import pytest
 from astropy.io import fits
 
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.optics.psf_field import load_psf_field
+from survey_batch.optics.seds import CLASSES
 from survey_batch.simulate.exposures import simulate_stamps
-from survey_batch.simulate.psf_field import load_psf_field
-from survey_batch.simulate.stamps import CLASSES
 from tests.stamp_files import small_archive, write_seds
 
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.simulate.psf_field import random_psf_field
-from survey_batch.simulate.stamps import blackbody_seds, draw_stars, observe, read_seds
+from survey_batch.optics.psf_field import random_psf_field
+from survey_batch.optics.seds import blackbody_seds, read_seds
+from survey_batch.simulate.stamps import draw_stars, observe
 from tests.stamp_files import SMALL, WAVELENGTHS, made_up_seds, write_seds
 
 WEIGHTS = SMALL.bin_weights(made_up_seds(), WAVELENGTHS)

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from survey_batch.archive.camera import ccd
-from survey_batch.archive.sdss import FRAME_SHAPE, ROW_STEP, SKY_SHAPE, FieldKey, Frame, FrameWcs, Sky
+from survey_batch.archive.sdss import SKY_SHAPE, FieldKey
 from survey_batch.config.job import Job
 from survey_batch.core.errors import NotFoundError, TransientError
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection
+from survey_batch.images.camera import ccd
 from survey_batch.images.cutout import cut
+from survey_batch.images.frame import FRAME_SHAPE, ROW_STEP, Frame, FrameWcs, Sky
 from survey_batch.images.register import MARGIN, resample, subpixel_span
 from survey_batch.images.wcs import to_astropy
 from survey_batch.stages.cutouts import CutoutsStage, by_field

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from survey_batch.archive.sdss import SKY_SHAPE, FieldKey, Frame, FrameWcs, Sky
+from survey_batch.archive.sdss import SKY_SHAPE, FieldKey
 from survey_batch.config.job import Job
 from survey_batch.core.errors import NotFoundError, TransientError
 from survey_batch.core.status import Status
+from survey_batch.images.frame import Frame, FrameWcs, Sky
 from survey_batch.images.wcs import sky_to_pixel
 from survey_batch.stages import make_stage, make_stages
 from survey_batch.stages.detections import LABELS, frame_noise

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from survey_batch.simulate.galaxies import broadened, draw_galaxy
-from survey_batch.simulate.star_library import drawn_stars
+from survey_batch.spectra.synthetic.galaxies import broadened, draw_galaxy
+from survey_batch.spectra.synthetic.star_library import drawn_stars
 
 H_ALPHA, CALCIUM_K = 6564.6, 3934.8
 

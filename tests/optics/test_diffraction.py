@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from survey_batch.simulate.optics import OVERSAMPLING, Optics, bin_pixels, zernike_modes
+from survey_batch.optics.diffraction import OVERSAMPLING, Optics, bin_pixels, zernike_modes
 from tests.stamp_files import SMALL, WAVELENGTHS, made_up_seds
 
 PUBLISHED_NM = (570.92, 615.31, 658.16, 702.55, 745.41, 789.80, 834.18, 877.04)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey_batch.simulate import spectra
+from survey_batch.spectra.synthetic import spectra
 
 
 def equivalent_width(subtype, line):

@@ -5,9 +5,9 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
 
-from survey_batch.simulate import spectra
-from survey_batch.simulate.galaxies import LIGHT, LSF, draw_galaxy
-from survey_batch.simulate.star_library import StarLibrary
+from survey_batch.spectra.synthetic import spectra
+from survey_batch.spectra.synthetic.galaxies import LIGHT, LSF, draw_galaxy
+from survey_batch.spectra.synthetic.star_library import StarLibrary
 
 F8 = npt.NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from survey_batch.core.pace import Pace, Steps
 from survey_batch.core.wording import rate
-from survey_batch.execution.shard_task import Record
+from survey_batch.monitor.record import Record
 from survey_batch.store.problems import Reasons
 
 LINE_SECONDS = 10.0

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
-from survey_batch.simulate import spectra
-from survey_batch.simulate.star_library import StarLibrary
+from survey_batch.spectra.synthetic import spectra
+from survey_batch.spectra.synthetic.star_library import StarLibrary
 
 F8 = npt.NDArray[np.float64]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.simulate.star_library import JOIN, LETTERS, drawn_stars, template_stars
+from survey_batch.spectra.synthetic.star_library import JOIN, LETTERS, drawn_stars, template_stars
 
 
 def test_drawn_stars_have_all_letters_and_get_cooler():

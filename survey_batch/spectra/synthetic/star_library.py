@@ -6,8 +6,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.simulate import spectra
 from survey_batch.spectra.grid import log_grid
+from survey_batch.spectra.synthetic import spectra
 from survey_batch.spectra.templates import read_templates
 
 F8 = npt.NDArray[np.float64]
@@ -58,7 +58,7 @@ class StarLibrary:
 
 @lru_cache(maxsize=1)
 def drawn_stars() -> StarLibrary:
-    """Stars drawn by formulas, O to M (see `survey_batch.simulate.spectra`)."""
+    """Stars drawn by formulas, O to M (see `survey_batch.spectra.synthetic.spectra`)."""
     names = [*HOT_STARS, *(f"{letter}{digit}" for letter in spectra.LETTERS for digit in range(10))]
     kelvin = np.array([_temperature(name) for name in names])
     wavelength = spectra.log_wavelengths(FIRST, LAST)

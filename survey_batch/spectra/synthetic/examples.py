@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.simulate import spectra
-from survey_batch.simulate.observation import Observation, observe_spectrum
-from survey_batch.simulate.star_library import StarLibrary, drawn_stars
-from survey_batch.simulate.targets import draw_other, galaxy_redshift, quasar_redshift, star_redshift
 from survey_batch.spectra.grid import flag
+from survey_batch.spectra.synthetic import spectra
+from survey_batch.spectra.synthetic.observation import Observation, observe_spectrum
+from survey_batch.spectra.synthetic.star_library import StarLibrary, drawn_stars
+from survey_batch.spectra.synthetic.targets import draw_other, galaxy_redshift, quasar_redshift, star_redshift
 
 F8 = npt.NDArray[np.float64]
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from survey_batch.execution.progress import LineProgress, LiveProgress, StageProgress, make_progress
-from survey_batch.execution.shard_task import Record
+from survey_batch.monitor.progress import LineProgress, LiveProgress, StageProgress, make_progress
+from survey_batch.monitor.record import Record
 from survey_batch.store.products import Shard
 
 
@@ -44,7 +44,7 @@ def test_a_terminal_gets_a_live_table():
 
 def test_a_stage_that_stands_still_says_for_how_long_instead_of_a_time_left(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("survey_batch.execution.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("survey_batch.monitor.progress.time.monotonic", lambda: now[0])
     stage = StageProgress("spectra", 40, started=0.0)
     for index in range(4):
         now[0] += 10

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.simulate.psf_field import GRID, WAVEFRONT_UM, PsfField, load_psf_field, monomials, random_psf_field
+from survey_batch.optics.psf_field import GRID, WAVEFRONT_UM, PsfField, load_psf_field, monomials, random_psf_field
 from tests.stamp_files import SMALL
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from survey_batch.simulate.quasars import draw_quasar, forest
-from survey_batch.simulate.spectra import log_wavelengths
-from survey_batch.simulate.star_library import drawn_stars
+from survey_batch.spectra.synthetic.quasars import draw_quasar, forest
+from survey_batch.spectra.synthetic.spectra import log_wavelengths
+from survey_batch.spectra.synthetic.star_library import drawn_stars
 
 
 def quasar(seed, redshift):

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.simulate import spectra
-from survey_batch.simulate.galaxies import LIGHT, draw_galaxy
-from survey_batch.simulate.quasars import draw_quasar
-from survey_batch.simulate.star_library import StarLibrary, drawn_stars
+from survey_batch.spectra.synthetic import spectra
+from survey_batch.spectra.synthetic.galaxies import LIGHT, draw_galaxy
+from survey_batch.spectra.synthetic.quasars import draw_quasar
+from survey_batch.spectra.synthetic.star_library import StarLibrary, drawn_stars
 
 F8 = npt.NDArray[np.float64]
 

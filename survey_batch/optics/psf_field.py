@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.simulate.optics import Optics
+from survey_batch.optics.diffraction import Optics
 
 F8 = npt.NDArray[np.float64]
 

@@ -1,0 +1,119 @@
+"""Find the labelled objects of a job's product, for training and judging."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.catalog.groups import merge_groups, number_groups, sky_cells
+from survey_batch.catalog.labels import possible_labels
+from survey_batch.catalog.split import group_by_star
+from survey_batch.catalog.splitting import KEYS
+from survey_batch.config.job import Job
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import Status, usable
+from survey_batch.lazy.datasets import made_of
+from survey_batch.lazy.products import open_product
+from survey_batch.models.labelled import TEXTS, Index, Labelled
+from survey_batch.models.manifest import made_with
+from survey_batch.planning.plan import read_plan_columns
+from survey_batch.stages.features import BASIS
+
+log = logging.getLogger(__name__)
+
+STAR_RADIUS_ARCSEC = 3.0
+"""Visits nearer than this are of one star, where the job does not say."""
+
+LABELS_NAMED = 20
+"""Labels that an error message lists."""
+
+
+def read_labelled(
+    job: Job,
+    product: str,
+    variables: tuple[str, ...],
+    classes: tuple[str, ...] | None = None,
+    split: str | None = None,
+    *,
+    needed: bool = True,
+) -> Labelled:
+    """Find the rows of a job's product that are usable and have a label; their data is read when it is used.
+
+    Parameters
+    ----------
+    job
+        Its stage of that product has run.
+    product
+        Such as "spectra" or "features".
+    variables
+        What to read of it.
+    classes
+        Labels to keep, by default all; what is left out is counted in the log.
+    split
+        Only this one.
+    needed
+        Whether it is an error that there is no such row.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no product, or no such row in it.
+    """
+    data = open_product(job, product)
+    if missing := [name for name in variables if name not in data]:
+        raise ConfigurationError(
+            f"{product} of {job.output} has no variable {missing[0]!r}, which the classifier works on; it has "
+            f"{sorted(str(name) for name in data.data_vars)}"
+        )
+    label = data["label"].to_numpy()
+    wanted = label != "" if classes is None else np.isin(label, classes)
+    status = data["status"].to_numpy()
+    if pending := int(np.sum(status == Status.PENDING)):
+        log.warning(
+            "%d of %d rows of %s in %s are not done yet and take no part: finish the run first", pending, len(status),
+            product, job.output,
+        )  # fmt: skip
+    known = usable(status) & np.asarray(wanted, bool)
+    kept = np.flatnonzero(known & (data["split"].to_numpy() == split) if split else known)
+    among = f" among {list(classes)}" if classes else ""
+    log.info("%d of %d objects are usable and have a label%s", known.sum(), len(known), among)
+    if len(kept) == 0 and needed:
+        which = f" of split {split!r}" if split else ""
+        splits = sorted({str(name) for name in data["split"].to_numpy()} - {""})
+        raise ConfigurationError(
+            f"no usable object{which} of {product} in {job.output} has a label{among}; labels there are "
+            f"{sorted(map(str, set(label)))[:LABELS_NAMED]}, and splits {splits}; set catalog.label and [catalog.split]"
+        )
+    text = {name: np.array(data[name][kept].to_numpy().tolist(), dtype=str) for name in TEXTS}
+    ra, dec = (data[name].to_numpy()[kept].astype(np.float64) for name in ("ra", "dec"))
+    radius = job.catalog.split.radius_arcsec if job.catalog.split else STAR_RADIUS_ARCSEC
+    source = {name: data[name] for name in variables}
+    made = made_of(data) or {}
+    dims = {str(dim) for values in source.values() for dim in values.dims} - {"object"}
+    return Labelled(
+        source,
+        star=(star := group_by_star(ra, dec, radius)),
+        group=_groups(job, kept, star, (ra, dec)),
+        coordinates={dim: data[dim].to_numpy() for dim in sorted(dims) if dim in data.coords},
+        rows=kept,
+        made=made_with(made),
+        basis=made.get(BASIS),
+        possible_labels=possible_labels(job.catalog.label),
+        **text,
+    )
+
+
+def _groups(job: Job, rows: Index, star: npt.NDArray[np.int64], place: tuple[Any, Any]) -> npt.NDArray[np.int64] | None:
+    """Number of each object's field, plan or cell of sky, joined where a star lies in two; None where stars are all."""
+    section = job.catalog.split
+    if section is None or section.group == "star":
+        return None
+    if section.group == "sky":
+        cell = number_groups(sky_cells(*place, section.cell_degrees))
+    else:
+        columns = read_plan_columns(job.output, KEYS[section.group])
+        if not columns:
+            return None
+        cell = number_groups(*(np.unique(values[rows], return_inverse=True)[1] for values in columns.values()))
+    return merge_groups(star, cell)
