@@ -34,5 +34,6 @@ class PythonStrings(BackendArray):
 
 def read_when_used(variable: xr.Variable) -> xr.Variable:
     """Give text as Python strings that are read, whole or in part, when they are first used, and then kept."""
-    lazy = indexing.CopyOnWriteArray(indexing.LazilyIndexedArray(PythonStrings(variable)))
-    return xr.Variable(variable.dims, indexing.MemoryCachedArray(lazy), variable.attrs)
+    lazy: Any = indexing.LazilyIndexedArray(PythonStrings(variable))
+    kept = indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy))  # type: ignore[no-untyped-call]
+    return xr.Variable(variable.dims, kept, variable.attrs)

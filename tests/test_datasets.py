@@ -174,6 +174,12 @@ def test_text_is_read_only_when_it_is_used_and_only_what_is_used(output, monkeyp
     assert len(read) == 2
 
 
+def test_text_can_be_changed_and_the_product_is_not(output, product):
+    product.label[3] = "B"
+    assert product.label.values[2:5].tolist() == ["A", "B", "A"]
+    assert sb.open_product(output, "features").label.values[3] == "K0III"
+
+
 def test_text_of_more_objects_than_may_be_in_memory_is_lazy_as_the_rest(output, monkeypatch):
     monkeypatch.setattr(datasets, "TEXTS_KEPT", OBJECTS - 1)
     product = sb.open_product(output, "features")
