@@ -28,7 +28,7 @@ TEXT = np.dtype(object, metadata={"element_type": str})
 
 
 TEXTS_KEPT = 1_000_000
-"""A variable of at most so many texts is kept out of Dask: as Python strings they take some 60 MB."""
+"""A variable of at most so many texts is kept out of Dask: ids of 19 digits take 80 MB as Python strings."""
 
 
 def is_small_text(values: "xr.Variable") -> bool:

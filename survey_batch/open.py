@@ -23,7 +23,7 @@ def open_product(job: Job | str | PathLike[str], product: str) -> "xr.Dataset":
     a small one first, and give a large one's objects chunks with `chunk(object=1024)`.
 
     Up to a million objects, text (`object_id`, `label`, `split`, `predicted_class`) is not of Dask, but read when it is
-    used, and then kept (some 60 MB a variable): Dask neither groups by text nor joins its own with text in memory.
+    used, and then kept (at most 80 MB a variable): Dask neither groups by text nor joins its own with text in memory.
     Of more objects it is of Dask like the rest, as 10^8 ids would take 7 GB: call `ds.label.load()` before
     `groupby(ds.label)`, and join parts that are all loaded or all lazy. So do after `chunk`, which hands text to Dask.
 
