@@ -25,7 +25,7 @@ from survey_batch.lock import locked
 from survey_batch.monitor import shown
 from survey_batch.notebook import html_table, in_words, objects_in_words
 from survey_batch.phases import Group, make_groups
-from survey_batch.pieces import check_product, fingerprint, pieces_of
+from survey_batch.pieces import fingerprint, made_already, pieces_of
 from survey_batch.plan import Plan, make_plan, plan_fields
 from survey_batch.problems import collect_problems
 from survey_batch.products import Array, Shard, create_product, forget_products, product_exists, read_status
@@ -153,9 +153,7 @@ class Runner:
         return self.account(log_path)
 
     def _run(self, client: Client | None) -> None:
-        existing = [
-            s for s in self.stages if check_product(self.job.output, s.name, pieces_of(self.plan, s), self.plan)
-        ]
+        existing = made_already(self.plan, self.stages)
         if len(existing) == len(self.stages) and not any(self.unfinished(stage) for stage in existing):
             log.info("nothing to do: every row has its final status", extra={"event": "finished"})
         else:
