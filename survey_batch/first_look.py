@@ -1,7 +1,8 @@
 """The first shards of a run, from all over the catalogue: where nothing of them is there, the run stops.
 
 A wrong root, an archive that is not mounted or a misspelt release answers like an archive that lacks every file. A run
-that went on would give each object a final status for it.
+that went on would give each object a final status for it. A server that is down would be asked for each of them, again
+and again.
 """
 
 import logging
@@ -31,7 +32,7 @@ FIRST_ROWS = 100
 LEAST_ROWS = 10
 """Fewer say nothing of an archive, and are no catalogue in which a mistake could be buried."""
 
-NOTHING = (Status.NOT_FOUND, Status.UNREADABLE)
+NOTHING = (Status.NOT_FOUND, Status.UNREADABLE, Status.UNREACHABLE)
 
 
 class FirstLook:
@@ -64,7 +65,7 @@ class FirstLook:
         return [left[place] for place in np.unique(np.linspace(0, len(left) - 1, number).round().astype(int))]
 
     def judge(self, first: Sequence[Shard]) -> None:
-        """Stop the run where nothing was found, or nothing could be read and always for the same reason.
+        """Stop the run where nothing was found, or nothing could be reached or read, always for the same reason.
 
         Raises
         ------
@@ -78,7 +79,7 @@ class FirstLook:
             return
         problems = problems_of(self.job.output, self.stage.name, first)
         reasons = count_reasons(problems)
-        if what == Status.UNREADABLE and len(reasons) != 1:
+        if what != Status.NOT_FOUND and len(reasons) != 1:
             return
         sources = [str(source) for source in dict.fromkeys(problems["source"].to_pylist()) if source]
         self._mark_pending(first)
@@ -107,15 +108,20 @@ def _explained(
     sources: Sequence[str],
 ) -> str:
     rows = f"none of the first {looked:,} {'objects' if stage.axis == 'object' else 'frames'}"
-    if what == Status.NOT_FOUND:
-        found = f"{rows} that were looked for is in the archive"
-    else:
-        found = f"{rows} can be read, all for one reason ({reasons[0][2]})"
+    found = {
+        Status.NOT_FOUND: f"{rows} that were looked for is in the archive",
+        Status.UNREADABLE: f"{rows} can be read",
+        Status.UNREACHABLE: f"{rows} can be reached",
+    }[what] + f", all for one reason ({reasons[0][2]})" * (what != Status.NOT_FOUND)
     examples = f", such as {' and '.join((sources[0], sources[-1])[: len(sources)])}" if sources else ""
     own = [entry for entry in SURVEY_READS[job.archive.survey] if entry.startswith("archive.")]
-    mounted = "" if is_url(job.archive.root) else ", and whether the archive is mounted where the workers are"
+    root, mounted = is_url(job.archive.root), ", and whether the archive is mounted where the workers are"
+    look = " and ".join(("archive.root", *own)) + ("" if root else mounted)
+    again = "If the archive is right, and the run shall go on all the same"
+    if what == Status.UNREACHABLE:
+        look += ", and whether the server answers" * root
+        again = "Start the same command again when it answers, and the run goes on. Where it shall not wait for that"
     return (
-        f"{stage.name}: {found}{examples}. Look at {' and '.join(('archive.root', *own))}{mounted}. The run has "
-        "stopped, and what it looked for is pending again. If the archive is right, and the run shall go on all the "
-        "same: --set archive.when_nothing_found=go_on"
+        f"{stage.name}: {found}{examples}. Look at {look}. The run has stopped, and what it looked for is pending "
+        f"again. {again}: --set archive.when_nothing_found=go_on"
     )
