@@ -6,19 +6,24 @@ and again.
 """
 
 import logging
+import re
 from collections.abc import Sequence
+from itertools import cycle, islice
 
 import numpy as np
 
+from survey_batch.cluster import Connection
 from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.paths import is_url
 from survey_batch.phases import Group
-from survey_batch.problems import count_reasons, problems_of
+from survey_batch.plan import Plan
+from survey_batch.problems import count_reasons, pattern_of, problems_of
 from survey_batch.products import Array, Shard, mark_pending, read_status
 from survey_batch.sections.readers import SURVEY_READS
 from survey_batch.stages import Stage
 from survey_batch.status import Status, usable
+from survey_batch.trial import knock, sample_rows
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +36,9 @@ FIRST_ROWS = 100
 
 LEAST_ROWS = 10
 """Fewer say nothing of an archive, and are no catalogue in which a mistake could be buried."""
+
+_BANDS = re.compile(r"; [ugriz]: ")
+"""Between the bands of one message."""
 
 NOTHING = (Status.NOT_FOUND, Status.UNREADABLE, Status.UNREACHABLE)
 
@@ -64,6 +72,32 @@ class FirstLook:
         number = min(len(left), max(FIRST_SHARDS, -(-FIRST_ROWS // rows)))
         return [left[place] for place in np.unique(np.linspace(0, len(left) - 1, number).round().astype(int))]
 
+    def knock(self, connection: Connection, plan: Plan) -> None:
+        """Stop before any shard where a server answers none of a few requests, and always for the same reason.
+
+        A run has much patience with each file: with all of the first shards it would take hours.
+
+        Raises
+        ------
+        ConfigurationError
+            Says what was looked for.
+        """
+        files = sample_rows(plan, LEAST_ROWS) if is_url(self.job.archive.root) else []
+        if self.stage is None or not files or plan.size(self.stage.axis) < LEAST_ROWS:
+            return
+        asked = list(islice(cycle(files), LEAST_ROWS))
+        future = connection.client.submit(knock, self.job, asked, pure=False)
+        connection.wait(future)
+        if future.status != "finished":  # what went wrong on the worker is told by the shards, which are tried again
+            log.warning("the archive could not be tried: %s", future.status)
+            return
+        answers = future.result()
+        reasons = {pattern_of(answer.message) for answer in answers}
+        if len(reasons) == 1 and all(answer.status == Status.UNREACHABLE for answer in answers):
+            found = f"none of {len(answers)} requests got a file, all for one reason ({answers[0].message})"
+            sources = [answer.source for answer in answers]
+            raise ConfigurationError(_explained(self.job, self.stage, Status.UNREACHABLE, found, sources))
+
     def judge(self, first: Sequence[Shard]) -> None:
         """Stop the run where nothing was found, or nothing could be reached or read, always for the same reason.
 
@@ -83,7 +117,13 @@ class FirstLook:
             return
         sources = [str(source) for source in dict.fromkeys(problems["source"].to_pylist()) if source]
         self._mark_pending(first)
-        raise ConfigurationError(_explained(self.job, self.stage, looked.size, what, reasons, sources))
+        rows = f"none of the first {looked.size:,} {'objects' if self.stage.axis == 'object' else 'frames'}"
+        found = {
+            Status.NOT_FOUND: f"{rows} that were looked for is in the archive",
+            Status.UNREADABLE: f"{rows} can be read",
+            Status.UNREACHABLE: f"{rows} can be reached",
+        }[what] + f", all for one reason ({_BANDS.split(reasons[0][2])[0]})" * (what != Status.NOT_FOUND)
+        raise ConfigurationError(_explained(self.job, self.stage, what, found, sources))
 
     def _status(self, shards: Sequence[Shard]) -> Array:
         """Statuses of some shards in all products of the group."""
@@ -99,20 +139,7 @@ class FirstLook:
                 mark_pending(self.job.output, stage.name, found)
 
 
-def _explained(
-    job: Job,
-    stage: Stage,
-    looked: int,
-    what: Status,
-    reasons: Sequence[tuple[str, str, str, int]],
-    sources: Sequence[str],
-) -> str:
-    rows = f"none of the first {looked:,} {'objects' if stage.axis == 'object' else 'frames'}"
-    found = {
-        Status.NOT_FOUND: f"{rows} that were looked for is in the archive",
-        Status.UNREADABLE: f"{rows} can be read",
-        Status.UNREACHABLE: f"{rows} can be reached",
-    }[what] + f", all for one reason ({reasons[0][2]})" * (what != Status.NOT_FOUND)
+def _explained(job: Job, stage: Stage, what: Status, found: str, sources: Sequence[str]) -> str:
     examples = f", such as {' and '.join((sources[0], sources[-1])[: len(sources)])}" if sources else ""
     own = [entry for entry in SURVEY_READS[job.archive.survey] if entry.startswith("archive.")]
     root, mounted = is_url(job.archive.root), ", and whether the archive is mounted where the workers are"

@@ -136,7 +136,7 @@ def _read_rows(primary: Unit) -> Spectrum:
     """Layouts (a) and (b)."""
     content, shape = primary.value("EXTEN0") or "", primary.shape
     if (bitpix := primary.integer("BITPIX")) not in ROW_TYPES:
-        raise UnreadableError(f"header card BITPIX is {bitpix}; that of a LAMOST spectrum is {' or '.join(map(str, ROW_TYPES))}")
+        raise UnreadableError(f"header card BITPIX is {bitpix}; that of a LAMOST spectrum is 16, 32, -32 or -64")
     if len(shape) != 2 or shape[0] != 5 or shape[1] < 2:
         raise UnreadableError(f"primary array of shape {shape} is not the five rows of a LAMOST spectrum")
     extensions(primary)  # a file that is cut short behind its spectrum is damaged too

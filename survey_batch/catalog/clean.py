@@ -67,8 +67,8 @@ def label_of(draft: Draft, section: CatalogSection) -> pa.Array:
     draft.nothing.update(nothing)
     if pointed:
         draft.notes.append(
-            f"column {draft.names['label']!r} (label) holds whole numbers printed with a decimal point, which they lose: "
-            "3.0 is class 3"
+            f"column {draft.names['label']!r} (label) holds whole numbers printed with a decimal point, which "
+            "they lose: 3.0 is class 3"
         )
     return labels
 

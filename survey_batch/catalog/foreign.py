@@ -37,13 +37,12 @@ _ZIPPED = (
 )
 """What zip archives hold by which they are told."""
 
+_WEB_PAGE = "a web page", "is it a login or an error page? Open it and see, and download the table itself"
+_XML = "XML, but no VOTable", "download the table as VOTable or CSV"
+
 _TEXTS = (
     (r"[{\[]\s*[\[{\"}\]]", "JSON", f"{_AS_CSV}; if a server sent it, see what it says"),
-    (
-        r"(?i)(#.*\n\s*)*<(!doctype\s+html|html|head|body)\b",
-        "a web page",
-        "is it a login or an error page? Open it and see, and download the table itself",
-    ),
+    (r"(?i)(#.*\n\s*)*<(!doctype\s+html|html|head|body)\b", *_WEB_PAGE),
     (
         r"(%.*\n\s*)*(\\(begin|documentclass|usepackage|newcommand|def|startlongtable|hline|toprule|tablehead|caption)\b"
         r"|.*&.*\\\\[ \t\r]*$)",
@@ -118,8 +117,7 @@ def refuse_text(text: str, url: str) -> None:
         return
     found = next(((name, advice) for pattern, name, advice in _TEXTS if re.match(pattern, text, re.MULTILINE)), None)
     if found is None and text.startswith("<"):
-        page = not text.startswith("<?xml") or "<html" in text.lower()
-        found = _TEXTS[1][1:] if page else ("XML, but no VOTable", "download the table as VOTable or CSV")
+        found = _XML if text.startswith("<?xml") and "<html" not in text.lower() else _WEB_PAGE
     if found is not None:
         name, advice = found
         raise ConfigurationError(

@@ -133,8 +133,8 @@ def _words_for_nothing(nothing: Counter[str], column: str | None) -> Iterator[st
     if nothing:
         words = ", ".join(f"{word!r} in {count}" for word, count in nothing.most_common())
         yield (
-            f"column {column!r} (label): rows without a class: {words}; where one of these is a class, name all classes "
-            "in catalog.select.labels"
+            f"column {column!r} (label): rows without a class: {words}; where one of these is a class, name all "
+            "classes in catalog.select.labels"
         )
 
 

@@ -14,7 +14,7 @@ NOTHING = (
     *("#n/a", "#na", "#n/a n/a", "#null!", "#value!", "#ref!", "#name?", "#num!", "#div/0!", "\\n"),
     *("-", "--", "---", "\N{EN DASH}", "\N{EM DASH}", ".", "..", "...", "\N{HORIZONTAL ELLIPSIS}", "?", "??", "???"),
 )
-"""Words for nothing, in small letters: of pandas, R, SQL, astropy, TOPCAT, Excel and SExtractor's users."""
+"""Words for nothing, in small letters: of pandas, R, SQL, astropy, TOPCAT, Excel and of people."""
 _NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _INFINITE = r"(?i)^[+-]?inf(inity)?$"
 SENTINEL = -9999.0

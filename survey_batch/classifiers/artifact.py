@@ -134,7 +134,10 @@ def _no_manifest(path: Path, error: ValidationError) -> str:
     what = f"its key {where!r}: {first['msg'][:1].lower()}{first['msg'][1:]}" if where else "it is no JSON object"
     if first["type"] == "json_invalid":
         what = f"it is damaged JSON: {first['ctx']['error']}"
-    return f"{path} is no classifier's manifest ({what}): name or copy the folder anew that `train` wrote, or train again"
+    return (
+        f"{path} is no classifier's manifest ({what}): name a folder written by `survey-batch train`, "
+        "copy it whole, or train again"
+    )
 
 
 def check_folder(folder: str | Path) -> Manifest:
@@ -166,10 +169,11 @@ def _unknown_kind(folder: Path, manifest: Manifest) -> str:
         if variants is None
         else (f"variant {manifest.variant!r} of kind {manifest.kind!r}", f"its variants {', '.join(sorted(variants))}")
     )
-    trained = manifest.versions.get("survey-batch")
+    trained = manifest.versions.get("survey-batch", "a newer version")
     return (
-        f"classifier {folder} is of {what}, and this version of survey-batch has {known}: name the right folder, or "
-        f"install what it was trained with, a newer version{f' ({trained})' * bool(trained)} or a plug-in, or train again"
+        f"classifier {folder} is of {what}, and this version of survey-batch has {known}: is it the right folder? "
+        f"If so, install what it was trained with (survey-batch {trained}, or a plug-in that is not installed here), "
+        "or train again"
     )
 
 

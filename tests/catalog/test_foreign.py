@@ -49,7 +49,7 @@ FILES = {
     "an error in JSON": (b'{"error": "bad query"}', "JSON, .*bad query.*if a server sent it"),
     "Excel": (zipped("[Content_Types].xml", "xl/workbook.xml"), "an Excel workbook, .*save the table as CSV"),
     "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1", "an Excel workbook"),
-    "OpenDocument": (b"PK\x03\x04" + b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "an OpenDocument spread"),
+    "OpenDocument": (b"PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "an OpenDocument"),
     "zip": (zipped("base.csv"), "a zip archive, .*unpack it"),
     "npz": (zipped("ra.npy"), "a NumPy archive"),
     "HDF5": (b"\x89HDF\r\n\x1a\n\x00", "an HDF5 file"),

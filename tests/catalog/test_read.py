@@ -333,11 +333,11 @@ def test_torn_lines_keep_their_places_in_a_file_of_many_blocks(tmp_path):
     )
 
 
-EXCEL = ["#N/A", "#NULL!", "#VALUE!"]
+WORDS = ["NA", "N/A", "<NA>", "-", "--", "---", "null", "NULL", "None", "nan", "missing", "...", "?", "."]
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-@pytest.mark.parametrize("word", ["NA", "N/A", "<NA>", "-", "---", "NULL", "None", "nan", "missing", "...", "?", ".", *EXCEL])
+@pytest.mark.parametrize("word", [*WORDS, "#N/A", "#NULL!", "#VALUE!"])
 def test_a_word_for_nothing_is_no_class_and_is_counted(write, tmp_path, word, form):
     path = write(HEADER, *ROWS, *(f"{name},40,4,301,94,1,{field},{word}" for field, name in enumerate("de", 20)))
     if form == "parquet":
