@@ -215,6 +215,7 @@ class Runner:
 
         engine = Engine(connection, self.job, group, self._record, tick)
         if first := look.shards(shards):
+            look.knock(connection, self.plan)
             engine.run(first)
             look.judge(first)
         engine.run(sorted(set(shards) - set(first), key=lambda shard: shard.start))

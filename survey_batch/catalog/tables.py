@@ -35,7 +35,11 @@ def fits_source(location: Location, choice: Choice) -> Source:
     with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
         found = {number: hdu for number, hdu in enumerate(hdus) if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)}
         if not found:
-            raise ConfigurationError(f"catalog.path: {location.url} is a FITS file without a table")
+            images = "an image" if len(hdus) == 1 else f"{len(hdus)} images or headers"
+            raise ConfigurationError(
+                f"catalog.path: {location.url} is a FITS file without a table (it holds {images}): name the file that "
+                "lists the objects, with a table in it"
+            )
         notes = {number: _rename_repeated(hdu.header) for number, hdu in found.items()}
         titles = {number: (hdu.name, hdu.columns.names) for number, hdu in found.items()}
         table = chosen_table(titles, choice, location.url)

@@ -10,7 +10,7 @@ from survey_batch.classifiers.artifact import classifier_fingerprint
 from survey_batch.cluster.base import Say
 from survey_batch.cluster.running import check_versions
 from survey_batch.doctor import probes
-from survey_batch.doctor.archive import fetch_one, judge
+from survey_batch.doctor.archive import judge
 from survey_batch.doctor.device import device_works, needs_framework
 from survey_batch.doctor.findings import Finding, Findings, Place
 from survey_batch.doctor.output import scratch_folder
@@ -20,6 +20,7 @@ from survey_batch.errors import ConfigurationError
 from survey_batch.job import Job
 from survey_batch.paths import is_url, join, write_bytes
 from survey_batch.plan import Rows
+from survey_batch.trial import fetch_one
 from survey_batch.versions import versions
 from survey_batch.wording import size
 

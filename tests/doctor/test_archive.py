@@ -3,11 +3,12 @@ from itertools import repeat
 
 import pytest
 
-from survey_batch.doctor.archive import archive_answers, fetch_one, judge, sample_rows
+from survey_batch.doctor.archive import archive_answers, judge
 from survey_batch.doctor.findings import Place, State
 from survey_batch.errors import ConfigurationError
 from survey_batch.plan import make_plan
 from survey_batch.simulate import simulate_sdss
+from survey_batch.trial import fetch_one, sample_rows
 from tests.jobs import lamost_job, sdss_job
 from tests.lamost_files import make_archive
 from tests.servers import BUSY, PAGE, free_ports, http_server
