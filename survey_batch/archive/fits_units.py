@@ -63,23 +63,25 @@ class Unit:
 
     def integer(self, key: str, default: int | None = None) -> int:
         """Value of a card that must be an integer; `default` where there is no such card."""
-        text = self.value(key)
-        if text is None and default is not None:
-            return default
+        text = self._text(key, default)
         try:
-            return int(text or "")
+            return int(text)
         except ValueError:
             raise UnreadableError(f"header card {key} is {text!r}, not an integer") from None
 
     def real(self, key: str, default: float | None = None) -> float:
         """Value of a card that must be a number; `default` where there is no such card."""
-        text = self.value(key)
-        if text is None and default is not None:
-            return default
+        text = self._text(key, default)
         try:
-            return float((text or "").replace("D", "E"))
+            return float(text.replace("D", "E"))
         except ValueError:
             raise UnreadableError(f"header card {key} is {text!r}, not a number") from None
+
+    def _text(self, key: str, default: float | None) -> str:
+        text = self.value(key)
+        if text is None and default is None:
+            raise UnreadableError(f"the header has no card {key}")
+        return str(default) if text is None else text
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -135,8 +135,10 @@ def _position(values: Mapping[str, object]) -> tuple[float, float] | None:
 def _read_rows(primary: Unit) -> Spectrum:
     """Layouts (a) and (b)."""
     content, shape = primary.value("EXTEN0") or "", primary.shape
-    if len(shape) != 2 or shape[0] != 5 or shape[1] < 2 or primary.integer("BITPIX") not in ROW_TYPES:
-        raise UnreadableError(f"primary array of {shape} is not the five rows of a LAMOST spectrum")
+    if (bitpix := primary.integer("BITPIX")) not in ROW_TYPES:
+        raise UnreadableError(f"header card BITPIX is {bitpix}; that of a LAMOST spectrum is 16, 32, -32 or -64")
+    if len(shape) != 2 or shape[0] != 5 or shape[1] < 2:
+        raise UnreadableError(f"primary array of shape {shape} is not the five rows of a LAMOST spectrum")
     extensions(primary)  # a file that is cut short behind its spectrum is damaged too
     rows = primary.numbers()
     third = content.replace(",", " ").split()[2:3]

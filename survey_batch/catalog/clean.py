@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.keys import read_positions, source_key
-from survey_batch.catalog.labels import MADE_LABELS
+from survey_batch.catalog.labels import MADE_LABELS, read_labels
 from survey_batch.catalog.values import Floats, Mask
 from survey_batch.config.job import ArchiveSection, CatalogSection
 
@@ -57,9 +57,20 @@ def clean(draft: Draft, section: CatalogSection, archive: ArchiveSection, first:
 
 
 def label_of(draft: Draft, section: CatalogSection) -> pa.Array:
-    """Class of each row, "" where none."""
-    make = MADE_LABELS.get(section.label)
-    return make(draft.text("class"), draft.text("subclass")) if make else pc.fill_null(draft.text("label"), "")
+    """Class of each row, "" where none; words for nothing are counted in the draft."""
+    if make := MADE_LABELS.get(section.label):
+        return make(draft.text("class"), draft.text("subclass"))
+    if "label" not in draft.names:
+        return pa.repeat("", len(draft))
+    kept = (section.select and section.select.labels) or ()
+    labels, nothing, pointed = read_labels(draft.column("label"), kept)
+    draft.nothing.update(nothing)
+    if pointed:
+        draft.notes.append(
+            f"column {draft.names['label']!r} (label) holds whole numbers printed with a decimal point, which "
+            "they lose: 3.0 is class 3"
+        )
+    return labels
 
 
 def signal_to_noise(draft: Draft) -> Floats:

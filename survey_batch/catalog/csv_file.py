@@ -186,6 +186,7 @@ class _Misfits:
 
 def _explain(line: Any) -> str:
     return (
-        f"line {line.number} (blank lines not counted) has {line.actual_columns} fields where "
+        f"line {line.number} (blank lines not counted) has {line.actual_columns} "
+        f"field{'s' * (line.actual_columns != 1)} where "
         f"the header has {line.expected_columns}: {line.text[:60]!r}"
     )

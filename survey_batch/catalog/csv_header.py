@@ -8,14 +8,19 @@ from dataclasses import dataclass, replace
 
 from survey_batch.catalog.angles import is_angle
 from survey_batch.catalog.ecsv import MAGIC, ecsv_column, ecsv_description
+from survey_batch.catalog.foreign import refuse_message
 from survey_batch.catalog.source import Column, distinct
 from survey_batch.core.errors import ConfigurationError
 
+EMPTY = "look whether the query found anything, and download the table again"
+"""What to do about a table without rows."""
 _DELIMITERS = ",|\t;"
 _NAMES_LINES = 1000
 """Lines that the names of the columns take at most; more are a quotation mark that is not closed."""
 _RULE = re.compile(r"-+")
 _RDB_TYPE = re.compile(r"\d*[SNM]")
+_SEPARATOR = re.compile(r'(?i)"?sep=(.)"?[,;\s]*')
+"""Excel's own first line, which other programs put into quotes or fill up with delimiters."""
 _LINE_END = re.compile(r"\r\n|\r|\n")
 """What ends a line for Arrow, which is less than what `str.splitlines` takes for an end."""
 
@@ -67,18 +72,21 @@ def find_header(text: str, url: str) -> Header:
         No line names columns, they are separated by blanks, a quotation mark is not closed, or masks are kept apart.
     """
     lines = _LINE_END.split(text)
-    separator = re.fullmatch(r"sep=(.)\s*", lines[0])
+    separator = _SEPARATOR.fullmatch(lines[0])
     if separator:
         lines[0] = ""
     first = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), None)
     if first is None:
-        raise ConfigurationError(f"catalog.path: {url} holds no rows, only comments")
+        raise ConfigurationError(
+            f"catalog.path: {url} holds no rows, only comments (the first: {lines[0][:60]!r}): {EMPTY}"
+        )
     if text.startswith(MAGIC):
         return _ecsv_header(lines, first, url)
     cells, delimiter, below = _names(lines, first, separator and separator[1], url)
     if not any(map(_is_number, cells)):
+        refuse_message(lines[first], len(cells), lines[below:], url)
         if not any(line.strip() for line in lines[below:]):
-            raise ConfigurationError(f"catalog.path: {url} has column names, but no rows")
+            raise ConfigurationError(f"catalog.path: {url} has column names, but no rows: {EMPTY}")
         _refuse_blanks((lines[first], *lines[below : below + 1]), cells, url)
         return _named(cells, delimiter, lines[below : below + 2], below)
     commented, delimiter = _cells(lines[first - 1].lstrip("# "), separator and separator[1]) if first else ((), ",")

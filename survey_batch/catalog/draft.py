@@ -1,5 +1,6 @@
 """A catalogue in the making: our columns, what is wrong with each row, and what a person should know."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 
 from survey_batch.catalog.angles import Angle, Axis, to_degrees
 from survey_batch.catalog.source import Rows
-from survey_batch.catalog.values import Floats, Integers, Mask, to_float, to_integer, to_text
+from survey_batch.catalog.values import Floats, Integers, Mask, infinite, to_float, to_integer, to_text
 from survey_batch.core.errors import ConfigurationError
 
 
@@ -29,6 +30,8 @@ class Draft:
         Reason by row why it cannot be used, "" where it can; the first reason stays.
     notes
         What was decided for the whole file.
+    nothing
+        Words for nothing among the labels, and how many rows have each.
     """
 
     rows: Rows
@@ -36,6 +39,7 @@ class Draft:
     angles: Mapping[Axis, Angle] = field(default_factory=dict)
     problem: npt.NDArray[np.object_] = field(init=False)
     notes: list[str] = field(default_factory=list)
+    nothing: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         for ours, theirs in self.names.items():
@@ -85,6 +89,10 @@ class Draft:
         if name not in self.names:
             return np.full(len(self), np.nan), np.zeros(len(self), bool)
         return to_degrees(self.column(name), self.angles.get(name, Angle()))
+
+    def infinite(self, name: str) -> Mask:
+        """Mark infinite numbers of a column, which `number` and `angle` take as missing."""
+        return infinite(self.column(name)) if name in self.names else np.zeros(len(self), bool)
 
     def _refuse_other_than_text(self, name: str) -> None:
         try:

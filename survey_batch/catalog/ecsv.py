@@ -1,4 +1,4 @@
-"""What the comments at the head of an ECSV file say about its columns."""
+"""What astropy says about columns in YAML: at the head of an ECSV file, in comments of FITS, in metadata of Parquet."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from survey_batch.catalog.source import Column
+from survey_batch.catalog.source import Column, in_one_line
 from survey_batch.core.errors import ConfigurationError
 
 MAGIC = "# %ECSV"
@@ -28,11 +28,8 @@ def ecsv_description(lines: Sequence[str], url: str) -> dict[str, Any]:
     ConfigurationError
         It is not as ECSV wants it, or says that masks of columns are kept in columns of their own.
     """
-    from astropy.table.meta import get_header_from_yaml
-
     try:
-        described = dict(get_header_from_yaml([line.removeprefix("#").removeprefix(" ") for line in lines]))
-        described["datatype"] = {str(column["name"]): column for column in described["datatype"]}
+        described = _from_yaml([line.removeprefix("#").removeprefix(" ") for line in lines])
     except Exception as error:  # YAML has many errors of its own
         raise ConfigurationError(
             f"catalog.path: the header of {url} is not that of an ECSV file ({error}): write it anew with astropy, "
@@ -44,6 +41,41 @@ def ecsv_description(lines: Sequence[str], url: str) -> dict[str, Any]:
             'look like real ones in it: write it without serialize_method="data_mask", which leaves masked values empty'
         )
     return described
+
+
+def _from_yaml(lines: Sequence[str]) -> dict[str, Any]:
+    """Read astropy's YAML; `datatype` then holds columns by name."""
+    from astropy.table.meta import get_header_from_yaml
+
+    described = dict(get_header_from_yaml(list(lines)))
+    described["datatype"] = {str(column["name"]): column for column in described["datatype"]}
+    return described
+
+
+def described_columns(lines: Sequence[str], url: str) -> tuple[dict[str, Column], tuple[str, ...]]:
+    """Read what astropy adds to a file of another format: units and descriptions for which it has no place.
+
+    Parameters
+    ----------
+    lines
+        Of YAML, none where astropy added nothing.
+    url
+        Of the file.
+
+    Returns
+    -------
+    dict
+        Columns by name.
+    tuple of str
+        A note, where the YAML cannot be read; the file's data can all the same.
+    """
+    from astropy.table.meta import YamlParseError
+
+    try:
+        named = _from_yaml(lines)["datatype"].items() if lines else ()
+        return {name: ecsv_column(name, described) for name, described in named}, ()
+    except (YamlParseError, KeyError, TypeError, ValueError, AttributeError):
+        return {}, (f"what astropy wrote about the columns of {url} is not valid YAML, and is passed over",)
 
 
 def _masks(serialized: Any) -> Iterator[str]:
@@ -65,6 +97,7 @@ def ecsv_column(name: str, described: Mapping[str, Any]) -> Column:
         vector="subtype" in described,
         single=described.get("datatype") in ("float16", "float32"),
         kind=_kind(described) if described else None,
+        description=in_one_line(described.get("description")),
     )
 
 

@@ -8,6 +8,7 @@ import fsspec
 
 from survey_batch.catalog.csv_file import csv_source
 from survey_batch.catalog.csv_header import encoding_of
+from survey_batch.catalog.foreign import refuse_binary, refuse_text
 from survey_batch.catalog.parquet_file import folder_source, parquet_source
 from survey_batch.catalog.source import FIRST_TABLE, Choice, Location, Rows, Source
 from survey_batch.catalog.tables import fits_source, text_source, votable_source
@@ -15,19 +16,6 @@ from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 
 _COMPRESSION = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _HEAD_BYTES = 1 << 16
-_EXPORT = "save the table as CSV"
-_OTHERS = {
-    b"PK\x03\x04": ("an Excel workbook or another zip archive", f"{_EXPORT}, or unpack it"),
-    b"\xd0\xcf\x11\xe0": ("an Excel workbook", _EXPORT),
-    b"\x89HDF": ("an HDF5 file", "save the table as Parquet, with pandas or astropy"),
-    b"ARROW1": ("a Feather (Arrow) file", "save it as Parquet"),
-    b"ORC": ("an ORC file", "save it as Parquet"),
-    b"SQLite format 3": ("an SQLite database", _EXPORT),
-    b"%PDF": ("a PDF", "get the table itself from the journal or from VizieR"),
-    b"{": ("JSON", _EXPORT),
-    b"[{": ("JSON", _EXPORT),
-}
-"""First bytes of files that are taken for catalogues now and then, what they are, and what to do."""
 _IPAC_TYPES = {"", "char", "c", "date", "int", "i", "long", "l", "float", "f", "real", "r", "double", "d"}
 
 
@@ -106,28 +94,22 @@ def _reader(head: bytes, url: str, choice: Choice) -> Callable[[Location], Sourc
         return lambda location: parquet_source(location.url)
     if head.startswith(b"SIMPLE  ="):
         return lambda location: fits_source(location, choice)
-    for magic, (name, advice) in _OTHERS.items():
-        if head.startswith(magic):
-            raise ConfigurationError(f"catalog.path: {url} is {name}, not a catalogue: {advice}")
+    refuse_binary(head, url)
     encoding = encoding_of(head)
     if encoding is None:
-        raise ConfigurationError(f"catalog.path: {url} is not CSV, Parquet, FITS or VOTable")
+        raise ConfigurationError(
+            f"catalog.path: {url} is neither text nor Parquet or FITS (it begins with {head[:16]!r}): name another "
+            "file, or save the table as CSV in UTF-8, Parquet, FITS or VOTable"
+        )
     text = head.decode(encoding, errors="replace").lstrip()
+    refuse_text(text, url)
     if text.startswith("<"):
-        _refuse_web_page(text, url)
         return lambda location: votable_source(location, choice)
     if "Byte-by-byte Description of file" in text:
         return lambda location: text_source(location, encoding, "mrt")
     if _is_ipac(text):
         return lambda location: text_source(location, encoding, "ipac")
     return csv_source
-
-
-def _refuse_web_page(text: str, url: str) -> None:
-    if "<VOTABLE" not in text.upper() and not text.startswith("<?xml"):
-        raise ConfigurationError(
-            f"catalog.path: {url} is a web page, not a catalogue (a login or an error page?): open it and see"
-        )
 
 
 def _is_ipac(text: str) -> bool:

@@ -15,14 +15,16 @@ EXACT = 2.0**53
 """Beyond this, doubles do not hold every integer (IEEE 754)."""
 
 _SCIENTIFIC = r"^[+-]?\d+(?:\.(?P<decimals>\d*))?[eE](?P<exponent>[+-]?\d+)$"
-_POINTED = r"^\d+\.0*$"
-_WHOLE = r"^\d+(\.0*)?$"
+_NUMBER = r"^-?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?$"
+_POINTED = r"^-?\d+\.0*$"
+_WHOLE = r"^-?\d+$"
 
 
 def read_ids(column: pa.Array | pa.ChunkedArray, none: str | None = None) -> tuple[pa.Array, int, int]:
     """Identifiers as text, exactly as they stand.
 
-    Only in a column of which most are whole numbers do these lose a trailing `.0` (`701001.0` is `701001`).
+    Only in a column of which most are numbers do whole ones lose a trailing `.0` (`701001.0` is `701001`, and
+    `-28762.0` is `-28762`), as they do in a column of floats.
 
     Parameters
     ----------
@@ -38,7 +40,7 @@ def read_ids(column: pa.Array | pa.ChunkedArray, none: str | None = None) -> tup
     lost : int
         Rows whose id has lost digits; where this is more than half of them, no id of the column can be trusted.
     odd : int
-        Rows whose id is none of the whole numbers that lost their `.0`, and is kept as it is.
+        Rows of such a column whose id is no whole number, and is kept as it is.
     """
     array = one_array(column)
     text = to_text(array)
@@ -52,12 +54,27 @@ def read_ids(column: pa.Array | pa.ChunkedArray, none: str | None = None) -> tup
     present = len(text) - text.null_count
     if 2 * _count(text, _SCIENTIFIC) > present:
         return *_without_lost(_whole(text), _digits_lost(text)), 0
-    whole = _count(text, _WHOLE)
-    if 2 * whole > present and _count(text, _POINTED):
-        pointed = pc.match_substring_regex(text, _POINTED)
-        lost = np.abs(to_float(pc.if_else(pointed, text, pa.scalar(None, pa.string())))[0]) >= EXACT
-        return *_without_lost(without_point(text), lost), present - whole
+    if 2 * _count(text, _NUMBER) > present and _count(text, _POINTED) + _count(text, _SCIENTIFIC):
+        return _of_numbers(text)
     return text, 0, 0
+
+
+def _of_numbers(text: pa.Array) -> tuple[pa.Array, int, int]:
+    """Ids of a column of numbers, of which some are printed as floating point, as a column of floats gives them.
+
+    A power of ten with too few digits (1e+05) may be exact or not, and is kept as it is.
+    """
+    powers = pc.fill_null(pc.match_substring_regex(text, _SCIENTIFIC), False)
+    printed = pc.or_(powers, pc.fill_null(pc.match_substring_regex(text, _POINTED), False))
+    lost = np.asarray(printed) & (np.abs(to_float(_only(text, printed))[0]) >= EXACT)
+    exact = pc.and_(powers, pa.array(~_digits_lost(_only(text, powers))))
+    whole = without_point(pc.if_else(exact, _whole(_only(text, exact)), text))
+    ids, count = _without_lost(whole, lost)
+    return ids, count, len(ids) - ids.null_count - _count(ids, _WHOLE)
+
+
+def _only(text: pa.Array, chosen: pa.Array) -> pa.Array:
+    return pc.if_else(chosen, text, pa.scalar(None, pa.string()))
 
 
 def _without_lost(ids: pa.Array, lost: npt.NDArray[np.bool_]) -> tuple[pa.Array, int]:

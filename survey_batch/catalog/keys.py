@@ -34,6 +34,8 @@ def read_positions(draft: Draft, survey: str) -> tuple[Floats, Floats]:
         if bad.any():
             _reject_text(draft, name, bad)
         outside = (values < low) | (values > high)
+        if survey != "lamost":  # whose spectra are found without a position
+            outside |= draft.infinite(name)
         draft.reject(outside, must_lie(name, within, draft.angles.get(name)), name)
         if survey != "lamost":
             draft.reject(np.isnan(values), f"{name} is missing: a cutout needs a position", name)

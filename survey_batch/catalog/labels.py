@@ -1,12 +1,14 @@
 """Class labels and luminosity, made from the class and subclass that a pipeline gave."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from survey_batch.catalog.values import to_text
+from survey_batch.catalog.identifiers import without_point
+from survey_batch.catalog.values import SENTINEL, says_nothing, to_text, trimmed
 
 SPECTRAL_TYPES = ("A", "F", "G", "K", "M", "non-stellar")
 """The classes that LAMOST's low-resolution pipeline gives in numbers worth training on."""
@@ -24,6 +26,36 @@ _PREFIX = {"sd": "subdwarf", "esd": "subdwarf", "usd": "subdwarf", "d": "dwarf",
 
 _WHITE_DWARF = re.compile(r"^(?:WD|CarbonWD|D[ABCOQZ]+(?:[HPVe]|\d|:|$))")
 """SDSS `WD`, `WDhotter`, `CarbonWD` (a white dwarf with carbon bands), and spectral types `DA`, `DB`, …."""
+
+
+def read_labels(column: pa.Array | pa.ChunkedArray, kept: Sequence[str] = ()) -> tuple[pa.Array, Counter[str], bool]:
+    """Classes of a column.
+
+    Parameters
+    ----------
+    column
+        Of any type that can be text.
+    kept
+        Words that are classes, whatever they look like.
+
+    Returns
+    -------
+    labels : pyarrow.Array
+        Text, "" where there is no class: empty, a word for nothing, or the number -9999.
+        A whole number has one spelling, without a decimal point, as in columns of floats.
+    nothing : Counter
+        The words for nothing that were found, and how often.
+    pointed : bool
+        Whether numbers have lost their decimal point.
+    """
+    text = trimmed(column)
+    labels = without_point(text)
+    nothing = pc.or_(says_nothing(labels), pc.equal(labels, f"{SENTINEL:.0f}"))
+    nothing = pc.and_(pc.fill_null(nothing, True), pc.invert(pc.is_in(labels, value_set=pa.array(kept, pa.string()))))
+    pointed = pc.any(pc.not_equal(text, labels)).as_py()
+    found = {value["values"]: value["counts"] for value in labels.filter(nothing).value_counts().to_pylist()}
+    words = Counter({word: count for word, count in found.items() if word})
+    return pc.fill_null(pc.if_else(nothing, "", labels), ""), words, bool(pointed)
 
 
 def spectral_type(class_: pa.Array, subclass: pa.Array) -> pa.Array:

@@ -8,6 +8,7 @@ from typing import Any
 import fsspec
 import pyarrow as pa
 
+from survey_batch.catalog.ecsv import described_columns
 from survey_batch.catalog.hats import HATS_FILES, object_folder
 from survey_batch.catalog.source import BATCH_ROWS, Column, Rows, Source
 from survey_batch.core.errors import ConfigurationError
@@ -16,6 +17,8 @@ _ENDINGS = (".parquet", ".pq", ".parq")
 _HIDDEN = ("_", ".")
 UNIT, DESCRIPTION = "unit", "description"
 """Keys of a field's metadata."""
+_ASTROPY = b"table_meta_yaml"
+"""Key of a file's metadata under which astropy describes the columns (astropy.io.misc.parquet)."""
 
 
 def parquet_source(url: str) -> Source:
@@ -81,11 +84,14 @@ def _source(url: str, filesystem: Any, files: list[str], base: str | None, notes
             _refuse_repeated(pq.read_schema(file).names, url)
     parts = {"partitioning": "hive", "partition_base_dir": base} if base is not None else {}
     dataset = ds.dataset(files, filesystem=filesystem, format="parquet", **parts)
+    schema, passed_over = _described(dataset.schema, url)
     schemas = (
-        {fragment.path: fragment.physical_schema for fragment in dataset.get_fragments()} if len(files) > 1 else {}
+        {fragment.path: _described(fragment.physical_schema, url)[0] for fragment in dataset.get_fragments()}
+        if len(files) > 1
+        else {}
     )
     if schemas:
-        schema = _unified({**schemas, "the names of folders": dataset.schema}, url)
+        schema = _unified({**schemas, "the names of folders": schema}, url)
         dataset = ds.dataset(files, schema, "parquet", filesystem, **parts)
     absent = {
         path: frozenset(dataset.schema.names) - {*own.names, *_partitions(path, base)} for path, own in schemas.items()
@@ -103,8 +109,22 @@ def _source(url: str, filesystem: Any, files: list[str], base: str | None, notes
                 raise _unfit(fragment.path, names, dataset.schema, schemas, url, error) from error
 
     single = {field.name for own in schemas.values() for field in own if _is_single(field)}
-    columns = tuple(_column(field, field.name in single) for field in dataset.schema)
-    return Source(url, columns, batches, (*notes, *_differences(absent, url)))
+    columns = tuple(_column(field, field.name in single) for field in schema)
+    return Source(url, columns, batches, (*notes, *passed_over, *_differences(absent, url)))
+
+
+def _described(schema: pa.Schema, url: str) -> tuple[pa.Schema, tuple[str, ...]]:
+    """Give fields the units and descriptions that astropy keeps in the metadata of the file; a field's own go first."""
+    yaml = (schema.metadata or {}).get(_ASTROPY, b"").decode(errors="replace")
+    added, notes = described_columns(yaml.splitlines(), url)
+    fields = []
+    for field in schema:
+        column = added.get(field.name, Column(field.name))
+        known = {UNIT: said(field, UNIT) or column.unit, DESCRIPTION: said(field, DESCRIPTION) or column.description}
+        fields.append(
+            field.with_metadata({**(field.metadata or {}), **{key: text for key, text in known.items() if text}})
+        )
+    return pa.schema(fields), notes
 
 
 def _partitions(path: str, base: str | None) -> list[str]:

@@ -2,13 +2,14 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
 from survey_batch.catalog.clean import clean, reasons_of
+from survey_batch.catalog.csv_header import EMPTY
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.duplicates import leave_out_duplicates
 from survey_batch.catalog.naming import make_unique, name_objects
@@ -97,6 +98,7 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
     objects = Objects(pa.table({}), opened.names, np.empty(0, bool), {})
     parts: list[pa.Table] = []
     notes = dict.fromkeys(opened.notes)
+    nothing: Counter[str] = Counter()
     right_ascensions = RightAscensions()
     first = 0
     for rows in opened.source.batches(sorted(set(opened.names.values()))):
@@ -105,6 +107,7 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
         table = clean(draft, section, archive, first)
         right_ascensions.include(draft, table["ra"].to_numpy(), first)
         chosen, left_out = select(draft, table["label"], section.select)
+        nothing.update(draft.nothing)
         objects.counts.add("in file", table["label"])
         objects.counts.left_out.update(left_out)
         objects.reasons.update(reasons_of(draft, chosen, first))
@@ -112,9 +115,10 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
         parts.append(table if chosen.all() else table.filter(pa.array(chosen)))
         first += len(draft)
     if first == 0:
-        raise ConfigurationError(f"catalog.path: {section.path} has column names, but no rows")
+        raise ConfigurationError(f"catalog.path: {section.path} has column names, but no rows: {EMPTY}")
     objects.table = pa.concat_tables(parts, promote_options="default")
     objects.notes.extend(notes)
+    objects.notes.extend(_words_for_nothing(nothing, opened.names.get("label")))
     objects.usable = np.ones(len(objects), bool)
     objects.usable[np.searchsorted(objects.numbers("row"), list(objects.reasons))] = False
     wrap_right_ascensions(objects, right_ascensions)
@@ -122,6 +126,16 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
         objects.count("selected")
         _note_missing_labels(objects, section.select.labels or ())
     return objects
+
+
+def _words_for_nothing(nothing: Counter[str], column: str | None) -> Iterator[str]:
+    """Count the rows whose label is a word for nothing, so that no class is lost in silence."""
+    if nothing:
+        words = ", ".join(f"{word!r} in {count}" for word, count in nothing.most_common())
+        yield (
+            f"column {column!r} (label): rows without a class: {words}; where one of these is a class, name all "
+            "classes in catalog.select.labels"
+        )
 
 
 def _note_missing_labels(objects: Objects, labels: Sequence[str]) -> None:

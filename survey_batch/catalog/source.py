@@ -61,6 +61,11 @@ class Column:
     description: str = ""
 
 
+def in_one_line(text: str | None) -> str:
+    """Return a description as one line, "" where there is none."""
+    return " ".join((text or "").split())
+
+
 @dataclass(frozen=True)
 class Source:
     """A catalogue file: its columns, and a function that reads some of them by name, batch by batch.

@@ -9,13 +9,17 @@ import numpy as np
 import pyarrow as pa
 
 from survey_batch.catalog.arrays import arrow_array, fits_array
+from survey_batch.catalog.ecsv import described_columns
 from survey_batch.catalog.query_status import check_query_status
-from survey_batch.catalog.source import Choice, Column, Location, Rows, Source, distinct, in_batches
+from survey_batch.catalog.source import Choice, Column, Location, Rows, Source, distinct, in_batches, in_one_line
 from survey_batch.core.errors import ConfigurationError
 
 _LISTED = 6
 """Columns of a table that are named where a table is to be chosen."""
 _SINGLE = ("float16", "float32")
+_YAML_BEGINS, _YAML_ENDS = "--BEGIN-ASTROPY-SERIALIZED-COLUMNS--", "--END-ASTROPY-SERIALIZED-COLUMNS--"
+_FULL_CARD = 71
+"""Characters of a comment that is continued: 70 and a backslash (astropy.io.fits.connect)."""
 
 
 def fits_source(location: Location, choice: Choice) -> Source:
@@ -31,11 +35,15 @@ def fits_source(location: Location, choice: Choice) -> Source:
     with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
         found = {number: hdu for number, hdu in enumerate(hdus) if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)}
         if not found:
-            raise ConfigurationError(f"catalog.path: {location.url} is a FITS file without a table")
+            images = "an image" if len(hdus) == 1 else f"{len(hdus)} images or headers"
+            raise ConfigurationError(
+                f"catalog.path: {location.url} is a FITS file without a table (it holds {images}): name the file that "
+                "lists the objects, with a table in it"
+            )
         notes = {number: _rename_repeated(hdu.header) for number, hdu in found.items()}
         titles = {number: (hdu.name, hdu.columns.names) for number, hdu in found.items()}
         table = chosen_table(titles, choice, location.url)
-        columns = _fits_columns(found[table])
+        columns, passed_over = _fits_columns(found[table], location.url)
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
         with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
@@ -43,7 +51,7 @@ def fits_source(location: Location, choice: Choice) -> Source:
             arrays = {name: fits_array(hdus[table], name) for name in names}
         yield from in_batches(pa.table(arrays))
 
-    return Source(location.url, columns, batches, notes[table], _described(titles), table)
+    return Source(location.url, columns, batches, (*notes[table], *passed_over), _described(titles), table)
 
 
 def _rename_repeated(header: Any) -> tuple[str, ...]:
@@ -56,19 +64,32 @@ def _rename_repeated(header: Any) -> tuple[str, ...]:
     return notes
 
 
-def _fits_columns(hdu: Any) -> tuple[Column, ...]:
+def _fits_columns(hdu: Any, url: str) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+    """Describe columns by TUNIT and TCOMM, else as astropy does, which writes no TCOMM, and no unit unknown to FITS."""
     kinds = [hdu.columns.dtype[place] for place in range(len(hdu.columns))]
     comments = [str(hdu.header.get(f"TCOMM{number}", "")) for number in range(1, len(kinds) + 1)]
-    return tuple(
+    added, notes = described_columns(_astropy_lines(hdu.header), url)
+    nothing = Column("")
+    columns = tuple(
         Column(
             column.name,
-            column.unit or "",
+            column.unit or added.get(column.name, nothing).unit,
             vector=bool(kind.shape),
             single=kind.base.name in _SINGLE,
-            description=comment,
+            description=comment or added.get(column.name, nothing).description,
         )
         for column, kind, comment in zip(hdu.columns, kinds, comments, strict=True)
     )
+    return columns, notes
+
+
+def _astropy_lines(header: Any) -> list[str]:
+    """Lines of YAML among a header's comments; a line of more than 70 characters goes on after a backslash."""
+    comments = [str(line) for line in header.get("COMMENT", ())]
+    if not {_YAML_BEGINS, _YAML_ENDS} <= set(comments):
+        return []
+    cards = comments[comments.index(_YAML_BEGINS) + 1 : comments.index(_YAML_ENDS)]
+    return "".join(card[:-1] if len(card) == _FULL_CARD else f"{card}\n" for card in cards).splitlines()
 
 
 def votable_source(location: Location, choice: Choice) -> Source:
@@ -134,12 +155,8 @@ def _votable_column(field: Any) -> Column:
         field.ucd or "",
         vector="x" in (field.arraysize or "") if text else field.arraysize not in (None, "", "1"),
         single=field.datatype == "float",
-        description=_in_one_line(field.description),
+        description=in_one_line(field.description),
     )
-
-
-def _in_one_line(text: str | None) -> str:
-    return " ".join((text or "").split())
 
 
 def text_source(location: Location, encoding: str, form: str) -> Source:
@@ -178,7 +195,7 @@ def text_source(location: Location, encoding: str, form: str) -> Source:
             name,
             str(column.unit or ""),
             single=column.dtype.name in _SINGLE,
-            description=_in_one_line(column.description),
+            description=in_one_line(column.description),
         )
         for name, column in table.columns.items()
     )

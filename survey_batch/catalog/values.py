@@ -9,8 +9,14 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-_MISSING_WORDS = ("", "nan", "null", "<null>", "none", "na", "n/a", "<na>", "-", "--", "---", "\\n")
+NOTHING = (
+    *("", "nan", "-nan", "nat", "null", "<null>", "nil", "none", "<none>", "na", "n/a", "n.a.", "<na>", "missing"),
+    *("#n/a", "#na", "#n/a n/a", "#null!", "#value!", "#ref!", "#name?", "#num!", "#div/0!", "\\n"),
+    *("-", "--", "---", "\N{EN DASH}", "\N{EM DASH}", ".", "..", "...", "\N{HORIZONTAL ELLIPSIS}", "?", "??", "???"),
+)
+"""Words for nothing, in small letters: of pandas, R, SQL, astropy, TOPCAT, Excel and of people."""
 _NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_INFINITE = r"(?i)^[+-]?inf(inity)?$"
 SENTINEL = -9999.0
 """SDSS and LAMOST write this where a quantity is not known."""
 
@@ -24,13 +30,22 @@ def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def to_text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Trimmed text; null where empty or a word for nothing (`nan`, `null`, `none`, `NA`, `n/a`, `<NA>`, `-`, `--`)."""
+    """Trimmed text; null where empty or a word for nothing (`NOTHING`)."""
+    text = trimmed(column)
+    return pc.if_else(says_nothing(text), pa.scalar(None, pa.string()), text)
+
+
+def trimmed(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Text without blanks around it, null where the column is; words for nothing stay."""
     array = one_array(column)
     if pa.types.is_floating(array.type):
         array = _floats_to_text(array)
-    text = pc.utf8_trim_whitespace(pc.cast(array, pa.string()))
-    missing = pc.is_in(pc.utf8_lower(text), value_set=pa.array(_MISSING_WORDS))
-    return pc.if_else(pc.fill_null(missing, True), pa.scalar(None, pa.string()), text)
+    return pc.utf8_trim_whitespace(pc.cast(array, pa.string()))
+
+
+def says_nothing(text: pa.Array) -> pa.Array:
+    """Mark null and words for nothing."""
+    return pc.is_in(pc.utf8_lower(text), value_set=pa.array((None, *NOTHING), pa.string()))
 
 
 def _floats_to_text(array: pa.Array) -> pa.Array:
@@ -62,6 +77,16 @@ def _parse(text: pa.Array) -> tuple[pa.Array, Mask]:
         good = pc.match_substring_regex(text, _NUMBER)
         bad = np.asarray(pc.fill_null(pc.invert(good), False))
         return pc.if_else(good, text, pa.scalar(None, pa.string())).cast(pa.float64()), bad
+
+
+def infinite(column: pa.Array | pa.ChunkedArray) -> Mask:
+    """Mark infinite numbers, which `to_float` takes as missing."""
+    array = one_array(column)
+    if pa.types.is_floating(array.type):
+        return np.asarray(pc.fill_null(pc.is_inf(array), False))
+    if pa.types.is_integer(array.type) or pa.types.is_decimal(array.type):
+        return np.zeros(len(array), bool)
+    return np.asarray(pc.fill_null(pc.match_substring_regex(trimmed(array), _INFINITE), False))
 
 
 def to_integer(column: pa.Array | pa.ChunkedArray) -> tuple[Integers, Mask]:

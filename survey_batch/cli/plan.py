@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
     """Say what a job will do: objects, files, bytes, memory and time. No file of the archive is read.
 
-    What a run would refuse before it starts is refused here too.
+    What a run would refuse before it starts is refused here too, such as products that another job made (exit code 3).
 
     Example: survey-batch plan jobs/sdss-cutouts.toml
     """
@@ -27,6 +27,7 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
     from survey_batch.planning.plan import make_plan
     from survey_batch.preflight.estimate import estimate
     from survey_batch.preflight.phases import make_groups
+    from survey_batch.preflight.provenance import made_already
     from survey_batch.preflight.refusals import missing_archive, refuse_overlaps, refuse_what_cannot_work
     from survey_batch.stages import make_stages
 
@@ -43,16 +44,24 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
         print_json(cost.as_dict())
     else:
         _show(cost, made.job.archive)
-    for group in make_groups(make_stages(made.job)):
+    stages = make_stages(made.job)
+    # Objects that are still to be found have no list yet with which products could be compared.
+    made_already(made, [stage for stage in stages if stage.from_fields or made.size("object")])
+    for group in make_groups(stages):
         refuse_unknown_size(wanted.cluster.for_phase(group.kept[0].phase))
     refuse_what_cannot_work(made, cost, elsewhere=elsewhere)
 
 
 def _trained_first(job: "Job") -> str:
+    from survey_batch.store.products import product_exists
+
     folder = job.train.classifier if job.train else ""
+    old = ""
+    if product_exists(job.output, "predictions"):
+        old = "; predictions.zarr is of an earlier one, and is refused where the new one differs: delete it first"
     return (
         f"there is no classifier in {folder} yet: survey-batch run --train trains it, as [train] says, before it "
-        "predicts; training and predictions are not counted here"
+        f"predicts; training and predictions are not counted here{old}"
     )
 
 

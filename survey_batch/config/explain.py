@@ -33,6 +33,10 @@ def explain(error: ErrorDetails) -> tuple[KeyPath, str]:
     """Turn a validation error into the key at fault and plain words."""
     key, kind, given = error["loc"], error["type"], error["input"]
     context = error.get("ctx", {})
+    if key[-1:] == ("[key]",) and kind == "literal_error":  # of a table whose keys are few
+        table = ".".join(map(str, key[:-2]))
+        near, allowed = _near(str(given), _quoted(context["expected"])), context["expected"].replace("'", "")
+        return key[:-1], f"is not a key of [{table}]{near}; allowed: {allowed}"
     if kind == "union_tag_invalid":
         tag, expected = context["tag"], context["expected_tags"]
         return (*key, "kind"), f"is {tag!r}{_near(tag, _quoted(expected))}; allowed: {expected}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from survey_batch.cluster.base import Say
 from survey_batch.config.job import Job
-from survey_batch.doctor.archive import archive_answers, sample_rows
+from survey_batch.doctor.archive import archive_answers
 from survey_batch.doctor.findings import Finding, Findings, Place
 from survey_batch.doctor.inputs import catalogue_is_readable, classifier_fits, stages_fit
 from survey_batch.doctor.output import output_can_be_used, room_is_enough
@@ -14,6 +14,7 @@ from survey_batch.doctor.workers import worker_works
 from survey_batch.models.awaited import without_predictions
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.preflight.estimate import Estimate
+from survey_batch.preflight.trial import sample_rows
 
 HERE = Place("this machine")
 

@@ -14,6 +14,7 @@ from survey_batch.models.awaited import check_training, is_awaited
 from survey_batch.planning.plan import Plan, make_plan
 from survey_batch.preflight.estimate import Estimate, estimate, refuse_small_workers
 from survey_batch.preflight.phases import make_groups
+from survey_batch.preflight.provenance import made_already
 from survey_batch.stages import make_stage, make_stages
 from survey_batch.stages.functions import pin_functions
 
@@ -44,6 +45,7 @@ def stages_fit(place: Place, job: Job, plan: Plan | None) -> Findings[Estimate |
     if plan is not None:
         for stage in stages:
             stage.check_plan(plan)
+        made_already(plan, [stage for stage in stages if stage.from_fields or plan.size("object")])
     phases = dict.fromkeys(group.kept[0].phase for group in groups)
     yield place.ok("stages", f"{', '.join(job.stages)} fit together; phases: {', '.join(phases)}")
     if plan is None:

@@ -14,7 +14,7 @@ from survey_batch.core.paths import is_url, join, write_bytes
 from survey_batch.core.versions import versions
 from survey_batch.core.wording import size
 from survey_batch.doctor import probes
-from survey_batch.doctor.archive import fetch_one, judge
+from survey_batch.doctor.archive import judge
 from survey_batch.doctor.device import device_works, needs_framework
 from survey_batch.doctor.findings import Finding, Findings, Place
 from survey_batch.doctor.output import scratch_folder
@@ -22,6 +22,7 @@ from survey_batch.doctor.tables import Table
 from survey_batch.doctor.visit import Visit, visited
 from survey_batch.models.artifact import classifier_fingerprint
 from survey_batch.planning.plan import Rows
+from survey_batch.preflight.trial import fetch_one
 
 SKEW_SECONDS = 1.0
 """A certificate for TLS is made when a run starts, to the second: where the clock is behind by more, it is not valid

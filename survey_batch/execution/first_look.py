@@ -1,22 +1,28 @@
 """The first shards of a run, from all over the catalogue: where nothing of them is there, the run stops.
 
 A wrong root, an archive that is not mounted or a misspelt release answers like an archive that lacks every file. A run
-that went on would give each object a final status for it.
+that went on would give each object a final status for it. A server that is down would be asked for each of them, again
+and again.
 """
 
 import logging
+import re
 from collections.abc import Sequence
+from itertools import cycle, islice
 
 import numpy as np
 
+from survey_batch.cluster import Connection
 from survey_batch.config.job import Job
 from survey_batch.config.sections.readers import SURVEY_READS
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status, usable
+from survey_batch.planning.plan import Plan
 from survey_batch.preflight.phases import Group
+from survey_batch.preflight.trial import knock, sample_rows
 from survey_batch.stages import Stage
-from survey_batch.store.problems import count_reasons, problems_of
+from survey_batch.store.problems import count_reasons, pattern_of, problems_of
 from survey_batch.store.products import Array, Shard, mark_pending, read_status
 
 log = logging.getLogger(__name__)
@@ -31,7 +37,10 @@ FIRST_ROWS = 100
 LEAST_ROWS = 10
 """Fewer say nothing of an archive, and are no catalogue in which a mistake could be buried."""
 
-NOTHING = (Status.NOT_FOUND, Status.UNREADABLE)
+_BANDS = re.compile(r"; [ugriz]: ")
+"""Between the bands of one message."""
+
+NOTHING = (Status.NOT_FOUND, Status.UNREADABLE, Status.UNREACHABLE)
 
 
 class FirstLook:
@@ -63,8 +72,34 @@ class FirstLook:
         number = min(len(left), max(FIRST_SHARDS, -(-FIRST_ROWS // rows)))
         return [left[place] for place in np.unique(np.linspace(0, len(left) - 1, number).round().astype(int))]
 
+    def knock(self, connection: Connection, plan: Plan) -> None:
+        """Stop before any shard where a server answers none of a few requests, and always for the same reason.
+
+        A run has much patience with each file: with all of the first shards it would take hours.
+
+        Raises
+        ------
+        ConfigurationError
+            Says what was looked for.
+        """
+        files = sample_rows(plan, LEAST_ROWS) if is_url(self.job.archive.root) else []
+        if self.stage is None or not files or plan.size(self.stage.axis) < LEAST_ROWS:
+            return
+        asked = list(islice(cycle(files), LEAST_ROWS))
+        future = connection.client.submit(knock, self.job, asked, pure=False)
+        connection.wait(future)
+        if future.status != "finished":  # what went wrong on the worker is told by the shards, which are tried again
+            log.warning("the archive could not be tried: %s", future.status)
+            return
+        answers = future.result()
+        reasons = {pattern_of(answer.message) for answer in answers}
+        if len(reasons) == 1 and all(answer.status == Status.UNREACHABLE for answer in answers):
+            found = f"none of {len(answers)} requests got a file, all for one reason ({answers[0].message})"
+            sources = [answer.source for answer in answers]
+            raise ConfigurationError(_explained(self.job, self.stage, Status.UNREACHABLE, found, sources))
+
     def judge(self, first: Sequence[Shard]) -> None:
-        """Stop the run where nothing was found, or nothing could be read and always for the same reason.
+        """Stop the run where nothing was found, or nothing could be reached or read, always for the same reason.
 
         Raises
         ------
@@ -78,11 +113,17 @@ class FirstLook:
             return
         problems = problems_of(self.job.output, self.stage.name, first)
         reasons = count_reasons(problems)
-        if what == Status.UNREADABLE and len(reasons) != 1:
+        if what != Status.NOT_FOUND and len(reasons) != 1:
             return
         sources = [str(source) for source in dict.fromkeys(problems["source"].to_pylist()) if source]
         self._mark_pending(first)
-        raise ConfigurationError(_explained(self.job, self.stage, looked.size, what, reasons, sources))
+        rows = f"none of the first {looked.size:,} {'objects' if self.stage.axis == 'object' else 'frames'}"
+        found = {
+            Status.NOT_FOUND: f"{rows} that were looked for is in the archive",
+            Status.UNREADABLE: f"{rows} can be read",
+            Status.UNREACHABLE: f"{rows} can be reached",
+        }[what] + f", all for one reason ({_BANDS.split(reasons[0][2])[0]})" * (what != Status.NOT_FOUND)
+        raise ConfigurationError(_explained(self.job, self.stage, what, found, sources))
 
     def _status(self, shards: Sequence[Shard]) -> Array:
         """Statuses of some shards in all products of the group."""
@@ -98,24 +139,16 @@ class FirstLook:
                 mark_pending(self.job.output, stage.name, found)
 
 
-def _explained(
-    job: Job,
-    stage: Stage,
-    looked: int,
-    what: Status,
-    reasons: Sequence[tuple[str, str, str, int]],
-    sources: Sequence[str],
-) -> str:
-    rows = f"none of the first {looked:,} {'objects' if stage.axis == 'object' else 'frames'}"
-    if what == Status.NOT_FOUND:
-        found = f"{rows} that were looked for is in the archive"
-    else:
-        found = f"{rows} can be read, all for one reason ({reasons[0][2]})"
+def _explained(job: Job, stage: Stage, what: Status, found: str, sources: Sequence[str]) -> str:
     examples = f", such as {' and '.join((sources[0], sources[-1])[: len(sources)])}" if sources else ""
     own = [entry for entry in SURVEY_READS[job.archive.survey] if entry.startswith("archive.")]
-    mounted = "" if is_url(job.archive.root) else ", and whether the archive is mounted where the workers are"
+    root, mounted = is_url(job.archive.root), ", and whether the archive is mounted where the workers are"
+    look = " and ".join(("archive.root", *own)) + ("" if root else mounted)
+    again = "If the archive is right, and the run shall go on all the same"
+    if what == Status.UNREACHABLE:
+        look += ", and whether the server answers" * root
+        again = "Start the same command again when it answers, and the run goes on. Where it shall not wait for that"
     return (
-        f"{stage.name}: {found}{examples}. Look at {' and '.join(('archive.root', *own))}{mounted}. The run has "
-        "stopped, and what it looked for is pending again. If the archive is right, and the run shall go on all the "
-        "same: --set archive.when_nothing_found=go_on"
+        f"{stage.name}: {found}{examples}. Look at {look}. The run has stopped, and what it looked for is pending "
+        f"again. {again}: --set archive.when_nothing_found=go_on"
     )

@@ -31,7 +31,7 @@ from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import Plan, make_plan, plan_fields
 from survey_batch.preflight.estimate import estimate
 from survey_batch.preflight.phases import Group, make_groups
-from survey_batch.preflight.provenance import check_product, fingerprint, pieces_of
+from survey_batch.preflight.provenance import fingerprint, made_already, pieces_of
 from survey_batch.preflight.refusals import refuse_overlaps, refuse_what_cannot_work
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
@@ -153,9 +153,7 @@ class Runner:
         return self.account(log_path)
 
     def _run(self, client: Client | None) -> None:
-        existing = [
-            s for s in self.stages if check_product(self.job.output, s.name, pieces_of(self.plan, s), self.plan)
-        ]
+        existing = made_already(self.plan, self.stages)
         if len(existing) == len(self.stages) and not any(self.unfinished(stage) for stage in existing):
             log.info("nothing to do: every row has its final status", extra={"event": "finished"})
         else:
@@ -217,6 +215,7 @@ class Runner:
 
         engine = Engine(connection, self.job, group, self._record, tick)
         if first := look.shards(shards):
+            look.knock(connection, self.plan)
             engine.run(first)
             look.judge(first)
         engine.run(sorted(set(shards) - set(first), key=lambda shard: shard.start))

@@ -27,9 +27,29 @@ TEXT = np.dtype(object, metadata={"element_type": str})
 """Python strings, marked as xarray marks them, so that it saves an array without looking through it."""
 
 
+TEXTS_KEPT = 1_000_000
+"""A variable of at most so many texts is kept out of Dask: ids of 19 digits take 80 MB as Python strings."""
+
+
+def is_small_text(values: "xr.Variable") -> bool:
+    """Tell whether a variable is text of which all values may be in memory."""
+    return values.dtype.kind in "TO" and values.size <= TEXTS_KEPT
+
+
 def with_strings(ds: "xr.Dataset") -> "xr.Dataset":
-    """Turn numpy's StringDType, in which Zarr gives text, into Python strings, which every library takes."""
-    text = {name: values.astype(TEXT) for name, values in ds.variables.items() if values.dtype.kind == "T"}
+    """Turn numpy's StringDType, in which Zarr gives text, into Python strings, which every library takes.
+
+    Small coordinates, and what is not of Dask, are read when they are used; results of a computation stay with it.
+    """
+    from survey_batch.lazy.text import read_when_used
+
+    text: dict[Any, Any] = {}
+    for name, values in ds.variables.items():
+        apart = name in ds.coords if values.chunks else values.dtype.kind == "T"
+        if apart and is_small_text(values) and name not in ds.dims:
+            text[name] = read_when_used(values)
+        elif values.dtype.kind == "T":
+            text[name] = values.astype(TEXT)
     converted: xr.Dataset = ds.assign(text)
     return converted
 
@@ -105,5 +125,6 @@ def _mark(ds: "xr.Dataset", made: Mapping[str, Any]) -> tuple[tuple[str, ...], A
     dims = tuple(name for name in ("object",) if name in ds.sizes)
     shape, whole = tuple(ds.sizes[name] for name in dims), fingerprint(made)
     chunks = tuple(ds.chunksizes.get(name) for name in dims)
-    values = da.full(shape, whole, dtype=TEXT, chunks=chunks) if all(chunks) and dims else np.full(shape, whole, TEXT)
+    lazy = all(chunks) and np.prod(shape) > TEXTS_KEPT
+    values = da.full(shape, whole, dtype=TEXT, chunks=chunks) if lazy else np.full(shape, whole, TEXT)
     return dims, values, about

@@ -28,13 +28,15 @@ from survey_batch.stages import Stage, make_stage
 from survey_batch.stages.base import fit_groups, take
 from survey_batch.stages.features import BASIS, FeaturesStage, Part
 from survey_batch.stages.predictions import PredictionsStage
-from survey_batch.store.products import OBJECT_COORDINATES, Array, Variable
+from survey_batch.store.products import OBJECT_COORDINATES, Variable
 
 if TYPE_CHECKING:
     import xarray as xr
 
 DIMENSIONS = ("object", "band", "feature", "wavelength", "y", "x", "channel")
 """The order in which kernels want them."""
+
+_OWN = tuple(variable.name for variable in OBJECT_COORDINATES)
 
 
 def composites(cutouts: "xr.Dataset", **settings: Any) -> "xr.Dataset":
@@ -132,7 +134,7 @@ def principal_components(spectra: "xr.Dataset", number: int = 20, **settings: An
     import xarray as xr
 
     stage = spectral_stage(spectra, {**settings, "components": number})
-    given = _in_order(spectra[[*stage.needs, *_own(spectra)]])
+    given = _in_order(spectra[[*stage.needs, *_there(spectra, "status", "split")]])
     edges = np.cumsum([0, *given.chunksizes.get("object", (given.sizes["object"],))])
     blocks = [given.isel(object=slice(*ends)) for ends in pairwise(edges)]
     parts = [dask.delayed(_part_of)(stage, block) for block in blocks]
@@ -171,7 +173,8 @@ def predict(
     Returns
     -------
     xarray.Dataset
-        Like the product `predictions`: `probability(object, class)`, `predicted_class`, `confidence`.
+        Like the product `predictions`: `probability(object, class)`, `predicted_class`, `confidence`. Where `ds` is of
+        Dask, so is `predicted_class`: load the result before you group by it, or join it with one that is loaded.
 
     Raises
     ------
@@ -207,9 +210,11 @@ def apply(stage: Stage, ds: "xr.Dataset", settings: Mapping[str, Any]) -> "xr.Da
     """
     if missing := [name for name in stage.needs if name not in ds]:
         raise ConfigurationError(f"{stage.name} needs variables {list(stage.needs)}; the dataset lacks {missing}")
-    given = _in_order(ds[[*stage.needs, *_own(ds)]])
+    whole = _in_order(ds[[*stage.needs, *_there(ds, "status", *_OWN)]])
+    own = {name: whole[name].variable for name in _there(whole, *_OWN)}
+    given = whole.drop_vars(own)
     made = given.map_blocks(_apply_to_block, kwargs={"stage": stage}, template=_template(stage, given))
-    return finished(made, made_from(ds, settings))
+    return finished(made.assign_coords(own), made_from(ds, settings))
 
 
 def _in_order(ds: "xr.Dataset") -> "xr.Dataset":
@@ -219,8 +224,10 @@ def _in_order(ds: "xr.Dataset") -> "xr.Dataset":
     ds = ds.transpose(*(dim for dim in DIMENSIONS if dim in ds.dims), ...)
     if not any(variable.chunks for variable in ds.variables.values()):
         return ds
-    whole: xr.Dataset = ds.unify_chunks().chunk({dim: -1 for dim in ds.dims if dim != "object"})
-    return whole
+    ds = ds.unify_chunks()
+    chunked = {name: values for name, values in ds.variables.items() if values.chunks}
+    whole = {name: v.chunk({dim: -1 for dim in v.dims if dim != "object"}) for name, v in chunked.items()}
+    return ds.assign(whole)
 
 
 @one_thread()
@@ -231,8 +238,8 @@ def _part_of(stage: FeaturesStage, block: "xr.Dataset") -> Part:
     return stage.part_of({**columns, "split": split}, status.astype(np.uint8))
 
 
-def _own(ds: "xr.Dataset") -> list[str]:
-    return [name for name in ("status", *(v.name for v in OBJECT_COORDINATES)) if name in ds.variables]
+def _there(ds: "xr.Dataset", *names: str) -> list[str]:
+    return [name for name in names if name in ds.variables]
 
 
 @one_thread()
@@ -243,16 +250,12 @@ def _apply_to_block(block: "xr.Dataset", stage: Stage) -> "xr.Dataset":
     whole = stage.empty_block(len(status))
     if (work := usable(status)).any():
         inputs = take({name: block[name].values for name in stage.needs}, work)
-        rows = {"ra": np.zeros(int(work.sum())), "place": np.flatnonzero(work), **take(_columns(block), work)}
+        rows = {"ra": np.zeros(int(work.sum())), "place": np.flatnonzero(work)}
         made = stage.compute(rows, stage.prepare(inputs))
         for name, values in made.data.items():
             whole.data[name][work] = values
         status[work] = np.maximum(made.status, status[work])
-    return _dataset(stage, block, {**whole.data, "status": status})
-
-
-def _columns(block: "xr.Dataset") -> dict[str, Array]:
-    return {v.name: block[v.name].values for v in OBJECT_COORDINATES if v.name in block.variables}
+    return _dataset(stage, {**whole.data, "status": status})
 
 
 def _template(stage: Stage, given: "xr.Dataset") -> "xr.Dataset":
@@ -269,18 +272,17 @@ def _template(stage: Stage, given: "xr.Dataset") -> "xr.Dataset":
         return da.empty(shape, dtype=dtype, chunks=(chunks, *((size,) for size in shape[1:])))
 
     variables = (*stage.variables(), schema.status)
-    return _dataset(stage, given, {variable.name: lazy(variable) for variable in variables})
+    return _dataset(stage, {variable.name: lazy(variable) for variable in variables})
 
 
-def _dataset(stage: Stage, like: "xr.Dataset", data: Mapping[str, Any]) -> "xr.Dataset":
+def _dataset(stage: Stage, data: Mapping[str, Any]) -> "xr.Dataset":
     import xarray as xr
 
     described = {variable.name: variable for variable in (*stage.variables(), stage.schema(1).status)}
     fixed = {name: (dims, _text(values), dict(attrs)) for name, (dims, values, attrs) in stage.coordinates().items()}
-    own = {v.name: like[v.name].variable for v in OBJECT_COORDINATES if v.name in like.variables}
     return xr.Dataset(
         {name: (described[name].dims, _text(values), dict(described[name].attrs)) for name, values in data.items()},
-        coords={**fixed, **own},
+        coords=fixed,
     )
 
 

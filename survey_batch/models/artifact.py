@@ -116,14 +116,28 @@ def read_manifest(folder: Path) -> Manifest:
             "name a folder written by `survey-batch train`"
         ) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(
-            f"{folder / MANIFEST} is no classifier's manifest ({where}: {first['msg']}); train again"
-        ) from error
+        raise ConfigurationError(_no_manifest(folder / MANIFEST, error)) from error
     if missing := [name for name in manifest.files if not (folder / name).is_file()]:
         raise ConfigurationError(f"classifier {folder} lacks {missing}; copy the whole folder, or train again")
     return manifest
+
+
+def _no_manifest(path: Path, error: ValidationError) -> str:
+    """Say what is wrong with a manifest: cut off, of other software, or of another version."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    if where == "format":
+        return (
+            f"{path} has format {first['input']!r}, which this version of survey-batch cannot read: install the "
+            "version that trained the classifier, or train again"
+        )
+    what = f"its key {where!r}: {first['msg'][:1].lower()}{first['msg'][1:]}" if where else "it is no JSON object"
+    if first["type"] == "json_invalid":
+        what = f"it is damaged JSON: {first['ctx']['error']}"
+    return (
+        f"{path} is no classifier's manifest ({what}): name a folder written by `survey-batch train`, "
+        "copy it whole, or train again"
+    )
 
 
 def check_folder(folder: str | Path) -> Manifest:
@@ -143,13 +157,24 @@ def check_folder(folder: str | Path) -> Manifest:
                 "restore the folder, or train again"
             )
     if manifest.variant not in KINDS.get(manifest.kind, {}):
-        known = sorted(f"{kind} {variant}" for kind, variants in KINDS.items() for variant in variants)
-        raise ConfigurationError(
-            f"classifier {folder} is of kind {manifest.kind!r}, variant {manifest.variant!r}; this version of "
-            f"survey-batch has {', '.join(known)}"
-        )
+        raise ConfigurationError(_unknown_kind(folder, manifest))
     _check_versions(folder, manifest)
     return manifest
+
+
+def _unknown_kind(folder: Path, manifest: Manifest) -> str:
+    variants = KINDS.get(manifest.kind)
+    what, known = (
+        (f"kind {manifest.kind!r}", f"the kinds {', '.join(sorted(KINDS))}")
+        if variants is None
+        else (f"variant {manifest.variant!r} of kind {manifest.kind!r}", f"its variants {', '.join(sorted(variants))}")
+    )
+    trained = manifest.versions.get("survey-batch", "a newer version")
+    return (
+        f"classifier {folder} is of {what}, and this version of survey-batch has {known}: is it the right folder? "
+        f"If so, install what it was trained with (survey-batch {trained}, or a plug-in that is not installed here), "
+        "or train again"
+    )
 
 
 def _load(folder: Path, precision: "Precision") -> "Classifier[Any]":

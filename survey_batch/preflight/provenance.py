@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from survey_batch.config.job import Job
@@ -57,6 +57,18 @@ def check_product(output: str, product: str, pieces: Mapping[str, Any], plan: Pl
             + f"Choose another output, take the change back, or delete {product}.zarr (and what was made from it)."
         )
     return True
+
+
+def made_already(plan: Plan, stages: Iterable[Stage]) -> list[Stage]:
+    """Find the stages whose product exists, as a run does before anything else.
+
+    Raises
+    ------
+    PlanMismatchError
+        A product was made to another plan; lists each difference.
+    """
+    kept = [stage for stage in stages if stage.kept]
+    return [stage for stage in kept if check_product(plan.job.output, stage.name, pieces_of(plan, stage), plan)]
 
 
 def check_made_by(job: Job, product: str) -> None:

@@ -134,6 +134,13 @@ REFUSED = {
     "a frame": (to_bytes(fits.PrimaryHDU(np.zeros((8, 9), "f4"))), "not the five rows"),
     "empty": (to_bytes(fits.PrimaryHDU()), "no spectrum"),
     "no pixels": (rows_file(WITH_SUBCONTINUUM).replace(b"     300", b"       0", 1), "not the five rows"),
+    **{
+        f"BITPIX {bits}": (
+            rows_file().replace(b"BITPIX  =                  -32", b"BITPIX  = " + bits.rjust(20).encode(), 1),
+            f"header card BITPIX is {bits}; that of a LAMOST spectrum is 16, 32, -32 or -64",
+        )
+        for bits in ("-16", "8", "64", "99")
+    },
     "less than no pixels": (
         rows_file(WITH_SUBCONTINUUM).replace(b"     300", b"    -300", 1),
         "not the five rows",

@@ -100,9 +100,53 @@ def test_one_odd_id_does_not_change_how_the_others_are_written(tmp_path, odd):
     for layout in ("flat", "obsid"):
         archive = ArchiveSection(survey="lamost", root="/archive", layout=layout)
         catalog = read_catalog(CatalogSection(path=str(path)), archive)
-        assert catalog.table["object_id"].to_pylist()[:3] == ["101005", odd, "101007"]
-        assert catalog.table["obsid"].to_pylist() == ["101005", odd, "101007", ""]
-        assert any("1 of 4 rows something else" in note for note in catalog.notes) == (odd != "999")
+        name = odd.removesuffix(".0")  # a whole number like the others, though negative
+        assert catalog.table["object_id"].to_pylist()[:3] == ["101005", name, "101007"]
+        assert catalog.table["obsid"].to_pylist() == ["101005", name, "101007", ""]
+        assert any("1 of 4 rows something else" in note for note in catalog.notes) == (odd in ("28762.5", "abc"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(-(10**7), 10**7).map(float),
+            st.integers(-(10**7), 10**7).map(lambda number: number / 4),
+            st.sampled_from([1.2376487045771428e18, float(2**52), -28762.0, -9998.0, 1e5]),
+        ).filter(lambda number: number not in (-9999, -1, 0)),
+        min_size=1,
+        max_size=8,
+        unique=True,
+    )
+)
+def test_ids_of_floating_point_are_spelled_alike_in_every_format(tmp_path_factory, numbers):
+    folder, values = tmp_path_factory.mktemp("ids"), np.array(numbers)
+    beside = columns_beside(len(values))
+    write_csv(folder / "repr.csv", [repr(number) for number in numbers])
+    pq.write_table(pa.table({"objid": values} | beside), folder / "c.parquet")
+    pq.write_table(pa.table({"objid": list(map(repr, numbers))} | beside), folder / "text.parquet")
+    columns = [fits.Column(name, "D", array=array) for name, array in ({"objid": values} | beside).items()]
+    fits.BinTableHDU.from_columns(columns).writeto(folder / "c.fits")
+    ids = [
+        read_catalog(CatalogSection(path=str(folder / name)), SDSS).table["object_id"].to_pylist()
+        for name in ("repr.csv", "c.parquet", "text.parquet", "c.fits")
+    ]
+    assert ids[0] == ids[1] == ids[2] == ids[3]
+
+
+@pytest.mark.parametrize(
+    ("written", "ids"),
+    [
+        (["101005.0", "-28762.0", "101007"], ["101005", "-28762", "101007"]),
+        (["1.01005e5", "101006", "101007"], ["101005", "101006", "101007"]),
+        (["1e+05", "101006", "101007"], ["1e+05", "101006", "101007"]),
+        (["1.2376487045771428e+18", "2.0", "3.0"], [None, "2", "3"]),
+        (["1.5", "2.5", "3.0"], ["1.5", "2.5", "3"]),
+        (["001", "002", "003.0"], ["001", "002", "003.0"]),
+    ],
+)
+def test_numbers_as_ids_have_one_spelling(written, ids):
+    assert read_ids(pa.array(written))[0].to_pylist() == ids
 
 
 def test_few_ids_of_floating_point_that_have_lost_digits_are_made_anew_with_a_note(tmp_path):

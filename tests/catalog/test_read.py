@@ -205,14 +205,9 @@ def test_a_catalogue_of_the_other_survey_is_recognised(write):
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"# nothing\n# here\n", "only comments"),
+        (b"# nothing\n# here\n", "only comments .*'# nothing'.*: look whether the query found anything"),
         (b"1,2,3\n4,5,6\n", "should name the columns"),
-        (b"<!DOCTYPE html><html>log in</html>", "is a web page"),
-        (b"\x89PNG\x00\x00\x00", "is not CSV, Parquet, FITS or VOTable"),
-        (b"PK\x03\x04 and more", "is an Excel workbook .*save the table as CSV"),
-        (b"\x89HDF\r\n\x1a\n\x00", "is an HDF5 file"),
-        (b'{"ra": 1}', "is JSON"),
-        (HEADER.encode(), "no rows"),
+        (HEADER.encode(), "no rows: look whether the query found anything"),
         (b"PAR1 but not really", "cannot read .*Parquet"),
         (b"SIMPLE  =                    T", "cannot read"),
         (HEADER.encode() + b"\nx,,,,,,,", "none of the 1 rows"),
@@ -338,11 +333,67 @@ def test_torn_lines_keep_their_places_in_a_file_of_many_blocks(tmp_path):
     )
 
 
-@pytest.mark.parametrize("word", ["NA", "N/A", "<NA>", "-", "--", "---", "null", "NULL", "None", "nan", ""])
-def test_a_word_for_nothing_is_no_class(write, word):
-    catalog = read(write(HEADER, *ROWS, f"d,40,4,301,94,1,11,{word}"), label="class")
+WORDS = ["NA", "N/A", "<NA>", "-", "--", "---", "null", "NULL", "None", "nan", "missing", "...", "?", "."]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("word", [*WORDS, "#N/A", "#NULL!", "#VALUE!"])
+def test_a_word_for_nothing_is_no_class_and_is_counted(write, tmp_path, word, form):
+    path = write(HEADER, *ROWS, *(f"{name},40,4,301,94,1,{field},{word}" for field, name in enumerate("de", 20)))
+    if form == "parquet":
+        names, *rows = [line.split(",") for line in path.read_text().splitlines()]
+        path = tmp_path / "c.parquet"
+        pq.write_table(pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))), path)
+    catalog = read(path, label="class")
+    assert column(catalog, "label") == ["STAR", "GALAXY", "STAR", "", ""]
+    assert any(f"column 'class' (label): rows without a class: {word!r} in 2" in note for note in catalog.notes)
+
+
+def test_an_empty_label_needs_no_note(write):
+    catalog = read(write(HEADER, *ROWS, "d,40,4,301,94,1,11,"), label="class")
     assert column(catalog, "label") == ["STAR", "GALAXY", "STAR", ""]
     assert catalog.notes == ()
+
+
+@pytest.mark.parametrize("name", ["Unknown", "unknown", "Non", "N", "Nova", "0", "99", "#1", "a.", "?S", "-1"])
+def test_a_class_that_only_looks_like_nothing_stays(write, name):
+    catalog = read(write(HEADER, *ROWS, f"d,40,4,301,94,1,11,{name}"), label="class")
+    assert column(catalog, "label")[3] == name
+    assert catalog.notes == ()
+
+
+def test_a_word_for_nothing_that_the_job_names_as_a_class_is_one(write):
+    path = write(HEADER, *ROWS, "d,40,4,301,94,1,11,missing", "e,50,4,301,94,1,11,?")
+    catalog = read(path, label="class", select={"labels": ["STAR", "missing"]})
+    assert column(catalog, "label") == ["STAR", "STAR", "missing"]
+    assert any("rows without a class: '?' in 1;" in note for note in catalog.notes)
+
+
+def test_a_number_as_a_class_has_one_spelling_in_every_format(write, tmp_path):
+    labels = ["1", "2.0", "", "3.0", "3", "-1.0", "1.5", "-9999", "007"]
+    rows = [f"r{place},10,{place},301,94,1,11,{label}" for place, label in enumerate(labels)]
+    catalog = read(write(HEADER, *rows), label="class")
+    assert column(catalog, "label") == ["1", "2", "", "3", "3", "-1", "1.5", "", "007"]
+    assert any("printed with a decimal point, which they lose" in note for note in catalog.notes)
+    assert any("rows without a class: '-9999' in 1;" in note for note in catalog.notes)
+    numbers = np.array([float(label or "nan") for label in labels[:-1]])
+    table = Table.read(tmp_path / "catalogue.csv", format="ascii.csv")[:-1]
+    table["class"] = numbers
+    table.write(tmp_path / "c.fits", overwrite=True)
+    assert column(read(tmp_path / "c.fits", label="class"), "label") == column(catalog, "label")[:-1]
+
+
+@pytest.mark.parametrize("value", ["inf", "-Infinity", "INF"])
+@pytest.mark.parametrize("axis", ["ra", "dec"])
+def test_an_infinite_position_is_not_called_missing(write, value, axis):
+    row = f"d,{value},4,301,94,1,11,STAR" if axis == "ra" else f"d,40,{value},301,94,1,11,STAR"
+    (problem,) = set(column(read(write(HEADER, *ROWS, row)), "problem")) - {""}
+    assert problem.startswith(f"{axis} = {value!r}; {axis} must lie from ")
+
+
+def test_a_line_of_one_field_has_one_field(write):
+    catalog = read(write(HEADER, *ROWS, "torn"))
+    assert "has 1 field where the header has 8" in column(catalog, "problem")[3]
 
 
 def test_optional_values_that_are_no_numbers_are_missing_with_a_note(write):

@@ -31,7 +31,7 @@ def test_nulls_and_padded_text_of_fits_columns(tmp_path):
 def test_a_fits_image_is_no_catalogue(tmp_path):
     path = tmp_path / "image.fits"
     fits.PrimaryHDU(np.zeros((2, 2))).writeto(path)
-    with pytest.raises(ConfigurationError, match="without a table"):
+    with pytest.raises(ConfigurationError, match="without a table .*an image.*: name the file that lists the objects"):
         open_source(str(path))
 
 

@@ -5,6 +5,10 @@ import json
 import pytest
 
 from survey_batch.config.jobfile import load_job
+from survey_batch.planning.plan import make_plan
+from survey_batch.preflight.provenance import pieces_of
+from survey_batch.stages import make_stages
+from survey_batch.store.products import Schema, create_product
 from tests.doctor.folders import write_classifier
 
 
@@ -55,7 +59,7 @@ def of_other_settings(folder):
         (damage, 2, "SHA-256 differs"),
         (lose, 2, "lacks ['network.keras']"),
         (garble, 2, "is no classifier's manifest"),
-        (of_unknown_kind, 2, "is of kind 'my-kind'"),
+        (of_unknown_kind, 2, "is of kind 'my-kind', and this version of survey-batch has the kinds "),
         (of_another_product, 2, "works on the product 'cutouts', which the job does not make"),
         (of_other_settings, 3, "is made otherwise than what the classifier was trained on"),
     ],
@@ -88,6 +92,8 @@ def test_a_job_that_trains_its_classifier_is_planned_up_to_there_and_says_so(com
     code, _, err = command("run", job, *train)
     assert code == 2
     assert "survey-batch run --train trains it before it predicts" in err
+    create_product(str(tmp_path / "out"), Schema("predictions", "object", {"object": 8}, 4, ()), {"pieces": {}})
+    assert "predictions.zarr is of an earlier one" in json.loads(command("plan", job, "--json", *train)[1])["notes"][-1]
 
 
 def test_a_training_on_a_product_that_the_job_does_not_make_is_refused_by_plan_and_before_any_work(
@@ -135,6 +141,67 @@ def test_what_would_end_badly_later_is_refused_before_any_work(command, job, tmp
     assert code == 2
     assert said in err
     assert not list(tmp_path.rglob("*.zarr"))
+
+
+@pytest.fixture
+def made(job):
+    """A job whose product is made already, and whose function stands in a file of its own."""
+    write_function(job, 2)
+    table = f"""
+[custom.half]
+function = "{job.parent / "mine.py"}:share"
+input = "spectra"
+variables = ["flux"]
+"""
+    text = job.read_text().replace('["spectra"]', '["spectra", "half"]')
+    job.write_text(text + table)
+    wanted = load_job(job)
+    plan = make_plan(wanted)
+    for stage in make_stages(wanted):
+        attrs = {"pieces": pieces_of(plan, stage), "job": wanted.model_dump(mode="json")}
+        create_product(wanted.output, stage.schema(plan.size("object")), attrs)
+    plan.store()
+    return job
+
+
+def write_function(job, parts):
+    (job.parent / "mine.py").write_text(
+        f"def share(block):\n    return (block.flux / {parts}).to_dataset(name='share')\n"
+    )
+
+
+def edit_function(job):
+    write_function(job, 3)
+
+
+def add_labels(job):
+    job.write_text(job.read_text().replace('catalog.csv"', 'catalog.csv", label = "class", split = { train = 1.0 }'))
+
+
+def other_shards(job):
+    job.write_text(job.read_text().replace("objects = 4", "objects = 2"))
+
+
+def other_wavelengths(job):
+    job.write_text(job.read_text() + "\n[spectra]\nwavelength_max = 8000.0\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (edit_function, "its text was another"),
+        (add_labels, "catalog.label: was not set, now 'class'"),
+        (other_shards, "shards.objects: was 4, now 2"),
+        (other_wavelengths, "spectra.wavelength_max: was"),
+    ],
+)
+def test_products_that_another_job_made_are_refused_by_plan_in_the_words_of_run(command, made, change, said):
+    assert command("plan", made, "--json")[0] == 0
+    change(made)
+    ended = [command(verb, made) for verb in ("plan", "run")]
+    assert [code for code, _, _ in ended] == [3, 3]
+    assert said in ended[0][2]
+    assert ended[0][2] == ended[1][2]
 
 
 def test_an_archive_that_only_the_workers_may_see_is_noted(command, job, tmp_path):

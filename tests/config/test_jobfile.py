@@ -237,3 +237,16 @@ def test_a_misspelt_key_of_a_users_own_stage_is_pointed_out(job_file):
 )
 def test_a_wrong_key_of_a_kind_of_training_is_named(job_file, lines, said):
     assert said in problems_of(job_file(f'{GOOD}\n[train]\nclassifier = "model"\n{lines}\n'))
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("catalog.units.foo=deg", "catalog.units.foo is not a key of [catalog.units]; allowed: ra or dec"),
+        ("catalog.select.magnitudes.q=[1, 2]", "is not a key of [catalog.select.magnitudes]; allowed: u, g, r, i or z"),
+    ],
+)
+def test_a_key_of_a_table_of_few_is_refused_by_its_own_name(job_file, override, said):
+    message = problems_of(job_file(GOOD), override)
+    assert said in message
+    assert "[key]" not in message

@@ -103,6 +103,38 @@ def test_predictions_of_whole_shards_are_those_of_the_batch(predicted, cluster):
     assert_same_bits(lazy.compute(scheduler=cluster), sb.open_product(predicted, "predictions").load())
 
 
+OPENED = {
+    "product": lambda job: sb.open_product(job, "spectra"),
+    "chunked": lambda job: sb.open_product(job, "spectra").chunk(object=5),
+    "plain": lambda job: xr.open_zarr(f"{job.output}/spectra.zarr"),
+}
+
+
+@pytest.mark.parametrize("opened", OPENED)
+def test_results_are_grouped_by_label_and_joined_with_loaded_ones(spectral, opened):
+    stored = sb.open_product(spectral, "features").load()
+    lazy = sb.features(OPENED[opened](spectral), components=stored, blocks=5)
+    assert dask.is_dask_collection(lazy.value)
+    groups = lazy.status.groupby(lazy.label).count()
+    assert int(groups.sum()) == SPECTRA
+    assert set(groups.label.values) == set(stored.label.values)
+    for joined in (xr.concat([lazy.compute(), lazy], "object"), xr.concat([lazy, lazy.compute()], "object")):
+        assert joined.made_with.size == 2 * SPECTRA
+        assert_same_bits(joined.isel(object=slice(SPECTRA, None)).compute(), stored)
+
+
+@pytest.mark.slow
+def test_a_loaded_part_of_spectra_is_joined_with_a_lazy_one_and_classified(predicted):
+    spectra, stored = sb.open_product(predicted, "spectra"), sb.open_product(predicted, "predictions").load()
+    joined = xr.concat([spectra.isel(object=slice(0, 16)).compute(), spectra.isel(object=slice(16, None))], "object")
+    lazy = sb.predict(joined, predicted.predictions.classifier, batch=32)
+    assert dask.is_dask_collection(lazy.probability)
+    assert lazy.object_id.values.tolist() == stored.object_id.values.tolist()
+    np.testing.assert_allclose(lazy.probability.compute(), stored.probability, rtol=0, atol=1e-6)
+    groups = stored.confidence.groupby(sb.open_product(predicted, "predictions").predicted_class).count()
+    assert int(groups.sum()) == SPECTRA - 1
+
+
 @pytest.mark.slow
 def test_predictions_in_other_chunks_are_those_of_the_batch_to_rounding(predicted):
     spectra = sb.open_product(predicted, "spectra").chunk(object=7)

@@ -2,6 +2,7 @@
 
 import json
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,8 +11,12 @@ import survey_batch as sb
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.status import Status
 from survey_batch.lazy.datasets import check_made, finished, made_from, made_of
+from survey_batch.lazy.functions import datasets
+from survey_batch.lazy.text import PythonStrings
 from survey_batch.models.manifest import Recipe
 from survey_batch.store.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
+
+pytestmark = pytest.mark.filterwarnings("error::xarray.SerializationWarning")
 
 OBJECTS, SHARD = 20, 8
 SETTINGS = {"archive.root": "here", "features.blocks": 5, "spectra.wavelength_min": 3700.0}
@@ -71,6 +76,12 @@ ONE_TEXT = pytest.mark.filterwarnings("ignore:The data type .FixedLengthUTF32")
 
 PARTS = {
     "whole": lambda ds: ds,
+    "loaded and lazy": lambda ds: xr.concat(
+        [ds.isel(object=slice(0, 4)).load(), ds.isel(object=slice(4, 9))], "object"
+    ),
+    "lazy and loaded": lambda ds: xr.concat(
+        [ds.isel(object=slice(0, 8)), ds.isel(object=slice(0, 8)).compute()], "object"
+    ),
     "from the start": lambda ds: ds.isel(object=slice(0, 11)),
     "within a shard": lambda ds: ds.isel(object=slice(3, 7)),
     "masked": lambda ds: ds.isel(object=np.arange(OBJECTS) % 3 == 1),
@@ -93,7 +104,6 @@ def assert_same_values(found, expected):
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.filterwarnings("ignore:variable .* has data in the form of a dask array with dtype=object")
 @ONE_TEXT
 def test_parts_are_saved_as_zarr_as_they_come(product, tmp_path, part):
     wanted = PARTS[part](product)
@@ -103,7 +113,6 @@ def test_parts_are_saved_as_zarr_as_they_come(product, tmp_path, part):
 
 @pytest.mark.parametrize("engine", ["scipy", "h5netcdf"])
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.filterwarnings("ignore:variable .* has data in the form of a dask array with dtype=object")
 def test_parts_are_saved_as_netcdf_as_they_come(product, tmp_path, part, engine):
     pytest.importorskip(engine)
     wanted = PARTS[part](product)
@@ -142,6 +151,50 @@ def test_text_works_in_scikit_learn_and_astropy_and_where(product):
     assert loaded.where(loaded.label == "A", drop=True).kind.values[0] == "10000000000000000"
 
 
+def test_text_is_grouped_by_and_selected_by_while_the_rest_is_lazy(product):
+    assert dask.is_dask_collection(product.value)
+    assert product.status.groupby(product.label).count().to_series().to_dict() == {"A": 10, "K0III": 10}
+    assert product.value.groupby(product.split).mean().sizes["split"] == 2
+    assert product.value.groupby(product.kind).first().sizes["kind"] == OBJECTS
+    chosen = product.isel(object=product.label == "A")
+    assert chosen.value.sel(feature="h_beta").values.tolist() == list(range(0, OBJECTS, 2))
+
+
+def test_text_is_read_only_when_it_is_used_and_only_what_is_used(output, monkeypatch):
+    read = []
+    inner = PythonStrings._read
+    monkeypatch.setattr(PythonStrings, "_read", lambda self, key: read.append(key) or inner(self, key))
+    product = sb.open_product(output, "features")
+    part = product.isel(object=slice(3, 7))
+    assert "label" in repr(part) + part._repr_html_()
+    assert not read
+    assert part.label.values.tolist() == ["K0III", "A", "K0III", "A"]
+    assert read == [(slice(3, 7, 1),)]
+    assert product.label.values.shape == product.label.values.shape == (OBJECTS,)
+    assert len(read) == 2
+
+
+def test_text_can_be_changed_and_the_product_is_not(output, product):
+    product.label[3] = "B"
+    assert product.label.values[2:5].tolist() == ["A", "B", "A"]
+    assert sb.open_product(output, "features").label.values[3] == "K0III"
+
+
+def test_text_of_more_objects_than_may_be_in_memory_is_lazy_as_the_rest(output, monkeypatch):
+    monkeypatch.setattr(datasets, "TEXTS_KEPT", OBJECTS - 1)
+    product = sb.open_product(output, "features")
+    for name in ("object_id", "label", "split", "kind", "made_with"):
+        assert product[name].chunks == product.value.chunks[:1], name
+        assert product[name].dtype == object, name
+    assert product.status.groupby(product.label.compute()).count().values.tolist() == [10, 10]
+    check_made(recipe(), product)
+
+
+def test_a_dataset_with_text_that_was_not_read_goes_to_workers(product):
+    part = dask.delayed(product.isel(object=slice(3, 7)))
+    assert_same_values(part.compute(scheduler="processes", num_workers=1), product.isel(object=slice(3, 7)))
+
+
 def test_the_line_of_the_readme_makes_python_strings_of_what_xarray_opens(output, product):
     ds = xr.open_zarr(f"{output}/features.zarr")
     ds = ds.assign({name: v.astype(object) for name, v in ds.variables.items() if v.dtype.kind == "T"})
@@ -152,7 +205,6 @@ def test_the_line_of_the_readme_makes_python_strings_of_what_xarray_opens(output
 
 
 @pytest.mark.parametrize("part", [part for part in PARTS if part != "indexed"])
-@pytest.mark.filterwarnings("ignore:variable .* has data in the form of a dask array with dtype=object")
 @ONE_TEXT
 def test_how_a_product_was_made_stays_with_its_parts_also_when_they_are_saved(product, tmp_path, part):
     wanted = PARTS[part](product)
@@ -196,8 +248,17 @@ def appended(one, two, path):
     return xr.open_zarr(path, consolidated=False)
 
 
-@pytest.mark.parametrize("join", [concatenated, concatenated_as_xarray_will, appended])
-@pytest.mark.filterwarnings("ignore:variable .* has data in the form of a dask array with dtype=object")
+def loaded_and_lazy(one, two, _):
+    return xr.concat([one.compute(), two], "object", coords="different", compat="equals")
+
+
+def lazy_and_loaded(one, two, _):
+    return xr.concat([one, two.compute()], "object")
+
+
+@pytest.mark.parametrize(
+    "join", [concatenated, concatenated_as_xarray_will, appended, loaded_and_lazy, lazy_and_loaded]
+)
 def test_parts_that_were_made_otherwise_are_refused_together(product, tmp_path, join):
     mixed = join(product, other_than(product), tmp_path / "mixed.zarr")
     for part in (mixed, mixed.load()):

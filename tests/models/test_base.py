@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from typing import get_args
 
 import numpy as np
@@ -121,8 +122,34 @@ def test_a_manifest_with_an_unknown_key_is_refused(copy):
 
 def test_an_unknown_kind_is_refused(copy):
     rewrite(copy, kind="horoscope")
-    with pytest.raises(ConfigurationError, match="horoscope"):
+    with pytest.raises(ConfigurationError, match="horoscope") as refused:
         load_classifier(copy)
+    said = str(refused.value)
+    assert "is it the right folder?" in said
+    assert f"install what it was trained with (survey-batch {version('survey-batch')}, or a plug-in" in said
+    assert " forest" not in said  # its kinds are listed, not all their variants
+
+
+def test_an_unknown_variant_is_refused_with_those_of_its_kind(copy):
+    rewrite(copy, variant="zzz")
+    with pytest.raises(ConfigurationError, match="of variant 'zzz' of kind 'spectral-type', .* its variants .*forest"):
+        load_classifier(copy)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"format":3', r"\(it is damaged JSON: EOF"),
+        ("[]", r"\(it is no JSON object\)"),
+        ("{}", r"\(its key 'kind': field required\)"),
+        ('{"format": 99}', "has format 99, which this version of survey-batch cannot read: install the version"),
+    ],
+)
+def test_a_manifest_that_is_none_is_refused_with_the_reason_and_what_to_do(copy, text, said):
+    (copy / MANIFEST).write_text(text)
+    with pytest.raises(ConfigurationError, match=f"{said}.*or train again") as refused:
+        load_classifier(copy)
+    assert "(: " not in str(refused.value)
 
 
 def test_another_major_keras_is_refused(copy):

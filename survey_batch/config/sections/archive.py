@@ -34,7 +34,7 @@ class ArchiveSection(Section):
     """Seconds without an answer after which a request is tried again."""
     when_nothing_found: Literal["stop", "go_on"] = "stop"
     """What a run does where none of the first objects that it looks for, from all over the catalogue, is there, or none
-    can be read and always for the same reason: `stop` before all others get such a status, or go on."""
+    can be reached or read and always for the same reason: `stop` before all others get such a status, or go on."""
     cache: str | None = None
     """Folder in which raw files are kept; nothing is kept where this is not set."""
 

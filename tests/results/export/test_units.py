@@ -1,11 +1,16 @@
+import warnings
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from astropy.units import Unit
 
 from survey_batch.catalog import read_catalog
+from survey_batch.catalog.opening import open_catalog
+from survey_batch.config.job import CatalogSection
 from survey_batch.planning.plan import make_plan
 from survey_batch.results.export import _write, export_catalog
 from survey_batch.results.export.units import fits_unit
@@ -71,6 +76,46 @@ def test_fields_of_a_struct_and_renamed_columns_keep_their_units_in_fits(tmp_pat
     header = fits.getheader(tmp_path / "t.fits", 1)
     assert [header[f"TUNIT{number}"] for number in (1, 2, 3)] == ["mag", "Jy", "Angstrom"]
     assert header["TCOMM3"] == "column '\\\\xb5' of the catalogue: a width"
+
+
+def as_astropy_writes(job, tmp_path, form):
+    """The job on its catalogue as astropy writes it, with a description and a unit that FITS does not have."""
+    table = Table.read(job.catalog.path)
+    table.convert_bytestring_to_unicode()
+    table["flux"].unit = Unit("electron / (s pix)")
+    table["flux"].description = "of the peak" + ", in words that need more than one card of a header" * 3
+    table["dec"].description = "Declination: 2000"
+    path = tmp_path / f"astropy.{form}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the unit
+        table.write(path, **({"format": "ascii.ecsv"} if form == "ecsv" else {}))
+    catalog = job.catalog.model_copy(update={"path": str(path)})
+    return job.model_copy(update={"catalog": catalog}), table
+
+
+@pytest.mark.parametrize("ending", ["parquet", "fits"])
+@pytest.mark.parametrize("form", ["fits", "parquet", "ecsv"])
+def test_descriptions_and_units_that_astropy_wrote_are_kept(tmp_path, form, ending):
+    job, table = as_astropy_writes(planned_job(tmp_path), tmp_path, form)
+    path, _ = export_catalog(job, str(tmp_path / f"out.{ending}"))
+    columns = {column.name: column for column in open_catalog(CatalogSection(path=path), job.archive).source.columns}
+    for name in ("ra", "dec", "flux"):
+        assert columns[name].description == (table[name].description or ""), name
+        assert Unit(columns[name].unit) == table[name].unit, name
+
+
+def test_positions_in_a_parquet_file_of_astropy_are_in_its_units(tmp_path):
+    job, _ = as_astropy_writes(planned_job(tmp_path), tmp_path, "parquet")
+    np.testing.assert_allclose(positions(job)[:, 0], 10 + np.arange(4) / 100, rtol=0, atol=1e-9)
+
+
+def test_what_astropy_wrote_of_columns_is_passed_over_with_a_note_where_it_cannot_be_read(tmp_path):
+    job, _ = as_astropy_writes(planned_job(tmp_path), tmp_path, "fits")
+    with fits.open(job.catalog.path, mode="update") as hdus:
+        comments = hdus[1].header["COMMENT"]
+        comments[list(comments).index("datatype:")] = "datatype: ]["
+    assert any("is passed over" in note for note in read_catalog(job.catalog, job.archive).notes)
+    np.testing.assert_allclose(positions(job)[:, 0], 10 + np.arange(4) / 100, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize(("unit", "spelled"), [("deg (ICRS)", "deg (ICRS)"), ("°", "deg"), ("µfoo", "\\xb5foo")])

@@ -1,0 +1,161 @@
+"""Files that are taken for catalogues now and then: what they are, and what to do with them."""
+
+import codecs
+import re
+from collections.abc import Sequence
+
+from survey_batch.core.errors import ConfigurationError
+
+_AS_CSV = "save the table as CSV"
+_AS_PARQUET = "save the table as Parquet, with pandas or astropy"
+_UNPACK = "unpack it, and name the table itself"
+
+_BINARY = {
+    b"\xd0\xcf\x11\xe0": ("an Excel workbook", _AS_CSV),
+    b"\x89HDF": ("an HDF5 file", _AS_PARQUET),
+    b"ARROW1": ("a Feather (Arrow) file", "save it as Parquet"),
+    b"SQLite format 3": ("an SQLite database", _AS_CSV),
+    b"%PDF": ("a PDF", "get the table itself from the journal or from VizieR"),
+    b"\x93NUMPY": ("a NumPy array", _AS_PARQUET),
+    **{bytes((0x80, protocol)): ("a Python pickle", _AS_PARQUET) for protocol in range(2, 6)},
+    b"SR\x00\x04": ("an IDL save file", _AS_CSV),
+    b"7z\xbc\xaf": ("a 7z archive", _UNPACK),
+    b"Rar!": ("a RAR archive", _UNPACK),
+    b"\x1f\x9d": ("packed by compress (.Z)", "unpack it with uncompress or gunzip"),
+    b"\x89PNG": ("an image", "name the table itself"),
+    b"\xff\xd8\xff": ("an image", "name the table itself"),
+    b"{\\rtf": ("an RTF document", _AS_CSV),
+    codecs.BOM_UTF32_LE: ("text in UTF-32", "save it as UTF-8"),
+    codecs.BOM_UTF32_BE: ("text in UTF-32", "save it as UTF-8"),
+}
+"""First bytes, what such a file is, and what to do."""
+
+_ZIPPED = (
+    (rb"xl/|\[Content_Types\]\.xml|docProps/", "an Excel workbook", _AS_CSV),
+    (rb"opendocument\.spreadsheet", "an OpenDocument spreadsheet", _AS_CSV),
+    (rb"^.{26,60}\.npy", "a NumPy archive", _AS_PARQUET),
+)
+"""What zip archives hold by which they are told."""
+
+_WEB_PAGE = "a web page", "is it a login or an error page? Open it and see, and download the table itself"
+_XML = "XML, but no VOTable", "download the table as VOTable or CSV"
+
+_TEXTS = (
+    (r"[{\[]\s*[\[{\"}\]]", "JSON", f"{_AS_CSV}; if a server sent it, see what it says"),
+    (r"(?i)(#.*\n\s*)*<(!doctype\s+html|html|head|body)\b", *_WEB_PAGE),
+    (
+        r"(%.*\n\s*)*(\\(begin|documentclass|usepackage|newcommand|def|startlongtable|hline|toprule|tablehead|caption)\b"
+        r"|.*&.*\\\\[ \t\r]*$)",
+        "a table in LaTeX",
+        f"{_AS_CSV} (astropy reads it as 'ascii.latex' or 'ascii.aastex'), or get it from the journal or from VizieR",
+    ),
+    (r"\|.*\|[ \t\r]*\n[ \t]*\|[ \t]*:?-[-:| \t]*\|[ \t\r]*$", "a table in Markdown", _AS_CSV),
+    (r"(\+(-+\+)+|.*\n-+(\+-+)+)[ \t\r]*$", "a table as a database prints it", _AS_CSV),
+    (r"(.*\n\s*)?={2,}([ \t]+={2,})+[ \t\r]*$", "a table in reStructuredText", _AS_CSV),
+    (r"# Region file format", "a DS9 region file", "save the table of which it was made as CSV"),
+    (r"#ASDF", "an ASDF file", _AS_PARQUET),
+)
+"""How a text begins, what it is, and what to do."""
+
+_VOTABLE = re.compile(r"<(\w+:)?VOTABLE\b", re.IGNORECASE)
+
+_FAILURE = re.compile(
+    r"""(?i)[\W_]*(error|exception|fatal|failed|failure|traceback|access\ denied|forbidden|unauthori[sz]ed|bad\ request
+    |service\ unavailable|internal\ server|not\ found|time(d)?[\ -]?out|syntax\ error|http/)(?![a-z])""",
+    re.VERBOSE,
+)
+"""How the messages of servers begin."""
+_SENTENCE_WORDS = 4
+"""A single column of so many words is a sentence."""
+_SHOWN = 120
+"""Characters of a message that are quoted."""
+
+
+def refuse_binary(head: bytes, url: str) -> None:
+    """Refuse a file whose first bytes are those of a kind that is no catalogue.
+
+    Raises
+    ------
+    ConfigurationError
+        Says what it is and what to do.
+    """
+    if head.startswith(b"PK\x03\x04"):
+        name, advice = _in_zip(head, url)
+    elif head.startswith(b"ORC") and b"\0" in head:
+        name, advice = "an ORC file", "save it as Parquet"
+    elif head[257:262] == b"ustar":
+        name, advice = "a tar archive", _UNPACK
+    else:
+        name, advice = next((known for magic, known in _BINARY.items() if head.startswith(magic)), ("", ""))
+    if name:
+        raise ConfigurationError(f"catalog.path: {url} is {name}, not a catalogue: {advice}")
+
+
+def _in_zip(head: bytes, url: str) -> tuple[str, str]:
+    for pattern, name, advice in _ZIPPED:
+        if re.search(pattern, head, re.DOTALL):
+            return name, advice
+    return ("an Excel workbook", _AS_CSV) if url.lower().endswith((".xlsx", ".xlsm")) else ("a zip archive", _UNPACK)
+
+
+def refuse_text(text: str, url: str) -> None:
+    """Refuse a text of a kind that is no catalogue.
+
+    Parameters
+    ----------
+    text
+        The beginning of the file, without blanks before it.
+    url
+        Of the file.
+
+    Raises
+    ------
+    ConfigurationError
+        Says what it is, how it begins and what to do.
+    """
+    if _VOTABLE.search(text):
+        return
+    found = next(((name, advice) for pattern, name, advice in _TEXTS if re.match(pattern, text, re.MULTILINE)), None)
+    if found is None and text.startswith("<"):
+        found = _XML if text.startswith("<?xml") and "<html" not in text.lower() else _WEB_PAGE
+    if found is not None:
+        name, advice = found
+        raise ConfigurationError(
+            f"catalog.path: {url} is {name}, not a catalogue (it begins with {_in_short(text)!r}): {advice}"
+        )
+
+
+def refuse_message(line: str, columns: int, below: Sequence[str], url: str) -> None:
+    """Refuse the words of a server that stand where the names of columns should be.
+
+    Parameters
+    ----------
+    line
+        The line of the names.
+    columns
+        How many there are.
+    below
+        The lines that follow, as far as they were read.
+    url
+        Of the file.
+
+    Raises
+    ------
+    ConfigurationError
+        Quotes the words.
+    """
+    single, lengths = columns == 1, [len(text.split()) for text in (line, *below) if text.strip()]
+    failed = _FAILURE.match(line)
+    told = failed and (single or len(lengths) == 1 or line[failed.end() :].lstrip().startswith(":"))
+    sentence = single and lengths[0] >= _SENTENCE_WORDS and lengths[:1] != lengths[1:2]
+    if told or sentence:
+        words = _in_short("\n".join([line, *below]))
+        raise ConfigurationError(
+            f"catalog.path: {url} holds no table, but a message ({words!r}): where a server sent it in the place of "
+            "a table, correct the query, and download the table again"
+        )
+
+
+def _in_short(text: str) -> str:
+    words = " ".join(text[: 2 * _SHOWN].split())
+    return words if len(words) <= _SHOWN else f"{words[:_SHOWN]}…"

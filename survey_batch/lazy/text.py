@@ -1,0 +1,39 @@
+"""Text of datasets that is read when it is used, as xarray itself reads without Dask.
+
+Dask can neither divide text among blocks by size nor group by it, so that joining it with text in memory, and
+`groupby`, end with errors of its own. Imported where a dataset is made: xarray takes a second to import.
+"""
+
+from typing import Any
+
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from survey_batch.lazy.datasets import TEXT
+
+
+class PythonStrings(BackendArray):
+    """Text of a variable as Python strings.
+
+    Parameters
+    ----------
+    variable
+        Of text, in a file or of Dask.
+    """
+
+    def __init__(self, variable: xr.Variable) -> None:
+        self.variable, self.shape, self.dtype = variable, variable.shape, TEXT
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> Any:
+        return self.variable[key].values.astype(TEXT)
+
+
+def read_when_used(variable: xr.Variable) -> xr.Variable:
+    """Give text as Python strings that are read, whole or in part, when they are first used, and then kept."""
+    lazy: Any = indexing.LazilyIndexedArray(PythonStrings(variable))
+    kept = indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy))  # type: ignore[no-untyped-call]
+    return xr.Variable(variable.dims, kept, variable.attrs)

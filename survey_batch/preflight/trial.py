@@ -1,0 +1,87 @@
+"""A few files of the archive, fetched and read as a job's first stage will, but with little patience."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from survey_batch.config.job import STAGES_OF, Job
+from survey_batch.core.status import Status
+from survey_batch.planning.plan import Plan, Rows, to_numpy
+from survey_batch.stages import make_stage
+
+ATTEMPTS, TIMEOUT = 2, 20.0
+"""A run has more patience with each file; here somebody waits."""
+
+OF_THE_FILE = (Status.NOT_FOUND, Status.UNREADABLE, Status.OUTSIDE, Status.INVALID)
+"""Statuses that say something of one file, not of the archive: another one may be there."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one file: status, reason and address where it was not had, and the time it took."""
+
+    status: Status
+    message: str
+    source: str
+    seconds: float
+
+
+def sample_rows(plan: Plan, number: int = 3) -> list[Rows]:
+    """Rows that name a file, from the first to the last: of fields for SDSS, else of usable objects."""
+    table = plan.fields if plan.job.archive.survey == "sdss" else plan.objects
+    count = table.num_rows if table is plan.fields else table.num_rows - plan.invalid
+    places = np.unique(np.linspace(0, count - 1, number).round().astype(int)).tolist() if count else []
+    return [{name: to_numpy(table[name].slice(row, 1)) for name in table.column_names} for row in places]
+
+
+def fetch_one(job: Job, rows: Sequence[Rows]) -> list[Answer]:
+    """Fetch the first file that can be had, without cache and in one band; return what became of each tried.
+
+    Raises
+    ------
+    ConfigurationError
+        The archive's root cannot be used on this machine.
+    """
+    answers = []
+    for row in rows:
+        answers.append(_fetch(job, row))
+        if answers[-1].status not in OF_THE_FILE:
+            break
+    return answers
+
+
+def knock(job: Job, rows: Sequence[Rows]) -> list[Answer]:
+    """Fetch one file; where it is unreachable, all the others at once, which may be luckier.
+
+    Raises
+    ------
+    ConfigurationError
+        As `fetch_one`.
+    """
+    first = _fetch(job, rows[0])
+    if first.status != Status.UNREACHABLE:
+        return [first]
+    with ThreadPoolExecutor(job.archive.connections) as pool:
+        return [first, *pool.map(lambda row: _fetch(job, row), rows[1:])]
+
+
+def _fetch(job: Job, row: Rows) -> Answer:
+    begun = time.monotonic()
+    block = make_stage(_in_short(job), STAGES_OF[job.archive.survey][0]).compute(row, {})
+    problem = block.problems[0] if block.problems else None
+    message, source = (problem.message, problem.source) if problem else ("", "")
+    return Answer(Status(int(block.status.max())), message, source, time.monotonic() - begun)
+
+
+def _in_short(job: Job) -> Job:
+    bands = "r" if "r" in job.frames.bands else job.frames.bands[0]
+    archive = {"attempts": min(ATTEMPTS, job.archive.attempts), "timeout": min(TIMEOUT, job.archive.timeout)}
+    return job.model_copy(
+        update={
+            "frames": job.frames.model_copy(update={"bands": bands}),
+            "archive": job.archive.model_copy(update={**archive, "cache": None}),
+        }
+    )
