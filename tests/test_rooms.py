@@ -1,0 +1,42 @@
+"""The package's rooms: its root holds folders alone, and imports between them go one way."""
+
+import ast
+from pathlib import Path
+
+import survey_batch
+
+ROOT = Path(survey_batch.__file__).parent
+
+ORDER = (
+    "core config optics spectra images archive catalog store planning models stages cluster preflight lazy training "
+    "results report monitor execution doctor simulate cli"
+).split()
+"""Each room imports from those before it, and none from one behind it."""
+
+
+def imported(file):
+    """Rooms that a module imports from, also where it does so late or for types alone."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from (name.split(".")[1] for name in names if name.startswith("survey_batch."))
+
+
+def test_the_root_holds_folders_alone():
+    assert {path.name for path in ROOT.glob("*.py")} == {"__init__.py", "__main__.py"}
+    assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(ORDER)
+
+
+def test_imports_between_rooms_go_one_way():
+    wrong = [
+        f"{file.relative_to(ROOT)} imports from {other}"
+        for number, room in enumerate(ORDER)
+        for file in sorted((ROOT / room).rglob("*.py"))
+        for other in imported(file)
+        if other not in ORDER[: number + 1]
+    ]
+    assert not wrong
