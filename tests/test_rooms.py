@@ -7,10 +7,11 @@ import survey_batch
 
 ROOT = Path(survey_batch.__file__).parent
 
-ORDER = (
-    "core config optics spectra images archive catalog store planning models stages cluster preflight lazy training "
-    "results report monitor execution doctor simulate cli"
-).split()
+ORDER = [
+    *("core", "config", "optics", "spectra", "images", "archive", "catalog", "store", "planning", "models", "stages"),
+    *("cluster", "preflight", "lazy", "training", "results", "report", "monitor", "execution"),
+    *("doctor", "simulate", "cli"),
+]
 """Each room imports from those before it, and none from one behind it."""
 
 

@@ -10,8 +10,8 @@ import xarray as xr
 import survey_batch as sb
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.status import Status
+from survey_batch.lazy import datasets
 from survey_batch.lazy.datasets import check_made, finished, made_from, made_of
-from survey_batch.lazy.functions import datasets
 from survey_batch.lazy.text import PythonStrings
 from survey_batch.models.manifest import Recipe
 from survey_batch.store.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard

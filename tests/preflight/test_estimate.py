@@ -15,7 +15,7 @@ from survey_batch.stages.cutouts import CutoutsStage
 from survey_batch.store.products import create_product, write_shard
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
-from tests.test_plan import plan_of
+from tests.planning.test_plan import plan_of
 
 ROWS = [(field, "") for field in range(10)] * 4 + [(1, "bad")]
 

@@ -1,0 +1,5 @@
+"""A fixture that these tests share with those of the models."""
+
+from tests.models.conftest import wavelength
+
+__all__ = ["wavelength"]
