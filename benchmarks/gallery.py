@@ -18,12 +18,11 @@ from scipy.stats import spearmanr
 from benchmarks.data import Data, find_data
 from benchmarks.pipeline import make_job
 from survey_batch.config.sections.images import CompositesSection
+from survey_batch.core.arrays import F8
 from survey_batch.core.status import Status
 from survey_batch.images.composite import composite_images
 from survey_batch.planning.plan import make_plan, to_numpy
 from survey_batch.stages.cutouts import CutoutsStage
-
-Floats = npt.NDArray[np.float64]
 
 BANDS = "ugriz"
 COLUMNS = 20
@@ -48,15 +47,15 @@ class Objects:
     """Cutouts (n, band, y, x) [nanomaggies per pixel], and their magnitudes (n, band)."""
 
     flux: npt.NDArray[np.float32]
-    magnitude: Floats
+    magnitude: F8
 
     @property
-    def r(self) -> Floats:
+    def r(self) -> F8:
         """Magnitude in r."""
         return np.asarray(self.magnitude[:, BANDS.index("r")])
 
     @property
-    def colour(self) -> Floats:
+    def colour(self) -> F8:
         """Colour g - r."""
         return np.asarray(self.magnitude[:, BANDS.index("g")] - self.r)
 
@@ -90,7 +89,7 @@ def cut_whole(data: Data, scratch: Path) -> Objects:
     return Objects(flux, magnitudes(flux, x, y))
 
 
-def magnitudes(flux: npt.NDArray[np.float32], x: Floats, y: Floats) -> Floats:
+def magnitudes(flux: npt.NDArray[np.float32], x: F8, y: F8) -> F8:
     """Sum the flux around each object: 22.5 - 2.5 log10 of nanomaggies; NaN where there is none."""
     rows, columns = (np.arange(length, dtype=np.float64) for length in flux.shape[-2:])
     distance2 = (rows[:, None] - y[..., None, None]) ** 2 + (columns - x[..., None, None]) ** 2
@@ -103,7 +102,7 @@ def in_range(objects: Objects) -> Objects:
     return objects.take(np.flatnonzero(np.isfinite(objects.colour) & (objects.r >= BRIGHTEST) & (objects.r < FAINTEST)))
 
 
-def evenly(colour: Floats) -> npt.NDArray[np.intp]:
+def evenly(colour: F8) -> npt.NDArray[np.intp]:
     """Take objects at evenly spaced ranks, from blue to red."""
     ranks = (np.arange(COLUMNS) + 0.5) / COLUMNS * len(colour)
     return np.argsort(colour, kind="stable")[ranks.astype(np.intp)]
@@ -122,7 +121,7 @@ def describe(objects: Objects, recipe: CompositesSection) -> str:
     )
 
 
-def correlate(part: npt.NDArray[np.uint8], colour: Floats) -> float:
+def correlate(part: npt.NDArray[np.uint8], colour: F8) -> float:
     """Size of Spearman's rank correlation of g - r and of red against blue in a part of each image."""
     red, _, blue = part.sum(axis=(1, 2), dtype=np.float64).T
     return abs(float(spearmanr((red - blue) / np.maximum(red + blue, 1), colour).statistic))

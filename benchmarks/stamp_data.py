@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F8
 from survey_batch.models.psf_fit import fit_classes
 from survey_batch.models.published_stamps import similarity
 from survey_batch.optics.diffraction import OVERSAMPLING
 from survey_batch.optics.psf_field import PsfField, random_psf_field
 from survey_batch.simulate.stamps import Stars, draw_stars, expose, wavefronts
-
-F8 = npt.NDArray[np.float64]
 
 AT_ONCE = 100
 """Stars whose point-spread functions are in memory at one time."""

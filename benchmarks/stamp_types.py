@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -26,6 +25,7 @@ from benchmarks.spectral_type import DATA
 from benchmarks.stamp_data import StampSet, stamp_set, unit_flux
 from benchmarks.timing import machine
 from survey_batch.config.sections.train_stamps import StampTraining
+from survey_batch.core.arrays import F8, Index
 from survey_batch.models.base import Workspace
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.metrics import accuracy, macro_f1, top_2, within_one_class
@@ -34,8 +34,6 @@ from survey_batch.models.stamp_likelihood import corrected, learn_correction, pr
 from survey_batch.optics.diffraction import Optics
 from survey_batch.optics.seds import CLASSES, read_seds
 
-F8 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
 Predict = Callable[[StampSet], F8]
 """Probabilities (star, class), NaN where not classified."""
 

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from survey_batch.config.sections.images import CompositesSection
 from survey_batch.config.sections.train_images import ImageTraining
+from survey_batch.core.arrays import F8
 from survey_batch.images.composite import composite_images
 from survey_batch.images.cutout import cut, window_start
 from survey_batch.models.classes import SEQUENCE, class_numbers
@@ -28,8 +29,6 @@ from survey_batch.models.stellar_image import ImageClassifier, ImageCNN, SmallVi
 from survey_batch.simulate.pixels import BANDS, frame_pixels
 from survey_batch.simulate.sky import COLOUR_SCATTER, LOCUS, Population, draw_population
 from survey_batch.simulate.strip import BAND_OFFSETS, Strip
-
-Floats = npt.NDArray[np.float64]
 
 SHAPE = (692, 1024)
 """Of a field: a quarter of a real one, so that there are more to hold out."""
@@ -66,7 +65,7 @@ class Stars:
     """Whole cutouts of stars, with their r magnitudes and fields."""
 
     data: Labelled
-    r: Floats
+    r: F8
 
     @property
     def test(self) -> npt.NDArray[np.bool_]:
@@ -159,7 +158,7 @@ def predict_by_magnitudes(stars: Stars, seed: int) -> npt.NDArray[np.intp]:
     return np.asarray(fitted(stars.data.of_split("test")).argmax(axis=1))
 
 
-def figures(stars: Stars, predicted: npt.NDArray[np.intp]) -> Floats:
+def figures(stars: Stars, predicted: npt.NDArray[np.intp]) -> F8:
     """Accuracy, macro F1, and accuracy in each range of magnitude."""
     true, r = class_numbers(stars.data.label[stars.test], CLASSES), stars.r[stars.test]
     right = predicted == true
@@ -167,14 +166,14 @@ def figures(stars: Stars, predicted: npt.NDArray[np.intp]) -> Floats:
     return np.array([right.mean(), macro_f1(true, predicted, len(CLASSES)), *parts])
 
 
-def line(title: str, runs: list[Floats], error: float) -> str:
+def line(title: str, runs: list[F8], error: float) -> str:
     """One row of the table."""
     mean, spread = np.mean(runs, axis=0), np.std(runs, axis=0, ddof=1 if len(runs) > 1 else 0)
     cells = [f"{m:.3f} ± {s:.3f}" for m, s in zip(mean, spread, strict=True)]
     return f"| {title} | {' | '.join(cells)} | {error:.3f} |"
 
 
-def plot(rows: dict[str, list[Floats]], path: Path) -> None:
+def plot(rows: dict[str, list[F8]], path: Path) -> None:
     """Accuracy by magnitude, one line for each input."""
     figure = Figure(figsize=(7, 4.2), dpi=110, layout="constrained")
     axes = figure.subplots()
@@ -209,7 +208,7 @@ def main() -> None:
     print(f"{sum(counts.values())} training stars {counts}, {stars.test.sum()} test stars; {options.epochs} epochs")
     ranges = " | ".join(f"r {low:g} to {high:g}" for low, high in MAGNITUDES)
     print(f"| input | accuracy | macro F1 | {ranges} | s.e. |\n|{' --- |' * (4 + len(MAGNITUDES))}", flush=True)
-    rows: dict[str, list[Floats]] = {}
+    rows: dict[str, list[F8]] = {}
     for given in (*INPUTS, None):
         title = given.title if given else BASELINE
         answers = [

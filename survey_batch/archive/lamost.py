@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.archive.fits_units import Unit, extensions, primary_unit
+from survey_batch.core.arrays import F8
 from survey_batch.core.errors import UnreadableError
 from survey_batch.core.sky import separation_arcsec
 from survey_batch.spectra.grid import STEP, Spectrum
 
 __all__ = ["Spectrum", "read_spectrum", "spectrum_path"]
 
-F8 = npt.NDArray[np.float64]
 Numbers = npt.NDArray[Any]
 
 LINEAR_TOLERANCE = 0.005

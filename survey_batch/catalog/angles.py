@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from survey_batch.catalog.values import Floats, Mask, to_float, to_text
+from survey_batch.catalog.values import to_float, to_text
+from survey_batch.core.arrays import F8, Flags
 
 Axis = Literal["ra", "dec"]
 
@@ -128,7 +129,7 @@ def must_lie(axis: Axis, within: str, angle: Angle | None) -> str:
     )
 
 
-def to_degrees(column: pa.Array | pa.ChunkedArray, angle: Angle) -> tuple[Floats, Mask]:
+def to_degrees(column: pa.Array | pa.ChunkedArray, angle: Angle) -> tuple[F8, Flags]:
     """Angles in degrees, NaN where missing, and a mark where a value cannot be understood."""
     if angle.sexagesimal:
         values, bad = _from_sexagesimal(to_text(column))
@@ -137,7 +138,7 @@ def to_degrees(column: pa.Array | pa.ChunkedArray, angle: Angle) -> tuple[Floats
     return (values * angle.degrees if angle.degrees != 1.0 else values), bad
 
 
-def _from_sexagesimal(text: pa.Array) -> tuple[Floats, Mask]:
+def _from_sexagesimal(text: pa.Array) -> tuple[F8, Flags]:
     parts = pc.extract_regex(text, SEXAGESIMAL)
     first, minutes, seconds = (to_float(pc.struct_field(parts, name))[0] for name in ("first", "minutes", "seconds"))
     sign = np.where(np.asarray(pc.fill_null(pc.equal(pc.struct_field(parts, "sign"), "-"), False)), -1.0, 1.0)

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.keys import read_positions, source_key
 from survey_batch.catalog.labels import MADE_LABELS, read_labels
-from survey_batch.catalog.values import Floats, Mask
 from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.core.arrays import F8, Flags
 
 _SNR_PREFERENCE = ("snr", "snrr", "snrg", "snri", "snrz", "snru")
 _TRUE = ("1", "true", "t", "yes", "y")
@@ -73,7 +73,7 @@ def label_of(draft: Draft, section: CatalogSection) -> pa.Array:
     return labels
 
 
-def signal_to_noise(draft: Draft) -> Floats:
+def signal_to_noise(draft: Draft) -> F8:
     """Take the first signal-to-noise that is known, r and g before the other bands."""
     snr = np.full(len(draft), np.nan)
     for name in _SNR_PREFERENCE:
@@ -82,7 +82,7 @@ def signal_to_noise(draft: Draft) -> Floats:
     return snr
 
 
-def _is_true(text: pa.Array) -> Mask:
+def _is_true(text: pa.Array) -> Flags:
     return np.asarray(pc.fill_null(pc.is_in(pc.utf8_lower(text), value_set=pa.array(_TRUE)), False))
 
 
@@ -93,6 +93,6 @@ def _compact(name: str, values: object) -> pa.Array:
     return array.cast(pa.int32()) if pa.types.is_int64(array.type) and name not in ("row", "id") else array
 
 
-def reasons_of(draft: Draft, chosen: Mask, first: int) -> Mapping[int, str]:
+def reasons_of(draft: Draft, chosen: Flags, first: int) -> Mapping[int, str]:
     """Reasons by input row of the chosen rows that cannot be used."""
     return {first + int(place): draft.problem[place] for place in np.flatnonzero(chosen & (draft.problem != ""))}

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from survey_batch.catalog.angles import Angle, Axis, to_degrees
 from survey_batch.catalog.source import Rows
-from survey_batch.catalog.values import Floats, Integers, Mask, infinite, to_float, to_integer, to_text
+from survey_batch.catalog.values import infinite, to_float, to_integer, to_text
+from survey_batch.core.arrays import F8, I8, Flags
 from survey_batch.core.errors import ConfigurationError
 
 
@@ -66,7 +67,7 @@ class Draft:
         """Return a column as text, null where missing; all null where the file has no such column."""
         return to_text(self.column(name)) if name in self.names else pa.nulls(len(self), pa.string())
 
-    def number(self, name: str) -> Floats:
+    def number(self, name: str) -> F8:
         """Return a column as floats, NaN where missing or no number, of which the latter leaves a note."""
         if name not in self.names:
             return np.full(len(self), np.nan)
@@ -75,7 +76,7 @@ class Draft:
             self._note(name, "text that is no number")
         return values
 
-    def integer(self, name: str) -> Integers:
+    def integer(self, name: str) -> I8:
         """Return a column as integers, -1 where missing or no whole number, of which the latter leaves a note."""
         if name not in self.names:
             return np.full(len(self), -1)
@@ -84,13 +85,13 @@ class Draft:
             self._note(name, "values that are no whole numbers from 0 on")
         return values
 
-    def angle(self, name: Axis) -> tuple[Floats, Mask]:
+    def angle(self, name: Axis) -> tuple[F8, Flags]:
         """Return a column of angles in degrees, NaN where missing, and a mark where one cannot be understood."""
         if name not in self.names:
             return np.full(len(self), np.nan), np.zeros(len(self), bool)
         return to_degrees(self.column(name), self.angles.get(name, Angle()))
 
-    def infinite(self, name: str) -> Mask:
+    def infinite(self, name: str) -> Flags:
         """Mark infinite numbers of a column, which `number` and `angle` take as missing."""
         return infinite(self.column(name)) if name in self.names else np.zeros(len(self), bool)
 
@@ -107,7 +108,7 @@ class Draft:
     def _note(self, name: str, what: str) -> None:
         self.notes.append(f"column {self.names[name]!r} ({name}) holds {what}: such values are taken as missing")
 
-    def reject(self, wrong: Mask, reason: str, *named: str) -> None:
+    def reject(self, wrong: Flags, reason: str, *named: str) -> None:
         """Mark rows as unusable, with the file's name and value of the columns at fault.
 
         Parameters

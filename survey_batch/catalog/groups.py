@@ -5,8 +5,9 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from survey_batch.core.arrays import F8
+
 Codes = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 def number_groups(*keys: npt.NDArray[np.int64]) -> Codes:
@@ -20,7 +21,7 @@ def number_groups(*keys: npt.NDArray[np.int64]) -> Codes:
     return number
 
 
-def sky_cells(ra: Floats, dec: Floats, degrees: float) -> Codes:
+def sky_cells(ra: F8, dec: F8, degrees: float) -> Codes:
     """Number the cells of sky: zones in declination, each cut into cells about as wide as it is high.
 
     Parameters
@@ -56,7 +57,7 @@ def merge_groups(one: Codes, other: Codes) -> Codes:
     return np.unique(component, return_inverse=True)[1].astype(np.int64)
 
 
-def share_out(group: Codes, label: Codes, order: Codes, shares: Floats) -> Codes:
+def share_out(group: Codes, label: Codes, order: Codes, shares: F8) -> Codes:
     """Give each group to a split, such that each class comes as near its shares as can be.
 
     Groups are taken in the order given; each goes where the sum over its classes of (rows - wanted)^2 / wanted,

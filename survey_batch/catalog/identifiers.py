@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from survey_batch.catalog.values import Floats, Integers, joined, one_array, padded, to_float, to_text
+from survey_batch.catalog.values import joined, one_array, padded, to_float, to_text
+from survey_batch.core.arrays import F8, I8
 
 EXACT = 2.0**53
 """Beyond this, doubles do not hold every integer (IEEE 754)."""
@@ -105,7 +106,7 @@ def _whole(text: pa.Array) -> pa.Array:
     return pc.if_else(pa.array(bad | ~np.isfinite(values)), text, numbers)
 
 
-def position_names(ra: Floats, dec: Floats) -> pa.Array:
+def position_names(ra: F8, dec: F8) -> pa.Array:
     """IAU style names `JHHMMSS.ss+DDMMSS.s`, truncated as SDSS does; null where the position is not known.
 
     Parameters
@@ -120,7 +121,7 @@ def position_names(ra: Floats, dec: Floats) -> pa.Array:
     return joined("J", *_sexagesimal(time, 100), sign, *_sexagesimal(arc, 10))
 
 
-def _sexagesimal(units: Integers, per_second: int) -> tuple[pa.Array | str, ...]:
+def _sexagesimal(units: I8, per_second: int) -> tuple[pa.Array | str, ...]:
     """Split into two digits each of hours (degrees), minutes and seconds, and a fraction."""
     seconds, fraction = np.divmod(units, per_second)
     minutes, second = np.divmod(seconds, 60)
@@ -129,17 +130,17 @@ def _sexagesimal(units: Integers, per_second: int) -> tuple[pa.Array | str, ...]
     return padded(hour, 2), padded(minute, 2), padded(second, 2), ".", padded(fraction, width)
 
 
-def spectrum_names(plate: Integers, mjd: Integers, fiber: Integers) -> pa.Array:
+def spectrum_names(plate: I8, mjd: I8, fiber: I8) -> pa.Array:
     """Names of SDSS spectra, `<plate>-<mjd>-<fiber>` as in their files; null where a part is missing (or 0)."""
     known = (plate > 0) & (mjd > 0) & (fiber > 0)
     return joined(padded(np.where(known, plate, -1), 4), "-", padded(mjd, 5), "-", padded(fiber, 4))
 
 
-def field_names(run: Integers, camcol: Integers, field: Integers) -> pa.Array:
+def field_names(run: I8, camcol: I8, field: I8) -> pa.Array:
     """Names of SDSS fields, `<run>-<camcol>-<field>` as in the frames' files."""
     return joined(padded(run, 6), "-", padded(camcol, 1), "-", padded(field, 4))
 
 
-def fibre_names(lmjd: Integers, planid: pa.Array, spid: Integers, fiberid: Integers) -> pa.Array:
+def fibre_names(lmjd: I8, planid: pa.Array, spid: I8, fiberid: I8) -> pa.Array:
     """Names of LAMOST spectra, `<lmjd>-<planid>-sp<spid>-<fiberid>`; null where a part is missing."""
     return joined(padded(lmjd, 5), "-", planid, "-sp", padded(spid, 2), "-", padded(fiberid, 3))

@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 from survey_batch.catalog.angles import SEXAGESIMAL, Axis, must_lie
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.identifiers import without_point
-from survey_batch.catalog.values import Floats, Integers, Mask, to_integer
+from survey_batch.catalog.values import to_integer
 from survey_batch.config.job import ArchiveSection
+from survey_batch.core.arrays import F8, I8, Flags
 
 SDSS_RERUN = 301
 """Rerun of nearly all imaging since DR8; only where the catalogue has no such column."""
@@ -21,7 +22,7 @@ WRAPPED = (-180.0, 540.0)
 _LAMOST_NAME = r"^(?:.*/)?spec-(?P<lmjd>\d+)-(?P<planid>.+)_sp(?P<spid>\d+)-(?P<fiberid>\d+)(?:\.fits(?:\.gz|\.bz2)?)?$"
 
 
-def read_positions(draft: Draft, survey: str) -> tuple[Floats, Floats]:
+def read_positions(draft: Draft, survey: str) -> tuple[F8, F8]:
     """Right ascension and declination [deg], NaN where not known; impossible ones make a row unusable.
 
     A cutout needs a position; a spectrum is found without. Right ascensions from -180 to 540 are left for
@@ -43,7 +44,7 @@ def read_positions(draft: Draft, survey: str) -> tuple[Floats, Floats]:
     return position[0], position[1]
 
 
-def _reject_text(draft: Draft, name: Axis, bad: Mask) -> None:
+def _reject_text(draft: Draft, name: Axis, bad: Flags) -> None:
     """Say what a text that is no number looks like."""
     text = draft.text(name)
     angle = draft.angles.get(name)
@@ -58,7 +59,7 @@ def _reject_text(draft: Draft, name: Axis, bad: Mask) -> None:
         draft.reject(bad & looks, f"{name} is not {form}{hint}", name)
 
 
-def source_key(draft: Draft, archive: ArchiveSection) -> Mapping[str, "pa.Array | Integers"]:
+def source_key(draft: Draft, archive: ArchiveSection) -> Mapping[str, "pa.Array | I8"]:
     """Return what the archive finds a row's file by; SkyServer's images need no more than the position."""
     if archive.survey == "lamost":
         return lamost_key(draft, archive)
@@ -69,7 +70,7 @@ def source_key(draft: Draft, archive: ArchiveSection) -> Mapping[str, "pa.Array 
     return {name: draft.integer(name) for name in ("rerun", "run", "camcol", "field")}
 
 
-def sdss_key(draft: Draft) -> dict[str, Integers]:
+def sdss_key(draft: Draft) -> dict[str, I8]:
     """Rerun, run, camcol and field, -1 where missing; a row without its frame cannot be used."""
     if "rerun" not in draft.names:
         draft.notes.append(f"no column for rerun: {SDSS_RERUN} is taken, the rerun of SDSS imaging since DR8")
@@ -82,7 +83,7 @@ def sdss_key(draft: Draft) -> dict[str, Integers]:
     return key
 
 
-def stamps_key(draft: Draft) -> dict[str, pa.Array | Integers]:
+def stamps_key(draft: Draft) -> dict[str, pa.Array | I8]:
     """Name of the exposure that holds a star's stamp, "" where missing; without it a row cannot be used."""
     exposure = _texts(draft.text("exposure"))
     draft.reject(
@@ -93,7 +94,7 @@ def stamps_key(draft: Draft) -> dict[str, pa.Array | Integers]:
     return {"exposure": exposure}
 
 
-def _checked_integer(draft: Draft, name: str) -> Integers:
+def _checked_integer(draft: Draft, name: str) -> I8:
     if name not in draft.names:
         return draft.integer(name)
     values, bad = to_integer(draft.column(name))
@@ -101,11 +102,11 @@ def _checked_integer(draft: Draft, name: str) -> Integers:
     return values
 
 
-def lamost_key(draft: Draft, archive: ArchiveSection) -> dict[str, pa.Array | Integers]:
+def lamost_key(draft: Draft, archive: ArchiveSection) -> dict[str, pa.Array | I8]:
     """Name parts of a spectrum's file, "" or -1 where missing; a row whose file cannot be named cannot be used."""
     filename = draft.text("filename")
     parts = pc.extract_regex(pc.fill_null(filename, ""), _LAMOST_NAME)
-    key: dict[str, pa.Array | Integers] = {"obsid": _texts(without_point(draft.text("obsid")))}
+    key: dict[str, pa.Array | I8] = {"obsid": _texts(without_point(draft.text("obsid")))}
     for name in ("lmjd", "spid", "fiberid"):
         values = _checked_integer(draft, name)
         key[name] = np.where(values >= 0, values, to_integer(pc.struct_field(parts, name))[0])
@@ -119,7 +120,7 @@ def _texts(values: pa.Array) -> pa.Array:
     return pc.fill_null(values, "")
 
 
-def _reject_unnamed(draft: Draft, key: dict[str, pa.Array | Integers], layout: str) -> None:
+def _reject_unnamed(draft: Draft, key: dict[str, pa.Array | I8], layout: str) -> None:
     """Set rows aside whose file has no name in this layout of the archive."""
     empty = {name: np.asarray(pc.equal(key[name], "")) for name in ("obsid", "planid", "obsdate", "filename")}
     numbers = ("lmjd", "spid", "fiberid")

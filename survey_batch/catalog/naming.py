@@ -14,7 +14,8 @@ from survey_batch.catalog.identifiers import (
     spectrum_names,
 )
 from survey_batch.catalog.objects import Objects
-from survey_batch.catalog.values import Integers, Mask, joined
+from survey_batch.catalog.values import joined
+from survey_batch.core.arrays import I8, Flags
 from survey_batch.core.sky import separation_arcsec
 
 SAME_OBJECT_ARCSEC = 3.0
@@ -146,7 +147,7 @@ def make_unique(objects: Objects, ids: pa.Array) -> pa.Array:
     return ids
 
 
-def _numbered(ids: pa.Array, code: Integers) -> pa.Array:
+def _numbered(ids: pa.Array, code: I8) -> pa.Array:
     """Add #2, #3, … to the repeats of each id, in the order of the rows."""
     order = np.argsort(code, kind="stable")
     starts = np.flatnonzero(np.diff(code[order], prepend=-1))
@@ -155,14 +156,14 @@ def _numbered(ids: pa.Array, code: Integers) -> pa.Array:
     return joined(ids, "#", pa.array(number).cast(pa.string()))
 
 
-def _replaced(ids: pa.Array, places: Integers, names: pa.Array) -> pa.Array:
+def _replaced(ids: pa.Array, places: I8, names: pa.Array) -> pa.Array:
     """Put names in the places given, which are in ascending order."""
     mask = np.zeros(len(ids), bool)
     mask[places] = True
     return pc.replace_with_mask(ids, pa.array(mask), names)
 
 
-def _repeated(ids: pa.Array) -> tuple[Integers, Integers]:
+def _repeated(ids: pa.Array) -> tuple[I8, I8]:
     """Find the rows whose id occurs more than once, and number their ids."""
     encoded = pc.dictionary_encode(ids)
     if len(encoded.dictionary) == len(ids) - ids.null_count:
@@ -173,7 +174,7 @@ def _repeated(ids: pa.Array) -> tuple[Integers, Integers]:
     return rows, code[rows].astype(np.int64)
 
 
-def _keepers(code: Integers, usable: Mask) -> Integers:
+def _keepers(code: I8, usable: Flags) -> I8:
     """Find for each row the row that keeps its id: the first usable one."""
     order = np.lexsort((~usable, code))
     start = np.diff(code[order], prepend=-1) != 0

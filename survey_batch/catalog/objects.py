@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from survey_batch.catalog.values import Mask
+from survey_batch.core.arrays import Flags
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Objects:
 
     table: pa.Table
     names: Mapping[str, str]
-    usable: Mask
+    usable: Flags
     reasons: dict[int, str]
     notes: list[str] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
@@ -95,7 +95,7 @@ class Objects:
             self.reasons.setdefault(int(rows[place]), reason)
         self.usable[places] = False
 
-    def keep(self, chosen: Mask, reason: str) -> None:
+    def keep(self, chosen: Flags, reason: str) -> None:
         """Leave out the other rows, and count them under a reason."""
         if chosen.all():
             return

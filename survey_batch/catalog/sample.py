@@ -6,8 +6,8 @@ import numpy.typing as npt
 from survey_batch.catalog.groups import number_groups
 from survey_batch.catalog.hashing import hashes
 from survey_batch.catalog.objects import Objects
-from survey_batch.catalog.values import Mask
 from survey_batch.config.sections.catalog import SampleSection
+from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError
 
 FRAME = ("rerun", "run", "camcol", "field")
@@ -42,7 +42,7 @@ def take_sample(objects: Objects, section: SampleSection) -> None:
         taken = order[: section.total]
     else:
         taken = order[_rank_within(label[order]) < section.per_class]
-    chosen: Mask = np.zeros(len(objects), bool)
+    chosen: Flags = np.zeros(len(objects), bool)
     chosen[taken] = True
     objects.keep(chosen, "sample: not drawn")
 

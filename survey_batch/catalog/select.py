@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from survey_batch.catalog.clean import signal_to_noise
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.labels import luminosity
-from survey_batch.catalog.values import Floats, Mask
 from survey_batch.config.sections.catalog import SelectSection
+from survey_batch.core.arrays import F8, Flags
 
 
-def select(draft: Draft, label: pa.Array, section: SelectSection | None) -> tuple[Mask, Counter[str]]:
+def select(draft: Draft, label: pa.Array, section: SelectSection | None) -> tuple[Flags, Counter[str]]:
     """Mark the rows that meet every condition.
 
     Parameters
@@ -40,7 +40,7 @@ def select(draft: Draft, label: pa.Array, section: SelectSection | None) -> tupl
     return chosen, left_out
 
 
-def _conditions(draft: Draft, label: pa.Array, section: SelectSection) -> Iterator[tuple[str, Mask]]:
+def _conditions(draft: Draft, label: pa.Array, section: SelectSection) -> Iterator[tuple[str, Flags]]:
     if section.object_class is not None:
         yield (
             "object_class",
@@ -58,10 +58,10 @@ def _conditions(draft: Draft, label: pa.Array, section: SelectSection) -> Iterat
         yield "zwarning", np.isin(draft.number("zwarning"), section.zwarning)
 
 
-def _one_of(values: pa.Array, allowed: list[str] | tuple[str, ...]) -> Mask:
+def _one_of(values: pa.Array, allowed: list[str] | tuple[str, ...]) -> Flags:
     found = pc.is_in(values, value_set=pa.array(allowed, pa.string()))
     return np.asarray(pc.fill_null(found, False))
 
 
-def _within(values: Floats, limits: tuple[float, float]) -> Mask:
+def _within(values: F8, limits: tuple[float, float]) -> Flags:
     return (values >= limits[0]) & (values <= limits[1])

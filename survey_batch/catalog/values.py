@@ -1,13 +1,10 @@
 """Catalogue columns of any type as text, floats and integers, with a mark where a value cannot be understood."""
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
+from survey_batch.core.arrays import F8, I8, Flags
 
 NOTHING = (
     *("", "nan", "-nan", "nat", "null", "<null>", "nil", "none", "<none>", "na", "n/a", "n.a.", "<na>", "missing"),
@@ -57,7 +54,7 @@ def _floats_to_text(array: pa.Array) -> pa.Array:
     return pc.if_else(pa.array(whole), integers, others)
 
 
-def to_float(column: pa.Array | pa.ChunkedArray) -> tuple[Floats, Mask]:
+def to_float(column: pa.Array | pa.ChunkedArray) -> tuple[F8, Flags]:
     """Numbers, NaN where missing (empty, NaN, infinite or -9999), and a mark where there is text but no number."""
     array = one_array(column)
     if pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_decimal(array.type):
@@ -69,7 +66,7 @@ def to_float(column: pa.Array | pa.ChunkedArray) -> tuple[Floats, Mask]:
     return values, bad
 
 
-def _parse(text: pa.Array) -> tuple[pa.Array, Mask]:
+def _parse(text: pa.Array) -> tuple[pa.Array, Flags]:
     text = pc.utf8_ltrim(text, characters="+")
     try:
         return text.cast(pa.float64()), np.zeros(len(text), bool)
@@ -79,7 +76,7 @@ def _parse(text: pa.Array) -> tuple[pa.Array, Mask]:
         return pc.if_else(good, text, pa.scalar(None, pa.string())).cast(pa.float64()), bad
 
 
-def infinite(column: pa.Array | pa.ChunkedArray) -> Mask:
+def infinite(column: pa.Array | pa.ChunkedArray) -> Flags:
     """Mark infinite numbers, which `to_float` takes as missing."""
     array = one_array(column)
     if pa.types.is_floating(array.type):
@@ -89,7 +86,7 @@ def infinite(column: pa.Array | pa.ChunkedArray) -> Mask:
     return np.asarray(pc.fill_null(pc.match_substring_regex(trimmed(array), _INFINITE), False))
 
 
-def to_integer(column: pa.Array | pa.ChunkedArray) -> tuple[Integers, Mask]:
+def to_integer(column: pa.Array | pa.ChunkedArray) -> tuple[I8, Flags]:
     """Whole numbers from 0 to 2^31 - 1, -1 where missing or negative, and a mark where a value is neither."""
     values, bad = to_float(column)
     known = ~np.isnan(values)
@@ -102,7 +99,7 @@ def joined(*parts: pa.Array | str) -> pa.Array:
     return pc.binary_join_element_wise(*parts, "")
 
 
-def padded(values: Integers, width: int) -> pa.Array:
-    """Integers as text with leading zeros; null where negative."""
+def padded(values: I8, width: int) -> pa.Array:
+    """I8 as text with leading zeros; null where negative."""
     text = pc.utf8_lpad(pa.array(values).cast(pa.string()), width, padding="0")
     return pc.if_else(pa.array(values >= 0), text, pa.scalar(None, pa.string()))

@@ -9,7 +9,7 @@ import pyarrow as pa
 from survey_batch.catalog.angles import Angle, must_lie
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.objects import Objects
-from survey_batch.catalog.values import Floats, Mask
+from survey_batch.core.arrays import F8, Flags
 
 
 @dataclass
@@ -35,7 +35,7 @@ class RightAscensions:
     beyond: set[float] = field(default_factory=set)
     angle: Angle | None = None
 
-    def include(self, draft: Draft, values: Floats, first: int) -> None:
+    def include(self, draft: Draft, values: F8, first: int) -> None:
         """Take in a batch [deg], whose first input row is given."""
         known, self.angle = values[~np.isnan(values)], draft.angles.get("ra")
         if not known.size:
@@ -71,7 +71,7 @@ def wrap_right_ascensions(objects: Objects, found: RightAscensions) -> None:
     """
     if not found.rows:
         return
-    ra: Floats = objects.numbers("ra").copy()
+    ra: F8 = objects.numbers("ra").copy()
     wrapped = np.asarray(ra == 360)
     for beyond, by_convention in (
         (ra < 0, found.negative_by_convention),
@@ -92,7 +92,7 @@ def wrap_right_ascensions(objects: Objects, found: RightAscensions) -> None:
         )
 
 
-def _refuse(objects: Objects, found: RightAscensions, beyond: Mask) -> None:
+def _refuse(objects: Objects, found: RightAscensions, beyond: Flags) -> None:
     places = np.flatnonzero(beyond)
     if places.size == 0:
         return

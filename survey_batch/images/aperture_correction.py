@@ -13,17 +13,14 @@ which bright stars count for more.
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, F8, I8, Flags
 from survey_batch.images.cutout import cut
 from survey_batch.images.neighbours import find_neighbours
 from survey_batch.images.photometry import aperture_flux, total
 from survey_batch.images.psf_rule import half_sample_mode
 from survey_batch.images.shape import FWHM, adaptive_moments, point_source_flux
-from survey_batch.images.stamps import CLIP, F4, F8, MEDIAN_VARIANCE, Stamps, half_width, make_stamps
-
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
+from survey_batch.images.stamps import CLIP, MEDIAN_VARIANCE, Stamps, half_width, make_stamps
 
 TOTAL_RADIUS = 7.4 / 0.396
 """Pixels: the radius within which the survey counts a star's light."""
@@ -128,11 +125,11 @@ class _Stars:
     def __len__(self) -> int:
         return len(self.x)
 
-    def take(self, rows: Mask | slice) -> "_Stars":
+    def take(self, rows: Flags | slice) -> "_Stars":
         return _Stars(**{name: values[rows] for name, values in vars(self).items()})
 
 
-def _bright_peaks(image: F4, calibration: F4) -> tuple[float, Ints, Ints]:
+def _bright_peaks(image: F4, calibration: F4) -> tuple[float, I8, I8]:
     """Find the frame's noise, and the places of the brightest unsaturated peaks whose windows lie on it."""
     sample = image[::NOISE_STEP, ::NOISE_STEP]
     sample = sample[np.isfinite(sample)]
@@ -156,7 +153,7 @@ def _bright_peaks(image: F4, calibration: F4) -> tuple[float, Ints, Ints]:
     return sigma, x[brightest], y[brightest]
 
 
-def _is_highest(image: F4, x: Ints, y: Ints, reach: int) -> Mask:
+def _is_highest(image: F4, x: I8, y: I8, reach: int) -> Flags:
     """Tell which pixels are the highest of those around them; of equal ones the first."""
     own, highest = image[y, x], np.ones(len(x), bool)
     steps = range(-reach, reach + 1)
@@ -166,7 +163,7 @@ def _is_highest(image: F4, x: Ints, y: Ints, reach: int) -> Mask:
     return highest
 
 
-def _lone_stars(image: F4, x: Ints, y: Ints) -> _Stars:
+def _lone_stars(image: F4, x: I8, y: I8) -> _Stars:
     """Measure the peaks (x, y) as features are measured, and keep those with the width of stars and no neighbour."""
     stamps = _stamps(image, x.astype(np.float64), y.astype(np.float64), RING)
     shapes = adaptive_moments(stamps, RING[0])

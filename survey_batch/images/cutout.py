@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from survey_batch.core.arrays import F8, I8
 
 
-def window_start(position: Floats, size: int) -> Ints:
+def window_start(position: F8, size: int) -> I8:
     """First pixel of a window of `size` pixels around each position."""
     return np.ceil(position - size / 2).astype(np.int64)
 
 
-def cut(image: npt.NDArray[np.float32], x_start: Ints, y_start: Ints, size: int) -> npt.NDArray[np.float32]:
+def cut(image: npt.NDArray[np.float32], x_start: I8, y_start: I8, size: int) -> npt.NDArray[np.float32]:
     """Cut square windows out of an image.
 
     Parameters
@@ -45,16 +44,16 @@ def coverage(windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(np.isfinite(windows).mean(axis=(-2, -1), dtype=np.float64), np.float32)
 
 
-def overlap(start: Ints, size: int, length: int) -> Floats:
+def overlap(start: I8, size: int, length: int) -> F8:
     """Share of a window that lies on an axis of `length` pixels, from its first pixel."""
     return np.asarray((np.minimum(start + size, length) - np.maximum(start, 0)).clip(0) / size)
 
 
-def on_image(x: Floats, y: Floats, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def on_image(x: F8, y: F8, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Tell whether positions lie on an image of (ny, nx) pixels, whose edges are half a pixel out."""
     return (x >= -0.5) & (x < shape[1] - 0.5) & (y >= -0.5) & (y < shape[0] - 0.5)
 
 
-def _span(start: Ints, size: int, length: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+def _span(start: I8, size: int, length: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
     index = start[:, None] + np.arange(size)
     return index.clip(0, length - 1), (index >= 0) & (index < length)

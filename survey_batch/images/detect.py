@@ -6,10 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, F8
 from survey_batch.core.errors import ConfigurationError
-
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
 
 APERTURE_HALF_LIGHT_RADII = 4.0
 """Radius of the aperture in which flux is summed: it holds 97 % of a Moffat profile with beta 3."""

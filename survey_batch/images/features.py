@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.sections.images import ImageFeaturesSection
+from survey_batch.core.arrays import F4, F8
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.neighbours import NAMES as NEIGHBOUR_NAMES
 from survey_batch.images.neighbours import find_neighbours
@@ -22,9 +23,8 @@ from survey_batch.images.shape import (
     half_light_radius,
     point_source_flux,
 )
-from survey_batch.images.stamps import F8, Floats, Stamps, make_stamps
+from survey_batch.images.stamps import Floats, Stamps, make_stamps
 
-F4 = npt.NDArray[np.float32]
 Columns = dict[str, F8]
 
 BANDS = "ugriz"

@@ -9,16 +9,13 @@ pixels is biased low. Bleed trails and bad columns are not told apart: frames do
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, I8
 from survey_batch.images.camera import Ccd
 from survey_batch.images.frame import Sky
 
-Pixels = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
-
-def sky_counts(sky: Sky, rows: Ints, columns: Ints) -> Pixels:
+def sky_counts(sky: Sky, rows: I8, columns: I8) -> F4:
     """Interpolate the sky at the rows and columns of each window: (n, ny) and (n, nx) to (n, ny, nx), in counts."""
     top, below = _place(sky.row[rows], sky.image.shape[0])
     left, beside = _place(sky.column[columns], sky.image.shape[1])
@@ -28,14 +25,14 @@ def sky_counts(sky: Sky, rows: Ints, columns: Ints) -> Pixels:
     return np.asarray(upper * (1 - below) + lower * below, np.float32)
 
 
-def _place(position: Pixels, length: int) -> tuple[Ints, Pixels]:
+def _place(position: F4, length: int) -> tuple[I8, F4]:
     """Split positions on an axis into the pixel before and the fraction behind it; the edge is repeated."""
     inside = position.clip(0, length - 1)
     before = np.minimum(inside.astype(np.int64), length - 2)
     return before, (inside - before).astype(np.float32)
 
 
-def inverse_variance(flux: Pixels, calibration: Pixels, sky: Pixels, ccd: Ccd) -> Pixels:
+def inverse_variance(flux: F4, calibration: F4, sky: F4, ccd: Ccd) -> F4:
     """Find the inverse variance of each pixel.
 
     Parameters
@@ -61,7 +58,7 @@ def inverse_variance(flux: Pixels, calibration: Pixels, sky: Pixels, ccd: Ccd) -
     return np.asarray(np.where(np.isfinite(ivar) & (unit > 0), ivar, np.float32(0)), np.float32)
 
 
-def window_ivar(flux: Pixels, x_start: Ints, y_start: Ints, calibration: Pixels, sky: Sky, ccd: Ccd) -> Pixels:
+def window_ivar(flux: F4, x_start: I8, y_start: I8, calibration: F4, sky: Sky, ccd: Ccd) -> F4:
     """Find the inverse variance of windows that were cut from a frame: (n, size, size), 0 beyond the frame.
 
     Parameters

@@ -1,11 +1,9 @@
 """Other sources near an object: peaks of a smoothed image."""
 
 import numpy as np
-import numpy.typing as npt
 
-from survey_batch.images.stamps import F4, F8, Stamps
-
-Flags = npt.NDArray[np.bool_]
+from survey_batch.core.arrays import F4, F8
+from survey_batch.images.stamps import Stamps
 
 KERNEL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
 """Binomial: a Gaussian of one pixel."""

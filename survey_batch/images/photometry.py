@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from survey_batch.images.stamps import F8, Floats, Stamps
+from survey_batch.core.arrays import F8
+from survey_batch.images.stamps import Floats, Stamps
 
 SMALLEST_COVERAGE = 0.95
 """Share of a circle, or of a weight, that must be real; what is missing is not made up for."""

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, optimize
 
+from survey_batch.core.arrays import F8
 from survey_batch.images.psf_variation import SAME, Variation, unstretch
 
-F8 = npt.NDArray[np.float64]
 Profile = Callable[[F8, F8], F8]
 """Share of a star's light in pixels at offsets (dx, dy) from it."""
 

@@ -9,17 +9,13 @@ has as many good stars as it has. The PSF varies over the image.
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from survey_batch.config.sections.detect import RuleSection
+from survey_batch.core.arrays import F4, F8, Flags
 from survey_batch.images.detect import Sources
 from survey_batch.images.psf_model import Profile, PsfModel, StarFit, fit_psf, fit_stars
 from survey_batch.images.psf_variation import FEWEST_FOR_PLANE, fit_plane, fit_variation, size_variation
-
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 ROUNDS = 3
 """Times that the PSF is made again of the stars that it fits."""
@@ -75,8 +71,8 @@ class Verdict:
         None where the image has too few stars for one; then nothing is good.
     """
 
-    candidate: Mask
-    good: Mask
+    candidate: Flags
+    good: Flags
     share: F8
     scatter: F8
     chi: F8
@@ -109,7 +105,7 @@ def judge(image: F4, sigma: F4, counts: F4, sources: Sources, limits: RuleSectio
     return Verdict(candidate, good, **metrics, psf=psf)
 
 
-def find_candidates(counts: F4, sources: Sources, limits: RuleSection) -> Mask:
+def find_candidates(counts: F4, sources: Sources, limits: RuleSection) -> Flags:
     """Mark sources that are bright, unsaturated, away from the edges and without a neighbour, (n,)."""
     height, width = counts.shape
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -223,7 +219,7 @@ def _highest(counts: F4, sources: Sources) -> F8:
     return np.asarray(around.max(axis=1, initial=0), np.float64)
 
 
-def _alone(sources: Sources, limits: RuleSection) -> Mask:
+def _alone(sources: Sources, limits: RuleSection) -> Flags:
     """Mark sources within whose `isolation` none has more than a share `neighbour` of their flux."""
     alone = np.ones(len(sources), bool)
     if len(sources) > 1:

@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from scipy import optimize
+
+from survey_batch.core.arrays import F8
 
 if TYPE_CHECKING:
     from survey_batch.images.psf_model import PsfModel, StarFit
 
-F8 = npt.NDArray[np.float64]
 
 FEWEST_FOR_PLANE = 10
 """Stars below which a plane through their shapes says more of them than of the seeing; the PSF is then one."""

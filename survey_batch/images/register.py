@@ -18,30 +18,29 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.images.cutout import Floats, Ints, window_start
+from survey_batch.core.arrays import F4, F8, I8
+from survey_batch.images.cutout import window_start
 
 HALF_WIDTH = 5
-"""Pixels to each side over which the kernel reaches."""
+"""F4 to each side over which the kernel reaches."""
 
 MARGIN = 2 * HALF_WIDTH - 1
-"""Pixels that a window must have more than its cutout: `HALF_WIDTH` - 1 before and `HALF_WIDTH` behind."""
+"""F4 that a window must have more than its cutout: `HALF_WIDTH` - 1 before and `HALF_WIDTH` behind."""
 
 SLICE_PIXELS = 1 << 20
-"""Pixels of windows that are resampled at one time."""
-
-Pixels = npt.NDArray[np.float32]
+"""F4 of windows that are resampled at one time."""
 
 
 class Span(NamedTuple):
     """Where windows lie along one axis of a frame: (n,) each, 0-based pixels."""
 
-    position: Floats
+    position: F8
     """Of the object."""
-    start: Ints
+    start: I8
     """First pixel to cut."""
-    first: Floats
+    first: F8
     """Where the cutout's pixel 0 lies."""
-    inside: Floats
+    inside: F8
     """Of the object, in its cutout."""
 
     def take(self, selection: npt.NDArray[np.bool_]) -> "Span":
@@ -53,13 +52,13 @@ class Span(NamedTuple):
         return Span(self.position + pixels, self.start + pixels, self.first + pixels, self.inside)
 
 
-def pixel_span(position: Floats, size: int) -> Span:
+def pixel_span(position: F8, size: int) -> Span:
     """Place cutouts of `size` pixels on the frame's own pixels."""
     start = window_start(position, size)
     return Span(position, start, start.astype(np.float64), position - start)
 
 
-def subpixel_span(position: Floats, size: int) -> Span:
+def subpixel_span(position: F8, size: int) -> Span:
     """Place cutouts of `size` pixels with the object in their middle, and what to cut to resample them."""
     middle = (size - 1) / 2
     first = position - middle
@@ -67,14 +66,14 @@ def subpixel_span(position: Floats, size: int) -> Span:
     return Span(position, start, first, np.full_like(position, middle))
 
 
-def taps(fraction: Floats) -> Floats:
+def taps(fraction: F8) -> F8:
     """Weights of the pixels around a position that lies a fraction of a pixel behind one: (n,) to (n, 10)."""
     distance = np.arange(1 - HALF_WIDTH, HALF_WIDTH + 1) - fraction[:, None]
     weight = np.sinc(distance) * np.cos(np.pi / 2 * distance / HALF_WIDTH) ** 2
     return np.asarray(weight / weight.sum(axis=1, keepdims=True))
 
 
-def resample(windows: Pixels, x: Span, y: Span) -> Pixels:
+def resample(windows: F4, x: Span, y: Span) -> F4:
     """Shift each window so that its object lies in the middle.
 
     Parameters
@@ -92,7 +91,7 @@ def resample(windows: Pixels, x: Span, y: Span) -> Pixels:
     return _filter(windows, taps(_fraction(x)), taps(_fraction(y)))
 
 
-def resample_ivar(ivar: Pixels, x: Span, y: Span) -> Pixels:
+def resample_ivar(ivar: F4, x: Span, y: Span) -> F4:
     """Propagate the inverse variance of `windows` to that of `resample(windows, x, y)`.
 
     The variance of each pixel is exact for independent input pixels. That resampled pixels are correlated is left out:
@@ -105,11 +104,11 @@ def resample_ivar(ivar: Pixels, x: Span, y: Span) -> Pixels:
         return np.asarray(np.nan_to_num(1 / variance, nan=0.0), np.float32)
 
 
-def _fraction(span: Span) -> Floats:
+def _fraction(span: Span) -> F8:
     return span.first - np.floor(span.first)
 
 
-def _filter(windows: Pixels, across: Floats, down: Floats) -> Pixels:
+def _filter(windows: F4, across: F8, down: F8) -> F4:
     size = windows.shape[-1] - MARGIN
     result = np.empty((len(windows), size, size), np.float32)
     for part in _slices(len(windows), windows[:1].size):
@@ -123,7 +122,7 @@ def _slices(objects: int, pixels: int) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, objects, step))
 
 
-def _weighted(values: npt.NDArray[np.floating], weights: Floats, axis: int) -> Floats:
+def _weighted(values: npt.NDArray[np.floating], weights: F8, axis: int) -> F8:
     """Sum shifted slices along one axis, in one fixed order and in double precision: a row depends on itself alone."""
     length = values.shape[axis] - MARGIN
     total = np.zeros((*values.shape[:axis], length, *values.shape[axis + 1 :]))

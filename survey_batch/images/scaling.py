@@ -6,8 +6,9 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F8
+
 Image = TypeVar("Image", npt.NDArray[np.float32], npt.NDArray[np.float64])
-Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
 
@@ -57,7 +58,7 @@ def scale_to_percentiles(images: Image, percentiles: tuple[float, float]) -> Ima
         return np.where(high == low, pixels * 0, scaled / (high - low))
 
 
-def _interpolate(ordered: Image, last: Ints, place: Floats) -> Floats:
+def _interpolate(ordered: Image, last: Ints, place: F8) -> F8:
     """Read sorted pixels between two of them, from the nearer one, so that each is met exactly."""
     below = np.floor(place).astype(np.intp)
     lower, upper = (

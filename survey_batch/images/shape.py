@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, F8, Flags
 from survey_batch.images.photometry import SMALLEST_COVERAGE, aperture_flux, circle_overlap, row_sums, total
-from survey_batch.images.stamps import F4, F8, Stamps
-
-Flags = npt.NDArray[np.bool_]
+from survey_batch.images.stamps import Stamps
 
 FWHM = float(np.sqrt(8 * np.log(2)))
 """Full width at half maximum of a Gaussian, in standard deviations."""

@@ -10,8 +10,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
+from survey_batch.core.arrays import F4, F8
+
 Floats = npt.NDArray[np.floating]
 
 CLIP = 3.0

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-F4 = npt.NDArray[np.float32]
+from survey_batch.core.arrays import F4
 
 CHANNELS = ("profile", "brightness", "missing")
 """What `scaled_pixels` puts into its last dimension."""

@@ -9,24 +9,23 @@ nanomaggy, as each frame has its own sky; so much may a stitched window jump fro
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import I8
 from survey_batch.images.frame import FRAME_SHAPE, OVERLAP_ROWS, ROW_STEP
 
-Ints = npt.NDArray[np.int64]
 
-
-def serving_step(row: Ints) -> Ints:
+def serving_step(row: I8) -> I8:
     """Tell how many fields from the serving one is the one that gives a row: 0 for its own rows, -1 for row -1."""
     before, after = row // ROW_STEP, (row - OVERLAP_ROWS) // ROW_STEP
     return np.where(row < 0, before, np.where(row < FRAME_SHAPE[0], 0, after))
 
 
-def steps_beyond(start: Ints, size: int) -> list[int]:
+def steps_beyond(start: I8, size: int) -> list[int]:
     """List the other fields that give a row to any of the windows of `size` rows from each start, nearest first."""
     first, last = serving_step(start), serving_step(start + size - 1)
     steps = range(int(first.min(initial=0)), int(last.max(initial=0)) + 1)
     return sorted((step for step in steps if step), key=lambda step: (abs(step), step))
 
 
-def rows_from(step: int, start: Ints, size: int) -> npt.NDArray[np.bool_]:
+def rows_from(step: int, start: I8, size: int) -> npt.NDArray[np.bool_]:
     """Tell which rows of each window a field gives: (n,) starts to (n, size)."""
     return np.asarray(serving_step(start[:, None] + np.arange(size)) == step)

@@ -1,12 +1,10 @@
 """Sky positions to pixels of an SDSS frame, many at a time."""
 
 import numpy as np
-import numpy.typing as npt
 from astropy.wcs import WCS
 
+from survey_batch.core.arrays import F8
 from survey_batch.images.frame import FrameWcs
-
-Floats = npt.NDArray[np.float64]
 
 
 def to_astropy(wcs: FrameWcs) -> WCS:
@@ -18,13 +16,13 @@ def to_astropy(wcs: FrameWcs) -> WCS:
     return made
 
 
-def pixel_to_sky(wcs: FrameWcs, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+def pixel_to_sky(wcs: FrameWcs, x: F8, y: F8) -> tuple[F8, F8]:
     """Find the sky positions (RA, Dec) in degrees (ICRS) of 0-based pixel positions, each (n,)."""
     ra, dec = to_astropy(wcs).wcs_pix2world(x, y, 0)
     return np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64)
 
 
-def sky_to_pixel(wcs: FrameWcs, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
+def sky_to_pixel(wcs: FrameWcs, ra: F8, dec: F8) -> tuple[F8, F8]:
     """Find the 0-based pixel positions (x, y) of sky positions in degrees (ICRS), each (n,)."""
     x, y = to_astropy(wcs).wcs_world2pix(ra, dec, 0)
     return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-F8 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
+from survey_batch.core.arrays import F8, Index
 
 THRESHOLDS = (0.5, 0.7, 0.9)
 """Confidences below which an object is left unanswered, that are tabulated."""

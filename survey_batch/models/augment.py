@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
-
+from survey_batch.core.arrays import F4, F8
 
 MOST_COPIES = 5
 """Copies of one row in an epoch: more would teach the network these few spectra by heart."""

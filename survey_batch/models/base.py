@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.sections.training_base import TrainingSection
+from survey_batch.core.arrays import F4
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import write_json
 from survey_batch.core.threads import one_thread
@@ -46,7 +47,6 @@ __all__ = [
     "read_manifest",
 ]
 
-F4 = npt.NDArray[np.float32]
 Block = Mapping[str, npt.NDArray[Any]]
 Inputs = npt.NDArray[Any]
 Section = TypeVar("Section", bound=TrainingSection)

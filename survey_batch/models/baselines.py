@@ -10,13 +10,11 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.svm import SVC
 
+from survey_batch.core.arrays import F8, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import Block
 from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
 from survey_batch.spectra.templates import read_templates
-
-F8 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
 
 DEGREE = 0
 """Of the polynomial in the fit: with higher degrees, which take up reddening, fewer types come out right."""

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
-F8 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
+from survey_batch.core.arrays import F8, Index
 
 COLDEST, HOTTEST = 0.05, 20.0
 """Temperatures that are tried."""

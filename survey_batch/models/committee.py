@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.sections.training_base import NetworkTraining
-from survey_batch.models.base import F4, Workspace
+from survey_batch.core.arrays import F4
+from survey_batch.models.base import Workspace
 
 HIDDEN = (26, 26)
 """Units of the hidden layers."""

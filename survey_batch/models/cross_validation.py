@@ -19,6 +19,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from survey_batch.config.sections.training_base import NetworkTraining, TrainingSection
 from survey_batch.core import interrupt
+from survey_batch.core.arrays import F8, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import write_bytes
 from survey_batch.core.wording import duration
@@ -27,8 +28,6 @@ from survey_batch.models.calibration import apply_temperature, fit_temperature
 from survey_batch.models.fitted import predict_rows
 from survey_batch.models.labelled import Labelled
 
-F8 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
 Predict = Callable[[Labelled], npt.NDArray[Any]]
 """Probabilities (object, class) or class numbers (object,)."""
 Fit = Callable[[Labelled, int], Predict]

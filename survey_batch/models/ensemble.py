@@ -3,17 +3,16 @@
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from survey_batch.config.sections.training_base import EnsembleTraining
+from survey_batch.core.arrays import F4, Index
 from survey_batch.models import network
 from survey_batch.models.augment import Augmentation, augmented, rows_of_epoch, soft_labels
-from survey_batch.models.base import F4, Inputs
+from survey_batch.models.base import Inputs
 from survey_batch.models.classes import has_gaps, sequence_length
 from survey_batch.models.examples import Change, Schedule
 from survey_batch.models.keras_family import KerasClassifier
 
-Index = npt.NDArray[np.intp]
 EnsembleSection = TypeVar("EnsembleSection", bound=EnsembleTraining)
 
 WEIGHT_DECAY = 1e-2

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-F4 = npt.NDArray[np.float32]
-Index = npt.NDArray[np.intp]
+from survey_batch.core.arrays import F4, Index
+
 Change = Callable[[Any, Any, np.random.Generator], tuple[Any, Any]]
 """Augmentation of one batch: values, targets and a generator in, values and targets out."""
 

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.sections.train_galaxies import GalaxyTraining
-from survey_batch.models.base import F4, Block
+from survey_batch.core.arrays import F4
+from survey_batch.models.base import Block
 from survey_batch.models.examples import Change
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F4
 from survey_batch.spectra.normalize import good_flux, row_percentiles
 from survey_batch.spectra.smooth import bridge
 
-F4 = npt.NDArray[np.float32]
 Block = Mapping[str, npt.NDArray[Any]]
 
 NOISE = 900

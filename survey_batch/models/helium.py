@@ -14,18 +14,15 @@ and two of three at 2 in 1 of 650.
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.core.arrays import F4, F8, Flags
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import F4, Block, Classifier
+from survey_batch.models.base import Block, Classifier
 from survey_batch.models.manifest import Recipe
 from survey_batch.models.preprocessing import step
 from survey_batch.spectra.line_list import CA_K, HE_I, HE_II
 from survey_batch.spectra.lines import line_indices
-
-F8 = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 HELIUM: Mapping[str, float] = {"he_i_sigma": 2.0, "he_ii_sigma": 3.0, "width_floor": 0.1}
 """Standard deviations at which a line counts, and an error [Angstrom] that is added to that of each equivalent width:

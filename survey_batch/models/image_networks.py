@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-F4 = npt.NDArray[np.float32]
+from survey_batch.core.arrays import F4
 
 SMALLEST_SIDE = 8
 """Pixels on a side down to which convolutions halve an image, and patches on a side of the transformer."""

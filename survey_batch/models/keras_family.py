@@ -11,8 +11,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, Index
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import F4, Block, Inputs, Section, Workspace
+from survey_batch.models.base import Block, Inputs, Section, Workspace
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.examples import Change, Examples, Schedule, balanced_weights
@@ -24,7 +25,6 @@ from survey_batch.models.trainer import jit, train_network
 INPUTS, HELD_OUT = "inputs.npy", "held_out.npy"
 """Prepared rows, beside the checkpoints."""
 
-Index = npt.NDArray[np.intp]
 
 _turn = Lock()
 

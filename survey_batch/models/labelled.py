@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import Index
+
 log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 1024
 """Rows that are read at a time: a default shard."""
 
 Block = dict[str, npt.NDArray[Any]]
-Index = npt.NDArray[np.intp]
 
 TEXTS = ("label", "split", "object_id")
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from survey_batch.config.sections.images import ImageFeaturesSection
 from survey_batch.config.sections.train_images import ImageTraining
+from survey_batch.core.arrays import F8
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.features import (
     BANDS,
@@ -25,7 +26,6 @@ from survey_batch.store.products import open_product
 if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit, Predict
 
-F8 = npt.NDArray[np.float64]
 Measure = Callable[[Labelled], F8]
 """Magnitudes (object, band) of labelled objects, in the order of wavelength; NaN where there is none."""
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 
+from survey_batch.core.arrays import F8, Index
 from survey_batch.models.resampling import bootstrap
 
 __all__ = [
@@ -27,9 +28,6 @@ __all__ = [
     "top_2_hits",
     "within_one_class",
 ]
-
-F8 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
 
 
 def confusion_matrix(true: Index, predicted: Index, classes: int) -> npt.NDArray[np.int64]:

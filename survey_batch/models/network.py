@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from survey_batch.core.arrays import F4
 from survey_batch.models.preprocessing import mean_and_spread
-
-F4 = npt.NDArray[np.float32]
 
 SCATTER_FLOOR = 0.01
 """Added to each bin's standard deviation: bins without lines carry only noise, which must not be blown up."""

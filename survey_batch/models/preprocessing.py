@@ -9,11 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import fftconvolve
 
+from survey_batch.core.arrays import F4, F8
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.spectra.normalize import good_flux, row_percentiles
-
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
 
 ROWS_AT_ONCE = 1024
 """Rows whose sums are taken at a time."""

@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F8, Index
 from survey_batch.core.errors import ConfigurationError
-
-F8 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
 
 Prior = str | Mapping[str, float]
 """`as_found`: the objects' own shares; `equal`: all classes alike; or shares by class, others having none."""

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, F8
 from survey_batch.optics.diffraction import bin_pixels
-
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
 
 TAPS = 12
 """Points of the interpolating kernel, which is off by 1e-4 of the peak at most."""

@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.sections.train_psf_stars import PsfStarTraining
+from survey_batch.core.arrays import F4, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.star_pixels import change_view, ring_statistics, scaled_pixels
-from survey_batch.models.base import F4, Block, Inputs
+from survey_batch.models.base import Block, Inputs
 from survey_batch.models.examples import Change, Schedule
 from survey_batch.models.fitted import Arrays
-from survey_batch.models.keras_family import Index, KerasClassifier
+from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Recipe
 from survey_batch.models.preprocessing import step

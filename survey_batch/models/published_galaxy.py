@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.sections.train_galaxies import GalaxyTraining
+from survey_batch.core.arrays import F4
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import F4, Block, Classifier, Inputs
+from survey_batch.models.base import Block, Classifier, Inputs
 from survey_batch.models.fitted import Arrays
 from survey_batch.models.galaxy_quasar_star import (
     CLASSES,

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.sections.train_stamps import StampTraining
+from survey_batch.core.arrays import F4, F8
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import F4, Block, Classifier, Inputs, Workspace
+from survey_batch.models.base import Block, Classifier, Inputs, Workspace
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.committee import build_committee, train_committee
@@ -33,8 +34,6 @@ from survey_batch.models.stamp_optics import (
     stamp_recipe,
 )
 from survey_batch.optics.seds import CLASSES
-
-F8 = npt.NDArray[np.float64]
 
 FIRST_ANSWER, ANSWER_STEP = 1.5, 0.5
 """What the committee answers for O5, and how much more for each later class."""

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-F8 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
+from survey_batch.core.arrays import F8, Index
 
 DRAWS = 2000
 CENTRAL = (2.5, 97.5)

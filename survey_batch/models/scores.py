@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.classes import class_numbers, sequence_length
 from survey_batch.models.describe import describe
@@ -16,7 +17,6 @@ from survey_batch.models.summary import mean_figure, probabilistic_summary, summ
 
 __all__ = ["brief", "describe", "scores_of"]
 
-Index = npt.NDArray[np.intp]
 
 BRIEF = ("objects", "stars", "accuracy", "accuracy_95", "macro_f1", "macro_f1_95", "top_2", "within_one_class")
 """What the manifest tells of a classifier's figures."""

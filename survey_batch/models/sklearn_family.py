@@ -7,14 +7,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, F8
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import F4, Inputs, Section, Workspace
+from survey_batch.models.base import Inputs, Section, Workspace
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.fitted import FittedClassifier
 from survey_batch.models.labelled import Labelled
-
-F8 = npt.NDArray[np.float64]
 
 
 class SklearnClassifier(FittedClassifier[Section]):

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.core.arrays import F4
 from survey_batch.models.augment import shifted
-from survey_batch.models.base import F4, Block
+from survey_batch.models.base import Block
 from survey_batch.models.classes import SEQUENCE
 from survey_batch.models.examples import Change
 from survey_batch.models.helium import HELIUM

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
-from survey_batch.models.base import F4, Block, Inputs
+from survey_batch.core.arrays import F4
+from survey_batch.models.base import Block, Inputs
 from survey_batch.models.classes import SEQUENCE
 from survey_batch.models.helium import HELIUM, HeliumRule, equivalent_widths, strengths
 from survey_batch.models.labelled import Labelled

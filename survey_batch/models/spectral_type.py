@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from survey_batch.catalog.labels import SPECTRAL_TYPES
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
-from survey_batch.models.base import F4, Block
+from survey_batch.core.arrays import F4
+from survey_batch.models.base import Block
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.ensemble import EnsembleClassifier
 from survey_batch.models.helium import HeliumRule

@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, F8, I4
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.spectra.grid import STEP, first_pixel
 from survey_batch.spectra.lines import FWHM
 from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
 from survey_batch.spectra.smooth import bridge, smooth
 from survey_batch.spectra.windows import pixels_around, window_mean
-
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
-I4 = npt.NDArray[np.int32]
 
 CONTRAST_RANGE = (-4.0, 20.0)
 """Bounds of a bin's flux less the row's level, in units of the level: a cosmic ray counts no more than a line."""

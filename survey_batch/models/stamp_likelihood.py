@@ -15,9 +15,10 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from survey_batch.config.sections.train_stamps import StampTraining
+from survey_batch.core.arrays import F4, F8, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import read_arrays, write_arrays
-from survey_batch.models.base import F4, Block, Classifier, Inputs, Workspace
+from survey_batch.models.base import Block, Classifier, Inputs, Workspace
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.cross_validation import Fit, Predict, grouped_folds
@@ -37,9 +38,6 @@ from survey_batch.models.stamp_optics import (
 )
 from survey_batch.optics.diffraction import OVERSAMPLING
 from survey_batch.optics.seds import CLASSES, read_seds
-
-F8 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
 
 MODEL = "psf-model.npz"
 

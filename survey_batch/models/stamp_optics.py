@@ -9,14 +9,13 @@ import numpy.typing as npt
 
 from survey_batch.archive.stamps import exposure_key
 from survey_batch.config.sections.train_stamps import StampTraining
+from survey_batch.core.arrays import F4
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Recipe
 from survey_batch.optics.diffraction import Optics
 from survey_batch.optics.psf_field import SAMPLING, PsfField, load_psf_field
 
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
 Block = Mapping[str, npt.NDArray[Any]]
 
 IMAGES = ("flux", "ivar")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.sections.train_images import ImageTraining
+from survey_batch.core.arrays import F4
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.features import POINT_SOURCES
 from survey_batch.models.base import Block, Inputs
@@ -24,7 +25,6 @@ from survey_batch.models.trainer import Change, Schedule
 if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit
 
-F4 = npt.NDArray[np.float32]
 Build = Callable[[Inputs, int, float, int], Any]
 
 CORE = 3

@@ -5,15 +5,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F8, Index
 from survey_batch.models.abstention import THRESHOLDS, coverage
 from survey_batch.models.calibration import calibration_error, reliability
 from survey_batch.models.classes import has_gaps
 from survey_batch.models.metrics import confusion_matrix, figures_of, log_loss, per_class, top_2_hits
 from survey_batch.models.prior import Prior, object_weights, reweigh, stated_shares
 from survey_batch.models.resampling import interval_95, resampled_sums
-
-F8 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
 
 
 def summary(

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.sections.train_table import TableTraining
+from survey_batch.core.arrays import F4, F8, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.augment import Augmentation
-from survey_batch.models.base import F4, Block
+from survey_batch.models.base import Block
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.ensemble import EnsembleClassifier
 from survey_batch.models.fitted import Arrays
@@ -22,8 +23,6 @@ from survey_batch.models.preprocessing import step
 if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit, Predict
 
-F8 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
 
 CLIP = 5.0
 """Scatters from the median beyond which a feature says no more."""

@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d, shift
 
+from survey_batch.core.arrays import F8, Index
 from survey_batch.spectra.grid import STEP
 from survey_batch.spectra.normalize import good_flux, row_percentiles
 from survey_batch.spectra.synthetic.spectra import reddening
 from survey_batch.spectra.templates import Templates
 
-F8 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
 Block = Mapping[str, npt.NDArray[Any]]
 
 C_KM_S = 299792.458

@@ -18,8 +18,7 @@ import numpy.typing as npt
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import uniform_filter
 
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
+from survey_batch.core.arrays import F4, F8
 
 STOP_MM, FOCAL_LENGTH_M, PIXEL_UM = 1200.0, 24.5, 12.0
 OBSCURATION_MM = (395.0, 0.0, 51.0)

@@ -9,12 +9,10 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-import numpy.typing as npt
 
+from survey_batch.core.arrays import F8
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.optics.diffraction import Optics
-
-F8 = npt.NDArray[np.float64]
 
 FORMAT = "survey-batch psf-model 1"
 FIELD_SIZE = 1000.0

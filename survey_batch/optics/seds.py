@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from survey_batch.core.arrays import F8
 from survey_batch.core.errors import ConfigurationError
-
-F8 = npt.NDArray[np.float64]
 
 CLASSES = ("O5", "B0", "B5", "A0", "A5", "F0", "F5", "G0", "G5", "K0", "K5", "M0", "M5")
 """Spectral classes, hot to cool: dwarfs of Pickles (1998, PASP 110, 863)."""

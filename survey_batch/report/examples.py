@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from survey_batch.report.objects import Index, Objects, spread
+from survey_batch.core.arrays import Index
+from survey_batch.report.objects import Objects, spread
 from survey_batch.report.page import Html, badge, bar, tag
 from survey_batch.report.style import STATUS_COLORS
 

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, Index
 from survey_batch.models.classes import sequence_length
 from survey_batch.models.figures import confusion_figure, coverage_figure, reliability_figure
 from survey_batch.models.summary import probabilistic_summary, summary
 from survey_batch.report.classifier import with_95
-from survey_batch.report.objects import Index, Objects
+from survey_batch.report.objects import Objects
 from survey_batch.report.page import Html, badge, plot, section, table, tag
-
-F4 = npt.NDArray[np.float32]
 
 SPLIT_NOTES = {
     "test": "Held out, if the classifier was trained on this job: what to expect of new objects like these.",

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -11,10 +10,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from survey_batch.report.objects import Index, Objects, spread
+from survey_batch.core.arrays import F8, Index
+from survey_batch.report.objects import Objects, spread
 from survey_batch.report.page import Html, badge, plot, section, tag
-
-F8 = npt.NDArray[np.float64]
 
 DENSE = 100_000
 """More objects than this are shown as a density."""

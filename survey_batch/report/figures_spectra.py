@@ -8,6 +8,7 @@ import zarr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from survey_batch.core.arrays import F8
 from survey_batch.report.examples import caption, gallery, probabilities
 from survey_batch.report.objects import Objects
 from survey_batch.report.page import Html, plot, section, tag
@@ -15,8 +16,6 @@ from survey_batch.report.reading import read_array, stored
 from survey_batch.report.style import NO_CLASS
 from survey_batch.spectra.line_list import LINES
 from survey_batch.store.products import Array
-
-F8 = npt.NDArray[np.float64]
 
 MARKED = {
     "h_alpha": "Hα", "h_beta": "Hβ", "h_gamma": "Hγ", "h_delta": "Hδ", "mg_b": "Mg b", "na_d": "Na D",

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import zarr
 
 from survey_batch.catalog.split import group_by_star
+from survey_batch.core.arrays import Index
 from survey_batch.core.status import Status, final_status, usable
 from survey_batch.report.reading import read_array, read_group, shard_rows, stored
 from survey_batch.report.style import STATUS_COLORS, class_colors
@@ -21,8 +22,6 @@ MAX_OBJECTS = 500_000
 
 MAX_LABELS = 24
 """A column with more values is no class."""
-
-Index = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from survey_batch.core.arrays import F8, I8
 
 OBJECT_CLASSES = {"GALAXY": 0.5975, "QSO": 0.1886, "STAR": 0.2139}
 """Shares in a sample of 10,000 spectra of DR17."""
@@ -88,7 +87,7 @@ def _batches(objects: int, fields: int, seed: int) -> Iterator[pa.Table]:
         yield _rows(rng, first, min(BATCH, objects - first), edges)
 
 
-def _rows(rng: np.random.Generator, first: int, count: int, edges: Floats) -> pa.Table:
+def _rows(rng: np.random.Generator, first: int, count: int, edges: F8) -> pa.Table:
     visit, star = _visits(rng, count)
     row = first + np.arange(count)
     place = np.searchsorted(edges, rng.random(count), side="right").clip(max=len(edges) - 1)
@@ -115,7 +114,7 @@ def _rows(rng: np.random.Generator, first: int, count: int, edges: Floats) -> pa
     return pa.table(columns).take(pa.array(np.where(visit == "same", star, np.arange(count))))
 
 
-def _visits(rng: np.random.Generator, count: int) -> tuple[npt.NDArray[np.str_], Integers]:
+def _visits(rng: np.random.Generator, count: int) -> tuple[npt.NDArray[np.str_], I8]:
     """What each row is of an earlier one of its batch, and the row whose star it shows (its own, for most)."""
     shares = [1 - NEAR - SAME_PLACE - SAME_ROW, NEAR, SAME_PLACE, SAME_ROW]
     visit = rng.choice(["own", "near", "place", "same"], count, p=shares)
@@ -128,7 +127,7 @@ def _visits(rng: np.random.Generator, count: int) -> tuple[npt.NDArray[np.str_],
     return visit, star
 
 
-def _positions(rng: np.random.Generator, place: Integers) -> tuple[Floats, Floats]:
+def _positions(rng: np.random.Generator, place: I8) -> tuple[F8, F8]:
     """Somewhere on the field: scans lie side by side from dec -10 degrees, fields follow each other along RA."""
     scan, along = np.divmod(place, FIELDS_PER_SCAN)
     across = rng.random(len(place))
@@ -138,13 +137,13 @@ def _positions(rng: np.random.Generator, place: Integers) -> tuple[Floats, Float
     return ra % 360, dec
 
 
-def _frames(place: Integers) -> dict[str, npt.NDArray[np.int32]]:
+def _frames(place: I8) -> dict[str, npt.NDArray[np.int32]]:
     scan, along = np.divmod(place, FIELDS_PER_SCAN)
     keys = {"rerun": np.full(len(place), 301), "run": 94 + scan // 6, "camcol": scan % 6 + 1, "field": 11 + along}
     return {name: values.astype(np.int32) for name, values in keys.items()}
 
 
-def _kinds(rng: np.random.Generator, count: int) -> tuple[pa.Array, pa.Array, Floats]:
+def _kinds(rng: np.random.Generator, count: int) -> tuple[pa.Array, pa.Array, F8]:
     """Class, subclass and g - r of each row."""
     kinds = [("GALAXY", "", 0.8), ("GALAXY", "STARFORMING", 0.5), ("QSO", "", 0.2), ("QSO", "BROADLINE", 0.2)]
     shares = [OBJECT_CLASSES[kind] / 2 for kind, _, _ in kinds]
@@ -159,7 +158,7 @@ def _kinds(rng: np.random.Generator, count: int) -> tuple[pa.Array, pa.Array, Fl
     return pa.array(class_).take(drawn), pa.array(subclass).take(drawn), np.array(color)[drawn.to_numpy()]
 
 
-def _magnitudes(rng: np.random.Generator, color: Floats) -> dict[str, npt.NDArray[np.float32]]:
+def _magnitudes(rng: np.random.Generator, color: F8) -> dict[str, npt.NDArray[np.float32]]:
     """PSF magnitudes along a line of colours, with a scatter of 0.05."""
     r = rng.uniform(14.5, 21, len(color))
     offsets = {"u": 2.2 * color + 0.8, "g": color, "r": 0 * color, "i": -0.4 * color, "z": -0.65 * color}

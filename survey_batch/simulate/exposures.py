@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from astropy.io import fits
 
+from survey_batch.core.arrays import F8
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.optics.diffraction import Optics
 from survey_batch.optics.psf_field import PsfField, random_psf_field
 from survey_batch.optics.seds import CLASSES, blackbody_seds, read_seds
 from survey_batch.simulate.stamps import SNR, Stars, draw_stars, observe
-
-F8 = npt.NDArray[np.float64]
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, F8
 from survey_batch.images.camera import ccd
 from survey_batch.simulate.sky import Population
 from survey_batch.simulate.strip import BAND_OFFSETS, Strip
-
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
 
 BANDS = "ugriz"
 NOISE_ROWS = 128

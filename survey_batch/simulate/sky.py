@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F8
 from survey_batch.images.frame import OVERLAP_ROWS
 from survey_batch.simulate.strip import Strip
-
-F8 = npt.NDArray[np.float64]
 
 BRIGHTEST, FAINTEST = 14.5, 20.5
 """r magnitudes between which objects are drawn."""

@@ -11,11 +11,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, F8
 from survey_batch.optics.psf_field import PsfField
 from survey_batch.optics.seds import CLASSES
-
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
 
 SNR = (20.0, 110.0)
 """Mean power of a star's pixels over that of the noise; S/N of the whole star is the root of 1024 times this."""

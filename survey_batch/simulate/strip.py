@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F8
 from survey_batch.images.frame import OVERLAP_ROWS, FrameWcs
-
-F8 = npt.NDArray[np.float64]
 
 PIXEL = 0.396 / 3600
 """Degrees per pixel of the SDSS camera (York et al. 2000, AJ 120, 1579)."""

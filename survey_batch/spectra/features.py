@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.job import FeaturesSection
+from survey_batch.core.arrays import F4, F8, I4
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.spectra.blocks import STATISTICS, block_statistics
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
@@ -15,10 +16,6 @@ from survey_batch.spectra.pca import PCA
 from survey_batch.spectra.photometry import COLOR_NAMES, synthetic_colors
 from survey_batch.spectra.ratios import flux_ratios
 from survey_batch.spectra.smooth import smooth
-
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
-I4 = npt.NDArray[np.int32]
 
 CONTINUUM_RANGE = (-1.0, 3.0)
 """Bounds of continuum-normalised flux, lest a cosmic ray or noise over a faint continuum outweigh all else."""

@@ -8,13 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, F8, I4
 from survey_batch.core.errors import ConfigurationError
-
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
-I4 = npt.NDArray[np.int32]
 
 STEP = 1e-4
 """log10 step of the grid."""

@@ -8,9 +8,9 @@ together with H epsilon (3970.07), 1.8 pixels away, so that it is strong in A st
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-F8 = npt.NDArray[np.float64]
+from survey_batch.core.arrays import F8
+
 Window = tuple[float, float]
 """First and last wavelength [Angstrom]."""
 

@@ -9,15 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, F8, I4
 from survey_batch.spectra.grid import STEP
 from survey_batch.spectra.line_list import BANDS, LINES, Band, Line, air_to_vacuum
 from survey_batch.spectra.windows import SMALLEST_SHARE, Pixels, pixels_around, share_of_pixels, window_mean
 
 __all__ = ["BANDS", "FWHM", "LINES", "Band", "Line", "air_to_vacuum", "band_indices", "line_indices"]
 
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
-I4 = npt.NDArray[np.int32]
 Span = tuple[float, float]
 """First and last pixel of a window, counted from a centre."""
 

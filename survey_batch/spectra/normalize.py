@@ -9,12 +9,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, F8, I4, Flags
 from survey_batch.core.errors import ConfigurationError
-
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
-I4 = npt.NDArray[np.int32]
-Flags = npt.NDArray[np.bool_]
 
 Method = Literal["l2", "flux", "minmax", "robust", "continuum"]
 

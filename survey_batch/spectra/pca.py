@@ -13,10 +13,10 @@ from scipy.linalg.blas import dspr, dsymv, dsyrk
 from scipy.linalg.lapack import dtpttr, dtrttp
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from survey_batch.core.arrays import F8
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.threads import one_thread
 
-F8 = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.floating]
 
 SMALLEST_VARIANCE = 1e-10

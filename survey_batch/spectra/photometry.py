@@ -1,13 +1,9 @@
 """Colours by synthetic photometry, in simple passbands at the places of SDSS g, r and i."""
 
 import numpy as np
-import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, F8, I4
 from survey_batch.spectra.grid import STEP, first_pixel
-
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
-I4 = npt.NDArray[np.int32]
 
 # Top hats: 1 between these vacuum wavelengths [Angstrom], 0 elsewhere; centres 4800, 6250 and 7700 and widths of 1400,
 # 1400 and 1500 as Fukugita et al. (1996, AJ 111, 1748) give them. z lies beyond the end of LAMOST spectra.

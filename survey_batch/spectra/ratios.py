@@ -3,14 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, F8, I4
 from survey_batch.spectra.grid import STEP
 from survey_batch.spectra.line_list import RATIOS, Window, air_to_vacuum
 from survey_batch.spectra.lines import SMALLEST_CONTINUUM
 from survey_batch.spectra.windows import SMALLEST_SHARE, pixels_around, share_of_pixels
 
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
-I4 = npt.NDArray[np.int32]
 Redshift = npt.NDArray[np.floating]
 
 

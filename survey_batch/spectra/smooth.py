@@ -1,12 +1,10 @@
 """Smoothing of spectra."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import savgol_filter
 
+from survey_batch.core.arrays import F4
 from survey_batch.core.errors import ConfigurationError
-
-F4 = npt.NDArray[np.float32]
 
 
 def smooth(flux: F4, window: int, order: int = 3) -> F4:

@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
 
+from survey_batch.core.arrays import F8
 from survey_batch.core.errors import ConfigurationError
-
-F8 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

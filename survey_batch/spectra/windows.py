@@ -6,12 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F4, F8, I4, Flags
 from survey_batch.spectra.grid import STEP, first_pixel
-
-F4 = npt.NDArray[np.float32]
-F8 = npt.NDArray[np.float64]
-I4 = npt.NDArray[np.int32]
-Flags = npt.NDArray[np.bool_]
 
 SMALLEST_SHARE = 0.5
 """Share of a window that good pixels must cover."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from survey_batch.archive.sdss import FieldKey
 from survey_batch.config.job import Job
 from survey_batch.config.sections.detect import DetectSection
+from survey_batch.core.arrays import F4
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.images.camera import ccd
@@ -22,8 +23,6 @@ from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_se
 from survey_batch.stages.frame_source import ArchiveFrames
 from survey_batch.stages.frames import FRAME_CPU_SECONDS, FRAME_FILE_BYTES
 from survey_batch.store.products import Variable
-
-F4 = npt.NDArray[np.float32]
 
 DETECT_CPU_SECONDS = 0.4
 """Finding the sources of one frame of 2048 x 1489 pixels, on a core of a 2-core cloud machine (AMD EPYC of 2024)."""

@@ -9,12 +9,12 @@ from threading import Lock
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from survey_batch.archive.decompress import SDSS_CEILING, decompress
 from survey_batch.archive.download import Archive
 from survey_batch.archive.sdss import FieldKey, frame_path, other_frame_paths, read_frame
 from survey_batch.config.job import Job
+from survey_batch.core.arrays import F4
 from survey_batch.core.errors import NotFoundError, ObjectError, TransientError, UnreadableError
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection, measure_correction
@@ -22,7 +22,6 @@ from survey_batch.images.frame import Frame, FrameWcs, Sky
 from survey_batch.planning.plan import read_fields
 from survey_batch.store.products import open_product
 
-Pixels = npt.NDArray[np.float32]
 FrameError = ObjectError | TransientError
 
 FIELDS_IN_MEMORY = 3
@@ -57,10 +56,10 @@ class FrameView(Protocol):
     def correction(self) -> ApertureCorrection:
         """What the flux of a point source misses on it."""
 
-    def pixels(self, rows: slice, columns: slice) -> Pixels:
+    def pixels(self, rows: slice, columns: slice) -> F4:
         """Part of the image [nanomaggy/pixel]."""
 
-    def calibration(self) -> Pixels:
+    def calibration(self) -> F4:
         """Nanomaggy per count of each column."""
 
     def sky(self) -> Sky:
@@ -94,11 +93,11 @@ class FrameInMemory:
         """What the flux of a point source misses on it; measured when an object is cut from it."""
         return measure_correction(self.frame.image, self.frame.calibration)
 
-    def pixels(self, rows: slice, columns: slice) -> Pixels:
+    def pixels(self, rows: slice, columns: slice) -> F4:
         """Part of the image [nanomaggy/pixel]."""
         return self.frame.image[rows, columns]
 
-    def calibration(self) -> Pixels:
+    def calibration(self) -> F4:
         """Nanomaggy per count of each column."""
         return self.frame.calibration
 
@@ -163,11 +162,11 @@ class StoredFrame:
     wcs: FrameWcs
     correction: ApertureCorrection
 
-    def pixels(self, rows: slice, columns: slice) -> Pixels:
+    def pixels(self, rows: slice, columns: slice) -> F4:
         """Part of the image [nanomaggy/pixel]; only the chunks it touches are read."""
         return self._read("image", rows, columns)
 
-    def calibration(self) -> Pixels:
+    def calibration(self) -> F4:
         """Nanomaggy per count of each column."""
         return self._read("calibration")
 
@@ -175,7 +174,7 @@ class StoredFrame:
         """The sky that was subtracted."""
         return Sky(*(self._read(name) for name in SKY_VARIABLES.values()))
 
-    def _read(self, name: str, *part: slice) -> Pixels:
+    def _read(self, name: str, *part: slice) -> F4:
         array = open_product(self.output, "frames", fresh=False)[name]
         return np.asarray(array[(self.place, self.band, *part)])  # type: ignore[index]
 

@@ -11,11 +11,12 @@ from survey_batch.catalog.labels import possible_labels
 from survey_batch.catalog.split import group_by_star
 from survey_batch.catalog.splitting import KEYS
 from survey_batch.config.job import Job
+from survey_batch.core.arrays import Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status, usable
 from survey_batch.lazy.datasets import made_of
 from survey_batch.lazy.products import open_product
-from survey_batch.models.labelled import TEXTS, Index, Labelled
+from survey_batch.models.labelled import TEXTS, Labelled
 from survey_batch.models.manifest import made_with
 from survey_batch.planning.plan import read_plan_columns
 from survey_batch.stages.features import BASIS

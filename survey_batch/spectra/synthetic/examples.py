@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F8
 from survey_batch.spectra.grid import flag
 from survey_batch.spectra.synthetic import spectra
 from survey_batch.spectra.synthetic.observation import Observation, observe_spectrum
 from survey_batch.spectra.synthetic.star_library import StarLibrary, drawn_stars
 from survey_batch.spectra.synthetic.targets import draw_other, galaxy_redshift, quasar_redshift, star_redshift
-
-F8 = npt.NDArray[np.float64]
 
 DEAD_SHARES = (0.0, 0.0, 0.04, 0.12)
 """Shares of pixels without inverse variance, as releases differ in them."""

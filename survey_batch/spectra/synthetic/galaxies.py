@@ -4,13 +4,11 @@ No two are alike. Ranges are wide on purpose: a real galaxy should look like one
 """
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
+from survey_batch.core.arrays import F8
 from survey_batch.spectra.synthetic import spectra
 from survey_batch.spectra.synthetic.star_library import StarLibrary
-
-F8 = npt.NDArray[np.float64]
 
 LIGHT = 299792.458
 """Speed of light, km/s."""

@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-F8 = npt.NDArray[np.float64]
-I4 = npt.NDArray[np.int32]
+from survey_batch.core.arrays import F8, I4
 
 SNR_WINDOWS = {"u": (3700, 4000), "g": (4000, 5500), "r": (5600, 6900), "i": (6900, 8200), "z": (8200, 9050)}
 """Angstrom; the parts of the five bands that the spectrograph sees."""

@@ -1,15 +1,13 @@
 """Spectra of quasars: a power law, broad and narrow lines, iron, the host galaxy, and what lies in front of them."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
 
+from survey_batch.core.arrays import F8
 from survey_batch.spectra.synthetic import spectra
 from survey_batch.spectra.synthetic.galaxies import LIGHT, LSF, draw_galaxy
 from survey_batch.spectra.synthetic.star_library import StarLibrary
-
-F8 = npt.NDArray[np.float64]
 
 FIRST, LAST = 720.0, 9500.0
 """Rest-frame Angstrom, from the blue end of a quasar at redshift 4 to the red end of one at 0."""

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
 
-F8 = npt.NDArray[np.float64]
+from survey_batch.core.arrays import F8
 
 OVERSAMPLING = 4
 STEP = 1e-4 / OVERSAMPLING

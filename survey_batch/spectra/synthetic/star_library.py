@@ -6,11 +6,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import F8
 from survey_batch.spectra.grid import log_grid
 from survey_batch.spectra.synthetic import spectra
 from survey_batch.spectra.templates import read_templates
-
-F8 = npt.NDArray[np.float64]
 
 LETTERS = "OBAFGKM"
 HOT_STARS = {"O7": 36000.0, "B0": 31000.0, "B2": 20600.0, "B5": 15700.0, "B8": 12500.0}

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from survey_batch.core.arrays import F8
 from survey_batch.spectra.synthetic import spectra
 from survey_batch.spectra.synthetic.galaxies import LIGHT, draw_galaxy
 from survey_batch.spectra.synthetic.quasars import draw_quasar
 from survey_batch.spectra.synthetic.star_library import StarLibrary, drawn_stars
-
-F8 = npt.NDArray[np.float64]
 
 CLASS_SHARES = {
     "A": 0.12,

@@ -1,0 +1,12 @@
+"""Names of array types: a letter for the kind of number, and its bytes."""
+
+import numpy as np
+import numpy.typing as npt
+
+F4 = npt.NDArray[np.float32]
+F8 = npt.NDArray[np.float64]
+I4 = npt.NDArray[np.int32]
+I8 = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Index = npt.NDArray[np.intp]
+"""Places in an array."""
