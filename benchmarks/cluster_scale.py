@@ -110,7 +110,7 @@ def measure(case: Case, limit: float) -> Measured:
         stub_cluster(case.workers, case.seconds, case.answer_seconds, case.inside) as (client, scheduler, ask),
         run_log(output) as log,
     ):
-        watch = Watch(ask, len(group.kept) * case.shards, scheduler, limit)
+        watch = Watch(ask, len(group.stored) * case.shards, scheduler, limit)
         engine = Engine(joined(client), job, group, watch.record, watch.tick)
         before, begun = (_cpu(scheduler), _cpu(None), ask()), time.time()
         with suppress(EnoughError):
@@ -120,7 +120,7 @@ def measure(case: Case, limit: float) -> Measured:
         return Measured(
             case, watch.records, seconds, _cpu(scheduler) - before[0], _cpu(None) - before[1], first - begun,
             watch.first - begun, watch.idle(case.workers), np.array(watch.memory), Path(log).stat().st_size,
-            watch.records == len(group.kept) * case.shards,
+            watch.records == len(group.stored) * case.shards,
         )  # fmt: skip
 
 

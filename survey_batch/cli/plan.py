@@ -48,7 +48,7 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
     # Objects that are still to be found have no list yet with which products could be compared.
     made_already(made, [stage for stage in stages if stage.from_fields or made.size("object")])
     for group in make_groups(stages):
-        refuse_unknown_size(wanted.cluster.for_phase(group.kept[0].phase))
+        refuse_unknown_size(wanted.cluster.for_phase(group.stored[0].phase))
     refuse_what_cannot_work(made, cost, elsewhere=elsewhere)
 
 

@@ -41,10 +41,10 @@ def local_cluster(section: ClusterSection) -> Iterator[Connection]:
         log.info("Dask dashboard: %s", client.dashboard_link, extra={"event": "cluster"})
         workers = worker_count(section)
         size = Size(workers, workers * section.threads, section.wants_gpu)
-        yield Connection(client, client.dashboard_link, lambda: size, Watch(cluster.scheduler.workers).check)
+        yield Connection(client, client.dashboard_link, lambda: size, LostWorkers(cluster.scheduler.workers).check)
 
 
-class Watch:
+class LostWorkers:
     """Notices that all workers of this machine are gone and do not come back."""
 
     def __init__(self, workers: Sized) -> None:

@@ -46,7 +46,7 @@ def stages_fit(place: Place, job: Job, plan: Plan | None) -> Findings[Estimate |
         for stage in stages:
             stage.check_plan(plan)
         made_already(plan, [stage for stage in stages if stage.from_fields or plan.size("object")])
-    phases = dict.fromkeys(group.kept[0].phase for group in groups)
+    phases = dict.fromkeys(group.stored[0].phase for group in groups)
     yield place.ok("stages", f"{', '.join(job.stages)} fit together; phases: {', '.join(phases)}")
     if plan is None:
         return None

@@ -13,7 +13,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.paths import write_bytes
 from survey_batch.core.status import usable
 from survey_batch.stages.detections import JUDGED, LABELS, MEASURED
-from survey_batch.store.products import Array, open_product
+from survey_batch.store.products import Array, open_group
 
 FIELDS_AT_ONCE = 256
 """Fields that are read at a time."""
@@ -25,7 +25,7 @@ def write_detections(job: Job) -> int:
     Columns: object_id (`<run>-<camcol>-<field>-<number>`, the brightest of a field is 0), the field's key, all
     measurements, `snr`, and `label` ("" where not judged).
     """
-    group = open_product(job.output, "detections")
+    group = open_group(job.output, "detections")
     places = np.arange(len(np.asarray(group["status"][...])))  # type: ignore[index]
     buffer, writer, total = io.BytesIO(), None, 0
     for start in range(0, len(places), FIELDS_AT_ONCE):

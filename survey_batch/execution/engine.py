@@ -76,7 +76,7 @@ class Engine:
         client, self.connection, self.job = connection.client, connection, job
         self.client = client
         self.stages = {stage.name: stage for stage in group.stages}
-        self.needed_by = {stage.name: group.needed_by(stage.name) for stage in group.stages if not stage.kept}
+        self.needed_by = {stage.name: group.needed_by(stage.name) for stage in group.stages if not stage.stored}
         self.on_record, self.on_tick = on_record, on_tick
         # On a shared scheduler another run's tasks would answer to the same keys.
         self.run_id = uuid4().hex[:8]

@@ -54,7 +54,7 @@ class FirstLook:
     """
 
     def __init__(self, job: Job, group: Group) -> None:
-        self.job, self.kept = job, group.kept
+        self.job, self.kept = job, group.stored
         self.stage = next((stage for stage in group.stages if stage.phase == "ingest"), None)
         asked = job.archive.when_nothing_found == "stop" and self.stage is not None
         self.watches = asked and not any(usable(read_status(job.output, stage.name)).any() for stage in self.kept)

@@ -137,7 +137,7 @@ class Runner:
         self.plan, self.job, self.progress = plan, plan.job, progress
         self.groups = make_groups(stages)
         self.names = [stage.name for stage in stages]
-        self.stages = [stage for stage in stages if stage.kept]
+        self.stages = [stage for stage in stages if stage.stored]
         self.started = time.time()
         self.summary = Summary(self.job.output)
         self.timing: dict[str, dict[str, float]] = {}
@@ -189,17 +189,17 @@ class Runner:
             self.progress.stage(stage.name, self.plan.size(stage.axis))
 
     def _cluster_of(self, group: Group) -> ClusterSection:
-        return self.job.cluster.for_phase(group.kept[0].phase)
+        return self.job.cluster.for_phase(group.stored[0].phase)
 
     def _anything_left(self, group: Group, existing: Sequence[Stage]) -> bool:
         """Tell whether a group has rows to work on, so that no workers are asked for without need."""
-        return any(stage not in existing or self.unfinished(stage) for stage in group.kept)
+        return any(stage not in existing or self.unfinished(stage) for stage in group.stored)
 
     def _run_group(
         self, connection: Connection, group: Group, existing: Sequence[Stage], show: Callable[[], None]
     ) -> None:
         begun = time.monotonic()
-        for stage in group.kept:
+        for stage in group.stored:
             stage.check()  # again: what it works on may only now have learnt its components
             if stage not in existing:
                 self._create(connection, stage)
@@ -225,7 +225,7 @@ class Runner:
     def _begin(self, group: Group) -> list[Shard]:
         """Find the shards with something left to do in any of the stages, and show the others as done."""
         axis = group.stages[0].axis
-        statuses = {stage.name: read_status(self.job.output, stage.name) for stage in group.kept}
+        statuses = {stage.name: read_status(self.job.output, stage.name) for stage in group.stored}
         left = [
             shard
             for shard in self.plan.shards(axis)
@@ -235,14 +235,14 @@ class Runner:
         for shard in left:
             done[shard.rows] = False
         for stage in group.stages if left else ():
-            counts = count_statuses(statuses[stage.name][done]) if stage.kept else {}
+            counts = count_statuses(statuses[stage.name][done]) if stage.stored else {}
             self.progress.stage(stage.name, len(done), int(done.sum()), counts)
         return left
 
     def _create(self, connection: Connection, stage: Stage) -> None:
         """Learn what must be learnt, on the workers, then fix the product's shape."""
-        fitted = stage.given()
-        if stage.fits:
+        fitted = stage.fixed_coordinates()
+        if stage.requires_fit:
             log.info("fitting %s", stage.name, extra={"event": "fit", "stage": stage.name})
             fitted = fit(connection, self.job, stage.name, self.plan.shards(stage.axis))
         pieces = pieces_of(self.plan, stage)

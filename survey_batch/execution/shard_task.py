@@ -105,7 +105,7 @@ def write(job: Job, name: str, computed: tuple[Loaded, Block] | Record) -> Recor
     whole = _merge(stage, loaded, block)
     names = [stage.row_name(loaded.rows, problem.row) for problem in whole.problems]
     note_problems(job.output, name, shard, loaded.todo, whole.problems, names)
-    if stage.kept:
+    if stage.stored:
         data = {**_coordinates(stage, loaded.rows), **whole.data}
         return _record(name, loaded, whole, write_shard(job.output, name, shard, data, whole.status))
     return Passed(whole, _record(name, loaded, whole, 0))
@@ -134,7 +134,7 @@ def _begin(
     """Find out what of a shard is left to do."""
     started = (time.monotonic(), time.process_time())
     stage = make_stage(job, name)
-    before = read_status(job.output, name, shard.rows) if stage.kept else _wanted(job, shard, needed_by)
+    before = read_status(job.output, name, shard.rows) if stage.stored else _wanted(job, shard, needed_by)
     todo = np.asarray(unfinished(before).reshape(len(shard), -1).any(axis=1))
     if not todo.any():
         return Record(name, shard, count_statuses(before))
@@ -167,12 +167,12 @@ def _wanted(job: Job, shard: Shard, needed_by: Sequence[str]) -> npt.NDArray[np.
 
 def _inputs(stage: Stage, shard: Shard, given: Passed | None) -> Rows:
     if given is not None:
-        return {name: given.block.data[name] for name in stage.needs}
-    return read_rows(stage.job.output, str(stage.upstream), shard.rows, stage.needs)
+        return {name: given.block.data[name] for name in stage.input_variables}
+    return read_rows(stage.job.output, str(stage.upstream), shard.rows, stage.input_variables)
 
 
 def _is_first(stage: Stage, given: Passed | None) -> bool:
-    return given is None and (stage.upstream is None or not make_stage(stage.job, stage.upstream).kept)
+    return given is None and (stage.upstream is None or not make_stage(stage.job, stage.upstream).stored)
 
 
 def _inherited(stage: Stage, shard: Shard, rows: Rows, given: Passed | None) -> npt.NDArray[np.uint8]:
@@ -205,7 +205,7 @@ def _merge(stage: Stage, loaded: Loaded, block: Block) -> Block:
 def _merge_data(stage: Stage, loaded: Loaded, computed: dict[str, Array]) -> dict[str, Array]:
     if loaded.work.all():  # as in nearly every shard: no second copy in memory
         return computed
-    if loaded.todo.all() or not stage.kept:
+    if loaded.todo.all() or not stage.stored:
         whole = stage.empty_block(len(loaded.shard)).data
     else:
         whole = read_rows(stage.job.output, stage.name, loaded.shard.rows, list(computed))

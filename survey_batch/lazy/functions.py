@@ -134,7 +134,7 @@ def principal_components(spectra: "xr.Dataset", number: int = 20, **settings: An
     import xarray as xr
 
     stage = spectral_stage(spectra, {**settings, "components": number})
-    given = _in_order(spectra[[*stage.needs, *_there(spectra, "status", "split")]])
+    given = _in_order(spectra[[*stage.input_variables, *_there(spectra, "status", "split")]])
     edges = np.cumsum([0, *given.chunksizes.get("object", (given.sizes["object"],))])
     blocks = [given.isel(object=slice(*ends)) for ends in pairwise(edges)]
     parts = [dask.delayed(_part_of)(stage, block) for block in blocks]
@@ -208,9 +208,11 @@ def apply(stage: Stage, ds: "xr.Dataset", settings: Mapping[str, Any]) -> "xr.Da
     Objects that `status` says cannot be used keep their status and hold NaN, or 0 for integers. The result says that
     it was made with `settings`, where the dataset says how it was made itself.
     """
-    if missing := [name for name in stage.needs if name not in ds]:
-        raise ConfigurationError(f"{stage.name} needs variables {list(stage.needs)}; the dataset lacks {missing}")
-    whole = _in_order(ds[[*stage.needs, *_there(ds, "status", *_OWN)]])
+    if missing := [name for name in stage.input_variables if name not in ds]:
+        raise ConfigurationError(
+            f"{stage.name} needs variables {list(stage.input_variables)}; the dataset lacks {missing}"
+        )
+    whole = _in_order(ds[[*stage.input_variables, *_there(ds, "status", *_OWN)]])
     own = {name: whole[name].variable for name in _there(whole, *_OWN)}
     given = whole.drop_vars(own)
     made = given.map_blocks(_apply_to_block, kwargs={"stage": stage}, template=_template(stage, given))
@@ -249,7 +251,7 @@ def _apply_to_block(block: "xr.Dataset", stage: Stage) -> "xr.Dataset":
         status = block["status"].values.astype(np.uint8)
     whole = stage.empty_block(len(status))
     if (work := usable(status)).any():
-        inputs = take({name: block[name].values for name in stage.needs}, work)
+        inputs = take({name: block[name].values for name in stage.input_variables}, work)
         rows = {"ra": np.zeros(int(work.sum())), "place": np.flatnonzero(work)}
         made = stage.compute(rows, stage.prepare(inputs))
         for name, values in made.data.items():

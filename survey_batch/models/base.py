@@ -184,7 +184,7 @@ class Classifier(ABC, Generic[Section]):
 
     @classmethod
     @abstractmethod
-    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark the rows of a block that can be classified."""
 
     @abstractmethod
@@ -233,7 +233,7 @@ class Classifier(ABC, Generic[Section]):
         """
         self.recipe.check_block(block)
         known = {name: block[name] for name in self.recipe.variables}
-        return {"inputs": self.prepare(known), "possible": self.possible(known, self.recipe), **self.evidence(known)}
+        return {"inputs": self.prepare(known), "possible": self.valid_rows(known, self.recipe), **self.evidence(known)}
 
     @one_thread()
     def predict_prepared(

@@ -62,14 +62,14 @@ def grouped_folds(data: Labelled, folds: int, seed: int) -> Iterator[tuple[Index
     with warnings.catch_warnings():
         # A class with fewer objects than folds is in some folds only, which cannot be otherwise.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        divisions = list(splitter.split(rows, data.label, data.apart))
+        divisions = list(splitter.split(rows, data.label, data.groups))
     yield from divisions
 
 
 def possible_folds(data: Labelled) -> int:
     """Most folds that the labelled objects can be divided into."""
     largest = np.unique(data.label, return_counts=True)[1].max(initial=0)
-    return int(min(len(np.unique(data.apart)), largest))
+    return int(min(len(np.unique(data.groups)), largest))
 
 
 def out_of_fold(

@@ -10,7 +10,7 @@ from survey_batch.models import network
 from survey_batch.models.augment import Augmentation, augmented, rows_of_epoch, soft_labels
 from survey_batch.models.base import Inputs
 from survey_batch.models.classes import has_gaps, sequence_length
-from survey_batch.models.examples import Change, Schedule
+from survey_batch.models.examples import Augment, Schedule
 from survey_batch.models.keras_family import KerasClassifier
 
 EnsembleSection = TypeVar("EnsembleSection", bound=EnsembleTraining)
@@ -53,7 +53,7 @@ class EnsembleClassifier(KerasClassifier[EnsembleSection]):
         return rows_of_epoch(np.eye(classes, dtype=np.float32)[number], cls.augmentation.least_share)
 
     @classmethod
-    def change(cls, section: EnsembleSection) -> Change:
+    def augment(cls, section: EnsembleSection) -> Augment:
         """Shift, noise and mixture."""
 
         def changed(values: F4, targets: F4, random: np.random.Generator) -> tuple[F4, F4]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from survey_batch.core.arrays import F4, Index
 
-Change = Callable[[Any, Any, np.random.Generator], tuple[Any, Any]]
+Augment = Callable[[Any, Any, np.random.Generator], tuple[Any, Any]]
 """Augmentation of one batch: values, targets and a generator in, values and targets out."""
 
 
@@ -50,7 +50,7 @@ class Examples:
     targets: F4
     rows: Index | None = None
     weight: F4 | None = None
-    change: Change | None = None
+    augment: Augment | None = None
 
     @property
     def order(self) -> Index:

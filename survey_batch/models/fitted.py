@@ -52,13 +52,13 @@ class FittedClassifier(Classifier[Section]):
         """Store the model."""
 
     @classmethod
-    def begun(
+    def prepare_fit(
         cls, data: Labelled, section: Section, classes: tuple[str, ...] | None, seed: int
     ) -> tuple[Self, Labelled]:
         """A classifier with its preprocessing and no model yet, and the rows of the data that it can be fitted to."""
         recipe = cls.recipe_of(data, section)
         classes = classes or cls.only_classes or classes_among(data.label)
-        data = possible_part(cls, data, recipe)
+        data = valid_part(cls, data, recipe)
         check_labels(data, classes)
         manifest = Manifest(kind=cls.kind, variant=cls.variant, classes=classes, recipe=recipe, seed=seed)
         return cls(manifest, cls.learn(data, recipe, section)), data
@@ -84,9 +84,9 @@ class FittedClassifier(Classifier[Section]):
         return cls(manifest, arrays, cls.read_model(folder / cls.model_file))
 
 
-def possible_rows(family: type[Classifier[Any]], data: Labelled, recipe: Recipe) -> npt.NDArray[np.bool_]:
+def valid_rows_of(family: type[Classifier[Any]], data: Labelled, recipe: Recipe) -> npt.NDArray[np.bool_]:
     """Mark the rows that can be classified, block by block."""
-    marks = [family.possible(block, recipe) for _, block in data.blocks()]
+    marks = [family.valid_rows(block, recipe) for _, block in data.blocks()]
     return np.concatenate(marks) if marks else np.zeros(0, bool)
 
 
@@ -96,10 +96,10 @@ def predict_rows(classifier: Classifier[Any], data: Labelled) -> npt.NDArray[np.
     return np.concatenate(answers) if answers else np.zeros((0, len(classifier.classes)), np.float32)
 
 
-def possible_part(family: type[Classifier[Any]], data: Labelled, recipe: Recipe) -> Labelled:
+def valid_part(family: type[Classifier[Any]], data: Labelled, recipe: Recipe) -> Labelled:
     """Take the rows that can be classified; data of another shape is refused."""
     recipe.check_shapes(data.shapes)
-    return data.take(possible_rows(family, data, recipe))
+    return data.take(valid_rows_of(family, data, recipe))
 
 
 def check_labels(data: Labelled, classes: tuple[str, ...]) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from survey_batch.config.sections.train_galaxies import GalaxyTraining
 from survey_batch.core.arrays import F4
 from survey_batch.models.base import Block
-from survey_batch.models.examples import Change
+from survey_batch.models.examples import Augment
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Grid, Recipe
@@ -100,7 +100,7 @@ class GalaxyQuasarStar(KerasClassifier[GalaxyTraining]):
         return spectra_recipe(data, steps, redshift=section.redshift)
 
     @classmethod
-    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark spectra with enough good pixels."""
         return enough_good_pixels(block, recipe)
 
@@ -115,7 +115,7 @@ class GalaxyQuasarStar(KerasClassifier[GalaxyTraining]):
         return np.concatenate([bins, lines], axis=1)
 
     @classmethod
-    def change(cls, section: GalaxyTraining) -> Change | None:
+    def augment(cls, section: GalaxyTraining) -> Augment | None:
         """Another flux calibration and more noise; no redshift for half of the spectra."""
         lines = LINES if section.redshift else 0
 

@@ -16,8 +16,8 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import Block, Inputs, Section, Workspace
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
-from survey_batch.models.examples import Change, Examples, Schedule, balanced_weights
-from survey_batch.models.fitted import Arrays, FittedClassifier, possible_part
+from survey_batch.models.examples import Augment, Examples, Schedule, balanced_weights
+from survey_batch.models.fitted import Arrays, FittedClassifier, valid_part
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest, Recipe
 from survey_batch.models.trainer import jit, train_network
@@ -70,7 +70,7 @@ class KerasClassifier(FittedClassifier[Section]):
         raise NotImplementedError
 
     @classmethod
-    def change(cls, section: Section) -> Change | None:  # noqa: ARG003
+    def augment(cls, section: Section) -> Augment | None:  # noqa: ARG003
         """Augmentation of a batch of training rows."""
         return None
 
@@ -114,9 +114,9 @@ class KerasClassifier(FittedClassifier[Section]):
         seed: int | None = None,
     ) -> Self:
         seed, place = section.seed if seed is None else seed, workspace or Workspace()
-        draft, data = cls.begun(data, section, classes, seed)
+        draft, data = cls.prepare_fit(data, section, classes, seed)
         recipe, classes = draft.recipe, draft.classes
-        held_out = possible_part(cls, validation, recipe) if validation else None
+        held_out = valid_part(cls, validation, recipe) if validation else None
         extra = cls.extra_examples(data, recipe, section, classes, seed)
         examples = draft.training_examples(data, section, place.folder and place.folder / INPUTS, extra)
         table: Any = section
@@ -152,13 +152,13 @@ class KerasClassifier(FittedClassifier[Section]):
             self.targets(number, self.classes, section),
             self.epoch_rows(number, len(self.classes), section, self.manifest.seed),
             weight,
-            self.change(section),
+            self.augment(section),
         )
 
     def held_out_examples(self, data: Labelled, section: Section, folder: Path | None) -> Examples:
         """Prepared rows to hold a model against, each with the weight of its class."""
         examples = self.training_examples(data, section, folder and folder / HELD_OUT, None)
-        return replace(examples, rows=None, change=None)
+        return replace(examples, rows=None, augment=None)
 
     def _prepared(self, data: Labelled, file: Path | None, extra: Block | None, rows: int) -> Inputs:
         """Prepare rows block by block, into memory or a file."""

@@ -75,7 +75,7 @@ class Labelled:
             yield span, self.read(span)
 
     @property
-    def apart(self) -> npt.NDArray[np.int64]:
+    def groups(self) -> npt.NDArray[np.int64]:
         """Number of the group that must be on one side of any division of the objects."""
         return self.star if self.group is None else self.group
 

@@ -21,7 +21,7 @@ from survey_batch.images.features import (
 )
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.labelled import Labelled
-from survey_batch.store.products import open_product
+from survey_batch.store.products import open_group
 
 if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit, Predict
@@ -85,7 +85,7 @@ def stored_magnitudes(output: str) -> Measure:
         The job has no such product, or it has no PSF fluxes.
     """
     try:
-        product = open_product(output, "features")
+        product = open_group(output, "features")
     except FileNotFoundError as error:
         raise ConfigurationError(f"train.magnitudes: there is no product features in {output}") from error
     names, objects, values = (np.asarray(product[name]) for name in ("feature", "object_id", "value"))

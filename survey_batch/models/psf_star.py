@@ -15,7 +15,7 @@ from survey_batch.core.arrays import F4, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.star_pixels import change_view, ring_statistics, scaled_pixels
 from survey_batch.models.base import Block, Inputs
-from survey_batch.models.examples import Change, Schedule
+from survey_batch.models.examples import Augment, Schedule
 from survey_batch.models.fitted import Arrays
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
@@ -95,7 +95,7 @@ class PsfStarCNN(KerasClassifier[PsfStarTraining]):
         return {"shape_trees": trees}
 
     @classmethod
-    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark cutouts whose middle is real."""
         flux = block["flux"][:, int(step(recipe.steps, "band"))]
         y, x = (size // 2 for size in flux.shape[1:])
@@ -123,7 +123,7 @@ class PsfStarCNN(KerasClassifier[PsfStarTraining]):
         return model, model
 
     @classmethod
-    def change(cls, section: PsfStarTraining) -> Change | None:
+    def augment(cls, section: PsfStarTraining) -> Augment | None:
         """Turns, flips, sub-pixel shifts, and another seeing."""
 
         def turned(values: Any, targets: Any, random: np.random.Generator) -> tuple[Any, Any]:
@@ -185,7 +185,7 @@ class PublishedPsfStar(PsfStarCNN):
         return model, model
 
     @classmethod
-    def change(cls, section: PsfStarTraining) -> Change | None:  # noqa: ARG003
+    def augment(cls, section: PsfStarTraining) -> Augment | None:  # noqa: ARG003
         """None."""
         return None
 

@@ -76,7 +76,7 @@ class PublishedComponents(Classifier[GalaxyTraining]):
         return spectra_recipe(data, steps)
 
     @classmethod
-    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark spectra with enough good pixels."""
         return enough_good_pixels(block, recipe)
 

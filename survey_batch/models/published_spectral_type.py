@@ -79,7 +79,7 @@ class PublishedSpectralType(HeliumRule, KerasClassifier[SpectralTypeTraining]):
         return recipe_for(grid).model_copy(update={"steps": STEPS})
 
     @classmethod
-    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark spectra with enough pixels that have a value."""
         share = np.mean(np.isfinite(block["flux"]), axis=1)
         return np.asarray(share >= step(recipe.steps, "least_good_share"))

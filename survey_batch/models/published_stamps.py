@@ -19,7 +19,7 @@ from survey_batch.models.base import Block, Classifier, Inputs, Workspace
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.committee import build_committee, train_committee
-from survey_batch.models.fitted import Arrays, possible_part
+from survey_batch.models.fitted import Arrays, valid_part
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Recipe
@@ -60,7 +60,7 @@ class PublishedStamps(Classifier[StampTraining]):
         return stamp_recipe(data, cls.variables, {"method": f"published-{cls.variant}"})
 
     @classmethod
-    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:  # noqa: ARG003
+    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:  # noqa: ARG003
         """Mark whole stamps."""
         return enough_pixels(block, 1.0)
 
@@ -103,8 +103,8 @@ class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
         seed: int | None = None,
     ) -> Self:
         seed = section.seed if seed is None else seed
-        draft, data = cls.begun(data, section, classes, seed)
-        held_out = possible_part(cls, validation, draft.recipe) if validation else data.take(np.zeros(0, np.intp))
+        draft, data = cls.prepare_fit(data, section, classes, seed)
+        held_out = valid_part(cls, validation, draft.recipe) if validation else data.take(np.zeros(0, np.intp))
         shown, held = (draft.answers_of(part) for part in (data, held_out))
         training, model = build_committee(shown[0].shape[1], section.members, seed)
         history = train_committee(training, model, shown, held, section, seed, workspace or Workspace())
@@ -199,7 +199,7 @@ class SimilaritySVM(PublishedStamps, SklearnClassifier[StampTraining]):
         return stamp_recipe(data, cls.variables, steps)
 
     @classmethod
-    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark whole stamps of exposures whose field is known."""
         return exposure_known(block, recipe) & enough_pixels(block, 1.0)
 

@@ -58,7 +58,7 @@ class SklearnClassifier(FittedClassifier[Section]):
         seed: int | None = None,
     ) -> Self:
         seed, place = section.seed if seed is None else seed, workspace or Workspace()
-        draft, data = cls.begun(data, section, classes, seed)
+        draft, data = cls.prepare_fit(data, section, classes, seed)
         inputs, labels = cls.training_inputs(draft, data, section, seed)
         place.report(f"fitting {cls.variant} to {len(inputs)} rows of {inputs.shape[1]} columns")
         weight = cls.weights(data, labels)

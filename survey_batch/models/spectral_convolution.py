@@ -10,7 +10,7 @@ from survey_batch.core.arrays import F4
 from survey_batch.models.augment import shifted
 from survey_batch.models.base import Block
 from survey_batch.models.classes import SEQUENCE
-from survey_batch.models.examples import Change
+from survey_batch.models.examples import Augment
 from survey_batch.models.helium import HELIUM
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Grid, Recipe
@@ -67,7 +67,7 @@ class SpectralConvolution(SpectralTypeClassifier):
         return np.concatenate([bins_of(block, steps), trust], axis=-1)
 
     @classmethod
-    def change(cls, section: SpectralTypeTraining) -> Change:  # noqa: ARG003
+    def augment(cls, section: SpectralTypeTraining) -> Augment:  # noqa: ARG003
         """Another radial velocity, by fractions of a pixel, and more noise."""
 
         def changed(values: F4, targets: F4, random: np.random.Generator) -> tuple[F4, F4]:

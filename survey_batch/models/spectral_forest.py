@@ -75,9 +75,9 @@ class SpectralForest(HeliumRule, SklearnClassifier[SpectralTypeTraining]):
         return SpectralTypeClassifier.baselines(data, section, classes)
 
     @classmethod
-    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark spectra with enough good pixels."""
-        return SpectralTypeClassifier.possible(block, recipe)
+        return SpectralTypeClassifier.valid_rows(block, recipe)
 
     def prepare(self, block: Block) -> F4:
         """Smoothed line strengths over both continua, then `helium.strengths`, (object, column)."""

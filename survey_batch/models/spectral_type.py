@@ -76,7 +76,7 @@ class SpectralTypeClassifier(HeliumRule, EnsembleClassifier[SpectralTypeTraining
         return fits
 
     @classmethod
-    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark spectra with enough good pixels."""
         flux, ivar, mask = (block[name] for name in VARIABLES)
         return np.asarray(good_share(flux, ivar, mask) >= step(recipe.steps, "least_good_share"))

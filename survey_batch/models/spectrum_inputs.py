@@ -110,7 +110,7 @@ def noisier(channels: F4, snr: tuple[float, float], bin_pixels: int, random: np.
 
 
 def tilted(channels: F4, slope: float, step: float, random: np.random.Generator) -> F4:
-    """Change each row's flux calibration: a slope over the whole range, and a step somewhere in its middle.
+    """Augment each row's flux calibration: a slope over the whole range, and a step somewhere in its middle.
 
     `slope` and `step` are standard deviations of the logarithm of the factor between the two ends.
     """

@@ -22,7 +22,7 @@ from survey_batch.models.base import Block, Classifier, Inputs, Workspace
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.cross_validation import Fit, Predict, grouped_folds
-from survey_batch.models.fitted import Arrays, possible_rows
+from survey_batch.models.fitted import Arrays, valid_rows_of
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest, Recipe
 from survey_batch.models.psf_fit import fit_classes
@@ -107,12 +107,12 @@ class StampLikelihood(Classifier[StampTraining]):
         manifest = Manifest(kind=cls.kind, variant=cls.variant, classes=CLASSES, recipe=recipe, seed=seeds)
         plain = {"slope": np.array(1.0), "offsets": np.zeros(len(CLASSES))}
         model = cls(manifest, {**read_optics(section).arrays(), "seds": seds, "wavelengths": wavelengths, **plain})
-        data = data.take(possible_rows(cls, data, recipe))
+        data = data.take(valid_rows_of(cls, data, recipe))
         if len(data) < LEAST_STARS:
             place.report(f"{len(data)} labelled stars, fewer than {LEAST_STARS}: the likelihood is taken as it is")
             return model
         place.report(f"holding the likelihood against {len(data)} labelled stars")
-        held_out = validation.take(possible_rows(cls, validation, recipe)) if validation else None
+        held_out = validation.take(valid_rows_of(cls, validation, recipe)) if validation else None
         return cls(manifest, {**model.arrays, **model._correction(data, held_out, seeds)})
 
     def _correction(self, data: Labelled, held_out: Labelled | None, seed: int) -> Arrays:
@@ -150,7 +150,7 @@ class StampLikelihood(Classifier[StampTraining]):
         return {"similarity_svm": fitted}
 
     @classmethod
-    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark stars with enough good pixels, in an exposure whose field is known."""
         return exposure_known(block, recipe) & enough_pixels(block, LEAST_GOOD_SHARE)
 

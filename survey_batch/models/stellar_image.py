@@ -20,7 +20,7 @@ from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Recipe
 from survey_batch.models.preprocessing import step
-from survey_batch.models.trainer import Change, Schedule
+from survey_batch.models.trainer import Augment, Schedule
 
 if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit
@@ -97,7 +97,7 @@ class ImageClassifier(KerasClassifier[ImageTraining]):
         return {"magnitudes": magnitude_trees(measure, classes)} if measure else {}
 
     @classmethod
-    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark cutouts whose middle is real in all bands, and images that are not black."""
         pixels = block[recipe.variables[0]]
         if recipe.product == "composites":
@@ -119,7 +119,7 @@ class ImageClassifier(KerasClassifier[ImageTraining]):
         return model, model
 
     @classmethod
-    def change(cls, section: ImageTraining) -> Change | None:
+    def augment(cls, section: ImageTraining) -> Augment | None:
         """Flips and right angles: neither changes a colour."""
         return turned if section.augment else None
 

@@ -85,7 +85,7 @@ class TableClassifier(EnsembleClassifier[TableTraining]):
         return {"boosted_trees": trees}
 
     @classmethod
-    def possible(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark rows with at least one of the chosen features."""
         return np.asarray(np.isfinite(block["value"][:, _columns(recipe)]).any(axis=1))
 

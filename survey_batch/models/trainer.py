@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.models.base import Workspace
-from survey_batch.models.examples import Change, Examples, Schedule
-from survey_batch.models.watch import History, Watch
+from survey_batch.models.examples import Augment, Examples, Schedule
+from survey_batch.models.training_monitor import History, TrainingMonitor
 
-__all__ = ["Change", "Examples", "History", "Schedule", "jit", "train_network"]
+__all__ = ["Augment", "Examples", "History", "Schedule", "jit", "train_network"]
 
 
 def train_network(
@@ -48,7 +48,7 @@ def train_network(
     place = workspace or Workspace()
     batches = -(-len(examples.order) // schedule.batch)
     model.compile(_optimizer(schedule, batches), loss=loss, jit_compile=jit())
-    watch = Watch(model, validation, schedule, place, loss)
+    watch = TrainingMonitor(model, validation, schedule, place, loss)
     watch.load()
     if watch.progress.epoch:
         place.report(f"going on after epoch {watch.progress.epoch}")
@@ -111,9 +111,9 @@ def _batches(examples: Examples, schedule: Schedule, batches: int, first_epoch: 
             # Sorted, since rows that lie near each other in a file are read faster.
             chosen = np.sort(self.order[index * schedule.batch : (index + 1) * schedule.batch])
             values, targets, weight = examples.batch(chosen)
-            if examples.change is not None:
+            if examples.augment is not None:
                 random = np.random.default_rng([schedule.seed, self.epoch, index])
-                values, targets = examples.change(values, targets, random)
+                values, targets = examples.augment(values, targets, random)
             if examples.weight is None:
                 return values, targets
             outputs = (len(weight), *[1] * (targets.ndim - 2))

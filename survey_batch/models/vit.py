@@ -17,7 +17,7 @@ from survey_batch.models.base import Inputs
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest, Recipe
 from survey_batch.models.stellar_image import ImageClassifier
-from survey_batch.models.trainer import Change, Schedule
+from survey_batch.models.trainer import Augment, Schedule
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
 PREFIX = "vit."
@@ -57,7 +57,7 @@ class ViT(ImageClassifier):
         return model, model
 
     @classmethod
-    def change(cls, section: ImageTraining) -> Change | None:  # noqa: ARG003
+    def augment(cls, section: ImageTraining) -> Augment | None:  # noqa: ARG003
         """None, as published."""
         return None
 

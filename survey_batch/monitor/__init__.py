@@ -10,7 +10,7 @@ from survey_batch.cluster.base import Connection
 from survey_batch.config.job import Job
 from survey_batch.core.paths import join
 from survey_batch.monitor.progress import LineProgress
-from survey_batch.monitor.tell import Teller
+from survey_batch.monitor.reporter import ProgressReporter
 
 __all__ = ["shown"]
 
@@ -36,7 +36,7 @@ def shown(
     callable
         To be called now and then, so that what is shown is what is.
     """
-    teller = Teller(connection.client, job, connection.dashboard)
+    teller = ProgressReporter(connection.client, job, connection.dashboard)
     if teller.page:
         progress.say(f"this run there: {teller.page}")
     path = join(job.output, "log", f"performance-{datetime.now(UTC):%Y%m%dT%H%M%S}.html")

@@ -14,7 +14,7 @@ from distributed import SchedulerPlugin
 
 from survey_batch.archive.limits import SEMAPHORE_PREFIX
 from survey_batch.core.pace import RATE_SECONDS
-from survey_batch.monitor.meter import METRIC
+from survey_batch.monitor.traffic_metrics import METRIC
 
 PAGE = "/survey-batch"
 RPC = "survey_batch_progress"

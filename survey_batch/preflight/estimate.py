@@ -209,11 +209,11 @@ def _sparse(plan: Plan, costs: Mapping[str, StageEstimate]) -> list[str]:
 
 
 def _refuse_small_workers(job: Job, group: Group, costs: Mapping[str, StageEstimate]) -> None:
-    section, needed = job.cluster.for_phase(group.kept[0].phase), _worker_bytes(job, group, costs)
+    section, needed = job.cluster.for_phase(group.stored[0].phase), _worker_bytes(job, group, costs)
     if needed <= parse_bytes(section.memory):
         return
     largest = max(group.stages, key=lambda stage: costs[stage.name].worker_bytes)
-    table = "cluster.gpu" if group.kept[0].phase == GPU_PHASE and job.cluster.gpu else "cluster"
+    table = "cluster.gpu" if group.stored[0].phase == GPU_PHASE and job.cluster.gpu else "cluster"
     ways = [f"shards.objects (now {job.shards.objects})"] if largest.axis == "object" else []
     ways += [f"{table}.threads (now {section.threads})"] if section.threads > 1 else []
     lower = f"lower {' or '.join(ways)}, or raise" if ways else "raise"
@@ -234,7 +234,7 @@ def _refuse_full_disk(job: Job, cost: Estimate) -> None:
 
 def less_room(job: Job) -> str:
     """Say what would make the products of this job smaller."""
-    kept = [stage.name for stage in make_stages(job) if stage.kept]
+    kept = [stage.name for stage in make_stages(job) if stage.stored]
     ways = ["choose another output", "fewer objects"]
     ways += ["a smaller cutouts.size"] if "cutouts" in kept else []
     ways += [f"{name}.keep = false" for name in kept if _may_be_dropped(job, name)]
@@ -256,9 +256,9 @@ def _may_be_dropped(job: Job, name: str) -> bool:
 
 def _worker_bytes(job: Job, group: Group, costs: Mapping[str, StageEstimate]) -> int:
     """Memory of a worker: in each thread a group's largest stage, with the blocks that are handed on beside it."""
-    threads = job.cluster.for_phase(group.kept[0].phase).threads
-    handed_on = sum(costs[stage.name].worker_bytes for stage in group.stages if not stage.kept)
-    shard = handed_on + max(costs[stage.name].worker_bytes for stage in group.kept)
+    threads = job.cluster.for_phase(group.stored[0].phase).threads
+    handed_on = sum(costs[stage.name].worker_bytes for stage in group.stages if not stage.stored)
+    shard = handed_on + max(costs[stage.name].worker_bytes for stage in group.stored)
     return WORKER_BASE_BYTES + max(costs[stage.name].process_bytes for stage in group.stages) + threads * shard
 
 
@@ -266,7 +266,7 @@ def _stage(plan: Plan, stage: Stage, slots: int) -> StageEstimate:
     cost: Cost = stage.cost(plan)
     shards = len(plan.shards(stage.axis))
     at_once = cost.at_once * min(slots, shards)
-    nbytes = stage.schema(plan.size(stage.axis)).nbytes if stage.kept else 0
+    nbytes = stage.schema(plan.size(stage.axis)).nbytes if stage.stored else 0
     return StageEstimate(
         stage.name,
         shards,
@@ -279,5 +279,5 @@ def _stage(plan: Plan, stage: Stage, slots: int) -> StageEstimate:
         cost.cpu_seconds,
         cost.start_seconds,
         download_seconds(plan.job.archive, cost.files, cost.fetch_bytes, at_once),
-        product_footprint(stage, plan) if stage.kept else Footprint(0, 0),
+        product_footprint(stage, plan) if stage.stored else Footprint(0, 0),
     )

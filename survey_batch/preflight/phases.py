@@ -21,15 +21,15 @@ class Group:
     stages: tuple[Stage, ...]
 
     @property
-    def kept(self) -> tuple[Stage, ...]:
+    def stored(self) -> tuple[Stage, ...]:
         """Stages whose product is stored."""
-        return tuple(stage for stage in self.stages if stage.kept)
+        return tuple(stage for stage in self.stages if stage.stored)
 
     def needed_by(self, name: str) -> tuple[str, ...]:
         """Kept stages that are made of a product that is not kept, directly or through others of that kind."""
         users = [stage for stage in self.stages if stage.upstream == name]
-        kept = [stage.name for stage in users if stage.kept]
-        return (*kept, *(far for stage in users if not stage.kept for far in self.needed_by(stage.name)))
+        kept = [stage.name for stage in users if stage.stored]
+        return (*kept, *(far for stage in users if not stage.stored for far in self.needed_by(stage.name)))
 
 
 def make_groups(stages: Sequence[Stage]) -> list[Group]:
@@ -50,7 +50,7 @@ def make_groups(stages: Sequence[Stage]) -> list[Group]:
         stage.check()
     groups = []
     for phase in PHASES:
-        kept = [stage for stage in stages if stage.kept and stage.phase == phase]
+        kept = [stage for stage in stages if stage.stored and stage.phase == phase]
         for axis in dict.fromkeys(stage.axis for stage in kept):
             wanted = _with_what_they_need([stage for stage in kept if stage.axis == axis], stages)
             groups.append(Group(tuple(stage for stage in stages if stage.name in wanted)))
@@ -63,7 +63,7 @@ def _with_what_they_need(kept: Sequence[Stage], stages: Sequence[Stage]) -> set[
     wanted: set[str] = set()
     for stage in kept:
         wanted.add(stage.name)
-        while stage.upstream and not named[stage.upstream].kept:
+        while stage.upstream and not named[stage.upstream].stored:
             stage = named[stage.upstream]
             wanted.add(stage.name)
     return wanted
@@ -71,7 +71,7 @@ def _with_what_they_need(kept: Sequence[Stage], stages: Sequence[Stage]) -> set[
 
 def _check(stages: Sequence[Stage], groups: Sequence[Group]) -> None:
     for stage in stages:
-        if stage.kept:
+        if stage.stored:
             _check_fit(stage, stages)
             continue
         runs = [group for group in groups if stage in group.stages]
@@ -90,7 +90,7 @@ def _check(stages: Sequence[Stage], groups: Sequence[Group]) -> None:
 
 def _check_fit(stage: Stage, stages: Sequence[Stage]) -> None:
     upstream = next((other for other in stages if other.name == stage.upstream), None)
-    if stage.fits and upstream is not None and not upstream.kept:
+    if stage.requires_fit and upstream is not None and not upstream.stored:
         raise ConfigurationError(
             f"{upstream.name}.keep is false, and stage {stage.name!r} learns from the whole of {upstream.name} before "
             f"it measures the first object: set {upstream.name}.keep = true, or features.components = 0"

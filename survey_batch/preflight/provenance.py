@@ -11,7 +11,7 @@ from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.planning.plan import Plan, make_plan, plan_fields
 from survey_batch.preflight.differences import CATALOG, catalog_differences, differences
 from survey_batch.stages import Stage, make_stage
-from survey_batch.store.products import Axis, open_product, product_exists
+from survey_batch.store.products import Axis, open_group, product_exists
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def check_product(output: str, product: str, pieces: Mapping[str, Any], plan: Pl
     """
     if not product_exists(output, product):
         return False
-    attrs = open_product(output, product).attrs
+    attrs = open_group(output, product).attrs
     before: dict[str, Any] = json.loads(str(attrs["pieces"]))
     changed = differences(before, pieces)
     if before.get(CATALOG) != pieces.get(CATALOG):
@@ -67,7 +67,7 @@ def made_already(plan: Plan, stages: Iterable[Stage]) -> list[Stage]:
     PlanMismatchError
         A product was made to another plan; lists each difference.
     """
-    kept = [stage for stage in stages if stage.kept]
+    kept = [stage for stage in stages if stage.stored]
     return [stage for stage in kept if check_product(plan.job.output, stage.name, pieces_of(plan, stage), plan)]
 
 
@@ -81,7 +81,7 @@ def check_made_by(job: Job, product: str) -> None:
     PlanMismatchError
         Lists each difference.
     """
-    if not product_exists(job.output, product) or "pieces" not in open_product(job.output, product).attrs:
+    if not product_exists(job.output, product) or "pieces" not in open_group(job.output, product).attrs:
         return
     stage = make_stage(job, product)
     try:

@@ -86,5 +86,5 @@ def _is_left(job: Job, group: Group) -> bool:
     """Whether stages read from the archive for rows that are not finished."""
     return any(stage.phase == "ingest" for stage in group.stages) and any(
         not product_exists(job.output, stage.name) or unfinished(read_status(job.output, stage.name)).any()
-        for stage in group.kept
+        for stage in group.stored
     )

@@ -20,7 +20,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import join, read_bytes, write_bytes
 from survey_batch.images.psf_rule import common_size
-from survey_batch.store.products import Array, open_product, product_exists
+from survey_batch.store.products import Array, open_group, product_exists
 
 Format = Literal["fits", "csv", "assoc", "region"]
 FORMATS: tuple[Format, ...] = ("fits", "csv", "assoc", "region")
@@ -152,7 +152,7 @@ def _confidence(job: Job, asked: pa.ChunkedArray) -> Array:
         raise ConfigurationError(
             f"{job.output} holds no predictions: add the stage predictions with a classifier of kind psf-star, and run"
         )
-    group: Any = open_product(job.output, "predictions")
+    group: Any = open_group(job.output, "predictions")
     classes = [str(name) for name in group["class"][...]]
     if GOOD not in classes:
         raise ConfigurationError(

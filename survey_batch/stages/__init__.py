@@ -17,7 +17,7 @@ STAGES = {
 }
 """Module and class of each stage; imported when used, as some take seconds to import."""
 
-OTHERWISE = {
+SURVEY_STAGES = {
     ("lamost", "features"): "features:FeaturesStage",
     ("skyserver", "composites"): "sky_images:SkyImagesStage",
 }
@@ -32,7 +32,7 @@ def make_stage(job: Job, name: str) -> Stage:
         from survey_batch.stages.custom import CustomStage
 
         return CustomStage(job, name)
-    module, cls = OTHERWISE.get((job.archive.survey, name), STAGES[name]).split(":")
+    module, cls = SURVEY_STAGES.get((job.archive.survey, name), STAGES[name]).split(":")
     stage: Stage = getattr(import_module(f"survey_batch.stages.{module}"), cls)(job)
     return stage
 

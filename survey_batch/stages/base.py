@@ -81,11 +81,11 @@ class Stage(ABC):
         Which kind of worker can do it.
     upstream : str or None
         The product, on the same axis, whose rows this stage works on; its statuses are passed on.
-    needs : tuple of str
+    input_variables : tuple of str
         Variables read from it.
     from_fields : bool
         Whether its rows are the fields of the job's list, whatever objects there are.
-    fits : bool
+    requires_fit : bool
         Whether something must be learnt from the whole upstream product before the first block. It is learnt in
         parts: `fit_part` sums up some shards, `fit_merge` adds sums in the order of their shards, and `fit_end`
         makes of them what is stored in the product at its creation.
@@ -95,14 +95,14 @@ class Stage(ABC):
     axis: ClassVar[Axis] = "object"
     phase: Phase = "prepare"
     upstream: str | None = None
-    needs: tuple[str, ...] = ()
+    input_variables: tuple[str, ...] = ()
     from_fields: ClassVar[bool] = False
-    fits: bool = False
+    requires_fit: bool = False
 
     def __init__(self, job: Job) -> None:
         self.job = job
 
-    def given(self) -> Coordinates | None:
+    def fixed_coordinates(self) -> Coordinates | None:
         """What is stored in the product at its creation where nothing is learnt."""
         return None
 
@@ -111,7 +111,7 @@ class Stage(ABC):
         return None
 
     @property
-    def kept(self) -> bool:
+    def stored(self) -> bool:
         """Whether the product is stored; one that is not is handed on to the stages that work on it."""
         return self.job.keeps(self.name)
 

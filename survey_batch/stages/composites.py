@@ -26,7 +26,7 @@ class CompositesStage(Stage):
 
     name = "composites"
     upstream = "cutouts"
-    needs = ("flux",)
+    input_variables = ("flux",)
 
     def check(self) -> None:
         """Refuse a recipe whose bands the cutouts have not."""

@@ -47,7 +47,7 @@ class CustomStage(Stage):
         self.name = name
         self.section: CustomSection = job.custom[name]
         self.upstream = self.section.input
-        self.needs = self.section.variables
+        self.input_variables = self.section.variables
 
     @property
     def phase(self) -> Phase:  # type: ignore[override]
@@ -61,7 +61,7 @@ class CustomStage(Stage):
             f"custom.{self.name}.function": self.section.function.rpartition(":")[2],
             f"custom.{self.name}.source": source_of(self.section, self._key),
             f"custom.{self.name}.input": self.section.input,
-            f"custom.{self.name}.variables": list(self.needs),
+            f"custom.{self.name}.variables": list(self.input_variables),
         }
 
     def sizes(self) -> dict[str, int]:
@@ -123,7 +123,7 @@ class CustomStage(Stage):
     def check(self) -> None:
         """Refuse a function that cannot be found, or returns what cannot be stored."""
         has = [variable.name for variable in self._input().variables()]
-        if missing := [name for name in self.needs if name not in has]:
+        if missing := [name for name in self.input_variables if name not in has]:
             raise ConfigurationError(
                 f"custom.{self.name}.variables: {self.section.input} has no {missing}; it has {has}"
             )
@@ -140,11 +140,11 @@ class CustomStage(Stage):
         stage = self._input()
         described = {variable.name: variable for variable in stage.variables()}
         # Copies: other stages of the shard may be given the same arrays.
-        data = {n: (described[n].dims, np.array(inputs[n]), dict(described[n].attrs)) for n in self.needs}
+        data = {n: (described[n].dims, np.array(inputs[n]), dict(described[n].attrs)) for n in self.input_variables}
         fixed = {
             name: (dims, values, dict(attrs))
             for name, (dims, values, attrs) in stage.coordinates().items()
-            if set(dims) <= {dim for name in self.needs for dim in described[name].dims}
+            if set(dims) <= {dim for name in self.input_variables for dim in described[name].dims}
         }
         own = {variable.name: ("object", rows[variable.name]) for variable in OBJECT_COORDINATES}
         return xr.Dataset(data, coords={**fixed, **own})

@@ -9,7 +9,7 @@ from survey_batch.archive.sdss import FieldKey
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
-from survey_batch.stages.cutter import Cutter, Members
+from survey_batch.stages.cutout_extractor import CutoutExtractor, Members
 from survey_batch.stages.frames import (
     FRAME_CPU_SECONDS,
     FRAME_FILE_BYTES,
@@ -103,10 +103,10 @@ class CutoutsStage(Stage):
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Cut all objects, field by field."""
-        cutter = Cutter(self.job, rows, self.empty_block(len(rows["ra"])))
+        extractor = CutoutExtractor(self.job, rows, self.empty_block(len(rows["ra"])))
         for key, members in by_field(rows):
-            cutter.cut_field(key, members)
-        return cutter.block
+            extractor.cut_field(key, members)
+        return extractor.block
 
     def cost(self, plan: Plan) -> Cost:
         """Pixels of a shard, and the frames of three fields where they come from the archive."""

@@ -109,7 +109,7 @@ class DetectionsStage(Stage):
     from_fields = True
 
     @property
-    def kept(self) -> bool:
+    def stored(self) -> bool:
         """Always: the objects are made of it."""
         return True
 

@@ -17,7 +17,7 @@ from survey_batch.spectra.grid import log_grid
 from survey_batch.spectra.pca import PCA, Moments
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, fit_groups
 from survey_batch.stages.spectra import SpectraStage
-from survey_batch.store.products import Array, Shard, Variable, open_product, product_exists, read_rows, read_status
+from survey_batch.store.products import Array, Shard, Variable, open_group, product_exists, read_rows, read_status
 
 FEATURES_CPU_SECONDS = 1.5e-3
 """Measuring one spectrum; an estimate."""
@@ -59,11 +59,11 @@ class FeaturesStage(Stage):
 
     name = "features"
     upstream = "spectra"
-    needs = (*SPECTRUM, "redshift")
+    input_variables = (*SPECTRUM, "redshift")
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        self.fits = bool(job.features.components) and job.features.basis is None
+        self.requires_fit = bool(job.features.components) and job.features.basis is None
         self.pca: PCA | None = None
         """Principal components to use instead of those stored in the product."""
 
@@ -93,7 +93,7 @@ class FeaturesStage(Stage):
 
     def check_plan(self, plan: Plan) -> None:
         """Refuse components for which there are too few objects: n spectra have n - 1 of them."""
-        if not self.fits or product_exists(self.job.output, self.name):
+        if not self.requires_fit or product_exists(self.job.output, self.name):
             return
         split, usable = plan.objects["split"], pc.equal(plan.objects["problem"], "")
         has_split = bool(pc.any(pc.not_equal(split, "")).as_py())
@@ -113,7 +113,7 @@ class FeaturesStage(Stage):
         if not self.job.features.components:
             return None
         if product_exists(self.job.output, self.name):
-            return PCA.stored(open_product(self.job.output, self.name)).fingerprint
+            return PCA.stored(open_group(self.job.output, self.name)).fingerprint
         return self._given_pca.fingerprint if self._given_pca else None
 
     def names(self) -> list[str]:
@@ -169,7 +169,7 @@ class FeaturesStage(Stage):
         attrs = {"fitted_to": f"{whole.moments.count} {which}", "spectra_used": whole.moments.count}
         return self._written(PCA.fit(whole.moments, self.job.features.components), attrs)
 
-    def given(self) -> Coordinates | None:
+    def fixed_coordinates(self) -> Coordinates | None:
         """Another product's components, where the job names one."""
         return self._written(self._given_pca, {"fitted_to": f"{self.job.features.basis}"}) if self._given_pca else None
 
@@ -201,7 +201,7 @@ class FeaturesStage(Stage):
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Measure all spectra of a block."""
         block = self.empty_block(len(rows["ra"]))
-        flux, ivar, mask, redshift = (inputs[name] for name in self.needs)
+        flux, ivar, mask, redshift = (inputs[name] for name in self.input_variables)
         block.data["value"][:] = spectral_features(
             self.wavelength, flux, ivar, mask, redshift, self.job.features, self._stored_pca()
         )
@@ -226,7 +226,7 @@ class FeaturesStage(Stage):
     def _stored_pca(self) -> PCA | None:
         if self.pca is not None or not self.job.features.components:
             return self.pca
-        return PCA.stored(open_product(self.job.output, self.name, fresh=False))
+        return PCA.stored(open_group(self.job.output, self.name, fresh=False))
 
     @cached_property
     def _given_pca(self) -> PCA | None:
@@ -234,7 +234,7 @@ class FeaturesStage(Stage):
         if output is None or not self.job.features.components:
             return None
         try:
-            return PCA.stored(open_product(output, self.name))
+            return PCA.stored(open_group(output, self.name))
         except (FileNotFoundError, KeyError) as error:
             raise ConfigurationError(
                 f"features.basis {output} has no product 'features' with principal components; name the output of a "

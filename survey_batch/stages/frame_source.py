@@ -20,7 +20,7 @@ from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection, measure_correction
 from survey_batch.images.frame import Frame, FrameWcs, Sky
 from survey_batch.planning.plan import read_fields
-from survey_batch.store.products import open_product
+from survey_batch.store.products import open_group
 
 FrameError = ObjectError | TransientError
 
@@ -175,7 +175,7 @@ class StoredFrame:
         return Sky(*(self._read(name) for name in SKY_VARIABLES.values()))
 
     def _read(self, name: str, *part: slice) -> F4:
-        array = open_product(self.output, "frames", fresh=False)[name]
+        array = open_group(self.output, "frames", fresh=False)[name]
         return np.asarray(array[(self.place, self.band, *part)])  # type: ignore[index]
 
 
@@ -196,7 +196,7 @@ class StoredFrames:
         if key not in self._places:
             return self.archive.load(key)
         place = self._places[key]
-        group = open_product(self.output, "frames", fresh=False)
+        group = open_group(self.output, "frames", fresh=False)
         names = ("status", "crval", "crpix", "cd", *CORRECTION_VARIABLES.values())
         status, crval, crpix, cd, *correction = (np.asarray(group[name][place]) for name in names)  # type: ignore[index]
         return {

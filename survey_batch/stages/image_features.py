@@ -33,7 +33,7 @@ class ImageFeaturesStage(Stage):
     upstream = "cutouts"
 
     @property
-    def needs(self) -> tuple[str, ...]:  # type: ignore[override]
+    def input_variables(self) -> tuple[str, ...]:  # type: ignore[override]
         """Pixels, positions and what frames say of point sources; inverse variances where the cutouts have them."""
         return ("flux", "x_object", "y_object", *POINT_SOURCES, *(("ivar",) if self.job.cutouts.ivar else ()))
 

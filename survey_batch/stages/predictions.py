@@ -18,7 +18,7 @@ from survey_batch.models.devices import prepare_gpu
 from survey_batch.models.manifest import Manifest, Recipe
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
-from survey_batch.store.products import Array, Schema, Variable, open_product, product_exists
+from survey_batch.store.products import Array, Schema, Variable, open_group, product_exists
 
 if TYPE_CHECKING:
     from survey_batch.models.base import Classifier
@@ -70,7 +70,7 @@ class PredictionsStage(Stage):
         )
 
     @property
-    def needs(self) -> tuple[str, ...]:  # type: ignore[override]
+    def input_variables(self) -> tuple[str, ...]:  # type: ignore[override]
         """What the classifier reads of it."""
         return self._recipe.variables
 
@@ -199,5 +199,5 @@ class PredictionsStage(Stage):
         """Coordinates of an upstream product that is there already: another version may have made it."""
         if not product_exists(self.job.output, self.upstream):
             return {}
-        group = open_product(self.job.output, self.upstream)
+        group = open_group(self.job.output, self.upstream)
         return {name: np.asarray(group[name]) for name in names & set(group.array_keys())}

@@ -10,7 +10,7 @@ from survey_batch.stages.frame_source import FrameError
 from survey_batch.store.products import Array
 
 
-class Lack(NamedTuple):
+class MissingFrame(NamedTuple):
     """A frame that was needed, and why there is none."""
 
     key: FieldKey
@@ -19,7 +19,7 @@ class Lack(NamedTuple):
 
 
 def verdict(
-    bands: str, errors: Sequence[Lack], beyond: Sequence[Lack], coverage: Array, on_frame: bool
+    bands: str, errors: Sequence[MissingFrame], beyond: Sequence[MissingFrame], coverage: Array, on_frame: bool
 ) -> tuple[Status, str]:
     """Judge one object.
 
@@ -57,7 +57,7 @@ def verdict(
     return (Status.PARTIAL, "; ".join(lacking)) if lacking else (Status.OK, "")
 
 
-def _fields(beyond: Sequence[Lack]) -> list[str]:
+def _fields(beyond: Sequence[MissingFrame]) -> list[str]:
     """Name each field once, with its bands and what is wrong with the first of them."""
     of_field = {lack.key.field: [other for other in beyond if other.key == lack.key] for lack in beyond}
     return [

@@ -167,7 +167,7 @@ def product_url(output: str, product: str) -> str:
 def product_exists(output: str, product: str) -> bool:
     """Tell whether the product was created completely (its metadata is written last)."""
     try:
-        return "pieces" in open_product(output, product).attrs
+        return "pieces" in open_group(output, product).attrs
     except FileNotFoundError:
         return False
 
@@ -196,7 +196,7 @@ def create_product(output: str, schema: Schema, attrs: Mapping[str, Any]) -> Non
     forget_products()
 
 
-def open_product(output: str, product: str, *, fresh: bool = True) -> zarr.Group:
+def open_group(output: str, product: str, *, fresh: bool = True) -> zarr.Group:
     """Open a product's group for reading and writing; raises FileNotFoundError where there is none."""
     url = product_url(output, product)
     return zarr.open_group(url, mode="r+", zarr_format=3) if fresh else _open_cached(url)
@@ -214,13 +214,13 @@ def _open_cached(url: str) -> zarr.Group:
 
 def read_status(output: str, product: str, rows: slice | None = None) -> npt.NDArray[np.uint8]:
     """Read the status array, whole or for one shard."""
-    status = _array(open_product(output, product, fresh=False), "status")
+    status = _array(open_group(output, product, fresh=False), "status")
     return np.asarray(status[rows if rows is not None else ...], dtype=np.uint8)
 
 
 def read_rows(output: str, product: str, rows: slice, names: Sequence[str]) -> dict[str, Array]:
     """Read some variables of some rows."""
-    group = open_product(output, product, fresh=False)
+    group = open_group(output, product, fresh=False)
     return {name: np.asarray(_array(group, name)[rows]) for name in names}
 
 
@@ -229,7 +229,7 @@ def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Arra
 
     A shard that was committed before is first marked `pending` again, so that a kill in between is seen.
     """
-    group = open_product(output, product, fresh=False)
+    group = open_group(output, product, fresh=False)
     mark = _array(group, "status")
     if np.any(np.asarray(mark[shard.rows]) != Status.PENDING):
         mark[shard.rows] = np.full_like(status, Status.PENDING)
@@ -241,7 +241,7 @@ def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Arra
 
 def mark_pending(output: str, product: str, shards: Iterable[Shard]) -> None:
     """Take shards back: a run does them again."""
-    mark = _array(open_product(output, product, fresh=False), "status")
+    mark = _array(open_group(output, product, fresh=False), "status")
     for shard in shards:
         mark[shard.rows] = Status.PENDING
 

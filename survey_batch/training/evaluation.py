@@ -17,7 +17,7 @@ from survey_batch.models.artifact import family_of, load_classifier
 from survey_batch.models.base import Classifier, Workspace
 from survey_batch.models.classes import class_numbers, classes_among
 from survey_batch.models.cross_validation import FamilyFit, calibrated_across_folds, out_of_fold
-from survey_batch.models.fitted import possible_rows, predict_rows
+from survey_batch.models.fitted import predict_rows, valid_rows_of
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.prior import Prior, object_weights
 from survey_batch.models.scores import scores_of
@@ -68,7 +68,7 @@ def cross_validate(data: Labelled, section: TrainingSection, place: Workspace | 
     """
     family = family_of(section.kind, section.variant)
     classes = family.only_classes or classes_among(data.label)
-    possible = possible_rows(family, data, family.recipe_of(data, section))
+    possible = valid_rows_of(family, data, family.recipe_of(data, section))
     rows, number = data.take(possible), class_numbers(data.label[possible], classes)
     fit = partial(family.fit, section=section, classes=classes)
     kept = (place or Workspace()).below(f"{section.folds}-folds-{data.fingerprint()[:12]}")
@@ -90,7 +90,7 @@ def scores_of_split(
 ) -> dict[str, Any]:
     """Figures of a classifier and its baselines, which are fitted to what it was trained on, on other objects."""
     answers: dict[str, npt.NDArray[Any]] = {"classifier": predict_rows(classifier, tested)}
-    usable = trained.take(possible_rows(type(classifier), trained, classifier.recipe))
+    usable = trained.take(valid_rows_of(type(classifier), trained, classifier.recipe))
     for name, fit in classifier.baselines(trained, section, classifier.classes).items():
         with _baseline_may_fail(name):
             answers[name] = fit(usable, section.seed)(tested)

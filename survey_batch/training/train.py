@@ -24,7 +24,7 @@ from survey_batch.models.cross_validation import (
     patient,
     possible_folds,
 )
-from survey_batch.models.fitted import possible_rows, predict_rows
+from survey_batch.models.fitted import predict_rows, valid_rows_of
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import MANIFEST
 from survey_batch.models.prior import object_weights, stated_shares
@@ -143,7 +143,7 @@ def _answers(family: type[Classifier[Any]], data: Labelled, section: TrainingSec
     if family.only_classes and (section.makes_examples or not family.needs_labels):
         return family.only_classes
     known = data if family.only_classes is None else data.of_classes(family.only_classes)
-    usable = known.take(possible_rows(family, known, family.recipe_of(known, section)))
+    usable = known.take(valid_rows_of(family, known, family.recipe_of(known, section)))
     return tuple(name for name in family.only_classes or classes_among(usable.label) if name in set(usable.label))
 
 
@@ -178,7 +178,7 @@ def _temperature(
         workspace.report(f"fitting the temperature to the answers for {len(held_out):,} objects that were held out")
         probability = predict_rows(classifier, held_out)
     elif len(parts["train"]):
-        held_out = parts["train"].take(possible_rows(type(classifier), parts["train"], classifier.recipe))
+        held_out = parts["train"].take(valid_rows_of(type(classifier), parts["train"], classifier.recipe))
         folds = min(TEMPERATURE_FOLDS, possible_folds(held_out))
         if folds < 2:
             return 1.0

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from survey_batch.cluster import connect
 from survey_batch.cluster.base import QuietRetries, register
 from survey_batch.cluster.launch import Launcher
-from survey_batch.cluster.local import GONE_SECONDS, Watch
+from survey_batch.cluster.local import GONE_SECONDS, LostWorkers
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 
@@ -47,7 +47,7 @@ def test_local_workers_see_the_environment_of_now_and_no_library_of_machine_lear
 def test_a_machine_whose_workers_stay_away_ends_the_run(monkeypatch):
     clock, workers = [0.0], {}
     monkeypatch.setattr("survey_batch.cluster.local.time.monotonic", lambda: clock[0])
-    watch = Watch(workers)
+    watch = LostWorkers(workers)
     clock[0] = GONE_SECONDS - 1
     watch.check()
     workers["one"] = "alive"

@@ -16,7 +16,7 @@ def made(tmp_path):
     """A job of 240 objects in shards of 8, with an empty product, and its plan."""
     job = lamost_job(make_archive(tmp_path / "archive", 240), tmp_path / "out", ("spectra",))
     (group,) = make_groups(make_stages(job))
-    create_product(job.output, group.kept[0].schema(240), {})
+    create_product(job.output, group.stored[0].schema(240), {})
     return job, group, make_plan(job)
 
 

@@ -20,7 +20,7 @@ def prepare(job: Job, *stages: str):
     plan.store()
     for name in stages:
         stage = make_stage(job, name)
-        fitted = stage.fit(plan.shards("object")) if stage.fits else None
+        fitted = stage.fit(plan.shards("object")) if stage.requires_fit else None
         create_product(job.output, stage.schema(plan.size("object"), fitted), {"pieces": pieces_of(plan, stage)})
         if name != stages[-1]:
             for shard in plan.shards("object"):
@@ -76,9 +76,9 @@ def test_a_stage_passes_on_what_it_could_not_use(job):
     shard = plan.shards("object")[0]
     status = read_status(job.output, "spectra", shard.rows)
     status[1], status[2] = Status.UNREADABLE, Status.PARTIAL
-    from survey_batch.store.products import open_product
+    from survey_batch.store.products import open_group
 
-    open_product(job.output, "spectra")["status"][shard.rows] = status
+    open_group(job.output, "spectra")["status"][shard.rows] = status
     run_shard(job, "features", shard)
     ds = xr.open_zarr(f"{job.output}/features.zarr")
     assert ds.status.values[:4].tolist() == [Status.OK, Status.UNREADABLE, Status.PARTIAL, Status.OK]
@@ -94,6 +94,6 @@ def test_one_object_alone_has_the_features_it_has_in_a_shard(job, tmp_path):
     whole = xr.open_zarr(f"{job.output}/features.zarr")
     stage = make_stage(job, "features")
     spectra = xr.open_zarr(f"{job.output}/spectra.zarr").isel(object=[5])
-    inputs = {name: spectra[name].values for name in stage.needs}
+    inputs = {name: spectra[name].values for name in stage.input_variables}
     alone = stage.compute({"ra": spectra.ra.values}, inputs)
     np.testing.assert_array_equal(alone.data["value"][0], whole.value[5])

@@ -22,7 +22,7 @@ from survey_batch.execution import shard_task as work
 from survey_batch.execution.runner import run
 from survey_batch.preflight.phases import make_groups
 from survey_batch.stages import make_stages
-from survey_batch.store.products import open_product, read_status, write_shard
+from survey_batch.store.products import open_group, read_status, write_shard
 from tests.compare import assert_equal_products
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
@@ -286,7 +286,7 @@ def test_unreadable_and_missing_files_keep_their_status_in_every_later_product(c
 def test_shards_that_are_done_are_not_sent_to_the_cluster_again(archive, client, tmp_path):
     job = lamost_job(archive, tmp_path / "out", stages=("spectra",))
     run(job, client=client)
-    status = open_product(job.output, "spectra")["status"]
+    status = open_group(job.output, "spectra")["status"]
     status[SHARD : SHARD + 1] = np.array([Status.UNREACHABLE], np.uint8)
     run(job, client=client)
     (_, second) = sorted((tmp_path / "out" / "log").iterdir())

@@ -14,7 +14,7 @@ from survey_batch.cli.status import looks
 from survey_batch.cluster import SCHEDULER_SETTINGS
 from survey_batch.execution.runner import run
 from survey_batch.monitor.plugin import RPC
-from survey_batch.monitor.tell import Teller
+from survey_batch.monitor.reporter import ProgressReporter
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 from tests.patience import PATIENCE
@@ -111,7 +111,7 @@ def test_a_scheduler_that_takes_no_plugin_does_the_work_all_the_same(watched, mo
 
     monkeypatch.setattr(client, "register_plugin", refuse)
     with caplog.at_level(logging.WARNING):
-        teller = Teller(client, job, client.dashboard_link)
+        teller = ProgressReporter(client, job, client.dashboard_link)
     assert teller.page == ""
     teller.tell({}, at_once=True)
     assert "plugins are not allowed here" in caplog.text
@@ -119,7 +119,7 @@ def test_a_scheduler_that_takes_no_plugin_does_the_work_all_the_same(watched, mo
 
 def test_a_scheduler_that_stumbles_over_the_figures_does_not_end_a_run(watched, monkeypatch, caplog):
     job, client, _ = watched
-    teller = Teller(client, job, client.dashboard_link)
+    teller = ProgressReporter(client, job, client.dashboard_link)
 
     def stumble(**told):
         raise KeyError("spectra")

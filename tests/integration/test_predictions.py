@@ -15,7 +15,7 @@ from survey_batch.core.status import Status
 from survey_batch.execution.runner import run
 from survey_batch.results.export import export_catalog
 from survey_batch.simulate import simulate_lamost
-from survey_batch.store.products import open_product
+from survey_batch.store.products import open_group
 from survey_batch.training.evaluation import evaluate
 from survey_batch.training.train import train
 from tests.jobs import lamost_job
@@ -120,7 +120,7 @@ def test_a_classifier_of_features_predicts_from_features(from_features):
 @pytest.mark.bits
 def test_rows_that_are_predicted_again_have_the_same_bits_whichever_they_are(from_features, cluster):
     job, found = from_features
-    status = open_product(job.output, "predictions")["status"]
+    status = open_group(job.output, "predictions")["status"]
     for rows in ([5], [0, 7, 9, 30, 59], range(1, OBJECTS, 2)):
         marked = np.asarray(status[:])
         marked[list(rows)] = Status.PENDING

@@ -97,7 +97,7 @@ def test_lines_at_rest_are_used_where_a_redshift_is_given(with_redshift, tested)
 @pytest.mark.slow
 def test_half_of_the_training_rows_lose_their_redshift(data, with_redshift):
     values = with_redshift.prepare(data.block)
-    change = GalaxyQuasarStar.change(section(redshift=True))
+    change = GalaxyQuasarStar.augment(section(redshift=True))
     changed, targets = change(values, np.eye(3)[np.zeros(len(values), int)], np.random.default_rng(1))
     blank = (changed[:, -LINES:] == 0).all(axis=(1, 2))
     assert 0.3 < blank.mean() < 0.7

@@ -30,7 +30,7 @@ class Toy(SklearnClassifier[TrainingSection]):
         return Recipe(product="features", variables=("value",), shape=data.shapes["value"])
 
     @classmethod
-    def possible(cls, block, recipe):  # noqa: ARG003
+    def valid_rows(cls, block, recipe):  # noqa: ARG003
         return np.isfinite(block["value"]).all(axis=1)
 
     def prepare(self, block):

@@ -102,7 +102,7 @@ def test_a_star_at_a_frame_s_edge_is_classified_by_what_there_is(fitted):
 def test_a_black_image_is_not_classified(composites):
     image = np.stack([np.zeros((64, 128, 3), np.uint8), composites.block["image"][0]])
     recipe = ImageCNN.recipe_of(composites, section_of(product="composites"))
-    assert ImageCNN.possible({"image": image}, recipe).tolist() == [False, True]
+    assert ImageCNN.valid_rows({"image": image}, recipe).tolist() == [False, True]
 
 
 def test_a_saved_classifier_answers_as_before(fitted, tmp_path):

@@ -8,7 +8,7 @@ from survey_batch.models import watch
 from survey_batch.models.base import Workspace
 from survey_batch.models.examples import Examples, Schedule, balanced_weights
 from survey_batch.models.trainer import train_network
-from survey_batch.models.watch import STATE, validation_loss
+from survey_batch.models.training_monitor import STATE, validation_loss
 
 ROWS, COLUMNS, CLASSES = 60, 5, 3
 
@@ -54,15 +54,15 @@ def test_a_training_that_was_stopped_ends_like_one_that_was_not(rows, tmp_path, 
     monkeypatch.setattr(watch, "REPORT_SECONDS", 0)
     schedule = Schedule(epochs=6, batch=16, learning_rate=0.02, decay="cosine", weight_decay=0.01)
     whole = network()
-    history = train_network(whole, Examples(*rows, change=noisy), schedule)
+    history = train_network(whole, Examples(*rows, augment=noisy), schedule)
     workspace = Workspace(tmp_path, report=stopping_at(4), seconds=0)
     with pytest.raises(StopError):
-        train_network(network(), Examples(*rows, change=noisy), schedule, workspace=workspace)
+        train_network(network(), Examples(*rows, augment=noisy), schedule, workspace=workspace)
     assert json.loads((tmp_path / STATE).read_text())["epoch"] == 3
     said = []
     resumed = network()
     workspace = Workspace(tmp_path, report=said.append, seconds=0)
-    again = train_network(resumed, Examples(*rows, change=noisy), schedule, workspace=workspace)
+    again = train_network(resumed, Examples(*rows, augment=noisy), schedule, workspace=workspace)
     assert said[0] == "going on after epoch 3"
     assert again["loss"] == pytest.approx(history["loss"], rel=1e-6)
     for ours, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
@@ -101,7 +101,7 @@ def test_the_same_seed_trains_the_same_weights_and_another_others(rows):
     weights = []
     for seed in (1, 1, 2):
         model = network()
-        train_network(model, Examples(*rows, change=noisy), Schedule(epochs=2, batch=16, seed=seed))
+        train_network(model, Examples(*rows, augment=noisy), Schedule(epochs=2, batch=16, seed=seed))
         weights.append(model.get_weights()[0])
     np.testing.assert_array_equal(weights[0], weights[1])
     assert np.any(weights[0] != weights[2])

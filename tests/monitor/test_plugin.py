@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.archive.limits import SEMAPHORE_PREFIX
-from survey_batch.monitor.meter import METRIC
 from survey_batch.monitor.plugin import Moment, rates, with_pending
 from survey_batch.monitor.prometheus import add_collector
+from survey_batch.monitor.traffic_metrics import METRIC
 
 Worker = namedtuple("Worker", "server_id name metrics")
 STAGE = {"name": "cutouts", "total": 10, "done": 4, "worked": 4, "counts": {"ok": 3, "failed": 1}, "rate": 2.0}

@@ -11,7 +11,7 @@ from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.estimate import estimate
 from survey_batch.preflight.refusals import missing_archive, refuse_overlaps, refuse_what_cannot_work
 from survey_batch.stages import make_stage
-from survey_batch.store.products import create_product, open_product
+from survey_batch.store.products import create_product, open_group
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 
@@ -91,7 +91,7 @@ def test_an_archive_that_nothing_is_read_from_any_more_need_not_be_there(keys, t
     assert missing_archive(job)
     create_product(job.output, make_stage(job, "spectra").schema(8), {"pieces": {}})
     assert missing_archive(job)
-    open_product(job.output, "spectra")["status"][:] = Status.OK
+    open_group(job.output, "spectra")["status"][:] = Status.OK
     assert not missing_archive(job)
 
 

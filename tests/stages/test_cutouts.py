@@ -13,8 +13,8 @@ from survey_batch.images.cutout import cut
 from survey_batch.images.frame import FRAME_SHAPE, ROW_STEP, Frame, FrameWcs, Sky
 from survey_batch.images.register import MARGIN, resample, subpixel_span
 from survey_batch.images.wcs import to_astropy
+from survey_batch.stages.cutout_extractor import CutoutExtractor
 from survey_batch.stages.cutouts import CutoutsStage, by_field
-from survey_batch.stages.cutter import Cutter
 from survey_batch.stages.frame_source import FrameInMemory
 from survey_batch.stages.frames import FramesStage
 
@@ -78,11 +78,11 @@ def cut_many(frames, positions, field=11, **cutouts):
         **{name: np.full(len(ra), value) for name, value in zip(FieldKey._fields, (301, 1, 2, field), strict=True)},
     }
     stage = CutoutsStage(job(**cutouts))
-    cutter = Cutter(stage.job, rows, stage.empty_block(len(ra)))
-    cutter.source = frames if isinstance(frames, Source) else Source(frames)
+    extractor = CutoutExtractor(stage.job, rows, stage.empty_block(len(ra)))
+    extractor.source = frames if isinstance(frames, Source) else Source(frames)
     for key, members in by_field(rows):
-        cutter.cut_field(key, members)
-    return cutter.block
+        extractor.cut_field(key, members)
+    return extractor.block
 
 
 def both(*fields):

@@ -136,7 +136,7 @@ def test_components_of_another_job_serve_where_the_job_names_it(tmp_path):
     other = FeaturesStage(stage.job.model_copy(update={"output": str(tmp_path / "other"), "features": section}))
     other.check()
     assert not other.fits
-    np.testing.assert_array_equal(other.given()["pca_components"][1], fitted["pca_components"][1])
+    np.testing.assert_array_equal(other.fixed_coordinates()["pca_components"][1], fitted["pca_components"][1])
     assert other.basis() == stage.basis() == other.settings()["features.basis"]
     assert "features.basis" not in stage.settings(), "a job that fits its own is as it was"
 

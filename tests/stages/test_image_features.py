@@ -52,7 +52,7 @@ def test_a_block_holds_what_the_kernel_measures():
 def test_inverse_variances_are_used_where_the_cutouts_have_them():
     flux, x, y, _ = simulated_cutouts(19)
     stage = ImageFeaturesStage(job(cutouts={"ivar": True}))
-    assert stage.needs == ("flux", "x_object", "y_object", *POINT_SOURCES, "ivar")
+    assert stage.input_variables == ("flux", "x_object", "y_object", *POINT_SOURCES, "ivar")
     inputs = {"flux": flux, "x_object": x, "y_object": y, "ivar": np.full_like(flux, 0.01)}
     inputs |= {name: np.ones(x.shape, "f4") for name in POINT_SOURCES}
     error = list(stage.features()).index("flux_3_r_error")

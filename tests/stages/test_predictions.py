@@ -44,7 +44,7 @@ def test_the_manifest_says_what_is_read_and_its_settings_are_part_of_the_product
     job = lamost(tmp_path, ("spectra", "features", "predictions"), folder(table_recipe(tmp_path)))
     stage, features = make_stage(job, "predictions"), make_stage(job, "features")
     stage.check()
-    assert (stage.upstream, stage.needs) == ("features", ("value",))
+    assert (stage.upstream, stage.input_variables) == ("features", ("value",))
     assert features.settings().items() <= stage.settings().items()
     assert stage.settings().keys() - features.settings().keys() == {"predictions.classifier", "predictions.batch"}
 
@@ -54,7 +54,7 @@ def test_reading_the_manifest_imports_no_framework(folder, tmp_path):
     code = (
         "import sys\nfrom survey_batch.config.job import Job\nfrom survey_batch.stages import make_stage\n"
         "stage = make_stage(Job.model_validate_json(sys.argv[1]), 'predictions')\n"
-        "stage.check(), stage.settings(), stage.upstream, stage.needs\n"
+        "stage.check(), stage.settings(), stage.upstream, stage.input_variables\n"
         "assert not {'keras', 'tensorflow', 'jax', 'torch', 'sklearn'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, job.model_dump_json()], check=True)

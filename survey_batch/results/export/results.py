@@ -10,7 +10,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status, final_status, usable
 from survey_batch.planning.plan import read_plan_columns
-from survey_batch.store.products import PRODUCTS_OF_FRAMES, Array, open_product, product_exists
+from survey_batch.store.products import PRODUCTS_OF_FRAMES, Array, open_group, product_exists
 
 Statuses = npt.NDArray[np.uint8]
 
@@ -50,11 +50,11 @@ def read_results(job: Job) -> pa.Table:
 def _status(output: str, product: str, rows: int) -> Statuses:
     if not product_exists(output, product):
         return np.full(rows, Status.PENDING, np.uint8)
-    return np.asarray(_read(open_product(output, product), "status"), np.uint8)
+    return np.asarray(_read(open_group(output, product), "status"), np.uint8)
 
 
 def _predictions(output: str, done: npt.NDArray[np.bool_]) -> dict[str, pa.Array]:
-    group = open_product(output, "predictions")
+    group = open_group(output, "predictions")
     predicted, probability = _read(group, "predicted_class"), _read(group, "probability")
     numbers = {"confidence": _read(group, "confidence")}
     numbers |= {f"probability_{name}": probability[:, place] for place, name in enumerate(_read(group, "class"))}

@@ -17,7 +17,7 @@ from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.provenance import pieces_of
 from survey_batch.results.export import _write, export_catalog
 from survey_batch.stages import make_stage
-from survey_batch.store.products import create_product, open_product
+from survey_batch.store.products import create_product, open_group
 from tests.jobs import lamost_job, sdss_job
 from tests.lamost_files import make_archive
 from tests.report.outputs import SHARD, make_predictions, make_spectra, spectra_job
@@ -208,7 +208,7 @@ def test_predictions_of_rows_without_any_are_null(tmp_path):
     make_plan(job).store()
     make_spectra(job)
     make_predictions(job)
-    status = open_product(job.output, "predictions")["status"]
+    status = open_group(job.output, "predictions")["status"]
     status[2 * SHARD :] = np.zeros(24 - 2 * SHARD, np.uint8)
     status[3:4] = np.array([Status.INVALID], np.uint8)
     table = pq.read_table(export_catalog(job)[0])

@@ -9,7 +9,7 @@ from survey_batch.archive.traffic import OF_THIS_PROCESS
 METRIC = "survey_batch"
 
 
-class Meter(WorkerPlugin):  # type: ignore[misc]
+class TrafficMetrics(WorkerPlugin):  # type: ignore[misc]
     """Adds the process' `Traffic` so far to what a worker says of itself."""
 
     name = "survey-batch meter"

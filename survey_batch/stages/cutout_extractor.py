@@ -29,7 +29,7 @@ from survey_batch.stages.frame_source import (
     FrameView,
     StoredFrames,
 )
-from survey_batch.stages.verdict import Lack, verdict
+from survey_batch.stages.verdict import MissingFrame, verdict
 
 Members = npt.NDArray[np.intp]
 Planes = dict[str, npt.NDArray[np.float32]]
@@ -62,7 +62,7 @@ class Group:
     """Whether a position lies on the field in any band."""
 
 
-class Cutter:
+class CutoutExtractor:
     """Cuts the objects of one block; `block` is filled field by field."""
 
     def __init__(self, job: Job, rows: Rows, block: Block) -> None:
@@ -72,7 +72,7 @@ class Cutter:
         self.reach = self.size + (MARGIN if self.subpixel else 0)
         self.source = StoredFrames(job) if job.frames.keep else ArchiveFrames(job)
         self.rows, self.block = rows, block
-        self._beyond: dict[int, list[Lack]] = {}
+        self._beyond: dict[int, list[MissingFrame]] = {}
 
     def cut_field(self, key: FieldKey, members: Members) -> None:
         """Cut the objects of a field, each from the field or the neighbour that holds most of its window."""
@@ -159,13 +159,13 @@ class Cutter:
             key = group.key._replace(field=group.key.field + step)
             frame = self.source.load(key)[self.bands[number]]
             if is_error(frame):
-                self._note(group.members[touched], Lack(key, self.bands[number], frame))
+                self._note(group.members[touched], MissingFrame(key, self.bands[number], frame))
                 continue
             patch = self._cut_windows(key, number, frame, window.beyond(step).take(touched))
             _overlay(planes, patch, touched, rows)
             self._widen(group.members[touched], key.field)
 
-    def _note(self, members: Members, lack: Lack) -> None:
+    def _note(self, members: Members, lack: MissingFrame) -> None:
         for row in members:
             self._beyond.setdefault(int(row), []).append(lack)
 
@@ -196,7 +196,7 @@ class Cutter:
 
     def _judge(self, group: Group, bands: Bands) -> None:
         """Give each object its status; unusable rows are emptied."""
-        errors = [Lack(group.key, letter, frame) for letter, frame in bands.items() if is_error(frame)]
+        errors = [MissingFrame(group.key, letter, frame) for letter, frame in bands.items() if is_error(frame)]
         for row, on_frame in zip(group.members.tolist(), group.on_frame.tolist(), strict=True):
             beyond = self._beyond.get(row, [])
             status, message = verdict(self.bands, errors, beyond, self.block.data["coverage"][row], on_frame)

@@ -37,7 +37,7 @@ class Progress:
 
 
 @dataclass
-class Watch:
+class TrainingMonitor:
     """Follows one training of a compiled model."""
 
     model: Any

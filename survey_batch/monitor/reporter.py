@@ -9,9 +9,9 @@ from distributed import Client
 
 from survey_batch.cluster.base import register
 from survey_batch.config.job import Job
-from survey_batch.monitor.meter import Meter
 from survey_batch.monitor.plugin import PAGE, RPC, Monitor
 from survey_batch.monitor.progress import StageProgress
+from survey_batch.monitor.traffic_metrics import TrafficMetrics
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ SECONDS = 1.0
 """Between two messages."""
 
 
-class Teller:
+class ProgressReporter:
     """Keeps a scheduler's `Monitor` informed.
 
     A scheduler that cannot show it (this package is not installed there, or it takes no plugins) does the work all the
@@ -48,7 +48,7 @@ class Teller:
 
     def _install(self) -> None:
         register(self.client, Monitor())
-        register(self.client, Meter())
+        register(self.client, TrafficMetrics())
 
 
 def _answered(ask: Callable[[], object]) -> bool:
