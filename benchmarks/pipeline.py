@@ -9,7 +9,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.status import Status, count_statuses
 from survey_batch.execution.shard_task import run_shard
 from survey_batch.planning.plan import Plan, make_plan
-from survey_batch.preflight.provenance import pieces_of
+from survey_batch.preflight.provenance import provenance_of
 from survey_batch.stages import make_stage
 from survey_batch.store.products import Shard, create_product, read_status
 
@@ -33,7 +33,7 @@ def lay_out(job: Job) -> Plan:
     plan = make_plan(job)
     plan.store()
     stage = make_stage(job, job.stages[0])
-    create_product(job.output, stage.schema(plan.size(stage.axis)), {"pieces": pieces_of(plan, stage)})
+    create_product(job.output, stage.schema(plan.size(stage.axis)), {"provenance": provenance_of(plan, stage)})
     return plan
 
 

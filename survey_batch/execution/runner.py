@@ -31,7 +31,7 @@ from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import Plan, make_plan, plan_fields
 from survey_batch.preflight.estimate import estimate
 from survey_batch.preflight.phases import Group, make_groups
-from survey_batch.preflight.provenance import fingerprint, made_already, pieces_of
+from survey_batch.preflight.provenance import fingerprint, made_already, provenance_of
 from survey_batch.preflight.refusals import refuse_overlaps, refuse_what_cannot_work
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
@@ -245,13 +245,13 @@ class Runner:
         if stage.requires_fit:
             log.info("fitting %s", stage.name, extra={"event": "fit", "stage": stage.name})
             fitted = fit(connection, self.job, stage.name, self.plan.shards(stage.axis))
-        pieces = pieces_of(self.plan, stage)
+        provenance = provenance_of(self.plan, stage)
         attrs = {
             "title": f"{stage.name} of {self.job.name}",
             "source": f"survey_batch {versions().get('survey-batch', '')}",
             "job": self.job.model_dump(mode="json"),
-            "pieces": pieces,
-            "fingerprint": fingerprint(pieces),
+            "provenance": provenance,
+            "fingerprint": fingerprint(provenance),
             "versions": versions(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }

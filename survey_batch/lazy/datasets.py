@@ -57,13 +57,13 @@ def with_strings(ds: "xr.Dataset") -> "xr.Dataset":
 def made_of(ds: "xr.Dataset") -> dict[str, Any] | None:
     """Settings with which a dataset's values were made; None where it does not say, or its parts were made otherwise.
 
-    A product opened by xarray alone says it by its attribute `pieces`.
+    A product opened by xarray alone says it by its attribute `provenance`.
     """
     made: dict[str, Any]
     if MADE in ds.attrs:
         made = json.loads(ds.attrs[MADE])
-    elif pieces := json.loads(ds.attrs.get("pieces", "{}")):
-        made = made_with(pieces)
+    elif provenance := json.loads(ds.attrs.get("provenance", "{}")):
+        made = made_with(provenance)
     else:
         return None
     if "pca_components" in ds and "object" not in ds["pca_components"].dims:

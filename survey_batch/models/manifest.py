@@ -239,7 +239,7 @@ class Manifest(Frozen):
 
 
 def made_with(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a product's settings, as its attribute `pieces` has them, those that say how its values are made."""
+    """Of a product's settings, as its attribute `provenance` has them, those that say how its values are made."""
     kept = {key: value for key, value in settings.items() if not key.startswith(ORIGIN) and key not in COMPARED_APART}
     plain: dict[str, Any] = json.loads(json.dumps(kept))
     return plain

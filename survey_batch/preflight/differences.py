@@ -11,7 +11,7 @@ from survey_batch.planning.plan import Plan, hash_of, stored_table, to_numpy
 from survey_batch.store.products import Array, Axis
 
 CATALOG = "catalog"
-"""Among a product's pieces: the hash of its rows, which says nothing to a reader."""
+"""In a product's provenance: the hash of its rows, which says nothing to a reader."""
 
 BY_CONTENT: Mapping[str, str] = {
     "predictions.classifier": "another classifier, or the same one trained anew",

@@ -1,4 +1,4 @@
-"""What a product depends on: its pieces, stored with it and compared with the job's before anything is done to it."""
+"""What a product depends on, its provenance: stored with it, and compared with the job before any work."""
 
 import hashlib
 import json
@@ -16,23 +16,23 @@ from survey_batch.store.products import Axis, open_group, product_exists
 log = logging.getLogger(__name__)
 
 
-def pieces_of(plan: Plan, stage: Stage) -> dict[str, Any]:
+def provenance_of(plan: Plan, stage: Stage) -> dict[str, Any]:
     """Everything on which a stage's product depends, as JSON types, as it is compared with what was stored."""
     shards = {"shards.objects": plan.job.shards.objects} if stage.axis == "object" else {}
     catalog = plan.fields_hash if stage.from_fields else plan.catalog_hash
     own = {"variables": [variable.name for variable in stage.variables()], "catalog": catalog}
-    pieces: dict[str, Any] = json.loads(json.dumps({**stage.settings(), **shards, **own}))
-    return pieces
+    provenance: dict[str, Any] = json.loads(json.dumps({**stage.settings(), **shards, **own}))
+    return provenance
 
 
-def check_product(output: str, product: str, pieces: Mapping[str, Any], plan: Plan | None = None) -> bool:
+def check_product(output: str, product: str, provenance: Mapping[str, Any], plan: Plan | None = None) -> bool:
     """Tell whether a product exists; refuse one that was made to another plan.
 
     Parameters
     ----------
     output, product
         Where it is.
-    pieces
+    provenance
         On what it would depend now.
     plan
         Of which these are, so that what has changed in the catalogue can be told row by row.
@@ -45,10 +45,10 @@ def check_product(output: str, product: str, pieces: Mapping[str, Any], plan: Pl
     if not product_exists(output, product):
         return False
     attrs = open_group(output, product).attrs
-    before: dict[str, Any] = json.loads(str(attrs["pieces"]))
-    changed = differences(before, pieces)
-    if before.get(CATALOG) != pieces.get(CATALOG):
-        axis: Axis = "object" if plan is None or pieces.get(CATALOG) == plan.catalog_hash else "frame"
+    before: dict[str, Any] = json.loads(str(attrs["provenance"]))
+    changed = differences(before, provenance)
+    if before.get(CATALOG) != provenance.get(CATALOG):
+        axis: Axis = "object" if plan is None or provenance.get(CATALOG) == plan.catalog_hash else "frame"
         changed += catalog_differences(plan, axis, str(before.get(CATALOG)), str(attrs.get("job", "")))
     if changed:
         raise PlanMismatchError(
@@ -68,7 +68,7 @@ def made_already(plan: Plan, stages: Iterable[Stage]) -> list[Stage]:
         A product was made to another plan; lists each difference.
     """
     kept = [stage for stage in stages if stage.stored]
-    return [stage for stage in kept if check_product(plan.job.output, stage.name, pieces_of(plan, stage), plan)]
+    return [stage for stage in kept if check_product(plan.job.output, stage.name, provenance_of(plan, stage), plan)]
 
 
 def check_made_by(job: Job, product: str) -> None:
@@ -81,7 +81,7 @@ def check_made_by(job: Job, product: str) -> None:
     PlanMismatchError
         Lists each difference.
     """
-    if not product_exists(job.output, product) or "pieces" not in open_group(job.output, product).attrs:
+    if not product_exists(job.output, product):
         return
     stage = make_stage(job, product)
     try:
@@ -89,10 +89,10 @@ def check_made_by(job: Job, product: str) -> None:
     except ConfigurationError as error:
         log.warning("%s.zarr in %s was not compared with the job: %s", product, job.output, error)
         return
-    check_product(job.output, product, pieces_of(plan, stage), plan)
+    check_product(job.output, product, provenance_of(plan, stage), plan)
 
 
-def fingerprint(pieces: Mapping[str, Any]) -> str:
+def fingerprint(provenance: Mapping[str, Any]) -> str:
     """Hash what a product depends on."""
-    text = "\n".join(f"{key}={pieces[key]!r}" for key in sorted(pieces))
+    text = "\n".join(f"{key}={provenance[key]!r}" for key in sorted(provenance))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -31,7 +31,7 @@ def classifier_section(group: zarr.Group, objects: Objects) -> Iterator[Html]:
 
 def threshold_of(group: zarr.Group) -> float:
     """Confidence below which objects were left without a class; 0 where none were."""
-    return float(json.loads(str(group.attrs["pieces"])).get("predictions.threshold", 0))
+    return float(json.loads(str(group.attrs["provenance"])).get("predictions.threshold", 0))
 
 
 def _facts(manifest: Mapping[str, Any], objects: Objects) -> Iterator[tuple[str, Content]]:

@@ -83,7 +83,7 @@ def _figure(objects: Objects, place: int, png: bytes, description: str, *below: 
 
 def _is_upright(group: zarr.Group) -> bool:
     """Tell whether the first row is the uppermost: a JPEG's is, a frame's is the lowest."""
-    return bool(json.loads(str(group.attrs["pieces"]))["archive.survey"] == "skyserver")
+    return bool(json.loads(str(group.attrs["provenance"]))["archive.survey"] == "skyserver")
 
 
 def _cutout(group: zarr.Group, objects: Objects, place: int, bands: list[str]) -> Html:

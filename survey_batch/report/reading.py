@@ -15,7 +15,7 @@ from fsspec.core import url_to_fs
 from survey_batch.config.job import STAGES_OF
 from survey_batch.core.paths import files_in, join
 from survey_batch.store.problems import read_problems
-from survey_batch.store.products import Array, product_url
+from survey_batch.store.products import Array, is_complete, product_url
 
 MAX_NOTES = 1000
 """Shards' notes of problems that are read one by one."""
@@ -27,7 +27,7 @@ def read_group(output: str, product: str) -> zarr.Group | None:
         group = zarr.open_group(product_url(output, product), mode="r", zarr_format=3)
     except FileNotFoundError:
         return None
-    return group if "pieces" in group.attrs else None
+    return group if is_complete(group) else None
 
 
 def stored(group: zarr.Group, name: str) -> zarr.Array[Any]:

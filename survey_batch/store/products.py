@@ -17,6 +17,7 @@ import numpy.typing as npt
 import zarr
 from zarr.codecs import BloscCodec
 
+from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.paths import join
 from survey_batch.core.status import Status, flag_attributes
 
@@ -115,6 +116,9 @@ class Schema:
         return -(-self.nbytes // max(self.sizes[self.axis], 1))
 
 
+PROVENANCE, FORMER_PROVENANCE = "provenance", "pieces"
+"""Attribute of a product with everything on which it depends: its name, and what earlier versions called it."""
+
 PRODUCTS_OF_FRAMES = ("detections", "frames")
 """Products whose axis is the frame; that of all others is the object."""
 
@@ -165,11 +169,27 @@ def product_url(output: str, product: str) -> str:
 
 
 def product_exists(output: str, product: str) -> bool:
-    """Tell whether the product was created completely (its metadata is written last)."""
+    """Tell whether the product was created completely (its metadata is written last).
+
+    Raises
+    ------
+    PlanMismatchError
+        It was created by a version whose products this one does not read.
+    """
     try:
-        return "pieces" in open_group(output, product).attrs
+        return is_complete(open_group(output, product))
     except FileNotFoundError:
         return False
+
+
+def is_complete(group: zarr.Group) -> bool:
+    """Tell whether a product's metadata is there, which is written last; raises as `product_exists` does."""
+    if FORMER_PROVENANCE in group.attrs:
+        raise PlanMismatchError(
+            f"{group.store_path} was made by an earlier version of survey_batch, whose products this one cannot go on "
+            "with: choose another output, or delete it"
+        )
+    return PROVENANCE in group.attrs
 
 
 def create_product(output: str, schema: Schema, attrs: Mapping[str, Any]) -> None:

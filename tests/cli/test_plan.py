@@ -6,7 +6,7 @@ import pytest
 
 from survey_batch.config.jobfile import load_job
 from survey_batch.planning.plan import make_plan
-from survey_batch.preflight.provenance import pieces_of
+from survey_batch.preflight.provenance import provenance_of
 from survey_batch.stages import make_stages
 from survey_batch.store.products import Schema, create_product
 from tests.doctor.folders import write_classifier
@@ -92,7 +92,7 @@ def test_a_job_that_trains_its_classifier_is_planned_up_to_there_and_says_so(com
     code, _, err = command("run", job, *train)
     assert code == 2
     assert "survey-batch run --train trains it before it predicts" in err
-    create_product(str(tmp_path / "out"), Schema("predictions", "object", {"object": 8}, 4, ()), {"pieces": {}})
+    create_product(str(tmp_path / "out"), Schema("predictions", "object", {"object": 8}, 4, ()), {"provenance": {}})
     assert "predictions.zarr is of an earlier one" in json.loads(command("plan", job, "--json", *train)[1])["notes"][-1]
 
 
@@ -158,7 +158,7 @@ variables = ["flux"]
     wanted = load_job(job)
     plan = make_plan(wanted)
     for stage in make_stages(wanted):
-        attrs = {"pieces": pieces_of(plan, stage), "job": wanted.model_dump(mode="json")}
+        attrs = {"provenance": provenance_of(plan, stage), "job": wanted.model_dump(mode="json")}
         create_product(wanted.output, stage.schema(plan.size("object")), attrs)
     plan.store()
     return job

@@ -8,7 +8,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.status import Status
 from survey_batch.execution.shard_task import run_shard, set_aside
 from survey_batch.planning.plan import make_plan
-from survey_batch.preflight.provenance import pieces_of
+from survey_batch.preflight.provenance import provenance_of
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product, read_status
 from tests.jobs import lamost_job
@@ -21,7 +21,9 @@ def prepare(job: Job, *stages: str):
     for name in stages:
         stage = make_stage(job, name)
         fitted = stage.fit(plan.shards("object")) if stage.requires_fit else None
-        create_product(job.output, stage.schema(plan.size("object"), fitted), {"pieces": pieces_of(plan, stage)})
+        create_product(
+            job.output, stage.schema(plan.size("object"), fitted), {"provenance": provenance_of(plan, stage)}
+        )
         if name != stages[-1]:
             for shard in plan.shards("object"):
                 run_shard(job, name, shard)

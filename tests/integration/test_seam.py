@@ -16,7 +16,7 @@ from survey_batch.core.status import Status
 from survey_batch.execution.shard_task import run_shard
 from survey_batch.images.frame import FRAME_SHAPE
 from survey_batch.planning.plan import make_plan
-from survey_batch.preflight.provenance import pieces_of
+from survey_batch.preflight.provenance import provenance_of
 from survey_batch.simulate import simulate_sdss
 from survey_batch.simulate.pixels import strip_pixels
 from survey_batch.simulate.sky import draw_population
@@ -51,7 +51,7 @@ def cut_all(catalog, archive, output, keep, **cutouts):
     plan = make_plan(job)
     plan.store()
     for stage in make_stages(job):
-        create_product(job.output, stage.schema(plan.size(stage.axis)), {"pieces": pieces_of(plan, stage)})
+        create_product(job.output, stage.schema(plan.size(stage.axis)), {"provenance": provenance_of(plan, stage)})
         for shard in plan.shards(stage.axis):
             run_shard(job, stage.name, shard)
     return xr.open_zarr(output / "cutouts.zarr").load().set_index(object="object_id")

@@ -32,7 +32,7 @@ def write_product(output, settings=SETTINGS):
     )
     fixed = {"feature": (("feature",), np.array(FEATURES), {"long_name": "feature"})}
     schema = Schema("features", "object", {"object": OBJECTS, "feature": len(FEATURES)}, SHARD, variables, fixed)
-    create_product(str(output), schema, {"title": "test", "pieces": settings})
+    create_product(str(output), schema, {"title": "test", "provenance": settings})
     for index, start in enumerate(range(0, OBJECTS, SHARD)):
         rows = np.arange(start, min(start + SHARD, OBJECTS))
         names = np.array([f"1000000000000{row:04d}" for row in rows], dtype=object)

@@ -44,7 +44,7 @@ def write_features(job: Job, labels: np.ndarray, names: tuple[str, ...] = NAMES)
         (*OBJECT_COORDINATES, Variable("value", ("object", "feature"), "f4")),
         {"feature": (("feature",), np.array(names), {})},
     )
-    create_product(job.output, schema, {"job": "test", "pieces": {}})
+    create_product(job.output, schema, {"job": "test", "provenance": {}})
     block = make_table(labels, 1)
     block["value"][0] = np.nan
     status = np.full(rows, Status.OK, np.uint8)

@@ -31,7 +31,7 @@ def write_features(output, names, values) -> None:
         (*OBJECT_COORDINATES, Variable("value", ("object", "feature"), "f4")),
         {"feature": (("feature",), np.array(names), {})},
     )
-    create_product(str(output), schema, {"job": "test", "pieces": {}})
+    create_product(str(output), schema, {"job": "test", "provenance": {}})
     empty = np.full(len(values), "", object)
     data = {
         "object_id": np.array([f"id-{row}" for row in range(len(values))], object),

@@ -154,7 +154,7 @@ def test_texts_that_join_to_the_same_and_gaps_have_hashes_of_their_own():
 
 def test_a_product_of_another_plan_is_refused_with_each_difference(tmp_path):
     stage = make_stage(sdss_job("unused", "unused", tmp_path), "cutouts")
-    create_product(str(tmp_path), stage.schema(3), {"pieces": {"cutouts.size": 64, "catalog": "a"}})
+    create_product(str(tmp_path), stage.schema(3), {"provenance": {"cutouts.size": 64, "catalog": "a"}})
     assert check_product(str(tmp_path), "cutouts", {"cutouts.size": 64, "catalog": "a"})
     with pytest.raises(PlanMismatchError, match=r"(?s)cutouts.size: was 64, now 32.*catalog: other rows"):
         check_product(str(tmp_path), "cutouts", {"cutouts.size": 32, "catalog": "b"})

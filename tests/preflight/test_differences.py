@@ -7,7 +7,7 @@ import pytest
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.differences import differences
-from survey_batch.preflight.provenance import check_made_by, check_product, pieces_of
+from survey_batch.preflight.provenance import check_made_by, check_product, provenance_of
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product
 from tests.jobs import lamost_job
@@ -25,7 +25,7 @@ def make(job):
     """Create the product as a run does, without its values."""
     plan, stage = make_plan(job), make_stage(job, "spectra")
     plan.store()
-    attrs = {"pieces": pieces_of(plan, stage), "job": job.model_dump(mode="json")}
+    attrs = {"provenance": provenance_of(plan, stage), "job": job.model_dump(mode="json")}
     create_product(job.output, stage.schema(plan.size("object")), attrs)
 
 
@@ -83,7 +83,7 @@ def test_the_same_job_is_not_refused_whatever_is_missing_in_its_catalogue(keys, 
     job = lamost_job(keys, tmp_path / "out", ["spectra"])
     make(job)
     plan, stage = make_plan(job), make_stage(job, "spectra")
-    assert check_product(job.output, "spectra", pieces_of(plan, stage), plan)
+    assert check_product(job.output, "spectra", provenance_of(plan, stage), plan)
 
 
 def test_what_is_known_by_its_content_alone_is_said_to_be_another():

@@ -126,7 +126,7 @@ def test_where_fields_hold_few_objects_that_is_said_with_its_price():
 def test_files_written_are_those_that_a_product_has(tmp_path):
     plan = plan_of(ROWS, output=str(tmp_path), shards={"objects": 16})
     stage = CutoutsStage(plan.job)
-    create_product(plan.job.output, stage.schema(plan.size("object")), {"pieces": {}})
+    create_product(plan.job.output, stage.schema(plan.size("object")), {"provenance": {}})
     for shard in plan.shards("object"):
         block = stage.empty_block(len(shard))
         values = {name: np.ones_like(array) for name, array in block.data.items()}

@@ -37,7 +37,7 @@ def cutouts_job(output):
 
 
 def attributes(job):
-    return {"pieces": {}, "job": job.model_dump(mode="json")}
+    return {"provenance": {}, "job": job.model_dump(mode="json")}
 
 
 def identity(rows, labels=CLASSES):
@@ -101,8 +101,8 @@ def make_predictions(job, objects=24, wrong=(4,), classes=CLASSES, threshold=0.0
     sizes = {"object": objects, "class": len(classes)}
     about = {"classifier": json.dumps(manifest)} if manifest else {}
     schema = Schema("predictions", "object", sizes, SHARD, variables, names, attrs=about)
-    pieces = {"pieces": {"predictions.threshold": threshold} if threshold else {}}
-    create_product(job.output, schema, {**attributes(job), **pieces})
+    provenance = {"provenance": {"predictions.threshold": threshold} if threshold else {}}
+    create_product(job.output, schema, {**attributes(job), **provenance})
     for shard in cut_into_shards("object", objects, SHARD):
         rows = np.arange(shard.start, shard.stop)
         best = (rows + np.isin(rows, wrong)) % len(classes)
@@ -133,7 +133,7 @@ def make_pictures(job, product, objects=24, labels=CLASSES):
     variables = (*OBJECT_COORDINATES, Variable(name, dims, "f4" if stamps else "u1"))
     sizes = {"object": objects, "y": size, "x": size, **({} if stamps else {"channel": 3})}
     schema = Schema(product, "object", sizes, SHARD, variables)
-    create_product(job.output, schema, {**attributes(job), "pieces": {"archive.survey": job.archive.survey}})
+    create_product(job.output, schema, {**attributes(job), "provenance": {"archive.survey": job.archive.survey}})
     for shard in cut_into_shards("object", objects, SHARD):
         rows = np.arange(shard.start, shard.stop)
         noise = np.random.default_rng(shard.index).normal(0, 0.02, (len(rows), size, size))

@@ -59,7 +59,7 @@ def output(tmp_path):
     )
     names = {"class": (("class",), np.array(["other", "good"]), {})}
     schema = Schema("predictions", "object", {"object": ROWS - 1, "class": 2}, 64, variables, names)
-    create_product(str(tmp_path), schema, {"pieces": "{}"})
+    create_product(str(tmp_path), schema, {"provenance": "{}"})
     data = {"object_id": np.array([f"id-{row}" for row in order], object), "probability": probability}
     shard = Shard("object", 0, 0, ROWS - 1)
     write_shard(str(tmp_path), "predictions", shard, data, np.ones(ROWS - 1, np.uint8))

@@ -124,7 +124,7 @@ def test_what_is_kept_is_no_setting_and_what_is_measured_is(tmp_path):
 def stored_features(stage, shards):
     """Create the product with the components fitted to its spectra."""
     fitted = stage.fit(shards)
-    create_product(stage.job.output, stage.schema(OBJECTS, fitted), {"pieces": {}})
+    create_product(stage.job.output, stage.schema(OBJECTS, fitted), {"provenance": {}})
     return fitted
 
 

@@ -94,7 +94,7 @@ def test_a_stored_product_that_another_version_made_is_refused(folder, tmp_path)
     job = lamost(tmp_path, ("spectra", "features", "predictions"), folder(table_recipe(tmp_path)))
     names = np.array(feature_names(job.features))
     schema = make_stage(job, "features").schema(3, {"feature": (("feature",), names[::-1], {})})
-    create_product(job.output, schema, {"pieces": {}})
+    create_product(job.output, schema, {"provenance": {}})
     with pytest.raises(PlanMismatchError, match="feature names of features are not those"):
         make_stage(job, "predictions").check()
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import survey_batch as sb
+from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.status import Status
 from survey_batch.store.products import (
     OBJECT_COORDINATES,
@@ -47,7 +48,7 @@ def block(shard, value=1.0):
 
 @pytest.fixture
 def output(tmp_path):
-    create_product(str(tmp_path), schema(), {"pieces": {}})
+    create_product(str(tmp_path), schema(), {"provenance": {}})
     return str(tmp_path)
 
 
@@ -123,6 +124,12 @@ def test_a_shard_that_is_written_again_is_pending_until_it_is_whole(output, monk
 
 
 def test_a_product_whose_creation_was_cut_short_does_not_exist(tmp_path):
-    create_product(str(tmp_path), schema(), {"pieces": {}})
+    create_product(str(tmp_path), schema(), {"provenance": {}})
     (tmp_path / "things.zarr" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
     assert not product_exists(str(tmp_path), "things")
+
+
+def test_a_product_of_an_earlier_version_is_refused_with_what_to_do(tmp_path):
+    create_product(str(tmp_path), schema(), {"pieces": {}})
+    with pytest.raises(PlanMismatchError, match=r"made by an earlier version .* choose another output, or delete it"):
+        product_exists(str(tmp_path), schema().product)

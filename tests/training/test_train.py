@@ -15,7 +15,7 @@ from survey_batch.models.cross_validation import calibrated_across_folds, groupe
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.scores import describe, scores_of
 from survey_batch.planning.plan import make_plan
-from survey_batch.preflight.provenance import check_made_by, pieces_of
+from survey_batch.preflight.provenance import check_made_by, provenance_of
 from survey_batch.stages import make_stage
 from survey_batch.store.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
 from survey_batch.training.evaluation import evaluate
@@ -294,7 +294,7 @@ def test_a_product_with_another_split_or_label_is_refused(tmp_path):
     tables["catalog"]["split"] = {"train": 0.7, "test": 0.3}
     job = lamost_job(tables, tmp_path / "out", ["spectra"], train={"classifier": str(tmp_path / "model")})
     plan, stage = make_plan(job), make_stage(job, "spectra")
-    made = {"pieces": pieces_of(plan, stage), "job": job.model_dump(mode="json")}
+    made = {"provenance": provenance_of(plan, stage), "job": job.model_dump(mode="json")}
     create_product(job.output, stage.schema(plan.size("object")), made)
     check_made_by(job, "spectra")
     other = {**tables, "catalog": {**tables["catalog"], "split": {"train": 0.5, "test": 0.5}}}

@@ -14,7 +14,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.execution.shard_task import run_shard
 from survey_batch.planning.plan import make_plan
-from survey_batch.preflight.provenance import pieces_of
+from survey_batch.preflight.provenance import provenance_of
 from survey_batch.results.export import _write, export_catalog
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product, open_group
@@ -27,7 +27,7 @@ def run(job):
     """Make the product of a job's only stage."""
     plan, stage = make_plan(job), make_stage(job, "spectra")
     plan.store()
-    create_product(job.output, stage.schema(plan.size("object")), {"pieces": pieces_of(plan, stage)})
+    create_product(job.output, stage.schema(plan.size("object")), {"provenance": provenance_of(plan, stage)})
     for shard in plan.shards("object"):
         run_shard(job, "spectra", shard)
 
@@ -163,7 +163,7 @@ def test_an_export_during_a_run_has_pending_rows(tmp_path):
         export_catalog(job)
     plan.store()
     assert statuses(job) == ["pending"] * 20
-    create_product(job.output, stage.schema(plan.size("object")), {"pieces": pieces_of(plan, stage)})
+    create_product(job.output, stage.schema(plan.size("object")), {"provenance": provenance_of(plan, stage)})
     run_shard(job, "spectra", plan.shards("object")[0])
     assert statuses(job) == ["pending"] * 20, "features are not made yet"
     spectra_alone = job.model_copy(update={"stages": ("spectra",)})
