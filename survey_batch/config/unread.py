@@ -114,6 +114,8 @@ def _of_stages(job: "Job", key: str) -> Reason | None:
     surveys = [name for name, entries in SURVEY_READS.items() if _within(key, entries)]
     if survey in surveys or any((survey, stage) in readers for stage in job.stages):
         return None
+    if _within(key, ["cluster.gpu"]) and any(job.custom[name].gpu for name in job.stages if name in job.custom):
+        return None
     if surveys:
         return key, f"it is for survey {_either(surveys)}, and this one is {survey!r}; leave it out"
     if not readers:

@@ -1,6 +1,6 @@
 """Run shards on a Dask client: a bounded window of small graphs, retries, and poison set aside.
 
-Each shard is a chain of tasks, one per stage (three for a stage that predicts, so that the next shard loads while
+Each shard is a chain of tasks, one per stage (three for a stage that asks for it, so that the next shard loads while
 this one computes). What is not kept goes from task to task. Results are `Record`s; arrays never come to the client.
 """
 
@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 
 SET_ASIDE_ATTEMPTS = 10
 """Times that setting one shard aside is tried, each time on whatever worker there is."""
+
+COMPUTING = ("compute", "run_shard")
+"""Steps that run a stage's kernel."""
 
 TICK_SECONDS = 0.5
 
@@ -138,7 +141,7 @@ class Engine:
             if stage in self.needed_by:
                 handed_on[stage] = block = self._step(chain, stage, "", "run_shard", after, given)
                 after = self._step(chain, stage, "-record", "record_of", block)
-            elif stage == "predictions":
+            elif self.stages[stage].in_steps:
                 loaded = self._step(chain, stage, "-load", "load", after, given)
                 computed = self._step(chain, stage, "", "compute", loaded)
                 after = self._step(chain, stage, "-write", "write", computed)
@@ -153,7 +156,7 @@ class Engine:
         # A tuple key makes Dask group and name tasks by its first part on the dashboard.
         key = (f"{stage}{step}", chain.shard.index, chain.attempt, self.run_id)
         what = (function, self.job, stage, chain.shard, self._users(stage, chain))
-        resources = {"GPU": 1} if self.gpu and stage == "predictions" and not step else None
+        resources = {"GPU": 1} if self.gpu and self.stages[stage].gpu and function in COMPUTING else None
         return self.client.submit(_call, *what, before, given, key=key, resources=resources, pure=False)
 
     def _finished(self) -> list[Chain]:

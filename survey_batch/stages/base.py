@@ -85,6 +85,11 @@ class Stage(ABC):
         Variables read from it.
     from_fields : bool
         Whether its rows are the fields of the job's list, whatever objects there are.
+    in_steps : bool
+        Whether loading, computing and writing a shard are tasks of their own, so that the next shard is loaded while
+        this one is computed.
+    gpu : bool
+        Whether computing asks for a GPU, where workers have one.
     requires_fit : bool
         Whether something must be learnt from the whole upstream product before the first block. It is learnt in
         parts: `fit_part` sums up some shards, `fit_merge` adds sums in the order of their shards, and `fit_end`
@@ -97,6 +102,8 @@ class Stage(ABC):
     upstream: str | None = None
     input_variables: tuple[str, ...] = ()
     from_fields: ClassVar[bool] = False
+    in_steps: bool = False
+    gpu: bool = False
     requires_fit: bool = False
 
     def __init__(self, job: Job) -> None:

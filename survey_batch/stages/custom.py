@@ -48,11 +48,12 @@ class CustomStage(Stage):
         self.section: CustomSection = job.custom[name]
         self.upstream = self.section.input
         self.input_variables = self.section.variables
+        self.gpu = self.in_steps = self.section.gpu
 
     @property
     def phase(self) -> Phase:  # type: ignore[override]
-        """After what it works on: with predictions, in their phase."""
-        return "predict" if self._input().phase == "predict" else "prepare"
+        """After what it works on: with predictions, in their phase, and there also where it asks for a GPU."""
+        return "predict" if self.gpu or self._input().phase == "predict" else "prepare"
 
     def settings(self) -> dict[str, Any]:
         """The input's settings, and the function by the text of its file."""

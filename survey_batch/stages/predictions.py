@@ -41,6 +41,8 @@ class PredictionsStage(Stage):
 
     name = "predictions"
     phase = "predict"
+    in_steps = True
+    gpu = True
 
     @property
     def folder(self) -> str:

@@ -11,6 +11,8 @@ import survey_batch as sb
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.core.status import Status
 from survey_batch.execution.runner import run
+from survey_batch.preflight.phases import make_groups
+from survey_batch.stages import make_stages
 from survey_batch.store.products import product_exists, read_rows, read_status
 from tests.compare import assert_equal_products
 from tests.jobs import lamost_job, sdss_job
@@ -19,6 +21,9 @@ from tests.lamost_files import make_archive
 OBJECTS = 40
 
 FUNCTIONS = '''
+import os
+import time
+
 import xarray as xr
 
 def halved(block):
@@ -30,6 +35,15 @@ def level(block):
     half = block.half
     values = xr.concat([half.mean("wavelength"), half.min("wavelength"), half.max("wavelength")], "kind")
     return values.assign_coords(kind=["mean", "min", "max"]).rename("level").to_dataset()
+
+def alone(block):
+    """Fail where another call is under way."""
+    real = bool(block.flux.notnull().any())
+    if real:
+        with open(f"{__file__}.busy", "x"):
+            time.sleep(0.05)
+        os.remove(f"{__file__}.busy")
+    return block.flux.mean("wavelength").rename("mean").to_dataset()
 
 def named(block):
     """Text beside a number."""
@@ -155,6 +169,14 @@ def test_a_function_that_cannot_be_used_is_refused_before_any_work(archive, func
     job = lamost_job(archive, tmp_path / "out", ("spectra", "halved"), custom={"halved": table})
     with pytest.raises(ConfigurationError, match=says):
         run(job)
+
+
+def test_a_function_that_asks_for_a_gpu_is_run_one_shard_at_a_time_among_predictions(archive, functions, tmp_path):
+    table = {"function": f"{functions}:alone", "input": "spectra", "variables": ["flux"], "gpu": True}
+    gpu = {"gpu": {"allow_cpu": True, "workers": 1, "threads": 3}}
+    job = lamost_job(archive, tmp_path / "out", ("spectra", "alone"), custom={"alone": table}, cluster=gpu)
+    assert [group.stages[0].phase for group in make_groups(make_stages(job))] == ["ingest", "predict"]
+    assert run(job).counts == {"ok": OBJECTS}
 
 
 def test_a_product_that_nobody_keeps_or_uses_is_refused(archive, functions, tmp_path):

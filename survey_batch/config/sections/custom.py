@@ -18,5 +18,7 @@ class CustomSection(Section):
     """Variables of it that the function needs."""
     source: str | None = None
     """Hash of the function's file that workers must find; a run sets it when it starts."""
+    gpu: bool = False
+    """True: run by the workers of `[cluster.gpu]`, with predictions, and one shard at a time for each GPU."""
     keep: bool = True
     """False: handed to the next stages and not stored."""
