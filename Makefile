@@ -32,7 +32,7 @@ test:  ## what every change must pass: lint, types, and the tests that are not s
 	@$(MAKE) --no-print-directory --jobs 3 lint types fast
 
 fast: $(VENV)/.ready  ## the tests that are not slow
-	$(PYTEST) --numprocesses 6 -m "not slow"
+	$(PYTEST) --numprocesses 4 -m "not slow"
 
 test-all: $(VENV)/.ready  ## the slow tests, which `make test` leaves out
 	$(PYTEST) --numprocesses 6 -m slow

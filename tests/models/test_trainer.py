@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models import watch
+from survey_batch.models import training_monitor
 from survey_batch.models.base import Workspace
 from survey_batch.models.examples import Examples, Schedule, balanced_weights
 from survey_batch.models.trainer import train_network
@@ -51,7 +51,7 @@ def stopping_at(epoch):
 
 
 def test_a_training_that_was_stopped_ends_like_one_that_was_not(rows, tmp_path, monkeypatch):
-    monkeypatch.setattr(watch, "REPORT_SECONDS", 0)
+    monkeypatch.setattr(training_monitor, "REPORT_SECONDS", 0)
     schedule = Schedule(epochs=6, batch=16, learning_rate=0.02, decay="cosine", weight_decay=0.01)
     whole = network()
     history = train_network(whole, Examples(*rows, augment=noisy), schedule)

@@ -107,8 +107,8 @@ def test_every_feature_has_a_unit(tmp_path):
 
 def test_a_job_without_components_learns_nothing(tmp_path):
     archive = make_archive(tmp_path, 1)
-    assert FeaturesStage(lamost_job(archive, tmp_path / "out")).fits
-    assert not FeaturesStage(lamost_job(archive, tmp_path / "out", features={"components": 0})).fits
+    assert FeaturesStage(lamost_job(archive, tmp_path / "out")).requires_fit
+    assert not FeaturesStage(lamost_job(archive, tmp_path / "out", features={"components": 0})).requires_fit
 
 
 def test_what_is_kept_is_no_setting_and_what_is_measured_is(tmp_path):
@@ -135,7 +135,7 @@ def test_components_of_another_job_serve_where_the_job_names_it(tmp_path):
     section = stage.job.features.model_copy(update={"basis": stage.job.output})
     other = FeaturesStage(stage.job.model_copy(update={"output": str(tmp_path / "other"), "features": section}))
     other.check()
-    assert not other.fits
+    assert not other.requires_fit
     np.testing.assert_array_equal(other.fixed_coordinates()["pca_components"][1], fitted["pca_components"][1])
     assert other.basis() == stage.basis() == other.settings()["features.basis"]
     assert "features.basis" not in stage.settings(), "a job that fits its own is as it was"
