@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -23,9 +24,8 @@ from survey_batch.cluster.lost import LostSchedulerError
 from survey_batch.config.job import Job
 from survey_batch.core import interrupt
 from survey_batch.core.errors import SurveyBatchError
-from survey_batch.execution import shard_task as work
+from survey_batch.execution import shard_task
 from survey_batch.execution.failures import Failures
-from survey_batch.execution.shard_task import Passed
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
 from survey_batch.store.products import Shard
@@ -34,9 +34,6 @@ log = logging.getLogger(__name__)
 
 SET_ASIDE_ATTEMPTS = 10
 """Times that setting one shard aside is tried, each time on whatever worker there is."""
-
-COMPUTING = ("compute", "run_shard")
-"""Steps that run a stage's kernel."""
 
 TICK_SECONDS = 0.5
 
@@ -136,28 +133,27 @@ class Engine:
         after: Future | None = None
         # The client lets go of what is handed on when it leaves here: Dask keeps it for the tasks that wait for it.
         handed_on: dict[str | None, Future] = {}
-        for stage in chain.stages:
-            given = handed_on.get(self.stages[stage].upstream)
-            if stage in self.needed_by:
-                handed_on[stage] = block = self._step(chain, stage, "", "run_shard", after, given)
-                after = self._step(chain, stage, "-record", "record_of", block)
-            elif self.stages[stage].in_steps:
-                loaded = self._step(chain, stage, "-load", "load", after, given)
-                computed = self._step(chain, stage, "", "compute", loaded)
-                after = self._step(chain, stage, "-write", "write", computed)
+        for name in chain.stages:
+            stage, submit = self.stages[name], partial(self._task, chain, name)
+            what = (self.job, name, chain.shard, handed_on.get(stage.upstream), self._users(name, chain))
+            if name in self.needed_by:
+                handed_on[name] = block = submit("", _after, after, shard_task.run_shard, *what)
+                after = submit("-record", shard_task.record_of, block)
+            elif stage.in_steps:
+                loaded = submit("-load", _after, after, shard_task.load, *what)
+                computed = submit("", shard_task.compute, self.job, name, loaded)
+                after = submit("-write", shard_task.write, self.job, name, computed)
             else:
-                after = self._step(chain, stage, "", "run_shard", after, given)
+                after = submit("", _after, after, shard_task.run_shard, *what)
             chain.futures.append(after)
         chain.futures[-1].add_done_callback(lambda _: self.finished.put(chain))
 
-    def _step(
-        self, chain: Chain, stage: str, step: str, function: str, before: Future | None, given: Future | None = None
-    ) -> Future:
+    def _task(self, chain: Chain, stage: str, step: str, function: Callable[..., Any], *arguments: Any) -> Future:
+        """Submit one task; the one that computes has no name of its own for its step."""
         # A tuple key makes Dask group and name tasks by its first part on the dashboard.
         key = (f"{stage}{step}", chain.shard.index, chain.attempt, self.run_id)
-        what = (function, self.job, stage, chain.shard, self._users(stage, chain))
-        resources = {"GPU": 1} if self.gpu and self.stages[stage].gpu and function in COMPUTING else None
-        return self.client.submit(_call, *what, before, given, key=key, resources=resources, pure=False)
+        resources = {"GPU": 1} if self.gpu and self.stages[stage].gpu and not step else None
+        return self.client.submit(function, *arguments, key=key, resources=resources, pure=False)
 
     def _finished(self) -> list[Chain]:
         """Chains that are done by now; waits a little for the first of them."""
@@ -237,7 +233,7 @@ class Engine:
         """Let a worker commit a shard as failed; a shard that is still under way may kill that one, too."""
         for attempt in range(SET_ASIDE_ATTEMPTS):
             key = ("set-aside", stage, shard.index, attempt, self.run_id)
-            future = self.client.submit(work.set_aside, self.job, stage, shard, reason, key=key, pure=False)
+            future = self.client.submit(shard_task.set_aside, self.job, stage, shard, reason, key=key, pure=False)
             self.connection.wait(future)
             if future.status == "cancelled":
                 raise LostSchedulerError(self.client)
@@ -251,23 +247,9 @@ class Engine:
         ) from error
 
 
-def _call(
-    function: str,
-    job: Job,
-    stage: str,
-    shard: Shard,
-    needed_by: tuple[str, ...],
-    before: Any,
-    given: Passed | Record | None,
-) -> Any:
-    """Run one step on a worker; `before` is what the step works on, or only what must be done before it."""
-    if function == "record_of":
-        return work.record_of(before)
-    if function in ("run_shard", "load"):
-        # A record in place of a block says that nothing is left to do of this shard.
-        block = given if isinstance(given, Passed) else None
-        return getattr(work, function)(job, stage, shard, block, needed_by)
-    return getattr(work, function)(job, stage, before)
+def _after(_: Record | None, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Run one step on a worker, once what must be done before it is done."""
+    return function(*arguments)
 
 
 def _allowed_failures(dask_scheduler: Any) -> int:

@@ -56,14 +56,14 @@ class Loaded:
 
 @one_thread()
 def run_shard(
-    job: Job, name: str, shard: Shard, given: Passed | None = None, needed_by: Sequence[str] = ()
+    job: Job, name: str, shard: Shard, given: Passed | Record | None = None, needed_by: Sequence[str] = ()
 ) -> Record | Passed:
     """Bring one shard of one product to its end; a committed shard is left alone.
 
     Parameters
     ----------
     given
-        The shard of the upstream product, where that one is not kept.
+        The shard of the upstream product, where that one is not kept; its record, where nothing was left to do of it.
     needed_by
         For a product that is not kept: the kept ones that are made of it, whose unfinished rows are computed.
     """
@@ -72,9 +72,10 @@ def run_shard(
 
 @one_thread()
 def load(
-    job: Job, name: str, shard: Shard, given: Passed | None = None, needed_by: Sequence[str] = ()
+    job: Job, name: str, shard: Shard, given: Passed | Record | None = None, needed_by: Sequence[str] = ()
 ) -> Loaded | Record:
     """Read and prepare what a shard needs; a committed shard comes back as its record."""
+    given = given if isinstance(given, Passed) else None
     loaded = _begin(job, name, shard, given, needed_by)
     stage = make_stage(job, name)
     if isinstance(loaded, Loaded) and stage.upstream and loaded.work.any():

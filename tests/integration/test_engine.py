@@ -17,8 +17,7 @@ from survey_batch.cluster import connect
 from survey_batch.cluster.base import Connection, Size
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.status import Status
-from survey_batch.execution import engine
-from survey_batch.execution import shard_task as work
+from survey_batch.execution import engine, shard_task
 from survey_batch.execution.runner import run
 from survey_batch.preflight.phases import make_groups
 from survey_batch.stages import make_stages
@@ -175,7 +174,7 @@ class NoRoom(WorkerPlugin):
         def fail(*_):
             raise OSError("No space left on device")
 
-        work.set_aside = fail
+        shard_task.set_aside = fail
 
 
 def test_a_shard_that_cannot_even_be_set_aside_ends_the_run_with_both_reasons(archive, tmp_path):
