@@ -18,7 +18,7 @@ EXIT_MISMATCH = 3
 EXIT_INTERRUPTED = 130
 
 QUIET = ("distributed", "tornado", "asyncio", "stamina")
-"""Loggers whose remarks on dead workers, lost connections and retries are for the run's log: we say what matters."""
+"""Loggers whose messages on dead workers, lost connections and retries go only to the log; we report what matters."""
 
 
 def _show_version(asked: bool) -> None:
@@ -84,7 +84,7 @@ def main() -> None:
         _end(error, EXIT_CONFIGURATION)
     except SurveyBatchError as error:
         _end(error, EXIT_INCOMPLETE)
-    except SystemExit as ended:  # typer makes one of a KeyboardInterrupt
+    except SystemExit as ended:  # typer turns a KeyboardInterrupt into one
         if ended.code == EXIT_INTERRUPTED:
             interrupt.ignore()
             sys.stderr.write("\nStopped. What is finished is kept: run the same command again and it goes on.\n")
@@ -92,13 +92,13 @@ def main() -> None:
 
 
 def _warnings_to_terminal() -> None:
-    """Show warnings; what is less goes to the run's log alone, whatever level a library sets for its loggers."""
+    """Show warnings; lesser messages go only to the run's log, whatever level a library sets for its loggers."""
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     handler.addFilter(_is_for_users)
     logging.getLogger().addHandler(handler)
-    # Python's tracker of the workers' semaphores, a process of its own, remarks on each worker that was killed.
+    # Python's tracker of the workers' semaphores, a separate process, warns about each worker that was killed.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
 
 

@@ -24,7 +24,7 @@ Workers = Annotated[
 def doctor(job: JobFile, overrides: Overrides = None, workers: Workers = True, as_json: AsJson = False) -> None:
     """Check before a long run what would fail late: catalogue, archive, output, classifier, cluster, one worker.
 
-    Ends with 0 where nothing failed, and with 1 otherwise. Nothing is computed or kept.
+    Ends with 0 if nothing failed, otherwise with 1. Nothing is computed or kept.
 
     Example: survey-batch doctor jobs/lamost-types.toml --set cluster.kind=slurm
     """

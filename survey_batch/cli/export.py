@@ -15,9 +15,9 @@ def export(
         typer.Option(help="A .parquet or .fits file, path or URL; by default catalog.parquet in the output."),
     ] = None,
 ) -> None:
-    """Join the results to the input catalogue by id: one row per input row, in its order, also during a run.
+    """Join the results to the input catalogue by id: one row per input row, in its order, even during a run.
 
-    What the format cannot hold as it is, and how it is written, is said.
+    Data that the format cannot hold unchanged is reported, with the way it is written.
 
     Example: survey-batch export jobs/lamost-types.toml --to types.fits
     """

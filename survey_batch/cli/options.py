@@ -17,12 +17,12 @@ Overrides = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
-# What is printed holds users' own names and paths: `runs/[new]` is no markup, `:star:` no picture.
+# Printed text has users' own names and paths: `runs/[new]` is not markup, `:star:` not a picture.
 console = Console(markup=False, emoji=False, highlight=False)
 """Results go to standard output."""
 
 error_console = Console(stderr=True, markup=False, emoji=False, highlight=False)
-"""Progress and remarks go to standard error."""
+"""Progress and messages go to standard error."""
 
 
 def print_json(value: Any) -> None:
@@ -32,11 +32,11 @@ def print_json(value: Any) -> None:
 
 
 def say(text: str) -> None:
-    """Tell how far something is, on standard error, where it is in nobody's way."""
+    """Report progress on standard error, apart from the results."""
     error_console.print(text, soft_wrap=True)
 
 
 def show_notes(notes: Iterable[str]) -> None:
-    """Print what was noticed, on standard output."""
+    """Print notes on standard output."""
     for note in notes:
         console.print(Text.assemble(("note", "yellow"), f" {note}"), soft_wrap=True)

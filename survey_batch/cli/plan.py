@@ -45,7 +45,7 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
     else:
         _show(cost, made.job.archive)
     stages = make_stages(made.job)
-    # Objects that are still to be found have no list yet with which products could be compared.
+    # Objects that are still to be found have no list yet, so products cannot be compared with it.
     made_already(made, [stage for stage in stages if stage.from_fields or made.size("object")])
     for group in make_groups(stages):
         refuse_unknown_size(wanted.cluster.for_phase(group.stored[0].phase))

@@ -1,4 +1,4 @@
-"""`survey-batch psf-stars`: the stars to build each field's PSF from."""
+"""`survey-batch psf-stars`: the stars for building each field's PSF."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`survey-batch run`: do a job, from where it is."""
+"""`survey-batch run`: do a job, or continue it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,10 +31,10 @@ def run(
         bool, typer.Option(help="Keep Dask's report of what the workers did, an HTML file in the output's folder log.")
     ] = False,
 ) -> None:
-    """Do a job. Stop it at any moment; the same command goes on where it was.
+    """Do a job. Stop it at any moment; the same command continues it.
 
-    Ends with 0 where every object has its final status, and with 1 where some are unreachable or failed: the
-    same command tries these again.
+    Ends with 0 if every object has its final status, and with 1 if some are unreachable or failed: the same
+    command tries these again.
 
     Example: survey-batch run jobs/lamost-types.toml --set cluster.workers=4
     """
@@ -58,7 +58,7 @@ def run(
 
 
 def before_predictions(job: "Job") -> "Job | None":
-    """The stages of a job that come before its classifier is trained; None where it is trained already.
+    """Return a job without its predictions, to run before training; None if the classifier is trained already.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""`survey-batch simulate`: make an archive to try things on."""
+"""`survey-batch simulate`: make an archive for trying things out."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from survey_batch.report.summary import RunStatus
 
 MOST_OF_THE_TIME = 10
-"""A look at 10^8 statuses takes a while; between two looks passes at least this many times as long."""
+"""Reading 10^8 statuses takes a while; the pause between two looks is at least this many times as long."""
 
 REASONS = 2
-"""That a line tells, the commonest."""
+"""Number of reasons in a line, the commonest ones."""
 
 WAITING = "waiting for a run to begin (Ctrl-C ends this)"
 
@@ -53,12 +53,12 @@ def status(
 
 
 def _follow(output: str, every: float, as_json: bool) -> None:
-    """Redraw on a terminal; elsewhere a line for each look."""
+    """Redraw on a terminal; elsewhere print a line for each look."""
     from survey_batch.report.summary import render
 
     if as_json or not console.is_terminal:
         for summary in looks(output, every):
-            typer.echo(_line(summary, as_json))  # which does not keep lines back in a pipe
+            typer.echo(_line(summary, as_json))  # echo does not hold lines back in a pipe
         return
     with Live(console=console, auto_refresh=False) as live:
         for summary in looks(output, every):
@@ -68,12 +68,12 @@ def _follow(output: str, every: float, as_json: bool) -> None:
 
 
 def looks(output: str, seconds: float) -> Iterator["RunStatus | None"]:
-    """Look at a job again and again, until a run has ended that was under way, or nothing is left to do.
+    """Look at a job repeatedly, until the current run has ended or nothing is left to do.
 
     Yields
     ------
     RunStatus or None
-        None while no run has laid out any work.
+        None until a run has made a plan.
     """
     from survey_batch.report.summary import summarize
 

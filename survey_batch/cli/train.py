@@ -6,8 +6,8 @@ from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_
 def train(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
     """Train the classifier of the job's train table, and test it on objects it has not seen.
 
-    Run the stage of its product first, such as `spectra` for kind "spectral-type". Stopped with Ctrl-C, the same
-    command goes on from the network's last checkpoint; what is trained, and folds that are done, are not done again.
+    Run the stage of its product first, such as `spectra` for kind "spectral-type". After Ctrl-C, the same command
+    continues from the network's last checkpoint; finished networks and folds are not trained again.
 
     Example: survey-batch train jobs/lamost-types.toml
     """

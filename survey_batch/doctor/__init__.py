@@ -1,4 +1,4 @@
-"""What would fail late, found before a long run: each check says what it found, and what to do next."""
+"""Checks for what would fail late, before a long run: each says what it found and what to do next."""
 
 from survey_batch.doctor.diagnose import diagnose
 from survey_batch.doctor.findings import Finding, State

@@ -15,7 +15,7 @@ WHAT = {"sdss": "frame", "lamost": "spectrum", "skyserver": "image", "stamps": "
 
 
 def archive_answers(place: Place, job: Job, rows: Sequence[Rows]) -> Findings[None]:
-    """Fetch one file from this machine."""
+    """Fetch one file to this machine."""
     if not rows:
         yield place.skipped("archive", "the catalogue names no file")
         return
@@ -23,7 +23,7 @@ def archive_answers(place: Place, job: Job, rows: Sequence[Rows]) -> Findings[No
 
 
 def judge(place: Place, job: Job, answers: Sequence[Answer], unreachable: str = "") -> Finding:
-    """Make a finding of what became of some files; `unreachable` is what to do where nothing answers."""
+    """Make a finding from the answers for some files; `unreachable` says what to do if nothing answers."""
     root, what, last = job.archive.root, WHAT[job.archive.survey], answers[-1]
     if last.status in (Status.OK, Status.PARTIAL):
         had = f"one {what} of {root} fetched and read in {last.seconds:.2f} s"

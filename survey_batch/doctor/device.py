@@ -18,7 +18,7 @@ GPU_ADVICE = (
 
 
 def needs_framework(job: Job) -> bool:
-    """Tell whether a classifier has networks; one that is not trained yet may have."""
+    """Tell whether a classifier may have networks; one that is not trained yet counts too."""
     try:
         return read_manifest(Path(job.predictions.classifier if job.predictions else "")).is_network
     except ConfigurationError:
@@ -31,7 +31,7 @@ def device_works(place: Place, job: Job, table: Table, visit: Visit) -> Findings
 
 
 def judge_device(place: Place, table: Table, tried: dict[str, Any]) -> Finding:
-    """Make a finding of what `probes.try_framework` returned."""
+    """Make a finding from what `probes.try_framework` returned."""
     gpus, seconds = tried["gpus"], tried["seconds"]
     seen = f"{len(gpus)} GPU ({', '.join(gpus)})" if gpus else "no GPU"
     about = f"{tried['backend']}, imported in {tried['import_seconds']:.1f} s, sees {seen}"

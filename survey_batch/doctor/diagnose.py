@@ -1,4 +1,4 @@
-"""The order of the checks: the job, its archive and output, its tables of the cluster, and a worker of each."""
+"""The order of the checks: the job, its archive and output, its cluster tables, and a worker of each."""
 
 from collections.abc import Iterator
 
@@ -20,23 +20,22 @@ HERE = Place("this machine")
 
 
 def diagnose(job: Job, *, workers: bool = True, say: Say = lambda _: None) -> Iterator[Finding]:
-    """Look at everything that a run needs, and would miss late; findings come as they are made.
+    """Check everything that a run needs and would otherwise miss late; findings come as they are made.
 
-    Nothing is computed, and what is written in order to try it is removed; SLURM's logs of the workers stay in
-    `<output>/log/doctor`.
+    Nothing is computed, and trial files are removed. SLURM's logs of the workers stay in `<output>/log/doctor`.
 
     Parameters
     ----------
     job : Job
     workers : bool
-        Whether to ask the job's cluster for one worker of each table, and to look at everything from there too.
+        Whether to ask the job's cluster for one worker of each table, and to repeat the checks there.
     say : callable
-        Told what takes long.
+        Called with a message before a slow check.
 
     Yields
     ------
     Finding
-        None of them stops those after it.
+        A failed check does not stop later ones.
     """
     plan = yield from HERE.look(
         "catalogue",
@@ -54,7 +53,7 @@ def diagnose(job: Job, *, workers: bool = True, say: Say = lambda _: None) -> It
 
 
 def _job(job: Job, plan: Plan | None) -> Findings[Estimate | None]:
-    """The classifier, the stages, and the memory of their workers; return what the plan will cost."""
+    """Check the classifier, the stages and their workers' memory; return what the plan will cost."""
     fits = True
     if "predictions" in job.stages:
         advice = "make the products as those that it was trained on, choose another classifier, or train again"
@@ -67,7 +66,7 @@ def _job(job: Job, plan: Plan | None) -> Findings[Estimate | None]:
 
 
 def _output(job: Job, plan: Plan | None, cost: Estimate | None) -> Findings[bool]:
-    """Whether the output can be written, and has room."""
+    """Check that the output can be written, and has room."""
     advice = "choose an output that this user can write to"
     writable = yield from HERE.look("output", advice, output_can_be_used(HERE, job))
     if plan and cost:
@@ -78,7 +77,7 @@ def _output(job: Job, plan: Plan | None, cost: Estimate | None) -> Findings[bool
 
 
 def _tables(job: Job, tables: list[Table]) -> Findings[list[Table]]:
-    """Which tables may be asked for workers."""
+    """Check the tables; return those that may be asked for workers."""
     if job.cluster.kind in ("slurm", "srun"):
         return (yield from HERE.look("SLURM", TABLE_ADVICE, slurm_takes_jobs(HERE, job, tables))) or []
     return tables if (yield from HERE.look("cluster", TABLE_ADVICE, check_table(HERE, job))) else []

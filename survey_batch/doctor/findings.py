@@ -1,4 +1,4 @@
-"""What a check has found, and how one that breaks is kept from stopping the others."""
+"""What a check found, and how a check that breaks is kept from stopping the others."""
 
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
@@ -15,16 +15,16 @@ class State(StrEnum):
 
     OK = "ok"
     WARNING = "warning"
-    """A run would work, but not as well as it could, or perhaps not to its end."""
+    """A run would work, but not as well as it could, or perhaps not to the end."""
     FAILED = "failed"
     """A run would fail."""
     SKIPPED = "skipped"
-    """Not looked at, because something that it needs is not there."""
+    """Not checked, because something that the check needs is not there."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check has found.
+    """The result of one check.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Finding:
     found : str
         What was found, with numbers.
     advice : str
-        What to do next; empty where nothing has to be done.
+        What to do next; empty if nothing has to be done.
     """
 
     check: str
@@ -51,46 +51,46 @@ class Finding:
 
 
 Findings = Generator[Finding, None, T]
-"""Findings as they come, and in the end what later checks work with."""
+"""Findings as they come, and finally the value that later checks use."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where checks are made; makes their findings."""
+    """The place where checks are made; it makes their findings."""
 
     where: str
 
     def ok(self, check: str, found: str) -> Finding:
-        """Nothing has to be done."""
+        """Make a finding after which nothing has to be done."""
         return Finding(check, self.where, State.OK, found)
 
     def warning(self, check: str, found: str, advice: str) -> Finding:
-        """Something should be done."""
+        """Make a finding after which something should be done."""
         return Finding(check, self.where, State.WARNING, found, advice)
 
     def failed(self, check: str, found: str, advice: str) -> Finding:
-        """Something must be done."""
+        """Make a finding after which something must be done."""
         return Finding(check, self.where, State.FAILED, found, advice)
 
     def skipped(self, check: str, why: str) -> Finding:
-        """It was not looked at."""
+        """Make a finding of a check that was not made."""
         return Finding(check, self.where, State.SKIPPED, why)
 
     def look(self, check: str, advice: str, steps: Findings[T]) -> Findings[T | None]:
-        """Pass on what a check finds; where it breaks, that is what was found.
+        """Pass on a check's findings; if the check breaks, that is the finding.
 
         Parameters
         ----------
         check
-            What is looked at.
+            Name of the check.
         advice
-            What to do where it breaks.
+            What to do if it breaks.
         steps
             The check.
 
         Returns
         -------
-        What the check returns; None where it broke.
+        What the check returns; None if it broke.
         """
         try:
             return (yield from steps)

@@ -1,4 +1,4 @@
-"""What goes into a run: the catalogue, the stages with their functions, and the classifier."""
+"""Checks of what goes into a run: the catalogue, the stages with their functions, and the classifier."""
 
 from collections import Counter
 from pathlib import Path
@@ -19,7 +19,7 @@ from survey_batch.stages import make_stage, make_stages
 from survey_batch.stages.functions import pin_functions
 
 PROBLEM_SHARE = 0.05
-"""Of a catalogue's rows; where more cannot be used, a column is read as something that it is not, mostly."""
+"""Share of a catalogue's rows. If more cannot be used, usually a column is misread."""
 
 
 def catalogue_is_readable(place: Place, job: Job) -> Findings[Plan]:
@@ -39,7 +39,7 @@ def catalogue_is_readable(place: Place, job: Job) -> Findings[Plan]:
 
 
 def stages_fit(place: Place, job: Job, plan: Plan | None) -> Findings[Estimate | None]:
-    """Import the user's functions, see whether the stages fit together, and what their workers need."""
+    """Import the user's functions, check that the stages fit together, and find what their workers need."""
     stages = make_stages(pin_functions(job))
     groups = make_groups(stages)
     if plan is not None:
@@ -63,7 +63,7 @@ def _memory(place: Place, plan: Plan, cost: Estimate, job: Job) -> Findings[None
 
 
 def classifier_fits(place: Place, job: Job) -> Findings[bool]:
-    """Whether the classifier's folder is whole, and was trained on what the job makes."""
+    """Check that the classifier's folder is whole, and that it was trained on what the job makes."""
     folder = job.predictions.classifier if job.predictions else ""
     if is_awaited(job):
         check_training(job)
@@ -80,7 +80,7 @@ def classifier_fits(place: Place, job: Job) -> Findings[bool]:
 
 
 def _commonest(plan: Plan) -> str:
-    """The commonest reason why rows cannot be used; what stands before it is each row's own values."""
+    """Find the commonest reason why rows cannot be used; the values before it differ from row to row."""
     problems = plan.objects["problem"].filter(pc.not_equal(plan.objects["problem"], "")).to_pylist()
     counts = Counter(problem.rpartition("; ")[2] for problem in problems).most_common(1)
     return "".join(f", mostly: {reason} ({number:,})" for reason, number in counts)

@@ -1,4 +1,4 @@
-"""The output: whether it can be written, replaces files whole, keeps other runs out, and has room."""
+"""Checks of the output: it can be written, replaces files whole, keeps other runs out, and has room."""
 
 import os
 import shutil
@@ -25,15 +25,15 @@ from survey_batch.store.products import PRODUCTS_OF_FRAMES
 
 RENAMES = 200
 SIZE = 65_536
-"""Bytes of a file that is replaced again and again: more than a page, so that half of it could be seen."""
+"""Bytes of a file that is replaced repeatedly: more than a page, so that a half-written one could be seen."""
 
 TIGHT = 0.8
-"""Share of the free room that a job may need before that is said: the estimate is one, and others write too."""
+"""Share of the free room above which a job gets a warning: the need is an estimate, and others write too."""
 
 
 @contextmanager
 def scratch_folder(output: str) -> Iterator[str]:
-    """A folder below the output to try things in; nothing stays of it, nor of an output that was not there."""
+    """Make a folder below the output for trials; remove it afterwards, and the output too if it was not there."""
     folder, new = join(output, f".doctor-{uuid4().hex[:8]}"), not is_url(output) and not Path(output).exists()
     make_folder(folder)
     try:
@@ -49,7 +49,7 @@ def scratch_folder(output: str) -> Iterator[str]:
 
 
 def output_can_be_used(place: Place, job: Job) -> Findings[bool]:
-    """See that the output overlaps with nothing that the job reads, and then that it works."""
+    """Check that the output overlaps with nothing that the job reads, and then that it works."""
     refuse_overlaps(job)
     return (yield from output_works(place, job.output))
 
@@ -101,7 +101,7 @@ def _renames(place: Place, folder: Path) -> Findings[None]:
 
 
 def _locks(place: Place, output: str, folder: str) -> Findings[None]:
-    """See whether a lock keeps a second one out, and who holds the output's own."""
+    """Check whether a lock keeps a second one out, and who holds the output's own lock."""
     with locked(folder, what="doctor"):
         try:
             with locked(folder, what="doctor"):
@@ -124,7 +124,7 @@ def _who(holder: dict[str, object]) -> str:
 
 
 def room_is_enough(place: Place, job: Job, plan: Plan, cost: Estimate) -> Findings[None]:
-    """Compare what the products need with what the disk has."""
+    """Compare the room that the products need with what the disk has."""
     if is_url(job.output):
         yield place.skipped("room", f"{job.output} does not say how much there is")
         return
@@ -140,14 +140,14 @@ def room_is_enough(place: Place, job: Job, plan: Plan, cost: Estimate) -> Findin
 
 
 def missing_files(plan: Plan, cost: Estimate) -> int:
-    """Files and folders that are not there yet, about: inodes."""
+    """Estimate the number of files and folders (inodes) that are still to be made."""
     stored = [stage for stage in cost.stages if stage.written.files]
     left = sum(share_left(plan.job.output, stage.stage) * stage.written.inodes for stage in stored)
     return OTHER_FILES + OTHER_FOLDERS + cost.most_problem_notes + round(left)
 
 
 def _fewer_files(job: Job, cost: Estimate) -> str:
-    """What to change where most of them are of fields, or else of objects."""
+    """Say what to change: one thing if most files belong to fields, another if they belong to objects."""
     most = max(cost.stages, key=lambda stage: stage.written.files)
     if most.stage in PRODUCTS_OF_FRAMES:
         return f"a field is a file of each array, whatever the size of shards: {less_room(job)}"

@@ -1,4 +1,4 @@
-"""What is looked at on a worker: functions that a worker runs, and that return small plain values."""
+"""Functions that a worker runs for the checks, and that return small plain values."""
 
 import os
 import platform
@@ -16,15 +16,15 @@ from survey_batch.core.paths import read_bytes, write_bytes
 from survey_batch.core.versions import versions
 
 SHARED_SECONDS = 15.0
-"""After which a file that another machine has written must be seen: network file systems remember for some seconds
-that there was none."""
+"""Time within which a file written on another machine must be visible: network file systems remember for some seconds
+that it was not there."""
 
 PRODUCT_SIDE = 1024
-"""Rows and columns of the matrices that are multiplied to try a device."""
+"""Rows and columns of the matrices that are multiplied to test a device."""
 
 
 def describe_worker() -> dict[str, Any]:
-    """Say what a worker is, and what it has."""
+    """Describe a worker and its resources."""
     worker: Any = get_worker()
     return {
         "host": platform.node(),
@@ -40,11 +40,11 @@ def describe_worker() -> dict[str, Any]:
 
 
 def exchange(given: str, answer: str) -> tuple[str, float] | None:
-    """Read what was written on another machine, and answer; None where it is not seen.
+    """Read what was written on another machine, and answer; None if it is not seen.
 
     Returns
     -------
-    What was read, and the seconds after which it was there.
+    What was read, and the seconds until it was there.
     """
     found = wait_for_file(given)
     if found is not None:
@@ -53,7 +53,7 @@ def exchange(given: str, answer: str) -> tuple[str, float] | None:
 
 
 def wait_for_file(path: str) -> tuple[str, float] | None:
-    """Read a file as soon as it is there; return its text and the seconds that took, or None."""
+    """Read a file as soon as it appears; return its text and the seconds waited, or None."""
     begun = time.monotonic()
     while (waited := time.monotonic() - begun) < SHARED_SECONDS:
         try:
@@ -85,7 +85,7 @@ def try_framework(job: Job) -> dict[str, Any]:
 
 
 def _multiply() -> dict[str, Any]:
-    """Multiply on the framework's own choice of device; an error is a result too."""
+    """Multiply on the device that the framework chooses; an error is a result too."""
     import keras
     import numpy as np
 
@@ -98,6 +98,6 @@ def _multiply() -> dict[str, Any]:
         seconds = time.monotonic() - begun
     except Exception as error:  # noqa: BLE001 - drivers and libraries that do not fit together have many names
         return {"seconds": 0.0, "error": f"{type(error).__name__}: {error}"}
-    # TensorFloat-32 of newer GPUs keeps ten bits; a sum of 1024 products is good to a few times 0.1.
+    # TensorFloat-32 of newer GPUs keeps ten bits; a sum of 1024 products is accurate to a few times 0.1.
     wrong = float(np.abs(product - left @ right).max())
     return {"seconds": seconds, "error": "" if wrong < 1.0 else f"the product is wrong by up to {wrong:.3g}"}

@@ -1,4 +1,4 @@
-"""SLURM, asked before a run: its commands, its controller, the partition, and whether it would take the worker jobs."""
+"""Checks of SLURM before a run: its commands, controller and partition, and whether it would take the worker jobs."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from survey_batch.doctor.findings import Finding, Findings, Place, State
 from survey_batch.doctor.tables import Table, doctor_folder
 
 READY = ("idle", "mixed", "allocated", "completing")
-"""States of nodes that do work, now or when they have done what they do."""
+"""States of nodes that can work, now or after their current work."""
 
 CONTROLLER_ADVICE = "ask whoever runs the cluster whether its controller is up; see SLURM_CONF and munge here"
 
@@ -34,7 +34,7 @@ INSTALL = 'pip install "survey-batch[slurm]"'
 
 @dataclass(frozen=True)
 class Partition:
-    """What `sinfo` says of a partition: its nodes by state, and the longest walltime in seconds, if there is one."""
+    """A partition as `sinfo` describes it: nodes by state, and the longest walltime in seconds, if there is a limit."""
 
     name: str
     default: bool
@@ -44,7 +44,7 @@ class Partition:
 
 
 def slurm_takes_jobs(place: Place, job: Job, tables: list[Table]) -> Findings[list[Table]]:
-    """Ask SLURM about every table; return those for which it is worth asking for workers."""
+    """Ask SLURM about every table; return those worth asking for workers."""
     if (yield from place.look("SLURM", "run on a login node", _commands(place, job))) is None:
         return []
     partitions = yield from place.look("controller", CONTROLLER_ADVICE, _controller(place))
@@ -74,7 +74,7 @@ def parse_partitions(text: str) -> dict[str, Partition]:
 
 
 def judge_partition(place: Place, table: Table, partitions: dict[str, Partition]) -> Finding:
-    """See whether a table's partition is there, up, and lets a worker live as long as it asks for."""
+    """Check that a table's partition exists, is up, and allows the walltime that is asked for."""
     check, named = "partition", wanted_partition(table.section)
     one = partitions.get(named) if named else next((part for part in partitions.values() if part.default), None)
     if one is None:
@@ -96,7 +96,7 @@ def judge_partition(place: Place, table: Table, partitions: dict[str, Partition]
 
 
 def judge_drain(place: Place, table: Table) -> Finding:
-    """See whether workers have time to work before they drain."""
+    """Check that workers have time to work before they drain."""
     try:
         walltime = limit_said(walltime_of(table.section))
         margin = drain_margin(table.section)
@@ -107,7 +107,7 @@ def judge_drain(place: Place, table: Table) -> Finding:
 
 
 def wanted_partition(section: ClusterSection) -> str | None:
-    """The partition that a worker job names: the table's, or the site's."""
+    """Return the partition that a worker job names: the table's, or the site's."""
     site = dask.config.get("jobqueue.slurm.queue", None)
     return section.partition or site
 

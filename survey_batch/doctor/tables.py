@@ -24,9 +24,9 @@ class Table:
     name : str
         Of the table in the job file.
     section : ClusterSection
-        As a run would use it in these phases.
+        The section that a run would use in these phases.
     phases : str
-        Said for a person.
+        In words, for a person.
     predicts : bool
         Whether the phase that predicts is among them.
     """
@@ -38,12 +38,12 @@ class Table:
 
     @property
     def where(self) -> str:
-        """What findings on such a worker are said to be about."""
+        """The place that findings on such a worker name."""
         return f"worker of [{self.name}], {self.phases}"
 
 
 def tables_of(job: Job) -> list[Table]:
-    """The tables that a run of the job would ask for workers."""
+    """List the tables that a run of the job would ask for workers."""
     predicts, section = "predictions" in job.stages, job.cluster.for_phase("ingest")
     if job.cluster.gpu is None or not predicts:
         return [Table("cluster", section, "all phases", predicts)]
@@ -54,12 +54,12 @@ def tables_of(job: Job) -> list[Table]:
 
 
 def doctor_folder(job: Job) -> str:
-    """Where scripts and logs of the doctor's own workers are: apart from those of a run that may be under way."""
+    """Return the folder for scripts and logs of the doctor's own workers, apart from those of a run."""
     return join("survey-batch" if is_url(job.output) else join(job.output, "log"), "doctor")
 
 
 def check_table(place: Place, job: Job) -> Findings[bool]:
-    """Look at a cluster that is no SLURM: processes of this machine, or a scheduler that is already running."""
+    """Check a cluster without SLURM: processes of this machine, or a scheduler that is already running."""
     if job.cluster.kind == "local":
         yield from _local(place, job.cluster)
         return True

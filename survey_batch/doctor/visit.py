@@ -1,4 +1,4 @@
-"""A worker of the job's own cluster, that answers questions."""
+"""A worker of the job's own cluster that answers questions."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,10 +19,10 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 LONGER = 60.0
-"""Seconds beyond `pending_seconds` in which a cluster that says nothing must give a worker."""
+"""Seconds beyond `pending_seconds` after which a cluster that says nothing is given up."""
 
 ANSWER_SECONDS = 300.0
-"""After which a question counts as unanswered: importing a framework from a busy file system may take minutes."""
+"""Time after which a question counts as unanswered: importing a framework from a busy file system may take minutes."""
 
 
 class NoAnswerError(ConfigurationError):
@@ -47,9 +47,9 @@ class Visit:
     waited: float
 
     def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a function on the worker; raises what it raises there, or `NoAnswerError`."""
+        """Run a function on the worker; raise what it raises there, or `NoAnswerError`."""
         client = self.connection.client
-        if self.address not in _workers(self.connection):  # it has died of a question before; its nanny starts another
+        if self.address not in _workers(self.connection):  # an earlier question killed it; its nanny starts another
             self.address = _first_worker(self.connection, LONGER)
         key = f"doctor-{getattr(function, '__name__', 'question')}-{uuid4().hex[:8]}"
         future: Any = client.submit(function, *args, key=key, workers=[self.address], pure=False, **kwargs)
@@ -61,12 +61,12 @@ class Visit:
 
 @contextmanager
 def visited(job: Job, table: Table, say: Say) -> Iterator[Visit]:
-    """Ask the cluster for one worker; it ends with the block.
+    """Ask the cluster for one worker, which ends with the `with` block.
 
     Raises
     ------
     NoWorkersError, NoAnswerError, ConfigurationError
-        None comes within `pending_seconds`, with SLURM's reason; or the cluster cannot be had.
+        No worker comes within `pending_seconds` (with SLURM's reason), or the cluster cannot be opened.
     """
     section = table.section.model_copy(update={"workers": 1, "when_pending": "stop"})
     patience = section.pending_seconds

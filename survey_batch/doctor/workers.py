@@ -1,4 +1,4 @@
-"""Everything as it is seen from a worker: its environment, its clock, the folders, the archive and the device."""
+"""Checks made from a worker: its environment, its clock, the folders, the archive and the device."""
 
 import time
 import urllib.request
@@ -25,8 +25,8 @@ from survey_batch.planning.plan import Rows
 from survey_batch.preflight.trial import fetch_one
 
 SKEW_SECONDS = 1.0
-"""A certificate for TLS is made when a run starts, to the second: where the clock is behind by more, it is not valid
-yet. Times in logs and rates of progress are wrong by as much."""
+"""A TLS certificate is valid from the second in which a run starts. If a clock is further behind, it is not valid yet
+there. Times in logs and rates of progress are wrong by as much."""
 
 CLOCK_READINGS = 5
 
@@ -40,7 +40,7 @@ NO_WAY_OUT = (
 def worker_works(
     place: Place, job: Job, table: Table, rows: Sequence[Rows], *, writable: bool, say: Say
 ) -> Findings[None]:
-    """Ask for one worker of a table, and look from there."""
+    """Ask for one worker of a table, and make the checks from there."""
     with visited(job, table, say) as visit:
         about = visit.ask(probes.describe_worker)
         yield place.ok("worker", _arrival(visit, about))
@@ -70,7 +70,7 @@ def _arrival(visit: Visit, about: dict[str, Any]) -> str:
 
 
 def _versions(place: Place, visit: Visit, there: dict[str, str]) -> Findings[None]:
-    """Compare what both sides exchange, which must agree, and all that results depend on."""
+    """Compare versions that must agree for both sides to exchange data, and those that results depend on."""
     client = visit.connection.client
     check_versions(client.get_versions(packages=["zarr"]), client.scheduler.address)
     here = versions()
@@ -86,7 +86,7 @@ def _versions(place: Place, visit: Visit, there: dict[str, str]) -> Findings[Non
 
 
 def _clock(place: Place, visit: Visit) -> Findings[None]:
-    """Measure the clock there by the shortest of some round trips, which bounds the error."""
+    """Measure the worker's clock by the shortest of some round trips, which bounds the error."""
     readings = []
     for _ in range(CLOCK_READINGS):
         before = time.time()
@@ -98,7 +98,7 @@ def _clock(place: Place, visit: Visit) -> Findings[None]:
 
 
 def judge_clock(place: Place, skew: float, error: float) -> Finding:
-    """Make a finding of a clock that is ahead by `skew` seconds, give or take `error`."""
+    """Make a finding from a clock that is ahead by `skew` seconds, give or take `error`."""
     found = f"{abs(skew):.3f} s {'ahead of' if skew > 0 else 'behind'} this machine's, give or take {error:.3f} s"
     if abs(skew) - error > SKEW_SECONDS:
         advice = (
@@ -109,7 +109,7 @@ def judge_clock(place: Place, skew: float, error: float) -> Finding:
 
 
 def _memory(place: Place, table: Table, about: dict[str, Any]) -> Finding:
-    """Compare the limit of all workers of a job with what this one may have, by cgroup or by machine."""
+    """Compare the memory limit of all workers of a job with what the worker's cgroup or machine allows."""
     limit, here, processes = about["memory_limit"], about["memory_here"], table.section.processes
     workers = f"{processes} workers of {size(limit)} each" if processes > 1 else size(limit)
     found = f"limit {workers}; {size(here)} may be used there, of {size(about['memory_total'])}"
@@ -119,7 +119,7 @@ def _memory(place: Place, table: Table, about: dict[str, Any]) -> Finding:
 
 
 def _scratch(place: Place, table: Table, about: dict[str, Any]) -> Finding:
-    """Compare the disk of the node with what a worker that is short of memory would put there."""
+    """Compare the node's disk with what a worker short of memory would write there."""
     free, needed = about["scratch_free"], about["memory_limit"] * table.section.processes
     found = f"{size(free)} free in {about['scratch']}"
     if free < needed:
@@ -159,7 +159,7 @@ def _classifier(place: Place, job: Job, visit: Visit) -> Findings[None]:
     folder = job.predictions.classifier if job.predictions else ""
     try:
         here = classifier_fingerprint(folder)
-    except (ConfigurationError, OSError):  # its own check has said what is wrong with it here
+    except (ConfigurationError, OSError):  # its own check has already said what is wrong here
         yield place.skipped("classifier", "there is none on this machine")
         return
     there = visit.ask(classifier_fingerprint, folder)
@@ -171,7 +171,7 @@ def _classifier(place: Place, job: Job, visit: Visit) -> Findings[None]:
 
 
 def _dashboard(place: Place, visit: Visit) -> Findings[None]:
-    """See whether the dashboard answers this machine."""
+    """Check whether the dashboard answers this machine."""
     link = visit.connection.dashboard.split()[0]
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

@@ -6,8 +6,8 @@ __all__ = ["write_report"]
 def write_report(output: str, path: str | None = None) -> str:
     """Write one self-contained HTML page about what an output holds, finished or not.
 
-    Everything is read from the products and the small files beside them, and only a bounded, reproducible part of
-    the pixels. The page loads nothing from anywhere.
+    Everything is read from the products and the small files beside them; only a bounded, reproducible part of the
+    pixels is read. The page loads nothing from elsewhere.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Putting the page together: which sections an output's products allow."""
+"""The page as a whole: the sections that an output's products allow."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ EXAMPLES_OF = {
     "spectra": spectrum_section,
     "stamps": stamp_section,
 }
-"""Products of which the page shows some objects."""
+"""Products from which the page shows some objects."""
 
 
 def build_page(output: str) -> str:

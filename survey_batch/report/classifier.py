@@ -1,4 +1,4 @@
-"""Whose predictions they are: what the classifier says of itself."""
+"""The classifier behind the predictions, as its manifest describes it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ PARTS = {"test": "held-out test split", "cross_validation": "cross-validation"}
 
 
 def classifier_section(group: zarr.Group, objects: Objects) -> Iterator[Html]:
-    """Make the section from the manifest that the product `predictions` carries; none for one that carries none."""
+    """Make the section from the manifest stored in the product `predictions`; nothing if it has none."""
     text = group.attrs.get("classifier")
     if not text:
         return
@@ -30,7 +30,7 @@ def classifier_section(group: zarr.Group, objects: Objects) -> Iterator[Html]:
 
 
 def threshold_of(group: zarr.Group) -> float:
-    """Confidence below which objects were left without a class; 0 where none were."""
+    """Read the confidence below which objects have no class; 0 if there is no threshold."""
     return float(json.loads(str(group.attrs["provenance"])).get("predictions.threshold", 0))
 
 
@@ -62,7 +62,7 @@ def _counted(found: Mapping[str, int]) -> str:
 
 
 def _figures(metrics: Mapping[str, Mapping[str, Any]]) -> Html | None:
-    """A line for each part of the manifest's metrics that holds an accuracy."""
+    """Write a line for each part of the manifest's metrics that has an accuracy."""
     parts = {name: one for name, one in metrics.items() if isinstance(one, Mapping) and "accuracy" in one}
     if not parts:
         return None
@@ -91,7 +91,7 @@ _COLUMNS = {
 
 
 def with_95(one: Mapping[str, Any], name: str, digits: int = 3) -> str:
-    """A figure and its interval, as far as they are known."""
+    """Write a figure and its interval, as far as they are known."""
     if one.get(name) is None:
         return "–"
     ends = one.get(f"{name}_95")
@@ -99,7 +99,7 @@ def with_95(one: Mapping[str, Any], name: str, digits: int = 3) -> str:
 
 
 def prior_text(prior: str | Mapping[str, float]) -> str:
-    """A class prior in words."""
+    """Write a class prior in words."""
     if isinstance(prior, str):
         return {"as_found": "as found", "equal": "equal shares"}.get(prior, prior)
     return ", ".join(f"{name} {share:.3g}" for name, share in prior.items())

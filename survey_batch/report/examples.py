@@ -1,4 +1,4 @@
-"""Which objects are shown as examples, and what is written beside each."""
+"""The choice of example objects, and what is written beside each."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,10 +14,10 @@ PARTIAL_EXAMPLES = 3
 UNCERTAIN = 4
 WRONG = 8
 FEW_CLASSES = 7
-"""Up to so many, two objects of each class are shown; of more, one."""
+"""Up to this many classes, two objects of each class are shown; with more classes, one."""
 
 Group = tuple[str, Index]
-"""A title and places of objects."""
+"""A title, and the places of its objects."""
 
 
 def gallery(objects: Objects, card: Callable[[int], Html], *, small: bool = False) -> list[Html]:
@@ -30,7 +30,7 @@ def gallery(objects: Objects, card: Callable[[int], Html], *, small: bool = Fals
 
 
 def chosen(objects: Objects) -> Iterator[Group]:
-    """Titles and places of the examples; what does not exist is left out."""
+    """Yield titles and places of the examples; groups that do not exist are left out."""
     groups = (
         _predicted(objects)
         if objects.probability is not None
@@ -40,7 +40,7 @@ def chosen(objects: Objects) -> Iterator[Group]:
 
 
 def _predicted(objects: Objects) -> Iterator[Group]:
-    """Sure rights and wrongs where labels are known, the surest of each class elsewhere, and the least sure."""
+    """Yield sure right and wrong answers if labels are known, else the surest of each class; then the least sure."""
     usable = np.flatnonzero(objects.usable)
     known = usable[np.isfinite(objects.confidence[usable])]
     ranked = known[np.argsort(-objects.confidence[known], kind="stable")]
@@ -63,13 +63,13 @@ def _and_median(objects: Objects) -> str:
 
 
 def _surest(ranked: Index, classes: int) -> Index:
-    """The first, and where classes are few the one in the middle."""
+    """Return the first and, if there are few classes, the one in the middle."""
     places = [0, len(ranked) // 2] if classes <= FEW_CLASSES else [0]
     return ranked[sorted(set(places))] if len(ranked) else ranked
 
 
 def _evenly(objects: Objects) -> Index:
-    """Examples alike of each label, or of all objects, with some partial ones in any case."""
+    """Choose equally many examples of each label, or of all objects, always with some partial ones."""
     usable = np.flatnonzero(objects.usable)
     partial = usable[objects.status[usable] == "partial"]
     whole = np.setdiff1d(usable, partial)
@@ -81,7 +81,7 @@ def _evenly(objects: Objects) -> Index:
 
 
 def caption(objects: Objects, place: int) -> Html:
-    """An object's name, position, label and split."""
+    """Write an object's name, position, label and split."""
     label, split = str(objects.label[place]), str(objects.split[place])
     status = str(objects.status[place])
     here = np.isfinite([objects.ra[place], objects.dec[place]]).all()
@@ -97,7 +97,7 @@ def caption(objects: Objects, place: int) -> Html:
 
 
 def probabilities(objects: Objects, place: int) -> Iterator[Html]:
-    """A bar of all classes' probabilities, and the largest in words."""
+    """Make a bar of all classes' probabilities, with the largest in words."""
     if objects.probability is None or not np.isfinite(objects.confidence[place]):
         return
     probability = objects.probability[place]

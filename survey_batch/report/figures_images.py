@@ -1,4 +1,4 @@
-"""Example cutouts: every band on one scale, and their colour."""
+"""Example cutouts: all bands on one scale, and a colour image."""
 
 import io
 import json
@@ -39,7 +39,7 @@ def cutout_section(group: zarr.Group, objects: Objects) -> Html:
 
 
 def composite_section(group: zarr.Group, objects: Objects) -> Html:
-    """Make the section with example composites, as a network sees them but for their size on the page."""
+    """Make the section with example composites, as a network sees them except for their size."""
     return section(
         "Example composites",
         *gallery(objects, lambda place: _composite(group, objects, place), small=True),
@@ -82,7 +82,7 @@ def _figure(objects: Objects, place: int, png: bytes, description: str, *below: 
 
 
 def _is_upright(group: zarr.Group) -> bool:
-    """Tell whether the first row is the uppermost: a JPEG's is, a frame's is the lowest."""
+    """Tell whether the first row is at the top: it is in a JPEG; in a frame it is at the bottom."""
     return bool(json.loads(str(group.attrs["provenance"]))["archive.survey"] == "skyserver")
 
 
@@ -97,7 +97,7 @@ def _cutout(group: zarr.Group, objects: Objects, place: int, bands: list[str]) -
 
 
 def strip_of(flux: Floats, bands: list[str], position: npt.NDArray[np.float64]) -> Pixels:
-    """Lay the bands of one object, and their colour where their names allow it, side by side.
+    """Lay the bands of one object side by side, with a colour image if the bands' names allow it.
 
     Parameters
     ----------
@@ -105,8 +105,8 @@ def strip_of(flux: Floats, bands: list[str], position: npt.NDArray[np.float64]) 
         NaN where there is no pixel.
     bands : list of str
     position : (band, 2) float64
-        The object's (y, x) in each band: windows are whole pixels, so it differs by a part of one, by which the
-        bands are shifted for their colour (only there).
+        The object's (y, x) in each band. Windows are whole pixels, so it differs by a part of a pixel. Only in the
+        colour image are the bands shifted by that part.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def strip_of(flux: Floats, bands: list[str], position: npt.NDArray[np.float64]) 
 
 
 def scale_of(flux: Floats) -> tuple[float, float]:
-    """One scale for all bands [nanomaggies]: the scatter of the sky, and what is shown at full strength.
+    """Find one scale for all bands [nanomaggies]: the scatter of the sky, and the flux shown at full strength.
 
     The sky's scatter is the mean over bands of 1.4826 times the median absolute deviation.
     """
@@ -137,24 +137,24 @@ def scale_of(flux: Floats) -> tuple[float, float]:
 
 
 def asinh_grey(image: Floats, sky: float, white: float) -> Pixels:
-    """Dark on white, from -0.75 times the sky's scatter to `white`, linear near the sky and logarithmic above."""
+    """Draw dark on white, from -0.75 times the sky's scatter to `white`: linear near the sky, logarithmic above."""
     stretched = np.arcsinh(image / (3 * sky))
     low, high = np.arcsinh(-0.25), np.arcsinh(white / (3 * sky))
     return np.asarray(255 * (1 - np.nan_to_num((stretched - low) / (high - low)).clip(0, 1)), np.uint8)
 
 
 def colour(three: Floats, sky: float, white: float) -> Pixels:
-    """Colour from three bands on one scale: intensity is stretched, ratios of fluxes are kept."""
+    """Make colour from three bands on one scale: intensity is stretched, ratios of fluxes are kept."""
     softening = 8.0
     red, green, blue = np.nan_to_num(three)
     stretch = max(white / 4, 5 * sky)
-    with np.errstate(invalid="ignore"):  # astropy divides by an intensity of 0 where nothing shines, and takes 0 for it
+    with np.errstate(invalid="ignore"):  # astropy divides by an intensity of 0 in dark pixels, and then uses 0
         made: Pixels = make_lupton_rgb(red, green, blue, minimum=-sky / 2, stretch=stretch, Q=softening)
     return made
 
 
 def align(flux: Floats, position: npt.NDArray[np.float64]) -> Floats:
-    """Shift bands by parts of a pixel (linearly) so that the object lies where it does in the middle one."""
+    """Shift bands by parts of a pixel (linearly), so that the object lies where it does in the middle band."""
     steps = np.nan_to_num(position[1] - position)
     return np.stack([shift(band, step, order=1, mode="nearest") for band, step in zip(flux, steps, strict=True)])
 

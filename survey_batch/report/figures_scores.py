@@ -1,4 +1,4 @@
-"""How good the predictions are where labels are known: confusion, scores, reliability and abstention."""
+"""How good the predictions are, for objects with labels: confusion, scores, reliability and abstention."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Scored:
 
 
 def score_section(objects: Objects, threshold: float = 0.0) -> Iterator[Html]:
-    """Make the section, where any object has both a label of the classifier's and a prediction."""
+    """Make the section if any object has both one of the classifier's labels and a prediction."""
     parts, left_out = split_scored(objects)
     abstained = abstentions(objects, threshold)
     if parts:
@@ -64,7 +64,7 @@ def score_section(objects: Objects, threshold: float = 0.0) -> Iterator[Html]:
 
 
 def abstentions(objects: Objects, threshold: float) -> list[Html]:
-    """Say how many objects were left without a class for want of confidence, if the job asks for that."""
+    """Say how many objects have no class because their confidence is too low, if the job has a threshold."""
     if not threshold:
         return []
     known = np.isfinite(objects.confidence)
@@ -75,7 +75,7 @@ def abstentions(objects: Objects, threshold: float) -> list[Html]:
 
 
 def split_scored(objects: Objects) -> tuple[list[Scored], dict[str, int]]:
-    """Objects that can be scored, by split (test first), and how many cannot, by reason."""
+    """Find the objects that can be scored, by split (test first), and count those that cannot, by reason."""
     if objects.probability is None:
         return [], {}
     place = {name: number for number, name in enumerate(objects.classes)}

@@ -1,4 +1,4 @@
-"""The sky map: the whole sky, and the patches in it where the objects lie in few of them."""
+"""The sky map: the whole sky and, if the objects lie in few patches, those patches."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ DENSE = 100_000
 CELL_DEGREES = 1.0
 """Objects in neighbouring cells of this size are in one patch."""
 PATCH_DEGREES = 6.0
-"""Widest patch that is worth a panel of its own."""
+"""Widest patch that gets a panel of its own."""
 PANELS = 6
 PANEL_OBJECTS = 20_000
 
@@ -28,7 +28,7 @@ FAINT = "#9aa5b1"
 
 @dataclass(frozen=True)
 class Patch:
-    """Objects near each other: their places and the middle [degrees]."""
+    """Objects near each other: their places, and the patch's middle [degrees]."""
 
     members: Index
     ra: float
@@ -57,7 +57,7 @@ def find_patches(ra: F8, dec: F8) -> list[Patch]:
     band = np.floor(dec / CELL_DEGREES)
     along = np.floor(ra * np.cos(np.deg2rad(band * CELL_DEGREES)) / CELL_DEGREES)
     _, first, cell = np.unique(np.stack([band, along], axis=1), axis=0, return_index=True, return_inverse=True)
-    # One object stands for its cell, so that the search does not grow with the catalogue.
+    # One object stands for its cell, so the search does not grow with the catalogue.
     reach = 2 * np.sin(np.deg2rad(2.2 * CELL_DEGREES) / 2)
     pairs = cKDTree(unit_vectors(ra[first], dec[first])).query_pairs(reach, output_type="ndarray")
     links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(first), len(first)))
@@ -72,13 +72,13 @@ def _patch(members: Index, ra: F8, dec: F8) -> Patch:
 
 
 def unit_vectors(ra: F8, dec: F8) -> F8:
-    """Directions [degrees] as (n, 3) vectors."""
+    """Turn directions [degrees] into (n, 3) vectors."""
     a, d = np.deg2rad(ra), np.deg2rad(dec)
     return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=1)
 
 
 def offsets(objects: Objects, patch: Patch) -> tuple[F8, F8]:
-    """East and north of a patch's middle [arcmin], for a patch of a few degrees."""
+    """Find offsets east and north of a patch's middle [arcmin], for a patch of a few degrees."""
     ra, dec = objects.ra[patch.members], objects.dec[patch.members]
     east = ((ra - patch.ra + 180) % 360 - 180) * np.cos(np.deg2rad(dec))
     return east * 60, (dec - patch.dec) * 60
@@ -89,7 +89,7 @@ def _width(objects: Objects, patch: Patch) -> float:
 
 
 def all_sky(objects: Objects, known: Index, patches: list[Patch]) -> Figure:
-    """Aitoff projection of the whole sky."""
+    """Draw the whole sky in Aitoff projection."""
     figure = Figure((8.6, 4.5), layout="constrained")
     axes = figure.add_subplot(projection="aitoff")
     axes.grid(color="#dfe4ea", linewidth=0.6)
@@ -128,7 +128,7 @@ def _density(figure: Figure, axes: Axes, objects: Objects, known: Index) -> None
 
 
 def zooms(objects: Objects, patches: list[Patch]) -> Figure:
-    """One panel per patch, in arcminutes from its middle."""
+    """Draw one panel per patch, in arcminutes from its middle."""
     columns = 3 if len(patches) in (3, 6) else len(patches)
     lines = -(-len(patches) // columns)
     side = min(3.6, 11 / columns)
@@ -151,7 +151,7 @@ def zooms(objects: Objects, patches: list[Patch]) -> Figure:
 
 
 def _aitoff(ra: F8, dec: F8) -> tuple[F8, F8]:
-    """Radians with east to the left."""
+    """Return radians with east to the left."""
     return -np.deg2rad((ra + 180) % 360 - 180), np.deg2rad(dec)
 
 

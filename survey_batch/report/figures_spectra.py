@@ -21,11 +21,11 @@ MARKED = {
     "h_alpha": "Hα", "h_beta": "Hβ", "h_gamma": "Hγ", "h_delta": "Hδ", "mg_b": "Mg b", "na_d": "Na D",
     "ca_k": "K", "ca_h": "H", "ca_ii_8542": "Ca II",
 }  # fmt: skip
-"""Lines that are marked, of those that are measured, and how they are called."""
+"""Measured lines that are marked in the plots, and their names there."""
 
 
 def spectrum_section(group: zarr.Group, objects: Objects) -> Html:
-    """Make the section with example spectra: of each class, those against their label, and the most uncertain."""
+    """Make the section with example spectra: some of each class, wrong predictions, and the least certain."""
     wavelength = read_array(group, "wavelength")
     return section(
         "Example spectra",
@@ -46,7 +46,7 @@ def _card(group: zarr.Group, objects: Objects, place: int, wavelength: F8) -> Ht
 
 
 def draw(wavelength: F8, flux: Array, good: npt.NDArray[np.bool_], redshift: float, color: str) -> Figure:
-    """Plot one spectrum: (pixel,) arrays; a redshift that is not known counts as 0."""
+    """Plot one spectrum: (pixel,) arrays; an unknown redshift counts as 0."""
     figure = Figure((5.3, 2.1), layout="constrained")
     axes = figure.subplots()
     axes.plot(wavelength, np.where(good, flux, np.nan), color=color, linewidth=0.7)
@@ -78,6 +78,6 @@ def _mark_lines(axes: Axes, wavelength: F8, redshift: float) -> None:
 
 
 def _runs(flags: npt.NDArray[np.bool_], shortest: int) -> Iterator[tuple[int, int]]:
-    """Stretches of at least `shortest` pixels that are set."""
+    """Find stretches of at least `shortest` pixels that are set."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
     return ((int(start), int(stop)) for start, stop in edges.reshape(-1, 2) if stop - start >= shortest)

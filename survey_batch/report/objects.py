@@ -1,4 +1,4 @@
-"""What a report knows of the objects: a bounded, reproducible sample of every product's small columns."""
+"""What a report knows about the objects: a bounded, reproducible sample of every product's small columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from survey_batch.store.products import Array
 from survey_batch.training.labelled_rows import STAR_RADIUS_ARCSEC
 
 MAX_OBJECTS = 500_000
-"""Objects read at most; whole shards, evenly spaced over the product."""
+"""Most objects that are read, in whole shards evenly spaced over the product."""
 
 MAX_LABELS = 24
-"""A column with more values is no class."""
+"""A column with more distinct values is not a class."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Objects:
     status : (n,) str
         The final one.
     usable : (n,) bool
-        Whether the first product (cutouts or spectra) holds data of it.
+        Whether the first product (cutouts or spectra) holds data of the object.
     probability : (n, class) or None
         None where there are no predictions.
     classes : tuple of str
-        The classifier's, else the labels' where they are few.
+        The classifier's, else the labels' if they are few.
     radius_arcsec : float
         Objects closer than this are visits of one star.
     """
@@ -76,7 +76,7 @@ class Objects:
 
     @cached_property
     def best(self) -> Array:
-        """Most probable class of each object, (n,), whether the classifier abstained or not; "" where there is none."""
+        """Most probable class of each object, (n,), even if the classifier abstained; "" where there is none."""
         if self.probability is None:
             return np.full(len(self), "", dtype=object)
         names = np.array(self.classes, dtype=object)[self.probability.argmax(axis=1)]
@@ -89,7 +89,7 @@ class Objects:
 
     @property
     def group(self) -> Array:
-        """What objects are told apart by: predicted class, else label, else status."""
+        """How objects are grouped: by predicted class, else label, else status."""
         if self.probability is not None:
             return self.predicted
         return self.label if self.classes else self.status
@@ -106,14 +106,14 @@ class Objects:
 
     @property
     def sampled(self) -> str:
-        """Say which objects these are, where they are not all."""
+        """Say which objects these are, if they are not all."""
         return (
             "" if len(self) == self.total else f"{len(self):,} of {self.total:,} objects, evenly spaced whole shards. "
         )
 
 
 def read_objects(status: RunStatus) -> Objects | None:
-    """Read the sample; None where no object-wise product holds anything yet."""
+    """Read the sample; None if no object-wise product holds anything yet."""
     groups = {stage.name: read_group(status.output, stage.name) for stage in status.stages if stage.axis == "object"}
     made = {name: group for name, group in groups.items() if group is not None}
     if not made:
@@ -166,7 +166,7 @@ def sample_blocks(total: int, shard_rows: int, limit: int = MAX_OBJECTS) -> list
 
 
 def label_classes(label: Array) -> tuple[str, ...]:
-    """Labels that occur, in order; none where they are too many to be classes."""
+    """List the labels that occur, in order; none if they are too many to be classes."""
     found = sorted({str(value) for value in label} - {""})
     return tuple(found) if len(found) <= MAX_LABELS else ()
 

@@ -1,4 +1,4 @@
-"""The parts of the page that are words, numbers and bars: head, statuses, problems, timing, settings."""
+"""The parts of the page made of words, numbers and bars: head, statuses, problems, timing, settings."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ REASONS = 4
 
 
 def head(status: RunStatus) -> Html:
-    """Name, the numbers that matter, when, how long, and what was noticed about the catalogue."""
+    """Make the head: name, main numbers, date, duration, and notes on the catalogue."""
     cards = [_card(status.objects, "objects", BIG_COLOR)]
     cards += [_card(count, name.replace("_", " "), STATUS_COLORS[name]) for name, count in status.counts.items()]
     notes = [tag("p", note, class_="note") for note in status.notes]
@@ -61,7 +61,7 @@ def _when(time: str) -> str:
 
 
 def stage_section(status: RunStatus) -> Html:
-    """Statuses of each stage."""
+    """Make the section with the statuses of each stage."""
     rows = [
         (tag("b", stage.name), _size(stage), f"{stage.shards_done:,} / {stage.shards:,}", _bar(stage), _legend(stage))
         for stage in status.stages
@@ -89,7 +89,7 @@ def _legend(stage: StageStatus) -> list[Html | str]:
 
 
 def problem_section(status: RunStatus) -> Html:
-    """Problems by stage and status: what to do, and the most frequent reasons with an example each."""
+    """Make the section of problems by stage and status: what to do, and the commonest reasons with an example each."""
     problems, _ = problems_so_far(status.output, ended=status.ended)
     totals = (
         problems.group_by(["stage", "status"])
@@ -122,7 +122,7 @@ def _reasons(problems: pa.Table, reasons: list[tuple[str, int]], total: int) -> 
 
 
 def timing_section(status: RunStatus) -> Html:
-    """Wall and CPU time of each stage over all runs; its last rate where no run has ended yet."""
+    """Make the section with each stage's wall and CPU time over all runs; its last rate if no run has ended yet."""
     spent = totals(status.runs) or rates((), read_newest_log(status.output))
     longest = max((max(t.wall_seconds, t.cpu_seconds) for t in spent.values()), default=1)
     rows = []
@@ -148,7 +148,7 @@ def timing_section(status: RunStatus) -> Html:
 
 
 def settings_section(status: RunStatus) -> Html:
-    """The job and the versions it was run with."""
+    """Make the section with the job and the versions it was run with."""
     versions = [(name, version) for name, version in status.versions.items()]
     return section(
         "How it was made",

@@ -1,4 +1,4 @@
-"""Building HTML in which nothing that comes from data can be markup, and the page around it."""
+"""HTML in which data can never become markup, and the page around it."""
 
 import base64
 import io
@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from survey_batch.report.style import CSS
 
 NO_RESOURCES = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""Content security policy: the browser itself refuses scripts and whatever is not in the page."""
+"""Content security policy: the browser refuses scripts and anything that is not in the page."""
 
 PNG_DPI = 150
 
 
 class Html(str):
-    """Text that is markup already; all other text is escaped when it enters a page."""
+    """Text that is already markup; all other text is escaped when it enters a page."""
 
     __slots__ = ()
 
@@ -25,7 +25,7 @@ Content = Html | str | Iterable["Html | str"]
 
 
 def markup(content: Content) -> Html:
-    """Turn content into markup: text is escaped, markup is kept, many are joined."""
+    """Turn content into markup: text is escaped, markup is kept, several items are joined."""
     if isinstance(content, Html):
         return content
     if isinstance(content, str):
@@ -34,7 +34,7 @@ def markup(content: Content) -> Html:
 
 
 def tag(element: str, /, *content: Content, **attributes: object) -> Html:
-    """Make an element; a trailing underscore of an attribute's name is dropped (`class_`), others become hyphens."""
+    """Make an element; in attribute names a trailing underscore is dropped (`class_`), others become hyphens."""
     head = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
         for key, value in attributes.items()
@@ -71,7 +71,7 @@ def badge(text: str, color: str) -> Html:
 
 
 def bar(parts: Iterable[tuple[str, float, str]], width: float = 100) -> Html:
-    """Make a stacked bar of (what it is, share of the bar in 0 to 1, colour), `width` percent of its cell wide."""
+    """Make a stacked bar, `width` percent of its cell wide, from (name, share of the bar in 0 to 1, colour)."""
     pieces = (
         tag("i", title=name, style=f"width:{100 * share:.3f}%;min-width:2px;background:{color}")
         for name, share, color in parts
@@ -87,7 +87,7 @@ def picture(png: bytes, description: str, **attributes: object) -> Html:
 
 
 def plot(figure: Figure, description: str, class_: str = "plot") -> Html:
-    """Embed a figure, as wide as it was made (in inches of 96 CSS pixels) where the page has room."""
+    """Embed a figure at its own width (in inches of 96 CSS pixels) if the page has room."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=PNG_DPI)
     width = round(figure.get_figwidth() * 96)

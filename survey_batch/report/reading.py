@@ -1,4 +1,4 @@
-"""Reading an output without changing it: products, the plan's size, and problems as far as they are noted."""
+"""Reading an output without changing it: products, the plan's size, and the problems noted so far."""
 
 import io
 import json
@@ -18,11 +18,11 @@ from survey_batch.store.problems import read_problems
 from survey_batch.store.products import Array, is_complete, product_url
 
 MAX_NOTES = 1000
-"""Shards' notes of problems that are read one by one."""
+"""Most shards whose notes of problems are read one by one."""
 
 
 def read_group(output: str, product: str) -> zarr.Group | None:
-    """Open a product for reading only; None where it is not created (completely) yet."""
+    """Open a product for reading only; None if it is not (completely) created yet."""
     try:
         group = zarr.open_group(product_url(output, product), mode="r", zarr_format=3)
     except FileNotFoundError:
@@ -45,7 +45,7 @@ def read_array(group: zarr.Group, name: str, rows: slice | None = None) -> Array
 
 
 def shard_rows(group: zarr.Group) -> int:
-    """Rows of a product's axis in one shard."""
+    """Count the rows of a product's axis in one shard."""
     status = stored(group, "status")
     return int((status.shards or status.shape)[0])
 
@@ -58,7 +58,7 @@ def job_of_a_product(output: str) -> Mapping[str, Any] | None:
 
 
 def planned_rows(output: str, axis: str) -> int:
-    """Rows of the stored plan, from its footer; 0 where it is not stored yet."""
+    """Read the number of rows of the stored plan from its footer; 0 if it is not stored yet."""
     try:
         with fsspec.open(join(output, "plan", f"{axis}s.parquet"), "rb") as stream:
             return int(pq.ParquetFile(stream).metadata.num_rows)
@@ -67,9 +67,9 @@ def planned_rows(output: str, axis: str) -> int:
 
 
 def problems_so_far(output: str, *, ended: bool) -> tuple[pa.Table, bool]:
-    """Read what is noted of problems, and whether this is all that is known by now.
+    """Read the noted problems, and whether these are all that is known so far.
 
-    `problems.parquet` is written when a run ends; before, the shards' own notes are read, unless they are too many.
+    `problems.parquet` is written when a run ends. Before that, shards' own notes are read, unless there are too many.
     """
     if ended:
         return read_problems(output), True

@@ -1,4 +1,4 @@
-"""What an output's `run.json` and logs say of its runs: how long, how fast, by whom right now."""
+"""What an output's `run.json` and logs say about its runs: how long, how fast, and who runs now."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,9 +13,9 @@ from survey_batch.core.paths import files_in, join, read_json
 from survey_batch.store.lock import is_dead
 
 TAIL_BYTES = 2_000_000
-"""What is read of a log's end: some thousand shards, enough for a rate."""
+"""Bytes read from the end of a log: some thousand shards, enough for a rate."""
 HEAD_BYTES = 100_000
-"""What is read of a log's beginning, where it says which job was started."""
+"""Bytes read from the beginning of a log, which says which job was started."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Log:
-    """A run's log: its first and last lines, which are all lines of a short one."""
+    """A run's log: its first and last lines, which are all lines of a short log."""
 
     name: str
     events: tuple[Mapping[str, Any], ...]
@@ -66,13 +66,13 @@ def read_run_file(output: str) -> dict[str, Any]:
 
 
 def read_holder(output: str) -> dict[str, Any]:
-    """Read who holds the output's lock; empty where no run is under way, as far as this machine can know."""
+    """Read who holds the output's lock; empty if no run is under way, as far as this machine can know."""
     holder = _read_small(join(output, "lock.json"))
     return {} if holder and is_dead(holder) else holder
 
 
 def read_newest_log(output: str) -> Log | None:
-    """Read the ends of the newest log that tells of any work, or None."""
+    """Read both ends of the newest log that records any work, or return None."""
     folder = join(output, "log")
     filesystem, _ = url_to_fs(folder)
     paths = reversed(files_in(folder, ".jsonl"))
@@ -88,7 +88,7 @@ def rates(runs: Iterable[Mapping[str, Any]], log: Log | None) -> dict[str, Rate]
     runs
         `run.json`'s, oldest first.
     log
-        The newest one; what it tells of a stage counts more than the accounts of earlier runs.
+        The newest one; for a stage that it covers, it overrides the accounts of earlier runs.
     """
     found: dict[str, Rate] = {}
     for run in runs:
@@ -99,7 +99,7 @@ def rates(runs: Iterable[Mapping[str, Any]], log: Log | None) -> dict[str, Rate]
 
 
 def paces(log: Log | None, now: datetime) -> dict[str, Pace]:
-    """Find how fast each stage of the run that is under way works just now."""
+    """Find how fast each stage of the current run works now."""
     found = {}
     for stage, events in _by_stage(log).items():
         finished = sorted((_end(event), int(event["record"]["rows_done"])) for event in events)
@@ -133,7 +133,7 @@ def _rate_of(timing: Mapping[str, Any]) -> Rate:
 
 
 def _by_stage(log: Log | None) -> dict[str, list[Mapping[str, Any]]]:
-    """Lines about shards in which something was done."""
+    """Group by stage the lines about shards in which something was done."""
     by_stage: dict[str, list[Mapping[str, Any]]] = {}
     for event in log.shards if log else ():
         if event["record"]["rows_done"]:
@@ -150,7 +150,7 @@ def _begin(event: Mapping[str, Any]) -> float:
 
 
 def _rate_of_shards(events: list[Mapping[str, Any]]) -> Rate:
-    """From the beginning of the first shard to the end of the last."""
+    """Find the rate from the beginning of the first shard to the end of the last."""
     records = [event["record"] for event in events]
     return Rate(
         sum(record["rows_done"] for record in records),
@@ -161,7 +161,7 @@ def _rate_of_shards(events: list[Mapping[str, Any]]) -> Rate:
 
 
 def _ends(filesystem: Any, path: str) -> list[bytes]:
-    """Lines of a log's beginning and end; a line cut in two is left out."""
+    """Read lines of a log's beginning and end; a line cut in two is left out."""
     size = filesystem.info(path)["size"]
     if size <= HEAD_BYTES + TAIL_BYTES:
         return list(filesystem.cat_file(path).splitlines())
@@ -186,5 +186,5 @@ def _read_small(path: str) -> dict[str, Any]:
 
 
 def utc_now() -> datetime:
-    """The time, with its zone."""
+    """Return the current time, with its zone."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Colours, one meaning each on the whole page, and the style sheet."""
+"""Colours, each with one meaning on the whole page, and the style sheet."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,6 @@
 """How far a run is, read from an output's products and small files alone.
 
-Nothing is asked of the run's process, so this works from another terminal or node, while a run is under way and
-after one was killed.
+The run's process is not asked, so this works from another terminal or node, during a run and after one was killed.
 """
 
 from collections.abc import Mapping
@@ -45,10 +44,9 @@ class StageStatus:
         Rows not done yet, and rows that another run would try again.
     shards, shards_done : int
     rate : float or None
-        Rows per second: of the last minute or so while a run is under way, else the mean of the last run that worked on
-        it.
+        Rows per second: over about the last minute during a run, else the mean of the last run that worked on it.
     pace : Pace or None
-        What is known of a stage on which a run works just now.
+        Set only for a stage on which a run is working now.
     """
 
     name: str
@@ -65,12 +63,12 @@ class StageStatus:
 
     @property
     def seconds_left(self) -> float | None:
-        """Time for the pending rows at the last rate; None where no rate is known, or the stage stands still."""
+        """Time for the pending rows at the last rate; None if no rate is known, or the stage stands still."""
         return self._pace.seconds_left(self.pending)
 
     @property
     def left(self) -> str:
-        """The same in words, or how long nothing has happened; empty where nothing is left."""
+        """The same in words, or how long nothing has happened; empty if nothing is left."""
         return self._pace.left(self.pending) if self.pending else ""
 
     @property
@@ -87,15 +85,15 @@ class RunStatus:
     objects : int
         Rows of the catalogue.
     counts : dict
-        Objects per final status: that of the last stage.
+        Objects per final status, the worst of their statuses in all stages; frames if there are no objects.
     stages : tuple of StageStatus
         In their order.
     holder : dict
-        Process, host and user of the run that is under way; empty where none is.
+        Process, host and user of the current run; empty if there is none.
     problems : tuple
         (stage, status, reason, how many), most frequent first.
     problems_current : bool
-        False while a long run is under way: the problems are those of the last run that ended.
+        False during a long run: the problems are then those of the last run that ended.
     runs : tuple of dict
         The runs that ended, from `run.json`.
     """
@@ -114,7 +112,7 @@ class RunStatus:
 
     @property
     def running(self) -> bool:
-        """Whether a run holds the output (or died on another machine without giving it back)."""
+        """Whether a run holds the output's lock (or died on another machine without releasing it)."""
         return bool(self.holder)
 
     @property
@@ -129,16 +127,16 @@ class RunStatus:
 
     @property
     def idle_seconds(self) -> float | None:
-        """Seconds since a shard finished in the run that is under way, where that is so long that it stands still."""
+        """Seconds since a shard finished in the current run, if that is so long that it stands still."""
         paces = [stage.pace for stage in self.stages if stage.pace]
         stalled = self.running and paces and all(pace.stalled for pace in paces)
         return min(pace.idle for pace in paces) if stalled else None
 
     @property
     def seconds_left(self) -> float | None:
-        """Time left of the run that is under way; None where there is none or it cannot be told yet.
+        """Time left of the current run; None if there is no run or it cannot be told yet.
 
-        The stages of today work one after the other, so their times add up.
+        Stages work one after the other, so their times add up.
         """
         parts = [stage.seconds_left for stage in self.stages]
         return sum(part for part in parts if part is not None) if self.running and None not in parts else None
@@ -191,7 +189,7 @@ def summarize(output: str) -> RunStatus:
 
 
 def _stage_names(output: str, job: Mapping[str, Any]) -> list[str]:
-    """The job's stages that have a product, and those of which an earlier run of the output left one."""
+    """List the job's stages that have a product, and those that have one from an earlier run of the output."""
     model = Job.model_validate(job)
     known = dict.fromkeys((*model.stages, *STAGES_OF[model.archive.survey]))
     others = [name for name in known if name not in model.stages and read_group(output, name) is not None]
@@ -233,7 +231,7 @@ def _ended(holder: Mapping[str, Any], stages: tuple[StageStatus, ...]) -> bool:
 
 
 def _final_counts(output: str, stages: tuple[StageStatus, ...]) -> Mapping[str, int]:
-    """Count objects by the worst of their statuses; of frames where there are no objects."""
+    """Count objects by the worst of their statuses; count frames if there are no objects."""
     made = [stage for stage in stages if stage.axis == "object"] or list(stages)
     groups = [read_group(output, stage.name) for stage in made]
     statuses = [read_array(group, "status").astype(np.uint8) for group in groups if group is not None]

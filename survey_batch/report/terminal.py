@@ -35,7 +35,7 @@ def state(status: "RunStatus") -> str:
 
 
 class _Known(dict[str, Any]):
-    """What is not known shows as a question mark."""
+    """A mapping in which a missing value shows as a question mark."""
 
     def __missing__(self, key: str) -> str:
         return "?"

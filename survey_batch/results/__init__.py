@@ -1,1 +1,1 @@
-"""What is made of finished products: exported catalogues, lists of PSF stars."""
+"""What is made from finished products: exported catalogues, lists of PSF stars."""

@@ -1,4 +1,4 @@
-"""Lists of stars to build each field's PSF from, the surest first, in forms that other programs read.
+"""Lists of stars for building each field's PSF, the surest first, in formats that other programs read.
 
 Pixel conventions differ. `x`, `y` count from 0, the centre of the first pixel, as numpy, photutils and our products do.
 `X_IMAGE`, `Y_IMAGE` count from 1, as FITS, SExtractor, PSFEx and TRIPPy (which takes SExtractor's XWIN_IMAGE) do.
@@ -32,9 +32,9 @@ FROM_ONE = {"X_IMAGE": "x", "Y_IMAGE": "y"}
 """Columns that count pixels from 1."""
 COLUMNS = ("object_id", "x", "y", "ra", "dec", "sky", "flux", "error", "half_light_radius")
 SIZE = 0.15
-"""Share of the commonest half-light radius of a field's chosen stars, there where one lies, by which it may differ."""
+"""Largest relative difference of a star's half-light radius from the commonest one at its place in the field."""
 FEWEST = 3
-"""Chosen stars below which a field has no commonest size."""
+"""With fewer chosen stars, a field has no commonest size."""
 REGION_RADIUS = 8.0
 """Pixels, of a circle around each star in a region file."""
 
@@ -48,7 +48,7 @@ class FieldStars:
     rerun, run, camcol, field : int
         The field.
     band : str
-        In which they were found.
+        The band in which they were found.
     stars : pyarrow.Table
         `object_id`, `x`, `y` [pixel, from 0], `X_IMAGE`, `Y_IMAGE` [pixel, from 1], `ra`, `dec` [deg], `sky` [nanomaggy
         per pixel], `flux`, `error` [nanomaggy], `half_light_radius` [pixel], `confidence`; the surest first.
@@ -63,11 +63,11 @@ class FieldStars:
 
     @property
     def name(self) -> str:
-        """Name of its files, as that of its frame: `r-001006-6-0011`."""
+        """Name of its files, the same as its frame's: `r-001006-6-0011`."""
         return f"{self.band}-{self.run:06d}-{self.camcol}-{self.field:04d}"
 
     def astropy(self) -> Any:
-        """Make an `astropy.table.Table`, by whose x and y `photutils.psf.extract_stars` cuts what EPSFBuilder takes."""
+        """Make an `astropy.table.Table` from whose x and y `photutils.psf.extract_stars` cuts stars for EPSFBuilder."""
         from astropy.table import Table
 
         columns = {name: self.stars[name].to_numpy() for name in self.stars.column_names}
@@ -79,26 +79,26 @@ class FieldStars:
 def choose_psf_stars(job: Job, threshold: float = 0.5, most: int = 0, size: float = SIZE) -> list[FieldStars]:
     """Choose the stars of each field of a job, by the confidence of its classifier.
 
-    Detections and predictions are joined by `object_id`. A classifier sees one cutout and does not know the seeing; so
-    of the chosen stars of a field those stay that have the size of most, as it is where they lie. All fields of the
-    job's list are there, those without any chosen star with an empty table.
+    Detections and predictions are joined by `object_id`. A classifier sees one cutout and does not know the seeing, so
+    among a field's chosen stars only those with the commonest size at their place are kept. All fields of the job's
+    list are returned; a field without chosen stars has an empty table.
 
     Parameters
     ----------
     job
-        With a table [catalog.detect] and a stage `predictions` by a classifier of kind `psf-star` that has run.
+        Has a table [catalog.detect] and has run the stage `predictions` with a classifier of kind `psf-star`.
     threshold
         Least confidence: the calibrated probability of class `good`.
     most
-        Stars per field at most; 0 is all.
+        Most stars per field; 0 for all.
     size
-        Share by which a half-light radius may differ from the commonest one, which may change along x and y; 0 leaves
-        sizes alone.
+        Largest relative difference of a half-light radius from the commonest one, which may vary with x and y; 0 for
+        no limit.
 
     Raises
     ------
     ConfigurationError
-        The objects are no detections, there are no predictions, or none of class `good`.
+        The objects are not detections, there are no predictions, or the classifier has no class `good`.
     """
     if job.catalog.detect is None:
         raise ConfigurationError("positions on frames are known where objects are found on them: set [catalog.detect]")
@@ -116,7 +116,7 @@ def choose_psf_stars(job: Job, threshold: float = 0.5, most: int = 0, size: floa
 def _by_field(
     chosen: pa.Table, fields: list[dict[str, int]], band: str, most: int, size: float
 ) -> Iterator[FieldStars]:
-    """Cut a table that is sorted by field into those of the fields, which are sorted alike."""
+    """Cut a table sorted by field into one table per field; `fields` has the same order."""
     counted = chosen.group_by(list(FIELD_KEY)).aggregate([([], "count_all")]).to_pylist()
     count = {tuple(row[name] for name in FIELD_KEY): row["count_all"] for row in counted}
     names, first = ["object_id", "x", "y", *FROM_ONE, *COLUMNS[3:], "confidence"], 0
@@ -130,15 +130,15 @@ def _by_field(
 
 
 def like_most(radius: Array, size: float = SIZE, place: Array | None = None) -> Array:
-    """Mark stars whose half-light radius differs by at most this share from the commonest; all, of very few stars.
+    """Mark stars whose half-light radius differs from the commonest by at most this share; mark all of very few stars.
 
     Parameters
     ----------
     radius : (n,) float
     size
-        0 leaves sizes alone.
+        Largest relative difference; 0 for no limit.
     place : (n, 2) float, optional
-        x and y of the stars [pixel], over which the commonest size may change; one size for all without.
+        x and y of the stars [pixel], over which the commonest size may vary; without it one size holds for all.
     """
     if not size or len(radius) < FEWEST:
         return np.ones(len(radius), bool)
@@ -147,7 +147,7 @@ def like_most(radius: Array, size: float = SIZE, place: Array | None = None) -> 
 
 
 def _confidence(job: Job, asked: pa.ChunkedArray) -> Array:
-    """Probability of class `good` of each object; NaN where it has none."""
+    """Read the probability of class `good` of each object; NaN where it has none."""
     if not product_exists(job.output, "predictions"):
         raise ConfigurationError(
             f"{job.output} holds no predictions: add the stage predictions with a classifier of kind psf-star, and run"
@@ -171,8 +171,8 @@ def write_psf_stars(
     """Write `psf-stars.parquet` with all stars, and files of each field; yield each path and its number of stars.
 
     Per field, named as its frame: `fits`, a table with all columns (TRIPPy: X_IMAGE, Y_IMAGE; photutils: x, y); `csv`,
-    the same; `assoc`, a list X_IMAGE Y_IMAGE flux confidence for SExtractor's ASSOC_NAME (ASSOC_PARAMS 1,2,3), by
-    which it writes the catalogue of these stars alone that PSFEx reads; `region`, circles for DS9.
+    the same; `assoc`, a list X_IMAGE Y_IMAGE flux confidence for SExtractor's ASSOC_NAME (ASSOC_PARAMS 1,2,3), so
+    that it writes a catalogue of only these stars for PSFEx; `region`, circles for DS9.
     """
     path = join(folder, "psf-stars.parquet")
     buffer = io.BytesIO()

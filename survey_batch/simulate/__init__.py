@@ -1,7 +1,7 @@
-"""Archives of a simulated sky, in the real files' structure: to try the package on, and to test it.
+"""Archives of a simulated sky, with the real files' structure, for trying out and testing the package.
 
-Nothing is downloaded, and the same arguments give the same bytes. What is learnt from objects drawn by formulas alone
-is not for real ones; `examples` makes spectra of real templates, which carry over better.
+Nothing is downloaded, and the same arguments give the same bytes. A classifier trained only on objects drawn from
+formulas is not for real ones; `examples` makes spectra from real templates, which carry over better.
 """
 
 from survey_batch.simulate.lamost import simulate_lamost

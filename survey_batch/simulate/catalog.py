@@ -1,4 +1,4 @@
-"""A catalogue alone, of any length, in the columns of SDSS SpecPhotoAll: to try selections on."""
+"""A catalogue alone, of any length, with the columns of SDSS SpecPhotoAll, for trying out selections."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ OBJECT_CLASSES = {"GALAXY": 0.5975, "QSO": 0.1886, "STAR": 0.2139}
 STARS = {"O": 3601, "B": 11734, "A": 102686, "F": 382311, "G": 84869, "K": 167869, "M": 184638}
 """Stars of DR18's SpecPhotoAll by first letter (A. Farrag, master's thesis, Radboud University, 2024, table A.6)."""
 OTHER_STARS = {"WD": 28000, "CV": 3000, "Carbon": 4000, "L": 4000}
-"""What else the class STAR holds; assumed."""
+"""Other objects in the class STAR; the numbers are assumed."""
 
 SUBCLASSES = {
     "O": ("O", "O8e (188001)", "O9.5Iae (30614)", "OB"),
@@ -32,17 +32,17 @@ SUBCLASSES = {
     "Carbon": ("Carbon", "Carbon_lines"),
     "L": ("L1", "L5.5 (2MASSJ1507-16)"),
 }
-"""The first is twice as frequent as each other."""
+"""The first is twice as frequent as each of the others."""
 
 COLORS = {"O": -0.35, "B": -0.2, "A": 0.0, "F": 0.35, "G": 0.55, "K": 0.9, "M": 1.5, "L": 2.0}
-"""g - r of the letters, about; others 0.2."""
+"""Approximate g - r of the letters; others have 0.2."""
 
 FIELD_DEGREES = (0.1497, 0.2253)
 """1361 rows along the scan and 2048 columns across it, of 0.396 arcsec."""
 FIELDS_PER_SCAN = 500
 BATCH = 250_000
 NEAR, SAME_PLACE, SAME_ROW = 0.02, 0.01, 0.001
-"""Shares of rows that are a second visit within 0.3 arcsec, at the same place, and the same row once more."""
+"""Shares of rows that are a second visit within 0.3 arcsec, a visit at the same place, and a copy of a row."""
 
 
 def simulate_catalog(path: str | Path, *, objects: int, objects_per_field: float = 8.0, seed: int = 1) -> Path:
@@ -55,7 +55,7 @@ def simulate_catalog(path: str | Path, *, objects: int, objects_per_field: float
     objects
         Rows.
     objects_per_field
-        Mean; fields differ by a factor of some tens.
+        Mean number; fields differ by a factor of some tens.
     seed
         The same seed and number of rows give the same rows.
 
@@ -115,12 +115,12 @@ def _rows(rng: np.random.Generator, first: int, count: int, edges: F8) -> pa.Tab
 
 
 def _visits(rng: np.random.Generator, count: int) -> tuple[npt.NDArray[np.str_], I8]:
-    """What each row is of an earlier one of its batch, and the row whose star it shows (its own, for most)."""
+    """Draw how each row relates to an earlier one of its batch, and the row whose star it shows (mostly its own)."""
     shares = [1 - NEAR - SAME_PLACE - SAME_ROW, NEAR, SAME_PLACE, SAME_ROW]
     visit = rng.choice(["own", "near", "place", "same"], count, p=shares)
     visit[0] = "own"
     own = np.flatnonzero(visit == "own")
-    earlier = np.searchsorted(own, np.arange(count))  # rows of their own before each row
+    earlier = np.searchsorted(own, np.arange(count))  # rows with a star of their own before each row
     star = np.where(
         visit == "own", np.arange(count), own[(rng.random(count) * np.maximum(earlier, 1)).astype(np.int64)]
     )
@@ -128,7 +128,7 @@ def _visits(rng: np.random.Generator, count: int) -> tuple[npt.NDArray[np.str_],
 
 
 def _positions(rng: np.random.Generator, place: I8) -> tuple[F8, F8]:
-    """Somewhere on the field: scans lie side by side from dec -10 degrees, fields follow each other along RA."""
+    """Draw places on the field: scans lie side by side from dec -10 degrees, fields follow each other along RA."""
     scan, along = np.divmod(place, FIELDS_PER_SCAN)
     across = rng.random(len(place))
     dec = -10 + (scan % 300 + across) * FIELD_DEGREES[1]
@@ -144,7 +144,7 @@ def _frames(place: I8) -> dict[str, npt.NDArray[np.int32]]:
 
 
 def _kinds(rng: np.random.Generator, count: int) -> tuple[pa.Array, pa.Array, F8]:
-    """Class, subclass and g - r of each row."""
+    """Draw class, subclass and g - r of each row."""
     kinds = [("GALAXY", "", 0.8), ("GALAXY", "STARFORMING", 0.5), ("QSO", "", 0.2), ("QSO", "BROADLINE", 0.2)]
     shares = [OBJECT_CLASSES[kind] / 2 for kind, _, _ in kinds]
     stars = STARS | OTHER_STARS
@@ -159,7 +159,7 @@ def _kinds(rng: np.random.Generator, count: int) -> tuple[pa.Array, pa.Array, F8
 
 
 def _magnitudes(rng: np.random.Generator, color: F8) -> dict[str, npt.NDArray[np.float32]]:
-    """PSF magnitudes along a line of colours, with a scatter of 0.05."""
+    """Draw PSF magnitudes along a line of colours, with a scatter of 0.05."""
     r = rng.uniform(14.5, 21, len(color))
     offsets = {"u": 2.2 * color + 0.8, "g": color, "r": 0 * color, "i": -0.4 * color, "z": -0.65 * color}
     return {

@@ -1,4 +1,4 @@
-"""Simulated exposures as survey `stamps` has them, each with its field's model, and a catalogue."""
+"""Simulated exposures of the survey `stamps`, each with its field's model, and a catalogue."""
 
 import csv
 import logging
@@ -36,29 +36,30 @@ def simulate_stamps(
     labelled: float = 1.0,
     optics: Optics | None = None,
 ) -> Path:
-    """Write exposures with the stamps of their stars, the model of each one's field, and the catalogue of all stars.
+    """Write exposures with the stamps of their stars, the model of each exposure's field, and a catalogue of all stars.
 
     Parameters
     ----------
     root
-        Folder that becomes the archive's root: `<exposure>.fits` each, and `<exposure>-psf-model.npz`, the true field.
+        Folder that becomes the archive's root: for each exposure `<exposure>.fits` and the true field,
+        `<exposure>-psf-model.npz`.
     objects
-        Stars, in all exposures together.
+        Number of stars, in all exposures together.
     exposures
-        Each has a field of its own, and its own place on the sky.
+        Number of exposures; each has its own field, and its own place on the sky.
     seed
         The same arguments give the same stars; the exposures' seeds count up from it.
     seds
         Photon spectra (13, wavelength) as `.npy`, and beside them `vis_wavelengths_nm.npy`, their wavelengths [nm]; by
-        default black bodies. What was used is written to `<root>/seds.npy`, with its wavelengths.
+        default black bodies. The spectra used are written to `<root>/seds.npy`, with their wavelengths.
     offset
         Standard deviation of the stars' places in their stamps, along each axis [pixel].
     flux_scatter
         Standard deviation of ln(flux); 0 makes every flux 1.
     snr
-        Least and most of the mean power of a star's pixels over that of the noise.
+        Range of the mean power of a star's pixels divided by that of the noise.
     labelled
-        Share of stars whose class stands in the catalogue.
+        Share of stars whose class is in the catalogue.
     optics
         How finely pupil and stamp are sampled, by default as published.
 
@@ -113,7 +114,7 @@ def _write_exposure(
     flux, noise = observe(stars, field, weights, seed)
     names = np.array([f"{name}-{star:06d}" for star in range(len(flux))], dtype=f"U{len(name) + 7}")
     field.save(root / f"{name}-psf-model.npz")
-    order = np.random.default_rng([seed, 5]).permutation(len(flux))  # as no archive promises the catalogue's order
+    order = np.random.default_rng([seed, 5]).permutation(len(flux))  # no archive promises the catalogue's order
     columns = [
         fits.Column("OBJECT_ID", f"{len(name) + 7}A", array=names[order]),
         fits.Column("X", "D", array=stars.x[order]),
@@ -148,6 +149,6 @@ def _write_exposure(
 
 
 def _sky(stars: Stars, seed: int, size: float) -> tuple[F8, F8]:
-    """Positions [deg]: every exposure has a place of its own on the equator."""
+    """Return positions [deg]: every exposure has its own place on the equator."""
     scale = FIELD_DEGREES / size
     return (seed % 360 + scale * stars.x) % 360, scale * (stars.y - size / 2)

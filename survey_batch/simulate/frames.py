@@ -16,23 +16,23 @@ CAMERA_ROWS = "riuzg"
 SECONDS_PER_ROW = 0.026322
 SECONDS_BETWEEN_BANDS = 71.66
 START = 4515370000.0
-"""TAI seconds at which field 0 of every run passes r: a night of 2001."""
+"""TAI seconds at which field 0 of every run passes r: a night in 2001."""
 
 SKY_SHAPE = (192, 256)
-"""Pixels of the coarse sky image of a frame of the full size; y, x."""
+"""Shape (y, x) of the coarse sky image of a full-size frame."""
 
 Card = tuple[str, Any, str]
 
 
 def frame_bytes(strip: Strip, field: int, band: str, pixels: npt.NDArray[np.float32]) -> bytes:
-    """A frame's file, compressed.
+    """Make a frame's file, compressed.
 
     Parameters
     ----------
     strip, field, band
-        Which frame it is.
+        The frame.
     pixels
-        Of shape `strip.shape`, nanomaggies.
+        Nanomaggies, of shape `strip.shape`.
     """
     primary = fits.PrimaryHDU(pixels)
     primary.header.extend(_cards(strip, field, band))
@@ -119,7 +119,7 @@ def _wcs_cards(strip: Strip, field: int, band: str) -> list[Card]:
 
 
 def _sky(strip: Strip, field: int, band: str) -> Any:
-    """The sky that was subtracted, in counts on a coarse grid, and where each row and column lies in that grid."""
+    """Make the subtracted sky in counts on a coarse grid, and the place of each row and column in that grid."""
     height, width = (
         max(size * part // whole, 1) for size, part, whole in zip(strip.shape, SKY_SHAPE, (1489, 2048), strict=True)
     )
@@ -146,7 +146,7 @@ _AS_TRANS: list[Any] = [
 
 
 def _as_trans(strip: Strip, field: int, band: str) -> Any:
-    """Great circle coordinates from pixels: mu = A + B row + C col, nu = D + E row + F col, undistorted."""
+    """Map pixels to great circle coordinates: mu = A + B row + C col, nu = D + E row + F col, undistorted."""
     mu, nu = strip.mu_nu(np.array(float(field * strip.step)), np.array(0.0), band)
     values = {
         "RUN": strip.run, "RERUN": str(strip.rerun), "CAMCOL": strip.camcol, "FILTER": band, "NODE": NODE,

@@ -35,13 +35,13 @@ COLUMNS = (
     *("snru", "snrg", "snrr", "snri", "snrz", "objtype", "class", "subclass", "z", "filename"),
 )
 COMPRESSION = 4
-"""gzip level: higher ones gain next to nothing on noise."""
+"""gzip level: higher levels gain almost nothing on noise."""
 
 
 def simulate_lamost(
     root: Path, *, objects: int = 300, seed: int = 1, layout: Literal["flat", "plan", "obsid"] = "flat"
 ) -> Path:
-    """Write spectra in all the file layouts of LAMOST's releases, mixed, and the catalogue of their objects.
+    """Write spectra in a mix of all file layouts of LAMOST's releases, and the catalogue of their objects.
 
     As in the real releases, old files have no obsid and no S/N in the catalogue, and many pixels without inverse
     variance.
@@ -53,14 +53,14 @@ def simulate_lamost(
     objects
         Number of spectra: stars of type A to M, and some galaxies, quasars and unknown ones.
     seed
-        The same arguments give the same bytes; more objects add to those there were.
+        The same arguments give the same bytes; with more objects, the first ones stay the same.
     layout
-        Where files lie, as the job's `archive.layout` says. With `obsid`, every object has an obsid.
+        Places of the files, as in the job's `archive.layout`. With `obsid`, every object has an obsid.
 
     Returns
     -------
     Path
-        The catalogue, `<root>/catalog.csv`, in the columns of the release catalogues and with their `|`.
+        The catalogue, `<root>/catalog.csv`, with the columns of the release catalogues and their separator `|`.
 
     Raises
     ------

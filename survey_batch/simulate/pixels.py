@@ -12,11 +12,11 @@ from survey_batch.simulate.strip import BAND_OFFSETS, Strip
 
 BANDS = "ugriz"
 NOISE_ROWS = 128
-"""Strip rows whose noise comes from one seed, so that fields agree where they overlap."""
+"""Number of strip rows whose noise comes from one seed, so that fields agree where they overlap."""
 SKY_RESIDUAL = 1e-5
-"""Nanomaggies by which the sky of a frame is off."""
+"""Error of a frame's sky in nanomaggies."""
 LARGEST_STAMP = 300
-"""Pixels from a source's centre beyond which its light is dropped."""
+"""Distance from a source's centre, in pixels, beyond which its light is dropped."""
 
 EXPONENTIAL = (
     (2.34853813e-03, 3.07995260e-02, 2.23364214e-01, 1.17949102e00, 4.33873750e00, 5.99820770e00),
@@ -62,18 +62,18 @@ noise of that field to within 6 percent."""
 
 PSF_WEIGHTS = np.array([0.86, 0.12, 0.02])
 PSF_WIDTHS = np.array([1.0, 2.4, 6.0])
-"""Weights, and widths in those of the core, of a double Gaussian with a faint wing (Stoughton et al. 2002)."""
+"""Weights, and widths in units of the core's, of a double Gaussian with a faint wing (Stoughton et al. 2002)."""
 
 
 def calibration_vector(band: str, columns: int) -> F4:
-    """Nanomaggies per count of each column: a flat field that varies by half a percent."""
+    """Compute nanomaggies per count of each column: a flat field that varies by half a percent."""
     x = np.linspace(-1, 1, columns)
     wave = 0.003 * np.cos(2.3 * x + ord(band)) + 0.001 * x
     return (DETECTORS[band].nanomaggy_per_count * (1 + wave)).astype(np.float32)
 
 
 def sky_counts(strip: Strip, rows: range, band: str) -> F4:
-    """Sky of strip rows in counts per pixel: a slow change along the strip, and a bend of 0.2 percent across it."""
+    """Make the sky of strip rows in counts per pixel: a slow change along the strip, a bend of 0.2 percent across it."""
     row = np.array(rows)
     along = 1e-3 * np.sin(row / 700) + 3e-4 * np.sin(row / 130)
     across = 2e-3 * np.linspace(-1, 1, strip.shape[1]) ** 2
@@ -81,10 +81,10 @@ def sky_counts(strip: Strip, rows: range, band: str) -> F4:
 
 
 def frame_pixels(strip: Strip, population: Population, field: int, band: str, seed: int) -> F4:
-    """Pixels of one frame: nanomaggies, sky subtracted, rounded to 10 binary digits as the survey does.
+    """Make the pixels of one frame: nanomaggies, sky subtracted, rounded to 10 binary digits as the survey does.
 
-    Counts are whole numbers, and the same ones in the overlap of two fields; each frame's own sky is
-    subtracted, and its residual is all that differs there.
+    Counts are whole numbers, the same in the overlap of two fields. Each frame's own sky is subtracted; only its
+    residual differs in the overlap.
 
     Returns
     -------
@@ -96,9 +96,9 @@ def frame_pixels(strip: Strip, population: Population, field: int, band: str, se
 
 
 def strip_pixels(strip: Strip, population: Population, band: str, seed: int) -> F4:
-    """Pixels of the whole strip before it is divided into frames: the truth behind windows across a seam.
+    """Make the pixels of the whole strip before it is cut into frames: the truth for windows across a seam.
 
-    A frame differs from its part of it by its sky residual and by rounding.
+    A frame differs from its part of the strip by its sky residual and by rounding.
 
     Returns
     -------
@@ -119,13 +119,13 @@ def _pixels(strip: Strip, population: Population, rows: range, band: str, seed: 
 
 
 def truncate(values: F4) -> F4:
-    """Round to 10 binary digits, the leading one included: digits that hold only noise would fill the file."""
+    """Round to 10 binary digits, including the leading one: otherwise digits of pure noise would fill the file."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     return ((bits + np.uint32(1 << 13)) & np.uint32(0xFFFFC000)).view(np.float32)
 
 
 def _unit_noise(strip: Strip, rows: range, band: str, seed: int) -> F4:
-    """Standard normal deviates that belong to strip rows, not to fields."""
+    """Draw standard normal deviates that belong to strip rows, not to fields."""
     begin, end = rows.start // NOISE_ROWS, -(-rows.stop // NOISE_ROWS)
     keys = ([seed, strip.run, strip.camcol, block, ord(band)] for block in range(begin, end))
     size = (NOISE_ROWS, strip.shape[1])
@@ -135,7 +135,7 @@ def _unit_noise(strip: Strip, rows: range, band: str, seed: int) -> F4:
 
 
 def _source_light(strip: Strip, population: Population, rows: range, band: str) -> F4:
-    """Light of all sources in strip rows, nanomaggies per pixel."""
+    """Add up the light of all sources in strip rows, nanomaggies per pixel."""
     down, across = BAND_OFFSETS[band]
     y = population.row - rows.start + down
     x = population.column + across
@@ -150,7 +150,7 @@ def _source_light(strip: Strip, population: Population, rows: range, band: str) 
 
 
 def _mixture(population: Population, i: int, seeing: float) -> tuple[F8, F8]:
-    """Weights (k,) and covariances (k, 2, 2) in x, y of the Gaussians of one source, seeing included."""
+    """Compute weights (k,) and covariances (k, 2, 2) in x, y of one source's Gaussians, seeing included."""
     psf = (PSF_WIDTHS * seeing / 2.3548) ** 2
     if not population.galaxy[i]:
         return PSF_WEIGHTS, psf[:, None, None] * np.eye(2)
@@ -168,7 +168,7 @@ def _rotation(angle: float) -> F8:
 
 
 def _add_source(image: F4, y: float, x: float, weights: F8, covariances: F8, faintest: float) -> None:
-    """Add a mixture of Gaussians as far out as it is brighter than `faintest` per pixel."""
+    """Add a mixture of Gaussians, out to where it falls below `faintest` per pixel."""
     peaks = weights / (2 * np.pi * np.sqrt(np.linalg.det(covariances)))
     widest = np.trace(covariances, axis1=1, axis2=2)
     reach = np.sqrt(2 * widest * np.log(np.maximum(peaks / faintest, 1.0))).max(initial=0.0)

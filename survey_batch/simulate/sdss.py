@@ -21,7 +21,7 @@ SKY_VERSION = 1
 COLUMNS = ("objid", "ra", "dec", "u", "g", "r", "i", "z", "run", "rerun", "camcol", "field", "class", "subclass")
 
 _DAMAGE = ({"ra": "-9999", "dec": "-9999"}, {"ra": ""}, {"field": ""}, {"dec": "91.5"}, {"run": "-1"})
-"""What makes a row of a catalogue invalid: bad coordinates, or no key to a frame."""
+"""Ways to make a catalogue row invalid: bad coordinates, or no key of a frame."""
 
 
 def simulate_sdss(
@@ -39,8 +39,8 @@ def simulate_sdss(
 ) -> Path:
     """Write frames of one drift scan and a catalogue of the objects in them.
 
-    Fields overlap by 128 rows, with the same pixels but for each frame's own sky. The bands are offset from each
-    other by some pixels, as the real ones are, and their WCS say so. Memory does not grow with the fields.
+    Fields overlap by 128 rows, with the same pixels except for each frame's own sky. As in real frames, the bands are
+    offset from each other by some pixels, and their WCS include it. Memory does not grow with the number of fields.
 
     Parameters
     ----------
@@ -53,16 +53,16 @@ def simulate_sdss(
     bands
         Some of u, g, r, i, z.
     run, camcol, first_field
-        Name the scan and its first field.
+        The scan and its first field.
     shape
         Rows and columns of a frame: more than 128 rows. Real frames have (1489, 2048).
     invalid
-        Rows added to the catalogue that cannot be used: bad coordinates, no frame.
+        Number of unusable rows added to the catalogue: bad coordinates, no frame.
 
     Returns
     -------
     Path
-        The catalogue, `<root>/sources.csv`, in the columns of a CasJobs export.
+        The catalogue, `<root>/sources.csv`, with the columns of a CasJobs export.
 
     Raises
     ------
@@ -115,13 +115,13 @@ def _rows(strip: Strip, population: Population) -> list[dict[str, str]]:
 
 
 def object_id(strip: Strip, field: int, number: int) -> str:
-    """Identifier of SDSS photometric objects: 64 bits that hold the frame's key (SDSS, `objID` description)."""
+    """Make an SDSS photometric object's identifier: 64 bits that hold the frame's key (SDSS, `objID` description)."""
     parts = ((SKY_VERSION, 59), (strip.rerun, 48), (strip.run, 32), (strip.camcol, 29), (field, 16), (number, 0))
     return str(sum(value << shift for value, shift in parts))
 
 
 def _with_invalid(rows: list[dict[str, str]], invalid: int, seed: int) -> list[dict[str, str]]:
-    """Spread unusable copies of rows over the catalogue, under identifiers of their own."""
+    """Spread unusable copies of rows over the catalogue, with identifiers of their own."""
     rng = np.random.default_rng([seed, 2])
     for k in range(invalid):
         model = dict.fromkeys(COLUMNS, "0") if not rows else rows[int(rng.integers(len(rows)))]

@@ -13,7 +13,7 @@ BRIGHTEST, FAINTEST = 14.5, 20.5
 """r magnitudes between which objects are drawn."""
 GALAXY_SHARE, RED_SHARE = 0.35, 0.5
 SEAM_SHARE, EDGE_SHARE = 0.08, 0.03
-"""Shares of objects put near the seams of fields, and near the left and right edges."""
+"""Shares of objects placed near the seams of fields, and near the left and right edges."""
 NEAR = 40
 """Pixels from a seam or an edge that count as near."""
 
@@ -56,19 +56,19 @@ class Population:
     galaxy: npt.NDArray[np.bool_]
     subclass: npt.NDArray[np.str_]
     bulge: npt.NDArray[np.bool_]
-    """Galaxies with a de Vaucouleurs profile; the other ones are exponential."""
+    """Galaxies with a de Vaucouleurs profile; the others are exponential."""
     radius: F8
     """Half-light radius of the major axis in pixels; 0 for stars."""
     axis_ratio: F8
     angle: F8
-    """Of the major axis from the columns' direction, radians."""
+    """Angle of the major axis from the columns' direction, radians."""
 
     def __len__(self) -> int:
         return len(self.row)
 
 
 def draw_population(strip: Strip, objects: int, seed: int) -> Population:
-    """Draw objects for a strip; the same for the same arguments."""
+    """Draw objects for a strip; the same arguments give the same objects."""
     rng = np.random.default_rng([seed, strip.run, strip.camcol, strip.first_field])
     row, column = _positions(strip, objects, rng)
     galaxy = rng.random(objects) < GALAXY_SHARE
@@ -99,7 +99,7 @@ def draw_population(strip: Strip, objects: int, seed: int) -> Population:
 
 
 def _positions(strip: Strip, objects: int, rng: np.random.Generator) -> tuple[F8, F8]:
-    """Uniform over the strip, but for the shares that are put near seams and edges."""
+    """Draw positions uniform over the strip, except the shares placed near seams and edges."""
     rows, columns = strip.rows, strip.shape[1]
     row, column = rng.uniform(0, rows - 1, objects), rng.uniform(0, columns - 1, objects)
     seams = np.arange(1, strip.fields) * strip.step
@@ -115,12 +115,12 @@ def _positions(strip: Strip, objects: int, rng: np.random.Generator) -> tuple[F8
 
 
 def _magnitudes(objects: int, rng: np.random.Generator) -> F8:
-    """Counts that grow as 10^(0.25 m), between the steep counts of galaxies and the flat ones of stars."""
+    """Draw counts that grow as 10^(0.25 m), between the steep counts of galaxies and the flat ones of stars."""
     low, high = 10 ** (0.25 * BRIGHTEST), 10 ** (0.25 * FAINTEST)
     return np.log10(rng.uniform(low, high, objects)) / 0.25
 
 
 def _five_bands(r: F8, colour: F8) -> F8:
-    """Magnitudes (n, 5) from r and u-g, g-r, r-i, i-z (n, 4)."""
+    """Compute magnitudes (n, 5) from r and u-g, g-r, r-i, i-z (n, 4)."""
     ug, gr, ri, iz = colour.T
     return np.stack([r + gr + ug, r + gr, r, r - ri, r - ri - iz], axis=1)

@@ -1,7 +1,7 @@
 """FITS files of LAMOST low-resolution spectra, in the three layouts of its releases.
 
-The files are small and many, so they are put together from bytes: `astropy.io.fits` takes longer over the cards of
-one header than everything else takes together.
+The files are small and many, so they are put together from bytes: `astropy.io.fits` takes longer to write the cards
+of one header than everything else takes together.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ COLUMNS = ("FLUX", "IVAR", "WAVELENGTH", "ANDMASK", "ORMASK", "NORMALIZATION")
 
 
 def file_bytes(layout: Layout, name: str, target: Target, seen: Observation) -> bytes:
-    """A spectrum's file, not compressed; `name` is the file's, without `.gz`."""
+    """Make a spectrum's file, not compressed; `name` is the file's, without `.gz`."""
     rows = _rows(layout, seen)
     cards = _cards(layout, name, target, seen)
     if layout is not COADD:
@@ -163,14 +163,14 @@ def _analysis_cards(layout: Layout, target: Target, seen: Observation) -> list[C
 
 
 def _unit(cards: Sequence[Card], data: npt.NDArray[Any]) -> bytes:
-    """One header and its data, each filled up to whole blocks (FITS standard 4.0, section 3)."""
+    """Make one header and its data, each padded to whole blocks (FITS standard 4.0, section 3)."""
     header = "".join(_card(*card) for card in cards) + "END".ljust(CARD)
     content = data.tobytes()
     return header.ljust(-(-len(header) // BLOCK) * BLOCK).encode("ascii") + content + b"\0" * (-len(content) % BLOCK)
 
 
 def _card(key: str, value: Any, comment: str) -> str:
-    """One card in fixed format (FITS standard 4.0, section 4.2); simulated values never hold quotes."""
+    """Make one card in fixed format (FITS standard 4.0, section 4.2); simulated values never contain quotes."""
     if isinstance(value, bool):
         text = f"{'T' if value else 'F':>20}"
     elif isinstance(value, str):

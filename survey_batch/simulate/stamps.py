@@ -1,7 +1,7 @@
-"""Simulated stars in one wide band: what they are, and their stamps with noise.
+"""Simulated stars in one wide band: their properties, and their stamps with noise.
 
 After the generator of Centofanti et al. (2025, A&A 694, A228): stars of 13 classes anywhere in a field whose
-wavefront error changes with the position. Beside what they simulated, stars can lie off the middle of their stamp
+wavefront error changes with the position. Beyond what they simulated, stars can lie off the middle of their stamp
 and have any flux.
 """
 
@@ -16,16 +16,16 @@ from survey_batch.optics.psf_field import PsfField
 from survey_batch.optics.seds import CLASSES
 
 SNR = (20.0, 110.0)
-"""Mean power of a star's pixels over that of the noise; S/N of the whole star is the root of 1024 times this."""
+"""Range of a star's mean pixel power over that of the noise; S/N of the whole star is the root of 1024 times this."""
 FLUX_SCATTER = 0.5
 """Standard deviation of ln(flux) where fluxes are unknown."""
 AT_ONCE = 64
-"""Stars whose point-spread functions are in memory at one time."""
+"""Number of stars whose point-spread functions are in memory at one time."""
 
 
 @dataclass(frozen=True)
 class Stars:
-    """What each star of an exposure is.
+    """The stars of an exposure.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Stars:
     offset : (star, 2) float
         x and y of the star from the middle of its stamp [pixel].
     snr : (star,) float
-        Mean power of signal over noise.
+        Mean power of the signal divided by that of the noise.
     """
 
     number: npt.NDArray[np.intp]
@@ -62,19 +62,19 @@ def draw_stars(
     snr: tuple[float, float] = SNR,
     size: float = 1000.0,
 ) -> Stars:
-    """Draw stars of all classes, alike in number, all over the field.
+    """Draw equally many stars of each class, all over the field.
 
     Parameters
     ----------
     stars : int
-        How many; more stars leave the first ones as they were.
+        Number of stars; with more stars, the first ones stay the same.
     seed : int
     offset : float
         Standard deviation of the star's place in its stamp, along each axis [pixel].
     flux_scatter : float
         Standard deviation of ln(flux).
     snr : tuple of float
-        Least and most of the uniform distribution of `Stars.snr`.
+        Range of the uniform distribution of `Stars.snr`.
     size : float
         Positions run from 0 to this.
     """
@@ -124,7 +124,7 @@ def observe(stars: Stars, field: PsfField, weights: F8, seed: int) -> tuple[F4, 
 
 
 def wavefronts(stars: Stars, field: PsfField) -> F8:
-    """Zernike coefficients [um] of stars, (star, mode): the field's, and a tilt that moves each by its offset."""
+    """Compute Zernike coefficients [um], (star, mode): the field's, plus a tilt that moves each star by its offset."""
     coefficients = field.zernikes(stars.x, stars.y)
     coefficients[:, 1:3] += field.optics.tilt_per_pixel * stars.offset[:, ::-1]  # modes 1 and 2 tilt along y and x
     return coefficients

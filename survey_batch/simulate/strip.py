@@ -17,12 +17,12 @@ PIXEL = 0.396 / 3600
 NODE = 95.0
 """RA of the ascending node of every SDSS great circle, degrees."""
 MU_OF_FIELD_0 = 170.0
-"""Degrees; puts fields of a hundred or so near the apex of their circle, where rows run along RA."""
+"""Degrees; puts field numbers of about a hundred near the apex of their circle, where rows run along RA."""
 CAMCOL_SEPARATION = 0.42
 """Degrees between neighbouring columns of the camera (York et al. 2000)."""
 
 BAND_OFFSETS = {"u": (7.3, 2.35), "g": (10.6, 0.55), "r": (0.0, 0.0), "i": (2.7, -1.67), "z": (6.96, -1.63)}
-"""Rows and columns from a point's pixel in r to that in each band; those of field 2820-3-0122."""
+"""Rows and columns from a point's pixel in r to its pixel in each band, as in field 2820-3-0122."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Strip:
 
     @property
     def rows(self) -> int:
-        """Rows of all fields together, each one counted once."""
+        """Number of rows of all fields together, each counted once."""
         return (self.fields - 1) * self.step + self.shape[0]
 
     def rows_of(self, field: int) -> range:
@@ -67,25 +67,25 @@ class Strip:
         return (self.camcol - 3.5) * CAMCOL_SEPARATION
 
     def primary_field(self, row: F8) -> npt.NDArray[np.int64]:
-        """Field whose middle part holds a strip row: each overlap is shared half and half, as SDSS resolves it."""
+        """Find the field whose middle part holds a strip row: each overlap is split in half, as in SDSS."""
         field = (row - OVERLAP_ROWS / 2) // self.step
         return np.clip(field, self.first_field, self.first_field + self.fields - 1).astype(np.int64)
 
     def mu_nu(self, row: F8, column: F8, band: str = "r") -> tuple[F8, F8]:
-        """Great circle coordinates [deg] of strip pixels (0-based centres) of a band."""
+        """Compute great circle coordinates [deg] of strip pixels (0-based centres) of a band."""
         down, across = BAND_OFFSETS[band]
         middle = self.shape[1] // 2
         return MU_OF_FIELD_0 + PIXEL * (row - down), PIXEL * (column - across - middle)
 
     def sky(self, row: F8, column: F8, band: str = "r") -> tuple[F8, F8]:
-        """RA and Dec [deg] of strip pixels (0-based centres) of a band."""
+        """Compute RA and Dec [deg] of strip pixels (0-based centres) of a band."""
         mu, nu = self.mu_nu(row, column, band)
         return great_circle_to_equatorial(mu, nu, self.inclination)
 
     def wcs(self, field: int, band: str) -> FrameWcs:
-        """TAN WCS of a frame, tangent at its middle; it departs from the strip by at most 0.004 pixel.
+        """Make the TAN WCS of a frame, tangent at its middle; it departs from the strip by at most 0.004 pixel.
 
-        The CD matrix is that of the strip's own derivative there, so that it turns with the scan direction.
+        The CD matrix is the strip's derivative there, so it turns with the scan direction.
         """
         row, column = self.shape[0] // 2, self.shape[1] // 2
         centre_row = field * self.step + row
@@ -97,7 +97,7 @@ class Strip:
 
 
 def great_circle_to_equatorial(mu: F8, nu: F8, inclination: float) -> tuple[F8, F8]:
-    """RA and Dec from great circle coordinates, in degrees (Stoughton et al. 2002, AJ 123, 485, section 3.2.2)."""
+    """Turn great circle coordinates into RA and Dec, degrees (Stoughton et al. 2002, AJ 123, 485, section 3.2.2)."""
     along, across, tilt = np.radians(mu - NODE), np.radians(nu), np.radians(inclination)
     x = np.cos(along) * np.cos(across)
     y = np.sin(along) * np.cos(across) * np.cos(tilt) - np.sin(across) * np.sin(tilt)
@@ -106,7 +106,7 @@ def great_circle_to_equatorial(mu: F8, nu: F8, inclination: float) -> tuple[F8, 
 
 
 def tangent_plane(ra: F8, dec: F8, ra0: float, dec0: float) -> tuple[F8, F8]:
-    """Gnomonic projection, all in degrees (Calabretta & Greisen 2002, A&A 395, 1077, section 5.1.3)."""
+    """Project gnomonically, all in degrees (Calabretta & Greisen 2002, A&A 395, 1077, section 5.1.3)."""
     a, d, d0 = np.radians(ra - ra0), np.radians(dec), np.radians(dec0)
     cosine = np.sin(d0) * np.sin(d) + np.cos(d0) * np.cos(d) * np.cos(a)
     xi = np.cos(d) * np.sin(a) / cosine

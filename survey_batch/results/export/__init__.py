@@ -25,10 +25,10 @@ from survey_batch.store.products import Array
 __all__ = ["export_catalog", "with_types"]
 
 OURS = "sb_"
-"""Prefix of the columns that are added, so that none hides one of the catalogue's."""
+"""Prefix of added columns, so that none hides a column of the catalogue."""
 
 ADDED = r"^(?i:sb_(object_id|status|predicted_class|confidence|probability_.*))$"
-"""Columns that an export adds, by which those of an earlier one are known."""
+"""Columns that an export adds; columns of an earlier export are recognized by it."""
 
 MOVED_ARCSEC = 1.0
 """Less than the width of a star's image; more than rounding in any catalogue."""
@@ -39,10 +39,10 @@ _BYTES = {".parquet": parquet_bytes, ".fits": fits_bytes}
 def export_catalog(job: Job, path: str | None = None, say: Say = lambda _: None) -> tuple[str, int]:
     """Write the input catalogue with each row's final status and results.
 
-    Rows are joined by object id; there is one output row per input row that the job takes (all, where it does not
-    select, leave out duplicates or sample), in the input's order. Added columns: `sb_object_id`, `sb_status`, and,
-    where there are predictions, `sb_predicted_class`, `sb_confidence` and `sb_probability_<class>`; those of an earlier
-    export are replaced. It works at any moment of a run: rows that are not done yet are `pending`.
+    Rows are joined by object id; there is one output row per input row that the job takes (all rows, unless it
+    selects, removes duplicates or samples), in the input's order. Added columns: `sb_object_id`, `sb_status` and, if
+    there are predictions, `sb_predicted_class`, `sb_confidence` and `sb_probability_<class>`. Those of an earlier
+    export are replaced. You can export at any moment of a run: rows that are not done yet are `pending`.
     `docs/export.md` says how types and absent values are written.
 
     Parameters
@@ -52,7 +52,7 @@ def export_catalog(job: Job, path: str | None = None, say: Say = lambda _: None)
         A `.parquet` file, or a `.fits` table for TOPCAT, as a path or fsspec URL; by default
         `<output>/catalog.parquet`.
     say : callable, optional
-        Called with each line about what could not be left as it was; the file's metadata hold them too.
+        Called with each line about a change to the data; the file's metadata hold these lines too.
 
     Returns
     -------
@@ -63,8 +63,8 @@ def export_catalog(job: Job, path: str | None = None, say: Say = lambda _: None)
     ------
     ConfigurationError
         No run has begun yet, the catalogue is not the one that the products were made from (it has another id, or
-        another position of an object), the file's ending is not known, it is the catalogue itself, or it cannot be
-        written there.
+        another position of an object), or the output file has an unknown ending, is the catalogue itself, or cannot
+        be written.
     """
     target = path or join(job.output, "catalog.parquet")
     if not target.endswith(tuple(_BYTES)):
@@ -87,7 +87,7 @@ def export_catalog(job: Job, path: str | None = None, say: Say = lambda _: None)
 
 
 def _rows_of(source: Source, rows: Array, changes: Changes) -> pa.Table:
-    """Read all columns of the rows with these numbers, which ascend, batch by batch."""
+    """Read all columns of the rows with these (ascending) numbers, batch by batch."""
     names = list(source.names)
     parts, first = [], 0
     for batch in source.batches(names):
@@ -101,7 +101,7 @@ def _rows_of(source: Source, rows: Array, changes: Changes) -> pa.Table:
 
 
 def _without_views(table: pa.Table) -> pa.Table:
-    """Give text and bytes that are views, of which Arrow cannot take rows, their plain types."""
+    """Turn views of text and bytes, from which Arrow cannot take rows, into their plain types."""
     fields = [pa.field(field.name, _plain(field.type)) for field in table.schema]
     return table.cast(pa.schema(fields)) if pa.schema(fields) != table.schema else table
 
@@ -150,7 +150,7 @@ def _places(made: pa.ChunkedArray, asked: pa.ChunkedArray, catalog: CatalogSecti
 
 
 def _refuse_moved(chosen: pa.Table, places: pa.ChunkedArray, catalog: CatalogSection, output: str) -> None:
-    """Refuse a catalogue with objects elsewhere on the sky than those of the products, which may share their ids."""
+    """Refuse a catalogue whose objects have the products' ids but other positions on the sky."""
     ra, dec = (to_numpy(chosen[name]) for name in ("ra", "dec"))
     plan = read_plan_columns(output, ["ra", "dec"])
     ra_made, dec_made = (plan[name][to_numpy(places)] for name in ("ra", "dec"))
@@ -167,6 +167,6 @@ def _refuse_moved(chosen: pa.Table, places: pa.ChunkedArray, catalog: CatalogSec
 
 
 def _write(table: pa.Table, target: str, changes: Changes | None = None) -> None:
-    """Write a table in the format that the ending names."""
+    """Write a table in the format given by the file's ending."""
     ending = next(ending for ending in _BYTES if target.endswith(ending))
     write_where_asked(target, _BYTES[ending](table, changes or Changes()))

@@ -1,13 +1,13 @@
-"""What an export could not leave as it was, for the terminal and for the file itself."""
+"""What an export had to change, for the terminal and for the file itself."""
 
 from collections.abc import Iterator, Sequence
 
 SHOWN = 8
-"""Columns that a line on the terminal names."""
+"""Most columns that a line on the terminal names."""
 
 
 class Changes:
-    """Reasons for which columns changed, each with its columns."""
+    """The reasons why columns changed, each with its columns."""
 
     def __init__(self) -> None:
         self._columns: dict[str, list[str]] = {}
@@ -19,11 +19,11 @@ class Changes:
             columns.append(column)
 
     def lines(self) -> list[str]:
-        """One line per reason, with all its columns."""
+        """Return one line per reason, with all its columns."""
         return [f"{_listed(columns)}: {reason}" for reason, columns in self._columns.items()]
 
     def short_lines(self) -> Iterator[str]:
-        """One line per reason, with its first columns."""
+        """Yield one line per reason, with its first columns."""
         for reason, columns in self._columns.items():
             more = f" and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
             yield f"{_listed(columns[:SHOWN])}{more}: {reason}"

@@ -1,9 +1,9 @@
 """Arrow columns as columns of a FITS binary table that every reader understands alike.
 
 FITS has a NULL for integers (TNULL), NaN for floats and empty text, and no other (FITS 4.0, section 7.3). Readers
-disagree on TNULL of unsigned integers (astropy compares it with the value, the standard with what is stored) and on
-the null byte of Booleans (astropy takes it for False). So, with gaps, the former become wider signed integers, the
-latter bytes 0 and 1.
+disagree on TNULL of unsigned integers (astropy compares it with the value, the standard with the stored number) and on
+the null byte of Booleans (astropy reads it as False). With gaps, unsigned integers therefore become wider signed
+integers, and Booleans become bytes 0 and 1.
 """
 
 import json
@@ -18,7 +18,7 @@ from pyarrow import types
 from survey_batch.store.products import Array
 
 LETTERS = {"b1": "L", "u1": "B", "i2": "I", "u2": "I", "i4": "J", "u4": "J", "i8": "K", "u8": "K", "f4": "E", "f8": "D"}
-"""Letter of TFORM by numpy type."""
+"""TFORM letter by numpy type."""
 WIDER = {
     pa.int8(): pa.int16(),
     pa.uint8(): pa.int16(),
@@ -28,11 +28,11 @@ WIDER = {
     pa.int16(): pa.int32(),
     pa.int32(): pa.int64(),
 }
-"""Signed integers that hold all of a smaller type, or, of `uint64`, most."""
+"""Signed integers that hold all values of a smaller type or, for `uint64`, most of them."""
 FOUR_DIGITS = r"^(\d\d:|[1-9]\d{3}-|0[1-9]\d\d-|00[1-9]\d-|000[1-9]-)"
 """Times of day, and dates of the years 1 to 9999, which ISO 8601 writes with four digits."""
 EXACT_DIGITS = 15
-"""Decimals of so many digits survive the way into a double and back (IEEE 754)."""
+"""Decimals with this many digits survive conversion to a double and back (IEEE 754)."""
 
 GAPS = "Booleans with gaps are bytes, 0 and 1, as readers disagree on gaps in FITS' own Booleans"
 LARGE = "integers beyond 2^63 - 1 with gaps are text, as FITS has no NULL for them that all readers know"
@@ -58,7 +58,7 @@ class Encoded:
     array : (rows, ...) array
         One entry per row, or an object array of arrays of unequal length; absent values filled.
     null : int or None
-        What stands for an absent integer.
+        The value that stands for an absent integer.
     unit : str or None
     notes : tuple of str
         What was changed.
@@ -76,7 +76,7 @@ def encode(column: pa.Array) -> Encoded:
     Parameters
     ----------
     column : pyarrow.Array
-        Of any type but a struct with fields, which is several columns.
+        Of any type except a struct with fields, which becomes several columns.
     """
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
@@ -117,7 +117,7 @@ def _decimals(column: pa.Array) -> Encoded:
     kind, text = column.type, column.cast(pa.string())
     if kind.precision > EXACT_DIGITS:
         return _text(text, DIGITS)
-    return _floats(text.cast(pa.float64()), NUMBERS)  # by way of text, as a cast does not round to the nearest
+    return _floats(text.cast(pa.float64()), NUMBERS)  # via text, as a cast does not round to the nearest
 
 
 def _times(column: pa.Array) -> Encoded:
@@ -128,7 +128,7 @@ def _times(column: pa.Array) -> Encoded:
 
 
 def _iso(column: pa.Array) -> pa.Array | None:
-    """ISO 8601 text, in UTC where there is a zone; None where a year has not four digits."""
+    """Write ISO 8601 text, in UTC if there is a zone; None if a year does not have four digits."""
     kind = pa.timestamp(column.type.unit, "UTC") if _has_zone(column.type) else column.type
     text = column.cast(kind).cast(pa.string())
     if not pc.all(pc.match_substring_regex(text, FOUR_DIGITS), min_count=0).as_py():
@@ -172,7 +172,7 @@ def _as_json(column: pa.Array) -> Encoded:
 
 
 def _plain(column: pa.Array) -> pa.Array:
-    """Times in lists as text or counts: Python's own hold less."""
+    """Turn times in lists into text or counts: Python's own types hold less."""
     if types.is_temporal(column.type):
         text = None if types.is_duration(column.type) else _iso(column)
         return _count(column) if text is None else text
@@ -183,12 +183,12 @@ def _plain(column: pa.Array) -> pa.Array:
 
 
 def _ends(lists: pa.Array) -> Array:
-    """Where lists begin in all their values, and where the last one ends."""
+    """Find where each list begins among the values, and where the last one ends."""
     return np.cumsum([0, *pc.list_value_length(lists).fill_null(0).to_pylist()])
 
 
 def _lists(column: pa.Array) -> Encoded:
-    """Vectors where all lists are of one length, else arrays of unequal length where FITS has them of this type."""
+    """Make vectors if all lists have one length, else arrays of unequal length if FITS has them for this type."""
     kind = column.type
     lengths = pc.unique(pc.list_value_length(column).drop_null()).to_pylist()
     if types.is_fixed_size_list(kind):
@@ -200,7 +200,7 @@ def _lists(column: pa.Array) -> Encoded:
 
 
 def _vectors(lists: pa.Array, length: int) -> Encoded | None:
-    """One vector per row, all of whose values are absent where the list is; lists of lists have more dimensions."""
+    """Make one vector per row, all absent if the list is absent; lists of lists get more dimensions."""
     there = np.asarray(lists.is_valid())
     place = np.maximum(np.cumsum(there) - 1, 0)[:, np.newaxis] * length + np.arange(length)
     values = encode(pc.list_flatten(lists).take(pa.array(place.ravel(), mask=np.repeat(~there, length))))

@@ -18,9 +18,9 @@ from survey_batch.results.export.units import fits_unit
 MOST_COLUMNS = 999
 """FITS 4.0, section 7.3.1: TFIELDS."""
 MOST_HEAP_BYTES = 2**31 - 1
-"""Reached by the 32-bit descriptors (P) of arrays of unequal length; 64-bit ones (Q) reach farther."""
+"""Limit of the 32-bit descriptors (P) of arrays of unequal length; 64-bit ones (Q) reach farther."""
 OFFSET = {"u2": 2**15, "u4": 2**31, "u8": 2**63}
-"""TZERO by which FITS holds unsigned integers."""
+"""TZERO with which FITS stores unsigned integers."""
 
 
 def fits_bytes(table: pa.Table, changes: Changes) -> bytes:
@@ -30,8 +30,8 @@ def fits_bytes(table: pa.Table, changes: Changes) -> bytes:
     ----------
     table : pyarrow.Table
     changes : Changes
-        What was changed so far; what FITS asks for is added. All of it is in the table's HISTORY, and a column's name
-        in the catalogue in its TCOMM where it is another, before the column's description.
+        What was changed so far; changes that FITS needs are added. All are in the table's HISTORY. The TCOMM of a
+        renamed column holds its name in the catalogue, then its description.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def fits_bytes(table: pa.Table, changes: Changes) -> bytes:
 
 
 def _flat_columns(fields: Any, columns: Any, changes: Changes) -> Iterator[tuple[pa.Field, pa.Array]]:
-    """Yield each column, and each field of a struct as a column `struct.field`, with what its field says of it."""
+    """Yield each column with its Arrow field, and each field of a struct as a column `struct.field`."""
     for field, column in zip(fields, map(one_array, columns), strict=True):
         if not pa.types.is_struct(column.type) or not column.type.num_fields:
             yield field, column
@@ -99,5 +99,5 @@ def _fits_column(name: str, encoded: Encoded, unit: str) -> Any:
 
 
 def _printable(text: str) -> str:
-    """ASCII that a header can hold."""
+    """Return ASCII that a header can hold."""
     return text.encode("unicode_escape").decode()

@@ -1,4 +1,4 @@
-"""Column names that a format can hold, each once."""
+"""Column names that a format can hold, each used once."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ FITS_LENGTH = 68
 
 
 def parquet_names(names: Sequence[str], changes: Changes) -> list[str]:
-    """Name columns that have no name, and tell apart columns of one name."""
+    """Name columns that have no name, and number columns that share a name."""
     wanted = [name or _numbered(place) for place, name in enumerate(names, 1)]
     return _told_apart(names, wanted, str, lambda name, suffix: name + suffix, changes)
 
@@ -32,7 +32,7 @@ def _told_apart(
     join: Callable[[str, str], str],
     changes: Changes,
 ) -> list[str]:
-    """Number names that are taken; columns that keep their own come first, and no number makes another's name."""
+    """Number names that are taken; columns that keep their name come first, and numbered names never clash."""
     own, taken = {key(name) for name in wanted}, set[str]()
     unique = list(wanted)
     for place in sorted(range(len(names)), key=lambda place: names[place] != wanted[place]):

@@ -10,7 +10,7 @@ from survey_batch.results.export.changes import Changes
 from survey_batch.results.export.names import parquet_names
 
 NOTES = "survey_batch.notes"
-"""Key of the file's metadata under which it is said what was changed."""
+"""Key of the file's metadata that lists what was changed."""
 
 
 def parquet_bytes(table: pa.Table, changes: Changes) -> bytes:
@@ -20,7 +20,7 @@ def parquet_bytes(table: pa.Table, changes: Changes) -> bytes:
     ----------
     table : pyarrow.Table
     changes : Changes
-        What was changed so far; what Parquet asks for is added. All of it goes to the file's metadata.
+        What was changed so far; changes that Parquet needs are added. All go into the file's metadata.
     """
     table = table.rename_columns(parquet_names(table.column_names, changes))
     metadata = {NOTES: "\n".join(changes.lines()), "pandas": json.dumps(_pandas_metadata(table))}
@@ -30,7 +30,7 @@ def parquet_bytes(table: pa.Table, changes: Changes) -> bytes:
 
 
 def _pandas_metadata(table: pa.Table) -> dict[str, object]:
-    """Name pandas' nullable type for integers and Booleans with gaps, which it would read as floats and objects.
+    """Name pandas' nullable type for integers and Booleans with gaps, else it reads them as floats and objects.
 
     The form is pandas' own: https://pandas.pydata.org/docs/development/developer.html
     """

@@ -1,4 +1,4 @@
-"""What a run has made of each object so far: its final status, and its predictions where there are any."""
+"""What a run has made of each object so far: its final status, and its predictions if there are any."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ def read_results(job: Job) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        `object_id` and `status` in the order of the plan; where there are predictions, `predicted_class`, `confidence`
-        and `probability_<class>`, NULL where there is none. An object is `pending` while one of its products, made
-        already or not, has not come to it.
+        `object_id` and `status` in the order of the plan; if there are predictions, also `predicted_class`,
+        `confidence` and `probability_<class>`, NULL for an object without one. An object is `pending` until all
+        products, including those not yet created, have reached it.
 
     Raises
     ------
     ConfigurationError
-        No run has laid out any work yet, or the job makes no product of objects.
+        No run has made a plan yet, or the job makes no product of objects.
     """
     stages = [name for name in job.stages if name not in PRODUCTS_OF_FRAMES and job.keeps(name)]
     if not stages:
@@ -37,7 +37,7 @@ def read_results(job: Job) -> pa.Table:
         ids = read_plan_columns(job.output, ["object_id"])["object_id"]
     except FileNotFoundError as error:
         raise ConfigurationError(f"{job.output} holds no product yet: run the job first") from error
-    # Statuses first: a shard that is being done again counts as pending, whatever its arrays hold.
+    # Statuses are read first: a shard that is being done again counts as pending, whatever its arrays hold.
     statuses = {name: _status(job.output, name, len(ids)) for name in stages}
     names = np.array([member.name.lower() for member in Status], dtype=object)
     columns = {"object_id": pa.array(ids, pa.string())}

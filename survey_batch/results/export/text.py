@@ -1,4 +1,4 @@
-"""Text that stands for numbers or Booleans, and becomes them where no digit is lost."""
+"""Text that stands for numbers or Booleans, and is converted if no digit is lost."""
 
 import json
 import re
@@ -13,11 +13,11 @@ from survey_batch.catalog.values import to_text
 from survey_batch.results.export.changes import Changes
 
 WHOLE = r"^((0|-?[1-9]\d{0,14})(\.0*)?|-?[1-9]\d{15,19})$"
-"""Whole numbers; with a decimal point only such as a double holds, as others have lost digits on their way here."""
+"""Whole numbers. With a decimal point, only those that a double holds: others have already lost digits."""
 REAL = r"^[-+]?(\d{1,15}\.\d*|0?\.\d+|0|[1-9]\d{0,14}|(?i:inf(inity)?))([eE][-+]?\d{1,3})?$"
-"""Numbers, unless they are identifiers: with leading zeros, or of more digits than a double holds."""
+"""Numbers, except identifiers: those with leading zeros, or with more digits than a double holds."""
 MANY = r"(\d\.?){16}|[eE][-+]?\d{3}"
-"""More digits, or a larger or smaller number, than every double of that form holds."""
+"""Numbers with more digits, or a larger or smaller exponent, than a double is sure to hold."""
 TRUTH = r"^(?i:true|false)$"
 LONG = r"\d{16}"
 """More digits than a double holds: identifiers, kept as text by formats or programs without large integers."""
@@ -30,7 +30,7 @@ Kinds = Mapping[str, pa.DataType | None]
 
 
 def with_types(table: pa.Table, changes: Changes | None = None, kinds: Kinds | None = None) -> pa.Table:
-    """Turn text columns into the types that their file declares, else into numbers or Booleans where all values are.
+    """Turn text columns into the types that the file declares, else into numbers or Booleans if all values are.
 
     Empty text becomes NULL.
 
@@ -39,10 +39,10 @@ def with_types(table: pa.Table, changes: Changes | None = None, kinds: Kinds | N
     table : pyarrow.Table
         Columns as read; only columns of text are changed.
     changes : Changes, optional
-        Where to note what is more than a change of type.
+        Where to note anything beyond a change of type.
     kinds : mapping of str to pyarrow.DataType, optional
-        Types that the file declares. Columns that are declared as text stay so, but for long identifiers, as
-        `with_integer_identifiers` says; lists are written as JSON.
+        Types that the file declares. Columns declared as text stay text, except long identifiers (see
+        `with_integer_identifiers`); lists are written as JSON.
     """
     kinds, changes = kinds or {}, changes or Changes()
     columns = []
@@ -53,7 +53,7 @@ def with_types(table: pa.Table, changes: Changes | None = None, kinds: Kinds | N
 
 
 def with_integer_identifiers(table: pa.Table, changes: Changes) -> pa.Table:
-    """Turn text columns of a format with types into integers where all are and some have more digits than doubles hold.
+    """Turn text columns of a typed format into integers if all values are and some have more digits than doubles hold.
 
     SDSS keeps `SPECOBJID` as text in FITS, which has no unsigned 64-bit integers with gaps. Other text stays text.
     """
@@ -72,7 +72,7 @@ def _long_identifiers(name: str, column: pa.ChunkedArray, changes: Changes) -> p
 
 
 def _declared(name: str, column: pa.ChunkedArray, kind: pa.DataType, changes: Changes) -> pa.ChunkedArray | pa.Array:
-    """Give text the type that its file declares; what cannot be of it stays text."""
+    """Give text the type that its file declares; text that does not fit the type stays text."""
     if _is_text(kind):
         return _long_identifiers(name, _without_blanks(column), changes)
     values = to_text(column)
@@ -81,7 +81,7 @@ def _declared(name: str, column: pa.ChunkedArray, kind: pa.DataType, changes: Ch
             return pa.array([None if text is None else json.loads(text) for text in values.to_pylist()], kind)
         plain = pc.utf8_ltrim(values, characters="+")
         return pa.array(np.float16(plain.cast(pa.float64())), kind) if kind == pa.float16() else plain.cast(kind)
-    except (ValueError, TypeError):  # of which those of Arrow and of JSON are
+    except (ValueError, TypeError):  # errors of Arrow and of JSON are among these
         changes.note(UNLIKE, name)
         return _without_blanks(column)
 
@@ -107,14 +107,14 @@ def _without_blanks(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _reals(values: pa.Array) -> pa.Array | None:
-    """Return doubles; None where one of them, written with as many digits, is another number."""
+    """Return doubles; None if one of them, written with as many digits, is another number."""
     numbers = pc.utf8_ltrim(values, characters="+").cast(pa.float64())
     doubtful = pc.and_(pc.match_substring_regex(values, MANY), pc.not_equal(numbers.cast(pa.string()), values))
     return numbers if all(map(_is_exact, values.filter(doubtful).to_pylist())) else None
 
 
 def _is_exact(text: str) -> bool:
-    """Tell whether a double holds all digits of a number: text of 17 digits has them, and so has the exact value."""
+    """Tell whether the nearest double, written with as many digits, is this number, as for 17-digit and exact text."""
     digits = len(re.sub(r"^0+|\D", "", re.split("[eE]", text.lstrip("+-"))[0].replace(".", "")))
     return Decimal(format(float(text), f".{max(digits, 1) - 1}e")) == Decimal(text)
 
@@ -124,12 +124,12 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _all_match(values: pa.Array, pattern: str) -> bool:
-    """Tell whether there are values and each is of this form."""
+    """Tell whether there are values and each has this form."""
     return bool(values.null_count < len(values) and pc.all(pc.match_substring_regex(values, pattern)).as_py())
 
 
 def _integers(values: pa.Array) -> pa.Array | None:
-    """Return signed or unsigned 64-bit integers; None where a value is too large for both."""
+    """Return signed or unsigned 64-bit integers; None if a value is too large for both."""
     digits = pc.replace_substring_regex(values, r"\.0*$", "")
     for kind in (pa.int64(), pa.uint64()):
         try:

@@ -1,4 +1,4 @@
-"""What a catalogue says of its columns, carried in the metadata of Arrow's fields, and as FITS can write it."""
+"""Units and descriptions of a catalogue's columns, in the metadata of Arrow's fields, and as FITS can hold them."""
 
 import pyarrow as pa
 
@@ -8,7 +8,7 @@ from survey_batch.config.job import CatalogSection
 
 
 def with_units(table: pa.Table, opened: Opened, section: CatalogSection) -> pa.Table:
-    """Give columns the units and descriptions of the catalogue; a unit that the job says goes before the file's own.
+    """Give columns the catalogue's units and descriptions; a unit given in the job overrides the file's own.
 
     Parameters
     ----------
@@ -17,7 +17,7 @@ def with_units(table: pa.Table, opened: Opened, section: CatalogSection) -> pa.T
     opened
         The catalogue.
     section
-        Its `units` are of positions.
+        Its `units` are those of positions.
     """
     units = {opened.names[axis]: unit for axis, unit in section.units.items() if axis in opened.names}
     columns = {column.name: column for column in opened.source.columns}
