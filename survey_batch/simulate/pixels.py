@@ -73,7 +73,7 @@ def calibration_vector(band: str, columns: int) -> F4:
 
 
 def sky_counts(strip: Strip, rows: range, band: str) -> F4:
-    """Make the sky of strip rows in counts per pixel: a slow change along the strip, a bend of 0.2 percent across it."""
+    """Make the sky of strip rows in counts per pixel: a slow change along the strip, a 0.2 percent bend across it."""
     row = np.array(rows)
     along = 1e-3 * np.sin(row / 700) + 3e-4 * np.sin(row / 130)
     across = 2e-3 * np.linspace(-1, 1, strip.shape[1]) ** 2
