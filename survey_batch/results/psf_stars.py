@@ -36,7 +36,7 @@ SIZE = 0.15
 FEWEST = 3
 """With fewer chosen stars, a field has no commonest size."""
 REGION_RADIUS = 8.0
-"""Pixels, of a circle around each star in a region file."""
+"""Radius in pixels of the circle around each star in a region file."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class FieldStars:
         return f"{self.band}-{self.run:06d}-{self.camcol}-{self.field:04d}"
 
     def astropy(self) -> Any:
-        """Make an `astropy.table.Table` from whose x and y `photutils.psf.extract_stars` cuts stars for EPSFBuilder."""
+        """Make an `astropy.table.Table`; `photutils.psf.extract_stars` cuts stars at its x and y, for EPSFBuilder."""
         from astropy.table import Table
 
         columns = {name: self.stars[name].to_numpy() for name in self.stars.column_names}
