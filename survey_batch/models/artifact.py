@@ -75,8 +75,8 @@ def load_classifier(folder: str | Path, precision: "Precision" = "float32") -> "
     Raises
     ------
     ConfigurationError
-        The folder holds no classifier, its content differs from its manifest, it was saved by an incompatible
-        package version, or a precision other than float32 is requested and it is not a network.
+        The folder holds no classifier, its content differs from its manifest, its kind or package versions do not fit
+        this installation, or a precision other than float32 is requested and it is not a network.
     """
     path = Path(folder).resolve()
     with _loading:  # one thread loads while the others wait

@@ -10,7 +10,7 @@ from survey_batch.core.errors import ConfigurationError
 
 
 def prepare_gpu(job: Job) -> None:
-    """Prepare a worker's GPU before the first use of the framework; only the first call in a process has an effect.
+    """Prepare a worker's GPU before the first use of the framework; only the first call in a process sets it up.
 
     Raises
     ------

@@ -14,7 +14,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Okabe and Ito's colours (2008, Color Universal Design), one per curve."""
 INK, FAINT = "#1d2733", "#9aa5b1"
 CURVE_SIZE = (3.2, 3.6)
-"""Inches."""
+"""Width and height [inch]."""
 Curves = Mapping[str, Mapping[str, Sequence[Any]]]
 
 

@@ -205,7 +205,7 @@ class KerasClassifier(FittedClassifier[Section]):
 
 
 def prepare_for_use(model: Any) -> None:
-    """Settle how `predict_on_batch` is compiled: once per batch shape."""
+    """Set how `predict_on_batch` is compiled: once per batch shape."""
     # Each fold's network is compiled once, but TensorFlow warns as if one network were compiled again and again.
     logging.getLogger("tensorflow").addFilter(_not_about_retracing)
     model.compile(jit_compile=jit())

@@ -28,7 +28,7 @@ COMPARED_APART = frozenset({"variables", "shards.objects", "features.basis"})
 """Settings of a product that change none of its values, and its principal components (see `check_basis`)."""
 
 DIFFERENCES_NAMED = 3
-"""Names that an error message lists."""
+"""Most differences or names that an error message lists."""
 
 
 class Frozen(BaseModel):

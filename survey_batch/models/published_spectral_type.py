@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit
 
 START = 3700.0
-"""Angstrom."""
+"""First wavelength [Angstrom]."""
 SKIPPED, POINTS, WINDOW = 2, 3500, 3
 FILTERS, WIDTH, DENSE = (10, 20, 40, 50), 3, 11500
 STEPS: dict[str, float | int | str] = {

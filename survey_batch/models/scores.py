@@ -86,7 +86,7 @@ def scores_of(
 def brief(part: Mapping[str, Any]) -> dict[str, Any]:
     """Select the scores of one part (`test`, `cross_validation`) that a manifest holds."""
     one = dict(part["classifier"])
-    if len(one["per_class"]) <= 2:  # always 1
+    if len(one["per_class"]) <= 2:  # top_2 is always 1
         one.pop("top_2", None)
     return {"prior": part["prior"]["stated"], **{name: one[name] for name in BRIEF if one.get(name) is not None}}
 

@@ -31,7 +31,7 @@ class StampOptics:
     """The fields of some exposures, all with the same sampling."""
 
     fields: Mapping[int, PsfField]
-    """By the exposure's key."""
+    """Field of each exposure, by its key."""
 
     @property
     def optics(self) -> Optics:

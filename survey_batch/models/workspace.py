@@ -25,7 +25,8 @@ TRAINED, HISTORY = "trained", "history.json"
 """The folder of a classifier without a fitted temperature, and the last file written to it."""
 
 PARTS = ("test", "cross_validation")
-"""Sets of objects not used in training; the first present is shown first."""
+"""Parts of the scores, on objects not used to train the model that predicts them; the first part present gives the
+confusion plot."""
 
 WRITTEN = (MANIFEST, "confusion.png", "reliability.png", "coverage.png", "training-curve.png", "metrics.json")
 """Files of a classifier's folder besides its weights."""
