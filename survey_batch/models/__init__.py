@@ -1,1 +1,1 @@
-"""Classifiers: trained on a product's rows, kept in a folder each, run on blocks of rows."""
+"""Classifiers: trained on a product's rows, stored in one folder each, run on blocks of rows."""

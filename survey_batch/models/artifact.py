@@ -1,8 +1,8 @@
 """A trained classifier's folder: reading it, checking it, loading it.
 
-The folder holds `manifest.json` (kind, classes, recipe, versions, checksums, metrics), networks as `.keras`, models of
-scikit-learn as `.skops` and fixed arrays as `.npz`. Nothing in it is unpickled: Keras loads in safe mode, skops refuses
-types that the family does not expect, numpy loads with `allow_pickle=False`.
+The folder holds `manifest.json` (kind, classes, recipe, versions, checksums, metrics), networks as `.keras`,
+scikit-learn models as `.skops` and fixed arrays as `.npz`. Nothing is unpickled: Keras loads in safe mode, skops
+refuses types that the family does not expect, and numpy loads with `allow_pickle=False`.
 """
 
 import hashlib
@@ -55,31 +55,31 @@ KINDS: dict[str, dict[str, str]] = {
     "psf-star": {"cnn": "psf_star:PsfStarCNN", "published": "psf_star:PublishedPsfStar"},
     "table": {"networks": "table:TableClassifier"},
 }
-"""Kind and variant in the manifest to `module:class` of this package; imported when asked for, so that nothing imports
-Keras before. The first variant of a kind is the default."""
+"""Maps the manifest's kind and variant to `module:class` in this package. The module is imported only when needed, so
+that Keras is not imported earlier. The first variant of a kind is the default."""
 
 PACKAGES = ("survey-batch", "keras", "numpy", "scikit-learn", "skops")
 """Packages that decide what a classifier computes."""
 
 
 def load_classifier(folder: str | Path, precision: "Precision" = "float32") -> "Classifier[Any]":
-    """Load a trained classifier; a process keeps the last one of each folder until its content changes.
+    """Load a trained classifier; the process caches the last one loaded from each folder until its content changes.
 
     Parameters
     ----------
     folder
         Local folder written by `Classifier.save`.
     precision
-        In which a network computes.
+        Precision in which a network computes.
 
     Raises
     ------
     ConfigurationError
-        The folder is no classifier, its content differs from its manifest, it needs a newer package, or it is no
-        network and another precision is asked for.
+        The folder holds no classifier, its content differs from its manifest, its kind or package versions do not fit
+        this installation, or a precision other than float32 is requested and it is not a network.
     """
     path = Path(folder).resolve()
-    with _loading:  # by one thread, while the others wait for what it loads
+    with _loading:  # one thread loads while the others wait
         key = (_stamp(path), precision)
         if path not in _loaded or _loaded[path][0] != key:
             _loaded[path] = (key, _load(path, precision))
@@ -91,13 +91,13 @@ _loading = Lock()
 
 
 def _stamp(folder: Path) -> list[tuple[str, int, int]]:
-    """Tell contents apart without reading them, which for a large network would take as long as its answers."""
+    """List file names, sizes and times, to detect changes; reading a large network takes as long as its answers."""
     files = (folder / name for name in (MANIFEST, *sorted(read_manifest(folder).files)))
     return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
 
 
 def classifier_fingerprint(folder: str | Path) -> str:
-    """SHA-256 over the manifest and every file it names: two folders that share it give the same predictions."""
+    """Compute the SHA-256 of the manifest and every file it names: folders that share it give equal predictions."""
     path = Path(folder)
     manifest = read_manifest(path)
     digest = hashlib.sha256((path / MANIFEST).read_bytes())
@@ -107,7 +107,7 @@ def classifier_fingerprint(folder: str | Path) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check a folder's manifest, and that the files it names are there."""
+    """Read and check a folder's manifest, and check that the files it names exist."""
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     except OSError as error:
@@ -123,7 +123,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _no_manifest(path: Path, error: ValidationError) -> str:
-    """Say what is wrong with a manifest: cut off, of other software, or of another version."""
+    """Say what is wrong with a manifest: truncated, from other software, or from another version."""
     first = error.errors()[0]
     where = ".".join(map(str, first["loc"]))
     if where == "format":
@@ -141,7 +141,7 @@ def _no_manifest(path: Path, error: ValidationError) -> str:
 
 
 def check_folder(folder: str | Path) -> Manifest:
-    """Read a folder's manifest, and check its files against it and the packages here; loads nothing.
+    """Check a folder's files and the installed packages against its manifest, and return it; load no model.
 
     Raises
     ------
@@ -188,19 +188,19 @@ def _load(folder: Path, precision: "Precision") -> "Classifier[Any]":
 
 
 def family_of(kind: str, variant: str) -> "type[Classifier[Any]]":
-    """Class of a kind and variant; imports its module, and no framework."""
+    """Return the class of a kind and variant; imports its module, but no framework."""
     module, name = KINDS[kind][variant].split(":")
     family: type[Classifier[Any]] = getattr(import_module(f"survey_batch.models.{module}"), name)
     return family
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that decide what a classifier computes."""
+    """List the versions of the packages that decide what a classifier computes."""
     return {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 def _check_versions(folder: Path, manifest: Manifest) -> None:
-    """Refuse weights of another major Keras or a model of another minor scikit-learn: they may mean something else."""
+    """Refuse files from another major Keras or minor scikit-learn version: their meaning may have changed."""
     here = versions()
     for package, suffix, parts in (("keras", ".keras", 1), ("scikit-learn", ".skops", 2)):
         if not any(name.endswith(suffix) for name in manifest.files):
@@ -217,12 +217,12 @@ def _check_versions(folder: Path, manifest: Manifest) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file.
+    """Compute the hexadecimal SHA-256 of a file.
 
     Raises
     ------
     ConfigurationError
-        It cannot be read.
+        The file cannot be read.
     """
     try:
         with path.open("rb") as stream:
@@ -237,7 +237,7 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     Raises
     ------
     ConfigurationError
-        It is none, or would have to be unpickled.
+        It is not an `.npz` file, or can only be read by unpickling.
     """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
@@ -247,5 +247,5 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write an `.npz` file, whose arrays hold no Python objects."""
+    """Write an `.npz` file; arrays of Python objects are refused."""
     np.savez(path, allow_pickle=False, **dict(arrays))

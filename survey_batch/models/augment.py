@@ -1,6 +1,6 @@
-"""Training examples that differ from the real ones as new spectra would: shifted, noisier, or between two stars.
+"""Augmentation of training examples, as new spectra would differ: shifted, noisier, or between two stars.
 
-Only the training rows of a fold are ever passed in: augmented copies never cross into validation or test.
+Only the training rows of a fold are passed in, so augmented copies never reach validation or test.
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ import numpy.typing as npt
 from survey_batch.core.arrays import F4, F8
 
 MOST_COPIES = 5
-"""Copies of one row in an epoch: more would teach the network these few spectra by heart."""
+"""Most copies of one row in an epoch: with more, the network would memorise these few spectra."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How much is changed.
+    """The amounts of augmentation.
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ class Augmentation:
         Range of the noise's standard deviation, log10, as a share of the continuum per bin.
     mixing
         Parameter of the Beta distribution from which the share of a second spectrum is drawn (mixup, Zhang
-        et al. 2018, arXiv 1710.09412); 0 is none.
+        et al. 2018, arXiv 1710.09412); 0 means no mixing.
     neighbour
-        Weight of each neighbouring class in a label, against 1 for its own: the archive's own letters differ
-        from one visit to the next in 9 % of pairs.
+        Weight of each neighbouring class in a label, relative to 1 for its own class: the archive's own letters differ
+        between two visits in 9 % of pairs.
     least_share
-        Share of an epoch that each class makes up, as far as `MOST_COPIES` of each of its rows do that.
+        Minimum share of each class in an epoch, limited by `MOST_COPIES` of each of its rows.
     """
 
     shift: float = 0.1
@@ -42,7 +42,7 @@ class Augmentation:
 
 
 def soft_labels(labels: npt.NDArray[np.intp], classes: int, ordered: int, neighbour: float) -> F4:
-    """Labels, (object, class), in which neighbours within the first `ordered` classes have some weight."""
+    """Make labels, (object, class), that give neighbours among the first `ordered` classes some weight."""
     place = np.arange(classes)
     adjacent = (np.abs(place[:, None] - place) == 1) & (place[:, None] < ordered) & (place < ordered)
     table = np.eye(classes) + neighbour * adjacent
@@ -50,7 +50,7 @@ def soft_labels(labels: npt.NDArray[np.intp], classes: int, ordered: int, neighb
 
 
 def rows_of_epoch(labels: F4, least_share: float) -> npt.NDArray[np.intp]:
-    """Rows to show in an epoch: all, those of rare classes several times (up to `MOST_COPIES`)."""
+    """Choose the rows of an epoch: all rows, with those of rare classes repeated (up to `MOST_COPIES` times)."""
     number = labels.argmax(axis=1)
     count = np.bincount(number, minlength=labels.shape[1])
     wanted = np.rint(least_share * len(labels) / np.maximum(count, 1)).astype(int)
@@ -58,7 +58,7 @@ def rows_of_epoch(labels: F4, least_share: float) -> npt.NDArray[np.intp]:
 
 
 def augmented(inputs: F4, labels: F4, how: Augmentation, random: np.random.Generator) -> tuple[F4, F4]:
-    """One changed copy of each row, (object, bin, width), with its label, (object, class)."""
+    """Make one augmented copy of each row, (object, bin, width), with its label, (object, class)."""
     rows, bins, _ = inputs.shape
     values = shifted(inputs, random.normal(0, how.shift, size=(rows,)))
     if how.mixing:
@@ -69,13 +69,13 @@ def augmented(inputs: F4, labels: F4, how: Augmentation, random: np.random.Gener
         values = share[..., None] * values + (1 - share[..., None]) * values[partner]
         labels = (share * labels + (1 - share) * labels[partner]).astype(np.float32)
     sigma = 10 ** random.uniform(*how.noise, size=(rows, 1, 1))
-    # The same noise for all widths of the continuum, as it is the same spectrum.
+    # The noise is the same for all widths of the continuum, because the spectrum is the same.
     values += random.normal(size=(rows, bins, 1)) * sigma
     return values.astype(np.float32), labels
 
 
 def shifted(inputs: F4, shift: F8) -> F8:
-    """Rows (object, bin, width) moved by a fraction of a bin each, interpolated linearly; the ends are repeated."""
+    """Shift each row (object, bin, width) by a fraction of a bin, with linear interpolation; ends are repeated."""
     bins = inputs.shape[1]
     place = np.clip(np.arange(bins) + shift[:, None], 0, bins - 1)[..., None]
     left = np.minimum(place.astype(np.intp), bins - 2)

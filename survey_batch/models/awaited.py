@@ -1,4 +1,4 @@
-"""A classifier that is not there yet, and that the job's table [train] says how to make."""
+"""A classifier that does not exist yet, because the job's table [train] is still to make it."""
 
 from pathlib import Path
 
@@ -17,19 +17,19 @@ def is_awaited(job: Job) -> bool:
 
 
 def before_training(job: Job) -> Job:
-    """What of a job is done before its classifier is trained.
+    """Return the part of a job that runs before its classifier is trained.
 
     Raises
     ------
     ConfigurationError
-        No stage makes the product that the classifier is to be trained on.
+        No stage makes the product that the classifier is trained on.
     """
     check_training(job)
     return without_predictions(job)
 
 
 def without_predictions(job: Job) -> Job:
-    """The job without its predictions, and without what is made of them."""
+    """Return the job without its predictions and the custom stages that use them."""
     later = {"predictions"}
     for name in job.stages:
         if name in job.custom and job.custom[name].input in later:
@@ -44,12 +44,12 @@ def without_predictions(job: Job) -> Job:
 
 
 def check_training(job: Job) -> None:
-    """Refuse a table [train] for which no stage makes the product to train on.
+    """Refuse a table [train] if no stage makes the product to train on.
 
     Raises
     ------
     ConfigurationError
-        Names the product, and what to do.
+        Names the product, and says what to do.
     """
     if job.train is None:
         return

@@ -1,7 +1,7 @@
-"""What every classifier is: the interface between a product's blocks and a model family.
+"""The base class of classifiers: the interface between a product's blocks and a model family.
 
-A family registers its variants in `survey_batch.models.artifact.KINDS`, is a subclass of `Classifier`, says
-which product and variables it works on and how it is fitted, and stores what it likes as long as it holds no code.
+A family is a subclass of `Classifier` and registers its variants in `survey_batch.models.artifact.KINDS`. It says
+which product and variables it reads and how it is fitted. It may store any files that hold no code.
 """
 
 import logging
@@ -54,21 +54,21 @@ Section = TypeVar("Section", bound=TrainingSection)
 log = logging.getLogger(__name__)
 
 DEFAULT_BATCH = 256
-"""Objects per call of a network."""
+"""Objects per call of the model."""
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where training keeps what it needs to go on after a stop, and whom it tells how far it is.
+    """Where training stores what it needs to resume, and where it reports progress.
 
     Attributes
     ----------
     folder : Path or None
-        Holds prepared inputs and checkpoints while training lasts; None keeps inputs in memory and no checkpoint.
+        Holds prepared inputs and checkpoints during training. None keeps inputs in memory and writes no checkpoint.
     report : callable
-        Given a sentence.
+        Called with one sentence at a time.
     seconds : float
-        Least time between two checkpoints.
+        Minimum time between two checkpoints.
     """
 
     folder: Path | None = None
@@ -76,7 +76,7 @@ class Workspace:
     seconds: float = 20.0
 
     def below(self, name: str, report: Callable[[str], None] | None = None) -> "Workspace":
-        """One for a part of the training, in a folder of its own."""
+        """Return a workspace for one part of the training, in a subfolder."""
         return Workspace(self.folder and self.folder / name, report or self.report, self.seconds)
 
 
@@ -84,20 +84,20 @@ class Classifier(ABC, Generic[Section]):
     """A trained classifier: blocks of a product in, probabilities out.
 
     A subclass turns a block into the model's input (`prepare`) and runs the model on one batch (`_forward`).
-    Padding, rows that cannot be classified, saving and loading are done here.
+    This class handles padding, rows that cannot be classified, saving and loading.
 
     Attributes
     ----------
     kind, variant : str
         Its names in manifests and job files.
     product : str
-        What it is trained on.
+        The product it is trained on.
     variables : tuple of str
-        What it reads of the product.
+        The product's variables that it reads.
     only_classes : tuple of str or None
-        The classes it always has; None where they are those of the training labels.
+        Its fixed classes; None if the training labels define them.
     why_not : str
-        What is wrong with a row that cannot be classified.
+        Why a row cannot be classified.
     needs_labels : bool
         Whether it must be fitted to labelled objects.
     """
@@ -113,9 +113,9 @@ class Classifier(ABC, Generic[Section]):
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest
         self.history: dict[str, list[float]] = {}
-        """`loss`, and `val_loss` where some objects were held out, of each epoch; empty in a loaded classifier."""
+        """`loss` of each epoch, and `val_loss` if objects were held out; empty in a loaded classifier."""
         self.largest_batch: float = math.inf
-        """Rows at a time that the device was found to have memory for, once it had too little for more."""
+        """Largest batch that fitted the device's memory, once a larger one did not."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -124,23 +124,23 @@ class Classifier(ABC, Generic[Section]):
 
     @property
     def recipe(self) -> Recipe:
-        """What a product must be to be classified."""
+        """What the classifier requires of a product."""
         return self.manifest.recipe
 
     @classmethod
     def product_of(cls, section: Section) -> str:  # noqa: ARG003
-        """The product that a classifier of this table [train] works on."""
+        """The product that a classifier with this table [train] works on."""
         return cls.product
 
     @classmethod
     def variables_of(cls, section: Section) -> tuple[str, ...]:  # noqa: ARG003
-        """What it reads of the product."""
+        """The product's variables that it reads."""
         return cls.variables
 
     @classmethod
     @abstractmethod
     def recipe_of(cls, data: "Labelled", section: Section) -> Recipe:
-        """Make the recipe for a product, as the job's table [train] wants it."""
+        """Make the recipe for a product from the job's table [train]."""
 
     @classmethod
     @abstractmethod
@@ -159,17 +159,17 @@ class Classifier(ABC, Generic[Section]):
         Parameters
         ----------
         data
-            Rows that all have a label. Those that are not possible are left out.
+            Labelled rows. Those that cannot be classified are left out.
         section
             The job's table [train].
         classes
-            Names, in order; by default the family's own, or else those that occur.
+            Names, in order; by default the family's own or, if it has none, those that occur.
         validation
-            Rows that are not trained on, by which some families tell when to stop.
+            Rows that are not trained on; some families use them to decide when to stop.
         workspace
-            Where to keep checkpoints and whom to tell; by default nowhere, and the log.
+            Where to store checkpoints and report progress; by default no checkpoints, and reports go to the log.
         seed
-            Instead of the section's.
+            Replaces the section's seed.
 
         Raises
         ------
@@ -179,7 +179,7 @@ class Classifier(ABC, Generic[Section]):
 
     @classmethod
     def baselines(cls, data: "Labelled", section: Section, classes: tuple[str, ...]) -> "dict[str, Fit]":  # noqa: ARG003
-        """What the family has to beat: each gives class numbers, or probabilities, of the same rows."""
+        """Baselines that the family has to beat: each predicts class numbers, or probabilities, for the same rows."""
         return {}
 
     @classmethod
@@ -189,37 +189,37 @@ class Classifier(ABC, Generic[Section]):
 
     @abstractmethod
     def prepare(self, block: Block) -> Inputs:
-        """Turn a block into the model's input (object, …), each row by itself; finite in possible rows."""
+        """Turn a block into the model's input (object, …), each row by itself; finite in valid rows."""
 
     @abstractmethod
     def _forward(self, inputs: Inputs) -> F4:
-        """Probabilities (batch, class) of one batch of prepared rows, whose size is the same in every call."""
+        """Compute probabilities (batch, class) for one batch of prepared rows; every batch has the same size."""
 
     def evidence(self, block: Block) -> Block:  # noqa: ARG002
-        """Find what a rule of the kind holds an answer against, (object, …) each; by default nothing."""
+        """Find what the kind's rule in `settle` checks an answer against, (object, …) each; by default nothing."""
         return {}
 
     def settle(self, probability: F4, prepared: Block) -> F4:  # noqa: ARG002
-        """Apply the kind's rule to the model's probabilities, (object, class), row by row; by default there is none."""
+        """Apply the kind's rule to the model's probabilities, (object, class), row by row; by default no rule."""
         return probability
 
     @abstractmethod
     def write_parts(self, folder: Path) -> list[str]:
-        """Write weights and arrays to a folder, in formats that hold no code, and name the files."""
+        """Write weights and arrays to a folder, in formats that hold no code, and return the file names."""
 
     @classmethod
     @abstractmethod
     def read_parts(cls, folder: Path, manifest: Manifest) -> Self:
-        """Read what `write_parts` wrote; checksums have been compared before."""
+        """Read what `write_parts` wrote; the caller has already compared checksums."""
 
     @one_thread()
     def prepared(self, block: Block) -> Block:
-        """Do all of a prediction that needs no network.
+        """Do the part of a prediction that needs no model.
 
         Parameters
         ----------
         block
-            Variables of the product named by the recipe, (object, …) each; others are ignored.
+            The variables named by the recipe, (object, …) each; others are ignored.
 
         Returns
         -------
@@ -229,7 +229,7 @@ class Classifier(ABC, Generic[Section]):
         Raises
         ------
         ConfigurationError
-            The block lacks a variable, or one has another shape than the recipe's.
+            The block lacks a variable, or a variable's shape differs from the recipe's.
         """
         self.recipe.check_block(block)
         known = {name: block[name] for name in self.recipe.variables}
@@ -239,32 +239,33 @@ class Classifier(ABC, Generic[Section]):
     def predict_prepared(
         self, prepared: Block, batch: int = DEFAULT_BATCH, place: npt.NDArray[np.intp] | None = None
     ) -> F4:
-        """Probabilities of each class for rows that `prepared` made.
+        """Compute the probability of each class for rows that `prepared` made.
 
-        Matrix products round by the size of the batch and, on some processors, by a row's slot in it. So every call
-        of the model has the same number of rows, and the row at place i of its shard is always in slot i % batch:
-        it gets the same bits whichever rows of the shard are asked for with it. Empty slots are padded.
+        The rounding of matrix products depends on the batch size and, on some processors, on a row's slot in the
+        batch. So every call of the model has the same number of rows, and row i of a shard is always in slot
+        i % batch. A row then gets the same bits whichever other rows of the shard are predicted. Empty slots are
+        padded.
 
         Parameters
         ----------
         prepared
             As `prepared` returns it.
         batch
-            Rows per call; half as many, and half of that, where the device has too little memory. Another batch size
+            Rows per call; halved, repeatedly if needed, when the device has too little memory. Another batch size
             may change a probability by 1e-6.
         place : (object,) int, optional
-            Each row's place in its shard, rising; by default the rows are all there is. Another place may change a
-            probability by 1e-6.
+            Each row's place in its shard, in rising order; by default the rows are the whole shard. Another place may
+            change a probability by 1e-6.
 
         Returns
         -------
         (object, class) float32
-            Rows sum to 1; NaN in rows that cannot be classified (`possible` says which).
+            Rows sum to 1; NaN in rows that cannot be classified (where `possible` is False).
 
         Raises
         ------
         ConfigurationError
-            Not even one object fits the memory, or an answer is not finite.
+            Not even one object fits in memory, or an answer is not finite.
         """
         place = np.arange(len(prepared["possible"])) if place is None else place
         probability = np.full((len(place), len(self.classes)), np.nan, np.float32)
@@ -284,7 +285,7 @@ class Classifier(ABC, Generic[Section]):
         return self.settle(probability, prepared)
 
     def predict_proba(self, block: Block, batch: int = DEFAULT_BATCH) -> F4:
-        """Probabilities of each class for each object of a block: `predict_prepared` of what is `prepared` of it."""
+        """Compute the probability of each class for each object of a block: `prepared`, then `predict_prepared`."""
         self.recipe.check_block(block)
         if not len(block[self.recipe.variables[0]]):
             return np.zeros((0, len(self.classes)), np.float32)
@@ -299,7 +300,7 @@ class Classifier(ABC, Generic[Section]):
             )
 
     def save(self, folder: str | Path) -> None:
-        """Write the whole classifier to a folder; the manifest, with the checksum of each file, comes last."""
+        """Write the whole classifier to a folder; the manifest, with each file's checksum, is written last."""
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         (target / MANIFEST).unlink(missing_ok=True)
@@ -311,7 +312,7 @@ class Classifier(ABC, Generic[Section]):
 
 
 def _in_slots(inputs: Inputs, slots: npt.NDArray[np.intp], batch: int) -> Inputs:
-    """Put rows into their slots of a batch, and copies of the first row, whose values are harmless, into the others."""
+    """Put rows into their slots of a batch, and fill the others with copies of the first row, which are harmless."""
     if len(inputs) == batch:
         return inputs
     filled = np.repeat(inputs[:1], batch, axis=0)

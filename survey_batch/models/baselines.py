@@ -1,4 +1,4 @@
-"""What a classifier has to beat: templates by chi-square, and a support vector machine on components."""
+"""Baselines for classifiers of spectra: a chi-square fit of templates, and a support vector machine on components."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +17,11 @@ from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
 from survey_batch.spectra.templates import read_templates
 
 DEGREE = 0
-"""Of the polynomial in the fit: with higher degrees, which take up reddening, fewer types come out right."""
+"""Degree of the polynomial in the fit; higher degrees absorb reddening, but get fewer types right."""
 SHIFTS = tuple(range(-6, 7, 2))
-"""Radial velocities that are tried, in pixels of 69 km/s."""
+"""Radial velocities tried, in pixels of 69 km/s."""
 CALIBRATION_ERROR = 0.02
-"""Relative error added to that of the photons: else the brightest spectra decide by their calibration."""
+"""Relative error added to the photon error; otherwise calibration errors would decide for the brightest spectra."""
 ROWS_AT_ONCE = 256
 SPECTRUM = ("flux", "ivar", "mask")
 
@@ -43,9 +43,9 @@ class TemplateFit:
 
     @classmethod
     def read(cls, path: str, wavelength: F8, classes: tuple[str, ...]) -> "TemplateFit":
-        """Take PyHammer's templates (`templates.read_templates`) of the classes.
+        """Read PyHammer's templates (`templates.read_templates`) of the classes.
 
-        Templates of letters that are no class are left out; a class without templates is never predicted.
+        Templates of other letters are left out; a class without templates is never predicted.
         """
         templates = read_templates(path, wavelength)
         templates = templates.take(np.isin(templates.letter, classes))
@@ -53,14 +53,14 @@ class TemplateFit:
         return cls(templates.flux, number)
 
     def predict(self, block: Block) -> Index:
-        """Class of the best template for each row of `flux`, `ivar`, `mask` (object, wavelength)."""
+        """Predict the class of the best template for each row of `flux`, `ivar`, `mask` (object, wavelength)."""
         starts = range(0, len(block["flux"]), ROWS_AT_ONCE)
         parts = ({name: block[name][start : start + ROWS_AT_ONCE] for name in SPECTRUM} for start in starts)
         best = [self._chi_square(part) for part in parts]
         return np.asarray(self.number[np.concatenate(best).argmin(axis=1)])
 
     def _chi_square(self, block: Block) -> F8:
-        """Least chi-square over the shifts, (object, template), less the part that all templates share."""
+        """Compute the least chi-square over the shifts, (object, template), minus the part common to all templates."""
         flux = good_flux(block["flux"], block["ivar"], block["mask"])
         weight, flux = _weights(flux, np.asarray(block["ivar"], np.float64))
         least = np.full((len(flux), len(self.flux)), np.inf)
@@ -72,7 +72,7 @@ class TemplateFit:
 
 
 def _weights(flux: F8, ivar: F8) -> tuple[F8, F8]:
-    """Inverse variance with the calibration's error, and flux, in units of each row's median flux."""
+    """Compute inverse variance including the calibration error, and flux, in units of each row's median flux."""
     known = np.isfinite(flux)
     level = np.abs(row_percentiles(flux, 50)[0])
     level = np.where(level > 0, level, 1.0)
@@ -82,7 +82,7 @@ def _weights(flux: F8, ivar: F8) -> tuple[F8, F8]:
 
 
 def _fit_quality(flux: F8, weight: F8, models: F8, basis: F8) -> F8:
-    """Chi-square of the fit of model x polynomial, less the spectrum's own sum of squares: -b A^-1 b."""
+    """Compute the chi-square of fitting model x polynomial, minus the spectrum's own sum of squares: -b A^-1 b."""
     terms = basis.shape[1]
     moment = np.stack([(flux * weight * column) @ models.T for column in basis.T], axis=-1)
     normal = np.empty((*moment.shape, terms))
@@ -90,7 +90,7 @@ def _fit_quality(flux: F8, weight: F8, models: F8, basis: F8) -> F8:
     for i in range(terms):
         for j in range(i, terms):
             normal[..., i, j] = normal[..., j, i] = (weight * basis[:, i] * basis[:, j]) @ squares
-    # The ridge keeps rows without good pixels solvable.
+    # The ridge makes rows without good pixels solvable.
     ridge = 1e-9 * (1 + np.trace(normal, axis1=-2, axis2=-1))[..., None, None] * np.eye(terms)
     solution = np.linalg.solve(normal + ridge, moment[..., None])[..., 0]
     return np.asarray(-np.sum(solution * moment, axis=-1))
@@ -104,7 +104,7 @@ class ComponentsSVM:
         self.pipeline: Pipeline | None = None
 
     def fit(self, block: Block, number: Index) -> "ComponentsSVM":
-        """Fit components and machine to the training rows alone."""
+        """Fit components and machine to the training rows."""
         values = continuum_normalised(block)
         components = min(self.components, *values.shape)
         machine = SVC(C=self.penalty, gamma="scale")
@@ -112,13 +112,13 @@ class ComponentsSVM:
         return self
 
     def predict(self, block: Block) -> Index:
-        """Class of each row; `fit` comes first."""
+        """Predict the class of each row; call `fit` first."""
         if self.pipeline is None:
             raise ConfigurationError("ComponentsSVM.predict before fit")
         return np.asarray(self.pipeline.predict(continuum_normalised(block)), dtype=np.intp)
 
 
 def continuum_normalised(block: Block) -> npt.NDArray[Any]:
-    """Flux over its continuum, 1 where there is none, between 0 and 2.5."""
+    """Divide flux by its continuum, clipped to 0 to 2.5; 1 where there is no value."""
     normal, _ = normalize(block["flux"], block["ivar"], block["mask"], "continuum")
     return np.clip(np.nan_to_num(normal, nan=1.0), 0, 2.5)

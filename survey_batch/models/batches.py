@@ -1,4 +1,4 @@
-"""Rows in batches that fit the memory of the device."""
+"""Batches of rows that fit the memory of the device."""
 
 import logging
 from collections.abc import Callable
@@ -8,25 +8,25 @@ from survey_batch.core.errors import ConfigurationError
 log = logging.getLogger(__name__)
 
 OUT_OF_MEMORY = ("resourceexhausted", "resource_exhausted", "outofmemory", "out of memory", "oom when allocating")
-"""How TensorFlow, JAX and torch put it, in small letters."""
+"""How TensorFlow, JAX and torch report it, in lower case."""
 
 
 def in_batches(rows: int, batch: int, ask: Callable[[slice, int], None]) -> int:
-    """Ask for span after span; where there is too little memory for one, for half of it, and go on like that.
+    """Process rows in batches; when memory is too small, halve the batch and continue with that size.
 
     Parameters
     ----------
     rows
-        All of them.
+        Total number of rows.
     batch
-        Rows at a time to begin with.
+        Rows per batch at the start.
     ask
-        Is given the rows of a span, and how many rows to pad it to.
+        Called with the rows of a batch, and the number of rows to pad it to.
 
     Returns
     -------
     int
-        Rows at a time that fitted.
+        Rows per batch that fitted.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def in_batches(rows: int, batch: int, ask: Callable[[slice, int], None]) -> int:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Tell whether a framework, or numpy, says that there is too little memory."""
+    """Tell whether an error from a framework or numpy means too little memory."""
     said = f"{type(error).__name__} {error}".lower()
     return isinstance(error, MemoryError) or any(words in said for words in OUT_OF_MEMORY)
 

@@ -1,4 +1,4 @@
-"""Make probabilities mean what they say, and measure whether they do.
+"""Calibration of probabilities, and measures of it.
 
 Temperature scaling (Guo et al. 2017, ICML, arXiv 1706.04599): logits are divided by one number, fitted on
 predictions for objects that took no part in training. It changes no object's most probable class.
@@ -13,14 +13,14 @@ from scipy.optimize import minimize_scalar
 from survey_batch.core.arrays import F8, Index
 
 COLDEST, HOTTEST = 0.05, 20.0
-"""Temperatures that are tried."""
+"""Range of temperatures searched."""
 PULL = 0.5
-"""Standard deviation of ln(temperature) before anything is known of it."""
+"""Prior standard deviation of ln(temperature)."""
 SMALLEST = 1e-12
-"""Probabilities are taken to be at least this, so that their logarithm is finite."""
+"""Smaller probabilities are raised to this value, so that their logarithm is finite."""
 BINS = 10
 OBJECTS_PER_BIN = 20
-"""Smaller sets have fewer bins, down to one."""
+"""Least objects per bin: small sets have fewer bins, down to one."""
 
 
 def apply_temperature(probability: npt.NDArray[np.floating], temperature: float) -> F8:
@@ -31,12 +31,12 @@ def apply_temperature(probability: npt.NDArray[np.floating], temperature: float)
 
 
 def fit_temperature(true: Index, probability: npt.NDArray[np.floating], weights: F8 | None = None) -> float:
-    """Temperature that makes the log loss of held-out predictions smallest; 1 where there are none.
+    """Fit the temperature that minimises the log loss of held-out predictions; 1 if there are none.
 
-    A weak pull towards 1, worth about one object, decides where the objects do not: a few that are all right would
-    else make all later answers certain.
+    A weak pull towards 1, worth about one object, decides where the objects do not. Otherwise a few correct answers
+    would make every later answer certain.
 
-    `weights`, (object,), states the log loss on another class prior than the objects' own (`prior.object_weights`).
+    `weights`, (object,), states the log loss on a class prior other than the objects' own (`prior.object_weights`).
     """
     if len(true) == 0:
         return 1.0
@@ -54,22 +54,22 @@ def fit_temperature(true: Index, probability: npt.NDArray[np.floating], weights:
 def reliability(
     true: Index, probability: npt.NDArray[np.floating], bins: int = BINS, weights: F8 | None = None
 ) -> dict[str, list[Any]]:
-    """Compare confidence with accuracy in bins of confidence that hold equally many objects.
+    """Compare confidence with accuracy in bins of confidence with equal numbers of objects.
 
     Parameters
     ----------
     true, probability
         Class numbers, (object,), and probabilities, (object, class).
     bins
-        At most; small sets have fewer (`OBJECTS_PER_BIN`). Objects of the same confidence share a bin.
+        Maximum number of bins; small sets have fewer (`OBJECTS_PER_BIN`). Objects with equal confidence share a bin.
     weights : (object,)
-        Of the class prior.
+        Weights of the class prior.
 
     Returns
     -------
     dict
-        `confidence` (mean of the highest probability), `accuracy`, its binomial `error` if confidence were the
-        probability to be right, and `count`.
+        Of each bin: `confidence` (mean of the highest probability), `accuracy`, its binomial `error` if confidence
+        were the probability of being right, `weight` (share of the total) and `count`.
     """
     confidence = probability.max(axis=1).astype(np.float64)
     right = probability.argmax(axis=1) == true
@@ -90,7 +90,7 @@ def reliability(
 
 
 def calibration_error(curve: dict[str, list[Any]]) -> tuple[float, float]:
-    """Expected calibration error of a reliability curve, and what chance alone would make of it.
+    """Compute the expected calibration error of a reliability curve, and the error from chance alone.
 
     Returns
     -------
@@ -98,8 +98,8 @@ def calibration_error(curve: dict[str, list[Any]]) -> tuple[float, float]:
         Mean absolute difference of confidence and accuracy over bins, weighted by objects. It is never below 0, so
         few objects make it large.
     by_chance
-        What perfectly calibrated probabilities would show on average with as many objects: the mean absolute
-        deviation of a normal distribution, sqrt(2 / pi) times the binomial error, in each bin.
+        Average error of perfectly calibrated probabilities with as many objects: in each bin the mean absolute
+        deviation of a normal distribution, sqrt(2 / pi) times the binomial error.
     """
     gap = np.abs(np.subtract(curve["confidence"], curve["accuracy"]))
     weight = np.asarray(curve["weight"])
@@ -109,5 +109,5 @@ def calibration_error(curve: dict[str, list[Any]]) -> tuple[float, float]:
 def expected_calibration_error(
     true: Index, probability: npt.NDArray[np.floating], bins: int = BINS, weights: F8 | None = None
 ) -> float:
-    """Mean absolute difference of confidence and accuracy over the bins of `reliability`, weighted by objects."""
+    """Average the absolute difference of confidence and accuracy over the bins of `reliability`, by objects."""
     return calibration_error(reliability(true, probability, bins, weights))[0]

@@ -1,7 +1,6 @@
-"""A committee of small networks that are trained apart, in one Keras model: each has its own weights, batches and end.
+"""A committee of small networks in one Keras model: each has its own weights, batches and last epoch.
 
-Kuntzer, Tewes & Courbin (2016, A&A 591, A54): networks with two hidden layers of sigmoid units, each answering with
-one number.
+Kuntzer, Tewes & Courbin (2016, A&A 591, A54): networks with two hidden layers of sigmoid units and one output number.
 """
 
 from typing import Any
@@ -17,7 +16,7 @@ HIDDEN = (26, 26)
 """Units of the hidden layers."""
 
 Pair = tuple[F4, F4]
-"""Inputs (object, column) and the number that each should be answered with."""
+"""Inputs (object, column) and the target number of each object."""
 
 
 def build_committee(columns: int, members: int, seed: int) -> tuple[Any, Any]:
@@ -26,8 +25,8 @@ def build_committee(columns: int, members: int, seed: int) -> tuple[Any, Any]:
     Returns
     -------
     tuple of keras.Model
-        For training, (object, member, column) to (object, member, 1), each member with its own objects; and for use,
-        (object, column) to (object, member). They share their weights.
+        One for training, (object, member, column) to (object, member, 1), where each member has its own objects; one
+        for use, (object, column) to (object, member). They share their weights.
     """
     import keras
     from keras import layers
@@ -44,7 +43,7 @@ def build_committee(columns: int, members: int, seed: int) -> tuple[Any, Any]:
     for layer in stack:
         x, y = layer(x), layer(y)
     for place, (layer, size) in enumerate(zip(stack, ((columns, HIDDEN[0]), HIDDEN, (HIDDEN[-1], 1)), strict=True)):
-        # Keras would take the members for the width of a convolution, and draw weights that are too small.
+        # Keras would treat the members as the width of a convolution, and draw weights that are too small.
         drawn = [keras.initializers.GlorotNormal(seed=seed + 1000 * place + one)(size) for one in range(members)]
         layer.set_weights(
             [np.stack([keras.ops.convert_to_numpy(one) for one in drawn]), np.zeros((members, size[1]), np.float32)]
@@ -55,19 +54,19 @@ def build_committee(columns: int, members: int, seed: int) -> tuple[Any, Any]:
 def train_committee(
     training: Any, model: Any, shown: Pair, held_out: Pair, section: NetworkTraining, seed: int, place: Workspace
 ) -> dict[str, list[float]]:
-    """Train all members in place; each ends with the weights of its own best epoch.
+    """Train all members in place; each member gets the weights of its own best epoch.
 
     Parameters
     ----------
     training, model : keras.Model
         From `build_committee`.
     shown, held_out
-        What to train on; and what to hold the members against, whose patience ends when their error there has not
-        become smaller for `section.patience` epochs. With nothing held out all members go to the end.
+        Training and validation objects. A member stops when its validation error has not fallen for
+        `section.patience` epochs. With nothing held out, all members train for all epochs.
     section, seed
         Epochs, batch, learning rate and patience; the seed of each member's own shuffling.
     place
-        Told how far it is.
+        Reports progress.
 
     Returns
     -------
@@ -78,7 +77,7 @@ def train_committee(
 
     members = training.output_shape[1]
     rate = keras.optimizers.Adam(section.learning_rate)
-    # Summed over members, so that each has the gradient that it would have alone.
+    # Summed over members, so that each member has the same gradient as if trained alone.
     training.compile(rate, loss=lambda true, answer: members * keras.ops.square(answer - true)[..., 0])
     history: dict[str, list[float]] = {"loss": []}
     best = Best(members, section.patience if len(held_out[0]) else 0)
@@ -101,7 +100,7 @@ def train_committee(
 
 
 class Best:
-    """The best weights of each member so far, and which of them still have patience."""
+    """The best weights of each member so far, and which members have stopped."""
 
     def __init__(self, members: int, patience: int) -> None:
         self.patience = patience
@@ -110,7 +109,7 @@ class Best:
         self.weights: list[npt.NDArray[np.float32]] = []
 
     def note(self, epoch: int, losses: npt.NDArray[np.float64], weights: list[npt.NDArray[np.float32]]) -> None:
-        """Keep the weights, (member, …) each, of members that are better than ever and have not ended."""
+        """Store the weights, (member, …) each, of members that reach a new best and have not stopped."""
         better = (losses < self.losses) & (epoch - self.epochs < self.patience)
         self.weights = self.weights or [one.copy() for one in weights]
         for kept, now in zip(self.weights, weights, strict=True):
@@ -118,12 +117,12 @@ class Best:
         self.losses[better], self.epochs[better] = losses[better], epoch
 
     def finished(self, epoch: int) -> bool:
-        """Whether all members have ended."""
+        """Tell whether all members have stopped."""
         return bool((epoch - self.epochs >= self.patience).all())
 
 
 def _shuffled(shown: Pair, members: int, batch: int, random: np.random.Generator) -> Pair:
-    """An epoch's inputs (row, member, column) and targets (row, member, 1), each member's in its own order."""
+    """Make an epoch's inputs (row, member, column) and targets (row, member, 1), each member in its own order."""
     rows = -(-len(shown[0]) // batch) * batch
     order = np.stack([np.resize(random.permutation(len(shown[0])), rows) for _ in range(members)], axis=1)
     return shown[0][order], shown[1][order][..., None]

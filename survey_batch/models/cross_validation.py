@@ -1,7 +1,7 @@
-"""Predictions for stars that took no part in training, for every labelled object.
+"""Out-of-fold predictions: each labelled object is predicted by a model that was not trained on its star.
 
-Folds keep the share of each class and never part the visits of one star, nor what `catalog.split.group` keeps whole, so
-that neither is in training and test.
+Folds keep the share of each class. They never divide the visits of one star, nor a group of `catalog.split.group`, so
+neither is in both training and test.
 """
 
 import io
@@ -31,26 +31,26 @@ from survey_batch.models.labelled import Labelled
 Predict = Callable[[Labelled], npt.NDArray[Any]]
 """Probabilities (object, class) or class numbers (object,)."""
 Fit = Callable[[Labelled, int], Predict]
-"""Trains on rows with a seed, and gives back what predicts others."""
+"""Trains on rows with a seed, and returns a function that predicts other rows."""
 FitRows = Callable[..., Classifier[Any]]
-"""A family's `fit`, to which its table and classes are given already."""
+"""A family's `fit` with its table and classes already bound."""
 
 ANSWERS = "answers.npy"
-"""What a fold answered, in its workspace."""
+"""The predictions of a fold, in its workspace."""
 
 HELD_OUT_FOLDS = 7
-"""A seventh of the training objects is held out where a network needs some and the job has no split `validation`."""
+"""A seventh of the training objects is held out if a network needs some and the job has no split `validation`."""
 
 log = logging.getLogger(__name__)
 
 
 def grouped_folds(data: Labelled, folds: int, seed: int) -> Iterator[tuple[Index, Index]]:
-    """Rows of training and test for each fold, stratified by label and grouped by star, field, plan or sky.
+    """Yield the training and test rows of each fold, stratified by label and grouped by star, field, plan or sky.
 
     Raises
     ------
     ConfigurationError
-        There are fewer groups than folds, or objects of each class.
+        There are fewer groups than folds, or every class has fewer objects than folds.
     """
     if folds > (most := possible_folds(data)):
         raise ConfigurationError(
@@ -60,14 +60,14 @@ def grouped_folds(data: Labelled, folds: int, seed: int) -> Iterator[tuple[Index
     rows = np.zeros(len(data))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # A class with fewer objects than folds is in some folds only, which cannot be otherwise.
+        # A class with fewer objects than folds cannot be in every fold.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         divisions = list(splitter.split(rows, data.label, data.groups))
     yield from divisions
 
 
 def possible_folds(data: Labelled) -> int:
-    """Most folds that the labelled objects can be divided into."""
+    """Count the most folds that the labelled objects can be divided into."""
     largest = np.unique(data.label, return_counts=True)[1].max(initial=0)
     return int(min(len(np.unique(data.groups)), largest))
 
@@ -75,7 +75,7 @@ def possible_folds(data: Labelled) -> int:
 def out_of_fold(
     data: Labelled, fit: Fit, folds: int, seed: int, place: Workspace | None = None
 ) -> tuple[npt.NDArray[Any], Index]:
-    """Predict each row by a model that was not trained on its star.
+    """Predict each row with a model that was not trained on its star.
 
     Parameters
     ----------
@@ -84,15 +84,15 @@ def out_of_fold(
     fit
         Trains on the rows of all folds but one.
     folds, seed
-        How many, and how they are drawn.
+        Number of folds, and the seed of their division and of the training.
     place
-        Where the answers of each fold are kept, and the training of one that was stopped goes on; it is told how far it
-        is. By default nothing is kept or told.
+        Workspace that stores each fold's predictions and checkpoints, so that a stopped fold resumes, and that reports
+        progress. By default nothing is stored or reported.
 
     Returns
     -------
     predictions
-        As `fit`'s predictors give them, in the order of the rows.
+        As `fit`'s predictors return them, in row order.
     fold : (object,) int
         Fold in which each row was tested.
     """
@@ -119,20 +119,20 @@ def out_of_fold(
 
 
 def _progress(done: int, folds: int, seconds: float | None) -> str:
-    """Say how far it is; how long a fold takes is not known while all were kept from before."""
+    """Describe progress; `seconds` per fold is None while all folds were stored by an earlier run."""
     if seconds is None or done == folds:
         return f"  fold {done} of {folds} done{' before' if seconds is None else ''}"
     return f"  fold {done} of {folds} done, about {duration(seconds * (folds - done))} left"
 
 
 def _kept(place: Workspace) -> npt.NDArray[Any] | None:
-    """The answers of a fold that was done before the training was stopped."""
+    """Read the predictions of a fold that was done before the training stopped, if it was."""
     path = place.folder and place.folder / ANSWERS
     return np.load(path, allow_pickle=False) if path and path.exists() else None
 
 
 def _keep(place: Workspace, answer: npt.NDArray[Any]) -> None:
-    """Keep the answers of a fold, whole or not at all; its checkpoints are needed no more."""
+    """Store the predictions of a fold, completely or not at all; remove its checkpoints, no longer needed."""
     if place.folder is None:
         return
     shutil.rmtree(place.folder, ignore_errors=True)
@@ -142,7 +142,7 @@ def _keep(place: Workspace, answer: npt.NDArray[Any]) -> None:
 
 
 def calibrated_across_folds(true: Index, probability: F8, fold: Index, weights: F8) -> F8:
-    """Scale each fold's probabilities by the temperature fitted on the other folds; rows of NaN say nothing."""
+    """Scale each fold's probabilities by the temperature fitted on the other folds; the fit ignores rows with NaN."""
     scaled, known = np.empty(probability.shape), np.isfinite(probability).all(axis=1)
     for number in np.unique(fold):
         here, others = fold == number, (fold != number) & known
@@ -152,12 +152,12 @@ def calibrated_across_folds(true: Index, probability: F8, fold: Index, weights: 
 
 
 def patient(section: TrainingSection) -> bool:
-    """Tell whether training ends by what held-out objects say."""
+    """Tell whether held-out objects decide when training stops."""
     return isinstance(section, NetworkTraining) and section.patience > 0
 
 
 def hold_out(data: Labelled, seed: int) -> tuple[Labelled, Labelled]:
-    """Divide training objects into those to train on and those to stop by; too few are all trained on."""
+    """Divide training objects into those to train on and those that decide when to stop; if too few, train on all."""
     folds = min(HELD_OUT_FOLDS, possible_folds(data))
     if folds < 2:
         return data, data.take(np.zeros(0, np.intp))
@@ -167,13 +167,13 @@ def hold_out(data: Labelled, seed: int) -> tuple[Labelled, Labelled]:
 
 @dataclass(frozen=True)
 class FamilyFit:
-    """What folds take, made of a family's `fit`; it goes on from the checkpoints of a workspace."""
+    """A family's `fit` in the form that folds need; it resumes from the checkpoints of a workspace."""
 
     fit: FitRows
     section: TrainingSection
 
     def __call__(self, data: Labelled, seed: int, workspace: Workspace | None = None) -> Predict:
-        """Train, and give back what predicts other rows."""
+        """Train, and return a function that predicts other rows."""
         rows, held_out = hold_out(data, seed) if patient(self.section) else (data, None)
         classifier = self.fit(rows, validation=held_out, seed=seed, workspace=workspace)
         return lambda other: predict_rows(classifier, other)

@@ -9,7 +9,7 @@ TITLES = {"test": "test split", "cross_validation": "cross-validation"}
 
 
 def describe(scores: Mapping[str, Any]) -> str:
-    """Put the scores of `train` or `evaluate` in lines of at most 80 characters or so."""
+    """Describe the scores of `train` or `evaluate` in lines of at most 80 characters or so."""
     lines = [f"classifier: {scores['classifier']}"] if isinstance(scores.get("classifier"), str) else []
     lines += [f"classes: {', '.join(scores['classes'])}"]
     learnt = scores.get("training", {}).get("objects", {}).get("train")

@@ -1,4 +1,4 @@
-"""The GPU of a predicting worker: whether there is one, and that it is shared politely."""
+"""The GPU of a predicting worker: checking that there is one, and sharing its memory."""
 
 import os
 from functools import lru_cache
@@ -10,12 +10,12 @@ from survey_batch.core.errors import ConfigurationError
 
 
 def prepare_gpu(job: Job) -> None:
-    """Make a worker's GPU ready before the first use of the framework; the first call in a process counts.
+    """Prepare a worker's GPU before the first use of the framework; only the first call in a process sets it up.
 
     Raises
     ------
     ConfigurationError
-        The job asks for predicting workers with a GPU each, the framework sees none, and `cluster.gpu.allow_cpu` is not
+        The job asks for a GPU for each predicting worker, the framework sees none, and `cluster.gpu.allow_cpu` is not
         set.
     """
     found, allowed = visible_gpus(), job.cluster.gpu is not None and job.cluster.gpu.allow_cpu
@@ -30,15 +30,15 @@ def prepare_gpu(job: Job) -> None:
 
 
 def backend() -> str:
-    """The framework that Keras runs on."""
+    """Return the framework that Keras runs on."""
     import keras
 
     return str(keras.backend.backend())
 
 
 def visible_gpus() -> tuple[str, ...]:
-    """The GPUs that the framework sees; TensorFlow is told to take memory as it needs it, not all at once."""
-    with _looking:  # by one thread: TensorFlow takes no such word once it has begun
+    """List the GPUs that the framework sees; makes TensorFlow take memory as needed, not all at once."""
+    with _looking:  # one thread only: TensorFlow refuses this setting once it has started
         return _visible_gpus()
 
 

@@ -1,4 +1,4 @@
-"""What families share whose model is the ensemble of `survey_batch.models.network`."""
+"""Base class of families that use the ensemble of `survey_batch.models.network`."""
 
 from typing import Any, ClassVar, TypeVar
 
@@ -19,16 +19,17 @@ WEIGHT_DECAY = 1e-2
 
 
 class EnsembleClassifier(KerasClassifier[EnsembleSection]):
-    """A family whose model is an ensemble of small networks.
+    """A family with an ensemble of small networks.
 
-    A subclass has `recipe_of`, `possible` and `prepare`; `learn` where its preprocessing is fitted to training rows.
+    A subclass defines `recipe_of`, `valid_rows` and `prepare`, and `learn` if its preprocessing is fitted to training
+    rows.
 
     Attributes
     ----------
     augmentation : Augmentation
-        How training rows are changed.
+        How training rows are augmented.
     design : Design
-        Sizes of the networks, but for their number.
+        Design of each network. The number of networks is `section.members`.
     """
 
     augmentation: ClassVar[Augmentation] = Augmentation()
@@ -36,12 +37,12 @@ class EnsembleClassifier(KerasClassifier[EnsembleSection]):
 
     @classmethod
     def build(cls, sample: Inputs, classes: int, section: EnsembleSection, seed: int) -> tuple[Any, Any]:
-        """One model whose members are trained each by itself, and one that gives their mean."""
+        """Build one model that trains each member separately, and one that returns their mean."""
         return network.build(sample, classes, section.members, cls.design, seed)
 
     @classmethod
     def targets(cls, number: Index, classes: tuple[str, ...], section: EnsembleSection) -> F4:
-        """Labels in which neighbours have some weight, (object, member, class), the same for each member."""
+        """Make labels that give neighbouring classes some weight, (object, member, class), equal for all members."""
         soft = soft_labels(
             number, len(classes), 0 if has_gaps(classes) else sequence_length(classes), cls.augmentation.neighbour
         )
@@ -49,12 +50,12 @@ class EnsembleClassifier(KerasClassifier[EnsembleSection]):
 
     @classmethod
     def epoch_rows(cls, number: Index, classes: int, section: EnsembleSection, seed: int) -> Index:  # noqa: ARG003
-        """All rows, those of rare classes several times."""
+        """Choose all rows, and repeat those of rare classes."""
         return rows_of_epoch(np.eye(classes, dtype=np.float32)[number], cls.augmentation.least_share)
 
     @classmethod
     def augment(cls, section: EnsembleSection) -> Augment:
-        """Shift, noise and mixture."""
+        """Return the augmentation: shift, noise and mixture."""
 
         def changed(values: F4, targets: F4, random: np.random.Generator) -> tuple[F4, F4]:
             rows, soft = augmented(values, targets[:, 0], cls.augmentation, random)
@@ -64,7 +65,7 @@ class EnsembleClassifier(KerasClassifier[EnsembleSection]):
 
     @classmethod
     def schedule(cls, section: EnsembleSection, seed: int) -> Schedule:
-        """A rate that falls to zero."""
+        """Make a schedule with a learning rate that falls to zero."""
         return Schedule(
             section.epochs,
             section.batch,

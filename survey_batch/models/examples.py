@@ -1,4 +1,4 @@
-"""What a model is trained on, and how long and how fast it learns."""
+"""Training examples of a model, and the schedule of its training."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from survey_batch.core.arrays import F4, Index
 
 Augment = Callable[[Any, Any, np.random.Generator], tuple[Any, Any]]
-"""Augmentation of one batch: values, targets and a generator in, values and targets out."""
+"""Augmentation of one batch: takes values, targets and a random generator; returns values and targets."""
 
 
 @dataclass(frozen=True)
@@ -21,28 +21,28 @@ class Schedule:
     batch: int = 64
     learning_rate: float = 1e-3
     decay: Literal["none", "cosine", "linear"] = "none"
-    """To zero over all epochs."""
+    """Decay of the learning rate, to zero over all epochs."""
     weight_decay: float = 0.0
     patience: int = 0
-    """Epochs without a better validation loss after which training ends; 0 is never."""
+    """Training stops after this many epochs without a better validation loss; 0 is never."""
     seed: int = 1
 
 
 @dataclass(frozen=True)
 class Examples:
-    """What a model is trained on, or held against.
+    """Rows on which a model is trained or validated.
 
     Attributes
     ----------
     inputs
-        (row, …), in memory or mapped from a file: one batch at a time is read.
+        (row, …), in memory or mapped from a file, which is read one batch at a time.
     targets
         (row, …) in the shape of the model's output.
     rows
-        The rows of an epoch: all by default; rare ones may be named several times.
+        The rows of an epoch: all by default; rare ones may be repeated.
     weight
-        (row,) weight of each in the loss; 1 by default.
-    change
+        (row,) weight of each row in the loss; 1 by default.
+    augment
         Augmentation, called for each batch.
     """
 
@@ -58,13 +58,13 @@ class Examples:
         return np.arange(len(self.inputs)) if self.rows is None else self.rows
 
     def batch(self, rows: Index) -> tuple[npt.NDArray[Any], F4, F4]:
-        """Inputs, targets and weights of some rows."""
+        """Read the inputs, targets and weights of some rows."""
         weight = np.ones(len(rows), np.float32) if self.weight is None else self.weight[rows]
         return np.asarray(self.inputs[rows]), np.asarray(self.targets[rows], np.float32), weight
 
 
 def balanced_weights(number: Index, classes: int) -> F4:
-    """Weight of each row, so that all classes that occur weigh alike and the mean is 1."""
+    """Weigh each row so that all classes that occur have equal weight and the mean is 1."""
     count = np.bincount(number, minlength=classes)
     share = len(number) / (np.maximum(count, 1) * np.count_nonzero(count))
     return np.asarray(share[number], np.float32)

@@ -1,4 +1,4 @@
-"""Figures of how good a classifier is, for its folder and for the report. No display is needed."""
+"""Figures of a classifier's performance, for its folder and for the report; no display is needed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,17 +11,17 @@ from matplotlib.figure import Figure
 from survey_batch.models.abstention import THRESHOLDS
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-"""Okabe and Ito's (2008, Color Universal Design), one per curve."""
+"""Okabe and Ito's colours (2008, Color Universal Design), one per curve."""
 INK, FAINT = "#1d2733", "#9aa5b1"
 CURVE_SIZE = (3.2, 3.6)
-"""Inches."""
+"""Width and height [inch]."""
 Curves = Mapping[str, Mapping[str, Sequence[Any]]]
 
 
 def confusion_figure(
     confusion: npt.ArrayLike, classes: Sequence[str], title: str = "", *, normalised: bool = True
 ) -> Figure:
-    """Objects by label (row) and predicted class (column), shaded by the share of the label.
+    """Plot objects by label (row) and predicted class (column), shaded by the share of the label.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ def confusion_figure(
     classes
         Names, up to 20 or so.
     title
-        Above it.
+        Title above the figure.
     normalised
-        Whether a second matrix gives the shares themselves, in percent.
+        Whether to add a second matrix with the shares in percent.
     """
     counts = np.asarray(confusion)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -51,7 +51,7 @@ def confusion_figure(
 
 
 def _percent(share: float) -> str:
-    """Whole percents; a few objects of many are not rounded away."""
+    """Format whole percents; shares near 0 or 1 become <1 or >99."""
     if share in (0, 1):
         return "100" if share else ""
     return "<1" if share < 0.005 else ">99" if share > 0.995 else f"{100 * share:.0f}"
@@ -74,7 +74,7 @@ def _matrix(axes: Axes, texts: list[list[str]], share: npt.NDArray[np.float64], 
 
 
 def reliability_figure(curves: Curves, title: str = "") -> Figure:
-    """Accuracy in bins of confidence, with the binomial error of calibrated probabilities; below, objects per bin."""
+    """Plot accuracy in bins of confidence, with the binomial error if calibrated; below, objects per bin."""
     figure = Figure(CURVE_SIZE, layout="constrained")
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle="--", label="calibrated")
@@ -91,7 +91,7 @@ def reliability_figure(curves: Curves, title: str = "") -> Figure:
 
 
 def coverage_figure(curves: Curves, title: str = "") -> Figure:
-    """Accuracy among the answered objects against their share, with the thresholds of confidence marked."""
+    """Plot accuracy among the answered objects against their share, and mark the thresholds of confidence."""
     figure = Figure(CURVE_SIZE, layout="constrained")
     axes = figure.subplots()
     for (name, curve), color in zip(curves.items(), COLORS, strict=False):
@@ -110,14 +110,14 @@ def coverage_figure(curves: Curves, title: str = "") -> Figure:
 
 
 def training_figure(history: Mapping[str, Sequence[float]], best: int | None = None, title: str = "") -> Figure:
-    """Losses after each epoch, and other figures of the history below; the epoch whose weights were kept is marked.
+    """Plot the losses after each epoch, other series of the history below, and mark the best epoch.
 
     Parameters
     ----------
     history
-        `loss`, `val_loss` and what else there is, one number per epoch.
+        `loss`, `val_loss` and any other series, one number per epoch.
     best
-        Number of the epoch, from 0.
+        Number of the best epoch, from 0; its weights are used.
     """
     losses = {name: values for name, values in history.items() if "loss" in name}
     others = {name: values for name, values in history.items() if name not in losses}
@@ -141,7 +141,7 @@ def training_figure(history: Mapping[str, Sequence[float]], best: int | None = N
 
 
 WORDS = {"loss": "training", "val_loss": "held out"}
-"""What the usual parts of a history are."""
+"""Legend labels for the usual series of a history."""
 
 
 def _finished(figure: Figure, *panels: Axes, legend: bool) -> Figure:

@@ -1,4 +1,4 @@
-"""What families share whose model is fitted to prepared rows: preprocessing learnt first, and the folder's parts."""
+"""Base class of families that fit a model to prepared rows: learnt preprocessing, and the files in the folder."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -39,13 +39,13 @@ class FittedClassifier(Classifier[Section]):
 
     @classmethod
     def learn(cls, data: Labelled, recipe: Recipe, section: Section) -> Arrays:  # noqa: ARG003
-        """Fit the preprocessing to training rows, all of which are possible."""
+        """Fit the preprocessing to training rows, all of them valid."""
         return {}
 
     @classmethod
     @abstractmethod
     def read_model(cls, path: Path) -> Any:
-        """Load a model, without unpickling it; ConfigurationError says why it is refused."""
+        """Load a model without unpickling; a ConfigurationError says why it is refused."""
 
     @abstractmethod
     def write_model(self, path: Path) -> None:
@@ -55,7 +55,7 @@ class FittedClassifier(Classifier[Section]):
     def prepare_fit(
         cls, data: Labelled, section: Section, classes: tuple[str, ...] | None, seed: int
     ) -> tuple[Self, Labelled]:
-        """A classifier with its preprocessing and no model yet, and the rows of the data that it can be fitted to."""
+        """Make a classifier with its preprocessing but no model yet, and select the rows that it can be fitted to."""
         recipe = cls.recipe_of(data, section)
         classes = classes or cls.only_classes or classes_among(data.label)
         data = valid_part(cls, data, recipe)
@@ -64,7 +64,7 @@ class FittedClassifier(Classifier[Section]):
         return cls(manifest, cls.learn(data, recipe, section)), data
 
     def write_parts(self, folder: Path) -> list[str]:
-        """Write the model, and what was learnt before."""
+        """Write the model and the learnt preprocessing."""
         self.write_model(folder / self.model_file)
         if not self.arrays:
             return [self.model_file]
@@ -78,7 +78,7 @@ class FittedClassifier(Classifier[Section]):
         Raises
         ------
         ConfigurationError
-            A file is damaged, or would have to be unpickled.
+            A file is damaged, or can only be read by unpickling.
         """
         arrays = read_arrays(folder / ARRAYS) if ARRAYS in manifest.files else {}
         return cls(manifest, arrays, cls.read_model(folder / cls.model_file))
@@ -91,19 +91,19 @@ def valid_rows_of(family: type[Classifier[Any]], data: Labelled, recipe: Recipe)
 
 
 def predict_rows(classifier: Classifier[Any], data: Labelled) -> npt.NDArray[np.float32]:
-    """Probabilities (object, class) of all rows, read block by block."""
+    """Compute probabilities (object, class) for all rows, block by block."""
     answers = [classifier.predict_proba(block) for _, block in data.blocks()]
     return np.concatenate(answers) if answers else np.zeros((0, len(classifier.classes)), np.float32)
 
 
 def valid_part(family: type[Classifier[Any]], data: Labelled, recipe: Recipe) -> Labelled:
-    """Take the rows that can be classified; data of another shape is refused."""
+    """Take the rows that can be classified; refuse data of the wrong shape."""
     recipe.check_shapes(data.shapes)
     return data.take(valid_rows_of(family, data, recipe))
 
 
 def check_labels(data: Labelled, classes: tuple[str, ...]) -> None:
-    """Refuse labels that are no class, and fewer than two classes."""
+    """Refuse labels that are not among the classes, and data with fewer than two classes."""
     if len(np.unique(class_numbers(data.label, classes))) < 2:
         raise ConfigurationError(
             f"training needs usable objects of at least two classes; there are {len(data)} usable, "

@@ -1,8 +1,8 @@
 """Galaxy, quasar or star: a convolution along wavelength over flux and its error.
 
-On the log grid a redshift is a shift, so that a line pattern learnt at one redshift is found at any other: the
-strongest answer of each filter anywhere goes to the last layers. Stars stand still, and a coarse map of where the
-filters answered goes there too.
+On the log grid a redshift is a shift, so a line pattern learnt at one redshift is found at any other: the strongest
+response of each filter at any position goes to the last layers. Stars have almost no redshift, so a coarse map of the
+positions where filters responded goes there too.
 """
 
 from typing import Any, ClassVar
@@ -25,7 +25,7 @@ VARIABLES = ("flux", "ivar", "mask")
 UNITS = {"flux": "relative", "ivar": "relative", "mask": "1", "redshift": "1"}
 
 BIN_PIXELS = 4
-"""280 km/s: wider than what the spectrograph resolves, narrower than a galaxy's lines."""
+"""280 km/s: wider than the spectrograph's resolution, narrower than a galaxy's lines."""
 LINES = 2 * len(REST_LINES)
 """Rows of `rest_line_channels`, appended to the bins."""
 LEAST_GOOD_SHARE = 0.3
@@ -33,13 +33,13 @@ FILTERS = ((24, 9), (32, 7), (48, 5), (64, 5))
 """Number and width of each layer's filters; each layer halves the number of bins."""
 MAP_FILTERS = 12
 SLOPE, ARM_STEP = 0.3, 0.1
-"""Standard deviations of the changes of the flux calibration in training, as a logarithm."""
+"""Standard deviations of the flux calibration's changes in training, in the logarithm."""
 BLANKED = 0.5
-"""Share of training spectra whose redshift is taken away, so that the network can do without."""
+"""Share of training spectra without their redshift, so that the network can classify without it."""
 
 
 def spectra_recipe(data: Labelled, steps: dict[str, float | int | str], *, redshift: bool = False) -> Recipe:
-    """The recipe of a family that works on spectra, on the product's grid."""
+    """Make the recipe of a family that uses spectra, on the product's grid."""
     grid = Grid.of(data.coordinates["wavelength"])
     names = (*VARIABLES, "redshift") if redshift else VARIABLES
     return Recipe(
@@ -60,7 +60,7 @@ def enough_good_pixels(block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
 
 
 def simulated_examples(recipe: Recipe, section: GalaxyTraining, seed: int) -> tuple[Block, npt.NDArray[np.str_]]:
-    """As many simulated spectra of each class as the section asks for."""
+    """Simulate as many spectra of each class as the section sets."""
     from survey_batch.spectra.synthetic.examples import simulate_examples
     from survey_batch.spectra.synthetic.star_library import template_stars
 
@@ -86,12 +86,12 @@ class GalaxyQuasarStar(KerasClassifier[GalaxyTraining]):
 
     @classmethod
     def variables_of(cls, section: GalaxyTraining) -> tuple[str, ...]:
-        """Spectra, and their redshifts where these are to be used."""
+        """List the spectra's variables, and the redshift if it is used."""
         return (*VARIABLES, "redshift") if section.redshift else VARIABLES
 
     @classmethod
     def recipe_of(cls, data: Labelled, section: GalaxyTraining) -> Recipe:
-        """Bins of flux and error, and lines at rest where redshifts are used."""
+        """Make the recipe: bins of flux and error, and rest-frame lines if redshifts are used."""
         steps: dict[str, float | int | str] = {
             "method": "flux-and-error-bins",
             "bin_pixels": BIN_PIXELS,
@@ -105,7 +105,7 @@ class GalaxyQuasarStar(KerasClassifier[GalaxyTraining]):
         return enough_good_pixels(block, recipe)
 
     def prepare(self, block: Block) -> F4:
-        """Channels, (object, bin, 2); lines at rest come after the bins."""
+        """Compute channels, (object, bin, 2); rest-frame lines come after the bins."""
         flux, ivar, mask = (block[name] for name in VARIABLES)
         bins = flux_channels(flux, ivar, mask, int(step(self.recipe.steps, "bin_pixels")))
         if "redshift" not in self.recipe.variables:
@@ -116,7 +116,7 @@ class GalaxyQuasarStar(KerasClassifier[GalaxyTraining]):
 
     @classmethod
     def augment(cls, section: GalaxyTraining) -> Augment | None:
-        """Another flux calibration and more noise; no redshift for half of the spectra."""
+        """Return the augmentation: another flux calibration, more noise, no redshift for half of the spectra."""
         lines = LINES if section.redshift else 0
 
         def changed(values: F4, targets: F4, random: np.random.Generator) -> tuple[F4, F4]:
@@ -137,7 +137,7 @@ class GalaxyQuasarStar(KerasClassifier[GalaxyTraining]):
         classes: tuple[str, ...],  # noqa: ARG003
         seed: int,
     ) -> tuple[Block, npt.NDArray[np.str_]] | None:
-        """Simulated spectra, where the section asks for some."""
+        """Simulate spectra, if the section sets a number."""
         return simulated_examples(recipe, section, seed) if section.simulated else None
 
     @classmethod

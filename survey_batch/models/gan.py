@@ -1,11 +1,11 @@
 """A generative adversarial network that makes spectra of a rare class (Goodfellow et al. 2014, arXiv 1406.2661).
 
-Sizes and rates are those of LAMOST_DR6_CNN_Spectral_Classifier (2022), which made nine of ten of its O spectra so.
-Three things differ, as it could not learn otherwise: the discriminator's sigmoid is applied once and not twice, spectra
-are scaled to the tanh's range of -1 to 1, and a batch holds as many real as made spectra.
+Sizes and rates are those of LAMOST_DR6_CNN_Spectral_Classifier (2022), which made nine of ten of its O spectra this
+way. Three things differ, because it could not learn otherwise: the discriminator's sigmoid is applied once, not twice;
+spectra are scaled to the tanh's range of -1 to 1; and a batch holds as many real as generated spectra.
 
-What it makes is for training alone: a figure on made spectra says how well they can be told, and nothing of real ones.
-Keras is imported inside functions; the training loop uses only what every backend has.
+Its spectra are only for training: scores on generated spectra say nothing about real ones. Keras is imported inside
+functions; the training loop uses only what every backend has.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ DISCRIMINATOR = (1024, 512, 256)
 LEAK, DROPOUT, LEARNING_RATE, FIRST_LAYER = 0.2, 0.3, 1e-4, 0.02
 BATCH = 32
 SNR_MADE = 50.0
-"""Signal to noise that made spectra are said to have: they come without errors of their own."""
+"""Signal to noise assigned to generated spectra, which have no errors of their own."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Gan:
     Attributes
     ----------
     generator : keras.Model
-        (any, 900) of normal deviates to spectra between -1 and 1, (any, m).
+        Maps normal deviates, (any, 900), to spectra between -1 and 1, (any, m).
     discriminator : keras.Model
-        Spectra, (any, m), to the probability of being real, (any, 1).
+        Maps spectra, (any, m), to the probability of being real, (any, 1).
     """
 
     generator: Any
@@ -47,7 +47,7 @@ class Gan:
 
 
 def build(pixels: int, seed: int) -> Gan:
-    """Build both for spectra of some length, untrained."""
+    """Build both networks, untrained, for spectra with this many pixels."""
     import keras
     from keras import layers
 
@@ -71,21 +71,21 @@ def build(pixels: int, seed: int) -> Gan:
 
 
 def train(gan: Gan, spectra: F4, steps: int, seed: int) -> dict[str, list[float]]:
-    """Train both in place, in turns, with one batch each.
+    """Train both networks in place, alternating, with one batch each.
 
     Parameters
     ----------
     gan
         See `build`.
     spectra
-        Real ones, (object, m), between -1 and 1.
+        Real spectra, (object, m), between -1 and 1.
     steps, seed
-        Turns, and seed of their batches.
+        Number of alternations, and seed of their batches.
 
     Returns
     -------
     dict
-        `discriminator` and `generator`: the loss of each turn.
+        `discriminator` and `generator`: the loss of each step.
     """
     import keras
 
@@ -99,7 +99,7 @@ def train(gan: Gan, spectra: F4, steps: int, seed: int) -> dict[str, list[float]
     for _ in range(steps):
         real = spectra[random.integers(0, len(spectra), BATCH)]
         made = np.asarray(gan.generator.predict_on_batch(_deviates(random, BATCH)))
-        # A model's function is made when it is first called, for the parts that can be trained then.
+        # A model's training function is compiled at its first call, for the parts that are trainable at that time.
         gan.discriminator.trainable = True
         losses["discriminator"].append(float(gan.discriminator.train_on_batch(np.concatenate([real, made]), answer)))
         gan.discriminator.trainable = False
@@ -112,26 +112,27 @@ def _deviates(random: np.random.Generator, count: int) -> F4:
 
 
 def make(gan: Gan, count: int, seed: int) -> F4:
-    """Spectra between -1 and 1, (count, m)."""
+    """Generate spectra between -1 and 1, (count, m)."""
     deviates = _deviates(np.random.default_rng([seed, 3]), -(-count // BATCH) * BATCH)
     parts = [np.asarray(gan.generator.predict_on_batch(part)) for part in np.split(deviates, len(deviates) // BATCH)]
     return np.concatenate(parts)[:count]
 
 
 def made_spectra(block: Block, count: int, steps: int, seed: int) -> dict[str, npt.NDArray[Any]]:
-    """Spectra like those of a block, made by a network that was trained on these.
+    """Train a network on a block's spectra, and generate spectra like them.
 
     Parameters
     ----------
     block
         `flux`, `ivar` and `mask` of real spectra, (object, m).
     count, steps, seed
-        How many, and how long to train.
+        Number of spectra to generate, number of training steps, and seed.
 
     Returns
     -------
     dict
-        `flux`, `ivar` float32 and `mask` int32, (count, m); flux is from 0 to 1, its error a fiftieth of its median.
+        `flux`, `ivar` float32 and `mask` int32, (count, m). Flux is from 0 to 1; its error is a fiftieth of its median,
+        or of 0.1 if the median is lower.
     """
     gan = build(block["flux"].shape[1], seed)
     train(gan, scaled(block), steps, seed)
@@ -142,7 +143,7 @@ def made_spectra(block: Block, count: int, steps: int, seed: int) -> dict[str, n
 
 
 def scaled(block: Block) -> F4:
-    """Spectra from -1, their 0.1 percentile, to 1, their 99.9 percentile; bad pixels are bridged."""
+    """Scale spectra so that their 0.1 percentile is -1 and their 99.9 percentile is 1; bridge bad pixels."""
     flux = bridge(good_flux(block["flux"], block["ivar"], block["mask"]).astype(np.float32))
     low, high = row_percentiles(flux.astype(np.float64), 0.1, 99.9)
     size = np.where(high > low, high - low, 1.0)

@@ -1,14 +1,14 @@
-"""Helium decides what is an O and what is a B star: a rule for all variants of kind `spectral-type`.
+"""The helium rule for O and B stars, for all variants of kind `spectral-type`.
 
-Ionised helium in absorption is what makes an O star, and without it a star with neutral helium is a B star (Morgan,
-Keenan and Kellman 1943, An Atlas of Stellar Spectra; Jaschek and Jaschek 1987, The Classification of Stars, ch. 8).
-A survey such as LAMOST has next to no such stars to learn this from, so it is not left to what was learnt: where a
-spectrum shows no He II its probability of O is added to that of B, and where it shows no helium at all its probability
-of B is added to that of A. The rule never makes a star hotter.
+Ionised helium in absorption defines an O star; without it, a star with neutral helium is a B star (Morgan, Keenan and
+Kellman 1943, An Atlas of Stellar Spectra; Jaschek and Jaschek 1987, The Classification of Stars, ch. 8). A survey such
+as LAMOST has almost no such stars to learn this from, so a rule decides. If a spectrum shows no He II, its probability
+of O is added to that of B. If it shows no helium at all, its probability of B is added to that of A. The rule never
+makes a star hotter.
 
-An ion is seen where two of its lines or more are absorbed. One alone may be a bad pixel or noise, and He II 4686 alone
-lingers into the first subclasses of B. Noise shows two of four lines at 3 standard deviations in 1 of 90,000 spectra,
-and two of three at 2 in 1 of 650.
+An ion counts as seen if at least two of its lines are absorbed. One line alone may be a bad pixel or noise, and He II
+4686 alone persists into the first subclasses of B. Noise shows two of four lines at 3 standard deviations in 1 of
+90,000 spectra, and two of three at 2 standard deviations in 1 of 650.
 """
 
 from collections.abc import Mapping
@@ -25,23 +25,23 @@ from survey_batch.spectra.line_list import CA_K, HE_I, HE_II
 from survey_batch.spectra.lines import line_indices
 
 HELIUM: Mapping[str, float] = {"he_i_sigma": 2.0, "he_ii_sigma": 3.0, "width_floor": 0.1}
-"""Standard deviations at which a line counts, and an error [Angstrom] that is added to that of each equivalent width:
-about the scatter in A stars of high signal to noise (0.04 to 0.15), which have no such lines, from the run of the
-continuum. A variant whose recipe has these steps obeys the rule."""
+"""Standard deviations at which a line counts, and an error [Angstrom] added in quadrature to that of each equivalent
+width. It is about the scatter due to the continuum's shape in A stars of high signal to noise (0.04 to 0.15), which
+have no such lines. A variant obeys the rule if its recipe has these steps."""
 
 MEASURED = (*HE_I, *HE_II, CA_K)
 ION_LINES = (slice(0, len(HE_I)), slice(len(HE_I), len(HE_I) + len(HE_II)))
 """Columns of `MEASURED` of He I and He II."""
 LEAST_WIDTH, LARGEST_WIDTH, LARGEST_ERROR = -5.0, 10.0, 10.0
-"""Bounds of equivalent widths and their errors [Angstrom] as inputs; a line without a measurement is 0 +- 10."""
+"""Bounds of equivalent widths and their errors [Angstrom] as inputs; an unmeasured line is 0 +- 10."""
 SEEN = "helium"
 
 
 class HeliumRule(Classifier[SpectralTypeTraining]):
-    """What makes a variant obey the rule, if its recipe's steps have `HELIUM`; see the module."""
+    """A base class that applies the rule if the recipe's steps include `HELIUM`; see the module."""
 
     def evidence(self, block: Block) -> Block:
-        """Whether each spectrum shows He I and He II, (object, 2)."""
+        """Tell whether each spectrum shows He I and He II, (object, 2)."""
         steps = self.recipe.steps
         if not HELIUM.keys() <= steps.keys():
             return {}
@@ -51,14 +51,14 @@ class HeliumRule(Classifier[SpectralTypeTraining]):
         return {SEEN: np.stack([absorbed(values[:, at], errors[:, at], sigma) for at, sigma in ions], axis=1)}
 
     def settle(self, probability: F4, prepared: Block) -> F4:
-        """Probabilities that helium allows."""
+        """Apply the rule to the probabilities."""
         return cooled(probability, self.classes, prepared[SEEN]) if SEEN in prepared else probability
 
 
 def equivalent_widths(block: Block, recipe: Recipe) -> tuple[F8, F8]:
-    """Equivalent widths of `MEASURED` as observed, and their errors with the floor [Angstrom], (object, line) each.
+    """Measure the equivalent widths of `MEASURED`, and their errors with the floor [Angstrom], (object, line) each.
 
-    Stars move by less than the window of a line, so no velocity is needed. NaN where a line cannot be measured.
+    Stars shift by less than a line's window, so no velocity is needed. NaN where a line cannot be measured.
     """
     if recipe.grid is None:
         raise ConfigurationError("the classifier's recipe has no wavelength grid to find helium on; train again")
@@ -68,13 +68,13 @@ def equivalent_widths(block: Block, recipe: Recipe) -> tuple[F8, F8]:
 
 
 def absorbed(values: F8, errors: F8, sigma: float) -> Flags:
-    """Mark spectra in which at least two lines, (object, line), are absorbed by `sigma` standard deviations."""
+    """Mark spectra with at least two lines, (object, line), absorbed by `sigma` standard deviations."""
     with np.errstate(invalid="ignore"):
         return np.asarray(np.sum(values >= sigma * errors, axis=1) >= 2)
 
 
 def cooled(probability: F4, classes: tuple[str, ...], seen: Flags) -> F4:
-    """Move the probability of O to B where there is no He II, and that of B to A where there is no helium.
+    """Move the probability of O to B if there is no He II, and that of B to A if there is no helium.
 
     Parameters
     ----------
@@ -95,10 +95,10 @@ def cooled(probability: F4, classes: tuple[str, ...], seen: Flags) -> F4:
 
 
 def strengths(values: F8, errors: F8) -> F4:
-    """Equivalent widths as inputs, (object, 21).
+    """Turn equivalent widths into inputs, (object, 21).
 
-    Width and error of each line, mean width of each ion and how significant it is, and the significance of Ca II K,
-    which tells cooler stars with weak lines from hot ones.
+    These are the width and error of each line, the mean width of each ion and its significance, and the significance of
+    Ca II K, which separates cooler stars with weak lines from hot ones.
     """
     known = np.isfinite(values) & np.isfinite(errors)
     width = np.where(known, np.clip(values, LEAST_WIDTH, LARGEST_WIDTH), 0)

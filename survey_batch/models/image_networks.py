@@ -1,6 +1,6 @@
-"""Networks for images that train on a core in minutes: a small CNN and a small vision transformer.
+"""Networks for images that train on one core in minutes: a small CNN and a small vision transformer.
 
-Only Keras' own layers are used: the models are saved and loaded in safe mode and run on every backend. Keras is
+Only Keras' own layers are used, so the models can be saved and loaded in safe mode and run on every backend. Keras is
 imported inside functions.
 """
 
@@ -12,10 +12,10 @@ import numpy.typing as npt
 from survey_batch.core.arrays import F4
 
 SMALLEST_SIDE = 8
-"""Pixels on a side down to which convolutions halve an image, and patches on a side of the transformer."""
+"""Pixels on a side at which convolutions stop halving an image, and patches on a side of the transformer."""
 FILTERS = (16, 24, 32)
 SEEN, HIDDEN = 32, 128
-"""Units behind the convolutions, and behind all."""
+"""Units after the convolutions, and after everything."""
 WIDTH, HEADS, BLOCKS = 64, 4, 3
 DROPOUT = 0.3
 
@@ -24,18 +24,20 @@ APERTURE = 15
 APERTURES = (1.0, 1.6, 3.0)
 """Standard deviations of Gaussian apertures in pixels; the seeing of SDSS is 1.2 to 1.7."""
 LEVELS, SHARPNESS = 9, 4.0
-"""Soft steps from -2 to 2 standard deviations of each measurement, as in `survey_batch.models.network`."""
+"""Number and sharpness of soft steps, from -2 to 2 standard deviations of each measurement, as in
+`survey_batch.models.network`."""
 SAMPLE_ROWS = 4096
-"""Training rows from which the scatter of measurements is found."""
+"""Maximum number of training rows from which the scatter of measurements is computed."""
 
 
 def small_cnn(sample: npt.NDArray[Any], classes: int, unit: float, seed: int) -> Any:
     """Build a convolutional network that also measures the object in the middle.
 
-    Convolutions see asinh of the pixels, so that neither stars nor sky are lost, and halve the image until a side has 8
-    pixels or fewer; what is left keeps its place. Beside them Gaussian apertures sum the light in the middle of each
-    channel; asinh of the sums and their differences between neighbouring channels, in units of their scatter over the
-    sample, go through soft steps. A colour is a ratio of sums of light, which convolutions alone learn slowly.
+    Convolutions see asinh of the pixels, so that neither stars nor sky are lost. They halve the image until a side has
+    8 pixels or fewer; the result is flattened, so positions are kept. Beside them, Gaussian apertures sum the light in
+    the middle of each channel. The asinh of the sums and their differences between neighbouring channels, in units of
+    their scatter over the sample, go through soft steps. A colour is a ratio of sums of light, which convolutions alone
+    learn slowly.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ def small_cnn(sample: npt.NDArray[Any], classes: int, unit: float, seed: int) ->
     unit
         Value of a pixel that becomes 1.
     seed
-        Of weights and dropout; sets Keras' global one.
+        Seed of weights and dropout; sets Keras' global seed.
 
     Returns
     -------
@@ -75,8 +77,8 @@ def small_cnn(sample: npt.NDArray[Any], classes: int, unit: float, seed: int) ->
 def small_vit(sample: npt.NDArray[Any], classes: int, unit: float, seed: int) -> Any:
     """Build a vision transformer (Dosovitskiy et al. 2021, arXiv 2010.11929) of 8 x 8 patches and three blocks.
 
-    Parameters and result as for `small_cnn`; it sees asinh of the pixels, and measures nothing. The mean of the patches
-    stands for the image, without a class token.
+    Parameters and result are those of `small_cnn`. It sees asinh of the pixels and measures nothing. The mean of the
+    patches represents the image; there is no class token.
     """
     import keras
     from keras import layers
@@ -100,17 +102,17 @@ def small_vit(sample: npt.NDArray[Any], classes: int, unit: float, seed: int) ->
 def _convolve(x: Any, filters: int, stride: int) -> Any:
     from keras import layers
 
-    # No batch normalisation: its noise drowns differences of colour.
+    # No batch normalisation: its noise hides differences of colour.
     return layers.Conv2D(filters, 3, stride, "same", activation="relu", kernel_initializer="he_normal")(x)
 
 
 def _measurements(light: Any) -> Any:
-    """Asinh of the light in Gaussian apertures (channel x aperture), and its differences between channels."""
+    """Compute asinh of the light in Gaussian apertures (channel x aperture), and differences between channels."""
     import keras
     from keras import layers
 
     rows, columns, channels = light.shape[1:]
-    # Of the same parity as the image, in whose middle an object is: half a pixel beside it costs 0.07 mag of scatter.
+    # Same parity as the image, because the object is in its middle: half a pixel off costs 0.07 mag of scatter.
     height, width = (min(APERTURE + (side - APERTURE) % 2, side) for side in (rows, columns))
     top, left = (rows - height) // 2, (columns - width) // 2
     middle = layers.Cropping2D(((top, rows - height - top), (left, columns - width - left)))(light)
@@ -124,7 +126,7 @@ def _measurements(light: Any) -> Any:
 
 
 def _gaussians(height: int, width: int, channels: int) -> F4:
-    """Weights that fall off from the middle, (y, x, channel, aperture)."""
+    """Compute Gaussian weights around the middle, (y, x, channel, aperture)."""
     y, x = (np.arange(side) - (side - 1) / 2 for side in (height, width))
     square = (y[:, None] ** 2 + x**2)[..., None, None]
     weights = np.exp(-square / (2 * np.square(APERTURES)))

@@ -1,4 +1,4 @@
-"""What families share whose model is a Keras model: fitting, batches, saving and loading."""
+"""Base class of families with a Keras model: fitting, batches, saving and loading."""
 
 import logging
 from contextlib import nullcontext
@@ -30,15 +30,15 @@ _turn = Lock()
 
 
 class KerasClassifier(FittedClassifier[Section]):
-    """A family whose model is one Keras model.
+    """A family with one Keras model.
 
-    A subclass has `recipe_of`, `possible`, `prepare` and `build`; `learn` where its preprocessing is fitted to
-    training rows; and what else of the following is its own.
+    A subclass defines `recipe_of`, `valid_rows`, `prepare` and `build`, and `learn` if its preprocessing is fitted to
+    training rows. It may override any of the methods below.
 
     Attributes
     ----------
     loss : str
-        What is made small: `categorical_crossentropy` or `mse`.
+        The loss to minimise: `categorical_crossentropy` or `mse`.
     """
 
     model_file: ClassVar[str] = "network.keras"
@@ -56,38 +56,38 @@ class KerasClassifier(FittedClassifier[Section]):
         Parameters
         ----------
         sample
-            Prepared training rows (object, …); they may be mapped from a file larger than memory.
+            Prepared training rows (object, …), possibly mapped from a file larger than memory.
         classes
             Number of classes.
         section, seed
-            Sizes, and the seed of weights and dropout.
+            Network sizes, and the seed of weights and dropout.
 
         Returns
         -------
         tuple of keras.Model
-            For training, and for use, whose output is probabilities (object, class). Often the same.
+            One for training, and one for use, which outputs probabilities (object, class). Often they are the same.
         """
         raise NotImplementedError
 
     @classmethod
     def augment(cls, section: Section) -> Augment | None:  # noqa: ARG003
-        """Augmentation of a batch of training rows."""
+        """Return the augmentation of a batch of training rows; by default none."""
         return None
 
     @classmethod
     def schedule(cls, section: Section, seed: int) -> Schedule:
-        """How long and how fast to learn, from a table of `NetworkTraining`."""
+        """Read epochs, batch, learning rate and patience from a table of `NetworkTraining`."""
         table: Any = section
         return Schedule(table.epochs, table.batch, table.learning_rate, patience=table.patience, seed=seed)
 
     @classmethod
     def targets(cls, number: Index, classes: tuple[str, ...], section: Section) -> F4:  # noqa: ARG003
-        """What the training model should answer for rows of these classes, (object, …)."""
+        """Make the training model's targets for rows of these classes, (object, …)."""
         return np.eye(len(classes), dtype=np.float32)[number]
 
     @classmethod
     def epoch_rows(cls, number: Index, classes: int, section: Section, seed: int) -> Index | None:  # noqa: ARG003
-        """Rows to show in an epoch; by default each once."""
+        """Choose the rows of an epoch; by default each row once."""
         return None
 
     @classmethod
@@ -99,7 +99,7 @@ class KerasClassifier(FittedClassifier[Section]):
         classes: tuple[str, ...],  # noqa: ARG003
         seed: int,  # noqa: ARG003
     ) -> tuple[Block, npt.NDArray[np.str_]] | None:
-        """Training rows from elsewhere, such as templates, with their labels; they are in no validation or test."""
+        """Return extra training rows, such as templates, with their labels; never used for validation or test."""
         return None
 
     @classmethod
@@ -141,7 +141,7 @@ class KerasClassifier(FittedClassifier[Section]):
         file: Path | None,
         extra: tuple[Block, npt.NDArray[np.str_]] | None,
     ) -> Examples:
-        """Prepared training rows, those from elsewhere last."""
+        """Prepare training rows, extra ones last."""
         label = data.label if extra is None else np.concatenate([data.label, extra[1]])
         number = class_numbers(label, self.classes)
         inputs = self._prepared(data, file, None if extra is None else extra[0], len(number))
@@ -156,7 +156,7 @@ class KerasClassifier(FittedClassifier[Section]):
         )
 
     def held_out_examples(self, data: Labelled, section: Section, folder: Path | None) -> Examples:
-        """Prepared rows to hold a model against, each with the weight of its class."""
+        """Prepare validation rows, each with the weight of its class."""
         examples = self.training_examples(data, section, folder and folder / HELD_OUT, None)
         return replace(examples, rows=None, augment=None)
 
@@ -177,14 +177,14 @@ class KerasClassifier(FittedClassifier[Section]):
         return apply_temperature(self.answer(inputs), self.manifest.temperature).astype(np.float32)
 
     def answer(self, inputs: Inputs) -> F4:
-        """Probabilities before the temperature, (object, class)."""
+        """Compute probabilities before temperature scaling, (object, class)."""
         return self.outputs(inputs)
 
     def outputs(self, inputs: Inputs) -> F4:
-        """What the model answers to a batch.
+        """Run the model on a batch.
 
-        Keras on JAX hands the model's state on from call to call, so that a second thread finds it gone: they take
-        turns.
+        Keras on JAX passes the model's state from call to call, so a second thread would find it gone. A lock makes
+        threads take turns.
         """
         with _turn if jit() else nullcontext():
             return np.asarray(self.model.predict_on_batch(inputs))
@@ -205,14 +205,14 @@ class KerasClassifier(FittedClassifier[Section]):
 
 
 def prepare_for_use(model: Any) -> None:
-    """Settle how `predict_on_batch` is compiled: once per batch shape."""
-    # TensorFlow takes the networks of successive folds, each compiled once, for one that is compiled again and again.
+    """Set how `predict_on_batch` is compiled: once per batch shape."""
+    # Each fold's network is compiled once, but TensorFlow warns as if one network were compiled again and again.
     logging.getLogger("tensorflow").addFilter(_not_about_retracing)
     model.compile(jit_compile=jit())
 
 
 def _room(file: Path | None, shape: tuple[int, ...], dtype: Any) -> Inputs:
-    """Room for prepared inputs: a file, of which the system keeps in memory what fits, or memory."""
+    """Allocate an array for prepared inputs, in memory or mapped to a file."""
     if file is None:
         return np.empty(shape, dtype)
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The labelled objects of a product: what a classifier is trained and tested on."""
+"""The labelled objects of a product, on which classifiers are trained and tested."""
 
 import hashlib
 import logging
@@ -14,7 +14,7 @@ from survey_batch.core.arrays import Index
 log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 1024
-"""Rows that are read at a time: a default shard."""
+"""Rows read at a time: the size of a default shard."""
 
 Block = dict[str, npt.NDArray[Any]]
 
@@ -23,20 +23,20 @@ TEXTS = ("label", "split", "object_id")
 
 @dataclass(frozen=True)
 class Labelled:
-    """Rows of a product that can be used and have a label. Of their data nothing is read until it is asked for.
+    """Usable rows of a product that have a label; their data is read only when needed.
 
     Parameters
     ----------
     source
-        Variables of the product, (row, …) each: in memory, or read when they are indexed.
+        Variables of the product, (row, …) each: in memory, or read when indexed.
     label, split, object_id
         Text of each object.
     star
-        Number of each object's star: repeat visits share it.
+        Number of each object's star; repeat visits share it.
     coordinates
         The product's coordinates along the variables' other dimensions: `wavelength` [Angstrom, vacuum], `feature`, ….
     rows
-        Rows of the source that the objects are, in this order; all by default.
+        The objects' rows in the source, in this order; all by default.
     """
 
     source: Mapping[str, Any]
@@ -47,20 +47,20 @@ class Labelled:
     coordinates: dict[str, npt.NDArray[Any]]
     rows: Index | None = None
     group: npt.NDArray[np.int64] | None = None
-    """Number of what is never torn apart, where `catalog.split.group` says more than stars: fields, plans, sky."""
+    """Number of each object's indivisible group, if `catalog.split.group` is wider than stars: field, plan, sky."""
     made: Mapping[str, Any] = field(default_factory=dict)
-    """Settings with which the product was made."""
+    """Settings that made the product."""
     basis: str | None = None
     """Fingerprint of the product's principal components."""
     possible_labels: tuple[str, ...] | None = None
-    """Names that a label can have, whether an object has them or not; None where that is not known."""
+    """All possible labels, whether or not an object has them; None if unknown."""
 
     def __len__(self) -> int:
         return len(self.label)
 
     @property
     def block(self) -> Block:
-        """All the data, read into memory: for models that need it whole."""
+        """All the data, read into memory, for models that need it at once."""
         return self.read(slice(None))
 
     def read(self, span: slice) -> Block:
@@ -69,14 +69,14 @@ class Labelled:
         return {name: np.asarray(values[rows]) for name, values in self.source.items()}
 
     def blocks(self, size: int = ROWS_AT_ONCE) -> Iterator[tuple[slice, Block]]:
-        """Read the data of all objects, some at a time."""
+        """Read the data of all objects, `size` at a time."""
         for start in range(0, len(self), size):
             span = slice(start, min(start + size, len(self)))
             yield span, self.read(span)
 
     @property
     def groups(self) -> npt.NDArray[np.int64]:
-        """Number of the group that must be on one side of any division of the objects."""
+        """Number of each object's group, which must stay on one side of any division."""
         return self.star if self.group is None else self.group
 
     @property
@@ -85,18 +85,18 @@ class Labelled:
         return {name: tuple(values.shape[1:]) for name, values in self.source.items()}
 
     def take(self, rows: npt.NDArray[Any]) -> "Labelled":
-        """Some of the rows, by index or as a mask."""
+        """Select rows, by index or mask."""
         parts = {name: getattr(self, name)[rows] for name in (*TEXTS, "star")}
         parts["group"] = None if self.group is None else self.group[rows]
         whole = np.arange(len(self)) if self.rows is None else self.rows
         return replace(self, rows=whole[rows], **parts)
 
     def of_split(self, name: str) -> "Labelled":
-        """The rows of one split."""
+        """Select the rows of one split."""
         return self.take(self.split == name)
 
     def of_classes(self, classes: tuple[str, ...]) -> "Labelled":
-        """The rows whose label is one of some classes; how many others there are is logged."""
+        """Select the rows labelled with one of the classes; log how many others there are."""
         known = np.isin(self.label, classes)
         if not known.all():
             others = sorted({str(label) for label in self.label[~known]})
@@ -104,7 +104,7 @@ class Labelled:
         return self.take(known)
 
     def fingerprint(self) -> str:
-        """SHA-256 over identifiers, labels and data, in this order of rows; all data is read once."""
+        """Compute the SHA-256 of identifiers, labels and data, in row order; reads all data once."""
         digest = hashlib.sha256()
         for text in (self.object_id, self.label):
             digest.update("\0".join(str(value) for value in text).encode())
@@ -114,6 +114,6 @@ class Labelled:
         return digest.hexdigest()
 
     def counts(self) -> dict[str, int]:
-        """Objects of each class."""
+        """Count the objects of each class."""
         names, numbers = np.unique(self.label, return_counts=True)
         return {str(name): int(number) for name, number in zip(names, numbers, strict=True)}

@@ -1,4 +1,4 @@
-"""The baseline of every network on images: boosted trees on five magnitudes."""
+"""The baseline for networks on images: boosted trees on five magnitudes."""
 
 import logging
 from collections.abc import Callable
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit, Predict
 
 Measure = Callable[[Labelled], F8]
-"""Magnitudes (object, band) of labelled objects, in the order of wavelength; NaN where there is none."""
+"""Measures magnitudes (object, band) of labelled objects, in order of wavelength; NaN where there is none."""
 
 LARGEST_RING, RING_SHARE = ImageFeaturesSection().background[1], 0.6
-"""Outer radius of the ring of background in pixels, and the inner one's share of it: those of `[image_features]`."""
+"""Outer radius [pixel] of the background ring, and the inner radius as a share of it: those of `[image_features]`."""
 APERTURE = 3.0
-"""An aperture that is measured along, and not used."""
+"""An aperture [pixel] that is measured too, but not used."""
 
 log = logging.getLogger(__name__)
 
 
 def magnitudes_of(data: Labelled, section: ImageTraining) -> Measure | None:
-    """Find where magnitudes come from: cutouts are measured; for composites the table names a job's output."""
+    """Find the source of magnitudes: cutouts are measured; for composites `train.magnitudes` names a job's output."""
     if section.product == "cutouts":
         bands = "".join(str(band) for band in data.coordinates["band"])
         return lambda rows: np.concatenate([measured_magnitudes(block, bands) for _, block in rows.blocks()])
@@ -49,7 +49,7 @@ def magnitudes_of(data: Labelled, section: ImageTraining) -> Measure | None:
 
 
 def measured_magnitudes(block: dict[str, npt.NDArray[Any]], bands: str) -> F8:
-    """PSF magnitudes of objects in their cutouts, as `image_features` measures them.
+    """Measure PSF magnitudes of objects in their cutouts, as `image_features` does.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def measured_magnitudes(block: dict[str, npt.NDArray[Any]], bands: str) -> F8:
     Returns
     -------
     (object, band) float64
-        Asinh magnitudes, in the order of wavelength.
+        Asinh magnitudes, in order of wavelength.
     """
     section = measuring(block["flux"].shape[-1])
     stars = PointSources(*(block[name] for name in POINT_SOURCES))
@@ -71,18 +71,18 @@ def measured_magnitudes(block: dict[str, npt.NDArray[Any]], bands: str) -> F8:
 
 
 def measuring(size: int) -> ImageFeaturesSection:
-    """Settings of the measurement: the default ring of background, or as large a one as cutouts of `size` hold."""
+    """Make the settings of the measurement: the default background ring, or the largest that fits the cutout."""
     outer = min(LARGEST_RING, (size - 1) / 2)
     return ImageFeaturesSection(background=(RING_SHARE * outer, outer), apertures=(min(APERTURE, outer),))
 
 
 def stored_magnitudes(output: str) -> Measure:
-    """PSF magnitudes of objects in the product `features` of another job, found by their identifiers.
+    """Look up PSF magnitudes in the product `features` of another job, by object identifier.
 
     Raises
     ------
     ConfigurationError
-        The job has no such product, or it has no PSF fluxes.
+        The job has no such product, or the product has no PSF fluxes.
     """
     try:
         product = open_group(output, "features")
@@ -99,7 +99,7 @@ def stored_magnitudes(output: str) -> Measure:
 
 
 def psf_magnitudes(values: npt.NDArray[Any], names: list[str]) -> F8:
-    """Asinh magnitudes (object, band) from the columns `psf_flux_…` of a table of features."""
+    """Compute asinh magnitudes (object, band) from the columns `psf_flux_…` of a feature table."""
     columns = [names.index(f"psf_flux_{band}") for band in BANDS if f"psf_flux_{band}" in names]
     flux = values[:, columns].astype(np.float64)
     bands = [names[column][-1] for column in columns]
@@ -108,13 +108,13 @@ def psf_magnitudes(values: npt.NDArray[Any], names: list[str]) -> F8:
 
 
 def colours(magnitudes: F8) -> F8:
-    """Differences of neighbouring bands, and the middle band: (object, band)."""
+    """Compute the differences of neighbouring bands, and the middle band: (object, band)."""
     middle = magnitudes.shape[1] // 2
     return np.concatenate([-np.diff(magnitudes, axis=1), magnitudes[:, middle : middle + 1]], axis=1)
 
 
 def magnitude_trees(measure: Measure, classes: tuple[str, ...]) -> "Fit":
-    """Make the baseline: boosted trees on colours and one magnitude; a missing one is a branch of its own."""
+    """Make the baseline: boosted trees on colours and one magnitude, which handle missing values themselves."""
 
     def fit(trained: Labelled, seed: int) -> "Predict":
         from sklearn.ensemble import HistGradientBoostingClassifier

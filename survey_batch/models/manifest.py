@@ -1,4 +1,4 @@
-"""What a trained classifier's folder says of itself, and the check that a product was made for it."""
+"""The manifest of a trained classifier, and the check that a product suits the classifier."""
 
 import json
 import re
@@ -13,25 +13,26 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 
 MANIFEST = "manifest.json"
-"""The file in a classifier's folder that is written last."""
+"""The last file written to a classifier's folder."""
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(keras|skops|npz|json|png)")
-"""Files of a classifier: no folders, and only formats that hold no code."""
+"""Allowed file names: no folders, and only formats that hold no code."""
 
 GRID_TOLERANCE = 1e-3
-"""Pixels by which a wavelength may differ from the recipe's grid."""
+"""Largest difference [pixel] between a wavelength and the recipe's grid."""
 
 ORIGIN = ("archive.", "catalog", "custom.", "frames.")
-"""Settings of a product that say where its data came from; bands are compared by name, where there are several."""
+"""Prefixes of a product's settings that say where its data came from. Bands are compared by name if there are
+several."""
 COMPARED_APART = frozenset({"variables", "shards.objects", "features.basis"})
-"""Settings of a product that change none of its values, and its principal components, see `check_basis`."""
+"""Settings of a product that change none of its values, and its principal components (see `check_basis`)."""
 
 DIFFERENCES_NAMED = 3
-"""Names that an error message lists."""
+"""Most differences or names that an error message lists."""
 
 
 class Frozen(BaseModel):
-    """A value that is read from a file of others: strict about its keys."""
+    """A value read from a file that others may have written: strict about its keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,12 +46,12 @@ class Grid(Frozen):
 
     @classmethod
     def of(cls, wavelength: npt.NDArray[np.floating]) -> "Grid":
-        """Read a grid off a product's wavelengths [Angstrom].
+        """Find the grid of a product's wavelengths [Angstrom].
 
         Raises
         ------
         ConfigurationError
-            They are not a grid of this kind.
+            The wavelengths are not a grid of this kind.
         """
         grid = cls(first=int(np.round(np.log10(wavelength[0]) / 1e-4)), count=len(wavelength))
         if not grid.matches(wavelength):
@@ -65,7 +66,7 @@ class Grid(Frozen):
         return np.asarray(10 ** (self.step * (self.first + np.arange(self.count))))
 
     def matches(self, wavelength: npt.NDArray[np.floating]) -> bool:
-        """Tell whether wavelengths [Angstrom] are this grid's."""
+        """Tell whether wavelengths [Angstrom] lie on this grid."""
         if len(wavelength) != self.count:
             return False
         pixel = np.log10(wavelength) / self.step - self.first
@@ -77,56 +78,56 @@ class Grid(Frozen):
 
 
 class Recipe(Frozen):
-    """The input of a classifier: a product's variables and what is done to them."""
+    """The input of a classifier: a product's variables and their preprocessing."""
 
     product: str
     variables: Annotated[tuple[str, ...], Field(min_length=1)]
     units: dict[str, str] = {}
     shape: tuple[int, ...]
-    """Of one object in each variable but those of `shapes`."""
+    """Shape of one object in each variable that is not in `shapes`."""
     shapes: dict[str, tuple[int, ...]] = {}
-    """Of one object in variables whose shape is another."""
+    """Shape of one object in variables whose shape differs."""
     grid: Grid | None = None
     names: dict[str, tuple[str, ...]] = {}
-    """Coordinates of text, in order: `feature`, `band` or `channel`."""
+    """Text coordinates, in order: `feature`, `band` or `channel`."""
     steps: dict[str, float | int | str] = {}
-    """Preprocessing, in the words and parameters of the model family."""
+    """Preprocessing, in the names and parameters of the model family."""
     basis: str | None = None
-    """Fingerprint of the principal components whose scores are among the input."""
+    """Fingerprint of the principal components, if the input includes their scores."""
     made: dict[str, Any] = {}
-    """Settings with which the product was made that was trained on, but for where its data came from."""
+    """Settings of the product that was trained on, without those that say where its data came from."""
 
     def check_block(self, block: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Refuse a block that lacks a variable or has another shape.
+        """Refuse a block that lacks a variable or has the wrong shape.
 
         Raises
         ------
         ConfigurationError
-            Which, and what is expected.
+            Names the variable and what is expected.
         """
         self.check_shapes({name: values.shape[1:] for name, values in block.items()})
 
     def check_shapes(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Refuse shapes of one object as `check_block` does."""
+        """Check the shapes of one object, as `check_block` does."""
         if wrong := self._wrong_shape(shapes):
             raise ConfigurationError(wrong)
 
     def check_product(
         self, coords: Mapping[str, npt.NDArray[Any]], shapes: Mapping[str, tuple[int, ...]] | None = None
     ) -> None:
-        """Refuse a product on another wavelength grid, with other names (features, bands) or of another size.
+        """Refuse a product with another wavelength grid, other names (features, bands) or another size.
 
         Parameters
         ----------
         coords
             The product's coordinates along dimensions other than `object`.
         shapes
-            Of one object in each variable; not compared where this is not given.
+            Shape of one object in each variable; not compared if None.
 
         Raises
         ------
         PlanMismatchError
-            What is expected and what was found.
+            Says what is expected and what was found.
         """
         self._check_grid(coords)
         for dim, names in self.names.items():
@@ -144,12 +145,12 @@ class Recipe(Frozen):
             raise PlanMismatchError(wrong)
 
     def check_made(self, settings: Mapping[str, Any]) -> None:
-        """Refuse a product that is made with other settings than the one trained on.
+        """Refuse a product made with settings that differ from those in training.
 
         Raises
         ------
         PlanMismatchError
-            Which, and what they were in training.
+            Names the settings and their values in training.
         """
         here = made_with(settings)
         differences = [
@@ -164,12 +165,12 @@ class Recipe(Frozen):
             )
 
     def check_basis(self, found: str | None) -> None:
-        """Refuse scores along other principal components than those trained on; nothing is said where none are known.
+        """Refuse scores along principal components other than those in training; if either is unknown, accept.
 
         Raises
         ------
         PlanMismatchError
-            What to do.
+            Says what to do.
         """
         if self.basis and found and found != self.basis:
             raise PlanMismatchError(
@@ -195,7 +196,7 @@ class Recipe(Frozen):
             )
 
     def _wrong_shape(self, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-        """Say which variable is missing or has another shape than the recipe's."""
+        """Say which variable is missing or differs in shape from the recipe."""
         for name in self.variables:
             if name not in shapes:
                 return f"the classifier needs variable {name!r} of {self.product}; there are {sorted(shapes)}"
@@ -208,7 +209,7 @@ class Recipe(Frozen):
 
 
 class Manifest(Frozen):
-    """`manifest.json`: all that is to know of a trained classifier."""
+    """`manifest.json`: the full description of a trained classifier."""
 
     format: Literal[3] = 3
     kind: str
@@ -216,14 +217,14 @@ class Manifest(Frozen):
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
     recipe: Recipe
     temperature: Annotated[float, Field(gt=0)] = 1.0
-    """Divides the logits, so that probabilities are calibrated; see `survey_batch.models.calibration`."""
+    """Divides the logits to calibrate probabilities; see `survey_batch.models.calibration`."""
     seed: int = 0
     training: dict[str, Any] = {}
-    """Fingerprint and numbers of the training data and its split."""
+    """Fingerprint and object counts of the training data and its split."""
     metrics: dict[str, Any] = {}
     versions: dict[str, str] = {}
     files: dict[str, str] = {}
-    """Name of each file to its SHA-256."""
+    """SHA-256 of each file, by name."""
 
     @property
     def is_network(self) -> bool:
@@ -239,14 +240,14 @@ class Manifest(Frozen):
 
 
 def made_with(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a product's settings, as its attribute `provenance` has them, those that say how its values are made."""
+    """Select the settings that decide a product's values from its attribute `provenance`."""
     kept = {key: value for key, value in settings.items() if not key.startswith(ORIGIN) and key not in COMPARED_APART}
     plain: dict[str, Any] = json.loads(json.dumps(kept))
     return plain
 
 
 def _difference(expected: Sequence[str], found: Sequence[str]) -> str | None:
-    """The first places where two lists of names differ."""
+    """Describe the first places where two lists of names differ."""
     pairs = enumerate(zip_longest(expected, found))
     texts = (f"number {i} is {there!r} and was {wanted!r}" for i, (wanted, there) in pairs if wanted != there)
     first = list(islice(texts, DIFFERENCES_NAMED))

@@ -1,9 +1,9 @@
-"""How good predictions are, by names that say what is counted.
+"""Metrics of predictions.
 
-Rows are true classes and columns predicted ones in every confusion matrix; its numbers may be weighted (see
-`survey_batch.models.prior`), and axes before the last two are those of the result. Classes that no object has
-have recall and F1 NaN and are left out of macro averages; a class that is never predicted has precision NaN, which
-counts as 0 in the macro average, and F1 0.
+In every confusion matrix rows are true classes and columns are predicted classes. Its numbers may be weighted (see
+`survey_batch.models.prior`), and axes before the last two are those of the result. A class without objects has recall
+and F1 NaN and is left out of macro averages. A class that is never predicted has precision NaN, which counts as 0 in
+the macro average, and F1 0.
 """
 
 from typing import Any
@@ -37,7 +37,7 @@ def confusion_matrix(true: Index, predicted: Index, classes: int) -> npt.NDArray
 
 
 def per_class(confusion: npt.NDArray[Any]) -> dict[str, F8]:
-    """Precision (right among predicted), recall (right among true), their harmonic mean F1, and support; (…, class)."""
+    """Compute precision (right among predicted), recall (right among true), F1 and support; (…, class) each."""
     right = np.diagonal(confusion, axis1=-2, axis2=-1)
     true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -50,12 +50,12 @@ def per_class(confusion: npt.NDArray[Any]) -> dict[str, F8]:
 
 
 def figures_of(confusion: npt.NDArray[Any], ordered: int) -> dict[str, F8]:
-    """All figures that a confusion matrix, (…, class, class), gives; (…) each.
+    """Compute all metrics of a confusion matrix, (…, class, class); (…) each.
 
-    `accuracy`: share of objects whose predicted class is the true one. `macro_precision`, `macro_recall`, `macro_f1`:
-    means over the classes that occur, each counted alike. `within_one_class`: share of objects predicted as the true
-    class or its neighbour, where the first `ordered` classes are a sequence; only objects truly of these count, and a
-    prediction of another class is no neighbour. This is not `top_2`.
+    `accuracy`: share of objects with the right predicted class. `macro_precision`, `macro_recall`, `macro_f1`: means
+    over the classes that occur, with equal weight. `within_one_class`: share of objects predicted as the true class or
+    its neighbour, where the first `ordered` classes are a sequence. Only objects whose true class is in the sequence
+    count, and a class outside it is never a neighbour. This is not `top_2`.
     """
     table = per_class(confusion)
     place = np.arange(confusion.shape[-1])
@@ -75,46 +75,46 @@ def _macro(values: F8, support: F8) -> F8:
 
 
 def accuracy(true: Index, predicted: Index) -> float:
-    """Share of objects whose predicted class is the true one."""
+    """Compute the share of objects with the right predicted class."""
     return float(np.mean(true == predicted))
 
 
 def macro_f1(true: Index, predicted: Index, classes: int) -> float:
-    """Mean F1 of the classes that occur among the true ones, each counted alike."""
+    """Average F1 over the classes that occur among the true ones, with equal weight."""
     return float(figures_of(confusion_matrix(true, predicted, classes), 0)["macro_f1"])
 
 
 def within_one_class(true: Index, predicted: Index, ordered: int) -> float:
-    """Share of objects predicted as the true class or its neighbour in the sequence of the first `ordered` classes."""
+    """Compute the share of objects predicted as the true class or its neighbour among the first `ordered` classes."""
     classes = int(max(true.max(initial=0), predicted.max(initial=0), ordered)) + 1
     return float(figures_of(confusion_matrix(true, predicted, classes), ordered)["within_one_class"])
 
 
 def top_2_hits(true: Index, probability: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
-    """Whether each object's true class is among its two most probable ones, (object,)."""
+    """Tell whether each object's true class is among its two most probable ones, (object,)."""
     best = np.argsort(probability, axis=1)[:, -2:]
     return np.asarray(np.any(best == true[:, None], axis=1))
 
 
 def top_2(true: Index, probability: npt.NDArray[np.floating]) -> float:
-    """Share of objects whose true class is among the two most probable ones."""
+    """Compute the share of objects whose true class is among the two most probable ones."""
     return float(np.mean(top_2_hits(true, probability)))
 
 
 def log_loss(true: Index, probability: npt.NDArray[np.floating], weights: F8 | None = None) -> float:
-    """Mean of -log(probability of the true class), in nats; objects may be weighted."""
+    """Average -log(probability of the true class), in nats; objects may be weighted."""
     of_truth = np.asarray(probability[np.arange(len(true)), true], np.float64)
     return float(-np.average(np.log(np.clip(of_truth, 1e-12, 1)), weights=weights))
 
 
 def mcnemar(true: Index, ours: Index, theirs: Index) -> dict[str, float]:
-    """Exact McNemar test of two classifiers on the same objects (McNemar 1947, Psychometrika 12, 153).
+    """Run the exact McNemar test of two classifiers on the same objects (McNemar 1947, Psychometrika 12, 153).
 
     Returns
     -------
     dict
-        `only_ours` and `only_theirs`: objects that one got right and the other wrong; `p`: probability of
-        counts as uneven if both were equally good.
+        `only_ours` and `only_theirs`: objects that only one of the two got right; `p`: probability of counts at least
+        this uneven if both were equally good.
     """
     only_ours = int(np.sum((ours == true) & (theirs != true)))
     only_theirs = int(np.sum((ours != true) & (theirs == true)))

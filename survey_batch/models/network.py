@@ -1,9 +1,9 @@
-"""The network of all families: small perceptrons on softly stepped inputs, in one Keras model.
+"""The network of the ensemble families: small perceptrons on softly stepped inputs, in one Keras model.
 
 Each input (a bin of a spectrum, a feature of a table) is standardised and passed through a few fixed steps (tanh at
-different levels), so that the first layer sees "deeper than this level?" for every line. This is what lets decision
-trees do well on a few hundred spectra, where a network on plain values learns their scatter. Only Keras' own layers
-are used: the model is saved and loaded in safe mode and runs on every backend. Keras is imported inside functions.
+different levels), so the first layer sees "deeper than this level?" for every line. Such thresholds let decision trees
+do well on a few hundred spectra, where a network on plain values learns their scatter. Only Keras' own layers are used,
+so the model can be saved and loaded in safe mode and runs on every backend. Keras is imported inside functions.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from survey_batch.core.arrays import F4
 from survey_batch.models.preprocessing import mean_and_spread
 
 SCATTER_FLOOR = 0.01
-"""Added to each bin's standard deviation: bins without lines carry only noise, which must not be blown up."""
+"""Added to each bin's standard deviation, so that the noise of bins without lines is not amplified."""
 
 
 @dataclass(frozen=True)
 class Design:
-    """Sizes, as found by cross-validation grouped by star."""
+    """Sizes and regularisation, chosen by cross-validation grouped by star."""
 
     hidden: int = 32
     levels: int = 3
@@ -37,23 +37,24 @@ def build(inputs: F4, classes: int, members: int, design: Design, seed: int) -> 
     Parameters
     ----------
     inputs
-        Training rows (object, bin, width), for the standardisation.
+        Training rows (object, bin, width), for standardisation.
     classes, members
-        Numbers of classes, and of networks whose probabilities are averaged.
+        Number of classes, and number of networks to average.
     design, seed
         Sizes, and seed of weights and dropout.
 
     Returns
     -------
     tuple of keras.Model
-        For training, (object, member, class); for use, (object, class). They share all weights.
+        One for training, with output (object, member, class); one for use, with output (object, class). They share all
+        weights.
     """
     import keras
     from keras import layers
 
     entry = keras.Input(inputs.shape[1:], name="inputs")
     steps = layers.Flatten()(_soft_steps(inputs, design)(entry))
-    # One dropout for all members keeps the first layer a single matrix product; their weights differ.
+    # Sharing one dropout among members keeps the first layer a single matrix product; their weights differ.
     seen = layers.Dropout(design.input_dropout, seed=seed)(steps)
     hidden = _per_member("bi,ikh->bkh", members, design, design.hidden, seen.shape[-1], seed + 1)(seen)
     kept = layers.Dropout(design.hidden_dropout, seed=seed + 2)(layers.Activation("gelu")(hidden))
@@ -90,7 +91,7 @@ def _soft_steps(inputs: F4, design: Design) -> Any:
 
 
 def _per_member(equation: str, members: int, design: Design, outputs: int, fan_in: int, seed: int) -> Any:
-    """A dense layer with weights of its own for each member."""
+    """Make a dense layer with separate weights for each member."""
     import keras
 
     return keras.layers.EinsumDense(

@@ -1,4 +1,4 @@
-"""The pictures in a trained classifier's folder."""
+"""The plots in a trained classifier's folder."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,22 +12,22 @@ DPI = 120
 
 
 def confusion_plot(confusion: list[list[int]], classes: Sequence[str], title: str, path: Path) -> None:
-    """Counts by label (row) and predicted class (column), and shares of the label."""
+    """Plot counts by label (row) and predicted class (column), and shares of the label."""
     _save(confusion_figure(confusion, classes, title), path)
 
 
 def reliability_plot(curves: Mapping[str, Mapping[str, Sequence[Any]]], title: str, path: Path) -> None:
-    """Accuracy against confidence, for curves of `calibration.reliability` by name."""
+    """Plot accuracy against confidence, for curves of `calibration.reliability` by name."""
     _save(reliability_figure(curves, title), path)
 
 
 def coverage_plot(curves: Mapping[str, Mapping[str, Sequence[Any]]], title: str, path: Path) -> None:
-    """Accuracy among answered objects against their share, for curves of `abstention.coverage` by name."""
+    """Plot accuracy among answered objects against their share, for curves of `abstention.coverage` by name."""
     _save(coverage_figure(curves, title), path)
 
 
 def training_plot(history: Mapping[str, Sequence[float]], path: Path, best: int | None = None) -> None:
-    """Losses of each epoch (`loss`, `val_loss`), with the best epoch (numbered from 0) marked."""
+    """Plot the losses of each epoch (`loss`, `val_loss`), and mark the best epoch (numbered from 0)."""
     _save(training_figure(history, best, "Training"), path)
 
 

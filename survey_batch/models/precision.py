@@ -1,4 +1,4 @@
-"""Half precision for prediction: a network computes in 16 bits and keeps its weights in 32 (`mixed_float16`, …)."""
+"""Half precision for prediction: a network computes in 16 bits and stores its weights in 32 (`mixed_float16`, …)."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from survey_batch.models.keras_family import KerasClassifier, prepare_for_use
 
 
 def lower_precision(classifier: Any, precision: Precision) -> None:
-    """Let a loaded classifier compute in another precision; its probabilities stay float32.
+    """Make a loaded classifier compute in another precision; its probabilities stay float32.
 
-    The layers that give the answer stay in single precision, so that a softmax keeps its small probabilities.
+    The output layers stay in single precision, so that a softmax keeps small probabilities.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def lower_precision(classifier: Any, precision: Precision) -> None:
     Raises
     ------
     ConfigurationError
-        The classifier is no network.
+        The classifier is not a network.
     """
     if precision == "float32":
         return
@@ -36,7 +36,7 @@ def lower_precision(classifier: Any, precision: Precision) -> None:
 
 
 def _rebuilt(model: Any, precision: str) -> Any:
-    """The same network with another policy in all layers but those that answer."""
+    """Rebuild the network with another dtype policy in all layers except the output layers."""
     import keras
 
     described = _with_policy(keras.saving.serialize_keras_object(model), precision, set(model.output_names))
@@ -46,7 +46,7 @@ def _rebuilt(model: Any, precision: str) -> Any:
 
 
 def _with_policy(described: Any, precision: str, last: set[str]) -> Any:
-    """What `serialize_keras_object` gave, with another policy in every layer whose name is not among the last."""
+    """Change the dtype policy in a result of `serialize_keras_object`, except in layers named in `last`."""
     if isinstance(described, list | tuple):
         return type(described)(_with_policy(part, precision, last) for part in described)
     if not isinstance(described, dict):

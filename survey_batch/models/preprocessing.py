@@ -1,6 +1,6 @@
-"""From a spectrum to the network's input: relative line strengths in wide bins. Pure numpy, row by row.
+"""Inputs of the networks from spectra: relative line strengths in wide bins.
 
-Each row is treated by itself, so that one object gives the same input alone and among others.
+Each row is treated by itself, so one object gives the same input alone and among others.
 """
 
 from typing import Any
@@ -14,10 +14,10 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.spectra.normalize import good_flux, row_percentiles
 
 ROWS_AT_ONCE = 1024
-"""Rows whose sums are taken at a time."""
+"""Rows summed at a time."""
 
 LEAST_WEIGHT = 1e-9
-"""Below it there is no good pixel within reach, only rounding of the transforms."""
+"""A lower weight is only rounding of the transforms: there is no good pixel within reach."""
 
 STEPS: dict[str, float | int | str] = {
     "method": "relative-bins",
@@ -29,11 +29,11 @@ STEPS: dict[str, float | int | str] = {
     "least_good_share": 0.3,
 }
 """Bins of 16 pixels (1100 km/s), and two continua: Gaussians with a sigma of 200 and 64 pixels, 5 and 1.5 % of the
-wavelength. Narrower bins classify stars that were not trained on no better, one continuum worse."""
+wavelength. On new stars, narrower bins are no better, and one continuum is worse."""
 
 
 def good_share(flux: F4, ivar: F4, mask: npt.NDArray[np.int32]) -> F8:
-    """Share of each row's pixels that can be used."""
+    """Compute the share of usable pixels in each row."""
     return np.asarray(np.mean((mask == 0) & (ivar > 0) & np.isfinite(flux), axis=1))
 
 
@@ -46,23 +46,23 @@ def relative_bins(
     floor: float = 0.02,
     ceiling: float = 2.5,
 ) -> F4:
-    """Mean flux in bins over its own smooth run: what is left are lines, molecular bands and the Balmer jump.
+    """Divide mean flux in bins by its smooth continuum, leaving lines, molecular bands and the Balmer jump.
 
-    The run of the continuum is removed because LAMOST's fibres are calibrated to a relative scale only and stars
-    are reddened. Good pixels weigh alike: ivar would give the blue end, where the lines are, no weight.
+    The continuum is removed because LAMOST's fibres have only a relative calibration and stars are reddened. Good
+    pixels have equal weight: ivar would give the blue end, where the lines are, no weight.
 
     Parameters
     ----------
     flux, ivar, mask
         (object, wavelength) on one log grid.
     bin_pixels
-        Pixels per bin; a rest at the red end is left out.
+        Pixels per bin; left-over pixels at the red end are dropped.
     widths
-        Standard deviations of the Gaussians that smooth the run, in bins.
+        Standard deviations, in bins, of the Gaussians that smooth the continuum.
     floor
-        The run is nowhere less than this share of the row's median bin.
+        Minimum of the continuum, as a share of the row's median bin.
     ceiling
-        Greatest value of a bin, so that sky residuals and cosmic rays count no more than an emission line.
+        Maximum of a bin, so that sky residuals and cosmic rays count no more than an emission line.
 
     Returns
     -------
@@ -77,13 +77,13 @@ def relative_bins(
 
 
 def _run(mean: F8, count: F8, width: float, floor: float) -> F8:
-    """Gaussian mean of the bins, each with the weight of its good pixels."""
+    """Smooth the bins with a Gaussian, each weighted by its number of good pixels."""
     smooth, weight = _gaussian(mean * count, width), _gaussian(count, width)
     return np.asarray(np.maximum(smooth / np.maximum(weight, LEAST_WEIGHT), floor))
 
 
 def _gaussian(values: F8, width: float) -> F8:
-    """What `scipy.ndimage.gaussian_filter1d` gives along rows; by Fourier transforms, five times as fast if wide."""
+    """Do the work of `scipy.ndimage.gaussian_filter1d` by Fourier transforms: five times as fast for wide kernels."""
     reach = int(4 * width + 0.5)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
     mirrored = np.pad(values, ((0, 0), (reach, reach)), mode="symmetric")
@@ -91,26 +91,26 @@ def _gaussian(values: F8, width: float) -> F8:
 
 
 def mean_and_spread(rows: npt.NDArray[Any], axes: tuple[int, ...] = (0,)) -> tuple[F8, F8]:
-    """Mean and standard deviation in float64 along axes, of which 0 is one; a file's rows are read some at a time."""
+    """Compute mean and standard deviation in float64 along axes that include 0; a file's rows are read in parts."""
     count, mean, square = 0.0, np.zeros(()), np.zeros(())
     for start in range(0, len(rows), ROWS_AT_ONCE):
         part = np.asarray(rows[start : start + ROWS_AT_ONCE], np.float64)
         number = float(np.prod([part.shape[axis] for axis in axes]))
         step_to = part.mean(axis=axes) - mean
         spread = ((part - part.mean(axis=axes, keepdims=True)) ** 2).sum(axis=axes)
-        # Parts are merged about their own means (Chan, Golub and LeVeque 1979, Stanford STAN-CS-79-773).
+        # Parts are merged around their own means (Chan, Golub and LeVeque 1979, Stanford STAN-CS-79-773).
         square = square + spread + step_to**2 * count * number / (count + number)
         count, mean = count + number, mean + step_to * number / (count + number)
     return np.asarray(mean), np.sqrt(square / max(count, 1.0))
 
 
 def step(steps: dict[str, float | int | str], name: str) -> float:
-    """One number of the recipe's preprocessing.
+    """Get one number of the recipe's preprocessing.
 
     Raises
     ------
     ConfigurationError
-        It is missing or no number.
+        It is missing or not a number.
     """
     value = steps.get(name)
     if not isinstance(value, int | float):
@@ -119,7 +119,7 @@ def step(steps: dict[str, float | int | str], name: str) -> float:
 
 
 def _bin(values: F8, width: int) -> tuple[F8, F8]:
-    """Mean of the finite values in each bin (0 where there are none) and their number."""
+    """Compute the mean of the finite values in each bin (0 if there are none) and their number."""
     bins = values.shape[1] // width
     pixels = values[:, : bins * width].reshape(len(values), bins, width)
     count = np.isfinite(pixels).sum(axis=2).astype(np.float64)
@@ -127,7 +127,7 @@ def _bin(values: F8, width: int) -> tuple[F8, F8]:
 
 
 def _fill(values: F8, known: npt.NDArray[np.bool_]) -> F8:
-    """Interpolate what is not known along each row."""
+    """Interpolate unknown values along each row."""
     place = np.arange(values.shape[1])
     filled = values.copy()
     for row in np.flatnonzero(~known.all(axis=1)):

@@ -1,10 +1,10 @@
-"""The class prior: the shares of the classes on which figures are stated.
+"""The class prior: the class shares for which scores are stated.
 
 Held-out objects seldom come in the proportions of a survey: a catalogue may hold as many quasars as stars. Accuracy,
-precision, F1, log loss and calibration depend on these proportions, recall does not. Stating them on a prior lets each
-object of a class stand for (its class's share in the prior) / (its class's share among the objects). That is right
-where objects of one class are alike in both, whatever the shares (label shift: Saerens et al. 2002, Neural Computation
-14, 21).
+precision, F1, log loss and calibration depend on these proportions; recall does not. To state scores on a prior, each
+object gets the weight (its class's share in the prior) / (its class's share among the objects). This is correct if the
+objects of each class are alike in both, whatever the shares (label shift: Saerens et al. 2002, Neural Computation 14,
+21).
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ from survey_batch.core.arrays import F8, Index
 from survey_batch.core.errors import ConfigurationError
 
 Prior = str | Mapping[str, float]
-"""`as_found`: the objects' own shares; `equal`: all classes alike; or shares by class, others having none."""
+"""`as_found`: the objects' own shares; `equal`: the same share for all classes; or shares by class, 0 for others."""
 
 SHARES_TOLERANCE = 1e-6
-"""By which the sum of shares may differ from 1."""
+"""Largest difference of the sum of shares from 1."""
 
 
 def parse_prior(text: str) -> Prior:
@@ -46,21 +46,21 @@ def parse_prior(text: str) -> Prior:
 
 
 def stated_shares(prior: Prior, classes: tuple[str, ...], found: npt.NDArray[Any]) -> F8 | None:
-    """Share of each class, (class,), summing to 1; None for `as_found`.
+    """Compute the share of each class, (class,), summing to 1; None for `as_found`.
 
     Parameters
     ----------
     prior
-        Classes without objects cannot stand for anything: their share goes to the others in proportion.
+        The share of a class without objects goes to the others in proportion.
     classes
-        Names.
+        Class names.
     found : (class,)
-        Objects of each class.
+        Number of objects of each class.
 
     Raises
     ------
     ConfigurationError
-        The prior names a class that is not there, is negative, or gives nothing to the classes that have objects.
+        The prior names an unknown class, has a negative share, or gives no share to any class with objects.
     """
     if prior == "as_found":
         return None
@@ -79,7 +79,7 @@ def stated_shares(prior: Prior, classes: tuple[str, ...], found: npt.NDArray[Any
 def reweigh(counts: npt.NDArray[Any], shares: F8 | None) -> F8:
     """Scale counts by true class and outcome, (…, class, outcome), so that each class has its share.
 
-    A class without objects has none, so divide by the sum of what comes out. `shares` of None keeps the counts.
+    A class without objects stays at 0, so divide by the sum of the result. If `shares` is None, counts are unchanged.
     """
     if shares is None:
         return counts.astype(np.float64)
@@ -88,7 +88,7 @@ def reweigh(counts: npt.NDArray[Any], shares: F8 | None) -> F8:
 
 
 def object_weights(true: Index, classes: tuple[str, ...], prior: Prior) -> F8:
-    """Weight of each object, (object,), with a mean of 1: exactly 1 for `as_found`.
+    """Compute the weight of each object, (object,), with a mean of 1; all are exactly 1 for `as_found`.
 
     Raises
     ------
@@ -103,17 +103,17 @@ def object_weights(true: Index, classes: tuple[str, ...], prior: Prior) -> F8:
 
 
 def effective_number(weights: F8) -> float:
-    """Equally weighted objects that would give figures as certain: (sum w)^2 / sum w^2 (Kish 1965, Survey Sampling)."""
+    """Compute the effective number of objects, (sum w)^2 / sum w^2 (Kish 1965, Survey Sampling)."""
     return float(weights.sum() ** 2 / np.sum(weights**2)) if len(weights) else 0.0
 
 
 def shift_prior(probability: npt.NDArray[np.floating], before: F8, after: F8) -> F8:
-    """Probabilities under another prior: multiplied by the ratio of the shares, each row normalised (Bayes).
+    """Convert probabilities to another prior: multiply by the ratio of the shares, normalise each row (Bayes).
 
     Parameters
     ----------
     probability : (object, class)
-        Calibrated on objects whose classes have the shares `before`.
+        Calibrated on objects with the class shares `before`.
     before, after : (class,)
         Positive shares; only their ratios matter.
     """

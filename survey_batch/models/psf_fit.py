@@ -2,9 +2,9 @@
 
 The model of a star is its class's mixture of monochromatic point-spread functions at its place in the field, moved
 to the star's centre and summed over pixels. Planes with three points per pixel hold all spatial frequencies that the
-telescope passes (it cuts off at 0.69 of their Nyquist frequency), so that they can be moved by any fraction of a
-pixel by interpolation with a windowed sinc; stamps themselves are undersampled and cannot. Each row is fitted by
-itself: its result is the same to the last bit in any block.
+telescope passes (it cuts off at 0.69 of their Nyquist frequency). So they can be moved by any fraction of a pixel by
+interpolation with a windowed sinc; the stamps themselves are undersampled and cannot. Each row is fitted by itself, so
+its result is the same to the last bit in any block.
 """
 
 from dataclasses import dataclass
@@ -16,28 +16,28 @@ from survey_batch.core.arrays import F4, F8
 from survey_batch.optics.diffraction import bin_pixels
 
 TAPS = 12
-"""Points of the interpolating kernel, which is off by 1e-4 of the peak at most."""
+"""Points of the interpolating kernel, whose error is at most 1e-4 of the peak."""
 KAISER_BETA = 8.0
 MARGIN = 3
-"""Pixels around the stamp that planes have in addition: room for the kernel and the farthest centre."""
+"""Extra pixels of the planes around the stamp: room for the kernel and the farthest centre."""
 STEPS = 6
-"""Gauss-Newton steps for the centre; from 0.3 pixel off, the fourth one is below 1e-4 pixel."""
+"""Gauss-Newton steps for the centre; from 0.3 pixel off, the fourth step is below 1e-4 pixel."""
 LARGEST_STEP, FARTHEST = 0.3, 0.9
-"""Pixels: of one step along an axis, and of the centre from the middle, along an axis."""
+"""Limits [pixel] of one step, and of the centre's distance from the middle, along each axis."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What was fitted to stamps.
+    """The result of a fit to stamps.
 
     Attributes
     ----------
     chi_square : (star, class) float64
-        Of the best flux and centre of each class.
+        For the best flux and centre of each class.
     flux : (star, class) float64
         In the stamp's units.
     centre : (star, class, 2) float64
-        x and y of the star from where the field's model has it [pixel].
+        x and y offset of the star from its place in the field's model [pixel].
     """
 
     chi_square: F8
@@ -50,21 +50,21 @@ def fit_classes(
 ) -> Fit:
     """Fit every class to every star.
 
-    The centre of the classes' mean is found by Gauss-Newton steps. Each likely class's own is so near (0.01 pixel) that
-    the model is linear between the two: flux, and flux times shift, solve one system of equations.
+    Gauss-Newton steps find the centre for the mean of the classes. The centre of each likely class is so near (0.01
+    pixel) that the model is linear between the two: flux, and flux times shift, solve one system of equations.
 
     Parameters
     ----------
     flux, ivar : (star, y, x) float32
-        The stamps and the inverse variance of their pixels; 0, less or NaN leaves a pixel out.
+        The stamps and the inverse variance of their pixels; a pixel with ivar 0, below 0 or NaN is left out.
     planes : (star, wavelength, y, x) float32
-        Monochromatic point-spread functions of each star's place, oversampled, with a margin of `MARGIN` pixels.
+        Monochromatic point-spread functions at each star's place, oversampled, with a margin of `MARGIN` pixels.
     weights : (class, wavelength) float64
         Share of each wavelength in the light of each class.
     oversampling : int
         Points of the planes per pixel.
     fit_flux, fit_centre : bool
-        Where not, the flux is 1, and the centre is where the field's model has it.
+        If not fitted, the flux is 1, and the centre is that of the field's model.
     """
     data, weight = flux.astype(np.float64), np.where(np.isfinite(flux) & (ivar > 0), ivar, 0).astype(np.float64)
     data = np.where(weight > 0, data, 0)
@@ -92,13 +92,13 @@ def moved(planes: F4, centre: F8, oversampling: int) -> tuple[F4, F4, F4]:
     planes : (star, ..., y, x) float32
         With a margin of `MARGIN` pixels.
     centre : (star, 2) float64
-        By how much, x and y [pixel].
+        Shift in x and y [pixel].
     oversampling : int
 
     Returns
     -------
     tuple of (star, ..., y, x) float32
-        Stamps, and their derivatives by the centre's x and y [1/pixel].
+        Stamps, and their derivatives with respect to the centre's x and y [1/pixel].
     """
     extra = (1,) * (planes.ndim - 3)
     x, slope_x, y, slope_y = (
@@ -112,25 +112,25 @@ def moved(planes: F4, centre: F8, oversampling: int) -> tuple[F4, F4, F4]:
 
 
 def _still(planes: F4, oversampling: int) -> F4:
-    """Sum planes that are not moved over pixels."""
+    """Sum planes over pixels without moving them."""
     edge = MARGIN * oversampling
     return np.asarray(bin_pixels(planes[..., edge:-edge, edge:-edge], oversampling), np.float32)
 
 
 def shift_matrices(shift: F8, points: int, oversampling: int) -> tuple[F4, F4]:
-    """Matrices that move a row of points by a fraction of a pixel and sum it over pixels.
+    """Make matrices that move a row of points by a fraction of a pixel and sum it over pixels.
 
     Parameters
     ----------
     shift : (star,) float64
         Pixels.
     points, oversampling : int
-        Of the row, and per pixel; the `MARGIN` pixels at either end are not summed.
+        Number of points in the row, and per pixel; the `MARGIN` pixels at either end are not summed.
 
     Returns
     -------
     tuple of (star, pixel, point) float32
-        The matrix, and its derivative by the shift.
+        The matrix, and its derivative with respect to the shift.
     """
     reach = oversampling * MARGIN
     displacement = np.arange(-reach, reach + 1) + oversampling * shift[:, None]
@@ -140,7 +140,7 @@ def shift_matrices(shift: F8, points: int, oversampling: int) -> tuple[F4, F4]:
 
 
 def _banded(taps: F8, start: npt.NDArray[np.int64], points: int, oversampling: int) -> F4:
-    """Matrices (star, pixel, point) whose rows add up one pixel's points, each interpolated with the same taps."""
+    """Make matrices (star, pixel, point); each row adds up one pixel's points, interpolated with the same taps."""
     summed = np.zeros((len(taps), taps.shape[1] + oversampling - 1))
     for point in range(oversampling):
         summed[:, point : point + taps.shape[1]] += taps
@@ -151,7 +151,7 @@ def _banded(taps: F8, start: npt.NDArray[np.int64], points: int, oversampling: i
 
 
 def _kernel(distance: F8) -> tuple[F8, F8]:
-    """A sinc under a Kaiser window (Kaiser & Schafer 1980, IEEE Trans. ASSP 28, 105), and its derivative."""
+    """Compute a Kaiser-windowed sinc (Kaiser & Schafer 1980, IEEE Trans. ASSP 28, 105), and its derivative."""
     half = TAPS / 2
     inside = np.abs(distance) < half
     t = np.where(inside, distance, 0.0)
@@ -173,7 +173,7 @@ def _i1(x: F8) -> F8:
 
 
 def _step(data: F8, weight: F8, plane: F4, centre: F8, oversampling: int, fit_flux: bool) -> F8:
-    """One Gauss-Newton step of the centre, with the flux that fits best where it is."""
+    """Take one Gauss-Newton step of the centre, with the best-fitting flux at the present centre."""
     stamp, by_x, by_y = moved(plane, centre, oversampling)
     design = np.stack([stamp, by_x, by_y], axis=1).astype(np.float64)
     normal, right, _ = _normal_equations(data, weight, design)
@@ -185,7 +185,7 @@ def _step(data: F8, weight: F8, plane: F4, centre: F8, oversampling: int, fit_fl
 def _fit_linear(
     data: F8, weight: F8, planes: F4, weights: F8, centre: F8, oversampling: int, fit_flux: bool, fit_centre: bool
 ) -> Fit:
-    """Solve for flux and flux times shift of each class about a common centre."""
+    """Solve for flux and flux times shift of each class around a common centre."""
     parts = moved(planes, centre, oversampling) if fit_centre else (_still(planes, oversampling),)
     bins = planes.shape[1]
     design = np.concatenate(parts, axis=1).astype(np.float64)
@@ -203,7 +203,7 @@ def _fit_linear(
 
 
 def _normal_equations(data: F8, weight: F8, design: F8) -> tuple[F8, F8, F8]:
-    """Weighted products of columns (star, column, y, x) with each other, with the data, and of the data with itself."""
+    """Compute weighted products: columns (star, column, y, x) with columns, columns with data, data with data."""
     columns = design.reshape(*design.shape[:2], -1)
     weighted = columns * weight.reshape(len(data), 1, -1)
     flat = data.reshape(len(data), -1, 1)
@@ -212,7 +212,7 @@ def _normal_equations(data: F8, weight: F8, design: F8) -> tuple[F8, F8, F8]:
 
 
 def _solve(normal: F8, right: F8, fit_flux: bool) -> tuple[F8, F8]:
-    """Flux (..., 1) and shift (..., 2) that solve the normal equations of a stamp and its slopes, if it has any."""
+    """Solve the normal equations of a stamp and its slopes, if any, for flux (..., 1) and shift (..., 2)."""
     slopes = right.shape[-1] - 1
     if fit_flux:
         answer = _solved(normal, right)
@@ -225,7 +225,7 @@ def _solve(normal: F8, right: F8, fit_flux: bool) -> tuple[F8, F8]:
 
 
 def _solved(normal: F8, right: F8) -> F8:
-    """Solve each small system; 0 where it has no single solution."""
+    """Solve each small system; 0 where it has no unique solution."""
     if right.shape[-1] == 0:
         return right
     scale = np.abs(normal).max(axis=(-2, -1), keepdims=True)

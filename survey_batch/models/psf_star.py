@@ -1,8 +1,8 @@
-"""Whether a source is fit for building a PSF, from its cutout in one band.
+"""Selection of sources suitable for building a PSF, from their cutouts in one band.
 
-After ML-PSF (A. Ferreira & W. Fraser), whose facts are known and whose code, without a licence, was not used. Its
-network takes pixels scaled by one mean and one standard deviation of all training pixels, so that it depends on
-exposure, gain and sky (variant `published`). The default scales each cutout by its own sky, noise and peak.
+After ML-PSF (A. Ferreira & W. Fraser). Its method is used, but not its code, which has no licence. Its network takes
+pixels scaled by one mean and one standard deviation of all training pixels, so it depends on exposure, gain and sky
+(variant `published`). The default scales each cutout by its own sky, noise and peak.
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 
 CLASSES = ("other", "good")
 CORE = 2
-"""Pixels to either side of the middle that must be real."""
+"""Pixels to either side of the middle that must have data."""
 SMALLEST_SIZE = 16
-"""Pixels on a side below which the network has nothing to look at."""
+"""Smallest side of a cutout [pixel]; the network can learn nothing from smaller ones."""
 SHIFT = 0.5
-"""Pixels by which training stars are moved: a cutout's middle is that of a pixel."""
+"""Pixels by which training stars are moved, because a cutout's middle is the centre of a pixel, not of the star."""
 LAYERS = ((16, 5, 2), (24, 3, 2), (32, 3, 1))
 """Filters, kernel and stride of each convolution."""
 HIDDEN = 32
 DROPOUT = 0.3
 MOMENTUM = 0.9
-"""Of the moving mean and variance: an epoch may have some ten batches."""
+"""Momentum of the moving mean and variance; low, because an epoch may have only some ten batches."""
 
 
 class PsfStarCNN(KerasClassifier[PsfStarTraining]):
     """A small convolutional network on the profile, the brightness and the gaps of one cutout.
 
-    A source is not classified where pixels within 2 of the middle are missing.
+    A source is not classified if a pixel within 2 of the middle is missing.
     """
 
     kind: ClassVar[str] = "psf-star"
@@ -56,12 +56,12 @@ class PsfStarCNN(KerasClassifier[PsfStarTraining]):
 
     @classmethod
     def recipe_of(cls, data: Labelled, section: PsfStarTraining) -> Recipe:
-        """The cutouts' size, and which of their bands is looked at.
+        """Make the recipe: the cutouts' size, and the band to use.
 
         Raises
         ------
         ConfigurationError
-            There are several bands and none is named, or not the one that is; the cutouts are too small.
+            There are several bands and none is named, the named band does not exist, or the cutouts are too small.
         """
         bands = tuple(str(name) for name in data.coordinates["band"])
         shape = data.shapes["flux"]
@@ -82,7 +82,7 @@ class PsfStarCNN(KerasClassifier[PsfStarTraining]):
 
     @classmethod
     def baselines(cls, data: Labelled, section: PsfStarTraining, classes: tuple[str, ...]) -> "dict[str, Fit]":
-        """Boosted trees on brightness, concentration and roundness: what a classical selection looks at."""
+        """Return boosted trees on brightness, concentration and roundness, as used in a classical selection."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         band = int(step(cls.recipe_of(data, section).steps, "band"))
@@ -96,19 +96,19 @@ class PsfStarCNN(KerasClassifier[PsfStarTraining]):
 
     @classmethod
     def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
-        """Mark cutouts whose middle is real."""
+        """Mark cutouts with data in the middle."""
         flux = block["flux"][:, int(step(recipe.steps, "band"))]
         y, x = (size // 2 for size in flux.shape[1:])
         middle = flux[:, y - CORE : y + CORE + 1, x - CORE : x + CORE + 1]
         return np.asarray(np.isfinite(middle).all(axis=(1, 2)))
 
     def prepare(self, block: Block) -> Inputs:
-        """Profile, brightness and gaps: (object, y, x, 3) float32."""
+        """Compute profile, brightness and gaps: (object, y, x, 3) float32."""
         return scaled_pixels(block["flux"][:, int(step(self.recipe.steps, "band"))])
 
     @classmethod
     def build(cls, sample: Inputs, classes: int, section: PsfStarTraining, seed: int) -> tuple[Any, Any]:  # noqa: ARG003
-        """Three convolutions, of which two halve the image, and a hidden layer."""
+        """Build three convolutions, two of which halve the image, and a hidden layer."""
         import keras
         from keras import layers
 
@@ -124,7 +124,7 @@ class PsfStarCNN(KerasClassifier[PsfStarTraining]):
 
     @classmethod
     def augment(cls, section: PsfStarTraining) -> Augment | None:
-        """Turns, flips, sub-pixel shifts, and another seeing."""
+        """Return the augmentation: turns, flips, sub-pixel shifts, and another seeing."""
 
         def turned(values: Any, targets: Any, random: np.random.Generator) -> tuple[Any, Any]:
             return change_view(values, random, zoom=section.zoom, shift=SHIFT), targets
@@ -133,7 +133,7 @@ class PsfStarCNN(KerasClassifier[PsfStarTraining]):
 
     @classmethod
     def schedule(cls, section: PsfStarTraining, seed: int) -> Schedule:
-        """Adam with a rate that falls to zero."""
+        """Make a schedule for Adam with a learning rate that falls to zero."""
         return Schedule(
             section.epochs, section.batch, section.learning_rate, "cosine", patience=section.patience, seed=seed
         )
@@ -142,16 +142,16 @@ class PsfStarCNN(KerasClassifier[PsfStarTraining]):
 class PublishedPsfStar(PsfStarCNN):
     """ML-PSF's network on pixels scaled by one mean and standard deviation of all training pixels.
 
-    As published but for its defects: the mean and the deviation are those of the training rows alone, rows that
-    stand for bad sources are real ones, and cutouts may have another size than 111 pixels. It is trained on as many
-    good sources as bad ones; its probabilities are then stated for the training rows' own shares.
+    It is as published, without the defects: the mean and the deviation come from training rows only, the rows of bad
+    sources are real, and cutouts may have a size other than 111 pixels. It is trained on as many good sources as bad
+    ones; its probabilities are then converted to the training rows' own shares.
     """
 
     variant: ClassVar[str] = "published"
 
     @classmethod
     def learn(cls, data: Labelled, recipe: Recipe, section: PsfStarTraining) -> Arrays:  # noqa: ARG003
-        """Mean and standard deviation of all training pixels, and the share of good sources."""
+        """Compute the mean and standard deviation of all training pixels, and the shares of bad and good sources."""
         band, count, total, square = int(step(recipe.steps, "band")), 0, 0.0, 0.0
         for _, block in data.blocks():
             pixels = block["flux"][:, band].astype(np.float64)
@@ -163,14 +163,14 @@ class PublishedPsfStar(PsfStarCNN):
         return {"mean": np.array(mean), "deviation": np.array(deviation), "share": np.array([1 - good, good])}
 
     def prepare(self, block: Block) -> Inputs:
-        """(flux - mean) / deviation, 0 where there is no pixel: (object, y, x, 1) float32."""
+        """Compute (flux - mean) / deviation, 0 where there is no data: (object, y, x, 1) float32."""
         flux = block["flux"][:, int(step(self.recipe.steps, "band"))].astype(np.float64)
         scaled = (flux - self.arrays["mean"]) / self.arrays["deviation"]
         return np.where(np.isfinite(scaled), scaled, 0.0).astype(np.float32)[..., None]
 
     @classmethod
     def build(cls, sample: Inputs, classes: int, section: PsfStarTraining, seed: int) -> tuple[Any, Any]:  # noqa: ARG003
-        """Two convolutions of 16 filters with dropout and pooling, a hidden layer of 16 sigmoids."""
+        """Build two convolutions of 16 filters with dropout and pooling, and a hidden layer of 16 sigmoids."""
         import keras
         from keras import layers
 
@@ -186,21 +186,21 @@ class PublishedPsfStar(PsfStarCNN):
 
     @classmethod
     def augment(cls, section: PsfStarTraining) -> Augment | None:  # noqa: ARG003
-        """None."""
+        """Return None: no augmentation."""
         return None
 
     @classmethod
     def schedule(cls, section: PsfStarTraining, seed: int) -> Schedule:
-        """Adam at a constant rate."""
+        """Make a schedule for Adam at a constant learning rate."""
         return Schedule(section.epochs, section.batch, section.learning_rate, patience=section.patience, seed=seed)
 
     def answer(self, inputs: Inputs) -> F4:
-        """Probabilities under the training rows' shares, where the network has learnt of as many good as bad ones."""
+        """Convert the network's probabilities, learnt with equal shares, to the training rows' own shares."""
         return shift_prior(super().answer(inputs), np.full(2, 0.5), self.arrays["share"]).astype(np.float32)
 
     @classmethod
     def epoch_rows(cls, number: Index, classes: int, section: PsfStarTraining, seed: int) -> Index | None:  # noqa: ARG003
-        """As many bad sources as good ones, drawn at random."""
+        """Draw as many bad sources as good ones, at random."""
         count = np.bincount(number, minlength=classes)
         random = np.random.default_rng(seed)
         parts = [np.flatnonzero(number == place) for place in range(classes) if count[place]]
@@ -209,7 +209,7 @@ class PublishedPsfStar(PsfStarCNN):
 
 
 def star_measures(flux: F4) -> npt.NDArray[np.float64]:
-    """Measure what a classical selection of stars looks at.
+    """Measure the quantities of a classical selection of stars.
 
     Parameters
     ----------
@@ -218,12 +218,12 @@ def star_measures(flux: F4) -> npt.NDArray[np.float64]:
     Returns
     -------
     (n, 4) float64
-        log10 of the peak's S/N, share of the light within 6 pixels that is within 1.5, ellipticity, and half the trace
-        of the second moments within 6 pixels.
+        log10 of the peak's S/N; the light within 1.5 pixels as a share of that within 6; ellipticity; and half the
+        trace of the second moments within 6 pixels.
     """
     sky, noise = ring_statistics(flux)
     above = np.nan_to_num(flux.astype(np.float64) - sky[:, None, None])
-    y, x = (np.arange(size) - (size - 1) / 2 for size in flux.shape[1:])  # of an even cutout, a pixel's edge
+    y, x = (np.arange(size) - (size - 1) / 2 for size in flux.shape[1:])  # an even cutout's middle is a pixel edge
     distance = np.hypot(y[:, None], x[None, :])
     light = np.where(distance <= 6, above, 0.0)
     total = np.maximum(light.sum(axis=(1, 2)), 1e-12)

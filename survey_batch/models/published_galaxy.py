@@ -1,10 +1,10 @@
 """Galaxy, quasar or star as published: principal components of smoothed spectra, and a network, a machine or a forest.
 
-After LAMOST-Spectra-Classifier (superdreamliner, 2025, MIT), as its notebook did it whose figures are published:
-3000 points from 3900 to 9000 Angstrom, divided by their norm, Savitzky-Golay, 500 components; its lines and block
-statistics took no part in the figures and are left out. What could not stay: the smoothing window of 10, which shifts
-spectra by half a pixel, is 11; components and copies with noise, made there before the split, are of training rows
-alone; noise is added before spectra come onto the linear grid, as that is part of the recipe.
+After LAMOST-Spectra-Classifier (superdreamliner, 2025, MIT), as in the notebook with the published scores: 3000 points
+from 3900 to 9000 Angstrom, divided by their norm, Savitzky-Golay, 500 components. Its lines and block statistics were
+not used for the scores and are left out. Changes that were necessary: the smoothing window is 11, because the published
+10 shifts spectra by half a pixel; components and copies with noise, which it made before the split, come from training
+rows only; noise is added before spectra are put on the linear grid, because the grid is part of the recipe.
 """
 
 from typing import Any, ClassVar, Self
@@ -39,7 +39,7 @@ from survey_batch.models.spectrum_inputs import (
 from survey_batch.spectra.pca import PCA, Moments
 
 COMPONENTS = 500
-"""Those beyond the number of training rows are 0."""
+"""Number of components; those beyond the number of training rows are 0."""
 COPIED = ("GALAXY", "QSO")
 KERNELS = (3, 5, 7, 9, 11, 13, 15, 17)
 DEPTH, FILTERS, DENSE = 3, 32, (128, 64, 32)
@@ -47,7 +47,7 @@ CALIBRATION_FOLDS = 5
 
 
 class PublishedComponents(Classifier[GalaxyTraining]):
-    """What the three have in common: 500 principal components of the training spectra.
+    """Base class of the three variants: 500 principal components of the training spectra.
 
     A spectrum with less than `least_good_share` (0.3) of good pixels is not classified: its probabilities are NaN.
     """
@@ -61,7 +61,7 @@ class PublishedComponents(Classifier[GalaxyTraining]):
 
     @classmethod
     def recipe_of(cls, data: Labelled, section: GalaxyTraining) -> Recipe:  # noqa: ARG003
-        """The linear grid, the norm, the smoothing and the components."""
+        """Make the recipe: the linear grid, the norm, the smoothing and the components."""
         steps: dict[str, float | int | str] = {
             "method": "published-components",
             "linear_from": float(PUBLISHED_GRID[0]),
@@ -90,13 +90,13 @@ class PublishedComponents(Classifier[GalaxyTraining]):
         return {"mean": pca.mean, "components": pca.components, "variance": pca.variance, "ratio": pca.ratio}
 
     def prepare(self, block: Block) -> F4:
-        """Scores, (object, 500)."""
+        """Compute scores, (object, 500)."""
         pca = PCA(**{name: self.arrays[name] for name in ("mean", "components", "variance", "ratio")})
         return pca.transform(smoothed(block, self.recipe)).astype(np.float32)
 
 
 def smoothed(block: Block, recipe: Recipe) -> F4:
-    """Spectra on the linear grid, (object, 3000)."""
+    """Put spectra on the linear grid, (object, 3000), normalised and smoothed."""
     assert recipe.grid is not None  # noqa: S101 - spectra have one
     flux, ivar, mask = (block[name] for name in VARIABLES)
     return published_flux(recipe.grid.wavelength, flux, ivar, mask)
@@ -105,7 +105,7 @@ def smoothed(block: Block, recipe: Recipe) -> F4:
 def added_examples(
     data: Labelled, recipe: Recipe, section: GalaxyTraining, seed: int
 ) -> tuple[Block, npt.NDArray[np.str_]] | None:
-    """Copies of training galaxies and quasars with noise, and simulated spectra, as the section asks for."""
+    """Make copies of training galaxies and quasars with noise, and simulated spectra, as the section sets."""
     parts: list[tuple[Block, npt.NDArray[np.str_]]] = []
     for number, name in enumerate(COPIED):
         rows = np.flatnonzero(data.label == name)
@@ -122,9 +122,9 @@ def added_examples(
 
 
 class PublishedCNN(PublishedComponents, KerasClassifier[GalaxyTraining]):
-    """Eight branches of convolutions over the list of components, each with kernels of another size.
+    """Eight branches of convolutions over the list of components, each with its own kernel size.
 
-    That neighbouring components are no neighbours in any sense is the recipe's, not ours to mend.
+    Neighbouring components are not related; this is part of the published recipe and left as it is.
     """
 
     variant: ClassVar[str] = "published-cnn"
@@ -138,7 +138,7 @@ class PublishedCNN(PublishedComponents, KerasClassifier[GalaxyTraining]):
         classes: tuple[str, ...],  # noqa: ARG003
         seed: int,
     ) -> tuple[Block, npt.NDArray[np.str_]] | None:
-        """Copies with noise, and simulated spectra."""
+        """Make copies with noise, and simulated spectra."""
         return added_examples(data, recipe, section, seed)
 
     @classmethod
@@ -178,13 +178,13 @@ def branched_network(components: int, classes: int, seed: int) -> Any:
 
 
 class PublishedEstimator(PublishedComponents, SklearnClassifier[GalaxyTraining]):
-    """What the machine and the forest have in common."""
+    """Base class of the machine and the forest."""
 
     @classmethod
     def training_inputs(
         cls, draft: Self, data: Labelled, section: GalaxyTraining, seed: int
     ) -> tuple[Inputs, npt.NDArray[np.str_]]:
-        """Scores and labels of training rows, of copies with noise and of simulated spectra."""
+        """Prepare scores and labels of training rows, copies with noise and simulated spectra."""
         inputs, label = [draft.prepare(block) for _, block in data.blocks()], data.label
         if (added := added_examples(data, draft.recipe, section, seed)) is not None:
             inputs.append(draft.prepare(added[0]))
@@ -193,7 +193,7 @@ class PublishedEstimator(PublishedComponents, SklearnClassifier[GalaxyTraining])
 
 
 class PublishedSVM(PublishedEstimator):
-    """A support vector machine with an RBF kernel, C = 1, classes weighted."""
+    """A support vector machine with an RBF kernel, C = 1 and balanced class weights."""
 
     variant: ClassVar[str] = "published-svm"
     trusted: ClassVar[tuple[str, ...]] = (
@@ -205,7 +205,7 @@ class PublishedSVM(PublishedEstimator):
     def training_inputs(
         cls, draft: Self, data: Labelled, section: GalaxyTraining, seed: int
     ) -> tuple[Inputs, npt.NDArray[np.str_]]:
-        """Check that each class has rows enough for its probabilities to be fitted."""
+        """Prepare inputs and labels, and check that each class has enough rows to fit probabilities."""
         inputs, label = super().training_inputs(draft, data, section, seed)
         names, counts = np.unique(label, return_counts=True)
         if counts.min() < CALIBRATION_FOLDS:
@@ -217,7 +217,7 @@ class PublishedSVM(PublishedEstimator):
 
     @classmethod
     def estimator(cls, section: GalaxyTraining, seed: int, inputs: Inputs) -> Any:  # noqa: ARG003
-        """Probabilities by Platt's sigmoid, fitted in folds, as `SVC(probability=True)` did before it was given up."""
+        """Make the machine; Platt's sigmoid, fitted in folds, gives probabilities, as in `SVC(probability=True)`."""
         from sklearn.calibration import CalibratedClassifierCV
         from sklearn.svm import SVC
 
@@ -226,7 +226,7 @@ class PublishedSVM(PublishedEstimator):
 
 
 class PublishedForest(PublishedEstimator):
-    """A random forest of 100 trees, classes weighted."""
+    """A random forest of 100 trees with balanced class weights."""
 
     variant: ClassVar[str] = "published-forest"
     trusted: ClassVar[tuple[str, ...]] = ("sklearn.tree._tree.Tree",)

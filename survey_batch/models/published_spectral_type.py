@@ -1,12 +1,12 @@
 """Spectral type, O to M, as published by LAMOST_DR6_CNN_Spectral_Classifier (william-lpa, 2022, no licence).
 
-3500 points from 3700 Angstrom, a trailing mean of three, from minimum to maximum, and a network whose input is
-(1, 3500): wavelength is the list of channels, so that its convolutions of width 3 and its pooling see a sequence of
-one, and nothing is convolved along wavelength. That is the recipe's. So are that the mask and the errors are not looked
-at, that the last point is at 8287 Angstrom, short of the calcium triplet, and that one bad pixel sets the scale.
+The input is 3500 points from 3700 Angstrom, with a trailing mean of three, scaled from minimum to maximum. The
+network's input is (1, 3500): wavelength is the channel axis, so the convolutions of width 3 and the pooling see a
+sequence of one, and nothing is convolved along wavelength. The published recipe does this. It also ignores the mask and
+the errors, ends at 8287 Angstrom, short of the calcium triplet, and lets one bad pixel set the scale.
 
-What could not stay: pixels without any value are bridged; test spectra take no part in training or stopping; made
-spectra are for training alone; helium has the last word on O and B (`survey_batch.models.helium`).
+Changes that were necessary: pixels without a value are bridged; test spectra are not used in training or stopping;
+synthetic spectra are used only in training; helium decides between O, B and A (`survey_batch.models.helium`).
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit
 
 START = 3700.0
-"""Angstrom."""
+"""First wavelength [Angstrom]."""
 SKIPPED, POINTS, WINDOW = 2, 3500, 3
 FILTERS, WIDTH, DENSE = (10, 20, 40, 50), 3, 11500
 STEPS: dict[str, float | int | str] = {
@@ -62,17 +62,17 @@ class PublishedSpectralType(HeliumRule, KerasClassifier[SpectralTypeTraining]):
 
     @classmethod
     def baselines(cls, data: Labelled, section: SpectralTypeTraining, classes: tuple[str, ...]) -> "dict[str, Fit]":
-        """As of the other variants."""
+        """Return the same baselines as the other variants."""
         return SpectralTypeClassifier.baselines(data, section, classes)
 
     @classmethod
     def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:  # noqa: ARG003
-        """The recipe on the product's grid.
+        """Make the recipe on the product's grid.
 
         Raises
         ------
         ConfigurationError
-            The grid does not hold the published points.
+            The grid does not cover the published points.
         """
         grid = Grid.of(data.coordinates["wavelength"])
         first_point(grid.wavelength)
@@ -85,7 +85,7 @@ class PublishedSpectralType(HeliumRule, KerasClassifier[SpectralTypeTraining]):
         return np.asarray(share >= step(recipe.steps, "least_good_share"))
 
     def prepare(self, block: Block) -> F4:
-        """The published input, (object, 1, 3500)."""
+        """Make the published input, (object, 1, 3500)."""
         assert self.recipe.grid is not None  # noqa: S101 - spectra have one
         return published_points(self.recipe.grid.wavelength, block["flux"])[:, None]
 
@@ -93,7 +93,7 @@ class PublishedSpectralType(HeliumRule, KerasClassifier[SpectralTypeTraining]):
     def extra_examples(
         cls, data: Labelled, recipe: Recipe, section: SpectralTypeTraining, classes: tuple[str, ...], seed: int
     ) -> tuple[Block, npt.NDArray[np.str_]] | None:
-        """Spectra of rare classes."""
+        """Make spectra of rare classes."""
         return rare_examples(data, recipe, section, classes, seed)
 
     @classmethod
@@ -110,15 +110,15 @@ class PublishedSpectralType(HeliumRule, KerasClassifier[SpectralTypeTraining]):
 
 
 def first_point(wavelength: npt.NDArray[np.float64]) -> int:
-    """Pixel of the first of the published points before the slice: the first at 3700 Angstrom or beyond.
+    """Find the first pixel at or beyond 3700 Angstrom; the published points start `SKIPPED` pixels later.
 
     Raises
     ------
     ConfigurationError
-        The grid begins later, or ends before the last of the points.
+        The grid begins later, or ends before the last point.
     """
     start = int(np.searchsorted(wavelength, START * (1 - 1e-9)))
-    # A grid that begins beyond by less than a pixel is one that was cut there.
+    # A grid that begins less than a pixel later was cut at 3700 Angstrom.
     if wavelength[0] > START * 10**1e-4 or wavelength.size < start + SKIPPED + POINTS:
         raise ConfigurationError(
             f"variant 'published' needs {SKIPPED + POINTS} pixels from {START:.0f} Angstrom (to 8287), the product has "
@@ -129,7 +129,7 @@ def first_point(wavelength: npt.NDArray[np.float64]) -> int:
 
 
 def published_points(wavelength: npt.NDArray[np.float64], flux: F4) -> F4:
-    """Spectra as the published network sees them.
+    """Convert spectra to the published network's input.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def published_points(wavelength: npt.NDArray[np.float64], flux: F4) -> F4:
     Returns
     -------
     (object, 3500) float32
-        From 0 to 1; 0 throughout in a row that is constant or has no value.
+        From 0 to 1; a row that is constant or has no value is 0 throughout.
     """
     start = first_point(wavelength)
     values = bridge(flux).astype(np.float64)[:, start : start + SKIPPED + POINTS]

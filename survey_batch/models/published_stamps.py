@@ -1,8 +1,8 @@
 """Spectral class of a star from one wide-band image as published: three classifiers that learn from labelled stars.
 
 After Centofanti et al. (2025, A&A 694, A228) and, for the committee of networks, Kuntzer, Tewes & Courbin (2016, A&A
-591, A54). They take every star to be centred and of unit flux. What could not stay: images were normalised by
-statistics of the stars that were to be classified; here they are those of the training stars, so that one star alone
+591, A54). They assume that every star is centred and has unit flux. One change was necessary: images were normalised
+with statistics of the stars to be classified; here the statistics come from the training stars, so that one star alone
 can be classified.
 """
 
@@ -36,17 +36,17 @@ from survey_batch.models.stamp_optics import (
 from survey_batch.optics.seds import CLASSES
 
 FIRST_ANSWER, ANSWER_STEP = 1.5, 0.5
-"""What the committee answers for O5, and how much more for each later class."""
+"""The committee's target for O5, and its increase for each later class."""
 LARGEST_VARIANCE, ANSWER_RANGE = 1.0, (1.4, 7.6)
-"""A committee that disagrees more, or answers outside, has not classified the star."""
+"""If the committee's variance is larger, or its mean lies outside the range, the star is not classified."""
 CROP = 10
 """Pixels that the convolutional network cuts off on every side."""
 CALIBRATION_FOLDS = 5
-"""In which the support vector machine's probabilities are fitted."""
+"""Folds in which the support vector machine's probabilities are fitted."""
 
 
 class PublishedStamps(Classifier[StampTraining]):
-    """What the three have in common: every pixel of a stamp must have been measured."""
+    """Base class of the three classifiers: every pixel of a stamp must be measured."""
 
     kind: ClassVar[str] = "stamp-type"
     product: ClassVar[str] = "stamps"
@@ -56,22 +56,22 @@ class PublishedStamps(Classifier[StampTraining]):
 
     @classmethod
     def recipe_of(cls, data: Labelled, section: StampTraining) -> Recipe:  # noqa: ARG003
-        """Stamps as they are."""
+        """Make the recipe: stamps as they are."""
         return stamp_recipe(data, cls.variables, {"method": f"published-{cls.variant}"})
 
     @classmethod
     def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:  # noqa: ARG003
-        """Mark whole stamps."""
+        """Mark complete stamps."""
         return enough_pixels(block, 1.0)
 
 
 class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
-    """A committee of small networks on principal components, each of which answers with one number along the sequence.
+    """A committee of small networks on principal components; each outputs one number along the spectral sequence.
 
-    The class is the one nearest to the committee's mean. Where its members disagree (variance above 1) or the mean
-    lies beyond the sequence, the star is not classified, as published; these stars were dropped from the published
-    figures. Probabilities, which the publication has none of, fall off with the distance from the mean as the
-    training stars' do.
+    The class is the one nearest to the committee's mean. If its members disagree (variance above 1) or the mean lies
+    beyond the sequence, the star is not classified, as published; the published scores omit these stars. The
+    publication has no probabilities. Here they fall off with the distance from the mean as a Gaussian, whose width is
+    the committee's error on the training stars.
     """
 
     variant: ClassVar[str] = "pca-mlp"
@@ -87,7 +87,7 @@ class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
         return {"mean": pca.mean_, "components": pca.components_}
 
     def prepare(self, block: Block) -> F4:
-        """Scores, (object, component)."""
+        """Compute scores, (object, component)."""
         centred = block["flux"].reshape(len(block["flux"]), 1, -1) - self.arrays["mean"]
         return (centred @ self.arrays["components"].T)[:, 0].astype(np.float32)
 
@@ -115,7 +115,7 @@ class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
         return trained
 
     def answers_of(self, data: Labelled) -> tuple[F4, F4]:
-        """Scores, and the number that the networks should answer."""
+        """Compute scores, and the networks' target numbers."""
         number = class_numbers(data.label, self.classes)
         return self.prepare(data.block), (FIRST_ANSWER + ANSWER_STEP * number).astype(np.float32)
 
@@ -133,22 +133,21 @@ class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
 class StampCNN(PublishedStamps, KerasClassifier[StampTraining]):
     """Convolutions without pooling that shrink the middle 12 x 12 pixels to one point, and two small layers.
 
-    The publication kept 38 % of the training stars for a validation whose outcome was not used; here all are trained
-    on.
+    The publication set aside 38 % of the training stars for a validation that it did not use; here all are trained on.
     """
 
     variant: ClassVar[str] = "cnn-mlp"
 
     @classmethod
     def learn(cls, data: Labelled, recipe: Recipe, section: StampTraining) -> Arrays:  # noqa: ARG003
-        """Take the mean image of training stars."""
+        """Compute the mean image of training stars."""
         total = sum(
             (block["flux"].astype(np.float64).sum(axis=0) for _, block in data.blocks()), np.zeros(recipe.shape)
         )
         return {"mean": total / len(data)}
 
     def prepare(self, block: Block) -> F4:
-        """Difference from the mean image over its maximum, (object, y, x, 1)."""
+        """Compute (image - mean image) / maximum of the mean image, (object, y, x, 1)."""
         mean = self.arrays["mean"]
         return np.asarray((block["flux"] - mean) / mean.max(), np.float32)[..., None]
 
@@ -180,7 +179,7 @@ def pixel_compression(size: int, classes: int, seed: int) -> Any:
 
 
 class SimilaritySVM(PublishedStamps, SklearnClassifier[StampTraining]):
-    """A support vector machine on a star's likeness to the monochromatic point-spread functions of its place."""
+    """A support vector machine on a star's similarity to the monochromatic point-spread functions at its place."""
 
     variant: ClassVar[str] = "svm-psf"
     variables: ClassVar[tuple[str, ...]] = ("flux", *PLACE)
@@ -194,23 +193,23 @@ class SimilaritySVM(PublishedStamps, SklearnClassifier[StampTraining]):
 
     @classmethod
     def recipe_of(cls, data: Labelled, section: StampTraining) -> Recipe:
-        """Stamps as they are, and the exposures whose field is known."""
+        """Make the recipe: stamps as they are, and the exposures with a known field."""
         steps = {"method": f"published-{cls.variant}", "exposures": exposures_named(read_optics(section))}
         return stamp_recipe(data, cls.variables, steps)
 
     @classmethod
     def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
-        """Mark whole stamps of exposures whose field is known."""
+        """Mark complete stamps of exposures with a known field."""
         return exposure_known(block, recipe) & enough_pixels(block, 1.0)
 
     @classmethod
     def learn(cls, data: Labelled, recipe: Recipe, section: StampTraining) -> Arrays:  # noqa: ARG003
-        """Take the fields along."""
+        """Read the fields, to store them with the model."""
         return read_optics(section).arrays()
 
     @classmethod
     def training_inputs(cls, draft: Self, data: Labelled, section: StampTraining, seed: int) -> tuple[Inputs, Any]:
-        """Features and labels; each class must have enough stars to fit probabilities to."""
+        """Prepare features and labels; each class must have enough stars to fit probabilities."""
         counts = data.counts()
         if min(counts.values()) < CALIBRATION_FOLDS:
             raise ConfigurationError(
@@ -219,7 +218,7 @@ class SimilaritySVM(PublishedStamps, SklearnClassifier[StampTraining]):
         return super().training_inputs(draft, data, section, seed)
 
     def prepare(self, block: Block) -> F8:
-        """Likeness to each wavelength's function, (object, wavelength); in float64: it differs in the fourth digit."""
+        """Compute similarities, (object, wavelength), in float64, because they differ only in the fourth digit."""
         optics, flux = self._optics, np.nan_to_num(block["flux"])
         parts = [similarity(flux[span], optics.optics.stamps(planes)) for span, planes in optics.planes(block)]
         return np.concatenate(parts)
@@ -230,12 +229,12 @@ class SimilaritySVM(PublishedStamps, SklearnClassifier[StampTraining]):
 
     @classmethod
     def estimator(cls, section: StampTraining, seed: int, inputs: Inputs) -> Any:  # noqa: ARG003
-        """The published machine; its probabilities are fitted to its decisions on stars left out, as libsvm's were."""
+        """Make the published machine; its probabilities are fitted to decisions on left-out stars, as in libsvm."""
         return similarity_machine(inputs.shape[1])
 
 
 def similarity_machine(features: int) -> Any:
-    """Scaling, the published machine, and probabilities."""
+    """Make a pipeline of scaling and the published machine with probabilities."""
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -245,26 +244,26 @@ def similarity_machine(features: int) -> Any:
 
 
 def published_machine(features: int) -> Any:
-    """A machine with an RBF kernel, C = 1 and gamma = 1 / features."""
+    """Make a machine with an RBF kernel, C = 1 and gamma = 1 / features."""
     from sklearn.svm import SVC
 
     return SVC(C=1.0, gamma=1 / features)
 
 
 def similarity(flux: F4, psfs: F4) -> F8:
-    """Likeness of a star to each monochromatic point-spread function of its place, as published.
+    """Compute the similarity of a star to each monochromatic point-spread function at its place, as published.
 
     Parameters
     ----------
     flux : (star, y, x) float32
         Stamps.
     psfs : (star, wavelength, y, x) float32
-        Of unit sum.
+        Normalised to unit sum.
 
     Returns
     -------
     (star, wavelength) float64
-        (1 - d) over the sum of (1 - d), d the sum of squared differences of star and function.
+        (1 - d) over the sum of (1 - d), where d is the sum of squared differences of star and function.
     """
     difference = psfs.astype(np.float64) - flux[:, None].astype(np.float64)
     likeness = 1 - (difference**2).sum(axis=(2, 3))

@@ -1,8 +1,8 @@
-"""The bootstrap by whole groups: how much figures vary from one sample of stars to another.
+"""The bootstrap by whole groups: how much scores vary from one sample of stars to another.
 
 Groups (repeat visits of a star) are drawn with replacement, as many as there are (Efron & Tibshirani 1993, An
-Introduction to the Bootstrap). Groups with the same content are alike, so that how often each kind of content is drawn
-is multinomial: the work grows with the number of kinds, not of objects.
+Introduction to the Bootstrap). Groups with the same content are interchangeable, so the number of draws of each kind of
+content is multinomial. The work grows with the number of kinds, not of objects.
 """
 
 from collections import Counter
@@ -18,24 +18,24 @@ DRAWS = 2000
 CENTRAL = (2.5, 97.5)
 """Percentiles of the interval."""
 DRAWN_AT_ONCE = 4_000_000
-"""Numbers in memory."""
+"""Most numbers held in memory at a time."""
 
 
 def resampled_sums(
     kind: Index, values: npt.NDArray[Any], group: npt.NDArray[Any] | None = None, seed: int = 0, draws: int = DRAWS
 ) -> F8:
-    """Sums over resampled objects, of values that depend on an object's kind alone.
+    """Sum values over resampled objects; the values depend only on an object's kind.
 
     Parameters
     ----------
     kind : (object,) int
-        Such as the number of a cell in a confusion matrix; few kinds are quick.
+        For example, the number of a cell in a confusion matrix; few kinds are fast.
     values : (kind, value)
         The identity matrix counts the objects of each kind.
     group : (object,)
-        Objects that share a value are drawn together; by default each object is its own.
+        Objects with the same group are drawn together; by default each object is a group of its own.
     seed, draws
-        Of the random draws.
+        Seed and number of the random draws.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def resampled_sums(
 
 
 def _contents(kind: Index, group: npt.NDArray[Any] | None) -> tuple[list[Index], Index]:
-    """The distinct contents of groups, as sorted kinds, and how many groups have each."""
+    """Find the distinct contents of groups, as sorted kinds, and count the groups with each."""
     number = np.arange(len(kind)) if group is None else np.unique(group, return_inverse=True)[1]
     alone = (np.bincount(number) == 1)[number]
     kinds, times = np.unique(kind[alone], return_counts=True)
@@ -71,17 +71,17 @@ def _contents(kind: Index, group: npt.NDArray[Any] | None) -> tuple[list[Index],
 
 
 def interval_95(draws: npt.NDArray[np.floating], value: float, groups: int = 0) -> list[float] | None:
-    """Central 95 % of a figure's draws, [low, high], without those that are NaN; None where the figure is NaN.
+    """Compute the central 95 % of a score's draws, [low, high], ignoring NaN; None if the score is NaN.
 
     Parameters
     ----------
     draws : (draw,)
-        The figure of each resampled set.
+        The score of each resampled set.
     value
-        Of the objects themselves.
+        The score of the objects themselves.
     groups
-        For a share: of how many groups. Where it is 0 or 1 all draws are alike, as if nothing else were possible;
-        then the interval is the exact binomial one (Clopper & Pearson 1934, Biometrika 26, 404).
+        If the score is a share, the number of groups. When a share is 0 or 1, all draws are equal, as if nothing else
+        were possible; the interval is then the exact binomial one (Clopper & Pearson 1934, Biometrika 26, 404).
     """
     known = draws[~np.isnan(draws)]
     if np.isnan(value) or not len(known):
@@ -96,12 +96,12 @@ def interval_95(draws: npt.NDArray[np.floating], value: float, groups: int = 0) 
 def bootstrap(
     scores: F8, group: npt.NDArray[Any] | None = None, seed: int = 0, draws: int = DRAWS
 ) -> tuple[float, float, float]:
-    """Standard error and 95 % interval of a mean.
+    """Compute the standard error and 95 % interval of a mean.
 
     Parameters
     ----------
     scores
-        One number per object, such as 1 or 0 for right or wrong; quick where few different ones occur.
+        One number per object, such as 1 or 0 for right or wrong; fast if there are few distinct values.
     group, seed, draws
         As in `resampled_sums`.
 

@@ -19,7 +19,7 @@ __all__ = ["brief", "describe", "scores_of"]
 
 
 BRIEF = ("objects", "stars", "accuracy", "accuracy_95", "macro_f1", "macro_f1_95", "top_2", "within_one_class")
-"""What the manifest tells of a classifier's figures."""
+"""The scores that the manifest holds."""
 
 
 def scores_of(
@@ -30,33 +30,33 @@ def scores_of(
     *,
     prior: Prior = "as_found",
 ) -> dict[str, Any]:
-    """Metrics of several predictions of the same objects, and their paired comparison with `classifier`.
+    """Compute the metrics of several predictions of the same objects, and compare each with `classifier` in pairs.
 
     Parameters
     ----------
     data
         The objects.
     answers
-        Probabilities (object, class) or class numbers (object,) by name; one is `classifier`, whose rows of NaN
-        (not classified) are left out of all and counted.
+        Probabilities (object, class) or class numbers (object,) by name. One is `classifier`; its rows of NaN (not
+        classified) are left out of all answers and counted.
     classes
-        Names.
+        Class names.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
     prior
-        Shares of the classes on which the figures are stated.
+        Class shares for which scores are stated.
 
     Returns
     -------
     dict
-        `prior`: what was asked for, the share that each class then has, and the effective number of objects. By name
-        of the answers: as `summary` and, for probabilities, `probabilistic_summary`; `against_classifier`: the paired
-        comparison. `not_classified`, where it is not 0.
+        `prior`: the requested prior, the resulting share of each class, and the effective number of objects. For each
+        name in `answers`: the scores of `summary` and, for probabilities, `probabilistic_summary`, and
+        `against_classifier`, the paired comparison. `not_classified`, if it is not 0.
 
     Raises
     ------
     ConfigurationError
-        A label is not among the classes, no object was classified, or the prior makes no sense.
+        A label is not among the classes, no object was classified, or the prior is invalid.
     """
     known = np.isfinite(answers["classifier"]).all(axis=1)
     if not known.any():
@@ -84,9 +84,9 @@ def scores_of(
 
 
 def brief(part: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures of one part of the scores (`test`, `cross_validation`) that a manifest holds."""
+    """Select the scores of one part (`test`, `cross_validation`) that a manifest holds."""
     one = dict(part["classifier"])
-    if len(one["per_class"]) <= 2:  # always 1
+    if len(one["per_class"]) <= 2:  # top_2 is always 1
         one.pop("top_2", None)
     return {"prior": part["prior"]["stated"], **{name: one[name] for name in BRIEF if one.get(name) is not None}}
 

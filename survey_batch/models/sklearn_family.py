@@ -1,4 +1,4 @@
-"""What families share whose model is of scikit-learn: fitting, saving and loading without unpickling."""
+"""Base class of families with a scikit-learn model: fitting, saving, and loading without unpickling."""
 
 from abc import abstractmethod
 from pathlib import Path
@@ -17,15 +17,15 @@ from survey_batch.models.labelled import Labelled
 
 
 class SklearnClassifier(FittedClassifier[Section]):
-    """A family whose model is an estimator of scikit-learn on prepared rows, all of them in memory.
+    """A family with a scikit-learn estimator, fitted to prepared rows that are all in memory.
 
-    A subclass has `recipe_of`, `possible`, `prepare` (object, column) and `estimator`; `learn` where its preprocessing
-    is fitted to training rows.
+    A subclass defines `recipe_of`, `valid_rows`, `prepare` (object, column) and `estimator`, and `learn` if its
+    preprocessing is fitted to training rows.
 
     Attributes
     ----------
     trusted : tuple of str
-        Types, beyond those that skops trusts by itself, that a saved model may hold.
+        Types that a saved model may hold besides those that skops trusts by default.
     """
 
     model_file: ClassVar[str] = "model.skops"
@@ -34,16 +34,16 @@ class SklearnClassifier(FittedClassifier[Section]):
     @classmethod
     @abstractmethod
     def estimator(cls, section: Section, seed: int, inputs: Inputs) -> Any:
-        """An estimator with `predict_proba`, not fitted yet, for these training rows."""
+        """Make an unfitted estimator, with `predict_proba`, for these training rows."""
 
     @classmethod
     def training_inputs(cls, draft: Self, data: Labelled, section: Section, seed: int) -> tuple[Inputs, Any]:  # noqa: ARG003
-        """Prepared training rows and their labels; a subclass may add changed copies."""
+        """Prepare training rows and their labels; a subclass may add augmented copies."""
         return draft.prepare(data.block), data.label
 
     @classmethod
     def weights(cls, data: Labelled, labels: npt.NDArray[np.str_]) -> F8 | None:  # noqa: ARG003
-        """Weight of each of the training inputs, which begin with the rows of the data; by default all are alike."""
+        """Weigh the training inputs, which begin with the rows of the data; by default all weigh the same."""
         return None
 
     @classmethod
@@ -68,7 +68,7 @@ class SklearnClassifier(FittedClassifier[Section]):
 
     def _forward(self, inputs: Inputs) -> F4:
         raw = np.zeros((len(inputs), len(self.classes)))
-        # A class that no training row had has no column of its own.
+        # The model has no column for a class without training rows.
         raw[:, self.model.classes_] = self.model.predict_proba(inputs)
         return apply_temperature(raw, self.manifest.temperature).astype(np.float32)
 
@@ -80,7 +80,7 @@ class SklearnClassifier(FittedClassifier[Section]):
 
     @classmethod
     def read_model(cls, path: Path) -> Any:
-        """Read the model, if it holds no type but those that this family expects."""
+        """Read the model; refuse it if it holds types that this family does not expect."""
         import skops.io
 
         try:

@@ -31,11 +31,11 @@ STEPS: dict[str, float | int | str] = {
     "least_good_share": 0.3,
     **HELIUM,
 }
-"""Bins of 4 pixels (276 km/s, a little more than the spectrograph resolves), over the continua of variant `lines`."""
+"""Bins of 4 pixels (276 km/s, a little wider than the spectrograph resolves), over the continua of variant `lines`."""
 
 FILTERS, WIDTH = (16, 24), 9
 POOLED = (2, 4)
-"""Places after each layer whose answers are averaged: in the end those of 32 pixels, 2200 km/s."""
+"""Positions averaged after each layer: in the end one covers 32 pixels, 2200 km/s."""
 HIDDEN, DROPOUT, PENALTY = 32, 0.5, 1e-4
 NOISE = (-2.7, -1.4)
 """Range of the added noise's standard deviation, log10, as a share of the continuum per bin."""
@@ -44,11 +44,11 @@ SHIFT_BINS = VELOCITY_KM_S / (C_KM_S * STEP * np.log(10)) / 4
 
 
 class SpectralConvolution(SpectralTypeClassifier):
-    """Filters along wavelength over flux and its errors, and an ensemble of small networks on their answers.
+    """Filters along wavelength over flux and its errors, followed by an ensemble of small networks.
 
     A spectrum with less than `least_good_share` (0.3) of good pixels is not classified: its probabilities are NaN.
-    Rare classes are trained on spectra made of templates, where the job names these; helium has the last word on O and
-    B (`survey_batch.models.helium`).
+    Rare classes are trained on spectra made from templates, if the job names any. Helium decides between O, B and A
+    (`survey_batch.models.helium`).
     """
 
     variant: ClassVar[str] = "convolution"
@@ -56,11 +56,11 @@ class SpectralConvolution(SpectralTypeClassifier):
 
     @classmethod
     def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:  # noqa: ARG003
-        """The recipe on the product's grid."""
+        """Make the recipe on the product's grid."""
         return recipe_for(Grid.of(data.coordinates["wavelength"])).model_copy(update={"steps": STEPS})
 
     def prepare(self, block: Block) -> F4:
-        """Flux over two continua, and how far it can be trusted, 1 / (1 + error), (object, bin, 3)."""
+        """Compute flux over two continua, and its reliability 1 / (1 + error), (object, bin, 3)."""
         steps = self.recipe.steps
         flux, ivar, mask = (block[name] for name in self.variables)
         trust = flux_channels(flux, ivar, mask, int(step(steps, "bin_pixels")))[..., 1:]
@@ -68,7 +68,7 @@ class SpectralConvolution(SpectralTypeClassifier):
 
     @classmethod
     def augment(cls, section: SpectralTypeTraining) -> Augment:  # noqa: ARG003
-        """Another radial velocity, by fractions of a pixel, and more noise."""
+        """Return the augmentation: another radial velocity, by fractions of a bin, and more noise."""
 
         def changed(values: F4, targets: F4, random: np.random.Generator) -> tuple[F4, F4]:
             moved = shifted(values, random.normal(0, SHIFT_BINS, len(values)))
@@ -80,19 +80,19 @@ class SpectralConvolution(SpectralTypeClassifier):
     def extra_examples(
         cls, data: Labelled, recipe: Recipe, section: SpectralTypeTraining, classes: tuple[str, ...], seed: int
     ) -> tuple[Block, npt.NDArray[np.str_]] | None:
-        """Spectra of rare classes."""
+        """Make spectra of rare classes."""
         return rare_examples(data, recipe, section, classes, seed)
 
     @classmethod
     def build(cls, sample: npt.NDArray[Any], classes: int, section: SpectralTypeTraining, seed: int) -> tuple[Any, Any]:
-        """One model whose members are trained each by itself, and one that gives their mean."""
+        """Build one model that trains each member separately, and one that returns their mean."""
         return network(sample, classes, section.members, seed)
 
 
 def noisier(channels: npt.NDArray[Any], sigma: npt.NDArray[Any], random: np.random.Generator) -> F4:
-    """Add noise to flux over continua, (object, bin, 3), the same to both, and to the error in the third channel.
+    """Add the same noise to flux over both continua, (object, bin, 3), and include it in the third channel's error.
 
-    `sigma` is its standard deviation as a share of the continuum, (object, 1).
+    `sigma` is the noise's standard deviation as a share of the continuum, (object, 1).
     """
     relative = channels[..., :2] + (sigma * random.normal(size=channels.shape[:2]))[..., None]
     trust = channels[..., 2]
@@ -107,9 +107,9 @@ def network(sample: npt.NDArray[Any], classes: int, members: int, seed: int) -> 
     Parameters
     ----------
     sample
-        Prepared training rows, for the standardisation.
+        Prepared training rows, for standardisation.
     classes, members, seed
-        Numbers of classes and of small networks, and seed of weights and dropout.
+        Number of classes, number of small networks, and seed of weights and dropout.
     """
     import keras
     from keras import layers

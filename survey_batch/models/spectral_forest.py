@@ -1,10 +1,10 @@
 """Spectral type, O to M or non-stellar, by extremely randomised trees on smoothed line strengths, helium and Ca II K.
 
-The lines of a spectrum over two continua, smoothed to some 1700 km/s and taken every 2200 km/s: narrower features tell
-no more of a star's letter at this resolution, and every further column is one more chance to learn the scatter of a few
-hundred spectra. But for helium, which tells O from B from A, and Ca II K: each line is measured besides, with its
-error. Trees (Geurts et al. 2006, Machine Learning 63, 3) take a line's depth as a threshold, which one bad pixel or a
-step between the two arms does not move.
+The input is the lines of a spectrum over two continua, smoothed to some 1700 km/s and sampled every 2200 km/s. At this
+resolution narrower features tell no more about a star's letter, and every further column adds a chance to learn the
+scatter of a few hundred spectra. The helium lines, which separate O, B and A, and Ca II K are exceptions: each is also
+measured by itself, with its error. Trees (Geurts et al. 2006, Machine Learning 63, 3) use a line's depth as a
+threshold, which one bad pixel or a step between the two arms does not move.
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -40,20 +40,20 @@ STEPS: dict[str, float | int | str] = {
     "least_good_share": 0.3,
     **HELIUM,
 }
-"""Bins of 8 pixels over the continua of variant `lines`, smoothed by a Gaussian (sigma: 24 pixels); each fourth.
-Then `helium.strengths`."""
+"""Bins of 8 pixels over the continua of variant `lines`, smoothed by a Gaussian (sigma: 24 pixels), every fourth kept;
+then `helium.strengths`."""
 
 LEAST_LEAF, COLUMNS_TRIED = 2, 0.5
-"""Spectra in a leaf, and share of the columns of which each split is the best."""
+"""Minimum spectra in a leaf, and share of the columns tried for each split."""
 
 
 class SpectralForest(HeliumRule, SklearnClassifier[SpectralTypeTraining]):
     """Extremely randomised trees on smoothed line strengths; see the module.
 
-    Rare classes are learnt from spectra made of templates, where the job names these; O and B weigh as much as among
-    the stars of the survey, and helium has the last word on them (`survey_batch.models.helium`). A class that no
-    training spectrum has is never predicted. A spectrum with less than `least_good_share` (0.3) of good pixels is not
-    classified: its probabilities are NaN.
+    Rare classes are learnt from spectra made from templates, if the job names any. Synthetic O and B spectra weigh as
+    much as such stars in the survey, and helium decides between O, B and A (`survey_batch.models.helium`). A class
+    without training spectra is never predicted. A spectrum with less than `least_good_share` (0.3) of good pixels is
+    not classified: its probabilities are NaN.
     """
 
     kind: ClassVar[str] = "spectral-type"
@@ -66,12 +66,12 @@ class SpectralForest(HeliumRule, SklearnClassifier[SpectralTypeTraining]):
 
     @classmethod
     def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:  # noqa: ARG003
-        """The recipe on the product's grid."""
+        """Make the recipe on the product's grid."""
         return recipe_for(Grid.of(data.coordinates["wavelength"])).model_copy(update={"steps": STEPS})
 
     @classmethod
     def baselines(cls, data: Labelled, section: SpectralTypeTraining, classes: tuple[str, ...]) -> "dict[str, Fit]":
-        """As of the other variants."""
+        """Return the same baselines as the other variants."""
         return SpectralTypeClassifier.baselines(data, section, classes)
 
     @classmethod
@@ -80,7 +80,7 @@ class SpectralForest(HeliumRule, SklearnClassifier[SpectralTypeTraining]):
         return SpectralTypeClassifier.valid_rows(block, recipe)
 
     def prepare(self, block: Block) -> F4:
-        """Smoothed line strengths over both continua, then `helium.strengths`, (object, column)."""
+        """Compute smoothed line strengths over both continua, then `helium.strengths`, (object, column)."""
         steps = self.recipe.steps
         wide = smoothed(bins_of(block, steps), step(steps, "smooth_bins"), int(step(steps, "every")))
         return np.concatenate([wide, strengths(*equivalent_widths(block, self.recipe))], axis=1)
@@ -89,7 +89,7 @@ class SpectralForest(HeliumRule, SklearnClassifier[SpectralTypeTraining]):
     def training_inputs(
         cls, draft: Self, data: Labelled, section: SpectralTypeTraining, seed: int
     ) -> tuple[Inputs, npt.NDArray[np.str_]]:
-        """Prepared training rows, and spectra of rare classes."""
+        """Prepare training rows, and spectra of rare classes."""
         inputs, label = [draft.prepare(block) for _, block in data.blocks()], data.label
         if (extra := rare_examples(data, draft.recipe, section, tuple(SEQUENCE), seed)) is not None:
             inputs.append(draft.prepare(extra[0]))
@@ -98,7 +98,7 @@ class SpectralForest(HeliumRule, SklearnClassifier[SpectralTypeTraining]):
 
     @classmethod
     def weights(cls, data: Labelled, labels: npt.NDArray[np.str_]) -> npt.NDArray[np.float64] | None:
-        """1 for real spectra; made ones of O and B weigh as much as such stars among the survey's."""
+        """Return the weights of `survey_weights`: synthetic O and B weigh as much as such stars in the survey."""
         return survey_weights(labels, len(data))
 
     @classmethod
@@ -112,6 +112,6 @@ class SpectralForest(HeliumRule, SklearnClassifier[SpectralTypeTraining]):
 
 
 def smoothed(bins: F4, sigma: float, every: int) -> F4:
-    """Rows (object, bin, width) smoothed along bins and thinned out, (object, column)."""
+    """Smooth rows (object, bin, width) along bins and keep one bin in `every`, (object, column)."""
     smooth = gaussian_filter1d(bins.astype(np.float64), sigma, axis=1)[:, every // 2 :: every]
     return np.asarray(smooth.reshape(len(bins), -1), np.float32)

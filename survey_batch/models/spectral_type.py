@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 CLASSES = SPECTRAL_TYPES
 VARIABLES = ("flux", "ivar", "mask")
 MACHINE_ROWS = 5000
-"""Training spectra at most of the support vector machine, which takes the square of their number in time."""
+"""Most training spectra of the support vector machine, whose time grows with the square of their number."""
 
 
 def recipe_for(grid: Grid) -> Recipe:
-    """The recipe of this family on a wavelength grid.
+    """Make the recipe of this family on a wavelength grid.
 
-    Redshift and S/N are no input: they come from the archive's pipeline, as the labels do.
+    Redshift and S/N are not inputs, because they come from the archive's pipeline, as the labels do.
     """
     return Recipe(
         product="spectra",
@@ -56,12 +56,12 @@ class SpectralTypeClassifier(HeliumRule, EnsembleClassifier[SpectralTypeTraining
 
     @classmethod
     def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:  # noqa: ARG003
-        """The recipe on the product's grid."""
+        """Make the recipe on the product's grid."""
         return recipe_for(Grid.of(data.coordinates["wavelength"]))
 
     @classmethod
     def baselines(cls, data: Labelled, section: SpectralTypeTraining, classes: tuple[str, ...]) -> "dict[str, Fit]":
-        """A support vector machine on components, and templates where the job names them."""
+        """Return a support vector machine on components, and a template fit if the job names templates."""
         from survey_batch.models.baselines import ComponentsSVM, TemplateFit
 
         def machine(trained: Labelled, seed: int) -> "Predict":
@@ -82,12 +82,12 @@ class SpectralTypeClassifier(HeliumRule, EnsembleClassifier[SpectralTypeTraining
         return np.asarray(good_share(flux, ivar, mask) >= step(recipe.steps, "least_good_share"))
 
     def prepare(self, block: Block) -> F4:
-        """Relative bins, (object, bin, width)."""
+        """Compute relative bins, (object, bin, width)."""
         return bins_of(block, self.recipe.steps)
 
 
 def bins_of(block: Block, steps: dict[str, float | int | str]) -> F4:
-    """Relative bins as a recipe's steps say, (object, bin, width)."""
+    """Compute relative bins with the parameters of a recipe's steps, (object, bin, width)."""
     flux, ivar, mask = (block[name] for name in VARIABLES)
     return relative_bins(
         flux,
@@ -101,5 +101,5 @@ def bins_of(block: Block, steps: dict[str, float | int | str]) -> F4:
 
 
 def in_blocks(predict: Callable[[Block], npt.NDArray[Any]]) -> "Predict":
-    """Class numbers of all rows, of which some are in memory at a time."""
+    """Predict the class numbers of all rows block by block, to save memory."""
     return lambda other: np.concatenate([predict(block) for _, block in other.blocks()])

@@ -1,6 +1,6 @@
-"""From a spectrum on the log grid to what the galaxy-quasar-star classifiers see. Pure numpy, row by row.
+"""Inputs of the galaxy-quasar-star classifiers from spectra on the log grid, in pure numpy.
 
-Each row is treated by itself, so that one object gives the same input, bit for bit, alone and among others.
+Each row is treated by itself, so one object gives the same input, bit for bit, alone and among others.
 """
 
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ from survey_batch.spectra.smooth import bridge, smooth
 from survey_batch.spectra.windows import pixels_around, window_mean
 
 CONTRAST_RANGE = (-4.0, 20.0)
-"""Bounds of a bin's flux less the row's level, in units of the level: a cosmic ray counts no more than a line."""
+"""Bounds of a bin's flux minus the row's level, in units of the level: a cosmic ray counts no more than a line."""
 LEAST_LEVEL = 0.5
-"""The level is nowhere less than this many standard deviations of the row's median bin: noise must not be blown up."""
+"""Minimum level, in units of the row's median bin error, so that noise is not amplified."""
 LARGEST_ERROR = 1e3
 
 REST_LINES = {
@@ -31,22 +31,22 @@ REST_LINES = {
 }  # fmt: skip
 """Vacuum wavelengths [Angstrom] (SDSS, table of spectral lines; Vanden Berk et al. 2001, AJ 122, 549)."""
 LINE_SPANS = ((-2 * FWHM, 2 * FWHM), (-12 * FWHM, -5 * FWHM), (5 * FWHM, 12 * FWHM))
-"""Pixels of a line, and of the continuum to its blue and red."""
+"""Pixel windows of a line, and of the continuum on its blue and red sides."""
 BROAD_SPANS = ((-40.0, 40.0), (-200.0, -100.0), (100.0, 200.0))
 """The same for the broad lines of quasars: 2800 km/s to either side."""
 SIGNIFICANCE = 5.0
-"""Standard deviations at which a line's strength counts half."""
+"""Significance, in standard deviations, at which a line's strength is halved."""
 
 PUBLISHED_GRID = np.linspace(3900.0, 9000.0, 3000)
 """The linear grid [Angstrom] of the published classifiers."""
 PUBLISHED_WINDOW, PUBLISHED_ORDER = 11, 3
-"""Savitzky-Golay. The published window of 10, being even, shifts a spectrum by half a pixel."""
+"""Savitzky-Golay window and order. The published window of 10 is even and shifts a spectrum by half a pixel."""
 
 
 def flux_channels(flux: F4, ivar: F4, mask: I4, bin_pixels: int) -> F4:
-    """Flux and how far it can be trusted, in bins of the log grid.
+    """Compute flux and its reliability, in bins of the log grid.
 
-    With f and s the flux of a bin and its error over the row's level (the median bin), the channels are
+    If f and s are the flux of a bin and its error over the row's level (the median bin), the channels are
     (f - 1) / (1 + s^2), which noise cannot make large, and 1 / (1 + s). Both are 0 where there are no good pixels.
 
     Parameters
@@ -54,7 +54,7 @@ def flux_channels(flux: F4, ivar: F4, mask: I4, bin_pixels: int) -> F4:
     flux, ivar, mask
         (object, wavelength).
     bin_pixels
-        Pixels per bin, weighted by ivar; a rest at the red end is left out.
+        Pixels per bin, weighted by ivar; left-over pixels at the red end are dropped.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def flux_channels(flux: F4, ivar: F4, mask: I4, bin_pixels: int) -> F4:
 
 
 def with_error(flux: F8, error: F8) -> F4:
-    """Channels, (object, bin, 2), of flux and error over the row's level; NaN is no measurement."""
+    """Compute channels, (object, bin, 2), from flux and error over the row's level; NaN is no measurement."""
     known = np.isfinite(flux) & np.isfinite(error)
     error = np.clip(np.where(known, error, LARGEST_ERROR), 0, LARGEST_ERROR)
     contrast = np.where(known, np.clip(flux - 1, *CONTRAST_RANGE), 0)
@@ -76,14 +76,14 @@ def with_error(flux: F8, error: F8) -> F4:
 
 
 def flux_and_error(channels: F4) -> tuple[F8, F8]:
-    """Flux and error, (object, bin), from the channels; NaN is no measurement."""
+    """Recover flux and error, (object, bin), from the channels; NaN is no measurement."""
     trust = np.where(channels[..., 1] > 0, channels[..., 1], np.nan).astype(np.float64)
     error = 1 / trust - 1
     return 1 + channels[..., 0] * (1 + error**2), error
 
 
 def noisier(channels: F4, snr: tuple[float, float], bin_pixels: int, random: np.random.Generator) -> F4:
-    """Add noise to each row until its signal to noise is what is drawn from a range, where that is less than it is.
+    """Add noise to each row to lower its signal to noise to a value drawn from a range, if that is lower.
 
     Parameters
     ----------
@@ -94,12 +94,12 @@ def noisier(channels: F4, snr: tuple[float, float], bin_pixels: int, random: np.
     bin_pixels
         Pixels per bin.
     random
-        Draws it.
+        Random generator.
 
     Returns
     -------
     (object, bin, 2) float32
-        The noise has the run along wavelength of the row's own, and its error channel includes it.
+        The added noise varies along wavelength as the row's own error does; the error channel includes it.
     """
     flux, error = flux_and_error(channels)
     wanted = np.exp(random.uniform(np.log(snr[0]), np.log(snr[1]), size=(len(channels), 1)))
@@ -110,7 +110,7 @@ def noisier(channels: F4, snr: tuple[float, float], bin_pixels: int, random: np.
 
 
 def tilted(channels: F4, slope: float, step: float, random: np.random.Generator) -> F4:
-    """Augment each row's flux calibration: a slope over the whole range, and a step somewhere in its middle.
+    """Augment each row's flux calibration with a slope over the whole range and a step near its middle.
 
     `slope` and `step` are standard deviations of the logarithm of the factor between the two ends.
     """
@@ -124,9 +124,9 @@ def tilted(channels: F4, slope: float, step: float, random: np.random.Generator)
 
 
 def rest_line_channels(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDArray[np.floating]) -> F4:
-    """Strengths of lines in each object's rest frame, and whether they were measured.
+    """Measure the strengths of lines in each object's rest frame, and mark those measured.
 
-    A strength is the mean flux of the line over that of the continuum to its sides, less 1, times s^2 / (s^2 +
+    A strength is (mean flux of the line / mean flux of the continuum beside it - 1), times s^2 / (s^2 +
     `SIGNIFICANCE`^2) for a line that differs from the continuum by s standard deviations.
 
     Parameters
@@ -136,12 +136,12 @@ def rest_line_channels(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: n
     flux, ivar, mask
         (object, m).
     redshift
-        (object,); where it is not known (not finite, or not above -1) nothing is measured.
+        (object,); if it is unknown (not finite, or not above -1), nothing is measured.
 
     Returns
     -------
     (object, line, 2) float32
-        All lines of `REST_LINES` in narrow windows, then in broad ones; (0, 0) where there is no measurement.
+        All lines of `REST_LINES` in narrow windows, then in broad windows; (0, 0) where there is no measurement.
     """
     known = np.isfinite(redshift) & (redshift > -1)
     centres = np.array(list(REST_LINES.values()))
@@ -161,7 +161,7 @@ def _contrast(
     centres: F8,
     spans: tuple[tuple[float, float], ...],
 ) -> F8:
-    """Line over continuum less 1, shrunk where it is noise, (object, line); NaN where it cannot be measured."""
+    """Compute line / continuum - 1, reduced where it is noise, (object, line); NaN where it cannot be measured."""
     pixels = pixels_around(wavelength, flux, ivar, mask, redshift, centres, spans)
     (line, line_variance, _), (blue, blue_variance, _), (red, red_variance, _) = (
         window_mean(pixels, span) for span in spans
@@ -175,9 +175,9 @@ def _contrast(
 
 
 def published_flux(wavelength: F8, flux: F4, ivar: F4, mask: I4) -> F4:
-    """Spectra as the published classifiers see them: on the linear grid, divided by their norm, smoothed.
+    """Convert spectra to the published input: on the linear grid, divided by their norm, smoothed.
 
-    Bad pixels, of which the published files know nothing, are bridged by straight lines first.
+    Bad pixels, which the published files do not mark, are first bridged by straight lines.
 
     Parameters
     ----------
@@ -189,12 +189,12 @@ def published_flux(wavelength: F8, flux: F4, ivar: F4, mask: I4) -> F4:
     Returns
     -------
     (object, 3000) float32
-        0 throughout in a row without any good pixel.
+        A row without good pixels is 0 throughout.
 
     Raises
     ------
     ConfigurationError
-        The grid does not reach from 3900 to 9000 Angstrom.
+        The grid does not cover 3900 to 9000 Angstrom.
     """
     linear = on_linear_grid(wavelength, bridge(good_flux(flux, ivar, mask).astype(np.float32)))
     everywhere = np.ones(linear.shape, np.float32)
@@ -208,7 +208,7 @@ def on_linear_grid(wavelength: F8, flux: F4) -> F4:
     Raises
     ------
     ConfigurationError
-        The log grid does not reach that far.
+        The log grid does not cover `PUBLISHED_GRID`.
     """
     if wavelength[0] > PUBLISHED_GRID[0] or wavelength[-1] < PUBLISHED_GRID[-1]:
         raise ConfigurationError(
@@ -222,9 +222,9 @@ def on_linear_grid(wavelength: F8, flux: F4) -> F4:
 
 
 def noise_copies(block: Mapping[str, npt.NDArray[Any]], snr: float, seed: int) -> dict[str, npt.NDArray[Any]]:
-    """Spectra with white noise of the mean absolute flux over `snr` added: the published augmentation.
+    """Add white noise with a standard deviation of (mean absolute flux) / `snr`: the published augmentation.
 
-    `block` has `flux`, `ivar` and `mask`, (object, wavelength); what else it has stays as it is.
+    `block` has `flux`, `ivar` and `mask`, (object, wavelength); other variables stay as they are.
     """
     values = good_flux(block["flux"], block["ivar"], block["mask"])
     count = np.maximum(np.isfinite(values).sum(axis=1, keepdims=True), 1)
@@ -234,7 +234,7 @@ def noise_copies(block: Mapping[str, npt.NDArray[Any]], snr: float, seed: int) -
 
 
 def _binned(values: F8, ivar: F4, width: int) -> tuple[F8, F8]:
-    """Mean of each bin's good pixels, weighted by ivar, and its error; NaN where there are none."""
+    """Compute the mean of each bin's good pixels, weighted by ivar, and its error; NaN if there are none."""
     bins = values.shape[1] // width
     shape = (len(values), bins, width)
     pixels, weight = values[:, : bins * width].reshape(shape), ivar[:, : bins * width].reshape(shape).astype(np.float64)

@@ -1,9 +1,9 @@
-"""Spectral class of a star from one wide-band image: how likely each class's point-spread function makes it.
+"""Spectral class of a star from one wide-band image, by the likelihood of each class's point-spread function.
 
-Where a model of the optics is known, nothing has to be learnt: the image of a star of each class is computed at the
-star's place, its flux and sub-pixel centre are fitted, and chi-square says how likely each class is. With known
-noise, a flat prior and the true field this is the best that any classifier can do. Labelled stars, where there are
-some, correct what the model gets wrong.
+If a model of the optics is known, nothing has to be learnt. The image of a star of each class is computed at the
+star's place, its flux and sub-pixel centre are fitted, and chi-square gives the likelihood of each class. With known
+noise, a flat prior and the true field no classifier can do better. Labelled stars, if there are any, correct the
+errors of the model.
 """
 
 from collections.abc import Sequence
@@ -42,21 +42,21 @@ from survey_batch.optics.seds import CLASSES, read_seds
 MODEL = "psf-model.npz"
 
 LEAST_GOOD_SHARE = 0.8
-"""Pixels of a stamp that must have been measured."""
+"""Minimum share of a stamp's pixels that must be measured."""
 LEAST_STARS = 50
-"""Labelled stars below which nothing is corrected."""
+"""With fewer labelled stars nothing is corrected."""
 FOLDS = 5
 PRIOR_SIGMA = 0.5
-"""Standard deviation of a class's offset, in nats, that is expected before labels are seen."""
+"""Prior standard deviation of a class's offset, in nats."""
 CERTAIN = 2.0
-"""Standard errors by which a correction must be better than none: few labels would else do harm by chance."""
+"""Standard errors by which a correction must beat none: otherwise a few labels could do harm by chance."""
 
 
 class StampLikelihood(Classifier[StampTraining]):
-    """The posterior of 13 classes from chi-square, flux and centre fitted, with a flat prior.
+    """The posterior of 13 classes from chi-square, with fitted flux and centre and a flat prior.
 
-    A star of an exposure without a PSF model, or with less than `least_good_share` (0.8) of good pixels, is not
-    classified.
+    A star is not classified if its exposure has no PSF model, or if it has less than `least_good_share` (0.8) of good
+    pixels.
     """
 
     kind: ClassVar[str] = "stamp-type"
@@ -75,7 +75,7 @@ class StampLikelihood(Classifier[StampTraining]):
 
     @classmethod
     def recipe_of(cls, data: Labelled, section: StampTraining) -> Recipe:
-        """What is fitted, and the exposures whose field is known."""
+        """Make the recipe: what is fitted, and the exposures with a known field."""
         steps: dict[str, float | int | str] = {
             "method": "polychromatic-chi-square",
             "fit_flux": int(section.fit_flux),
@@ -116,7 +116,7 @@ class StampLikelihood(Classifier[StampTraining]):
         return cls(manifest, {**model.arrays, **model._correction(data, held_out, seeds)})
 
     def _correction(self, data: Labelled, held_out: Labelled | None, seed: int) -> Arrays:
-        """Learn from labelled stars; the held-out ones, or folds where there are none, say whether it is worth it."""
+        """Learn a correction from labelled stars; held-out stars, or else folds, decide whether it is used."""
         number = class_numbers(data.label, CLASSES)
         likelihood = self._log_likelihood(data)
         if held_out is not None and len(held_out):
@@ -134,7 +134,7 @@ class StampLikelihood(Classifier[StampTraining]):
 
     @classmethod
     def baselines(cls, data: Labelled, section: StampTraining, classes: tuple[str, ...]) -> dict[str, Fit]:
-        """The published support vector machine with the same PSF models, where there are stars enough to train it."""
+        """Return the published support vector machine with the same PSF models, if there are enough stars for it."""
         from survey_batch.models.published_stamps import CALIBRATION_FOLDS, SimilaritySVM
 
         counts = data.counts()
@@ -151,11 +151,11 @@ class StampLikelihood(Classifier[StampTraining]):
 
     @classmethod
     def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
-        """Mark stars with enough good pixels, in an exposure whose field is known."""
+        """Mark stars with enough good pixels, in an exposure with a known field."""
         return exposure_known(block, recipe) & enough_pixels(block, LEAST_GOOD_SHARE)
 
     def prepare(self, block: Block) -> F4:
-        """Log-likelihood of each class, (object, class), the best of each star 0."""
+        """Compute the log-likelihood of each class, (object, class), relative to each star's best class (0)."""
         steps, result = self.recipe.steps, np.zeros((len(block["flux"]), len(CLASSES)), np.float32)
         for span, planes in self.optics.planes(block):
             found = fit_classes(
@@ -181,26 +181,26 @@ class StampLikelihood(Classifier[StampTraining]):
 
     @classmethod
     def read_parts(cls, folder: Path, manifest: Manifest) -> Self:
-        """Read them."""
+        """Read the fields, the spectra and the correction."""
         return cls(manifest, read_arrays(folder / MODEL))
 
 
 def corrected(likelihood: F8, slope: float, offsets: F8) -> F8:
-    """Log-likelihoods (star, class) times a slope, and an offset for each class."""
+    """Multiply log-likelihoods (star, class) by a slope, and add an offset for each class."""
     return slope * likelihood + offsets
 
 
 def probabilities(logits: F8) -> F8:
-    """Softmax of each row."""
+    """Compute the softmax of each row."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def fit_correction(likelihood: F8, number: Index) -> tuple[float, F8]:
-    """Slope and offsets that make the log loss of labelled stars smallest.
+    """Fit the slope and offsets that minimise the log loss of labelled stars.
 
-    A multinomial logistic regression with one slope for all classes; offsets are drawn to 0 by a normal prior of
-    `PRIOR_SIGMA`.
+    This is a multinomial logistic regression with one slope for all classes; a normal prior with standard deviation
+    `PRIOR_SIGMA` pulls offsets to 0.
     """
     target = np.eye(likelihood.shape[1])[number]
 
@@ -220,7 +220,7 @@ def fit_correction(likelihood: F8, number: Index) -> tuple[float, F8]:
 
 
 def learn_correction(likelihood: F8, number: Index, folds: Sequence[tuple[Index, Index]]) -> tuple[float, F8]:
-    """Slope and offsets, if they are better than none on stars that took no part in fitting them.
+    """Fit slope and offsets, and accept them if they help on stars that were not used in the fit.
 
     Parameters
     ----------
@@ -229,12 +229,12 @@ def learn_correction(likelihood: F8, number: Index, folds: Sequence[tuple[Index,
     number : (star,) int
         True classes.
     folds
-        Rows to fit to, and rows to compare on. What is kept is fitted to all rows that are fitted to in any fold.
+        Rows to fit to, and rows to compare on. The accepted result is fitted to all rows that any fold fits to.
 
     Returns
     -------
     tuple of float and (class,) float64
-        1 and zeros where the log loss is not smaller by twice its standard error, or fewer stars are right.
+        1 and zeros if the log loss does not fall by twice the standard error, or fewer stars are right.
     """
     fitted = [
         (corrected(likelihood[test], *fit_correction(likelihood[train], number[train])), test) for train, test in folds
@@ -247,7 +247,7 @@ def learn_correction(likelihood: F8, number: Index, folds: Sequence[tuple[Index,
 
 
 def is_better(logits: F8, plain: F8, number: Index) -> bool:
-    """Tell whether corrected answers surely have a smaller log loss than plain ones, and are right as often."""
+    """Tell whether corrected answers have a significantly smaller log loss, and are right at least as often."""
     rows = np.arange(len(number))
     losses = [-np.log(np.maximum(probabilities(one)[rows, number], 1e-300)) for one in (logits, plain)]
     right = [np.mean(one.argmax(axis=1) == number) for one in (logits, plain)]

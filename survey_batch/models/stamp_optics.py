@@ -1,4 +1,4 @@
-"""What classifiers of stamps know of the telescope: the field of wavefront errors of each exposure."""
+"""The telescope model of the stamp classifiers: the field of wavefront errors of each exposure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,29 +20,29 @@ Block = Mapping[str, npt.NDArray[Any]]
 
 IMAGES = ("flux", "ivar")
 PLACE = ("x_field", "y_field", "exposure_key")
-"""Variables that say where in which exposure a star is."""
+"""Variables that give a star's exposure and its place in the field."""
 
 AT_ONCE = 64
-"""Stars whose point-spread functions are in memory at one time: 27 MB."""
+"""Number of stars whose point-spread functions are in memory at a time: 27 MB."""
 
 
 @dataclass(frozen=True)
 class StampOptics:
-    """The fields of some exposures, which all share one sampling."""
+    """The fields of some exposures, all with the same sampling."""
 
     fields: Mapping[int, PsfField]
-    """By the exposure's key."""
+    """Field of each exposure, by its key."""
 
     @property
     def optics(self) -> Optics:
-        """How pupil and stamp are sampled."""
+        """The sampling of pupil and stamp."""
         return next(iter(self.fields.values())).optics
 
     def planes(self, block: Block) -> Iterator[tuple[slice, F4]]:
-        """Oversampled monochromatic point-spread functions at each star's place, some stars at a time.
+        """Compute oversampled monochromatic point-spread functions at each star's place, some stars at a time.
 
-        Yields rows and their planes (star, wavelength, y, x). Those of stars whose exposure has no field are of a
-        perfect telescope.
+        Yields rows and their planes (star, wavelength, y, x). A star whose exposure has no field, or whose place is
+        unknown, gets those of a perfect telescope.
         """
         keys = block["exposure_key"]
         for first in range(0, len(keys), AT_ONCE):
@@ -54,7 +54,7 @@ class StampOptics:
             yield span, self.optics.planes(coefficients)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The fields as arrays, to be saved."""
+        """Convert the fields to arrays for saving."""
         some = self.fields.values()
         return {
             "exposure_key": np.array(list(self.fields), np.int64),
@@ -65,7 +65,7 @@ class StampOptics:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> "StampOptics":
-        """Read what `arrays` made."""
+        """Rebuild the fields from the result of `arrays`."""
         optics = Optics(**dict(zip(SAMPLING, arrays["sampling"].tolist(), strict=True)))
         rows = zip(arrays["exposure_key"].tolist(), arrays["coefficients"], arrays["size"].tolist(), strict=True)
         return cls({key: PsfField(coefficients, size, optics) for key, coefficients, size in rows})
@@ -77,7 +77,7 @@ def read_optics(section: StampTraining) -> StampOptics:
     Raises
     ------
     ConfigurationError
-        It names none, one cannot be read, or they do not fit together.
+        The table names none, one cannot be read, they differ in sampling or degree, or two are of one exposure.
     """
     if not section.psf_models:
         raise ConfigurationError(
@@ -94,7 +94,7 @@ def read_optics(section: StampTraining) -> StampOptics:
 
 
 def stamp_recipe(data: Labelled, variables: tuple[str, ...], steps: Mapping[str, float | int | str]) -> Recipe:
-    """Recipe of a classifier of stamps: images, and scalars that say where a star is."""
+    """Make the recipe of a stamp classifier: images, and scalars that give a star's exposure and place."""
     return Recipe(
         product="stamps",
         variables=variables,
@@ -106,12 +106,12 @@ def stamp_recipe(data: Labelled, variables: tuple[str, ...], steps: Mapping[str,
 
 
 def exposures_named(optics: StampOptics) -> str:
-    """The exposures' keys as text, for a recipe's steps."""
+    """List the exposures' keys as text, for a recipe's steps."""
     return " ".join(str(key) for key in sorted(optics.fields))
 
 
 def enough_pixels(block: Block, least: float) -> npt.NDArray[np.bool_]:
-    """Mark stamps of which at least this share of pixels has a flux, and a positive ivar where there is one."""
+    """Mark stamps in which at least this share of pixels has a flux and, if the block has ivar, a positive ivar."""
     good = np.isfinite(block["flux"])
     if "ivar" in block:
         good &= np.isfinite(block["ivar"]) & (block["ivar"] > 0)
@@ -120,6 +120,6 @@ def enough_pixels(block: Block, least: float) -> npt.NDArray[np.bool_]:
 
 
 def exposure_known(block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
-    """Mark stars whose exposure has a PSF model and whose place in the field is known."""
+    """Mark stars with a PSF model of their exposure and a known place in the field."""
     keys = np.array(str(recipe.steps["exposures"]).split(), np.int64)
     return np.isin(block["exposure_key"], keys) & np.isfinite(block["x_field"]) & np.isfinite(block["y_field"])

@@ -1,7 +1,7 @@
 """Spectral type of a star from its images: calibrated cutouts, or 8-bit colour images.
 
-A star's colour is the signal, so the pixels of all bands are on one scale, and nothing is standardised band by band or
-object by object.
+A star's colour is the signal. So the pixels of all bands share one scale, and nothing is standardised per band or per
+object.
 """
 
 from collections.abc import Callable
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 Build = Callable[[Inputs, int, float, int], Any]
 
 CORE = 3
-"""Pixels to either side of the centre that must be real in all bands: they hold most of a star's light."""
+"""Pixels to either side of the centre that must have data in all bands: they hold most of a star's light."""
 WHITE = 255.0
 """Grey level that becomes 1."""
 
 INPUTS = {"cutouts": "flux", "composites": "image"}
-"""Variable of each product that the networks see."""
+"""Variable of each product that the networks use."""
 MEASURED = {"cutouts": ("flux", "x_object", "y_object", *POINT_SOURCES), "composites": ("image",)}
-"""What training reads of each product, that of the baseline included."""
+"""Variables of each product that training reads, including those for the baseline."""
 
 
 class ImageClassifier(KerasClassifier[ImageTraining]):
     """A network on the images of one star.
 
-    Cutouts: nanomaggies, of which the network takes asinh(flux / `softening`) (Lupton, Gunn & Szalay 1999, AJ 118,
-    1406), the same for all bands; a pixel without data has no light in it. An object is not classified where pixels
-    within 3 of the centre are missing in any band. Composites: the image as it is; the two halves of a pair become six
-    channels; an object whose image is all black is not classified.
+    Cutouts are in nanomaggies; the network takes asinh(flux / `softening`) (Lupton, Gunn & Szalay 1999, AJ 118, 1406),
+    the same for all bands. A pixel without data counts as 0. An object is not classified if a pixel within 3 of the
+    centre is missing in any band. Composites are used as they are; the two halves of a pair become six channels. An
+    object with an all-black image is not classified.
     """
 
     kind: ClassVar[str] = "stellar-image"
@@ -53,17 +53,17 @@ class ImageClassifier(KerasClassifier[ImageTraining]):
 
     @classmethod
     def product_of(cls, section: ImageTraining) -> str:
-        """The table's `product`."""
+        """Return the table's `product`."""
         return section.product
 
     @classmethod
     def variables_of(cls, section: ImageTraining) -> tuple[str, ...]:
-        """The pixels, and for the baseline where the object lies in them."""
+        """List the pixels and, for the baseline on cutouts, the object's position and PSF values."""
         return MEASURED[section.product]
 
     @classmethod
     def recipe_of(cls, data: Labelled, section: ImageTraining) -> Recipe:
-        """The product's shape, bands or channels, and what is done to the pixels.
+        """Make the recipe: the product's shape, its bands or channels, and how pixels are scaled.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class ImageClassifier(KerasClassifier[ImageTraining]):
 
     @classmethod
     def baselines(cls, data: Labelled, section: ImageTraining, classes: tuple[str, ...]) -> "dict[str, Fit]":
-        """Boosted trees on five magnitudes of the same objects."""
+        """Return boosted trees on five magnitudes of the same objects."""
         from survey_batch.models.magnitudes import magnitude_trees, magnitudes_of
 
         measure = magnitudes_of(data, section)
@@ -98,14 +98,14 @@ class ImageClassifier(KerasClassifier[ImageTraining]):
 
     @classmethod
     def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
-        """Mark cutouts whose middle is real in all bands, and images that are not black."""
+        """Mark cutouts with data in the middle in all bands, and images that are not black."""
         pixels = block[recipe.variables[0]]
         if recipe.product == "composites":
             return np.asarray(pixels.any(axis=(1, 2, 3)))
         return np.asarray(np.isfinite(_middle(pixels, 2 * CORE + 1)).all(axis=(1, 2, 3)))
 
     def prepare(self, block: Block) -> Inputs:
-        """Images (object, y, x, channel): nanomaggies as float32, or grey levels as uint8."""
+        """Make images (object, y, x, channel): nanomaggies as float32, or grey levels as uint8."""
         pixels, crop = block[self.recipe.variables[0]], int(step(self.recipe.steps, "crop"))
         if self.recipe.product == "composites":
             return crop_images(halves_as_channels(pixels), crop)
@@ -113,19 +113,19 @@ class ImageClassifier(KerasClassifier[ImageTraining]):
 
     @classmethod
     def build(cls, sample: Inputs, classes: int, section: ImageTraining, seed: int) -> tuple[Any, Any]:
-        """The family's network."""
+        """Build the family's network."""
         unit = WHITE if section.product == "composites" else section.softening
         model = cls.network(sample, classes, unit, seed)
         return model, model
 
     @classmethod
     def augment(cls, section: ImageTraining) -> Augment | None:
-        """Flips and right angles: neither changes a colour."""
+        """Return flips and turns by right angles, which change no colour."""
         return turned if section.augment else None
 
     @classmethod
     def schedule(cls, section: ImageTraining, seed: int) -> Schedule:
-        """Adam with a rate that falls to zero."""
+        """Make a schedule for Adam with a learning rate that falls to zero."""
         return Schedule(
             section.epochs, section.batch, section.learning_rate, "cosine", patience=section.patience, seed=seed
         )
@@ -139,7 +139,7 @@ class ImageCNN(ImageClassifier):
 
 
 class SmallViT(ImageClassifier):
-    """A small vision transformer, trained from nothing."""
+    """A small vision transformer, trained from scratch."""
 
     variant: ClassVar[str] = "small-vit"
     network: ClassVar[Build] = staticmethod(small_vit)
@@ -151,7 +151,7 @@ def channels_last(flux: F4) -> F4:
 
 
 def halves_as_channels(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Put the right half of images twice as wide as high behind the left one: (n, y, 2 x, 3) to (n, y, x, 6)."""
+    """Stack the halves of images that are twice as wide as high as channels: (n, y, 2 x, 3) to (n, y, x, 6)."""
     height, width = images.shape[1:3]
     if width != 2 * height:
         return images
@@ -159,14 +159,14 @@ def halves_as_channels(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def crop_images(images: npt.NDArray[np.uint8], crop: int) -> npt.NDArray[np.uint8]:
-    """Keep `crop` pixels on a side around the middle of images (object, y, x, channel); 0 keeps all."""
+    """Crop images (object, y, x, channel) to `crop` pixels on a side around the middle; 0 keeps all."""
     return np.moveaxis(_middle(np.moveaxis(images, -1, 1), crop), 1, -1) if crop else images
 
 
 def turned(
     values: npt.NDArray[Any], targets: npt.NDArray[Any], random: np.random.Generator
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Flip and turn square images (object, y, x, channel) in one of eight ways each."""
+    """Flip and turn each square image (object, y, x, channel) in one of eight ways."""
     way = random.integers(0, 8, len(values))
     images = np.empty_like(values)
     for number in range(8):
@@ -177,6 +177,6 @@ def turned(
 
 
 def _middle(pixels: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
-    """The middle (…, size, size) of images (…, y, x), or all of smaller ones."""
+    """Take the middle (…, size, size) of images (…, y, x), or all of smaller images."""
     top, left = (max(0, (side - size) // 2) for side in pixels.shape[-2:])
     return pixels[..., top : top + size, left : left + size]

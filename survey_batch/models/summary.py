@@ -1,4 +1,4 @@
-"""All figures of one set of predictions, with bootstrap intervals, on a stated class prior."""
+"""All scores of one set of predictions, with bootstrap intervals, on a stated class prior."""
 
 from typing import Any
 
@@ -24,28 +24,29 @@ def summary(
     *,
     prior: Prior = "as_found",
 ) -> dict[str, Any]:
-    """All metrics of predicted classes, ready for JSON.
+    """Compute all metrics of predicted classes, ready for JSON.
 
     Parameters
     ----------
     true, predicted
         Index of each object's class; at least one object.
     classes
-        Names.
+        Class names.
     ordered
-        How many of the first classes are a sequence; `among_ordered` holds the figures of objects truly of these.
+        Number of classes at the start that form a sequence; `among_ordered` holds the scores of objects whose true
+        class is one of them.
     group
         Star of each object, for the intervals.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
     prior
-        Shares of the classes on which all is stated but `confusion`, `support` and the numbers of objects. In the
-        bootstrap a given prior stays fixed, and `as_found` varies with the draw.
+        Class shares for which everything is stated, except `confusion`, `support` and the numbers of objects. In the
+        bootstrap a given prior stays fixed, while `as_found` varies with the draw.
 
     Returns
     -------
     dict
-        Figures by name, and beside each its interval `<name>_95`, [low, high]; None where it has no meaning.
+        Scores by name, each with its interval `<name>_95`, [low, high]; None where undefined.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def summary(
     stated, inside = reweigh(counts, shares), true < ordered
     rows = (np.arange(size) < ordered)[:, None]
     there = {"recall": _groups_of(group, true, size), "precision": _groups_of(group, predicted, size)}
-    near = 0 if has_gaps(classes[:ordered]) else ordered  # a neighbour in the list is none in the sequence
+    near = 0 if has_gaps(classes[:ordered]) else ordered  # with gaps, neighbours in the list are not true neighbours
     return {
         **_numbers(group),
         **_overall(stated, draws, near, group),
@@ -82,7 +83,7 @@ def probabilistic_summary(
     *,
     prior: Prior = "as_found",
 ) -> dict[str, Any]:
-    """All metrics of probabilities, (object, class), that their most probable class does not give; as `summary`."""
+    """Compute the metrics that need probabilities, (object, class), with the parameters of `summary`."""
     weights = object_weights(true, classes, prior)
     curve = reliability(true, probability, weights=weights)
     error, by_chance = calibration_error(curve)
@@ -112,7 +113,7 @@ def _outcomes(
     seed: int,
     prior: Prior,
 ) -> tuple[F8, F8]:
-    """Objects by thresholds passed, whether right, and among the top 2 or not: found (1, …), and drawn (draw, …)."""
+    """Count objects by thresholds passed, right or wrong, and in the top 2 or not: found (1, …), drawn (draw, …)."""
     passed = (probability.max(axis=1)[:, None] >= np.array(THRESHOLDS, probability.dtype)).sum(axis=1)
     right = (probability.argmax(axis=1) == true).astype(np.intp)
     shape = (len(classes), len(THRESHOLDS) + 1, 2, 2)
@@ -129,7 +130,7 @@ def _outcomes(
 
 
 def _share(counts: F8) -> F8:
-    """Share of the second of two counts, (…, 2); NaN where there are none."""
+    """Compute the share of the second of two counts, (…, 2); NaN if both are 0."""
     with np.errstate(invalid="ignore"):
         return np.asarray(counts[..., 1] / counts.sum(axis=-1))
 
@@ -143,7 +144,7 @@ def mean_figure(
     *,
     prior: Prior = "as_found",
 ) -> tuple[float, float, list[float] | None]:
-    """Mean of numbers per object on a class prior, its standard error and interval; quick where few differ."""
+    """Compute the mean of per-object scores on a class prior, its standard error and interval; fast for few values."""
     values, outcome = np.unique(scores, return_inverse=True)
     kinds = (len(classes), len(values))
     kind = true * kinds[1] + outcome
@@ -164,7 +165,7 @@ def _numbers(group: npt.NDArray[Any]) -> dict[str, int]:
 
 
 def _groups_of(group: npt.NDArray[Any], of: Index, size: int) -> Index:
-    """How many groups have an object of each class, (class,)."""
+    """Count the groups with an object of each class, (class,)."""
     _, number = np.unique(group, return_inverse=True)
     return np.bincount(np.unique(number * size + of) % size, minlength=size)
 
@@ -184,7 +185,7 @@ def _by_class(
     drawn: tuple[F8, F8],
     groups: dict[str, Index],
 ) -> dict[str, Any]:
-    """Figures of each class, from matrices as counted and as stated on the prior, of the objects and of all draws."""
+    """Compute the scores of each class; `found` and `drawn` are (counted, stated on the prior) matrices."""
     figures, draws = ({**per_class(stated), "recall": per_class(counts)["recall"]} for counts, stated in (found, drawn))
     table: dict[str, Any] = {}
     for place, name in enumerate(classes):
@@ -197,5 +198,5 @@ def _by_class(
 
 
 def number(value: float) -> float | None:
-    """Six digits after the point, and NaN as null: JSON has none."""
+    """Round to six decimals, and turn NaN, which JSON lacks, into None."""
     return None if np.isnan(value) else round(float(value), 6)

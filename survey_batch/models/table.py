@@ -1,4 +1,4 @@
-"""Classes from a table of measurements: any labels, and the product `features` of any survey."""
+"""Classes from a table of measurements: any labels, with the product `features` of any survey."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 CLIP = 5.0
-"""Scatters from the median beyond which a feature says no more."""
+"""Features are clipped at this many scatters from the median."""
 QUARTILES_PER_SCATTER = 1.349
 """Distance of the quartiles of a normal distribution, in standard deviations."""
 
@@ -33,8 +33,8 @@ QUARTILES_PER_SCATTER = 1.349
 class TableClassifier(EnsembleClassifier[TableTraining]):
     """An ensemble of small networks on standardised features.
 
-    A feature that is missing (not finite) takes the median of the training rows, and a column of its own says that it
-    was missing. A row without any of the chosen features is not classified: its probabilities are NaN.
+    A missing feature (not finite) takes the median of the training rows, and a separate column marks it as missing. A
+    row without any of the chosen features is not classified: its probabilities are NaN.
     """
 
     kind: ClassVar[str] = "table"
@@ -42,19 +42,19 @@ class TableClassifier(EnsembleClassifier[TableTraining]):
     product: ClassVar[str] = "features"
     variables: ClassVar[tuple[str, ...]] = ("value",)
     why_not: ClassVar[str] = "none of the classifier's features could be measured"
-    # Columns have no order along which to shift; the noise is in standard deviations of the training rows.
+    # Columns have no order, so there is no shift; the noise is in standard deviations of the training rows.
     augmentation: ClassVar[Augmentation] = Augmentation(shift=0.0, noise=(-2.0, -0.7))
-    # Few columns, of which each may matter: with half of them dropped a small table is not learnt in 40 epochs.
+    # There are few columns, and each may matter: if half are dropped, 40 epochs do not suffice for a small table.
     design: ClassVar[Design] = Design(input_dropout=0.2, hidden_dropout=0.2)
 
     @classmethod
     def recipe_of(cls, data: Labelled, section: TableTraining) -> Recipe:
-        """All feature names, in order, and the patterns that choose among them.
+        """Make the recipe: all feature names, in order, and the patterns that select among them.
 
         Raises
         ------
         ConfigurationError
-            A pattern fits no feature.
+            A pattern matches no feature.
         """
         names = tuple(str(name) for name in data.coordinates["feature"])
         chosen(names, section.features)
@@ -71,7 +71,7 @@ class TableClassifier(EnsembleClassifier[TableTraining]):
 
     @classmethod
     def baselines(cls, data: Labelled, section: TableTraining, classes: tuple[str, ...]) -> "dict[str, Fit]":
-        """Boosted trees on the same features."""
+        """Return boosted trees on the same features."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         recipe = cls.recipe_of(data, section)
@@ -91,12 +91,12 @@ class TableClassifier(EnsembleClassifier[TableTraining]):
 
     @classmethod
     def learn(cls, data: Labelled, recipe: Recipe, section: TableTraining) -> Arrays:  # noqa: ARG003
-        """Medians and scatters of the features that vary, and which features are sometimes missing.
+        """Compute medians and scatters of the features that vary, and find the features that are sometimes missing.
 
         Raises
         ------
         ConfigurationError
-            No feature tells any row from another.
+            All features are the same in all rows.
         """
         columns = _columns(recipe)
         values = _finite(data.block, columns)
@@ -116,7 +116,7 @@ class TableClassifier(EnsembleClassifier[TableTraining]):
         }
 
     def prepare(self, block: Block) -> F4:
-        """Standardised features, then 1 for each that is missing and 0 otherwise: (object, column, 1)."""
+        """Compute standardised features, then a flag for each that can be missing (1 if it is): (object, column, 1)."""
         clip = step(self.recipe.steps, "clip")
         values = (_finite(block, self.arrays["column"]) - self.arrays["median"]) / self.arrays["scatter"]
         standard = np.nan_to_num(np.clip(values, -clip, clip), nan=0.0)
@@ -125,12 +125,12 @@ class TableClassifier(EnsembleClassifier[TableTraining]):
 
 
 def chosen(names: Sequence[str], patterns: Sequence[str]) -> Index:
-    """Numbers of the names that fit a pattern, in the order of the names.
+    """Find the indices of the names that match a pattern, in the order of the names.
 
     Raises
     ------
     ConfigurationError
-        A pattern fits none.
+        A pattern matches no name.
     """
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
@@ -142,9 +142,9 @@ def chosen(names: Sequence[str], patterns: Sequence[str]) -> Index:
 
 
 def robust_scale(values: F8) -> tuple[F8, F8]:
-    """Median and scatter of each column, (object, column), without regard to NaN; each column has a value.
+    """Compute the median and scatter of each column, (object, column), ignoring NaN; each column must have a value.
 
-    The scatter is that of the quartiles, or the standard deviation where more than half of the values are the same.
+    The scatter comes from the quartiles, or is the standard deviation if the quartiles are equal.
     """
     low, median, high = np.nanpercentile(values, [25, 50, 75], axis=0)
     scatter = (high - low) / QUARTILES_PER_SCATTER

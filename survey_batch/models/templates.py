@@ -1,4 +1,4 @@
-"""Spectra made of empirical templates, as the survey would have seen such stars."""
+"""Spectra made from empirical templates, as the survey would have seen such stars."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,36 +17,36 @@ Block = Mapping[str, npt.NDArray[Any]]
 
 C_KM_S = 299792.458
 SCATTER_SHARE = 0.5
-"""Of the templates' own scatter, most of which is reddening and calibration, that is drawn besides both."""
+"""Share of the templates' own scatter drawn in addition to reddening; most of it is reddening and calibration."""
 SCATTER_PIXELS = 100.0
-"""Standard deviation of the Gaussian along which that scatter is coherent: far wider than a line, since what reddening
-and calibration do is smooth, and scatter as narrow as lines would draw helium where there is none."""
+"""Standard deviation of the Gaussian over which the scatter is coherent. It is far wider than a line, because reddening
+and calibration are smooth; scatter as narrow as a line would imitate helium."""
 DUST = 0.15
 """Mean E(B-V), drawn from an exponential distribution."""
 VELOCITY_KM_S = 60.0
 """Standard deviation of the radial velocities."""
 RUN_PIXELS = 100.0
-"""Standard deviation of the Gaussian that tells the run of an observed spectrum, to which its noise is relative."""
+"""Standard deviation of the Gaussian that smooths an observed spectrum; its noise is relative to the smoothed flux."""
 LARGEST_NOISE = 2.0
-"""Noise of a pixel over the spectrum's run."""
+"""Largest noise of a pixel, relative to the smoothed flux."""
 
 
 def observed(templates: Templates, chosen: Index, noise: Block, seed: int) -> dict[str, npt.NDArray[Any]]:
-    """Spectra of stars like the templates, as the survey would have seen them.
+    """Simulate spectra of stars like the templates, as the survey would have seen them.
 
-    Each has scatter of the template's size, is reddened and moved by a radial velocity, and has the mask and the
-    relative noise of one of the survey's own spectra, drawn anew.
+    Each spectrum gets scatter from that of its template, is reddened and shifted by a radial velocity, and takes the
+    mask and relative noise level of a random spectrum of the survey, with new noise.
 
     Parameters
     ----------
     templates
-        What to see.
+        Templates to simulate.
     chosen
         Template of each spectrum, (object,).
     noise
-        `flux`, `ivar` and `mask` of real spectra on the same grid, (any, m): of training rows alone.
+        `flux`, `ivar` and `mask` of real spectra on the same grid, (any, m); training rows only.
     seed
-        Of all that is drawn.
+        Seed of all random draws.
 
     Returns
     -------
@@ -71,15 +71,15 @@ def observed(templates: Templates, chosen: Index, noise: Block, seed: int) -> di
 
 
 def _moved(flux: F8, random: np.random.Generator) -> F8:
-    """Each row moved by a radial velocity of its own, by fractions of a pixel."""
+    """Shift each row by its own radial velocity, by fractions of a pixel."""
     pixels = random.normal(0, VELOCITY_KM_S / (C_KM_S * STEP * np.log(10)), len(flux))
     return np.array([shift(row, by, order=1, mode="nearest") for row, by in zip(flux, pixels, strict=True)])
 
 
 def relative_noise(block: Block, rows: Index) -> tuple[F8, npt.NDArray[np.int32]]:
-    """Noise of some rows over the run of their flux, and their masks, (row, m) each.
+    """Compute the noise of some rows relative to their smoothed flux, and their masks, (row, m) each.
 
-    Pixels without a known noise are masked; their noise is 1.
+    Pixels with unknown noise are masked; their noise is 1.
     """
     flux, ivar, mask = (block[name][rows] for name in ("flux", "ivar", "mask"))
     values = good_flux(flux, ivar, mask)

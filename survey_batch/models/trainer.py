@@ -1,7 +1,7 @@
-"""Train a Keras model: batches of one size, early stopping, checkpoints, and going on after a stop.
+"""Training of a Keras model: batches of one size, early stopping, checkpoints, and resuming after a stop.
 
-What an epoch shows depends on the seed and the number of the epoch alone, so a training that was stopped and started
-again ends like one that was not. Keras is imported inside functions.
+The rows of an epoch depend only on the seed and the epoch number, so a training that is stopped and resumed ends like
+one that never stopped. Keras is imported inside functions.
 """
 
 from typing import Any
@@ -32,18 +32,20 @@ def train_network(
     model : keras.Model
         Not compiled yet. Its output has the shape of the targets.
     examples, schedule
-        What to show, and how often.
+        The training examples, and how to train on them.
     validation
-        With a patience: whose loss tells when to stop. The weights of the best epoch are restored.
+        Examples whose loss decides when to stop, if the schedule has a patience. The weights of the best epoch are then
+        restored.
     workspace
-        Its folder gets a checkpoint after an epoch; one that is there, of the same model and schedule, is gone on from.
+        Its folder receives checkpoints after epochs. Training resumes from a checkpoint that is already there; it must
+        be of the same model and schedule.
     loss
         `categorical_crossentropy` or `mse`.
 
     Returns
     -------
     dict
-        `loss` of each epoch, and `val_loss` where there is validation.
+        `loss` of each epoch, and `val_loss` if there is validation.
     """
     place = workspace or Workspace()
     batches = -(-len(examples.order) // schedule.batch)
@@ -63,7 +65,7 @@ def train_network(
 
 
 def jit() -> bool:
-    """Whether to compile with XLA: JAX is nothing without it; on TensorFlow it gained nothing on CPUs."""
+    """Tell whether to compile with XLA: JAX needs it; on TensorFlow it gained nothing on CPUs."""
     import keras
 
     return bool(keras.backend.backend() == "jax")
@@ -84,7 +86,7 @@ def _optimizer(schedule: Schedule, batches: int) -> Any:
 
 
 def _batches(examples: Examples, schedule: Schedule, batches: int, first_epoch: int) -> Any:
-    """Batches of one size, each changed by a generator of its own."""
+    """Make batches of one size, each augmented with its own random generator."""
     import keras
 
     rows = examples.order
@@ -108,7 +110,7 @@ def _batches(examples: Examples, schedule: Schedule, batches: int, first_epoch: 
             self._shuffle()
 
         def __getitem__(self, index: int) -> tuple[npt.NDArray[Any], ...]:
-            # Sorted, since rows that lie near each other in a file are read faster.
+            # Sorted, because neighbouring rows of a file are read faster.
             chosen = np.sort(self.order[index * schedule.batch : (index + 1) * schedule.batch])
             values, targets, weight = examples.batch(chosen)
             if examples.augment is not None:

@@ -1,4 +1,4 @@
-"""What follows a training: validation loss, the best weights, checkpoints, lines of progress."""
+"""Monitoring of a training: validation loss, best weights, checkpoints, progress reports."""
 
 import json
 import time
@@ -18,27 +18,27 @@ from survey_batch.models.examples import Examples, Schedule
 History = dict[str, list[float]]
 
 REPORT_SECONDS = 5.0
-"""Least time between two lines of progress."""
+"""Minimum time between two progress reports."""
 SMALLEST = 1e-7
-"""Probabilities are taken to be at least this in the loss, as Keras does."""
+"""The loss raises smaller probabilities to this value, as Keras does."""
 STATE, LAST, BEST = "state.json", "last.weights.h5", "best.npz"
-"""Files of a checkpoint; the last two behind the number of its epoch."""
+"""Files of a checkpoint; the names of the last two begin with its epoch number."""
 
 
 @dataclass
 class Progress:
-    """How far a training is: what a checkpoint holds beside the weights."""
+    """The progress of a training, which a checkpoint holds besides the weights."""
 
     epoch: int = 0
     """Epochs done."""
     history: History = field(default_factory=dict)
     best: int = -1
-    """Epoch with the least validation loss so far."""
+    """Epoch with the lowest validation loss so far, counted from 0; -1 before the first."""
 
 
 @dataclass
 class TrainingMonitor:
-    """Follows one training of a compiled model."""
+    """Monitors one training of a compiled model."""
 
     model: Any
     validation: Examples | None
@@ -58,7 +58,7 @@ class TrainingMonitor:
         return bool(self.progress.epoch >= self.schedule.epochs or out_of_patience)
 
     def end_of_epoch(self, loss: float) -> None:
-        """Note an epoch; stop the training where it is time."""
+        """Record an epoch; stop the training if it is finished."""
         history = self.progress.history
         history.setdefault("loss", []).append(loss)
         if self.validation is not None:
@@ -79,7 +79,7 @@ class TrainingMonitor:
             self.model.set_weights(self.best_weights)
 
     def callback(self) -> Any:
-        """The same for Keras, whose own callbacks forget at a stop what they had seen."""
+        """Wrap the monitor for Keras, whose own callbacks forget their state when training stops."""
         import keras
 
         watch = self
@@ -108,7 +108,7 @@ class TrainingMonitor:
         write_checkpoint(self.place.folder, self.model, self.progress, self.best_weights)
 
     def load(self) -> None:
-        """Go on from a checkpoint, if there is one."""
+        """Resume from a checkpoint, if there is one."""
         if self.place.folder is None:
             return
         found = read_checkpoint(self.place.folder, self.model)
@@ -117,7 +117,7 @@ class TrainingMonitor:
 
 
 def write_checkpoint(folder: Path, model: Any, progress: Progress, best: list[Any] | None) -> None:
-    """Write weights, the optimizer's state and progress; the file that names them comes last."""
+    """Write weights, the optimizer's state and progress; `state.json`, which names the epoch, is written last."""
     number = progress.epoch
     folder.mkdir(parents=True, exist_ok=True)
     model.save_weights(folder / f"{number}.{LAST}")
@@ -134,12 +134,12 @@ def write_checkpoint(folder: Path, model: Any, progress: Progress, best: list[An
 
 
 def read_checkpoint(folder: Path, model: Any) -> tuple[Progress, list[Any] | None] | None:
-    """Give a compiled model the weights of a checkpoint; None where there is none that fits.
+    """Load a checkpoint into a compiled model; return None if there is no checkpoint.
 
     Raises
     ------
     ConfigurationError
-        There is one, and it is damaged.
+        The checkpoint is damaged.
     """
     if not (folder / STATE).exists():
         return None
@@ -161,13 +161,13 @@ def read_checkpoint(folder: Path, model: Any) -> tuple[Progress, list[Any] | Non
 
 
 def _seed_states(model: Any) -> list[Any]:
-    """How far the random numbers of dropout have come; Keras does not save it among the weights."""
+    """Find the states of dropout's random generators, which Keras does not save with the weights."""
     weights = {id(variable) for variable in model.weights}
     return [variable for variable in model.variables if id(variable) not in weights]
 
 
 def validation_loss(model: Any, examples: Examples, schedule: Schedule, loss: str) -> float:
-    """Mean loss of a model on examples, as weighted, without augmentation."""
+    """Compute a model's weighted mean loss on examples, without augmentation."""
     rows, total, weights = examples.order, 0.0, 0.0
     for start in range(0, len(rows), schedule.batch):
         chosen = rows[start : start + schedule.batch]
@@ -179,7 +179,7 @@ def validation_loss(model: Any, examples: Examples, schedule: Schedule, loss: st
 
 
 def _losses(answer: npt.NDArray[Any], targets: npt.NDArray[Any], loss: str) -> npt.NDArray[Any]:
-    """Loss of each row."""
+    """Compute the loss of each row."""
     if loss == "mse":
         each = (answer - targets) ** 2
     else:

@@ -1,7 +1,7 @@
-"""A vision transformer that was trained on other images, fine-tuned on composites: the published system.
+"""A vision transformer pretrained on other images and fine-tuned on composites: the published system.
 
-A. Farrag (master's thesis, Radboud University, 2024) and, on the same checkpoint, Yang & Li (2024, Universe 10, 214):
-google/vit-base-patch16-224-in21k with a new linear head. Needs the extra `vit` (keras-hub, safetensors).
+After A. Farrag (master's thesis, Radboud University, 2024) and, with the same checkpoint, Yang & Li (2024, Universe 10,
+214): google/vit-base-patch16-224-in21k with a new linear head. Needs the extra `vit` (keras-hub, safetensors).
 """
 
 import json
@@ -21,56 +21,56 @@ from survey_batch.models.trainer import Augment, Schedule
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
 PREFIX = "vit."
-"""What names of tensors begin with in a checkpoint of a classifier; those of a bare `ViTModel` lack it."""
+"""Prefix of tensor names in a classifier's checkpoint; the names of a bare `ViTModel` lack it."""
 HEAD_SCATTER = 0.02
 """Standard deviation of a new head's weights, as in transformers."""
 GREYS_PER_UNIT = 127.5
-"""Mean and standard deviation 0.5 of values 0 to 1 (`ViTImageProcessor`): grey levels become -1 to 1."""
+"""Scales grey levels to -1 to 1, as mean and standard deviation 0.5 of values 0 to 1 do (`ViTImageProcessor`)."""
 
 
 class ViT(ImageClassifier):
     """A checkpoint's transformer with a new linear head on the class token.
 
     The network resizes images to the checkpoint's size (bilinear; composites with `size = 224` stay as they are, and a
-    pair is squashed to a square, as published). Fine-tuning is the published one: AdamW without weight decay, that is
-    Adam, at 1e-5 falling linearly to zero, batches of 32, up to 50 epochs, no augmentation and no class weights. Other
-    than published: it ends by the loss on held-out objects, not by their accuracy, and computes in single precision.
+    pair is squashed to a square, as published). Fine-tuning is as published: AdamW without weight decay, that is Adam,
+    at 1e-5 falling linearly to zero, batches of 32, up to 50 epochs, no augmentation and no class weights. It differs
+    in two ways: the loss on held-out objects decides when to stop, not their accuracy, and it uses single precision.
     """
 
     variant: ClassVar[str] = "vit"
 
     @classmethod
     def recipe_of(cls, data: Labelled, section: ImageTraining) -> Recipe:
-        """Whole composites, and the checkpoint's name."""
+        """Make the recipe: that of other image networks, and the checkpoint's name."""
         recipe = super().recipe_of(data, section)
         return recipe.model_copy(update={"steps": {**recipe.steps, "checkpoint": Path(str(section.checkpoint)).name}})
 
     def prepare(self, block: dict[str, Any]) -> Inputs:  # type: ignore[override]
-        """The images as they are, (object, y, x, channel) uint8."""
+        """Return the images as they are, (object, y, x, channel) uint8."""
         images: Inputs = block[self.recipe.variables[0]]
         return images
 
     @classmethod
     def build(cls, sample: Inputs, classes: int, section: ImageTraining, seed: int) -> tuple[Any, Any]:
-        """The checkpoint's transformer, and a new head."""
+        """Build the checkpoint's transformer with a new head."""
         model = fine_tuned(read_backbone(str(section.checkpoint)), sample.shape[1:], classes, seed)
         return model, model
 
     @classmethod
     def augment(cls, section: ImageTraining) -> Augment | None:  # noqa: ARG003
-        """None, as published."""
+        """Return None: no augmentation, as published."""
         return None
 
     @classmethod
     def schedule(cls, section: ImageTraining, seed: int) -> Schedule:
-        """A rate that falls linearly to zero."""
+        """Make a schedule with a learning rate that falls linearly to zero."""
         return Schedule(
             section.epochs, section.batch, section.learning_rate, "linear", patience=section.patience, seed=seed
         )
 
     @classmethod
     def read_parts(cls, folder: Path, manifest: Manifest) -> Self:
-        """Read the network, whose layers are those of keras-hub."""
+        """Read the network; imports keras-hub first, which defines its layers."""
         _keras_hub()
         return super().read_parts(folder, manifest)
 
@@ -81,13 +81,13 @@ def fine_tuned(backbone: Any, shape: tuple[int, ...], classes: int, seed: int) -
     Parameters
     ----------
     backbone : keras_hub.models.ViTBackbone
-        Images (y, x, 3) from -1 to 1 in, tokens out, the class token first.
+        Takes images (y, x, 3) from -1 to 1; returns tokens, the class token first.
     shape
-        Rows, columns and channels of 8-bit images, which are resized to the backbone's.
+        Rows, columns and channels of 8-bit images, which are resized to the backbone's size.
     classes
         Number of classes.
     seed
-        Of the head's weights.
+        Seed of the head's weights.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def read_backbone(folder: str) -> Any:
     Parameters
     ----------
     folder
-        Holds `config.json` of a `ViTModel` or `ViTForImageClassification` of transformers, and `model.safetensors`.
+        Holds `config.json` of a transformers `ViTModel` or `ViTForImageClassification`, and `model.safetensors`.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def read_backbone(folder: str) -> Any:
     Raises
     ------
     ConfigurationError
-        There is no such checkpoint in the folder, or the extra `vit` is not installed.
+        The folder holds no such checkpoint, or the extra `vit` is not installed.
     """
     hub, config = _keras_hub(), _read_config(Path(folder))
     if not (Path(folder) / TENSORS).is_file():
@@ -166,7 +166,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def _with_prefix(folder: Path) -> Iterator[Path]:
-    """The folder, or a copy of it whose tensors are named as those of a classifier: keras-hub knows no other names."""
+    """Yield the folder, or a copy with a classifier's tensor names, the only ones that keras-hub knows."""
     import safetensors.numpy
 
     tensors = safetensors.numpy.load_file(folder / TENSORS)

@@ -1,4 +1,4 @@
-"""The folder in which a training can go on after a stop, and the one in which its result lies."""
+"""The folder from which a training resumes after a stop, and the folder of the trained classifier."""
 
 import hashlib
 import json
@@ -22,10 +22,11 @@ from survey_batch.store.lock import LOCK, locked
 
 KEY = "training.json"
 TRAINED, HISTORY = "trained", "history.json"
-"""The folder of a classifier whose temperature is not known yet, and the file in it that is written last."""
+"""The folder of a classifier without a fitted temperature, and the last file written to it."""
 
 PARTS = ("test", "cross_validation")
-"""Objects that took no part in training, in the order in which their figures count."""
+"""Parts of the scores, on objects not used to train the model that predicts them; the first part present gives the
+confusion plot."""
 
 WRITTEN = (MANIFEST, "confusion.png", "reliability.png", "coverage.png", "training-curve.png", "metrics.json")
 """Files of a classifier's folder besides its weights."""
@@ -35,7 +36,7 @@ REPORTING = frozenset({"folds", "prior"})
 
 
 def settings_fingerprint(section: TrainingSection, training: dict[str, Any]) -> str:
-    """SHA-256 over all that decides what training gives: settings, the files that they name, data, versions."""
+    """Compute the SHA-256 of all that decides a training's result: settings, files they name, data, versions."""
     settings = section.model_dump(mode="json", exclude=set(REPORTING))
     files = {key: _contents(value) for key, value in settings.items() if key != "classifier"}
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
@@ -44,7 +45,7 @@ def settings_fingerprint(section: TrainingSection, training: dict[str, Any]) -> 
 
 
 def _contents(value: Any) -> list[str]:
-    """SHA-256 of the file, or of the files in the folder, that a setting names; nothing for other settings."""
+    """Compute the SHA-256 of each file that a setting names, itself or in a folder; nothing for other settings."""
     names = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
     paths = [Path(name) for name in names if isinstance(name, str) and os.path.exists(name)]  # noqa: PTH110 - odd text
     files = [sorted(path.rglob("*")) if path.is_dir() else [path] for path in paths]
@@ -53,14 +54,14 @@ def _contents(value: Any) -> list[str]:
 
 @contextmanager
 def opened(classifier: Path, fingerprint: str, report: Callable[[str], None]) -> Iterator[Workspace]:
-    """Open the workspace `<classifier>.training`; it is emptied if it is another training's, and removed at the end.
+    """Open the workspace `<classifier>.training`; clear it if it belongs to another training, remove it at the end.
 
-    After an error, or Ctrl-C, it stays, and the same training goes on from it.
+    After an error or Ctrl-C it stays, and the same training resumes from it.
 
     Raises
     ------
     ConfigurationError
-        The folder is something else's, or another process trains there.
+        The folder holds something else, or another process trains there.
     """
     folder = classifier.with_name(f"{classifier.name}.training")
     key = folder / KEY
@@ -80,13 +81,13 @@ def opened(classifier: Path, fingerprint: str, report: Callable[[str], None]) ->
 
 
 def trained_once(workspace: Workspace, fit: Callable[[], Classifier[Any]]) -> tuple[Classifier[Any], float | None]:
-    """Train, and keep what was trained until the training ends; or take what an earlier start of it has kept.
+    """Train and store the classifier in the workspace, or load the one that an earlier start stored there.
 
     Returns
     -------
     classifier
     seconds : float or None
-        That it took; None where it was not trained now.
+        Time that training took; None if the classifier was loaded.
     """
     if workspace.folder is None:
         raise ValueError("a workspace in memory keeps nothing")
@@ -105,7 +106,7 @@ def trained_once(workspace: Workspace, fit: Callable[[], Classifier[Any]]) -> tu
 
 
 def write_folder(classifier: Classifier[Any], scores: dict[str, Any], folder: Path) -> None:
-    """Write a trained classifier with its scores and pictures; an earlier one's files are removed."""
+    """Write a trained classifier with its scores and plots; remove the files of an earlier one."""
     from survey_batch.models.plots import confusion_plot, coverage_plot, reliability_plot, training_plot
     from survey_batch.models.scores import brief
 
@@ -131,13 +132,13 @@ def write_folder(classifier: Classifier[Any], scores: dict[str, Any], folder: Pa
 
 
 def _baselines(part: dict[str, Any]) -> dict[str, float]:
-    """Accuracy of each baseline on the same objects."""
+    """Collect the accuracy of each baseline on the same objects."""
     others = {name: one for name, one in part.items() if isinstance(one, dict) and "confusion" in one}
     return {name: one["accuracy"] for name, one in others.items() if name != "classifier"}
 
 
 def _clear(folder: Path) -> None:
-    """Remove what an earlier classifier left in its folder, and nothing else."""
+    """Remove the files of an earlier classifier from its folder, and nothing else."""
     weights = list(read_manifest(folder).files) if (folder / MANIFEST).exists() else []
     for name in (*WRITTEN, *weights):
         (folder / name).unlink(missing_ok=True)

@@ -1,1 +1,1 @@
-"""Training and judging classifiers on a job's products."""
+"""Training and evaluation of classifiers on a job's products."""

@@ -1,4 +1,4 @@
-"""Figures of a trained classifier: on a split, or across folds, beside the baselines it has to beat."""
+"""Scores of a trained classifier, on a split or across folds, beside the baselines it has to beat."""
 
 import logging
 from collections.abc import Iterator
@@ -28,16 +28,16 @@ log = logging.getLogger(__name__)
 
 @one_thread()
 def evaluate(job: Job, split: str = "test", prior: Prior | None = None) -> dict[str, Any]:
-    """Score the trained classifier of table [train], or else [predictions], on one split of the job's objects.
+    """Score the classifier of table [train], or if absent of [predictions], on one split of the job's objects.
 
     Parameters
     ----------
     job
-        Its product and its classifier are there.
+        A job whose product and classifier exist.
     split
-        Figures of any other than `test` say little of new objects: the classifier may have seen these.
+        Scores on splits other than `test` say little about new objects: the classifier may have seen these.
     prior
-        Shares of the classes on which the figures are stated; by default those of [train], or as found.
+        Class shares for which scores are stated; by default those of [train], or as found.
 
     Raises
     ------
@@ -62,9 +62,9 @@ def evaluate(job: Job, split: str = "test", prior: Prior | None = None) -> dict[
 
 
 def cross_validate(data: Labelled, section: TrainingSection, place: Workspace | None = None) -> dict[str, Any]:
-    """Predict all labelled objects out of fold, by the classifier and by the baselines in the same folds.
+    """Predict all labelled objects out of fold, with the classifier and the baselines in the same folds.
 
-    Folds that are done are kept in the workspace, if there is one, and told of.
+    Finished folds are stored in the workspace and reported, if there is one.
     """
     family = family_of(section.kind, section.variant)
     classes = family.only_classes or classes_among(data.label)
@@ -88,7 +88,7 @@ def cross_validate(data: Labelled, section: TrainingSection, place: Workspace | 
 def scores_of_split(
     classifier: Classifier[Any], trained: Labelled, tested: Labelled, section: TrainingSection
 ) -> dict[str, Any]:
-    """Figures of a classifier and its baselines, which are fitted to what it was trained on, on other objects."""
+    """Score a classifier and its baselines, fitted to the same training objects, on other objects."""
     answers: dict[str, npt.NDArray[Any]] = {"classifier": predict_rows(classifier, tested)}
     usable = trained.take(valid_rows_of(type(classifier), trained, classifier.recipe))
     for name, fit in classifier.baselines(trained, section, classifier.classes).items():
@@ -99,7 +99,7 @@ def scores_of_split(
 
 @contextmanager
 def _baseline_may_fail(name: str) -> Iterator[None]:
-    """Go on without a baseline that these objects do not allow: it is there for comparison alone."""
+    """Continue without a baseline that fails on these objects: it only serves for comparison."""
     try:
         yield
     except (ValueError, MemoryError, SurveyBatchError) as error:

@@ -1,4 +1,4 @@
-"""Find the labelled objects of a job's product, for training and judging."""
+"""Selection of the labelled objects of a job's product, for training and evaluation."""
 
 import logging
 from typing import Any
@@ -24,10 +24,10 @@ from survey_batch.stages.features import BASIS
 log = logging.getLogger(__name__)
 
 STAR_RADIUS_ARCSEC = 3.0
-"""Visits nearer than this are of one star, where the job does not say."""
+"""Visits closer than this belong to one star, unless the job sets another radius."""
 
 LABELS_NAMED = 20
-"""Labels that an error message lists."""
+"""Most labels that an error message lists."""
 
 
 def read_labelled(
@@ -39,27 +39,27 @@ def read_labelled(
     *,
     needed: bool = True,
 ) -> Labelled:
-    """Find the rows of a job's product that are usable and have a label; their data is read when it is used.
+    """Find the rows of a job's product that are usable and have a label; their data is read only when used.
 
     Parameters
     ----------
     job
-        Its stage of that product has run.
+        A job that has run the product's stage.
     product
         Such as "spectra" or "features".
     variables
-        What to read of it.
+        Variables of the product to read.
     classes
-        Labels to keep, by default all; what is left out is counted in the log.
+        Labels to keep, by default all; the log says how many objects are kept.
     split
-        Only this one.
+        Keep only rows of this split.
     needed
-        Whether it is an error that there is no such row.
+        Whether to raise an error if there is no such row.
 
     Raises
     ------
     ConfigurationError
-        There is no product, or no such row in it.
+        There is no product, it lacks a variable, or no row qualifies and `needed` is true.
     """
     data = open_product(job, product)
     if missing := [name for name in variables if name not in data]:
@@ -106,7 +106,7 @@ def read_labelled(
 
 
 def _groups(job: Job, rows: Index, star: npt.NDArray[np.int64], place: tuple[Any, Any]) -> npt.NDArray[np.int64] | None:
-    """Number of each object's field, plan or cell of sky, joined where a star lies in two; None where stars are all."""
+    """Number each object's field, plan or sky cell, merged if a star lies in two; None if stars are the groups."""
     section = job.catalog.split
     if section is None or section.group == "star":
         return None

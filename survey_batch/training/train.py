@@ -1,4 +1,4 @@
-"""Train a classifier on a job's product, beside the baselines it has to beat."""
+"""Training of a classifier on a job's product, beside the baselines it has to beat."""
 
 import logging
 from collections.abc import Callable
@@ -36,10 +36,10 @@ from survey_batch.training.labelled_rows import read_labelled
 Report = Callable[[str], None]
 
 TEMPERATURE_FOLDS = 5
-"""Inner folds of the training split for the temperature, where no objects are held out."""
+"""Inner folds of the training split that fit the temperature, if no objects are held out."""
 
 TEMPERATURE = "temperature"
-"""Where the answers of these folds are kept."""
+"""Folder in the workspace for the predictions of these folds."""
 
 log = logging.getLogger(__name__)
 
@@ -48,18 +48,18 @@ log = logging.getLogger(__name__)
 def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
     """Train the classifier of the job's table [train] and write its folder.
 
-    The model is trained on split `train`; its temperature is fitted on split `validation`, or where there is none on
-    out-of-fold predictions within `train`; the figures under `test` are of split `test`, which took no part. Where
-    `train.folds` is set, all labelled objects are also predicted by cross-validation: more objects, so more certain
-    figures. A training that was stopped goes on, in `<classifier>.training`: from the network's last checkpoint, with
-    the classifier once it is trained, and with the folds that are done.
+    The model is trained on split `train`. Its temperature is fitted on split `validation` or, without one, on
+    out-of-fold predictions within `train`. The scores under `test` are of split `test`, which is not used in training.
+    If `train.folds` is set, all labelled objects are also predicted by cross-validation: more objects make the scores
+    more certain. A stopped training resumes from `<classifier>.training`: from the network's last checkpoint, or with
+    the trained classifier and the folds that are done.
 
     Parameters
     ----------
     job
-        The stage of the product that this kind of classifier works on has run.
+        A job that has run the stage of the product that this kind of classifier reads.
     progress
-        Told in a sentence what is being done.
+        Called with a sentence about each step.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
         known = {"recipe": recipe, "temperature": temperature, "training": training}
         classifier.manifest = classifier.manifest.model_copy(update=known)
         scores: dict[str, Any] = {"classes": list(classes), "temperature": temperature, "training": training}
-        write_folder(classifier, scores, Path(section.classifier))  # whatever becomes of the figures
+        write_folder(classifier, scores, Path(section.classifier))  # before scoring, which may fail
         if len(parts["test"]):
             progress(f"testing on {len(parts['test'])} objects")
             scores["test"] = scores_of_split(classifier, parts["train"], parts["test"], section)
@@ -125,7 +125,7 @@ def _section(job: Job) -> TrainingSection:
 
 
 def _check_splits(job: Job, data: Labelled, *, needed: bool) -> None:
-    """Refuse labels of which none is trained on, or none is held out though some should be."""
+    """Refuse data without training objects, or without test objects unless the job trains on all."""
     counts = {name: len(data.of_split(name)) for name in ("train", "validation", "test")}
     if needed and not (counts["train"] and (counts["test"] or _trains_on_all(job))):
         raise ConfigurationError(
@@ -139,7 +139,7 @@ def _trains_on_all(job: Job) -> bool:
 
 
 def _answers(family: type[Classifier[Any]], data: Labelled, section: TrainingSection) -> tuple[str, ...]:
-    """The classes to tell apart: each has at least one training example."""
+    """List the classes to tell apart: each has at least one training example."""
     if family.only_classes and (section.makes_examples or not family.needs_labels):
         return family.only_classes
     known = data if family.only_classes is None else data.of_classes(family.only_classes)
@@ -148,7 +148,7 @@ def _answers(family: type[Classifier[Any]], data: Labelled, section: TrainingSec
 
 
 def _without_patience(job: Job, section: TrainingSection, progress: Report) -> TrainingSection:
-    """Train to the last epoch where no object shall be held out."""
+    """Set the patience to 0, to train all epochs, if the job holds out no object."""
     if not _trains_on_all(job) or not patient(section):
         return section
     progress(
@@ -158,7 +158,7 @@ def _without_patience(job: Job, section: TrainingSection, progress: Report) -> T
 
 
 def _with_held_out(parts: dict[str, Labelled], section: TrainingSection) -> dict[str, Labelled]:
-    """Hold some training stars out where training needs them and the job has no split `validation`."""
+    """Hold out some training stars if training needs them and the job has no split `validation`."""
     if len(parts["validation"]) or not patient(section):
         return parts
     rest, held_out = hold_out(parts["train"], section.seed)
@@ -172,7 +172,7 @@ def _temperature(
     workspace: Workspace,
     seconds: float | None,
 ) -> float:
-    """Fit the temperature to held-out objects or, where there are none, to folds; `seconds` is what one model took."""
+    """Fit the temperature to held-out objects or, without any, to folds; `seconds` is the training time of a model."""
     held_out, section = parts["validation"], fit.section
     if len(held_out):
         workspace.report(f"fitting the temperature to the answers for {len(held_out):,} objects that were held out")
@@ -198,7 +198,7 @@ def _temperature(
 
 
 def _training_record(data: Labelled, parts: dict[str, Labelled]) -> dict[str, Any]:
-    """What was trained on, and how many stars a user's own split puts on both sides."""
+    """Record the training data, and how many stars a user's own split puts on both sides."""
     shared = np.intersect1d(parts["train"].star, parts["test"].star)
     held_out = parts["validation"]
     if len(shared):
