@@ -1,4 +1,4 @@
-"""Start the workers of one machine as copies of a process that has imported what all need; light to import.
+"""Workers of one machine as copies of a process that has imported what all need; light to import.
 
 Otherwise each worker imports for itself, often from a shared file system: seconds of CPU time and thousands of files.
 """

@@ -1,4 +1,4 @@
-"""Start, watch and end worker jobs: with `sbatch`, or with `srun` inside one allocation."""
+"""Launchers that start, watch and end worker jobs: with `sbatch`, or with `srun` inside one allocation."""
 
 import getpass
 import os

@@ -22,7 +22,7 @@ BYTES_PER_PIXEL = 100
 
 
 class CompositesStage(Stage):
-    """Compose a colour image of each object's bands."""
+    """Stage that composes a colour image from each object's bands."""
 
     name = "composites"
     upstream = "cutouts"

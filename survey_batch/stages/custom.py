@@ -37,7 +37,7 @@ RESERVED = {"status", *(variable.name for variable in OBJECT_COORDINATES)}
 
 
 class CustomStage(Stage):
-    """Apply a user's function to a product, block by block.
+    """Stage that applies a user's function to a product, block by block.
 
     To learn the form of the result, the stage calls the function with one object of fill values (NaN, or 0 for
     integers).

@@ -38,7 +38,7 @@ FIELDS = {
 
 
 class CutoutsStage(Stage):
-    """Cut a window around each object, from the frame of its run that holds it whole or from all that it touches."""
+    """Stage that cuts a window around each object, from one frame of its run or from all frames that it touches."""
 
     name = "cutouts"
 

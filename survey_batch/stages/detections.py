@@ -101,7 +101,7 @@ def frame_noise(frame: Frame, sky: Sky, key: FieldKey, band: str) -> tuple[F4, F
 
 
 class DetectionsStage(Stage):
-    """Find a job's objects on the frames of its fields."""
+    """Stage that finds a job's objects on the frames of its fields."""
 
     name = "detections"
     axis = "frame"

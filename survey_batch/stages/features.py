@@ -56,7 +56,7 @@ class Part:
 
 
 class FeaturesStage(Stage):
-    """Measure each spectrum."""
+    """Stage that measures each spectrum."""
 
     name = "features"
     upstream = "spectra"

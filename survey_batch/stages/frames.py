@@ -32,7 +32,7 @@ WCS_VARIABLES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 
 
 class FramesStage(Stage):
-    """Fetch, decompress and calibrate the frames of the catalogue's objects."""
+    """Stage that fetches, decompresses and calibrates the frames of the catalogue's objects."""
 
     name = "frames"
     axis = "frame"

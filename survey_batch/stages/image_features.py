@@ -26,7 +26,7 @@ STAMP_BYTES = 24
 
 
 class ImageFeaturesStage(Stage):
-    """Measure each object in its cutouts."""
+    """Stage that measures each object in its cutouts."""
 
     name = "features"
     phase = "prepare"

@@ -37,7 +37,7 @@ COPIES_OF_INPUT = 3
 
 
 class PredictionsStage(Stage):
-    """Run a classifier over every object; its manifest names the product it works on."""
+    """Stage that runs a classifier over every object; its manifest names the product it works on."""
 
     name = "predictions"
     phase = "predict"

@@ -27,7 +27,7 @@ Failure = tuple[Status, str, str]
 
 
 class SkyImagesStage(Stage):
-    """Fetch the image that SkyServer draws around each object."""
+    """Stage that fetches the image that SkyServer draws around each object."""
 
     name = "composites"
     phase = "ingest"

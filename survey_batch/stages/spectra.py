@@ -32,7 +32,7 @@ IVAR = {"long_name": "inverse variance of the flux; 0 where there is no measurem
 
 
 class SpectraStage(Stage):
-    """Fetch spectra and put them on the common grid."""
+    """Stage that fetches spectra and puts them on the common grid."""
 
     name = "spectra"
     phase = "ingest"

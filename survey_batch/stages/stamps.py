@@ -25,7 +25,7 @@ STAMP_CPU_SECONDS = 5e-5
 
 
 class StampsStage(Stage):
-    """Read stamps from the files of their exposures."""
+    """Stage that reads stamps from the files of their exposures."""
 
     name = "stamps"
     phase = "ingest"
