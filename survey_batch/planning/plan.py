@@ -104,12 +104,12 @@ class Plan:
 
     @cached_property
     def catalog_hash(self) -> str:
-        """Hash of all rows in their order; it does not depend on how they lie in memory."""
+        """Hash of all rows in order; the memory layout does not matter."""
         return hash_of(self.objects)
 
     @cached_property
     def fields_hash(self) -> str:
-        """Hash of all fields in their order."""
+        """Hash of all fields in order."""
         return hash_of(self.fields)
 
     def store(self) -> None:
@@ -223,7 +223,7 @@ def _in_order(table: pa.Table, order: pa.Array) -> pa.Table:
 
 
 def hash_of(table: pa.Table) -> str:
-    """Hash of all rows in their order; it does not depend on how they lie in memory."""
+    """Hash all rows in order; the memory layout does not matter."""
     digest = hashlib.sha256()
     for name in sorted(table.column_names):
         digest.update(f"{name} {table.num_rows}\n".encode())
