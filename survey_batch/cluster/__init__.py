@@ -14,21 +14,21 @@ __all__ = ["SCHEDULER_SETTINGS", "Connection", "connect", "joined", "refuse_unkn
 
 @contextmanager
 def connect(section: ClusterSection, output: str = ".", say: Say = lambda _: None) -> Iterator[Connection]:
-    """Open a job's cluster for one phase; what was started for it ends with the block.
+    """Open a job's cluster for one phase; everything started for it ends with the `with` block.
 
     Parameters
     ----------
     section
-        As `ClusterSection.for_phase` gives it.
+        The result of `ClusterSection.for_phase`.
     output
-        The job's output, below which SLURM's logs and scripts are kept.
+        The job's output, which also holds SLURM's logs and scripts.
     say
-        Told what a user should know, such as that SLURM has not started a worker yet.
+        Called with messages for the user, for example that SLURM has not started a worker yet.
 
     Raises
     ------
     ConfigurationError
-        The cluster cannot be had as it is asked for.
+        The requested cluster is not available.
     """
     refuse_unknown_size(section)
     if section.kind == "local":
@@ -44,7 +44,7 @@ def connect(section: ClusterSection, output: str = ".", say: Say = lambda _: Non
 
 
 def refuse_unknown_size(section: ClusterSection) -> None:
-    """Refuse a table that does not say how many workers SLURM shall start.
+    """Refuse a table that does not say how many workers SLURM must start.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What all clusters have in common: a client, how much they can do at a time, and how they say that they gave up."""
+"""Common parts of all clusters: a client, the cluster's size, and the check whether it gave up."""
 
 import logging
 import math
@@ -14,14 +14,14 @@ from survey_batch.core import interrupt
 from survey_batch.core.environment import WORKER_ENVIRONMENT, WORKER_SETTINGS
 
 SCHEDULER_SETTINGS = {
-    # Each death of a worker is reported at once; the engine counts them per shard, and says so.
+    # Each worker's death is reported at once; the engine counts and reports deaths per shard.
     "distributed.scheduler.allowed-failures": 0,
     # A worker holds only what it is working on, so that its death blames few other shards.
     "distributed.scheduler.worker-saturation": 1.0,
     # Dask keeps the last 1,000 messages to each worker, each with the whole job: 8 kB for every task that was done.
     "distributed.admin.low-level-log-length": 20,
-    # After this time a LocalCluster gives a dead worker up for ever, also one that was started again and died again
-    # meanwhile: its nanny knows better.
+    # After this time a LocalCluster gives up a dead worker for ever, even one that was restarted and died again in the
+    # meantime. The worker's nanny knows better.
     "distributed.deploy.lost-worker-timeout": "10000 h",
     "distributed.worker.daemon": True,
     "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
@@ -29,26 +29,26 @@ SCHEDULER_SETTINGS = {
 }
 
 REGISTRATIONS = 3
-"""Times that a plugin is registered at most."""
+"""Maximum number of attempts to register a plugin."""
 
 LOOK_SECONDS = 0.2
-"""Between two looks at whether the cluster gave up."""
+"""Time between two checks whether the cluster gave up."""
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much a cluster does at a time.
+    """The size of a cluster.
 
     Attributes
     ----------
     workers : int
-        Worker processes, once all are there.
+        Worker processes, once all have started.
     slots : int
-        Tasks that they will do at a time.
+        Tasks that they do at a time.
     gpu : bool
-        Whether they have the resource `GPU`, one each.
+        Whether each worker has one resource `GPU`.
     """
 
     workers: int
@@ -58,17 +58,17 @@ class Size:
 
 @dataclass(frozen=True)
 class Connection:
-    """A cluster at work.
+    """A connection to a running cluster.
 
     Attributes
     ----------
     client : distributed.Client
     dashboard : str
-        Where the dashboard is, and how to see it from elsewhere.
+        Address of the dashboard, and how to see it from elsewhere.
     size : callable
-        Returns its `Size`, which may change where others start the workers.
+        Returns the cluster's `Size`, which may change if others start the workers.
     check : callable
-        Raises what made the cluster give up; called now and then.
+        Raises an error if the cluster gave up; called now and then.
     """
 
     client: Client
@@ -77,7 +77,7 @@ class Connection:
     check: Callable[[], None] = lambda: None
 
     def wait(self, future: Future, seconds: float = math.inf) -> bool:
-        """Wait for a task, unless the cluster gives up or the user does; tell whether it is done in that time."""
+        """Wait for a task until the cluster or the user gives up; tell whether it finished in time."""
         deadline = time.monotonic() + seconds
         while not future.done() and time.monotonic() < deadline:
             with suppress(TimeoutError):
@@ -88,7 +88,7 @@ class Connection:
 
 
 def register(client: Client, plugin: WorkerPlugin | SchedulerPlugin) -> None:
-    """Register a plugin; where a worker dies in the middle of it, again.
+    """Register a plugin; try again if a worker dies in the meantime.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def register(client: Client, plugin: WorkerPlugin | SchedulerPlugin) -> None:
     for left in reversed(range(REGISTRATIONS)):
         try:
             client.register_plugin(plugin)
-        except OSError:  # of which Dask's CommClosedError is one
+        except OSError:  # includes Dask's CommClosedError
             if not left or client.status != "running":
                 raise
             time.sleep(1)
@@ -107,10 +107,10 @@ def register(client: Client, plugin: WorkerPlugin | SchedulerPlugin) -> None:
 
 
 class QuietRetries(WorkerPlugin):  # type: ignore[misc]
-    """Keeps stamina from announcing each retry on the workers' standard error; the downloader counts them."""
+    """Plugin that stops stamina from printing each retry on the workers' standard error; the downloader counts them."""
 
     name = "survey-batch quiet retries"
 
     def setup(self, worker: Any) -> None:  # noqa: ARG002
-        """Be called on each worker, also on those that come later."""
+        """Run on each worker, including workers that join later."""
         logging.getLogger("stamina").setLevel(logging.ERROR)

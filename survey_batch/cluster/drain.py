@@ -1,4 +1,4 @@
-"""Let workers end by themselves before SLURM ends them: no shard is then lost half way to a walltime.
+"""Let workers end by themselves before SLURM ends them, so that no unfinished shard is lost at the walltime.
 
 Dask's own `--lifetime` closes a worker in the middle of its task.
 """
@@ -23,16 +23,16 @@ log = logging.getLogger(__name__)
 END = "SURVEY_BATCH_JOB_END"
 """Environment variable of a worker job: when its walltime ends, in seconds since 1970."""
 LAST_SECONDS = 5.0
-"""Before the walltime's end, at which a worker goes whatever it does."""
+"""Time before the end of the walltime at which a worker closes, whatever it is doing."""
 
 
 class Drain(WorkerPlugin):  # type: ignore[misc]
-    """Takes no more work some time before the walltime's end, finishes what it has, and goes.
+    """Plugin of a worker that stops taking work before the end of its walltime, finishes its tasks, and closes.
 
     Parameters
     ----------
     margin
-        Seconds before the end at which draining begins, at the latest; `EARLIEST` times as many at the earliest.
+        Draining begins at the latest this many seconds before the end, and at the earliest `EARLIEST` times as many.
     """
 
     name = "survey-batch drain"
@@ -42,7 +42,7 @@ class Drain(WorkerPlugin):  # type: ignore[misc]
         self.timer: asyncio.TimerHandle | None = None
 
     def setup(self, worker: Any) -> None:
-        """Set the clock."""
+        """Set the timer."""
         if END not in os.environ:
             return
         end = float(os.environ[END])
@@ -51,15 +51,15 @@ class Drain(WorkerPlugin):  # type: ignore[misc]
         self.timer = loop.call_later(max(0.0, begin - time.time()), lambda: loop.create_task(drain(worker, end)))
 
     def teardown(self, worker: Any) -> None:  # noqa: ARG002
-        """Forget the clock."""
+        """Cancel the timer."""
         if self.timer is not None:
             self.timer.cancel()
 
 
 async def drain(worker: Any, end: float) -> None:
-    """Let a worker finish what it does, hand its data on, and close it."""
+    """Let a worker finish its tasks, hand its data on, and close it."""
     log.info("walltime ends in %.0f s: finishing %d tasks", end - time.time(), worker.state.executing_count)
-    worker.status = Status.closing_gracefully  # the scheduler gives it nothing more
+    worker.status = Status.closing_gracefully  # the scheduler gives it no more tasks
     while worker.state.executing_count and time.time() < end - LAST_SECONDS:
         await asyncio.sleep(0.2)
     await worker.scheduler.retire_workers(
@@ -69,17 +69,17 @@ async def drain(worker: Any, end: float) -> None:
 
 
 def margin_of(drain_seconds: int | None, walltime: float) -> float:
-    """Seconds before the walltime's end at which draining begins: as asked, or a fifth of it, at most five minutes."""
+    """Return seconds before the walltime's end to start draining: as set, or a fifth of it, at most five minutes."""
     return float(drain_seconds) if drain_seconds is not None else min(300.0, walltime / 5)
 
 
 def walltime_of(section: ClusterSection) -> float:
-    """A worker job's time limit in seconds: the table's, else the site's, else Dask's own default.
+    """Return a worker job's time limit in seconds: the table's, else the site's, else Dask's own default.
 
     Raises
     ------
     ConfigurationError
-        The site's is none.
+        The site's value is not a time limit.
     """
     try:
         return walltime_seconds(section.walltime or str(dask.config.get("jobqueue.slurm.walltime", None) or "00:30:00"))

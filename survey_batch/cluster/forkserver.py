@@ -1,6 +1,6 @@
-"""Workers of one machine begin as copies of one process that has imported what all need; light to import.
+"""Workers of one machine as copies of a process that has imported what all need; light to import.
 
-Otherwise each imports for itself, often from a shared file system: seconds of a core, and thousands of files.
+Otherwise each worker imports for itself, often from a shared file system: seconds of CPU time and thousands of files.
 """
 
 import multiprocessing
@@ -19,34 +19,34 @@ IMPORTED = (
     "survey_batch.stages.cutouts",
     "survey_batch.stages.spectra",
 )
-"""What workers need to begin. No machine learning: its libraries start threads, which no copy of a process has. Random
-numbers are no concern: Python and Dask seed them anew in each copy."""
+"""Modules that workers need at the start. Machine learning is left out: its libraries start threads, which a copy of a
+process does not have. Random numbers are safe: Python and Dask seed them anew in each copy."""
 
 
 def begin_as_copies() -> dict[str, str]:
-    """Have workers that this process starts begin as copies; return Dask's setting for it.
+    """Make workers of this process start as copies; return Dask's setting for it.
 
-    Not on a Mac, where copying a process is not safe: Python starts each from nothing there, unless told otherwise.
+    On a Mac it is not safe to copy a process; there Python starts each process from nothing by default.
     """
     if sys.platform != "linux":
         return {}
     setting = {"distributed.worker.multiprocessing-method": "forkserver"}
     with dask.config.set(setting):
-        get_mp_context()  # later, Dask would put its own list, once, in the place of ours
+        get_mp_context()  # call it now: Dask sets its own list on the first call, which would replace ours
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(IMPORTED))
     return setting
 
 
 WORKER_PROCESSES = "Dask Worker process"
-"""How Dask begins the names of the processes that it starts for workers."""
+"""Prefix of the names of Dask's worker processes."""
 
 
 @contextmanager
 def script_left_alone() -> Iterator[None]:
-    """Start workers that do not run the script again that started them, in the block.
+    """Inside the `with` block, start workers that do not run the main script again.
 
-    Python has each new process import the main script first. One that calls `run` outside of
-    `if __name__ == "__main__":` would start a run in each worker. No worker needs anything of it.
+    Python makes each new process import the main script first. A script that calls `run` outside
+    `if __name__ == "__main__":` would start a run in each worker. Workers need nothing from the script.
     """
     before = spawn.get_preparation_data
 
@@ -64,5 +64,5 @@ def script_left_alone() -> Iterator[None]:
 
 
 def dask_setup(_nanny: object) -> None:
-    """Be a module that `dask worker --preload-nanny` runs first."""
+    """Set up the nanny; `dask worker --preload-nanny` calls this first."""
     dask.config.set(begin_as_copies())

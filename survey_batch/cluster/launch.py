@@ -1,4 +1,4 @@
-"""How worker jobs are started, watched and ended: by `sbatch`, or by `srun` inside one allocation."""
+"""Launchers that start, watch and end worker jobs: with `sbatch`, or with `srun` inside one allocation."""
 
 import getpass
 import os
@@ -12,25 +12,25 @@ from pathlib import Path
 from survey_batch.core.errors import ConfigurationError
 
 STEP = "SURVEY_BATCH_STEP"
-"""Environment variable of a step: its identifier."""
+"""Environment variable of a step with its identifier."""
 COMMAND_SECONDS = 60.0
-"""SLURM's commands wait about a quarter of a minute for a controller that does not answer."""
+"""Time limit of a command; SLURM's commands wait about 15 s for a controller that does not answer."""
 
 
 class LaunchError(Exception):
-    """SLURM did not take a job; the message is its own."""
+    """SLURM did not accept a job; the message is SLURM's."""
 
 
 @dataclass(frozen=True)
 class JobState:
-    """What SLURM says of a job that has not ended: such as `PENDING` with the reason `Resources`."""
+    """SLURM's state of a job that has not ended, for example `PENDING` with the reason `Resources`."""
 
     state: str
     reason: str = ""
 
 
 class Launcher(ABC):
-    """Starts worker jobs."""
+    """A way to start worker jobs."""
 
     commands: Sequence[str]
 
@@ -44,25 +44,25 @@ class Launcher(ABC):
 
     @abstractmethod
     def submit(self, script: str) -> str:
-        """Start one job; return its identifier. `LaunchError` says why it was not taken."""
+        """Start one job; return its identifier. `LaunchError` says why SLURM did not accept it."""
 
     @abstractmethod
     def states(self) -> Mapping[str, JobState] | None:
-        """The jobs that have not ended, by identifier; None where SLURM does not answer just now."""
+        """Return the jobs that have not ended, by identifier; None if SLURM does not answer now."""
 
     @abstractmethod
     def cancel(self, jobs: Iterable[str]) -> None:
-        """End jobs; those that have ended are no error."""
+        """End jobs; a job that has already ended is no error."""
 
     def log_of(self, job: str) -> str:
-        """What a job wrote last."""
+        """Return the last lines of a job's log."""
         found = sorted(path for path in self.folder.glob(f"*-{job}.*") if path.suffix != ".sh")
         lines = [line for path in found for line in path.read_text(errors="replace").splitlines() if line.strip()]
         return "\n".join(lines[-5:])
 
 
 class Sbatch(Launcher):
-    """Each worker job is a batch job of its own."""
+    """Worker jobs as separate batch jobs."""
 
     commands = ("sbatch", "squeue", "scancel")
 
@@ -71,7 +71,7 @@ class Sbatch(Launcher):
         return self._sbatch("--parsable", script).stdout.strip().split(";")[0]
 
     def test(self, script: str) -> str:
-        """Ask whether SLURM would take a script, without submitting it; return when and where the job would start."""
+        """Ask whether SLURM would accept a script, without submitting it; return when and where it would start."""
         return self._sbatch("--test-only", script).stderr.strip()
 
     def _sbatch(self, option: str, script: str) -> subprocess.CompletedProcess[str]:
@@ -83,7 +83,7 @@ class Sbatch(Launcher):
         return done
 
     def states(self) -> Mapping[str, JobState] | None:
-        """Ask `squeue` for all jobs of this user: one that has ended would be an error by its number."""
+        """Ask `squeue` for all jobs of this user; to ask for an ended job by its number is an error."""
         done = call_slurm(["squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%i|%T|%r"])
         if done.returncode:
             return None
@@ -91,13 +91,13 @@ class Sbatch(Launcher):
         return {number.strip(): JobState(state, reason) for number, state, reason in rows}
 
     def cancel(self, jobs: Iterable[str]) -> None:
-        """Hand them to `scancel`."""
+        """End jobs with `scancel`."""
         if numbers := list(jobs):
             call_slurm(["scancel", *numbers])
 
 
 class Srun(Launcher):
-    """Each worker job is a step of the allocation in which this process runs."""
+    """Worker jobs as steps of the allocation in which this process runs."""
 
     commands = ("srun",)
 
@@ -123,16 +123,16 @@ class Srun(Launcher):
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, STEP: job},
-                start_new_session=True,  # Ctrl-C is for this process, which then ends the steps
+                start_new_session=True,  # Ctrl-C must reach only this process, which then ends the steps
             )
         return job
 
     def states(self) -> Mapping[str, JobState] | None:
-        """The steps whose `srun` runs."""
+        """Return the steps whose `srun` is running."""
         return {job: JobState("RUNNING") for job, step in self.steps.items() if step.poll() is None}
 
     def cancel(self, jobs: Iterable[str]) -> None:
-        """End the `srun` of each, which ends its step."""
+        """End the `srun` of each job, which ends its step."""
         steps = [self.steps[job] for job in jobs if job in self.steps]
         for step in steps:
             step.terminate()
@@ -151,7 +151,7 @@ def _path(name: str) -> str:
 
 
 def call_slurm(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run one of SLURM's commands; one that does not answer in time has failed with words that say so."""
+    """Run a SLURM command; if it does not answer in time, return a failure with a message that says so."""
     try:
         return subprocess.run(  # noqa: S603
             [_path(command[0]), *command[1:]],
@@ -160,7 +160,7 @@ def call_slurm(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
             text=True,
             timeout=COMMAND_SECONDS,
             check=False,
-            start_new_session=True,  # Ctrl-C is for this process: a job that `sbatch` submitted would not be known
+            start_new_session=True,  # Ctrl-C must reach only this process: it could lose the job that `sbatch` submits
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(

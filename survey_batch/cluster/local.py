@@ -19,17 +19,17 @@ from survey_batch.core.errors import SurveyBatchError
 log = logging.getLogger(__name__)
 
 GONE_SECONDS = 300.0
-"""Without any worker, after which a run ends; starting one again takes seconds."""
+"""Time without any worker after which a run ends; a worker restarts within seconds."""
 
 
 def worker_count(section: ClusterSection) -> int:
-    """Workers of a local cluster: as asked, or one for the GPU, or else one per core that this process may use."""
+    """Return the number of local workers: as set, or one for the GPU, or one per core that this process may use."""
     return section.workers or (1 if section.wants_gpu else len(os.sched_getaffinity(0)))
 
 
 @contextmanager
 def local_cluster(section: ClusterSection) -> Iterator[Connection]:
-    """Start workers here; they end with the block."""
+    """Start workers on this machine; they end with the `with` block."""
     with (
         dask.config.set(SCHEDULER_SETTINGS | begin_as_copies()),
         script_left_alone(),
@@ -45,13 +45,13 @@ def local_cluster(section: ClusterSection) -> Iterator[Connection]:
 
 
 class LostWorkers:
-    """Notices that all workers of this machine are gone and do not come back."""
+    """Check whether all workers of this machine are gone and do not come back."""
 
     def __init__(self, workers: Sized) -> None:
         self.workers, self.seen = workers, time.monotonic()
 
     def check(self) -> None:
-        """Be called now and then."""
+        """Raise an error if no worker was alive for `GONE_SECONDS`; called now and then."""
         if self.workers:
             self.seen = time.monotonic()
         elif time.monotonic() - self.seen > GONE_SECONDS:
@@ -70,7 +70,8 @@ def _start(section: ClusterSection) -> LocalCluster:
             memory_limit=section.memory,
             resources={"GPU": 1} if section.wants_gpu else None,
             host="127.0.0.1",
-            # Of now: the process that they are copies of may be of another time. What fixes results is not the user's.
+            # The current environment: the process that workers are copies of may have started with another one.
+            # Variables that affect results override the user's.
             env={**os.environ, **WORKER_ENVIRONMENT},
             dashboard_address=section.dashboard,
             silence_logs=logging.CRITICAL,

@@ -1,4 +1,4 @@
-"""How a run ends whose scheduler has gone away."""
+"""How a run ends when its scheduler disappears."""
 
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -23,7 +23,7 @@ class LostSchedulerError(SurveyBatchError):
 
 @contextmanager
 def scheduler_watched(client: Client) -> Iterator[None]:
-    """Turn what Dask raises, wherever it waits, when the scheduler goes away into a `LostSchedulerError`."""
+    """Turn the errors that Dask raises when the scheduler disappears into a `LostSchedulerError`."""
     try:
         yield
     except (CancelledError, OSError, RuntimeError) as error:

@@ -1,7 +1,7 @@
-"""Hold the number of worker jobs: replace what walltime, preemption, `scancel` or a dead node took.
+"""Keep the number of worker jobs: replace jobs ended by walltime, preemption, `scancel` or a dead node.
 
-Dask's `adapt()` does not do this: jobs that end by themselves are not submitted again (dask-jobqueue#691, #611), and
-one that was cancelled before its worker had connected never is.
+Dask's `adapt()` does not do this: jobs that end by themselves are not submitted again (dask-jobqueue#691, #611), nor is
+a job that was cancelled before its worker connected.
 """
 
 import logging
@@ -20,41 +20,41 @@ from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 log = logging.getLogger(__name__)
 
 FAILURES_ALLOWED = 3
-"""Jobs in a row, and more than there are at a time, that end before their worker reached the scheduler: a mistake that
-would go on forever."""
+"""Jobs in a row (and more than run at a time) that end before their worker reaches the scheduler. This is a mistake
+that would repeat forever."""
 
 
 class NoWorkersError(SurveyBatchError):
-    """SLURM gave no worker within the time that the job allows; the same command goes on later."""
+    """SLURM started no worker within the time that the job allows; the same command continues later."""
 
 
 @dataclass
 class Submitted:
-    """A worker job of ours that has not been seen to end."""
+    """A worker job of ours that has not ended as far as we know."""
 
     state: JobState
     connected: bool = False
 
 
 class Reconciler:
-    """Keeps worker jobs in SLURM's queue.
+    """Keeper of the worker jobs in SLURM's queue.
 
     Parameters
     ----------
     launcher
-        Starts, watches and ends them.
+        Starts, watches and ends the jobs.
     script
-        What each runs.
+        The script that each job runs.
     target
-        How many there shall be, running or pending.
+        Number of jobs to keep, running or pending.
     connected
-        Says the jobs of which a worker has ever reached the scheduler.
+        Returns the jobs with a worker that has ever reached the scheduler.
     alive
-        Says how many workers there are now.
+        Returns the current number of workers.
     section
-        Patience.
+        Sets how long to wait.
     say
-        Told what a user should know.
+        Called with messages for the user.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class Reconciler:
         self._thread = threading.Thread(target=self._loop, name="survey-batch reconciler", daemon=True)
 
     def start(self) -> None:
-        """Submit the first jobs, then look after them until `stop`."""
+        """Submit the first jobs, then watch them until `stop`."""
         self.step()
         self._thread.start()
 
     def stop(self) -> None:
-        """End all jobs; an impatient second Ctrl-C would leave them in the queue."""
+        """End all jobs; a second Ctrl-C is held back, because it would leave them in the queue."""
         with interrupt.held():
             self._ended.set()
             if self._thread.is_alive():
@@ -92,7 +92,7 @@ class Reconciler:
             self.launcher.cancel(self.jobs)
 
     def check(self) -> None:
-        """Raise what made it give up."""
+        """Raise the error that made the reconciler give up."""
         if self.error is not None:
             raise self.error
 
@@ -102,13 +102,13 @@ class Reconciler:
                 self.step()
             except SurveyBatchError as error:
                 self.error = error
-            except Exception as error:  # noqa: BLE001 - a thread that died silently would leave the run waiting
+            except Exception as error:  # noqa: BLE001 - if the thread died silently, the run would wait forever
                 self.error = SurveyBatchError(f"looking after worker jobs failed ({type(error).__name__}: {error})")
 
     def step(self) -> None:
-        """Look once: note what ended, submit what is missing, say what takes long."""
+        """Check once: note ended jobs, submit missing ones, and report long waits."""
         states = self.launcher.states()
-        if states is not None:  # where the controller does not answer, what was there is taken to be there
+        if states is not None:  # if the controller does not answer, assume that all jobs are still there
             self._compare(states)
         self._fill()
         self._watch()
@@ -136,7 +136,7 @@ class Reconciler:
     def _fill(self) -> None:
         try:
             while len(self.jobs) < self.target:
-                with interrupt.held():  # a job that SLURM has is one that is known here
+                with interrupt.held():  # every job that SLURM accepts must be recorded here
                     number = self.launcher.submit(self.script)
                     self.jobs[number] = Submitted(JobState("PENDING", "just submitted"))
                 extra = {"event": "worker job submitted", "slurm_job": number}
@@ -147,7 +147,7 @@ class Reconciler:
                 raise ConfigurationError(
                     f"SLURM takes no worker job: {error}; correct the table [cluster], or ask why SLURM does not answer"
                 ) from error
-            if str(error) != self.refused:  # a limit on jobs, mostly: those that run do the work
+            if str(error) != self.refused:  # mostly a limit on jobs; the running jobs do the work
                 self.refused = str(error)
                 self.say(f"SLURM takes no further worker job ({error}); trying again")
 

@@ -1,4 +1,4 @@
-"""A scheduler that is already running: Kubernetes, dask-gateway, Coiled, or one's own."""
+"""A scheduler that is already running: Kubernetes, dask-gateway, Coiled, or the user's own."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ CONNECT_SECONDS = 20
 COMPARED = ("python", "dask", "distributed", "msgpack", "cloudpickle", "numpy", "zarr")
 """Packages whose versions must agree between this process, the scheduler and the workers."""
 PARTS = {"python": 2}
-"""Parts of a version that must agree: the first ones, and by default all."""
+"""Number of leading version parts that must agree; all by default."""
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def running_cluster(section: ClusterSection) -> Iterator[Connection]:
     Raises
     ------
     ConfigurationError
-        None answers, it has no workers, or other versions of packages are at work there.
+        The scheduler does not answer, has no workers, or uses other package versions.
     """
     address = address_of(section.kind)
     try:
@@ -46,7 +46,7 @@ def running_cluster(section: ClusterSection) -> Iterator[Connection]:
 
 
 def joined(client: Client) -> Connection:
-    """A connection to the cluster of a client that is there already."""
+    """Return a connection to the cluster of an existing client."""
     return Connection(client, client.dashboard_link, lambda: Size(*client.run_on_scheduler(_size)))
 
 
@@ -56,12 +56,12 @@ def _size(dask_scheduler: Any) -> tuple[int, int, bool]:
 
 
 def address_of(kind: str) -> str:
-    """The address of a scheduler, which a scheduler file holds.
+    """Return the address of a scheduler, read from a scheduler file if one is named.
 
     Raises
     ------
     ConfigurationError
-        There is no such file, or it says no address.
+        The file does not exist or has no address.
     """
     if not kind.endswith(".json"):
         return kind
@@ -74,7 +74,7 @@ def address_of(kind: str) -> str:
 
 
 def check_versions(versions: dict[str, Any], address: str) -> None:
-    """Refuse a cluster with other versions of what both sides exchange.
+    """Refuse a cluster with other versions of the packages that both sides must share.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Workers as SLURM jobs: a scheduler in this process, scripts by dask-jobqueue, jobs held by the reconciler."""
+"""Workers as SLURM jobs: a scheduler in this process, scripts by dask-jobqueue, jobs kept by the reconciler."""
 
 import logging
 import math
@@ -32,17 +32,17 @@ log = logging.getLogger(__name__)
 
 NAME = "survey-batch"
 DUMMY = "dummy-name"
-"""What dask-jobqueue calls the worker in the script that it shows."""
+"""Name that dask-jobqueue gives the worker in the script that it shows."""
 
 
 @contextmanager
 def slurm_cluster(section: ClusterSection, output: str, say: Say) -> Iterator[Connection]:
-    """Start a scheduler here and workers in SLURM; both end with the block.
+    """Start a scheduler here and workers in SLURM; both end with the `with` block.
 
     Raises
     ------
     ConfigurationError
-        SLURM or dask-jobqueue is not there, workers would have no time to work, or SLURM takes no job.
+        SLURM or dask-jobqueue is missing, workers would have no time to work, or SLURM accepts no job.
     """
     folder, margin = job_folder(output), drain_margin(section)
     target = -(-worker_count(section) // section.processes)
@@ -83,28 +83,28 @@ def _start(section: ClusterSection, folder: Path) -> Any:
 
 
 class Arrivals(SchedulerPlugin):  # type: ignore[misc]
-    """Notes the jobs whose workers have reached the scheduler."""
+    """Record of the jobs whose workers have reached the scheduler."""
 
     def __init__(self) -> None:
         self.jobs: set[str] = set()
 
     def add_worker(self, scheduler: Any, worker: str) -> None:
-        """Be called for each."""
+        """Note the job of a new worker."""
         self.jobs.add(job_of(str(scheduler.workers[worker].name)))
 
 
 def job_of(worker: str) -> str:
-    """The job of a worker, by its name: `survey-batch_<job>`, and `-<process>` where a job has several."""
+    """Return a worker's job from its name: `survey-batch_<job>`, with `-<process>` if a job has several workers."""
     return worker.removeprefix(f"{NAME}_").split("-")[0]
 
 
 def make_cluster(section: ClusterSection, folder: Path) -> Any:
-    """Start the scheduler, without workers.
+    """Start the scheduler without workers.
 
     Raises
     ------
     ConfigurationError
-        An option is unknown, or TLS is asked for and its package is missing.
+        An option is unknown, or TLS is requested and its package is missing.
     """
     options: dict[str, Any] = {
         "cores": section.threads * section.processes,
@@ -134,14 +134,14 @@ def make_cluster(section: ClusterSection, folder: Path) -> Any:
 
 
 def with_options(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Add the job's options to the product's: lists are joined, tables merged; `check_options` refused the others."""
+    """Add the job's options to ours: lists are joined, tables merged; `check_options` has refused any others."""
     joined = {name: [*ours[name], *theirs[name]] for name in ADDED_OPTIONS if name in theirs}
     scheduler = {**theirs.get("scheduler_options", {}), **ours["scheduler_options"]}
     return {**ours, **theirs, **joined, "scheduler_options": scheduler}
 
 
 def script_of(cluster: Any, section: ClusterSection) -> str:
-    """The script of a worker job, in which the worker is called after the job."""
+    """Return the script of a worker job, which names the worker after the job."""
     number = "$SLURM_JOB_ID" if section.kind == "slurm" else f"${STEP}"
     return str(cluster.job_script()).replace(DUMMY, f"{NAME}_{number}")
 
@@ -154,14 +154,14 @@ def _cluster_class() -> Any:
         raise ConfigurationError('SLURM needs the extra "slurm": pip install "survey-batch[slurm]"') from error
     finally:
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, handler)  # dask-jobqueue takes it for itself when it is imported
+            signal.signal(signal.SIGINT, handler)  # dask-jobqueue replaces the handler at import
     return SLURMCluster
 
 
 def _directives(section: ClusterSection) -> list[str]:
     site = list(dask.config.get("jobqueue.slurm.job-extra-directives", None) or [])
     named = {"--qos": section.qos, "--gres": section.gres}
-    # A job that SLURM itself starts again would come beside the one that replaces it.
+    # If SLURM requeued a job, it would run in addition to the job that replaces it.
     return [*site, "--no-requeue", *(f"{key}={value}" for key, value in named.items() if value), *section.directives]
 
 
@@ -181,24 +181,24 @@ def _worker_arguments(section: ClusterSection) -> list[str]:
 
 
 def limit_said(seconds: float) -> str:
-    """A time limit for people."""
+    """Return a time limit as text for users."""
     return f"{seconds:.0f} s" if math.isfinite(seconds) else "without limit"
 
 
 def _allow_open_files() -> None:
-    """Let this process open as many files as it may: a worker takes up to three sockets of its scheduler's."""
+    """Raise this process's limit of open files to the maximum: each worker needs up to three sockets here."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def drain_margin(section: ClusterSection) -> float:
-    """Seconds before the walltime's end at which workers drain.
+    """Return the seconds before the walltime's end at which workers drain.
 
     Raises
     ------
     ConfigurationError
-        That is all the time they have.
+        The workers would have no time left to work.
     """
     walltime = walltime_of(section)
     margin = margin_of(section.drain_seconds, walltime)
@@ -229,12 +229,12 @@ def _security(section: ClusterSection) -> Security | None:
 
 
 def make_launcher(section: ClusterSection, folder: Path) -> Launcher:
-    """What starts the worker jobs of a table.
+    """Make the launcher for the worker jobs of a table.
 
     Raises
     ------
     ConfigurationError
-        SLURM's commands are not here, or `srun` is asked for outside an allocation.
+        SLURM's commands are missing, or `srun` is requested outside an allocation.
     """
     if section.kind == "slurm":
         return Sbatch(folder)
@@ -245,7 +245,7 @@ def make_launcher(section: ClusterSection, folder: Path) -> Launcher:
 
 
 def job_folder(output: str) -> Path:
-    """Where scripts, logs and the workers' certificates are: a folder that all nodes see and only the user reads."""
+    """Return the folder for scripts, logs and the workers' certificates; all nodes see it, only the user reads it."""
     folder = Path(NAME if is_url(output) else output).absolute() / "log" / "slurm"
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
@@ -253,7 +253,7 @@ def job_folder(output: str) -> Path:
 
 
 def _dashboard(client: Client, section: ClusterSection) -> str:
-    """Where the dashboard is; where it listens on loopback, how to see it from elsewhere."""
+    """Return the address of the dashboard; if it listens on loopback, also how to see it from elsewhere."""
     link = str(client.dashboard_link)
     port = link.rpartition(":")[2].partition("/")[0]
     if not section.dashboard.startswith("127.") or not port.isdigit():

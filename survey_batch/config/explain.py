@@ -1,4 +1,4 @@
-"""Errors of validation in plain words: the key at fault, what it holds and what is allowed."""
+"""Validation errors in plain words: the key at fault, its value and the allowed values."""
 
 import difflib
 import re
@@ -33,7 +33,7 @@ def explain(error: ErrorDetails) -> tuple[KeyPath, str]:
     """Turn a validation error into the key at fault and plain words."""
     key, kind, given = error["loc"], error["type"], error["input"]
     context = error.get("ctx", {})
-    if key[-1:] == ("[key]",) and kind == "literal_error":  # of a table whose keys are few
+    if key[-1:] == ("[key]",) and kind == "literal_error":  # a table with a fixed set of keys
         table = ".".join(map(str, key[:-2]))
         near, allowed = _near(str(given), _quoted(context["expected"])), context["expected"].replace("'", "")
         return key[:-1], f"is not a key of [{table}]{near}; allowed: {allowed}"
@@ -64,7 +64,7 @@ def explain(error: ErrorDetails) -> tuple[KeyPath, str]:
 
 
 def _said_once(key: KeyPath, reason: str) -> tuple[KeyPath, str]:
-    """Leave out the key where the reason begins with it."""
+    """Leave out the key if the reason begins with it."""
     full = ".".join(map(str, key))
     for name in (full, full.rpartition(".")[2]):
         if found := re.match(rf"{re.escape(name)}(?=[ .])", reason):
@@ -77,7 +77,7 @@ def _quoted(text: str) -> list[str]:
 
 
 def _key_in(reason: str, table: KeyPath) -> KeyPath:
-    """Return the first key of the table that the reason of a check of several keys mentions."""
+    """Return the first key of the table that the reason mentions, for a check of several keys."""
     model = model_at(table)
     words = re.findall(r"\w+", reason)
     return next(((word,) for word in words if model is not None and word in model.model_fields), ())
@@ -92,7 +92,7 @@ def _needs(key: KeyPath) -> str:
 
 
 def _explain_unknown(key: KeyPath) -> str:
-    """Say which keys there are, and where this one may belong."""
+    """List the allowed keys, and say where this key may belong."""
     *table, name = key
     model = model_at(tuple(table))
     allowed = list(model.model_fields) if model else []
@@ -106,17 +106,17 @@ def _explain_unknown(key: KeyPath) -> str:
 
 def _near(word: str, allowed: Sequence[str]) -> str:
     near = difflib.get_close_matches(word, allowed)
-    near.sort(key=lambda other: sorted(other) != sorted(word))  # letters that changed places are the commonest slip
+    near.sort(key=lambda other: sorted(other) != sorted(word))  # swapped letters are the commonest mistake
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def without_kind(key: KeyPath) -> KeyPath:
-    """Leave out the kind that pydantic puts behind `train`."""
+    """Leave out the kind that pydantic adds after `train`."""
     return (key[0], *key[2:]) if key[:1] == ("train",) and key[1:2] and key[1] in TRAINING_OF else key
 
 
 def model_at(key: KeyPath) -> type[BaseModel] | None:
-    """Model of the table at a key, None where there is a value."""
+    """Return the model of the table at a key; None if the key holds a value."""
     model: type[BaseModel] | None = Job
     if key[:1] == ("train",) and key[1:2] and key[1] in TRAINING_OF:
         model, key = TRAINING_OF[str(key[1])], key[2:]
@@ -124,7 +124,7 @@ def model_at(key: KeyPath) -> type[BaseModel] | None:
     for name in names:
         info = model.model_fields.get(str(name)) if model else None
         model = _model_in(info.annotation) if info else None
-        if info and get_origin(info.annotation) is Mapping:  # its tables have names of the user's own
+        if info and get_origin(info.annotation) is Mapping:  # its tables have names chosen by the user
             next(names, None)
     return model
 

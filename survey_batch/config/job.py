@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 STAGES_OF: Mapping[str, tuple[str, ...]] = {survey: tuple(stages) for survey, stages in STAGE_READS.items()}
-"""The stages of each survey in their order; a job may leave out those that nothing is made from."""
+"""The stages of each survey in order; a job may leave out stages that no other stage needs."""
 
 
 class Job(Section):
@@ -62,7 +62,7 @@ class Job(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     output: str
     custom: Mapping[str, CustomSection] = {}
-    """Stages that are functions of the user's own."""
+    """Stages made from the user's own functions."""
     stages: Annotated[tuple[str, ...], Field(min_length=1)]
     catalog: CatalogSection
     archive: ArchiveSection

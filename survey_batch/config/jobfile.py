@@ -47,13 +47,13 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     path
         A TOML file.
     overrides
-        Texts `table.key=value` that replace keys; the value is TOML, or text where it is no TOML.
+        Texts `table.key=value` that replace keys; the value is TOML, or plain text if it is not valid TOML.
 
     Raises
     ------
     ConfigurationError
-        The file is missing or is no TOML, or keys are missing, unknown or hold what they may not: all of them are
-        listed, with line, full name and what is allowed.
+        The file is missing or not TOML, or keys are missing, unknown or have invalid values. The message lists all of
+        them with line, full name and allowed values.
     """
     text = _read(Path(path))
     try:
@@ -96,7 +96,7 @@ def _explain_syntax(path: str, text: str, error: tomllib.TOMLDecodeError) -> str
 
 @dataclass
 class _Draft:
-    """The job as read, where its keys stand, and what is wrong so far."""
+    """The job as read, the lines of its keys, and the problems so far."""
 
     path: str
     written: Mapping[str, Any]
@@ -125,7 +125,7 @@ class _Draft:
         self.overridden[keys] = text
 
     def expand_variables(self) -> None:
-        """Put environment variables into paths."""
+        """Replace environment variables in paths."""
         for key in EXPANDED_KEYS:
             table = self.data if len(key) == 1 else self.data.get(str(key[0]))
             if not isinstance(table, dict) or not isinstance(value := table.get(str(key[-1])), str):
@@ -136,7 +136,7 @@ class _Draft:
             table[str(key[-1])] = _VARIABLE.sub(lambda found: os.environ.get(found[1] or found[2], found[0]), value)
 
     def validated(self) -> Job:
-        """Return the job, or raise with every problem."""
+        """Return the job, or raise an error that lists every problem."""
         try:
             job = Job.model_validate(self.data)
         except ValidationError as error:
@@ -153,7 +153,7 @@ class _Draft:
         return job
 
     def _add(self, key: KeyPath, reason: str) -> None:
-        """Note a problem under the key's line, or that of the table it belongs to, or the `--set` it came by."""
+        """Note a problem with the line of the key, or of its table, or with the `--set` that set it."""
         text = f"{'.'.join(map(str, key))}{'' if reason.startswith((':', '.')) else ' '}{reason}"
         for end in range(len(key), 0, -1):
             if (override := self.overridden.get(key[:end])) is not None:
@@ -166,7 +166,7 @@ class _Draft:
 
 
 def _single_path(table: Mapping[str, Any]) -> tuple[str, ...]:
-    """Keys on the way down a table of one key per level."""
+    """Return the path of keys through nested tables with one key each; () if a table has several."""
     (name, value), *others = table.items()
     rest = _single_path(value) if isinstance(value, dict) else ()
     return () if others else (name, *rest)

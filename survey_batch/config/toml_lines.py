@@ -1,4 +1,4 @@
-"""On which line of a TOML text each key stands; the standard library's reader does not say."""
+"""The line of each key in a TOML text, which the standard library's reader does not give."""
 
 import re
 
@@ -8,7 +8,7 @@ KeyPath = tuple[str | int, ...]
 
 
 def locate_keys(text: str) -> dict[KeyPath, int]:
-    """Find the line of each key and table header, the first where there are several.
+    """Find the line of each key and table header; the first line if there are several.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def locate_keys(text: str) -> dict[KeyPath, int]:
 
 
 class _Scanner:
-    """Walks over valid TOML: what is no key is skipped, not understood."""
+    """Scanner of valid TOML that reads keys and skips everything else."""
 
     _KEY = re.compile(r"""[ \t]*("(?:[^"\\]|\\.)*"|'[^']*'|[\w-]+)[ \t]*(\.?)""")
     _SPACE = re.compile(r"(?:[\s,]|#[^\n]*)*")
@@ -48,7 +48,7 @@ class _Scanner:
         return self.lines
 
     def _next(self) -> str:
-        """Skip to the next character that means something; "" at the end."""
+        """Skip to the next significant character and return it; "" at the end."""
         self._skip(self._SPACE)
         return self.text[self.at : self.at + 1]
 
@@ -76,7 +76,7 @@ class _Scanner:
         self._value(key)
 
     def _keys(self, path: KeyPath) -> KeyPath:
-        """Read a dotted key below a path; below an array of tables, it belongs to the last of them."""
+        """Read a dotted key below a path; below an array of tables, it belongs to the last table."""
         dot = "."
         while dot:
             name, dot = self._skip(self._KEY).groups()

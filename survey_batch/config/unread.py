@@ -1,4 +1,4 @@
-"""Tables and keys of a job file that nothing reads: they are refused, as whoever wrote them expects them to count."""
+"""Tables and keys of a job file that nothing reads: they are refused, because the user expects an effect."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -31,21 +31,21 @@ VALUES: Sequence[tuple[str, "Callable[[Job], bool]", str]] = (
         '"position" in catalog.duplicates.by',
     ),
 )
-"""Keys that are read only with another key's value: key, whether it is so, and what it would need."""
+"""Keys that are read only if another key has a certain value: the key, a test for this, and the value needed."""
 
 OF_ALL_JOBS = ("archive", "catalog", "cluster")
-"""Tables that every job reads, but for some of their keys."""
+"""Tables that every job reads, except some of their keys."""
 
 
 def unread_in_file(
     job: "Job", data: Mapping[str, Any], written: Mapping[str, Any], overridden: Collection[KeyPath]
 ) -> dict[KeyPath, str]:
-    """Find what nothing reads; what the file needs, and only an override leaves unread, is no mistake.
+    """Find what nothing reads; an entry that is unread only because of an override is not a mistake.
 
     Parameters
     ----------
     job, data
-        The job with its overrides, and what it was made of.
+        The job with its overrides, and the data it was made from.
     written
         The file alone.
     overridden
@@ -54,7 +54,7 @@ def unread_in_file(
     found = unread(job, data)
     if not found or not overridden:
         return found
-    for alone in (written, _laid_over(data, written)):  # the second where the file needs an override to be a job
+    for alone in (written, _laid_over(data, written)):  # the second in case the file needs an override to be valid
         with suppress(ValidationError):
             before = unread(type(job).model_validate(alone), written)
             return {path: reason for path, reason in found.items() if path in before or _touched(path, overridden)}
@@ -73,12 +73,12 @@ def unread(job: "Job", given: Mapping[str, Any]) -> dict[KeyPath, str]:
     job
         The job.
     given
-        Its file's content: what is not written there is no mistake.
+        The content of its file; only what is written there can be a mistake.
 
     Returns
     -------
     dict
-        Each table or key to the reason. A table of which nothing is read counts as one.
+        Each unread table or key, with the reason. If nothing in a table is read, the table is one entry.
     """
     found: dict[KeyPath, str] = {}
     for key in _keys_in(given):
@@ -90,7 +90,7 @@ def unread(job: "Job", given: Mapping[str, Any]) -> dict[KeyPath, str]:
 
 
 def _keys_in(table: Mapping[str, Any], before: str = "") -> Iterator[str]:
-    """Names of all keys with a value, and of tables without any."""
+    """Yield the names of all keys with a value, and of empty tables."""
     for name, value in table.items():
         if isinstance(value, Mapping) and value:
             yield from _keys_in(value, f"{before}{name}.")
@@ -99,13 +99,13 @@ def _keys_in(table: Mapping[str, Any], before: str = "") -> Iterator[str]:
 
 
 def _within(key: str, entries: Iterable[str]) -> bool:
-    """Tell whether a key is, or lies in, what entries name, or is an empty table for some of it."""
+    """Tell whether a key is one of some entries, lies inside one, or is an empty table that could hold one."""
     table = f"{key}." if key not in OF_ALL_JOBS else None
     return any(f"{key}.".startswith(f"{entry}.") or (table and entry.startswith(table)) for entry in entries)
 
 
 Reason = tuple[str, str]
-"""What is not read, a key or its whole table, and why."""
+"""The unread key or table, and why it is not read."""
 
 
 def _of_stages(job: "Job", key: str) -> Reason | None:
@@ -172,7 +172,7 @@ def _either(names: Iterable[str]) -> str:
 
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Put one table's keys over another's, table by table."""
+    """Merge two tables, nested tables included; the keys of `above` win."""
     merged = {**below, **above}
     both = (name for name in merged if isinstance(below.get(name), dict) and isinstance(above.get(name), dict))
     return {**merged, **{name: _laid_over(below[name], above[name]) for name in both}}

@@ -1,1 +1,1 @@
-"""What every part of the package may import: errors, statuses, paths, threads."""
+"""Basics that every part of the package may import: errors, statuses, paths, threads."""

@@ -1,4 +1,4 @@
-"""Names of array types: a letter for the kind of number, and its bytes."""
+"""Names of array types: a letter for the kind of number, and its size in bytes."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,4 +9,4 @@ I4 = npt.NDArray[np.int32]
 I8 = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.intp]
-"""Places in an array."""
+"""Indices into an array."""

@@ -1,19 +1,19 @@
 """Every error that the package raises on purpose.
 
-One base, four kinds, told apart by what should happen next: try again (`TransientError`), set the object
-aside (`ObjectError`), stop because the output belongs to another plan (`PlanMismatchError`), or ask the user to
-change the job (`ConfigurationError`). Each message says what happened, where, and what to do.
+One base class and four kinds, which differ in what happens next: try again (`TransientError`), set the object aside
+(`ObjectError`), stop because the output belongs to another plan (`PlanMismatchError`), or ask the user to change the
+job (`ConfigurationError`). Each message says what happened, where, and what to do.
 """
 
 from survey_batch.core.status import Status
 
 
 class SurveyBatchError(Exception):
-    """Base of all errors of the package; the command line prints its message, never its traceback."""
+    """Base class of the package's errors; the command line prints the message, never the traceback."""
 
 
 class ConfigurationError(SurveyBatchError):
-    """The job file, the command line or the machine is at fault: a person must change something."""
+    """The job file, the command line or the machine is at fault; a person must change something."""
 
 
 class PlanMismatchError(SurveyBatchError):
@@ -21,7 +21,7 @@ class PlanMismatchError(SurveyBatchError):
 
 
 class TransientError(SurveyBatchError):
-    """The network or a server failed in a way that a later attempt may not; after retries, `unreachable`."""
+    """The network or a server failed, but a later attempt may succeed; after all retries, `unreachable`."""
 
     status = Status.UNREACHABLE
 
@@ -39,7 +39,7 @@ class NotFoundError(ObjectError):
 
 
 class UnreadableError(ObjectError):
-    """The file is there, but corrupt or not what it claims to be."""
+    """The file exists, but is corrupt or not what it claims to be."""
 
     status = Status.UNREADABLE
 

@@ -1,7 +1,7 @@
-"""Ctrl-C, and SLURM's SIGTERM: swallowed by no library, and never in the middle of what must be done whole.
+"""Ctrl-C and SLURM's SIGTERM: no library can swallow them, and they never interrupt an operation that must complete.
 
-Python raises `KeyboardInterrupt` wherever it is; inside a destructor or a callback of the garbage collector (TensorFlow
-and JAX have one) it is printed and forgotten. What runs long asks `check` now and then.
+Python raises `KeyboardInterrupt` at any point. Inside a destructor or a callback of the garbage collector (TensorFlow
+and JAX have one) it is printed and lost. So long-running code calls `check` now and then.
 """
 
 import signal
@@ -15,27 +15,27 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 SAME_SECONDS = 1.0
-"""Within this time a further signal is the same interruption: SLURM sends one to a batch script, which hands it on, and
-to all that runs in it."""
+"""A second signal within this time counts as the same interruption: SLURM signals a batch script, which passes the
+signal on, and also every process in it."""
 
 _asked: list[float] = []
 
 
 def listen() -> None:
-    """Take both signals for an interruption, and forget earlier ones; for the main thread of a command that starts."""
+    """Handle both signals and forget earlier ones; for the main thread when a command starts."""
     _asked.clear()
     for number in SIGNALS:
         signal.signal(number, _interrupt)
 
 
 def check() -> None:
-    """Raise `KeyboardInterrupt` if an interruption was asked for and swallowed."""
+    """Raise `KeyboardInterrupt` if an interruption was requested but swallowed."""
     if _asked:
         raise KeyboardInterrupt
 
 
 def ignore() -> None:
-    """See no further interruption; for a command that is ending because of one, whose exit code it would change."""
+    """Ignore further signals; for a command that ends because of one, since another would change its exit code."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
@@ -43,15 +43,15 @@ def ignore() -> None:
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
     now = time.monotonic()
     if _asked and now - _asked[-1] < SAME_SECONDS:
-        return  # it would hit what ends the run after the first one
+        return  # it would interrupt the shutdown that the first signal started
     _asked.append(now)
     raise KeyboardInterrupt
 
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Do what must be done whole: an interruption takes effect at the end of the block."""
-    if threading.current_thread() is not threading.main_thread():  # Python interrupts no other
+    """Delay any interruption to the end of the `with` block."""
+    if threading.current_thread() is not threading.main_thread():  # Python interrupts only the main thread
         yield
         return
     came: list[int] = []
@@ -67,11 +67,11 @@ def held() -> Iterator[None]:
 
 @contextmanager
 def kept_from_children() -> Iterator[None]:
-    """Start threads and processes that never see Ctrl-C; this thread sees it at the end of the block.
+    """Start threads and processes that never see Ctrl-C; this thread sees it at the end of the `with` block.
 
-    A terminal interrupts the workers too, which would die with a traceback before the client can end them.
+    A terminal would also interrupt the workers, which would die with a traceback before the client can end them.
     """
-    resource_tracker.ensure_running()  # started later, it would end the block for the threads of the cluster
+    resource_tracker.ensure_running()  # if started later, it would unblock signals for the cluster's threads
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -1,4 +1,4 @@
-"""How fast a stage works just now, and whether it stands still; from when its shards finished."""
+"""The current pace of a stage, and whether it has stalled, from the times when its shards finished."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -8,29 +8,29 @@ from itertools import pairwise
 from survey_batch.core import wording
 
 RATE_SECONDS = 60.0
-"""Over which a rate is taken, at least."""
+"""Minimum time over which a rate is measured."""
 GAPS = 2.0
-"""A rate is taken over this many of the longest waits between shards, where these take longer than a minute."""
+"""A rate is measured over this many times the longest wait between shards, if that is longer than a minute."""
 PATIENCE = 3.0
-"""Times the longest wait so far after which a stage without a finished shard stands still."""
+"""A stage has stalled if no shard finishes within this many times the longest wait so far."""
 TOGETHER = 1.0
 """Shards that finish within this many seconds count as one step."""
 STEPS = 200
-"""Steps that are remembered."""
+"""Number of steps remembered."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What can be said of a stage at one time.
+    """The pace of a stage at one time.
 
     Attributes
     ----------
     rate : float
-        Rows per second of the last minute; of longer where shards take longer than that.
+        Rows per second over the last minute, or over a longer time if shards take longer.
     idle : float
         Seconds since a shard finished, or since the stage began.
     stalled : bool
-        Whether that is so long that no time left can be told.
+        Whether `idle` is so long that the time left is unknown.
     """
 
     rate: float = 0.0
@@ -38,13 +38,13 @@ class Pace:
     stalled: bool = False
 
     def seconds_left(self, rows: int) -> float | None:
-        """Time left for some rows; None where it cannot be told."""
+        """Return the time left for some rows; None if unknown."""
         if not rows:
             return 0.0
         return rows / self.rate if self.rate and not self.stalled else None
 
     def left(self, rows: int) -> str:
-        """Time left for some rows in words, or what is known instead."""
+        """Return the time left for some rows in words; if stalled, say when the last shard finished."""
         seconds = self.seconds_left(rows)
         if self.stalled:
             return f"last shard finished {wording.duration(self.idle)} ago"
@@ -52,7 +52,7 @@ class Pace:
 
 
 class Steps:
-    """Remembers when rows were finished, in seconds of any clock."""
+    """Times at which rows were finished, in seconds of any clock."""
 
     def __init__(self, begun: float) -> None:
         self.steps = deque([(begun, 0)], maxlen=STEPS)
@@ -66,7 +66,7 @@ class Steps:
             self.steps.append((time, worked + rows))
 
     def pace(self, now: float) -> Pace:
-        """Say what is known at a time."""
+        """Return the pace at a time."""
         times = [time for time, _ in self.steps]
         idle = max(0.0, now - times[-1])
         if len(times) < 2:
@@ -79,7 +79,7 @@ class Steps:
 
 
 def pace_of(begun: float, finished: Iterable[tuple[float, int]], now: float) -> Pace:
-    """Pace of a stage that began at one time and finished rows at others, in their order."""
+    """Return the pace of a stage from its start and the times at which it finished rows, in order."""
     steps = Steps(begun)
     for time, rows in finished:
         steps.add(time, rows)

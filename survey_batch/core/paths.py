@@ -1,4 +1,4 @@
-"""Paths that may be local or an fsspec URL: join, read and write small files whole."""
+"""Local paths or fsspec URLs: join them, and read and write small files whole."""
 
 import json
 import os
@@ -11,32 +11,32 @@ from fsspec.implementations.local import LocalFileSystem
 
 from survey_batch.core.errors import ConfigurationError
 
-# What we keep in buckets is small and read whole. With more than one request at a time for an object, s3fs first asks
-# for its length, which doubles the requests. A user's own fsspec configuration goes before this.
+# Our objects in buckets are small and read whole. If s3fs may send several requests at a time for an object, it first
+# asks for the length, which doubles the requests. A user's own fsspec configuration takes precedence.
 conf.setdefault("s3", {}).setdefault("max_concurrency", 1)
 
 
 def is_url(path: str) -> bool:
-    """Tell an fsspec URL (`s3://…`) from a local path."""
+    """Tell whether a path is an fsspec URL (`s3://…`) and not a local path."""
     return "://" in path
 
 
 def join(base: str, *parts: str) -> str:
-    """Join a path or URL and names below it."""
+    """Join a path or URL with names below it."""
     return "/".join([base.rstrip("/"), *parts])
 
 
 def exists(path: str) -> bool:
-    """Tell whether a file or folder is there."""
+    """Tell whether a file or folder exists."""
     filesystem, inside = url_to_fs(path)
     filesystem.invalidate_cache()
     return bool(filesystem.exists(inside))
 
 
 def same_or_within(path: str, other: str) -> bool:
-    """Tell whether two paths or URLs name one file, or the first a file below a folder that the second names.
+    """Tell whether two paths or URLs name the same file, or the first lies inside the folder named by the second.
 
-    Links are followed, and `file://` URLs are paths. What no file system of fsspec knows is neither.
+    Links are followed, and `file://` URLs count as paths. For a URL unknown to fsspec the result is False.
     """
     try:
         (filesystem, inside), (others, place) = url_to_fs(path), url_to_fs(other)
@@ -51,9 +51,9 @@ def same_or_within(path: str, other: str) -> bool:
 
 
 def files_in(folder: str, suffix: str) -> list[str]:
-    """List, sorted, what lies in a folder under names of this ending, in full; nothing where there is no folder.
+    """List the full paths in a folder that end with a suffix, sorted; the list is empty if there is no folder.
 
-    No pattern is matched: a folder may be called `runs[1]`.
+    The folder's name is not a pattern: it may be `runs[1]`.
     """
     filesystem, inside = url_to_fs(folder)
     filesystem.invalidate_cache()
@@ -73,7 +73,7 @@ def make_folder(path: str) -> None:
 def write_bytes(path: str, data: bytes) -> None:
     """Write a whole file so that no reader ever sees half of it.
 
-    A local file is written under a temporary name and renamed; an object store's put is atomic by itself.
+    A local file is written under a temporary name and then renamed; an object store's put is atomic.
     """
     if is_url(path):
         filesystem, path = url_to_fs(path)
@@ -88,26 +88,26 @@ def write_bytes(path: str, data: bytes) -> None:
 
 
 def write_where_asked(path: str, data: bytes) -> None:
-    """Write a whole file to where `--to` says.
+    """Write a whole file to the path given by `--to`.
 
     Raises
     ------
     ConfigurationError
-        It cannot be written there.
+        The file cannot be written there.
     """
     try:
         write_bytes(path, data)
-    except Exception as error:  # each fsspec backend has errors of its own
+    except Exception as error:  # each fsspec backend has its own errors
         raise ConfigurationError(
             f"--to {path}: cannot be written ({type(error).__name__}: {error}): check the address and your access to it"
         ) from error
 
 
 def read_bytes(path: str) -> bytes:
-    """Read a whole file; raises FileNotFoundError where there is none."""
+    """Read a whole file; raise FileNotFoundError if there is none."""
     if is_url(path):
         filesystem, inside = url_to_fs(path)
-        return bytes(filesystem.cat_file(inside))  # opening it would ask a cache how long it is
+        return bytes(filesystem.cat_file(inside))  # opening it would ask a cache for its length
     return Path(path).read_bytes()
 
 

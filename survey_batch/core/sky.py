@@ -7,9 +7,9 @@ Degrees = npt.NDArray[np.float64] | float
 
 
 def separation_arcsec(ra: Degrees, dec: Degrees, ra_other: Degrees, dec_other: Degrees) -> npt.NDArray[np.float64]:
-    """Angular separation [arcsec] of positions [deg] by the haversine formula, which is exact for small angles too.
+    """Return angular separations [arcsec] of positions [deg] by the haversine formula, also exact for small angles.
 
-    It is 0 where a position is not known (NaN).
+    The separation is 0 where a position is unknown (NaN).
     """
     ra, dec, ra_other, dec_other = (np.radians(angle) for angle in (ra, dec, ra_other, dec_other))
     haversine = np.sin((dec - dec_other) / 2) ** 2 + np.cos(dec) * np.cos(dec_other) * np.sin((ra - ra_other) / 2) ** 2

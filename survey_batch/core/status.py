@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 
 class Status(IntEnum):
-    """What became of one object (or of one band of a frame) in one stage."""
+    """The result for one object (or one band of a frame) in one stage."""
 
     PENDING = 0
-    """Not done yet; a shard that holds none of these is committed."""
+    """Not done yet; a shard without pending rows is committed."""
     OK = 1
     """Complete."""
     PARTIAL = 2
@@ -48,7 +48,7 @@ def unfinished(status: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
 
 
 def final_status(statuses: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
-    """Each object's status, given those in all its products, (n,) each: the worst, and `pending` while one is."""
+    """Return each object's status from those in all products, (n,) each: the worst, or `pending` if any is pending."""
     worst: npt.NDArray[np.uint8] = np.maximum.reduce(statuses)
     return np.where(np.minimum.reduce(statuses) == Status.PENDING, np.uint8(Status.PENDING), worst)
 
@@ -60,7 +60,7 @@ def count_statuses(status: npt.NDArray[np.uint8]) -> dict[str, int]:
 
 
 def flag_attributes() -> dict[str, object]:
-    """CF attributes by which a reader can decode a status array."""
+    """Return CF attributes that let a reader decode a status array."""
     return {
         "long_name": "status of the object in this stage",
         "flag_values": [int(member) for member in Status],

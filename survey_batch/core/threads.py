@@ -1,31 +1,32 @@
-"""One thread for BLAS and OpenMP wherever a kernel runs: another number of threads rounds otherwise.
+"""One thread for BLAS and OpenMP wherever a kernel runs, because the number of threads changes the rounding.
 
-Workers start with one (`environment.py`); a notebook and the command line have as many as there are cores. This is the
-one place that sees to it in all three.
+Workers start with one thread (`environment.py`); a notebook and the command line have one per core. This module sets
+one thread in all three cases.
 """
 
 from contextlib import ContextDecorator
 from threading import Lock, local
 from typing import Any, Self
 
-import scipy.linalg  # noqa: F401 - scipy has a BLAS of its own, which cannot be limited before it is loaded
+import scipy.linalg  # noqa: F401 - scipy has its own BLAS, which can be limited only after it is loaded
 from threadpoolctl import ThreadpoolController
 
 _lock = Lock()
 _open = 0
-"""Threads of this process that are inside a block."""
+"""Number of threads of this process inside a block."""
 
 _blas_before: dict[str, tuple[Any, int]] = {}
-"""Of each BLAS: its controller, and its threads before. They are the process's, and come back with the last block."""
+"""For each BLAS: its controller and previous number of threads, which holds for the process; the last block restores
+it."""
 
 _thread = local()
-"""`depth` of this thread's blocks, and its `openmp_before`: OpenMP counts for each thread by itself."""
+"""`depth` of this thread's blocks, and its `openmp_before`: OpenMP has a separate number for each thread."""
 
 
 class one_thread(ContextDecorator):  # noqa: N801 - reads as what it does
     """Keep BLAS and OpenMP to one thread inside a `with` block, or inside a function that it decorates.
 
-    Blocks may be nested, and be open in several threads at once.
+    Blocks may be nested and may be open in several threads at once.
     """
 
     def __enter__(self) -> Self:
@@ -65,7 +66,7 @@ def _restore() -> None:
 
 
 def _set_threads(library: Any, number: int) -> None:
-    """Set it, whoever did so before: threadpoolctl would obey the first thread only, as long as that one lives."""
+    """Set a number of threads from any thread: threadpoolctl obeys only the first caller while that thread lives."""
     if library.num_threads == number:
         return
     release = getattr(library, "clear_controlling_thread", lambda force: None)  # noqa: ARG005

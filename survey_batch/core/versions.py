@@ -1,4 +1,4 @@
-"""Versions of the packages on which results depend: stored with them, and compared with those of workers."""
+"""Versions of the packages that affect results: stored with the results, and compared with those of workers."""
 
 from importlib.metadata import PackageNotFoundError, version
 
@@ -9,12 +9,12 @@ RECORDED_PACKAGES = (
 
 
 def own_version() -> str:
-    """Version of this package, as its metadata has it; "unknown" where it runs without being installed."""
+    """Return this package's version from its metadata; "unknown" if it is not installed."""
     return versions().get("survey-batch", "unknown")
 
 
 def versions() -> dict[str, str]:
-    """Read those that are installed."""
+    """Read the versions of the installed packages."""
     found: dict[str, str] = {}
     for package in RECORDED_PACKAGES:
         try:

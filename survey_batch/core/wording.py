@@ -1,4 +1,4 @@
-"""How durations, sizes and rates are written, everywhere the same: durations in words, sizes in powers of 1000."""
+"""Uniform text for durations, sizes and rates: durations in words, sizes in powers of 1000."""
 
 from rich.filesize import decimal
 
@@ -18,10 +18,10 @@ def duration(seconds: float) -> str:
 
 
 def size(nbytes: float) -> str:
-    """Write a number of bytes as job files write it: 1 kB is 1000 bytes, 1 MB is 10^6."""
+    """Write a number of bytes as in job files: 1 kB is 1000 bytes, 1 MB is 10^6."""
     return decimal(round(nbytes))
 
 
 def rate(per_second: float) -> str:
-    """Write a rate with three digits, or whole from a thousand on."""
+    """Write a rate with three digits, or as an integer from 1000 on."""
     return f"{per_second:,.0f}" if per_second >= 1000 else f"{per_second:.3g}"

@@ -1,1 +1,1 @@
-"""A run: phases, shards, reductions and the accounts at the end."""
+"""A run: phases, shards, reductions and the final accounts."""

@@ -16,14 +16,14 @@ from survey_batch.stages.detections import JUDGED, LABELS, MEASURED
 from survey_batch.store.products import Array, open_group
 
 FIELDS_AT_ONCE = 256
-"""Fields that are read at a time."""
+"""Fields read at a time."""
 
 
 def write_detections(job: Job) -> int:
     """List the sources of `detections.zarr` in `<output>/detections.parquet`; return how many there are.
 
-    Columns: object_id (`<run>-<camcol>-<field>-<number>`, the brightest of a field is 0), the field's key, all
-    measurements, `snr`, and `label` ("" where not judged).
+    Columns: object_id (`<run>-<camcol>-<field>-<number>`, where 0 is the brightest source of the field), the field's
+    key, all measurements, `snr`, and `label` ("" where not judged).
     """
     group = open_group(job.output, "detections")
     places = np.arange(len(np.asarray(group["status"][...])))  # type: ignore[index]

@@ -1,7 +1,7 @@
-"""Run shards on a Dask client: a bounded window of small graphs, retries, and poison set aside.
+"""Run shards on a Dask client: a bounded window of small graphs, retries, and bad shards set aside.
 
-Each shard is a chain of tasks, one per stage (three for a stage that asks for it, so that the next shard loads while
-this one computes). What is not kept goes from task to task. Results are `Record`s; arrays never come to the client.
+Each shard is a chain of tasks, one per stage (three for a stage that runs in steps, so that the next shard loads while
+this one computes). Products that are not stored pass from task to task. The client receives `Record`s, never arrays.
 """
 
 import asyncio
@@ -33,12 +33,12 @@ from survey_batch.store.products import Shard
 log = logging.getLogger(__name__)
 
 SET_ASIDE_ATTEMPTS = 10
-"""Times that setting one shard aside is tried, each time on whatever worker there is."""
+"""Attempts to set one shard aside, each on any available worker."""
 
 TICK_SECONDS = 0.5
 
 SIZE_SECONDS = 5.0
-"""Between two looks at how large the cluster is."""
+"""Time between two checks of the cluster's size."""
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Engine:
     job : Job
     group : Group
     on_record : callable
-        Called on the client with each shard's record, in the order in which they finish.
+        Called on the client with each shard's record, in the order in which the shards finish.
     on_tick : callable
         Called about twice a second.
     """
@@ -78,26 +78,26 @@ class Engine:
         self.stages = {stage.name: stage for stage in group.stages}
         self.needed_by = {stage.name: group.needed_by(stage.name) for stage in group.stages if not stage.stored}
         self.on_record, self.on_tick = on_record, on_tick
-        # On a shared scheduler another run's tasks would answer to the same keys.
+        # On a shared scheduler, tasks of another run could have the same keys.
         self.run_id = uuid4().hex[:8]
         self.finished: queue.SimpleQueue[Chain] = queue.SimpleQueue()
         self.gpu, self.workers, self.window, self.looked = False, 0, 0, -math.inf
-        # A foreign scheduler tries this often by itself before it reports a task as a killer of workers.
+        # A scheduler that we did not start retries this many times before it reports that a task kills workers.
         self.failures = Failures(1 + int(client.run_on_scheduler(_allowed_failures)))
 
     def run(self, shards: Iterable[Shard]) -> None:
-        """Bring every shard to its end in each stage.
+        """Finish every shard in each stage.
 
         Raises
         ------
         LostSchedulerError
-            The scheduler went away.
+            The scheduler disappeared.
         ConfigurationError, PlanMismatchError
-            A worker found the job itself at fault; nothing more is tried.
+            A worker found a fault in the job itself; nothing is retried.
         """
         waiting = deque(Chain(shard, list(self.stages)) for shard in shards)
-        # A death blames all shards of its worker, and what killed one kills the next. Shards that one more death would
-        # set aside come last, one for each worker.
+        # When a worker dies, all its shards are blamed, and the shard that killed it will kill the next worker. Shards
+        # that one more death would set aside come last, one per worker.
         suspects: deque[Chain] = deque()
         running = 0
         while waiting or suspects or running:
@@ -116,22 +116,22 @@ class Engine:
             self.on_tick()
 
     def _look(self) -> None:
-        """See how large the cluster is by now."""
+        """Check the current size of the cluster."""
         if time.monotonic() - self.looked > SIZE_SECONDS:
             size, self.looked = self.connection.size(), time.monotonic()
             self.gpu, self.workers = size.gpu, size.workers
-            # Workers come and go: there is work for all that were asked for, and for more if more are there. Where only
-            # one shard is computed at a time, though, more of them would only wait in memory.
+            # Workers come and go, so there is work for all requested workers, or for all present ones if they are more.
+            # On a GPU only one shard is computed at a time; more shards would only wait in memory.
             self.window = (1 if size.gpu else 2) * size.slots + 2
 
     def _check(self) -> None:
-        """Raise what ends a run from outside."""
+        """Raise an error if something outside ends the run."""
         self.connection.check()
         interrupt.check()
 
     def _submit(self, chain: Chain) -> None:
         after: Future | None = None
-        # The client lets go of what is handed on when it leaves here: Dask keeps it for the tasks that wait for it.
+        # The client drops the blocks handed on when this method returns; Dask keeps them for the tasks that need them.
         handed_on: dict[str | None, Future] = {}
         for name in chain.stages:
             stage, submit = self.stages[name], partial(self._task, chain, name)
@@ -149,14 +149,14 @@ class Engine:
         chain.futures[-1].add_done_callback(lambda _: self.finished.put(chain))
 
     def _task(self, chain: Chain, stage: str, step: str, function: Callable[..., Any], *arguments: Any) -> Future:
-        """Submit one task; the one that computes has no name of its own for its step."""
-        # A tuple key makes Dask group and name tasks by its first part on the dashboard.
+        """Submit one task; the step that computes has an empty name."""
+        # Dask's dashboard groups and names tasks by the first part of a tuple key.
         key = (f"{stage}{step}", chain.shard.index, chain.attempt, self.run_id)
         resources = {"GPU": 1} if self.gpu and self.stages[stage].gpu and not step else None
         return self.client.submit(function, *arguments, key=key, resources=resources, pure=False)
 
     def _finished(self) -> list[Chain]:
-        """Chains that are done by now; waits a little for the first of them."""
+        """Return the chains that have finished; wait briefly for the first one."""
         chains: list[Chain] = []
         try:
             chains.append(self.finished.get(timeout=TICK_SECONDS))
@@ -168,10 +168,10 @@ class Engine:
             return chains
 
     def _fetch(self, chains: list[Chain]) -> Iterator[tuple[Chain, list[Record | None]]]:
-        """Fetch the records of all these chains at once, as each time costs a way to the workers and back.
+        """Fetch the records of all these chains at once, because each fetch costs a round trip to the workers.
 
-        A record is None where its task raised. The last task of a chain is done; an earlier one may be under way
-        again after a death, and is waited for.
+        A record is None where its task raised an error. The last task of a chain is done. An earlier task may be
+        running again after a worker died; this method waits for it.
         """
         places = {(number, place): future for number, c in enumerate(chains) for place, future in enumerate(c.futures)}
         made = self._gather(places) if places else {}
@@ -179,7 +179,7 @@ class Engine:
             yield chain, [made[number, place] for place in range(len(chain.futures))]
 
     def _gather(self, futures: dict[tuple[int, int], Future]) -> Any:
-        """Gather, and look up meanwhile: a lost record has to wait for a worker, which may never come."""
+        """Gather results and keep checking: a lost record has to wait for a worker, which may never come."""
         asked = asyncio.run_coroutine_threadsafe(
             self.client.gather(futures, errors="skip", asynchronous=True), self.client.loop.asyncio_loop
         )
@@ -192,9 +192,9 @@ class Engine:
             asked.cancel()
 
     def _settle(self, chain: Chain, made: list[Record | None]) -> list[Chain]:
-        """Report what a chain did; return what is left to do of it.
+        """Report what a chain did; return what is left of it to do.
 
-        What was handed on counts when the whole chain is done, as another attempt makes it again.
+        A block handed on counts only when the whole chain is done, because another attempt makes it again.
         """
         handed_on = []
         for stage, future, record in zip(list(chain.stages), chain.futures, made, strict=True):
@@ -226,11 +226,11 @@ class Engine:
         return Chain(chain.shard, left, chain.attempt + 1)
 
     def _users(self, stage: str, chain: Chain) -> tuple[str, ...]:
-        """Kept stages that this shard still needs a product for that is not kept."""
+        """Return the stored stages of this shard that still need a product that is not stored."""
         return tuple(name for name in self.needed_by.get(stage, ()) if name in chain.stages)
 
     def _set_aside(self, stage: str, shard: Shard, reason: str) -> None:
-        """Let a worker commit a shard as failed; a shard that is still under way may kill that one, too."""
+        """Have a worker commit a shard as failed; a shard that is still running may kill that worker, too."""
         for attempt in range(SET_ASIDE_ATTEMPTS):
             key = ("set-aside", stage, shard.index, attempt, self.run_id)
             future = self.client.submit(shard_task.set_aside, self.job, stage, shard, reason, key=key, pure=False)
@@ -248,7 +248,7 @@ class Engine:
 
 
 def _after(_: Record | None, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Run one step on a worker, once what must be done before it is done."""
+    """Run one step on a worker, after the step it depends on."""
     return function(*arguments)
 
 

@@ -1,4 +1,4 @@
-"""How often each shard failed, and when that was once too often."""
+"""Counts of each shard's failures, and the limits at which it is set aside."""
 
 import logging
 from collections import Counter
@@ -13,10 +13,10 @@ from survey_batch.store.products import Shard
 log = logging.getLogger(__name__)
 
 DEATHS_ALLOWED = 3
-"""Workers that one shard may take with it before it is set aside."""
+"""Worker deaths at which a shard is set aside."""
 
 ERRORS_ALLOWED = 2
-"""Times that one shard may raise an error of our own before it is set aside."""
+"""Errors at which a shard is set aside."""
 
 
 class Failures:
@@ -25,7 +25,7 @@ class Failures:
     Parameters
     ----------
     deaths_per_report : int
-        Workers that died before a scheduler reports a task as a killer of workers.
+        Workers that must die before the scheduler reports that a task kills workers.
     """
 
     def __init__(self, deaths_per_report: int) -> None:
@@ -39,7 +39,7 @@ class Failures:
         Raises
         ------
         ConfigurationError, PlanMismatchError
-            It is the job that is at fault.
+            The job itself is at fault.
         """
         place = (stage, shard.index)
         if isinstance(error, ConfigurationError | PlanMismatchError):
@@ -64,5 +64,5 @@ class Failures:
         return reason if give_up else None
 
     def at_last_try(self, shard: Shard, stages: Iterable[str]) -> bool:
-        """Tell whether one more death would set a shard aside, whichever shard of its worker was the cause."""
+        """Tell whether one more death would set a shard aside, even if another shard of its worker caused it."""
         return any(self.deaths[stage, shard.index] >= DEATHS_ALLOWED - 1 for stage in stages)

@@ -1,8 +1,8 @@
-"""The first shards of a run, from all over the catalogue: where nothing of them is there, the run stops.
+"""The first shards of a run, spread over the catalogue: if none of their files can be had, the run stops.
 
-A wrong root, an archive that is not mounted or a misspelt release answers like an archive that lacks every file. A run
-that went on would give each object a final status for it. A server that is down would be asked for each of them, again
-and again.
+With a wrong root, an archive that is not mounted or a misspelt release, every file seems to be missing. If the run went
+on, each object would get a final status for that. If a server is down, the run would ask it for every object, again and
+again.
 """
 
 import logging
@@ -28,29 +28,29 @@ from survey_batch.store.products import Array, Shard, mark_pending, read_status
 log = logging.getLogger(__name__)
 
 FIRST_SHARDS = 8
-"""Shards that are done before all others, at the least. They lie evenly over the catalogue, so that one whose first, or
-last, part is not there yet is not taken for one of which nothing is."""
+"""Minimum number of shards done before all others. They are spread evenly over the catalogue, so that an archive that
+lacks only the first or last part of the catalogue does not look empty."""
 
 FIRST_ROWS = 100
-"""Rows (of frames: bands) that are looked at, at the least, where there are as many."""
+"""Minimum number of rows (for frames: bands) to look at, if there are that many."""
 
 LEAST_ROWS = 10
-"""Fewer say nothing of an archive, and are no catalogue in which a mistake could be buried."""
+"""Fewer rows say nothing about an archive, and a mistake is easy to see in so small a catalogue."""
 
 _BANDS = re.compile(r"; [ugriz]: ")
-"""Between the bands of one message."""
+"""Separator between the bands in one message."""
 
 NOTHING = (Status.NOT_FOUND, Status.UNREADABLE, Status.UNREACHABLE)
 
 
 class FirstLook:
-    """Watches a group of stages that fetches from the archive, while nothing usable has come from there yet.
+    """Watch on a group of stages that fetches from the archive, until the first usable data arrives.
 
     Parameters
     ----------
     job : Job
     group : Group
-        Its products exist.
+        Its products must exist.
     """
 
     def __init__(self, job: Job, group: Group) -> None:
@@ -60,12 +60,12 @@ class FirstLook:
         self.watches = asked and not any(usable(read_status(job.output, stage.name)).any() for stage in self.kept)
 
     def forget(self, shards: Sequence[Shard]) -> None:
-        """Take back what an interrupted first look left, so that it is looked at again."""
+        """Mark the rows of an interrupted first look as pending, so that they are looked at again."""
         if self.watches:
             self._mark_pending(shards)
 
     def shards(self, left: Sequence[Shard]) -> list[Shard]:
-        """Choose the shards to do first; none where there is nothing to watch."""
+        """Choose the shards to do first; none if there is nothing to watch."""
         if not self.watches or not left:
             return []
         rows = self._status(left[:1]).size
@@ -73,9 +73,9 @@ class FirstLook:
         return [left[place] for place in np.unique(np.linspace(0, len(left) - 1, number).round().astype(int))]
 
     def knock(self, connection: Connection, plan: Plan) -> None:
-        """Stop before any shard where a server answers none of a few requests, and always for the same reason.
+        """Stop before the first shard if a few requests to a server all fail for the same reason.
 
-        A run has much patience with each file: with all of the first shards it would take hours.
+        A run has much patience with each file; trying all of the first shards would take hours.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class FirstLook:
         asked = list(islice(cycle(files), LEAST_ROWS))
         future = connection.client.submit(knock, self.job, asked, pure=False)
         connection.wait(future)
-        if future.status != "finished":  # what went wrong on the worker is told by the shards, which are tried again
+        if future.status != "finished":  # the shards will report what went wrong on the worker; they are retried
             log.warning("the archive could not be tried: %s", future.status)
             return
         answers = future.result()
@@ -99,12 +99,12 @@ class FirstLook:
             raise ConfigurationError(_explained(self.job, self.stage, Status.UNREACHABLE, found, sources))
 
     def judge(self, first: Sequence[Shard]) -> None:
-        """Stop the run where nothing was found, or nothing could be reached or read, always for the same reason.
+        """Stop the run if no file was found, or if none could be reached or read, all for the same reason.
 
         Raises
         ------
         ConfigurationError
-            Says what was looked for. No status of these rows stays.
+            Says what was looked for. These rows are pending again.
         """
         status = self._status(first)
         looked = status[status != Status.INVALID]
@@ -126,7 +126,7 @@ class FirstLook:
         raise ConfigurationError(_explained(self.job, self.stage, what, found, sources))
 
     def _status(self, shards: Sequence[Shard]) -> Array:
-        """Statuses of some shards in all products of the group."""
+        """Return the statuses of some shards in all products of the group."""
         read = (read_status(self.job.output, stage.name, shard.rows) for stage in self.kept for shard in shards)
         return np.concatenate([status.ravel() for status in read])
 

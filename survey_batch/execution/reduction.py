@@ -1,4 +1,4 @@
-"""Learn from a whole product before a stage begins: parts summed where they lie, added in the order of the shards."""
+"""Learn from a whole product before a stage begins: workers sum parts, which are added in the order of the shards."""
 
 import logging
 from collections import Counter
@@ -20,19 +20,19 @@ from survey_batch.store.products import Shard
 log = logging.getLogger(__name__)
 
 AT_ONCE = 16
-"""Sums that may wait to be added: those of principal components have 122 MB each."""
+"""Sums that may wait to be added; each sum for principal components takes 122 MB."""
 
 
 def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard]) -> Coordinates:
-    """Learn what a stage needs, on a cluster; the result does not depend on how many workers there are.
+    """Learn what a stage needs, on a cluster; the result does not depend on the number of workers.
 
-    Parts are the same whoever sums them, and are added one after the other in the order of their shards. What a dead
-    worker was doing, and what it had and is still needed, is done again.
+    The division into parts is fixed, and parts are added one by one in the order of their shards. When a worker dies,
+    its unfinished work and any of its results that are still needed are done again.
 
     Raises
     ------
     SurveyBatchError
-        Workers died each time over one part, or the cluster gave up.
+        Workers died repeatedly over one part, or the cluster gave up.
     """
     end, *others = _submit(connection.client, job, name, shards)
     deaths: Counter[str] = Counter()
@@ -54,8 +54,8 @@ def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard]) ->
 
 
 def _submit(client: Client, job: Job, name: str, shards: Sequence[Shard]) -> list[Future]:
-    """Ask for the whole fit: the task that ends it comes first."""
-    key = f"{name}-fit-{uuid4().hex[:8]}"  # a shared scheduler may hold another run's
+    """Submit the whole fit; the final task comes first in the list."""
+    key = f"{name}-fit-{uuid4().hex[:8]}"  # a shared scheduler may hold another run's tasks
     whole: Future | None = None
     added: list[Future] = []
     for number, group in enumerate(fit_groups(shards)):
@@ -67,7 +67,7 @@ def _submit(client: Client, job: Job, name: str, shards: Sequence[Shard]) -> lis
 
 
 def _retry(client: Client, futures: Sequence[Future]) -> None:
-    """Do again what failed, as `Client.retry` does, which stumbles over tasks that the client has let go of."""
+    """Retry failed tasks like `Client.retry`, which fails on tasks that the client has already released."""
     failed = [future.key for future in futures if future.status == "error"]
     for key in client.sync(client.scheduler.retry, keys=failed, client=client.id):
         if key in client.futures:
@@ -90,4 +90,4 @@ def _end(job: Job, name: str, whole: Any) -> Coordinates:
 
 
 def _nothing(done: Any) -> None:
-    """Tell that a sum was added, without holding on to it."""
+    """Mark that a sum was added, without keeping it in memory."""

@@ -1,4 +1,4 @@
-"""`run.json`: the job, its catalogue's counts, and how each of its runs went and ended."""
+"""`run.json`: the job, the counts of its catalogue, and how each run went and ended."""
 
 import time
 from collections.abc import Mapping
@@ -19,22 +19,22 @@ def write_run(
     ended: str,
     error: str = "",
 ) -> None:
-    """Put one run beside the earlier ones.
+    """Add one run to the earlier ones.
 
     Parameters
     ----------
     plan : Plan
     counts : dict
-        Objects by final status.
+        Number of objects per final status.
     stages : dict
-        What was done in each, and its counts.
+        What was done in each stage, and its counts.
     started : float
         Seconds since 1970.
     log_path : str
     ended : str
-        `complete`, `incomplete` (another run would try some rows again) or `error`.
+        `complete`, `incomplete` (another run would retry some rows) or `error`.
     error : str
-        Its message.
+        The error's message.
     """
     this = {
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),

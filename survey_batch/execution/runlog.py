@@ -14,11 +14,11 @@ from survey_batch.core.paths import is_url, join, write_bytes
 
 PLAIN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 UPLOAD_SECONDS = 30.0
-"""Between two uploads, at least."""
+"""Minimum time between two uploads."""
 UPLOAD_PAUSE = 10.0
-"""Between two uploads, at least, in units of the time that one took: a log grows, and the run waits."""
+"""Minimum time between two uploads, as a multiple of the last upload's duration: the log grows, and the run waits."""
 LOGGERS = ("survey_batch", "distributed")
-"""Whose records are kept: all of ours, and the warnings of Dask, which the command line does not show."""
+"""Loggers to record: all of our messages, and Dask's warnings, which the command line does not show."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -39,7 +39,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class UploadHandler(logging.Handler):
-    """Keeps lines in memory and uploads all of them now and then: an object store cannot append."""
+    """Handler that keeps lines in memory and uploads all of them now and then: an object store cannot append."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -48,14 +48,14 @@ class UploadHandler(logging.Handler):
         self.next_upload = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a line."""
+        """Store a line and upload if it is time."""
         self.lines.append(self.format(record))
         if time.monotonic() > self.next_upload:
-            with suppress(Exception):  # there will be another, and the one at the end says what is wrong
+            with suppress(Exception):  # another upload will follow, and the last one raises any error
                 self.flush()
 
     def flush(self) -> None:
-        """Upload."""
+        """Upload all lines."""
         begun = time.monotonic()
         try:
             write_bytes(self.url, ("\n".join(self.lines) + "\n").encode())
@@ -66,14 +66,14 @@ class UploadHandler(logging.Handler):
 
 @contextmanager
 def run_log(output: str) -> Iterator[str]:
-    """Write log records of the package, and Dask's warnings, to `<output>/log/<time>.jsonl` in the meantime."""
+    """Write the package's log records and Dask's warnings to `<output>/log/<time>.jsonl` inside a `with` block."""
     path = join(output, "log", f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.jsonl")
     handler = _handler(path)
     handler.setFormatter(JsonFormatter())
     logger = logging.getLogger("survey_batch")
     level = logger.level
     logger.setLevel(logging.INFO)
-    # LocalCluster raises the level of each StreamHandler that it finds on Dask's logger; this one is none.
+    # LocalCluster raises the level of each StreamHandler on Dask's logger; this handler is not a StreamHandler.
     relay = MemoryHandler(capacity=1, target=handler)
     relay.addFilter(_is_ours_or_warns)
     for name in LOGGERS:

@@ -1,4 +1,4 @@
-"""Run a job: plan, phases on a cluster, and the accounts at the end."""
+"""Run a job: plan, phases on a cluster, and the final accounts."""
 
 import logging
 import time
@@ -44,16 +44,16 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Summary:
-    """How a run ended.
+    """Result of a run.
 
     Attributes
     ----------
     counts : dict
-        Objects per final status, the worst of those in all products; they add up to the catalogue.
+        Objects per final status, which is the worst status in all products; the counts add up to the catalogue.
     stages : dict
-        Per stage: rows per status (none where the product is not kept), rows done in this run, wall and CPU seconds.
+        Per stage: rows per status (none if the product is not stored), rows done in this run, wall and CPU seconds.
     worked : bool
-        False where everything was finished before.
+        False if everything was already finished.
     """
 
     output: str
@@ -69,11 +69,11 @@ class Summary:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left that another run would try again."""
+        """Whether nothing is left for another run to retry."""
         return not {"pending", "unreachable", "failed"} & set(self.counts)
 
     def after(self, before: "Summary") -> "Summary":
-        """Put the stages of an earlier part of the run before these."""
+        """Prepend the stages of an earlier part of the run."""
         return replace(self, stages={**before.stages, **self.stages}, worked=before.worked or self.worked)
 
 
@@ -85,17 +85,17 @@ def run(
     break_lock: bool = False,
     performance_report: bool = False,
 ) -> Summary:
-    """Run a job from where it is to its end.
+    """Run a job from its current state to its end.
 
     Parameters
     ----------
     job : Job
     progress : LineProgress, optional
-        Shows how far the run is; plain lines on standard error by default.
+        Shows the progress of the run; plain lines on standard error by default.
     client : distributed.Client, optional
-        Work on this cluster, whatever the job's table `[cluster]` says.
+        Work on this cluster and ignore the job's table `[cluster]`.
     break_lock : bool
-        Take the output over from a run that is known to be dead.
+        Take over the output from a run that is known to be dead.
     performance_report : bool
         Keep Dask's report of each phase in the output's folder `log`.
 
@@ -106,7 +106,7 @@ def run(
     PlanMismatchError
         The output holds the products of another job.
     LostSchedulerError
-        The scheduler went away; the same command goes on.
+        The scheduler disappeared; the same command continues the run.
     SurveyBatchError
         The counts do not add up.
     """
@@ -114,14 +114,14 @@ def run(
     job, progress = pin_functions(job), progress or LineProgress()
     plan, stages = make_plan(job), make_stages(job)
     search, rest = ([stage for stage in stages if stage.from_fields is asked] for asked in (True, False))
-    make_groups(rest)  # refuses what cannot work before any field is searched
+    make_groups(rest)  # refuses a job that cannot work before any field is searched
     found = Summary(job.output)
     with locked(job.output, force=break_lock), run_log(job.output) as log_path:
         if search:
             found = Runner(plan_fields(job), search, progress, performance_report).run(log_path, client)
-            if not found.complete:  # the list of objects must not change once work on them has begun
+            if not found.complete:  # the list of objects must not change after work on it has begun
                 return found
-            from survey_batch.execution.detections import write_detections  # with it come sources and WCS, two seconds
+            from survey_batch.execution.detections import write_detections  # takes two seconds to import
 
             if found.worked or not detected(job):
                 write_detections(job)
@@ -143,7 +143,7 @@ class Runner:
         self.timing: dict[str, dict[str, float]] = {}
 
     def run(self, log_path: str, client: Client | None = None) -> Summary:
-        """Do what is left to do, and account for it."""
+        """Do the remaining work and account for it."""
         try:
             self._run(client)
         except Exception as error:
@@ -163,7 +163,7 @@ class Runner:
             self.work(existing, client)
 
     def unfinished(self, stage: Stage) -> bool:
-        """Tell whether a product has rows that a run would work on."""
+        """Tell whether a product has rows left for a run to work on."""
         return bool(unfinished(read_status(self.job.output, stage.name)).any())
 
     def work(self, existing: Sequence[Stage], client: Client | None = None) -> None:
@@ -184,7 +184,7 @@ class Runner:
                             self._run_group(connection, group, existing, show)
 
     def _announce(self, groups: Sequence[Group]) -> None:
-        """Show what there is to do, before it begins."""
+        """Show the work to do before it begins."""
         for stage in (stage for group in groups for stage in group.stages):
             self.progress.stage(stage.name, self.plan.size(stage.axis))
 
@@ -192,7 +192,7 @@ class Runner:
         return self.job.cluster.for_phase(group.stored[0].phase)
 
     def _anything_left(self, group: Group, existing: Sequence[Stage]) -> bool:
-        """Tell whether a group has rows to work on, so that no workers are asked for without need."""
+        """Tell whether a group has rows to work on, so that no workers are requested without need."""
         return any(stage not in existing or self.unfinished(stage) for stage in group.stored)
 
     def _run_group(
@@ -200,7 +200,7 @@ class Runner:
     ) -> None:
         begun = time.monotonic()
         for stage in group.stored:
-            stage.check()  # again: what it works on may only now have learnt its components
+            stage.check()  # again: its upstream stage may have learnt its components only now
             if stage not in existing:
                 self._create(connection, stage)
         look = FirstLook(self.job, group)
@@ -223,7 +223,7 @@ class Runner:
             self.timing.setdefault(stage.name, {}).update(wall_seconds=round(time.monotonic() - begun, 3))
 
     def _begin(self, group: Group) -> list[Shard]:
-        """Find the shards with something left to do in any of the stages, and show the others as done."""
+        """Find the shards with work left in any of the stages, and show the others as done."""
         axis = group.stages[0].axis
         statuses = {stage.name: read_status(self.job.output, stage.name) for stage in group.stored}
         left = [
@@ -240,7 +240,7 @@ class Runner:
         return left
 
     def _create(self, connection: Connection, stage: Stage) -> None:
-        """Learn what must be learnt, on the workers, then fix the product's shape."""
+        """Fit the stage on the workers if it needs it, then fix the product's shape."""
         fitted = stage.fixed_coordinates()
         if stage.requires_fit:
             log.info("fitting %s", stage.name, extra={"event": "fit", "stage": stage.name})
@@ -256,7 +256,7 @@ class Runner:
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         create_product(self.job.output, stage.schema(self.plan.size(stage.axis), fitted), attrs)
-        # Workers outlive a run where the client is the user's own; one that is just leaving has nothing to forget.
+        # If the client is the user's own, workers outlive a run; a worker that is just leaving has nothing to forget.
         connection.client.run(forget_products, on_error="ignore")
 
     def _record(self, record: Record) -> None:
@@ -275,15 +275,15 @@ class Runner:
         return self.summary
 
     def _account_for(self, error: Exception, log_path: str) -> None:
-        """Write what there is to say of a run that ends in an error, which nothing here must hide."""
+        """Write the accounts of a run that ends in an error; a failure here must not hide that error."""
         try:
             self._count()
             self._write(log_path, "error", str(error) or type(error).__name__)
-        except Exception:  # such as a full disk, which is then the error itself
+        except Exception:  # such as a full disk, which may be the error itself
             log.warning("no account of the run could be written", exc_info=True)
 
     def _count(self) -> None:
-        """Count rows by status in each product; what was not begun is pending."""
+        """Count rows by status in each product; a product that was not begun is pending."""
         statuses = {stage.name: self._status(stage) for stage in self.stages}
         for name in (name for name in self.names if name in statuses or name in self.timing):
             counts = count_statuses(statuses[name]) if name in statuses else {}

@@ -1,8 +1,8 @@
-"""What a worker does with one shard: load, compute, write. Dask runs these functions but is not known here.
+"""What a worker does with one shard: load, compute, write. Dask runs these functions, but they do not use Dask.
 
-A shard's rows that cannot be used (by the catalogue or by an earlier stage) keep their status and never reach a
-kernel. When a shard is done again, only its unfinished rows are computed; the others are read back. What a stage
-makes whose product is not kept is handed on to the next stages instead of being written.
+Rows that the catalogue or an earlier stage marked as unusable keep their status and never reach a kernel. When a shard
+is done again, only its unfinished rows are computed; the others are read back. If a stage's product is not stored, its
+blocks are handed on to the next stages instead of being written.
 """
 
 import time
@@ -25,9 +25,9 @@ from survey_batch.store.products import OBJECT_COORDINATES, Array, Shard, read_r
 
 @dataclass
 class Passed:
-    """A shard of a product that is not kept, on its way to the stages that work on it.
+    """A shard of a product that is not stored, on its way to the stages that work on it.
 
-    Rows that none of them needs hold fill values.
+    Rows that no stage needs hold fill values.
     """
 
     block: Block
@@ -46,7 +46,7 @@ class Loaded:
     before: npt.NDArray[np.uint8]
     started: tuple[float, float]
     first: bool
-    """Whether no stage before said anything of these rows, so that the catalogue's problems are still to be noted."""
+    """Whether this is the first stage for these rows, which must still note the catalogue's problems."""
 
     @property
     def work(self) -> npt.NDArray[np.bool_]:
@@ -58,14 +58,14 @@ class Loaded:
 def run_shard(
     job: Job, name: str, shard: Shard, given: Passed | Record | None = None, needed_by: Sequence[str] = ()
 ) -> Record | Passed:
-    """Bring one shard of one product to its end; a committed shard is left alone.
+    """Finish one shard of one product; a committed shard is left alone.
 
     Parameters
     ----------
     given
-        The shard of the upstream product, where that one is not kept; its record, where nothing was left to do of it.
+        The shard of the upstream product if that product is not stored, or its record if the shard was finished.
     needed_by
-        For a product that is not kept: the kept ones that are made of it, whose unfinished rows are computed.
+        For a product that is not stored: the stored products made from it. Rows unfinished in these are computed.
     """
     return write(job, name, compute(job, name, load(job, name, shard, given, needed_by)))
 
@@ -74,7 +74,7 @@ def run_shard(
 def load(
     job: Job, name: str, shard: Shard, given: Passed | Record | None = None, needed_by: Sequence[str] = ()
 ) -> Loaded | Record:
-    """Read and prepare what a shard needs; a committed shard comes back as its record."""
+    """Read and prepare a shard's inputs; for a committed shard, return its record."""
     given = given if isinstance(given, Passed) else None
     loaded = _begin(job, name, shard, given, needed_by)
     stage = make_stage(job, name)
@@ -93,12 +93,12 @@ def compute(job: Job, name: str, loaded: Loaded | Record) -> tuple[Loaded, Block
     if not loaded.work.any():
         return loaded, stage.empty_block(0)
     block = stage.compute(take(loaded.rows, loaded.work), loaded.inputs)
-    loaded.inputs = {}  # not needed to write, and the largest part of a shard
+    loaded.inputs = {}  # not needed for writing, and the largest part of a shard
     return loaded, block
 
 
 def write(job: Job, name: str, computed: tuple[Loaded, Block] | Record) -> Record | Passed:
-    """Put computed rows beside the finished ones and commit the shard, or hand it on."""
+    """Merge computed rows with the finished ones and commit the shard, or hand it on."""
     if isinstance(computed, Record):
         return computed
     loaded, block = computed
@@ -113,7 +113,7 @@ def write(job: Job, name: str, computed: tuple[Loaded, Block] | Record) -> Recor
 
 
 def record_of(passed: Passed | Record) -> Record:
-    """Tell the client of a shard that was handed on."""
+    """Return the record of a shard, for the client, also if the shard was handed on."""
     return passed.record if isinstance(passed, Passed) else passed
 
 
@@ -132,7 +132,7 @@ def set_aside(job: Job, name: str, shard: Shard, reason: str) -> Record:
 def _begin(
     job: Job, name: str, shard: Shard, given: Passed | None = None, needed_by: Sequence[str] = ()
 ) -> Loaded | Record:
-    """Find out what of a shard is left to do."""
+    """Find out what is left to do in a shard."""
     started = (time.monotonic(), time.process_time())
     stage = make_stage(job, name)
     before = read_status(job.output, name, shard.rows) if stage.stored else _wanted(job, shard, needed_by)
@@ -159,7 +159,7 @@ def _record(name: str, loaded: Loaded, whole: Block, nbytes: int) -> Record:
 
 
 def _wanted(job: Job, shard: Shard, needed_by: Sequence[str]) -> npt.NDArray[np.uint8]:
-    """Stand in for the status of a product that is not kept: `pending` where one made of it is unfinished."""
+    """Make a status for a product that is not stored: `pending` where a product made from it is unfinished."""
     wanted = np.zeros(len(shard), bool)
     for name in needed_by:
         wanted |= unfinished(read_status(job.output, name, shard.rows))
@@ -187,7 +187,7 @@ def _inherited(stage: Stage, shard: Shard, rows: Rows, given: Passed | None) -> 
 
 
 def _merge(stage: Stage, loaded: Loaded, block: Block) -> Block:
-    """Lay computed rows over what the shard held, or over nothing."""
+    """Put computed rows over the shard's stored rows, or over fill values."""
     places = np.flatnonzero(loaded.work)
     status = loaded.before.copy()
     inherited = loaded.inherited.reshape(-1, *(1,) * (status.ndim - 1))
@@ -204,7 +204,7 @@ def _merge(stage: Stage, loaded: Loaded, block: Block) -> Block:
 
 
 def _merge_data(stage: Stage, loaded: Loaded, computed: dict[str, Array]) -> dict[str, Array]:
-    if loaded.work.all():  # as in nearly every shard: no second copy in memory
+    if loaded.work.all():  # true for nearly every shard; avoids a second copy in memory
         return computed
     if loaded.todo.all() or not stage.stored:
         whole = stage.empty_block(len(loaded.shard)).data

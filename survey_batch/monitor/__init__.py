@@ -1,4 +1,4 @@
-"""How a run shows itself while it works: a page in Dask's dashboard, figures for Prometheus, and Dask's own report."""
+"""Monitoring of a run: a page in Dask's dashboard, figures for Prometheus, and Dask's own report."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -19,22 +19,22 @@ __all__ = ["shown"]
 def shown(
     connection: Connection, job: Job, progress: LineProgress, *, report: bool = False
 ) -> Iterator[Callable[[], None]]:
-    """Show a phase on its scheduler while it runs there.
+    """Show a phase on its scheduler while it runs.
 
     Parameters
     ----------
     connection
-        To the scheduler.
+        The connection to the scheduler.
     progress
-        What is shown.
+        The progress to show.
     report
-        Keep Dask's performance report of the phase, `<output>/log/performance-<time>.html`, one file that needs no
-        network to look at.
+        Store Dask's performance report of the phase as `<output>/log/performance-<time>.html`, a single file that can
+        be viewed without a network.
 
     Yields
     ------
     callable
-        To be called now and then, so that what is shown is what is.
+        Call it now and then to update what is shown.
     """
     teller = ProgressReporter(connection.client, job, connection.dashboard)
     if teller.page:

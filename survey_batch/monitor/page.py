@@ -1,4 +1,4 @@
-"""The page `/survey-batch` in Dask's dashboard: how far a run is, what comes from the archive, and the GPUs."""
+"""The page `/survey-batch` in Dask's dashboard: progress of a run, downloads from the archive, and the GPUs."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ STYLE = """
 
 
 class RunPage:
-    """What the page shows, brought up to date once a second."""
+    """The content of the page, updated once a second."""
 
     def __init__(self, monitor: Monitor) -> None:
         self.monitor = monitor
@@ -48,7 +48,7 @@ class RunPage:
 
     @without_property_validation  # type: ignore[untyped-decorator]
     def update(self) -> None:
-        """Show what is known now."""
+        """Show the current figures."""
         if not self.monitor.runs:
             self.head.text = f'{STYLE}<div class="run"><h1>No run has reported yet</h1></div>'
             return
@@ -81,7 +81,7 @@ class RunPage:
 
 
 def head(run: RunFigures, others: int) -> str:
-    """The run, its stages and their statuses, as HTML."""
+    """Return the run, its stages and their statuses as HTML."""
     more = f" · {others} more on this scheduler, heard of earlier" if others else ""
     seen = sorted({status for stage in run.stages for status in with_pending(stage)}, key=list(STATUS_COLORS).index)
     legend = "".join(f'<span class="dot" style="background:{STATUS_COLORS[s]}"></span>{s}' for s in seen)
@@ -111,7 +111,7 @@ def _row(stage: StageFigures) -> str:
 
 
 def _reasons(stages: Sequence[StageFigures]) -> str:
-    """Why objects are not `ok`: the commonest reasons in this run, each with one object's message."""
+    """Return the commonest reasons in this run why objects are not `ok`, each with one object's message."""
     rows = "".join(
         f'<tr><td class="n">{count:,}</td><td>{escape(stage["name"])}</td>'
         f'<td><span class="dot" style="background:{STATUS_COLORS[status]}"></span>{status}</td>'
@@ -124,7 +124,7 @@ def _reasons(stages: Sequence[StageFigures]) -> str:
 
 
 def archive(monitor: Monitor) -> str:
-    """What came from archives, and the GPUs, as HTML."""
+    """Return downloads from archives, and the GPUs, as HTML."""
     counts, (connections, allowed) = monitor.downloaded, monitor.connections
     parts = [
         f"{size(counts['bytes'])} from the archive",
@@ -144,7 +144,7 @@ def _gpus(found: Mapping[str, float]) -> list[str]:
 
 
 def add_page(scheduler: Any, monitor: Monitor) -> None:
-    """Put the page into a scheduler's dashboard, where it has one."""
+    """Add the page to a scheduler's dashboard if it has one."""
     application = getattr(scheduler, "http_application", None)
     if application is None or not getattr(scheduler, "http_server", None):
         return

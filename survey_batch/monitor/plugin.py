@@ -1,7 +1,7 @@
-"""On the scheduler: what is known of the runs that work there.
+"""Figures of the runs on a scheduler, kept by a plugin of the scheduler.
 
-The process that drives a run tells how far its stages are; workers tell what they downloaded; the scheduler itself
-knows who is connected to an archive. The page and Prometheus read it here.
+The process that drives a run reports the progress of its stages. Workers report what they downloaded. The scheduler
+itself knows who is connected to an archive. The page and Prometheus read these figures here.
 """
 
 import time
@@ -19,13 +19,13 @@ from survey_batch.monitor.traffic_metrics import METRIC
 PAGE = "/survey-batch"
 RPC = "survey_batch_progress"
 HISTORY = 3600
-"""Moments that are kept: an hour of them, one a second."""
+"""Number of moments to keep: one hour, one per second."""
 StageFigures = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Moment:
-    """What was known at one time.
+    """Figures at one time.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Moment:
     worked : dict
         Rows that each stage has worked on in this run.
     nbytes : float
-        Downloaded so far, by all workers there ever were.
+        Bytes downloaded so far by all workers, including those that have left.
     """
 
     time: float
@@ -44,7 +44,7 @@ class Moment:
 
 @dataclass
 class RunFigures:
-    """How far one run is."""
+    """Progress of one run."""
 
     job: str
     output: str
@@ -54,7 +54,7 @@ class RunFigures:
 
 
 class Monitor(SchedulerPlugin):  # type: ignore[misc]
-    """Holds the figures of all runs on this scheduler."""
+    """Figures of all runs on this scheduler."""
 
     name = "survey-batch monitor"
     idempotent = True
@@ -62,36 +62,36 @@ class Monitor(SchedulerPlugin):  # type: ignore[misc]
     def __init__(self) -> None:
         self.runs: dict[str, RunFigures] = {}
         self.traffic: dict[str, Mapping[str, float]] = {}
-        """By worker, those that have gone included."""
+        """Traffic by worker, including workers that have left."""
         self.scheduler: Any = None
         self.collector: Any = None
 
     async def start(self, scheduler: Any) -> None:
-        """Be called once, on the scheduler."""
+        """Start; called once, on the scheduler."""
         self.scheduler = scheduler
         scheduler.handlers[RPC] = self.progress
-        from survey_batch.monitor.page import add_page  # Bokeh takes a second to import: on the scheduler alone
+        from survey_batch.monitor.page import add_page  # Bokeh takes a second to import; only the scheduler needs it
         from survey_batch.monitor.prometheus import add_collector
 
         add_page(scheduler, self)
         self.collector = add_collector(self)
 
     async def close(self) -> None:
-        """Take the figures out of this process' registry."""
+        """Remove the figures from this process's registry."""
         if self.collector is not None:
             self.collector.remove()
 
     def progress(self, job: str, output: str, stages: Sequence[StageFigures]) -> None:
-        """Take note of what the driver of a run says."""
+        """Store the progress that the driver of a run reports."""
         run = self.runs.pop(output, None) or RunFigures(job, output)
-        self.runs[output] = run  # the one that was heard of last comes last
+        self.runs[output] = run  # the most recently updated run comes last
         run.job, run.stages = job, stages
         worked = {stage["name"]: stage["worked"] for stage in stages}
         run.history.append(Moment(time.time(), worked, self.downloaded["bytes"]))
 
     @property
     def downloaded(self) -> Counter[str]:
-        """Counts of `Traffic`, added up over all workers there ever were, as of their last heartbeats."""
+        """Counts of `Traffic`, summed over all workers so far, as of their last heartbeats."""
         for worker in self.scheduler.workers.values():
             if METRIC in worker.metrics:
                 self.traffic[worker.server_id] = worker.metrics[METRIC]
@@ -102,25 +102,25 @@ class Monitor(SchedulerPlugin):  # type: ignore[misc]
 
     @property
     def connections(self) -> tuple[int, int]:
-        """Requests to archives that are under way, and how many may be."""
+        """Current requests to archives, and the maximum."""
         semaphores = self.scheduler.extensions["semaphores"]
         names = [name for name in semaphores.max_leases if str(name).startswith(SEMAPHORE_PREFIX)]
         return sum(len(semaphores.leases[name]) for name in names), sum(semaphores.max_leases[name] for name in names)
 
     @property
     def gpus(self) -> dict[str, float]:
-        """Utilisation of each worker's GPU, 0 to 1, as NVIDIA's library tells Dask."""
+        """Utilisation of each worker's GPU, 0 to 1, as Dask gets it from NVIDIA's library."""
         metrics = {str(worker.name): worker.metrics for worker in self.scheduler.workers.values()}
         return {name: found["gpu_utilization"] / 100 for name, found in metrics.items() if "gpu_utilization" in found}
 
 
 def rates(history: Sequence[Moment], value: str, stage: str = "") -> list[float]:
-    """How fast a count grew, at each moment, over the `RATE_SECONDS` before it; 0 at the first.
+    """Return the growth rate of a count at each moment, over the `RATE_SECONDS` before it; 0 at the first.
 
     Parameters
     ----------
     value
-        `worked`, of which `stage` is meant, or `nbytes`.
+        `worked` (of the stage `stage`) or `nbytes`.
     """
     counts = [moment.worked.get(stage, 0) if value == "worked" else moment.nbytes for moment in history]
     found, first = [], 0
@@ -133,7 +133,7 @@ def rates(history: Sequence[Moment], value: str, stage: str = "") -> list[float]
 
 
 def with_pending(stage: StageFigures) -> dict[str, int]:
-    """Statuses of a stage, those of rows that are not done yet as `pending`; a frame has one for each band."""
+    """Return the status counts of a stage, with unfinished rows as `pending`; a frame has one status per band."""
     counts = {name: int(number) for name, number in stage["counts"].items() if name != "pending"}
     each = max(1, round(sum(counts.values()) / stage["done"])) if stage["done"] else 1
     left = (stage["total"] - stage["done"]) * each

@@ -23,7 +23,7 @@ LINE_SECONDS = 10.0
 
 @dataclass
 class StageProgress:
-    """How far one stage is."""
+    """Progress of one stage."""
 
     name: str
     total: int
@@ -50,35 +50,35 @@ class StageProgress:
 
     @property
     def pace(self) -> Pace:
-        """How fast it works just now; of a stage that has ended, how fast it was."""
+        """Current pace of the stage; after its end, its mean pace."""
         if self.ended is not None:
             return Pace(self.worked / max(self.ended - self.started, 1e-6))
         return self._steps.pace(time.monotonic())
 
     @property
     def rate(self) -> float:
-        """Rows per second, of the last minute or so."""
+        """Rows per second over about the last minute."""
         return self.pace.rate
 
     @property
     def seconds_left(self) -> float | None:
-        """Time left at that rate; None where it cannot be told."""
+        """Time left at that rate; None if unknown."""
         return self.pace.seconds_left(self.total - self.done)
 
     @property
     def left(self) -> str:
-        """Time left, or how long nothing has happened, to read."""
+        """Text with the time left, or how long nothing has happened."""
         return self.pace.left(self.total - self.done)
 
     def line(self) -> str:
-        """Everything in one line."""
+        """Return everything in one line."""
         counts = " ".join(f"{name}={number}" for name, number in sorted(self.counts.items()))
         left = "" if self.left in ("", "?") else f", {self.left}" if self.pace.stalled else f", {self.left} left"
         return f"{self.name}: {self.done}/{self.total} ({counts}) {rate(self.rate)}/s{left}"
 
 
 class LineProgress:
-    """Plain lines, now and then and at each stage's end; for logs and pipes."""
+    """Plain progress lines, now and then and at each stage's end; for logs and pipes."""
 
     def __init__(self, seconds: float = LINE_SECONDS) -> None:
         self.seconds, self.stages, self.last = seconds, dict[str, StageProgress](), time.monotonic()
@@ -89,21 +89,21 @@ class LineProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End; lines need no tidying."""
+        """End; lines need no cleaning up."""
 
     def stage(self, name: str, total: int, done: int = 0, counts: Mapping[str, int] | None = None) -> None:
-        """Begin a stage of `total` rows, of which an earlier run did some."""
+        """Begin a stage of `total` rows; an earlier run did `done` of them."""
         self.stages[name] = StageProgress(name, total, done, counts=Counter(counts or {}))
 
     def record(self, record: Record) -> None:
-        """Count a shard; say so when it was the stage's last."""
+        """Count a shard; report the end of the stage after its last shard."""
         stage = self.stages[record.stage]
         stage.add(record, len(record.shard))
         if stage.done >= stage.total:
             self._say(stage)
 
     def tick(self) -> None:
-        """Say how far the unfinished stages are."""
+        """Report the progress of the unfinished stages."""
         if time.monotonic() - self.last >= self.seconds:
             self.last = time.monotonic()
             for stage in self.stages.values():
@@ -136,14 +136,14 @@ class LiveProgress(LineProgress):
         self.live.__exit__(kind, error, trace)
 
     def tick(self) -> None:
-        """Nothing to do: the table draws itself."""
+        """Do nothing: the table draws itself."""
 
     def say(self, text: str) -> None:
         """Show a remark above the table."""
-        self.live.console.print(Text(text), soft_wrap=True)  # no markup: there are brackets in paths
+        self.live.console.print(Text(text), soft_wrap=True)  # no markup: paths may contain brackets
 
     def _say(self, stage: StageProgress) -> None:
-        """The table says it."""
+        """Do nothing: the table shows it."""
 
     def _table(self) -> Table:
         table = Table("stage", "done", "share", "per second", "time left", "statuses", box=None, pad_edge=False)
@@ -157,5 +157,5 @@ class LiveProgress(LineProgress):
 
 
 def make_progress(console: Console) -> LineProgress:
-    """Choose live progress on a terminal, lines elsewhere."""
+    """Choose live progress on a terminal, plain lines elsewhere."""
     return LiveProgress(console) if console.is_terminal else LineProgress()

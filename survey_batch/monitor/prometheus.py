@@ -1,4 +1,4 @@
-"""The figures of runs for Prometheus, on the scheduler's `/metrics` beside Dask's own."""
+"""The figures of runs for Prometheus, on the scheduler's page `/metrics` next to Dask's own figures."""
 
 from collections.abc import Iterator
 
@@ -10,13 +10,13 @@ from survey_batch.monitor.plugin import Monitor, with_pending
 
 
 class RunCollector(Collector):
-    """Reads a `Monitor` whenever Prometheus asks."""
+    """Collector that reads a `Monitor` whenever Prometheus asks."""
 
     def __init__(self, monitor: Monitor) -> None:
         self.monitor = monitor
 
     def collect(self) -> Iterator[Metric]:
-        """Give all figures."""
+        """Yield all figures."""
         yield from self._stages()
         yield from self._archive()
         gpu = GaugeMetricFamily(
@@ -27,7 +27,7 @@ class RunCollector(Collector):
         yield gpu
 
     def remove(self) -> None:
-        """Give no more."""
+        """Unregister the collector."""
         if _shown == [self]:
             prometheus_client.REGISTRY.unregister(_shown.pop())
 
@@ -64,7 +64,7 @@ class RunCollector(Collector):
 
 
 def add_collector(monitor: Monitor) -> RunCollector:
-    """Put a monitor's figures beside Dask's; of two schedulers in one process, which share a page, the last one's."""
+    """Add a monitor's figures to Dask's; if schedulers in one process share a page, only the last one's are shown."""
     for other in tuple(_shown):
         other.remove()
     collector = RunCollector(monitor)
@@ -74,7 +74,7 @@ def add_collector(monitor: Monitor) -> RunCollector:
 
 
 _shown: list[RunCollector] = []
-"""The one that is registered in this process."""
+"""The collector registered in this process."""
 
 
 def _by_stage(name: str, text: str) -> GaugeMetricFamily:

@@ -1,4 +1,4 @@
-"""What a finished shard tells the client."""
+"""The record of a finished shard for the client."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from survey_batch.store.products import Shard
 
 @dataclass(frozen=True)
 class Record:
-    """What a finished shard tells the client: a few numbers, never arrays."""
+    """A finished shard's report to the client: a few numbers, never arrays."""
 
     stage: str
     shard: Shard
@@ -19,4 +19,4 @@ class Record:
     cpu_seconds: float = 0.0
     nbytes: int = 0
     reasons: tuple[Reason, ...] = ()
-    """Why rows that were done in this run are not `ok`: the commonest."""
+    """The commonest reasons why rows done in this run are not `ok`."""

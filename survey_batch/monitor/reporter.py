@@ -1,4 +1,4 @@
-"""From the process that drives a run to its scheduler: how far each stage is, about once a second."""
+"""Progress reports from the process that drives a run to its scheduler, about once a second."""
 
 import logging
 import time
@@ -16,14 +16,14 @@ from survey_batch.monitor.traffic_metrics import TrafficMetrics
 log = logging.getLogger(__name__)
 
 SECONDS = 1.0
-"""Between two messages."""
+"""Time between two messages."""
 
 
 class ProgressReporter:
-    """Keeps a scheduler's `Monitor` informed.
+    """Reporter of progress to a scheduler's `Monitor`.
 
-    A scheduler that cannot show it (this package is not installed there, or it takes no plugins) does the work all the
-    same, and the run's log says why.
+    A scheduler that cannot show progress (this package is not installed there, or it accepts no plugins) still does the
+    work, and the run's log says why nothing is shown.
     """
 
     def __init__(self, client: Client, job: Job, dashboard: str) -> None:
@@ -33,12 +33,12 @@ class ProgressReporter:
 
     @property
     def page(self) -> str:
-        """Where the page is; "" where there is none."""
+        """Address of the page; "" if there is none."""
         link = self.dashboard
         return link.removesuffix("status") + PAGE.lstrip("/") if self.heard and link.endswith("/status") else ""
 
     def tell(self, stages: Mapping[str, StageProgress], *, at_once: bool = False) -> None:
-        """Say how far the stages are, unless that was said a moment ago."""
+        """Report the progress of the stages, unless the last report was a moment ago."""
         if not self.heard or (not at_once and time.monotonic() - self.last < SECONDS):
             return
         self.last = time.monotonic()
@@ -52,12 +52,12 @@ class ProgressReporter:
 
 
 def _answered(ask: Callable[[], object]) -> bool:
-    """Ask the scheduler; where it cannot do it, say so in the log."""
+    """Ask the scheduler; if it cannot answer, say so in the log."""
     try:
         ask()
     except OSError:
-        raise  # the scheduler is gone, which is another matter
-    except Exception as error:  # noqa: BLE001 - whatever a foreign scheduler has against it
+        raise  # the scheduler is gone, which is handled elsewhere
+    except Exception as error:  # noqa: BLE001 - a scheduler that we did not start may fail in any way
         log.warning("the scheduler cannot show this run's page: %s: %s", type(error).__name__, error)
         return False
     return True

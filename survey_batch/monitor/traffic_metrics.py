@@ -1,4 +1,4 @@
-"""On each worker: what was downloaded, told to the scheduler with every heartbeat."""
+"""Download counts of each worker, sent to the scheduler with every heartbeat."""
 
 from typing import Any
 
@@ -10,15 +10,15 @@ METRIC = "survey_batch"
 
 
 class TrafficMetrics(WorkerPlugin):  # type: ignore[misc]
-    """Adds the process' `Traffic` so far to what a worker says of itself."""
+    """Plugin that adds the process's `Traffic` so far to a worker's metrics."""
 
     name = "survey-batch meter"
 
     def setup(self, worker: Any) -> None:
-        """Be called on each worker, also on those that come later."""
+        """Run on each worker, including workers that join later."""
         worker.metrics[METRIC] = traffic
 
 
 def traffic(worker: Any) -> dict[str, float]:  # noqa: ARG001 - as Dask calls it
-    """Counts as plain numbers."""
+    """Return the counts as plain numbers."""
     return OF_THIS_PROCESS.total._asdict()

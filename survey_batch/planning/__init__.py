@@ -1,1 +1,1 @@
-"""The plan: a catalogue's objects in order, and the shards that they are cut into."""
+"""The plan: a catalogue's objects in order, and the shards they are divided into."""

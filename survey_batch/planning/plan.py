@@ -1,8 +1,8 @@
 """From a catalogue to work: the order of objects, the shards, the source files and the fingerprint.
 
-The plan fixes every shape before work begins. It is made again from the job at every start, compared with what
-the output holds, and stored as Parquet whose row groups are the shards of objects, so that a worker reads only its own.
-Planning makes no Python object per row.
+The plan fixes every shape before work begins. It is made anew from the job at every start, compared with the output,
+and stored as Parquet. Each Parquet row group is one shard of objects, so a worker reads only its own rows. Planning
+makes no Python object per row.
 """
 
 import hashlib
@@ -36,13 +36,13 @@ ORDER = {
     "skyserver": ["ra", "dec"],
     "stamps": ["exposure"],
 }
-"""By frame, or by plan and fibre: neighbours in a shard share source files and folders."""
+"""Sort by frame, or by plan and fibre, so that neighbours in a shard share source files and folders."""
 
 FIELDS_PER_GROUP = 4096
-"""Fields in a row group of the stored plan: a shard is one field, which takes less room than a group's description."""
+"""Fields in a row group of the stored plan. A shard is one field, which is smaller than a row group's metadata."""
 
 SLICE_ROWS = 1 << 18
-"""Rows that are put in order at a time."""
+"""Rows sorted at a time."""
 
 _NO_OBJECTS = pa.table({"object_id": pa.nulls(0, pa.string()), "problem": pa.nulls(0, pa.string())})
 
@@ -52,17 +52,17 @@ Rows = Mapping[str, Array]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a job will do, without having touched the archive.
+    """The work of a job, planned without touching the archive.
 
     Attributes
     ----------
     job : Job
     objects : pyarrow.Table
-        The rows that the job takes in the order of the object axis, unusable ones last.
+        The rows that the job uses, in the order of the object axis; unusable rows come last.
     fields : pyarrow.Table
         The SDSS fields in the order of the frame axis; empty for other surveys.
     notes : tuple of str
-        What was noticed about the catalogue.
+        Notes about the catalogue.
     """
 
     job: Job
@@ -82,19 +82,19 @@ class Plan:
         return {name: f"{number:,}" for name, number in numbers.items()}
 
     def size(self, axis: Axis) -> int:
-        """Length of an axis."""
+        """Return the length of an axis."""
         return int((self.objects if axis == "object" else self.fields).num_rows)
 
     def shards(self, axis: Axis) -> list[Shard]:
-        """Shards of an axis: a number of objects, or one field."""
+        """Return the shards of an axis; each holds a number of objects, or one field."""
         return cut_into_shards(axis, self.size(axis), self.shard_rows(axis))
 
     def shard_rows(self, axis: Axis) -> int:
-        """Rows per shard of an axis."""
+        """Return the rows per shard of an axis."""
         return self.job.shards.objects if axis == "object" else 1
 
     def group_rows(self, axis: Axis) -> int:
-        """Rows per row group of the stored plan."""
+        """Return the rows per row group of the stored plan."""
         return self.job.shards.objects if axis == "object" else FIELDS_PER_GROUP
 
     @property
@@ -104,12 +104,12 @@ class Plan:
 
     @cached_property
     def catalog_hash(self) -> str:
-        """Hash of all rows in their order; it does not depend on how they lie in memory."""
+        """Hash of all rows in order; the memory layout does not matter."""
         return hash_of(self.objects)
 
     @cached_property
     def fields_hash(self) -> str:
-        """Hash of all fields in their order."""
+        """Hash of all fields in order."""
         return hash_of(self.fields)
 
     def store(self) -> None:
@@ -125,8 +125,8 @@ class Plan:
 def make_plan(job: Job) -> Plan:
     """Read the catalogue and lay out the work; the archive is not touched.
 
-    What nothing reads in a job is among the notes. A job file is refused for it; a job that was made in Python cannot
-    be told from one that `--set` has changed since, which may leave tables unread.
+    Settings that nothing reads are listed in the notes. They cause an error in a job file, but not here: a job made in
+    Python looks the same as a job changed by `--set`, which may leave tables unread.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def read_rows_of(output: str, shard: Shard) -> Rows:
 
 
 def read_plan_columns(output: str, names: Sequence[str]) -> Rows:
-    """Read some columns of all planned objects, in the order of the object axis; none where the plan lacks one."""
+    """Read some columns of all planned objects, in the order of the object axis; none if the plan lacks any of them."""
     with fsspec.open(_table_path(output, "object"), "rb") as stream:
         file = pq.ParquetFile(stream)
         if not set(names) <= set(file.schema_arrow.names):
@@ -185,7 +185,7 @@ def read_plan_columns(output: str, names: Sequence[str]) -> Rows:
 
 
 def stored_table(output: str, axis: Axis) -> pa.Table | None:
-    """Read a whole table of the stored plan; None where none is stored."""
+    """Read a whole table of the stored plan; return None if none is stored."""
     try:
         with fsspec.open(_table_path(output, axis), "rb") as stream:
             return pq.read_table(stream)
@@ -207,13 +207,13 @@ def to_numpy(column: pa.ChunkedArray) -> Array:
 
 
 def _order(table: pa.Table, names: Sequence[str]) -> pa.Array:
-    """Places of the rows in the order of the object axis."""
+    """Return the positions of the rows in the order of the object axis."""
     keys = {"unusable": pc.not_equal(table["problem"], ""), **{name: table[name] for name in (*names, "row")}}
     return pc.sort_indices(pa.table(keys), [(name, "ascending") for name in keys])
 
 
 def _in_order(table: pa.Table, order: pa.Array) -> pa.Table:
-    """Take rows slice by slice; text in 64-bit offsets on the way, as all of a column's may exceed 2 GB."""
+    """Take rows slice by slice, with 64-bit offsets for text, because one column's text may exceed 2 GB."""
     columns = {}
     for name, kind in zip(table.column_names, table.schema.types, strict=True):
         column = one_array(table[name].cast(pa.large_string()) if pa.types.is_string(kind) else table[name])
@@ -223,7 +223,7 @@ def _in_order(table: pa.Table, order: pa.Array) -> pa.Table:
 
 
 def hash_of(table: pa.Table) -> str:
-    """Hash of all rows in their order; it does not depend on how they lie in memory."""
+    """Hash all rows in order; the memory layout does not matter."""
     digest = hashlib.sha256()
     for name in sorted(table.column_names):
         digest.update(f"{name} {table.num_rows}\n".encode())
@@ -233,7 +233,7 @@ def hash_of(table: pa.Table) -> str:
 
 
 def _bytes_of(column: pa.ChunkedArray) -> Iterator[Any]:
-    """Yield what a column holds: its gaps, and its values, or the lengths of its texts and then these."""
+    """Yield the content of a column: its nulls, then its values, or the lengths of its texts and the texts."""
     chunks = [chunk for chunk in column.chunks if len(chunk)]
     if column.null_count:
         yield from (np.asarray(chunk.is_valid()) for chunk in chunks)
@@ -246,7 +246,7 @@ def _bytes_of(column: pa.ChunkedArray) -> Iterator[Any]:
 
 
 def _text_bytes(chunk: pa.Array) -> memoryview:
-    """Return the bytes of a chunk's texts, which may be a slice, one after the other."""
+    """Return the bytes of a chunk's texts, one after the other; the chunk may be a slice."""
     _, offsets, data = chunk.buffers()
     ends = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
     return memoryview(data or b"")[ends[0] : ends[-1]]

@@ -1,1 +1,1 @@
-"""What is worked out, and refused, before any work: phases, provenance, estimates."""
+"""Checks and estimates before any work: phases, provenance, costs, refusals."""

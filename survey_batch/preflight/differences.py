@@ -1,4 +1,4 @@
-"""What differs between the job that made a product and the one that is asked for now, in words."""
+"""Differences between the job that made a product and the current job, in words."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,29 +11,29 @@ from survey_batch.planning.plan import Plan, hash_of, stored_table, to_numpy
 from survey_batch.store.products import Array, Axis
 
 CATALOG = "catalog"
-"""In a product's provenance: the hash of its rows, which says nothing to a reader."""
+"""Key in a product's provenance: the hash of its rows, which means nothing to a reader."""
 
 BY_CONTENT: Mapping[str, str] = {
     "predictions.classifier": "another classifier, or the same one trained anew",
     "features.basis": "other components, from another output or fitted anew",
 }
-"""Settings of which a fingerprint is kept, and what it means that it is another."""
+"""Settings stored only as a fingerprint, and what a changed fingerprint means."""
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Say which settings were others, and what they were; the rows of the catalogue are not among them.
+    """Say which settings differ, and how; the rows of the catalogue are not compared.
 
     Parameters
     ----------
     before, now
-        Settings by their full names.
+        Settings, keyed by full name.
     """
     changed = sorted(key for key in {*before, *now} - {CATALOG} if before.get(key) != now.get(key))
     return [_in_words(key, before.get(key), now.get(key)) for key in changed]
 
 
 def _in_words(key: str, before: object, now: object) -> str:
-    """A setting that is known by its content alone is said to be another: nobody reads a fingerprint."""
+    """Describe one difference; for a setting stored as a fingerprint, say only that it changed."""
     if key.startswith("custom.") and key.endswith(".source"):
         return f"{key.removesuffix('source')}function: its text was another"
     if key in BY_CONTENT:
@@ -46,18 +46,18 @@ def _set(value: object) -> str:
 
 
 def catalog_differences(plan: Plan | None, axis: Axis, made_with: str, job: str) -> list[str]:
-    """Say how the table [catalog] and the catalogue's rows differ from those of a product.
+    """Say how the table `[catalog]` and the catalogue's rows differ from those of a product.
 
     Parameters
     ----------
     plan
-        Of the job that is asked for now; nothing is compared where it is not known.
+        Plan of the current job; if it is not known, nothing is compared.
     axis
-        Of the rows: objects, or fields where these are what the job lists.
+        Axis of the rows: objects, or fields if the job lists fields.
     made_with
         Hash of the rows that the product was made with.
     job
-        The job that made it, as the product's attribute has it; "" where that is not known.
+        The job that made the product, as in the product's attribute; "" if unknown.
     """
     if plan is None:
         return [f"{CATALOG}: other rows, or other values in them"]
@@ -65,13 +65,13 @@ def catalog_differences(plan: Plan | None, axis: Axis, made_with: str, job: str)
     asked = plan.job.model_dump(mode="json")[CATALOG]
     keys = list(_key_differences(made_by, asked, CATALOG)) if made_by else []
     before, now = stored_table(plan.job.output, axis), plan.objects if axis == "object" else plan.fields
-    if before is None or hash_of(before) != made_with:  # another job has worked here since
+    if before is None or hash_of(before) != made_with:  # another job has used this output since
         return [*keys, f"{CATALOG}: other rows, or other values in them, than when it was made"]
     return [*keys, *_row_differences(before, now)]
 
 
 def _key_differences(before: object, now: object, name: str) -> Iterator[str]:
-    """Compare a table of a job key by key; of one that only one of them has, no key is told."""
+    """Compare a table of two jobs key by key; if only one job has the table, name no keys."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in sorted({*before, *now}):
             yield from _key_differences(before.get(key), now.get(key), f"{name}.{key}")
@@ -90,7 +90,7 @@ def _row_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
         yield f"{CATALOG}: {'no longer has' if name in before.column_names else 'did not have'} the column {name!r}"
     names = [name for name in before.column_names if name in now.column_names]
     changed = {name: np.flatnonzero(_changed(before[name], now[name])) for name in names}
-    if "object_id" in changed and changed["object_id"].size:  # what the others are then follows from it
+    if "object_id" in changed and changed["object_id"].size:  # the other differences then follow from it
         changed = {"object_id": changed["object_id"]}
     for name, rows in changed.items():
         if rows.size:
@@ -100,7 +100,7 @@ def _row_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
 
 
 def _changed(before: pa.ChunkedArray, now: pa.ChunkedArray) -> Array:
-    """Mark the values that differ; two that are missing are the same."""
+    """Mark the values that differ; two missing values are equal."""
     one, other = to_numpy(before), to_numpy(now)
     differ = one != other
     if one.dtype.kind == other.dtype.kind == "f":

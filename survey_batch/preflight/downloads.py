@@ -1,30 +1,30 @@
-"""How long an archive will take to hand over its files."""
+"""Estimated download times of an archive's files."""
 
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.core.paths import is_url
 
 REQUEST_SECONDS = 0.3
-"""From asking a public archive for a file to its first byte, and until the connection is free again: an assumption."""
+"""Time from a request to a public archive to the first byte, plus the time to free the connection: an assumption."""
 BYTES_PER_SECOND = 50e6
-"""Of all connections together: an assumption for a well connected institute."""
+"""Rate of all connections together: an assumption for an institute with a fast line."""
 
 
 def download_seconds(archive: ArchiveSection, files: int, nbytes: int, at_once: int) -> float:
-    """Estimate how long downloading takes; 0 from a folder.
+    """Estimate how long downloads take; 0 if the archive is a folder.
 
     Parameters
     ----------
     archive
-        `connections` ask at a time, and rest for `pause` after each request.
+        Makes `connections` requests at a time; each connection waits for `pause` after a request.
     files, nbytes
-        What is asked for.
+        Number and total size of the files.
     at_once
-        Files that all workers together ask for at a time, where that is fewer than the connections.
+        Files that all workers together request at a time, if fewer than the connections.
 
     Returns
     -------
     float
-        Seconds: the requests one after the other in each connection, or what the line carries, whichever is longer.
+        Seconds: the longer of the requests in sequence on each connection and the transfer time of the bytes.
     """
     if not is_url(archive.root) or archive.root.startswith("file://"):
         return 0.0

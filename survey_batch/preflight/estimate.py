@@ -1,4 +1,4 @@
-"""What a plan will cost, and whether it fits: bytes, memory, time."""
+"""The cost of a plan (bytes, memory, time), and whether it fits."""
 
 import shutil
 from collections.abc import Mapping
@@ -24,20 +24,20 @@ from survey_batch.stages.base import Cost
 from survey_batch.store.products import product_exists, read_status
 
 WORKER_BASE_BYTES = 300_000_000
-"""A Dask worker with astropy, xarray and zarr imported and no data (measured on Linux: 270 MB)."""
+"""Memory of a Dask worker with astropy, xarray and zarr imported and no data (measured on Linux: 270 MB)."""
 
 CLUSTER_START_SECONDS = 5.0
-"""Starting a local cluster and importing the package on its workers."""
+"""Time to start a local cluster and import the package on its workers."""
 
 STORED_SHARE = {"frames": 0.44, "cutouts": 0.43, "spectra": 0.5}
-"""Stored bytes by uncompressed bytes: of 24 SDSS frames, 4,276 cutouts of 64 pixels and 312 LAMOST spectra, measured
-by `python -m benchmarks`."""
+"""Ratio of stored to uncompressed bytes for 24 SDSS frames, 4,276 cutouts of 64 pixels and 312 LAMOST spectra,
+measured by `python -m benchmarks`."""
 
 SPARSE = 20
-"""Times the bytes of the products that may be fetched before `plan` says what that costs."""
+"""If a job fetches more than this many times the bytes of its products, `plan` says what that costs."""
 
 STORED_SHARE_OTHERWISE = 0.95
-"""Of the other products, an estimate."""
+"""The same ratio for the other products, an estimate."""
 
 
 TOTALS = (
@@ -50,7 +50,7 @@ TOTALS = (
     "files_written",
     "most_problem_notes",
 )
-"""What `--json` tells beside the parts."""
+"""Totals that `--json` adds to the parts."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,13 @@ class StageEstimate:
     cpu_seconds: float
     start_seconds: float
     download_seconds: float
-    """Of a remote archive, as `fetching` assumes; 0 from a folder."""
+    """Download time from a remote archive, by `preflight.downloads`; 0 from a folder."""
     written: Footprint
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a plan will cost; all bytes uncompressed but `stored_bytes`."""
+    """The cost of a plan; all bytes are uncompressed except `stored_bytes`."""
 
     objects: int
     invalid: int
@@ -82,48 +82,48 @@ class Estimate:
     workers: int
     stages: tuple[StageEstimate, ...]
     worker_bytes: int
-    """Peak memory of one worker process, in the phase that needs most."""
+    """Peak memory of one worker process, in the phase that needs the most."""
     notes: tuple[str, ...]
 
     @property
     def stored_bytes(self) -> int:
-        """Space on disk for all products, about."""
+        """Approximate disk space for all products."""
         return sum(stage.stored_bytes for stage in self.stages)
 
     @property
     def fetch_bytes(self) -> int:
-        """What comes from the archive."""
+        """Bytes fetched from the archive."""
         return sum(stage.fetch_bytes for stage in self.stages)
 
     @property
     def cpu_seconds(self) -> float:
-        """Work, shared by all workers."""
+        """CPU time, shared by all workers."""
         return sum(stage.cpu_seconds for stage in self.stages)
 
     @property
     def download_seconds(self) -> float:
-        """How long the archive will take to hand over its files; 0 from a folder."""
+        """Time to download the archive's files; 0 from a folder."""
         return sum(stage.download_seconds for stage in self.stages)
 
     @property
     def work_seconds(self) -> float:
-        """Wall time, about, where the archive answers faster than the workers work."""
+        """Approximate wall time if the archive is faster than the workers."""
         return self._start_seconds + sum(self._work_seconds(stage) for stage in self.stages)
 
     @property
     def seconds(self) -> float:
-        """Wall time, about: of each stage its work or its downloads, whichever takes longer, as both go on together."""
+        """Approximate wall time: for each stage the longer of work and downloads, because both run together."""
         longer = (max(self._work_seconds(stage), stage.download_seconds) for stage in self.stages)
         return self._start_seconds + sum(longer)
 
     @property
     def files_written(self) -> int:
-        """Files of the products and of the run beside them, about, without notes of problems."""
+        """Approximate number of files of the products and of the run, without notes of problems."""
         return OTHER_FILES + sum(stage.written.files for stage in self.stages)
 
     @property
     def most_problem_notes(self) -> int:
-        """Files of problems at most: one of each shard that has any."""
+        """Maximum number of problem files: one for each shard with problems."""
         return sum(stage.shards for stage in self.stages)
 
     @property
@@ -155,12 +155,12 @@ def estimate(plan: Plan) -> Estimate:
 
 
 def refuse_what_cannot_fit(plan: Plan, cost: Estimate) -> None:
-    """Refuse a job that needs more memory per worker or more disk than there is.
+    """Refuse a job that needs more memory per worker or more disk space than there is.
 
     Raises
     ------
     ConfigurationError
-        Says what is needed, what there is, and what to change.
+        Says what is needed, what is available, and what to change.
     """
     refuse_small_workers(plan, cost)
     if not is_url(plan.job.output):
@@ -175,24 +175,24 @@ def refuse_small_workers(plan: Plan, cost: Estimate) -> None:
 
 
 def missing_bytes(output: str, cost: Estimate) -> int:
-    """Space that products need of which nothing, or not all, is there yet, about."""
+    """Estimate the space needed by products that do not exist yet or are incomplete."""
     return sum(round(stage.stored_bytes * share_left(output, stage.stage)) for stage in cost.stages)
 
 
 def share_left(output: str, product: str) -> float:
-    """Share of a product's rows that are not there yet."""
+    """Return the share of a product's rows that are not there yet."""
     if not product_exists(output, product):
         return 1.0
     return float((read_status(output, product) == Status.PENDING).mean())
 
 
 def nearest_folder(path: str) -> Path:
-    """The folder itself, or the nearest one above it that is there: both are on the same disk."""
+    """Return the folder, or its nearest parent that exists: both are on the same disk."""
     return next(parent for parent in (Path(path).absolute(), *Path(path).absolute().parents) if parent.exists())
 
 
 def _sparse(plan: Plan, costs: Mapping[str, StageEstimate]) -> list[str]:
-    """Say what an object costs where fields hold few of them: a frame is fetched and decoded whole."""
+    """Say what an object costs if fields hold few of them: each frame is fetched and decoded whole."""
     usable, fields = plan.size("object") - plan.invalid, plan.size("frame")
     made = sum(costs[stage.name].product_bytes for stage in make_stages(plan.job) if stage.axis == "object")
     fetched = sum(cost.fetch_bytes for cost in costs.values())
@@ -242,7 +242,7 @@ def less_room(job: Job) -> str:
 
 
 def _may_be_dropped(job: Job, name: str) -> bool:
-    """Whether the job would work without storing a product."""
+    """Tell whether the job would work without storing a product."""
     section = getattr(job, name, None)
     if not job.keeps(name) or "keep" not in getattr(type(section), "model_fields", {}):
         return False
@@ -255,7 +255,7 @@ def _may_be_dropped(job: Job, name: str) -> bool:
 
 
 def _worker_bytes(job: Job, group: Group, costs: Mapping[str, StageEstimate]) -> int:
-    """Memory of a worker: in each thread a group's largest stage, with the blocks that are handed on beside it."""
+    """Estimate a worker's memory: per thread, the group's largest stage plus the blocks handed on beside it."""
     threads = job.cluster.for_phase(group.stored[0].phase).threads
     handed_on = sum(costs[stage.name].worker_bytes for stage in group.stages if not stage.stored)
     shard = handed_on + max(costs[stage.name].worker_bytes for stage in group.stored)

@@ -1,4 +1,4 @@
-"""How many files and folders an output will hold: what a file system has inodes for, and a quota may count."""
+"""The number of files and folders in an output: each takes an inode, and a quota may count them."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,14 @@ from survey_batch.planning.plan import Plan
 from survey_batch.stages import Stage
 
 OTHER_FILES = 6
-"""Of a run, besides products: two parts of the plan, the lock, the log, `run.json` and `problems.parquet`."""
+"""Files of a run besides products: two parts of the plan, the lock, the log, `run.json` and `problems.parquet`."""
 OTHER_FOLDERS = 4
-"""The output itself, and `plan`, `log` and `problems` in it."""
+"""The output itself, and its folders `plan`, `log` and `problems`."""
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """Files and folders; each of them takes an inode."""
+    """Files and folders; each takes an inode."""
 
     files: int
     folders: int
@@ -25,10 +25,10 @@ class Footprint:
 
 
 def product_footprint(stage: Stage, plan: Plan) -> Footprint:
-    """Count what a product will consist of, about: a shard without any value in an array has no file there.
+    """Count a product's files and folders, approximately: a shard with no values in an array has no file there.
 
-    Each array is a folder with its metadata and a folder `c`; in there a shard is a file, in a folder for each further
-    dimension. The small fixed arrays have one file each.
+    Each array is a folder with its metadata and a folder `c`. In `c` each shard is a file, inside one folder for each
+    further dimension. The small fixed arrays have one file each.
     """
     schema, shards = stage.schema(plan.size(stage.axis)), len(plan.shards(stage.axis))
     arrays = [(shards, variable.dims) for variable in (*schema.variables, schema.status)]

@@ -1,4 +1,4 @@
-"""Which stages run together, and which products are handed on from one to the next instead of being stored."""
+"""Which stages run together, and which products are handed on to the next stage instead of being stored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Group:
     Attributes
     ----------
     stages : tuple of Stage
-        In their order; those whose product is not kept stand before the first that is made of it.
+        In order; a stage whose product is not stored comes before the stages that use it.
     """
 
     stages: tuple[Stage, ...]
@@ -26,7 +26,7 @@ class Group:
         return tuple(stage for stage in self.stages if stage.stored)
 
     def needed_by(self, name: str) -> tuple[str, ...]:
-        """Kept stages that are made of a product that is not kept, directly or through others of that kind."""
+        """Return the stored products made from a product that is not stored, directly or through others like it."""
         users = [stage for stage in self.stages if stage.upstream == name]
         kept = [stage.name for stage in users if stage.stored]
         return (*kept, *(far for stage in users if not stage.stored for far in self.needed_by(stage.name)))
@@ -35,12 +35,13 @@ class Group:
 def make_groups(stages: Sequence[Stage]) -> list[Group]:
     """Order a job's stages into the groups that run one after the other.
 
-    A stage whose product is not kept runs in the phase of those that work on it, once in each such phase.
+    A stage whose product is not stored runs in the phases of the stages that use it, once in each such phase.
 
     Raises
     ------
     ConfigurationError
-        A product is neither kept nor used, must be kept to be learnt from, or would be downloaded twice.
+        A product is neither stored nor used, must be stored so that a stage can learn from it, or would be downloaded
+        twice.
     """
     for stage in stages:
         if stage.upstream and stage.upstream not in {other.name for other in stages}:

@@ -1,4 +1,4 @@
-"""What a product depends on, its provenance: stored with it, and compared with the job before any work."""
+"""A product's provenance, everything it depends on: stored with it, and compared with the job before any work."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def provenance_of(plan: Plan, stage: Stage) -> dict[str, Any]:
-    """Everything on which a stage's product depends, as JSON types, as it is compared with what was stored."""
+    """Return everything a stage's product depends on, as JSON types, for comparison with the stored provenance."""
     shards = {"shards.objects": plan.job.shards.objects} if stage.axis == "object" else {}
     catalog = plan.fields_hash if stage.from_fields else plan.catalog_hash
     own = {"variables": [variable.name for variable in stage.variables()], "catalog": catalog}
@@ -26,16 +26,16 @@ def provenance_of(plan: Plan, stage: Stage) -> dict[str, Any]:
 
 
 def check_product(output: str, product: str, provenance: Mapping[str, Any], plan: Plan | None = None) -> bool:
-    """Tell whether a product exists; refuse one that was made to another plan.
+    """Tell whether a product exists; refuse a product made with another plan.
 
     Parameters
     ----------
     output, product
-        Where it is.
+        Where the product is.
     provenance
-        On what it would depend now.
+        What the product would depend on now.
     plan
-        Of which these are, so that what has changed in the catalogue can be told row by row.
+        The current plan, so that changes in the catalogue can be listed row by row.
 
     Raises
     ------
@@ -65,16 +65,16 @@ def made_already(plan: Plan, stages: Iterable[Stage]) -> list[Stage]:
     Raises
     ------
     PlanMismatchError
-        A product was made to another plan; lists each difference.
+        A product was made with another plan; lists each difference.
     """
     kept = [stage for stage in stages if stage.stored]
     return [stage for stage in kept if check_product(plan.job.output, stage.name, provenance_of(plan, stage), plan)]
 
 
 def check_made_by(job: Job, product: str) -> None:
-    """Refuse a stored product that another job made, such as one with other labels or another split.
+    """Refuse a stored product that another job made, for example with other labels or another split.
 
-    Where the job's catalogue is no longer there, nothing can be compared; the log says so.
+    If the job's catalogue no longer exists, nothing can be compared; the log says so.
 
     Raises
     ------
@@ -93,6 +93,6 @@ def check_made_by(job: Job, product: str) -> None:
 
 
 def fingerprint(provenance: Mapping[str, Any]) -> str:
-    """Hash what a product depends on."""
+    """Hash a product's provenance."""
     text = "\n".join(f"{key}={provenance[key]!r}" for key in sorted(provenance))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

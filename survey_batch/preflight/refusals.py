@@ -1,4 +1,4 @@
-"""What `plan` and `run` refuse before anything is started: a job that would write into what it reads, or fail late."""
+"""Jobs that `plan` and `run` refuse before they start: those that would overwrite their input or fail late."""
 
 from collections.abc import Iterator
 
@@ -15,10 +15,10 @@ from survey_batch.store.products import product_exists, read_status
 
 
 def refuse_overlaps(job: Job) -> None:
-    """Refuse an output that is a file, or that overlaps with what the job reads, or where its classifier is kept.
+    """Refuse an output that is a file, or that overlaps with the job's inputs or its classifier's folder.
 
-    All of them may lie within the output or beside it. The output may lie within the archive, too, whose root may be
-    the folder that one works in: products have names of their own.
+    All of these may lie inside the output or beside it. The output may also lie inside the archive, whose root may be
+    the working folder: products have names of their own.
 
     Raises
     ------
@@ -46,19 +46,19 @@ def _used_places(job: Job) -> Iterator[tuple[str, str]]:
 
 
 def refuse_what_cannot_work(plan: Plan, cost: Estimate, *, elsewhere: bool) -> None:
-    """Refuse a plan that would end only after its workers have started, or after hours.
+    """Refuse a plan that would fail only after its workers have started, or after hours.
 
     Parameters
     ----------
     plan, cost
-        What is to be done.
+        The plan and its estimated cost.
     elsewhere
-        Whether workers may be on other machines, which may have folders that this one lacks.
+        Whether workers may run on other machines, which may have folders that this one lacks.
 
     Raises
     ------
     ConfigurationError
-        The machine has too little room, a stage cannot work on these objects, or the archive's folder is not there.
+        The machine has too little space, a stage cannot work on these objects, or the archive's folder is missing.
     """
     for stage in make_stages(plan.job):
         stage.check_plan(plan)
@@ -69,12 +69,12 @@ def refuse_what_cannot_work(plan: Plan, cost: Estimate, *, elsewhere: bool) -> N
 
 
 def missing_archive(job: Job) -> str:
-    """Say that the archive's folder is not on this machine, where files of it are still to be read; "" otherwise.
+    """Say that the archive's folder is not on this machine if files are still to be read from it; "" otherwise.
 
     Raises
     ------
     ConfigurationError
-        The root is no address.
+        The root is not an address.
     """
     folder = folder_of(job.archive.root)
     if folder is None or folder.is_dir() or not any(_is_left(job, group) for group in make_groups(make_stages(job))):
@@ -83,7 +83,7 @@ def missing_archive(job: Job) -> str:
 
 
 def _is_left(job: Job, group: Group) -> bool:
-    """Whether stages read from the archive for rows that are not finished."""
+    """Tell whether stages still read from the archive for unfinished rows."""
     return any(stage.phase == "ingest" for stage in group.stages) and any(
         not product_exists(job.output, stage.name) or unfinished(read_status(job.output, stage.name)).any()
         for stage in group.stored

@@ -1,4 +1,4 @@
-"""A few files of the archive, fetched and read as a job's first stage will, but with little patience."""
+"""A trial of a few archive files, fetched and read like in a job's first stage, but with short timeouts."""
 
 import time
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ from survey_batch.planning.plan import Plan, Rows, to_numpy
 from survey_batch.stages import make_stage
 
 ATTEMPTS, TIMEOUT = 2, 20.0
-"""A run has more patience with each file; here somebody waits."""
+"""A run tries each file longer; here a user is waiting."""
 
 OF_THE_FILE = (Status.NOT_FOUND, Status.UNREADABLE, Status.OUTSIDE, Status.INVALID)
-"""Statuses that say something of one file, not of the archive: another one may be there."""
+"""Statuses that concern one file, not the archive: another file may be there."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of one file: status, reason and address where it was not had, and the time it took."""
+    """Result for one file: status, reason and address if it could not be had, and the time it took."""
 
     status: Status
     message: str
@@ -30,7 +30,7 @@ class Answer:
 
 
 def sample_rows(plan: Plan, number: int = 3) -> list[Rows]:
-    """Rows that name a file, from the first to the last: of fields for SDSS, else of usable objects."""
+    """Choose rows that name a file, from the first to the last: fields for SDSS, otherwise usable objects."""
     table = plan.fields if plan.job.archive.survey == "sdss" else plan.objects
     count = table.num_rows if table is plan.fields else table.num_rows - plan.invalid
     places = np.unique(np.linspace(0, count - 1, number).round().astype(int)).tolist() if count else []
@@ -38,7 +38,7 @@ def sample_rows(plan: Plan, number: int = 3) -> list[Rows]:
 
 
 def fetch_one(job: Job, rows: Sequence[Rows]) -> list[Answer]:
-    """Fetch the first file that can be had, without cache and in one band; return what became of each tried.
+    """Fetch the first available file, without cache and in one band; return the result for each file tried.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def fetch_one(job: Job, rows: Sequence[Rows]) -> list[Answer]:
 
 
 def knock(job: Job, rows: Sequence[Rows]) -> list[Answer]:
-    """Fetch one file; where it is unreachable, all the others at once, which may be luckier.
+    """Fetch one file; if it is unreachable, fetch all the others at once, in case one of them can be reached.
 
     Raises
     ------

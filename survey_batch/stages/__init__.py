@@ -1,4 +1,4 @@
-"""Stages: one thin module per product, each binding kernels to it."""
+"""Stages: one thin module per product, which binds kernels to the product."""
 
 from importlib import import_module
 
@@ -15,13 +15,13 @@ STAGES = {
     "features": "image_features:ImageFeaturesStage",
     "predictions": "predictions:PredictionsStage",
 }
-"""Module and class of each stage; imported when used, as some take seconds to import."""
+"""Module and class of each stage; imported when used, because some take seconds to import."""
 
 SURVEY_STAGES = {
     ("lamost", "features"): "features:FeaturesStage",
     ("skyserver", "composites"): "sky_images:SkyImagesStage",
 }
-"""Stages that are others for one survey."""
+"""Stages that differ for one survey."""
 
 __all__ = ["Block", "Cost", "Stage", "make_stage", "make_stages"]
 
@@ -38,6 +38,6 @@ def make_stage(job: Job, name: str) -> Stage:
 
 
 def make_stages(job: Job) -> list[Stage]:
-    """Bind the job's stages, in its order, the search for objects first; `frames` only where frames are kept."""
+    """Bind the job's stages in order, the search for objects first; include `frames` only if frames are stored."""
     names = ("detections", *job.stages) if job.catalog.detect is not None else job.stages
     return [make_stage(job, name) for name in names if name != "frames" or job.frames.keep]

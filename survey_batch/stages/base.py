@@ -1,4 +1,4 @@
-"""What a stage is: it binds pure kernels to one product and knows nothing of Dask."""
+"""The stage: it binds pure kernels to one product and does not use Dask."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -23,40 +23,40 @@ PHASES: tuple[Phase, ...] = ("ingest", "prepare", "predict")
 
 @dataclass
 class Block:
-    """What a stage computed for some rows: arrays whose first dimension is the row, statuses and problems."""
+    """A stage's results for some rows: arrays whose first dimension is the row, statuses and problems."""
 
     data: dict[str, Array]
     status: Array
     problems: list[Problem] = field(default_factory=list)
 
     def fail(self, row: int, status: Status, message: str, source: str) -> None:
-        """Set one row's status, with its reason."""
+        """Set the status of a row, with the reason."""
         self.fail_band(row, ..., status, message, source)
 
     def fail_band(self, row: int, band: Any, status: Status, message: str, source: str) -> None:
-        """Set the status of one band of a row, with its reason."""
+        """Set the status of one band of a row, with the reason."""
         self.status[row, band] = status
         self.problems.append(Problem(row, status, message, source))
 
 
 @dataclass(frozen=True)
 class Cost:
-    """An estimate, before any work, of what a stage needs.
+    """An estimate of a stage's needs before any work.
 
     Attributes
     ----------
     files, fetch_bytes : int
-        What comes from the archive.
+        Files and bytes fetched from the archive.
     worker_bytes : int
         Memory for one shard in one thread of a worker.
     cpu_seconds : float
-        Work, shared by all workers.
+        CPU time, shared by all workers.
     start_seconds : float
         Time before the first shard, whatever the number of workers.
     process_bytes : int
-        Memory of a worker beside its shards, whatever the number of its threads.
+        Memory of a worker besides its shards, whatever the number of its threads.
     at_once : int
-        Files that one shard asks a remote archive for at a time.
+        Files that one shard requests from a remote archive at a time.
     """
 
     files: int = 0
@@ -74,26 +74,26 @@ class Stage(ABC):
     Attributes
     ----------
     name : str
-        Of the stage and of its product.
+        Name of the stage and of its product.
     axis : str
-        Along which the product is sharded.
+        Axis along which the product is sharded.
     phase : str
-        Which kind of worker can do it.
+        Kind of worker that runs the stage.
     upstream : str or None
-        The product, on the same axis, whose rows this stage works on; its statuses are passed on.
+        The product, on the same axis, that this stage works on; its statuses are passed on.
     input_variables : tuple of str
-        Variables read from it.
+        Variables read from the upstream product.
     from_fields : bool
-        Whether its rows are the fields of the job's list, whatever objects there are.
+        Whether the rows are the fields in the job's list, whatever objects there are.
     in_steps : bool
-        Whether loading, computing and writing a shard are tasks of their own, so that the next shard is loaded while
-        this one is computed.
+        Whether loading, computing and writing a shard are separate tasks, so that the next shard loads while this one
+        computes.
     gpu : bool
-        Whether computing asks for a GPU, where workers have one.
+        Whether the computation uses a GPU if workers have one.
     requires_fit : bool
-        Whether something must be learnt from the whole upstream product before the first block. It is learnt in
-        parts: `fit_part` sums up some shards, `fit_merge` adds sums in the order of their shards, and `fit_end`
-        makes of them what is stored in the product at its creation.
+        Whether the stage must learn from the whole upstream product before the first block. It learns in parts:
+        `fit_part` sums some shards, `fit_merge` adds sums in the order of their shards, and `fit_end` turns the total
+        into the coordinates that are stored in the product at its creation.
     """
 
     name: str
@@ -110,48 +110,48 @@ class Stage(ABC):
         self.job = job
 
     def fixed_coordinates(self) -> Coordinates | None:
-        """What is stored in the product at its creation where nothing is learnt."""
+        """Return the coordinates that are stored in the product at its creation if the stage learns nothing."""
         return None
 
     def basis(self) -> str | None:
-        """Fingerprint of what was learnt from the upstream product for this one's values, once that is known."""
+        """Return a fingerprint of what the stage learnt from the upstream product, once it is known."""
         return None
 
     @property
     def stored(self) -> bool:
-        """Whether the product is stored; one that is not is handed on to the stages that work on it."""
+        """Whether the product is stored; otherwise its blocks are handed on to the stages that use it."""
         return self.job.keeps(self.name)
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """Everything of the job on which this product's values depend, its upstream's included."""
+        """Return all settings of the job that affect this product's values, including its upstream's settings."""
 
     @abstractmethod
     def variables(self) -> tuple[Variable, ...]:
-        """Arrays of the product without `status` and object coordinates."""
+        """Return the arrays of the product without `status` and object coordinates."""
 
     @abstractmethod
     def coordinates(self) -> Coordinates:
-        """Small fixed arrays of the product."""
+        """Return the small fixed arrays of the product."""
 
     @abstractmethod
     def sizes(self) -> dict[str, int]:
-        """Lengths of the dimensions other than the axis."""
+        """Return the lengths of the dimensions other than the axis."""
 
     def prepare(self, inputs: Rows) -> Rows:
-        """Do with rows of the upstream product what comes before `compute` and can be done beside another shard's."""
+        """Prepare rows of the upstream product for `compute`; this can run while another shard computes."""
         return inputs
 
     @abstractmethod
     def compute(self, rows: Rows, inputs: Rows) -> Block:
-        """Make the product's values for usable rows; the result depends on nothing but them and the job.
+        """Make the product's values for usable rows; the result depends only on these rows and the job.
 
         Parameters
         ----------
         rows
-            Of the catalogue, and `place`, each row's place in its shard.
+            Rows of the catalogue, with `place`, each row's place in its shard.
         inputs
-            As `prepare` returned them.
+            The result of `prepare`.
         """
 
     @abstractmethod
@@ -159,21 +159,21 @@ class Stage(ABC):
         """Estimate what the stage needs."""
 
     def check(self) -> None:  # noqa: B027 - most stages have nothing to add
-        """Refuse a job with which this stage cannot work, before any work is done; ConfigurationError says why."""
+        """Refuse a job that this stage cannot do, before any work is done; ConfigurationError says why."""
 
     def check_plan(self, plan: Plan) -> None:  # noqa: B027 - most stages have nothing to add
-        """Refuse objects with which this stage cannot work, before any work is done, as `check` does."""
+        """Refuse objects that this stage cannot work on, before any work is done, as `check` does."""
 
     def fit_part(self, shards: Sequence[Shard]) -> Any:
-        """Sum up what some shards, in order, have to say."""
+        """Sum up some shards, in order."""
         raise NotImplementedError
 
     def fit_merge(self, parts: Sequence[Any]) -> Any:
-        """Add the sums of consecutive parts, and leave them as they are: another attempt may need them."""
+        """Add the sums of consecutive parts without changing them, because another attempt may need them."""
         raise NotImplementedError
 
     def fit_end(self, whole: Any) -> Coordinates:
-        """Make of the sum over all shards what every block needs."""
+        """Turn the sum over all shards into the coordinates that every block needs."""
         raise NotImplementedError
 
     @property
@@ -195,7 +195,7 @@ class Stage(ABC):
         )
 
     def empty_block(self, rows: int) -> Block:
-        """Make a block whose rows hold only fill values and are `ok` until something says otherwise."""
+        """Make a block with fill values in all rows and status `ok`."""
         schema = self.schema(rows)
         data = {variable.name: variable.empty(schema.shape(variable, rows)) for variable in self.variables()}
         return Block(data, np.full(schema.shape(schema.status, rows), Status.OK, dtype=np.uint8))
@@ -206,11 +206,11 @@ class Stage(ABC):
 
 
 FIT_SHARDS = 16
-"""Shards that one task sums up where a stage learns from a whole product."""
+"""Shards that one task sums up when a stage learns from a whole product."""
 
 
 def fit_groups(shards: Sequence[Shard]) -> list[Sequence[Shard]]:
-    """Cut shards into the parts that are summed up one by one; these depend on the plan alone."""
+    """Divide shards into the parts that are summed one by one; the division depends only on the plan."""
     return [shards[start : start + FIT_SHARDS] for start in range(0, len(shards), FIT_SHARDS)]
 
 
@@ -220,6 +220,6 @@ def take(rows: Rows, selection: Array | slice) -> dict[str, Array]:
 
 
 def archive_settings(job: Job) -> dict[str, Any]:
-    """Settings of the archive on which values depend; how it is asked is not among them."""
+    """Return the archive settings that affect values; settings of the requests are left out."""
     archive = job.archive
     return {f"archive.{key}": getattr(archive, key) for key in ("survey", "root", *archive_keys(archive.survey))}

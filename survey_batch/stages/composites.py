@@ -11,29 +11,29 @@ from survey_batch.stages.cutouts import CutoutsStage
 from survey_batch.store.products import Variable
 
 COMPOSITE_CPU_SECONDS = 5e-4
-"""Reading, composing and storing one 64-pixel image, on a core of a 2-core cloud machine; 1e-4 of it is composing."""
+"""Time to read, compose and store one 64-pixel image on a core of a 2-core cloud machine; composing takes 1e-4."""
 
 RESIZE_CPU_SECONDS = 2e-3
-"""Resampling one image to 224 pixels and storing it, on the same; half of it is resampling."""
+"""Time to resample one image to 224 pixels and store it on the same machine; resampling takes half."""
 
 
 BYTES_PER_PIXEL = 100
-"""What composing takes between its steps for each pixel of a slice."""
+"""Memory for intermediate results of composing, per pixel of a slice."""
 
 
 class CompositesStage(Stage):
-    """Compose a colour image of each object's bands."""
+    """Stage that composes a colour image from each object's bands."""
 
     name = "composites"
     upstream = "cutouts"
     input_variables = ("flux",)
 
     def check(self) -> None:
-        """Refuse a recipe whose bands the cutouts have not."""
+        """Refuse a recipe with bands that the cutouts lack."""
         band_places(self.job.frames.bands, self.job.composites)
 
     def settings(self) -> dict[str, Any]:
-        """The cutouts' settings and the recipe."""
+        """Return the cutouts' settings and the recipe."""
         recipe = self.job.composites.model_dump(mode="json", exclude={"keep", "scale"})
         recipe["stretch"] = self.job.composites.linear_stretch
         if self.job.composites.scaling == "flux":
@@ -41,12 +41,12 @@ class CompositesStage(Stage):
         return {**CutoutsStage(self.job).settings(), **{f"composites.{key}": value for key, value in recipe.items()}}
 
     def sizes(self) -> dict[str, int]:
-        """Pixels; a pair is twice as wide."""
+        """Return the image size in pixels; a pair is twice as wide."""
         size = self.job.composites.size or self.job.cutouts.size
         return {"y": size, "x": size * (2 if self.job.composites.pair else 1), "channel": 3}
 
     def variables(self) -> tuple[Variable, ...]:
-        """The image, which says how it was made."""
+        """Return the image variable, whose attributes say how it was made."""
         recipe = self.job.composites
         pair = {"pair": f"{recipe.pair} as red, green, blue, in the right half"} if recipe.pair else {}
         attrs = {
@@ -58,7 +58,7 @@ class CompositesStage(Stage):
         return (Variable("image", ("object", "y", "x", "channel"), "u1", attrs),)
 
     def coordinates(self) -> Coordinates:
-        """Channel names."""
+        """Return the channel names."""
         return {"channel": (("channel",), np.array(["red", "green", "blue"]), {"long_name": "channel of the image"})}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
@@ -68,7 +68,7 @@ class CompositesStage(Stage):
         return block
 
     def cost(self, plan: Plan) -> Cost:
-        """A shard of cutouts and of images, and what one slice takes in between."""
+        """Estimate a shard of cutouts and images, and the intermediate memory of one slice."""
         recipe, objects, size = self.job.composites, plan.size("object"), self.job.cutouts.size
         images = 2 if recipe.pair else 1
         resample = RESIZE_CPU_SECONDS * (recipe.size / 224) ** 2 if recipe.size else 0.0

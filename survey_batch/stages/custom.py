@@ -1,4 +1,4 @@
-"""Stages that are a user's own functions, from one block of a product to the next, as xarray datasets.
+"""Stages from a user's own functions, which turn a block of one product into a block of the next, as xarray datasets.
 
 The function is given a dataset of some objects and returns one with the same objects in the same order:
 
@@ -6,7 +6,7 @@ The function is given a dataset of some objects and returns one with the same ob
         flux = block.flux.sum(("y", "x"))
         return xr.Dataset({"g_r": -2.5 * np.log10(flux.sel(band="g") / flux.sel(band="r"))})
 
-What it returns for an object must depend on that object alone, as objects come in blocks of any size.
+The result for an object must depend only on that object, because blocks can have any size.
 """
 
 import json
@@ -28,18 +28,19 @@ if TYPE_CHECKING:
     import xarray as xr
 
 CUSTOM_CPU_SECONDS = 1e-3
-"""A guess at what a function of others takes for one object."""
+"""Assumed time of a user's function for one object."""
 
 STORABLE = "biufOUT"
-"""Kinds of numpy types that a product can hold: truth, numbers and text."""
+"""Kinds of numpy types that a product can hold: booleans, numbers and text."""
 
 RESERVED = {"status", *(variable.name for variable in OBJECT_COORDINATES)}
 
 
 class CustomStage(Stage):
-    """Apply a user's function to a product, block by block.
+    """Stage that applies a user's function to a product, block by block.
 
-    What the function returns is found out by giving it one object of fill values (NaN, or 0 for integers).
+    To learn the form of the result, the stage calls the function with one object of fill values (NaN, or 0 for
+    integers).
     """
 
     def __init__(self, job: Job, name: str) -> None:
@@ -52,11 +53,11 @@ class CustomStage(Stage):
 
     @property
     def phase(self) -> Phase:  # type: ignore[override]
-        """After what it works on: with predictions, in their phase, and there also where it asks for a GPU."""
+        """`predict` if the stage needs a GPU or its input has that phase; otherwise `prepare`."""
         return "predict" if self.gpu or self._input().phase == "predict" else "prepare"
 
     def settings(self) -> dict[str, Any]:
-        """The input's settings, and the function by the text of its file."""
+        """Return the input's settings, and a hash of the file with the function."""
         return {
             **self._input().settings(),
             f"custom.{self.name}.function": self.section.function.rpartition(":")[2],
@@ -66,18 +67,18 @@ class CustomStage(Stage):
         }
 
     def sizes(self) -> dict[str, int]:
-        """Dimensions of what the function returns."""
+        """Return the lengths of the dimensions of the function's result."""
         return {str(dim): int(size) for dim, size in self._template().sizes.items() if dim != "object"}
 
     def variables(self) -> tuple[Variable, ...]:
-        """Variables that the function returns."""
+        """Return the variables of the function's result."""
         return tuple(
             Variable(str(name), tuple(map(str, array.dims)), _dtype(array), dict(array.attrs))
             for name, array in self._template().data_vars.items()
         )
 
     def coordinates(self) -> Coordinates:
-        """Coordinates that the function returns, other than those of the objects."""
+        """Return the coordinates of the function's result, without those of the objects."""
         return {
             str(name): (tuple(map(str, array.dims)), np.asarray(array.values), dict(array.attrs))
             for name, array in self._template().coords.items()
@@ -85,7 +86,7 @@ class CustomStage(Stage):
         }
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
-        """Call the function on a block, and check that it returned what it returned for one object."""
+        """Call the function on a block, and check that the result has the same form as for one object."""
         made = self._call(self._dataset(rows, inputs))
         block = self.empty_block(len(rows["ra"]))
         self._check_order(made, rows)
@@ -94,13 +95,13 @@ class CustomStage(Stage):
         return block
 
     def _check_order(self, made: "xr.Dataset", rows: Rows) -> None:
-        """Refuse objects in another order, which their ids show as long as they are kept."""
+        """Refuse objects in another order; this can be checked only if the result has the object ids."""
         found = made.coords.get("object_id")
         if found is not None and not np.array_equal(found.values.astype(object), rows["object_id"].astype(object)):
             raise self._wrong("it returned the objects in another order, or others than it was given")
 
     def _checked(self, made: "xr.Dataset", variable: Variable, expected: Array) -> Array:
-        """Compare a variable with what the function returned for one object without data."""
+        """Compare a variable with the function's result for one object without data."""
         found = made.get(variable.name)
         if found is None or found.dims != variable.dims or found.shape != expected.shape:
             shape = "missing" if found is None else f"of shape {dict(found.sizes)}"
@@ -116,13 +117,13 @@ class CustomStage(Stage):
         return np.asarray(found.values)
 
     def cost(self, plan: Plan) -> Cost:
-        """A shard of the input and of the output, and a guess at the function's time."""
+        """Estimate the memory for a shard of input and output, and guess the function's time."""
         objects = min(self.job.shards.objects, plan.size("object"))
         worker = objects * (self._input().schema(1).row_nbytes + 2 * self.schema(1).row_nbytes)
         return Cost(worker_bytes=worker, cpu_seconds=plan.size("object") * CUSTOM_CPU_SECONDS)
 
     def check(self) -> None:
-        """Refuse a function that cannot be found, or returns what cannot be stored."""
+        """Refuse a function that cannot be found, or whose result cannot be stored."""
         has = [variable.name for variable in self._input().variables()]
         if missing := [name for name in self.input_variables if name not in has]:
             raise ConfigurationError(
@@ -156,7 +157,7 @@ class CustomStage(Stage):
         function = load_function(self.section, self._key)
         try:
             made = function(block)
-        except Exception as error:  # anything can go wrong in a function of others
+        except Exception as error:  # anything can go wrong in a user's function
             where = traceback.extract_tb(error.__traceback__)[1:]
             line = f" ({Path(where[0].filename).name}, line {where[0].lineno})" if where else ""
             raise SurveyBatchError(f"{type(error).__name__}: {error}{line}") from error
@@ -212,7 +213,7 @@ class CustomStage(Stage):
 
 
 def _fits(found: "xr.DataArray", expected: Array) -> bool:
-    """Tell whether values can be stored without losing anything but digits."""
+    """Tell whether values can be stored with no loss except in precision."""
     if expected.dtype == object:
         return found.dtype.kind in "UT" or all(isinstance(value, str) for value in found.values.ravel())
     return bool(np.can_cast(found.dtype, expected.dtype, "same_kind"))

@@ -1,4 +1,4 @@
-"""Cuts the objects of one block, field by field, from as many fields of the run as their windows touch."""
+"""Extraction of the cutouts of one block, field by field, from all fields of the run that their windows touch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,12 +33,12 @@ from survey_batch.stages.verdict import MissingFrame, verdict
 
 Members = npt.NDArray[np.intp]
 Planes = dict[str, npt.NDArray[np.float32]]
-"""Windows of `flux`, and of `ivar` where it was asked for: (n, y, x)."""
+"""Windows of `flux`, and of `ivar` if requested: (n, y, x)."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """Where the windows of some objects lie in one band of one frame."""
+    """Positions of the windows of some objects in one band of one frame."""
 
     x: Span
     y: Span
@@ -48,22 +48,22 @@ class Window:
         return Window(self.x.take(selection), self.y.take(selection))
 
     def beyond(self, step: int) -> "Window":
-        """Count rows from the first one of another field of the run."""
+        """Return the window with its rows counted from the first row of another field of the run."""
         return Window(self.x, self.y.moved(-step * ROW_STEP))
 
 
 @dataclass(frozen=True)
 class Group:
-    """Objects that one field serves."""
+    """Objects that are cut from one field."""
 
     key: FieldKey
     members: Members
     on_frame: npt.NDArray[np.bool_]
-    """Whether a position lies on the field in any band."""
+    """Whether the position lies on the field in any band."""
 
 
 class CutoutExtractor:
-    """Cuts the objects of one block; `block` is filled field by field."""
+    """Extractor of the objects of one block; fills `block` field by field."""
 
     def __init__(self, job: Job, rows: Rows, block: Block) -> None:
         self.bands = job.frames.bands
@@ -75,7 +75,7 @@ class CutoutExtractor:
         self._beyond: dict[int, list[MissingFrame]] = {}
 
     def cut_field(self, key: FieldKey, members: Members) -> None:
-        """Cut the objects of a field, each from the field or the neighbour that holds most of its window."""
+        """Cut the objects of a field, each from the field or neighbour that covers most of its window."""
         own = self.source.load(key)
         step = self._choose_neighbours(own, members)
         for offset in (-1, 0, 1):
@@ -87,9 +87,9 @@ class CutoutExtractor:
             self._cut_from(key if bands is own else served, bands, chosen)
 
     def _choose_neighbours(self, own: Bands, members: Members) -> npt.NDArray[np.int64]:
-        """Find the field (-1, 0 or 1 from the catalogue's) that covers each window best.
+        """Find the field (-1, 0 or 1 from the catalogue's field) that covers each window best.
 
-        Adjacent fields of a run lie on one pixel grid, `ROW_STEP` rows apart, so this needs no other file.
+        Adjacent fields of a run share one pixel grid, `ROW_STEP` rows apart, so no other file is needed.
         """
         windows = [self._window(frame.wcs, members) for frame in usable(own).values()]
         steps = np.array([0, -1, 1])  # the catalogue's own field first: it wins a tie
@@ -103,7 +103,7 @@ class CutoutExtractor:
         return np.asarray(steps[np.argmax(np.round(shares, 9), axis=0)])
 
     def _neighbour(self, key: FieldKey, own: Bands) -> Bands:
-        """Load a neighbour; where the archive has not at least the same bands of it, stay with the own field."""
+        """Load a neighbour; if the archive has fewer bands of it, return the catalogue's own field."""
         bands = self.source.load(key)
         errors = [frame for frame in bands.values() if isinstance(frame, TransientError)]
         return bands if errors or len(usable(bands)) >= len(usable(own)) else own
@@ -112,7 +112,7 @@ class CutoutExtractor:
         data = self.block.data
         for name in ("source_field", "first_field", "last_field"):
             data[name][members] = key.field
-        data["coverage"][members] = 0  # a band that is missing covers nothing
+        data["coverage"][members] = 0  # a missing band covers nothing
         windows = {letter: self._window(frame.wcs, members) for letter, frame in usable(bands).items()}
         on_frame = np.zeros(len(members), dtype=bool)
         for window in windows.values():
@@ -130,13 +130,13 @@ class CutoutExtractor:
 
     def _window(self, wcs: Any, members: Members) -> Window:
         x, y = sky_to_pixel(wcs, self.rows["ra"][members], self.rows["dec"][members])
-        # A position on the far side of the sky has no pixel; any far one will do, as it is on no frame.
+        # A position on the far side of the sky has no pixel; use one that is far from every frame.
         x, y = (np.nan_to_num(v, nan=-1e6, posinf=1e6, neginf=-1e6).clip(-1e6, 1e6) for v in (x, y))
         span = subpixel_span if self.subpixel else pixel_span
         return Window(span(x, self.size), span(y, self.size))
 
     def _cut_windows(self, key: FieldKey, number: int, frame: FrameView, window: Window) -> Planes:
-        """Cut what one frame holds of the windows."""
+        """Cut the part of the windows that one frame covers."""
         x_start, y_start = window.x.start, window.y.start
         rows, columns = (
             _bounds(start, self.reach, length) for start, length in zip((y_start, x_start), FRAME_SHAPE, strict=True)
@@ -149,7 +149,7 @@ class CutoutExtractor:
         return planes
 
     def _stitch(self, group: Group, number: int, planes: Planes, window: Window) -> None:
-        """Fill the rows that the serving frame does not have from the frames of its run that do."""
+        """Fill the rows that the serving frame lacks from other frames of the run."""
         wanted = group.on_frame & (overlap(window.x.start, self.reach, FRAME_SHAPE[1]) > 0)
         for step in steps_beyond(window.y.start[wanted], self.reach):
             rows = rows_from(step, window.y.start, self.reach)
@@ -175,7 +175,7 @@ class CutoutExtractor:
             values[members] = choose(values[members], field)
 
     def _register(self, planes: Planes, window: Window) -> Planes:
-        """Bring windows to the cutouts' pixels."""
+        """Resample windows to the cutouts' pixels, if needed."""
         if not self.subpixel:
             return planes
         shift = {"flux": resample, "ivar": resample_ivar}
@@ -195,7 +195,7 @@ class CutoutExtractor:
             data[name][members, number] = getattr(frame.correction, part)
 
     def _judge(self, group: Group, bands: Bands) -> None:
-        """Give each object its status; unusable rows are emptied."""
+        """Set each object's status; empty the unusable rows."""
         errors = [MissingFrame(group.key, letter, frame) for letter, frame in bands.items() if is_error(frame)]
         for row, on_frame in zip(group.members.tolist(), group.on_frame.tolist(), strict=True):
             beyond = self._beyond.get(row, [])
@@ -213,23 +213,23 @@ class CutoutExtractor:
 
 
 def is_error(frame: FrameView | FrameError) -> TypeIs[FrameError]:
-    """Tell a band that could not be had."""
+    """Tell whether a band could not be loaded."""
     return isinstance(frame, Exception)
 
 
 def usable(bands: Bands) -> Mapping[str, FrameView]:
-    """Keep the bands that could be had."""
+    """Select the bands that could be loaded."""
     return {letter: frame for letter, frame in bands.items() if not is_error(frame)}
 
 
 def _overlay(planes: Planes, patch: Planes, touched: npt.NDArray[np.bool_], rows: npt.NDArray[np.bool_]) -> None:
-    """Put some rows (n, size) of the windows of the touched objects in their place."""
+    """Replace some rows (n, size) in the windows of the touched objects by those of a patch."""
     places, lines = np.nonzero(rows[touched])
     for name, values in patch.items():
         planes[name][np.flatnonzero(touched)[places], lines] = values[places, lines]
 
 
 def _bounds(start: npt.NDArray[np.int64], size: int, length: int) -> slice:
-    """Part of an axis that holds all windows; at least one pixel, so that no window is cut from nothing."""
+    """Return the part of an axis that holds all windows; at least one pixel, so that there is something to cut from."""
     low = int(np.clip(start.min(), 0, length - 1))
     return slice(low, int(np.clip(start.max() + size, low + 1, length)))

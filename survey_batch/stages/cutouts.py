@@ -1,4 +1,4 @@
-"""The `cutouts` product: calibrated pixels around each object, whole wherever the run holds a whole one."""
+"""The `cutouts` product: calibrated pixels around each object, complete wherever the run covers the whole window."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,13 +21,13 @@ from survey_batch.stages.frames import (
 from survey_batch.store.products import Variable, product_exists
 
 CUTOUT_CPU_SECONDS = 1e-4
-"""Cutting and storing one 64-pixel cutout in one band, on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
+"""Time to cut and store one 64-pixel cutout in one band on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
 
 SUBPIXEL_CPU_SECONDS = 3e-4
-"""Resampling one 64-pixel cutout in one band, on the same."""
+"""Time to resample one 64-pixel cutout in one band on the same machine."""
 
 IVAR_CPU_SECONDS = 1.5e-4
-"""The inverse variance of one 64-pixel cutout in one band, on the same."""
+"""Time for the inverse variance of one 64-pixel cutout in one band on the same machine."""
 
 
 FIELDS = {
@@ -38,17 +38,17 @@ FIELDS = {
 
 
 class CutoutsStage(Stage):
-    """Cut a window around each object, from the frame of its run that holds it whole or from as many as it touches."""
+    """Stage that cuts a window around each object, from one frame of its run or from all frames that it touches."""
 
     name = "cutouts"
 
     @property
     def phase(self) -> str:  # type: ignore[override]
-        """Straight from the archive it is ingest."""
+        """Phase of the stage: ingest if it reads straight from the archive."""
         return "prepare" if self.job.frames.keep else "ingest"
 
     def settings(self) -> dict[str, Any]:
-        """Archive, bands and what is cut; not whether frames are kept, as the pixels are the same."""
+        """Return the archive, the bands and the cutouts' settings; storing frames does not change the pixels."""
         cutouts = self.job.cutouts
         choices = {
             **({"cutouts.registration": cutouts.registration} if cutouts.registration != "pixel" else {}),
@@ -62,7 +62,7 @@ class CutoutsStage(Stage):
         }
 
     def check(self) -> None:
-        """Refuse to cut from stored frames where no stage stores them."""
+        """Refuse to cut from stored frames if no stage stores them."""
         if self.job.frames.keep and "frames" not in self.job.stages and not product_exists(self.job.output, "frames"):
             raise ConfigurationError(
                 "cutouts are cut from stored frames, and there are none: add 'frames' to stages, or set "
@@ -70,12 +70,12 @@ class CutoutsStage(Stage):
             )
 
     def sizes(self) -> dict[str, int]:
-        """Bands and pixels."""
+        """Return the numbers of bands and pixels."""
         size = self.job.cutouts.size
         return {"band": len(self.job.frames.bands), "y": size, "x": size, "world": 2, "pixel": 2}
 
     def variables(self) -> tuple[Variable, ...]:
-        """Pixels, how many are real, where the object is in them, and their WCS."""
+        """Return pixels, their coverage, the object's position in them, and their WCS."""
         per_band = ("object", "band")
         position = {"units": "pixel", "comment": "0-based; integers are pixel centres"}
         return (
@@ -98,7 +98,7 @@ class CutoutsStage(Stage):
         return (Variable("ivar", ("object", "band", "y", "x"), "f4", attrs),)
 
     def coordinates(self) -> Coordinates:
-        """Band names."""
+        """Return the band names."""
         return {"band": (("band",), np.array(list(self.job.frames.bands)), {"long_name": "SDSS filter"})}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
@@ -109,7 +109,7 @@ class CutoutsStage(Stage):
         return extractor.block
 
     def cost(self, plan: Plan) -> Cost:
-        """Pixels of a shard, and the frames of three fields where they come from the archive."""
+        """Estimate the pixels of a shard, and the frames of three fields if they come from the archive."""
         bands = len(self.job.frames.bands)
         shard = min(self.job.shards.objects, plan.size("object")) * self.schema(1).row_nbytes
         cpu = plan.size("object") * bands * self._cutout_seconds() * (self.job.cutouts.size / 64) ** 2

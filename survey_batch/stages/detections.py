@@ -1,4 +1,4 @@
-"""The `detections` product: the sources on each field's frame, and which of them are fit for building its PSF."""
+"""The `detections` product: the sources on each field's frame, and which of them are good for its PSF."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,14 +25,14 @@ from survey_batch.stages.frames import FRAME_CPU_SECONDS, FRAME_FILE_BYTES
 from survey_batch.store.products import Variable
 
 DETECT_CPU_SECONDS = 0.4
-"""Finding the sources of one frame of 2048 x 1489 pixels, on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
+"""Time to find the sources of a frame of 2048 x 1489 pixels on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
 RULE_CPU_SECONDS = 0.4
-"""Fitting its PSF and judging its sources, on the same."""
+"""Time to fit its PSF and judge its sources on the same machine."""
 FRAME_COPIES = 16
-"""Arrays of a frame's size, of 4 bytes a pixel, that are in memory at one time at most."""
+"""Maximum number of frame-sized arrays, of 4 bytes per pixel, in memory at a time."""
 
 LABELS = ("", "other", "good")
-"""What the numbers in `label` mean: not judged, and the two classes."""
+"""Meaning of the numbers in `label`: not judged, and the two classes."""
 
 PIXELS = {"units": "pixel"}
 FLUX = {"units": "nanomaggy"}
@@ -71,7 +71,7 @@ JUDGED: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Sources of one frame, and what the rule says of them where it was asked."""
+    """Sources of one frame, and the rule's verdict on them if it was applied."""
 
     sources: Sources
     verdict: Verdict | None
@@ -89,7 +89,7 @@ def find_sources(frame: Frame, key: FieldKey, section: DetectSection) -> Found:
 
 
 def frame_noise(frame: Frame, sky: Sky, key: FieldKey, band: str) -> tuple[F4, F4]:
-    """Expected noise [nanomaggy] and counts, sky included, of each pixel of a frame."""
+    """Return the expected noise [nanomaggy] and the counts, including sky, of each pixel of a frame."""
     rows, columns = (np.arange(length)[None] for length in frame.image.shape)
     level = sky_counts(sky, rows, columns)
     unit = frame.calibration[None]
@@ -101,7 +101,7 @@ def frame_noise(frame: Frame, sky: Sky, key: FieldKey, band: str) -> tuple[F4, F
 
 
 class DetectionsStage(Stage):
-    """Find the objects of a job on the frames of its fields."""
+    """Stage that finds a job's objects on the frames of its fields."""
 
     name = "detections"
     axis = "frame"
@@ -110,7 +110,7 @@ class DetectionsStage(Stage):
 
     @property
     def stored(self) -> bool:
-        """Always: the objects are made of it."""
+        """Always true: the list of objects is made from this product."""
         return True
 
     @property
@@ -121,20 +121,20 @@ class DetectionsStage(Stage):
         return self.job.catalog.detect
 
     def settings(self) -> dict[str, Any]:
-        """Archive, and how sources are found and judged."""
+        """Return the archive, and how sources are found and judged."""
         own = self.section.model_dump(mode="json")
         return {**archive_settings(self.job), **{f"catalog.detect.{key}": value for key, value in own.items()}}
 
     def check(self) -> None:
-        """Refuse to start where the library is missing."""
+        """Refuse to start if the library is missing."""
         load_sep()
 
     def sizes(self) -> dict[str, int]:
-        """Slots of a field."""
+        """Return the number of slots per field."""
         return {"source": self.section.most}
 
     def variables(self) -> tuple[Variable, ...]:
-        """The sources' measurements, how many there are, and the field's key."""
+        """Return the sources' measurements, their number, and the field's key."""
         named = MEASURED | (JUDGED if self.section.rule is not None else {})
         keys = (
             Variable(name, ("frame",), "i4", {"long_name": f"SDSS {name}"}, coordinate=True)
@@ -153,7 +153,7 @@ class DetectionsStage(Stage):
         )
 
     def coordinates(self) -> Coordinates:
-        """None besides the fields' keys."""
+        """Return nothing: the fields' keys are variables."""
         return {}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
@@ -172,7 +172,7 @@ class DetectionsStage(Stage):
         return block
 
     def _store(self, block: Block, row: int, frame: Frame, found: Found, url: str) -> None:
-        """Put a field's sources into its slots, the brightest first; say what is missing."""
+        """Put a field's sources into its slots, brightest first; note what is missing."""
         sources, verdict, room = found.sources, found.verdict, self.section.most
         number = min(len(sources), room)
         ra, dec = pixel_to_sky(frame.wcs, sources.x, sources.y)
@@ -190,14 +190,14 @@ class DetectionsStage(Stage):
             block.fail(row, Status.PARTIAL, text, url)
 
     def cost(self, plan: Plan) -> Cost:
-        """One file per field."""
+        """Estimate one file per field."""
         files = plan.size("frame")
         seconds = FRAME_CPU_SECONDS + DETECT_CPU_SECONDS + (RULE_CPU_SECONDS if self.section.rule else 0.0)
         memory = FRAME_COPIES * 4 * FRAME_SHAPE[0] * FRAME_SHAPE[1]
         return Cost(files, files * FRAME_FILE_BYTES, memory, files * seconds)
 
     def row_name(self, rows: Rows, row: int) -> str:
-        """A field's key."""
+        """Return the field's key."""
         return "frame {}/{}/{}/{:04d}".format(*(int(rows[name][row]) for name in FieldKey._fields))
 
 
@@ -210,6 +210,6 @@ def _judged(verdict: Verdict | None) -> dict[str, npt.NDArray[Any]]:
 
 
 def _one_band(job: Job, band: str) -> Job:
-    """The job as if it had only this band, read with its sky, from which the noise is known."""
+    """Return the job with only this band, read with its sky, which gives the noise."""
     frames = job.frames.model_copy(update={"bands": band})
     return job.model_copy(update={"frames": frames, "cutouts": job.cutouts.model_copy(update={"ivar": True})})

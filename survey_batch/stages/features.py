@@ -20,13 +20,13 @@ from survey_batch.stages.spectra import SpectraStage
 from survey_batch.store.products import Array, Shard, Variable, open_group, product_exists, read_rows, read_status
 
 FEATURES_CPU_SECONDS = 1.5e-3
-"""Measuring one spectrum; an estimate."""
+"""Estimated time to measure one spectrum."""
 
 FIT_SECONDS = 8.0
-"""Eigenvectors of the covariance of 3909 pixels (measured: 6 to 7 s on one core); summing it comes on top."""
+"""Time for the eigenvectors of the covariance of 3909 pixels (measured: 6 to 7 s on one core), without the sums."""
 
 MOMENTS_AT_ONCE = 4
-"""Packed triangles held at once: two that are added and their sum, or one, its shard's and that shard's square."""
+"""Packed triangles in memory: two and their sum, or the total, one shard's, and the square of that shard."""
 
 SPECTRUM = ("flux", "ivar", "mask")
 BASIS = "features.basis"
@@ -34,28 +34,29 @@ BASIS = "features.basis"
 
 @dataclass(frozen=True)
 class Part:
-    """What some shards say about principal components.
+    """Sums over some shards for the principal components.
 
     Parameters
     ----------
     split
-        Whether any of their objects has a split; then only those of the training split count, here and elsewhere.
+        Whether any of their objects has a split. If so, only objects of the training split count, here and in other
+        parts.
     moments
-        Of the prepared spectra that count.
+        Moments of the prepared spectra that count.
     """
 
     split: bool
     moments: Moments
 
     def merge(self, other: "Part") -> "Part":
-        """Add what the next shards say."""
+        """Add the sums of the next shards."""
         if self.split != other.split:
             return self if self.split else other
         return Part(self.split, self.moments.merge(other.moments))
 
 
 class FeaturesStage(Stage):
-    """Measure each spectrum."""
+    """Stage that measures each spectrum."""
 
     name = "features"
     upstream = "spectra"
@@ -68,14 +69,14 @@ class FeaturesStage(Stage):
         """Principal components to use instead of those stored in the product."""
 
     def settings(self) -> dict[str, Any]:
-        """The spectra's settings and the recipe."""
+        """Return the spectra's settings and the recipe."""
         keys = self.job.features.model_dump(exclude={"keep", "basis"})
         recipe = {f"features.{key}": value for key, value in keys.items()}
         basis = {BASIS: self._given_pca.fingerprint} if self._given_pca else {}
         return {**SpectraStage(self.job).settings(), **recipe, **basis}
 
     def check(self) -> None:
-        """Refuse more blocks or components than spectra have pixels, and components of other spectra than these."""
+        """Refuse more blocks or components than spectra have pixels, and components of other spectra."""
         for key in ("blocks", "components"):
             if (asked := getattr(self.job.features, key)) > (pixels := self.wavelength.size):
                 raise ConfigurationError(
@@ -92,7 +93,7 @@ class FeaturesStage(Stage):
             )
 
     def check_plan(self, plan: Plan) -> None:
-        """Refuse components for which there are too few objects: n spectra have n - 1 of them."""
+        """Refuse more components than the objects allow: n spectra have n - 1 components."""
         if not self.requires_fit or product_exists(self.job.output, self.name):
             return
         split, usable = plan.objects["split"], pc.equal(plan.objects["problem"], "")
@@ -100,7 +101,7 @@ class FeaturesStage(Stage):
         chosen = pc.and_(usable, pc.equal(split, "train")) if has_split else usable
         spectra = int(pc.sum(chosen).as_py() or 0)
         asked, most = self.job.features.components, max(spectra - 1, 0)
-        # The default shall not stop a trial of ten objects.
+        # The default must not stop a trial with ten objects.
         written = "components" in self.job.features.model_fields_set
         if most == 0 or (written and asked > most):
             raise ConfigurationError(
@@ -109,7 +110,7 @@ class FeaturesStage(Stage):
             )
 
     def basis(self) -> str | None:
-        """Fingerprint of the components that are stored or named; None where they are still to be fitted."""
+        """Return a fingerprint of the stored or named components; None if they are not fitted yet."""
         if not self.job.features.components:
             return None
         if product_exists(self.job.output, self.name):
@@ -117,19 +118,19 @@ class FeaturesStage(Stage):
         return self._given_pca.fingerprint if self._given_pca else None
 
     def names(self) -> list[str]:
-        """Feature names, in order."""
+        """Feature names in order."""
         return list(feature_units(self.job.features))
 
     def sizes(self) -> dict[str, int]:
-        """Number of features."""
+        """Return the number of features."""
         return {"feature": len(self.names())}
 
     def variables(self) -> tuple[Variable, ...]:
-        """One value per object and feature."""
+        """Return one value per object and feature."""
         return (Variable("value", ("object", "feature"), "f4", {"long_name": "measured value of each feature"}),)
 
     def coordinates(self) -> Coordinates:
-        """Feature names and units."""
+        """Return the feature names and units."""
         units = feature_units(self.job.features)
         return {
             "feature": (("feature",), np.array(list(units)), {"long_name": "feature"}),
@@ -137,13 +138,13 @@ class FeaturesStage(Stage):
         }
 
     def fit(self, shards: Sequence[Shard]) -> Coordinates:
-        """Learn from all shards in this process; the result is that of a cluster, bit for bit."""
+        """Learn from all shards in this process; the result is identical to that of a cluster, bit for bit."""
         return self.fit_end(
             reduce(lambda whole, part: self.fit_merge([whole, part]), map(self.fit_part, fit_groups(shards)))
         )
 
     def fit_part(self, shards: Sequence[Shard]) -> Part:
-        """Sum up the prepared spectra of the training split, or all of them where no object has a split."""
+        """Sum up the prepared spectra of the training split, or all spectra if no object has a split."""
         output = self.job.output
         read = (read_rows(output, "spectra", shard.rows, (*SPECTRUM, "split")) for shard in shards)
         statuses = (read_status(output, "spectra", shard.rows) for shard in shards)
@@ -160,7 +161,7 @@ class FeaturesStage(Stage):
         return Part(has_split, Moments.of(prepare(flux, ivar, mask, self.job.features)))
 
     def fit_merge(self, parts: Sequence[Part]) -> Part:
-        """Add sums one after the other; none of them is changed, so that a task that is tried again adds once."""
+        """Add sums one after the other without changing them, so that a retried task adds each only once."""
         return reduce(Part.merge, parts)
 
     def fit_end(self, whole: Part) -> Coordinates:
@@ -170,7 +171,7 @@ class FeaturesStage(Stage):
         return self._written(PCA.fit(whole.moments, self.job.features.components), attrs)
 
     def fixed_coordinates(self) -> Coordinates | None:
-        """Another product's components, where the job names one."""
+        """Return another product's components if the job names one."""
         return self._written(self._given_pca, {"fitted_to": f"{self.job.features.basis}"}) if self._given_pca else None
 
     def _written(self, pca: PCA, attrs: dict[str, Any]) -> Coordinates:
@@ -208,7 +209,7 @@ class FeaturesStage(Stage):
         return block
 
     def cost(self, plan: Plan) -> Cost:
-        """Spectra of a shard, several times over."""
+        """Estimate several copies of a shard's spectra."""
         objects = min(self.job.shards.objects, plan.size("object"))
         pixels = self.wavelength.size
         moments = MOMENTS_AT_ONCE * 4 * pixels**2 if self.job.features.components else 0
@@ -220,7 +221,7 @@ class FeaturesStage(Stage):
 
     @property
     def wavelength(self) -> Array:
-        """The spectra's grid."""
+        """The spectra's wavelength grid."""
         return log_grid(self.job.spectra.wavelength_min, self.job.spectra.wavelength_max)
 
     def _stored_pca(self) -> PCA | None:

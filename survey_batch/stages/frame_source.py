@@ -1,4 +1,4 @@
-"""Two sources of SDSS frames with equal pixels: the `frames` product, and the archive itself."""
+"""Two sources of SDSS frames with identical pixels: the `frames` product and the archive."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ from survey_batch.store.products import open_group
 FrameError = ObjectError | TransientError
 
 FIELDS_IN_MEMORY = 3
-"""A field and its two neighbours: objects come in the order of fields, so no frame is decoded twice."""
+"""A field and its two neighbours: objects are in the order of fields, so no frame is decoded twice."""
 
 SKY_VARIABLES = {"image": "sky", "column": "sky_column", "row": "sky_row"}
-"""Parts of `Sky`, and what they are called in the `frames` product."""
+"""Parts of `Sky`, and their names in the `frames` product."""
 
 CORRECTION_VARIABLES = {
     "factor": "aperture_correction",
@@ -36,7 +36,7 @@ CORRECTION_VARIABLES = {
     "stars": "aperture_correction_stars",
     "fwhm": "psf_fwhm",
 }
-"""Parts of `ApertureCorrection`, and what they are called in the products."""
+"""Parts of `ApertureCorrection`, and their names in the products."""
 
 ERROR_OF: dict[int, type[FrameError]] = {
     Status.NOT_FOUND: NotFoundError,
@@ -50,31 +50,31 @@ class FrameView(Protocol):
 
     @property
     def wcs(self) -> FrameWcs:
-        """Its astrometry."""
+        """Astrometry of the frame."""
 
     @property
     def correction(self) -> ApertureCorrection:
-        """What the flux of a point source misses on it."""
+        """Aperture correction of point sources on the frame."""
 
     def pixels(self, rows: slice, columns: slice) -> F4:
-        """Part of the image [nanomaggy/pixel]."""
+        """Return part of the image [nanomaggy/pixel]."""
 
     def calibration(self) -> F4:
-        """Nanomaggy per count of each column."""
+        """Return the nanomaggies per count of each column."""
 
     def sky(self) -> Sky:
-        """The sky that was subtracted; only where the job asks for `ivar`."""
+        """Return the subtracted sky; only if the job asks for `ivar`."""
 
 
 Bands = Mapping[str, FrameView | FrameError]
-"""Each band's frame, or why there is none."""
+"""Each band's frame, or the reason there is none."""
 
 
 class FrameSource(Protocol):
-    """Where frames come from."""
+    """A source of frames."""
 
     def load(self, key: FieldKey) -> Bands:
-        """All bands of one field."""
+        """Return all bands of one field."""
 
 
 @dataclass(frozen=True)
@@ -85,24 +85,24 @@ class FrameInMemory:
 
     @property
     def wcs(self) -> FrameWcs:
-        """Its astrometry."""
+        """Astrometry of the frame."""
         return self.frame.wcs
 
     @cached_property
     def correction(self) -> ApertureCorrection:
-        """What the flux of a point source misses on it; measured when an object is cut from it."""
+        """Aperture correction of point sources on the frame; measured when an object is cut from it."""
         return measure_correction(self.frame.image, self.frame.calibration)
 
     def pixels(self, rows: slice, columns: slice) -> F4:
-        """Part of the image [nanomaggy/pixel]."""
+        """Return part of the image [nanomaggy/pixel]."""
         return self.frame.image[rows, columns]
 
     def calibration(self) -> F4:
-        """Nanomaggy per count of each column."""
+        """Return the nanomaggies per count of each column."""
         return self.frame.calibration
 
     def sky(self) -> Sky:
-        """The sky that was subtracted."""
+        """Return the subtracted sky."""
         if self.frame.sky is None:
             raise ValueError("the frame was read without its sky")
         return self.frame.sky
@@ -117,14 +117,14 @@ class ArchiveFrames:
         self.sky = job.cutouts.ivar
         self.archive = Archive(job.archive)
         self._fields: OrderedDict[FieldKey, Bands] = OrderedDict()
-        self._decoding = Lock()  # one core per task: more threads would only take the other workers'
+        self._decoding = Lock()  # one core per task: more threads would only take cores from other workers
 
     def url(self, key: FieldKey, band: str) -> str:
-        """Where a frame's file is."""
+        """Return the address of a frame's file."""
         return self.archive.locate(frame_path(key, band, self.release))
 
     def load(self, key: FieldKey) -> Bands:
-        """All bands of one field; downloads run side by side, within the run's limit."""
+        """Return all bands of one field; downloads run in parallel, within the run's limit."""
         if key not in self._fields:
             self._fields[key] = {
                 band: FrameInMemory(frame) if isinstance(frame, Frame) else frame
@@ -136,7 +136,7 @@ class ArchiveFrames:
         return self._fields[key]
 
     def decode(self, key: FieldKey) -> dict[str, Frame | FrameError]:
-        """Download all bands of a field side by side, and decode one while the next ones arrive."""
+        """Download all bands of a field in parallel, and decode each while the next ones arrive."""
         with ThreadPoolExecutor(len(self.bands)) as pool:
             return dict(zip(self.bands, pool.map(lambda band: self._read(key, band), self.bands), strict=True))
 
@@ -163,15 +163,15 @@ class StoredFrame:
     correction: ApertureCorrection
 
     def pixels(self, rows: slice, columns: slice) -> F4:
-        """Part of the image [nanomaggy/pixel]; only the chunks it touches are read."""
+        """Return part of the image [nanomaggy/pixel]; only the chunks it touches are read."""
         return self._read("image", rows, columns)
 
     def calibration(self) -> F4:
-        """Nanomaggy per count of each column."""
+        """Return the nanomaggies per count of each column."""
         return self._read("calibration")
 
     def sky(self) -> Sky:
-        """The sky that was subtracted."""
+        """Return the subtracted sky."""
         return Sky(*(self._read(name) for name in SKY_VARIABLES.values()))
 
     def _read(self, name: str, *part: slice) -> F4:
@@ -180,7 +180,7 @@ class StoredFrame:
 
 
 class StoredFrames:
-    """Frames of the `frames` product; a neighbour that nobody asked for comes from the archive."""
+    """Frames of the `frames` product; a neighbouring field that the product lacks comes from the archive."""
 
     def __init__(self, job: Job) -> None:
         self.output = job.output
@@ -188,11 +188,11 @@ class StoredFrames:
         self._places = read_fields(job.output)
 
     def url(self, key: FieldKey, band: str) -> str:
-        """Where a frame's file is."""
+        """Return the address of a frame's file."""
         return self.archive.url(key, band)
 
     def load(self, key: FieldKey) -> Bands:
-        """All bands of one field."""
+        """Return all bands of one field."""
         if key not in self._places:
             return self.archive.load(key)
         place = self._places[key]

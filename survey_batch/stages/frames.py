@@ -13,14 +13,14 @@ from survey_batch.stages.frame_source import CORRECTION_VARIABLES, SKY_VARIABLES
 from survey_batch.store.products import Variable
 
 INNER_CHUNK = (1, 1, 373, 512)
-"""A quarter of a frame each way: a cutout touches at most four of them."""
+"""A quarter of a frame each way: a cutout touches at most four chunks."""
 
 FRAME_FILE_BYTES = 3_450_000
 """Mean size of 24 real `.fits.bz2` frames."""
 
 FRAME_CPU_SECONDS = 0.5
-"""Decompressing, decoding, measuring and storing one frame on a core of a 2-core cloud machine (AMD EPYC of 2024);
-nine tenths are `bz2`, one twentieth is the aperture correction. 0.4 to 0.6 as the neighbours on the machine allow."""
+"""Time to decompress, decode, measure and store one frame on a core of a 2-core cloud machine (AMD EPYC of 2024).
+`bz2` takes nine tenths, the aperture correction one twentieth. It varies from 0.4 to 0.6 with the machine's load."""
 
 PIXEL = {"units": "nanomaggy / pixel"}
 
@@ -32,24 +32,24 @@ WCS_VARIABLES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 
 
 class FramesStage(Stage):
-    """Fetch, decompress and calibrate the frames that the catalogue's objects lie on."""
+    """Stage that fetches, decompresses and calibrates the frames of the catalogue's objects."""
 
     name = "frames"
     axis = "frame"
     phase = "ingest"
 
     def settings(self) -> dict[str, Any]:
-        """Archive and bands, and whether the sky is kept, which the inverse variance of cutouts needs."""
+        """Return the archive, the bands, and whether the sky is stored (needed for the inverse variance of cutouts)."""
         sky = {"cutouts.ivar": True} if self.job.cutouts.ivar else {}
         return {**archive_settings(self.job), "frames.bands": self.job.frames.bands, **sky}
 
     @property
     def status_dims(self) -> tuple[str, ...]:
-        """A band can be missing while the others are there."""
+        """Dimensions of `status`: one band can be missing while others are there."""
         return ("frame", "band")
 
     def sizes(self) -> dict[str, int]:
-        """Bands and pixels."""
+        """Return the numbers of bands and pixels."""
         return {
             "band": len(self.job.frames.bands),
             "y": FRAME_SHAPE[0],
@@ -60,7 +60,7 @@ class FramesStage(Stage):
         }
 
     def variables(self) -> tuple[Variable, ...]:
-        """Image, calibration, WCS and the field's key."""
+        """Return the image, calibration, WCS and the field's key."""
         keys = (
             Variable(name, ("frame",), "i4", {"long_name": f"SDSS {name}"}, coordinate=True)
             for name in FieldKey._fields
@@ -87,11 +87,11 @@ class FramesStage(Stage):
         )
 
     def coordinates(self) -> Coordinates:
-        """Band names."""
+        """Return the band names."""
         return {"band": (("band",), np.array(list(self.job.frames.bands)), {"long_name": "SDSS filter"})}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
-        """Read all bands of each field; a missing band does not touch the others."""
+        """Read all bands of each field; a missing band does not affect the others."""
         source = ArchiveFrames(self.job)
         block = self.empty_block(len(rows["field"]))
         for row in range(len(rows["field"])):
@@ -106,7 +106,7 @@ class FramesStage(Stage):
         return block
 
     def cost(self, plan: Plan) -> Cost:
-        """One file per field and band."""
+        """Estimate one file per field and band."""
         files = plan.size("frame") * len(self.job.frames.bands)
         return Cost(
             files,
@@ -117,7 +117,7 @@ class FramesStage(Stage):
         )
 
     def row_name(self, rows: Rows, row: int) -> str:
-        """A field's key."""
+        """Return the field's key."""
         return "frame {}/{}/{}/{:04d}".format(*(int(rows[name][row]) for name in FieldKey._fields))
 
 
@@ -132,7 +132,7 @@ def _sky() -> tuple[Variable, ...]:
 
 
 def correction_variables(axis: str) -> tuple[Variable, ...]:
-    """The aperture correction of the frame behind each row and band."""
+    """Return the variables for the aperture correction of the frame behind each row and band."""
     factor = "flux of a star within 7.4 arcsec, over the uncorrected psf_flux"
     typical = "0: too few on the frame, and the correction is that of a typical frame"
     described = {
@@ -145,7 +145,7 @@ def correction_variables(axis: str) -> tuple[Variable, ...]:
 
 
 def field_bytes(bands: int) -> int:
-    """Memory of one field: pixels and compressed files of all bands."""
+    """Return the memory of one field: pixels and compressed files of all bands."""
     return bands * (4 * FRAME_SHAPE[0] * FRAME_SHAPE[1] + FRAME_FILE_BYTES)
 
 

@@ -1,4 +1,4 @@
-"""Users' functions: found by module or file, and known by the text that they were read from."""
+"""Users' functions: found by module or file, and identified by their source text."""
 
 import hashlib
 import importlib
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Function = Callable[["xr.Dataset"], "xr.Dataset"]
 
 _modules: dict[str, tuple[str, ModuleType]] = {}
-"""What was imported here, by its place in the job file, with the hash of its text at that time."""
+"""Imported modules, keyed by the module or file that the job names, with the hash of the text at import."""
 
 
 def load_function(section: CustomSection, key: str) -> Function:
@@ -28,9 +28,9 @@ def load_function(section: CustomSection, key: str) -> Function:
     Raises
     ------
     ConfigurationError
-        There is no such file, module or function, it cannot be imported, or it was edited since it was.
+        The file, module or function does not exist, cannot be imported, or was edited since its import.
     PlanMismatchError
-        It is not the text that the run began with.
+        The text differs from the text at the start of the run.
     """
     place, _, name = section.function.rpartition(":")
     module = _import(place, key)
@@ -47,13 +47,13 @@ def load_function(section: CustomSection, key: str) -> Function:
 
 
 def source_of(section: CustomSection, key: str) -> str:
-    """Hash of the text that a function comes from: the file that is named, and its own where that is another."""
+    """Hash a function's source text: the named file, and the function's own file if it is a different one."""
     function = load_function(section, key)
     return _hash_of(_import(section.function.rpartition(":")[0], key), function)
 
 
 def pin_functions(job: Job) -> Job:
-    """Write into the job which text each of its functions has, so that no worker uses another."""
+    """Write the hash of each function's text into the job, so that no worker uses a different text."""
     pinned = {
         name: section.model_copy(update={"source": source_of(section, f"custom.{name}")})
         if name in job.stages
@@ -68,12 +68,12 @@ def _import(place: str, key: str) -> ModuleType:
         return _import_file(Path(place)) if place.endswith(".py") else _import_module(place, key)
     except ConfigurationError:
         raise
-    except Exception as error:  # anything can go wrong in a file of others
+    except Exception as error:  # anything can go wrong in a user's file
         raise ConfigurationError(f"{key}.function: cannot import {place!r}: {type(error).__name__}: {error}") from error
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Import a file; one that was edited is imported anew."""
+    """Import a file; if it was edited, import it again."""
     digest = _hash(path)
     known = _modules.get(str(path))
     if known is None or known[0] != digest:
@@ -81,14 +81,14 @@ def _import_file(path: Path) -> ModuleType:
         if spec is None or spec.loader is None:
             raise ImportError(f"{path} is no Python file")
         module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # dataclasses and pickle look there
+        sys.modules[spec.name] = module  # dataclasses and pickle look up modules there
         spec.loader.exec_module(module)
         _modules[str(path)] = (digest, module)
     return _modules[str(path)][1]
 
 
 def _import_module(name: str, key: str) -> ModuleType:
-    """Import a module; one that was edited since cannot be had without a new process."""
+    """Import a module; a module edited after its import needs a new process."""
     module = importlib.import_module(name)
     digest = _hash_of_module(module)
     if _modules.setdefault(name, (digest, module))[0] != digest:
@@ -103,7 +103,7 @@ def _hash_of(module: ModuleType, function: Any) -> str:
     texts = _hash_of_module(module)
     try:
         own = inspect.getsourcefile(inspect.unwrap(function))
-    except TypeError:  # not a function that was written in Python
+    except TypeError:  # not a Python function
         own = None
     return (
         texts

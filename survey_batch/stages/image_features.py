@@ -18,15 +18,15 @@ from survey_batch.stages.cutouts import CutoutsStage
 from survey_batch.store.products import Variable
 
 FEATURES_CPU_SECONDS = 4e-4
-"""Measuring one object in one band with the default radii, on a busy core of a cloud machine (Intel Xeon, 2.8 GHz)."""
+"""Time to measure an object in one band with the default radii on a busy cloud core (Intel Xeon, 2.8 GHz)."""
 PSF_FLUX = "corrected to 7.4 arcsec by the stars of each frame"
-"""What `psf_flux` means; the product says so, and one of another meaning is refused."""
+"""Definition of `psf_flux`, stored in the product; a product with another definition is refused."""
 STAMP_BYTES = 24
-"""Per pixel of a stamp and band: what is held of it at once."""
+"""Bytes in memory per pixel of a stamp and band."""
 
 
 class ImageFeaturesStage(Stage):
-    """Measure each object in its cutouts."""
+    """Stage that measures each object in its cutouts."""
 
     name = "features"
     phase = "prepare"
@@ -34,11 +34,11 @@ class ImageFeaturesStage(Stage):
 
     @property
     def input_variables(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Pixels, positions and what frames say of point sources; inverse variances where the cutouts have them."""
+        """Pixels, positions and the frames' aperture corrections; inverse variances if the cutouts have them."""
         return ("flux", "x_object", "y_object", *POINT_SOURCES, *(("ivar",) if self.job.cutouts.ivar else ()))
 
     def settings(self) -> dict[str, Any]:
-        """The cutouts' settings and the recipe."""
+        """Return the cutouts' settings and the recipe."""
         recipe = self.job.image_features.model_dump(mode="json", exclude={"keep"})
         return {
             **CutoutsStage(self.job).settings(),
@@ -52,19 +52,19 @@ class ImageFeaturesStage(Stage):
         check_size(self.job.image_features, self.job.cutouts.size)
 
     def features(self) -> dict[str, str]:
-        """Names of the features, in order, and their units."""
+        """Names of the features in order, and their units."""
         return described_features(self.job.image_features, self.job.frames.bands)
 
     def sizes(self) -> dict[str, int]:
-        """Number of features."""
+        """Return the number of features."""
         return {"feature": len(self.features())}
 
     def variables(self) -> tuple[Variable, ...]:
-        """One value per object and feature."""
+        """Return one value per object and feature."""
         return (Variable("value", ("object", "feature"), "f4", {"long_name": "measured value of each feature"}),)
 
     def coordinates(self) -> Coordinates:
-        """Feature names and units."""
+        """Return the feature names and units."""
         names, units = (np.array(list(part)) for part in (self.features(), self.features().values()))
         return {
             "feature": (("feature",), names, {"long_name": "feature"}),
@@ -81,7 +81,7 @@ class ImageFeaturesStage(Stage):
         return block
 
     def cost(self, plan: Plan) -> Cost:
-        """Cutouts of a shard, its features, and the stamps of the objects that are measured at once."""
+        """Estimate a shard's cutouts and features, and the stamps of the objects measured at once."""
         bands, objects = len(self.job.frames.bands), min(self.job.shards.objects, plan.size("object"))
         pixels = bands * self.job.cutouts.size**2 * (2 if self.job.cutouts.ivar else 1)
         width = 2 * self.job.image_features.background[1] + 3

@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from survey_batch.models.base import Classifier
 
 PREDICTION_CPU_SECONDS = 5e-3
-"""An ensemble's answer for one object; an estimate."""
+"""Estimated time for an ensemble's prediction of one object."""
 
 FRAMEWORK_START_SECONDS = 15.0
-"""Importing TensorFlow, loading and compiling a small ensemble, on each worker at the same time; an estimate."""
+"""Estimated time to import TensorFlow and load and compile a small ensemble, on all workers at the same time."""
 
 FRAMEWORK_BYTES = 700_000_000
-"""TensorFlow in memory with a small model, as seen on Linux."""
+"""Memory of TensorFlow with a small model, as seen on Linux."""
 
 COPIES_OF_INPUT = 3
-"""Of a shard of the upstream product in memory: itself, what is prepared of it, and what lies in between."""
+"""Copies of an upstream shard in memory: the shard, the prepared input, and intermediate results."""
 
 
 class PredictionsStage(Stage):
-    """Run a classifier over every object; its manifest says on which product."""
+    """Stage that runs a classifier over every object; its manifest names the product it works on."""
 
     name = "predictions"
     phase = "predict"
@@ -46,7 +46,7 @@ class PredictionsStage(Stage):
 
     @property
     def folder(self) -> str:
-        """Where the classifier is."""
+        """Folder of the classifier."""
         if self.job.predictions is None:
             raise ConfigurationError("the job has no table [predictions]; it needs the key 'classifier'")
         return self.job.predictions.classifier
@@ -73,26 +73,26 @@ class PredictionsStage(Stage):
 
     @property
     def input_variables(self) -> tuple[str, ...]:  # type: ignore[override]
-        """What the classifier reads of it."""
+        """Variables of the upstream product that the classifier reads."""
         return self._recipe.variables
 
     def settings(self) -> dict[str, Any]:
-        """The upstream product's settings, the classifier by its content, and the threshold where there is one."""
+        """Return the upstream product's settings, the classifier by its content, and the threshold if there is one."""
         return {**self._upstream_stage().settings(), **self.own_settings()}
 
     def own_settings(self) -> dict[str, Any]:
-        """The classifier and how it is run, whatever it is run on."""
+        """Return the settings of the classifier and of its run, without those of the upstream product."""
         settings = {"predictions.classifier": classifier_fingerprint(self.folder), "predictions.batch": self._batch}
         if self._precision != "float32":
             settings["predictions.precision"] = self._precision
         return {**settings, "predictions.threshold": self._threshold} if self._threshold else settings
 
     def sizes(self) -> dict[str, int]:
-        """Number of classes."""
+        """Return the number of classes."""
         return {"class": len(self._manifest.classes)}
 
     def variables(self) -> tuple[Variable, ...]:
-        """Probabilities, and the most probable class."""
+        """Return the probabilities and the most probable class."""
         named = {"long_name": "most probable class"}
         if self._threshold:
             named["comment"] = f"empty where confidence is below {self._threshold:g}: the classifier abstains"
@@ -108,16 +108,16 @@ class PredictionsStage(Stage):
         )
 
     def schema(self, size: int, fitted: Coordinates | None = None) -> Schema:
-        """The product's shape; its attribute `classifier` says whose predictions these are, in JSON."""
+        """Fix the product's shape; its attribute `classifier` identifies the classifier, in JSON."""
         about = self._manifest.model_dump(mode="json", exclude={"recipe", "files"})
         return replace(super().schema(size, fitted), attrs={"classifier": json.dumps(about)})
 
     def coordinates(self) -> Coordinates:
-        """Class names."""
+        """Return the class names."""
         return {"class": (("class",), np.array(self._manifest.classes), {"long_name": "class"})}
 
     def check(self) -> None:
-        """Refuse a classifier that is damaged or unknown here, or was trained on a product that is made otherwise."""
+        """Refuse a classifier that is damaged, unknown here, or trained on a product made differently."""
         check_folder(self.folder)
         upstream = self._upstream_stage()
         schema = upstream.schema(1)
@@ -133,11 +133,11 @@ class PredictionsStage(Stage):
             )
 
     def prepare(self, inputs: Rows) -> Rows:
-        """Make the network's input, beside the shard that it computes."""
+        """Make the network's input while another shard computes."""
         return self._classifier().prepared(inputs)
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
-        """Predict all objects of a block; one that says too little has no probabilities."""
+        """Predict all objects of a block; an object with too little data gets no probabilities."""
         block, classifier = self.empty_block(len(rows["ra"])), self._classifier()
         probability = classifier.predict_prepared(inputs, self._batch, rows["place"])
         known, confidence = np.isfinite(probability).all(axis=1), probability.max(axis=1)
@@ -151,7 +151,7 @@ class PredictionsStage(Stage):
         return block
 
     def cost(self, plan: Plan) -> Cost:
-        """A shard of the upstream product, and the framework."""
+        """Estimate a shard of the upstream product and the framework."""
         shard = min(self.job.shards.objects, plan.size("object")) * self._upstream_stage().schema(1).row_nbytes
         cpu = plan.size("object") * PREDICTION_CPU_SECONDS
         return Cost(
@@ -180,7 +180,7 @@ class PredictionsStage(Stage):
 
     @cached_property
     def _manifest(self) -> Manifest:
-        """What the classifier says of itself; reading it imports no framework."""
+        """The classifier's manifest; reading it imports no framework."""
         if is_awaited(self.job):
             raise ConfigurationError(
                 f"there is no classifier in {self.folder} yet, and the table [train] says how it is made: "
@@ -198,7 +198,7 @@ class PredictionsStage(Stage):
         return make_stage(self.job, self.upstream)
 
     def _stored(self, names: set[str]) -> dict[str, Array]:
-        """Coordinates of an upstream product that is there already: another version may have made it."""
+        """Return coordinates of an existing upstream product, which another version may have made."""
         if not product_exists(self.job.output, self.upstream):
             return {}
         group = open_group(self.job.output, self.upstream)

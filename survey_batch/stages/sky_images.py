@@ -1,4 +1,4 @@
-"""The `composites` product of SkyServer: colour images as the archive draws them."""
+"""The `composites` product of SkyServer: colour images drawn by the archive."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,20 +14,20 @@ from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_se
 from survey_batch.store.products import Variable
 
 DEFAULT_SIZE = 64
-"""Pixels on a side, as those of cutouts."""
+"""Pixels on a side, as for cutouts."""
 
 BYTES_PER_PIXEL = 0.3
-"""Of composites of 64 pixels of a real field, saved in quality 75; larger images have half of it."""
+"""For composites of 64 pixels of a real field, saved in quality 75; larger images need half as much."""
 
 READ_CPU_SECONDS = 1e-3
-"""Fetching and decoding one image of 64 pixels, on a core of a 2-core cloud machine."""
+"""Time to fetch and decode one image of 64 pixels on a core of a 2-core cloud machine."""
 
 Failure = tuple[Status, str, str]
-"""Status, message and address of an image that could not be had."""
+"""Status, message and address of an image that could not be loaded."""
 
 
 class SkyImagesStage(Stage):
-    """Fetch the image that SkyServer draws around each object."""
+    """Stage that fetches the image that SkyServer draws around each object."""
 
     name = "composites"
     phase = "ingest"
@@ -38,12 +38,12 @@ class SkyImagesStage(Stage):
         return self.job.composites.size or DEFAULT_SIZE
 
     def settings(self) -> dict[str, Any]:
-        """Archive, scale and size."""
+        """Return the archive, scale and size."""
         recipe = {"composites.scale": self.job.composites.scale, "composites.size": self.size}
         return {**archive_settings(self.job), **recipe}
 
     def check(self) -> None:
-        """Refuse what the service would silently change."""
+        """Refuse settings that the service would silently change."""
         section, root = self.job.composites, self.job.archive.root
         for key, value, (least, most) in (("size", self.size, SIZES), ("scale", section.scale, SCALES)):
             if not least <= value <= most:
@@ -52,11 +52,11 @@ class SkyImagesStage(Stage):
             raise ConfigurationError(f"archive.root {root!r}: leave getjpeg away, it is added for each image")
 
     def sizes(self) -> dict[str, int]:
-        """Pixels and channels."""
+        """Return the numbers of pixels and channels."""
         return {"y": self.size, "x": self.size, "channel": 3}
 
     def variables(self) -> tuple[Variable, ...]:
-        """The image."""
+        """Return the image variable."""
         attrs = {
             "long_name": "colour image drawn by SkyServer",
             "units": "1",
@@ -68,11 +68,11 @@ class SkyImagesStage(Stage):
         return (Variable("image", ("object", "y", "x", "channel"), "u1", attrs),)
 
     def coordinates(self) -> Coordinates:
-        """Channel names."""
+        """Return the channel names."""
         return {"channel": (("channel",), np.array(["red", "green", "blue"]), {"long_name": "channel of the image"})}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
-        """Read the image of each object; one that cannot be had is set aside with its reason."""
+        """Read the image of each object; set aside an image that cannot be loaded, with the reason."""
         block = self.empty_block(len(rows["ra"]))
         archive, images = open_skyserver(self.job.archive), block.data["image"]
 
@@ -92,7 +92,7 @@ class SkyImagesStage(Stage):
         return block
 
     def cost(self, plan: Plan) -> Cost:
-        """One image per object."""
+        """Estimate one image per object."""
         usable = plan.size("object") - plan.invalid
         shard = min(self.job.shards.objects, plan.size("object")) * self.schema(1).row_nbytes
         fetched = int(usable * BYTES_PER_PIXEL * self.size**2)

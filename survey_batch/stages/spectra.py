@@ -22,23 +22,23 @@ SPECTRUM_FILE_BYTES = 74_000
 """Mean size of 312 real files, some compressed."""
 
 SPECTRUM_CPU_SECONDS = 4e-4
-"""Reading and storing one spectrum, on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
+"""Time to read and store one spectrum on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
 
 FILES_AT_ONCE = 64
-"""Spectra that are in memory before they go onto the grid."""
+"""Spectra in memory before they are put on the grid."""
 
 FLUX = {"long_name": "flux density, relative", "units": "1"}
 IVAR = {"long_name": "inverse variance of the flux; 0 where there is no measurement", "units": "1"}
 
 
 class SpectraStage(Stage):
-    """Fetch spectra and put them on the common grid."""
+    """Stage that fetches spectra and puts them on the common grid."""
 
     name = "spectra"
     phase = "ingest"
 
     def settings(self) -> dict[str, Any]:
-        """Archive and grid."""
+        """Return the archive and the grid."""
         section = self.job.spectra
         return {
             **archive_settings(self.job),
@@ -51,11 +51,11 @@ class SpectraStage(Stage):
         return log_grid(self.job.spectra.wavelength_min, self.job.spectra.wavelength_max)
 
     def sizes(self) -> dict[str, int]:
-        """Pixels."""
+        """Return the number of pixels."""
         return {"wavelength": self.wavelength().size}
 
     def variables(self) -> tuple[Variable, ...]:
-        """Flux, its inverse variance and mask, and what the catalogue says of redshift and S/N."""
+        """Return flux, inverse variance and mask, and the catalogue's redshift and S/N."""
         dims = ("object", "wavelength")
         return (
             Variable("flux", dims, "f4", FLUX),
@@ -71,12 +71,12 @@ class SpectraStage(Stage):
         )
 
     def coordinates(self) -> Coordinates:
-        """The grid."""
+        """Return the grid."""
         attrs = {"long_name": "vacuum wavelength", "units": "Angstrom"}
         return {"wavelength": (("wavelength",), self.wavelength(), attrs)}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
-        """Read the file of each object; what cannot be read is set aside with its reason."""
+        """Read the file of each object; set aside a file that cannot be read, with the reason."""
         block = self.empty_block(len(rows["ra"]))
         block.data["redshift"][:], block.data["snr"][:] = rows["redshift"], rows["snr"]
         reader = SpectrumReader(self.job.archive)
@@ -109,7 +109,7 @@ class SpectraStage(Stage):
         )
 
     def cost(self, plan: Plan) -> Cost:
-        """One file per object."""
+        """Estimate one file per object."""
         usable = plan.size("object") - plan.invalid
         shard = min(self.job.shards.objects, plan.size("object")) * self.schema(1).row_nbytes
         files = FILES_AT_ONCE * 20 * SPECTRUM_FILE_BYTES // 10
@@ -123,26 +123,26 @@ class SpectraStage(Stage):
 
 
 class Failure:
-    """Why one spectrum could not be had."""
+    """Why one spectrum could not be loaded."""
 
     def __init__(self, status: Status, message: str, source: str) -> None:
         self.verdict = (status, message, source)
 
 
 class SpectrumReader:
-    """Reads one object's spectrum from the archive."""
+    """Reader of single spectra from the archive."""
 
     def __init__(self, section: Any) -> None:
         self.archive = Archive(section)
         self.layout = section.layout
 
     def url(self, row: Mapping[str, Any]) -> str:
-        """Where the file is that the catalogue's row names; "" where it names none."""
+        """Return the address of the file named by a catalogue row; "" if the row names none."""
         path = spectrum_path(self.layout, row)
         return "" if path is None else self.archive.locate(path)
 
     def read(self, row: Mapping[str, Any]) -> Spectrum | Failure:
-        """Fetch and read a file; failures come back as values, so that one cannot stop the others."""
+        """Fetch and read a file; return failures as values, so that one cannot stop the others."""
         path = spectrum_path(self.layout, row)
         if path is None:
             return Failure(Status.INVALID, f"the row lacks what layout {self.layout!r} needs to name a file", "")

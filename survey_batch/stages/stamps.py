@@ -1,4 +1,4 @@
-"""The `stamps` product: one small image of each star, with its noise and its place in the field."""
+"""The `stamps` product: a small image of each star, with its noise and its position in the field."""
 
 from typing import Any
 
@@ -18,28 +18,28 @@ SIZE = 32
 """Pixels on a side of a stamp."""
 
 EXPOSURE_BYTES = 12_000_000
-"""An exposure of a few thousand stars."""
+"""Size of an exposure with a few thousand stars."""
 
 STAMP_CPU_SECONDS = 5e-5
-"""Reading and storing one stamp, on a core of a 2-core cloud machine."""
+"""Time to read and store one stamp on a core of a 2-core cloud machine."""
 
 
 class StampsStage(Stage):
-    """Take stamps out of the files of their exposures."""
+    """Stage that reads stamps from the files of their exposures."""
 
     name = "stamps"
     phase = "ingest"
 
     def settings(self) -> dict[str, Any]:
-        """The archive."""
+        """Return the archive."""
         return archive_settings(self.job)
 
     def sizes(self) -> dict[str, int]:
-        """Pixels."""
+        """Return the number of pixels."""
         return {"y": SIZE, "x": SIZE}
 
     def variables(self) -> tuple[Variable, ...]:
-        """The stamp, its inverse variance, and where the star is in which exposure's field."""
+        """Return the stamp, its inverse variance, the exposure, and the star's position in its field."""
         dims = ("object", "y", "x")
         flux = {"long_name": "flux in one wide band", "units": "1"}
         ivar = {"long_name": "inverse variance of the flux; 0 where there is no measurement", "units": "1"}
@@ -54,11 +54,11 @@ class StampsStage(Stage):
         )
 
     def coordinates(self) -> Coordinates:
-        """None."""
+        """Return nothing: the product has no such arrays."""
         return {}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
-        """Read each exposure once; a star that cannot be had is set aside with its reason."""
+        """Read each exposure once; set aside a star that cannot be loaded, with the reason."""
         block = self.empty_block(len(rows["ra"]))
         archive = Archive(self.job.archive)
         names = np.asarray(rows["exposure"]).astype(str)
@@ -89,7 +89,7 @@ class StampsStage(Stage):
             block.fail(place, Status.UNREADABLE, "no pixel of the stamp has both a flux and a positive ivar", name)
 
     def cost(self, plan: Plan) -> Cost:
-        """Exposures are read by each shard that has stars of them."""
+        """Estimate the cost; each shard reads the exposures of its stars."""
         usable = plan.size("object") - plan.invalid
         exposures = len(set(plan.objects["exposure"].to_pylist()) - {""}) if usable else 0
         shard = min(self.job.shards.objects, plan.size("object")) * self.schema(1).row_nbytes

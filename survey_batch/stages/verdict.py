@@ -1,4 +1,4 @@
-"""What an object's status is, given the frames that it lacks."""
+"""The status of an object, given the frames that it lacks."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from survey_batch.store.products import Array
 
 
 class MissingFrame(NamedTuple):
-    """A frame that was needed, and why there is none."""
+    """A frame that is needed but missing, and the reason."""
 
     key: FieldKey
     band: str
@@ -28,9 +28,9 @@ def verdict(
     bands
         The bands of the job.
     errors
-        Frames of the serving field that are missing.
+        Missing frames of the serving field.
     beyond
-        Frames of other fields that are missing, where the window reaches into them.
+        Missing frames of other fields that the window reaches into.
     coverage : (bands,)
         Share of real pixels.
     on_frame
@@ -39,7 +39,7 @@ def verdict(
     Returns
     -------
     Status, str
-        And the reason, where it is not `ok`.
+        The status, and the reason if it is not `ok`.
     """
     worst = max((lack.error.status for lack in (*errors, *beyond)), default=Status.OK)
     if worst >= Status.UNREACHABLE or len(errors) == len(bands):
@@ -58,7 +58,7 @@ def verdict(
 
 
 def _fields(beyond: Sequence[MissingFrame]) -> list[str]:
-    """Name each field once, with its bands and what is wrong with the first of them."""
+    """Name each field once, with its bands and the fault of the first one."""
     of_field = {lack.key.field: [other for other in beyond if other.key == lack.key] for lack in beyond}
     return [
         f"the archive has no field {field} beyond the edge"

@@ -1,1 +1,1 @@
-"""Zarr products, the problems of rows, and the lock on an output."""
+"""Zarr products, notes of problems with rows, and the lock on an output."""

@@ -1,4 +1,4 @@
-"""One run at a time per output: a lock file that names its holder, and a clear way past a dead one."""
+"""One run at a time per output: a lock file that names its holder, and a clear way to take over a dead lock."""
 
 import getpass
 import json
@@ -23,10 +23,10 @@ LOCK = "lock.json"
 
 @contextmanager
 def locked(output: str, *, force: bool = False, what: str = "run") -> Iterator[None]:
-    """Hold an output's lock; `what` names in messages what holds it.
+    """Hold an output's lock; messages name the holder as `what`.
 
-    A lock whose process no longer runs on this machine is taken over. One of another machine is not: nobody here
-    can know; `force` takes it over.
+    A lock is taken over if its process ran on this machine and has ended, or if its SLURM job has ended. Any other
+    lock from another machine may still be in use, so only `force` takes it over.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def _create(path: str) -> bool:
         "pid": me.pid,
         "started": me.create_time(),
         "user": getpass.getuser(),
-        # That of the batch job in which a driver runs: its death is known on all machines of the cluster.
+        # The batch job in which a driver runs: all machines of the cluster can tell whether it has ended.
         "slurm_job": os.environ.get("SLURM_JOB_ID", ""),
         "slurm_restart": os.environ.get("SLURM_RESTART_COUNT", "0"),
         "slurm_cluster": os.environ.get("SLURM_CLUSTER_NAME", ""),
@@ -84,12 +84,12 @@ def _create(path: str) -> bool:
 
 
 def _create_remote(path: str, data: bytes) -> None:
-    """Put an object on the condition that there is none."""
+    """Create an object if it does not exist yet."""
     filesystem, inside = url_to_fs(path)
     try:
         filesystem.pipe_file(inside, data, mode="create")
     except OSError as error:
-        # s3fs has no error of its own for a condition that does not hold.
+        # s3fs has no separate error for a condition that fails.
         code = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code")
         if code in ("PreconditionFailed", "ConditionalRequestConflict"):
             raise FileExistsError(path) from error
@@ -97,7 +97,7 @@ def _create_remote(path: str, data: bytes) -> None:
 
 
 def _create_local(path: Path, data: bytes) -> None:
-    """Link a complete file into place, which fails where one is: no reader sees half a lock."""
+    """Link a complete file into place, so that no reader sees half a lock; fails if a file is already there."""
     temporary = path.with_name(f".lock.{os.getpid()}")
     temporary.write_bytes(data)
     try:
@@ -114,30 +114,30 @@ def _holder(path: str) -> dict[str, Any] | None:
 
 
 def holder_of(output: str) -> dict[str, Any] | None:
-    """Who holds an output's lock, dead or alive; None where nobody does."""
+    """Return the holder of an output's lock, dead or alive; None if nobody holds it."""
     return _holder(join(output, LOCK))
 
 
 def is_dead(holder: dict[str, Any]) -> bool:
-    """Tell whether a lock's holder is known to be gone: its process of this machine, or its SLURM job of any."""
+    """Tell whether a lock's holder has certainly ended: its process on this machine, or its SLURM job anywhere."""
     if holder["host"] != socket.gethostname():
         return slurm_job_ended(holder)
     try:
         process = psutil.Process(holder["pid"])
-        # A number can be used again, and a dead child waits as a zombie for its parent.
+        # A process id can be reused, and a dead child stays a zombie until its parent collects it.
         return bool(process.create_time() != holder["started"] or process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
 
 
 def slurm_job_ended(holder: dict[str, Any]) -> bool:
-    """Tell whether a holder's SLURM job no longer runs, or it is this one and SLURM has started it again since."""
+    """Tell whether a holder's SLURM job has ended, or is this job and SLURM has restarted it since."""
     job = holder.get("slurm_job")
     if not job:
         return False
     if os.environ.get("SLURM_JOB_ID") == job:
         return bool(holder.get("slurm_restart") != os.environ.get("SLURM_RESTART_COUNT", "0"))
-    # A job of another user may be hidden, and that of another cluster is never listed.
+    # A job of another user may be hidden, and a job of another cluster is never listed.
     if holder["user"] != getpass.getuser() or holder.get("slurm_cluster") != _slurm_cluster():
         return False
     listed = _output("squeue", "--noheader", "--states=RUNNING,COMPLETING,SUSPENDED", "--format=%i")
@@ -145,14 +145,14 @@ def slurm_job_ended(holder: dict[str, Any]) -> bool:
 
 
 def _slurm_cluster() -> str | None:
-    """Name of the cluster whose commands are here."""
+    """Return the name of the cluster that this machine's SLURM commands belong to."""
     settings = (_output("scontrol", "show", "config") or "").splitlines()
     names = [line.partition("=")[2].strip() for line in settings if line.startswith("ClusterName")]
     return names[0] if names else None
 
 
 def _output(command: str, *arguments: str) -> str | None:
-    """What a command of SLURM prints; None where it is not here, or fails."""
+    """Return the output of a SLURM command; None if it is not installed or fails."""
     path = shutil.which(command)
     if path is None:
         return None

@@ -1,4 +1,4 @@
-"""`problems.parquet`: why each row that is not `ok` is not, and what it was made from."""
+"""`problems.parquet`: the reason for each row that is not `ok`, and the row's source."""
 
 import io
 import re
@@ -32,25 +32,25 @@ PROBLEM_SCHEMA = pa.schema(
 )
 
 ALIKE = ((r"\S*\d\S*|\S*/\S*", "#"), (r"\b[ugriz]: ", ""), (r"([^;]+)(; [^;]+)+", r"\1"))
-"""What makes two messages one reason: numbers and paths, the band, and the same said of further bands."""
+"""Parts of messages to ignore when reasons are compared: numbers and paths, the band, and repeats for further bands."""
 
 Reason = tuple[str, str, int]
-"""Status, message, and how many rows."""
+"""Status, message, and number of rows."""
 SHOWN_REASONS = 5
-"""Of a shard or a stage, while it runs."""
+"""Reasons shown for a shard or a stage while it runs."""
 MOST_REASONS = 200
-"""That are remembered of a stage; rare ones beyond are forgotten."""
+"""Reasons remembered for a stage; the rarest are dropped beyond this number."""
 
 SHOWN = ["object_id", "stage", "status", "message"]
-"""What is shown of problems; source and time take as much memory again and are for those who look into the file."""
+"""Columns shown to users. Source and time would double the memory; they are in the file for those who need them."""
 
 SLICE_ROWS = 1 << 16
-"""Problems that are read, and whose reasons are compared, at a time."""
+"""Problems read, and their reasons compared, at a time."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why one row of a block is not `ok`, and what it was made from (URL or path)."""
+    """Why one row of a block is not `ok`, and its source (URL or path)."""
 
     row: int
     status: Status
@@ -59,14 +59,14 @@ class Problem:
 
 
 class Reasons:
-    """Counts the commonest reasons by (status, reason); what differs only in numbers and names counts as one."""
+    """Counter of the commonest reasons by (status, reason); messages that differ only in numbers and names are one."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._first: dict[tuple[str, str], str] = {}
 
     def add(self, reasons: Sequence[Reason]) -> None:
-        """Count those of a shard."""
+        """Count the reasons of a shard."""
         for status, message, count in reasons:
             key = (status, pattern_of(message))
             self._counts[key] += count
@@ -76,26 +76,26 @@ class Reasons:
                 del self._counts[key], self._first[key]
 
     def most(self, limit: int = SHOWN_REASONS) -> list[Reason]:
-        """The commonest, each with the message that came first."""
+        """Return the commonest reasons, each with its first message."""
         return [(key[0], self._first[key], count) for key, count in self._counts.most_common(limit)]
 
 
 def reasons_of(problems: Sequence[Problem]) -> tuple[Reason, ...]:
-    """Sum up the problems of a shard: few numbers, for the client."""
+    """Summarize the problems of a shard in a few numbers for the client."""
     reasons = Reasons()
     reasons.add([(problem.status.name.lower(), problem.message, 1) for problem in problems])
     return tuple(reasons.most())
 
 
 def pattern_of(message: str) -> str:
-    """What messages of one reason have in common."""
+    """Return the part that all messages of one reason share."""
     for expression, instead in ALIKE:
         message = re.sub(expression, instead, message)
     return message
 
 
 def problems_path(output: str, stage: str, shard: Shard) -> str:
-    """Where a shard's problems are noted before it is committed."""
+    """Return the path where a shard's problems are noted before it is committed."""
     return join(output, "problems", f"{stage}-{shard.index:06d}.parquet")
 
 
@@ -107,7 +107,7 @@ def note_problems(
     problems: Sequence[Problem],
     names: Sequence[str],
 ) -> None:
-    """Note the problems of the rows just done, under their objects' names; rows done earlier keep theirs."""
+    """Note the problems of the rows just done, under their objects' names; rows done earlier keep their notes."""
     path, now = problems_path(output, stage, shard), datetime.now(UTC)
     noted = _noted(path)
     kept = [note for note in noted if not done[note["row"] - shard.start]]
@@ -138,13 +138,13 @@ def _noted(path: str) -> list[dict[str, Any]]:
 
 
 def problems_of(output: str, stage: str, shards: Iterable[Shard]) -> pa.Table:
-    """Read what one stage noted of some shards."""
+    """Read the problems that one stage noted for some shards."""
     noted = [note for shard in shards for note in _noted(problems_path(output, stage, shard))]
     return pa.Table.from_pylist(noted, schema=PROBLEM_SCHEMA)
 
 
 def collect_problems(output: str) -> int:
-    """Put the shards' notes together into `<output>/problems.parquet`; return how many there are."""
+    """Collect the shards' notes in `<output>/problems.parquet`; return how many there are."""
     folder = join(output, "problems")
     filesystem, _ = url_to_fs(folder)
     parts = files_in(folder, ".parquet")
@@ -159,7 +159,7 @@ def collect_problems(output: str) -> int:
 
 
 def read_problems(output: str) -> pa.Table:
-    """Read of `problems.parquet` what is shown of it (`SHOWN`); empty where no run has ended yet."""
+    """Read the columns `SHOWN` of `problems.parquet`; the table is empty if no run has ended yet."""
     try:
         raw = read_bytes(join(output, "problems.parquet"))
     except FileNotFoundError:
@@ -171,7 +171,7 @@ def read_problems(output: str) -> pa.Table:
 def count_reasons(problems: pa.Table, limit: int = 20) -> list[tuple[str, str, str, int]]:
     """Count problems by (stage, status, reason), most frequent first.
 
-    Reasons that differ only in numbers and names count as one, shown by its first message.
+    Reasons that differ only in numbers and names count as one, shown with its first message.
     """
     parts = [_reasons(problems.slice(first, SLICE_ROWS)) for first in range(0, problems.num_rows, SLICE_ROWS)]
     if not parts:

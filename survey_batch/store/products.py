@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 Axis = Literal["object", "frame"]
 
 INNER_CHUNK_BYTES = 2_000_000
-"""Aim for one inner chunk: 1 to 8 MB keep a random read cheap and a sequential one fast."""
+"""Target size of an inner chunk: 1 to 8 MB keep random reads cheap and sequential reads fast."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Variable:
     name, dims, dtype : str
         `dtype` is a numpy type, or "string".
     attrs : mapping
-        `long_name`, `units` and what else a reader needs.
+        `long_name`, `units` and anything else a reader needs.
     chunks : tuple of int, optional
         Inner chunk; by default whole rows, about `INNER_CHUNK_BYTES` of them.
     coordinate : bool
@@ -53,7 +53,7 @@ class Variable:
 
     @property
     def fill(self) -> Any:
-        """What a row without data holds: NaN, 0 or an empty string."""
+        """Value of a row without data: NaN, 0 or an empty string."""
         if self.dtype == "string":
             return ""
         return np.nan if np.dtype(self.dtype).kind == "f" else 0
@@ -70,7 +70,7 @@ class Schema:
     Attributes
     ----------
     product : str
-        Name of the stage that makes it.
+        Name of the stage that makes the product.
     axis : str
         Dimension along which the product is sharded.
     sizes : mapping
@@ -117,10 +117,10 @@ class Schema:
 
 
 PROVENANCE, FORMER_PROVENANCE = "provenance", "pieces"
-"""Attribute of a product with everything on which it depends: its name, and what earlier versions called it."""
+"""Attribute of a product with everything it depends on: its name now, and its name in earlier versions."""
 
 PRODUCTS_OF_FRAMES = ("detections", "frames")
-"""Products whose axis is the frame; that of all others is the object."""
+"""Products with the axis `frame`; all others have the axis `object`."""
 
 
 def _coordinate(name: str, dtype: str, **attrs: str) -> Variable:
@@ -134,7 +134,7 @@ OBJECT_COORDINATES = (
     _coordinate("label", "string", long_name="class in the catalogue"),
     _coordinate("split", "string", long_name="train, validation or test"),
 )
-"""What every object-wise product says of its objects."""
+"""Coordinates of the objects in every product with the axis `object`."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Shard:
 
     @property
     def rows(self) -> slice:
-        """The rows as a slice."""
+        """Rows as a slice."""
         return slice(self.start, self.stop)
 
     def __len__(self) -> int:
@@ -164,7 +164,7 @@ def cut_into_shards(axis: Axis, size: int, rows: int) -> list[Shard]:
 
 
 def product_url(output: str, product: str) -> str:
-    """Where a product lies below a job's output."""
+    """Return the address of a product in a job's output."""
     return join(output, f"{product}.zarr")
 
 
@@ -174,7 +174,7 @@ def product_exists(output: str, product: str) -> bool:
     Raises
     ------
     PlanMismatchError
-        It was created by a version whose products this one does not read.
+        An earlier version created the product, and this version cannot read it.
     """
     try:
         return is_complete(open_group(output, product))
@@ -183,7 +183,7 @@ def product_exists(output: str, product: str) -> bool:
 
 
 def is_complete(group: zarr.Group) -> bool:
-    """Tell whether a product's metadata is there, which is written last; raises as `product_exists` does."""
+    """Tell whether a product's metadata, which is written last, is there; raise errors as `product_exists` does."""
     if FORMER_PROVENANCE in group.attrs:
         raise PlanMismatchError(
             f"{group.store_path} was made by an earlier version of survey_batch, whose products this one cannot go on "
@@ -195,9 +195,9 @@ def is_complete(group: zarr.Group) -> bool:
 def create_product(output: str, schema: Schema, attrs: Mapping[str, Any]) -> None:
     """Create all arrays of a product, its fixed coordinates and its metadata.
 
-    The shapes never change afterwards, so consolidated metadata is written here, once, and stays true.
-    `attrs` is written last of all and marks the product as created; what is not text becomes JSON, so that a part of
-    the product can be saved as netCDF too.
+    The shapes never change afterwards, so consolidated metadata is written once, here, and stays correct.
+    `attrs` is written last of all and marks the product as created. Values that are not text become JSON, so that a
+    part of the product can also be saved as netCDF.
     """
     group = zarr.create_group(product_url(output, schema.product), overwrite=True, zarr_format=3)
     for variable in (*schema.variables, schema.status):
@@ -217,13 +217,13 @@ def create_product(output: str, schema: Schema, attrs: Mapping[str, Any]) -> Non
 
 
 def open_group(output: str, product: str, *, fresh: bool = True) -> zarr.Group:
-    """Open a product's group for reading and writing; raises FileNotFoundError where there is none."""
+    """Open a product's group for reading and writing; raise FileNotFoundError if there is none."""
     url = product_url(output, product)
     return zarr.open_group(url, mode="r+", zarr_format=3) if fresh else _open_cached(url)
 
 
 def forget_products() -> None:
-    """Forget which arrays products have; needed in each process that used one which has been made anew."""
+    """Forget which arrays products have; each process that used a product needs this after the product is remade."""
     _open_cached.cache_clear()
 
 
@@ -247,7 +247,7 @@ def read_rows(output: str, product: str, rows: slice, names: Sequence[str]) -> d
 def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Array], status: Array) -> int:
     """Write one whole shard of every array, the status last, and return the bytes written (uncompressed).
 
-    A shard that was committed before is first marked `pending` again, so that a kill in between is seen.
+    A shard that was committed before is first marked `pending` again, so that an interrupted write is detected.
     """
     group = open_group(output, product, fresh=False)
     mark = _array(group, "status")
@@ -260,7 +260,7 @@ def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Arra
 
 
 def mark_pending(output: str, product: str, shards: Iterable[Shard]) -> None:
-    """Take shards back: a run does them again."""
+    """Mark shards as pending, so that a run does them again."""
     mark = _array(open_group(output, product, fresh=False), "status")
     for shard in shards:
         mark[shard.rows] = Status.PENDING
@@ -303,9 +303,9 @@ def _inner_chunks(schema: Schema, variable: Variable) -> tuple[int, ...]:
 
 
 def _compressor(variable: Variable) -> BloscCodec:
-    """LZ4 after a bitshuffle, by measurement on real pixels.
+    """Return the compressor: LZ4 after a bitshuffle, chosen by measurement on real pixels.
 
-    Size by the raw size, and compression in MB per CPU-second of one core (AMD EPYC of 2024, numcodecs 0.16):
+    Ratio of compressed to raw size, and speed in MB per CPU-second of one core (AMD EPYC of 2024, numcodecs 0.16):
 
     | codec                 | frames     | cutouts    | spectra: flux, ivar    |
     | --------------------- | ---------- | ---------- | ---------------------- |
@@ -315,13 +315,14 @@ def _compressor(variable: Variable) -> BloscCodec:
     | zstd 3, byte shuffle  | 0.39,  150 | 0.40,  200 | 0.76,  420; 0.75,  330 |
     | zstd 1, no shuffle    | 0.41,  280 | 0.40,  400 | 0.90,  950; 0.89,  930 |
 
-    It also reads fastest, at 4 GB/s. What little noise there is to squeeze out costs a shard several times its time.
+    LZ4 also reads fastest, at 4 GB/s. The other codecs gain little, because noise hardly compresses, and take several
+    times as long.
     """
     return BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle", typesize=np.dtype(variable.dtype).itemsize)
 
 
 def _attributes(variable: Variable) -> dict[str, Any]:
-    # xarray reads its fill value from this attribute; without it NaN rows of float arrays need no decoding.
+    # xarray reads its fill value from this attribute; without it, NaN rows of float arrays need no decoding.
     return dict(variable.attrs)
 
 
@@ -331,6 +332,6 @@ def _itemsize(variable: Variable) -> int:
 
 def _consolidate(group: zarr.Group) -> None:
     with warnings.catch_warnings():
-        # True, and known: readers that do not know it read the arrays' own metadata.
+        # This is true, and known: readers that do not support consolidated metadata read each array's own metadata.
         warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
         zarr.consolidate_metadata(group.store)

@@ -1,4 +1,4 @@
-"""What every table of the job file has in common."""
+"""The base of every table of the job file."""
 
 from pydantic import BaseModel, ConfigDict
 

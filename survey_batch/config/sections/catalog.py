@@ -1,4 +1,4 @@
-"""The tables of the job file that say which objects: `[catalog]` and what is below it."""
+"""The tables of the job file that choose the objects: `[catalog]` and the tables below it."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -16,42 +16,42 @@ def _in_order(limits: tuple[float, float]) -> tuple[float, float]:
 
 
 Range = Annotated[tuple[float, float], AfterValidator(_in_order)]
-"""Lowest and highest value, both included; `[10, inf]` is open above."""
+"""Lowest and highest value, both included; `[10, inf]` has no upper limit."""
 
 
 class DuplicatesSection(Section):
-    """Which rows are one object, and which of them stays; without this table, rows that repeat an id are `invalid`."""
+    """Which rows are one object, and which row to keep; without this table, rows that repeat an id are `invalid`."""
 
     by: Annotated[tuple[Literal["id", "position"], ...], Field(min_length=1)] = ("id", "position")
     radius_arcsec: PositiveFloat = 2.0
-    """By position: rows closer than this, directly or through others, are one object."""
+    """By position: rows closer than this, directly or through other rows, are one object."""
     keep: Literal["snr", "primary"] = "snr"
-    """The row of the best S/N, or the primary one (SDSS sciencePrimary, specPrimary or mode = 1; then the best S/N).
-    Rows that are alike so far: that of the smallest object_id stays."""
+    """Keep the row with the best S/N, or the primary row (SDSS sciencePrimary, specPrimary or mode = 1; then the best
+    S/N). If rows are still equal, the one with the smallest object_id is kept."""
 
 
 class SelectSection(Section):
-    """What a row must be; each key that is set is a condition, and a row without the value does not meet it."""
+    """Conditions on rows: each key that is set is a condition, and a row without the value does not meet it."""
 
     object_class: tuple[str, ...] | None = None
     """Values of the class column, such as `STAR`."""
     labels: tuple[str, ...] | None = None
     luminosity: tuple[Literal["giant", "dwarf", "subdwarf", ""], ...] | None = None
-    """As the subclass says it; "" where it does not."""
+    """Luminosity class from the subclass; "" if the subclass does not give one."""
     snr: Range | None = None
     magnitudes: Mapping[Literal["u", "g", "r", "i", "z"], Range] = {}
     zwarning: tuple[int, ...] | None = None
-    """Values allowed; `[0]` for redshifts without any warning."""
+    """Allowed values; `[0]` for redshifts without any warning."""
 
 
 class SampleSection(Section):
-    """How many of the selected rows are taken; by a hash of object_id and seed, whatever the order of the rows."""
+    """How many of the selected rows to take; chosen by a hash of object_id and seed, whatever the order of the rows."""
 
     per_class: PositiveInt | None = None
-    """Of each class; all where it has fewer."""
+    """Rows per class; all rows if a class has fewer."""
     total: PositiveInt | None = None
     frames: Literal["any", "crowded"] = "any"
-    """At random from all, or first from the frames that hold most of the selected objects."""
+    """Take rows at random from all frames, or first from the frames with the most selected objects."""
     seed: int = 1
 
     @model_validator(mode="after")
@@ -65,18 +65,18 @@ SHARES = ("train", "validation", "test")
 
 
 class SplitSection(Section):
-    """How objects are told apart into training, validation and test, where the catalogue does not say.
+    """How to divide objects into training, validation and test if the catalogue does not say.
 
-    Where one share is 1, the others are 0: with `train = 1.0` a classifier is trained on all labels and tested on none.
+    If one share is 1, the others are 0: with `train = 1.0` a classifier is trained on all labels and tested on none.
     """
 
     train: Annotated[float, Field(ge=0, le=1)] = 0.7
     validation: Annotated[float, Field(ge=0, le=1)] = 0.0
     test: Annotated[float, Field(ge=0, le=1)] = 0.3
     group: Literal["star", "field", "plan", "sky"] = "star"
-    """What is never torn apart: a star's visits; and besides these an SDSS field, a LAMOST plan, or a cell of sky."""
+    """What is never split: a star's visits, and optionally also an SDSS field, a LAMOST plan, or a cell of the sky."""
     cell_degrees: Annotated[float, Field(gt=0, le=90)] = 1.0
-    """Height and width of a cell, for `group = "sky"`."""
+    """Height and width of a cell for `group = "sky"`."""
     radius_arcsec: PositiveFloat = 3.0
     """Objects closer than this are one star and share a split."""
     seed: int = 1
@@ -84,7 +84,7 @@ class SplitSection(Section):
     @model_validator(mode="before")
     @classmethod
     def _one_share_is_all(cls, given: Any) -> Any:
-        """Where one share is 1, a share that is not set is 0: `{ train = 1.0 }` trains on all."""
+        """Set missing shares to 0 if one share is 1: `{ train = 1.0 }` trains on all."""
         if not isinstance(given, dict) or 1 not in [given.get(name) for name in SHARES]:
             return given
         return {**dict.fromkeys(SHARES, 0.0), **given}
@@ -97,25 +97,25 @@ class SplitSection(Section):
 
 
 class CatalogSection(Section):
-    """Where the list of objects is, what its columns mean, and which of its rows are taken."""
+    """Where the list of objects is, what its columns mean, and which rows to take."""
 
     path: str
     id: str | None = None
     """Column of the object's identifier; guessed for known releases."""
     columns: Mapping[str, str] = {}
-    """Our name = the file's name, for columns that are not guessed: `{ra = "RAJ2000"}`."""
+    """Our name = the file's name, for columns that cannot be guessed: `{ra = "RAJ2000"}`."""
     units: Mapping[Literal["ra", "dec"], str] = {}
-    """Units of the position where the file says none or a wrong one: deg, rad, hourangle, arcsec, hms, dms, …."""
+    """Units of the position if the file gives none or wrong ones: deg, rad, hourangle, arcsec, hms, dms, …."""
     table: str | int | None = None
-    """Name or number of the table, for FITS files (HDU) and VOTables with several; else the first with the columns."""
+    """Table name or number in FITS files (HDU) and VOTables with several; by default the first with the columns."""
     accept_overflow: bool = False
-    """Take a VOTable that the server cut off (QUERY_STATUS OVERFLOW) as it is."""
+    """Accept a VOTable that the server truncated (QUERY_STATUS OVERFLOW)."""
     label: str | None = None
-    """Column of the class; or made from class and subclass: `"spectral_type"` (A, F, G, K, M or non-stellar) or
-    `"mk_class"` (O, B, A, F, G, K, M, OB, carbon, WD, CV)."""
+    """Column of the class; or a label made from class and subclass: `"spectral_type"` (A, F, G, K, M or non-stellar)
+    or `"mk_class"` (O, B, A, F, G, K, M, OB, carbon, WD, CV)."""
     select: SelectSection | None = None
     duplicates: DuplicatesSection | None = None
     sample: SampleSection | None = None
     split: SplitSection | None = None
     detect: DetectSection | None = None
-    """Objects are found on the frames of the fields that `path` lists."""
+    """Find the objects on the frames of the fields that `path` lists."""

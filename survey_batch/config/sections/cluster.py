@@ -20,46 +20,46 @@ from survey_batch.config.sections.slurm_values import (
 GPU_PHASE = "predict"
 
 LEAST_MEMORY = 2**20
-"""Bytes; less is a number without its unit."""
+"""Minimum in bytes; a smaller value is probably a number without its unit."""
 
 
 class WorkersSection(Section):
-    """What workers are, and for SLURM the jobs in which they are; what is not set is as the site's YAML file says."""
+    """The workers, and for SLURM the jobs they run in; keys that are not set come from the site's YAML file."""
 
     workers: PositiveInt | None = None
-    """Worker processes. On this machine one per core where this is not set; SLURM has to be told."""
+    """Worker processes. The default on this machine is one per core; SLURM has no default."""
     threads: PositiveInt = 1
     memory: str = "4 GB"
     """Memory limit per worker."""
     processes: PositiveInt = 1
     """Workers in one SLURM job."""
     cores: PositiveInt | None = None
-    """Cores of one SLURM job; by default one for each thread."""
+    """Cores of one SLURM job; by default one per thread."""
     walltime: str | None = None
-    """Such as `"4:00:00"`, `"1-00:00:00"` or `"UNLIMITED"`. Jobs that it ends are replaced."""
+    """Time limit of a job, such as `"4:00:00"`, `"1-00:00:00"` or `"UNLIMITED"`. Jobs that reach it are replaced."""
     drain_seconds: Annotated[int, Field(ge=0)] | None = None
-    """How long before its walltime's end a worker takes no more work: longer than the longest shard takes. By default a
-    fifth of the walltime, at most five minutes."""
+    """How long before the end of its walltime a worker stops taking work; must exceed the time of the longest shard. By
+    default a fifth of the walltime, at most five minutes."""
     partition: str | None = None
     account: str | None = None
     qos: str | None = None
     gres: str | None = None
-    """Such as `"gpu:1"`."""
+    """Generic resources, such as `"gpu:1"`."""
     directives: tuple[str, ...] = ()
-    """Further options of `sbatch`, such as `"--constraint=haswell"`; what a key here says is refused."""
+    """Further options of `sbatch`, such as `"--constraint=haswell"`; options that have a key here are refused."""
     prologue: tuple[str, ...] = ()
-    """Lines of shell before a worker starts, such as `"module load python"` or the activation of an environment."""
+    """Shell lines to run before a worker starts, such as `"module load python"` or the activation of an environment."""
     python: str | None = None
-    """Interpreter of the workers; by default that of this process."""
+    """Python interpreter of the workers; by default that of this process."""
     interface: str | None = None
     """Network interface of scheduler and workers, such as `"ib0"`."""
     scratch: str | None = None
-    """Fast folder of a node for what Dask puts on disk, such as `"$TMPDIR"`."""
+    """Fast folder on a node for Dask's temporary files, such as `"$TMPDIR"`."""
     maximum_jobs: PositiveInt | None = None
-    """Jobs at a time at most, those that wait in the queue included."""
+    """Maximum number of jobs at a time, including jobs that wait in the queue."""
     options: Mapping[str, Any] = {}
-    """Anything else that `dask_jobqueue.SLURMCluster` takes. Lists and tables are added to what is set already; what
-    would replace that is refused."""
+    """Any other options of `dask_jobqueue.SLURMCluster`. Lists and tables are added to existing values; options that
+    would replace these are refused."""
 
     @field_validator("memory")
     @classmethod
@@ -98,14 +98,14 @@ class WorkersSection(Section):
 
 
 class GpuSection(WorkersSection):
-    """Keys of `[cluster]` that are others for the phase that predicts; that the table is there asks for GPUs."""
+    """Keys of `[cluster]` that differ in the phase that predicts; the presence of this table requests GPUs."""
 
     processes: Literal[1] = 1
-    """A job has one GPU and one worker that uses it: ask for more workers."""
+    """A job has one GPU and one worker that uses it; to use more GPUs, set more workers."""
     threads: PositiveInt = 3
-    """One computes at a time; meanwhile the others read and prepare the next shard and write the last."""
+    """One thread computes at a time; the others read and prepare the next shard and write the last one."""
     allow_cpu: bool = False
-    """Whether a worker that sees no GPU may predict all the same."""
+    """Whether a worker that sees no GPU may still predict."""
 
 
 class ClusterSection(WorkersSection):
@@ -116,18 +116,18 @@ class ClusterSection(WorkersSection):
     (`tcp://…`, `tls://…`), or its scheduler file (`….json`)."""
     dashboard: str = "127.0.0.1:0"
     tls: bool = True
-    """Encrypt and authenticate all traffic of `slurm` and `srun`; whoever reaches a scheduler without it runs code as
-    its user. A running scheduler is joined as its address says."""
+    """Encrypt and authenticate all traffic of `slurm` and `srun`. Otherwise anyone who reaches the scheduler can run
+    code as its user. For a running scheduler, its address decides."""
     tls_files: Mapping[Literal["ca", "cert", "key"], str] = {}
-    """For `tls://…`: certificate authority, certificate and key of the client, PEM files."""
+    """For `tls://…`: PEM files with the certificate authority, and the client's certificate and key."""
     poll_seconds: PositiveFloat = 10.0
-    """Time between two looks at SLURM's queue."""
+    """Time between two checks of SLURM's queue."""
     pending_seconds: PositiveFloat = 600.0
-    """Time without any worker after which SLURM's reason is told."""
+    """Time without any worker after which SLURM's reason is reported."""
     when_pending: Literal["wait", "stop"] = "wait"
-    """What then: go on waiting, or end the run; it can go on later."""
+    """What to do then: wait, or end the run, which can continue later."""
     gpu: GpuSection | None = None
-    """The table `[cluster.gpu]`: the phase that predicts has workers of its own, of which each has a GPU."""
+    """The table `[cluster.gpu]`: the phase that predicts has its own workers, each with a GPU."""
 
     @field_validator("kind")
     @classmethod
@@ -147,24 +147,24 @@ class ClusterSection(WorkersSection):
 
     @property
     def wants_gpu(self) -> bool:
-        """Whether each worker is to have a GPU; asked of what `for_phase` returns."""
+        """Whether each worker must have a GPU; use it on the result of `for_phase`."""
         added = self.options.get("job_extra_directives", ())
         return self.gpu is not None or asks_for_gpu(self.gres, (*self.directives, *added))
 
     def for_phase(self, phase: str) -> "ClusterSection":
-        """The table with the keys of `[cluster.gpu]` in place of its own, in the phase that predicts."""
+        """Return the table for a phase; when it predicts, the keys of `[cluster.gpu]` replace those of the table."""
         if self.gpu is None:
             return self
         if phase != GPU_PHASE:
             return self.model_copy(update={"gpu": None})
         others = (self.gpu.model_fields_set | {"threads", "processes"}) - {"allow_cpu"}
         if self.kind == "local":
-            others.add("workers")  # this machine's cores say nothing of its GPUs
+            others.add("workers")  # the number of cores does not give the number of GPUs
         return self.model_copy(update={name: getattr(self.gpu, name) for name in others})
 
 
 def _check_jobs(section: ClusterSection) -> None:
-    """Refuse jobs that have too few cores, or whose workers would never work."""
+    """Refuse jobs with too few cores, or with workers that would never work."""
     if section.cores is not None and section.processes > section.cores:
         raise ValueError(
             f"processes = {section.processes} in a job of cores = {section.cores}: each needs a core of its own"

@@ -8,17 +8,17 @@ from survey_batch.config.sections.base import Section
 
 
 class CustomSection(Section):
-    """A stage made of a user's function; its name is that of its product."""
+    """A stage made from a user's function; its product has the same name."""
 
     function: Annotated[str, Field(pattern=r"^.+:[A-Za-z_]\w*$")]
     """`package.module:function`, or `path/to/file.py:function`."""
     input: str
-    """The product whose blocks the function is given."""
+    """The product whose blocks are passed to the function."""
     variables: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Variables of it that the function needs."""
+    """Variables of the product that the function needs."""
     source: str | None = None
-    """Hash of the function's file that workers must find; a run sets it when it starts."""
+    """Expected hash of the function's file on workers; a run sets it when it starts."""
     gpu: bool = False
-    """True: run by the workers of `[cluster.gpu]`, with predictions, and one shard at a time for each GPU."""
+    """True: the workers of `[cluster.gpu]` run it, in the phase of predictions, with one shard at a time per GPU."""
     keep: bool = True
-    """False: handed to the next stages and not stored."""
+    """False: handed on to the next stages and not stored."""

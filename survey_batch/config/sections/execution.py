@@ -1,4 +1,4 @@
-"""The table of the job file that says what the unit of work is."""
+"""The table of the job file that sets the unit of work."""
 
 from pydantic import PositiveInt
 
@@ -6,7 +6,7 @@ from survey_batch.config.sections.base import Section
 
 
 class ShardsSection(Section):
-    """The unit of work, of retry and of resume."""
+    """The unit of work, retry and resume."""
 
     objects: PositiveInt = 1024
     """Objects per shard."""

@@ -29,39 +29,39 @@ class CutoutsSection(Section):
     """The `cutouts` product."""
 
     size: Annotated[int, Field(ge=1, le=1024)] = 64
-    """Pixels on a side, even or odd; what no field of the run holds whole is stitched from those that it touches."""
+    """Pixels on a side, even or odd; a window that no field of the run holds whole is stitched from several fields."""
     registration: Literal["pixel", "subpixel"] = "pixel"
-    """`pixel`: the frame's own pixels, so that an object lies up to half a pixel elsewhere in each band; `subpixel`:
-    resampled, so that it lies at x = y = (size - 1) / 2 in all bands."""
+    """`pixel`: the frame's own pixels, so that an object may be off by up to half a pixel in each band; `subpixel`:
+    resampled, so that the object is at x = y = (size - 1) / 2 in all bands."""
     ivar: bool = False
-    """Whether the inverse variance of each pixel is stored beside the flux, as large as it is."""
+    """Whether the inverse variance of each pixel is stored with the flux; it takes the same space."""
     keep: bool = True
-    """False: handed to the next stages and not stored."""
+    """False: handed on to the next stages and not stored."""
 
 
 class CompositesSection(Section):
-    """The `composites` product: 8-bit colour images for networks that were trained on such."""
+    """The `composites` product: 8-bit colour images for networks trained on such images."""
 
     bands: Annotated[str, Field(pattern="^[ugriz]{3}$")] = "irg"
-    """Shown as red, green and blue, in this order."""
+    """Bands shown as red, green and blue, in this order."""
     pair: Annotated[str, Field(pattern="^[ugriz]{3}$")] | None = None
-    """Bands of a second image of the same object, put to the right of the first."""
+    """Bands of a second image of the same object, to the right of the first."""
     scaling: Literal["flux", "percentile"] = "flux"
     """`flux`: one scale in nanomaggies for all bands, which keeps the colour; `percentile`: each band of each
-    object by its own percentiles, which destroys it."""
+    object scaled by its own percentiles, which destroys the colour."""
     q: Annotated[float, Field(ge=0)] = 8.0
     """Softening of Lupton et al. (2004)."""
     stretch: PositiveFloat | None = None
     """Linear stretch of Lupton et al. (2004), in units of the scaled image: nanomaggies, or 1; by default 0.5 for
     `flux`, 0.02 for `percentile`."""
     percentiles: tuple[float, float] = (1.0, 99.0)
-    """Percentiles that become 0 and 1 where `scaling = "percentile"`."""
+    """Percentiles that become 0 and 1 if `scaling = "percentile"`."""
     size: Annotated[int, Field(ge=1, le=1024)] | None = None
-    """Pixels on a side after resizing (Lanczos); not resized where this is not set. A pair is twice as wide."""
+    """Pixels on a side after resizing (Lanczos); if not set, images are not resized. A pair is twice as wide."""
     scale: PositiveFloat = 0.396
-    """SkyServer: arcsec per pixel of the image asked for; its size is `size`."""
+    """SkyServer: arcsec per pixel of the requested image; its size is `size`."""
     keep: bool = True
-    """False: handed to the next stages and not stored."""
+    """False: handed on to the next stages and not stored."""
 
     @property
     def linear_stretch(self) -> float:
@@ -80,14 +80,14 @@ class ImageFeaturesSection(Section):
     """The `features` product of images."""
 
     apertures: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (3.0, 5.0, 7.5)
-    """Radii of circular apertures in pixels, the smallest first."""
+    """Radii of circular apertures in pixels, smallest first."""
     colour_aperture: PositiveFloat | None = None
-    """The one of `apertures` whose fluxes make colours; by default the middle one: in a smaller one a star's colour
-    depends on the seeing of each band, a larger one adds noise."""
+    """The aperture in `apertures` used for colours; by default the middle one. In a smaller one a star's colour depends
+    on the seeing in each band; a larger one adds noise."""
     background: tuple[PositiveFloat, PositiveFloat] = (15.0, 25.0)
-    """Radii of the ring in which the local background is measured, in pixels."""
+    """Inner and outer radius in pixels of the ring in which the local background is measured."""
     keep: bool = True
-    """False: handed to the next stages and not stored."""
+    """False: handed on to the next stages and not stored."""
 
     @model_validator(mode="after")
     def _ring(self) -> "ImageFeaturesSection":
@@ -105,5 +105,5 @@ class ImageFeaturesSection(Section):
 
     @property
     def colour_radius(self) -> float:
-        """Radius of the aperture that makes colours."""
+        """Radius of the aperture used for colours."""
         return self.colour_aperture or self.apertures[len(self.apertures) // 2]

@@ -1,9 +1,9 @@
-"""Which stage, survey or cluster reads which table and key of the job file: the one place that says so."""
+"""The single list of which stage, survey or cluster reads which table and key of the job file."""
 
 from collections.abc import Mapping
 
 Entries = tuple[str, ...]
-"""Tables and keys, such as `cutouts` or `cutouts.ivar`; a table stands for all that is in it."""
+"""Tables and keys, such as `cutouts` or `cutouts.ivar`; a table stands for everything in it."""
 
 COMPOSITES_OF_CUTOUTS = tuple(
     f"composites.{key}" for key in ("bands", "pair", "scaling", "q", "stretch", "percentiles", "size", "keep")
@@ -25,8 +25,8 @@ STAGE_READS: Mapping[str, Mapping[str, Entries]] = {
     },
     "stamps": {"stamps": (), "predictions": PREDICTIONS},
 }
-"""The stages of each survey in their order, and what of the job file each of them reads; a job may leave out stages
-that nothing is made from."""
+"""The stages of each survey in order, and the parts of the job file that each reads; a job may leave out stages that
+no other stage needs."""
 
 SURVEY_READS: Mapping[str, Entries] = {
     "sdss": ("archive.release", "catalog.detect"),
@@ -34,10 +34,10 @@ SURVEY_READS: Mapping[str, Entries] = {
     "skyserver": (),
     "stamps": (),
 }
-"""What a survey reads, whatever the stages."""
+"""Tables and keys that a survey reads, whatever the stages."""
 
 RUNNING = "a running scheduler"
-"""A cluster whose `kind` is an address or a scheduler file."""
+"""Name for a cluster whose `kind` is an address or a scheduler file."""
 
 _OF_JOBS = (
     "processes cores prologue python interface scratch maximum_jobs directives options tls poll_seconds "
@@ -53,14 +53,14 @@ CLUSTER_READS: Mapping[str, Entries] = {
         RUNNING: "tls_files gres",
     }.items()
 }
-"""What a kind of cluster reads beside what all of them do."""
+"""Keys that a kind of cluster reads in addition to those that all kinds read."""
 
 
 def archive_keys(survey: str) -> Entries:
-    """Keys of `[archive]`, beside the root, that say where a survey's files lie."""
+    """Return the keys of `[archive]`, besides the root, that decide where a survey's files are."""
     return tuple(entry.removeprefix("archive.") for entry in SURVEY_READS[survey] if entry.startswith("archive."))
 
 
 def kind_of_cluster(kind: str) -> str:
-    """The kind of cluster that `cluster.kind` names."""
+    """Return the kind of cluster that `cluster.kind` names."""
     return kind if kind in CLUSTER_READS else RUNNING

@@ -1,4 +1,4 @@
-"""What SLURM and dask-jobqueue make of values in `[cluster]`: time limits, requests for GPUs, options of our own."""
+"""Values in `[cluster]` as SLURM and dask-jobqueue read them: time limits, GPU requests, options that we set."""
 
 import math
 import re
@@ -10,14 +10,14 @@ NO_LIMIT = ("unlimited", "infinite")
 _TIME = re.compile(r"(?:\d+-)?\d+(?::\d+){0,2}")
 
 GPU_RESOURCES = ("gpu", "shard", "mps")
-"""Generic resources of SLURM that give access to a GPU, or to a share of one."""
+"""SLURM's generic resources that give access to a GPU or a share of one."""
 _GENERIC = re.compile(r"(?:--gres|--tres-per-\w+)[=\s]\s*(.+)")
 _GPUS = re.compile(r"(?:--gpus(?:-per-(?:node|task|socket))?[=\s]|-G)\s*(.+)")
 _RESOURCE = re.compile(r"(?:gres[/:])?(\w+)(?:[:=]([A-Za-z_][\w.-]*))?(?:[:=](\d+))?\w*(?:\(.*\))?")
 _COUNT = re.compile(r"(?:[A-Za-z_][\w.-]*:)?(\d+)")
 
 ADDED_OPTIONS = ("job_extra_directives", "job_script_prologue", "worker_extra_args")
-"""Options of dask-jobqueue that are lists: what the job says comes after what the product sets."""
+"""Options of dask-jobqueue that are lists: the job's entries come after those that we set."""
 
 OWN_OPTIONS: Mapping[str, str] = {
     "cores": "cluster.threads and cluster.processes",
@@ -49,7 +49,7 @@ OWN_OPTIONS: Mapping[str, str] = {
     "asynchronous": "",
     "loop": "",
 }
-"""Options that the product sets itself, and what to set instead; "" where that is no matter of the job's."""
+"""Options that we set ourselves, and what to set instead; "" if the job cannot change it."""
 
 OWN_ARGUMENTS: Mapping[str, str] = {
     "--resources": "gres or a table [cluster.gpu]: each worker then has the resource GPU=1",
@@ -62,7 +62,7 @@ OWN_ARGUMENTS: Mapping[str, str] = {
     "--name": "",
     "--dashboard-address": "",
 }
-"""Arguments of a Dask worker that the product sets itself, in the same way."""
+"""Arguments of a Dask worker that we set ourselves, in the same form."""
 
 
 OWN_DIRECTIVES: Mapping[str, str] = {
@@ -78,20 +78,20 @@ OWN_DIRECTIVES: Mapping[str, str] = {
     "--error": "",
     "--requeue": "",
 }
-"""Options of `sbatch` for which there is a key, or that the product sets itself, in the same way."""
+"""Options of `sbatch` that have a key, or that we set ourselves, in the same form."""
 
 SHORT = {
     "-c": "--cpus-per-task", "-t": "--time", "-p": "--partition", "-A": "--account", "-q": "--qos", "-n": "--ntasks",
     "-J": "--job-name", "-o": "--output", "-e": "--error",
 }  # fmt: skip
-"""Short names of these."""
+"""Short names of these options."""
 
 EARLIEST = 1.25
-"""Workers begin to drain up to so many times the margin before the end, at random, so that not all go at once."""
+"""Workers start to drain at random times, at most this many margins before the end, so that not all leave at once."""
 
 
 def walltime_seconds(text: str) -> float:
-    """Read SLURM's forms of a time limit: minutes, minutes:seconds, h:m:s, days-h, days-h:m, days-h:m:s, or none.
+    """Parse SLURM's forms of a time limit: minutes, minutes:seconds, h:m:s, days-h, days-h:m, days-h:m:s, or none.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def walltime_seconds(text: str) -> float:
     Raises
     ------
     ValueError
-        It is none of these, or 0; says what to write.
+        The text has none of these forms, or is 0; the message says what to write.
     """
     if text.strip().lower() in NO_LIMIT:
         return math.inf
@@ -112,7 +112,7 @@ def walltime_seconds(text: str) -> float:
         )
     days, dash, rest = text.strip().rpartition("-")
     parts = [float(part) for part in rest.split(":")]
-    # The first part is hours where days are told or three parts are; else it is minutes.
+    # The first part is hours if days are given or there are three parts; otherwise it is minutes.
     units = (3600.0, 60.0, 1.0) if dash or len(parts) == 3 else (60.0, 1.0)
     seconds = float(days or 0) * 86400 + sum(part * unit for part, unit in zip(parts, units, strict=False))
     if not seconds:
@@ -121,9 +121,9 @@ def walltime_seconds(text: str) -> float:
 
 
 def asks_for_gpu(gres: str | None, directives: Iterable[str]) -> bool:
-    """Tell whether SLURM is asked for a GPU: by `gres`, or by an option of `sbatch` that requests one.
+    """Tell whether a GPU is requested from SLURM: by `gres`, or by an option of `sbatch`.
 
-    That a node's name or feature, or a partition, has "gpu" in it asks for none.
+    A node, feature or partition with "gpu" in its name requests none.
     """
     return any(map(_is_gpu, (gres or "").split(","))) or any(map(_requests_gpu, directives))
 
@@ -142,7 +142,7 @@ def _is_gpu(resource: str) -> bool:
 
 
 def check_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Refuse options that would replace what the product sets.
+    """Refuse options that would replace those that we set.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def check_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def check_directives(directives: Iterable[str]) -> None:
-    """Refuse options of `sbatch` that would replace what a key says or what the product sets.
+    """Refuse options of `sbatch` that would replace a key of the job or an option that we set.
 
     Raises
     ------
@@ -179,16 +179,16 @@ def check_directives(directives: Iterable[str]) -> None:
 
 
 def options_in(directive: str) -> list[str]:
-    """Names of the options in a line of `#SBATCH`: `--mem` of `--mem=4G`, `-p` of `-pgpu`."""
+    """Return the names of the options in a line of `#SBATCH`: `--mem` of `--mem=4G`, `-p` of `-pgpu`."""
     try:
         words = shlex.split(directive)
-    except ValueError:  # quotes that are not closed
+    except ValueError:  # unclosed quotes
         words = directive.split()
     return [word.partition("=")[0] if word.startswith("--") else word[:2] for word in words if word.startswith("-")]
 
 
 def check_one_line(text: str) -> None:
-    """Refuse what would go on in another line of a worker job's script, where the shell would run it.
+    """Refuse text with line breaks, because the shell would run the next line of a worker job's script.
 
     Raises
     ------
@@ -200,19 +200,19 @@ def check_one_line(text: str) -> None:
 
 
 def check_drain(margin: float, walltime: float) -> None:
-    """Refuse workers that begin to drain as soon as they start.
+    """Refuse workers that would drain as soon as they start.
 
     Parameters
     ----------
     margin
-        Seconds before the walltime's end at which they drain, at the latest.
+        Latest start of draining, in seconds before the walltime's end.
     walltime
         Seconds.
 
     Raises
     ------
     ValueError
-        Says how long before the end they drain, and what to change.
+        Says how long before the end workers drain, and what to change.
     """
     if EARLIEST * margin >= walltime:
         raise ValueError(

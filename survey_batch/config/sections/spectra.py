@@ -11,11 +11,11 @@ class SpectraSection(Section):
     """The `spectra` product: a log10 wavelength grid with a step of 1e-4, in vacuum."""
 
     wavelength_min: PositiveFloat = 3699.9
-    """Just below the first pixel (10^3.5682) of most LAMOST files."""
+    """The default is just below the first pixel (10^3.5682) of most LAMOST files."""
     wavelength_max: PositiveFloat = 9100.0
 
     keep: bool = True
-    """False: handed to the next stages and not stored."""
+    """False: handed on to the next stages and not stored."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "SpectraSection":
@@ -35,18 +35,18 @@ class FeaturesSection(Section):
     """Synthetic colours g - r and r - i."""
     normalization: Literal["l2", "flux", "minmax", "robust", "continuum"] = "continuum"
     smoothing_window: Annotated[int, Field(ge=1)] = 1
-    """Savitzky-Golay window in pixels; odd, as an even one shifts a spectrum by half a pixel; 1 is none."""
+    """Savitzky-Golay window in pixels; odd, because an even one shifts a spectrum by half a pixel; 1 is none."""
     smoothing_order: Annotated[int, Field(ge=0)] = 3
     blocks: Annotated[int, Field(ge=0)] = 50
-    """Wavelength blocks for which mean, scatter, minimum and maximum are kept; 0 is none."""
+    """Wavelength blocks with mean, scatter, minimum and maximum; 0 is none."""
     components: Annotated[int, Field(ge=0)] = 20
-    """Principal components, fitted on the training split alone; 0 is none."""
+    """Principal components, fitted only on the training split; 0 is none."""
     basis: str | None = None
-    """Output of a job whose product `features` has the components to use instead: a classifier that works on scores
-    along components needs those that it was trained on."""
+    """Output of a job whose product `features` has the components to use instead. A classifier that works on component
+    scores needs the components it was trained on."""
 
     keep: bool = True
-    """False: handed to the next stages and not stored."""
+    """False: handed on to the next stages and not stored."""
 
     @model_validator(mode="after")
     def _odd_window(self) -> "FeaturesSection":

@@ -10,7 +10,7 @@ from survey_batch.config.sections.training_base import NetworkTraining, network_
 PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "published-cnn": {"epochs": 20, "batch": 128, "learning_rate": 5e-4, "class_weights": "none"},
 }
-"""Settings of the published network, where the job says nothing else (LAMOST-Spectra-Classifier, 2025)."""
+"""Default settings of the published network (LAMOST-Spectra-Classifier, 2025)."""
 
 Range = tuple[PositiveFloat, PositiveFloat]
 
@@ -19,7 +19,7 @@ READ_BY: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("snr", "redshift"), ("convolution",)),
     **dict.fromkeys(("copies", "copies_snr"), ("published-cnn", "published-svm", "published-forest")),
 }
-"""Keys that not every variant reads, and the variants that do."""
+"""Keys that only some variants read, and these variants."""
 
 
 class GalaxyTraining(NetworkTraining):
@@ -33,23 +33,23 @@ class GalaxyTraining(NetworkTraining):
     epochs: PositiveInt = 20
     batch: PositiveInt = 128
     snr: Range = (1.5, 100.0)
-    """Variant `convolution`: in each epoch noise is added to each training spectrum until its signal to noise per
-    pixel is one drawn from this range, where that is less than it has."""
+    """Variant `convolution`: in each epoch a signal-to-noise ratio per pixel is drawn from this range for each training
+    spectrum; if the spectrum's own ratio is higher, noise is added to reach it."""
     redshift: bool = False
-    """Variant `convolution`: also look at lines in the rest frame of the product's redshift. Off, as the pipeline that
-    gives a redshift has decided the class before: it tells a star by its redshift near 0."""
+    """Variant `convolution`: also use lines in the rest frame of the product's redshift. Off by default, because the
+    pipeline that gives a redshift has already decided the class: a redshift near 0 gives away a star."""
     simulated: Annotated[int, Field(ge=0)] = 0
-    """Simulated spectra of each class that are trained on besides the product's; they are in no test."""
+    """Simulated spectra per class to train on in addition to the product's; they are never in a test."""
     templates: str | None = None
-    """PyHammer template file, of whose stars the simulated spectra are made; drawn ones by default."""
+    """PyHammer template file whose stars are used for simulated spectra; by default the stars are drawn."""
     copies: Annotated[int, Field(ge=0)] = 200
-    """Published variants: copies of training galaxies and of quasars, with noise added."""
+    """Published variants: copies of training galaxies and quasars, with noise added."""
     copies_snr: PositiveFloat = 100.0
-    """Published variants: mean flux over the noise that is added."""
+    """Published variants: ratio of mean flux to added noise."""
 
     @property
     def makes_examples(self) -> bool:
-        """Simulated spectra are of all classes."""
+        """True with simulated spectra, which are of all classes."""
         return self.simulated > 0
 
     @model_validator(mode="after")

@@ -18,10 +18,10 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
         "augment": False,
     }
 }
-"""Defaults of variant `vit`: the fine-tuning of A. Farrag's master's thesis (Radboud University, 2024)."""
+"""Defaults of variant `vit`: the fine-tuning in A. Farrag's master's thesis (Radboud University, 2024)."""
 
 READ_BY: Mapping[str, tuple[str, ...]] = {"crop": ("cnn", "small-vit"), "checkpoint": ("vit",)}
-"""Keys that not every variant reads, and the variants that do."""
+"""Keys that only some variants read, and these variants."""
 
 
 class ImageTraining(NetworkTraining):
@@ -32,21 +32,21 @@ class ImageTraining(NetworkTraining):
 
     kind: Literal["stellar-image"] = "stellar-image"
     variant: Literal["cnn", "small-vit", "vit"] = "cnn"
-    """`cnn` and `small-vit` learn from nothing; `vit` fine-tunes a checkpoint, by the published recipe."""
+    """`cnn` and `small-vit` are trained from scratch; `vit` fine-tunes a checkpoint by the published recipe."""
     product: Literal["cutouts", "composites"] = "cutouts"
     """`cutouts`: calibrated pixels of all bands; `composites`: 8-bit colour images."""
     crop: PositiveInt | None = None
-    """Variants `cnn` and `small-vit`: pixels on a side that are looked at, around the centre; by default all."""
+    """Variants `cnn` and `small-vit`: pixels on a side to use, around the centre; by default all."""
     softening: PositiveFloat = 0.1
-    """Product `cutouts`: nanomaggies per pixel from which the scale, the same for all bands, is logarithmic."""
+    """Product `cutouts`: nanomaggies per pixel above which the scale is logarithmic; the same for all bands."""
     augment: bool = True
-    """Whether training images are flipped and turned by right angles."""
+    """Whether training images are flipped and rotated by right angles."""
     learning_rate: PositiveFloat = 3e-3
     checkpoint: str | None = None
     """Variant `vit`: folder in the layout of Hugging Face (`config.json`, `model.safetensors`)."""
     magnitudes: str | None = None
     """Product `composites`: output of a job whose product `features` has the same objects' fluxes, for the baseline
-    from five magnitudes; cutouts are measured themselves."""
+    from five magnitudes. For cutouts the fluxes are measured directly."""
 
     @model_validator(mode="after")
     def _complete(self) -> "ImageTraining":

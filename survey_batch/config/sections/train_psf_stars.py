@@ -10,14 +10,14 @@ from survey_batch.config.sections.training_base import NetworkTraining
 PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "published": {"epochs": 60, "batch": 256, "learning_rate": 1e-4, "patience": 0}
 }
-"""Settings of ML-PSF, where the job says nothing else: up to 500 epochs, of which the 60th was shipped."""
+"""Default settings of ML-PSF: it trained for up to 500 epochs and shipped the 60th."""
 
 READ_BY: Mapping[str, tuple[str, ...]] = {"zoom": ("cnn",)}
-"""Keys that not every variant reads, and the variants that do."""
+"""Keys that only some variants read, and these variants."""
 
 
 class PsfStarTraining(NetworkTraining):
-    """Stars that are fit for building a PSF."""
+    """Stars that are good for building a PSF."""
 
     of_variant = PUBLISHED
     read_by = READ_BY
@@ -25,12 +25,12 @@ class PsfStarTraining(NetworkTraining):
     kind: Literal["psf-star"] = "psf-star"
     variant: Literal["cnn", "published"] = "cnn"
     band: Literal["u", "g", "r", "i", "z"] | None = None
-    """The band of the cutouts that is looked at; a product of one band needs no name, and the classifier then takes
-    cutouts of any one band."""
+    """The band of the cutouts to use. It can be left out for a product with one band; the classifier then accepts
+    cutouts of any single band."""
     epochs: PositiveInt = 30
     patience: Annotated[int, Field(ge=0)] = 6
     class_weights: Literal["balanced", "none"] = "none"
-    """`none` keeps probabilities those of a whole field, in which few sources are good."""
+    """With `none` the probabilities hold for a whole field, in which few sources are good."""
     zoom: Annotated[float, Field(ge=0, le=0.7)] = 0.3
-    """Variant `cnn`: training stars are shown up to this factor, as a logarithm, larger and smaller, as in another
-    seeing; 0 shows them as they are."""
+    """Variant `cnn`: training stars are enlarged or shrunk by up to this factor (a logarithm), as in another seeing; 0
+    leaves them as they are."""

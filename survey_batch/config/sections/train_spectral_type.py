@@ -8,7 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from survey_batch.config.sections.training_base import EnsembleTraining, network_keys
 
 PUBLISHED: Mapping[str, Mapping[str, Any]] = {"published": {"epochs": 140, "batch": 32, "learning_rate": 1e-3}}
-"""Settings of the published network, where the job says nothing else (LAMOST_DR6_CNN_Spectral_Classifier, 2022)."""
+"""Default settings of the published network (LAMOST_DR6_CNN_Spectral_Classifier, 2022)."""
 
 READ_BY: Mapping[str, tuple[str, ...]] = {
     **network_keys("lines", "convolution", "published"),
@@ -16,11 +16,11 @@ READ_BY: Mapping[str, tuple[str, ...]] = {
     "trees": ("forest",),
     **dict.fromkeys(("copies", "gan", "gan_steps"), ("forest", "convolution", "published")),
 }
-"""Keys that not every variant reads, and the variants that do."""
+"""Keys that only some variants read, and these variants."""
 
 
 class SpectralTypeTraining(EnsembleTraining):
-    """A star's letter from its spectrum."""
+    """Spectral-type letter of a star from its spectrum."""
 
     of_variant = PUBLISHED
     read_by = READ_BY
@@ -32,21 +32,21 @@ class SpectralTypeTraining(EnsembleTraining):
     templates: str | None = None
     """PyHammer template file: for the chi-square baseline, and for `copies`."""
     copies: Annotated[int, Field(ge=0)] = 60
-    """With `templates`, in all variants but `lines`: spectra made of its templates for each letter with fewer than 10
-    training objects, O and B only if `catalog.label` can be O or B, as `mk_class` can. They are in no validation and no
-    test. In `forest` those of O and B weigh together 0.28 % of the real ones, as in LAMOST. In all variants a star
-    without He II is not called O and one without helium not B."""
+    """With `templates`, in all variants but `lines`: spectra made from the templates for each letter with fewer than 10
+    training objects; for O and B only if `catalog.label` can be O or B, as with `mk_class`. They are never used for
+    validation or test. In `forest`, the total weight of those of O and B is 0.28 % of the real ones, as in LAMOST. In
+    all variants a star without He II is not called O, and a star without helium is not called B."""
     trees: PositiveInt = 300
-    """Variant `forest`."""
+    """Variant `forest`: number of trees."""
     gan: bool = False
-    """In all variants but `lines`: train a generative adversarial network on the real and the template spectra of each
-    such class, and add `copies` of what it makes to training."""
+    """In all variants but `lines`: train a generative adversarial network on the real and template spectra of each such
+    class, and add `copies` of its spectra to the training."""
     gan_steps: PositiveInt = 600
-    """Batches that each such network is trained on."""
+    """Training batches for each such network."""
 
     @property
     def makes_examples(self) -> bool:
-        """Templates give examples of O and B, and of others that are rare."""
+        """True with templates, which give examples of O, B and other rare classes."""
         return self.templates is not None and self.copies > 0 and self.variant != "lines"
 
     @model_validator(mode="after")

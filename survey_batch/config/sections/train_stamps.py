@@ -11,7 +11,7 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "pca-mlp": {"epochs": 100, "batch": 32, "learning_rate": 0.1, "patience": 20, "class_weights": "none"},
     "cnn-mlp": {"epochs": 2000, "batch": 512, "learning_rate": 1e-4, "patience": 0, "class_weights": "none"},
 }
-"""Settings of the published networks, where the job says nothing else (Centofanti et al. 2025, A&A 694, A228)."""
+"""Default settings of the published networks (Centofanti et al. 2025, A&A 694, A228)."""
 
 READ_BY: Mapping[str, tuple[str, ...]] = {
     **network_keys("pca-mlp", "cnn-mlp"),
@@ -20,7 +20,7 @@ READ_BY: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("seds", "fit_flux", "fit_centre"), ("likelihood",)),
     **dict.fromkeys(("components", "members"), ("pca-mlp",)),
 }
-"""Keys that not every variant reads, and the variants that do."""
+"""Keys that only some variants read, and these variants."""
 
 
 class StampTraining(NetworkTraining):
@@ -32,23 +32,23 @@ class StampTraining(NetworkTraining):
     kind: Literal["stamp-type"] = "stamp-type"
     variant: Literal["likelihood", "pca-mlp", "cnn-mlp", "svm-psf"] = "likelihood"
     psf_model: str | tuple[str, ...] | None = None
-    """Variants `likelihood` and `svm-psf`: the `psf-model.npz` of each exposure whose stars are to be classified.
-    They are kept in the classifier's folder; a star of another exposure is not classified."""
+    """Variants `likelihood` and `svm-psf`: the `psf-model.npz` of each exposure with stars to classify. The files are
+    stored in the classifier's folder; stars of other exposures are not classified."""
     seds: str | None = None
     """Variant `likelihood`: photon spectra of the 13 classes, `.npy` (class, wavelength), with
     `vis_wavelengths_nm.npy` beside it."""
     fit_flux: bool = True
-    """Variant `likelihood`: whether each star's flux is fitted; it is 1 where not."""
+    """Variant `likelihood`: whether each star's flux is fitted; otherwise it is 1."""
     fit_centre: bool = True
-    """Variant `likelihood`: whether each star's sub-pixel centre is fitted; it is where the model has it where not."""
+    """Variant `likelihood`: whether each star's sub-pixel centre is fitted; otherwise the model's centre is used."""
     components: PositiveInt = 24
-    """Variant `pca-mlp`: principal components of the stamps."""
+    """Variant `pca-mlp`: number of principal components of the stamps."""
     members: Annotated[int, Field(ge=2)] = 48
-    """Variant `pca-mlp`: networks of the committee."""
+    """Variant `pca-mlp`: number of networks in the committee."""
 
     @property
     def psf_models(self) -> tuple[str, ...]:
-        """Files of PSF models."""
+        """Paths of the PSF models."""
         if self.psf_model is None:
             return ()
         return (self.psf_model,) if isinstance(self.psf_model, str) else self.psf_model

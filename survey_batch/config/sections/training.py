@@ -22,7 +22,7 @@ TRAINING_OF: dict[str, type[TrainingSection]] = {
     "psf-star": PsfStarTraining,
     "table": TableTraining,
 }
-"""Model of the table for each kind."""
+"""Model of the table `[train]` for each kind."""
 
 
 def _kind(given: Any) -> Any:
@@ -38,4 +38,4 @@ TrainSection = Annotated[
     | Annotated[TableTraining, Tag("table")],
     Discriminator(_kind),
 ]
-"""What `survey-batch train` makes."""
+"""The classifier that `survey-batch train` makes."""

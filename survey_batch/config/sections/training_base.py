@@ -1,4 +1,4 @@
-"""What all tables `[train]` have in common."""
+"""The common keys of all tables `[train]`."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
@@ -16,16 +16,16 @@ def _shares(prior: Mapping[str, float]) -> Mapping[str, float]:
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Prior = Literal["as_found", "equal"] | Annotated[Mapping[str, Share], AfterValidator(_shares)]
-"""Shares of the classes on which figures are stated: those of the test objects, all alike, or given by name."""
+"""Class shares for which figures are stated: those of the test objects, equal shares, or shares given by class."""
 
 
 class TrainingSection(Section):
-    """Keys that every kind of classifier knows.
+    """Keys of every kind of classifier.
 
     Attributes
     ----------
     of_variant : dict
-        Values that keys have in a variant where the job says nothing else: mostly those of its publication.
+        Default values of keys in a variant, mostly those of its publication.
     read_by : dict
         Keys that only some variants read, and these variants.
     """
@@ -40,13 +40,13 @@ class TrainingSection(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     """The same seed gives the same classifier on one machine."""
     folds: Annotated[int, Field(ge=0)] = 0
-    """Cross-validation folds over all labelled objects, grouped by star, beside the held-out test; 0 is none."""
+    """Cross-validation folds over all labelled objects, grouped by star, besides the held-out test; 0 is none."""
     prior: Prior = "as_found"
-    """Shares of the classes on which the figures are stated."""
+    """Class shares for which the figures are stated."""
 
     @property
     def makes_examples(self) -> bool:
-        """Whether classes without training objects are learnt from spectra that are made for them."""
+        """Whether classes without training objects are learnt from spectra made for them."""
         return False
 
     @field_validator("folds")
@@ -64,7 +64,7 @@ class TrainingSection(Section):
 
 
 def network_keys(*variants: str) -> dict[str, tuple[str, ...]]:
-    """Keys of `NetworkTraining`, where only these variants are networks."""
+    """Return the keys of `NetworkTraining` with these variants, if only they are networks."""
     return dict.fromkeys(("epochs", "batch", "learning_rate", "patience", "class_weights"), variants)
 
 
@@ -72,20 +72,20 @@ class NetworkTraining(TrainingSection):
     """Keys of classifiers that are networks."""
 
     epochs: PositiveInt = 40
-    """Most passes over the training objects."""
+    """Maximum number of passes over the training objects."""
     batch: PositiveInt = 64
     learning_rate: PositiveFloat = 1e-3
     patience: Annotated[int, Field(ge=0)] = 0
-    """Epochs without a better loss on held-out objects after which training ends, with the best weights; 0 is never.
-    Held out are those of split `validation`, or where there is none a seventh of the training objects."""
+    """Epochs without a better loss on held-out objects after which training ends with the best weights; 0 is never. The
+    held-out objects are the split `validation`, or a seventh of the training objects if there is none."""
     class_weights: Literal["balanced", "none"] = "balanced"
-    """`balanced`: all classes together weigh alike in the loss, however many objects each has."""
+    """`balanced`: each class has the same total weight in the loss, however many objects it has."""
 
 
 class EnsembleTraining(NetworkTraining):
     """Keys of classifiers that are ensembles of small networks."""
 
     members: PositiveInt = 8
-    """Networks in the ensemble whose probabilities are averaged."""
+    """Networks in the ensemble; their probabilities are averaged."""
     class_weights: Literal["balanced", "none"] = "none"
     """Rare classes are shown more often instead."""
