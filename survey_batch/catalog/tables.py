@@ -207,7 +207,7 @@ def text_source(location: Location, encoding: str, form: str) -> Source:
 
 
 def _add_position(table: Any) -> tuple[str, ...]:
-    """Convert the CDS columns RAh, RAm, RAs, DE-, DEd, DEm and DEs to degrees, if there is no other position."""
+    """Convert the CDS columns RAh, RAm, RAs, DE-, DEd, DEm and DEs to degrees, if there is no column RAdeg."""
     if not {"RAh", "RAm", "RAs", "DEd", "DEm", "DEs"} <= set(table.colnames) or "RAdeg" in table.colnames:
         return ()
     parts = {
