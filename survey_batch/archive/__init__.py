@@ -1,1 +1,1 @@
-"""Remote and local survey archives: fetching files, decompressing them and reading what they hold."""
+"""Remote and local survey archives: fetching files, decompressing them and reading their content."""

@@ -1,4 +1,4 @@
-"""What an archive holds, told from the first bytes of what came."""
+"""The kinds of files that an archive holds, told from their first bytes."""
 
 import contextlib
 from typing import NamedTuple
@@ -8,18 +8,18 @@ from survey_batch.core.errors import UnreadableError
 
 
 class Content(NamedTuple):
-    """A name for messages, and the kinds of files that can be it."""
+    """The content of an archive: its name in messages, and the kinds of files that it may have."""
 
     name: str
     kinds: frozenset[Kind]
 
     def allows(self, raw: bytes) -> bool:
-        """Tell whether a file is of these kinds and, if it is gzip, what is in it too."""
+        """Tell whether a file is of these kinds and, if it is gzip, its content as well."""
         kind = kind_of(raw)
         return kind in self.kinds and (kind != "gzip" or kind_within(raw) in self.kinds)
 
     def complaint(self, raw: bytes) -> str:
-        """Say for a person what came instead."""
+        """Say what came instead, for an error message."""
         inside = f"gzip of something that is not {self.name} ({len(raw)} bytes)"
         return f"expected {self.name}, {inside if kind_of(raw) == 'gzip' else describe(raw)} came"
 
@@ -29,9 +29,9 @@ IMAGE = Content("a JPEG or PNG image", frozenset({"jpeg", "png"}))
 
 
 def undo_content_coding(raw: bytes, ceiling: int) -> bytes:
-    """Undo the gzip that a server put around a file that is compressed already.
+    """Undo the gzip that a server put around a file that is already compressed.
 
-    A gzip file with FITS in it is left alone: it may be the archive's own.
+    A gzip file that contains FITS is left alone; it may be the archive's own.
     """
     if kind_of(raw) == "gzip" and kind_within(raw) not in ("fits", None):
         with contextlib.suppress(UnreadableError):

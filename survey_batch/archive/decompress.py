@@ -1,8 +1,8 @@
-"""Whole files in memory, decompressed by what they are rather than by what they are called.
+"""Decompression of whole files in memory, by their content rather than their names.
 
 Decompressing a file before `astropy` sees it is three times faster than `fits.open("x.fits.bz2")`, which
 starts over at each backward seek. Files of several streams (parallel compressors write them) are read to
-their end, and nothing grows past a ceiling, so that a damaged or hostile file cannot take a worker's memory.
+the end. No result may grow past a ceiling, so that a damaged or hostile file cannot fill a worker's memory.
 """
 
 import bz2
@@ -34,15 +34,15 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
 
 
 def kind_of(raw: bytes) -> Kind | None:
-    """Tell a file's kind from its first bytes; None is none of ours."""
+    """Tell a file's kind from its first bytes; None if unknown."""
     return next((kind for magic, kind in _MAGIC if raw.startswith(magic)), None)
 
 
 def kind_within(raw: bytes) -> Kind | None:
-    """Tell what a gzip file holds, from the first bytes of what is in it; None is no kind of ours."""
+    """Tell the kind of file inside a gzip file, from its first bytes; None if unknown."""
     stream, wanted = _gzip_decompressor(), 16
     try:
-        # The decompressor copies all that it is given: a little first, as it nearly always is enough.
+        # The decompressor copies all its input. Give it a little first, which is nearly always enough.
         start = stream.decompress(raw[:4096], wanted)
         if len(start) < wanted and not stream.eof:
             start += stream.decompress(raw[4096:65536], wanted)
@@ -52,7 +52,7 @@ def kind_within(raw: bytes) -> Kind | None:
 
 
 def describe(raw: bytes) -> str:
-    """Say for a person what a file that nobody asked for looks like."""
+    """Describe an unexpected file for an error message."""
     if not raw:
         return "an empty file"
     start = raw[:512].lstrip().lower()
@@ -62,7 +62,7 @@ def describe(raw: bytes) -> str:
 
 
 def decompress(raw: bytes, ceiling: int) -> bytes:
-    """Decompress a bzip2 or gzip file of any number of streams; a plain FITS file comes back as it is.
+    """Decompress a bzip2 or gzip file of any number of streams; return a plain FITS file as it is.
 
     Parameters
     ----------
@@ -94,18 +94,18 @@ def decompress(raw: bytes, ceiling: int) -> bytes:
 
 
 def _gzip_decompressor() -> Any:
-    """DECOMP_GZIP checks each member's checksum and length."""
+    """Return a decompressor; DECOMP_GZIP makes it check each member's checksum and length."""
     return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
 
 
 def _decompress_streams(raw: bytes, ceiling: int, name: str, decompressor: Callable[[], Any]) -> bytes:
-    """Decompress stream after stream; zeros may pad the file's end, anything else there is damage."""
+    """Decompress stream after stream; zeros may pad the end of the file, anything else there is damage."""
     parts: list[bytes] = []
     room, whole = ceiling, raw
     while raw:
         stream = decompressor()
         try:
-            # One byte more than fits: that byte's arrival is how a file over the ceiling is known.
+            # Ask for one byte more than fits; if it arrives, the file exceeds the ceiling.
             part = stream.decompress(raw, room + 1)
         except _DAMAGE as error:
             raise UnreadableError(f"damaged {name} file: {error}") from error

@@ -1,8 +1,8 @@
-"""Files of a survey archive, whole and checked: retries, a run-wide limit, a cache, and counts.
+"""Download of whole, checked files from a survey archive, with retries, a run-wide limit, a cache and counts.
 
-Nothing but what an archive holds (FITS: plain, gzip or bzip2; or images) ever comes out of here: a maintenance page
-that a server sends with status 200 is found by its first bytes. What fails ends as one of three errors:
-`NotFoundError` (the archive has no such file), `UnreadableError` (it has something else under that name),
+Only files of the kind that an archive holds are returned (FITS: plain, gzip or bzip2; or images): a maintenance page
+that a server sends with status 200 is recognised by its first bytes. A failure ends as one of three errors:
+`NotFoundError` (the archive has no such file), `UnreadableError` (it has something else under that name) or
 `TransientError` (a later run may succeed).
 """
 
@@ -33,13 +33,13 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PAGE_ATTEMPTS = 3
-"""Attempts at a file in whose place something else comes: a maintenance page goes, a wrong file stays."""
+"""Attempts at a file if something else comes in its place: a maintenance page goes away, a wrong file stays."""
 
 FIRST_WAIT = 1.0
-"""Seconds before the second attempt, doubled for each further one."""
+"""Seconds before the second attempt; doubled for each further one."""
 
 WAIT_JITTER = 1.0
-"""Seconds, at most, that are added at random, so that many threads do not come back at once."""
+"""Most seconds added at random, so that many threads do not come back at once."""
 
 MOST_WAIT = 60.0
 
@@ -53,8 +53,7 @@ _ADVICE: dict[type[SurveyBatchError], str] = {
 class Archive:
     """A survey's files, below a root that is a folder, `http(s)://…` or `s3://…`.
 
-    Any number of threads may use one archive at once. Pickling it takes the settings along and opens new
-    connections.
+    Any number of threads may use one archive at once. A pickled copy keeps the settings and opens new connections.
 
     Parameters
     ----------
@@ -62,12 +61,12 @@ class Archive:
         The job's table `[archive]`.
     limiter
         Returns a context in which one request may run; by default at most `section.connections` requests run
-        at one time in the whole run. Files of a folder and of the cache are not limited.
+        at one time in the whole run. Reads from a folder or the cache are not limited.
     content
-        What its files hold; nothing else comes out.
+        What its files hold; anything else is refused.
     address
-        Turns a file's name into what stands behind the root in its URL on a web server. In a folder, a bucket and
-        the cache it lies under its name.
+        Turns a file's name into the part of its URL after the root, for a web server. Folders, buckets and the cache
+        use the name itself.
 
     Attributes
     ----------
@@ -98,46 +97,46 @@ class Archive:
         return Archive, (self.section, self._limiter, self.content, self.address)
 
     def locate(self, path: str) -> str:
-        """Return the full URL, or the file name, of `path`."""
+        """Return the full URL or file name of `path`."""
         return self._source.locate(path)
 
     @property
     def remote(self) -> bool:
-        """Whether each look for a file is a request."""
+        """Whether each look-up of a file is a request to a server."""
         return self._source.remote
 
     def fetch(self, path: str) -> bytes:
-        """Return the bytes of `<root>/<path>`, as they lie in the archive.
+        """Return the bytes of `<root>/<path>` as they are in the archive.
 
         Raises
         ------
         NotFoundError
             The archive has no such file.
         UnreadableError
-            What the archive has there is not of its content.
+            The file is not of the archive's content.
         TransientError
             The network or the server failed at every attempt, or refused.
         ConfigurationError
-            The root is not there, or credentials are missing.
+            The root does not exist, or credentials are missing.
         """
         return self._fetch((path,))[1]
 
     def read(self, path: str, reader: Callable[[bytes], T], others: Sequence[str] = ()) -> T:
-        """Fetch a file and read it; a remote one that cannot be read is fetched once more, past the cache.
+        """Fetch a file and read it; fetch an unreadable remote file once more, bypassing the cache.
 
         Parameters
         ----------
         path
             The file below the root.
         reader
-            Turns the file's bytes into what is wanted, or raises `UnreadableError`.
+            Turns the file's bytes into the result, or raises `UnreadableError`.
         others
-            Other names under which the archive may have the file (`spellings`), for where there is none of the first.
+            Other names under which the archive may have the file (`spellings`), tried if `path` does not exist.
 
         Raises
         ------
         NotFoundError, UnreadableError, TransientError, ConfigurationError
-            As `fetch`; an `UnreadableError` of the reader gets the file's URL.
+            As `fetch`; the file's URL is added to the reader's `UnreadableError`.
         """
         for _ in range(2 if self.remote else 1):
             name, raw = self._fetch((path, *others))
@@ -149,7 +148,7 @@ class Archive:
         raise UnreadableError(f"{self.locate(name)}: {failure}") from failure
 
     def _fetch(self, names: Sequence[str]) -> tuple[str, bytes]:
-        """Return the name under which the file lies, and its bytes; only a definite miss leads to the next name."""
+        """Return the file's name in the archive, and its bytes; try the next name only after a definite miss."""
         for name in names:
             if name.startswith("/") or ".." in name.split("/") or "\0" in name:
                 raise UnreadableError(f"{name!r} does not lie below the archive's root: correct the catalogue")
@@ -174,7 +173,7 @@ class Archive:
             cached.unlink(missing_ok=True)
 
     def _download(self, path: str) -> bytes:
-        """Try until the file comes or no further attempt can help."""
+        """Try until the file arrives or no further attempt can help."""
         attempts = stamina.retry_context(
             on=_backoff,
             attempts=self.section.attempts,
@@ -216,7 +215,7 @@ class Archive:
         return self._limiter() if self.remote else contextlib.nullcontext()
 
     def _rest(self) -> None:
-        """Wait before the next request may take the place of this one."""
+        """Pause before the next request may start in place of this one."""
         if self.remote and self.section.pause:
             time.sleep(self.section.pause)
 
@@ -226,7 +225,7 @@ class Archive:
         return error.verdict(f"{self.locate(path)}: {error}{attempts}; {advice}")
 
     def _cache_path(self, path: str) -> Path | None:
-        """Files of different archives lie apart, as `<cache>/<host>/<path of the root>/<path>`."""
+        """Return a file's place in the cache, separate for each archive: `<cache>/<host>/<path of the root>/<path>`."""
         if self.section.cache is None or not self.remote:
             return None
         root = urlsplit(self.section.root)
@@ -249,7 +248,7 @@ class Archive:
         return raw
 
     def _write_cache(self, path: str, raw: bytes) -> None:
-        """Write under a temporary name first: a file with its own name is always whole."""
+        """Write under a temporary name first, so that a file under its own name is always whole."""
         if (cached := self._cache_path(path)) is None:
             return
         try:
@@ -265,12 +264,12 @@ class Archive:
 
 
 def _backoff(error: Exception) -> bool | float:
-    """Tell stamina whether to try again and, where the server said when, when."""
+    """Tell stamina whether to try again and, if the server said so, after how long."""
     if not isinstance(error, AttemptError):
         return False
     if error.attempts is not None and error.number >= error.attempts:
         return False
     if error.wait is None:
         return True
-    # All threads were told the same time: spread them, or all but one are turned away again.
+    # All threads were told the same time. Spread them, or all but one are turned away again.
     return error.wait + random.uniform(0, WAIT_JITTER)  # noqa: S311

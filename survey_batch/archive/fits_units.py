@@ -1,9 +1,9 @@
-"""FITS files taken apart by their own rules (FITS standard 4.0, sections 3, 4 and 7), believing no card of theirs.
+"""A FITS reader by the FITS standard 4.0 (sections 3, 4 and 7) that trusts no header card.
 
-A damaged card makes `astropy.io.fits` search a whole image for cards, ask for terabytes or print warnings, and its
-header of 150 cards costs several times more than all else in a small file. Here a header is found by its END card,
-values are looked up in the raw bytes, where a card begins every 80 bytes, and what a header says of the data behind it
-is checked against the bytes that are there. So any file is read or refused at the cost of looking through it once.
+A damaged card makes `astropy.io.fits` search a whole image for cards, ask for terabytes or print warnings. Its parsing
+of a header of 150 cards also costs several times more than the rest of a small file. Here a header is found by its END
+card, and values are looked up in the raw bytes, where a card begins every 80 bytes. What a header says about its data
+is checked against the bytes of the file. So reading or refusing any file costs no more than one pass over it.
 """
 
 import math
@@ -19,7 +19,7 @@ from survey_batch.core.errors import UnreadableError
 CARD, BLOCK = 80, 2880
 
 LONGEST_HEADER = 360 * BLOCK
-"""Bytes, 13,000 cards; in this survey work a header has some hundred. Pixels are not searched for an END."""
+"""Bytes; 13,000 cards. Headers of these surveys have some hundred. The limit avoids a search for END in the pixels."""
 
 MOST_AXES, MOST_COLUMNS = 9, 999
 
@@ -29,7 +29,7 @@ _PIXELS = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 """BITPIX to a numpy type."""
 
 _COLUMNS = {"L": "u1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8", "C": ">c8", "M": ">c16"}
-"""Letter of a TFORM to a numpy type; text, bits and descriptors of arrays elsewhere come besides."""
+"""Letter of a TFORM to a numpy type; text, bits and array descriptors are handled separately."""
 
 _FORM = re.compile(r"(\d*)([LXBIJKAEDCMPQ])")
 
@@ -43,7 +43,7 @@ class Unit:
     raw
         The whole file.
     begin, end
-        Where the header begins, and its END card.
+        Byte offsets of the header and of its END card.
     """
 
     raw: bytes
@@ -51,7 +51,7 @@ class Unit:
     end: int
 
     def value(self, key: str) -> str | None:
-        """Value of a card as text, without quotes and comment; None if there is no such card."""
+        """Return a card's value as text, without quotes and comment; None if there is no such card."""
         name = key.ljust(8).encode() + b"="
         at = self.raw.find(name, self.begin, self.end)
         while at >= 0 and (at - self.begin) % CARD:
@@ -62,7 +62,7 @@ class Unit:
         return text[1:].split("'")[0].strip() if text.startswith("'") else text.split("/")[0].strip()
 
     def integer(self, key: str, default: int | None = None) -> int:
-        """Value of a card that must be an integer; `default` where there is no such card."""
+        """Return the value of a card that must be an integer; `default` if there is no such card."""
         text = self._text(key, default)
         try:
             return int(text)
@@ -70,7 +70,7 @@ class Unit:
             raise UnreadableError(f"header card {key} is {text!r}, not an integer") from None
 
     def real(self, key: str, default: float | None = None) -> float:
-        """Value of a card that must be a number; `default` where there is no such card."""
+        """Return the value of a card that must be a number; `default` if there is no such card."""
         text = self._text(key, default)
         try:
             return float(text.replace("D", "E"))
@@ -85,7 +85,7 @@ class Unit:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes as the header has them, the last one running fastest."""
+        """Lengths of the axes, from the header; the last axis runs fastest."""
         axes = self.integer("NAXIS")
         if not 0 <= axes <= MOST_AXES:
             raise UnreadableError(f"header card NAXIS is {axes}, of 0 to {MOST_AXES}")
@@ -93,12 +93,12 @@ class Unit:
 
     @property
     def data(self) -> int:
-        """Where the data begins."""
+        """Byte offset of the data."""
         return -(-(self.end + CARD) // BLOCK) * BLOCK
 
     @property
     def nbytes(self) -> int:
-        """Bytes of data, all of them in the file.
+        """Number of bytes of data, all of them in the file.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class Unit:
         return size
 
     def pixels(self) -> npt.NDArray[Any]:
-        """Return the image as the file has it: big-endian, not scaled, not to be written to."""
+        """Return the image as stored: big-endian, unscaled and read-only."""
         shape, size = self.shape, self.nbytes
         kind = np.dtype(_PIXELS[self.integer("BITPIX")])
         return np.frombuffer(self.raw, kind, size // kind.itemsize, self.data)[: math.prod(shape)].reshape(shape)
@@ -140,7 +140,7 @@ class Unit:
         return kind
 
     def rows(self) -> npt.NDArray[np.void]:
-        """Return the rows of a binary table as the file has them: big-endian, not scaled, not to be written to."""
+        """Return the rows of a binary table as stored: big-endian, unscaled and read-only."""
         kind, size = self.columns(), self.nbytes
         count = self.shape[0]
         if size < count * kind.itemsize or not kind.itemsize:
@@ -155,7 +155,7 @@ class Unit:
         return first
 
     def numbers(self) -> npt.NDArray[Any]:
-        """Return the image in physical values: BSCALE, BZERO and BLANK are applied where the header has them."""
+        """Return the image in physical values, with the header's BSCALE, BZERO and BLANK applied."""
         pixels = self.pixels()
         values = _physical(pixels, self.real("BSCALE", 1), self.value("BZERO"))
         if pixels.dtype.kind != "f" and self.value("BLANK") is not None:
@@ -163,7 +163,7 @@ class Unit:
         return values
 
     def column(self, name: str) -> npt.NDArray[Any]:
-        """Return a column of a binary table, in any case of its name: physical values, or text as bytes.
+        """Return a column of a binary table, by name in any case: physical values, or text as bytes.
 
         Raises
         ------
@@ -178,7 +178,7 @@ class Unit:
         return self.physical((rows.dtype.names or ())[number], rows)
 
     def physical(self, name: str, rows: Any) -> npt.NDArray[Any]:
-        """Return a field of a binary table's row or rows, with TSCAL and TZERO applied where the header has them."""
+        """Return a field of one or more rows of a binary table, with the header's TSCAL and TZERO applied."""
         number = rows.dtype.names.index(name) + 1
         return _physical(np.asarray(rows[name]), self.real(f"TSCAL{number}", 1), self.value(f"TZERO{number}"))
 
@@ -201,7 +201,7 @@ class Unit:
 
 
 def primary_unit(raw: bytes) -> Unit:
-    """Find a file's first header; nothing of what it says is checked yet.
+    """Find a file's first header, without checking what it says.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def primary_unit(raw: bytes) -> Unit:
 
 
 def extensions(primary: Unit) -> list[Unit]:
-    """Find all units behind the first, and check that each of them, and the first, is whole.
+    """Find all units after the first, and check that every unit, including the first, is whole.
 
     Raises
     ------
@@ -235,7 +235,7 @@ def extensions(primary: Unit) -> list[Unit]:
 
 
 def _next_unit(unit: Unit) -> int | None:
-    """Where the next unit begins; what ends a file and is no unit, such as zeros that pad it, is passed over."""
+    """Return where the next unit begins, or None; ignore trailing bytes that are no unit, such as zero padding."""
     begin = unit.data + -(-unit.nbytes // BLOCK) * BLOCK
     rest = unit.raw[begin : begin + BLOCK]
     over = len(rest) < BLOCK or not rest.strip(b"\0 ")

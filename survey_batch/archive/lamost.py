@@ -1,9 +1,9 @@
-"""LAMOST low-resolution spectra: where the archive keeps them and how their files are read.
+"""LAMOST low-resolution spectra: their places in the archive and the reading of their files.
 
-A file comes in three layouts, told apart by its HDUs and the card EXTEN0, never by its name or release:
+Files have three layouts, told apart by their HDUs and the card EXTEN0, never by name or release:
 
 a. primary array of five rows: flux, inverse variance, **wavelength**, AND mask, OR mask;
-b. the same with a **subcontinuum** in place of the wavelength, which is 10^(COEFF0 + COEFF1 i);
+b. the same with a **subcontinuum** in place of the wavelength, which is then 10^(COEFF0 + COEFF1 i);
 c. a table `COADD` of one row with the columns FLUX, IVAR, WAVELENGTH, ANDMASK, ORMASK.
 """
 
@@ -24,47 +24,47 @@ __all__ = ["Spectrum", "read_spectrum", "spectrum_path"]
 Numbers = npt.NDArray[Any]
 
 LINEAR_TOLERANCE = 0.005
-"""Pixels by which those of a log-linear grid may be off their places; float32 rounding moves one by 0.001."""
+"""Pixels by which wavelengths of a log-linear grid may be off; float32 rounding shifts them by 0.001."""
 UNKNOWN_MASK = 1 << 15
-"""Stands for a mask value in the file that is no bit mask (negative, huge or not a number)."""
+"""Replaces a mask value that is not a bit mask (negative, huge or not a number)."""
 
 ROW_TYPES = (16, 32, -32, -64)
 """BITPIX of five-row arrays."""
 
 NUMBERS = ("obsid", "spid", "fiberid")
-"""Of an observation, in header and catalogue alike; all count from 1."""
+"""Numbers of an observation, in both header and catalogue; all count from 1."""
 
 ARCMINUTE = 60.0
-"""Arcseconds between a file's position and the catalogue's beyond which they are not of one object."""
+"""Arcseconds; a file's position farther than this from the catalogue's belongs to another object."""
 
 
 def read_spectrum(raw: bytes, row: Mapping[str, object] | None = None) -> Spectrum:
-    """Read one low-resolution spectrum, and check that it is the object's.
+    """Read one low-resolution spectrum, and check that it belongs to the object.
 
     Parameters
     ----------
     raw
         The bytes of a FITS file, decompressed.
     row
-        The object's catalogue row: `obsid`, `planid`, `spid`, `fiberid`, `ra` and `dec` [deg] are compared where both
-        the row and the header have them.
+        The object's catalogue row. `obsid`, `planid`, `spid`, `fiberid`, `ra` and `dec` [deg] are compared if both the
+        row and the header have them.
 
     Raises
     ------
     UnreadableError
-        The bytes are no FITS file, are cut short, hold a medium-resolution spectrum or another object's, or contradict
-        themselves.
+        The bytes are not a FITS file, are cut short, hold a medium-resolution spectrum or that of another object, or
+        contradict themselves.
     """
     primary = primary_unit(raw)
     _check_identity(primary, row or {})
     if primary.value("VACUUM") == "F":
         raise UnreadableError("the header says that wavelengths are not vacuum wavelengths (VACUUM = F)")
-    with np.errstate(all="ignore"):  # what is no number, or too large for one, is flagged by the grid
+    with np.errstate(all="ignore"):  # the grid flags values that are not finite or overflow
         return _read_rows(primary) if primary.shape else _read_table(extensions(primary))
 
 
 def spectrum_path(layout: str, row: Mapping[str, object]) -> str | None:
-    """Path of an object's file below the archive's root.
+    """Return the path of an object's file below the archive's root.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def spectrum_path(layout: str, row: Mapping[str, object]) -> str | None:
     Returns
     -------
     str or None
-        None where the row does not tell.
+        None if the row does not give enough.
     """
     if layout == "obsid":
         obsid = _whole(row, "obsid")
@@ -99,18 +99,18 @@ def _file_name(row: Mapping[str, object]) -> str | None:
 
 def _text(row: Mapping[str, object], key: str) -> str:
     value = row.get(key)
-    # NaN and NaT, the missing values of data frames, are the values that differ from themselves.
+    # NaN and NaT, the missing values of data frames, differ from themselves.
     return "" if value is None or value != value else str(value).strip()
 
 
 def _whole(row: Mapping[str, object], key: str) -> int | None:
-    """Integer of a column that may have been read as text or, with gaps, as float; None if it is missing."""
+    """Return an integer from a column that may be text or, with gaps, float; None if missing."""
     text = _text(row, key).removesuffix(".0")
     return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _check_identity(primary: Unit, row: Mapping[str, object]) -> None:
-    """Refuse a file whose header names another object than the catalogue's row."""
+    """Refuse a file whose header names a different object than the catalogue's row."""
     held: dict[str, object] = {name: _whole({name: primary.value(name.upper())}, name) for name in NUMBERS}
     asked: dict[str, object] = {name: _whole(row, name) for name in NUMBERS}
     held["planid"], asked["planid"] = primary.value("PLANID"), _text(row, "planid")
@@ -124,7 +124,7 @@ def _check_identity(primary: Unit, row: Mapping[str, object]) -> None:
 
 
 def _position(values: Mapping[str, object]) -> tuple[float, float] | None:
-    """Right ascension and declination [deg], or None where they are not known."""
+    """Return right ascension and declination [deg], or None if they are not known."""
     try:
         ra, dec = float(_text(values, "ra")), float(_text(values, "dec"))
     except ValueError:
@@ -133,13 +133,13 @@ def _position(values: Mapping[str, object]) -> tuple[float, float] | None:
 
 
 def _read_rows(primary: Unit) -> Spectrum:
-    """Layouts (a) and (b)."""
+    """Read layouts (a) and (b)."""
     content, shape = primary.value("EXTEN0") or "", primary.shape
     if (bitpix := primary.integer("BITPIX")) not in ROW_TYPES:
         raise UnreadableError(f"header card BITPIX is {bitpix}; that of a LAMOST spectrum is 16, 32, -32 or -64")
     if len(shape) != 2 or shape[0] != 5 or shape[1] < 2:
         raise UnreadableError(f"primary array of shape {shape} is not the five rows of a LAMOST spectrum")
-    extensions(primary)  # a file that is cut short behind its spectrum is damaged too
+    extensions(primary)  # a file that is cut short after its spectrum is damaged too
     rows = primary.numbers()
     third = content.replace(",", " ").split()[2:3]
     if third == ["Wavelength"]:
@@ -150,7 +150,7 @@ def _read_rows(primary: Unit) -> Spectrum:
 
 
 def _log_linear(primary: Unit, size: int) -> F8:
-    """Wavelengths by the header's coefficients: 10^(COEFF0 + COEFF1 i)."""
+    """Return wavelengths from the header's coefficients: 10^(COEFF0 + COEFF1 i)."""
     first, step = primary.real("COEFF0"), primary.real("COEFF1")
     if not (0 < first < 10 and 0 < step < 1 / size):
         raise UnreadableError(f"wavelength coefficients COEFF0 = {first}, COEFF1 = {step} cannot be true")
@@ -158,7 +158,7 @@ def _log_linear(primary: Unit, size: int) -> F8:
 
 
 def _read_table(units: list[Unit]) -> Spectrum:
-    """Layout (c)."""
+    """Read layout (c)."""
     named = {unit.value("EXTNAME") or "": unit for unit in reversed(units)}
     if medium := [name for name in ("COADD_B", "COADD_R") if name in named]:
         raise UnreadableError(
@@ -187,7 +187,7 @@ def _spectrum(flux: Numbers, ivar: Numbers, mask: Numbers, wavelength: Numbers) 
         raise UnreadableError(
             f"{flux.size} fluxes, {ivar.size} variances, {mask.size} masks, {wavelength.size} wavelengths"
         )
-    # Written so that a NaN makes it false.
+    # Written so that a NaN makes the condition false.
     if not (wavelength[0] > 0 and wavelength[-1] < np.inf and bool((wavelength[1:] > wavelength[:-1]).all())):
         raise UnreadableError("its wavelengths are not increasing positive numbers")
     bits = np.where((mask >= 0) & (mask < UNKNOWN_MASK), mask, UNKNOWN_MASK).astype(np.int32)

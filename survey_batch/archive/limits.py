@@ -1,7 +1,7 @@
-"""A limit on simultaneous requests that holds for the whole run, however many workers it has.
+"""A limit on simultaneous requests for the whole run, however many workers it has.
 
-An archive that is asked by a hundred workers sees one visitor. Inside a Dask worker the limit is a
-`distributed.Semaphore`, kept by the scheduler; elsewhere (a notebook, a test) it is one of this process.
+A hundred workers look like one visitor to an archive. Inside a Dask worker the limit is a `distributed.Semaphore`,
+kept by the scheduler; elsewhere (a notebook, a test) it is a semaphore of this process.
 """
 
 import sys
@@ -15,29 +15,29 @@ Limiter = Callable[[], AbstractContextManager[Any]]
 """Called once per request; the request runs inside the context that it returns."""
 
 SEMAPHORE_PREFIX = "survey-batch "
-"""Of the names of semaphores on the scheduler."""
+"""Prefix of the names of semaphores on the scheduler."""
 
 _GONE = ("closing", "closed", "failed")
-"""Names of the states in which a worker has no scheduler to ask; a paused one still has."""
+"""Names of the states in which a worker has no scheduler to ask; a paused worker still has one."""
 
 _lock = threading.Lock()
 _limits: dict[tuple[str | None, str, int], AbstractContextManager[Any]] = {}
 
 
 def run_wide_limiter(name: str, connections: int) -> Limiter:
-    """Return a factory of contexts of which at most `connections` are open in the whole run.
+    """Return a factory of contexts; at most `connections` of them are open at one time in the whole run.
 
-    All threads of a process share one semaphore. A worker renews its leases while it lives; those of a worker
-    that died return after Dask's `distributed.scheduler.locks.lease-timeout` (30 s) and the next
+    All threads of a process share one semaphore. A worker renews its leases while it lives. The leases of a worker
+    that died are freed after Dask's `distributed.scheduler.locks.lease-timeout` (30 s) and the next
     `lease-validation-interval` (10 s).
 
     Parameters
     ----------
     name
-        What is limited, the same on all workers: an archive's host.
+        What is limited (an archive's host); the same on all workers.
     connections
-        Contexts open at one time. Limits of another number are separate limits, so that a scheduler that
-        outlives a run accepts the next run's number.
+        Contexts open at one time. Another number makes a separate limit, so that a scheduler that outlives a run
+        accepts the next run's number.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def run_wide_limiter(name: str, connections: int) -> Limiter:
 
 
 def _limit(name: str, connections: int) -> AbstractContextManager[Any]:
-    """Return the one semaphore of this process' worker, or of this process, for a name and number."""
+    """Return the single semaphore for a name and number, of this process' worker or of this process."""
     worker = _current_worker()
     key = (None if worker is None else str(worker.id), name, connections)
     with _lock:
@@ -80,6 +80,6 @@ def _current_worker() -> Any:
     try:
         return get_worker()
     except ValueError:
-        # Threads that a task started do not carry the task's context; their process' worker is theirs.
+        # Threads started by a task do not carry its context; they belong to their process' worker.
         alive = (worker for worker in Worker._instances if worker.status.name not in _GONE)  # noqa: SLF001
         return next(alive, None)

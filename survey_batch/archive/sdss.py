@@ -1,8 +1,8 @@
-"""SDSS imaging frames: where they lie in the archive, and how one is read.
+"""SDSS imaging frames: their places in the archive, and the reading of a frame.
 
 A frame is one band of one field: 1489 rows of 2048 pixels in nanomaggies, sky subtracted, with a TAN WCS
 (SDSS data model, `frame`). Its header's `FRAME` is not the field but the field plus 0, 2, 4, 6, 8 for r, i, u,
-z, g, whose detectors see a star in that order. The field stands in the file's name and in the asTrans table.
+z, g, whose detectors see a star in that order. The field is in the file's name and in the asTrans table.
 """
 
 from typing import Any, NamedTuple
@@ -16,15 +16,15 @@ from survey_batch.core.errors import UnreadableError
 from survey_batch.images.frame import FRAME_SHAPE, Frame, FrameWcs, Sky
 
 SKY_SHAPE = (192, 256)
-"""Rows and columns of the coarse sky image as it is kept: `frame` files have some more or fewer rows."""
+"""Rows and columns of the coarse sky image as stored here; in `frame` files the number of rows varies a little."""
 
 _FOLDERS = {"dr17": "eboss/photoObj/frames", "dr12": "boss/photoObj/frames"}
 _CALIBRATION, _SKY, _ASTRANS = 0, 1, 2
-"""Places among the extensions."""
+"""Indices among the extensions."""
 
 
 class FieldKey(NamedTuple):
-    """What names one field of the imaging survey."""
+    """The identity of one field of the imaging survey."""
 
     rerun: int
     run: int
@@ -33,7 +33,7 @@ class FieldKey(NamedTuple):
 
 
 def frame_path(key: FieldKey, band: str, release: str = "dr17") -> str:
-    """Return where a frame lies below the archive's root.
+    """Return the path of a frame below the archive's root.
 
     Parameters
     ----------
@@ -50,14 +50,14 @@ def frame_path(key: FieldKey, band: str, release: str = "dr17") -> str:
 
 
 def other_frame_paths(key: FieldKey, band: str, release: str, *, remote: bool) -> tuple[str, ...]:
-    """Return where else a frame may lie: packed otherwise or not at all, all frames in one folder, or without rerun.
+    """Return other paths of a frame: packed differently or not at all, in a single folder, or without rerun.
 
     Parameters
     ----------
     key, band, release
         As in `frame_path`.
     remote
-        Whether each look is a request to a server; then only the archive's own folder and the root are looked at.
+        Whether each look-up is a request to a server; if so, only the archive's own folder and the root are tried.
     """
     path, top = frame_path(key, band, release), _FOLDERS[release]
     by_run = f"{key.run}/{key.camcol}"
@@ -66,7 +66,7 @@ def other_frame_paths(key: FieldKey, band: str, release: str, *, remote: bool) -
 
 
 def read_frame(raw: bytes, key: FieldKey, band: str, *, sky: bool = False) -> Frame:
-    """Read a frame file and check that it is the one that was asked for.
+    """Read a frame file and check that it is the one asked for.
 
     Parameters
     ----------
@@ -75,21 +75,21 @@ def read_frame(raw: bytes, key: FieldKey, band: str, *, sky: bool = False) -> Fr
     key, band
         The frame that the file should be.
     sky
-        Whether to read the sky too.
+        Whether to read the sky as well.
 
     Returns
     -------
     Frame
-        Contiguous arrays in native byte order; pixels that are not finite are passed on, as long as one is.
+        Contiguous arrays in native byte order. Pixels that are not finite are kept, as long as one pixel is finite.
 
     Raises
     ------
     UnreadableError
-        Not FITS, cut short, not the shape or unit of a frame, no TAN WCS, or another frame than `key` and `band`; no
-        finite pixel, or no calibration; where the sky was asked for, no table of it.
+        Not FITS, cut short, not the shape or unit of a frame, no TAN WCS, or not the frame of `key` and `band`; no
+        finite pixel or no calibration; if the sky was asked for, no table of it.
     """
     primary = primary_unit(raw)
-    # Before anything else is parsed: what is no frame, or another one, is told by a few cards.
+    # Before anything else is parsed, a few cards tell whether this is a frame, and the right one.
     _check_kind(primary)
     _check_identity(_claimed_identity(primary), key, band)
     _check_image("image", primary, FRAME_SHAPE)
@@ -101,7 +101,7 @@ def read_frame(raw: bytes, key: FieldKey, band: str, *, sky: bool = False) -> Fr
         raise UnreadableError("cut short: the file ends behind its image, without the calibration vector")
     _check_image("calibration vector", others[_CALIBRATION], FRAME_SHAPE[1:])
     _check_field(others, key)
-    with np.errstate(all="ignore"):  # of numbers too large for float32
+    with np.errstate(all="ignore"):  # numbers too large for float32
         image, calibration = _native(primary.pixels()), _native(others[_CALIBRATION].pixels())
         if not np.isfinite(image).any():
             raise UnreadableError("no pixel of the image is a finite number")
@@ -111,9 +111,9 @@ def read_frame(raw: bytes, key: FieldKey, band: str, *, sky: bool = False) -> Fr
 
 
 def _check_kind(primary: Unit) -> None:
-    """Refuse by name the other files of the imaging survey that people keep beside frames.
+    """Refuse by name the other files of the imaging survey that people keep next to frames.
 
-    Told apart by the data models `fpC`, `fpM` and `psField` of SDSS DR7.
+    They are recognised by the data models `fpC`, `fpM` and `psField` of SDSS DR7.
     """
     if primary.value("MASKROWS") or primary.value("NPLANE"):
         kind = "an fpM file, the masks of a frame"
@@ -133,7 +133,7 @@ _NO_IMAGE = "a file without an image, such as psField, fpM and fpObjc"
 
 
 def _read_sky(others: list[Unit]) -> Sky:
-    """Read the sky's table, and keep the rows of its image that the frame needs, so that all have one shape."""
+    """Read the sky's table, and keep only the rows of its image that the frame needs, padded to one common shape."""
     unit = others[_SKY] if len(others) > _SKY else None
     table = unit.row() if unit else None
     names = ("ALLSKY", "XINTERP", "YINTERP")
@@ -159,7 +159,7 @@ def _native(data: Any) -> npt.NDArray[np.float32]:
 
 
 def _check_image(what: str, unit: Unit, expected: tuple[int, ...]) -> None:
-    """Check shape and type of an array by its header."""
+    """Check an array's shape and type by its header."""
     if unit.shape != expected:
         raise UnreadableError(f"{what} has shape {unit.shape}, that of an SDSS frame is {expected}")
     if (bitpix := unit.integer("BITPIX")) not in (-32, -64):
@@ -169,7 +169,7 @@ def _check_image(what: str, unit: Unit, expected: tuple[int, ...]) -> None:
 
 
 def _claimed_identity(primary: Unit) -> dict[str, int | str]:
-    """Read which frame the header says this is; its values may be numbers or strings."""
+    """Read the frame's identity from the header, whose values may be numbers or strings."""
     missing = [name for name in ("RUN", "CAMCOL", "FILTER") if primary.value(name) is None]
     if missing:
         raise UnreadableError(f"not an SDSS frame: its header has no {', '.join(missing)}")
@@ -187,7 +187,7 @@ def _check_identity(claimed: dict[str, int | str], key: FieldKey, band: str) -> 
 
 
 def _check_field(others: list[Unit], key: FieldKey) -> None:
-    """Check the field, which the asTrans table alone holds; a file without that table goes unchecked."""
+    """Check the field, which only the asTrans table holds; a file without that table is not checked."""
     if len(others) <= _ASTRANS:
         return
     table = others[_ASTRANS].row()

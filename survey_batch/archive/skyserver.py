@@ -1,9 +1,9 @@
-"""Colour images that SkyServer's service ImgCutout draws around a position.
+"""Colour images that SkyServer's ImgCutout service draws around a position.
 
-The service scales its parameters into its limits without a word and, like any server, may send something else: so
-what comes is checked for kind, size and wholeness. Outside the imaging area it answers 404 and says so in the
-reason; around its edge it sends an image that is black where there is no imaging. Some releases write the reason on
-a black image with status 200 instead, and use the same way for errors of their database.
+The service silently forces its parameters into its limits and, like any server, may send something else. So each
+answer is checked for kind, size and completeness. Outside the imaging area the service answers 404 and says so in the
+reason; around its edge it sends an image that is black where there is no imaging. Some releases instead write the
+reason on a black image with status 200, and report errors of their database in the same way.
 
 Parameters and their limits: <https://skyserver.sdss.org/dr18/en/help/docs/api.aspx>; the answers: the service's code,
 <https://github.com/sciserver/SkyServerWS>. The bands i, r and g are red, green and blue.
@@ -23,19 +23,19 @@ from survey_batch.config.job import ArchiveSection
 from survey_batch.core.errors import NotFoundError, OutsideError, UnreadableError
 
 SIZES = (64, 2048)
-"""Pixels on a side, the least and the most that the service draws."""
+"""Smallest and largest image that the service draws, in pixels on a side."""
 
 SCALES = (0.015, 60.0)
-"""Arcsec per pixel, the least and the most; a pixel of SDSS has 0.396."""
+"""Smallest and largest scale, in arcsec per pixel; an SDSS pixel has 0.396."""
 
 OUTSIDE = "outside the SDSS footprint"
-"""In the reason of the service's 404."""
+"""Text in the reason of the service's 404 answer."""
 
 WHITE = 100
-"""Brightness that letters of a message reach at least somewhere, compressed and partly off the image."""
+"""Brightness that the letters of a message reach somewhere, even if compressed and partly off the image."""
 
 _DAMAGE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""What Pillow raises for a file that is no image."""
+"""What Pillow raises for a file that is not an image."""
 
 
 def open_skyserver(section: ArchiveSection, limiter: Limiter | None = None) -> Archive:
@@ -64,14 +64,14 @@ def image_path(ra: float, dec: float, scale: float, size: int) -> str:
     Returns
     -------
     str
-        Such as `0.396/64/184/184.9511000_-0.8754000.jpg`.
+        For example `0.396/64/184/184.9511000_-0.8754000.jpg`.
     """
     right, declination = (f"{round(float(angle), 7) + 0.0:.7f}" for angle in (ra, dec))  # + 0.0: no "-0.0000000"
     return f"{scale:.10g}/{size}/{right.partition('.')[0]}/{right}_{declination}.jpg"
 
 
 def image_query(path: str) -> str:
-    """Return what asks the service for the image of a name that `image_path` made."""
+    """Return the service's query for the image that `image_path` named."""
     scale, size, _, name = path.split("/")
     ra, dec = name.removesuffix(".jpg").split("_")
     return f"getjpeg?ra={ra}&dec={dec}&scale={scale}&width={size}&height={size}"
@@ -115,7 +115,7 @@ def read_image(raw: bytes, size: int) -> npt.NDArray[np.uint8]:
     Parameters
     ----------
     raw : bytes
-        The whole file, JPEG or PNG whatever its name.
+        The whole file, JPEG or PNG, whatever its name.
     size : int
         Pixels on a side that were asked for.
 
@@ -129,7 +129,7 @@ def read_image(raw: bytes, size: int) -> npt.NDArray[np.uint8]:
     UnreadableError
         Not an image, of another size, cut short, or a message instead of an image.
     OutsideError
-        The middle half of its width and height is black: SDSS did not image the object's place.
+        The middle half in width and height is black: SDSS did not image the object's position.
     """
     try:
         with Image.open(io.BytesIO(raw), formats=("JPEG", "PNG")) as image:
@@ -143,9 +143,9 @@ def read_image(raw: bytes, size: int) -> npt.NDArray[np.uint8]:
 
 
 def _check_sky(pixels: npt.NDArray[np.uint8]) -> None:
-    """Tell an image of the sky from what the service sends in its place.
+    """Refuse what the service sends instead of an image of the sky.
 
-    Its messages are white on black, and nothing that SDSS sees is bright and has no colour at all.
+    Its messages are white on black, and nothing that SDSS sees is both bright and entirely without colour.
     """
     dark: npt.NDArray[np.bool_] = np.equal(pixels.max(axis=-1), 0)
     middle = slice(len(pixels) // 4, len(pixels) - len(pixels) // 4)

@@ -1,7 +1,7 @@
 """One attempt at one file: from a folder, over HTTP, or from an S3 bucket.
 
-A source either returns a file's bytes or raises `AttemptError`, which says what came, what that means in the
-end, and whether another attempt can help. Retries, limits and the cache stand in `download`.
+A source either returns a file's bytes or raises `AttemptError`, which says what came, which error that means in the
+end, and whether another attempt can help. Retries, limits and the cache are in `download`.
 """
 
 import importlib
@@ -23,10 +23,10 @@ from survey_batch.core.errors import ConfigurationError, NotFoundError, SurveyBa
 from survey_batch.core.paths import is_url
 
 LARGEST_FILE = 256_000_000
-"""Bytes after which a download is broken off; the largest file of these surveys has 4 MB."""
+"""Bytes after which a download is stopped; the largest file of these surveys has 4 MB."""
 
 LONGEST_WAIT = 300.0
-"""Seconds; a server that asks for a longer pause is left alone until the next run."""
+"""Longest wait in seconds; a server that asks for more is left alone until the next run."""
 
 _WORTH_RETRYING = {408, 425, 429}
 """Besides 5xx: request timeout, too early, too many requests."""
@@ -42,9 +42,9 @@ class AttemptError(Exception):
     verdict
         The error to raise if no further attempt succeeds.
     attempts
-        How many attempts this kind of failure deserves; None is as many as the job allows.
+        How many attempts this kind of failure deserves; None means as many as the job allows.
     wait
-        Seconds the server asked to wait, if it did.
+        Seconds that the server asked to wait, if it did.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ def open_source(root: str, timeout: float, address: Callable[[str], str] = quote
     timeout
         Seconds without an answer after which an attempt has failed.
     address
-        Turns a file's name into what stands behind the root in its URL on a web server.
+        Turns a file's name into the part of its URL after the root, for a web server.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def open_source(root: str, timeout: float, address: Callable[[str], str] = quote
 
 
 def folder_of(root: str) -> Path | None:
-    """Return the folder that an archive's root names, whether it is there or not; None for a server or a bucket.
+    """Return the folder that an archive's root names, even if it does not exist; None for a server or a bucket.
 
     Raises
     ------
@@ -132,7 +132,7 @@ class FolderSource:
         return str(self._root / path)
 
     def read(self, path: str) -> bytes:
-        """Read the file; a root that is not there is a `ConfigurationError`, not a million missing files."""
+        """Read the file; a missing root is a `ConfigurationError`, not a million missing files."""
         try:
             return (self._root / path).read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -148,7 +148,7 @@ class FolderSource:
 
 
 class HttpSource:
-    """Files of a web server, through the session of fsspec's HTTP file system.
+    """Files on a web server, through the session of fsspec's HTTP file system.
 
     Proxies (`HTTPS_PROXY`, …) and logins (`~/.netrc`) are taken from the environment.
     """
@@ -162,13 +162,13 @@ class HttpSource:
             "http",
             skip_instance_cache=True,
             client_kwargs={
-                # A .gz file is often sent as "Content-Encoding: gzip": decoded, it is another file.
+                # A .gz file is often sent as "Content-Encoding: gzip"; decoding it would make it another file.
                 "auto_decompress": False,
                 "headers": {
                     "User-Agent": _user_agent(),
                     "Accept-Encoding": "identity",
                 },
-                # A server may pause for `timeout` at most, and trickle for twenty times as long.
+                # A server may pause for at most `timeout`, and trickle data for twenty times as long.
                 "timeout": aiohttp.ClientTimeout(total=20 * timeout, sock_connect=timeout, sock_read=timeout),
                 "trust_env": True,
             },
@@ -207,7 +207,7 @@ def _user_agent() -> str:
 
 
 def _check_status(response: Any) -> None:
-    """Sort the answers other than 200 by whether asking again can help."""
+    """Raise an error for answers other than 200, by whether another attempt can help."""
     status, said = response.status, f"the server answered {response.status} {response.reason or ''}".strip()
     if status in (404, 410):
         raise AttemptError(said, NotFoundError, attempts=1)
@@ -217,12 +217,12 @@ def _check_status(response: Any) -> None:
             raise AttemptError(f"{said} and asks to come back in {wait:.0f} s", attempts=1)
         raise AttemptError(said, wait=wait)
     if status != 200:
-        # A refusal (401, 403, …) is about who asks, not about the file: it stays open for the next run.
+        # A refusal (401, 403, …) is about who asks, not about the file, so the next run may try again.
         raise AttemptError(f"{said}: a login, a proxy or a blocked address?", attempts=1)
 
 
 def retry_after(value: str | None) -> float | None:
-    """Read a Retry-After header: seconds or an HTTP date (RFC 9110, 10.2.3); None is no usable value."""
+    """Read a Retry-After header: seconds or an HTTP date (RFC 9110, 10.2.3); None if it has no usable value."""
     if value is None:
         return None
     if value.strip().isdecimal():
@@ -243,9 +243,9 @@ async def _read_body(response: Any) -> bytes:
 
 
 class S3Source:
-    """Files of an S3 bucket.
+    """Files in an S3 bucket.
 
-    The endpoint and the credentials come from the environment alone, as with every AWS tool:
+    The endpoint and the credentials come only from the environment, as with every AWS tool:
     `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_PROFILE`, …;
     `FSSPEC_S3_ANON=true` reads a public bucket without any.
     """
@@ -261,8 +261,8 @@ class S3Source:
                 f"archive.root {root!r} needs the package s3fs: pip install survey-batch[s3]"
             ) from error
         anonymous = os.environ.get("FSSPEC_S3_ANON", "").lower() in ("1", "true", "yes")
-        # fsspec keeps one file system per thread and settings: thrown away on a worker, it cannot close its
-        # connections in peace. The endpoint is said here so that it is among the settings.
+        # fsspec keeps one file system per thread and settings; if it is discarded on a worker, it cannot close its
+        # connections cleanly. The endpoint is passed here so that it is among the settings.
         self._fs: Any = fsspec.filesystem(
             "s3",
             anon=anonymous,

@@ -1,20 +1,21 @@
-"""The names under which an archive may keep a file: packed or not, whatever a catalogue's ending says.
+"""The names under which an archive may keep a file: packed or not, whatever ending the catalogue gives.
 
-The given name comes first. Another one is looked for only where the archive has definitely no file of the given name,
-and a remote archive is asked first for what it had last time, so that a million files cost no second request each.
+The given name comes first. Another name is tried only if the archive definitely has no file of the given name. A
+remote archive is asked first for the form that it had last time, so that a million files do not each cost a second
+request.
 """
 
 from collections.abc import Sequence
 
 ENDINGS = (".fits.gz", ".fits.bz2", ".fits")
-"""Of the packed and unpacked forms of a FITS file."""
+"""Endings of the packed and unpacked forms of a FITS file."""
 
 _found: dict[tuple[str, str], int] = {}
-"""Place among the names of a file that was found last, for each archive and ending of the given name."""
+"""Index of the name that was found last, for each archive and ending of the given name."""
 
 
 def split_ending(path: str) -> tuple[str, str]:
-    """Cut a FITS file's ending off its name; "" where it has none of these."""
+    """Split a FITS file's name into stem and ending; the ending is "" if it is none of `ENDINGS`."""
     ending = next((ending for ending in ENDINGS if path.lower().endswith(ending)), "")
     return path[: len(path) - len(ending)], path[len(path) - len(ending) :]
 
@@ -25,9 +26,9 @@ def spellings(path: str, folders: Sequence[str] = ()) -> tuple[str, ...]:
     Parameters
     ----------
     path
-        The file as catalogue or archive layout have it, below the root.
+        The file below the root, as the catalogue or the archive's layout gives it.
     folders
-        Other folders in which it may lie, "" for the root.
+        Other folders in which it may be; "" for the root.
     """
     (folder, slash, name), (_, given) = path.rpartition("/"), split_ending(path)
     stem, endings = split_ending(name)[0], dict.fromkeys((given, *ENDINGS))
@@ -36,18 +37,18 @@ def spellings(path: str, folders: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def in_order(archive: str, names: Sequence[str]) -> list[str]:
-    """Put names in the order in which a remote archive is asked for them."""
+    """Sort names into the order in which a remote archive is asked for them."""
     last = _found.get(_form(archive, names), 0)
     return [names[last], *names[:last], *names[last + 1 :]] if last < len(names) else list(names)
 
 
 def remember(archive: str, names: Sequence[str], found: str) -> None:
-    """Keep in mind which of a file's names the archive has."""
+    """Remember which of a file's names the archive has."""
     _found[_form(archive, names)] = names.index(found)
 
 
 def told(names: Sequence[str]) -> str:
-    """Say for a person which names were tried."""
+    """Say which names were tried, for an error message."""
     folders = dict.fromkeys(name.rpartition("/")[0] or "the root" for name in names)
     endings = dict.fromkeys(split_ending(name)[1] or "no ending" for name in names)
     where = f" in {_listed(folders)}" if len(folders) > 1 else ""

@@ -1,8 +1,8 @@
-"""Exposures of stamps: one FITS file each, `<root>/<exposure>.fits`, with stamps of the stars on it.
+"""Exposures of stamps: one FITS file each, `<root>/<exposure>.fits`, with the stamps of its stars.
 
 HDUs: `FLUX` (star, y, x), the stamps; `IVAR` of the same shape, or `NOISE` (star), the standard deviation of white
-noise in each stamp; and a table `STARS` with the columns `OBJECT_ID`, `X` and `Y`, each star's place in the field. A
-star's stamp is found by its identifier in that table, never by the place of its row in someone else's.
+noise in each stamp; and a table `STARS` with the columns `OBJECT_ID`, `X` and `Y`, each star's position in the field. A
+star's stamp is found by its identifier in that table, never by its row number in another table.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from survey_batch.archive.spellings import split_ending
 from survey_batch.core.errors import NotFoundError, UnreadableError
 
 STAMPS_CEILING = 2_000_000_000
-"""Bytes of a decompressed exposure: 200,000 stamps of 32 pixels on a side with an ivar each."""
+"""Most bytes of a decompressed exposure: 200,000 stamps of 32 pixels on a side, each with an ivar."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Exposure:
     flux, ivar : (star, y, x) float32
         Stamps, and the inverse variance of their pixels; 0 where there is no measurement.
     x, y : (star,) float64
-        Place in the field.
+        Position in the field.
     object_id : (star,) str
     """
 
@@ -51,7 +51,7 @@ class Exposure:
         Raises
         ------
         NotFoundError
-            The exposure has no star of that identifier.
+            The exposure has no star with that identifier.
         """
         row = self._rows.get(object_id)
         if row is None:
@@ -63,12 +63,12 @@ class Exposure:
 
 
 def exposure_path(exposure: str) -> str:
-    """Name of an exposure's file below the root; the catalogue may give it with its ending."""
+    """Return the name of an exposure's file below the root; the catalogue may give it with its ending."""
     return exposure if split_ending(exposure)[1] else f"{exposure}.fits"
 
 
 def exposure_key(exposure: str) -> int:
-    """Number that stands for an exposure's name in arrays: the first 8 bytes of its SHA-256."""
+    """Return the number that stands for an exposure's name in arrays: the first 8 bytes of its SHA-256."""
     return int.from_bytes(hashlib.sha256(exposure.encode()).digest()[:8], "big", signed=True)
 
 
@@ -83,13 +83,13 @@ def read_exposure(raw: bytes) -> Exposure:
     Raises
     ------
     UnreadableError
-        The file is damaged, or lacks something that an exposure has.
+        The file is damaged, or lacks a part of an exposure.
     """
     primary = primary_unit(raw)
     named = {(unit.value("EXTNAME") or "").upper(): unit for unit in reversed([primary, *extensions(primary)])}
     if lacking := [name for name in ("FLUX", "STARS") if name not in named]:
         raise UnreadableError(f"no extension {' nor '.join(lacking)}: not an exposure of stamps")
-    with np.errstate(all="ignore"):  # of numbers too large for float32
+    with np.errstate(all="ignore"):  # numbers too large for float32
         flux = _image(named["FLUX"])
         exposure = Exposure(flux, _ivar(named, flux), *_stars(named["STARS"]))
     _check(exposure)

@@ -1,21 +1,21 @@
-"""Counts of what downloading took, for progress and reports."""
+"""Counts of requests, bytes and time of downloads, for progress and reports."""
 
 import threading
 from typing import NamedTuple
 
 
 class Traffic(NamedTuple):
-    """What downloading took."""
+    """Cost of downloads."""
 
     requests: int = 0
-    """Attempts that were made, files of a folder included."""
+    """Attempts made, including reads from a folder."""
     retries: int = 0
-    """Attempts after a file's first."""
+    """Attempts after the first for a file."""
     bytes: int = 0
-    """Bytes of files that were taken, not those from the cache."""
+    """Bytes of accepted files, without those from the cache."""
     cache_hits: int = 0
     seconds: float = 0.0
-    """Time inside requests, summed over threads; waiting for one's turn is not counted."""
+    """Time inside requests, summed over threads; waiting for a turn is not counted."""
 
 
 class TrafficCounter:
@@ -53,4 +53,4 @@ class TrafficCounter:
 
 
 OF_THIS_PROCESS = TrafficCounter()
-"""What all archives of this process took together; the dashboard shows it of all workers."""
+"""Total of all archives in this process; the dashboard shows it for all workers."""

@@ -1,4 +1,4 @@
-"""Object lists: read, name columns, clean, label, select, tell duplicates apart, sample and split."""
+"""Object lists: read, name columns, clean, label, select, remove duplicates, sample and split."""
 
 from survey_batch.catalog.labels import MK_CLASSES, SPECTRAL_TYPES, luminosity, mk_class, spectral_type
 from survey_batch.catalog.read import Catalog, read_catalog

@@ -1,4 +1,4 @@
-"""Angles of a catalogue in the unit that it says, as degrees."""
+"""Conversion of a catalogue's angles to degrees from the unit that it states."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _SPELLED = {
     "arcsec": ("arcs", "arcseconds", "asec", '"'),
     "arcmin": ("arcm", "arcminutes", "amin"),
 }
-"""Spellings that astropy does not know, or reads as a time; lower case, without blanks."""
+"""Spellings that astropy does not know or takes for a time; lower case, without blanks."""
 _HOURS = re.compile(r"h+(ou)?r?s?m+(in)?(ute)?s?s+(ec)?(ond)?s?")
 _DEGREES = re.compile(r"d+(eg)?(ree)?s?(arc)?m+(in)?(ute)?s?(arc)?s+(ec)?(ond)?s?")
 _IN_BRACKETS = re.compile(r"(?:angle|ra|dec|deg|right ascension|declination)?\s*[\[(]\s*(.+?)\s*[\])]", re.I)
@@ -41,11 +41,11 @@ class Angle:
     Attributes
     ----------
     unit
-        As the catalogue or the job says.
+        As stated by the catalogue or the job.
     degrees
-        Degrees in one unit, or in the first part of a sexagesimal text.
+        Degrees per unit, or per unit of the first part of a sexagesimal text.
     sexagesimal
-        Whether it holds texts such as `04:16:53.07`.
+        Whether the column holds texts such as `04:16:53.07`.
     """
 
     unit: str = ""
@@ -54,7 +54,7 @@ class Angle:
 
     @property
     def converted(self) -> bool:
-        """Whether the column holds something else than degrees."""
+        """Whether the column holds something other than degrees."""
         return self.sexagesimal or self.degrees != 1.0
 
 
@@ -64,14 +64,14 @@ def angle_of(unit: str, axis: Axis) -> Angle:
     Parameters
     ----------
     unit
-        As written in VOTable, FITS, ECSV, CDS and VizieR files, or by hand; degrees where it is empty.
+        As written in VOTable, FITS, ECSV, CDS and VizieR files, or by hand; empty means degrees.
     axis
-        Hours are angles of a right ascension only.
+        Hours are accepted for right ascension only.
 
     Raises
     ------
     ValueError
-        It is not known, or no unit of an angle.
+        The unit is unknown, or is not a unit of angle.
     """
     text = unit.strip().strip("\"'").strip() or unit.strip()
     if within := _IN_BRACKETS.fullmatch(text):
@@ -96,7 +96,7 @@ def angle_of(unit: str, axis: Axis) -> Angle:
 
 
 def is_angle(text: str) -> bool:
-    """Tell whether a text is a unit of right ascension or declination; no text is none."""
+    """Tell whether a text is a unit of right ascension or declination; an empty text is not."""
     if text.strip().strip("\"'").strip().lower() in _NOTHING:
         return False
     try:
@@ -107,7 +107,7 @@ def is_angle(text: str) -> bool:
 
 
 def _degrees_in(text: str) -> float | None:
-    """Return the degrees in a unit of angle, as astropy knows it in any of its formats."""
+    """Return the degrees in a unit of angle, which may be in any unit format that astropy reads."""
     from astropy import units
 
     for spelled in dict.fromkeys((text, text.lower())):
@@ -120,7 +120,7 @@ def _degrees_in(text: str) -> float | None:
 
 
 def must_lie(axis: Axis, within: str, angle: Angle | None) -> str:
-    """Say where angles must lie, and in which unit the column was read where that is not the degree."""
+    """Say where angles must lie, and which unit the column was read in if not degrees."""
     if angle is None or not angle.converted:
         return f"{axis} must lie from {within} degrees"
     return (
@@ -130,7 +130,7 @@ def must_lie(axis: Axis, within: str, angle: Angle | None) -> str:
 
 
 def to_degrees(column: pa.Array | pa.ChunkedArray, angle: Angle) -> tuple[F8, Flags]:
-    """Angles in degrees, NaN where missing, and a mark where a value cannot be understood."""
+    """Return angles in degrees, NaN where missing, and a mark where a value cannot be understood."""
     if angle.sexagesimal:
         values, bad = _from_sexagesimal(to_text(column))
     else:

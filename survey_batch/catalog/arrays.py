@@ -14,9 +14,9 @@ Values = npt.NDArray[Any]
 def fits_array(hdu: Any, name: str) -> pa.Array:
     """Copy a column of a FITS table.
 
-    Null are integers that are stored as TNULL; NaN; empty text; and Booleans that are neither T nor F (FITS 4.0,
-    section 7.3). TNULL is of what is stored, before TSCAL and TZERO. But astropy writes TNULL of unsigned integers as a
-    value after TZERO: so it is read where no value is stored as TNULL and there is no TSCAL.
+    Nulls are integers stored as TNULL, NaN, empty text, and Booleans that are neither T nor F (FITS 4.0, section 7.3).
+    TNULL is a stored value, before TSCAL and TZERO. But for unsigned integers astropy writes TNULL as a value after
+    TZERO. TNULL is therefore also read that way if no stored value equals it and there is no TSCAL.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def fits_array(hdu: Any, name: str) -> pa.Array:
     """
     column = hdu.columns[name]
     stored = hdu.data.view(np.ndarray)[name]
-    if not hasattr(column.format, "recformat"):  # a table in ASCII
+    if not hasattr(column.format, "recformat"):  # an ASCII table
         values = hdu.data.field(name)
         return arrow_array(values, values == column.null if column.null is not None else False)
     if column.format.format == "A":
@@ -44,7 +44,7 @@ def fits_array(hdu: Any, name: str) -> pa.Array:
 
 
 def _scaled(column: Any) -> Any:
-    """TNULL as a value, of arrays whose values as stored are not at hand."""
+    """Return TNULL after scaling, for arrays whose stored values are not available."""
     if column.null is None or column.bscale in (None, "", 1):
         return column.null
     return column.null * column.bscale + (column.bzero or 0)
@@ -56,14 +56,14 @@ def arrow_array(values: Any, absent: Any = False) -> pa.Array:
     Parameters
     ----------
     values : (rows, ...) array
-        Masked values, NaN and empty text become nulls; complex numbers pairs.
+        Masked values, NaN and empty text become nulls; complex numbers become pairs.
     absent : (rows, ...) bool, optional
-        Values that are null besides.
+        Further values that are null.
 
     Returns
     -------
     pyarrow.Array
-        Lists of fixed size where a row has more than one value, of any size where rows differ.
+        Lists of fixed size if rows have several values, of variable size if rows differ in length.
     """
     absent = np.ma.getmaskarray(values) | absent
     array = np.asarray(values)
@@ -85,7 +85,7 @@ def arrow_array(values: Any, absent: Any = False) -> pa.Array:
 
 
 def _lists(rows: Sequence[Any], null: object = None) -> pa.Array:
-    """Lists of unequal length; where a row is None, there is none."""
+    """Return lists of unequal length; a row that is None becomes null."""
     arrays = [np.ma.asanyarray([] if row is None else row) for row in rows]
     filled = [array for array in arrays if array.size] or [np.ma.asanyarray([0.0])[:0]]
     flat = np.concatenate([np.asarray(array) for array in filled])
@@ -97,7 +97,7 @@ def _lists(rows: Sequence[Any], null: object = None) -> pa.Array:
 
 
 def _texts(stored: Values, dim: str | None) -> Values:
-    """Text as it is stored; of several texts a row, TDIM says the length of each."""
+    """Return text as stored; if a row has several texts, TDIM gives the length of each."""
     width, *shape = [int(size) for size in re.findall(r"\d+", dim or "")] or [0]
     if not shape or not width:
         return stored
@@ -105,7 +105,7 @@ def _texts(stored: Values, dim: str | None) -> Values:
 
 
 def _decoded(texts: Values) -> Values:
-    """Text of bytes, which should be ASCII: else UTF-8 where they are, else Latin-1."""
+    """Decode bytes, which should be ASCII, as UTF-8 if all of them are valid, otherwise as Latin-1."""
     try:
         return np.strings.decode(texts, "utf-8")
     except UnicodeDecodeError:

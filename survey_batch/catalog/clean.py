@@ -1,4 +1,4 @@
-"""One batch of a catalogue as compact columns under our names; what is decided here depends on each row alone."""
+"""One batch of a catalogue as compact columns under our names; each row is judged on its own."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from survey_batch.core.arrays import F8, Flags
 _SNR_PREFERENCE = ("snr", "snrr", "snrg", "snri", "snrz", "snru")
 _TRUE = ("1", "true", "t", "yes", "y")
 _REPEATED = ("label", "split", "planid", "obsdate", "exposure")
-"""Texts of which a catalogue holds few different ones."""
+"""Text columns with few distinct values."""
 
 
 def clean(draft: Draft, section: CatalogSection, archive: ArchiveSection, first: int) -> pa.Table:
@@ -33,8 +33,8 @@ def clean(draft: Draft, section: CatalogSection, archive: ArchiveSection, first:
     Returns
     -------
     pyarrow.Table
-        `row`, `ra`, `dec`, `label`, `split`, `redshift`, `snr`, the source key, and where the file and the job call for
-        them `id` (as in the file), `plate`, `mjd`, `fiberid` and `primary`.
+        `row`, `ra`, `dec`, `label`, `split`, `redshift`, `snr` and the source key; where the file and the job call for
+        them, also `id` (as in the file), `plate`, `mjd`, `fiberid` and `primary`.
     """
     ra, dec = read_positions(draft, archive.survey)
     columns = {
@@ -57,7 +57,7 @@ def clean(draft: Draft, section: CatalogSection, archive: ArchiveSection, first:
 
 
 def label_of(draft: Draft, section: CatalogSection) -> pa.Array:
-    """Class of each row, "" where none; words for nothing are counted in the draft."""
+    """Return the class of each row, "" where none; count words for nothing in the draft."""
     if make := MADE_LABELS.get(section.label):
         return make(draft.text("class"), draft.text("subclass"))
     if "label" not in draft.names:
@@ -74,7 +74,7 @@ def label_of(draft: Draft, section: CatalogSection) -> pa.Array:
 
 
 def signal_to_noise(draft: Draft) -> F8:
-    """Take the first signal-to-noise that is known, r and g before the other bands."""
+    """Return each row's first known signal-to-noise ratio; r and g come before the other bands."""
     snr = np.full(len(draft), np.nan)
     for name in _SNR_PREFERENCE:
         if name in draft.names:
@@ -94,5 +94,5 @@ def _compact(name: str, values: object) -> pa.Array:
 
 
 def reasons_of(draft: Draft, chosen: Flags, first: int) -> Mapping[int, str]:
-    """Reasons by input row of the chosen rows that cannot be used."""
+    """Return, by input row, why chosen rows cannot be used."""
     return {first + int(place): draft.problem[place] for place in np.flatnonzero(chosen & (draft.problem != ""))}

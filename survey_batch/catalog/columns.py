@@ -1,4 +1,4 @@
-"""Which column of a catalogue means what: names guessed for known releases, or given in the job."""
+"""The meaning of a catalogue's columns: guessed from the names in known releases, or given in the job."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -13,16 +13,16 @@ from survey_batch.core.errors import ConfigurationError
 def match_columns(
     source: Source, section: CatalogSection, archive: ArchiveSection, *, positions: bool = True
 ) -> dict[str, str]:
-    """Map our names to the file's; columns that hold vectors are never guessed.
+    """Map our names to the file's; never guess a column that holds vectors.
 
     Parameters
     ----------
     source
         The catalogue file.
     section, archive
-        Names given in the job go before guesses; the survey decides which columns are needed.
+        Names given in the job override guesses; the survey decides which columns are needed.
     positions
-        Whether rows need a position: a list of fields has none.
+        Whether rows need a position; a list of fields has none.
 
     Returns
     -------
@@ -32,7 +32,8 @@ def match_columns(
     Raises
     ------
     ConfigurationError
-        A named column is not in the file or holds vectors, or a needed one was not found; lists the columns there are.
+        A named column is not in the file or holds vectors, or a needed one was not found. The message lists the file's
+        columns.
     """
     guesses = GUESSES[archive.survey]
     usable = [column.name for column in source.columns if not column.vector]
@@ -59,7 +60,7 @@ def _position_pair(names: Sequence[str]) -> dict[str, str]:
 
 
 def _by_ucd(source: Source) -> dict[str, str]:
-    """Find the columns whose UCD says that they are the position, whatever they are called."""
+    """Find the position columns by their UCD, whatever their names."""
     found = {}
     for axis in ("ra", "dec"):
         word = f"pos.eq.{axis}"
@@ -72,7 +73,7 @@ def _by_ucd(source: Source) -> dict[str, str]:
 
 
 def _bands_are_there(names: Sequence[str]) -> bool:
-    """Any other of the five bands makes `z` a magnitude."""
+    """Tell whether any band besides `z` is there, which makes `z` a magnitude."""
     return not {"u", "g", "r", "i"}.isdisjoint(map(plain, names))
 
 
@@ -104,7 +105,7 @@ def _named(source: Source, section: CatalogSection, known: Iterable[str]) -> dic
 
 
 def column_notes(source: Source, names: Mapping[str, str], section: CatalogSection, survey: str) -> Iterator[str]:
-    """Say which columns were passed over for those that are read.
+    """Say which columns were passed over in favour of those that are read.
 
     Parameters
     ----------
@@ -113,9 +114,9 @@ def column_notes(source: Source, names: Mapping[str, str], section: CatalogSecti
     names
         Our name to the file's, of the columns that are read.
     section
-        What the job names itself needs no note.
+        Columns that the job names need no note.
     survey
-        Whose names were guessed.
+        The survey whose names were guessed.
     """
     chosen = {*section.columns, *(["object_id"] if section.id else []), *(["label"] if section.label else [])}
     yield from _vectors_passed_over(source, names, chosen, survey)
@@ -142,7 +143,7 @@ def _vectors_passed_over(source: Source, names: Mapping[str, str], chosen: set[s
 
 
 def _other_positions(source: Source, names: Mapping[str, str], chosen: set[str]) -> Iterator[str]:
-    """Name the other columns that may be positions, also those that a join numbered (`ra_1`)."""
+    """Name the other columns that may be positions, including those numbered by a join (`ra_1`)."""
     known = {name for pair in POSITIONS for name in pair}
     if not chosen & {"ra", "dec"} and not {plain(names["ra"]), plain(names["dec"])} & known:
         yield (
@@ -168,11 +169,11 @@ def _listed(names: Sequence[str]) -> str:
 
 
 OPTIONAL = ("label", "split", "class", "subclass", "zwarning", "primary", *(f"mag_{band}" for band in "ugriz"))
-"""Columns that only some jobs ask for; the others are always read."""
+"""Columns that are read only if the job asks for them; all others are always read."""
 
 
 def needed_columns(found: Mapping[str, str], section: CatalogSection) -> dict[str, str]:
-    """Leave out the columns that nothing in the job asks for.
+    """Leave out the optional columns that the job does not ask for.
 
     Raises
     ------

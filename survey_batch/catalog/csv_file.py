@@ -1,4 +1,4 @@
-"""CSV catalogues: delimiter and header found, comments left out, lines that do not fit set aside."""
+"""CSV catalogues: find the delimiter and header, drop comments, set aside lines that do not fit."""
 
 import codecs
 import re
@@ -17,13 +17,13 @@ from survey_batch.core.errors import ConfigurationError
 
 _HEAD_BYTES = 1 << 20
 _NAMES = re.compile(r"^(?!#).*\S", re.MULTILINE)
-"""A line that is no comment."""
+"""A line that is not a comment."""
 _BLOCK_BYTES = 1 << 24
-"""Text that is parsed at a time."""
+"""Bytes of text parsed at a time."""
 
 
 def csv_source(location: Location) -> Source:
-    """Open a catalogue in lines of text: CSV, also ECSV and as VizieR and Excel write it, in UTF-8 or UTF-16.
+    """Open a text catalogue: CSV, ECSV, or the CSV of VizieR and Excel, in UTF-8 or UTF-16.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def csv_source(location: Location) -> Source:
 
 
 def _head(location: Location) -> tuple[str, str]:
-    """Return the encoding and the text to well beyond the names of the columns; comments above them may be long."""
+    """Return the encoding, and the text to well beyond the column names; comments above them may be long."""
     with location.open() as file:
         read = file.read(_HEAD_BYTES)
         encoding = encoding_of(read) or "utf-8"
@@ -59,7 +59,7 @@ def _not_unicode(url: str, error: Exception) -> ConfigurationError:
 
 
 def _read(location: Location, header: Header, encoding: str, names: Sequence[str]) -> Iterator[Rows]:
-    """Read columns as text, block by block; the first column comes along, as comments and second tables show in it."""
+    """Read columns as text, block by block, always with the first: it reveals comments and second tables."""
     places = {name: header.names.index(name) for name in names}
     wanted = [f"f{place}" for place in sorted({0, *places.values()})]
     misfits = _Misfits(header, location.url)
@@ -78,10 +78,10 @@ def _read(location: Location, header: Header, encoding: str, names: Sequence[str
 def _open(file: Any, header: Header, encoding: str, wanted: list[str], misfits: "_Misfits") -> Any:
     return pacsv.open_csv(
         file,
-        # Row numbers of misfits are known to a single thread only.
+        # Arrow knows the row numbers of misfits only when it reads in a single thread.
         read_options=pacsv.ReadOptions(
             use_threads=False,
-            # Arrow takes "utf-8" as it is, and checks only columns that are read; any other encoding it decodes whole.
+            # Arrow reads "utf-8" as it is and checks only the columns it reads; it decodes other encodings whole.
             encoding="utf-8-sig" if encoding == "utf-8" else encoding,
             block_size=_BLOCK_BYTES,
             skip_rows=header.lines,
@@ -93,7 +93,7 @@ def _open(file: Any, header: Header, encoding: str, wanted: list[str], misfits: 
 
 
 def _refuse_second_table(rows: Rows, header: Header, url: str) -> None:
-    """Refuse a further line of dashes: VizieR puts several tables below each other."""
+    """Refuse a second line of dashes: VizieR writes several tables one below another."""
     if header.ruled and pc.any(pc.match_substring_regex(rows.table["f0"], "^--+$")).as_py():
         raise ConfigurationError(
             f"catalog.path: {url} holds several tables below each other, as VizieR writes them: save one of them "
@@ -109,7 +109,7 @@ def _rows(rows: Rows, places: dict[str, int]) -> Rows:
 
 @dataclass
 class _Misfits:
-    """Lines that do not fit the header, and how far into the file the rows have come."""
+    """Lines that do not fit the header, and how far the file has been read."""
 
     header: Header
     url: str
@@ -121,15 +121,15 @@ class _Misfits:
     first: str = ""
 
     def set_aside(self, line: Any) -> str:
-        """Keep a line for its place; called by the parser, which may be a block ahead."""
+        """Keep a line until its place is reached; the parser, which calls this, may be a block ahead."""
         self.waiting.append(line)
         return "skip"
 
     def put_back(self, table: pa.Table, last: bool = False) -> Rows:
-        """Give lines that do not fit their place among the rows, as rows of nulls, and leave out the comments.
+        """Put lines that do not fit back in their places, as rows of nulls, and drop the comments.
 
-        A line behind a `#` that has as many fields as the header is a row whose name begins so, unless the header
-        stands behind a `#` itself: then it is a row that was commented out, and is counted.
+        A line that begins with `#` and has as many fields as the header is a row whose first value begins with `#`. But
+        if the header itself begins with `#`, such a line is a row that was commented out, and is counted.
         """
         lines = self._among(table.num_rows, last)
         total = table.num_rows + len(lines)
@@ -162,7 +162,7 @@ class _Misfits:
         )
 
     def _among(self, rows: int, last: bool) -> list[Any]:
-        """Take the waiting lines that stand before the end of this many rows that fit."""
+        """Take the waiting lines that come before the end of the next `rows` rows that fit."""
         count = 0
         end = self.header.lines + 1 + self.line + rows
         while count < len(self.waiting) and (last or self.waiting[count].number < end + count):
@@ -176,7 +176,7 @@ class _Misfits:
         self.first = self.first or next(iter(unreadable.values()), "")
 
     def refuse_if_most(self) -> None:
-        """Refuse a file whose header is not that of its rows."""
+        """Refuse a file if more than half of its rows do not fit its header."""
         if self.bad > 0.5 * self.rows:
             raise ConfigurationError(
                 f"catalog.path: {self.bad} of {self.rows} rows of {self.url} do not fit its header; "

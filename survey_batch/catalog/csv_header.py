@@ -1,4 +1,4 @@
-"""The head of a text catalogue: its encoding, its delimiter, and what its columns are called."""
+"""The head of a text catalogue: its encoding, delimiter and column names."""
 
 import codecs
 import csv
@@ -16,21 +16,20 @@ EMPTY = "look whether the query found anything, and download the table again"
 """What to do about a table without rows."""
 _DELIMITERS = ",|\t;"
 _NAMES_LINES = 1000
-"""Lines that the names of the columns take at most; more are a quotation mark that is not closed."""
+"""Most lines that the column names may take; more mean that a quotation mark is not closed."""
 _RULE = re.compile(r"-+")
 _RDB_TYPE = re.compile(r"\d*[SNM]")
 _SEPARATOR = re.compile(r'(?i)"?sep=(.)"?[,;\s]*')
-"""Excel's own first line, which other programs put into quotes or fill up with delimiters."""
+"""Excel's own first line, which other programs quote or pad with delimiters."""
 _LINE_END = re.compile(r"\r\n|\r|\n")
-"""What ends a line for Arrow, which is less than what `str.splitlines` takes for an end."""
+"""Line ends as Arrow sees them; `str.splitlines` knows more."""
 
 
 @dataclass(frozen=True)
 class Header:
     """Columns, the delimiter, the number of lines before the first row, and what was noticed.
 
-    `ruled` tells that a line of dashes stands below the names, as VizieR writes it, and `commented` that the names
-    themselves stand behind a `#`.
+    `ruled`: a line of dashes follows the names, as VizieR writes it. `commented`: the line of names begins with `#`.
     """
 
     columns: tuple[Column, ...]
@@ -47,7 +46,7 @@ class Header:
 
 
 def encoding_of(head: bytes) -> str | None:
-    """Tell the encoding of a text by its first bytes; None where it is no text."""
+    """Tell the encoding of a text by its first bytes; None if it is not text."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not head.startswith(codecs.BOM_UTF32_LE):
         return "utf-16"
     if b"\x00" not in head:
@@ -60,16 +59,16 @@ def encoding_of(head: bytes) -> str | None:
 
 
 def find_header(text: str, url: str) -> Header:
-    """Find the line that names the columns: the first that is no comment, or the comment right before the data.
+    """Find the line that names the columns: the first non-comment line, or the comment right before the data.
 
-    SkyServer writes `#Table1` above its header; TOPCAT and numpy put the header itself behind a `#`. VizieR puts units
-    and a line of dashes below it, others units alone or types (RDB), Excel `sep=;` above it, and ECSV has all in its
-    comments.
+    SkyServer writes `#Table1` above its header; TOPCAT and numpy begin the header itself with `#`. VizieR puts units
+    and a line of dashes below it; others put units alone, or types (RDB). Excel puts `sep=;` above it. ECSV keeps
+    everything in its comments.
 
     Raises
     ------
     ConfigurationError
-        No line names columns, they are separated by blanks, a quotation mark is not closed, or masks are kept apart.
+        No line names columns, blanks separate them, a quotation mark is not closed, or masks are in separate columns.
     """
     lines = _LINE_END.split(text)
     separator = _SEPARATOR.fullmatch(lines[0])
@@ -99,7 +98,7 @@ def find_header(text: str, url: str) -> Header:
 
 
 def _names(lines: Sequence[str], first: int, delimiter: str | None, url: str) -> tuple[Sequence[str], str, int]:
-    """Return the names, which may have line ends in quotes, the delimiter, and the place of the line below."""
+    """Return the names (quoted ones may contain line ends), the delimiter, and the index of the line below."""
     delimiter = delimiter or max(_DELIMITERS, key=lines[first].count)
     reader = csv.reader((f"{line}\n" for line in lines[first : first + _NAMES_LINES]), delimiter=delimiter)
     try:
@@ -115,7 +114,7 @@ def _names(lines: Sequence[str], first: int, delimiter: str | None, url: str) ->
 
 
 def _named(cells: Sequence[str], delimiter: str, below: Sequence[str], lines: int) -> Header:
-    """Take the units below the names, where a line of dashes or the units themselves tell that they are such."""
+    """Read the units below the names, if a line of dashes or the units themselves show that they are units."""
     rows = [row for row, _ in (_cells(line, delimiter) for line in below)]
     rows = [row if len(row) == len(cells) else () for row in rows]
     ruled = [place for place, row in enumerate(rows) if row and all(map(_RULE.fullmatch, row))]
@@ -135,14 +134,14 @@ def _named(cells: Sequence[str], delimiter: str, below: Sequence[str], lines: in
 
 
 def _are_units(row: Sequence[str], below: Sequence[str]) -> bool:
-    """Tell units by themselves: there is no digit among them, and one of an angle stands above a number."""
+    """Tell whether a row holds units: it has no digits, and a unit of angle stands above a number."""
     if not row or not below or any(re.search(r"\d", cell) for cell in row):
         return False
     return any(is_angle(cell) and re.search(r"\d", under) for cell, under in zip(row, below, strict=True))
 
 
 def _ecsv_header(lines: Sequence[str], first: int, url: str) -> Header:
-    """Read units and types from the comments of an ECSV file; its rows are read like a CSV file's."""
+    """Read units and types from the comments of an ECSV file, whose rows are read like those of a CSV file."""
     described = ecsv_description(lines[1:first], url)
     cells, delimiter, below = _names(lines, first, described.get("delimiter", " "), url)
     return _header([ecsv_column(name, described["datatype"].get(name, {})) for name in cells], delimiter, below)

@@ -1,4 +1,4 @@
-"""Where a job's objects are listed, also where they were found on frames."""
+"""Where a job's objects are listed, including objects found on frames."""
 
 from typing import Any
 
@@ -10,22 +10,22 @@ FILE = "detections.parquet"
 
 
 def detections_path(job: Job) -> str:
-    """Where the objects are listed that a run found on its frames."""
+    """Return the path of the list of objects that a run found on its frames."""
     return join(job.output, FILE)
 
 
 def detected(job: Job) -> bool:
-    """Tell whether a job's objects are found on frames and have been."""
+    """Tell whether a job finds its objects on frames and has already done so."""
     return job.catalog.detect is not None and exists(detections_path(job))
 
 
 def object_catalog(job: Job) -> CatalogSection:
-    """Say where a job's objects are: in its own catalogue, or in the list of those that were found on its frames.
+    """Say where a job's objects are: in its own catalogue, or in the list of objects found on its frames.
 
     Raises
     ------
     ConfigurationError
-        They are to be found on frames, and no run has done that.
+        The objects are to be found on frames, and no run has done that yet.
     """
     if job.catalog.detect is None:
         return job.catalog

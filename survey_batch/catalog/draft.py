@@ -1,4 +1,4 @@
-"""A catalogue in the making: our columns, what is wrong with each row, and what a person should know."""
+"""A catalogue in the making: our columns, what is wrong with each row, and notes for the user."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,13 +26,13 @@ class Draft:
     names
         Our name to the file's.
     angles
-        How `ra` and `dec` are written; in degrees where not named.
+        How `ra` and `dec` are written; in degrees if absent.
     problem
-        Reason by row why it cannot be used, "" where it can; the first reason stays.
+        Why each row cannot be used, "" where it can; the first reason stays.
     notes
         What was decided for the whole file.
     nothing
-        Words for nothing among the labels, and how many rows have each.
+        Words for nothing among the labels, with the number of rows for each.
     """
 
     rows: Rows
@@ -68,7 +68,7 @@ class Draft:
         return to_text(self.column(name)) if name in self.names else pa.nulls(len(self), pa.string())
 
     def number(self, name: str) -> F8:
-        """Return a column as floats, NaN where missing or no number, of which the latter leaves a note."""
+        """Return a column as floats, NaN where missing or not a number; the latter adds a note."""
         if name not in self.names:
             return np.full(len(self), np.nan)
         values, bad = to_float(self.column(name))
@@ -77,7 +77,7 @@ class Draft:
         return values
 
     def integer(self, name: str) -> I8:
-        """Return a column as integers, -1 where missing or no whole number, of which the latter leaves a note."""
+        """Return a column as integers, -1 where missing or not a whole number; the latter adds a note."""
         if name not in self.names:
             return np.full(len(self), -1)
         values, bad = to_integer(self.column(name))
@@ -86,13 +86,13 @@ class Draft:
         return values
 
     def angle(self, name: Axis) -> tuple[F8, Flags]:
-        """Return a column of angles in degrees, NaN where missing, and a mark where one cannot be understood."""
+        """Return a column of angles in degrees, NaN where missing, and a mark where a value cannot be understood."""
         if name not in self.names:
             return np.full(len(self), np.nan), np.zeros(len(self), bool)
         return to_degrees(self.column(name), self.angles.get(name, Angle()))
 
     def infinite(self, name: str) -> Flags:
-        """Mark infinite numbers of a column, which `number` and `angle` take as missing."""
+        """Mark infinite numbers of a column, which `number` and `angle` treat as missing."""
         return infinite(self.column(name)) if name in self.names else np.zeros(len(self), bool)
 
     def _refuse_other_than_text(self, name: str) -> None:
@@ -109,12 +109,12 @@ class Draft:
         self.notes.append(f"column {self.names[name]!r} ({name}) holds {what}: such values are taken as missing")
 
     def reject(self, wrong: Flags, reason: str, *named: str) -> None:
-        """Mark rows as unusable, with the file's name and value of the columns at fault.
+        """Mark rows as unusable, giving the file's names and values of the columns at fault.
 
         Parameters
         ----------
         wrong
-            Rows at fault; those that have a problem already keep it.
+            Rows at fault; a row that already has a problem keeps it.
         reason
             What is wrong and what to do.
         named

@@ -1,4 +1,4 @@
-"""Leaving out the further rows of one object."""
+"""Removal of repeated rows of one object."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,17 +13,17 @@ Codes = npt.NDArray[np.int64]
 
 
 def leave_out_duplicates(objects: Objects, section: DuplicatesSection) -> None:
-    """Keep one row of each object: a usable one, the primary where that is asked for, the best S/N.
+    """Keep one row of each object: usable rows first, then the primary if that is asked for, then the best S/N.
 
-    What is alike so far is told apart by the smallest object_id, position and, for rows that are the same
-    throughout, the first of them: the order of the rows changes nothing else.
+    Ties go to the smallest object_id, then the smallest position, then the first row. So the order of the rows matters
+    only between rows that are alike in all of these.
 
     Parameters
     ----------
     objects
-        With a column `object_id`, null where none could be made; such a row repeats none.
+        With a column `object_id`, null where no id could be made; such a row is never a duplicate by id.
     section
-        By what, and which row stays.
+        How duplicates are recognised, and which row stays.
     """
     if "id" in section.by:
         encoded = pc.dictionary_encode(objects.text("object_id"))

@@ -1,4 +1,4 @@
-"""What astropy says about columns in YAML: at the head of an ECSV file, in comments of FITS, in metadata of Parquet."""
+"""astropy's YAML descriptions of columns: in the head of ECSV files, comments of FITS and metadata of Parquet."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,12 +21,12 @@ _SUBTYPE = re.compile(r"(\w+)\s*\[([\d\s,]*(?:null)?)\]")
 
 
 def ecsv_description(lines: Sequence[str], url: str) -> dict[str, Any]:
-    """Read the YAML that stands in the comments.
+    """Read the YAML in the comments.
 
     Raises
     ------
     ConfigurationError
-        It is not as ECSV wants it, or says that masks of columns are kept in columns of their own.
+        The YAML is not valid ECSV, or says that masks are kept in columns of their own.
     """
     try:
         described = _from_yaml([line.removeprefix("#").removeprefix(" ") for line in lines])
@@ -53,21 +53,21 @@ def _from_yaml(lines: Sequence[str]) -> dict[str, Any]:
 
 
 def described_columns(lines: Sequence[str], url: str) -> tuple[dict[str, Column], tuple[str, ...]]:
-    """Read what astropy adds to a file of another format: units and descriptions for which it has no place.
+    """Read what astropy adds to files of other formats: units and descriptions that the format has no place for.
 
     Parameters
     ----------
     lines
-        Of YAML, none where astropy added nothing.
+        Lines of YAML; none if astropy added nothing.
     url
-        Of the file.
+        URL of the file.
 
     Returns
     -------
     dict
         Columns by name.
     tuple of str
-        A note, where the YAML cannot be read; the file's data can all the same.
+        A note if the YAML cannot be read; the data can still be read.
     """
     from astropy.table.meta import YamlParseError
 
@@ -79,7 +79,7 @@ def described_columns(lines: Sequence[str], url: str) -> tuple[dict[str, Column]
 
 
 def _masks(serialized: Any) -> Iterator[str]:
-    """Names of the columns that are masks of others."""
+    """Yield the names of columns that are masks of other columns."""
     if not isinstance(serialized, Mapping):
         return
     for key, value in serialized.items():
@@ -102,7 +102,7 @@ def ecsv_column(name: str, described: Mapping[str, Any]) -> Column:
 
 
 def _kind(described: Mapping[str, Any]) -> pa.DataType:
-    """Type of a column; text for what Arrow has no type of, such as complex numbers and any JSON."""
+    """Return the type of a column; text if Arrow has no such type, as for complex numbers and JSON."""
     if "subtype" not in described:
         return _TYPES.get(str(described.get("datatype")), pa.string())
     parts = _SUBTYPE.fullmatch(str(described["subtype"]).strip())

@@ -18,20 +18,20 @@ def read_fields(section: CatalogSection, archive: ArchiveSection) -> tuple[pa.Ta
     Parameters
     ----------
     section
-        Where the list is: columns run, camcol, field and, where it is not 301, rerun, in any format of catalogues.
+        Where the list is. It has columns run, camcol, field and, if it is not 301, rerun, in any catalogue format.
     archive
         The survey.
 
     Returns
     -------
     fields : pyarrow.Table
-        `rerun`, `run`, `camcol`, `field`, in the order of these columns, each field once.
+        `rerun`, `run`, `camcol`, `field`, sorted by these columns, each field once.
     notes : tuple of str
 
     Raises
     ------
     ConfigurationError
-        The survey has no frames, the file cannot be read, has no rows, lacks a column, or a row names no field.
+        The survey has no frames, the file cannot be read, has no rows or lacks a column, or a row names no field.
     """
     if archive.survey != "sdss":
         raise ConfigurationError(f'[catalog.detect] finds objects on frames, and survey "{archive.survey}" has none')

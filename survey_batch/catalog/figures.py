@@ -11,10 +11,10 @@ from survey_batch.catalog.read import Catalog
 from survey_batch.catalog.split import SPLITS
 
 COLORS = {"train": "#0072B2", "validation": "#E69F00", "test": "#009E73", "no split": "#7F7F7F"}
-"""Of Okabe and Ito's palette (2008, Color Universal Design), which colour-blind readers can tell apart."""
+"""From the palette of Okabe and Ito (2008, Color Universal Design), which colour-blind readers can tell apart."""
 CELL_DEGREES = 2.0
 CLASSES = 12
-"""More classes than this are shown as one."""
+"""Most classes shown; if there are more, the rarest are shown as one."""
 
 
 def catalog_figure(catalog: Catalog) -> Figure:
@@ -27,7 +27,7 @@ def catalog_figure(catalog: Catalog) -> Figure:
 
 
 def _draw_sky(figure: Figure, axes: Axes, catalog: Catalog) -> None:
-    """Sine of declination against right ascension: equal areas, east to the left."""
+    """Plot the sine of declination against right ascension: equal areas, east to the left."""
     ra, dec = (np.asarray(catalog.table[name].to_numpy()) for name in ("ra", "dec"))
     known = np.isfinite(ra) & np.isfinite(dec)
     edges_ra = np.arange(0, 360 + CELL_DEGREES, CELL_DEGREES)
@@ -69,7 +69,7 @@ def _draw_classes(axes: Axes, catalog: Catalog) -> None:
 
 
 def class_counts(catalog: Catalog) -> tuple[list[str], dict[str, npt.NDArray[np.int64]]]:
-    """Rows of each class by split; the rarest classes together where there are many."""
+    """Count the rows of each class by split; if there are many classes, put the rarest together."""
     label = catalog.table["label"].combine_chunks().dictionary_encode()
     split = catalog.table["split"].combine_chunks().dictionary_encode()
     names = label.dictionary.to_pylist()

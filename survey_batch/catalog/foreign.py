@@ -1,4 +1,4 @@
-"""Files that are taken for catalogues now and then: what they are, and what to do with them."""
+"""Files that are sometimes mistaken for catalogues: what they are, and what to do with them."""
 
 import codecs
 import re
@@ -28,14 +28,14 @@ _BINARY = {
     codecs.BOM_UTF32_LE: ("text in UTF-32", "save it as UTF-8"),
     codecs.BOM_UTF32_BE: ("text in UTF-32", "save it as UTF-8"),
 }
-"""First bytes, what such a file is, and what to do."""
+"""First bytes, kind of file, and what to do."""
 
 _ZIPPED = (
     (rb"xl/|\[Content_Types\]\.xml|docProps/", "an Excel workbook", _AS_CSV),
     (rb"opendocument\.spreadsheet", "an OpenDocument spreadsheet", _AS_CSV),
     (rb"^.{26,60}\.npy", "a NumPy archive", _AS_PARQUET),
 )
-"""What zip archives hold by which they are told."""
+"""Pattern in a zip archive's first bytes, kind of file, and what to do."""
 
 _WEB_PAGE = "a web page", "is it a login or an error page? Open it and see, and download the table itself"
 _XML = "XML, but no VOTable", "download the table as VOTable or CSV"
@@ -55,7 +55,7 @@ _TEXTS = (
     (r"# Region file format", "a DS9 region file", "save the table of which it was made as CSV"),
     (r"#ASDF", "an ASDF file", _AS_PARQUET),
 )
-"""How a text begins, what it is, and what to do."""
+"""Beginning of a text, kind of file, and what to do."""
 
 _VOTABLE = re.compile(r"<(\w+:)?VOTABLE\b", re.IGNORECASE)
 
@@ -64,15 +64,15 @@ _FAILURE = re.compile(
     |service\ unavailable|internal\ server|not\ found|time(d)?[\ -]?out|syntax\ error|http/)(?![a-z])""",
     re.VERBOSE,
 )
-"""How the messages of servers begin."""
+"""How server messages begin."""
 _SENTENCE_WORDS = 4
-"""A single column of so many words is a sentence."""
+"""A single column name with this many words is a sentence."""
 _SHOWN = 120
-"""Characters of a message that are quoted."""
+"""Most characters of a message that are quoted."""
 
 
 def refuse_binary(head: bytes, url: str) -> None:
-    """Refuse a file whose first bytes are those of a kind that is no catalogue.
+    """Refuse a file whose first bytes show that it is not a catalogue.
 
     Raises
     ------
@@ -99,19 +99,19 @@ def _in_zip(head: bytes, url: str) -> tuple[str, str]:
 
 
 def refuse_text(text: str, url: str) -> None:
-    """Refuse a text of a kind that is no catalogue.
+    """Refuse a text that is not a catalogue.
 
     Parameters
     ----------
     text
-        The beginning of the file, without blanks before it.
+        The beginning of the file, without leading blanks.
     url
         Of the file.
 
     Raises
     ------
     ConfigurationError
-        Says what it is, how it begins and what to do.
+        The message says what it is, how it begins and what to do.
     """
     if _VOTABLE.search(text):
         return
@@ -126,23 +126,23 @@ def refuse_text(text: str, url: str) -> None:
 
 
 def refuse_message(line: str, columns: int, below: Sequence[str], url: str) -> None:
-    """Refuse the words of a server that stand where the names of columns should be.
+    """Refuse a server message in place of the column names.
 
     Parameters
     ----------
     line
-        The line of the names.
+        The line that should hold the names.
     columns
-        How many there are.
+        Number of columns.
     below
-        The lines that follow, as far as they were read.
+        The lines that follow, as far as they have been read.
     url
         Of the file.
 
     Raises
     ------
     ConfigurationError
-        Quotes the words.
+        The message quotes the server's.
     """
     single, lengths = columns == 1, [len(text.split()) for text in (line, *below) if text.strip()]
     failed = _FAILURE.match(line)

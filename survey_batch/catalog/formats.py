@@ -1,4 +1,4 @@
-"""Opening a catalogue file: the format is told by its first bytes, not by its name."""
+"""Opening of catalogue files, whose format is told by their first bytes, not their names."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,15 +20,16 @@ _IPAC_TYPES = {"", "char", "c", "date", "int", "i", "long", "l", "float", "f", "
 
 
 def open_source(url: str, choice: Choice = FIRST_TABLE) -> Source:
-    """Find out a catalogue's format and its columns.
+    """Find a catalogue's format and columns.
 
     Parameters
     ----------
     url
         Path or fsspec URL of a CSV (`,`, `|`, `;` or tab; also ECSV, VizieR's and Excel's), FITS, VOTable, MRT or IPAC
-        file, also compressed (gzip, bz2, xz), of a Parquet file, or of a folder of these or a HATS catalogue.
+        file, which may be compressed (gzip, bz2, xz); or of a Parquet file, a folder of Parquet files or a HATS
+        catalogue.
     choice
-        Which of several tables, and whether a result that was cut off is wanted.
+        Which of several tables to read, and whether to accept a result that was cut off.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def _open(url: str, choice: Choice) -> Source:
 
 @contextmanager
 def _explained(url: str) -> Iterator[None]:
-    """Turn whatever goes wrong with a file into words."""
+    """Turn any error with a file into a readable message."""
     try:
         yield
     except SurveyBatchError:
@@ -113,7 +114,7 @@ def _reader(head: bytes, url: str, choice: Choice) -> Callable[[Location], Sourc
 
 
 def _is_ipac(text: str) -> bool:
-    """Tell an IPAC table: lines of keywords behind a backslash, then names and types between bars."""
+    """Recognise an IPAC table: keyword lines that begin with a backslash, then names and types between bars."""
     lines = [line.strip() for line in text.splitlines() if not line.startswith("\\")][:2]
     if len(lines) < 2 or not all(line.startswith("|") and line.endswith("|") for line in lines):
         return False

@@ -1,4 +1,4 @@
-"""What must not be torn apart between training and test: fields, plans, cells of sky, and the stars across them."""
+"""Groups that must not be divided between training and test: fields, plans, cells of sky, and stars across them."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ Codes = npt.NDArray[np.int64]
 
 
 def number_groups(*keys: npt.NDArray[np.int64]) -> Codes:
-    """Number the distinct combinations of some keys, in the order of their values; each key (n,)."""
+    """Number the distinct combinations of keys, each (n,), in the order of their values."""
     order = np.lexsort(keys[::-1])
     new = np.zeros(len(order), bool)
     for key in keys:
@@ -22,19 +22,19 @@ def number_groups(*keys: npt.NDArray[np.int64]) -> Codes:
 
 
 def sky_cells(ra: F8, dec: F8, degrees: float) -> Codes:
-    """Number the cells of sky: zones in declination, each cut into cells about as wide as it is high.
+    """Number the cells of sky: zones in declination, each cut into cells about as wide as they are high.
 
     Parameters
     ----------
     ra, dec
         Degrees, ICRS.
     degrees
-        Height of a zone; the last one before the north pole may be lower. Cells of one zone have equal areas.
+        Height of a zone; the zone at the north pole may be lower. Cells of one zone have equal areas.
 
     Returns
     -------
     ndarray of int64
-        The same number for the same cell, whatever the other rows.
+        Number of each row's cell; it does not depend on the other rows.
     """
     zones = int(np.ceil(180 / degrees))
     zone = np.clip(np.floor((dec + 90) / degrees), 0, zones - 1).astype(np.int64)
@@ -46,9 +46,9 @@ def sky_cells(ra: F8, dec: F8, degrees: float) -> Codes:
 
 
 def merge_groups(one: Codes, other: Codes) -> Codes:
-    """Join groups that share a row under either numbering, directly or through others; numbered from 0.
+    """Join groups that share a row under either numbering, directly or through others, and number them from 0.
 
-    A star that lies in two fields (they overlap) makes one group of both.
+    A star that lies in two overlapping fields joins them into one group.
     """
     count = int(one.max(initial=-1)) + 1
     nodes = count + int(other.max(initial=-1)) + 1
@@ -58,18 +58,18 @@ def merge_groups(one: Codes, other: Codes) -> Codes:
 
 
 def share_out(group: Codes, label: Codes, order: Codes, shares: F8) -> Codes:
-    """Give each group to a split, such that each class comes as near its shares as can be.
+    """Give each group to a split, so that each class comes as near to its shares as possible.
 
-    Groups are taken in the order given; each goes where the sum over its classes of (rows - wanted)^2 / wanted,
-    Pearson's chi-squared, becomes smallest. A second round lets each change its place. This is a greedy choice:
-    what it reaches has to be looked at.
+    Groups are taken in the order given. Each goes to the split that makes Pearson's chi-squared smallest, the sum over
+    its classes of (rows - wanted)^2 / wanted. A second round lets each group move. The choice is greedy, so the shares
+    that it reaches must be checked.
 
     Parameters
     ----------
     group, label
-        (n,) Of each row, numbered from 0.
+        (n,) Group and class of each row, numbered from 0.
     order
-        (groups,) Order in which groups are given away.
+        (groups,) Order in which groups are assigned.
     shares
         (splits,) Sum to 1; a split whose share is 0 gets nothing.
 
@@ -96,7 +96,7 @@ def share_out(group: Codes, label: Codes, order: Codes, shares: F8) -> Codes:
 
 
 def _counts(group: Codes, label: Codes) -> tuple[Codes, Codes, Codes]:
-    """Rows of each class in each group: class and count, group after group, and where each group starts."""
+    """Count rows by class in each group: classes and counts, group after group, and where each group starts."""
     pair = group * (int(label.max(initial=0)) + 1) + label
     values, count = np.unique(pair, return_counts=True)
     owner, classes = np.divmod(values, int(label.max(initial=0)) + 1)

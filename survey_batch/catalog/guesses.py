@@ -1,4 +1,4 @@
-"""The names that columns go by in the releases that are known."""
+"""Column names in the known releases."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -61,8 +61,8 @@ GUESSES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         **{f"mag_{band}": (f"mag{band}", band) for band in "ugriz"},
     },
 }
-"""Our name to the names it goes by in SDSS (CasJobs, SkyServer, the SDSS17 file), LAMOST releases and lists of stamps,
-in order of preference, lower case and without underscores."""
+"""Our names, each with its names in SDSS (CasJobs, SkyServer, the SDSS17 file), LAMOST releases and lists of stamps, in
+order of preference, lower case and without underscores."""
 
 POSITIONS = (
     ("ra", "dec"),
@@ -75,19 +75,19 @@ POSITIONS = (
     ("radeg", "dedeg"),
     ("plugra", "plugdec"),
 )
-"""Which of these names belong together, in order of preference."""
+"""Names that belong together as a position, in order of preference."""
 
 
 def plain(name: str) -> str:
-    """Lower case, without underscores, blanks and hyphens."""
+    """Return a name in lower case, without underscores, blanks and hyphens."""
     return re.sub(r"[_\s-]", "", name.lower())
 
 
 def matching(candidates: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Return the names that are one of the candidates, those of the first candidate first."""
+    """Return the names that match a candidate, in the order of the candidates."""
     return [name for candidate in candidates for name in names if plain(name) == candidate]
 
 
 def first_match(candidates: Sequence[str], names: Sequence[str]) -> str | None:
-    """Return the first of the names that are one of the candidates."""
+    """Return the first name that matches a candidate, or None."""
     return next(iter(matching(candidates, names)), None)

@@ -1,4 +1,4 @@
-"""An order that depends on each name and a seed alone, not on the order of the rows."""
+"""An order that depends only on each name and a seed, not on the order of the rows."""
 
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -11,14 +11,14 @@ _CHUNK = 1 << 16
 
 
 def hashes(names: pa.Array, seed: int) -> npt.NDArray[np.uint64]:
-    """Hash each name with the seed, 64 bits of BLAKE2b.
+    """Hash each name with the seed, to 64 bits of BLAKE2b.
 
     Parameters
     ----------
     names
-        Text without nulls. Python objects are made for a few thousand of them at a time.
+        Text without nulls. Python objects exist for only a few thousand names at a time.
     seed
-        Another seed is another order.
+        Another seed gives another order.
     """
     parts = [
         np.frombuffer(b"".join(_digests(names.slice(first, _CHUNK).to_pylist(), seed)), dtype=">u8")

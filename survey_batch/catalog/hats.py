@@ -1,7 +1,8 @@
-"""Which folder of a HATS catalogue or collection holds the objects, and each of them once.
+"""Search for the folder of a HATS catalogue or collection that holds each object once.
 
 HATS (Hierarchical Adaptive Tiling Scheme, IVOA note) divides a catalogue by HEALPix pixel into Parquet files. A margin
-repeats objects from beyond each pixel's border; a collection has the catalogue, its margins and indexes side by side.
+repeats objects from beyond each pixel's border. A collection holds a catalogue, its margins and its indexes side by
+side.
 """
 
 import json
@@ -13,18 +14,18 @@ from survey_batch.core.errors import ConfigurationError
 HATS_FILES = ("hats.properties", "properties")
 _COLLECTION = "collection.properties"
 _REPEATING = ("margin", "margin_cache", "index", "association", "map")
-"""Kinds of HATS catalogues whose rows are no objects of their own."""
+"""Kinds of HATS catalogues whose rows are not objects of their own."""
 
 
 def object_folder(filesystem: Any, path: str, url: str) -> tuple[str, tuple[str, ...]]:
-    """Find the folder below which the rows lie.
+    """Find the folder that holds the rows.
 
     Parameters
     ----------
     filesystem
-        Of fsspec.
+        An fsspec filesystem.
     path
-        A folder; one that is no HATS catalogue is returned as it is.
+        A folder; if it holds no HATS catalogue, it is returned unchanged.
     url
         For messages.
 
@@ -37,7 +38,7 @@ def object_folder(filesystem: Any, path: str, url: str) -> tuple[str, tuple[str,
     Raises
     ------
     ConfigurationError
-        It is a margin or an index, or it is not clear which of its catalogues is meant.
+        The folder is a margin or an index, holds several catalogues, or its catalogue is missing.
     """
     path = path.rstrip("/")
     children = {posixpath.basename(name.rstrip("/")): name for name in filesystem.ls(path, detail=False)}
@@ -61,7 +62,7 @@ def object_folder(filesystem: Any, path: str, url: str) -> tuple[str, tuple[str,
 
 
 def _primary(filesystem: Any, path: str, name: str, url: str) -> tuple[str, tuple[str, ...]]:
-    """Go into the catalogue of a collection, and say what stays beside it."""
+    """Return the folder of a collection's catalogue, and say what else is left out."""
     inner = posixpath.join(path, name)
     if not name or not _kind(filesystem, inner):
         raise ConfigurationError(
@@ -79,14 +80,14 @@ def _primary(filesystem: Any, path: str, name: str, url: str) -> tuple[str, tupl
 
 
 def _kind(filesystem: Any, path: str) -> str:
-    """Return what a folder holds, as HATS says it: object, source, margin, …; "" where it is no HATS catalogue."""
+    """Return the HATS type of a folder: object, source, margin, …; "" if it is not a HATS catalogue."""
     for name in HATS_FILES:
         file = posixpath.join(path, name)
         if filesystem.isfile(file):
             properties = _properties(filesystem, file)
             if name == HATS_FILES[0] or any(key.startswith(("hats_", "obs_collection")) for key in properties):
                 return properties.get("dataproduct_type", "object").lower()
-    before = posixpath.join(path, "catalog_info.json")  # of hipscat, as HATS was called at first
+    before = posixpath.join(path, "catalog_info.json")  # from hipscat, the earlier name of HATS
     return str(json.loads(filesystem.cat_file(before))["catalog_type"]) if filesystem.isfile(before) else ""
 
 

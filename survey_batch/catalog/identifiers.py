@@ -1,7 +1,7 @@
-"""Object identifiers: exact text, and stable substitutes where a file has lost digits.
+"""Object identifiers: exact text, and stable substitutes if a file has lost digits.
 
-Double precision holds integers up to 2^53; SDSS ids have 19 digits. A file that went through floats (pandas with a
-missing value, a spreadsheet) prints `1.23764870457714E+018`, and many objects then share one id.
+Double precision holds every integer up to 2^53; SDSS ids have 19 digits. A file that went through floats (pandas with a
+missing value, a spreadsheet) prints `1.23764870457714E+018`, so that many objects share one id.
 """
 
 import numpy as np
@@ -22,26 +22,26 @@ _WHOLE = r"^-?\d+$"
 
 
 def read_ids(column: pa.Array | pa.ChunkedArray, none: str | None = None) -> tuple[pa.Array, int, int]:
-    """Identifiers as text, exactly as they stand.
+    """Return identifiers as text, exactly as written.
 
-    Only in a column of which most are numbers do whole ones lose a trailing `.0` (`701001.0` is `701001`, and
-    `-28762.0` is `-28762`), as they do in a column of floats.
+    There is one exception: if most values of a column are numbers, whole numbers lose a trailing `.0`, as in a column
+    of floats (`701001.0` becomes `701001`, and `-28762.0` becomes `-28762`).
 
     Parameters
     ----------
     column
-        Of any type.
+        Column of any type.
     none
-        Regular expression of values that stand for no identifier, such as -9999: they are missing, and nothing else.
+        Regular expression for values that mean no identifier, such as -9999; they are treated as missing.
 
     Returns
     -------
     ids : pyarrow.Array
-        Text; null where missing, and where the number in floating point has lost digits.
+        Text; null where missing, or where floating point has lost digits.
     lost : int
-        Rows whose id has lost digits; where this is more than half of them, no id of the column can be trusted.
+        Number of rows whose id has lost digits; if this is more than half, no id of the column can be trusted.
     odd : int
-        Rows of such a column whose id is no whole number, and is kept as it is.
+        Number of rows in a column of numbers whose id is not a whole number and is kept as it is.
     """
     array = one_array(column)
     text = to_text(array)
@@ -61,9 +61,9 @@ def read_ids(column: pa.Array | pa.ChunkedArray, none: str | None = None) -> tup
 
 
 def _of_numbers(text: pa.Array) -> tuple[pa.Array, int, int]:
-    """Ids of a column of numbers, of which some are printed as floating point, as a column of floats gives them.
+    """Return ids of a column of numbers, some printed as floating point, as a column of floats gives them.
 
-    A power of ten with too few digits (1e+05) may be exact or not, and is kept as it is.
+    A power of ten with too few digits (1e+05) may or may not be exact, and is kept as it is.
     """
     powers = pc.fill_null(pc.match_substring_regex(text, _SCIENTIFIC), False)
     printed = pc.or_(powers, pc.fill_null(pc.match_substring_regex(text, _POINTED), False))
@@ -83,7 +83,7 @@ def _without_lost(ids: pa.Array, lost: npt.NDArray[np.bool_]) -> tuple[pa.Array,
 
 
 def without_point(text: pa.Array) -> pa.Array:
-    """Leave out the `.0` of whole numbers, as floating point prints them."""
+    """Remove the `.0` that floating point prints after whole numbers."""
     return pc.if_else(pc.match_substring_regex(text, _POINTED), pc.replace_substring_regex(text, r"\.0*$", ""), text)
 
 
@@ -92,7 +92,7 @@ def _count(text: pa.Array, pattern: str) -> int:
 
 
 def _digits_lost(text: pa.Array) -> npt.NDArray[np.bool_]:
-    """Mark numbers that are printed with fewer decimals than their exponent asks for, or beyond 2^53."""
+    """Mark numbers with fewer decimals than their exponent requires, or of 2^53 or more."""
     parts = pc.extract_regex(text, _SCIENTIFIC)
     decimals = np.asarray(pc.fill_null(pc.utf8_length(pc.struct_field(parts, "decimals")), 0))
     exponent = np.nan_to_num(to_float(pc.struct_field(parts, "exponent"))[0])
@@ -107,7 +107,7 @@ def _whole(text: pa.Array) -> pa.Array:
 
 
 def position_names(ra: F8, dec: F8) -> pa.Array:
-    """IAU style names `JHHMMSS.ss+DDMMSS.s`, truncated as SDSS does; null where the position is not known.
+    """Return IAU style names `JHHMMSS.ss+DDMMSS.s`, truncated as SDSS does; null where the position is not known.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def position_names(ra: F8, dec: F8) -> pa.Array:
 
 
 def _sexagesimal(units: I8, per_second: int) -> tuple[pa.Array | str, ...]:
-    """Split into two digits each of hours (degrees), minutes and seconds, and a fraction."""
+    """Split into hours (or degrees), minutes and seconds, two digits each, and a fraction."""
     seconds, fraction = np.divmod(units, per_second)
     minutes, second = np.divmod(seconds, 60)
     hour, minute = np.divmod(minutes, 60)
@@ -131,16 +131,16 @@ def _sexagesimal(units: I8, per_second: int) -> tuple[pa.Array | str, ...]:
 
 
 def spectrum_names(plate: I8, mjd: I8, fiber: I8) -> pa.Array:
-    """Names of SDSS spectra, `<plate>-<mjd>-<fiber>` as in their files; null where a part is missing (or 0)."""
+    """Return names of SDSS spectra, `<plate>-<mjd>-<fiber>` as in their files; null where a part is missing (or 0)."""
     known = (plate > 0) & (mjd > 0) & (fiber > 0)
     return joined(padded(np.where(known, plate, -1), 4), "-", padded(mjd, 5), "-", padded(fiber, 4))
 
 
 def field_names(run: I8, camcol: I8, field: I8) -> pa.Array:
-    """Names of SDSS fields, `<run>-<camcol>-<field>` as in the frames' files."""
+    """Return names of SDSS fields, `<run>-<camcol>-<field>` as in the frames' files."""
     return joined(padded(run, 6), "-", padded(camcol, 1), "-", padded(field, 4))
 
 
 def fibre_names(lmjd: I8, planid: pa.Array, spid: I8, fiberid: I8) -> pa.Array:
-    """Names of LAMOST spectra, `<lmjd>-<planid>-sp<spid>-<fiberid>`; null where a part is missing."""
+    """Return names of LAMOST spectra, `<lmjd>-<planid>-sp<spid>-<fiberid>`; null where a part is missing."""
     return joined(padded(lmjd, 5), "-", planid, "-sp", padded(spid, 2), "-", padded(fiberid, 3))

@@ -1,4 +1,4 @@
-"""Positions, and the key by which the archive knows a row's file."""
+"""Positions, and the key by which the archive finds a row's file."""
 
 from collections.abc import Mapping
 
@@ -14,18 +14,18 @@ from survey_batch.config.job import ArchiveSection
 from survey_batch.core.arrays import F8, I8, Flags
 
 SDSS_RERUN = 301
-"""Rerun of nearly all imaging since DR8; only where the catalogue has no such column."""
+"""Rerun of nearly all imaging since DR8; used only if the catalogue has no such column."""
 
 WRAPPED = (-180.0, 540.0)
-"""Right ascensions [deg] that some files write for those from 0 to 360."""
+"""Range of right ascensions [deg] that some files use instead of 0 to 360."""
 
 _LAMOST_NAME = r"^(?:.*/)?spec-(?P<lmjd>\d+)-(?P<planid>.+)_sp(?P<spid>\d+)-(?P<fiberid>\d+)(?:\.fits(?:\.gz|\.bz2)?)?$"
 
 
 def read_positions(draft: Draft, survey: str) -> tuple[F8, F8]:
-    """Right ascension and declination [deg], NaN where not known; impossible ones make a row unusable.
+    """Return right ascension and declination [deg], NaN where not known; impossible ones make a row unusable.
 
-    A cutout needs a position; a spectrum is found without. Right ascensions from -180 to 540 are left for
+    A cutout needs a position; a spectrum can be found without one. Right ascensions from -180 to 540 are left to
     `wrap_right_ascensions`, which knows all rows.
     """
     position = []
@@ -35,7 +35,7 @@ def read_positions(draft: Draft, survey: str) -> tuple[F8, F8]:
         if bad.any():
             _reject_text(draft, name, bad)
         outside = (values < low) | (values > high)
-        if survey != "lamost":  # whose spectra are found without a position
+        if survey != "lamost":  # LAMOST spectra are found without a position
             outside |= draft.infinite(name)
         draft.reject(outside, must_lie(name, within, draft.angles.get(name)), name)
         if survey != "lamost":
@@ -45,7 +45,7 @@ def read_positions(draft: Draft, survey: str) -> tuple[F8, F8]:
 
 
 def _reject_text(draft: Draft, name: Axis, bad: Flags) -> None:
-    """Say what a text that is no number looks like."""
+    """Reject texts that are not numbers, with a hint at what they look like."""
     text = draft.text(name)
     angle = draft.angles.get(name)
     unit = repr(angle.unit) if angle and angle.converted else "degrees"
@@ -60,7 +60,7 @@ def _reject_text(draft: Draft, name: Axis, bad: Flags) -> None:
 
 
 def source_key(draft: Draft, archive: ArchiveSection) -> Mapping[str, "pa.Array | I8"]:
-    """Return what the archive finds a row's file by; SkyServer's images need no more than the position."""
+    """Return the key by which the archive finds a row's file; SkyServer's images need only the position."""
     if archive.survey == "lamost":
         return lamost_key(draft, archive)
     if archive.survey == "sdss":
@@ -71,7 +71,7 @@ def source_key(draft: Draft, archive: ArchiveSection) -> Mapping[str, "pa.Array 
 
 
 def sdss_key(draft: Draft) -> dict[str, I8]:
-    """Rerun, run, camcol and field, -1 where missing; a row without its frame cannot be used."""
+    """Return rerun, run, camcol and field, -1 where missing; a row without its frame cannot be used."""
     if "rerun" not in draft.names:
         draft.notes.append(f"no column for rerun: {SDSS_RERUN} is taken, the rerun of SDSS imaging since DR8")
     key = {name: _checked_integer(draft, name) for name in ("rerun", "run", "camcol", "field")}
@@ -84,7 +84,7 @@ def sdss_key(draft: Draft) -> dict[str, I8]:
 
 
 def stamps_key(draft: Draft) -> dict[str, pa.Array | I8]:
-    """Name of the exposure that holds a star's stamp, "" where missing; without it a row cannot be used."""
+    """Return the exposure that holds a star's stamp, "" where missing; without it a row cannot be used."""
     exposure = _texts(draft.text("exposure"))
     draft.reject(
         np.asarray(pc.equal(exposure, "")), "exposure is missing: no stamp can be found without it", "exposure"
@@ -103,7 +103,7 @@ def _checked_integer(draft: Draft, name: str) -> I8:
 
 
 def lamost_key(draft: Draft, archive: ArchiveSection) -> dict[str, pa.Array | I8]:
-    """Name parts of a spectrum's file, "" or -1 where missing; a row whose file cannot be named cannot be used."""
+    """Return the parts of a spectrum's file name, "" or -1 where missing; a row needs enough to name its file."""
     filename = draft.text("filename")
     parts = pc.extract_regex(pc.fill_null(filename, ""), _LAMOST_NAME)
     key: dict[str, pa.Array | I8] = {"obsid": _texts(without_point(draft.text("obsid")))}
@@ -121,7 +121,7 @@ def _texts(values: pa.Array) -> pa.Array:
 
 
 def _reject_unnamed(draft: Draft, key: dict[str, pa.Array | I8], layout: str) -> None:
-    """Set rows aside whose file has no name in this layout of the archive."""
+    """Reject rows whose file cannot be named in this layout of the archive."""
     empty = {name: np.asarray(pc.equal(key[name], "")) for name in ("obsid", "planid", "obsdate", "filename")}
     numbers = ("lmjd", "spid", "fiberid")
     unnamed = empty["planid"] | np.any([np.asarray(key[name]) < 0 for name in numbers], axis=0)

@@ -1,4 +1,4 @@
-"""Class labels and luminosity, made from the class and subclass that a pipeline gave."""
+"""Class labels and luminosity, from the class and subclass that a pipeline gave."""
 
 import re
 from collections import Counter
@@ -11,10 +11,10 @@ from survey_batch.catalog.identifiers import without_point
 from survey_batch.catalog.values import SENTINEL, says_nothing, to_text, trimmed
 
 SPECTRAL_TYPES = ("A", "F", "G", "K", "M", "non-stellar")
-"""The classes that LAMOST's low-resolution pipeline gives in numbers worth training on."""
+"""Classes that LAMOST's low-resolution pipeline gives often enough for training."""
 
 MK_CLASSES = ("O", "B", "A", "F", "G", "K", "M", "OB", "carbon", "WD", "CV")
-"""Letters of the MK system, and what is no star of the main classes."""
+"""Letters of the MK system, and kinds of star outside its main classes."""
 
 _STELLAR = re.compile(r"^(?P<prefix>e?sd|usd|d|g)?(?P<letter>OB|[OBAFGKM])(?:\d|$|[ (IV])")
 """Prefix (sd, esd, usd: subdwarf; d: dwarf; g: giant), letter, then a digit, a luminosity class or nothing."""
@@ -29,24 +29,24 @@ _WHITE_DWARF = re.compile(r"^(?:WD|CarbonWD|D[ABCOQZ]+(?:[HPVe]|\d|:|$))")
 
 
 def read_labels(column: pa.Array | pa.ChunkedArray, kept: Sequence[str] = ()) -> tuple[pa.Array, Counter[str], bool]:
-    """Classes of a column.
+    """Read the classes in a column.
 
     Parameters
     ----------
     column
-        Of any type that can be text.
+        Column of any type that converts to text.
     kept
-        Words that are classes, whatever they look like.
+        Words that are classes even if they look like words for nothing.
 
     Returns
     -------
     labels : pyarrow.Array
         Text, "" where there is no class: empty, a word for nothing, or the number -9999.
-        A whole number has one spelling, without a decimal point, as in columns of floats.
+        Whole numbers are written without a decimal point, as for columns of floats.
     nothing : Counter
-        The words for nothing that were found, and how often.
+        The words for nothing that were found, and how often each.
     pointed : bool
-        Whether numbers have lost their decimal point.
+        Whether any number has lost its decimal point.
     """
     text = trimmed(column)
     labels = without_point(text)
@@ -59,14 +59,14 @@ def read_labels(column: pa.Array | pa.ChunkedArray, kept: Sequence[str] = ()) ->
 
 
 def spectral_type(class_: pa.Array, subclass: pa.Array) -> pa.Array:
-    """Spectral letter of stars, `non-stellar` of galaxies and quasars, else "" (O, B, carbon, unknown, …).
+    """Return the spectral letter of stars, `non-stellar` for galaxies and quasars, else "" (O, B, carbon, …).
 
     Parameters
     ----------
     class_
         `STAR`, `GALAXY`, `QSO` or `Unknown`, as in the catalogues of LAMOST and SDSS.
     subclass
-        Such as `G7`, `A5V`, `dM3`, `gM0`, `sdM1`.
+        For example `G7`, `A5V`, `dM3`, `gM0`, `sdM1`.
 
     Returns
     -------
@@ -77,15 +77,15 @@ def spectral_type(class_: pa.Array, subclass: pa.Array) -> pa.Array:
 
 
 def mk_class(class_: pa.Array, subclass: pa.Array) -> pa.Array:
-    """Class of stars in the MK system, or the kind of star that has none; else "" (galaxies, double stars, L, …).
+    """Return a star's MK class, or its kind if it has none; else "" (galaxies, double stars, L, …).
 
-    The letter is the first of the subclass (`O8/O9` is O). `OB`, which SDSS and LAMOST give to hot stars that they
-    cannot place, is a class of its own: it is not known which of the two such a star is.
+    The letter is the first of the subclass (`O8/O9` is O). SDSS and LAMOST give `OB` to hot stars that they cannot
+    place; it is a class of its own, because such a star may be O or B.
 
     Parameters
     ----------
     class_, subclass
-        As for `spectral_type`; SDSS adds the template's star in brackets, as in `A0 (63501)`.
+        As for `spectral_type`; SDSS adds the template star in brackets, as in `A0 (63501)`.
 
     Returns
     -------
@@ -96,14 +96,14 @@ def mk_class(class_: pa.Array, subclass: pa.Array) -> pa.Array:
 
 
 def by_class(name: str) -> tuple[bool, int, str]:
-    """Sort classes hot to cool, then others by name, then what has no class."""
+    """Sort key: classes from hot to cool, then others by name, then rows without a class."""
     return name == "", MK_CLASSES.index(name) if name in MK_CLASSES else len(MK_CLASSES), name
 
 
 def luminosity(subclass: pa.Array) -> pa.Array:
-    """`giant` (Ia to III, prefix g), `dwarf` (V, prefix d), `subdwarf` (VI, prefix sd) or "" where nothing is said.
+    """Return `giant` (Ia to III, prefix g), `dwarf` (V, prefix d), `subdwarf` (VI, prefix sd), or "" if not stated.
 
-    Subgiants (IV), and types that name two kinds (`IV/V`), are "".
+    Subgiants (IV) and types that name two kinds (`IV/V`) give "".
     """
     return _each_pair(lambda _, text: _luminosity_of(text), pa.nulls(len(subclass), pa.string()), subclass)
 
@@ -152,9 +152,9 @@ MADE_LABELS: Mapping[str | None, Callable[[pa.Array, pa.Array], pa.Array]] = {
     "spectral_type": spectral_type,
     "mk_class": mk_class,
 }
-"""What `catalog.label` may ask for besides a column."""
+"""Values of `catalog.label` that are not a column."""
 
 
 def possible_labels(column: str | None) -> tuple[str, ...] | None:
-    """Classes that a made label can have, or None for a column of the catalogue, which may say anything."""
+    """Return the classes that a made label can have, or None for a catalogue column, which may hold anything."""
     return {"spectral_type": SPECTRAL_TYPES, "mk_class": MK_CLASSES}.get(column or "")

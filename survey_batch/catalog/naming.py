@@ -1,4 +1,4 @@
-"""One identifier per row: the file's own where it is sound, else a stable substitute, and never two alike."""
+"""One unique identifier per row: the file's own if it is sound, otherwise a stable substitute."""
 
 from collections.abc import Iterator
 
@@ -19,28 +19,28 @@ from survey_batch.core.arrays import I8, Flags
 from survey_batch.core.sky import separation_arcsec
 
 SAME_OBJECT_ARCSEC = 3.0
-"""Rows of one id farther apart than this are different objects; about the width of an SDSS or LAMOST fibre."""
+"""Rows with one id that are farther apart than this are different objects; about an SDSS or LAMOST fibre's width."""
 
 
 NO_OBJECT = r"^-9999(\.0*)?$"
 NO_SURVEY_OBJECT = r"^(-9999|-1|-?0)(\.0*)?$"
-"""What a survey's own column of ids holds where there is no object; a list of somebody's may count from 0."""
+"""Values of a survey's own id column that mean no object. (In a user's own list, 0 may be an id.)"""
 
 
 def name_objects(objects: Objects, survey: str) -> pa.Array:
-    """Give each row its object_id; rows of one object may still share theirs.
+    """Give each row its object_id; rows of one object may still share it.
 
     Parameters
     ----------
     objects
-        Its column `id` is taken where it is sound; else a name is made of the source key and the position.
+        The column `id` is used if it is sound; otherwise a name is made from the source key and the position.
     survey
         `sdss`, `skyserver`, `lamost` or `stamps`.
 
     Returns
     -------
     pyarrow.Array
-        Text; null in rows for which no id can be made, which become unusable. No id depends on the order of the rows.
+        Text; null where no id can be made, which makes the row unusable. No id depends on the order of the rows.
     """
     ids = _own_ids(objects)
     if ids.null_count:
@@ -55,7 +55,7 @@ def name_objects(objects: Objects, survey: str) -> pa.Array:
 
 
 def _own_ids(objects: Objects) -> pa.Array:
-    """Read the file's identifiers; null where missing or digits are lost, all null where most have lost digits."""
+    """Read the file's identifiers; null where missing or digits are lost, all null if most have lost digits."""
     if "id" not in objects.table.column_names:
         return pa.nulls(len(objects), pa.string())
     name = objects.names["object_id"]
@@ -81,7 +81,7 @@ def _own_ids(objects: Objects) -> pa.Array:
 
 
 def _substitutes(objects: Objects, survey: str) -> Iterator[tuple[str, pa.Array]]:
-    """Ids that a row can have where it lacks its own; a stamp is found by its own alone."""
+    """Yield substitute ids for rows that lack their own; stamps have none, as only their own id finds them."""
     if survey == "lamost":
         yield from _lamost_substitutes(objects)
     elif survey != "stamps":
@@ -111,7 +111,7 @@ def _known(text: pa.Array) -> pa.Array:
 
 
 def _told_apart(objects: Objects, ids: pa.Array) -> pa.Array:
-    """Add the position to ids that stand for several objects, on each of their rows."""
+    """Add the position to ids that stand for several objects, in each of their rows."""
     rows, code = _repeated(ids)
     if rows.size == 0:
         return ids
@@ -130,7 +130,7 @@ def _told_apart(objects: Objects, ids: pa.Array) -> pa.Array:
 
 
 def make_unique(objects: Objects, ids: pa.Array) -> pa.Array:
-    """Number the rows that repeat an id (`<id>#2`) and set them aside; rows without an id get one of their row."""
+    """Number rows that repeat an id (`<id>#2`) and reject them; a row without an id is named after its number."""
     rows = pa.array(objects.numbers("row")).cast(pa.string())
     ids = pc.coalesce(ids, joined("row-", rows))
     while (found := _repeated(ids))[0].size:
@@ -157,7 +157,7 @@ def _numbered(ids: pa.Array, code: I8) -> pa.Array:
 
 
 def _replaced(ids: pa.Array, places: I8, names: pa.Array) -> pa.Array:
-    """Put names in the places given, which are in ascending order."""
+    """Replace the ids at the given places, which are in ascending order."""
     mask = np.zeros(len(ids), bool)
     mask[places] = True
     return pc.replace_with_mask(ids, pa.array(mask), names)
@@ -175,7 +175,7 @@ def _repeated(ids: pa.Array) -> tuple[I8, I8]:
 
 
 def _keepers(code: I8, usable: Flags) -> I8:
-    """Find for each row the row that keeps its id: the first usable one."""
+    """Find, for each row, the row that keeps its id: the first usable one."""
     order = np.lexsort((~usable, code))
     start = np.diff(code[order], prepend=-1) != 0
     keeper = np.empty(len(code), dtype=np.int64)

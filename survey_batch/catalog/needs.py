@@ -1,4 +1,4 @@
-"""What a survey needs of a catalogue, and the words for a catalogue that does not have it."""
+"""The columns that a survey needs, and the message for a catalogue that lacks them."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ _SKYSERVER = 'survey "skyserver" draws the sky around ra and dec, in degrees: it
 
 
 def missing_columns(found: Mapping[str, str], archive: ArchiveSection) -> list[str]:
-    """Return the columns that the survey needs and that were not found."""
+    """Return the columns that the survey needs but that were not found."""
     if archive.survey == "stamps":
         return [name for name in ("object_id", "ra", "dec", "exposure") if name not in found]
     if archive.survey != "lamost":
@@ -67,7 +67,7 @@ def _purpose(archive: ArchiveSection) -> str:
 
 
 def _other_survey(source: Source, archive: ArchiveSection) -> str:
-    """Ask whether the survey is the right one, where the columns are all those of the other."""
+    """Ask whether the other survey is meant, if all its columns are there."""
     other: Literal["sdss", "lamost"] = "sdss" if archive.survey == "lamost" else "lamost"
     found = [ours for ours, names in GUESSES[other].items() if first_match(names, source.names) is not None]
     complete = not missing_columns(dict.fromkeys(found, ""), ArchiveSection(survey=other, root=""))
@@ -75,14 +75,14 @@ def _other_survey(source: Source, archive: ArchiveSection) -> str:
 
 
 def near(name: str, names: Iterable[str]) -> str:
-    """Suggest what may have been meant."""
+    """Suggest names that may have been meant."""
     known = {plain(candidate): candidate for candidate in names}
     close = difflib.get_close_matches(plain(name), known, n=3, cutoff=0.6)
     return f" (did you mean {' or '.join(repr(known[match]) for match in close)}?)" if close else ""
 
 
 def columns_of(source: Source) -> str:
-    """List the columns that there are."""
+    """List the columns of a catalogue."""
     others = [f"{number} {text}" for number, text in source.tables.items() if number != source.table]
     tables = f"; further tables of the file: {', '.join(others)} (catalog.table chooses)" if others else ""
     return f"columns of {source.url}: {', '.join(source.names)}{tables}"

@@ -1,4 +1,4 @@
-"""The rows of a catalogue that are still in play, as compact columns, with what is wrong with some of them."""
+"""The rows of a catalogue that are not left out, as compact columns, with the problems of some."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -14,14 +14,14 @@ from survey_batch.core.arrays import Flags
 
 @dataclass
 class Counts:
-    """How many rows of each class came through each step, and why the others did not.
+    """Numbers of rows of each class after each step, and why the others were left out.
 
     Attributes
     ----------
     steps
         Rows by class ("" where none) after each step, in the order of the steps.
     left_out
-        Rows by the reason why they are not in the table.
+        Rows by the reason why they were left out.
     """
 
     steps: dict[str, Counter[str]] = field(default_factory=dict)
@@ -42,18 +42,18 @@ class Counts:
 
 @dataclass
 class Objects:
-    """Rows in play.
+    """Rows of a catalogue that are not left out.
 
     Attributes
     ----------
     table
-        Compact columns: numbers, and text that is dictionary-encoded but for identifiers and file names.
+        Compact columns: numbers and text; text is dictionary-encoded except for identifiers and file names.
     names
         Our name to the file's.
     usable
         Whether a row can be used.
     reasons
-        By input row, why it cannot.
+        Why it cannot be used, by input row.
     notes
         What a person should know.
     """
@@ -78,25 +78,25 @@ class Objects:
         return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
     def codes(self, name: str) -> tuple[npt.NDArray[np.int64], list[str]]:
-        """Return a dictionary-encoded column as the place of each row's value among the values, and these."""
+        """Return a dictionary-encoded column as the index of each row's value, and the values."""
         array = joined_chunks(self.table[name])
         return np.asarray(array.indices, dtype=np.int64), array.dictionary.to_pylist()
 
     def put(self, name: str, values: pa.Array) -> None:
-        """Add a column, or put it in the place of another."""
+        """Add or replace a column."""
         if name in self.table.column_names:
             self.table = self.table.drop_columns(name)
         self.table = self.table.append_column(name, values)
 
     def reject(self, places: npt.NDArray[np.int64], reasons: Iterable[str]) -> None:
-        """Mark rows as unusable; those that have a reason already keep it."""
+        """Mark rows as unusable; a row that already has a reason keeps it."""
         rows = self.numbers("row")
         for place, reason in zip(places.tolist(), reasons, strict=True):
             self.reasons.setdefault(int(rows[place]), reason)
         self.usable[places] = False
 
     def keep(self, chosen: Flags, reason: str) -> None:
-        """Leave out the other rows, and count them under a reason."""
+        """Keep the chosen rows; leave out the others and count them under a reason."""
         if chosen.all():
             return
         self.counts.left_out[reason] += int(np.sum(~chosen))
@@ -104,12 +104,12 @@ class Objects:
         self.usable = self.usable[chosen]
 
     def count(self, step: str) -> None:
-        """Count the rows that are left after a step."""
+        """Count the rows that remain after a step."""
         self.counts.add(step, self.table["label"])
 
 
 def joined_chunks(column: pa.ChunkedArray) -> pa.Array:
-    """Join the chunks of a column, with one dictionary for all."""
+    """Join the chunks of a column, with one dictionary for them all."""
     if pa.types.is_dictionary(column.type):
         column = column.unify_dictionaries()
     array = column.combine_chunks()

@@ -1,4 +1,4 @@
-"""Opening a job's catalogue: which table, which columns, in which units, and what a person should know about that."""
+"""Opening of a job's catalogue: the choice of table, columns and units, with notes for the user."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ class Opened:
     source
         The file, or the table of it that is read.
     names
-        Our name to the file's, of the columns that the job needs.
+        Our name to the file's, for the columns that the job needs.
     angles
         How `ra` and `dec` are written.
     notes
@@ -37,19 +37,19 @@ class Opened:
 
 
 def open_catalog(section: CatalogSection, archive: ArchiveSection, *, positions: bool = True) -> Opened:
-    """Open a job's catalogue; of several tables the first that has the columns, unless the job names one.
+    """Open a job's catalogue: the table that the job names, or the first that has the columns.
 
     Parameters
     ----------
     section, archive
         What the job says about the catalogue and its survey.
     positions
-        Whether rows need a position: a list of fields has none.
+        Whether rows need a position; a list of fields has none.
 
     Raises
     ------
     ConfigurationError
-        The file cannot be read, lacks a column that is needed, or a position is in no unit of angle.
+        The file cannot be read or lacks a needed column, or a position is not in a unit of angle.
     """
     source, names = _table_with_columns(section, archive, positions)
     notes = [*source.notes]
@@ -71,7 +71,7 @@ def open_catalog(section: CatalogSection, archive: ArchiveSection, *, positions:
 def _table_with_columns(
     section: CatalogSection, archive: ArchiveSection, positions: bool
 ) -> tuple[Source, dict[str, str]]:
-    """Open the first table that has the columns needed; where none has, say what the first one lacks."""
+    """Open the first table that has the needed columns; if none has, say what the first one lacks."""
     choice = Choice(section.table, section.accept_overflow)
     first = open_source(section.path, choice)
     numbers = [first.table, *(number for number in first.tables if number != first.table)]
@@ -113,7 +113,7 @@ def _converted(angles: Mapping[Axis, Angle], names: Mapping[str, str]) -> Iterat
 
 
 def _single(source: Source, names: Mapping[str, str], angles: Mapping[Axis, Angle]) -> Iterator[str]:
-    """Warn of positions in single precision, which has 2^-15 degrees between numbers from 256 to 512."""
+    """Warn of positions in single precision, where numbers from 256 to 512 degrees are 2^-15 degrees apart."""
     single = [column.name for column in source.columns if column.single]
     if found := [names[axis] for axis in angles if names[axis] in single]:
         which = f"columns {' and '.join(map(repr, found))} are" if len(found) > 1 else f"column {found[0]!r} is"
@@ -121,7 +121,7 @@ def _single(source: Source, names: Mapping[str, str], angles: Mapping[Axis, Angl
 
 
 def _velocity(source: Source, names: Mapping[str, str]) -> str:
-    """Say that what stands for a redshift is none; "" where it is one, or there is none."""
+    """Say that the redshift column holds a velocity; "" if it does not, or there is no such column."""
     unit = next((column.unit for column in source.columns if column.name == names.get("redshift")), "").strip()
     if not re.search(r"\b(m|km|cm)\s*(/|\.|\s)?\s*(s|sec)\b", unit):
         return ""

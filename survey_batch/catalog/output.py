@@ -1,4 +1,4 @@
-"""What `survey-batch catalog` leaves in the output: the chosen rows, their counts, and a picture."""
+"""The output of `survey-batch catalog`: the chosen rows, their counts, and a picture."""
 
 import csv
 import io
@@ -18,9 +18,9 @@ NO_CLASS = "(none)"
 
 
 def summary_rows(counts: Counts) -> list[dict[str, Any]]:
-    """Return one row per class, and one of all: rows after each step and in each split.
+    """Return one row per class and one for all: counts after each step and in each split.
 
-    Classes that no row of which was chosen come last.
+    Classes without a chosen row come last.
     """
     final = [step for step in counts.steps if step not in ("train", "validation", "test")][-1]
     classes = sorted(counts.steps["in file"], key=lambda name: (not counts.steps[final][name], by_class(name)))
@@ -31,7 +31,7 @@ def summary_rows(counts: Counts) -> list[dict[str, Any]]:
 
 
 def write_catalog(catalog: Catalog, folder: str) -> list[str]:
-    """Write the chosen rows and what became of the others.
+    """Write the chosen rows, and what became of the others.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def write_catalog(catalog: Catalog, folder: str) -> list[str]:
     Returns
     -------
     list of str
-        `objects.parquet` (the table, which can be a job's `catalog.path` in its turn), `summary.csv`, `summary.json`
-        and `catalog.png`.
+        Paths of `objects.parquet` (the table, which can itself be a job's `catalog.path`), `summary.csv`,
+        `summary.json` and `catalog.png`.
     """
     paths = [join(folder, name) for name in ("objects.parquet", "summary.csv", "summary.json", "catalog.png")]
     write_bytes(paths[0], _parquet(catalog.table))

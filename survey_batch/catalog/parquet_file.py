@@ -1,4 +1,4 @@
-"""Parquet files, folders of them, and HATS catalogues, which are such folders with an order of their own."""
+"""Parquet files, folders of them, and HATS catalogues, which are such folders with their own layout."""
 
 import posixpath
 from collections import Counter
@@ -18,7 +18,7 @@ _HIDDEN = ("_", ".")
 UNIT, DESCRIPTION = "unit", "description"
 """Keys of a field's metadata."""
 _ASTROPY = b"table_meta_yaml"
-"""Key of a file's metadata under which astropy describes the columns (astropy.io.misc.parquet)."""
+"""Key in a file's metadata under which astropy describes the columns (astropy.io.misc.parquet)."""
 
 
 def parquet_source(url: str) -> Source:
@@ -38,12 +38,12 @@ def parquet_source(url: str) -> Source:
 
 
 def folder_source(url: str) -> Source:
-    """Open a folder of Parquet files, of which some may lack columns; or a HATS catalogue, without its margin.
+    """Open a folder of Parquet files, some of which may lack columns, or a HATS catalogue without its margin.
 
     Raises
     ------
     ConfigurationError
-        It holds no Parquet file, or a column has units or types that do not go together.
+        It holds no Parquet file, or files have a column in different units or incompatible types.
     """
     filesystem, path = fsspec.core.url_to_fs(url)
     root, notes = object_folder(filesystem, path, url)
@@ -53,13 +53,13 @@ def folder_source(url: str) -> Source:
             f"catalog.path: {url} is a folder without Parquet files: name a file, or a folder of Parquet files (a HATS "
             f"catalogue has them below 'dataset', beside {HATS_FILES[0]})"
         )
-    # HATS numbers its folders by order and pixel, which say nothing of the objects.
+    # HATS names its folders by order and pixel, which say nothing about the objects.
     base = None if any("/Norder=" in name for name in files) else root
     return _source(url, filesystem, files, base, notes)
 
 
 def _data_files(filesystem: Any, root: str) -> list[str]:
-    """Return the files of rows, sorted by path; names that begin with _ or . are metadata."""
+    """Return the files that hold rows, sorted by path; names that begin with _ or . are metadata."""
     found = [
         name
         for name in sorted(filesystem.find(root))
@@ -76,7 +76,7 @@ def _is_parquet(filesystem: Any, name: str) -> bool:
 
 
 def _source(url: str, filesystem: Any, files: list[str], base: str | None, notes: tuple[str, ...]) -> Source:
-    import pyarrow.dataset as ds  # with it comes pandas, a second of every worker's start
+    import pyarrow.dataset as ds  # imports pandas, which would add a second to every worker's start
     import pyarrow.parquet as pq
 
     if len(files) == 1:
@@ -98,7 +98,7 @@ def _source(url: str, filesystem: Any, files: list[str], base: str | None, notes
     }
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
-        # Without read-ahead no more than one row group's columns are in memory.
+        # Without read-ahead, at most one row group's columns are in memory.
         options = {"batch_size": BATCH_ROWS, "batch_readahead": 0, "fragment_readahead": 1}
         for fragment in dataset.get_fragments():
             missing = absent.get(fragment.path, frozenset()) & set(names)
@@ -114,7 +114,7 @@ def _source(url: str, filesystem: Any, files: list[str], base: str | None, notes
 
 
 def _described(schema: pa.Schema, url: str) -> tuple[pa.Schema, tuple[str, ...]]:
-    """Give fields the units and descriptions that astropy keeps in the metadata of the file; a field's own go first."""
+    """Give fields the units and descriptions that astropy keeps in the file's metadata, unless they have their own."""
     yaml = (schema.metadata or {}).get(_ASTROPY, b"").decode(errors="replace")
     added, notes = described_columns(yaml.splitlines(), url)
     fields = []
@@ -128,7 +128,7 @@ def _described(schema: pa.Schema, url: str) -> tuple[pa.Schema, tuple[str, ...]]
 
 
 def _partitions(path: str, base: str | None) -> list[str]:
-    """Return the columns that the names of a file's folders give: `/year=2024/`."""
+    """Return the columns given by the names of a file's folders, such as `/year=2024/`."""
     inner = path.removeprefix(base).split("/")[:-1] if base is not None else []
     return [part.partition("=")[0] for part in inner if "=" in part]
 
@@ -148,7 +148,7 @@ def _unified(schemas: Mapping[str, pa.Schema], url: str) -> pa.Schema:
     Raises
     ------
     ConfigurationError
-        Files have a column in different units, or in types that do not go together.
+        Files have a column in different units or incompatible types.
     """
     found: dict[str, tuple[str, pa.Field]] = {}
     for path, schema in schemas.items():
@@ -167,7 +167,7 @@ def _unified(schemas: Mapping[str, pa.Schema], url: str) -> pa.Schema:
 def _unfit(
     path: str, names: Sequence[str], schema: pa.Schema, schemas: Mapping[str, pa.Schema], url: str, error: Exception
 ) -> Exception:
-    """Say which column has values that the type in which all files could be read does not hold."""
+    """Say which column has values that do not fit the common type of all files."""
     own = schemas.get(path, schema)
     for name in (name for name in names if name in own.names):
         kind = _decoded(own.field(name)).type
@@ -207,7 +207,7 @@ def _column(field: pa.Field, single: bool) -> Column:
 
 
 def said(field: pa.Field, key: str) -> str:
-    """Return what the metadata of a field say, "" where nothing."""
+    """Return an entry of a field's metadata, "" if absent."""
     return str((field.metadata or {}).get(key.encode(), b"").decode(errors="replace"))
 
 

@@ -1,4 +1,4 @@
-"""What a server says of the query that a VOTable answers: that it failed, or that the answer was cut off."""
+"""The query status in a VOTable: whether the query failed, or the answer was cut off."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,21 +12,21 @@ def check_query_status(document: Any, accept_overflow: bool, url: str) -> tuple[
     Parameters
     ----------
     document
-        As astropy parsed it.
+        VOTable as parsed by astropy.
     accept_overflow
-        Whether the job takes an answer that was cut off.
+        Whether the job accepts an answer that was cut off.
     url
         For messages.
 
     Returns
     -------
     tuple of str
-        A note where the answer was cut off.
+        A note if the answer was cut off.
 
     Raises
     ------
     ConfigurationError
-        The query failed; or its answer was cut off and the job does not say that it knows.
+        The query failed, or its answer was cut off and the job does not accept that.
     """
     status = {(info.name or info.ID or "").upper(): info for info in _infos(document)}
     if (error := status.get("ERROR")) is not None:
@@ -59,7 +59,7 @@ def _failed(url: str, words: str | None) -> ConfigurationError:
 
 
 def _infos(document: Any) -> Iterator[Any]:
-    """Yield the INFO elements of the file, its resources and tables; one resource can lie in another."""
+    """Yield the INFO elements of the file, its resources (which may be nested) and tables."""
     yield from document.infos
     waiting = list(document.resources)
     while waiting:

@@ -1,4 +1,4 @@
-"""Reading a catalogue: batch by batch into compact columns, then chosen, named, sampled and split; none dropped."""
+"""Reading of a catalogue in batches into compact columns; rows are then named, chosen and split, and all counted."""
 
 import logging
 from collections import Counter
@@ -41,16 +41,15 @@ class Catalog:
     Attributes
     ----------
     table
-        One row per input row that was chosen (all, where the job does not select, leave out duplicates or sample), in
-        input order: `row` (0-based place in the file), `object_id` (unique), `ra`, `dec` [deg, ICRS, NaN
-        where not known], `label`, `split` ("" where none), `redshift`, `snr` (NaN where none), `problem` (""
-        where the row can be used) and the source key: `rerun`, `run`, `camcol`, `field` for SDSS and SkyServer (-1
-        where missing); `obsid`, `lmjd`, `planid`, `spid`, `fiberid`, `obsdate`, `filename` for LAMOST; `exposure`
-        for stamps.
+        One row per chosen input row, in input order (all rows, unless the job selects, leaves out duplicates or
+        samples): `row` (0-based place in the file), `object_id` (unique), `ra`, `dec` [deg, ICRS, NaN where not
+        known], `label`, `split` ("" where none), `redshift`, `snr` (NaN where none), `problem` ("" where the row can
+        be used) and the source key: `rerun`, `run`, `camcol`, `field` for SDSS and SkyServer (-1 where missing);
+        `obsid`, `lmjd`, `planid`, `spid`, `fiberid`, `obsdate`, `filename` for LAMOST; `exposure` for stamps.
     notes
-        What a person should know: where ids came from, how many rows cannot be used or were left out, and why.
+        For the user: where ids came from, how many rows cannot be used or were left out, and why.
     counts
-        Rows of each class after each step, and rows left out by reason; together with the table they make up the file.
+        Rows of each class after each step, and rows left out by reason; these and the table account for every row.
     """
 
     table: pa.Table
@@ -64,14 +63,14 @@ def read_catalog(section: CatalogSection, archive: ArchiveSection) -> Catalog:
     Parameters
     ----------
     section
-        Where the list is, what its columns mean, and which rows are taken.
+        Where the list is, what its columns mean, and which rows to take.
     archive
-        The survey, and the layout by which files are found.
+        The survey, and the layout of its files.
 
     Raises
     ------
     ConfigurationError
-        The file cannot be read, a needed column is not there, it holds no rows, none is chosen, or none can be used.
+        The file cannot be read, lacks a needed column or holds no rows, or no row is chosen or can be used.
     """
     objects = _read_rows(section, archive)
     objects.put("object_id", name_objects(objects, archive.survey))
@@ -93,7 +92,7 @@ def read_catalog(section: CatalogSection, archive: ArchiveSection) -> Catalog:
 
 
 def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
-    """Read the file batch by batch; of rows that are not selected nothing is kept but their number."""
+    """Read the file batch by batch; rows that are not selected are only counted."""
     opened = open_catalog(section, archive)
     objects = Objects(pa.table({}), opened.names, np.empty(0, bool), {})
     parts: list[pa.Table] = []
@@ -129,7 +128,7 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
 
 
 def _words_for_nothing(nothing: Counter[str], column: str | None) -> Iterator[str]:
-    """Count the rows whose label is a word for nothing, so that no class is lost in silence."""
+    """Report the rows whose label is a word for nothing, so that no class is lost silently."""
     if nothing:
         words = ", ".join(f"{word!r} in {count}" for word, count in nothing.most_common())
         yield (
@@ -188,7 +187,7 @@ def _plain(objects: Objects, name: str) -> pa.Array:
 
 
 def _problems(objects: Objects) -> pa.Array:
-    """Reasons of rows that cannot be used, "" for the others, without a Python object per row."""
+    """Return why rows cannot be used, "" for usable ones, without a Python object per row."""
     bad = np.flatnonzero(~objects.usable)
     reasons = [objects.reasons[int(row)] for row in objects.numbers("row")[bad]]
     place = np.zeros(len(objects), dtype=np.int32)

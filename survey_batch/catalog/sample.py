@@ -1,4 +1,4 @@
-"""Taking some of the selected rows, the same whatever their order in the file."""
+"""Samples of the selected rows, which do not depend on the order of the file."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,22 +14,23 @@ FRAME = ("rerun", "run", "camcol", "field")
 
 
 def take_sample(objects: Objects, section: SampleSection) -> None:
-    """Keep so many usable rows of each class, or in all.
+    """Keep a given number of usable rows, per class or in all.
 
-    At random means in the order of a hash of object_id and seed. From crowded frames means: the frames with the most
-    usable rows first (of equal ones, that which holds the smallest hash), and in the same order within a frame.
+    A random sample takes rows in the order of a hash of object_id and seed. A sample from crowded frames takes the
+    frames with the most usable rows first (of equal ones, the frame with the smallest hash), and rows within a frame in
+    the order of the hash.
 
     Parameters
     ----------
     objects
         With unique `object_id`.
     section
-        How many, from where, and the seed.
+        How many rows, from which frames, and the seed.
 
     Raises
     ------
     ConfigurationError
-        Crowded frames are asked for, and the rows have no frames.
+        Crowded frames are asked for, but the rows have no frames.
     """
     objects.keep(objects.usable.copy(), "sample: cannot be used")
     label, names = objects.codes("label")
@@ -61,7 +62,7 @@ def _order(objects: Objects, section: SampleSection) -> npt.NDArray[np.int64]:
 
 
 def _rank_within(code: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Number the rows of each code from 0, in the order in which they stand."""
+    """Number the rows of each code from 0, in their order."""
     order = np.argsort(code, kind="stable")
     starts = np.flatnonzero(np.diff(code[order], prepend=-1))
     rank = np.empty(len(code), dtype=np.int64)

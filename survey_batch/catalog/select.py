@@ -1,4 +1,4 @@
-"""Selecting rows by what they are, before anything is made of them."""
+"""Selection of rows by their properties, before any other step."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -22,15 +22,15 @@ def select(draft: Draft, label: pa.Array, section: SelectSection | None) -> tupl
     draft
         A batch of rows.
     label
-        Its classes.
+        Their classes.
     section
-        The conditions; none where it is None.
+        The conditions; None means none.
 
     Returns
     -------
     chosen : ndarray of bool
     left_out : Counter
-        Other rows by the first condition that they do not meet.
+        The other rows, counted by the first condition that they fail.
     """
     chosen = np.ones(len(draft), bool)
     left_out: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""A catalogue file as a source of columns, whatever its format."""
+"""A catalogue file of any format as a source of columns."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ import fsspec
 import pyarrow as pa
 
 BATCH_ROWS = 1 << 17
-"""Rows that are read at a time, where the format allows it."""
+"""Rows read at a time, if the format allows it."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Rows:
     table
         The columns asked for, named as in the file.
     unreadable
-        Reason by place in the table, for lines that could not be told apart into fields; null in each column.
+        Reasons, by place in the table, for lines that could not be split into fields; such rows are null throughout.
     absent
-        Columns that the file of a folder which holds these rows does not have; null in each row.
+        Columns of a folder that the file with these rows lacks; null in each row.
     notes
-        What was passed over, as far as it is known only once all is read.
+        What was passed over, if that is known only after all has been read.
     """
 
     table: pa.Table
@@ -43,13 +43,13 @@ class Column:
     name
         Unique in the file: see `distinct`.
     unit, ucd, description
-        As the file writes them, "" where it says nothing.
+        As the file writes them, "" if absent.
     vector
         Whether a row holds several values.
     single
-        Whether its numbers are in single precision, or less.
+        Whether its numbers are in single precision or less.
     kind
-        Type that a file in text declares (ECSV); None where there is no such declaration.
+        Type that a text file declares (ECSV); None if it declares none.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Column:
 
 
 def in_one_line(text: str | None) -> str:
-    """Return a description as one line, "" where there is none."""
+    """Return a description as one line, "" if there is none."""
     return " ".join((text or "").split())
 
 
@@ -75,14 +75,14 @@ class Source:
     notes
         What the reader assumed or passed over.
     tables
-        What the file holds, by number, where that is more than one table.
+        The tables of the file by number, if there are several.
     table
-        Number of the one that is read.
+        Number of the table that is read.
     text
-        Whether each column is read as text, empty where a value is absent, for its format has no types, or declares
-        them only (`Column.kind`).
+        Whether each column is read as text, empty where a value is absent, because the format has no types or only
+        declares them (`Column.kind`).
     tells_overflow
-        Whether its format says that a server cut off the result: VOTable.
+        Whether the format can say that a server cut off the result, as VOTable can.
     """
 
     url: str
@@ -114,14 +114,14 @@ class Source:
 
 
 def distinct(columns: Sequence[Column]) -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    """Give columns of one name different names: `ra`, `ra#2`, ….
+    """Give columns that share a name different names: `ra`, `ra#2`, ….
 
     Returns
     -------
     columns : tuple of Column
         In the same order.
     notes : tuple of str
-        For each name that occurs more than once, where, and how to choose.
+        For each name that occurs more than once, where it occurs and how to choose.
     """
     names = [column.name for column in columns]
     taken = set(names)
@@ -144,33 +144,33 @@ def distinct(columns: Sequence[Column]) -> tuple[tuple[Column, ...], tuple[str, 
 
 
 def in_batches(table: pa.Table) -> Iterator[Rows]:
-    """Cut a table that is in memory into batches; one empty batch where it has no rows."""
+    """Cut a table in memory into batches; one empty batch if it has no rows."""
     for first in range(0, max(table.num_rows, 1), BATCH_ROWS):
         yield Rows(table.slice(first, BATCH_ROWS))
 
 
 @dataclass(frozen=True)
 class Location:
-    """A file that can be opened, decompressed on the way where it is compressed."""
+    """A file that can be opened, and is decompressed while it is read if necessary."""
 
     url: str
     compression: str | None
 
     def open(self) -> Any:
-        """Open for reading bytes; to be used in a `with` statement."""
+        """Open for reading bytes; use it in a `with` statement."""
         return fsspec.open(self.url, "rb", compression=self.compression)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a job says about a file that leaves a choice.
+    """The job's choices about a file.
 
     Attributes
     ----------
     table
-        Name or number of a table, for files that hold several; the first where None.
+        Name or number of a table, for files that hold several; None means the first.
     accept_overflow
-        Whether a result that the server cut off is wanted all the same.
+        Whether to accept a result that the server cut off.
     """
 
     table: str | int | None = None

@@ -1,4 +1,4 @@
-"""Training, validation and test: by star, stratified by class, and the same whatever the order of the rows."""
+"""Split into training, validation and test: by star, stratified by class, and independent of the order of the rows."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ def group_by_star(
     """
     known = np.isfinite(ra) & np.isfinite(dec)
     star = np.empty(len(ra), dtype=np.int64)
-    # Visits at one and the same position are joined first: the number of their pairs grows as the square.
+    # Visits at exactly the same position are joined first, because the number of pairs grows as their square.
     places, place_of = _distinct(np.column_stack([ra[known], dec[known]]))
     star[known] = _linked(places, radius_arcsec)[place_of]
     star[~known] = len(places) + np.arange(np.sum(~known))
@@ -45,7 +45,7 @@ def group_by_star(
 
 
 def _distinct(points: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return the distinct rows, and which of them each row is."""
+    """Return the distinct rows, and the index of each row among them."""
     order = np.lexsort(points.T)
     new = np.ones(len(points), bool)
     new[1:] = np.any(np.diff(points[order], axis=0) != 0, axis=1)
@@ -55,7 +55,7 @@ def _distinct(points: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64],
 
 
 def _linked(places: npt.NDArray[np.float64], radius_arcsec: float) -> npt.NDArray[np.int64]:
-    """Connected components of positions nearer than the radius."""
+    """Return the connected components of positions closer than the radius."""
     if len(places) == 0:
         return np.empty(0, dtype=np.int64)
     ra, dec = np.radians(places).T
@@ -68,14 +68,14 @@ def _linked(places: npt.NDArray[np.float64], radius_arcsec: float) -> npt.NDArra
 
 @dataclass(frozen=True)
 class Split:
-    """Which rows go where, and what was kept together.
+    """The split of each row, and the groups that were kept together.
 
     Attributes
     ----------
     choice
-        (n,) Place in `SPLITS`; -1 for rows that take no part.
+        (n,) Index in `SPLITS`; -1 for rows that take no part.
     group
-        (n,) Rows of one number share a split; -1 for rows that take no part.
+        (n,) Group number; rows of a group share a split. -1 for rows that take no part.
     """
 
     choice: npt.NDArray[np.int8]
@@ -90,7 +90,7 @@ def assign_splits(
     section: SplitSection,
     cell: npt.NDArray[np.int64] | None = None,
 ) -> Texts:
-    """Give each star, with all its rows, to training, validation or test; see `split_rows`.
+    """Assign each star, with all its rows, to training, validation or test; see `split_rows`.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def assign_splits(
     section
         Shares, linking radius and seed.
     cell
-        What else must not be torn apart: field, plan or cell of sky, numbered from 0.
+        Further groups that must stay together (fields, plans or cells of sky), numbered from 0.
 
     Returns
     -------
@@ -124,12 +124,13 @@ def split_rows(
     section: SplitSection,
     cell: npt.NDArray[np.int64] | None = None,
 ) -> Split:
-    """Split rows such that no group is in two splits.
+    """Split rows so that no group is in two splits.
 
-    Groups are put in the order of a hash of their smallest object_id and the seed. Without cells, groups are
-    stars: those of a class (that of the smallest object_id) are cut by cumulative share of rows, so that each class
-    keeps its shares to within half of its largest star. With cells, a group is a cell, joined with others where
-    one star lies in both; it may hold several classes, and goes where it brings these nearest to their shares.
+    Groups are ordered by a hash of their smallest object_id and the seed. Without cells, groups are stars. A star has
+    the class of its smallest object_id. The stars of a class are cut by cumulative share of rows, so that each class
+    keeps its shares to within half of its largest star. With cells, a group is a cell, joined with other cells that
+    share a star with it. Such a group may hold several classes, and goes to the split that brings these nearest to
+    their shares.
 
     Parameters
     ----------
@@ -138,11 +139,11 @@ def split_rows(
     ra, dec
         Degrees; a row without a position takes no part.
     label
-        Number of the class; a row with -1 takes no part.
+        Class number; a row with -1 takes no part.
     section
         Shares, linking radius and seed.
     cell
-        Number of the cell of each row.
+        Cell number of each row.
     """
     part = np.flatnonzero((label >= 0) & np.isfinite(ra) & np.isfinite(dec))
     choice = np.full(len(label), -1, dtype=np.int8)
@@ -165,7 +166,7 @@ def split_rows(
 
 
 def _smallest_of_each(star: npt.NDArray[np.int64], object_id: pa.Array) -> npt.NDArray[np.int64]:
-    """Row of the smallest object_id of each star."""
+    """Return the row with the smallest object_id of each star."""
     rank = pc.rank(object_id, tiebreaker="dense").to_numpy()
     order = np.lexsort((rank, star))
     return order[np.unique(star[order], return_index=True)[1]]
@@ -177,7 +178,7 @@ def _cut(
     size: npt.NDArray[np.int64],
     section: SplitSection,
 ) -> npt.NDArray[np.int64]:
-    """Return the number of the split of each star, by where its middle falls in its class."""
+    """Return the split number of each star, by where the middle of its rows falls in its class."""
     shares = np.cumsum([section.train, section.validation, section.test])
     edges = shares[:2] / shares[2]
     choice = np.empty(len(order), dtype=np.int64)

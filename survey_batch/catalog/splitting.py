@@ -1,4 +1,4 @@
-"""The splits of a catalogue's rows: its own, or made with fields, plans or cells of sky kept whole."""
+"""The splits of a catalogue's rows: its own, or new ones that keep fields, plans or cells of sky whole."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,9 @@ from survey_batch.core.errors import ConfigurationError
 Codes = npt.NDArray[np.int64]
 
 KEYS = {"field": ("rerun", "run", "camcol", "field"), "plan": ("planid",)}
-"""Columns that say where an object belongs."""
+"""Columns that identify an object's group."""
 _LARGE = 0.05
-"""A group that holds more than this share of the rows is worth a remark."""
+"""A group with more than this share of the rows is mentioned in the notes."""
 
 
 def own_splits(objects: Objects) -> pa.Array:
@@ -24,7 +24,7 @@ def own_splits(objects: Objects) -> pa.Array:
     Raises
     ------
     ConfigurationError
-        They have other names than ours.
+        Their names differ from ours.
     """
     code, names = objects.codes("split")
     found = {names[number] for number in np.unique(code)}
@@ -44,7 +44,7 @@ def split_objects(objects: Objects, section: SplitSection) -> pa.Array:
     Raises
     ------
     ConfigurationError
-        No usable row has a class, or the rows do not say their field or plan.
+        No usable row has a class, or the rows have no field or plan.
     """
     code, names = objects.codes("label")
     takes_part = objects.usable & np.array([name != "" for name in names], bool)[code]
@@ -77,7 +77,7 @@ def _cells(objects: Objects, section: SplitSection) -> Codes | None:
 
 
 def _known_groups(objects: Objects, columns: tuple[str, ...]) -> Codes:
-    """Number the groups; a row that does not say its own is one by itself."""
+    """Number the groups; a row whose group is unknown is a group by itself."""
     if columns == ("planid",):
         group, names = objects.codes("planid")
         unknown = np.array([name == "" for name in names], bool)[group]
@@ -96,7 +96,7 @@ def _count(objects: Objects, choice: npt.NDArray[np.integer]) -> None:
 
 
 def _reached(label: Codes, split: Split, names: list[str], section: SplitSection) -> str:
-    """Say how near the shares came: groups that hold several classes cannot be shared out exactly."""
+    """Say how near the shares came; groups with several classes cannot be divided exactly."""
     part = split.choice >= 0
     count = np.zeros((len(names), len(SPLITS)))
     np.add.at(count, (label[part], split.choice[part]), 1)

@@ -1,4 +1,4 @@
-"""FITS tables, VOTables, and tables in text that astropy reads, as catalogues; these are read whole."""
+"""FITS tables, VOTables, and text tables that astropy reads, as catalogues; all are read whole."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,20 +15,20 @@ from survey_batch.catalog.source import Choice, Column, Location, Rows, Source, 
 from survey_batch.core.errors import ConfigurationError
 
 _LISTED = 6
-"""Columns of a table that are named where a table is to be chosen."""
+"""Columns that are named per table in the list of a file's tables."""
 _SINGLE = ("float16", "float32")
 _YAML_BEGINS, _YAML_ENDS = "--BEGIN-ASTROPY-SERIALIZED-COLUMNS--", "--END-ASTROPY-SERIALIZED-COLUMNS--"
 _FULL_CARD = 71
-"""Characters of a comment that is continued: 70 and a backslash (astropy.io.fits.connect)."""
+"""Length of a comment that is continued: 70 characters and a backslash (astropy.io.fits.connect)."""
 
 
 def fits_source(location: Location, choice: Choice) -> Source:
-    """Open a table of a FITS file: the first, or the one chosen by name or number of its HDU.
+    """Open a table of a FITS file: the first, or the one chosen by the name or number of its HDU.
 
     Raises
     ------
     ConfigurationError
-        There is no table, or not the one chosen.
+        The file has no table, or not the chosen one.
     """
     from astropy.io import fits
 
@@ -55,7 +55,7 @@ def fits_source(location: Location, choice: Choice) -> Source:
 
 
 def _rename_repeated(header: Any) -> tuple[str, ...]:
-    """Give columns of one name different names, before astropy reads them, which it would not do otherwise."""
+    """Give columns that share a name different names; astropy could not read them otherwise."""
     keys = [f"TTYPE{number}" for number in range(1, header.get("TFIELDS", 0) + 1)]
     columns, notes = distinct([Column(str(header.get(key, ""))) for key in keys])
     for key, column in zip(keys, columns, strict=True):
@@ -65,7 +65,7 @@ def _rename_repeated(header: Any) -> tuple[str, ...]:
 
 
 def _fits_columns(hdu: Any, url: str) -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    """Describe columns by TUNIT and TCOMM, else as astropy does, which writes no TCOMM, and no unit unknown to FITS."""
+    """Describe columns by TUNIT and TCOMM, or by astropy's YAML: it writes no TCOMM and no unit unknown to FITS."""
     kinds = [hdu.columns.dtype[place] for place in range(len(hdu.columns))]
     comments = [str(hdu.header.get(f"TCOMM{number}", "")) for number in range(1, len(kinds) + 1)]
     added, notes = described_columns(_astropy_lines(hdu.header), url)
@@ -84,7 +84,7 @@ def _fits_columns(hdu: Any, url: str) -> tuple[tuple[Column, ...], tuple[str, ..
 
 
 def _astropy_lines(header: Any) -> list[str]:
-    """Lines of YAML among a header's comments; a line of more than 70 characters goes on after a backslash."""
+    """Return the YAML lines in a header's comments; lines of over 70 characters continue after a backslash."""
     comments = [str(line) for line in header.get("COMMENT", ())]
     if not {_YAML_BEGINS, _YAML_ENDS} <= set(comments):
         return []
@@ -98,15 +98,15 @@ def votable_source(location: Location, choice: Choice) -> Source:
     Raises
     ------
     ConfigurationError
-        The file is no VOTable, holds no table or not the one chosen, or says that the query failed or was cut off.
+        The file is not a VOTable, has no table or not the chosen one, or says that the query failed or was cut off.
     """
     from astropy.io.votable import parse
     from astropy.io.votable.exceptions import W51, VOTableSpecError
 
     try:
         with location.open() as file, warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("ignore")  # of units and other things that are not quite as the standard wants them
-            warnings.simplefilter("always", W51)  # of integers beyond their type, which astropy replaces by its largest
+            warnings.simplefilter("ignore")  # about units and other small departures from the standard
+            warnings.simplefilter("always", W51)  # about integers beyond their type, which astropy clips
             document = parse(file, verify="warn")
     except (VOTableSpecError, IndexError) as error:
         raise ConfigurationError(f"catalog.path: cannot read {location.url} as VOTable: {error}") from error
@@ -131,7 +131,7 @@ def votable_source(location: Location, choice: Choice) -> Source:
 
 
 def _refuse_clipped(tables: Sequence[Any], warning: str, url: str) -> None:
-    """Name the columns that hold the ends of their type, which astropy gives to values beyond them."""
+    """Name the columns with the extreme values of their type, to which astropy clips values beyond them."""
     ends = {"unsignedByte": (0, 2**8 - 1)} | {
         name: (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for name, bits in (("short", 16), ("int", 32), ("long", 64))
     }
@@ -160,21 +160,21 @@ def _votable_column(field: Any) -> Column:
 
 
 def text_source(location: Location, encoding: str, form: str) -> Source:
-    """Open a table in text that is not CSV.
+    """Open a text table that is not CSV.
 
     Parameters
     ----------
     location
         The file.
     encoding
-        Of its text.
+        Encoding of its text.
     form
-        As astropy calls it: `mrt` (AAS machine-readable tables, also CDS) or `ipac`.
+        Format name in astropy: `mrt` (AAS machine-readable tables, also CDS) or `ipac`.
 
     Raises
     ------
     ConfigurationError
-        It is not quite of this form.
+        The table does not quite follow this format.
     """
     from astropy.table import Table
 
@@ -207,7 +207,7 @@ def text_source(location: Location, encoding: str, form: str) -> Source:
 
 
 def _add_position(table: Any) -> tuple[str, ...]:
-    """Make degrees of the columns RAh, RAm, RAs, DE-, DEd, DEm and DEs of the CDS standard, where they stand alone."""
+    """Convert the CDS columns RAh, RAm, RAs, DE-, DEd, DEm and DEs to degrees, if there is no column RAdeg."""
     if not {"RAh", "RAm", "RAs", "DEd", "DEm", "DEs"} <= set(table.colnames) or "RAdeg" in table.colnames:
         return ()
     parts = {
@@ -227,7 +227,7 @@ def chosen_table(titles: Mapping[int, tuple[str, Sequence[str]]], choice: Choice
     Raises
     ------
     ConfigurationError
-        There is no such table; lists those that there are.
+        There is no such table; the message lists the tables of the file.
     """
     if choice.table is None:
         return next(iter(titles))

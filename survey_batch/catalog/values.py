@@ -11,7 +11,7 @@ NOTHING = (
     *("#n/a", "#na", "#n/a n/a", "#null!", "#value!", "#ref!", "#name?", "#num!", "#div/0!", "\\n"),
     *("-", "--", "---", "\N{EN DASH}", "\N{EM DASH}", ".", "..", "...", "\N{HORIZONTAL ELLIPSIS}", "?", "??", "???"),
 )
-"""Words for nothing, in small letters: of pandas, R, SQL, astropy, TOPCAT, Excel and of people."""
+"""Words for nothing, in lower case, as written by pandas, R, SQL, astropy, TOPCAT, Excel and people."""
 _NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _INFINITE = r"(?i)^[+-]?inf(inity)?$"
 SENTINEL = -9999.0
@@ -27,13 +27,13 @@ def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def to_text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Trimmed text; null where empty or a word for nothing (`NOTHING`)."""
+    """Return trimmed text; null where empty or a word for nothing (`NOTHING`)."""
     text = trimmed(column)
     return pc.if_else(says_nothing(text), pa.scalar(None, pa.string()), text)
 
 
 def trimmed(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Text without blanks around it, null where the column is; words for nothing stay."""
+    """Return text without surrounding blanks, null where the column is; words for nothing stay."""
     array = one_array(column)
     if pa.types.is_floating(array.type):
         array = _floats_to_text(array)
@@ -46,7 +46,7 @@ def says_nothing(text: pa.Array) -> pa.Array:
 
 
 def _floats_to_text(array: pa.Array) -> pa.Array:
-    """Print whole numbers without a decimal point, others as they are, NaN as null."""
+    """Write whole numbers without a decimal point, others as they are, and NaN as null."""
     values = np.asarray(array.cast(pa.float64()).fill_null(np.nan))
     whole = np.isfinite(values) & (np.abs(values) < 2.0**63) & (values == np.floor(values))
     integers = pa.array(np.where(whole, values, 0).astype(np.int64)).cast(pa.string())
@@ -55,7 +55,7 @@ def _floats_to_text(array: pa.Array) -> pa.Array:
 
 
 def to_float(column: pa.Array | pa.ChunkedArray) -> tuple[F8, Flags]:
-    """Numbers, NaN where missing (empty, NaN, infinite or -9999), and a mark where there is text but no number."""
+    """Return numbers, NaN where missing (empty, NaN, infinite or -9999), and a mark where text is not a number."""
     array = one_array(column)
     if pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_decimal(array.type):
         numbers, bad = array.cast(pa.float64(), safe=False), np.zeros(len(array), bool)
@@ -77,7 +77,7 @@ def _parse(text: pa.Array) -> tuple[pa.Array, Flags]:
 
 
 def infinite(column: pa.Array | pa.ChunkedArray) -> Flags:
-    """Mark infinite numbers, which `to_float` takes as missing."""
+    """Mark infinite numbers, which `to_float` treats as missing."""
     array = one_array(column)
     if pa.types.is_floating(array.type):
         return np.asarray(pc.fill_null(pc.is_inf(array), False))
@@ -87,7 +87,7 @@ def infinite(column: pa.Array | pa.ChunkedArray) -> Flags:
 
 
 def to_integer(column: pa.Array | pa.ChunkedArray) -> tuple[I8, Flags]:
-    """Whole numbers from 0 to 2^31 - 1, -1 where missing or negative, and a mark where a value is neither."""
+    """Return whole numbers from 0 to 2^31 - 1, -1 where missing or negative, and a mark for any other value."""
     values, bad = to_float(column)
     known = ~np.isnan(values)
     fits = known & (values == np.floor(values)) & (values < 2.0**31)
@@ -100,6 +100,6 @@ def joined(*parts: pa.Array | str) -> pa.Array:
 
 
 def padded(values: I8, width: int) -> pa.Array:
-    """I8 as text with leading zeros; null where negative."""
+    """Return integers as text with leading zeros; null where negative."""
     text = pc.utf8_lpad(pa.array(values).cast(pa.string()), width, padding="0")
     return pc.if_else(pa.array(values >= 0), text, pa.scalar(None, pa.string()))

@@ -1,4 +1,4 @@
-"""Right ascensions below 0 or from 360 degrees up, which some files write by convention."""
+"""Right ascensions below 0 or from 360 degrees up, which some files use by convention."""
 
 from dataclasses import dataclass, field
 
@@ -14,18 +14,18 @@ from survey_batch.core.arrays import F8, Flags
 
 @dataclass
 class RightAscensions:
-    """What is known of the right ascensions of a file, batch by batch.
+    """What is known about a file's right ascensions, collected batch by batch.
 
     Attributes
     ----------
     low, high
-        Least and greatest [deg].
+        Lowest and highest [deg].
     rows, written
-        Input rows of those below 0 and from 360 up, and how the file writes them.
+        Input rows of right ascensions below 0 or from 360 up, and the values as the file writes them.
     beyond
-        Different values among these, no more than are needed to tell that there are several.
+        Distinct values among these; only enough to tell whether there are several.
     angle
-        How the file writes them.
+        How the file writes angles.
     """
 
     low: float = np.inf
@@ -36,7 +36,7 @@ class RightAscensions:
     angle: Angle | None = None
 
     def include(self, draft: Draft, values: F8, first: int) -> None:
-        """Take in a batch [deg], whose first input row is given."""
+        """Add a batch of values [deg], whose first input row is `first`."""
         known, self.angle = values[~np.isnan(values)], draft.angles.get("ra")
         if not known.size:
             return
@@ -49,25 +49,25 @@ class RightAscensions:
 
     @property
     def negative_by_convention(self) -> bool:
-        """Whether all lie from -180 to 180; a whole number, always the same one below 0, stands for nothing."""
+        """Whether all lie from -180 to 180; if the only value below 0 is one whole number, it stands for nothing."""
         word_for_nothing = len(self.beyond) == 1 and all(value.is_integer() for value in self.beyond)
         return self.high <= 180 and not word_for_nothing
 
     @property
     def beyond_360_by_convention(self) -> bool:
-        """Whether all lie from 180 to 540, as surveys across 0 h are plotted."""
+        """Whether all lie from 180 to 540, as in plots of surveys across 0 h."""
         return self.low >= 180
 
 
 def wrap_right_ascensions(objects: Objects, found: RightAscensions) -> None:
-    """Take right ascensions modulo 360 degrees where the file's lie in one turn; else such rows cannot be used.
+    """Take right ascensions modulo 360 degrees if all of the file's lie within one turn; otherwise reject such rows.
 
     Parameters
     ----------
     objects
         With `ra` from -180 to 540, or NaN.
     found
-        Those of all rows of the file, also of rows that are not selected.
+        Right ascensions of all rows of the file, including rows that are not selected.
     """
     if not found.rows:
         return
@@ -83,7 +83,7 @@ def wrap_right_ascensions(objects: Objects, found: RightAscensions) -> None:
             _refuse(objects, found, beyond)
             ra[beyond] = np.nan
     ra[wrapped] %= 360
-    ra[ra == 360] = 0.0  # what the modulus makes of the smallest negative numbers
+    ra[ra == 360] = 0.0  # the modulus turns the smallest negative numbers into 360
     objects.put("ra", pa.array(ra))
     if wrapped.any():
         objects.notes.append(

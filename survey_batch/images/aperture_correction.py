@@ -1,13 +1,13 @@
-"""What the flux of a point source misses on one frame: an aperture correction from the frame's own bright stars.
+"""Aperture correction of point-source fluxes on one frame, from the frame's own bright stars.
 
 The filter of `shape.point_source_flux` sees the core of a star and assumes its wings, which differ from night to night
-and from band to band. The survey's PSF fluxes are defined by what bright stars have within 7.4 arcsec (SDSS,
+and from band to band. The survey's PSF fluxes are defined by the light of bright stars within 7.4 arcsec (SDSS,
 Algorithms, "The PSF magnitude": "we use bright stars to determine a further aperture correction to a radius of
-7.4 arcsec"); so are ours with this correction.
+7.4 arcsec"). With this correction, so are ours.
 
-It is found in two steps, since a small aperture needs no bright star and a large one does: the flux in 7.5 pixels
-over the filter's, by the median of all stars; and the flux within 7.4 arcsec over that in 7.5 pixels, by a median in
-which bright stars count for more.
+It is found in two steps, because only a large aperture needs bright stars. The first is the flux in 7.5 pixels over
+the filter's flux, by the median of all stars. The second is the flux within 7.4 arcsec over that in 7.5 pixels, by a
+median in which bright stars count for more.
 """
 
 from dataclasses import dataclass, replace
@@ -31,30 +31,30 @@ RING = (15.0, 25.0)
 WIDE_RING = (30.0, 45.0)
 """Radii of the background of the large aperture, beyond the wings."""
 HALF = half_width(WIDE_RING[1])
-"""Pixels to either side of a star that must lie on the frame."""
+"""Pixels on either side of a star that must lie on the frame."""
 
 NOISE_STEP = 16
-"""One pixel in so many, along both axes, tells the frame's noise."""
+"""The frame's noise is taken from every 16th pixel along both axes."""
 DETECTION = 20.0
-"""Standard deviations of the sky that the brightest pixel of a star must reach: its flux is then good to 2 %."""
+"""Least brightness of a star's peak, in standard deviations of the sky; its flux is then good to 2 %."""
 SATURATION = 25_000.0
-"""Counts above the sky that no pixel of a star may reach: chips of SDSS saturate above 30,000."""
+"""Counts above the sky that no pixel of a star may reach; SDSS chips saturate above 30,000."""
 MOST_STARS, MOST_FOR_GROWTH = 60, 30
-"""The brightest ones are enough; in the large aperture fainter ones count for little."""
+"""Most stars used in all, and in the large aperture, where fainter ones count for little."""
 NEIGHBOUR = 0.03
-"""Peak of the brightest neighbour, in that of the star, from which a star is not alone."""
+"""Largest peak of a neighbour, as a share of the star's, for a star to count as isolated."""
 WIDTH_WINDOW = 0.1
-"""Share of the commonest width by which that of a star may differ; the PSF varies by 3 % over a frame."""
+"""Largest relative difference of a star's width from the commonest width; the PSF varies by 3 % over a frame."""
 FEWEST_STARS = 5
-"""Stars below which a frame has no correction of its own."""
+"""Fewest stars for a frame to have its own correction."""
 GROWTH_SCATTER = 0.004
 """Scatter of the growth from star to star that is not noise."""
 MEDIAN_ERROR = float(np.sqrt(MEDIAN_VARIANCE))
 MAD_PER_SIGMA = 1.4826
-"""Standard deviation of a normal distribution per median absolute deviation."""
+"""Standard deviation of a normal distribution over its median absolute deviation."""
 
 TYPICAL_FACTOR, TYPICAL_ERROR = 1.076, 0.025
-"""Mean and scatter of 24 frames of five nights, seeing 2.2 to 4.8 pixels: for a frame with too few stars."""
+"""For a frame with too few stars: mean and scatter of 24 frames of five nights, seeing 2.2 to 4.8 pixels."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ class ApertureCorrection:
     Attributes
     ----------
     factor
-        Flux of a star within 7.4 arcsec, over what `point_source_flux` finds of it.
+        Flux of a star within 7.4 arcsec, over the flux that `point_source_flux` finds.
     error
         Standard error of `factor`, the same for every object of the frame.
     stars
-        That it was found from; 0 where the frame has fewer than 5 and `factor` is that of a typical frame.
+        Number of stars used; 0 if the frame has fewer than 5, and `factor` is that of a typical frame.
     fwhm
-        Median full width at half maximum of these stars' cores in pixels; NaN where there are too few.
+        Median full width at half maximum of these stars' cores in pixels; NaN if there are too few.
     """
 
     factor: float
@@ -83,7 +83,7 @@ TYPICAL = ApertureCorrection(TYPICAL_FACTOR, TYPICAL_ERROR, 0, float("nan"))
 
 
 def measure_correction(image: F4, calibration: F4) -> ApertureCorrection:
-    """Measure the aperture correction of a frame; it depends on nothing but the frame.
+    """Measure the aperture correction of a frame, which depends only on the frame.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class _Stars:
     y: F8
     fwhm: F8
     filtered: F8
-    """What `point_source_flux` finds."""
+    """Flux from `point_source_flux`."""
     small: F8
     """Flux in the small aperture."""
 
@@ -130,7 +130,7 @@ class _Stars:
 
 
 def _bright_peaks(image: F4, calibration: F4) -> tuple[float, I8, I8]:
-    """Find the frame's noise, and the places of the brightest unsaturated peaks whose windows lie on it."""
+    """Find the frame's noise, and the brightest unsaturated peaks whose windows lie on the frame."""
     sample = image[::NOISE_STEP, ::NOISE_STEP]
     sample = sample[np.isfinite(sample)]
     low, level, high = np.percentile(sample, [15.8655, 50, 84.1345]) if sample.size else (0.0, 0.0, 0.0)
@@ -154,7 +154,7 @@ def _bright_peaks(image: F4, calibration: F4) -> tuple[float, I8, I8]:
 
 
 def _is_highest(image: F4, x: I8, y: I8, reach: int) -> Flags:
-    """Tell which pixels are the highest of those around them; of equal ones the first."""
+    """Tell which pixels are the highest of their surroundings; of equal ones, only the first is."""
     own, highest = image[y, x], np.ones(len(x), bool)
     steps = range(-reach, reach + 1)
     for down, right in ((down, right) for down in steps for right in steps):
@@ -164,7 +164,7 @@ def _is_highest(image: F4, x: I8, y: I8, reach: int) -> Flags:
 
 
 def _lone_stars(image: F4, x: I8, y: I8) -> _Stars:
-    """Measure the peaks (x, y) as features are measured, and keep those with the width of stars and no neighbour."""
+    """Measure the peaks (x, y) as for features, and keep those with the width of stars and no neighbour."""
     stamps = _stamps(image, x.astype(np.float64), y.astype(np.float64), RING)
     shapes = adaptive_moments(stamps, RING[0])
     filtered, _ = point_source_flux(stamps, shapes.x, shapes.y, shapes.variance, RING[0])
@@ -184,10 +184,10 @@ def _stamps(image: F4, x: F8, y: F8, ring: tuple[float, float]) -> Stamps:
 
 
 def _levelled(stamps: Stamps, ring: tuple[float, float]) -> Stamps:
-    """Take the mean of the ring as the background in place of its median.
+    """Use the mean of the ring as the background instead of its median.
 
-    Counts are whole numbers, so that a median is off by up to half a count: in a large aperture that is 1 to 3 % of a
-    star in u and z.
+    Counts are whole numbers, so a median is off by up to half a count. In a large aperture that is 1 to 3 % of a star's
+    light in u and z.
     """
     offset = np.arange(-stamps.half, stamps.half + 1)
     across, down = ((offset - centre[:, None]) ** 2 for centre in (stamps.x, stamps.y))
@@ -200,21 +200,21 @@ def _levelled(stamps: Stamps, ring: tuple[float, float]) -> Stamps:
 
 
 def _growth_error(small: F8, sigma: float) -> F8:
-    """Expected scatter of the growth of stars: their own, and that of the sky in and around the large aperture."""
+    """Return the expected scatter of the growth: of the stars, and of the sky in and around the large aperture."""
     area, ring = np.pi * TOTAL_RADIUS**2, np.pi * (WIDE_RING[1] ** 2 - WIDE_RING[0] ** 2)
     noise = sigma * np.sqrt(area * (1 + area / ring))
     return np.asarray(np.hypot(GROWTH_SCATTER, noise / small))
 
 
 def _median(values: F8) -> tuple[float, float]:
-    """Median and its standard error."""
+    """Return the median and its standard error."""
     middle = float(np.median(values))
     scatter = MAD_PER_SIGMA * float(np.median(np.abs(values - middle)))
     return middle, MEDIAN_ERROR * scatter / np.sqrt(len(values))
 
 
 def _weighted_median(values: F8, error: F8) -> tuple[float, float]:
-    """Median in which a value counts by its error, and its standard error, widened where the values scatter more."""
+    """Return the inverse-variance weighted median and its standard error, enlarged if the values scatter more."""
     order = np.argsort(values, kind="stable")
     weight = 1 / error[order] ** 2
     below = np.cumsum(weight) - weight / 2

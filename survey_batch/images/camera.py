@@ -25,10 +25,10 @@ DARK_VARIANCE = {
 """Squared counts, read noise included, for camera columns 1 to 6."""
 
 GAIN_AFTER_1100 = {("u", 2): 1.825}
-"""What changed in runs after 1100."""
+"""Gains that changed in runs after 1100."""
 
 DARK_VARIANCE_AFTER_1500 = {("i", 2): 6.25, ("i", 4): 7.5625, ("z", 4): 12.6025, ("z", 5): 2.1025}
-"""What changed in runs after 1500."""
+"""Dark variances that changed in runs after 1500."""
 
 
 class Ccd(NamedTuple):
@@ -41,7 +41,7 @@ class Ccd(NamedTuple):
 
 
 def ccd(run: int, camcol: int, band: str) -> Ccd:
-    """Look up a CCD as it was in a run.
+    """Look up the noise properties of a CCD in a run.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Cutouts to colour images, by the recipe of the job's table [composites]."""
+"""Colour images from cutouts, by the recipe of the job's table [composites]."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,7 @@ from survey_batch.images.resize import resize
 from survey_batch.images.scaling import scale_to_percentiles
 
 SLICE_PIXELS = 2**17
-"""Pixels of one band, or of the image if that has more, that are worked on at a time, so that memory stays bounded: 32
-cutouts of 64 pixels."""
+"""Pixels of one band, or of the image if it has more, processed at a time to bound memory: 32 cutouts of 64 pixels."""
 
 
 def composite_images(
@@ -21,8 +20,8 @@ def composite_images(
 ) -> npt.NDArray[np.uint8]:
     """Compose colour images of objects.
 
-    A pixel without data (NaN) in a band has no light in it: 0. So a pixel without data in all three is black, a
-    band that is missing altogether leaves its channel black, and an object without any data is all 0.
+    A pixel without data (NaN) in a band counts as 0 there. So a pixel without data in all three bands is black, a
+    missing band leaves its channel black, and an object without any data is all 0.
 
     Parameters
     ----------
@@ -35,13 +34,13 @@ def composite_images(
     Returns
     -------
     (n, y, x, 3) uint8
-        Rows and columns as in `flux`, or `section.size` of each. With `section.pair`, twice as wide: the second image
-        is to the right of the first, which is the same as without it.
+        Rows and columns as in `flux`, or `section.size` of each. With `section.pair` it is twice as wide: the second
+        image is to the right of the first, which is unchanged.
 
     Raises
     ------
     ConfigurationError
-        Where the recipe asks for a band that `flux` has not.
+        The recipe asks for a band that `flux` lacks.
     """
     triples = band_places(bands, section)
     height, width = (section.size or length for length in flux.shape[-2:])
@@ -55,12 +54,12 @@ def composite_images(
 
 
 def band_places(bands: Sequence[str], section: CompositesSection) -> list[list[int]]:
-    """Find the red, green and blue band of each image of the recipe among `bands`.
+    """Find the red, green and blue bands of each image of the recipe among `bands`.
 
     Raises
     ------
     ConfigurationError
-        Where one is not there.
+        A band is missing.
     """
     asked = {"bands": section.bands, "pair": section.pair or ""}
     for key, triple in asked.items():

@@ -1,4 +1,4 @@
-"""Sources on one image: positions, fluxes and shapes, by the library `sep` (Barbary 2016, after SExtractor)."""
+"""Sources on one image: positions, fluxes and shapes, from the library `sep` (Barbary 2016, after SExtractor)."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,15 +10,15 @@ from survey_batch.core.arrays import F4, F8
 from survey_batch.core.errors import ConfigurationError
 
 APERTURE_HALF_LIGHT_RADII = 4.0
-"""Radius of the aperture in which flux is summed: it holds 97 % of a Moffat profile with beta 3."""
+"""Radius of the flux aperture, which holds 97 % of a Moffat profile with beta 3."""
 LARGEST_APERTURE = 40.0
-"""Pixels; the aperture of a galaxy or a star with a halo stops growing here."""
+"""Largest radius in pixels, for galaxies and stars with a halo."""
 SMALLEST_APERTURE = 4.0
-"""Pixels."""
+"""Smallest radius in pixels."""
 WINDOW_PER_HALF_LIGHT_RADIUS = 2.0 / 2.35
 """Width of the Gaussian window of a centroid (SExtractor's manual, windowed positions)."""
 PIXEL_STACK = 2_000_000
-"""Pixels above the threshold that one image may have; `sep` stops at 300,000 by default."""
+"""Most pixels above the threshold in one image; `sep` stops at 300,000 by default."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class Sources:
         return len(self.x)
 
     def take(self, rows: npt.NDArray[Any] | slice) -> "Sources":
-        """Some of the sources, by index or as a mask."""
+        """Select sources by index or mask."""
         return Sources(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
@@ -68,15 +68,15 @@ def detect(image: F4, sigma: F4, *, threshold: float = 5.0, area: int = 5, mesh:
     Parameters
     ----------
     image : (y, x) float32
-        Pixels; those that are not finite are masked.
+        Image; pixels that are not finite are masked.
     sigma : (y, x) float32
-        Expected noise of each pixel, in the same units. Its median is that of the sky, by which sources are found.
+        Expected noise of each pixel, in the same units. Its median is the sky's noise, which sets the threshold.
     threshold
-        Of each pixel of a source, in units of the sky's noise.
+        Detection threshold of each pixel of a source, in units of the sky's noise.
     area
         Least number of connected pixels above the threshold.
     mesh
-        Pixels on a side of the boxes in which the background is measured; much larger than a star.
+        Side of the boxes in which the background is measured, in pixels; much larger than a star.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def load_sep() -> Any:
     Raises
     ------
     ConfigurationError
-        It is not installed; names the extra that has it.
+        It is not installed; the message names the extra that installs it.
     """
     try:
         import sep

@@ -28,38 +28,38 @@ from survey_batch.images.stamps import Floats, Stamps, make_stamps
 Columns = dict[str, F8]
 
 BANDS = "ugriz"
-"""In the order of wavelength."""
+"""Bands in the order of wavelength."""
 SEARCHED = "rigzu"
-"""Bands in which neighbours are looked for: the first one that the object has."""
+"""Bands for the search for neighbours: the first that the object has is used."""
 SOFTENING = {"u": 1.4e-10, "g": 0.9e-10, "r": 1.2e-10, "i": 1.8e-10, "z": 7.4e-10}
-"""Softening b of SDSS asinh magnitudes in units of the flux of magnitude 0 (Stoughton et al. 2002, table 21)."""
+"""Softening b of SDSS asinh magnitudes, in units of the flux of magnitude 0 (Stoughton et al. 2002, table 21)."""
 POGSON = 2.5 / float(np.log(10))
 ZERO_FLUX = 1e9
-"""Nanomaggies of magnitude 0."""
+"""Flux of magnitude 0 in nanomaggies."""
 FREE_WIDTH_VARIANCE = 2.0
-"""Variance of the flux of a round Gaussian whose width is fitted with it, in that for a known width: the Fisher
-matrix of flux and width, (1, -F/2s; -F/2s, F^2/2s^2) / 4 pi s sigma^2 with s the squared width."""
+"""Variance of the flux of a round Gaussian whose width is also fitted, over that for a known width; from the Fisher
+matrix of flux and width, (1, -F/2s; -F/2s, F^2/2s^2) / 4 pi s sigma^2, with s the squared width."""
 SLICE = 64
-"""Objects measured at once; their stamps in one band fit in a core's cache."""
+"""Objects measured at a time; their stamps in one band fit in a core's cache."""
 
 FLUX, PIXEL, NONE, MAG = "nanomaggy", "pixel", "1", "mag"
 
 
 POINT_SOURCES = ("aperture_correction", "psf_fwhm")
-"""Variables of cutouts that make `PointSources`."""
+"""Variables of cutouts that form `PointSources`."""
 
 
 class PointSources(NamedTuple):
-    """What the frames behind some objects say of point sources; (object, band) each."""
+    """Point sources on the frames of some objects; (object, band) each."""
 
     correction: Floats
-    """Flux of a star within 7.4 arcsec, over what the filter finds of it."""
+    """Flux of a star within 7.4 arcsec, over the flux that the filter finds."""
     fwhm: Floats
-    """Full width at half maximum of a star's core in pixels; NaN where it is not known."""
+    """Full width at half maximum of a star's core in pixels; NaN where unknown."""
 
 
 def described_features(section: ImageFeaturesSection, bands: str) -> dict[str, str]:
-    """Names of the columns of `image_features`, in order, with their units."""
+    """Return the names of the columns of `image_features`, in order, with their units."""
     per_band = [
         ("background_{}", "nanomaggy/pixel"),
         ("background_scatter_{}", "nanomaggy/pixel"),
@@ -78,17 +78,17 @@ def described_features(section: ImageFeaturesSection, bands: str) -> dict[str, s
 
 
 def feature_names(section: ImageFeaturesSection, bands: str) -> list[str]:
-    """Names of the columns of `image_features`."""
+    """Return the names of the columns of `image_features`."""
     return list(described_features(section, bands))
 
 
 def check_size(section: ImageFeaturesSection, size: int) -> None:
-    """Refuse radii that do not fit into cutouts of `size` pixels, whose objects lie up to half a pixel off the centre.
+    """Refuse radii that do not fit into cutouts of `size` pixels with objects up to half a pixel off the centre.
 
     Raises
     ------
     ConfigurationError
-        Says what to change.
+        The radii do not fit; the message says what to change.
     """
     largest = max(*section.apertures, section.background[1])
     if largest > (size - 1) / 2:
@@ -108,7 +108,7 @@ def image_features(
     ivar: Floats | None = None,
     stars: PointSources | None = None,
 ) -> F4:
-    """Measure objects in their cutouts; each row's features depend on that row alone, bit for bit.
+    """Measure objects in their cutouts; each row's features depend only on that row, bit for bit.
 
     Parameters
     ----------
@@ -121,9 +121,10 @@ def image_features(
     bands
         Letters of the bands.
     ivar
-        As `flux`. Without it errors are those of the background's scatter, without the objects' own photon noise.
+        As `flux`. Without it, errors come from the background's scatter, without the objects' own photon noise.
     stars
-        Of the frames. Without it `psf_flux` is not corrected for what its filter misses, 2 to 14 % on real frames.
+        Point sources of the frames. Without them, `psf_flux` is not corrected for the light that its filter misses, 2
+        to 14 % on real frames.
 
     Returns
     -------
@@ -150,11 +151,11 @@ def image_features(
 
 
 def asinh_magnitude(flux: F8, error: F8, band: str) -> tuple[F8, F8]:
-    """Asinh magnitudes of SDSS and their errors, from fluxes in nanomaggies.
+    """Return SDSS asinh magnitudes and their errors from fluxes in nanomaggies.
 
-    m = -2.5 / ln 10 (asinh(f / 2 b f_0) + ln b), Lupton, Gunn & Szalay (1999, AJ 118, 1406), with the survey's b: equal
-    to logarithmic magnitudes for what is well detected, those of the survey's catalogues for all, and defined for the
-    fluxes below 0 that noise makes of faint objects.
+    m = -2.5 / ln 10 (asinh(f / 2 b f_0) + ln b), Lupton, Gunn & Szalay (1999, AJ 118, 1406), with the survey's b. They
+    are the magnitudes of the survey's catalogues. They equal logarithmic magnitudes for well detected objects, and are
+    defined for the negative fluxes that noise gives faint objects.
     """
     soft = 2 * SOFTENING[band] * ZERO_FLUX
     magnitude = -POGSON * (np.arcsinh(flux / soft) + np.log(SOFTENING[band]))
@@ -195,13 +196,13 @@ def _measure(
 
 @dataclass(frozen=True)
 class Source:
-    """A source whose place and width were found in its own light; (n,) each."""
+    """Sources whose position and width are measured from their own light; (n,) each."""
 
     shapes: Shapes
     flux: F8
     error: F8
     good: npt.NDArray[np.bool_]
-    """Whether it is bright enough for that."""
+    """Whether the source is bright enough for that."""
 
 
 def _free_source(stamps: Stamps, reach: float) -> Source:
@@ -213,10 +214,10 @@ def _free_source(stamps: Stamps, reach: float) -> Source:
 
 
 def _expected_variances(sources: list[Source], fwhm: Floats) -> list[F8]:
-    """Width that each band's light is expected to have where it is too faint to tell.
+    """Return the expected variance of the light in each band, for bands in which it is too faint to measure.
 
-    That of the frame's stars, or of a typical star, by as much wider as the object is in the bands in which its width
-    was found.
+    It is that of the frame's stars, or of a typical star, times the mean ratio of the object's variance to a star's in
+    the bands in which it was measured.
     """
     known = np.where(np.isfinite(fwhm), fwhm, TYPICAL_FWHM).astype(np.float64)
     of_star = [(width / FWHM) ** 2 for width in known.T]
@@ -239,7 +240,7 @@ def _apertures(stamps: Stamps, section: ImageFeaturesSection) -> Columns:
 
 
 def _point_source(stamps: Stamps, source: Source, variance: F8, reach: float, correction: Floats) -> Columns:
-    """Flux for the source's own place and width where it is bright enough, else for those it is expected at."""
+    """Measure flux with the source's own position and width if it is bright enough, else with the expected ones."""
     flux, error = point_source_flux(stamps, stamps.x, stamps.y, variance, reach)
     return {
         "psf_flux": np.where(source.good, source.flux, flux) * correction,
@@ -275,7 +276,7 @@ def _colours(columns: Columns, section: ImageFeaturesSection, bands: str) -> Col
 
 
 def _first_measured(stamps: list[Stamps]) -> Stamps:
-    """Of each object the first band with a background; what neighbours need of it."""
+    """Return each object's stamp in the first band with a background, with what the search for neighbours needs."""
     first = stamps[0]
     for other in stamps[1:]:
         lacks = ~np.isfinite(first.background) & np.isfinite(other.background)

@@ -1,4 +1,4 @@
-"""A frame of the SDSS imaging survey as arrays: one band of one field, with its WCS and its sky."""
+"""A frame of the SDSS imaging survey as arrays: one band of one field, with its WCS and sky."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ FRAME_SHAPE = (1489, 2048)
 """Rows and columns of a frame."""
 
 OVERLAP_ROWS = 128
-"""The last rows of a field are the first ones of the next field of its run and camcol, on one pixel grid."""
+"""Last rows of a field that are also the first rows of the next field of its run and camcol, on one pixel grid."""
 
 ROW_STEP = FRAME_SHAPE[0] - OVERLAP_ROWS
 """Rows from the start of a field to the start of the next one: 1361."""
@@ -17,7 +17,7 @@ ROW_STEP = FRAME_SHAPE[0] - OVERLAP_ROWS
 
 @dataclass(frozen=True, eq=False)
 class FrameWcs:
-    """A frame's TAN WCS, in the terms of the FITS standard: degrees, and pixels counted from 1."""
+    """A frame's TAN WCS in the convention of the FITS standard: degrees, and pixels counted from 1."""
 
     crval: npt.NDArray[np.float64]
     """(2,): RA and Dec of the reference pixel in degrees, ICRS."""
@@ -29,14 +29,14 @@ class FrameWcs:
 
 @dataclass(frozen=True, eq=False)
 class Sky:
-    """The sky that was subtracted from a frame: a coarse image, to be interpolated bilinearly."""
+    """The sky that was subtracted from a frame: a coarse image for bilinear interpolation."""
 
     image: npt.NDArray[np.float32]
-    """(192, 256) counts; of the file's rows those that the frame needs, the last one repeated."""
+    """(192, 256) counts; the rows of the file that the frame needs, padded with the last one."""
     column: npt.NDArray[np.float32]
-    """(2048,): where each column of the frame lies in it, in pixels from 0."""
+    """(2048,): position of each column of the frame in the sky image, in pixels from 0."""
     row: npt.NDArray[np.float32]
-    """(1489,): where each row of the frame lies in it; beyond the edge the sky is constant."""
+    """(1489,): position of each row of the frame in the sky image; beyond the edge the sky is constant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,4 +49,4 @@ class Frame:
     """(2048,) nanomaggy per count, one for each column."""
     wcs: FrameWcs
     sky: Sky | None = None
-    """Read only where it was asked for."""
+    """Read only on request."""

@@ -1,11 +1,11 @@
 """Inverse variance of the pixels of SDSS frames.
 
-As the SDSS data model, `frame`, has it where it calculates errors: the counts are dn = flux / calibration + sky, their
-error is sqrt(dn / gain + dark variance), and the calibration takes that back to nanomaggies. The sky is interpolated
-bilinearly from the frame's coarse image of it and is constant beyond that image's edge.
+Errors follow the SDSS data model, `frame`: the counts are dn = flux / calibration + sky, their error is
+sqrt(dn / gain + dark variance), and the calibration converts that back to nanomaggies. The sky is interpolated
+bilinearly from the frame's coarse sky image and is constant beyond its edge.
 
-A pixel that its noise made bright gets a lower ivar than one that it made faint: a mean weighted by the ivar of faint
-pixels is biased low. Bleed trails and bad columns are not told apart: frames do not say where they are.
+A pixel that noise made bright gets a lower ivar than one that noise made faint. An ivar-weighted mean of faint pixels
+is therefore biased low. Bleed trails and bad columns get no special ivar, because frames do not say where they are.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ def sky_counts(sky: Sky, rows: I8, columns: I8) -> F4:
 
 
 def _place(position: F4, length: int) -> tuple[I8, F4]:
-    """Split positions on an axis into the pixel before and the fraction behind it; the edge is repeated."""
+    """Split positions on an axis into the pixel before and the fraction after it; the edge is repeated."""
     inside = position.clip(0, length - 1)
     before = np.minimum(inside.astype(np.int64), length - 2)
     return before, (inside - before).astype(np.float32)
@@ -49,24 +49,24 @@ def inverse_variance(flux: F4, calibration: F4, sky: F4, ccd: Ccd) -> F4:
     Returns
     -------
     (n, ny, nx) float32
-        1 / nanomaggy^2; 0 where flux is NaN or the calibration is not positive.
+        1 / nanomaggy^2; 0 where the flux is NaN or the calibration is not positive.
     """
     unit = calibration[:, None, :]
     with np.errstate(divide="ignore", invalid="ignore"):
-        counts = (flux / unit + sky).clip(0)  # a negative number of electrons is noise around none
+        counts = (flux / unit + sky).clip(0)  # a negative number of electrons is noise around zero
         ivar = 1 / ((counts / np.float32(ccd.gain) + np.float32(ccd.dark_variance)) * unit**2)
     return np.asarray(np.where(np.isfinite(ivar) & (unit > 0), ivar, np.float32(0)), np.float32)
 
 
 def window_ivar(flux: F4, x_start: I8, y_start: I8, calibration: F4, sky: Sky, ccd: Ccd) -> F4:
-    """Find the inverse variance of windows that were cut from a frame: (n, size, size), 0 beyond the frame.
+    """Find the inverse variance of windows cut from a frame: (n, size, size), 0 beyond the frame.
 
     Parameters
     ----------
     flux : (n, size, size) float32
         The windows, NaN beyond the frame.
     x_start, y_start : (n,) int
-        Where they begin.
+        First column and row of each window.
     calibration : (2048,) float32
         The frame's calibration vector.
     sky : Sky

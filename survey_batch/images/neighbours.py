@@ -8,12 +8,12 @@ from survey_batch.images.stamps import Stamps
 KERNEL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
 """Binomial: a Gaussian of one pixel."""
 SMOOTHED_NOISE = float(np.sum(KERNEL**2))
-"""Scatter of the smoothed image in that of independent pixels."""
+"""Scatter of the smoothed image over that of independent pixels."""
 DETECTION = 5.0
 """Standard deviations of the smoothed background that a peak must reach."""
 LOWEST = np.float32(-np.inf)
 OWN_RADIUS = 3.0
-"""Peaks closer to the position than this, in pixels, are the object itself."""
+"""Peaks within this many pixels of the position are the object itself."""
 
 NAMES = (
     ("neighbours", "1"),
@@ -28,13 +28,14 @@ NAMES = (
 def find_neighbours(stamps: Stamps, radius: float) -> dict[str, F8]:
     """Count the sources around each object, and measure the nearest and the brightest of them.
 
-    A neighbour is the highest of the 7x7 pixels around it after smoothing with a Gaussian of one pixel, at least 5
-    standard deviations of the background high. In the halo of a bright object noise and spikes pass for neighbours.
+    A neighbour is a pixel that is the highest of the 7x7 pixels around it after smoothing with a Gaussian of one pixel,
+    and at least 5 standard deviations of the background high. In the halo of a bright object, noise and spikes are
+    counted as neighbours.
 
     Parameters
     ----------
     stamps
-        Of n objects.
+        Stamps of n objects.
     radius
         Pixels from the object within which peaks count.
 
@@ -42,8 +43,8 @@ def find_neighbours(stamps: Stamps, radius: float) -> dict[str, F8]:
     -------
     dict of (n,) float64
         By the names in `NAMES`: number of neighbours, distances in pixels, ratios of the neighbour's peak to the
-        object's. NaN where nothing is measured or there is no neighbour; ratios also where the object itself is no
-        peak of 5 standard deviations.
+        object's. NaN where nothing is measured or there is no neighbour; ratios are also NaN where the object itself
+        does not reach 5 standard deviations.
     """
     image = _smooth(stamps.values)
     offset = np.arange(-stamps.half, stamps.half + 1)
@@ -66,7 +67,7 @@ def find_neighbours(stamps: Stamps, radius: float) -> dict[str, F8]:
 
 
 def _pick(score: F4, square: F4, image: F4) -> tuple[F8, F8]:
-    """Distance and height of the pixel with the highest score."""
+    """Return the distance and height of the pixel with the highest score."""
     n = len(score)
     place = score.reshape(n, -1).argmax(axis=1)
     rows = np.arange(n)
@@ -75,7 +76,7 @@ def _pick(score: F4, square: F4, image: F4) -> tuple[F8, F8]:
 
 
 def _smooth(image: F4) -> F4:
-    """Convolve with the kernel along both axes; nothing lies beyond the edges."""
+    """Convolve with the kernel along both axes; pixels beyond the edges count as 0."""
     reach = len(KERNEL) // 2
     for axis in (1, 2):
         padded = np.pad(image, [(reach, reach) if axis == a else (0, 0) for a in range(3)])
@@ -86,7 +87,7 @@ def _smooth(image: F4) -> F4:
 
 
 def _largest_around(image: F4) -> F4:
-    """Largest of the 7x7 pixels around each pixel."""
+    """Return the largest of the 7x7 pixels around each pixel."""
     for axis in (1, 2):
         image = np.pad(image, [(3, 3) if axis == a else (0, 0) for a in range(3)], constant_values=LOWEST)
         for step in (1, 2, 3):  # windows of 2, 4 and 7 pixels

@@ -6,27 +6,27 @@ from survey_batch.core.arrays import F8
 from survey_batch.images.stamps import Floats, Stamps
 
 SMALLEST_COVERAGE = 0.95
-"""Share of a circle, or of a weight, that must be real; what is missing is not made up for."""
+"""Least share of a circle, or of a weight, on real pixels; missing light is not corrected for."""
 
 
 def circle_overlap(x: Floats, y: Floats, radius: float | Floats, half: int) -> Floats:
-    """Areas of pixels inside a circle, exactly.
+    """Return the exact area of each pixel inside a circle.
 
     The area of the circle between its centre and a corner (u, v), u and v at most r and not negative, is
 
         A(u, v) = v min(h(v), u) + G(u) - min(G(h(v)), G(u)),  h(v) = sqrt(r^2 - v^2),
         G(u) = (u sqrt(r^2 - u^2) + r^2 arcsin(u / r)) / 2,
 
-    odd in u and v; a pixel's is the difference over its four corners.
+    odd in u and v. A pixel's area is the difference over its four corners.
 
     Parameters
     ----------
     x, y
-        (n,) centre of the circle, in pixels from the central pixel; their precision is the result's.
+        (n,) centre of the circle, in pixels from the central pixel; the result has their precision.
     radius
-        Pixels; one, or (n,). Above 0.
+        Pixels, above 0; a single value or (n,).
     half
-        Pixels to either side of the central one.
+        Pixels on either side of the central one.
 
     Returns
     -------
@@ -53,20 +53,21 @@ def aperture_flux(stamps: Stamps, radius: float) -> tuple[F8, F8, F8]:
 
         F = sum_i w_i f_i,  var(F) = sum_i w_i^2 V_i + (sum_i w_i)^2 V_b
 
-    over real pixels. Not in the error: the noise of neighbours, what correlates pixels (resampling), the calibration.
+    over real pixels. The error leaves out the noise of neighbours, the correlation of resampled pixels and the
+    calibration.
 
     Parameters
     ----------
     stamps
-        Of n objects.
+        Stamps of n objects.
     radius
         Pixels.
 
     Returns
     -------
     flux, error, coverage : (n,) float64
-        Nanomaggies, and the share of the circle that is real. Flux and error are NaN where that is below 0.95; above,
-        nothing is added for what is missing.
+        Nanomaggies, and the share of the circle on real pixels. Flux and error are NaN where that is below 0.95; above,
+        missing light is not corrected for.
     """
     near = stamps.around(radius)
     share = circle_overlap(near.x, near.y, radius, near.half) * near.real
@@ -86,12 +87,12 @@ def total(values: Floats) -> F8:
 def row_sums(values: Floats, weight: Floats | None = None) -> Floats:
     """Sum (n, k, k) over each row of pixels, times weights (n, k) of the columns.
 
-    Without `optimize` einsum adds up a row in one order, whatever n is, and three times as fast as `sum` does.
+    Without `optimize`, einsum sums a row in the same order for any n, and three times as fast as `sum`.
     """
     operands = (values,) if weight is None else (values, weight)
     return np.asarray(np.einsum("nyx->ny" if weight is None else "nyx,nx->ny", *operands))
 
 
 def _under_arc(u: Floats, r: Floats) -> Floats:
-    """Area under the circle's arc from 0 to u."""
+    """Return the area under the circle's arc from 0 to u."""
     return np.asarray((u * np.sqrt(r**2 - u**2) + r**2 * np.arcsin(np.minimum(u / r, 1))) / 2)

@@ -1,9 +1,8 @@
-"""The PSF of one image: an elliptical Moffat profile and a table of what it leaves over, stretched by place.
+"""The PSF of one image: an elliptical Moffat profile plus a table of residuals, stretched by position.
 
 The form is that of TRIPPy (Fraser et al. 2016, AJ 151, 158): a Moffat profile and a lookup table of the mean
 residual on a grid finer than the pixels. It is an effective PSF in the sense of Anderson & King (2000, PASP 112, 1360):
-the value at an offset is the share of a star's light in a pixel whose centre lies there, integration over the pixel
-included.
+the value at an offset is the share of a star's light in a pixel centred there, integrated over the pixel.
 """
 
 from collections.abc import Callable
@@ -22,17 +21,17 @@ Profile = Callable[[F8, F8], F8]
 OVERSAMPLING = 4
 """Cells of the table per pixel."""
 SMOOTHING_CELLS = 1.0
-"""Width of the Gaussian that fills and smooths the table: some cells have seen few stars."""
+"""Width of the Gaussian that fills and smooths the table, because some cells have few stars."""
 STEPS = 6
-"""Gauss-Newton steps of the fit of a star; the centroid that it starts from is right to some hundredths of a pixel."""
+"""Gauss-Newton steps in the fit of a star, which starts from a centroid good to some hundredths of a pixel."""
 LARGEST_STEP = 0.3
-"""Pixels that a centre may move in one step."""
+"""Most pixels that a centre may move in one step."""
 LARGEST_SHIFT = 1.5
-"""Pixels that a centre may end from where it began."""
+"""Most pixels between the start and the end of a centre."""
 DERIVATIVE_STEP = 0.02
-"""Pixels over which the profile's gradient is taken."""
+"""Step in pixels for the profile's gradient."""
 CLOUD_POINTS = 40_000
-"""Pixels of stars that are enough to fit five parameters."""
+"""Number of star pixels that is enough to fit five parameters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +45,11 @@ class PsfModel:
     scale : float
         Its value at the centre, for a flux of 1.
     table : (k, k) float64
-        What is added to it, for a flux of 1, in cells of 1/4 pixel, its centre at offset 0.
+        Residual added to the profile, for a flux of 1, in cells of 1/4 pixel; its centre is at offset 0.
     variation : Variation
-        How the whole is stretched from place to place; shape, scale and table are those at its middle.
+        How the PSF is stretched from place to place; shape, scale and table apply at its middle.
     scatter : float
-        What the PSF leaves of its stars beyond their noise, as a share of the flux.
+        Residual of the PSF's stars beyond their noise, as a share of the flux.
     """
 
     shape: F8
@@ -66,11 +65,11 @@ class PsfModel:
         return float(2 * np.sqrt(2 ** (1 / beta) - 1) / (cxx * cyy - cxy**2) ** 0.25)
 
     def at(self, place: F8) -> Profile:
-        """Make the profile of n stars at these places x, y, (n, 2); it takes offsets of (n, k, k) pixels."""
+        """Return the profile of n stars at places x, y, (n, 2); it takes offsets of (n, k, k) pixels."""
         return self.stretched(self.variation.stretch(place))
 
     def stretched(self, stretch: F8) -> Profile:
-        """Make the profile of n stars that are stretched so (xx, yy, xy), (n, 3)."""
+        """Return the profile of n stars with given stretches (xx, yy, xy), (n, 3)."""
 
         def profile(dx: F8, dy: F8) -> F8:
             x, y, area = unstretch(stretch, dx, dy)
@@ -79,7 +78,7 @@ class PsfModel:
         return profile
 
     def __call__(self, dx: F8, dy: F8) -> F8:
-        """Share of a star's light in pixels at these offsets from it, any shape; at the middle."""
+        """Return the share of a star's light in pixels at these offsets (any shape) from it, at the middle."""
         half = self.table.shape[0] // 2
         dx, dy = np.broadcast_arrays(dx, dy)
         place = np.stack([dy * OVERSAMPLING + half, dx * OVERSAMPLING + half])
@@ -89,16 +88,16 @@ class PsfModel:
 
 @dataclass(frozen=True, eq=False)
 class StarFit:
-    """Stars fitted with a PSF, (n,) each but `residual` and `model`, (n, k, k).
+    """Stars fitted with a PSF, (n,) each; `model`, `residual` and `inside` are (n, k, k).
 
     Attributes
     ----------
     flux, dx, dy, sky : float64
-        Flux, centre [pixels from the middle of the stamp] and level beside the star.
+        Flux, centre [pixels from the middle of the stamp] and local sky level.
     model, residual : float64
-        The fitted star without its level, and what is left when both are subtracted.
+        The fitted star without its sky level, and the residual after both are subtracted.
     inside : bool
-        Pixels that took part: within the radius of the fit, finite.
+        Pixels used in the fit: within its radius and finite.
     """
 
     flux: F8
@@ -110,24 +109,24 @@ class StarFit:
     inside: npt.NDArray[np.bool_]
 
     def take(self, rows: npt.NDArray[np.bool_]) -> "StarFit":
-        """Some of the stars."""
+        """Select stars by a mask."""
         return StarFit(**{name: values[rows] for name, values in vars(self).items()})
 
 
 def fit_stars(psf: Profile, stamps: F8, sigma: F8, dx: F8, dy: F8, radius: float) -> StarFit:
-    """Fit flux, sub-pixel centre and local sky of stars; each by itself.
+    """Fit flux, sub-pixel centre and local sky of each star independently.
 
-    Weighted least squares by Gauss-Newton steps, all stars at once.
+    The fit is weighted least squares by Gauss-Newton steps, for all stars at once.
 
     Parameters
     ----------
     psf
     stamps, sigma : (n, k, k) float64
-        Pixels and their expected noise, k odd; NaN where there is none.
+        Pixels and their expected noise, k odd; NaN where there is no pixel.
     dx, dy : (n,) float64
-        Where each star is thought to be, in pixels from the middle of its stamp.
+        Initial position of each star, in pixels from the middle of its stamp.
     radius
-        Pixels around it that are fitted.
+        Radius of the fit in pixels.
     """
     grid_y, grid_x = _grid(stamps.shape[-1])
     inside = np.hypot(grid_x - dx[:, None, None], grid_y - dy[:, None, None]) <= radius
@@ -159,20 +158,20 @@ def fit_psf(
     variation: Variation = SAME,
     place: F8 | None = None,
 ) -> PsfModel:
-    """Make the PSF of some stars, given how it varies.
+    """Build the PSF from stars, given its variation.
 
     Parameters
     ----------
     stamps : (n, k, k) float64
     flux, sky, dx, dy : (n,) float64
-        As `StarFit` has them.
+        As in `StarFit`.
     radius
         Pixels from a star's centre that are used.
     fwhm
-        A first guess, in pixels.
+        First guess in pixels.
     variation
     place : (n, 2) float64, optional
-        Where the stars are on the image; needless where the PSF does not vary.
+        Positions of the stars on the image; not needed if the PSF does not vary.
     """
     grid_y, grid_x = _grid(stamps.shape[-1])
     x, y = np.broadcast_arrays(grid_x - dx[:, None, None], grid_y - dy[:, None, None])
@@ -197,7 +196,7 @@ def _moffat(shape: F8, dx: F8, dy: F8) -> F8:
 
 
 def _linear(data: F8, weight: F8, shape: F8) -> tuple[F8, F8]:
-    """Solve for flux and level, given the profile."""
+    """Solve for flux and sky level, given the profile."""
     pp, p1, one = (_total(weight * part) for part in (shape**2, shape, np.ones_like(shape)))
     pd, d1 = _total(weight * shape * data), _total(weight * data)
     determinant = pp * one - p1**2
@@ -224,7 +223,7 @@ def _total(values: F8) -> F8:
 
 
 def _fit_moffat(x: F8, y: F8, value: F8, fwhm: float) -> tuple[F8, float]:
-    """Fit the profile to the pixels of all stars; few outliers do not matter."""
+    """Fit the profile to the pixels of all stars; a few outliers do not matter."""
     every = max(1, len(value) // CLOUD_POINTS)
     x, y, value = x[::every], y[::every], value[::every]
     start = 4 * (2 ** (1 / 3) - 1) / fwhm**2
@@ -238,13 +237,13 @@ def _fit_moffat(x: F8, y: F8, value: F8, fwhm: float) -> tuple[F8, float]:
 
 
 def _shape_of(parameters: F8, start: float) -> F8:
-    """Turn parameters without limits into a shape that is an ellipse, with a finite flux."""
+    """Map unbounded parameters to an elliptical shape with a finite flux."""
     wide, high = start * np.exp(parameters[0]), start * np.exp(parameters[1])
     return np.array([wide, high, np.tanh(parameters[2]) * np.sqrt(wide * high), 1 + np.exp(parameters[3])])
 
 
 def _table(x: F8, y: F8, value: F8, radius: float) -> F8:
-    """Lay residuals on the finer grid: the clipped mean of each cell, smoothed with the number of pixels as weight."""
+    """Put residuals on the finer grid: the clipped mean of each cell, smoothed with pixel counts as weights."""
     half = int(np.ceil(radius)) * OVERSAMPLING
     cell = (np.rint(y * OVERSAMPLING).astype(int) + half, np.rint(x * OVERSAMPLING).astype(int) + half)
     kept = np.all([(part >= 0) & (part <= 2 * half) for part in cell], axis=0)
@@ -259,7 +258,7 @@ def _table(x: F8, y: F8, value: F8, radius: float) -> F8:
 
 
 def _clipped(value: F8, place: npt.NDArray[np.int64]) -> F8:
-    """Pull values in that stand out of their cell: neighbours and cosmic rays of single stars."""
+    """Clip values that stand out in their cell, such as neighbours and cosmic rays of single stars."""
     order = np.lexsort((value, place))
     _, first, count = np.unique(place[order], return_index=True, return_counts=True)
     sorted_value = value[order]

@@ -1,9 +1,9 @@
-"""Which sources of an image are fit for building its PSF: a rule with absolute thresholds.
+"""Selection of the sources of an image that are suitable for building its PSF, by absolute thresholds.
 
-The rule is that of `goodPSF` (A. Ferreira & W. Fraser, ML-PSF): subtract the PSF from each source, and judge what is
-left by its scatter and by its second brightest pixel. There the best 25 sources of an image are good, whatever they
-are. Here each is judged by itself, in units of what its noise and the PSF's own scatter lead one to expect: an image
-has as many good stars as it has. The PSF varies over the image.
+The rule is that of `goodPSF` (A. Ferreira & W. Fraser, ML-PSF): subtract the PSF from each source, and judge the
+residual by its scatter and its second brightest pixel. In `goodPSF` the best 25 sources of an image are always good.
+Here each source is judged by itself, in units of what its noise and the PSF's own scatter lead one to expect, so the
+number of good stars is not fixed. The PSF varies over the image.
 """
 
 from dataclasses import dataclass, replace
@@ -18,57 +18,57 @@ from survey_batch.images.psf_model import Profile, PsfModel, StarFit, fit_psf, f
 from survey_batch.images.psf_variation import FEWEST_FOR_PLANE, fit_plane, fit_variation, size_variation
 
 ROUNDS = 3
-"""Times that the PSF is made again of the stars that it fits."""
+"""Times that the PSF is rebuilt from the stars that it fits."""
 FIT_FWHM = 2.5
 """Radius of the fit in FWHM."""
 LARGEST_RADIUS = 15.0
-"""Pixels."""
+"""Largest radius of the fit in pixels."""
 SIZE_WINDOW = 0.15
-"""Stars that the first PSF is made of have the commonest half-light radius of their place, to this share of it."""
+"""Largest relative difference from the commonest half-light radius at its place, for a star of the first PSF."""
 SIZE_SLOPES = np.linspace(-0.4, 0.4, 17)
-"""Changes of ln(size) from the middle to the edge that are tried; in steps that a kernel's width bridges."""
+"""Trial changes of ln(size) from the middle to the edge, in steps that the kernel's width bridges."""
 SIZE_KERNEL = 0.05
-"""Width, in ln(size), within which stars count as of one size."""
+"""Width in ln(size) within which stars count as the same size."""
 SLOPE_GAIN = 2.0
-"""Stars by which more must be of one size for a plane to take the place of one size: one for each slope."""
+"""How many more stars must share a size for a plane to replace one common size: one for each slope."""
 LEAST_SCATTER = 0.005
-"""What no PSF is trusted to do better than, as a share of flux: flat field, faint neighbours that the rule allows."""
+"""Smallest scatter assumed for any PSF, as a share of flux: flat field, and faint neighbours that the rule allows."""
 LARGEST_SCATTER = 0.01
-"""What a PSF may leave of its own stars and still be one: with it, four times as much is where galaxies begin."""
+"""Largest scatter assumed for any PSF, as a share of flux: with it, galaxies begin at about four times as much."""
 PEAK_PER_SCATTER = 2.5
-"""Expected residual of one pixel by the PSF's error, as a share of the peak, per share of the flux of all pixels."""
+"""Expected residual of one pixel from the PSF's error, as a share of the peak, per share of the total flux."""
 FEWEST_STARS = 5
-"""Stars below which an image has no PSF."""
+"""Fewest stars for an image to have a PSF."""
 BAD_FLAGS = 0b1111_1110
-"""Bits of `Sources.flag` that rule a source out: all but "was blended", which isolation decides."""
+"""Bits of `Sources.flag` that exclude a source: all but "was blended", which the isolation test covers."""
 
 
 TINY = 1e-100
-"""Stands for a flux of 0 or less; its square is no 0."""
+"""Replaces a flux of 0 or less; its square is not 0."""
 METRICS = ("share", "scatter", "second", "chi")
 
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What the rule says of the sources of an image, (n,) each.
+    """The rule's verdict on the sources of an image, (n,) each.
 
     Attributes
     ----------
     candidate : bool
-        Bright, unsaturated, whole and alone: fitted with the PSF.
+        Bright, unsaturated, complete and isolated: fitted with the PSF.
     good : bool
     share : float64
-        Scatter of the residual in the fit's circle beyond the expected noise, all pixels together, as a share of the
-        flux: sqrt(max(0, sum r^2 - sum sigma^2)) / flux. NaN where not fitted.
+        Scatter of the residual beyond the expected noise, over all pixels in the fit's circle, as a share of the flux:
+        sqrt(max(0, sum r^2 - sum sigma^2)) / flux. NaN where not fitted.
     scatter : float64
-        The same in units of what is expected: the PSF's own scatter, and the square root of the standard deviation
+        The same in units of the expected value: the PSF's own scatter, and the square root of the standard deviation
         sqrt(2 sum sigma^4) that noise alone has in sum r^2 - sum sigma^2.
     second : float64
-        Second largest absolute residual in units of what is expected in its pixel: noise, and the PSF's own error.
+        Second largest absolute residual in units of the expected value in its pixel: noise, and the PSF's own error.
     chi : float64
         Root mean square of residual / expected noise.
     psf : PsfModel or None
-        None where the image has too few stars for one; then nothing is good.
+        None if the image has too few stars for one; then no source is good.
     """
 
     candidate: Flags
@@ -88,9 +88,9 @@ def judge(image: F4, sigma: F4, counts: F4, sources: Sources, limits: RuleSectio
     image, sigma : (y, x) float32
         Pixels and their expected noise, in one unit.
     counts : (y, x) float32
-        What the detector counted, sky included: tells saturation.
+        Counts of the detector, sky included; they tell saturation.
     sources
-        Of this image.
+        Sources of this image.
     limits
         The thresholds.
     """
@@ -106,7 +106,7 @@ def judge(image: F4, sigma: F4, counts: F4, sources: Sources, limits: RuleSectio
 
 
 def find_candidates(counts: F4, sources: Sources, limits: RuleSection) -> Flags:
-    """Mark sources that are bright, unsaturated, away from the edges and without a neighbour, (n,)."""
+    """Mark sources that are bright, unsaturated, away from the edges and isolated, (n,)."""
     height, width = counts.shape
     with np.errstate(divide="ignore", invalid="ignore"):
         bright = (sources.flux / sources.error >= limits.snr) & (sources.half_light_radius > 0)
@@ -118,13 +118,13 @@ def find_candidates(counts: F4, sources: Sources, limits: RuleSection) -> Flags:
 
 
 def measure(image: F4, sigma: F4, sources: Sources, psf: PsfModel | Profile, radius: float) -> dict[str, F8]:
-    """Subtract a PSF from sources, and say what is left within a radius [pixel]: `METRICS`."""
+    """Subtract a PSF from sources, and measure the residual within a radius [pixel]: `METRICS`."""
     _, noise, fit = _fit(image, sigma, sources, psf, radius)
     return left_over(fit, noise, psf.scatter if isinstance(psf, PsfModel) else 0.0)
 
 
 def left_over(fit: StarFit, noise: F8, scatter: float) -> dict[str, F8]:
-    """Say what a fit left, given the expected noise (n, k, k) and the PSF's own scatter: `METRICS` of `Verdict`."""
+    """Measure a fit's residual, given expected noise (n, k, k) and the PSF's own scatter: `METRICS` of `Verdict`."""
     variance = np.where(fit.inside, noise**2, 0.0)
     square = np.where(fit.inside, fit.residual**2, 0.0)
     pixels = fit.inside.sum(axis=(1, 2))
@@ -141,7 +141,7 @@ def left_over(fit: StarFit, noise: F8, scatter: float) -> dict[str, F8]:
 
 
 def _excess(fit: StarFit, noise: F8) -> F8:
-    """Sum of squared residuals beyond that of the noise; below 0 where there happens to be less."""
+    """Return the sum of squared residuals minus that of the noise, which may be negative."""
     return np.asarray(np.where(fit.inside, fit.residual**2 - noise**2, 0.0).sum(axis=(1, 2)))
 
 
@@ -152,7 +152,7 @@ def _second(fit: StarFit, variance: F8, own: float) -> F8:
 
 
 def _frame_psf(image: F4, sigma: F4, candidates: Sources, limits: RuleSection) -> PsfModel | None:
-    """Make the PSF of the candidates that are like most others near them, then of those that it fits, and again."""
+    """Build the PSF from the candidates that resemble most others nearby, then rebuild it from those that it fits."""
     if len(candidates) < FEWEST_STARS:
         return None
     common = common_size(candidates.half_light_radius, _place(candidates))
@@ -179,13 +179,13 @@ def _frame_psf(image: F4, sigma: F4, candidates: Sources, limits: RuleSection) -
 
 
 def _own_scatter(fit: StarFit, noise: F8) -> float:
-    """Scatter that the PSF leaves of a typical star of those that it was made of, as a share of the flux."""
+    """Return the PSF's residual scatter for a typical star that it was built from, as a share of the flux."""
     flux = np.where(fit.flux > 0, fit.flux, np.inf)
     return float(np.sqrt(max(float(np.median(_excess(fit, noise) / flux**2)), 0.0)))
 
 
 def fit_radius(fwhm: float) -> float:
-    """Radius in pixels within which stars are fitted."""
+    """Return the radius in pixels within which stars are fitted."""
     return float(np.clip(FIT_FWHM * fwhm, 4.0, LARGEST_RADIUS))
 
 
@@ -200,7 +200,7 @@ def _place(sources: Sources) -> F8:
 
 
 def _stamps(image: F4, sigma: F4, sources: Sources, radius: float) -> tuple[F8, F8, F8, F8]:
-    """Cut stamps of an odd size around sources; with where each source lies from the middle of its own."""
+    """Cut stamps of an odd size around sources, and give each source's offset from the middle of its stamp."""
     half = int(np.ceil(radius)) + 1
     x, y = np.rint(sources.x).astype(int), np.rint(sources.y).astype(int)
     line = np.arange(-half, half + 1)
@@ -212,7 +212,7 @@ def _stamps(image: F4, sigma: F4, sources: Sources, radius: float) -> tuple[F8, 
 
 
 def _highest(counts: F4, sources: Sources) -> F8:
-    """Find the highest count of the nine pixels around each source."""
+    """Find the highest count in the nine pixels around each source."""
     x = np.rint(sources.x).astype(int)[:, None] + np.tile([-1, 0, 1], 3)
     y = np.rint(sources.y).astype(int)[:, None] + np.repeat([-1, 0, 1], 3)
     around = counts[y.clip(0, counts.shape[0] - 1), x.clip(0, counts.shape[1] - 1)]
@@ -220,7 +220,7 @@ def _highest(counts: F4, sources: Sources) -> F8:
 
 
 def _alone(sources: Sources, limits: RuleSection) -> Flags:
-    """Mark sources within whose `isolation` none has more than a share `neighbour` of their flux."""
+    """Mark sources with no other source of more than a share `neighbour` of their flux within `isolation`."""
     alone = np.ones(len(sources), bool)
     if len(sources) > 1:
         pairs = cKDTree(np.column_stack([sources.x, sources.y])).query_pairs(limits.isolation, output_type="ndarray")
@@ -230,7 +230,7 @@ def _alone(sources: Sources, limits: RuleSection) -> Flags:
 
 
 def half_sample_mode(values: F8) -> float:
-    """Find where values crowd: half of them that lie closest together, and half of those (Bickel & Fruehwirth 2006)."""
+    """Find the mode: take the half of the values closest together, then half of those (Bickel & Fruehwirth 2006)."""
     values = np.sort(values)
     while len(values) > 3:
         half = (len(values) + 1) // 2
@@ -240,15 +240,15 @@ def half_sample_mode(values: F8) -> float:
 
 
 def common_size(size: F8, place: F8) -> F8:
-    """Find the commonest size at each place, (n,): one for all, or a plane in x and y where that holds more of them.
+    """Find the commonest size at each place, (n,): one for all, or a plane in x and y if that fits more sources.
 
-    The plane is that of a modal regression (Yao & Li 2014, Scand. J. Stat. 41, 656): sizes crowd around it, and those
-    of galaxies, which lie all to one side, do not pull it.
+    The plane comes from modal regression (Yao & Li 2014, Scand. J. Stat. 41, 656): most sizes lie close to it, and
+    galaxies, which all lie to one side, do not pull it.
 
     Parameters
     ----------
     size : (n,) float64
-        Above 0.
+        Sizes, above 0.
     place : (n, 2) float64
         x and y.
     """

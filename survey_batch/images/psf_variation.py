@@ -1,4 +1,4 @@
-"""How the PSF of an image varies over it: the frame's profile, stretched by a matrix that is linear in x and y."""
+"""Variation of the PSF over an image: the frame's profile, stretched by a matrix that is linear in x and y."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 
 FEWEST_FOR_PLANE = 10
-"""Stars below which a plane through their shapes says more of them than of the seeing; the PSF is then one."""
+"""Fewest stars for a plane; through fewer it says more about them than about the seeing, and the PSF is constant."""
 STRETCH_STEP = 0.01
-"""Over which the profile's derivative by the stretch is taken."""
+"""Step for the profile's derivative by the stretch."""
 CENTRE_STEP = 0.02
-"""Pixels over which its derivative by the place is taken."""
+"""Step in pixels for its derivative by position."""
 LARGEST_SLOPE = np.array([[0.4], [0.4], [0.08]])
-"""Change of the stretch from the middle of the stars to their edge in x or y; in no corner does it leave no ellipse."""
+"""Largest change of the stretch from the middle of the stars to their edge in x or y; every corner keeps an ellipse."""
 
 
 @dataclass(frozen=True, eq=False)
 class Variation:
-    """Widths of the PSF by place, in those at the middle of the stars that it was found from.
+    """Widths of the PSF by position, relative to those at the middle of the stars used.
 
     Attributes
     ----------
     middle, reach : (2,) float64
         Middle of the box around the stars, and half its sides, x and y [pixel]. Beyond the box the PSF is that at its
-        edge: a plane is not carried on to where no star was.
+        edge; the plane is not extrapolated.
     slope : (3, 2) float64
         Change of the stretch along x, along y and across (the matrix's xx, yy and xy) from the middle to the edge in x
         and in y.
@@ -41,13 +41,13 @@ class Variation:
     slope: F8
 
     def stretch(self, place: F8) -> F8:
-        """Stretch xx, yy and xy at some places x, y, (n, 3); (1, 1, 0) at the middle."""
-        # Written out: a matrix product of one row may round otherwise than that of many.
+        """Return the stretch xx, yy and xy at some places x, y, (n, 3); (1, 1, 0) at the middle."""
+        # Written out, because a matrix product of one row may round differently from that of many.
         x, y = self.scaled(place).T[:, :, None]
         return np.asarray(np.array([1.0, 1.0, 0.0]) + x * self.slope[:, 0] + y * self.slope[:, 1])
 
     def scaled(self, place: F8) -> F8:
-        """Places, -1 to 1 over the box, (n, 2)."""
+        """Scale places to -1 to 1 over the box, (n, 2)."""
         return np.asarray(np.clip((place - self.middle) / self.reach, -1.0, 1.0))
 
 
@@ -56,13 +56,13 @@ SAME = Variation(np.zeros(2), np.ones(2), np.zeros((3, 2)))
 
 
 def size_variation(place: F8, size: F8) -> Variation:
-    """Start from round stars whose sizes differ so from place to place; no plane is made of a few.
+    """Return a first variation from round stars of sizes that differ by position; none if there are few stars.
 
     Parameters
     ----------
     place : (n, 2) float64
     size : (n,) float64
-        Expected size of a star there, from a plane.
+        Expected size of a star at each place, from a plane.
     """
     low, high = place.min(axis=0), place.max(axis=0)
     box = Variation((low + high) / 2, np.maximum((high - low) / 2, 1.0), np.zeros((3, 2)))
@@ -77,23 +77,23 @@ def _limited(slope: F8) -> F8:
 
 
 def unstretch(stretch: F8, dx: F8, dy: F8) -> tuple[F8, F8, F8]:
-    """Turn offsets of (n, k, k) pixels from n stars into those on the frame's own profile; with the area's growth."""
+    """Map offsets of (n, k, k) pixels from n stars to those on the frame's own profile; also give the area's growth."""
     xx, yy, xy = stretch.T[:, :, None, None]
     area = xx * yy - xy**2
     return (yy * dx - xy * dy) / area, (xx * dy - xy * dx) / area, area
 
 
 def fit_variation(psf: "PsfModel", place: F8, fit: "StarFit", noise: F8) -> Variation:
-    """Correct the variation of a PSF by the shapes of stars that were fitted with it.
+    """Correct the variation of a PSF by the shapes of stars fitted with it.
 
     Parameters
     ----------
     psf
-        Whose variation is corrected.
+        PSF whose variation is corrected.
     place : (n, 2) float64
-        Places of the stars on the image.
+        Positions of the stars on the image.
     fit
-        Of these stars by this PSF.
+        Fit of these stars with this PSF.
     noise : (n, k, k) float64
         Expected noise.
     """
@@ -106,7 +106,7 @@ def fit_variation(psf: "PsfModel", place: F8, fit: "StarFit", noise: F8) -> Vari
 
 
 def fit_plane(place: F8, value: F8) -> F8:
-    """Fit value = c0 + c1 x + c2 y, (3,), in which a value counts the less the farther it lies off.
+    """Fit value = c0 + c1 x + c2 y, (3,), with less weight for values farther from the plane.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def fit_plane(place: F8, value: F8) -> F8:
 
 
 def _stretch_errors(psf: "PsfModel", place: F8, fit: "StarFit", noise: F8) -> F8:
-    """Find by how much each star is wider than the PSF there (xx, yy, xy), (n, 3); flux, centre and level are free."""
+    """Find how much wider each star is than the PSF there (xx, yy, xy), (n, 3); flux, centre and level are free."""
     size = noise.shape[-1]
     line = np.arange(size, dtype=np.float64) - size // 2
     dx, dy = line[None, None, :] - fit.dx[:, None, None], line[None, :, None] - fit.dy[:, None, None]

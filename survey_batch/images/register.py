@@ -1,15 +1,15 @@
-"""Registration of bands: where an object lies in its cutout, and the resampling that puts it there in all bands.
+"""Registration of bands: an object's position in its cutout, and the resampling that makes it equal in all bands.
 
-`pixel` leaves the frame's pixels as they are, so that an object lies within half a pixel of the middle, elsewhere in
-each band. `subpixel` resamples them so that it lies exactly in the middle, at x = y = (size - 1) / 2 (0-based, integers
-at pixel centres): between two pixels for an even size, on one for an odd size; a cutout that is turned or mirrored
-stays registered. Bands are shifted, and neither turned nor scaled: in 24 real frames the CD matrices of a field's bands
-differ by at most 6e-4, which is 0.03 pixel in the corner of a cutout of 64 pixels.
+`pixel` leaves the frame's pixels as they are, so that an object lies within half a pixel of the middle, at a different
+place in each band. `subpixel` resamples them so that the object lies exactly in the middle, at x = y = (size - 1) / 2
+(0-based, integers at pixel centres): between two pixels for an even size, on one for an odd size. A cutout that is
+rotated or mirrored stays registered. Bands are shifted, but neither rotated nor scaled: in 24 real frames the CD
+matrices of a field's bands differ by at most 6e-4, which is 0.03 pixel in the corner of a cutout of 64 pixels.
 
-The kernel is a sinc within a Hann window of 10 pixels, in y and x in turn, whose taps sum to 1. It keeps a constant
-exactly, and flux and centroid of a star to 1e-6; the shape of one of 3 pixels FWHM changes by at most 2e-3 of its peak
-along each axis. Noise is smoothed a little: along each axis the variance of white noise becomes 0.84 (half a pixel off)
-to 1 of what it was, 0.92 in the mean, and neighbours get a correlation of at most 0.18.
+The kernel is a sinc within a Hann window of 10 pixels, applied in y and then x, with taps that sum to 1. It keeps a
+constant exactly, and the flux and centroid of a star to 1e-6; the shape of a star of 3 pixels FWHM changes by at most
+2e-3 of its peak along each axis. Noise is smoothed a little: along each axis the variance of white noise falls to
+between 0.84 (half a pixel off) and 1 of its value, 0.92 on average, and neighbours get a correlation of at most 0.18.
 """
 
 from collections.abc import Iterator
@@ -22,33 +22,33 @@ from survey_batch.core.arrays import F4, F8, I8
 from survey_batch.images.cutout import window_start
 
 HALF_WIDTH = 5
-"""F4 to each side over which the kernel reaches."""
+"""Pixels on each side that the kernel covers."""
 
 MARGIN = 2 * HALF_WIDTH - 1
-"""F4 that a window must have more than its cutout: `HALF_WIDTH` - 1 before and `HALF_WIDTH` behind."""
+"""Pixels by which a window must exceed its cutout: `HALF_WIDTH` - 1 before and `HALF_WIDTH` after."""
 
 SLICE_PIXELS = 1 << 20
-"""F4 of windows that are resampled at one time."""
+"""Pixels of windows resampled at a time."""
 
 
 class Span(NamedTuple):
-    """Where windows lie along one axis of a frame: (n,) each, 0-based pixels."""
+    """Positions of windows along one axis of a frame: (n,) each, 0-based pixels."""
 
     position: F8
-    """Of the object."""
+    """Position of the object on the frame."""
     start: I8
     """First pixel to cut."""
     first: F8
-    """Where the cutout's pixel 0 lies."""
+    """Position of the cutout's pixel 0."""
     inside: F8
-    """Of the object, in its cutout."""
+    """Position of the object in its cutout."""
 
     def take(self, selection: npt.NDArray[np.bool_]) -> "Span":
         """Select windows."""
         return Span(self.position[selection], self.start[selection], self.first[selection], self.inside[selection])
 
     def moved(self, pixels: int) -> "Span":
-        """Count pixels from elsewhere."""
+        """Move the origin of the pixel count."""
         return Span(self.position + pixels, self.start + pixels, self.first + pixels, self.inside)
 
 
@@ -59,7 +59,7 @@ def pixel_span(position: F8, size: int) -> Span:
 
 
 def subpixel_span(position: F8, size: int) -> Span:
-    """Place cutouts of `size` pixels with the object in their middle, and what to cut to resample them."""
+    """Place cutouts of `size` pixels with the object in their middle, and find the pixels to cut for resampling."""
     middle = (size - 1) / 2
     first = position - middle
     start = np.floor(first).astype(np.int64) - (HALF_WIDTH - 1)
@@ -67,7 +67,7 @@ def subpixel_span(position: F8, size: int) -> Span:
 
 
 def taps(fraction: F8) -> F8:
-    """Weights of the pixels around a position that lies a fraction of a pixel behind one: (n,) to (n, 10)."""
+    """Return the weights of the pixels around a position a fraction of a pixel after one: (n,) to (n, 10)."""
     distance = np.arange(1 - HALF_WIDTH, HALF_WIDTH + 1) - fraction[:, None]
     weight = np.sinc(distance) * np.cos(np.pi / 2 * distance / HALF_WIDTH) ** 2
     return np.asarray(weight / weight.sum(axis=1, keepdims=True))
@@ -94,13 +94,13 @@ def resample(windows: F4, x: Span, y: Span) -> F4:
 def resample_ivar(ivar: F4, x: Span, y: Span) -> F4:
     """Propagate the inverse variance of `windows` to that of `resample(windows, x, y)`.
 
-    The variance of each pixel is exact for independent input pixels. That resampled pixels are correlated is left out:
-    a sum over many of them has up to 1.42 (1 / 0.84**2) times the variance that theirs add up to. 0 where the kernel
-    touches a pixel of ivar 0.
+    The variance of each pixel is exact for independent input pixels. The correlation of resampled pixels is left out:
+    a sum over many of them has up to 1.42 (1 / 0.84**2) times the sum of their variances. The result is 0 where the
+    kernel touches a pixel of ivar 0.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = _filter(np.float32(1) / ivar, taps(_fraction(x)) ** 2, taps(_fraction(y)) ** 2)
-        # Without a pixel the variance is infinite, or NaN where a weight is 0.
+        # Where a pixel is missing, the variance is infinite, or NaN if its weight is 0.
         return np.asarray(np.nan_to_num(1 / variance, nan=0.0), np.float32)
 
 
@@ -123,7 +123,7 @@ def _slices(objects: int, pixels: int) -> Iterator[slice]:
 
 
 def _weighted(values: npt.NDArray[np.floating], weights: F8, axis: int) -> F8:
-    """Sum shifted slices along one axis, in one fixed order and in double precision: a row depends on itself alone."""
+    """Sum shifted slices along one axis, in fixed order and double precision, so that rows do not affect each other."""
     length = values.shape[axis] - MARGIN
     total = np.zeros((*values.shape[:axis], length, *values.shape[axis + 1 :]))
     for tap in range(weights.shape[1]):

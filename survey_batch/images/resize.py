@@ -8,11 +8,11 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def resize(images: Bytes, height: int, width: int) -> Bytes:
-    """Resize images as Pillow's `Image.resize` with `LANCZOS` does, grey level by grey level.
+    """Resize images exactly as Pillow's `Image.resize` with `LANCZOS` does.
 
-    Pillow resamples one axis after the other, in integers, and along one axis a row knows nothing of the next. So many
-    images on top of each other are resampled along x, and then many side by side along y, in one call each. Pillow from
-    version 13 takes y first where it shrinks much more than x; here it is always x.
+    Pillow resamples one axis after the other, in integers, and rows do not affect each other. So many images are
+    stacked and resampled along x in one call, then placed side by side and resampled along y in another. From version
+    13, Pillow takes y first if it shrinks much more than x; here x always comes first.
 
     Parameters
     ----------

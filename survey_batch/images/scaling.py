@@ -1,4 +1,4 @@
-"""Percentile scaling of images, one by one."""
+"""Percentile scaling of each image by itself."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -13,9 +13,9 @@ Ints = npt.NDArray[np.intp]
 
 
 def percentiles_of(images: Image, shares: Sequence[float]) -> list[Image]:
-    """Find percentiles of each image, pixels without data left out.
+    """Find percentiles of each image, ignoring pixels without data.
 
-    Those of `numpy.nanpercentile`, linear between neighbours and computed in double precision, but without its loop
+    They equal those of `numpy.nanpercentile`, linear between neighbours and in double precision, but without its loop
     over images.
 
     Parameters
@@ -23,12 +23,12 @@ def percentiles_of(images: Image, shares: Sequence[float]) -> list[Image]:
     images : (..., y, x) float32 or float64
         NaN where there is no data.
     shares : sequence of float
-        Each 0 to 100.
+        Percentages, 0 to 100.
 
     Returns
     -------
     list of (...,) arrays of the same type
-        One for each share; NaN for an image without data.
+        One array for each share; NaN for an image without data.
     """
     ordered = np.sort(images.reshape(*images.shape[:-2], -1), axis=-1)  # pixels without data come last
     last = np.maximum((~np.isnan(ordered)).sum(axis=-1, keepdims=True) - 1, 0)
@@ -48,7 +48,7 @@ def scale_to_percentiles(images: Image, percentiles: tuple[float, float]) -> Ima
     Returns
     -------
     (..., y, x) of the same type
-        NaN where there is no data. An image whose two percentiles are equal has nothing to scale: 0.
+        NaN where there is no data. An image whose two percentiles are equal becomes 0.
     """
     pixels = np.where(np.isfinite(images), images, images.dtype.type(np.nan))
     low, high = (limit[..., None, None] for limit in percentiles_of(pixels, percentiles))
@@ -59,7 +59,7 @@ def scale_to_percentiles(images: Image, percentiles: tuple[float, float]) -> Ima
 
 
 def _interpolate(ordered: Image, last: Ints, place: F8) -> F8:
-    """Read sorted pixels between two of them, from the nearer one, so that each is met exactly."""
+    """Interpolate between two sorted pixels, from the nearer one, so that each is reproduced exactly."""
     below = np.floor(place).astype(np.intp)
     lower, upper = (
         np.take_along_axis(ordered, np.minimum(index, last), axis=-1).astype(np.float64) for index in (below, below + 1)

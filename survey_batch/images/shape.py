@@ -1,4 +1,4 @@
-"""Sizes and shapes: adaptive moments, the flux of a point source, the radius of half the light."""
+"""Sizes and shapes: adaptive moments, point-source flux and half-light radius."""
 
 from dataclasses import dataclass
 
@@ -11,23 +11,23 @@ from survey_batch.images.stamps import Stamps
 FWHM = float(np.sqrt(8 * np.log(2)))
 """Full width at half maximum of a Gaussian, in standard deviations."""
 TYPICAL_FWHM = 3.3
-"""Pixels: 1.3 arcsec, the median seeing of SDSS in r; where an object is measured in no band."""
+"""Pixels: 1.3 arcsec, the median seeing of SDSS in r; used if the width of stars is not known."""
 SMALLEST_SIGMA, LARGEST_SIGMA = 0.5, 0.4
-"""Bounds of the weight's standard deviation: in pixels, and in the radius within which it is measured."""
+"""Bounds of the weight's standard deviation: in pixels, and as a share of the radius of the measurement."""
 LARGEST_SHIFT = 2.0
-"""Pixels that the light's centre may lie off the catalogue's position; a neighbour is not the object."""
+"""Most pixels between the light's centre and the catalogue's position; beyond it lies a neighbour."""
 DARKEST = np.float32(-60)
-"""Logarithm at which a weight ends: below it lie numbers that processors are slow with."""
+"""Smallest logarithm of a weight; smaller numbers are slow on processors."""
 ITERATIONS = 10
 CONVERGED = 0.02
-"""Relative change of the weight that is left at the end."""
+"""Relative change of the weight at convergence."""
 SMALLEST_SIGNAL = 5.0
-"""Signal-to-noise ratio from which a shape or a radius is measured."""
+"""Least signal-to-noise ratio for a shape or a radius."""
 BISECTIONS = 7
-"""Leave 0.12 of 15 pixels, in which growth is a straight line to 0.001 pixel."""
+"""Bisections; they leave 0.12 of 15 pixels, in which growth is a straight line to 0.001 pixel."""
 
 PSF_WEIGHTS, PSF_WIDTHS = (0.86, 0.12, 0.02), (1.0, 2.4, 6.0)
-"""A star of SDSS: shares of the light, and widths in those of the core, of a double Gaussian with a faint wing
+"""An SDSS star: shares of the light, and widths relative to the core, of a double Gaussian with a faint wing
 (Stoughton et al. 2002, AJ 123, 485)."""
 
 
@@ -41,29 +41,29 @@ class Symmetric:
 
     @property
     def determinant(self) -> F8:
-        """Determinants."""
+        """Return the determinants."""
         return np.asarray(self.xx * self.yy - self.xy**2)
 
     @property
     def eigenvalues(self) -> tuple[F8, F8]:
-        """The smaller and the larger ones."""
+        """Return the smaller and the larger eigenvalues."""
         middle = (self.xx + self.yy) / 2
         apart = np.sqrt(((self.xx - self.yy) / 2) ** 2 + self.xy**2)
         return middle - apart, middle + apart
 
     @property
     def inverse(self) -> "Symmetric":
-        """Inverses."""
+        """Return the inverses."""
         det = self.determinant
         return Symmetric(self.yy / det, -self.xy / det, self.xx / det)
 
     def within(self, low: float, high: float) -> Flags:
-        """Tell whether both eigenvalues lie between bounds; not so where they are NaN."""
+        """Tell whether both eigenvalues lie between bounds; False where they are NaN."""
         smaller, larger = self.eigenvalues
         return np.asarray((smaller >= low) & (larger <= high))
 
     def where(self, chosen: Flags, other: "Symmetric") -> "Symmetric":
-        """Take these where chosen, else the others."""
+        """Take these matrices where chosen, the others elsewhere."""
         pairs = ((self.xx, other.xx), (self.xy, other.xy), (self.yy, other.yy))
         return Symmetric(*(np.where(chosen, ours, theirs) for ours, theirs in pairs))
 
@@ -77,9 +77,9 @@ class Shapes:
     x, y : (n,) float64
         Centre of the light, in pixels from the central pixel.
     covariance : Symmetric
-        Of the Gaussian that fits best, in pixels squared.
+        Covariance of the best-fitting Gaussian, in pixels squared.
     measured : (n,) bool
-        Whether the weight came to rest near the object's position; the other values mean nothing where not.
+        Whether the weight converged near the object's position; where it did not, the other values mean nothing.
     """
 
     x: F8
@@ -89,24 +89,24 @@ class Shapes:
 
     @property
     def variance(self) -> F8:
-        """Of the circular Gaussian of the same area."""
+        """Variance of the circular Gaussian of the same area."""
         return np.asarray(np.sqrt(np.maximum(self.covariance.determinant, 0)))
 
 
 def adaptive_moments(stamps: Stamps, reach: float) -> Shapes:
-    """Find the elliptical Gaussian weight whose shape is that of the light under it.
+    """Find the elliptical Gaussian weight that has the shape of the light under it.
 
-    Bernstein & Jarvis (2002, AJ 123, 583) and Hirata & Seljak (2003, MNRAS 343, 459): under a weight of
-    covariance W the light has second moments M; a Gaussian's own covariance is (M^-1 - W^-1)^-1, which becomes the next
-    weight, or 2 M where that is none. Not corrected for the PSF; minor axes below 2.5 pixels FWHM are
+    Bernstein & Jarvis (2002, AJ 123, 583) and Hirata & Seljak (2003, MNRAS 343, 459): under a weight of covariance W
+    the light has second moments M. A Gaussian's own covariance is (M^-1 - W^-1)^-1, which becomes the next weight, or
+    2 M if it is not a valid covariance. Shapes are not corrected for the PSF. Minor axes below 2.5 pixels FWHM are
     undersampled and come out up to a tenth too thin.
 
     Parameters
     ----------
     stamps
-        Of n objects.
+        Stamps of n objects.
     reach
-        Pixels from the object within which light is looked at.
+        Pixels from the object within which light is used.
     """
     near = stamps.around(reach)
     bounds = SMALLEST_SIGMA**2, (LARGEST_SIGMA * reach) ** 2
@@ -126,31 +126,31 @@ def adaptive_moments(stamps: Stamps, reach: float) -> Shapes:
 
 
 def point_source_flux(stamps: Stamps, x: F8, y: F8, variance: F8, reach: float) -> tuple[F8, F8]:
-    """Flux of a star through a matched filter: a Gaussian weight of the PSF's core.
+    """Measure the flux of a star with a matched filter: a Gaussian weight of the PSF's core.
 
-    With w_i = exp(-r_i^2 / 2s) and a star whose Gaussian core is as wide, sums being over real pixels,
+    With w_i = exp(-r_i^2 / 2s), a star whose Gaussian core is as wide, and sums over real pixels,
 
         F = 2 pi s sum_i w_i f_i / sum_i w_i^2 / c,
 
-    where c is the share of a star's light that a Gaussian fits (`gaussian_share`): wings are not seen by the
-    filter. The light of what is wider than a star is underestimated by design. Wings differ from night to night: of a
-    real star's light in 7.5 pixels this finds 0.90 in a seeing of 2.3 pixels FWHM, 0.96 at 3.5 and 1.01 at 4.7. What
-    it misses is known from the frame (`aperture_correction.measure_correction`).
+    where c is the share of a star's light that a Gaussian fits (`gaussian_share`), because the filter does not see the
+    wings. The light of sources wider than a star is underestimated by design. Wings differ from night to night: of a
+    real star's light in 7.5 pixels this finds 0.90 in a seeing of 2.3 pixels FWHM, 0.96 at 3.5 and 1.01 at 4.7. The
+    missing part is known from the frame (`aperture_correction.measure_correction`).
 
     Parameters
     ----------
     stamps
-        Of n objects.
+        Stamps of n objects.
     x, y, variance
         (n,) centre and variance s of the weight, in pixels and pixels squared.
     reach
-        Pixels from the object within which light is looked at.
+        Pixels from the object within which light is used.
 
     Returns
     -------
     flux, error : (n,) float64
-        Nanomaggies; the error is that for a known weight, the background's level included. NaN where less than 95 % of
-        the weight lies on real pixels.
+        Nanomaggies; the error is for a known weight and includes that of the background's level. NaN where less than
+        95 % of the weight lies on real pixels.
     """
     near = stamps.around(reach)
     weight = _gaussian(near.half, x, y, Symmetric(variance, np.zeros_like(variance), variance)) * near.real
@@ -164,9 +164,9 @@ def point_source_flux(stamps: Stamps, x: F8, y: F8, variance: F8, reach: float) 
 
 
 def half_light_radius(stamps: Stamps, reach: float) -> F8:
-    """Radius of the circle that holds half of the light within `reach` pixels, the PSF included; (n,), in pixels.
+    """Measure the radius that holds half of the light within `reach` pixels, the PSF included; (n,), in pixels.
 
-    NaN where that light is not detected at 5 sigma.
+    It is NaN where that light is not detected at 5 sigma.
     """
     near = stamps.around(reach)
     whole, error, _ = aperture_flux(stamps, reach)
@@ -185,10 +185,10 @@ def half_light_radius(stamps: Stamps, reach: float) -> F8:
 
 
 def gaussian_share(weights: tuple[float, ...], widths: tuple[float, ...]) -> float:
-    """Share of the light of concentric round Gaussians that the adaptive Gaussian holds.
+    """Return the share of the light of concentric round Gaussians that the adaptive Gaussian holds.
 
     A component of weight p and variance c adds q = p / (c + W) to the light under a weight of variance W, and
-    c W / (c + W) to its second moment, which is W / 2 when the weight is at rest.
+    c W / (c + W) to its second moment, which is W / 2 when the weight has converged.
     """
     p, c = np.array(weights), np.array(widths) ** 2
     variance = 1.0
@@ -202,7 +202,7 @@ GAUSSIAN_SHARE = gaussian_share(PSF_WEIGHTS, PSF_WIDTHS)
 
 
 def _weighted_moments(values: F4, x: F8, y: F8, weight: Symmetric) -> tuple[F8, F8, Symmetric]:
-    """First moments about (x, y) and second moments about the centre of the light, under a Gaussian weight."""
+    """Return first moments about (x, y) and second moments about the light's centre, under a Gaussian weight."""
     half = values.shape[-1] // 2
     light = _gaussian(half, x, y, weight)
     light *= values
@@ -216,7 +216,7 @@ def _weighted_moments(values: F4, x: F8, y: F8, weight: Symmetric) -> tuple[F8, 
 
 
 def _gaussian(half: int, x: F8, y: F8, covariance: Symmetric) -> F4:
-    """exp(-chi^2 / 2) on the pixels of a stamp, (n, k, k)."""
+    """Return exp(-chi^2 / 2) on the pixels of a stamp, (n, k, k)."""
     u, v = (np.arange(-half, half + 1) - centre[:, None] for centre in (x, y))
     precision = covariance.inverse
     cross, along, across = (
@@ -235,7 +235,7 @@ def _gaussian(half: int, x: F8, y: F8, covariance: Symmetric) -> F4:
 
 
 def _next_weight(moments: Symmetric, weight: Symmetric, bounds: tuple[float, float]) -> Symmetric:
-    """The shape of the light under a weight; the weight itself where the moments allow none within bounds."""
+    """Return the shape of the light under a weight; the weight itself where the moments allow none within bounds."""
     low, high = bounds
     light, filter_ = moments.inverse, weight.inverse
     precision = Symmetric(light.xx - filter_.xx, light.xy - filter_.xy, light.yy - filter_.yy)
@@ -245,6 +245,6 @@ def _next_weight(moments: Symmetric, weight: Symmetric, bounds: tuple[float, flo
 
 
 def _moved(centre: F8, start: F8, shift: F8) -> F8:
-    """Follow the light: under a weight of its own shape its centre is seen at half its distance."""
+    """Follow the light's centre, which a weight of the light's own shape shows at half its distance."""
     step = np.where(np.isfinite(shift), 2 * shift, 0)
     return np.clip(centre + step, start - LARGEST_SHIFT, start + LARGEST_SHIFT)

@@ -1,7 +1,7 @@
 """Windows around objects, and the local background in them.
 
-Everything is measured on stamps: windows of whole pixels whose central pixel is the one that holds the object, so
-that an object's values depend on the pixels around it and not on the cutout that they come from.
+Everything is measured on stamps: windows of whole pixels with the object in the central pixel. So an object's values
+depend on the pixels around it and not on the cutout that they come from.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ CLIP = 3.0
 """Standard deviations from the median beyond which a pixel of the ring is not background."""
 CLIPPINGS = 6
 SMALLEST_RING = 0.25
-"""Share of the ring that must be real and not clipped."""
+"""Least share of the ring that must be real and unclipped."""
 MEDIAN_VARIANCE = np.pi / 2
-"""Variance of the median of many Gaussian values, in that of their mean."""
+"""Variance of the median of many Gaussian values, over that of their mean."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class Stamps:
     values : (n, k, k) float32
         Nanomaggies; 0 where a pixel is not real.
     real : (n, k, k) float32
-        1 for pixels that are measured, else 0.
+        1 for measured pixels, else 0.
     variance : (n, k, k) or (n, 1, 1) float32
         Squared nanomaggies; 0 where a pixel is not real, or one value for the whole stamp.
     x, y : (n,) float64
-        Where the object lies, in pixels from the centre of the central pixel.
+        Position of the object, in pixels from the centre of the central pixel.
     background, scatter : (n,) float64
-        What was subtracted, and its standard deviation per pixel; NaN where nothing can be measured.
+        Subtracted background, and its standard deviation per pixel; NaN where nothing can be measured.
     background_variance : (n,) float64
-        Of the subtracted level.
+        Variance of the subtracted level.
     """
 
     values: F4
@@ -54,11 +54,11 @@ class Stamps:
 
     @property
     def half(self) -> int:
-        """Pixels to either side of the central one."""
+        """Pixels on either side of the central one."""
         return int(self.values.shape[-1]) // 2
 
     def around(self, radius: float) -> Self:
-        """Keep what is needed within `radius` pixels of the objects."""
+        """Keep only the pixels needed within `radius` pixels of the objects."""
         margin = self.half - min(half_width(radius), self.half)
         inner = slice(margin, self.values.shape[-1] - margin)
         parts = {
@@ -70,12 +70,12 @@ class Stamps:
 
 
 def half_width(radius: float) -> int:
-    """Pixels to either side of the central one that hold a circle around any place in the central one."""
+    """Return the pixels on either side of the central one that hold a circle around any point in the central one."""
     return int(np.ceil(radius + 0.5))
 
 
 def make_stamps(images: Floats, x: F8, y: F8, ring: tuple[float, float], ivar: Floats | None = None) -> Stamps:
-    """Cut stamps that hold the ring around each object, and subtract the background found in it.
+    """Cut stamps that hold the ring around each object, and subtract the background found in the ring.
 
     Parameters
     ----------
@@ -86,8 +86,8 @@ def make_stamps(images: Floats, x: F8, y: F8, ring: tuple[float, float], ivar: F
     ring
         Radii of the ring in pixels.
     ivar
-        As `images`; a pixel whose inverse variance is not above 0 is not real. Without it each pixel of a stamp has
-        the variance of its background: the object's own photon noise is then not counted.
+        As `images`; a pixel whose inverse variance is not above 0 is not real. Without it, each pixel of a stamp has
+        the variance of its background, which leaves out the object's own photon noise.
     """
     half = half_width(ring[1])
     raw, left_x, left_y = _windows(images, x, y, half)
@@ -106,15 +106,16 @@ def make_stamps(images: Floats, x: F8, y: F8, ring: tuple[float, float], ivar: F
 
 
 def ring_background(windows: F4, x: F8, y: F8, ring: tuple[float, float]) -> tuple[F8, F8, F8]:
-    """Median of the pixels in a ring, and their scatter, both after clipping.
+    """Return the median and the scatter of the pixels in a ring, both after clipping.
 
     Pixels whose centres lie in the ring are clipped at 3 standard deviations around their median, six times; the
-    standard deviation is half the distance of the 16th and 84th percentiles, which neighbours and clipping hardly move.
+    standard deviation is half the distance between the 16th and 84th percentiles, which neighbours and clipping hardly
+    change.
 
     Parameters
     ----------
     windows
-        (n, k, k); NaN is left out.
+        (n, k, k); NaN is ignored.
     x, y
         (n,) centre of the ring, in pixels from the central pixel.
     ring
@@ -123,7 +124,7 @@ def ring_background(windows: F4, x: F8, y: F8, ring: tuple[float, float]) -> tup
     Returns
     -------
     median, scatter, count : (n,) float64
-        NaN where less than a quarter of the ring is left; count is the number of pixels that were used.
+        NaN where less than a quarter of the ring is left; count is the number of pixels used.
     """
     half = windows.shape[-1] // 2
     offset = np.arange(-half, half + 1)
@@ -160,7 +161,7 @@ def _windows(images: Floats, x: F8, y: F8, half: int) -> tuple[F4, F8, F8]:
 
 
 def _middle(ordered: F4, first: npt.NDArray[np.intp], last: npt.NDArray[np.intp]) -> tuple[F8, F8]:
-    """Median and scatter of the values at places `first` to `last` (exclusive) of ordered rows."""
+    """Return median and scatter of the values at places `first` to `last` (exclusive) of ordered rows."""
     low, median, high = (_quantile(ordered, first, last, q) for q in (0.158655, 0.5, 0.841345))
     return median, (high - low) / 2
 

@@ -1,4 +1,4 @@
-"""Cutouts of stars as a network's input: each scaled by itself, so that a network carries over between exposures."""
+"""Cutouts of stars as a network's input, each scaled by itself so that a network applies to other exposures."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,17 +6,17 @@ import numpy.typing as npt
 from survey_batch.core.arrays import F4
 
 CHANNELS = ("profile", "brightness", "missing")
-"""What `scaled_pixels` puts into its last dimension."""
+"""Channels of `scaled_pixels`, its last dimension."""
 RING = 0.36
 """Inner radius, as a share of the cutout's size, of the ring in which sky and noise are measured."""
 CORE = 2
-"""Pixels to either side of the middle among which the peak is looked for."""
+"""Pixels on either side of the middle in which the peak is sought."""
 MAD_PER_SIGMA = 1.4826
-"""Standard deviation of a normal distribution per median absolute deviation."""
+"""Standard deviation of a normal distribution over its median absolute deviation."""
 PROFILE_LIMITS = (-0.25, 1.5)
-"""A brighter neighbour tells no more than that it is brighter."""
+"""Limits to which the profile is clipped; how much brighter a neighbour is does not matter."""
 BRIGHTNESS_UNIT = 10.0
-"""asinh of the S/N per pixel that becomes 1: a S/N of 11,000."""
+"""asinh of the S/N per pixel that becomes 1: an S/N of 11,000."""
 
 
 def scaled_pixels(flux: F4) -> F4:
@@ -30,7 +30,7 @@ def scaled_pixels(flux: F4) -> F4:
     Returns
     -------
     (n, y, x, 3) float32
-        The profile (flux - sky) / peak, which tells the shape; asinh((flux - sky) / noise) / 10, which tells brightness
+        The profile (flux - sky) / peak, which shows the shape; asinh((flux - sky) / noise) / 10, which shows brightness
         and faint neighbours; and 1 where there is no pixel. Finite everywhere.
     """
     sky, noise = ring_statistics(flux)
@@ -49,7 +49,7 @@ def scaled_pixels(flux: F4) -> F4:
 def ring_statistics(flux: F4) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Find each cutout's sky and noise: median and scaled median absolute deviation of its outer ring, (n,) each.
 
-    Zero where the ring has no pixel.
+    Both are 0 where the ring has no pixel.
     """
     height, width = flux.shape[1:]
     distance = np.hypot(np.arange(height)[:, None] - height // 2, np.arange(width) - width // 2)
@@ -59,7 +59,7 @@ def ring_statistics(flux: F4) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.f
 
 
 def _median(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Median of the finite values of each row; 0 where there are none."""
+    """Return the median of the finite values of each row; 0 where there are none."""
     count = np.isfinite(values).sum(axis=1)
     ordered = np.sort(np.where(np.isfinite(values), values, np.inf), axis=1)
     rows = np.arange(len(values))
@@ -70,21 +70,21 @@ def _median(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def change_view(values: F4, rng: np.random.Generator, *, zoom: float, shift: float) -> F4:
-    """Turn, mirror, zoom and shift images at random, each by itself: training rows only.
+    """Rotate, mirror, zoom and shift each image at random; for training rows only.
 
     Parameters
     ----------
     values : (n, size, size, channel) float32
     rng
     zoom
-        Largest change of scale, as a logarithm: as if the seeing, or the pixel, were another.
+        Largest change of scale, as a logarithm; it imitates another seeing or pixel size.
     shift
         Largest shift in pixels.
 
     Returns
     -------
     (n, size, size, channel) float32
-        Bilinear; what lies outside is the edge's nearest pixel.
+        Interpolated bilinearly; beyond the edge, the nearest pixel is used.
     """
     rows, size = values.shape[:2]
     scale = np.exp(rng.uniform(-zoom, zoom, rows))

@@ -1,4 +1,4 @@
-"""Sky positions to pixels of an SDSS frame, many at a time."""
+"""Conversion between sky positions and pixels of an SDSS frame, many at a time."""
 
 import numpy as np
 from astropy.wcs import WCS
@@ -8,7 +8,7 @@ from survey_batch.images.frame import FrameWcs
 
 
 def to_astropy(wcs: FrameWcs) -> WCS:
-    """Make an astropy TAN WCS; a new one at each call, as a WCS must not be shared between threads."""
+    """Make an astropy TAN WCS, new at each call because threads must not share one."""
     made = WCS(naxis=2)
     made.wcs.ctype = ["RA---TAN", "DEC--TAN"]
     made.wcs.cunit = ["deg", "deg"]

@@ -1,8 +1,9 @@
-"""What datasets in a notebook have in common: text as Python strings, no stored layout, and how they were made.
+"""Common properties of datasets in a notebook: text as Python strings, no stored layout, and how they were made.
 
-The attribute `made_with` says with which settings, as JSON, in the words of a classifier's manifest. It stays with
-a dataset that is cut, computed, saved and opened again. xarray gives a concatenation the attributes of its first part;
-the coordinate of the same name, the settings' fingerprint for each object, tells parts that were made otherwise.
+The attribute `made_with` gives the settings as JSON, in the words of a classifier's manifest. It stays with a dataset
+that is cut, computed, saved and opened again. xarray gives a concatenation the attributes of its first part. So the
+coordinate of the same name holds the settings' fingerprint for each object, which reveals parts that were made
+differently.
 """
 
 import json
@@ -24,22 +25,22 @@ MADE = "made_with"
 """Attribute with the settings, and coordinate with their fingerprint, the same for all objects."""
 
 TEXT = np.dtype(object, metadata={"element_type": str})
-"""Python strings, marked as xarray marks them, so that it saves an array without looking through it."""
+"""Python strings, marked as xarray does, so that it can save an array without inspecting every value."""
 
 
 TEXTS_KEPT = 1_000_000
-"""A variable of at most so many texts is kept out of Dask: ids of 19 digits take 80 MB as Python strings."""
+"""Most texts in a variable that is kept out of Dask; this many ids of 19 digits take 80 MB as Python strings."""
 
 
 def is_small_text(values: "xr.Variable") -> bool:
-    """Tell whether a variable is text of which all values may be in memory."""
+    """Tell whether a variable is text that is small enough to be in memory as a whole."""
     return values.dtype.kind in "TO" and values.size <= TEXTS_KEPT
 
 
 def with_strings(ds: "xr.Dataset") -> "xr.Dataset":
-    """Turn numpy's StringDType, in which Zarr gives text, into Python strings, which every library takes.
+    """Turn numpy's StringDType, in which Zarr returns text, into Python strings, which every library accepts.
 
-    Small coordinates, and what is not of Dask, are read when they are used; results of a computation stay with it.
+    Small text is read when it is used if it is a coordinate or not Dask-backed; computed results stay with Dask.
     """
     from survey_batch.lazy.text import read_when_used
 
@@ -55,9 +56,9 @@ def with_strings(ds: "xr.Dataset") -> "xr.Dataset":
 
 
 def made_of(ds: "xr.Dataset") -> dict[str, Any] | None:
-    """Settings with which a dataset's values were made; None where it does not say, or its parts were made otherwise.
+    """Return the settings with which a dataset was made; None if it does not say, or its parts differ.
 
-    A product opened by xarray alone says it by its attribute `provenance`.
+    For a product opened by xarray alone, they come from its attribute `provenance`.
     """
     made: dict[str, Any]
     if MADE in ds.attrs:
@@ -73,19 +74,19 @@ def made_of(ds: "xr.Dataset") -> dict[str, Any] | None:
 
 
 def made_from(ds: "xr.Dataset", settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """How a result is made: as the dataset was, and then with some settings; None where the former is not known."""
+    """Return how a result is made: the dataset's settings plus new ones; None if the dataset's are not known."""
     before = made_of(ds)
     basis = {key: value for key, value in settings.items() if key == BASIS}
     return None if before is None else {**before, **made_with(settings), **basis}
 
 
 def check_made(recipe: Recipe, ds: "xr.Dataset") -> None:
-    """Refuse a dataset that was made otherwise than what the classifier was trained on, as the batch does.
+    """Refuse a dataset that was made differently from the classifier's training data, as the batch does.
 
     Raises
     ------
     PlanMismatchError
-        Each difference, or that nothing is known.
+        The dataset differs, or does not say how it was made; the message lists each difference.
     """
     made = made_of(ds)
     if made is None or (recipe.basis and BASIS not in made):
@@ -110,7 +111,7 @@ def _unknown(recipe: Recipe, ds: "xr.Dataset", made: Mapping[str, Any] | None) -
 
 
 def finished(ds: "xr.Dataset", made: Mapping[str, Any] | None) -> "xr.Dataset":
-    """Prepare a dataset for its user; without `made` it does not say how it was made."""
+    """Prepare a dataset for its user; if `made` is None, it does not say how it was made."""
     free = with_strings(ds).drop_encoding()
     if made is None:
         return free
@@ -118,7 +119,7 @@ def finished(ds: "xr.Dataset", made: Mapping[str, Any] | None) -> "xr.Dataset":
 
 
 def _mark(ds: "xr.Dataset", made: Mapping[str, Any]) -> tuple[tuple[str, ...], Any, dict[str, str]]:
-    """The coordinate that goes with the objects, however they are joined: a scalar would be taken from one part."""
+    """Return the coordinate that stays with objects when they are joined; a scalar would come from one part only."""
     import dask.array as da
 
     about = {"long_name": "fingerprint of the settings with which the values were made"}

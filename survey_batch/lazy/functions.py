@@ -1,11 +1,11 @@
-"""The batch's kernels on datasets in a notebook: nothing is computed until asked for, and nothing is written.
+"""The batch's kernels on datasets in a notebook: nothing is computed until it is needed, and nothing is written.
 
-Each function takes a product as `open_product` gives it, or any dataset with the same variables, and returns a dataset
-like the product that a job would store, computed by the same code. Measurements equal it bit for bit, predictions do
-where blocks are the job's shards, as `open_product` gives them, and to 1e-6 elsewhere. With a Dask-backed
-dataset it is a Dask graph with one task per block of objects; results can be given to the next function, sliced,
-plotted or saved with xarray. Its attribute `made_with` says with which settings it was made, those of what was given
-included, as far as these are known.
+Each function takes a product as `open_product` returns it, or any dataset with the same variables. It returns a dataset
+like the product that a job would store, computed by the same code. Measurements equal the job's bit for bit. So do
+predictions if the blocks are the job's shards, as from `open_product`; otherwise they agree to 1e-6. For a Dask-backed
+dataset the result is a Dask graph with one task per block of objects. It can be passed to the next function, sliced,
+plotted or saved with xarray. Its attribute `made_with` gives the settings with which it was made, including those of
+the input, as far as they are known.
 """
 
 import sys
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 DIMENSIONS = ("object", "band", "feature", "wavelength", "y", "x", "channel")
-"""The order in which kernels want them."""
+"""Dimensions in the order that the kernels expect."""
 
 _OWN = tuple(variable.name for variable in OBJECT_COORDINATES)
 
@@ -47,7 +47,7 @@ def composites(cutouts: "xr.Dataset", **settings: Any) -> "xr.Dataset":
     cutouts
         With `flux(object, band, y, x)` [nanomaggy/pixel] and the coordinate `band`.
     **settings
-        Keys of the job's table `[composites]`, such as `bands="irg"`, `scaling="percentile"`, `size=224`.
+        Keys of the job's table `[composites]`, for example `bands="irg"`, `scaling="percentile"`, `size=224`.
 
     Returns
     -------
@@ -69,11 +69,11 @@ def features(ds: "xr.Dataset", components: "xr.Dataset | None" = None, **setting
     Parameters
     ----------
     ds
-        A product `spectra` (with dimension `wavelength`) or `cutouts` (with dimension `band`). One's own cutouts need
-        `aperture_correction` and `psf_fwhm` (object, band) too: 1 and NaN where they are not known.
+        A product `spectra` (with dimension `wavelength`) or `cutouts` (with dimension `band`). Your own cutouts also
+        need `aperture_correction` and `psf_fwhm` (object, band): 1 and NaN where they are not known.
     components
-        Spectra: where to take principal components from, such as the product `features` of a job or what
-        `principal_components` returns. Without it there are none.
+        For spectra: a dataset with principal components, such as the product `features` of a job or the result of
+        `principal_components`. Without it, there are no principal components in the result.
     **settings
         Keys of the job's table `[features]` (spectra) or `[image_features]` (cutouts).
 
@@ -113,15 +113,15 @@ def _number_of(components: Any) -> int:
 
 
 def principal_components(spectra: "xr.Dataset", number: int = 20, **settings: Any) -> "xr.Dataset":
-    """Fit principal components to spectra of the training split, or to all where there is none, in one pass.
+    """Fit principal components to spectra of the training split, or to all if there is none, in one pass.
 
     Parameters
     ----------
     spectra
-        A product `spectra`, chunked by the shards of its job (as `open_product` does) where the result is to equal
-        the job's bit for bit.
+        A product `spectra`. To equal the job's result bit for bit, it must be chunked by the shards of its job, as
+        `open_product` does.
     number
-        Of components.
+        Number of components.
     **settings
         Keys of the job's table `[features]`.
 
@@ -157,31 +157,31 @@ def predict(
     Parameters
     ----------
     ds
-        The product on which the classifier works, or what another function here made of one.
+        The product that the classifier takes, or the result of another function of this module.
     classifier
         Folder of a trained classifier.
     batch
-        Objects per call of the model; another one may change the last bits of a probability, as may TensorFlow where
-        something else imported it before, with other settings than those of a worker.
+        Objects per call of the model. Another number may change the last bits of a probability. So may TensorFlow if
+        it was imported earlier with settings that differ from a worker's.
     threshold
         Objects whose confidence is below this get no class, but keep their probabilities.
     unchecked
-        Do not compare how the dataset was made with what the classifier was trained on: you know it. Variables,
-        names and shapes are compared all the same. (xarray keeps attributes in arithmetic: a dataset whose values you
-        changed says that it is what it was, until you give it up with `drop_attrs`.)
+        Skip the check that the dataset was made like the training data, because you know that it was. Variables, names
+        and shapes are still compared. (xarray keeps attributes in arithmetic: a dataset whose values you changed still
+        claims its old settings, until you remove them with `drop_attrs`.)
 
     Returns
     -------
     xarray.Dataset
-        Like the product `predictions`: `probability(object, class)`, `predicted_class`, `confidence`. Where `ds` is of
-        Dask, so is `predicted_class`: load the result before you group by it, or join it with one that is loaded.
+        Like the product `predictions`: `probability(object, class)`, `predicted_class`, `confidence`. If `ds` is
+        Dask-backed, so is `predicted_class`: load the result before you group by it or join it with a loaded one.
 
     Raises
     ------
     ConfigurationError
         There is no classifier in the folder, or the dataset lacks a variable.
     PlanMismatchError
-        The dataset was made otherwise than what the classifier was trained on, or does not say how.
+        The dataset was made differently from the training data, or does not say how it was made.
     """
     from survey_batch.models.artifact import read_manifest
 
@@ -203,10 +203,10 @@ def predict(
 
 
 def apply(stage: Stage, ds: "xr.Dataset", settings: Mapping[str, Any]) -> "xr.Dataset":
-    """Apply a stage to a dataset as `xarray.map_blocks` does: chunk by chunk along `object`, when it is computed.
+    """Apply a stage to a dataset lazily with `xarray.map_blocks`, chunk by chunk along `object`.
 
-    Objects that `status` says cannot be used keep their status and hold NaN, or 0 for integers. The result says that
-    it was made with `settings`, where the dataset says how it was made itself.
+    Objects that `status` marks as unusable keep their status and hold NaN, or 0 for integers. The result states that it
+    was made with `settings`, if the dataset states how it was made itself.
     """
     if missing := [name for name in stage.input_variables if name not in ds]:
         raise ConfigurationError(
@@ -220,7 +220,7 @@ def apply(stage: Stage, ds: "xr.Dataset", settings: Mapping[str, Any]) -> "xr.Da
 
 
 def _in_order(ds: "xr.Dataset") -> "xr.Dataset":
-    """Bring dimensions into the order of the products, and chunks to one size along `object` and whole otherwise."""
+    """Put dimensions in the products' order, with common chunks along `object` and a single chunk along the others."""
     if "object" not in ds.dims:
         raise ConfigurationError("the dataset has no dimension 'object'; keep it with isel(object=slice(3, 4))")
     ds = ds.transpose(*(dim for dim in DIMENSIONS if dim in ds.dims), ...)
@@ -261,7 +261,7 @@ def _apply_to_block(block: "xr.Dataset", stage: Stage) -> "xr.Dataset":
 
 
 def _template(stage: Stage, given: "xr.Dataset") -> "xr.Dataset":
-    """Say what a stage makes, without making it."""
+    """Return an empty lazy dataset like the stage's result."""
     import dask.array as da
 
     objects = given.sizes["object"]
@@ -289,5 +289,5 @@ def _dataset(stage: Stage, data: Mapping[str, Any]) -> "xr.Dataset":
 
 
 def _text(values: Any) -> Any:
-    """Text as `open_product` gives it."""
+    """Return text as `open_product` does."""
     return values.astype(TEXT) if values.dtype.kind in "OU" else values

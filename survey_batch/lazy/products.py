@@ -1,4 +1,4 @@
-"""Open a product for reading, chunked as it is stored."""
+"""Opening of products for reading, chunked as they are stored."""
 
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
@@ -17,22 +17,23 @@ if TYPE_CHECKING:
 def open_product(job: Job | str | PathLike[str], product: str) -> "xr.Dataset":
     """Open a product as a Dask-backed dataset whose chunks are whole shards.
 
-    `xarray.open_zarr` alone shows the inner chunks, of which a large product has millions. Here text is Python
-    strings, the stored layout is forgotten, so that parts can be saved, and the attribute `made_with` says with which
-    settings the values were made. A part that is saved as Zarr must have chunks of one size, as xarray says: `load`
-    a small one first, and give a large one's objects chunks with `chunk(object=1024)`.
+    `xarray.open_zarr` alone shows the inner chunks, and a large product has millions of them. Here text is Python
+    strings, the stored layout is dropped so that parts can be saved, and the attribute `made_with` gives the settings
+    with which the values were made. To save a part as Zarr, xarray needs chunks of one size: `load` a small part first,
+    and rechunk a large one with `chunk(object=1024)`.
 
-    Up to a million objects, text (`object_id`, `label`, `split`, `predicted_class`) is not of Dask, but read when it is
-    used, and then kept (at most 80 MB a variable): Dask neither groups by text nor joins its own with text in memory.
-    Of more objects it is of Dask like the rest, as 10^8 ids would take 7 GB: call `ds.label.load()` before
-    `groupby(ds.label)`, and join parts that are all loaded or all lazy. So do after `chunk`, which hands text to Dask.
+    Up to a million objects, text (`object_id`, `label`, `split`, `predicted_class`) is not Dask-backed. It is read when
+    it is used and then kept (at most 80 MB a variable), because Dask neither groups by text nor joins its own text with
+    text in memory. With more objects text is Dask-backed like the rest, because 10^8 ids would take 7 GB. Then call
+    `ds.label.load()` before `groupby(ds.label)`, and join parts that are all loaded or all lazy. The same holds after
+    `chunk`, which hands text to Dask.
 
     Parameters
     ----------
     job : Job, str or path
         A job, its output, or its file (`.toml`).
     product : str
-        Name of the stage that made it: "cutouts", "features" and so on, or that of a user's own.
+        Name of the stage that made it: "cutouts", "features" and so on, or a user's own stage.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What binds a stage to a dataset instead of a job's output: a job that only carries settings."""
+"""Binding of stages to a dataset instead of a job's output, by a job that only carries settings."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LIMITS = ("wavelength_min", "wavelength_max")
 
 MARGIN = 1e-6
-"""Share by which the limits of a grid are widened, so that its first and last pixels lie inside them."""
+"""Relative widening of a grid's limits, so that its first and last pixels lie inside them."""
 
 
 def spectral_stage(spectra: "xr.Dataset", settings: Mapping[str, Any]) -> FeaturesStage:
@@ -27,7 +27,7 @@ def spectral_stage(spectra: "xr.Dataset", settings: Mapping[str, Any]) -> Featur
     Raises
     ------
     ConfigurationError
-        The wavelengths are no grid of ours, or a setting is wrong.
+        The wavelengths are not on our grid, or a setting is wrong.
     """
     wavelength = np.asarray(spectra["wavelength"], np.float64)
     limits = _limits(made_of(spectra) or {}, wavelength)
@@ -40,7 +40,7 @@ def spectral_stage(spectra: "xr.Dataset", settings: Mapping[str, Any]) -> Featur
 
 
 def _limits(made: Mapping[str, Any], wavelength: Array) -> Mapping[str, float]:
-    """Limits of a grid: those with which it was made, where it has not been cut since."""
+    """Return the limits with which a grid was made or, if it has been cut since, those of its wavelengths."""
     stated = {name: made[f"spectra.{name}"] for name in LIMITS if f"spectra.{name}" in made}
     if len(stated) == len(LIMITS) and _same(log_grid(**stated), wavelength):
         return stated
@@ -61,7 +61,7 @@ def image_job(cutouts: "xr.Dataset", **tables: Mapping[str, Any]) -> Job:
 
 
 def settings_job(survey: str, **tables: Mapping[str, Any]) -> Job:
-    """A job that only carries settings: it has no catalogue, no archive and no output."""
+    """Make a job that only carries settings: it has no catalogue, no archive and no output."""
     from pydantic import ValidationError
 
     stages = {"sdss": ["cutouts"], "lamost": ["spectra"]}[survey]

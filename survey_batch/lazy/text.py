@@ -1,7 +1,7 @@
-"""Text of datasets that is read when it is used, as xarray itself reads without Dask.
+"""Text of datasets that is read when it is used, as xarray itself does without Dask.
 
-Dask can neither divide text among blocks by size nor group by it, so that joining it with text in memory, and
-`groupby`, end with errors of its own. Imported where a dataset is made: xarray takes a second to import.
+Dask can neither divide text into blocks by size nor group by it, so joining it with text in memory, and `groupby`, fail
+with Dask's own errors. This module is imported only when a dataset is made, because xarray takes a second to import.
 """
 
 from typing import Any
@@ -14,12 +14,12 @@ from survey_batch.lazy.datasets import TEXT
 
 
 class PythonStrings(BackendArray):
-    """Text of a variable as Python strings.
+    """A variable's text as Python strings.
 
     Parameters
     ----------
     variable
-        Of text, in a file or of Dask.
+        Variable of text, in a file or Dask-backed.
     """
 
     def __init__(self, variable: xr.Variable) -> None:
@@ -33,7 +33,7 @@ class PythonStrings(BackendArray):
 
 
 def read_when_used(variable: xr.Variable) -> xr.Variable:
-    """Give text as Python strings that are read, whole or in part, when they are first used, and then kept."""
+    """Return text as Python strings that are read, whole or in part, at first use and then kept."""
     lazy: Any = indexing.LazilyIndexedArray(PythonStrings(variable))
     kept = indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy))  # type: ignore[no-untyped-call]
     return xr.Variable(variable.dims, kept, variable.attrs)

@@ -1,1 +1,1 @@
-"""Diffraction by a telescope with a wavefront error, and how that error changes over a field."""
+"""Diffraction by a telescope with a wavefront error, and the change of that error over a field."""

@@ -1,11 +1,11 @@
 """Diffraction by a space telescope with a wavefront error: monochromatic and polychromatic point-spread functions.
 
 The telescope is Euclid-like, as Centofanti et al. (2025, A&A 694, A228) simulate it with WaveDiff: a stop of 1.2 m
-with a central obscuration and three spiders, a focal length of 24.5 m, pixels of 12 um, the VIS band from 550 to 900
-nm in eight bins. The image of a point is the squared modulus of the Fourier transform of the pupil's field. Only the
-middle of the transform is wanted, so that it is taken with two small matrices instead of an FFT of all N x N points
-(Soummer et al. 2007, Opt. Express 15, 15935); the wavelengths are those at which the two agree exactly, N a whole
-even number.
+with a central obscuration and three spiders, a focal length of 24.5 m, pixels of 12 um, and the VIS band from 550 to
+900 nm in eight bins. The image of a point is the squared modulus of the Fourier transform of the pupil's field. Only
+the middle of the transform is needed, so it is computed with two small matrices instead of an FFT of all N x N points
+(Soummer et al. 2007, Opt. Express 15, 15935). The wavelengths are those at which the two agree exactly: N is an even
+integer.
 """
 
 from dataclasses import dataclass
@@ -22,34 +22,34 @@ from survey_batch.core.arrays import F4, F8
 
 STOP_MM, FOCAL_LENGTH_M, PIXEL_UM = 1200.0, 24.5, 12.0
 OBSCURATION_MM = (395.0, 0.0, 51.0)
-"""Diameter of the central obscuration, and its centre x, y."""
+"""Diameter of the central obscuration, and its centre x, y [mm]."""
 SPIDERS = ((16.78, 260.0, 240.0), (-39.89, -330.0, 130.0), (-100.76, 70.0, -330.0))
-"""Angle [deg] and centre x, y [mm] of each."""
+"""Angle [deg] and centre x, y [mm] of each spider."""
 SPIDER_MM = (12.0, 700.0)
 BAND_NM = (550.0, 900.0)
 
 OVERSAMPLING = 3
-"""Points of the transform per pixel of the stamp, along each axis."""
+"""Points of the transform per stamp pixel, along each axis."""
 BATCH_PIXELS = 1 << 20
-"""Pupil points that are in memory at one time: a few stars."""
+"""Pupil points in memory at one time: a few stars."""
 
 
 @dataclass(frozen=True)
 class Optics:
-    """How finely pupil, spectrum and stamp are sampled; the defaults are the published ones.
+    """Sampling of pupil, spectrum and stamp; the defaults are the published values.
 
     Attributes
     ----------
     pupil_pixels : int
         Samples across the pupil.
     bins : int
-        Wavelengths.
+        Number of wavelengths.
     order : int
-        Highest radial order of the Zernike modes: 8 makes 45 modes.
+        Highest radial order of the Zernike modes; 8 gives 45 modes.
     stamp : int
-        Pixels on a side.
+        Pixels on a side of the stamp.
     margin : int
-        Pixels around the stamp that `planes` has in addition.
+        Additional pixels around the stamp in `planes`.
     """
 
     pupil_pixels: int = 256
@@ -68,7 +68,7 @@ class Optics:
 
     @cached_property
     def wavelengths(self) -> F8:
-        """Wavelengths [nm] whose transforms have a whole even number of points."""
+        """Wavelengths [nm] whose transforms have an even number of points."""
         return self._nm_per_ratio * self.transform_sizes / (OVERSAMPLING * self.pupil_pixels)
 
     @property
@@ -104,7 +104,7 @@ class Optics:
 
     @cached_property
     def _transforms(self) -> list[npt.NDArray[np.complex64]]:
-        """For each wavelength, the matrix (plane, pupil) of the Fourier transform along one axis."""
+        """Matrix (plane, pupil) of the Fourier transform along one axis, for each wavelength."""
         half = OVERSAMPLING * (self.stamp // 2 + self.margin)
         image, pupil = np.arange(-half, half), np.arange(self.pupil_pixels) - (self.pupil_pixels - 1) / 2
         return [
@@ -112,7 +112,7 @@ class Optics:
         ]
 
     def planes(self, coefficients: F8) -> F4:
-        """Oversampled monochromatic point-spread functions, with a margin around the stamp.
+        """Compute oversampled monochromatic point-spread functions, with a margin around the stamp.
 
         Parameters
         ----------
@@ -122,8 +122,8 @@ class Optics:
         Returns
         -------
         (star, wavelength, y, x) float32
-            3 (stamp + 2 margin) points on a side; each sums to 1 over the stamp. Each star's by its own coefficients
-            alone, to the last bit.
+            3 (stamp + 2 margin) points on a side; each sums to 1 over the stamp. A star's planes depend only on its own
+            coefficients, to the last bit.
         """
         side = 2 * OVERSAMPLING * (self.stamp // 2 + self.margin)
         planes = np.empty((len(coefficients), self.bins, side, side), np.float32)
@@ -146,13 +146,13 @@ class Optics:
         planes /= inside.sum(axis=(-2, -1), keepdims=True)
 
     def stamps(self, planes: F4) -> F4:
-        """Sum planes over the pixels of the stamp: (..., y, x), each with unit sum where its plane has."""
+        """Sum planes over the pixels of the stamp: (..., y, x); each has unit sum if its plane does."""
         edge = OVERSAMPLING * self.margin
         inside = planes[..., edge : planes.shape[-1] - edge, edge : planes.shape[-1] - edge]
         return bin_pixels(inside, OVERSAMPLING)
 
     def bin_weights(self, seds: F8, wavelengths: F8) -> F8:
-        """Share of each wavelength in the light of each spectrum.
+        """Compute the share of each wavelength in the light of each spectrum.
 
         Parameters
         ----------
@@ -164,7 +164,7 @@ class Optics:
         Returns
         -------
         (class, bin) float64
-            Rows sum to 1: the sums of the bins, interpolated by a cubic spline to `self.wavelengths`.
+            Sums over the bins, interpolated by a cubic spline to `self.wavelengths`; rows sum to 1.
         """
         edges = np.linspace(*BAND_NM, self.bins + 1)
         place = np.clip(np.searchsorted(edges, wavelengths, side="right") - 1, 0, self.bins - 1)
@@ -182,7 +182,7 @@ def bin_pixels(image: npt.NDArray[Any], factor: int) -> npt.NDArray[Any]:
 
 @lru_cache(maxsize=2)
 def zernike_modes(order: int, pixels: int) -> F8:
-    """Zernike polynomials up to a radial order, of unit variance on the disc (Noll 1976, JOSA 66, 207).
+    """Compute Zernike polynomials up to a radial order, of unit variance on the disc (Noll 1976, JOSA 66, 207).
 
     Parameters
     ----------
@@ -194,8 +194,8 @@ def zernike_modes(order: int, pixels: int) -> F8:
     Returns
     -------
     (mode, y, x) float64
-        (order + 1)(order + 2) / 2 modes: by n, then m from -n to n; sines for m < 0. They go on for two samples outside
-        the disc, over which a pupil's edge is softened, and are 0 beyond.
+        (order + 1)(order + 2) / 2 modes, by n, then m from -n to n; sines for m < 0. They continue for two samples
+        outside the disc, over which a pupil's edge is softened, and are 0 beyond.
     """
     axis = np.linspace(-1, 1, pixels)
     x, y = np.meshgrid(axis, axis)

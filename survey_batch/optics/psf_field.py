@@ -1,7 +1,7 @@
-"""How the wavefront error changes over the field of view: one polynomial of the position per Zernike mode.
+"""The wavefront error over the field of view: one polynomial of position per Zernike mode.
 
-This is both the truth behind simulated exposures and the model that a fit to a real exposure would give; it is saved
-as `psf-model.npz`.
+It is both the truth behind simulated exposures and the model that a fit to a real exposure would give. It is saved as
+`psf-model.npz`.
 """
 
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ from survey_batch.optics.diffraction import Optics
 
 FORMAT = "survey-batch psf-model 1"
 FIELD_SIZE = 1000.0
-"""Positions run from 0 to this, along x and y."""
+"""Positions run from 0 to this value along x and y."""
 DEGREE = 4
 GRID = 5
-"""Points on a side of the grid at which a random field is drawn."""
+"""Points on a side of the grid on which a random field is drawn."""
 WAVEFRONT_UM = 0.04
 """Mean over the grid of the wavefront's root mean square [um] (0.8 of 0.05, in the published generator)."""
 
@@ -31,13 +31,13 @@ class PsfField:
     Attributes
     ----------
     coefficients : (mode, monomial) float64
-        Of the monomials x^i y^j with i + j <= degree, x and y scaled to -1 to 1 [um].
+        Coefficients [um] of the monomials x^i y^j with i + j <= degree, x and y scaled to -1 to 1.
     size : float
-        Positions run from 0 to this.
+        Positions run from 0 to this value.
     optics : Optics
-        Of which these are the wavefront errors.
+        The optics with these wavefront errors.
     exposure : str
-        The one whose field this is.
+        Name of the exposure with this field.
     """
 
     coefficients: F8
@@ -46,7 +46,7 @@ class PsfField:
     exposure: str = ""
 
     def zernikes(self, x: F8, y: F8) -> F8:
-        """Zernike coefficients [um] at some positions, (position, mode); each by itself."""
+        """Return Zernike coefficients [um] at some positions, (position, mode), each computed by itself."""
         terms = monomials(2 * np.asarray(x) / self.size - 1, 2 * np.asarray(y) / self.size - 1, self._degree)
         return np.asarray(np.einsum("pm,zm->pz", terms, self.coefficients), np.float64)
 
@@ -62,7 +62,7 @@ class PsfField:
 
 
 SAMPLING = ("pupil_pixels", "bins", "order", "stamp", "margin")
-"""Attributes of `Optics` that are saved with a field."""
+"""Attributes of `Optics` saved with a field."""
 
 
 def load_psf_field(path: str | Path) -> PsfField:
@@ -71,7 +71,7 @@ def load_psf_field(path: str | Path) -> PsfField:
     Raises
     ------
     ConfigurationError
-        There is no such file, or it is something else.
+        The file does not exist, or is something else.
     """
     try:
         with np.load(path, allow_pickle=False) as saved:
@@ -121,5 +121,5 @@ def random_psf_field(
 
 
 def monomials(x: F8, y: F8, degree: int) -> F8:
-    """Terms x^i y^j with i + j <= degree, (position, monomial), by i + j and then by j."""
+    """Return the terms x^i y^j with i + j <= degree, (position, monomial), by i + j and then by j."""
     return np.stack([x ** (total - j) * y**j for total in range(degree + 1) for j in range(total + 1)], axis=-1)

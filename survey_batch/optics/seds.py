@@ -1,4 +1,4 @@
-"""Photon spectra of stars of 13 classes in one wide band: what makes their point-spread functions differ."""
+"""Photon spectra of stars of 13 classes in one wide band, which make their point-spread functions differ."""
 
 from pathlib import Path
 
@@ -8,16 +8,16 @@ from survey_batch.core.arrays import F8
 from survey_batch.core.errors import ConfigurationError
 
 CLASSES = ("O5", "B0", "B5", "A0", "A5", "F0", "F5", "G0", "G5", "K0", "K5", "M0", "M5")
-"""Spectral classes, hot to cool: dwarfs of Pickles (1998, PASP 110, 863)."""
+"""Spectral classes from hot to cool: dwarfs of Pickles (1998, PASP 110, 863)."""
 
 TEMPERATURES = (41400, 31400, 15700, 9700, 8080, 7220, 6550, 5930, 5660, 5270, 4440, 3850, 3060)
 """Effective temperatures of dwarfs of the classes [K], rounded (Pecaut & Mamajek 2013, ApJS 208, 9)."""
 
 
 def blackbody_seds() -> tuple[F8, F8]:
-    """Photon spectra of black bodies at the classes' temperatures, (class, wavelength), and wavelengths [nm].
+    """Return photon spectra of black bodies at the classes' temperatures, (class, wavelength), and wavelengths [nm].
 
-    For trials without real spectra: M stars' molecular bands, which tell them best, are not in them.
+    They serve for trials without real spectra. They lack the molecular bands that distinguish M stars best.
     """
     from astropy.constants import c, h, k_B
 
@@ -28,12 +28,12 @@ def blackbody_seds() -> tuple[F8, F8]:
 
 
 def read_seds(path: Path) -> tuple[F8, F8]:
-    """Read photon spectra, one row per class, and the wavelengths [nm] from `vis_wavelengths_nm.npy` beside them.
+    """Read photon spectra, one row per class, and wavelengths [nm] from `vis_wavelengths_nm.npy` in the same folder.
 
     Raises
     ------
     ConfigurationError
-        There are no such files, or their shapes do not fit.
+        The files do not exist, or their shapes do not match.
     """
     try:
         seds, wavelengths = (

@@ -9,7 +9,7 @@ STATISTICS = ("mean", "scatter", "min", "max")
 
 
 def block_edges(pixels: int, blocks: int) -> npt.NDArray[np.intp]:
-    """Edges of blocks of equal size to one pixel, (blocks + 1,); none is empty.
+    """Return the edges of blocks of equal size to within one pixel, (blocks + 1,); none is empty.
 
     Raises
     ------
@@ -24,7 +24,7 @@ def block_edges(pixels: int, blocks: int) -> npt.NDArray[np.intp]:
 
 
 def block_statistics(values: npt.NDArray[np.floating], blocks: int) -> npt.NDArray[np.float64]:
-    """Mean, scatter, minimum and maximum of each block of each row.
+    """Compute the mean, scatter, minimum and maximum of each block of each row.
 
     Parameters
     ----------

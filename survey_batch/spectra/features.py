@@ -18,15 +18,15 @@ from survey_batch.spectra.ratios import flux_ratios
 from survey_batch.spectra.smooth import smooth
 
 CONTINUUM_RANGE = (-1.0, 3.0)
-"""Bounds of continuum-normalised flux, lest a cosmic ray or noise over a faint continuum outweigh all else."""
+"""Bounds of continuum-normalised flux, so that no cosmic ray or noise over a faint continuum outweighs the rest."""
 ROWS_AT_ONCE = 128
-"""Objects whose lines are measured together: what that takes stays in a core's cache."""
+"""Objects whose lines are measured together; their data fit in a core's cache."""
 
 
 def prepare(flux: F4, ivar: F4, mask: I4, section: FeaturesSection) -> F4:
     """Normalise, smooth and fill spectra: the one input of principal components and block statistics.
 
-    Bad pixels get what says nothing: 1 for `continuum`, 0 for `robust`, the row's median for the others.
+    Bad pixels get a neutral value: 1 for `continuum`, 0 for `robust`, the row's median for the other methods.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def prepare(flux: F4, ivar: F4, mask: I4, section: FeaturesSection) -> F4:
 
 
 def feature_units(section: FeaturesSection) -> dict[str, str]:
-    """Names of the columns of `spectral_features`, in order, and their units as astropy writes them."""
+    """Return the names of the columns of `spectral_features`, in order, and their units as astropy writes them."""
     measured: list[tuple[Sequence[str], str]] = []
     if section.lines:
         measured.append(([line.name for line in LINES], "Angstrom"))
@@ -68,7 +68,7 @@ def feature_units(section: FeaturesSection) -> dict[str, str]:
 
 
 def feature_names(section: FeaturesSection) -> list[str]:
-    """Names of the columns of `spectral_features`."""
+    """Return the names of the columns of `spectral_features`."""
     return list(feature_units(section))
 
 
@@ -81,7 +81,7 @@ def spectral_features(
     section: FeaturesSection,
     pca: PCA | None,
 ) -> F4:
-    """Measure spectra; each row's features depend on that row alone, bit for bit.
+    """Measure spectra; each row's features depend only on that row, bit for bit.
 
     Parameters
     ----------
@@ -90,11 +90,11 @@ def spectral_features(
     flux, ivar, mask
         (object, wavelength).
     redshift
-        (object,); see `line_indices`. Lines and bands are measured in the rest frame, all else as observed.
+        (object,); see `line_indices`. Lines and bands are measured in the rest frame, everything else as observed.
     section
         The job's table `[features]`.
     pca
-        Components fitted to what `prepare` makes of training spectra; None where the section asks for none.
+        Components fitted to training spectra after `prepare`; None if the section asks for none.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def spectral_features(
     Raises
     ------
     ConfigurationError
-        The components do not fit the section or the grid.
+        The components do not match the section or the grid.
     """
     columns = _measured(wavelength, flux, ivar, mask, redshift, section)
     if section.blocks or section.components:
@@ -119,7 +119,7 @@ def spectral_features(
 def _measured(
     wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDArray[np.floating], section: FeaturesSection
 ) -> list[F8]:
-    """Values and errors of lines, bands and colours, a few objects at a time."""
+    """Measure values and errors of lines, bands and colours, a few objects at a time."""
     measures: list[Callable[[slice], tuple[F8, F8]]] = []
     if section.lines:
         measures.append(lambda rows: line_indices(wavelength, flux[rows], ivar[rows], mask[rows], redshift[rows]))

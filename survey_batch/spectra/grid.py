@@ -1,7 +1,7 @@
-"""The common wavelength grid, and how spectra get onto it.
+"""The common wavelength grid, and the placement of spectra on it.
 
 Pixel k of the grid is centred on 10^(1e-4 k) Angstrom (vacuum) for an integer k. That is the grid of LAMOST and
-SDSS spectra, so that most of them need a shift by whole pixels and no interpolation.
+SDSS spectra, so most of them need only a shift by whole pixels and no interpolation.
 """
 
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from survey_batch.core.errors import ConfigurationError
 STEP = 1e-4
 """log10 step of the grid."""
 SHIFT_TOLERANCE = 0.02
-"""Pixels by which a file's grid may differ from ours and still be copied: below 0.05 Angstrom up to 10800."""
+"""Pixels by which a file's grid may differ from ours and still be copied: less than 0.05 Angstrom up to 10800."""
 SMALLEST_SHARE = 0.5
-"""Share of an output pixel that good input pixels must cover for it to get a value by rebinning."""
+"""Least share of an output pixel that good input pixels must cover for a rebinned value."""
 NO_DATA = 1 << 16
 """Mask bit: the file has no value here (outside its range, or not a number)."""
 BAD_IVAR = 1 << 17
-"""Mask bit: the inverse variance is zero or not a number, so that the flux has no known error."""
+"""Mask bit: the inverse variance is zero or not a number, so the error of the flux is unknown."""
 ZERO_FLUX = 1 << 18
-"""Mask bit: the flux is exactly zero, which no measurement is: filled in by the survey, whatever its ivar says."""
+"""Mask bit: the flux is exactly zero, which the survey filled in whatever the ivar says; no measurement is zero."""
 NOT_MEASURED = NO_DATA | BAD_IVAR | ZERO_FLUX
 """Mask bits of a pixel that holds no measurement."""
 
-# LAMOST's own bits are those of its ANDMASK; `unknown` is a value that is no bit mask.
+# LAMOST's own bits are those of its ANDMASK; `unknown` stands for a value that is not a bit mask.
 MASK_BITS = {
     "bad_ccd_pixel": 1 << 0,
     "bad_profile": 1 << 1,
@@ -44,7 +44,7 @@ MASK_BITS = {
 
 @dataclass(frozen=True)
 class Spectrum:
-    """One spectrum as its file has it, in native byte order.
+    """One spectrum as in its file, in native byte order.
 
     Parameters
     ----------
@@ -53,10 +53,10 @@ class Spectrum:
     mask
         The AND mask (bad in every exposure), (n,) int32; nonzero is bad.
     start
-        Position of the first pixel in units of 1e-4 dex, 1e4 log10(wavelength / Angstrom), not rounded; NaN
-        where the grid is not log-linear with that step.
+        Position of the first pixel in units of 1e-4 dex, 1e4 log10(wavelength / Angstrom), not rounded; NaN if the
+        grid is not log-linear with that step.
     sampled
-        Wavelengths [Angstrom, vacuum], (n,) float64, where the grid is not log-linear; else None.
+        Wavelengths [Angstrom, vacuum], (n,) float64, if the grid is not log-linear; else None.
     """
 
     flux: F4
@@ -75,7 +75,7 @@ class Spectrum:
 
 
 def mask_attributes() -> dict[str, object]:
-    """CF attributes by which a reader can decode a mask array."""
+    """Return CF attributes with which a reader can decode a mask array."""
     return {
         "long_name": "pixel mask: 0 is good, every bit is a reason not to use the pixel",
         "flag_masks": list(MASK_BITS.values()),
@@ -84,7 +84,7 @@ def mask_attributes() -> dict[str, object]:
 
 
 def log_grid(wavelength_min: float, wavelength_max: float) -> F8:
-    """Wavelengths [Angstrom] of the grid pixels whose centres lie in a range, both ends included.
+    """Return wavelengths [Angstrom] of the grid pixels with centres in a range, both ends included.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def log_grid(wavelength_min: float, wavelength_max: float) -> F8:
     """
     if not 0 < wavelength_min < wavelength_max < np.inf:
         raise ConfigurationError(f"wavelength range {wavelength_min} to {wavelength_max} Angstrom holds no pixel")
-    # The tolerance keeps an end that was typed from a grid's own wavelength on the grid.
+    # The tolerance keeps an end on the grid if it was typed from a grid wavelength.
     first = int(np.ceil(np.log10(wavelength_min) / STEP - 1e-6))
     last = int(np.floor(np.log10(wavelength_max) / STEP + 1e-6))
     if last < first:
@@ -109,10 +109,10 @@ def first_pixel(grid: F8) -> int:
 def to_grid(spectra: Sequence[Spectrum], grid: F8) -> tuple[F4, F4, I4]:
     """Put spectra on the common grid.
 
-    Where a file's grid agrees with ours to 0.02 pixel, its values are copied bit for bit, shifted by whole
-    pixels; else they are rebinned (see `rebin`). A pixel without data has flux NaN, ivar 0 and the mask bit
-    `NO_DATA`; one whose ivar is not positive keeps its flux and has ivar 0 and the mask bit `BAD_IVAR`; one whose
-    flux is exactly zero has the bit `ZERO_FLUX`.
+    If a file's grid agrees with ours to 0.02 pixel, its values are copied bit for bit, shifted by whole pixels;
+    otherwise they are rebinned (see `rebin`). A pixel without data has flux NaN, ivar 0 and the mask bit `NO_DATA`. A
+    pixel whose ivar is not positive keeps its flux, with ivar 0 and the mask bit `BAD_IVAR`. A pixel whose flux is
+    exactly zero has the bit `ZERO_FLUX`.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def to_grid(spectra: Sequence[Spectrum], grid: F8) -> tuple[F4, F4, I4]:
 
 
 def flag(flux: F4, ivar: F4, mask: I4) -> I4:
-    """Add to a mask the bits `NO_DATA`, `BAD_IVAR` and `ZERO_FLUX` where they apply."""
+    """Add the bits `NO_DATA`, `BAD_IVAR` and `ZERO_FLUX` to a mask where they apply."""
     bad_ivar = ~((ivar > 0) & (ivar < np.inf))
     bits = np.int32(NO_DATA) * ~np.isfinite(flux) | np.int32(BAD_IVAR) * bad_ivar | np.int32(ZERO_FLUX) * (flux == 0)
     return np.asarray(mask | bits)
@@ -158,8 +158,8 @@ def rebin(spectrum: Spectrum, grid: F8) -> tuple[F4, F4, I4]:
         flux_j = sum_i o_ij flux_i / sum_i o_ij
         1 / ivar_j = sum_i (o_ij)^2 / ivar_i / (sum_i o_ij)^2
 
-    The error is that of the pixel by itself; neighbours become correlated. Output pixels less than half covered
-    by good pixels have no value; each output pixel has the mask bits of all input pixels that it touches.
+    The error is that of a single pixel; neighbours become correlated. An output pixel less than half covered by good
+    pixels has no value. Each output pixel has the mask bits of all input pixels that it touches.
 
     Returns
     -------
@@ -169,7 +169,7 @@ def rebin(spectrum: Spectrum, grid: F8) -> tuple[F4, F4, I4]:
     source, target = pixel_edges(spectrum.wavelength), pixel_edges(grid)
     cuts = np.union1d(source, target)
     cuts = cuts[(cuts >= max(source[0], target[0])) & (cuts <= min(source[-1], target[-1]))]
-    # Between two neighbouring cuts lies exactly one pixel of each grid.
+    # Exactly one pixel of each grid lies between two neighbouring cuts.
     middle, overlap = (cuts[1:] + cuts[:-1]) / 2, np.diff(cuts)
     i = np.searchsorted(source, middle) - 1
     j = np.searchsorted(target, middle) - 1
@@ -188,7 +188,7 @@ def rebin(spectrum: Spectrum, grid: F8) -> tuple[F4, F4, I4]:
 
 
 def pixel_edges(wavelength: F8) -> F8:
-    """Edges of pixels, half-way between centres in log wavelength; (n,) to (n + 1,)."""
+    """Return pixel edges, half-way between centres in log wavelength; (n,) to (n + 1,)."""
     centre = np.log(wavelength)
     edges = np.empty(wavelength.size + 1)
     edges[1:-1] = (centre[1:] + centre[:-1]) / 2
@@ -197,7 +197,7 @@ def pixel_edges(wavelength: F8) -> F8:
 
 
 def _overlap(shift: int, size: int, grid_size: int) -> tuple[slice, slice]:
-    """Slices of a grid, and of `size` pixels that start at its pixel `shift`, where the two meet."""
+    """Return the overlap of a grid and `size` pixels from its pixel `shift`, as slices of each."""
     begin, end = max(shift, 0), max(min(shift + size, grid_size), 0)
     end = max(end, begin)
     return slice(begin, end), slice(begin - shift, end - shift)

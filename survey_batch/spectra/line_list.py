@@ -1,8 +1,8 @@
-"""Lines, bands and flux ratios that tell spectral types apart, by their wavelengths in air.
+"""Lines, bands and flux ratios that distinguish spectral types, by their wavelengths in air.
 
-What each is for, in Morgan and Keenan's scheme: He II marks O stars, He I B stars; Balmer lines are strongest in A;
-Ca II K and the G band grow from F to G, Mg b and Na D through K, and TiO is seen in M alone. Ca II H is measured
-together with H epsilon (3970.07), 1.8 pixels away, so that it is strong in A stars too; K is free.
+Their use in Morgan and Keenan's scheme: He II marks O stars, and He I B stars. Balmer lines are strongest in A. Ca II K
+and the G band grow from F to G, Mg b and Na D through K, and TiO is seen only in M. Ca II H is measured together with
+H epsilon (3970.07), 1.8 pixels away, so that it is also strong in A stars; K is free of blends.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ Window = tuple[float, float]
 
 
 def air_to_vacuum(wavelength: F8 | float) -> F8:
-    """Vacuum wavelengths [Angstrom] of wavelengths in standard air.
+    """Convert wavelengths in standard air to vacuum [Angstrom].
 
-    Index of refraction by Morton (2000, ApJS 130, 403, eq. 8), after Birch and Downs (1994): a function of the
-    vacuum wavelength, hence the iteration. For wavelengths above 2000 Angstrom.
+    The index of refraction is that of Morton (2000, ApJS 130, 403, eq. 8), after Birch and Downs (1994). It is a
+    function of the vacuum wavelength, hence the iteration. Valid above 2000 Angstrom.
     """
     air = np.asarray(wavelength, np.float64)
     vacuum = air
@@ -35,7 +35,7 @@ class Line:
 
     name: str
     air: float
-    """Wavelength in air [Angstrom], as the line is known by."""
+    """Wavelength in air [Angstrom], by which the line is known."""
 
     @property
     def wavelength(self) -> float:
@@ -55,13 +55,13 @@ class Band:
 
 @dataclass(frozen=True)
 class Ratio:
-    """The mean flux in one window by that in another; edges in air [Angstrom]."""
+    """The mean flux in one window over that in another; edges in air [Angstrom]."""
 
     name: str
     above: Window
     below: Window
     per_frequency: bool = False
-    """Whether it is flux per frequency that is averaged, not per wavelength."""
+    """Whether flux per frequency is averaged, not flux per wavelength."""
 
 
 # Air wavelengths agree with the NIST Atomic Spectra Database to 0.02 Angstrom, a hundredth of a pixel.
@@ -90,7 +90,7 @@ LINES = (
     *HE_I,
     *HE_II[:3],
 )
-"""What the product `features` holds."""
+"""Lines in the product `features`."""
 
 # Lick windows: Trager et al. (1998, ApJS 116, 1); those of H delta A and H gamma A, wide enough for A stars: Worthey
 # and Ottaviani (1997, ApJS 111, 377); ca_hk: Serven et al. (2005, ApJ 627, 754); b_tio: Spiniello et al. (2014,

@@ -1,7 +1,7 @@
 """Equivalent widths of lines and bands.
 
-On a grid in log wavelength a redshift is a shift and a resolving power a width in pixels, so each object's windows
-are the same pixels moved by its own redshift; windows end inside pixels, which then count by their share.
+On a grid in log wavelength a redshift is a shift, and a resolving power a width in pixels. So each object's windows
+are the same pixels, moved by its own redshift. Windows end inside pixels, which then count by their share.
 """
 
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ Span = tuple[float, float]
 """First and last pixel of a window, counted from a centre."""
 
 RESOLVING_POWER = 1800.0
-"""Of LAMOST's low-resolution mode."""
+"""Resolving power of LAMOST's low-resolution mode."""
 FWHM = 1 / (RESOLVING_POWER * STEP * np.log(10))
 """Width of an unresolved line: 2.41 pixels at any wavelength."""
 LINE_HALF_WIDTH = 1.5 * FWHM
-"""Holds 99.96 % of an unresolved Gaussian line: 5.5 Angstrom to either side at H alpha."""
+"""Holds 99.96 % of an unresolved Gaussian line: 5.5 Angstrom on either side at H alpha."""
 SIDE_CENTRE, SIDE_HALF_WIDTH = 10 * FWHM, 3 * FWHM
-"""Continuum windows to either side: 25 to 47 Angstrom from the centre at H alpha."""
+"""Continuum windows on either side: 25 to 47 Angstrom from the centre at H alpha."""
 SMALLEST_CONTINUUM = 3.0
-"""A continuum fainter than this many of its standard deviations is no ground for a ratio."""
+"""Least continuum for a ratio, in its standard deviations."""
 
 LINE_SPANS: Sequence[Span] = (
     (-LINE_HALF_WIDTH, LINE_HALF_WIDTH),
@@ -48,8 +48,8 @@ def line_indices(
 ) -> tuple[F8, F8]:
     """Measure the equivalent widths of some lines in each object's rest frame.
 
-    With window shares w_i, pixel widths d_i [Angstrom, rest frame] and a continuum C_i, the straight line through
-    the means m_b and m_r of the side windows, C_i = a_i m_b + (1 - a_i) m_r:
+    With window shares w_i, pixel widths d_i [Angstrom, rest frame] and a continuum C_i = a_i m_b + (1 - a_i) m_r, the
+    straight line through the means m_b and m_r of the side windows:
 
         EW = W / sum_i w_i * sum_i w_i d_i (1 - f_i / C_i)
         var(EW) = (W / sum_i w_i)^2 * (sum_i (w_i d_i / C_i)^2 / ivar_i
@@ -64,9 +64,9 @@ def line_indices(
     flux, ivar, mask
         (n, m), neither normalised nor smoothed.
     redshift
-        (n,); what is not finite, or not above -1, counts as 0.
+        (n,); values that are not finite, or not above -1, count as 0.
     lines
-        What to measure.
+        Lines to measure.
 
     Returns
     -------
@@ -81,9 +81,9 @@ def line_indices(
 def band_indices(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDArray[np.floating]) -> tuple[F8, F8]:
     """Measure the equivalent widths of `BANDS` as `line_indices` does, each in its own windows.
 
-    Where a published index is in magnitudes (TiO), it is -2.5 log10(1 - EW / width of the feature's window). Spectra
-    are not degraded to the Lick resolution (8.5 to 11 Angstrom), so values are near the Lick system but not on it. The
-    error leaves out what windows that overlap have in common.
+    A published index in magnitudes (TiO) is -2.5 log10(1 - EW / width of the feature's window). Spectra are not
+    degraded to the Lick resolution (8.5 to 11 Angstrom), so values are near the Lick system but not on it. The error
+    ignores the correlation between overlapping windows.
 
     Returns
     -------
@@ -99,14 +99,14 @@ def band_indices(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDA
 
 
 def _spans(band: Band) -> tuple[F8, list[Span]]:
-    """Vacuum wavelength, (1,), at the middle of all windows, and the windows in pixels from there."""
+    """Return the vacuum wavelength, (1,), at the middle of all windows, and the windows in pixels from there."""
     edges = np.log10(air_to_vacuum(np.array([band.feature, band.blue, band.red]))) / STEP
     middle = (edges.min() + edges.max()) / 2
     return np.array([10 ** (middle * STEP)]), [(float(low), float(high)) for low, high in edges - middle]
 
 
 def _equivalent_width(pixels: Pixels, spans: Sequence[Span]) -> tuple[F8, F8]:
-    """Equivalent widths and errors, (object, line), in the windows of the feature and the continuum to its sides."""
+    """Measure equivalent widths and errors, (object, line), in the windows of the feature and its side continua."""
     x, flux, variance, width = pixels.x, pixels.flux, pixels.variance, pixels.width
     feature, whole = share_of_pixels(x, *spans[0]) * pixels.good, spans[0][1] - spans[0][0]
     (blue, blue_variance, blue_x), (red, red_variance, red_x) = (window_mean(pixels, span) for span in spans[1:])

@@ -1,7 +1,7 @@
-"""Normalisation of spectra: what is left is shape, not brightness.
+"""Normalisation of spectra, which keeps their shape and removes their brightness.
 
-Pixels that are masked, or whose flux or ivar cannot be used, take no part and come back as NaN with ivar 0. A row
-that cannot be normalised (no good pixel, or nothing positive to scale by) comes back as NaN throughout.
+Pixels that are masked, or have an unusable flux or ivar, are ignored and become NaN with ivar 0. A row that cannot be
+normalised (no good pixel, or nothing positive to scale by) becomes NaN throughout.
 """
 
 from typing import Literal
@@ -15,23 +15,23 @@ from survey_batch.core.errors import ConfigurationError
 Method = Literal["l2", "flux", "minmax", "robust", "continuum"]
 
 CONTINUUM_BLOCK = 40
-"""Pixels whose median is one point of the continuum fit: narrow lines and cosmic rays vanish in it."""
+"""Pixels whose median is one point of the continuum fit; it suppresses narrow lines and cosmic rays."""
 CONTINUUM_DEGREE = 4
 """Enough for a black body, reddening and calibration; too low to follow molecular bands and the Balmer jump."""
 CONTINUUM_POINTS = 15
-"""Points of the fit that even a short spectrum gets, by smaller blocks."""
+"""Fewest points of the fit; short spectra reach it with smaller blocks."""
 STIFFNESS = 0.02
-"""Ridge on the coefficient of degree k >= 2, times k^2: the curve must not run away where an end has no data."""
+"""Ridge on the coefficient of degree k >= 2, times k^2; it keeps the curve from diverging at an end without data."""
 CONTINUUM_ROUNDS = 6
 CLIP_BELOW, CLIP_ABOVE = 1.0, 3.0
-"""Points further than this many standard deviations below or above the fit are absorption, or emission and sky."""
+"""Points more than this many standard deviations below the fit are absorption; above it, emission and sky."""
 SMALLEST_SCATTER = 0.04
-"""Standard deviation, in units of the mean, below which clipping would eat into a good fit and let it run away.
+"""Least standard deviation for clipping, in units of the mean; with less, clipping would spoil a good fit.
 
-Chosen by repeat visits of one star, whose normalised spectra below 4500 Angstrom agree twice as well as with 0.02.
+It was chosen by repeat visits of one star: its normalised spectra below 4500 Angstrom agree twice as well as with 0.02.
 """
 CONTINUUM_FLOOR = 0.02
-"""The continuum is nowhere less than this share of its row's mean, so that noise divided by it stays finite."""
+"""Least continuum, as a share of its row's mean, so that noise divided by it stays finite."""
 
 
 def normalize(flux: F4, ivar: F4, mask: I4, method: Method) -> tuple[F4, F4]:
@@ -47,7 +47,7 @@ def normalize(flux: F4, ivar: F4, mask: I4, method: Method) -> tuple[F4, F4]:
         `minmax`: minimum to 0, maximum to 1.
         `robust`: median to 0, half the range from the 16th to the 84th percentile to 1, so that no single pixel
         sets the scale.
-        `continuum`: divided by the `continuum`.
+        `continuum`: divided by the result of `continuum`.
 
     Returns
     -------
@@ -67,13 +67,13 @@ def normalize(flux: F4, ivar: F4, mask: I4, method: Method) -> tuple[F4, F4]:
 
 
 def good_flux(flux: F4, ivar: F4, mask: I4) -> F8:
-    """Flux in float64, NaN wherever a pixel is not to be used."""
+    """Return flux in float64, NaN where a pixel must not be used."""
     good = (mask == 0) & (ivar > 0) & np.isfinite(flux)
     return np.where(good, flux, np.nan).astype(np.float64)
 
 
 def row_percentiles(values: F8, *percentages: float) -> tuple[F8, ...]:
-    """Percentiles of each row's finite values, each (object, 1); NaN where a row has none.
+    """Return percentiles of each row's finite values, each (object, 1); NaN where a row has none.
 
     A percentile is the nearest of the sorted values, without interpolation.
     """
@@ -86,8 +86,8 @@ def row_percentiles(values: F8, *percentages: float) -> tuple[F8, ...]:
 def continuum(values: F8) -> F8:
     """Fit a smooth upper continuum to each row.
 
-    A polynomial in log wavelength through the medians of blocks, refitted while points below it (absorption) are
-    dropped sooner than points above it.
+    The fit is a polynomial in log wavelength through the medians of blocks. It is repeated, and points below it
+    (absorption) are dropped sooner than points above it.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def continuum(values: F8) -> F8:
     Returns
     -------
     (object, wavelength) float64
-        NaN throughout where a row has too few good pixels or no positive mean.
+        NaN throughout a row with too few good pixels or no positive mean.
     """
     count = values.shape[1]
     width = max(min(CONTINUUM_BLOCK, count // CONTINUUM_POINTS), 1)
@@ -127,14 +127,14 @@ def _offset_and_scale(values: F8, method: Method) -> tuple[F8 | float, F8]:
 
 
 def _mean(values: F8) -> F8:
-    """Mean of each row's finite values, (object, 1); NaN, without a warning, where there are none."""
+    """Return the mean of each row's finite values, (object, 1); NaN, without a warning, where there are none."""
     count = np.sum(np.isfinite(values), axis=1, keepdims=True)
     total = np.nansum(values, axis=1, keepdims=True)
     return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
 
 
 def _block_medians(values: F8, width: int) -> F8:
-    """Medians of blocks of `width` pixels, (object, block); NaN where most of a block is bad."""
+    """Return the medians of blocks of `width` pixels, (object, block); NaN where most of a block is bad."""
     blocks = values.shape[1] // width
     pixels = values[:, : blocks * width].reshape(-1, width)
     (median,) = row_percentiles(pixels, 50)
@@ -143,12 +143,12 @@ def _block_medians(values: F8, width: int) -> F8:
 
 
 def _basis(pixel: npt.NDArray[np.number], count: int) -> F8:
-    """Legendre polynomials over the whole spectrum, (pixel, degree + 1)."""
+    """Return Legendre polynomials over the whole spectrum, (pixel, degree + 1)."""
     return np.polynomial.legendre.legvander(2 * (pixel + 0.5) / count - 1, CONTINUUM_DEGREE)
 
 
 def _clipped_fit(basis: F8, points: F8) -> F8:
-    """Coefficients of each row's fit after asymmetric clipping, (object, degree + 1); NaN for too few points."""
+    """Return coefficients of each row's fit after asymmetric clipping, (object, degree + 1); NaN for too few points."""
     usable = np.isfinite(points)
     target = np.where(usable, points, 0)
     fewest = np.maximum(basis.shape[1] + 1, np.sum(usable, axis=1, keepdims=True) // 4)
@@ -164,7 +164,7 @@ def _clipped_fit(basis: F8, points: F8) -> F8:
 
 
 def _within(residual: F8, kept: Flags) -> Flags:
-    """Mark the points that are not too far from the fit, by the scatter of those that it was made from."""
+    """Mark the points that are not too far from the fit, by the scatter of the fitted points."""
     number = np.maximum(np.sum(kept, axis=1, keepdims=True), 1)
     scatter = np.sqrt(np.sum(residual**2 * kept, axis=1, keepdims=True) / number)
     scatter = np.maximum(scatter, SMALLEST_SCATTER)
@@ -174,7 +174,7 @@ def _within(residual: F8, kept: Flags) -> Flags:
 def _least_squares(basis: F8, target: F8, kept: Flags) -> F8:
     """Fit each row's kept points; the normal equations are small and well conditioned in Legendre polynomials.
 
-    einsum and not matrix products, whose rounding depends on how many rows there are.
+    It uses einsum, because the rounding of matrix products depends on the number of rows.
     """
     products = (basis[:, :, None] * basis[:, None, :]).reshape(len(basis), -1)
     weight = kept.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Exact principal components from sums over chunks, in one pass and in bounded memory."""
+"""Exact principal components from sums over chunks, in one pass and bounded memory."""
 
 import hashlib
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ from survey_batch.core.threads import one_thread
 Rows = npt.NDArray[np.floating]
 
 SMALLEST_VARIANCE = 1e-10
-"""Share of the largest component's variance below which a component is rounding and is set to zero."""
+"""Share of the largest component's variance; a component below it is rounding error and is set to zero."""
 
 FEW = 50
-"""Of so many directions one is wanted, or fewer: then each is found by itself, faster than all together."""
+"""If at most one in this many directions is wanted, finding them one by one is faster than all together."""
 
 PARTS = ("mean", "components", "variance", "ratio")
 
@@ -32,9 +32,9 @@ PARTS = ("mean", "components", "variance", "ratio")
 class Moments:
     """Count, mean and sum of outer products about the mean of rows: all that principal components need.
 
-    Moments of parts merge to those of the whole, so that each shard can be summed where it lies. Merged in the
-    order of the shards, the result is the same bit for bit, whoever summed which. Sums about each part's own mean
-    keep their digits where the mean is large against the scatter, as sums of raw products do not.
+    Moments of parts merge to those of the whole, so that each shard can be summed where it is. If merged in the order
+    of the shards, the result is the same bit for bit, whichever worker summed which shard. Sums about each part's own
+    mean keep their digits even if the mean is large compared with the scatter; sums of raw products do not.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ class Moments:
 
     @classmethod
     def empty(cls, size: int) -> Self:
-        """Moments of no rows of `size` values."""
+        """Return the moments of no rows of `size` values."""
         return cls(0, np.zeros(size), np.zeros(size * (size + 1) // 2))
 
     @classmethod
     def of(cls, block: Rows) -> Self:
-        """Moments of the rows of (object, size); rows that are not finite throughout are left out."""
+        """Compute the moments of the rows of (object, size), leaving out rows that are not finite throughout."""
         rows = block[np.isfinite(block).all(axis=1)].astype(np.float64)
         if not len(rows):
             return cls.empty(block.shape[1])
@@ -68,7 +68,7 @@ class Moments:
         return cls(len(rows), mean, packed)
 
     def merge(self, other: Self) -> Self:
-        """Moments of both's rows (Chan, Golub and LeVeque 1979, Stanford STAN-CS-79-773)."""
+        """Merge with the moments of other rows (Chan, Golub and LeVeque 1979, Stanford STAN-CS-79-773)."""
         if not self.count or not other.count:
             return self if self.count else other
         count = self.count + other.count
@@ -88,8 +88,8 @@ class PCA:
     mean
         Mean row, (size,).
     components
-        Orthonormal components by falling variance, (components, size); the loading of largest size is positive.
-        Zero where there are fewer directions of variance than components.
+        Orthonormal components by falling variance, (components, size); the largest loading in size is positive.
+        Zero if there are fewer directions of variance than components.
     variance
         Variance along each component, (components,).
     ratio
@@ -130,10 +130,10 @@ class PCA:
         return cls(moments.mean, np.where(real[:, None], vectors * np.sign(largest), 0), variance, ratio)
 
     def transform(self, rows: Rows) -> F8:
-        """Scores of (object, size) rows, (object, components); NaN for rows with NaN.
+        """Compute the scores of (object, size) rows, (object, components); NaN for rows with NaN.
 
-        A row's scores do not depend on the rows beside it: einsum sums each by itself, where a matrix product may
-        round in another order for another number of rows.
+        A row's scores do not depend on other rows: einsum sums each row by itself, whereas a matrix product may round
+        differently for another number of rows.
         """
         if rows.shape[1] != self.mean.size:
             raise ConfigurationError(
@@ -144,12 +144,12 @@ class PCA:
 
     @classmethod
     def stored(cls, product: Any) -> Self:
-        """Components as the product `features` has them, `pca_mean` and so on; a group or a dataset."""
+        """Take components from a group or dataset like the product `features`, with `pca_mean` and so on."""
         return cls(*(np.asarray(product[f"pca_{name}"][:]) for name in PARTS))
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of what scores depend on."""
+        """SHA-256 of everything that scores depend on."""
         return hashlib.sha256(self.mean.astype("<f8").tobytes() + self.components.astype("<f8").tobytes()).hexdigest()
 
     def save(self, path: Path) -> None:
@@ -167,7 +167,7 @@ class PCA:
             The file is missing or holds no principal components.
         """
         try:
-            # numpy itself leaves a file open that it cannot read.
+            # numpy itself leaves a file that it cannot read open.
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 return cls(*(arrays[name] for name in PARTS))
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
@@ -175,11 +175,12 @@ class PCA:
 
 
 def _largest(covariance: F8, count: int) -> tuple[F8, F8]:
-    """Largest eigenvalues, rising, and their vectors in columns, of a symmetric matrix given by its upper triangle.
+    """Return the largest eigenvalues, rising, and their vectors in columns, of a symmetric matrix's upper triangle.
 
-    A few of many by the implicitly restarted Lanczos method (ARPACK; Lehoucq, Sorensen and Yang 1998), to rounding
-    like the whole decomposition: 0.1 to 1.3 s, by how alike they are, instead of 6 to 7 s for 10 of 3909, and 2.6 to
-    2.8 s for 80. Its random numbers are always the same, and so are the bits of what it gives.
+    A few of many are found by the implicitly restarted Lanczos method (ARPACK; Lehoucq, Sorensen and Yang 1998). They
+    agree with the full decomposition to rounding. For 10 of 3909 it takes 0.1 to 1.3 s, depending on how similar the
+    eigenvalues are, instead of 6 to 7 s; for 80 of 3909, 2.6 to 2.8 s. Its random numbers are always the same, and so
+    are the bits of the result.
     """
     size = len(covariance)
     if FEW * count > size or not covariance.any():

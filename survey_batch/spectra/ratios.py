@@ -27,7 +27,7 @@ def flux_ratios(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: Redshift
     Returns
     -------
     values, errors : (n, len(RATIOS)) float64
-        NaN where less than half of a window is good, or the mean below the line is not detected at 3 sigma.
+        NaN where less than half of a window is good, or the denominator is not detected at 3 sigma.
     """
     spectra = (wavelength, flux, ivar, mask, redshift)
     measured = [
@@ -46,7 +46,7 @@ def flux_ratios(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: Redshift
 def _mean(
     wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: Redshift, window: Window, per_frequency: bool
 ) -> tuple[F8, F8]:
-    """Mean over wavelength of the flux in a window, and its variance, (object, 1); the unit is the same for all."""
+    """Return the mean flux over wavelength in a window, and its variance, (object, 1); in one unit for all windows."""
     low, high = np.log10(air_to_vacuum(np.array(window))) / STEP
     middle, half = (low + high) / 2, float(high - low) / 2
     centre = np.array([10 ** (middle * STEP)])

@@ -10,15 +10,15 @@ from survey_batch.core.errors import ConfigurationError
 def smooth(flux: F4, window: int, order: int = 3) -> F4:
     """Smooth each spectrum by a Savitzky-Golay filter.
 
-    Bad pixels are bridged by straight lines between their good neighbours while filtering and are NaN again
-    afterwards. Spectra are mirrored at their ends, so that a row's result depends on nothing but the row.
+    Bad pixels are bridged by straight lines between their good neighbours for filtering, and become NaN again
+    afterwards. Spectra are mirrored at their ends, so that a row's result depends only on the row.
 
     Parameters
     ----------
     flux
         (object, wavelength); NaN where bad.
     window
-        Pixels, odd: an even window shifts spectra by half a pixel. 1 is no smoothing.
+        Pixels; odd, because an even window shifts spectra by half a pixel. 1 means no smoothing.
     order
         Degree of the polynomial.
 
@@ -48,7 +48,7 @@ def smooth(flux: F4, window: int, order: int = 3) -> F4:
 
 
 def bridge(flux: F4) -> F4:
-    """Replace NaN by linear interpolation along each row, and by the nearest good value beyond the first and last.
+    """Replace NaN by linear interpolation along each row, and by the nearest good value at its ends.
 
     A row without any good pixel stays NaN.
     """

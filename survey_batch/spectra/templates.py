@@ -22,7 +22,7 @@ class Templates:
     flux, scatter
         (template, m): f_lambda with a median of 1, and its standard deviation among the stars of a template.
     spectral_type
-        Such as `G5`, (template,).
+        For example `G5`, (template,).
     """
 
     wavelength: F8
@@ -39,12 +39,12 @@ class Templates:
         return np.array([name[:1] for name in self.spectral_type])
 
     def take(self, rows: npt.NDArray[Any]) -> "Templates":
-        """Some of the templates, by index or as a mask."""
+        """Select templates by index or mask."""
         return Templates(self.wavelength, self.flux[rows], self.scatter[rows], self.spectral_type[rows])
 
 
 def read_templates(path: str, wavelength: F8) -> Templates:
-    """Read PyHammer's templates (Kesseli et al. 2017, ApJS 230, 16) as binned to steps of 1e-4 dex.
+    """Read PyHammer's templates (Kesseli et al. 2017, ApJS 230, 16), binned to steps of 1e-4 dex.
 
     Parameters
     ----------

@@ -10,12 +10,12 @@ from survey_batch.core.arrays import F4, F8, I4, Flags
 from survey_batch.spectra.grid import STEP, first_pixel
 
 SMALLEST_SHARE = 0.5
-"""Share of a window that good pixels must cover."""
+"""Least share of a window that good pixels must cover."""
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """Each object's pixels around some rest-frame wavelengths; all arrays (object, wavelength, pixel).
+    """Each object's pixels around some rest-frame wavelengths; all arrays are (object, wavelength, pixel).
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Pixels:
     good
         Whether a pixel is on the grid and can be used.
     width
-        Of a pixel [Angstrom, rest frame].
+        Width of a pixel [Angstrom, rest frame].
     """
 
     x: F8
@@ -45,7 +45,7 @@ def pixels_around(
     centres: F8,
     spans: Sequence[tuple[float, float]],
 ) -> Pixels:
-    """Take the pixels that reach over windows around rest-frame vacuum wavelengths [Angstrom].
+    """Take the pixels that cover windows around rest-frame vacuum wavelengths [Angstrom].
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def pixels_around(
     flux, ivar, mask
         (n, m).
     redshift
-        (n,); what is not finite, or not above -1, counts as 0.
+        (n,); values that are not finite, or not above -1, count as 0.
     centres
         (k,).
     spans
@@ -79,12 +79,12 @@ def pixels_around(
 
 
 def share_of_pixels(x: F8, low: float, high: float) -> F8:
-    """Share of each pixel that lies in the window from `low` to `high`."""
+    """Return the share of each pixel that lies in the window from `low` to `high`."""
     return np.asarray(np.clip(np.minimum(x + 0.5, high) - np.maximum(x - 0.5, low), 0, 1))
 
 
 def window_mean(pixels: Pixels, span: tuple[float, float]) -> tuple[F8, F8, F8]:
-    """Mean flux in a window, its variance and mean position, (object, wavelength, 1); NaN if too little is good."""
+    """Return a window's mean flux, variance and mean position, (object, wavelength, 1); NaN if too little is good."""
     weight = share_of_pixels(pixels.x, *span) * pixels.good
     total = np.sum(weight, axis=-1, keepdims=True)
     total = np.where(total >= SMALLEST_SHARE * (span[1] - span[0]), total, np.nan)

@@ -1,4 +1,4 @@
-"""Simulated stars, galaxies and quasars as a block of the product `spectra`: examples to train on."""
+"""Simulated stars, galaxies and quasars as a block of the product `spectra`, for training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,9 +14,9 @@ from survey_batch.spectra.synthetic.star_library import StarLibrary, drawn_stars
 from survey_batch.spectra.synthetic.targets import draw_other, galaxy_redshift, quasar_redshift, star_redshift
 
 DEAD_SHARES = (0.0, 0.0, 0.04, 0.12)
-"""Shares of pixels without inverse variance, as releases differ in them."""
+"""Shares of pixels without inverse variance, which differ between releases."""
 STAR_DUST, OTHER_DUST = 0.25, 0.05
-"""Mean E(B-V) of the Milky Way's dust before stars, many of which lie in its disc, and before galaxies."""
+"""Mean E(B-V) of the Milky Way's dust in front of stars, many of which lie in its disc, and of galaxies."""
 
 
 def simulate_examples(
@@ -29,7 +29,7 @@ def simulate_examples(
 ) -> tuple[dict[str, npt.NDArray[Any]], npt.NDArray[np.str_]]:
     """Simulate observed spectra of some classes.
 
-    Signal to noise is drawn alike for all classes, so that faintness tells nothing.
+    Signal to noise has the same distribution for all classes, so that faintness does not reveal the class.
 
     Parameters
     ----------
@@ -38,11 +38,11 @@ def simulate_examples(
     wavelength
         Grid of `survey_batch.spectra.grid.log_grid`, (m,).
     seed
-        Each spectrum depends on it, its class and its number among its class, and on nothing else.
+        Each spectrum depends only on the seed, its class and its number within its class.
     snr
         Range of the median signal to noise per pixel in r, log-uniform.
     stars
-        What stars and galaxies are made of; drawn ones by default.
+        Library for stars and galaxies; by default, stars made from formulas.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def simulate_examples(
 def _observed(
     kind: str, wavelength: F8, library: StarLibrary, snr: tuple[float, float], rng: np.random.Generator
 ) -> tuple[float, Observation]:
-    """Draw an object and observe it; its redshift and spectrum."""
+    """Draw an object and observe it; return its redshift and observation."""
     if kind == "STAR":
         redshift, template, dust = star_redshift(rng), (library.wavelength, _star(library, rng)), STAR_DUST
     else:
@@ -85,7 +85,7 @@ def _observed(
 
 
 def _star(library: StarLibrary, rng: np.random.Generator) -> F8:
-    """Spectrum of a star; in every tenth the light of a fainter companion."""
+    """Draw the spectrum of a star; one in ten includes the light of a fainter companion."""
     flux = library.flux[library.draw_any(rng)].astype(np.float64)
     if rng.random() < 0.1:
         flux = flux + rng.uniform(0, 0.5) * library.flux[library.draw_any(rng)]

@@ -1,6 +1,6 @@
-"""Spectra of galaxies: stars of several ages, moving, dusty, with the lines of the gas between them.
+"""Spectra of galaxies: stars of several ages with their motions, dust, and the emission lines of gas.
 
-No two are alike. Ranges are wide on purpose: a real galaxy should look like one of those drawn, not like their mean.
+No two are alike. Ranges are wide on purpose: a real galaxy should resemble one of the drawn ones, not their mean.
 """
 
 import numpy as np
@@ -16,21 +16,21 @@ LSF = spectra.LSF_SIGMA * spectra.STEP * np.log(10)
 """Relative width (sigma) of the spectrograph's line spread function."""
 
 PASSIVE_SHARE = 0.45
-"""Galaxies without young stars."""
+"""Share of galaxies without young stars."""
 OLD, MIDDLE, YOUNG = (3600.0, 5600.0), (5600.0, 7500.0), (7500.0, 25000.0)
-"""Effective temperatures, in Kelvin, of the stars that give the light of populations older than about 5 Gyr, of 1 to 5
-and of less than 1 Gyr."""
+"""Effective temperatures, in Kelvin, of the stars that dominate the light of populations older than about 5 Gyr, of 1
+to 5 Gyr and younger than 1 Gyr."""
 STARS_OF_EACH = (5, 3, 3)
 DISPERSION = (50.0, 380.0)
 """Velocity dispersion of stars, km/s."""
 GAS_WIDTH = (40.0, 250.0)
 """Velocity dispersion of gas, km/s."""
 ACTIVE_SHARE = 0.25
-"""Galaxies with an active nucleus of narrow lines."""
+"""Share of galaxies with an active nucleus of narrow lines."""
 WING_WIDTH = (250.0, 800.0)
-"""Velocity dispersion of the gas that flows out, km/s: it gives lines wings, mostly those of active nuclei."""
+"""Velocity dispersion of outflowing gas, km/s, which gives lines their wings, mostly in active nuclei."""
 LEVEL_RANGE = (5300.0, 5700.0)
-"""Angstrom in which the populations' light is compared."""
+"""Range in Angstrom in which the light of the populations is compared."""
 
 H_ALPHA, H_BETA, H_GAMMA, H_DELTA = spectra.BALMER[:4]
 OXYGEN_3, OXYGEN_2, NITROGEN_2, SULPHUR_2 = (
@@ -43,7 +43,7 @@ OXYGEN_3, OXYGEN_2, NITROGEN_2, SULPHUR_2 = (
 
 
 def draw_galaxy(rng: np.random.Generator, stars: StarLibrary) -> tuple[F8, F8]:
-    """Draw a galaxy at rest.
+    """Draw a galaxy in the rest frame.
 
     Returns
     -------
@@ -59,17 +59,17 @@ def draw_galaxy(rng: np.random.Generator, stars: StarLibrary) -> tuple[F8, F8]:
 
 
 def broadened(flux: F8, dispersion: float) -> F8:
-    """Flux on the templates' grid, with the line-of-sight velocities of stars (dispersion in km/s)."""
+    """Broaden flux on the templates' grid by the line-of-sight velocities of stars (dispersion in km/s)."""
     return np.asarray(gaussian_filter1d(flux, dispersion / LIGHT / np.log(10) / spectra.STEP))
 
 
 def _shares(passive: bool, rng: np.random.Generator) -> F8:
-    """Shares of old, middle-aged and young light in V."""
+    """Draw the shares of old, middle-aged and young light in V."""
     return rng.dirichlet((12, 1.0, 0.15) if passive else (3, 2, 2.5))
 
 
 def _stars(stars: StarLibrary, shares: F8, rng: np.random.Generator) -> F8:
-    """Light of the stars, whose mean in V is 1."""
+    """Draw the light of the stars, with a mean of 1 in V."""
     total = np.zeros(stars.wavelength.size)
     level = slice(*np.searchsorted(stars.wavelength, LEVEL_RANGE))
     for share, count, (low, high) in zip(shares, STARS_OF_EACH, (OLD, MIDDLE, YOUNG), strict=True):
@@ -80,14 +80,14 @@ def _stars(stars: StarLibrary, shares: F8, rng: np.random.Generator) -> F8:
 
 
 def _h_alpha_width(passive: bool, rng: np.random.Generator) -> float:
-    """Equivalent width of H alpha in emission, Angstrom."""
+    """Draw the equivalent width of H alpha in emission [Angstrom]."""
     if passive:
         return float(rng.exponential(0.8))
     return float(min(np.exp(rng.normal(np.log(25), 1.1)), 800))
 
 
 def _gas(wavelength: F8, stars: F8, h_alpha: float, rng: np.random.Generator) -> F8:
-    """Emission of the gas, whose H alpha has an equivalent width of `h_alpha` Angstrom on the stars' light."""
+    """Draw the gas emission, with an equivalent width of H alpha of `h_alpha` Angstrom on the stars' light."""
     active = rng.random() < ACTIVE_SHARE
     flux = h_alpha * float(np.interp(H_ALPHA, wavelength, stars))
     wings = rng.uniform(0, 0.5) if active else rng.uniform(0, 0.1)
@@ -101,10 +101,10 @@ def _gas(wavelength: F8, stars: F8, h_alpha: float, rng: np.random.Generator) ->
 
 
 def _line_fluxes(active: bool, rng: np.random.Generator) -> dict[float, float]:
-    """Fluxes of lines over that of H alpha, without dust.
+    """Draw line fluxes relative to H alpha, without dust.
 
-    Balmer decrements are those of case B at 10^4 K (Osterbrock & Ferland 2006); [O III] and [N II] run against each
-    other as star-forming galaxies do (Baldwin, Phillips & Terlevich 1981, PASP 93, 5); active nuclei have both.
+    Balmer decrements are those of case B at 10^4 K (Osterbrock & Ferland 2006). [O III] and [N II] are anticorrelated
+    as in star-forming galaxies (Baldwin, Phillips & Terlevich 1981, PASP 93, 5); active nuclei have both.
     """
     beta = 1 / 2.86
     nitrogen = 10 ** rng.uniform(-1.4, -0.3)

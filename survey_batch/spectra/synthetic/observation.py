@@ -1,4 +1,4 @@
-"""What a fibre spectrograph makes of a spectrum: calibration, noise, inverse variance, masks and dead pixels."""
+"""Observation of a spectrum by a fibre spectrograph: calibration, noise, inverse variance, masks and dead pixels."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,20 +10,20 @@ from scipy.special import expit
 from survey_batch.core.arrays import F8, I4
 
 SNR_WINDOWS = {"u": (3700, 4000), "g": (4000, 5500), "r": (5600, 6900), "i": (6900, 8200), "z": (8200, 9050)}
-"""Angstrom; the parts of the five bands that the spectrograph sees."""
+"""Parts of the five bands that the spectrograph sees, in Angstrom."""
 BAD_PIXEL = 1
 """Mask bit of a bad CCD pixel (LAMOST data release documentation, ANDMASK)."""
 ARMS_MEET = 5850.0
-"""Angstrom where the blue and the red arm of a spectrograph meet."""
+"""Wavelength in Angstrom at which the blue and red arms of a spectrograph meet."""
 OXYGEN_BANDS = ((6868.0, 6945.0), (7594.0, 7700.0))
-"""Angstrom, the B and A bands of the atmosphere's oxygen."""
+"""The B and A bands of the atmosphere's oxygen, in Angstrom."""
 DARK_END = 12
-"""Pixels at the red end in which files have a flux of 0, and an inverse variance all the same."""
+"""Pixels at the red end in which files have a flux of 0 but still an inverse variance."""
 
 
 @dataclass(frozen=True)
 class Observation:
-    """One spectrum as it was observed; arrays are (n,)."""
+    """One observed spectrum; arrays are (n,)."""
 
     wavelength: F8
     flux: F8
@@ -33,7 +33,7 @@ class Observation:
     continuum: F8
     """The smooth part of the flux."""
     snr: dict[str, float]
-    """Signal to noise per pixel in ugriz, the median over a band."""
+    """Median signal to noise per pixel in each of the bands ugriz."""
 
 
 def observe_spectrum(
@@ -44,14 +44,14 @@ def observe_spectrum(
     Parameters
     ----------
     wavelength, flux
-        What there is to see, (n,), vacuum Angstrom and arbitrary units.
+        True spectrum, (n,), in vacuum Angstrom and arbitrary units.
     snr
-        Signal to noise per pixel wanted in r.
+        Wanted signal to noise per pixel in r.
     rng
-        Draws calibration errors, noise and bad pixels.
+        Random generator for calibration errors, noise and bad pixels.
     dead_share
-        Share of single pixels with an inverse variance of 0, mostly blue ones; old releases have many, and whole
-        ranges besides.
+        Share of single pixels with an inverse variance of 0, mostly blue ones; old releases have many, and also whole
+        ranges.
     """
     flux = flux * _calibration_error(wavelength, snr, rng) * 10 ** rng.uniform(1.5, 3.5)
     noise = _noise_level(wavelength, flux, snr, rng)
@@ -82,10 +82,10 @@ def _median_in(wavelength: F8, values: F8, window: tuple[float, float]) -> float
 
 
 def _calibration_error(wavelength: F8, snr: float, rng: np.random.Generator) -> F8:
-    """Errors of the flux calibration: slope and bend, the arms' fit to each other, and the atmosphere's oxygen.
+    """Draw errors of the flux calibration: slope and bend, the match of the arms, and the atmosphere's oxygen.
 
-    They are a few percent in bright objects. In faint ones, of which not all sky was taken off, one arm can be twice
-    as bright as the other and bend up or down where they meet: tails are wide on purpose.
+    They are a few percent in bright objects. In faint objects with residual sky, one arm can be twice as bright as the
+    other and bend up or down where they meet. The tails are wide on purpose.
     """
     x = (wavelength - 6400) / 2700
     slope, bend = rng.normal(0, (0.12, 0.06))
@@ -98,18 +98,18 @@ def _calibration_error(wavelength: F8, snr: float, rng: np.random.Generator) -> 
 
 
 def _fade(distance: F8, rng: np.random.Generator) -> F8:
-    """Go from 1 where the arms meet to 0 some 50 to 250 Angstrom away."""
+    """Return a factor that falls from 1 where the arms meet to 0 some 50 to 250 Angstrom away."""
     return np.asarray(np.exp(-0.5 * (distance / rng.uniform(50, 250)) ** 2))
 
 
 def _window(wavelength: F8, band: tuple[float, float]) -> F8:
-    """1 in a band with soft edges, 0 outside."""
+    """Return 1 in a band with soft edges, 0 outside."""
     low, high = band
     return np.asarray(expit((wavelength - low) / 4) * expit((high - wavelength) / 4))
 
 
 def _sky_residual(wavelength: F8, rng: np.random.Generator) -> F8:
-    """Sky that was left in, or taken off twice, in units of the noise: a level per arm, worse where they meet."""
+    """Draw under- or oversubtracted sky, in units of the noise: a level per arm, worse where the arms meet."""
     blue, red, middle, end = rng.standard_t(3, 4) * (0.25, 0.15, 0.6, 1.0)
     level = np.where(wavelength < ARMS_MEET, blue, red)
     level = level + middle * _fade(np.abs(wavelength - ARMS_MEET + 50), rng)
@@ -117,7 +117,7 @@ def _sky_residual(wavelength: F8, rng: np.random.Generator) -> F8:
 
 
 def _cosmic_rays(size: int, rng: np.random.Generator) -> F8:
-    """Spikes of a few pixels, in units of the noise."""
+    """Draw spikes of a few pixels, in units of the noise."""
     spikes = np.zeros(size)
     for place in rng.integers(0, size - 3, rng.poisson(0.8)):
         spikes[place : place + 3] += rng.exponential(15) * np.array([0.5, 1.0, 0.5])
@@ -125,9 +125,9 @@ def _cosmic_rays(size: int, rng: np.random.Generator) -> F8:
 
 
 def _noise_level(wavelength: F8, flux: F8, snr: float, rng: np.random.Generator) -> F8:
-    """Noise of sky and source through the instrument's throughput, scaled to the wanted signal to noise in r.
+    """Return the noise of sky and source through the instrument's throughput, scaled to the wanted S/N in r.
 
-    How much worse the blue arm is varies from one spectrograph and night to the next.
+    How much worse the blue arm is varies between spectrographs and nights.
     """
     inside = slice(*np.searchsorted(wavelength, SNR_WINDOWS["r"]))
     middle = np.median(flux[inside])
@@ -139,7 +139,7 @@ def _noise_level(wavelength: F8, flux: F8, snr: float, rng: np.random.Generator)
 
 @lru_cache(maxsize=32)
 def _noise_shape(size: int, first: float, last: float) -> F8:
-    """Noise against wavelength: the blue end, the gap between the arms, and the sky's lines."""
+    """Return the noise against wavelength: the blue end, the gap between the arms, and the sky's lines."""
     wavelength = np.geomspace(first, last, size)
     blue = 6 * np.exp(-(wavelength - 3700) / 180) + 1.5 * np.exp(-(wavelength - 3700) / 900)
     gap = 0.8 * np.exp(-0.5 * ((wavelength - 5880) / 60) ** 2)
@@ -147,7 +147,7 @@ def _noise_shape(size: int, first: float, last: float) -> F8:
 
 
 def _sky_lines(wavelength: F8) -> F8:
-    """[O I] of the upper atmosphere, and OH lines at places drawn once and for all."""
+    """Return [O I] of the upper atmosphere, and OH lines at fixed random wavelengths."""
     rng = np.random.default_rng(557)
     places = np.concatenate([[5578.9, 6302.0, 6365.5], rng.uniform(7230, 9300, 70)])
     heights = np.concatenate([[6.0, 1.5, 0.6], rng.exponential(0.9, 70) * (1 + 2 * (places[3:] > 8700))])
@@ -156,7 +156,7 @@ def _sky_lines(wavelength: F8) -> F8:
 
 
 def _bad_runs(size: int, rng: np.random.Generator) -> I4:
-    """A run of bad pixels in every fourth spectrum."""
+    """Draw a run of bad pixels in one of four spectra."""
     mask = np.zeros(size, np.int32)
     if rng.random() < 0.25:
         begin = int(rng.integers(size - 60))
@@ -165,13 +165,13 @@ def _bad_runs(size: int, rng: np.random.Generator) -> I4:
 
 
 def _dead_chance(wavelength: F8, share: float) -> F8:
-    """Chance of an inverse variance of 0, several times larger at the blue end; `share` in the mean."""
+    """Return the chance of an inverse variance of 0: on average `share`, several times larger at the blue end."""
     weight = 0.3 + 6 * np.exp(-(wavelength - 3700) / 400)
     return np.asarray(share * weight / weight.mean())
 
 
 def _dead_ranges(wavelength: F8, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Ranges that old releases often leave out: the blue end, where the arms meet, and the A band of oxygen."""
+    """Draw ranges that old releases often lack: the blue end, where the arms meet, and the A band of oxygen."""
     blue_end, last = rng.uniform(3700, 4350), rng.uniform(5650, 5920)
     ranges = ((0.0, blue_end), (5580.0, last), (7575.0, 7690.0))
     chosen = rng.random(3) < (0.4, 0.25, 0.25)

@@ -1,4 +1,4 @@
-"""Spectra of quasars: a power law, broad and narrow lines, iron, the host galaxy, and what lies in front of them."""
+"""Spectra of quasars: a power law, broad and narrow lines, iron, the host galaxy, and foreground absorption."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -25,26 +25,26 @@ BROAD_WIDTH = (1200.0, 10000.0)
 """Full width at half maximum of broad lines, km/s."""
 NARROW_WIDTH = (200.0, 1000.0)
 IRON_RANGES = ((2150.0, 2650.0, 1.0), (2700.0, 3500.0, 0.5), (4430.0, 4700.0, 0.7), (5120.0, 5430.0, 0.6))
-"""Angstrom, and relative strength, of the blends of Fe II (after Vestergaard & Wilkes 2001, ApJS 134, 1, and
+"""Ranges in Angstrom and relative strengths of the blends of Fe II (after Vestergaard & Wilkes 2001, ApJS 134, 1, and
 Boroson & Green 1992, ApJS 80, 109)."""
 IRON_LINES = 40
-"""In each of the ranges."""
+"""Number of lines in each range."""
 HIGHEST_HOST_REDSHIFT = 0.8
 BROAD_ABSORPTION_SHARE = 0.1
-"""Quasars with broad absorption lines."""
+"""Share of quasars with broad absorption lines."""
 
 
 def draw_quasar(rng: np.random.Generator, redshift: float, stars: StarLibrary) -> tuple[F8, F8]:
-    """Draw a quasar at rest, with the intergalactic gas in front of it.
+    """Draw a quasar in the rest frame, with the intergalactic gas in front of it.
 
     Parameters
     ----------
     rng
-        Draws all that varies.
+        Random generator for everything that varies.
     redshift
-        Decides how much gas there is, and whether the host galaxy is seen.
+        Determines how much gas there is, and whether the host galaxy is seen.
     stars
-        For the host galaxy.
+        Stars of the host galaxy.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def draw_quasar(rng: np.random.Generator, redshift: float, stars: StarLibrary) -
 
 
 def _continuum(wavelength: F8, rng: np.random.Generator) -> F8:
-    """A power law that bends up near 5000 Angstrom, and the Balmer continuum."""
+    """Draw a power law that bends up near 5000 Angstrom, with the Balmer continuum."""
     slope, bend = rng.normal(-1.5, 0.45), rng.uniform(0.3, 1.8)
     x = wavelength / 5000
     power = x**slope * (1 + x**8) ** (bend / 8)
@@ -72,7 +72,7 @@ def _continuum(wavelength: F8, rng: np.random.Generator) -> F8:
 
 
 def _lines(wavelength: F8, rng: np.random.Generator) -> F8:
-    """Broad lines, each in a narrower and a wider part, and narrow ones, over the continuum."""
+    """Draw broad lines, each with a narrower and a wider part, and narrow lines, relative to the continuum."""
     width = np.exp(rng.uniform(*np.log(BROAD_WIDTH))) / 2.3548 / LIGHT
     common = np.exp(rng.normal(0, 0.4))
     lines = []
@@ -91,7 +91,7 @@ def _lines(wavelength: F8, rng: np.random.Generator) -> F8:
 
 
 def _iron(wavelength: F8, rng: np.random.Generator) -> F8:
-    """Blends of Fe II: lines at places drawn once and for all, as wide as the broad lines are."""
+    """Draw blends of Fe II: lines at fixed random wavelengths, about as wide as the broad lines."""
     places = np.random.default_rng(56)
     width = rng.uniform(1000, 4000) / LIGHT
     lines = []
@@ -117,7 +117,7 @@ def _log_wavelength(template: tuple[F8, F8]) -> tuple[F8, F8]:
 
 
 def _broad_absorption(wavelength: F8, rng: np.random.Generator) -> F8:
-    """Transmission of gas that flows out, before C IV, Si IV, N V and sometimes Mg II."""
+    """Draw the transmission of outflowing gas, blueward of C IV, Si IV, N V and sometimes Mg II."""
     fastest = rng.uniform(0.01, 0.07)
     width, depth = rng.uniform(0.15, 0.5) * fastest, rng.uniform(0.3, 1.0)
     places = [1549.1, 1399.8, 1240.8, *([2799.1] if rng.random() < 0.2 else [])]
@@ -126,9 +126,10 @@ def _broad_absorption(wavelength: F8, rng: np.random.Generator) -> F8:
 
 
 def forest(wavelength: F8, redshift: float, rng: np.random.Generator) -> F8:
-    """Transmission of intergalactic hydrogen: lines below Lyman alpha, and nothing far below the Lyman limit.
+    """Draw the transmission of intergalactic hydrogen: lines below Lyman alpha, and 0 far below the Lyman limit.
 
-    Effective opacity by Madau (1995, ApJ 441, 18), 0.0036 (1 + z)^3.46 at the absorber; its scatter is log-normal.
+    The effective opacity is that of Madau (1995, ApJ 441, 18), 0.0036 (1 + z)^3.46 at the absorber, with log-normal
+    scatter.
     """
     behind = wavelength < LYMAN_ALPHA * 0.995
     absorber = (1 + redshift) * wavelength / LYMAN_ALPHA

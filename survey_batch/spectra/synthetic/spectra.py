@@ -1,7 +1,7 @@
-"""Spectra of stars: smooth continua with the lines and bands that tell the classes apart.
+"""Spectra of stars: smooth continua with the lines and bands that distinguish the classes.
 
-They are drawn after nature, not computed from it: a classifier can learn the classes from them, nobody can measure
-stellar parameters on them. Wavelengths are vacuum Angstrom; fluxes are f_lambda in arbitrary units.
+They imitate real spectra but are not computed from physics. A classifier can learn the classes from them, but they are
+no basis for measuring stellar parameters. Wavelengths are vacuum Angstrom; fluxes are f_lambda in arbitrary units.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,17 +44,17 @@ TIO_BANDS = {
     4762: (0.4, 190), 4956: (0.6, 210), 5168: (0.5, 260), 5449: (0.5, 260), 5848: (0.45, 220), 6160: (0.65, 260),
     6653: (0.6, 380), 7055: (0.9, 320), 7591: (0.5, 260), 8207: (0.15, 170), 8433: (0.35, 220), 8861: (0.3, 170),
 }  # fmt: skip
-"""Heads of TiO bands, which fade to the red (Kirkpatrick et al. 1991, ApJS 77, 417):
+"""Heads of TiO bands, which fade towards the red (Kirkpatrick et al. 1991, ApJS 77, 417):
 opacity in an M3 star, and reach in Angstrom."""
 
 
 def log_wavelengths(first: float, last: float) -> F8:
-    """Template wavelengths from `first` to `last`."""
+    """Return template wavelengths from `first` to `last`."""
     return np.asarray(10 ** np.arange(np.log10(first), np.log10(last), STEP))
 
 
 def observe(template: tuple[F8, F8], wavelength: F8, redshift: float) -> F8:
-    """Template at observed wavelengths, (n,), with its mean set to 1."""
+    """Interpolate a template at observed wavelengths, (n,), with its mean set to 1."""
     rest, flux = template
     shifted = np.interp(np.log(wavelength / (1 + redshift)), np.log(rest), flux)
     return np.asarray(shifted / shifted.mean())
@@ -62,7 +62,7 @@ def observe(template: tuple[F8, F8], wavelength: F8, redshift: float) -> F8:
 
 @lru_cache(maxsize=64)
 def star(subtype: int) -> tuple[F8, F8]:
-    """Template of a main-sequence star.
+    """Make the template of a main-sequence star.
 
     Parameters
     ----------
@@ -78,13 +78,13 @@ def star(subtype: int) -> tuple[F8, F8]:
 
 
 def temperature(subtype: int) -> float:
-    """Effective temperature of a subtype (A0 = 0), interpolated in the logarithm."""
+    """Return the effective temperature of a subtype (A0 = 0), interpolated in the logarithm."""
     known = np.array(list(TEMPERATURES)), np.log(list(TEMPERATURES.values()))
     return float(np.exp(np.interp(subtype, *known)))
 
 
 def stellar_flux(wavelength: F8, kelvin: float) -> F8:
-    """Flux of a star before the spectrograph: a black body times the transmission of its lines and bands."""
+    """Return a star's flux before the spectrograph: a black body times the transmission of its lines and bands."""
     cool = _rise(5800, 500, kelvin)
     flux = wavelength**-5.0 / np.expm1(C2 / (wavelength * kelvin))
     flux = flux * np.exp(-0.5 * cool * np.clip((4600 - wavelength) / 900, 0, 2))  # crowded metal lines
@@ -93,17 +93,17 @@ def stellar_flux(wavelength: F8, kelvin: float) -> F8:
 
 
 def reddening(wavelength: F8, colour_excess: float) -> F8:
-    """Transmission of dust with E(B-V) = `colour_excess`: A = 3.1 E(B-V) (5500 / wavelength)^1.3."""
+    """Return the transmission of dust with E(B-V) = `colour_excess`: A = 3.1 E(B-V) (5500 / wavelength)^1.3."""
     return np.asarray(10 ** (-0.4 * 3.1 * colour_excess * (5500 / wavelength) ** 1.3))
 
 
 def _rise(half: float, width: float, kelvin: float) -> float:
-    """Go from 0 in hot stars to 1 in cool ones."""
+    """Return a factor that rises from 0 in hot stars to 1 in cool ones."""
     return float(1 / (1 + np.exp((kelvin - half) / width)))
 
 
 def _balmer(wavelength: F8, kelvin: float) -> F8:
-    """Hydrogen lines, strongest and widest near 9300 K; the high ones run together towards the Balmer limit."""
+    """Return the transmission of hydrogen, strongest and widest near 9300 K; high lines merge at the Balmer limit."""
     strength = np.exp(-0.5 * (np.log10(kelvin / 9300) / 0.1) ** 2)
     width = 2.5 + 7 * strength
     result = np.ones(wavelength.size)
@@ -116,7 +116,7 @@ def _balmer(wavelength: F8, kelvin: float) -> F8:
 
 
 def _metals(wavelength: F8, kelvin: float) -> F8:
-    """Lines of metals, which grow towards cool stars."""
+    """Return the transmission of metal lines, which are stronger in cool stars."""
     cool = _rise(5600, 600, kelvin)
     coolest = _rise(4500, 350, kelvin)
     lines = [
@@ -134,7 +134,7 @@ def _metals(wavelength: F8, kelvin: float) -> F8:
 
 
 def _forest(wavelength: F8) -> F8:
-    """Opacity of many weak metal lines, always at the same places, crowded towards the blue."""
+    """Return the opacity of many weak metal lines, always at the same wavelengths, crowded towards the blue."""
     rng = np.random.default_rng(26)
     places = 3500 + 6000 * rng.power(0.45, 1500)
     depths = rng.gamma(1.0, 1.0, 1500) * np.clip((7000 - places) / 3000, 0.08, 1)
@@ -146,7 +146,7 @@ def _forest(wavelength: F8) -> F8:
 
 
 def _bands(wavelength: F8, kelvin: float) -> F8:
-    """Opacity of molecules: MgH in K and M stars, TiO in M stars."""
+    """Return the opacity of molecules: MgH in K and M stars, TiO in M stars."""
     green = np.exp(-0.5 * ((wavelength - 5110) / 90) ** 2) * (wavelength < 5215)
     total = 0.3 * _rise(4700, 250, kelvin) * green
     strength = np.clip((4100 - kelvin) / 900, 0, 2)
@@ -157,7 +157,7 @@ def _bands(wavelength: F8, kelvin: float) -> F8:
 
 
 def _absorption(wavelength: F8, places: Sequence[float], depth: float, width: float) -> F8:
-    """Transmission of lines with a Lorentzian's core and steeper wings; `width` is half the FWHM, in Angstrom."""
+    """Return the transmission of lines with a Lorentzian core and steeper wings; `width` is half the FWHM, Angstrom."""
     result = np.ones(wavelength.size)
     for place in places:
         near = slice(*np.searchsorted(wavelength, (place - 12 * width, place + 12 * width)))
@@ -167,7 +167,7 @@ def _absorption(wavelength: F8, places: Sequence[float], depth: float, width: fl
 
 
 def emission(wavelength: F8, lines: Iterable[tuple[float, float, float]]) -> F8:
-    """Sum of Gaussian lines.
+    """Sum Gaussian lines.
 
     Parameters
     ----------
@@ -184,10 +184,10 @@ def emission(wavelength: F8, lines: Iterable[tuple[float, float, float]]) -> F8:
 
 
 def normalized(flux: F8) -> F8:
-    """Flux over its mean."""
+    """Divide flux by its mean."""
     return np.asarray(flux / flux.mean())
 
 
 def smooth(flux: F8) -> F8:
-    """Flux as the spectrograph resolves it, with a mean of 1."""
+    """Smooth flux to the spectrograph's resolution, with a mean of 1."""
     return normalized(gaussian_filter1d(flux, LSF_SIGMA))

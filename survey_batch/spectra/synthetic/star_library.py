@@ -1,4 +1,4 @@
-"""Stars from which simulated galaxies are mixed and simulated stars are drawn."""
+"""Star spectra from which simulated stars are drawn and simulated galaxies are mixed."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,9 +15,9 @@ LETTERS = "OBAFGKM"
 HOT_STARS = {"O7": 36000.0, "B0": 31000.0, "B2": 20600.0, "B5": 15700.0, "B8": 12500.0}
 """Effective temperatures of hot dwarfs (Pecaut & Mamajek 2013, ApJS 208, 9), rounded."""
 FIRST, LAST = 2200.0, 9500.0
-"""Rest-frame Angstrom: what a galaxy at redshift 0.6 shows of its blue end, and one at 0 of its red end."""
+"""Rest-frame Angstrom: the blue end of a galaxy at redshift 0.6, and the red end of one at 0."""
 JOIN = (3655.0, 3750.0)
-"""Angstrom in which an observed template and its continuation to the blue are set equal."""
+"""Range in Angstrom in which an observed template and its continuation to the blue are matched."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +45,19 @@ class StarLibrary:
         return len(self.kelvin)
 
     def draw(self, low: float, high: float, rng: np.random.Generator) -> int:
-        """One of the stars between two temperatures, or the one nearest to their middle."""
+        """Draw one of the stars between two temperatures, or take the one nearest to their middle."""
         inside = np.flatnonzero((self.kelvin >= low) & (self.kelvin <= high))
         return int(rng.choice(inside)) if inside.size else int(np.abs(self.kelvin - (low + high) / 2).argmin())
 
     def draw_any(self, rng: np.random.Generator) -> int:
-        """A star of any kind, each letter being as likely as the others."""
+        """Draw a star of any kind; each letter is equally likely."""
         letter = rng.choice(np.unique(self.letter))
         return int(rng.choice(np.flatnonzero(self.letter == letter)))
 
 
 @lru_cache(maxsize=1)
 def drawn_stars() -> StarLibrary:
-    """Stars drawn by formulas, O to M (see `survey_batch.spectra.synthetic.spectra`)."""
+    """Make stars from formulas, O to M (see `survey_batch.spectra.synthetic.spectra`)."""
     names = [*HOT_STARS, *(f"{letter}{digit}" for letter in spectra.LETTERS for digit in range(10))]
     kelvin = np.array([_temperature(name) for name in names])
     wavelength = spectra.log_wavelengths(FIRST, LAST)
@@ -67,9 +67,9 @@ def drawn_stars() -> StarLibrary:
 
 @lru_cache(maxsize=2)
 def template_stars(path: str) -> StarLibrary:
-    """Empirical templates of PyHammer (Kesseli et al. 2017, ApJS 230, 16), O to M.
+    """Read the empirical templates of PyHammer (Kesseli et al. 2017, ApJS 230, 16), O to M.
 
-    Below 3650 Angstrom, where they end, they go on as drawn stars of their temperature.
+    Below 3650 Angstrom, where they end, they continue as formula-based stars of the same temperature.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def template_stars(path: str) -> StarLibrary:
 
 
 def _temperature(name: str) -> float:
-    """Effective temperature of a spectral type such as G2."""
+    """Return the effective temperature of a spectral type such as G2."""
     letter, digit = name[0], int(name[1])
     if letter in spectra.LETTERS:
         return spectra.temperature(10 * spectra.LETTERS.index(letter) + digit)
@@ -100,7 +100,7 @@ def _temperature(name: str) -> float:
 
 
 def _continued(wavelength: F8, observed: F8, flux: F8, kelvin: float) -> F8:
-    """An observed spectrum, continued by a drawn one below its first wavelength."""
+    """Continue an observed spectrum with a formula-based one below its first wavelength."""
     drawn = spectra.smooth(spectra.stellar_flux(wavelength, kelvin))
     seen = np.interp(np.log(wavelength), np.log(observed), flux)
     join = slice(*np.searchsorted(wavelength, JOIN))

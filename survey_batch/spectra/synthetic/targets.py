@@ -1,4 +1,4 @@
-"""Targets of a simulated spectroscopic survey: classes, spectra, when and by which fibre they were seen."""
+"""Targets of a simulated spectroscopic survey: classes, spectra, dates and fibres."""
 
 from dataclasses import dataclass
 
@@ -20,10 +20,10 @@ CLASS_SHARES = {
     "QSO": 0.08,
     "Unknown": 0.01,
 }
-"""Those of LAMOST, with far more of what is rare."""
+"""Shares as in LAMOST, but with far more of the rare classes."""
 LAST_SUBTYPE = {"A": 9, "F": 9, "G": 9, "K": 7, "M": 5}
 LOWEST_SNR, HIGHEST_SNR = 5.0, 100.0
-"""The same for all classes: else a classifier would learn that faint is a galaxy."""
+"""The same for all classes; otherwise a classifier would learn that faint objects are galaxies."""
 TARGETS_PER_PLAN = 100
 STAR_VELOCITY = 60.0
 """Standard deviation of stars' radial velocities, km/s."""
@@ -34,7 +34,7 @@ class Target:
     """One object, and its observation."""
 
     number: int
-    """Counts the targets of a survey from 0."""
+    """Number of the target within the survey, from 0."""
     kind: str
     """A key of `CLASS_SHARES`."""
     class_: str
@@ -54,12 +54,12 @@ class Target:
 
     @property
     def obsid(self) -> int:
-        """Plan, spectrograph and fibre in one number, as LAMOST counts."""
+        """Plan, spectrograph and fibre in one number, as in LAMOST."""
         return (1001 + self.number // TARGETS_PER_PLAN) * 100000 + self.spid * 1000 + self.fiberid
 
 
 def draw_target(number: int, seed: int) -> tuple[Target, np.random.Generator]:
-    """Draw a target; it depends on nothing but its number and the seed. The generator goes on to its spectrum."""
+    """Draw a target, which depends only on its number and the seed; the generator then serves for its spectrum."""
     rng = np.random.default_rng([seed, number])
     plan, place = divmod(number, TARGETS_PER_PLAN)
     kind = str(rng.choice(list(CLASS_SHARES), p=list(CLASS_SHARES.values())))
@@ -87,7 +87,7 @@ def draw_target(number: int, seed: int) -> tuple[Target, np.random.Generator]:
 
 
 def _type_and_redshift(kind: str, rng: np.random.Generator) -> tuple[str, float]:
-    """Subclass as LAMOST writes it, and redshift."""
+    """Draw a subclass, written as in LAMOST, and a redshift."""
     if kind in spectra.LETTERS:
         digit = int(rng.integers(LAST_SUBTYPE[kind] + 1))
         return f"{kind}{digit}{'V' if kind == 'A' else ''}", round(star_redshift(rng), 8)
@@ -99,12 +99,12 @@ def _type_and_redshift(kind: str, rng: np.random.Generator) -> tuple[str, float]
 
 
 def star_redshift(rng: np.random.Generator) -> float:
-    """Draw a star's radial velocity over that of light."""
+    """Draw a star's radial velocity in units of the speed of light."""
     return float(rng.normal(0, STAR_VELOCITY)) / LIGHT
 
 
 def galaxy_redshift(rng: np.random.Generator) -> float:
-    """Draw a galaxy's redshift: most are near 0.1, as a survey limited in brightness finds them, some up to 0.6."""
+    """Draw a galaxy's redshift: most are near 0.1, as in a magnitude-limited survey, some up to 0.6."""
     near = rng.gamma(2.2, 0.05)
     return float(np.clip(near if rng.random() < 0.8 else rng.uniform(0, 0.6), 0.003, 0.6))
 
@@ -115,7 +115,7 @@ def quasar_redshift(rng: np.random.Generator) -> float:
 
 
 def spectrum_of(target: Target, wavelength: F8, rng: np.random.Generator) -> F8:
-    """Flux of a target at observed wavelengths, reddened by up to half a magnitude of E(B-V)."""
+    """Draw a target's flux at observed wavelengths, reddened by up to half a magnitude of E(B-V)."""
     redshift = target.redshift if target.redshift > -1 else 0.1
     if target.kind in spectra.LETTERS:
         template = spectra.star(10 * spectra.LETTERS.index(target.kind) + int(target.subclass[1]))
@@ -126,5 +126,5 @@ def spectrum_of(target: Target, wavelength: F8, rng: np.random.Generator) -> F8:
 
 
 def draw_other(kind: str, redshift: float, rng: np.random.Generator, stars: StarLibrary) -> tuple[F8, F8]:
-    """Draw the spectrum at rest, wavelength and flux, of a quasar (`QSO`) or else a galaxy."""
+    """Draw the rest-frame spectrum, wavelength and flux, of a quasar (`QSO`) or otherwise a galaxy."""
     return draw_quasar(rng, redshift, stars) if kind == "QSO" else draw_galaxy(rng, stars)
