@@ -18,8 +18,8 @@ settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
 
 LONGEST = ("test_slurm.py", "test_pythons.py", "test_kernels.py")
-SPLIT = ("tests/test_kernels.py",)
-"""Modules whose tests share nothing: each test may run in a process of its own."""
+SPLIT = ("tests/test_kernels.py", "tests/test_pythons.py::test_the_wheel")
+"""Tests that share nothing with others of their module: each may run in a process of its own."""
 ON_CLUSTER = ("test_lazy.py", "test_predictions.py", "test_stamps_job.py")
 """Modules whose workers import TensorFlow: kept together, they do so once, on one cluster."""
 BESIDE_THE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
@@ -47,7 +47,8 @@ def _no_interruption_of_another_test(monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: modules stay whole, and the last one should not run alone at the end."""
-    items.sort(key=lambda item: (item.path.name not in LONGEST, item.path.parent.name != "integration"))
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (order.get(item.path.name, len(order)), item.path.parent.name != "integration"))
 
 
 class ByModule(LoadFileScheduling):
@@ -55,7 +56,7 @@ class ByModule(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         module: str = super()._split_scope(nodeid)
-        if module in SPLIT:
+        if nodeid.startswith(SPLIT):
             return nodeid
         return "on a cluster" if module.endswith(ON_CLUSTER) else module
 
