@@ -54,10 +54,10 @@ class FirstLook:
     """
 
     def __init__(self, job: Job, group: Group) -> None:
-        self.job, self.kept = job, group.stored
+        self.job, self.stored = job, group.stored
         self.stage = next((stage for stage in group.stages if stage.phase == "ingest"), None)
         asked = job.archive.when_nothing_found == "stop" and self.stage is not None
-        self.watches = asked and not any(usable(read_status(job.output, stage.name)).any() for stage in self.kept)
+        self.watches = asked and not any(usable(read_status(job.output, stage.name)).any() for stage in self.stored)
 
     def forget(self, shards: Sequence[Shard]) -> None:
         """Mark the rows of an interrupted first look as pending, so that they are looked at again."""
@@ -127,11 +127,11 @@ class FirstLook:
 
     def _status(self, shards: Sequence[Shard]) -> Array:
         """Return the statuses of some shards in all products of the group."""
-        read = (read_status(self.job.output, stage.name, shard.rows) for stage in self.kept for shard in shards)
+        read = (read_status(self.job.output, stage.name, shard.rows) for stage in self.stored for shard in shards)
         return np.concatenate([status.ravel() for status in read])
 
     def _mark_pending(self, shards: Sequence[Shard]) -> None:
-        for stage in self.kept:
+        for stage in self.stored:
             status = read_status(self.job.output, stage.name)
             found = [shard for shard in shards if np.isin(status[shard.rows], NOTHING).any()]
             if found:

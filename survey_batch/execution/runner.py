@@ -37,7 +37,15 @@ from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
 from survey_batch.store.lock import locked
 from survey_batch.store.problems import collect_problems
-from survey_batch.store.products import Array, Shard, create_product, forget_products, product_exists, read_status
+from survey_batch.store.products import (
+    PROVENANCE,
+    Array,
+    Shard,
+    create_product,
+    forget_products,
+    product_exists,
+    read_status,
+)
 
 log = logging.getLogger(__name__)
 
@@ -250,7 +258,7 @@ class Runner:
             "title": f"{stage.name} of {self.job.name}",
             "source": f"survey_batch {versions().get('survey-batch', '')}",
             "job": self.job.model_dump(mode="json"),
-            "provenance": provenance,
+            PROVENANCE: provenance,
             "fingerprint": fingerprint(provenance),
             "versions": versions(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -11,7 +11,7 @@ from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.planning.plan import Plan, make_plan, plan_fields
 from survey_batch.preflight.differences import CATALOG, catalog_differences, differences
 from survey_batch.stages import Stage, make_stage
-from survey_batch.store.products import Axis, open_group, product_exists
+from survey_batch.store.products import PROVENANCE, Axis, open_group, product_exists
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def check_product(output: str, product: str, provenance: Mapping[str, Any], plan
     if not product_exists(output, product):
         return False
     attrs = open_group(output, product).attrs
-    before: dict[str, Any] = json.loads(str(attrs["provenance"]))
+    before: dict[str, Any] = json.loads(str(attrs[PROVENANCE]))
     changed = differences(before, provenance)
     if before.get(CATALOG) != provenance.get(CATALOG):
         axis: Axis = "object" if plan is None or provenance.get(CATALOG) == plan.catalog_hash else "frame"
@@ -67,8 +67,8 @@ def made_already(plan: Plan, stages: Iterable[Stage]) -> list[Stage]:
     PlanMismatchError
         A product was made with another plan; lists each difference.
     """
-    kept = [stage for stage in stages if stage.stored]
-    return [stage for stage in kept if check_product(plan.job.output, stage.name, provenance_of(plan, stage), plan)]
+    stored = [stage for stage in stages if stage.stored]
+    return [stage for stage in stored if check_product(plan.job.output, stage.name, provenance_of(plan, stage), plan)]
 
 
 def check_made_by(job: Job, product: str) -> None:

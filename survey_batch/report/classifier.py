@@ -8,6 +8,7 @@ import zarr
 
 from survey_batch.report.objects import Objects
 from survey_batch.report.page import Content, Html, badge, section, table, tag
+from survey_batch.store.products import PROVENANCE
 
 FINGERPRINT_DIGITS = 12
 
@@ -31,7 +32,7 @@ def classifier_section(group: zarr.Group, objects: Objects) -> Iterator[Html]:
 
 def threshold_of(group: zarr.Group) -> float:
     """Read the confidence below which objects have no class; 0 if there is no threshold."""
-    return float(json.loads(str(group.attrs["provenance"])).get("predictions.threshold", 0))
+    return float(json.loads(str(group.attrs[PROVENANCE])).get("predictions.threshold", 0))
 
 
 def _facts(manifest: Mapping[str, Any], objects: Objects) -> Iterator[tuple[str, Content]]:
