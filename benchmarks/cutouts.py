@@ -10,11 +10,10 @@ import numpy.typing as npt
 from benchmarks.data import Data
 from benchmarks.pipeline import make_job, ready, stored_share
 from benchmarks.timing import Row
-from survey_batch.archive.sdss import frame_path, read_frame
-from survey_batch.images.frame import FRAME_SHAPE
 from survey_batch.images.wcs import sky_to_pixel
 from survey_batch.planning.plan import Rows, make_plan, to_numpy
 from survey_batch.stages.cutouts import by_field
+from survey_batch.surveys.sdss.files import FRAME_SHAPE, frame_path, read_frame
 
 SIZE = 64
 AIM = 300 / 430

@@ -27,7 +27,6 @@ import pyarrow.csv
 
 from benchmarks.timing import machine
 from survey_batch.archive.decompress import LAMOST_CEILING, decompress
-from survey_batch.archive.lamost import read_spectrum
 from survey_batch.config.sections.train_galaxies import GalaxyTraining
 from survey_batch.models.artifact import family_of, read_arrays, write_arrays
 from survey_batch.models.base import Classifier, Workspace
@@ -38,6 +37,7 @@ from survey_batch.models.metrics import confusion_matrix, figures_of, per_class
 from survey_batch.spectra.grid import log_grid, to_grid
 from survey_batch.spectra.synthetic.examples import simulate_examples
 from survey_batch.spectra.synthetic.star_library import StarLibrary, drawn_stars, template_stars
+from survey_batch.surveys.lamost.files import read_spectrum
 
 DATA = Path(os.environ.get("SURVEY_BATCH_DATA", Path(__file__).parents[2] / "shared" / "data"))
 GRID = log_grid(3699.9, 9100.0)

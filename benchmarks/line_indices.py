@@ -16,13 +16,13 @@ import pyarrow as pa
 
 from benchmarks.data import Data, find_data
 from benchmarks.timing import cpu_seconds, machine
-from survey_batch.archive.lamost import read_spectrum
 from survey_batch.catalog.labels import mk_class
-from survey_batch.config.sections.spectra import FeaturesSection
+from survey_batch.config.sections.spectra import SpectralFeaturesSection
 from survey_batch.spectra.features import feature_names, spectral_features
 from survey_batch.spectra.grid import log_grid, to_grid
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
 from survey_batch.spectra.photometry import COLOR_NAMES
+from survey_batch.surveys.lamost.files import read_spectrum
 
 LETTERS = "OBAFGKM"
 MEASURED = (*(one.name for one in (*LINES, *BANDS, *RATIOS)), *COLOR_NAMES)
@@ -57,7 +57,7 @@ def read_stars(data: Data) -> Stars:
 
 def measure(stars: Stars) -> dict[str, npt.NDArray[np.float32]]:
     """Measure each star's lines, bands and colours; NaN where the error is far above what is usual."""
-    section = FeaturesSection(blocks=0, components=0)
+    section = SpectralFeaturesSection(blocks=0, components=0)
     columns = spectral_features(stars.wavelength, stars.flux, stars.ivar, stars.mask, stars.redshift, section, None).T
     named = dict(zip(feature_names(section), columns, strict=True))
     for name in MEASURED:

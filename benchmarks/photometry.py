@@ -22,13 +22,13 @@ import numpy.typing as npt
 from benchmarks.data import Data, find_data
 from benchmarks.timing import cpu_seconds, machine
 from survey_batch.archive.decompress import SDSS_CEILING, decompress
-from survey_batch.archive.sdss import FieldKey, read_frame
 from survey_batch.config.job import Job
 from survey_batch.core.arrays import F8
 from survey_batch.images.aperture_correction import TOTAL_RADIUS, WIDE_RING, measure_correction
 from survey_batch.planning.plan import Rows, make_plan, to_numpy
 from survey_batch.stages.cutouts import CutoutsStage
 from survey_batch.stages.image_features import ImageFeaturesStage
+from survey_batch.surveys.sdss.files import FieldKey, read_frame
 
 MAGNITUDES = (12.0, 16.0, 18.0, 19.0, 20.0, 21.0, 22.0)
 ROUNDS = 3

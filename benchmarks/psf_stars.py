@@ -29,7 +29,6 @@ import numpy as np
 
 from benchmarks.timing import machine
 from survey_batch.archive.decompress import SDSS_CEILING, decompress
-from survey_batch.archive.sdss import FieldKey, read_frame
 from survey_batch.config.sections.detect import DetectSection, RuleSection
 from survey_batch.config.sections.train_psf_stars import PsfStarTraining
 from survey_batch.images.cutout import cut, window_start
@@ -40,6 +39,8 @@ from survey_batch.models.artifact import family_of
 from survey_batch.models.labelled import Labelled
 from survey_batch.results.psf_stars import like_most
 from survey_batch.stages.detections import frame_noise
+from survey_batch.surveys.sdss.camera import ccd
+from survey_batch.surveys.sdss.files import FieldKey, read_frame
 
 DATA = Path(os.environ.get("SURVEY_BATCH_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SIZE = 49
@@ -100,7 +101,7 @@ def read_exposures(root: Path) -> list[Exposure]:
 def exposure_of(frame: Frame, key: FieldKey, band: str) -> Exposure:
     """Detect and judge, with the CPU seconds of each."""
     section = DetectSection(band=band)
-    sigma, counts = frame_noise(frame, frame.sky, key, band)
+    sigma, counts = frame_noise(frame, frame.sky, ccd(key.run, key.camcol, band))
     begun = time.process_time()
     sources = detect(frame.image, sigma, threshold=section.threshold, area=section.area, mesh=section.mesh)
     found = time.process_time()

@@ -24,7 +24,6 @@ import pyarrow as pa
 import pyarrow.csv
 
 from survey_batch.archive.decompress import LAMOST_CEILING, decompress
-from survey_batch.archive.lamost import read_spectrum
 from survey_batch.catalog.labels import spectral_type
 from survey_batch.catalog.split import group_by_star
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
@@ -36,6 +35,7 @@ from survey_batch.models.metrics import confusion_matrix, macro_f1
 from survey_batch.models.resampling import bootstrap
 from survey_batch.models.spectral_type import CLASSES, SpectralTypeClassifier
 from survey_batch.spectra.grid import log_grid, to_grid
+from survey_batch.surveys.lamost.files import read_spectrum
 
 FIRST_SEED = 10
 """Seeds 0 to 3 served to choose the designs; the figures come from other folds (but the same stars)."""

@@ -2,7 +2,10 @@
 
 import csv
 
+from pydantic import TypeAdapter
+
 from survey_batch.config.job import Job
+from survey_batch.config.sections.archive import AnyArchive
 
 
 def write_catalog(path, rows):
@@ -22,7 +25,7 @@ def lamost_job(archive, output, stages=("spectra", "features"), **tables):
             "output": str(output),
             "stages": stages,
             "shards": {"objects": 8},
-            **({"features": {"blocks": 5, "components": 3}} if "features" in stages else {}),
+            **({"spectral_features": {"blocks": 5, "components": 3}} if "features" in stages else {}),
             **archive,
             **tables,
         }
@@ -42,3 +45,8 @@ def sdss_job(catalog, root, output, **tables):
             **tables,
         }
     )
+
+
+def archive_section(survey: str, **keys):
+    """Make the table `[archive]` of a survey."""
+    return TypeAdapter(AnyArchive).validate_python({"survey": survey, **keys})

@@ -5,8 +5,8 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw
 
-from survey_batch.archive.skyserver import OUTSIDE
 from survey_batch.config.job import Job
+from survey_batch.surveys.skyserver.service import OUTSIDE
 from tests.servers import Fault
 
 

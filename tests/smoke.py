@@ -36,7 +36,7 @@ split = {{ train = 0.6, validation = 0.2, test = 0.2 }}
 [archive]
 survey = "lamost"
 root = "{archive}"
-[features]
+[spectral_features]
 components = 3
 [train]
 kind = "table"

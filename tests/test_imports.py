@@ -16,7 +16,7 @@ HEAVY = "{'pandas', 'tensorflow', 'keras', 'torch', 'jax', 'sklearn', 'matplotli
         pytest.param("survey_batch.execution.engine", marks=pytest.mark.slow),  # as the runner imports it
         "survey_batch.cli",
         pytest.param("survey_batch.stages.frames", marks=pytest.mark.slow),
-        pytest.param("survey_batch.stages.features", marks=pytest.mark.slow),
+        pytest.param("survey_batch.stages.spectral_features", marks=pytest.mark.slow),
         "survey_batch.stages.predictions",
         "survey_batch.models.base",
     ],

@@ -9,7 +9,7 @@ ROOT = Path(survey_batch.__file__).parent
 
 ORDER = [
     *("core", "config", "optics", "spectra", "images", "archive", "catalog", "store", "planning", "models", "stages"),
-    *("cluster", "preflight", "lazy", "training", "results", "report", "monitor", "execution"),
+    *("surveys", "cluster", "preflight", "lazy", "training", "results", "report", "monitor", "execution"),
     *("doctor", "simulate", "cli"),
 ]
 """Each room imports from those before it, and none from one behind it."""

@@ -25,7 +25,7 @@ from survey_batch.archive.sources import LARGEST_FILE, AttemptError, open_source
 from survey_batch.archive.spellings import in_order, remember, told
 from survey_batch.archive.traffic import OF_THIS_PROCESS, TrafficCounter
 from survey_batch.config.job import ArchiveSection
-from survey_batch.config.sections.archive import located_by
+from survey_batch.config.survey import find_survey
 from survey_batch.core.errors import NotFoundError, SurveyBatchError, TransientError, UnreadableError
 
 logger = logging.getLogger(__name__)
@@ -221,7 +221,7 @@ class Archive:
 
     def _verdict(self, path: str, error: AttemptError) -> SurveyBatchError:
         attempts = f" ({error.number} attempts)" if error.number > 1 else ""
-        advice = _ADVICE[error.verdict].format(located_by=located_by(self.section.survey))
+        advice = _ADVICE[error.verdict].format(located_by=find_survey(self.section.survey).located_by())
         return error.verdict(f"{self.locate(path)}: {error}{attempts}; {advice}")
 
     def _cache_path(self, path: str) -> Path | None:

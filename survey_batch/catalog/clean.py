@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from survey_batch.catalog.draft import Draft
-from survey_batch.catalog.keys import read_positions, source_key
 from survey_batch.catalog.labels import MADE_LABELS, read_labels
+from survey_batch.catalog.positions import read_positions
 from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.survey import find_survey
 from survey_batch.core.arrays import F8, Flags
 
 _SNR_PREFERENCE = ("snr", "snrr", "snrg", "snri", "snrz", "snru")
@@ -33,10 +34,11 @@ def clean(draft: Draft, section: CatalogSection, archive: ArchiveSection, first:
     Returns
     -------
     pyarrow.Table
-        `row`, `ra`, `dec`, `label`, `split`, `redshift`, `snr` and the source key; where the file and the job call for
-        them, also `id` (as in the file), `plate`, `mjd`, `fiberid` and `primary`.
+        `row`, `ra`, `dec`, `label`, `split`, `redshift`, `snr` and what the survey reads; where the file and the job
+        call for them, also `id` (as in the file) and `primary`.
     """
-    ra, dec = read_positions(draft, archive.survey)
+    survey = find_survey(archive.survey)
+    ra, dec = read_positions(draft, needed=survey.needs_position)
     columns = {
         "row": np.arange(first, first + len(draft)),
         "ra": ra,
@@ -45,12 +47,10 @@ def clean(draft: Draft, section: CatalogSection, archive: ArchiveSection, first:
         "split": pc.fill_null(pc.utf8_lower(draft.text("split")), ""),
         "redshift": draft.number("redshift").astype(np.float32),
         "snr": signal_to_noise(draft).astype(np.float32),
-        **source_key(draft, archive),
+        **survey.read_key(draft, archive),
     }
     if "object_id" in draft.names:
         columns["id"] = draft.column("object_id").combine_chunks()
-    if archive.survey in ("sdss", "skyserver"):
-        columns |= {name: draft.integer(name) for name in ("plate", "mjd", "fiberid")}
     if section.duplicates is not None and section.duplicates.keep == "primary":
         columns["primary"] = _is_true(draft.text("primary"))
     return pa.table({name: _compact(name, values) for name, values in columns.items()})

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from survey_batch.catalog.guesses import GUESSES, POSITIONS, first_match, matching, plain
+from survey_batch.catalog.guesses import POSITIONS, first_match, matching, plain
 from survey_batch.catalog.labels import MADE_LABELS
-from survey_batch.catalog.needs import columns_of, explain_missing, missing_columns, near
+from survey_batch.catalog.needs import columns_of, explain_missing, near
 from survey_batch.catalog.source import Source
 from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.survey import find_survey
 from survey_batch.core.errors import ConfigurationError
 
 
@@ -35,17 +36,18 @@ def match_columns(
         A named column is not in the file or holds vectors, or a needed one was not found. The message lists the file's
         columns.
     """
-    guesses = GUESSES[archive.survey]
+    survey = find_survey(archive.survey)
+    guesses = survey.known_columns()
     usable = [column.name for column in source.columns if not column.vector]
     found = _by_ucd(source)
     found |= {ours: name for ours, names in guesses.items() if (name := first_match(names, usable)) is not None}
     found |= _position_pair(usable)
-    if archive.survey != "lamost":  # `z` is a redshift or a magnitude
+    if "z" in guesses["mag_z"]:  # or a redshift
         other = "redshift" if _bands_are_there(source.names) else "mag_z"
         if plain(found.get(other, "")) == "z":
             del found[other]
     found |= _named(source, section, guesses)
-    if missing := [name for name in missing_columns(found, archive) if positions or name not in ("ra", "dec")]:
+    if missing := [name for name in survey.missing(found, archive) if positions or name not in ("ra", "dec")]:
         raise ConfigurationError(explain_missing(missing, source, archive))
     return found
 
@@ -121,7 +123,7 @@ def column_notes(source: Source, names: Mapping[str, str], section: CatalogSecti
     chosen = {*section.columns, *(["object_id"] if section.id else []), *(["label"] if section.label else [])}
     yield from _vectors_passed_over(source, names, chosen, survey)
     if {"ra", "dec"} <= set(names):
-        yield from _other_positions(source, names, chosen)
+        yield from _other_positions(source, names, chosen, find_survey(survey).known_columns())
     for ours, name in names.items():
         alike = [other for other in source.names if plain(other) == plain(name) and other != name]
         if alike and ours not in chosen and ours not in ("ra", "dec"):
@@ -133,7 +135,7 @@ def column_notes(source: Source, names: Mapping[str, str], section: CatalogSecti
 
 def _vectors_passed_over(source: Source, names: Mapping[str, str], chosen: set[str], survey: str) -> Iterator[str]:
     vectors = [column.name for column in source.columns if column.vector]
-    for ours, guesses in GUESSES[survey].items():
+    for ours, guesses in find_survey(survey).known_columns().items():
         if ours in chosen or (ours in OPTIONAL and ours not in names):
             continue
         before = guesses[: guesses.index(plain(names[ours]))] if plain(names.get(ours, "")) in guesses else guesses
@@ -142,15 +144,16 @@ def _vectors_passed_over(source: Source, names: Mapping[str, str], chosen: set[s
             yield f"{_listed(passed)} passed over, for it holds vectors, not one value per row: {instead}"
 
 
-def _other_positions(source: Source, names: Mapping[str, str], chosen: set[str]) -> Iterator[str]:
+def _other_positions(
+    source: Source, names: Mapping[str, str], chosen: set[str], known: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
     """Name the other columns that may be positions, including those numbered by a join (`ra_1`)."""
-    known = {name for pair in POSITIONS for name in pair}
-    if not chosen & {"ra", "dec"} and not {plain(names["ra"]), plain(names["dec"])} & known:
+    if not chosen & {"ra", "dec"} and not {plain(names["ra"]), plain(names["dec"])} & {*known["ra"], *known["dec"]}:
         yield (
             f"no column has a usual name for ra and dec: {names['ra']!r} and {names['dec']!r} are taken by their UCDs"
         )
-    for axis, place in (("ra", 0), ("dec", 1)):
-        usual = {pair[place] for pair in POSITIONS}
+    for axis in ("ra", "dec"):
+        usual = known[axis]
         others = [
             name
             for name in source.names

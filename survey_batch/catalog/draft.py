@@ -85,6 +85,14 @@ class Draft:
             self._note(name, "values that are no whole numbers from 0 on")
         return values
 
+    def whole_number(self, name: str) -> I8:
+        """Return a column as `integer` does, and reject rows with anything else than a whole number."""
+        if name not in self.names:
+            return self.integer(name)
+        values, bad = to_integer(self.column(name))
+        self.reject(bad, f"{name} is not a whole number from 0 to {2**31 - 1}", name)
+        return values
+
     def angle(self, name: Axis) -> tuple[F8, Flags]:
         """Return a column of angles in degrees, NaN where missing, and a mark where a value cannot be understood."""
         if name not in self.names:

@@ -128,19 +128,3 @@ def _sexagesimal(units: I8, per_second: int) -> tuple[pa.Array | str, ...]:
     hour, minute = np.divmod(minutes, 60)
     width = len(str(per_second)) - 1
     return padded(hour, 2), padded(minute, 2), padded(second, 2), ".", padded(fraction, width)
-
-
-def spectrum_names(plate: I8, mjd: I8, fiber: I8) -> pa.Array:
-    """Return names of SDSS spectra, `<plate>-<mjd>-<fiber>` as in their files; null where a part is missing (or 0)."""
-    known = (plate > 0) & (mjd > 0) & (fiber > 0)
-    return joined(padded(np.where(known, plate, -1), 4), "-", padded(mjd, 5), "-", padded(fiber, 4))
-
-
-def field_names(run: I8, camcol: I8, field: I8) -> pa.Array:
-    """Return names of SDSS fields, `<run>-<camcol>-<field>` as in the frames' files."""
-    return joined(padded(run, 6), "-", padded(camcol, 1), "-", padded(field, 4))
-
-
-def fibre_names(lmjd: I8, planid: pa.Array, spid: I8, fiberid: I8) -> pa.Array:
-    """Return names of LAMOST spectra, `<lmjd>-<planid>-sp<spid>-<fiberid>`; null where a part is missing."""
-    return joined(padded(lmjd, 5), "-", planid, "-sp", padded(spid, 2), "-", padded(fiberid, 3))

@@ -1,20 +1,13 @@
 """One unique identifier per row: the file's own if it is sound, otherwise a stable substitute."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from survey_batch.catalog.identifiers import (
-    fibre_names,
-    field_names,
-    position_names,
-    read_ids,
-    spectrum_names,
-)
+from survey_batch.catalog.identifiers import position_names, read_ids
 from survey_batch.catalog.objects import Objects
 from survey_batch.catalog.values import joined
+from survey_batch.config.survey import Survey
 from survey_batch.core.arrays import I8, Flags
 from survey_batch.core.sky import separation_arcsec
 
@@ -27,7 +20,7 @@ NO_SURVEY_OBJECT = r"^(-9999|-1|-?0)(\.0*)?$"
 """Values of a survey's own id column that mean no object. (In a user's own list, 0 may be an id.)"""
 
 
-def name_objects(objects: Objects, survey: str) -> pa.Array:
+def name_objects(objects: Objects, survey: Survey) -> pa.Array:
     """Give each row its object_id; rows of one object may still share it.
 
     Parameters
@@ -35,7 +28,7 @@ def name_objects(objects: Objects, survey: str) -> pa.Array:
     objects
         The column `id` is used if it is sound; otherwise a name is made from the source key and the position.
     survey
-        `sdss`, `skyserver`, `lamost` or `stamps`.
+        Makes names from the source key.
 
     Returns
     -------
@@ -44,7 +37,7 @@ def name_objects(objects: Objects, survey: str) -> pa.Array:
     """
     ids = _own_ids(objects)
     if ids.null_count:
-        for made_of, names in _substitutes(objects, survey):
+        for made_of, names in survey.substitute_ids(objects):
             before, ids = ids.null_count, pc.coalesce(ids, names)
             if before > ids.null_count:
                 made = before - ids.null_count
@@ -78,36 +71,6 @@ def _own_ids(objects: Objects) -> pa.Array:
             f"{len(ids)} rows something else, which is kept as it is"
         )
     return ids
-
-
-def _substitutes(objects: Objects, survey: str) -> Iterator[tuple[str, pa.Array]]:
-    """Yield substitute ids for rows that lack their own; stamps have none, as only their own id finds them."""
-    if survey == "lamost":
-        yield from _lamost_substitutes(objects)
-    elif survey != "stamps":
-        yield from _sdss_substitutes(objects, survey)
-
-
-def _sdss_substitutes(objects: Objects, survey: str) -> Iterator[tuple[str, pa.Array]]:
-    positions = position_names(objects.numbers("ra"), objects.numbers("dec"))
-    spectra = spectrum_names(*(objects.numbers(name) for name in ("plate", "mjd", "fiberid")))
-    if pc.count_distinct(spectra).as_py() == len(spectra) - spectra.null_count:
-        yield "plate-mjd-fiberid", spectra
-    fields = field_names(*(objects.numbers(name) for name in ("run", "camcol", "field")))
-    yield "run-camcol-field and the position", joined(fields, "-", positions)
-    if survey == "skyserver":
-        yield "the position", positions
-
-
-def _lamost_substitutes(objects: Objects) -> Iterator[tuple[str, pa.Array]]:
-    planid, filename = (_known(objects.text(name)) for name in ("planid", "filename"))
-    lmjd, spid, fiberid = (objects.numbers(name) for name in ("lmjd", "spid", "fiberid"))
-    yield "lmjd-planid-spid-fiberid", fibre_names(lmjd, planid, spid, fiberid)
-    yield "the file's name", filename
-
-
-def _known(text: pa.Array) -> pa.Array:
-    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 
 def _told_apart(objects: Objects, ids: pa.Array) -> pa.Array:

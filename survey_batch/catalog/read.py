@@ -20,18 +20,12 @@ from survey_batch.catalog.select import select
 from survey_batch.catalog.splitting import own_splits, split_objects
 from survey_batch.catalog.wrap import RightAscensions, wrap_right_ascensions
 from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.survey import Survey, find_survey
 from survey_batch.core.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
 _COLUMNS = ("row", "object_id", "ra", "dec", "label", "split", "redshift", "snr", "problem")
-_FRAME = ("rerun", "run", "camcol", "field")
-_KEYS = {
-    "sdss": _FRAME,
-    "skyserver": _FRAME,
-    "lamost": ("obsid", "lmjd", "planid", "spid", "fiberid", "obsdate", "filename"),
-    "stamps": ("exposure",),
-}
 
 
 @dataclass(frozen=True)
@@ -44,8 +38,7 @@ class Catalog:
         One row per chosen input row, in input order (all rows, unless the job selects, leaves out duplicates or
         samples): `row` (0-based place in the file), `object_id` (unique), `ra`, `dec` [deg, ICRS, NaN where not
         known], `label`, `split` ("" where none), `redshift`, `snr` (NaN where none), `problem` ("" where the row can
-        be used) and the source key: `rerun`, `run`, `camcol`, `field` for SDSS and SkyServer (-1 where missing);
-        `obsid`, `lmjd`, `planid`, `spid`, `fiberid`, `obsdate`, `filename` for LAMOST; `exposure` for stamps.
+        be used) and the survey's key, which leads to the row's data (-1 or "" where missing).
     notes
         For the user: where ids came from, how many rows cannot be used or were left out, and why.
     counts
@@ -73,7 +66,7 @@ def read_catalog(section: CatalogSection, archive: ArchiveSection) -> Catalog:
         The file cannot be read, lacks a needed column or holds no rows, or no row is chosen or can be used.
     """
     objects = _read_rows(section, archive)
-    objects.put("object_id", name_objects(objects, archive.survey))
+    objects.put("object_id", name_objects(objects, find_survey(archive.survey)))
     if section.duplicates is not None:
         leave_out_duplicates(objects, section.duplicates)
         objects.count("unique")
@@ -88,7 +81,7 @@ def read_catalog(section: CatalogSection, archive: ArchiveSection) -> Catalog:
     objects.put("split", own_splits(objects) if section.split is None else split_objects(objects, section.split))
     for note in objects.notes:
         logger.info("%s: %s", section.path, note)
-    return Catalog(_table(objects, archive.survey), tuple(objects.notes), objects.counts)
+    return Catalog(_table(objects, find_survey(archive.survey)), tuple(objects.notes), objects.counts)
 
 
 def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
@@ -176,9 +169,9 @@ def _first_problem(objects: Objects) -> str:
     return f"row {row}: {objects.reasons[row]}"
 
 
-def _table(objects: Objects, survey: str) -> pa.Table:
+def _table(objects: Objects, survey: Survey) -> pa.Table:
     objects.put("problem", _problems(objects))
-    return pa.table({name: _plain(objects, name) for name in (*_COLUMNS, *_KEYS[survey])})
+    return pa.table({name: _plain(objects, name) for name in (*_COLUMNS, *(column.name for column in survey.key))})
 
 
 def _plain(objects: Objects, name: str) -> pa.Array:

@@ -1,54 +1,76 @@
 """`survey-batch simulate`: make an archive for trying things out."""
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from survey_batch.cli.options import console
+from survey_batch.config.stage_kind import resolve
+from survey_batch.config.survey import find_survey
+from survey_batch.core.errors import ConfigurationError
 
 
 def simulate(
     survey: Annotated[
-        Literal["sdss", "lamost", "stamps", "catalog"],
-        typer.Argument(help="Which survey's archive to imitate; or a catalogue alone, of any length."),
+        str, typer.Argument(help="An installed survey whose archive to imitate; or `catalog`, a catalogue alone.")
     ],
     folder: Annotated[Path, typer.Argument(help="Folder to make; becomes the archive's root.")],
     objects: Annotated[int, typer.Option(min=1)] = 400,
-    fields: Annotated[int, typer.Option(min=1, help="SDSS: adjacent fields of one run.")] = 4,
-    layout: Annotated[Literal["flat", "plan", "obsid"], typer.Option(help="LAMOST: layout of folders.")] = "flat",
-    exposures: Annotated[int, typer.Option(min=1, help="Stamps: exposures, each with a field of its own.")] = 1,
+    fields: Annotated[
+        int | None, typer.Option(min=1, help="SDSS: adjacent fields of one run.", show_default="4")
+    ] = None,
+    layout: Annotated[
+        Literal["flat", "plan", "obsid"] | None, typer.Option(help="LAMOST: layout of folders.", show_default="flat")
+    ] = None,
+    exposures: Annotated[
+        int | None, typer.Option(min=1, help="Stamps: exposures, each with a field of its own.", show_default="1")
+    ] = None,
     seds: Annotated[
         Path | None, typer.Option(help="Stamps: photon spectra of the 13 classes (.npy); black bodies without it.")
     ] = None,
-    offset: Annotated[float, typer.Option(min=0, help="Stamps: scatter of stars about the middle, in pixels.")] = 0.0,
-    flux_scatter: Annotated[float, typer.Option(min=0, help="Stamps: scatter of ln(flux).")] = 0.0,
-    labelled: Annotated[float, typer.Option(min=0, max=1, help="Stamps: share of stars with a label.")] = 1.0,
+    offset: Annotated[
+        float | None,
+        typer.Option(min=0, help="Stamps: scatter of stars about the middle, in pixels.", show_default="0"),
+    ] = None,
+    flux_scatter: Annotated[
+        float | None, typer.Option(min=0, help="Stamps: scatter of ln(flux).", show_default="0")
+    ] = None,
+    labelled: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Stamps: share of stars with a label.", show_default="1")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 1,
 ) -> None:
-    """Make an SDSS or LAMOST archive, or exposures of stamps, with the catalogue: real file structure, simulated sky.
+    """Make a survey's archive, with the catalogue of its objects: real file structure, simulated sky.
 
     Example: survey-batch simulate sdss runs/archive --fields 4 --objects 800
     """
-    from survey_batch.simulate import simulate_lamost, simulate_sdss
-    from survey_batch.simulate.catalog import simulate_catalog
-    from survey_batch.simulate.exposures import simulate_stamps
+    if survey == "catalog":
+        from survey_batch.simulate.catalog import simulate_catalog
 
-    if survey == "sdss":
-        catalog = simulate_sdss(folder, fields=fields, objects=objects, seed=seed)
-    elif survey == "catalog":
-        catalog = simulate_catalog(folder / "catalog.parquet", objects=objects, seed=seed)
-    elif survey == "stamps":
-        catalog = simulate_stamps(
-            folder,
-            seds=seds,
-            objects=objects,
-            exposures=exposures,
-            seed=seed,
-            offset=offset,
-            flux_scatter=flux_scatter,
-            labelled=labelled,
-        )
+        made = simulate_catalog(folder / "catalog.parquet", objects=objects, seed=seed)
     else:
-        catalog = simulate_lamost(folder, objects=objects, seed=seed, layout=layout)
-    console.print(str(catalog), soft_wrap=True)
+        make = _simulator(survey)
+        options = {"fields": fields, "layout": layout, "exposures": exposures, "seds": seds, "offset": offset}
+        options |= {"flux_scatter": flux_scatter, "labelled": labelled}
+        given = {name: value for name, value in options.items() if value is not None}
+        _refuse_others(survey, make, given)
+        made = make(folder, objects=objects, seed=seed, **given)
+    console.print(str(made), soft_wrap=True)
+
+
+def _simulator(survey: str) -> Callable[..., Path]:
+    found = find_survey(survey).simulator
+    if found is None:
+        raise ConfigurationError(f"survey {survey!r} comes without a simulator")
+    make: Callable[..., Path] = resolve(found)
+    return make
+
+
+def _refuse_others(survey: str, make: Callable[..., Path], given: dict[str, Any]) -> None:
+    """Refuse options that the survey's simulator does not take."""
+    if others := [name for name in given if name not in inspect.signature(make).parameters]:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in others)
+        raise ConfigurationError(f"survey {survey!r} is simulated without {names}: leave it out")

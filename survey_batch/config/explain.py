@@ -10,7 +10,9 @@ from pydantic_core import ErrorDetails
 
 from survey_batch.config.job import Job
 from survey_batch.config.sections.training import TRAINING_OF
+from survey_batch.config.survey import find_survey
 from survey_batch.config.toml_lines import KeyPath
+from survey_batch.core.plugins import STAGES, SURVEYS, load, offered
 
 _PATTERNS: Mapping[KeyPath, str] = {
     ("name",): "letters, digits, '.', '_' and '-', with a letter or digit first",
@@ -18,6 +20,10 @@ _PATTERNS: Mapping[KeyPath, str] = {
     ("composites", "bands"): 'three of the letters u, g, r, i, z, such as "irg"',
     ("composites", "pair"): 'three of the letters u, g, r, i, z, such as "zru"',
 }
+RENAMED: Mapping[KeyPath, str] = {
+    ("features",): "[spectral_features] for features of spectra, [image_features] for those of images",
+}
+"""Names of former versions, and what they are called now."""
 _KINDS = {
     "int": "a whole number",
     "float": "a number",
@@ -29,9 +35,11 @@ _KINDS = {
 }
 
 
-def explain(error: ErrorDetails) -> tuple[KeyPath, str]:
-    """Turn a validation error into the key at fault and plain words."""
+def explain(error: ErrorDetails, survey: object = None) -> tuple[KeyPath, str]:
+    """Turn a validation error into the key at fault and plain words; the survey decides what `[archive]` may hold."""
     key, kind, given = error["loc"], error["type"], error["input"]
+    if key[:1] == ("tables",) and key[1:]:  # a table of another package's stage stands by itself
+        key = key[1:]
     context = error.get("ctx", {})
     if key[-1:] == ("[key]",) and kind == "literal_error":  # a table with a fixed set of keys
         table = ".".join(map(str, key[:-2]))
@@ -45,7 +53,7 @@ def explain(error: ErrorDetails) -> tuple[KeyPath, str]:
     if kind == "missing":
         return key, f"is missing: {_needs(key)}"
     if kind == "extra_forbidden":
-        return key, _explain_unknown(key)
+        return key, _explain_unknown(key, survey)
     if kind == "literal_error":
         return (
             key,
@@ -91,10 +99,16 @@ def _needs(key: KeyPath) -> str:
     return f"write a table [{'.'.join(map(str, without_kind(key)))}] with {' and '.join(required)}"
 
 
-def _explain_unknown(key: KeyPath) -> str:
+def _explain_unknown(key: KeyPath, survey: object) -> str:
     """List the allowed keys, and say where this key may belong."""
+    if key in RENAMED:
+        return f"has a new name: {RENAMED[key]}"
     *table, name = key
-    model = model_at(tuple(table))
+    model = (
+        find_survey(str(survey)).archive
+        if table == ["archive"] and survey in offered(SURVEYS)
+        else model_at(tuple(table))
+    )
     allowed = list(model.model_fields) if model else []
     near = _near(str(name), allowed)
     homes = [home for home in _all_keys(Job) if home.rpartition(".")[2] == name]
@@ -120,6 +134,8 @@ def model_at(key: KeyPath) -> type[BaseModel] | None:
     model: type[BaseModel] | None = Job
     if key[:1] == ("train",) and key[1:2] and key[1] in TRAINING_OF:
         model, key = TRAINING_OF[str(key[1])], key[2:]
+    elif key and key[0] not in Job.model_fields and key[0] in offered(STAGES):
+        model, key = load(STAGES, str(key[0])).section, key[1:]
     names = iter(key)
     for name in names:
         info = model.model_fields.get(str(name)) if model else None

@@ -5,11 +5,11 @@ Reading a file, `--set` overrides and errors that name a line live in `survey_ba
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
-from survey_batch.config.sections.archive import ArchiveSection
+from survey_batch.config.sections.archive import AnyArchive, ArchiveSection
 from survey_batch.config.sections.base import Section
 from survey_batch.config.sections.catalog import (
     CatalogSection,
@@ -23,13 +23,14 @@ from survey_batch.config.sections.custom import CustomSection
 from survey_batch.config.sections.execution import ShardsSection
 from survey_batch.config.sections.images import CompositesSection, CutoutsSection, FramesSection, ImageFeaturesSection
 from survey_batch.config.sections.models import PredictionsSection
-from survey_batch.config.sections.readers import STAGE_READS
-from survey_batch.config.sections.spectra import FeaturesSection, SpectraSection
+from survey_batch.config.sections.spectra import SpectralFeaturesSection, SpectraSection
 from survey_batch.config.sections.training import TrainSection
+from survey_batch.config.stage_kind import StageKind
+from survey_batch.config.survey import Survey, find_survey, possible_stages, survey_names
 from survey_batch.core.display import html_table
+from survey_batch.core.plugins import STAGES, load, offered
 
 __all__ = [
-    "STAGES_OF",
     "ArchiveSection",
     "CatalogSection",
     "ClusterSection",
@@ -37,7 +38,6 @@ __all__ = [
     "CustomSection",
     "CutoutsSection",
     "DuplicatesSection",
-    "FeaturesSection",
     "FramesSection",
     "GpuSection",
     "ImageFeaturesSection",
@@ -48,12 +48,10 @@ __all__ = [
     "SelectSection",
     "ShardsSection",
     "SpectraSection",
+    "SpectralFeaturesSection",
     "SplitSection",
     "TrainSection",
 ]
-
-STAGES_OF: Mapping[str, tuple[str, ...]] = {survey: tuple(stages) for survey, stages in STAGE_READS.items()}
-"""The stages of each survey in order; a job may leave out stages that no other stage needs."""
 
 
 class Job(Section):
@@ -63,17 +61,19 @@ class Job(Section):
     output: str
     custom: Mapping[str, CustomSection] = {}
     """Stages made from the user's own functions."""
+    archive: AnyArchive
     stages: Annotated[tuple[str, ...], Field(min_length=1)]
     catalog: CatalogSection
-    archive: ArchiveSection
     frames: FramesSection = FramesSection()
     cutouts: CutoutsSection = CutoutsSection()
     composites: CompositesSection = CompositesSection()
     image_features: ImageFeaturesSection = ImageFeaturesSection()
     spectra: SpectraSection = SpectraSection()
-    features: FeaturesSection = FeaturesSection()
+    spectral_features: SpectralFeaturesSection = SpectralFeaturesSection()
     predictions: PredictionsSection | None = None
     train: TrainSection | None = None
+    tables: Mapping[str, SerializeAsAny[Section]] = {}
+    """Tables of stages that other packages offer; in a job file each stands by itself, `[name]`."""
     shards: ShardsSection = ShardsSection()
     cluster: ClusterSection = ClusterSection()
 
@@ -91,39 +91,69 @@ class Job(Section):
         }
         return html_table(f"Job {self.name}", about)
 
+    @property
+    def survey(self) -> Survey:
+        """The job's survey."""
+        return find_survey(self.archive.survey)
+
+    @property
+    def kinds(self) -> dict[str, StageKind]:
+        """The stages that the job can have."""
+        return possible_stages(self.archive.survey)
+
+    def section(self, stage: str) -> Section | None:
+        """Return the table that says whether a stage's product is stored; None if it always is."""
+        if stage in self.custom:
+            return self.custom[stage]
+        kind = self.kinds[stage]
+        return self.tables[stage] if kind.section else getattr(self, kind.table) if kind.table else None
+
     def keeps(self, stage: str) -> bool:
         """Tell whether a stage's product is stored."""
-        if stage in ("predictions", "stamps"):
-            return True
-        if stage == "features" and self.archive.survey != "lamost":
-            return self.image_features.keep
-        section = self.custom.get(stage) or getattr(self, stage)
-        return bool(section.keep)
+        return bool(getattr(self.section(stage), "keep", True))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tables_of_stages(cls, given: Any) -> Any:
+        """Put the tables of other packages' stages into `tables`, each validated by its stage's model."""
+        if not isinstance(given, dict):
+            return given
+        names = [name for name in given if name not in cls.model_fields and name in offered(STAGES)]
+        tables = {name: given[name] for name in names if load(STAGES, name).section is not None}
+        kept = {name: value for name, value in given.items() if name not in tables}
+        return {**kept, "tables": {**tables, **given.get("tables", {})}} if tables else given
+
+    @field_validator("tables", mode="before")
+    @classmethod
+    def _tables_are_valid(cls, tables: Any) -> Any:
+        return {name: load(STAGES, name).section.model_validate(table) for name, table in tables.items()}
 
     @field_validator("stages")
     @classmethod
-    def _stages_exist(cls, stages: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        known = [*dict.fromkeys(name for names in STAGES_OF.values() for name in names), *info.data.get("custom", ())]
-        for stage in stages if "custom" in info.data else ():
+    def _stages_fit_together(cls, stages: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if "custom" not in info.data:
+            return stages  # this table is wrong itself
+        surveys = [info.data["archive"].survey] if "archive" in info.data else survey_names()
+        known = [*dict.fromkeys(stage for name in surveys for stage in possible_stages(name)), *info.data["custom"]]
+        for stage in stages:
             if stage not in known:
                 near = difflib.get_close_matches(stage, known, n=1)
                 hint = f" (did you mean {near[0]!r}?)" if near else ""
-                raise ValueError(f"{stage!r} is no stage{hint}; there are {', '.join(known)}")
+                whose = f" of survey {surveys[0]!r}" if len(surveys) == 1 else ""
+                raise ValueError(f"{stage!r} is no stage{whose}{hint}; there are {', '.join(known)}")
+        if len(surveys) > 1:
+            return stages
+        of_survey = find_survey(surveys[0]).stages
+        ours, order = [stage for stage in stages if stage in of_survey], list(of_survey)
+        if ours != sorted(set(ours), key=order.index) or len(set(stages)) < len(stages):
+            raise ValueError(f"stages must stand once each and in this order: {known}")
+        starts = [name for name, kind in of_survey.items() if kind.starts]
+        if stages[0] not in starts:
+            raise ValueError(f"stages must start with {starts[-1]!r}: the others work on its product")
         return stages
 
     @model_validator(mode="after")
-    def _stages_fit_together(self) -> "Job":
-        possible = STAGES_OF[self.archive.survey]
-        if wrong := [stage for stage in self.stages if stage not in possible and stage not in self.custom]:
-            raise ValueError(
-                f"stages {wrong} do not exist for survey {self.archive.survey!r}; possible: {list(possible)}"
-            )
-        ours = [stage for stage in self.stages if stage in possible]
-        if ours != sorted(set(ours), key=possible.index) or len(set(self.stages)) < len(self.stages):
-            raise ValueError(f"stages must stand once each and in this order: {list(possible)}")
-        starts = ("frames", "cutouts") if self.archive.survey == "sdss" else possible[:1]
-        if self.stages[0] not in starts:
-            raise ValueError(f"stages must start with {starts[-1]!r}: the others work on its product")
+    def _predictions_have_a_table(self) -> "Job":
         if "predictions" in self.stages and self.predictions is None:
             raise ValueError("stage 'predictions' needs a table [predictions] with the key 'classifier'")
         return self
@@ -131,7 +161,7 @@ class Job(Section):
     @model_validator(mode="after")
     def _custom_stages_have_their_input(self) -> "Job":
         for name, section in self.custom.items():
-            if name in STAGES_OF[self.archive.survey] or not name.isidentifier():
+            if name in self.kinds or not name.isidentifier():
                 raise ValueError(f"custom.{name}: choose another name; it must be a word, and no stage's of our own")
             before = self.stages[: self.stages.index(name)] if name in self.stages else ()
             if name in self.stages and (section.input not in before or section.input == "frames"):

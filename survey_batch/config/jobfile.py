@@ -140,8 +140,10 @@ class _Draft:
         try:
             job = Job.model_validate(self.data)
         except ValidationError as error:
+            archive = self.data.get("archive")
+            survey = archive.get("survey") if isinstance(archive, dict) else None
             for details in error.errors(include_url=False):
-                key, reason = explain(details)
+                key, reason = explain(details, survey)
                 self._add(without_kind(key), reason)
         else:
             for name, reason in unread_in_file(job, self.data, self.written, self.overridden).items():

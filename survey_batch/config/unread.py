@@ -6,16 +6,29 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from survey_batch.config.sections.readers import CLUSTER_READS, RUNNING, STAGE_READS, SURVEY_READS, kind_of_cluster
+from survey_batch.config.sections.readers import CLUSTER_READS, RUNNING, kind_of_cluster
+from survey_batch.config.stage_kind import StageKind
+from survey_batch.config.survey import Survey, find_survey, possible_stages, survey_names
 from survey_batch.config.toml_lines import KeyPath
 
 if TYPE_CHECKING:
     from survey_batch.config.job import Job
 
+Entries = tuple[str, ...]
+"""Tables and keys, such as `cutouts` or `cutouts.ivar`; a table stands for everything in it."""
+
 VALUES: Sequence[tuple[str, "Callable[[Job], bool]", str]] = (
     ("composites.percentiles", lambda job: job.composites.scaling == "percentile", 'composites.scaling = "percentile"'),
-    ("features.smoothing_order", lambda job: job.features.smoothing_window > 1, "features.smoothing_window above 1"),
-    ("features.basis", lambda job: job.features.components > 0, "features.components above 0"),
+    (
+        "spectral_features.smoothing_order",
+        lambda job: job.spectral_features.smoothing_window > 1,
+        "spectral_features.smoothing_window above 1",
+    ),
+    (
+        "spectral_features.basis",
+        lambda job: job.spectral_features.components > 0,
+        "spectral_features.components above 0",
+    ),
     ("train.gan_steps", lambda job: getattr(job.train, "gan", True), "train.gan = true"),
     ("train.templates", lambda job: getattr(job.train, "simulated", 1) > 0, "train.simulated above 0"),
     ("train.softening", lambda job: getattr(job.train, "product", "") == "cutouts", 'train.product = "cutouts"'),
@@ -33,8 +46,10 @@ VALUES: Sequence[tuple[str, "Callable[[Job], bool]", str]] = (
 )
 """Keys that are read only if another key has a certain value: the key, a test for this, and the value needed."""
 
-OF_ALL_JOBS = ("archive", "catalog", "cluster")
-"""Tables that every job reads, except some of their keys."""
+OF_ALL_JOBS = ("name", "output", "stages", "archive", "catalog", "cluster", "custom", "shards", "train")
+"""Tables and keys that every job reads, except some keys of them."""
+OF_SOME_JOBS = ("catalog.detect", "cluster.gpu")
+"""These exceptions, besides keys of other surveys in `[archive]`."""
 
 
 def unread_in_file(
@@ -109,27 +124,54 @@ Reason = tuple[str, str]
 
 
 def _of_stages(job: "Job", key: str) -> Reason | None:
-    survey, table = job.archive.survey, key.split(".")[0]
-    readers = [(name, stage) for name, reads in STAGE_READS.items() for stage in reads if _within(key, reads[stage])]
-    surveys = [name for name, entries in SURVEY_READS.items() if _within(key, entries)]
-    if survey in surveys or any((survey, stage) in readers for stage in job.stages):
+    survey, table = job.survey, key.split(".")[0]
+    general = table in OF_ALL_JOBS and not _within(key, OF_SOME_JOBS)
+    if (general and key not in _foreign_keys(survey)) or _is_read(job, key):
         return None
-    if _within(key, ["cluster.gpu"]) and any(job.custom[name].gpu for name in job.stages if name in job.custom):
-        return None
-    if surveys:
-        return key, f"it is for survey {_either(surveys)}, and this one is {survey!r}; leave it out"
-    if not readers:
-        return None
-    used = [entry for stage in job.stages for entry in STAGE_READS[survey].get(stage, ())]
+    if surveys := [other.name for other in _surveys() if _within(key, _reads(other))]:
+        return key, f"it is for survey {_either(surveys)}, and this one is {survey.name!r}; leave it out"
+    readers = [
+        (other.name, stage)
+        for other in _surveys()
+        for stage, kind in possible_stages(other.name).items()
+        if _within(key, _reads_of(stage, kind))
+    ]
+    used = [entry for stage in job.stages if stage in job.kinds for entry in _reads_of(stage, job.kinds[stage])]
     what = ".".join(key.split(".")[:2]) if table in OF_ALL_JOBS else key if _within(table, used) else table
-    if here := [stage for name, stage in readers if name == survey]:
+    if here := [stage for name, stage in readers if name == survey.name]:
         return what, f"it is for stage {_either(here)}, which is not among stages; add it there, or leave this out"
-    why = f"it is for survey {_either(name for name, _ in readers)}, and this one is {survey!r}"
+    why = f"it is for survey {_either(name for name, _ in readers)}, and this one is {survey.name!r}"
     same = [stage for _, stage in readers if stage in job.stages]
-    instead = {entry.split(".")[0] for stage in same for entry in STAGE_READS[survey][stage]} - {table}
+    instead = {entry.split(".")[0] for stage in same for entry in _reads_of(stage, job.kinds[stage])} - {table}
     if instead:
         return what, f"{why}, whose stage {_either(same)} reads [{'], ['.join(instead)}]; write that, or leave it out"
     return what, f"{why}; leave it out"
+
+
+def _is_read(job: "Job", key: str) -> bool:
+    """Tell whether the survey or one of the stages reads a key."""
+    stages = [(stage, job.kinds[stage]) for stage in job.stages if stage in job.kinds]
+    if _within(key, _reads(job.survey)) or any(_within(key, _reads_of(stage, kind)) for stage, kind in stages):
+        return True
+    return _within(key, ["cluster.gpu"]) and any(job.custom[name].gpu for name in job.stages if name in job.custom)
+
+
+def _reads(survey: Survey) -> Entries:
+    return (*survey.reads, *(f"archive.{key}" for key in survey.archive_keys()))
+
+
+def _reads_of(stage: str, kind: StageKind) -> Entries:
+    return (*kind.reads, *((stage,) if kind.section else ()))
+
+
+def _surveys() -> list[Survey]:
+    return [find_survey(name) for name in survey_names()]
+
+
+def _foreign_keys(survey: Survey) -> set[str]:
+    """Return the keys of `[archive]` that other surveys have."""
+    theirs = {f"archive.{key}" for other in _surveys() for key in other.archive_keys()}
+    return theirs - {f"archive.{key}" for key in survey.archive_keys()}
 
 
 def _of_custom(job: "Job", key: str) -> Reason | None:

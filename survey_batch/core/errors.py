@@ -48,3 +48,9 @@ class OutsideError(ObjectError):
     """The archive has no data at the object's position."""
 
     status = Status.OUTSIDE
+
+
+class InvalidError(ObjectError):
+    """The catalogue's row does not say where its data are."""
+
+    status = Status.INVALID

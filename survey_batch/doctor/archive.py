@@ -3,15 +3,11 @@
 from collections.abc import Sequence
 
 from survey_batch.config.job import Job
-from survey_batch.config.sections.archive import located_by
 from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status
 from survey_batch.doctor.findings import Finding, Findings, Place
 from survey_batch.planning.plan import Rows
 from survey_batch.preflight.trial import OF_THE_FILE, Answer, fetch_one
-
-WHAT = {"sdss": "frame", "lamost": "spectrum", "skyserver": "image", "stamps": "exposure"}
-"""What a file of each archive is."""
 
 
 def archive_answers(place: Place, job: Job, rows: Sequence[Rows]) -> Findings[None]:
@@ -24,7 +20,7 @@ def archive_answers(place: Place, job: Job, rows: Sequence[Rows]) -> Findings[No
 
 def judge(place: Place, job: Job, answers: Sequence[Answer], unreachable: str = "") -> Finding:
     """Make a finding from the answers for some files; `unreachable` says what to do if nothing answers."""
-    root, what, last = job.archive.root, WHAT[job.archive.survey], answers[-1]
+    root, what, last = job.archive.root, job.survey.file, answers[-1]
     if last.status in (Status.OK, Status.PARTIAL):
         had = f"one {what} of {root} fetched and read in {last.seconds:.2f} s"
         if len(answers) == 1:
@@ -36,7 +32,7 @@ def judge(place: Place, job: Job, answers: Sequence[Answer], unreachable: str = 
     if last.status == Status.OUTSIDE:
         found = f"it answers, in {last.seconds:.2f} s, but {len(answers)} positions are outside: {last.message}"
         return place.warning("archive", found, "look at ra and dec of the catalogue")
-    advice = f"look at {located_by(job.archive.survey)}"
+    advice = f"look at {job.survey.located_by()}"
     return place.failed("archive", f"none of {len(answers)} files could be had: {last.message}", advice)
 
 

@@ -1,6 +1,7 @@
 """From detections on frames to a list of objects: the Parquet file between the two halves of a run."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -8,11 +9,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from survey_batch.catalog.detected import detections_path
-from survey_batch.catalog.fields import FIELD_KEY
 from survey_batch.config.job import Job
 from survey_batch.core.paths import write_bytes
 from survey_batch.core.status import usable
+from survey_batch.images.reader import ImageReader
 from survey_batch.stages.detections import JUDGED, LABELS, MEASURED
+from survey_batch.stages.readers import image_reader
 from survey_batch.store.products import Array, open_group
 
 FIELDS_AT_ONCE = 256
@@ -22,7 +24,7 @@ FIELDS_AT_ONCE = 256
 def write_detections(job: Job) -> int:
     """List the sources of `detections.zarr` in `<output>/detections.parquet`; return how many there are.
 
-    Columns: object_id (`<run>-<camcol>-<field>-<number>`, where 0 is the brightest source of the field), the field's
+    Columns: object_id (`<name of the field>-<number>`, where 0 is the brightest source of the field), the field's
     key, all measurements, `snr`, and `label` ("" where not judged).
     """
     group = open_group(job.output, "detections")
@@ -30,8 +32,9 @@ def write_detections(job: Job) -> int:
     buffer, writer, total = io.BytesIO(), None, 0
     for start in range(0, len(places), FIELDS_AT_ONCE):
         span = slice(start, min(start + FIELDS_AT_ONCE, len(places)))
-        names = [name for name in (*MEASURED, *JUDGED, "count", "status", *FIELD_KEY) if name in group]
-        table = _table({name: np.asarray(group[name][span]) for name in names})  # type: ignore[index]
+        names = [name for name in (*MEASURED, *JUDGED, "count", "status", *job.survey.field) if name in group]
+        fields = {name: np.asarray(group[name][span]) for name in names}  # type: ignore[index]
+        table = _table(fields, job.survey.field, image_reader(job))
         writer = writer or pq.ParquetWriter(buffer, table.schema, compression="zstd")
         writer.write_table(table)
         total += table.num_rows
@@ -41,19 +44,26 @@ def write_detections(job: Job) -> int:
     return total
 
 
-def _table(fields: dict[str, Array]) -> pa.Table:
+def _table(fields: dict[str, Array], names: Sequence[str], reader: ImageReader) -> pa.Table:
     count = np.where(usable(fields["status"]), fields["count"], 0)
     row, slot = np.nonzero(np.arange(fields["x"].shape[1]) < count[:, None])
-    key = {name: fields[name][row] for name in FIELD_KEY}
+    key = {name: fields[name][row] for name in names}
     columns = {name: fields[name][row, slot] for name in (*MEASURED, *JUDGED) if name in fields}
     with np.errstate(divide="ignore", invalid="ignore"):
         columns["snr"] = columns["flux"] / columns["error"]
     label = columns.pop("label", np.zeros(len(row), np.uint8))
     named = pa.array(LABELS, pa.string()).take(pa.array(label.astype(np.int32)))
-    return pa.table({"object_id": _ids(key, slot), **key, **columns, "label": named})
+    return pa.table(
+        {
+            "object_id": _ids(reader, np.stack([fields[name] for name in names], axis=1), row, slot),
+            **key,
+            **columns,
+            "label": named,
+        }
+    )
 
 
-def _ids(key: dict[str, Array], slot: Array) -> pa.Array:
-    widths = ((key["run"], 6), (key["camcol"], 1), (key["field"], 4), (slot, 4))
-    parts = [pc.utf8_lpad(pa.array(values).cast(pa.string()), width, "0") for values, width in widths]
-    return pc.binary_join_element_wise(*parts, "-")
+def _ids(reader: ImageReader, fields: Array, row: Array, slot: Array) -> pa.Array:
+    names = pa.array([reader.file_name(tuple(field)) for field in fields.tolist()], pa.string())
+    numbers = pc.utf8_lpad(pa.array(slot).cast(pa.string()), 4, "0")
+    return pc.binary_join_element_wise(names.take(pa.array(row)), numbers, "-")

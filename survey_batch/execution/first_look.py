@@ -14,7 +14,6 @@ import numpy as np
 
 from survey_batch.cluster import Connection
 from survey_batch.config.job import Job
-from survey_batch.config.sections.readers import SURVEY_READS
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status, usable
@@ -141,9 +140,8 @@ class FirstLook:
 
 def _explained(job: Job, stage: Stage, what: Status, found: str, sources: Sequence[str]) -> str:
     examples = f", such as {' and '.join((sources[0], sources[-1])[: len(sources)])}" if sources else ""
-    own = [entry for entry in SURVEY_READS[job.archive.survey] if entry.startswith("archive.")]
     root, mounted = is_url(job.archive.root), ", and whether the archive is mounted where the workers are"
-    look = " and ".join(("archive.root", *own)) + ("" if root else mounted)
+    look = job.survey.located_by() + ("" if root else mounted)
     again = "If the archive is right, and the run shall go on all the same"
     if what == Status.UNREACHABLE:
         look += ", and whether the server answers" * root

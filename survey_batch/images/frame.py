@@ -1,18 +1,37 @@
-"""A frame of the SDSS imaging survey as arrays: one band of one field, with its WCS and sky."""
+"""A frame as arrays: one band of one field, with its WCS and sky."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-FRAME_SHAPE = (1489, 2048)
-"""Rows and columns of a frame."""
 
-OVERLAP_ROWS = 128
-"""Last rows of a field that are also the first rows of the next field of its run and camcol, on one pixel grid."""
+@dataclass(frozen=True)
+class FrameGrid:
+    """The shape of a survey's frames, and how neighbouring fields lie on one pixel grid.
 
-ROW_STEP = FRAME_SHAPE[0] - OVERLAP_ROWS
-"""Rows from the start of a field to the start of the next one: 1361."""
+    Attributes
+    ----------
+    rows, columns
+        Pixels of a frame.
+    overlap
+        Last rows of a field that are also the first rows of the next field of its strip; None where fields have no
+        neighbours on their pixel grid.
+    """
+
+    rows: int
+    columns: int
+    overlap: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of a frame."""
+        return self.rows, self.columns
+
+    @property
+    def step(self) -> int:
+        """Rows from the start of a field to the start of the next one."""
+        return self.rows - (self.overlap or 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +51,11 @@ class Sky:
     """The sky that was subtracted from a frame: a coarse image for bilinear interpolation."""
 
     image: npt.NDArray[np.float32]
-    """(192, 256) counts; the rows of the file that the frame needs, padded with the last one."""
+    """(y, x) counts, of one shape for the whole survey."""
     column: npt.NDArray[np.float32]
-    """(2048,): position of each column of the frame in the sky image, in pixels from 0."""
+    """(x,): position of each column of the frame in the sky image, in pixels from 0."""
     row: npt.NDArray[np.float32]
-    """(1489,): position of each row of the frame in the sky image; beyond the edge the sky is constant."""
+    """(y,): position of each row of the frame in the sky image; beyond the edge the sky is constant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +63,9 @@ class Frame:
     """One band of one field."""
 
     image: npt.NDArray[np.float32]
-    """(1489, 2048) nanomaggy per pixel, sky subtracted."""
+    """(y, x) nanomaggy per pixel, sky subtracted."""
     calibration: npt.NDArray[np.float32]
-    """(2048,) nanomaggy per count, one for each column."""
+    """(x,) nanomaggy per count, one for each column."""
     wcs: FrameWcs
     sky: Sky | None = None
     """Read only on request."""

@@ -1,4 +1,4 @@
-"""Inverse variance of the pixels of SDSS frames.
+"""Inverse variance of the pixels of frames.
 
 Errors follow the SDSS data model, `frame`: the counts are dn = flux / calibration + sky, their error is
 sqrt(dn / gain + dark variance), and the calibration converts that back to nanomaggies. The sky is interpolated
@@ -8,11 +8,21 @@ A pixel that noise made bright gets a lower ivar than one that noise made faint.
 is therefore biased low. Bleed trails and bad columns get no special ivar, because frames do not say where they are.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from survey_batch.core.arrays import F4, I8
-from survey_batch.images.camera import Ccd
 from survey_batch.images.frame import Sky
+
+
+class Ccd(NamedTuple):
+    """Noise properties of one CCD."""
+
+    gain: float
+    """Electrons per count."""
+    dark_variance: float
+    """Squared counts, read noise included."""
 
 
 def sky_counts(sky: Sky, rows: I8, columns: I8) -> F4:

@@ -16,7 +16,7 @@ from survey_batch.core.errors import PlanMismatchError
 from survey_batch.models.manifest import Recipe, made_with
 from survey_batch.preflight.provenance import fingerprint
 from survey_batch.spectra.pca import PCA
-from survey_batch.stages.features import BASIS
+from survey_batch.stages.spectral_features import BASIS
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -26,8 +26,8 @@ from survey_batch.lazy.stages import image_job, settings_job, spectral_stage
 from survey_batch.spectra.pca import PCA
 from survey_batch.stages import Stage, make_stage
 from survey_batch.stages.base import fit_groups, take
-from survey_batch.stages.features import BASIS, FeaturesStage, Part
 from survey_batch.stages.predictions import PredictionsStage
+from survey_batch.stages.spectral_features import BASIS, Part, SpectralFeaturesStage
 from survey_batch.store.products import OBJECT_COORDINATES, Variable
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def features(ds: "xr.Dataset", components: "xr.Dataset | None" = None, **setting
         A setting is wrong, or the dataset lacks what is needed.
     """
     if "wavelength" not in ds.dims:
-        measured = _checked(make_stage(image_job(ds, image_features=settings), "features"))
+        measured = _checked(make_stage(image_job(ds, image_spectral_features=settings), "features"))
         return apply(measured, ds, measured.settings())
     number = 0 if components is None else _number_of(components)
     stage = spectral_stage(ds, {**settings, "components": number})
@@ -233,7 +233,7 @@ def _in_order(ds: "xr.Dataset") -> "xr.Dataset":
 
 
 @one_thread()
-def _part_of(stage: FeaturesStage, block: "xr.Dataset") -> Part:
+def _part_of(stage: SpectralFeaturesStage, block: "xr.Dataset") -> Part:
     columns = {str(name): values.values for name, values in block.variables.items()}
     split = columns.get("split", np.full(block.sizes["object"], "", object))
     status = columns.get("status", np.full(block.sizes["object"], Status.OK, np.uint8))

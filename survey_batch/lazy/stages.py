@@ -9,7 +9,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.lazy.datasets import made_of
 from survey_batch.spectra.grid import log_grid
-from survey_batch.stages.features import FeaturesStage
+from survey_batch.stages.spectral_features import SpectralFeaturesStage
 from survey_batch.store.products import Array
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ MARGIN = 1e-6
 """Relative widening of a grid's limits, so that its first and last pixels lie inside them."""
 
 
-def spectral_stage(spectra: "xr.Dataset", settings: Mapping[str, Any]) -> FeaturesStage:
+def spectral_stage(spectra: "xr.Dataset", settings: Mapping[str, Any]) -> SpectralFeaturesStage:
     """Bind the stage to a dataset's own grid.
 
     Raises
@@ -31,7 +31,7 @@ def spectral_stage(spectra: "xr.Dataset", settings: Mapping[str, Any]) -> Featur
     """
     wavelength = np.asarray(spectra["wavelength"], np.float64)
     limits = _limits(made_of(spectra) or {}, wavelength)
-    stage = FeaturesStage(settings_job("lamost", spectra=limits, features=settings))
+    stage = SpectralFeaturesStage(settings_job("lamost", spectra=limits, spectral_features=settings))
     if not _same(stage.wavelength, wavelength):
         raise ConfigurationError(
             "the dataset's wavelengths are not a log10 grid with a step of 1e-4 like that of the product 'spectra'"

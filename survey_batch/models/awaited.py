@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from survey_batch.config.job import STAGES_OF, Job
+from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import family_of
 from survey_batch.models.manifest import MANIFEST
@@ -56,7 +56,7 @@ def check_training(job: Job) -> None:
     product = family_of(job.train.kind, job.train.variant).product_of(job.train)
     before = job.stages[: job.stages.index("predictions")] if "predictions" in job.stages else job.stages
     if product not in before:
-        possible = product in STAGES_OF[job.archive.survey]
+        possible = product in job.kinds
         advice = f"add {product!r} to stages" if possible else "set another train.kind"
         raise ConfigurationError(
             f"train.kind {job.train.kind!r}, variant {job.train.variant!r}, is trained on the product {product!r}, "

@@ -24,7 +24,7 @@ GRID_TOLERANCE = 1e-3
 ORIGIN = ("archive.", "catalog", "custom.", "frames.")
 """Prefixes of a product's settings that say where its data came from. Bands are compared by name if there are
 several."""
-COMPARED_APART = frozenset({"variables", "shards.objects", "features.basis"})
+COMPARED_APART = frozenset({"variables", "shards.objects", "spectral_features.basis"})
 """Settings of a product that change none of its values, and its principal components (see `check_basis`)."""
 
 DIFFERENCES_NAMED = 3
@@ -176,8 +176,8 @@ class Recipe(Frozen):
             raise PlanMismatchError(
                 "the classifier works on scores along principal components (component_*), and those of this "
                 f"{self.product} are others than it was trained on: they were fitted to other spectra; set "
-                "features.basis to the output of the job it was trained on and make the product anew, or train without "
-                "component_*"
+                "spectral_features.basis to the output of the job it was trained on and make the product anew, or "
+                "train without component_*"
             )
 
     def _check_grid(self, coords: Mapping[str, npt.NDArray[Any]]) -> None:

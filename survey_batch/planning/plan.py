@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from survey_batch.archive.sdss import FieldKey
 from survey_batch.catalog import Catalog, read_catalog
 from survey_batch.catalog.detected import detected, object_catalog
 from survey_batch.catalog.fields import read_fields as read_field_list
@@ -28,15 +27,6 @@ from survey_batch.config.unread import unread
 from survey_batch.core.display import html_table
 from survey_batch.core.paths import join, make_folder, write_bytes
 from survey_batch.store.products import Array, Axis, Shard, cut_into_shards
-
-FIELD_COLUMNS = ["rerun", "run", "camcol", "field"]
-ORDER = {
-    "sdss": FIELD_COLUMNS,
-    "lamost": ["obsdate", "planid", "lmjd", "spid", "fiberid"],
-    "skyserver": ["ra", "dec"],
-    "stamps": ["exposure"],
-}
-"""Sort by frame, or by plan and fibre, so that neighbours in a shard share source files and folders."""
 
 FIELDS_PER_GROUP = 4096
 """Fields in a row group of the stored plan. A shard is one field, which is smaller than a row group's metadata."""
@@ -60,7 +50,7 @@ class Plan:
     objects : pyarrow.Table
         The rows that the job uses, in the order of the object axis; unusable rows come last.
     fields : pyarrow.Table
-        The SDSS fields in the order of the frame axis; empty for other surveys.
+        The fields in the order of the frame axis; empty if the survey has none.
     notes : tuple of str
         Notes about the catalogue.
     """
@@ -162,7 +152,7 @@ def plan_fields(job: Job) -> Plan:
 
 def plan_catalog(job: Job, catalog: Catalog) -> Plan:
     """Lay out the work for a catalogue that is already read."""
-    objects = _in_order(catalog.table, _order(catalog.table, ORDER[job.archive.survey]))
+    objects = _in_order(catalog.table, _order(catalog.table, job.survey.order))
     return Plan(job, objects, _fields(job, objects), catalog.notes)
 
 
@@ -193,12 +183,11 @@ def stored_table(output: str, axis: Axis) -> pa.Table | None:
         return None
 
 
-def read_fields(output: str) -> dict[FieldKey, int]:
+def read_fields(output: str) -> dict[tuple[int, ...], int]:
     """Map each planned field to its place on the frame axis."""
     with fsspec.open(_table_path(output, "frame"), "rb") as stream:
         table = pq.read_table(stream)
-    columns = [table[name].to_pylist() for name in FIELD_COLUMNS]
-    return {FieldKey(*key): place for place, key in enumerate(zip(*columns, strict=True))}
+    return {key: place for place, key in enumerate(zip(*table.to_pydict().values(), strict=True))}
 
 
 def to_numpy(column: pa.ChunkedArray) -> Array:
@@ -253,10 +242,11 @@ def _text_bytes(chunk: pa.Array) -> memoryview:
 
 
 def _fields(job: Job, objects: pa.Table) -> pa.Table:
-    if job.archive.survey != "sdss":
-        return pa.table({name: pa.array([], pa.int32()) for name in FIELD_COLUMNS})
-    used = objects.select(FIELD_COLUMNS).filter(pc.equal(objects["problem"], ""))
-    return used.group_by(FIELD_COLUMNS).aggregate([]).sort_by([(name, "ascending") for name in FIELD_COLUMNS])
+    names = list(job.survey.field)
+    if not names:
+        return pa.table({})
+    used = objects.select(names).filter(pc.equal(objects["problem"], ""))
+    return used.group_by(names).aggregate([]).sort_by([(name, "ascending") for name in names])
 
 
 def _table_path(output: str, axis: str) -> str:

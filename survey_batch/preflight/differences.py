@@ -15,7 +15,7 @@ CATALOG = "catalog"
 
 BY_CONTENT: Mapping[str, str] = {
     "predictions.classifier": "another classifier, or the same one trained anew",
-    "features.basis": "other components, from another output or fitted anew",
+    "spectral_features.basis": "other components, from another output or fitted anew",
 }
 """Settings stored only as a fingerprint, and what a changed fingerprint means."""
 

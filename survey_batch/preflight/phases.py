@@ -94,5 +94,5 @@ def _check_fit(stage: Stage, stages: Sequence[Stage]) -> None:
     if stage.requires_fit and upstream is not None and not upstream.stored:
         raise ConfigurationError(
             f"{upstream.name}.keep is false, and stage {stage.name!r} learns from the whole of {upstream.name} before "
-            f"it measures the first object: set {upstream.name}.keep = true, or features.components = 0"
+            f"it measures the first object: set {upstream.name}.keep = true, or spectral_features.components = 0"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from survey_batch.config.job import STAGES_OF, Job
+from survey_batch.config.job import Job
 from survey_batch.core.status import Status
 from survey_batch.planning.plan import Plan, Rows, to_numpy
 from survey_batch.stages import make_stage
@@ -30,8 +30,8 @@ class Answer:
 
 
 def sample_rows(plan: Plan, number: int = 3) -> list[Rows]:
-    """Choose rows that name a file, from the first to the last: fields for SDSS, otherwise usable objects."""
-    table = plan.fields if plan.job.archive.survey == "sdss" else plan.objects
+    """Choose rows that name a file, from the first to the last: fields if the survey has any, else usable objects."""
+    table = plan.fields if plan.job.survey.field else plan.objects
     count = table.num_rows if table is plan.fields else table.num_rows - plan.invalid
     places = np.unique(np.linspace(0, count - 1, number).round().astype(int)).tolist() if count else []
     return [{name: to_numpy(table[name].slice(row, 1)) for name in table.column_names} for row in places]
@@ -70,7 +70,7 @@ def knock(job: Job, rows: Sequence[Rows]) -> list[Answer]:
 
 def _fetch(job: Job, row: Rows) -> Answer:
     begun = time.monotonic()
-    block = make_stage(_in_short(job), STAGES_OF[job.archive.survey][0]).compute(row, {})
+    block = make_stage(_in_short(job), next(iter(job.survey.stages))).compute(row, {})
     problem = block.problems[0] if block.problems else None
     message, source = (problem.message, problem.source) if problem else ("", "")
     return Answer(Status(int(block.status.max())), message, source, time.monotonic() - begun)

@@ -1,7 +1,6 @@
 """Example cutouts: all bands on one scale, and a colour image."""
 
 import io
-import json
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,6 @@ from survey_batch.report.examples import caption, gallery, probabilities
 from survey_batch.report.objects import Objects
 from survey_batch.report.page import Html, picture, section, tag
 from survey_batch.report.reading import read_array, stored
-from survey_batch.store.products import PROVENANCE
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -84,7 +82,7 @@ def _figure(objects: Objects, place: int, png: bytes, description: str, *below: 
 
 def _is_upright(group: zarr.Group) -> bool:
     """Tell whether the first row is at the top: it is in a JPEG; in a frame it is at the bottom."""
-    return bool(json.loads(str(group.attrs[PROVENANCE]))["archive.survey"] == "skyserver")
+    return "orientation" in stored(group, "image").attrs
 
 
 def _cutout(group: zarr.Group, objects: Objects, place: int, bands: list[str]) -> Html:

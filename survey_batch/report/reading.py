@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import zarr
 from fsspec.core import url_to_fs
 
-from survey_batch.config.job import STAGES_OF
 from survey_batch.core.paths import files_in, join
 from survey_batch.store.problems import read_problems
 from survey_batch.store.products import Array, is_complete, product_url
@@ -51,9 +50,9 @@ def shard_rows(group: zarr.Group) -> int:
 
 
 def job_of_a_product(output: str) -> Mapping[str, Any] | None:
-    """Find the job of the latest stage that has a product."""
-    names = dict.fromkeys(stage for stages in STAGES_OF.values() for stage in stages)
-    groups = (read_group(output, name) for name in reversed(names))
+    """Find the job of any product."""
+    names = (path.rpartition("/")[2].removesuffix(".zarr") for path in files_in(output, ".zarr"))
+    groups = (read_group(output, name) for name in names)
     return next((json.loads(str(group.attrs["job"])) for group in groups if group and "job" in group.attrs), None)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from survey_batch.config.sections.archive import located_by
+from survey_batch.config.survey import find_survey
 
 CLASS_COLORS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#5D4E9C", "#7F7F7F")
 """Okabe and Ito's palette (2008, Color Universal Design), which colour-blind readers can tell apart; blue to red."""
@@ -40,7 +40,7 @@ def advice(stage: str, status: str, survey: str) -> str:
     """Say what a person can do about a status of a stage."""
     if (stage, status) == ("predictions", "unreadable"):
         return UNCLASSIFIED
-    return ADVICE[status].format(located_by=located_by(survey))
+    return ADVICE[status].format(located_by=find_survey(survey).located_by())
 
 
 def class_colors(classes: Sequence[str]) -> dict[str, str]:

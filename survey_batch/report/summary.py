@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from survey_batch.config.job import STAGES_OF, Job
+from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.pace import Pace
 from survey_batch.core.status import Status, count_statuses, final_status, unfinished
@@ -191,7 +191,7 @@ def summarize(output: str) -> RunStatus:
 def _stage_names(output: str, job: Mapping[str, Any]) -> list[str]:
     """List the job's stages that have a product, and those that have one from an earlier run of the output."""
     model = Job.model_validate(job)
-    known = dict.fromkeys((*model.stages, *STAGES_OF[model.archive.survey]))
+    known = dict.fromkeys((*model.stages, *model.kinds))
     others = [name for name in known if name not in model.stages and read_group(output, name) is not None]
     search = ["detections"] if model.catalog.detect is not None else []
     return [*search, *others, *(name for name in model.stages if model.keeps(name))]

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from survey_batch.catalog.detected import object_catalog
-from survey_batch.catalog.fields import FIELD_KEY, read_fields
+from survey_batch.catalog.fields import read_fields
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import join, read_bytes, write_bytes
@@ -26,6 +26,8 @@ Format = Literal["fits", "csv", "assoc", "region"]
 FORMATS: tuple[Format, ...] = ("fits", "csv", "assoc", "region")
 
 FOLDER = "psf-stars"
+FIELD_KEY = ("rerun", "run", "camcol", "field")
+"""Columns that name a field."""
 GOOD = "good"
 """Class whose probability is the confidence."""
 FROM_ONE = {"X_IMAGE": "x", "Y_IMAGE": "y"}

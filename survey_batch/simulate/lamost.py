@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 
-from survey_batch.archive.lamost import spectrum_path
 from survey_batch.catalog.identifiers import position_names
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.simulate.spectrum_files import (
@@ -22,6 +21,7 @@ from survey_batch.simulate.spectrum_files import (
 )
 from survey_batch.spectra.synthetic.observation import SNR_WINDOWS, Observation, observe_spectrum
 from survey_batch.spectra.synthetic.targets import Target, draw_target, spectrum_of
+from survey_batch.surveys.lamost.files import spectrum_path
 
 logger = logging.getLogger(__name__)
 

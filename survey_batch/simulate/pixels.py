@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.core.arrays import F4, F8
-from survey_batch.images.camera import ccd
 from survey_batch.simulate.sky import Population
 from survey_batch.simulate.strip import BAND_OFFSETS, Strip
+from survey_batch.surveys.sdss.camera import ccd
 
 BANDS = "ugriz"
 NOISE_ROWS = 128

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from survey_batch.archive.sdss import FieldKey, frame_path
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.images.frame import FRAME_SHAPE, OVERLAP_ROWS
 from survey_batch.simulate.frames import frame_bytes
 from survey_batch.simulate.pixels import BANDS, frame_pixels
 from survey_batch.simulate.sky import Population, draw_population
 from survey_batch.simulate.strip import Strip
+from survey_batch.surveys.sdss.files import FRAME_SHAPE, OVERLAP_ROWS, FieldKey, frame_path
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.core.arrays import F8
-from survey_batch.images.frame import OVERLAP_ROWS
 from survey_batch.simulate.strip import Strip
+from survey_batch.surveys.sdss.files import OVERLAP_ROWS
 
 BRIGHTEST, FAINTEST = 14.5, 20.5
 """r magnitudes between which objects are drawn."""

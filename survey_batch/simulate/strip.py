@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.core.arrays import F8
-from survey_batch.images.frame import OVERLAP_ROWS, FrameWcs
+from survey_batch.images.frame import FrameWcs
+from survey_batch.surveys.sdss.files import OVERLAP_ROWS
 
 PIXEL = 0.396 / 3600
 """Degrees per pixel of the SDSS camera (York et al. 2000, AJ 120, 1579)."""

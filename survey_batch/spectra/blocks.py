@@ -18,7 +18,8 @@ def block_edges(pixels: int, blocks: int) -> npt.NDArray[np.intp]:
     """
     if not 1 <= blocks <= pixels:
         raise ConfigurationError(
-            f"features.blocks is {blocks}, but a spectrum has {pixels} pixels; use 1 to {pixels}, or 0 for none"
+            f"spectral_features.blocks is {blocks}, but a spectrum has {pixels} pixels; use 1 to {pixels}, or 0 for "
+            "none"
         )
     return np.asarray(np.arange(blocks + 1, dtype=np.intp) * pixels // blocks)
 

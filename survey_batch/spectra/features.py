@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.config.job import FeaturesSection
+from survey_batch.config.job import SpectralFeaturesSection
 from survey_batch.core.arrays import F4, F8, I4
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.spectra.blocks import STATISTICS, block_statistics
@@ -23,7 +23,7 @@ ROWS_AT_ONCE = 128
 """Objects whose lines are measured together; their data fit in a core's cache."""
 
 
-def prepare(flux: F4, ivar: F4, mask: I4, section: FeaturesSection) -> F4:
+def prepare(flux: F4, ivar: F4, mask: I4, section: SpectralFeaturesSection) -> F4:
     """Normalise, smooth and fill spectra: the one input of principal components and block statistics.
 
     Bad pixels get a neutral value: 1 for `continuum`, 0 for `robust`, the row's median for the other methods.
@@ -50,7 +50,7 @@ def prepare(flux: F4, ivar: F4, mask: I4, section: FeaturesSection) -> F4:
     return filled
 
 
-def feature_units(section: FeaturesSection) -> dict[str, str]:
+def feature_units(section: SpectralFeaturesSection) -> dict[str, str]:
     """Return the names of the columns of `spectral_features`, in order, and their units as astropy writes them."""
     measured: list[tuple[Sequence[str], str]] = []
     if section.lines:
@@ -67,7 +67,7 @@ def feature_units(section: FeaturesSection) -> dict[str, str]:
     }
 
 
-def feature_names(section: FeaturesSection) -> list[str]:
+def feature_names(section: SpectralFeaturesSection) -> list[str]:
     """Return the names of the columns of `spectral_features`."""
     return list(feature_units(section))
 
@@ -78,7 +78,7 @@ def spectral_features(
     ivar: F4,
     mask: I4,
     redshift: npt.NDArray[np.floating],
-    section: FeaturesSection,
+    section: SpectralFeaturesSection,
     pca: PCA | None,
 ) -> F4:
     """Measure spectra; each row's features depend only on that row, bit for bit.
@@ -117,7 +117,7 @@ def spectral_features(
 
 
 def _measured(
-    wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDArray[np.floating], section: FeaturesSection
+    wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDArray[np.floating], section: SpectralFeaturesSection
 ) -> list[F8]:
     """Measure values and errors of lines, bands and colours, a few objects at a time."""
     measures: list[Callable[[slice], tuple[F8, F8]]] = []
@@ -132,7 +132,7 @@ def _measured(
     return [np.concatenate([np.concatenate(measure(rows), axis=1) for rows in chunks]) for measure in measures]
 
 
-def _neutral(values: F4, section: FeaturesSection) -> F8 | float:
+def _neutral(values: F4, section: SpectralFeaturesSection) -> F8 | float:
     levels = {"continuum": 1.0, "robust": 0.0}
     if section.normalization in levels:
         return levels[section.normalization]
@@ -140,10 +140,10 @@ def _neutral(values: F4, section: FeaturesSection) -> F8 | float:
     return median
 
 
-def _checked(pca: PCA | None, section: FeaturesSection) -> PCA:
+def _checked(pca: PCA | None, section: SpectralFeaturesSection) -> PCA:
     found = 0 if pca is None else len(pca.components)
     if pca is None or found != section.components:
         raise ConfigurationError(
-            f"features.components is {section.components}, but {found} components were fitted; fit them again"
+            f"spectral_features.components is {section.components}, but {found} components were fitted; fit them again"
         )
     return pca

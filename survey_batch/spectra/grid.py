@@ -4,7 +4,7 @@ Pixel k of the grid is centred on 10^(1e-4 k) Angstrom (vacuum) for an integer k
 SDSS spectra, so most of them need only a shift by whole pixels and no interpolation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,19 +27,8 @@ ZERO_FLUX = 1 << 18
 NOT_MEASURED = NO_DATA | BAD_IVAR | ZERO_FLUX
 """Mask bits of a pixel that holds no measurement."""
 
-# LAMOST's own bits are those of its ANDMASK; `unknown` stands for a value that is not a bit mask.
-MASK_BITS = {
-    "bad_ccd_pixel": 1 << 0,
-    "bad_profile": 1 << 1,
-    "no_sky": 1 << 2,
-    "bright_sky": 1 << 3,
-    "off_ccd": 1 << 4,
-    "no_good_data": 1 << 5,
-    "unknown": 1 << 15,
-    "no_data": NO_DATA,
-    "bad_ivar": BAD_IVAR,
-    "zero_flux": ZERO_FLUX,
-}
+MASK_BITS = {"no_data": NO_DATA, "bad_ivar": BAD_IVAR, "zero_flux": ZERO_FLUX}
+"""Our bits; a survey's own ones are below 2^16."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +63,13 @@ class Spectrum:
         return np.asarray(10 ** (STEP * (self.start + pixel)))
 
 
-def mask_attributes() -> dict[str, object]:
-    """Return CF attributes with which a reader can decode a mask array."""
+def mask_attributes(own: Mapping[str, int]) -> dict[str, object]:
+    """Return CF attributes with which a reader can decode a mask array: the survey's own bits, then ours."""
+    bits = {**own, **MASK_BITS}
     return {
         "long_name": "pixel mask: 0 is good, every bit is a reason not to use the pixel",
-        "flag_masks": list(MASK_BITS.values()),
-        "flag_meanings": " ".join(MASK_BITS),
+        "flag_masks": list(bits.values()),
+        "flag_meanings": " ".join(bits),
     }
 
 

@@ -123,7 +123,9 @@ def _offset_and_scale(values: F8, method: Method) -> tuple[F8 | float, F8]:
         return middle, (high - low) / 2
     if method == "continuum":
         return 0.0, continuum(values)
-    raise ConfigurationError(f"features.normalization is {method!r}; possible: l2, flux, minmax, robust, continuum")
+    raise ConfigurationError(
+        f"spectral_features.normalization is {method!r}; possible: l2, flux, minmax, robust, continuum"
+    )
 
 
 def _mean(values: F8) -> F8:

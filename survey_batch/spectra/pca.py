@@ -114,10 +114,10 @@ class PCA:
         if moments.count < 2:
             raise ConfigurationError(
                 f"principal components need at least 2 usable training spectra, there are {moments.count}; "
-                "check the catalogue's split, or set features.components = 0"
+                "check the catalogue's split, or set spectral_features.components = 0"
             )
         if not 1 <= components <= size:
-            raise ConfigurationError(f"features.components is {components}, but spectra have {size} pixels")
+            raise ConfigurationError(f"spectral_features.components is {components}, but spectra have {size} pixels")
         covariance, _ = dtpttr(size, moments.outer / (moments.count - 1))
         total = np.trace(covariance)
         with one_thread():

@@ -33,15 +33,18 @@ def smooth(flux: F4, window: int, order: int = 3) -> F4:
     """
     if window % 2 == 0 or window < 1:
         raise ConfigurationError(
-            f"features.smoothing_window is {window}; use an odd one: an even window shifts spectra by half a pixel"
+            f"spectral_features.smoothing_window is {window}; use an odd one: an even window shifts spectra by half a "
+            "pixel"
         )
     if window == 1:
         return flux
     if order >= window:
-        raise ConfigurationError(f"features.smoothing_order is {order}; it must be less than the window, {window}")
+        raise ConfigurationError(
+            f"spectral_features.smoothing_order is {order}; it must be less than the window, {window}"
+        )
     if window > flux.shape[1]:
         raise ConfigurationError(
-            f"features.smoothing_window is {window}, but a spectrum has only {flux.shape[1]} pixels"
+            f"spectral_features.smoothing_window is {window}, but a spectrum has only {flux.shape[1]} pixels"
         )
     smoothed = savgol_filter(bridge(flux), window, order, axis=-1, mode="mirror")
     return np.where(np.isfinite(flux), smoothed, np.nan).astype(np.float32)

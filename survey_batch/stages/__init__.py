@@ -1,27 +1,9 @@
 """Stages: one thin module per product, which binds kernels to the product."""
 
-from importlib import import_module
-
 from survey_batch.config.job import Job
+from survey_batch.config.stage_kind import resolve
 from survey_batch.stages.base import Block, Cost, Stage
-
-STAGES = {
-    "detections": "detections:DetectionsStage",
-    "frames": "frames:FramesStage",
-    "cutouts": "cutouts:CutoutsStage",
-    "composites": "composites:CompositesStage",
-    "spectra": "spectra:SpectraStage",
-    "stamps": "stamps:StampsStage",
-    "features": "image_features:ImageFeaturesStage",
-    "predictions": "predictions:PredictionsStage",
-}
-"""Module and class of each stage; imported when used, because some take seconds to import."""
-
-SURVEY_STAGES = {
-    ("lamost", "features"): "features:FeaturesStage",
-    ("skyserver", "composites"): "sky_images:SkyImagesStage",
-}
-"""Stages that differ for one survey."""
+from survey_batch.stages.kinds import DETECTIONS
 
 __all__ = ["Block", "Cost", "Stage", "make_stage", "make_stages"]
 
@@ -32,8 +14,8 @@ def make_stage(job: Job, name: str) -> Stage:
         from survey_batch.stages.custom import CustomStage
 
         return CustomStage(job, name)
-    module, cls = SURVEY_STAGES.get((job.archive.survey, name), STAGES[name]).split(":")
-    stage: Stage = getattr(import_module(f"survey_batch.stages.{module}"), cls)(job)
+    kind = DETECTIONS if name == "detections" else job.kinds[name]
+    stage: Stage = resolve(kind.make)(job)
     return stage
 
 

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from survey_batch.config.job import Job
-from survey_batch.config.sections.readers import archive_keys
 from survey_batch.core.status import Status
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.store.problems import Problem
@@ -221,5 +220,5 @@ def take(rows: Rows, selection: Array | slice) -> dict[str, Array]:
 
 def archive_settings(job: Job) -> dict[str, Any]:
     """Return the archive settings that affect values; settings of the requests are left out."""
-    archive = job.archive
-    return {f"archive.{key}": getattr(archive, key) for key in ("survey", "root", *archive_keys(archive.survey))}
+    keys = ("survey", "root", *job.survey.archive_keys())
+    return {f"archive.{key}": getattr(job.archive, key) for key in keys}

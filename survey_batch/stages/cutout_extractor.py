@@ -8,14 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import TypeIs
 
-from survey_batch.archive.sdss import FieldKey
 from survey_batch.config.job import Job
 from survey_batch.core.errors import TransientError
 from survey_batch.core.status import Status
-from survey_batch.images.camera import ccd
 from survey_batch.images.cutout import coverage, cut, on_image, overlap
-from survey_batch.images.frame import FRAME_SHAPE, ROW_STEP
 from survey_batch.images.ivar import window_ivar
+from survey_batch.images.reader import Field
 from survey_batch.images.register import MARGIN, Span, pixel_span, resample, resample_ivar, subpixel_span
 from survey_batch.images.stitch import rows_from, steps_beyond
 from survey_batch.images.wcs import sky_to_pixel
@@ -29,6 +27,7 @@ from survey_batch.stages.frame_source import (
     FrameView,
     StoredFrames,
 )
+from survey_batch.stages.readers import image_reader
 from survey_batch.stages.verdict import MissingFrame, verdict
 
 Members = npt.NDArray[np.intp]
@@ -47,16 +46,16 @@ class Window:
         """Select objects."""
         return Window(self.x.take(selection), self.y.take(selection))
 
-    def beyond(self, step: int) -> "Window":
-        """Return the window with its rows counted from the first row of another field of the run."""
-        return Window(self.x, self.y.moved(-step * ROW_STEP))
+    def moved(self, rows: int) -> "Window":
+        """Return the window with its rows counted from another field's first row, some rows further along the strip."""
+        return Window(self.x, self.y.moved(-rows))
 
 
 @dataclass(frozen=True)
 class Group:
     """Objects that are cut from one field."""
 
-    key: FieldKey
+    key: Field
     members: Members
     on_frame: npt.NDArray[np.bool_]
     """Whether the position lies on the field in any band."""
@@ -71,10 +70,12 @@ class CutoutExtractor:
         self.subpixel = job.cutouts.registration == "subpixel"
         self.reach = self.size + (MARGIN if self.subpixel else 0)
         self.source = StoredFrames(job) if job.frames.keep else ArchiveFrames(job)
+        self.reader = image_reader(job)
+        self.grid = self.reader.grid
         self.rows, self.block = rows, block
         self._beyond: dict[int, list[MissingFrame]] = {}
 
-    def cut_field(self, key: FieldKey, members: Members) -> None:
+    def cut_field(self, key: Field, members: Members) -> None:
         """Cut the objects of a field, each from the field or neighbour that covers most of its window."""
         own = self.source.load(key)
         step = self._choose_neighbours(own, members)
@@ -82,41 +83,41 @@ class CutoutExtractor:
             chosen = members[step == offset]
             if not chosen.size:
                 continue
-            served = key if offset == 0 else key._replace(field=key.field + offset)
+            served = key if offset == 0 else self.reader.beyond(key, offset)
             bands = own if offset == 0 else self._neighbour(served, own)
             self._cut_from(key if bands is own else served, bands, chosen)
 
     def _choose_neighbours(self, own: Bands, members: Members) -> npt.NDArray[np.int64]:
         """Find the field (-1, 0 or 1 from the catalogue's field) that covers each window best.
 
-        Adjacent fields of a run share one pixel grid, `ROW_STEP` rows apart, so no other file is needed.
+        Adjacent fields of a run share one pixel grid, `grid.step` rows apart, so no other file is needed.
         """
         windows = [self._window(frame.wcs, members) for frame in usable(own).values()]
-        steps = np.array([0, -1, 1])  # the catalogue's own field first: it wins a tie
+        steps = np.array([0, -1, 1] if self.grid.overlap is not None else [0])  # the catalogue's own field wins a tie
         shares = [
             sum(
-                (overlap(w.y.start - step * ROW_STEP, self.reach, FRAME_SHAPE[0]) for w in windows),
+                (overlap(w.y.start - step * self.grid.step, self.reach, self.grid.rows) for w in windows),
                 np.zeros(len(members)),
             )
             for step in steps
         ]
         return np.asarray(steps[np.argmax(np.round(shares, 9), axis=0)])
 
-    def _neighbour(self, key: FieldKey, own: Bands) -> Bands:
+    def _neighbour(self, key: Field, own: Bands) -> Bands:
         """Load a neighbour; if the archive has fewer bands of it, return the catalogue's own field."""
         bands = self.source.load(key)
         errors = [frame for frame in bands.values() if isinstance(frame, TransientError)]
         return bands if errors or len(usable(bands)) >= len(usable(own)) else own
 
-    def _cut_from(self, key: FieldKey, bands: Bands, members: Members) -> None:
+    def _cut_from(self, key: Field, bands: Bands, members: Members) -> None:
         data = self.block.data
         for name in ("source_field", "first_field", "last_field"):
-            data[name][members] = key.field
+            data[name][members] = key[-1]
         data["coverage"][members] = 0  # a missing band covers nothing
         windows = {letter: self._window(frame.wcs, members) for letter, frame in usable(bands).items()}
         on_frame = np.zeros(len(members), dtype=bool)
         for window in windows.values():
-            on_frame |= on_image(window.x.position, window.y.position, FRAME_SHAPE)
+            on_frame |= on_image(window.x.position, window.y.position, self.grid.shape)
         group = Group(key, members, on_frame)
         for number, letter in enumerate(self.bands):
             if not is_error(frame := bands[letter]):
@@ -135,35 +136,36 @@ class CutoutExtractor:
         span = subpixel_span if self.subpixel else pixel_span
         return Window(span(x, self.size), span(y, self.size))
 
-    def _cut_windows(self, key: FieldKey, number: int, frame: FrameView, window: Window) -> Planes:
+    def _cut_windows(self, key: Field, number: int, frame: FrameView, window: Window) -> Planes:
         """Cut the part of the windows that one frame covers."""
         x_start, y_start = window.x.start, window.y.start
         rows, columns = (
-            _bounds(start, self.reach, length) for start, length in zip((y_start, x_start), FRAME_SHAPE, strict=True)
+            _bounds(start, self.reach, length)
+            for start, length in zip((y_start, x_start), self.grid.shape, strict=True)
         )
         pixels = frame.pixels(rows, columns)
         planes = {"flux": cut(pixels, x_start - columns.start, y_start - rows.start, self.reach)}
         if self.ivar:
-            chip = ccd(key.run, key.camcol, self.bands[number])
+            chip = self.reader.ccd(key, self.bands[number])
             planes["ivar"] = window_ivar(planes["flux"], x_start, y_start, frame.calibration(), frame.sky(), chip)
         return planes
 
     def _stitch(self, group: Group, number: int, planes: Planes, window: Window) -> None:
         """Fill the rows that the serving frame lacks from other frames of the run."""
-        wanted = group.on_frame & (overlap(window.x.start, self.reach, FRAME_SHAPE[1]) > 0)
-        for step in steps_beyond(window.y.start[wanted], self.reach):
-            rows = rows_from(step, window.y.start, self.reach)
+        wanted = group.on_frame & (overlap(window.x.start, self.reach, self.grid.columns) > 0)
+        for step in steps_beyond(window.y.start[wanted], self.reach, self.grid):
+            rows = rows_from(step, window.y.start, self.reach, self.grid)
             touched = wanted & rows.any(axis=1)
             if not touched.any():
                 continue
-            key = group.key._replace(field=group.key.field + step)
+            key = self.reader.beyond(group.key, step)
             frame = self.source.load(key)[self.bands[number]]
             if is_error(frame):
                 self._note(group.members[touched], MissingFrame(key, self.bands[number], frame))
                 continue
-            patch = self._cut_windows(key, number, frame, window.beyond(step).take(touched))
+            patch = self._cut_windows(key, number, frame, window.moved(step * self.grid.step).take(touched))
             _overlay(planes, patch, touched, rows)
-            self._widen(group.members[touched], key.field)
+            self._widen(group.members[touched], key[-1])
 
     def _note(self, members: Members, lack: MissingFrame) -> None:
         for row in members:
@@ -202,7 +204,7 @@ class CutoutExtractor:
             status, message = verdict(self.bands, errors, beyond, self.block.data["coverage"][row], on_frame)
             if status is Status.OK:
                 continue
-            lacks = [(lack.key, lack.band) for lack in (*errors, *beyond)]
+            lacks = [(lack.field, lack.band) for lack in (*errors, *beyond)]
             self.block.fail(row, status, message, self.source.url(*(lacks or [(group.key, self.bands[0])])[0]))
             if status is not Status.PARTIAL:
                 self._empty(row)

@@ -1,23 +1,24 @@
 """The `cutouts` product: calibrated pixels around each object, complete wherever the run covers the whole window."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from survey_batch.archive.sdss import FieldKey
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
 from survey_batch.stages.cutout_extractor import CutoutExtractor, Members
 from survey_batch.stages.frames import (
-    FRAME_CPU_SECONDS,
-    FRAME_FILE_BYTES,
     PIXEL,
+    STORE_CPU_SECONDS,
     WCS_VARIABLES,
     correction_variables,
     field_bytes,
 )
+from survey_batch.stages.readers import image_reader
 from survey_batch.store.products import Variable, product_exists
 
 CUTOUT_CPU_SECONDS = 1e-4
@@ -46,6 +47,11 @@ class CutoutsStage(Stage):
     def phase(self) -> str:  # type: ignore[override]
         """Phase of the stage: ingest if it reads straight from the archive."""
         return "prepare" if self.job.frames.keep else "ingest"
+
+    @cached_property
+    def reader(self) -> ImageReader:
+        """The reader of the survey's frames."""
+        return image_reader(self.job)
 
     def settings(self) -> dict[str, Any]:
         """Return the archive, the bands and the cutouts' settings; storing frames does not change the pixels."""
@@ -99,12 +105,12 @@ class CutoutsStage(Stage):
 
     def coordinates(self) -> Coordinates:
         """Return the band names."""
-        return {"band": (("band",), np.array(list(self.job.frames.bands)), {"long_name": "SDSS filter"})}
+        return {"band": (("band",), np.array(list(self.job.frames.bands)), {"long_name": "filter"})}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Cut all objects, field by field."""
         extractor = CutoutExtractor(self.job, rows, self.empty_block(len(rows["ra"])))
-        for key, members in by_field(rows):
+        for key, members in by_field(self.job.survey.field, rows):
             extractor.cut_field(key, members)
         return extractor.block
 
@@ -114,11 +120,11 @@ class CutoutsStage(Stage):
         shard = min(self.job.shards.objects, plan.size("object")) * self.schema(1).row_nbytes
         cpu = plan.size("object") * bands * self._cutout_seconds() * (self.job.cutouts.size / 64) ** 2
         if self.job.frames.keep:
-            return Cost(worker_bytes=2 * shard + field_bytes(1), cpu_seconds=cpu)
+            return Cost(worker_bytes=2 * shard + field_bytes(self.reader, 1), cpu_seconds=cpu)
         files = plan.size("frame") * bands
-        fields = 4 * field_bytes(bands)
-        cpu += files * FRAME_CPU_SECONDS
-        return Cost(files, files * FRAME_FILE_BYTES, 2 * shard + fields, cpu, at_once=bands)
+        fields = 4 * field_bytes(self.reader, bands)
+        cpu += files * (self.reader.read_seconds + STORE_CPU_SECONDS)
+        return Cost(files, files * self.reader.file_bytes, 2 * shard + fields, cpu, at_once=bands)
 
     def _cutout_seconds(self) -> float:
         cutouts = self.job.cutouts
@@ -126,9 +132,9 @@ class CutoutsStage(Stage):
         return CUTOUT_CPU_SECONDS + resampling + (IVAR_CPU_SECONDS if cutouts.ivar else 0.0)
 
 
-def by_field(rows: Rows) -> Iterator[tuple[FieldKey, Members]]:
+def by_field(names: Sequence[str], rows: Rows) -> Iterator[tuple[Field, Members]]:
     """Group a shard's rows by their field, in order."""
-    keys = np.stack([rows[name] for name in FieldKey._fields], axis=1)
+    keys = np.stack([rows[name] for name in names], axis=1)
     fields, inverse = np.unique(keys, axis=0, return_inverse=True)
     for number, key in enumerate(fields):
-        yield FieldKey(*(int(part) for part in key)), np.flatnonzero(inverse.ravel() == number)
+        yield tuple(int(part) for part in key), np.flatnonzero(inverse.ravel() == number)

@@ -1,27 +1,28 @@
 """The `detections` product: the sources on each field's frame, and which of them are good for its PSF."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.archive.sdss import FieldKey
 from survey_batch.config.job import Job
 from survey_batch.config.sections.detect import DetectSection
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
-from survey_batch.images.camera import ccd
 from survey_batch.images.detect import Sources, detect, load_sep
-from survey_batch.images.frame import FRAME_SHAPE, Frame, Sky
-from survey_batch.images.ivar import inverse_variance, sky_counts
+from survey_batch.images.frame import Frame, Sky
+from survey_batch.images.ivar import Ccd, inverse_variance, sky_counts
 from survey_batch.images.psf_rule import METRICS, Verdict, judge
+from survey_batch.images.reader import ImageReader
 from survey_batch.images.wcs import pixel_to_sky
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
 from survey_batch.stages.frame_source import ArchiveFrames
-from survey_batch.stages.frames import FRAME_CPU_SECONDS, FRAME_FILE_BYTES
+from survey_batch.stages.frames import field_of, field_variables
+from survey_batch.stages.readers import image_reader
 from survey_batch.store.products import Variable
 
 DETECT_CPU_SECONDS = 0.4
@@ -77,23 +78,23 @@ class Found:
     verdict: Verdict | None
 
 
-def find_sources(frame: Frame, key: FieldKey, section: DetectSection) -> Found:
+def find_sources(frame: Frame, ccd: Ccd, section: DetectSection) -> Found:
     """Find and judge the sources of a frame that was read with its sky."""
     if frame.sky is None:
         raise ValueError("the frame was read without its sky")
-    sigma, counts = frame_noise(frame, frame.sky, key, section.band)
+    sigma, counts = frame_noise(frame, frame.sky, ccd)
     limits = (section.threshold, section.area, section.mesh)
     sources = detect(frame.image, sigma, threshold=limits[0], area=limits[1], mesh=limits[2])
     verdict = judge(frame.image, sigma, counts, sources, section.rule) if section.rule is not None else None
     return Found(sources, verdict)
 
 
-def frame_noise(frame: Frame, sky: Sky, key: FieldKey, band: str) -> tuple[F4, F4]:
+def frame_noise(frame: Frame, sky: Sky, ccd: Ccd) -> tuple[F4, F4]:
     """Return the expected noise [nanomaggy] and the counts, including sky, of each pixel of a frame."""
     rows, columns = (np.arange(length)[None] for length in frame.image.shape)
     level = sky_counts(sky, rows, columns)
     unit = frame.calibration[None]
-    ivar = inverse_variance(frame.image[None], unit, level, ccd(key.run, key.camcol, band))[0]
+    ivar = inverse_variance(frame.image[None], unit, level, ccd)[0]
     with np.errstate(divide="ignore", invalid="ignore"):
         sigma = np.where(ivar > 0, 1 / np.sqrt(ivar), np.float32(np.nan))
         counts = np.where(unit > 0, frame.image / unit + level[0], np.float32(np.nan))
@@ -120,6 +121,11 @@ class DetectionsStage(Stage):
             raise ConfigurationError("finding objects on frames needs the table [catalog.detect]")
         return self.job.catalog.detect
 
+    @cached_property
+    def reader(self) -> ImageReader:
+        """The reader of the survey's frames."""
+        return image_reader(self.job)
+
     def settings(self) -> dict[str, Any]:
         """Return the archive, and how sources are found and judged."""
         own = self.section.model_dump(mode="json")
@@ -136,10 +142,6 @@ class DetectionsStage(Stage):
     def variables(self) -> tuple[Variable, ...]:
         """Return the sources' measurements, their number, and the field's key."""
         named = MEASURED | (JUDGED if self.section.rule is not None else {})
-        keys = (
-            Variable(name, ("frame",), "i4", {"long_name": f"SDSS {name}"}, coordinate=True)
-            for name in FieldKey._fields
-        )
         return (
             *(Variable(name, ("frame", "source"), dtype, attrs) for name, (dtype, attrs) in named.items()),
             Variable("count", ("frame",), "i4", {"long_name": "sources; further slots are unused"}),
@@ -149,7 +151,7 @@ class DetectionsStage(Stage):
                 "f4",
                 {"long_name": "full width at half maximum of the PSF amid its stars", **PIXELS},
             ),
-            *keys,
+            *field_variables(self.job.survey.field),
         )
 
     def coordinates(self) -> Coordinates:
@@ -158,15 +160,21 @@ class DetectionsStage(Stage):
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Find the sources of each field."""
-        block, band = self.empty_block(len(rows["field"])), self.section.band
+        block, band = self.empty_block(len(rows[self.job.survey.field[0]])), self.section.band
         source = ArchiveFrames(_one_band(self.job, band))
-        for row in range(len(rows["field"])):
-            key = FieldKey(*(int(rows[name][row]) for name in FieldKey._fields))
-            for name, value in key._asdict().items():
+        for row in range(len(rows[self.job.survey.field[0]])):
+            key = field_of(self.job.survey.field, rows, row)
+            for name, value in zip(self.job.survey.field, key, strict=True):
                 block.data[name][row] = value
             frame = source.decode(key)[band]
             if isinstance(frame, Frame):
-                self._store(block, row, frame, find_sources(frame, key, self.section), source.url(key, band))
+                self._store(
+                    block,
+                    row,
+                    frame,
+                    find_sources(frame, self.reader.ccd(key, band), self.section),
+                    source.url(key, band),
+                )
             else:
                 block.fail(row, frame.status, str(frame), source.url(key, band))
         return block
@@ -192,13 +200,13 @@ class DetectionsStage(Stage):
     def cost(self, plan: Plan) -> Cost:
         """Estimate one file per field."""
         files = plan.size("frame")
-        seconds = FRAME_CPU_SECONDS + DETECT_CPU_SECONDS + (RULE_CPU_SECONDS if self.section.rule else 0.0)
-        memory = FRAME_COPIES * 4 * FRAME_SHAPE[0] * FRAME_SHAPE[1]
-        return Cost(files, files * FRAME_FILE_BYTES, memory, files * seconds)
+        seconds = self.reader.read_seconds + DETECT_CPU_SECONDS + (RULE_CPU_SECONDS if self.section.rule else 0.0)
+        memory = FRAME_COPIES * 4 * self.reader.grid.rows * self.reader.grid.columns
+        return Cost(files, files * self.reader.file_bytes, memory, files * seconds)
 
     def row_name(self, rows: Rows, row: int) -> str:
         """Return the field's key."""
-        return "frame {}/{}/{}/{:04d}".format(*(int(rows[name][row]) for name in FieldKey._fields))
+        return self.reader.name(field_of(self.job.survey.field, rows, row))
 
 
 def _judged(verdict: Verdict | None) -> dict[str, npt.NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""Two sources of SDSS frames with identical pixels: the `frames` product and the archive."""
+"""Two sources of frames with identical pixels: the `frames` product and the archive."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -10,16 +10,17 @@ from typing import Protocol
 
 import numpy as np
 
-from survey_batch.archive.decompress import SDSS_CEILING, decompress
+from survey_batch.archive.decompress import decompress
 from survey_batch.archive.download import Archive
-from survey_batch.archive.sdss import FieldKey, frame_path, other_frame_paths, read_frame
 from survey_batch.config.job import Job
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import NotFoundError, ObjectError, TransientError, UnreadableError
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection, measure_correction
 from survey_batch.images.frame import Frame, FrameWcs, Sky
+from survey_batch.images.reader import Field
 from survey_batch.planning.plan import read_fields
+from survey_batch.stages.readers import image_reader
 from survey_batch.store.products import open_group
 
 FrameError = ObjectError | TransientError
@@ -73,7 +74,7 @@ Bands = Mapping[str, FrameView | FrameError]
 class FrameSource(Protocol):
     """A source of frames."""
 
-    def load(self, key: FieldKey) -> Bands:
+    def load(self, field: Field) -> Bands:
         """Return all bands of one field."""
 
 
@@ -113,41 +114,41 @@ class ArchiveFrames:
 
     def __init__(self, job: Job) -> None:
         self.bands = job.frames.bands
-        self.release = job.archive.release
+        self.reader = image_reader(job)
         self.sky = job.cutouts.ivar
         self.archive = Archive(job.archive)
-        self._fields: OrderedDict[FieldKey, Bands] = OrderedDict()
+        self._fields: OrderedDict[Field, Bands] = OrderedDict()
         self._decoding = Lock()  # one core per task: more threads would only take cores from other workers
 
-    def url(self, key: FieldKey, band: str) -> str:
+    def url(self, field: Field, band: str) -> str:
         """Return the address of a frame's file."""
-        return self.archive.locate(frame_path(key, band, self.release))
+        return self.archive.locate(self.reader.path(field, band))
 
-    def load(self, key: FieldKey) -> Bands:
+    def load(self, field: Field) -> Bands:
         """Return all bands of one field; downloads run in parallel, within the run's limit."""
-        if key not in self._fields:
-            self._fields[key] = {
+        if field not in self._fields:
+            self._fields[field] = {
                 band: FrameInMemory(frame) if isinstance(frame, Frame) else frame
-                for band, frame in self.decode(key).items()
+                for band, frame in self.decode(field).items()
             }
             while len(self._fields) > FIELDS_IN_MEMORY:
                 self._fields.popitem(last=False)
-        self._fields.move_to_end(key)
-        return self._fields[key]
+        self._fields.move_to_end(field)
+        return self._fields[field]
 
-    def decode(self, key: FieldKey) -> dict[str, Frame | FrameError]:
+    def decode(self, field: Field) -> dict[str, Frame | FrameError]:
         """Download all bands of a field in parallel, and decode each while the next ones arrive."""
         with ThreadPoolExecutor(len(self.bands)) as pool:
-            return dict(zip(self.bands, pool.map(lambda band: self._read(key, band), self.bands), strict=True))
+            return dict(zip(self.bands, pool.map(lambda band: self._read(field, band), self.bands), strict=True))
 
-    def _read(self, key: FieldKey, band: str) -> Frame | FrameError:
+    def _read(self, field: Field, band: str) -> Frame | FrameError:
         def decode(raw: bytes) -> Frame:
             with self._decoding:
-                return read_frame(decompress(raw, SDSS_CEILING), key, band, sky=self.sky)
+                return self.reader.read(decompress(raw, self.reader.ceiling), field, band, sky=self.sky)
 
-        others = other_frame_paths(key, band, self.release, remote=self.archive.remote)
+        others = self.reader.other_paths(field, band, remote=self.archive.remote)
         try:
-            return self.archive.read(frame_path(key, band, self.release), decode, others)
+            return self.archive.read(self.reader.path(field, band), decode, others)
         except (ObjectError, TransientError) as error:
             return error
 
@@ -187,15 +188,15 @@ class StoredFrames:
         self.archive = ArchiveFrames(job)
         self._places = read_fields(job.output)
 
-    def url(self, key: FieldKey, band: str) -> str:
+    def url(self, field: Field, band: str) -> str:
         """Return the address of a frame's file."""
-        return self.archive.url(key, band)
+        return self.archive.url(field, band)
 
-    def load(self, key: FieldKey) -> Bands:
+    def load(self, field: Field) -> Bands:
         """Return all bands of one field."""
-        if key not in self._places:
-            return self.archive.load(key)
-        place = self._places[key]
+        if field not in self._places:
+            return self.archive.load(field)
+        place = self._places[field]
         group = open_group(self.output, "frames", fresh=False)
         names = ("status", "crval", "crpix", "cd", *CORRECTION_VARIABLES.values())
         status, crval, crpix, cd, *correction = (np.asarray(group[name][place]) for name in names)  # type: ignore[index]
@@ -208,10 +209,10 @@ class StoredFrames:
                 ApertureCorrection(*(part[number].item() for part in correction)),
             )
             if status[number] == Status.OK
-            else self._error(status[number], key, band)
+            else self._error(status[number], field, band)
             for number, band in enumerate(self.archive.bands)
         }
 
-    def _error(self, status: int, key: FieldKey, band: str) -> FrameError:
+    def _error(self, status: int, field: Field, band: str) -> FrameError:
         kind = ERROR_OF.get(int(status), ObjectError)
-        return kind(f"{self.url(key, band)} is {Status(status).name.lower()} in frames.zarr")
+        return kind(f"{self.url(field, band)} is {Status(status).name.lower()} in frames.zarr")

@@ -1,26 +1,25 @@
-"""The `frames` product: calibrated SDSS images, one shard per field."""
+"""The `frames` product: calibrated images, one shard per field."""
 
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from survey_batch.archive.sdss import SKY_SHAPE, FieldKey
 from survey_batch.images.aperture_correction import measure_correction
-from survey_batch.images.frame import FRAME_SHAPE, Frame
+from survey_batch.images.frame import Frame
+from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
 from survey_batch.stages.frame_source import CORRECTION_VARIABLES, SKY_VARIABLES, ArchiveFrames
+from survey_batch.stages.readers import image_reader
 from survey_batch.store.products import Variable
 
 INNER_CHUNK = (1, 1, 373, 512)
 """A quarter of a frame each way: a cutout touches at most four chunks."""
 
-FRAME_FILE_BYTES = 3_450_000
-"""Mean size of 24 real `.fits.bz2` frames."""
-
-FRAME_CPU_SECONDS = 0.5
-"""Time to decompress, decode, measure and store one frame on a core of a 2-core cloud machine (AMD EPYC of 2024).
-`bz2` takes nine tenths, the aperture correction one twentieth. It varies from 0.4 to 0.6 with the machine's load."""
+STORE_CPU_SECONDS = 0.05
+"""Time to measure and store one frame of SDSS on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
 
 PIXEL = {"units": "nanomaggy / pixel"}
 
@@ -38,6 +37,11 @@ class FramesStage(Stage):
     axis = "frame"
     phase = "ingest"
 
+    @cached_property
+    def reader(self) -> ImageReader:
+        """The reader of the survey's frames."""
+        return image_reader(self.job)
+
     def settings(self) -> dict[str, Any]:
         """Return the archive, the bands, and whether the sky is stored (needed for the inverse variance of cutouts)."""
         sky = {"cutouts.ivar": True} if self.job.cutouts.ivar else {}
@@ -52,19 +56,15 @@ class FramesStage(Stage):
         """Return the numbers of bands and pixels."""
         return {
             "band": len(self.job.frames.bands),
-            "y": FRAME_SHAPE[0],
-            "x": FRAME_SHAPE[1],
+            "y": self.reader.grid.rows,
+            "x": self.reader.grid.columns,
             "world": 2,
             "pixel": 2,
-            **({"sky_y": SKY_SHAPE[0], "sky_x": SKY_SHAPE[1]} if self.job.cutouts.ivar else {}),
+            **({"sky_y": self.reader.sky_shape[0], "sky_x": self.reader.sky_shape[1]} if self.job.cutouts.ivar else {}),
         }
 
     def variables(self) -> tuple[Variable, ...]:
         """Return the image, calibration, WCS and the field's key."""
-        keys = (
-            Variable(name, ("frame",), "i4", {"long_name": f"SDSS {name}"}, coordinate=True)
-            for name in FieldKey._fields
-        )
         wcs = (Variable(name, ("frame", "band", *dims), "f8", attrs) for name, (dims, attrs) in WCS_VARIABLES.items())
         return (
             Variable(
@@ -83,21 +83,21 @@ class FramesStage(Stage):
             *(_sky() if self.job.cutouts.ivar else ()),
             *correction_variables("frame"),
             *wcs,
-            *keys,
+            *field_variables(self.job.survey.field),
         )
 
     def coordinates(self) -> Coordinates:
         """Return the band names."""
-        return {"band": (("band",), np.array(list(self.job.frames.bands)), {"long_name": "SDSS filter"})}
+        return {"band": (("band",), np.array(list(self.job.frames.bands)), {"long_name": "filter"})}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Read all bands of each field; a missing band does not affect the others."""
         source = ArchiveFrames(self.job)
-        block = self.empty_block(len(rows["field"]))
-        for row in range(len(rows["field"])):
-            key = FieldKey(*(int(rows[name][row]) for name in FieldKey._fields))
-            for name in FieldKey._fields:
-                block.data[name][row] = rows[name][row]
+        block = self.empty_block(len(rows[self.job.survey.field[0]]))
+        for row in range(len(rows[self.job.survey.field[0]])):
+            key = field_of(self.job.survey.field, rows, row)
+            for name, value in zip(self.job.survey.field, key, strict=True):
+                block.data[name][row] = value
             for band, (letter, frame) in enumerate(source.decode(key).items()):
                 if isinstance(frame, Frame):
                     _store(block, row, band, frame)
@@ -110,15 +110,15 @@ class FramesStage(Stage):
         files = plan.size("frame") * len(self.job.frames.bands)
         return Cost(
             files,
-            files * FRAME_FILE_BYTES,
-            field_bytes(len(self.job.frames.bands)) * 2,
-            files * FRAME_CPU_SECONDS,
+            files * self.reader.file_bytes,
+            field_bytes(self.reader, len(self.job.frames.bands)) * 2,
+            files * (self.reader.read_seconds + STORE_CPU_SECONDS),
             at_once=len(self.job.frames.bands),
         )
 
     def row_name(self, rows: Rows, row: int) -> str:
         """Return the field's key."""
-        return "frame {}/{}/{}/{:04d}".format(*(int(rows[name][row]) for name in FieldKey._fields))
+        return self.reader.name(field_of(self.job.survey.field, rows, row))
 
 
 def _sky() -> tuple[Variable, ...]:
@@ -144,9 +144,20 @@ def correction_variables(axis: str) -> tuple[Variable, ...]:
     return tuple(Variable(name, (axis, "band"), dtype, attrs) for name, (dtype, attrs) in described.items())
 
 
-def field_bytes(bands: int) -> int:
+def field_bytes(reader: ImageReader, bands: int) -> int:
     """Return the memory of one field: pixels and compressed files of all bands."""
-    return bands * (4 * FRAME_SHAPE[0] * FRAME_SHAPE[1] + FRAME_FILE_BYTES)
+    return bands * (4 * reader.grid.rows * reader.grid.columns + reader.file_bytes)
+
+
+def field_of(names: Sequence[str], rows: Rows, row: int) -> Field:
+    """Return the field that a row of the plan names."""
+    return tuple(int(rows[name][row]) for name in names)
+
+
+def field_variables(names: Sequence[str]) -> Iterator[Variable]:
+    """Yield the variables that name each field."""
+    for name in names:
+        yield Variable(name, ("frame",), "i4", {"long_name": f"{name} of the field"}, coordinate=True)
 
 
 def _store(block: Block, row: int, band: int, frame: Frame) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from survey_batch.config.job import STAGES_OF
 from survey_batch.config.sections.models import Precision
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
@@ -64,7 +63,7 @@ class PredictionsStage(Stage):
         before = stages[: stages.index(self.name)] if self.name in stages else stages
         if product in before:
             return product
-        possible = product in STAGES_OF[self.job.archive.survey] or product in self.job.custom
+        possible = product in self.job.kinds or product in self.job.custom
         advice = f"add {product!r} to stages, before {self.name!r}" if possible else "choose another classifier"
         raise ConfigurationError(
             f"the classifier {self.folder} works on the product {product!r}, which the job does not make (survey "

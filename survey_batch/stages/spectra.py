@@ -1,34 +1,42 @@
-"""The `spectra` product: LAMOST low-resolution spectra on one wavelength grid."""
+"""The `spectra` product: spectra of one survey on one wavelength grid."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from survey_batch.archive.decompress import LAMOST_CEILING, decompress
+from survey_batch.archive.decompress import decompress
 from survey_batch.archive.download import Archive
-from survey_batch.archive.lamost import read_spectrum, spectrum_path
 from survey_batch.archive.spellings import spellings
-from survey_batch.core.errors import ObjectError, TransientError
+from survey_batch.core.errors import InvalidError, ObjectError, SurveyBatchError, TransientError, UnreadableError
 from survey_batch.core.paths import is_url
-from survey_batch.core.status import Status
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.spectra.grid import NOT_MEASURED, Spectrum, log_grid, mask_attributes, to_grid
+from survey_batch.spectra.reader import Row, SpectrumReader
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
+from survey_batch.stages.readers import spectrum_reader
 from survey_batch.store.products import Array, Variable
 
-SPECTRUM_FILE_BYTES = 74_000
-"""Mean size of 312 real files, some compressed."""
-
-SPECTRUM_CPU_SECONDS = 4e-4
-"""Time to read and store one spectrum on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
-
-FILES_AT_ONCE = 64
+SPECTRA_AT_ONCE = 64
 """Spectra in memory before they are put on the grid."""
 
-FLUX = {"long_name": "flux density, relative", "units": "1"}
-IVAR = {"long_name": "inverse variance of the flux; 0 where there is no measurement", "units": "1"}
+IVAR = {"long_name": "inverse variance of the flux; 0 where there is no measurement"}
+
+Result = Spectrum | ObjectError | TransientError
+"""A spectrum, or why there is none."""
+
+
+@dataclass(frozen=True)
+class SpectrumFile:
+    """A file, and the rows of the block whose spectra it holds."""
+
+    path: str
+    places: list[int]
+    rows: list[Row]
 
 
 class SpectraStage(Stage):
@@ -58,9 +66,9 @@ class SpectraStage(Stage):
         """Return flux, inverse variance and mask, and the catalogue's redshift and S/N."""
         dims = ("object", "wavelength")
         return (
-            Variable("flux", dims, "f4", FLUX),
-            Variable("ivar", dims, "f4", IVAR),
-            Variable("mask", dims, "i4", mask_attributes()),
+            Variable("flux", dims, "f4", self.reader.flux),
+            Variable("ivar", dims, "f4", {**IVAR, "units": ivar_units(self.reader.flux["units"])}),
+            Variable("mask", dims, "i4", mask_attributes(self.reader.mask_bits)),
             Variable("redshift", ("object",), "f4", {"long_name": "redshift in the catalogue", "units": "1"}),
             Variable(
                 "snr",
@@ -75,31 +83,59 @@ class SpectraStage(Stage):
         attrs = {"long_name": "vacuum wavelength", "units": "Angstrom"}
         return {"wavelength": (("wavelength",), self.wavelength(), attrs)}
 
+    @cached_property
+    def reader(self) -> SpectrumReader:
+        """The reader of the survey's files."""
+        return spectrum_reader(self.job)
+
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
-        """Read the file of each object; set aside a file that cannot be read, with the reason."""
+        """Read each file once; set aside a spectrum that cannot be had, with the reason."""
         block = self.empty_block(len(rows["ra"]))
         block.data["redshift"][:], block.data["snr"][:] = rows["redshift"], rows["snr"]
-        reader = SpectrumReader(self.job.archive)
+        archive = Archive(self.job.archive)
         with ThreadPoolExecutor(self.job.archive.connections) as pool:
             run = pool.map if is_url(self.job.archive.root) else map
-            for start in range(0, len(rows["ra"]), FILES_AT_ONCE):
-                span = range(start, min(start + FILES_AT_ONCE, len(rows["ra"])))
-                one_each = [{name: values[row] for name, values in rows.items()} for row in span]
-                self._store(block, start, list(run(reader.read, one_each)), [reader.url(row) for row in one_each])
+            for files in in_portions(self._files(block, rows)):
+                self._store(block, archive, files, list(run(partial(read_file, archive, self.reader), files)))
         return block
 
-    def _store(self, block: Block, start: int, results: list["Spectrum | Failure"], urls: Sequence[str]) -> None:
-        good = np.flatnonzero([isinstance(result, Spectrum) for result in results])
-        flux, ivar, mask = to_grid([results[place] for place in good], self.wavelength())  # type: ignore[misc]
+    def _files(self, block: Block, rows: Rows) -> list[SpectrumFile]:
+        """Find the file of each row; rows of one file come together."""
+        files: dict[str, SpectrumFile] = {}
+        for place in range(len(rows["ra"])):
+            row = {name: values[place] for name, values in rows.items()}
+            try:
+                path = self.reader.path(row)
+            except InvalidError as error:
+                self._fail(block, place, error, "")
+                continue
+            file = files.setdefault(path, SpectrumFile(path, [], []))
+            file.places.append(place)
+            file.rows.append(row)
+        return list(files.values())
+
+    def _store(
+        self, block: Block, archive: Archive, files: Sequence[SpectrumFile], results: Sequence[Sequence[Result]]
+    ) -> None:
+        """Put spectra on the grid and into the block; note what could not be had."""
+        urls = {place: archive.locate(file.path) for file in files for place in file.places}
+        found = dict(zip(urls, (result for of_file in results for result in of_file), strict=True))
+        spectra = {place: result for place, result in found.items() if isinstance(result, Spectrum)}
+        flux, ivar, mask = to_grid(list(spectra.values()), self.wavelength())
+        good = list(spectra)
         for name, values in {"flux": flux, "ivar": ivar, "mask": mask}.items():
-            block.data[name][start + good] = values
-        for place in good[((mask & NOT_MEASURED) != 0).all(axis=1)]:
-            results[place] = Failure(Status.UNREADABLE, f"{urls[place]}: {self._nothing_measured()}", urls[place])
-        for place, result in enumerate(results):
-            if isinstance(result, Failure):
-                block.fail(start + place, *result.verdict)
-                for values in block.data.values():
-                    values[start + place] = np.nan if values.dtype.kind == "f" else 0
+            block.data[name][good] = values
+        empty = np.asarray(good, int)[((mask & NOT_MEASURED) != 0).all(axis=1)]
+        for place in empty.tolist():
+            found[place] = UnreadableError(f"{urls[place]}: {self._nothing_measured()}")
+        for place, result in found.items():
+            if not isinstance(result, Spectrum):
+                self._fail(block, place, result, urls[place])
+
+    def _fail(self, block: Block, place: int, error: ObjectError | TransientError, url: str) -> None:
+        block.fail(place, error.status, str(error), url)
+        for values in block.data.values():
+            values[place] = np.nan if values.dtype.kind == "f" else 0
 
     def _nothing_measured(self) -> str:
         low, high = self.job.spectra.wavelength_min, self.job.spectra.wavelength_max
@@ -109,46 +145,46 @@ class SpectraStage(Stage):
         )
 
     def cost(self, plan: Plan) -> Cost:
-        """Estimate one file per object."""
-        usable = plan.size("object") - plan.invalid
+        """Estimate the files of all usable objects."""
+        usable, reader = plan.size("object") - plan.invalid, self.reader
         shard = min(self.job.shards.objects, plan.size("object")) * self.schema(1).row_nbytes
-        files = FILES_AT_ONCE * 20 * SPECTRUM_FILE_BYTES // 10
+        files = math.ceil(usable / reader.rows_per_file)
+        in_memory = math.ceil(SPECTRA_AT_ONCE / reader.rows_per_file) * 2 * reader.file_bytes
         return Cost(
-            usable,
-            usable * SPECTRUM_FILE_BYTES,
-            2 * shard + files,
-            usable * SPECTRUM_CPU_SECONDS,
-            at_once=min(self.job.archive.connections, FILES_AT_ONCE),
+            files,
+            files * reader.file_bytes,
+            2 * shard + in_memory,
+            usable * reader.read_seconds,
+            at_once=min(self.job.archive.connections, SPECTRA_AT_ONCE),
         )
 
 
-class Failure:
-    """Why one spectrum could not be loaded."""
+def read_file(archive: Archive, reader: SpectrumReader, file: SpectrumFile) -> Sequence[Result]:
+    """Fetch and read a file; return failures as values, so that one cannot stop the others."""
+    try:
+        found = archive.read(
+            file.path,
+            lambda raw: reader.read(decompress(raw, reader.ceiling), file.rows),
+            spellings(file.path)[1:],
+        )
+    except (ObjectError, TransientError) as error:
+        return [error] * len(file.rows)
+    url = archive.locate(file.path)
+    return [type(one)(f"{url}: {one}") if isinstance(one, SurveyBatchError) else one for one in found]
 
-    def __init__(self, status: Status, message: str, source: str) -> None:
-        self.verdict = (status, message, source)
+
+def in_portions(files: Sequence[SpectrumFile]) -> Iterator[list[SpectrumFile]]:
+    """Divide files into portions with about `SPECTRA_AT_ONCE` spectra each, at least one file."""
+    portion: list[SpectrumFile] = []
+    for file in files:
+        if portion and sum(len(one.rows) for one in (*portion, file)) > SPECTRA_AT_ONCE:
+            yield portion
+            portion = []
+        portion.append(file)
+    if portion:
+        yield portion
 
 
-class SpectrumReader:
-    """Reader of single spectra from the archive."""
-
-    def __init__(self, section: Any) -> None:
-        self.archive = Archive(section)
-        self.layout = section.layout
-
-    def url(self, row: Mapping[str, Any]) -> str:
-        """Return the address of the file named by a catalogue row; "" if the row names none."""
-        path = spectrum_path(self.layout, row)
-        return "" if path is None else self.archive.locate(path)
-
-    def read(self, row: Mapping[str, Any]) -> Spectrum | Failure:
-        """Fetch and read a file; return failures as values, so that one cannot stop the others."""
-        path = spectrum_path(self.layout, row)
-        if path is None:
-            return Failure(Status.INVALID, f"the row lacks what layout {self.layout!r} needs to name a file", "")
-        try:
-            return self.archive.read(
-                path, lambda raw: read_spectrum(decompress(raw, LAMOST_CEILING), row), spellings(path)[1:]
-            )
-        except (ObjectError, TransientError) as error:
-            return Failure(error.status, str(error), self.url(row))
+def ivar_units(flux: str) -> str:
+    """Return the units of an inverse variance from those of the flux."""
+    return "1" if flux == "1" else f"({flux})-2"

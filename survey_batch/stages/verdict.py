@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from survey_batch.archive.sdss import FieldKey
 from survey_batch.core.errors import NotFoundError
 from survey_batch.core.status import Status
+from survey_batch.images.reader import Field
 from survey_batch.stages.frame_source import FrameError
 from survey_batch.store.products import Array
 
@@ -13,7 +13,7 @@ from survey_batch.store.products import Array
 class MissingFrame(NamedTuple):
     """A frame that is needed but missing, and the reason."""
 
-    key: FieldKey
+    field: Field
     band: str
     error: FrameError
 
@@ -45,7 +45,7 @@ def verdict(
     if worst >= Status.UNREACHABLE or len(errors) == len(bands):
         return worst, "; ".join(f"{lack.band}: {lack.error}" for lack in (*errors, *beyond))
     if not on_frame:
-        return Status.OUTSIDE, "the position is not on the frame; check ra, dec, run, camcol and field"
+        return Status.OUTSIDE, "the position is not on the frame; check ra, dec and the columns that name the field"
     without = {lack.band for lack in errors}
     lacking = [f"{lack.band}: {lack.error}" for lack in errors]
     lacking += _fields(beyond)
@@ -59,7 +59,7 @@ def verdict(
 
 def _fields(beyond: Sequence[MissingFrame]) -> list[str]:
     """Name each field once, with its bands and the fault of the first one."""
-    of_field = {lack.key.field: [other for other in beyond if other.key == lack.key] for lack in beyond}
+    of_field = {lack.field[-1]: [other for other in beyond if other.field == lack.field] for lack in beyond}
     return [
         f"the archive has no field {field} beyond the edge"
         if all(isinstance(lack.error, NotFoundError) for lack in lacks)

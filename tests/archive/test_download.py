@@ -18,9 +18,9 @@ from survey_batch.archive import download
 from survey_batch.archive.download import Archive
 from survey_batch.archive.sources import retry_after
 from survey_batch.archive.traffic import Traffic
-from survey_batch.config.job import ArchiveSection
 from survey_batch.core.errors import ConfigurationError, NotFoundError, TransientError, UnreadableError
 from survey_batch.core.paths import read_bytes
+from tests.jobs import archive_section
 from tests.servers import (
     BUSY,
     FORBIDDEN,
@@ -56,7 +56,7 @@ def folder(tmp_path):
 
 
 def archive(root, **settings):
-    return Archive(ArchiveSection(survey="sdss", root=str(root), **settings))
+    return Archive(archive_section(survey="sdss", root=str(root), **settings))
 
 
 def test_files_come_as_they_lie_in_a_folder_and_on_a_server(folder):
@@ -204,7 +204,7 @@ def test_a_server_that_wants_an_hour_gets_it(folder):
 def test_a_limit_holds_over_threads(folder):
     limit = threading.BoundedSemaphore(2)
     with http_server(folder, delay=0.03) as server:
-        files = Archive(ArchiveSection(survey="sdss", root=server.url), lambda: limit)
+        files = Archive(archive_section(survey="sdss", root=server.url), lambda: limit)
         with ThreadPoolExecutor(8) as pool:
             assert set(pool.map(files.fetch, ["a.fits"] * 24)) == {FITS}
     assert server.most_open_requests == 2

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.archive.fits_units import BLOCK, CARD, LONGEST_HEADER, extensions, primary_unit
-from survey_batch.archive.lamost import read_spectrum
-from survey_batch.archive.sdss import read_frame
-from survey_batch.archive.stamps import read_exposure
 from survey_batch.core.errors import UnreadableError
-from tests.archive.test_lamost import LAYOUTS, rows_file
-from tests.archive.test_sdss import KEY, frame_file, sky_table
-from tests.archive.test_stamps import raw as stamps_file
+from survey_batch.surveys.lamost.files import read_spectrum
+from survey_batch.surveys.sdss.files import read_frame
+from survey_batch.surveys.stamps.files import read_exposure
+from tests.surveys.lamost.test_files import LAYOUTS, rows_file
+from tests.surveys.sdss.test_files import KEY, frame_file, sky_table
+from tests.surveys.stamps.test_files import raw as stamps_file
 
 END = b"END".ljust(CARD)
 READERS = {

@@ -12,7 +12,7 @@ from distributed import Client, LocalCluster
 
 from survey_batch.archive.download import Archive
 from survey_batch.archive.limits import run_wide_limiter
-from survey_batch.config.job import ArchiveSection
+from tests.jobs import archive_section
 from tests.patience import PATIENCE
 from tests.servers import http_server
 
@@ -64,7 +64,7 @@ def test_outside_dask_one_limit_serves_all_threads():
 def test_two_workers_of_several_threads_never_exceed_the_connections(cluster, tmp_path):
     (tmp_path / "x.fits").write_bytes(FITS)
     with http_server(tmp_path, delay=0.02) as server:
-        archive = Archive(ArchiveSection(survey="sdss", root=server.url, connections=3))
+        archive = Archive(archive_section(survey="sdss", root=server.url, connections=3))
         tasks = [cluster.submit(fetch_with_threads, archive, "x.fits", 4, 6, pure=False) for _ in range(6)]
         sizes, processes = zip(*cluster.gather(tasks), strict=True)
     assert sizes == (6 * len(FITS),) * 6

@@ -9,8 +9,8 @@ import pytest
 from survey_batch.archive import download, spellings
 from survey_batch.archive.download import Archive
 from survey_batch.archive.spellings import split_ending, told
-from survey_batch.config.job import ArchiveSection
 from survey_batch.core.errors import NotFoundError, TransientError, UnreadableError
+from tests.jobs import archive_section
 from tests.servers import BUSY, PAGE, http_server
 
 FITS = b"SIMPLE  =                    T".ljust(2880)
@@ -31,7 +31,7 @@ def folder(tmp_path):
 
 
 def read(root, path, **settings):
-    archive = Archive(ArchiveSection(survey="lamost", root=str(root), **settings))
+    archive = Archive(archive_section(survey="lamost", root=str(root), **settings))
     return archive.read(path, lambda raw: raw, spellings.spellings(path)[1:])
 
 

@@ -4,7 +4,8 @@ import numpy as np
 from astropy.table import Table
 
 from survey_batch.catalog import Catalog, read_catalog
-from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import CatalogSection
+from tests.jobs import archive_section
 
 RA = np.array([64.2211589, 64.2231583, 64.2223329])
 DEC = np.array([1.1315147, -0.0044796, 1.0683275])
@@ -27,8 +28,8 @@ def sky_lines(delimiter: str = ",") -> list[str]:
 
 def read_sky(path: object, survey: str = "sdss", **section: object) -> Catalog:
     """Read a catalogue as a job would."""
-    archive = ArchiveSection.model_validate({"survey": survey, "root": "/archive"})
-    return read_catalog(CatalogSection.model_validate({"path": str(path)} | section), archive)
+    chosen = CatalogSection.model_validate({"path": str(path)} | section)
+    return read_catalog(chosen, archive_section(survey, root="/archive"))
 
 
 def assert_read(catalog: Catalog, precision: float = 1e-9) -> None:

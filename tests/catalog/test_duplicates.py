@@ -4,10 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.catalog import read_catalog
-from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import CatalogSection
+from tests.jobs import archive_section
 
 HEADER = "specobjid,ra,dec,run,camcol,field,snMedian,sciencePrimary"
-SDSS = ArchiveSection(survey="sdss", root="/archive")
+SDSS = archive_section(survey="sdss", root="/archive")
 ARCSEC = 1 / 3600
 
 

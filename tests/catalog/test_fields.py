@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from survey_batch.catalog.fields import read_fields
-from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import CatalogSection
 from survey_batch.core.errors import ConfigurationError
+from tests.jobs import archive_section
 
-SDSS = ArchiveSection(survey="sdss", root="-")
+SDSS = archive_section(survey="sdss", root="-")
 
 
 def read(tmp_path, text, **keys):
@@ -50,4 +51,4 @@ def test_a_list_that_names_no_field_is_refused_with_the_reason(tmp_path, text, w
 
 def test_a_survey_without_frames_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="has none"):
-        read_fields(CatalogSection(path=str(tmp_path), detect={}), ArchiveSection(survey="lamost", root="-"))
+        read_fields(CatalogSection(path=str(tmp_path), detect={}), archive_section(survey="lamost", root="-"))

@@ -9,11 +9,14 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from survey_batch.catalog.identifiers import fibre_names, position_names, read_ids, spectrum_names
+from survey_batch.catalog.identifiers import position_names, read_ids
 from survey_batch.catalog.read import read_catalog
-from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import CatalogSection
+from survey_batch.surveys.lamost.survey import fibre_names
+from survey_batch.surveys.sdss.columns import spectrum_names
+from tests.jobs import archive_section
 
-SDSS = ArchiveSection(survey="sdss", root="/archive")
+SDSS = archive_section(survey="sdss", root="/archive")
 UINT64 = st.lists(st.integers(1, 2**64 - 1), min_size=1, max_size=20, unique=True)
 
 
@@ -98,7 +101,7 @@ def test_one_odd_id_does_not_change_how_the_others_are_written(tmp_path, odd):
     path = tmp_path / "catalogue.csv"
     path.write_text(f"obsid|filename\n101005.0|a.fits\n{odd}|b.fits\n101007.0|c.fits\n|d.fits\n")
     for layout in ("flat", "obsid"):
-        archive = ArchiveSection(survey="lamost", root="/archive", layout=layout)
+        archive = archive_section(survey="lamost", root="/archive", layout=layout)
         catalog = read_catalog(CatalogSection(path=str(path)), archive)
         name = odd.removesuffix(".0")  # a whole number like the others, though negative
         assert catalog.table["object_id"].to_pylist()[:3] == ["101005", name, "101007"]
@@ -165,7 +168,7 @@ def test_a_number_that_stands_for_no_id_is_missing_and_nothing_else(tmp_path, no
     path = tmp_path / "c.csv"
     rows = [f"{name},{10 + place},1" for place, name in enumerate(ids)]
     path.write_text("\n".join(["objid,ra,dec", f"{nothing},9,1", *rows]) + "\n")
-    catalog = read_catalog(CatalogSection(path=str(path)), ArchiveSection(survey="skyserver", root="/archive"))
+    catalog = read_catalog(CatalogSection(path=str(path)), archive_section(survey="skyserver", root="/archive"))
     assert catalog.table["object_id"].to_pylist() == [
         "J003600.00+010000.0",
         *(name.removesuffix(".0") for name in ids),

@@ -3,9 +3,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from survey_batch.catalog.fields import read_fields
-from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import CatalogSection
 from survey_batch.core.errors import ConfigurationError
 from tests.catalog.sky import RA, assert_read, read_sky, sky_lines, sky_table
+from tests.jobs import archive_section
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_positions_alone_are_refused_with_what_lamost_needs(tmp_path, layout, wo
 
     path = tmp_path / "mystars.csv"
     path.write_text("ra,dec,class\n64.1,1.1,GALAXY\n")
-    archive = ArchiveSection(survey="lamost", root="/archive", layout=layout)
+    archive = archive_section(survey="lamost", root="/archive", layout=layout)
     with pytest.raises(ConfigurationError, match=words):
         read_catalog(CatalogSection(path=str(path)), archive)
 
@@ -110,7 +111,7 @@ def test_a_list_of_fields_says_what_was_noticed_too(tmp_path):
     path = tmp_path / "fields.csv"
     path.write_text("run,run,camcol,field\n1006,1007,6,11\n")
     section = CatalogSection.model_validate({"path": str(path)})
-    notes = read_fields(section, ArchiveSection(survey="sdss", root="/archive"))[1]
+    notes = read_fields(section, archive_section(survey="sdss", root="/archive"))[1]
     assert "'run' is column 1, 'run#2' is column 2" in notes[0]
 
 

@@ -7,10 +7,11 @@ import pytest
 from survey_batch.catalog import read_catalog
 from survey_batch.catalog.figures import catalog_figure, class_counts
 from survey_batch.catalog.output import summary_rows, write_catalog
-from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import CatalogSection
 from survey_batch.simulate.catalog import simulate_catalog
+from tests.jobs import archive_section
 
-SDSS = ArchiveSection(survey="sdss", root="/archive")
+SDSS = archive_section(survey="sdss", root="/archive")
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,16 @@ import pytest
 from astropy.table import Table
 
 from survey_batch.catalog import read_catalog
-from survey_batch.config.job import ArchiveSection, CatalogSection, SplitSection
+from survey_batch.config.job import CatalogSection, SplitSection
 from survey_batch.core.errors import ConfigurationError
+from tests.jobs import archive_section
 
 HEADER = "object_id,ra,dec,rerun,run,camcol,field,class"
 ROWS = ["a,10,1,301,94,1,11,STAR", "b,20,2,301,94,2,12,GALAXY", "c,30,3,301,94,3,13,STAR"]
 
 
 def read(path, survey="sdss", layout="flat", **section):
-    archive = ArchiveSection(survey=survey, root="/archive", layout=layout)
+    archive = archive_section(survey=survey, root="/archive", layout=layout)
     return read_catalog(CatalogSection(path=str(path), **section), archive)
 
 

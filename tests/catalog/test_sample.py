@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.catalog import read_catalog
-from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import CatalogSection
 from survey_batch.core.errors import ConfigurationError
+from tests.jobs import archive_section
 
-SDSS = ArchiveSection(survey="sdss", root="/archive")
+SDSS = archive_section(survey="sdss", root="/archive")
 
 
 def table_of(rows):
@@ -80,7 +81,7 @@ def test_rows_without_class_or_use_are_not_drawn_and_counted(tmp_path):
 def test_crowded_frames_need_frames(tmp_path):
     table = table_of([("A", 11)]).drop_columns(["run", "camcol", "field"])
     with pytest.raises(ConfigurationError, match="needs run, camcol and field"):
-        read(tmp_path / "t.parquet", table, ArchiveSection(survey="skyserver", root="x"), total=1, frames="crowded")
+        read(tmp_path / "t.parquet", table, archive_section(survey="skyserver", root="x"), total=1, frames="crowded")
 
 
 def test_one_of_both_numbers_is_needed():

@@ -1,8 +1,9 @@
 import pytest
 
 from survey_batch.catalog import read_catalog
-from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import CatalogSection
 from survey_batch.core.errors import ConfigurationError
+from tests.jobs import archive_section
 
 HEADER = "objid,ra,dec,run,camcol,field,class,subclass,snMedian,zWarning,psfMag_g,psfMag_r,z"
 ROWS = [
@@ -20,7 +21,7 @@ def read(tmp_path):
         path = tmp_path / "catalogue.csv"
         path.write_text("\n".join(lines) + "\n")
         section = {"path": str(path), "label": "mk_class"} | section
-        return read_catalog(CatalogSection.model_validate(section), ArchiveSection(survey=survey, root="/archive"))
+        return read_catalog(CatalogSection.model_validate(section), archive_section(survey=survey, root="/archive"))
 
     return read_rows
 

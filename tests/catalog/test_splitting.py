@@ -5,13 +5,14 @@ import pytest
 
 from survey_batch.catalog import group_by_star, read_catalog
 from survey_batch.catalog.groups import number_groups, sky_cells
-from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import CatalogSection
 from survey_batch.config.jobfile import load_job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.simulate.catalog import simulate_catalog
+from tests.jobs import archive_section
 
 JOBS = Path(__file__).parents[2] / "jobs"
-SDSS = ArchiveSection(survey="sdss", root="/archive")
+SDSS = archive_section(survey="sdss", root="/archive")
 ROWS = 20_000
 
 
@@ -78,7 +79,7 @@ def test_a_cell_of_sky_is_in_one_split(catalogue):
 
 
 def test_real_plans_are_in_one_split(real_data):
-    archive = ArchiveSection(survey="lamost", root="/archive")
+    archive = archive_section(survey="lamost", root="/archive")
     section = {"path": str(real_data / "lamost" / "catalog.csv"), "label": "spectral_type", "split": {"group": "plan"}}
     catalog = read_catalog(CatalogSection.model_validate(section), archive)
     used = column(catalog, "split") != ""
@@ -92,7 +93,7 @@ def test_a_survey_without_such_groups_is_refused(catalogue, tmp_path):
         read(catalogue, label="class", split={"group": "plan"})
     path = tmp_path / "spectra.csv"
     path.write_text("obsid,filename,class\n1,spec-55862-B6202_sp01-002.fits.gz,STAR\n")
-    archive = ArchiveSection(survey="lamost", root="/archive")
+    archive = archive_section(survey="lamost", root="/archive")
     with pytest.raises(ConfigurationError, match="these rows have no field"):
         read(path, archive, id="obsid", label="class", split={"group": "field"})
 

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.catalog import read_catalog
-from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import CatalogSection
+from tests.jobs import archive_section
 
-SKYSERVER = ArchiveSection(survey="skyserver", root="/archive")
+SKYSERVER = archive_section(survey="skyserver", root="/archive")
 
 
 def read(folder, ra):

@@ -120,7 +120,7 @@ def test_a_classifier_that_nobody_trains_is_refused(command, predicting):
 def test_an_unknown_survey_is_refused_in_one_sentence_that_names_those_there_are(command, job):
     code, _, err = command("plan", job, "--set", "archive.survey=desi")
     assert code == 2
-    assert "archive.survey is 'desi'; allowed: 'sdss', 'lamost', 'skyserver' or 'stamps'" in err
+    assert "archive.survey: 'desi' is not known; there are lamost, sdss, skyserver, stamps" in err
 
 
 @pytest.mark.parametrize("verb", ["plan", "run"])
@@ -130,8 +130,11 @@ def test_an_unknown_survey_is_refused_in_one_sentence_that_names_those_there_are
         (["output={folder}/archive"], "is also archive.root"),
         (["output={folder}/archive/catalog.csv"], "is a file"),
         (["archive.root={folder}/none"], "none is not a folder here: correct it"),
-        (['stages=["spectra", "features"]', "features.components=20"], "of which there are 8: use 7 or fewer"),
-        (['stages=["spectra", "features"]', "features.blocks=9000"], "features.blocks is 9000, and spectra have"),
+        (['stages=["spectra", "features"]', "spectral_features.components=20"], "of which there are 8: use 7 or fewer"),
+        (
+            ['stages=["spectra", "features"]', "spectral_features.blocks=9000"],
+            "spectral_features.blocks is 9000, and spectra have",
+        ),
         (["cluster.kind=slurm", "cluster.workers=4", 'cluster.directives=["--mem=8G"]'], "set cluster.memory"),
     ],
 )

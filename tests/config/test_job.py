@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from survey_batch.config.job import FeaturesSection, FramesSection, Job, SpectraSection, SplitSection
+from survey_batch.config.job import FramesSection, Job, SpectralFeaturesSection, SpectraSection, SplitSection
 
 SDSS = {
     "name": "a",
@@ -28,8 +28,8 @@ def test_a_name_that_is_no_file_name_is_refused(name):
 @pytest.mark.parametrize(
     ("job", "stages", "reason"),
     [
-        (SDSS, ["spectra"], "do not exist for survey 'sdss'"),
-        (LAMOST, ["frames"], "do not exist for survey 'lamost'"),
+        (SDSS, ["spectra"], "'spectra' is no stage of survey 'sdss'"),
+        (LAMOST, ["frames"], "'frames' is no stage of survey 'lamost'"),
         (SDSS, ["cutouts", "frames"], "in this order"),
         (SDSS, ["frames", "frames"], "once each"),
         (SDSS, [], "at least 1"),
@@ -50,12 +50,12 @@ def test_stages_of_a_spectroscopic_job(stages):
 
 def test_an_even_smoothing_window_is_refused():
     with pytest.raises(ValidationError, match="half a pixel"):
-        FeaturesSection(smoothing_window=4)
+        SpectralFeaturesSection(smoothing_window=4)
 
 
 def test_a_smoothing_order_as_high_as_the_window_is_refused():
     with pytest.raises(ValidationError, match="less than smoothing_window"):
-        FeaturesSection(smoothing_window=3, smoothing_order=3)
+        SpectralFeaturesSection(smoothing_window=3, smoothing_order=3)
 
 
 def test_shares_that_do_not_sum_to_one_are_refused():

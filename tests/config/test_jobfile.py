@@ -107,16 +107,16 @@ def test_a_key_of_another_table_is_pointed_there(job_file):
 
 def test_a_check_between_tables_names_the_line(job_file):
     message = problems_of(job_file(GOOD.replace('"frames", "cutouts"', '"spectra"')))
-    assert "line 3: stages ['spectra'] do not exist for survey 'sdss'" in message
+    assert "line 3: stages: 'spectra' is no stage of survey 'sdss'; there are frames" in message
 
 
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ('stages=["cutouts", "spectra"]', "stages ['spectra'] do not exist for survey 'sdss'"),
+        ('stages=["cutouts", "spectra"]', "'spectra' is no stage of survey 'sdss'"),
         ('stages=["cutouts", "frames"]', "stages must stand once each and in this order"),
         ("cluster.kind=cloud", "cluster.kind = 'cloud' is not known"),
-        ("features.smoothing_window=2", "features.smoothing_window must be odd"),
+        ("spectral_features.smoothing_window=2", "spectral_features.smoothing_window must be odd"),
         ("stages=[]", "stages is [], but must not be empty"),
     ],
 )

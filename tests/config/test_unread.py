@@ -5,9 +5,9 @@ from typing import get_args
 
 import pytest
 
-from survey_batch.cli.init import TEMPLATES
 from survey_batch.config.jobfile import dump_job, load_job
 from survey_batch.config.sections.training import TRAINING_OF
+from survey_batch.config.survey import find_survey, survey_names
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.planning.plan import make_plan
 from tests.jobs import lamost_job
@@ -47,8 +47,13 @@ def refused(load):
 @pytest.mark.parametrize(
     ("survey", "tables", "key", "why"),
     [
-        ("sdss", "[features]\nlines = false\nblocks = 3", "features", "stage 'features' reads [image_features]"),
-        ("lamost", "[image_features]\napertures = [3]", "image_features", "stage 'features' reads [features]"),
+        (
+            "sdss",
+            "[spectral_features]\nlines = false\nblocks = 3",
+            "features",
+            "stage 'features' reads [image_features]",
+        ),
+        ("lamost", "[image_features]\napertures = [3]", "image_features", "stage 'features' reads [spectral_features]"),
         ("sdss", "[spectra]\nwavelength_min = 4000", "spectra", "survey 'lamost', and this one is 'sdss'"),
         ("lamost", "[cutouts]\nsize = 32", "cutouts", "survey 'sdss', and this one is 'lamost'"),
         ("lamost", "[frames]", "frames", "survey 'sdss', and this one is 'lamost'"),
@@ -65,7 +70,12 @@ def refused(load):
         ("sdss", '[cluster]\npartition = "x"', "cluster.partition", 'cluster.kind = "slurm", and that is "local"'),
         ("sdss", '[cluster]\nkind = "srun"\nwalltime = "4:00:00"', "cluster.walltime", 'cluster.kind = "slurm"'),
         ("sdss", '[cluster]\nkind = "slurm"\ntls_files = { ca = "a" }', "cluster.tls_files.ca", "running scheduler"),
-        ("lamost", "[features]\nsmoothing_order = 2", "features.smoothing_order", "features.smoothing_window above 1"),
+        (
+            "lamost",
+            "[spectral_features]\nsmoothing_order = 2",
+            "spectral_features.smoothing_order",
+            "spectral_features.smoothing_window above 1",
+        ),
         ("lamost", "catalog.split.cell_degrees = 2", "catalog.split.cell_degrees", 'group = "sky"'),
     ],
 )
@@ -119,12 +129,17 @@ def test_what_an_override_leaves_unread_is_no_mistake_of_the_file(load):
     stages = ["frames", "cutouts", "predictions"]
     assert load("sdss", gpu, 'stages=["frames"]', stages=stages).stages == ("frames",)
     assert load("sdss", gpu, "cluster.kind=local", stages=stages).cluster.kind == "local"
-    assert load("lamost", '[features]\nbasis = "b"', "features.components=0").features.components == 0
+    assert (
+        load(
+            "lamost", '[spectral_features]\nbasis = "b"', "spectral_features.components=0"
+        ).spectral_features.components
+        == 0
+    )
 
 
 def test_what_the_file_already_left_unread_is_refused_with_other_overrides_too(refused):
-    assert "line 8: features: nothing reads it" in refused(
-        "sdss", "[cutouts]\n[features]\nlines = false", "cutouts.size=32"
+    assert "line 8: spectral_features: nothing reads it" in refused(
+        "sdss", "[cutouts]\n[spectral_features]\nlines = false", "cutouts.size=32"
     )
 
 
@@ -137,20 +152,22 @@ def test_the_jobs_that_come_with_the_package_hold_nothing_unread(path):
     assert load_job(path).name == path.stem
 
 
-@pytest.mark.parametrize("survey", sorted(TEMPLATES))
+@pytest.mark.parametrize("survey", survey_names())
 def test_the_jobs_that_init_writes_hold_nothing_unread(tmp_path, survey):
     path = tmp_path / "job.toml"
-    path.write_text(TEMPLATES[survey].format(name="a"))
+    path.write_text(find_survey(survey).example().replace("{name}", "a"))
     assert load_job(path).archive.survey == survey
 
 
 def test_a_job_made_in_python_is_planned_with_a_note_of_what_nothing_reads(tmp_path):
     keys = make_archive(tmp_path / "archive", 4)
-    plan = make_plan(lamost_job(keys, tmp_path / "out", ["spectra"], cutouts={"size": 32}, features={"blocks": 3}))
+    plan = make_plan(
+        lamost_job(keys, tmp_path / "out", ["spectra"], cutouts={"size": 32}, spectral_features={"blocks": 3})
+    )
     assert plan.notes[-2:] == (
         "cutouts: nothing reads it: it is for survey 'sdss', and this one is 'lamost'; leave it out",
-        "features: nothing reads it: it is for stage 'features', which is not among stages; add it there, or leave "
-        "this out",
+        "spectral_features: nothing reads it: it is for stage 'features', which is not among stages; add it there, or "
+        "leave this out",
     )
 
 

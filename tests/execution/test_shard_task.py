@@ -65,7 +65,7 @@ def test_what_made_a_shard_fail_is_not_tried_when_it_is_set_aside(job, monkeypat
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("survey_batch.stages.features.FeaturesStage.prepare", fail)
+    monkeypatch.setattr("survey_batch.stages.spectral_features.SpectralFeaturesStage.prepare", fail)
     monkeypatch.setattr("survey_batch.execution.shard_task.read_rows", fail)
     shard = plan.shards("object")[0]
     with pytest.raises(MemoryError):

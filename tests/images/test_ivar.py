@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from survey_batch.archive.decompress import SDSS_CEILING, decompress
-from survey_batch.archive.sdss import FieldKey, frame_path, read_frame
-from survey_batch.images.camera import Ccd, ccd
 from survey_batch.images.cutout import cut
-from survey_batch.images.frame import FRAME_SHAPE, Sky
+from survey_batch.images.frame import Sky
 from survey_batch.images.ivar import inverse_variance, sky_counts, window_ivar
 from survey_batch.simulate.pixels import calibration_vector, strip_pixels
 from survey_batch.simulate.pixels import sky_counts as simulated_sky
 from survey_batch.simulate.sky import draw_population
 from survey_batch.simulate.strip import Strip
+from survey_batch.surveys.sdss.camera import Ccd, ccd
+from survey_batch.surveys.sdss.files import FRAME_SHAPE, FieldKey, frame_path, read_frame
 
 CHIP = Ccd(4.0, 1.5)
 FIELDS = [(1006, 6, 11), (1035, 6, 17), (1043, 5, 25), (1992, 1, 87), (2820, 3, 122)]

@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.archive.decompress import SDSS_CEILING, decompress
-from survey_batch.archive.sdss import FieldKey, frame_path, read_frame
 from survey_batch.config.sections.detect import DetectSection, RuleSection
 from survey_batch.images.detect import detect
 from survey_batch.images.psf_rule import common_size, fit_radius, half_sample_mode, judge, measure
 from survey_batch.stages.detections import find_sources
+from survey_batch.surveys.sdss.camera import ccd
+from survey_batch.surveys.sdss.files import FieldKey, frame_path, read_frame
 from tests.images.star_field import SATURATION, SHAPE, make_field
 
 LIMITS = RuleSection(saturation=SATURATION)
@@ -164,7 +165,9 @@ def test_the_mode_is_where_values_crowd():
 def test_on_a_real_frame_stars_of_one_size_are_good_and_saturated_ones_are_not(real_data):
     key = FieldKey(301, 1043, 5, 25)
     raw = decompress((real_data / "sdss" / frame_path(key, "r")).read_bytes(), SDSS_CEILING)
-    found = find_sources(read_frame(raw, key, "r", sky=True), key, DetectSection(rule=RuleSection()))
+    found = find_sources(
+        read_frame(raw, key, "r", sky=True), ccd(key.run, key.camcol, "r"), DetectSection(rule=RuleSection())
+    )
     good = found.verdict.good
     assert 20 < good.sum() < 60
     size = found.sources.half_light_radius[good]

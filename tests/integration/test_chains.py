@@ -287,10 +287,10 @@ def test_a_file_may_define_dataclasses_and_is_imported_anew_when_edited(archive,
 def test_a_product_that_was_deleted_is_made_in_its_new_shape_by_workers_that_knew_the_old_one(
     archive, cluster, tmp_path
 ):
-    job = lamost_job(archive, tmp_path / "out", features={"components": 0, "blocks": 5})
+    job = lamost_job(archive, tmp_path / "out", spectral_features={"components": 0, "blocks": 5})
     run(job, client=cluster)
     shutil.rmtree(tmp_path / "out" / "features.zarr")
-    other = lamost_job(archive, tmp_path / "out", features={"components": 0, "blocks": 9})
+    other = lamost_job(archive, tmp_path / "out", spectral_features={"components": 0, "blocks": 9})
     run(other, client=cluster)
     value = sb.open_product(other, "features").value.load()
     assert np.isfinite(value.sel(feature="block_008_mean")).all()

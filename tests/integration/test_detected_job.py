@@ -7,7 +7,6 @@ import pyarrow.parquet as pq
 import pytest
 import xarray as xr
 
-from survey_batch.archive.sdss import FieldKey, frame_path
 from survey_batch.config.job import Job
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.execution.runner import run
@@ -16,6 +15,7 @@ from survey_batch.report import write_report
 from survey_batch.report.summary import summarize
 from survey_batch.results.export import export_catalog
 from survey_batch.simulate import simulate_sdss
+from survey_batch.surveys.sdss.files import FieldKey, frame_path
 from tests.servers import BUSY, http_server
 
 pytestmark = pytest.mark.slow

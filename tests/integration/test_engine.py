@@ -54,23 +54,23 @@ class Trap(WorkerPlugin):
         self.paths, self.how = paths, how
 
     def setup(self, worker):
-        from survey_batch.stages import spectra
+        from survey_batch.surveys.lamost.reader import LamostSpectra
 
-        self.original = read = spectra.SpectrumReader.read
+        self.original = read = LamostSpectra.read
 
-        def trapped(reader, row):
-            if row["filename"] in self.paths:
+        def trapped(reader, raw, rows):
+            if any(row["filename"] in self.paths for row in rows):
                 if self.how == "kill":
                     os.kill(os.getpid(), signal.SIGKILL)
                 raise RuntimeError("a defect of ours")
-            return read(reader, row)
+            return read(reader, raw, rows)
 
-        spectra.SpectrumReader.read = trapped
+        LamostSpectra.read = trapped
 
     def teardown(self, worker):
-        from survey_batch.stages import spectra
+        from survey_batch.surveys.lamost.reader import LamostSpectra
 
-        spectra.SpectrumReader.read = self.original
+        LamostSpectra.read = self.original
 
 
 @pytest.fixture
@@ -137,9 +137,9 @@ class Stumble(WorkerPlugin):
         self.folder = folder
 
     def setup(self, worker):
-        from survey_batch.stages.features import FeaturesStage
+        from survey_batch.stages.spectral_features import SpectralFeaturesStage
 
-        summed = FeaturesStage.fit_part
+        summed = SpectralFeaturesStage.fit_part
 
         def stumbling(stage, shards):
             marker = self.folder / str(shards[0].index)
@@ -148,13 +148,13 @@ class Stumble(WorkerPlugin):
                 os.kill(os.getpid(), signal.SIGKILL)
             return summed(stage, shards)
 
-        FeaturesStage.fit_part = stumbling
+        SpectralFeaturesStage.fit_part = stumbling
 
 
 @pytest.mark.slow
 def test_what_is_learnt_survives_any_number_of_workers_if_each_part_kills_few(archive, client, tmp_path, monkeypatch):
     monkeypatch.setattr("survey_batch.stages.base.FIT_SHARDS", 2)
-    keys = {"features": {"components": 2}, "spectra": {"wavelength_min": 4000, "wavelength_max": 4200}}
+    keys = {"spectral_features": {"components": 2}, "spectra": {"wavelength_min": 4000, "wavelength_max": 4200}}
     run(lamost_job(archive, tmp_path / "calm", **keys), client=client)
     parts = tmp_path / "parts"
     parts.mkdir()
@@ -246,8 +246,8 @@ def test_only_unfinished_rows_of_a_shard_are_done_again(archive, client, tmp_pat
 
 def test_a_changed_job_is_refused_with_the_differences(archive, client, tmp_path):
     run(lamost_job(archive, tmp_path / "out"), client=client)
-    changed = lamost_job(archive, tmp_path / "out", features={"blocks": 6, "components": 3})
-    with pytest.raises(sb.PlanMismatchError, match=r"features.blocks: was 5, now 6"):
+    changed = lamost_job(archive, tmp_path / "out", spectral_features={"blocks": 6, "components": 3})
+    with pytest.raises(sb.PlanMismatchError, match=r"spectral_features.blocks: was 5, now 6"):
         run(changed, client=client)
 
 

@@ -112,7 +112,7 @@ def test_faults_of_an_archive_end_as_statuses_and_the_next_run_mends_what_can_be
 
 def make_job(archive, output):
     # Principal components are fitted once, to what is there when the product is made; they would differ.
-    return lamost_job(archive, output, shards={"objects": SHARD}, features={"components": 0})
+    return lamost_job(archive, output, shards={"objects": SHARD}, spectral_features={"components": 0})
 
 
 def problem(job, status):

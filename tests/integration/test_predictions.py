@@ -101,7 +101,7 @@ def from_features(make_job, cluster):
     tables = {
         "train": {"classifier": model, "kind": "table", "epochs": 10, "members": 1, "features": ["h_*", "block_*"]},
         "predictions": {"classifier": model, "batch": 32},
-        "features": {"blocks": 8, "components": 0},
+        "spectral_features": {"blocks": 8, "components": 0},
     }
     run(make_job("measured", stages=("spectra", "features"), **tables), client=cluster)
     job = make_job("measured", stages=("spectra", "features", "predictions"), **tables)
@@ -132,8 +132,8 @@ def test_rows_that_are_predicted_again_have_the_same_bits_whichever_they_are(fro
 
 def test_features_that_are_not_kept_give_the_same_predictions(make_job, from_features, cluster):
     job, found = from_features
-    features = job.features.model_copy(update={"keep": False})
-    other = job.model_copy(update={"output": f"{job.output}-handed-on", "features": features})
+    features = job.spectral_features.model_copy(update={"keep": False})
+    other = job.model_copy(update={"output": f"{job.output}-handed-on", "spectral_features": features})
     run(other, client=cluster)
     again = xr.open_zarr(f"{other.output}/predictions.zarr").load()
     np.testing.assert_array_equal(again.probability, found.probability)
@@ -142,8 +142,8 @@ def test_features_that_are_not_kept_give_the_same_predictions(make_job, from_fea
 
 def test_features_of_another_recipe_are_refused_before_any_work(from_features, cluster):
     job, _ = from_features
-    features = job.features.model_copy(update={"blocks": 9})
-    other = job.model_copy(update={"output": f"{job.output}-other", "features": features})
+    features = job.spectral_features.model_copy(update={"blocks": 9})
+    other = job.model_copy(update={"output": f"{job.output}-other", "spectral_features": features})
     with pytest.raises(PlanMismatchError, match="the feature names of features are not those"):
         run(other, client=cluster)
     assert not Path(f"{other.output}/spectra.zarr").exists()
@@ -156,7 +156,7 @@ def test_lazy_features_of_another_recipe_are_refused_with_the_differences(from_f
     again = sb.predict(same, model, batch=32).load()
     assert again.predicted_class.values.tolist() == found.predicted_class.values.tolist()
     other = sb.features(spectra, blocks=8, smoothing_window=31, normalization="minmax")
-    with pytest.raises(PlanMismatchError, match=r"normalization is 'minmax' .* features.smoothing_window is 31"):
+    with pytest.raises(PlanMismatchError, match=r"normalization is 'minmax' .*features.smoothing_window is 31"):
         sb.predict(other, model)
     assert sb.predict(other, model, unchecked=True).sizes == found.sizes
 

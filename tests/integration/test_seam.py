@@ -11,10 +11,8 @@ from astropy.io import fits
 from astropy.nddata import Cutout2D
 from astropy.wcs import WCS
 
-from survey_batch.archive.sdss import FieldKey, frame_path
 from survey_batch.core.status import Status
 from survey_batch.execution.shard_task import run_shard
-from survey_batch.images.frame import FRAME_SHAPE
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.provenance import provenance_of
 from survey_batch.simulate import simulate_sdss
@@ -23,6 +21,7 @@ from survey_batch.simulate.sky import draw_population
 from survey_batch.simulate.strip import Strip
 from survey_batch.stages import make_stages
 from survey_batch.store.products import create_product
+from survey_batch.surveys.sdss.files import FRAME_SHAPE, FieldKey, frame_path
 from tests.jobs import sdss_job, write_catalog
 
 

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 import xarray as xr
 
-from survey_batch.archive.skyserver import image_path, image_query
 from survey_batch.core.status import Status
 from survey_batch.execution.runner import run
+from survey_batch.surveys.skyserver.service import image_path, image_query
 from tests.servers import BUSY, NOT_FOUND, PAGE, Fault, http_server, too_many_requests
 from tests.sky_files import OFF_THE_FOOTPRINT, decode, encode, message, sky, skyserver_job
 

@@ -19,7 +19,7 @@ from survey_batch.store.products import OBJECT_COORDINATES, Schema, Shard, Varia
 pytestmark = pytest.mark.filterwarnings("error::xarray.SerializationWarning")
 
 OBJECTS, SHARD = 20, 8
-SETTINGS = {"archive.root": "here", "features.blocks": 5, "spectra.wavelength_min": 3700.0}
+SETTINGS = {"archive.root": "here", "spectral_features.blocks": 5, "spectra.wavelength_min": 3700.0}
 FEATURES = ("h_beta", "dn4000")
 
 
@@ -62,13 +62,13 @@ def product(output):
 
 
 def recipe(**made):
-    made = made or {"features.blocks": 5, "spectra.wavelength_min": 3700.0}
+    made = made or {"spectral_features.blocks": 5, "spectra.wavelength_min": 3700.0}
     return Recipe(product="features", variables=("value",), shape=(len(FEATURES),), made=made)
 
 
 def other_than(product):
     """The same values, said to be made with nine blocks."""
-    return finished(product, made_from(product, {"features.blocks": 9}))
+    return finished(product, made_from(product, {"spectral_features.blocks": 9}))
 
 
 ONE_TEXT = pytest.mark.filterwarnings("ignore:The data type .FixedLengthUTF32")
@@ -213,17 +213,17 @@ def test_how_a_product_was_made_stays_with_its_parts_also_when_they_are_saved(pr
     again = xr.open_zarr(tmp_path / "part.zarr", consolidated=False)
     check_made(recipe(), again)
     with pytest.raises(PlanMismatchError, match=r"features\.blocks is 5 and was 9"):
-        check_made(recipe(**{"features.blocks": 9, "spectra.wavelength_min": 3700.0}), again)
+        check_made(recipe(**{"spectral_features.blocks": 9, "spectra.wavelength_min": 3700.0}), again)
 
 
 def test_what_xarray_opens_says_it_by_the_product_s_own_attribute(output, product):
     assert made_of(xr.open_zarr(f"{output}/features.zarr")) == made_of(product)
-    assert made_of(product) == {"features.blocks": 5, "spectra.wavelength_min": 3700.0}
+    assert made_of(product) == {"spectral_features.blocks": 5, "spectra.wavelength_min": 3700.0}
 
 
 def test_a_result_says_how_it_was_made_and_how_what_it_was_made_of(product):
     assert json.loads(other_than(product).attrs["made_with"]) == {
-        "features.blocks": 9,
+        "spectral_features.blocks": 9,
         "spectra.wavelength_min": 3700.0,
     }
 
@@ -231,7 +231,7 @@ def test_a_result_says_how_it_was_made_and_how_what_it_was_made_of(product):
 def test_what_is_not_known_is_refused(product):
     with pytest.raises(PlanMismatchError, match="no attribute 'made_with'.*unchecked=True.*features.blocks = 5"):
         check_made(recipe(), product.drop_attrs())
-    assert made_from(product.drop_attrs(), {"features.blocks": 5}) is None
+    assert made_from(product.drop_attrs(), {"spectral_features.blocks": 5}) is None
 
 
 def concatenated(one, two, _):
@@ -277,6 +277,6 @@ def test_scores_along_components_that_are_not_named_are_refused(product):
     scored = recipe().model_copy(update={"basis": "0123"})
     with pytest.raises(PlanMismatchError, match="which principal components"):
         check_made(scored, product)
-    check_made(scored, finished(product, {**made_of(product), "features.basis": "0123"}))
+    check_made(scored, finished(product, {**made_of(product), "spectral_features.basis": "0123"}))
     with pytest.raises(PlanMismatchError, match="others than it was trained on"):
-        check_made(scored, finished(product, {**made_of(product), "features.basis": "4567"}))
+        check_made(scored, finished(product, {**made_of(product), "spectral_features.basis": "4567"}))

@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.archive.decompress import LAMOST_CEILING, decompress
-from survey_batch.archive.lamost import read_spectrum
 from survey_batch.models.helium import HELIUM, MEASURED, HeliumRule, absorbed, cooled, equivalent_widths, strengths
 from survey_batch.models.manifest import Grid
 from survey_batch.models.published_spectral_type import PublishedSpectralType
@@ -13,6 +12,7 @@ from survey_batch.models.spectral_forest import SpectralForest
 from survey_batch.models.spectral_type import recipe_for
 from survey_batch.spectra.grid import log_grid, to_grid
 from survey_batch.spectra.templates import read_templates
+from survey_batch.surveys.lamost.files import read_spectrum
 from tests.models.conftest import labelled, make_block
 
 CLASSES = tuple("OBAF")

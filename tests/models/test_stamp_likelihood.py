@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from survey_batch.archive.stamps import exposure_key
 from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import load_classifier
@@ -15,6 +14,7 @@ from survey_batch.models.stamp_likelihood import (
     learn_correction,
     probabilities,
 )
+from survey_batch.optics.exposure import exposure_key
 from survey_batch.optics.psf_field import random_psf_field
 from survey_batch.simulate.stamps import draw_stars, observe
 from tests.models.answers import assert_rows_answer_for_themselves

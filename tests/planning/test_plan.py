@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from survey_batch.archive.sdss import FieldKey
 from survey_batch.catalog import Catalog
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.planning import plan as planning
@@ -16,6 +15,7 @@ from survey_batch.planning.plan import Plan, make_plan, plan_catalog, read_field
 from survey_batch.preflight.provenance import check_product
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product
+from survey_batch.surveys.sdss.files import FieldKey
 from tests.jobs import sdss_job
 
 

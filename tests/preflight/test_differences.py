@@ -87,10 +87,10 @@ def test_the_same_job_is_not_refused_whatever_is_missing_in_its_catalogue(keys, 
 
 
 def test_what_is_known_by_its_content_alone_is_said_to_be_another():
-    before = {"predictions.classifier": "a" * 64, "custom.mine.source": "b" * 16, "features.basis": None}
-    now = {"predictions.classifier": "c" * 64, "custom.mine.source": "d" * 16, "features.basis": "e" * 64}
+    before = {"predictions.classifier": "a" * 64, "custom.mine.source": "b" * 16, "spectral_features.basis": None}
+    now = {"predictions.classifier": "c" * 64, "custom.mine.source": "d" * 16, "spectral_features.basis": "e" * 64}
     assert differences(before, now) == [
         "custom.mine.function: its text was another",
-        "features.basis: was not set, now set",
         "predictions.classifier: another classifier, or the same one trained anew",
+        "spectral_features.basis: was not set, now set",
     ]

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.downloads import BYTES_PER_SECOND, REQUEST_SECONDS, download_seconds
@@ -13,7 +12,7 @@ from survey_batch.preflight.estimate import estimate, less_room, refuse_what_can
 from survey_batch.preflight.footprint import product_footprint
 from survey_batch.stages.cutouts import CutoutsStage
 from survey_batch.store.products import create_product, write_shard
-from tests.jobs import lamost_job
+from tests.jobs import archive_section, lamost_job
 from tests.lamost_files import make_archive
 from tests.planning.test_plan import plan_of
 
@@ -89,7 +88,7 @@ def test_a_stage_of_fields_is_not_advised_to_have_fewer_objects_in_a_shard():
 
 
 def lamost(connections=8, pause=0.0, root="https://example.org"):
-    return ArchiveSection(survey="lamost", root=root, connections=connections, pause=pause)
+    return archive_section(survey="lamost", root=root, connections=connections, pause=pause)
 
 
 def test_three_million_small_files_over_http_are_more_than_a_day():

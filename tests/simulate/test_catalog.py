@@ -3,9 +3,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from survey_batch.catalog import mk_class, read_catalog
-from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import CatalogSection
 from survey_batch.simulate import catalog as simulate
 from survey_batch.simulate.catalog import STARS, simulate_catalog
+from tests.jobs import archive_section
 
 
 def test_classes_are_as_frequent_as_in_sdss(tmp_path):
@@ -21,7 +22,7 @@ def test_classes_are_as_frequent_as_in_sdss(tmp_path):
 def test_it_holds_repeated_rows_and_stars_seen_twice(tmp_path):
     path = simulate_catalog(tmp_path / "c.parquet", objects=20_000)
     section = {"path": str(path), "id": "specobjid", "duplicates": {}}
-    found = read_catalog(CatalogSection.model_validate(section), ArchiveSection(survey="sdss", root="/x"))
+    found = read_catalog(CatalogSection.model_validate(section), archive_section(survey="sdss", root="/x"))
     left_out = found.counts.left_out
     assert 5 <= left_out["duplicates by id"] <= 50
     assert 400 <= left_out["duplicates by position"] <= 900
@@ -33,7 +34,7 @@ def test_it_holds_repeated_rows_and_stars_seen_twice(tmp_path):
 def test_the_same_seed_gives_the_same_rows_in_either_format(tmp_path, monkeypatch):
     monkeypatch.setattr(simulate, "BATCH", 300)
     paths = [simulate_catalog(tmp_path / name, objects=1000) for name in ("a.parquet", "b.parquet", "c.csv")]
-    archive = ArchiveSection(survey="sdss", root="/x")
+    archive = archive_section(survey="sdss", root="/x")
     tables = [read_catalog(CatalogSection(path=str(path), id="specobjid"), archive).table for path in paths]
     assert tables[0].num_rows == 1000
     assert tables[0].equals(tables[1])

@@ -12,10 +12,10 @@ import pytest
 from astropy.io import fits
 
 from survey_batch.archive.decompress import LAMOST_CEILING, decompress
-from survey_batch.archive.lamost import read_spectrum, spectrum_path
 from survey_batch.catalog.labels import spectral_type
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.simulate import simulate_lamost
+from survey_batch.surveys.lamost.files import read_spectrum, spectrum_path
 
 LAYOUTS = ("flat", "plan", "obsid")
 

@@ -11,10 +11,9 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from survey_batch.archive.sdss import FieldKey, frame_path, read_frame
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.images.frame import OVERLAP_ROWS
 from survey_batch.simulate import simulate_sdss
+from survey_batch.surveys.sdss.files import OVERLAP_ROWS, FieldKey, frame_path, read_frame
 
 SHAPE = (320, 300)
 FIELDS = range(100, 103)

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from astropy import units as u
 
-from survey_batch.archive.lamost import read_spectrum
-from survey_batch.config.job import FeaturesSection
+from survey_batch.config.job import SpectralFeaturesSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.spectra.features import ROWS_AT_ONCE, feature_names, feature_units, prepare, spectral_features
 from survey_batch.spectra.grid import log_grid, to_grid
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
 from survey_batch.spectra.pca import PCA, Moments
+from survey_batch.surveys.lamost.files import read_spectrum
 
 GRID = log_grid(4800, 5300)
 MEASURED = 2 * (len(LINES) + len(BANDS) + len(RATIOS) + 2)
@@ -19,7 +19,7 @@ METHODS = ("l2", "flux", "minmax", "robust", "continuum")
 
 
 def section(**changes):
-    return FeaturesSection(**{"blocks": 7, "components": 3, "smoothing_window": 5} | changes)
+    return SpectralFeaturesSection(**{"blocks": 7, "components": 3, "smoothing_window": 5} | changes)
 
 
 def batch(rows=12, grid=GRID):
@@ -92,7 +92,7 @@ def test_what_is_off_is_left_out_and_the_rest_stays(changes, names):
 
 def test_a_section_with_nothing_to_measure_is_refused():
     with pytest.raises(ValueError, match="nothing to measure"):
-        FeaturesSection(lines=False, indices=False, colours=False, blocks=0, components=0)
+        SpectralFeaturesSection(lines=False, indices=False, colours=False, blocks=0, components=0)
 
 
 def test_units_are_those_that_astropy_reads():
@@ -168,7 +168,7 @@ def test_components_that_do_not_fit_the_section_are_refused():
 
 @pytest.mark.bits
 def test_real_spectra_alone_have_the_features_that_they_have_in_a_batch(real_data):
-    grid, chosen = log_grid(3700, 9100), FeaturesSection(components=0)
+    grid, chosen = log_grid(3700, 9100), SpectralFeaturesSection(components=0)
     paths = sorted((real_data / "lamost" / "spectra").glob("*.gz"))[::12]
     read = [read_spectrum(gzip.decompress(path.read_bytes())) for path in paths]
     arrays, redshift = to_grid(read, grid), np.zeros(len(read))

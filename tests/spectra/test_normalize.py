@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from survey_batch.archive.lamost import read_spectrum
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.spectra.grid import log_grid, to_grid
 from survey_batch.spectra.normalize import continuum, normalize, row_percentiles
+from survey_batch.surveys.lamost.files import read_spectrum
 
 METHODS = ("l2", "flux", "minmax", "robust", "continuum")
 COUNT = 1200

@@ -8,7 +8,7 @@ from astropy.io import fits
 
 from benchmarks.data import find_data
 from benchmarks.line_indices import measure, read_stars
-from survey_batch.config.job import FeaturesSection
+from survey_batch.config.job import SpectralFeaturesSection
 from survey_batch.spectra.features import feature_names, spectral_features
 
 
@@ -27,7 +27,7 @@ def templates(real_data):
     with fits.open(real_data / "templates" / "pyhammer_stellar_templates.fits") as hdus:
         table, wavelength = hdus["TEMPLATES"].data, hdus["WAVELENGTH"].data["wavelength"].astype(float)
         flux, types = table["flux"].astype("f4"), np.array([name[0] for name in table["spectral_type"]])
-    section = FeaturesSection(blocks=0, components=0)
+    section = SpectralFeaturesSection(blocks=0, components=0)
     ivar, mask = np.full_like(flux, 1e4), np.zeros(flux.shape, "i4")
     values = spectral_features(wavelength, flux, ivar, mask, np.zeros(len(flux)), section, None)
     return dict(zip(feature_names(section), values.T, strict=True)), types

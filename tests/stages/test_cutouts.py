@@ -3,22 +3,22 @@
 import numpy as np
 import pytest
 
-from survey_batch.archive.sdss import SKY_SHAPE, FieldKey
 from survey_batch.config.job import Job
 from survey_batch.core.errors import NotFoundError, TransientError
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection
-from survey_batch.images.camera import ccd
 from survey_batch.images.cutout import cut
-from survey_batch.images.frame import FRAME_SHAPE, ROW_STEP, Frame, FrameWcs, Sky
+from survey_batch.images.frame import Frame, FrameWcs, Sky
 from survey_batch.images.register import MARGIN, resample, subpixel_span
 from survey_batch.images.wcs import to_astropy
 from survey_batch.stages.cutout_extractor import CutoutExtractor
 from survey_batch.stages.cutouts import CutoutsStage, by_field
 from survey_batch.stages.frame_source import FrameInMemory
 from survey_batch.stages.frames import FramesStage
+from survey_batch.surveys.sdss.camera import ccd
+from survey_batch.surveys.sdss.files import FRAME_SHAPE, GRID, SKY_SHAPE, FieldKey
 
-STRIP = np.random.default_rng(2).normal(size=(2 * ROW_STEP + FRAME_SHAPE[0], FRAME_SHAPE[1])).astype(np.float32)
+STRIP = np.random.default_rng(2).normal(size=(2 * GRID.step + FRAME_SHAPE[0], FRAME_SHAPE[1])).astype(np.float32)
 SCALE = 0.396 / 3600
 
 
@@ -38,8 +38,8 @@ def job(**cutouts):
 
 def frame(field, shift=0.0, rows=0.0, sky=100.0):
     """Field 10, 11 or 12 of one strip, whose rows run along RA."""
-    first = (field - 10) * ROW_STEP
-    crpix = np.array([1025.0 + shift, 745.0 + rows - (field - 11) * ROW_STEP])
+    first = (field - 10) * GRID.step
+    crpix = np.array([1025.0 + shift, 745.0 + rows - (field - 11) * GRID.step])
     wcs = FrameWcs(np.array([30.0, 0.0]), crpix, np.array([[0.0, SCALE], [SCALE, 0.0]]))
     image = STRIP[first : first + FRAME_SHAPE[0]]
     places = (np.zeros(length, np.float32) for length in FRAME_SHAPE[::-1])
@@ -55,10 +55,10 @@ class Source:
 
     def load(self, key):
         missing = NotFoundError("no such file")
-        return {band: self.frames.get((key.field, band), missing) for band in "gr"}
+        return {band: self.frames.get((key[-1], band), missing) for band in "gr"}
 
     def url(self, key, band):
-        return f"{key.field}-{band}"
+        return f"{key[-1]}-{band}"
 
 
 def sky(field, x, y):
@@ -80,7 +80,7 @@ def cut_many(frames, positions, field=11, **cutouts):
     stage = CutoutsStage(job(**cutouts))
     extractor = CutoutExtractor(stage.job, rows, stage.empty_block(len(ra)))
     extractor.source = frames if isinstance(frames, Source) else Source(frames)
-    for key, members in by_field(rows):
+    for key, members in by_field(FieldKey._fields, rows):
         extractor.cut_field(key, members)
     return extractor.block
 
@@ -93,7 +93,7 @@ def both(*fields):
 def test_a_window_inside_is_ok_and_holds_the_frame_s_pixels(size):
     block = cut_one(both(11), sky(11, 700.2, 300.7), size=size)
     start_y, start_x = (int(np.ceil(value - size / 2)) for value in (300.7, 700.2))
-    expected = STRIP[ROW_STEP + start_y : ROW_STEP + start_y + size, start_x : start_x + size]
+    expected = STRIP[GRID.step + start_y : GRID.step + start_y + size, start_x : start_x + size]
     assert block.status.tolist() == [Status.OK]
     np.testing.assert_array_equal(block.data["flux"][0, 0], expected)
     assert block.data["x_object"][0, 0] == pytest.approx(700.2 - start_x, abs=1e-6)
@@ -105,7 +105,7 @@ def test_an_object_near_the_seam_is_cut_whole_from_the_neighbour(y, neighbour):
     block = cut_one(both(10, 11, 12), sky(11, 699.8, y))
     assert block.status.tolist() == [Status.OK]
     assert block.data["source_field"].tolist() == [neighbour]
-    start = ROW_STEP + int(np.ceil(y - 32))
+    start = GRID.step + int(np.ceil(y - 32))
     np.testing.assert_array_equal(block.data["flux"][0, 0], STRIP[start : start + 64, 668:732])
 
 
@@ -165,7 +165,7 @@ def test_the_cutout_s_wcs_finds_the_object_in_it():
 
 def rows_of_strip(y, size):
     """Rows of the undivided strip in the window of an object in row y of field 11."""
-    start = ROW_STEP + int(np.ceil(y - size / 2))
+    start = GRID.step + int(np.ceil(y - size / 2))
     return slice(start, start + size)
 
 
@@ -194,7 +194,7 @@ def test_a_window_is_whole_in_each_band_though_the_bands_are_offset(offset):
 def test_without_a_field_a_stitched_window_is_partial_and_says_which_one_is_missing(y):
     block = cut_one(both(10, 11), sky(11, 700.2, y), size=300)
     start = int(np.ceil(y - 150))
-    expected = STRIP[ROW_STEP + start : ROW_STEP + 1489, 551:851]
+    expected = STRIP[GRID.step + start : GRID.step + 1489, 551:851]
     assert block.status.tolist() == [Status.PARTIAL]
     assert block.data["coverage"][0] == pytest.approx([(1489 - start) / 300] * 2)
     np.testing.assert_array_equal(block.data["flux"][0, 0, : 1489 - start], expected)
@@ -228,7 +228,7 @@ def test_for_an_object_that_is_not_there_no_other_field_is_asked_for(position, s
 
     class Asked(Source):
         def load(self, key):
-            asked.append(key.field)
+            asked.append(key[-1])
             return super().load(key)
 
     assert cut_one(Asked(both(11)), position, size=size).status.tolist() == [Status.OUTSIDE]
@@ -248,7 +248,7 @@ def test_registered_bands_have_the_object_in_the_middle_and_no_edge(size, y):
         wcs = FrameWcs(*(data[name][0, band] for name in ("crval", "crpix", "cd")))
         x, y_found = to_astropy(wcs).wcs_world2pix(*sky(11, 700.2, y), 0)
         assert (x, y_found) == pytest.approx(((size - 1) / 2,) * 2, abs=1e-6)
-    span_x, span_y = (subpixel_span(np.array([value]), size) for value in (700.2, ROW_STEP + y))
+    span_x, span_y = (subpixel_span(np.array([value]), size) for value in (700.2, GRID.step + y))
     expected = resample(cut(STRIP, span_x.start, span_y.start, size + MARGIN), span_x, span_y)[0]
     np.testing.assert_allclose(data["flux"][0, 0], expected, atol=1e-4)  # the WCS is good to 1e-5 pixel
 

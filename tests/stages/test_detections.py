@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from survey_batch.archive.sdss import SKY_SHAPE, FieldKey
 from survey_batch.config.job import Job
 from survey_batch.core.errors import NotFoundError, TransientError
 from survey_batch.core.status import Status
@@ -12,6 +11,8 @@ from survey_batch.images.wcs import sky_to_pixel
 from survey_batch.stages import make_stage, make_stages
 from survey_batch.stages.detections import LABELS, frame_noise
 from survey_batch.stages.frame_source import ArchiveFrames
+from survey_batch.surveys.sdss.camera import ccd
+from survey_batch.surveys.sdss.files import SKY_SHAPE
 from tests.images.star_field import COUNTS_PER_UNIT, SHAPE, make_field
 
 SCALE = 0.396 / 3600
@@ -48,7 +49,7 @@ FRAMES = {
 @pytest.fixture
 def computed(monkeypatch):
     """Run the stage on the fields above."""
-    monkeypatch.setattr(ArchiveFrames, "decode", lambda self, key: dict.fromkeys(self.bands, FRAMES[key.field]))
+    monkeypatch.setattr(ArchiveFrames, "decode", lambda self, key: dict.fromkeys(self.bands, FRAMES[key[-1]]))
 
     def run(fields=(1,), **detect):
         rows = {name: np.full(len(fields), 3) for name in ("rerun", "run", "camcol")} | {"field": np.array(fields)}
@@ -114,7 +115,7 @@ def test_a_field_without_its_frame_says_why_and_touches_no_other(computed):
 
 
 def test_the_noise_of_the_sky_is_that_of_its_counts():
-    sigma, counts = frame_noise(FRAMES[1], FRAMES[1].sky, FieldKey(301, 3, 3, 1), "r")
+    sigma, counts = frame_noise(FRAMES[1], FRAMES[1].sky, ccd(3, 3, "r"))
     dark = np.isclose(counts, 100, atol=20)
     expected = np.sqrt(100 / 4.72 + 1.3225) / COUNTS_PER_UNIT
     assert np.median(sigma[dark]) == pytest.approx(expected, rel=0.01)

@@ -36,7 +36,7 @@ def lamost(tmp_path, stages, predictions, **tables):
 
 
 def table_recipe(tmp_path) -> Recipe:
-    names = tuple(feature_names(lamost(tmp_path, ("spectra", "features"), None).features))
+    names = tuple(feature_names(lamost(tmp_path, ("spectra", "features"), None).spectral_features))
     return Recipe(product="features", variables=("value",), shape=(len(names),), names={"feature": names})
 
 
@@ -74,7 +74,9 @@ def test_a_classifier_of_another_survey_is_refused(folder, tmp_path):
 
 def test_features_of_another_recipe_are_refused(folder, tmp_path):
     predictions = folder(table_recipe(tmp_path))
-    job = lamost(tmp_path, ("spectra", "features", "predictions"), predictions, features={"blocks": 6, "components": 3})
+    job = lamost(
+        tmp_path, ("spectra", "features", "predictions"), predictions, spectral_features={"blocks": 6, "components": 3}
+    )
     with pytest.raises(PlanMismatchError, match="is 'block_005_mean' and was 'component_000'"):
         make_stage(job, "predictions").check()
 
@@ -85,14 +87,14 @@ def test_a_product_made_with_other_settings_is_refused(folder, tmp_path):
     stages = ("spectra", "features", "predictions")
     make_stage(lamost(tmp_path, stages, folder(recipe)), "predictions").check()
     smoothed = {"blocks": 5, "components": 3, "smoothing_window": 5}
-    other = lamost(tmp_path, stages, folder(recipe), features=smoothed)
+    other = lamost(tmp_path, stages, folder(recipe), spectral_features=smoothed)
     with pytest.raises(PlanMismatchError, match="smoothing_window is 5 and was 1"):
         make_stage(other, "predictions").check()
 
 
 def test_a_stored_product_that_another_version_made_is_refused(folder, tmp_path):
     job = lamost(tmp_path, ("spectra", "features", "predictions"), folder(table_recipe(tmp_path)))
-    names = np.array(feature_names(job.features))
+    names = np.array(feature_names(job.spectral_features))
     schema = make_stage(job, "features").schema(3, {"feature": (("feature",), names[::-1], {})})
     create_product(job.output, schema, {"provenance": {}})
     with pytest.raises(PlanMismatchError, match="feature names of features are not those"):
@@ -169,7 +171,9 @@ def test_scores_along_other_components_than_those_trained_on_are_refused(folder,
     recipe = table_recipe(tmp_path).model_copy(update={"basis": "trained on"})
     job = lamost(tmp_path, ("spectra", "features", "predictions"), folder(recipe))
     for found, refused in (("trained on", False), (None, False), ("another", True)):
-        monkeypatch.setattr("survey_batch.stages.features.FeaturesStage.basis", lambda _, found=found: found)
+        monkeypatch.setattr(
+            "survey_batch.stages.spectral_features.SpectralFeaturesStage.basis", lambda _, found=found: found
+        )
         with pytest.raises(PlanMismatchError, match=r"features\.basis") if refused else nullcontext():
             make_stage(job, "predictions").check()
 

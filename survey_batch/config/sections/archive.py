@@ -2,31 +2,28 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SerializeAsAny,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
 
 from survey_batch.config.sections.base import Section
-from survey_batch.config.sections.readers import archive_keys
-
-SKYSERVER_CONNECTIONS = 4
-"""Default number of downloads at a time: SkyServer draws each image on request."""
-
-
-def located_by(survey: str) -> str:
-    """Name the keys that decide where to look for a survey's files."""
-    return " and ".join(f"archive.{key}" for key in ("root", *archive_keys(survey)))
+from survey_batch.core.plugins import SURVEYS, offered, unknown
 
 
 class ArchiveSection(Section):
-    """Where the survey's files are, and limits on the requests for them."""
+    """Where the survey's files are, and limits on the requests for them; a survey may add keys."""
 
-    survey: Literal["sdss", "lamost", "skyserver", "stamps"]
+    survey: str
+    """The name of an installed survey."""
     root: str
-    release: Literal["dr17", "dr12"] = "dr17"
-    """SDSS: decides where frames are below the root (`eboss/photoObj` or `boss/photoObj`)."""
-    layout: Literal["flat", "plan", "obsid"] = "flat"
-    """LAMOST: all files in the root, `<obsdate>/<planid>/`, or `spectrum/fits/<obsid>`."""
     connections: PositiveInt = 8
-    """Downloads at a time in the whole run, not per worker; the default for SkyServer is 4."""
+    """Downloads at a time in the whole run, not per worker."""
     pause: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Seconds that a connection waits after each request: at most `connections / pause` requests per second."""
     attempts: PositiveInt = 5
@@ -38,9 +35,28 @@ class ArchiveSection(Section):
     cache: str | None = None
     """Folder to keep raw files in; if not set, no raw files are kept."""
 
-    @model_validator(mode="before")
+    @field_validator("survey")
     @classmethod
-    def _fewer_connections(cls, given: Any) -> Any:
-        if isinstance(given, dict) and given.get("survey") == "skyserver":
-            return {"connections": SKYSERVER_CONNECTIONS, **given}
-        return given
+    def _installed(cls, survey: str) -> str:
+        if survey not in offered(SURVEYS):
+            raise ValueError(unknown(SURVEYS, survey))
+        return survey
+
+
+def _by_survey(given: Any, validate: ValidatorFunctionWrapHandler) -> ArchiveSection:
+    """Validate the table by the model of its survey; leave out other surveys' keys, which `config.unread` refuses."""
+    from survey_batch.config.survey import find_survey, survey_names
+
+    name = given.get("survey") if isinstance(given, dict) else getattr(given, "survey", None)
+    if not isinstance(name, str) or name not in offered(SURVEYS):
+        section: ArchiveSection = validate(given)
+        return section
+    model = find_survey(name).archive
+    if isinstance(given, dict) and (strange := given.keys() - model.model_fields):
+        foreign = {key for survey in survey_names() for key in find_survey(survey).archive_keys()}
+        given = {key: value for key, value in given.items() if key not in strange & foreign}
+    return model.model_validate(given)
+
+
+AnyArchive = Annotated[SerializeAsAny[ArchiveSection], WrapValidator(_by_survey)]
+"""The table `[archive]` of any survey."""

@@ -24,7 +24,7 @@ class SpectraSection(Section):
         return self
 
 
-class FeaturesSection(Section):
+class SpectralFeaturesSection(Section):
     """The `features` product of spectra."""
 
     lines: bool = True
@@ -49,7 +49,7 @@ class FeaturesSection(Section):
     """False: handed on to the next stages and not stored."""
 
     @model_validator(mode="after")
-    def _odd_window(self) -> "FeaturesSection":
+    def _odd_window(self) -> "SpectralFeaturesSection":
         if self.smoothing_window % 2 == 0:
             raise ValueError("smoothing_window must be odd: an even window shifts spectra by half a pixel")
         if self.smoothing_window > 1 and self.smoothing_order >= self.smoothing_window:
@@ -57,7 +57,7 @@ class FeaturesSection(Section):
         return self
 
     @model_validator(mode="after")
-    def _something_to_measure(self) -> "FeaturesSection":
+    def _something_to_measure(self) -> "SpectralFeaturesSection":
         if not (self.lines or self.indices or self.colours or self.blocks or self.components):
             raise ValueError("nothing to measure: lines, indices, colours, blocks and components are all off")
         return self

@@ -28,6 +28,17 @@ LINEAR_TOLERANCE = 0.005
 UNKNOWN_MASK = 1 << 15
 """Replaces a mask value that is not a bit mask (negative, huge or not a number)."""
 
+MASK_BITS = {
+    "bad_ccd_pixel": 1 << 0,
+    "bad_profile": 1 << 1,
+    "no_sky": 1 << 2,
+    "bright_sky": 1 << 3,
+    "off_ccd": 1 << 4,
+    "no_good_data": 1 << 5,
+    "unknown": UNKNOWN_MASK,
+}
+"""Bits of LAMOST's ANDMASK; `unknown` stands for a value that is not a bit mask."""
+
 ROW_TYPES = (16, 32, -32, -64)
 """BITPIX of five-row arrays."""
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from survey_batch.archive.stamps import exposure_key, read_exposure
 from survey_batch.core.errors import NotFoundError, UnreadableError
+from survey_batch.optics.exposure import exposure_key
+from survey_batch.surveys.stamps.files import read_exposure
 
 FLUX = np.arange(3 * 4 * 4, dtype=np.float32).reshape(3, 4, 4)
 

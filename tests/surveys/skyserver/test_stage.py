@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from survey_batch.archive import download
-from survey_batch.archive.skyserver import image_path, image_query
-from survey_batch.config.job import ArchiveSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.stages import make_stage
 from survey_batch.stages.base import take
-from survey_batch.stages.sky_images import SkyImagesStage
+from survey_batch.surveys.skyserver.service import image_path, image_query
+from survey_batch.surveys.skyserver.stage import SkyImagesStage
+from tests.jobs import archive_section
 from tests.servers import Fault, http_server
 from tests.sky_files import OFF_THE_FOOTPRINT, decode, encode, sky, skyserver_job
 
@@ -138,7 +138,7 @@ def test_a_job_as_in_the_thesis_is_fine():
 
 def test_skyserver_is_asked_less_hard_than_the_archives_of_files():
     def connections(**keys):
-        return ArchiveSection(root="x", **keys).connections
+        return archive_section(root="x", **keys).connections
 
     assert connections(survey="skyserver") == 4
     assert connections(survey="sdss") == connections(survey="lamost") == 8

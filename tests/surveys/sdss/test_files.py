@@ -1,4 +1,4 @@
-"""`survey_batch.archive.sdss`: a frame is read whole, and only if it is the frame that was asked for."""
+"""`survey_batch.surveys.sdss.files`: a frame is read whole, and only if it is the frame that was asked for."""
 
 import io
 from functools import cache, partial
@@ -11,9 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.archive.decompress import SDSS_CEILING, decompress
-from survey_batch.archive.sdss import SKY_SHAPE, FieldKey, frame_path, other_frame_paths, read_frame
 from survey_batch.core.errors import UnreadableError
-from survey_batch.images.frame import FRAME_SHAPE, OVERLAP_ROWS, ROW_STEP
+from survey_batch.surveys.sdss.files import (
+    FRAME_SHAPE,
+    GRID,
+    OVERLAP_ROWS,
+    SKY_SHAPE,
+    FieldKey,
+    frame_path,
+    other_frame_paths,
+    read_frame,
+)
 
 KEY = FieldKey(rerun=301, run=1043, camcol=5, field=25)
 HEADER = {
@@ -59,7 +67,7 @@ def good_file():
 
 
 def test_the_overlap_of_fields():
-    assert FRAME_SHAPE[0] == ROW_STEP + OVERLAP_ROWS
+    assert FRAME_SHAPE[0] == GRID.step + OVERLAP_ROWS
 
 
 def test_path_on_the_archive():

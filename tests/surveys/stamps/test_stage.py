@@ -3,13 +3,14 @@ import csv
 import numpy as np
 import pytest
 
-from survey_batch.archive.stamps import exposure_key, read_exposure
 from survey_batch.catalog import read_catalog
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
+from survey_batch.optics.exposure import exposure_key
 from survey_batch.planning.plan import make_plan
 from survey_batch.stages.base import take
-from survey_batch.stages.stamps import StampsStage
+from survey_batch.surveys.stamps.files import read_exposure
+from survey_batch.surveys.stamps.stage import StampsStage
 from tests.stamp_files import small_archive, stamps_job
 
 

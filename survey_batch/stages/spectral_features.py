@@ -29,7 +29,7 @@ MOMENTS_AT_ONCE = 4
 """Packed triangles in memory: two and their sum, or the total, one shard's, and the square of that shard."""
 
 SPECTRUM = ("flux", "ivar", "mask")
-BASIS = "features.basis"
+BASIS = "spectral_features.basis"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Part:
         return Part(self.split, self.moments.merge(other.moments))
 
 
-class FeaturesStage(Stage):
+class SpectralFeaturesStage(Stage):
     """Stage that measures each spectrum."""
 
     name = "features"
@@ -64,32 +64,34 @@ class FeaturesStage(Stage):
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        self.requires_fit = bool(job.features.components) and job.features.basis is None
+        self.section = job.spectral_features
+        self.requires_fit = bool(self.section.components) and self.section.basis is None
         self.pca: PCA | None = None
         """Principal components to use instead of those stored in the product."""
 
     def settings(self) -> dict[str, Any]:
         """Return the spectra's settings and the recipe."""
-        keys = self.job.features.model_dump(exclude={"keep", "basis"})
-        recipe = {f"features.{key}": value for key, value in keys.items()}
+        keys = self.section.model_dump(exclude={"keep", "basis"})
+        recipe = {f"spectral_features.{key}": value for key, value in keys.items()}
         basis = {BASIS: self._given_pca.fingerprint} if self._given_pca else {}
         return {**SpectraStage(self.job).settings(), **recipe, **basis}
 
     def check(self) -> None:
         """Refuse more blocks or components than spectra have pixels, and components of other spectra."""
         for key in ("blocks", "components"):
-            if (asked := getattr(self.job.features, key)) > (pixels := self.wavelength.size):
+            if (asked := getattr(self.section, key)) > (pixels := self.wavelength.size):
                 raise ConfigurationError(
-                    f"features.{key} is {asked}, and spectra have {pixels} pixels between spectra.wavelength_min and "
-                    f"wavelength_max: use {pixels} at most, or a wider range"
+                    f"spectral_features.{key} is {asked}, and spectra have {pixels} pixels between "
+                    f"spectra.wavelength_min and wavelength_max: use {pixels} at most, or a wider range"
                 )
         if self._given_pca is None:
             return
-        wanted, found = (self.job.features.components, self.wavelength.size), self._given_pca.components.shape
+        wanted, found = (self.section.components, self.wavelength.size), self._given_pca.components.shape
         if found != wanted:
             raise ConfigurationError(
-                f"features.basis {self.job.features.basis} has {found[0]} components of {found[1]} pixels, this job "
-                f"wants {wanted[0]} of {wanted[1]}: set features.components and [spectra] as that job has them"
+                f"spectral_features.basis {self.section.basis} has {found[0]} components of {found[1]} pixels, this "
+                f"job wants {wanted[0]} of {wanted[1]}: set spectral_features.components and [spectra] as that job has "
+                "them"
             )
 
     def check_plan(self, plan: Plan) -> None:
@@ -100,18 +102,18 @@ class FeaturesStage(Stage):
         has_split = bool(pc.any(pc.not_equal(split, "")).as_py())
         chosen = pc.and_(usable, pc.equal(split, "train")) if has_split else usable
         spectra = int(pc.sum(chosen).as_py() or 0)
-        asked, most = self.job.features.components, max(spectra - 1, 0)
+        asked, most = self.section.components, max(spectra - 1, 0)
         # The default must not stop a trial with ten objects.
-        written = "components" in self.job.features.model_fields_set
+        written = "components" in self.section.model_fields_set
         if most == 0 or (written and asked > most):
             raise ConfigurationError(
-                f"features.components is {asked}, and components are fitted to the usable objects"
+                f"spectral_features.components is {asked}, and components are fitted to the usable objects"
                 f"{' of split train' * has_split}, of which there are {spectra}: use {most}{' or fewer' * (most > 0)}"
             )
 
     def basis(self) -> str | None:
         """Return a fingerprint of the stored or named components; None if they are not fitted yet."""
-        if not self.job.features.components:
+        if not self.section.components:
             return None
         if product_exists(self.job.output, self.name):
             return PCA.stored(open_group(self.job.output, self.name)).fingerprint
@@ -119,7 +121,7 @@ class FeaturesStage(Stage):
 
     def names(self) -> list[str]:
         """Feature names in order."""
-        return list(feature_units(self.job.features))
+        return list(feature_units(self.section))
 
     def sizes(self) -> dict[str, int]:
         """Return the number of features."""
@@ -131,7 +133,7 @@ class FeaturesStage(Stage):
 
     def coordinates(self) -> Coordinates:
         """Return the feature names and units."""
-        units = feature_units(self.job.features)
+        units = feature_units(self.section)
         return {
             "feature": (("feature",), np.array(list(units)), {"long_name": "feature"}),
             "unit": (("feature",), np.array(list(units.values())), {"long_name": "unit of each feature"}),
@@ -158,7 +160,7 @@ class FeaturesStage(Stage):
         flux, ivar, mask = (spectra[name][chosen] for name in SPECTRUM)
         if not chosen.any():
             return Part(has_split, Moments.empty(self.wavelength.size))
-        return Part(has_split, Moments.of(prepare(flux, ivar, mask, self.job.features)))
+        return Part(has_split, Moments.of(prepare(flux, ivar, mask, self.section)))
 
     def fit_merge(self, parts: Sequence[Part]) -> Part:
         """Add sums one after the other without changing them, so that a retried task adds each only once."""
@@ -168,11 +170,11 @@ class FeaturesStage(Stage):
         """Fit the principal components, which are stored in the product."""
         which = "spectra of the training split" if whole.split else "spectra, as no object has a split"
         attrs = {"fitted_to": f"{whole.moments.count} {which}", "spectra_used": whole.moments.count}
-        return self._written(PCA.fit(whole.moments, self.job.features.components), attrs)
+        return self._written(PCA.fit(whole.moments, self.section.components), attrs)
 
     def fixed_coordinates(self) -> Coordinates | None:
         """Return another product's components if the job names one."""
-        return self._written(self._given_pca, {"fitted_to": f"{self.job.features.basis}"}) if self._given_pca else None
+        return self._written(self._given_pca, {"fitted_to": f"{self.section.basis}"}) if self._given_pca else None
 
     def _written(self, pca: PCA, attrs: dict[str, Any]) -> Coordinates:
         return {
@@ -204,7 +206,7 @@ class FeaturesStage(Stage):
         block = self.empty_block(len(rows["ra"]))
         flux, ivar, mask, redshift = (inputs[name] for name in self.input_variables)
         block.data["value"][:] = spectral_features(
-            self.wavelength, flux, ivar, mask, redshift, self.job.features, self._stored_pca()
+            self.wavelength, flux, ivar, mask, redshift, self.section, self._stored_pca()
         )
         return block
 
@@ -212,11 +214,11 @@ class FeaturesStage(Stage):
         """Estimate several copies of a shard's spectra."""
         objects = min(self.job.shards.objects, plan.size("object"))
         pixels = self.wavelength.size
-        moments = MOMENTS_AT_ONCE * 4 * pixels**2 if self.job.features.components else 0
+        moments = MOMENTS_AT_ONCE * 4 * pixels**2 if self.section.components else 0
         return Cost(
             worker_bytes=objects * pixels * 60 + moments,
             cpu_seconds=plan.size("object") * FEATURES_CPU_SECONDS,
-            start_seconds=FIT_SECONDS if self.job.features.components else 0.0,
+            start_seconds=FIT_SECONDS if self.section.components else 0.0,
         )
 
     @property
@@ -225,19 +227,19 @@ class FeaturesStage(Stage):
         return log_grid(self.job.spectra.wavelength_min, self.job.spectra.wavelength_max)
 
     def _stored_pca(self) -> PCA | None:
-        if self.pca is not None or not self.job.features.components:
+        if self.pca is not None or not self.section.components:
             return self.pca
         return PCA.stored(open_group(self.job.output, self.name, fresh=False))
 
     @cached_property
     def _given_pca(self) -> PCA | None:
-        output = self.job.features.basis
-        if output is None or not self.job.features.components:
+        output = self.section.basis
+        if output is None or not self.section.components:
             return None
         try:
             return PCA.stored(open_group(output, self.name))
         except (FileNotFoundError, KeyError) as error:
             raise ConfigurationError(
-                f"features.basis {output} has no product 'features' with principal components; name the output of a "
-                "job that has one, such as the one the classifier was trained on"
+                f"spectral_features.basis {output} has no product 'features' with principal components; name the "
+                "output of a job that has one, such as the one the classifier was trained on"
             ) from error

@@ -2,7 +2,7 @@
 
 import pytest
 
-from survey_batch.images.camera import DARK_VARIANCE, GAIN, ccd
+from survey_batch.surveys.sdss.camera import DARK_VARIANCE, GAIN, ccd
 
 
 @pytest.mark.parametrize("table", [GAIN, DARK_VARIANCE])

@@ -4,7 +4,7 @@ From the tables "Gain of each CCD" and "Dark variance of each CCD" of the SDSS d
 (BOSS_PHOTOOBJ/frames/RERUN/RUN/CAMCOL/frame.html). Chips with two amplifiers have an intermediate value there.
 """
 
-from typing import NamedTuple
+from survey_batch.images.ivar import Ccd
 
 GAIN = {
     "u": (1.62, 1.595, 1.59, 1.6, 1.47, 2.17),
@@ -29,15 +29,6 @@ GAIN_AFTER_1100 = {("u", 2): 1.825}
 
 DARK_VARIANCE_AFTER_1500 = {("i", 2): 6.25, ("i", 4): 7.5625, ("z", 4): 12.6025, ("z", 5): 2.1025}
 """Dark variances that changed in runs after 1500."""
-
-
-class Ccd(NamedTuple):
-    """Noise properties of one CCD."""
-
-    gain: float
-    """Electrons per count."""
-    dark_variance: float
-    """Squared counts, read noise included."""
 
 
 def ccd(run: int, camcol: int, band: str) -> Ccd:

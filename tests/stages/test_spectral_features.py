@@ -7,8 +7,8 @@ from survey_batch.core.status import Status
 from survey_batch.planning.plan import make_plan
 from survey_batch.spectra.features import prepare
 from survey_batch.stages import base
-from survey_batch.stages.features import FeaturesStage
 from survey_batch.stages.spectra import SpectraStage
+from survey_batch.stages.spectral_features import SpectralFeaturesStage
 from survey_batch.store.products import create_product, read_rows, write_shard
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
@@ -32,12 +32,12 @@ def stored_spectra(tmp_path, split, status=Status.OK):
         block.data["ivar"][:] = 1
         given = np.broadcast_to(status, OBJECTS)[shard.rows].astype("u1")
         write_shard(job.output, "spectra", shard, {**block.data, "split": split[shard.rows].astype(object)}, given)
-    return FeaturesStage(job), plan.shards("object")
+    return SpectralFeaturesStage(job), plan.shards("object")
 
 
 def prepared(stage, chosen):
     rows = read_rows(stage.job.output, "spectra", slice(0, OBJECTS), ["flux", "ivar", "mask"])
-    return prepare(*(rows[name][chosen] for name in ("flux", "ivar", "mask")), stage.job.features)
+    return prepare(*(rows[name][chosen] for name in ("flux", "ivar", "mask")), stage.job.spectral_features)
 
 
 def check(fitted, stage, chosen):
@@ -99,7 +99,7 @@ def test_adding_leaves_the_parts_as_they_were(tmp_path):
 
 def test_every_feature_has_a_unit(tmp_path):
     job = lamost_job(make_archive(tmp_path, 1), tmp_path / "out")
-    coordinates = FeaturesStage(job).coordinates()
+    coordinates = SpectralFeaturesStage(job).coordinates()
     assert coordinates["unit"][0] == coordinates["feature"][0] == ("feature",)
     assert coordinates["unit"][1].shape == coordinates["feature"][1].shape
     assert (coordinates["unit"][1] != "").all()
@@ -107,14 +107,16 @@ def test_every_feature_has_a_unit(tmp_path):
 
 def test_a_job_without_components_learns_nothing(tmp_path):
     archive = make_archive(tmp_path, 1)
-    assert FeaturesStage(lamost_job(archive, tmp_path / "out")).requires_fit
-    assert not FeaturesStage(lamost_job(archive, tmp_path / "out", features={"components": 0})).requires_fit
+    assert SpectralFeaturesStage(lamost_job(archive, tmp_path / "out")).requires_fit
+    assert not SpectralFeaturesStage(
+        lamost_job(archive, tmp_path / "out", spectral_features={"components": 0})
+    ).requires_fit
 
 
 def test_what_is_kept_is_no_setting_and_what_is_measured_is(tmp_path):
     archive = make_archive(tmp_path, 1)
     one, other, fewer = (
-        FeaturesStage(lamost_job(archive, tmp_path / "out", features=features)).settings()
+        SpectralFeaturesStage(lamost_job(archive, tmp_path / "out", spectral_features=features)).settings()
         for features in ({}, {"keep": False}, {"colours": False})
     )
     assert one == other
@@ -132,13 +134,15 @@ def test_components_of_another_job_serve_where_the_job_names_it(tmp_path):
     split = np.repeat(["train", "test"], OBJECTS // 2)
     stage, shards = stored_spectra(tmp_path, split)
     fitted = stored_features(stage, shards)
-    section = stage.job.features.model_copy(update={"basis": stage.job.output})
-    other = FeaturesStage(stage.job.model_copy(update={"output": str(tmp_path / "other"), "features": section}))
+    section = stage.job.spectral_features.model_copy(update={"basis": stage.job.output})
+    other = SpectralFeaturesStage(
+        stage.job.model_copy(update={"output": str(tmp_path / "other"), "spectral_features": section})
+    )
     other.check()
     assert not other.requires_fit
     np.testing.assert_array_equal(other.fixed_coordinates()["pca_components"][1], fitted["pca_components"][1])
-    assert other.basis() == stage.basis() == other.settings()["features.basis"]
-    assert "features.basis" not in stage.settings(), "a job that fits its own is as it was"
+    assert other.basis() == stage.basis() == other.settings()["spectral_features.basis"]
+    assert "spectral_features.basis" not in stage.settings(), "a job that fits its own is as it was"
 
 
 def test_components_that_do_not_fit_are_refused(tmp_path):
@@ -146,8 +150,10 @@ def test_components_that_do_not_fit_are_refused(tmp_path):
     stored_features(stage, shards)
 
     def refused(match, output, **keys):
-        section = stage.job.features.model_copy(update={"basis": output, **keys})
-        other = FeaturesStage(stage.job.model_copy(update={"output": str(tmp_path / "other"), "features": section}))
+        section = stage.job.spectral_features.model_copy(update={"basis": output, **keys})
+        other = SpectralFeaturesStage(
+            stage.job.model_copy(update={"output": str(tmp_path / "other"), "spectral_features": section})
+        )
         with pytest.raises(ConfigurationError, match=match):
             other.check()
 
@@ -158,7 +164,11 @@ def test_components_that_do_not_fit_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("features", "split", "said"),
     [
-        ({"components": 8}, None, "features.components is 8.* usable objects, of which there are 8: use 7 or fewer"),
+        (
+            {"components": 8},
+            None,
+            "spectral_features.components is 8.* usable objects, of which there are 8: use 7 or fewer",
+        ),
         ({"components": 7}, None, None),
         ({}, None, None),
         (
@@ -174,25 +184,25 @@ def test_components_that_so_few_objects_do_not_have_are_refused_before_anything_
 ):
     archive = make_archive(tmp_path / "archive", 8)
     archive["catalog"]["split"] = split
-    job = lamost_job(archive, tmp_path / "out", features=features)
+    job = lamost_job(archive, tmp_path / "out", spectral_features=features)
     if said is None:
-        FeaturesStage(job).check_plan(make_plan(job))
+        SpectralFeaturesStage(job).check_plan(make_plan(job))
     else:
         with pytest.raises(ConfigurationError, match=said):
-            FeaturesStage(job).check_plan(make_plan(job))
+            SpectralFeaturesStage(job).check_plan(make_plan(job))
 
 
 def test_one_object_has_no_components_whatever_the_job_says(tmp_path):
-    job = lamost_job(make_archive(tmp_path / "archive", 1), tmp_path / "out", features={})
+    job = lamost_job(make_archive(tmp_path / "archive", 1), tmp_path / "out", spectral_features={})
     with pytest.raises(ConfigurationError, match="of which there are 1: use 0$"):
-        FeaturesStage(job).check_plan(make_plan(job))
+        SpectralFeaturesStage(job).check_plan(make_plan(job))
 
 
 @pytest.mark.parametrize("key", ["blocks", "components"])
 def test_more_blocks_or_components_than_pixels_are_refused(tmp_path, key):
     keys = {"catalog": {"path": "unused"}, "archive": {"survey": "lamost", "root": "unused"}}
-    job = lamost_job(keys, tmp_path / "out", spectra=RANGE, features={key: 5000})
+    job = lamost_job(keys, tmp_path / "out", spectra=RANGE, spectral_features={key: 5000})
     with pytest.raises(
         ConfigurationError, match=rf"features.{key} is 5000, and spectra have \d+ pixels .* or a wider range"
     ):
-        FeaturesStage(job).check()
+        SpectralFeaturesStage(job).check()

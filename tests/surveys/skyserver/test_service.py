@@ -1,4 +1,4 @@
-"""`survey_batch.archive.skyserver`: what is asked, and that nothing but a whole image of the sky comes out."""
+"""`survey_batch.surveys.skyserver.service`: what is asked, and that nothing but a whole image of the sky comes out."""
 
 import pickle
 from itertools import repeat
@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.archive import download
-from survey_batch.archive.skyserver import fetch_image, image_path, image_query, open_skyserver, read_image
 from survey_batch.archive.traffic import Traffic
-from survey_batch.config.job import ArchiveSection
 from survey_batch.core.errors import NotFoundError, OutsideError, UnreadableError
 from survey_batch.core.status import Status
+from survey_batch.surveys.skyserver.service import fetch_image, image_path, image_query, open_skyserver, read_image
+from tests.jobs import archive_section
 from tests.servers import BUSY, NOT_FOUND, PAGE, Fault, http_server
 from tests.sky_files import OFF_THE_FOOTPRINT, decode, encode, message, sky
 
@@ -29,7 +29,7 @@ def short_waits(monkeypatch):
 
 
 def images(root, **settings):
-    return open_skyserver(ArchiveSection(survey="skyserver", root=str(root), **settings))
+    return open_skyserver(archive_section(survey="skyserver", root=str(root), **settings))
 
 
 def test_the_name_and_the_query_of_an_image():

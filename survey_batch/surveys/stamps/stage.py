@@ -7,12 +7,13 @@ import numpy as np
 from survey_batch.archive.decompress import decompress
 from survey_batch.archive.download import Archive
 from survey_batch.archive.spellings import spellings
-from survey_batch.archive.stamps import STAMPS_CEILING, Exposure, exposure_key, exposure_path, read_exposure
 from survey_batch.core.errors import ObjectError, TransientError, UnreadableError
 from survey_batch.core.status import Status
+from survey_batch.optics.exposure import exposure_key
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
 from survey_batch.store.products import Variable
+from survey_batch.surveys.stamps.files import STAMPS_CEILING, Exposure, exposure_path, read_exposure
 
 SIZE = 32
 """Pixels on a side of a stamp."""

@@ -5,7 +5,6 @@ noise in each stamp; and a table `STARS` with the columns `OBJECT_ID`, `X` and `
 star's stamp is found by its identifier in that table, never by its row number in another table.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,11 +64,6 @@ class Exposure:
 def exposure_path(exposure: str) -> str:
     """Return the name of an exposure's file below the root; the catalogue may give it with its ending."""
     return exposure if split_ending(exposure)[1] else f"{exposure}.fits"
-
-
-def exposure_key(exposure: str) -> int:
-    """Return the number that stands for an exposure's name in arrays: the first 8 bytes of its SHA-256."""
-    return int.from_bytes(hashlib.sha256(exposure.encode()).digest()[:8], "big", signed=True)
 
 
 def read_exposure(raw: bytes) -> Exposure:

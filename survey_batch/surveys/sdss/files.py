@@ -13,7 +13,15 @@ import numpy.typing as npt
 from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.archive.spellings import spellings
 from survey_batch.core.errors import UnreadableError
-from survey_batch.images.frame import FRAME_SHAPE, Frame, FrameWcs, Sky
+from survey_batch.images.frame import Frame, FrameGrid, FrameWcs, Sky
+
+OVERLAP_ROWS = 128
+"""Last rows of a field that are also the first rows of the next field of its run and camcol."""
+
+GRID = FrameGrid(rows=1489, columns=2048, overlap=OVERLAP_ROWS)
+"""The pixels of a frame, and how neighbours lie on them."""
+
+FRAME_SHAPE = GRID.shape
 
 SKY_SHAPE = (192, 256)
 """Rows and columns of the coarse sky image as stored here; in `frame` files the number of rows varies a little."""

@@ -10,8 +10,8 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from survey_batch.archive.lamost import Spectrum, read_spectrum, spectrum_path
 from survey_batch.core.errors import UnreadableError
+from survey_batch.surveys.lamost.files import Spectrum, read_spectrum, spectrum_path
 
 SIZE = 300
 WITH_WAVELENGTH = "Flux, Inverse, Wavelength, Andmask, Ormask"

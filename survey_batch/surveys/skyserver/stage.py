@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from survey_batch.archive.skyserver import SCALES, SIZES, fetch_image, image_path, open_skyserver
 from survey_batch.core.errors import ConfigurationError, ObjectError, TransientError
 from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
 from survey_batch.store.products import Variable
+from survey_batch.surveys.skyserver.service import SCALES, SIZES, fetch_image, image_path, open_skyserver
 
 DEFAULT_SIZE = 64
 """Pixels on a side, as for cutouts."""

@@ -1,0 +1,1 @@
+"""Coadded spectra in the layout of DESI: a survey for survey_batch."""

@@ -1,0 +1,234 @@
+"""A survey, as the rest of the package sees it.
+
+A survey is one object, offered under the entry point group `survey_batch.surveys`. It says which columns lead to an
+object's data, in which order objects share files, which stages can be made of it, and how its files are read.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from survey_batch.config.sections.archive import ArchiveSection
+from survey_batch.config.stage_kind import StageKind
+from survey_batch.core.arrays import I8, Flags
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.plugins import STAGES, SURVEYS, load, offered
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+POSITION: Mapping[str, tuple[str, ...]] = {
+    "ra": ("ra", "alpha", "raj2000", "raicrs", "radeg", "plugra"),
+    "dec": ("dec", "delta", "dej2000", "decj2000", "deicrs", "decicrs", "decdeg", "dedeg", "plugdec"),
+}
+"""Names of the position in catalogues, in the spelling of `KeyColumn.names`."""
+
+OTHER_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "label": ("label",),
+    "split": ("split",),
+    "class": ("class",),
+    "subclass": ("subclass",),
+    "object_id": ("objectid", "id"),
+    "redshift": ("redshift", "z"),
+    "snr": ("snr",),
+    "zwarning": ("zwarning", "zwarn"),
+    "primary": ("primary",),
+    **{f"mag_{band}": (f"mag{band}",) for band in "ugriz"},
+}
+"""Names of the columns that any catalogue may have beside the key."""
+
+
+class CatalogRows(Protocol):
+    """A batch of the catalogue's rows, as `Survey.read_key` gets it."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Our name to the file's, for the columns that are there."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What was decided for the whole file; add to it what the user should know."""
+
+    def __len__(self) -> int: ...
+
+    def text(self, name: str) -> "pa.Array":
+        """Return a column as text, null where missing; all null if the file has no such column."""
+
+    def integer(self, name: str) -> I8:
+        """Return a column as integers, -1 where missing or not a whole number from 0 on."""
+
+    def whole_number(self, name: str) -> I8:
+        """Return a column as `integer` does, and reject rows with anything else than a whole number."""
+
+    def reject(self, wrong: Flags, reason: str, *named: str) -> None:
+        """Mark rows as unusable, with the reason and our names of the columns at fault."""
+
+
+class NamedRows(Protocol):
+    """All rows of a catalogue, as `Survey.substitute_ids` gets them."""
+
+    def __len__(self) -> int: ...
+
+    def numbers(self, name: str) -> Any:
+        """Return a column of numbers."""
+
+    def text(self, name: str) -> "pa.Array":
+        """Return a column of text."""
+
+
+@dataclass(frozen=True)
+class KeyColumn:
+    """A column that leads to an object's data.
+
+    Attributes
+    ----------
+    name
+        Our name.
+    kind
+        `integer` (from 0 to 2^31 - 1) or `text`.
+    names
+        Its names in catalogues, most usual first: lower case, without underscores, blanks and hyphens.
+    needed
+        Whether the catalogue must have the column, and each row a value.
+    """
+
+    name: str
+    kind: Literal["integer", "text"]
+    names: tuple[str, ...]
+    needed: bool = True
+
+
+class Survey(ABC):
+    """A survey's catalogues, files and products.
+
+    Attributes
+    ----------
+    name : str
+        Value of `archive.survey`.
+    archive : type
+        Model of the table `[archive]`; keys that it adds to `ArchiveSection` decide where files are.
+    key : sequence of KeyColumn
+        Columns that lead to an object's data.
+    order : sequence of str
+        Columns by which objects are sorted, so that neighbours share files.
+    columns : mapping
+        Names in catalogues of columns beside the key, where they differ from `OTHER_COLUMNS`.
+    stages : mapping
+        What can be made of the archive: product to kind of stage, in order. Stages of the entry point group
+        `survey_batch.stages` can be added to any survey.
+    field : tuple of str
+        Columns of the key that name a field, if objects are cut from its frames.
+    needs_id : bool
+        Whether the catalogue must have ids, because the archive finds objects by them.
+    needs_position : bool
+        Whether a row without a position is unusable.
+    reads : tuple of str
+        Tables of the job file that the survey reads beside `[archive]`.
+    file : str
+        What a file of the archive is called.
+    spectrum_reader, image_reader : str or None
+        `module:Class` of a `survey_batch.spectra.reader.SpectrumReader`, and of a
+        `survey_batch.images.reader.ImageReader`: how its files are read.
+    simulator : str or None
+        `module:function` that makes an archive to try things on. It takes a folder and named options, and returns the
+        path of the catalogue.
+    """
+
+    name: ClassVar[str]
+    archive: ClassVar[type[ArchiveSection]] = ArchiveSection
+    key: ClassVar[Sequence[KeyColumn]] = ()
+    order: ClassVar[Sequence[str]]
+    columns: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    stages: ClassVar[Mapping[str, StageKind]]
+    field: ClassVar[tuple[str, ...]] = ()
+    needs_id: ClassVar[bool] = False
+    needs_position: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ()
+    file: ClassVar[str] = "file"
+    spectrum_reader: ClassVar[str | None] = None
+    image_reader: ClassVar[str | None] = None
+    simulator: ClassVar[str | None] = None
+
+    @classmethod
+    def known_columns(cls) -> dict[str, tuple[str, ...]]:
+        """Return all columns that a catalogue may have, each with its names in files."""
+        return {**POSITION, **OTHER_COLUMNS, **cls.columns, **{column.name: column.names for column in cls.key}}
+
+    @classmethod
+    def archive_keys(cls) -> tuple[str, ...]:
+        """Return the keys of `[archive]`, besides the root, that decide where files are."""
+        return tuple(name for name in cls.archive.model_fields if name not in ArchiveSection.model_fields)
+
+    @classmethod
+    def located_by(cls) -> str:
+        """Name the keys that decide where to look for files."""
+        return " and ".join(f"archive.{key}" for key in ("root", *cls.archive_keys()))
+
+    def missing(self, found: Mapping[str, str], archive: ArchiveSection) -> list[str]:  # noqa: ARG002
+        """Return the columns that are needed and not among those found; `archive` may decide which."""
+        return [name for name in self._needed() if name not in found]
+
+    def _needed(self) -> list[str]:
+        own = ["object_id"] * self.needs_id + list(POSITION) * self.needs_position
+        return [*own, *(column.name for column in self.key if column.needed)]
+
+    def purpose(self, archive: ArchiveSection) -> str:  # noqa: ARG002
+        """Say what the columns are needed for, and where a user gets them."""
+        return f'survey "{self.name}" finds the {self.file} of an object by the columns {", ".join(self._needed())}.'
+
+    def read_key(self, rows: CatalogRows, archive: ArchiveSection) -> Mapping[str, "pa.Array | I8"]:  # noqa: ARG002
+        """Read the key of each row, and reject rows whose data cannot be found.
+
+        Returns
+        -------
+        mapping
+            The columns of `key`, -1 or "" where missing; other columns that `substitute_ids` uses.
+        """
+        import pyarrow.compute as pc
+
+        key: dict[str, Any] = {}
+        for column in self.key:
+            if column.kind == "text":
+                key[column.name] = pc.fill_null(rows.text(column.name), "")
+                absent = pc.equal(key[column.name], "").to_numpy(zero_copy_only=False)
+            else:
+                key[column.name] = rows.whole_number(column.name)
+                absent = key[column.name] < 0
+            if column.needed:
+                rows.reject(absent, f"{column.name} is missing: no {self.file} can be found without it", column.name)
+        return key
+
+    def substitute_ids(self, rows: NamedRows) -> Iterator[tuple[str, "pa.Array"]]:  # noqa: ARG002
+        """Yield ids for rows that lack one: what they are made of, and the ids, null where none can be made."""
+        return iter(())
+
+    @abstractmethod
+    def example(self) -> str:
+        """Return a commented job file to start from; `{name}` stands for the job's name."""
+
+
+@cache
+def find_survey(name: str) -> Survey:
+    """Return an installed survey.
+
+    Raises
+    ------
+    ConfigurationError
+        No such survey is installed.
+    """
+    survey = load(SURVEYS, name)
+    if not isinstance(survey, Survey):
+        raise ConfigurationError(f"the entry point {name!r} of {SURVEYS} is {survey!r}, which is no Survey")
+    return survey
+
+
+def survey_names() -> list[str]:
+    """Return the names of the installed surveys."""
+    return list(offered(SURVEYS))
+
+
+def possible_stages(survey: str) -> dict[str, StageKind]:
+    """Return the stages that a job can have: those of its survey in order, then those that work on any survey."""
+    return {**find_survey(survey).stages, **{name: load(STAGES, name) for name in offered(STAGES)}}

@@ -1,0 +1,1 @@
+"""LAMOST low-resolution spectra."""

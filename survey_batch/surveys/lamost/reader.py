@@ -1,0 +1,34 @@
+"""LAMOST's files for the stage `spectra`: one spectrum each."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from survey_batch.archive.decompress import LAMOST_CEILING
+from survey_batch.core.errors import InvalidError
+from survey_batch.spectra.grid import Spectrum
+from survey_batch.spectra.reader import Row, SpectrumReader
+from survey_batch.surveys.lamost.files import MASK_BITS, read_spectrum, spectrum_path
+from survey_batch.surveys.lamost.survey import LamostArchive
+
+
+class LamostSpectra(SpectrumReader):
+    """Reader of low-resolution spectra in any of the archive's layouts."""
+
+    mask_bits = MASK_BITS
+    ceiling = LAMOST_CEILING
+    file_bytes = 74_000
+    """Mean of 312 real files, some compressed."""
+    read_seconds = 4e-4
+    """Time to read and store one spectrum on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
+
+    def path(self, row: Row) -> str:
+        """Return the path of a row's file."""
+        layout = cast("LamostArchive", self.archive).layout
+        path = spectrum_path(layout, row)
+        if path is None:
+            raise InvalidError(f"the row lacks what layout {layout!r} needs to name a file")
+        return path
+
+    def read(self, raw: bytes, rows: Sequence[Row]) -> Sequence[Spectrum]:
+        """Read a file, and check that it holds the row's spectrum."""
+        return [read_spectrum(raw, row) for row in rows]

@@ -1,0 +1,1 @@
+"""SDSS imaging: calibrated frames of DR8 and later."""

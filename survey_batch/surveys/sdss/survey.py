@@ -1,0 +1,101 @@
+"""SDSS imaging: objects are cut from the frames of the fields that hold them."""
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from survey_batch.config.sections.archive import ArchiveSection
+from survey_batch.config.survey import CatalogRows, NamedRows, Survey
+from survey_batch.core.arrays import I8
+from survey_batch.stages.kinds import COMPOSITES, CUTOUTS, FRAMES, IMAGE_FEATURES
+from survey_batch.surveys.sdss.columns import COLUMNS, FIELD, fibre, field_columns, substitute_ids
+
+RERUN = 301
+"""Rerun of nearly all imaging since DR8; used only if the catalogue has no such column."""
+
+
+class SdssArchive(ArchiveSection):
+    """The table `[archive]` of SDSS imaging."""
+
+    release: Literal["dr17", "dr12"] = "dr17"
+    """Decides where frames are below the root (`eboss/photoObj` or `boss/photoObj`)."""
+
+
+class Sdss(Survey):
+    """SDSS imaging, DR8 and later."""
+
+    name = "sdss"
+    archive = SdssArchive
+    key = field_columns(needed=True)
+    order = FIELD
+    columns = COLUMNS
+    stages: ClassVar = {"frames": FRAMES, "cutouts": CUTOUTS, "composites": COMPOSITES, "features": IMAGE_FEATURES}
+    field = FIELD
+    reads = ("catalog.detect",)
+    file = "frame"
+    image_reader = "survey_batch.surveys.sdss.reader:SdssFrames"
+    simulator = "survey_batch.simulate:simulate_sdss"
+
+    def purpose(self, archive: ArchiveSection) -> str:  # noqa: ARG002
+        """Say what the columns are needed for, and where a user gets them."""
+        return PURPOSE
+
+    def read_key(self, rows: CatalogRows, archive: ArchiveSection) -> dict[str, I8]:  # noqa: ARG002
+        """Read rerun, run, camcol and field, -1 where missing; a row without its frame cannot be used."""
+        if "rerun" not in rows.names:
+            rows.notes.append(f"no column for rerun: {RERUN} is taken, the rerun of SDSS imaging since DR8")
+        key = {name: rows.whole_number(name) for name in FIELD}
+        if "rerun" not in rows.names:
+            key["rerun"] = np.full(len(rows), RERUN)
+        for name, values in key.items():
+            rows.reject(values < 0, f"{name} is missing: no frame can be found without it", name)
+        rows.reject((key["camcol"] < 1) | (key["camcol"] > 6), "camcol must lie from 1 to 6", "camcol")
+        return {**key, **fibre(rows)}
+
+    def substitute_ids(self, rows: NamedRows) -> Iterator[tuple[str, pa.Array]]:
+        """Yield ids made of the spectrum, and of the field with the position."""
+        return substitute_ids(rows)
+
+    def example(self) -> str:
+        """Return a commented job file to start from."""
+        return EXAMPLE
+
+
+PURPOSE = """\
+survey "sdss" cuts objects out of frames, and finds an object's frame by the columns run, camcol and field (and rerun,
+where it is not 301) beside ra and dec. SDSS's tables PhotoObj and PhotoPrimary have them. For a list of positions:
+  - in a browser: SkyServer (skyserver.sdss.org), Object CrossID, or an upload to CasJobs, with
+    SELECT p.objID, p.ra, p.dec, p.run, p.rerun, p.camcol, p.field
+  - in Python: astroquery.sdss.SDSS.query_crossid(SkyCoord(ra, dec, unit="deg"),
+    photoobj_fields=["objID", "ra", "dec", "run", "rerun", "camcol", "field"])
+Join what comes back to your list, and name that file in catalog.path. Survey "skyserver" needs ra and dec alone: it
+fetches colour images as SkyServer draws them, without fluxes."""
+
+EXAMPLE = """\
+name   = "{name}"
+output = "runs/{name}"
+stages = ["frames", "cutouts"]
+
+[catalog]
+path = "catalog.csv"                        # CSV, Parquet, FITS, VOTable, ECSV, HATS, …; any fsspec URL
+# id = "specobjid"                          # columns are guessed for known releases; name them where they are not
+
+[archive]
+survey = "sdss"
+root = "https://data.sdss.org/sas/dr17"     # or a folder, or s3://...
+connections = 8                             # of the whole run
+
+[frames]
+bands = "ugriz"
+keep = true                                 # false: cutouts straight from the archive, frames are not stored
+
+[cutouts]
+size = 64
+
+[shards]
+objects = 1024
+"""
+
+SDSS = Sdss()

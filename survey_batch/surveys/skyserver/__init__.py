@@ -1,0 +1,1 @@
+"""SkyServer: colour images of the SDSS sky, drawn on request."""

@@ -1,0 +1,92 @@
+"""SkyServer: the service draws a colour image of the SDSS sky around each position."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pyarrow as pa
+from pydantic import PositiveInt
+
+from survey_batch.catalog.identifiers import position_names
+from survey_batch.config.sections.archive import ArchiveSection
+from survey_batch.config.stage_kind import StageKind
+from survey_batch.config.survey import CatalogRows, NamedRows, Survey
+from survey_batch.core.arrays import I8
+from survey_batch.surveys.sdss.columns import COLUMNS, FIELD, fibre, field_columns, substitute_ids
+
+SKY_IMAGES = StageKind(
+    "survey_batch.surveys.skyserver.stage:SkyImagesStage",
+    reads=("composites.size", "composites.scale", "composites.keep"),
+    table="composites",
+    starts=True,
+)
+
+
+class SkyServerArchive(ArchiveSection):
+    """The table `[archive]` of SkyServer."""
+
+    connections: PositiveInt = 4
+    """Downloads at a time in the whole run. There are few by default: the service draws each image on request."""
+
+
+class SkyServer(Survey):
+    """SkyServer's ImgCutout service; the columns of a field serve only to name objects."""
+
+    name = "skyserver"
+    archive = SkyServerArchive
+    key = field_columns(needed=False)
+    order = ("ra", "dec")
+    columns = COLUMNS
+    stages: ClassVar = {"composites": SKY_IMAGES}
+    file = "image"
+
+    def purpose(self, archive: ArchiveSection) -> str:  # noqa: ARG002
+        """Say what the columns are needed for."""
+        return 'survey "skyserver" draws the sky around ra and dec, in degrees: it needs these two columns.'
+
+    def read_key(self, rows: CatalogRows, archive: ArchiveSection) -> dict[str, I8]:  # noqa: ARG002
+        """Read what names an object; the position alone leads to its image."""
+        return {**{name: rows.integer(name) for name in FIELD}, **fibre(rows)}
+
+    def substitute_ids(self, rows: NamedRows) -> Iterator[tuple[str, pa.Array]]:
+        """Yield ids made of the spectrum, of the field with the position, and of the position alone."""
+        yield from substitute_ids(rows)
+        yield "the position", position_names(rows.numbers("ra"), rows.numbers("dec"))
+
+    def example(self) -> str:
+        """Return a commented job file to start from."""
+        return EXAMPLE
+
+
+EXAMPLE = """\
+name   = "{name}"
+output = "runs/{name}"
+stages = ["composites"]                     # add "predictions" and its table once a classifier is trained
+
+[catalog]
+path = "catalog.csv"                        # ra and dec [deg] are enough
+# id = "specobjid"
+
+[archive]
+survey = "skyserver"
+root = "https://skyserver.sdss.org/dr18/SkyServerWS/ImgCutout"
+connections = 2                             # of the whole run; each image is drawn when it is asked for
+# pause = 0.5                               # seconds for which a connection rests after each image
+# cache = "runs/cache"                      # so that no image is asked for twice
+
+[composites]
+size = 64                                   # pixels on a side, 64 to 1024
+scale = 0.396                               # arcsec per pixel; a pixel of SDSS
+
+[shards]
+objects = 256
+
+# [train]
+# kind = "stellar-image"
+# product = "composites"
+# classifier = "models/{name}"
+
+# [predictions]
+# classifier = "models/{name}"
+"""
+
+SKYSERVER = SkyServer()

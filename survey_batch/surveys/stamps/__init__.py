@@ -1,0 +1,1 @@
+"""Stamps of stars, many to an exposure."""
