@@ -22,7 +22,7 @@ from survey_batch.core.arrays import F8
 from survey_batch.core.status import Status
 from survey_batch.images.composite import composite_images
 from survey_batch.planning.plan import make_plan, to_numpy
-from survey_batch.stages.cutouts import CutoutsStage
+from survey_batch.stages import make_stage
 
 BANDS = "ugriz"
 COLUMNS = 20
@@ -83,7 +83,7 @@ def cut_whole(data: Data, scratch: Path) -> Objects:
     archive = {"survey": "sdss", "root": str(data.sdss)}
     job = make_job("cutouts", archive, {"path": str(data.sources)}, scratch, frames={"keep": False, "bands": BANDS})
     table = make_plan(job).objects
-    block = CutoutsStage(job).compute({name: to_numpy(table[name]) for name in table.column_names}, {})
+    block = make_stage(job, "cutouts").compute({name: to_numpy(table[name]) for name in table.column_names}, {})
     whole = block.status == Status.OK
     flux, x, y = (block.data[name][whole] for name in ("flux", "x_object", "y_object"))
     return Objects(flux, magnitudes(flux, x, y))

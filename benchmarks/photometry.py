@@ -26,7 +26,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.arrays import F8
 from survey_batch.images.aperture_correction import TOTAL_RADIUS, WIDE_RING, measure_correction
 from survey_batch.planning.plan import Rows, make_plan, to_numpy
-from survey_batch.stages.cutouts import CutoutsStage
+from survey_batch.stages import make_stage
 from survey_batch.stages.image_features import ImageFeaturesStage
 from survey_batch.surveys.sdss.files import FieldKey, read_frame
 
@@ -60,7 +60,7 @@ def cut(job: Job) -> tuple[Rows, Rows]:
     """Cut all objects: the plan's rows, and their cutouts."""
     table = make_plan(job).objects
     rows = {name: to_numpy(table[name]) for name in table.column_names}
-    return rows, CutoutsStage(job).compute(rows, {}).data
+    return rows, make_stage(job, "cutouts").compute(rows, {}).data
 
 
 def measure(stage: ImageFeaturesStage, rows: Rows, cutouts: Rows, rounds: int = ROUNDS) -> tuple[dict[str, F8], float]:
@@ -211,7 +211,7 @@ def main() -> None:
         data = find_data(Path(folder))
         job = make_job(data)
         rows, cutouts = cut(job)
-        features, speed = measure(ImageFeaturesStage(job), rows, cutouts)
+        features, speed = measure(make_stage(job, "features"), rows, cutouts)
         print(f"{machine()}\n{data.what}\n{speed:,.0f} objects in five bands per CPU-second")
         print(correction_cost(data))
         if not data.what.startswith("real"):
@@ -221,7 +221,7 @@ def main() -> None:
             cutouts={"size": WIDE_SIZE},
             image_features={"background": WIDE_RING, "apertures": (7.5, TOTAL_RADIUS)},
         )
-        large, _ = measure(ImageFeaturesStage(wide), *cut(wide), rounds=1)
+        large, _ = measure(make_stage(wide, "features"), *cut(wide), rounds=1)
     measured = Measured(rows, cutouts, features, large)
     print("\n".join([*point_source_lines(measured), *colour_lines(measured)]))
     magnitude = listed(data.sources, rows["object_id"], "mag_r")

@@ -71,7 +71,7 @@ def try_framework(job: Job) -> dict[str, Any]:
     gpus, refusal = visible_gpus(), ""
     imported = time.monotonic() - begun
     try:
-        prepare_gpu(job)
+        prepare_gpu(job.cluster)
     except ConfigurationError as error:
         refusal = str(error)
     return {

@@ -13,8 +13,8 @@ from survey_batch.config.job import Job
 from survey_batch.core.paths import write_bytes
 from survey_batch.core.status import usable
 from survey_batch.images.reader import ImageReader
+from survey_batch.stages.context import Origin
 from survey_batch.stages.detections import JUDGED, LABELS, MEASURED
-from survey_batch.stages.readers import image_reader
 from survey_batch.store.products import Array, open_group
 
 FIELDS_AT_ONCE = 256
@@ -34,7 +34,7 @@ def write_detections(job: Job) -> int:
         span = slice(start, min(start + FIELDS_AT_ONCE, len(places)))
         names = [name for name in (*MEASURED, *JUDGED, "count", "status", *job.survey.field) if name in group]
         fields = {name: np.asarray(group[name][span]) for name in names}  # type: ignore[index]
-        table = _table(fields, job.survey.field, image_reader(job))
+        table = _table(fields, job.survey.field, Origin(job.survey, job.archive).images())
         writer = writer or pq.ParquetWriter(buffer, table.schema, compression="zstd")
         writer.write_table(table)
         total += table.num_rows

@@ -169,18 +169,18 @@ def _wanted(job: Job, shard: Shard, needed_by: Sequence[str]) -> npt.NDArray[np.
 def _inputs(stage: Stage, shard: Shard, given: Passed | None) -> Rows:
     if given is not None:
         return {name: given.block.data[name] for name in stage.input_variables}
-    return read_rows(stage.job.output, str(stage.upstream), shard.rows, stage.input_variables)
+    return read_rows(stage.context.output, str(stage.upstream), shard.rows, stage.input_variables)
 
 
 def _is_first(stage: Stage, given: Passed | None) -> bool:
-    return given is None and (stage.upstream is None or not make_stage(stage.job, stage.upstream).stored)
+    return given is None and (stage.upstream is None or not stage.context.other(stage.upstream).stored)
 
 
 def _inherited(stage: Stage, shard: Shard, rows: Rows, given: Passed | None) -> npt.NDArray[np.uint8]:
     if given is not None:
         return given.block.status
     if not _is_first(stage, given):
-        return read_status(stage.job.output, str(stage.upstream), shard.rows)
+        return read_status(stage.context.output, str(stage.upstream), shard.rows)
     if stage.axis == "frame":
         return np.full(len(shard), Status.OK, dtype=np.uint8)
     return np.where(rows["problem"] == "", np.uint8(Status.OK), np.uint8(Status.INVALID))
@@ -209,7 +209,7 @@ def _merge_data(stage: Stage, loaded: Loaded, computed: dict[str, Array]) -> dic
     if loaded.todo.all() or not stage.stored:
         whole = stage.empty_block(len(loaded.shard)).data
     else:
-        whole = read_rows(stage.job.output, stage.name, loaded.shard.rows, list(computed))
+        whole = read_rows(stage.context.output, stage.name, loaded.shard.rows, list(computed))
         for variable in stage.variables():
             whole[variable.name][loaded.todo] = variable.fill
     for name, values in whole.items():

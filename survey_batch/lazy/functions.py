@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from survey_batch.config.sections.cluster import ClusterSection
+from survey_batch.config.sections.models import PredictionsSection
 from survey_batch.core.environment import compute_like_a_worker
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status, usable
 from survey_batch.core.threads import one_thread
 from survey_batch.lazy.datasets import TEXT, check_made, finished, made_from
-from survey_batch.lazy.stages import image_job, settings_job, spectral_stage
+from survey_batch.lazy.stages import image_stage, in_notebook, spectral_stage, valid
 from survey_batch.spectra.pca import PCA
-from survey_batch.stages import Stage, make_stage
+from survey_batch.stages import Stage
 from survey_batch.stages.base import fit_groups, take
 from survey_batch.stages.predictions import PredictionsStage
 from survey_batch.stages.spectral_features import BASIS, Part, SpectralFeaturesStage
@@ -59,7 +61,7 @@ def composites(cutouts: "xr.Dataset", **settings: Any) -> "xr.Dataset":
     ConfigurationError
         A setting is wrong, or the dataset lacks what is needed.
     """
-    stage = _checked(make_stage(image_job(cutouts, composites=settings), "composites"))
+    stage = _checked(image_stage("composites", cutouts, settings))
     return apply(stage, cutouts, stage.settings())
 
 
@@ -75,7 +77,7 @@ def features(ds: "xr.Dataset", components: "xr.Dataset | None" = None, **setting
         For spectra: a dataset with principal components, such as the product `features` of a job or the result of
         `principal_components`. Without it, there are no principal components in the result.
     **settings
-        Keys of the job's table `[features]` (spectra) or `[image_features]` (cutouts).
+        Keys of the job's table `[spectral_features]` (spectra) or `[image_features]` (cutouts).
 
     Returns
     -------
@@ -88,7 +90,7 @@ def features(ds: "xr.Dataset", components: "xr.Dataset | None" = None, **setting
         A setting is wrong, or the dataset lacks what is needed.
     """
     if "wavelength" not in ds.dims:
-        measured = _checked(make_stage(image_job(ds, image_spectral_features=settings), "features"))
+        measured = _checked(image_stage("features", ds, settings))
         return apply(measured, ds, measured.settings())
     number = 0 if components is None else _number_of(components)
     stage = spectral_stage(ds, {**settings, "components": number})
@@ -123,7 +125,7 @@ def principal_components(spectra: "xr.Dataset", number: int = 20, **settings: An
     number
         Number of components.
     **settings
-        Keys of the job's table `[features]`.
+        Keys of the job's table `[spectral_features]`.
 
     Returns
     -------
@@ -187,7 +189,8 @@ def predict(
 
     if "tensorflow" not in sys.modules:
         compute_like_a_worker()
-    job = settings_job("lamost", predictions={"classifier": str(classifier), "batch": batch, "threshold": threshold})
+    keys = {"classifier": str(classifier), "batch": batch, "threshold": threshold}
+    section = valid("predictions", PredictionsSection, keys)
     recipe = read_manifest(Path(classifier)).recipe
     if missing := [name for name in recipe.variables if name not in ds]:
         raise ConfigurationError(
@@ -198,7 +201,7 @@ def predict(
     if not unchecked:
         check_made(recipe, ds)
     recipe.check_product(fixed, {name: ds[name].shape[1:] for name in recipe.variables if name in ds})
-    stage = PredictionsStage(job)
+    stage = PredictionsStage(in_notebook("predictions", section, ClusterSection()))
     return apply(stage, ds, stage.own_settings())
 
 

@@ -1,19 +1,30 @@
-"""Binding of stages to a dataset instead of a job's output, by a job that only carries settings."""
+"""Stages that work on a dataset instead of a job's output."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from pydantic import ValidationError
 
-from survey_batch.config.job import Job
+from survey_batch.config.sections.base import Section
+from survey_batch.config.sections.images import CompositesSection, CutoutsSection, FramesSection, ImageFeaturesSection
+from survey_batch.config.sections.spectra import SpectralFeaturesSection, SpectraSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.lazy.datasets import made_of
 from survey_batch.spectra.grid import log_grid
+from survey_batch.stages.base import Stage
+from survey_batch.stages.composites import CompositesStage
+from survey_batch.stages.context import Context
+from survey_batch.stages.cutouts import CutoutsStage
+from survey_batch.stages.image_features import ImageFeaturesStage
+from survey_batch.stages.spectra import SpectraStage
 from survey_batch.stages.spectral_features import SpectralFeaturesStage
 from survey_batch.store.products import Array
 
 if TYPE_CHECKING:
     import xarray as xr
+
+S = TypeVar("S", bound=Section)
 
 LIMITS = ("wavelength_min", "wavelength_max")
 
@@ -31,7 +42,9 @@ def spectral_stage(spectra: "xr.Dataset", settings: Mapping[str, Any]) -> Spectr
     """
     wavelength = np.asarray(spectra["wavelength"], np.float64)
     limits = _limits(made_of(spectra) or {}, wavelength)
-    stage = SpectralFeaturesStage(settings_job("lamost", spectra=limits, spectral_features=settings))
+    grid = SpectraStage(in_notebook("spectra", valid("spectra", SpectraSection, limits)))
+    recipe = valid("spectral_features", SpectralFeaturesSection, settings)
+    stage = SpectralFeaturesStage(in_notebook("features", recipe, spectra=grid))
     if not _same(stage.wavelength, wavelength):
         raise ConfigurationError(
             "the dataset's wavelengths are not a log10 grid with a step of 1e-4 like that of the product 'spectra'"
@@ -51,23 +64,41 @@ def _same(ours: Array, theirs: Array) -> bool:
     return ours.shape == theirs.shape and bool(np.allclose(ours, theirs, rtol=MARGIN / 10))
 
 
-def image_job(cutouts: "xr.Dataset", **tables: Mapping[str, Any]) -> Job:
-    """Bind tables of settings to a dataset's own bands and size."""
+def image_stage(name: str, cutouts: "xr.Dataset", settings: Mapping[str, Any]) -> Stage:
+    """Give a stage its settings, and a dataset's own bands and size.
+
+    Raises
+    ------
+    ConfigurationError
+        The dataset has no bands, or a setting is wrong.
+    """
     if "band" not in cutouts.coords:
         raise ConfigurationError("the dataset has neither a dimension 'wavelength' nor a coordinate 'band'")
     bands = "".join(str(band) for band in np.atleast_1d(cutouts["band"]))
-    size = {"size": cutouts.sizes["x"], "ivar": "ivar" in cutouts}
-    return settings_job("sdss", frames={"bands": bands}, cutouts=size, **tables)
+    cut = CutoutsStage(
+        in_notebook(
+            "cutouts",
+            valid("frames", FramesSection, {"bands": bands}),
+            valid("cutouts", CutoutsSection, {"size": cutouts.sizes["x"], "ivar": "ivar" in cutouts}),
+        )
+    )
+    if name == "composites":
+        recipe = valid(name, CompositesSection, settings)
+        return CompositesStage(in_notebook(name, recipe, cutouts=cut))
+    measure = valid("image_features", ImageFeaturesSection, settings)
+    return ImageFeaturesStage(in_notebook(name, measure, cutouts=cut))
 
 
-def settings_job(survey: str, **tables: Mapping[str, Any]) -> Job:
-    """Make a job that only carries settings: it has no catalogue, no archive and no output."""
-    from pydantic import ValidationError
+def in_notebook(name: str, *tables: Section, **others: Stage) -> Context:
+    """Make the context of a stage that works on a dataset: it has no output and no archive."""
+    return Context(name, tables, others.__getitem__)
 
-    stages = {"sdss": ["cutouts"], "lamost": ["spectra"]}[survey]
-    nowhere = {"name": "lazy", "output": "", "catalog": {"path": ""}, "archive": {"survey": survey, "root": ""}}
+
+def valid(table: str, kind: type[S], settings: Mapping[str, Any]) -> S:
+    """Validate settings by the model of their table."""
     try:
-        return Job.model_validate({**nowhere, "stages": stages, **tables})
+        return kind.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigurationError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
+        where = ".".join(str(part) for part in (table, *first["loc"]))
+        raise ConfigurationError(f"{where}: {first['msg']}") from error

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from survey_batch.config.job import Job
+from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import family_of
 from survey_batch.models.manifest import MANIFEST
@@ -10,10 +11,12 @@ from survey_batch.models.manifest import MANIFEST
 
 def is_awaited(job: Job) -> bool:
     """Tell whether the job predicts with a classifier that its table [train] is still to make."""
-    if "predictions" not in job.stages or job.predictions is None or job.train is None:
-        return False
-    folder = job.predictions.classifier
-    return job.train.classifier == folder and not (Path(folder) / MANIFEST).exists()
+    return "predictions" in job.stages and job.predictions is not None and awaits(job.predictions.classifier, job.train)
+
+
+def awaits(folder: str, train: TrainingSection | None) -> bool:
+    """Tell whether a table [train] is still to make the classifier of a folder."""
+    return train is not None and train.classifier == folder and not (Path(folder) / MANIFEST).exists()
 
 
 def before_training(job: Job) -> Job:

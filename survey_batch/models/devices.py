@@ -4,12 +4,11 @@ import os
 from functools import lru_cache
 from threading import Lock
 
-from survey_batch.config.job import Job
-from survey_batch.config.sections.cluster import GPU_PHASE
+from survey_batch.config.sections.cluster import GPU_PHASE, ClusterSection
 from survey_batch.core.errors import ConfigurationError
 
 
-def prepare_gpu(job: Job) -> None:
+def prepare_gpu(cluster: ClusterSection) -> None:
     """Prepare a worker's GPU before the first use of the framework; only the first call in a process sets it up.
 
     Raises
@@ -18,8 +17,8 @@ def prepare_gpu(job: Job) -> None:
         The job asks for a GPU for each predicting worker, the framework sees none, and `cluster.gpu.allow_cpu` is not
         set.
     """
-    found, allowed = visible_gpus(), job.cluster.gpu is not None and job.cluster.gpu.allow_cpu
-    if job.cluster.for_phase(GPU_PHASE).wants_gpu and not found and not allowed:
+    found, allowed = visible_gpus(), cluster.gpu is not None and cluster.gpu.allow_cpu
+    if cluster.for_phase(GPU_PHASE).wants_gpu and not found and not allowed:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
         raise ConfigurationError(
             f"a predicting worker on {os.uname().nodename} sees no GPU: Keras runs on {backend()}, "

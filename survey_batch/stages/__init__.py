@@ -1,25 +1,63 @@
 """Stages: one thin module per product, which binds kernels to the product."""
 
-from survey_batch.config.job import Job
-from survey_batch.config.stage_kind import resolve
-from survey_batch.stages.base import Block, Cost, Stage
-from survey_batch.stages.kinds import DETECTIONS
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-__all__ = ["Block", "Cost", "Stage", "make_stage", "make_stages"]
+from survey_batch.config.job import Job
+from survey_batch.config.sections.base import Section
+from survey_batch.config.stage_kind import StageKind, resolve
+from survey_batch.stages.base import Block, Cost, Stage
+from survey_batch.stages.context import Context, Origin
+from survey_batch.stages.kinds import CUSTOM, DETECTIONS
+
+__all__ = ["Block", "Context", "Cost", "Stage", "make_stage", "make_stages"]
+
+
+@dataclass(frozen=True)
+class StagesOf:
+    """The stages of a job, by name."""
+
+    job: Job
+
+    def __call__(self, name: str) -> Stage:
+        """Return a stage."""
+        return make_stage(self.job, name)
 
 
 def make_stage(job: Job, name: str) -> Stage:
-    """Bind a stage to a job."""
-    if name in job.custom:
-        from survey_batch.stages.custom import CustomStage
-
-        return CustomStage(job, name)
-    kind = DETECTIONS if name == "detections" else job.kinds[name]
-    stage: Stage = resolve(kind.make)(job)
+    """Give a stage its settings and its context."""
+    kind = CUSTOM if name in job.custom else DETECTIONS if name == "detections" else job.kinds[name]
+    stages = job.stages
+    context = Context(
+        name=name,
+        tables=tuple(_tables(job, name, kind)),
+        other=StagesOf(job),
+        output=job.output,
+        source=Origin(job.survey, job.archive),
+        shard_rows=job.shards.objects,
+        keep=name == "detections" or job.keeps(name),
+        before=stages[: stages.index(name)] if name in stages else stages,
+        possible=(*job.kinds, *job.custom),
+    )
+    stage: Stage = resolve(kind.make)(context)
     return stage
 
 
 def make_stages(job: Job) -> list[Stage]:
-    """Bind the job's stages in order, the search for objects first; include `frames` only if frames are stored."""
+    """Make the job's stages in order, the search for objects first; include `frames` only if frames are stored."""
     names = ("detections", *job.stages) if job.catalog.detect is not None else job.stages
     return [make_stage(job, name) for name in names if name != "frames" or job.frames.keep]
+
+
+def _tables(job: Job, name: str, kind: StageKind) -> Iterator[Section]:
+    """Yield the tables that a kind of stage reads; of `cluster.gpu`, for example, both tables."""
+    if name in job.custom:
+        yield job.custom[name]
+    elif kind.section is not None:
+        yield job.tables.get(name, kind.section())
+    for entry in kind.reads:
+        table: object = job
+        for part in entry.split("."):
+            table = getattr(table, part, None)
+            if isinstance(table, Section):
+                yield table

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from survey_batch.config.job import Job
 from survey_batch.core.status import Status
 from survey_batch.planning.plan import Plan, Rows
+from survey_batch.stages.context import Context
 from survey_batch.store.problems import Problem
 from survey_batch.store.products import OBJECT_COORDINATES, Array, Axis, Schema, Shard, Variable
 
@@ -105,8 +105,8 @@ class Stage(ABC):
     gpu: bool = False
     requires_fit: bool = False
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
+    def __init__(self, context: Context) -> None:
+        self.context = context
 
     def fixed_coordinates(self) -> Coordinates | None:
         """Return the coordinates that are stored in the product at its creation if the stage learns nothing."""
@@ -119,11 +119,11 @@ class Stage(ABC):
     @property
     def stored(self) -> bool:
         """Whether the product is stored; otherwise its blocks are handed on to the stages that use it."""
-        return self.job.keeps(self.name)
+        return self.context.keep
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """Return all settings of the job that affect this product's values, including its upstream's settings."""
+        """Return all settings that affect this product's values, including its upstream's settings."""
 
     @abstractmethod
     def variables(self) -> tuple[Variable, ...]:
@@ -143,7 +143,7 @@ class Stage(ABC):
 
     @abstractmethod
     def compute(self, rows: Rows, inputs: Rows) -> Block:
-        """Make the product's values for usable rows; the result depends only on these rows and the job.
+        """Make the product's values for usable rows; the result depends only on these rows and the settings.
 
         Parameters
         ----------
@@ -187,7 +187,7 @@ class Stage(ABC):
             product=self.name,
             axis=self.axis,
             sizes={self.axis: size, **self.sizes()},
-            shard_rows=self.job.shards.objects if self.axis == "object" else 1,
+            shard_rows=self.context.shard_rows if self.axis == "object" else 1,
             variables=(*own, *self.variables()),
             coordinates={**self.coordinates(), **(fitted or {})},
             status_dims=self.status_dims,
@@ -216,9 +216,3 @@ def fit_groups(shards: Sequence[Shard]) -> list[Sequence[Shard]]:
 def take(rows: Rows, selection: Array | slice) -> dict[str, Array]:
     """Select rows of every column."""
     return {name: values[selection] for name, values in rows.items()}
-
-
-def archive_settings(job: Job) -> dict[str, Any]:
-    """Return the archive settings that affect values; settings of the requests are left out."""
-    keys = ("survey", "root", *job.survey.archive_keys())
-    return {f"archive.{key}": getattr(job.archive, key) for key in keys}

@@ -1,12 +1,14 @@
 """The `composites` product: 8-bit colour images of the cutouts."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from survey_batch.config.sections.images import CompositesSection
 from survey_batch.images.composite import SLICE_PIXELS, band_places, composite_images
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
+from survey_batch.stages.context import Context
 from survey_batch.stages.cutouts import CutoutsStage
 from survey_batch.store.products import Variable
 
@@ -28,26 +30,35 @@ class CompositesStage(Stage):
     upstream = "cutouts"
     input_variables = ("flux",)
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.section = context.table(CompositesSection)
+
+    @property
+    def cutouts(self) -> CutoutsStage:
+        """The stage that makes the cutouts."""
+        return cast("CutoutsStage", self.context.other("cutouts"))
+
     def check(self) -> None:
         """Refuse a recipe with bands that the cutouts lack."""
-        band_places(self.job.frames.bands, self.job.composites)
+        band_places(self.cutouts.bands, self.section)
 
     def settings(self) -> dict[str, Any]:
         """Return the cutouts' settings and the recipe."""
-        recipe = self.job.composites.model_dump(mode="json", exclude={"keep", "scale"})
-        recipe["stretch"] = self.job.composites.linear_stretch
-        if self.job.composites.scaling == "flux":
+        recipe = self.section.model_dump(mode="json", exclude={"keep", "scale"})
+        recipe["stretch"] = self.section.linear_stretch
+        if self.section.scaling == "flux":
             del recipe["percentiles"]
-        return {**CutoutsStage(self.job).settings(), **{f"composites.{key}": value for key, value in recipe.items()}}
+        return {**self.cutouts.settings(), **{f"composites.{key}": value for key, value in recipe.items()}}
 
     def sizes(self) -> dict[str, int]:
         """Return the image size in pixels; a pair is twice as wide."""
-        size = self.job.composites.size or self.job.cutouts.size
-        return {"y": size, "x": size * (2 if self.job.composites.pair else 1), "channel": 3}
+        size = self.section.size or self.cutouts.section.size
+        return {"y": size, "x": size * (2 if self.section.pair else 1), "channel": 3}
 
     def variables(self) -> tuple[Variable, ...]:
         """Return the image variable, whose attributes say how it was made."""
-        recipe = self.job.composites
+        recipe = self.section
         pair = {"pair": f"{recipe.pair} as red, green, blue, in the right half"} if recipe.pair else {}
         attrs = {
             "long_name": "colour composite",
@@ -64,17 +75,17 @@ class CompositesStage(Stage):
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Compose the images of a block."""
         block = self.empty_block(len(rows["ra"]))
-        block.data["image"] = composite_images(inputs["flux"], self.job.frames.bands, self.job.composites)
+        block.data["image"] = composite_images(inputs["flux"], self.cutouts.bands, self.section)
         return block
 
     def cost(self, plan: Plan) -> Cost:
         """Estimate a shard of cutouts and images, and the intermediate memory of one slice."""
-        recipe, objects, size = self.job.composites, plan.size("object"), self.job.cutouts.size
+        recipe, objects, size = self.section, plan.size("object"), self.cutouts.section.size
         images = 2 if recipe.pair else 1
         resample = RESIZE_CPU_SECONDS * (recipe.size / 224) ** 2 if recipe.size else 0.0
-        row = 4 * len(self.job.frames.bands) * size**2 + 2 * self.schema(1).row_nbytes
+        row = 4 * len(self.cutouts.bands) * size**2 + 2 * self.schema(1).row_nbytes
         between = BYTES_PER_PIXEL * max(SLICE_PIXELS, size**2, (recipe.size or 0) ** 2)
         return Cost(
-            worker_bytes=min(self.job.shards.objects, objects) * row + between,
+            worker_bytes=min(self.context.shard_rows, objects) * row + between,
             cpu_seconds=objects * images * (COMPOSITE_CPU_SECONDS * (size / 64) ** 2 + resample),
         )

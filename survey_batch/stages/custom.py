@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from survey_batch.config.job import CustomSection, Job
+from survey_batch.config.sections.custom import CustomSection
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Phase, Stage
+from survey_batch.stages.context import Context
 from survey_batch.stages.functions import load_function, source_of
 from survey_batch.store.products import OBJECT_COORDINATES, Array, Variable
 
@@ -43,10 +44,10 @@ class CustomStage(Stage):
     integers).
     """
 
-    def __init__(self, job: Job, name: str) -> None:
-        super().__init__(job)
-        self.name = name
-        self.section: CustomSection = job.custom[name]
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.name = context.name
+        self.section = context.table(CustomSection)
         self.upstream = self.section.input
         self.input_variables = self.section.variables
         self.gpu = self.in_steps = self.section.gpu
@@ -118,7 +119,7 @@ class CustomStage(Stage):
 
     def cost(self, plan: Plan) -> Cost:
         """Estimate the memory for a shard of input and output, and guess the function's time."""
-        objects = min(self.job.shards.objects, plan.size("object"))
+        objects = min(self.context.shard_rows, plan.size("object"))
         worker = objects * (self._input().schema(1).row_nbytes + 2 * self.schema(1).row_nbytes)
         return Cost(worker_bytes=worker, cpu_seconds=plan.size("object") * CUSTOM_CPU_SECONDS)
 
@@ -132,9 +133,7 @@ class CustomStage(Stage):
         self._template()
 
     def _input(self) -> Stage:
-        from survey_batch.stages import make_stage
-
-        return make_stage(self.job, self.section.input)
+        return self.context.other(self.section.input)
 
     def _dataset(self, rows: Rows, inputs: Rows) -> "xr.Dataset":
         import xarray as xr

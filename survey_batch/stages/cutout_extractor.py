@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import TypeIs
 
-from survey_batch.config.job import Job
+from survey_batch.config.sections.images import CutoutsSection
 from survey_batch.core.errors import TransientError
 from survey_batch.core.status import Status
 from survey_batch.images.cutout import coverage, cut, on_image, overlap
@@ -27,7 +27,6 @@ from survey_batch.stages.frame_source import (
     FrameView,
     StoredFrames,
 )
-from survey_batch.stages.readers import image_reader
 from survey_batch.stages.verdict import MissingFrame, verdict
 
 Members = npt.NDArray[np.intp]
@@ -64,13 +63,11 @@ class Group:
 class CutoutExtractor:
     """Extractor of the objects of one block; fills `block` field by field."""
 
-    def __init__(self, job: Job, rows: Rows, block: Block) -> None:
-        self.bands = job.frames.bands
-        self.size, self.ivar = job.cutouts.size, job.cutouts.ivar
-        self.subpixel = job.cutouts.registration == "subpixel"
+    def __init__(self, section: CutoutsSection, source: ArchiveFrames | StoredFrames, rows: Rows, block: Block) -> None:
+        self.source, self.bands, self.reader = source, source.bands, source.reader
+        self.size, self.ivar = section.size, section.ivar
+        self.subpixel = section.registration == "subpixel"
         self.reach = self.size + (MARGIN if self.subpixel else 0)
-        self.source = StoredFrames(job) if job.frames.keep else ArchiveFrames(job)
-        self.reader = image_reader(job)
         self.grid = self.reader.grid
         self.rows, self.block = rows, block
         self._beyond: dict[int, list[MissingFrame]] = {}

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from survey_batch.config.sections.images import CutoutsSection, FramesSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import Plan, Rows
-from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
+from survey_batch.stages.base import Block, Coordinates, Cost, Stage
+from survey_batch.stages.context import Context
 from survey_batch.stages.cutout_extractor import CutoutExtractor, Members
+from survey_batch.stages.frame_source import ArchiveFrames, StoredFrames
 from survey_batch.stages.frames import (
     PIXEL,
     STORE_CPU_SECONDS,
@@ -18,7 +21,6 @@ from survey_batch.stages.frames import (
     correction_variables,
     field_bytes,
 )
-from survey_batch.stages.readers import image_reader
 from survey_batch.store.products import Variable, product_exists
 
 CUTOUT_CPU_SECONDS = 1e-4
@@ -46,30 +48,39 @@ class CutoutsStage(Stage):
     @property
     def phase(self) -> str:  # type: ignore[override]
         """Phase of the stage: ingest if it reads straight from the archive."""
-        return "prepare" if self.job.frames.keep else "ingest"
+        return "prepare" if self.frames.keep else "ingest"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.section, self.frames = context.table(CutoutsSection), context.table(FramesSection)
+        self.bands = self.frames.bands
 
     @cached_property
     def reader(self) -> ImageReader:
         """The reader of the survey's frames."""
-        return image_reader(self.job)
+        return self.context.origin.images()
 
     def settings(self) -> dict[str, Any]:
         """Return the archive, the bands and the cutouts' settings; storing frames does not change the pixels."""
-        cutouts = self.job.cutouts
+        cutouts = self.section
         choices = {
             **({"cutouts.registration": cutouts.registration} if cutouts.registration != "pixel" else {}),
             **({"cutouts.ivar": True} if cutouts.ivar else {}),
         }
         return {
-            **archive_settings(self.job),
-            "frames.bands": self.job.frames.bands,
+            **(self.context.source.settings() if self.context.source else {}),
+            "frames.bands": self.bands,
             "cutouts.size": cutouts.size,
             **choices,
         }
 
     def check(self) -> None:
         """Refuse to cut from stored frames if no stage stores them."""
-        if self.job.frames.keep and "frames" not in self.job.stages and not product_exists(self.job.output, "frames"):
+        if (
+            self.frames.keep
+            and "frames" not in self.context.before
+            and not product_exists(self.context.output, "frames")
+        ):
             raise ConfigurationError(
                 "cutouts are cut from stored frames, and there are none: add 'frames' to stages, or set "
                 "frames.keep = false"
@@ -77,8 +88,8 @@ class CutoutsStage(Stage):
 
     def sizes(self) -> dict[str, int]:
         """Return the numbers of bands and pixels."""
-        size = self.job.cutouts.size
-        return {"band": len(self.job.frames.bands), "y": size, "x": size, "world": 2, "pixel": 2}
+        size = self.section.size
+        return {"band": len(self.bands), "y": size, "x": size, "world": 2, "pixel": 2}
 
     def variables(self) -> tuple[Variable, ...]:
         """Return pixels, their coverage, the object's position in them, and their WCS."""
@@ -86,7 +97,7 @@ class CutoutsStage(Stage):
         position = {"units": "pixel", "comment": "0-based; integers are pixel centres"}
         return (
             Variable("flux", (*per_band, "y", "x"), "f4", {"long_name": "sky-subtracted flux", **PIXEL}),
-            *(self._ivar() if self.job.cutouts.ivar else ()),
+            *(self._ivar() if self.section.ivar else ()),
             Variable("coverage", per_band, "f4", {"long_name": "share of pixels that are real", "units": "1"}),
             Variable("x_object", per_band, "f8", {"long_name": "the object's x in its cutout", **position}),
             Variable("y_object", per_band, "f8", {"long_name": "the object's y in its cutout", **position}),
@@ -105,21 +116,25 @@ class CutoutsStage(Stage):
 
     def coordinates(self) -> Coordinates:
         """Return the band names."""
-        return {"band": (("band",), np.array(list(self.job.frames.bands)), {"long_name": "filter"})}
+        return {"band": (("band",), np.array(list(self.bands)), {"long_name": "filter"})}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Cut all objects, field by field."""
-        extractor = CutoutExtractor(self.job, rows, self.empty_block(len(rows["ra"])))
-        for key, members in by_field(self.job.survey.field, rows):
+        extractor = CutoutExtractor(self.section, self._source(), rows, self.empty_block(len(rows["ra"])))
+        for key, members in by_field(self.context.origin.survey.field, rows):
             extractor.cut_field(key, members)
         return extractor.block
 
+    def _source(self) -> ArchiveFrames | StoredFrames:
+        archive = ArchiveFrames(self.context.origin, self.bands, sky=self.section.ivar)
+        return StoredFrames(self.context.output, archive) if self.frames.keep else archive
+
     def cost(self, plan: Plan) -> Cost:
         """Estimate the pixels of a shard, and the frames of three fields if they come from the archive."""
-        bands = len(self.job.frames.bands)
-        shard = min(self.job.shards.objects, plan.size("object")) * self.schema(1).row_nbytes
-        cpu = plan.size("object") * bands * self._cutout_seconds() * (self.job.cutouts.size / 64) ** 2
-        if self.job.frames.keep:
+        bands = len(self.bands)
+        shard = min(self.context.shard_rows, plan.size("object")) * self.schema(1).row_nbytes
+        cpu = plan.size("object") * bands * self._cutout_seconds() * (self.section.size / 64) ** 2
+        if self.frames.keep:
             return Cost(worker_bytes=2 * shard + field_bytes(self.reader, 1), cpu_seconds=cpu)
         files = plan.size("frame") * bands
         fields = 4 * field_bytes(self.reader, bands)
@@ -127,7 +142,7 @@ class CutoutsStage(Stage):
         return Cost(files, files * self.reader.file_bytes, 2 * shard + fields, cpu, at_once=bands)
 
     def _cutout_seconds(self) -> float:
-        cutouts = self.job.cutouts
+        cutouts = self.section
         resampling = SUBPIXEL_CPU_SECONDS * (2 if cutouts.ivar else 1) if cutouts.registration == "subpixel" else 0.0
         return CUTOUT_CPU_SECONDS + resampling + (IVAR_CPU_SECONDS if cutouts.ivar else 0.0)
 

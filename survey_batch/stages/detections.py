@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.config.job import Job
 from survey_batch.config.sections.detect import DetectSection
 from survey_batch.core.arrays import F4
-from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.images.detect import Sources, detect, load_sep
 from survey_batch.images.frame import Frame, Sky
@@ -19,10 +17,10 @@ from survey_batch.images.psf_rule import METRICS, Verdict, judge
 from survey_batch.images.reader import ImageReader
 from survey_batch.images.wcs import pixel_to_sky
 from survey_batch.planning.plan import Plan, Rows
-from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
+from survey_batch.stages.base import Block, Coordinates, Cost, Stage
+from survey_batch.stages.context import Context
 from survey_batch.stages.frame_source import ArchiveFrames
 from survey_batch.stages.frames import field_of, field_variables
-from survey_batch.stages.readers import image_reader
 from survey_batch.store.products import Variable
 
 DETECT_CPU_SECONDS = 0.4
@@ -109,27 +107,19 @@ class DetectionsStage(Stage):
     phase = "ingest"
     from_fields = True
 
-    @property
-    def stored(self) -> bool:
-        """Always true: the list of objects is made from this product."""
-        return True
-
-    @property
-    def section(self) -> DetectSection:
-        """The job's table."""
-        if self.job.catalog.detect is None:
-            raise ConfigurationError("finding objects on frames needs the table [catalog.detect]")
-        return self.job.catalog.detect
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.section = context.table(DetectSection)
 
     @cached_property
     def reader(self) -> ImageReader:
         """The reader of the survey's frames."""
-        return image_reader(self.job)
+        return self.context.origin.images()
 
     def settings(self) -> dict[str, Any]:
         """Return the archive, and how sources are found and judged."""
         own = self.section.model_dump(mode="json")
-        return {**archive_settings(self.job), **{f"catalog.detect.{key}": value for key, value in own.items()}}
+        return {**self.context.origin.settings(), **{f"catalog.detect.{key}": value for key, value in own.items()}}
 
     def check(self) -> None:
         """Refuse to start if the library is missing."""
@@ -151,7 +141,7 @@ class DetectionsStage(Stage):
                 "f4",
                 {"long_name": "full width at half maximum of the PSF amid its stars", **PIXELS},
             ),
-            *field_variables(self.job.survey.field),
+            *field_variables(self.context.origin.survey.field),
         )
 
     def coordinates(self) -> Coordinates:
@@ -160,11 +150,11 @@ class DetectionsStage(Stage):
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Find the sources of each field."""
-        block, band = self.empty_block(len(rows[self.job.survey.field[0]])), self.section.band
-        source = ArchiveFrames(_one_band(self.job, band))
-        for row in range(len(rows[self.job.survey.field[0]])):
-            key = field_of(self.job.survey.field, rows, row)
-            for name, value in zip(self.job.survey.field, key, strict=True):
+        block, band = self.empty_block(len(rows[self.context.origin.survey.field[0]])), self.section.band
+        source = ArchiveFrames(self.context.origin, band, sky=True)
+        for row in range(len(rows[self.context.origin.survey.field[0]])):
+            key = field_of(self.context.origin.survey.field, rows, row)
+            for name, value in zip(self.context.origin.survey.field, key, strict=True):
                 block.data[name][row] = value
             frame = source.decode(key)[band]
             if isinstance(frame, Frame):
@@ -206,7 +196,7 @@ class DetectionsStage(Stage):
 
     def row_name(self, rows: Rows, row: int) -> str:
         """Return the field's key."""
-        return self.reader.name(field_of(self.job.survey.field, rows, row))
+        return self.reader.name(field_of(self.context.origin.survey.field, rows, row))
 
 
 def _judged(verdict: Verdict | None) -> dict[str, npt.NDArray[Any]]:
@@ -215,9 +205,3 @@ def _judged(verdict: Verdict | None) -> dict[str, npt.NDArray[Any]]:
     known = verdict.psf is not None
     label = np.where(verdict.good, LABELS.index("good"), LABELS.index("other")) * known
     return {**{name: getattr(verdict, name) for name in METRICS}, "label": label}
-
-
-def _one_band(job: Job, band: str) -> Job:
-    """Return the job with only this band, read with its sky, which gives the noise."""
-    frames = job.frames.model_copy(update={"bands": band})
-    return job.model_copy(update={"frames": frames, "cutouts": job.cutouts.model_copy(update={"ivar": True})})

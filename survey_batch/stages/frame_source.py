@@ -12,7 +12,6 @@ import numpy as np
 
 from survey_batch.archive.decompress import decompress
 from survey_batch.archive.download import Archive
-from survey_batch.config.job import Job
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import NotFoundError, ObjectError, TransientError, UnreadableError
 from survey_batch.core.status import Status
@@ -20,7 +19,7 @@ from survey_batch.images.aperture_correction import ApertureCorrection, measure_
 from survey_batch.images.frame import Frame, FrameWcs, Sky
 from survey_batch.images.reader import Field
 from survey_batch.planning.plan import read_fields
-from survey_batch.stages.readers import image_reader
+from survey_batch.stages.context import Origin
 from survey_batch.store.products import open_group
 
 FrameError = ObjectError | TransientError
@@ -112,11 +111,10 @@ class FrameInMemory:
 class ArchiveFrames:
     """Frames straight from the archive; the last few fields stay in memory."""
 
-    def __init__(self, job: Job) -> None:
-        self.bands = job.frames.bands
-        self.reader = image_reader(job)
-        self.sky = job.cutouts.ivar
-        self.archive = Archive(job.archive)
+    def __init__(self, origin: Origin, bands: str, *, sky: bool) -> None:
+        self.bands, self.sky = bands, sky
+        self.reader = origin.images()
+        self.archive = Archive(origin.archive)
         self._fields: OrderedDict[Field, Bands] = OrderedDict()
         self._decoding = Lock()  # one core per task: more threads would only take cores from other workers
 
@@ -183,10 +181,10 @@ class StoredFrame:
 class StoredFrames:
     """Frames of the `frames` product; a neighbouring field that the product lacks comes from the archive."""
 
-    def __init__(self, job: Job) -> None:
-        self.output = job.output
-        self.archive = ArchiveFrames(job)
-        self._places = read_fields(job.output)
+    def __init__(self, output: str, archive: ArchiveFrames) -> None:
+        self.output, self.archive = output, archive
+        self.bands, self.reader = archive.bands, archive.reader
+        self._places = read_fields(output)
 
     def url(self, field: Field, band: str) -> str:
         """Return the address of a frame's file."""
@@ -210,7 +208,7 @@ class StoredFrames:
             )
             if status[number] == Status.OK
             else self._error(status[number], field, band)
-            for number, band in enumerate(self.archive.bands)
+            for number, band in enumerate(self.bands)
         }
 
     def _error(self, status: int, field: Field, band: str) -> FrameError:

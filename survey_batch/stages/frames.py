@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from survey_batch.config.sections.images import CutoutsSection, FramesSection
 from survey_batch.images.aperture_correction import measure_correction
 from survey_batch.images.frame import Frame
 from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import Plan, Rows
-from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
+from survey_batch.stages.base import Block, Coordinates, Cost, Stage
+from survey_batch.stages.context import Context
 from survey_batch.stages.frame_source import CORRECTION_VARIABLES, SKY_VARIABLES, ArchiveFrames
-from survey_batch.stages.readers import image_reader
 from survey_batch.store.products import Variable
 
 INNER_CHUNK = (1, 1, 373, 512)
@@ -37,15 +38,25 @@ class FramesStage(Stage):
     axis = "frame"
     phase = "ingest"
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.bands = context.table(FramesSection).bands
+        self.with_sky = context.table(CutoutsSection).ivar
+
     @cached_property
     def reader(self) -> ImageReader:
         """The reader of the survey's frames."""
-        return image_reader(self.job)
+        return self.context.origin.images()
+
+    @property
+    def field(self) -> tuple[str, ...]:
+        """Names of the columns that name a field."""
+        return self.context.origin.survey.field
 
     def settings(self) -> dict[str, Any]:
         """Return the archive, the bands, and whether the sky is stored (needed for the inverse variance of cutouts)."""
-        sky = {"cutouts.ivar": True} if self.job.cutouts.ivar else {}
-        return {**archive_settings(self.job), "frames.bands": self.job.frames.bands, **sky}
+        sky = {"cutouts.ivar": True} if self.with_sky else {}
+        return {**self.context.origin.settings(), "frames.bands": self.bands, **sky}
 
     @property
     def status_dims(self) -> tuple[str, ...]:
@@ -55,12 +66,12 @@ class FramesStage(Stage):
     def sizes(self) -> dict[str, int]:
         """Return the numbers of bands and pixels."""
         return {
-            "band": len(self.job.frames.bands),
+            "band": len(self.bands),
             "y": self.reader.grid.rows,
             "x": self.reader.grid.columns,
             "world": 2,
             "pixel": 2,
-            **({"sky_y": self.reader.sky_shape[0], "sky_x": self.reader.sky_shape[1]} if self.job.cutouts.ivar else {}),
+            **({"sky_y": self.reader.sky_shape[0], "sky_x": self.reader.sky_shape[1]} if self.with_sky else {}),
         }
 
     def variables(self) -> tuple[Variable, ...]:
@@ -80,23 +91,23 @@ class FramesStage(Stage):
                 "f4",
                 {"long_name": "flat-field calibration of each column", "units": "nanomaggy / count"},
             ),
-            *(_sky() if self.job.cutouts.ivar else ()),
+            *(_sky() if self.with_sky else ()),
             *correction_variables("frame"),
             *wcs,
-            *field_variables(self.job.survey.field),
+            *field_variables(self.field),
         )
 
     def coordinates(self) -> Coordinates:
         """Return the band names."""
-        return {"band": (("band",), np.array(list(self.job.frames.bands)), {"long_name": "filter"})}
+        return {"band": (("band",), np.array(list(self.bands)), {"long_name": "filter"})}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Read all bands of each field; a missing band does not affect the others."""
-        source = ArchiveFrames(self.job)
-        block = self.empty_block(len(rows[self.job.survey.field[0]]))
-        for row in range(len(rows[self.job.survey.field[0]])):
-            key = field_of(self.job.survey.field, rows, row)
-            for name, value in zip(self.job.survey.field, key, strict=True):
+        source = ArchiveFrames(self.context.origin, self.bands, sky=self.with_sky)
+        block = self.empty_block(len(rows[self.field[0]]))
+        for row in range(len(rows[self.field[0]])):
+            key = field_of(self.field, rows, row)
+            for name, value in zip(self.field, key, strict=True):
                 block.data[name][row] = value
             for band, (letter, frame) in enumerate(source.decode(key).items()):
                 if isinstance(frame, Frame):
@@ -107,18 +118,18 @@ class FramesStage(Stage):
 
     def cost(self, plan: Plan) -> Cost:
         """Estimate one file per field and band."""
-        files = plan.size("frame") * len(self.job.frames.bands)
+        files = plan.size("frame") * len(self.bands)
         return Cost(
             files,
             files * self.reader.file_bytes,
-            field_bytes(self.reader, len(self.job.frames.bands)) * 2,
+            field_bytes(self.reader, len(self.bands)) * 2,
             files * (self.reader.read_seconds + STORE_CPU_SECONDS),
-            at_once=len(self.job.frames.bands),
+            at_once=len(self.bands),
         )
 
     def row_name(self, rows: Rows, row: int) -> str:
         """Return the field's key."""
-        return self.reader.name(field_of(self.job.survey.field, rows, row))
+        return self.reader.name(field_of(self.field, rows, row))
 
 
 def _sky() -> tuple[Variable, ...]:

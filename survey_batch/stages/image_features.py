@@ -1,9 +1,10 @@
 """The `features` product of images: fluxes, colours, sizes, shapes and neighbours."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from survey_batch.config.sections.images import ImageFeaturesSection
 from survey_batch.images.features import (
     POINT_SOURCES,
     SLICE,
@@ -14,6 +15,7 @@ from survey_batch.images.features import (
 )
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
+from survey_batch.stages.context import Context
 from survey_batch.stages.cutouts import CutoutsStage
 from survey_batch.store.products import Variable
 
@@ -32,28 +34,37 @@ class ImageFeaturesStage(Stage):
     phase = "prepare"
     upstream = "cutouts"
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.section = context.table(ImageFeaturesSection)
+
+    @property
+    def cutouts(self) -> CutoutsStage:
+        """The stage that makes the cutouts."""
+        return cast("CutoutsStage", self.context.other("cutouts"))
+
     @property
     def input_variables(self) -> tuple[str, ...]:  # type: ignore[override]
         """Pixels, positions and the frames' aperture corrections; inverse variances if the cutouts have them."""
-        return ("flux", "x_object", "y_object", *POINT_SOURCES, *(("ivar",) if self.job.cutouts.ivar else ()))
+        return ("flux", "x_object", "y_object", *POINT_SOURCES, *(("ivar",) if self.cutouts.section.ivar else ()))
 
     def settings(self) -> dict[str, Any]:
         """Return the cutouts' settings and the recipe."""
-        recipe = self.job.image_features.model_dump(mode="json", exclude={"keep"})
+        recipe = self.section.model_dump(mode="json", exclude={"keep"})
         return {
-            **CutoutsStage(self.job).settings(),
-            "cutouts.ivar": self.job.cutouts.ivar,
+            **self.cutouts.settings(),
+            "cutouts.ivar": self.cutouts.section.ivar,
             "psf_flux": PSF_FLUX,
             **{f"image_features.{key}": value for key, value in recipe.items()},
         }
 
     def check(self) -> None:
         """Refuse radii that do not fit into the cutouts."""
-        check_size(self.job.image_features, self.job.cutouts.size)
+        check_size(self.section, self.cutouts.section.size)
 
     def features(self) -> dict[str, str]:
         """Names of the features in order, and their units."""
-        return described_features(self.job.image_features, self.job.frames.bands)
+        return described_features(self.section, self.cutouts.bands)
 
     def sizes(self) -> dict[str, int]:
         """Return the number of features."""
@@ -74,7 +85,7 @@ class ImageFeaturesStage(Stage):
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Measure all objects of a block."""
         block = self.empty_block(len(rows["ra"]))
-        section, bands = self.job.image_features, self.job.frames.bands
+        section, bands = self.section, self.cutouts.bands
         flux, x, y = (inputs[name] for name in ("flux", "x_object", "y_object"))
         stars = PointSources(*(inputs[name] for name in POINT_SOURCES))
         block.data["value"][:] = image_features(flux, x, y, section, bands, inputs.get("ivar"), stars)
@@ -82,9 +93,9 @@ class ImageFeaturesStage(Stage):
 
     def cost(self, plan: Plan) -> Cost:
         """Estimate a shard's cutouts and features, and the stamps of the objects measured at once."""
-        bands, objects = len(self.job.frames.bands), min(self.job.shards.objects, plan.size("object"))
-        pixels = bands * self.job.cutouts.size**2 * (2 if self.job.cutouts.ivar else 1)
-        width = 2 * self.job.image_features.background[1] + 3
+        bands, objects = len(self.cutouts.bands), min(self.context.shard_rows, plan.size("object"))
+        pixels = bands * self.cutouts.section.size**2 * (2 if self.cutouts.section.ivar else 1)
+        width = 2 * self.section.background[1] + 3
         return Cost(
             worker_bytes=int(
                 objects * (4 * pixels + 4 * len(self.features())) + SLICE * bands * width**2 * STAMP_BYTES

@@ -24,6 +24,10 @@ SPECTRAL_FEATURES = StageKind(
     reads=("spectral_features",),
     table="spectral_features",
 )
-PREDICTIONS = StageKind("survey_batch.stages.predictions:PredictionsStage", reads=("predictions", "cluster.gpu"))
-DETECTIONS = StageKind("survey_batch.stages.detections:DetectionsStage")
+PREDICTIONS = StageKind(
+    "survey_batch.stages.predictions:PredictionsStage", reads=("predictions", "cluster.gpu", "train")
+)
+CUSTOM = StageKind("survey_batch.stages.custom:CustomStage", reads=("cluster.gpu",))
+"""A stage from a user's function, `[custom.NAME]`."""
+DETECTIONS = StageKind("survey_batch.stages.detections:DetectionsStage", reads=("catalog.detect",))
 """Made where the job has the table `[catalog.detect]`; it is not named among the stages."""

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from survey_batch.config.sections.models import Precision
+from survey_batch.config.sections.cluster import ClusterSection
+from survey_batch.config.sections.models import PredictionsSection
+from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.models.artifact import check_folder, classifier_fingerprint, load_classifier, read_manifest
-from survey_batch.models.awaited import is_awaited
+from survey_batch.models.awaited import awaits
 from survey_batch.models.devices import prepare_gpu
 from survey_batch.models.manifest import Manifest, Recipe
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
+from survey_batch.stages.context import Context
 from survey_batch.store.products import Array, Schema, Variable, open_group, product_exists
 
 if TYPE_CHECKING:
@@ -43,12 +46,10 @@ class PredictionsStage(Stage):
     in_steps = True
     gpu = True
 
-    @property
-    def folder(self) -> str:
-        """Folder of the classifier."""
-        if self.job.predictions is None:
-            raise ConfigurationError("the job has no table [predictions]; it needs the key 'classifier'")
-        return self.job.predictions.classifier
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.section = context.table(PredictionsSection)
+        self.folder = self.section.classifier
 
     @property
     def upstream(self) -> str:  # type: ignore[override]
@@ -59,15 +60,14 @@ class PredictionsStage(Stage):
         ConfigurationError
             No stage of the job before this one makes it.
         """
-        product, stages = self._recipe.product, self.job.stages
-        before = stages[: stages.index(self.name)] if self.name in stages else stages
+        product, before = self._recipe.product, self.context.before
         if product in before:
             return product
-        possible = product in self.job.kinds or product in self.job.custom
+        possible = product in self.context.possible
         advice = f"add {product!r} to stages, before {self.name!r}" if possible else "choose another classifier"
         raise ConfigurationError(
             f"the classifier {self.folder} works on the product {product!r}, which the job does not make (survey "
-            f"{self.job.archive.survey!r}, stages {list(stages)}); {advice}"
+            f"{self.context.origin.survey.name!r}, stages {[*before, self.name]}); {advice}"
         )
 
     @property
@@ -81,10 +81,13 @@ class PredictionsStage(Stage):
 
     def own_settings(self) -> dict[str, Any]:
         """Return the settings of the classifier and of its run, without those of the upstream product."""
-        settings = {"predictions.classifier": classifier_fingerprint(self.folder), "predictions.batch": self._batch}
-        if self._precision != "float32":
-            settings["predictions.precision"] = self._precision
-        return {**settings, "predictions.threshold": self._threshold} if self._threshold else settings
+        settings = {
+            "predictions.classifier": classifier_fingerprint(self.folder),
+            "predictions.batch": self.section.batch,
+        }
+        if self.section.precision != "float32":
+            settings["predictions.precision"] = self.section.precision
+        return {**settings, "predictions.threshold": self.section.threshold} if self.section.threshold else settings
 
     def sizes(self) -> dict[str, int]:
         """Return the number of classes."""
@@ -93,8 +96,8 @@ class PredictionsStage(Stage):
     def variables(self) -> tuple[Variable, ...]:
         """Return the probabilities and the most probable class."""
         named = {"long_name": "most probable class"}
-        if self._threshold:
-            named["comment"] = f"empty where confidence is below {self._threshold:g}: the classifier abstains"
+        if self.section.threshold:
+            named["comment"] = f"empty where confidence is below {self.section.threshold:g}: the classifier abstains"
         return (
             Variable(
                 "probability",
@@ -125,10 +128,10 @@ class PredictionsStage(Stage):
         self._recipe.check_product({**made, **self._stored(set(made))}, shapes)
         self._recipe.check_made(upstream.settings())
         self._recipe.check_basis(upstream.basis())
-        if self._precision != "float32" and not self._manifest.is_network:
+        if self.section.precision != "float32" and not self._manifest.is_network:
             raise ConfigurationError(
-                f'predictions.precision = "{self._precision}" is for networks, and {self.folder} holds none; leave the '
-                "key out"
+                f'predictions.precision = "{self.section.precision}" is for networks, and {self.folder} holds none; '
+                "leave the key out"
             )
 
     def prepare(self, inputs: Rows) -> Rows:
@@ -138,11 +141,11 @@ class PredictionsStage(Stage):
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Predict all objects of a block; an object with too little data gets no probabilities."""
         block, classifier = self.empty_block(len(rows["ra"])), self._classifier()
-        probability = classifier.predict_prepared(inputs, self._batch, rows["place"])
+        probability = classifier.predict_prepared(inputs, self.section.batch, rows["place"])
         known, confidence = np.isfinite(probability).all(axis=1), probability.max(axis=1)
         block.data["probability"][:] = probability
         block.data["confidence"][known] = confidence[known]
-        answered = known & (confidence >= self._threshold)
+        answered = known & (confidence >= self.section.threshold)
         names = np.array(classifier.classes, dtype=object)
         block.data["predicted_class"][answered] = names[probability[answered].argmax(axis=1)]
         for row in np.flatnonzero(~known):
@@ -151,7 +154,7 @@ class PredictionsStage(Stage):
 
     def cost(self, plan: Plan) -> Cost:
         """Estimate a shard of the upstream product and the framework."""
-        shard = min(self.job.shards.objects, plan.size("object")) * self._upstream_stage().schema(1).row_nbytes
+        shard = min(self.context.shard_rows, plan.size("object")) * self._upstream_stage().schema(1).row_nbytes
         cpu = plan.size("object") * PREDICTION_CPU_SECONDS
         return Cost(
             process_bytes=FRAMEWORK_BYTES,
@@ -162,25 +165,13 @@ class PredictionsStage(Stage):
 
     def _classifier(self) -> "Classifier[Any]":
         if self._manifest.is_network:
-            prepare_gpu(self.job)
-        return load_classifier(self.folder, self._precision)
-
-    @property
-    def _batch(self) -> int:
-        return self.job.predictions.batch if self.job.predictions else 1
-
-    @property
-    def _precision(self) -> Precision:
-        return self.job.predictions.precision if self.job.predictions else "float32"
-
-    @property
-    def _threshold(self) -> float:
-        return self.job.predictions.threshold if self.job.predictions else 0.0
+            prepare_gpu(self.context.table(ClusterSection))
+        return load_classifier(self.folder, self.section.precision)
 
     @cached_property
     def _manifest(self) -> Manifest:
         """The classifier's manifest; reading it imports no framework."""
-        if is_awaited(self.job):
+        if awaits(self.folder, self.context.find(TrainingSection)):
             raise ConfigurationError(
                 f"there is no classifier in {self.folder} yet, and the table [train] says how it is made: "
                 "survey-batch run --train trains it before it predicts"
@@ -192,13 +183,11 @@ class PredictionsStage(Stage):
         return self._manifest.recipe
 
     def _upstream_stage(self) -> Stage:
-        from survey_batch.stages import make_stage
-
-        return make_stage(self.job, self.upstream)
+        return self.context.other(self.upstream)
 
     def _stored(self, names: set[str]) -> dict[str, Array]:
         """Return coordinates of an existing upstream product, which another version may have made."""
-        if not product_exists(self.job.output, self.upstream):
+        if not product_exists(self.context.output, self.upstream):
             return {}
-        group = open_group(self.job.output, self.upstream)
+        group = open_group(self.context.output, self.upstream)
         return {name: np.asarray(group[name]) for name in names & set(group.array_keys())}

@@ -12,13 +12,14 @@ import numpy as np
 from survey_batch.archive.decompress import decompress
 from survey_batch.archive.download import Archive
 from survey_batch.archive.spellings import spellings
+from survey_batch.config.sections.spectra import SpectraSection
 from survey_batch.core.errors import InvalidError, ObjectError, SurveyBatchError, TransientError, UnreadableError
 from survey_batch.core.paths import is_url
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.spectra.grid import NOT_MEASURED, Spectrum, log_grid, mask_attributes, to_grid
 from survey_batch.spectra.reader import Row, SpectrumReader
-from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
-from survey_batch.stages.readers import spectrum_reader
+from survey_batch.stages.base import Block, Coordinates, Cost, Stage
+from survey_batch.stages.context import Context
 from survey_batch.store.products import Array, Variable
 
 SPECTRA_AT_ONCE = 64
@@ -45,18 +46,21 @@ class SpectraStage(Stage):
     name = "spectra"
     phase = "ingest"
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.section = context.table(SpectraSection)
+
     def settings(self) -> dict[str, Any]:
         """Return the archive and the grid."""
-        section = self.job.spectra
         return {
-            **archive_settings(self.job),
-            "spectra.wavelength_min": section.wavelength_min,
-            "spectra.wavelength_max": section.wavelength_max,
+            **(self.context.source.settings() if self.context.source else {}),
+            "spectra.wavelength_min": self.section.wavelength_min,
+            "spectra.wavelength_max": self.section.wavelength_max,
         }
 
     def wavelength(self) -> Array:
         """The common grid [Angstrom, vacuum]."""
-        return log_grid(self.job.spectra.wavelength_min, self.job.spectra.wavelength_max)
+        return log_grid(self.section.wavelength_min, self.section.wavelength_max)
 
     def sizes(self) -> dict[str, int]:
         """Return the number of pixels."""
@@ -86,15 +90,15 @@ class SpectraStage(Stage):
     @cached_property
     def reader(self) -> SpectrumReader:
         """The reader of the survey's files."""
-        return spectrum_reader(self.job)
+        return self.context.origin.spectra()
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Read each file once; set aside a spectrum that cannot be had, with the reason."""
         block = self.empty_block(len(rows["ra"]))
         block.data["redshift"][:], block.data["snr"][:] = rows["redshift"], rows["snr"]
-        archive = Archive(self.job.archive)
-        with ThreadPoolExecutor(self.job.archive.connections) as pool:
-            run = pool.map if is_url(self.job.archive.root) else map
+        archive = Archive(self.context.origin.archive)
+        with ThreadPoolExecutor(self.context.origin.archive.connections) as pool:
+            run = pool.map if is_url(self.context.origin.archive.root) else map
             for files in in_portions(self._files(block, rows)):
                 self._store(block, archive, files, list(run(partial(read_file, archive, self.reader), files)))
         return block
@@ -138,7 +142,7 @@ class SpectraStage(Stage):
             values[place] = np.nan if values.dtype.kind == "f" else 0
 
     def _nothing_measured(self) -> str:
-        low, high = self.job.spectra.wavelength_min, self.job.spectra.wavelength_max
+        low, high = self.section.wavelength_min, self.section.wavelength_max
         return (
             f"no pixel from {low:g} to {high:g} Angstrom has a flux other than 0 and an inverse variance above 0, so "
             "there is nothing to use; take it out of the catalogue, or change the range in [spectra]"
@@ -147,7 +151,7 @@ class SpectraStage(Stage):
     def cost(self, plan: Plan) -> Cost:
         """Estimate the files of all usable objects."""
         usable, reader = plan.size("object") - plan.invalid, self.reader
-        shard = min(self.job.shards.objects, plan.size("object")) * self.schema(1).row_nbytes
+        shard = min(self.context.shard_rows, plan.size("object")) * self.schema(1).row_nbytes
         files = math.ceil(usable / reader.rows_per_file)
         in_memory = math.ceil(SPECTRA_AT_ONCE / reader.rows_per_file) * 2 * reader.file_bytes
         return Cost(
@@ -155,7 +159,7 @@ class SpectraStage(Stage):
             files * reader.file_bytes,
             2 * shard + in_memory,
             usable * reader.read_seconds,
-            at_once=min(self.job.archive.connections, SPECTRA_AT_ONCE),
+            at_once=min(self.context.origin.archive.connections, SPECTRA_AT_ONCE),
         )
 
 

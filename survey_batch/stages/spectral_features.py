@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow.compute as pc
 
-from survey_batch.config.job import Job
+from survey_batch.config.sections.spectra import SpectralFeaturesSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import usable
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.spectra.features import feature_units, prepare, spectral_features
-from survey_batch.spectra.grid import log_grid
 from survey_batch.spectra.pca import PCA, Moments
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage, fit_groups
+from survey_batch.stages.context import Context
 from survey_batch.stages.spectra import SpectraStage
 from survey_batch.store.products import Array, Shard, Variable, open_group, product_exists, read_rows, read_status
 
@@ -62,19 +62,24 @@ class SpectralFeaturesStage(Stage):
     upstream = "spectra"
     input_variables = (*SPECTRUM, "redshift")
 
-    def __init__(self, job: Job) -> None:
-        super().__init__(job)
-        self.section = job.spectral_features
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.section = context.table(SpectralFeaturesSection)
         self.requires_fit = bool(self.section.components) and self.section.basis is None
         self.pca: PCA | None = None
         """Principal components to use instead of those stored in the product."""
+
+    @property
+    def spectra(self) -> SpectraStage:
+        """The stage that makes the spectra."""
+        return cast("SpectraStage", self.context.other("spectra"))
 
     def settings(self) -> dict[str, Any]:
         """Return the spectra's settings and the recipe."""
         keys = self.section.model_dump(exclude={"keep", "basis"})
         recipe = {f"spectral_features.{key}": value for key, value in keys.items()}
         basis = {BASIS: self._given_pca.fingerprint} if self._given_pca else {}
-        return {**SpectraStage(self.job).settings(), **recipe, **basis}
+        return {**self.spectra.settings(), **recipe, **basis}
 
     def check(self) -> None:
         """Refuse more blocks or components than spectra have pixels, and components of other spectra."""
@@ -96,7 +101,7 @@ class SpectralFeaturesStage(Stage):
 
     def check_plan(self, plan: Plan) -> None:
         """Refuse more components than the objects allow: n spectra have n - 1 components."""
-        if not self.requires_fit or product_exists(self.job.output, self.name):
+        if not self.requires_fit or product_exists(self.context.output, self.name):
             return
         split, usable = plan.objects["split"], pc.equal(plan.objects["problem"], "")
         has_split = bool(pc.any(pc.not_equal(split, "")).as_py())
@@ -115,8 +120,8 @@ class SpectralFeaturesStage(Stage):
         """Return a fingerprint of the stored or named components; None if they are not fitted yet."""
         if not self.section.components:
             return None
-        if product_exists(self.job.output, self.name):
-            return PCA.stored(open_group(self.job.output, self.name)).fingerprint
+        if product_exists(self.context.output, self.name):
+            return PCA.stored(open_group(self.context.output, self.name)).fingerprint
         return self._given_pca.fingerprint if self._given_pca else None
 
     def names(self) -> list[str]:
@@ -147,7 +152,7 @@ class SpectralFeaturesStage(Stage):
 
     def fit_part(self, shards: Sequence[Shard]) -> Part:
         """Sum up the prepared spectra of the training split, or all spectra if no object has a split."""
-        output = self.job.output
+        output = self.context.output
         read = (read_rows(output, "spectra", shard.rows, (*SPECTRUM, "split")) for shard in shards)
         statuses = (read_status(output, "spectra", shard.rows) for shard in shards)
         return reduce(Part.merge, map(self.part_of, read, statuses))
@@ -212,7 +217,7 @@ class SpectralFeaturesStage(Stage):
 
     def cost(self, plan: Plan) -> Cost:
         """Estimate several copies of a shard's spectra."""
-        objects = min(self.job.shards.objects, plan.size("object"))
+        objects = min(self.context.shard_rows, plan.size("object"))
         pixels = self.wavelength.size
         moments = MOMENTS_AT_ONCE * 4 * pixels**2 if self.section.components else 0
         return Cost(
@@ -224,12 +229,12 @@ class SpectralFeaturesStage(Stage):
     @property
     def wavelength(self) -> Array:
         """The spectra's wavelength grid."""
-        return log_grid(self.job.spectra.wavelength_min, self.job.spectra.wavelength_max)
+        return self.spectra.wavelength()
 
     def _stored_pca(self) -> PCA | None:
         if self.pca is not None or not self.section.components:
             return self.pca
-        return PCA.stored(open_group(self.job.output, self.name, fresh=False))
+        return PCA.stored(open_group(self.context.output, self.name, fresh=False))
 
     @cached_property
     def _given_pca(self) -> PCA | None:

@@ -24,7 +24,7 @@ def test_a_worker_that_should_have_a_gpu_and_has_none_says_what_it_saw(tmp_path,
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     job = lamost_job(ARCHIVE, tmp_path, ("spectra",), cluster={"kind": "slurm", "workers": 1, "gpu": gpu})
     if not refused:
-        devices.prepare_gpu(job)
+        devices.prepare_gpu(job.cluster)
         return
     with pytest.raises(ConfigurationError, match=r"sees no GPU: Keras runs on tensorflow, CUDA_VISIBLE_DEVICES is '0'"):
-        devices.prepare_gpu(job)
+        devices.prepare_gpu(job.cluster)

@@ -10,6 +10,7 @@ from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.downloads import BYTES_PER_SECOND, REQUEST_SECONDS, download_seconds
 from survey_batch.preflight.estimate import estimate, less_room, refuse_what_cannot_fit
 from survey_batch.preflight.footprint import product_footprint
+from survey_batch.stages import make_stage
 from survey_batch.stages.cutouts import CutoutsStage
 from survey_batch.store.products import create_product, write_shard
 from tests.jobs import archive_section, lamost_job
@@ -124,7 +125,7 @@ def test_where_fields_hold_few_objects_that_is_said_with_its_price():
 
 def test_files_written_are_those_that_a_product_has(tmp_path):
     plan = plan_of(ROWS, output=str(tmp_path), shards={"objects": 16})
-    stage = CutoutsStage(plan.job)
+    stage = make_stage(plan.job, "cutouts")
     create_product(plan.job.output, stage.schema(plan.size("object")), {"provenance": {}})
     for shard in plan.shards("object"):
         block = stage.empty_block(len(shard))

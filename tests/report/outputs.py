@@ -9,8 +9,7 @@ import pyarrow as pa
 from survey_batch.core.paths import write_json
 from survey_batch.core.status import Status
 from survey_batch.spectra.grid import log_grid
-from survey_batch.stages.cutouts import CutoutsStage
-from survey_batch.stages.spectra import SpectraStage
+from survey_batch.stages import make_stage
 from survey_batch.store.problems import PROBLEM_SCHEMA
 from survey_batch.store.products import (
     OBJECT_COORDINATES,
@@ -54,7 +53,7 @@ def identity(rows, labels=CLASSES):
 
 def make_spectra(job, objects=24, shards=None, status=None, **coordinates):
     """Write the `spectra` product, or only its first shards."""
-    create_product(job.output, SpectraStage(job).schema(objects), attributes(job))
+    create_product(job.output, make_stage(job, "spectra").schema(objects), attributes(job))
     status = np.full(objects, Status.OK, np.uint8) if status is None else status
     pixels = log_grid(6000.0, 7000.0).size
     for shard in cut_into_shards("object", objects, SHARD)[:shards]:
@@ -147,7 +146,7 @@ def make_pictures(job, product, objects=24, labels=CLASSES):
 
 def make_cutouts(job, objects=16):
     """Write the `cutouts` product: a star on noise; every fourth object lacks the i band."""
-    create_product(job.output, CutoutsStage(job).schema(objects), attributes(job))
+    create_product(job.output, make_stage(job, "cutouts").schema(objects), attributes(job))
     y, x = np.indices((16, 16)) - 7.5
     star = 5 * np.exp(-(x**2 + y**2) / 4)
     for shard in cut_into_shards("object", objects, SHARD):

@@ -8,7 +8,6 @@ from survey_batch.core.status import Status
 from survey_batch.images.composite import composite_images
 from survey_batch.stages import make_stage
 from survey_batch.stages.composites import CompositesStage
-from survey_batch.stages.cutouts import CutoutsStage
 from tests.jobs import sdss_job
 
 RNG = np.random.default_rng(7)
@@ -19,7 +18,7 @@ def stage(bands="ugriz", **composites):
         "unused", "unused", "unused", frames={"bands": bands}, cutouts={"size": 16}, composites=composites,
         stages=["cutouts", "composites"],
     )  # fmt: skip
-    return CompositesStage(job)
+    return make_stage(job, "composites")
 
 
 def compute(made, flux):
@@ -37,7 +36,7 @@ def test_the_block_holds_the_images_in_the_product_s_shape(recipe):
     assert block.data["image"].shape == schema.shape(image)
     assert block.data["image"].dtype == np.dtype(image.dtype) == np.uint8
     assert block.status.tolist() == [Status.OK] * 4
-    np.testing.assert_array_equal(block.data["image"], composite_images(flux, "ugriz", made.job.composites))
+    np.testing.assert_array_equal(block.data["image"], composite_images(flux, "ugriz", made.section))
 
 
 def test_the_bands_are_taken_by_name_from_the_frames_bands():
@@ -57,7 +56,7 @@ def test_the_product_says_which_band_is_which_colour():
 def test_settings_are_the_cutouts_and_the_recipe_without_what_changes_no_value():
     settings = stage(keep=False, scale=0.1).settings()
     assert settings == stage().settings()
-    assert CutoutsStage(stage().job).settings().items() <= settings.items()
+    assert stage().cutouts.settings().items() <= settings.items()
     assert (
         settings["composites.stretch"] == stage(stretch=settings["composites.stretch"]).settings()["composites.stretch"]
     )
@@ -87,4 +86,4 @@ def test_a_resized_pair_costs_more_than_a_plain_image(tmp_path):
 
 
 def test_the_stage_is_made_by_its_name():
-    assert isinstance(make_stage(stage().job, "composites"), CompositesStage)
+    assert isinstance(stage(), CompositesStage)

@@ -11,12 +11,14 @@ from survey_batch.images.cutout import cut
 from survey_batch.images.frame import Frame, FrameWcs, Sky
 from survey_batch.images.register import MARGIN, resample, subpixel_span
 from survey_batch.images.wcs import to_astropy
+from survey_batch.stages import make_stage
 from survey_batch.stages.cutout_extractor import CutoutExtractor
-from survey_batch.stages.cutouts import CutoutsStage, by_field
+from survey_batch.stages.cutouts import by_field
 from survey_batch.stages.frame_source import FrameInMemory
-from survey_batch.stages.frames import FramesStage
 from survey_batch.surveys.sdss.camera import ccd
 from survey_batch.surveys.sdss.files import FRAME_SHAPE, GRID, SKY_SHAPE, FieldKey
+from survey_batch.surveys.sdss.reader import SdssFrames
+from tests.jobs import archive_section
 
 STRIP = np.random.default_rng(2).normal(size=(2 * GRID.step + FRAME_SHAPE[0], FRAME_SHAPE[1])).astype(np.float32)
 SCALE = 0.396 / 3600
@@ -50,6 +52,9 @@ def frame(field, shift=0.0, rows=0.0, sky=100.0):
 class Source:
     """Frames in memory; everything else is not found."""
 
+    bands = "gr"
+    reader = SdssFrames(archive_section("sdss", root="-"))
+
     def __init__(self, frames):
         self.frames = frames
 
@@ -77,9 +82,9 @@ def cut_many(frames, positions, field=11, **cutouts):
         "dec": dec,
         **{name: np.full(len(ra), value) for name, value in zip(FieldKey._fields, (301, 1, 2, field), strict=True)},
     }
-    stage = CutoutsStage(job(**cutouts))
-    extractor = CutoutExtractor(stage.job, rows, stage.empty_block(len(ra)))
-    extractor.source = frames if isinstance(frames, Source) else Source(frames)
+    stage = make_stage(job(**cutouts), "cutouts")
+    source = frames if isinstance(frames, Source) else Source(frames)
+    extractor = CutoutExtractor(stage.section, source, rows, stage.empty_block(len(ra)))
     for key, members in by_field(FieldKey._fields, rows):
         extractor.cut_field(key, members)
     return extractor.block
@@ -279,10 +284,10 @@ def test_ivar_is_that_of_the_field_which_gave_the_pixel_and_0_where_there_is_non
 
 
 def test_a_job_without_the_new_choices_has_the_settings_that_it_had():
-    assert {name for name in CutoutsStage(job()).settings() if name.startswith("cutouts.")} == {"cutouts.size"}
-    assert FramesStage(job(registration="subpixel")).settings() == FramesStage(job()).settings()
-    assert FramesStage(job(ivar=True)).settings() != FramesStage(job()).settings()
-    assert CutoutsStage(job(registration="subpixel")).settings()["cutouts.registration"] == "subpixel"
+    assert {name for name in make_stage(job(), "cutouts").settings() if name.startswith("cutouts.")} == {"cutouts.size"}
+    assert make_stage(job(registration="subpixel"), "frames").settings() == make_stage(job(), "frames").settings()
+    assert make_stage(job(ivar=True), "frames").settings() != make_stage(job(), "frames").settings()
+    assert make_stage(job(registration="subpixel"), "cutouts").settings()["cutouts.registration"] == "subpixel"
 
 
 @pytest.mark.parametrize("choice", [{}, {"registration": "subpixel", "ivar": True}, {"size": 300}])

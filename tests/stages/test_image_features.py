@@ -13,8 +13,7 @@ from survey_batch.images.features import POINT_SOURCES, PointSources, image_feat
 from survey_batch.images.photometry import circle_overlap
 from survey_batch.planning.plan import make_plan, to_numpy
 from survey_batch.preflight.provenance import check_product
-from survey_batch.stages.cutouts import CutoutsStage
-from survey_batch.stages.image_features import ImageFeaturesStage
+from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product
 from tests.compare import equal_bits
 from tests.images.simulated import simulated_cutouts
@@ -36,11 +35,11 @@ def job(catalog="unused", root="unused", **tables):
 
 def test_a_block_holds_what_the_kernel_measures():
     flux, x, y, _ = simulated_cutouts(19)
-    stage = ImageFeaturesStage(job())
+    stage = make_stage(job(), "features")
     known = PointSources(np.full(x.shape, 1.07, "f4"), np.full(x.shape, 3.3, "f4"))
     inputs = {"flux": flux, "x_object": x, "y_object": y, **dict(zip(POINT_SOURCES, known, strict=True))}
     block = stage.compute({"ra": np.zeros(len(flux))}, inputs)
-    expected = image_features(flux, x, y, stage.job.image_features, "r", stars=known)
+    expected = image_features(flux, x, y, stage.section, "r", stars=known)
     assert equal_bits(block.data["value"], expected)
     assert (block.status == 1).all()
     schema = stage.schema(len(flux))
@@ -51,7 +50,7 @@ def test_a_block_holds_what_the_kernel_measures():
 
 def test_inverse_variances_are_used_where_the_cutouts_have_them():
     flux, x, y, _ = simulated_cutouts(19)
-    stage = ImageFeaturesStage(job(cutouts={"ivar": True}))
+    stage = make_stage(job(cutouts={"ivar": True}), "features")
     assert stage.input_variables == ("flux", "x_object", "y_object", *POINT_SOURCES, "ivar")
     inputs = {"flux": flux, "x_object": x, "y_object": y, "ivar": np.full_like(flux, 0.01)}
     inputs |= {name: np.ones(x.shape, "f4") for name in POINT_SOURCES}
@@ -63,15 +62,15 @@ def test_inverse_variances_are_used_where_the_cutouts_have_them():
 
 
 def test_settings_hold_the_recipe_and_not_whether_it_is_kept():
-    one, other = (ImageFeaturesStage(job(image_features={"keep": keep})).settings() for keep in (True, False))
+    one, other = (make_stage(job(image_features={"keep": keep}), "features").settings() for keep in (True, False))
     assert one == other
     assert one["image_features.apertures"] == [3.0, 5.0, 7.5]
     assert one["cutouts.size"] == 64
-    assert one != ImageFeaturesStage(job(cutouts={"ivar": True})).settings()
+    assert one != make_stage(job(cutouts={"ivar": True}), "features").settings()
 
 
 def test_features_with_psf_fluxes_of_another_meaning_are_refused_by_name(tmp_path):
-    stage = ImageFeaturesStage(job())
+    stage = make_stage(job(), "features")
     before = {key: value for key, value in stage.settings().items() if key != "psf_flux"}
     create_product(str(tmp_path), stage.schema(1), {"provenance": before})
     with pytest.raises(PlanMismatchError, match=r"psf_flux: was None, now 'corrected to 7\.4 arcsec"):
@@ -79,9 +78,9 @@ def test_features_with_psf_fluxes_of_another_meaning_are_refused_by_name(tmp_pat
 
 
 def test_cutouts_that_are_too_small_are_refused_before_any_work():
-    ImageFeaturesStage(job()).check()
+    make_stage(job(), "features").check()
     with pytest.raises(ConfigurationError, match=r"cutouts\.size"):
-        ImageFeaturesStage(job(cutouts={"size": 48})).check()
+        make_stage(job(cutouts={"size": 48}), "features").check()
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +92,8 @@ def real(real_data, tmp_path_factory):
     bound = job(some, root)
     table = make_plan(bound).objects
     rows = {name: to_numpy(table[name]) for name in table.column_names}
-    cutouts = CutoutsStage(bound).compute(rows, {}).data
-    stage = ImageFeaturesStage(bound)
+    cutouts = make_stage(bound, "cutouts").compute(rows, {}).data
+    stage = make_stage(bound, "features")
     features = dict(zip(stage.features(), stage.compute(rows, cutouts).data["value"].T, strict=True))
     with (root / "sources.csv").open() as stream:
         listed = {row["object_id"]: row for row in csv.DictReader(stream)}
@@ -150,9 +149,9 @@ def five_bands(real_data, tmp_path_factory):
     bound = job(some, root, frames={"bands": "ugriz", "keep": False}, cutouts={"size": 92})
     table = make_plan(bound).objects
     rows = {name: to_numpy(table[name]) for name in table.column_names}
-    cutouts = CutoutsStage(bound).compute(rows, {}).data
+    cutouts = make_stage(bound, "cutouts").compute(rows, {}).data
     stages = [
-        ImageFeaturesStage(bound.model_copy(update={"image_features": section}))
+        make_stage(bound.model_copy(update={"image_features": section}), "features")
         for section in (ImageFeaturesSection(), ImageFeaturesSection(**wide))
     ]
     values = [stage.compute(rows, cutouts).data["value"].astype(float).T for stage in stages]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA as REFERENCE
@@ -6,9 +8,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.planning.plan import make_plan
 from survey_batch.spectra.features import prepare
-from survey_batch.stages import base
-from survey_batch.stages.spectra import SpectraStage
-from survey_batch.stages.spectral_features import SpectralFeaturesStage
+from survey_batch.stages import base, make_stage
 from survey_batch.store.products import create_product, read_rows, write_shard
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
@@ -21,7 +21,7 @@ def stored_spectra(tmp_path, split, status=Status.OK):
     """Write a `spectra` product of random spectra, as the stage would; return the features stage and the shards."""
     archive = make_archive(tmp_path / "archive", OBJECTS)
     job = lamost_job(archive, tmp_path / "out", spectra=RANGE, shards={"objects": SHARD})
-    plan, stage = make_plan(job), SpectraStage(job)
+    plan, stage = make_plan(job), make_stage(job, "spectra")
     create_product(job.output, stage.schema(OBJECTS), {})
     rng = np.random.default_rng(0)
     size = stage.sizes()["wavelength"]
@@ -32,12 +32,12 @@ def stored_spectra(tmp_path, split, status=Status.OK):
         block.data["ivar"][:] = 1
         given = np.broadcast_to(status, OBJECTS)[shard.rows].astype("u1")
         write_shard(job.output, "spectra", shard, {**block.data, "split": split[shard.rows].astype(object)}, given)
-    return SpectralFeaturesStage(job), plan.shards("object")
+    return make_stage(job, "features"), plan.shards("object")
 
 
 def prepared(stage, chosen):
-    rows = read_rows(stage.job.output, "spectra", slice(0, OBJECTS), ["flux", "ivar", "mask"])
-    return prepare(*(rows[name][chosen] for name in ("flux", "ivar", "mask")), stage.job.spectral_features)
+    rows = read_rows(stage.context.output, "spectra", slice(0, OBJECTS), ["flux", "ivar", "mask"])
+    return prepare(*(rows[name][chosen] for name in ("flux", "ivar", "mask")), stage.section)
 
 
 def check(fitted, stage, chosen):
@@ -99,7 +99,7 @@ def test_adding_leaves_the_parts_as_they_were(tmp_path):
 
 def test_every_feature_has_a_unit(tmp_path):
     job = lamost_job(make_archive(tmp_path, 1), tmp_path / "out")
-    coordinates = SpectralFeaturesStage(job).coordinates()
+    coordinates = make_stage(job, "features").coordinates()
     assert coordinates["unit"][0] == coordinates["feature"][0] == ("feature",)
     assert coordinates["unit"][1].shape == coordinates["feature"][1].shape
     assert (coordinates["unit"][1] != "").all()
@@ -107,16 +107,16 @@ def test_every_feature_has_a_unit(tmp_path):
 
 def test_a_job_without_components_learns_nothing(tmp_path):
     archive = make_archive(tmp_path, 1)
-    assert SpectralFeaturesStage(lamost_job(archive, tmp_path / "out")).requires_fit
-    assert not SpectralFeaturesStage(
-        lamost_job(archive, tmp_path / "out", spectral_features={"components": 0})
+    assert make_stage(lamost_job(archive, tmp_path / "out"), "features").requires_fit
+    assert not make_stage(
+        lamost_job(archive, tmp_path / "out", spectral_features={"components": 0}), "features"
     ).requires_fit
 
 
 def test_what_is_kept_is_no_setting_and_what_is_measured_is(tmp_path):
     archive = make_archive(tmp_path, 1)
     one, other, fewer = (
-        SpectralFeaturesStage(lamost_job(archive, tmp_path / "out", spectral_features=features)).settings()
+        make_stage(lamost_job(archive, tmp_path / "out", spectral_features=features), "features").settings()
         for features in ({}, {"keep": False}, {"colours": False})
     )
     assert one == other
@@ -126,18 +126,21 @@ def test_what_is_kept_is_no_setting_and_what_is_measured_is(tmp_path):
 def stored_features(stage, shards):
     """Create the product with the components fitted to its spectra."""
     fitted = stage.fit(shards)
-    create_product(stage.job.output, stage.schema(OBJECTS, fitted), {"provenance": {}})
+    create_product(stage.context.output, stage.schema(OBJECTS, fitted), {"provenance": {}})
     return fitted
+
+
+def elsewhere(stage, output, **keys):
+    """Return the stage with another output and other settings."""
+    tables = (stage.section.model_copy(update=keys),)
+    return SpectralFeaturesStage(replace(stage.context, output=str(output), tables=tables))
 
 
 def test_components_of_another_job_serve_where_the_job_names_it(tmp_path):
     split = np.repeat(["train", "test"], OBJECTS // 2)
     stage, shards = stored_spectra(tmp_path, split)
     fitted = stored_features(stage, shards)
-    section = stage.job.spectral_features.model_copy(update={"basis": stage.job.output})
-    other = SpectralFeaturesStage(
-        stage.job.model_copy(update={"output": str(tmp_path / "other"), "spectral_features": section})
-    )
+    other = elsewhere(stage, tmp_path / "other", basis=stage.context.output)
     other.check()
     assert not other.requires_fit
     np.testing.assert_array_equal(other.fixed_coordinates()["pca_components"][1], fitted["pca_components"][1])
@@ -150,15 +153,12 @@ def test_components_that_do_not_fit_are_refused(tmp_path):
     stored_features(stage, shards)
 
     def refused(match, output, **keys):
-        section = stage.job.spectral_features.model_copy(update={"basis": output, **keys})
-        other = SpectralFeaturesStage(
-            stage.job.model_copy(update={"output": str(tmp_path / "other"), "spectral_features": section})
-        )
+        other = elsewhere(stage, tmp_path / "other", basis=output, **keys)
         with pytest.raises(ConfigurationError, match=match):
             other.check()
 
     refused("no product 'features' with principal components", str(tmp_path / "nothing"))
-    refused(r"has 3 components of \d+ pixels, this job wants 2 of", stage.job.output, components=2)
+    refused(r"has 3 components of \d+ pixels, this job wants 2 of", stage.context.output, components=2)
 
 
 @pytest.mark.parametrize(
@@ -186,16 +186,16 @@ def test_components_that_so_few_objects_do_not_have_are_refused_before_anything_
     archive["catalog"]["split"] = split
     job = lamost_job(archive, tmp_path / "out", spectral_features=features)
     if said is None:
-        SpectralFeaturesStage(job).check_plan(make_plan(job))
+        make_stage(job, "features").check_plan(make_plan(job))
     else:
         with pytest.raises(ConfigurationError, match=said):
-            SpectralFeaturesStage(job).check_plan(make_plan(job))
+            make_stage(job, "features").check_plan(make_plan(job))
 
 
 def test_one_object_has_no_components_whatever_the_job_says(tmp_path):
     job = lamost_job(make_archive(tmp_path / "archive", 1), tmp_path / "out", spectral_features={})
     with pytest.raises(ConfigurationError, match="of which there are 1: use 0$"):
-        SpectralFeaturesStage(job).check_plan(make_plan(job))
+        make_stage(job, "features").check_plan(make_plan(job))
 
 
 @pytest.mark.parametrize("key", ["blocks", "components"])
@@ -205,4 +205,4 @@ def test_more_blocks_or_components_than_pixels_are_refused(tmp_path, key):
     with pytest.raises(
         ConfigurationError, match=rf"features.{key} is 5000, and spectra have \d+ pixels .* or a wider range"
     ):
-        SpectralFeaturesStage(job).check()
+        make_stage(job, "features").check()

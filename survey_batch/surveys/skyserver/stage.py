@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from survey_batch.config.sections.images import CompositesSection
 from survey_batch.core.errors import ConfigurationError, ObjectError, TransientError
 from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status
 from survey_batch.planning.plan import Plan, Rows
-from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
+from survey_batch.stages.base import Block, Coordinates, Cost, Stage
+from survey_batch.stages.context import Context
 from survey_batch.store.products import Variable
 from survey_batch.surveys.skyserver.service import SCALES, SIZES, fetch_image, image_path, open_skyserver
 
@@ -32,19 +34,23 @@ class SkyImagesStage(Stage):
     name = "composites"
     phase = "ingest"
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.section = context.table(CompositesSection)
+
     @property
     def size(self) -> int:
         """Pixels on a side."""
-        return self.job.composites.size or DEFAULT_SIZE
+        return self.section.size or DEFAULT_SIZE
 
     def settings(self) -> dict[str, Any]:
         """Return the archive, scale and size."""
-        recipe = {"composites.scale": self.job.composites.scale, "composites.size": self.size}
-        return {**archive_settings(self.job), **recipe}
+        recipe = {"composites.scale": self.section.scale, "composites.size": self.size}
+        return {**self.context.origin.settings(), **recipe}
 
     def check(self) -> None:
         """Refuse settings that the service would silently change."""
-        section, root = self.job.composites, self.job.archive.root
+        section, root = self.section, self.context.origin.archive.root
         for key, value, (least, most) in (("size", self.size, SIZES), ("scale", section.scale, SCALES)):
             if not least <= value <= most:
                 raise ConfigurationError(f"composites.{key} is {value}; SkyServer draws images of {least} to {most}")
@@ -61,7 +67,7 @@ class SkyImagesStage(Stage):
             "long_name": "colour image drawn by SkyServer",
             "units": "1",
             "bands": "irg as red, green, blue",
-            "scale": self.job.composites.scale,
+            "scale": self.section.scale,
             "scale_units": "arcsec/pixel",
             "orientation": "first row north, first column east",
         }
@@ -74,18 +80,18 @@ class SkyImagesStage(Stage):
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Read the image of each object; set aside an image that cannot be loaded, with the reason."""
         block = self.empty_block(len(rows["ra"]))
-        archive, images = open_skyserver(self.job.archive), block.data["image"]
+        archive, images = open_skyserver(self.context.origin.archive), block.data["image"]
 
         def fill(row: int) -> Failure | None:
-            path = image_path(rows["ra"][row], rows["dec"][row], self.job.composites.scale, self.size)
+            path = image_path(rows["ra"][row], rows["dec"][row], self.section.scale, self.size)
             try:
                 images[row] = fetch_image(archive, path, self.size)
             except (ObjectError, TransientError) as error:
                 return error.status, str(error), archive.locate(path)
             return None
 
-        with ThreadPoolExecutor(self.job.archive.connections) as pool:
-            run = pool.map if is_url(self.job.archive.root) else map
+        with ThreadPoolExecutor(self.context.origin.archive.connections) as pool:
+            run = pool.map if is_url(self.context.origin.archive.root) else map
             for row, failure in enumerate(run(fill, range(len(images)))):
                 if failure is not None:
                     block.fail(row, *failure)
@@ -94,7 +100,7 @@ class SkyImagesStage(Stage):
     def cost(self, plan: Plan) -> Cost:
         """Estimate one image per object."""
         usable = plan.size("object") - plan.invalid
-        shard = min(self.job.shards.objects, plan.size("object")) * self.schema(1).row_nbytes
+        shard = min(self.context.shard_rows, plan.size("object")) * self.schema(1).row_nbytes
         fetched = int(usable * BYTES_PER_PIXEL * self.size**2)
         cpu = usable * READ_CPU_SECONDS * (self.size / DEFAULT_SIZE) ** 2
-        return Cost(usable, fetched, 2 * shard, cpu, at_once=self.job.archive.connections)
+        return Cost(usable, fetched, 2 * shard, cpu, at_once=self.context.origin.archive.connections)

@@ -11,7 +11,7 @@ from survey_batch.core.errors import ObjectError, TransientError, UnreadableErro
 from survey_batch.core.status import Status
 from survey_batch.optics.exposure import exposure_key
 from survey_batch.planning.plan import Plan, Rows
-from survey_batch.stages.base import Block, Coordinates, Cost, Stage, archive_settings
+from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.store.products import Variable
 from survey_batch.surveys.stamps.files import STAMPS_CEILING, Exposure, exposure_path, read_exposure
 
@@ -33,7 +33,7 @@ class StampsStage(Stage):
 
     def settings(self) -> dict[str, Any]:
         """Return the archive."""
-        return archive_settings(self.job)
+        return self.context.origin.settings()
 
     def sizes(self) -> dict[str, int]:
         """Return the number of pixels."""
@@ -61,7 +61,7 @@ class StampsStage(Stage):
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Read each exposure once; set aside a star that cannot be loaded, with the reason."""
         block = self.empty_block(len(rows["ra"]))
-        archive = Archive(self.job.archive)
+        archive = Archive(self.context.origin.archive)
         names = np.asarray(rows["exposure"]).astype(str)
         for name in dict.fromkeys(names.tolist()):
             self._take(block, archive, name, np.flatnonzero(names == name), rows)
@@ -93,7 +93,7 @@ class StampsStage(Stage):
         """Estimate the cost; each shard reads the exposures of its stars."""
         usable = plan.size("object") - plan.invalid
         exposures = len(set(plan.objects["exposure"].to_pylist()) - {""}) if usable else 0
-        shard = min(self.job.shards.objects, plan.size("object")) * self.schema(1).row_nbytes
+        shard = min(self.context.shard_rows, plan.size("object")) * self.schema(1).row_nbytes
         return Cost(exposures, exposures * EXPOSURE_BYTES, 2 * shard + 4 * EXPOSURE_BYTES, usable * STAMP_CPU_SECONDS)
 
 

@@ -30,7 +30,7 @@ def name(row, scale=0.396, size=64):
 
 
 def stage(root="unused", **tables):
-    return SkyImagesStage(skyserver_job("unused", root, "unused", **tables))
+    return make_stage(skyserver_job("unused", root, "unused", **tables), "composites")
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_the_product_is_fixed_by_the_job():
     assert schema.shape(made.variables()[0], 5) == (5, 64, 64, 3)
     assert made.coordinates()["channel"][1].tolist() == ["red", "green", "blue"]
     assert made.variables()[0].attrs["units"] == "1"
-    assert isinstance(make_stage(made.job, "composites"), SkyImagesStage)
+    assert isinstance(made, SkyImagesStage)
 
 
 def test_settings_are_those_on_which_values_depend():

@@ -8,9 +8,9 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.optics.exposure import exposure_key
 from survey_batch.planning.plan import make_plan
+from survey_batch.stages import make_stage
 from survey_batch.stages.base import take
 from survey_batch.surveys.stamps.files import read_exposure
-from survey_batch.surveys.stamps.stage import StampsStage
 from tests.stamp_files import small_archive, stamps_job
 
 
@@ -20,7 +20,7 @@ def catalog(tmp_path_factory):
 
 
 def stage(catalog):
-    return StampsStage(stamps_job(catalog, catalog.parent, "unused"))
+    return make_stage(stamps_job(catalog, catalog.parent, "unused"), "stamps")
 
 
 def rows(catalog, **changed):
