@@ -8,8 +8,9 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from survey_batch.config.classifiers import ClassifierKind
 from survey_batch.config.job import Job
-from survey_batch.config.sections.training import TRAINING_OF
+from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.config.toml_lines import KeyPath
 
 _PATTERNS: Mapping[KeyPath, str] = {
@@ -29,23 +30,18 @@ _KINDS = {
 }
 
 
-def explain(error: ErrorDetails) -> tuple[KeyPath, str]:
-    """Turn a validation error into the key at fault and plain words."""
+def explain(error: ErrorDetails, classifier: ClassifierKind | None = None) -> tuple[KeyPath, str]:
+    """Turn a validation error into the key at fault and plain words; `classifier` is the kind that `[train]` names."""
     key, kind, given = error["loc"], error["type"], error["input"]
     context = error.get("ctx", {})
     if key[-1:] == ("[key]",) and kind == "literal_error":  # a table with a fixed set of keys
         table = ".".join(map(str, key[:-2]))
         near, allowed = _near(str(given), _quoted(context["expected"])), context["expected"].replace("'", "")
         return key[:-1], f"is not a key of [{table}]{near}; allowed: {allowed}"
-    if kind == "union_tag_invalid":
-        tag, expected = context["tag"], context["expected_tags"]
-        return (*key, "kind"), f"is {tag!r}{_near(tag, _quoted(expected))}; allowed: {expected}"
-    if kind == "union_tag_not_found":
-        return key, f"is {given!r}, but must be {_KINDS['model']}"
     if kind == "missing":
-        return key, f"is missing: {_needs(key)}"
+        return key, f"is missing: {_needs(key, classifier)}"
     if kind == "extra_forbidden":
-        return key, _explain_unknown(key)
+        return key, _explain_unknown(key, classifier)
     if kind == "literal_error":
         return (
             key,
@@ -55,7 +51,7 @@ def explain(error: ErrorDetails) -> tuple[KeyPath, str]:
         return key, f"is {given!r}; allowed: {_PATTERNS.get(key, context['pattern'])}"
     if kind == "value_error":
         reason = str(context["error"])
-        return _said_once((*key, *_key_in(reason, key)), reason)
+        return _said_once((*key, *_key_in(reason, key, classifier)), reason)
     if kind == "too_short":
         return key, f"is {given!r}, but must not be empty"
     if (family := kind.split("_")[0]) in _KINDS and kind.endswith(("_type", "_parsing", "_from_float")):
@@ -76,31 +72,31 @@ def _quoted(text: str) -> list[str]:
     return re.findall(r"'([^']*)'", text)
 
 
-def _key_in(reason: str, table: KeyPath) -> KeyPath:
+def _key_in(reason: str, table: KeyPath, classifier: ClassifierKind | None) -> KeyPath:
     """Return the first key of the table that the reason mentions, for a check of several keys."""
-    model = model_at(table)
+    model = model_at(table, classifier)
     words = re.findall(r"\w+", reason)
     return next(((word,) for word in words if model is not None and word in model.model_fields), ())
 
 
-def _needs(key: KeyPath) -> str:
-    model = model_at(key)
+def _needs(key: KeyPath, classifier: ClassifierKind | None) -> str:
+    model = model_at(key, classifier)
     if model is None:
         return "it must be set"
     required = [name for name, info in model.model_fields.items() if info.is_required()]
-    return f"write a table [{'.'.join(map(str, without_kind(key)))}] with {' and '.join(required)}"
+    return f"write a table [{'.'.join(map(str, key))}] with {' and '.join(required)}"
 
 
-def _explain_unknown(key: KeyPath) -> str:
+def _explain_unknown(key: KeyPath, classifier: ClassifierKind | None) -> str:
     """List the allowed keys, and say where this key may belong."""
     *table, name = key
-    model = model_at(tuple(table))
+    model = model_at(tuple(table), classifier)
     allowed = list(model.model_fields) if model else []
     near = _near(str(name), allowed)
-    homes = [home for home in _all_keys(Job) if home.rpartition(".")[2] == name]
+    homes = [home for home in _all_keys(Job, classifier) if home.rpartition(".")[2] == name]
     hint = near or (f" (did you mean {' or '.join(homes)}?)" if homes else "")
-    where = f"[{'.'.join(map(str, without_kind(tuple(table))))}]" if table else "the job file"
-    where += f" of kind {table[1]!r}" if without_kind(key) != key else ""
+    where = f"[{'.'.join(map(str, table))}]" if table else "the job file"
+    where += f" of kind {classifier.name!r}" if table == ["train"] and classifier else ""
     return f"is not a key of {where}{hint}; allowed: {', '.join(allowed)}"
 
 
@@ -110,32 +106,34 @@ def _near(word: str, allowed: Sequence[str]) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
-def without_kind(key: KeyPath) -> KeyPath:
-    """Leave out the kind that pydantic adds after `train`."""
-    return (key[0], *key[2:]) if key[:1] == ("train",) and key[1:2] and key[1] in TRAINING_OF else key
+def model_at(key: KeyPath, classifier: ClassifierKind | None = None) -> type[BaseModel] | None:
+    """Return the model of the table at a key; None if the key holds a value.
 
-
-def model_at(key: KeyPath) -> type[BaseModel] | None:
-    """Return the model of the table at a key; None if the key holds a value."""
+    Parameters
+    ----------
+    key
+        The names from the job file's top to the table.
+    classifier
+        The kind that `[train]` names; without it, the table has the keys that all kinds share.
+    """
     model: type[BaseModel] | None = Job
-    if key[:1] == ("train",) and key[1:2] and key[1] in TRAINING_OF:
-        model, key = TRAINING_OF[str(key[1])], key[2:]
     names = iter(key)
     for name in names:
         info = model.model_fields.get(str(name)) if model else None
-        model = _model_in(info.annotation) if info else None
+        model = _model_in(info.annotation, classifier) if info else None
         if info and get_origin(info.annotation) is Mapping:  # its tables have names chosen by the user
             next(names, None)
     return model
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _model_in(annotation: Any, classifier: ClassifierKind | None) -> type[BaseModel] | None:
     kinds = (annotation, *get_args(annotation), *(inner for part in get_args(annotation) for inner in get_args(part)))
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+    model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+    return classifier.training if model is TrainingSection and classifier else model
 
 
-def _all_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+def _all_keys(model: type[BaseModel], classifier: ClassifierKind | None, prefix: str = "") -> Iterator[str]:
     for name, info in model.model_fields.items():
         yield prefix + name
-        if (inner := _model_in(info.annotation)) is not None:
-            yield from _all_keys(inner, f"{prefix}{name}.")
+        if (inner := _model_in(info.annotation, classifier)) is not None:
+            yield from _all_keys(inner, classifier, f"{prefix}{name}.")

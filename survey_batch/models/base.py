@@ -1,7 +1,8 @@
 """The base class of classifiers: the interface between a product's blocks and a model family.
 
-A family is a subclass of `Classifier` and registers its variants in `survey_batch.models.artifact.KINDS`. It says
-which product and variables it reads and how it is fitted. It may store any files that hold no code.
+A family is a subclass of `Classifier`. A `ClassifierKind` names it, and an entry point of the group
+`survey_batch.classifiers` offers the kind. The family says which product and variables it reads and how it is fitted.
+It may store any files that hold no code.
 """
 
 import logging
@@ -21,7 +22,6 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import write_json
 from survey_batch.core.threads import one_thread
 from survey_batch.models.artifact import (
-    KINDS,
     classifier_fingerprint,
     load_classifier,
     read_manifest,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_BATCH",
     "F4",
-    "KINDS",
     "Block",
     "Classifier",
     "Workspace",
@@ -306,7 +305,7 @@ class Classifier(ABC, Generic[Section]):
         (target / MANIFEST).unlink(missing_ok=True)
         names = self.write_parts(target)
         self.manifest = self.manifest.model_copy(
-            update={"files": {name: sha256(target / name) for name in names}, "versions": versions()}
+            update={"files": {name: sha256(target / name) for name in names}, "versions": versions(self.manifest.kind)}
         )
         write_json(str(target / MANIFEST), self.manifest.model_dump(mode="json"))
 
