@@ -106,7 +106,7 @@ class Classifier(ABC, Generic[Section]):
     product: ClassVar[str]
     variables: ClassVar[tuple[str, ...]]
     only_classes: ClassVar[tuple[str, ...] | None] = None
-    why_not: ClassVar[str]
+    why_not: ClassVar[str] = "a value that the classifier works on is missing"
     needs_labels: ClassVar[bool] = True
 
     def __init__(self, manifest: Manifest) -> None:
@@ -139,7 +139,10 @@ class Classifier(ABC, Generic[Section]):
     @classmethod
     @abstractmethod
     def recipe_of(cls, data: "Labelled", section: Section) -> Recipe:
-        """Make the recipe for a product from the job's table [train]."""
+        """Make the recipe for a product from the job's table [train]; `Labelled.recipe` helps.
+
+        What `prepare` needs of the table goes into the recipe's steps, because the recipe travels with the model.
+        """
 
     @classmethod
     @abstractmethod
@@ -182,9 +185,10 @@ class Classifier(ABC, Generic[Section]):
         return {}
 
     @classmethod
-    @abstractmethod
     def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
-        """Mark the rows of a block that can be classified."""
+        """Mark the rows of a block that can be classified: by default those with all their values."""
+        finite = (np.isfinite(block[name].reshape(len(block[name]), -1)) for name in recipe.variables)
+        return np.asarray(np.logical_and.reduce([values.all(axis=1) for values in finite]), bool)
 
     @abstractmethod
     def prepare(self, block: Block) -> Inputs:

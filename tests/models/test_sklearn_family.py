@@ -36,13 +36,12 @@ class Toy(SklearnClassifier[TrainingSection]):
     def prepare(self, block):
         return np.nan_to_num(block["value"])
 
-    @classmethod
-    def estimator(cls, section, seed, inputs):  # noqa: ARG003
+    def estimator(self, section):
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        return make_pipeline(StandardScaler(), LogisticRegression(random_state=seed))
+        return make_pipeline(StandardScaler(), LogisticRegression(random_state=self.manifest.seed))
 
 
 def rows(seed):
