@@ -73,15 +73,8 @@ class KerasClassifier(FittedClassifier[NetworkSection]):
             validated = replace(validated, rows=None, augment=None)
         built = how.build(examples.inputs)
         training, model = built if isinstance(built, tuple) else (built, built)
-        schedule = Schedule(
-            section.epochs,
-            section.batch,
-            section.learning_rate,
-            how.decay,
-            how.weight_decay,
-            section.patience,
-            seed,
-        )
+        pace = (section.epochs, section.batch, section.learning_rate)
+        schedule = Schedule(*pace, how.decay, how.weight_decay, section.patience, seed)
         history = train_network(training, examples, schedule, validation=validated, workspace=place, loss=how.loss)
         trained = cls(draft.manifest, draft.arrays, model)
         trained.history = history

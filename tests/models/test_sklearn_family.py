@@ -29,10 +29,6 @@ class Toy(SklearnClassifier[TrainingSection]):
     def recipe_of(cls, data, section):  # noqa: ARG003
         return Recipe(product="features", variables=("value",), shape=data.shapes["value"])
 
-    @classmethod
-    def valid_rows(cls, block, recipe):  # noqa: ARG003
-        return np.isfinite(block["value"]).all(axis=1)
-
     def prepare(self, block):
         return np.nan_to_num(block["value"])
 
