@@ -100,7 +100,7 @@ def network(task: Task, *, scatter: float, epochs: int) -> Predict:
 
 def machine_on_features(task: Task) -> Predict:
     """SVM+PSF; stars are ranked by the machine's votes, as published, without probabilities."""
-    machine = published_machine(task.train.features.shape[1])
+    machine = published_machine()
     model = make_pipeline(StandardScaler(), machine).fit(task.train.features, task.train.number)
     return lambda stars: probabilities(np.asarray(model.decision_function(stars.features)))
 

@@ -5,15 +5,17 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from survey_batch.config.explain import explain, model_at, without_kind
+from survey_batch.config.explain import Plugged, explain, model_at
 from survey_batch.config.job import Job
-from survey_batch.config.sections.training import TRAINING_OF
+from survey_batch.config.sections.training import kind_in
+from survey_batch.config.survey import find_survey
 from survey_batch.config.toml_lines import KeyPath, locate_keys
 from survey_batch.config.unread import unread_in_file
 from survey_batch.core.errors import ConfigurationError
@@ -24,14 +26,8 @@ EXPANDED_KEYS: tuple[KeyPath, ...] = (
     ("archive", "root"),
     ("archive", "cache"),
     ("predictions", "classifier"),
-    ("train", "classifier"),
-    ("train", "templates"),
-    ("train", "checkpoint"),
-    ("train", "magnitudes"),
-    ("train", "psf_model"),
-    ("train", "seds"),
 )
-"""Keys in which `$NAME` and `${NAME}` stand for environment variables."""
+"""Keys in which `$NAME` and `${NAME}` stand for environment variables, besides the paths in `[train]`."""
 
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
@@ -40,7 +36,7 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     """Read a job file.
 
     Relative paths in it are relative to the current directory, not to the file. `$NAME` and `${NAME}` in paths
-    (`EXPANDED_KEYS`) are replaced by environment variables.
+    (`EXPANDED_KEYS`, and `paths` of the table `[train]`) are replaced by environment variables.
 
     Parameters
     ----------
@@ -60,7 +56,7 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
         draft = _Draft(str(path), tomllib.loads(text), tomllib.loads(text), locate_keys(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(_explain_syntax(str(path), text, error)) from error
-    for override in overrides:
+    for override in sorted(overrides, key=lambda text: not text.startswith("train.kind")):  # it decides what is text
         draft.override(override)
     draft.expand_variables()
     return draft.validated()
@@ -105,6 +101,16 @@ class _Draft:
     overridden: dict[KeyPath, str] = field(default_factory=dict)
     problems: list[tuple[int, str]] = field(default_factory=list)
 
+    @property
+    def plugged(self) -> Plugged:
+        """What `[train]` and `[archive]` name; None where no installed package offers it."""
+        classifier, survey, archive = None, None, self.data.get("archive")
+        with suppress(ConfigurationError):
+            classifier = kind_in(self.data.get("train"))
+        with suppress(ConfigurationError):
+            survey = find_survey(str(archive["survey"])) if isinstance(archive, dict) and "survey" in archive else None
+        return Plugged(classifier, survey)
+
     def override(self, text: str) -> None:
         """Replace the key that a `--set` text names."""
         key, equals, value = text.partition("=")
@@ -121,12 +127,15 @@ class _Draft:
             if not isinstance(table, dict):
                 self.problems.append((0, f"--set {text}: {name!r} is a value, not a table with keys"))
                 return
-        table[keys[-1]] = value if _takes_text(keys) and not value.startswith(("'", '"')) else _toml_value(value)
+        as_it_is = _takes_text(keys, self.plugged) and not value.startswith(("'", '"'))
+        table[keys[-1]] = value if as_it_is else _toml_value(value)
         self.overridden[keys] = text
 
     def expand_variables(self) -> None:
         """Replace environment variables in paths."""
-        for key in EXPANDED_KEYS:
+        classifier = self.plugged.classifier
+        paths = classifier.training.paths if classifier else ()
+        for key in (*EXPANDED_KEYS, *(("train", name) for name in paths)):
             table = self.data if len(key) == 1 else self.data.get(str(key[0]))
             if not isinstance(table, dict) or not isinstance(value := table.get(str(key[-1])), str):
                 continue
@@ -140,11 +149,8 @@ class _Draft:
         try:
             job = Job.model_validate(self.data)
         except ValidationError as error:
-            archive = self.data.get("archive")
-            survey = archive.get("survey") if isinstance(archive, dict) else None
             for details in error.errors(include_url=False):
-                key, reason = explain(details, survey)
-                self._add(without_kind(key), reason)
+                self._add(*explain(details, self.plugged))
         else:
             for name, reason in unread_in_file(job, self.data, self.written, self.overridden).items():
                 self._add(name, f": {reason}")
@@ -174,11 +180,11 @@ def _single_path(table: Mapping[str, Any]) -> tuple[str, ...]:
     return () if others else (name, *rest)
 
 
-def _takes_text(key: KeyPath) -> bool:
+def _takes_text(key: KeyPath, plugged: Plugged) -> bool:
     """Tell whether a key holds text, so that `name=2026` need not be quoted twice for the shell."""
-    models = TRAINING_OF.values() if key[:-1] == ("train",) else [model_at(key[:-1])]
-    infos = [model.model_fields.get(str(key[-1])) for model in models if model]
-    return any(info is not None and info.annotation in (str, str | None) for info in infos)
+    model = model_at(key[:-1], plugged)
+    info = model.model_fields.get(str(key[-1])) if model else None
+    return info is not None and info.annotation in (str, str | None)
 
 
 def _toml_value(text: str) -> Any:

@@ -29,10 +29,6 @@ VALUES: Sequence[tuple[str, "Callable[[Job], bool]", str]] = (
         lambda job: job.spectral_features.components > 0,
         "spectral_features.components above 0",
     ),
-    ("train.gan_steps", lambda job: getattr(job.train, "gan", True), "train.gan = true"),
-    ("train.templates", lambda job: getattr(job.train, "simulated", 1) > 0, "train.simulated above 0"),
-    ("train.softening", lambda job: getattr(job.train, "product", "") == "cutouts", 'train.product = "cutouts"'),
-    ("train.magnitudes", lambda job: getattr(job.train, "product", "") == "composites", 'train.product = "composites"'),
     (
         "catalog.split.cell_degrees",
         lambda job: job.catalog.split is not None and job.catalog.split.group == "sky",
@@ -203,6 +199,9 @@ def _of_variant(job: "Job", key: str) -> Reason | None:
 
 def _of_values(job: "Job", key: str) -> Reason | None:
     needed = next((words for name, is_read, words in VALUES if name == key and not is_read(job)), None)
+    if key.startswith("train.") and job.train is not None:
+        is_read, words = job.train.counts_with.get(key.removeprefix("train."), (None, ""))
+        needed = words if is_read and not is_read(job.train) else None
     return (key, f"it counts only with {needed}; set that, or leave this out") if needed else None
 
 

@@ -66,5 +66,11 @@ def unknown(group: str, name: str) -> str:
     )
 
 
+def package(group: str, name: str) -> str | None:
+    """Return the name of the package that offers a name; None if none does."""
+    entry = offered(group).get(name)
+    return entry.dist.name if entry and entry.dist else None
+
+
 def _package(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist else "(unknown)"

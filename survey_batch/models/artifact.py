@@ -9,7 +9,6 @@ import hashlib
 import importlib.metadata
 import logging
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from survey_batch.config.classifiers import classifier_kind
+from survey_batch.core import plugins
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.manifest import MANIFEST, Manifest
 
@@ -27,36 +28,6 @@ if TYPE_CHECKING:
     from survey_batch.models.base import Classifier
 
 log = logging.getLogger(__name__)
-
-KINDS: dict[str, dict[str, str]] = {
-    "spectral-type": {
-        "forest": "spectral_forest:SpectralForest",
-        "lines": "spectral_type:SpectralTypeClassifier",
-        "convolution": "spectral_convolution:SpectralConvolution",
-        "published": "published_spectral_type:PublishedSpectralType",
-    },
-    "galaxy-quasar-star": {
-        "convolution": "galaxy_quasar_star:GalaxyQuasarStar",
-        "published-cnn": "published_galaxy:PublishedCNN",
-        "published-svm": "published_galaxy:PublishedSVM",
-        "published-forest": "published_galaxy:PublishedForest",
-    },
-    "stellar-image": {
-        "cnn": "stellar_image:ImageCNN",
-        "small-vit": "stellar_image:SmallViT",
-        "vit": "vit:ViT",
-    },
-    "stamp-type": {
-        "likelihood": "stamp_likelihood:StampLikelihood",
-        "pca-mlp": "published_stamps:ComponentsMLP",
-        "cnn-mlp": "published_stamps:StampCNN",
-        "svm-psf": "published_stamps:SimilaritySVM",
-    },
-    "psf-star": {"cnn": "psf_star:PsfStarCNN", "published": "psf_star:PublishedPsfStar"},
-    "table": {"networks": "table:TableClassifier"},
-}
-"""Maps the manifest's kind and variant to `module:class` in this package. The module is imported only when needed, so
-that Keras is not imported earlier. The first variant of a kind is the default."""
 
 PACKAGES = ("survey-batch", "keras", "numpy", "scikit-learn", "skops")
 """Packages that decide what a classifier computes."""
@@ -156,24 +127,32 @@ def check_folder(folder: str | Path) -> Manifest:
                 f"{folder / name} is not the file that was saved (its SHA-256 differs from {MANIFEST}); "
                 "restore the folder, or train again"
             )
-    if manifest.variant not in KINDS.get(manifest.kind, {}):
-        raise ConfigurationError(_unknown_kind(folder, manifest))
+    _check_known(folder, manifest)
     _check_versions(folder, manifest)
     return manifest
 
 
-def _unknown_kind(folder: Path, manifest: Manifest) -> str:
-    variants = KINDS.get(manifest.kind)
-    what, known = (
-        (f"kind {manifest.kind!r}", f"the kinds {', '.join(sorted(KINDS))}")
-        if variants is None
-        else (f"variant {manifest.variant!r} of kind {manifest.kind!r}", f"its variants {', '.join(sorted(variants))}")
-    )
+def _check_known(folder: Path, manifest: Manifest) -> None:
+    """Refuse a kind or variant that no installed package offers; the manifest may name the package."""
+    if manifest.kind in plugins.offered(plugins.CLASSIFIERS):
+        variants = classifier_kind(manifest.kind).variants
+        if manifest.variant in variants:
+            return
+        what = (
+            f"classifier {folder} is of variant {manifest.variant!r} of kind {manifest.kind!r}, which is not known; "
+            f"its variants are {', '.join(variants)}"
+        )
+    elif others := [f"{name} {version}" for name, version in manifest.versions.items() if name not in PACKAGES]:
+        raise ConfigurationError(
+            f"classifier {folder} is of kind {manifest.kind!r} from the package {', '.join(others)}, which is not "
+            "installed here: install it, or train a classifier of another kind"
+        )
+    else:
+        what = f"classifier {folder}: kind {plugins.unknown(plugins.CLASSIFIERS, manifest.kind)}"
     trained = manifest.versions.get("survey-batch", "a newer version")
-    return (
-        f"classifier {folder} is of {what}, and this version of survey-batch has {known}: is it the right folder? "
-        f"If so, install what it was trained with (survey-batch {trained}, or a plug-in that is not installed here), "
-        "or train again"
+    raise ConfigurationError(
+        f"{what}; is it the right folder? If so, install what it was trained with (survey-batch {trained}, or a "
+        "plug-in that is not installed here), or train again"
     )
 
 
@@ -189,19 +168,19 @@ def _load(folder: Path, precision: "Precision") -> "Classifier[Any]":
 
 def family_of(kind: str, variant: str) -> "type[Classifier[Any]]":
     """Return the class of a kind and variant; imports its module, but no framework."""
-    module, name = KINDS[kind][variant].split(":")
-    family: type[Classifier[Any]] = getattr(import_module(f"survey_batch.models.{module}"), name)
+    family: type[Classifier[Any]] = classifier_kind(kind).family(variant)
     return family
 
 
-def versions() -> dict[str, str]:
-    """List the versions of the packages that decide what a classifier computes."""
-    return {name: importlib.metadata.version(name) for name in PACKAGES}
+def versions(kind: str) -> dict[str, str]:
+    """List the versions of the packages that decide what a classifier computes, the kind's own package among them."""
+    packages = dict.fromkeys((*PACKAGES, plugins.package(plugins.CLASSIFIERS, kind) or PACKAGES[0]))
+    return {name: importlib.metadata.version(name) for name in packages}
 
 
 def _check_versions(folder: Path, manifest: Manifest) -> None:
     """Refuse files from another major Keras or minor scikit-learn version: their meaning may have changed."""
-    here = versions()
+    here = versions(manifest.kind)
     for package, suffix, parts in (("keras", ".keras", 1), ("scikit-learn", ".skops", 2)):
         if not any(name.endswith(suffix) for name in manifest.files):
             continue

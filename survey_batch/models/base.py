@@ -1,7 +1,8 @@
 """The base class of classifiers: the interface between a product's blocks and a model family.
 
-A family is a subclass of `Classifier` and registers its variants in `survey_batch.models.artifact.KINDS`. It says
-which product and variables it reads and how it is fitted. It may store any files that hold no code.
+A family is a subclass of `Classifier`. A `ClassifierKind` names it, and an entry point of the group
+`survey_batch.classifiers` offers the kind. The family says which product and variables it reads and how it is fitted.
+It may store any files that hold no code.
 """
 
 import logging
@@ -21,7 +22,6 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import write_json
 from survey_batch.core.threads import one_thread
 from survey_batch.models.artifact import (
-    KINDS,
     classifier_fingerprint,
     load_classifier,
     read_manifest,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_BATCH",
     "F4",
-    "KINDS",
     "Block",
     "Classifier",
     "Workspace",
@@ -107,7 +106,7 @@ class Classifier(ABC, Generic[Section]):
     product: ClassVar[str]
     variables: ClassVar[tuple[str, ...]]
     only_classes: ClassVar[tuple[str, ...] | None] = None
-    why_not: ClassVar[str]
+    why_not: ClassVar[str] = "a value that the classifier works on is missing"
     needs_labels: ClassVar[bool] = True
 
     def __init__(self, manifest: Manifest) -> None:
@@ -140,7 +139,10 @@ class Classifier(ABC, Generic[Section]):
     @classmethod
     @abstractmethod
     def recipe_of(cls, data: "Labelled", section: Section) -> Recipe:
-        """Make the recipe for a product from the job's table [train]."""
+        """Make the recipe for a product from the job's table [train]; `Labelled.recipe` helps.
+
+        What `prepare` needs of the table goes into the recipe's steps, because the recipe travels with the model.
+        """
 
     @classmethod
     @abstractmethod
@@ -183,9 +185,10 @@ class Classifier(ABC, Generic[Section]):
         return {}
 
     @classmethod
-    @abstractmethod
     def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
-        """Mark the rows of a block that can be classified."""
+        """Mark the rows of a block that can be classified: by default those with all their values."""
+        finite = (np.isfinite(block[name].reshape(len(block[name]), -1)) for name in recipe.variables)
+        return np.asarray(np.logical_and.reduce([values.all(axis=1) for values in finite]), bool)
 
     @abstractmethod
     def prepare(self, block: Block) -> Inputs:
@@ -306,7 +309,7 @@ class Classifier(ABC, Generic[Section]):
         (target / MANIFEST).unlink(missing_ok=True)
         names = self.write_parts(target)
         self.manifest = self.manifest.model_copy(
-            update={"files": {name: sha256(target / name) for name in names}, "versions": versions()}
+            update={"files": {name: sha256(target / name) for name in names}, "versions": versions(self.manifest.kind)}
         )
         write_json(str(target / MANIFEST), self.manifest.model_dump(mode="json"))
 

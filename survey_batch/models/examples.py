@@ -1,4 +1,4 @@
-"""Training examples of a model, and the schedule of its training."""
+"""How a network is made and trained: what its family says, its examples, and the schedule."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +13,40 @@ Augment = Callable[[Any, Any, np.random.Generator], tuple[Any, Any]]
 """Augmentation of one batch: takes values, targets and a random generator; returns values and targets."""
 
 
+Decay = Literal["none", "cosine", "linear"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a family makes and trains its network; the table `[train]` has epochs, batch, learning rate and patience.
+
+    Attributes
+    ----------
+    build
+        Takes the prepared training rows (object, …), possibly mapped from a file larger than memory, and returns the
+        network, which outputs probabilities (object, class). It may return two: one to train, and one to use.
+    augment
+        Augmentation of a batch of training rows; by default none.
+    targets
+        Takes class numbers (row,), and returns the targets of the network that is trained, (row, …); by default 1 for
+        the row's class and 0 for the others.
+    epoch_rows
+        Takes class numbers (row,), and returns the rows of an epoch; by default each row once.
+    decay, weight_decay
+        As in `Schedule`.
+    loss
+        The loss to minimise: `categorical_crossentropy` or `mse`.
+    """
+
+    build: Callable[[npt.NDArray[Any]], Any]
+    augment: Augment | None = None
+    targets: Callable[[Index], F4] | None = None
+    epoch_rows: Callable[[Index], Index] | None = None
+    decay: Decay = "none"
+    weight_decay: float = 0.0
+    loss: str = "categorical_crossentropy"
+
+
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast a model learns."""
@@ -20,7 +54,7 @@ class Schedule:
     epochs: int
     batch: int = 64
     learning_rate: float = 1e-3
-    decay: Literal["none", "cosine", "linear"] = "none"
+    decay: Decay = "none"
     """Decay of the learning rate, to zero over all epochs."""
     weight_decay: float = 0.0
     patience: int = 0

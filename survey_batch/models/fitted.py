@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import read_arrays, write_arrays
-from survey_batch.models.base import Classifier, Section
+from survey_batch.models.base import Block, Classifier, Section
 from survey_batch.models.classes import class_numbers, classes_among
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest, Recipe
@@ -18,10 +18,14 @@ from survey_batch.models.manifest import Manifest, Recipe
 ARRAYS = "preprocessing.npz"
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+Extra = tuple[Block, npt.NDArray[np.str_]]
+"""Rows of the product's variables, and their labels."""
 
 
 class FittedClassifier(Classifier[Section]):
     """A family that learns its preprocessing, then fits one model to prepared rows.
+
+    While it is fitted, it is a draft: it has its recipe, classes and seed, then what `learn` found, but no model yet.
 
     Attributes
     ----------
@@ -37,10 +41,13 @@ class FittedClassifier(Classifier[Section]):
         """What `learn` found."""
         self.model = model
 
-    @classmethod
-    def learn(cls, data: Labelled, recipe: Recipe, section: Section) -> Arrays:  # noqa: ARG003
-        """Fit the preprocessing to training rows, all of them valid."""
+    def learn(self, data: Labelled, section: Section) -> Arrays:  # noqa: ARG002
+        """Fit the preprocessing to training rows, all of them valid; by default nothing."""
         return {}
+
+    def extra_examples(self, data: Labelled, section: Section) -> Extra | None:  # noqa: ARG002
+        """Return extra training rows, such as templates, with their labels; never used for validation or test."""
+        return None
 
     @classmethod
     @abstractmethod
@@ -61,7 +68,9 @@ class FittedClassifier(Classifier[Section]):
         data = valid_part(cls, data, recipe)
         check_labels(data, classes)
         manifest = Manifest(kind=cls.kind, variant=cls.variant, classes=classes, recipe=recipe, seed=seed)
-        return cls(manifest, cls.learn(data, recipe, section)), data
+        draft = cls(manifest)
+        draft.arrays = draft.learn(data, section)
+        return draft, data
 
     def write_parts(self, folder: Path) -> list[str]:
         """Write the model and the learnt preprocessing."""

@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from survey_batch.config.sections.train_galaxies import GalaxyTraining
 from survey_batch.core.arrays import F4
 from survey_batch.models.base import Block
-from survey_batch.models.examples import Augment
+from survey_batch.models.examples import Training
+from survey_batch.models.fitted import Extra
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Grid, Recipe
@@ -59,7 +61,7 @@ def enough_good_pixels(block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
     return np.asarray(good_share(flux, ivar, mask) >= step(recipe.steps, "least_good_share"))
 
 
-def simulated_examples(recipe: Recipe, section: GalaxyTraining, seed: int) -> tuple[Block, npt.NDArray[np.str_]]:
+def simulated_examples(recipe: Recipe, section: GalaxyTraining, seed: int) -> Extra:
     """Simulate as many spectra of each class as the section sets."""
     from survey_batch.spectra.synthetic.examples import simulate_examples
     from survey_batch.spectra.synthetic.star_library import template_stars
@@ -114,9 +116,9 @@ class GalaxyQuasarStar(KerasClassifier[GalaxyTraining]):
         lines = rest_line_channels(self.recipe.grid.wavelength, flux, ivar, mask, block["redshift"])
         return np.concatenate([bins, lines], axis=1)
 
-    @classmethod
-    def augment(cls, section: GalaxyTraining) -> Augment | None:
-        """Return the augmentation: another flux calibration, more noise, no redshift for half of the spectra."""
+    @override
+    def training(self, section: GalaxyTraining) -> Training:
+        """Show another flux calibration, more noise, and half of the spectra without their redshift."""
         lines = LINES if section.redshift else 0
 
         def changed(values: F4, targets: F4, random: np.random.Generator) -> tuple[F4, F4]:
@@ -126,26 +128,15 @@ class GalaxyQuasarStar(KerasClassifier[GalaxyTraining]):
             kept = random.random((len(values), 1, 1)) >= BLANKED
             return np.concatenate([seen, values[:, bins:] * kept], axis=1).astype(np.float32), targets
 
-        return changed
+        def build(sample: npt.NDArray[Any]) -> Any:
+            return network(sample.shape[1] - lines, lines, len(self.classes), self.manifest.seed)
 
-    @classmethod
-    def extra_examples(
-        cls,
-        data: Labelled,  # noqa: ARG003
-        recipe: Recipe,
-        section: GalaxyTraining,
-        classes: tuple[str, ...],  # noqa: ARG003
-        seed: int,
-    ) -> tuple[Block, npt.NDArray[np.str_]] | None:
+        return Training(build, augment=changed)
+
+    @override
+    def extra_examples(self, data: Labelled, section: GalaxyTraining) -> Extra | None:
         """Simulate spectra, if the section sets a number."""
-        return simulated_examples(recipe, section, seed) if section.simulated else None
-
-    @classmethod
-    def build(cls, sample: npt.NDArray[Any], classes: int, section: GalaxyTraining, seed: int) -> tuple[Any, Any]:
-        """Build the network."""
-        lines = LINES if section.redshift else 0
-        model = network(sample.shape[1] - lines, lines, classes, seed)
-        return model, model
+        return simulated_examples(self.recipe, section, self.manifest.seed) if section.simulated else None
 
 
 def network(bins: int, lines: int, classes: int, seed: int) -> Any:

@@ -6,107 +6,55 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from threading import Lock
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
-import numpy.typing as npt
+from typing_extensions import override
 
-from survey_batch.core.arrays import F4, Index
+from survey_batch.config.sections.training_base import NetworkTraining
+from survey_batch.core.arrays import F4
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import Block, Inputs, Section, Workspace
+from survey_batch.models.base import Block, Inputs, Workspace
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
-from survey_batch.models.examples import Augment, Examples, Schedule, balanced_weights
-from survey_batch.models.fitted import Arrays, FittedClassifier, valid_part
+from survey_batch.models.examples import Examples, Schedule, Training, balanced_weights
+from survey_batch.models.fitted import Arrays, Extra, FittedClassifier, valid_part
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Manifest, Recipe
+from survey_batch.models.manifest import Manifest
 from survey_batch.models.trainer import jit, train_network
 
 INPUTS, HELD_OUT = "inputs.npy", "held_out.npy"
 """Prepared rows, beside the checkpoints."""
 
+NetworkSection = TypeVar("NetworkSection", bound=NetworkTraining)
 
 _turn = Lock()
 
 
-class KerasClassifier(FittedClassifier[Section]):
+class KerasClassifier(FittedClassifier[NetworkSection]):
     """A family with one Keras model.
 
-    A subclass defines `recipe_of`, `valid_rows`, `prepare` and `build`, and `learn` if its preprocessing is fitted to
-    training rows. It may override any of the methods below.
-
-    Attributes
-    ----------
-    loss : str
-        The loss to minimise: `categorical_crossentropy` or `mse`.
+    A subclass defines `recipe_of`, `prepare` and `training`, and `learn` if its preprocessing is fitted to training
+    rows. Its table `[train]` is a `NetworkTraining`.
     """
 
     model_file: ClassVar[str] = "network.keras"
-    loss: ClassVar[str] = "categorical_crossentropy"
 
     def __init__(self, manifest: Manifest, arrays: Arrays | None = None, model: Any = None) -> None:
         super().__init__(manifest, arrays, model)
         if model is not None:
             prepare_for_use(model)
 
-    @classmethod
-    def build(cls, sample: Inputs, classes: int, section: Section, seed: int) -> tuple[Any, Any]:
-        """Build the networks.
-
-        Parameters
-        ----------
-        sample
-            Prepared training rows (object, …), possibly mapped from a file larger than memory.
-        classes
-            Number of classes.
-        section, seed
-            Network sizes, and the seed of weights and dropout.
-
-        Returns
-        -------
-        tuple of keras.Model
-            One for training, and one for use, which outputs probabilities (object, class). Often they are the same.
-        """
+    def training(self, section: NetworkSection) -> Training:
+        """Say how the network is made and trained; the draft knows its classes and seed."""
         raise NotImplementedError
 
     @classmethod
-    def augment(cls, section: Section) -> Augment | None:  # noqa: ARG003
-        """Return the augmentation of a batch of training rows; by default none."""
-        return None
-
-    @classmethod
-    def schedule(cls, section: Section, seed: int) -> Schedule:
-        """Read epochs, batch, learning rate and patience from a table of `NetworkTraining`."""
-        table: Any = section
-        return Schedule(table.epochs, table.batch, table.learning_rate, patience=table.patience, seed=seed)
-
-    @classmethod
-    def targets(cls, number: Index, classes: tuple[str, ...], section: Section) -> F4:  # noqa: ARG003
-        """Make the training model's targets for rows of these classes, (object, …)."""
-        return np.eye(len(classes), dtype=np.float32)[number]
-
-    @classmethod
-    def epoch_rows(cls, number: Index, classes: int, section: Section, seed: int) -> Index | None:  # noqa: ARG003
-        """Choose the rows of an epoch; by default each row once."""
-        return None
-
-    @classmethod
-    def extra_examples(
-        cls,
-        data: Labelled,  # noqa: ARG003
-        recipe: Recipe,  # noqa: ARG003
-        section: Section,  # noqa: ARG003
-        classes: tuple[str, ...],  # noqa: ARG003
-        seed: int,  # noqa: ARG003
-    ) -> tuple[Block, npt.NDArray[np.str_]] | None:
-        """Return extra training rows, such as templates, with their labels; never used for validation or test."""
-        return None
-
-    @classmethod
-    def fit(  # noqa: D102 - as in the interface
+    @override
+    def fit(
         cls,
         data: Labelled,
-        section: Section,
+        section: NetworkSection,
         *,
         classes: tuple[str, ...] | None = None,
         validation: Labelled | None = None,
@@ -115,50 +63,36 @@ class KerasClassifier(FittedClassifier[Section]):
     ) -> Self:
         seed, place = section.seed if seed is None else seed, workspace or Workspace()
         draft, data = cls.prepare_fit(data, section, classes, seed)
-        recipe, classes = draft.recipe, draft.classes
-        held_out = valid_part(cls, validation, recipe) if validation else None
-        extra = cls.extra_examples(data, recipe, section, classes, seed)
-        examples = draft.training_examples(data, section, place.folder and place.folder / INPUTS, extra)
-        table: Any = section
-        validated = draft.held_out_examples(held_out, section, place.folder) if held_out and table.patience else None
-        training, model = cls.build(examples.inputs, len(classes), section, seed)
-        history = train_network(
-            training,
-            examples,
-            cls.schedule(section, seed),
-            validation=validated,
-            workspace=place,
-            loss=cls.loss,
-        )
+        held_out = valid_part(cls, validation, draft.recipe) if validation else None
+        how = draft.training(section)
+        extra = draft.extra_examples(data, section)
+        examples = draft.examples(data, section, how, place.folder and place.folder / INPUTS, extra)
+        validated = None
+        if held_out and section.patience:
+            validated = draft.examples(held_out, section, how, place.folder and place.folder / HELD_OUT)
+            validated = replace(validated, rows=None, augment=None)
+        built = how.build(examples.inputs)
+        training, model = built if isinstance(built, tuple) else (built, built)
+        pace = (section.epochs, section.batch, section.learning_rate)
+        schedule = Schedule(*pace, how.decay, how.weight_decay, section.patience, seed)
+        history = train_network(training, examples, schedule, validation=validated, workspace=place, loss=how.loss)
         trained = cls(draft.manifest, draft.arrays, model)
         trained.history = history
         return trained
 
-    def training_examples(
-        self,
-        data: Labelled,
-        section: Section,
-        file: Path | None,
-        extra: tuple[Block, npt.NDArray[np.str_]] | None,
+    def examples(
+        self, data: Labelled, section: NetworkSection, how: Training, file: Path | None, extra: Extra | None = None
     ) -> Examples:
-        """Prepare training rows, extra ones last."""
+        """Prepare rows to train on, in memory or in a file; extra ones come last."""
         label = data.label if extra is None else np.concatenate([data.label, extra[1]])
-        number = class_numbers(label, self.classes)
-        inputs = self._prepared(data, file, None if extra is None else extra[0], len(number))
-        table: Any = section
-        weight = balanced_weights(number, len(self.classes)) if table.class_weights == "balanced" else None
+        number, classes = class_numbers(label, self.classes), len(self.classes)
         return Examples(
-            inputs,
-            self.targets(number, self.classes, section),
-            self.epoch_rows(number, len(self.classes), section, self.manifest.seed),
-            weight,
-            self.augment(section),
+            self._prepared(data, file, None if extra is None else extra[0], len(number)),
+            how.targets(number) if how.targets else np.eye(classes, dtype=np.float32)[number],
+            how.epoch_rows(number) if how.epoch_rows else None,
+            balanced_weights(number, classes) if section.class_weights == "balanced" else None,
+            how.augment,
         )
-
-    def held_out_examples(self, data: Labelled, section: Section, folder: Path | None) -> Examples:
-        """Prepare validation rows, each with the weight of its class."""
-        examples = self.training_examples(data, section, folder and folder / HELD_OUT, None)
-        return replace(examples, rows=None, augment=None)
 
     def _prepared(self, data: Labelled, file: Path | None, extra: Block | None, rows: int) -> Inputs:
         """Prepare rows block by block, into memory or a file."""

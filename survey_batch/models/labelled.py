@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.core.arrays import Index
+from survey_batch.models.manifest import Grid, Recipe
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,40 @@ class Labelled:
             others = sorted({str(label) for label in self.label[~known]})
             log.warning("%d objects of other classes are left out: %s", np.sum(~known), others)
         return self.take(known)
+
+    def recipe(self, product: str, variables: Sequence[str], **steps: float | int | str) -> Recipe:
+        """Make the recipe of a classifier that works on some variables of this product.
+
+        A product to predict from must have the same shapes, wavelengths and names of features, bands or channels.
+
+        Parameters
+        ----------
+        product, variables
+            The product's name, and the variables to read.
+        **steps
+            Names and parameters of the preprocessing.
+
+        Raises
+        ------
+        ConfigurationError
+            The wavelengths are not the grid of stage `spectra`.
+        """
+        shapes = {name: self.shapes[name] for name in variables}
+        shape = shapes[variables[0]]
+        wavelength = self.coordinates.get("wavelength")
+        texts = {name: values for name, values in self.coordinates.items() if values.dtype.kind in "OTU"}
+        names = {name: tuple(str(value) for value in values) for name, values in texts.items()}
+        scores = any(name.startswith("component_") for name in names.get("feature", ()))
+        return Recipe(
+            product=product,
+            variables=tuple(variables),
+            shape=shape,
+            shapes={name: other for name, other in shapes.items() if other != shape},
+            grid=None if wavelength is None else Grid.of(wavelength),
+            names=names,
+            steps=steps,
+            basis=self.basis if scores else None,
+        )
 
     def fingerprint(self) -> str:
         """Compute the SHA-256 of identifiers, labels and data, in row order; reads all data once."""

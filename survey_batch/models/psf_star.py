@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from survey_batch.config.sections.train_psf_stars import PsfStarTraining
 from survey_batch.core.arrays import F4, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.star_pixels import change_view, ring_statistics, scaled_pixels
 from survey_batch.models.base import Block, Inputs
-from survey_batch.models.examples import Augment, Schedule
+from survey_batch.models.examples import Training
 from survey_batch.models.fitted import Arrays
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
@@ -106,37 +107,33 @@ class PsfStarCNN(KerasClassifier[PsfStarTraining]):
         """Compute profile, brightness and gaps: (object, y, x, 3) float32."""
         return scaled_pixels(block["flux"][:, int(step(self.recipe.steps, "band"))])
 
-    @classmethod
-    def build(cls, sample: Inputs, classes: int, section: PsfStarTraining, seed: int) -> tuple[Any, Any]:  # noqa: ARG003
-        """Build three convolutions, two of which halve the image, and a hidden layer."""
-        import keras
-        from keras import layers
-
-        keras.utils.set_random_seed(seed)
-        x = entry = keras.Input(sample.shape[1:], name="cutout")
-        for filters, kernel, stride in LAYERS:
-            x = layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False)(x)
-            x = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(x))
-        x = layers.Dropout(DROPOUT)(layers.Flatten()(layers.MaxPooling2D(2)(x)))
-        x = layers.Dropout(DROPOUT)(layers.Dense(HIDDEN, activation="relu")(x))
-        model = keras.Model(entry, layers.Dense(classes, activation="softmax", name="probability")(x))
-        return model, model
-
-    @classmethod
-    def augment(cls, section: PsfStarTraining) -> Augment | None:
-        """Return the augmentation: turns, flips, sub-pixel shifts, and another seeing."""
+    @override
+    def training(self, section: PsfStarTraining) -> Training:
+        """Show stars turned, flipped, shifted by parts of a pixel, and in another seeing; the rate falls to zero."""
 
         def turned(values: Any, targets: Any, random: np.random.Generator) -> tuple[Any, Any]:
             return change_view(values, random, zoom=section.zoom, shift=SHIFT), targets
 
-        return turned
-
-    @classmethod
-    def schedule(cls, section: PsfStarTraining, seed: int) -> Schedule:
-        """Make a schedule for Adam with a learning rate that falls to zero."""
-        return Schedule(
-            section.epochs, section.batch, section.learning_rate, "cosine", patience=section.patience, seed=seed
+        return Training(
+            build=lambda sample: network(sample.shape[1:], len(self.classes), self.manifest.seed),
+            augment=turned,
+            decay="cosine",
         )
+
+
+def network(shape: tuple[int, ...], classes: int, seed: int) -> Any:
+    """Build three convolutions, two of which halve the image, and a hidden layer."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+    x = entry = keras.Input(shape, name="cutout")
+    for filters, kernel, stride in LAYERS:
+        x = layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(x))
+    x = layers.Dropout(DROPOUT)(layers.Flatten()(layers.MaxPooling2D(2)(x)))
+    x = layers.Dropout(DROPOUT)(layers.Dense(HIDDEN, activation="relu")(x))
+    return keras.Model(entry, layers.Dense(classes, activation="softmax", name="probability")(x))
 
 
 class PublishedPsfStar(PsfStarCNN):
@@ -149,10 +146,10 @@ class PublishedPsfStar(PsfStarCNN):
 
     variant: ClassVar[str] = "published"
 
-    @classmethod
-    def learn(cls, data: Labelled, recipe: Recipe, section: PsfStarTraining) -> Arrays:  # noqa: ARG003
+    @override
+    def learn(self, data: Labelled, section: PsfStarTraining) -> Arrays:
         """Compute the mean and standard deviation of all training pixels, and the shares of bad and good sources."""
-        band, count, total, square = int(step(recipe.steps, "band")), 0, 0.0, 0.0
+        band, count, total, square = int(step(self.recipe.steps, "band")), 0, 0.0, 0.0
         for _, block in data.blocks():
             pixels = block["flux"][:, band].astype(np.float64)
             pixels = pixels[np.isfinite(pixels)]
@@ -168,44 +165,41 @@ class PublishedPsfStar(PsfStarCNN):
         scaled = (flux - self.arrays["mean"]) / self.arrays["deviation"]
         return np.where(np.isfinite(scaled), scaled, 0.0).astype(np.float32)[..., None]
 
-    @classmethod
-    def build(cls, sample: Inputs, classes: int, section: PsfStarTraining, seed: int) -> tuple[Any, Any]:  # noqa: ARG003
-        """Build two convolutions of 16 filters with dropout and pooling, and a hidden layer of 16 sigmoids."""
-        import keras
-        from keras import layers
-
-        keras.utils.set_random_seed(seed)
-        entry = keras.Input(sample.shape[1:], name="cutout")
-        x = layers.Conv2D(16, 3, padding="same", activation="relu")(entry)
-        x = layers.BatchNormalization()(layers.MaxPooling2D(2)(layers.Dropout(0.2)(x)))
-        x = layers.Conv2D(16, 3, padding="same", activation="relu")(x)
-        x = layers.Flatten()(layers.MaxPooling2D(2)(layers.Dropout(0.2)(x)))
-        x = layers.Dense(16, activation="sigmoid")(x)
-        model = keras.Model(entry, layers.Dense(classes, activation="softmax", name="probability")(x))
-        return model, model
-
-    @classmethod
-    def augment(cls, section: PsfStarTraining) -> Augment | None:  # noqa: ARG003
-        """Return None: no augmentation."""
-        return None
-
-    @classmethod
-    def schedule(cls, section: PsfStarTraining, seed: int) -> Schedule:
-        """Make a schedule for Adam at a constant learning rate."""
-        return Schedule(section.epochs, section.batch, section.learning_rate, patience=section.patience, seed=seed)
+    @override
+    def training(self, section: PsfStarTraining) -> Training:
+        """Show as many bad sources as good ones, as they are, at a constant rate."""
+        seed = self.manifest.seed
+        return Training(
+            build=lambda sample: published_network(sample.shape[1:], len(self.classes), seed),
+            epoch_rows=lambda number: equal_shares(number, seed),
+        )
 
     def answer(self, inputs: Inputs) -> F4:
         """Convert the network's probabilities, learnt with equal shares, to the training rows' own shares."""
         return shift_prior(super().answer(inputs), np.full(2, 0.5), self.arrays["share"]).astype(np.float32)
 
-    @classmethod
-    def epoch_rows(cls, number: Index, classes: int, section: PsfStarTraining, seed: int) -> Index | None:  # noqa: ARG003
-        """Draw as many bad sources as good ones, at random."""
-        count = np.bincount(number, minlength=classes)
-        random = np.random.default_rng(seed)
-        parts = [np.flatnonzero(number == place) for place in range(classes) if count[place]]
-        fewest = min(len(part) for part in parts)
-        return np.sort(np.concatenate([random.choice(part, fewest, replace=False) for part in parts]))
+
+def published_network(shape: tuple[int, ...], classes: int, seed: int) -> Any:
+    """Build two convolutions of 16 filters with dropout and pooling, and a hidden layer of 16 sigmoids."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+    entry = keras.Input(shape, name="cutout")
+    x = layers.Conv2D(16, 3, padding="same", activation="relu")(entry)
+    x = layers.BatchNormalization()(layers.MaxPooling2D(2)(layers.Dropout(0.2)(x)))
+    x = layers.Conv2D(16, 3, padding="same", activation="relu")(x)
+    x = layers.Flatten()(layers.MaxPooling2D(2)(layers.Dropout(0.2)(x)))
+    x = layers.Dense(16, activation="sigmoid")(x)
+    return keras.Model(entry, layers.Dense(classes, activation="softmax", name="probability")(x))
+
+
+def equal_shares(number: Index, seed: int) -> Index:
+    """Draw as many rows of each class as the rarest has, at random."""
+    random = np.random.default_rng(seed)
+    parts = [np.flatnonzero(number == place) for place in np.unique(number)]
+    fewest = min(len(part) for part in parts)
+    return np.sort(np.concatenate([random.choice(part, fewest, replace=False) for part in parts]))
 
 
 def star_measures(flux: F4) -> npt.NDArray[np.float64]:

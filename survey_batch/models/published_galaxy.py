@@ -7,16 +7,18 @@ not used for the scores and are left out. Changes that were necessary: the smoot
 rows only; noise is added before spectra are put on the linear grid, because the grid is part of the recipe.
 """
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from survey_batch.config.sections.train_galaxies import GalaxyTraining
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import Block, Classifier, Inputs
-from survey_batch.models.fitted import Arrays
+from survey_batch.models.base import Block, Inputs
+from survey_batch.models.examples import Training
+from survey_batch.models.fitted import Arrays, Extra, FittedClassifier
 from survey_batch.models.galaxy_quasar_star import (
     CLASSES,
     LEAST_GOOD_SHARE,
@@ -46,7 +48,7 @@ DEPTH, FILTERS, DENSE = 3, 32, (128, 64, 32)
 CALIBRATION_FOLDS = 5
 
 
-class PublishedComponents(Classifier[GalaxyTraining]):
+class PublishedComponents(FittedClassifier[GalaxyTraining]):
     """Base class of the three variants: 500 principal components of the training spectra.
 
     A spectrum with less than `least_good_share` (0.3) of good pixels is not classified: its probabilities are NaN.
@@ -57,10 +59,10 @@ class PublishedComponents(Classifier[GalaxyTraining]):
     variables: ClassVar[tuple[str, ...]] = VARIABLES
     only_classes: ClassVar[tuple[str, ...] | None] = CLASSES
     why_not: ClassVar[str] = "too few good pixels to be classified"
-    arrays: Arrays
 
     @classmethod
-    def recipe_of(cls, data: Labelled, section: GalaxyTraining) -> Recipe:  # noqa: ARG003
+    @override
+    def recipe_of(cls, data: Labelled, section: GalaxyTraining) -> Recipe:
         """Make the recipe: the linear grid, the norm, the smoothing and the components."""
         steps: dict[str, float | int | str] = {
             "method": "published-components",
@@ -80,12 +82,12 @@ class PublishedComponents(Classifier[GalaxyTraining]):
         """Mark spectra with enough good pixels."""
         return enough_good_pixels(block, recipe)
 
-    @classmethod
-    def learn(cls, data: Labelled, recipe: Recipe, section: GalaxyTraining) -> Arrays:  # noqa: ARG003
+    @override
+    def learn(self, data: Labelled, section: GalaxyTraining) -> Arrays:
         """Fit the components to training rows, block by block."""
         moments = Moments.empty(PUBLISHED_GRID.size)
         for _, block in data.blocks():
-            moments = moments.merge(Moments.of(smoothed(block, recipe)))
+            moments = moments.merge(Moments.of(smoothed(block, self.recipe)))
         pca = PCA.fit(moments, COMPONENTS)
         return {"mean": pca.mean, "components": pca.components, "variance": pca.variance, "ratio": pca.ratio}
 
@@ -93,6 +95,11 @@ class PublishedComponents(Classifier[GalaxyTraining]):
         """Compute scores, (object, 500)."""
         pca = PCA(**{name: self.arrays[name] for name in ("mean", "components", "variance", "ratio")})
         return pca.transform(smoothed(block, self.recipe)).astype(np.float32)
+
+    @override
+    def extra_examples(self, data: Labelled, section: GalaxyTraining) -> Extra | None:
+        """Make copies with noise, and simulated spectra."""
+        return added_examples(data, self.recipe, section, self.manifest.seed)
 
 
 def smoothed(block: Block, recipe: Recipe) -> F4:
@@ -102,11 +109,9 @@ def smoothed(block: Block, recipe: Recipe) -> F4:
     return published_flux(recipe.grid.wavelength, flux, ivar, mask)
 
 
-def added_examples(
-    data: Labelled, recipe: Recipe, section: GalaxyTraining, seed: int
-) -> tuple[Block, npt.NDArray[np.str_]] | None:
+def added_examples(data: Labelled, recipe: Recipe, section: GalaxyTraining, seed: int) -> Extra | None:
     """Make copies of training galaxies and quasars with noise, and simulated spectra, as the section sets."""
-    parts: list[tuple[Block, npt.NDArray[np.str_]]] = []
+    parts: list[Extra] = []
     for number, name in enumerate(COPIED):
         rows = np.flatnonzero(data.label == name)
         if section.copies and rows.size:
@@ -129,23 +134,10 @@ class PublishedCNN(PublishedComponents, KerasClassifier[GalaxyTraining]):
 
     variant: ClassVar[str] = "published-cnn"
 
-    @classmethod
-    def extra_examples(
-        cls,
-        data: Labelled,
-        recipe: Recipe,
-        section: GalaxyTraining,
-        classes: tuple[str, ...],  # noqa: ARG003
-        seed: int,
-    ) -> tuple[Block, npt.NDArray[np.str_]] | None:
-        """Make copies with noise, and simulated spectra."""
-        return added_examples(data, recipe, section, seed)
-
-    @classmethod
-    def build(cls, sample: Inputs, classes: int, section: GalaxyTraining, seed: int) -> tuple[Any, Any]:  # noqa: ARG003
-        """Build the network."""
-        model = branched_network(sample.shape[1], classes, seed)
-        return model, model
+    @override
+    def training(self, section: GalaxyTraining) -> Training:
+        """Build the network, and show it the scores as they are."""
+        return Training(lambda sample: branched_network(sample.shape[1], len(self.classes), self.manifest.seed))
 
 
 def branched_network(components: int, classes: int, seed: int) -> Any:
@@ -177,22 +169,7 @@ def branched_network(components: int, classes: int, seed: int) -> Any:
     return keras.Model(entry, last(x))
 
 
-class PublishedEstimator(PublishedComponents, SklearnClassifier[GalaxyTraining]):
-    """Base class of the machine and the forest."""
-
-    @classmethod
-    def training_inputs(
-        cls, draft: Self, data: Labelled, section: GalaxyTraining, seed: int
-    ) -> tuple[Inputs, npt.NDArray[np.str_]]:
-        """Prepare scores and labels of training rows, copies with noise and simulated spectra."""
-        inputs, label = [draft.prepare(block) for _, block in data.blocks()], data.label
-        if (added := added_examples(data, draft.recipe, section, seed)) is not None:
-            inputs.append(draft.prepare(added[0]))
-            label = np.concatenate([label, added[1]])
-        return np.concatenate(inputs), label
-
-
-class PublishedSVM(PublishedEstimator):
+class PublishedSVM(PublishedComponents, SklearnClassifier[GalaxyTraining]):
     """A support vector machine with an RBF kernel, C = 1 and balanced class weights."""
 
     variant: ClassVar[str] = "published-svm"
@@ -201,39 +178,37 @@ class PublishedSVM(PublishedEstimator):
         "sklearn.calibration._SigmoidCalibration",
     )
 
-    @classmethod
-    def training_inputs(
-        cls, draft: Self, data: Labelled, section: GalaxyTraining, seed: int
-    ) -> tuple[Inputs, npt.NDArray[np.str_]]:
+    @override
+    def training_inputs(self, data: Labelled, section: GalaxyTraining) -> tuple[Inputs, npt.NDArray[np.str_]]:
         """Prepare inputs and labels, and check that each class has enough rows to fit probabilities."""
-        inputs, label = super().training_inputs(draft, data, section, seed)
+        inputs, label = super().training_inputs(data, section)
         names, counts = np.unique(label, return_counts=True)
         if counts.min() < CALIBRATION_FOLDS:
             raise ConfigurationError(
-                f"variant {cls.variant!r} needs {CALIBRATION_FOLDS} training spectra of each class, and has "
+                f"variant {self.variant!r} needs {CALIBRATION_FOLDS} training spectra of each class, and has "
                 f"{counts.min()} of {names[counts.argmin()]}; set train.simulated, or train on more"
             )
         return inputs, label
 
-    @classmethod
-    def estimator(cls, section: GalaxyTraining, seed: int, inputs: Inputs) -> Any:  # noqa: ARG003
+    @override
+    def estimator(self, section: GalaxyTraining) -> Any:
         """Make the machine; Platt's sigmoid, fitted in folds, gives probabilities, as in `SVC(probability=True)`."""
         from sklearn.calibration import CalibratedClassifierCV
         from sklearn.svm import SVC
 
-        machine = SVC(kernel="rbf", C=1.0, gamma="scale", class_weight="balanced", random_state=seed)
+        machine = SVC(kernel="rbf", C=1.0, gamma="scale", class_weight="balanced", random_state=self.manifest.seed)
         return CalibratedClassifierCV(machine, ensemble=False, cv=CALIBRATION_FOLDS)
 
 
-class PublishedForest(PublishedEstimator):
+class PublishedForest(PublishedComponents, SklearnClassifier[GalaxyTraining]):
     """A random forest of 100 trees with balanced class weights."""
 
     variant: ClassVar[str] = "published-forest"
     trusted: ClassVar[tuple[str, ...]] = ("sklearn.tree._tree.Tree",)
 
-    @classmethod
-    def estimator(cls, section: GalaxyTraining, seed: int, inputs: Inputs) -> Any:  # noqa: ARG003
+    @override
+    def estimator(self, section: GalaxyTraining) -> Any:
         """Make the forest."""
         from sklearn.ensemble import RandomForestClassifier
 
-        return RandomForestClassifier(100, class_weight="balanced", random_state=seed)
+        return RandomForestClassifier(100, class_weight="balanced", random_state=self.manifest.seed)

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import Block
 from survey_batch.models.classes import SEQUENCE
+from survey_batch.models.examples import Training
+from survey_batch.models.fitted import Extra
 from survey_batch.models.helium import HELIUM, HeliumRule
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
@@ -66,7 +69,8 @@ class PublishedSpectralType(HeliumRule, KerasClassifier[SpectralTypeTraining]):
         return SpectralTypeClassifier.baselines(data, section, classes)
 
     @classmethod
-    def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:  # noqa: ARG003
+    @override
+    def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:
         """Make the recipe on the product's grid.
 
         Raises
@@ -89,24 +93,15 @@ class PublishedSpectralType(HeliumRule, KerasClassifier[SpectralTypeTraining]):
         assert self.recipe.grid is not None  # noqa: S101 - spectra have one
         return published_points(self.recipe.grid.wavelength, block["flux"])[:, None]
 
-    @classmethod
-    def extra_examples(
-        cls, data: Labelled, recipe: Recipe, section: SpectralTypeTraining, classes: tuple[str, ...], seed: int
-    ) -> tuple[Block, npt.NDArray[np.str_]] | None:
-        """Make spectra of rare classes."""
-        return rare_examples(data, recipe, section, classes, seed)
+    @override
+    def training(self, section: SpectralTypeTraining) -> Training:
+        """Build the published network, and show it the spectra as they are."""
+        return Training(lambda sample: network(sample.shape[-1], len(self.classes), self.manifest.seed))
 
-    @classmethod
-    def build(
-        cls,
-        sample: npt.NDArray[Any],
-        classes: int,
-        section: SpectralTypeTraining,  # noqa: ARG003
-        seed: int,
-    ) -> tuple[Any, Any]:
-        """Build the published network."""
-        model = network(sample.shape[-1], classes, seed)
-        return model, model
+    @override
+    def extra_examples(self, data: Labelled, section: SpectralTypeTraining) -> Extra | None:
+        """Make spectra of rare classes."""
+        return rare_examples(data, self.recipe, section, self.classes, self.manifest.seed)
 
 
 def first_point(wavelength: npt.NDArray[np.float64]) -> int:

@@ -11,15 +11,17 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.core.arrays import F4, F8
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import Block, Classifier, Inputs, Workspace
+from survey_batch.models.base import Block, Inputs, Workspace
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.committee import build_committee, train_committee
-from survey_batch.models.fitted import Arrays, valid_part
+from survey_batch.models.examples import Training
+from survey_batch.models.fitted import Arrays, FittedClassifier, valid_part
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Recipe
@@ -45,7 +47,7 @@ CALIBRATION_FOLDS = 5
 """Folds in which the support vector machine's probabilities are fitted."""
 
 
-class PublishedStamps(Classifier[StampTraining]):
+class PublishedStamps(FittedClassifier[StampTraining]):
     """Base class of the three classifiers: every pixel of a stamp must be measured."""
 
     kind: ClassVar[str] = "stamp-type"
@@ -55,12 +57,14 @@ class PublishedStamps(Classifier[StampTraining]):
     why_not: ClassVar[str] = "a pixel of the stamp has no flux"
 
     @classmethod
-    def recipe_of(cls, data: Labelled, section: StampTraining) -> Recipe:  # noqa: ARG003
+    @override
+    def recipe_of(cls, data: Labelled, section: StampTraining) -> Recipe:
         """Make the recipe: stamps as they are."""
         return stamp_recipe(data, cls.variables, {"method": f"published-{cls.variant}"})
 
     @classmethod
-    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:  # noqa: ARG003
+    @override
+    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark complete stamps."""
         return enough_pixels(block, 1.0)
 
@@ -77,8 +81,8 @@ class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
     variant: ClassVar[str] = "pca-mlp"
     why_not: ClassVar[str] = "a pixel of the stamp has no flux, or the committee of networks disagrees on the star"
 
-    @classmethod
-    def learn(cls, data: Labelled, recipe: Recipe, section: StampTraining) -> Arrays:  # noqa: ARG003
+    @override
+    def learn(self, data: Labelled, section: StampTraining) -> Arrays:
         """Fit the components to training stars."""
         from sklearn.decomposition import PCA
 
@@ -92,7 +96,8 @@ class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
         return (centred @ self.arrays["components"].T)[:, 0].astype(np.float32)
 
     @classmethod
-    def fit(  # noqa: D102 - as in the interface
+    @override
+    def fit(
         cls,
         data: Labelled,
         section: StampTraining,
@@ -138,11 +143,11 @@ class StampCNN(PublishedStamps, KerasClassifier[StampTraining]):
 
     variant: ClassVar[str] = "cnn-mlp"
 
-    @classmethod
-    def learn(cls, data: Labelled, recipe: Recipe, section: StampTraining) -> Arrays:  # noqa: ARG003
+    @override
+    def learn(self, data: Labelled, section: StampTraining) -> Arrays:
         """Compute the mean image of training stars."""
         total = sum(
-            (block["flux"].astype(np.float64).sum(axis=0) for _, block in data.blocks()), np.zeros(recipe.shape)
+            (block["flux"].astype(np.float64).sum(axis=0) for _, block in data.blocks()), np.zeros(self.recipe.shape)
         )
         return {"mean": total / len(data)}
 
@@ -151,11 +156,10 @@ class StampCNN(PublishedStamps, KerasClassifier[StampTraining]):
         mean = self.arrays["mean"]
         return np.asarray((block["flux"] - mean) / mean.max(), np.float32)[..., None]
 
-    @classmethod
-    def build(cls, sample: Inputs, classes: int, section: StampTraining, seed: int) -> tuple[Any, Any]:  # noqa: ARG003
-        """Build the network."""
-        model = pixel_compression(sample.shape[1], classes, seed)
-        return model, model
+    @override
+    def training(self, section: StampTraining) -> Training:
+        """Build the published network, and show it the stamps as they are."""
+        return Training(lambda sample: pixel_compression(sample.shape[1], len(self.classes), self.manifest.seed))
 
 
 def pixel_compression(size: int, classes: int, seed: int) -> Any:
@@ -202,20 +206,20 @@ class SimilaritySVM(PublishedStamps, SklearnClassifier[StampTraining]):
         """Mark complete stamps of exposures with a known field."""
         return exposure_known(block, recipe) & enough_pixels(block, 1.0)
 
-    @classmethod
-    def learn(cls, data: Labelled, recipe: Recipe, section: StampTraining) -> Arrays:  # noqa: ARG003
+    @override
+    def learn(self, data: Labelled, section: StampTraining) -> Arrays:
         """Read the fields, to store them with the model."""
         return read_optics(section).arrays()
 
-    @classmethod
-    def training_inputs(cls, draft: Self, data: Labelled, section: StampTraining, seed: int) -> tuple[Inputs, Any]:
+    @override
+    def training_inputs(self, data: Labelled, section: StampTraining) -> tuple[Inputs, npt.NDArray[np.str_]]:
         """Prepare features and labels; each class must have enough stars to fit probabilities."""
         counts = data.counts()
         if min(counts.values()) < CALIBRATION_FOLDS:
             raise ConfigurationError(
                 f"svm-psf needs {CALIBRATION_FOLDS} labelled stars of each class at least; there are {counts}"
             )
-        return super().training_inputs(draft, data, section, seed)
+        return super().training_inputs(data, section)
 
     def prepare(self, block: Block) -> F8:
         """Compute similarities, (object, wavelength), in float64, because they differ only in the fourth digit."""
@@ -227,27 +231,22 @@ class SimilaritySVM(PublishedStamps, SklearnClassifier[StampTraining]):
     def _optics(self) -> StampOptics:
         return StampOptics.from_arrays(self.arrays)
 
-    @classmethod
-    def estimator(cls, section: StampTraining, seed: int, inputs: Inputs) -> Any:  # noqa: ARG003
+    @override
+    def estimator(self, section: StampTraining) -> Any:
         """Make the published machine; its probabilities are fitted to decisions on left-out stars, as in libsvm."""
-        return similarity_machine(inputs.shape[1])
+        from sklearn.calibration import CalibratedClassifierCV
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        machine = CalibratedClassifierCV(published_machine(), ensemble=False, cv=CALIBRATION_FOLDS)
+        return make_pipeline(StandardScaler(), machine)
 
 
-def similarity_machine(features: int) -> Any:
-    """Make a pipeline of scaling and the published machine with probabilities."""
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    machine = CalibratedClassifierCV(published_machine(features), ensemble=False, cv=CALIBRATION_FOLDS)
-    return make_pipeline(StandardScaler(), machine)
-
-
-def published_machine(features: int) -> Any:
+def published_machine() -> Any:
     """Make a machine with an RBF kernel, C = 1 and gamma = 1 / features."""
     from sklearn.svm import SVC
 
-    return SVC(C=1.0, gamma=1 / features)
+    return SVC(C=1.0, gamma="auto")
 
 
 def similarity(flux: F4, psfs: F4) -> F8:

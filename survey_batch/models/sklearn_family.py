@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from survey_batch.core.arrays import F4, F8
 from survey_batch.core.errors import ConfigurationError
@@ -19,8 +20,8 @@ from survey_batch.models.labelled import Labelled
 class SklearnClassifier(FittedClassifier[Section]):
     """A family with a scikit-learn estimator, fitted to prepared rows that are all in memory.
 
-    A subclass defines `recipe_of`, `valid_rows`, `prepare` (object, column) and `estimator`, and `learn` if its
-    preprocessing is fitted to training rows.
+    A subclass defines `recipe_of`, `prepare` (object, column) and `estimator`, and `learn` if its preprocessing is
+    fitted to training rows.
 
     Attributes
     ----------
@@ -31,39 +32,41 @@ class SklearnClassifier(FittedClassifier[Section]):
     model_file: ClassVar[str] = "model.skops"
     trusted: ClassVar[tuple[str, ...]] = ()
 
-    @classmethod
     @abstractmethod
-    def estimator(cls, section: Section, seed: int, inputs: Inputs) -> Any:
-        """Make an unfitted estimator, with `predict_proba`, for these training rows."""
+    def estimator(self, section: Section) -> Any:
+        """Make an unfitted estimator, with `predict_proba`; the draft knows its seed."""
 
-    @classmethod
-    def training_inputs(cls, draft: Self, data: Labelled, section: Section, seed: int) -> tuple[Inputs, Any]:  # noqa: ARG003
-        """Prepare training rows and their labels; a subclass may add augmented copies."""
-        return draft.prepare(data.block), data.label
+    def training_inputs(self, data: Labelled, section: Section) -> tuple[Inputs, npt.NDArray[np.str_]]:
+        """Prepare training rows, then extra ones, and their labels."""
+        inputs, label = [self.prepare(block) for _, block in data.blocks()], data.label
+        if (extra := self.extra_examples(data, section)) is not None:
+            inputs.append(self.prepare(extra[0]))
+            label = np.concatenate([label, extra[1]])
+        return np.concatenate(inputs), label
 
-    @classmethod
-    def weights(cls, data: Labelled, labels: npt.NDArray[np.str_]) -> F8 | None:  # noqa: ARG003
-        """Weigh the training inputs, which begin with the rows of the data; by default all weigh the same."""
+    def weights(self, labels: npt.NDArray[np.str_], real: int) -> F8 | None:  # noqa: ARG002
+        """Weigh the training inputs, of which the first `real` are rows of the product; by default all alike."""
         return None
 
     @classmethod
-    def fit(  # noqa: D102 - as in the interface
+    @override
+    def fit(
         cls,
         data: Labelled,
         section: Section,
         *,
         classes: tuple[str, ...] | None = None,
-        validation: Labelled | None = None,  # noqa: ARG003
+        validation: Labelled | None = None,
         workspace: Workspace | None = None,
         seed: int | None = None,
     ) -> Self:
         seed, place = section.seed if seed is None else seed, workspace or Workspace()
         draft, data = cls.prepare_fit(data, section, classes, seed)
-        inputs, labels = cls.training_inputs(draft, data, section, seed)
+        inputs, labels = draft.training_inputs(data, section)
         place.report(f"fitting {cls.variant} to {len(inputs)} rows of {inputs.shape[1]} columns")
-        weight = cls.weights(data, labels)
+        weight = draft.weights(labels, len(data))
         weighted = {} if weight is None else {"sample_weight": weight}
-        model = cls.estimator(section, seed, inputs).fit(inputs, class_numbers(labels, draft.classes), **weighted)
+        model = draft.estimator(section).fit(inputs, class_numbers(labels, draft.classes), **weighted)
         return cls(draft.manifest, draft.arrays, model)
 
     def _forward(self, inputs: Inputs) -> F4:

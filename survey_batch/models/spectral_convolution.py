@@ -1,16 +1,19 @@
 """Spectral type, O to M, by convolution along wavelength."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.core.arrays import F4
 from survey_batch.models.augment import shifted
 from survey_batch.models.base import Block
 from survey_batch.models.classes import SEQUENCE
-from survey_batch.models.examples import Augment
+from survey_batch.models.examples import Training
+from survey_batch.models.fitted import Extra
 from survey_batch.models.helium import HELIUM
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Grid, Recipe
@@ -55,7 +58,8 @@ class SpectralConvolution(SpectralTypeClassifier):
     only_classes: ClassVar[tuple[str, ...] | None] = tuple(SEQUENCE)
 
     @classmethod
-    def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:  # noqa: ARG003
+    @override
+    def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:
         """Make the recipe on the product's grid."""
         return recipe_for(Grid.of(data.coordinates["wavelength"])).model_copy(update={"steps": STEPS})
 
@@ -66,27 +70,23 @@ class SpectralConvolution(SpectralTypeClassifier):
         trust = flux_channels(flux, ivar, mask, int(step(steps, "bin_pixels")))[..., 1:]
         return np.concatenate([bins_of(block, steps), trust], axis=-1)
 
-    @classmethod
-    def augment(cls, section: SpectralTypeTraining) -> Augment:  # noqa: ARG003
-        """Return the augmentation: another radial velocity, by fractions of a bin, and more noise."""
+    @override
+    def training(self, section: SpectralTypeTraining) -> Training:
+        """Show another radial velocity, by fractions of a bin, and more noise; each member is trained separately."""
 
         def changed(values: F4, targets: F4, random: np.random.Generator) -> tuple[F4, F4]:
             moved = shifted(values, random.normal(0, SHIFT_BINS, len(values)))
             return noisier(moved, 10 ** random.uniform(*NOISE, size=(len(values), 1)), random), targets
 
-        return changed
+        def build(sample: npt.NDArray[Any]) -> tuple[Any, Any]:
+            return network(sample, len(self.classes), section.members, self.manifest.seed)
 
-    @classmethod
-    def extra_examples(
-        cls, data: Labelled, recipe: Recipe, section: SpectralTypeTraining, classes: tuple[str, ...], seed: int
-    ) -> tuple[Block, npt.NDArray[np.str_]] | None:
+        return replace(super().training(section), build=build, augment=changed)
+
+    @override
+    def extra_examples(self, data: Labelled, section: SpectralTypeTraining) -> Extra | None:
         """Make spectra of rare classes."""
-        return rare_examples(data, recipe, section, classes, seed)
-
-    @classmethod
-    def build(cls, sample: npt.NDArray[Any], classes: int, section: SpectralTypeTraining, seed: int) -> tuple[Any, Any]:
-        """Build one model that trains each member separately, and one that returns their mean."""
-        return network(sample, classes, section.members, seed)
+        return rare_examples(data, self.recipe, section, self.classes, self.manifest.seed)
 
 
 def noisier(channels: npt.NDArray[Any], sigma: npt.NDArray[Any], random: np.random.Generator) -> F4:

@@ -7,16 +7,18 @@ measured by itself, with its error. Trees (Geurts et al. 2006, Machine Learning 
 threshold, which one bad pixel or a step between the two arms does not move.
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
+from typing_extensions import override
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
-from survey_batch.core.arrays import F4
-from survey_batch.models.base import Block, Inputs
+from survey_batch.core.arrays import F4, F8
+from survey_batch.models.base import Block
 from survey_batch.models.classes import SEQUENCE
+from survey_batch.models.fitted import Extra
 from survey_batch.models.helium import HELIUM, HeliumRule, equivalent_widths, strengths
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Grid, Recipe
@@ -65,7 +67,8 @@ class SpectralForest(HeliumRule, SklearnClassifier[SpectralTypeTraining]):
     trusted: ClassVar[tuple[str, ...]] = ("sklearn.tree._tree.Tree",)
 
     @classmethod
-    def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:  # noqa: ARG003
+    @override
+    def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:
         """Make the recipe on the product's grid."""
         return recipe_for(Grid.of(data.coordinates["wavelength"])).model_copy(update={"steps": STEPS})
 
@@ -85,29 +88,23 @@ class SpectralForest(HeliumRule, SklearnClassifier[SpectralTypeTraining]):
         wide = smoothed(bins_of(block, steps), step(steps, "smooth_bins"), int(step(steps, "every")))
         return np.concatenate([wide, strengths(*equivalent_widths(block, self.recipe))], axis=1)
 
-    @classmethod
-    def training_inputs(
-        cls, draft: Self, data: Labelled, section: SpectralTypeTraining, seed: int
-    ) -> tuple[Inputs, npt.NDArray[np.str_]]:
-        """Prepare training rows, and spectra of rare classes."""
-        inputs, label = [draft.prepare(block) for _, block in data.blocks()], data.label
-        if (extra := rare_examples(data, draft.recipe, section, tuple(SEQUENCE), seed)) is not None:
-            inputs.append(draft.prepare(extra[0]))
-            label = np.concatenate([label, extra[1]])
-        return np.concatenate(inputs), label
+    @override
+    def extra_examples(self, data: Labelled, section: SpectralTypeTraining) -> Extra | None:
+        """Make spectra of rare classes."""
+        return rare_examples(data, self.recipe, section, tuple(SEQUENCE), self.manifest.seed)
 
-    @classmethod
-    def weights(cls, data: Labelled, labels: npt.NDArray[np.str_]) -> npt.NDArray[np.float64] | None:
+    @override
+    def weights(self, labels: npt.NDArray[np.str_], real: int) -> F8:
         """Return the weights of `survey_weights`: synthetic O and B weigh as much as such stars in the survey."""
-        return survey_weights(labels, len(data))
+        return survey_weights(labels, real)
 
-    @classmethod
-    def estimator(cls, section: SpectralTypeTraining, seed: int, inputs: Inputs) -> Any:  # noqa: ARG003
+    @override
+    def estimator(self, section: SpectralTypeTraining) -> Any:
         """Make the trees."""
         from sklearn.ensemble import ExtraTreesClassifier
 
         return ExtraTreesClassifier(
-            section.trees, min_samples_leaf=LEAST_LEAF, max_features=COLUMNS_TRIED, random_state=seed
+            section.trees, min_samples_leaf=LEAST_LEAF, max_features=COLUMNS_TRIED, random_state=self.manifest.seed
         )
 
 

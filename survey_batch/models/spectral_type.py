@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from survey_batch.catalog.labels import SPECTRAL_TYPES
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
@@ -55,7 +56,8 @@ class SpectralTypeClassifier(HeliumRule, EnsembleClassifier[SpectralTypeTraining
     why_not: ClassVar[str] = "too few good pixels to be classified"
 
     @classmethod
-    def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:  # noqa: ARG003
+    @override
+    def recipe_of(cls, data: Labelled, section: SpectralTypeTraining) -> Recipe:
         """Make the recipe on the product's grid."""
         return recipe_for(Grid.of(data.coordinates["wavelength"]))
 

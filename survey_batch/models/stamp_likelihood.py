@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
+from typing_extensions import override
 
 from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.core.arrays import F4, F8, Index
@@ -86,7 +87,8 @@ class StampLikelihood(Classifier[StampTraining]):
         return stamp_recipe(data, cls.variables, steps)
 
     @classmethod
-    def fit(  # noqa: D102 - as in the interface
+    @override
+    def fit(
         cls,
         data: Labelled,
         section: StampTraining,

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from survey_batch.config.sections.train_images import ImageTraining
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.features import POINT_SOURCES
 from survey_batch.models.base import Block, Inputs
+from survey_batch.models.examples import Training
 from survey_batch.models.image_networks import small_cnn, small_vit
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Recipe
 from survey_batch.models.preprocessing import step
-from survey_batch.models.trainer import Augment, Schedule
 
 if TYPE_CHECKING:
     from survey_batch.models.cross_validation import Fit
@@ -111,23 +112,14 @@ class ImageClassifier(KerasClassifier[ImageTraining]):
             return crop_images(halves_as_channels(pixels), crop)
         return channels_last(_middle(pixels, crop) if crop else pixels)
 
-    @classmethod
-    def build(cls, sample: Inputs, classes: int, section: ImageTraining, seed: int) -> tuple[Any, Any]:
-        """Build the family's network."""
+    @override
+    def training(self, section: ImageTraining) -> Training:
+        """Flip and turn images by right angles, which changes no colour; the rate falls to zero."""
         unit = WHITE if section.product == "composites" else section.softening
-        model = cls.network(sample, classes, unit, seed)
-        return model, model
-
-    @classmethod
-    def augment(cls, section: ImageTraining) -> Augment | None:
-        """Return flips and turns by right angles, which change no colour."""
-        return turned if section.augment else None
-
-    @classmethod
-    def schedule(cls, section: ImageTraining, seed: int) -> Schedule:
-        """Make a schedule for Adam with a learning rate that falls to zero."""
-        return Schedule(
-            section.epochs, section.batch, section.learning_rate, "cosine", patience=section.patience, seed=seed
+        return Training(
+            build=lambda sample: type(self).network(sample, len(self.classes), unit, self.manifest.seed),
+            augment=turned if section.augment else None,
+            decay="cosine",
         )
 
 

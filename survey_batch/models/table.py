@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from survey_batch.config.sections.train_table import TableTraining
 from survey_batch.core.arrays import F4, F8, Index
@@ -77,7 +78,7 @@ class TableClassifier(EnsembleClassifier[TableTraining]):
         recipe = cls.recipe_of(data, section)
 
         def trees(trained: Labelled, seed: int) -> "Predict":
-            columns = cls.learn(trained, recipe, section)["column"]
+            columns = learnt_columns(trained, recipe)["column"]
             model = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
             model.fit(_finite(trained.block, columns), class_numbers(trained.label, classes))
             return lambda other: np.asarray(model.predict(_finite(other.block, columns)), dtype=np.intp)
@@ -89,31 +90,10 @@ class TableClassifier(EnsembleClassifier[TableTraining]):
         """Mark rows with at least one of the chosen features."""
         return np.asarray(np.isfinite(block["value"][:, _columns(recipe)]).any(axis=1))
 
-    @classmethod
-    def learn(cls, data: Labelled, recipe: Recipe, section: TableTraining) -> Arrays:  # noqa: ARG003
-        """Compute medians and scatters of the features that vary, and find the features that are sometimes missing.
-
-        Raises
-        ------
-        ConfigurationError
-            All features are the same in all rows.
-        """
-        columns = _columns(recipe)
-        values = _finite(data.block, columns)
-        share = np.isfinite(values).mean(axis=0)
-        columns_with_values = columns[share > 0]
-        median, scatter = robust_scale(values[:, share > 0])
-        varies, flagged = scatter > 0, columns[(share > 0) & (share < 1)]
-        if not varies.any() and not len(flagged):
-            raise ConfigurationError(
-                f"features {recipe.steps['features']} are the same in all training rows; change train.features"
-            )
-        return {
-            "column": columns_with_values[varies],
-            "median": median[varies],
-            "scatter": scatter[varies],
-            "flagged": flagged,
-        }
+    @override
+    def learn(self, data: Labelled, section: TableTraining) -> Arrays:
+        """Standardise by the training rows."""
+        return learnt_columns(data, self.recipe)
 
     def prepare(self, block: Block) -> F4:
         """Compute standardised features, then a flag for each that can be missing (1 if it is): (object, column, 1)."""
@@ -139,6 +119,32 @@ def chosen(names: Sequence[str], patterns: Sequence[str]) -> Index:
             )
     fits = [any(fnmatchcase(name, pattern) for pattern in patterns) for name in names]
     return np.flatnonzero(fits)
+
+
+def learnt_columns(data: Labelled, recipe: Recipe) -> Arrays:
+    """Compute medians and scatters of the features that vary, and find the features that are sometimes missing.
+
+    Raises
+    ------
+    ConfigurationError
+        All features are the same in all rows.
+    """
+    columns = _columns(recipe)
+    values = _finite(data.block, columns)
+    share = np.isfinite(values).mean(axis=0)
+    columns_with_values = columns[share > 0]
+    median, scatter = robust_scale(values[:, share > 0])
+    varies, flagged = scatter > 0, columns[(share > 0) & (share < 1)]
+    if not varies.any() and not len(flagged):
+        raise ConfigurationError(
+            f"features {recipe.steps['features']} are the same in all training rows; change train.features"
+        )
+    return {
+        "column": columns_with_values[varies],
+        "median": median[varies],
+        "scatter": scatter[varies],
+        "flagged": flagged,
+    }
 
 
 def robust_scale(values: F8) -> tuple[F8, F8]:

@@ -11,13 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from typing_extensions import override
+
 from survey_batch.config.sections.train_images import ImageTraining
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import Inputs
+from survey_batch.models.examples import Training
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest, Recipe
 from survey_batch.models.stellar_image import ImageClassifier
-from survey_batch.models.trainer import Augment, Schedule
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
 PREFIX = "vit."
@@ -50,23 +52,15 @@ class ViT(ImageClassifier):
         images: Inputs = block[self.recipe.variables[0]]
         return images
 
-    @classmethod
-    def build(cls, sample: Inputs, classes: int, section: ImageTraining, seed: int) -> tuple[Any, Any]:
-        """Build the checkpoint's transformer with a new head."""
-        model = fine_tuned(read_backbone(str(section.checkpoint)), sample.shape[1:], classes, seed)
-        return model, model
+    @override
+    def training(self, section: ImageTraining) -> Training:
+        """Give the checkpoint's transformer a new head; no augmentation, and the rate falls linearly to zero."""
 
-    @classmethod
-    def augment(cls, section: ImageTraining) -> Augment | None:  # noqa: ARG003
-        """Return None: no augmentation, as published."""
-        return None
+        def build(sample: Inputs) -> Any:
+            backbone = read_backbone(str(section.checkpoint))
+            return fine_tuned(backbone, sample.shape[1:], len(self.classes), self.manifest.seed)
 
-    @classmethod
-    def schedule(cls, section: ImageTraining, seed: int) -> Schedule:
-        """Make a schedule with a learning rate that falls linearly to zero."""
-        return Schedule(
-            section.epochs, section.batch, section.learning_rate, "linear", patience=section.patience, seed=seed
-        )
+        return Training(build, decay="linear")
 
     @classmethod
     def read_parts(cls, folder: Path, manifest: Manifest) -> Self:

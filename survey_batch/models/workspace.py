@@ -40,7 +40,7 @@ def settings_fingerprint(section: TrainingSection, training: dict[str, Any]) -> 
     settings = section.model_dump(mode="json", exclude=set(REPORTING))
     files = {key: _contents(value) for key, value in settings.items() if key != "classifier"}
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    text = json.dumps([settings, files, training, versions(), backend], sort_keys=True, default=str)
+    text = json.dumps([settings, files, training, versions(section.kind), backend], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -59,7 +59,7 @@ def of_other_settings(folder):
         (damage, 2, "SHA-256 differs"),
         (lose, 2, "lacks ['network.keras']"),
         (garble, 2, "is no classifier's manifest"),
-        (of_unknown_kind, 2, "is of kind 'my-kind', and this version of survey-batch has the kinds "),
+        (of_unknown_kind, 2, "kind 'my-kind' is not known; there are galaxy-quasar-star, "),
         (of_another_product, 2, "works on the product 'cutouts', which the job does not make"),
         (of_other_settings, 3, "is made otherwise than what the classifier was trained on"),
     ],

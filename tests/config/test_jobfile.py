@@ -227,7 +227,7 @@ def test_a_misspelt_key_of_a_users_own_stage_is_pointed_out(job_file):
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ('kind = "tabel"', "train.kind is 'tabel' (did you mean 'table'?); allowed: 'spectral-type'"),
+        ('kind = "tabel"', "train.kind: 'tabel' is not known (did you mean 'table'?); there are galaxy-quasar-star"),
         ('kind = "table"\nepoch = 3', "train.epoch is not a key of [train] of kind 'table' (did you mean 'epochs'?)"),
         ('kind = "table"\ntemplates = "t.fits"', "train.templates is not a key of [train] of kind 'table'"),
         ("epochs = 0", "train.epochs is 0; must be greater than 0"),

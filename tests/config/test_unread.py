@@ -5,9 +5,10 @@ from typing import get_args
 
 import pytest
 
+from survey_batch.config.classifiers import classifier_kind
 from survey_batch.config.jobfile import dump_job, load_job
-from survey_batch.config.sections.training import TRAINING_OF
 from survey_batch.config.survey import find_survey, survey_names
+from survey_batch.core import plugins
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.planning.plan import make_plan
 from tests.jobs import lamost_job
@@ -111,10 +112,11 @@ def test_a_key_of_training_that_the_variant_does_not_read_is_refused(refused, ke
     assert why in message
 
 
-@pytest.mark.parametrize("section", TRAINING_OF.values(), ids=TRAINING_OF)
-def test_what_some_variants_read_are_keys_and_variants_that_there_are(section):
+@pytest.mark.parametrize("kind", plugins.offered(plugins.CLASSIFIERS))
+def test_what_some_variants_read_are_keys_and_variants_that_there_are(kind):
+    section = classifier_kind(kind).training
     variants = set(get_args(section.model_fields["variant"].annotation))
-    assert set(section.read_by) <= set(section.model_fields)
+    assert {*section.read_by, *section.counts_with, *section.paths} <= set(section.model_fields)
     assert all(set(readers) < variants for readers in section.read_by.values())
 
 

@@ -24,7 +24,7 @@ def write_classifier(folder, job, content=b"a network"):
         "variant": "lines",
         "classes": ["A", "F"],
         "recipe": recipe,
-        "versions": versions(),
+        "versions": versions("spectral-type"),
         "files": {"network.keras": hashlib.sha256(content).hexdigest()},
     }
     folder.mkdir()

@@ -8,9 +8,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from survey_batch.config.sections.training import TRAINING_OF
+from survey_batch.config.classifiers import classifier_kind
+from survey_batch.core import plugins
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
-from survey_batch.models.artifact import KINDS, classifier_fingerprint, family_of, load_classifier
+from survey_batch.models.artifact import classifier_fingerprint, family_of, load_classifier
 from survey_batch.models.manifest import MANIFEST, Recipe
 from tests.models.answers import assert_rows_answer_for_themselves
 from tests.models.conftest import make_block
@@ -198,13 +199,12 @@ def test_a_folder_of_an_older_format_is_refused(copy):
 
 
 def test_the_job_file_knows_every_kind_and_variant():
-    for kind, variants in KINDS.items():
-        fields = TRAINING_OF[kind].model_fields
+    for kind in plugins.offered(plugins.CLASSIFIERS):
+        variants, fields = classifier_kind(kind).variants, classifier_kind(kind).training.model_fields
         assert get_args(fields["variant"].annotation) == tuple(variants)
         assert fields["variant"].default == next(iter(variants))
         assert [family_of(kind, variant).variant for variant in variants] == list(variants)
         assert {family_of(kind, variant).kind for variant in variants} == {kind}
-    assert set(TRAINING_OF) == set(KINDS)
 
 
 def test_images_of_other_bands_or_size_are_refused():

@@ -9,7 +9,9 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from survey_batch.models.artifact import KINDS, family_of
+from survey_batch.config.classifiers import classifier_kind
+from survey_batch.core import plugins
+from survey_batch.models.artifact import family_of
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.precision import lower_precision
 
@@ -17,8 +19,8 @@ pytestmark = pytest.mark.slow
 
 NETWORKS = [
     (kind, variant)
-    for kind, variants in KINDS.items()
-    for variant in variants
+    for kind in plugins.offered(plugins.CLASSIFIERS)
+    for variant in classifier_kind(kind).variants
     if issubclass(family_of(kind, variant), KerasClassifier) and (variant != "vit" or find_spec("keras_hub"))
 ]
 

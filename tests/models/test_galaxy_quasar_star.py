@@ -97,7 +97,7 @@ def test_lines_at_rest_are_used_where_a_redshift_is_given(with_redshift, tested)
 @pytest.mark.slow
 def test_half_of_the_training_rows_lose_their_redshift(data, with_redshift):
     values = with_redshift.prepare(data.block)
-    change = GalaxyQuasarStar.augment(section(redshift=True))
+    change = with_redshift.training(section(redshift=True)).augment
     changed, targets = change(values, np.eye(3)[np.zeros(len(values), int)], np.random.default_rng(1))
     blank = (changed[:, -LINES:] == 0).all(axis=(1, 2))
     assert 0.3 < blank.mean() < 0.7
@@ -112,9 +112,7 @@ def test_simulated_spectra_make_up_for_a_class_that_is_missing(data):
     with pytest.raises(ConfigurationError, match="two classes"):
         GalaxyQuasarStar.fit(stars, section(epochs=1, simulated=2))
     few = data.take(data.label != "QSO")
-    examples = GalaxyQuasarStar.extra_examples(
-        few, GalaxyQuasarStar.recipe_of(few, section()), section(simulated=2), CLASSES, 1
-    )
+    examples = GalaxyQuasarStar.prepare_fit(few, section(), None, 1)[0].extra_examples(few, section(simulated=2))
     assert examples is not None
     assert list(examples[1]) == ["GALAXY", "GALAXY", "QSO", "QSO", "STAR", "STAR"]
     assert set(examples[0]) == {"flux", "ivar", "mask"}

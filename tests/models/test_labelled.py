@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,3 +51,22 @@ def test_the_fingerprint_is_of_the_data_and_the_labels(data):
     assert part.fingerprint() == in_memory.fingerprint()
     assert part.fingerprint() != data.take(np.arange(1, 11)).fingerprint()
     assert part.fingerprint() != data.take(np.arange(10)[::-1]).fingerprint()
+
+
+def test_the_recipe_for_some_variables_notes_shapes_wavelengths_and_names(data):
+    wavelength, names = 10 ** (1e-4 * (36000 + np.arange(5))), np.array(["line_a", "component_000"])
+    more = replace(
+        data,
+        source={"flux": np.zeros((100, 5)), "redshift": np.zeros(100), "value": np.zeros((100, 2))},
+        coordinates={"wavelength": wavelength, "feature": names},
+        basis="those",
+    )
+    recipe = more.recipe("spectra", ("flux", "redshift"), method="mean", bins=3)
+    assert (recipe.shape, recipe.shapes, recipe.steps) == ((5,), {"redshift": ()}, {"method": "mean", "bins": 3})
+    assert (recipe.grid.first, recipe.names, recipe.basis) == (36000, {"feature": tuple(names)}, "those")
+    recipe.check_product(more.coordinates, more.shapes)
+    assert data.recipe("features", ("value",)).model_dump(exclude_defaults=True) == {
+        "product": "features",
+        "variables": ("value",),
+        "shape": (3,),
+    }

@@ -84,23 +84,23 @@ def test_the_published_scaling_depends_on_the_exposure():
 
 def test_the_published_mean_and_deviation_are_those_of_the_training_pixels():
     data = as_labelled(64, 1)
-    recipe = PublishedPsfStar.recipe_of(data, section(variant="published"))
-    learnt = PublishedPsfStar.learn(data, recipe, section(variant="published"))
+    learnt = PublishedPsfStar.prepare_fit(data, section(variant="published"), None, 1)[0].arrays
     pixels = data.block["flux"].astype(np.float64)
     assert learnt["mean"] == pytest.approx(pixels.mean())
     assert learnt["deviation"] == pytest.approx(pixels.std())
 
 
 def test_published_schedule_holds_where_the_table_does_not_say_otherwise():
-    usual = PublishedPsfStar.schedule(PsfStarTraining(classifier="-", variant="published"), seed=1)
+    usual = PsfStarTraining(classifier="-", variant="published")
     assert (usual.epochs, usual.batch, usual.learning_rate) == (60, 256, 1e-4)
-    asked = PublishedPsfStar.schedule(section(variant="published"), seed=1)
+    asked = section(variant="published")
     assert (asked.epochs, asked.batch, asked.learning_rate) == (16, 16, 2e-3)
 
 
 def test_published_epochs_show_as_many_bad_sources_as_good_ones():
     number = np.array([0] * 30 + [1] * 7)
-    rows = PublishedPsfStar.epoch_rows(number, 2, section(variant="published"), seed=1)
+    draft, _ = PublishedPsfStar.prepare_fit(as_labelled(16, 1), section(variant="published"), None, 1)
+    rows = draft.training(section(variant="published")).epoch_rows(number)
     assert np.bincount(number[rows]).tolist() == [7, 7]
 
 

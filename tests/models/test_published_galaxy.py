@@ -30,7 +30,7 @@ def small(variant):
     components = np.random.default_rng(1).normal(size=(COMPONENTS, 3000)) / 50
     arrays = {"mean": np.zeros(3000), "components": components, "variance": np.ones(1), "ratio": np.ones(1)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PublishedCNN, "learn", classmethod(lambda *_: arrays))
+        patch.setattr(PublishedCNN, "learn", lambda *_: arrays)
         patch.setattr(published_galaxy, "KERNELS", (3, 9))
         patch.setattr(published_galaxy, "FILTERS", 4)
         patch.setattr(published_galaxy, "DEPTH", 1)
@@ -50,14 +50,14 @@ def tested():
 
 @pytest.fixture(scope="module")
 def arrays(data):
-    return PublishedForest.learn(data, PublishedForest.recipe_of(data, section()), section())
+    return PublishedForest.prepare_fit(data, section(), None, 1)[0].arrays
 
 
 @pytest.fixture(autouse=True)
 def _components_once(monkeypatch, arrays):
     """Fitting 500 components takes seconds: once is enough."""
     for family in (PublishedForest, PublishedSVM, PublishedCNN):
-        monkeypatch.setattr(family, "learn", classmethod(lambda *_: arrays))
+        monkeypatch.setattr(family, "learn", lambda *_: arrays)
 
 
 @pytest.mark.parametrize("family", [PublishedForest, PublishedSVM])
@@ -110,11 +110,11 @@ def test_too_few_rows_of_a_class_are_refused_with_what_to_do(data):
 def test_the_published_settings_hold_unless_the_job_says_otherwise(monkeypatch, data):
     seen = []
 
-    def stop(_, table, seed):
+    def stop(_, table):
         seen.append((table.learning_rate, table.class_weights))
         raise ConfigurationError("far enough")
 
-    monkeypatch.setattr(PublishedCNN, "schedule", classmethod(stop))
+    monkeypatch.setattr(PublishedCNN, "training", stop)
     for keys in ({}, {"learning_rate": 0.01}):
         with pytest.raises(ConfigurationError, match="far enough"):
             PublishedCNN.fit(data, section(variant="published-cnn", **keys))

@@ -8,7 +8,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.artifact import KINDS, family_of, load_classifier
+from survey_batch.models.artifact import family_of, load_classifier
+from survey_batch.models.kinds import STAMP_TYPE
 from survey_batch.models.published_stamps import (
     ANSWER_STEP,
     FIRST_ANSWER,
@@ -90,8 +91,8 @@ def test_a_stamp_with_a_hole_is_not_classified(trained, variant):
 
 
 def test_all_variants_are_registered():
-    assert set(KINDS["stamp-type"]) == {"likelihood", *SMALLER}
-    assert next(iter(KINDS["stamp-type"])) == "likelihood"
+    assert set(STAMP_TYPE.variants) == {"likelihood", *SMALLER}
+    assert next(iter(STAMP_TYPE.variants)) == "likelihood"
 
 
 def test_settings_are_the_published_ones_unless_the_job_says_otherwise():

@@ -95,8 +95,8 @@ def test_the_standardisation_does_not_know_the_rows_left_out():
     outlier = {"value": block["value"].copy()}
     outlier["value"][0] = 1e20
     rest, section = np.arange(1, len(LABELS)), TableTraining(classifier="-")
-    learnt = [TableClassifier.learn(table(block=one).take(rest), recipe_of(), section) for one in (outlier, block)]
-    np.testing.assert_array_equal(learnt[0]["median"], learnt[1]["median"])
+    drafts = [TableClassifier.prepare_fit(table(block=one).take(rest), section, None, 1)[0] for one in (outlier, block)]
+    np.testing.assert_array_equal(drafts[0].arrays["median"], drafts[1].arrays["median"])
 
 
 def test_the_scatter_is_that_of_a_normal_distribution_whatever_the_outliers():

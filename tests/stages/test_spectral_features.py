@@ -9,6 +9,7 @@ from survey_batch.core.status import Status
 from survey_batch.planning.plan import make_plan
 from survey_batch.spectra.features import prepare
 from survey_batch.stages import base, make_stage
+from survey_batch.stages.spectral_features import SpectralFeaturesStage
 from survey_batch.store.products import create_product, read_rows, write_shard
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive

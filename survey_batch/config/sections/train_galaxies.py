@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from survey_batch.config.sections.training_base import NetworkTraining, network_keys
+from survey_batch.config.sections.training_base import CountsWith, NetworkTraining, network_keys
 
 PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "published-cnn": {"epochs": 20, "batch": 128, "learning_rate": 5e-4, "class_weights": "none"},
@@ -21,12 +21,16 @@ READ_BY: Mapping[str, tuple[str, ...]] = {
 }
 """Keys that only some variants read, and these variants."""
 
+COUNTS_WITH: CountsWith = {"templates": (lambda table: table.simulated > 0, "train.simulated above 0")}
+
 
 class GalaxyTraining(NetworkTraining):
     """Galaxy, quasar or star from a spectrum."""
 
     of_variant = PUBLISHED
     read_by = READ_BY
+    counts_with = COUNTS_WITH
+    paths = ("classifier", "templates")
 
     kind: Literal["galaxy-quasar-star"] = "galaxy-quasar-star"
     variant: Literal["convolution", "published-cnn", "published-svm", "published-forest"] = "convolution"

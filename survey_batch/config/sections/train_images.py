@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import PositiveFloat, PositiveInt, model_validator
 
-from survey_batch.config.sections.training_base import NetworkTraining
+from survey_batch.config.sections.training_base import CountsWith, NetworkTraining
 
 PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "vit": {
@@ -23,12 +23,19 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
 READ_BY: Mapping[str, tuple[str, ...]] = {"crop": ("cnn", "small-vit"), "checkpoint": ("vit",)}
 """Keys that only some variants read, and these variants."""
 
+COUNTS_WITH: CountsWith = {
+    "softening": (lambda table: table.product == "cutouts", 'train.product = "cutouts"'),
+    "magnitudes": (lambda table: table.product == "composites", 'train.product = "composites"'),
+}
+
 
 class ImageTraining(NetworkTraining):
     """Spectral type of a star from its images."""
 
     of_variant = PUBLISHED
     read_by = READ_BY
+    counts_with = COUNTS_WITH
+    paths = ("classifier", "checkpoint", "magnitudes")
 
     kind: Literal["stellar-image"] = "stellar-image"
     variant: Literal["cnn", "small-vit", "vit"] = "cnn"

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from survey_batch.config.sections.training_base import EnsembleTraining, network_keys
+from survey_batch.config.sections.training_base import CountsWith, EnsembleTraining, network_keys
 
 PUBLISHED: Mapping[str, Mapping[str, Any]] = {"published": {"epochs": 140, "batch": 32, "learning_rate": 1e-3}}
 """Default settings of the published network (LAMOST_DR6_CNN_Spectral_Classifier, 2022)."""
@@ -18,12 +18,16 @@ READ_BY: Mapping[str, tuple[str, ...]] = {
 }
 """Keys that only some variants read, and these variants."""
 
+COUNTS_WITH: CountsWith = {"gan_steps": (lambda table: table.gan, "train.gan = true")}
+
 
 class SpectralTypeTraining(EnsembleTraining):
     """Spectral-type letter of a star from its spectrum."""
 
     of_variant = PUBLISHED
     read_by = READ_BY
+    counts_with = COUNTS_WITH
+    paths = ("classifier", "templates")
 
     kind: Literal["spectral-type"] = "spectral-type"
     variant: Literal["forest", "lines", "convolution", "published"] = "forest"

@@ -28,6 +28,7 @@ class StampTraining(NetworkTraining):
 
     of_variant = PUBLISHED
     read_by = READ_BY
+    paths = ("classifier", "psf_model", "seds")
 
     kind: Literal["stamp-type"] = "stamp-type"
     variant: Literal["likelihood", "pca-mlp", "cnn-mlp", "svm-psf"] = "likelihood"

@@ -1,6 +1,6 @@
 """The common keys of all tables `[train]`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, field_validator, model_validator
@@ -19,6 +19,10 @@ Prior = Literal["as_found", "equal"] | Annotated[Mapping[str, Share], AfterValid
 """Class shares for which figures are stated: those of the test objects, equal shares, or shares given by class."""
 
 
+CountsWith = Mapping[str, tuple[Callable[[Any], bool], str]]
+"""Keys that count only with certain values of others: a test of the table, and what it asks for in words."""
+
+
 class TrainingSection(Section):
     """Keys of every kind of classifier.
 
@@ -28,10 +32,16 @@ class TrainingSection(Section):
         Default values of keys in a variant, mostly those of its publication.
     read_by : dict
         Keys that only some variants read, and these variants.
+    counts_with : dict
+        Keys that count only with certain values of others.
+    paths : tuple of str
+        Keys that hold paths, in which `$NAME` stands for an environment variable.
     """
 
     of_variant: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     read_by: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    counts_with: ClassVar[CountsWith] = {}
+    paths: ClassVar[tuple[str, ...]] = ("classifier",)
 
     classifier: str
     """Folder to write the trained classifier to."""

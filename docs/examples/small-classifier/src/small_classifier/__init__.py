@@ -1,0 +1,1 @@
+"""A small network for spectra, as a kind of classifier for survey-batch."""

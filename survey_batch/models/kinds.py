@@ -1,0 +1,63 @@
+"""The kinds of classifier that come with this package; `pyproject.toml` registers each as an entry point."""
+
+from survey_batch.config.classifiers import ClassifierKind
+from survey_batch.config.sections.train_galaxies import GalaxyTraining
+from survey_batch.config.sections.train_images import ImageTraining
+from survey_batch.config.sections.train_psf_stars import PsfStarTraining
+from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.config.sections.train_stamps import StampTraining
+from survey_batch.config.sections.train_table import TableTraining
+
+SPECTRAL_TYPE = ClassifierKind(
+    "spectral-type",
+    SpectralTypeTraining,
+    {
+        "forest": "survey_batch.models.spectral_forest:SpectralForest",
+        "lines": "survey_batch.models.spectral_type:SpectralTypeClassifier",
+        "convolution": "survey_batch.models.spectral_convolution:SpectralConvolution",
+        "published": "survey_batch.models.published_spectral_type:PublishedSpectralType",
+    },
+)
+
+GALAXY_QUASAR_STAR = ClassifierKind(
+    "galaxy-quasar-star",
+    GalaxyTraining,
+    {
+        "convolution": "survey_batch.models.galaxy_quasar_star:GalaxyQuasarStar",
+        "published-cnn": "survey_batch.models.published_galaxy:PublishedCNN",
+        "published-svm": "survey_batch.models.published_galaxy:PublishedSVM",
+        "published-forest": "survey_batch.models.published_galaxy:PublishedForest",
+    },
+)
+
+STELLAR_IMAGE = ClassifierKind(
+    "stellar-image",
+    ImageTraining,
+    {
+        "cnn": "survey_batch.models.stellar_image:ImageCNN",
+        "small-vit": "survey_batch.models.stellar_image:SmallViT",
+        "vit": "survey_batch.models.vit:ViT",
+    },
+)
+
+STAMP_TYPE = ClassifierKind(
+    "stamp-type",
+    StampTraining,
+    {
+        "likelihood": "survey_batch.models.stamp_likelihood:StampLikelihood",
+        "pca-mlp": "survey_batch.models.published_stamps:ComponentsMLP",
+        "cnn-mlp": "survey_batch.models.published_stamps:StampCNN",
+        "svm-psf": "survey_batch.models.published_stamps:SimilaritySVM",
+    },
+)
+
+PSF_STAR = ClassifierKind(
+    "psf-star",
+    PsfStarTraining,
+    {
+        "cnn": "survey_batch.models.psf_star:PsfStarCNN",
+        "published": "survey_batch.models.psf_star:PublishedPsfStar",
+    },
+)
+
+TABLE = ClassifierKind("table", TableTraining, {"networks": "survey_batch.models.table:TableClassifier"})

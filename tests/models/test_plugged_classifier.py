@@ -1,0 +1,118 @@
+"""A classifier of another package, the one that the documentation shows, goes through every command."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from survey_batch.config.jobfile import load_job
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.artifact import check_folder
+from survey_batch.store.products import open_group
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "docs" / "examples" / "small-classifier"
+PAGE = ROOT / "docs" / "extend" / "add-a-classifier.md"
+JOB = EXAMPLE / "job.toml"
+
+FEW = ("train.epochs=6", "catalog.split={train = 0.5, validation = 0.2, test = 0.3}", "cluster.workers=1")
+"""A validation split spares the folds for the temperature."""
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """The example, installed into a folder of its own."""
+    folder = tmp_path_factory.mktemp("installed")
+    options = ["install", "--quiet", "--no-deps", "--target", folder, EXAMPLE]
+    first = ["uv", "pip", *options, "--python", sys.executable]  # it has what the package is built with
+    if subprocess.run([sys.executable, "-m", *first], check=False).returncode:
+        subprocess.run([sys.executable, "-m", "pip", *options], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def command(package, tmp_path_factory):
+    """Run a command of `survey-batch` where the package is installed; what it prints."""
+    paths = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
+    folder = tmp_path_factory.mktemp("work")
+
+    def run(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "survey_batch", *arguments],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": paths},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+        return done.stdout
+
+    run.folder = folder
+    return run
+
+
+@pytest.fixture(scope="module")
+def done(command):
+    """The job of the example, done with a network that was trained for a moment."""
+
+    def ask(verb, *options):
+        return command(verb, str(JOB), *options, *(word for setting in FEW for word in ("--set", setting)))
+
+    command("simulate", "lamost", "runs/archive/lamost", "--objects", "60")
+    ask("run", "--train")
+    ask.folder = command.folder
+    return ask
+
+
+@pytest.mark.slow
+def test_the_job_is_trained_and_every_object_has_probabilities_of_its_classes(done):
+    product = open_group(str(done.folder / "runs" / "tiny-types"), "predictions")
+    manifest = manifest_in(done.folder / "models" / "tiny-types")
+    assert (manifest["kind"], manifest["variant"]) == ("tiny-network", "dense")
+    assert manifest["recipe"]["steps"] == {"method": "mean-of-bins", "bins": 80}
+    assert manifest["versions"]["small-classifier"] == "0.1.0"
+    assert product["probability"].shape == (60, len(manifest["classes"]))
+    assert set(product["predicted_class"][:]) <= set(manifest["classes"])
+
+
+def manifest_in(folder):
+    return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+def test_status_report_export_and_evaluate_know_the_kind(done):
+    assert "60 ok" in done("status")
+    done("report")
+    assert "tiny-network" in (done.folder / "runs" / "tiny-types" / "report.html").read_text(encoding="utf-8")
+    done("export")
+    table = pq.read_table(done.folder / "runs" / "tiny-types" / "catalog.parquet")
+    assert table.num_rows == 60
+    assert "sb_predicted_class" in table.column_names
+    scores = json.loads(done("evaluate", "--json"))
+    before = json.loads((done.folder / "models" / "tiny-types" / "metrics.json").read_text(encoding="utf-8"))
+    assert scores["test"]["classifier"]["confusion"] == before["test"]["classifier"]["confusion"]
+
+
+@pytest.mark.slow
+def test_without_the_package_its_model_is_refused_by_the_package_s_name(done):
+    said = r"is of kind 'tiny-network' from the package small-classifier 0\.1\.0, which is not installed here"
+    with pytest.raises(ConfigurationError, match=said):
+        check_folder(done.folder / "models" / "tiny-types")
+
+
+def test_without_the_package_its_job_is_refused_with_the_line_and_what_there_is():
+    with pytest.raises(ConfigurationError, match=r"line 15: train\.kind: 'tiny-network' is not known; there are"):
+        load_job(JOB)
+
+
+def test_the_page_shows_the_package_as_it_is():
+    files = [path.read_text(encoding="utf-8") for path in EXAMPLE.rglob("*") if path.suffix in (".py", ".toml")]
+    blocks = re.findall(r"```(?:python|toml)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 4
+    assert all(any(block in text for text in files) for block in blocks)
