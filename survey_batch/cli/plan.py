@@ -29,6 +29,7 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
     from survey_batch.preflight.phases import make_groups
     from survey_batch.preflight.provenance import made_already
     from survey_batch.preflight.refusals import missing_archive, refuse_overlaps, refuse_what_cannot_work
+    from survey_batch.preflight.relabel import find_relabelling
     from survey_batch.stages import make_stages
 
     wanted = load_job(job, overrides or ())
@@ -36,6 +37,8 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
     awaited = is_awaited(wanted)
     made = make_plan(before_training(wanted) if awaited else wanted)
     cost, elsewhere = estimate(made), wanted.cluster.kind != "local"
+    if relabelling := find_relabelling(made, make_stages(made.job)):
+        cost = replace(cost, notes=(*cost.notes, str(relabelling)))
     if elsewhere and (missing := missing_archive(made.job)):
         cost = replace(cost, notes=(*cost.notes, f"{missing}; workers need it to be one where they run"))
     if awaited:

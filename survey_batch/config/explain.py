@@ -114,7 +114,7 @@ def _explain_unknown(key: KeyPath, plugged: Plugged) -> str:
         return f"has a new name: {RENAMED[key]}"
     *table, name = key
     model = model_at(tuple(table), plugged)
-    allowed = list(model.model_fields) if model else []
+    allowed = [field for field in model.model_fields if table or field != "tables"] if model else []
     near = _near(str(name), allowed)
     homes = [home for home in _all_keys(Job, plugged) if home.rpartition(".")[2] == name]
     hint = near or (f" (did you mean {' or '.join(homes)}?)" if homes else "")

@@ -7,7 +7,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import InitErrorDetails
 
 from survey_batch.config.sections.archive import AnyArchive, ArchiveSection
 from survey_batch.config.sections.base import Section
@@ -126,7 +127,16 @@ class Job(Section):
     @field_validator("tables", mode="before")
     @classmethod
     def _tables_are_valid(cls, tables: Any) -> Any:
-        return {name: load(STAGES, name).section.model_validate(table) for name, table in tables.items()}
+        valid, wrong = {}, []
+        for name, table in tables.items():
+            try:
+                valid[name] = load(STAGES, name).section.model_validate(table)
+            except ValidationError as error:
+                details = error.errors(include_url=False)
+                wrong += [InitErrorDetails(**{**detail, "loc": (name, *detail["loc"])}) for detail in details]  # type: ignore[typeddict-unknown-key]
+        if wrong:
+            raise ValidationError.from_exception_data("tables", wrong)
+        return valid
 
     @field_validator("stages")
     @classmethod

@@ -42,7 +42,7 @@ VALUES: Sequence[tuple[str, "Callable[[Job], bool]", str]] = (
 )
 """Keys that are read only if another key has a certain value: the key, a test for this, and the value needed."""
 
-OF_ALL_JOBS = ("name", "output", "stages", "archive", "catalog", "cluster", "custom", "shards", "train")
+OF_ALL_JOBS = ("name", "output", "stages", "archive", "catalog", "cluster", "custom", "shards", "tables", "train")
 """Tables and keys that every job reads, except some keys of them."""
 OF_SOME_JOBS = ("catalog.detect", "cluster.gpu")
 """These exceptions, besides keys of other surveys in `[archive]`."""
@@ -92,7 +92,7 @@ def unread(job: "Job", given: Mapping[str, Any]) -> dict[KeyPath, str]:
         Each unread table or key, with the reason. If nothing in a table is read, the table is one entry.
     """
     found: dict[KeyPath, str] = {}
-    for key in _keys_in(given):
+    for key in _keys_in({**given, "tables": {}, **given.get("tables", {})}):
         reason = next(filter(None, (reason_of(job, key) for reason_of in REASONS)), None)
         if reason is not None:
             name, why = reason

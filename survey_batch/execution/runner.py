@@ -33,6 +33,7 @@ from survey_batch.preflight.estimate import estimate
 from survey_batch.preflight.phases import Group, make_groups
 from survey_batch.preflight.provenance import fingerprint, made_already, provenance_of
 from survey_batch.preflight.refusals import refuse_overlaps, refuse_what_cannot_work
+from survey_batch.preflight.relabel import relabel
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
 from survey_batch.store.lock import locked
@@ -162,6 +163,7 @@ class Runner:
 
     def _run(self, client: Client | None) -> None:
         existing = made_already(self.plan, self.stages)
+        relabel(self.plan, existing, self.progress.say)
         if len(existing) == len(self.stages) and not any(self.unfinished(stage) for stage in existing):
             log.info("nothing to do: every row has its final status", extra={"event": "finished"})
         else:

@@ -7,9 +7,8 @@ makes no Python object per row.
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import fsspec
@@ -33,6 +32,12 @@ FIELDS_PER_GROUP = 4096
 
 SLICE_ROWS = 1 << 18
 """Rows sorted at a time."""
+
+LABELS = ("label", "split")
+"""Columns on which no product depends: they are written into products anew when they change."""
+
+_BESIDE = (*LABELS, "row", "redshift", "snr")
+"""Columns on which only those products depend whose stages read them; `row` is a row's place in its file."""
 
 _NO_OBJECTS = pa.table({"object_id": pa.nulls(0, pa.string()), "problem": pa.nulls(0, pa.string())})
 
@@ -92,15 +97,10 @@ class Plan:
         """Rows that cannot be used; they keep their place and end as `invalid`."""
         return int(pc.sum(pc.not_equal(self.objects["problem"], "")).as_py() or 0)
 
-    @cached_property
-    def catalog_hash(self) -> str:
-        """Hash of all rows in order; the memory layout does not matter."""
-        return hash_of(self.objects)
-
-    @cached_property
-    def fields_hash(self) -> str:
-        """Hash of all fields in order."""
-        return hash_of(self.fields)
+    def columns_behind(self, axis: Axis, read: Collection[str] = ()) -> list[str]:
+        """Return the columns on which a product depends: ids, positions, keys, problems, and those that it reads."""
+        table = self.objects if axis == "object" else self.fields
+        return [name for name in table.column_names if name not in _BESIDE or name in read]
 
     def store(self) -> None:
         """Write the plan's tables below the output; the same plan writes the same rows."""

@@ -13,6 +13,12 @@ from survey_batch.store.products import Array, Axis
 CATALOG = "catalog"
 """Key in a product's provenance: the hash of its rows, which means nothing to a reader."""
 
+COLUMNS = "catalog.columns"
+"""Key for the names of the columns that were hashed."""
+
+RECORDED = frozenset({CATALOG, "archive.root"})
+"""Settings that are not compared as such: the same files may come from a mirror."""
+
 BY_CONTENT: Mapping[str, str] = {
     "predictions.classifier": "another classifier, or the same one trained anew",
     "spectral_features.basis": "other components, from another output or fitted anew",
@@ -28,7 +34,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     before, now
         Settings, keyed by full name.
     """
-    changed = sorted(key for key in {*before, *now} - {CATALOG} if before.get(key) != now.get(key))
+    changed = sorted(key for key in {*before, *now} - RECORDED if before.get(key) != now.get(key))
     return [_in_words(key, before.get(key), now.get(key)) for key in changed]
 
 
@@ -45,7 +51,7 @@ def _set(value: object) -> str:
     return "not set" if value is None else "set"
 
 
-def catalog_differences(plan: Plan | None, axis: Axis, made_with: str, job: str) -> list[str]:
+def catalog_differences(plan: Plan | None, axis: Axis, made_with: Mapping[str, Any], job: str) -> list[str]:
     """Say how the table `[catalog]` and the catalogue's rows differ from those of a product.
 
     Parameters
@@ -55,7 +61,7 @@ def catalog_differences(plan: Plan | None, axis: Axis, made_with: str, job: str)
     axis
         Axis of the rows: objects, or fields if the job lists fields.
     made_with
-        Hash of the rows that the product was made with.
+        The product's provenance.
     job
         The job that made the product, as in the product's attribute; "" if unknown.
     """
@@ -65,9 +71,15 @@ def catalog_differences(plan: Plan | None, axis: Axis, made_with: str, job: str)
     asked = plan.job.model_dump(mode="json")[CATALOG]
     keys = list(_key_differences(made_by, asked, CATALOG)) if made_by else []
     before, now = stored_table(plan.job.output, axis), plan.objects if axis == "object" else plan.fields
-    if before is None or hash_of(before) != made_with:  # another job has used this output since
+    columns = made_with.get(COLUMNS, [])
+    if (
+        before is None
+        or not {*columns} <= {*before.column_names}
+        or hash_of(before.select(columns)) != made_with[CATALOG]
+    ):
+        # Another job has used this output since.
         return [*keys, f"{CATALOG}: other rows, or other values in them, than when it was made"]
-    return [*keys, *_row_differences(before, now)]
+    return [*keys, *_row_differences(before.select(columns), now)]
 
 
 def _key_differences(before: object, now: object, name: str) -> Iterator[str]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
-from survey_batch.planning.plan import Plan, make_plan, plan_fields
-from survey_batch.preflight.differences import CATALOG, catalog_differences, differences
+from survey_batch.planning.plan import Plan, hash_of, make_plan, plan_fields
+from survey_batch.preflight.differences import CATALOG, COLUMNS, catalog_differences, differences
+from survey_batch.preflight.relabel import refuse_old_labels
 from survey_batch.stages import Stage, make_stage
 from survey_batch.store.products import PROVENANCE, Axis, open_group, product_exists
 
@@ -19,8 +20,11 @@ log = logging.getLogger(__name__)
 def provenance_of(plan: Plan, stage: Stage) -> dict[str, Any]:
     """Return everything a stage's product depends on, as JSON types, for comparison with the stored provenance."""
     shards = {"shards.objects": plan.job.shards.objects} if stage.axis == "object" else {}
-    catalog = plan.fields_hash if stage.from_fields else plan.catalog_hash
-    own = {"variables": [variable.name for variable in stage.variables()], "catalog": catalog}
+    axis: Axis = "frame" if stage.from_fields else "object"
+    columns = plan.columns_behind(axis, stage.columns_read())
+    table = plan.fields if stage.from_fields else plan.objects
+    catalog = {COLUMNS: columns, CATALOG: hash_of(table.select(columns))}
+    own = {"variables": [variable.name for variable in stage.variables()], **catalog}
     provenance: dict[str, Any] = json.loads(json.dumps({**stage.settings(), **shards, **own}))
     return provenance
 
@@ -48,8 +52,8 @@ def check_product(output: str, product: str, provenance: Mapping[str, Any], plan
     before: dict[str, Any] = json.loads(str(attrs[PROVENANCE]))
     changed = differences(before, provenance)
     if before.get(CATALOG) != provenance.get(CATALOG):
-        axis: Axis = "object" if plan is None or provenance.get(CATALOG) == plan.catalog_hash else "frame"
-        changed += catalog_differences(plan, axis, str(before.get(CATALOG)), str(attrs.get("job", "")))
+        axis: Axis = "object" if "object_id" in provenance[COLUMNS] else "frame"
+        changed += catalog_differences(plan, axis, before, str(attrs.get("job", "")))
     if changed:
         raise PlanMismatchError(
             f"{product}.zarr in {output} was made by another job:\n"
@@ -72,7 +76,7 @@ def made_already(plan: Plan, stages: Iterable[Stage]) -> list[Stage]:
 
 
 def check_made_by(job: Job, product: str) -> None:
-    """Refuse a stored product that another job made, for example with other labels or another split.
+    """Refuse a stored product that another job made, or that still has the labels of an older catalogue.
 
     If the job's catalogue no longer exists, nothing can be compared; the log says so.
 
@@ -90,6 +94,8 @@ def check_made_by(job: Job, product: str) -> None:
         log.warning("%s.zarr in %s was not compared with the job: %s", product, job.output, error)
         return
     check_product(job.output, product, provenance_of(plan, stage), plan)
+    if stage.axis == "object":
+        refuse_old_labels(plan)
 
 
 def fingerprint(provenance: Mapping[str, Any]) -> str:

@@ -6,11 +6,26 @@ from dataclasses import dataclass
 from survey_batch.config.job import Job
 from survey_batch.config.sections.base import Section
 from survey_batch.config.stage_kind import StageKind, resolve
-from survey_batch.stages.base import Block, Cost, Stage
+from survey_batch.planning.plan import Plan, Rows
+from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context, Origin
 from survey_batch.stages.kinds import CUSTOM, DETECTIONS
+from survey_batch.store.products import Variable
 
-__all__ = ["Block", "Context", "Cost", "Stage", "make_stage", "make_stages"]
+__all__ = [
+    "Block",
+    "Context",
+    "Coordinates",
+    "Cost",
+    "Plan",
+    "Rows",
+    "Section",
+    "Stage",
+    "StageKind",
+    "Variable",
+    "make_stage",
+    "make_stages",
+]
 
 
 @dataclass(frozen=True)

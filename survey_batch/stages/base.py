@@ -74,6 +74,8 @@ class Stage(ABC):
     ----------
     name : str
         Name of the stage and of its product.
+    catalog_columns : tuple of str
+        Columns of the catalogue, besides id, position and key, on which its values depend.
     axis : str
         Axis along which the product is sharded.
     phase : str
@@ -96,6 +98,7 @@ class Stage(ABC):
     """
 
     name: str
+    catalog_columns: ClassVar[tuple[str, ...]] = ()
     axis: ClassVar[Axis] = "object"
     phase: Phase = "prepare"
     upstream: str | None = None
@@ -115,6 +118,11 @@ class Stage(ABC):
     def basis(self) -> str | None:
         """Return a fingerprint of what the stage learnt from the upstream product, once it is known."""
         return None
+
+    def columns_read(self) -> tuple[str, ...]:
+        """Return the columns of the catalogue on which its values depend, also through the products it works on."""
+        upstream = self.context.other(self.upstream).columns_read() if self.upstream else ()
+        return (*self.catalog_columns, *upstream)
 
     @property
     def stored(self) -> bool:

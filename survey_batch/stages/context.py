@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.config.sections.base import Section
+from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.config.stage_kind import resolve
 from survey_batch.config.survey import Survey
 from survey_batch.core.errors import ConfigurationError
@@ -103,6 +104,18 @@ class Context:
     def find(self, kind: type[S]) -> S | None:
         """Return the table of a kind, or None if the job has none."""
         return next((table for table in self.tables if isinstance(table, kind)), None)
+
+    def prepare_gpu(self) -> None:
+        """Prepare the worker's GPU, before the first use of Keras.
+
+        Raises
+        ------
+        ConfigurationError
+            The job asks for a GPU, and the worker sees none.
+        """
+        from survey_batch.models.devices import prepare_gpu
+
+        prepare_gpu(self.table(ClusterSection))
 
     @property
     def origin(self) -> Origin:

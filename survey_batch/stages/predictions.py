@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.config.sections.models import PredictionsSection
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.models.artifact import check_folder, classifier_fingerprint, load_classifier, read_manifest
 from survey_batch.models.awaited import awaits
-from survey_batch.models.devices import prepare_gpu
 from survey_batch.models.manifest import Manifest, Recipe
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
@@ -165,7 +163,7 @@ class PredictionsStage(Stage):
 
     def _classifier(self) -> "Classifier[Any]":
         if self._manifest.is_network:
-            prepare_gpu(self.context.table(ClusterSection))
+            self.context.prepare_gpu()
         return load_classifier(self.folder, self.section.precision)
 
     @cached_property

@@ -45,6 +45,7 @@ class SpectraStage(Stage):
 
     name = "spectra"
     phase = "ingest"
+    catalog_columns = ("redshift", "snr")
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

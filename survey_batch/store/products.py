@@ -259,6 +259,23 @@ def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Arra
     return sum(values.nbytes for values in data.values())
 
 
+def write_coordinates(output: str, product: str, shard: Shard, values: Mapping[str, Array]) -> None:
+    """Write some coordinates of the objects of a shard anew, unless the shard is still to be done.
+
+    Parameters
+    ----------
+    output, product, shard
+        The shard.
+    values
+        The coordinates of all objects of the product.
+    """
+    group = open_group(output, product, fresh=False)
+    if np.all(np.asarray(_array(group, "status")[shard.rows]) == Status.PENDING):
+        return
+    for name, whole in values.items():
+        _array(group, name)[shard.rows] = whole[shard.rows]
+
+
 def mark_pending(output: str, product: str, shards: Iterable[Shard]) -> None:
     """Mark shards as pending, so that a run does them again."""
     mark = _array(open_group(output, product, fresh=False), "status")

@@ -21,6 +21,7 @@ from survey_batch.models.fitted import predict_rows, valid_rows_of
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.prior import Prior, object_weights
 from survey_batch.models.scores import scores_of
+from survey_batch.preflight.provenance import check_made_by
 from survey_batch.training.labelled_rows import read_labelled
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ def evaluate(job: Job, split: str = "test", prior: Prior | None = None) -> dict[
         raise ConfigurationError("the job names no classifier: set train.classifier or predictions.classifier")
     classifier = load_classifier(named.classifier)
     recipe = classifier.recipe
+    check_made_by(job, recipe.product)
     data = read_labelled(job, recipe.product, recipe.variables, classifier.classes, split=split)
     recipe.check_product(data.coordinates, data.shapes)
     recipe.check_made(data.made)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from survey_batch.catalog import Catalog
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.planning import plan as planning
-from survey_batch.planning.plan import Plan, make_plan, plan_catalog, read_fields, read_rows_of
+from survey_batch.planning.plan import hash_of, make_plan, plan_catalog, read_fields, read_rows_of
 from survey_batch.preflight.provenance import check_product
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product
@@ -124,13 +124,19 @@ def test_fields_are_found_by_key(tmp_path):
 
 
 def test_the_catalogue_s_hash_tells_any_change():
-    hashes = {plan_of(rows).catalog_hash for rows in ([(1, ""), (2, "")], [(1, ""), (3, "")], [(1, ""), (2, "bad")])}
-    assert len(hashes) == 3
-    assert plan_of([(1, ""), (2, "")]).catalog_hash == plan_of([(1, ""), (2, "")]).catalog_hash
+    def of(rows):
+        plan = plan_of(rows)
+        return hash_of(plan.objects.select(plan.columns_behind("object")))
+
+    assert len({of(rows) for rows in ([(1, ""), (2, "")], [(1, ""), (3, "")], [(1, ""), (2, "bad")])}) == 3
+    assert of([(1, ""), (2, "")]) == of([(1, ""), (2, "")])
 
 
-def hash_of(table):
-    return Plan(sdss_job("unused", "unused", "unused"), table, table).catalog_hash
+def test_a_product_depends_on_no_label_and_on_a_redshift_only_if_it_is_read():
+    plan = plan_of([(1, ""), (2, "")])
+    assert not {"label", "split", "row", "redshift", "snr"} & {*plan.columns_behind("object")}
+    assert {"object_id", "ra", "dec", "problem", *FieldKey._fields} <= {*plan.columns_behind("object")}
+    assert "redshift" in plan.columns_behind("object", ("redshift",))
 
 
 VALUES = st.tuples(st.none() | st.text(max_size=5), st.none() | st.integers(-5, 5), st.floats(), st.booleans())
@@ -154,10 +160,11 @@ def test_texts_that_join_to_the_same_and_gaps_have_hashes_of_their_own():
 
 def test_a_product_of_another_plan_is_refused_with_each_difference(tmp_path):
     stage = make_stage(sdss_job("unused", "unused", tmp_path), "cutouts")
-    create_product(str(tmp_path), stage.schema(3), {"provenance": {"cutouts.size": 64, "catalog": "a"}})
-    assert check_product(str(tmp_path), "cutouts", {"cutouts.size": 64, "catalog": "a"})
+    catalog = {"catalog.columns": ["object_id"], "catalog": "a"}
+    create_product(str(tmp_path), stage.schema(3), {"provenance": {"cutouts.size": 64, **catalog}})
+    assert check_product(str(tmp_path), "cutouts", {"cutouts.size": 64, **catalog})
     with pytest.raises(PlanMismatchError, match=r"(?s)cutouts.size: was 64, now 32.*catalog: other rows"):
-        check_product(str(tmp_path), "cutouts", {"cutouts.size": 32, "catalog": "b"})
+        check_product(str(tmp_path), "cutouts", {"cutouts.size": 32, **catalog, "catalog": "b"})
 
 
 def test_the_real_catalogue_is_planned_without_the_archive(real_data, tmp_path):

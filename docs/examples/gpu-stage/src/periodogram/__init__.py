@@ -1,0 +1,1 @@
+"""Power spectra of spectra, as a stage for survey-batch."""
