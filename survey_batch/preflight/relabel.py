@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from survey_batch.config.job import Job
 from survey_batch.core.errors import PlanMismatchError
+from survey_batch.core.status import Status
 from survey_batch.models.manifest import MANIFEST
 from survey_batch.planning.plan import LABELS, Plan, stored_table, to_numpy
 from survey_batch.stages import Stage
-from survey_batch.store.products import product_exists, write_coordinates
+from survey_batch.store.products import open_group, product_exists, read_rows, read_status, write_coordinates
 
 WRITERS = 4
 """Shards that are written at a time."""
@@ -58,6 +60,8 @@ def find_relabelling(plan: Plan, stages: Iterable[Stage] = ()) -> Relabelling | 
         Stages of which to say what was fitted to the old split.
     """
     before = stored_table(plan.job.output, "object")
+    if before is None:
+        before = _labels_in_product(plan)
     if before is None or before.num_rows != plan.objects.num_rows:
         return None
     rows = {}
@@ -67,6 +71,20 @@ def find_relabelling(plan: Plan, stages: Iterable[Stage] = ()) -> Relabelling | 
             rows[name] = int(differ)
     fitted = [stage for stage in stages if stage.requires_fit and "split" in rows]
     return Relabelling(rows, (*_classifiers(plan.job), *map(_fitted, fitted))) if rows else None
+
+
+def _labels_in_product(plan: Plan) -> pa.Table | None:
+    """Read the labels of a product where the stored plan is missing; rows that are still to be done are as planned."""
+    for name in plan.job.stages:
+        if not product_exists(plan.job.output, name) or "label" not in open_group(plan.job.output, name):
+            continue
+        done = read_status(plan.job.output, name) != Status.PENDING
+        done = done.reshape(len(done), -1).any(axis=1)
+        if len(done) == plan.size("object"):
+            stored = read_rows(plan.job.output, name, slice(None), LABELS)
+            now = {label: to_numpy(plan.objects[label]).astype(object) for label in LABELS}
+            return pa.table({label: np.where(done, stored[label].astype(object), now[label]) for label in LABELS})
+    return None
 
 
 def _classifiers(job: Job) -> Iterator[str]:

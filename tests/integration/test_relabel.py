@@ -93,6 +93,14 @@ def test_a_relabelling_that_was_interrupted_is_done_again(archive, cluster, tmp_
     assert "" not in read_rows(job.output, "features", slice(0, OBJECTS), ["label"])["label"].tolist()
 
 
+def test_without_the_stored_plan_the_labels_of_a_product_are_compared(archive, cluster, tmp_path):
+    job = lamost_job(archive, tmp_path / "out")
+    run(job, client=cluster)
+    (tmp_path / "out" / "plan" / "objects.parquet").unlink()
+    assert find_relabelling(make_plan(job)) is None
+    assert "the label of 20 rows" in str(find_relabelling(make_plan(labelled(archive, job))))
+
+
 def test_what_was_learnt_from_the_old_split_is_named(archive, cluster, tmp_path):
     job = lamost_job(archive, tmp_path / "out")
     run(job, client=cluster)
