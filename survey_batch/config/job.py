@@ -75,7 +75,7 @@ class Job(Section):
     predictions: PredictionsSection | None = None
     train: TrainSection | None = None
     shards: ShardsSection = ShardsSection()
-    cluster: ClusterSection = ClusterSection()
+    cluster: ClusterSection = Field(default_factory=ClusterSection)
 
     def __repr__(self) -> str:
         return f"<Job {self.name}: {', '.join(self.stages)} of {self.archive.survey}, in {self.output}>"

@@ -5,7 +5,6 @@ from functools import lru_cache
 from threading import Lock
 
 from survey_batch.config.job import Job
-from survey_batch.config.sections.cluster import GPU_PHASE
 from survey_batch.core.errors import ConfigurationError
 
 
@@ -19,7 +18,7 @@ def prepare_gpu(job: Job) -> None:
         set.
     """
     found, allowed = visible_gpus(), job.cluster.gpu is not None and job.cluster.gpu.allow_cpu
-    if job.cluster.for_phase(GPU_PHASE).wants_gpu and not found and not allowed:
+    if job.cluster.wants_gpu and not found and not allowed:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
         raise ConfigurationError(
             f"a predicting worker on {os.uname().nodename} sees no GPU: Keras runs on {backend()}, "

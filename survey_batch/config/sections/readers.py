@@ -1,4 +1,4 @@
-"""The single list of which stage, survey or cluster reads which table and key of the job file."""
+"""The single list of which stage or survey reads which table and key of the job file."""
 
 from collections.abc import Mapping
 
@@ -36,31 +36,7 @@ SURVEY_READS: Mapping[str, Entries] = {
 }
 """Tables and keys that a survey reads, whatever the stages."""
 
-RUNNING = "a running scheduler"
-"""Name for a cluster whose `kind` is an address or a scheduler file."""
-
-_OF_JOBS = (
-    "processes cores prologue python interface scratch maximum_jobs directives options tls poll_seconds "
-    "pending_seconds when_pending dashboard gres"
-)
-_OF_BATCH_JOBS = f"{_OF_JOBS} walltime drain_seconds partition account qos"
-CLUSTER_READS: Mapping[str, Entries] = {
-    kind: tuple(f"{table}.{key}" for key in keys.split() for table in ("cluster", "cluster.gpu"))
-    for kind, keys in {
-        "local": "dashboard gres",
-        "slurm": _OF_BATCH_JOBS,
-        "srun": _OF_JOBS,
-        RUNNING: "tls_files gres",
-    }.items()
-}
-"""Keys that a kind of cluster reads in addition to those that all kinds read."""
-
 
 def archive_keys(survey: str) -> Entries:
     """Return the keys of `[archive]`, besides the root, that decide where a survey's files are."""
     return tuple(entry.removeprefix("archive.") for entry in SURVEY_READS[survey] if entry.startswith("archive."))
-
-
-def kind_of_cluster(kind: str) -> str:
-    """Return the kind of cluster that `cluster.kind` names."""
-    return kind if kind in CLUSTER_READS else RUNNING
