@@ -190,7 +190,8 @@ def summarize(output: str) -> RunStatus:
 
 def _stage_names(output: str, job: Mapping[str, Any]) -> list[str]:
     """List the job's stages that have a product, and those that have one from an earlier run of the output."""
-    model = Job.model_validate(job)
+    # Without the cluster: its kind may be a plug-in's that is not installed where the report is made.
+    model = Job.model_validate({name: value for name, value in job.items() if name != "cluster"})
     known = dict.fromkeys((*model.stages, *STAGES_OF[model.archive.survey]))
     others = [name for name in known if name not in model.stages and read_group(output, name) is not None]
     search = ["detections"] if model.catalog.detect is not None else []

@@ -188,7 +188,11 @@ def load_kind(kind: str) -> Any:
             f"cluster.kind = {unknown(CLUSTERS, kind)}. A scheduler that is already running is named by its address, "
             'such as "tcp://host:8786", or its scheduler file (….json)'
         )
-    return load(CLUSTERS, name)()
+    found = load(CLUSTERS, name)
+    try:
+        return found()
+    except TypeError as error:  # mostly a class that lacks a method
+        raise ConfigurationError(f"cluster.kind = {kind!r} cannot be used: {error}") from error
 
 
 def _check_phase(section: ClusterSection) -> None:
