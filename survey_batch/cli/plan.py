@@ -21,7 +21,7 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
 
     Example: survey-batch plan jobs/sdss-cutouts.toml
     """
-    from survey_batch.cluster import refuse_unknown_size
+    from survey_batch.cluster import kind_of
     from survey_batch.config.jobfile import load_job
     from survey_batch.models.awaited import before_training, is_awaited
     from survey_batch.planning.plan import make_plan
@@ -36,7 +36,8 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
     refuse_overlaps(wanted)
     awaited = is_awaited(wanted)
     made = make_plan(before_training(wanted) if awaited else wanted)
-    cost, elsewhere = estimate(made), wanted.cluster.kind != "local"
+    kind = kind_of(wanted.cluster)
+    cost, elsewhere = estimate(made), kind.elsewhere
     if relabelling := find_relabelling(made, make_stages(made.job)):
         cost = replace(cost, notes=(*cost.notes, str(relabelling)))
     if elsewhere and (missing := missing_archive(made.job)):
@@ -51,7 +52,7 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
     # Objects that are still to be found have no list yet, so products cannot be compared with it.
     made_already(made, [stage for stage in stages if stage.from_fields or made.size("object")])
     for group in make_groups(stages):
-        refuse_unknown_size(wanted.cluster.for_phase(group.stored[0].phase))
+        kind.check_run(wanted.cluster.for_phase(group.stored[0].phase))
     refuse_what_cannot_work(made, cost, elsewhere=elsewhere)
 
 

@@ -3,15 +3,17 @@
 import logging
 import math
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from distributed import Client, Future, SchedulerPlugin, WorkerPlugin, wait
 
 from survey_batch.core import interrupt
 from survey_batch.core.environment import WORKER_ENVIRONMENT, WORKER_SETTINGS
+from survey_batch.core.paths import is_url
 
 SCHEDULER_SETTINGS = {
     # Each worker's death is reported at once; the engine counts and reports deaths per shard.
@@ -106,6 +108,14 @@ def register(client: Client, plugin: WorkerPlugin | SchedulerPlugin) -> None:
             return
 
 
+@contextmanager
+def client_of(cluster: Any) -> Iterator[Client]:
+    """Open a client of a cluster that was started for a run; it closes with the `with` block."""
+    with Client(cluster, set_as_default=False) as client, client.as_current():
+        register(client, QuietRetries())
+        yield client
+
+
 class QuietRetries(WorkerPlugin):  # type: ignore[misc]
     """Plugin that stops stamina from printing each retry on the workers' standard error; the downloader counts them."""
 
@@ -114,3 +124,11 @@ class QuietRetries(WorkerPlugin):  # type: ignore[misc]
     def setup(self, worker: Any) -> None:  # noqa: ARG002
         """Run on each worker, including workers that join later."""
         logging.getLogger("stamina").setLevel(logging.ERROR)
+
+
+def job_folder(output: str, kind: str) -> Path:
+    """Return a kind's folder for scripts, logs and certificates; all nodes must see it, only the user can read it."""
+    folder = Path("survey-batch" if is_url(output) else output).absolute() / "log" / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return folder

@@ -8,7 +8,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
+from dask.utils import parse_bytes
+
+from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.core.errors import ConfigurationError
 
 STEP = "SURVEY_BATCH_STEP"
@@ -30,11 +34,23 @@ class JobState:
 
 
 class Launcher(ABC):
-    """A way to start worker jobs."""
+    """A way to start worker jobs.
 
-    commands: Sequence[str]
+    Attributes
+    ----------
+    commands
+        SLURM's commands that it needs.
+    batch
+        Whether each is a batch job of its own, which has a time limit.
+    number
+        The job's identifier, for the shell that runs its script.
+    """
 
-    def __init__(self, folder: Path) -> None:
+    commands: ClassVar[Sequence[str]]
+    batch: ClassVar[bool]
+    number: ClassVar[str]
+
+    def __init__(self, folder: Path, section: ClusterSection) -> None:  # noqa: ARG002 - for those below
         self.folder = folder
         if missing := [name for name in self.commands if shutil.which(name) is None]:
             raise ConfigurationError(
@@ -65,6 +81,8 @@ class Sbatch(Launcher):
     """Worker jobs as separate batch jobs."""
 
     commands = ("sbatch", "squeue", "scancel")
+    batch = True
+    number = "$SLURM_JOB_ID"
 
     def submit(self, script: str) -> str:
         """Hand a script to `sbatch`."""
@@ -100,15 +118,20 @@ class Srun(Launcher):
     """Worker jobs as steps of the allocation in which this process runs."""
 
     commands = ("srun",)
+    batch = False
+    number = f"${STEP}"
 
-    def __init__(self, folder: Path, options: Sequence[str]) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, section: ClusterSection) -> None:
+        super().__init__(folder, section)
         if "SLURM_JOB_ID" not in os.environ:
             raise ConfigurationError(
                 'cluster.kind = "srun" starts workers inside an allocation, and this process is in none: start it with '
                 'sbatch or salloc, or set cluster.kind = "slurm"'
             )
-        self.options = options
+        cores = section.cores or section.threads * section.processes
+        memory = f"{parse_bytes(section.memory) * section.processes // 2**20}M"
+        gres = [f"--gres={section.gres}"] if section.gres else []
+        self.options = [f"--cpus-per-task={cores}", f"--mem={memory}", *gres, *section.directives]
         self.steps: dict[str, subprocess.Popen[bytes]] = {}
 
     def submit(self, script: str) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import LocalCluster
 
-from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Size, register
+from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Size, client_of
 from survey_batch.cluster.forkserver import begin_as_copies, script_left_alone
+from survey_batch.cluster.kind import worker_count
 from survey_batch.config.job import ClusterSection
 from survey_batch.core import interrupt
 from survey_batch.core.environment import WORKER_ENVIRONMENT
@@ -22,11 +23,6 @@ GONE_SECONDS = 300.0
 """Time without any worker after which a run ends; a worker restarts within seconds."""
 
 
-def worker_count(section: ClusterSection) -> int:
-    """Return the number of local workers: as set, or one for the GPU, or one per core that this process may use."""
-    return section.workers or (1 if section.wants_gpu else len(os.sched_getaffinity(0)))
-
-
 @contextmanager
 def local_cluster(section: ClusterSection) -> Iterator[Connection]:
     """Start workers on this machine; they end with the `with` block."""
@@ -34,10 +30,8 @@ def local_cluster(section: ClusterSection) -> Iterator[Connection]:
         dask.config.set(SCHEDULER_SETTINGS | begin_as_copies()),
         script_left_alone(),
         _start(section) as cluster,
-        Client(cluster, set_as_default=False) as client,
-        client.as_current(),
+        client_of(cluster) as client,
     ):
-        register(client, QuietRetries())
         log.info("Dask dashboard: %s", client.dashboard_link, extra={"event": "cluster"})
         workers = worker_count(section)
         size = Size(workers, workers * section.threads, section.wants_gpu)

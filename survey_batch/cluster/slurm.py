@@ -16,17 +16,16 @@ import dask
 from dask.utils import format_bytes, parse_bytes
 from distributed import Client, SchedulerPlugin, Security
 
-from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, QuietRetries, Say, Size, register
+from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Say, Size, client_of, job_folder, register
 from survey_batch.cluster.drain import END, Drain, margin_of, walltime_of
-from survey_batch.cluster.launch import STEP, Launcher, Sbatch, Srun
-from survey_batch.cluster.local import worker_count
+from survey_batch.cluster.kind import worker_count
+from survey_batch.cluster.launch import Launcher
 from survey_batch.cluster.reconcile import Reconciler
 from survey_batch.config.job import ClusterSection
 from survey_batch.config.sections.slurm_values import ADDED_OPTIONS, check_drain
 from survey_batch.core import interrupt
 from survey_batch.core.environment import worker_exports
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.paths import is_url
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ DUMMY = "dummy-name"
 
 
 @contextmanager
-def slurm_cluster(section: ClusterSection, output: str, say: Say) -> Iterator[Connection]:
+def slurm_cluster(section: ClusterSection, launcher: type[Launcher], output: str, say: Say) -> Iterator[Connection]:
     """Start a scheduler here and workers in SLURM; both end with the `with` block.
 
     Raises
@@ -44,24 +43,23 @@ def slurm_cluster(section: ClusterSection, output: str, say: Say) -> Iterator[Co
     ConfigurationError
         SLURM or dask-jobqueue is missing, workers would have no time to work, or SLURM accepts no job.
     """
-    folder, margin = job_folder(output), drain_margin(section)
+    folder = job_folder(output, "slurm")
+    margin = drain_margin(section) if launcher.batch else math.inf
     target = -(-worker_count(section) // section.processes)
     if section.maximum_jobs is not None:
         target = min(target, section.maximum_jobs)
     _allow_open_files()
     with (
         dask.config.set({**SCHEDULER_SETTINGS, "distributed.comm.timeouts.connect": "60s"}),
-        closing(_start(section, folder)) as cluster,
-        Client(cluster, set_as_default=False) as client,
-        client.as_current(),
+        closing(_start(section, launcher, folder)) as cluster,
+        client_of(cluster) as client,
     ):
-        register(client, QuietRetries())
         register(client, Drain(margin))
         arrivals = Arrivals()
         cluster.scheduler.add_plugin(arrivals)
         reconciler = Reconciler(
-            make_launcher(section, folder),
-            script_of(cluster, section),
+            launcher(folder, section),
+            script_of(cluster, launcher),
             target,
             arrivals.jobs.copy,
             lambda: len(cluster.scheduler.workers),
@@ -77,9 +75,9 @@ def slurm_cluster(section: ClusterSection, output: str, say: Say) -> Iterator[Co
             reconciler.stop()
 
 
-def _start(section: ClusterSection, folder: Path) -> Any:
+def _start(section: ClusterSection, launcher: type[Launcher], folder: Path) -> Any:
     with interrupt.kept_from_children():
-        return make_cluster(section, folder)
+        return make_cluster(section, launcher, folder)
 
 
 class Arrivals(SchedulerPlugin):  # type: ignore[misc]
@@ -98,7 +96,7 @@ def job_of(worker: str) -> str:
     return worker.removeprefix(f"{NAME}_").split("-")[0]
 
 
-def make_cluster(section: ClusterSection, folder: Path) -> Any:
+def make_cluster(section: ClusterSection, launcher: type[Launcher], folder: Path) -> Any:
     """Start the scheduler without workers.
 
     Raises
@@ -121,7 +119,7 @@ def make_cluster(section: ClusterSection, folder: Path) -> Any:
         "log_directory": str(folder),
         "shared_temp_directory": str(folder),
         "job_extra_directives": _directives(section),
-        "job_script_prologue": _prologue(section),
+        "job_script_prologue": _prologue(section, launcher),
         "worker_extra_args": _worker_arguments(section),
         "security": _security(section),
         "scheduler_options": {"dashboard_address": section.dashboard},
@@ -140,10 +138,9 @@ def with_options(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str
     return {**ours, **theirs, **joined, "scheduler_options": scheduler}
 
 
-def script_of(cluster: Any, section: ClusterSection) -> str:
+def script_of(cluster: Any, launcher: type[Launcher]) -> str:
     """Return the script of a worker job, which names the worker after the job."""
-    number = "$SLURM_JOB_ID" if section.kind == "slurm" else f"${STEP}"
-    return str(cluster.job_script()).replace(DUMMY, f"{NAME}_{number}")
+    return str(cluster.job_script()).replace(DUMMY, f"{NAME}_{launcher.number}")
 
 
 def _cluster_class() -> Any:
@@ -165,10 +162,10 @@ def _directives(section: ClusterSection) -> list[str]:
     return [*site, "--no-requeue", *(f"{key}={value}" for key, value in named.items() if value), *section.directives]
 
 
-def _prologue(section: ClusterSection) -> list[str]:
+def _prologue(section: ClusterSection, launcher: type[Launcher]) -> list[str]:
     site = list(dask.config.get("jobqueue.slurm.job-script-prologue", None) or [])
     exports = [f"export {name}={value}" for name, value in worker_exports().items()]
-    walltime = walltime_of(section) if section.kind == "slurm" else math.inf
+    walltime = walltime_of(section) if launcher.batch else math.inf
     end = [f"export {END}=$(($(date +%s) + {walltime:.0f}))"] if math.isfinite(walltime) else []
     return [*site, *exports, *end, *section.prologue]
 
@@ -202,11 +199,10 @@ def drain_margin(section: ClusterSection) -> float:
     """
     walltime = walltime_of(section)
     margin = margin_of(section.drain_seconds, walltime)
-    if section.kind == "slurm":
-        try:
-            check_drain(margin, walltime)
-        except ValueError as error:
-            raise ConfigurationError(str(error)) from error
+    try:
+        check_drain(margin, walltime)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
     return margin
 
 
@@ -226,30 +222,6 @@ def _security(section: ClusterSection) -> Security | None:
             'TLS needs the package cryptography: pip install "survey-batch[slurm]" (or cluster.tls = false, where '
             "nobody else can reach the cluster's network)"
         ) from error
-
-
-def make_launcher(section: ClusterSection, folder: Path) -> Launcher:
-    """Make the launcher for the worker jobs of a table.
-
-    Raises
-    ------
-    ConfigurationError
-        SLURM's commands are missing, or `srun` is requested outside an allocation.
-    """
-    if section.kind == "slurm":
-        return Sbatch(folder)
-    cores = section.cores or section.threads * section.processes
-    memory = f"{parse_bytes(section.memory) * section.processes // 2**20}M"
-    gres = [f"--gres={section.gres}"] if section.gres else []
-    return Srun(folder, [f"--cpus-per-task={cores}", f"--mem={memory}", *gres, *section.directives])
-
-
-def job_folder(output: str) -> Path:
-    """Return the folder for scripts, logs and the workers' certificates; all nodes see it, only the user reads it."""
-    folder = Path(NAME if is_url(output) else output).absolute() / "log" / "slurm"
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    return folder
 
 
 def _dashboard(client: Client, section: ClusterSection) -> str:

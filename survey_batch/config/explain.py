@@ -81,10 +81,9 @@ def explain(error: ErrorDetails, plugged: Plugged = NOTHING) -> tuple[KeyPath, s
 
 
 def _said_once(key: KeyPath, reason: str) -> tuple[KeyPath, str]:
-    """Leave out the key if the reason begins with it."""
-    full = ".".join(map(str, key))
-    for name in (full, full.rpartition(".")[2]):
-        if found := re.match(rf"{re.escape(name)}(?=[ .])", reason):
+    """Leave out the key if the reason begins with it, or with its last parts."""
+    for name in (".".join(map(str, key[start:])) for start in range(len(key))):
+        if found := re.match(rf"{re.escape(name)}(?=[ .:])", reason):
             return key, reason[found.end() :].lstrip(" ")
     return key, f": {reason}"
 
@@ -94,10 +93,14 @@ def _quoted(text: str) -> list[str]:
 
 
 def _key_in(reason: str, table: KeyPath, plugged: Plugged) -> KeyPath:
-    """Return the first key of the table that the reason mentions, for a check of several keys."""
+    """Return the first key of the table, or of a table in it, that the reason mentions, for a check of several keys."""
     model = model_at(table, plugged)
-    words = re.findall(r"\w+", reason)
-    return next(((word,) for word in words if model is not None and word in model.model_fields), ())
+    for found in re.finditer(r"(\w+)(?:\.(\w+))?", reason):
+        for word, inner in ((found[1], found[2]), (found[2], None)):
+            if model is not None and word in model.model_fields:
+                within = model_at((*table, word), plugged)
+                return (word, inner) if inner and within and inner in within.model_fields else (word,)
+    return ()
 
 
 def _needs(key: KeyPath, plugged: Plugged) -> str:

@@ -76,7 +76,7 @@ class Job(Section):
     tables: Mapping[str, SerializeAsAny[Section]] = {}
     """Tables of stages that other packages offer; in a job file each stands by itself, `[name]`."""
     shards: ShardsSection = ShardsSection()
-    cluster: ClusterSection = ClusterSection()
+    cluster: ClusterSection = Field(default_factory=ClusterSection)
 
     def __repr__(self) -> str:
         return f"<Job {self.name}: {', '.join(self.stages)} of {self.archive.survey}, in {self.output}>"

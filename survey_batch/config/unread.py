@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from survey_batch.config.sections.readers import CLUSTER_READS, RUNNING, kind_of_cluster
+from survey_batch.config.sections.cluster import SHARED, load_kind
 from survey_batch.config.stage_kind import StageKind
 from survey_batch.config.survey import Survey, find_survey, possible_stages, survey_names
 from survey_batch.config.toml_lines import KeyPath
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.plugins import CLUSTERS, offered
 
 if TYPE_CHECKING:
     from survey_batch.config.job import Job
@@ -179,12 +181,20 @@ def _of_custom(job: "Job", key: str) -> Reason | None:
 
 
 def _of_cluster(job: "Job", key: str) -> Reason | None:
-    kind = kind_of_cluster(job.cluster.kind)
-    readers = [name for name, entries in CLUSTER_READS.items() if _within(key, entries)]
-    if not readers or kind in readers:
+    table, _, rest = key.partition(".")
+    name = rest.removeprefix("gpu.").partition(".")[0]
+    if table != "cluster" or name in ("", *SHARED, *load_kind(job.cluster.kind).reads):
         return None
-    named = " or ".join(name if name == RUNNING else f'"{name}"' for name in readers)
-    return key, f'it is for cluster.kind = {named}, and that is "{job.cluster.kind}"; set it, or leave this out'
+    kinds = " or ".join(_kinds_that_read(name))
+    return key, f'it is for cluster.kind = {kinds}, and that is "{job.cluster.kind}"; set it, or leave this out'
+
+
+def _kinds_that_read(name: str) -> Iterator[str]:
+    for kind in offered(CLUSTERS):
+        with suppress(ConfigurationError):  # a package that this job does not need cannot be loaded
+            found = load_kind(kind)
+            if name in found.reads:
+                yield found.named or f'"{kind}"'
 
 
 def _of_variant(job: "Job", key: str) -> Reason | None:

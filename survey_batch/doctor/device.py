@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from survey_batch.cluster.tables import Table
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.findings import Finding, Findings, Place
 from survey_batch.doctor import probes
-from survey_batch.doctor.findings import Finding, Findings, Place
-from survey_batch.doctor.tables import Table
 from survey_batch.doctor.visit import Visit
 from survey_batch.models.artifact import read_manifest
 

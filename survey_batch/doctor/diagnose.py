@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
+from survey_batch.cluster import kind_of
 from survey_batch.cluster.base import Say
+from survey_batch.cluster.tables import Table, tables_of
 from survey_batch.config.job import Job
+from survey_batch.core.findings import Finding, Findings, Place
 from survey_batch.doctor.archive import archive_answers
-from survey_batch.doctor.findings import Finding, Findings, Place
 from survey_batch.doctor.inputs import catalogue_is_readable, classifier_fits, stages_fit
 from survey_batch.doctor.output import output_can_be_used, room_is_enough
-from survey_batch.doctor.slurm import slurm_takes_jobs
-from survey_batch.doctor.tables import TABLE_ADVICE, Table, check_table, tables_of
+from survey_batch.doctor.visit import doctor_folder
 from survey_batch.doctor.workers import worker_works
 from survey_batch.models.awaited import without_predictions
 from survey_batch.planning.plan import Plan, Rows
@@ -17,6 +18,8 @@ from survey_batch.preflight.estimate import Estimate
 from survey_batch.preflight.trial import sample_rows
 
 HERE = Place("this machine")
+
+TABLE_ADVICE = "look at the table [cluster]"
 
 
 def diagnose(job: Job, *, workers: bool = True, say: Say = lambda _: None) -> Iterator[Finding]:
@@ -47,9 +50,10 @@ def diagnose(job: Job, *, workers: bool = True, say: Say = lambda _: None) -> It
     yield from HERE.look("archive", "look at the table [archive]", archive_answers(HERE, job, rows))
     writable = yield from _output(job, plan, cost)
     tables = tables_of(job)
-    usable = yield from _tables(job, tables)
+    checks = kind_of(job.cluster).findings(HERE, tables, doctor_folder(job))
+    usable = yield from HERE.look("cluster", TABLE_ADVICE, checks)
     if workers:
-        yield from _workers(job, tables, usable, rows, writable=writable, say=say)
+        yield from _workers(job, tables, usable or [], rows, writable=writable, say=say)
 
 
 def _job(job: Job, plan: Plan | None) -> Findings[Estimate | None]:
@@ -74,13 +78,6 @@ def _output(job: Job, plan: Plan | None, cost: Estimate | None) -> Findings[bool
     else:
         yield HERE.skipped("room", "what the job needs is not known")
     return bool(writable)
-
-
-def _tables(job: Job, tables: list[Table]) -> Findings[list[Table]]:
-    """Check the tables; return those that may be asked for workers."""
-    if job.cluster.kind in ("slurm", "srun"):
-        return (yield from HERE.look("SLURM", TABLE_ADVICE, slurm_takes_jobs(HERE, job, tables))) or []
-    return tables if (yield from HERE.look("cluster", TABLE_ADVICE, check_table(HERE, job))) else []
 
 
 def _workers(

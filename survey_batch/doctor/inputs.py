@@ -7,8 +7,8 @@ import pyarrow.compute as pc
 
 from survey_batch.config.job import Job
 from survey_batch.config.sections.cluster import GPU_PHASE
+from survey_batch.core.findings import Findings, Place
 from survey_batch.core.wording import size
-from survey_batch.doctor.findings import Findings, Place
 from survey_batch.models.artifact import read_manifest
 from survey_batch.models.awaited import check_training, is_awaited
 from survey_batch.planning.plan import Plan, make_plan

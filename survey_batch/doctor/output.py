@@ -13,9 +13,9 @@ from fsspec.core import url_to_fs
 
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.findings import Finding, Findings, Place
 from survey_batch.core.paths import exists, is_url, join, make_folder, read_bytes, write_bytes
 from survey_batch.core.wording import size
-from survey_batch.doctor.findings import Finding, Findings, Place
 from survey_batch.planning.plan import Plan
 from survey_batch.preflight.estimate import Estimate, less_room, missing_bytes, nearest_folder, share_left
 from survey_batch.preflight.footprint import OTHER_FILES, OTHER_FOLDERS

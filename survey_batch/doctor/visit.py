@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 from uuid import uuid4
 
-from survey_batch.cluster import Connection, connect
-from survey_batch.cluster.base import LOOK_SECONDS, Say
+from survey_batch.cluster import connect, kind_of
+from survey_batch.cluster.base import LOOK_SECONDS, Connection, Say
+from survey_batch.cluster.tables import Table
 from survey_batch.config.job import Job
 from survey_batch.core import interrupt
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import is_url, join
 from survey_batch.core.wording import duration
-from survey_batch.doctor.tables import Table, doctor_folder
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -59,6 +60,11 @@ class Visit:
         return answer
 
 
+def doctor_folder(job: Job) -> str:
+    """Return the folder for scripts and logs of the doctor's own workers, apart from those of a run."""
+    return join("survey-batch" if is_url(job.output) else join(job.output, "log"), "doctor")
+
+
 @contextmanager
 def visited(job: Job, table: Table, say: Say) -> Iterator[Visit]:
     """Ask the cluster for one worker, which ends with the `with` block.
@@ -70,8 +76,8 @@ def visited(job: Job, table: Table, say: Say) -> Iterator[Visit]:
     """
     section = table.section.model_copy(update={"workers": 1, "when_pending": "stop"})
     patience = section.pending_seconds
-    if section.kind == "slurm":
-        say(f"asking SLURM for a worker of [{table.name}]; waiting up to {duration(patience)}")
+    if queue := kind_of(section).queue:
+        say(f"asking {queue} for a worker of [{table.name}]; waiting up to {duration(patience)}")
     begun = time.monotonic()
     with connect(section, doctor_folder(job), say) as connection:
         address = _first_worker(connection, patience + 2 * section.poll_seconds + LONGER, gpu=table.predicts)

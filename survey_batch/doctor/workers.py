@@ -8,17 +8,17 @@ from uuid import uuid4
 
 from survey_batch.cluster.base import Say
 from survey_batch.cluster.running import check_versions
+from survey_batch.cluster.tables import Table
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.findings import Finding, Findings, Place
 from survey_batch.core.paths import is_url, join, write_bytes
 from survey_batch.core.versions import versions
 from survey_batch.core.wording import size
 from survey_batch.doctor import probes
 from survey_batch.doctor.archive import judge
 from survey_batch.doctor.device import device_works, needs_framework
-from survey_batch.doctor.findings import Finding, Findings, Place
 from survey_batch.doctor.output import scratch_folder
-from survey_batch.doctor.tables import Table
 from survey_batch.doctor.visit import Visit, visited
 from survey_batch.models.artifact import classifier_fingerprint
 from survey_batch.planning.plan import Rows

@@ -12,7 +12,7 @@ from itertools import cycle, islice
 
 import numpy as np
 
-from survey_batch.cluster import Connection
+from survey_batch.cluster.base import Connection
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import is_url

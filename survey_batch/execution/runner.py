@@ -13,8 +13,10 @@ import numpy as np
 from distributed import Client
 
 from survey_batch.catalog.detected import detected
-from survey_batch.cluster import Connection, connect, joined
+from survey_batch.cluster import connect, kind_of
+from survey_batch.cluster.base import Connection
 from survey_batch.cluster.lost import scheduler_watched
+from survey_batch.cluster.running import joined
 from survey_batch.config.job import ClusterSection, Job
 from survey_batch.core.display import html_table, in_words, objects_in_words
 from survey_batch.core.errors import SurveyBatchError
@@ -167,7 +169,7 @@ class Runner:
         if len(existing) == len(self.stages) and not any(self.unfinished(stage) for stage in existing):
             log.info("nothing to do: every row has its final status", extra={"event": "finished"})
         else:
-            elsewhere = client is not None or self.job.cluster.kind != "local"
+            elsewhere = client is not None or kind_of(self.job.cluster).elsewhere
             refuse_what_cannot_work(self.plan, estimate(self.plan), elsewhere=elsewhere)
             self.plan.store()
             self.work(existing, client)

@@ -4,7 +4,7 @@ import os
 from functools import lru_cache
 from threading import Lock
 
-from survey_batch.config.sections.cluster import GPU_PHASE, ClusterSection
+from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.core.errors import ConfigurationError
 
 
@@ -18,7 +18,7 @@ def prepare_gpu(cluster: ClusterSection) -> None:
         set.
     """
     found, allowed = visible_gpus(), cluster.gpu is not None and cluster.gpu.allow_cpu
-    if cluster.for_phase(GPU_PHASE).wants_gpu and not found and not allowed:
+    if cluster.wants_gpu and not found and not allowed:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
         raise ConfigurationError(
             f"a predicting worker on {os.uname().nodename} sees no GPU: Keras runs on {backend()}, "

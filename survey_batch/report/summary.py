@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
@@ -190,7 +191,11 @@ def summarize(output: str) -> RunStatus:
 
 def _stage_names(output: str, job: Mapping[str, Any]) -> list[str]:
     """List the job's stages that have a product, and those that have one from an earlier run of the output."""
-    model = Job.model_validate(job)
+    try:
+        # Without the cluster: its kind may be a plug-in's that is not installed where the report is made.
+        model = Job.model_validate({name: value for name, value in job.items() if name != "cluster"})
+    except ValidationError:  # so may be its survey or a stage
+        return [name for name in job["stages"] if read_group(output, name) is not None]
     known = dict.fromkeys((*model.stages, *model.kinds))
     others = [name for name in known if name not in model.stages and read_group(output, name) is not None]
     search = ["detections"] if model.catalog.detect is not None else []

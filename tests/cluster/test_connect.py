@@ -15,7 +15,7 @@ from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 
 
 def test_an_unknown_kind_is_refused_with_what_is_allowed():
-    with pytest.raises(ValidationError, match='use "local", "slurm", "srun", or the address'):
+    with pytest.raises(ValidationError, match="there are local, running, slurm, srun.*scheduler file"):
         ClusterSection(kind="cloud")
 
 

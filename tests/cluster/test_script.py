@@ -3,6 +3,7 @@
 import pytest
 
 from survey_batch.cluster.drain import END
+from survey_batch.cluster.launch import Sbatch
 from survey_batch.cluster.slurm import make_cluster, script_of
 from survey_batch.config.job import ClusterSection
 
@@ -14,9 +15,9 @@ def script(tmp_path):
 
     def make(**keys):
         section = ClusterSection(kind="slurm", workers=1, **keys)
-        cluster = make_cluster(section, tmp_path)
+        cluster = make_cluster(section, Sbatch, tmp_path)
         try:
-            return script_of(cluster, section), str(cluster.scheduler_spec["options"])
+            return script_of(cluster, Sbatch), str(cluster.scheduler_spec["options"])
         finally:
             cluster.close()
 

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from dask.utils import parse_bytes
 
-from survey_batch.cluster import SCHEDULER_SETTINGS, connect
-from survey_batch.cluster.base import Size
+from survey_batch.cluster import connect
+from survey_batch.cluster.base import SCHEDULER_SETTINGS, Size
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.environment import WORKER_ENVIRONMENT, as_variable
 from survey_batch.preflight.estimate import WORKER_BASE_BYTES

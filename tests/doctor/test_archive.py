@@ -4,8 +4,8 @@ from itertools import repeat
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.findings import Place, State
 from survey_batch.doctor.archive import archive_answers, judge
-from survey_batch.doctor.findings import Place, State
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.trial import fetch_one, sample_rows
 from survey_batch.simulate import simulate_sdss

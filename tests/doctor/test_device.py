@@ -1,9 +1,9 @@
 import pytest
 
+from survey_batch.cluster.tables import Table
 from survey_batch.config.job import ClusterSection
+from survey_batch.core.findings import Place, State
 from survey_batch.doctor.device import judge_device, needs_framework
-from survey_batch.doctor.findings import Place, State
-from survey_batch.doctor.tables import Table
 from tests.doctor.folders import write_classifier
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive

@@ -5,9 +5,9 @@ import os
 import pytest
 from distributed import KilledWorker
 
+from survey_batch.cluster.tables import tables_of
+from survey_batch.core.findings import Place
 from survey_batch.doctor import State, diagnose
-from survey_batch.doctor.findings import Place
-from survey_batch.doctor.tables import tables_of
 from survey_batch.doctor.visit import visited
 from survey_batch.doctor.workers import judge_clock
 from tests.jobs import lamost_job

@@ -1,7 +1,7 @@
 import pytest
 
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
-from survey_batch.doctor.findings import Place, State
+from survey_batch.core.findings import Place, State
 from survey_batch.doctor.inputs import catalogue_is_readable, classifier_fits, stages_fit
 from survey_batch.planning.plan import make_plan
 from tests.doctor.folders import write_classifier

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from survey_batch.doctor.findings import Place, State
+from survey_batch.core.findings import Place, State
 from survey_batch.doctor.output import missing_files, output_works, room_is_enough
 from survey_batch.execution.runner import run
 from survey_batch.planning.plan import make_plan

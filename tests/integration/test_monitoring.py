@@ -11,7 +11,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from survey_batch.cli.status import looks
-from survey_batch.cluster import SCHEDULER_SETTINGS
+from survey_batch.cluster.base import SCHEDULER_SETTINGS
 from survey_batch.execution.runner import run
 from survey_batch.monitor.plugin import RPC
 from survey_batch.monitor.reporter import ProgressReporter

@@ -1,5 +1,6 @@
 """The table `[cluster]` of the job file: where the work runs. No result depends on it."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -10,14 +11,20 @@ from survey_batch.config.sections.base import Section
 from survey_batch.config.sections.slurm_values import (
     asks_for_gpu,
     check_directives,
-    check_drain,
     check_one_line,
-    check_options,
     options_in,
     walltime_seconds,
 )
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.plugins import CLUSTERS, load, offered, unknown
 
 GPU_PHASE = "predict"
+
+RUNNING = "running"
+"""Name of the kind that the address of a running scheduler, or its scheduler file, stands for."""
+
+SHARED = ("kind", "workers", "threads", "memory", "gpu", "allow_cpu")
+"""Keys that all kinds of cluster read; a kind names the others that it reads."""
 
 LEAST_MEMORY = 2**20
 """Minimum in bytes; a smaller value is probably a number without its unit."""
@@ -58,8 +65,8 @@ class WorkersSection(Section):
     maximum_jobs: PositiveInt | None = None
     """Maximum number of jobs at a time, including jobs that wait in the queue."""
     options: Mapping[str, Any] = {}
-    """Any other options of `dask_jobqueue.SLURMCluster`. Lists and tables are added to existing values; options that
-    would replace these are refused."""
+    """Options of a kind that have no key here. For SLURM any others of `dask_jobqueue.SLURMCluster`: lists and tables
+    are added to existing values; options that would replace these are refused."""
 
     @field_validator("memory")
     @classmethod
@@ -91,11 +98,6 @@ class WorkersSection(Section):
         check_directives(directives)
         return directives
 
-    @field_validator("options")
-    @classmethod
-    def _added_alone(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        return check_options(options)
-
 
 class GpuSection(WorkersSection):
     """Keys of `[cluster]` that differ in the phase that predicts; the presence of this table requests GPUs."""
@@ -113,7 +115,7 @@ class ClusterSection(WorkersSection):
 
     kind: str = "local"
     """`local`, `slurm` (a job per worker), `srun` (inside one allocation), the address of a running scheduler
-    (`tcp://…`, `tls://…`), or its scheduler file (`….json`)."""
+    (`tcp://…`, `tls://…`), its scheduler file (`….json`), or a kind that another package offers."""
     dashboard: str = "127.0.0.1:0"
     tls: bool = True
     """Encrypt and authenticate all traffic of `slurm` and `srun`. Otherwise anyone who reaches the scheduler can run
@@ -132,17 +134,21 @@ class ClusterSection(WorkersSection):
     @field_validator("kind")
     @classmethod
     def _known(cls, kind: str) -> str:
-        if kind not in ("local", "slurm", "srun") and "://" not in kind and not kind.endswith(".json"):
-            raise ValueError(
-                f'cluster.kind = {kind!r} is not known; use "local", "slurm", "srun", or the address of a running '
-                'scheduler such as "tcp://host:8786", or its scheduler file (….json)'
-            )
+        try:
+            load_kind(kind)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from error
         return kind
 
     @model_validator(mode="after")
     def _phases_can_work(self) -> "ClusterSection":
-        for phase in ("ingest", GPU_PHASE):
-            _check_jobs(self.for_phase(phase))
+        _check_phase(self.for_phase("ingest"))
+        if self.gpu is not None:
+            try:
+                _check_phase(self.for_phase(GPU_PHASE))
+            except ValueError as error:
+                first = re.split(r"\W", str(error), maxsplit=1)[0]
+                raise ValueError(f"{'gpu.' if first in self.gpu.model_fields_set else ''}{error}") from error
         return self
 
     @property
@@ -158,18 +164,43 @@ class ClusterSection(WorkersSection):
         if phase != GPU_PHASE:
             return self.model_copy(update={"gpu": None})
         others = (self.gpu.model_fields_set | {"threads", "processes"}) - {"allow_cpu"}
-        if self.kind == "local":
+        if not load_kind(self.kind).elsewhere:
             others.add("workers")  # the number of cores does not give the number of GPUs
         return self.model_copy(update={name: getattr(self.gpu, name) for name in others})
 
 
-def _check_jobs(section: ClusterSection) -> None:
-    """Refuse jobs with too few cores, or with workers that would never work."""
+def is_running(kind: str) -> bool:
+    """Tell whether `cluster.kind` is the address of a running scheduler, or its scheduler file."""
+    return "://" in kind or kind.endswith(".json")
+
+
+def load_kind(kind: str) -> Any:
+    """Return the kind of cluster, a `survey_batch.cluster.ClusterKind`, that `cluster.kind` names.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such kind, or its package cannot be used.
+    """
+    name = RUNNING if is_running(kind) else kind
+    if name not in offered(CLUSTERS):
+        raise ConfigurationError(
+            f"cluster.kind = {unknown(CLUSTERS, kind)}. A scheduler that is already running is named by its address, "
+            'such as "tcp://host:8786", or its scheduler file (….json)'
+        )
+    found = load(CLUSTERS, name)
+    try:
+        return found()
+    except TypeError as error:  # mostly a class that lacks a method
+        raise ConfigurationError(f"cluster.kind = {kind!r} cannot be used: {error}") from error
+
+
+def _check_phase(section: ClusterSection) -> None:
+    """Refuse jobs with too few cores, and what the kind of cluster refuses."""
     if section.cores is not None and section.processes > section.cores:
         raise ValueError(
             f"processes = {section.processes} in a job of cores = {section.cores}: each needs a core of its own"
         )
     if section.gres and any("--gres" in options_in(directive) for directive in section.directives):
         raise ValueError(f"--gres in directives would replace gres = {section.gres!r}: write all of them there")
-    if section.kind == "slurm" and section.walltime is not None and section.drain_seconds is not None:
-        check_drain(section.drain_seconds, walltime_seconds(section.walltime))
+    load_kind(section.kind).check_file(section)

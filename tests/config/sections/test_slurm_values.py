@@ -104,14 +104,14 @@ def test_a_generic_resource_is_a_gpu_by_its_name(gres, asked):
 @pytest.mark.parametrize("option", sorted(OWN_OPTIONS))
 def test_an_option_that_would_replace_what_is_set_is_refused_by_name(option):
     with pytest.raises(ValidationError, match=f"{option} would replace what survey-batch sets"):
-        ClusterSection(options={option: "x"})
+        ClusterSection(kind="slurm", options={option: "x"})
 
 
 @pytest.mark.parametrize("argument", sorted(OWN_ARGUMENTS))
 def test_an_argument_of_workers_that_would_replace_what_is_set_is_refused_by_name(argument):
     for arguments in ([argument, "x"], [f"{argument}=x"]):
         with pytest.raises(ValidationError, match=f"{argument} in worker_extra_args would replace"):
-            ClusterSection(options={"worker_extra_args": arguments})
+            ClusterSection(kind="slurm", options={"worker_extra_args": arguments})
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_an_argument_of_workers_that_would_replace_what_is_set_is_refused_by_nam
 )
 def test_an_option_of_another_form_or_that_opens_the_dashboard_is_refused(options):
     with pytest.raises(ValidationError, match=next(iter(options))):
-        ClusterSection(options=options)
+        ClusterSection(kind="slurm", options=options)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 import dask
 import pytest
 
+from survey_batch.cluster.slurm_checks import judge_drain, judge_partition, parse_partitions
+from survey_batch.cluster.tables import Table
 from survey_batch.config.job import ClusterSection
-from survey_batch.doctor.findings import Place, State
-from survey_batch.doctor.slurm import judge_drain, judge_partition, parse_partitions
-from survey_batch.doctor.tables import Table
+from survey_batch.core.findings import Place, State
 
 PLACE = Place("here")
 SINFO = """standard*|up|1-00:00:00|idle|3

@@ -1,7 +1,7 @@
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.doctor.findings import Place, State
+from survey_batch.core.findings import Place, State
 
 PLACE = Place("somewhere")
 

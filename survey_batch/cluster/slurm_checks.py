@@ -3,26 +3,20 @@
 import importlib.util
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 import dask
 
-from survey_batch.cluster.base import SCHEDULER_SETTINGS
+from survey_batch.cluster.base import SCHEDULER_SETTINGS, job_folder
 from survey_batch.cluster.drain import walltime_of
-from survey_batch.cluster.launch import LaunchError, Sbatch, call_slurm
-from survey_batch.cluster.slurm import (
-    drain_margin,
-    job_folder,
-    limit_said,
-    make_cluster,
-    make_launcher,
-    script_of,
-)
-from survey_batch.config.job import ClusterSection, Job
+from survey_batch.cluster.launch import Launcher, LaunchError, Sbatch, call_slurm
+from survey_batch.cluster.slurm import drain_margin, limit_said, make_cluster, script_of
+from survey_batch.cluster.tables import Table
+from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.config.sections.slurm_values import EARLIEST, walltime_seconds
 from survey_batch.core import interrupt
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.doctor.findings import Finding, Findings, Place, State
-from survey_batch.doctor.tables import Table, doctor_folder
+from survey_batch.core.findings import Finding, Findings, Place, State
 
 READY = ("idle", "mixed", "allocated", "completing")
 """States of nodes that can work, now or after their current work."""
@@ -43,19 +37,21 @@ class Partition:
     nodes: dict[str, int]
 
 
-def slurm_takes_jobs(place: Place, job: Job, tables: list[Table]) -> Findings[list[Table]]:
+def slurm_takes_jobs(place: Place, tables: list[Table], folder: str, launcher: type[Launcher]) -> Findings[list[Table]]:
     """Ask SLURM about every table; return those worth asking for workers."""
-    if (yield from place.look("SLURM", "run on a login node", _commands(place, job))) is None:
+    scripts, section = job_folder(folder, "slurm"), tables[0].section
+    if (yield from place.look("SLURM", "run on a login node", _commands(place, launcher, scripts, section))) is None:
         return []
     partitions = yield from place.look("controller", CONTROLLER_ADVICE, _controller(place))
     if partitions is None:
         return []
-    yield _tls(place, job.cluster)
+    yield _tls(place, section)
     usable = []
     for table in tables:
         apart = Place(f"SLURM for [{table.name}]")
         advice = f"correct [{table.name}], or cluster.options"
-        if (yield from apart.look("jobs", advice, _table(apart, table, partitions, job))):
+        steps = _batch_jobs(apart, table, partitions, scripts) if launcher.batch else _steps(apart)
+        if (yield from apart.look("jobs", advice, steps)):
             usable.append(table)
     return usable
 
@@ -112,8 +108,8 @@ def wanted_partition(section: ClusterSection) -> str | None:
     return section.partition or site
 
 
-def _commands(place: Place, job: Job) -> Findings[bool]:
-    launcher = make_launcher(job.cluster, job_folder(doctor_folder(job)))
+def _commands(place: Place, launcher: type[Launcher], scripts: Path, section: ClusterSection) -> Findings[bool]:
+    launcher(scripts, section)  # refuses where it cannot work
     yield place.ok("SLURM", f"on the path: {', '.join(launcher.commands)}")
     return True
 
@@ -138,18 +134,18 @@ def _tls(place: Place, section: ClusterSection) -> Finding:
     return place.ok("TLS", f"cryptography {version('cryptography')} makes the certificates")
 
 
-def _table(place: Place, table: Table, partitions: dict[str, Partition], job: Job) -> Findings[bool]:
-    section = table.section
-    if section.kind == "srun":
-        yield place.skipped("jobs", "workers are steps of the allocation that this process is in")
-        return True
+def _steps(place: Place) -> Findings[bool]:
+    yield place.skipped("jobs", "workers are steps of the allocation that this process is in")
+    return True
+
+
+def _batch_jobs(place: Place, table: Table, partitions: dict[str, Partition], scripts: Path) -> Findings[bool]:
     yield (partition := judge_partition(place, table, partitions))
     yield (drain := judge_drain(place, table))
-    folder = job_folder(doctor_folder(job))
     with dask.config.set(SCHEDULER_SETTINGS), interrupt.kept_from_children():
-        cluster = make_cluster(section, folder)
+        cluster = make_cluster(table.section, Sbatch, scripts)
     try:
-        said = Sbatch(folder).test(script_of(cluster, section))
+        said = Sbatch(scripts, table.section).test(script_of(cluster, Sbatch))
     except LaunchError as error:
         advice = f"correct [{table.name}]; these are SLURM's own words"
         yield place.failed("jobs", f"SLURM would not take a worker job: {error}", advice)

@@ -1,0 +1,95 @@
+"""A kind of cluster: each worker is a plain `dask worker` process of this machine."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from survey_batch.cluster import ClusterKind, worker_count
+from survey_batch.cluster.tables import Table
+from survey_batch.config.job import ClusterSection
+from survey_batch.core.environment import worker_exports
+from survey_batch.core.errors import SurveyBatchError
+from survey_batch.core.findings import Findings, Place
+
+if TYPE_CHECKING:
+    from survey_batch.cluster.base import Connection, Say
+
+
+class ProcessesKind(ClusterKind):
+    """One `dask worker` for each worker of the table; `options = { nice = 10 }` lowers their priority."""
+
+    reads = ("dashboard", "python", "options")
+    elsewhere = False
+
+    def check_file(self, section: ClusterSection) -> None:
+        """Refuse options other than `nice`."""
+        if unknown := sorted(set(section.options) - {"nice"}):
+            raise ValueError(f"options: {unknown[0]!r} is not known; there is nice, from 0 to 19")
+
+    def findings(self, place: Place, tables: list[Table], folder: str) -> Findings[list[Table]]:
+        """Look for the interpreter of each table."""
+        usable = []
+        for table in tables:
+            python = table.section.python or sys.executable
+            if shutil.which(python):
+                yield place.ok(table.name, f"{worker_count(table.section)} processes of {python}")
+                usable.append(table)
+            else:
+                yield place.failed(table.name, f"{python} cannot be run", f"correct {table.name}.python")
+        return usable
+
+    @contextmanager
+    def connect(self, section: ClusterSection, output: str, say: "Say") -> Iterator["Connection"]:
+        """Start a scheduler in this process, and the workers beside it."""
+        import dask  # here, not above: every job file that names this kind imports this module
+        from distributed import LocalCluster
+
+        from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Size, client_of, job_folder
+
+        workers: list[subprocess.Popen[bytes]] = []
+        folder = job_folder(output, "processes")
+
+        def check() -> None:
+            for number, worker in enumerate(workers):
+                if worker.poll() is not None:
+                    log = folder / f"{number}.log"
+                    raise SurveyBatchError(f"worker {number} ended with {worker.returncode}; its log is {log}")
+
+        with (
+            dask.config.set(SCHEDULER_SETTINGS),
+            LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=section.dashboard) as cluster,
+            client_of(cluster) as client,
+        ):
+            try:
+                logs = [folder / f"{number}.log" for number in range(worker_count(section))]
+                workers.extend(_start(section, cluster.scheduler_address, log) for log in logs)
+                size = Size(len(workers), len(workers) * section.threads, section.wants_gpu)
+                yield Connection(client, client.dashboard_link, lambda: size, check)
+            finally:
+                for worker in workers:
+                    worker.terminate()
+                for worker in workers:
+                    worker.wait()
+
+
+def _start(section: ClusterSection, address: str, log: Path) -> subprocess.Popen[bytes]:
+    nice = ["nice", "-n", str(section.options["nice"])] if "nice" in section.options else []
+    worker = [section.python or sys.executable, "-m", "distributed.cli.dask_worker", address]
+    limits = ["--nthreads", str(section.threads), "--memory-limit", section.memory]
+    others = ["--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0", "--death-timeout", "60"]
+    gpu = ["--resources", "GPU=1"] if section.wants_gpu else []
+    environment = {**os.environ, **worker_exports()}  # what results depend on
+    with log.open("wb") as stream:
+        return subprocess.Popen(
+            [*nice, *worker, *limits, *others, *gpu],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,  # Ctrl-C reaches the run alone, which then ends its workers
+        )
