@@ -1,9 +1,11 @@
 """The package's rooms: its root holds folders alone, and imports between them go one way."""
 
 import ast
+import re
 from pathlib import Path
 
 import survey_batch
+from survey_batch.config.survey import survey_names
 
 ROOT = Path(survey_batch.__file__).parent
 
@@ -30,6 +32,20 @@ def imported(file):
 def test_the_root_holds_folders_alone():
     assert {path.name for path in ROOT.glob("*.py")} == {"__init__.py", "__main__.py"}
     assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(ORDER)
+
+
+def test_only_a_survey_s_own_room_asks_for_its_name():
+    """A survey's name is no condition anywhere: what differs between surveys is said by their objects."""
+    names = "|".join(name for name in survey_names() if name != "stamps")  # the name of a product too
+    asked = re.compile(rf"""["']({names})["']|survey(\.name)?\)? (==|!=|in|not in) \(?["']""")
+    elsewhere = [
+        f"{file.relative_to(ROOT)}:{number}: {line.strip()}"
+        for file in sorted(ROOT.rglob("*.py"))
+        if file.relative_to(ROOT).parts[0] not in ("surveys", "simulate")
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if asked.search(line) and not line.lstrip().startswith(("#", '"""')) and line.strip() != '"sdss"'
+    ]
+    assert not elsewhere
 
 
 def test_imports_between_rooms_go_one_way():

@@ -12,6 +12,8 @@ from survey_batch.config.stage_kind import resolve
 from survey_batch.config.survey import find_survey
 from survey_batch.core.errors import ConfigurationError
 
+CATALOG_ALONE = "catalog"
+
 
 def simulate(
     survey: Annotated[
@@ -47,7 +49,7 @@ def simulate(
 
     Example: survey-batch simulate sdss runs/archive --fields 4 --objects 800
     """
-    if survey == "catalog":
+    if survey == CATALOG_ALONE:
         from survey_batch.simulate.catalog import simulate_catalog
 
         made = simulate_catalog(folder / "catalog.parquet", objects=objects, seed=seed)

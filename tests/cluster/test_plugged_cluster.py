@@ -1,18 +1,13 @@
 """The example of `docs/extend/add-a-cluster.md`, installed as anybody would, works through every verb."""
 
 import json
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from survey_batch.report.summary import summarize
-from tests.processes import BIN
+from tests.examples import Beside, assert_shows, install
 
-DOCS = Path(__file__).parents[2] / "docs"
-EXAMPLE = DOCS / "examples" / "processes-cluster"
 OBJECTS = 12
 JOB = """name = "processes"
 output = "out"
@@ -31,31 +26,15 @@ options = { nice = 5 }
 
 @pytest.fixture(scope="module")
 def plugged(tmp_path_factory):
-    """A function that calls the command line beside the installed example, in a folder with an archive and a job."""
-    folder, packages = tmp_path_factory.mktemp("plugged"), tmp_path_factory.mktemp("packages")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    subprocess.run([*pip, "--target", packages, EXAMPLE], check=True)
-    (folder / "job.toml").write_text(JOB)
-
-    def call(*words, code=0, path=packages):
-        environment = {**os.environ, "PYTHONPATH": str(path)}
-        command = [BIN / "survey-batch", *words]
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout if code == 0 else done.stdout + done.stderr
-
+    """Calls the command line beside the installed example, in a folder with an archive and a job."""
+    call = Beside(install("processes-cluster", tmp_path_factory.mktemp("packages")), tmp_path_factory.mktemp("plugged"))
+    (call.folder / "job.toml").write_text(JOB)
     call("simulate", "lamost", "archive", "--objects", str(OBJECTS))
-    call.folder = folder
     return call
 
 
 def test_the_page_shows_the_example_as_it_is():
-    page = (DOCS / "extend" / "add-a-cluster.md").read_text(encoding="utf-8")
-    _, _, code = page.partition("```python\n")
-    code = code.partition("```")[0]
-    assert code in (EXAMPLE / "survey_processes.py").read_text(encoding="utf-8")
-    assert 'processes = "survey_processes:ProcessesKind"' in page
-    assert 'processes = "survey_processes:ProcessesKind"' in (EXAMPLE / "pyproject.toml").read_text(encoding="utf-8")
+    assert_shows("add-a-cluster.md", "processes-cluster")
 
 
 @pytest.mark.slow
@@ -72,7 +51,8 @@ def test_the_example_works_through_every_verb(plugged):
     assert sorted(log.name for log in logs.iterdir()) == ["0.log", "1.log"]
     # Its products are read where the kind is not installed; its job is not.
     assert summarize(str(plugged.folder / "out")).counts == {"ok": OBJECTS}
-    assert "'processes' is not known" in plugged("status", "job.toml", code=2, path=plugged.folder)
+    alone = Beside(plugged.folder, plugged.folder)
+    assert "'processes' is not known" in alone("status", "job.toml", code=2)
 
 
 @pytest.mark.slow

@@ -188,7 +188,7 @@ def test_a_product_that_nobody_keeps_or_uses_is_refused(archive, functions, tmp_
 
 def test_components_are_not_learnt_from_spectra_that_are_not_kept(archive, tmp_path):
     job = lamost_job(archive, tmp_path / "out", spectra={"keep": False})
-    with pytest.raises(ConfigurationError, match=r"spectra\.keep = true, or features\.components = 0"):
+    with pytest.raises(ConfigurationError, match=r"spectra\.keep = true, or spectral_features\.components = 0"):
         run(job)
 
 

@@ -1,11 +1,6 @@
 """A classifier of another package, the one that the documentation shows, goes through every command."""
 
 import json
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -14,47 +9,19 @@ from survey_batch.config.jobfile import load_job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import check_folder
 from survey_batch.store.products import open_group
+from tests.examples import EXAMPLES, Beside, assert_shows, install
 
-ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "docs" / "examples" / "small-classifier"
-PAGE = ROOT / "docs" / "extend" / "add-a-classifier.md"
-JOB = EXAMPLE / "job.toml"
+JOB = EXAMPLES / "small-classifier" / "job.toml"
 
 FEW = ("train.epochs=6", "catalog.split={train = 0.5, validation = 0.2, test = 0.3}", "cluster.workers=1")
 """A validation split spares the folds for the temperature."""
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    """The example, installed into a folder of its own."""
-    folder = tmp_path_factory.mktemp("installed")
-    options = ["install", "--quiet", "--no-deps", "--target", folder, EXAMPLE]
-    first = ["uv", "pip", *options, "--python", sys.executable]  # it has what the package is built with
-    if subprocess.run([sys.executable, "-m", *first], check=False).returncode:
-        subprocess.run([sys.executable, "-m", "pip", *options], check=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def command(package, tmp_path_factory):
-    """Run a command of `survey-batch` where the package is installed; what it prints."""
-    paths = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
-    folder = tmp_path_factory.mktemp("work")
-
-    def run(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "survey_batch", *arguments],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": paths},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr[-3000:]
-        return done.stdout
-
-    run.folder = folder
-    return run
+def command(tmp_path_factory):
+    """Runs a command of `survey-batch` where the package is installed."""
+    packages = install("small-classifier", tmp_path_factory.mktemp("installed"))
+    return Beside(packages, tmp_path_factory.mktemp("work"))
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +79,4 @@ def test_without_the_package_its_job_is_refused_with_the_line_and_what_there_is(
 
 
 def test_the_page_shows_the_package_as_it_is():
-    files = [path.read_text(encoding="utf-8") for path in EXAMPLE.rglob("*") if path.suffix in (".py", ".toml")]
-    blocks = re.findall(r"```(?:python|toml)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 4
-    assert all(any(block in text for text in files) for block in blocks)
+    assert_shows("add-a-classifier.md", "small-classifier")
