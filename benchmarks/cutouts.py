@@ -12,7 +12,8 @@ from benchmarks.pipeline import make_job, ready, stored_share
 from benchmarks.timing import Row
 from survey_batch.images.wcs import sky_to_pixel
 from survey_batch.planning.plan import Rows, make_plan, to_numpy
-from survey_batch.stages.cutouts import by_field
+from survey_batch.stages.cutting import by_field
+from survey_batch.surveys.sdss.columns import FIELD
 from survey_batch.surveys.sdss.files import FRAME_SHAPE, frame_path, read_frame
 
 SIZE = 64
@@ -44,7 +45,7 @@ class Windows:
 def find_windows(data: Data, objects: Rows) -> list[Windows]:
     """Find all windows beforehand, moved to where they are whole: the floor slices and does nothing else."""
     found = []
-    for key, members in by_field(objects):
+    for key, members in by_field(FIELD, objects):
         for band in "ugriz":
             path = data.sdss / frame_path(key, band)
             if not path.exists():

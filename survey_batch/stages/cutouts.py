@@ -1,6 +1,5 @@
 """The `cutouts` product: calibrated pixels around each object, complete wherever the run covers the whole window."""
 
-from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -8,11 +7,11 @@ import numpy as np
 
 from survey_batch.config.sections.images import CutoutsSection, FramesSection
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.images.reader import Field, ImageReader
+from survey_batch.images.reader import ImageReader
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
-from survey_batch.stages.cutout_extractor import CutoutExtractor, Members
+from survey_batch.stages.cutting import Cutting
 from survey_batch.stages.frame_source import ArchiveFrames, StoredFrames
 from survey_batch.stages.frames import (
     PIXEL,
@@ -120,10 +119,8 @@ class CutoutsStage(Stage):
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Cut all objects, field by field."""
-        extractor = CutoutExtractor(self.section, self._source(), rows, self.empty_block(len(rows["ra"])))
-        for key, members in by_field(self.context.origin.survey.field, rows):
-            extractor.cut_field(key, members)
-        return extractor.block
+        cutting = Cutting(self.section, self._source())
+        return cutting.block(self.context.origin.survey.field, rows, self.empty_block(len(rows["ra"])))
 
     def _source(self) -> ArchiveFrames | StoredFrames:
         archive = ArchiveFrames(self.context.origin, self.bands, sky=self.section.ivar)
@@ -145,11 +142,3 @@ class CutoutsStage(Stage):
         cutouts = self.section
         resampling = SUBPIXEL_CPU_SECONDS * (2 if cutouts.ivar else 1) if cutouts.registration == "subpixel" else 0.0
         return CUTOUT_CPU_SECONDS + resampling + (IVAR_CPU_SECONDS if cutouts.ivar else 0.0)
-
-
-def by_field(names: Sequence[str], rows: Rows) -> Iterator[tuple[Field, Members]]:
-    """Group a shard's rows by their field, in order."""
-    keys = np.stack([rows[name] for name in names], axis=1)
-    fields, inverse = np.unique(keys, axis=0, return_inverse=True)
-    for number, key in enumerate(fields):
-        yield tuple(int(part) for part in key), np.flatnonzero(inverse.ravel() == number)

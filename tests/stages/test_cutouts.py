@@ -12,8 +12,7 @@ from survey_batch.images.frame import Frame, FrameWcs, Sky
 from survey_batch.images.register import MARGIN, resample, subpixel_span
 from survey_batch.images.wcs import to_astropy
 from survey_batch.stages import make_stage
-from survey_batch.stages.cutout_extractor import CutoutExtractor
-from survey_batch.stages.cutouts import by_field
+from survey_batch.stages.cutting import Cutting
 from survey_batch.stages.frame_source import FrameInMemory
 from survey_batch.surveys.sdss.camera import ccd
 from survey_batch.surveys.sdss.files import FRAME_SHAPE, GRID, SKY_SHAPE, FieldKey
@@ -84,10 +83,7 @@ def cut_many(frames, positions, field=11, **cutouts):
     }
     stage = make_stage(job(**cutouts), "cutouts")
     source = frames if isinstance(frames, Source) else Source(frames)
-    extractor = CutoutExtractor(stage.section, source, rows, stage.empty_block(len(ra)))
-    for key, members in by_field(FieldKey._fields, rows):
-        extractor.cut_field(key, members)
-    return extractor.block
+    return Cutting(stage.section, source).block(FieldKey._fields, rows, stage.empty_block(len(ra)))
 
 
 def both(*fields):

@@ -18,7 +18,7 @@ class MissingFrame(NamedTuple):
     error: FrameError
 
 
-def verdict(
+def status_of(
     bands: str, errors: Sequence[MissingFrame], beyond: Sequence[MissingFrame], coverage: Array, on_frame: bool
 ) -> tuple[Status, str]:
     """Judge one object.

@@ -1,0 +1,222 @@
+"""Cutouts of one block, step by step: assign fields, gather pixels, stitch, register, judge."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from typing_extensions import TypeIs
+
+from survey_batch.config.sections.images import CutoutsSection
+from survey_batch.core.arrays import F8, I8, Flags, Index
+from survey_batch.core.errors import TransientError
+from survey_batch.core.status import Status
+from survey_batch.images.cutout import coverage, cut, overlap
+from survey_batch.images.frame import FrameGrid
+from survey_batch.images.ivar import window_ivar
+from survey_batch.images.reader import Field
+from survey_batch.images.register import MARGIN, resample, resample_ivar
+from survey_batch.images.stitch import rows_from, steps_beyond
+from survey_batch.images.windows import Planes, Window, best_step, overlay, windows_around
+from survey_batch.planning.plan import Rows
+from survey_batch.stages.base import Block
+from survey_batch.stages.frame_source import (
+    CORRECTION_VARIABLES,
+    ArchiveFrames,
+    Bands,
+    FrameError,
+    FrameView,
+    StoredFrames,
+)
+from survey_batch.stages.object_status import MissingFrame, status_of
+
+Frames = ArchiveFrames | StoredFrames
+
+
+@dataclass(frozen=True)
+class Served:
+    """Objects of a block that are cut from one field, and from its neighbours where a window reaches beyond it.
+
+    Attributes
+    ----------
+    field, bands
+        The field, and its frames.
+    members : (n,)
+        Places of the objects in the block.
+    windows : dict
+        For each band with a frame, the objects' windows in it.
+    on_frame : (n,)
+        Whether the position lies on the field in any band.
+    """
+
+    field: Field
+    bands: Bands
+    members: Index
+    windows: Mapping[str, Window]
+    on_frame: Flags
+
+
+@dataclass
+class BandCut:
+    """The cutouts of the served objects in one band.
+
+    Attributes
+    ----------
+    planes : (n, y, x) each
+        Flux, and inverse variance if requested.
+    fields : (n, 2)
+        First and last field that any pixel was made of.
+    missing : list
+        Objects whose windows reach into a frame that could not be had, with that frame.
+    """
+
+    planes: Planes
+    fields: I8
+    missing: list[tuple[Flags, MissingFrame]] = field(default_factory=list)
+
+
+class Cutting:
+    """The steps, with the settings of the cutouts and the source of the frames."""
+
+    def __init__(self, section: CutoutsSection, source: Frames) -> None:
+        self.size, self.ivar = section.size, section.ivar
+        self.subpixel = section.registration == "subpixel"
+        self.reach = self.size + (MARGIN if self.subpixel else 0)
+        self.source, self.bands, self.reader = source, source.bands, source.reader
+        self.grid: FrameGrid = self.reader.grid
+
+    def block(self, names: Sequence[str], rows: Rows, empty: Block) -> Block:
+        """Cut all objects of a block, field by field, into an empty one."""
+        for key, members in by_field(names, rows):
+            for served in self.assign(key, members, rows["ra"], rows["dec"]):
+                cuts = {letter: self.cut(served, letter, window) for letter, window in served.windows.items()}
+                self.store(empty, served, cuts)
+                self.judge(empty, served, cuts)
+        return empty
+
+    def assign(self, key: Field, members: Index, ra: F8, dec: F8) -> Iterator[Served]:
+        """Divide the objects of a field among it and its neighbours, by which of them covers most of their windows."""
+        own = self.source.load(key)
+        step = best_step(
+            list(self._windows(own, ra[members], dec[members]).values()), self.reach, self.grid, len(members)
+        )
+        for offset in (-1, 0, 1):
+            if not (chosen := members[step == offset]).size:
+                continue
+            beyond = key if offset == 0 else self.reader.beyond(key, offset)
+            bands = own if offset == 0 else self._neighbour(beyond, own)
+            windows = self._windows(bands, ra[chosen], dec[chosen])
+            on_frame = np.any([window.inside(self.grid) for window in windows.values()], axis=0)
+            on_frame = np.broadcast_to(on_frame, chosen.shape)
+            yield Served(key if bands is own else beyond, bands, chosen, windows, on_frame)
+
+    def _windows(self, bands: Bands, ra: F8, dec: F8) -> dict[str, Window]:
+        frames = usable(bands).items()
+        return {letter: windows_around(one.wcs, ra, dec, self.size, subpixel=self.subpixel) for letter, one in frames}
+
+    def _neighbour(self, key: Field, own: Bands) -> Bands:
+        """Load a neighbour; if the archive has fewer bands of it, return the catalogue's own field."""
+        bands = self.source.load(key)
+        errors = [frame for frame in bands.values() if isinstance(frame, TransientError)]
+        return bands if errors or len(usable(bands)) >= len(usable(own)) else own
+
+    def cut(self, served: Served, letter: str, window: Window) -> BandCut:
+        """Gather, stitch and register the windows of one band."""
+        planes = self._gather(served.field, letter, usable(served.bands)[letter], window)
+        stitched = self._stitch(served, letter, window, planes)
+        stitched.planes = self._register(stitched.planes, window)
+        return stitched
+
+    def _gather(self, key: Field, letter: str, frame: FrameView, window: Window) -> Planes:
+        """Cut the part of the windows that one frame covers."""
+        x_start, y_start = window.x.start, window.y.start
+        rows, columns = _bounds(y_start, self.reach, self.grid.rows), _bounds(x_start, self.reach, self.grid.columns)
+        pixels = frame.pixels(rows, columns)
+        planes = {"flux": cut(pixels, x_start - columns.start, y_start - rows.start, self.reach)}
+        if self.ivar:
+            ccd = self.reader.ccd(key, letter)
+            planes["ivar"] = window_ivar(planes["flux"], x_start, y_start, frame.calibration(), frame.sky(), ccd)
+        return planes
+
+    def _stitch(self, served: Served, letter: str, window: Window, planes: Planes) -> BandCut:
+        """Fill the rows that the serving frame lacks from other frames of the strip."""
+        made = BandCut(planes, np.full((len(served.members), 2), served.field[-1], np.int64))
+        wanted = served.on_frame & (overlap(window.x.start, self.reach, self.grid.columns) > 0)
+        for step in steps_beyond(window.y.start[wanted], self.reach, self.grid):
+            rows = rows_from(step, window.y.start, self.reach, self.grid)
+            if not (touched := wanted & rows.any(axis=1)).any():
+                continue
+            key = self.reader.beyond(served.field, step)
+            frame = self.source.load(key)[letter]
+            if is_error(frame):
+                made.missing.append((touched, MissingFrame(key, letter, frame)))
+                continue
+            patch = self._gather(key, letter, frame, window.moved(step * self.grid.step).take(touched))
+            made.planes = overlay(made.planes, patch, touched, rows)
+            made.fields[touched, 0] = np.minimum(made.fields[touched, 0], key[-1])
+            made.fields[touched, 1] = np.maximum(made.fields[touched, 1], key[-1])
+        return made
+
+    def _register(self, planes: Planes, window: Window) -> Planes:
+        """Resample windows to the cutouts' pixels, if needed."""
+        if not self.subpixel:
+            return planes
+        shift = {"flux": resample, "ivar": resample_ivar}
+        return {name: shift[name](values, window.x, window.y) for name, values in planes.items()}
+
+    def store(self, block: Block, served: Served, cuts: Mapping[str, BandCut]) -> None:
+        """Put the cutouts of all bands, their positions and their WCS into the block."""
+        data, members = block.data, served.members
+        fields = np.stack([cut.fields for cut in cuts.values()]) if cuts else np.full((1, 1, 2), served.field[-1])
+        data["source_field"][members] = served.field[-1]
+        data["first_field"][members], data["last_field"][members] = fields[..., 0].min(0), fields[..., 1].max(0)
+        data["coverage"][members] = 0  # a missing band covers nothing
+        for letter, made in cuts.items():
+            number, window, frame = self.bands.index(letter), served.windows[letter], usable(served.bands)[letter]
+            for name, values in made.planes.items():
+                data[name][members, number] = values
+            data["coverage"][members, number] = coverage(made.planes["flux"])
+            data["x_object"][members, number], data["y_object"][members, number] = window.x.inside, window.y.inside
+            data["crval"][members, number], data["cd"][members, number] = frame.wcs.crval, frame.wcs.cd
+            data["crpix"][members, number] = frame.wcs.crpix - np.stack([window.x.first, window.y.first], axis=1)
+            for part, name in CORRECTION_VARIABLES.items():
+                data[name][members, number] = getattr(frame.correction, part)
+
+    def judge(self, block: Block, served: Served, cuts: Mapping[str, BandCut]) -> None:
+        """Set each object's status; empty the unusable rows."""
+        errors = [MissingFrame(served.field, letter, one) for letter, one in served.bands.items() if is_error(one)]
+        reached = [lack for made in cuts.values() for lack in made.missing]
+        for number, row in enumerate(served.members.tolist()):
+            beyond = [lack for touched, lack in reached if touched[number]]
+            on_frame = bool(served.on_frame[number])
+            status, message = status_of(self.bands, errors, beyond, block.data["coverage"][row], on_frame)
+            if status is Status.OK:
+                continue
+            first = next(((lack.field, lack.band) for lack in (*errors, *beyond)), (served.field, self.bands[0]))
+            block.fail(row, status, message, self.source.url(*first))
+            if status is not Status.PARTIAL:
+                for values in block.data.values():
+                    values[row] = np.nan if values.dtype.kind == "f" else 0
+
+
+def by_field(names: Sequence[str], rows: Rows) -> Iterator[tuple[Field, Index]]:
+    """Group a block's rows by their field, in order."""
+    keys = np.stack([rows[name] for name in names], axis=1)
+    fields, inverse = np.unique(keys, axis=0, return_inverse=True)
+    for number, key in enumerate(fields):
+        yield tuple(int(part) for part in key), np.flatnonzero(inverse.ravel() == number)
+
+
+def is_error(frame: FrameView | FrameError) -> TypeIs[FrameError]:
+    """Tell whether a band could not be loaded."""
+    return isinstance(frame, Exception)
+
+
+def usable(bands: Bands) -> dict[str, FrameView]:
+    """Select the bands that could be loaded."""
+    return {letter: frame for letter, frame in bands.items() if not is_error(frame)}
+
+
+def _bounds(start: I8, size: int, length: int) -> slice:
+    """Return the part of an axis that holds all windows; at least one pixel, so that there is something to cut from."""
+    low = int(np.clip(start.min(), 0, length - 1))
+    return slice(low, int(np.clip(start.max() + size, low + 1, length)))
