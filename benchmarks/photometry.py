@@ -68,7 +68,7 @@ def measure(stage: ImageFeaturesStage, rows: Rows, cutouts: Rows, rounds: int = 
     value: list[npt.NDArray[np.float32]] = []
     seconds = min(cpu_seconds(lambda: value.append(stage.compute(rows, cutouts).data["value"])) for _ in range(rounds))
     columns = value[-1].astype(np.float64).T
-    return dict(zip(stage.features(), columns, strict=True)), len(value[-1]) / seconds
+    return dict(zip((feature.name for feature in stage.features()), columns, strict=True)), len(value[-1]) / seconds
 
 
 def listed(path: Path, object_id: npt.NDArray[np.object_], name: str) -> F8:

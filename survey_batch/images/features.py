@@ -1,6 +1,6 @@
 """The features of images: fluxes, colours, sizes, shapes and neighbours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -11,8 +11,8 @@ import numpy.typing as npt
 from survey_batch.config.sections.images import ImageFeaturesSection
 from survey_batch.core.arrays import F4, F8
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.images.neighbours import NAMES as NEIGHBOUR_NAMES
-from survey_batch.images.neighbours import find_neighbours
+from survey_batch.core.feature import Feature
+from survey_batch.images.neighbours import NEIGHBOURS, find_neighbours
 from survey_batch.images.photometry import aperture_flux
 from survey_batch.images.shape import (
     FWHM,
@@ -42,7 +42,7 @@ matrix of flux and width, (1, -F/2s; -F/2s, F^2/2s^2) / 4 pi s sigma^2, with s t
 SLICE = 64
 """Objects measured at a time; their stamps in one band fit in a core's cache."""
 
-FLUX, PIXEL, NONE, MAG = "nanomaggy", "pixel", "1", "mag"
+FLUX, PER_PIXEL, PIXEL, NONE, MAG = "nanomaggy", "nanomaggy/pixel", "pixel", "1", "mag"
 
 
 POINT_SOURCES = ("aperture_correction", "psf_fwhm")
@@ -58,28 +58,44 @@ class PointSources(NamedTuple):
     """Full width at half maximum of a star's core in pixels; NaN where unknown."""
 
 
-def described_features(section: ImageFeaturesSection, bands: str) -> dict[str, str]:
-    """Return the names of the columns of `image_features`, in order, with their units."""
-    per_band = [
-        ("background_{}", "nanomaggy/pixel"),
-        ("background_scatter_{}", "nanomaggy/pixel"),
-        ("coverage_{}", NONE),
-        *((f"flux_{radius:g}_{{}}{suffix}", FLUX) for radius in section.apertures for suffix in ("", "_error")),
-        *((f"psf_flux_{{}}{suffix}", FLUX) for suffix in ("", "_error")),
-        *((name, PIXEL) for name in ("fwhm_{}", "half_light_radius_{}")),
-        *((name, NONE) for name in ("ellipticity_{}", "e1_{}", "e2_{}", "sharpness_{}")),
+def features_of(section: ImageFeaturesSection, bands: str) -> list[Feature]:
+    """Return the columns of `image_features`, in order."""
+    of_band = [feature for band in bands for feature in _of_band(section, band)]
+    colours = [
+        Feature(f"colour_{blue}_{red}", MAG, f"{blue} - {red} from fluxes within {section.colour_radius:g} pixels")
+        for blue, red in _adjacent(bands)
     ]
-    colours = [(f"colour_{blue}_{red}{s}", MAG) for blue, red in _adjacent(bands) for s in ("", "_error")]
-    return {
-        **{name.format(band): unit for band in bands for name, unit in per_band},
-        **dict(colours),
-        **dict(NEIGHBOUR_NAMES),
-    }
+    return [*of_band, *_with_errors(colours), *NEIGHBOURS]
+
+
+def _of_band(section: ImageFeaturesSection, band: str) -> list[Feature]:
+    ring = "from {:g} to {:g} pixels".format(*section.background)
+    fluxes = [
+        *(Feature(f"flux_{r:g}_{band}", FLUX, f"flux within {r:g} pixels, {band}") for r in section.apertures),
+        Feature(f"psf_flux_{band}", FLUX, f"flux of a point source within 7.4 arcsec, {band}"),
+    ]
+    return [
+        Feature(f"background_{band}", PER_PIXEL, f"median in the ring {ring}, {band}"),
+        Feature(f"background_scatter_{band}", PER_PIXEL, f"scatter in the ring {ring}, {band}"),
+        Feature(f"coverage_{band}", NONE, f"share of the largest aperture that has pixels, {band}"),
+        *_with_errors(fluxes),
+        Feature(f"fwhm_{band}", PIXEL, f"full width at half maximum, from adaptive moments, {band}"),
+        Feature(f"half_light_radius_{band}", PIXEL, f"radius with half of the light of the largest aperture, {band}"),
+        Feature(f"ellipticity_{band}", NONE, f"1 - minor / major axis, from adaptive moments, {band}"),
+        Feature(f"e1_{band}", NONE, f"(xx - yy) / (xx + yy) of the adaptive moments, {band}"),
+        Feature(f"e2_{band}", NONE, f"2 xy / (xx + yy) of the adaptive moments, {band}"),
+        Feature(f"sharpness_{band}", NONE, f"flux in the smallest over that in the largest aperture, {band}"),
+    ]
+
+
+def _with_errors(features: Iterable[Feature]) -> Iterator[Feature]:
+    for feature in features:
+        yield from (feature, feature.error)
 
 
 def feature_names(section: ImageFeaturesSection, bands: str) -> list[str]:
     """Return the names of the columns of `image_features`."""
-    return list(described_features(section, bands))
+    return [feature.name for feature in features_of(section, bands)]
 
 
 def check_size(section: ImageFeaturesSection, size: int) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from survey_batch.core.arrays import F4, F8
+from survey_batch.core.feature import Feature
 from survey_batch.images.stamps import Stamps
 
 KERNEL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
@@ -15,14 +16,14 @@ LOWEST = np.float32(-np.inf)
 OWN_RADIUS = 3.0
 """Peaks within this many pixels of the position are the object itself."""
 
-NAMES = (
-    ("neighbours", "1"),
-    ("nearest_distance", "pixel"),
-    ("nearest_ratio", "1"),
-    ("brightest_distance", "pixel"),
-    ("brightest_ratio", "1"),
+NEIGHBOURS = (
+    Feature("neighbours", "1", "peaks of 5 standard deviations beside the object"),
+    Feature("nearest_distance", "pixel", "distance of the nearest neighbour"),
+    Feature("nearest_ratio", "1", "peak of the nearest neighbour over the object's"),
+    Feature("brightest_distance", "pixel", "distance of the brightest neighbour"),
+    Feature("brightest_ratio", "1", "peak of the brightest neighbour over the object's"),
 )
-"""What `find_neighbours` measures, with units."""
+"""What `find_neighbours` measures."""
 
 
 def find_neighbours(stamps: Stamps, radius: float) -> dict[str, F8]:
@@ -42,7 +43,7 @@ def find_neighbours(stamps: Stamps, radius: float) -> dict[str, F8]:
     Returns
     -------
     dict of (n,) float64
-        By the names in `NAMES`: number of neighbours, distances in pixels, ratios of the neighbour's peak to the
+        By the names in `NEIGHBOURS`: number of neighbours, distances in pixels, ratios of the neighbour's peak to the
         object's. NaN where nothing is measured or there is no neighbour; ratios are also NaN where the object itself
         does not reach 5 standard deviations.
     """
@@ -63,7 +64,7 @@ def find_neighbours(stamps: Stamps, radius: float) -> dict[str, F8]:
     some = count > 0
     values = (count, *(np.where(some, v, np.nan) for d, b in (nearest, brightest) for v in (d, b / own)))
     known = np.isfinite(stamps.background)
-    return {name: np.where(known, v, np.nan) for (name, _), v in zip(NAMES, values, strict=True)}
+    return {name: np.where(known, v, np.nan) for (name, *_), v in zip(NEIGHBOURS, values, strict=True)}
 
 
 def _pick(score: F4, square: F4, image: F4) -> tuple[F8, F8]:

@@ -1,6 +1,7 @@
 """The features of spectra: lines, bands, colours, block statistics and principal components."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -8,12 +9,13 @@ import numpy.typing as npt
 from survey_batch.config.job import SpectralFeaturesSection
 from survey_batch.core.arrays import F4, F8, I4
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.feature import Feature
 from survey_batch.spectra.blocks import STATISTICS, block_statistics
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
 from survey_batch.spectra.lines import band_indices, line_indices
 from survey_batch.spectra.normalize import normalize, row_percentiles
 from survey_batch.spectra.pca import PCA
-from survey_batch.spectra.photometry import COLOR_NAMES, synthetic_colors
+from survey_batch.spectra.photometry import COLOR_NAMES, COLORS, synthetic_colors
 from survey_batch.spectra.ratios import flux_ratios
 from survey_batch.spectra.smooth import smooth
 
@@ -33,7 +35,7 @@ def prepare(flux: F4, ivar: F4, mask: I4, section: SpectralFeaturesSection) -> F
     flux, ivar, mask
         (object, wavelength).
     section
-        The job's table `[features]`.
+        The job's table `[spectral_features]`.
 
     Returns
     -------
@@ -50,26 +52,103 @@ def prepare(flux: F4, ivar: F4, mask: I4, section: SpectralFeaturesSection) -> F
     return filled
 
 
-def feature_units(section: SpectralFeaturesSection) -> dict[str, str]:
-    """Return the names of the columns of `spectral_features`, in order, and their units as astropy writes them."""
-    measured: list[tuple[Sequence[str], str]] = []
-    if section.lines:
-        measured.append(([line.name for line in LINES], "Angstrom"))
-    if section.indices:
-        measured += [([band.name for band in BANDS], "Angstrom"), ([ratio.name for ratio in RATIOS], "1")]
-    if section.colours:
-        measured.append((COLOR_NAMES, "mag"))
-    blocks = [f"block_{i:03d}_{statistic}" for i in range(section.blocks) for statistic in STATISTICS]
-    components = [f"component_{i:03d}" for i in range(section.components)]
-    return {
-        **{f"{name}{suffix}": unit for names, unit in measured for suffix in ("", "_error") for name in names},
-        **dict.fromkeys([*blocks, *components], "1"),
-    }
+class Spectra(NamedTuple):
+    """Spectra of some objects."""
+
+    wavelength: F8
+    """(wavelength,)."""
+    flux: F4
+    ivar: F4
+    mask: I4
+    """(object, wavelength) each."""
+    redshift: npt.NDArray[np.floating]
+    """(object,)."""
+
+    def take(self, rows: slice) -> "Spectra":
+        """Select objects."""
+        return Spectra(self.wavelength, self.flux[rows], self.ivar[rows], self.mask[rows], self.redshift[rows])
+
+
+class Measurement(NamedTuple):
+    """Features that are measured together, each with its error."""
+
+    features: tuple[Feature, ...]
+    measure: Callable[[Spectra], tuple[F8, F8]]
+    """Values and errors, (object, feature) each."""
+
+
+WIDTH = "equivalent width, positive in absorption"
+MEASUREMENTS: Mapping[str, tuple[Measurement, ...]] = {
+    "lines": (
+        Measurement(
+            tuple(Feature(line.name, "Angstrom", f"{WIDTH}: line at {line.air:.2f} Angstrom in air") for line in LINES),
+            lambda spectra: line_indices(*spectra),
+        ),
+    ),
+    "indices": (
+        Measurement(
+            tuple(
+                Feature(
+                    band.name, "Angstrom", "{}: band from {:g} to {:g} Angstrom in air".format(WIDTH, *band.feature)
+                )
+                for band in BANDS
+            ),
+            lambda spectra: band_indices(*spectra),
+        ),
+        Measurement(
+            tuple(
+                Feature(
+                    ratio.name,
+                    "1",
+                    "mean flux{} from {:g} to {:g} over that from {:g} to {:g} Angstrom in air".format(
+                        " per frequency" * ratio.per_frequency, *ratio.above, *ratio.below
+                    ),
+                )
+                for ratio in RATIOS
+            ),
+            lambda spectra: flux_ratios(*spectra),
+        ),
+    ),
+    "colours": (
+        Measurement(
+            tuple(
+                Feature(name, "mag", f"AB colour {blue} - {red} by synthetic photometry, as observed")
+                for name, (blue, red) in zip(COLOR_NAMES, COLORS, strict=True)
+            ),
+            lambda spectra: synthetic_colors(*spectra[:4]),
+        ),
+    ),
+}
+"""For each switch of the table `[spectral_features]`, what it measures."""
+
+
+def measurements(section: SpectralFeaturesSection) -> list[Measurement]:
+    """Return the measurements that a table asks for."""
+    return [one for switch, ours in MEASUREMENTS.items() if getattr(section, switch) for one in ours]
+
+
+def features_of(section: SpectralFeaturesSection) -> list[Feature]:
+    """Return the columns of `spectral_features`, in order."""
+    measured = [
+        feature
+        for one in measurements(section)
+        for feature in (*one.features, *(feature.error for feature in one.features))
+    ]
+    blocks = [
+        Feature(f"block_{i:03d}_{statistic}", "1", f"{statistic} of the prepared flux in block {i} of {section.blocks}")
+        for i in range(section.blocks)
+        for statistic in STATISTICS
+    ]
+    components = [
+        Feature(f"component_{i:03d}", "1", f"score along principal component {i} of the prepared flux")
+        for i in range(section.components)
+    ]
+    return [*measured, *blocks, *components]
 
 
 def feature_names(section: SpectralFeaturesSection) -> list[str]:
     """Return the names of the columns of `spectral_features`."""
-    return list(feature_units(section))
+    return [feature.name for feature in features_of(section)]
 
 
 def spectral_features(
@@ -92,7 +171,7 @@ def spectral_features(
     redshift
         (object,); see `line_indices`. Lines and bands are measured in the rest frame, everything else as observed.
     section
-        The job's table `[features]`.
+        The job's table `[spectral_features]`.
     pca
         Components fitted to training spectra after `prepare`; None if the section asks for none.
 
@@ -106,7 +185,7 @@ def spectral_features(
     ConfigurationError
         The components do not match the section or the grid.
     """
-    columns = _measured(wavelength, flux, ivar, mask, redshift, section)
+    columns = _measured(Spectra(wavelength, flux, ivar, mask, redshift), measurements(section))
     if section.blocks or section.components:
         prepared = prepare(flux, ivar, mask, section)
     if section.blocks:
@@ -116,20 +195,11 @@ def spectral_features(
     return np.concatenate(columns, axis=1, dtype=np.float32)
 
 
-def _measured(
-    wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDArray[np.floating], section: SpectralFeaturesSection
-) -> list[F8]:
-    """Measure values and errors of lines, bands and colours, a few objects at a time."""
-    measures: list[Callable[[slice], tuple[F8, F8]]] = []
-    if section.lines:
-        measures.append(lambda rows: line_indices(wavelength, flux[rows], ivar[rows], mask[rows], redshift[rows]))
-    if section.indices:
-        measures.append(lambda rows: band_indices(wavelength, flux[rows], ivar[rows], mask[rows], redshift[rows]))
-        measures.append(lambda rows: flux_ratios(wavelength, flux[rows], ivar[rows], mask[rows], redshift[rows]))
-    if section.colours:
-        measures.append(lambda rows: synthetic_colors(wavelength, flux[rows], ivar[rows], mask[rows]))
-    chunks = [slice(start, start + ROWS_AT_ONCE) for start in range(0, max(len(flux), 1), ROWS_AT_ONCE)]
-    return [np.concatenate([np.concatenate(measure(rows), axis=1) for rows in chunks]) for measure in measures]
+def _measured(spectra: Spectra, wanted: Sequence[Measurement]) -> list[F8]:
+    """Make some measurements, a few objects at a time."""
+    number = max(len(spectra.flux), 1)
+    chunks = [spectra.take(slice(start, start + ROWS_AT_ONCE)) for start in range(0, number, ROWS_AT_ONCE)]
+    return [np.concatenate([np.concatenate(one.measure(chunk), axis=1) for chunk in chunks]) for one in wanted]
 
 
 def _neutral(values: F4, section: SpectralFeaturesSection) -> F8 | float:

@@ -2,19 +2,18 @@
 
 from typing import Any, cast
 
-import numpy as np
-
 from survey_batch.config.sections.images import ImageFeaturesSection
+from survey_batch.core.feature import Feature
 from survey_batch.images.features import (
     POINT_SOURCES,
     SLICE,
     PointSources,
     check_size,
-    described_features,
+    features_of,
     image_features,
 )
 from survey_batch.planning.plan import Plan, Rows
-from survey_batch.stages.base import Block, Coordinates, Cost, Stage
+from survey_batch.stages.base import Block, Coordinates, Cost, Stage, feature_coordinates
 from survey_batch.stages.context import Context
 from survey_batch.stages.cutouts import CutoutsStage
 from survey_batch.store.products import Variable
@@ -62,9 +61,9 @@ class ImageFeaturesStage(Stage):
         """Refuse radii that do not fit into the cutouts."""
         check_size(self.section, self.cutouts.section.size)
 
-    def features(self) -> dict[str, str]:
-        """Names of the features in order, and their units."""
-        return described_features(self.section, self.cutouts.bands)
+    def features(self) -> list[Feature]:
+        """Return the features, in order."""
+        return features_of(self.section, self.cutouts.bands)
 
     def sizes(self) -> dict[str, int]:
         """Return the number of features."""
@@ -75,12 +74,8 @@ class ImageFeaturesStage(Stage):
         return (Variable("value", ("object", "feature"), "f4", {"long_name": "measured value of each feature"}),)
 
     def coordinates(self) -> Coordinates:
-        """Return the feature names and units."""
-        names, units = (np.array(list(part)) for part in (self.features(), self.features().values()))
-        return {
-            "feature": (("feature",), names, {"long_name": "feature"}),
-            "unit": (("feature",), units, {"long_name": "unit of the feature"}),
-        }
+        """Return the features' names, units and meanings."""
+        return feature_coordinates(self.features())
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Measure all objects of a block."""

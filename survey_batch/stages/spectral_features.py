@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 
 from survey_batch.config.sections.spectra import SpectralFeaturesSection
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.feature import Feature
 from survey_batch.core.status import usable
 from survey_batch.planning.plan import Plan, Rows
-from survey_batch.spectra.features import feature_units, prepare, spectral_features
+from survey_batch.spectra.features import features_of, prepare, spectral_features
 from survey_batch.spectra.pca import PCA, Moments
-from survey_batch.stages.base import Block, Coordinates, Cost, Stage, fit_groups
+from survey_batch.stages.base import Block, Coordinates, Cost, Stage, feature_coordinates, fit_groups
 from survey_batch.stages.context import Context
 from survey_batch.stages.spectra import SpectraStage
 from survey_batch.store.products import Array, Shard, Variable, open_group, product_exists, read_rows, read_status
@@ -124,25 +125,21 @@ class SpectralFeaturesStage(Stage):
             return PCA.stored(open_group(self.context.output, self.name)).fingerprint
         return self._given_pca.fingerprint if self._given_pca else None
 
-    def names(self) -> list[str]:
-        """Feature names in order."""
-        return list(feature_units(self.section))
+    def features(self) -> list[Feature]:
+        """Return the features, in order."""
+        return features_of(self.section)
 
     def sizes(self) -> dict[str, int]:
         """Return the number of features."""
-        return {"feature": len(self.names())}
+        return {"feature": len(self.features())}
 
     def variables(self) -> tuple[Variable, ...]:
         """Return one value per object and feature."""
         return (Variable("value", ("object", "feature"), "f4", {"long_name": "measured value of each feature"}),)
 
     def coordinates(self) -> Coordinates:
-        """Return the feature names and units."""
-        units = feature_units(self.section)
-        return {
-            "feature": (("feature",), np.array(list(units)), {"long_name": "feature"}),
-            "unit": (("feature",), np.array(list(units.values())), {"long_name": "unit of each feature"}),
-        }
+        """Return the features' names, units and meanings."""
+        return feature_coordinates(self.features())
 
     def fit(self, shards: Sequence[Shard]) -> Coordinates:
         """Learn from all shards in this process; the result is identical to that of a cluster, bit for bit."""

@@ -9,8 +9,8 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.features import (
     asinh_magnitude,
     check_size,
-    described_features,
     feature_names,
+    features_of,
     image_features,
 )
 from tests.compare import equal_bits
@@ -86,7 +86,9 @@ def test_an_object_without_pixels_is_nan_throughout(block):
 
 
 def test_names_are_unique_and_each_has_a_unit():
-    described = described_features(SECTION, "ugriz")
+    described = {feature.name: feature.unit for feature in features_of(SECTION, "ugriz")}
+    assert len(described) == len(features_of(SECTION, "ugriz"))
+    assert all(feature.description for feature in features_of(SECTION, "ugriz"))
     for name, unit in {
         "flux_7.5_r": "nanomaggy",
         "flux_7.5_r_error": "nanomaggy",

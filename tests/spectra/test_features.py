@@ -7,7 +7,7 @@ from astropy import units as u
 
 from survey_batch.config.job import SpectralFeaturesSection
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.spectra.features import ROWS_AT_ONCE, feature_names, feature_units, prepare, spectral_features
+from survey_batch.spectra.features import ROWS_AT_ONCE, feature_names, features_of, prepare, spectral_features
 from survey_batch.spectra.grid import log_grid, to_grid
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
 from survey_batch.spectra.pca import PCA, Moments
@@ -96,11 +96,20 @@ def test_a_section_with_nothing_to_measure_is_refused():
 
 
 def test_units_are_those_that_astropy_reads():
-    units = feature_units(section())
+    units = {feature.name: feature.unit for feature in features_of(section())}
     assert {u.Unit(unit) for unit in units.values()} == {u.AA, u.mag, u.dimensionless_unscaled}
     assert units["h_alpha_error"] == units["lick_mg_b"] == "Angstrom"
     assert units["synthetic_g_r"] == "mag"
     assert units["tio5"] == units["component_000"] == "1"
+
+
+def test_every_feature_says_what_it_is():
+    described = {feature.name: feature.description for feature in features_of(section(blocks=2))}
+    assert all(described.values())
+    assert described["h_alpha"] == "equivalent width, positive in absorption: line at 6562.81 Angstrom in air"
+    assert described["h_alpha_error"] == "standard error of h_alpha"
+    assert described["dn4000"].startswith("mean flux per frequency from 4000 to 4100 over that from 3850 to 3950")
+    assert described["block_001_scatter"] == "scatter of the prepared flux in block 1 of 2"
 
 
 def test_more_objects_than_are_measured_at_once_are_measured_alike():

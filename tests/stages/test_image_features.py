@@ -33,6 +33,10 @@ def job(catalog="unused", root="unused", **tables):
     )
 
 
+def names(stage):
+    return [feature.name for feature in stage.features()]
+
+
 def test_a_block_holds_what_the_kernel_measures():
     flux, x, y, _ = simulated_cutouts(19)
     stage = make_stage(job(), "features")
@@ -54,7 +58,7 @@ def test_inverse_variances_are_used_where_the_cutouts_have_them():
     assert stage.input_variables == ("flux", "x_object", "y_object", *POINT_SOURCES, "ivar")
     inputs = {"flux": flux, "x_object": x, "y_object": y, "ivar": np.full_like(flux, 0.01)}
     inputs |= {name: np.ones(x.shape, "f4") for name in POINT_SOURCES}
-    error = list(stage.features()).index("flux_3_r_error")
+    error = names(stage).index("flux_3_r_error")
     value = stage.compute({"ra": np.zeros(len(flux))}, inputs).data["value"]
     share = circle_overlap((x - np.rint(x))[:, 0], (y - np.rint(y))[:, 0], 3.0, 5)
     # The ring's background adds its own uncertainty, measured in the pixels.
@@ -94,7 +98,7 @@ def real(real_data, tmp_path_factory):
     rows = {name: to_numpy(table[name]) for name in table.column_names}
     cutouts = make_stage(bound, "cutouts").compute(rows, {}).data
     stage = make_stage(bound, "features")
-    features = dict(zip(stage.features(), stage.compute(rows, cutouts).data["value"].T, strict=True))
+    features = dict(zip(names(stage), stage.compute(rows, cutouts).data["value"].T, strict=True))
     with (root / "sources.csv").open() as stream:
         listed = {row["object_id"]: row for row in csv.DictReader(stream)}
     catalog = {
@@ -155,7 +159,7 @@ def five_bands(real_data, tmp_path_factory):
         for section in (ImageFeaturesSection(), ImageFeaturesSection(**wide))
     ]
     values = [stage.compute(rows, cutouts).data["value"].astype(float).T for stage in stages]
-    normal, large = (dict(zip(stage.features(), one, strict=True)) for stage, one in zip(stages, values, strict=True))
+    normal, large = (dict(zip(names(stage), one, strict=True)) for stage, one in zip(stages, values, strict=True))
     return normal, large, cutouts
 
 
