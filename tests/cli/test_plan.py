@@ -193,7 +193,6 @@ def other_wavelengths(job):
     ("change", "said"),
     [
         (edit_function, "its text was another"),
-        (add_labels, "catalog.label: was not set, now 'class'"),
         (other_shards, "shards.objects: was 4, now 2"),
         (other_wavelengths, "spectra.wavelength_max: was"),
     ],
@@ -205,6 +204,15 @@ def test_products_that_another_job_made_are_refused_by_plan_in_the_words_of_run(
     assert [code for code, _, _ in ended] == [3, 3]
     assert said in ended[0][2]
     assert ended[0][2] == ended[1][2]
+
+
+def test_plan_says_what_new_labels_will_change(command, made):
+    add_labels(made)
+    code, out, _ = command("plan", made, "--json")
+    assert code == 0
+    (note,) = [note for note in json.loads(out)["notes"] if "changed" in note]
+    assert "the split of" in note
+    assert "nothing is done again" in note
 
 
 def test_an_archive_that_only_the_workers_may_see_is_noted(command, job, tmp_path):
