@@ -14,7 +14,7 @@ from survey_batch.images.wcs import sky_to_pixel
 from survey_batch.planning.plan import Rows, make_plan, to_numpy
 from survey_batch.stages.cutting import by_field
 from survey_batch.surveys.sdss.columns import FIELD
-from survey_batch.surveys.sdss.files import FRAME_SHAPE, frame_path, read_frame
+from survey_batch.surveys.sdss.files import FRAME_SHAPE, FieldKey, frame_path, read_frame
 
 SIZE = 64
 AIM = 300 / 430
@@ -45,7 +45,8 @@ class Windows:
 def find_windows(data: Data, objects: Rows) -> list[Windows]:
     """Find all windows beforehand, moved to where they are whole: the floor slices and does nothing else."""
     found = []
-    for key, members in by_field(FIELD, objects):
+    for number, members in by_field(FIELD, objects):
+        key = FieldKey(*number)
         for band in "ugriz":
             path = data.sdss / frame_path(key, band)
             if not path.exists():
