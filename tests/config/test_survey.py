@@ -1,0 +1,94 @@
+"""What a survey says of itself, and what the base class makes of it."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from survey_batch.config.job import Job
+from survey_batch.config.sections.archive import ArchiveSection
+from survey_batch.config.survey import KeyColumn, Survey, find_survey, possible_stages, survey_names
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.plugins import STAGES, offered
+
+
+class Tiles(Survey):
+    """Objects in tiles, for these tests."""
+
+    name = "tiles"
+    key = (KeyColumn("tile", "text", ("tile",)), KeyColumn("number", "integer", ("number",), needed=False))
+    order = ("tile",)
+    stages = {}  # noqa: RUF012
+    needs_id = True
+    file = "tile"
+
+    def example(self):
+        return ""
+
+
+class Rows:
+    """Rows of a catalogue with the columns of the key."""
+
+    names, notes = {"tile": "tile", "number": "number"}, []
+
+    def __init__(self, tiles, numbers):
+        self.tiles, self.numbers, self.rejected = tiles, numbers, {}
+
+    def __len__(self):
+        return len(self.tiles)
+
+    def text(self, name):
+        return pa.array(self.tiles, pa.string())
+
+    def whole_number(self, name):
+        return np.array(self.numbers)
+
+    def reject(self, wrong, reason, *named):
+        self.rejected |= {int(row): (reason, named) for row in np.flatnonzero(wrong)}
+
+
+def archive():
+    return ArchiveSection.model_construct(survey="tiles", root="-")
+
+
+def test_columns_that_are_needed_are_the_id_the_position_and_the_needed_key():
+    assert Tiles().missing({}, archive()) == ["object_id", "ra", "dec", "tile"]
+    assert Tiles().missing(dict.fromkeys(("object_id", "ra", "dec", "tile"), ""), archive()) == []
+    assert "object_id, ra, dec, tile" in Tiles().purpose(archive())
+
+
+def test_a_row_without_a_needed_value_is_rejected_with_the_name_of_what_is_missing():
+    rows = Rows(["a", None, ""], [1, 2, -1])
+    key = Tiles().read_key(rows, archive())
+    assert key["tile"].to_pylist() == ["a", "", ""]
+    assert key["number"].tolist() == [1, 2, -1]
+    reason = ("tile is missing: no tile can be found without it", ("tile",))
+    assert rows.rejected == {1: reason, 2: reason}
+
+
+def test_the_keys_of_a_survey_s_archive_say_where_its_files_are():
+    assert find_survey("lamost").located_by() == "archive.root and archive.layout"
+    assert find_survey("sdss").archive_keys() == ("release",)
+    assert find_survey("skyserver").located_by() == "archive.root"
+
+
+@pytest.mark.parametrize("name", survey_names())
+def test_every_survey_sorts_by_columns_that_it_knows_and_its_first_stage_reads_the_archive(name):
+    survey = find_survey(name)
+    known = survey.known_columns()
+    assert {*survey.order, *survey.field} <= {*known}
+    assert {column.name for column in survey.key} <= {*known}
+    assert next(iter(survey.stages.values())).starts
+    assert set(possible_stages(name)) == {*survey.stages, *offered(STAGES)}
+
+
+def test_a_survey_that_is_not_installed_is_refused_with_those_that_are():
+    with pytest.raises(ConfigurationError, match=r"'sddss' is not known \(did you mean 'sdss'\?\); there are"):
+        find_survey("sddss")
+
+
+def test_the_archive_of_a_job_has_the_keys_of_its_survey_and_stays_so_when_it_is_written_and_read():
+    tables = {"name": "a", "output": "o", "stages": ["spectra"], "catalog": {"path": "c.csv"}}
+    job = Job.model_validate({**tables, "archive": {"survey": "lamost", "root": "r", "layout": "plan"}})
+    again = Job.model_validate(job.model_dump(mode="json"))
+    assert again.archive.layout == job.archive.layout == "plan"
+    assert again == job
