@@ -28,11 +28,12 @@ import pyarrow.csv
 from benchmarks.timing import machine
 from survey_batch.archive.decompress import LAMOST_CEILING, decompress
 from survey_batch.config.sections.train_galaxies import GalaxyTraining
-from survey_batch.models.artifact import family_of, read_arrays, write_arrays
+from survey_batch.models.artifact import read_arrays, write_arrays
 from survey_batch.models.base import Classifier, Workspace
 from survey_batch.models.fitted import predict_rows
 from survey_batch.models.galaxy_quasar_star import CLASSES
 from survey_batch.models.labelled import Labelled
+from survey_batch.models.loading import family_of
 from survey_batch.models.metrics import confusion_matrix, figures_of, per_class
 from survey_batch.spectra.grid import log_grid, to_grid
 from survey_batch.spectra.synthetic.examples import simulate_examples

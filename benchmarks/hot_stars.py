@@ -23,9 +23,9 @@ from astropy.io import fits
 
 from benchmarks.spectral_type import DATA, TEMPLATES, read
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
-from survey_batch.models.artifact import family_of
 from survey_batch.models.cross_validation import grouped_folds
 from survey_batch.models.labelled import Labelled
+from survey_batch.models.loading import family_of
 from survey_batch.models.resampling import bootstrap
 from survey_batch.models.templates import observed
 from survey_batch.spectra.templates import read_templates

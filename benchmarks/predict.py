@@ -32,10 +32,10 @@ from survey_batch.config.sections.cluster import GPU_PHASE, ClusterSection
 from survey_batch.config.sections.models import Precision
 from survey_batch.core.arrays import F4
 from survey_batch.execution.runner import run
-from survey_batch.models.artifact import load_classifier
 from survey_batch.models.base import Block
 from survey_batch.models.devices import backend, visible_gpus
 from survey_batch.models.keras_family import KerasClassifier
+from survey_batch.models.loading import load_classifier
 from survey_batch.monitor.progress import LineProgress
 from survey_batch.monitor.record import Record
 from survey_batch.simulate import simulate_sdss

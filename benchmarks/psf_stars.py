@@ -35,8 +35,8 @@ from survey_batch.images.cutout import cut, window_start
 from survey_batch.images.detect import Sources, detect
 from survey_batch.images.frame import Frame
 from survey_batch.images.psf_rule import Verdict, find_candidates, fit_radius, half_sample_mode, judge, measure
-from survey_batch.models.artifact import family_of
 from survey_batch.models.labelled import Labelled
+from survey_batch.models.loading import family_of
 from survey_batch.results.psf_stars import like_most
 from survey_batch.stages.detections import frame_noise
 from survey_batch.surveys.sdss.camera import ccd

@@ -5,7 +5,7 @@ import csv
 from pydantic import TypeAdapter
 
 from survey_batch.config.job import Job
-from survey_batch.config.sections.archive import AnyArchive
+from survey_batch.config.survey import AnyArchive
 
 
 def write_catalog(path, rows):

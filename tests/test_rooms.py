@@ -2,6 +2,7 @@
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import survey_batch
@@ -57,3 +58,25 @@ def test_imports_between_rooms_go_one_way():
         if other not in ORDER[: number + 1]
     ]
     assert not wrong
+
+
+def test_no_circle_of_imports_runs_through_the_modules():
+    """Late imports and imports for types alone count too."""
+    files = {name_of(file): file for file in ROOT.rglob("*.py")}
+    arrows = {name: {other for other in modules_in(file) if other in files} - {name} for name, file in files.items()}
+    graph = TopologicalSorter(arrows)
+    graph.prepare()  # raises a CycleError that names a circle
+
+
+def name_of(file):
+    return ".".join(("survey_batch", *file.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def modules_in(file):
+    """Names that a module imports, each also as the module that may hold it."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)

@@ -41,7 +41,8 @@ def status(
     Example: survey-batch status jobs/lamost-types.toml --follow
     """
     from survey_batch.config.jobfile import load_job
-    from survey_batch.report.summary import render, summarize
+    from survey_batch.report.summary import summarize
+    from survey_batch.report.terminal import render
 
     output = load_job(job, overrides or ()).output
     if follow:
@@ -54,7 +55,7 @@ def status(
 
 def _follow(output: str, every: float, as_json: bool) -> None:
     """Redraw on a terminal; elsewhere print a line for each look."""
-    from survey_batch.report.summary import render
+    from survey_batch.report.terminal import render
 
     if as_json or not console.is_terminal:
         for summary in looks(output, every):

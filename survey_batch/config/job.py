@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import InitErrorDetails
 
-from survey_batch.config.sections.archive import AnyArchive, ArchiveSection
+from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.config.sections.base import Section
 from survey_batch.config.sections.catalog import (
     CatalogSection,
@@ -27,7 +27,7 @@ from survey_batch.config.sections.models import PredictionsSection
 from survey_batch.config.sections.spectra import SpectralFeaturesSection, SpectraSection
 from survey_batch.config.sections.training import TrainSection
 from survey_batch.config.stage_kind import StageKind
-from survey_batch.config.survey import Survey, find_survey, possible_stages, survey_names
+from survey_batch.config.survey import AnyArchive, Survey, find_survey, possible_stages, survey_names
 from survey_batch.core.display import html_table
 from survey_batch.core.plugins import STAGES, load, offered
 

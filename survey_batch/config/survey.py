@@ -8,7 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
+
+from pydantic import SerializeAsAny, ValidatorFunctionWrapHandler, WrapValidator
 
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.config.stage_kind import StageKind
@@ -232,3 +234,20 @@ def survey_names() -> list[str]:
 def possible_stages(survey: str) -> dict[str, StageKind]:
     """Return the stages that a job can have: those of its survey in order, then those that work on any survey."""
     return {**find_survey(survey).stages, **{name: load(STAGES, name) for name in offered(STAGES)}}
+
+
+def _by_survey(given: Any, validate: ValidatorFunctionWrapHandler) -> ArchiveSection:
+    """Validate the table by the model of its survey; leave out other surveys' keys, which `config.unread` refuses."""
+    name = given.get("survey") if isinstance(given, dict) else getattr(given, "survey", None)
+    if not isinstance(name, str) or name not in offered(SURVEYS):
+        section: ArchiveSection = validate(given)
+        return section
+    model = find_survey(name).archive
+    if isinstance(given, dict) and (strange := given.keys() - model.model_fields):
+        foreign = {key for survey in survey_names() for key in find_survey(survey).archive_keys()}
+        given = {key: value for key, value in given.items() if key not in strange & foreign}
+    return model.model_validate(given)
+
+
+AnyArchive = Annotated[SerializeAsAny[ArchiveSection], WrapValidator(_by_survey)]
+"""The table `[archive]` of any survey."""

@@ -10,3 +10,6 @@ I8 = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.intp]
 """Indices into an array."""
+
+TEXT = np.dtype(object, metadata={"element_type": str})
+"""Python strings, marked as xarray does, so that it can save an array without inspecting every value."""

@@ -7,7 +7,7 @@ from survey_batch.cluster.tables import Table
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.findings import Finding, Findings, Place
-from survey_batch.doctor import probes
+from survey_batch.doctor.probes import PRODUCT_SIDE, try_framework
 from survey_batch.doctor.visit import Visit
 from survey_batch.models.artifact import read_manifest
 
@@ -27,11 +27,11 @@ def needs_framework(job: Job) -> bool:
 
 def device_works(place: Place, job: Job, table: Table, visit: Visit) -> Findings[None]:
     """Import the framework on the worker, and compute on its device."""
-    yield judge_device(place, table, visit.ask(probes.try_framework, job))
+    yield judge_device(place, table, visit.ask(try_framework, job))
 
 
 def judge_device(place: Place, table: Table, tried: dict[str, Any]) -> Finding:
-    """Make a finding from what `probes.try_framework` returned."""
+    """Make a finding from what `try_framework` returned."""
     gpus, seconds = tried["gpus"], tried["seconds"]
     seen = f"{len(gpus)} GPU ({', '.join(gpus)})" if gpus else "no GPU"
     about = f"{tried['backend']}, imported in {tried['import_seconds']:.1f} s, sees {seen}"
@@ -39,7 +39,7 @@ def judge_device(place: Place, table: Table, tried: dict[str, Any]) -> Finding:
         about = f"{about}; CUDA_VISIBLE_DEVICES is {tried['visible']}"
     if tried["refusal"]:
         return place.failed("device", tried["refusal"].partition(". Install")[0], GPU_ADVICE)
-    side = f"{probes.PRODUCT_SIDE} x {probes.PRODUCT_SIDE}"
+    side = f"{PRODUCT_SIDE} x {PRODUCT_SIDE}"
     if tried["error"]:
         advice = (
             "driver and libraries do not fit together, mostly: see nvidia-smi on the node, and the framework's page"

@@ -15,10 +15,10 @@ from survey_batch.core.findings import Finding, Findings, Place
 from survey_batch.core.paths import is_url, join, write_bytes
 from survey_batch.core.versions import versions
 from survey_batch.core.wording import size
-from survey_batch.doctor import probes
 from survey_batch.doctor.archive import judge
 from survey_batch.doctor.device import device_works, needs_framework
 from survey_batch.doctor.output import scratch_folder
+from survey_batch.doctor.probes import describe_worker, exchange, wait_for_file
 from survey_batch.doctor.visit import Visit, visited
 from survey_batch.models.artifact import classifier_fingerprint
 from survey_batch.planning.plan import Rows
@@ -42,7 +42,7 @@ def worker_works(
 ) -> Findings[None]:
     """Ask for one worker of a table, and make the checks from there."""
     with visited(job, table, say) as visit:
-        about = visit.ask(probes.describe_worker)
+        about = visit.ask(describe_worker)
         yield place.ok("worker", _arrival(visit, about))
         yield from place.look("versions", SAME_ENVIRONMENT, _versions(place, visit, about["versions"]))
         yield from place.look("clock", "ask whoever runs the node", _clock(place, visit))
@@ -134,8 +134,8 @@ def _output(place: Place, job: Job, visit: Visit, about: dict[str, Any]) -> Find
     with scratch_folder(job.output) as folder:
         given, answer = join(folder, "token"), join(folder, "answer")
         write_bytes(given, token.encode())
-        there = visit.ask(probes.exchange, given, answer)
-        back = probes.wait_for_file(answer) if there else None
+        there = visit.ask(exchange, given, answer)
+        back = wait_for_file(answer) if there else None
     relative = "" if is_url(job.output) or job.output.startswith("/") else f" (the worker is in {about['folder']})"
     if there is None or there[0] != token:
         found = f"what is written to {job.output} here is not seen there{relative}"

@@ -173,7 +173,7 @@ def _inputs(stage: Stage, shard: Shard, given: Passed | None) -> Rows:
 
 
 def _is_first(stage: Stage, given: Passed | None) -> bool:
-    return given is None and (stage.upstream is None or not stage.context.other(stage.upstream).stored)
+    return given is None and (stage.upstream is None or not stage.other(stage.upstream).stored)
 
 
 def _inherited(stage: Stage, shard: Shard, rows: Rows, given: Passed | None) -> npt.NDArray[np.uint8]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import ndimage, optimize
 
 from survey_batch.core.arrays import F8
-from survey_batch.images.psf_variation import SAME, Variation, unstretch
+from survey_batch.images.psf_stretch import SAME, Variation, unstretch
 
 Profile = Callable[[F8, F8], F8]
 """Share of a star's light in pixels at offsets (dx, dy) from it."""

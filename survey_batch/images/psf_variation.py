@@ -1,16 +1,13 @@
 """Variation of the PSF over an image: the frame's profile, stretched by a matrix that is linear in x and y."""
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 from scipy import optimize
 
 from survey_batch.core.arrays import F8
-
-if TYPE_CHECKING:
-    from survey_batch.images.psf_model import PsfModel, StarFit
-
+from survey_batch.images.psf_model import PsfModel, StarFit
+from survey_batch.images.psf_stretch import Variation
 
 FEWEST_FOR_PLANE = 10
 """Fewest stars for a plane; through fewer it says more about them than about the seeing, and the PSF is constant."""
@@ -20,39 +17,6 @@ CENTRE_STEP = 0.02
 """Step in pixels for its derivative by position."""
 LARGEST_SLOPE = np.array([[0.4], [0.4], [0.08]])
 """Largest change of the stretch from the middle of the stars to their edge in x or y; every corner keeps an ellipse."""
-
-
-@dataclass(frozen=True, eq=False)
-class Variation:
-    """Widths of the PSF by position, relative to those at the middle of the stars used.
-
-    Attributes
-    ----------
-    middle, reach : (2,) float64
-        Middle of the box around the stars, and half its sides, x and y [pixel]. Beyond the box the PSF is that at its
-        edge; the plane is not extrapolated.
-    slope : (3, 2) float64
-        Change of the stretch along x, along y and across (the matrix's xx, yy and xy) from the middle to the edge in x
-        and in y.
-    """
-
-    middle: F8
-    reach: F8
-    slope: F8
-
-    def stretch(self, place: F8) -> F8:
-        """Return the stretch xx, yy and xy at some places x, y, (n, 3); (1, 1, 0) at the middle."""
-        # Written out, because a matrix product of one row may round differently from that of many.
-        x, y = self.scaled(place).T[:, :, None]
-        return np.asarray(np.array([1.0, 1.0, 0.0]) + x * self.slope[:, 0] + y * self.slope[:, 1])
-
-    def scaled(self, place: F8) -> F8:
-        """Scale places to -1 to 1 over the box, (n, 2)."""
-        return np.asarray(np.clip((place - self.middle) / self.reach, -1.0, 1.0))
-
-
-SAME = Variation(np.zeros(2), np.ones(2), np.zeros((3, 2)))
-"""No variation."""
 
 
 def size_variation(place: F8, size: F8) -> Variation:
@@ -76,14 +40,7 @@ def _limited(slope: F8) -> F8:
     return np.asarray(np.clip(slope, -LARGEST_SLOPE, LARGEST_SLOPE))
 
 
-def unstretch(stretch: F8, dx: F8, dy: F8) -> tuple[F8, F8, F8]:
-    """Map offsets of (n, k, k) pixels from n stars to those on the frame's own profile; also give the area's growth."""
-    xx, yy, xy = stretch.T[:, :, None, None]
-    area = xx * yy - xy**2
-    return (yy * dx - xy * dy) / area, (xx * dy - xy * dx) / area, area
-
-
-def fit_variation(psf: "PsfModel", place: F8, fit: "StarFit", noise: F8) -> Variation:
+def fit_variation(psf: PsfModel, place: F8, fit: StarFit, noise: F8) -> Variation:
     """Correct the variation of a PSF by the shapes of stars fitted with it.
 
     Parameters
@@ -122,7 +79,7 @@ def fit_plane(place: F8, value: F8) -> F8:
     return np.asarray(fit.x)
 
 
-def _stretch_errors(psf: "PsfModel", place: F8, fit: "StarFit", noise: F8) -> F8:
+def _stretch_errors(psf: PsfModel, place: F8, fit: StarFit, noise: F8) -> F8:
     """Find how much wider each star is than the PSF there (xx, yy, xy), (n, 3); flux, centre and level are free."""
     size = noise.shape[-1]
     line = np.arange(size, dtype=np.float64) - size // 2

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from survey_batch.core.arrays import TEXT
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.models.manifest import Recipe, made_with
 from survey_batch.preflight.provenance import fingerprint
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 MADE = "made_with"
 """Attribute with the settings, and coordinate with their fingerprint, the same for all objects."""
-
-TEXT = np.dtype(object, metadata={"element_type": str})
-"""Python strings, marked as xarray does, so that it can save an array without inspecting every value."""
 
 
 TEXTS_KEPT = 1_000_000

@@ -19,11 +19,12 @@ import numpy as np
 
 from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.config.sections.models import PredictionsSection
+from survey_batch.core.arrays import TEXT
 from survey_batch.core.environment import compute_like_a_worker
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status, usable
 from survey_batch.core.threads import one_thread
-from survey_batch.lazy.datasets import TEXT, check_made, finished, made_from
+from survey_batch.lazy.datasets import check_made, finished, made_from
 from survey_batch.lazy.stages import image_stage, in_notebook, spectral_stage, valid
 from survey_batch.spectra.pca import PCA
 from survey_batch.stages import Stage

@@ -10,7 +10,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from survey_batch.lazy.datasets import TEXT
+from survey_batch.core.arrays import TEXT
 
 
 class PythonStrings(BackendArray):

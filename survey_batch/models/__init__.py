@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from survey_batch.config.classifiers import ClassifierKind
     from survey_batch.config.sections.training_base import NetworkTraining, TrainingSection
-    from survey_batch.models.base import Block, Classifier, Inputs, load_classifier
+    from survey_batch.models.base import Block, Classifier, Inputs
     from survey_batch.models.examples import Training
     from survey_batch.models.keras_family import KerasClassifier
     from survey_batch.models.labelled import Labelled
+    from survey_batch.models.loading import load_classifier
     from survey_batch.models.manifest import Recipe
     from survey_batch.models.sklearn_family import SklearnClassifier
 
@@ -40,7 +41,7 @@ _HOMES = {
     "SklearnClassifier": "models.sklearn_family",
     "Training": "models.examples",
     "TrainingSection": "config.sections.training_base",
-    "load_classifier": "models.base",
+    "load_classifier": "models.loading",
 }
 """Module of each name."""
 

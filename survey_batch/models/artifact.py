@@ -10,8 +10,7 @@ import importlib.metadata
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -23,45 +22,13 @@ from survey_batch.core import plugins
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.manifest import MANIFEST, Manifest
 
-if TYPE_CHECKING:
-    from survey_batch.config.sections.models import Precision
-    from survey_batch.models.base import Classifier
-
 log = logging.getLogger(__name__)
 
 PACKAGES = ("survey-batch", "keras", "numpy", "scikit-learn", "skops")
 """Packages that decide what a classifier computes."""
 
 
-def load_classifier(folder: str | Path, precision: "Precision" = "float32") -> "Classifier[Any]":
-    """Load a trained classifier; the process caches the last one loaded from each folder until its content changes.
-
-    Parameters
-    ----------
-    folder
-        Local folder written by `Classifier.save`.
-    precision
-        Precision in which a network computes.
-
-    Raises
-    ------
-    ConfigurationError
-        The folder holds no classifier, its content differs from its manifest, its kind or package versions do not fit
-        this installation, or a precision other than float32 is requested and it is not a network.
-    """
-    path = Path(folder).resolve()
-    with _loading:  # one thread loads while the others wait
-        key = (_stamp(path), precision)
-        if path not in _loaded or _loaded[path][0] != key:
-            _loaded[path] = (key, _load(path, precision))
-        return _loaded[path][1]
-
-
-_loaded: "dict[Path, tuple[object, Classifier[Any]]]" = {}
-_loading = Lock()
-
-
-def _stamp(folder: Path) -> list[tuple[str, int, int]]:
+def content_stamp(folder: Path) -> list[tuple[str, int, int]]:
     """List file names, sizes and times, to detect changes; reading a large network takes as long as its answers."""
     files = (folder / name for name in (MANIFEST, *sorted(read_manifest(folder).files)))
     return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
@@ -154,22 +121,6 @@ def _check_known(folder: Path, manifest: Manifest) -> None:
         f"{what}; is it the right folder? If so, install what it was trained with (survey-batch {trained}, or a "
         "plug-in that is not installed here), or train again"
     )
-
-
-def _load(folder: Path, precision: "Precision") -> "Classifier[Any]":
-    manifest = check_folder(folder)
-    classifier: Classifier[Any] = family_of(manifest.kind, manifest.variant).read_parts(folder, manifest)
-    if precision != "float32":
-        from survey_batch.models.precision import lower_precision
-
-        lower_precision(classifier, precision)
-    return classifier
-
-
-def family_of(kind: str, variant: str) -> "type[Classifier[Any]]":
-    """Return the class of a kind and variant; imports its module, but no framework."""
-    family: type[Classifier[Any]] = classifier_kind(kind).family(variant)
-    return family
 
 
 def versions(kind: str) -> dict[str, str]:

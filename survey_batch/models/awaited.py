@@ -5,7 +5,7 @@ from pathlib import Path
 from survey_batch.config.job import Job
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.artifact import family_of
+from survey_batch.models.loading import family_of
 from survey_batch.models.manifest import MANIFEST
 
 

@@ -23,7 +23,6 @@ from survey_batch.core.paths import write_json
 from survey_batch.core.threads import one_thread
 from survey_batch.models.artifact import (
     classifier_fingerprint,
-    load_classifier,
     read_manifest,
     sha256,
     versions,
@@ -32,7 +31,6 @@ from survey_batch.models.batches import in_batches
 from survey_batch.models.manifest import MANIFEST, Manifest, Recipe
 
 if TYPE_CHECKING:
-    from survey_batch.models.cross_validation import Fit
     from survey_batch.models.labelled import Labelled
 
 __all__ = [
@@ -40,13 +38,18 @@ __all__ = [
     "F4",
     "Block",
     "Classifier",
+    "Fit",
+    "Predict",
     "Workspace",
     "classifier_fingerprint",
-    "load_classifier",
     "read_manifest",
 ]
 
 Block = Mapping[str, npt.NDArray[Any]]
+Predict = Callable[["Labelled"], npt.NDArray[Any]]
+"""Probabilities (object, class) or class numbers (object,)."""
+Fit = Callable[["Labelled", int], Predict]
+"""Trains on rows with a seed, and returns a function that predicts other rows."""
 Inputs = npt.NDArray[Any]
 Section = TypeVar("Section", bound=TrainingSection)
 
@@ -180,7 +183,7 @@ class Classifier(ABC, Generic[Section]):
         """
 
     @classmethod
-    def baselines(cls, data: "Labelled", section: Section, classes: tuple[str, ...]) -> "dict[str, Fit]":  # noqa: ARG003
+    def baselines(cls, data: "Labelled", section: Section, classes: tuple[str, ...]) -> dict[str, Fit]:  # noqa: ARG003
         """Baselines that the family has to beat: each predicts class numbers, or probabilities, for the same rows."""
         return {}
 

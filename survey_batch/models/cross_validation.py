@@ -23,15 +23,11 @@ from survey_batch.core.arrays import F8, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import write_bytes
 from survey_batch.core.wording import duration
-from survey_batch.models.base import Classifier, Workspace
+from survey_batch.models.base import Classifier, Fit, Predict, Workspace
 from survey_batch.models.calibration import apply_temperature, fit_temperature
 from survey_batch.models.fitted import predict_rows
 from survey_batch.models.labelled import Labelled
 
-Predict = Callable[[Labelled], npt.NDArray[Any]]
-"""Probabilities (object, class) or class numbers (object,)."""
-Fit = Callable[[Labelled, int], Predict]
-"""Trains on rows with a seed, and returns a function that predicts other rows."""
 FitRows = Callable[..., Classifier[Any]]
 """A family's `fit` with its table and classes already bound."""
 

@@ -24,7 +24,7 @@ from survey_batch.models.labelled import Labelled
 from survey_batch.store.products import open_group
 
 if TYPE_CHECKING:
-    from survey_batch.models.cross_validation import Fit, Predict
+    from survey_batch.models.base import Fit, Predict
 
 Measure = Callable[[Labelled], F8]
 """Measures magnitudes (object, band) of labelled objects, in order of wavelength; NaN where there is none."""

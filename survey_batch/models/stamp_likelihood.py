@@ -19,10 +19,10 @@ from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.core.arrays import F4, F8, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import read_arrays, write_arrays
-from survey_batch.models.base import Block, Classifier, Inputs, Workspace
+from survey_batch.models.base import Block, Classifier, Fit, Inputs, Predict, Workspace
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
-from survey_batch.models.cross_validation import Fit, Predict, grouped_folds
+from survey_batch.models.cross_validation import grouped_folds
 from survey_batch.models.fitted import Arrays, valid_rows_of
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest, Recipe

@@ -18,7 +18,7 @@ from distributed.dashboard.scheduler import template_variables
 from tornado.ioloop import IOLoop
 
 from survey_batch.core.wording import duration, rate, size
-from survey_batch.monitor.plugin import PAGE, Monitor, RunFigures, StageFigures, rates, with_pending
+from survey_batch.monitor.run_figures import PAGE, MonitorFigures, RunFigures, StageFigures, rates, with_pending
 from survey_batch.report.style import CLASS_COLORS, STATUS_COLORS
 
 UPDATE_MILLISECONDS = 1000
@@ -37,7 +37,7 @@ STYLE = """
 class RunPage:
     """The content of the page, updated once a second."""
 
-    def __init__(self, monitor: Monitor) -> None:
+    def __init__(self, monitor: MonitorFigures) -> None:
         self.monitor = monitor
         self.head = Div(sizing_mode="stretch_width")
         self.archive = Div(sizing_mode="stretch_width")
@@ -123,7 +123,7 @@ def _reasons(stages: Sequence[StageFigures]) -> str:
     return f"<table>{head}{rows}</table>" if rows else ""
 
 
-def archive(monitor: Monitor) -> str:
+def archive(monitor: MonitorFigures) -> str:
     """Return downloads from archives, and the GPUs, as HTML."""
     counts, (connections, allowed) = monitor.downloaded, monitor.connections
     parts = [
@@ -143,7 +143,7 @@ def _gpus(found: Mapping[str, float]) -> list[str]:
     return [f"{len(found)} GPUs, {mean:.0%} busy on average, {min(found.values()):.0%} the least"]
 
 
-def add_page(scheduler: Any, monitor: Monitor) -> None:
+def add_page(scheduler: Any, monitor: MonitorFigures) -> None:
     """Add the page to a scheduler's dashboard if it has one."""
     application = getattr(scheduler, "http_application", None)
     if application is None or not getattr(scheduler, "http_server", None):

@@ -6,13 +6,13 @@ import prometheus_client
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from survey_batch.monitor.plugin import Monitor, with_pending
+from survey_batch.monitor.run_figures import MonitorFigures, with_pending
 
 
 class RunCollector(Collector):
     """Collector that reads a `Monitor` whenever Prometheus asks."""
 
-    def __init__(self, monitor: Monitor) -> None:
+    def __init__(self, monitor: MonitorFigures) -> None:
         self.monitor = monitor
 
     def collect(self) -> Iterator[Metric]:
@@ -63,7 +63,7 @@ class RunCollector(Collector):
         yield GaugeMetricFamily("survey_batch_archive_connections_allowed", "Requests at a time", value=allowed)
 
 
-def add_collector(monitor: Monitor) -> RunCollector:
+def add_collector(monitor: MonitorFigures) -> RunCollector:
     """Add a monitor's figures to Dask's; if schedulers in one process share a page, only the last one's are shown."""
     for other in tuple(_shown):
         other.remove()

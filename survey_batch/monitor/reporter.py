@@ -9,8 +9,9 @@ from distributed import Client
 
 from survey_batch.cluster.base import register
 from survey_batch.config.job import Job
-from survey_batch.monitor.plugin import PAGE, RPC, Monitor
+from survey_batch.monitor.plugin import RPC, Monitor
 from survey_batch.monitor.progress import StageProgress
+from survey_batch.monitor.run_figures import PAGE
 from survey_batch.monitor.traffic_metrics import TrafficMetrics
 
 log = logging.getLogger(__name__)

@@ -23,11 +23,10 @@ from survey_batch.report.reading import (
     shard_rows,
 )
 from survey_batch.report.runs import Rate, paces, rates, read_holder, read_newest_log, read_run_file, utc_now
-from survey_batch.report.terminal import render
 from survey_batch.store.problems import count_reasons
 from survey_batch.store.products import PRODUCTS_OF_FRAMES
 
-__all__ = ["RunStatus", "StageStatus", "render", "summarize"]
+__all__ = ["RunStatus", "StageStatus", "summarize"]
 
 
 @dataclass(frozen=True)

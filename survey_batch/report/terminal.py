@@ -1,19 +1,17 @@
 """A job's status laid out for a terminal."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from survey_batch.core import wording
-
-if TYPE_CHECKING:
-    from survey_batch.report.summary import RunStatus
+from survey_batch.report.summary import RunStatus
 
 
-def render(status: "RunStatus") -> RenderableType:
+def render(status: RunStatus) -> RenderableType:
     """Lay a job's status out for a terminal."""
     parts: list[RenderableType] = [Text.assemble((str(status.job["name"]), "bold"), f"  {state(status)}")]
     parts.append(_stage_table(status))
@@ -23,7 +21,7 @@ def render(status: "RunStatus") -> RenderableType:
     return Group(*parts)
 
 
-def state(status: "RunStatus") -> str:
+def state(status: RunStatus) -> str:
     """Say whether a run is under way, whose, and how long it will take."""
     if status.running:
         left, idle = status.seconds_left, status.idle_seconds
@@ -41,7 +39,7 @@ class _Known(dict[str, Any]):
         return "?"
 
 
-def _stage_table(status: "RunStatus") -> Table:
+def _stage_table(status: RunStatus) -> Table:
     table = Table("stage", "rows", "shards", "statuses", "rows/s", "left", "time left", box=None, pad_edge=False)
     for stage in status.stages:
         left = f"{stage.pending:,}" + (f" + {stage.retryable:,} to try again" if stage.retryable else "")
@@ -57,7 +55,7 @@ def _stage_table(status: "RunStatus") -> Table:
     return table
 
 
-def _problem_table(status: "RunStatus") -> Table:
+def _problem_table(status: RunStatus) -> Table:
     title = "problems" + ("" if status.problems_current else " (as of the last run that ended)")
     table = Table("how many", "stage", "status", "reason, one of them", box=None, pad_edge=False, title=title)
     table.title_justify = "left"

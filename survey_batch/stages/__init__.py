@@ -46,7 +46,7 @@ def make_stage(job: Job, name: str) -> Stage:
     context = Context(
         name=name,
         tables=tuple(_tables(job, name, kind)),
-        other=StagesOf(job),
+        stages=StagesOf(job),
         output=job.output,
         source=Origin(job.survey, job.archive),
         shard_rows=job.shards.objects,

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
@@ -112,6 +112,10 @@ class Stage(ABC):
     def __init__(self, context: Context) -> None:
         self.context = context
 
+    def other(self, name: str) -> "Stage":
+        """Return another stage of the job."""
+        return cast("Stage", self.context.stages(name))
+
     def fixed_coordinates(self) -> Coordinates | None:
         """Return the coordinates that are stored in the product at its creation if the stage learns nothing."""
         return None
@@ -122,7 +126,7 @@ class Stage(ABC):
 
     def columns_read(self) -> tuple[str, ...]:
         """Return the columns of the catalogue on which its values depend, also through the products it works on."""
-        upstream = self.context.other(self.upstream).columns_read() if self.upstream else ()
+        upstream = self.other(self.upstream).columns_read() if self.upstream else ()
         return (*self.catalog_columns, *upstream)
 
     @property

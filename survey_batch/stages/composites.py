@@ -37,7 +37,7 @@ class CompositesStage(Stage):
     @property
     def cutouts(self) -> CutoutsStage:
         """The stage that makes the cutouts."""
-        return cast("CutoutsStage", self.context.other("cutouts"))
+        return cast("CutoutsStage", self.other("cutouts"))
 
     def check(self) -> None:
         """Refuse a recipe with bands that the cutouts lack."""

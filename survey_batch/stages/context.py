@@ -1,8 +1,8 @@
 """What a stage is given: its tables of settings, and where it works. No stage sees the whole job."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TypeVar
 
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.config.sections.base import Section
@@ -13,17 +13,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.reader import ImageReader
 from survey_batch.spectra.reader import SpectrumReader
 
-if TYPE_CHECKING:
-    from survey_batch.stages.base import Stage
-
 S = TypeVar("S", bound=Section)
-
-
-class OtherStages(Protocol):
-    """A way to the other stages of a job."""
-
-    def __call__(self, name: str, /) -> "Stage":
-        """Return the stage of that name."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +57,8 @@ class Context:
         Folder or URL of the products; "" for a dataset in a notebook.
     source : Origin or None
         Where raw data come from; None in a notebook.
-    other : callable
-        Gives another stage of the job by its name.
+    stages : callable
+        Gives a stage of the job by its name; `Stage.other` asks it.
     shard_rows : int
         Objects in a shard.
     keep : bool
@@ -81,7 +71,7 @@ class Context:
 
     name: str
     tables: tuple[Section, ...]
-    other: OtherStages
+    stages: Callable[[str], object]
     output: str = ""
     source: Origin | None = None
     shard_rows: int = 1

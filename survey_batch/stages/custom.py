@@ -133,7 +133,7 @@ class CustomStage(Stage):
         self._template()
 
     def _input(self) -> Stage:
-        return self.context.other(self.section.input)
+        return self.other(self.section.input)
 
     def _dataset(self, rows: Rows, inputs: Rows) -> "xr.Dataset":
         import xarray as xr

@@ -40,7 +40,7 @@ class ImageFeaturesStage(Stage):
     @property
     def cutouts(self) -> CutoutsStage:
         """The stage that makes the cutouts."""
-        return cast("CutoutsStage", self.context.other("cutouts"))
+        return cast("CutoutsStage", self.other("cutouts"))
 
     @property
     def input_variables(self) -> tuple[str, ...]:  # type: ignore[override]

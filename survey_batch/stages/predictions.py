@@ -12,8 +12,9 @@ from survey_batch.config.sections.models import PredictionsSection
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
-from survey_batch.models.artifact import check_folder, classifier_fingerprint, load_classifier, read_manifest
+from survey_batch.models.artifact import check_folder, classifier_fingerprint, read_manifest
 from survey_batch.models.awaited import awaits
+from survey_batch.models.loading import load_classifier
 from survey_batch.models.manifest import Manifest, Recipe
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
@@ -181,7 +182,7 @@ class PredictionsStage(Stage):
         return self._manifest.recipe
 
     def _upstream_stage(self) -> Stage:
-        return self.context.other(self.upstream)
+        return self.other(self.upstream)
 
     def _stored(self, names: set[str]) -> dict[str, Array]:
         """Return coordinates of an existing upstream product, which another version may have made."""

@@ -73,7 +73,7 @@ class SpectralFeaturesStage(Stage):
     @property
     def spectra(self) -> SpectraStage:
         """The stage that makes the spectra."""
-        return cast("SpectraStage", self.context.other("spectra"))
+        return cast("SpectraStage", self.other("spectra"))
 
     def settings(self) -> dict[str, Any]:
         """Return the spectra's settings and the recipe."""

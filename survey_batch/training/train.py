@@ -13,7 +13,6 @@ from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.threads import one_thread
 from survey_batch.core.wording import duration
-from survey_batch.models.artifact import family_of
 from survey_batch.models.base import Classifier, Workspace
 from survey_batch.models.calibration import fit_temperature
 from survey_batch.models.classes import class_numbers, classes_among
@@ -26,6 +25,7 @@ from survey_batch.models.cross_validation import (
 )
 from survey_batch.models.fitted import predict_rows, valid_rows_of
 from survey_batch.models.labelled import Labelled
+from survey_batch.models.loading import family_of
 from survey_batch.models.manifest import MANIFEST
 from survey_batch.models.prior import object_weights, stated_shares
 from survey_batch.models.workspace import opened, settings_fingerprint, trained_once, write_folder

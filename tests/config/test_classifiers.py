@@ -12,7 +12,7 @@ from survey_batch.config.jobfile import dump_job, load_job
 from survey_batch.config.sections.train_table import TableTraining
 from survey_batch.core import plugins
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.artifact import family_of
+from survey_batch.models.loading import family_of
 
 MODULE = """
 from pydantic import PositiveInt

@@ -5,7 +5,7 @@ import pytest
 
 from survey_batch.execution.runner import run
 from survey_batch.lazy.products import open_product
-from survey_batch.models.artifact import load_classifier
+from survey_batch.models.loading import load_classifier
 from survey_batch.training.train import train
 from tests.stamp_files import small_archive, stamps_job
 

@@ -11,7 +11,8 @@ import pytest
 from survey_batch.config.classifiers import classifier_kind
 from survey_batch.core import plugins
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
-from survey_batch.models.artifact import classifier_fingerprint, family_of, load_classifier
+from survey_batch.models.artifact import classifier_fingerprint
+from survey_batch.models.loading import family_of, load_classifier
 from survey_batch.models.manifest import MANIFEST, Recipe
 from tests.models.answers import assert_rows_answer_for_themselves
 from tests.models.conftest import make_block

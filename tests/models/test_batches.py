@@ -120,7 +120,7 @@ AT_ONCE = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 import numpy as np
-from survey_batch.models.artifact import load_classifier
+from survey_batch.models.loading import load_classifier
 classifier, block = load_classifier(sys.argv[1]), dict(np.load(sys.argv[2]))
 alone = classifier.predict_proba(block, batch=8)
 with ThreadPoolExecutor(8) as threads:

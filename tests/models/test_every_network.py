@@ -11,8 +11,8 @@ import pytest
 
 from survey_batch.config.classifiers import classifier_kind
 from survey_batch.core import plugins
-from survey_batch.models.artifact import family_of
 from survey_batch.models.keras_family import KerasClassifier
+from survey_batch.models.loading import family_of
 from survey_batch.models.precision import lower_precision
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ PREDICT = """
 import sys
 from pathlib import Path
 import numpy as np
-from survey_batch.models.artifact import load_classifier
+from survey_batch.models.loading import load_classifier
 for folder in sorted(Path(sys.argv[1]).iterdir()):
     block = dict(np.load(folder / "block.npz"))
     np.save(folder / f"{sys.argv[2]}.npy", load_classifier(folder).predict_proba(block, batch=8))

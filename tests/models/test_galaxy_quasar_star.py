@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from survey_batch.config.sections.train_galaxies import GalaxyTraining
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import load_classifier
 from survey_batch.models.galaxy_quasar_star import CLASSES, LINES, GalaxyQuasarStar, network
+from survey_batch.models.loading import load_classifier
 from tests.models.answers import assert_rows_answer_for_themselves
 from tests.models.galaxies import simulated
 

@@ -7,7 +7,7 @@ import pytest
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.artifact import load_classifier
+from survey_batch.models.loading import load_classifier
 from survey_batch.models.precision import lower_precision
 from survey_batch.models.spectral_forest import SpectralForest
 from tests.models.conftest import labelled, make_block

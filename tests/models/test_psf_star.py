@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from survey_batch.config.sections.train_psf_stars import PsfStarTraining
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
-from survey_batch.models.base import load_classifier
 from survey_batch.models.labelled import Labelled
+from survey_batch.models.loading import load_classifier
 from survey_batch.models.manifest import Manifest
 from survey_batch.models.psf_star import CLASSES, PsfStarCNN, PublishedPsfStar, star_measures
 from tests.images.star_field import moffat

@@ -6,7 +6,7 @@ import pytest
 from survey_batch.config.sections.train_galaxies import GalaxyTraining
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models import published_galaxy
-from survey_batch.models.base import load_classifier
+from survey_batch.models.loading import load_classifier
 from survey_batch.models.published_galaxy import (
     COMPONENTS,
     PublishedCNN,

@@ -3,7 +3,7 @@ import pytest
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import load_classifier
+from survey_batch.models.loading import load_classifier
 from survey_batch.models.published_spectral_type import PublishedSpectralType, network, published_points
 from survey_batch.spectra.grid import log_grid
 from survey_batch.spectra.line_list import HE_I

@@ -8,8 +8,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.artifact import family_of, load_classifier
 from survey_batch.models.kinds import STAMP_TYPE
+from survey_batch.models.loading import family_of, load_classifier
 from survey_batch.models.published_stamps import (
     ANSWER_STEP,
     FIRST_ANSWER,

@@ -8,6 +8,7 @@ from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models import sklearn_family
 from survey_batch.models.artifact import sha256
+from survey_batch.models.loading import load_classifier
 from survey_batch.models.manifest import MANIFEST, Recipe
 from survey_batch.models.sklearn_family import SklearnClassifier
 from tests.models.answers import assert_rows_answer_for_themselves
@@ -100,4 +101,4 @@ def test_a_model_of_another_scikit_learn_is_refused(fitted, tmp_path, monkeypatc
     manifest["versions"]["scikit-learn"] = "1.2.2"
     (tmp_path / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(ConfigurationError, match=r"scikit-learn 1\.2\.2.*install scikit-learn 1\.2, or train again"):
-        artifact.load_classifier(tmp_path)
+        load_classifier(tmp_path)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
-from survey_batch.models.base import load_classifier
+from survey_batch.models.loading import load_classifier
 from survey_batch.models.spectral_convolution import SpectralConvolution, noisier
 from survey_batch.spectra.line_list import HE_I, HE_II
 from tests.models.conftest import FIRST, PIXELS, absorb, labelled, make_block

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
-from survey_batch.models.base import load_classifier
 from survey_batch.models.classes import class_numbers
+from survey_batch.models.loading import load_classifier
 from survey_batch.models.spectral_forest import SpectralForest, smoothed
 from survey_batch.spectra.line_list import HE_I, HE_II
 from tests.models.conftest import absorb, labelled, make_block

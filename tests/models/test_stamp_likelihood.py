@@ -3,8 +3,8 @@ import pytest
 
 from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.artifact import load_classifier
 from survey_batch.models.labelled import Labelled
+from survey_batch.models.loading import load_classifier
 from survey_batch.models.stamp_likelihood import (
     CLASSES,
     LEAST_STARS,

@@ -8,7 +8,7 @@ from survey_batch.config.sections.images import CompositesSection
 from survey_batch.config.sections.train_images import ImageTraining
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.composite import composite_images
-from survey_batch.models.base import load_classifier
+from survey_batch.models.loading import load_classifier
 from survey_batch.models.manifest import Manifest
 from survey_batch.models.stellar_image import (
     ImageCNN,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from survey_batch.config.sections.train_table import TableTraining
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
-from survey_batch.models.base import load_classifier
+from survey_batch.models.loading import load_classifier
 from survey_batch.models.scores import describe
 from survey_batch.models.table import TableClassifier, chosen, robust_scale
 from survey_batch.training.evaluation import evaluate

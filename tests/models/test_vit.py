@@ -13,7 +13,7 @@ import pytest
 
 from survey_batch.config.sections.train_images import ImageTraining
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import load_classifier
+from survey_batch.models.loading import load_classifier
 from survey_batch.models.vit import PREFIX, ViT, fine_tuned, read_backbone
 from tests.models.answers import assert_rows_answer_for_themselves
 from tests.models.stars import as_labelled, labels_of

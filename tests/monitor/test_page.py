@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from survey_batch.monitor.page import RunPage, archive, head
-from survey_batch.monitor.plugin import RunFigures
+from survey_batch.monitor.run_figures import RunFigures
 
 STAGES = [
     {"name": "cutouts", "total": 2000, "done": 1500, "worked": 1500, "counts": {"ok": 1400, "partial": 100},

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.archive.limits import SEMAPHORE_PREFIX
-from survey_batch.monitor.plugin import Moment, rates, with_pending
 from survey_batch.monitor.prometheus import add_collector
+from survey_batch.monitor.run_figures import Moment, rates, with_pending
 from survey_batch.monitor.traffic_metrics import METRIC
 
 Worker = namedtuple("Worker", "server_id name metrics")

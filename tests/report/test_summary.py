@@ -16,7 +16,8 @@ from rich.console import Console
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.planning.plan import make_plan
-from survey_batch.report.summary import render, summarize
+from survey_batch.report.summary import summarize
+from survey_batch.report.terminal import render
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 from tests.report.outputs import (

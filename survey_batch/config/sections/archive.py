@@ -1,16 +1,8 @@
 """The table `[archive]`: where the survey's files are."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    SerializeAsAny,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    field_validator,
-)
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from survey_batch.config.sections.base import Section
 from survey_batch.core.plugins import SURVEYS, offered, unknown
@@ -41,22 +33,3 @@ class ArchiveSection(Section):
         if survey not in offered(SURVEYS):
             raise ValueError(unknown(SURVEYS, survey))
         return survey
-
-
-def _by_survey(given: Any, validate: ValidatorFunctionWrapHandler) -> ArchiveSection:
-    """Validate the table by the model of its survey; leave out other surveys' keys, which `config.unread` refuses."""
-    from survey_batch.config.survey import find_survey, survey_names
-
-    name = given.get("survey") if isinstance(given, dict) else getattr(given, "survey", None)
-    if not isinstance(name, str) or name not in offered(SURVEYS):
-        section: ArchiveSection = validate(given)
-        return section
-    model = find_survey(name).archive
-    if isinstance(given, dict) and (strange := given.keys() - model.model_fields):
-        foreign = {key for survey in survey_names() for key in find_survey(survey).archive_keys()}
-        given = {key: value for key, value in given.items() if key not in strange & foreign}
-    return model.model_validate(given)
-
-
-AnyArchive = Annotated[SerializeAsAny[ArchiveSection], WrapValidator(_by_survey)]
-"""The table `[archive]` of any survey."""

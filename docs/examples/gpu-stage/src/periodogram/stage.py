@@ -23,7 +23,7 @@ class PeriodogramStage(Stage):
 
     def settings(self) -> dict[str, Any]:
         """Return what the product depends on: the settings of the spectra, and ours."""
-        return {**self.context.other("spectra").settings(), "periodogram.bins": self.bins}
+        return {**self.other("spectra").settings(), "periodogram.bins": self.bins}
 
     def sizes(self) -> dict[str, int]:
         """Return the length of each dimension but that of the objects."""
@@ -62,5 +62,5 @@ class PeriodogramStage(Stage):
     def cost(self, plan: Plan) -> Cost:
         """Estimate the memory and the time."""
         objects = plan.size("object")
-        shard = min(self.context.shard_rows, objects) * self.context.other("spectra").schema(1).row_nbytes
+        shard = min(self.context.shard_rows, objects) * self.other("spectra").schema(1).row_nbytes
         return Cost(worker_bytes=3 * shard, process_bytes=700_000_000, cpu_seconds=1e-3 * objects, start_seconds=15)
