@@ -15,23 +15,13 @@ import numpy.typing as npt
 from survey_batch.config.job import Job
 from survey_batch.core.status import Status, count_statuses, unfinished, usable
 from survey_batch.core.threads import one_thread
+from survey_batch.execution.shard_context import Passed, ShardContext
 from survey_batch.monitor.record import Record
-from survey_batch.planning.plan import Rows, read_rows_of
+from survey_batch.planning.plan import Rows
 from survey_batch.stages import Block, Stage, make_stage
 from survey_batch.stages.base import take
 from survey_batch.store.problems import Problem, note_problems, reasons_of
-from survey_batch.store.products import OBJECT_COORDINATES, Array, Shard, read_rows, read_status, write_shard
-
-
-@dataclass
-class Passed:
-    """A shard of a product that is not stored, on its way to the stages that work on it.
-
-    Rows that no stage needs hold fill values.
-    """
-
-    block: Block
-    record: Record
+from survey_batch.store.products import OBJECT_COORDINATES, Array, Shard, read_rows, write_shard
 
 
 @dataclass
@@ -75,12 +65,11 @@ def load(
     job: Job, name: str, shard: Shard, given: Passed | Record | None = None, needed_by: Sequence[str] = ()
 ) -> Loaded | Record:
     """Read and prepare a shard's inputs; for a committed shard, return its record."""
-    given = given if isinstance(given, Passed) else None
-    loaded = _begin(job, name, shard, given, needed_by)
-    stage = make_stage(job, name)
-    if isinstance(loaded, Loaded) and stage.upstream and loaded.work.any():
-        inputs = _inputs(stage, shard, given)
-        loaded.inputs = stage.prepare(inputs if loaded.work.all() else take(inputs, loaded.work))
+    context = ShardContext.of(job, name, shard, given, needed_by)
+    loaded = _begin(context)
+    if isinstance(loaded, Loaded) and context.stage.upstream and loaded.work.any():
+        inputs = context.inputs()
+        loaded.inputs = context.stage.prepare(inputs if loaded.work.all() else take(inputs, loaded.work))
     return loaded
 
 
@@ -119,7 +108,7 @@ def record_of(passed: Passed | Record) -> Record:
 
 def set_aside(job: Job, name: str, shard: Shard, reason: str) -> Record:
     """Commit a shard that cannot be done: its unfinished rows become `failed`, the others keep what they have."""
-    loaded = _begin(job, name, shard)
+    loaded = _begin(ShardContext.of(job, name, shard))
     if isinstance(loaded, Record):
         return loaded
     stage = make_stage(job, name)
@@ -129,19 +118,15 @@ def set_aside(job: Job, name: str, shard: Shard, reason: str) -> Record:
     return record_of(write(job, name, (loaded, block)))
 
 
-def _begin(
-    job: Job, name: str, shard: Shard, given: Passed | None = None, needed_by: Sequence[str] = ()
-) -> Loaded | Record:
+def _begin(context: ShardContext) -> Loaded | Record:
     """Find out what is left to do in a shard."""
-    started = (time.monotonic(), time.process_time())
-    stage = make_stage(job, name)
-    before = read_status(job.output, name, shard.rows) if stage.stored else _wanted(job, shard, needed_by)
+    started, shard = (time.monotonic(), time.process_time()), context.shard
+    before = context.status()
     todo = np.asarray(unfinished(before).reshape(len(shard), -1).any(axis=1))
     if not todo.any():
-        return Record(name, shard, count_statuses(before))
-    rows = {**read_rows_of(job.output, shard), "place": np.arange(len(shard))}
-    inherited = _inherited(stage, shard, rows, given)
-    return Loaded(shard, rows, {}, todo, inherited, before, started, _is_first(stage, given))
+        return Record(context.stage.name, shard, count_statuses(before))
+    rows = context.rows()
+    return Loaded(shard, rows, {}, todo, context.inherited(rows), before, started, context.first)
 
 
 def _record(name: str, loaded: Loaded, whole: Block, nbytes: int) -> Record:
@@ -156,34 +141,6 @@ def _record(name: str, loaded: Loaded, whole: Block, nbytes: int) -> Record:
         nbytes,
         reasons_of(whole.problems),
     )
-
-
-def _wanted(job: Job, shard: Shard, needed_by: Sequence[str]) -> npt.NDArray[np.uint8]:
-    """Make a status for a product that is not stored: `pending` where a product made from it is unfinished."""
-    wanted = np.zeros(len(shard), bool)
-    for name in needed_by:
-        wanted |= unfinished(read_status(job.output, name, shard.rows))
-    return np.where(wanted, np.uint8(Status.PENDING), np.uint8(Status.OK))
-
-
-def _inputs(stage: Stage, shard: Shard, given: Passed | None) -> Rows:
-    if given is not None:
-        return {name: given.block.data[name] for name in stage.input_variables}
-    return read_rows(stage.context.output, str(stage.upstream), shard.rows, stage.input_variables)
-
-
-def _is_first(stage: Stage, given: Passed | None) -> bool:
-    return given is None and (stage.upstream is None or not stage.other(stage.upstream).stored)
-
-
-def _inherited(stage: Stage, shard: Shard, rows: Rows, given: Passed | None) -> npt.NDArray[np.uint8]:
-    if given is not None:
-        return given.block.status
-    if not _is_first(stage, given):
-        return read_status(stage.context.output, str(stage.upstream), shard.rows)
-    if stage.axis == "frame":
-        return np.full(len(shard), Status.OK, dtype=np.uint8)
-    return np.where(rows["problem"] == "", np.uint8(Status.OK), np.uint8(Status.INVALID))
 
 
 def _merge(stage: Stage, loaded: Loaded, block: Block) -> Block:
