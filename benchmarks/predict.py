@@ -30,9 +30,8 @@ from benchmarks.timing import machine
 from survey_batch.config.job import Job
 from survey_batch.config.sections.cluster import GPU_PHASE, ClusterSection
 from survey_batch.config.sections.models import Precision
-from survey_batch.core.arrays import F4
+from survey_batch.core.arrays import F4, Variables
 from survey_batch.execution.runner import run
-from survey_batch.models.base import Block
 from survey_batch.models.devices import backend, visible_gpus
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.loading import load_classifier
@@ -187,7 +186,7 @@ def phase(job: Job) -> tuple[float, float, list[float]]:
     return line["rows_done"] / line["wall_seconds"], steady, busy[-max(1, int((rest[-1][0] - first) / GPU_SECONDS)) :]
 
 
-def precisions(folder: str, block: Block, batch: int) -> list[str]:
+def precisions(folder: str, block: Variables, batch: int) -> list[str]:
     """Speed of the bare network, and what half precision does to the probabilities of each object."""
     lines: list[str] = []
     single: F4 | None = None

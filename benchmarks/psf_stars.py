@@ -34,7 +34,7 @@ from survey_batch.config.sections.train_psf_stars import PsfStarTraining
 from survey_batch.images.cutout import cut, window_start
 from survey_batch.images.detect import Sources, detect
 from survey_batch.images.frame import Frame
-from survey_batch.images.psf_rule import Verdict, find_candidates, fit_radius, half_sample_mode, judge, measure
+from survey_batch.images.psf_rule import Judgement, find_candidates, fit_radius, half_sample_mode, judge, measure
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.loading import family_of
 from survey_batch.results.psf_stars import like_most
@@ -62,7 +62,7 @@ DRAWS = 1000
 
 @dataclass
 class Exposure:
-    """One frame with its sources, the rule's verdict and CPU seconds."""
+    """One frame with its sources, the rule's judgement and CPU seconds."""
 
     key: FieldKey
     band: str
@@ -70,7 +70,7 @@ class Exposure:
     sigma: Any
     counts: Any
     sources: Sources
-    verdict: Verdict
+    judgement: Judgement
     seconds: dict[str, float]
 
     @property
@@ -92,9 +92,9 @@ def read_exposures(root: Path) -> list[Exposure]:
         _, band, run, camcol, field = path.name.split(".")[0].split("-")
         key = FieldKey(int(path.parts[-4]), int(run), int(camcol), int(field))
         made = exposure_of(read_frame(decompress(path.read_bytes(), SDSS_CEILING), key, band, sky=True), key, band)
-        if made.verdict.psf is not None:
+        if made.judgement.psf is not None:
             exposures.append(made)
-        print(f"{made.name}: {len(made.sources)} sources, {made.verdict.good.sum()} good", flush=True)
+        print(f"{made.name}: {len(made.sources)} sources, {made.judgement.good.sum()} good", flush=True)
     return exposures
 
 
@@ -105,16 +105,16 @@ def exposure_of(frame: Frame, key: FieldKey, band: str) -> Exposure:
     begun = time.process_time()
     sources = detect(frame.image, sigma, threshold=section.threshold, area=section.area, mesh=section.mesh)
     found = time.process_time()
-    verdict = judge(frame.image, sigma, counts, sources, RuleSection())
+    judgement = judge(frame.image, sigma, counts, sources, RuleSection())
     seconds = {"detection": found - begun, "rule": time.process_time() - found}
-    return Exposure(key, band, frame, sigma, counts, sources, verdict, seconds)
+    return Exposure(key, band, frame, sigma, counts, sources, judgement, seconds)
 
 
 def labelled(exposures: list[Exposure], faint_every: int = 1) -> Labelled:
     """Cutouts of the sources with the rule's labels; of the faint ones, of which none is good, every so many."""
     snr = np.concatenate([one.sources.flux / one.sources.error for one in exposures])
     rows = (snr >= FAINT) | (np.arange(len(snr)) % faint_every == 0)
-    label = np.array(CLASSES)[np.concatenate([one.verdict.good for one in exposures]).astype(int)][rows]
+    label = np.array(CLASSES)[np.concatenate([one.judgement.good for one in exposures]).astype(int)][rows]
     blank = np.full(len(label), "")
     flux = np.concatenate([one.cutouts for one in exposures])[rows]
     return Labelled({"flux": flux}, label, blank, blank, np.arange(len(label)), {"band": np.array(["any"])})
@@ -193,7 +193,7 @@ def score(exposures: list[Exposure], answers: dict[str, list[Any]]) -> dict[str,
     table: dict[str, Any] = {}
     for which in ("r", "ugriz"):
         places = [place for place, one in enumerate(exposures) if one.band in which]
-        good = np.concatenate([exposures[place].verdict.good for place in places])
+        good = np.concatenate([exposures[place].judgement.good for place in places])
         for name, parts in answers.items():
             confidence = np.concatenate([parts[place] for place in places])
             for threshold in (0.5,) if name.startswith("bright") else (0.5, 0.9):
@@ -212,7 +212,7 @@ def print_scores(table: dict[str, Any]) -> None:
 def field_scores(exposures: list[Exposure], answers: dict[str, list[Any]]) -> dict[str, Any]:
     """Precision and recall of the classifier at 0.5 in each frame."""
     return {
-        one.name: precision_recall(one.verdict.good, answers["cnn + size"][place] >= 0.5)
+        one.name: precision_recall(one.judgement.good, answers["cnn + size"][place] >= 0.5)
         for place, one in enumerate(exposures)
     }
 
@@ -226,7 +226,7 @@ def timings(exposures: list[Exposure], variants: list[str]) -> dict[str, float]:
 def epsf_residuals(one: Exposure, chosen: Any, fold: Any) -> list[dict[str, Any]]:
     """Residuals of test stars, of each fold under the ePSF of the chosen sources of the others."""
     stars = test_stars(one)
-    radius = fit_radius(one.verdict.psf.fwhm)
+    radius = fit_radius(one.judgement.psf.fwhm)
     rows = []
     for number in range(FOLDS):
         build = chosen & (fold != number) & inside(one.sources, one.frame.image.shape)
@@ -243,7 +243,7 @@ def test_stars(one: Exposure) -> Any:
     """Stars by brightness, isolation and size alone."""
     stars = find_candidates(one.counts, one.sources, RuleSection(snr=TEST_SNR))
     size = one.sources.half_light_radius
-    return stars & (np.abs(size / half_sample_mode(size[one.verdict.candidate]) - 1) < LOCUS)
+    return stars & (np.abs(size / half_sample_mode(size[one.judgement.candidate]) - 1) < LOCUS)
 
 
 def inside(sources: Sources, shape: tuple[int, int]) -> Any:
@@ -287,7 +287,7 @@ def compare_epsf(exposures: list[Exposure], answers: dict[str, list[Any]]) -> di
         fold = np.random.default_rng(1).integers(0, FOLDS, len(one.sources))
         selections = {
             "classifier": answers["cnn + size"][place] >= 0.5,
-            "rule": one.verdict.good,
+            "rule": one.judgement.good,
             "all bright": one.sources.flux / one.sources.error >= BRIGHT,
             "all detections": np.ones(len(one.sources), bool),
         }
@@ -308,7 +308,7 @@ def plot(exposures: list[Exposure], answers: dict[str, list[Any]], epsf: dict[st
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     places = [place for place, one in enumerate(exposures) if one.band == "r"]
-    good = np.concatenate([exposures[place].verdict.good for place in places])
+    good = np.concatenate([exposures[place].judgement.good for place in places])
     for name, parts in answers.items():
         confidence = np.concatenate([parts[place] for place in places])
         cuts = [0.5] if name.startswith("bright") else np.linspace(0.02, 0.98, 49)

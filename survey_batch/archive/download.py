@@ -187,7 +187,7 @@ class Archive:
                 with attempt:
                     return self._attempt(path, attempt.num)
         except AttemptError as error:
-            raise self._verdict(path, error) from error
+            raise self._final_error(path, error) from error
         raise AssertionError("retry_context returns or raises")
 
     def _attempt(self, path: str, number: int) -> bytes:
@@ -219,10 +219,10 @@ class Archive:
         if self.remote and self.section.pause:
             time.sleep(self.section.pause)
 
-    def _verdict(self, path: str, error: AttemptError) -> SurveyBatchError:
+    def _final_error(self, path: str, error: AttemptError) -> SurveyBatchError:
         attempts = f" ({error.number} attempts)" if error.number > 1 else ""
-        advice = _ADVICE[error.verdict].format(located_by=find_survey(self.section.survey).located_by())
-        return error.verdict(f"{self.locate(path)}: {error}{attempts}; {advice}")
+        advice = _ADVICE[error.error_type].format(located_by=find_survey(self.section.survey).located_by())
+        return error.error_type(f"{self.locate(path)}: {error}{attempts}; {advice}")
 
     def _cache_path(self, path: str) -> Path | None:
         """Return a file's place in the cache, separate for each archive: `<cache>/<host>/<path of the root>/<path>`."""

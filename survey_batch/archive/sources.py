@@ -39,7 +39,7 @@ class AttemptError(Exception):
     ----------
     reason
         What came.
-    verdict
+    error_type
         The error to raise if no further attempt succeeds.
     attempts
         How many attempts this kind of failure deserves; None means as many as the job allows.
@@ -50,18 +50,18 @@ class AttemptError(Exception):
     def __init__(
         self,
         reason: str,
-        verdict: type[SurveyBatchError] = TransientError,
+        error_type: type[SurveyBatchError] = TransientError,
         attempts: int | None = None,
         wait: float | None = None,
     ) -> None:
         super().__init__(reason)
-        self.verdict = verdict
+        self.error_type = error_type
         self.attempts = attempts
         self.wait = wait
         self.number = 1
 
 
-class Source(Protocol):
+class FileSource(Protocol):
     """Where files come from."""
 
     remote: bool
@@ -74,7 +74,7 @@ class Source(Protocol):
         """Read `path` in one attempt, or raise `AttemptError`."""
 
 
-def open_source(root: str, timeout: float, address: Callable[[str], str] = quote) -> Source:
+def open_source(root: str, timeout: float, address: Callable[[str], str] = quote) -> FileSource:
     """Return the source for an archive's root: a folder, `http(s)://host/…` or `s3://bucket/…`.
 
     Parameters

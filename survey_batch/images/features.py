@@ -211,7 +211,7 @@ def _measure(
 
 
 @dataclass(frozen=True)
-class Source:
+class MeasuredSource:
     """Sources whose position and width are measured from their own light; (n,) each."""
 
     shapes: Shapes
@@ -221,15 +221,15 @@ class Source:
     """Whether the source is bright enough for that."""
 
 
-def _free_source(stamps: Stamps, reach: float) -> Source:
+def _free_source(stamps: Stamps, reach: float) -> MeasuredSource:
     shapes = adaptive_moments(stamps, reach)
     flux, error = point_source_flux(stamps, shapes.x, shapes.y, shapes.variance, reach)
     error = error * np.sqrt(FREE_WIDTH_VARIANCE)
     with np.errstate(invalid="ignore"):
-        return Source(shapes, flux, error, shapes.measured & (flux >= SMALLEST_SIGNAL * error))
+        return MeasuredSource(shapes, flux, error, shapes.measured & (flux >= SMALLEST_SIGNAL * error))
 
 
-def _expected_variances(sources: list[Source], fwhm: Floats) -> list[F8]:
+def _expected_variances(sources: list[MeasuredSource], fwhm: Floats) -> list[F8]:
     """Return the expected variance of the light in each band, for bands in which it is too faint to measure.
 
     It is that of the frame's stars, or of a typical star, times the mean ratio of the object's variance to a star's in
@@ -255,7 +255,7 @@ def _apertures(stamps: Stamps, section: ImageFeaturesSection) -> Columns:
     return columns
 
 
-def _point_source(stamps: Stamps, source: Source, variance: F8, reach: float, correction: Floats) -> Columns:
+def _point_source(stamps: Stamps, source: MeasuredSource, variance: F8, reach: float, correction: Floats) -> Columns:
     """Measure flux with the source's own position and width if it is bright enough, else with the expected ones."""
     flux, error = point_source_flux(stamps, stamps.x, stamps.y, variance, reach)
     return {
@@ -264,7 +264,7 @@ def _point_source(stamps: Stamps, source: Source, variance: F8, reach: float, co
     }
 
 
-def _shape(source: Source) -> Columns:
+def _shape(source: MeasuredSource) -> Columns:
     covariance = source.shapes.covariance
     trace = covariance.xx + covariance.yy
     smaller, larger = covariance.eigenvalues

@@ -49,8 +49,8 @@ METRICS = ("share", "scatter", "second", "chi")
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
-    """The rule's verdict on the sources of an image, (n,) each.
+class Judgement:
+    """The rule's judgement on the sources of an image, (n,) each.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class Verdict:
     psf: PsfModel | None
 
 
-def judge(image: F4, sigma: F4, counts: F4, sources: Sources, limits: RuleSection) -> Verdict:
+def judge(image: F4, sigma: F4, counts: F4, sources: Sources, limits: RuleSection) -> Judgement:
     """Judge the sources of an image.
 
     Parameters
@@ -102,7 +102,7 @@ def judge(image: F4, sigma: F4, counts: F4, sources: Sources, limits: RuleSectio
             metrics[name][candidate] = values
     with np.errstate(invalid="ignore"):
         good = candidate & (metrics["scatter"] <= limits.scatter) & (metrics["second"] <= limits.second)
-    return Verdict(candidate, good, **metrics, psf=psf)
+    return Judgement(candidate, good, **metrics, psf=psf)
 
 
 def find_candidates(counts: F4, sources: Sources, limits: RuleSection) -> Flags:
@@ -124,7 +124,7 @@ def measure(image: F4, sigma: F4, sources: Sources, psf: PsfModel | Profile, rad
 
 
 def left_over(fit: StarFit, noise: F8, scatter: float) -> dict[str, F8]:
-    """Measure a fit's residual, given expected noise (n, k, k) and the PSF's own scatter: `METRICS` of `Verdict`."""
+    """Measure a fit's residual, given expected noise (n, k, k) and the PSF's own scatter: `METRICS` of `Judgement`."""
     variance = np.where(fit.inside, noise**2, 0.0)
     square = np.where(fit.inside, fit.residual**2, 0.0)
     pixels = fit.inside.sum(axis=(1, 2))

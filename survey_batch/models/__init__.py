@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from survey_batch.config.classifiers import ClassifierKind
     from survey_batch.config.sections.training_base import NetworkTraining, TrainingSection
-    from survey_batch.models.base import Block, Classifier, Inputs
+    from survey_batch.core.arrays import Variables
+    from survey_batch.models.base import Classifier, Inputs
     from survey_batch.models.examples import Training
     from survey_batch.models.keras_family import KerasClassifier
     from survey_batch.models.labelled import Labelled
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from survey_batch.models.sklearn_family import SklearnClassifier
 
 __all__ = [
-    "Block",
     "Classifier",
     "ClassifierKind",
     "Inputs",
@@ -26,11 +26,12 @@ __all__ = [
     "SklearnClassifier",
     "Training",
     "TrainingSection",
+    "Variables",
     "load_classifier",
 ]
 
 _HOMES = {
-    "Block": "models.base",
+    "Variables": "core.arrays",
     "Classifier": "models.base",
     "ClassifierKind": "config.classifiers",
     "Inputs": "models.base",

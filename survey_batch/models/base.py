@@ -8,7 +8,7 @@ It may store any files that hold no code.
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.sections.training_base import TrainingSection
-from survey_batch.core.arrays import F4
+from survey_batch.core.arrays import F4, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import write_json
 from survey_batch.core.threads import one_thread
@@ -36,16 +36,15 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_BATCH",
     "F4",
-    "Block",
     "Classifier",
     "Fit",
     "Predict",
+    "Variables",
     "Workspace",
     "classifier_fingerprint",
     "read_manifest",
 ]
 
-Block = Mapping[str, npt.NDArray[Any]]
 Predict = Callable[["Labelled"], npt.NDArray[Any]]
 """Probabilities (object, class) or class numbers (object,)."""
 Fit = Callable[["Labelled", int], Predict]
@@ -188,24 +187,24 @@ class Classifier(ABC, Generic[Section]):
         return {}
 
     @classmethod
-    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark the rows of a block that can be classified: by default those with all their values."""
         finite = (np.isfinite(block[name].reshape(len(block[name]), -1)) for name in recipe.variables)
         return np.asarray(np.logical_and.reduce([values.all(axis=1) for values in finite]), bool)
 
     @abstractmethod
-    def prepare(self, block: Block) -> Inputs:
+    def prepare(self, block: Variables) -> Inputs:
         """Turn a block into the model's input (object, …), each row by itself; finite in valid rows."""
 
     @abstractmethod
     def _forward(self, inputs: Inputs) -> F4:
         """Compute probabilities (batch, class) for one batch of prepared rows; every batch has the same size."""
 
-    def evidence(self, block: Block) -> Block:  # noqa: ARG002
+    def evidence(self, block: Variables) -> Variables:  # noqa: ARG002
         """Find what the kind's rule in `settle` checks an answer against, (object, …) each; by default nothing."""
         return {}
 
-    def settle(self, probability: F4, prepared: Block) -> F4:  # noqa: ARG002
+    def settle(self, probability: F4, prepared: Variables) -> F4:  # noqa: ARG002
         """Apply the kind's rule to the model's probabilities, (object, class), row by row; by default no rule."""
         return probability
 
@@ -219,7 +218,7 @@ class Classifier(ABC, Generic[Section]):
         """Read what `write_parts` wrote; the caller has already compared checksums."""
 
     @one_thread()
-    def prepared(self, block: Block) -> Block:
+    def prepared(self, block: Variables) -> Variables:
         """Do the part of a prediction that needs no model.
 
         Parameters
@@ -243,7 +242,7 @@ class Classifier(ABC, Generic[Section]):
 
     @one_thread()
     def predict_prepared(
-        self, prepared: Block, batch: int = DEFAULT_BATCH, place: npt.NDArray[np.intp] | None = None
+        self, prepared: Variables, batch: int = DEFAULT_BATCH, place: npt.NDArray[np.intp] | None = None
     ) -> F4:
         """Compute the probability of each class for rows that `prepared` made.
 
@@ -290,7 +289,7 @@ class Classifier(ABC, Generic[Section]):
             self.largest_batch = fitting
         return self.settle(probability, prepared)
 
-    def predict_proba(self, block: Block, batch: int = DEFAULT_BATCH) -> F4:
+    def predict_proba(self, block: Variables, batch: int = DEFAULT_BATCH) -> F4:
         """Compute the probability of each class for each object of a block: `prepared`, then `predict_prepared`."""
         self.recipe.check_block(block)
         if not len(block[self.recipe.variables[0]]):

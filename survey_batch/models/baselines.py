@@ -10,9 +10,8 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.svm import SVC
 
-from survey_batch.core.arrays import F8, Index
+from survey_batch.core.arrays import F8, Index, Variables
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import Block
 from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
 from survey_batch.spectra.templates import read_templates
 
@@ -52,14 +51,14 @@ class TemplateFit:
         number = np.array([classes.index(letter) for letter in templates.letter], dtype=np.intp)
         return cls(templates.flux, number)
 
-    def predict(self, block: Block) -> Index:
+    def predict(self, block: Variables) -> Index:
         """Predict the class of the best template for each row of `flux`, `ivar`, `mask` (object, wavelength)."""
         starts = range(0, len(block["flux"]), ROWS_AT_ONCE)
         parts = ({name: block[name][start : start + ROWS_AT_ONCE] for name in SPECTRUM} for start in starts)
         best = [self._chi_square(part) for part in parts]
         return np.asarray(self.number[np.concatenate(best).argmin(axis=1)])
 
-    def _chi_square(self, block: Block) -> F8:
+    def _chi_square(self, block: Variables) -> F8:
         """Compute the least chi-square over the shifts, (object, template), minus the part common to all templates."""
         flux = good_flux(block["flux"], block["ivar"], block["mask"])
         weight, flux = _weights(flux, np.asarray(block["ivar"], np.float64))
@@ -103,7 +102,7 @@ class ComponentsSVM:
         self.components, self.penalty = components, penalty
         self.pipeline: Pipeline | None = None
 
-    def fit(self, block: Block, number: Index) -> "ComponentsSVM":
+    def fit(self, block: Variables, number: Index) -> "ComponentsSVM":
         """Fit components and machine to the training rows."""
         values = continuum_normalised(block)
         components = min(self.components, *values.shape)
@@ -111,14 +110,14 @@ class ComponentsSVM:
         self.pipeline = make_pipeline(PCA(components, random_state=0), machine).fit(values, number)
         return self
 
-    def predict(self, block: Block) -> Index:
+    def predict(self, block: Variables) -> Index:
         """Predict the class of each row; call `fit` first."""
         if self.pipeline is None:
             raise ConfigurationError("ComponentsSVM.predict before fit")
         return np.asarray(self.pipeline.predict(continuum_normalised(block)), dtype=np.intp)
 
 
-def continuum_normalised(block: Block) -> npt.NDArray[Any]:
+def continuum_normalised(block: Variables) -> npt.NDArray[Any]:
     """Divide flux by its continuum, clipped to 0 to 2.5; 1 where there is no value."""
     normal, _ = normalize(block["flux"], block["ivar"], block["mask"], "continuum")
     return np.clip(np.nan_to_num(normal, nan=1.0), 0, 2.5)

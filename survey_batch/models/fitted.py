@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arrays import Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import read_arrays, write_arrays
-from survey_batch.models.base import Block, Classifier, Section
+from survey_batch.models.base import Classifier, Section
 from survey_batch.models.classes import class_numbers, classes_among
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest, Recipe
@@ -18,7 +19,7 @@ from survey_batch.models.manifest import Manifest, Recipe
 ARRAYS = "preprocessing.npz"
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-Extra = tuple[Block, npt.NDArray[np.str_]]
+Extra = tuple[Variables, npt.NDArray[np.str_]]
 """Rows of the product's variables, and their labels."""
 
 

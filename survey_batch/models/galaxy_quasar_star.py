@@ -12,8 +12,7 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from survey_batch.config.sections.train_galaxies import GalaxyTraining
-from survey_batch.core.arrays import F4
-from survey_batch.models.base import Block
+from survey_batch.core.arrays import F4, Variables
 from survey_batch.models.examples import Training
 from survey_batch.models.fitted import Extra
 from survey_batch.models.keras_family import KerasClassifier
@@ -55,7 +54,7 @@ def spectra_recipe(data: Labelled, steps: dict[str, float | int | str], *, redsh
     )
 
 
-def enough_good_pixels(block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+def enough_good_pixels(block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
     """Mark spectra with at least `least_good_share` of good pixels."""
     flux, ivar, mask = (block[name] for name in VARIABLES)
     return np.asarray(good_share(flux, ivar, mask) >= step(recipe.steps, "least_good_share"))
@@ -102,11 +101,11 @@ class GalaxyQuasarStar(KerasClassifier[GalaxyTraining]):
         return spectra_recipe(data, steps, redshift=section.redshift)
 
     @classmethod
-    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark spectra with enough good pixels."""
         return enough_good_pixels(block, recipe)
 
-    def prepare(self, block: Block) -> F4:
+    def prepare(self, block: Variables) -> F4:
         """Compute channels, (object, bin, 2); rest-frame lines come after the bins."""
         flux, ivar, mask = (block[name] for name in VARIABLES)
         bins = flux_channels(flux, ivar, mask, int(step(self.recipe.steps, "bin_pixels")))

@@ -8,18 +8,15 @@ Its spectra are only for training: scores on generated spectra say nothing about
 functions; the training loop uses only what every backend has.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.core.arrays import F4
+from survey_batch.core.arrays import F4, Variables
 from survey_batch.spectra.normalize import good_flux, row_percentiles
 from survey_batch.spectra.smooth import bridge
-
-Block = Mapping[str, npt.NDArray[Any]]
 
 NOISE = 900
 GENERATOR = (256, 512, 1024)
@@ -118,7 +115,7 @@ def make(gan: Gan, count: int, seed: int) -> F4:
     return np.concatenate(parts)[:count]
 
 
-def made_spectra(block: Block, count: int, steps: int, seed: int) -> dict[str, npt.NDArray[Any]]:
+def made_spectra(block: Variables, count: int, steps: int, seed: int) -> dict[str, npt.NDArray[Any]]:
     """Train a network on a block's spectra, and generate spectra like them.
 
     Parameters
@@ -142,7 +139,7 @@ def made_spectra(block: Block, count: int, steps: int, seed: int) -> dict[str, n
     return {"flux": flux.astype(np.float32), "ivar": ivar.astype(np.float32), "mask": np.zeros(flux.shape, np.int32)}
 
 
-def scaled(block: Block) -> F4:
+def scaled(block: Variables) -> F4:
     """Scale spectra so that their 0.1 percentile is -1 and their 99.9 percentile is 1; bridge bad pixels."""
     flux = bridge(good_flux(block["flux"], block["ivar"], block["mask"]).astype(np.float32))
     low, high = row_percentiles(flux.astype(np.float64), 0.1, 99.9)

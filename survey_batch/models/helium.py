@@ -16,9 +16,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
-from survey_batch.core.arrays import F4, F8, Flags
+from survey_batch.core.arrays import F4, F8, Flags, Variables
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import Block, Classifier
+from survey_batch.models.base import Classifier
 from survey_batch.models.manifest import Recipe
 from survey_batch.models.preprocessing import step
 from survey_batch.spectra.line_list import CA_K, HE_I, HE_II
@@ -40,7 +40,7 @@ SEEN = "helium"
 class HeliumRule(Classifier[SpectralTypeTraining]):
     """A base class that applies the rule if the recipe's steps include `HELIUM`; see the module."""
 
-    def evidence(self, block: Block) -> Block:
+    def evidence(self, block: Variables) -> Variables:
         """Tell whether each spectrum shows He I and He II, (object, 2)."""
         steps = self.recipe.steps
         if not HELIUM.keys() <= steps.keys():
@@ -50,12 +50,12 @@ class HeliumRule(Classifier[SpectralTypeTraining]):
         ions = zip(ION_LINES, sigmas, strict=True)
         return {SEEN: np.stack([absorbed(values[:, at], errors[:, at], sigma) for at, sigma in ions], axis=1)}
 
-    def settle(self, probability: F4, prepared: Block) -> F4:
+    def settle(self, probability: F4, prepared: Variables) -> F4:
         """Apply the rule to the probabilities."""
         return cooled(probability, self.classes, prepared[SEEN]) if SEEN in prepared else probability
 
 
-def equivalent_widths(block: Block, recipe: Recipe) -> tuple[F8, F8]:
+def equivalent_widths(block: Variables, recipe: Recipe) -> tuple[F8, F8]:
     """Measure the equivalent widths of `MEASURED`, and their errors with the floor [Angstrom], (object, line) each.
 
     Stars shift by less than a line's window, so no velocity is needed. NaN where a line cannot be measured.

@@ -12,9 +12,9 @@ import numpy as np
 from typing_extensions import override
 
 from survey_batch.config.sections.training_base import NetworkTraining
-from survey_batch.core.arrays import F4
+from survey_batch.core.arrays import F4, Variables
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import Block, Inputs, Workspace
+from survey_batch.models.base import Inputs, Workspace
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.examples import Examples, Schedule, Training, balanced_weights
@@ -94,7 +94,7 @@ class KerasClassifier(FittedClassifier[NetworkSection]):
             how.augment,
         )
 
-    def _prepared(self, data: Labelled, file: Path | None, extra: Block | None, rows: int) -> Inputs:
+    def _prepared(self, data: Labelled, file: Path | None, extra: Variables | None, rows: int) -> Inputs:
         """Prepare rows block by block, into memory or a file."""
         inputs: Inputs | None = None
         others = [] if extra is None else [(slice(len(data), rows), extra)]

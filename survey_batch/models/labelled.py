@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.core.arrays import Index
+from survey_batch.core.arrays import Index, Variables
 from survey_batch.models.manifest import Grid, Recipe
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,6 @@ log = logging.getLogger(__name__)
 ROWS_AT_ONCE = 1024
 """Rows read at a time: the size of a default shard."""
 
-Block = dict[str, npt.NDArray[Any]]
 
 TEXTS = ("label", "split", "object_id")
 
@@ -60,16 +59,16 @@ class Labelled:
         return len(self.label)
 
     @property
-    def block(self) -> Block:
+    def block(self) -> Variables:
         """All the data, read into memory, for models that need it at once."""
         return self.read(slice(None))
 
-    def read(self, span: slice) -> Block:
+    def read(self, span: slice) -> Variables:
         """Read the data of some objects."""
         rows: slice | Index = span if self.rows is None else self.rows[span]
         return {name: np.asarray(values[rows]) for name, values in self.source.items()}
 
-    def blocks(self, size: int = ROWS_AT_ONCE) -> Iterator[tuple[slice, Block]]:
+    def blocks(self, size: int = ROWS_AT_ONCE) -> Iterator[tuple[slice, Variables]]:
         """Read the data of all objects, `size` at a time."""
         for start in range(0, len(self), size):
             span = slice(start, min(start + size, len(self)))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from survey_batch.config.sections.images import ImageFeaturesSection
 from survey_batch.config.sections.train_images import ImageTraining
-from survey_batch.core.arrays import F8
+from survey_batch.core.arrays import F8, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.features import (
     BANDS,
@@ -48,7 +48,7 @@ def magnitudes_of(data: Labelled, section: ImageTraining) -> Measure | None:
     return stored_magnitudes(section.magnitudes)
 
 
-def measured_magnitudes(block: dict[str, npt.NDArray[Any]], bands: str) -> F8:
+def measured_magnitudes(block: Variables, bands: str) -> F8:
     """Measure PSF magnitudes of objects in their cutouts, as `image_features` does.
 
     Parameters

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from survey_batch.config.sections.train_psf_stars import PsfStarTraining
-from survey_batch.core.arrays import F4, Index
+from survey_batch.core.arrays import F4, Index, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.star_pixels import change_view, ring_statistics, scaled_pixels
-from survey_batch.models.base import Block, Inputs
+from survey_batch.models.base import Inputs
 from survey_batch.models.examples import Training
 from survey_batch.models.fitted import Arrays
 from survey_batch.models.keras_family import KerasClassifier
@@ -96,14 +96,14 @@ class PsfStarCNN(KerasClassifier[PsfStarTraining]):
         return {"shape_trees": trees}
 
     @classmethod
-    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark cutouts with data in the middle."""
         flux = block["flux"][:, int(step(recipe.steps, "band"))]
         y, x = (size // 2 for size in flux.shape[1:])
         middle = flux[:, y - CORE : y + CORE + 1, x - CORE : x + CORE + 1]
         return np.asarray(np.isfinite(middle).all(axis=(1, 2)))
 
-    def prepare(self, block: Block) -> Inputs:
+    def prepare(self, block: Variables) -> Inputs:
         """Compute profile, brightness and gaps: (object, y, x, 3) float32."""
         return scaled_pixels(block["flux"][:, int(step(self.recipe.steps, "band"))])
 
@@ -159,7 +159,7 @@ class PublishedPsfStar(PsfStarCNN):
         good = np.mean(data.label == CLASSES[1])
         return {"mean": np.array(mean), "deviation": np.array(deviation), "share": np.array([1 - good, good])}
 
-    def prepare(self, block: Block) -> Inputs:
+    def prepare(self, block: Variables) -> Inputs:
         """Compute (flux - mean) / deviation, 0 where there is no data: (object, y, x, 1) float32."""
         flux = block["flux"][:, int(step(self.recipe.steps, "band"))].astype(np.float64)
         scaled = (flux - self.arrays["mean"]) / self.arrays["deviation"]

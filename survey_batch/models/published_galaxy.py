@@ -14,9 +14,9 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from survey_batch.config.sections.train_galaxies import GalaxyTraining
-from survey_batch.core.arrays import F4
+from survey_batch.core.arrays import F4, Variables
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import Block, Inputs
+from survey_batch.models.base import Inputs
 from survey_batch.models.examples import Training
 from survey_batch.models.fitted import Arrays, Extra, FittedClassifier
 from survey_batch.models.galaxy_quasar_star import (
@@ -78,7 +78,7 @@ class PublishedComponents(FittedClassifier[GalaxyTraining]):
         return spectra_recipe(data, steps)
 
     @classmethod
-    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark spectra with enough good pixels."""
         return enough_good_pixels(block, recipe)
 
@@ -91,7 +91,7 @@ class PublishedComponents(FittedClassifier[GalaxyTraining]):
         pca = PCA.fit(moments, COMPONENTS)
         return {"mean": pca.mean, "components": pca.components, "variance": pca.variance, "ratio": pca.ratio}
 
-    def prepare(self, block: Block) -> F4:
+    def prepare(self, block: Variables) -> F4:
         """Compute scores, (object, 500)."""
         pca = PCA(**{name: self.arrays[name] for name in ("mean", "components", "variance", "ratio")})
         return pca.transform(smoothed(block, self.recipe)).astype(np.float32)
@@ -102,7 +102,7 @@ class PublishedComponents(FittedClassifier[GalaxyTraining]):
         return added_examples(data, self.recipe, section, self.manifest.seed)
 
 
-def smoothed(block: Block, recipe: Recipe) -> F4:
+def smoothed(block: Variables, recipe: Recipe) -> F4:
     """Put spectra on the linear grid, (object, 3000), normalised and smoothed."""
     assert recipe.grid is not None  # noqa: S101 - spectra have one
     flux, ivar, mask = (block[name] for name in VARIABLES)

@@ -16,9 +16,8 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
-from survey_batch.core.arrays import F4
+from survey_batch.core.arrays import F4, Variables
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import Block
 from survey_batch.models.classes import SEQUENCE
 from survey_batch.models.examples import Training
 from survey_batch.models.fitted import Extra
@@ -83,12 +82,12 @@ class PublishedSpectralType(HeliumRule, KerasClassifier[SpectralTypeTraining]):
         return recipe_for(grid).model_copy(update={"steps": STEPS})
 
     @classmethod
-    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark spectra with enough pixels that have a value."""
         share = np.mean(np.isfinite(block["flux"]), axis=1)
         return np.asarray(share >= step(recipe.steps, "least_good_share"))
 
-    def prepare(self, block: Block) -> F4:
+    def prepare(self, block: Variables) -> F4:
         """Make the published input, (object, 1, 3500)."""
         assert self.recipe.grid is not None  # noqa: S101 - spectra have one
         return published_points(self.recipe.grid.wavelength, block["flux"])[:, None]

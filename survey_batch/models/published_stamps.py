@@ -1,6 +1,6 @@
 """Spectral class of a star from one wide-band image as published: three classifiers that learn from labelled stars.
 
-After Centofanti et al. (2025, A&A 694, A228) and, for the committee of networks, Kuntzer, Tewes & Courbin (2016, A&A
+After Centofanti et al. (2025, A&A 694, A228) and, for the ensemble of networks, Kuntzer, Tewes & Courbin (2016, A&A
 591, A54). They assume that every star is centred and has unit flux. One change was necessary: images were normalised
 with statistics of the stars to be classified; here the statistics come from the training stars, so that one star alone
 can be classified.
@@ -14,14 +14,14 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from survey_batch.config.sections.train_stamps import StampTraining
-from survey_batch.core.arrays import F4, F8
+from survey_batch.core.arrays import F4, F8, Variables
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import Block, Inputs, Workspace
+from survey_batch.models.base import Inputs, Workspace
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
-from survey_batch.models.committee import build_committee, train_committee
 from survey_batch.models.examples import Training
 from survey_batch.models.fitted import Arrays, FittedClassifier, valid_part
+from survey_batch.models.joint_ensemble import build_ensemble, train_ensemble
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Recipe
@@ -38,9 +38,9 @@ from survey_batch.models.stamp_optics import (
 from survey_batch.optics.seds import CLASSES
 
 FIRST_ANSWER, ANSWER_STEP = 1.5, 0.5
-"""The committee's target for O5, and its increase for each later class."""
+"""The ensemble's target for O5, and its increase for each later class."""
 LARGEST_VARIANCE, ANSWER_RANGE = 1.0, (1.4, 7.6)
-"""If the committee's variance is larger, or its mean lies outside the range, the star is not classified."""
+"""If the ensemble's variance is larger, or its mean lies outside the range, the star is not classified."""
 CROP = 10
 """Pixels that the convolutional network cuts off on every side."""
 CALIBRATION_FOLDS = 5
@@ -64,22 +64,22 @@ class PublishedStamps(FittedClassifier[StampTraining]):
 
     @classmethod
     @override
-    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark complete stamps."""
         return enough_pixels(block, 1.0)
 
 
 class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
-    """A committee of small networks on principal components; each outputs one number along the spectral sequence.
+    """An ensemble of small networks on principal components; each outputs one number along the spectral sequence.
 
-    The class is the one nearest to the committee's mean. If its members disagree (variance above 1) or the mean lies
+    The class is the one nearest to the ensemble's mean. If its members disagree (variance above 1) or the mean lies
     beyond the sequence, the star is not classified, as published; the published scores omit these stars. The
     publication has no probabilities. Here they fall off with the distance from the mean as a Gaussian, whose width is
-    the committee's error on the training stars.
+    the ensemble's error on the training stars.
     """
 
     variant: ClassVar[str] = "pca-mlp"
-    why_not: ClassVar[str] = "a pixel of the stamp has no flux, or the committee of networks disagrees on the star"
+    why_not: ClassVar[str] = "a pixel of the stamp has no flux, or the ensemble of networks disagrees on the star"
 
     @override
     def learn(self, data: Labelled, section: StampTraining) -> Arrays:
@@ -90,7 +90,7 @@ class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
         pca = PCA(min(section.components, *pixels.shape), svd_solver="full").fit(pixels)
         return {"mean": pca.mean_, "components": pca.components_}
 
-    def prepare(self, block: Block) -> F4:
+    def prepare(self, block: Variables) -> F4:
         """Compute scores, (object, component)."""
         centred = block["flux"].reshape(len(block["flux"]), 1, -1) - self.arrays["mean"]
         return (centred @ self.arrays["components"].T)[:, 0].astype(np.float32)
@@ -111,8 +111,8 @@ class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
         draft, data = cls.prepare_fit(data, section, classes, seed)
         held_out = valid_part(cls, validation, draft.recipe) if validation else data.take(np.zeros(0, np.intp))
         shown, held = (draft.answers_of(part) for part in (data, held_out))
-        training, model = build_committee(shown[0].shape[1], section.members, seed)
-        history = train_committee(training, model, shown, held, section, seed, workspace or Workspace())
+        training, model = build_ensemble(shown[0].shape[1], section.members, seed)
+        history = train_ensemble(training, model, shown, held, section, seed, workspace or Workspace())
         trained = cls(draft.manifest, draft.arrays, model)
         error = np.asarray(model.predict(shown[0], verbose=0)).mean(axis=1) - shown[1]
         trained.arrays = {**draft.arrays, "spread": np.sqrt(np.mean(error**2))}
@@ -151,7 +151,7 @@ class StampCNN(PublishedStamps, KerasClassifier[StampTraining]):
         )
         return {"mean": total / len(data)}
 
-    def prepare(self, block: Block) -> F4:
+    def prepare(self, block: Variables) -> F4:
         """Compute (image - mean image) / maximum of the mean image, (object, y, x, 1)."""
         mean = self.arrays["mean"]
         return np.asarray((block["flux"] - mean) / mean.max(), np.float32)[..., None]
@@ -202,7 +202,7 @@ class SimilaritySVM(PublishedStamps, SklearnClassifier[StampTraining]):
         return stamp_recipe(data, cls.variables, steps)
 
     @classmethod
-    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark complete stamps of exposures with a known field."""
         return exposure_known(block, recipe) & enough_pixels(block, 1.0)
 
@@ -221,7 +221,7 @@ class SimilaritySVM(PublishedStamps, SklearnClassifier[StampTraining]):
             )
         return super().training_inputs(data, section)
 
-    def prepare(self, block: Block) -> F8:
+    def prepare(self, block: Variables) -> F8:
         """Compute similarities, (object, wavelength), in float64, because they differ only in the fourth digit."""
         optics, flux = self._optics, np.nan_to_num(block["flux"])
         parts = [similarity(flux[span], optics.optics.stamps(planes)) for span, planes in optics.planes(block)]

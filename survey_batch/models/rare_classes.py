@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.core.arrays import Variables
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import Block
 from survey_batch.models.fitted import Extra
 from survey_batch.models.gan import made_spectra
 from survey_batch.models.labelled import Labelled
@@ -83,7 +83,7 @@ def _of_class(
     return observed(templates, np.arange(section.copies) % len(templates), noise, seed)
 
 
-def _made(name: str, blocks: list[Block], section: SpectralTypeTraining, seed: int) -> Block:
+def _made(name: str, blocks: list[Variables], section: SpectralTypeTraining, seed: int) -> Variables:
     if not blocks:
         raise ConfigurationError(
             f"train.gan: class {name!r} has neither training objects nor templates to learn from; set train.templates, "
@@ -92,5 +92,5 @@ def _made(name: str, blocks: list[Block], section: SpectralTypeTraining, seed: i
     return made_spectra(_joined(blocks), section.copies, section.gan_steps, seed)
 
 
-def _joined(blocks: list[Block]) -> Block:
+def _joined(blocks: list[Variables]) -> Variables:
     return {name: np.concatenate([block[name] for block in blocks]) for name in VARIABLES}

@@ -8,9 +8,8 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
-from survey_batch.core.arrays import F4
+from survey_batch.core.arrays import F4, Variables
 from survey_batch.models.augment import shifted
-from survey_batch.models.base import Block
 from survey_batch.models.classes import SEQUENCE
 from survey_batch.models.examples import Training
 from survey_batch.models.fitted import Extra
@@ -63,7 +62,7 @@ class SpectralConvolution(SpectralTypeClassifier):
         """Make the recipe on the product's grid."""
         return recipe_for(Grid.of(data.coordinates["wavelength"])).model_copy(update={"steps": STEPS})
 
-    def prepare(self, block: Block) -> F4:
+    def prepare(self, block: Variables) -> F4:
         """Compute flux over two continua, and its reliability 1 / (1 + error), (object, bin, 3)."""
         steps = self.recipe.steps
         flux, ivar, mask = (block[name] for name in self.variables)

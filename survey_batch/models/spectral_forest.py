@@ -15,8 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 from typing_extensions import override
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
-from survey_batch.core.arrays import F4, F8
-from survey_batch.models.base import Block
+from survey_batch.core.arrays import F4, F8, Variables
 from survey_batch.models.classes import SEQUENCE
 from survey_batch.models.fitted import Extra
 from survey_batch.models.helium import HELIUM, HeliumRule, equivalent_widths, strengths
@@ -78,11 +77,11 @@ class SpectralForest(HeliumRule, SklearnClassifier[SpectralTypeTraining]):
         return SpectralTypeClassifier.baselines(data, section, classes)
 
     @classmethod
-    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark spectra with enough good pixels."""
         return SpectralTypeClassifier.valid_rows(block, recipe)
 
-    def prepare(self, block: Block) -> F4:
+    def prepare(self, block: Variables) -> F4:
         """Compute smoothed line strengths over both continua, then `helium.strengths`, (object, column)."""
         steps = self.recipe.steps
         wide = smoothed(bins_of(block, steps), step(steps, "smooth_bins"), int(step(steps, "every")))

@@ -9,8 +9,7 @@ from typing_extensions import override
 
 from survey_batch.catalog.labels import SPECTRAL_TYPES
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
-from survey_batch.core.arrays import F4
-from survey_batch.models.base import Block
+from survey_batch.core.arrays import F4, Variables
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.ensemble import EnsembleClassifier
 from survey_batch.models.helium import HeliumRule
@@ -78,17 +77,17 @@ class SpectralTypeClassifier(HeliumRule, EnsembleClassifier[SpectralTypeTraining
         return fits
 
     @classmethod
-    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark spectra with enough good pixels."""
         flux, ivar, mask = (block[name] for name in VARIABLES)
         return np.asarray(good_share(flux, ivar, mask) >= step(recipe.steps, "least_good_share"))
 
-    def prepare(self, block: Block) -> F4:
+    def prepare(self, block: Variables) -> F4:
         """Compute relative bins, (object, bin, width)."""
         return bins_of(block, self.recipe.steps)
 
 
-def bins_of(block: Block, steps: dict[str, float | int | str]) -> F4:
+def bins_of(block: Variables, steps: dict[str, float | int | str]) -> F4:
     """Compute relative bins with the parameters of a recipe's steps, (object, bin, width)."""
     flux, ivar, mask = (block[name] for name in VARIABLES)
     return relative_bins(
@@ -102,6 +101,6 @@ def bins_of(block: Block, steps: dict[str, float | int | str]) -> F4:
     )
 
 
-def in_blocks(predict: Callable[[Block], npt.NDArray[Any]]) -> "Predict":
+def in_blocks(predict: Callable[[Variables], npt.NDArray[Any]]) -> "Predict":
     """Predict the class numbers of all rows block by block, to save memory."""
     return lambda other: np.concatenate([predict(block) for _, block in other.blocks()])

@@ -16,10 +16,10 @@ from scipy.optimize import minimize
 from typing_extensions import override
 
 from survey_batch.config.sections.train_stamps import StampTraining
-from survey_batch.core.arrays import F4, F8, Index
+from survey_batch.core.arrays import F4, F8, Index, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import read_arrays, write_arrays
-from survey_batch.models.base import Block, Classifier, Fit, Inputs, Predict, Workspace
+from survey_batch.models.base import Classifier, Fit, Inputs, Predict, Workspace
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.cross_validation import grouped_folds
@@ -152,11 +152,11 @@ class StampLikelihood(Classifier[StampTraining]):
         return {"similarity_svm": fitted}
 
     @classmethod
-    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark stars with enough good pixels, in an exposure with a known field."""
         return exposure_known(block, recipe) & enough_pixels(block, LEAST_GOOD_SHARE)
 
-    def prepare(self, block: Block) -> F4:
+    def prepare(self, block: Variables) -> F4:
         """Compute the log-likelihood of each class, (object, class), relative to each star's best class (0)."""
         steps, result = self.recipe.steps, np.zeros((len(block["flux"]), len(CLASSES)), np.float32)
         for span, planes in self.optics.planes(block):

@@ -8,15 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.sections.train_stamps import StampTraining
-from survey_batch.core.arrays import F4
+from survey_batch.core.arrays import F4, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Recipe
 from survey_batch.optics.diffraction import Optics
 from survey_batch.optics.exposure import exposure_key
 from survey_batch.optics.psf_field import SAMPLING, PsfField, load_psf_field
-
-Block = Mapping[str, npt.NDArray[Any]]
 
 IMAGES = ("flux", "ivar")
 PLACE = ("x_field", "y_field", "exposure_key")
@@ -38,7 +36,7 @@ class StampOptics:
         """The sampling of pupil and stamp."""
         return next(iter(self.fields.values())).optics
 
-    def planes(self, block: Block) -> Iterator[tuple[slice, F4]]:
+    def planes(self, block: Variables) -> Iterator[tuple[slice, F4]]:
         """Compute oversampled monochromatic point-spread functions at each star's place, some stars at a time.
 
         Yields rows and their planes (star, wavelength, y, x). A star whose exposure has no field, or whose place is
@@ -110,7 +108,7 @@ def exposures_named(optics: StampOptics) -> str:
     return " ".join(str(key) for key in sorted(optics.fields))
 
 
-def enough_pixels(block: Block, least: float) -> npt.NDArray[np.bool_]:
+def enough_pixels(block: Variables, least: float) -> npt.NDArray[np.bool_]:
     """Mark stamps in which at least this share of pixels has a flux and, if the block has ivar, a positive ivar."""
     good = np.isfinite(block["flux"])
     if "ivar" in block:
@@ -119,7 +117,7 @@ def enough_pixels(block: Block, least: float) -> npt.NDArray[np.bool_]:
     return share
 
 
-def exposure_known(block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+def exposure_known(block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
     """Mark stars with a PSF model of their exposure and a known place in the field."""
     keys = np.array(str(recipe.steps["exposures"]).split(), np.int64)
     return np.isin(block["exposure_key"], keys) & np.isfinite(block["x_field"]) & np.isfinite(block["y_field"])

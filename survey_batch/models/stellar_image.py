@@ -12,10 +12,10 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from survey_batch.config.sections.train_images import ImageTraining
-from survey_batch.core.arrays import F4
+from survey_batch.core.arrays import F4, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.features import POINT_SOURCES
-from survey_batch.models.base import Block, Inputs
+from survey_batch.models.base import Inputs
 from survey_batch.models.examples import Training
 from survey_batch.models.image_networks import small_cnn, small_vit
 from survey_batch.models.keras_family import KerasClassifier
@@ -98,14 +98,14 @@ class ImageClassifier(KerasClassifier[ImageTraining]):
         return {"magnitudes": magnitude_trees(measure, classes)} if measure else {}
 
     @classmethod
-    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark cutouts with data in the middle in all bands, and images that are not black."""
         pixels = block[recipe.variables[0]]
         if recipe.product == "composites":
             return np.asarray(pixels.any(axis=(1, 2, 3)))
         return np.asarray(np.isfinite(_middle(pixels, 2 * CORE + 1)).all(axis=(1, 2, 3)))
 
-    def prepare(self, block: Block) -> Inputs:
+    def prepare(self, block: Variables) -> Inputs:
         """Make images (object, y, x, channel): nanomaggies as float32, or grey levels as uint8."""
         pixels, crop = block[self.recipe.variables[0]], int(step(self.recipe.steps, "crop"))
         if self.recipe.product == "composites":

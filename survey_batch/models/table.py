@@ -9,10 +9,9 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from survey_batch.config.sections.train_table import TableTraining
-from survey_batch.core.arrays import F4, F8, Index
+from survey_batch.core.arrays import F4, F8, Index, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.augment import Augmentation
-from survey_batch.models.base import Block
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.ensemble import EnsembleClassifier
 from survey_batch.models.fitted import Arrays
@@ -86,7 +85,7 @@ class TableClassifier(EnsembleClassifier[TableTraining]):
         return {"boosted_trees": trees}
 
     @classmethod
-    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark rows with at least one of the chosen features."""
         return np.asarray(np.isfinite(block["value"][:, _columns(recipe)]).any(axis=1))
 
@@ -95,7 +94,7 @@ class TableClassifier(EnsembleClassifier[TableTraining]):
         """Standardise by the training rows."""
         return learnt_columns(data, self.recipe)
 
-    def prepare(self, block: Block) -> F4:
+    def prepare(self, block: Variables) -> F4:
         """Compute standardised features, then a flag for each that can be missing (1 if it is): (object, column, 1)."""
         clip = step(self.recipe.steps, "clip")
         values = (_finite(block, self.arrays["column"]) - self.arrays["median"]) / self.arrays["scatter"]
@@ -161,6 +160,6 @@ def _columns(recipe: Recipe) -> Index:
     return chosen(recipe.names["feature"], str(recipe.steps["features"]).split())
 
 
-def _finite(block: Block, columns: Index) -> F8:
+def _finite(block: Variables, columns: Index) -> F8:
     values = block["value"][:, columns].astype(np.float64)
     return np.where(np.isfinite(values), values, np.nan)

@@ -1,19 +1,16 @@
 """Spectra made from empirical templates, as the survey would have seen such stars."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d, shift
 
-from survey_batch.core.arrays import F8, Index
+from survey_batch.core.arrays import F8, Index, Variables
 from survey_batch.spectra.grid import STEP
 from survey_batch.spectra.normalize import good_flux, row_percentiles
 from survey_batch.spectra.synthetic.spectra import reddening
 from survey_batch.spectra.templates import Templates
-
-Block = Mapping[str, npt.NDArray[Any]]
 
 C_KM_S = 299792.458
 SCATTER_SHARE = 0.5
@@ -31,7 +28,7 @@ LARGEST_NOISE = 2.0
 """Largest noise of a pixel, relative to the smoothed flux."""
 
 
-def observed(templates: Templates, chosen: Index, noise: Block, seed: int) -> dict[str, npt.NDArray[Any]]:
+def observed(templates: Templates, chosen: Index, noise: Variables, seed: int) -> dict[str, npt.NDArray[Any]]:
     """Simulate spectra of stars like the templates, as the survey would have seen them.
 
     Each spectrum gets scatter from that of its template, is reddened and shifted by a radial velocity, and takes the
@@ -76,7 +73,7 @@ def _moved(flux: F8, random: np.random.Generator) -> F8:
     return np.array([shift(row, by, order=1, mode="nearest") for row, by in zip(flux, pixels, strict=True)])
 
 
-def relative_noise(block: Block, rows: Index) -> tuple[F8, npt.NDArray[np.int32]]:
+def relative_noise(block: Variables, rows: Index) -> tuple[F8, npt.NDArray[np.int32]]:
     """Compute the noise of some rows relative to their smoothed flux, and their masks, (row, m) each.
 
     Pixels with unknown noise are masked; their noise is 1.

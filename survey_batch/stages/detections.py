@@ -13,7 +13,7 @@ from survey_batch.core.status import Status
 from survey_batch.images.detect import Sources, detect, load_sep
 from survey_batch.images.frame import Frame, Sky
 from survey_batch.images.ivar import Ccd, inverse_variance, sky_counts
-from survey_batch.images.psf_rule import METRICS, Verdict, judge
+from survey_batch.images.psf_rule import METRICS, Judgement, judge
 from survey_batch.images.reader import ImageReader
 from survey_batch.images.wcs import pixel_to_sky
 from survey_batch.planning.plan import Plan, Rows
@@ -70,10 +70,10 @@ JUDGED: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Sources of one frame, and the rule's verdict on them if it was applied."""
+    """Sources of one frame, and the rule's judgement on them if it was applied."""
 
     sources: Sources
-    verdict: Verdict | None
+    judgement: Judgement | None
 
 
 def find_sources(frame: Frame, ccd: Ccd, section: DetectSection) -> Found:
@@ -83,8 +83,8 @@ def find_sources(frame: Frame, ccd: Ccd, section: DetectSection) -> Found:
     sigma, counts = frame_noise(frame, frame.sky, ccd)
     limits = (section.threshold, section.area, section.mesh)
     sources = detect(frame.image, sigma, threshold=limits[0], area=limits[1], mesh=limits[2])
-    verdict = judge(frame.image, sigma, counts, sources, section.rule) if section.rule is not None else None
-    return Found(sources, verdict)
+    judgement = judge(frame.image, sigma, counts, sources, section.rule) if section.rule is not None else None
+    return Found(sources, judgement)
 
 
 def frame_noise(frame: Frame, sky: Sky, ccd: Ccd) -> tuple[F4, F4]:
@@ -171,20 +171,20 @@ class DetectionsStage(Stage):
 
     def _store(self, block: Block, row: int, frame: Frame, found: Found, url: str) -> None:
         """Put a field's sources into its slots, brightest first; note what is missing."""
-        sources, verdict, room = found.sources, found.verdict, self.section.most
+        sources, judgement, room = found.sources, found.judgement, self.section.most
         number = min(len(sources), room)
         ra, dec = pixel_to_sky(frame.wcs, sources.x, sources.y)
-        values = {**vars(sources), "ra": ra, "dec": dec, **_judged(verdict)}
+        values = {**vars(sources), "ra": ra, "dec": dec, **_judged(judgement)}
         for name in values.keys() & block.data.keys():
             block.data[name][row, :number] = values[name][:number]
         block.data["count"][row] = number
-        if verdict is not None and verdict.psf is not None:
-            block.data["fwhm"][row] = verdict.psf.fwhm
+        if judgement is not None and judgement.psf is not None:
+            block.data["fwhm"][row] = judgement.psf.fwhm
         if len(sources) > room:
             text = f"{len(sources)} sources, and catalog.detect.most is {room}: the faintest are left out"
             block.fail(row, Status.PARTIAL, text, url)
-        elif verdict is not None and verdict.psf is None:
-            text = f"only {int(verdict.candidate.sum())} bright single stars: no PSF, and no source is judged"
+        elif judgement is not None and judgement.psf is None:
+            text = f"only {int(judgement.candidate.sum())} bright single stars: no PSF, and no source is judged"
             block.fail(row, Status.PARTIAL, text, url)
 
     def cost(self, plan: Plan) -> Cost:
@@ -199,9 +199,9 @@ class DetectionsStage(Stage):
         return self.reader.name(field_of(self.context.origin.survey.field, rows, row))
 
 
-def _judged(verdict: Verdict | None) -> dict[str, npt.NDArray[Any]]:
-    if verdict is None:
+def _judged(judgement: Judgement | None) -> dict[str, npt.NDArray[Any]]:
+    if judgement is None:
         return {}
-    known = verdict.psf is not None
-    label = np.where(verdict.good, LABELS.index("good"), LABELS.index("other")) * known
-    return {**{name: getattr(verdict, name) for name in METRICS}, "label": label}
+    known = judgement.psf is not None
+    label = np.where(judgement.good, LABELS.index("good"), LABELS.index("other")) * known
+    return {**{name: getattr(judgement, name) for name in METRICS}, "label": label}

@@ -28,20 +28,20 @@ def field():
 
 
 @pytest.fixture(scope="module")
-def verdict(field):
+def judgement(field):
     return judged(field)
 
 
-def test_single_stars_are_good_and_nothing_else_is(field, verdict):
-    sources, said = verdict
+def test_single_stars_are_good_and_nothing_else_is(field, judgement):
+    sources, said = judgement
     kind = field.kind_at(sources.x, sources.y)
     assert np.mean(said.good[kind == "star"]) > 0.95
     for other in ("galaxy", "pair", "saturated", "faint"):
         assert not said.good[kind == other].any(), other
 
 
-def test_saturated_and_faint_sources_and_those_at_the_edge_are_not_fitted(field, verdict):
-    sources, said = verdict
+def test_saturated_and_faint_sources_and_those_at_the_edge_are_not_fitted(field, judgement):
+    sources, said = judgement
     kind = field.kind_at(sources.x, sources.y)
     assert not said.candidate[np.isin(kind, ["saturated", "faint"])].any()
     assert np.isnan(said.scatter[~said.candidate]).all()
@@ -51,8 +51,8 @@ def test_saturated_and_faint_sources_and_those_at_the_edge_are_not_fitted(field,
     assert not wide.good[beyond].any()
 
 
-def test_the_psf_has_the_seeing_of_the_field(verdict):
-    assert verdict[1].psf.fwhm == pytest.approx(3.2, rel=0.03)
+def test_the_psf_has_the_seeing_of_the_field(judgement):
+    assert judgement[1].psf.fwhm == pytest.approx(3.2, rel=0.03)
 
 
 @pytest.mark.bits
@@ -67,8 +67,8 @@ def test_a_star_is_good_whatever_the_number_of_others(field):
 
 
 @pytest.mark.bits
-def test_a_source_alone_is_measured_as_among_others(field, verdict):
-    sources, said = verdict
+def test_a_source_alone_is_measured_as_among_others(field, judgement):
+    sources, said = judgement
     radius = fit_radius(said.psf.fwhm)
     together = measure(field.image, field.sigma, sources, said.psf, radius)
     for row in (0, 5, len(sources) - 1):
@@ -97,8 +97,8 @@ def test_where_the_seeing_varies_stars_are_good_all_over_and_nothing_else_is(gra
             assert np.mean(said.good[stars]) > 0.9, number
 
 
-def test_without_a_gradient_none_is_found(verdict):
-    np.testing.assert_allclose(verdict[1].psf.variation.slope, 0, atol=0.005)
+def test_without_a_gradient_none_is_found(judgement):
+    np.testing.assert_allclose(judgement[1].psf.variation.slope, 0, atol=0.005)
 
 
 def test_of_too_few_stars_for_a_plane_one_psf_is_made():
@@ -107,9 +107,9 @@ def test_of_too_few_stars_for_a_plane_one_psf_is_made():
     assert not said.psf.variation.slope.any()
 
 
-def test_residuals_are_judged_in_units_of_what_the_psf_and_the_noise_lead_one_to_expect(field, verdict):
+def test_residuals_are_judged_in_units_of_what_the_psf_and_the_noise_lead_one_to_expect(field, judgement):
     """A PSF that is known to do twice as badly as another is held to half as much; noise is no fault of a star."""
-    sources, said = verdict
+    sources, said = judgement
     stars, radius = sources.take(said.good), fit_radius(said.psf.fwhm)
     noiseless = np.full_like(field.sigma, 1e-6)
     one, other = (
@@ -151,9 +151,9 @@ def test_an_image_with_few_stars_has_no_psf_and_nothing_good():
     assert not said.good.any()
 
 
-def test_a_lower_threshold_chooses_fewer_stars(field, verdict):
+def test_a_lower_threshold_chooses_fewer_stars(field, judgement):
     strict = judged(field, RuleSection(saturation=SATURATION, scatter=0.1))[1]
-    assert strict.good.sum() < verdict[1].good.sum()
+    assert strict.good.sum() < judgement[1].good.sum()
 
 
 def test_the_mode_is_where_values_crowd():
@@ -168,7 +168,7 @@ def test_on_a_real_frame_stars_of_one_size_are_good_and_saturated_ones_are_not(r
     found = find_sources(
         read_frame(raw, key, "r", sky=True), ccd(key.run, key.camcol, "r"), DetectSection(rule=RuleSection())
     )
-    good = found.verdict.good
+    good = found.judgement.good
     assert 20 < good.sum() < 60
     size = found.sources.half_light_radius[good]
     assert size.std() / size.mean() < 0.05, "stars of one frame have one size"

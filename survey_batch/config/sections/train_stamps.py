@@ -45,7 +45,7 @@ class StampTraining(NetworkTraining):
     components: PositiveInt = 24
     """Variant `pca-mlp`: number of principal components of the stamps."""
     members: Annotated[int, Field(ge=2)] = 48
-    """Variant `pca-mlp`: number of networks in the committee."""
+    """Variant `pca-mlp`: number of networks in the ensemble."""
 
     @property
     def psf_models(self) -> tuple[str, ...]:

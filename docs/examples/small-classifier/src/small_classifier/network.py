@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from small_classifier.kind import TinyTraining
-from survey_batch.models import Block, KerasClassifier, Labelled, Recipe, Training
+from survey_batch.models import KerasClassifier, Labelled, Recipe, Training, Variables
 
 
 class TinyNetwork(KerasClassifier[TinyTraining]):
@@ -24,11 +24,11 @@ class TinyNetwork(KerasClassifier[TinyTraining]):
         return data.recipe(cls.product, cls.variables, method="mean-of-bins", bins=section.bins)
 
     @classmethod
-    def valid_rows(cls, block: Block, recipe: Recipe) -> npt.NDArray[np.bool_]:
+    def valid_rows(cls, block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
         """Mark the spectra that can be classified."""
         return np.asarray(np.isfinite(bins_of(block, recipe)).all(axis=1))
 
-    def prepare(self, block: Block) -> npt.NDArray[np.float32]:
+    def prepare(self, block: Variables) -> npt.NDArray[np.float32]:
         """Turn spectra into the network's input, (object, bin)."""
         return bins_of(block, self.recipe)
 
@@ -37,7 +37,7 @@ class TinyNetwork(KerasClassifier[TinyTraining]):
         return Training(lambda rows: network(rows.shape[1], section.units, len(self.classes), self.manifest.seed))
 
 
-def bins_of(block: Block, recipe: Recipe) -> npt.NDArray[np.float32]:
+def bins_of(block: Variables, recipe: Recipe) -> npt.NDArray[np.float32]:
     """Average the flux in bins, and divide by the mean of the bins; NaN where a bin has no flux."""
     flux, bins = block["flux"], int(recipe.steps["bins"])
     pixels = flux[:, : flux.shape[1] // bins * bins].reshape(len(flux), bins, -1)

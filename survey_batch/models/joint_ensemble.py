@@ -1,4 +1,4 @@
-"""A committee of small networks in one Keras model: each has its own weights, batches and last epoch.
+"""An ensemble of small networks in one Keras model: each has its own weights, batches and last epoch.
 
 Kuntzer, Tewes & Courbin (2016, A&A 591, A54): networks with two hidden layers of sigmoid units and one output number.
 """
@@ -19,7 +19,7 @@ Pair = tuple[F4, F4]
 """Inputs (object, column) and the target number of each object."""
 
 
-def build_committee(columns: int, members: int, seed: int) -> tuple[Any, Any]:
+def build_ensemble(columns: int, members: int, seed: int) -> tuple[Any, Any]:
     """Build the networks.
 
     Returns
@@ -51,7 +51,7 @@ def build_committee(columns: int, members: int, seed: int) -> tuple[Any, Any]:
     return keras.Model(apart, x), keras.Model(together, layers.Flatten()(y))
 
 
-def train_committee(
+def train_ensemble(
     training: Any, model: Any, shown: Pair, held_out: Pair, section: NetworkTraining, seed: int, place: Workspace
 ) -> dict[str, list[float]]:
     """Train all members in place; each member gets the weights of its own best epoch.
@@ -59,7 +59,7 @@ def train_committee(
     Parameters
     ----------
     training, model : keras.Model
-        From `build_committee`.
+        From `build_ensemble`.
     shown, held_out
         Training and validation objects. A member stops when its validation error has not fallen for
         `section.patience` epochs. With nothing held out, all members train for all epochs.
