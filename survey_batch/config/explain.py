@@ -93,14 +93,12 @@ def _quoted(text: str) -> list[str]:
 
 
 def _key_in(reason: str, table: KeyPath, plugged: Plugged) -> KeyPath:
-    """Return the first key of the table, or of a table in it, that the reason mentions, for a check of several keys."""
-    model = model_at(table, plugged)
-    for found in re.finditer(r"(\w+)(?:\.(\w+))?", reason):
-        for word, inner in ((found[1], found[2]), (found[2], None)):
-            if model is not None and word in model.model_fields:
-                within = model_at((*table, word), plugged)
-                return (word, inner) if inner and within and inner in within.model_fields else (word,)
-    return ()
+    """Return the key of the table, or of a table in it, that the reason begins with, for a check of several keys."""
+    model, found = model_at(table, plugged), re.match(r"(\w+)(?:\.(\w+))?", reason)
+    if model is None or found is None or found[1] not in model.model_fields:
+        return ()
+    within = model_at((*table, found[1]), plugged)
+    return (found[1], found[2]) if found[2] and within and found[2] in within.model_fields else (found[1],)
 
 
 def _needs(key: KeyPath, plugged: Plugged) -> str:

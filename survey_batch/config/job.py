@@ -165,7 +165,7 @@ class Job(Section):
     @model_validator(mode="after")
     def _predictions_have_a_table(self) -> "Job":
         if "predictions" in self.stages and self.predictions is None:
-            raise ValueError("stage 'predictions' needs a table [predictions] with the key 'classifier'")
+            raise ValueError("predictions: the stage needs a table [predictions] with the key 'classifier'")
         return self
 
     @model_validator(mode="after")

@@ -91,7 +91,7 @@ def test_what_is_off_is_left_out_and_the_rest_stays(changes, names):
 
 
 def test_a_section_with_nothing_to_measure_is_refused():
-    with pytest.raises(ValueError, match="nothing to measure"):
+    with pytest.raises(ValueError, match="there is nothing to measure"):
         SpectralFeaturesSection(lines=False, indices=False, colours=False, blocks=0, components=0)
 
 

@@ -4,6 +4,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A table of the job file; unknown keys are refused."""
+    """A table of the job file; unknown keys are refused.
+
+    A check of several keys raises a `ValueError` whose text begins with the key at fault: its line is shown.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

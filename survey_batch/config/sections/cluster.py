@@ -202,5 +202,5 @@ def _check_phase(section: ClusterSection) -> None:
             f"processes = {section.processes} in a job of cores = {section.cores}: each needs a core of its own"
         )
     if section.gres and any("--gres" in options_in(directive) for directive in section.directives):
-        raise ValueError(f"--gres in directives would replace gres = {section.gres!r}: write all of them there")
+        raise ValueError(f"directives: --gres would replace gres = {section.gres!r}; write all of them there")
     load_kind(section.kind).check_file(section)

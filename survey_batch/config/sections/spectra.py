@@ -59,5 +59,5 @@ class SpectralFeaturesSection(Section):
     @model_validator(mode="after")
     def _something_to_measure(self) -> "SpectralFeaturesSection":
         if not (self.lines or self.indices or self.colours or self.blocks or self.components):
-            raise ValueError("nothing to measure: lines, indices, colours, blocks and components are all off")
+            raise ValueError("lines, indices, colours, blocks and components are all off: there is nothing to measure")
         return self
