@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from survey_batch.images.neighbours import NAMES, find_neighbours
+from survey_batch.images.neighbours import NEIGHBOURS, find_neighbours
 from survey_batch.images.stamps import make_stamps
 from tests.images.test_photometry import NOISE, RING, pixel_gaussian
 
@@ -44,7 +44,7 @@ def test_missing_pixels_are_no_peaks():
 
 def test_without_a_background_nothing_is_said():
     found = measure(missing=np.s_[:, :])
-    assert list(found) == [name for name, _ in NAMES]
+    assert list(found) == [name for name, *_ in NEIGHBOURS]
     assert all(np.isnan(values).all() for values in found.values())
 
 
