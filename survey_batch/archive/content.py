@@ -1,10 +1,13 @@
 """The kinds of files that an archive holds, told from their first bytes."""
 
 import contextlib
+import re
 from typing import NamedTuple
 
 from survey_batch.archive.decompress import Kind, decompress, describe, kind_of, kind_within
 from survey_batch.core.errors import UnreadableError
+
+_PAGE = re.compile(rb"\s*<(!doctype\s+html|html)", re.IGNORECASE)
 
 
 class Content(NamedTuple):
@@ -16,6 +19,8 @@ class Content(NamedTuple):
     def allows(self, raw: bytes) -> bool:
         """Tell whether a file is of these kinds and, if it is gzip, its content as well."""
         kind = kind_of(raw)
+        if not self.kinds:
+            return bool(raw) and not _PAGE.match(raw)
         return kind in self.kinds and (kind != "gzip" or kind_within(raw) in self.kinds)
 
     def complaint(self, raw: bytes) -> str:
@@ -25,6 +30,8 @@ class Content(NamedTuple):
 
 
 FITS = Content("FITS", frozenset({"fits", "gzip", "bz2"}))
+ANY = Content("a file of the survey", frozenset())
+"""Anything but nothing, or a web page."""
 IMAGE = Content("a JPEG or PNG image", frozenset({"jpeg", "png"}))
 
 

@@ -61,7 +61,7 @@ def describe(raw: bytes) -> str:
     return f"{len(raw)} bytes that begin with {raw[:12]!r}"
 
 
-def decompress(raw: bytes, ceiling: int) -> bytes:
+def decompress(raw: bytes, ceiling: int, *, plain: bool = False) -> bytes:
     """Decompress a bzip2 or gzip file of any number of streams; return a plain FITS file as it is.
 
     Parameters
@@ -70,6 +70,8 @@ def decompress(raw: bytes, ceiling: int) -> bytes:
         The whole file.
     ceiling
         Most bytes the result may have.
+    plain
+        Whether a file of any other kind is returned as it is.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def decompress(raw: bytes, ceiling: int) -> bytes:
         return _decompress_streams(raw, ceiling, "bzip2", bz2.BZ2Decompressor)
     if kind == "gzip":
         return _decompress_streams(raw, ceiling, "gzip", _gzip_decompressor)
-    if kind != "fits":
+    if kind != "fits" and not plain:
         raise UnreadableError(f"expected bzip2, gzip or FITS, found {describe(raw)}")
     if len(raw) > ceiling:
         raise _too_large("FITS", ceiling)

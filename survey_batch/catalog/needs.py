@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from survey_batch.catalog.guesses import first_match, plain
 from survey_batch.catalog.source import Source
 from survey_batch.config.job import ArchiveSection
-from survey_batch.config.survey import Survey, find_survey, survey_names
+from survey_batch.config.survey import Survey, find_survey, installed_surveys
 
 
 def explain_missing(missing: Sequence[str], source: Source, archive: ArchiveSection) -> str:
@@ -27,7 +27,7 @@ def explain_missing(missing: Sequence[str], source: Source, archive: ArchiveSect
 def _other_surveys(source: Source, survey: Survey) -> str:
     """Ask whether another survey is meant, if all columns of its key are there."""
     fitting = []
-    for other in map(find_survey, survey_names()):
+    for other in installed_surveys():
         columns = other.known_columns()
         found = {ours: "" for ours, names in columns.items() if first_match(names, source.names) is not None}
         missing = other.missing(found, other.archive(survey=other.name, root=""))

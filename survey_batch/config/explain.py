@@ -13,9 +13,8 @@ from survey_batch.config.classifiers import ClassifierKind
 from survey_batch.config.job import Job
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.config.sections.training_base import TrainingSection
-from survey_batch.config.survey import Survey
+from survey_batch.config.survey import Survey, section_of
 from survey_batch.config.toml_lines import KeyPath
-from survey_batch.core.plugins import STAGES, load, offered
 
 _PATTERNS: Mapping[KeyPath, str] = {
     ("name",): "letters, digits, '.', '_' and '-', with a letter or digit first",
@@ -141,8 +140,8 @@ def model_at(key: KeyPath, plugged: Plugged = NOTHING) -> type[BaseModel] | None
         What decides the keys of `[train]` and `[archive]`; without it, they have the keys that all share.
     """
     model: type[BaseModel] | None = Job
-    if key and key[0] not in Job.model_fields and key[0] in offered(STAGES):
-        model, key = load(STAGES, str(key[0])).section, key[1:]
+    if key and key[0] not in Job.model_fields and (section := section_of(str(key[0]))):
+        model, key = section, key[1:]
     names = iter(key)
     for name in names:
         info = model.model_fields.get(str(name)) if model else None

@@ -27,9 +27,17 @@ from survey_batch.config.sections.models import PredictionsSection
 from survey_batch.config.sections.spectra import SpectralFeaturesSection, SpectraSection
 from survey_batch.config.sections.training import TrainSection
 from survey_batch.config.stage_kind import StageKind
-from survey_batch.config.survey import AnyArchive, Survey, find_survey, possible_stages, survey_names
+from survey_batch.config.survey import (
+    AnyArchive,
+    Survey,
+    find_stage,
+    find_survey,
+    installed_surveys,
+    possible_stages,
+    section_of,
+)
 from survey_batch.core.display import html_table
-from survey_batch.core.plugins import STAGES, load, offered
+from survey_batch.core.plugins import STAGES, offered
 
 __all__ = [
     "ArchiveSection",
@@ -119,8 +127,8 @@ class Job(Section):
         """Put the tables of other packages' stages into `tables`, each validated by its stage's model."""
         if not isinstance(given, dict):
             return given
-        names = [name for name in given if name not in cls.model_fields and name in offered(STAGES)]
-        tables = {name: given[name] for name in names if load(STAGES, name).section is not None}
+        names = [name for name in given if name not in cls.model_fields]
+        tables = {name: given[name] for name in names if section_of(name) is not None}
         kept = {name: value for name, value in given.items() if name not in tables}
         return {**kept, "tables": {**tables, **given.get("tables", {})}} if tables else given
 
@@ -130,7 +138,8 @@ class Job(Section):
         valid, wrong = {}, []
         for name, table in tables.items():
             try:
-                valid[name] = load(STAGES, name).section.model_validate(table)
+                section = section_of(name)
+                valid[name] = section.model_validate(table) if section else table
             except ValidationError as error:
                 details = error.errors(include_url=False)
                 wrong += [InitErrorDetails(**{**detail, "loc": (name, *detail["loc"])}) for detail in details]  # type: ignore[typeddict-unknown-key]
@@ -143,9 +152,13 @@ class Job(Section):
     def _stages_fit_together(cls, stages: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if "custom" not in info.data:
             return stages  # this table is wrong itself
-        surveys = [info.data["archive"].survey] if "archive" in info.data else survey_names()
+        surveys = (
+            [info.data["archive"].survey] if "archive" in info.data else [survey.name for survey in installed_surveys()]
+        )
         known = [*dict.fromkeys(stage for name in surveys for stage in possible_stages(name)), *info.data["custom"]]
         for stage in stages:
+            if stage not in known and stage in offered(STAGES):
+                find_stage(stage)  # says why it cannot be used
             if stage not in known:
                 near = difflib.get_close_matches(stage, known, n=1)
                 hint = f" (did you mean {near[0]!r}?)" if near else ""
@@ -171,7 +184,7 @@ class Job(Section):
     @model_validator(mode="after")
     def _custom_stages_have_their_input(self) -> "Job":
         for name, section in self.custom.items():
-            if name in self.kinds or not name.isidentifier():
+            if name in (*self.kinds, "detections") or not name.isidentifier():
                 raise ValueError(f"custom.{name}: choose another name; it must be a word, and no stage's of our own")
             before = self.stages[: self.stages.index(name)] if name in self.stages else ()
             if name in self.stages and (section.input not in before or section.input == "frames"):

@@ -146,8 +146,10 @@ class _Draft:
 
     def validated(self) -> Job:
         """Return the job, or raise an error that lists every problem."""
+        if "tables" in self.data:
+            self._add(("tables",), "is not a key of the job file: the table of a stage stands by itself, [name]")
         try:
-            job = Job.model_validate(self.data)
+            job = Job.model_validate({key: value for key, value in self.data.items() if key != "tables"})
         except ValidationError as error:
             for details in error.errors(include_url=False):
                 self._add(*explain(details, self.plugged))

@@ -6,6 +6,7 @@ object's data, in which order objects share files, which stages can be made of i
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 from pydantic import SerializeAsAny, ValidatorFunctionWrapHandler, WrapValidator
 
 from survey_batch.config.sections.archive import ArchiveSection
+from survey_batch.config.sections.base import Section
 from survey_batch.config.stage_kind import StageKind
 from survey_batch.core.arrays import I8, Flags
 from survey_batch.core.errors import ConfigurationError
@@ -223,6 +225,10 @@ def find_survey(name: str) -> Survey:
     survey = load(SURVEYS, name)
     if not isinstance(survey, Survey):
         raise ConfigurationError(f"the entry point {name!r} of {SURVEYS} is {survey!r}, which is no Survey")
+    if survey.name != name:
+        raise ConfigurationError(
+            f"the entry point {name!r} of {SURVEYS} is the survey {survey.name!r}: name them alike"
+        )
     return survey
 
 
@@ -233,7 +239,43 @@ def survey_names() -> list[str]:
 
 def possible_stages(survey: str) -> dict[str, StageKind]:
     """Return the stages that a job can have: those of its survey in order, then those that work on any survey."""
-    return {**find_survey(survey).stages, **{name: load(STAGES, name) for name in offered(STAGES)}}
+    return {**find_survey(survey).stages, **{name: kind for name in offered(STAGES) if (kind := _usable_stage(name))}}
+
+
+def find_stage(name: str) -> StageKind:
+    """Return a stage that works on any survey.
+
+    Raises
+    ------
+    ConfigurationError
+        No package offers it, or what is offered cannot be used.
+    """
+    kind = load(STAGES, name)
+    if not isinstance(kind, StageKind):
+        raise ConfigurationError(f"the entry point {name!r} of {STAGES} is {kind!r}, which is no StageKind")
+    return kind
+
+
+def section_of(stage: str) -> type[Section] | None:
+    """Return the model of the table of another package's stage; None if it has none, or there is no such stage."""
+    kind = _usable_stage(stage) if stage in offered(STAGES) else None
+    return kind.section if kind else None
+
+
+def _usable_stage(name: str) -> StageKind | None:
+    """Return a stage, or None if its package is broken: that stops only jobs that name it."""
+    with suppress(ConfigurationError):
+        return find_stage(name)
+    return None
+
+
+def installed_surveys() -> list[Survey]:
+    """Return the surveys that can be loaded; a broken package stops only jobs that name its survey."""
+    found = []
+    for name in survey_names():
+        with suppress(ConfigurationError):
+            found.append(find_survey(name))
+    return found
 
 
 def _by_survey(given: Any, validate: ValidatorFunctionWrapHandler) -> ArchiveSection:
@@ -244,7 +286,7 @@ def _by_survey(given: Any, validate: ValidatorFunctionWrapHandler) -> ArchiveSec
         return section
     model = find_survey(name).archive
     if isinstance(given, dict) and (strange := given.keys() - model.model_fields):
-        foreign = {key for survey in survey_names() for key in find_survey(survey).archive_keys()}
+        foreign = {key for survey in installed_surveys() for key in survey.archive_keys()}
         given = {key: value for key, value in given.items() if key not in strange & foreign}
     return model.model_validate(given)
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from survey_batch.config.sections.cluster import SHARED, load_kind
 from survey_batch.config.stage_kind import StageKind
-from survey_batch.config.survey import Survey, find_survey, possible_stages, survey_names
+from survey_batch.config.survey import Survey, installed_surveys, possible_stages
 from survey_batch.config.toml_lines import KeyPath
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.plugins import CLUSTERS, offered
@@ -126,11 +126,11 @@ def _of_stages(job: "Job", key: str) -> Reason | None:
     general = table in OF_ALL_JOBS and not _within(key, OF_SOME_JOBS)
     if (general and key not in _foreign_keys(survey)) or _is_read(job, key):
         return None
-    if surveys := [other.name for other in _surveys() if _within(key, _reads(other))]:
+    if surveys := [other.name for other in installed_surveys() if _within(key, _reads(other))]:
         return key, f"it is for survey {_either(surveys)}, and this one is {survey.name!r}; leave it out"
     readers = [
         (other.name, stage)
-        for other in _surveys()
+        for other in installed_surveys()
         for stage, kind in possible_stages(other.name).items()
         if _within(key, _reads_of(stage, kind))
     ]
@@ -162,13 +162,9 @@ def _reads_of(stage: str, kind: StageKind) -> Entries:
     return (*kind.reads, *((stage,) if kind.section else ()))
 
 
-def _surveys() -> list[Survey]:
-    return [find_survey(name) for name in survey_names()]
-
-
 def _foreign_keys(survey: Survey) -> set[str]:
     """Return the keys of `[archive]` that other surveys have."""
-    theirs = {f"archive.{key}" for other in _surveys() for key in other.archive_keys()}
+    theirs = {f"archive.{key}" for other in installed_surveys() for key in other.archive_keys()}
     return theirs - {f"archive.{key}" for key in survey.archive_keys()}
 
 

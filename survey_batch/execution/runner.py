@@ -35,7 +35,7 @@ from survey_batch.preflight.estimate import estimate
 from survey_batch.preflight.phases import Group, make_groups
 from survey_batch.preflight.provenance import fingerprint, made_already, provenance_of
 from survey_batch.preflight.refusals import refuse_overlaps, refuse_what_cannot_work
-from survey_batch.preflight.relabel import relabel
+from survey_batch.preflight.relabel import mark_labelled, relabel
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
 from survey_batch.store.lock import locked
@@ -268,6 +268,8 @@ class Runner:
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         create_product(self.job.output, stage.schema(self.plan.size(stage.axis), fitted), attrs)
+        if stage.axis == "object":
+            mark_labelled(self.plan, stage.name)
         # If the client is the user's own, workers outlive a run; a worker that is just leaving has nothing to forget.
         connection.client.run(forget_products, on_error="ignore")
 

@@ -17,7 +17,7 @@ from survey_batch.core.status import Status, count_statuses, unfinished, usable
 from survey_batch.core.threads import one_thread
 from survey_batch.execution.shard_context import Passed, ShardContext
 from survey_batch.monitor.record import Record
-from survey_batch.planning.plan import Rows
+from survey_batch.planning.plan import BESIDE, Rows
 from survey_batch.stages import Block, Stage, make_stage
 from survey_batch.stages.base import take
 from survey_batch.store.problems import Problem, note_problems, reasons_of
@@ -81,7 +81,9 @@ def compute(job: Job, name: str, loaded: Loaded | Record) -> tuple[Loaded, Block
     stage = make_stage(job, name)
     if not loaded.work.any():
         return loaded, stage.empty_block(0)
-    block = stage.compute(take(loaded.rows, loaded.work), loaded.inputs)
+    hidden = set(BESIDE) - set(stage.columns_read())  # so that no product depends on what it does not declare
+    rows = {name: values for name, values in loaded.rows.items() if name not in hidden}
+    block = stage.compute(take(rows, loaded.work), loaded.inputs)
     loaded.inputs = {}  # not needed for writing, and the largest part of a shard
     return loaded, block
 

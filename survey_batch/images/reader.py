@@ -24,6 +24,9 @@ class ImageReader(ABC):
         Shape of a frame, and how neighbouring fields lie on its pixels.
     sky_shape : (int, int)
         Shape of the sky image that `read` returns on request.
+    fits : bool
+        Whether its files are FITS; anything else that comes is then refused. If not, `read` gets whatever comes,
+        unpacked.
     ceiling : int
         Most bytes of a decompressed file; a larger one is refused.
     file_bytes : int
@@ -35,6 +38,7 @@ class ImageReader(ABC):
     bands: ClassVar[str]
     grid: ClassVar[FrameGrid]
     sky_shape: ClassVar[tuple[int, int]]
+    fits: ClassVar[bool] = True
     ceiling: ClassVar[int]
     file_bytes: ClassVar[int]
     read_seconds: ClassVar[float]

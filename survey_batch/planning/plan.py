@@ -36,7 +36,7 @@ SLICE_ROWS = 1 << 18
 LABELS = ("label", "split")
 """Columns on which no product depends: they are written into products anew when they change."""
 
-_BESIDE = (*LABELS, "row", "redshift", "snr")
+BESIDE = (*LABELS, "row", "redshift", "snr")
 """Columns on which only those products depend whose stages read them; `row` is a row's place in its file."""
 
 _NO_OBJECTS = pa.table({"object_id": pa.nulls(0, pa.string()), "problem": pa.nulls(0, pa.string())})
@@ -100,7 +100,7 @@ class Plan:
     def columns_behind(self, axis: Axis, read: Collection[str] = ()) -> list[str]:
         """Return the columns on which a product depends: ids, positions, keys, problems, and those that it reads."""
         table = self.objects if axis == "object" else self.fields
-        return [name for name in table.column_names if name not in _BESIDE or name in read]
+        return [name for name in table.column_names if name not in BESIDE or name in read]
 
     def store(self) -> None:
         """Write the plan's tables below the output; the same plan writes the same rows."""

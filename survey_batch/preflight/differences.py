@@ -79,7 +79,10 @@ def catalog_differences(plan: Plan | None, axis: Axis, made_with: Mapping[str, A
     ):
         # Another job has used this output since.
         return [*keys, f"{CATALOG}: other rows, or other values in them, than when it was made"]
-    return [*keys, *_row_differences(before.select(columns), now)]
+    return [
+        *keys,
+        *_row_differences(before.select(columns), now.select([name for name in columns if name in now.column_names])),
+    ]
 
 
 def _key_differences(before: object, now: object, name: str) -> Iterator[str]:

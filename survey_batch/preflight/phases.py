@@ -43,11 +43,11 @@ def make_groups(stages: Sequence[Stage]) -> list[Group]:
         A product is neither stored nor used, must be stored so that a stage can learn from it, or would be downloaded
         twice.
     """
-    for stage in stages:
-        if stage.upstream and stage.upstream not in {other.name for other in stages}:
-            raise ConfigurationError(
-                f"stage {stage.name!r} works on the product {stage.upstream!r}: add {stage.upstream!r} to stages"
-            )
+    names = [stage.name for stage in stages]
+    for number, stage in enumerate(stages):
+        if stage.upstream and stage.upstream not in names[:number]:
+            what = "put it behind that" if stage.upstream in names else f"add {stage.upstream!r} to stages"
+            raise ConfigurationError(f"stage {stage.name!r} works on the product {stage.upstream!r}: {what}")
         stage.check()
     groups = []
     for phase in PHASES:

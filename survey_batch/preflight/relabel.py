@@ -1,24 +1,34 @@
 """Labels and splits that changed in the catalogue: products hold them as two small arrays, which are written anew.
 
 No product depends on them, so nothing else is done again. Only a classifier does, which was trained on the old ones.
+A mark beside the plan says with which labels each product was written. It is taken away before the labels of a product
+are written anew and set afterwards, so an interrupted relabelling is found and done again.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from survey_batch.config.job import Job
 from survey_batch.core.errors import PlanMismatchError
+from survey_batch.core.paths import files_in, join, read_bytes, write_bytes
 from survey_batch.core.status import Status
 from survey_batch.models.manifest import MANIFEST
-from survey_batch.planning.plan import LABELS, Plan, stored_table, to_numpy
+from survey_batch.planning.plan import LABELS, Plan, hash_of, to_numpy
+from survey_batch.preflight.differences import CATALOG, COLUMNS
 from survey_batch.stages import Stage
-from survey_batch.store.products import open_group, product_exists, read_rows, read_status, write_coordinates
+from survey_batch.store.products import (
+    PROVENANCE,
+    open_group,
+    product_exists,
+    read_rows,
+    read_status,
+    write_coordinates,
+)
 
 WRITERS = 4
 """Shards that are written at a time."""
@@ -26,16 +36,19 @@ WRITERS = 4
 
 @dataclass(frozen=True)
 class Relabelling:
-    """Rows whose label or split is another than in the products.
+    """Products whose labels or splits are not those of the catalogue.
 
     Attributes
     ----------
+    products : tuple of str
+        The products.
     rows : dict
-        `label` and `split`, if they changed, and the number of rows.
+        `label` and `split`, if they differ, and in how many rows.
     trained : tuple of str
         What was learnt from the old ones and stays as it is, in words.
     """
 
+    products: tuple[str, ...]
     rows: dict[str, int]
     trained: tuple[str, ...] = ()
 
@@ -50,7 +63,7 @@ class Relabelling:
 
 
 def find_relabelling(plan: Plan, stages: Iterable[Stage] = ()) -> Relabelling | None:
-    """Compare the labels and splits of a plan with those of the output; None if they are equal or none are stored.
+    """Find the products of the output whose labels or splits are not the plan's; None if there are none.
 
     Parameters
     ----------
@@ -59,63 +72,37 @@ def find_relabelling(plan: Plan, stages: Iterable[Stage] = ()) -> Relabelling | 
     stages
         Stages of which to say what was fitted to the old split.
     """
-    before = stored_table(plan.job.output, "object")
-    if before is None:
-        before = _labels_in_product(plan)
-    if before is None or before.num_rows != plan.objects.num_rows:
+    marks, now = _marks(plan.job.output), labels_hash(plan)
+    stale = {name: _differing(plan, name) for name in _products(plan) if marks.get(name) != now}
+    rows = {name: max((counts[name] for counts in stale.values()), default=0) for name in LABELS}
+    rows = {name: count for name, count in rows.items() if count}
+    if not rows:
         return None
-    rows = {}
-    for name in LABELS:
-        differ = pc.sum(pc.not_equal(before[name].combine_chunks(), plan.objects[name].combine_chunks())).as_py()
-        if differ:
-            rows[name] = int(differ)
     fitted = [stage for stage in stages if stage.requires_fit and "split" in rows]
-    return Relabelling(rows, (*_classifiers(plan.job), *map(_fitted, fitted))) if rows else None
-
-
-def _labels_in_product(plan: Plan) -> pa.Table | None:
-    """Read the labels of a product where the stored plan is missing; rows that are still to be done are as planned."""
-    for name in plan.job.stages:
-        if not product_exists(plan.job.output, name) or "label" not in open_group(plan.job.output, name):
-            continue
-        done = read_status(plan.job.output, name) != Status.PENDING
-        done = done.reshape(len(done), -1).any(axis=1)
-        if len(done) == plan.size("object"):
-            stored = read_rows(plan.job.output, name, slice(None), LABELS)
-            now = {label: to_numpy(plan.objects[label]).astype(object) for label in LABELS}
-            return pa.table({label: np.where(done, stored[label].astype(object), now[label]) for label in LABELS})
-    return None
-
-
-def _classifiers(job: Job) -> Iterator[str]:
-    for folder in dict.fromkeys(section.classifier for section in (job.train, job.predictions) if section):
-        if (Path(folder) / MANIFEST).exists():
-            yield f"the classifier {folder} was trained on the old ones"
-
-
-def _fitted(stage: Stage) -> str:
-    return f"what {stage.name}.zarr learnt from the old training split stays (to learn anew, delete {stage.name}.zarr)"
+    changed = tuple(name for name, counts in stale.items() if any(counts.values()))
+    return Relabelling(changed, rows, (*_classifiers(plan.job), *map(_fitted, fitted)))
 
 
 def relabel(plan: Plan, stages: Sequence[Stage], say: Callable[[str], None]) -> None:
-    """Write the plan's labels and splits into all products of objects, then store the plan.
-
-    The plan is stored last: a relabelling that was interrupted is found and done again by the next run.
-    """
+    """Write the plan's labels and splits into all products of the output that have others, then store the plan."""
     if (found := find_relabelling(plan, stages)) is None:
+        mark_labelled(plan, *_products(plan))
         return
     say(f"note: {found}")
     values = {name: to_numpy(plan.objects[name]) for name in LABELS}
-    for stage in stages:
-        if stage.axis == "object" and product_exists(plan.job.output, stage.name):
-            _write(plan, stage.name, values)
+    for product in found.products:
+        _mark(plan.job.output, {product: None})
+        with ThreadPoolExecutor(WRITERS) as pool:
+            write = lambda shard, product=product: write_coordinates(plan.job.output, product, shard, values)  # noqa: E731
+            list(pool.map(write, plan.shards("object")))
+        mark_labelled(plan, product)
     plan.store()
 
 
-def _write(plan: Plan, product: str, values: dict[str, np.ndarray]) -> None:
-    shards = plan.shards("object")
-    with ThreadPoolExecutor(WRITERS) as pool:
-        list(pool.map(lambda shard: write_coordinates(plan.job.output, product, shard, values), shards))
+def mark_labelled(plan: Plan, *products: str) -> None:
+    """Note that products have the plan's labels and splits."""
+    if products and set(LABELS) <= set(plan.objects.column_names):
+        _mark(plan.job.output, dict.fromkeys(products, labels_hash(plan)))
 
 
 def refuse_old_labels(plan: Plan) -> None:
@@ -131,3 +118,64 @@ def refuse_old_labels(plan: Plan) -> None:
             f"{found.changes} changed in the catalogue of {plan.job.name} since the products in {plan.job.output} were "
             "labelled: survey-batch run writes the new ones into the products; then train"
         )
+
+
+def labels_hash(plan: Plan) -> str:
+    """Hash of the labels and splits of all rows; "" if the objects are not known yet."""
+    there = set(LABELS) <= set(plan.objects.column_names)
+    return hash_of(plan.objects.select(LABELS)) if there else ""
+
+
+def _products(plan: Plan) -> Iterator[str]:
+    """Yield the output's products that have just the plan's objects, whatever the job's stages are now."""
+    if not labels_hash(plan):
+        return
+    for path in files_in(plan.job.output, ".zarr"):
+        name = path.rpartition("/")[2].removesuffix(".zarr")
+        if not product_exists(plan.job.output, name):
+            continue
+        provenance = json.loads(str(open_group(plan.job.output, name).attrs.get(PROVENANCE, "{}")))
+        columns = provenance.get(COLUMNS, [])
+        known = "object_id" in columns and set(columns) <= set(plan.objects.column_names)
+        if known and provenance.get(CATALOG) == hash_of(plan.objects.select(columns)):
+            yield name
+
+
+def _differing(plan: Plan, product: str) -> dict[str, int]:
+    """Count the rows of a product that are done and have another label or split than the plan."""
+    done = read_status(plan.job.output, product) != Status.PENDING
+    done = done.reshape(len(done), -1).any(axis=1)
+    stored = read_rows(plan.job.output, product, slice(None), LABELS)
+    return {
+        name: int(np.sum(done & (stored[name].astype(object) != to_numpy(plan.objects[name]).astype(object))))
+        for name in LABELS
+    }
+
+
+def _classifiers(job: Job) -> Iterator[str]:
+    for folder in dict.fromkeys(section.classifier for section in (job.train, job.predictions) if section):
+        if (Path(folder) / MANIFEST).exists():
+            yield f"the classifier {folder} was trained on the old ones"
+
+
+def _fitted(stage: Stage) -> str:
+    return f"what {stage.name}.zarr learnt from the old training split stays (to learn anew, delete {stage.name}.zarr)"
+
+
+def _marks_path(output: str) -> str:
+    return join(output, "plan", "labels.json")
+
+
+def _marks(output: str) -> dict[str, str]:
+    try:
+        marks: dict[str, str] = json.loads(read_bytes(_marks_path(output)))
+    except (FileNotFoundError, ValueError):  # no mark means: compare the labels themselves
+        return {}
+    return marks
+
+
+def _mark(output: str, marks: dict[str, str | None]) -> None:
+    before = _marks(output)
+    after = {name: mark for name, mark in {**before, **marks}.items() if mark is not None}
+    if after != before:
+        write_bytes(_marks_path(output), json.dumps(after).encode())

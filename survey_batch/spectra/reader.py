@@ -24,6 +24,9 @@ class SpectrumReader(ABC):
         Meaning of the survey's own bits in `Spectrum.mask`: name to bit, each below 2^16.
     flux : mapping
         Attributes of the product's flux: its `long_name` and `units`.
+    fits : bool
+        Whether its files are FITS; anything else that comes is then refused. If not, `read` gets whatever comes,
+        unpacked.
     ceiling : int
         Most bytes of a decompressed file; a larger one is refused.
     file_bytes : int
@@ -36,6 +39,7 @@ class SpectrumReader(ABC):
 
     mask_bits: ClassVar[Mapping[str, int]] = {}
     flux: ClassVar[Mapping[str, str]] = {"long_name": "flux density, relative", "units": "1"}
+    fits: ClassVar[bool] = True
     ceiling: ClassVar[int] = 2_000_000_000
     file_bytes: ClassVar[int]
     rows_per_file: ClassVar[float] = 1.0

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from survey_batch.config.job import Job
 from survey_batch.config.sections.base import Section
 from survey_batch.config.stage_kind import StageKind, resolve
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context, Origin
@@ -64,12 +67,20 @@ def make_stages(job: Job) -> list[Stage]:
     return [make_stage(job, name) for name in names if name != "frames" or job.frames.keep]
 
 
+def _without_table(name: str, section: type[Section]) -> Section:
+    try:
+        return section()
+    except ValidationError as error:
+        needed = [field for field, info in section.model_fields.items() if info.is_required()]
+        raise ConfigurationError(f"stage {name!r} needs a table: write [{name}] with {' and '.join(needed)}") from error
+
+
 def _tables(job: Job, name: str, kind: StageKind) -> Iterator[Section]:
     """Yield the tables that a kind of stage reads; of `cluster.gpu`, for example, both tables."""
     if name in job.custom:
         yield job.custom[name]
     elif kind.section is not None:
-        yield job.tables.get(name, kind.section())
+        yield job.tables[name] if name in job.tables else _without_table(name, kind.section)
     for entry in kind.reads:
         table: object = job
         for part in entry.split("."):

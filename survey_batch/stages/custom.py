@@ -19,7 +19,7 @@ import numpy as np
 
 from survey_batch.config.sections.custom import CustomSection
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
-from survey_batch.planning.plan import Plan, Rows
+from survey_batch.planning.plan import LABELS, Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Phase, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.functions import load_function, source_of
@@ -147,7 +147,7 @@ class CustomStage(Stage):
             for name, (dims, values, attrs) in stage.coordinates().items()
             if set(dims) <= {dim for name in self.input_variables for dim in described[name].dims}
         }
-        own = {variable.name: ("object", rows[variable.name]) for variable in OBJECT_COORDINATES}
+        own = {v.name: ("object", rows[v.name]) for v in OBJECT_COORDINATES if v.name in rows}
         return xr.Dataset(data, coords={**fixed, **own})
 
     def _call(self, block: "xr.Dataset") -> "xr.Dataset":
@@ -176,7 +176,7 @@ class CustomStage(Stage):
 
     def _call_on_nothing(self) -> "xr.Dataset":
         fills = self._input().empty_block(1).data
-        rows = {v.name: v.empty((1,)) for v in OBJECT_COORDINATES}
+        rows = {v.name: v.empty((1,)) for v in OBJECT_COORDINATES if v.name not in LABELS}
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")

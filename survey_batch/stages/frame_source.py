@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from survey_batch.archive.content import ANY, FITS
 from survey_batch.archive.decompress import decompress
 from survey_batch.archive.download import Archive
 from survey_batch.core.arrays import F4
@@ -114,7 +115,7 @@ class ArchiveFrames:
     def __init__(self, origin: Origin, bands: str, *, sky: bool) -> None:
         self.bands, self.sky = bands, sky
         self.reader = origin.images()
-        self.archive = Archive(origin.archive)
+        self.archive = Archive(origin.archive, content=FITS if self.reader.fits else ANY)
         self._fields: OrderedDict[Field, Bands] = OrderedDict()
         self._decoding = Lock()  # one core per task: more threads would only take cores from other workers
 
@@ -142,7 +143,9 @@ class ArchiveFrames:
     def _read(self, field: Field, band: str) -> Frame | FrameError:
         def decode(raw: bytes) -> Frame:
             with self._decoding:
-                return self.reader.read(decompress(raw, self.reader.ceiling), field, band, sky=self.sky)
+                return self.reader.read(
+                    decompress(raw, self.reader.ceiling, plain=not self.reader.fits), field, band, sky=self.sky
+                )
 
         others = self.reader.other_paths(field, band, remote=self.archive.remote)
         try:

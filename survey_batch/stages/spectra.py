@@ -9,11 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from survey_batch.archive.content import ANY, FITS
 from survey_batch.archive.decompress import decompress
 from survey_batch.archive.download import Archive
 from survey_batch.archive.spellings import spellings
 from survey_batch.config.sections.spectra import SpectraSection
-from survey_batch.core.errors import InvalidError, ObjectError, SurveyBatchError, TransientError, UnreadableError
+from survey_batch.core.errors import (
+    ConfigurationError,
+    InvalidError,
+    ObjectError,
+    SurveyBatchError,
+    TransientError,
+    UnreadableError,
+)
 from survey_batch.core.paths import is_url
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.spectra.grid import NOT_MEASURED, Spectrum, log_grid, mask_attributes, to_grid
@@ -97,7 +105,7 @@ class SpectraStage(Stage):
         """Read each file once; set aside a spectrum that cannot be had, with the reason."""
         block = self.empty_block(len(rows["ra"]))
         block.data["redshift"][:], block.data["snr"][:] = rows["redshift"], rows["snr"]
-        archive = Archive(self.context.origin.archive)
+        archive = Archive(self.context.origin.archive, content=FITS if self.reader.fits else ANY)
         with ThreadPoolExecutor(self.context.origin.archive.connections) as pool:
             run = pool.map if is_url(self.context.origin.archive.root) else map
             for files in in_portions(self._files(block, rows)):
@@ -169,11 +177,16 @@ def read_file(archive: Archive, reader: SpectrumReader, file: SpectrumFile) -> S
     try:
         found = archive.read(
             file.path,
-            lambda raw: reader.read(decompress(raw, reader.ceiling), file.rows),
+            lambda raw: reader.read(decompress(raw, reader.ceiling, plain=not reader.fits), file.rows),
             spellings(file.path)[1:],
         )
     except (ObjectError, TransientError) as error:
         return [error] * len(file.rows)
+    if len(found) != len(file.rows):
+        raise ConfigurationError(
+            f"{type(reader).__name__}.read returned {len(found)} results for {len(file.rows)} rows of {file.path}: it "
+            "must return a Spectrum or an ObjectError for each row"
+        )
     url = archive.locate(file.path)
     return [type(one)(f"{url}: {one}") if isinstance(one, SurveyBatchError) else one for one in found]
 

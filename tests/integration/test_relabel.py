@@ -89,8 +89,36 @@ def test_a_relabelling_that_was_interrupted_is_done_again(archive, cluster, tmp_
         run(again, client=cluster)
     assert set(stored_table(job.output, "object")["label"].to_pylist()) == {""}
     monkeypatch.undo()
+    run(job, client=cluster)  # the change is taken back
+    for product in ("spectra", "features"):
+        assert set(read_rows(job.output, product, slice(0, OBJECTS), ["label"])["label"].tolist()) == {""}
     run(again, client=cluster)
     assert "" not in read_rows(job.output, "features", slice(0, OBJECTS), ["label"])["label"].tolist()
+
+
+def test_a_run_of_fewer_stages_relabels_the_products_of_all(archive, cluster, tmp_path):
+    job = lamost_job(archive, tmp_path / "out")
+    run(job, client=cluster)
+    again = labelled(archive, job)
+    run(again.model_copy(update={"stages": ("spectra",)}), client=cluster)
+    assert "" not in read_rows(job.output, "features", slice(0, OBJECTS), ["label"])["label"].tolist()
+    assert find_relabelling(make_plan(again)) is None
+
+
+def test_a_user_s_function_sees_no_labels_so_its_product_depends_on_none(archive, cluster, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "def seen(block):\n"
+        "    return block.flux.mean('wavelength').rename('mean').to_dataset().assign_attrs()\n"
+        "def labels(block):\n"
+        "    return (block.label == 'M').rename('m').to_dataset()\n"
+    )
+    custom = {"function": f"{path}:seen", "input": "spectra", "variables": ["flux"]}
+    job = lamost_job(archive, tmp_path / "out", ("spectra", "mine"), custom={"mine": custom})
+    assert run(job, client=cluster).complete
+    other = {**custom, "function": f"{path}:labels"}
+    with pytest.raises(sb.ConfigurationError, match="no attribute 'label'"):
+        run(lamost_job(archive, tmp_path / "other", ("spectra", "mine"), custom={"mine": other}), client=cluster)
 
 
 def test_without_the_stored_plan_the_labels_of_a_product_are_compared(archive, cluster, tmp_path):

@@ -2,14 +2,16 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from survey_batch.core.errors import PlanMismatchError
-from survey_batch.planning.plan import make_plan
+from survey_batch.core.status import Status
+from survey_batch.planning.plan import LABELS, make_plan, to_numpy
 from survey_batch.preflight.differences import differences
 from survey_batch.preflight.provenance import check_made_by, check_product, provenance_of
 from survey_batch.stages import make_stage
-from survey_batch.store.products import create_product
+from survey_batch.store.products import create_product, write_shard
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 
@@ -21,12 +23,20 @@ def keys(tmp_path):
     return {**keys, "catalog": {"path": keys["catalog"]["path"]}}
 
 
+def label_rows(plan, product):
+    """Write the labels of a plan into a product, and that its rows are done."""
+    for shard in plan.shards("object"):
+        values = {name: to_numpy(plan.objects[name])[shard.rows].astype(object) for name in LABELS}
+        write_shard(plan.job.output, product, shard, values, np.full(len(shard), Status.OK, np.uint8))
+
+
 def make(job):
     """Create the product as a run does, without its values."""
     plan, stage = make_plan(job), make_stage(job, "spectra")
     plan.store()
     attrs = {"provenance": provenance_of(plan, stage), "job": job.model_dump(mode="json")}
     create_product(job.output, stage.schema(plan.size("object")), attrs)
+    label_rows(plan, "spectra")
 
 
 def refused(keys, output, then="Choose another output, take the change back, or delete spectra.zarr", **catalog):

@@ -23,6 +23,7 @@ from survey_batch.training.train import train
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 from tests.models.conftest import PIXELS, make_block
+from tests.preflight.test_differences import label_rows
 
 ROWS = 72
 
@@ -296,7 +297,7 @@ def test_a_product_with_another_split_or_label_is_refused(tmp_path):
     plan, stage = make_plan(job), make_stage(job, "spectra")
     made = {"provenance": provenance_of(plan, stage), "job": job.model_dump(mode="json")}
     create_product(job.output, stage.schema(plan.size("object")), made)
-    plan.store()
+    label_rows(plan, "spectra")
     check_made_by(job, "spectra")
     other = {**tables, "catalog": {**tables["catalog"], "split": {"train": 0.5, "test": 0.5}}}
     changed = lamost_job(other, tmp_path / "out", ["spectra"], train={"classifier": str(tmp_path / "model")})

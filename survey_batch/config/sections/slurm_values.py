@@ -216,9 +216,9 @@ def check_drain(margin: float, walltime: float) -> None:
     """
     if EARLIEST * margin >= walltime:
         raise ValueError(
-            f"drain_seconds is too long: each worker drains {margin:.0f} to {EARLIEST * margin:.0f} s before a walltime "
-            f"of {walltime:.0f} s ends: it would never work. Make cluster.drain_seconds smaller, or cluster.walltime "
-            "longer"
+            f"drain_seconds is too long: each worker drains {margin:.0f} to {EARLIEST * margin:.0f} s before a "
+            f"walltime of {walltime:.0f} s ends: it would never work. Make cluster.drain_seconds smaller, or "
+            "cluster.walltime longer"
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from survey_batch.archive.decompress import LAMOST_CEILING
-from survey_batch.core.errors import InvalidError
+from survey_batch.core.errors import InvalidError, ObjectError
 from survey_batch.spectra.grid import Spectrum
 from survey_batch.spectra.reader import Row, SpectrumReader
 from survey_batch.surveys.lamost.files import MASK_BITS, read_spectrum, spectrum_path
@@ -29,6 +29,16 @@ class LamostSpectra(SpectrumReader):
             raise InvalidError(f"the row lacks what layout {layout!r} needs to name a file")
         return path
 
-    def read(self, raw: bytes, rows: Sequence[Row]) -> Sequence[Spectrum]:
-        """Read a file, and check that it holds the row's spectrum."""
-        return [read_spectrum(raw, row) for row in rows]
+    def read(self, raw: bytes, rows: Sequence[Row]) -> Sequence[Spectrum | ObjectError]:
+        """Read a file, and check for each row that it holds its spectrum; usually there is one."""
+        if len(rows) == 1:
+            return [read_spectrum(raw, rows[0])]
+        return [_read(raw, row) for row in rows]
+
+
+def _read(raw: bytes, row: Row) -> Spectrum | ObjectError:
+    """Return an error that concerns one of several rows alone."""
+    try:
+        return read_spectrum(raw, row)
+    except ObjectError as error:
+        return error
