@@ -9,6 +9,7 @@ import hashlib
 import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import fsspec
@@ -101,6 +102,17 @@ class Plan:
         """Return the columns on which a product depends: ids, positions, keys, problems, and those that it reads."""
         table = self.objects if axis == "object" else self.fields
         return [name for name in table.column_names if name not in BESIDE or name in read]
+
+    def hash_behind(self, axis: Axis, columns: Sequence[str]) -> str:
+        """Hash some columns of all rows of an axis; each choice of columns is hashed once."""
+        key = (axis, *columns)
+        if key not in self._hashes:
+            self._hashes[key] = hash_of((self.objects if axis == "object" else self.fields).select(columns))
+        return self._hashes[key]
+
+    @cached_property
+    def _hashes(self) -> dict[tuple[str, ...], str]:
+        return {}
 
     def store(self) -> None:
         """Write the plan's tables below the output; the same plan writes the same rows."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
-from survey_batch.planning.plan import Plan, hash_of, make_plan, plan_fields
+from survey_batch.planning.plan import Plan, make_plan, plan_fields
 from survey_batch.preflight.differences import CATALOG, COLUMNS, catalog_differences, differences
 from survey_batch.preflight.relabel import refuse_old_labels
 from survey_batch.stages import Stage, make_stage
@@ -22,8 +22,7 @@ def provenance_of(plan: Plan, stage: Stage) -> dict[str, Any]:
     shards = {"shards.objects": plan.job.shards.objects} if stage.axis == "object" else {}
     axis: Axis = "frame" if stage.from_fields else "object"
     columns = plan.columns_behind(axis, stage.columns_read())
-    table = plan.fields if stage.from_fields else plan.objects
-    catalog = {COLUMNS: columns, CATALOG: hash_of(table.select(columns))}
+    catalog = {COLUMNS: columns, CATALOG: plan.hash_behind(axis, columns)}
     own = {"variables": [variable.name for variable in stage.variables()], **catalog}
     provenance: dict[str, Any] = json.loads(json.dumps({**stage.settings(), **shards, **own}))
     return provenance

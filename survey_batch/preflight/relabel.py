@@ -18,7 +18,7 @@ from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.paths import files_in, join, read_bytes, write_bytes
 from survey_batch.core.status import Status
 from survey_batch.models.manifest import MANIFEST
-from survey_batch.planning.plan import LABELS, Plan, hash_of, to_numpy
+from survey_batch.planning.plan import LABELS, Plan, to_numpy
 from survey_batch.preflight.differences import CATALOG, COLUMNS
 from survey_batch.stages import Stage
 from survey_batch.store.products import (
@@ -123,7 +123,7 @@ def refuse_old_labels(plan: Plan) -> None:
 def labels_hash(plan: Plan) -> str:
     """Hash of the labels and splits of all rows; "" if the objects are not known yet."""
     there = set(LABELS) <= set(plan.objects.column_names)
-    return hash_of(plan.objects.select(LABELS)) if there else ""
+    return plan.hash_behind("object", LABELS) if there else ""
 
 
 def _products(plan: Plan) -> Iterator[str]:
@@ -137,7 +137,7 @@ def _products(plan: Plan) -> Iterator[str]:
         provenance = json.loads(str(open_group(plan.job.output, name).attrs.get(PROVENANCE, "{}")))
         columns = provenance.get(COLUMNS, [])
         known = "object_id" in columns and set(columns) <= set(plan.objects.column_names)
-        if known and provenance.get(CATALOG) == hash_of(plan.objects.select(columns)):
+        if known and provenance.get(CATALOG) == plan.hash_behind("object", columns):
             yield name
 
 
