@@ -10,6 +10,7 @@ from survey_batch.preflight.provenance import provenance_of
 from survey_batch.stages import make_stages
 from survey_batch.store.products import Schema, create_product
 from tests.doctor.folders import write_classifier
+from tests.preflight.test_differences import label_rows
 
 
 @pytest.fixture
@@ -207,6 +208,7 @@ def test_products_that_another_job_made_are_refused_by_plan_in_the_words_of_run(
 
 
 def test_plan_says_what_new_labels_will_change(command, made):
+    label_rows(make_plan(load_job(made)), "spectra")
     add_labels(made)
     code, out, _ = command("plan", made, "--json")
     assert code == 0
