@@ -1,4 +1,4 @@
-"""Compares the products of two outputs bit for bit, for example those that two versions made of one job.
+"""Compares the products of two outputs bit for bit: for example, the same job run by two versions.
 
     python -m benchmarks.same_products OLD_OUTPUT NEW_OUTPUT
 

@@ -238,7 +238,7 @@ def survey_names() -> list[str]:
 
 
 def possible_stages(survey: str) -> dict[str, StageKind]:
-    """Return the stages that a job can have: those of its survey in order, then those that work on any survey."""
+    """Return the stages that a job of a survey can have: the survey's own, in order, then those for any survey."""
     return {**find_survey(survey).stages, **{name: kind for name in offered(STAGES) if (kind := _usable_stage(name))}}
 
 

@@ -1,9 +1,9 @@
 """The seam between the stages that work on frames and a survey's files."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import ClassVar
 
-from survey_batch.config.sections.archive import ArchiveSection
+from survey_batch.config.file_reader import FileReader
 from survey_batch.images.frame import Frame, FrameGrid
 from survey_batch.images.ivar import Ccd
 
@@ -11,10 +11,10 @@ Field = tuple[int, ...]
 """A field: the values of the survey's columns `Survey.field`, in their order."""
 
 
-class ImageReader(ABC):
+class ImageReader(FileReader):
     """Where a survey's frames are, and how they are read.
 
-    A frame is one band of one field. A subclass is opened with the job's table `[archive]`, on every worker.
+    A frame is one band of one field.
 
     Attributes
     ----------
@@ -24,27 +24,11 @@ class ImageReader(ABC):
         Shape of a frame, and how neighbouring fields lie on its pixels.
     sky_shape : (int, int)
         Shape of the sky image that `read` returns on request.
-    fits : bool
-        Whether its files are FITS; anything else that comes is then refused. If not, `read` gets whatever comes,
-        unpacked.
-    ceiling : int
-        Most bytes of a decompressed file; a larger one is refused.
-    file_bytes : int
-        Mean size of a file, for estimates.
-    read_seconds : float
-        Time to decompress and read one file on one core, for estimates.
     """
 
     bands: ClassVar[str]
     grid: ClassVar[FrameGrid]
     sky_shape: ClassVar[tuple[int, int]]
-    fits: ClassVar[bool] = True
-    ceiling: ClassVar[int]
-    file_bytes: ClassVar[int]
-    read_seconds: ClassVar[float]
-
-    def __init__(self, archive: ArchiveSection) -> None:
-        self.archive = archive
 
     @abstractmethod
     def path(self, field: Field, band: str) -> str:

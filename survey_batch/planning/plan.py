@@ -99,7 +99,7 @@ class Plan:
         return int(pc.sum(pc.not_equal(self.objects["problem"], "")).as_py() or 0)
 
     def columns_behind(self, axis: Axis, read: Collection[str] = ()) -> list[str]:
-        """Return the columns on which a product depends: ids, positions, keys, problems, and those that it reads."""
+        """Return the columns that decide a product: ids, positions, keys, problems, and what its stage reads."""
         table = self.objects if axis == "object" else self.fields
         return [name for name in table.column_names if name not in BESIDE or name in read]
 

@@ -12,7 +12,7 @@ from survey_batch.planning.plan import Plan, make_plan, plan_fields
 from survey_batch.preflight.differences import CATALOG, COLUMNS, catalog_differences, differences
 from survey_batch.preflight.relabel import refuse_old_labels
 from survey_batch.stages import Stage, make_stage
-from survey_batch.store.products import PROVENANCE, Axis, open_group, product_exists
+from survey_batch.store.products import PROVENANCE, Axis, earlier_version, open_group, product_exists
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,8 @@ def check_product(output: str, product: str, provenance: Mapping[str, Any], plan
         return False
     attrs = open_group(output, product).attrs
     before: dict[str, Any] = json.loads(str(attrs[PROVENANCE]))
+    if CATALOG in before and COLUMNS not in before:
+        raise earlier_version(f"{product}.zarr in {output}")
     changed = differences(before, provenance)
     if before.get(CATALOG) != provenance.get(CATALOG):
         axis: Axis = "object" if "object_id" in provenance[COLUMNS] else "frame"

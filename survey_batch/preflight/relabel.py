@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +94,7 @@ def relabel(plan: Plan, stages: Sequence[Stage], say: Callable[[str], None]) -> 
     for product in found.products:
         _mark(plan.job.output, {product: None})
         with ThreadPoolExecutor(WRITERS) as pool:
-            write = lambda shard, product=product: write_coordinates(plan.job.output, product, shard, values)  # noqa: E731
+            write = partial(write_coordinates, plan.job.output, product, values=values)
             list(pool.map(write, plan.shards("object")))
         mark_labelled(plan, product)
     plan.store()

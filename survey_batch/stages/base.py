@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
-from survey_batch.core.feature import Feature
 from survey_batch.core.status import Status
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.context import Context
@@ -215,13 +214,6 @@ class Stage(ABC):
     def row_name(self, rows: Rows, row: int) -> str:
         """Name a row in `problems.parquet`."""
         return str(rows["object_id"][row])
-
-
-def feature_coordinates(features: Sequence[Feature]) -> Coordinates:
-    """Return the coordinates along `feature`: the names, units and meanings of the features."""
-    described = {"feature": "feature", "unit": "unit of each feature", "description": "meaning of each feature"}
-    columns = (np.array(part) for part in zip(*features, strict=True))
-    return {name: (("feature",), next(columns), {"long_name": text}) for name, text in described.items()}
 
 
 FIT_SHARDS = 16

@@ -95,6 +95,10 @@ class Context:
         """Return the table of a kind, or None if the job has none."""
         return next((table for table in self.tables if isinstance(table, kind)), None)
 
+    def source_settings(self) -> dict[str, object]:
+        """Return the settings of the archive that affect values; none in a notebook."""
+        return self.source.settings() if self.source else {}
+
     def prepare_gpu(self) -> None:
         """Prepare the worker's GPU, before the first use of Keras.
 

@@ -67,7 +67,7 @@ class CutoutsStage(Stage):
             **({"cutouts.ivar": True} if cutouts.ivar else {}),
         }
         return {
-            **(self.context.source.settings() if self.context.source else {}),
+            **self.context.source_settings(),
             "frames.bands": self.bands,
             "cutouts.size": cutouts.size,
             **choices,

@@ -13,10 +13,10 @@ from survey_batch.images.features import (
     image_features,
 )
 from survey_batch.planning.plan import Plan, Rows
-from survey_batch.stages.base import Block, Coordinates, Cost, Stage, feature_coordinates
+from survey_batch.stages.base import Block, Cost
 from survey_batch.stages.context import Context
 from survey_batch.stages.cutouts import CutoutsStage
-from survey_batch.store.products import Variable
+from survey_batch.stages.measured import MeasuredStage
 
 FEATURES_CPU_SECONDS = 4e-4
 """Time to measure an object in one band with the default radii on a busy cloud core (Intel Xeon, 2.8 GHz)."""
@@ -26,7 +26,7 @@ STAMP_BYTES = 24
 """Bytes in memory per pixel of a stamp and band."""
 
 
-class ImageFeaturesStage(Stage):
+class ImageFeaturesStage(MeasuredStage):
     """Stage that measures each object in its cutouts."""
 
     name = "features"
@@ -64,18 +64,6 @@ class ImageFeaturesStage(Stage):
     def features(self) -> list[Feature]:
         """Return the features, in order."""
         return features_of(self.section, self.cutouts.bands)
-
-    def sizes(self) -> dict[str, int]:
-        """Return the number of features."""
-        return {"feature": len(self.features())}
-
-    def variables(self) -> tuple[Variable, ...]:
-        """Return one value per object and feature."""
-        return (Variable("value", ("object", "feature"), "f4", {"long_name": "measured value of each feature"}),)
-
-    def coordinates(self) -> Coordinates:
-        """Return the features' names, units and meanings."""
-        return feature_coordinates(self.features())
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Measure all objects of a block."""

@@ -62,7 +62,7 @@ class SpectraStage(Stage):
     def settings(self) -> dict[str, Any]:
         """Return the archive and the grid."""
         return {
-            **(self.context.source.settings() if self.context.source else {}),
+            **self.context.source_settings(),
             "spectra.wavelength_min": self.section.wavelength_min,
             "spectra.wavelength_max": self.section.wavelength_max,
         }

@@ -15,10 +15,11 @@ from survey_batch.core.status import usable
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.spectra.features import features_of, prepare, spectral_features
 from survey_batch.spectra.pca import PCA, Moments
-from survey_batch.stages.base import Block, Coordinates, Cost, Stage, feature_coordinates, fit_groups
+from survey_batch.stages.base import Block, Coordinates, Cost, fit_groups
 from survey_batch.stages.context import Context
+from survey_batch.stages.measured import MeasuredStage
 from survey_batch.stages.spectra import SpectraStage
-from survey_batch.store.products import Array, Shard, Variable, open_group, product_exists, read_rows, read_status
+from survey_batch.store.products import Array, Shard, open_group, product_exists, read_rows, read_status
 
 FEATURES_CPU_SECONDS = 1.5e-3
 """Estimated time to measure one spectrum."""
@@ -56,7 +57,7 @@ class Part:
         return Part(self.split, self.moments.merge(other.moments))
 
 
-class SpectralFeaturesStage(Stage):
+class SpectralFeaturesStage(MeasuredStage):
     """Stage that measures each spectrum."""
 
     name = "features"
@@ -128,18 +129,6 @@ class SpectralFeaturesStage(Stage):
     def features(self) -> list[Feature]:
         """Return the features, in order."""
         return features_of(self.section)
-
-    def sizes(self) -> dict[str, int]:
-        """Return the number of features."""
-        return {"feature": len(self.features())}
-
-    def variables(self) -> tuple[Variable, ...]:
-        """Return one value per object and feature."""
-        return (Variable("value", ("object", "feature"), "f4", {"long_name": "measured value of each feature"}),)
-
-    def coordinates(self) -> Coordinates:
-        """Return the features' names, units and meanings."""
-        return feature_coordinates(self.features())
 
     def fit(self, shards: Sequence[Shard]) -> Coordinates:
         """Learn from all shards in this process; the result is identical to that of a cluster, bit for bit."""

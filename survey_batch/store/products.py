@@ -185,11 +185,16 @@ def product_exists(output: str, product: str) -> bool:
 def is_complete(group: zarr.Group) -> bool:
     """Tell whether a product's metadata, which is written last, is there; raise errors as `product_exists` does."""
     if FORMER_PROVENANCE in group.attrs:
-        raise PlanMismatchError(
-            f"{group.store_path} was made by an earlier version of survey_batch, whose products this one cannot go on "
-            "with: choose another output, or delete it"
-        )
+        raise earlier_version(str(group.store_path))
     return PROVENANCE in group.attrs
+
+
+def earlier_version(path: str) -> PlanMismatchError:
+    """Return the error for a product of an earlier version."""
+    return PlanMismatchError(
+        f"{path} was made by an earlier version of survey_batch, whose products this one cannot go on with: choose "
+        "another output, or delete it"
+    )
 
 
 def create_product(output: str, schema: Schema, attrs: Mapping[str, Any]) -> None:

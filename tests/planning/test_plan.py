@@ -167,6 +167,13 @@ def test_a_product_of_another_plan_is_refused_with_each_difference(tmp_path):
         check_product(str(tmp_path), "cutouts", {"cutouts.size": 32, **catalog, "catalog": "b"})
 
 
+def test_a_product_of_an_earlier_version_is_called_just_that(tmp_path):
+    stage = make_stage(sdss_job("unused", "unused", tmp_path), "cutouts")
+    create_product(str(tmp_path), stage.schema(3), {"provenance": {"cutouts.size": 64, "catalog": "a"}})
+    with pytest.raises(PlanMismatchError, match=r"cutouts\.zarr in .* was made by an earlier version of survey_batch"):
+        check_product(str(tmp_path), "cutouts", {"cutouts.size": 64, "catalog.columns": [], "catalog": "a"})
+
+
 def test_the_real_catalogue_is_planned_without_the_archive(real_data, tmp_path):
     plan = make_plan(sdss_job(real_data / "sdss" / "sources.csv", tmp_path / "not-there", tmp_path / "out"))
     assert (plan.size("object"), plan.size("frame"), plan.invalid) == (878, 5, 0)
