@@ -22,10 +22,6 @@ _PATTERNS: Mapping[KeyPath, str] = {
     ("composites", "bands"): 'three of the letters u, g, r, i, z, such as "irg"',
     ("composites", "pair"): 'three of the letters u, g, r, i, z, such as "zru"',
 }
-RENAMED: Mapping[KeyPath, str] = {
-    ("features",): "[spectral_features] for features of spectra, [image_features] for those of images",
-}
-"""Names of former versions, and what they are called now."""
 _KINDS = {
     "int": "a whole number",
     "float": "a number",
@@ -110,8 +106,6 @@ def _needs(key: KeyPath, plugged: Plugged) -> str:
 
 def _explain_unknown(key: KeyPath, plugged: Plugged) -> str:
     """List the allowed keys, and say where this key may belong."""
-    if key in RENAMED:
-        return f"has a new name: {RENAMED[key]}"
     *table, name = key
     model = model_at(tuple(table), plugged)
     allowed = [field for field in model.model_fields if table or field != "tables"] if model else []

@@ -29,6 +29,12 @@ EXPANDED_KEYS: tuple[KeyPath, ...] = (
 )
 """Keys in which `$NAME` and `${NAME}` stand for environment variables, besides the paths in `[train]`."""
 
+NO_LONGER = {
+    "features": "has a new name: [spectral_features] for features of spectra, [image_features] for those of images",
+    "tables": "is not a key of the job file: the table of a stage stands by itself, [name]",
+}
+"""Keys of former versions, and a name of `Job` that a file must not use; told beside all other problems."""
+
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
 
@@ -146,15 +152,16 @@ class _Draft:
 
     def validated(self) -> Job:
         """Return the job, or raise an error that lists every problem."""
-        if "tables" in self.data:
-            self._add(("tables",), "is not a key of the job file: the table of a stage stands by itself, [name]")
+        for former in sorted(NO_LONGER.keys() & self.data.keys()):
+            self._add((former,), NO_LONGER[former])
+        data = {name: value for name, value in self.data.items() if name not in NO_LONGER}
         try:
-            job = Job.model_validate({key: value for key, value in self.data.items() if key != "tables"})
+            job = Job.model_validate(data)
         except ValidationError as error:
             for details in error.errors(include_url=False):
                 self._add(*explain(details, self.plugged))
         else:
-            for name, reason in unread_in_file(job, self.data, self.written, self.overridden).items():
+            for name, reason in unread_in_file(job, data, self.written, self.overridden).items():
                 self._add(name, f": {reason}")
         if self.problems:
             count = f"{len(self.problems)} problem{'s' * (len(self.problems) > 1)}"

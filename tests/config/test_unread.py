@@ -179,3 +179,17 @@ def test_a_job_with_all_its_defaults_filled_in_has_nothing_unread(tmp_path, stag
     again = type(job).model_validate(dump_job(job))
     assert make_plan(again).notes == make_plan(job).notes
     assert not any("nothing reads" in note for note in make_plan(job).notes)
+
+
+def test_a_former_name_is_told_with_the_new_one_beside_all_other_problems(refused):
+    message = refused("sdss", 'archive.layout = "plan"\n[features]\nblocks = 3\n[spectra]\nkeep = false')
+    assert "line 8: features has a new name: [spectral_features] for features of spectra, [image_features]" in message
+    assert "archive.layout: nothing reads it" in message
+    assert "spectra: nothing reads it" in message
+    assert message.count("\n") == 3
+
+
+def test_the_tables_of_stages_stand_by_themselves(refused):
+    assert "line 7: tables is not a key of the job file: the table of a stage stands by itself" in refused(
+        "sdss", "[tables.periodogram]\nbins = 3"
+    )
