@@ -135,10 +135,12 @@ def _products(plan: Plan) -> Iterator[str]:
         name = path.rpartition("/")[2].removesuffix(".zarr")
         if not product_exists(plan.job.output, name):
             continue
-        provenance = json.loads(str(open_group(plan.job.output, name).attrs.get(PROVENANCE, "{}")))
+        attrs = open_group(plan.job.output, name).attrs
+        provenance = json.loads(str(attrs.get(PROVENANCE, "{}")))
         columns = provenance.get(COLUMNS, [])
+        labelled = set(LABELS) <= set(str(attrs.get("coordinates", "")).split())  # a product of frames has none
         known = "object_id" in columns and set(columns) <= set(plan.objects.column_names)
-        if known and provenance.get(CATALOG) == plan.hash_behind("object", columns):
+        if labelled and known and provenance.get(CATALOG) == plan.hash_behind("object", columns):
             yield name
 
 

@@ -10,10 +10,11 @@ import survey_batch as sb
 from survey_batch.execution.runner import run
 from survey_batch.planning.plan import make_plan, stored_table
 from survey_batch.preflight.relabel import find_relabelling
+from survey_batch.simulate import simulate_sdss
 from survey_batch.stages import make_stages
 from survey_batch.store import products
 from survey_batch.store.products import read_rows
-from tests.jobs import lamost_job
+from tests.jobs import lamost_job, sdss_job
 from tests.lamost_files import make_archive
 
 OBJECTS = 20
@@ -57,6 +58,21 @@ def test_new_labels_and_splits_are_written_into_all_products_and_nothing_is_done
         assert found.split.values.tolist() == plan.objects["split"].to_pylist()
     assert set(found.split.values) == {"train", "test"}
     assert find_relabelling(plan) is None
+
+
+def test_products_of_frames_have_no_labels_of_objects_and_stay(cluster, tmp_path):
+    root = tmp_path / "archive"
+    simulate_sdss(root, fields=1, objects=60, seed=3, bands="r")
+    catalog, tables = root / "sources.csv", {"frames": {"bands": "r"}}
+    run(sdss_job(catalog, root, tmp_path / "out", **tables), client=cluster)
+    tables["catalog"] = {"path": str(catalog), "label": "class", "split": {}}
+    again = sdss_job(catalog, root, tmp_path / "out", **tables)
+    assert not run(again, client=cluster).worked
+    found = sb.open_product(again, "cutouts")
+    assert found.label.values.tolist() == make_plan(again).objects["label"].to_pylist()
+    assert set(found.split.values) == {"train", "test"}
+    assert not {"label", "split"} & set(sb.open_product(again, "frames").variables)
+    assert not run(again, client=cluster).worked
 
 
 def test_shards_that_are_still_to_be_done_get_the_new_labels_when_they_are_done(archive, cluster, tmp_path):

@@ -155,7 +155,7 @@ def test_worker_jobs_that_are_cancelled_or_preempted_or_on_a_dead_node_are_repla
 
 
 def test_workers_leave_before_their_walltime_and_lose_no_shard(archive, undisturbed, tmp_path):
-    job = slow_job(archive, tmp_path / "out", walltime="1", drain_seconds=36)
+    job = slow_job(archive, tmp_path / "out", walltime="2", drain_seconds=84)
     job = job.model_copy(update={"archive": job.archive.model_copy(update={"connections": 1})})
     with command(job, tmp_path) as running:
         assert running.wait() == 0, running.messages
