@@ -7,6 +7,7 @@ import pytest
 import zarr
 
 import survey_batch as sb
+from survey_batch.config.sections.catalog import SplitSection
 from survey_batch.execution.runner import run
 from survey_batch.planning.plan import make_plan, stored_table
 from survey_batch.preflight.relabel import find_relabelling
@@ -63,10 +64,11 @@ def test_new_labels_and_splits_are_written_into_all_products_and_nothing_is_done
 def test_products_of_frames_have_no_labels_of_objects_and_stay(cluster, tmp_path):
     root = tmp_path / "archive"
     simulate_sdss(root, fields=1, objects=60, seed=3, bands="r")
-    catalog, tables = root / "sources.csv", {"frames": {"bands": "r"}}
-    run(sdss_job(catalog, root, tmp_path / "out", **tables), client=cluster)
-    tables["catalog"] = {"path": str(catalog), "label": "class", "split": {}}
-    again = sdss_job(catalog, root, tmp_path / "out", **tables)
+    job = sdss_job(root / "sources.csv", root, tmp_path / "out", frames={"bands": "r"})
+    run(job, client=cluster)
+    again = job.model_copy(
+        update={"catalog": job.catalog.model_copy(update={"label": "class", "split": SplitSection()})}
+    )
     assert not run(again, client=cluster).worked
     found = sb.open_product(again, "cutouts")
     assert found.label.values.tolist() == make_plan(again).objects["label"].to_pylist()
