@@ -8,9 +8,8 @@ from survey_batch.catalog.groups import number_groups, sky_cells
 from survey_batch.catalog.objects import Objects
 from survey_batch.catalog.split import SPLITS, Split, split_rows
 from survey_batch.config.job import SplitSection
+from survey_batch.core.arrays import F8, I8, Flags
 from survey_batch.core.errors import ConfigurationError
-
-Codes = npt.NDArray[np.int64]
 
 KEYS = {"field": ("rerun", "run", "camcol", "field"), "plan": ("planid",)}
 """Columns that identify an object's group."""
@@ -44,7 +43,7 @@ def split_objects(objects: Objects, section: SplitSection) -> pa.Array:
     Raises
     ------
     ConfigurationError
-        No usable row has a class, or the rows have no field or plan.
+        No usable row has a class, none of them has a position, or the rows have no field or plan.
     """
     code, names = objects.codes("label")
     takes_part = objects.usable & np.array([name != "" for name in names], bool)[code]
@@ -52,7 +51,9 @@ def split_objects(objects: Objects, section: SplitSection) -> pa.Array:
         raise ConfigurationError("catalog.split: no usable row has a label to split by: set catalog.label")
     label = np.where(takes_part, code, -1)
     ra, dec = objects.numbers("ra"), objects.numbers("dec")
-    split = split_rows(objects.text("object_id"), ra, dec, label, section, _cells(objects, section))
+    cells = _cells(objects, section)
+    _check_positions(objects, takes_part, ra, dec)
+    split = split_rows(objects.text("object_id"), ra, dec, label, section, cells)
     _count(objects, split.choice)
     if section.group != "star":
         objects.notes.append(_reached(label, split, names, section))
@@ -60,7 +61,20 @@ def split_objects(objects: Objects, section: SplitSection) -> pa.Array:
     return values.take(pa.array(np.where(split.choice < 0, len(SPLITS), split.choice)))
 
 
-def _cells(objects: Objects, section: SplitSection) -> Codes | None:
+def _check_positions(objects: Objects, takes_part: Flags, ra: F8, dec: F8) -> None:
+    """Rows of one star stay together, so a row without a position can be in no split: say how many there are."""
+    lost = int(np.sum(takes_part & ~(np.isfinite(ra) & np.isfinite(dec))))
+    if lost == takes_part.sum():
+        raise ConfigurationError(
+            "catalog.split: no row with a label has a position, and all rows of a star stay in one split: name the "
+            "columns of ra and dec (catalog.columns), or leave out [catalog.split] and give the catalogue a column "
+            "of splits (train, validation, test)"
+        )
+    if lost:
+        objects.notes.append(f"split: {lost:,} rows with a label have no position, and are in no split")
+
+
+def _cells(objects: Objects, section: SplitSection) -> I8 | None:
     if section.group == "star":
         return None
     if section.group == "sky":
@@ -76,7 +90,7 @@ def _cells(objects: Objects, section: SplitSection) -> Codes | None:
     return _known_groups(objects, columns)
 
 
-def _known_groups(objects: Objects, columns: tuple[str, ...]) -> Codes:
+def _known_groups(objects: Objects, columns: tuple[str, ...]) -> I8:
     """Number the groups; a row whose group is unknown is a group by itself."""
     if columns == ("planid",):
         group, names = objects.codes("planid")
@@ -95,7 +109,7 @@ def _count(objects: Objects, choice: npt.NDArray[np.integer]) -> None:
         objects.counts.add(name, labels.filter(pa.array(choice == place)))
 
 
-def _reached(label: Codes, split: Split, names: list[str], section: SplitSection) -> str:
+def _reached(label: I8, split: Split, names: list[str], section: SplitSection) -> str:
     """Say how near the shares came; groups with several classes cannot be divided exactly."""
     part = split.choice >= 0
     count = np.zeros((len(names), len(SPLITS)))

@@ -9,7 +9,7 @@ from survey_batch.config.job import CatalogSection
 from survey_batch.config.jobfile import load_job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.simulate.catalog import simulate_catalog
-from tests.jobs import archive_section
+from tests.jobs import archive_section, write_catalog
 
 JOBS = Path(__file__).parents[2] / "jobs"
 SDSS = archive_section(survey="sdss", root="/archive")
@@ -118,3 +118,24 @@ def test_rows_that_cannot_be_used_or_have_no_class_take_no_part(tmp_path):
     for group in ("star", "field", "sky"):
         catalog = read(path, label="kind", split={"group": group, "train": 1, "test": 0})
         assert catalog.table["split"].to_pylist() == ["train", "", ""]
+
+
+def read_spectra(folder, positions):
+    """Read a LAMOST catalogue of 20 labelled rows, of which only the first have a position."""
+    rows = [{"obsid": i, "planid": "P1", "lmjd": 56000, "spid": 1, "fiberid": i, "class": "STAR"} for i in range(1, 21)]
+    for number, row in enumerate(rows):
+        row |= {"ra": number, "dec": 0} if number < positions else {"ra": "", "dec": ""}
+    path = write_catalog(folder / "c.csv", rows)
+    return read(path, archive_section(survey="lamost", root="/archive"), id=None, label="class", split={})
+
+
+def test_labelled_rows_without_a_position_are_counted_and_in_no_split(tmp_path):
+    catalog = read_spectra(tmp_path, positions=17)
+    assert "split: 3 rows with a label have no position, and are in no split" in catalog.notes
+    assert column(catalog, "split")[17:].tolist() == [""] * 3
+    assert set(column(catalog, "split")[:17]) == {"train", "test"}
+
+
+def test_a_split_of_a_catalogue_without_positions_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="no row with a label has a position"):
+        read_spectra(tmp_path, positions=0)
