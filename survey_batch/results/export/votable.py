@@ -126,19 +126,15 @@ def _signed(values: pa.Array) -> tuple[pa.Array, tuple[str, ...]]:
 
 
 def _text(values: pa.Array, *notes: str) -> tuple[Encoded, _Column]:
-    """Write text as characters of one byte if it is ASCII, else of two."""
+    """Write text as characters of one byte if it is ASCII, else of two; two at least, as astropy has no size 1."""
     texts = values.cast(pa.large_string()).fill_null("")
     if pc.any(pc.match_substring_regex(texts, "[^\\x00-\\x7f]")).as_py():
         raw = [text.encode("utf-16-be", errors="replace") for text in texts.to_pylist()]
-        array = np.array(raw, dtype=f"S{max(map(len, raw))}")
-        return Encoded(array, notes=notes), _Column("unicodeChar", _size(array.dtype.itemsize // 2))
-    array = np.array(texts.to_pylist(), dtype="S")
-    return Encoded(array, notes=notes), _Column("char", _size(array.dtype.itemsize))
-
-
-def _size(letters: int) -> str | None:
-    """Return the size of text; a single letter has none (VOTable 1.3, erratum 3)."""
-    return str(letters) if letters > 1 else None
+        array = np.array(raw, dtype=f"S{max(4, *map(len, raw))}")
+        return Encoded(array, notes=notes), _Column("unicodeChar", str(array.dtype.itemsize // 2))
+    width = pc.max(pc.binary_length(texts)).as_py() or 0
+    array = np.array(texts.to_pylist(), dtype=f"S{max(2, width)}")
+    return Encoded(array, notes=notes), _Column("char", str(array.dtype.itemsize))
 
 
 def _is_text(kind: pa.DataType) -> bool:
