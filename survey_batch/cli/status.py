@@ -93,17 +93,14 @@ def looks(output: str, seconds: float) -> Iterator["RunStatus | None"]:
 
 
 def _line(summary: "RunStatus | None", as_json: bool) -> str:
-    from survey_batch.report.terminal import state, words
-
     if as_json:
         return json.dumps(summary.as_dict() if summary else None, default=str)
     if summary is None:
         return WAITING
     stages = "; ".join(
-        f"{stage.name} {stage.rows - stage.pending:,}/{stage.rows:,} ({words(stage.counts)})"
-        for stage in summary.stages
+        f"{stage.name} {stage.rows - stage.pending:,}/{stage.rows:,} ({stage.said})" for stage in summary.stages
     )
     reasons = "".join(
         f"; {count:,} {stage} {status}: {reason}" for stage, status, reason, count in summary.problems[:REASONS]
     )
-    return f"{time.strftime('%H:%M:%S')} {stages}; {state(summary)}{reasons}"
+    return f"{time.strftime('%H:%M:%S')} {stages}; {summary.state}{reasons}"

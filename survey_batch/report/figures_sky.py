@@ -88,9 +88,9 @@ def _width(objects: Objects, patch: Patch) -> float:
     return float(max(np.ptp(values) for values in offsets(objects, patch)) / 60)
 
 
-def all_sky(objects: Objects, known: Index, patches: list[Patch]) -> Figure:
-    """Draw the whole sky in Aitoff projection."""
-    figure = Figure((8.6, 4.5), layout="constrained")
+def all_sky(objects: Objects, known: Index, patches: list[Patch], figure: Figure | None = None) -> Figure:
+    """Draw the whole sky in Aitoff projection, on a new figure or the given one."""
+    figure = figure or Figure((8.6, 4.5), layout="constrained")
     axes = figure.add_subplot(projection="aitoff")
     axes.grid(color="#dfe4ea", linewidth=0.6)
     axes.set_axisbelow(True)
