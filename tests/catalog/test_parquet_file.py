@@ -162,7 +162,7 @@ def test_ids_of_a_folder_that_no_common_type_holds_are_refused_by_column_and_fil
 
 def test_ids_of_bytes_that_are_no_text_are_refused_by_the_column(tmp_path):
     write(tmp_path / "a.parquet", arrow().set_column(0, "objid", pa.array([b"a", b"b", b"\xff\xfe"])))
-    with pytest.raises(ConfigurationError, match="column 'objid' .* holds bytes that are no text"):
+    with pytest.raises(ConfigurationError, match="column 'objid' .* holds bytes that are not text"):
         read_sky(tmp_path / "a.parquet")
     write(tmp_path / "b.parquet", arrow().set_column(0, "objid", pa.array([b"a", b"b", b"c"])))
     assert read_sky(tmp_path / "b.parquet").table["object_id"].to_pylist() == ["a", "b", "c"]

@@ -53,7 +53,7 @@ class Lamost(Survey):
     simulator = "survey_batch.simulate:simulate_lamost"
 
     def missing(self, found: Mapping[str, str], archive: ArchiveSection) -> list[str]:
-        """Return the columns that the layout needs and that are not among those found."""
+        """Return the columns that the layout needs and that were not found."""
         layout = cast("LamostArchive", archive).layout
         folder = {"flat": (), "plan": ("obsdate", "planid"), "obsid": ("obsid",)}[layout]
         file = () if layout == "obsid" or "filename" in found else ("lmjd", "planid", "spid", "fiberid")
@@ -146,7 +146,7 @@ connections = 4
 kind = "spectral-type"                      # or galaxy-quasar-star, table; docs/classifiers names all
 classifier = "models/{name}"
 
-# [predictions]                             # survey-batch run --train trains first where it is not there yet
+# [predictions]                             # survey-batch run --train trains it first if it does not exist
 # classifier = "models/{name}"
 """
 
