@@ -114,7 +114,7 @@ class Draft:
             ) from error
 
     def _note(self, name: str, what: str) -> None:
-        self.notes.append(f"column {self.names[name]!r} ({name}) holds {what}: these count as missing")
+        self.notes.append(f"column {self.names[name]!r} ({name}) holds {what}: such values count as missing")
 
     def reject(self, wrong: Flags, reason: str, *named: str) -> None:
         """Mark rows as unusable, giving the file's names and values of the columns at fault.

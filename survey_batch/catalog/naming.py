@@ -41,7 +41,7 @@ def name_objects(objects: Objects, survey: Survey) -> pa.Array:
             before, ids = ids.null_count, pc.coalesce(ids, names)
             if before > ids.null_count:
                 made = before - ids.null_count
-                objects.notes.append(f"{made} of {len(objects)} rows have no usable id: it is made from {made_of}")
+                objects.notes.append(f"{made} of {len(objects)} rows have no usable id: one is made from {made_of}")
     nameless = np.flatnonzero(np.asarray(ids.is_null()))
     objects.reject(nameless, ["no identifier, and no columns to make one from"] * len(nameless))
     return _told_apart(objects, ids)

@@ -131,7 +131,7 @@ def votable_source(location: Location, choice: Choice) -> Source:
 
 
 def _refuse_clipped(tables: Sequence[Any], warning: str, url: str) -> None:
-    """Name the columns that hold an extreme value of their type: astropy clips values beyond it to it."""
+    """Name the columns that hold an extreme value of their type, because astropy clips values beyond it."""
     ends = {"unsignedByte": (0, 2**8 - 1)} | {
         name: (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for name, bits in (("short", 16), ("int", 32), ("long", 64))
     }

@@ -1,6 +1,6 @@
 """Labels and splits that changed in the catalogue: products hold them as two small arrays, which are rewritten.
 
-No product depends on them, so nothing else is done again. Only a classifier that was trained on the old ones does.
+No product depends on them, so nothing else is done again. Only a classifier depends on those it was trained on.
 A mark beside the plan says which labels each product has. It is removed before a product's labels are rewritten and
 set afterwards, so an interrupted relabelling is found and done again.
 """

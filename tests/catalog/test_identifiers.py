@@ -173,4 +173,4 @@ def test_a_number_that_stands_for_no_id_is_missing_and_nothing_else(tmp_path, no
         "J003600.00+010000.0",
         *(name.removesuffix(".0") for name in ids),
     ]
-    assert catalog.notes == ("1 of 4 rows have no usable id: it is made from the position",)
+    assert catalog.notes == ("1 of 4 rows have no usable id: one is made from the position",)

@@ -76,7 +76,7 @@ def test_files_of_a_folder_may_differ_in_columns_and_types(tmp_path, lacking):
     catalog = read_sky(tmp_path)
     assert_read(catalog)
     assert f"column 'rerun' is missing from 1 of 2 files of {tmp_path}, the first {lacking}.parquet" in catalog.notes[0]
-    assert "301 is taken" in catalog.notes[1]
+    assert "301 is assumed" in catalog.notes[1]
 
 
 def test_ids_are_made_only_for_rows_of_files_without_them(tmp_path):

@@ -304,7 +304,7 @@ def test_real_lamost_catalogue(real_data):
     assert Counter(column(catalog, "label")) == labels
     assert len(set(column(catalog, "object_id"))) == 312
     assert column(catalog, "object_id")[0] == column(catalog, "obsid")[0] == "701001"
-    assert catalog.notes == ("111 of 312 rows have no usable id: it is made from lmjd-planid-spid-fiberid",)
+    assert catalog.notes == ("111 of 312 rows have no usable id: one is made from lmjd-planid-spid-fiberid",)
     assert set(column(catalog, "problem")) == {""}
 
 

@@ -78,7 +78,7 @@ class Lamost(Survey):
         return key
 
     def substitute_ids(self, rows: NamedRows) -> Iterator[tuple[str, pa.Array]]:
-        """Yield ids made of the fibre, and of the file's name."""
+        """Yield ids made from the fibre, and of the file's name."""
         planid, filename = (_or_null(rows.text(name)) for name in ("planid", "filename"))
         lmjd, spid, fiberid = (rows.numbers(name) for name in NUMBERS)
         yield "lmjd-planid-spid-fiberid", fibre_names(lmjd, planid, spid, fiberid)

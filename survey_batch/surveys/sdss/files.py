@@ -133,7 +133,7 @@ def _check_kind(primary: Unit) -> None:
     else:
         return
     raise UnreadableError(
-        f"this is {kind}; needed is a calibrated frame, frame-BAND-RUN-CAMCOL-FIELD.fits.bz2 of DR8 or later"
+        f"this is {kind}; a calibrated frame is needed: frame-BAND-RUN-CAMCOL-FIELD.fits.bz2 of DR8 or later"
     )
 
 

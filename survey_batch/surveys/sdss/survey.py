@@ -55,7 +55,7 @@ class Sdss(Survey):
         return {**key, **fibre(rows)}
 
     def substitute_ids(self, rows: NamedRows) -> Iterator[tuple[str, pa.Array]]:
-        """Yield ids made of the spectrum, and of the field with the position."""
+        """Yield ids made from the spectrum, and of the field with the position."""
         return substitute_ids(rows)
 
     def example(self) -> str:

@@ -48,7 +48,7 @@ class SkyServer(Survey):
         return {**{name: rows.integer(name) for name in FIELD}, **fibre(rows)}
 
     def substitute_ids(self, rows: NamedRows) -> Iterator[tuple[str, pa.Array]]:
-        """Yield ids made of the spectrum, of the field with the position, and of the position alone."""
+        """Yield ids made from the spectrum, of the field with the position, and of the position alone."""
         yield from substitute_ids(rows)
         yield "the position", position_names(rows.numbers("ra"), rows.numbers("dec"))
 

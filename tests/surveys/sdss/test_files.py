@@ -145,7 +145,7 @@ def other_file(header=None, table=None, pixels=None):
     ],
 )
 def test_other_files_of_the_imaging_survey_are_refused_by_name(raw, said):
-    with pytest.raises(UnreadableError, match=f"{said} is a calibrated frame, frame-BAND"):
+    with pytest.raises(UnreadableError, match=f"{said}: frame-BAND"):
         read_frame(raw, KEY, "u")
 
 
