@@ -80,7 +80,7 @@ def test_rows_without_class_or_use_are_not_drawn_and_counted(tmp_path):
 
 def test_crowded_frames_need_frames(tmp_path):
     table = table_of([("A", 11)]).drop_columns(["run", "camcol", "field"])
-    with pytest.raises(ConfigurationError, match="needs run, camcol and field"):
+    with pytest.raises(ConfigurationError, match="needs columns run, camcol and field"):
         read(tmp_path / "t.parquet", table, archive_section(survey="skyserver", root="x"), total=1, frames="crowded")
 
 

@@ -131,7 +131,10 @@ def test_an_unknown_survey_is_refused_in_one_sentence_that_names_those_there_are
         (["output={folder}/archive"], "is also archive.root"),
         (["output={folder}/archive/catalog.csv"], "is a file"),
         (["archive.root={folder}/none"], "none is not a folder here: correct it"),
-        (['stages=["spectra", "features"]', "spectral_features.components=20"], "of which there are 8: use 7 or fewer"),
+        (
+            ['stages=["spectra", "features"]', "spectral_features.components=20"],
+            "there are 8 usable objects to fit them to: use 7 or fewer",
+        ),
         (
             ['stages=["spectra", "features"]', "spectral_features.blocks=9000"],
             "spectral_features.blocks is 9000, and spectra have",
@@ -193,7 +196,7 @@ def other_wavelengths(job):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (edit_function, "its text was another"),
+        (edit_function, "its text has changed"),
         (other_shards, "shards.objects: was 4, now 2"),
         (other_wavelengths, "spectra.wavelength_max: was"),
     ],
