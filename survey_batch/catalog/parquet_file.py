@@ -15,7 +15,7 @@ from survey_batch.core.errors import ConfigurationError
 
 _ENDINGS = (".parquet", ".pq", ".parq")
 _HIDDEN = ("_", ".")
-UNIT, DESCRIPTION = "unit", "description"
+UNIT, DESCRIPTION, UCD = "unit", "description", "ucd"
 """Keys of a field's metadata."""
 _ASTROPY = b"table_meta_yaml"
 """Key in a file's metadata under which astropy describes the columns (astropy.io.misc.parquet)."""
@@ -201,9 +201,9 @@ def _is_single(field: pa.Field) -> bool:
 
 
 def _column(field: pa.Field, single: bool) -> Column:
-    unit, description = (said(field, key) for key in (UNIT, DESCRIPTION))
-    single = single or _is_single(field)
-    return Column(field.name, unit, vector=pa.types.is_nested(field.type), single=single, description=description)
+    unit, description, ucd = (said(field, key) for key in (UNIT, DESCRIPTION, UCD))
+    single, vector = single or _is_single(field), pa.types.is_nested(field.type)
+    return Column(field.name, unit, ucd, vector, single, description=description)
 
 
 def said(field: pa.Field, key: str) -> str:

@@ -186,6 +186,25 @@ def read_plan_columns(output: str, names: Sequence[str]) -> Rows:
     return {name: to_numpy(table[name]) for name in names}
 
 
+def planned_rows(output: str) -> int:
+    """Count the planned objects; raise FileNotFoundError if no run has made a plan yet."""
+    with fsspec.open(_table_path(output, "object"), "rb") as stream:
+        return int(pq.read_metadata(stream).num_rows)
+
+
+def read_plan_part(output: str, names: Sequence[str], rows: slice | None = None) -> pa.Table:
+    """Read some columns of successive planned objects, or of all, without a Python object for each."""
+    with fsspec.open(_table_path(output, "object"), "rb") as stream:
+        file = pq.ParquetFile(stream)
+        if rows is None:
+            return file.read(columns=list(names))
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        ends = np.cumsum([0, *sizes])
+        first, last = np.searchsorted(ends, [rows.start, rows.stop], side="right") - [1, 0]
+        groups = list(range(first, min(last, len(sizes))))
+        return file.read_row_groups(groups, columns=list(names)).slice(rows.start - ends[first], rows.stop - rows.start)
+
+
 def stored_table(output: str, axis: Axis) -> pa.Table | None:
     """Read a whole table of the stored plan; return None if none is stored."""
     try:
