@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from survey_batch.notebook.fits import to_fits, wcs
     from survey_batch.notebook.run import open  # noqa: A004
     from survey_batch.planning.plan import make_plan
+    from survey_batch.training.train import train
 
     __version__: str
 
@@ -55,6 +56,7 @@ __all__ = [
     "principal_components",
     "run",
     "to_fits",
+    "train",
     "wcs",
 ]
 
@@ -70,6 +72,7 @@ _LAZY = {
     "principal_components": "lazy.functions",
     "run": "execution.runner",
     "to_fits": "notebook.fits",
+    "train": "training.train",
     "wcs": "notebook.fits",
 }
 """Module of each function. No module here has the name of one: importing it would put it in the function's place."""

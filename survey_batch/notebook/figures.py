@@ -13,7 +13,7 @@ from survey_batch.core.status import Status
 from survey_batch.models.figures import confusion_figure
 from survey_batch.notebook.rows import Object, objects_in, row_of, rows_of
 from survey_batch.report.figures_images import strip_of
-from survey_batch.report.figures_sky import all_sky, find_patches
+from survey_batch.report.figures_sky import PATCH_DEGREES, Patch, all_sky, find_patches, width_degrees, zooms
 from survey_batch.report.figures_spectra import draw_spectrum
 from survey_batch.report.objects import Objects, label_classes
 from survey_batch.report.style import NO_CLASS, class_colors
@@ -84,12 +84,13 @@ def gallery(ds: "xr.Dataset", which: Sequence[Object] | None = None, count: int 
 
 
 def sky_map(ds: "xr.Dataset", by: str = "label") -> Picture:
-    """Draw the objects on the whole sky, coloured by a variable of few values (label, split, predicted_class, status).
+    """Draw the objects on the sky, coloured by a variable of few values (label, split, predicted_class, status).
 
-    More than 100,000 objects are drawn as a density.
+    Objects that lie in one patch of a few degrees are drawn in arcminutes from its middle. More than 100,000 objects on
+    the whole sky are drawn as a density.
     """
     values = _words(ds, by)
-    classes = label_classes(values)
+    classes = _classes(ds, values)
     nothing = np.full(len(values), "", dtype=object)
     ra, dec = (np.asarray(ds[name].values, np.float64) for name in ("ra", "dec"))
     held = np.isfinite(ra) & np.isfinite(dec)
@@ -108,8 +109,13 @@ def sky_map(ds: "xr.Dataset", by: str = "label") -> Picture:
         classes=classes or ("",),
     )
     known = np.flatnonzero(held)
-    figure = Picture((8.6, 4.8), layout="constrained")
-    all_sky(objects, known, find_patches(ra[known], dec[known]), figure)
+    patches = [Patch(known[patch.members], patch.ra, patch.dec) for patch in find_patches(ra[known], dec[known])]
+    alone = len(patches) == 1 and width_degrees(objects, patches[0]) <= PATCH_DEGREES
+    figure = Picture((5.4, 5.8) if alone else (8.6, 4.8), layout="constrained")
+    if alone:
+        zooms(objects, patches, figure)
+    else:
+        all_sky(objects, known, patches, figure)
     if classes:
         handles = [
             figure.axes[0].scatter([], [], s=20, color=color, label=name or "none")
@@ -141,6 +147,12 @@ def confusion(ds: "xr.Dataset", split: str | None = None) -> Picture:
     drawn = confusion_figure(counts, classes, title, normalised=False, make=Picture)
     assert isinstance(drawn, Picture)  # noqa: S101
     return drawn
+
+
+def _classes(ds: "xr.Dataset", values: Any) -> tuple[str, ...]:
+    """Return the classifier's classes, in its order, if these are among them; else the values that occur, if few."""
+    known = tuple(str(name) for name in ds["class"].values) if "class" in ds.variables else ()
+    return known if known and set(values) <= {*known, ""} else label_classes(values)
 
 
 def _words(ds: "xr.Dataset", name: str) -> Any:

@@ -1,6 +1,6 @@
 """An output opened in a notebook: its status, products, problems, catalogue and report by name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ class Run:
     """What a run has made, finished or not; opened by `survey_batch.open`.
 
     Each product is an attribute: `run.cutouts`, `run.spectra`, `run.predictions` and so on, a dataset as
-    `survey_batch.open_product` gives it. Nothing in the output is changed, save that `report` writes a page.
+    `survey_batch.open_product` gives it. Nothing in the output is changed, except that `report` writes a page into it.
 
     Attributes
     ----------
@@ -43,7 +43,9 @@ class Run:
         """The job that made the products, as they store it."""
         from survey_batch.report.reading import job_of_a_product
 
-        return Job.model_validate(job_of_a_product(self.output))
+        stored = job_of_a_product(self.output) or {}
+        # Without the cluster: its kind may be a plug-in's that is not installed here.
+        return Job.model_validate({name: value for name, value in stored.items() if name != "cluster"})
 
     def status(self) -> "RunStatus":
         """Say how far the run is: counts by status, stages, rates and problems by reason."""
@@ -58,26 +60,41 @@ class Run:
 
         return problems_so_far(self.output, ended=self.status().ended)[0].to_pandas()
 
-    def catalog(self, with_: Iterable[str] = ("label", "split", "reason", "features")) -> "pd.DataFrame":
+    def catalog(self, with_: Sequence[str] | None = None) -> "pd.DataFrame":
         """Join the catalogue with everything that is known of each object.
 
         Parameters
         ----------
-        with_ : iterable of str
-            What to add beside status and predictions, in the words of `survey-batch export --with`; what the output
-            does not have is left out.
+        with_ : sequence of str, optional
+            What to add beside status and predictions, in the words of `survey-batch export --with`: "label", "split",
+            "reason", "features=psf_*" and so on. By default label, split, reason and all features.
 
         Returns
         -------
         pandas.DataFrame
-            One row for each row of the catalogue that the job takes; added columns begin with `sb_`.
+            One row for each row of the catalogue that the job takes; names of added columns begin with `sb_`.
 
         Raises
         ------
         ConfigurationError
             The job's catalogue cannot be read any more, or changed since the run.
         """
-        raise NotImplementedError
+        from survey_batch.results.export import export_table
+
+        return export_table(self.job, self._everything if with_ is None else with_).to_pandas()
+
+    def export(self, path: str, with_: Sequence[str] | None = None) -> str:
+        """Write the table of `catalog` to a file, in the format of its ending, and return where it is.
+
+        The file holds units, descriptions, absent values and the run's provenance, as `survey-batch export` writes it.
+        """
+        from survey_batch.results.export import export_catalog
+
+        return export_catalog(self.job, path, with_=self._everything if with_ is None else with_)[0]
+
+    @property
+    def _everything(self) -> tuple[str, ...]:
+        return ("label", "split", "reason", *(("features",) if "features" in self.products else ()))
 
     def report(self, to: str | None = None) -> str:
         """Write the HTML page about the run, and return where it is."""
@@ -89,7 +106,7 @@ class Run:
         """Draw one object in each product that can be drawn: cutout, composite, spectrum, probabilities."""
         return list(self._pictures(which))
 
-    def _pictures(self, which: "Object") -> "Iterable[Picture]":
+    def _pictures(self, which: "Object") -> "Iterator[Picture]":
         for name in self.products:
             try:
                 yield self[name].sb.show(which)

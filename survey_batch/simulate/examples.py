@@ -86,7 +86,7 @@ def spectra_job(folder: str | Path = "example-run") -> Job:
         "stages": ["spectra", "features", "predictions"],
         "catalog": {"path": str(root / "catalog.csv"), "label": "spectral_type", "split": {}},
         "archive": {"survey": "lamost", "root": str(root), "layout": "flat"},
-        "train": {"classifier": model, "variant": "lines", "members": 1, "epochs": 30},
+        "train": {"classifier": model, "variant": "lines", "members": 1, "epochs": 60},
         "predictions": {"classifier": model},
         "shards": {"objects": 64},
     }

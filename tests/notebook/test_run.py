@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from astropy.table import Table
 
 import survey_batch as sb
 from survey_batch.core.errors import ConfigurationError
@@ -50,3 +51,19 @@ def test_the_report_is_written_and_said_where(spectra_output):
 def test_a_folder_without_products_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="there is no product in"):
         sb.open(tmp_path)
+
+
+def test_the_catalogue_is_joined_with_all_that_is_known(spectra_output):
+    run = sb.open(spectra_output)
+    table = run.catalog()
+    assert table.sb_object_id.tolist() == run.spectra.object_id.values.tolist()
+    assert table.sb_label.tolist() == run.spectra.label.values.tolist()
+    assert set(table.sb_status) == {"ok"}
+    features = [str(name) for name in run.features.feature.values]
+    assert {f"sb_{name}" for name in features} <= set(table.columns)
+    assert "sb_label" not in run.catalog(with_=())
+
+
+def test_the_catalogue_is_exported(spectra_output, tmp_path):
+    path = sb.open(spectra_output).export(str(tmp_path / "c.fits"), with_=["label"])
+    assert "sb_label" in Table.read(path).colnames
