@@ -61,7 +61,7 @@ def make_app() -> typer.Typer:
 
 def _common(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version, and end.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Survey archives into Zarr, and Zarr into classified catalogues."""
@@ -87,7 +87,7 @@ def main() -> None:
     except SystemExit as ended:  # typer turns a KeyboardInterrupt into one
         if ended.code == EXIT_INTERRUPTED:
             interrupt.ignore()
-            sys.stderr.write("\nStopped. What is finished is kept: run the same command again and it goes on.\n")
+            sys.stderr.write("\nStopped. Finished work is kept: run the same command again to continue.\n")
         raise
 
 

@@ -27,7 +27,7 @@ ANSWER_SECONDS = 300.0
 
 
 class NoAnswerError(ConfigurationError):
-    """A worker does not come, or does not answer."""
+    """No worker comes, or it does not answer."""
 
 
 @dataclass

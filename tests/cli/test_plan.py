@@ -94,7 +94,7 @@ def test_a_job_that_trains_its_classifier_is_planned_up_to_there_and_says_so(com
     assert code == 2
     assert "survey-batch run --train trains it before it predicts" in err
     create_product(str(tmp_path / "out"), Schema("predictions", "object", {"object": 8}, 4, ()), {"provenance": {}})
-    assert "predictions.zarr is of an earlier one" in json.loads(command("plan", job, "--json", *train)[1])["notes"][-1]
+    assert "predictions.zarr is of an earlier" in json.loads(command("plan", job, "--json", *train)[1])["notes"][-1]
 
 
 def test_a_training_on_a_product_that_the_job_does_not_make_is_refused_by_plan_and_before_any_work(
@@ -221,7 +221,7 @@ def test_an_archive_that_only_the_workers_may_see_is_noted(command, job, tmp_pat
     elsewhere = ("--set", f"archive.root={tmp_path / 'none'}", "--set", "cluster.kind=tcp://host.invalid:8786")
     code, out, _ = command("plan", job, "--json", *elsewhere)
     assert code == 0
-    assert "none is not a folder here; workers need it" in json.loads(out)["notes"][-1]
+    assert "none is not a folder here; it must be one" in json.loads(out)["notes"][-1]
 
 
 def test_how_many_workers_slurm_shall_start_must_be_said(command, job):

@@ -21,7 +21,7 @@ from survey_batch.core.plugins import CLUSTERS, load, offered, unknown
 GPU_PHASE = "predict"
 
 RUNNING = "running"
-"""Name of the kind that the address of a running scheduler, or its scheduler file, stands for."""
+"""Name of the kind if `cluster.kind` is the address of a running scheduler, or its scheduler file."""
 
 SHARED = ("kind", "workers", "threads", "memory", "gpu", "allow_cpu")
 """Keys that all kinds of cluster read; a kind names the others that it reads."""

@@ -18,7 +18,7 @@ class FramesSection(Section):
     @classmethod
     def _each_band_once(cls, bands: str) -> str:
         if len(set(bands)) != len(bands):
-            raise ValueError("each band once")
+            raise ValueError("name each band once")
         return bands
 
 
@@ -98,7 +98,7 @@ class ImageFeaturesSection(Section):
     @model_validator(mode="after")
     def _radii(self) -> "ImageFeaturesSection":
         if list(self.apertures) != sorted(set(self.apertures)):
-            raise ValueError("apertures must be radii that differ, the smallest first")
+            raise ValueError("apertures must be different radii, the smallest first")
         if self.colour_radius not in self.apertures:
             raise ValueError(f"colour_aperture must be one of apertures: {list(self.apertures)}")
         return self

@@ -56,5 +56,5 @@ class SpectralTypeTraining(EnsembleTraining):
     @model_validator(mode="after")
     def _variant_knows(self) -> "SpectralTypeTraining":
         if self.gan and self.variant == "lines":
-            raise ValueError("gan is of the other variants: 'lines' has no rare classes")
+            raise ValueError("gan is for the other variants: 'lines' has no rare classes")
         return self
