@@ -1,4 +1,4 @@
-"""Checks of SLURM before a run: its commands, controller and partition, and whether it would take the worker jobs."""
+"""Checks of SLURM before a run: its commands, controller and partition, and whether it would accept the worker jobs."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -97,9 +97,11 @@ def judge_drain(place: Place, table: Table) -> Finding:
         walltime = limit_said(walltime_of(table.section))
         margin = drain_margin(table.section)
     except ConfigurationError as error:
-        return place.failed("walltime", str(error), f"{table.name}.drain_seconds: a little more than a shard takes")
+        return place.failed(
+            "walltime", str(error), f"set {table.name}.drain_seconds to a little more than a shard takes"
+        )
     last = f"{margin:.0f} to {EARLIEST * margin:.0f} s"
-    return place.ok("walltime", f"{walltime}, in the last {last} of which a worker takes no more work")
+    return place.ok("walltime", f"{walltime}; in the last {last} a worker takes no more work")
 
 
 def wanted_partition(section: ClusterSection) -> str | None:
@@ -128,7 +130,7 @@ def _controller(place: Place) -> Findings[dict[str, Partition] | None]:
 def _tls(place: Place, section: ClusterSection) -> Finding:
     if not section.tls:
         advice = "leave cluster.tls as it is, unless nobody else can reach the cluster's network"
-        return place.warning("TLS", "is off: whoever reaches the scheduler runs code as this user", advice)
+        return place.warning("TLS", "is off: anyone who reaches the scheduler can run code as this user", advice)
     if importlib.util.find_spec("cryptography") is None:
         return place.failed("TLS", "the package cryptography is not installed", INSTALL)
     return place.ok("TLS", f"cryptography {version('cryptography')} makes the certificates")
@@ -148,9 +150,9 @@ def _batch_jobs(place: Place, table: Table, partitions: dict[str, Partition], sc
         said = Sbatch(scripts, table.section).test(script_of(cluster, Sbatch))
     except LaunchError as error:
         advice = f"correct [{table.name}]; these are SLURM's own words"
-        yield place.failed("jobs", f"SLURM would not take a worker job: {error}", advice)
+        yield place.failed("jobs", f"SLURM would not accept a worker job: {error}", advice)
         return False
     finally:
         cluster.close()
-    yield place.ok("jobs", f"SLURM would take them: {said.removeprefix('sbatch: ')}")
+    yield place.ok("jobs", f"SLURM would accept them: {said.removeprefix('sbatch: ')}")
     return State.FAILED not in (partition.state, drain.state)

@@ -166,7 +166,7 @@ def summarize(output: str) -> RunStatus:
     job = (log.job if log else None) or run.get("job") or job_of_a_product(output)
     if not job:
         raise ConfigurationError(
-            f"{output}: no run has laid out any work here yet. Check the key 'output' of the job file, or start "
+            f"{output}: no run has planned its work here yet. Check the key 'output' of the job file, or start "
             "the job with: survey-batch run JOB.toml"
         )
     speed, now = rates(run.get("runs", ()), log), paces(log, utc_now()) if holder else {}

@@ -29,7 +29,7 @@ def state(status: RunStatus) -> str:
         if idle is not None:
             return f"{who}; last shard finished {wording.duration(idle)} ago"
         return f"{who}; {'time left not known yet' if left is None else f'about {wording.duration(left)} left'}"
-    return "complete" if status.complete else "not complete: run it again to go on"
+    return "complete" if status.complete else "not complete: run it again to continue"
 
 
 class _Known(dict[str, Any]):
@@ -57,7 +57,7 @@ def _stage_table(status: RunStatus) -> Table:
 
 def _problem_table(status: RunStatus) -> Table:
     title = "problems" + ("" if status.problems_current else " (as of the last run that ended)")
-    table = Table("how many", "stage", "status", "reason, one of them", box=None, pad_edge=False, title=title)
+    table = Table("how many", "stage", "status", "reason, with one example", box=None, pad_edge=False, title=title)
     table.title_justify = "left"
     for stage, name, reason, count in status.problems:
         table.add_row(f"{count:,}", stage, name, Text(reason, overflow="fold"))

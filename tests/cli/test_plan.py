@@ -59,10 +59,10 @@ def of_other_settings(folder):
     [
         (damage, 2, "SHA-256 differs"),
         (lose, 2, "lacks ['network.keras']"),
-        (garble, 2, "is no classifier's manifest"),
+        (garble, 2, "is not a classifier's manifest"),
         (of_unknown_kind, 2, "kind 'my-kind' is not known; there are galaxy-quasar-star, "),
         (of_another_product, 2, "works on the product 'cutouts', which the job does not make"),
-        (of_other_settings, 3, "is made otherwise than what the classifier was trained on"),
+        (of_other_settings, 3, "was made with other settings than the data the classifier was trained on"),
     ],
 )
 def test_a_classifier_that_cannot_be_used_is_refused_before_any_work(
@@ -228,4 +228,4 @@ def test_how_many_workers_slurm_shall_start_must_be_said(command, job):
     job.write_text(job.read_text().replace("workers = 1, ", ""))
     code, _, err = command("plan", job, "--set", "cluster.kind=slurm")
     assert code == 2
-    assert "cluster.workers is not set: say how many worker processes SLURM shall start" in err
+    assert "cluster.workers is not set: set the number of worker processes that SLURM must start" in err

@@ -32,7 +32,7 @@ def read_results(job: Job) -> pa.Table:
     """
     stages = [name for name in job.stages if name not in PRODUCTS_OF_FRAMES and job.keeps(name)]
     if not stages:
-        raise ConfigurationError(f"stages: {', '.join(job.stages)} make nothing of objects that could be exported")
+        raise ConfigurationError(f"stages: {', '.join(job.stages)} make no product of objects that could be exported")
     try:
         ids = read_plan_columns(job.output, ["object_id"])["object_id"]
     except FileNotFoundError as error:

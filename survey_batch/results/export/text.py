@@ -24,7 +24,7 @@ LONG = r"\d{16}"
 
 POINTED = "whole numbers that are written with a decimal point became integers"
 IDENTIFIERS = "identifiers that were kept as text became integers"
-UNLIKE = "values that are not of the type which the file declares; left as text"
+UNLIKE = "values that are not of the type that the file declares; left as text"
 
 Kinds = Mapping[str, pa.DataType | None]
 

@@ -221,7 +221,7 @@ def test_predictions_of_rows_without_any_are_null(tmp_path):
 
 def test_frames_alone_are_nothing_to_export(tmp_path):
     job = sdss_job(tmp_path / "none.csv", tmp_path, tmp_path / "out", stages=["frames"])
-    with pytest.raises(ConfigurationError, match="frames make nothing of objects"):
+    with pytest.raises(ConfigurationError, match="frames make no product of objects"):
         export_catalog(job)
 
 
