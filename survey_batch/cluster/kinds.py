@@ -111,7 +111,7 @@ class RunningKind(ClusterKind):
         return running_cluster(section)
 
     def check_file(self, section: ClusterSection) -> None:
-        """Refuse the name of this kind in the place of an address."""
+        """Refuse the name of this kind instead of an address."""
         if not is_running(section.kind):
             raise ValueError(
                 f'kind = "{section.kind}" does not say which scheduler: write its address, such as '

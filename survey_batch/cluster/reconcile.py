@@ -128,7 +128,7 @@ class Reconciler:
         self.failures = 0 if job.connected else self.failures + 1
         if self.failures >= max(FAILURES_ALLOWED, self.target + 1) and not self.alive():
             raise ConfigurationError(
-                f"{self.failures} worker jobs in a row ended before their worker reached the scheduler. Look at "
+                f"{self.failures} worker jobs in a row ended before their worker reached the scheduler. Check "
                 f"cluster.prologue, cluster.python and cluster.interface; the last one (job {number}, logs in "
                 f"{self.launcher.folder}) wrote:\n{self.launcher.log_of(number) or 'nothing'}"
             )

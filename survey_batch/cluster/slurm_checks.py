@@ -21,7 +21,7 @@ from survey_batch.core.findings import Finding, Findings, Place, State
 READY = ("idle", "mixed", "allocated", "completing")
 """States of nodes that can work, now or after their current work."""
 
-CONTROLLER_ADVICE = "ask whoever runs the cluster whether its controller is up; see SLURM_CONF and munge here"
+CONTROLLER_ADVICE = "ask the cluster's administrators whether its controller is up; check SLURM_CONF and munge here"
 
 INSTALL = 'pip install "survey-batch[slurm]"'
 
@@ -75,7 +75,7 @@ def judge_partition(place: Place, table: Table, partitions: dict[str, Partition]
     one = partitions.get(named) if named else next((part for part in partitions.values() if part.default), None)
     if one is None:
         there = f"there are {', '.join(partitions)}"
-        found = f"there is no partition {named!r}" if named else "none is named, and SLURM has no default"
+        found = f"there is no partition {named!r}" if named else "no partition is named, and SLURM has no default"
         return place.failed(check, f"{found}; {there}", f"set {table.name}.partition to one of these")
     nodes = ", ".join(f"{number} {state}" for state, number in sorted(one.nodes.items())) or "no nodes"
     if not one.up:
@@ -83,7 +83,7 @@ def judge_partition(place: Place, table: Table, partitions: dict[str, Partition]
     walltime = walltime_of(table.section)
     if one.limit is not None and walltime > one.limit:
         found = (
-            f"{one.name} allows {one.limit:.0f} s, and the walltime is {limit_said(walltime)}: jobs would wait forever"
+            f"{one.name} allows {one.limit:.0f} s, but the walltime is {limit_said(walltime)}: jobs would wait forever"
         )
         return place.failed(check, found, f"lower {table.name}.walltime, or choose another partition")
     if not any(state in READY for state in one.nodes):

@@ -59,7 +59,7 @@ def _memory(place: Place, plan: Plan, cost: Estimate, job: Job) -> Findings[None
     refuse_small_workers(Plan(job, plan.objects, plan.fields), cost)
     gpu = f", of [cluster.gpu] {job.cluster.for_phase(GPU_PHASE).memory}" if job.cluster.gpu else ""
     needed = size(cost.worker_bytes)
-    yield place.ok("memory", f"a worker needs at most about {needed} and may use {job.cluster.memory}{gpu}")
+    yield place.ok("memory", f"a worker needs at most about {needed} and may have {job.cluster.memory}{gpu}")
 
 
 def classifier_fits(place: Place, job: Job) -> Findings[bool]:
@@ -68,7 +68,7 @@ def classifier_fits(place: Place, job: Job) -> Findings[bool]:
     if is_awaited(job):
         check_training(job)
         advice = "start with survey-batch run --train, which trains it before predicting"
-        yield place.warning("classifier", f"there is none in {folder} yet; the table [train] is to make it", advice)
+        yield place.warning("classifier", f"there is none in {folder} yet; it will be trained as [train] says", advice)
         return False
     make_stage(job, "predictions").check()
     manifest = read_manifest(Path(folder))

@@ -45,7 +45,7 @@ def worker_works(
         about = visit.ask(describe_worker)
         yield place.ok("worker", _arrival(visit, about))
         yield from place.look("versions", SAME_ENVIRONMENT, _versions(place, visit, about["versions"]))
-        yield from place.look("clock", "ask whoever runs the node", _clock(place, visit))
+        yield from place.look("clock", "ask the node's administrators", _clock(place, visit))
         yield _memory(place, table, about)
         yield _scratch(place, table, about)
         if writable:
@@ -101,9 +101,7 @@ def judge_clock(place: Place, skew: float, error: float) -> Finding:
     """Make a finding from a clock that is ahead by `skew` seconds, give or take `error`."""
     found = f"{abs(skew):.3f} s {'ahead of' if skew > 0 else 'behind'} this machine's, give or take {error:.3f} s"
     if abs(skew) - error > SKEW_SECONDS:
-        advice = (
-            "let NTP (chrony) set both clocks: certificates may not be valid yet there, and times in logs are wrong"
-        )
+        advice = "set both clocks by NTP (chrony): certificates may not be valid yet there, and times in logs are wrong"
         return place.warning("clock", found, advice)
     return place.ok("clock", found)
 

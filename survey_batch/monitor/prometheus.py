@@ -38,7 +38,7 @@ class RunCollector(Collector):
         others = {
             "rate": _by_stage("survey_batch_rows_per_second", "Rows per second of a stage, over the last minute or so"),
             "total": _by_stage("survey_batch_rows_planned", "Rows of a stage"),
-            "seconds_left": _by_stage("survey_batch_left_seconds", "Time left of a stage at its rate"),
+            "seconds_left": _by_stage("survey_batch_left_seconds", "Time left for a stage at its rate"),
         }
         for run in self.monitor.runs.values():
             for stage in run.stages:

@@ -1,4 +1,4 @@
-"""The choice of example objects, and what is written beside each."""
+"""The choice of example objects, and the text beside each."""
 
 from collections.abc import Callable, Iterator
 

@@ -31,7 +31,7 @@ ADVICE = {
     "failed": "An error of the program. Run again; if it happens again, report it with this message.",
     "pending": "Not done yet. Run the same command again.",
 }
-"""What a person can do about each status."""
+"""What a user can do about each status."""
 UNCLASSIFIED = "The object has too little data for the classifier; the reason says what. It stays without a class."
 """The same for `unreadable` in predictions."""
 

@@ -22,7 +22,7 @@ def render(status: RunStatus) -> RenderableType:
 
 
 def state(status: RunStatus) -> str:
-    """Say whether a run is under way, whose, and how long it will take."""
+    """Say whether a run is under way, who started it, and how long it will take."""
     if status.running:
         left, idle = status.seconds_left, status.idle_seconds
         who = "run under way: process {pid} of {user} on {host}, since {since}".format_map(_Known(status.holder))

@@ -288,7 +288,7 @@ def test_outside_of_slurm_the_missing_command_is_named(monkeypatch, tmp_path):
 
 def test_steps_of_one_allocation_make_the_same_products(archive, undisturbed, tmp_path):
     job = slow_job(archive, tmp_path / "out", kind="srun")
-    with pytest.raises(ConfigurationError, match="this process is in none"):
+    with pytest.raises(ConfigurationError, match="this process is not in one"):
         run(job)
     out = tmp_path / "messages.txt"
     options = ["--wait", "-N2", "--ntasks=2", "--cpus-per-task=2", "--mem-per-cpu=2500", f"--output={out}"]

@@ -29,7 +29,7 @@ class CutoutsSection(Section):
     """The `cutouts` product."""
 
     size: Annotated[int, Field(ge=1, le=1024)] = 64
-    """Pixels on a side, even or odd; a window that no field of the run holds whole is stitched from several fields."""
+    """Pixels on a side, even or odd; a window that no single field contains is stitched from several fields."""
     registration: Literal["pixel", "subpixel"] = "pixel"
     """`pixel`: the frame's own pixels, so that an object may be off by up to half a pixel in each band; `subpixel`:
     resampled, so that the object is at x = y = (size - 1) / 2 in all bands."""

@@ -43,7 +43,7 @@ class SpectralTypeTraining(EnsembleTraining):
     trees: PositiveInt = 300
     """Variant `forest`: number of trees."""
     gan: bool = False
-    """In all variants but `lines`: train a generative adversarial network on the real and template spectra of each such
+    """In all variants but `lines`: train a generative adversarial network on the real and template spectra of each rare
     class, and add `copies` of its spectra to the training."""
     gan_steps: PositiveInt = 600
     """Training batches for each such network."""

@@ -29,7 +29,7 @@ class TrainingSection(Section):
     Attributes
     ----------
     of_variant : dict
-        Default values of keys in a variant, mostly those of its publication.
+        Default values of keys in a variant, usually those of its publication.
     read_by : dict
         Keys that only some variants read, and these variants.
     counts_with : dict

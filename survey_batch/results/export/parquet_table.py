@@ -30,7 +30,7 @@ def parquet_bytes(table: pa.Table, changes: Changes) -> bytes:
 
 
 def _pandas_metadata(table: pa.Table) -> dict[str, object]:
-    """Name pandas' nullable type for integers and Booleans with gaps, else it reads them as floats and objects.
+    """Name pandas' nullable type for integers and Booleans with gaps; otherwise pandas makes floats and objects.
 
     The form is pandas' own: https://pandas.pydata.org/docs/development/developer.html
     """

@@ -40,10 +40,10 @@ def test_days_hours_minutes_and_seconds_add_up(days, hours, minutes, seconds):
         ("walltime", "1:2:3:4", "is not a time limit of SLURM"),
         ("walltime", "0", 'means no limit to SLURM: write "UNLIMITED"'),
         ("walltime", "", "is not a time limit of SLURM"),
-        ("memory", "0", 'write such as "4 GB"'),
-        ("memory", "4", 'write such as "4 GB"'),
-        ("memory", "much", 'write such as "4 GB"'),
-        ("memory", "-4 GB", 'write such as "4 GB"'),
+        ("memory", "0", 'write, for example, "4 GB"'),
+        ("memory", "4", 'write, for example, "4 GB"'),
+        ("memory", "much", 'write, for example, "4 GB"'),
+        ("memory", "-4 GB", 'write, for example, "4 GB"'),
     ],
 )
 def test_a_time_or_a_memory_that_is_none_is_refused_with_what_to_write(key, value, said):
