@@ -147,6 +147,6 @@ def _explained(job: Job, stage: Stage, what: Status, found: str, sources: Sequen
         look += ", and whether the server answers" * root
         again = "Run the same command again when it answers. To continue without waiting"
     return (
-        f"{stage.name}: {found}{examples}. Check {look}. The run has stopped, and these rows are pending "
+        f"{stage.name}: {found}{examples}. Check {look}. The run has stopped, and what it tried is pending "
         f"again. {again}: --set archive.when_nothing_found=go_on"
     )

@@ -31,7 +31,7 @@ def _part(part: Mapping[str, Any], sequence: Sequence[str]) -> Iterator[str]:
     first = part["classifier"]
     yield f"{first['objects']} objects, {first['stars']} distinct; {_prior(part['prior'], first['objects'])}"
     if part.get("not_classified"):
-        yield f"{part['not_classified']} objects had too little data and were not classified"
+        yield f"{part['not_classified']} objects could not be classified"
     yield f"{'':17} accuracy [95 %]       macro F1 [95 %]"
     for name, one in part.items():
         if isinstance(one, dict) and "confusion" in one:

@@ -82,7 +82,7 @@ class RunPage:
 
 def head(run: RunFigures, others: int) -> str:
     """Return the run, its stages and their statuses as HTML."""
-    more = f" · {others} more runs on this scheduler earlier" if others else ""
+    more = f" · {others} more on this scheduler, last reported earlier" if others else ""
     seen = sorted({status for stage in run.stages for status in with_pending(stage)}, key=list(STATUS_COLORS).index)
     legend = "".join(f'<span class="dot" style="background:{STATUS_COLORS[s]}"></span>{s}' for s in seen)
     rows = "".join(_row(stage) for stage in run.stages)

@@ -32,7 +32,7 @@ ADVICE = {
     "pending": "Not done yet. Run the same command again.",
 }
 """What a user can do about each status."""
-UNCLASSIFIED = "The object has too little data for the classifier; the reason says what. It stays without a class."
+UNCLASSIFIED = "The object could not be classified, for the reason given. It stays without a class."
 """The same for `unreadable` in predictions."""
 
 
