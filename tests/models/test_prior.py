@@ -96,7 +96,7 @@ def test_a_prior_is_read_from_text(text, prior):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("even", "not as_found, equal"), ("A=x", "neither"), ("A=0.5", "to 0.5, not")]
+    ("text", "message"), [("even", "not as_found, equal"), ("A=x", "is not as_found"), ("A=0.5", "to 0.5, not")]
 )
 def test_text_that_is_no_prior_is_refused(text, message):
     with pytest.raises(ConfigurationError, match=message):
