@@ -79,7 +79,7 @@ _LAZY = {
 
 
 _IMPORTING = RLock()
-"""One thread at a time: where two import packages that import each other, Python hands out half of one."""
+"""One thread at a time: if two threads import packages that import each other, one may get a half-imported package."""
 
 
 def __getattr__(name: str) -> Any:

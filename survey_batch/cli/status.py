@@ -22,17 +22,15 @@ MOST_OF_THE_TIME = 10
 REASONS = 2
 """Number of reasons in a line, the commonest ones."""
 
-WAITING = "waiting for a run to begin (Ctrl-C ends this)"
+WAITING = "waiting for a run to begin (Ctrl-C to stop)"
 
 
 def status(
     job: JobFile,
     overrides: Overrides = None,
     as_json: AsJson = False,
-    follow: Annotated[
-        bool, typer.Option(help="Look again and again until no run is under way; waits for one to begin.")
-    ] = False,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks, with --follow.")] = 5.0,
+    follow: Annotated[bool, typer.Option(help="Wait for a run to begin, and repeat until it has ended.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two reports, with --follow.")] = 5.0,
 ) -> None:
     """Say how far a job is: counts, rates, what is left, and problems by reason.
 

@@ -159,7 +159,7 @@ class RunStatus:
     def state(self) -> str:
         """Say whether a run is under way, whose, and how long it will take."""
         if not self.running:
-            return "complete" if self.complete else "not complete: run it again to go on"
+            return "complete" if self.complete else "not complete: run it again to continue"
         left, idle = self.seconds_left, self.idle_seconds
         who = "run under way: process {pid} of {user} on {host}, since {since}".format_map(_Known(self.holder))
         if idle is not None:
@@ -196,7 +196,7 @@ def summarize(output: str) -> RunStatus:
     job = (log.job if log else None) or run.get("job") or job_of_a_product(output)
     if not job:
         raise ConfigurationError(
-            f"{output}: no run has laid out any work here yet. Check the key 'output' of the job file, or start "
+            f"{output}: no run has planned its work here yet. Check the key 'output' of the job file, or start "
             "the job with: survey-batch run JOB.toml"
         )
     speed, now = rates(run.get("runs", ()), log), paces(log, utc_now()) if holder else {}

@@ -104,7 +104,7 @@ def test_values_that_are_not_of_the_declared_type_stay_text_and_it_is_said(tmp_p
     out, changes = exported(write(tmp_path / "c.ecsv", *lines, "# schema: astropy-2.0", "a b", "1 40000", '"" 2'))
     assert out["a"].to_pylist() == [1, None]
     assert out["b"].to_pylist() == ["40000", "2"]
-    assert changes.lines() == ["b: values that are not of the type which the file declares; left as text"]
+    assert changes.lines() == ["b: values that are not of the type that the file declares; left as text"]
 
 
 @pytest.mark.parametrize("delimiter", [",", "\t"])

@@ -86,5 +86,5 @@ def test_crowded_frames_need_frames(tmp_path):
 
 def test_one_of_both_numbers_is_needed():
     for sample in ({}, {"per_class": 1, "total": 1}):
-        with pytest.raises(ValueError, match="per_class or total must be set, and not both"):
+        with pytest.raises(ValueError, match="per_class or total must be set, but not both"):
             CatalogSection.model_validate({"path": "x", "sample": sample})
