@@ -1,11 +1,15 @@
 """Figures of a run: rows by status, and rates."""
 
+from collections import namedtuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey_batch.monitor.run_figures import Moment, rates, with_pending
+from survey_batch.monitor.run_figures import HISTORY, Moment, rates, with_pending
+from survey_batch.monitor.traffic_metrics import METRIC
 
+Worker = namedtuple("Worker", "server_id name metrics")
 STAGE = {"name": "cutouts", "total": 10, "done": 4, "worked": 4, "counts": {"ok": 3, "failed": 1}, "rate": 2.0}
 
 
@@ -33,3 +37,20 @@ def test_a_rate_forgets_what_was_long_ago():
     assert found[10] == pytest.approx(1.0)
     assert found[-1] == 0
     assert rates(history, "worked", "another") == [0.0] * 200
+
+
+def test_progress_is_kept_with_what_was_downloaded_by_then(monitor):
+    monitor.scheduler.workers = {"a": Worker("Worker-1", 1, {METRIC: {"bytes": 100, "requests": 2}})}
+    monitor.progress("job", "out", [STAGE])
+    monitor.scheduler.workers = {}
+    monitor.progress("renamed", "out", [{**STAGE, "worked": 7}])
+    (run,) = monitor.runs.values()
+    assert run.job == "renamed"
+    assert [moment.worked for moment in run.history] == [{"cutouts": 4}, {"cutouts": 7}]
+    assert [moment.nbytes for moment in run.history] == [100, 100], "what a worker fetched counts after it has gone"
+
+
+def test_only_the_last_hour_is_kept(monitor):
+    for _ in range(HISTORY + 5):
+        monitor.progress("job", "out", [STAGE])
+    assert len(monitor.runs["out"].history) == HISTORY
