@@ -116,18 +116,6 @@ def test_inputs_mapped_from_a_file_train_the_same_weights(rows, tmp_path):
     np.testing.assert_array_equal(models[0].get_weights()[0], models[1].get_weights()[0])
 
 
-def test_the_validation_loss_is_the_weighted_mean_of_all_rows(rows):
-    values, targets = rows
-    weight = np.linspace(0.5, 1.5, ROWS).astype(np.float32)
-    model = network()
-    schedule = Schedule(epochs=1, batch=16)
-    model.compile()
-    answer = np.asarray(model.predict_on_batch(values), np.float64)
-    expected = np.average(-np.log(answer[targets == 1]), weights=weight)
-    found = validation_loss(model, Examples(values, targets, weight=weight), schedule, "categorical_crossentropy")
-    assert found == pytest.approx(expected, rel=1e-5)
-
-
 @pytest.mark.parametrize("spoil", ["", "{}", '{"epoch": 2, "history": {}, "best": -1, "seeds": []}'])
 def test_a_damaged_checkpoint_is_named(rows, tmp_path, spoil):
     workspace = Workspace(tmp_path, seconds=0)
