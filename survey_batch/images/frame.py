@@ -1,5 +1,6 @@
 """A frame as arrays: one band of one field, with its WCS and sky."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,3 +70,6 @@ class Frame:
     wcs: FrameWcs
     sky: Sky | None = None
     """Read only on request."""
+    mjd_tai: float = math.nan
+    """Time of the observation: modified Julian date in atomic time (TAI), NaN if the file does not say; what moment it
+    is, `ImageReader.time` says."""

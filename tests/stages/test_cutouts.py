@@ -1,10 +1,13 @@
 """Cutting from frames in memory: which field serves, what is missing, and what each object's status is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from survey_batch.config.job import Job
-from survey_batch.core.errors import NotFoundError, TransientError
+from survey_batch.config.sections.images import FramesSection
+from survey_batch.core.errors import NotFoundError, PlanMismatchError, TransientError
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection
 from survey_batch.images.cutout import cut
@@ -14,6 +17,7 @@ from survey_batch.images.wcs import to_astropy
 from survey_batch.stages import make_stage
 from survey_batch.stages.cutting import Cutting
 from survey_batch.stages.frame_source import FrameInMemory
+from survey_batch.store.products import Schema, create_product
 from survey_batch.surveys.sdss.camera import ccd
 from survey_batch.surveys.sdss.files import FRAME_SHAPE, GRID, SKY_SHAPE, FieldKey
 from survey_batch.surveys.sdss.reader import SdssFrames
@@ -324,3 +328,22 @@ def test_a_missing_band_has_no_aperture_correction_and_the_other_keeps_its_own()
     del frames[11, "g"]
     block = cut_one(frames, sky(11, 700.0, 300.0))
     assert np.isfinite(block.data["aperture_correction"][0]).tolist() == [False, True]
+
+
+def test_the_time_is_that_of_the_field_that_serves_and_unknown_where_the_file_says_none():
+    frames = both(10, 11, 12)
+    for (field, band), one in frames.items():
+        time = field + 0.25 if band == "r" else np.nan
+        frames[field, band] = FrameInMemory(replace(one.frame, mjd_tai=time))
+    block = cut_many(frames, [sky(11, 700.0, 300.0), sky(11, 700.0, 1479.6), sky(11, 5000.0, 300.0)])
+    expected = [[np.nan, 11.25], [np.nan, 12.25], [np.nan, np.nan]]  # the last one is off the frame
+    np.testing.assert_array_equal(block.data["mjd_tai"], expected)
+
+
+def test_stored_frames_of_an_earlier_version_are_refused_with_what_they_lack(tmp_path):
+    made = job().model_copy(update={"output": str(tmp_path), "frames": FramesSection(bands="gr")})
+    stage = make_stage(made, "cutouts")
+    schema = Schema("frames", "frame", {"frame": 1}, 1, (), status_dims=("frame",))
+    create_product(str(tmp_path), schema, {"provenance": {}})
+    with pytest.raises(PlanMismatchError, match=r"frames.zarr was made by an earlier version .*it has no mjd_tai"):
+        stage.check()
