@@ -7,6 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 
+CTYPE, CUNIT = ("RA---TAN", "DEC--TAN"), ("deg", "deg")
+"""Projection and units of every frame's WCS, as FITS writes them."""
+
+
 @dataclass(frozen=True)
 class FrameGrid:
     """The shape of a survey's frames, and how neighbouring fields lie on one pixel grid.

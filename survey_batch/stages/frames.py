@@ -8,7 +8,7 @@ import numpy as np
 
 from survey_batch.config.sections.images import CutoutsSection, FramesSection
 from survey_batch.images.aperture_correction import measure_correction
-from survey_batch.images.frame import Frame
+from survey_batch.images.frame import CTYPE, CUNIT, Frame
 from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
@@ -30,8 +30,8 @@ WCS_VARIABLES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         {
             "long_name": "right ascension and declination of the reference pixel",
             "units": "degree",
-            "ctype": "RA---TAN DEC--TAN",
-            "cunit": "deg deg",
+            "ctype": " ".join(CTYPE),
+            "cunit": " ".join(CUNIT),
         },
     ),
     "crpix": (

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.archive.spellings import spellings
 from survey_batch.core.errors import UnreadableError
-from survey_batch.images.frame import Frame, FrameGrid, FrameWcs, Sky
+from survey_batch.images.frame import CTYPE, Frame, FrameGrid, FrameWcs, Sky
 
 OVERLAP_ROWS = 128
 """Last rows of a field that are also the first rows of the next field of its run and camcol."""
@@ -214,8 +214,8 @@ def _check_field(others: list[Unit], key: FieldKey) -> None:
 
 def _read_wcs(primary: Unit) -> FrameWcs:
     projection = (primary.value("CTYPE1"), primary.value("CTYPE2"))
-    if projection != ("RA---TAN", "DEC--TAN"):
-        raise UnreadableError(f"WCS is {projection}, that of an SDSS frame is ('RA---TAN', 'DEC--TAN')")
+    if projection != CTYPE:
+        raise UnreadableError(f"WCS is {projection}, that of an SDSS frame is {CTYPE}")
     if (system := primary.value("RADESYS") or primary.value("RADECSYS") or "ICRS") not in SYSTEMS:
         raise UnreadableError(f"its sky coordinates are in the system {system}, those of an SDSS frame in ICRS")
     wcs = FrameWcs(
