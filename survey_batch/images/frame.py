@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-
 CTYPE, CUNIT = ("RA---TAN", "DEC--TAN"), ("deg", "deg")
 """Projection and units of every frame's WCS, as FITS writes them."""
 
