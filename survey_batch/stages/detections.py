@@ -160,7 +160,7 @@ class DetectionsStage(Stage):
                 "fwhm",
                 ("frame",),
                 "f4",
-                {"long_name": "full width at half maximum of the PSF in the middle of its stars", **PIXELS},
+                {"long_name": "full width at half maximum of the PSF, in the middle of its stars", **PIXELS},
             ),
             *field_variables(self.context.origin.survey.field),
         )

@@ -197,8 +197,8 @@ def earlier_version(path: str, lacks: Iterable[str] = ()) -> PlanMismatchError:
     """Return the error for a product of an earlier version, which may lack some variables."""
     without = f" (it has no {', '.join(lacks)})" if lacks else ""
     return PlanMismatchError(
-        f"{path} was made by an earlier version of survey_batch{without}, whose products this one cannot go on with: "
-        "choose another output, or delete it"
+        f"{path} was made by an earlier version of survey_batch{without}, and this version cannot continue it: choose "
+        "another output, or delete it"
     )
 
 
@@ -272,7 +272,7 @@ def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Arra
 
 
 def write_coordinates(output: str, product: str, shard: Shard, values: Mapping[str, Array]) -> None:
-    """Write some coordinates of the objects of a shard anew, unless the shard is still to be done.
+    """Rewrite some coordinates of the objects of a shard, unless the shard is still to be done.
 
     Parameters
     ----------
