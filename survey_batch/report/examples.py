@@ -13,6 +13,8 @@ EXAMPLES = 12
 PARTIAL_EXAMPLES = 3
 UNCERTAIN = 4
 WRONG = 8
+LARGE = 300
+"""Wider figures stand two in a line on paper [CSS pixels]."""
 FEW_CLASSES = 7
 """Up to this many classes, two objects of each class are shown; with more classes, one."""
 
@@ -43,7 +45,10 @@ def gallery(objects: Objects, product: str, draw: Callable[[int], Content], widt
             seen.add(place)
             inner = (caption(objects, place, product), draw(place), *probabilities(objects, place))
             figures.append(tag("figure", *inner, class_="example", id=anchor))
-        parts += [tag("h3", title), tag("div", *figures, class_="grid", style=f"--card:{width}px")]
+        parts += [
+            tag("h3", title),
+            tag("div", *figures, class_="grid large" if width > LARGE else "grid", style=f"--card:{width}px"),
+        ]
     return parts
 
 

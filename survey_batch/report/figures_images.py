@@ -14,6 +14,8 @@ from survey_batch.report.reading import read_array, stored
 
 Floats = npt.NDArray[np.float32]
 
+IN_A_LINE = 3
+"""Bands beside each other, at the right of the colour image."""
 GAP = 6
 """Between the panels of one object [CSS pixels]."""
 RGB_BANDS = "irg"
@@ -98,7 +100,8 @@ def _cutout(group: zarr.Group, objects: Objects, place: int, bands: list[str]) -
     ]
     colour = [tag("div", pixels(panel, f"{name} as red, green, blue"), name) for name, panel in panels[len(bands) :]]
     words = f"Cutout of {objects.object_id[place]} in the bands {', '.join(name for name, _ in panels)}"
-    several = tag("div", *shown, class_="panels bands")
+    width = IN_A_LINE * (side_of(flux.shape[-1], smallest) + GAP) - GAP
+    several = tag("div", *shown, class_="panels bands", style=f"--bands:{width}px")
     return tag("div", *colour, several, class_="panels", role="group", aria_label=f"{words}, {size_of(flux[0])}")
 
 
@@ -114,7 +117,7 @@ def _brightness(flux: Floats, unit: str = "") -> str:
 
 def _width_of(size: int, bands: int) -> int:
     """Width of a figure: the colour image, and up to three bands beside it."""
-    beside = min(bands, 3)
+    beside = min(bands, IN_A_LINE)
     return beside * (side_of(size, BAND_SIDE) + GAP) + side_of(size, SIDE) if bands > 1 else side_of(size, SIDE)
 
 

@@ -27,6 +27,9 @@ NOTE = (
     "Every object counts with its most probable class, whether or not it was left without one."
 )
 
+SMALLEST = 0.75
+"""Share of its size down to which the matrix shrinks on a small screen; then it scrolls."""
+CURVE = "plot curve"
 COMMONEST = 3
 """Errors that the text for the confusion matrix names."""
 
@@ -106,10 +109,13 @@ def _part(part: Scored, objects: Objects) -> Iterator[Html]:
     yield tag("h3", f"Split “{part.split}”" if part.split else "No split", numbers)
     yield tag("p", SPLIT_NOTES.get(part.split, ""), class_="note")
     yield tag("div", *(_card(scores, key, name) for key, name in _headlines(scores)), class_="cards")
-    matrix = plot(confusion_figure(scores["confusion"], objects.classes, normalised=False), in_words(scores, objects))
+    counts = confusion_figure(scores["confusion"], objects.classes, normalised=False)
+    matrix = plot(counts, in_words(scores, objects), least=SMALLEST)
     curves = (
-        plot(reliability_figure({"": scores["reliability"]}), _reliability_in_words(scores["reliability"])),
-        plot(coverage_figure({"": scores["coverage"]["curve"]}), _coverage_in_words(scores["coverage"]["table"])),
+        plot(reliability_figure({"": scores["reliability"]}), _reliability_in_words(scores["reliability"]), CURVE),
+        plot(
+            coverage_figure({"": scores["coverage"]["curve"]}), _coverage_in_words(scores["coverage"]["table"]), CURVE
+        ),
     )
     yield tag("div", scroll_box(matrix, "Confusion matrix"), *curves, class_="row")
     yield tag("div", tag("div", _class_table(scores, objects), class_="wide"), _coverage_table(scores), class_="row")

@@ -28,7 +28,8 @@ PANEL_OBJECTS = 20_000
 SKY_SIZE, ENLARGED = (4.8, 2.5), 1.6
 """Width and height of the whole sky [inch], and how many times as large it is where the page has room: its words can be
 read on a phone too."""
-ZOOM_SIZE = (2.6, 3.0)
+ZOOM_SIDES, ZOOM_MARGINS = (0.8, 2.5), (0.8, 1.0)
+"""Shortest and longest side of a patch's map, and what stands at its left and above and below it [inch]."""
 SHAPES = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"), ("P", "✚"), ("X", "✖"), ("*", "★"))
 """Shapes of points in a map, and as a character."""
 
@@ -55,7 +56,8 @@ def sky_section(objects: Objects) -> Section:
         words_of = [_patch_in_words(objects, patch, number) for number, patch in enumerate(zoomed, 1)]
         maps.append(tag("div", *map(plot, drawn, words_of), class_="row"))
     color = "objects per square degree" if len(known) > DENSE else objects.group_title
-    note = f"{objects.sampled}ICRS, east to the left. {_patch_note(patches, zoomed)}Colour: {color}."
+    points = "" if len(known) > DENSE else " and shape"
+    note = f"{objects.sampled}ICRS, east to the left. {_patch_note(patches, zoomed)}Colour{points}: {color}."
     legend = [] if len(known) > DENSE else [_legend(objects)]
     return section("Where they are", *legend, *maps, note=note)
 
@@ -139,10 +141,10 @@ def _density(figure: Figure, axes: Axes, objects: Objects, known: Index) -> None
 
 def zoom(objects: Objects, patch: Patch, number: int) -> Figure:
     """Draw a patch in arcminutes from its middle."""
-    figure = Figure(ZOOM_SIZE, layout="constrained")
-    axes = figure.add_subplot(aspect="equal")
     shown = Patch(spread(patch.members, PANEL_OBJECTS), patch.ra, patch.dec)
     east, north = offsets(objects, shown)
+    figure = Figure(_zoom_size(np.ptp(east), np.ptp(north)), layout="constrained")
+    axes = figure.add_subplot(aspect="equal")
     for name, members in _by_group(objects, shown.members):
         here = np.isin(shown.members, members)
         axes.scatter(east[here], north[here], s=13, **_look(objects, name), alpha=0.85)
@@ -152,6 +154,14 @@ def zoom(objects: Objects, patch: Patch, number: int) -> Figure:
     axes.set_xlabel("east [arcmin]", fontsize=8.5)
     axes.set_ylabel("north [arcmin]", fontsize=8.5)
     return figure
+
+
+def _zoom_size(east: float, north: float) -> tuple[float, float]:
+    """Size a map so that a patch of this extent fills it."""
+    shortest, longest = ZOOM_SIDES
+    share = longest / max(east, north, 1e-9)
+    width, height = (float(np.clip(side * share, shortest, longest)) for side in (east, north))
+    return width + ZOOM_MARGINS[0], height + ZOOM_MARGINS[1]
 
 
 def _look(objects: Objects, name: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def head(status: RunStatus) -> Html:
         tag("p", " · ".join(_facts(status)), class_="subtitle"),
         *_banner(status),
         tag("div", *cards, class_="cards"),
-        *([tag("h2", "Noticed in the catalogue"), *notes] if notes else []),
+        *([tag("p", tag("b", "Noticed in the catalogue:")), *notes] if notes else []),
     )
     return markup(parts)
 
@@ -67,7 +67,7 @@ def stage_section(status: RunStatus) -> Html:
             rows,
             numeric=(1, 2),
             label="Stages, and the statuses of their rows",
-            class_="bars",
+            class_="bars stacked",
         ),
         note="A stage passes on the status of an object that it could not use; the worst of all is the final one.",
     )
@@ -121,6 +121,6 @@ def settings_section(status: RunStatus) -> Html:
     listed = table(("package", "version"), versions, label="Versions")
     return section(
         "How it was made",
-        tag("details", tag("summary", "The job"), tag("pre", json.dumps(status.job, indent=2))),
+        tag("details", tag("summary", "The job"), tag("pre", json.dumps(status.job, indent=2), class_="job")),
         *([tag("details", tag("summary", "Versions"), listed)] if versions else []),
     )

@@ -107,7 +107,7 @@ def table(
 
 def _cell(cell: Content | Measure, class_: str) -> Html:
     if isinstance(cell, Measure):
-        return tag("td", cell.words, data_value=f"{cell.value:g}", class_=class_)
+        return tag("td", cell.words, data_value=f"{cell.value:.10g}", class_=class_)
     return tag("td", cell, class_=class_)
 
 
@@ -149,12 +149,13 @@ def picture(png: bytes, description: str, **attributes: object) -> Html:
     return tag("img", src=f"data:image/png;base64,{data}", alt=description, **attributes)
 
 
-def plot(figure: Figure, description: str, class_: str = "plot", enlarged: float = 1) -> Html:
-    """Embed a figure at its own width, or `enlarged` times as wide, if the page has room."""
+def plot(figure: Figure, description: str, class_: str = "plot", enlarged: float = 1, least: float = 0) -> Html:
+    """Embed a figure at its own width, or `enlarged` times as wide, if the page has room; `least` as small as that."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=PNG_DPI * enlarged)
     width, height = (round(side * PIXELS_PER_INCH * enlarged) for side in figure.get_size_inches())
-    return picture(buffer.getvalue(), description, class_=class_, width=width, height=height)
+    style = f"min-width:{round(least * width)}px" if least else ""
+    return picture(buffer.getvalue(), description, class_=class_, width=width, height=height, style=style)
 
 
 def document(title: str, body: Iterable[Html], footer: Content, head: Content = "") -> str:
@@ -187,4 +188,4 @@ def _contents(sections: Sequence[Section]) -> Html:
 
 
 def _anchor(title: str) -> str:
-    return re.sub(r"\W+", "-", title.lower())
+    return re.sub(r"\W+", "-", title.lower()).strip("-")

@@ -7,8 +7,8 @@ from survey_batch.config.survey import find_survey
 CLASS_COLORS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#5D4E9C", "#7F7F7F")
 """Okabe and Ito's palette (2008, Color Universal Design), which colour-blind readers can tell apart; blue to red."""
 
-INK, SOFT, LINE = "#1d2733", "#55616d", "#d5dce4"
-"""Text, text of second rank, and rules: the same in `page.css`, in figures and in the monitor."""
+INK, SOFT, LINE, EDGE = "#1d2733", "#55616d", "#d5dce4", "rgb(29 39 51 / 0.45)"
+"""Text, text of second rank, rules, edges of coloured marks: the same in `page.css`, in figures and in the monitor."""
 
 NO_CLASS = "#B8B8B8"
 
