@@ -58,6 +58,8 @@ class ByModule(LoadFileScheduling):
         module: str = super()._split_scope(nodeid)
         if nodeid.startswith(SPLIT):
             return nodeid
+        if module.startswith("tests/notebook/"):
+            return "in a notebook"  # its modules look at the same small outputs
         return "on a cluster" if module.endswith(ON_CLUSTER) else module
 
 

@@ -12,7 +12,7 @@ def catalog(
     job: JobFile,
     overrides: Overrides = None,
     output: Annotated[
-        str | None, typer.Option("--output", metavar="FOLDER", help="Where to write; else the job's output.")
+        str | None, typer.Option("--output", metavar="FOLDER", help="Where to write; by default the job's output.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -48,7 +48,7 @@ def sky_section(objects: Objects) -> Section:
     known = np.flatnonzero(np.isfinite(objects.ra) & np.isfinite(objects.dec))
     patches = find_patches(objects.ra[known], objects.dec[known])
     patches = [Patch(known[patch.members], patch.ra, patch.dec) for patch in patches]
-    zoomed = [patch for patch in patches if _width(objects, patch) <= PATCH_DEGREES][:PANELS]
+    zoomed = [patch for patch in patches if width_degrees(objects, patch) <= PATCH_DEGREES][:PANELS]
     words = _in_words(objects, known, patches)
     maps = [plot(all_sky(objects, known, patches), words, "plot middle", enlarged=ENLARGED)]
     if len(patches) <= 2 * PANELS and zoomed:
@@ -96,13 +96,14 @@ def offsets(objects: Objects, patch: Patch) -> tuple[F8, F8]:
     return east * 60, (dec - patch.dec) * 60
 
 
-def _width(objects: Objects, patch: Patch) -> float:
+def width_degrees(objects: Objects, patch: Patch) -> float:
+    """Find the larger of a patch's extents east and north [degrees]."""
     return float(max(np.ptp(values) for values in offsets(objects, patch)) / 60)
 
 
-def all_sky(objects: Objects, known: Index, patches: list[Patch]) -> Figure:
-    """Draw the whole sky in Aitoff projection."""
-    figure = Figure(SKY_SIZE, layout="constrained")
+def all_sky(objects: Objects, known: Index, patches: list[Patch], figure: Figure | None = None) -> Figure:
+    """Draw the whole sky in Aitoff projection, on a new figure or the given one."""
+    figure = figure or Figure(SKY_SIZE, layout="constrained")
     axes = figure.add_subplot(projection="aitoff")
     axes.grid(color=LINE, linewidth=0.6)
     axes.set_axisbelow(True)
@@ -118,7 +119,7 @@ def all_sky(objects: Objects, known: Index, patches: list[Patch]) -> Figure:
     else:
         for name, members in _by_group(objects, known):
             x, y = _aitoff(objects.ra[members], objects.dec[members])
-            axes.scatter(x, y, s=7 if len(known) < 5000 else 2, **_look(objects, name))
+            axes.scatter(x, y, s=7 if len(known) < 5000 else 2, **look(objects, name))
     if 1 < len(patches) <= PANELS:
         for number, patch in enumerate(patches, 1):
             x, y = _aitoff(np.array([patch.ra]), np.array([patch.dec]))
@@ -139,15 +140,15 @@ def _density(figure: Figure, axes: Axes, objects: Objects, known: Index) -> None
     figure.colorbar(mesh, ax=axes, label="objects per square degree", shrink=0.7)
 
 
-def zoom(objects: Objects, patch: Patch, number: int) -> Figure:
-    """Draw a patch in arcminutes from its middle."""
+def zoom(objects: Objects, patch: Patch, number: int, figure: Figure | None = None) -> Figure:
+    """Draw a patch in arcminutes from its middle, on a new figure or the given one."""
     shown = Patch(spread(patch.members, PANEL_OBJECTS), patch.ra, patch.dec)
     east, north = offsets(objects, shown)
-    figure = Figure(_zoom_size(np.ptp(east), np.ptp(north)), layout="constrained")
+    figure = figure or Figure(_zoom_size(np.ptp(east), np.ptp(north)), layout="constrained")
     axes = figure.add_subplot(aspect="equal")
     for name, members in _by_group(objects, shown.members):
         here = np.isin(shown.members, members)
-        axes.scatter(east[here], north[here], s=13, **_look(objects, name), alpha=0.85)
+        axes.scatter(east[here], north[here], s=13, **look(objects, name), alpha=0.85)
     axes.set_title(f"{number}:  {patch.ra:.2f}° {patch.dec:+.2f}°\n{len(patch.members):,} objects", fontsize=9)
     axes.invert_xaxis()
     axes.tick_params(labelsize=8)
@@ -164,7 +165,7 @@ def _zoom_size(east: float, north: float) -> tuple[float, float]:
     return width + ZOOM_MARGINS[0], height + ZOOM_MARGINS[1]
 
 
-def _look(objects: Objects, name: str) -> dict[str, Any]:
+def look(objects: Objects, name: str) -> dict[str, Any]:
     """Colour and shape of a group's points: who sees no colours tells the shapes apart."""
     return {"color": objects.colors[name], "marker": SHAPES[_place(objects, name)][0], "linewidths": 0}
 

@@ -8,7 +8,7 @@ import zarr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from survey_batch.core.arrays import F8
+from survey_batch.core.arrays import F8, Flags
 from survey_batch.report.examples import gallery
 from survey_batch.report.objects import Objects
 from survey_batch.report.page import Html, Section, plot, section
@@ -46,11 +46,12 @@ def _spectrum(group: zarr.Group, objects: Objects, place: int, wavelength: F8) -
     good = (mask == 0) & (ivar > 0) & np.isfinite(flux)
     group_name = str(objects.best[place] or objects.label[place])
     color = objects.colors.get(group_name, NO_CLASS) if objects.classes else INK
-    words = f"Spectrum of {name}, {describe(wavelength, flux, good)}"
-    return plot(draw(wavelength, flux, good, float(redshift), color), words)
+    figure = Figure(FIGURE_SIZE, layout="constrained")
+    draw_spectrum(figure.subplots(), wavelength, flux, good, float(redshift), color)
+    return plot(figure, f"Spectrum of {name}, {describe(wavelength, flux, good)}")
 
 
-def describe(wavelength: F8, flux: Array, good: npt.NDArray[np.bool_]) -> str:
+def describe(wavelength: F8, flux: Array, good: Flags) -> str:
     """Say in words what a plot of a spectrum shows: (pixel,) arrays."""
     span = f"{wavelength[0]:.0f} to {wavelength[-1]:.0f} Å"
     if not good.any():
@@ -61,10 +62,8 @@ def describe(wavelength: F8, flux: Array, good: npt.NDArray[np.bool_]) -> str:
     return f"{span}: flux {low:.3g} to {high:.3g}, median {middle:.3g}, highest at {peak:.0f} Å; {masked}"
 
 
-def draw(wavelength: F8, flux: Array, good: npt.NDArray[np.bool_], redshift: float, color: str) -> Figure:
+def draw_spectrum(axes: Axes, wavelength: F8, flux: Array, good: Flags, redshift: float, color: str) -> None:
     """Plot one spectrum: (pixel,) arrays; an unknown redshift counts as 0."""
-    figure = Figure(FIGURE_SIZE, layout="constrained")
-    axes = figure.subplots()
     axes.plot(wavelength, np.where(good, flux, np.nan), color=color, linewidth=0.7)
     for start, stop in _runs(~good, shortest=8):
         axes.axvspan(wavelength[start], wavelength[stop - 1], color="#eceff2", linewidth=0)
@@ -76,7 +75,6 @@ def draw(wavelength: F8, flux: Array, good: npt.NDArray[np.bool_], redshift: flo
     axes.locator_params(axis="y", nbins=4)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("wavelength [Å]", fontsize=8.5)
-    return figure
 
 
 def _mark_lines(axes: Axes, wavelength: F8, redshift: float) -> None:

@@ -139,10 +139,10 @@ def test_a_server_that_does_not_answer_is_left_to_the_next_run(folder):
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (PAGE, "an HTML page came"),
+        (PAGE, "got an HTML page"),
         (Fault(body=gzip.compress(PAGE.body), headers={"Content-Encoding": "gzip"}), "gzip of something"),
         (Fault(body=b"{}"), "2 bytes that begin with"),
-        (Fault(body=b""), "an empty file came"),
+        (Fault(body=b""), "got an empty file"),
     ],
     ids=["page", "encoded page", "json", "nothing"],
 )
@@ -152,7 +152,7 @@ def test_a_page_is_never_taken_for_a_file(folder, fault, said):
             archive(server.url).fetch("a.fits.gz")
         assert server.requests["/a.fits.gz"] == download.PAGE_ATTEMPTS
     (folder / "page.fits").write_bytes(PAGE.body)
-    with pytest.raises(UnreadableError, match="an HTML page came"):
+    with pytest.raises(UnreadableError, match="got an HTML page"):
         archive(folder).fetch("page.fits")
 
 

@@ -35,5 +35,5 @@ def test_a_scheduler_file_gives_its_address(tmp_path):
     assert address_of("tcp://host:1") == "tcp://host:1"
     for text in ("", "{}"):
         path.write_text(text)
-        with pytest.raises(ConfigurationError, match="is no scheduler file"):
+        with pytest.raises(ConfigurationError, match="is not a scheduler file"):
             address_of(str(path))

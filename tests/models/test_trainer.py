@@ -63,7 +63,7 @@ def test_a_training_that_was_stopped_ends_like_one_that_was_not(rows, tmp_path, 
     resumed = network()
     workspace = Workspace(tmp_path, report=said.append, seconds=0)
     again = train_network(resumed, Examples(*rows, augment=noisy), schedule, workspace=workspace)
-    assert said[0] == "going on after epoch 3"
+    assert said[0] == "continuing after epoch 3"
     assert again["loss"] == pytest.approx(history["loss"], rel=1e-6)
     for ours, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
