@@ -166,7 +166,7 @@ class CustomStage(Stage):
             raise self._wrong(f"it returned {type(made).__name__}, not an xarray Dataset")
         if wrong := [str(name) for name, array in made.data_vars.items() if "object" not in array.dims]:
             raise self._wrong(f"{wrong} have no dimension 'object'; make them coordinates")
-        return made.transpose("object", ...)
+        return made.transpose("object", ..., missing_dims="ignore")  # it may hold no variable
 
     def _template(self) -> "xr.Dataset":
         key = json.dumps(self.settings(), sort_keys=True, default=str)

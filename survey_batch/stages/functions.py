@@ -6,8 +6,9 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from survey_batch.config.job import CustomSection, Job
@@ -77,7 +78,8 @@ def _import_file(path: Path) -> ModuleType:
     digest = _hash(path)
     known = _modules.get(str(path))
     if known is None or known[0] != digest:
-        spec = importlib.util.spec_from_file_location(f"survey_batch_custom_{digest}", path)
+        name = f"survey_batch_custom_{digest}"
+        spec = importlib.util.spec_from_file_location(name, path, loader=_FromText(name, str(path)))
         if spec is None or spec.loader is None:
             raise ImportError(f"{path} is not a Python file")
         module = importlib.util.module_from_spec(spec)
@@ -85,6 +87,14 @@ def _import_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
         _modules[str(path)] = (digest, module)
     return _modules[str(path)][1]
+
+
+class _FromText(SourceFileLoader):
+    """Loader that reads the text itself: bytecode on disk may be that of an earlier text of equal size and time."""
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002
+        """Compile the file."""
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def _import_module(name: str, key: str) -> ModuleType:

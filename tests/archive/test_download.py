@@ -6,9 +6,7 @@ import logging
 import pickle
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
-from email.utils import formatdate
 from itertools import repeat
 
 import pytest
@@ -16,7 +14,6 @@ import s3fs
 
 from survey_batch.archive import download
 from survey_batch.archive.download import Archive
-from survey_batch.archive.sources import retry_after
 from survey_batch.archive.traffic import Traffic
 from survey_batch.core.errors import ConfigurationError, NotFoundError, TransientError, UnreadableError
 from survey_batch.core.paths import read_bytes
@@ -184,14 +181,6 @@ def test_retry_after_is_obeyed(folder):
         assert archive(server.url).fetch("a.fits") == FITS
     first, second = server.times
     assert second - first >= 1.0
-
-
-def test_retry_after_is_read_in_both_forms():
-    assert retry_after("17") == 17
-    assert retry_after(formatdate(time.time() + 60, usegmt=True)) == pytest.approx(60, abs=5)
-    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
-    assert retry_after("soon") is None
-    assert retry_after(None) is None
 
 
 def test_a_server_that_wants_an_hour_gets_it(folder):

@@ -60,7 +60,7 @@ def test_the_catalogue_is_joined_with_all_that_is_known(spectra_output):
     assert table.sb_label.tolist() == run.spectra.label.values.tolist()
     assert set(table.sb_status) == {"ok"}
     features = [str(name) for name in run.features.feature.values]
-    assert {f"sb_{name}" for name in features} <= set(table.columns)
+    assert {f"sb_feature_{name}" for name in features} <= set(table.columns)
     assert "sb_label" not in run.catalog(with_=())
 
 
