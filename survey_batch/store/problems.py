@@ -32,8 +32,9 @@ PROBLEM_SCHEMA = pa.schema(
 )
 
 ALIKE = (
-    (r"\B'[^']*'", "#"),
+    (r"""(\B|\bb)('[^']*'|"[^"]*")""", "#"),
     (r"\S*\d\S*|\S*/\S*", "#"),
+    (r"#( #)+", "#"),
     (r"\b[ugriz]: ", ""),
     (r"([^;]+)(; [^;]+)+", r"\1"),
 )
@@ -69,21 +70,21 @@ class Reasons:
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._first: dict[tuple[str, str], str] = {}
+        self._shortest: dict[tuple[str, str], str] = {}
 
     def add(self, reasons: Sequence[Reason]) -> None:
         """Count the reasons of a shard."""
         for status, message, count in reasons:
             key = (status, pattern_of(message))
             self._counts[key] += count
-            self._first.setdefault(key, message)
+            self._shortest[key] = min(self._shortest.get(key, message), message, key=len)
         if len(self._counts) > MOST_REASONS:
             for key, _ in self._counts.most_common()[MOST_REASONS // 2 :]:
-                del self._counts[key], self._first[key]
+                del self._counts[key], self._shortest[key]
 
     def most(self, limit: int = SHOWN_REASONS) -> list[Reason]:
-        """Return the commonest reasons, each with its first message."""
-        return [(key[0], self._first[key], count) for key, count in self._counts.most_common(limit)]
+        """Return the commonest reasons, each with its shortest message."""
+        return [(key[0], self._shortest[key], count) for key, count in self._counts.most_common(limit)]
 
 
 def reasons_of(problems: Sequence[Problem]) -> tuple[Reason, ...]:
