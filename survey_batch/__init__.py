@@ -13,7 +13,6 @@ from importlib import import_module
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from survey_batch.config.job import Job
 from survey_batch.core.errors import (
     ConfigurationError,
     ObjectError,
@@ -24,6 +23,7 @@ from survey_batch.core.errors import (
 from survey_batch.core.status import Status
 
 if TYPE_CHECKING:
+    from survey_batch.config.job import Job
     from survey_batch.config.jobfile import load_job
     from survey_batch.execution.runner import run
     from survey_batch.lazy.functions import composites, features, predict, principal_components
@@ -52,6 +52,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Job": "config.job",
     "composites": "lazy.functions",
     "features": "lazy.functions",
     "load_job": "config.jobfile",
@@ -61,7 +62,7 @@ _LAZY = {
     "principal_components": "lazy.functions",
     "run": "execution.runner",
 }
-"""Module of each function. No module here has the name of one: importing it would put it in the function's place."""
+"""Module of each name. No module here has the name of one: importing it would put it in the function's place."""
 
 
 _IMPORTING = RLock()
@@ -69,7 +70,7 @@ _IMPORTING = RLock()
 
 
 def __getattr__(name: str) -> Any:
-    """Import the functions that need Dask, Zarr or xarray when they are first used: it takes seconds."""
+    """Import what needs pydantic, Dask, Zarr or xarray when it is first used: it takes seconds."""
     if name in _LAZY:
         with _IMPORTING:
             return getattr(import_module(f"survey_batch.{_LAZY[name]}"), name)

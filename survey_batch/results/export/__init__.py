@@ -13,6 +13,7 @@ from survey_batch.config.job import CatalogSection, Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import join, same_or_within, write_where_asked
 from survey_batch.core.sky import separation_arcsec
+from survey_batch.core.steps import step
 from survey_batch.planning.plan import read_plan_columns, to_numpy
 from survey_batch.results.export.changes import Changes
 from survey_batch.results.export.fits_table import fits_bytes
@@ -80,6 +81,7 @@ def export_catalog(job: Job, path: str | None = None, say: Say = lambda _: None)
     table = with_units(table, opened, catalog)
     for name in results.column_names:
         table = table.append_column(OURS + name, results[name].take(places))
+    step(f"writing {target}")
     _write(table, target, changes)
     for line in changes.short_lines():
         say(line)
