@@ -3,11 +3,12 @@
 import logging
 import os
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from survey_batch.cli import completion
+from survey_batch.cli.frame import USAGE_ERROR, framed
 from survey_batch.cli.output import answer
 from survey_batch.core import interrupt
 from survey_batch.core.environment import compute_like_a_worker
@@ -21,10 +22,6 @@ EXIT_INTERRUPTED = 130
 
 QUIET = ("distributed", "tornado", "asyncio", "stamina")
 """Loggers whose messages on dead workers, lost connections and retries go only to the log; we report what matters."""
-
-
-USAGE_ERROR: Any = typer.BadParameter.__base__
-"""The error of a wrong option or argument: click's, or that of typer's own copy of click."""
 
 
 def _show_version(asked: bool) -> None:
@@ -51,7 +48,6 @@ def make_app() -> typer.Typer:
         status,
         train,
     )
-    from survey_batch.cli.frame import framed
 
     app = typer.Typer(
         name="survey-batch",
@@ -82,10 +78,10 @@ def main() -> None:
     _warnings_to_terminal()
     interrupt.listen()
     compute_like_a_worker()  # training, which happens in this process
-    completion.join_words_of_bash(os.environ)
     asked_by_program = "--json" in sys.argv[1:]
     try:  # typer itself shows a person how a command is to be written
-        sys.exit(typer.main.get_command(make_app()).main(standalone_mode=not asked_by_program) or 0)
+        with completion.bash_words(os.environ):
+            sys.exit(typer.main.get_command(make_app()).main(standalone_mode=not asked_by_program) or 0)
     except SurveyBatchError as error:
         sys.stderr.write(f"survey-batch: {error}\n")
         sys.exit(_exit_code(error))

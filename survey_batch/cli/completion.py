@@ -3,11 +3,12 @@
 Everything is imported when Tab is pressed; whatever goes wrong then offers nothing.
 """
 
+import io
 import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -48,9 +49,12 @@ def complete_split(incomplete: str) -> list[str]:
 
 
 def complete_stages(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Offer the stages of a survey, with commas."""
+    """Offer a survey's own stages, with commas."""
+    from survey_batch.config.survey import find_survey
+    from survey_batch.surveys import EXAMPLE
+
     done, comma, begun = incomplete.rpartition(",")
-    stages = _stages_of(ctx.params.get("survey"))
+    stages = find_survey(ctx.params.get("survey") or EXAMPLE).stages
     return [f"{done}{comma}{name}" for name in _beginning(begun, stages) if name not in done.split(",")]
 
 
@@ -62,13 +66,12 @@ def complete_formats(incomplete: str) -> list[str]:
     return [f"{done}{comma}{name}" for name in _beginning(begun, FORMATS) if name not in done.split(",")]
 
 
-def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
+def complete_setting(incomplete: str) -> list[str]:
     """Offer `key=value`: the keys of the job file's tables, and the values that a key can have."""
     with suppress(Exception):
         key, equals, value = incomplete.partition("=")
-        written = _written(ctx.params.get("job"))
-        offers = [f"{key}={found}" for found in _values(key, value, written)] if equals else _keys(key, written)
-        return [_after_equals(offer) for offer in offers]
+        written = _written()
+        return [f"{key}={found}" for found in _values(key, value, written)] if equals else _keys(key, written)
     return []
 
 
@@ -76,9 +79,11 @@ def _beginning(begun: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(begun)]
 
 
-def _written(job: Any) -> Mapping[str, Any]:
+def _written() -> Mapping[str, Any]:
     """Return what the job file on the command line says; nothing if it cannot be read."""
-    with suppress(OSError, ValueError, TypeError):
+    line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")  # of bash, and of other shells
+    with suppress(OSError, ValueError, StopIteration):
+        job = next(word for word in line.split() if word.endswith(".toml"))
         return tomllib.loads(Path(job).read_text(encoding="utf-8"))
     return {}
 
@@ -174,30 +179,20 @@ def _features(written: Mapping[str, Any]) -> list[str]:
     return of_spectra(SpectralFeaturesSection.model_validate(written.get("spectral_features", {})))
 
 
-def _after_equals(offer: str) -> str:
-    """Leave out what bash has passed: it takes `=` for the end of a word, and puts an offer behind it."""
-    return offer.partition("=")[2] if SPLIT in os.environ and "=" in offer[:-1] else offer
-
-
-SPLIT = "_SURVEY_BATCH_SPLIT"
-"""Set while bash asks for what comes behind a `=`."""
-
-
-def join_words_of_bash(environment: MutableMapping[str, str]) -> None:
-    """Undo that bash takes `--set archive.survey=lamost` for four words; it does so before it asks what to offer."""
+@contextmanager
+def bash_words(environment: MutableMapping[str, str]) -> Iterator[None]:
+    """Undo that bash takes `--set archive.survey=lamost` for four words, and puts an offer behind the `=`."""
     words, place = environment.get("COMP_WORDS", "").split(" "), int(environment.get("COMP_CWORD") or 0)
     if "=" not in words[: place + 1]:
+        yield
         return
-    joined: list[str] = []
-    at = 0
-    for number, word in enumerate(words):
-        glued = bool(joined) and (word == "=" or (number > 0 and words[number - 1] == "=" and number > 1))
-        if glued:
-            joined[-1] += word
-        else:
-            joined.append(word)
-        if number == place:
-            at = len(joined) - 1
-            if glued:
-                environment[SPLIT] = "1"
-    environment["COMP_WORDS"], environment["COMP_CWORD"] = " ".join(joined), str(at)
+    joined = re.sub(r"(?<=\S) = ?", "=", " ".join(words[: place + 1]))
+    environment.update({"COMP_WORDS": joined, "COMP_CWORD": str(joined.count(" "))})
+    offers = io.StringIO()
+    try:
+        with redirect_stdout(offers):
+            yield
+    finally:
+        behind = "=" in words[place - 1 : place + 1]
+        for offer in offers.getvalue().split():
+            typer.echo(offer.partition("=")[2] if behind else offer)

@@ -19,6 +19,9 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object, for programs; progress goes to standard error.")
 ]
 
+USAGE_ERROR: Any = typer.BadParameter.__base__
+"""The error of a wrong option or argument: click's, or that of typer's own copy of click."""
+
 WITHOUT_LINES = ("doctor", "evaluate", "init", "status")
 """Verbs whose steps are shown on a terminal alone: their results come line by line, or at once."""
 
@@ -43,7 +46,7 @@ def framed(verb: Callable[..., None]) -> Callable[..., None]:
                 _say_stopped(name, given)
                 raise
             except Exception as error:
-                if not isinstance(error, typer.Exit):
+                if not isinstance(error, typer.Exit | USAGE_ERROR):  # `main` tells of wrong options
                     answer.fail(type(error).__name__, str(error))
                 raise
             finally:

@@ -39,7 +39,7 @@ def init(
     from survey_batch.core.errors import ConfigurationError
     from survey_batch.surveys import EXAMPLE
 
-    wishes = Wishes(job, survey, catalog, root, stages.split(",") if stages else None, output)
+    wishes = Wishes(job, survey, catalog, root, stages, output)
     if (job is None or survey is None) and not answer.as_json and sys.stdin.isatty() and sys.stdout.isatty():
         answer.clear()
         wishes = ask(wishes)
