@@ -81,7 +81,8 @@ def main() -> None:
     asked_by_program = "--json" in sys.argv[1:]
     try:  # typer itself shows a person how a command is to be written
         with completion.bash_words(os.environ):
-            sys.exit(typer.main.get_command(make_app()).main(standalone_mode=not asked_by_program) or 0)
+            app = typer.main.get_command(make_app())
+            sys.exit(app.main(prog_name="survey-batch", standalone_mode=not asked_by_program) or 0)
     except SurveyBatchError as error:
         sys.stderr.write(f"survey-batch: {error}\n")
         sys.exit(_exit_code(error))

@@ -39,7 +39,7 @@ def example_job(survey: str, name: str, values: Mapping[KeyPath, Any]) -> str:
 
 
 def value_in(text: str, *key: str) -> Any:
-    """Return the value of a key in a job file's text; None if it is not there."""
+    """Return the value of a key in the text of a job file; None if it is not there."""
     found: Any = tomllib.loads(text)
     for name in key:
         found = found.get(name) if isinstance(found, dict) else None
