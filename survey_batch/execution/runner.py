@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -142,6 +142,16 @@ def run(
         return Runner(plan, rest, progress, performance_report).run(log_path, client).after(found)
 
 
+@contextmanager
+def _stopping_is_shown() -> Iterator[None]:
+    """Say after Ctrl-C that workers are being stopped, which takes some seconds."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        step("stopping the workers")
+        raise
+
+
 class Runner:
     """One run of a plan."""
 
@@ -191,7 +201,7 @@ class Runner:
             self._announce(left)
             for section, groups in groupby(left, self._cluster_of):
                 opened = nullcontext(joined(client)) if client else connect(section, self.job.output, self.progress.say)
-                with opened as connection, scheduler_watched(connection.client):
+                with opened as connection, scheduler_watched(connection.client), _stopping_is_shown():
                     self.progress.say(f"Dask dashboard: {connection.dashboard}")
                     with shown(connection, self.job, self.progress, report=self.report) as show:
                         for group in groups:
