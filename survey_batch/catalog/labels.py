@@ -39,15 +39,15 @@ def read_labels(column: pa.Array | pa.ChunkedArray, kept: Sequence[str] = ()) ->
     column
         Column of any type that converts to text.
     kept
-        Words that are classes even if they look like words for nothing.
+        Words that are classes even if they usually mean "no value".
 
     Returns
     -------
     labels : pyarrow.Array
-        Text, "" where there is no class: empty, a word for nothing, or the number -9999.
+        Text, "" where there is no class: empty, a word that means "no value", or the number -9999.
         Whole numbers are written without a decimal point, as for columns of floats.
     nothing : Counter
-        The words for nothing that were found, and how often each.
+        The words for "no value" that were found, and how often each.
     pointed : bool
         Whether any number has lost its decimal point.
     """

@@ -124,11 +124,11 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
 
 
 def _words_for_nothing(nothing: Counter[str], column: str | None) -> Iterator[str]:
-    """Report the rows whose label is a word for nothing, so that no class is lost silently."""
+    """Report the rows whose label means "no value", so that no class is lost silently."""
     if nothing:
         words = ", ".join(f"{word!r} in {count}" for word, count in nothing.most_common())
         yield (
-            f"column {column!r} (label): rows without a class: {words}; where one of these is a class, name all "
+            f"column {column!r} (label): rows without a class: {words}; if one of these is a class, name all "
             "classes in catalog.select.labels"
         )
 
@@ -137,7 +137,7 @@ def _note_missing_labels(objects: Objects, labels: Sequence[str]) -> None:
     found = {name for name, count in objects.counts.steps["in file"].items() if count and name}
     if missing := [label for label in labels if label not in found]:
         there = ", ".join(sorted(found)[:20])
-        objects.notes.append(f"catalog.select.labels: no row has the class {', '.join(missing)}; there are {there}")
+        objects.notes.append(f"catalog.select.labels: no row has the class {', '.join(missing)}; the file has {there}")
 
 
 def _count_left_out(objects: Objects, section: CatalogSection) -> None:

@@ -63,7 +63,7 @@ def make_app() -> typer.Typer:
 
 def _common(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version, and end.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Survey archives into Zarr, and Zarr into classified catalogues."""
@@ -72,7 +72,7 @@ def _common(
 def main() -> None:
     """Run the command line; a user's mistake ends with a message and an exit code, never with a traceback.
 
-    Exit codes: 0 done, 1 ended with rows that another run would try again or with another error of ours, 2 the
+    Exit codes: 0 done, 1 ended with rows that another run would try again or with another error of the package, 2 the
     job or the machine is at fault, 3 the output belongs to another job, 130 interrupted.
     """
     _warnings_to_terminal()

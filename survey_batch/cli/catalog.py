@@ -19,7 +19,7 @@ def catalog(
     job: JobFile,
     overrides: Overrides = None,
     output: Annotated[
-        str | None, typer.Option("--output", metavar="FOLDER", help="Where to write; else the job's output.")
+        str | None, typer.Option("--output", metavar="FOLDER", help="Where to write; by default the job's output.")
     ] = None,
 ) -> None:
     """Read a job's catalogue as a run would: select, leave out duplicates, sample and split. Nothing is fetched.

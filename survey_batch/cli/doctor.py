@@ -1,4 +1,4 @@
-"""`survey-batch doctor`: what would fail late, before a long run."""
+"""`survey-batch doctor`: find what would fail late, before a long run."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "bold red", "skipped": "dim"}
 
 Workers = Annotated[
-    bool, typer.Option("--workers/--no-workers", help="Ask the cluster for a worker, and look from there too.")
+    bool, typer.Option("--workers/--no-workers", help="Ask the cluster for a worker, and check from there too.")
 ]
 
 
 def doctor(job: JobFile, overrides: Overrides = None, workers: Workers = True) -> None:
     """Check before a long run what would fail late: catalogue, archive, output, classifier, cluster, one worker.
 
-    Ends with 0 if nothing failed, otherwise with 1. Nothing is computed or kept.
+    Exit code 0 if nothing failed, otherwise 1. Nothing is computed or kept.
 
     Example: survey-batch doctor jobs/lamost-types.toml --set cluster.kind=slurm
     """

@@ -16,7 +16,7 @@ Prior = Annotated[
     str | None,
     typer.Option(
         metavar="SHARES",
-        help="The shares of the classes on which figures are stated: as_found, equal, or STAR=0.9,GALAXY=0.1. "
+        help="Class shares for which scores are stated: as_found, equal, or STAR=0.9,GALAXY=0.1. "
         "By default train.prior.",
     ),
 ]

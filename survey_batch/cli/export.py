@@ -18,7 +18,7 @@ def export(
 ) -> None:
     """Join the results to the input catalogue by id: one row per input row, in its order, even during a run.
 
-    Data that the format cannot hold unchanged is reported, with the way it is written.
+    Reports data that the format cannot hold unchanged, and how it is written instead.
 
     Example: survey-batch export jobs/lamost-types.toml --to types.fits
     """

@@ -64,7 +64,7 @@ def framed(verb: Callable[..., None]) -> Callable[..., None]:
 def _say_stopped(verb: str, given: Mapping[str, Any]) -> None:
     """Say how far it was, and how to go on."""
     kept = verb in GO_ON
-    message = "Stopped." + (" What is finished is kept: run the same command again and it goes on." if kept else "")
+    message = "Stopped." + (" Finished work is kept: run the same command again to continue." if kept else "")
     again = shlex.join(["survey-batch", *sys.argv[1:]])
     answer.fail("Interrupted", message)
     counts = _counts(given) if kept else {}
@@ -78,7 +78,7 @@ def _say_stopped(verb: str, given: Mapping[str, Any]) -> None:
     say(f"\n{message}")
     if counts:
         say(objects_in_words(counts))
-    say(f"to {'go on' if kept else 'start again'}: {again}")
+    say(f"to {'continue' if kept else 'start again'}: {again}")
 
 
 def _counts(given: Mapping[str, Any]) -> dict[str, int]:

@@ -22,7 +22,7 @@ NEXT = ("doctor", "run")
 def plan(job: JobFile, overrides: Overrides = None) -> None:
     """Say what a job will do: objects, files, bytes, memory and time. No file of the archive is read.
 
-    What a run would refuse before it starts is refused here too, such as products that another job made (exit code 3).
+    Refuses whatever a run would refuse at its start, such as products of another job (exit code 3).
 
     Example: survey-batch plan jobs/sdss-cutouts.toml
     """
@@ -45,7 +45,7 @@ def plan(job: JobFile, overrides: Overrides = None) -> None:
     if relabelling := find_relabelling(made, make_stages(made.job)):
         cost = replace(cost, notes=(*cost.notes, str(relabelling)))
     if elsewhere and (missing := missing_archive(made.job)):
-        cost = replace(cost, notes=(*cost.notes, f"{missing}; workers need it to be one where they run"))
+        cost = replace(cost, notes=(*cost.notes, f"{missing}; it must be one on the machines of the workers"))
     if awaited:
         cost = replace(cost, notes=(*cost.notes, _trained_first(wanted)))
     answer.tell(cost.as_dict())
@@ -65,9 +65,9 @@ def _trained_first(job: "Job") -> str:
     folder = job.train.classifier if job.train else ""
     old = ""
     if product_exists(job.output, "predictions"):
-        old = "; predictions.zarr is of an earlier one, and is refused where the new one differs: delete it first"
+        old = "; predictions.zarr is of an earlier classifier: delete it first, or a run may refuse it"
     return (
-        f"there is no classifier in {folder} yet: survey-batch run --train trains it, as [train] says, before it "
+        f"there is no classifier in {folder} yet: survey-batch run --train trains it as [train] says, then "
         f"predicts; training and predictions are not counted here{old}"
     )
 

@@ -13,17 +13,17 @@ def psf_stars(
     job: JobFile,
     overrides: Overrides = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Least confidence.")] = 0.5,
-    most: Annotated[int, typer.Option(min=0, help="Stars per field at most, the surest; 0 is all.")] = 0,
+    most: Annotated[int, typer.Option(min=0, help="Maximum stars per field, the surest ones; 0 for all.")] = 0,
     size: Annotated[
         float,
-        typer.Option(min=0, help="Share by which a star's size may differ from most; 0 leaves sizes alone."),
+        typer.Option(min=0, help="Largest relative difference of a star's size from the usual one; 0 for no limit."),
     ] = 0.15,
-    least: Annotated[int, typer.Option(help="Say so of fields with fewer stars.")] = 10,
+    least: Annotated[int, typer.Option(help="List the fields with fewer stars than this.")] = 10,
     formats: Annotated[
         str,
         typer.Option(
             "--format",
-            help="Files per field: some of fits, csv, assoc, region, with commas.",
+            help="Files per field: any of fits, csv, assoc, region, separated by commas.",
             autocompletion=complete_formats,
         ),
     ] = "fits",
@@ -41,7 +41,7 @@ def psf_stars(
 
     wanted = [name for name in FORMATS if name in formats.split(",")]
     if unknown := set(filter(None, formats.split(","))) - set(FORMATS):
-        raise ConfigurationError(f"--format {','.join(sorted(unknown))}: there are {', '.join(FORMATS)}")
+        raise ConfigurationError(f"--format {','.join(sorted(unknown))}: unknown; choose from {', '.join(FORMATS)}")
     loaded = open_job(job, overrides)
     fields = choose_psf_stars(loaded, threshold, most, size)
     paths = [path for path, _ in write_psf_stars(fields, folder or join(loaded.output, FOLDER), wanted)]

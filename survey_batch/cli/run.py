@@ -22,20 +22,20 @@ def run(
     job: JobFile,
     overrides: Overrides = None,
     break_lock: Annotated[
-        bool, typer.Option(help="Take the output over from a run on another machine that you know is dead.")
+        bool, typer.Option(help="Take over the output from a run on another machine, if you know it is dead.")
     ] = False,
     train: Annotated[
         bool,
-        typer.Option(help="Where the classifier of table train is not there yet, train it before predicting."),
+        typer.Option(help="If the classifier of table train does not exist yet, train it before predicting."),
     ] = False,
     performance_report: Annotated[
-        bool, typer.Option(help="Keep Dask's report of what the workers did, an HTML file in the output's folder log.")
+        bool, typer.Option(help="Keep Dask's report of what the workers did: an HTML file in the output's folder log.")
     ] = False,
 ) -> None:
     """Do a job. Stop it at any moment; the same command continues it.
 
-    Ends with 0 if every object has its final status, and with 1 if some are unreachable or failed: the same
-    command tries these again.
+    Exit code 0 if every object has its final status, 1 if some are unreachable or failed: the same command tries
+    these again.
 
     Example: survey-batch run jobs/lamost-types.toml --set cluster.workers=4
     """
@@ -72,7 +72,7 @@ def before_predictions(job: "Job") -> "Job | None":
         raise ConfigurationError("run --train needs tables [train] and [predictions] with the same key 'classifier'")
     if (Path(job.train.classifier) / MANIFEST).exists():
         _check_same(job.train)
-        say(f"{job.train.classifier} is trained already (train anew: survey-batch train)")
+        say(f"{job.train.classifier} is already trained (to train it again: survey-batch train)")
         return None
     return before_training(job)
 
@@ -84,7 +84,7 @@ def _check_same(section: "TrainSection") -> None:
     if (there.kind, there.variant) != (section.kind, section.variant):
         raise ConfigurationError(
             f"{section.classifier} holds a classifier of kind {there.kind!r}, variant {there.variant!r}; [train] says "
-            f"{section.kind!r}, {section.variant!r}. Train anew with survey-batch train, or name another folder in "
+            f"{section.kind!r}, {section.variant!r}. Train it again with survey-batch train, or name another folder in "
             "train.classifier and predictions.classifier."
         )
 

@@ -95,7 +95,7 @@ def _simulator(survey: str) -> Callable[..., Path]:
 
     found = find_survey(survey).simulator
     if found is None:
-        raise ConfigurationError(f"survey {survey!r} comes without a simulator")
+        raise ConfigurationError(f"survey {survey!r} has no simulator")
     make: Callable[..., Path] = resolve(found)
     return make
 
@@ -104,4 +104,4 @@ def _refuse_others(survey: str, make: Callable[..., Path], given: dict[str, Any]
     """Refuse options that the survey's simulator does not take."""
     if others := [name for name in given if name not in inspect.signature(make).parameters]:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in others)
-        raise ConfigurationError(f"survey {survey!r} is simulated without {names}: leave it out")
+        raise ConfigurationError(f"the simulator of survey {survey!r} does not take {names}: leave it out")

@@ -24,16 +24,14 @@ MOST_OF_THE_TIME = 10
 REASONS = 2
 """Number of reasons in a line, the commonest ones."""
 
-WAITING = "waiting for a run to begin (Ctrl-C ends this)"
+WAITING = "waiting for a run to begin (Ctrl-C to stop)"
 
 
 def status(
     job: JobFile,
     overrides: Overrides = None,
-    follow: Annotated[
-        bool, typer.Option(help="Look again and again until no run is under way; waits for one to begin.")
-    ] = False,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks, with --follow.")] = 5.0,
+    follow: Annotated[bool, typer.Option(help="Wait for a run to begin, and repeat until it has ended.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two reports, with --follow.")] = 5.0,
 ) -> None:
     """Say how far a job is: counts, rates, what is left, and problems by reason.
 
@@ -96,17 +94,14 @@ def looks(output: str, seconds: float) -> Iterator["RunStatus | None"]:
 
 
 def _line(summary: "RunStatus | None", as_json: bool) -> str:
-    from survey_batch.report.terminal import state, words
-
     if as_json:
         return json.dumps(summary.as_dict() if summary else None, default=str)
     if summary is None:
         return WAITING
     stages = "; ".join(
-        f"{stage.name} {stage.rows - stage.pending:,}/{stage.rows:,} ({words(stage.counts)})"
-        for stage in summary.stages
+        f"{stage.name} {stage.rows - stage.pending:,}/{stage.rows:,} ({stage.said})" for stage in summary.stages
     )
     reasons = "".join(
         f"; {count:,} {stage} {status}: {reason}" for stage, status, reason, count in summary.problems[:REASONS]
     )
-    return f"{time.strftime('%H:%M:%S')} {stages}; {state(summary)}{reasons}"
+    return f"{time.strftime('%H:%M:%S')} {stages}; {summary.state}{reasons}"

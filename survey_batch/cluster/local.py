@@ -50,8 +50,8 @@ class LostWorkers:
             self.seen = time.monotonic()
         elif time.monotonic() - self.seen > GONE_SECONDS:
             raise SurveyBatchError(
-                f"no worker of this machine has been alive for {GONE_SECONDS:.0f} s; the run's log says what became of "
-                "them. What is finished is kept: run the same command again and it goes on."
+                f"no worker of this machine has been alive for {GONE_SECONDS:.0f} s; the run's log says what happened "
+                "to them. Finished work is kept: run the same command again to continue."
             )
 
 

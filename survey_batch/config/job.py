@@ -82,7 +82,7 @@ class Job(Section):
     predictions: PredictionsSection | None = None
     train: TrainSection | None = None
     tables: Mapping[str, SerializeAsAny[Section]] = {}
-    """Tables of stages that other packages offer; in a job file each stands by itself, `[name]`."""
+    """Tables of stages that other packages offer; in a job file each is a table at the top level, `[name]`."""
     shards: ShardsSection = ShardsSection()
     cluster: ClusterSection = Field(default_factory=ClusterSection)
 
@@ -163,13 +163,13 @@ class Job(Section):
                 near = difflib.get_close_matches(stage, known, n=1)
                 hint = f" (did you mean {near[0]!r}?)" if near else ""
                 whose = f" of survey {surveys[0]!r}" if len(surveys) == 1 else ""
-                raise ValueError(f"{stage!r} is no stage{whose}{hint}; there are {', '.join(known)}")
+                raise ValueError(f"{stage!r} is not a stage{whose}{hint}; allowed: {', '.join(known)}")
         if len(surveys) > 1:
             return stages
         of_survey = find_survey(surveys[0]).stages
         ours, order = [stage for stage in stages if stage in of_survey], list(of_survey)
         if ours != sorted(set(ours), key=order.index) or len(set(stages)) < len(stages):
-            raise ValueError(f"stages must stand once each and in this order: {known}")
+            raise ValueError(f"stages must be named once each, in this order: {known}")
         starts = [name for name, kind in of_survey.items() if kind.starts]
         if stages[0] not in starts:
             raise ValueError(f"stages must start with {starts[-1]!r}: the others work on its product")
@@ -185,8 +185,10 @@ class Job(Section):
     def _custom_stages_have_their_input(self) -> "Job":
         for name, section in self.custom.items():
             if name in (*self.kinds, "detections") or not name.isidentifier():
-                raise ValueError(f"custom.{name}: choose another name; it must be a word, and no stage's of our own")
+                raise ValueError(
+                    f"custom.{name}: choose another name; it must be a word, and not the name of another stage"
+                )
             before = self.stages[: self.stages.index(name)] if name in self.stages else ()
             if name in self.stages and (section.input not in before or section.input == "frames"):
-                raise ValueError(f"custom.{name}: its input {section.input!r} must be a stage that stands before it")
+                raise ValueError(f"custom.{name}: its input {section.input!r} must be a stage that comes before it")
         return self

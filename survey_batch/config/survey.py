@@ -224,10 +224,10 @@ def find_survey(name: str) -> Survey:
     """
     survey = load(SURVEYS, name)
     if not isinstance(survey, Survey):
-        raise ConfigurationError(f"the entry point {name!r} of {SURVEYS} is {survey!r}, which is no Survey")
+        raise ConfigurationError(f"the entry point {name!r} of {SURVEYS} must be a Survey, but is {survey!r}")
     if survey.name != name:
         raise ConfigurationError(
-            f"the entry point {name!r} of {SURVEYS} is the survey {survey.name!r}: name them alike"
+            f"the entry point {name!r} of {SURVEYS} is the survey {survey.name!r}: give both the same name"
         )
     return survey
 
@@ -252,7 +252,7 @@ def find_stage(name: str) -> StageKind:
     """
     kind = load(STAGES, name)
     if not isinstance(kind, StageKind):
-        raise ConfigurationError(f"the entry point {name!r} of {STAGES} is {kind!r}, which is no StageKind")
+        raise ConfigurationError(f"the entry point {name!r} of {STAGES} must be a StageKind, but is {kind!r}")
     return kind
 
 

@@ -2,7 +2,10 @@
 
 import json
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from fsspec.config import conf
@@ -92,19 +95,60 @@ def write_bytes(path: str, data: bytes) -> None:
 
 
 def write_where_asked(path: str, data: bytes) -> None:
-    """Write a whole file to the path given by `--to`.
+    """Write a whole file to the path given by `--to`; raise errors as `make_where_asked` does."""
+
+    def make(file: Path) -> None:
+        file.write_bytes(data)
+
+    make_where_asked(path, make)
+
+
+def make_where_asked(path: str, make: Callable[[Path], None]) -> None:
+    """Make a file or a folder at the path given by `--to`, so that no reader ever sees half of it.
+
+    Parameters
+    ----------
+    path
+        Local, or an fsspec URL. What is there is replaced.
+    make
+        Makes the file or folder under a local, temporary name. It is then renamed or, for a URL, uploaded.
 
     Raises
     ------
     ConfigurationError
-        The file cannot be written there.
+        It cannot be written there.
     """
     try:
-        write_bytes(path, data)
+        filesystem, inside = url_to_fs(path)
+        if isinstance(filesystem, LocalFileSystem):
+            _make_local(Path(inside), make)
+            return
+        with TemporaryDirectory(prefix="survey-batch-") as folder:
+            made = Path(folder) / PurePosixPath(inside).name
+            make(made)
+            if filesystem.isdir(inside):
+                filesystem.rm(inside, recursive=True)
+            filesystem.put(f"{made}/" if made.is_dir() else str(made), inside, recursive=made.is_dir())
+    except ConfigurationError:
+        raise
     except Exception as error:  # each fsspec backend has its own errors
         raise ConfigurationError(
             f"--to {path}: cannot be written ({type(error).__name__}: {error}): check the address and your access to it"
         ) from error
+
+
+def _make_local(target: Path, make: Callable[[Path], None]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        make(temporary)
+        if target.is_dir():
+            shutil.rmtree(target)
+        temporary.replace(target)
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        temporary.unlink(missing_ok=True)
 
 
 def read_bytes(path: str) -> bytes:

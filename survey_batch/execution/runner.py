@@ -310,7 +310,7 @@ class Runner:
             self._count()
             self._write(log_path, "error", str(error) or type(error).__name__)
         except Exception:  # such as a full disk, which may be the error itself
-            log.warning("no account of the run could be written", exc_info=True)
+            log.warning("problems.parquet or run.json could not be written", exc_info=True)
 
     def _count(self) -> None:
         """Count rows by status in each product; a product that was not begun is pending."""
@@ -334,10 +334,10 @@ class Runner:
         if pending := [name for name, stage in self.summary.stages.items() if "pending" in stage["counts"]]:
             raise SurveyBatchError(
                 f"{self.job.output}: rows of {', '.join(pending)} are still pending after the run. Run the same "
-                "command again; if this stays, it is a defect worth reporting."
+                "command again; if this happens again, it is a defect: please report it."
             )
         total, expected = sum(self.summary.counts.values()), self.plan.size("object")
         if total != expected and any(stage.axis == "object" for stage in self.stages):
             raise SurveyBatchError(
-                f"{self.job.output}: {total} statuses for {expected} objects: a defect worth reporting"
+                f"{self.job.output}: {total} statuses for {expected} objects: this is a defect, please report it"
             )

@@ -77,7 +77,7 @@ def _of_band(section: ImageFeaturesSection, band: str) -> list[Feature]:
     return [
         Feature(f"background_{band}", PER_PIXEL, f"median in the ring {ring}, {band}"),
         Feature(f"background_scatter_{band}", PER_PIXEL, f"scatter in the ring {ring}, {band}"),
-        Feature(f"coverage_{band}", NONE, f"share of the largest aperture that has pixels, {band}"),
+        Feature(f"coverage_{band}", NONE, f"share of the largest aperture on real pixels, {band}"),
         *_with_errors(fluxes),
         Feature(f"fwhm_{band}", PIXEL, f"full width at half maximum, from adaptive moments, {band}"),
         Feature(f"half_light_radius_{band}", PIXEL, f"radius with half of the light of the largest aperture, {band}"),

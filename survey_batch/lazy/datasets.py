@@ -95,7 +95,7 @@ def check_made(recipe: Recipe, ds: "xr.Dataset") -> None:
 
 def _unknown(recipe: Recipe, ds: "xr.Dataset", made: Mapping[str, Any] | None) -> str:
     if made is not None:
-        why = "it does not say along which principal components its scores are"
+        why = "it does not say which principal components its scores belong to"
     elif MADE in ds.attrs:
         why = f"the coordinate {MADE!r} differs: its parts were made with different settings"
     else:
@@ -103,7 +103,7 @@ def _unknown(recipe: Recipe, ds: "xr.Dataset", made: Mapping[str, Any] | None) -
     wanted = ", ".join(f"{key} = {value!r}" for key, value in sorted(recipe.made.items()))
     return (
         f"it is not known whether this dataset was made like the {recipe.product} that the classifier was trained on: "
-        f"{why}. Give predict what open_product or a lazy function returned, or, if you know that it was made so, say "
+        f"{why}. Pass predict a dataset from open_product or a lazy function. If you know that yours was made so, pass "
         f"unchecked=True. The classifier takes {recipe.product} made with {wanted or 'settings that it does not name'}"
     )
 

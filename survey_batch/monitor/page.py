@@ -82,7 +82,7 @@ class RunPage:
 
 def head(run: RunFigures, others: int) -> str:
     """Return the run, its stages and their statuses as HTML."""
-    more = f" · {others} more on this scheduler, heard of earlier" if others else ""
+    more = f" · {others} more on this scheduler, last reported earlier" if others else ""
     seen = sorted({status for stage in run.stages for status in with_pending(stage)}, key=list(STATUS_COLORS).index)
     legend = "".join(f'<span class="dot" style="background:{STATUS_COLORS[s]}"></span>{s}' for s in seen)
     rows = "".join(_row(stage) for stage in run.stages)
@@ -119,7 +119,7 @@ def _reasons(stages: Sequence[StageFigures]) -> str:
         for stage in stages
         for status, message, count in stage.get("reasons", ())
     )
-    head = '<tr><th class="n">how many</th><th>stage</th><th>status</th><th>reason, one of them</th></tr>'
+    head = '<tr><th class="n">how many</th><th>stage</th><th>status</th><th>reason, with one example</th></tr>'
     return f"<table>{head}{rows}</table>" if rows else ""
 
 
@@ -128,7 +128,7 @@ def archive(monitor: MonitorFigures) -> str:
     counts, (connections, allowed) = monitor.downloaded, monitor.connections
     parts = [
         f"{size(counts['bytes'])} from the archive",
-        f"{int(counts['requests']):,} requests, of which {int(counts['retries']):,} tries again",
+        f"{int(counts['requests']):,} requests, {int(counts['retries']):,} of them retries",
         f"{int(counts['cache_hits']):,} files from the cache",
         f"{connections} of {allowed} connections in use" if allowed else "no remote archive in use",
         *_gpus(monitor.gpus),

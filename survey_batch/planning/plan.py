@@ -1,7 +1,7 @@
 """From a catalogue to work: the order of objects, the shards, the source files and the fingerprint.
 
-The plan fixes every shape before work begins. It is made anew from the job at every start, compared with the output,
-and stored as Parquet. Each Parquet row group is one shard of objects, so a worker reads only its own rows. Planning
+The plan fixes every shape before work begins. It is made from the job at every start, compared with the output, and
+stored as Parquet. Each Parquet row group is one shard of objects, so a worker reads only its own rows. Planning
 makes no Python object per row.
 """
 
@@ -35,10 +35,10 @@ SLICE_ROWS = 1 << 18
 """Rows sorted at a time."""
 
 LABELS = ("label", "split")
-"""Columns on which no product depends: they are written into products anew when they change."""
+"""Columns on which no product depends: they are rewritten in products when they change."""
 
 BESIDE = (*LABELS, "row", "redshift", "snr")
-"""Columns on which only those products depend whose stages read them; `row` is a row's place in its file."""
+"""Columns that affect a product only if its stage reads them; `row` is a row's place in its file."""
 
 _NO_OBJECTS = pa.table({"object_id": pa.nulls(0, pa.string()), "problem": pa.nulls(0, pa.string())})
 
@@ -145,7 +145,7 @@ def _lay_out(job: Job) -> Plan:
         return plan_catalog(job, read_catalog(job.catalog, job.archive))
     fields, notes = read_field_list(job.catalog, job.archive)
     if not detected(job):
-        return Plan(job, _NO_OBJECTS, fields, (*notes, "how many objects there are is known when frames were searched"))
+        return Plan(job, _NO_OBJECTS, fields, (*notes, "the number of objects is known once the frames are searched"))
     made = plan_catalog(job, read_catalog(object_catalog(job), job.archive))
     return Plan(job, made.objects, fields, (*notes, *made.notes))
 
@@ -184,6 +184,25 @@ def read_plan_columns(output: str, names: Sequence[str]) -> Rows:
             return {}
         table = file.read(columns=list(names))
     return {name: to_numpy(table[name]) for name in names}
+
+
+def planned_rows(output: str) -> int:
+    """Count the planned objects; raise FileNotFoundError if no run has made a plan yet."""
+    with fsspec.open(_table_path(output, "object"), "rb") as stream:
+        return int(pq.read_metadata(stream).num_rows)
+
+
+def read_plan_part(output: str, names: Sequence[str], rows: slice | None = None) -> pa.Table:
+    """Read some columns of successive planned objects, or of all, without a Python object for each."""
+    with fsspec.open(_table_path(output, "object"), "rb") as stream:
+        file = pq.ParquetFile(stream)
+        if rows is None:
+            return file.read(columns=list(names))
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        ends = np.cumsum([0, *sizes])
+        first, last = np.searchsorted(ends, [rows.start, rows.stop], side="right") - [1, 0]
+        groups = list(range(first, min(last, len(sizes))))
+        return file.read_row_groups(groups, columns=list(names)).slice(rows.start - ends[first], rows.stop - rows.start)
 
 
 def stored_table(output: str, axis: Axis) -> pa.Table | None:

@@ -59,7 +59,7 @@ def check_product(output: str, product: str, provenance: Mapping[str, Any], plan
         raise PlanMismatchError(
             f"{product}.zarr in {output} was made by another job:\n"
             + "".join(f"  {line}\n" for line in changed)
-            + f"Choose another output, take the change back, or delete {product}.zarr (and what was made from it)."
+            + f"Choose another output, undo the change, or delete {product}.zarr (and what was made from it)."
         )
     return True
 

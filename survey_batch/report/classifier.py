@@ -26,7 +26,7 @@ def classifier_section(group: zarr.Group, objects: Objects) -> Iterator[Html]:
     yield section(
         "The classifier",
         tag("div", table(("", ""), facts), class_="facts"),
-        *([tag("h3", "Its own figures, from when it was trained"), figures] if figures else []),
+        *([tag("h3", "Its own scores, from its training"), figures] if figures else []),
     )
 
 
@@ -49,7 +49,7 @@ def _facts(manifest: Mapping[str, Any], objects: Objects) -> Iterator[tuple[str,
         yield "trained", str(finished)
     shared = training.get("stars_in_train_and_test", 0)
     if shared:
-        yield "mind", f"{shared:,} stars have visits in both training and test: the figures below are too good"
+        yield "mind", f"{shared:,} stars have visits in both training and test: the scores below are too high"
     yield "seed", f"{manifest['seed']}, temperature {manifest['temperature']:.3g}"
     yield "made with", ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
 

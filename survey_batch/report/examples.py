@@ -1,4 +1,4 @@
-"""The choice of example objects, and what is written beside each."""
+"""The choice of example objects, and the text beside each."""
 
 from collections.abc import Callable, Iterator
 
@@ -52,14 +52,14 @@ def _predicted(objects: Objects) -> Iterator[Group]:
     each = [_surest(pool[objects.best[pool] == name], len(objects.classes)) for name in objects.classes]
     yield f"{title}: the surest{_and_median(objects)}", np.concatenate([*each, pool[:0]])
     wrong = ranked[labelled & ~right]
-    yield f"Predicted otherwise than labelled, the surest of {len(wrong):,}", wrong[:WRONG]
+    yield f"Predicted differently from the label, the surest of {len(wrong):,}", wrong[:WRONG]
     yield "The most uncertain", ranked[::-1][:UNCERTAIN]
     partial = usable[objects.status[usable] == "partial"]
     yield f"Partial, of {len(partial):,}", spread(partial, PARTIAL_EXAMPLES)
 
 
 def _and_median(objects: Objects) -> str:
-    return ", and one of middling confidence" if len(objects.classes) <= FEW_CLASSES else ""
+    return ", and one of medium confidence" if len(objects.classes) <= FEW_CLASSES else ""
 
 
 def _surest(ranked: Index, classes: int) -> Index:

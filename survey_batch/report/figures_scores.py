@@ -24,7 +24,7 @@ SPLIT_NOTES = {
 
 NOTE = (
     "In brackets: 95 % of 2,000 bootstrap draws of whole stars. Classes are in the shares found among these objects. "
-    "Every object counts with its most probable class, whether or not it was left without one."
+    "Every object counts with its most probable class, even if it was left without a class."
 )
 
 

@@ -40,7 +40,7 @@ def sky_section(objects: Objects) -> Html:
     known = np.flatnonzero(np.isfinite(objects.ra) & np.isfinite(objects.dec))
     patches = find_patches(objects.ra[known], objects.dec[known])
     patches = [Patch(known[patch.members], patch.ra, patch.dec) for patch in patches]
-    zoomed = [patch for patch in patches if _width(objects, patch) <= PATCH_DEGREES][:PANELS]
+    zoomed = [patch for patch in patches if width_degrees(objects, patch) <= PATCH_DEGREES][:PANELS]
     maps = [plot(all_sky(objects, known, patches), "Map of the whole sky with the objects' positions", "plot middle")]
     if len(patches) <= 2 * PANELS and zoomed:
         maps.append(plot(zooms(objects, zoomed), "Maps of the patches with most objects"))
@@ -84,13 +84,14 @@ def offsets(objects: Objects, patch: Patch) -> tuple[F8, F8]:
     return east * 60, (dec - patch.dec) * 60
 
 
-def _width(objects: Objects, patch: Patch) -> float:
+def width_degrees(objects: Objects, patch: Patch) -> float:
+    """Find the larger of a patch's extents east and north [degrees]."""
     return float(max(np.ptp(values) for values in offsets(objects, patch)) / 60)
 
 
-def all_sky(objects: Objects, known: Index, patches: list[Patch]) -> Figure:
-    """Draw the whole sky in Aitoff projection."""
-    figure = Figure((8.6, 4.5), layout="constrained")
+def all_sky(objects: Objects, known: Index, patches: list[Patch], figure: Figure | None = None) -> Figure:
+    """Draw the whole sky in Aitoff projection, on a new figure or the given one."""
+    figure = figure or Figure((8.6, 4.5), layout="constrained")
     axes = figure.add_subplot(projection="aitoff")
     axes.grid(color="#dfe4ea", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -127,12 +128,12 @@ def _density(figure: Figure, axes: Axes, objects: Objects, known: Index) -> None
     figure.colorbar(mesh, ax=axes, label="objects per square degree", shrink=0.7)
 
 
-def zooms(objects: Objects, patches: list[Patch]) -> Figure:
-    """Draw one panel per patch, in arcminutes from its middle."""
+def zooms(objects: Objects, patches: list[Patch], figure: Figure | None = None) -> Figure:
+    """Draw one panel per patch, in arcminutes from its middle, on a new figure or the given one."""
     columns = 3 if len(patches) in (3, 6) else len(patches)
     lines = -(-len(patches) // columns)
     side = min(3.6, 11 / columns)
-    figure = Figure((side * columns, (side + 0.6) * lines), layout="constrained")
+    figure = figure or Figure((side * columns, (side + 0.6) * lines), layout="constrained")
     for number, patch in enumerate(patches, 1):
         axes = figure.add_subplot(lines, columns, number, aspect="equal")
         shown = Patch(spread(patch.members, PANEL_OBJECTS), patch.ra, patch.dec)

@@ -8,7 +8,7 @@ import zarr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from survey_batch.core.arrays import F8
+from survey_batch.core.arrays import F8, Flags
 from survey_batch.report.examples import caption, gallery, probabilities
 from survey_batch.report.objects import Objects
 from survey_batch.report.page import Html, plot, section, tag
@@ -41,14 +41,14 @@ def _card(group: zarr.Group, objects: Objects, place: int, wavelength: F8) -> Ht
     good = (mask == 0) & (ivar > 0) & np.isfinite(flux)
     group_name = str(objects.best[place] or objects.label[place])
     color = objects.colors.get(group_name, NO_CLASS) if objects.classes else "#1d2733"
-    figure = plot(draw(wavelength, flux, good, float(redshift), color), f"Spectrum of {name}")
-    return tag("figure", caption(objects, place), figure, *probabilities(objects, place), class_="example")
-
-
-def draw(wavelength: F8, flux: Array, good: npt.NDArray[np.bool_], redshift: float, color: str) -> Figure:
-    """Plot one spectrum: (pixel,) arrays; an unknown redshift counts as 0."""
     figure = Figure((5.3, 2.1), layout="constrained")
-    axes = figure.subplots()
+    draw_spectrum(figure.subplots(), wavelength, flux, good, float(redshift), color)
+    drawn = plot(figure, f"Spectrum of {name}")
+    return tag("figure", caption(objects, place), drawn, *probabilities(objects, place), class_="example")
+
+
+def draw_spectrum(axes: Axes, wavelength: F8, flux: Array, good: Flags, redshift: float, color: str) -> None:
+    """Plot one spectrum: (pixel,) arrays; an unknown redshift counts as 0."""
     axes.plot(wavelength, np.where(good, flux, np.nan), color=color, linewidth=0.7)
     for start, stop in _runs(~good, shortest=8):
         axes.axvspan(wavelength[start], wavelength[stop - 1], color="#eceff2", linewidth=0)
@@ -60,7 +60,6 @@ def draw(wavelength: F8, flux: Array, good: npt.NDArray[np.bool_], redshift: flo
     axes.locator_params(axis="y", nbins=4)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("wavelength [Å]", fontsize=7)
-    return figure
 
 
 def _mark_lines(axes: Axes, wavelength: F8, redshift: float) -> None:

@@ -1,4 +1,4 @@
-"""What a report knows about the objects: a bounded, reproducible sample of every product's small columns."""
+"""What the report knows about the objects: a bounded, reproducible sample of every product's small columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

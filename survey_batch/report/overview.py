@@ -53,7 +53,7 @@ def _banner(status: RunStatus) -> Iterator[Html]:
     if status.running:
         yield tag("p", "A run is under way: this page shows what was finished when it was written.", class_="banner")
     elif not status.complete:
-        yield tag("p", "Not complete: start the same command again and it goes on where it was.", class_="banner")
+        yield tag("p", "Not complete: run the same command again to continue.", class_="banner")
 
 
 def _when(time: str) -> str:
@@ -67,7 +67,7 @@ def stage_section(status: RunStatus) -> Html:
         for stage in status.stages
     ]
     return section(
-        "What became of each object",
+        "Status of the objects",
         table(("stage", "rows", "shards done", "statuses", ""), rows, numeric=(1, 2)),
         note="A stage passes on the status of an object that it could not use; the worst of all is the final one.",
     )

@@ -23,16 +23,16 @@ STATUS_COLORS = {
 
 ADVICE = {
     "partial": "Usable; the band or the pixels are not in the archive. Select complete ones by status or coverage.",
-    "not_found": "The archive has no such file. Where this is so of many, look at {located_by}.",
-    "unreadable": "The file is damaged or of another kind. Fetch it by hand to see; tell the archive.",
+    "not_found": "The archive has no such file. If there are many, check {located_by}.",
+    "unreadable": "The file is damaged or of another kind. Download it by hand to check; report it to the archive.",
     "outside": "The position is not on the frame that the catalogue names: compare its ra, dec and frame key.",
     "invalid": "The catalogue row lacks something or contradicts itself: correct it there.",
     "unreachable": "Network trouble. Run the same command again: only these are tried.",
-    "failed": "An error of the program. Run again; if it stays, report it with this message.",
+    "failed": "An error of the program. Run again; if it happens again, report it with this message.",
     "pending": "Not done yet. Run the same command again.",
 }
-"""What a person can do about each status."""
-UNCLASSIFIED = "The classifier has too little to go by, for the reason given. The object stays without a class."
+"""What a user can do about each status."""
+UNCLASSIFIED = "The object could not be classified, for the reason given. It stays without a class."
 """The same for `unreadable` in predictions."""
 
 

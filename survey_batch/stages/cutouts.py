@@ -33,9 +33,9 @@ IVAR_CPU_SECONDS = 1.5e-4
 
 
 FIELDS = {
-    "source_field": "field that gives every pixel it has",
-    "first_field": "first field that any pixel was made of",
-    "last_field": "last field that any pixel was made of",
+    "source_field": "field that supplies every pixel it covers",
+    "first_field": "first field that any pixel comes from",
+    "last_field": "last field that any pixel comes from",
 }
 
 

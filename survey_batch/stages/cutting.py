@@ -64,7 +64,7 @@ class BandCut:
     planes : (n, y, x) each
         Flux, and inverse variance if requested.
     fields : (n, 2)
-        First and last field that any pixel was made of.
+        First and last field that any pixel comes from.
     missing : list
         Objects whose windows reach into a frame that could not be had, with that frame.
     """

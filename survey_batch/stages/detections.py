@@ -54,13 +54,13 @@ MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 JUDGED: dict[str, tuple[str, dict[str, Any]]] = {
     "share": ("f4", {"long_name": "scatter that the PSF leaves beyond the noise, as a share of flux", "units": "1"}),
-    "scatter": ("f4", {"long_name": "the same in units of what noise and the PSF lead one to expect", "units": "1"}),
-    "second": ("f4", {"long_name": "second largest residual in units of what is expected in its pixel", "units": "1"}),
+    "scatter": ("f4", {"long_name": "the same in units of the scatter expected from noise and PSF", "units": "1"}),
+    "second": ("f4", {"long_name": "second largest residual in units of that expected in its pixel", "units": "1"}),
     "chi": ("f4", {"long_name": "root mean square of residual / expected noise", "units": "1"}),
     "label": (
         "u1",
         {
-            "long_name": "fit for building a PSF, by the rule",
+            "long_name": "good for building a PSF, by the rule",
             "flag_values": list(range(len(LABELS))),
             "flag_meanings": "not_judged other good",
         },
@@ -134,12 +134,12 @@ class DetectionsStage(Stage):
         named = MEASURED | (JUDGED if self.section.rule is not None else {})
         return (
             *(Variable(name, ("frame", "source"), dtype, attrs) for name, (dtype, attrs) in named.items()),
-            Variable("count", ("frame",), "i4", {"long_name": "sources; further slots are unused"}),
+            Variable("count", ("frame",), "i4", {"long_name": "number of sources; further slots are unused"}),
             Variable(
                 "fwhm",
                 ("frame",),
                 "f4",
-                {"long_name": "full width at half maximum of the PSF amid its stars", **PIXELS},
+                {"long_name": "full width at half maximum of the PSF, in the middle of its stars", **PIXELS},
             ),
             *field_variables(self.context.origin.survey.field),
         )

@@ -130,7 +130,7 @@ class PredictionsStage(Stage):
         if self.section.precision != "float32" and not self._manifest.is_network:
             raise ConfigurationError(
                 f'predictions.precision = "{self.section.precision}" is for networks, and {self.folder} holds none; '
-                "leave the key out"
+                "remove the key"
             )
 
     def prepare(self, inputs: Rows) -> Rows:
@@ -172,7 +172,7 @@ class PredictionsStage(Stage):
         """The classifier's manifest; reading it imports no framework."""
         if awaits(self.folder, self.context.find(TrainingSection)):
             raise ConfigurationError(
-                f"there is no classifier in {self.folder} yet, and the table [train] says how it is made: "
+                f"there is no classifier in {self.folder} yet, and the table [train] says how to make it: "
                 "survey-batch run --train trains it before it predicts"
             )
         return read_manifest(Path(self.folder))

@@ -154,7 +154,7 @@ class SpectraStage(Stage):
         low, high = self.section.wavelength_min, self.section.wavelength_max
         return (
             f"no pixel from {low:g} to {high:g} Angstrom has a flux other than 0 and an inverse variance above 0, so "
-            "there is nothing to use; take it out of the catalogue, or change the range in [spectra]"
+            "there is nothing to use; remove it from the catalogue, or change the range in [spectra]"
         )
 
     def cost(self, plan: Plan) -> Cost:

@@ -192,7 +192,7 @@ def is_complete(group: zarr.Group) -> bool:
 def earlier_version(path: str) -> PlanMismatchError:
     """Return the error for a product of an earlier version."""
     return PlanMismatchError(
-        f"{path} was made by an earlier version of survey_batch, whose products this one cannot go on with: choose "
+        f"{path} was made by an earlier version of survey_batch, and this version cannot continue it: choose "
         "another output, or delete it"
     )
 
@@ -265,7 +265,7 @@ def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Arra
 
 
 def write_coordinates(output: str, product: str, shard: Shard, values: Mapping[str, Array]) -> None:
-    """Write some coordinates of the objects of a shard anew, unless the shard is still to be done.
+    """Rewrite some coordinates of the objects of a shard, unless the shard is still to be done.
 
     Parameters
     ----------

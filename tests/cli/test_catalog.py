@@ -66,7 +66,7 @@ def test_a_plan_works_on_what_was_chosen(command, job):
     ("setting", "message"),
     [
         ("catalog.select.lables=['F']", "did you mean 'labels'?"),
-        ("catalog.sample.total=3", "per_class or total must be set, and not both"),
+        ("catalog.sample.total=3", "per_class or total must be set, but not both"),
         ("catalog.split.group='plan'", "these rows have no plan"),
         ("catalog.select.labels=['X']", "is chosen"),
     ],

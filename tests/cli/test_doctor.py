@@ -20,7 +20,7 @@ def test_what_fails_is_told_with_advice_and_an_exit_code(command, job):
     code, out, _ = command("doctor", job, "--no-workers", "--set", "archive.root=/no/such/folder")
     assert code == 1
     assert "failed   archive" in out
-    assert "→ look at the table [archive]" in out
+    assert "→ check the table [archive]" in out
     assert "1 failed" in out.splitlines()[-1]
 
 

@@ -18,9 +18,9 @@ def test_a_stopped_run_says_how_far_it_is_and_how_to_go_on(command, job, monkeyp
     code, out, err = command(*words)
     assert (code, out) == (130, "")
     assert err.splitlines()[-3:] == [
-        "Stopped. What is finished is kept: run the same command again and it goes on.",
+        "Stopped. Finished work is kept: run the same command again to continue.",
         "8 objects: 8 ok",
-        f"to go on: survey-batch run {job} --set shards.objects=4",
+        f"to continue: survey-batch run {job} --set shards.objects=4",
     ]
 
 
@@ -29,7 +29,7 @@ def test_a_run_that_was_stopped_before_its_plan_has_no_counts(command, job, monk
     code, _, err = command("run", job)
     assert code == 130
     assert "objects" not in err
-    assert err.endswith(f"to go on: survey-batch run {job}\n")
+    assert err.endswith(f"to continue: survey-batch run {job}\n")
 
 
 @pytest.mark.parametrize(

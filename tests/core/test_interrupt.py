@@ -85,11 +85,16 @@ def test_a_thread_from_before_that_is_handed_ctrl_c_does_not_interrupt_what_star
     go_on, done = threading.Event(), []
     thread = threading.Thread(target=go_on.wait, args=(PATIENCE,))
     thread.start()
-    try:
-        with pytest.raises(KeyboardInterrupt), interrupt.kept_from_children():
+
+    def work():
+        with interrupt.kept_from_children():
             signal.pthread_kill(thread.ident, signal.SIGINT)
             done.extend(range(1000))
             done.append("all")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
     finally:
         go_on.set()
         thread.join()

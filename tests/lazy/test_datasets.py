@@ -278,5 +278,5 @@ def test_scores_along_components_that_are_not_named_are_refused(product):
     with pytest.raises(PlanMismatchError, match="which principal components"):
         check_made(scored, product)
     check_made(scored, finished(product, {**made_of(product), "spectral_features.basis": "0123"}))
-    with pytest.raises(PlanMismatchError, match="others than it was trained on"):
+    with pytest.raises(PlanMismatchError, match="not those it was trained on"):
         check_made(scored, finished(product, {**made_of(product), "spectral_features.basis": "4567"}))

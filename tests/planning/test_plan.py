@@ -163,7 +163,7 @@ def test_a_product_of_another_plan_is_refused_with_each_difference(tmp_path):
     catalog = {"catalog.columns": ["object_id"], "catalog": "a"}
     create_product(str(tmp_path), stage.schema(3), {"provenance": {"cutouts.size": 64, **catalog}})
     assert check_product(str(tmp_path), "cutouts", {"cutouts.size": 64, **catalog})
-    with pytest.raises(PlanMismatchError, match=r"(?s)cutouts.size: was 64, now 32.*catalog: other rows"):
+    with pytest.raises(PlanMismatchError, match=r"(?s)cutouts.size: was 64, now 32.*catalog: different rows"):
         check_product(str(tmp_path), "cutouts", {"cutouts.size": 32, **catalog, "catalog": "b"})
 
 

@@ -63,7 +63,7 @@ def predicted(tmp_path_factory):
 
 def test_a_finished_job_s_page_has_every_section_its_products_allow(predicted):
     assert predicted.titles == [
-        "What became of each object",
+        "Status of the objects",
         "Problems",
         "Where they are",
         "The classifier",
@@ -130,7 +130,7 @@ def test_pictures_of_any_classes_have_their_sure_rights_and_wrongs(tmp_path, pro
     page = Page(write_report(job.output))
     assert f"Example {product}" in page.titles
     assert "The classifier" not in page.titles  # the product does not say whose predictions it holds
-    assert "Predicted otherwise than labelled, the surest of 2" in page.text
+    assert "Predicted differently from the label, the surest of 2" in page.text
     assert "8 of 40 predicted objects (20.0 %) were left without a class" in page.text
     assert "no class: below the threshold" in page.text  # among the most uncertain
     assert page.text.count(f"{product[:-1].capitalize()} of object-") == 2 + 4 + len(classes) * (2 - (len(classes) > 7))
@@ -179,7 +179,7 @@ def test_a_job_that_has_only_just_started_has_a_page(tmp_path):
     job = spectra_job(tmp_path)
     write_log(job, [])
     page = Page(write_report(job.output))
-    assert page.titles == ["What became of each object", "How it was made"]
+    assert page.titles == ["Status of the objects", "How it was made"]
 
 
 def test_an_output_without_a_run_is_refused_and_no_page_is_written(tmp_path):

@@ -57,7 +57,7 @@ class SampleSection(Section):
     @model_validator(mode="after")
     def _one_number(self) -> "SampleSection":
         if (self.per_class is None) == (self.total is None):
-            raise ValueError("per_class or total must be set, and not both")
+            raise ValueError("per_class or total must be set, but not both")
         return self
 
 

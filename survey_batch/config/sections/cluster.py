@@ -21,7 +21,7 @@ from survey_batch.core.plugins import CLUSTERS, load, offered, unknown
 GPU_PHASE = "predict"
 
 RUNNING = "running"
-"""Name of the kind that the address of a running scheduler, or its scheduler file, stands for."""
+"""Name of the kind if `cluster.kind` is the address of a running scheduler, or its scheduler file."""
 
 SHARED = ("kind", "workers", "threads", "memory", "gpu", "allow_cpu")
 """Keys that all kinds of cluster read; a kind names the others that it reads."""
@@ -76,7 +76,7 @@ class WorkersSection(Section):
         except ValueError:
             enough = False
         if not enough:
-            raise ValueError(f'{memory!r} is no memory that a worker can work in: write such as "4 GB"')
+            raise ValueError(f'{memory!r} is not an amount of memory that a worker can use: write, for example, "4 GB"')
         return memory
 
     @field_validator("walltime")
@@ -191,7 +191,7 @@ def load_kind(kind: str) -> Any:
     found = load(CLUSTERS, name)
     try:
         return found()
-    except TypeError as error:  # mostly a class that lacks a method
+    except TypeError as error:  # usually a class that lacks a method
         raise ConfigurationError(f"cluster.kind = {kind!r} cannot be used: {error}") from error
 
 

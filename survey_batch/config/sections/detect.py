@@ -8,7 +8,7 @@ from survey_batch.config.sections.base import Section
 
 
 class RuleSection(Section):
-    """Which sources are good for building a PSF (`good`, or else `other`), judged by the residuals of a fitted PSF."""
+    """Which sources are good for building a PSF (`good` or `other`), judged by the residuals of a fitted PSF."""
 
     snr: PositiveFloat = 100.0
     """Minimum flux / error."""

@@ -18,7 +18,7 @@ class FramesSection(Section):
     @classmethod
     def _each_band_once(cls, bands: str) -> str:
         if len(set(bands)) != len(bands):
-            raise ValueError("each band once")
+            raise ValueError("name each band once")
         return bands
 
 
@@ -29,7 +29,7 @@ class CutoutsSection(Section):
     """The `cutouts` product."""
 
     size: Annotated[int, Field(ge=1, le=1024)] = 64
-    """Pixels on a side, even or odd; a window that no field of the run holds whole is stitched from several fields."""
+    """Pixels on a side, even or odd; a window that no single field contains is stitched from several fields."""
     registration: Literal["pixel", "subpixel"] = "pixel"
     """`pixel`: the frame's own pixels, so that an object may be off by up to half a pixel in each band; `subpixel`:
     resampled, so that the object is at x = y = (size - 1) / 2 in all bands."""
@@ -98,7 +98,7 @@ class ImageFeaturesSection(Section):
     @model_validator(mode="after")
     def _radii(self) -> "ImageFeaturesSection":
         if list(self.apertures) != sorted(set(self.apertures)):
-            raise ValueError("apertures must be radii that differ, the smallest first")
+            raise ValueError("apertures must be different radii, the smallest first")
         if self.colour_radius not in self.apertures:
             raise ValueError(f"colour_aperture must be one of apertures: {list(self.apertures)}")
         return self

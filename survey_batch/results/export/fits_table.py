@@ -1,19 +1,23 @@
 """A table as a FITS binary table."""
 
-import io
-from collections.abc import Iterator
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from survey_batch.catalog.parquet_file import DESCRIPTION, UNIT, said
-from survey_batch.catalog.values import one_array
+from survey_batch.catalog.parquet_file import DESCRIPTION, UCD, UNIT, said
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.results.export.changes import Changes
 from survey_batch.results.export.fits_columns import LETTERS, Encoded, encode
+from survey_batch.results.export.joined import Joined
 from survey_batch.results.export.names import fits_names
+from survey_batch.results.export.staging import RowFile, staged
 from survey_batch.results.export.units import fits_unit
+from survey_batch.store.products import Array
 
 MOST_COLUMNS = 999
 """FITS 4.0, section 7.3.1: TFIELDS."""
@@ -21,72 +25,76 @@ MOST_HEAP_BYTES = 2**31 - 1
 """Limit of the 32-bit descriptors (P) of arrays of unequal length; 64-bit ones (Q) reach farther."""
 OFFSET = {"u2": 2**15, "u4": 2**31, "u8": 2**63}
 """TZERO with which FITS stores unsigned integers."""
+BLOCK = 2880
+"""FITS 4.0, section 3.1: bytes in a block."""
+PROVENANCE = {"version": "SBVERSN", "job": "SBJOB", "versions": "SBUSED", "classifier": "SBMODEL", "classes": "SBCLASS"}
+"""Header keys of the entries of `provenance_of`; all but the first hold JSON."""
 
 
-def fits_bytes(table: pa.Table, changes: Changes) -> bytes:
+@dataclass
+class _Heap:
+    """The values of arrays of unequal length, behind the table's rows (FITS 4.0, section 7.3.5)."""
+
+    path: Path
+    size: int = 0
+
+    def add(self, arrays: Array) -> tuple[str, Array]:
+        """Append one array for each row; return the column's format and its descriptors."""
+        letter = LETTERS[arrays[0].dtype.str[1:]] if len(arrays) else "D"
+        counts = np.array([len(array) for array in arrays], np.int64)
+        raw = np.concatenate([*arrays, np.empty(0, arrays[0].dtype if len(arrays) else "f8")])
+        raw = _stored(raw)
+        offsets = self.size + np.cumsum([0, *counts[:-1]]) * raw.dtype.itemsize if len(arrays) else counts
+        with self.path.open("ab") as file:
+            file.write(raw.astype(raw.dtype.newbyteorder(">")).tobytes())
+        self.size += raw.nbytes
+        wide = self.size > MOST_HEAP_BYTES
+        descriptors = np.stack([counts, offsets], axis=1).astype(np.int64 if wide else np.int32)
+        return f"{'Q' if wide else 'P'}{letter}({max(counts, default=0)})", descriptors
+
+
+def write_fits(table: Joined, path: Path) -> None:
     """Write a table as FITS.
 
     Parameters
     ----------
-    table : pyarrow.Table
-    changes : Changes
-        What was changed so far; changes that FITS needs are added. All are in the table's HISTORY. The TCOMM of a
-        renamed column holds its name in the catalogue, then its description.
+    table : Joined
+        Changes that FITS needs are added to its own. All are in the table's HISTORY. The TCOMM of a renamed column
+        holds its name in the catalogue, then its description.
+    path : pathlib.Path
 
     Raises
     ------
     ConfigurationError
         There are more columns than a FITS table can hold.
     """
-    from astropy.io import fits
-
-    given = list(_flat_columns(table.schema, table.columns, changes))
-    if len(given) > MOST_COLUMNS:
-        raise ConfigurationError(
-            f"a FITS table holds {MOST_COLUMNS} columns, and there are {len(given)}: export to a .parquet file"
-        )
-    names, columns, comments = fits_names([field.name for field, _ in given], changes), [], []
-    for name, (field, column) in zip(names, given, strict=True):
-        encoded = encode(column)
-        for note in encoded.notes:
-            changes.note(note, field.name)
-        columns.append(_fits_column(name, encoded, fits_unit(said(field, UNIT))))
-        renamed = f"column {_printable(field.name)!r} of the catalogue" if name != field.name else ""
-        comments.append(": ".join(filter(None, (renamed, _printable(said(field, DESCRIPTION))))))
-    table_hdu = fits.BinTableHDU.from_columns(columns)
-    for place, comment in enumerate(comments, 1):
-        if comment:
-            table_hdu.header[f"TCOMM{place}"] = comment
-    for line in changes.lines():
-        table_hdu.header.add_history(_printable(line))
-    buffer = io.BytesIO()
-    fits.HDUList([fits.PrimaryHDU(), table_hdu]).writeto(buffer)
-    return buffer.getvalue()
+    with TemporaryDirectory(prefix="survey-batch-fits-") as scratch:
+        source, rows, heap = staged(table, Path(scratch)), RowFile(Path(scratch)), _Heap(Path(scratch) / "heap")
+        fields = source.fields(table.changes)
+        if len(fields) > MOST_COLUMNS:
+            raise ConfigurationError(
+                f"a FITS table holds {MOST_COLUMNS} columns, and there are {len(fields)}: export to a .parquet file"
+            )
+        names, columns = fits_names([field.name for field in fields], table.changes), []
+        for name, field, values in zip(names, fields, source.columns(), strict=True):
+            encoded = encode(values)
+            for note in encoded.notes:
+                table.changes.note(note, field.name)
+            columns.append(_add_column(name, encoded, fits_unit(said(field, UNIT)), rows, heap))
+        header = _header(table, fields, names, columns, rows.row_bytes, heap.size)
+        _write(path, header, rows, table.rows, heap)
 
 
-def _flat_columns(fields: Any, columns: Any, changes: Changes) -> Iterator[tuple[pa.Field, pa.Array]]:
-    """Yield each column with its Arrow field, and each field of a struct as a column `struct.field`."""
-    for field, column in zip(fields, map(one_array, columns), strict=True):
-        if not pa.types.is_struct(column.type) or not column.type.num_fields:
-            yield field, column
-            continue
-        inner = [
-            part.with_name(f"{field.name}.{part.name}").with_metadata(part.metadata or field.metadata)
-            for part in column.type
-        ]
-        changes.note(f"fields are columns of their own: {', '.join(part.name for part in inner)}", field.name)
-        yield from _flat_columns(inner, column.flatten(), changes)
-
-
-def _fits_column(name: str, encoded: Encoded, unit: str) -> Any:
+def _add_column(name: str, encoded: Encoded, unit: str, rows: RowFile, heap: _Heap) -> Any:
+    """Write a column's values to the temporary files, and describe it."""
     from astropy.io import fits
 
     array = encoded.array
     extra: dict[str, Any] = {"null": encoded.null, "unit": encoded.unit or unit or None}
     if array.dtype == object:
-        heap = sum(row.nbytes for row in array)
-        kind = LETTERS[array[0].dtype.str[1:]] if len(array) else "D"
-        return fits.Column(name, f"{'P' if heap <= MOST_HEAP_BYTES else 'Q'}{kind}()", array=array, **extra)
+        form, descriptors = heap.add(array)
+        rows.add(descriptors)
+        return fits.Column(name, form, **extra)
     shape = array.shape[:0:-1]
     if array.dtype.kind == "S":
         shape, letter = (array.dtype.itemsize, *shape), "A"
@@ -95,7 +103,53 @@ def _fits_column(name: str, encoded: Encoded, unit: str) -> Any:
         extra["bzero"] = OFFSET.get(array.dtype.str[1:])
     if array.ndim > 1:
         extra["dim"] = f"({','.join(map(str, shape))})"
-    return fits.Column(name, f"{np.prod(shape, dtype=int)}{letter}", array=array, **extra)
+    rows.add(_stored(array))
+    return fits.Column(name, f"{np.prod(shape, dtype=int)}{letter}", **extra)
+
+
+def _stored(array: Array) -> Array:
+    """Return what FITS stores: Booleans as letters, and unsigned integers less their TZERO."""
+    if array.dtype == bool:
+        return np.where(array, np.uint8(ord("T")), np.uint8(ord("F")))
+    kind = array.dtype.str[1:]
+    if kind not in OFFSET:
+        return array
+    shifted: Array = array ^ array.dtype.type(OFFSET[kind])
+    return shifted.view(kind.replace("u", "i"))
+
+
+def _header(
+    table: Joined, fields: Sequence[pa.Field], names: Sequence[str], columns: Sequence[Any], row_bytes: int, heap: int
+) -> Any:
+    from astropy.io import fits
+
+    header = fits.BinTableHDU.from_columns(list(columns), nrows=0).header
+    header["NAXIS1"], header["NAXIS2"], header["PCOUNT"] = row_bytes, table.rows, heap
+    for place, (name, field) in enumerate(zip(names, fields, strict=True), 1):
+        renamed = f"column {_printable(field.name)!r} of the catalogue" if name != field.name else ""
+        comment = ": ".join(filter(None, (renamed, _printable(said(field, DESCRIPTION)))))
+        for key, text in (("TCOMM", comment), ("TUCD", _printable(said(field, UCD)))):
+            if text:
+                header[f"{key}{place}"] = text
+    for key, text in (table.schema.metadata or {}).items():
+        header[PROVENANCE[key.decode()]] = _printable(text.decode())
+    for line in table.changes.lines():
+        header.add_history(_printable(line))
+    return header
+
+
+def _write(path: Path, header: Any, rows: RowFile, count: int, heap: _Heap) -> None:
+    from astropy.io import fits
+
+    with path.open("wb") as file:
+        file.write(fits.PrimaryHDU().header.tostring().encode("ascii"))
+        file.write(header.tostring().encode("ascii"))
+        for part in rows.rows(count):
+            file.write(part.tobytes())
+        if heap.size:
+            with heap.path.open("rb") as values:
+                shutil.copyfileobj(values, file)
+        file.write(b"\0" * (-file.tell() % BLOCK))
 
 
 def _printable(text: str) -> str:

@@ -25,6 +25,16 @@ def fits_names(names: Sequence[str], changes: Changes) -> list[str]:
     return _told_apart(names, wanted, str.lower, _shortened, changes)
 
 
+def plain_names(names: Sequence[str]) -> list[str]:
+    """Make names of letters, digits and underscores that differ by more than case: TOPCAT and SQL need no quotes.
+
+    `O8e (188001)` is `O8e_188001`; the second of two that are alike gets a number.
+    """
+    plain = [re.sub(r"\W+", "_", _ascii(name), flags=re.ASCII).strip("_") for name in names]
+    wanted = [name or _numbered(place) for place, name in enumerate(plain, 1)]
+    return _told_apart(names, wanted, str.lower, lambda name, suffix: name + suffix, Changes())
+
+
 def _told_apart(
     names: Sequence[str],
     wanted: Sequence[str],

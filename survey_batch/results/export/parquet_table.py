@@ -1,45 +1,65 @@
-"""A table as Parquet that pyarrow, pandas, DuckDB and astropy read alike."""
+"""A table as Parquet that pyarrow, pandas, DuckDB, Polars and astropy read alike."""
 
-import io
+import base64
 import json
+from collections import Counter
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from survey_batch.results.export.changes import Changes
+from survey_batch.results.export.joined import Joined
 from survey_batch.results.export.names import parquet_names
+from survey_batch.results.export.provenance import PREFIX
 
-NOTES = "survey_batch.notes"
+NOTES = f"{PREFIX}notes"
 """Key of the file's metadata that lists what was changed."""
 
 
-def parquet_bytes(table: pa.Table, changes: Changes) -> bytes:
+def write_parquet(table: Joined, path: Path) -> None:
     """Write a table as Parquet.
 
     Parameters
     ----------
-    table : pyarrow.Table
-    changes : Changes
-        What was changed so far; changes that Parquet needs are added. All go into the file's metadata.
+    table : Joined
+        Changes that Parquet needs are added to its own. All go into the file's metadata, as does the provenance.
+    path : pathlib.Path
     """
-    table = table.rename_columns(parquet_names(table.column_names, changes))
-    metadata = {NOTES: "\n".join(changes.lines()), "pandas": json.dumps(_pandas_metadata(table))}
-    buffer = io.BytesIO()
-    pq.write_table(table.replace_schema_metadata(metadata), buffer, compression="zstd")
-    return buffer.getvalue()
+    names = parquet_names(table.schema.names, table.changes)
+    schema = pa.schema([field.with_name(name) for field, name in zip(table.schema, names, strict=True)])
+    gaps: Counter[str] = Counter()
+    # What columns have gaps is known at the end: Arrow's own schema, which holds the metadata, is written there too.
+    with pq.ParquetWriter(path, schema, compression="zstd", store_schema=False) as writer:
+        for part in table.batches():
+            renamed = pa.table(part.columns, schema=schema)
+            gaps.update({name: renamed[name].null_count for name in names})
+            writer.write_table(renamed)
+        said = file_metadata(table, schema, gaps)
+        whole = base64.b64encode(schema.with_metadata(said).serialize().to_pybytes()).decode()
+        writer.add_key_value_metadata({**said, "ARROW:schema": whole})
 
 
-def _pandas_metadata(table: pa.Table) -> dict[str, object]:
-    """Name pandas' nullable type for integers and Booleans with gaps, else it reads them as floats and objects.
+def file_metadata(table: Joined, schema: pa.Schema, gaps: Counter[str]) -> dict[str, str]:
+    """Return a file's metadata: provenance, what was changed, and what pandas should make of columns with gaps."""
+    said = {f"{PREFIX}{key.decode()}": text.decode() for key, text in (table.schema.metadata or {}).items()}
+    return {**said, NOTES: "\n".join(table.changes.lines()), "pandas": json.dumps(_pandas_metadata(schema, gaps))}
+
+
+def _pandas_metadata(schema: pa.Schema, gaps: Counter[str]) -> dict[str, object]:
+    """Name pandas' nullable type for integers and Booleans with gaps; otherwise pandas makes floats and objects.
 
     The form is pandas' own: https://pandas.pydata.org/docs/development/developer.html
     """
-    named = zip(table.column_names, table.columns, strict=True)
-    gaps = {name: _nullable(column.type) for name, column in named if column.null_count}
     columns = [
-        {"name": name, "field_name": name, "pandas_type": kind.lower(), "numpy_type": kind, "metadata": None}
-        for name, kind in gaps.items()
-        if kind
+        {
+            "name": field.name,
+            "field_name": field.name,
+            "pandas_type": kind.lower(),
+            "numpy_type": kind,
+            "metadata": None,
+        }
+        for field in schema
+        if gaps[field.name] and (kind := _nullable(field.type))
     ]
     return {"index_columns": [], "column_indexes": [], "columns": columns, "pandas_version": "2.0.0"}
 

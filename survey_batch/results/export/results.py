@@ -1,69 +1,277 @@
-"""What a run has made of each object so far: its final status, and its predictions if there are any."""
+"""What a run has made of each object so far, part of the plan by part: statuses, predictions, features and reasons."""
 
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import join, read_bytes
 from survey_batch.core.status import Status, final_status, usable
-from survey_batch.planning.plan import read_plan_columns
-from survey_batch.store.products import PRODUCTS_OF_FRAMES, Array, open_group, product_exists
+from survey_batch.planning.plan import planned_rows, read_plan_part
+from survey_batch.results.export import ucds
+from survey_batch.results.export.asked import chosen, parse
+from survey_batch.results.export.names import plain_names
+from survey_batch.results.export.units import column
+from survey_batch.store.products import OBJECT_COORDINATES, PRODUCTS_OF_FRAMES, Array, open_group, product_exists
 
 Statuses = npt.NDArray[np.uint8]
 
+NAMES = np.array([member.name.lower() for member in Status], dtype=object)
+PREDICTIONS = "predictions"
+CLASS = "class"
+"""Key of a field's metadata: the exact name of the class whose probability a column holds."""
+NONE = "1"
+"""Unit of a feature without one."""
 
-def read_results(job: Job) -> pa.Table:
-    """Read the results of all planned objects, at any moment of a run.
+
+@dataclass(frozen=True)
+class Part:
+    """Columns that are read together.
+
+    Attributes
+    ----------
+    fields : tuple of pyarrow.Field
+        Names, without prefix, types and meanings.
+    read : callable
+        Returns the columns for some successive rows of the plan.
+    """
+
+    fields: tuple[pa.Field, ...]
+    read: Callable[[slice], list[pa.Array]]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Results of all planned objects, in the order of the plan.
+
+    Attributes
+    ----------
+    rows : int
+    parts : tuple of Part
+    """
+
+    rows: int
+    parts: tuple[Part, ...]
+
+    @property
+    def fields(self) -> list[pa.Field]:
+        """All columns."""
+        return [field for part in self.parts for field in part.fields]
+
+    def read(self, rows: slice) -> pa.Table:
+        """Read successive rows of the plan."""
+        columns = [array for part in self.parts for array in part.read(rows)]
+        return pa.table(columns, schema=pa.schema(self.fields))
+
+
+def find_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False) -> Results:
+    """Find the results of all planned objects, at any moment of a run.
+
+    Parameters
+    ----------
+    job
+    with_
+        What to add to status and predictions, in the words of `--with`.
+    positions
+        Whether to add `ra` and `dec` [deg].
 
     Returns
     -------
-    pyarrow.Table
-        `object_id` and `status` in the order of the plan; if there are predictions, also `predicted_class`,
-        `confidence` and `probability_<class>`, NULL for an object without one. An object is `pending` until all
-        products, including those not yet created, have reached it.
+    Results
+        `object_id` and `status`; if there are predictions, also `predicted_class`, `confidence` and
+        `probability_<class>`; and what was asked for. NULL where an object has no value. An object is `pending`
+        until all products, including those not yet created, have reached it.
 
     Raises
     ------
     ConfigurationError
-        No run has made a plan yet, or the job makes no product of objects.
+        No run has made a plan yet, the job makes no product of objects, or something unknown is asked for.
     """
     stages = [name for name in job.stages if name not in PRODUCTS_OF_FRAMES and job.keeps(name)]
     if not stages:
-        raise ConfigurationError(f"stages: {', '.join(job.stages)} make nothing of objects that could be exported")
+        raise ConfigurationError(f"stages: {', '.join(job.stages)} make no product of objects that could be exported")
     try:
-        ids = read_plan_columns(job.output, ["object_id"])["object_id"]
+        rows = planned_rows(job.output)
     except FileNotFoundError as error:
         raise ConfigurationError(f"{job.output} holds no product yet: run the job first") from error
     # Statuses are read first: a shard that is being done again counts as pending, whatever its arrays hold.
-    statuses = {name: _status(job.output, name, len(ids)) for name in stages}
-    names = np.array([member.name.lower() for member in Status], dtype=object)
-    columns = {"object_id": pa.array(ids, pa.string())}
-    columns["status"] = pa.array(names[final_status(list(statuses.values()))], pa.string())
-    if "predictions" in stages and product_exists(job.output, "predictions"):
-        columns |= _predictions(job.output, usable(statuses["predictions"]))
-    return pa.table(columns)
+    statuses = {name: _status(job.output, name, rows) for name in stages}
+    made = [name for name in stages if product_exists(job.output, name)]
+    asked = parse(with_, [name for name in made if name != PREDICTIONS])
+    final = final_status(list(statuses.values()))
+    parts = [_identity(job.output, final, ("ra", "dec") if positions else ())]
+    if PREDICTIONS in made:
+        parts.append(_predictions(job.output, usable(statuses[PREDICTIONS])))
+    for product, patterns in asked.patterns.items():
+        parts += _columns_of(job.output, product, patterns, statuses[product])
+    if texts := [name for name in asked.columns if name != "reason"]:
+        parts.append(_labels(job.output, texts))
+    if "reason" in asked.columns:
+        parts.append(_reasons(job.output, final))
+    return Results(rows, tuple(parts))
 
 
 def _status(output: str, product: str, rows: int) -> Statuses:
     if not product_exists(output, product):
         return np.full(rows, Status.PENDING, np.uint8)
-    return np.asarray(_read(open_group(output, product), "status"), np.uint8)
+    return np.asarray(open_group(output, product)["status"][...], np.uint8)  # type: ignore[index]
 
 
-def _predictions(output: str, done: npt.NDArray[np.bool_]) -> dict[str, pa.Array]:
-    group = open_group(output, "predictions")
-    predicted, probability = _read(group, "predicted_class"), _read(group, "probability")
-    numbers = {"confidence": _read(group, "confidence")}
-    numbers |= {f"probability_{name}": probability[:, place] for place, name in enumerate(_read(group, "class"))}
-    return {
-        "predicted_class": pa.array(predicted, pa.string(), mask=~done | (predicted == "")),
-        **{name: pa.array(values, mask=~done | np.isnan(values)) for name, values in numbers.items()},
-    }
+def _identity(output: str, final: Statuses, positions: tuple[str, ...]) -> Part:
+    about = {"object_id": "the id by which products name the object", "ra": "right ascension", "dec": "declination"}
+    fields = [column("object_id", pa.string(), about["object_id"], ucd=ucds.COLUMNS["object_id"])]
+    fields += [column(name, pa.float64(), f"{about[name]} (ICRS)", "deg", ucds.COLUMNS[name]) for name in positions]
+    fields.append(column("status", pa.string(), "final status of the object", ucd=ucds.COLUMNS["status"]))
+
+    def read(rows: slice) -> list[pa.Array]:
+        plan = read_plan_part(output, ["object_id", *positions], rows)
+        known = (plan[name].combine_chunks() for name in positions)
+        angles = [pc.if_else(pc.is_nan(angle), pa.scalar(None, pa.float64()), angle) for angle in known]
+        return [plan["object_id"], *angles, pa.array(NAMES[final[rows]], pa.string())]
+
+    return Part(tuple(fields), read)
 
 
-def _read(group: Any, name: str) -> Array:
-    values = np.asarray(group[name][...])
-    return values.astype(object) if values.dtype.kind == "T" else values
+def _predictions(output: str, done: npt.NDArray[np.bool_]) -> Part:
+    group: Any = open_group(output, PREDICTIONS)
+    classes = [str(name) for name in _values(group, CLASS, slice(None))]
+    best, sure = "most probable class; NULL where the classifier abstains", "largest probability"
+    fields = [
+        column("predicted_class", pa.string(), best, ucd=ucds.COLUMNS["predicted_class"]),
+        column("confidence", pa.float32(), sure, ucd=ucds.COLUMNS["confidence"]),
+    ]
+    for name, plain in zip(classes, plain_names(classes), strict=True):
+        about = column(f"probability_{plain}", pa.float32(), f"probability of class {name}", ucd=ucds.PROBABILITY)
+        fields.append(about.with_metadata({**about.metadata, CLASS: name}))
+
+    def read(rows: slice) -> list[pa.Array]:
+        here = done[rows]
+        probability = _values(group, "probability", rows)
+        numbers = [_values(group, "confidence", rows), *(probability[:, place] for place in range(len(classes)))]
+        return [
+            _array(_values(group, "predicted_class", rows), here),
+            *(_array(np.ascontiguousarray(values), here) for values in numbers),
+        ]
+
+    return Part(tuple(fields), read)
+
+
+def _columns_of(output: str, product: str, patterns: Sequence[str], status: Statuses) -> list[Part]:
+    """Find the columns of a product: features by name, else variables with one value for each object."""
+    group: Any = open_group(output, product)
+    if "feature" in group and "value" in group:
+        return [_features(group, patterns, product, usable(status))]
+    own = {variable.name for variable in OBJECT_COORDINATES}
+    names = [name for name, array in sorted(group.arrays()) if array.metadata.dimension_names == ("object",)]
+    return [
+        _variable(group, name, product, status)
+        for name in chosen(patterns, [name for name in names if name not in own], product)
+    ]
+
+
+def _features(group: Any, patterns: Sequence[str], product: str, done: npt.NDArray[np.bool_]) -> Part:
+    names, units, meanings = (
+        [str(text) for text in _values(group, name, slice(None))] for name in ("feature", "unit", "description")
+    )
+    wanted = chosen(patterns, names, product)
+    places = [names.index(name) for name in wanted]
+    prefix = "feature" if product == "features" else product
+    fields = tuple(
+        column(
+            f"{prefix}_{plain}",
+            pa.float32(),
+            meanings[place],
+            "" if units[place] == NONE else units[place],
+            ucds.ucd_of_feature(names[place], units[place]),
+        )
+        for place, plain in zip(places, plain_names(wanted), strict=True)
+    )
+
+    def read(rows: slice) -> list[pa.Array]:
+        values, here = _values(group, "value", rows), done[rows]
+        return [_array(np.ascontiguousarray(values[:, place]), here) for place in places]
+
+    return Part(fields, read)
+
+
+def _variable(group: Any, name: str, product: str, status: Statuses) -> Part:
+    array = group[name]
+    says = name == "status"
+    kind = pa.string() if says or array.dtype.kind in "TUO" else pa.from_numpy_dtype(array.dtype)
+    unit = str(array.attrs.get("units", ""))
+    about = str(array.attrs.get("long_name", ""))
+    field = column(f"{product}_{plain_names([name])[0]}", kind, about, "" if unit == NONE else unit)
+
+    def read(rows: slice) -> list[pa.Array]:
+        if says:
+            return [pa.array(NAMES[status[rows]], pa.string())]
+        return [_array(_values(group, name, rows), usable(status[rows]))]
+
+    return Part((field,), read)
+
+
+def _labels(output: str, names: Sequence[str]) -> Part:
+    about = {"label": "class in the catalogue", "split": "train, validation or test"}
+    fields = tuple(column(name, pa.string(), about[name], ucd=ucds.COLUMNS[name]) for name in names)
+
+    def read(rows: slice) -> list[pa.Array]:
+        plan = read_plan_part(output, names, rows)
+        return [pc.if_else(pc.equal(plan[name], ""), pa.scalar(None, pa.string()), plan[name]) for name in names]
+
+    return Part(fields, read)
+
+
+def _reasons(output: str, final: Statuses) -> Part:
+    field = column("reason", pa.string(), "why the object is not ok, by stage", ucd=ucds.COLUMNS["reason"])
+    try:
+        raw = read_bytes(join(output, "problems.parquet"))
+    except FileNotFoundError:
+        raw = None
+
+    def read(rows: slice) -> list[pa.Array]:
+        texts = np.full(rows.stop - rows.start, None, dtype=object)
+        if raw is not None:
+            within = [("row", ">=", rows.start), ("row", "<", rows.stop)]
+            found = pq.read_table(io.BytesIO(raw), columns=["row", "stage", "message"], filters=within)
+            for row, stage, message in zip(*(found[name].to_pylist() for name in found.column_names), strict=True):
+                if stage not in PRODUCTS_OF_FRAMES:
+                    said, place = f"{stage}: {message}", row - rows.start
+                    texts[place] = said if texts[place] is None else f"{texts[place]}; {said}"
+        return [pa.array(texts, pa.string(), mask=np.isin(final[rows], (Status.PENDING, Status.OK)))]
+
+    return Part((field,), read)
+
+
+def classifier_of(output: str) -> str:
+    """Return what the predictions say of their classifier, with the hash of its files, as JSON; "" if there are none.
+
+    A product that other software made may lack both.
+    """
+    if not product_exists(output, PREDICTIONS):
+        return ""
+    attrs = open_group(output, PREDICTIONS).attrs
+    made = json.loads(str(attrs.get("provenance", "{}")))
+    about = json.loads(str(attrs.get("classifier", "{}")))
+    return json.dumps({**about, "fingerprint": made.get("predictions.classifier", "")})
+
+
+def _array(values: Array, there: npt.NDArray[np.bool_]) -> pa.Array:
+    """Make a column with NULL where there is no value: no text, NaN, or an object without data."""
+    if values.dtype == object:
+        return pa.array(values, pa.string(), mask=~there | (values == ""))
+    absent = ~there | np.isnan(values) if values.dtype.kind == "f" else ~there
+    return pa.array(values, mask=absent)
+
+
+def _values(group: Any, name: str, rows: slice) -> Array:
+    values = np.asarray(group[name][rows])
+    return values.astype(object) if values.dtype.kind in "TU" else values

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
@@ -24,81 +25,147 @@ LONG = r"\d{16}"
 
 POINTED = "whole numbers that are written with a decimal point became integers"
 IDENTIFIERS = "identifiers that were kept as text became integers"
-UNLIKE = "values that are not of the type which the file declares; left as text"
+UNLIKE = "values that are not of the type that the file declares; left as text"
+
+INTEGERS = {"int64": pa.int64(), "uint64": pa.uint64()}
+"""The first that holds all values is taken."""
+POSSIBLE = {"untyped": (*INTEGERS, "real", "truth"), "identifiers": tuple(INTEGERS), "declared": ("declared",)}
+"""For each way to judge a column, the types that it can have besides text, in the order of preference."""
 
 Kinds = Mapping[str, pa.DataType | None]
 
 
-def with_types(table: pa.Table, changes: Changes | None = None, kinds: Kinds | None = None) -> pa.Table:
-    """Turn text columns into the types that the file declares, else into numbers or Booleans if all values are.
+@dataclass
+class _Column:
+    """What a column of text can still be, after what was seen of it."""
 
-    Empty text becomes NULL.
+    name: str
+    way: str
+    """One of `POSSIBLE`; text that is judged as identifiers changes only if some have many digits."""
+    kind: pa.DataType | None
+    """Type that the file declares."""
+    blanks: bool
+    """Whether empty text stays if the column stays text."""
+    possible: tuple[str, ...]
+    seen: bool = False
+    long: bool = False
+    pointed: bool = False
+
+    @property
+    def found(self) -> str | None:
+        """The type that all values have; None where the column stays text."""
+        if not (self.seen or self.way == "declared") or (self.way == "identifiers" and not self.long):
+            return None
+        return next(iter(self.possible), None)
+
+    def look(self, column: pa.ChunkedArray) -> None:
+        """See more values."""
+        values = to_text(column)
+        self.long = self.long or bool(pc.any(pc.match_substring_regex(column, LONG)).as_py())
+        if values.null_count == len(values):
+            return
+        self.seen = True
+        self.possible = tuple(which for which in self.possible if self._fits(which, values))
+        self.pointed = self.pointed or bool(pc.any(pc.match_substring(values, ".")).as_py())
+
+    def _fits(self, which: str, values: pa.Array) -> bool:
+        if which in INTEGERS:
+            return _all_match(values, WHOLE) and _integers(values, INTEGERS[which]) is not None
+        if which == "real":
+            return _all_match(values, REAL) and _reals(values) is not None
+        if which == "truth":
+            return _all_match(values, TRUTH)
+        return _declared(values, self.kind) is not None
+
+    def convert(self, column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+        """Turn values that were seen into the type that was found."""
+        found = self.found
+        if found is None:
+            return column if self.blanks else _without_blanks(column)
+        values = to_text(column)
+        if found in INTEGERS:
+            return _integers(values, INTEGERS[found])
+        if found == "real":
+            return pc.utf8_ltrim(values, characters="+").cast(pa.float64())
+        return values.cast(pa.bool_()) if found == "truth" else _declared(values, self.kind)
+
+
+class Types:
+    """The types of a table's text columns, learnt batch by batch, so that the table need not be in memory.
 
     Parameters
     ----------
-    table : pyarrow.Table
-        Columns as read; only columns of text are changed.
-    changes : Changes, optional
-        Where to note anything beyond a change of type.
-    kinds : mapping of str to pyarrow.DataType, optional
-        Types that the file declares. Columns declared as text stay text, except long identifiers (see
-        `with_integer_identifiers`); lists are written as JSON.
+    kinds : mapping of str to pyarrow.DataType
+        Types that the file declares. Columns declared as text stay text, except long identifiers; lists are written as
+        JSON.
+    typed : bool
+        Whether the format has types. Then only long identifiers change: columns of which all values are integers and
+        some have more digits than doubles hold. (SDSS keeps `SPECOBJID` as text in FITS, which has no unsigned 64-bit
+        integers with gaps.)
     """
-    kinds, changes = kinds or {}, changes or Changes()
-    columns = []
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        kind = kinds.get(name)
-        columns.append(_typed(name, column, changes) if kind is None else _declared(name, column, kind, changes))
-    return pa.table(columns, names=table.column_names)
+
+    def __init__(self, kinds: Kinds | None = None, *, typed: bool = False) -> None:
+        self._kinds, self._typed = kinds or {}, typed
+        self._columns: dict[str, _Column] = {}
+
+    def look(self, table: pa.Table) -> None:
+        """See more rows."""
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            if is_text(column.type):
+                self._of(name).look(column)
+
+    def convert(self, table: pa.Table) -> pa.Table:
+        """Give rows that were seen their types. Empty text becomes NULL if the format has no types."""
+        columns = [
+            self._of(name).convert(column) if is_text(column.type) else column
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        ]
+        return pa.table(columns, names=table.column_names)
+
+    def note(self, changes: Changes) -> None:
+        """Note anything beyond a change of type."""
+        for column in self._columns.values():
+            if column.way == "declared" and column.found is None:
+                changes.note(UNLIKE, column.name)
+            elif column.way == "identifiers" and column.found:
+                changes.note(IDENTIFIERS, column.name)
+            elif column.way == "untyped" and column.found in INTEGERS and column.pointed:
+                changes.note(POINTED, column.name)
+
+    def _of(self, name: str) -> _Column:
+        if name not in self._columns:
+            kind = self._kinds.get(name)
+            identifiers = self._typed or (kind is not None and is_text(kind))
+            way = "identifiers" if identifiers else "untyped" if kind is None else "declared"
+            self._columns[name] = _Column(name, way, kind, self._typed, POSSIBLE[way])
+        return self._columns[name]
+
+
+def with_types(table: pa.Table, changes: Changes | None = None, kinds: Kinds | None = None) -> pa.Table:
+    """Turn text columns into the types that the file declares, else into numbers or Booleans if all values are."""
+    return _at_once(table, Types(kinds), changes or Changes())
 
 
 def with_integer_identifiers(table: pa.Table, changes: Changes) -> pa.Table:
-    """Turn text columns of a typed format into integers if all values are and some have more digits than doubles hold.
-
-    SDSS keeps `SPECOBJID` as text in FITS, which has no unsigned 64-bit integers with gaps. Other text stays text.
-    """
-    named = zip(table.column_names, table.columns, strict=True)
-    return pa.table([_long_identifiers(*each, changes) for each in named], names=table.column_names)
+    """Turn text columns of a typed format into integers if they are long identifiers (see `Types`)."""
+    return _at_once(table, Types(typed=True), changes)
 
 
-def _long_identifiers(name: str, column: pa.ChunkedArray, changes: Changes) -> pa.ChunkedArray | pa.Array:
-    if not _is_text(column.type) or not pc.any(pc.match_substring_regex(column, LONG)).as_py():
-        return column
-    values = to_text(column)
-    if not _all_match(values, WHOLE) or (numbers := _integers(values)) is None:
-        return column
-    changes.note(IDENTIFIERS, name)
-    return numbers
+def _at_once(table: pa.Table, types: Types, changes: Changes) -> pa.Table:
+    types.look(table)
+    types.note(changes)
+    return types.convert(table)
 
 
-def _declared(name: str, column: pa.ChunkedArray, kind: pa.DataType, changes: Changes) -> pa.ChunkedArray | pa.Array:
-    """Give text the type that its file declares; text that does not fit the type stays text."""
-    if _is_text(kind):
-        return _long_identifiers(name, _without_blanks(column), changes)
-    values = to_text(column)
+def _declared(values: pa.Array, kind: pa.DataType) -> pa.Array | None:
+    """Give text the type that its file declares; None if it does not fit."""
     try:
         if pa.types.is_nested(kind):
             return pa.array([None if text is None else json.loads(text) for text in values.to_pylist()], kind)
         plain = pc.utf8_ltrim(values, characters="+")
         return pa.array(np.float16(plain.cast(pa.float64())), kind) if kind == pa.float16() else plain.cast(kind)
     except (ValueError, TypeError):  # errors of Arrow and of JSON are among these
-        changes.note(UNLIKE, name)
-        return _without_blanks(column)
-
-
-def _typed(name: str, column: pa.ChunkedArray, changes: Changes) -> pa.ChunkedArray | pa.Array:
-    if not _is_text(column.type):
-        return column
-    values = to_text(column)
-    if _all_match(values, WHOLE) and (numbers := _integers(values)) is not None:
-        if pc.any(pc.match_substring(values, ".")).as_py():
-            changes.note(POINTED, name)
-        return numbers
-    if _all_match(values, REAL) and (reals := _reals(values)) is not None:
-        return reals
-    if _all_match(values, TRUTH):
-        return values.cast(pa.bool_())
-    return _without_blanks(column)
+        return None
 
 
 def _without_blanks(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -107,19 +174,20 @@ def _without_blanks(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _reals(values: pa.Array) -> pa.Array | None:
-    """Return doubles; None if one of them, written with as many digits, is another number."""
+    """Return doubles; None if one of them, written with the same number of digits, is another number."""
     numbers = pc.utf8_ltrim(values, characters="+").cast(pa.float64())
     doubtful = pc.and_(pc.match_substring_regex(values, MANY), pc.not_equal(numbers.cast(pa.string()), values))
     return numbers if all(map(_is_exact, values.filter(doubtful).to_pylist())) else None
 
 
 def _is_exact(text: str) -> bool:
-    """Tell whether the nearest double, written with as many digits, is this number, as for 17-digit and exact text."""
+    """Tell whether the nearest double, written with the same number of digits, gives this number again."""
     digits = len(re.sub(r"^0+|\D", "", re.split("[eE]", text.lstrip("+-"))[0].replace(".", "")))
     return Decimal(format(float(text), f".{max(digits, 1) - 1}e")) == Decimal(text)
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Tell whether a type is text."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
@@ -128,12 +196,9 @@ def _all_match(values: pa.Array, pattern: str) -> bool:
     return bool(values.null_count < len(values) and pc.all(pc.match_substring_regex(values, pattern)).as_py())
 
 
-def _integers(values: pa.Array) -> pa.Array | None:
-    """Return signed or unsigned 64-bit integers; None if a value is too large for both."""
-    digits = pc.replace_substring_regex(values, r"\.0*$", "")
-    for kind in (pa.int64(), pa.uint64()):
-        try:
-            return digits.cast(kind)
-        except pa.ArrowInvalid:
-            continue
-    return None
+def _integers(values: pa.Array, kind: pa.DataType) -> pa.Array | None:
+    """Return integers of a type; None if a value is too large for it."""
+    try:
+        return pc.replace_substring_regex(values, r"\.0*$", "").cast(kind)
+    except pa.ArrowInvalid:
+        return None

@@ -53,7 +53,7 @@ class Lamost(Survey):
     simulator = "survey_batch.simulate:simulate_lamost"
 
     def missing(self, found: Mapping[str, str], archive: ArchiveSection) -> list[str]:
-        """Return the columns that the layout needs and that are not among those found."""
+        """Return the columns that the layout needs and that were not found."""
         layout = cast("LamostArchive", archive).layout
         folder = {"flat": (), "plan": ("obsdate", "planid"), "obsid": ("obsid",)}[layout]
         file = () if layout == "obsid" or "filename" in found else ("lmjd", "planid", "spid", "fiberid")
@@ -78,7 +78,7 @@ class Lamost(Survey):
         return key
 
     def substitute_ids(self, rows: NamedRows) -> Iterator[tuple[str, pa.Array]]:
-        """Yield ids made of the fibre, and of the file's name."""
+        """Yield ids made from the fibre, and of the file's name."""
         planid, filename = (_or_null(rows.text(name)) for name in ("planid", "filename"))
         lmjd, spid, fiberid = (rows.numbers(name) for name in NUMBERS)
         yield "lmjd-planid-spid-fiberid", fibre_names(lmjd, planid, spid, fiberid)
@@ -146,7 +146,7 @@ connections = 4
 kind = "spectral-type"                      # or galaxy-quasar-star, table; docs/classifiers names all
 classifier = "models/{name}"
 
-# [predictions]                             # survey-batch run --train trains first where it is not there yet
+# [predictions]                             # survey-batch run --train trains it first if it does not exist
 # classifier = "models/{name}"
 """
 

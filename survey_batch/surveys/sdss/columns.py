@@ -1,4 +1,4 @@
-"""Columns of SDSS catalogues: their names in CasJobs, in SkyServer and in the SDSS17 file, and ids made of them."""
+"""Columns of SDSS catalogues: their names in CasJobs, in SkyServer and in the SDSS17 file, and ids made from them."""
 
 from collections.abc import Iterator
 
@@ -40,7 +40,7 @@ def fibre(rows: CatalogRows) -> dict[str, I8]:
 
 
 def substitute_ids(rows: NamedRows) -> Iterator[tuple[str, pa.Array]]:
-    """Yield ids made of the spectrum, if they tell objects apart, and of the field with the position."""
+    """Yield ids made from the spectrum, if they tell objects apart, and of the field with the position."""
     spectra = spectrum_names(*(rows.numbers(name) for name in ("plate", "mjd", "fiberid")))
     if pc.count_distinct(spectra).as_py() == len(spectra) - spectra.null_count:
         yield "plate-mjd-fiberid", spectra

@@ -67,7 +67,7 @@ root = "exposures"                          # a folder, https://... or s3://...
 kind = "stamp-type"
 classifier = "models/{name}"
 
-# [predictions]                             # survey-batch run --train trains first where it is not there yet
+# [predictions]                             # survey-batch run --train trains it first if it does not exist
 # classifier = "models/{name}"
 """
 

@@ -2,10 +2,12 @@
 
 import pytest
 
+from survey_batch.cluster import connect
 from survey_batch.cluster.drain import END
 from survey_batch.cluster.launch import Sbatch
 from survey_batch.cluster.slurm import make_cluster, script_of
 from survey_batch.config.job import ClusterSection
+from survey_batch.core.errors import ConfigurationError
 
 
 @pytest.fixture
@@ -63,3 +65,9 @@ def test_the_word_gpu_in_a_directive_gives_a_worker_no_gpu(script):
     text, _ = script(directives=["--exclude=gpu01", "--constraint=nogpu"])
     assert "GPU=1" not in text
     assert "#SBATCH --exclude=gpu01" in text
+
+
+def test_without_tls_a_network_must_be_named():
+    section = ClusterSection(kind="slurm", workers=1, tls=False)
+    with pytest.raises(ConfigurationError, match=r"would listen on all networks.* such as \"ib0\""), connect(section):
+        pass

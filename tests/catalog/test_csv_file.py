@@ -40,14 +40,16 @@ def test_rows_that_are_commented_out_below_a_commented_header_are_counted_in_a_n
     names, *rows = sky_lines()
     catalog = read_sky(write(tmp_path / "c.csv", "#" + names, rows[0], "#" + rows[0], *rows[1:]))
     assert_read(catalog)
-    assert [note for note in catalog.notes if "left out as comments" in note and "header: 1 that begin with #" in note]
+    assert [
+        note for note in catalog.notes if "left out as comments" in note and "the header: 1; they begin with #" in note
+    ]
 
 
 def test_masks_in_columns_of_their_own_are_refused_and_none_are_read(tmp_path):
     table = sky_table()
     table["snr"] = MaskedColumn([1.0, 2.0, 3.0], mask=[False, True, False])
     table.write(tmp_path / "a.ecsv", format="ascii.ecsv", serialize_method="data_mask")
-    with pytest.raises(ConfigurationError, match=r'apart \(snr.mask\).*write it without serialize_method="data_mask"'):
+    with pytest.raises(ConfigurationError, match=r'columns \(snr.mask\).*without serialize_method="data_mask"'):
         read_sky(tmp_path / "a.ecsv")
     table.write(tmp_path / "b.ecsv", format="ascii.ecsv")
     np.testing.assert_array_equal(read_sky(tmp_path / "b.ecsv").table["snr"].to_numpy(), np.float32([1, np.nan, 3]))
@@ -102,7 +104,7 @@ def test_values_that_are_not_of_the_declared_type_stay_text_and_it_is_said(tmp_p
     out, changes = exported(write(tmp_path / "c.ecsv", *lines, "# schema: astropy-2.0", "a b", "1 40000", '"" 2'))
     assert out["a"].to_pylist() == [1, None]
     assert out["b"].to_pylist() == ["40000", "2"]
-    assert changes.lines() == ["b: values that are not of the type which the file declares; left as text"]
+    assert changes.lines() == ["b: values that are not of the type that the file declares; left as text"]
 
 
 @pytest.mark.parametrize("delimiter", [",", "\t"])
@@ -116,7 +118,7 @@ def test_units_below_the_names_are_used_without_a_line_of_dashes(tmp_path, delim
     catalog = read_sky(write(tmp_path / "c.csv", names, units, *rows))
     assert_read(catalog)
     assert catalog.notes == (
-        "line 2 holds units, and is no row: 'ra' in 'h', 'dec' in 'deg'",
+        "line 2 holds units, not a row: 'ra' in 'h', 'dec' in 'deg'",
         "column 'ra' is in 'h': converted to degrees",
     )
 
@@ -125,7 +127,7 @@ def test_types_of_rdb_below_the_names_are_no_row(tmp_path):
     names, *rows = sky_lines("\t")
     catalog = read_sky(write(tmp_path / "c.rdb", names, "\t".join(["19N", "N", "N", "N", "N", "N", "N"]), *rows))
     assert_read(catalog)
-    assert catalog.notes == ("line 2 holds the types of an RDB table, and is no row",)
+    assert catalog.notes == ("line 2 holds the types of an RDB table, not a row",)
 
 
 def test_a_first_row_that_lacks_its_position_is_not_taken_for_units(tmp_path):
@@ -163,5 +165,5 @@ def test_a_line_end_in_a_quoted_name_is_a_blank(tmp_path):
     assert open_source(str(path)).names[1] == "ra (deg)"
     assert_read(read_sky(path, columns={"ra": "ra (deg)"}))
     write(path, names.replace("ra", '"ra'), *rows * 400)
-    with pytest.raises(ConfigurationError, match="a quotation mark of line 1 .* is not closed"):
+    with pytest.raises(ConfigurationError, match="line 1 of .* has a quotation mark that is not closed"):
         read_sky(path)

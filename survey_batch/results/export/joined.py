@@ -1,0 +1,177 @@
+"""The joined catalogue: each row with its status and results, in batches, so that it need not fit into memory."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from survey_batch.catalog.detected import object_catalog
+from survey_batch.catalog.opening import Opened, open_catalog
+from survey_batch.config.job import Job
+from survey_batch.results.export.changes import Changes
+from survey_batch.results.export.matching import match
+from survey_batch.results.export.provenance import provenance_of
+from survey_batch.results.export.results import Results, find_results
+from survey_batch.results.export.sorting import Sorter
+from survey_batch.results.export.text import Types, is_text
+from survey_batch.results.export.units import with_units
+from survey_batch.store.products import Array
+
+OURS = "sb_"
+"""Prefix of added columns, so that none hides a column of the catalogue."""
+
+ADDED = r"^(?i:sb_(object_id|status|predicted_class|confidence|label|split|reason|ra|dec|probability_.*|feature_.*))$"
+"""Columns that an export adds; columns of an earlier export are recognized by it."""
+
+BATCH_ROWS = 1 << 16
+"""Rows of a batch."""
+BLOCK_BYTES = 64_000_000
+"""About as many bytes of results are sorted at a time."""
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A catalogue joined to its results.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+        Columns with unit, description and UCD in the metadata of each field, and the provenance in that of the schema.
+    rows : int
+    batches : callable
+        Yields tables of successive rows, each with this schema.
+    changes : Changes
+        What was changed so far.
+    """
+
+    schema: pa.Schema
+    rows: int
+    batches: Callable[[], Iterator[pa.Table]]
+    changes: Changes = field(default_factory=Changes)
+
+    @classmethod
+    def of(cls, table: pa.Table, changes: Changes | None = None) -> "Joined":
+        """Take a table in memory."""
+        return cls(table.schema, table.num_rows, lambda: iter([table]), changes or Changes())
+
+
+@contextmanager
+def joined(job: Job, with_: Sequence[str] = (), *, positions: bool = False) -> Iterator[Joined]:
+    """Join a job's catalogue to its results by object id, in the order of the catalogue.
+
+    Results are in another order: they are sorted through files in a temporary folder, which exists within the context.
+
+    Parameters
+    ----------
+    job
+    with_
+        See `find_results`.
+    positions
+        Whether to add `sb_ra` and `sb_dec` [deg].
+
+    Raises
+    ------
+    ConfigurationError
+        See `export_catalog`.
+    """
+    changes, results, section = Changes(), find_results(job, with_, positions=positions), object_catalog(job)
+    opened = open_catalog(section, job.archive)
+    matched = match(job, section, opened)
+    added = [field.with_name(OURS + field.name) for field in results.fields]
+    catalog = _Rows(opened, matched.rows, {field.name.lower() for field in added}, changes)
+    schema = pa.schema([*with_units(catalog.schema, opened, section), *added])
+    schema = schema.with_metadata(provenance_of(job, schema))
+    with TemporaryDirectory(prefix="survey-batch-export-") as folder:
+        sorter = _sorted(results, matched.places, Path(folder) / "results")
+
+        def batches() -> Iterator[pa.Table]:
+            for number, part in enumerate(catalog.batches()):
+                yield pa.table([*part.columns, *sorter.bucket(number).columns], schema=schema)
+
+        yield Joined(schema, len(matched.rows), batches, changes)
+
+
+def _sorted(results: Results, places: Array, folder: Path) -> Sorter:
+    """Bring results from the order of the plan into that of the catalogue, one bucket for each batch."""
+    sorter = Sorter(folder, -(-len(places) // BATCH_ROWS))
+    wanted = np.full(results.rows, -1, np.int32)
+    wanted[places] = np.arange(len(places), dtype=np.int32)
+    row_bytes = sum(field.type.bit_width / 8 if field.type != pa.string() else 24 for field in results.fields)
+    block = max(1, int(BLOCK_BYTES / row_bytes) // BATCH_ROWS) * BATCH_ROWS
+    for first in range(0, results.rows, block):
+        here = wanted[first : first + block]
+        table = results.read(slice(first, first + len(here)))
+        if (here < 0).any():
+            table, here = table.filter(pa.array(here >= 0)), here[here >= 0]
+        sorter.add(table, here // BATCH_ROWS, here)
+    return sorter
+
+
+class _Rows:
+    """Some rows of a catalogue with their types, in batches of `BATCH_ROWS`."""
+
+    def __init__(self, opened: Opened, rows: Array, replaced: set[str], changes: Changes) -> None:
+        self._source, self._rows = opened.source, rows
+        kinds = {column.name: column.kind for column in self._source.columns} if self._source.text else None
+        self._types = Types(kinds, typed=not self._source.text)
+        self._names = self._without_ours(replaced, changes)
+        first = next(self._raw(self._names))
+        if text := [field.name for field in first.schema if is_text(field.type)]:
+            for table in self._raw(text):
+                self._types.look(table)
+        self._types.note(changes)
+        self.schema = self._types.convert(first.slice(0, 0)).schema
+
+    def batches(self) -> Iterator[pa.Table]:
+        """Yield the rows, `BATCH_ROWS` at a time."""
+        waiting: list[pa.Table] = []
+        for table in self._raw(self._names):
+            waiting.append(table)
+            while sum(part.num_rows for part in waiting) >= BATCH_ROWS:
+                whole = pa.concat_tables(waiting)
+                yield self._types.convert(whole.slice(0, BATCH_ROWS))
+                waiting = [whole.slice(BATCH_ROWS)]
+        if any(part.num_rows for part in waiting):
+            yield self._types.convert(pa.concat_tables(waiting))
+
+    def _without_ours(self, replaced: set[str], changes: Changes) -> list[str]:
+        """Leave out the columns that an earlier export added."""
+        names = pa.array(self._source.names, pa.string())
+        earlier = pc.match_substring_regex(names, ADDED).to_pylist()
+        old = [name for name, ours in zip(self._source.names, earlier, strict=True) if ours or name.lower() in replaced]
+        for name in old:
+            changes.note("of an earlier export; replaced or left out", name)
+        return [name for name in self._source.names if name not in old]
+
+    def _raw(self, names: Sequence[str]) -> Iterator[pa.Table]:
+        """Read the rows as the file has them, batch by batch."""
+        first = 0
+        for batch in self._source.batches(names):
+            begin, end = np.searchsorted(self._rows, [first, first + batch.table.num_rows])
+            yield _without_views(batch.table).take(pa.array(self._rows[begin:end] - first))
+            first += batch.table.num_rows
+
+
+def _without_views(table: pa.Table) -> pa.Table:
+    """Turn views of text and bytes, from which Arrow cannot take rows, into their plain types."""
+    fields = [pa.field(field.name, _plain(field.type)) for field in table.schema]
+    return table.cast(pa.schema(fields)) if pa.schema(fields) != table.schema else table
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_plain(kind.value_type), kind.list_size)
+    if pa.types.is_map(kind):
+        return pa.map_(_plain(kind.key_type), _plain(kind.item_type))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(_plain(kind.value_type))
+    if pa.types.is_list(kind):
+        return pa.list_(_plain(kind.value_type))
+    return {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(kind, kind)

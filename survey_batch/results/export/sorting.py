@@ -1,0 +1,52 @@
+"""Sorting of more rows than memory holds: into buckets on the disk, each of which is then sorted by itself."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from survey_batch.store.products import Array
+
+KEY = "sort key"
+"""Column by which the rows of a bucket are sorted."""
+
+
+class Sorter:
+    """Rows of one schema, given in any order and taken back bucket by bucket.
+
+    Each table that is added is one Arrow file in the folder, with one record batch for each bucket. A bucket is read
+    from the same place of every file.
+    """
+
+    def __init__(self, folder: Path, buckets: int) -> None:
+        self._folder, self._buckets = folder, buckets
+        self._paths: list[Path] = []
+        folder.mkdir(parents=True)
+
+    def add(self, table: pa.Table, bucket: Array, key: Array) -> None:
+        """Add rows; `bucket` and `key`, (rows,) integers each, say where each belongs."""
+        order = np.lexsort((key, bucket))
+        ordered = table.append_column(KEY, pa.array(key)).take(pa.array(order)).combine_chunks()
+        ends = np.searchsorted(bucket[order], np.arange(self._buckets + 1))
+        path = self._folder / f"{len(self._paths)}.arrow"
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, ordered.schema) as writer:
+            for first, last in itertools.pairwise(ends):
+                writer.write_batch(_one_batch(ordered.slice(first, last - first)))
+        self._paths.append(path)
+
+    def bucket(self, number: int) -> pa.Table:
+        """Return the rows of a bucket, sorted by their key."""
+        whole = pa.Table.from_batches(list(self._read(number)))
+        return whole.take(pa.array(np.argsort(np.asarray(whole[KEY]), kind="stable"))).drop_columns(KEY)
+
+    def _read(self, number: int) -> Iterator[pa.RecordBatch]:
+        for path in self._paths:
+            with pa.OSFile(str(path), "rb") as file:
+                yield pa.ipc.open_file(file).get_batch(number)
+
+
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
