@@ -13,7 +13,6 @@ from importlib import import_module
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from survey_batch.config.job import Job
 from survey_batch.core.errors import (
     ConfigurationError,
     ObjectError,
@@ -24,6 +23,7 @@ from survey_batch.core.errors import (
 from survey_batch.core.status import Status
 
 if TYPE_CHECKING:
+    from survey_batch.config.job import Job
     from survey_batch.config.jobfile import load_job
     from survey_batch.execution.runner import run
     from survey_batch.lazy.functions import composites, features, predict, principal_components
@@ -61,6 +61,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Job": "config.job",
     "batches": "notebook.batches",
     "composites": "lazy.functions",
     "features": "lazy.functions",
@@ -75,7 +76,7 @@ _LAZY = {
     "train": "training.train",
     "wcs": "notebook.fits",
 }
-"""Module of each function. No module here has the name of one: importing it would put it in the function's place."""
+"""Module of each name. No module here has the name of one: importing it would put it in the function's place."""
 
 
 _IMPORTING = RLock()
@@ -83,7 +84,7 @@ _IMPORTING = RLock()
 
 
 def __getattr__(name: str) -> Any:
-    """Import the functions that need Dask, Zarr or xarray when they are first used: it takes seconds."""
+    """Import what needs pydantic, Dask, Zarr or xarray when it is first used: it takes seconds."""
     if name in _LAZY:
         with _IMPORTING:
             if _LAZY[name].startswith(("lazy.", "notebook.")):

@@ -16,6 +16,9 @@ SPECTRAL_TYPES = ("A", "F", "G", "K", "M", "non-stellar")
 MK_CLASSES = ("O", "B", "A", "F", "G", "K", "M", "OB", "carbon", "WD", "CV")
 """Letters of the MK system, and kinds of star outside its main classes."""
 
+CLASS_COLUMNS = ("class", "subclass", "spectraltype", "spectype", "sptype", "objtype", "objclass", "morphology", "type")
+"""Names of columns that usually hold a class, in the spelling of `KeyColumn.names`."""
+
 _STELLAR = re.compile(r"^(?P<prefix>e?sd|usd|d|g)?(?P<letter>OB|[OBAFGKM])(?:\d|$|[ (IV])")
 """Prefix (sd, esd, usd: subdwarf; d: dwarf; g: giant), letter, then a digit, a luminosity class or nothing."""
 

@@ -22,6 +22,7 @@ from survey_batch.catalog.wrap import RightAscensions, wrap_right_ascensions
 from survey_batch.config.job import ArchiveSection, CatalogSection
 from survey_batch.config.survey import Survey, find_survey
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.steps import detail, step
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ def read_catalog(section: CatalogSection, archive: ArchiveSection) -> Catalog:
 
 def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
     """Read the file batch by batch; rows that are not selected are only counted."""
+    step(f"reading the catalogue {section.path}")
     opened = open_catalog(section, archive)
     objects = Objects(pa.table({}), opened.names, np.empty(0, bool), {})
     parts: list[pa.Table] = []
@@ -106,6 +108,7 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
         notes |= dict.fromkeys(draft.notes)
         parts.append(table if chosen.all() else table.filter(pa.array(chosen)))
         first += len(draft)
+        detail(f"reading the catalogue {section.path}: {first:,} rows")
     if first == 0:
         raise ConfigurationError(f"catalog.path: {section.path} has column names, but no rows: {EMPTY}")
     objects.table = pa.concat_tables(parts, promote_options="default")

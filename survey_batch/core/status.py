@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:  # numpy is imported where it is used: the command line shows its first line before
+    from survey_batch.core.arrays import Flags, Statuses
 
 
 class Status(IntEnum):
@@ -37,24 +38,32 @@ USABLE = (Status.OK, Status.PARTIAL)
 """Statuses whose data a later stage can use."""
 
 
-def usable(status: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+def usable(status: "Statuses") -> "Flags":
     """Mark the rows that hold data."""
+    import numpy as np
+
     return np.isin(status, USABLE)
 
 
-def unfinished(status: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+def unfinished(status: "Statuses") -> "Flags":
     """Mark the rows that a new run works on."""
+    import numpy as np
+
     return np.isin(status, UNFINISHED)
 
 
-def final_status(statuses: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+def final_status(statuses: Sequence["Statuses"]) -> "Statuses":
     """Return each object's status from those in all products, (n,) each: the worst, or `pending` if any is pending."""
-    worst: npt.NDArray[np.uint8] = np.maximum.reduce(statuses)
+    import numpy as np
+
+    worst: Statuses = np.maximum.reduce(statuses)
     return np.where(np.minimum.reduce(statuses) == Status.PENDING, np.uint8(Status.PENDING), worst)
 
 
-def count_statuses(status: npt.NDArray[np.uint8]) -> dict[str, int]:
+def count_statuses(status: "Statuses") -> dict[str, int]:
     """Count rows by status name, leaving out the statuses that do not occur."""
+    import numpy as np
+
     counts = np.bincount(np.ravel(status), minlength=len(Status))
     return {member.name.lower(): int(counts[member]) for member in Status if counts[member]}
 

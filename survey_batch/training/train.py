@@ -11,6 +11,7 @@ import numpy as np
 from survey_batch.config.job import Job
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.steps import step
 from survey_batch.core.threads import one_thread
 from survey_batch.core.wording import duration
 from survey_batch.models.base import Classifier, Workspace
@@ -45,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 @one_thread()
-def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
+def train(job: Job, progress: Report = log.info, report: Report | None = None) -> dict[str, Any]:
     """Train the classifier of the job's table [train] and write its folder.
 
     The model is trained on split `train`. Its temperature is fitted on split `validation` or, without one, on
@@ -60,6 +61,8 @@ def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
         A job that has run the stage of the product that this kind of classifier reads.
     progress
         Called with a sentence about each step.
+    report
+        Called with how far a step is, such as the loss after an epoch; by default the same as `progress`.
 
     Returns
     -------
@@ -76,6 +79,7 @@ def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
     section = _section(job)
     family = family_of(section.kind, section.variant)
     check_made_by(job, family.product_of(section))
+    step(f"reading {family.product_of(section)}")
     data = read_labelled(
         job, family.product_of(section), family.variables_of(section), family.only_classes, needed=family.needs_labels
     )
@@ -98,7 +102,7 @@ def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
     fit = partial(family.fit, section=section, classes=classes)
     if (Path(section.classifier) / MANIFEST).exists():
         progress(f"the classifier in {section.classifier} will be replaced")
-    with opened(Path(section.classifier), settings_fingerprint(section, training), progress) as workspace:
+    with opened(Path(section.classifier), settings_fingerprint(section, training), report or progress) as workspace:
         classifier, seconds = trained_once(
             workspace, lambda: fit(parts["train"], validation=parts["validation"], workspace=workspace)
         )

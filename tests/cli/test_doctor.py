@@ -13,7 +13,7 @@ def test_findings_are_printed_by_place_and_summed_up(command, job):
     assert out.lstrip().startswith("this machine\n")
     assert "worker of" not in out
     assert lines[-1] == ["10", "ok"]
-    assert err == ""
+    assert err == f"next: survey-batch run {job}\n"
 
 
 def test_what_fails_is_told_with_advice_and_an_exit_code(command, job):
