@@ -47,7 +47,7 @@ MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
     "error": ("f4", {"long_name": "its error", **FLUX}),
     "a": ("f4", {"long_name": "semi-major axis, second moments", **PIXELS}),
     "b": ("f4", {"long_name": "semi-minor axis, second moments", **PIXELS}),
-    "half_light_radius": ("f4", PIXELS),
+    "half_light_radius": ("f4", {"long_name": "radius with half of the flux", **PIXELS}),
     "peak": ("f4", {"long_name": "brightest pixel", **PER_PIXEL}),
     "sky": ("f4", {"long_name": "background left on the frame under the source", **PER_PIXEL}),
     "flag": ("u1", {"long_name": "flags of sep: 1 blended, 2 cut by the edge, 16 aperture cut by the edge"}),

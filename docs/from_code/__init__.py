@@ -1,0 +1,45 @@
+"""The reference, made from the code when the site is built.
+
+A line `<!-- made: keys -->` in a page is replaced by what `MAKERS` makes under that name.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from docs.from_code import api, columns, commands, features, keys, products, statuses
+
+MAKERS: Mapping[str, Callable[[], str]] = {
+    "api": api.page,
+    "columns": columns.page,
+    "commands": commands.page,
+    "exit codes": commands.codes,
+    "features of images": partial(features.page, "images"),
+    "features of spectra": partial(features.page, "spectra"),
+    "keys": keys.page,
+    "products": products.page,
+    "statuses": statuses.page,
+}
+"""What can be made, by the name that pages use."""
+
+PLACE = re.compile(r"<!-- made: ([a-z ]+) -->")
+
+
+def made(text: str) -> str:
+    """Put what is made from the code into the text of a page."""
+    return PLACE.sub(lambda found: MAKERS[found[1]](), text)
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Register with Sphinx; pages that are made from the code are read anew at each build."""
+    pages: set[str] = set()
+
+    def read(_app: Any, page: str, source: list[str]) -> None:
+        if PLACE.search(source[0]):
+            pages.add(page)
+            source[0] = made(source[0])
+
+    app.connect("source-read", read)
+    app.connect("env-get-outdated", lambda _app, env, *_changes: [one for one in pages if one in env.all_docs])
+    return {"parallel_read_safe": True}
