@@ -21,6 +21,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
+highlight_language = "none"  # of blocks that name no language
 exclude_patterns = ["examples/*/src", "**/README.md"]
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]

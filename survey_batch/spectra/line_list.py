@@ -95,7 +95,7 @@ LINES = (
 )
 """Lines in the product `features`."""
 
-# Windows in air, as the MaNGA data analysis pipeline tabulates them; Worthey and Ottaviani's are wide enough for A stars.
+# Windows in air, as the MaNGA data analysis pipeline tabulates them; two of them are wide enough for A stars.
 TRAGER = "Trager et al. (1998, ApJS 116, 1)"
 WORTHEY = "Worthey and Ottaviani (1997, ApJS 111, 377)"
 SERVEN = "Serven et al. (2005, ApJ 627, 754)"
