@@ -21,7 +21,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	-$(BIN)/pip install --quiet --disable-pip-version-check uv
 	$(call INSTALL,-e '.[dev$(,)docs$(,)s3$(,)slurm$(,)tensorflow]')
-	# The extra "vit" without the second TensorFlow that pip would bring along with it (README, Installing).
+	# The extra "vit" without the second TensorFlow that pip would bring along with it (docs/how-to/install.md).
 	$(call INSTALL,--no-deps $(VIT))
 	touch $@
 , := ,

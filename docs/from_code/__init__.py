@@ -6,6 +6,7 @@ A line `<!-- made: keys -->` in a page is replaced by what `MAKERS` makes under 
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from docs.from_code import api, columns, commands, features, keys, products, statuses
@@ -33,13 +34,13 @@ def made(text: str) -> str:
 
 def setup(app: Any) -> dict[str, Any]:
     """Register with Sphinx; pages that are made from the code are read anew at each build."""
-    pages: set[str] = set()
 
-    def read(_app: Any, page: str, source: list[str]) -> None:
-        if PLACE.search(source[0]):
-            pages.add(page)
-            source[0] = made(source[0])
+    def read(_app: Any, _page: str, source: list[str]) -> None:
+        source[0] = made(source[0])
+
+    def outdated(_app: Any, env: Any, *_changes: Any) -> list[str]:
+        return [page for page in env.all_docs if PLACE.search(Path(env.doc2path(page)).read_text(encoding="utf-8"))]
 
     app.connect("source-read", read)
-    app.connect("env-get-outdated", lambda _app, env, *_changes: [one for one in pages if one in env.all_docs])
+    app.connect("env-get-outdated", outdated)
     return {"parallel_read_safe": True}

@@ -21,13 +21,13 @@ def of_spectra() -> Iterator[tuple[str, list[Entry]]]:
     """Yield the features of spectra by the key that switches them on."""
     for switch, title in SWITCHES.items():
         features = [feature for one in MEASUREMENTS[switch] for feature in one.features]
-        yield f"{title} (`spectral_features.{switch}`)", [_entry(one, _wavelengths(one.name)) for one in features]
+        yield title, [_entry(one, _wavelengths(one.name)) for one in features]
     section = SpectralFeaturesSection(lines=False, indices=False, colours=False)
     first = {one.name: one for one in features_of(section)}
     blocks = [_numbered(first[f"block_000_{name}"], "000", "NNN", "block 0", "block NNN") for name in STATISTICS]
-    yield "Statistics of blocks (`spectral_features.blocks`)", blocks
+    yield "Statistics of blocks", blocks
     components = [_numbered(first["component_000"], "000", "NNN", "component 0", "component NNN")]
-    yield "Principal components (`spectral_features.components`)", components
+    yield "Principal components", components
 
 
 def of_images() -> Iterator[tuple[str, list[Entry]]]:

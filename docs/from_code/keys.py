@@ -1,10 +1,12 @@
 """Every key of a job file, from the models that check it."""
 
+import inspect
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from docs.from_code import markdown
 from docs.from_code.attribute_texts import attribute_texts
 from docs.from_code.markdown import Entry, code, entry, listed
 from docs.from_code.types import type_in_words
@@ -50,6 +52,11 @@ class Table:
         """Heading of the table."""
         name = f"`[{self.name}]`" if self.name else "The top of the file"
         return f"{name}, {'survey' if self.name == 'archive' else 'kind'} `{self.of}`" if self.of else name
+
+    @property
+    def target(self) -> str:
+        """Name of the table in links."""
+        return markdown.target("table", self.of, self.name or "top")
 
     def keys(self) -> Iterator[tuple[str, str]]:
         """Yield the keys that are values: their names, and with their table."""
@@ -160,7 +167,9 @@ def _quoted(kind: str) -> str:
 
 def _meaning(table: Table, name: str, path: str) -> str:
     if table.model is GpuSection and name not in GpuSection.__annotations__:
-        return f"As [`cluster.{name}`](#key-cluster-{name.replace('_', '-')}), for the phase that predicts."
+        return (
+            f"As [`cluster.{name}`](#{markdown.target('key', path.replace('gpu.', ''))}), for the phase that predicts."
+        )
     text = attribute_texts(table.model).get(name, "")
     needs = {key: words for key, _, words in VALUES}
     words = needs.get(path) or getattr(table.model, "counts_with", {}).get(name, (None, ""))[1]
@@ -204,22 +213,25 @@ def entries() -> Iterator[tuple[Table, list[Entry]]]:
 
 
 def page() -> str:
-    """Write the reference of the job file."""
-    parts = []
-    for table, keys in entries():
-        about = _about(table)
-        parts += [
-            f"(table-{(table.of + '-' + (table.name or 'top')).strip('-').replace('.', '-').lower()})=",
-            f"## {table.title}\n",
-        ]
-        parts += [about + "\n", *(entry(key, "key") for key in keys)]
+    """Write the reference of the job file: all tables with links to their keys, then each key."""
+    found = list(entries())
+    rows = [(f"[{_short(table)}](#{table.target})", ", ".join(_link(key) for key in keys)) for table, keys in found]
+    parts = ["## All keys\n", markdown.table(("table", "keys"), rows)]
+    for table, keys in found:
+        parts += [f"({table.target})=", f"## {table.title}\n", _about(table) + "\n"]
+        parts += [entry(key, "key") for key in keys]
     return "\n".join(parts)
 
 
-def _about(table: Table) -> str:
-    import inspect
+def _short(table: Table) -> str:
+    return f"{code(f'[{table.name}]')} {table.of}".strip() if table.name else "top"
 
+
+def _link(key: Entry) -> str:
+    return f"[{code(key.name.rpartition('.')[2])}](#key-{key.target})"
+
+
+def _about(table: Table) -> str:
     if table.model is Job:
         return "Keys that stand before the first table."
-    text = inspect.getdoc(table.model) or ""
-    return text.split("\n\nAttributes\n")[0]
+    return (inspect.getdoc(table.model) or "").split("\n\nAttributes\n")[0]

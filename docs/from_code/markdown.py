@@ -31,7 +31,13 @@ class Entry:
     @property
     def target(self) -> str:
         """The name of the entry in links of other pages."""
-        return "-".join("".join(c if c.isalnum() else " " for c in f"{self.aside} {self.name}").split()).lower()
+        return target(self.aside, self.name)
+
+
+def target(*words: str) -> str:
+    """Return words as the name of a place in a page, which links use: small letters, digits and hyphens."""
+    text = "".join(letter if letter.isalnum() else " " for letter in " ".join(words))
+    return "-".join(text.split()).lower()
 
 
 def entry(one: Entry, kind: str, level: int = 3) -> str:
