@@ -69,7 +69,7 @@ def export_catalog(
     selects, removes duplicates or samples), in the input's order. Added columns: `sb_object_id`, `sb_status` and, if
     there are predictions, `sb_predicted_class`, `sb_confidence` and `sb_probability_<class>`. Those of an earlier
     export are replaced. You can export at any moment of a run: rows that are not done yet are `pending`.
-    `docs/export.md` says how types and absent values are written.
+    `docs/how-to/export.md` says how types and absent values are written.
 
     Parameters
     ----------
