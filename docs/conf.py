@@ -31,7 +31,7 @@ suppress_warnings = ["toc.empty_glob"]  # as long as there are no notebooks
 # Tutorials are run when the site is built; `make docs NOTEBOOKS=off` shows them as they were saved.
 nb_execution_mode = os.environ.get("SURVEY_BATCH_NOTEBOOKS", "force")
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 1800  # a busy machine must not fail
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # they would be loaded from a server
 
 # Names in signatures are looked for in this documentation alone: it is built and read without a network.
