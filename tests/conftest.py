@@ -17,7 +17,7 @@ compute_like_a_worker()  # as the command line does, before anything imports Ten
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
 
-LONGEST = ("test_slurm.py", "test_pythons.py", "test_kernels.py")
+LONGEST = ("integration/test_slurm.py", "tests/test_pythons.py", "tests/test_kernels.py")
 SPLIT = ("tests/test_kernels.py", "tests/test_pythons.py::test_the_wheel")
 """Tests that share nothing with others of their module: each may run in a process of its own."""
 ON_CLUSTER = ("test_lazy.py", "test_predictions.py", "test_stamps_job.py")
@@ -48,7 +48,12 @@ def _no_interruption_of_another_test(monkeypatch: pytest.MonkeyPatch) -> Iterato
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: modules stay whole, and the last one should not run alone at the end."""
     order = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: (order.get(item.path.name, len(order)), item.path.parent.name != "integration"))
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        folder = item.path.parent.name
+        return order.get(f"{folder}/{item.path.name}", len(order)), folder != "integration"
+
+    items.sort(key=place)
 
 
 class ByModule(LoadFileScheduling):
@@ -58,6 +63,8 @@ class ByModule(LoadFileScheduling):
         module: str = super()._split_scope(nodeid)
         if nodeid.startswith(SPLIT):
             return nodeid
+        if module.startswith("tests/notebook/"):
+            return "in a notebook"  # its modules look at the same small outputs
         return "on a cluster" if module.endswith(ON_CLUSTER) else module
 
 

@@ -17,7 +17,7 @@ class Content(NamedTuple):
     kinds: frozenset[Kind]
 
     def allows(self, raw: bytes) -> bool:
-        """Tell whether a file is of these kinds and, if it is gzip, its content as well."""
+        """Tell whether a file is of these kinds; if it is gzip, its content must be as well."""
         kind = kind_of(raw)
         if not self.kinds:
             return bool(raw) and not _PAGE.match(raw)
@@ -26,12 +26,12 @@ class Content(NamedTuple):
     def complaint(self, raw: bytes) -> str:
         """Say what came instead, for an error message."""
         inside = f"gzip of something that is not {self.name} ({len(raw)} bytes)"
-        return f"expected {self.name}, {inside if kind_of(raw) == 'gzip' else describe(raw)} came"
+        return f"expected {self.name}, got {inside if kind_of(raw) == 'gzip' else describe(raw)}"
 
 
 FITS = Content("FITS", frozenset({"fits", "gzip", "bz2"}))
 ANY = Content("a file of the survey", frozenset())
-"""Anything but nothing, or a web page."""
+"""Anything except an empty file or a web page."""
 IMAGE = Content("a JPEG or PNG image", frozenset({"jpeg", "png"}))
 
 

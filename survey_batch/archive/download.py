@@ -44,7 +44,7 @@ WAIT_JITTER = 1.0
 MOST_WAIT = 60.0
 
 _ADVICE: dict[type[SurveyBatchError], str] = {
-    NotFoundError: "the archive has no file of that name; if this is so of many, look at {located_by}",
+    NotFoundError: "the archive has no file of that name; if many are missing, check {located_by}",
     TransientError: "the next run tries again",
     UnreadableError: "open the address in a browser to see what the archive sends",
 }
@@ -173,7 +173,7 @@ class Archive:
             cached.unlink(missing_ok=True)
 
     def _download(self, path: str) -> bytes:
-        """Try until the file arrives or no further attempt can help."""
+        """Try until the file arrives, or until no further attempt can help."""
         attempts = stamina.retry_context(
             on=_backoff,
             attempts=self.section.attempts,

@@ -19,7 +19,7 @@ from survey_batch.core.errors import UnreadableError
 CARD, BLOCK = 80, 2880
 
 LONGEST_HEADER = 360 * BLOCK
-"""Bytes; 13,000 cards. Headers of these surveys have some hundred. The limit avoids a search for END in the pixels."""
+"""Bytes; 13,000 cards. Headers of these surveys have about 100. The limit avoids a search for END in the pixels."""
 
 MOST_AXES, MOST_COLUMNS = 9, 999
 
@@ -88,7 +88,7 @@ class Unit:
         """Lengths of the axes, from the header; the last axis runs fastest."""
         axes = self.integer("NAXIS")
         if not 0 <= axes <= MOST_AXES:
-            raise UnreadableError(f"header card NAXIS is {axes}, of 0 to {MOST_AXES}")
+            raise UnreadableError(f"header card NAXIS is {axes}, not 0 to {MOST_AXES}")
         return tuple(self.integer(f"NAXIS{axis}") for axis in range(axes, 0, -1))
 
     @property
@@ -107,14 +107,14 @@ class Unit:
         """
         shape, bitpix = self.shape, self.integer("BITPIX")
         if bitpix not in _PIXELS:
-            raise UnreadableError(f"header card BITPIX is {bitpix}, of {', '.join(map(str, _PIXELS))}")
+            raise UnreadableError(f"header card BITPIX is {bitpix}, none of {', '.join(map(str, _PIXELS))}")
         groups, heap = self.integer("GCOUNT", 1), self.integer("PCOUNT", 0)
         if min((*shape, groups, heap)) < 0:
             raise UnreadableError(f"the header at byte {self.begin} has axes {shape}, PCOUNT {heap}, GCOUNT {groups}")
         size = abs(bitpix) // 8 * groups * (heap + math.prod(shape)) if shape else 0
         if (missing := self.data + size - len(self.raw)) > 0:
             raise UnreadableError(
-                f"cut short: {missing} bytes of those that the header at byte {self.begin} announces are missing "
+                f"cut short: {missing} bytes announced by the header at byte {self.begin} are missing "
                 f"from a file of {len(self.raw)} bytes"
             )
         return size
@@ -129,14 +129,14 @@ class Unit:
         """Return the type of a row of a binary table."""
         count = self.integer("TFIELDS")
         if not 0 <= count <= MOST_COLUMNS or len(self.shape) != 2:
-            raise UnreadableError(f"a table of {count} columns with axes {self.shape} is none")
+            raise UnreadableError(f"not a table: {count} columns with axes {self.shape}")
         fields = [self._column(number) for number in range(1, count + 1)]
         try:
             kind = np.dtype(fields)
         except ValueError as error:
             raise UnreadableError(f"the table has unusable columns: {error}") from None
         if kind.itemsize != self.shape[1]:
-            raise UnreadableError(f"the table's columns take {kind.itemsize} bytes of its rows' {self.shape[1]}")
+            raise UnreadableError(f"the table's columns take {kind.itemsize} bytes, its rows {self.shape[1]}")
         return kind
 
     def rows(self) -> npt.NDArray[np.void]:
@@ -173,7 +173,7 @@ class Unit:
         rows = self.rows()
         names = [known.upper() for known in rows.dtype.names or ()]
         if name not in names:
-            raise UnreadableError(f"no column {name} in a table of {', '.join(names[:20])}")
+            raise UnreadableError(f"no column {name} in a table with {', '.join(names[:20])}")
         number = names.index(name)
         return self.physical((rows.dtype.names or ())[number], rows)
 

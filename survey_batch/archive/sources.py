@@ -80,7 +80,7 @@ def open_source(root: str, timeout: float, address: Callable[[str], str] = quote
     Parameters
     ----------
     root
-        What all files lie below.
+        Folder or address above all files.
     timeout
         Seconds without an answer after which an attempt has failed.
     address
@@ -238,7 +238,7 @@ async def _read_body(response: Any) -> bytes:
     async for block in response.content.iter_any():
         body += block
         if len(body) > LARGEST_FILE:
-            raise AttemptError(f"more than {LARGEST_FILE} bytes came, which no file of a survey has", attempts=1)
+            raise AttemptError(f"more than {LARGEST_FILE} bytes came, more than any survey file has", attempts=1)
     return bytes(body)
 
 

@@ -124,7 +124,7 @@ def must_lie(axis: Axis, within: str, angle: Angle | None) -> str:
     if angle is None or not angle.converted:
         return f"{axis} must lie from {within} degrees"
     return (
-        f"{axis} was read in {angle.unit!r} and so lies outside {within} degrees; where it is in degrees, say so: "
+        f"{axis} was read in {angle.unit!r} and so lies outside {within} degrees; if it is in degrees, say so: "
         f'[catalog] units = {{{axis} = "deg"}}'
     )
 

@@ -34,8 +34,8 @@ def clean(draft: Draft, section: CatalogSection, archive: ArchiveSection, first:
     Returns
     -------
     pyarrow.Table
-        `row`, `ra`, `dec`, `label`, `split`, `redshift`, `snr` and what the survey reads; where the file and the job
-        call for them, also `id` (as in the file) and `primary`.
+        `row`, `ra`, `dec`, `label`, `split`, `redshift`, `snr` and what the survey reads; also `id` (as in the file)
+        if the file has one, and `primary` if the job needs it.
     """
     survey = find_survey(archive.survey)
     ra, dec = read_positions(draft, needed=survey.needs_position)
@@ -57,7 +57,7 @@ def clean(draft: Draft, section: CatalogSection, archive: ArchiveSection, first:
 
 
 def label_of(draft: Draft, section: CatalogSection) -> pa.Array:
-    """Return the class of each row, "" where none; count words for nothing in the draft."""
+    """Return the class of each row, "" where none; count words that mean "no value" in the draft."""
     if make := MADE_LABELS.get(section.label):
         return make(draft.text("class"), draft.text("subclass"))
     if "label" not in draft.names:
@@ -67,8 +67,8 @@ def label_of(draft: Draft, section: CatalogSection) -> pa.Array:
     draft.nothing.update(nothing)
     if pointed:
         draft.notes.append(
-            f"column {draft.names['label']!r} (label) holds whole numbers printed with a decimal point, which "
-            "they lose: 3.0 is class 3"
+            f"column {draft.names['label']!r} (label) holds whole numbers with a decimal point, which is "
+            "dropped: 3.0 is class 3"
         )
     return labels
 

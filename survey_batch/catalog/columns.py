@@ -107,14 +107,14 @@ def _named(source: Source, section: CatalogSection, known: Iterable[str]) -> dic
 
 
 def column_notes(source: Source, names: Mapping[str, str], section: CatalogSection, survey: str) -> Iterator[str]:
-    """Say which columns were passed over in favour of those that are read.
+    """Say which columns were ignored in favour of others.
 
     Parameters
     ----------
     source
         The catalogue file.
     names
-        Our name to the file's, of the columns that are read.
+        Our name to the file's, for the columns that are read.
     section
         Columns that the job names need no note.
     survey
@@ -128,7 +128,7 @@ def column_notes(source: Source, names: Mapping[str, str], section: CatalogSecti
         alike = [other for other in source.names if plain(other) == plain(name) and other != name]
         if alike and ours not in chosen and ours not in ("ra", "dec"):
             yield (
-                f"column {name!r} is taken for {ours}, and {_listed(alike)} passed over; the other way round: "
+                f"column {name!r} is read as {ours}, and {_listed(alike)} ignored; to read {alike[0]!r} instead: "
                 f'[catalog] columns = {{{ours} = "{alike[0]}"}}'
             )
 
@@ -140,8 +140,8 @@ def _vectors_passed_over(source: Source, names: Mapping[str, str], chosen: set[s
             continue
         before = guesses[: guesses.index(plain(names[ours]))] if plain(names.get(ours, "")) in guesses else guesses
         if passed := matching(before, vectors):
-            instead = f"{names[ours]!r} is read for {ours}" if ours in names else f"no other column is read for {ours}"
-            yield f"{_listed(passed)} passed over, for it holds vectors, not one value per row: {instead}"
+            instead = f"{names[ours]!r} is read as {ours}" if ours in names else f"no other column is read as {ours}"
+            yield f"{_listed(passed)} ignored (vectors, not one value per row): {instead}"
 
 
 def _other_positions(
@@ -150,7 +150,7 @@ def _other_positions(
     """Name the other columns that may be positions, including those numbered by a join (`ra_1`)."""
     if not chosen & {"ra", "dec"} and not {plain(names["ra"]), plain(names["dec"])} & {*known["ra"], *known["dec"]}:
         yield (
-            f"no column has a usual name for ra and dec: {names['ra']!r} and {names['dec']!r} are taken by their UCDs"
+            f"no column has a usual name for ra and dec: {names['ra']!r} and {names['dec']!r} are chosen by their UCDs"
         )
     for axis in ("ra", "dec"):
         usual = known[axis]
@@ -162,7 +162,7 @@ def _other_positions(
         ]
         if others and axis not in chosen:
             yield (
-                f"{names[axis]!r} is taken for {axis}, and {_listed(others)} passed over; to choose: "
+                f"{names[axis]!r} is read as {axis}, and {_listed(others)} ignored; to choose: "
                 f'[catalog] columns = {{{axis} = "<column>"}}'
             )
 
@@ -188,7 +188,7 @@ def needed_columns(found: Mapping[str, str], section: CatalogSection) -> dict[st
         raise ConfigurationError(
             "\n".join(
                 f"{key} needs {name}, and no column was found for it: name it ([catalog] columns = {{{name} = "
-                f'"<column>"}}), or take {key} out'
+                f'"<column>"}}), or remove {key}'
                 for key, name in missing
             )
         )

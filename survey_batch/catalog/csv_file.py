@@ -59,7 +59,7 @@ def _not_unicode(url: str, error: Exception) -> ConfigurationError:
 
 
 def _read(location: Location, header: Header, encoding: str, names: Sequence[str]) -> Iterator[Rows]:
-    """Read columns as text, block by block, always with the first: it reveals comments and second tables."""
+    """Read columns as text, block by block, and always the first column: it reveals comments and second tables."""
     places = {name: header.names.index(name) for name in names}
     wanted = [f"f{place}" for place in sorted({0, *places.values()})]
     misfits = _Misfits(header, location.url)
@@ -96,8 +96,8 @@ def _refuse_second_table(rows: Rows, header: Header, url: str) -> None:
     """Refuse a second line of dashes: VizieR writes several tables one below another."""
     if header.ruled and pc.any(pc.match_substring_regex(rows.table["f0"], "^--+$")).as_py():
         raise ConfigurationError(
-            f"catalog.path: {url} holds several tables below each other, as VizieR writes them: save one of them "
-            "alone, or all as VOTable, where catalog.table chooses one"
+            f"catalog.path: {url} holds several tables one below another, as VizieR writes them: save one of them "
+            "alone, or save all as VOTable and choose one with catalog.table"
         )
 
 
@@ -157,8 +157,8 @@ class _Misfits:
         if not self.commented_out:
             return ()
         return (
-            f"of {self.url} are left out as comments, though they have as many fields as its header: "
-            f"{self.commented_out} that begin with #, as the header does; if these are rows, take the # off the header",
+            f"{self.url}: lines left out as comments that have as many fields as the header: {self.commented_out}; "
+            "they begin with #, as the header does; if they are rows, remove the # from the header",
         )
 
     def _among(self, rows: int, last: bool) -> list[Any]:

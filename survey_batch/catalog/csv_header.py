@@ -12,7 +12,7 @@ from survey_batch.catalog.foreign import refuse_message
 from survey_batch.catalog.source import Column, distinct
 from survey_batch.core.errors import ConfigurationError
 
-EMPTY = "look whether the query found anything, and download the table again"
+EMPTY = "check that the query found something, and download the table again"
 """What to do about a table without rows."""
 _DELIMITERS = ",|\t;"
 _NAMES_LINES = 1000
@@ -104,11 +104,11 @@ def _names(lines: Sequence[str], first: int, delimiter: str | None, url: str) ->
     try:
         cells = next(reader)
     except csv.Error as error:
-        raise ConfigurationError(f"catalog.path: cannot read the names of columns of {url}: {error}") from error
+        raise ConfigurationError(f"catalog.path: cannot read the column names of {url}: {error}") from error
     if reader.line_num == _NAMES_LINES < len(lines) - first:
         raise ConfigurationError(
-            f"catalog.path: a quotation mark of line {first + 1} of {url}, which names the columns, is not closed "
-            f"({lines[first][:60]!r}): correct it"
+            f"catalog.path: line {first + 1} of {url}, which names the columns, has a quotation mark that is not "
+            f"closed ({lines[first][:60]!r}): correct it"
         )
     return [" ".join(cell.splitlines()).strip() for cell in cells], delimiter, first + reader.line_num
 
@@ -125,10 +125,10 @@ def _named(cells: Sequence[str], delimiter: str, below: Sequence[str], lines: in
     elif len(rows) == 2 and _are_units(*rows):
         units, lines = rows[0], lines + 1
         said = ", ".join(f"{name!r} in {unit!r}" for name, unit in zip(cells, units, strict=True) if unit)
-        notes = (f"line {lines} holds units, and is no row: {said}",)
+        notes = (f"line {lines} holds units, not a row: {said}",)
     elif delimiter == "\t" and rows and rows[0] and all(map(_RDB_TYPE.fullmatch, rows[0])):
         lines += 1
-        notes = (f"line {lines} holds the types of an RDB table, and is no row",)
+        notes = (f"line {lines} holds the types of an RDB table, not a row",)
     columns = [Column(name, unit) for name, unit in zip(cells, units, strict=True)]
     return _header(columns, delimiter, lines, bool(ruled), notes)
 
@@ -157,7 +157,7 @@ def _header(
 def _refuse_blanks(lines: Sequence[str], cells: Sequence[str], url: str) -> None:
     if len(cells) == 1 and len(cells[0].split()) > 1 and len(cells[0].split()) == len(lines[-1].split()):
         raise ConfigurationError(
-            f"catalog.path: the columns of {url} are separated by blanks ({lines[0][:60]!r}): save it as CSV, with "
+            f"catalog.path: the columns of {url} are separated by blanks ({lines[0][:60]!r}): save it as CSV with "
             "commas (TOPCAT and astropy read it as 'ascii')"
         )
 

@@ -31,8 +31,8 @@ def object_catalog(job: Job) -> CatalogSection:
         return job.catalog
     if not detected(job):
         raise ConfigurationError(
-            f"the objects of this job are found on its frames, and there is no {detections_path(job)} yet: "
-            "survey-batch run comes first"
+            f"this job finds its objects on frames, and there is no {detections_path(job)} yet: "
+            "start survey-batch run first"
         )
     found: dict[str, Any] = {"path": detections_path(job), "detect": None, "id": "object_id"}
     found |= {"columns": {}, "units": {}, "table": None, "accept_overflow": False}

@@ -32,7 +32,7 @@ class Draft:
     notes
         What was decided for the whole file.
     nothing
-        Words for nothing among the labels, with the number of rows for each.
+        Labels that mean "no value", with the number of rows for each.
     """
 
     rows: Rows
@@ -73,7 +73,7 @@ class Draft:
             return np.full(len(self), np.nan)
         values, bad = to_float(self.column(name))
         if bad.any():
-            self._note(name, "text that is no number")
+            self._note(name, "text that is not a number")
         return values
 
     def integer(self, name: str) -> I8:
@@ -82,11 +82,11 @@ class Draft:
             return np.full(len(self), -1)
         values, bad = to_integer(self.column(name))
         if bad.any():
-            self._note(name, "values that are no whole numbers from 0 on")
+            self._note(name, "values that are not whole numbers from 0 up")
         return values
 
     def whole_number(self, name: str) -> I8:
-        """Return a column as `integer` does, and reject rows with anything else than a whole number."""
+        """Return a column as `integer` does, and reject rows with anything but a whole number."""
         if name not in self.names:
             return self.integer(name)
         values, bad = to_integer(self.column(name))
@@ -108,13 +108,13 @@ class Draft:
             self.column(name).cast(pa.string())
         except pa.ArrowInvalid as error:
             raise ConfigurationError(
-                f"catalog: column {self.names[name]!r} ({name}) holds bytes that are no text ({error}): write it anew "
-                "as text, such as the bytes in hexadecimal, or name another: "
+                f"catalog: column {self.names[name]!r} ({name}) holds bytes that are not text ({error}): save them as "
+                "text, for example in hexadecimal, or name another column: "
                 f'[catalog] columns = {{{name} = "<column>"}}'
             ) from error
 
     def _note(self, name: str, what: str) -> None:
-        self.notes.append(f"column {self.names[name]!r} ({name}) holds {what}: such values are taken as missing")
+        self.notes.append(f"column {self.names[name]!r} ({name}) holds {what}: such values count as missing")
 
     def reject(self, wrong: Flags, reason: str, *named: str) -> None:
         """Mark rows as unusable, giving the file's names and values of the columns at fault.

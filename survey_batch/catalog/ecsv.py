@@ -32,13 +32,13 @@ def ecsv_description(lines: Sequence[str], url: str) -> dict[str, Any]:
         described = _from_yaml([line.removeprefix("#").removeprefix(" ") for line in lines])
     except Exception as error:  # YAML has many errors of its own
         raise ConfigurationError(
-            f"catalog.path: the header of {url} is not that of an ECSV file ({error}): write it anew with astropy, "
-            "or take the comments out to have it read as plain CSV"
+            f"catalog.path: the header of {url} is not valid ECSV ({error}): write the file again with astropy, "
+            "or remove the comments to have it read as plain CSV"
         ) from error
     if masks := sorted(set(_masks((described.get("meta") or {}).get("__serialized_columns__")))):
         raise ConfigurationError(
-            f"catalog.path: {url} keeps the masks of its columns apart ({', '.join(masks[:6])}), and masked values "
-            'look like real ones in it: write it without serialize_method="data_mask", which leaves masked values empty'
+            f"catalog.path: {url} keeps masks in separate columns ({', '.join(masks[:6])}), so masked values look "
+            'like real ones: write it without serialize_method="data_mask", which leaves masked values empty'
         )
     return described
 
@@ -75,7 +75,7 @@ def described_columns(lines: Sequence[str], url: str) -> tuple[dict[str, Column]
         named = _from_yaml(lines)["datatype"].items() if lines else ()
         return {name: ecsv_column(name, described) for name, described in named}, ()
     except (YamlParseError, KeyError, TypeError, ValueError, AttributeError):
-        return {}, (f"what astropy wrote about the columns of {url} is not valid YAML, and is passed over",)
+        return {}, (f"astropy's description of the columns of {url} is not valid YAML and is ignored",)
 
 
 def _masks(serialized: Any) -> Iterator[str]:

@@ -29,11 +29,11 @@ def read_fields(section: CatalogSection, archive: ArchiveSection) -> tuple[pa.Ta
     Raises
     ------
     ConfigurationError
-        The survey has no frames, the file cannot be read, has no rows or lacks a column, or a row names no field.
+        The survey has no frames; the file cannot be read, has no rows or lacks a column; or a row names no field.
     """
     survey = find_survey(archive.survey)
     if not survey.field:
-        raise ConfigurationError(f'[catalog.detect] finds objects on frames, and survey "{archive.survey}" has none')
+        raise ConfigurationError(f'[catalog.detect] needs frames, and survey "{archive.survey}" has none')
     opened = open_catalog(section, archive, positions=False)
     names = {name: opened.names[name] for name in survey.field if name in opened.names}
     draft = Draft(opened.source.read(sorted(set(names.values()))), names)
@@ -47,7 +47,7 @@ def read_fields(section: CatalogSection, archive: ArchiveSection) -> tuple[pa.Ta
     if fields.group_by(list(survey.field[1:])).aggregate([]).num_rows < fields.num_rows:
         raise ConfigurationError(
             f"catalog.path: {section.path} has a field in two reruns, and objects found on frames are named without "
-            "the rerun: give each rerun a job of its own"
+            "the rerun: use one job for each rerun"
         )
     repeated = len(draft) - fields.num_rows
     notes = [*opened.notes, *draft.notes, *([f"{repeated} of {len(draft)} rows repeat a field"] if repeated else [])]

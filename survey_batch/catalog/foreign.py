@@ -37,11 +37,11 @@ _ZIPPED = (
 )
 """Pattern in a zip archive's first bytes, kind of file, and what to do."""
 
-_WEB_PAGE = "a web page", "is it a login or an error page? Open it and see, and download the table itself"
-_XML = "XML, but no VOTable", "download the table as VOTable or CSV"
+_WEB_PAGE = "a web page", "open it to see whether it is a login or error page, and download the table itself"
+_XML = "XML other than VOTable", "download the table as VOTable or CSV"
 
 _TEXTS = (
-    (r"[{\[]\s*[\[{\"}\]]", "JSON", f"{_AS_CSV}; if a server sent it, see what it says"),
+    (r"[{\[]\s*[\[{\"}\]]", "JSON", f"{_AS_CSV}; if a server sent it, read what it says"),
     (r"(?i)(#.*\n\s*)*<(!doctype\s+html|html|head|body)\b", *_WEB_PAGE),
     (
         r"(%.*\n\s*)*(\\(begin|documentclass|usepackage|newcommand|def|startlongtable|hline|toprule|tablehead|caption)\b"
@@ -52,7 +52,7 @@ _TEXTS = (
     (r"\|.*\|[ \t\r]*\n[ \t]*\|[ \t]*:?-[-:| \t]*\|[ \t\r]*$", "a table in Markdown", _AS_CSV),
     (r"(\+(-+\+)+|.*\n-+(\+-+)+)[ \t\r]*$", "a table as a database prints it", _AS_CSV),
     (r"(.*\n\s*)?={2,}([ \t]+={2,})+[ \t\r]*$", "a table in reStructuredText", _AS_CSV),
-    (r"# Region file format", "a DS9 region file", "save the table of which it was made as CSV"),
+    (r"# Region file format", "a DS9 region file", "save the table it was made from as CSV"),
     (r"#ASDF", "an ASDF file", _AS_PARQUET),
 )
 """Beginning of a text, kind of file, and what to do."""
@@ -142,7 +142,7 @@ def refuse_message(line: str, columns: int, below: Sequence[str], url: str) -> N
     Raises
     ------
     ConfigurationError
-        The message quotes the server's.
+        The error quotes the server's message.
     """
     single, lengths = columns == 1, [len(text.split()) for text in (line, *below) if text.strip()]
     failed = _FAILURE.match(line)
@@ -151,8 +151,8 @@ def refuse_message(line: str, columns: int, below: Sequence[str], url: str) -> N
     if told or sentence:
         words = _in_short("\n".join([line, *below]))
         raise ConfigurationError(
-            f"catalog.path: {url} holds no table, but a message ({words!r}): where a server sent it in the place of "
-            "a table, correct the query, and download the table again"
+            f"catalog.path: {url} holds a message, not a table ({words!r}): if a server sent it in place of "
+            "the table, correct the query and download the table again"
         )
 
 

@@ -56,11 +56,13 @@ def _open(url: str, choice: Choice) -> Source:
             head = file.read(_HEAD_BYTES)
         source = _reader(head, url, choice)(location)
     if choice.table is not None and not source.tables:
-        raise ConfigurationError(f"catalog.table: {url} is no FITS file or VOTable, and holds one table: leave it out")
+        raise ConfigurationError(
+            f"catalog.table: {url} is not a FITS file or VOTable and holds one table: remove this key"
+        )
     if choice.accept_overflow and not source.tells_overflow:
         raise ConfigurationError(
-            f"catalog.accept_overflow: {url} is no VOTable, and no other format says that a result was cut off: leave "
-            "it out"
+            f"catalog.accept_overflow: {url} is not a VOTable, and no other format says that a result was cut off: "
+            "remove this key"
         )
     return source
 
@@ -99,7 +101,7 @@ def _reader(head: bytes, url: str, choice: Choice) -> Callable[[Location], Sourc
     encoding = encoding_of(head)
     if encoding is None:
         raise ConfigurationError(
-            f"catalog.path: {url} is neither text nor Parquet or FITS (it begins with {head[:16]!r}): name another "
+            f"catalog.path: {url} is not text, Parquet or FITS (it begins with {head[:16]!r}): name another "
             "file, or save the table as CSV in UTF-8, Parquet, FITS or VOTable"
         )
     text = head.decode(encoding, errors="replace").lstrip()

@@ -16,6 +16,9 @@ SPECTRAL_TYPES = ("A", "F", "G", "K", "M", "non-stellar")
 MK_CLASSES = ("O", "B", "A", "F", "G", "K", "M", "OB", "carbon", "WD", "CV")
 """Letters of the MK system, and kinds of star outside its main classes."""
 
+CLASS_COLUMNS = ("class", "subclass", "spectraltype", "spectype", "sptype", "objtype", "objclass", "morphology", "type")
+"""Names of columns that usually hold a class, in the spelling of `KeyColumn.names`."""
+
 _STELLAR = re.compile(r"^(?P<prefix>e?sd|usd|d|g)?(?P<letter>OB|[OBAFGKM])(?:\d|$|[ (IV])")
 """Prefix (sd, esd, usd: subdwarf; d: dwarf; g: giant), letter, then a digit, a luminosity class or nothing."""
 
@@ -36,15 +39,15 @@ def read_labels(column: pa.Array | pa.ChunkedArray, kept: Sequence[str] = ()) ->
     column
         Column of any type that converts to text.
     kept
-        Words that are classes even if they look like words for nothing.
+        Words that are classes even if they usually mean "no value".
 
     Returns
     -------
     labels : pyarrow.Array
-        Text, "" where there is no class: empty, a word for nothing, or the number -9999.
+        Text, "" where there is no class: empty, a word that means "no value", or the number -9999.
         Whole numbers are written without a decimal point, as for columns of floats.
     nothing : Counter
-        The words for nothing that were found, and how often each.
+        The words for "no value" that were found, and how often each.
     pointed : bool
         Whether any number has lost its decimal point.
     """

@@ -41,9 +41,9 @@ def name_objects(objects: Objects, survey: Survey) -> pa.Array:
             before, ids = ids.null_count, pc.coalesce(ids, names)
             if before > ids.null_count:
                 made = before - ids.null_count
-                objects.notes.append(f"{made} of {len(objects)} rows have no usable id: theirs is made of {made_of}")
+                objects.notes.append(f"{made} of {len(objects)} rows have no usable id: one is made from {made_of}")
     nameless = np.flatnonzero(np.asarray(ids.is_null()))
-    objects.reject(nameless, ["no identifier, nor the columns to make one of"] * len(nameless))
+    objects.reject(nameless, ["no identifier, and no columns to make one from"] * len(nameless))
     return _told_apart(objects, ids)
 
 
@@ -67,8 +67,8 @@ def _own_ids(objects: Objects) -> pa.Array:
         )
     if odd:
         objects.notes.append(
-            f"column {name!r} holds whole numbers printed as floating point, which lose their '.0', and {odd} of "
-            f"{len(ids)} rows something else, which is kept as it is"
+            f"column {name!r} holds whole numbers printed as floating point, whose '.0' is dropped; {odd} of "
+            f"{len(ids)} rows hold something else, which is kept as it is"
         )
     return ids
 
@@ -85,7 +85,7 @@ def _told_apart(objects: Objects, ids: pa.Array) -> pa.Array:
     if not ambiguous.any():
         return ids
     objects.notes.append(
-        f"{np.sum(ambiguous)} rows share their id with an object elsewhere on the sky: it has their position added"
+        f"{np.sum(ambiguous)} rows share their id with an object elsewhere on the sky: the position is added to the id"
     )
     names = ids.take(pa.array(rows[ambiguous]))
     longer = joined(names, "-", position_names(ra[ambiguous], dec[ambiguous]))
@@ -104,7 +104,7 @@ def make_unique(objects: Objects, ids: pa.Array) -> pa.Array:
             f"{len(repeats)} rows repeat the id of another: the first usable one keeps it, the others are invalid"
         )
         kept = objects.numbers("row")[places[keeper[repeats]]]
-        reasons = (f"same object_id as row {row}, the same object once more" for row in kept)
+        reasons = (f"same object_id as row {row}: the same object again" for row in kept)
         objects.reject(places[repeats], reasons)
         ids = _replaced(ids, places[repeats], _numbered(ids.take(pa.array(places[repeats])), code[repeats]))
     return ids

@@ -35,7 +35,7 @@ def _other_surveys(source: Source, survey: Survey) -> str:
             fitting.append(f'"{other.name}"')
     if not fitting:
         return ""
-    return f"these are columns of another survey: is archive.survey = {' or '.join(fitting)} meant?"
+    return f"these are columns of another survey: did you mean archive.survey = {' or '.join(fitting)}?"
 
 
 def near(name: str, names: Iterable[str]) -> str:
@@ -48,5 +48,5 @@ def near(name: str, names: Iterable[str]) -> str:
 def columns_of(source: Source) -> str:
     """List the columns of a catalogue."""
     others = [f"{number} {text}" for number, text in source.tables.items() if number != source.table]
-    tables = f"; further tables of the file: {', '.join(others)} (catalog.table chooses)" if others else ""
+    tables = f"; other tables of the file: {', '.join(others)} (choose with catalog.table)" if others else ""
     return f"columns of {source.url}: {', '.join(source.names)}{tables}"

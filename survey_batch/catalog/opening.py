@@ -27,7 +27,7 @@ class Opened:
     angles
         How `ra` and `dec` are written.
     notes
-        What was assumed, converted and passed over.
+        What was assumed, converted and ignored.
     """
 
     source: Source
@@ -96,12 +96,12 @@ def _angle(source: Source, name: str, axis: Axis, section: CatalogSection) -> An
     except ValueError as error:
         if axis in section.units:
             raise ConfigurationError(
-                f"catalog.units.{axis}: {section.units[axis]!r} is no unit of an angle that is known; "
-                "such are deg, rad, arcmin, arcsec, mas, hourangle (of ra), hms and dms"
+                f"catalog.units.{axis}: {section.units[axis]!r} is not a known unit of angle; "
+                "known: deg, rad, arcmin, arcsec, mas, hourangle (ra only), hms and dms"
             ) from error
         raise ConfigurationError(
-            f"catalog: column {name!r} is in {unit!r}, which is no unit of a position: correct the file, or say what "
-            f'its values are in: [catalog] units = {{{axis} = "deg"}}'
+            f"catalog: column {name!r} is in {unit!r}, which is not a unit of position: correct the file, or state "
+            f'the right unit: [catalog] units = {{{axis} = "deg"}}'
         ) from error
 
 
@@ -117,7 +117,7 @@ def _single(source: Source, names: Mapping[str, str], angles: Mapping[Axis, Angl
     single = [column.name for column in source.columns if column.single]
     if found := [names[axis] for axis in angles if names[axis] in single]:
         which = f"columns {' and '.join(map(repr, found))} are" if len(found) > 1 else f"column {found[0]!r} is"
-        yield f"{which} in single precision: a right ascension is rounded by up to 0.05 arcsec, far from 0"
+        yield f"{which} in single precision: right ascensions far from 0 are rounded by up to 0.05 arcsec"
 
 
 def _velocity(source: Source, names: Mapping[str, str]) -> str:

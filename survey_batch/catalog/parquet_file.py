@@ -32,7 +32,7 @@ def parquet_source(url: str) -> Source:
     filesystem, path = fsspec.core.url_to_fs(url)
     if posixpath.basename(path).startswith("_"):
         raise ConfigurationError(
-            f"catalog.path: {url} holds no rows but the metadata of its folder's files: name the folder instead"
+            f"catalog.path: {url} holds the metadata of its folder's files, not rows: name the folder instead"
         )
     return _source(url, filesystem, [path], None, ())
 
@@ -139,7 +139,7 @@ def _refuse_repeated(names: Sequence[str], url: str) -> None:
         places = [number for number, name in enumerate(names, 1) if name == repeated[0]]
         raise ConfigurationError(
             f"catalog.path: {url}: columns {' and '.join(map(str, places))} are both called {repeated[0]!r}, and "
-            "columns of Parquet are found by name: rename one of them"
+            "Parquet columns are found by name: rename one of them"
         )
 
 
@@ -188,7 +188,7 @@ def _unfit(
 def _different(name: str, what: str, path: str, other: str, there: str, url: str, why: str = "") -> ConfigurationError:
     return ConfigurationError(
         f"catalog.path: column {name!r} of the files of {url} {what} in {posixpath.basename(path)}, and {other} in "
-        f"{posixpath.basename(there)}{why}: write them anew alike"
+        f"{posixpath.basename(there)}{why}: write the files so that they agree"
     )
 
 
@@ -219,5 +219,5 @@ def _differences(absent: dict[str, frozenset[str]], url: str) -> Iterator[str]:
         first = next(path for path, names in absent.items() if name in names)
         yield (
             f"column {name!r} is missing from {count} of {len(absent)} files of {url}, the first "
-            f"{posixpath.basename(first)}: rows of these are read as those of a catalogue without it"
+            f"{posixpath.basename(first)}: their rows are read as if the catalogue had no such column"
         )

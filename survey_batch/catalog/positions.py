@@ -40,7 +40,7 @@ def _reject_text(draft: Draft, name: Axis, bad: Flags) -> None:
     unit = repr(angle.unit) if angle and angle.converted else "degrees"
     form = "sexagesimal" if angle and angle.sexagesimal else f"a number in {unit}"
     for pattern, hint in (
-        (SEXAGESIMAL, f'; where it is sexagesimal, say so: [catalog] units = {{{name} = "sexagesimal"}}'),
+        (SEXAGESIMAL, f'; if it is sexagesimal, say so: [catalog] units = {{{name} = "sexagesimal"}}'),
         (r"^[+-]?\d+,\d+$", "; numbers need a decimal point, not a comma"),
         ("", ""),
     ):

@@ -44,17 +44,16 @@ def check_query_status(document: Any, accept_overflow: bool, url: str) -> tuple[
     )
     if not accept_overflow:
         raise ConfigurationError(
-            f"catalog.path: {cut_off}. Ask again with a higher limit (MAXREC, TOP or 'all rows'), or in parts; where "
-            "these rows are what is wanted, say so: [catalog] accept_overflow = true"
+            f"catalog.path: {cut_off}. Ask again with a higher limit (MAXREC, TOP or 'all rows'), or in parts; if "
+            "these rows are enough, say so: [catalog] accept_overflow = true"
         )
-    return (f"{cut_off}, and catalog.accept_overflow takes it as it is",)
+    return (f"{cut_off}; catalog.accept_overflow accepts this",)
 
 
 def _failed(url: str, words: str | None) -> ConfigurationError:
     said = " ".join((words or "").split()) or "it does not say why"
     return ConfigurationError(
-        f"catalog.path: {url} holds no result but the error of the server that was asked: {said}. Correct the query, "
-        "and save its result anew"
+        f"catalog.path: {url} holds a server's error, not a result: {said}. Correct the query and save its result again"
     )
 
 

@@ -22,6 +22,7 @@ from survey_batch.catalog.wrap import RightAscensions, wrap_right_ascensions
 from survey_batch.config.job import ArchiveSection, CatalogSection
 from survey_batch.config.survey import Survey, find_survey
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.steps import detail, step
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ def read_catalog(section: CatalogSection, archive: ArchiveSection) -> Catalog:
 
 def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
     """Read the file batch by batch; rows that are not selected are only counted."""
+    step(f"reading the catalogue {section.path}")
     opened = open_catalog(section, archive)
     objects = Objects(pa.table({}), opened.names, np.empty(0, bool), {})
     parts: list[pa.Table] = []
@@ -106,6 +108,7 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
         notes |= dict.fromkeys(draft.notes)
         parts.append(table if chosen.all() else table.filter(pa.array(chosen)))
         first += len(draft)
+        detail(f"reading the catalogue {section.path}: {first:,} rows")
     if first == 0:
         raise ConfigurationError(f"catalog.path: {section.path} has column names, but no rows: {EMPTY}")
     objects.table = pa.concat_tables(parts, promote_options="default")
@@ -121,11 +124,11 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
 
 
 def _words_for_nothing(nothing: Counter[str], column: str | None) -> Iterator[str]:
-    """Report the rows whose label is a word for nothing, so that no class is lost silently."""
+    """Report the rows whose label means "no value", so that no class is lost silently."""
     if nothing:
         words = ", ".join(f"{word!r} in {count}" for word, count in nothing.most_common())
         yield (
-            f"column {column!r} (label): rows without a class: {words}; where one of these is a class, name all "
+            f"column {column!r} (label): rows without a class: {words}; if one of these is a class, name all "
             "classes in catalog.select.labels"
         )
 
@@ -134,7 +137,7 @@ def _note_missing_labels(objects: Objects, labels: Sequence[str]) -> None:
     found = {name for name, count in objects.counts.steps["in file"].items() if count and name}
     if missing := [label for label in labels if label not in found]:
         there = ", ".join(sorted(found)[:20])
-        objects.notes.append(f"catalog.select.labels: no row has the class {', '.join(missing)}; there are {there}")
+        objects.notes.append(f"catalog.select.labels: no row has the class {', '.join(missing)}; the file has {there}")
 
 
 def _count_left_out(objects: Objects, section: CatalogSection) -> None:

@@ -53,7 +53,7 @@ def _order(objects: Objects, section: SampleSection) -> npt.NDArray[np.int64]:
     if section.frames == "any" or len(objects) == 0:
         return np.argsort(drawn, kind="stable")
     if not set(FRAME) <= set(objects.table.column_names) or (objects.numbers("field") < 0).all():
-        raise ConfigurationError('catalog.sample.frames = "crowded" needs run, camcol and field of the rows')
+        raise ConfigurationError('catalog.sample.frames = "crowded" needs columns run, camcol and field')
     frame = number_groups(*(objects.numbers(name) for name in FRAME))
     count = np.bincount(frame)
     smallest = np.full(len(count), np.iinfo(np.uint64).max, np.uint64)

@@ -25,7 +25,7 @@ class Rows:
     absent
         Columns of a folder that the file with these rows lacks; null in each row.
     notes
-        What was passed over, if that is known only after all has been read.
+        What was ignored, if that is known only after all has been read.
     """
 
     table: pa.Table
@@ -73,7 +73,7 @@ class Source:
     Attributes
     ----------
     notes
-        What the reader assumed or passed over.
+        What the reader assumed or ignored.
     tables
         The tables of the file by number, if there are several.
     table
@@ -151,7 +151,7 @@ def in_batches(table: pa.Table) -> Iterator[Rows]:
 
 @dataclass(frozen=True)
 class Location:
-    """A file that can be opened, and is decompressed while it is read if necessary."""
+    """A file to read; it is decompressed on the way if necessary."""
 
     url: str
     compression: str | None

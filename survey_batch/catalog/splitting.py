@@ -30,7 +30,7 @@ def own_splits(objects: Objects) -> pa.Array:
     if unknown := sorted(found - {"", *SPLITS}):
         raise ConfigurationError(
             f"column {objects.names['split']!r} holds {', '.join(map(repr, unknown[:5]))}, and splits are "
-            f"{', '.join(SPLITS)}: correct it, or set [catalog.split] to have them made"
+            f"{', '.join(SPLITS)}: correct it, or set [catalog.split] to make new splits"
         )
     if found != {""}:
         _count(objects, np.array([SPLITS.index(name) if name in SPLITS else -1 for name in names])[code])
@@ -85,7 +85,7 @@ def _cells(objects: Objects, section: SplitSection) -> I8 | None:
     if not set(columns) <= set(objects.table.column_names):
         raise ConfigurationError(
             f"catalog.split.group = {section.group!r}: these rows have no {section.group}; an SDSS catalogue has "
-            'fields, a LAMOST catalogue plans, and "star" and "sky" go with each'
+            'fields, a LAMOST catalogue has plans, and "star" and "sky" work with both'
         )
     return _known_groups(objects, columns)
 

@@ -37,8 +37,8 @@ def fits_source(location: Location, choice: Choice) -> Source:
         if not found:
             images = "an image" if len(hdus) == 1 else f"{len(hdus)} images or headers"
             raise ConfigurationError(
-                f"catalog.path: {location.url} is a FITS file without a table (it holds {images}): name the file that "
-                "lists the objects, with a table in it"
+                f"catalog.path: {location.url} is a FITS file without a table (it holds {images}): name the file with "
+                "the table of objects"
             )
         notes = {number: _rename_repeated(hdu.header) for number, hdu in found.items()}
         titles = {number: (hdu.name, hdu.columns.names) for number, hdu in found.items()}
@@ -65,7 +65,7 @@ def _rename_repeated(header: Any) -> tuple[str, ...]:
 
 
 def _fits_columns(hdu: Any, url: str) -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    """Describe columns by TUNIT and TCOMM, or by astropy's YAML: it writes no TCOMM and no unit unknown to FITS."""
+    """Describe columns by TUNIT and TCOMM, or by astropy's YAML: it writes no TCOMM, and no unit unknown to FITS."""
     kinds = [hdu.columns.dtype[place] for place in range(len(hdu.columns))]
     comments = [str(hdu.header.get(f"TCOMM{number}", "")) for number in range(1, len(kinds) + 1)]
     added, notes = described_columns(_astropy_lines(hdu.header), url)
@@ -131,7 +131,7 @@ def votable_source(location: Location, choice: Choice) -> Source:
 
 
 def _refuse_clipped(tables: Sequence[Any], warning: str, url: str) -> None:
-    """Name the columns with the extreme values of their type, to which astropy clips values beyond them."""
+    """Name the columns that hold an extreme value of their type, because astropy clips values beyond it."""
     ends = {"unsignedByte": (0, 2**8 - 1)} | {
         name: (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for name, bits in (("short", 16), ("int", 32), ("long", 64))
     }
@@ -143,7 +143,7 @@ def _refuse_clipped(tables: Sequence[Any], warning: str, url: str) -> None:
     ]
     raise ConfigurationError(
         f"catalog.path: {url}: values of column {' or '.join(names)} do not fit their type ({warning}): correct the "
-        "datatype of the column, which is 'long' for 64-bit integers and 'char' for longer ones"
+        "datatype of the column: 'long' for 64-bit integers, 'char' for longer ones"
     )
 
 
@@ -186,8 +186,8 @@ def text_source(location: Location, encoding: str, form: str) -> Source:
             table = Table.read(text.splitlines(), format=f"ascii.{form}")
     except Exception as error:  # the readers have errors of their own
         raise ConfigurationError(
-            f"catalog.path: {location.url} looks like a table of form {form.upper()}, but cannot be read as such "
-            f"({type(error).__name__}: {error}): save it as CSV, FITS or VOTable, as TOPCAT does"
+            f"catalog.path: {location.url} looks like a table in {form.upper()} format, but cannot be read as one "
+            f"({type(error).__name__}: {error}): save it as CSV, FITS or VOTable, for example with TOPCAT"
         ) from error
     notes = _add_position(table)
     columns = tuple(
@@ -218,7 +218,7 @@ def _add_position(table: Any) -> tuple[str, ...]:
     sign = np.where(np.asarray(table["DE-"]) == "-", -1.0, 1.0) if "DE-" in table.colnames else 1.0
     table["RAdeg"] = 15 * (parts["RAh"] + parts["RAm"] / 60 + parts["RAs"] / 3600)
     table["DEdeg"] = sign * (parts["DEd"] + parts["DEm"] / 60 + parts["DEs"] / 3600)
-    return ("ra and dec are made of the columns RAh, RAm, RAs and DE-, DEd, DEm, DEs",)
+    return ("ra and dec are made from the columns RAh, RAm, RAs and DE-, DEd, DEm, DEs",)
 
 
 def chosen_table(titles: Mapping[int, tuple[str, Sequence[str]]], choice: Choice, url: str) -> int:

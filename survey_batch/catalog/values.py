@@ -11,7 +11,7 @@ NOTHING = (
     *("#n/a", "#na", "#n/a n/a", "#null!", "#value!", "#ref!", "#name?", "#num!", "#div/0!", "\\n"),
     *("-", "--", "---", "\N{EN DASH}", "\N{EM DASH}", ".", "..", "...", "\N{HORIZONTAL ELLIPSIS}", "?", "??", "???"),
 )
-"""Words for nothing, in lower case, as written by pandas, R, SQL, astropy, TOPCAT, Excel and people."""
+"""Words that mean "no value", in lower case, as written by pandas, R, SQL, astropy, TOPCAT, Excel and people."""
 _NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _INFINITE = r"(?i)^[+-]?inf(inity)?$"
 SENTINEL = -9999.0
@@ -27,13 +27,13 @@ def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def to_text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return trimmed text; null where empty or a word for nothing (`NOTHING`)."""
+    """Return trimmed text; null where empty or a word in `NOTHING`."""
     text = trimmed(column)
     return pc.if_else(says_nothing(text), pa.scalar(None, pa.string()), text)
 
 
 def trimmed(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return text without surrounding blanks, null where the column is; words for nothing stay."""
+    """Return text without surrounding blanks, null where the column is; words in `NOTHING` stay."""
     array = one_array(column)
     if pa.types.is_floating(array.type):
         array = _floats_to_text(array)
@@ -41,7 +41,7 @@ def trimmed(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def says_nothing(text: pa.Array) -> pa.Array:
-    """Mark null and words for nothing."""
+    """Mark null and words in `NOTHING`."""
     return pc.is_in(pc.utf8_lower(text), value_set=pa.array((None, *NOTHING), pa.string()))
 
 

@@ -49,7 +49,7 @@ class RightAscensions:
 
     @property
     def negative_by_convention(self) -> bool:
-        """Whether all lie from -180 to 180; if the only value below 0 is one whole number, it stands for nothing."""
+        """Whether all lie from -180 to 180; if the only value below 0 is one whole number, it means "missing"."""
         word_for_nothing = len(self.beyond) == 1 and all(value.is_integer() for value in self.beyond)
         return self.high <= 180 and not word_for_nothing
 

@@ -7,15 +7,23 @@ from typing import Annotated
 
 import typer
 
+from survey_batch.cli import completion
+from survey_batch.cli.frame import USAGE_ERROR, framed
+from survey_batch.cli.output import answer
 from survey_batch.core import interrupt
 from survey_batch.core.environment import compute_like_a_worker
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 
-EXIT_INCOMPLETE = 1
-"""The run ended, but some rows are unreachable or failed; the same command tries them again."""
-EXIT_CONFIGURATION = 2
-EXIT_MISMATCH = 3
-EXIT_INTERRUPTED = 130
+EXIT_INCOMPLETE, EXIT_CONFIGURATION, EXIT_MISMATCH, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXIT_CODES = {
+    0: "done",
+    EXIT_INCOMPLETE: "it ended, but some rows are `unreachable` or `failed` (the same command tries them again), "
+    "`doctor` found what would fail, or there was another error of the package",
+    EXIT_CONFIGURATION: "the job, the command line or the machine is at fault; the message says what to change",
+    EXIT_MISMATCH: "the output belongs to another job, and was left alone",
+    EXIT_INTERRUPTED: "interrupted by Ctrl-C or SIGTERM; what is finished is kept, and the same command goes on",
+}
+"""What the exit code of every verb says."""
 
 QUIET = ("distributed", "tornado", "asyncio", "stamina")
 """Loggers whose messages on dead workers, lost connections and retries go only to the log; we report what matters."""
@@ -31,7 +39,7 @@ def _show_version(asked: bool) -> None:
 
 def make_app() -> typer.Typer:
     """Put the verbs together; imported here so that `--help` of one verb does not wait for all."""
-    from survey_batch.cli import (
+    from survey_batch.cli import (  # each is light: what a verb needs is imported when it runs
         catalog,
         doctor,
         evaluate,
@@ -49,46 +57,51 @@ def make_app() -> typer.Typer:
     app = typer.Typer(
         name="survey-batch",
         no_args_is_help=True,
+        epilog="Ends with " + "; ".join(f"{code}: {text}" for code, text in EXIT_CODES.items()).replace("`", "") + ".",
         pretty_exceptions_enable=False,
-        add_completion=False,
     )
     for verb in (init, simulate, catalog, plan, doctor, run, status, report, export, train, evaluate, psf_stars):
         name = verb.__name__.rsplit(".", 1)[-1]
-        app.command(name.replace("_", "-"))(getattr(verb, name))
+        app.command(name.replace("_", "-"))(framed(getattr(verb, name)))
     app.callback()(_common)
     return app
 
 
 def _common(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version, and end.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Survey archives into Zarr, and Zarr into classified catalogues."""
 
 
 def main() -> None:
-    """Run the command line; a user's mistake ends with a message and an exit code, never with a traceback.
-
-    Exit codes: 0 done, 1 ended with rows that another run would try again or with another error of ours, 2 the
-    job or the machine is at fault, 3 the output belongs to another job, 130 interrupted.
-    """
+    """Run the command line; a user's mistake ends with a message and an exit code, never with a traceback."""
     _warnings_to_terminal()
     interrupt.listen()
     compute_like_a_worker()  # training, which happens in this process
-    try:
-        make_app()()
-    except PlanMismatchError as error:
-        _end(error, EXIT_MISMATCH)
-    except ConfigurationError as error:
-        _end(error, EXIT_CONFIGURATION)
+    asked_by_program = "--json" in sys.argv[1:]
+    try:  # typer itself shows a person how a command is to be written
+        with completion.bash_words(os.environ):
+            app = typer.main.get_command(make_app())
+            sys.exit(app.main(prog_name="survey-batch", standalone_mode=not asked_by_program) or 0)
     except SurveyBatchError as error:
-        _end(error, EXIT_INCOMPLETE)
-    except SystemExit as ended:  # typer turns a KeyboardInterrupt into one
-        if ended.code == EXIT_INTERRUPTED:
-            interrupt.ignore()
-            sys.stderr.write("\nStopped. What is finished is kept: run the same command again and it goes on.\n")
-        raise
+        sys.stderr.write(f"survey-batch: {error}\n")
+        sys.exit(_exit_code(error))
+    except USAGE_ERROR as error:
+        answer.begin(as_json=True)
+        answer.fail("UsageError", error.format_message())
+        answer.end()
+        sys.exit(EXIT_CONFIGURATION)
+    except KeyboardInterrupt:  # before a verb has begun
+        interrupt.ignore()
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _exit_code(error: SurveyBatchError) -> int:
+    if isinstance(error, PlanMismatchError):
+        return EXIT_MISMATCH
+    return EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else EXIT_INCOMPLETE
 
 
 def _warnings_to_terminal() -> None:
@@ -104,8 +117,3 @@ def _warnings_to_terminal() -> None:
 
 def _is_for_users(record: logging.LogRecord) -> bool:
     return record.name.partition(".")[0] not in QUIET
-
-
-def _end(error: SurveyBatchError, code: int) -> None:
-    sys.stderr.write(f"survey-batch: {error}\n")
-    sys.exit(code)

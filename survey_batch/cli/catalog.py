@@ -1,20 +1,26 @@
 """`survey-batch catalog`: which objects a job takes, before anything is fetched."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json, show_notes
+from survey_batch.cli.frame import command
+from survey_batch.cli.options import JobFile, Overrides, open_job
+from survey_batch.cli.output import answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from survey_batch.config.job import CatalogSection, Job
 
 
 def catalog(
     job: JobFile,
     overrides: Overrides = None,
     output: Annotated[
-        str | None, typer.Option("--output", metavar="FOLDER", help="Where to write; else the job's output.")
+        str | None, typer.Option("--output", metavar="FOLDER", help="Where to write; by default the job's output.")
     ] = None,
-    as_json: AsJson = False,
 ) -> None:
     """Read a job's catalogue as a run would: select, leave out duplicates, sample and split. Nothing is fetched.
 
@@ -22,28 +28,40 @@ def catalog(
 
     Example: survey-batch catalog jobs/thesis-set-1.toml --set catalog.sample.per_class=2000
     """
+    loaded = open_job(job, overrides)
     from survey_batch.catalog import read_catalog
     from survey_batch.catalog.detected import object_catalog
     from survey_batch.catalog.output import summary, summary_rows, write_catalog
-    from survey_batch.config.jobfile import load_job
     from survey_batch.core.paths import join
 
-    loaded = load_job(job, overrides or ())
     chosen = read_catalog(object_catalog(loaded), loaded.archive)
     paths = write_catalog(chosen, join(output or loaded.output, "catalog"))
-    if as_json:
-        print_json(summary(chosen) | {"files": paths})
+    notes = [*chosen.notes, *_label_hint(object_catalog(loaded), loaded)]
+    answer.tell(summary(chosen) | {"files": paths, "notes": notes})
+    answer.note(notes)
+    answer.show(_table(summary_rows(chosen.counts)), f"wrote {', '.join(paths)}")
+    answer.hint(command("plan", job, overrides))
+
+
+def _label_hint(section: "CatalogSection", job: "Job") -> "Iterator[str]":
+    """Yield a note if no label is chosen although a column looks like a class."""
+    from survey_batch.catalog.guesses import matching
+    from survey_batch.catalog.labels import CLASS_COLUMNS
+    from survey_batch.catalog.opening import open_catalog
+
+    if section.label is not None or "label" in (opened := open_catalog(section, job.archive)).names:
         return
-    _show(summary_rows(chosen.counts), chosen.notes)
-    console.print(f"wrote {', '.join(paths)}", soft_wrap=True)
+    if found := matching(CLASS_COLUMNS, opened.source.names):
+        made = ', or "mk_class" or "spectral_type", made of both' if len(found) > 1 and found[1] == "subclass" else ""
+        looks = f"columns {' and '.join(map(repr, found))} look" if len(found) > 1 else f"column {found[0]!r} looks"
+        yield f'{looks} like classes, and no label is chosen: [catalog] label = "{found[0]}"{made}'
 
 
-def _show(rows: list[dict[str, Any]], notes: tuple[str, ...]) -> None:
-    show_notes(notes)
+def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table("class", box=None)
     for step in list(rows[0])[1:]:
         table.add_column(step, justify="right")
     for row in rows:
         values = [value if isinstance(value, str) else f"{value:,}" for value in row.values()]
         table.add_row(*values, style="bold" if row is rows[-1] else None)
-    console.print(table)
+    return table

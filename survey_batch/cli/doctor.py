@@ -1,4 +1,4 @@
-"""`survey-batch doctor`: what would fail late, before a long run."""
+"""`survey-batch doctor`: find what would fail late, before a long run."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json, say
+from survey_batch.cli.frame import command
+from survey_batch.cli.options import JobFile, Overrides, open_job
+from survey_batch.cli.output import answer, say
 
 if TYPE_CHECKING:
     from survey_batch.doctor import Finding
@@ -17,30 +19,27 @@ if TYPE_CHECKING:
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "bold red", "skipped": "dim"}
 
 Workers = Annotated[
-    bool, typer.Option("--workers/--no-workers", help="Ask the cluster for a worker, and look from there too.")
+    bool, typer.Option("--workers/--no-workers", help="Ask the cluster for a worker, and check from there too.")
 ]
 
 
-def doctor(job: JobFile, overrides: Overrides = None, workers: Workers = True, as_json: AsJson = False) -> None:
+def doctor(job: JobFile, overrides: Overrides = None, workers: Workers = True) -> None:
     """Check before a long run what would fail late: catalogue, archive, output, classifier, cluster, one worker.
 
-    Ends with 0 if nothing failed, otherwise with 1. Nothing is computed or kept.
+    Exit code 0 if nothing failed, otherwise 1. Nothing is computed or kept.
 
     Example: survey-batch doctor jobs/lamost-types.toml --set cluster.kind=slurm
     """
-    from survey_batch.config.jobfile import load_job
+    loaded = open_job(job, overrides)
     from survey_batch.doctor import diagnose
 
-    loaded = load_job(job, overrides or ())
-    findings = diagnose(loaded, workers=workers, say=say)
-    found = list(findings) if as_json else list(_shown(findings))
+    found = list(_shown(diagnose(loaded, workers=workers, say=say)))
     failed = any(finding.state == "failed" for finding in found)
-    if as_json:
-        print_json({"output": loaded.output, "ok": not failed, "findings": [finding.as_dict() for finding in found]})
-    else:
-        _sum_up(found)
+    answer.tell({"output": loaded.output, "ok": not failed, "findings": [finding.as_dict() for finding in found]})
+    answer.show(_sum_up(found))
     if failed:
         raise typer.Exit(1)
+    answer.hint(command("run", job, overrides))
 
 
 def _shown(findings: "Iterable[Finding]") -> "Iterable[Finding]":
@@ -49,8 +48,8 @@ def _shown(findings: "Iterable[Finding]") -> "Iterable[Finding]":
     for finding in findings:
         if finding.where != where:
             where = finding.where
-            console.print(f"\n{where}", style="bold")
-        console.print(_render(finding))
+            answer.show(Text(f"\n{where}", style="bold"))
+        answer.show(_render(finding))
         yield finding
 
 
@@ -66,7 +65,7 @@ def _render(finding: "Finding") -> RenderableType:
     return grid
 
 
-def _sum_up(found: "list[Finding]") -> None:
+def _sum_up(found: "list[Finding]") -> Text:
     counts = Counter(str(finding.state) for finding in found)
     told = [Text(f"{counts[state]} {state}", colour) for state, colour in COLOURS.items() if counts[state]]
-    console.print("\n", Text(", ").join(told), sep="")
+    return Text("\n").append(Text(", ").join(told))

@@ -4,34 +4,35 @@ from typing import Annotated
 
 import typer
 
-from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json
+from survey_batch.cli.completion import complete_split
+from survey_batch.cli.options import JobFile, Overrides, open_job
+from survey_batch.cli.output import answer
 
-Split = Annotated[str, typer.Option(metavar="NAME", help="The split to score: test, validation, train, …")]
+Split = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="The split to score: test, validation, train, …", autocompletion=complete_split),
+]
 Prior = Annotated[
     str | None,
     typer.Option(
         metavar="SHARES",
-        help="The shares of the classes on which figures are stated: as_found, equal, or STAR=0.9,GALAXY=0.1. "
+        help="Class shares for which scores are stated: as_found, equal, or STAR=0.9,GALAXY=0.1. "
         "By default train.prior.",
     ),
 ]
 
 
-def evaluate(
-    job: JobFile, overrides: Overrides = None, split: Split = "test", prior: Prior = None, as_json: AsJson = False
-) -> None:
+def evaluate(job: JobFile, overrides: Overrides = None, split: Split = "test", prior: Prior = None) -> None:
     """Score the classifier of the job's train or predictions table on labelled objects of one split.
 
     Example: survey-batch evaluate jobs/lamost-types.toml --prior equal
     """
-    from survey_batch.config.jobfile import load_job
+    wanted = open_job(job, overrides)
     from survey_batch.models.describe import describe
     from survey_batch.models.prior import parse_prior
     from survey_batch.training.evaluation import evaluate as evaluate_classifier
 
     stated = None if prior is None else parse_prior(prior)
-    scores = evaluate_classifier(load_job(job, overrides or ()), split=split, prior=stated)
-    if as_json:
-        print_json(scores)
-    else:
-        console.print(describe(scores), soft_wrap=True)
+    scores = evaluate_classifier(wanted, split=split, prior=stated)
+    answer.tell(scores)
+    answer.show(describe(scores))

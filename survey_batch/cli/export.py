@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from survey_batch.cli.options import JobFile, Overrides, console, say
+from survey_batch.cli.options import JobFile, Overrides, open_job
+from survey_batch.cli.output import answer, say
 
 
 def export(
@@ -29,12 +30,17 @@ def export(
 ) -> None:
     """Join the results to the input catalogue by id: one row per input row, in its order, even during a run.
 
-    Data that the format cannot hold unchanged is reported, with the way it is written.
+    Reports data that the format cannot hold unchanged, and how it is written instead.
 
     Example: survey-batch export jobs/lamost-types.toml --to types.fits --with label,split
     """
-    from survey_batch.config.jobfile import load_job
+    wanted = open_job(job, overrides)
     from survey_batch.results.export import export_catalog
 
-    path, rows = export_catalog(load_job(job, overrides or ()), to, lambda line: say(f"note: {line}"), with_ or ())
-    console.print(f"{path}: {rows:,} rows", soft_wrap=True)
+    notes: list[str] = []
+    path, rows = export_catalog(wanted, to, notes.append, with_ or ())
+    answer.tell({"file": path, "rows": rows, "notes": notes})
+    answer.clear()
+    for note in notes:
+        say(f"note: {note}")
+    answer.show(f"{path}: {rows:,} rows")

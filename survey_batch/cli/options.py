@@ -1,42 +1,37 @@
 """Arguments and options that several verbs share."""
 
-import json
-import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
-JobFile = Annotated[Path, typer.Argument(metavar="JOB.toml", help="The job file.", show_default=False)]
+from survey_batch.cli.completion import complete_job_file, complete_setting
+from survey_batch.core import steps
+
+if TYPE_CHECKING:
+    from survey_batch.config.job import Job
+
+JobFile = Annotated[
+    Path,
+    typer.Argument(metavar="JOB.toml", help="The job file.", show_default=False, autocompletion=complete_job_file),
+]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the job file: --set shards.objects=256"),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key of the job file: --set shards.objects=256",
+        autocompletion=complete_setting,
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-
-# Printed text has users' own names and paths: `runs/[new]` is not markup, `:star:` not a picture.
-console = Console(markup=False, emoji=False, highlight=False)
-"""Results go to standard output."""
-
-error_console = Console(stderr=True, markup=False, emoji=False, highlight=False)
-"""Progress and messages go to standard error."""
 
 
-def print_json(value: Any) -> None:
-    """Print a value as JSON."""
-    json.dump(value, sys.stdout, indent=2, default=str)
-    sys.stdout.write("\n")
+def open_job(path: Path, overrides: Sequence[str] | None) -> "Job":
+    """Say so and read the job file, before anything else that takes long to import."""
+    steps.step(f"reading {path}")
+    from survey_batch.config.jobfile import load_job
 
-
-def say(text: str) -> None:
-    """Report progress on standard error, apart from the results."""
-    error_console.print(text, soft_wrap=True)
-
-
-def show_notes(notes: Iterable[str]) -> None:
-    """Print notes on standard output."""
-    for note in notes:
-        console.print(Text.assemble(("note", "yellow"), f" {note}"), soft_wrap=True)
+    job = load_job(path, overrides or ())
+    steps.detail("loading libraries")
+    return job

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json, show_notes
+from survey_batch.cli.frame import command
+from survey_batch.cli.options import JobFile, Overrides, open_job
+from survey_batch.cli.output import answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,16 +15,19 @@ if TYPE_CHECKING:
     from survey_batch.config.job import ArchiveSection, Job
     from survey_batch.preflight.estimate import Estimate
 
+NEXT = ("doctor", "run")
+"""Verbs that come next."""
 
-def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
+
+def plan(job: JobFile, overrides: Overrides = None) -> None:
     """Say what a job will do: objects, files, bytes, memory and time. No file of the archive is read.
 
-    What a run would refuse before it starts is refused here too, such as products that another job made (exit code 3).
+    Refuses whatever a run would refuse at its start, such as products of another job (exit code 3).
 
     Example: survey-batch plan jobs/sdss-cutouts.toml
     """
+    wanted = open_job(job, overrides)
     from survey_batch.cluster import kind_of
-    from survey_batch.config.jobfile import load_job
     from survey_batch.models.awaited import before_training, is_awaited
     from survey_batch.planning.plan import make_plan
     from survey_batch.preflight.estimate import estimate
@@ -32,7 +37,6 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
     from survey_batch.preflight.relabel import find_relabelling
     from survey_batch.stages import make_stages
 
-    wanted = load_job(job, overrides or ())
     refuse_overlaps(wanted)
     awaited = is_awaited(wanted)
     made = make_plan(before_training(wanted) if awaited else wanted)
@@ -41,19 +45,18 @@ def plan(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> 
     if relabelling := find_relabelling(made, make_stages(made.job)):
         cost = replace(cost, notes=(*cost.notes, str(relabelling)))
     if elsewhere and (missing := missing_archive(made.job)):
-        cost = replace(cost, notes=(*cost.notes, f"{missing}; workers need it to be one where they run"))
+        cost = replace(cost, notes=(*cost.notes, f"{missing}; it must be one on the machines of the workers"))
     if awaited:
         cost = replace(cost, notes=(*cost.notes, _trained_first(wanted)))
-    if as_json:
-        print_json(cost.as_dict())
-    else:
-        _show(cost, made.job.archive)
+    answer.tell(cost.as_dict())
+    _show(cost, made.job.archive)
     stages = make_stages(made.job)
     # Objects that are still to be found have no list yet, so products cannot be compared with it.
     made_already(made, [stage for stage in stages if stage.from_fields or made.size("object")])
     for group in make_groups(stages):
         kind.check_run(wanted.cluster.for_phase(group.stored[0].phase))
     refuse_what_cannot_work(made, cost, elsewhere=elsewhere)
+    answer.hint(*(command(verb, job, overrides, *(["--train"] if awaited and verb == "run" else [])) for verb in NEXT))
 
 
 def _trained_first(job: "Job") -> str:
@@ -62,20 +65,18 @@ def _trained_first(job: "Job") -> str:
     folder = job.train.classifier if job.train else ""
     old = ""
     if product_exists(job.output, "predictions"):
-        old = "; predictions.zarr is of an earlier one, and is refused where the new one differs: delete it first"
+        old = "; predictions.zarr is of an earlier classifier: delete it first, or a run may refuse it"
     return (
-        f"there is no classifier in {folder} yet: survey-batch run --train trains it, as [train] says, before it "
+        f"there is no classifier in {folder} yet: survey-batch run --train trains it as [train] says, then "
         f"predicts; training and predictions are not counted here{old}"
     )
 
 
 def _show(cost: "Estimate", archive: "ArchiveSection") -> None:
-    show_notes(cost.notes)
+    answer.note(cost.notes)
     fields = f", in {cost.fields:,} field{'s' if cost.fields > 1 else ''}" if cost.fields else ""
-    console.print(f"{cost.objects:,} objects ({cost.invalid:,} invalid rows){fields}")
-    console.print(_table(cost))
-    for line in _totals(cost, archive):
-        console.print(line, soft_wrap=True)
+    answer.show(f"{cost.objects:,} objects ({cost.invalid:,} invalid rows){fields}", _table(cost))
+    answer.show(*_totals(cost, archive))
 
 
 def _table(cost: "Estimate") -> Table:

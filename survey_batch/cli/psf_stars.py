@@ -4,24 +4,30 @@ from typing import Annotated
 
 import typer
 
-from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json
+from survey_batch.cli.completion import complete_formats
+from survey_batch.cli.options import JobFile, Overrides, open_job
+from survey_batch.cli.output import answer
 
 
 def psf_stars(
     job: JobFile,
     overrides: Overrides = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Least confidence.")] = 0.5,
-    most: Annotated[int, typer.Option(min=0, help="Stars per field at most, the surest; 0 is all.")] = 0,
+    most: Annotated[int, typer.Option(min=0, help="Maximum stars per field, the surest ones; 0 for all.")] = 0,
     size: Annotated[
         float,
-        typer.Option(min=0, help="Share by which a star's size may differ from most; 0 leaves sizes alone."),
+        typer.Option(min=0, help="Largest relative difference of a star's size from the usual one; 0 for no limit."),
     ] = 0.15,
-    least: Annotated[int, typer.Option(help="Say so of fields with fewer stars.")] = 10,
+    least: Annotated[int, typer.Option(help="List the fields with fewer stars than this.")] = 10,
     formats: Annotated[
-        str, typer.Option("--format", help="Files per field: some of fits, csv, assoc, region, with commas.")
+        str,
+        typer.Option(
+            "--format",
+            help="Files per field: any of fits, csv, assoc, region, separated by commas.",
+            autocompletion=complete_formats,
+        ),
     ] = "fits",
     folder: Annotated[str | None, typer.Option("--to", help="By default <output>/psf-stars.")] = None,
-    as_json: AsJson = False,
 ) -> None:
     """List the stars of each field that are fit for building its PSF, the surest first.
 
@@ -29,21 +35,18 @@ def psf_stars(
 
     Example: survey-batch psf-stars jobs/psf-stars.toml --threshold 0.9 --most 25 --format fits,assoc
     """
-    from survey_batch.config.jobfile import load_job
     from survey_batch.core.errors import ConfigurationError
     from survey_batch.core.paths import join
     from survey_batch.results.psf_stars import FOLDER, FORMATS, choose_psf_stars, write_psf_stars
 
     wanted = [name for name in FORMATS if name in formats.split(",")]
     if unknown := set(filter(None, formats.split(","))) - set(FORMATS):
-        raise ConfigurationError(f"--format {','.join(sorted(unknown))}: there are {', '.join(FORMATS)}")
-    loaded = load_job(job, overrides or ())
+        raise ConfigurationError(f"--format {','.join(sorted(unknown))}: unknown; choose from {', '.join(FORMATS)}")
+    loaded = open_job(job, overrides)
     fields = choose_psf_stars(loaded, threshold, most, size)
     paths = [path for path, _ in write_psf_stars(fields, folder or join(loaded.output, FOLDER), wanted)]
-    if as_json:
-        print_json({"fields": {one.name: one.stars.num_rows for one in fields}, "files": paths})
-        return
+    answer.tell({"fields": {one.name: one.stars.num_rows for one in fields}, "files": paths})
     stars = sum(one.stars.num_rows for one in fields)
-    console.print(f"{stars:,} stars in {len(fields):,} fields; {paths[0]}", soft_wrap=True)
+    answer.show(f"{stars:,} stars in {len(fields):,} fields; {paths[0]}")
     if few := [one.name for one in fields if one.stars.num_rows < least]:
-        console.print(f"fewer than {least} stars: {', '.join(few[:10])} ({len(few):,} fields)")
+        answer.show(f"fewer than {least} stars: {', '.join(few[:10])} ({len(few):,} fields)")

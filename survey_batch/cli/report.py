@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from survey_batch.cli.options import JobFile, Overrides, console
+from survey_batch.cli.options import JobFile, Overrides, open_job
+from survey_batch.cli.output import answer
 
 
 def report(
@@ -16,8 +17,9 @@ def report(
 
     Example: survey-batch report jobs/lamost-types.toml
     """
-    from survey_batch.config.jobfile import load_job
+    wanted = open_job(job, overrides)
     from survey_batch.report import write_report
 
-    path = write_report(load_job(job, overrides or ()).output, to)
-    console.print(path, soft_wrap=True)
+    path = write_report(wanted.output, to)
+    answer.tell({"file": path})
+    answer.show(path)

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from survey_batch.cli.options import AsJson, JobFile, Overrides, console, error_console, print_json, say
+from survey_batch.cli.frame import command
+from survey_batch.cli.options import JobFile, Overrides, open_job
+from survey_batch.cli.output import answer, error_console, say
+from survey_batch.core import steps
 from survey_batch.core.display import objects_in_words
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from survey_batch.config.job import Job
@@ -19,40 +21,38 @@ if TYPE_CHECKING:
 def run(
     job: JobFile,
     overrides: Overrides = None,
-    as_json: AsJson = False,
     break_lock: Annotated[
-        bool, typer.Option(help="Take the output over from a run on another machine that you know is dead.")
+        bool, typer.Option(help="Take over the output from a run on another machine, if you know it is dead.")
     ] = False,
     train: Annotated[
         bool,
-        typer.Option(help="Where the classifier of table train is not there yet, train it before predicting."),
+        typer.Option(help="If the classifier of table train does not exist yet, train it before predicting."),
     ] = False,
     performance_report: Annotated[
-        bool, typer.Option(help="Keep Dask's report of what the workers did, an HTML file in the output's folder log.")
+        bool, typer.Option(help="Keep Dask's report of what the workers did: an HTML file in the output's folder log.")
     ] = False,
 ) -> None:
     """Do a job. Stop it at any moment; the same command continues it.
 
-    Ends with 0 if every object has its final status, and with 1 if some are unreachable or failed: the same
-    command tries these again.
+    Exit code 0 if every object has its final status, 1 if some are unreachable or failed: the same command tries
+    these again.
 
     Example: survey-batch run jobs/lamost-types.toml --set cluster.workers=4
     """
-    from survey_batch.config.jobfile import load_job
+    wanted = open_job(job, overrides)
     from survey_batch.execution.runner import run as run_job
     from survey_batch.monitor.progress import make_progress
 
-    wanted = load_job(job, overrides or ())
     if train and (first := before_predictions(wanted)):
         run_job(first, make_progress(error_console), break_lock=break_lock, performance_report=performance_report)
         _train(first)
     summary = run_job(
         wanted, make_progress(error_console), break_lock=break_lock, performance_report=performance_report
     )
-    if as_json:
-        print_json({"output": summary.output, "counts": summary.counts, "stages": summary.stages})
-    else:
-        _show(summary)
+    answer.tell({"output": summary.output, "counts": summary.counts, "stages": summary.stages})
+    _show(summary)
+    verbs = ("report", "export") if summary.complete else ("status", "run")
+    answer.hint(*(command(verb, job, overrides) for verb in verbs))
     if not summary.complete:
         raise typer.Exit(1)
 
@@ -66,12 +66,13 @@ def before_predictions(job: "Job") -> "Job | None":
         The job trains no classifier, or predicts with another one.
     """
     from survey_batch.models.awaited import before_training
+    from survey_batch.models.manifest import MANIFEST
 
     if job.train is None or job.predictions is None or job.train.classifier != job.predictions.classifier:
         raise ConfigurationError("run --train needs tables [train] and [predictions] with the same key 'classifier'")
     if (Path(job.train.classifier) / MANIFEST).exists():
         _check_same(job.train)
-        say(f"{job.train.classifier} is trained already (train anew: survey-batch train)")
+        say(f"{job.train.classifier} is already trained (to train it again: survey-batch train)")
         return None
     return before_training(job)
 
@@ -83,7 +84,7 @@ def _check_same(section: "TrainSection") -> None:
     if (there.kind, there.variant) != (section.kind, section.variant):
         raise ConfigurationError(
             f"{section.classifier} holds a classifier of kind {there.kind!r}, variant {there.variant!r}; [train] says "
-            f"{section.kind!r}, {section.variant!r}. Train anew with survey-batch train, or name another folder in "
+            f"{section.kind!r}, {section.variant!r}. Train it again with survey-batch train, or name another folder in "
             "train.classifier and predictions.classifier."
         )
 
@@ -92,13 +93,12 @@ def _train(job: "Job") -> None:
     from survey_batch.models.describe import describe
     from survey_batch.training.train import train
 
-    error_console.print(describe(train(job, progress=say)), soft_wrap=True)
+    error_console.print(describe(train(job, progress=say, report=steps.detail)), soft_wrap=True)
 
 
 def _show(summary: "Summary") -> None:
     if not summary.worked:
-        console.print("nothing to do: every object has its final status")
-    console.print(objects_in_words(summary.counts))
-    console.print(f"products in {summary.output}", soft_wrap=True)
+        answer.show("nothing to do: every object has its final status")
+    answer.show(objects_in_words(summary.counts), f"products in {summary.output}")
     if set(summary.counts) - {"ok"}:
-        console.print(f"reasons in {summary.output}/problems.parquet (see: survey-batch status)", soft_wrap=True)
+        answer.show(f"reasons in {summary.output}/problems.parquet (see: survey-batch status)")

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from survey_batch.cli.options import console
-from survey_batch.config.stage_kind import resolve
-from survey_batch.config.survey import find_survey
+from survey_batch.cli.completion import complete_simulated
+from survey_batch.cli.frame import command
+from survey_batch.cli.output import answer
+from survey_batch.core import steps
 from survey_batch.core.errors import ConfigurationError
 
 CATALOG_ALONE = "catalog"
@@ -17,10 +18,14 @@ CATALOG_ALONE = "catalog"
 
 def simulate(
     survey: Annotated[
-        str, typer.Argument(help="An installed survey whose archive to imitate; or `catalog`, a catalogue alone.")
+        str,
+        typer.Argument(
+            help="An installed survey whose archive to imitate; or `catalog`, a catalogue alone.",
+            autocompletion=complete_simulated,
+        ),
     ],
     folder: Annotated[Path, typer.Argument(help="Folder to make; becomes the archive's root.")],
-    objects: Annotated[int, typer.Option(min=1)] = 400,
+    objects: Annotated[int, typer.Option(min=1, help="Objects in the catalogue.")] = 400,
     fields: Annotated[
         int | None, typer.Option(min=1, help="SDSS: adjacent fields of one run.", show_default="4")
     ] = None,
@@ -49,6 +54,8 @@ def simulate(
 
     Example: survey-batch simulate sdss runs/archive --fields 4 --objects 800
     """
+    steps.step(f"simulating {survey} in {folder}")
+    given: dict[str, Any] = {}
     if survey == CATALOG_ALONE:
         from survey_batch.simulate.catalog import simulate_catalog
 
@@ -60,13 +67,35 @@ def simulate(
         given = {name: value for name, value in options.items() if value is not None}
         _refuse_others(survey, make, given)
         made = make(folder, objects=objects, seed=seed, **given)
-    console.print(str(made), soft_wrap=True)
+    answer.tell({"catalog": str(made)})
+    answer.show(str(made))
+    _hint(survey, folder, made, given)
+
+
+def _hint(survey: str, folder: Path, made: Path, given: dict[str, Any]) -> None:
+    """Name the commands that write a job file for what was made, and do the job."""
+    from survey_batch.config.survey import find_survey
+    from survey_batch.surveys import EXAMPLE
+
+    used = EXAMPLE if survey == CATALOG_ALONE else survey
+    places = [] if survey == CATALOG_ALONE else ["--root", str(folder)]
+    keys = find_survey(used).archive_keys()
+    overrides = [f"archive.{name}={value}" for name, value in given.items() if name in keys]
+    job = f"{used}-job.toml"
+    verbs = ("catalog",) if survey == CATALOG_ALONE else ("plan", "run", "report")
+    answer.hint(
+        command("init", job, None, "--survey", used, "--catalog", str(made), *places),
+        *(command(verb, job, overrides) for verb in verbs),
+    )
 
 
 def _simulator(survey: str) -> Callable[..., Path]:
+    from survey_batch.config.stage_kind import resolve
+    from survey_batch.config.survey import find_survey
+
     found = find_survey(survey).simulator
     if found is None:
-        raise ConfigurationError(f"survey {survey!r} comes without a simulator")
+        raise ConfigurationError(f"survey {survey!r} has no simulator")
     make: Callable[..., Path] = resolve(found)
     return make
 
@@ -75,4 +104,4 @@ def _refuse_others(survey: str, make: Callable[..., Path], given: dict[str, Any]
     """Refuse options that the survey's simulator does not take."""
     if others := [name for name in given if name not in inspect.signature(make).parameters]:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in others)
-        raise ConfigurationError(f"survey {survey!r} is simulated without {names}: leave it out")
+        raise ConfigurationError(f"the simulator of survey {survey!r} does not take {names}: leave it out")

@@ -10,7 +10,9 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json
+from survey_batch.cli.frame import command
+from survey_batch.cli.options import JobFile, Overrides, open_job
+from survey_batch.cli.output import answer, console
 from survey_batch.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -22,17 +24,14 @@ MOST_OF_THE_TIME = 10
 REASONS = 2
 """Number of reasons in a line, the commonest ones."""
 
-WAITING = "waiting for a run to begin (Ctrl-C ends this)"
+WAITING = "waiting for a run to begin (Ctrl-C to stop)"
 
 
 def status(
     job: JobFile,
     overrides: Overrides = None,
-    as_json: AsJson = False,
-    follow: Annotated[
-        bool, typer.Option(help="Look again and again until no run is under way; waits for one to begin.")
-    ] = False,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks, with --follow.")] = 5.0,
+    follow: Annotated[bool, typer.Option(help="Wait for a run to begin, and repeat until it has ended.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two reports, with --follow.")] = 5.0,
 ) -> None:
     """Say how far a job is: counts, rates, what is left, and problems by reason.
 
@@ -40,26 +39,28 @@ def status(
 
     Example: survey-batch status jobs/lamost-types.toml --follow
     """
-    from survey_batch.config.jobfile import load_job
+    output = open_job(job, overrides).output
     from survey_batch.report.summary import summarize
     from survey_batch.report.terminal import render
 
-    output = load_job(job, overrides or ()).output
     if follow:
-        _follow(output, every, as_json)
-    elif as_json:
-        print_json(summarize(output).as_dict())
-    else:
-        console.print(render(summarize(output)))
+        _follow(output, every)
+        return
+    found = summarize(output)
+    answer.tell(found.as_dict())
+    answer.show(render(found))
+    if not (found.complete or found.running):
+        answer.hint(command("run", job, overrides))
 
 
-def _follow(output: str, every: float, as_json: bool) -> None:
-    """Redraw on a terminal; elsewhere print a line for each look."""
+def _follow(output: str, every: float) -> None:
+    """Redraw on a terminal; elsewhere, and with `--json`, print a line for each look."""
     from survey_batch.report.terminal import render
 
-    if as_json or not console.is_terminal:
+    answer.clear()
+    if answer.as_json or not console.is_interactive:
         for summary in looks(output, every):
-            typer.echo(_line(summary, as_json))  # echo does not hold lines back in a pipe
+            typer.echo(_line(summary, answer.as_json))  # echo does not hold lines back in a pipe
         return
     with Live(console=console, auto_refresh=False) as live:
         for summary in looks(output, every):
@@ -93,17 +94,14 @@ def looks(output: str, seconds: float) -> Iterator["RunStatus | None"]:
 
 
 def _line(summary: "RunStatus | None", as_json: bool) -> str:
-    from survey_batch.report.terminal import state, words
-
     if as_json:
         return json.dumps(summary.as_dict() if summary else None, default=str)
     if summary is None:
         return WAITING
     stages = "; ".join(
-        f"{stage.name} {stage.rows - stage.pending:,}/{stage.rows:,} ({words(stage.counts)})"
-        for stage in summary.stages
+        f"{stage.name} {stage.rows - stage.pending:,}/{stage.rows:,} ({stage.said})" for stage in summary.stages
     )
     reasons = "".join(
         f"; {count:,} {stage} {status}: {reason}" for stage, status, reason, count in summary.problems[:REASONS]
     )
-    return f"{time.strftime('%H:%M:%S')} {stages}; {state(summary)}{reasons}"
+    return f"{time.strftime('%H:%M:%S')} {stages}; {summary.state}{reasons}"

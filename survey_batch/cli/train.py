@@ -1,9 +1,12 @@
 """`survey-batch train`: make a classifier from a job's products."""
 
-from survey_batch.cli.options import AsJson, JobFile, Overrides, console, print_json, say
+from survey_batch.cli.frame import command
+from survey_batch.cli.options import JobFile, Overrides, open_job
+from survey_batch.cli.output import answer, say
+from survey_batch.core import steps
 
 
-def train(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
+def train(job: JobFile, overrides: Overrides = None) -> None:
     """Train the classifier of the job's train table, and test it on objects it has not seen.
 
     Run the stage of its product first, such as `spectra` for kind "spectral-type". After Ctrl-C, the same command
@@ -11,12 +14,12 @@ def train(job: JobFile, overrides: Overrides = None, as_json: AsJson = False) ->
 
     Example: survey-batch train jobs/lamost-types.toml
     """
-    from survey_batch.config.jobfile import load_job
+    wanted = open_job(job, overrides)
     from survey_batch.models.describe import describe
     from survey_batch.training.train import train as train_classifier
 
-    scores = train_classifier(load_job(job, overrides or ()), progress=say)
-    if as_json:
-        print_json(scores)
-    else:
-        console.print(describe(scores), soft_wrap=True)
+    scores = train_classifier(wanted, progress=say, report=steps.detail)
+    answer.tell(scores)
+    answer.show(describe(scores))
+    predicts = "predictions" in wanted.stages
+    answer.hint(*(command(verb, job, overrides) for verb in ("evaluate", *(["run"] if predicts else []))))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from survey_batch.cluster.kind import ClusterKind, kind_of, worker_count
 from survey_batch.config.sections.cluster import ClusterSection
+from survey_batch.core.steps import step
 
 if TYPE_CHECKING:
     from survey_batch.cluster.base import Connection, Say
@@ -36,5 +37,6 @@ def connect(section: ClusterSection, output: str = ".", say: "Say" = lambda _: N
     """
     kind = kind_of(section)
     kind.check_run(section)
+    step(f"starting workers (cluster.kind = {section.kind})")
     with kind.connect(section, output, say) as connection:
         yield connection

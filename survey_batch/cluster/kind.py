@@ -93,7 +93,7 @@ class ClusterKind(ABC):
             The tables that can be asked for a worker.
         """
         name, package = tables[0].section.kind, type(self).__module__.partition(".")[0]
-        yield place.ok("cluster", f'"{name}", by {package}; it has no checks of its own before a worker is asked for')
+        yield place.ok("cluster", f'"{name}", by {package}; it has no checks of its own before a worker is requested')
         return tables
 
 

@@ -79,7 +79,9 @@ class SlurmKind(ClusterKind):
     def check_run(self, section: ClusterSection) -> None:
         """Refuse a table that does not say how many workers SLURM must start."""
         if section.workers is None:
-            raise ConfigurationError("cluster.workers is not set: say how many worker processes SLURM shall start")
+            raise ConfigurationError(
+                "cluster.workers is not set: set the number of worker processes that SLURM must start"
+            )
 
     def findings(self, place: Place, tables: list[Table], folder: str) -> Findings[list[Table]]:
         """Ask SLURM about every table."""
@@ -109,10 +111,10 @@ class RunningKind(ClusterKind):
         return running_cluster(section)
 
     def check_file(self, section: ClusterSection) -> None:
-        """Refuse the name of this kind in the place of an address."""
+        """Refuse the name of this kind instead of an address."""
         if not is_running(section.kind):
             raise ValueError(
-                f'kind = "{section.kind}" does not say which: write the address of the scheduler, such as '
+                f'kind = "{section.kind}" does not say which scheduler: write its address, such as '
                 '"tcp://host:8786", or its scheduler file (….json)'
             )
 

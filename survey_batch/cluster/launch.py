@@ -125,8 +125,8 @@ class Srun(Launcher):
         super().__init__(folder, section)
         if "SLURM_JOB_ID" not in os.environ:
             raise ConfigurationError(
-                'cluster.kind = "srun" starts workers inside an allocation, and this process is in none: start it with '
-                'sbatch or salloc, or set cluster.kind = "slurm"'
+                'cluster.kind = "srun" starts workers inside an allocation, but this process is not in one: start it '
+                'with sbatch or salloc, or set cluster.kind = "slurm"'
             )
         cores = section.cores or section.threads * section.processes
         memory = f"{parse_bytes(section.memory) * section.processes // 2**20}M"

@@ -29,7 +29,7 @@ def local_cluster(section: ClusterSection) -> Iterator[Connection]:
     with (
         dask.config.set(SCHEDULER_SETTINGS | begin_as_copies()),
         script_left_alone(),
-        _start(section) as cluster,
+        _started(section) as cluster,
         client_of(cluster) as client,
     ):
         log.info("Dask dashboard: %s", client.dashboard_link, extra={"event": "cluster"})
@@ -50,23 +50,34 @@ class LostWorkers:
             self.seen = time.monotonic()
         elif time.monotonic() - self.seen > GONE_SECONDS:
             raise SurveyBatchError(
-                f"no worker of this machine has been alive for {GONE_SECONDS:.0f} s; the run's log says what became of "
-                "them. What is finished is kept: run the same command again and it goes on."
+                f"no worker of this machine has been alive for {GONE_SECONDS:.0f} s; the run's log says what happened "
+                "to them. Finished work is kept: run the same command again to continue."
             )
 
 
-def _start(section: ClusterSection) -> LocalCluster:
-    with interrupt.kept_from_children():
-        return LocalCluster(
-            n_workers=worker_count(section),
-            threads_per_worker=section.threads,
-            processes=True,
-            memory_limit=section.memory,
-            resources={"GPU": 1} if section.wants_gpu else None,
-            host="127.0.0.1",
-            # The current environment: the process that workers are copies of may have started with another one.
-            # Variables that affect results override the user's.
-            env={**os.environ, **WORKER_ENVIRONMENT},
-            dashboard_address=section.dashboard,
-            silence_logs=logging.CRITICAL,
-        )
+@contextmanager
+def _started(section: ClusterSection) -> Iterator[LocalCluster]:
+    cluster = None
+    try:
+        with interrupt.kept_from_children():  # Ctrl-C comes at its end, when there is a cluster to close
+            cluster = _make(section)
+        yield cluster
+    finally:
+        if cluster is not None:
+            cluster.close()
+
+
+def _make(section: ClusterSection) -> LocalCluster:
+    return LocalCluster(
+        n_workers=worker_count(section),
+        threads_per_worker=section.threads,
+        processes=True,
+        memory_limit=section.memory,
+        resources={"GPU": 1} if section.wants_gpu else None,
+        host="127.0.0.1",
+        # The current environment: the process that workers are copies of may have started with another one.
+        # Variables that affect results override the user's.
+        env={**os.environ, **WORKER_ENVIRONMENT},
+        dashboard_address=section.dashboard,
+        silence_logs=logging.CRITICAL,
+    )

@@ -16,8 +16,7 @@ class LostSchedulerError(SurveyBatchError):
     def __init__(self, client: Client) -> None:
         address = client.scheduler.address if client.scheduler else "?"
         super().__init__(
-            f"lost the Dask scheduler at {address}. Shards that were finished are kept: "
-            "start the same command again and it goes on where it was."
+            f"lost the Dask scheduler at {address}. Finished shards are kept: run the same command again to continue."
         )
 
 

@@ -128,7 +128,7 @@ class Reconciler:
         self.failures = 0 if job.connected else self.failures + 1
         if self.failures >= max(FAILURES_ALLOWED, self.target + 1) and not self.alive():
             raise ConfigurationError(
-                f"{self.failures} worker jobs in a row ended before their worker reached the scheduler. Look at "
+                f"{self.failures} worker jobs in a row ended before their worker reached the scheduler. Check "
                 f"cluster.prologue, cluster.python and cluster.interface; the last one (job {number}, logs in "
                 f"{self.launcher.folder}) wrote:\n{self.launcher.log_of(number) or 'nothing'}"
             )
@@ -145,11 +145,11 @@ class Reconciler:
         except LaunchError as error:
             if not self.jobs and not self.connected():
                 raise ConfigurationError(
-                    f"SLURM takes no worker job: {error}; correct the table [cluster], or ask why SLURM does not answer"
+                    f"SLURM accepts no worker job: {error}; correct [cluster], or ask why SLURM does not answer"
                 ) from error
             if str(error) != self.refused:  # mostly a limit on jobs; the running jobs do the work
                 self.refused = str(error)
-                self.say(f"SLURM takes no further worker job ({error}); trying again")
+                self.say(f"SLURM accepts no more worker jobs ({error}); trying again")
 
     def _watch(self) -> None:
         now = self.now()
@@ -162,5 +162,5 @@ class Reconciler:
         told = ", ".join(f"{number} {reason}" for reason, number in reasons.items()) or "none in the queue"
         text = f"no worker for {now - self.last_worker:.0f} s; SLURM says of the worker jobs: {told}"
         if self.section.when_pending == "stop":
-            raise NoWorkersError(f"{text}. The same command goes on later (cluster.when_pending).")
+            raise NoWorkersError(f"{text}. Run the same command again later to continue (cluster.when_pending).")
         self.say(f"{text}; waiting")

@@ -69,7 +69,8 @@ def address_of(kind: str) -> str:
         return str(json.loads(Path(kind).read_text(encoding="utf-8"))["address"])
     except (OSError, ValueError, KeyError) as error:
         raise ConfigurationError(
-            f"{kind} (cluster.kind) is no scheduler file ({error}); dask scheduler --scheduler-file {kind} writes one"
+            f"{kind} (cluster.kind) is not a scheduler file ({error}); to write one: "
+            f"dask scheduler --scheduler-file {kind}"
         ) from error
 
 

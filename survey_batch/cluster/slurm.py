@@ -211,8 +211,8 @@ def _security(section: ClusterSection) -> Security | None:
         if not (section.interface or dask.config.get("jobqueue.slurm.interface", None)):
             raise ConfigurationError(
                 "cluster.tls is false, and without cluster.interface scheduler and workers would listen on all "
-                "networks, where whoever reaches them runs code as you: name one that only the cluster sees, such as "
-                '"ib0"'
+                "networks, where anyone who reaches them can run code as you: set one that only the cluster sees, "
+                'such as "ib0"'
             )
         return None
     try:

@@ -1,4 +1,4 @@
-"""Checks of SLURM before a run: its commands, controller and partition, and whether it would take the worker jobs."""
+"""Checks of SLURM before a run: its commands, controller and partition, and whether it would accept the worker jobs."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from survey_batch.core.findings import Finding, Findings, Place, State
 READY = ("idle", "mixed", "allocated", "completing")
 """States of nodes that can work, now or after their current work."""
 
-CONTROLLER_ADVICE = "ask whoever runs the cluster whether its controller is up; see SLURM_CONF and munge here"
+CONTROLLER_ADVICE = "ask the cluster's administrators whether its controller is up; check SLURM_CONF and munge here"
 
 INSTALL = 'pip install "survey-batch[slurm]"'
 
@@ -75,7 +75,7 @@ def judge_partition(place: Place, table: Table, partitions: dict[str, Partition]
     one = partitions.get(named) if named else next((part for part in partitions.values() if part.default), None)
     if one is None:
         there = f"there are {', '.join(partitions)}"
-        found = f"there is no partition {named!r}" if named else "none is named, and SLURM has no default"
+        found = f"there is no partition {named!r}" if named else "no partition is named, and SLURM has no default"
         return place.failed(check, f"{found}; {there}", f"set {table.name}.partition to one of these")
     nodes = ", ".join(f"{number} {state}" for state, number in sorted(one.nodes.items())) or "no nodes"
     if not one.up:
@@ -83,7 +83,7 @@ def judge_partition(place: Place, table: Table, partitions: dict[str, Partition]
     walltime = walltime_of(table.section)
     if one.limit is not None and walltime > one.limit:
         found = (
-            f"{one.name} allows {one.limit:.0f} s, and the walltime is {limit_said(walltime)}: jobs would wait forever"
+            f"{one.name} allows {one.limit:.0f} s, but the walltime is {limit_said(walltime)}: jobs would wait forever"
         )
         return place.failed(check, found, f"lower {table.name}.walltime, or choose another partition")
     if not any(state in READY for state in one.nodes):
@@ -97,9 +97,11 @@ def judge_drain(place: Place, table: Table) -> Finding:
         walltime = limit_said(walltime_of(table.section))
         margin = drain_margin(table.section)
     except ConfigurationError as error:
-        return place.failed("walltime", str(error), f"{table.name}.drain_seconds: a little more than a shard takes")
+        return place.failed(
+            "walltime", str(error), f"set {table.name}.drain_seconds to a little more than a shard takes"
+        )
     last = f"{margin:.0f} to {EARLIEST * margin:.0f} s"
-    return place.ok("walltime", f"{walltime}, in the last {last} of which a worker takes no more work")
+    return place.ok("walltime", f"{walltime}; in the last {last} a worker takes no more work")
 
 
 def wanted_partition(section: ClusterSection) -> str | None:
@@ -128,7 +130,7 @@ def _controller(place: Place) -> Findings[dict[str, Partition] | None]:
 def _tls(place: Place, section: ClusterSection) -> Finding:
     if not section.tls:
         advice = "leave cluster.tls as it is, unless nobody else can reach the cluster's network"
-        return place.warning("TLS", "is off: whoever reaches the scheduler runs code as this user", advice)
+        return place.warning("TLS", "is off: anyone who reaches the scheduler can run code as this user", advice)
     if importlib.util.find_spec("cryptography") is None:
         return place.failed("TLS", "the package cryptography is not installed", INSTALL)
     return place.ok("TLS", f"cryptography {version('cryptography')} makes the certificates")
@@ -148,9 +150,9 @@ def _batch_jobs(place: Place, table: Table, partitions: dict[str, Partition], sc
         said = Sbatch(scripts, table.section).test(script_of(cluster, Sbatch))
     except LaunchError as error:
         advice = f"correct [{table.name}]; these are SLURM's own words"
-        yield place.failed("jobs", f"SLURM would not take a worker job: {error}", advice)
+        yield place.failed("jobs", f"SLURM would not accept a worker job: {error}", advice)
         return False
     finally:
         cluster.close()
-    yield place.ok("jobs", f"SLURM would take them: {said.removeprefix('sbatch: ')}")
+    yield place.ok("jobs", f"SLURM would accept them: {said.removeprefix('sbatch: ')}")
     return State.FAILED not in (partition.state, drain.state)

@@ -48,7 +48,7 @@ class ClassifierKind:
         except (ImportError, AttributeError) as error:
             raise ConfigurationError(
                 f"variant {variant!r} of kind {self.name!r} cannot be loaded from {module} "
-                f"({type(error).__name__}: {error}): mend or reinstall the package that it comes from"
+                f"({type(error).__name__}: {error}): repair or reinstall the package that it comes from"
             ) from error
 
 
@@ -58,12 +58,12 @@ def classifier_kind(name: str) -> ClassifierKind:
     Raises
     ------
     ConfigurationError
-        No installed package offers it, or what is offered is no such kind.
+        No installed package offers it, or the entry point is not such a kind.
     """
     kind = plugins.load(plugins.CLASSIFIERS, name)
     if not isinstance(kind, ClassifierKind) or kind.name != name or not kind.variants:
         raise ConfigurationError(
             f"the entry point {name!r} of {plugins.CLASSIFIERS} must be a ClassifierKind of that name with a variant, "
-            f"and is {kind!r}: mend or uninstall the package that offers it"
+            f"but is {kind!r}: repair or uninstall the package that offers it"
         )
     return kind

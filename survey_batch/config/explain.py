@@ -47,7 +47,7 @@ NOTHING = Plugged()
 def explain(error: ErrorDetails, plugged: Plugged = NOTHING) -> tuple[KeyPath, str]:
     """Turn a validation error into the key at fault and plain words; `plugged` says what some tables are."""
     key, kind, given = error["loc"], error["type"], error["input"]
-    if key[:1] == ("tables",) and key[1:]:  # the table of another package's stage stands by itself in the file
+    if key[:1] == ("tables",) and key[1:]:  # in the file, the table of another package's stage is at the top level
         key = key[1:]
     context = error.get("ctx", {})
     if key[-1:] == ("[key]",) and kind == "literal_error":  # a table with a fixed set of keys

@@ -66,12 +66,15 @@ __all__ = [
 class Job(Section):
     """A whole job file."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    output: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", examples=["my-stars"])]
+    """What the job is called in reports and messages: letters, digits, `.`, `_` and `-`."""
+    output: Annotated[str, Field(examples=["runs/my-stars"])]
+    """Folder or URL (such as `s3://bucket/my-stars`) for products, plan, problems, log and report."""
     custom: Mapping[str, CustomSection] = {}
     """Stages made from the user's own functions."""
     archive: AnyArchive
-    stages: Annotated[tuple[str, ...], Field(min_length=1)]
+    stages: Annotated[tuple[str, ...], Field(min_length=1, examples=[["frames", "cutouts"]])]
+    """The products to make, in the order of the survey; a custom stage stands after its input."""
     catalog: CatalogSection
     frames: FramesSection = FramesSection()
     cutouts: CutoutsSection = CutoutsSection()
@@ -82,7 +85,7 @@ class Job(Section):
     predictions: PredictionsSection | None = None
     train: TrainSection | None = None
     tables: Mapping[str, SerializeAsAny[Section]] = {}
-    """Tables of stages that other packages offer; in a job file each stands by itself, `[name]`."""
+    """Tables of stages that other packages offer; in a job file each is a table at the top level, `[name]`."""
     shards: ShardsSection = ShardsSection()
     cluster: ClusterSection = Field(default_factory=ClusterSection)
 
@@ -163,13 +166,13 @@ class Job(Section):
                 near = difflib.get_close_matches(stage, known, n=1)
                 hint = f" (did you mean {near[0]!r}?)" if near else ""
                 whose = f" of survey {surveys[0]!r}" if len(surveys) == 1 else ""
-                raise ValueError(f"{stage!r} is no stage{whose}{hint}; there are {', '.join(known)}")
+                raise ValueError(f"{stage!r} is not a stage{whose}{hint}; allowed: {', '.join(known)}")
         if len(surveys) > 1:
             return stages
         of_survey = find_survey(surveys[0]).stages
         ours, order = [stage for stage in stages if stage in of_survey], list(of_survey)
         if ours != sorted(set(ours), key=order.index) or len(set(stages)) < len(stages):
-            raise ValueError(f"stages must stand once each and in this order: {known}")
+            raise ValueError(f"stages must be named once each, in this order: {known}")
         starts = [name for name, kind in of_survey.items() if kind.starts]
         if stages[0] not in starts:
             raise ValueError(f"stages must start with {starts[-1]!r}: the others work on its product")
@@ -185,8 +188,10 @@ class Job(Section):
     def _custom_stages_have_their_input(self) -> "Job":
         for name, section in self.custom.items():
             if name in (*self.kinds, "detections") or not name.isidentifier():
-                raise ValueError(f"custom.{name}: choose another name; it must be a word, and no stage's of our own")
+                raise ValueError(
+                    f"custom.{name}: choose another name; it must be a word, and not the name of another stage"
+                )
             before = self.stages[: self.stages.index(name)] if name in self.stages else ()
             if name in self.stages and (section.input not in before or section.input == "frames"):
-                raise ValueError(f"custom.{name}: its input {section.input!r} must be a stage that stands before it")
+                raise ValueError(f"custom.{name}: its input {section.input!r} must be a stage that comes before it")
         return self

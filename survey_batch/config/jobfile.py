@@ -31,9 +31,9 @@ EXPANDED_KEYS: tuple[KeyPath, ...] = (
 
 NO_LONGER = {
     "features": "has a new name: [spectral_features] for features of spectra, [image_features] for those of images",
-    "tables": "is not a key of the job file: the table of a stage stands by itself, [name]",
+    "tables": "is not a key of the job file: write the table of a stage at the top level, [name]",
 }
-"""Keys of former versions, and a name of `Job` that a file must not use; told beside all other problems."""
+"""Keys of earlier versions, and a name of `Job` that a file must not use; reported with all other problems."""
 
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 

@@ -11,6 +11,7 @@ F8 = npt.NDArray[np.float64]
 I4 = npt.NDArray[np.int32]
 I8 = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Statuses = npt.NDArray[np.uint8]
 Index = npt.NDArray[np.intp]
 """Indices into an array."""
 

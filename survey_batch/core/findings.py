@@ -1,4 +1,4 @@
-"""What a check found, and how a check that breaks is kept from stopping the others."""
+"""What a check found. A check that breaks does not stop the others."""
 
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
@@ -96,6 +96,6 @@ class Place:
             return (yield from steps)
         except SurveyBatchError as error:
             yield self.failed(check, str(error), advice)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are made all the same
+        except Exception as error:  # noqa: BLE001 - whatever the error, the other checks are still made
             yield self.failed(check, f"{type(error).__name__}: {error}".strip(), advice)
         return None

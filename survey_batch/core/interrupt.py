@@ -72,8 +72,9 @@ def kept_from_children() -> Iterator[None]:
     A terminal would also interrupt the workers, which would die with a traceback before the client can end them.
     """
     resource_tracker.ensure_running()  # if started later, it would unblock signals for the cluster's threads
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with held():  # a thread from before, such as that of a progress bar, can still be handed the signal
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -87,8 +87,12 @@ def write_bytes(path: str, data: bytes) -> None:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    temporary.write_bytes(data)
-    temporary.replace(target)
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(target)
+    except BaseException:  # Ctrl-C too, which must leave nothing behind
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_where_asked(path: str, data: bytes) -> None:

@@ -50,8 +50,8 @@ def load(group: str, name: str) -> Any:
         return entry.load()
     except Exception as error:
         raise ConfigurationError(
-            f"the package {_package(entry)} offers {name!r} as an entry point of {group}, and {entry.value} cannot be "
-            f"loaded ({type(error).__name__}: {error}): mend or uninstall the package"
+            f"the package {_package(entry)} offers {name!r} as an entry point of {group}, but {entry.value} cannot be "
+            f"loaded ({type(error).__name__}: {error}): repair or uninstall the package"
         ) from error
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:  # numpy is imported where it is used: the command line shows its first line before
+    from survey_batch.core.arrays import Flags, Statuses
 
 
 class Status(IntEnum):
@@ -27,7 +28,7 @@ class Status(IntEnum):
     UNREACHABLE = 7
     """Network failure after retries; the next run tries again."""
     FAILED = 8
-    """Our own error; the next run tries again."""
+    """An error of this package; the next run tries again."""
 
 
 UNFINISHED = (Status.PENDING, Status.UNREACHABLE, Status.FAILED)
@@ -37,32 +38,41 @@ USABLE = (Status.OK, Status.PARTIAL)
 """Statuses whose data a later stage can use."""
 
 
-def usable(status: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+def usable(status: "Statuses") -> "Flags":
     """Mark the rows that hold data."""
+    import numpy as np
+
     return np.isin(status, USABLE)
 
 
-def unfinished(status: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+def unfinished(status: "Statuses") -> "Flags":
     """Mark the rows that a new run works on."""
+    import numpy as np
+
     return np.isin(status, UNFINISHED)
 
 
-def final_status(statuses: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+def final_status(statuses: Sequence["Statuses"]) -> "Statuses":
     """Return each object's status from those in all products, (n,) each: the worst, or `pending` if any is pending."""
-    worst: npt.NDArray[np.uint8] = np.maximum.reduce(statuses)
+    import numpy as np
+
+    worst: Statuses = np.maximum.reduce(statuses)
     return np.where(np.minimum.reduce(statuses) == Status.PENDING, np.uint8(Status.PENDING), worst)
 
 
-def count_statuses(status: npt.NDArray[np.uint8]) -> dict[str, int]:
+def count_statuses(status: "Statuses") -> dict[str, int]:
     """Count rows by status name, leaving out the statuses that do not occur."""
+    import numpy as np
+
     counts = np.bincount(np.ravel(status), minlength=len(Status))
     return {member.name.lower(): int(counts[member]) for member in Status if counts[member]}
 
 
-def flag_attributes() -> dict[str, object]:
-    """Return CF attributes that let a reader decode a status array."""
+def flag_attributes(of: str = "object") -> dict[str, object]:
+    """Return CF attributes that let a reader decode the array with the status of each object, or of something else."""
     return {
-        "long_name": "status of the object in this stage",
+        "long_name": f"status of each {of} in this product",
+        "standard_name": "status_flag",
         "flag_values": [int(member) for member in Status],
         "flag_meanings": " ".join(member.name.lower() for member in Status),
     }

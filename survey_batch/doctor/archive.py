@@ -25,18 +25,18 @@ def judge(place: Place, job: Job, answers: Sequence[Answer], unreachable: str = 
         had = f"one {what} of {root} fetched and read in {last.seconds:.2f} s"
         if len(answers) == 1:
             return place.ok("archive", had)
-        missed = f"{had}; {len(answers) - 1} before it could not be had: {answers[0].message}"
-        return place.warning("archive", missed, "a run sets such objects aside; if they are many, look at [archive]")
+        missed = f"{had}; {len(answers) - 1} before it could not be read: {answers[0].message}"
+        return place.warning("archive", missed, "a run sets such objects aside; if there are many, check [archive]")
     if last.status not in OF_THE_FILE:
         return place.failed("archive", last.message, unreachable or _advice(root))
     if last.status == Status.OUTSIDE:
         found = f"it answers, in {last.seconds:.2f} s, but {len(answers)} positions are outside: {last.message}"
-        return place.warning("archive", found, "look at ra and dec of the catalogue")
-    advice = f"look at {job.survey.located_by()}"
-    return place.failed("archive", f"none of {len(answers)} files could be had: {last.message}", advice)
+        return place.warning("archive", found, "check ra and dec of the catalogue")
+    advice = f"check {job.survey.located_by()}"
+    return place.failed("archive", f"none of {len(answers)} files could be read: {last.message}", advice)
 
 
 def _advice(root: str) -> str:
     if is_url(root):
-        return "look at archive.root, and whether this machine may reach it (a firewall, HTTPS_PROXY, a login)"
-    return "look at archive.root and its permissions"
+        return "check archive.root, and whether this machine can reach it (a firewall, HTTPS_PROXY, a login)"
+    return "check archive.root and its permissions"

@@ -12,7 +12,7 @@ from survey_batch.doctor.visit import Visit
 from survey_batch.models.artifact import read_manifest
 
 GPU_ADVICE = (
-    "install the framework with its CUDA libraries in the workers' environment, look at gres and partition of the "
+    "install the framework with its CUDA libraries in the workers' environment, check gres and partition of the "
     "table, or set cluster.gpu.allow_cpu = true"
 )
 
@@ -42,13 +42,13 @@ def judge_device(place: Place, table: Table, tried: dict[str, Any]) -> Finding:
     side = f"{PRODUCT_SIDE} x {PRODUCT_SIDE}"
     if tried["error"]:
         advice = (
-            "driver and libraries do not fit together, mostly: see nvidia-smi on the node, and the framework's page"
+            "usually driver and libraries do not match: see nvidia-smi on the node, and the framework's documentation"
         )
         return place.failed("device", f"{about}; a product of {side} matrices fails: {tried['error']}", advice)
     found = f"{about}; a product of {side} matrices in {1e3 * seconds:.1f} ms"
     if len(gpus) > 1:
-        advice = f'a process uses one of them: set {table.name}.gres = "gpu:1" and processes = 1'
+        advice = f'a process uses only one GPU: set {table.name}.gres = "gpu:1" and processes = 1'
         return place.warning("device", found, advice)
     if table.section.wants_gpu and not gpus:
-        return place.ok("device", f"{found}; it may predict without (cluster.gpu.allow_cpu)")
+        return place.ok("device", f"{found}; predicting without a GPU is allowed (cluster.gpu.allow_cpu)")
     return place.ok("device", found)

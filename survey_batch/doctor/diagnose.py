@@ -19,11 +19,11 @@ from survey_batch.preflight.trial import sample_rows
 
 HERE = Place("this machine")
 
-TABLE_ADVICE = "look at the table [cluster]"
+TABLE_ADVICE = "check the table [cluster]"
 
 
 def diagnose(job: Job, *, workers: bool = True, say: Say = lambda _: None) -> Iterator[Finding]:
-    """Check everything that a run needs and would otherwise miss late; findings come as they are made.
+    """Check early everything that a run needs; findings come as they are made.
 
     Nothing is computed, and trial files are removed. SLURM's logs of the workers stay in `<output>/log/doctor`.
 
@@ -42,12 +42,12 @@ def diagnose(job: Job, *, workers: bool = True, say: Say = lambda _: None) -> It
     """
     plan = yield from HERE.look(
         "catalogue",
-        "correct the table [catalog]; survey-batch catalog shows what it chooses",
+        "correct the table [catalog]; survey-batch catalog shows what it selects",
         catalogue_is_readable(HERE, job),
     )
     cost = yield from _job(job, plan)
     rows = sample_rows(plan) if plan else []
-    yield from HERE.look("archive", "look at the table [archive]", archive_answers(HERE, job, rows))
+    yield from HERE.look("archive", "check the table [archive]", archive_answers(HERE, job, rows))
     writable = yield from _output(job, plan, cost)
     tables = tables_of(job)
     checks = kind_of(job.cluster).findings(HERE, tables, doctor_folder(job))
@@ -60,11 +60,11 @@ def _job(job: Job, plan: Plan | None) -> Findings[Estimate | None]:
     """Check the classifier, the stages and their workers' memory; return what the plan will cost."""
     fits = True
     if "predictions" in job.stages:
-        advice = "make the products as those that it was trained on, choose another classifier, or train again"
+        advice = "make the products with the settings it was trained with, choose another classifier, or train again"
         fits = bool((yield from HERE.look("classifier", advice, classifier_fits(HERE, job))))
     known = job if fits else without_predictions(job)
     if not known.stages:
-        yield HERE.skipped("stages", "there is only the one that predicts")
+        yield HERE.skipped("stages", "the job has no stage other than predictions")
         return None
     return (yield from HERE.look("stages", "correct the job file", stages_fit(HERE, known, plan)))
 
@@ -76,7 +76,7 @@ def _output(job: Job, plan: Plan | None, cost: Estimate | None) -> Findings[bool
     if plan and cost:
         yield from HERE.look("room", "choose another output", room_is_enough(HERE, job, plan, cost))
     else:
-        yield HERE.skipped("room", "what the job needs is not known")
+        yield HERE.skipped("room", "it is not known how much room the job needs")
     return bool(writable)
 
 
@@ -89,4 +89,4 @@ def _workers(
             steps = worker_works(place, job, table, rows, writable=writable, say=say)
             yield from place.look("worker", TABLE_ADVICE, steps)
         else:
-            yield place.skipped("worker", "none was asked for, see above")
+            yield place.skipped("worker", "no worker was requested, see above")

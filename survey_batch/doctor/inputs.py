@@ -31,7 +31,7 @@ def catalogue_is_readable(place: Place, job: Job) -> Findings[Plan]:
     problems = f"{invalid:,} of them ({invalid / max(objects, 1):.1%}) cannot be used{_commonest(plan)}"
     usable = f"{found}, {problems if invalid else 'all usable'}{notes}"
     if invalid > PROBLEM_SHARE * objects:
-        advice = "name the columns in [catalog] if they are others; a run sets these rows aside as invalid"
+        advice = "if the columns have other names, set them in [catalog]; a run sets these rows aside as invalid"
         yield place.warning("catalogue", usable, advice)
     else:
         yield place.ok("catalogue", usable)
@@ -67,14 +67,14 @@ def classifier_fits(place: Place, job: Job) -> Findings[bool]:
     folder = job.predictions.classifier if job.predictions else ""
     if is_awaited(job):
         check_training(job)
-        advice = "start with survey-batch run --train, which trains it before it predicts"
-        yield place.warning("classifier", f"there is none in {folder} yet; the table [train] will put it there", advice)
+        advice = "start with survey-batch run --train, which trains it before predicting"
+        yield place.warning("classifier", f"there is none in {folder} yet; it will be trained as [train] says", advice)
         return False
     make_stage(job, "predictions").check()
     manifest = read_manifest(Path(folder))
     what = f"{manifest.kind} {manifest.variant}, {len(manifest.classes)} classes, {len(manifest.files)} files"
     yield place.ok(
-        "classifier", f"{folder}: {what} as they were saved; works on {manifest.recipe.product} as made here"
+        "classifier", f"{folder}: {what}, all as saved; takes {manifest.recipe.product} as this job makes it"
     )
     return True
 

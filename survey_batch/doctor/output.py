@@ -60,7 +60,7 @@ def output_works(place: Place, output: str) -> Findings[bool]:
         begun, path, data = time.monotonic(), join(folder, "object"), os.urandom(1024)
         write_bytes(path, data)
         if read_bytes(path) != data:
-            yield place.failed("output", f"{path} is not read as it was written", "choose another file system")
+            yield place.failed("output", f"{path} differs from what was written to it", "choose another file system")
             return False
         yield place.ok("output", f"{output}: written and read back in {1e3 * (time.monotonic() - begun):.0f} ms")
         if not is_url(output):
@@ -105,18 +105,18 @@ def _locks(place: Place, output: str, folder: str) -> Findings[None]:
     with locked(folder, what="doctor"):
         try:
             with locked(folder, what="doctor"):
-                yield place.failed("lock", "two took one lock", "choose an output on another file system")
+                yield place.failed("lock", "one lock could be taken twice", "choose an output on another file system")
                 return
         except ConfigurationError:
             pass
     holder = holder_of(output)
     if holder is None:
-        yield place.ok("lock", "a second run would be kept out; none is at work")
+        yield place.ok("lock", "a second run would be kept out; no run is under way")
     elif is_dead(holder):
-        yield place.ok("lock", f"a run that is dead left its lock ({_who(holder)}); the next one takes it over")
+        yield place.ok("lock", f"a dead run left its lock ({_who(holder)}); the next run takes it over")
     else:
-        advice = "wait for it; if you know that it is dead: survey-batch run --break-lock"
-        yield place.warning("lock", f"a run is at work: {_who(holder)}", advice)
+        advice = "wait for it, or if you know that it is dead: survey-batch run --break-lock"
+        yield place.warning("lock", f"a run is under way: {_who(holder)}", advice)
 
 
 def _who(holder: dict[str, object]) -> str:
@@ -126,11 +126,11 @@ def _who(holder: dict[str, object]) -> str:
 def room_is_enough(place: Place, job: Job, plan: Plan, cost: Estimate) -> Findings[None]:
     """Compare the room that the products need with what the disk has."""
     if is_url(job.output):
-        yield place.skipped("room", f"{job.output} does not say how much there is")
+        yield place.skipped("room", f"the free space at {job.output} is not known")
         return
     folder, needed, files = nearest_folder(job.output), missing_bytes(job.output, cost), missing_files(plan, cost)
     free, disk = shutil.disk_usage(folder).free, os.statvfs(folder)
-    found = f"{size(needed)} to write, {size(free)} free on {folder} (a quota is not seen this way)"
+    found = f"{size(needed)} to write, {size(free)} free on {folder} (this does not show a quota)"
     yield _compare(place, "room", needed, free, found, less_room(job))
     if disk.f_files:
         found = f"about {files:,} files and folders to write, {disk.f_favail:,} free"
@@ -150,8 +150,8 @@ def _fewer_files(job: Job, cost: Estimate) -> str:
     """Say what to change: one thing if most files belong to fields, another if they belong to objects."""
     most = max(cost.stages, key=lambda stage: stage.written.files)
     if most.stage in PRODUCTS_OF_FRAMES:
-        return f"a field is a file of each array, whatever the size of shards: {less_room(job)}"
-    return "raise shards.objects: a shard is a file of each array"
+        return f"each field is one file per array, whatever the size of shards: {less_room(job)}"
+    return "raise shards.objects: each shard is one file per array"
 
 
 def _compare(place: Place, check: str, needed: int, free: int, found: str, advice: str) -> Finding:

@@ -1,4 +1,4 @@
-"""Functions that a worker runs for the checks, and that return small plain values."""
+"""Functions that a worker runs for the checks; they return small plain values."""
 
 import os
 import platform

@@ -20,14 +20,14 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 LONGER = 60.0
-"""Seconds beyond `pending_seconds` after which a cluster that says nothing is given up."""
+"""Seconds beyond `pending_seconds` after which we give up on a cluster that says nothing."""
 
 ANSWER_SECONDS = 300.0
 """Time after which a question counts as unanswered: importing a framework from a busy file system may take minutes."""
 
 
 class NoAnswerError(ConfigurationError):
-    """A worker does not come, or does not answer."""
+    """No worker comes, or it does not answer."""
 
 
 @dataclass

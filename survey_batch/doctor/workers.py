@@ -32,8 +32,8 @@ CLOCK_READINGS = 5
 
 SAME_ENVIRONMENT = "install the same environment on both sides; see cluster.python and cluster.prologue"
 NO_WAY_OUT = (
-    "compute nodes often have no way out: set HTTPS_PROXY in cluster.prologue, run on nodes that have one, or copy the "
-    "files to a folder that the nodes see"
+    "compute nodes often have no internet access: set HTTPS_PROXY in cluster.prologue, run on nodes that have it, or "
+    "copy the files to a folder that all nodes see"
 )
 
 
@@ -45,11 +45,11 @@ def worker_works(
         about = visit.ask(describe_worker)
         yield place.ok("worker", _arrival(visit, about))
         yield from place.look("versions", SAME_ENVIRONMENT, _versions(place, visit, about["versions"]))
-        yield from place.look("clock", "ask whoever runs the node", _clock(place, visit))
+        yield from place.look("clock", "ask the node's administrators", _clock(place, visit))
         yield _memory(place, table, about)
         yield _scratch(place, table, about)
         if writable:
-            advice = "choose an output that all nodes see, and name it in full"
+            advice = "choose an output that all nodes see, and give its full path"
             yield from place.look("output", advice, _output(place, job, visit, about))
         else:
             yield place.skipped("output", "it cannot be written on this machine")
@@ -61,7 +61,7 @@ def worker_works(
             )
             if needs_framework(job):
                 yield from place.look("device", SAME_ENVIRONMENT, device_works(place, job, table, visit))
-        yield from place.look("dashboard", "none is needed for a run", _dashboard(place, visit))
+        yield from place.look("dashboard", "a run does not need it", _dashboard(place, visit))
 
 
 def _arrival(visit: Visit, about: dict[str, Any]) -> str:
@@ -101,9 +101,7 @@ def judge_clock(place: Place, skew: float, error: float) -> Finding:
     """Make a finding from a clock that is ahead by `skew` seconds, give or take `error`."""
     found = f"{abs(skew):.3f} s {'ahead of' if skew > 0 else 'behind'} this machine's, give or take {error:.3f} s"
     if abs(skew) - error > SKEW_SECONDS:
-        advice = (
-            "let NTP (chrony) set both clocks: certificates may not be valid yet there, and times in logs are wrong"
-        )
+        advice = "set both clocks by NTP (chrony): certificates may not be valid yet there, and times in logs are wrong"
         return place.warning("clock", found, advice)
     return place.ok("clock", found)
 
@@ -112,7 +110,7 @@ def _memory(place: Place, table: Table, about: dict[str, Any]) -> Finding:
     """Compare the memory limit of all workers of a job with what the worker's cgroup or machine allows."""
     limit, here, processes = about["memory_limit"], about["memory_here"], table.section.processes
     workers = f"{processes} workers of {size(limit)} each" if processes > 1 else size(limit)
-    found = f"limit {workers}; {size(here)} may be used there, of {size(about['memory_total'])}"
+    found = f"limit {workers}; {size(here)} of {size(about['memory_total'])} may be used there"
     if limit * processes > here:
         return place.warning("memory", found, f"lower {table.name}.memory or {table.name}.processes")
     return place.ok("memory", found)
@@ -123,7 +121,7 @@ def _scratch(place: Place, table: Table, about: dict[str, Any]) -> Finding:
     free, needed = about["scratch_free"], about["memory_limit"] * table.section.processes
     found = f"{size(free)} free in {about['scratch']}"
     if free < needed:
-        advice = f"set {table.name}.scratch to a larger disk of the node: up to {size(needed)} may go there"
+        advice = f"set {table.name}.scratch to a larger disk of the node: up to {size(needed)} may be written there"
         return place.warning("scratch", found, advice)
     return place.ok("scratch", found)
 
@@ -139,7 +137,7 @@ def _output(place: Place, job: Job, visit: Visit, about: dict[str, Any]) -> Find
     relative = "" if is_url(job.output) or job.output.startswith("/") else f" (the worker is in {about['folder']})"
     if there is None or there[0] != token:
         found = f"what is written to {job.output} here is not seen there{relative}"
-        yield place.failed("output", found, "choose an output that all nodes see, and name it in full")
+        yield place.failed("output", found, "choose an output that all nodes see, and give its full path")
     elif back is None or back[0] != token[::-1]:
         found = f"what is written to {job.output} there is not seen here{relative}"
         yield place.failed("output", found, "choose an output that all nodes see and can write to")
@@ -166,7 +164,7 @@ def _classifier(place: Place, job: Job, visit: Visit) -> Findings[None]:
     if there == here:
         yield place.ok("classifier", f"{folder}: the same content, fingerprint {there[:12]}")
     else:
-        found = f"{folder}: other content, fingerprint {there[:12]}, here {here[:12]}"
+        found = f"{folder}: the content differs, fingerprint {there[:12]} there, {here[:12]} here"
         yield place.failed("classifier", found, "copy it there again, or name a folder that all nodes see")
 
 
@@ -177,7 +175,7 @@ def _dashboard(place: Place, visit: Visit) -> Findings[None]:
     try:
         opener.open(link, timeout=10).close()
     except OSError as error:
-        advice = "a run needs none; to have one, install bokeh, or look at cluster.dashboard"
+        advice = "a run does not need it; to have one, install bokeh, or check cluster.dashboard"
         yield place.warning("dashboard", f"{link} does not answer: {error}", advice)
     else:
-        yield place.ok("dashboard", f"answered at {link}; a run says how to see its own from elsewhere")
+        yield place.ok("dashboard", f"answered at {link}; a run says how to open its own from elsewhere")

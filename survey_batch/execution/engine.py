@@ -242,8 +242,8 @@ class Engine:
                 return
         error = future.exception()
         raise SurveyBatchError(
-            f"{stage} {shard}: {reason}; and it could not be set aside: {type(error).__name__}: {error}. Look at what "
-            "the workers say, then start the same command again: it goes on where it was."
+            f"{stage} {shard}: {reason}; it could not be set aside either: {type(error).__name__}: {error}. Check "
+            "the workers' logs, then run the same command again to continue."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The first shards of a run, spread over the catalogue: if none of their files can be had, the run stops.
+"""The first shards of a run, spread over the catalogue: if none of their files can be read, the run stops.
 
 With a wrong root, an archive that is not mounted or a misspelt release, every file seems to be missing. If the run went
 on, each object would get a final status for that. If a server is down, the run would ask it for every object, again and
@@ -93,7 +93,7 @@ class FirstLook:
         answers = future.result()
         reasons = {pattern_of(answer.message) for answer in answers}
         if len(reasons) == 1 and all(answer.status == Status.UNREACHABLE for answer in answers):
-            found = f"none of {len(answers)} requests got a file, all for one reason ({answers[0].message})"
+            found = f"none of {len(answers)} requests got a file, all for the same reason ({answers[0].message})"
             sources = [answer.source for answer in answers]
             raise ConfigurationError(_explained(self.job, self.stage, Status.UNREACHABLE, found, sources))
 
@@ -121,7 +121,7 @@ class FirstLook:
             Status.NOT_FOUND: f"{rows} that were looked for is in the archive",
             Status.UNREADABLE: f"{rows} can be read",
             Status.UNREACHABLE: f"{rows} can be reached",
-        }[what] + f", all for one reason ({_BANDS.split(reasons[0][2])[0]})" * (what != Status.NOT_FOUND)
+        }[what] + f", all for the same reason ({_BANDS.split(reasons[0][2])[0]})" * (what != Status.NOT_FOUND)
         raise ConfigurationError(_explained(self.job, self.stage, what, found, sources))
 
     def _status(self, shards: Sequence[Shard]) -> Array:
@@ -142,11 +142,11 @@ def _explained(job: Job, stage: Stage, what: Status, found: str, sources: Sequen
     examples = f", such as {' and '.join((sources[0], sources[-1])[: len(sources)])}" if sources else ""
     root, mounted = is_url(job.archive.root), ", and whether the archive is mounted where the workers are"
     look = job.survey.located_by() + ("" if root else mounted)
-    again = "If the archive is right, and the run shall go on all the same"
+    again = "If the archive is right, and the run should continue anyway"
     if what == Status.UNREACHABLE:
         look += ", and whether the server answers" * root
-        again = "Start the same command again when it answers, and the run goes on. Where it shall not wait for that"
+        again = "Run the same command again when it answers. To continue without waiting"
     return (
-        f"{stage.name}: {found}{examples}. Look at {look}. The run has stopped, and what it looked for is pending "
+        f"{stage.name}: {found}{examples}. Check {look}. The run has stopped, and what it tried is pending "
         f"again. {again}: --set archive.when_nothing_found=go_on"
     )

@@ -76,6 +76,7 @@ def run_log(output: str) -> Iterator[str]:
     # LocalCluster raises the level of each StreamHandler on Dask's logger; this handler is not a StreamHandler.
     relay = MemoryHandler(capacity=1, target=handler)
     relay.addFilter(_is_ours_or_warns)
+    relay.setLevel(logging.INFO)
     for name in LOGGERS:
         logging.getLogger(name).addHandler(relay)
     try:

@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -21,7 +21,8 @@ from survey_batch.config.job import ClusterSection, Job
 from survey_batch.core.display import html_table, in_words, objects_in_words
 from survey_batch.core.errors import SurveyBatchError
 from survey_batch.core.status import count_statuses, final_status, unfinished
-from survey_batch.core.versions import versions
+from survey_batch.core.steps import step
+from survey_batch.core.versions import own_version, versions
 from survey_batch.execution.engine import Engine
 from survey_batch.execution.first_look import FirstLook
 from survey_batch.execution.reduction import fit
@@ -49,6 +50,7 @@ from survey_batch.store.products import (
     product_exists,
     read_status,
 )
+from survey_batch.store.root import write_root
 
 log = logging.getLogger(__name__)
 
@@ -135,9 +137,20 @@ def run(
             from survey_batch.execution.detections import write_detections  # takes two seconds to import
 
             if found.worked or not detected(job):
+                step("listing the detections")
                 write_detections(job)
             plan = make_plan(job)
         return Runner(plan, rest, progress, performance_report).run(log_path, client).after(found)
+
+
+@contextmanager
+def _stopping_is_shown() -> Iterator[None]:
+    """Say after Ctrl-C that workers are being stopped, which takes some seconds."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        step("stopping the workers")
+        raise
 
 
 class Runner:
@@ -165,6 +178,8 @@ class Runner:
 
     def _run(self, client: Client | None) -> None:
         existing = made_already(self.plan, self.stages)
+        if existing:
+            write_root(self.job.output)
         relabel(self.plan, existing, self.progress.say)
         if len(existing) == len(self.stages) and not any(self.unfinished(stage) for stage in existing):
             log.info("nothing to do: every row has its final status", extra={"event": "finished"})
@@ -189,7 +204,7 @@ class Runner:
             self._announce(left)
             for section, groups in groupby(left, self._cluster_of):
                 opened = nullcontext(joined(client)) if client else connect(section, self.job.output, self.progress.say)
-                with opened as connection, scheduler_watched(connection.client):
+                with opened as connection, scheduler_watched(connection.client), _stopping_is_shown():
                     self.progress.say(f"Dask dashboard: {connection.dashboard}")
                     with shown(connection, self.job, self.progress, report=self.report) as show:
                         for group in groups:
@@ -227,10 +242,13 @@ class Runner:
 
         engine = Engine(connection, self.job, group, self._record, tick)
         if first := look.shards(shards):
+            step(f"checking the archive {self.job.archive.root} with {len(first)} of {len(shards)} shards")
             look.knock(connection, self.plan)
             engine.run(first)
             look.judge(first)
-        engine.run(sorted(set(shards) - set(first), key=lambda shard: shard.start))
+        if rest := sorted(set(shards) - set(first), key=lambda shard: shard.start):
+            step(f"making {', '.join(stage.name for stage in group.stages)}")
+            engine.run(rest)
         for stage in group.stages:
             self.timing.setdefault(stage.name, {}).update(wall_seconds=round(time.monotonic() - begun, 3))
 
@@ -255,17 +273,17 @@ class Runner:
         """Fit the stage on the workers if it needs it, then fix the product's shape."""
         fitted = stage.fixed_coordinates()
         if stage.requires_fit:
-            log.info("fitting %s", stage.name, extra={"event": "fit", "stage": stage.name})
+            step(f"fitting {stage.name}")
             fitted = fit(connection, self.job, stage.name, self.plan.shards(stage.axis))
         provenance = provenance_of(self.plan, stage)
         attrs = {
             "title": f"{stage.name} of {self.job.name}",
-            "source": f"survey_batch {versions().get('survey-batch', '')}",
+            "source": f"survey_batch {own_version()}",
+            "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} survey-batch {own_version()} run: created",
             "job": self.job.model_dump(mode="json"),
             PROVENANCE: provenance,
             "fingerprint": fingerprint(provenance),
             "versions": versions(),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         create_product(self.job.output, stage.schema(self.plan.size(stage.axis), fitted), attrs)
         if stage.axis == "object":
@@ -281,6 +299,7 @@ class Runner:
 
     def account(self, log_path: str) -> Summary:
         """Count, check that the counts add up, and write `problems.parquet` and `run.json`."""
+        step("counting")
         self._count()
         if self.summary.worked:
             self._write(log_path, "complete" if self.summary.complete else "incomplete")
@@ -294,7 +313,7 @@ class Runner:
             self._count()
             self._write(log_path, "error", str(error) or type(error).__name__)
         except Exception:  # such as a full disk, which may be the error itself
-            log.warning("no account of the run could be written", exc_info=True)
+            log.warning("problems.parquet or run.json could not be written", exc_info=True)
 
     def _count(self) -> None:
         """Count rows by status in each product; a product that was not begun is pending."""
@@ -318,10 +337,10 @@ class Runner:
         if pending := [name for name, stage in self.summary.stages.items() if "pending" in stage["counts"]]:
             raise SurveyBatchError(
                 f"{self.job.output}: rows of {', '.join(pending)} are still pending after the run. Run the same "
-                "command again; if this stays, it is a defect worth reporting."
+                "command again; if this happens again, it is a defect: please report it."
             )
         total, expected = sum(self.summary.counts.values()), self.plan.size("object")
         if total != expected and any(stage.axis == "object" for stage in self.stages):
             raise SurveyBatchError(
-                f"{self.job.output}: {total} statuses for {expected} objects: a defect worth reporting"
+                f"{self.job.output}: {total} statuses for {expected} objects: this is a defect, please report it"
             )

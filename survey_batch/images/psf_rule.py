@@ -2,7 +2,7 @@
 
 The rule is that of `goodPSF` (A. Ferreira & W. Fraser, ML-PSF): subtract the PSF from each source, and judge the
 residual by its scatter and its second brightest pixel. In `goodPSF` the best 25 sources of an image are always good.
-Here each source is judged by itself, in units of what its noise and the PSF's own scatter lead one to expect, so the
+Here each source is judged by itself, in units of the residual expected from its noise and the PSF's own scatter. So the
 number of good stars is not fixed. The PSF varies over the image.
 """
 

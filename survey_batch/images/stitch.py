@@ -1,4 +1,4 @@
-"""The fields of a strip that supply the rows of a window which no single field holds whole.
+"""The fields of a strip that supply the rows of a window if no single field holds them all.
 
 The fields of a strip lie on one pixel grid (`FrameGrid`), and neighbours share some rows. In SDSS a strip is a run and
 camcol; its fields begin 1361 rows apart, and neighbours share 128 rows. Rows are counted from row 0 of the field that

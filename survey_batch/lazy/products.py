@@ -49,7 +49,7 @@ def open_product(job: Job | str | PathLike[str], product: str) -> "xr.Dataset":
     try:
         lazy = xr.open_zarr(url, chunks=None)
     except FileNotFoundError as error:
-        found = ", ".join(_products_in(output)) or "none at all"
+        found = ", ".join(products_in(output)) or "none at all"
         raise ConfigurationError(
             f"there is no product {url} (there: {found}); run the job's stage {product!r} first"
         ) from error
@@ -59,5 +59,6 @@ def open_product(job: Job | str | PathLike[str], product: str) -> "xr.Dataset":
     return finished(lazy.chunk({axis: int(shards[0])}).assign(text), made_of(lazy))
 
 
-def _products_in(output: str) -> list[str]:
+def products_in(output: str) -> list[str]:
+    """List the names of the products in an output."""
     return [path.rsplit("/", 1)[-1].removesuffix(".zarr") for path in files_in(output, ".zarr")]

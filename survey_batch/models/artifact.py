@@ -73,7 +73,7 @@ def _no_manifest(path: Path, error: ValidationError) -> str:
     if first["type"] == "json_invalid":
         what = f"it is damaged JSON: {first['ctx']['error']}"
     return (
-        f"{path} is no classifier's manifest ({what}): name a folder written by `survey-batch train`, "
+        f"{path} is not a classifier's manifest ({what}): name a folder written by `survey-batch train`, "
         "copy it whole, or train again"
     )
 
@@ -139,11 +139,11 @@ def _check_versions(folder: Path, manifest: Manifest) -> None:
         if trained.split(".")[:parts] != here[package].split(".")[:parts]:
             wanted = ".".join(trained.split(".")[:parts])
             raise ConfigurationError(
-                f"classifier {folder} was saved by {package} {trained}, and this is {here[package]}; install {package} "
-                f"{wanted}, or train again"
+                f"classifier {folder} was saved by {package} {trained}, but {here[package]} is installed; install "
+                f"{package} {wanted}, or train again"
             )
         if trained != here[package]:
-            log.info("classifier %s was saved by %s %s, and this is %s", folder, package, trained, here[package])
+            log.info("classifier %s was saved by %s %s, but %s is installed", folder, package, trained, here[package])
 
 
 def sha256(path: Path) -> str:

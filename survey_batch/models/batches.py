@@ -56,8 +56,8 @@ def _half(batch: int, error: Exception) -> int:
         raise error
     if batch == 1:
         raise ConfigurationError(
-            "not even one object fits the memory of the device that the classifier runs on: let nothing else use it, "
-            f"or choose one with more ({error})"
+            "not even one object fits the memory of the device that the classifier runs on: stop other programs that "
+            f"use it, or choose a device with more memory ({error})"
         ) from error
     log.warning("too little memory to classify %d objects at a time: trying %d", batch, batch // 2)
     return batch // 2

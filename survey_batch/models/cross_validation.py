@@ -50,8 +50,8 @@ def grouped_folds(data: Labelled, folds: int, seed: int) -> Iterator[tuple[Index
     """
     if folds > (most := possible_folds(data)):
         raise ConfigurationError(
-            f"{folds} folds need as many stars (or fields, plans, cells: catalog.split.group), and as many objects of "
-            f"a class; {most} are possible with the {len(data)} labelled objects"
+            f"{folds} folds need at least {folds} stars (or fields, plans, cells: catalog.split.group), and a class "
+            f"with at least {folds} objects; {most} are possible with the {len(data)} labelled objects"
         )
     rows = np.zeros(len(data))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

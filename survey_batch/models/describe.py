@@ -14,12 +14,12 @@ def describe(scores: Mapping[str, Any]) -> str:
     lines += [f"classes: {', '.join(scores['classes'])}"]
     learnt = scores.get("training", {}).get("objects", {}).get("train")
     if learnt and (made := [name for name in scores["classes"] if name not in learnt]):
-        lines.append(f"no training object of: {', '.join(made)}; learnt from spectra that were made of them")
+        lines.append(f"no training object of: {', '.join(made)}; learnt from synthetic spectra")
     if missing := scores.get("training", {}).get("classes_left_out"):
-        lines.append(f"no training object of: {', '.join(missing)}; so these are no answers of the classifier")
+        lines.append(f"no training object of: {', '.join(missing)}; so the classifier never answers with these")
     if unlearnt := scores.get("training", {}).get("classes_without_training_objects"):
         named = ", ".join(f"{number} {name}" for name, number in unlearnt.items())
-        lines.append(f"left out, as no training object is of their class: {named}")
+        lines.append(f"left out, because no training object is of their class: {named}")
     sequence = scores["classes"][: sequence_length(scores["classes"])]
     for name, part in scores.items():
         if isinstance(part, dict) and "confusion" in part.get("classifier", {}):
@@ -31,7 +31,7 @@ def _part(part: Mapping[str, Any], sequence: Sequence[str]) -> Iterator[str]:
     first = part["classifier"]
     yield f"{first['objects']} objects, {first['stars']} distinct; {_prior(part['prior'], first['objects'])}"
     if part.get("not_classified"):
-        yield f"{part['not_classified']} objects had too little to go by and were not classified"
+        yield f"{part['not_classified']} objects could not be classified"
     yield f"{'':17} accuracy [95 %]       macro F1 [95 %]"
     for name, one in part.items():
         if isinstance(one, dict) and "confusion" in one:

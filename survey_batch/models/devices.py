@@ -23,7 +23,7 @@ def prepare_gpu(cluster: ClusterSection) -> None:
         raise ConfigurationError(
             f"a predicting worker on {os.uname().nodename} sees no GPU: Keras runs on {backend()}, "
             f"CUDA_VISIBLE_DEVICES is {visible!r}, SLURM job {os.environ.get('SLURM_JOB_ID', 'none')}. Install the "
-            "framework with its CUDA libraries in the workers' environment, look at cluster.gpu.gres and partition, or "
+            "framework with its CUDA libraries in the workers' environment, check cluster.gpu.gres and partition, or "
             "set cluster.gpu.allow_cpu = true"
         )
 

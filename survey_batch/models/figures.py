@@ -19,7 +19,12 @@ Curves = Mapping[str, Mapping[str, Sequence[Any]]]
 
 
 def confusion_figure(
-    confusion: npt.ArrayLike, classes: Sequence[str], title: str = "", *, normalised: bool = True
+    confusion: npt.ArrayLike,
+    classes: Sequence[str],
+    title: str = "",
+    *,
+    normalised: bool = True,
+    make: type[Figure] = Figure,
 ) -> Figure:
     """Plot objects by label (row) and predicted class (column), shaded by the share of the label.
 
@@ -33,11 +38,13 @@ def confusion_figure(
         Title above the figure.
     normalised
         Whether to add a second matrix with the shares in percent.
+    make
+        The figure's class.
     """
     counts = np.asarray(confusion)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 1.1 + 0.4 * max(len(classes), 4) + 0.06 * max(map(len, classes))
-    figure = Figure((side * (2 if normalised else 1), side), layout="constrained")
+    figure = make((side * (2 if normalised else 1), side), layout="constrained")
     panels = figure.subplots(1, 2 if normalised else 1, squeeze=False)[0]
     _matrix(panels[0], [[f"{count:,}" if count else "" for count in row] for row in counts], share, classes)
     if normalised:

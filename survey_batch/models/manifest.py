@@ -160,8 +160,8 @@ class Recipe(Frozen):
         ]
         if differences:
             raise PlanMismatchError(
-                f"{self.product} is made otherwise than what the classifier was trained on: "
-                f"{'; '.join(differences[:DIFFERENCES_NAMED])}; make it as that was made, or train again"
+                f"{self.product} was made with other settings than the data the classifier was trained on: "
+                f"{'; '.join(differences[:DIFFERENCES_NAMED])}; make it with the earlier settings, or train again"
             )
 
     def check_basis(self, found: str | None) -> None:
@@ -175,8 +175,8 @@ class Recipe(Frozen):
         if self.basis and found and found != self.basis:
             raise PlanMismatchError(
                 "the classifier works on scores along principal components (component_*), and those of this "
-                f"{self.product} are others than it was trained on: they were fitted to other spectra; set "
-                "spectral_features.basis to the output of the job it was trained on and make the product anew, or "
+                f"{self.product} are not those it was trained on: they were fitted to other spectra; set "
+                "spectral_features.basis to the output of the job it was trained on and make the product again, or "
                 "train without component_*"
             )
 

@@ -38,7 +38,7 @@ def parse_prior(text: str) -> Prior:
         shares = {name.strip(): float(share) for name, _, share in pairs}
     except ValueError as error:
         raise ConfigurationError(
-            f"prior {text!r} is neither as_found nor equal, nor like STAR=0.9,GALAXY=0.1"
+            f"prior {text!r} is not as_found, equal or shares such as STAR=0.9,GALAXY=0.1"
         ) from error
     if abs(sum(shares.values()) - 1) > SHARES_TOLERANCE:
         raise ConfigurationError(f"the shares of prior {text!r} sum to {sum(shares.values()):g}, not to 1")
@@ -67,7 +67,7 @@ def stated_shares(prior: Prior, classes: tuple[str, ...], found: npt.NDArray[Any
     if prior == "equal":
         prior = dict.fromkeys(classes, 1.0)
     if isinstance(prior, str):
-        raise ConfigurationError(f"prior {prior!r} is neither 'as_found' nor 'equal', nor shares by class")
+        raise ConfigurationError(f"prior {prior!r} is not 'as_found', 'equal' or shares by class")
     if unknown := sorted(set(prior) - set(classes)):
         raise ConfigurationError(f"the prior names classes {unknown}; the classifier's are {list(classes)}")
     share = np.where(np.asarray(found) > 0, [float(prior.get(name, 0)) for name in classes], 0)

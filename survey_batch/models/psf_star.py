@@ -71,7 +71,7 @@ class PsfStarCNN(KerasClassifier[PsfStarTraining]):
         if section.band is None and len(bands) > 1:
             raise ConfigurationError(f"the cutouts have bands {', '.join(bands)}: name one of them in train.band")
         if section.band is not None and section.band not in bands:
-            raise ConfigurationError(f"train.band = {section.band!r}, and the cutouts have bands {', '.join(bands)}")
+            raise ConfigurationError(f"train.band = {section.band!r}, but the cutouts have bands {', '.join(bands)}")
         return Recipe(
             product=cls.product,
             variables=cls.variables,

@@ -217,7 +217,7 @@ class SimilaritySVM(PublishedStamps, SklearnClassifier[StampTraining]):
         counts = data.counts()
         if min(counts.values()) < CALIBRATION_FOLDS:
             raise ConfigurationError(
-                f"svm-psf needs {CALIBRATION_FOLDS} labelled stars of each class at least; there are {counts}"
+                f"svm-psf needs at least {CALIBRATION_FOLDS} labelled stars of each class; there are {counts}"
             )
         return super().training_inputs(data, section)
 

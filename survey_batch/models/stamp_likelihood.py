@@ -113,7 +113,7 @@ class StampLikelihood(Classifier[StampTraining]):
         if len(data) < LEAST_STARS:
             place.report(f"{len(data)} labelled stars, fewer than {LEAST_STARS}: the likelihood is taken as it is")
             return model
-        place.report(f"holding the likelihood against {len(data)} labelled stars")
+        place.report(f"checking the likelihood against {len(data)} labelled stars")
         held_out = validation.take(valid_rows_of(cls, validation, recipe)) if validation else None
         return cls(manifest, {**model.arrays, **model._correction(data, held_out, seeds)})
 

@@ -87,7 +87,7 @@ def read_optics(section: StampTraining) -> StampOptics:
         raise ConfigurationError("train.psf_model: the models differ in sampling or degree; make them alike")
     fields = {exposure_key(field.exposure): field for field in read}
     if len(fields) < len(read):
-        raise ConfigurationError("train.psf_model: two of the models are of one exposure; name one of each")
+        raise ConfigurationError("train.psf_model: two of the models are of the same exposure; name one per exposure")
     return StampOptics(fields)
 
 

@@ -114,7 +114,7 @@ def chosen(names: Sequence[str], patterns: Sequence[str]) -> Index:
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ConfigurationError(
-                f"train.features: {pattern!r} fits none of the {len(names)} features, such as {list(names[:5])}"
+                f"train.features: {pattern!r} matches none of the {len(names)} features, such as {list(names[:5])}"
             )
     fits = [any(fnmatchcase(name, pattern) for pattern in patterns) for name in names]
     return np.flatnonzero(fits)

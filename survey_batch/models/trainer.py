@@ -53,7 +53,7 @@ def train_network(
     watch = TrainingMonitor(model, validation, schedule, place, loss)
     watch.load()
     if watch.progress.epoch:
-        place.report(f"going on after epoch {watch.progress.epoch}")
+        place.report(f"continuing after epoch {watch.progress.epoch}")
     if not watch.finished:
         shown = _batches(examples, schedule, batches, watch.progress.epoch)
         first = watch.progress.epoch

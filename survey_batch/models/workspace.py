@@ -68,12 +68,12 @@ def opened(classifier: Path, fingerprint: str, report: Callable[[str], None]) ->
     key = folder / KEY
     if folder.exists() and any(folder.iterdir()) and not key.exists():
         raise ConfigurationError(
-            f"{folder} is where a training keeps its checkpoints, and holds something else: move it away, or choose "
+            f"{folder} is for a training's checkpoints, but holds something else: move it away, or choose "
             "another train.classifier"
         )
     with locked(str(folder), what="training"):
         if key.exists() and key.read_text(encoding="utf-8") != fingerprint:
-            report(f"{folder} is of another training, and is begun anew")
+            report(f"{folder} belongs to another training; starting again from the beginning")
             for old in set(folder.iterdir()) - {folder / LOCK}:
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
         key.write_text(fingerprint, encoding="utf-8")
@@ -94,7 +94,7 @@ def trained_once(workspace: Workspace, fit: Callable[[], Classifier[Any]]) -> tu
         raise ValueError("a workspace in memory keeps nothing")
     folder = workspace.folder / TRAINED
     if (folder / HISTORY).exists():
-        workspace.report("the classifier itself was trained before, and is kept")
+        workspace.report("the classifier itself is already trained, and is kept")
         classifier = load_classifier(folder)
         classifier.history = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
         return classifier, None

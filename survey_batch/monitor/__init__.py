@@ -38,11 +38,11 @@ def shown(
     """
     teller = ProgressReporter(connection.client, job, connection.dashboard)
     if teller.page:
-        progress.say(f"this run there: {teller.page}")
+        progress.say(f"page of this run: {teller.page}")
     path = join(job.output, "log", f"performance-{datetime.now(UTC):%Y%m%dT%H%M%S}.html")
     kept = performance_report(filename=path, mode="inline") if report else nullcontext()
     with connection.client.as_current(), kept:
         yield lambda: teller.tell(progress.stages)
         teller.tell(progress.stages, at_once=True)
     if report:
-        progress.say(f"what the workers did: {path}")
+        progress.say(f"Dask's performance report: {path}")

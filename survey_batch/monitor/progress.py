@@ -158,4 +158,4 @@ class LiveProgress(LineProgress):
 
 def make_progress(console: Console) -> LineProgress:
     """Choose live progress on a terminal, plain lines elsewhere."""
-    return LiveProgress(console) if console.is_terminal else LineProgress()
+    return LiveProgress(console) if console.is_interactive else LineProgress()

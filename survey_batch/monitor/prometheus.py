@@ -36,9 +36,9 @@ class RunCollector(Collector):
             "survey_batch_rows", "Objects or frames of a stage by status", labels=["job", "stage", "status"]
         )
         others = {
-            "rate": _by_stage("survey_batch_rows_per_second", "Rows that a stage works on, of the last minute or so"),
+            "rate": _by_stage("survey_batch_rows_per_second", "Rows per second of a stage, over the last minute or so"),
             "total": _by_stage("survey_batch_rows_planned", "Rows of a stage"),
-            "seconds_left": _by_stage("survey_batch_left_seconds", "Time left of a stage at its rate"),
+            "seconds_left": _by_stage("survey_batch_left_seconds", "Time left for a stage at its rate"),
         }
         for run in self.monitor.runs.values():
             for stage in run.stages:
@@ -55,7 +55,7 @@ class RunCollector(Collector):
         for name, text in (
             ("bytes", "Bytes of files that came from archives"),
             ("requests", "Requests to archives"),
-            ("retries", "Requests to archives after a file's first"),
+            ("retries", "Repeated requests to archives, after the first for a file"),
             ("cache_hits", "Files that were in the cache"),
         ):
             yield CounterMetricFamily(f"survey_batch_archive_{name}", text, value=counts[name])

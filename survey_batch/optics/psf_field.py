@@ -82,12 +82,12 @@ def load_psf_field(path: str | Path) -> PsfField:
             exposure = str(saved["exposure"])
     except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise ConfigurationError(
-            f"{path} cannot be read as a PSF model ({error}); name a psf-model.npz as `survey-batch simulate stamps` "
-            "writes it"
+            f"{path} cannot be read as a PSF model ({error}); name a psf-model.npz written by `survey-batch "
+            "simulate stamps`"
         ) from error
     modes = (optics.order + 1) * (optics.order + 2) // 2
     if coefficients.ndim != 2 or len(coefficients) != modes or not np.isfinite(coefficients).all():
-        raise ConfigurationError(f"{path}: {coefficients.shape} coefficients do not make {modes} polynomials")
+        raise ConfigurationError(f"{path}: {coefficients.shape} coefficients do not fit {modes} polynomials")
     return PsfField(coefficients, size, optics, exposure)
 
 

@@ -46,6 +46,6 @@ def read_seds(path: Path) -> tuple[F8, F8]:
         ) from error
     if seds.shape != (len(CLASSES), wavelengths.size):
         raise ConfigurationError(
-            f"{path}: {seds.shape} spectra, not ({len(CLASSES)}, {wavelengths.size}), as classes and wavelengths are"
+            f"{path}: {seds.shape} spectra, not ({len(CLASSES)}, {wavelengths.size}) for the classes and wavelengths"
         )
     return seds.astype(np.float64), wavelengths.astype(np.float64)

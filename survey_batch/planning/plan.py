@@ -1,7 +1,7 @@
 """From a catalogue to work: the order of objects, the shards, the source files and the fingerprint.
 
-The plan fixes every shape before work begins. It is made anew from the job at every start, compared with the output,
-and stored as Parquet. Each Parquet row group is one shard of objects, so a worker reads only its own rows. Planning
+The plan fixes every shape before work begins. It is made from the job at every start, compared with the output, and
+stored as Parquet. Each Parquet row group is one shard of objects, so a worker reads only its own rows. Planning
 makes no Python object per row.
 """
 
@@ -35,10 +35,10 @@ SLICE_ROWS = 1 << 18
 """Rows sorted at a time."""
 
 LABELS = ("label", "split")
-"""Columns on which no product depends: they are written into products anew when they change."""
+"""Columns on which no product depends: they are rewritten in products when they change."""
 
 BESIDE = (*LABELS, "row", "redshift", "snr")
-"""Columns on which only those products depend whose stages read them; `row` is a row's place in its file."""
+"""Columns that affect a product only if its stage reads them; `row` is a row's place in its file."""
 
 _NO_OBJECTS = pa.table({"object_id": pa.nulls(0, pa.string()), "problem": pa.nulls(0, pa.string())})
 
@@ -145,7 +145,7 @@ def _lay_out(job: Job) -> Plan:
         return plan_catalog(job, read_catalog(job.catalog, job.archive))
     fields, notes = read_field_list(job.catalog, job.archive)
     if not detected(job):
-        return Plan(job, _NO_OBJECTS, fields, (*notes, "how many objects there are is known when frames were searched"))
+        return Plan(job, _NO_OBJECTS, fields, (*notes, "the number of objects is known once the frames are searched"))
     made = plan_catalog(job, read_catalog(object_catalog(job), job.archive))
     return Plan(job, made.objects, fields, (*notes, *made.notes))
 

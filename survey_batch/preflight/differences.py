@@ -20,8 +20,8 @@ RECORDED = frozenset({CATALOG, "archive.root"})
 """Settings that are not compared as such: the same files may come from a mirror."""
 
 BY_CONTENT: Mapping[str, str] = {
-    "predictions.classifier": "another classifier, or the same one trained anew",
-    "spectral_features.basis": "other components, from another output or fitted anew",
+    "predictions.classifier": "another classifier, or the same one trained again",
+    "spectral_features.basis": "other components, from another output or fitted again",
 }
 """Settings stored only as a fingerprint, and what a changed fingerprint means."""
 
@@ -41,7 +41,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 def _in_words(key: str, before: object, now: object) -> str:
     """Describe one difference; for a setting stored as a fingerprint, say only that it changed."""
     if key.startswith("custom.") and key.endswith(".source"):
-        return f"{key.removesuffix('source')}function: its text was another"
+        return f"{key.removesuffix('source')}function: its text has changed"
     if key in BY_CONTENT:
         return f"{key}: {BY_CONTENT[key]}" if before and now else f"{key}: was {_set(before)}, now {_set(now)}"
     return f"{key}: was {before!r}, now {now!r}"
@@ -66,7 +66,7 @@ def catalog_differences(plan: Plan | None, axis: Axis, made_with: Mapping[str, A
         The job that made the product, as in the product's attribute; "" if unknown.
     """
     if plan is None:
-        return [f"{CATALOG}: other rows, or other values in them"]
+        return [f"{CATALOG}: different rows, or different values in them"]
     made_by = json.loads(job)[CATALOG] if job else {}
     asked = plan.job.model_dump(mode="json")[CATALOG]
     keys = list(_key_differences(made_by, asked, CATALOG)) if made_by else []
@@ -78,7 +78,7 @@ def catalog_differences(plan: Plan | None, axis: Axis, made_with: Mapping[str, A
         or hash_of(before.select(columns)) != made_with[CATALOG]
     ):
         # Another job has used this output since.
-        return [*keys, f"{CATALOG}: other rows, or other values in them, than when it was made"]
+        return [*keys, f"{CATALOG}: different rows, or different values in them, than when it was made"]
     return [
         *keys,
         *_row_differences(before.select(columns), now.select([name for name in columns if name in now.column_names])),

@@ -192,7 +192,7 @@ def nearest_folder(path: str) -> Path:
 
 
 def _sparse(plan: Plan, costs: Mapping[str, StageEstimate]) -> list[str]:
-    """Say what an object costs if fields hold few of them: each frame is fetched and decoded whole."""
+    """Say what an object costs if fields hold few objects: each frame is fetched and decoded whole."""
     usable, fields = plan.size("object") - plan.invalid, plan.size("frame")
     made = sum(costs[stage.name].product_bytes for stage in make_stages(plan.job) if stage.axis == "object")
     fetched = sum(cost.fetch_bytes for cost in costs.values())
@@ -202,9 +202,9 @@ def _sparse(plan: Plan, costs: Mapping[str, StageEstimate]) -> list[str]:
     bands = len(plan.job.frames.bands)
     fewer = f", or fewer frames.bands (now {bands})" if bands > 1 else ""
     return [
-        f"few objects in a field, {usable / fields:.1f} on average: each costs {size(fetched / usable)} to fetch and "
+        f"few objects per field, {usable / fields:.1f} on average: each costs {size(fetched / usable)} to fetch and "
         f"{seconds:.1f} s of a core, for {size(made / plan.size('object'))} of products. A field costs the same "
-        f"with one object as with a thousand: choose objects that share fields{fewer}"
+        f"with one object or a thousand: choose objects that share fields{fewer}"
     ]
 
 

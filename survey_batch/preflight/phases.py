@@ -46,7 +46,7 @@ def make_groups(stages: Sequence[Stage]) -> list[Group]:
     names = [stage.name for stage in stages]
     for number, stage in enumerate(stages):
         if stage.upstream and stage.upstream not in names[:number]:
-            what = "put it behind that" if stage.upstream in names else f"add {stage.upstream!r} to stages"
+            what = "put it after that" if stage.upstream in names else f"add {stage.upstream!r} to stages"
             raise ConfigurationError(f"stage {stage.name!r} works on the product {stage.upstream!r}: {what}")
         stage.check()
     groups = []
@@ -78,8 +78,8 @@ def _check(stages: Sequence[Stage], groups: Sequence[Group]) -> None:
         runs = [group for group in groups if stage in group.stages]
         if not runs:
             raise ConfigurationError(
-                f"{stage.name}.keep is false, and no stored product is made of it: set it to true, or take the stage "
-                "out of stages"
+                f"{stage.name}.keep is false, and no stored product is made from it: set it to true, or remove the "
+                "stage from stages"
             )
         if stage.phase == "ingest" and len(runs) > 1:
             users = [group.needed_by(stage.name)[0] for group in runs]

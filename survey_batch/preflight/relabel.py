@@ -1,8 +1,8 @@
-"""Labels and splits that changed in the catalogue: products hold them as two small arrays, which are written anew.
+"""Labels and splits that changed in the catalogue: products hold them as two small arrays, which are rewritten.
 
-No product depends on them, so nothing else is done again. Only a classifier does, which was trained on the old ones.
-A mark beside the plan says with which labels each product was written. It is taken away before the labels of a product
-are written anew and set afterwards, so an interrupted relabelling is found and done again.
+No product depends on them, so nothing else is done again. Only a classifier depends on those it was trained on.
+A mark beside the plan says which labels each product has. It is removed before a product's labels are rewritten and
+set afterwards, so an interrupted relabelling is found and done again.
 """
 
 import json
@@ -54,7 +54,7 @@ class Relabelling:
     trained: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        said = f"in the catalogue, {self.changes} changed; the products get this in place, and nothing is done again"
+        said = f"in the catalogue, {self.changes} changed; the products are updated in place, and nothing is done again"
         return "; ".join([said, *self.trained])
 
     @property
@@ -71,7 +71,7 @@ def find_relabelling(plan: Plan, stages: Iterable[Stage] = ()) -> Relabelling | 
     plan
         The current plan.
     stages
-        Stages of which to say what was fitted to the old split.
+        Stages that may have been fitted to the old split.
     """
     marks, now = _marks(plan.job.output), labels_hash(plan)
     stale = {name: _differing(plan, name) for name in _products(plan) if marks.get(name) != now}
@@ -145,7 +145,7 @@ def _products(plan: Plan) -> Iterator[str]:
 
 
 def _differing(plan: Plan, product: str) -> dict[str, int]:
-    """Count the rows of a product that are done and have another label or split than the plan."""
+    """Count the rows of a product that are done and have a label or split other than the plan's."""
     done = read_status(plan.job.output, product) != Status.PENDING
     done = done.reshape(len(done), -1).any(axis=1)
     stored = read_rows(plan.job.output, product, slice(None), LABELS)
@@ -162,7 +162,7 @@ def _classifiers(job: Job) -> Iterator[str]:
 
 
 def _fitted(stage: Stage) -> str:
-    return f"what {stage.name}.zarr learnt from the old training split stays (to learn anew, delete {stage.name}.zarr)"
+    return f"what {stage.name}.zarr learnt from the old training split stays (to learn again, delete {stage.name}.zarr)"
 
 
 def _marks_path(output: str) -> str:

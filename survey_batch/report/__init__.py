@@ -27,8 +27,10 @@ def write_report(output: str, path: str | None = None) -> str:
         There is no output, no run has started there, or the page cannot be written.
     """
     from survey_batch.core.paths import join, write_where_asked  # the figures import matplotlib, which takes seconds
+    from survey_batch.core.steps import step
     from survey_batch.report.build import build_page
 
     target = path or join(output, "report.html")
+    step(f"drawing the report of {output}")
     write_where_asked(target, build_page(output).encode())
     return target

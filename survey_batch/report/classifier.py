@@ -7,7 +7,7 @@ from typing import Any
 import zarr
 
 from survey_batch.report.objects import Objects
-from survey_batch.report.page import Content, Html, badge, section, table, tag
+from survey_batch.report.page import Content, Html, badge, facts, section, table, tag
 from survey_batch.store.products import PROVENANCE
 
 FINGERPRINT_DIGITS = 12
@@ -21,12 +21,11 @@ def classifier_section(group: zarr.Group, objects: Objects) -> Iterator[Html]:
     if not text:
         return
     manifest = json.loads(str(text))
-    facts = [(tag("span", name), value) for name, value in _facts(manifest, objects)]
     figures = _figures(manifest["metrics"])
     yield section(
         "The classifier",
-        tag("div", table(("", ""), facts), class_="facts"),
-        *([tag("h3", "Its own figures, from when it was trained"), figures] if figures else []),
+        facts(_facts(manifest, objects)),
+        *([tag("h3", "Its own scores, from its training"), figures] if figures else []),
     )
 
 
@@ -49,7 +48,7 @@ def _facts(manifest: Mapping[str, Any], objects: Objects) -> Iterator[tuple[str,
         yield "trained", str(finished)
     shared = training.get("stars_in_train_and_test", 0)
     if shared:
-        yield "mind", f"{shared:,} stars have visits in both training and test: the figures below are too good"
+        yield "mind", f"{shared:,} stars have visits in both training and test: the scores below are too high"
     yield "seed", f"{manifest['seed']}, temperature {manifest['temperature']:.3g}"
     yield "made with", ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
 
@@ -80,7 +79,7 @@ def _figures(metrics: Mapping[str, Mapping[str, Any]]) -> Html | None:
         )
         for name, one in parts.items()
     ]
-    return table(head, rows, numeric=range(1, len(columns) + 2))
+    return table(head, rows, numeric=range(1, len(columns) + 2), label="Figures from the training")
 
 
 _COLUMNS = {

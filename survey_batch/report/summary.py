@@ -11,6 +11,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from survey_batch.config.job import Job
+from survey_batch.core import wording
+from survey_batch.core.display import in_words
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.pace import Pace
 from survey_batch.core.status import Status, count_statuses, final_status, unfinished
@@ -67,6 +69,11 @@ class StageStatus:
         return self._pace.seconds_left(self.pending)
 
     @property
+    def said(self) -> str:
+        """The counts by status in words."""
+        return in_words(self.counts) if self.created else "not started"
+
+    @property
     def left(self) -> str:
         """The same in words, or how long nothing has happened; empty if nothing is left."""
         return self._pace.left(self.pending) if self.pending else ""
@@ -76,7 +83,14 @@ class StageStatus:
         return self.pace or Pace(self.rate or 0.0)
 
 
-@dataclass(frozen=True)
+class _Known(dict[str, Any]):
+    """A mapping in which a missing value shows as a question mark."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+@dataclass(frozen=True, repr=False)
 class RunStatus:
     """How far a job is.
 
@@ -141,6 +155,22 @@ class RunStatus:
         parts = [stage.seconds_left for stage in self.stages]
         return sum(part for part in parts if part is not None) if self.running and None not in parts else None
 
+    @property
+    def state(self) -> str:
+        """Say whether a run is under way, whose, and how long it will take."""
+        if not self.running:
+            return "complete" if self.complete else "not complete: run it again to continue"
+        left, idle = self.seconds_left, self.idle_seconds
+        who = "run under way: process {pid} of {user} on {host}, since {since}".format_map(_Known(self.holder))
+        if idle is not None:
+            return f"{who}; last shard finished {wording.duration(idle)} ago"
+        return f"{who}; {'time left not known yet' if left is None else f'about {wording.duration(left)} left'}"
+
+    def __repr__(self) -> str:
+        width = max((len(stage.name) for stage in self.stages), default=0)
+        stages = [f"  {stage.name:{width}}  {stage.rows:,} {stage.axis}s: {stage.said}" for stage in self.stages]
+        return "\n".join([f"{self.job['name']}: {self.state}", *stages])
+
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values, for JSON."""
         problems = [dict(zip(("stage", "status", "reason", "count"), row, strict=True)) for row in self.problems]
@@ -166,7 +196,7 @@ def summarize(output: str) -> RunStatus:
     job = (log.job if log else None) or run.get("job") or job_of_a_product(output)
     if not job:
         raise ConfigurationError(
-            f"{output}: no run has laid out any work here yet. Check the key 'output' of the job file, or start "
+            f"{output}: no run has planned its work here yet. Check the key 'output' of the job file, or start "
             "the job with: survey-batch run JOB.toml"
         )
     speed, now = rates(run.get("runs", ()), log), paces(log, utc_now()) if holder else {}

@@ -103,7 +103,7 @@ def choose_psf_stars(job: Job, threshold: float = 0.5, most: int = 0, size: floa
         The objects are not detections, there are no predictions, or the classifier has no class `good`.
     """
     if job.catalog.detect is None:
-        raise ConfigurationError("positions on frames are known where objects are found on them: set [catalog.detect]")
+        raise ConfigurationError("PSF stars need objects that were found on frames: set [catalog.detect]")
     found = pq.read_table(io.BytesIO(read_bytes(object_catalog(job).path)), columns=[*COLUMNS, *FIELD_KEY])
     confidence = _confidence(job, found["object_id"])
     found = found.append_column("confidence", pa.array(confidence))
@@ -158,7 +158,7 @@ def _confidence(job: Job, asked: pa.ChunkedArray) -> Array:
     classes = [str(name) for name in group["class"][...]]
     if GOOD not in classes:
         raise ConfigurationError(
-            f"the predictions are of classes {', '.join(classes)}; a psf-star classifier has {GOOD}"
+            f"the predictions have the classes {', '.join(classes)}; a psf-star classifier has the class {GOOD}"
         )
     made = pa.array(np.asarray(group["object_id"][...]).astype(object), pa.string())
     probability = np.asarray(group["probability"][:, classes.index(GOOD)], np.float64)

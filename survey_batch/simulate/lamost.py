@@ -9,6 +9,7 @@ import numpy as np
 
 from survey_batch.catalog.identifiers import position_names
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.steps import detail
 from survey_batch.simulate.spectrum_files import (
     COADD,
     COEFF0,
@@ -73,7 +74,10 @@ def simulate_lamost(
             "objects and seed must be 0 or more, layout flat, plan or obsid"
         )
     root.mkdir(parents=True, exist_ok=True)
-    rows = [_simulate_one(root, number, seed, layout) for number in range(objects)]
+    rows = []
+    for number in range(objects):
+        rows.append(_simulate_one(root, number, seed, layout))
+        detail(f"simulating spectra: {number + 1:,} of {objects:,}")
     logger.info("simulated %d spectra", objects)
     catalog = root / "catalog.csv"
     lines = ["|".join(COLUMNS), *("|".join(row[name] for name in COLUMNS) for row in rows)]

@@ -113,7 +113,7 @@ class PCA:
         size = moments.mean.size
         if moments.count < 2:
             raise ConfigurationError(
-                f"principal components need at least 2 usable training spectra, there are {moments.count}; "
+                f"principal components need at least 2 usable training spectra, and there are {moments.count}; "
                 "check the catalogue's split, or set spectral_features.components = 0"
             )
         if not 1 <= components <= size:
@@ -144,7 +144,7 @@ class PCA:
 
     @classmethod
     def stored(cls, product: Any) -> Self:
-        """Take components from a group or dataset like the product `features`, with `pca_mean` and so on."""
+        """Read components from a group or dataset like the product `features`, with `pca_mean` and so on."""
         return cls(*(np.asarray(product[f"pca_{name}"][:]) for name in PARTS))
 
     @property

@@ -99,7 +99,7 @@ class CustomStage(Stage):
         """Refuse objects in another order; this can be checked only if the result has the object ids."""
         found = made.coords.get("object_id")
         if found is not None and not np.array_equal(found.values.astype(object), rows["object_id"].astype(object)):
-            raise self._wrong("it returned the objects in another order, or others than it was given")
+            raise self._wrong("it returned the objects in another order, or not the objects it was given")
 
     def _checked(self, made: "xr.Dataset", variable: Variable, expected: Array) -> Array:
         """Compare a variable with the function's result for one object without data."""
@@ -108,7 +108,7 @@ class CustomStage(Stage):
             shape = "missing" if found is None else f"of shape {dict(found.sizes)}"
             raise self._wrong(
                 f"variable {variable.name!r} is {shape} in a block of {len(expected)} objects; for one object its "
-                f"dimensions were {variable.dims}, with {expected.shape[1:]} behind the object's"
+                f"dimensions were {variable.dims}, with {expected.shape[1:]} after the object's"
             )
         if not _fits(found, expected):
             raise self._wrong(
@@ -166,7 +166,7 @@ class CustomStage(Stage):
             raise self._wrong(f"it returned {type(made).__name__}, not an xarray Dataset")
         if wrong := [str(name) for name, array in made.data_vars.items() if "object" not in array.dims]:
             raise self._wrong(f"{wrong} have no dimension 'object'; make them coordinates")
-        return made.transpose("object", ...)
+        return made.transpose("object", ..., missing_dims="ignore")  # it may hold no variable
 
     def _template(self) -> "xr.Dataset":
         key = json.dumps(self.settings(), sort_keys=True, default=str)
@@ -192,7 +192,7 @@ class CustomStage(Stage):
         if not made.data_vars:
             raise self._wrong("it returned no variables")
         if wrong := sorted(RESERVED & {str(name) for name in made.data_vars}):
-            raise self._wrong(f"it returned {', '.join(wrong)}; variables need names of their own")
+            raise self._wrong(f"it returned {', '.join(wrong)}; these names are reserved, choose others")
         extra = [str(name) for name, array in made.coords.items() if "object" in array.dims and name not in RESERVED]
         if extra:
             raise self._wrong(f"coordinates {extra} have the dimension 'object'; make them variables")

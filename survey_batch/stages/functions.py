@@ -6,8 +6,9 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from survey_batch.config.job import CustomSection, Job
@@ -38,8 +39,8 @@ def load_function(section: CustomSection, key: str) -> Function:
         raise ConfigurationError(f"{key}.function: there is no function {name!r} in {place}")
     if section.source is not None and (found := _hash_of(module, function)) != section.source:
         raise PlanMismatchError(
-            f"{key}.function: {section.function} was edited while a run was under way ({found} instead of "
-            f"{section.source}). What is finished was made by the text before: take the edit back, or delete "
+            f"{key}.function: {section.function} was edited during a run ({found} instead of "
+            f"{section.source}). Finished shards were made by the earlier text: undo the edit, or delete "
             f"{key.removeprefix('custom.')}.zarr and run again"
         )
     made: Function = function
@@ -77,14 +78,23 @@ def _import_file(path: Path) -> ModuleType:
     digest = _hash(path)
     known = _modules.get(str(path))
     if known is None or known[0] != digest:
-        spec = importlib.util.spec_from_file_location(f"survey_batch_custom_{digest}", path)
+        name = f"survey_batch_custom_{digest}"
+        spec = importlib.util.spec_from_file_location(name, path, loader=_FromText(name, str(path)))
         if spec is None or spec.loader is None:
-            raise ImportError(f"{path} is no Python file")
+            raise ImportError(f"{path} is not a Python file")
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module  # dataclasses and pickle look up modules there
         spec.loader.exec_module(module)
         _modules[str(path)] = (digest, module)
     return _modules[str(path)][1]
+
+
+class _FromText(SourceFileLoader):
+    """Loader that reads the text itself: bytecode on disk may be that of an earlier text of equal size and time."""
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002
+        """Compile the file."""
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def _import_module(name: str, key: str) -> ModuleType:
@@ -93,8 +103,8 @@ def _import_module(name: str, key: str) -> ModuleType:
     digest = _hash_of_module(module)
     if _modules.setdefault(name, (digest, module))[0] != digest:
         raise ConfigurationError(
-            f"{key}.function: module {name} was edited since this process imported it: start Python (and a running "
-            "cluster's workers) again"
+            f"{key}.function: module {name} was edited since this process imported it: restart Python (and the "
+            "workers of a running cluster)"
         )
     return module
 

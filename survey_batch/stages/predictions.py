@@ -102,10 +102,12 @@ class PredictionsStage(Stage):
                 "probability",
                 ("object", "class"),
                 "f4",
-                {"long_name": "calibrated probability", "units": "1"},
+                {"long_name": "calibrated probability of each class", "units": "1"},
             ),
             Variable("predicted_class", ("object",), "string", named),
-            Variable("confidence", ("object",), "f4", {"long_name": "largest probability", "units": "1"}),
+            Variable(
+                "confidence", ("object",), "f4", {"long_name": "probability of the most probable class", "units": "1"}
+            ),
         )
 
     def schema(self, size: int, fitted: Coordinates | None = None) -> Schema:
@@ -115,7 +117,7 @@ class PredictionsStage(Stage):
 
     def coordinates(self) -> Coordinates:
         """Return the class names."""
-        return {"class": (("class",), np.array(self._manifest.classes), {"long_name": "class"})}
+        return {"class": (("class",), np.array(self._manifest.classes), {"long_name": "name of each class"})}
 
     def check(self) -> None:
         """Refuse a classifier that is damaged, unknown here, or trained on a product made differently."""
@@ -130,7 +132,7 @@ class PredictionsStage(Stage):
         if self.section.precision != "float32" and not self._manifest.is_network:
             raise ConfigurationError(
                 f'predictions.precision = "{self.section.precision}" is for networks, and {self.folder} holds none; '
-                "leave the key out"
+                "remove the key"
             )
 
     def prepare(self, inputs: Rows) -> Rows:
@@ -172,7 +174,7 @@ class PredictionsStage(Stage):
         """The classifier's manifest; reading it imports no framework."""
         if awaits(self.folder, self.context.find(TrainingSection)):
             raise ConfigurationError(
-                f"there is no classifier in {self.folder} yet, and the table [train] says how it is made: "
+                f"there is no classifier in {self.folder} yet, and the table [train] says how to make it: "
                 "survey-batch run --train trains it before it predicts"
             )
         return read_manifest(Path(self.folder))

@@ -97,8 +97,7 @@ class SpectralFeaturesStage(MeasuredStage):
         if found != wanted:
             raise ConfigurationError(
                 f"spectral_features.basis {self.section.basis} has {found[0]} components of {found[1]} pixels, this "
-                f"job wants {wanted[0]} of {wanted[1]}: set spectral_features.components and [spectra] as that job has "
-                "them"
+                f"job wants {wanted[0]} of {wanted[1]}: set spectral_features.components and [spectra] as in that job"
             )
 
     def check_plan(self, plan: Plan) -> None:
@@ -114,8 +113,8 @@ class SpectralFeaturesStage(MeasuredStage):
         written = "components" in self.section.model_fields_set
         if most == 0 or (written and asked > most):
             raise ConfigurationError(
-                f"spectral_features.components is {asked}, and components are fitted to the usable objects"
-                f"{' of split train' * has_split}, of which there are {spectra}: use {most}{' or fewer' * (most > 0)}"
+                f"spectral_features.components is {asked}, and there are {spectra} usable objects"
+                f"{' of split train' * has_split} to fit them to: use {most}{' or fewer' * (most > 0)}"
             )
 
     def basis(self) -> str | None:
@@ -172,18 +171,22 @@ class SpectralFeaturesStage(MeasuredStage):
             "wavelength": (
                 ("wavelength",),
                 self.wavelength,
-                {"long_name": "vacuum wavelength", "units": "Angstrom"},
+                {"long_name": "vacuum wavelength", "units": "angstrom"},
             ),
-            "pca_mean": (("wavelength",), pca.mean, {"long_name": "mean prepared spectrum", **attrs}),
+            "pca_mean": (
+                ("wavelength",),
+                pca.mean,
+                {"long_name": "mean of the prepared spectra", "units": "1", **attrs},
+            ),
             "pca_components": (
                 ("component", "wavelength"),
                 pca.components,
-                {"long_name": "components", **attrs},
+                {"long_name": "principal components", "units": "1", **attrs},
             ),
             "pca_variance": (
                 ("component",),
                 pca.variance,
-                {"long_name": "variance along each component", **attrs},
+                {"long_name": "variance along each component", "units": "1", **attrs},
             ),
             "pca_ratio": (
                 ("component",),

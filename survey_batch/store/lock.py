@@ -56,7 +56,7 @@ def _take(path: str, what: str) -> None:
         )
     _remove(path)
     if not _create(path):
-        raise ConfigurationError(f"{path}: another {what} took this output just now; wait for it and try again")
+        raise ConfigurationError(f"{path}: another {what} has just taken this output; wait for it and try again")
 
 
 def _create(path: str) -> bool:

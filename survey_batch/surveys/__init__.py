@@ -43,3 +43,6 @@ __all__ = [
     "Survey",
     "UnreadableError",
 ]
+
+EXAMPLE = "sdss"
+"""The survey of the job file that `survey-batch init` writes if no other is named."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from survey_batch.config.job import Job
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError, SurveyBatchError
+from survey_batch.core.steps import step
 from survey_batch.core.threads import one_thread
 from survey_batch.models.base import Classifier, Workspace
 from survey_batch.models.classes import class_numbers, classes_among
@@ -50,9 +51,11 @@ def evaluate(job: Job, split: str = "test", prior: Prior | None = None) -> dict[
     named = job.train or job.predictions
     if named is None:
         raise ConfigurationError("the job names no classifier: set train.classifier or predictions.classifier")
+    step(f"loading the classifier {named.classifier}")
     classifier = load_classifier(named.classifier)
     recipe = classifier.recipe
     check_made_by(job, recipe.product)
+    step(f"scoring the {split} split")
     data = read_labelled(job, recipe.product, recipe.variables, classifier.classes, split=split)
     recipe.check_product(data.coordinates, data.shapes)
     recipe.check_made(data.made)

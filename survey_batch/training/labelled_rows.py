@@ -72,7 +72,7 @@ def read_labelled(
     status = data["status"].to_numpy()
     if pending := int(np.sum(status == Status.PENDING)):
         log.warning(
-            "%d of %d rows of %s in %s are not done yet and take no part: finish the run first", pending, len(status),
+            "%d of %d rows of %s in %s are not done yet and are not used: finish the run first", pending, len(status),
             product, job.output,
         )  # fmt: skip
     known = usable(status) & np.asarray(wanted, bool)
@@ -83,8 +83,8 @@ def read_labelled(
         which = f" of split {split!r}" if split else ""
         splits = sorted({str(name) for name in data["split"].to_numpy()} - {""})
         raise ConfigurationError(
-            f"no usable object{which} of {product} in {job.output} has a label{among}; labels there are "
-            f"{sorted(map(str, set(label)))[:LABELS_NAMED]}, and splits {splits}; set catalog.label and [catalog.split]"
+            f"no usable object{which} of {product} in {job.output} has a label{among}; the labels are "
+            f"{sorted(map(str, set(label)))[:LABELS_NAMED]}, the splits {splits}; set catalog.label and [catalog.split]"
         )
     text = {name: np.array(data[name][kept].to_numpy().tolist(), dtype=str) for name in TEXTS}
     ra, dec = (data[name].to_numpy()[kept].astype(np.float64) for name in ("ra", "dec"))

@@ -11,6 +11,7 @@ import numpy as np
 from survey_batch.config.job import Job
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.steps import step
 from survey_batch.core.threads import one_thread
 from survey_batch.core.wording import duration
 from survey_batch.models.base import Classifier, Workspace
@@ -45,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 @one_thread()
-def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
+def train(job: Job, progress: Report = log.info, report: Report | None = None) -> dict[str, Any]:
     """Train the classifier of the job's table [train] and write its folder.
 
     The model is trained on split `train`. Its temperature is fitted on split `validation` or, without one, on
@@ -60,6 +61,8 @@ def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
         A job that has run the stage of the product that this kind of classifier reads.
     progress
         Called with a sentence about each step.
+    report
+        Called with how far a step is, such as the loss after an epoch; by default the same as `progress`.
 
     Returns
     -------
@@ -76,6 +79,7 @@ def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
     section = _section(job)
     family = family_of(section.kind, section.variant)
     check_made_by(job, family.product_of(section))
+    step(f"reading {family.product_of(section)}")
     data = read_labelled(
         job, family.product_of(section), family.variables_of(section), family.only_classes, needed=family.needs_labels
     )
@@ -97,8 +101,8 @@ def train(job: Job, progress: Report = log.info) -> dict[str, Any]:
     progress(f"training on {len(parts['train'])} objects, {len(np.unique(parts['train'].star))} of them distinct")
     fit = partial(family.fit, section=section, classes=classes)
     if (Path(section.classifier) / MANIFEST).exists():
-        progress(f"the classifier that is in {section.classifier} will be replaced")
-    with opened(Path(section.classifier), settings_fingerprint(section, training), progress) as workspace:
+        progress(f"the classifier in {section.classifier} will be replaced")
+    with opened(Path(section.classifier), settings_fingerprint(section, training), report or progress) as workspace:
         classifier, seconds = trained_once(
             workspace, lambda: fit(parts["train"], validation=parts["validation"], workspace=workspace)
         )
@@ -151,9 +155,7 @@ def _without_patience(job: Job, section: TrainingSection, progress: Report) -> T
     """Set the patience to 0, to train all epochs, if the job holds out no object."""
     if not _trains_on_all(job) or not patient(section):
         return section
-    progress(
-        "no object is held out (catalog.split.train is 1): training does all epochs, train.patience does not count"
-    )
+    progress("no object is held out (catalog.split.train is 1): training does all epochs and ignores train.patience")
     return section.model_copy(update={"patience": 0})
 
 
@@ -175,7 +177,7 @@ def _temperature(
     """Fit the temperature to held-out objects or, without any, to folds; `seconds` is the training time of a model."""
     held_out, section = parts["validation"], fit.section
     if len(held_out):
-        workspace.report(f"fitting the temperature to the answers for {len(held_out):,} objects that were held out")
+        workspace.report(f"fitting the temperature to the predictions for {len(held_out):,} held-out objects")
         probability = predict_rows(classifier, held_out)
     elif len(parts["train"]):
         held_out = parts["train"].take(valid_rows_of(type(classifier), parts["train"], classifier.recipe))
@@ -184,7 +186,7 @@ def _temperature(
             return 1.0
         takes = f"; about {duration(seconds * (folds - 1))}" if seconds is not None else ""
         workspace.report(
-            f"fitting the temperature, that is how sure the classifier may be: {folds} models like it are trained, "
+            f"fitting the temperature, which sets how sure the classifier may be: {folds} models like it are trained, "
             f"each without the fold of training objects that it then predicts (a split 'validation' saves this){takes}"
         )
         probability, _ = out_of_fold(held_out, fit, folds, section.seed, workspace.below(TEMPERATURE))
@@ -202,7 +204,7 @@ def _training_record(data: Labelled, parts: dict[str, Labelled]) -> dict[str, An
     shared = np.intersect1d(parts["train"].star, parts["test"].star)
     held_out = parts["validation"]
     if len(shared):
-        log.warning("%d stars have visits in both train and test: the test's figures are too good", len(shared))
+        log.warning("%d stars have visits in both train and test: the test scores are too high", len(shared))
     return {
         "fingerprint": parts["train"].fingerprint(),
         "validation_fingerprint": held_out.fingerprint() if len(held_out) else None,

@@ -37,11 +37,11 @@ FILES = {
     "LaTeX": (written("ascii.latex"), "a table in LaTeX, .*save the table as CSV"),
     "AASTeX": (b"% from the paper\n" + written("ascii.aastex"), "a table in LaTeX"),
     "rows of LaTeX": (b"objid & ra & dec \\\\\n1 & 2 & 3 \\\\\n", "a table in LaTeX"),
-    "HTML": (b"<!DOCTYPE html><html>log in</html>", "a web page, .*'<!DOCTYPE html><html>log in</html>'.*Open it"),
+    "HTML": (b"<!DOCTYPE html><html>log in</html>", "a web page, .*'<!DOCTYPE html><html>log in</html>'.*open it"),
     "HTML behind a comment": (b"#Table1\n<HTML><body>Error</body></HTML>", "a web page"),
     "XHTML": (b'<?xml version="1.0"?>\n<html xmlns="x"><body>503</body></html>', "a web page"),
     "a table of HTML": (written("ascii.html"), "a web page"),
-    "XML": (b'<?xml version="1.0"?><catalogue/>', "XML, but no VOTable"),
+    "XML": (b'<?xml version="1.0"?><catalogue/>', "XML other than VOTable"),
     "JSON": (json.dumps(RECORDS, indent=1).encode(), "JSON, .*save the table as CSV"),
     "JSON of columns": (b'\n{"ra": [1, 2]}', "JSON"),
     "lists of JSON": (b"[[1, 2], [3, 4]]", "JSON"),
@@ -56,7 +56,7 @@ FILES = {
     "pickle": (b"\x80\x04\x95\x00", "a Python pickle"),
     "image": (b"\x89PNG\x00\x00\x00", "an image"),
     "UTF-32": ("\n".join(sky_lines()).encode("utf-32"), "text in UTF-32, .*save it as UTF-8"),
-    "bytes": (b"\x01\x02\x00\xff\xfe", "neither text nor Parquet or FITS .*save the table as CSV"),
+    "bytes": (b"\x01\x02\x00\xff\xfe", "not text, Parquet or FITS .*save the table as CSV"),
     "Markdown": (markdown(), "a table in Markdown"),
     "PostgreSQL": (b" objid | ra | dec\n-------+----+----\n 1 | 2 | 3\n", "a table as a database prints it"),
     "MySQL": (b"+-------+----+\n| objid | ra |\n+-------+----+\n| 1 | 2 |\n", "a table as a database prints it"),
@@ -91,7 +91,7 @@ def test_the_words_of_a_server_in_place_of_a_table_are_quoted(tmp_path, message)
     with pytest.raises(ConfigurationError) as refused:
         read_sky(tmp_path / "c.csv")
     said = str(refused.value)
-    assert "holds no table, but a message" in said
+    assert "holds a message, not a table" in said
     assert words.split()[1 if " " in words else 0].strip('",') in said
     assert "correct the query" in said
 

@@ -106,7 +106,7 @@ def test_one_odd_id_does_not_change_how_the_others_are_written(tmp_path, odd):
         name = odd.removesuffix(".0")  # a whole number like the others, though negative
         assert catalog.table["object_id"].to_pylist()[:3] == ["101005", name, "101007"]
         assert catalog.table["obsid"].to_pylist() == ["101005", name, "101007", ""]
-        assert any("1 of 4 rows something else" in note for note in catalog.notes) == (odd in ("28762.5", "abc"))
+        assert any("1 of 4 rows hold something else" in note for note in catalog.notes) == (odd in ("28762.5", "abc"))
 
 
 @settings(max_examples=60, deadline=None)
@@ -173,4 +173,4 @@ def test_a_number_that_stands_for_no_id_is_missing_and_nothing_else(tmp_path, no
         "J003600.00+010000.0",
         *(name.removesuffix(".0") for name in ids),
     ]
-    assert catalog.notes == ("1 of 4 rows have no usable id: theirs is made of the position",)
+    assert catalog.notes == ("1 of 4 rows have no usable id: one is made from the position",)

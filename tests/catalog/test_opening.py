@@ -36,8 +36,8 @@ def test_other_columns_that_may_be_the_position_are_named(write):
     catalog = read_sky(path)
     assert_read(catalog)
     ra, dec = catalog.notes
-    assert "'ra' is taken for ra, and 'RA_ICRS', 'ra_1', 'RAJ2000' are passed over" in ra
-    assert "'dec' is taken for dec, and 'DEJ2000' is passed over" in dec
+    assert "'ra' is read as ra, and 'RA_ICRS', 'ra_1', 'RAJ2000' are ignored" in ra
+    assert "'dec' is read as dec, and 'DEJ2000' is ignored" in dec
     chosen = read_sky(path, columns={"ra": "RAJ2000", "dec": "DEJ2000"})
     assert chosen.table["ra"].to_pylist() == (RA + 3).tolist()
     assert chosen.notes == ()
@@ -51,7 +51,7 @@ def test_a_declination_is_taken_with_its_own_right_ascension(write):
 
     catalog = read_sky(write(without_dec))
     assert_read(catalog)
-    assert "'RAJ2000' is taken for ra, and 'ra' is passed over" in catalog.notes[0]
+    assert "'RAJ2000' is read as ra, and 'ra' is ignored" in catalog.notes[0]
 
 
 def test_names_that_differ_in_case_alone_are_named(write):
@@ -61,7 +61,7 @@ def test_names_that_differ_in_case_alone_are_named(write):
 
     catalog = read_sky(write(twice))
     assert catalog.table["redshift"].to_pylist() == [0.5] * 3
-    assert "column 'Redshift' is taken for redshift, and 'redshift' is passed over" in catalog.notes[0]
+    assert "column 'Redshift' is read as redshift, and 'redshift' is ignored" in catalog.notes[0]
 
 
 def test_a_velocity_is_no_redshift(tmp_path):
@@ -86,7 +86,7 @@ def test_positions_alone_are_refused_with_what_sdss_needs_and_how_to_get_it(tmp_
         "by the columns run, camcol and field",
         "CrossID",
         "query_crossid",
-        'Survey "skyserver" needs ra and dec alone',
+        'Survey "skyserver" needs only ra and dec',
     ):
         assert words in message
     assert_alone = read_sky(path, survey="skyserver")

@@ -5,7 +5,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from survey_batch.catalog import read_catalog
-from survey_batch.catalog.figures import catalog_figure, class_counts
 from survey_batch.catalog.output import summary_rows, write_catalog
 from survey_batch.config.job import CatalogSection
 from survey_batch.simulate.catalog import simulate_catalog
@@ -68,18 +67,3 @@ def test_classes_stand_hot_to_cool_and_unchosen_ones_last(path):
     letters = [name for name in names if name in tuple("OBAFGKM")]
     assert letters == [name for name in "OBAFGKM" if name in letters]
     assert names[-2:] == ["(none)", "all"]
-
-
-def test_the_picture_counts_every_object_and_draws_few_classes(path):
-    catalog = read(path, id="specobjid", label="plate")
-    names, counts = class_counts(catalog)
-    assert sum(values.sum() for values in counts.values()) == 5000
-    catalog = read(path, id="specobjid", label="subclass", split={})
-    names, counts = class_counts(catalog)
-    assert names[-1] == "others"
-    assert len(names) == 13
-    assert sum(values.sum() for values in counts.values()) == 5000
-    assert [axes.get_title(loc="left") for axes in catalog_figure(catalog).axes[:2]] == [
-        "5,000 objects on the sky",
-        "Classes and splits",
-    ]

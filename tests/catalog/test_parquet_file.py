@@ -76,7 +76,7 @@ def test_files_of_a_folder_may_differ_in_columns_and_types(tmp_path, lacking):
     catalog = read_sky(tmp_path)
     assert_read(catalog)
     assert f"column 'rerun' is missing from 1 of 2 files of {tmp_path}, the first {lacking}.parquet" in catalog.notes[0]
-    assert "301 is taken" in catalog.notes[1]
+    assert "301 is assumed" in catalog.notes[1]
 
 
 def test_ids_are_made_only_for_rows_of_files_without_them(tmp_path):
@@ -162,7 +162,7 @@ def test_ids_of_a_folder_that_no_common_type_holds_are_refused_by_column_and_fil
 
 def test_ids_of_bytes_that_are_no_text_are_refused_by_the_column(tmp_path):
     write(tmp_path / "a.parquet", arrow().set_column(0, "objid", pa.array([b"a", b"b", b"\xff\xfe"])))
-    with pytest.raises(ConfigurationError, match="column 'objid' .* holds bytes that are no text"):
+    with pytest.raises(ConfigurationError, match="column 'objid' .* holds bytes that are not text"):
         read_sky(tmp_path / "a.parquet")
     write(tmp_path / "b.parquet", arrow().set_column(0, "objid", pa.array([b"a", b"b", b"c"])))
     assert read_sky(tmp_path / "b.parquet").table["object_id"].to_pylist() == ["a", "b", "c"]

@@ -44,7 +44,7 @@ def test_a_result_that_was_cut_off_is_refused_unless_the_job_says_that_it_knows(
 )
 def test_the_error_of_a_server_is_shown_in_its_words(path, info):
     path.write_text(f"{HEAD}{info}</RESOURCE></VOTABLE>")
-    with pytest.raises(ConfigurationError, match="error of the server that was asked: unknown table sdss"):
+    with pytest.raises(ConfigurationError, match="a server's error, not a result: unknown table sdss"):
         read_sky(path)
 
 

@@ -197,7 +197,7 @@ def test_needed_columns_that_are_missing_are_all_listed(write):
 
 
 def test_a_catalogue_of_the_other_survey_is_recognised(write):
-    with pytest.raises(ConfigurationError, match=r'is archive.survey = "sdss" meant'):
+    with pytest.raises(ConfigurationError, match=r'did you mean archive.survey = "sdss"'):
         read(write(HEADER, *ROWS), survey="lamost")
 
 
@@ -206,9 +206,9 @@ def test_a_catalogue_of_the_other_survey_is_recognised(write):
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"# nothing\n# here\n", "only comments .*'# nothing'.*: look whether the query found anything"),
+        (b"# nothing\n# here\n", "only comments .*'# nothing'.*: check that the query found something"),
         (b"1,2,3\n4,5,6\n", "should name the columns"),
-        (HEADER.encode(), "no rows: look whether the query found anything"),
+        (HEADER.encode(), "no rows: check that the query found something"),
         (b"PAR1 but not really", "cannot read .*Parquet"),
         (b"SIMPLE  =                    T", "cannot read"),
         (HEADER.encode() + b"\nx,,,,,,,", "none of the 1 rows"),
@@ -304,7 +304,7 @@ def test_real_lamost_catalogue(real_data):
     assert Counter(column(catalog, "label")) == labels
     assert len(set(column(catalog, "object_id"))) == 312
     assert column(catalog, "object_id")[0] == column(catalog, "obsid")[0] == "701001"
-    assert catalog.notes == ("111 of 312 rows have no usable id: theirs is made of lmjd-planid-spid-fiberid",)
+    assert catalog.notes == ("111 of 312 rows have no usable id: one is made from lmjd-planid-spid-fiberid",)
     assert set(column(catalog, "problem")) == {""}
 
 
@@ -375,7 +375,7 @@ def test_a_number_as_a_class_has_one_spelling_in_every_format(write, tmp_path):
     rows = [f"r{place},10,{place},301,94,1,11,{label}" for place, label in enumerate(labels)]
     catalog = read(write(HEADER, *rows), label="class")
     assert column(catalog, "label") == ["1", "2", "", "3", "3", "-1", "1.5", "", "007"]
-    assert any("printed with a decimal point, which they lose" in note for note in catalog.notes)
+    assert any("with a decimal point, which is dropped" in note for note in catalog.notes)
     assert any("rows without a class: '-9999' in 1;" in note for note in catalog.notes)
     numbers = np.array([float(label or "nan") for label in labels[:-1]])
     table = Table.read(tmp_path / "catalogue.csv", format="ascii.csv")[:-1]
@@ -400,7 +400,7 @@ def test_a_line_of_one_field_has_one_field(write):
 def test_optional_values_that_are_no_numbers_are_missing_with_a_note(write):
     catalog = read(write(HEADER + ",snr", *(f"{row},{snr}" for row, snr in zip(ROWS, ["7", "high", ""], strict=True))))
     np.testing.assert_array_equal(column(catalog, "snr"), [7, np.nan, np.nan])
-    assert "column 'snr' (snr) holds text that is no number" in catalog.notes[0]
+    assert "column 'snr' (snr) holds text that is not a number" in catalog.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -80,11 +80,11 @@ def test_rows_without_class_or_use_are_not_drawn_and_counted(tmp_path):
 
 def test_crowded_frames_need_frames(tmp_path):
     table = table_of([("A", 11)]).drop_columns(["run", "camcol", "field"])
-    with pytest.raises(ConfigurationError, match="needs run, camcol and field"):
+    with pytest.raises(ConfigurationError, match="needs columns run, camcol and field"):
         read(tmp_path / "t.parquet", table, archive_section(survey="skyserver", root="x"), total=1, frames="crowded")
 
 
 def test_one_of_both_numbers_is_needed():
     for sample in ({}, {"per_class": 1, "total": 1}):
-        with pytest.raises(ValueError, match="per_class or total must be set, and not both"):
+        with pytest.raises(ValueError, match="per_class or total must be set, but not both"):
             CatalogSection.model_validate({"path": "x", "sample": sample})

@@ -110,4 +110,4 @@ def test_skyserver_needs_no_more_than_positions(read):
 
 def test_a_class_that_no_row_has_is_pointed_out(read):
     notes = read(select={"labels": ["G", "Q"]}).notes
-    assert any("no row has the class Q; there are A, G, K, M" in note for note in notes)
+    assert any("no row has the class Q; the file has A, G, K, M" in note for note in notes)

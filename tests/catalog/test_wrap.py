@@ -53,7 +53,7 @@ def test_a_right_ascension_that_is_none_in_its_unit_is_refused_with_the_unit(tmp
     path = tmp_path / "catalogue.parquet"
     pq.write_table(pa.table({"ra": ra, "dec": [1.0, 2.0, 3.0]}), path)
     catalog = read_catalog(CatalogSection(path=str(path), units={"ra": unit}), SKYSERVER)
-    said = f"ra = {ra[2]!r}; ra was read in {unit!r} and so lies outside 0 to 360 degrees; where it is in degrees, "
+    said = f"ra = {ra[2]!r}; ra was read in {unit!r} and so lies outside 0 to 360 degrees; if it is in degrees, "
     assert catalog.table["problem"].to_pylist() == ["", "", said + 'say so: [catalog] units = {ra = "deg"}']
 
 

@@ -66,7 +66,7 @@ def test_a_plan_works_on_what_was_chosen(command, job):
     ("setting", "message"),
     [
         ("catalog.select.lables=['F']", "did you mean 'labels'?"),
-        ("catalog.sample.total=3", "per_class or total must be set, and not both"),
+        ("catalog.sample.total=3", "per_class or total must be set, but not both"),
         ("catalog.split.group='plan'", "these rows have no plan"),
         ("catalog.select.labels=['X']", "is chosen"),
     ],
@@ -93,3 +93,16 @@ def test_what_was_noticed_is_printed_by_each_command_and_kept(command, tmp_path)
         assert note in printed
         assert '[catalog] columns = {<name> = "extra#2"}' in printed
     assert any(note in kept for kept in json.loads((tmp_path / "out" / "run.json").read_text())["notes"])
+
+
+def test_a_catalogue_whose_column_looks_like_a_class_gets_a_hint(command, tmp_path):
+    make_archive(tmp_path / "archive", 2)
+    job = tmp_path / "job.toml"
+    text = 'name = "cli"\noutput = "{0}/out"\nstages = ["spectra"]\ncatalog.path = "{0}/archive/catalog.csv"\n'
+    job.write_text(text.format(tmp_path) + f'archive = {{ survey = "lamost", root = "{tmp_path}/archive" }}\n')
+    note = "columns 'class' and 'subclass' look like classes, and no label is chosen: [catalog] label = \"class\""
+    code, out, _ = command("catalog", job)
+    assert code == 0
+    assert note in out
+    assert note not in command("catalog", job, "--set", "catalog.label=spectral_type")[1]
+    assert note not in command("plan", job)[1]

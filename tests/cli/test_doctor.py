@@ -13,14 +13,14 @@ def test_findings_are_printed_by_place_and_summed_up(command, job):
     assert out.lstrip().startswith("this machine\n")
     assert "worker of" not in out
     assert lines[-1] == ["10", "ok"]
-    assert err == ""
+    assert err == f"next: survey-batch run {job}\n"
 
 
 def test_what_fails_is_told_with_advice_and_an_exit_code(command, job):
     code, out, _ = command("doctor", job, "--no-workers", "--set", "archive.root=/no/such/folder")
     assert code == 1
     assert "failed   archive" in out
-    assert "→ look at the table [archive]" in out
+    assert "→ check the table [archive]" in out
     assert "1 failed" in out.splitlines()[-1]
 
 

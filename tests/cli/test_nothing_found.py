@@ -34,7 +34,7 @@ def test_a_run_that_finds_nothing_stops_and_leaves_every_object_pending(command,
     assert code == 2
     assert "spectra: none of the first 20 objects that were looked for is in the archive, such as " in err
     assert str(tmp_path / "archive") in err
-    assert "Look at archive.root and archive.layout, and whether the archive is mounted" in err
+    assert "Check archive.root and archive.layout, and whether the archive is mounted" in err
     assert "--set archive.when_nothing_found=go_on" in err
     assert statuses(tmp_path) == {Status.PENDING}
     run = json.loads((tmp_path / "out" / "run.json").read_text())
@@ -69,7 +69,7 @@ def test_files_that_can_all_not_be_read_for_one_reason_stop_a_run_too(command, t
         file.write_bytes(b"<html>please log in</html>")
     code, _, err = command("run", job)
     assert code == 2
-    assert "spectra: none of the first 20 objects can be read, all for one reason (" in err
+    assert "spectra: none of the first 20 objects can be read, all for the same reason (" in err
     assert statuses(tmp_path) == {Status.PENDING}
 
 
@@ -110,11 +110,11 @@ def test_a_server_that_is_down_stops_a_run_which_goes_on_when_it_is_back(command
         served(job, tmp_path, server.url)
         code, _, err = command("run", job)
         assert code == 2
-        assert "spectra: none of 10 requests got a file, all for one reason (" in err
+        assert "spectra: none of 10 requests got a file, all for the same reason (" in err
         assert sum(server.requests.values()) == 10  # not those of all objects of the first shards
         assert "503" in err
         assert "whether the server answers" in err
-        assert "Start the same command again when it answers, and the run goes on" in err
+        assert "Run the same command again when it answers" in err
         assert "is mounted" not in err
         assert statuses(tmp_path) == {Status.PENDING}
         down[0] = False
@@ -130,7 +130,7 @@ def test_nobody_at_the_address_stops_a_run_unless_it_shall_go_on(command, twenty
     served(job, tmp_path, address)
     code, _, err = command("run", job)
     assert code == 2
-    assert "none of 10 requests got a file, all for one reason (" in err
+    assert "none of 10 requests got a file, all for the same reason (" in err
     code, out, _ = command("run", job, "--json", *GO_ON)
     assert code == 1
     assert json.loads(out)["counts"] == {"unreachable": 20}
@@ -180,5 +180,5 @@ def test_a_server_that_goes_down_while_the_first_objects_are_asked_for_stops_the
         served(job, tmp_path, server.url)
         code, _, err = command("run", job)
     assert code == 2
-    assert "spectra: none of the first 20 objects can be reached, all for one reason (" in err
+    assert "spectra: none of the first 20 objects can be reached, all for the same reason (" in err
     assert statuses(tmp_path) == {Status.PENDING}

@@ -59,10 +59,10 @@ def of_other_settings(folder):
     [
         (damage, 2, "SHA-256 differs"),
         (lose, 2, "lacks ['network.keras']"),
-        (garble, 2, "is no classifier's manifest"),
+        (garble, 2, "is not a classifier's manifest"),
         (of_unknown_kind, 2, "kind 'my-kind' is not known; there are galaxy-quasar-star, "),
         (of_another_product, 2, "works on the product 'cutouts', which the job does not make"),
-        (of_other_settings, 3, "is made otherwise than what the classifier was trained on"),
+        (of_other_settings, 3, "was made with other settings than the data the classifier was trained on"),
     ],
 )
 def test_a_classifier_that_cannot_be_used_is_refused_before_any_work(
@@ -94,7 +94,7 @@ def test_a_job_that_trains_its_classifier_is_planned_up_to_there_and_says_so(com
     assert code == 2
     assert "survey-batch run --train trains it before it predicts" in err
     create_product(str(tmp_path / "out"), Schema("predictions", "object", {"object": 8}, 4, ()), {"provenance": {}})
-    assert "predictions.zarr is of an earlier one" in json.loads(command("plan", job, "--json", *train)[1])["notes"][-1]
+    assert "predictions.zarr is of an earlier" in json.loads(command("plan", job, "--json", *train)[1])["notes"][-1]
 
 
 def test_a_training_on_a_product_that_the_job_does_not_make_is_refused_by_plan_and_before_any_work(
@@ -131,7 +131,10 @@ def test_an_unknown_survey_is_refused_in_one_sentence_that_names_those_there_are
         (["output={folder}/archive"], "is also archive.root"),
         (["output={folder}/archive/catalog.csv"], "is a file"),
         (["archive.root={folder}/none"], "none is not a folder here: correct it"),
-        (['stages=["spectra", "features"]', "spectral_features.components=20"], "of which there are 8: use 7 or fewer"),
+        (
+            ['stages=["spectra", "features"]', "spectral_features.components=20"],
+            "there are 8 usable objects to fit them to: use 7 or fewer",
+        ),
         (
             ['stages=["spectra", "features"]', "spectral_features.blocks=9000"],
             "spectral_features.blocks is 9000, and spectra have",
@@ -193,7 +196,7 @@ def other_wavelengths(job):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (edit_function, "its text was another"),
+        (edit_function, "its text has changed"),
         (other_shards, "shards.objects: was 4, now 2"),
         (other_wavelengths, "spectra.wavelength_max: was"),
     ],
@@ -221,11 +224,11 @@ def test_an_archive_that_only_the_workers_may_see_is_noted(command, job, tmp_pat
     elsewhere = ("--set", f"archive.root={tmp_path / 'none'}", "--set", "cluster.kind=tcp://host.invalid:8786")
     code, out, _ = command("plan", job, "--json", *elsewhere)
     assert code == 0
-    assert "none is not a folder here; workers need it" in json.loads(out)["notes"][-1]
+    assert "none is not a folder here; it must be one" in json.loads(out)["notes"][-1]
 
 
 def test_how_many_workers_slurm_shall_start_must_be_said(command, job):
     job.write_text(job.read_text().replace("workers = 1, ", ""))
     code, _, err = command("plan", job, "--set", "cluster.kind=slurm")
     assert code == 2
-    assert "cluster.workers is not set: say how many worker processes SLURM shall start" in err
+    assert "cluster.workers is not set: set the number of worker processes that SLURM must start" in err

@@ -103,7 +103,7 @@ def test_a_kind_of_another_package_is_used_by_its_name():
     [
         ('kind = "mein"', "line 7: cluster.kind = 'mein' is not known (did you mean 'mine'?); there are "),
         ('kind = "cloud"', 'named by its address, such as "tcp://host:8786", or its scheduler file (….json)'),
-        ('kind = "running"', 'line 7: cluster.kind = "running" does not say which: write the address'),
+        ('kind = "running"', 'line 7: cluster.kind = "running" does not say which scheduler: write its address'),
         ('kind = "broken"', "line 7: cluster.kind: the package mine offers 'broken'"),
         ('kind = "unfinished"', "line 7: cluster.kind = 'unfinished' cannot be used: Can't instantiate abstract class"),
         ('kind = "mine"\noptions = { speed = 2 }', "line 8: cluster.options: speed is not known"),

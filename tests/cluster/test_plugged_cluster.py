@@ -62,7 +62,7 @@ def test_what_the_example_refuses_is_told_with_its_line_and_by_doctor(plugged):
     )
     told = plugged("doctor", "job.toml", "--set", "cluster.python=/no/python", code=1)
     assert "/no/python cannot be run" in told
-    assert "none was asked for, see above" in told
+    assert "no worker was requested, see above" in told
 
 
 @pytest.mark.slow

@@ -2,7 +2,9 @@ import json
 
 import pytest
 
+from survey_batch.cluster import connect
 from survey_batch.cluster.running import address_of, check_versions
+from survey_batch.config.job import ClusterSection
 from survey_batch.core.errors import ConfigurationError
 
 
@@ -35,5 +37,12 @@ def test_a_scheduler_file_gives_its_address(tmp_path):
     assert address_of("tcp://host:1") == "tcp://host:1"
     for text in ("", "{}"):
         path.write_text(text)
-        with pytest.raises(ConfigurationError, match="is no scheduler file"):
+        with pytest.raises(ConfigurationError, match="is not a scheduler file"):
             address_of(str(path))
+
+
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
+    monkeypatch.setattr("survey_batch.cluster.running.CONNECT_SECONDS", 1)
+    section = ClusterSection(kind="tcp://127.0.0.1:1")
+    with pytest.raises(ConfigurationError, match="no Dask scheduler answers at tcp://127.0.0.1:1"), connect(section):
+        pass

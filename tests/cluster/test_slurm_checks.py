@@ -33,7 +33,7 @@ def table(**keys):
         ("nothere", State.FAILED, "there is no partition 'nothere'; there are standard, gpu"),
         ("old", State.FAILED, "old is not up"),
         ("broken", State.WARNING, "no node that works now: 4 drained"),
-        ("short", State.FAILED, "short allows 1800 s, and the walltime is 14400 s"),
+        ("short", State.FAILED, "short allows 1800 s, but the walltime is 14400 s"),
     ],
 )
 def test_a_partition_is_judged_by_what_sinfo_says(partition, state, said):

@@ -28,8 +28,8 @@ def test_a_name_that_is_no_file_name_is_refused(name):
 @pytest.mark.parametrize(
     ("job", "stages", "reason"),
     [
-        (SDSS, ["spectra"], "'spectra' is no stage of survey 'sdss'"),
-        (LAMOST, ["frames"], "'frames' is no stage of survey 'lamost'"),
+        (SDSS, ["spectra"], "'spectra' is not a stage of survey 'sdss'"),
+        (LAMOST, ["frames"], "'frames' is not a stage of survey 'lamost'"),
         (SDSS, ["cutouts", "frames"], "in this order"),
         (SDSS, ["frames", "frames"], "once each"),
         (SDSS, [], "at least 1"),

@@ -86,7 +86,7 @@ def test_every_problem_is_listed_with_its_line(job_file):
         )
     )
     assert "job.toml: 7 problems" in message
-    assert "line 3: stages: 'cutout' is no stage (did you mean 'cutouts'?)" in message
+    assert "line 3: stages: 'cutout' is not a stage (did you mean 'cutouts'?)" in message
     assert "line 6: catalog.path is 3, but must be text" in message
     assert "line 7: catalog.lable is not a key of [catalog] (did you mean 'label'?)" in message
     assert "line 12: archive.conections is not a key of [archive] (did you mean 'connections'?)" in message
@@ -107,14 +107,14 @@ def test_a_key_of_another_table_is_pointed_there(job_file):
 
 def test_a_check_between_tables_names_the_line(job_file):
     message = problems_of(job_file(GOOD.replace('"frames", "cutouts"', '"spectra"')))
-    assert "line 3: stages: 'spectra' is no stage of survey 'sdss'; there are frames" in message
+    assert "line 3: stages: 'spectra' is not a stage of survey 'sdss'; allowed: frames" in message
 
 
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ('stages=["cutouts", "spectra"]', "'spectra' is no stage of survey 'sdss'"),
-        ('stages=["cutouts", "frames"]', "stages must stand once each and in this order"),
+        ('stages=["cutouts", "spectra"]', "'spectra' is not a stage of survey 'sdss'"),
+        ('stages=["cutouts", "frames"]', "stages must be named once each, in this order"),
         ("cluster.kind=cloud", "cluster.kind = 'cloud' is not known"),
         ("spectral_features.smoothing_window=2", "spectral_features.smoothing_window must be odd"),
         ("stages=[]", "stages is [], but must not be empty"),

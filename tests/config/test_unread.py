@@ -190,6 +190,6 @@ def test_a_former_name_is_told_with_the_new_one_beside_all_other_problems(refuse
 
 
 def test_the_tables_of_stages_stand_by_themselves(refused):
-    assert "line 7: tables is not a key of the job file: the table of a stage stands by itself" in refused(
+    assert "line 7: tables is not a key of the job file: write the table of a stage at the top level" in refused(
         "sdss", "[tables.periodogram]\nbins = 3"
     )

@@ -78,3 +78,24 @@ def test_another_thread_holds_nothing_back():
         send(signal.SIGINT)
     go_on.set()
     thread.join()
+
+
+def test_a_thread_from_before_that_is_handed_ctrl_c_does_not_interrupt_what_starts_processes():
+    """The system may hand a signal to any thread that does not block it; Python then interrupts the main thread."""
+    go_on, done = threading.Event(), []
+    thread = threading.Thread(target=go_on.wait, args=(PATIENCE,))
+    thread.start()
+
+    def work():
+        with interrupt.kept_from_children():
+            signal.pthread_kill(thread.ident, signal.SIGINT)
+            done.extend(range(1000))
+            done.append("all")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
+    finally:
+        go_on.set()
+        thread.join()
+    assert done[-1] == "all"

@@ -43,14 +43,14 @@ def test_a_missing_file_is_no_missing_archive(keys, tmp_path):
     (tmp_path / "archive" / FIRST[1:]).unlink()
     finding = look(keys, tmp_path)
     assert finding.state == State.WARNING
-    assert "1 before it could not be had" in finding.found
+    assert "1 before it could not be read" in finding.found
     assert FIRST[1:] in finding.found
 
 
 def test_an_archive_without_any_of_the_files_is_laid_out_otherwise(keys, tmp_path):
     finding = look(keys, tmp_path, layout="plan")
     assert finding.state == State.FAILED
-    assert finding.found.startswith("none of 3 files could be had")
+    assert finding.found.startswith("none of 3 files could be read")
     assert "archive.layout" in finding.advice
 
 

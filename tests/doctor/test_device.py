@@ -24,7 +24,7 @@ TRIED = {
     [
         (None, {}, State.OK, "sees no GPU; a product of 1024 x 1024 matrices in 2.0 ms"),
         ("gpu:1", {"gpus": ["/gpu:0"]}, State.OK, "sees 1 GPU (/gpu:0); CUDA_VISIBLE_DEVICES is 0"),
-        ("gpu:1", {}, State.OK, "may predict without"),
+        ("gpu:1", {}, State.OK, "predicting without a GPU is allowed"),
         ("gpu:1", {"refusal": "a worker sees no GPU. Install it"}, State.FAILED, "a worker sees no GPU"),
         ("gpu:2", {"gpus": ["a", "b"]}, State.WARNING, "sees 2 GPU (a, b)"),
         ("gpu:1", {"gpus": ["a"], "error": "InternalError: no kernel image"}, State.FAILED, "no kernel image"),

@@ -1,15 +1,8 @@
 """All checks in their order, with workers of this machine and of a scheduler that is already running."""
 
-import os
-
 import pytest
-from distributed import KilledWorker
 
-from survey_batch.cluster.tables import tables_of
-from survey_batch.core.findings import Place
 from survey_batch.doctor import State, diagnose
-from survey_batch.doctor.visit import visited
-from survey_batch.doctor.workers import judge_clock
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 from tests.processes import dask_cluster
@@ -66,29 +59,3 @@ def test_no_worker_is_asked_of_a_scheduler_that_does_not_answer(archive, tmp_pat
     found = states(diagnose(lamost_job(archive, tmp_path / "out", cluster={"kind": "tcp://127.0.0.1:1"})))
     assert found["this machine", "cluster"] == State.FAILED
     assert found["worker of [cluster]", "worker"] == State.SKIPPED
-
-
-def test_a_question_that_kills_the_worker_is_an_error_and_the_next_one_is_answered(archive, tmp_path):
-    job = lamost_job(archive, tmp_path / "out", cluster=LOCAL)
-    with visited(job, tables_of(job)[0], lambda _: None) as visit:
-        with pytest.raises(KilledWorker):
-            visit.ask(os._exit, 1)
-        assert visit.ask(os.getpid) != os.getpid()
-
-
-@pytest.mark.parametrize(
-    ("skew", "error", "state"), [(0.9, 0.01, State.OK), (-1.5, 0.01, State.WARNING), (1.5, 0.6, State.OK)]
-)
-def test_a_clock_is_wrong_where_the_round_trip_cannot_explain_it(skew, error, state):
-    finding = judge_clock(Place("there"), skew, error)
-    assert finding.state == state
-    assert ("ahead of" if skew > 0 else "behind") in finding.found
-
-
-def test_tables_are_those_that_a_run_would_ask_for_workers(archive, tmp_path):
-    gpu = {"kind": "slurm", "gpu": {"gres": "gpu:1"}}
-    predictions = {"classifier": "model"}
-    for stages, names in ((("spectra",), ["cluster"]), (("spectra", "predictions"), ["cluster", "cluster.gpu"])):
-        tables = tables_of(lamost_job(archive, tmp_path, stages, cluster=gpu, predictions=predictions))
-        assert [table.name for table in tables] == names
-        assert [table.section.wants_gpu for table in tables] == [name == "cluster.gpu" for name in names]

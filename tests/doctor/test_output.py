@@ -56,7 +56,7 @@ def test_files_that_are_not_replaced_whole_are_seen(tmp_path, monkeypatch):
 def test_locks_that_keep_nobody_out_are_seen(tmp_path, monkeypatch):
     monkeypatch.setattr("survey_batch.store.lock._create", lambda _: True)
     finding = by_check(output_works(PLACE, str(tmp_path)))["lock"]
-    assert (finding.state, finding.found) == (State.FAILED, "two took one lock")
+    assert (finding.state, finding.found) == (State.FAILED, "one lock could be taken twice")
 
 
 def test_a_run_that_is_at_work_is_named(tmp_path):

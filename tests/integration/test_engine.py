@@ -181,7 +181,9 @@ def test_a_shard_that_cannot_even_be_set_aside_ends_the_run_with_both_reasons(ar
     with one_worker() as client:
         client.register_plugin(Trap(["spec-55000-TEST_sp01-013.fits"], "raise"))
         client.register_plugin(NoRoom())
-        with pytest.raises(sb.SurveyBatchError, match="a defect of ours; and it could not be set aside.*No space left"):
+        with pytest.raises(
+            sb.SurveyBatchError, match="a defect of ours; it could not be set aside either.*No space left"
+        ):
             run(lamost_job(archive, tmp_path / "out", ("spectra",)), client=client)
 
 

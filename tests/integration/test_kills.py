@@ -98,7 +98,7 @@ def test_a_killed_scheduler_ends_the_run_with_advice_and_another_one_goes_on(arc
             kill(scheduler)
             assert running.wait() == 1, running.messages
         assert "lost the Dask scheduler" in running.messages
-        assert "start the same command again" in running.messages
+        assert "run the same command again" in running.messages
         assert_quiet(running.messages)
     complete(make_job(archive, tmp_path / "out"), tmp_path)
     assert_same_as(undisturbed, tmp_path / "out")

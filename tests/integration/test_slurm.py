@@ -195,7 +195,7 @@ def test_a_job_that_does_not_start_is_explained_and_waited_for(archive, undistur
         for number in held:
             scontrol("release", number)
         assert running.wait() == 0, running.messages
-    assert re.search(r"this run there: http://127\.0\.0\.1:\d+/survey-batch", running.messages)
+    assert re.search(r"page of this run: http://127\.0\.0\.1:\d+/survey-batch", running.messages)
     assert re.search(r"no worker for \d+ s; SLURM says of the worker jobs: 2 PENDING \(JobHeldUser\)", running.messages)
     assert_same(undisturbed, tmp_path / "out")
 
@@ -288,7 +288,7 @@ def test_outside_of_slurm_the_missing_command_is_named(monkeypatch, tmp_path):
 
 def test_steps_of_one_allocation_make_the_same_products(archive, undisturbed, tmp_path):
     job = slow_job(archive, tmp_path / "out", kind="srun")
-    with pytest.raises(ConfigurationError, match="this process is in none"):
+    with pytest.raises(ConfigurationError, match="this process is not in one"):
         run(job)
     out = tmp_path / "messages.txt"
     options = ["--wait", "-N2", "--ntasks=2", "--cpus-per-task=2", "--mem-per-cpu=2500", f"--output={out}"]

@@ -1,31 +1,13 @@
-import json
-import shutil
 import subprocess
 import sys
-from importlib.metadata import version
-from typing import get_args
 
 import numpy as np
 import pytest
 
-from survey_batch.config.classifiers import classifier_kind
-from survey_batch.core import plugins
-from survey_batch.core.errors import ConfigurationError, PlanMismatchError
-from survey_batch.models.artifact import classifier_fingerprint
-from survey_batch.models.loading import family_of, load_classifier
-from survey_batch.models.manifest import MANIFEST, Recipe
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.loading import load_classifier
 from tests.models.answers import assert_rows_answer_for_themselves
 from tests.models.conftest import make_block
-
-
-@pytest.fixture
-def copy(saved, tmp_path):
-    return shutil.copytree(saved, tmp_path / "copy")
-
-
-def rewrite(folder, **changes):
-    manifest = json.loads((folder / MANIFEST).read_text())
-    (folder / MANIFEST).write_text(json.dumps(manifest | changes))
 
 
 def test_a_loaded_classifier_gives_the_same_probabilities(trained, saved, labels):
@@ -78,104 +60,6 @@ def test_a_spectrum_of_mostly_bad_pixels_has_no_probabilities_and_changes_no_oth
     np.testing.assert_array_equal(probability[[0, 3]], whole[[0, 3]])
 
 
-def test_the_same_classifier_is_loaded_once(saved):
-    assert load_classifier(saved) is load_classifier(str(saved))
-
-
-def test_another_content_is_loaded_again_and_has_another_fingerprint(copy):
-    first, before = load_classifier(copy), classifier_fingerprint(copy)
-    rewrite(copy, temperature=2.0)
-    assert classifier_fingerprint(copy) != before
-    assert load_classifier(copy) is not first
-
-
-def test_altered_weights_are_refused(copy):
-    weights = copy / "network.keras"
-    content = bytearray(weights.read_bytes())
-    content[len(content) // 2] ^= 1
-    weights.write_bytes(content)
-    with pytest.raises(ConfigurationError, match="not the file that was saved"):
-        load_classifier(copy)
-
-
-def test_missing_weights_are_refused(copy):
-    (copy / "network.keras").unlink()
-    with pytest.raises(ConfigurationError, match="lacks"):
-        load_classifier(copy)
-
-
-def test_a_folder_without_a_manifest_is_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match="no trained classifier"):
-        load_classifier(tmp_path)
-
-
-@pytest.mark.parametrize("name", ["../weights.keras", "weights.pkl", "a/b.npz", "weights.h5"])
-def test_a_manifest_that_names_unsafe_files_is_refused(copy, name):
-    rewrite(copy, files={name: "0" * 64})
-    with pytest.raises(ConfigurationError, match="plain"):
-        load_classifier(copy)
-
-
-def test_a_manifest_with_an_unknown_key_is_refused(copy):
-    rewrite(copy, code="print()")
-    with pytest.raises(ConfigurationError, match="code"):
-        load_classifier(copy)
-
-
-def test_an_unknown_kind_is_refused(copy):
-    rewrite(copy, kind="horoscope")
-    with pytest.raises(ConfigurationError, match="horoscope") as refused:
-        load_classifier(copy)
-    said = str(refused.value)
-    assert "is it the right folder?" in said
-    assert f"install what it was trained with (survey-batch {version('survey-batch')}, or a plug-in" in said
-    assert " forest" not in said  # its kinds are listed, not all their variants
-
-
-def test_an_unknown_variant_is_refused_with_those_of_its_kind(copy):
-    rewrite(copy, variant="zzz")
-    with pytest.raises(ConfigurationError, match="of variant 'zzz' of kind 'spectral-type', .* its variants .*forest"):
-        load_classifier(copy)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ('{"format":3', r"\(it is damaged JSON: EOF"),
-        ("[]", r"\(it is no JSON object\)"),
-        ("{}", r"\(its key 'kind': field required\)"),
-        ('{"format": 99}', "has format 99, which this version of survey-batch cannot read: install the version"),
-    ],
-)
-def test_a_manifest_that_is_none_is_refused_with_the_reason_and_what_to_do(copy, text, said):
-    (copy / MANIFEST).write_text(text)
-    with pytest.raises(ConfigurationError, match=f"{said}.*or train again") as refused:
-        load_classifier(copy)
-    assert "(: " not in str(refused.value)
-
-
-def test_another_major_keras_is_refused(copy):
-    rewrite(copy, versions={"keras": "2.15.0"})
-    with pytest.raises(ConfigurationError, match=r"keras 2\.15\.0"):
-        load_classifier(copy)
-
-
-def test_a_product_on_another_grid_is_refused(trained, wavelength):
-    trained.recipe.check_product({"wavelength": wavelength})
-    for other in (
-        wavelength[1:],
-        wavelength * 1.0001,
-        np.linspace(wavelength[0], wavelength[-1], wavelength.size),
-    ):
-        with pytest.raises(PlanMismatchError, match="not those the classifier was trained on"):
-            trained.recipe.check_product({"wavelength": other})
-
-
-def test_a_product_without_wavelengths_is_refused(trained):
-    with pytest.raises(PlanMismatchError, match="no coordinate 'wavelength'"):
-        trained.recipe.check_product({})
-
-
 def test_a_block_without_a_variable_or_of_another_shape_is_refused(trained, labels):
     block = make_block(labels[:2], 8)
     with pytest.raises(ConfigurationError, match="'ivar'"):
@@ -191,48 +75,3 @@ def test_importing_the_interface_imports_no_framework():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_a_folder_of_an_older_format_is_refused(copy):
-    rewrite(copy, format=2)
-    with pytest.raises(ConfigurationError, match="train again"):
-        load_classifier(copy)
-
-
-def test_the_job_file_knows_every_kind_and_variant():
-    for kind in plugins.offered(plugins.CLASSIFIERS):
-        variants, fields = classifier_kind(kind).variants, classifier_kind(kind).training.model_fields
-        assert get_args(fields["variant"].annotation) == tuple(variants)
-        assert fields["variant"].default == next(iter(variants))
-        assert [family_of(kind, variant).variant for variant in variants] == list(variants)
-        assert {family_of(kind, variant).kind for variant in variants} == {kind}
-
-
-def test_images_of_other_bands_or_size_are_refused():
-    recipe = Recipe(product="cutouts", variables=("flux",), shape=(3, 8, 8), names={"band": ("g", "r", "i")})
-    recipe.check_product({"band": np.array(["g", "r", "i"])}, {"flux": (3, 8, 8), "coverage": (3,)})
-    with pytest.raises(PlanMismatchError, match=r"number 1 is 'i' and was 'r'; number 2 .* \(3 there, 3 in training"):
-        recipe.check_product({"band": np.array(["g", "i", "r"])})
-    with pytest.raises(PlanMismatchError, match=r"of shape \(3, 8, 8\) per object, not \(3, 9, 9\)"):
-        recipe.check_product({"band": np.array(["g", "r", "i"])}, {"flux": (3, 9, 9)})
-    with pytest.raises(PlanMismatchError, match="no coordinate 'band'"):
-        recipe.check_product({})
-
-
-def test_a_product_made_with_other_settings_is_refused_wherever_it_comes_from():
-    made = {"composites.q": 8.0, "composites.bands": "irg"}
-    recipe = Recipe(product="composites", variables=("image",), shape=(8, 8, 3), made=made)
-    recipe.check_made(
-        {
-            **made,
-            "archive.root": "elsewhere",
-            "frames.bands": "gri",
-            "catalog": "other",
-            "shards.objects": 7,
-            "variables": ["image"],
-        }
-    )
-    with pytest.raises(PlanMismatchError, match=r"composites\.q is 2\.0 and was 8\.0; make it as that was made"):
-        recipe.check_made({**made, "composites.q": 2.0})
-    with pytest.raises(PlanMismatchError, match=r"composites\.bands is 'not set' and was 'irg'"):
-        recipe.check_made({"composites.scale": 0.4})

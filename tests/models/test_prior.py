@@ -76,7 +76,7 @@ def test_a_class_without_objects_leaves_its_share_to_the_others():
 @pytest.mark.parametrize(
     ("prior", "message"),
     [
-        ("equals", "neither 'as_found' nor 'equal'"),
+        ("equals", "not 'as_found', 'equal' or shares"),
         ({"d": 1.0}, r"names classes \['d'\]"),
         ({"b": 1.0}, "no share to any class that has objects"),
         ({"a": -0.5, "c": 1.5}, "no share"),
@@ -96,7 +96,7 @@ def test_a_prior_is_read_from_text(text, prior):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("even", "neither as_found"), ("A=x", "neither"), ("A=0.5", "to 0.5, not")]
+    ("text", "message"), [("even", "not as_found, equal"), ("A=x", "is not as_found"), ("A=0.5", "to 0.5, not")]
 )
 def test_text_that_is_no_prior_is_refused(text, message):
     with pytest.raises(ConfigurationError, match=message):

@@ -120,7 +120,7 @@ def test_what_the_section_lacks_is_named(section):
         with pytest.raises(ConfigurationError, match=f"train.{key}"):
             StampLikelihood.fit(stars(0), section.model_copy(update={key: None}))
     twice = section.model_copy(update={"psf_model": (section.psf_model, section.psf_model)})
-    with pytest.raises(ConfigurationError, match="one exposure"):
+    with pytest.raises(ConfigurationError, match="the same exposure"):
         StampLikelihood.fit(stars(0), twice)
 
 

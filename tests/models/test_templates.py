@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.templates import observed, relative_noise
 from survey_batch.spectra.templates import read_templates
 from tests.models.conftest import make_block
@@ -16,19 +15,6 @@ def templates(tmp_path, wavelength):
     return read_templates(
         template_file(tmp_path / "t.fits", make_block(SHAPES, 1, noise=1e-4), LETTERS, wavelength), wavelength
     )
-
-
-def test_templates_have_letters_and_a_median_of_one(templates):
-    assert templates.letter.tolist() == LETTERS.tolist()
-    np.testing.assert_allclose(np.median(templates.flux, axis=1), 1)
-    assert np.all(templates.scatter == 0), "the file tells of none"
-    assert templates.take(templates.letter == "B").spectral_type.tolist() == ["B5"]
-
-
-def test_another_file_is_no_template_file(tmp_path, wavelength):
-    (tmp_path / "t.fits").write_text("no FITS")
-    with pytest.raises(ConfigurationError, match=r"train\.templates"):
-        read_templates(str(tmp_path / "t.fits"), wavelength)
 
 
 def test_an_observed_template_has_the_noise_and_the_masks_of_the_survey(templates, labels):

@@ -25,7 +25,7 @@ def test_each_stage_has_its_statuses_rate_and_time_left():
 
 def test_reasons_are_shown_with_how_many_they_are_of():
     text = head(RunFigures("strip", "runs/strip", stages=STAGES), 0)
-    assert "reason, one of them" in text
+    assert "reason, with one example" in text
     assert "&lt;i&gt; is missing" in text
     assert "reason" not in head(RunFigures("strip", "runs/strip", stages=STAGES[1:]), 0)
 
@@ -41,7 +41,7 @@ def test_archive_and_gpus_are_told_of(monitor):
     monitor.scheduler.workers = {"a": SimpleNamespace(server_id="1", name="1", metrics=metrics)}
     text = archive(monitor)
     assert "1.0 MB" in text
-    assert "1,200 requests, of which 3" in text
+    assert "1,200 requests, 3 of them retries" in text
     assert "1 GPUs, 50% busy" in text
 
 

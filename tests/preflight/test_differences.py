@@ -39,7 +39,7 @@ def make(job):
     label_rows(plan, "spectra")
 
 
-def refused(keys, output, then="Choose another output, take the change back, or delete spectra.zarr", **catalog):
+def refused(keys, output, then="Choose another output, undo the change, or delete spectra.zarr", **catalog):
     changed = lamost_job({**keys, "catalog": {**keys["catalog"], **catalog}}, output, ["spectra"])
     with pytest.raises(PlanMismatchError) as error:
         check_made_by(changed, "spectra")
@@ -87,7 +87,7 @@ def test_rows_of_a_plan_that_another_job_has_written_since_are_not_taken_for_tho
     make_plan(lamost_job(fewer, tmp_path / "out", ["spectra"])).store()
     said = refused(keys, tmp_path / "out", label="spectral_type", select={"labels": ["A"]})
     assert "catalog.label: was not set, now 'spectral_type'" in said
-    assert "catalog: other rows, or other values in them, than when it was made" in said
+    assert "catalog: different rows, or different values in them, than when it was made" in said
 
 
 def test_the_same_job_is_not_refused_whatever_is_missing_in_its_catalogue(keys, tmp_path):
@@ -101,7 +101,7 @@ def test_what_is_known_by_its_content_alone_is_said_to_be_another():
     before = {"predictions.classifier": "a" * 64, "custom.mine.source": "b" * 16, "spectral_features.basis": None}
     now = {"predictions.classifier": "c" * 64, "custom.mine.source": "d" * 16, "spectral_features.basis": "e" * 64}
     assert differences(before, now) == [
-        "custom.mine.function: its text was another",
-        "predictions.classifier: another classifier, or the same one trained anew",
+        "custom.mine.function: its text has changed",
+        "predictions.classifier: another classifier, or the same one trained again",
         "spectral_features.basis: was not set, now set",
     ]

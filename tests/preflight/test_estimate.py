@@ -2,18 +2,14 @@ import shutil
 from collections import namedtuple
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.planning.plan import make_plan
-from survey_batch.preflight.downloads import BYTES_PER_SECOND, REQUEST_SECONDS, download_seconds
+from survey_batch.preflight.downloads import REQUEST_SECONDS
 from survey_batch.preflight.estimate import estimate, less_room, refuse_what_cannot_fit
-from survey_batch.preflight.footprint import product_footprint
-from survey_batch.stages import make_stage
 from survey_batch.stages.cutouts import CutoutsStage
-from survey_batch.store.products import create_product, write_shard
-from tests.jobs import archive_section, lamost_job
+from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 from tests.planning.test_plan import plan_of
 
@@ -88,23 +84,6 @@ def test_a_stage_of_fields_is_not_advised_to_have_fewer_objects_in_a_shard():
         refuse_what_cannot_fit(plan, estimate(plan))
 
 
-def lamost(connections=8, pause=0.0, root="https://example.org"):
-    return archive_section(survey="lamost", root=root, connections=connections, pause=pause)
-
-
-def test_three_million_small_files_over_http_are_more_than_a_day():
-    files = 3_000_000
-    assert download_seconds(lamost(), files, files * 74_000, 64) == pytest.approx(files * REQUEST_SECONDS / 8)
-    assert download_seconds(lamost(), files, files * 74_000, 64) > 24 * 3600
-    assert download_seconds(lamost(pause=0.3), files, files * 74_000, 64) == pytest.approx(files * 0.6 / 8)
-
-
-def test_downloading_takes_no_less_than_the_line_needs_and_no_more_connections_than_are_used():
-    assert download_seconds(lamost(), 10, 10**11, 64) == pytest.approx(10**11 / BYTES_PER_SECOND)
-    assert download_seconds(lamost(), 100, 0, at_once=2) == pytest.approx(100 * REQUEST_SECONDS / 2)
-    assert download_seconds(lamost(root="/archive"), 10**6, 10**12, 8) == 0
-
-
 def test_a_run_takes_as_long_as_its_downloads_where_these_take_longer(tmp_path):
     tables = make_archive(tmp_path / "archive", 8)
     here = estimate(make_plan(lamost_job(tables, tmp_path / "out", ["spectra"])))
@@ -121,28 +100,6 @@ def test_where_fields_hold_few_objects_that_is_said_with_its_price():
     (note,) = estimate(plan_of(sparse, frames={"keep": False})).notes
     assert "1.0 on average: each costs 17.2 MB to fetch and 2.5 s of a core, for 8" in note
     assert estimate(plan_of(sparse * 30, frames={"keep": False})).notes == ()
-
-
-def test_files_written_are_those_that_a_product_has(tmp_path):
-    plan = plan_of(ROWS, output=str(tmp_path), shards={"objects": 16})
-    stage = make_stage(plan.job, "cutouts")
-    create_product(plan.job.output, stage.schema(plan.size("object")), {"provenance": {}})
-    for shard in plan.shards("object"):
-        block = stage.empty_block(len(shard))
-        values = {name: np.ones_like(array) for name, array in block.data.items()}
-        names = np.array(["x"] * len(shard), dtype=object)
-        own = {
-            "object_id": names,
-            "label": names,
-            "split": names,
-            "ra": np.ones(len(shard)),
-            "dec": np.ones(len(shard)),
-        }
-        write_shard(plan.job.output, "cutouts", shard, {**own, **values}, block.status)
-    found = list((tmp_path / "cutouts.zarr").rglob("*"))
-    expected = product_footprint(stage, plan)
-    assert sum(path.is_file() for path in found) == expected.files
-    assert 1 + sum(path.is_dir() for path in found) == expected.folders
 
 
 def test_a_job_that_fits_is_let_through(tmp_path):

@@ -1,6 +1,7 @@
 import numpy as np
+from matplotlib.figure import Figure
 
-from survey_batch.report.figures_spectra import draw
+from survey_batch.report.figures_spectra import draw_spectrum
 from survey_batch.spectra.grid import log_grid
 
 GRID = log_grid(3699.9, 9100.0)
@@ -8,7 +9,9 @@ GRID = log_grid(3699.9, 9100.0)
 
 def plotted(**changes):
     keys = {"flux": np.full(GRID.size, 5.0), "good": np.ones(GRID.size, bool), "redshift": 0.0, **changes}
-    return draw(GRID, keys["flux"], keys["good"], keys["redshift"], "#0072B2").axes[0]
+    axes = Figure().subplots()
+    draw_spectrum(axes, GRID, keys["flux"], keys["good"], keys["redshift"], "#0072B2")
+    return axes
 
 
 def names(axes):

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from survey_batch.core.status import Status
 from survey_batch.report.objects import label_classes, read_objects, sample_blocks, spread
-from survey_batch.report.style import CLASS_COLORS, class_colors
 from survey_batch.report.summary import summarize
 from tests.report.outputs import CLASSES, make_predictions, make_spectra, spectra_job
 
@@ -37,12 +36,6 @@ def test_spread_takes_as_many_as_there_are_and_both_ends(places, count):
 def test_a_column_of_many_values_is_no_class():
     assert label_classes(np.array([f"n{i}" for i in range(100)], dtype=object)) == ()
     assert label_classes(np.array(["K", "", "A", "K"], dtype=object)) == ("A", "K")
-
-
-def test_every_class_has_its_own_colour_however_many_there_are():
-    for number in (1, len(CLASS_COLORS), 20):
-        colors = class_colors([f"c{i}" for i in range(number)])
-        assert len(set(colors.values())) == number + 1  # and grey for none
 
 
 def test_rows_that_no_stage_has_come_to_are_left_out(tmp_path):

@@ -1,11 +1,9 @@
 import numpy as np
 import pytest
 
-from survey_batch.core.errors import ConfigurationError
 from survey_batch.optics.psf_field import random_psf_field
-from survey_batch.optics.seds import blackbody_seds, read_seds
 from survey_batch.simulate.stamps import draw_stars, observe
-from tests.stamp_files import SMALL, WAVELENGTHS, made_up_seds, write_seds
+from tests.stamp_files import SMALL, WAVELENGTHS, made_up_seds
 
 WEIGHTS = SMALL.bin_weights(made_up_seds(), WAVELENGTHS)
 
@@ -44,25 +42,3 @@ def test_more_stars_leave_the_first_ones_as_they_were():
     few, many = draw_stars(5, 3, offset=0.1), draw_stars(9, 3, offset=0.1)
     for name in ("number", "x", "y", "flux", "offset", "snr"):
         np.testing.assert_array_equal(getattr(few, name), getattr(many, name)[:5])
-
-
-def test_spectra_that_do_not_fit_are_refused(tmp_path):
-    path = write_seds(tmp_path)
-    np.save(path, made_up_seds()[:5])
-    with pytest.raises(ConfigurationError, match="5"):
-        read_seds(path)
-    with pytest.raises(ConfigurationError, match="cannot be read"):
-        read_seds(tmp_path / "absent.npy")
-
-
-def test_real_spectra_have_the_published_mean_wavelengths(real_data):
-    seds, wavelengths = read_seds(real_data / "templates" / "pickles" / "vis_seds_13.npy")
-    mean = seds @ wavelengths / seds.sum(axis=1)
-    np.testing.assert_allclose(mean[[0, 1, 2, 11, 12]], [671.8, 673.4, 681.0, 735.7, 787.1], atol=0.1)
-
-
-def test_black_bodies_are_redder_from_class_to_class():
-    seds, wavelengths = blackbody_seds()
-    np.testing.assert_allclose(seds.sum(axis=1), 1)
-    mean = (seds * wavelengths).sum(axis=1)
-    assert np.all(np.diff(mean) > 0)

@@ -29,13 +29,6 @@ def measure(flux, redshift=0.0, ivar=1.0, mask=0, kernel=line_indices):
     return kernel(GRID, flux, np.full_like(flux, ivar), np.full(flux.shape, mask, "i4"), rows)
 
 
-@pytest.mark.parametrize(
-    ("air", "vacuum"), [(4861.325, 4862.683), (4958.911, 4960.295), (5006.843, 5008.240), (6562.80, 6564.61)]
-)
-def test_vacuum_wavelengths_are_those_of_the_sdss_line_list(air, vacuum):
-    assert air_to_vacuum(air) == pytest.approx(vacuum, abs=0.01)
-
-
 WIDTHS = st.lists(st.floats(-3, 1.5), min_size=6, max_size=6)
 
 

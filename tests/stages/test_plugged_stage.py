@@ -58,7 +58,7 @@ def test_a_wrong_key_of_its_table_is_refused_with_its_line(done):
 
 
 def test_without_the_package_its_job_is_refused():
-    with pytest.raises(ConfigurationError, match=r"'periodogram' is no stage of survey 'lamost'"):
+    with pytest.raises(ConfigurationError, match=r"'periodogram' is not a stage of survey 'lamost'"):
         load_job(JOB)
 
 

@@ -331,7 +331,7 @@ def test_what_was_trained_before_ctrl_c_is_not_trained_again(
     said = []
     scores = train(job, progress=said.append)
     assert len(calls) == 4 + 3, "the third fold and the two after it"
-    assert any("was trained before, and is kept" in line for line in said)
+    assert any("is already trained, and is kept" in line for line in said)
     kept = [line.strip() for line in said if "done before" in line]
     assert kept == ["fold 1 of 5 done before", "fold 2 of 5 done before"]
     whole = train(undisturbed)
@@ -375,7 +375,7 @@ def test_a_class_without_usable_training_rows_is_no_answer_and_is_told_of(tmp_pa
     assert load_classifier(Path(job.train.classifier)).classes == ("A", "F", "M")
     assert scores["training"]["classes_without_training_objects"] == {"G": 18}
     assert "no usable training object is of G: the classifier does not know these classes" in said
-    assert "no training object of: G, K, non-stellar; so these are no answers" in describe(scores)
+    assert "no training object of: G, K, non-stellar; so the classifier never answers" in describe(scores)
 
 
 @pytest.mark.slow
@@ -402,5 +402,5 @@ def test_a_split_that_is_all_training_trains_on_all_labels_and_tests_on_none(tmp
     assert "test" not in scores
     assert sum(scores["training"]["objects"]["train"].values()) == ROWS - 2
     assert f"training on {ROWS - 2} objects" in "\n".join(said)
-    assert "train.patience does not count" in "\n".join(said)
+    assert "ignores train.patience" in "\n".join(said)
     assert load_classifier(Path(job.train.classifier)).classes == ("A", "F", "G", "M")

@@ -107,7 +107,7 @@ def walltime_seconds(text: str) -> float:
         return math.inf
     if not _TIME.fullmatch(text.strip()):
         raise ValueError(
-            f'{text!r} is no time limit of SLURM\'s: write hours, minutes and seconds as "4:00:00", minutes as "240", '
+            f'{text!r} is not a time limit of SLURM: write hours, minutes and seconds as "4:00:00", minutes as "240", '
             'days and hours as "1-12", or "UNLIMITED"'
         )
     days, dash, rest = text.strip().rpartition("-")
@@ -116,7 +116,7 @@ def walltime_seconds(text: str) -> float:
     units = (3600.0, 60.0, 1.0) if dash or len(parts) == 3 else (60.0, 1.0)
     seconds = float(days or 0) * 86400 + sum(part * unit for part, unit in zip(parts, units, strict=False))
     if not seconds:
-        raise ValueError(f'{text!r} is no time, and to SLURM no limit: write "UNLIMITED" if that is meant')
+        raise ValueError(f'{text!r} means no limit to SLURM: write "UNLIMITED" if you mean that')
     return seconds
 
 
@@ -196,7 +196,7 @@ def check_one_line(text: str) -> None:
         Shows the text.
     """
     if len(text.splitlines()) > 1 or text != text.rstrip("\r\n"):
-        raise ValueError(f"{text!r} has more than one line: write it in one")
+        raise ValueError(f"{text!r} has more than one line: write it on one line")
 
 
 def check_drain(margin: float, walltime: float) -> None:

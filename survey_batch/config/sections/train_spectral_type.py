@@ -33,7 +33,7 @@ class SpectralTypeTraining(EnsembleTraining):
     variant: Literal["forest", "lines", "convolution", "published"] = "forest"
     """`forest`: O to M or non-stellar; `lines`: A to M or non-stellar; `convolution` and `published`: O to M."""
     learning_rate: PositiveFloat = 2e-3
-    templates: str | None = None
+    templates: Annotated[str | None, Field(examples=["pyhammer_stellar_templates.fits"])] = None
     """PyHammer template file: for the chi-square baseline, and for `copies`."""
     copies: Annotated[int, Field(ge=0)] = 60
     """With `templates`, in all variants but `lines`: spectra made from the templates for each letter with fewer than 10
@@ -43,7 +43,7 @@ class SpectralTypeTraining(EnsembleTraining):
     trees: PositiveInt = 300
     """Variant `forest`: number of trees."""
     gan: bool = False
-    """In all variants but `lines`: train a generative adversarial network on the real and template spectra of each such
+    """In all variants but `lines`: train a generative adversarial network on the real and template spectra of each rare
     class, and add `copies` of its spectra to the training."""
     gan_steps: PositiveInt = 600
     """Training batches for each such network."""
@@ -56,5 +56,5 @@ class SpectralTypeTraining(EnsembleTraining):
     @model_validator(mode="after")
     def _variant_knows(self) -> "SpectralTypeTraining":
         if self.gan and self.variant == "lines":
-            raise ValueError("gan is of the other variants: 'lines' has no rare classes")
+            raise ValueError("gan is for the other variants: 'lines' has no rare classes")
         return self

@@ -16,7 +16,7 @@ def _shares(prior: Mapping[str, float]) -> Mapping[str, float]:
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Prior = Literal["as_found", "equal"] | Annotated[Mapping[str, Share], AfterValidator(_shares)]
-"""Class shares for which figures are stated: those of the test objects, equal shares, or shares given by class."""
+"""Class shares for which scores are stated: those of the test objects, equal shares, or shares given by class."""
 
 
 CountsWith = Mapping[str, tuple[Callable[[Any], bool], str]]
@@ -29,7 +29,7 @@ class TrainingSection(Section):
     Attributes
     ----------
     of_variant : dict
-        Default values of keys in a variant, mostly those of its publication.
+        Default values of keys in a variant, usually those of its publication.
     read_by : dict
         Keys that only some variants read, and these variants.
     counts_with : dict
@@ -43,16 +43,18 @@ class TrainingSection(Section):
     counts_with: ClassVar[CountsWith] = {}
     paths: ClassVar[tuple[str, ...]] = ("classifier",)
 
-    classifier: str
+    classifier: Annotated[str, Field(examples=["models/lamost-types"])]
     """Folder to write the trained classifier to."""
-    kind: str
-    variant: str
+    kind: Annotated[str, Field(examples=["spectral-type"])]
+    """What is classified, from what; decides the other keys of the table. By default `spectral-type`."""
+    variant: Annotated[str, Field(examples=["forest"])]
+    """How: the network or method of the kind. By default the first of the kind's variants."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     """The same seed gives the same classifier on one machine."""
     folds: Annotated[int, Field(ge=0)] = 0
     """Cross-validation folds over all labelled objects, grouped by star, besides the held-out test; 0 is none."""
     prior: Prior = "as_found"
-    """Class shares for which the figures are stated."""
+    """Class shares for which the scores are stated."""
 
     @property
     def makes_examples(self) -> bool:
@@ -63,7 +65,7 @@ class TrainingSection(Section):
     @classmethod
     def _more_than_one_fold(cls, folds: int) -> int:
         if folds == 1:
-            raise ValueError("one fold leaves nothing to train on: 0 for none, or 2 and more")
+            raise ValueError("one fold leaves nothing to train on: set 0 for none, or 2 or more")
         return folds
 
     @model_validator(mode="before")
@@ -84,7 +86,9 @@ class NetworkTraining(TrainingSection):
     epochs: PositiveInt = 40
     """Maximum number of passes over the training objects."""
     batch: PositiveInt = 64
+    """Objects in a step of the training."""
     learning_rate: PositiveFloat = 1e-3
+    """Step size of the optimizer at the start."""
     patience: Annotated[int, Field(ge=0)] = 0
     """Epochs without a better loss on held-out objects after which training ends with the best weights; 0 is never. The
     held-out objects are the split `validation`, or a seventh of the training objects if there is none."""

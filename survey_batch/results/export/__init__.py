@@ -11,6 +11,7 @@ from survey_batch.cluster.base import Say
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import exists, join, make_where_asked, same_or_within, write_where_asked
+from survey_batch.core.steps import step
 from survey_batch.results.export.changes import Changes
 from survey_batch.results.export.csv_table import BESIDE, csv_metadata, write_csv
 from survey_batch.results.export.fits_table import write_fits
@@ -68,7 +69,7 @@ def export_catalog(
     selects, removes duplicates or samples), in the input's order. Added columns: `sb_object_id`, `sb_status` and, if
     there are predictions, `sb_predicted_class`, `sb_confidence` and `sb_probability_<class>`. Those of an earlier
     export are replaced. You can export at any moment of a run: rows that are not done yet are `pending`.
-    `docs/export.md` says how types and absent values are written.
+    `docs/how-to/export.md` says how types and absent values are written.
 
     Parameters
     ----------
@@ -99,7 +100,9 @@ def export_catalog(
         raise ConfigurationError(f"--to {target}: something is there that is no HATS catalogue: name another folder")
     for source in {job.catalog.path, object_catalog(job).path}:
         _refuse_onto(source, target)
+    step("joining the results to the catalogue")
     with join_results(job, with_, positions=target.endswith(HATS)) as table:
+        step(f"writing {target}")
         _write_table(table, target)
         for line in table.changes.short_lines():
             say(line)

@@ -1,4 +1,4 @@
-"""What an export had to change, for the terminal and for the file itself."""
+"""Changes that an export had to make, for the terminal and for the file itself."""
 
 from collections.abc import Iterator, Sequence
 

@@ -120,7 +120,7 @@ def _places(made: pa.ChunkedArray, asked: pa.ChunkedArray, catalog: CatalogSecti
         missing = asked.filter(pc.is_null(places))[0].as_py()
         raise ConfigurationError(
             f"object {missing!r} of {catalog.path} is not in {output}: the catalogue changed since the run, "
-            "or the run has not come to it yet"
+            "or the run has not reached it yet"
         )
     return to_numpy(places)
 

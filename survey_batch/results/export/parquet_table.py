@@ -46,7 +46,7 @@ def file_metadata(table: Joined, schema: pa.Schema, gaps: Counter[str]) -> dict[
 
 
 def _pandas_metadata(schema: pa.Schema, gaps: Counter[str]) -> dict[str, object]:
-    """Name pandas' nullable type for integers and Booleans with gaps, else it reads them as floats and objects.
+    """Name pandas' nullable type for integers and Booleans with gaps; otherwise pandas makes floats and objects.
 
     The form is pandas' own: https://pandas.pydata.org/docs/development/developer.html
     """

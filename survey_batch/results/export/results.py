@@ -98,7 +98,7 @@ def find_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
     """
     stages = [name for name in job.stages if name not in PRODUCTS_OF_FRAMES and job.keeps(name)]
     if not stages:
-        raise ConfigurationError(f"stages: {', '.join(job.stages)} make nothing of objects that could be exported")
+        raise ConfigurationError(f"stages: {', '.join(job.stages)} make no product of objects that could be exported")
     try:
         rows = planned_rows(job.output)
     except FileNotFoundError as error:

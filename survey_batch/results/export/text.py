@@ -25,7 +25,7 @@ LONG = r"\d{16}"
 
 POINTED = "whole numbers that are written with a decimal point became integers"
 IDENTIFIERS = "identifiers that were kept as text became integers"
-UNLIKE = "values that are not of the type which the file declares; left as text"
+UNLIKE = "values that are not of the type that the file declares; left as text"
 
 INTEGERS = {"int64": pa.int64(), "uint64": pa.uint64()}
 """The first that holds all values is taken."""
@@ -174,14 +174,14 @@ def _without_blanks(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _reals(values: pa.Array) -> pa.Array | None:
-    """Return doubles; None if one of them, written with as many digits, is another number."""
+    """Return doubles; None if one of them, written with the same number of digits, is another number."""
     numbers = pc.utf8_ltrim(values, characters="+").cast(pa.float64())
     doubtful = pc.and_(pc.match_substring_regex(values, MANY), pc.not_equal(numbers.cast(pa.string()), values))
     return numbers if all(map(_is_exact, values.filter(doubtful).to_pylist())) else None
 
 
 def _is_exact(text: str) -> bool:
-    """Tell whether the nearest double, written with as many digits, is this number, as for 17-digit and exact text."""
+    """Tell whether the nearest double, written with the same number of digits, gives this number again."""
     digits = len(re.sub(r"^0+|\D", "", re.split("[eE]", text.lstrip("+-"))[0].replace(".", "")))
     return Decimal(format(float(text), f".{max(digits, 1) - 1}e")) == Decimal(text)
 

@@ -46,7 +46,7 @@ def with_units(schema: pa.Schema, opened: Opened, section: CatalogSection) -> pa
 
 
 def fits_unit(unit: str) -> str:
-    """Spell a unit in ASCII: as it is, else as FITS does (`Å` is Angstrom), else escaped as in Python."""
+    """Spell a unit in ASCII: unchanged if possible, or as FITS does (`Å` is Angstrom), or escaped as in Python."""
     if unit.isascii() and unit.isprintable():
         return unit
     from astropy import units

@@ -147,7 +147,7 @@ def _read_rows(primary: Unit) -> Spectrum:
     """Read layouts (a) and (b)."""
     content, shape = primary.value("EXTEN0") or "", primary.shape
     if (bitpix := primary.integer("BITPIX")) not in ROW_TYPES:
-        raise UnreadableError(f"header card BITPIX is {bitpix}; that of a LAMOST spectrum is 16, 32, -32 or -64")
+        raise UnreadableError(f"header card BITPIX is {bitpix}; a LAMOST spectrum has 16, 32, -32 or -64")
     if len(shape) != 2 or shape[0] != 5 or shape[1] < 2:
         raise UnreadableError(f"primary array of shape {shape} is not the five rows of a LAMOST spectrum")
     extensions(primary)  # a file that is cut short after its spectrum is damaged too
@@ -164,7 +164,7 @@ def _log_linear(primary: Unit, size: int) -> F8:
     """Return wavelengths from the header's coefficients: 10^(COEFF0 + COEFF1 i)."""
     first, step = primary.real("COEFF0"), primary.real("COEFF1")
     if not (0 < first < 10 and 0 < step < 1 / size):
-        raise UnreadableError(f"wavelength coefficients COEFF0 = {first}, COEFF1 = {step} cannot be true")
+        raise UnreadableError(f"wavelength coefficients COEFF0 = {first}, COEFF1 = {step} are impossible")
     return np.asarray(10 ** (first + step * np.arange(size)))
 
 
@@ -174,7 +174,7 @@ def _read_table(units: list[Unit]) -> Spectrum:
     if medium := [name for name in ("COADD_B", "COADD_R") if name in named]:
         raise UnreadableError(
             f"a medium-resolution spectrum (extension {medium[0]}), another instrument mode; "
-            "take it out of the catalogue: only low resolution can be used"
+            "remove it from the catalogue: only low resolution can be used"
         )
     if "COADD" not in named:
         raise UnreadableError(f"no spectrum: empty primary array, and no table COADD among the extensions {[*named]}")

@@ -32,13 +32,15 @@ class Lamost(Survey):
     name = "lamost"
     archive = LamostArchive
     key = (
-        KeyColumn("obsid", "text", ("obsid",), needed=False),
-        KeyColumn("lmjd", "integer", ("lmjd",), needed=False),
-        KeyColumn("planid", "text", ("planid",), needed=False),
-        KeyColumn("spid", "integer", ("spid",), needed=False),
-        KeyColumn("fiberid", "integer", ("fiberid", "fiber"), needed=False),
-        KeyColumn("obsdate", "text", ("obsdate",), needed=False),
-        KeyColumn("filename", "text", ("filename", "fitsname"), needed=False),
+        KeyColumn("obsid", "text", ("obsid",), needed=False, meaning="number of the observation"),
+        KeyColumn("lmjd", "integer", ("lmjd",), needed=False, meaning="local modified Julian day"),
+        KeyColumn("planid", "text", ("planid",), needed=False, meaning="plan, which names a plate"),
+        KeyColumn("spid", "integer", ("spid",), needed=False, meaning="spectrograph, 1 to 16"),
+        KeyColumn("fiberid", "integer", ("fiberid", "fiber"), needed=False, meaning="fibre, 1 to 250"),
+        KeyColumn(
+            "obsdate", "text", ("obsdate",), needed=False, meaning="date of the observation; a folder of the archive"
+        ),
+        KeyColumn("filename", "text", ("filename", "fitsname"), needed=False, meaning="name of the spectrum's file"),
     )
     order = ("obsdate", "planid", "lmjd", "spid", "fiberid")
     columns: ClassVar = {
@@ -53,7 +55,7 @@ class Lamost(Survey):
     simulator = "survey_batch.simulate:simulate_lamost"
 
     def missing(self, found: Mapping[str, str], archive: ArchiveSection) -> list[str]:
-        """Return the columns that the layout needs and that are not among those found."""
+        """Return the columns that the layout needs and that were not found."""
         layout = cast("LamostArchive", archive).layout
         folder = {"flat": (), "plan": ("obsdate", "planid"), "obsid": ("obsid",)}[layout]
         file = () if layout == "obsid" or "filename" in found else ("lmjd", "planid", "spid", "fiberid")
@@ -78,7 +80,7 @@ class Lamost(Survey):
         return key
 
     def substitute_ids(self, rows: NamedRows) -> Iterator[tuple[str, pa.Array]]:
-        """Yield ids made of the fibre, and of the file's name."""
+        """Yield ids made from the fibre, and of the file's name."""
         planid, filename = (_or_null(rows.text(name)) for name in ("planid", "filename"))
         lmjd, spid, fiberid = (rows.numbers(name) for name in NUMBERS)
         yield "lmjd-planid-spid-fiberid", fibre_names(lmjd, planid, spid, fiberid)
@@ -146,7 +148,7 @@ connections = 4
 kind = "spectral-type"                      # or galaxy-quasar-star, table; docs/classifiers names all
 classifier = "models/{name}"
 
-# [predictions]                             # survey-batch run --train trains first where it is not there yet
+# [predictions]                             # survey-batch run --train trains it first if it does not exist
 # classifier = "models/{name}"
 """
 

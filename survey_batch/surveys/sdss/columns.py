@@ -1,4 +1,4 @@
-"""Columns of SDSS catalogues: their names in CasJobs, in SkyServer and in the SDSS17 file, and ids made of them."""
+"""Columns of SDSS catalogues: their names in CasJobs, in SkyServer and in the SDSS17 file, and ids made from them."""
 
 from collections.abc import Iterator
 
@@ -13,6 +13,13 @@ from survey_batch.core.arrays import I8
 
 FIELD = ("rerun", "run", "camcol", "field")
 """Columns that name a field of the imaging survey."""
+
+MEANING = {
+    "rerun": "version of the processing of the frames; 301 if there is no such column",
+    "run": "run of the imaging camera",
+    "camcol": "column of the camera, 1 to 6",
+    "field": "number of the field in its run and column",
+}
 
 COLUMNS = {
     "object_id": ("objectid", "specobjid", "objid", "bestobjid", "id"),
@@ -31,7 +38,10 @@ COLUMNS = {
 def field_columns(*, needed: bool) -> tuple[KeyColumn, ...]:
     """Return the columns that name a field; the rerun is 301 if there is no such column."""
     names = {name: (name, f"{name}id") for name in FIELD}
-    return tuple(KeyColumn(name, "integer", names[name], needed=needed and name != "rerun") for name in FIELD)
+    return tuple(
+        KeyColumn(name, "integer", names[name], needed=needed and name != "rerun", meaning=MEANING[name])
+        for name in FIELD
+    )
 
 
 def fibre(rows: CatalogRows) -> dict[str, I8]:
@@ -40,7 +50,7 @@ def fibre(rows: CatalogRows) -> dict[str, I8]:
 
 
 def substitute_ids(rows: NamedRows) -> Iterator[tuple[str, pa.Array]]:
-    """Yield ids made of the spectrum, if they tell objects apart, and of the field with the position."""
+    """Yield ids made from the spectrum, if they tell objects apart, and of the field with the position."""
     spectra = spectrum_names(*(rows.numbers(name) for name in ("plate", "mjd", "fiberid")))
     if pc.count_distinct(spectra).as_py() == len(spectra) - spectra.null_count:
         yield "plate-mjd-fiberid", spectra

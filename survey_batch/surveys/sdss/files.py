@@ -5,6 +5,7 @@ A frame is one band of one field: 1489 rows of 2048 pixels in nanomaggies, sky s
 z, g, whose detectors see a star in that order. The field is in the file's name and in the asTrans table.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.archive.spellings import spellings
 from survey_batch.core.errors import UnreadableError
-from survey_batch.images.frame import Frame, FrameGrid, FrameWcs, Sky
+from survey_batch.images.frame import CTYPE, Frame, FrameGrid, FrameWcs, Sky
 
 OVERLAP_ROWS = 128
 """Last rows of a field that are also the first rows of the next field of its run and camcol."""
@@ -25,6 +26,11 @@ FRAME_SHAPE = GRID.shape
 
 SKY_SHAPE = (192, 256)
 """Rows and columns of the coarse sky image as stored here; in `frame` files the number of rows varies a little."""
+
+SECONDS_PER_DAY = 86400
+
+SYSTEMS = ("ICRS", "FK5")
+"""Systems of sky coordinates that are taken for ICRS: FK5 (J2000) differs from it by 0.02 arcsec, 1/20 of a pixel."""
 
 _FOLDERS = {"dr17": "eboss/photoObj/frames", "dr12": "boss/photoObj/frames"}
 _CALIBRATION, _SKY, _ASTRANS = 0, 1, 2
@@ -102,11 +108,11 @@ def read_frame(raw: bytes, key: FieldKey, band: str, *, sky: bool = False) -> Fr
     _check_identity(_claimed_identity(primary), key, band)
     _check_image("image", primary, FRAME_SHAPE)
     if (unit := primary.value("BUNIT")) not in (None, "", "nanomaggy"):
-        raise UnreadableError(f"its pixels are in {unit!r}, those of a calibrated SDSS frame in nanomaggy")
+        raise UnreadableError(f"its pixels are in {unit!r}; a calibrated SDSS frame is in nanomaggy")
     wcs = _read_wcs(primary)
     others = extensions(primary)
     if len(others) <= _CALIBRATION:
-        raise UnreadableError("cut short: the file ends behind its image, without the calibration vector")
+        raise UnreadableError("cut short: the file ends after its image, without the calibration vector")
     _check_image("calibration vector", others[_CALIBRATION], FRAME_SHAPE[1:])
     _check_field(others, key)
     with np.errstate(all="ignore"):  # numbers too large for float32
@@ -115,7 +121,7 @@ def read_frame(raw: bytes, key: FieldKey, band: str, *, sky: bool = False) -> Fr
             raise UnreadableError("no pixel of the image is a finite number")
         if not (np.isfinite(calibration) & (calibration > 0)).all():
             raise UnreadableError("the calibration vector is not positive everywhere")
-        return Frame(image, calibration, wcs, _read_sky(others) if sky else None)
+        return Frame(image, calibration, wcs, _read_sky(others) if sky else None, _read_time(primary))
 
 
 def _check_kind(primary: Unit) -> None:
@@ -133,7 +139,7 @@ def _check_kind(primary: Unit) -> None:
     else:
         return
     raise UnreadableError(
-        f"this is {kind}; what is needed is a calibrated frame, frame-BAND-RUN-CAMCOL-FIELD.fits.bz2 of DR8 or later"
+        f"this is {kind}; a calibrated frame is needed: frame-BAND-RUN-CAMCOL-FIELD.fits.bz2 of DR8 or later"
     )
 
 
@@ -148,7 +154,7 @@ def _read_sky(others: list[Unit]) -> Sky:
     if unit is None or table is None or (lacking := [name for name in names if name not in (table.dtype.names or ())]):
         raise UnreadableError(f"no table of the sky: no column {', '.join(names if table is None else lacking)}")
     if strange := [name for name in names if table.dtype[name].base.kind not in "iuf"]:
-        raise UnreadableError(f"sky has columns that hold no numbers: {', '.join(strange)}")
+        raise UnreadableError(f"sky has columns that are not numeric: {', '.join(strange)}")
     image, column, row = (_native(unit.physical(name, table)) for name in names)
     if (len(row), len(column)) != FRAME_SHAPE or image.ndim != 2 or image.shape[1] != SKY_SHAPE[1]:
         raise UnreadableError(f"sky has shape {image.shape} for {row.shape} rows and {column.shape} columns")
@@ -158,7 +164,7 @@ def _read_sky(others: list[Unit]) -> Sky:
     last = int(np.clip(np.ceil(row.max()), first, len(image) - 1))
     missing = SKY_SHAPE[0] - (last + 1 - first)
     if missing < 0:
-        raise UnreadableError(f"sky has {last + 1 - first} rows, that of an SDSS frame at most {SKY_SHAPE[0]}")
+        raise UnreadableError(f"sky has {last + 1 - first} rows; an SDSS frame has at most {SKY_SHAPE[0]}")
     return Sky(np.pad(image[first : last + 1], ((0, missing), (0, 0)), mode="edge"), column, row - np.float32(first))
 
 
@@ -169,11 +175,11 @@ def _native(data: Any) -> npt.NDArray[np.float32]:
 def _check_image(what: str, unit: Unit, expected: tuple[int, ...]) -> None:
     """Check an array's shape and type by its header."""
     if unit.shape != expected:
-        raise UnreadableError(f"{what} has shape {unit.shape}, that of an SDSS frame is {expected}")
+        raise UnreadableError(f"{what} has shape {unit.shape}; an SDSS frame has {expected}")
     if (bitpix := unit.integer("BITPIX")) not in (-32, -64):
-        raise UnreadableError(f"{what} has BITPIX {bitpix}, that of an SDSS frame is -32")
+        raise UnreadableError(f"{what} has BITPIX {bitpix}; an SDSS frame has -32")
     if (scale := (unit.real("BSCALE", 1), unit.real("BZERO", 0))) != (1, 0):
-        raise UnreadableError(f"{what} has BSCALE, BZERO {scale}, those of an SDSS frame are (1, 0)")
+        raise UnreadableError(f"{what} has BSCALE, BZERO {scale}; an SDSS frame has (1, 0)")
 
 
 def _claimed_identity(primary: Unit) -> dict[str, int | str]:
@@ -191,7 +197,7 @@ def _check_identity(claimed: dict[str, int | str], key: FieldKey, band: str) -> 
     asked = {**key._asdict(), "band": band}
     if wrong := [name for name in claimed if claimed[name] != asked[name]]:
         said = ", ".join(f"{name} {claimed[name]} instead of {asked[name]}" for name in wrong)
-        raise UnreadableError(f"the file is another frame than its name says: {said}")
+        raise UnreadableError(f"the file is not the frame that its name says: {said}")
 
 
 def _check_field(others: list[Unit], key: FieldKey) -> None:
@@ -208,8 +214,10 @@ def _check_field(others: list[Unit], key: FieldKey) -> None:
 
 def _read_wcs(primary: Unit) -> FrameWcs:
     projection = (primary.value("CTYPE1"), primary.value("CTYPE2"))
-    if projection != ("RA---TAN", "DEC--TAN"):
-        raise UnreadableError(f"WCS is {projection}, that of an SDSS frame is ('RA---TAN', 'DEC--TAN')")
+    if projection != CTYPE:
+        raise UnreadableError(f"WCS is {projection}; an SDSS frame has {CTYPE}")
+    if (system := primary.value("RADESYS") or primary.value("RADECSYS") or "ICRS") not in SYSTEMS:
+        raise UnreadableError(f"its sky coordinates are in the system {system}; an SDSS frame has ICRS")
     wcs = FrameWcs(
         crval=_numbers(primary, "CRVAL1", "CRVAL2"),
         crpix=_numbers(primary, "CRPIX1", "CRPIX2"),
@@ -220,8 +228,20 @@ def _read_wcs(primary: Unit) -> FrameWcs:
         if not finite or np.linalg.det(wcs.cd) == 0:
             raise UnreadableError("WCS maps no pixel to the sky: CRVAL, CRPIX or CD is not finite, or CD is singular")
     if abs(wcs.crval[0]) > 360 or abs(wcs.crval[1]) > 90:
-        raise UnreadableError(f"WCS has its reference pixel at {wcs.crval[0]} {wcs.crval[1]}, which is no position")
+        raise UnreadableError(f"WCS has its reference pixel at {wcs.crval[0]} {wcs.crval[1]}, which is not on the sky")
     return wcs
+
+
+def _read_time(primary: Unit) -> float:
+    """Read when the first row was read out: modified Julian date (TAI), NaN if the header does not say.
+
+    The card TAI counts seconds from 17 November 1858, 0 h, which is where the modified Julian date begins.
+    """
+    try:
+        seconds = primary.real("TAI", math.nan)
+    except UnreadableError:  # the pixels are worth having without it
+        return math.nan
+    return seconds / SECONDS_PER_DAY if math.isfinite(seconds) and seconds > 0 else math.nan
 
 
 def _numbers(primary: Unit, *names: str) -> npt.NDArray[np.float64]:

@@ -45,7 +45,7 @@ class Sdss(Survey):
     def read_key(self, rows: CatalogRows, archive: ArchiveSection) -> dict[str, I8]:  # noqa: ARG002
         """Read rerun, run, camcol and field, -1 where missing; a row without its frame cannot be used."""
         if "rerun" not in rows.names:
-            rows.notes.append(f"no column for rerun: {RERUN} is taken, the rerun of SDSS imaging since DR8")
+            rows.notes.append(f"no column for rerun: {RERUN} is assumed, the rerun of SDSS imaging since DR8")
         key = {name: rows.whole_number(name) for name in FIELD}
         if "rerun" not in rows.names:
             key["rerun"] = np.full(len(rows), RERUN)
@@ -55,7 +55,7 @@ class Sdss(Survey):
         return {**key, **fibre(rows)}
 
     def substitute_ids(self, rows: NamedRows) -> Iterator[tuple[str, pa.Array]]:
-        """Yield ids made of the spectrum, and of the field with the position."""
+        """Yield ids made from the spectrum, and of the field with the position."""
         return substitute_ids(rows)
 
     def example(self) -> str:
@@ -65,13 +65,13 @@ class Sdss(Survey):
 
 PURPOSE = """\
 survey "sdss" cuts objects out of frames, and finds an object's frame by the columns run, camcol and field (and rerun,
-where it is not 301) beside ra and dec. SDSS's tables PhotoObj and PhotoPrimary have them. For a list of positions:
+if it is not 301) besides ra and dec. The SDSS tables PhotoObj and PhotoPrimary have them. For a list of positions:
   - in a browser: SkyServer (skyserver.sdss.org), Object CrossID, or an upload to CasJobs, with
     SELECT p.objID, p.ra, p.dec, p.run, p.rerun, p.camcol, p.field
   - in Python: astroquery.sdss.SDSS.query_crossid(SkyCoord(ra, dec, unit="deg"),
     photoobj_fields=["objID", "ra", "dec", "run", "rerun", "camcol", "field"])
-Join what comes back to your list, and name that file in catalog.path. Survey "skyserver" needs ra and dec alone: it
-fetches colour images as SkyServer draws them, without fluxes."""
+Join the result to your list, and name that file in catalog.path. Survey "skyserver" needs only ra and dec: it
+fetches colour images drawn by SkyServer, without fluxes."""
 
 EXAMPLE = """\
 name   = "{name}"
@@ -80,16 +80,16 @@ stages = ["frames", "cutouts"]
 
 [catalog]
 path = "catalog.csv"                        # CSV, Parquet, FITS, VOTable, ECSV, HATS, …; any fsspec URL
-# id = "specobjid"                          # columns are guessed for known releases; name them where they are not
+# id = "specobjid"                          # columns of known releases are found by name; name the others
 
 [archive]
 survey = "sdss"
 root = "https://data.sdss.org/sas/dr17"     # or a folder, or s3://...
-connections = 8                             # of the whole run
+connections = 8                             # for the whole run
 
 [frames]
 bands = "ugriz"
-keep = true                                 # false: cutouts straight from the archive, frames are not stored
+keep = true                                 # false: cut straight from the archive, without storing frames
 
 [cutouts]
 size = 64

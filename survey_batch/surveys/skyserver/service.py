@@ -32,7 +32,7 @@ OUTSIDE = "outside the SDSS footprint"
 """Text in the reason of the service's 404 answer."""
 
 WHITE = 100
-"""Brightness that the letters of a message reach somewhere, even if compressed and partly off the image."""
+"""Brightness that letters of a message reach at some pixel, even if compressed and partly off the image."""
 
 _DAMAGE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises for a file that is not an image."""

@@ -19,7 +19,7 @@ DEFAULT_SIZE = 64
 """Pixels on a side, as for cutouts."""
 
 BYTES_PER_PIXEL = 0.3
-"""For composites of 64 pixels of a real field, saved in quality 75; larger images need half as much."""
+"""For composites of 64 pixels of a real field, saved at quality 75; larger images need half as much."""
 
 READ_CPU_SECONDS = 1e-3
 """Time to fetch and decode one image of 64 pixels on a core of a 2-core cloud machine."""
@@ -53,9 +53,9 @@ class SkyImagesStage(Stage):
         section, root = self.section, self.context.origin.archive.root
         for key, value, (least, most) in (("size", self.size, SIZES), ("scale", section.scale, SCALES)):
             if not least <= value <= most:
-                raise ConfigurationError(f"composites.{key} is {value}; SkyServer draws images of {least} to {most}")
+                raise ConfigurationError(f"composites.{key} is {value}; SkyServer allows {least} to {most}")
         if root.rstrip("/").lower().endswith("getjpeg"):
-            raise ConfigurationError(f"archive.root {root!r}: leave getjpeg away, it is added for each image")
+            raise ConfigurationError(f"archive.root {root!r}: remove getjpeg, it is added for each image")
 
     def sizes(self) -> dict[str, int]:
         """Return the numbers of pixels and channels."""
@@ -75,7 +75,7 @@ class SkyImagesStage(Stage):
 
     def coordinates(self) -> Coordinates:
         """Return the channel names."""
-        return {"channel": (("channel",), np.array(["red", "green", "blue"]), {"long_name": "channel of the image"})}
+        return {"channel": (("channel",), np.array(["red", "green", "blue"]), {"long_name": "colour"})}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Read the image of each object; set aside an image that cannot be loaded, with the reason."""

@@ -25,7 +25,7 @@ class SkyServerArchive(ArchiveSection):
     """The table `[archive]` of SkyServer."""
 
     connections: PositiveInt = 4
-    """Downloads at a time in the whole run. There are few by default: the service draws each image on request."""
+    """Downloads at a time in the whole run; few by default, because the service draws each image on request."""
 
 
 class SkyServer(Survey):
@@ -48,7 +48,7 @@ class SkyServer(Survey):
         return {**{name: rows.integer(name) for name in FIELD}, **fibre(rows)}
 
     def substitute_ids(self, rows: NamedRows) -> Iterator[tuple[str, pa.Array]]:
-        """Yield ids made of the spectrum, of the field with the position, and of the position alone."""
+        """Yield ids made from the spectrum, of the field with the position, and of the position alone."""
         yield from substitute_ids(rows)
         yield "the position", position_names(rows.numbers("ra"), rows.numbers("dec"))
 
@@ -69,9 +69,9 @@ path = "catalog.csv"                        # ra and dec [deg] are enough
 [archive]
 survey = "skyserver"
 root = "https://skyserver.sdss.org/dr18/SkyServerWS/ImgCutout"
-connections = 2                             # of the whole run; each image is drawn when it is asked for
+connections = 2                             # for the whole run; each image is drawn on request
 # pause = 0.5                               # seconds for which a connection rests after each image
-# cache = "runs/cache"                      # so that no image is asked for twice
+# cache = "runs/cache"                      # so that no image is requested twice
 
 [composites]
 size = 64                                   # pixels on a side, 64 to 1024

@@ -55,7 +55,7 @@ class Exposure:
         row = self._rows.get(object_id)
         if row is None:
             raise NotFoundError(
-                f"no star {object_id!r} among the {len(self.object_id)} of the exposure's table STARS; see whether the "
+                f"no star {object_id!r} among the {len(self.object_id)} of the exposure's table STARS; check that the "
                 "catalogue names the right exposure"
             )
         return row
@@ -82,7 +82,7 @@ def read_exposure(raw: bytes) -> Exposure:
     primary = primary_unit(raw)
     named = {(unit.value("EXTNAME") or "").upper(): unit for unit in reversed([primary, *extensions(primary)])}
     if lacking := [name for name in ("FLUX", "STARS") if name not in named]:
-        raise UnreadableError(f"no extension {' nor '.join(lacking)}: not an exposure of stamps")
+        raise UnreadableError(f"no extension {' or '.join(lacking)}: not an exposure of stamps")
     with np.errstate(all="ignore"):  # numbers too large for float32
         flux = _image(named["FLUX"])
         exposure = Exposure(flux, _ivar(named, flux), *_stars(named["STARS"]))
@@ -100,7 +100,7 @@ def _ivar(named: Mapping[str, Unit], flux: npt.NDArray[np.float32]) -> npt.NDArr
     if "IVAR" in named:
         return _image(named["IVAR"])
     if "NOISE" not in named:
-        raise UnreadableError("no extension IVAR nor NOISE: the stamps' noise is not known")
+        raise UnreadableError("no extension IVAR or NOISE: the stamps' noise is not known")
     noise = named["NOISE"].numbers().astype(np.float64)
     if flux.ndim != 3 or noise.shape != flux.shape[:1]:
         raise UnreadableError(f"flux {flux.shape} and noise {noise.shape} do not fit together: noise must be (star)")

@@ -18,7 +18,11 @@ class Stamps(Survey):
     """Stamps of stars; only a star's own id finds its stamp."""
 
     name = "stamps"
-    key = (KeyColumn("exposure", "text", ("exposure", "exposureid", "expname", "visit")),)
+    key = (
+        KeyColumn(
+            "exposure", "text", ("exposure", "exposureid", "expname", "visit"), meaning="file that holds the stamp"
+        ),
+    )
     order = ("exposure",)
     columns: ClassVar = {
         "object_id": ("objectid", "sourceid", "starid", "id"),
@@ -67,7 +71,7 @@ root = "exposures"                          # a folder, https://... or s3://...
 kind = "stamp-type"
 classifier = "models/{name}"
 
-# [predictions]                             # survey-batch run --train trains first where it is not there yet
+# [predictions]                             # survey-batch run --train trains it first if it does not exist
 # classifier = "models/{name}"
 """
 

@@ -64,3 +64,8 @@ def test_jobs_in_which_workers_could_not_work_are_refused(keys, said):
 )
 def test_jobs_in_which_workers_can_work_are_taken(keys):
     ClusterSection(kind="slurm", **keys)
+
+
+def test_an_unknown_kind_is_refused_with_what_is_allowed():
+    with pytest.raises(ValidationError, match="there are local, running, slurm, srun.*scheduler file"):
+        ClusterSection(kind="cloud")

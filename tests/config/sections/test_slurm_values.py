@@ -37,13 +37,13 @@ def test_days_hours_minutes_and_seconds_add_up(days, hours, minutes, seconds):
     [
         ("walltime", "4h", 'write hours, minutes and seconds as "4:00:00"'),
         ("walltime", "4 hours", 'or "UNLIMITED"'),
-        ("walltime", "1:2:3:4", "is no time limit of SLURM's"),
-        ("walltime", "0", 'to SLURM no limit: write "UNLIMITED"'),
-        ("walltime", "", "is no time limit of SLURM's"),
-        ("memory", "0", 'write such as "4 GB"'),
-        ("memory", "4", 'write such as "4 GB"'),
-        ("memory", "much", 'write such as "4 GB"'),
-        ("memory", "-4 GB", 'write such as "4 GB"'),
+        ("walltime", "1:2:3:4", "is not a time limit of SLURM"),
+        ("walltime", "0", 'means no limit to SLURM: write "UNLIMITED"'),
+        ("walltime", "", "is not a time limit of SLURM"),
+        ("memory", "0", 'write, for example, "4 GB"'),
+        ("memory", "4", 'write, for example, "4 GB"'),
+        ("memory", "much", 'write, for example, "4 GB"'),
+        ("memory", "-4 GB", 'write, for example, "4 GB"'),
     ],
 )
 def test_a_time_or_a_memory_that_is_none_is_refused_with_what_to_write(key, value, said):
@@ -163,5 +163,5 @@ def test_a_directive_for_which_there_is_no_key_is_taken(directive):
 def test_a_text_of_several_lines_never_gets_into_a_script(key, text):
     value = [text] if key == "directives" else text
     for table in ({key: value}, {"gpu": {key: value}}):
-        with pytest.raises(ValidationError, match="has more than one line|is no time limit"):
+        with pytest.raises(ValidationError, match="has more than one line|is not a time limit"):
             ClusterSection(kind="slurm", **table)

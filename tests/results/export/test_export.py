@@ -221,7 +221,7 @@ def test_predictions_of_rows_without_any_are_null(tmp_path):
 
 def test_frames_alone_are_nothing_to_export(tmp_path):
     job = sdss_job(tmp_path / "none.csv", tmp_path, tmp_path / "out", stages=["frames"])
-    with pytest.raises(ConfigurationError, match="frames make nothing of objects"):
+    with pytest.raises(ConfigurationError, match="frames make no product of objects"):
         export_catalog(job)
 
 
@@ -291,7 +291,7 @@ def test_the_job_s_own_catalogue_is_not_overwritten(job, tmp_path, form):
 def test_an_export_is_not_put_among_the_files_of_the_catalogue_s_folder(job, tmp_path):
     catalog = export_catalog(job, str(tmp_path / "parts" / "a.parquet"))[0]
     again = job.model_copy(update={"catalog": job.catalog.model_copy(update={"path": str(Path(catalog).parent)})})
-    with pytest.raises(ConfigurationError, match="overwritten or added to"):
+    with pytest.raises(ConfigurationError, match="overwritten or extended"):
         export_catalog(again, str(tmp_path / "parts" / "b.parquet"))
     assert export_catalog(again, str(tmp_path / "parts.parquet"))[1] == 6
 

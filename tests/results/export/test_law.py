@@ -1,6 +1,6 @@
 """What comes out of an export equals what went in, for every type that a catalogue can have, with and without gaps.
 
-`EXPORT_EXAMPLES=2000 python -m pytest tests/export/test_law.py` tries more.
+`EXPORT_EXAMPLES=2000 python -m pytest tests/results/export/test_law.py` tries more.
 """
 
 import datetime

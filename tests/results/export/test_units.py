@@ -114,7 +114,7 @@ def test_what_astropy_wrote_of_columns_is_passed_over_with_a_note_where_it_canno
     with fits.open(job.catalog.path, mode="update") as hdus:
         comments = hdus[1].header["COMMENT"]
         comments[list(comments).index("datatype:")] = "datatype: ]["
-    assert any("is passed over" in note for note in read_catalog(job.catalog, job.archive).notes)
+    assert any("is not valid YAML and is ignored" in note for note in read_catalog(job.catalog, job.archive).notes)
     np.testing.assert_allclose(positions(job)[:, 0], 10 + np.arange(4) / 100, rtol=0, atol=1e-9)
 
 

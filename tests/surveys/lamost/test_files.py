@@ -137,7 +137,7 @@ REFUSED = {
     **{
         f"BITPIX {bits}": (
             rows_file().replace(b"BITPIX  =                  -32", b"BITPIX  = " + bits.rjust(20).encode(), 1),
-            f"header card BITPIX is {bits}; that of a LAMOST spectrum is 16, 32, -32 or -64",
+            f"header card BITPIX is {bits}; a LAMOST spectrum has 16, 32, -32 or -64",
         )
         for bits in ("-16", "8", "64", "99")
     },

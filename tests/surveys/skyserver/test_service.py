@@ -150,7 +150,7 @@ class TestService:
 
     def test_a_page_is_never_an_image(self, tmp_path):
         with http_server(tmp_path, {QUERY: repeat(PAGE)}) as server:
-            with pytest.raises(UnreadableError, match="expected a JPEG or PNG image, an HTML page came"):
+            with pytest.raises(UnreadableError, match="expected a JPEG or PNG image, got an HTML page"):
                 fetch_image(images(server.url), PATH, 64)
             assert server.requests[QUERY] == download.PAGE_ATTEMPTS
 

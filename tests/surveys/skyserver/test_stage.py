@@ -121,10 +121,10 @@ def test_settings_are_those_on_which_values_depend():
 @pytest.mark.parametrize(
     ("root", "composites", "said"),
     [
-        ("x", {"size": 32}, r"composites.size is 32; SkyServer draws images of 64 to 2048"),
-        ("x", {"scale": 0.01}, r"composites.scale is 0.01; SkyServer draws images of 0.015 to 60"),
+        ("x", {"size": 32}, r"composites.size is 32; SkyServer allows 64 to 2048"),
+        ("x", {"scale": 0.01}, r"composites.scale is 0.01; SkyServer allows 0.015 to 60"),
         ("x", {"scale": 61.0}, "composites.scale"),
-        ("https://host/ImgCutout/getjpeg", {}, "leave getjpeg away"),
+        ("https://host/ImgCutout/getjpeg", {}, "remove getjpeg"),
     ],
 )
 def test_a_job_that_cannot_mean_what_it_says_is_refused(root, composites, said):

@@ -55,7 +55,7 @@ def test_ivar_goes_before_noise():
         (raw()[:-4000], "cut short"),
         (raw(leave_out=("FLUX",)), "FLUX"),
         (raw(leave_out=("STARS",)), "STARS"),
-        (raw(noise=None), "IVAR nor NOISE"),
+        (raw(noise=None), "IVAR or NOISE"),
         (raw(names=("a", "b")), "fit together"),
         (raw(names=("a", "b", "a")), "same OBJECT_ID"),
     ],

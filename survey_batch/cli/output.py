@@ -1,0 +1,98 @@
+"""What a verb answers: text for people, or with `--json` one object for programs; one place for all verbs."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from survey_batch.cli.display import StepDisplay
+
+
+def _console(*, stderr: bool) -> Console:
+    """Make a console that moves the cursor on terminals alone, also where FORCE_COLOR asks for colours in a pipe.
+
+    Printed text has users' own names and paths: `runs/[new]` is not markup, `:star:` not a picture.
+    """
+    interactive = None if (sys.stderr if stderr else sys.stdout).isatty() else False
+    return Console(stderr=stderr, force_interactive=interactive, markup=False, emoji=False, highlight=False)
+
+
+console = _console(stderr=False)
+"""Results go to standard output."""
+
+error_console = _console(stderr=True)
+"""Progress and messages go to standard error."""
+
+
+class Answer:
+    """The answer of the verb that runs.
+
+    A verb shows its result in words and tells it as facts: without `--json` the words are printed as they come, with it
+    the facts are printed at the end.
+
+    Attributes
+    ----------
+    as_json : bool
+        Whether a program asks.
+    facts : dict
+        What was told so far.
+    display : StepDisplay or None
+        The line with the current step, which makes room for the result.
+    """
+
+    def __init__(self) -> None:
+        self.display: StepDisplay | None = None
+        self.begin(as_json=False)
+
+    def begin(self, *, as_json: bool) -> None:
+        """Forget the answer of another verb."""
+        self.as_json, self.facts = as_json, dict[str, Any]()
+
+    def show(self, *parts: RenderableType) -> None:
+        """Print a part of the result in words; texts are not broken into lines, so that paths stay whole."""
+        self.clear()
+        for part in () if self.as_json else parts:
+            console.print(part, soft_wrap=isinstance(part, str | Text))
+
+    def clear(self) -> None:
+        """Take the line with the current step away."""
+        if self.display:
+            self.display.clear()
+
+    def note(self, notes: Iterable[str]) -> None:
+        """Print notes among the result."""
+        self.show(*(Text.assemble(("note", "yellow"), f" {note}") for note in notes))
+
+    def tell(self, facts: Mapping[str, Any]) -> None:
+        """Add facts to the result."""
+        self.facts |= facts
+
+    def hint(self, *commands: str) -> None:
+        """Say which commands come next, each on a line of its own to copy."""
+        self.tell({"next": list(commands)})
+        self.clear()
+        if not self.as_json:
+            say("\n".join(f"{'next:' if command is commands[0] else '':5} {command}" for command in commands))
+
+    def fail(self, kind: str, message: str) -> None:
+        """Say why the verb ends; without `--json` whoever raised the error has printed the message."""
+        self.tell({"error": {"kind": kind, "message": message}})
+
+    def end(self) -> None:
+        """Print the facts, if a program asks."""
+        if self.as_json and self.facts:
+            typer.echo(json.dumps(self.facts, indent=2, default=str))
+
+
+answer = Answer()
+"""The answer of the verb that runs in this process."""
+
+
+def say(text: str) -> None:
+    """Print a message on standard error, apart from the results."""
+    error_console.print(text, soft_wrap=True)

@@ -1,0 +1,241 @@
+"""Pictures of objects for a notebook, drawn as in the report, in colours that colour-blind readers can tell apart."""
+
+import io
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import Status
+from survey_batch.models.figures import confusion_figure
+from survey_batch.notebook.rows import Object, objects_in, row_of, rows_of
+from survey_batch.report.figures_images import panels_of
+from survey_batch.report.figures_sky import PATCH_DEGREES, Patch, all_sky, find_patches, look, width_degrees, zoom
+from survey_batch.report.figures_spectra import draw_spectrum
+from survey_batch.report.objects import Objects, label_classes
+from survey_batch.report.style import NO_CLASS, class_colors
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+INK = "#1d2733"
+COLUMNS = {"cutouts": 1, "composites": 6, "stamps": 6, "spectra": 2, "predictions": 3}
+"""Panels side by side in a gallery."""
+
+
+class Picture(Figure):
+    """A matplotlib figure that a notebook shows by itself, once, without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=110)
+        return buffer.getvalue()
+
+
+def kind_of(ds: "xr.Dataset") -> str:
+    """Tell which product a dataset is like, by its variables: "cutouts", "spectra" and so on.
+
+    Raises
+    ------
+    ConfigurationError
+        It is like none that can be drawn.
+    """
+    dims = {str(name): set(variable.dims) for name, variable in ds.variables.items()}
+    if "flux" in dims and "wavelength" in dims["flux"]:
+        return "spectra"
+    if "flux" in dims and {"y", "x"} <= dims["flux"]:
+        return "cutouts" if "band" in dims["flux"] else "stamps"
+    if "image" in dims and "channel" in dims["image"]:
+        return "composites"
+    if "probability" in dims:
+        return "predictions"
+    raise ConfigurationError(
+        f"this dataset ({ds.attrs.get('title', 'without a title')}) has nothing to draw object by object; cutouts, "
+        "composites, stamps, spectra and predictions have"
+    )
+
+
+def show(ds: "xr.Dataset", which: Object) -> Picture:
+    """Draw one object: its bands, its spectrum with lines, or the probabilities of its classes."""
+    kind, size = kind_of(ds), {"cutouts": (9.0, 2.4), "spectra": (9.0, 3.2), "predictions": (5.0, 2.6)}
+    figure = Picture(size.get(kind, (3.2, 3.4)), layout="constrained")
+    _panel(figure.subplots(), ds, row_of(ds, which), kind)
+    return figure
+
+
+def gallery(ds: "xr.Dataset", which: Sequence[Object] | None = None, count: int = 12) -> Picture:
+    """Draw several objects: those asked for, or `count` evenly spaced ones that hold data."""
+    kind, rows = kind_of(ds), rows_of(ds, which, count)
+    if not len(rows):
+        raise ConfigurationError("gallery: no object of this dataset holds data (see ds.status)")
+    across = min(COLUMNS[kind], len(rows))
+    down = -(-len(rows) // across)
+    height = {"cutouts": 2.2, "spectra": 2.2, "predictions": 2.0}.get(kind, 11 / COLUMNS[kind] + 0.35)
+    figure = Picture((11.0 if across > 1 or kind == "cutouts" else 5.5, height * down), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for axes, row in zip(panels, rows, strict=False):
+        _panel(axes, ds, int(row), kind)
+    for axes in panels[len(rows) :]:
+        axes.set_axis_off()
+    return figure
+
+
+def sky_map(ds: "xr.Dataset", by: str = "label") -> Picture:
+    """Draw the objects on the sky, coloured by a variable of few values (label, split, predicted_class, status).
+
+    Objects that lie in one patch of a few degrees are drawn in arcminutes from its middle. More than 100,000 objects on
+    the whole sky are drawn as a density.
+    """
+    values = _words(ds, by)
+    classes = _classes(ds, values)
+    nothing = np.full(len(values), "", dtype=object)
+    ra, dec = (np.asarray(ds[name].values, np.float64) for name in ("ra", "dec"))
+    held = np.isfinite(ra) & np.isfinite(dec)
+    objects = Objects(
+        total=len(values),
+        row=np.arange(len(values)),
+        object_id=nothing,
+        ra=ra,
+        dec=dec,
+        label=values if classes else nothing,
+        split=nothing,
+        status=nothing,
+        predicted=nothing,
+        usable=held,
+        probability=None,
+        classes=classes or ("",),
+    )
+    known = np.flatnonzero(held)
+    patches = [Patch(known[patch.members], patch.ra, patch.dec) for patch in find_patches(ra[known], dec[known])]
+    alone = len(patches) == 1 and width_degrees(objects, patches[0]) <= PATCH_DEGREES
+    figure = Picture((5.4, 5.8) if alone else (8.6, 4.8), layout="constrained")
+    if alone:
+        zoom(objects, patches[0], 1, figure)
+    else:
+        all_sky(objects, known, patches, figure)
+    if classes:
+        handles = [
+            figure.axes[0].scatter([], [], s=20, label=name or "none", **look(objects, name))
+            for name in objects.colors
+            if name or (values == "").any()
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(8, len(handles)), frameon=False, title=by)
+    return figure
+
+
+def confusion(ds: "xr.Dataset", split: str | None = None) -> Picture:
+    """Draw labels against predicted classes, for objects that have both, of one split or of all."""
+    if kind_of(ds) != "predictions":
+        raise ConfigurationError("confusion: give predictions, whose objects have labels")
+    classes = [str(name) for name in ds["class"].values]
+    label, predicted = ds["label"].values, ds["predicted_class"].values
+    both = np.isin(label, classes) & np.isin(predicted, classes)
+    if split is not None:
+        both &= ds["split"].values == split
+    if not both.any():
+        raise ConfigurationError(
+            "confusion: no object has both a label that the classifier knows and a prediction"
+            + (f" in split {split!r}" if split else "")
+        )
+    counts = np.zeros((len(classes), len(classes)), int)
+    number = {name: place for place, name in enumerate(classes)}
+    np.add.at(counts, tuple(np.array([[number[name] for name in side[both]] for side in (label, predicted)])), 1)
+    title = f"{both.sum():,} objects" + (f" of split {split}" if split else "")
+    drawn = confusion_figure(counts, classes, title, normalised=False, make=Picture)
+    assert isinstance(drawn, Picture)  # noqa: S101
+    return drawn
+
+
+def _classes(ds: "xr.Dataset", values: Any) -> tuple[str, ...]:
+    """Return the classifier's classes, in its order, if these are among them; else the values that occur, if few."""
+    known = tuple(str(name) for name in ds["class"].values) if "class" in ds.variables else ()
+    return known if known and set(values) <= {*known, ""} else label_classes(values)
+
+
+def _words(ds: "xr.Dataset", name: str) -> Any:
+    objects_in(ds)
+    if name not in ds.variables or ds[name].dims != ("object",) or "ra" not in ds.variables:
+        raise ConfigurationError(f"sky_map: this dataset has no {name!r} of objects, or no positions (ra, dec)")
+    values = ds[name].values
+    if name == "status":
+        return np.array([Status(int(value)).name.lower() for value in values], dtype=object)
+    return np.array([str(value) for value in values], dtype=object)
+
+
+def _panel(axes: Axes, ds: "xr.Dataset", row: int, kind: str) -> None:
+    one = ds.isel(object=row).load()
+    _DRAW[kind](axes, one)
+    axes.set_title(_caption(one), fontsize=8, loc="left", pad=22 if kind == "spectra" else 4)  # above names of lines
+
+
+def _caption(one: "xr.Dataset") -> str:
+    parts = [str(one["object_id"].item())]
+    if label := str(one["label"].item() if "label" in one.variables else ""):
+        parts.append(label)
+    if "predicted_class" in one.variables:
+        parts.append(f"predicted {one['predicted_class'].item() or 'nothing'}")
+    status = Status(int(one["status"])) if "status" in one.variables else Status.OK
+    return "  ".join(parts + ([status.name.lower()] if status != Status.OK else []))
+
+
+def _draw_cutout(axes: Axes, one: "xr.Dataset") -> None:
+    bands = [str(band) for band in one["band"].values]
+    position = np.stack([one["y_object"].values, one["x_object"].values], axis=1)
+    names, panels = zip(*panels_of(one["flux"].values.astype(np.float32), bands, position), strict=True)
+    gap = np.full((panels[0].shape[0], 1 + panels[0].shape[1] // 24, 3), 255, np.uint8)
+    strip = np.concatenate([part for panel in panels for part in (gap, panel)][1:], axis=1)
+    axes.imshow(strip, interpolation="nearest", resample=False)
+    width = strip.shape[1] / len(names)
+    axes.set_xticks([width * (place + 0.5) for place in range(len(names))], names, fontsize=8)
+    _bare(axes)
+
+
+def _draw_image(axes: Axes, one: "xr.Dataset") -> None:
+    image = one["image"]
+    axes.imshow(image.values, origin="upper" if "orientation" in image.attrs else "lower", interpolation="nearest")
+    axes.set_xticks([])
+    _bare(axes)
+
+
+def _draw_stamp(axes: Axes, one: "xr.Dataset") -> None:
+    ((_, panel),) = panels_of(one["flux"].values.astype(np.float32)[None], [""], np.zeros((1, 2)))
+    axes.imshow(panel, interpolation="nearest")
+    axes.set_xticks([])
+    _bare(axes)
+
+
+def _bare(axes: Axes) -> None:
+    axes.set_yticks([])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _draw_spectrum(axes: Axes, one: "xr.Dataset") -> None:
+    flux, ivar = one["flux"].values, one["ivar"].values
+    good = (one["mask"].values == 0) & (ivar > 0) & np.isfinite(flux)
+    redshift = float(one["redshift"]) if "redshift" in one.variables else 0.0
+    draw_spectrum(axes, one["wavelength"].values, flux, good, redshift, INK)
+
+
+def _draw_probabilities(axes: Axes, one: "xr.Dataset") -> None:
+    classes = [str(name) for name in one["class"].values]
+    colors = class_colors(classes)
+    axes.barh(
+        classes[::-1], one["probability"].values[::-1], color=[colors.get(name, NO_CLASS) for name in classes[::-1]]
+    )
+    axes.set(xlim=(0, 1))
+    axes.set_xlabel("probability", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+_DRAW: dict[str, Callable[[Axes, Any], None]] = {
+    "cutouts": _draw_cutout,
+    "composites": _draw_image,
+    "stamps": _draw_stamp,
+    "spectra": _draw_spectrum,
+    "predictions": _draw_probabilities,
+}

@@ -1,0 +1,126 @@
+"""Which objects a person means: a place on the axis or an object's id; and which ones fulfil a condition."""
+
+import difflib
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from survey_batch.core.arrays import Flags, Index
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import Status, usable
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Object = int | str
+"""An object: its place on the axis `object` (from the end if negative), or its id."""
+
+
+def row_of(ds: "xr.Dataset", which: Object) -> int:
+    """Find an object's place on the axis.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        With the axis `object`.
+    which : int or str
+        A place, or an `object_id`.
+
+    Raises
+    ------
+    ConfigurationError
+        The dataset has no such object, or no objects at all.
+    """
+    size = objects_in(ds)
+    if isinstance(which, str):
+        found = np.flatnonzero(ds["object_id"].values == which)
+        if not found.size:
+            raise ConfigurationError(f"no object of this dataset has the id {which!r}; its ids are in ds.object_id")
+        return int(found[0])
+    if not -size <= which < size:
+        raise ConfigurationError(f"object {which}: this dataset has the objects 0 to {size - 1}")
+    return int(which) % size
+
+
+def rows_of(ds: "xr.Dataset", which: "Iterable[Object] | None", count: int) -> Index:
+    """Find the places of some objects, or `count` objects evenly spaced among those that hold data."""
+    if which is not None:
+        return np.array([row_of(ds, one if isinstance(one, str) else int(one)) for one in which], np.intp)
+    held = np.flatnonzero(usable(ds["status"].values)) if "status" in ds else np.arange(objects_in(ds))
+    places = np.linspace(0, len(held) - 1, min(count, len(held))).round().astype(np.intp)
+    return np.asarray(held[places], np.intp)
+
+
+def objects_in(ds: "xr.Dataset") -> int:
+    """Count the objects of a dataset.
+
+    Raises
+    ------
+    ConfigurationError
+        The dataset is not one of objects.
+    """
+    if "object" not in ds.dims:
+        raise ConfigurationError(
+            f"this dataset has the axes {', '.join(map(str, ds.dims))} and no axis 'object': take cutouts, spectra, "
+            "features, predictions or another product of objects"
+        )
+    return int(ds.sizes["object"])
+
+
+def chosen(ds: "xr.Dataset", conditions: dict[str, Any]) -> Flags:
+    """Mark the objects that fulfil all conditions.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        With the axis `object`.
+    conditions : dict
+        By variable with one value an object: a value, several values, or a `slice` of numbers with both ends
+        included. Statuses go by their names, and "usable" means `ok` or `partial`.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such variable, or it has more than one value an object.
+    """
+    marked = np.ones(objects_in(ds), bool)
+    for name, wanted in conditions.items():
+        marked &= _fulfils(_values(ds, name), _statuses(wanted) if name == "status" else wanted)
+    return marked
+
+
+def _values(ds: "xr.Dataset", name: str) -> Any:
+    usual = [str(other) for other, variable in ds.variables.items() if variable.dims == ("object",)]
+    if name not in usual:
+        near = difflib.get_close_matches(name, usual, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ConfigurationError(
+            f"select: {name!r} is no variable with one value an object{hint}; there are {', '.join(sorted(usual))}"
+        )
+    return ds[name].values
+
+
+def _fulfils(values: Any, wanted: Any) -> Flags:
+    if isinstance(wanted, slice):
+        low = -np.inf if wanted.start is None else wanted.start
+        high = np.inf if wanted.stop is None else wanted.stop
+        return np.asarray((values >= low) & (values <= high), bool)
+    if isinstance(wanted, str) or not isinstance(wanted, Collection):
+        return np.asarray(values == wanted, bool)
+    return np.isin(values, np.array(list(wanted), dtype=values.dtype))
+
+
+def _statuses(wanted: Any) -> list[int]:
+    names = [wanted] if isinstance(wanted, str | int) else list(wanted)
+    return [int(status) for name in names for status in _named(name)]
+
+
+def _named(name: Any) -> list[Status]:
+    if name == "usable":
+        return [status for status in Status if usable(np.array([status], np.uint8))[0]]
+    try:
+        return [Status[name.upper()] if isinstance(name, str) else Status(int(name))]
+    except (KeyError, ValueError) as error:
+        names = ", ".join(["usable", *(status.name.lower() for status in Status)])
+        raise ConfigurationError(f"select: {name!r} is no status; there are {names}") from error

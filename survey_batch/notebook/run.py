@@ -1,0 +1,174 @@
+"""An output opened in a notebook: its status, products, problems, catalogue and report by name."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any
+
+from survey_batch.config.job import Job
+from survey_batch.config.jobfile import load_job
+from survey_batch.core.display import html_table
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.lazy.products import open_product, products_in
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from survey_batch.notebook.figures import Picture
+    from survey_batch.notebook.rows import Object
+    from survey_batch.report.summary import RunStatus
+
+
+class Run:
+    """What a run has made, finished or not; opened by `survey_batch.open`.
+
+    Each product is an attribute: `run.cutouts`, `run.spectra`, `run.predictions` and so on, a dataset as
+    `survey_batch.open_product` gives it. Nothing in the output is changed, except that `report` writes a page into it.
+
+    Attributes
+    ----------
+    output : str
+        Folder or URL.
+    products : tuple of str
+        Names of the products that are there.
+    """
+
+    def __init__(self, output: str) -> None:
+        self.output = output
+        self.products = tuple(products_in(output))
+
+    @cached_property
+    def job(self) -> Job:
+        """The job that made the products, as they store it."""
+        from survey_batch.report.reading import job_of_a_product
+
+        stored = job_of_a_product(self.output) or {}
+        # Without the cluster: its kind may be a plug-in's that is not installed here.
+        return Job.model_validate({name: value for name, value in stored.items() if name != "cluster"})
+
+    def status(self) -> "RunStatus":
+        """Say how far the run is: counts by status, stages, rates and problems by reason."""
+        from survey_batch.report.summary import summarize
+
+        return summarize(self.output)
+
+    @property
+    def problems(self) -> "pd.DataFrame":
+        """Each row that is not `ok`: object, stage, status, message, source and time."""
+        from survey_batch.report.reading import problems_so_far
+
+        return problems_so_far(self.output, ended=self.status().ended)[0].to_pandas()
+
+    def catalog(self, with_: Sequence[str] | None = None) -> "pd.DataFrame":
+        """Join the catalogue with everything that is known of each object.
+
+        Parameters
+        ----------
+        with_ : sequence of str, optional
+            What to add beside status and predictions, in the words of `survey-batch export --with`: "label", "split",
+            "reason", "features=psf_*" and so on. By default label, split, reason and all features.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each row of the catalogue that the job takes; names of added columns begin with `sb_`.
+
+        Raises
+        ------
+        ConfigurationError
+            The job's catalogue cannot be read any more, or changed since the run.
+        """
+        from survey_batch.results.export import export_table
+
+        return export_table(self.job, self._everything if with_ is None else with_).to_pandas()
+
+    def export(self, path: str, with_: Sequence[str] | None = None) -> str:
+        """Write the table of `catalog` to a file, in the format of its ending, and return where it is.
+
+        The file holds units, descriptions, absent values and the run's provenance, as `survey-batch export` writes it.
+        """
+        from survey_batch.results.export import export_catalog
+
+        return export_catalog(self.job, path, with_=self._everything if with_ is None else with_)[0]
+
+    @property
+    def _everything(self) -> tuple[str, ...]:
+        return ("label", "split", "reason", *(("features",) if "features" in self.products else ()))
+
+    def report(self, to: str | None = None) -> str:
+        """Write the HTML page about the run, and return where it is."""
+        from survey_batch.report import write_report
+
+        return write_report(self.output, to)
+
+    def show(self, which: "Object") -> "list[Picture]":
+        """Draw one object in each product that can be drawn: cutout, composite, spectrum, probabilities."""
+        return list(self._pictures(which))
+
+    def _pictures(self, which: "Object") -> "Iterator[Picture]":
+        for name in self.products:
+            try:
+                yield self[name].sb.show(which)
+            except ConfigurationError:  # frames and features have no picture of an object
+                continue
+
+    def __getitem__(self, product: str) -> "xr.Dataset":
+        if product not in self._opened:
+            self._opened[product] = open_product(self.output, product)
+        return self._opened[product]
+
+    @cached_property
+    def _opened(self) -> dict[str, "xr.Dataset"]:
+        return {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self.products:
+            there = ", ".join(self.products)
+            raise AttributeError(f"{self.output} has no product {name!r}; there are {there}")
+        return self[name]
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.products]
+
+    def __repr__(self) -> str:
+        return f"<survey_batch run {self.output}>\n{self.status()}\nproducts: {', '.join(self.products)}"
+
+    def _repr_html_(self) -> str:
+        status = self.status()
+        stages = {stage.name: f"{stage.rows:,} {stage.axis}s: {stage.said}" for stage in status.stages}
+        products = ", ".join(f"run.{name}" for name in self.products)
+        rows = {"output": self.output, "state": status.state, **stages, "products": products}
+        return html_table(str(status.job["name"]), rows)
+
+
+def open(output: Job | str | PathLike[str]) -> Run:  # noqa: A001
+    """Open what a run has made, finished or not.
+
+    Parameters
+    ----------
+    output : str, path or Job
+        A job's output (folder or URL), its file (`.toml`), or the job.
+
+    Returns
+    -------
+    Run
+        With the products as attributes.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no product.
+
+    Examples
+    --------
+    >>> run = sb.open("runs/lamost-types")  # doctest: +SKIP
+    >>> run.predictions.sb.confusion()  # doctest: +SKIP
+    """
+    folder = output.output if isinstance(output, Job) else fspath(output)
+    if folder.endswith(".toml"):
+        folder = load_job(folder).output
+    run = Run(folder)
+    if not run.products:
+        raise ConfigurationError(f"there is no product in {folder}: run the job first, or name its output")
+    return run

@@ -1,0 +1,80 @@
+"""`survey-batch init`: the same file from options and from answers in a terminal."""
+
+import os
+
+import pytest
+
+from survey_batch.config.jobfile import load_job
+from tests.lamost_files import make_archive
+from tests.terminal import in_terminal
+
+CTRL_C = b"\x03"
+
+
+def options(folder):
+    return [
+        *("--survey", "lamost", "--catalog", folder / "archive" / "catalog.csv"),
+        *("--root", folder / "archive", "--stages", "spectra", "--output", folder / "out"),
+    ]
+
+
+@pytest.fixture
+def archive(tmp_path):
+    make_archive(tmp_path / "archive", 3)
+    return tmp_path
+
+
+def test_options_fill_the_example_in_and_keep_its_comments(command, archive):
+    path = archive / "stars.toml"
+    assert command("init", path, *options(archive))[0] == 0
+    job = load_job(path)
+    assert (job.catalog.path, job.archive.root) == (f"{archive}/archive/catalog.csv", f"{archive}/archive")
+    assert (job.output, job.stages) == (f"{archive}/out", ("spectra",))
+    assert "# flat | plan | obsid" in path.read_text()
+
+
+def test_answers_in_a_terminal_make_the_same_file_as_options(command, archive):
+    assert command("init", archive / "by_option" / "stars.toml", *options(archive))[0] == 0
+    answers = ["stars", "lamost", "nothing.csv", "no", archive / "archive" / "catalog.csv", archive / "archive"]
+    keys = [os.fsencode(f"{answer}\r") for answer in [*answers, "features", "spectra", archive / "out"]]
+    code, _, screen = in_terminal(["init"], archive, keys)
+    assert code == 0, screen
+    assert (archive / "stars.toml").read_text() == (archive / "by_option" / "stars.toml").read_text()
+    assert "there is no file nothing.csv" in screen
+    assert "recognised: ra, dec, class, subclass, object_id (obsid)" in screen
+    assert "the first product must be spectra" in screen
+
+
+def test_every_question_has_a_default_and_what_is_given_is_not_asked(archive):
+    keys = [b"\r"] * 3
+    words = ["init", "--survey", "skyserver", "--catalog", "my.csv", "--stages", "composites"]
+    code, _, screen = in_terminal(words, archive, keys)
+    assert code == 0, screen
+    job = load_job(archive / "my-job.toml")
+    assert (job.archive.survey, job.catalog.path, job.stages) == ("skyserver", "my.csv", ("composites",))
+    assert "Catalogue" not in screen
+
+
+def test_ctrl_c_at_a_question_leaves_nothing(archive):
+    before = set(archive.iterdir())
+    code, _, screen = in_terminal(["init"], archive, [b"\r", CTRL_C])
+    assert code == 130
+    assert "Stopped." in screen
+    assert "to start again: survey-batch init" in screen
+    assert set(archive.iterdir()) == before
+
+
+def test_nothing_is_asked_outside_a_terminal(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = command("init")
+    assert code == 2
+    assert "name the file to write" in err
+    assert command("init", "plain.toml")[0] == 0
+    assert load_job("plain.toml").archive.survey == "sdss"
+
+
+def test_products_that_a_survey_lacks_are_refused_before_anything_is_written(command, tmp_path):
+    code, _, err = command("init", tmp_path / "new.toml", "--survey", "lamost", "--stages", "spectra,cutouts")
+    assert code == 2
+    assert "'cutouts' is no product of survey 'lamost'; there are spectra, features" in err
+    assert not (tmp_path / "new.toml").exists()

@@ -1,0 +1,39 @@
+"""`survey-batch run --train`: what is run before the training, and which classifier is taken."""
+
+import pytest
+
+from survey_batch.cli.run import before_predictions
+from survey_batch.core.errors import ConfigurationError
+from tests.jobs import lamost_job
+from tests.models.folders import write_folder
+
+UNUSED = {"catalog": {"path": "unused"}, "archive": {"survey": "lamost", "root": "unused"}}
+
+
+def job(folder, variant="lines", predicts=None):
+    train = {"classifier": str(folder), "kind": "spectral-type", "variant": variant}
+    predictions = {"classifier": str(predicts or folder)}
+    return lamost_job(UNUSED, "out", ("spectra", "predictions"), train=train, predictions=predictions)
+
+
+def test_all_but_the_predictions_comes_before_the_training(tmp_path):
+    assert before_predictions(job(tmp_path / "model")).stages == ("spectra",)
+
+
+def test_a_classifier_that_is_there_is_not_trained_again(tmp_path, capsys):
+    write_folder(tmp_path / "model")
+    assert before_predictions(job(tmp_path / "model")) is None
+    assert f"{tmp_path}/model is trained already" in capsys.readouterr().err
+
+
+def test_a_classifier_of_another_variant_is_not_taken_for_it(tmp_path):
+    write_folder(tmp_path / "model")
+    with pytest.raises(ConfigurationError, match=r"variant 'lines'; \[train\] says 'spectral-type', 'forest'"):
+        before_predictions(job(tmp_path / "model", "forest"))
+
+
+def test_both_tables_must_name_one_classifier(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"tables \[train\] and \[predictions\] with the same key"):
+        before_predictions(job(tmp_path / "a", predicts=tmp_path / "b"))
+    with pytest.raises(ConfigurationError, match=r"tables \[train\] and \[predictions\]"):
+        before_predictions(lamost_job(UNUSED, "out", ("spectra",)))

@@ -1,0 +1,149 @@
+"""Worker jobs and steps as SLURM's commands start, list and end them."""
+
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from survey_batch.cluster import launch
+from survey_batch.cluster.launch import JobState, Launcher, LaunchError, Sbatch, Srun, call_slurm
+from survey_batch.config.job import ClusterSection
+from survey_batch.core.errors import ConfigurationError
+from tests.patience import PATIENCE
+
+
+def test_a_step_that_failed_is_told_by_what_it_wrote_not_by_its_script(tmp_path):
+    for name, text in (("worker-step0.log", "no such module"), ("worker-step0.sh", "exec dask worker")):
+        (tmp_path / name).write_text(text)
+    assert Launcher.log_of(SimpleNamespace(folder=tmp_path), "step0") == "no such module"
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """Put a command of SLURM's name on the path, as a shell script."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def write(name, script="true"):
+        path = folder / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    return write
+
+
+@pytest.fixture
+def sbatch(command, tmp_path):
+    for name in Sbatch.commands:
+        command(name)
+    return Sbatch(tmp_path, ClusterSection(kind="slurm", workers=1))
+
+
+def test_a_command_that_is_missing_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="SLURM's command sbatch is not on the path .*kind = .local"):
+        Sbatch(tmp_path, ClusterSection(kind="slurm", workers=1))
+
+
+def test_a_job_has_the_number_that_sbatch_prints_with_or_without_a_cluster(sbatch, command, tmp_path):
+    command("sbatch", 'echo "$@" > "$(dirname "$0")/asked"; echo "123;north"')
+    assert sbatch.submit("#!/bin/sh\nexit\n") == "123"
+    assert (tmp_path / "bin" / "asked").read_text() == f"--parsable {tmp_path}/worker.sh\n"
+    assert (tmp_path / "worker.sh").read_text() == "#!/bin/sh\nexit\n"
+    command("sbatch", "echo 124")
+    assert sbatch.submit("") == "124"
+
+
+def test_what_slurm_says_against_a_job_is_the_error(sbatch, command):
+    command("sbatch", "echo 'sbatch: error: Invalid qos' >&2; exit 1")
+    with pytest.raises(LaunchError, match="^sbatch: error: Invalid qos$"):
+        sbatch.submit("")
+    command("sbatch", "exit 3")
+    with pytest.raises(LaunchError, match="sbatch ended with 3"):
+        sbatch.submit("")
+
+
+def test_slurm_is_asked_whether_it_would_take_a_script(sbatch, command):
+    command("sbatch", '[ "$1" = --test-only ] && echo "sbatch: Job 7 to start at noon" >&2')
+    assert sbatch.test("") == "sbatch: Job 7 to start at noon"
+
+
+def test_states_are_those_of_the_jobs_that_have_not_ended(sbatch, command):
+    command("squeue", "printf '12|PENDING|Resources\\n 13 |RUNNING|None\\nsomething else\\n'")
+    assert sbatch.states() == {"12": JobState("PENDING", "Resources"), "13": JobState("RUNNING", "None")}
+    command("squeue", "true")
+    assert sbatch.states() == {}
+    command("squeue", "exit 1")
+    assert sbatch.states() is None
+
+
+def test_a_controller_that_does_not_answer_is_no_answer(sbatch, command, monkeypatch):
+    monkeypatch.setattr(launch, "COMMAND_SECONDS", 0.1)
+    command("squeue", "exec sleep 60")
+    assert sbatch.states() is None
+    assert call_slurm(["squeue"]).stderr == "squeue did not answer in 0 s"
+
+
+def test_jobs_are_cancelled_together_and_nothing_is_asked_where_there_are_none(sbatch, command, tmp_path):
+    command("scancel", 'echo "$@" >> "$(dirname "$0")/cancelled"')
+    sbatch.cancel(iter([]))
+    sbatch.cancel(["12", "13"])
+    assert (tmp_path / "bin" / "cancelled").read_text() == "12 13\n"
+
+
+def test_a_command_that_vanished_is_named(sbatch, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LaunchError, match="squeue is no longer on the path"):
+        sbatch.states()
+
+
+def test_the_end_of_a_log_is_told_from_all_of_a_job_s_files(sbatch, tmp_path):
+    (tmp_path / "worker-12.out").write_text("\n".join(f"line {number}" for number in range(9)) + "\n\n")
+    (tmp_path / "worker-12.err").write_bytes(b"caf\xe9\n")
+    (tmp_path / "worker-123.err").write_text("of another job")
+    assert sbatch.log_of("12").splitlines() == [f"line {number}" for number in range(4, 9)]
+    (tmp_path / "worker-12.out").unlink()
+    assert sbatch.log_of("12") == "caf\ufffd"
+    assert sbatch.log_of("7") == ""
+
+
+RUN = 'while [ "$1" != bash ]; do echo "$1"; shift; done; exec "$@"'
+"""Print the options, then run the script."""
+
+
+@pytest.fixture
+def srun(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "99")
+    command("srun", RUN)
+
+    def make(**keys):
+        return Srun(tmp_path, ClusterSection(kind="srun", workers=1, **keys))
+
+    return make
+
+
+def test_outside_of_an_allocation_no_steps_can_be_started(command, tmp_path, monkeypatch):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    command("srun")
+    with pytest.raises(ConfigurationError, match="starts workers inside an allocation, and this process is in none"):
+        Srun(tmp_path, ClusterSection(kind="srun", workers=1))
+
+
+def test_a_step_asks_for_what_all_its_workers_need_and_knows_its_name(srun):
+    started = srun(threads=2, processes=3, memory="2 GiB", gres="gpu:1", directives=["--exclude=n1"])
+    job = started.submit('echo "step $SURVEY_BATCH_STEP"')
+    started.steps[job].wait(timeout=PATIENCE)
+    options = ["--exact", "--ntasks=1", "--cpus-per-task=6", "--mem=6144M", "--gres=gpu:1", "--exclude=n1"]
+    assert (started.folder / "worker-step0.log").read_text().splitlines() == [*options, "step step0"]
+
+
+def test_a_step_runs_until_it_ends_or_is_cancelled(srun):
+    started = srun()
+    first, second = started.submit("exec sleep 60"), started.submit("exec sleep 60")
+    assert (first, second) == ("step0", "step1")
+    assert started.states() == {"step0": JobState("RUNNING"), "step1": JobState("RUNNING")}
+    started.cancel(["step0", "unknown"])
+    assert started.states() == {"step1": JobState("RUNNING")}
+    started.cancel(["step1", "step0"])
+    assert started.states() == {}

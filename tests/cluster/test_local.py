@@ -1,0 +1,45 @@
+"""Workers of this machine."""
+
+import os
+import sys
+
+import pytest
+
+from survey_batch.cluster import connect
+from survey_batch.cluster.local import GONE_SECONDS, LostWorkers
+from survey_batch.config.job import ClusterSection
+from survey_batch.core.errors import SurveyBatchError
+
+
+def test_a_local_cluster_listens_on_loopback_alone():
+    with connect(ClusterSection(workers=1, memory="1 GB")) as connection:
+        client = connection.client
+        info = client.scheduler_info()
+        addresses = [info["address"], *info["workers"]]
+        assert all(address.startswith("tcp://127.0.0.1:") for address in addresses)
+        assert client.dashboard_link.startswith("http://127.0.0.1:")
+
+
+def test_local_workers_see_the_environment_of_now_and_no_library_of_machine_learning(monkeypatch):
+    for value in ("before", "now"):
+        monkeypatch.setenv("SURVEY_BATCH_TEST", value)
+        with connect(ClusterSection(workers=1, memory="1 GB")) as connection:
+            (seen,) = connection.client.run(lambda: (os.environ["SURVEY_BATCH_TEST"], set(sys.modules))).values()
+            assert seen[0] == value
+            assert not {"tensorflow", "keras", "sklearn", "torch", "jax"} & seen[1]
+
+
+def test_a_machine_whose_workers_stay_away_ends_the_run(monkeypatch):
+    clock, workers = [0.0], {}
+    monkeypatch.setattr("survey_batch.cluster.local.time.monotonic", lambda: clock[0])
+    watch = LostWorkers(workers)
+    clock[0] = GONE_SECONDS - 1
+    watch.check()
+    workers["one"] = "alive"
+    watch.check()
+    workers.clear()
+    clock[0] += GONE_SECONDS
+    watch.check()
+    clock[0] += 1
+    with pytest.raises(SurveyBatchError, match="no worker of this machine has been alive for 300 s"):
+        watch.check()

@@ -1,0 +1,232 @@
+"""Shards on a small cluster in this process: their way through the stages, retries, and shards set aside."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
+from distributed import Client, KilledWorker
+
+from survey_batch.cluster.base import Connection, Size
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
+from survey_batch.execution import engine, shard_task
+from survey_batch.execution.engine import Chain, Engine
+from survey_batch.monitor.record import Record
+from survey_batch.preflight.phases import Group
+from survey_batch.store.products import cut_into_shards
+
+SHARDS = cut_into_shards("object", 24, 4)
+DEATH = KilledWorker("a task", SimpleNamespace(address="tcp://a"), 0)
+
+called = []
+"""What the workers were asked for, in order."""
+errors = {}
+"""What a stage raises for a shard, one error for each attempt."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    stored: bool = True
+    upstream: str | None = None
+    gpu: bool = False
+    in_steps: bool = False
+
+
+def record(stage, shard, status="ok"):
+    return Record(stage, shard, {status: len(shard)}, rows_done=len(shard))
+
+
+def run_shard(job, name, shard, given=None, needed_by=()):
+    called.append((name, shard.index, given, needed_by))
+    if errors.get((name, shard.index)):
+        raise errors[name, shard.index].pop(0)
+    return record(name, shard)
+
+
+def load(job, name, shard, given=None, needed_by=()):
+    called.append(("load", shard.index))
+    return shard
+
+
+def compute(job, name, loaded):
+    called.append(("compute", loaded.index))
+    return loaded
+
+
+def write(job, name, computed):
+    called.append(("write", computed.index))
+    return record(name, computed)
+
+
+def set_aside(job, name, shard, reason):
+    called.append(("set aside", shard.index, name, reason))
+    if errors.get(("set aside", shard.index)):
+        raise errors["set aside", shard.index].pop(0)
+    return record(name, shard, "failed")
+
+
+@pytest.fixture(scope="module")
+def client():
+    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as made:
+        yield made
+
+
+@pytest.fixture
+def run(client, monkeypatch):
+    """Run shards through stages; return the records in their order."""
+    called.clear()
+    errors.clear()
+    for function in (run_shard, load, compute, write, set_aside):
+        monkeypatch.setattr(shard_task, function.__name__, function)
+    monkeypatch.setattr(engine.Failures, "__init__", failures_of_one_death)
+
+    def run(*stages, shards=SHARDS, slots=2, check=lambda: None, workers=1):
+        found = []
+        connection = Connection(client, "", lambda: Size(workers, slots), check)
+        made = Engine(connection, None, Group(stages), found.append)
+        made.run(shards)
+        return found
+
+    return run
+
+
+def failures_of_one_death(failures, _):
+    """Count as a scheduler of ours does, which reports each death."""
+    failures.deaths_per_report, failures.deaths, failures.errors = 1, Counter(), Counter()
+
+
+def counts(records):
+    return {(one.stage, one.shard.index): dict(one.counts) for one in records}
+
+
+def test_every_shard_goes_through_every_stage_once_and_in_order(run):
+    records = run(Stage("a"), Stage("b", upstream="a"))
+    assert counts(records) == {(stage, shard.index): {"ok": 4} for stage in "ab" for shard in SHARDS}
+    assert len(records) == len(called) == 12
+    for shard in SHARDS:
+        assert [name for name, index, *_ in called if index == shard.index] == ["a", "b"]
+
+
+def test_no_shards_are_no_work(run):
+    assert run(Stage("a"), shards=[]) == []
+    assert called == []
+
+
+def test_what_is_not_stored_is_handed_to_those_that_need_it(run):
+    records = run(Stage("a", stored=False), Stage("b", upstream="a"), Stage("c", upstream="a"), shards=SHARDS[:1])
+    made = record("a", SHARDS[0])
+    assert called == [("a", 0, None, ("b", "c")), ("b", 0, made, ()), ("c", 0, made, ())]
+    assert [one.stage for one in records] == ["b", "c", "a"], "a counts when the whole chain is done"
+
+
+def test_a_stage_in_steps_loads_computes_and_writes(run):
+    records = run(Stage("a", in_steps=True), shards=SHARDS[:2])
+    for shard in SHARDS[:2]:
+        assert [step for step, index in called if index == shard.index] == ["load", "compute", "write"]
+    assert counts(records) == {("a", 0): {"ok": 4}, ("a", 1): {"ok": 4}}
+
+
+def test_an_error_is_tried_again_and_what_was_finished_is_not(run):
+    errors["b", 2] = [RuntimeError("a defect")]
+    records = run(Stage("a"), Stage("b", upstream="a"))
+    assert counts(records)["b", 2] == {"ok": 4}
+    assert [name for name, index, *_ in called if index == 2] == ["a", "b", "b"]
+    assert len(records) == 12
+
+
+def test_a_shard_that_fails_again_is_set_aside_and_the_others_are_done(run):
+    errors["a", 1] = [RuntimeError("first"), ValueError("again")]
+    records = run(Stage("a"))
+    assert ("set aside", 1, "a", "ValueError: again") in called
+    assert counts(records) == {("a", shard.index): {"failed" if shard.index == 1 else "ok": 4} for shard in SHARDS}
+
+
+def test_where_a_product_that_is_handed_on_fails_all_that_is_made_of_it_is_set_aside(run):
+    errors["a", 0] = [SurveyBatchError("no disk"), SurveyBatchError("no disk")]
+    stages = Stage("a", stored=False), Stage("b", upstream="a"), Stage("c", upstream="a"), Stage("d")
+    records = run(*stages, shards=SHARDS[:1])
+    assert counts(records) == {("b", 0): {"failed": 4}, ("c", 0): {"failed": 4}, ("d", 0): {"ok": 4}}
+    assert [call[2:] for call in called if call[0] == "set aside"] == [("b", "a: no disk"), ("c", "a: no disk")]
+
+
+def test_what_is_handed_on_is_made_again_only_for_those_that_still_need_it(run):
+    errors["c", 0] = [RuntimeError("once")]
+    run(Stage("a", stored=False), Stage("b", upstream="a"), Stage("c", upstream="a"), shards=SHARDS[:1])
+    assert [call[0] for call in called] == ["a", "b", "c", "a", "c"]
+    assert [call[3] for call in called if call[0] == "a"] == [("b", "c"), ("c",)]
+
+
+def test_a_shard_that_may_kill_its_worker_once_too_often_comes_last(run):
+    errors["a", 0] = [DEATH] * 3
+    records = run(Stage("a"))
+    assert counts(records)["a", 0] == {"failed": 4}
+    (reason,) = [call[3] for call in called if call[0] == "set aside"]
+    assert reason.startswith("its worker died 3 times")
+    tried = [index for name, index, *_ in called if name == "a"]
+    assert tried.count(0) == 3
+    assert tried[-1] == 0, "after all that are not suspected"
+
+
+@pytest.mark.parametrize("error", [ConfigurationError("no such classifier"), PlanMismatchError("edited")])
+def test_a_fault_of_the_job_ends_the_run_at_once(run, error):
+    errors["a", 0] = [error]
+    with pytest.raises(type(error), match=str(error)):
+        run(Stage("a"), shards=SHARDS[:1])
+    assert len(called) == 1
+
+
+def test_to_set_a_shard_aside_is_tried_again(run):
+    errors["a", 0] = [RuntimeError("a defect")] * 2
+    errors["set aside", 0] = [OSError("away")]
+    assert counts(run(Stage("a"), shards=SHARDS[:1])) == {("a", 0): {"failed": 4}}
+
+
+def test_a_shard_that_cannot_be_set_aside_ends_the_run_with_both_reasons(run, monkeypatch):
+    monkeypatch.setattr(engine, "SET_ASIDE_ATTEMPTS", 2)
+    errors["a", 0] = [RuntimeError("a defect")] * 2
+    errors["set aside", 0] = [OSError("no space left")] * 2
+    with pytest.raises(SurveyBatchError, match=r"a object shard 0 .*a defect; and it could not be .*no space left"):
+        run(Stage("a"), shards=SHARDS[:1])
+
+
+def test_a_cluster_that_gives_up_ends_the_run(run):
+    def gone():
+        raise SurveyBatchError("no worker is left")
+
+    with pytest.raises(SurveyBatchError, match="no worker is left"):
+        run(Stage("a"), check=gone)
+
+
+def test_no_more_shards_wait_than_the_workers_need(run, monkeypatch):
+    open_, most = [], []
+    submit, settle = Engine._submit, Engine._settle
+
+    def submitting(self, chain):
+        open_.append(chain)
+        most.append(len(open_))
+        submit(self, chain)
+
+    def settling(self, chain, made):
+        open_.remove(chain)
+        return settle(self, chain, made)
+
+    monkeypatch.setattr(Engine, "_submit", submitting)
+    monkeypatch.setattr(Engine, "_settle", settling)
+    run(Stage("a"), slots=1, shards=cut_into_shards("object", 40, 4))
+    assert max(most) == 4
+    assert len(most) == 10
+
+
+def test_only_the_step_that_computes_asks_for_the_gpu(client):
+    connection = Connection(client, "", lambda: Size(1, 1, gpu=True))
+    made = Engine(connection, None, Group((Stage("a", gpu=True, in_steps=True), Stage("b"))), print)
+    asked = []
+    made.client = SimpleNamespace(submit=lambda *_, key, resources, **__: asked.append((key[0], resources)))
+    made._look()
+    assert made.window == 3, "on a GPU one shard is computed at a time, while others are read and written"
+    chain = Chain(SHARDS[0], ["a", "b"])
+    for stage, step in (("a", "-load"), ("a", ""), ("a", "-write"), ("b", "")):
+        made._task(chain, stage, step, time.sleep)
+    assert asked == [("a-load", None), ("a", {"GPU": 1}), ("a-write", None), ("b", None)]

@@ -1,0 +1,103 @@
+"""What a stage learns from all shards does not depend on who sums them up, nor on workers that die."""
+
+from types import SimpleNamespace
+
+import pytest
+from distributed import Client, KilledWorker
+
+from survey_batch.cluster.base import Connection, Size
+from survey_batch.core.errors import SurveyBatchError
+from survey_batch.execution import reduction
+from survey_batch.execution.failures import DEATHS_ALLOWED
+from survey_batch.execution.reduction import fit
+from survey_batch.stages.base import FIT_SHARDS
+from survey_batch.store.products import cut_into_shards
+
+parts = []
+"""The parts that were summed up, by their first shard."""
+errors = {}
+"""What the part that begins with a shard raises, one error for each attempt."""
+
+
+class Sums:
+    """A stage that learns the text of its shards' numbers, which tells their order."""
+
+    def fit_part(self, shards):
+        first = shards[0].index
+        parts.append(first)
+        if errors.get(first):
+            raise errors[first].pop(0)
+        return "".join(f"{shard.index}," for shard in shards)
+
+    def fit_merge(self, sums):
+        return "".join(sums)
+
+    def fit_end(self, whole):
+        return {"learnt": whole}
+
+
+@pytest.fixture(scope="module")
+def client():
+    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as made:
+        yield made
+
+
+@pytest.fixture
+def learn(client, monkeypatch):
+    parts.clear()
+    errors.clear()
+    monkeypatch.setattr(reduction, "make_stage", lambda *_: Sums())
+
+    def learn(count):
+        connection = Connection(client, "", lambda: Size(1, 2))
+        return fit(connection, None, "features", cut_into_shards("object", count, 1))
+
+    return learn
+
+
+def expected(count):
+    return {"learnt": "".join(f"{number}," for number in range(count))}
+
+
+@pytest.mark.parametrize("count", [1, FIT_SHARDS, FIT_SHARDS + 1, 3 * FIT_SHARDS + 2])
+def test_parts_are_added_in_the_order_of_their_shards(learn, count):
+    assert learn(count) == expected(count)
+    assert sorted(parts) == list(range(0, count, FIT_SHARDS))
+
+
+def test_few_sums_wait_to_be_added(learn, monkeypatch):
+    monkeypatch.setattr(reduction, "AT_ONCE", 2)
+    count = 7 * FIT_SHARDS
+    assert learn(count) == expected(count)
+    assert len(parts) == 7
+
+
+def death(task):
+    return KilledWorker(task, SimpleNamespace(address="tcp://a"), 0)
+
+
+def test_a_part_whose_worker_died_is_summed_up_again_and_the_result_is_the_same(learn):
+    count = 3 * FIT_SHARDS
+    errors[FIT_SHARDS] = [death("part 1")] * (DEATHS_ALLOWED - 1)
+    assert learn(count) == expected(count)
+    assert parts.count(FIT_SHARDS) == DEATHS_ALLOWED
+
+
+def test_a_part_that_kills_its_workers_ends_the_run_with_what_to_change(learn):
+    errors[0] = [death("part 0")] * DEATHS_ALLOWED
+    with pytest.raises(SurveyBatchError, match=r"fitting features: its worker died 3 times .*: raise cluster.memory"):
+        learn(FIT_SHARDS)
+
+
+def test_deaths_over_different_parts_are_counted_apart(learn):
+    count = 2 * FIT_SHARDS
+    errors[0] = [death("part 0")] * (DEATHS_ALLOWED - 1)
+    errors[FIT_SHARDS] = [death("part 1")] * (DEATHS_ALLOWED - 1)
+    assert learn(count) == expected(count)
+
+
+def test_a_defect_is_not_tried_again(learn):
+    errors[0] = [ValueError("singular")]
+    with pytest.raises(ValueError, match="singular"):
+        learn(FIT_SHARDS)
+    assert parts == [0]

@@ -1,0 +1,137 @@
+"""A run from its plan to its accounts, and the accounts of one that ends in an error."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from distributed import Client
+
+from survey_batch.core.errors import PlanMismatchError, SurveyBatchError
+from survey_batch.core.paths import read_json
+from survey_batch.core.status import Status
+from survey_batch.execution import runner
+from survey_batch.execution.engine import Engine
+from survey_batch.execution.runner import Summary, run
+from survey_batch.store.products import open_group, product_exists, read_status
+from tests.jobs import lamost_job
+from tests.lamost_files import make_archive
+
+OBJECTS = 12
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    keys = make_archive(tmp_path_factory.mktemp("archive"), OBJECTS)
+    (Path(keys["archive"]["root"]) / "spec-55000-TEST_sp01-003.fits").unlink()
+    return keys
+
+
+@pytest.fixture(scope="module")
+def client():
+    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as made:
+        yield made
+
+
+@pytest.fixture
+def job(keys, tmp_path):
+    return lamost_job(keys, tmp_path / "out", ["spectra"], spectra={"wavelength_min": 4000, "wavelength_max": 4100})
+
+
+def last_run(job):
+    return read_json(f"{job.output}/run.json")["runs"][-1]
+
+
+def test_a_run_accounts_for_every_object_and_another_has_nothing_to_do(job, client):
+    done = run(job, client=client)
+    assert done.worked
+    assert done.complete
+    assert done.counts == {"ok": 11, "not_found": 1}
+    assert done.stages["spectra"]["counts"] == done.counts
+    assert done.stages["spectra"]["rows_done"] == OBJECTS
+    assert last_run(job)["ended"] == "complete"
+    assert read_json(f"{job.output}/run.json")["counts"] == done.counts
+    again = run(job, client=client)
+    assert not again.worked
+    assert again.counts == done.counts
+    assert len(read_json(f"{job.output}/run.json")["runs"]) == 1
+
+
+def test_only_shards_with_rows_left_are_done(job, client, monkeypatch):
+    run(job, client=client)
+    status = open_group(job.output, "spectra")["status"]
+    status[8:9] = np.array([Status.UNREACHABLE], np.uint8)
+    asked, do = [], Engine.run
+    monkeypatch.setattr(Engine, "run", lambda self, shards: asked.extend(shards) or do(self, shards))
+    done = run(job, client=client)
+    assert [shard.index for shard in asked] == [1]
+    assert done.stages["spectra"]["rows_done"] == 1
+    assert done.counts == {"ok": 11, "not_found": 1}
+
+
+def test_an_error_is_accounted_for_and_raised(job, client, monkeypatch):
+    def fail(*_):
+        raise SurveyBatchError("no worker is left")
+
+    monkeypatch.setattr(Engine, "run", fail)
+    with pytest.raises(SurveyBatchError, match="no worker is left"):
+        run(job, client=client)
+    assert (last_run(job)["ended"], last_run(job)["error"]) == ("error", "no worker is left")
+    assert read_json(f"{job.output}/run.json")["counts"] == {"pending": OBJECTS}
+
+
+def test_an_error_without_words_is_told_by_its_kind_and_none_in_the_accounts_hides_it(job, client, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(Engine, "run", fail)
+    with pytest.raises(MemoryError):
+        run(job, client=client)
+    assert last_run(job)["error"] == "MemoryError"
+    monkeypatch.setattr(runner, "write_run", lambda *_: 1 / 0)
+    with pytest.raises(MemoryError):
+        run(job, client=client)
+
+
+def test_rows_that_are_left_out_by_a_defect_are_no_quiet_end(job, client, monkeypatch):
+    monkeypatch.setattr(Engine, "run", lambda *_: None)
+    with pytest.raises(SurveyBatchError, match="rows of spectra are still pending after the run"):
+        run(job, client=client)
+    assert read_status(job.output, "spectra").tolist() == [Status.PENDING] * OBJECTS
+
+
+def test_another_job_s_output_is_refused_before_any_work(job, keys, client):
+    run(job, client=client)
+    other = lamost_job(keys, job.output, ["spectra"], spectra={"wavelength_min": 4000, "wavelength_max": 4200})
+    with pytest.raises(PlanMismatchError, match=r"spectra\.wavelength_max"):
+        run(other, client=client)
+    assert len(read_json(f"{job.output}/run.json")["runs"]) == 1
+
+
+def test_a_product_says_what_it_was_made_with(job, client):
+    run(job, client=client)
+    attrs = dict(open_group(job.output, "spectra").attrs)
+    assert attrs["title"] == "spectra of test"
+    assert {"provenance", "fingerprint", "versions", "job", "created"} <= attrs.keys()
+    assert not product_exists(job.output, "features")
+
+
+@pytest.mark.parametrize(
+    ("counts", "complete"),
+    [
+        ({}, True),
+        ({"ok": 3, "not_found": 1}, True),
+        *(({"ok": 3, name: 1}, False) for name in ("pending", "failed", "unreachable")),
+    ],
+)
+def test_a_run_is_complete_if_another_would_retry_nothing(counts, complete):
+    assert Summary("out", counts).complete == complete
+
+
+def test_parts_of_a_run_add_up_to_one():
+    search = Summary("out", {"ok": 1}, {"detections": {"rows_done": 1}}, worked=True)
+    rest = Summary("out", {"ok": 5}, {"cutouts": {"rows_done": 5}})
+    both = rest.after(search)
+    assert both.worked
+    assert both.counts == {"ok": 5}
+    assert list(both.stages) == ["detections", "cutouts"]
+    assert repr(both) == "<Summary of out: 5 objects: 5 ok>"

@@ -1,0 +1,146 @@
+"""Kernels on datasets: shapes and chunks of the result, rows that cannot be used, and what is refused."""
+
+import dask
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import Status
+from survey_batch.lazy.functions import DIMENSIONS, apply, composites, features, predict, principal_components
+from survey_batch.lazy.stages import image_stage
+from survey_batch.spectra.grid import log_grid
+from tests.models.folders import write_folder
+
+OBJECTS, SIZE, BANDS = 9, 16, ("g", "r", "i")
+
+
+def cutouts(objects=OBJECTS):
+    """Stars of different brightness and colour on a faint sky."""
+    random = np.random.default_rng(1)
+    y, x = np.mgrid[:SIZE, :SIZE] - SIZE / 2
+    star = np.exp(-(x**2 + y**2) / 8)
+    flux = random.uniform(1, 20, (objects, len(BANDS), 1, 1)) * star + random.normal(0, 0.01, (objects, 3, SIZE, SIZE))
+    return xr.Dataset(
+        {
+            "flux": (("object", "band", "y", "x"), flux.astype(np.float32)),
+            "status": ("object", np.full(objects, Status.OK, np.uint8)),
+        },
+        coords={
+            "band": list(BANDS),
+            "object_id": ("object", np.array([f"id-{row}" for row in range(objects)], object)),
+        },
+    )
+
+
+def spectra(objects=OBJECTS):
+    wavelength = log_grid(4000.0, 4400.0)
+    flux = 100 + np.random.default_rng(2).normal(0, 3, (objects, wavelength.size))
+    every = ("object", "wavelength")
+    return xr.Dataset(
+        {
+            "flux": (every, flux.astype(np.float32)),
+            "ivar": (every, np.full(flux.shape, 0.1, np.float32)),
+            "mask": (every, np.zeros(flux.shape, np.int32)),
+            "redshift": ("object", np.zeros(objects, np.float32)),
+            "split": ("object", np.array(["train", "train", ""] * (objects // 3), object)),
+        },
+        coords={"wavelength": wavelength},
+    )
+
+
+def test_nothing_is_computed_before_it_is_asked_for():
+    lazy = composites(cutouts().chunk(object=4), bands="irg")
+    assert dask.is_dask_collection(lazy.image)
+    assert lazy.image.chunks[0] == (4, 4, 1)
+    assert lazy.image.dims == ("object", "y", "x", "channel")
+    assert lazy.image.dtype == np.uint8
+    assert lazy.object_id.values.tolist() == [f"id-{row}" for row in range(OBJECTS)]
+
+
+def test_chunks_change_no_value_and_what_is_in_memory_stays_there():
+    whole = composites(cutouts(), bands="irg")
+    assert not dask.is_dask_collection(whole.image)
+    assert whole.image.values.any()
+    for size in (1, 4, OBJECTS):
+        xr.testing.assert_identical(composites(cutouts().chunk(object=size), bands="irg").compute(), whole)
+
+
+@settings(max_examples=5)
+@given(st.permutations(["object", "band", "y", "x"]))
+def test_the_order_of_dimensions_does_not_matter(order):
+    given = cutouts(3)
+    expected = composites(given, bands="irg")
+    found = composites(given.transpose(*order).chunk(object=2, y=5), bands="irg").compute()
+    np.testing.assert_array_equal(found.image, expected.image)
+
+
+def test_rows_that_cannot_be_used_keep_their_status_and_hold_nothing():
+    given = cutouts()
+    given.status[2], given.status[5] = Status.NOT_FOUND, Status.PARTIAL
+    made = composites(given, bands="irg")
+    assert made.status.values[[1, 2, 5]].tolist() == [Status.OK, Status.NOT_FOUND, Status.PARTIAL]
+    assert not made.image[2].any()
+    assert made.image[5].any()
+    assert composites(given.drop_vars("status"), bands="irg").status.values.tolist() == [Status.OK] * OBJECTS
+
+
+def test_the_result_says_how_it_was_made_only_if_the_input_does():
+    given = cutouts()
+    assert "made_with" not in composites(given, bands="irg").variables
+    given.attrs["made_with"] = '{"cutouts.size": 16}'
+    assert '"composites.bands": "irg"' in composites(given, bands="irg").attrs["made_with"]
+
+
+def test_features_of_spectra_have_components_where_these_are_given():
+    options = {"blocks": 4}
+    plain = features(spectra(), **options)
+    learnt = principal_components(spectra().chunk(object=4), 2, **options)
+    assert learnt.pca_components.shape[0] == 2
+    scored = features(spectra(), learnt, **options)
+    extra = set(scored.feature.values) - set(plain.feature.values)
+    assert extra == {"component_000", "component_001"}
+    shared = [name for name in plain.feature.values if name in scored.feature.values]
+    np.testing.assert_array_equal(scored.value.sel(feature=shared), plain.value.sel(feature=shared))
+
+
+def test_components_are_learnt_from_the_training_split_alone():
+    given = spectra()
+    learnt = principal_components(given, 2, blocks=4)
+    given.flux[2::3] *= np.linspace(0.5, 3, given.sizes["wavelength"], dtype=np.float32)
+    np.testing.assert_array_equal(principal_components(given, 2, blocks=4).pca_components, learnt.pca_components)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: composites(cutouts(), bands="xyz"), r"^composites\.bands: "),
+        (lambda: composites(cutouts(), colour="irg"), r"^composites\.colour: Extra inputs"),
+        (lambda: composites(cutouts().drop_vars("band")), "neither a dimension 'wavelength' nor a coordinate 'band'"),
+        (lambda: composites(cutouts().isel(object=3), bands="irg"), r"no dimension 'object'; keep it with isel"),
+        (lambda: features(spectra(), cutouts()), "components must be a dataset with principal components"),
+        (lambda: features(spectra(), 20), "components must be a dataset with principal components"),
+        (lambda: features(spectra().drop_vars("ivar"), blocks=4), r"needs variables .*; the dataset lacks \['ivar'\]"),
+    ],
+)
+def test_what_is_wrong_with_a_setting_or_a_dataset_is_said(call, said):
+    with pytest.raises(ConfigurationError, match=said):
+        call()
+
+
+def test_a_dataset_without_the_classifier_s_variables_is_refused(tmp_path):
+    write_folder(tmp_path / "model")
+    with pytest.raises(ConfigurationError, match="takes the product 'spectra'; the dataset lacks its variables flux"):
+        predict(spectra().drop_vars("flux"), tmp_path / "model")
+    with pytest.raises(ConfigurationError, match=r"^predictions\.threshold: "):
+        predict(spectra(), tmp_path / "model", threshold=2)
+
+
+def test_a_stage_is_given_its_variables_alone():
+    given = cutouts().assign(extra=("object", np.zeros(OBJECTS)))
+    stage = image_stage("composites", given, {"bands": "irg"})
+    made = apply(stage, given, stage.settings())
+    assert "extra" not in made
+    assert [dim for dim in DIMENSIONS if dim in made.dims] == ["object", "y", "x", "channel"]

@@ -1,0 +1,58 @@
+"""Stages are bound to a dataset's own grid, bands and size."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from survey_batch.config.sections.images import CutoutsSection
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.lazy.stages import image_stage, spectral_stage, valid
+from survey_batch.spectra.grid import log_grid
+
+OPTIONS = {"components": 0, "blocks": 2}
+
+
+def spectra(wavelength, **attrs):
+    return xr.Dataset(
+        {"flux": (("object", "wavelength"), np.ones((1, wavelength.size)))}, {"wavelength": wavelength}, attrs
+    )
+
+
+@settings(max_examples=25)
+@given(st.floats(3700, 5000), st.floats(300, 2000), st.integers(0, 40), st.integers(1, 40))
+def test_a_dataset_s_own_grid_is_taken_also_where_it_was_cut(low, width, first, last):
+    wavelength = log_grid(low, low + width)
+    np.testing.assert_allclose(spectral_stage(spectra(wavelength), OPTIONS).wavelength, wavelength, rtol=1e-9)
+    cut = wavelength[first:-last]
+    np.testing.assert_allclose(spectral_stage(spectra(cut), OPTIONS).wavelength, cut, rtol=1e-9)
+
+
+def test_limits_that_are_stated_are_kept_where_they_hold():
+    wavelength = log_grid(4000.0, 4500.0)
+    stated = '{"spectra.wavelength_min": 4000.0, "spectra.wavelength_max": 4500.0}'
+    known = spectral_stage(spectra(wavelength, made_with=stated), OPTIONS).settings()
+    assert (known["spectra.wavelength_min"], known["spectra.wavelength_max"]) == (4000.0, 4500.0)
+    cut = spectral_stage(spectra(wavelength[10:], made_with=stated), OPTIONS).settings()
+    assert cut["spectra.wavelength_min"] > 4000.0
+
+
+@pytest.mark.parametrize("wavelength", [np.linspace(4000, 4500, 300), 10 ** (3.6 + 2e-4 * np.arange(100))])
+def test_wavelengths_of_another_grid_are_refused(wavelength):
+    with pytest.raises(ConfigurationError, match="are not a log10 grid with a step of 1e-4"):
+        spectral_stage(spectra(wavelength), OPTIONS)
+
+
+def test_bands_and_size_are_those_of_the_dataset():
+    flux = xr.DataArray(np.ones((1, 3, 20, 20)), dims=("object", "band", "y", "x"), coords={"band": list("irg")})
+    stage = image_stage("composites", flux.to_dataset(name="flux"), {"bands": "irg"})
+    assert stage.other("cutouts").section.size == 20
+    assert stage.settings()["frames.bands"] == "irg"
+    assert not stage.other("cutouts").section.ivar
+
+
+def test_a_wrong_setting_is_named_by_its_table():
+    with pytest.raises(ConfigurationError, match=r"^cutouts\.size: Input should be a valid integer"):
+        valid("cutouts", CutoutsSection, {"size": "big"})
+    assert valid("cutouts", CutoutsSection, {"size": 5}).size == 5

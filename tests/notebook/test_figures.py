@@ -1,0 +1,85 @@
+"""Pictures show what the data hold: the right objects, under their names."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import survey_batch as sb
+from survey_batch.core.errors import ConfigurationError
+
+
+@pytest.fixture(scope="module")
+def spectra(spectra_output):
+    return sb.open_product(spectra_output, "spectra")
+
+
+@pytest.fixture(scope="module")
+def predictions():
+    probability = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7], [np.nan, np.nan]], np.float32)
+    texts = {
+        "object_id": list("abcde"),
+        "label": ["A", "B", "B", "B", "A"],
+        "predicted_class": ["A", "B", "A", "B", ""],
+        "split": ["test", "test", "test", "train", "test"],
+    }
+    return xr.Dataset(
+        {"probability": (("object", "class"), probability), "status": ("object", np.array([1, 1, 1, 1, 4], np.uint8))},
+        {"class": ["A", "B"], **{name: ("object", np.array(values, object)) for name, values in texts.items()}},
+    )
+
+
+def titles(picture):
+    return [axes.get_title(loc="left") for axes in picture.axes if axes.axison]
+
+
+def test_one_object_is_drawn_under_its_id_and_label(spectra):
+    picture = spectra.sb.show(4)
+    assert titles(picture) == [f"{spectra.object_id.values[4]}  {spectra.label.values[4]}"]
+    drawn = picture.axes[0].lines[0].get_ydata()
+    good = (spectra["mask"].values[4] == 0) & (spectra.ivar.values[4] > 0)
+    assert np.array_equal(drawn[good], spectra.flux.values[4][good])
+
+
+def test_a_notebook_gets_a_png(spectra):
+    assert spectra.sb.show(0)._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_gallery_shows_the_objects_asked_for(spectra):
+    ids = spectra.object_id.values[[2, 7]].tolist()
+    assert [title.split()[0] for title in titles(spectra.sb.gallery([ids[0], 7]))] == ids
+    assert len(titles(spectra.sb.gallery(count=5))) == 5
+
+
+@pytest.mark.parametrize("product", ["cutouts", "composites"])
+def test_images_are_drawn(image_output, product):
+    ds = sb.open_product(image_output, product)
+    picture = ds.sb.gallery(count=3)
+    assert all(axes.images for axes in picture.axes)
+    assert len(titles(picture)) == 3
+
+
+def test_a_confusion_matrix_counts_objects_that_have_a_label_and_a_prediction(predictions):
+    def counted(split):
+        return [text.get_text() for text in predictions.sb.confusion(split).axes[0].texts]
+
+    assert [text for text in counted(None) if text.isdigit()] == ["1", "1", "2"]
+    assert [text for text in counted("test") if text.isdigit()] == ["1", "1", "1"]
+    with pytest.raises(ConfigurationError, match="no object has both .* in split 'validation'"):
+        counted("validation")
+
+
+def test_a_sky_map_names_the_groups(spectra):
+    legend = spectra.sb.sky_map("label").legends[0]
+    assert {text.get_text() for text in legend.get_texts()} == set(spectra.label.values) - {""}
+    assert spectra.sb.sky_map("status").legends[0].get_texts()[0].get_text() == "ok"
+    with pytest.raises(ConfigurationError, match="no 'flux' of objects"):
+        spectra.sb.sky_map("flux")
+
+
+def test_what_cannot_be_drawn_is_refused(spectra_output, spectra):
+    with pytest.raises(ConfigurationError, match="features of test.* nothing to draw object by object"):
+        sb.open_product(spectra_output, "features").sb.show(0)
+    with pytest.raises(ConfigurationError, match="give predictions"):
+        spectra.sb.confusion()
+    with pytest.raises(ConfigurationError, match="no object of this dataset holds data"):
+        spectra.isel(object=slice(0, 0)).sb.gallery()

@@ -1,0 +1,69 @@
+"""An output opened in a notebook has its products, status, problems and report by name."""
+
+from pathlib import Path
+
+import pytest
+from astropy.table import Table
+
+import survey_batch as sb
+from survey_batch.core.errors import ConfigurationError
+
+
+def test_products_are_attributes(spectra_output):
+    run = sb.open(spectra_output)
+    assert run.products == ("features", "spectra")
+    assert run.spectra.sizes["object"] == run["spectra"].sizes["object"] == 20
+    assert run.spectra is run.spectra
+    assert {"features", "spectra", "status", "catalog"} <= set(dir(run))
+    with pytest.raises(AttributeError, match="has no product 'cutouts'; there are features, spectra"):
+        getattr(run, "cutouts")  # noqa: B009
+
+
+def test_it_says_how_far_it_is(spectra_output):
+    run = sb.open(spectra_output)
+    assert run.status().complete
+    assert repr(run).splitlines()[1:4] == [
+        "test: complete",
+        "  spectra   20 objects: 20 ok",
+        "  features  20 objects: 20 ok",
+    ]
+    assert "<td>20 objects: 20 ok</td>" in run._repr_html_()
+    assert run.job.name == "test"
+
+
+def test_problems_are_a_table(image_output):
+    problems = sb.open(image_output).problems
+    partial = sb.open(image_output).cutouts.sb.select(status="partial")
+    assert set(problems[problems.stage == "cutouts"].object_id) == set(partial.object_id.values)
+
+
+def test_one_object_is_shown_in_each_product_that_can_be_drawn(image_output):
+    run = sb.open(image_output)
+    first = str(run.cutouts.object_id.values[0])
+    assert len(run.show(first)) == 2
+
+
+def test_the_report_is_written_and_said_where(spectra_output):
+    path = sb.open(spectra_output).report()
+    assert Path(path).read_text().startswith("<!doctype html>")
+
+
+def test_a_folder_without_products_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="there is no product in"):
+        sb.open(tmp_path)
+
+
+def test_the_catalogue_is_joined_with_all_that_is_known(spectra_output):
+    run = sb.open(spectra_output)
+    table = run.catalog()
+    assert table.sb_object_id.tolist() == run.spectra.object_id.values.tolist()
+    assert table.sb_label.tolist() == run.spectra.label.values.tolist()
+    assert set(table.sb_status) == {"ok"}
+    features = [str(name) for name in run.features.feature.values]
+    assert {f"sb_feature_{name}" for name in features} <= set(table.columns)
+    assert "sb_label" not in run.catalog(with_=())
+
+
+def test_the_catalogue_is_exported(spectra_output, tmp_path):
+    path = sb.open(spectra_output).export(str(tmp_path / "c.fits"), with_=["label"])
+    assert "sb_label" in Table.read(path).colnames

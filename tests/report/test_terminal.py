@@ -1,0 +1,69 @@
+"""A job's status in words for a terminal."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from survey_batch.core.pace import Pace
+from survey_batch.report.summary import RunStatus, StageStatus
+from survey_batch.report.terminal import render, state, words
+
+HOLDER = {"pid": 7, "user": "me", "host": "n1", "since": "noon"}
+
+
+def stage(pending=0, retryable=0, created=True, **keys):
+    counts = {"ok": 100 - pending - retryable, "pending": pending, "failed": retryable}
+    counts = {name: count for name, count in counts.items() if count}
+    return StageStatus("cutouts", "object", 100, counts, pending, retryable, 10, 10 - pending // 10, created, **keys)
+
+
+def status(*stages, **keys):
+    return RunStatus("out", {"name": "test"}, 100, stages[0].counts, stages, **keys)
+
+
+def shown(one):
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(render(one))
+    return console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (status(stage()), "complete"),
+        (status(stage(pending=30)), "not complete: run it again to go on"),
+        (status(stage(pending=30), holder=HOLDER), "run under way: process 7 of me on n1, since noon; time left not"),
+        (status(stage(pending=30), holder={"pid": 7}), "run under way: process 7 of ? on ?, since ?; "),
+    ],
+)
+def test_the_state_says_whose_run_it_is_and_whether_to_go_on(one, said):
+    assert state(one).startswith(said)
+
+
+def test_time_left_is_that_of_the_pending_rows_at_the_rate(monkeypatch):
+    one = status(stage(pending=60, rate=2.0, pace=Pace(2.0)), holder=HOLDER)
+    assert state(one).endswith("; about 30 s left")
+
+
+def test_rows_that_are_left_are_told_apart_from_those_to_try_again():
+    text = shown(status(stage(pending=30, retryable=5, rate=12.0)))
+    assert "30 + 5 to try again" in text
+    assert "100 objects" in text
+    assert "7/10" in text
+    assert "nothing" in shown(status(stage()))
+    assert "not started" in shown(status(stage(pending=100, created=False)))
+
+
+def test_problems_are_listed_with_how_old_they_are():
+    problems = (("cutouts", "failed", "no [disk] :star:", 1234),)
+    text = shown(status(stage(retryable=5), problems=problems))
+    assert "1,234" in text
+    assert "no [disk] :star:" in text, "a user's text is no markup"
+    assert "as of the last run" not in text
+    assert "as of the last run that ended" in shown(status(stage(), problems=problems, problems_current=False))
+
+
+def test_counts_are_words():
+    assert words({"ok": 12345, "failed": 1}) == "12,345 ok, 1 failed"
+    assert words({}) == ""

@@ -1,0 +1,73 @@
+"""Results of a run at any moment of it: final statuses and predictions in the order of the plan."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import Status
+from survey_batch.results.export import results as module
+from survey_batch.results.export.results import read_results
+from survey_batch.store.products import open_group
+from tests.report.outputs import CLASSES, cutouts_job, make_predictions, make_spectra, spectra_job
+
+OBJECTS = 24
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    ids = np.array([f"object-{row}" for row in range(OBJECTS)], object)
+    monkeypatch.setattr(module, "read_plan_columns", lambda *_: {"object_id": ids})
+    return spectra_job(tmp_path)
+
+
+def test_before_a_product_is_there_all_of_its_rows_are_pending(job):
+    make_spectra(job, OBJECTS)
+    found = read_results(job)
+    assert found.column_names == ["object_id", "status"]
+    assert set(found["status"].to_pylist()) == {"pending"}
+
+
+def test_the_status_is_the_worst_of_all_products(job):
+    status = np.full(OBJECTS, Status.OK, np.uint8)
+    status[3] = Status.PARTIAL
+    make_spectra(job, OBJECTS, status=status)
+    make_predictions(job, OBJECTS)
+    group = open_group(job.output, "predictions")
+    marks = np.array(group["status"][...])
+    marks[:] = Status.OK
+    marks[4], marks[5] = Status.FAILED, Status.PENDING
+    group["status"][...] = marks
+    found = read_results(job)
+    assert found["object_id"].to_pylist() == [f"object-{row}" for row in range(OBJECTS)]
+    assert found["status"].to_pylist()[2:6] == ["ok", "partial", "failed", "pending"]
+    for name in ("predicted_class", "confidence", *(f"probability_{one}" for one in CLASSES)):
+        values = found[name].to_pylist()
+        assert values[4] is values[5] is None, name
+        assert values[2] is not None, name
+
+
+def test_probabilities_are_those_of_the_product_and_missing_where_there_are_none(job):
+    make_spectra(job, OBJECTS)
+    make_predictions(job, OBJECTS)
+    group = open_group(job.output, "predictions")
+    marks = np.full(OBJECTS, Status.OK, np.uint8)
+    group["status"][...] = marks
+    probability = np.array(group["probability"][...])
+    probability[7] = np.nan
+    group["probability"][...] = probability
+    found = read_results(job)
+    for place, name in enumerate(CLASSES):
+        column = found[f"probability_{name}"]
+        assert column.null_count == 1
+        assert column[7].as_py() is None
+        assert column[0].as_py() == probability[0, place]
+    assert found.schema.field("predicted_class").type == pa.string()
+
+
+def test_what_has_no_objects_or_has_not_begun_is_refused(tmp_path):
+    frames = cutouts_job(tmp_path).model_copy(update={"stages": ("frames",)})
+    with pytest.raises(ConfigurationError, match="stages: frames make nothing of objects"):
+        read_results(frames)
+    with pytest.raises(ConfigurationError, match="holds no product yet: run the job first"):
+        read_results(spectra_job(tmp_path))

@@ -1,0 +1,178 @@
+"""Frames from the archive and from the product are the same frames, and those that are missing say why."""
+
+import bz2
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from survey_batch.config.job import Job
+from survey_batch.core.errors import NotFoundError, ObjectError, TransientError, UnreadableError
+from survey_batch.core.status import Status
+from survey_batch.images.aperture_correction import ApertureCorrection
+from survey_batch.images.frame import Frame, FrameWcs, Sky
+from survey_batch.stages import frame_source
+from survey_batch.stages.frame_source import (
+    CORRECTION_VARIABLES,
+    FIELDS_IN_MEMORY,
+    SKY_VARIABLES,
+    ArchiveFrames,
+    FrameInMemory,
+    StoredFrames,
+)
+from survey_batch.store.products import Schema, Shard, Variable, create_product, write_shard
+
+ROWS, COLUMNS = 6, 8
+
+
+def frame(number, sky=True):
+    """A small frame whose every value tells its number."""
+    wcs = FrameWcs(np.array([number, 1.0]), np.array([2.0, 3.0]), np.eye(2) * number)
+    level = Sky(np.full((2, 2), number, np.float32), np.zeros(COLUMNS, np.float32), np.ones(ROWS, np.float32))
+    image = np.arange(ROWS * COLUMNS, dtype=np.float32).reshape(ROWS, COLUMNS) + 100 * number
+    return Frame(image, np.full(COLUMNS, number, np.float32), wcs, level if sky else None)
+
+
+class Reader:
+    """A reader of files that hold the number of their field."""
+
+    fits, ceiling = False, 1000
+
+    def __init__(self):
+        self.asked = []
+
+    def path(self, field, band):
+        return f"{field[-1]}-{band}"
+
+    def other_paths(self, field, band, *, remote):
+        return (f"{field[-1]}-{band}.bz2",)
+
+    def read(self, raw, field, band, *, sky):
+        self.asked.append((field[-1], band))
+        if not raw.isdigit():
+            raise UnreadableError("no number")
+        return frame(int(raw), sky)
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Frames of an archive in a folder, where field 3 lacks a band and field 4 is broken."""
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    for name in ("1-g", "1-r", "2-g", "3-g", "5-g", "5-r", "6-g", "6-r"):
+        (archive / name).write_bytes(name[:1].encode())
+    (archive / "2-r.bz2").write_bytes(bz2.compress(b"2"))
+    for name in ("4-g", "4-r"):
+        (archive / name).write_bytes(b"broken")
+    section = Job.model_validate(
+        {
+            "name": "t",
+            "output": "o",
+            "stages": ["frames"],
+            "catalog": {"path": "c"},
+            "archive": {"survey": "sdss", "root": str(archive)},
+        }
+    ).archive
+    origin = SimpleNamespace(archive=section, images=Reader)
+    return ArchiveFrames(origin, "gr", sky=True)
+
+
+def test_a_field_has_each_band_or_the_reason_why_not(source):
+    assert [type(one) for one in source.load((3,)).values()] == [FrameInMemory, NotFoundError]
+    assert [type(one) for one in source.load((4,)).values()] == [UnreadableError, UnreadableError]
+    assert source.url((3,), "r") in str(source.load((3,))["r"])
+
+
+def test_a_frame_of_another_name_is_found_and_decompressed(source):
+    assert {band: one.calibration()[0] for band, one in source.load((2,)).items()} == {"g": 2, "r": 2}
+
+
+def test_a_server_that_cannot_be_reached_is_no_end_of_the_run(source, monkeypatch):
+    def away(*_):
+        raise TransientError("no answer")
+
+    monkeypatch.setattr(source.archive, "read", away)
+    assert [type(one) for one in source.load((1,)).values()] == [TransientError, TransientError]
+
+
+def test_the_last_fields_are_kept_and_the_one_not_used_for_longest_is_read_again(source):
+    for field in (1, 2, 3, 1, 5):
+        source.load((field,))
+    assert len(source._fields) == FIELDS_IN_MEMORY == 3
+    source.reader.asked.clear()
+    source.load((1,))
+    assert source.reader.asked == []
+    source.load((2,))
+    assert sorted(source.reader.asked) == [(2, "g"), (2, "r")]
+
+
+def test_the_correction_is_measured_once_and_only_when_it_is_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr(frame_source, "measure_correction", lambda *given: asked.append(given) or "measured")
+    one = FrameInMemory(frame(1))
+    one.pixels(slice(None), slice(None))
+    assert not asked
+    assert one.correction == one.correction == "measured"
+    assert len(asked) == 1
+
+
+def test_a_frame_that_was_read_without_its_sky_has_none():
+    with pytest.raises(ValueError, match="read without its sky"):
+        FrameInMemory(frame(1, sky=False)).sky()
+
+
+STATUSES = {1: (Status.OK, Status.OK), 3: (Status.OK, Status.NOT_FOUND), 4: (Status.UNREADABLE, Status.FAILED)}
+
+
+@pytest.fixture
+def stored(source, tmp_path, monkeypatch):
+    """The same frames as a product of fields 1, 3 and 4; the others are in the archive alone."""
+    plane = ("frame", "band")
+    variables = (
+        Variable("image", (*plane, "y", "x"), "f4"),
+        Variable("calibration", (*plane, "x"), "f4"),
+        Variable("crval", (*plane, "axis"), "f8"),
+        Variable("crpix", (*plane, "axis"), "f8"),
+        Variable("cd", (*plane, "axis", "world"), "f8"),
+        Variable("sky", (*plane, "sky_y", "sky_x"), "f4"),
+        Variable("sky_column", (*plane, "x"), "f4"),
+        Variable("sky_row", (*plane, "y"), "f4"),
+        *(Variable(name, plane, "f4") for name in CORRECTION_VARIABLES.values()),
+    )
+    sizes = {"frame": 3, "band": 2, "y": ROWS, "x": COLUMNS, "axis": 2, "world": 2, "sky_y": 2, "sky_x": 2}
+    output = str(tmp_path / "out")
+    create_product(output, Schema("frames", "frame", sizes, 1, variables, status_dims=plane), {"provenance": {}})
+    for place, (number, status) in enumerate(STATUSES.items()):
+        one = frame(number)
+        values = {"image": one.image, "calibration": one.calibration, **vars(one.wcs)}
+        values |= {name: getattr(one.sky, part) for part, name in SKY_VARIABLES.items()}
+        values |= {name: np.float32(number + 0.5) for name in CORRECTION_VARIABLES.values()}
+        data = {name: np.stack([value, value])[np.newaxis] for name, value in values.items()}
+        write_shard(output, "frames", Shard("frame", place, place, place + 1), data, np.array([status], np.uint8))
+    places = {(number,): place for place, number in enumerate(STATUSES)}
+    monkeypatch.setattr(frame_source, "read_fields", lambda _: places)
+    return StoredFrames(output, source)
+
+
+def test_a_stored_frame_is_the_archive_s(stored, source):
+    here, there = stored.load((1,))["r"], source.load((1,))["r"]
+    rows, columns = slice(1, 4), slice(2, 8)
+    np.testing.assert_array_equal(here.pixels(rows, columns), there.pixels(rows, columns))
+    np.testing.assert_array_equal(here.calibration(), there.calibration())
+    for part in ("crval", "crpix", "cd"):
+        np.testing.assert_array_equal(getattr(here.wcs, part), getattr(there.wcs, part))
+    for part in SKY_VARIABLES:
+        np.testing.assert_array_equal(getattr(here.sky(), part), getattr(there.sky(), part))
+    assert here.correction == ApertureCorrection(1.5, 1.5, 1.5, 1.5)
+
+
+def test_a_stored_frame_that_is_missing_says_so_with_its_address(stored):
+    gone = stored.load((3,))["r"]
+    assert type(gone) is NotFoundError
+    assert str(gone) == f"{stored.url((3,), 'r')} is not_found in frames.zarr"
+    assert [type(one) for one in stored.load((4,)).values()] == [UnreadableError, ObjectError]
+
+
+def test_a_field_that_the_product_lacks_comes_from_the_archive(stored, source):
+    assert type(stored.load((5,))["g"]) is FrameInMemory
+    assert sorted(source.reader.asked) == [(5, "g"), (5, "r")]
