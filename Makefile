@@ -7,6 +7,7 @@ VIT    := keras-hub kagglehub kagglesdk regex safetensors sentencepiece tokenize
 # for, say), pip does the same.
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt $(1) \
 	|| $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(1)
+NOTEBOOKS ?= force
 # `tests/conftest.py` says how tests are shared out. More processes than the two cores that this is made for: much of what
 # they do is waiting.
 PYTEST  = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durations 15
@@ -14,13 +15,13 @@ PYTEST  = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durat
 # Tests start hundreds of processes. Where the environment forbids to keep what Python compiled, each compiles all anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test fast test-all lint types bench clean
+.PHONY: demo test fast test-all lint types bench docs clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	-$(BIN)/pip install --quiet --disable-pip-version-check uv
-	$(call INSTALL,-e '.[dev$(,)s3$(,)slurm$(,)tensorflow]')
-	# The extra "vit" without the second TensorFlow that pip would bring along with it (README, Installing).
+	$(call INSTALL,-e '.[dev$(,)docs$(,)s3$(,)slurm$(,)tensorflow]')
+	# The extra "vit" without the second TensorFlow that pip would bring along with it (docs/how-to/install.md).
 	$(call INSTALL,--no-deps $(VIT))
 	touch $@
 , := ,
@@ -46,6 +47,9 @@ types: $(VENV)/.ready
 
 bench: $(VENV)/.ready  ## three rows, each against its floor in the same run
 	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.ready  ## the documentation, in build/docs; NOTEBOOKS=off shows tutorials as they were saved
+	SURVEY_BATCH_NOTEBOOKS=$(NOTEBOOKS) $(BIN)/python -m sphinx --builder html -W --keep-going -n --fresh-env docs build/docs
 
 clean:
 	rm -rf $(VENV) runs build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Install the system packages that some tests need: nginx, as an archive that answers 429, and SLURM, to run jobs on. Those
-# tests skip without. Does nothing where they are there already, and says so where it cannot install them.
+# Install the system packages that some tests need: nginx, as an archive that answers 429, SLURM, to run jobs on, and
+# STILTS and fitsverify, which read exports. Those tests skip without. Does nothing where they are there already, and says so where it cannot install them.
 set -eu
 
 wanted=
@@ -8,6 +8,8 @@ there() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
 there nginx || wanted="$wanted nginx-light"
 there slurmctld && there munged || wanted="$wanted slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins"
 there ss || wanted="$wanted iproute2"
+there stilts || wanted="$wanted stilts"
+there fitsverify || wanted="$wanted fitsverify"
 [ -n "$wanted" ] || exit 0
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     echo "missing, and cannot be installed here (that needs root and apt-get): $wanted; their tests will skip" >&2

@@ -14,11 +14,16 @@ from survey_batch.core import interrupt
 from survey_batch.core.environment import compute_like_a_worker
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 
-EXIT_INCOMPLETE = 1
-"""The run ended, but some rows are unreachable or failed; the same command tries them again."""
-EXIT_CONFIGURATION = 2
-EXIT_MISMATCH = 3
-EXIT_INTERRUPTED = 130
+EXIT_INCOMPLETE, EXIT_CONFIGURATION, EXIT_MISMATCH, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXIT_CODES = {
+    0: "done",
+    EXIT_INCOMPLETE: "it ended, but some rows are `unreachable` or `failed` (the same command tries them again), "
+    "`doctor` found what would fail, or there was another error of the package",
+    EXIT_CONFIGURATION: "the job, the command line or the machine is at fault; the message says what to change",
+    EXIT_MISMATCH: "the output belongs to another job, and was left alone",
+    EXIT_INTERRUPTED: "interrupted by Ctrl-C or SIGTERM; what is finished is kept, and the same command goes on",
+}
+"""What the exit code of every verb says."""
 
 QUIET = ("distributed", "tornado", "asyncio", "stamina")
 """Loggers whose messages on dead workers, lost connections and retries go only to the log; we report what matters."""
@@ -52,6 +57,7 @@ def make_app() -> typer.Typer:
     app = typer.Typer(
         name="survey-batch",
         no_args_is_help=True,
+        epilog="Ends with " + "; ".join(f"{code}: {text}" for code, text in EXIT_CODES.items()).replace("`", "") + ".",
         pretty_exceptions_enable=False,
     )
     for verb in (init, simulate, catalog, plan, doctor, run, status, report, export, train, evaluate, psf_stars):
@@ -70,11 +76,7 @@ def _common(
 
 
 def main() -> None:
-    """Run the command line; a user's mistake ends with a message and an exit code, never with a traceback.
-
-    Exit codes: 0 done, 1 ended with rows that another run would try again or with another error of the package, 2 the
-    job or the machine is at fault, 3 the output belongs to another job, 130 interrupted.
-    """
+    """Run the command line; a user's mistake ends with a message and an exit code, never with a traceback."""
     _warnings_to_terminal()
     interrupt.listen()
     compute_like_a_worker()  # training, which happens in this process

@@ -25,7 +25,7 @@ def simulate(
         ),
     ],
     folder: Annotated[Path, typer.Argument(help="Folder to make; becomes the archive's root.")],
-    objects: Annotated[int, typer.Option(min=1)] = 400,
+    objects: Annotated[int, typer.Option(min=1, help="Objects in the catalogue.")] = 400,
     fields: Annotated[
         int | None, typer.Option(min=1, help="SDSS: adjacent fields of one run.", show_default="4")
     ] = None,

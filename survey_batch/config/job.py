@@ -66,12 +66,15 @@ __all__ = [
 class Job(Section):
     """A whole job file."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    output: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", examples=["my-stars"])]
+    """What the job is called in reports and messages: letters, digits, `.`, `_` and `-`."""
+    output: Annotated[str, Field(examples=["runs/my-stars"])]
+    """Folder or URL (such as `s3://bucket/my-stars`) for products, plan, problems, log and report."""
     custom: Mapping[str, CustomSection] = {}
     """Stages made from the user's own functions."""
     archive: AnyArchive
-    stages: Annotated[tuple[str, ...], Field(min_length=1)]
+    stages: Annotated[tuple[str, ...], Field(min_length=1, examples=[["frames", "cutouts"]])]
+    """The products to make, in the order of the survey; a custom stage stands after its input."""
     catalog: CatalogSection
     frames: FramesSection = FramesSection()
     cutouts: CutoutsSection = CutoutsSection()

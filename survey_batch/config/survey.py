@@ -43,6 +43,26 @@ OTHER_COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """Names of the columns that any catalogue may have beside the key."""
 
+MEANINGS: Mapping[str, str] = {
+    "ra": "right ascension (ICRS); degrees unless the file or `catalog.units` says otherwise",
+    "dec": "declination (ICRS); degrees unless the file or `catalog.units` says otherwise",
+    "object_id": "identifier of the object; made of the key or the position if there is none that tells objects apart",
+    "label": "class to learn or to compare with; `catalog.label` names another column, or makes it",
+    "split": "`train`, `validation` or `test`; `catalog.split` divides the objects anew",
+    "class": "class in the survey's pipeline, such as STAR",
+    "subclass": "subclass in the survey's pipeline, such as K5",
+    "redshift": "redshift; lines and bands are measured in its rest frame",
+    "snr": "signal-to-noise ratio; decides which of several rows of one object is kept",
+    "zwarning": "flags of the redshift; 0 is none",
+    "primary": "1 for the row of an object that the survey prefers",
+    "plate": "plate of the SDSS spectrum; part of an id if there is no other",
+    "mjd": "day of the SDSS spectrum; part of an id if there is no other",
+    "fiberid": "fibre of the SDSS spectrum; part of an id if there is no other",
+    **{f"mag_{band}": f"magnitude in {band}, for `catalog.select.magnitudes` and baselines" for band in "ugriz"},
+    **{f"snr{band}": f"signal-to-noise ratio in {band}" for band in "ugriz"},
+}
+"""What columns hold that are not keys."""
+
 
 class CatalogRows(Protocol):
     """A batch of the catalogue's rows, as `Survey.read_key` gets it."""
@@ -96,12 +116,15 @@ class KeyColumn:
         Its names in catalogues, most usual first: lower case, without underscores, blanks and hyphens.
     needed
         Whether the catalogue must have the column, and each row a value.
+    meaning
+        What it holds, for the documentation.
     """
 
     name: str
     kind: Literal["integer", "text"]
     names: tuple[str, ...]
     needed: bool = True
+    meaning: str = ""
 
 
 class Survey(ABC):

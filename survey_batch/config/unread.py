@@ -126,14 +126,9 @@ def _of_stages(job: "Job", key: str) -> Reason | None:
     general = table in OF_ALL_JOBS and not _within(key, OF_SOME_JOBS)
     if (general and key not in _foreign_keys(survey)) or _is_read(job, key):
         return None
-    if surveys := [other.name for other in installed_surveys() if _within(key, _reads(other))]:
+    if surveys := surveys_reading(key):
         return key, f"it is for survey {_either(surveys)}, and this one is {survey.name!r}; leave it out"
-    readers = [
-        (other.name, stage)
-        for other in installed_surveys()
-        for stage, kind in possible_stages(other.name).items()
-        if _within(key, _reads_of(stage, kind))
-    ]
+    readers = stages_reading(key)
     used = [entry for stage in job.stages if stage in job.kinds for entry in _reads_of(stage, job.kinds[stage])]
     what = ".".join(key.split(".")[:2]) if table in OF_ALL_JOBS else key if _within(table, used) else table
     if here := [stage for name, stage in readers if name == survey.name]:
@@ -144,6 +139,21 @@ def _of_stages(job: "Job", key: str) -> Reason | None:
     if instead:
         return what, f"{why}, whose stage {_either(same)} reads [{'], ['.join(instead)}]; write that, or leave it out"
     return what, f"{why}; leave it out"
+
+
+def surveys_reading(key: str) -> list[str]:
+    """Return the surveys that read a key themselves, not by one of their stages."""
+    return [survey.name for survey in installed_surveys() if _within(key, _reads(survey))]
+
+
+def stages_reading(key: str) -> list[tuple[str, str]]:
+    """Return each survey and stage of it that reads a key."""
+    return [
+        (survey.name, stage)
+        for survey in installed_surveys()
+        for stage, kind in possible_stages(survey.name).items()
+        if _within(key, _reads_of(stage, kind))
+    ]
 
 
 def _is_read(job: "Job", key: str) -> bool:
@@ -181,11 +191,12 @@ def _of_cluster(job: "Job", key: str) -> Reason | None:
     name = rest.removeprefix("gpu.").partition(".")[0]
     if table != "cluster" or name in ("", *SHARED, *load_kind(job.cluster.kind).reads):
         return None
-    kinds = " or ".join(_kinds_that_read(name))
+    kinds = " or ".join(clusters_reading(name))
     return key, f'it is for cluster.kind = {kinds}, and that is "{job.cluster.kind}"; set it, or leave this out'
 
 
-def _kinds_that_read(name: str) -> Iterator[str]:
+def clusters_reading(name: str) -> Iterator[str]:
+    """Yield the kinds of cluster that read a key of `[cluster]`, as messages name them."""
     for kind in offered(CLUSTERS):
         with suppress(ConfigurationError):  # a package that this job does not need cannot be loaded
             found = load_kind(kind)

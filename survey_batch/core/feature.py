@@ -10,8 +10,10 @@ class Feature(NamedTuple):
     unit: str
     """As astropy writes it; "1" if it has none."""
     description: str
+    source: str = ""
+    """Publication or table that defines it; "" if the description does."""
 
     @property
     def error(self) -> "Feature":
         """The feature that is the standard error of this one."""
-        return Feature(f"{self.name}_error", self.unit, f"standard error of {self.name}")
+        return Feature(f"{self.name}_error", self.unit, f"standard error of {self.name}", self.source)

@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -118,20 +119,27 @@ def make_where_asked(path: str, make: Callable[[Path], None]) -> None:
     ConfigurationError
         It cannot be written there.
     """
-    try:
+    with _told(path, Exception):
         filesystem, inside = url_to_fs(path)
-        if isinstance(filesystem, LocalFileSystem):
+    if isinstance(filesystem, LocalFileSystem):
+        with _told(path, OSError):
             _make_local(Path(inside), make)
-            return
-        with TemporaryDirectory(prefix="survey-batch-") as folder:
-            made = Path(folder) / PurePosixPath(inside).name
-            make(made)
+        return
+    with TemporaryDirectory(prefix="survey-batch-") as folder:
+        made = Path(folder) / PurePosixPath(inside).name
+        make(made)
+        with _told(path, Exception):  # each fsspec backend has its own errors
             if filesystem.isdir(inside):
                 filesystem.rm(inside, recursive=True)
             filesystem.put(f"{made}/" if made.is_dir() else str(made), inside, recursive=made.is_dir())
-    except ConfigurationError:
-        raise
-    except Exception as error:  # each fsspec backend has its own errors
+
+
+@contextmanager
+def _told(path: str, errors: type[Exception]) -> Iterator[None]:
+    """Say that the path given by `--to` cannot be written."""
+    try:
+        yield
+    except errors as error:
         raise ConfigurationError(
             f"--to {path}: cannot be written ({type(error).__name__}: {error}): check the address and your access to it"
         ) from error

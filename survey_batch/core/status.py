@@ -68,10 +68,11 @@ def count_statuses(status: "Statuses") -> dict[str, int]:
     return {member.name.lower(): int(counts[member]) for member in Status if counts[member]}
 
 
-def flag_attributes() -> dict[str, object]:
-    """Return CF attributes that let a reader decode a status array."""
+def flag_attributes(of: str = "object") -> dict[str, object]:
+    """Return CF attributes that let a reader decode the array with the status of each object, or of something else."""
     return {
-        "long_name": "status of the object in this stage",
+        "long_name": f"status of each {of} in this product",
+        "standard_name": "status_flag",
         "flag_values": [int(member) for member in Status],
         "flag_meanings": " ".join(member.name.lower() for member in Status),
     }

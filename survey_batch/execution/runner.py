@@ -22,7 +22,7 @@ from survey_batch.core.display import html_table, in_words, objects_in_words
 from survey_batch.core.errors import SurveyBatchError
 from survey_batch.core.status import count_statuses, final_status, unfinished
 from survey_batch.core.steps import step
-from survey_batch.core.versions import versions
+from survey_batch.core.versions import own_version, versions
 from survey_batch.execution.engine import Engine
 from survey_batch.execution.first_look import FirstLook
 from survey_batch.execution.reduction import fit
@@ -50,6 +50,7 @@ from survey_batch.store.products import (
     product_exists,
     read_status,
 )
+from survey_batch.store.root import write_root
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +178,8 @@ class Runner:
 
     def _run(self, client: Client | None) -> None:
         existing = made_already(self.plan, self.stages)
+        if existing:
+            write_root(self.job.output)
         relabel(self.plan, existing, self.progress.say)
         if len(existing) == len(self.stages) and not any(self.unfinished(stage) for stage in existing):
             log.info("nothing to do: every row has its final status", extra={"event": "finished"})
@@ -275,12 +278,12 @@ class Runner:
         provenance = provenance_of(self.plan, stage)
         attrs = {
             "title": f"{stage.name} of {self.job.name}",
-            "source": f"survey_batch {versions().get('survey-batch', '')}",
+            "source": f"survey_batch {own_version()}",
+            "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} survey-batch {own_version()} run: created",
             "job": self.job.model_dump(mode="json"),
             PROVENANCE: provenance,
             "fingerprint": fingerprint(provenance),
             "versions": versions(),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         create_product(self.job.output, stage.schema(self.plan.size(stage.axis), fitted), attrs)
         if stage.axis == "object":

@@ -33,6 +33,8 @@ SEARCHED = "rigzu"
 """Bands for the search for neighbours: the first that the object has is used."""
 SOFTENING = {"u": 1.4e-10, "g": 0.9e-10, "r": 1.2e-10, "i": 1.8e-10, "z": 7.4e-10}
 """Softening b of SDSS asinh magnitudes, in units of the flux of magnitude 0 (Stoughton et al. 2002, table 21)."""
+ASINH = "asinh magnitudes of SDSS, Lupton, Gunn and Szalay (1999, AJ 118, 1406)"
+PSF_SOURCE = 'SDSS, Algorithms, "The PSF magnitude"'
 POGSON = 2.5 / float(np.log(10))
 ZERO_FLUX = 1e9
 """Flux of magnitude 0 in nanomaggies."""
@@ -62,7 +64,9 @@ def features_of(section: ImageFeaturesSection, bands: str) -> list[Feature]:
     """Return the columns of `image_features`, in order."""
     of_band = [feature for band in bands for feature in _of_band(section, band)]
     colours = [
-        Feature(f"colour_{blue}_{red}", MAG, f"{blue} - {red} from fluxes within {section.colour_radius:g} pixels")
+        Feature(
+            f"colour_{blue}_{red}", MAG, f"{blue} - {red} from fluxes within {section.colour_radius:g} pixels", ASINH
+        )
         for blue, red in _adjacent(bands)
     ]
     return [*of_band, *_with_errors(colours), *NEIGHBOURS]
@@ -72,7 +76,7 @@ def _of_band(section: ImageFeaturesSection, band: str) -> list[Feature]:
     ring = "from {:g} to {:g} pixels".format(*section.background)
     fluxes = [
         *(Feature(f"flux_{r:g}_{band}", FLUX, f"flux within {r:g} pixels, {band}") for r in section.apertures),
-        Feature(f"psf_flux_{band}", FLUX, f"flux of a point source within 7.4 arcsec, {band}"),
+        Feature(f"psf_flux_{band}", FLUX, f"flux of a point source within 7.4 arcsec, {band}", PSF_SOURCE),
     ]
     return [
         Feature(f"background_{band}", PER_PIXEL, f"median in the ring {ring}, {band}"),

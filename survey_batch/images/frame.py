@@ -1,9 +1,13 @@
 """A frame as arrays: one band of one field, with its WCS and sky."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+CTYPE, CUNIT = ("RA---TAN", "DEC--TAN"), ("deg", "deg")
+"""Projection and units of every frame's WCS, as FITS writes them."""
 
 
 @dataclass(frozen=True)
@@ -69,3 +73,6 @@ class Frame:
     wcs: FrameWcs
     sky: Sky | None = None
     """Read only on request."""
+    mjd_tai: float = math.nan
+    """Time of the observation: modified Julian date in atomic time (TAI), NaN if the file does not say; what moment it
+    is, `ImageReader.time` says."""

@@ -20,6 +20,10 @@ class ImageReader(FileReader):
     ----------
     bands : str
         Letters of the survey's bands.
+    radesys : str
+        System of the sky coordinates of every frame's WCS, as FITS writes it.
+    time : str
+        What moment of the observation `Frame.mjd_tai` is.
     grid : FrameGrid
         Shape of a frame, and how neighbouring fields lie on its pixels.
     sky_shape : (int, int)
@@ -27,6 +31,8 @@ class ImageReader(FileReader):
     """
 
     bands: ClassVar[str]
+    radesys: ClassVar[str] = "ICRS"
+    time: ClassVar[str] = "start of the exposure"
     grid: ClassVar[FrameGrid]
     sky_shape: ClassVar[tuple[int, int]]
 

@@ -4,14 +4,13 @@ import numpy as np
 from astropy.wcs import WCS
 
 from survey_batch.core.arrays import F8
-from survey_batch.images.frame import FrameWcs
+from survey_batch.images.frame import CTYPE, CUNIT, FrameWcs
 
 
 def to_astropy(wcs: FrameWcs) -> WCS:
     """Make an astropy TAN WCS, new at each call because threads must not share one."""
     made = WCS(naxis=2)
-    made.wcs.ctype = ["RA---TAN", "DEC--TAN"]
-    made.wcs.cunit = ["deg", "deg"]
+    made.wcs.ctype, made.wcs.cunit = CTYPE, CUNIT
     made.wcs.crval, made.wcs.crpix, made.wcs.cd = wcs.crval, wcs.crpix, wcs.cd
     return made
 

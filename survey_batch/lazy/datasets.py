@@ -26,6 +26,9 @@ MADE = "made_with"
 """Attribute with the settings, and coordinate with their fingerprint, the same for all objects."""
 
 
+FLAGS = ("flag_values", "flag_masks")
+"""Attributes with values of the variable."""
+
 TEXTS_KEPT = 1_000_000
 """Most texts in a variable that is kept out of Dask; this many ids of 19 digits take 80 MB as Python strings."""
 
@@ -111,9 +114,17 @@ def _unknown(recipe: Recipe, ds: "xr.Dataset", made: Mapping[str, Any] | None) -
 def finished(ds: "xr.Dataset", made: Mapping[str, Any] | None) -> "xr.Dataset":
     """Prepare a dataset for its user; if `made` is None, it does not say how it was made."""
     free = with_strings(ds).drop_encoding()
+    for values in free.variables.values():
+        values.attrs = _with_typed_flags(values)
     if made is None:
         return free
     return free.assign_attrs({MADE: json.dumps(dict(made), sort_keys=True)}).assign_coords({MADE: _mark(free, made)})
+
+
+def _with_typed_flags(values: "xr.Variable") -> dict[Any, Any]:
+    """Give flags the variable's own type, as CF has it; in the product they are JSON numbers, which have none."""
+    flags = {name: np.asarray(values.attrs[name], values.dtype) for name in FLAGS if name in values.attrs}
+    return {**values.attrs, **flags}
 
 
 def _mark(ds: "xr.Dataset", made: Mapping[str, Any]) -> tuple[tuple[str, ...], Any, dict[str, str]]:

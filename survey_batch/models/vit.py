@@ -138,7 +138,7 @@ def _keras_hub() -> Any:
         import safetensors  # noqa: F401
     except ImportError as error:
         raise ConfigurationError(
-            f'variant "vit" needs the extra "vit" ({error}): install survey-batch[vit] as README.md says'
+            f'variant "vit" needs the extra "vit" ({error}): install survey-batch[vit] as docs/how-to/install.md says'
         ) from error
     return keras_hub
 

@@ -19,17 +19,18 @@ from tornado.ioloop import IOLoop
 
 from survey_batch.core.wording import duration, rate, size
 from survey_batch.monitor.run_figures import PAGE, MonitorFigures, RunFigures, StageFigures, rates, with_pending
-from survey_batch.report.style import CLASS_COLORS, STATUS_COLORS
+from survey_batch.report.style import CLASS_COLORS, EDGE, INK, SOFT, STATUS_COLORS
 
 UPDATE_MILLISECONDS = 1000
-STYLE = """
+STYLE = f"""
 <style>
-.run { font: 15px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: #1d2733; }
-.run h1 { font-size: 22px; margin: 0 0 2px; } .run small, .run th { color: #5b6773; font-weight: normal; }
-.run table { border-collapse: collapse; margin-top: 10px; } .run th { text-align: left; }
-.run td, .run th { padding: 3px 18px 3px 0; } .run td.n, .run th.n { text-align: right; }
-.run .dot { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin: 0 5px 0 12px; }
-.run .bar { display: flex; width: 320px; height: 14px; border-radius: 3px; overflow: hidden; }
+.run {{ font: 15px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: {INK}; }}
+.run h1 {{ font-size: 22px; margin: 0 0 2px; }} .run small, .run th {{ color: {SOFT}; font-weight: normal; }}
+.run table {{ border-collapse: collapse; margin-top: 10px; }} .run th {{ text-align: left; }}
+.run td, .run th {{ padding: 3px 18px 3px 0; }} .run td.n, .run th.n {{ text-align: right; }}
+.run .dot {{ display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin: 0 5px 0 12px; }}
+.run .bar {{ display: flex; gap: 2px; width: 320px; height: 14px; }}
+.run .bar span, .run .dot {{ box-shadow: inset 0 0 0 1px {EDGE}; }}
 </style>
 """
 
@@ -89,7 +90,7 @@ def head(run: RunFigures, others: int) -> str:
     return (
         f'<div class="run"><h1>{escape(run.job)}</h1>'
         f"<small>{escape(run.output)} · running for {duration(time.time() - run.started)}{more}</small>"
-        '<table><tr><th>stage</th><th></th><th class="n">done</th><th class="n">per second</th><th class="n">left</th>'
+        '<table><tr><th>stage</th><td></td><th class="n">done</th><th class="n">per second</th><th class="n">left</th>'
         f"<th>statuses</th></tr>{rows}</table><div>{legend}</div>{_reasons(run.stages)}</div>"
     )
 
@@ -104,7 +105,7 @@ def _row(stage: StageFigures) -> str:
     left = stage.get("left", "?") or "done"
     listed = ", ".join(f"{number:,} {status}" for status, number in counts.items() if status != "pending")
     return (
-        f'<tr><td>{escape(stage["name"])}</td><td><div class="bar">{parts}</div></td>'
+        f'<tr><td>{escape(stage["name"])}</td><td><div class="bar" role="img" aria-label="{listed}">{parts}</div></td>'
         f'<td class="n">{stage["done"]:,} of {stage["total"]:,}</td><td class="n">{rate(stage["rate"])}</td>'
         f'<td class="n">{left}</td><td>{listed}</td></tr>'
     )

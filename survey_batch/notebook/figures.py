@@ -12,8 +12,8 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.models.figures import confusion_figure
 from survey_batch.notebook.rows import Object, objects_in, row_of, rows_of
-from survey_batch.report.figures_images import strip_of
-from survey_batch.report.figures_sky import PATCH_DEGREES, Patch, all_sky, find_patches, width_degrees, zooms
+from survey_batch.report.figures_images import panels_of
+from survey_batch.report.figures_sky import PATCH_DEGREES, Patch, all_sky, find_patches, look, width_degrees, zoom
 from survey_batch.report.figures_spectra import draw_spectrum
 from survey_batch.report.objects import Objects, label_classes
 from survey_batch.report.style import NO_CLASS, class_colors
@@ -113,13 +113,13 @@ def sky_map(ds: "xr.Dataset", by: str = "label") -> Picture:
     alone = len(patches) == 1 and width_degrees(objects, patches[0]) <= PATCH_DEGREES
     figure = Picture((5.4, 5.8) if alone else (8.6, 4.8), layout="constrained")
     if alone:
-        zooms(objects, patches, figure)
+        zoom(objects, patches[0], 1, figure)
     else:
         all_sky(objects, known, patches, figure)
     if classes:
         handles = [
-            figure.axes[0].scatter([], [], s=20, color=color, label=name or "none")
-            for name, color in class_colors(classes).items()
+            figure.axes[0].scatter([], [], s=20, label=name or "none", **look(objects, name))
+            for name in objects.colors
             if name or (values == "").any()
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=min(8, len(handles)), frameon=False, title=by)
@@ -184,9 +184,10 @@ def _caption(one: "xr.Dataset") -> str:
 def _draw_cutout(axes: Axes, one: "xr.Dataset") -> None:
     bands = [str(band) for band in one["band"].values]
     position = np.stack([one["y_object"].values, one["x_object"].values], axis=1)
-    strip = strip_of(one["flux"].values.astype(np.float32), bands, position)
+    names, panels = zip(*panels_of(one["flux"].values.astype(np.float32), bands, position), strict=True)
+    gap = np.full((panels[0].shape[0], 1 + panels[0].shape[1] // 24, 3), 255, np.uint8)
+    strip = np.concatenate([part for panel in panels for part in (gap, panel)][1:], axis=1)
     axes.imshow(strip, interpolation="nearest", resample=False)
-    names = [*bands, *(["".join(("i", "r", "g"))] if set("irg") <= set(bands) else [])]
     width = strip.shape[1] / len(names)
     axes.set_xticks([width * (place + 0.5) for place in range(len(names))], names, fontsize=8)
     _bare(axes)
@@ -200,7 +201,8 @@ def _draw_image(axes: Axes, one: "xr.Dataset") -> None:
 
 
 def _draw_stamp(axes: Axes, one: "xr.Dataset") -> None:
-    axes.imshow(strip_of(one["flux"].values.astype(np.float32)[None], [""], np.zeros((1, 2))), interpolation="nearest")
+    ((_, panel),) = panels_of(one["flux"].values.astype(np.float32)[None], [""], np.zeros((1, 2)))
+    axes.imshow(panel, interpolation="nearest")
     axes.set_xticks([])
     _bare(axes)
 

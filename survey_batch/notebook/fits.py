@@ -153,4 +153,7 @@ def _image(ds: "xr.Dataset", one: "xr.Dataset", which: Object, band: str, name: 
 
     header = wcs(ds, which, band).to_header()
     header["BUNIT"] = unit
+    time = float(one["mjd_tai"].isel(band=_band(one, band))) if "mjd_tai" in one else np.nan
+    if np.isfinite(time):
+        header["TIMESYS"], header["MJD-OBS"] = "TAI", time
     return fits.ImageHDU(one[name].isel(band=_band(one, band)).values, header, name=extension)

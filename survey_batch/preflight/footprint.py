@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from survey_batch.planning.plan import Plan
 from survey_batch.stages import Stage
 
-OTHER_FILES = 6
-"""Files of a run besides products: two parts of the plan, the lock, the log, `run.json` and `problems.parquet`."""
+OTHER_FILES = 7
+"""Files of a run besides products: two parts of the plan, lock, log, `run.json`, `problems.parquet` and `zarr.json`."""
 OTHER_FOLDERS = 4
 """The output itself, and its folders `plan`, `log` and `problems`."""
 

@@ -14,6 +14,9 @@ from survey_batch.preflight.relabel import refuse_old_labels
 from survey_batch.stages import Stage, make_stage
 from survey_batch.store.products import PROVENANCE, Axis, earlier_version, open_group, product_exists
 
+VARIABLES = "variables"
+"""Key for the names of the product's variables; they follow from the settings and from the version."""
+
 log = logging.getLogger(__name__)
 
 
@@ -23,7 +26,7 @@ def provenance_of(plan: Plan, stage: Stage) -> dict[str, Any]:
     axis: Axis = "frame" if stage.from_fields else "object"
     columns = plan.columns_behind(axis, stage.columns_read())
     catalog = {COLUMNS: columns, CATALOG: plan.hash_behind(axis, columns)}
-    own = {"variables": [variable.name for variable in stage.variables()], **catalog}
+    own = {VARIABLES: [variable.name for variable in stage.variables()], **catalog}
     provenance: dict[str, Any] = json.loads(json.dumps({**stage.settings(), **shards, **own}))
     return provenance
 
@@ -52,6 +55,9 @@ def check_product(output: str, product: str, provenance: Mapping[str, Any], plan
     if CATALOG in before and COLUMNS not in before:
         raise earlier_version(f"{product}.zarr in {output}")
     changed = differences(before, provenance)
+    if _differing(before, provenance) == [VARIABLES]:  # the same job, so another version made it
+        lacks = [name for name in provenance[VARIABLES] if name not in before.get(VARIABLES, ())]
+        raise earlier_version(f"{product}.zarr in {output}", lacks)
     if before.get(CATALOG) != provenance.get(CATALOG):
         axis: Axis = "object" if "object_id" in provenance[COLUMNS] else "frame"
         changed += catalog_differences(plan, axis, before, str(attrs.get("job", "")))
@@ -62,6 +68,10 @@ def check_product(output: str, product: str, provenance: Mapping[str, Any], plan
             + f"Choose another output, undo the change, or delete {product}.zarr (and what was made from it)."
         )
     return True
+
+
+def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return [key for key in {*before, *now} if before.get(key) != now.get(key)]
 
 
 def made_already(plan: Plan, stages: Iterable[Stage]) -> list[Stage]:

@@ -7,7 +7,7 @@ from typing import Any
 import zarr
 
 from survey_batch.report.objects import Objects
-from survey_batch.report.page import Content, Html, badge, section, table, tag
+from survey_batch.report.page import Content, Html, badge, facts, section, table, tag
 from survey_batch.store.products import PROVENANCE
 
 FINGERPRINT_DIGITS = 12
@@ -21,11 +21,10 @@ def classifier_section(group: zarr.Group, objects: Objects) -> Iterator[Html]:
     if not text:
         return
     manifest = json.loads(str(text))
-    facts = [(tag("span", name), value) for name, value in _facts(manifest, objects)]
     figures = _figures(manifest["metrics"])
     yield section(
         "The classifier",
-        tag("div", table(("", ""), facts), class_="facts"),
+        facts(_facts(manifest, objects)),
         *([tag("h3", "Its own scores, from its training"), figures] if figures else []),
     )
 
@@ -80,7 +79,7 @@ def _figures(metrics: Mapping[str, Mapping[str, Any]]) -> Html | None:
         )
         for name, one in parts.items()
     ]
-    return table(head, rows, numeric=range(1, len(columns) + 2))
+    return table(head, rows, numeric=range(1, len(columns) + 2), label="Figures from the training")
 
 
 _COLUMNS = {

@@ -6,13 +6,15 @@ import numpy as np
 
 from survey_batch.core.arrays import Index
 from survey_batch.report.objects import Objects, spread
-from survey_batch.report.page import Html, badge, bar, tag
+from survey_batch.report.page import Content, Html, badge, bar, tag
 from survey_batch.report.style import STATUS_COLORS
 
 EXAMPLES = 12
 PARTIAL_EXAMPLES = 3
 UNCERTAIN = 4
 WRONG = 8
+LARGE = 300
+"""Wider figures stand two in a line on paper [CSS pixels]."""
 FEW_CLASSES = 7
 """Up to this many classes, two objects of each class are shown; with more classes, one."""
 
@@ -20,13 +22,46 @@ Group = tuple[str, Index]
 """A title, and the places of its objects."""
 
 
-def gallery(objects: Objects, card: Callable[[int], Html], *, small: bool = False) -> list[Html]:
-    """Lay out cards of the chosen objects under their titles."""
+def gallery(objects: Objects, product: str, draw: Callable[[int], Content], width: int) -> list[Html]:
+    """Lay out figures of the chosen objects under their titles.
+
+    Parameters
+    ----------
+    objects
+        Of the whole page.
+    product : str
+        What is drawn; a figure's anchor is this and the object's row.
+    draw
+        Makes the pictures of the object at a place.
+    width : int
+        Of a figure at least, where the page has room [CSS pixels].
+    """
     parts: list[Html] = []
+    seen: set[int] = set()  # an object may be in several groups; its first figure has the anchor
     for title, places in chosen(objects):
-        cards = [card(int(place)) for place in places]
-        parts += [tag("h3", title), tag("div", *cards, class_="grid small" if small else "grid")]
+        figures = []
+        for place in map(int, places):
+            anchor = "" if place in seen else anchor_of(product, int(objects.row[place]))
+            seen.add(place)
+            inner = (caption(objects, place, product), draw(place), *probabilities(objects, place))
+            figures.append(tag("figure", *inner, class_="example", id=anchor))
+        parts += [
+            tag("h3", title),
+            tag("div", *figures, class_="grid large" if width > LARGE else "grid", style=f"--card:{width}px"),
+        ]
     return parts
+
+
+def anchor_of(product: str, row: int) -> str:
+    """Name an object's figure on the page."""
+    return f"{product}-{row}"
+
+
+def shown_objects(objects: Objects, product: str) -> dict[int, tuple[str, str]]:
+    """Give anchor and name of each object in the gallery of a product, by its row."""
+    places = {int(place) for _, places in chosen(objects) for place in places}
+    rows = {int(objects.row[place]): str(objects.object_id[place]) for place in sorted(places)}
+    return {row: (anchor_of(product, row), name) for row, name in rows.items()}
 
 
 def chosen(objects: Objects) -> Iterator[Group]:
@@ -80,20 +115,29 @@ def _evenly(objects: Objects) -> Index:
     return np.concatenate([*places, few])
 
 
-def caption(objects: Objects, place: int) -> Html:
-    """Write an object's name, position, label and split."""
+def caption(objects: Objects, place: int, product: str) -> Html:
+    """Write an object's name, row, position, label and split, with a link to its kind of problem."""
     label, split = str(objects.label[place]), str(objects.split[place])
-    status = str(objects.status[place])
+    status, row = str(objects.status[place]), int(objects.row[place])
     here = np.isfinite([objects.ra[place], objects.dec[place]]).all()
     position = f"{objects.ra[place]:.5f}° {objects.dec[place]:+.5f}°" if here else ""
     words = f"label {label}" if label else "no label" if objects.probability is not None else ""
     return tag(
         "figcaption",
         tag("span", str(objects.object_id[place]), class_="id"),
+        tag("a", f"row {row:,}", href=f"#{anchor_of(product, row)}"),
         *([tag("span", position)] if position else []),
         *([tag("span", f"{words}, {split}" if split else words)] if words else []),
-        *([badge(status, STATUS_COLORS[status])] if status != "ok" or not words else []),
+        *([_status(objects, row, status)] if status != "ok" or not words else []),
     )
+
+
+def _status(objects: Objects, row: int, status: str) -> Html:
+    mark = badge(status, STATUS_COLORS[status])
+    if row not in objects.problems:
+        return mark
+    anchor, message = objects.problems[row]
+    return tag("a", mark, href=f"#{anchor}", title=message)
 
 
 def probabilities(objects: Objects, place: int) -> Iterator[Html]:

@@ -1,57 +1,64 @@
-"""Example cutouts: all bands on one scale, and a colour image."""
-
-import io
+"""Example cutouts, composites and stamps: all bands on one scale, and a colour image, pixel by pixel."""
 
 import numpy as np
 import numpy.typing as npt
 import zarr
 from astropy.visualization import make_lupton_rgb
-from PIL import Image
 from scipy.ndimage import shift
 
-from survey_batch.report.examples import caption, gallery, probabilities
+from survey_batch.report.examples import gallery
 from survey_batch.report.objects import Objects
-from survey_batch.report.page import Html, picture, section, tag
+from survey_batch.report.page import Html, Section, section, tag
+from survey_batch.report.pixels import BAND_SIDE, SIDE, Pixels, pixels, shown_at, side_of, size_of
 from survey_batch.report.reading import read_array, stored
 
 Floats = npt.NDArray[np.float32]
-Pixels = npt.NDArray[np.uint8]
 
-PANEL = 128
-"""Smallest side of a panel in the page's image [pixels]; smaller cutouts are enlarged by a whole number."""
+IN_A_LINE = 3
+"""Bands beside each other, at the right of the colour image."""
 GAP = 6
+"""Between the panels of one object [CSS pixels]."""
 RGB_BANDS = "irg"
 """Which bands are shown as red, green and blue."""
-PAPER = 255
+COLOUR_NOTE = (
+    f"; colour is {', '.join(RGB_BANDS)} as red, green, blue (Lupton et al. 2004) on that scale, shifted by parts of a "
+    "pixel onto each other"
+)
+Panel = tuple[str, Pixels]
+"""Name and pixels, with y upwards."""
 
 
-def cutout_section(group: zarr.Group, objects: Objects) -> Html:
+def cutout_section(group: zarr.Group, objects: Objects) -> Section:
     """Make the section with example cutouts."""
     bands = [str(band) for band in read_array(group, "band")]
+    size = stored(group, "flux").shape[-1]
+    coloured = "" if not set(RGB_BANDS) <= set(bands) else COLOUR_NOTE
     return section(
         "Example cutouts",
-        *gallery(objects, lambda place: _cutout(group, objects, place, bands), small=len(bands) == 1),
-        note="Each object's bands share one asinh scale in nanomaggies, so brightness can be compared between them; "
-        f"colour is {', '.join(RGB_BANDS)} as red, green, blue (Lupton et al. 2004) on that scale, shifted by parts of "
-        "a pixel onto each other. Hatched: not in the archive.",
+        *gallery(objects, "cutouts", lambda place: _cutout(group, objects, place, bands), _width_of(size, len(bands))),
+        note="Each object's bands share one asinh scale in nanomaggies, so brightness can be compared between them"
+        f"{coloured}. Hatched: not in the archive. Y upwards, {shown_at(size, BAND_SIDE if len(bands) > 1 else SIDE)}.",
     )
 
 
-def composite_section(group: zarr.Group, objects: Objects) -> Html:
-    """Make the section with example composites, as a network sees them except for their size."""
+def composite_section(group: zarr.Group, objects: Objects) -> Section:
+    """Make the section with example composites, as a network sees them."""
+    size = stored(group, "image").shape[1]
     return section(
         "Example composites",
-        *gallery(objects, lambda place: _composite(group, objects, place), small=True),
-        note=f"{_recipe(group)}y upwards.",
+        *gallery(objects, "composites", lambda place: _composite(group, objects, place), side_of(size, SIDE)),
+        note=f"{_recipe(group)}y upwards; {shown_at(size, SIDE)}.",
     )
 
 
-def stamp_section(group: zarr.Group, objects: Objects) -> Html:
+def stamp_section(group: zarr.Group, objects: Objects) -> Section:
     """Make the section with example stamps of one band."""
+    size = stored(group, "flux").shape[-1]
     return section(
         "Example stamps",
-        *gallery(objects, lambda place: _stamp(group, objects, place), small=True),
-        note="Each stamp on an asinh scale of its own, dark on white, with y upwards. Hatched: no data.",
+        *gallery(objects, "stamps", lambda place: _stamp(group, objects, place), side_of(size, SIDE)),
+        note="Each stamp on an asinh scale of its own, dark on white, with y upwards. Hatched: no data. "
+        f"They are {shown_at(size, SIDE)}.",
     )
 
 
@@ -63,21 +70,16 @@ def _recipe(group: zarr.Group) -> str:
 def _composite(group: zarr.Group, objects: Objects, place: int) -> Html:
     image = np.asarray(stored(group, "image")[int(objects.row[place])], np.uint8)
     upright = image if _is_upright(group) else image[::-1]
-    times = max(1, -(-PANEL // image.shape[0]))
-    large = np.kron(upright, np.ones((times, times, 1), np.uint8))
-    return _figure(objects, place, encode(large), f"Composite of {objects.object_id[place]}")
+    middle = upright[upright.shape[0] // 2, upright.shape[1] // 2]
+    mean = ", ".join(f"{value:.0f}" for value in upright.mean(axis=(0, 1)))
+    words = f"Composite of {objects.object_id[place]}, {size_of(upright)}: red, green, blue (of 255) {mean} on average"
+    return pixels(upright, f"{words} and {', '.join(map(str, middle))} in the middle")
 
 
 def _stamp(group: zarr.Group, objects: Objects, place: int) -> Html:
     flux = np.asarray(stored(group, "flux")[int(objects.row[place])], np.float32)
-    return _figure(
-        objects, place, encode(strip_of(flux[None], [""], np.zeros((1, 2)))), f"Stamp of {objects.object_id[place]}"
-    )
-
-
-def _figure(objects: Objects, place: int, png: bytes, description: str, *below: Html) -> Html:
-    shown = (caption(objects, place), picture(png, description), *below, *probabilities(objects, place))
-    return tag("figure", *shown, class_="example")
+    ((_, panel),) = panels_of(flux[None], [""], np.zeros((1, 2)))
+    return pixels(panel, f"Stamp of {objects.object_id[place]}, {size_of(panel)}: {_brightness(flux)}")
 
 
 def _is_upright(group: zarr.Group) -> bool:
@@ -86,17 +88,41 @@ def _is_upright(group: zarr.Group) -> bool:
 
 
 def _cutout(group: zarr.Group, objects: Objects, place: int, bands: list[str]) -> Html:
+    """Show the bands, and the colour image at the left of them and twice as large."""
     row = int(objects.row[place])
     flux = np.asarray(stored(group, "flux")[row], np.float32)
-    labels = [*bands, *([RGB_BANDS] if set(RGB_BANDS) <= set(bands) else [])]
     position = np.stack([np.asarray(stored(group, name)[row]) for name in ("y_object", "x_object")], axis=1)
-    description = f"Cutout of {objects.object_id[place]} in the bands {', '.join(labels)}"
-    under = tag("div", *(tag("span", label) for label in labels), class_="bands")
-    return _figure(objects, place, encode(strip_of(flux, bands, position)), description, under)
+    panels = panels_of(flux, bands, position)
+    smallest = BAND_SIDE if len(bands) > 1 else SIDE
+    shown = [
+        tag("div", pixels(panel, f"{name}: {_brightness(band, ' nanomaggies')}", smallest), name)
+        for (name, panel), band in zip(panels, flux, strict=False)
+    ]
+    colour = [tag("div", pixels(panel, f"{name} as red, green, blue"), name) for name, panel in panels[len(bands) :]]
+    words = f"Cutout of {objects.object_id[place]} in the bands {', '.join(name for name, _ in panels)}"
+    width = IN_A_LINE * (side_of(flux.shape[-1], smallest) + GAP) - GAP
+    several = tag("div", *shown, class_="panels bands", style=f"--bands:{width}px")
+    return tag("div", *colour, several, class_="panels", role="group", aria_label=f"{words}, {size_of(flux[0])}")
 
 
-def strip_of(flux: Floats, bands: list[str], position: npt.NDArray[np.float64]) -> Pixels:
-    """Lay the bands of one object side by side, with a colour image if the bands' names allow it.
+def _brightness(flux: Floats, unit: str = "") -> str:
+    """Say what a panel shows: how bright its pixels are, and how many there are not."""
+    here = np.isfinite(flux)
+    if not here.any():
+        return f"none of the {flux.size:,} pixels is there"
+    y, x = np.unravel_index(np.argmax(np.where(here, flux, -np.inf)), flux.shape)
+    words = f"median {np.median(flux[here]):.3g}, brightest {flux[y, x]:.3g}{unit} at x {x}, y {y}"
+    return words if here.all() else f"{words}; {100 * (1 - here.mean()):.0f} % not there"
+
+
+def _width_of(size: int, bands: int) -> int:
+    """Width of a figure: the colour image, and up to three bands beside it."""
+    beside = min(bands, IN_A_LINE)
+    return beside * (side_of(size, BAND_SIDE) + GAP) + side_of(size, SIDE) if bands > 1 else side_of(size, SIDE)
+
+
+def panels_of(flux: Floats, bands: list[str], position: npt.NDArray[np.float64]) -> list[Panel]:
+    """Draw the bands of one object, and a colour image if the bands' names allow it, pixel by pixel.
 
     Parameters
     ----------
@@ -109,18 +135,19 @@ def strip_of(flux: Floats, bands: list[str], position: npt.NDArray[np.float64]) 
 
     Returns
     -------
-    (height, width, 3) uint8
+    list of (name, (y, x, 3) uint8)
     """
     sky, white = scale_of(flux)
-    panels = [np.repeat(asinh_grey(band, sky, white)[..., None], 3, axis=-1) for band in flux]
+    missing = ~np.isfinite(flux)
+    panels = [
+        (name, _hatched(np.repeat(asinh_grey(band, sky, white)[..., None], 3, axis=-1), empty))
+        for name, band, empty in zip(bands, flux, missing, strict=True)
+    ]
     if set(RGB_BANDS) <= set(bands):
         three = [bands.index(band) for band in RGB_BANDS]
-        panels.append(colour(align(flux[three], position[three]), sky, white))
-    missing = [~np.isfinite(band) for band in flux]
-    missing.append(np.any([missing[bands.index(band)] for band in RGB_BANDS if band in bands], axis=0))
-    large = [_enlarge(panel, empty) for panel, empty in zip(panels, missing, strict=False)]
-    gap = np.full((large[0].shape[0], GAP, 3), PAPER, np.uint8)
-    return np.concatenate([part for panel in large for part in (gap, panel)][1:], axis=1)
+        drawn = colour(align(flux[three], position[three]), sky, white)
+        panels.append((RGB_BANDS, _hatched(drawn, np.asarray(missing[three].any(axis=0)))))
+    return panels
 
 
 def scale_of(flux: Floats) -> tuple[float, float]:
@@ -158,17 +185,8 @@ def align(flux: Floats, position: npt.NDArray[np.float64]) -> Floats:
     return np.stack([shift(band, step, order=1, mode="nearest") for band, step in zip(flux, steps, strict=True)])
 
 
-def _enlarge(panel: Pixels, missing: npt.NDArray[np.bool_]) -> Pixels:
-    """Enlarge by a whole number, hatch what is missing, and turn it so that y runs upwards."""
-    times = max(1, -(-PANEL // max(panel.shape[:2])))
-    big, empty = (np.kron(a, np.ones((times, times, *(1,) * (a.ndim - 2)), a.dtype)) for a in (panel, missing))
-    y, x = np.indices(empty.shape)
-    hatch = np.where((x + y) % 8 < 2, 214, 244).astype(np.uint8)
-    return np.where(empty[..., None], hatch[..., None], big)[::-1]
-
-
-def encode(image: Pixels) -> bytes:
-    """Compress an image as PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="png", optimize=True)
-    return buffer.getvalue()
+def _hatched(panel: Pixels, missing: npt.NDArray[np.bool_]) -> Pixels:
+    """Hatch what is missing, and turn the panel so that y runs upwards."""
+    y, x = np.indices(missing.shape)
+    hatch = np.where((x + y) % 8 < 2, 196, 244).astype(np.uint8)
+    return np.where(missing[..., None], hatch[..., None], panel)[::-1]

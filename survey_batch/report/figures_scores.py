@@ -13,7 +13,7 @@ from survey_batch.models.figures import confusion_figure, coverage_figure, relia
 from survey_batch.models.summary import probabilistic_summary, summary
 from survey_batch.report.classifier import with_95
 from survey_batch.report.objects import Objects
-from survey_batch.report.page import Html, badge, plot, section, table, tag
+from survey_batch.report.page import Html, badge, plot, scroll_box, section, table, tag
 
 SPLIT_NOTES = {
     "test": "Held out, if the classifier was trained on this job: what to expect of new objects like these.",
@@ -26,6 +26,12 @@ NOTE = (
     "In brackets: 95 % of 2,000 bootstrap draws of whole stars. Classes are in the shares found among these objects. "
     "Every object counts with its most probable class, even if it was left without a class."
 )
+
+SMALLEST = 0.75
+"""Share of its size down to which the matrix shrinks on a small screen; then it scrolls."""
+CURVE = "plot curve"
+COMMONEST = 3
+"""Errors that the text for the confusion matrix names."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +109,43 @@ def _part(part: Scored, objects: Objects) -> Iterator[Html]:
     yield tag("h3", f"Split “{part.split}”" if part.split else "No split", numbers)
     yield tag("p", SPLIT_NOTES.get(part.split, ""), class_="note")
     yield tag("div", *(_card(scores, key, name) for key, name in _headlines(scores)), class_="cards")
-    matrix = plot(confusion_figure(scores["confusion"], objects.classes, normalised=False), "Confusion matrix")
+    counts = confusion_figure(scores["confusion"], objects.classes, normalised=False)
+    matrix = plot(counts, in_words(scores, objects), least=SMALLEST)
     curves = (
-        plot(reliability_figure({"": scores["reliability"]}), "Accuracy against confidence"),
-        plot(coverage_figure({"": scores["coverage"]["curve"]}), "Accuracy against the share of objects answered"),
+        plot(reliability_figure({"": scores["reliability"]}), _reliability_in_words(scores["reliability"]), CURVE),
+        plot(
+            coverage_figure({"": scores["coverage"]["curve"]}), _coverage_in_words(scores["coverage"]["table"]), CURVE
+        ),
     )
-    yield tag("div", matrix, tag("div", *curves, class_="row curves"), class_="row")
-    yield tag("div", tag("div", _class_table(scores, objects)), _coverage_table(scores), class_="row tables")
+    yield tag("div", scroll_box(matrix, "Confusion matrix"), *curves, class_="row")
+    yield tag("div", tag("div", _class_table(scores, objects), class_="wide"), _coverage_table(scores), class_="row")
+
+
+def in_words(scores: dict[str, Any], objects: Objects) -> str:
+    """Say what the confusion matrix shows: rights per class, and the commonest wrong answers."""
+    counts = np.asarray(scores["confusion"])
+    names = objects.classes
+    right = (f"{counts[n, n]:,} of {counts[n].sum():,} {name}" for n, name in enumerate(names) if counts[n].any())
+    wrong = counts * (1 - np.eye(len(names), dtype=int))
+    places = [np.unravel_index(n, wrong.shape) for n in np.argsort(-wrong, axis=None, kind="stable")[:COMMONEST]]
+    errors = [f"{wrong[label, best]:,} {names[label]} as {names[best]}" for label, best in places if wrong[label, best]]
+    most = f" The commonest errors: {', '.join(errors)}." if errors else ""
+    return f"Confusion matrix of {counts.sum():,} objects. Predicted as labelled: {', '.join(right)}.{most}"
+
+
+def _reliability_in_words(curve: dict[str, Any]) -> str:
+    bins = zip(curve["confidence"], curve["accuracy"], curve["count"], strict=True)
+    words = (f"{right:.2f} at {sure:.2f} ({count:,} objects)" for sure, right, count in bins if count)
+    return f"Accuracy against confidence: {', '.join(words)}"
+
+
+def _coverage_in_words(rows: list[dict[str, Any]]) -> str:
+    words = (
+        f"{row['accuracy']:.2f} for the {100 * row['answered']:.0f} % with confidence of at least {row['threshold']:g}"
+        for row in rows
+        if row["accuracy"] is not None
+    )
+    return f"Accuracy against the share of objects answered: {', '.join(words)}"
 
 
 def _headlines(scores: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -139,7 +175,9 @@ def _class_table(scores: dict[str, Any], objects: Objects) -> Html:
         )
         for name, one in scores["per_class"].items()
     ]
-    return table(("class", "labelled", "precision", "recall", "F1"), rows, numeric=(1, 2, 3, 4))
+    return table(
+        ("class", "labelled", "precision", "recall", "F1"), rows, numeric=(1, 2, 3, 4), label="Scores of each class"
+    )
 
 
 def _coverage_table(scores: dict[str, Any]) -> Html:
@@ -147,4 +185,6 @@ def _coverage_table(scores: dict[str, Any]) -> Html:
         (f"{row['threshold']:g}", f"{100 * row['answered']:.1f} %", with_95(row, "accuracy", 2))
         for row in scores["coverage"]["table"]
     ]
-    return tag("div", table(("confidence of", "answered", "accuracy"), rows, numeric=(0, 1, 2)), class_="narrow")
+    label = "Accuracy above a confidence"
+    made = table(("confidence of", "answered", "accuracy"), rows, numeric=(0, 1, 2), label=label)
+    return tag("div", made, class_="narrow")

@@ -1,6 +1,7 @@
 """The sky map: the whole sky and, if the objects lie in few patches, those patches."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +13,8 @@ from scipy.spatial import cKDTree
 
 from survey_batch.core.arrays import F8, Index
 from survey_batch.report.objects import Objects, spread
-from survey_batch.report.page import Html, badge, plot, section, tag
+from survey_batch.report.page import Html, Section, plot, section, shape, tag
+from survey_batch.report.style import LINE, SOFT
 
 DENSE = 100_000
 """More objects than this are shown as a density."""
@@ -23,7 +25,13 @@ PATCH_DEGREES = 6.0
 PANELS = 6
 PANEL_OBJECTS = 20_000
 
-FAINT = "#9aa5b1"
+SKY_SIZE, ENLARGED = (4.8, 2.5), 1.6
+"""Width and height of the whole sky [inch], and how many times as large it is where the page has room: its words can be
+read on a phone too."""
+ZOOM_SIDES, ZOOM_MARGINS = (0.8, 2.5), (0.8, 1.0)
+"""Shortest and longest side of a patch's map, and what stands at its left and above and below it [inch]."""
+SHAPES = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"), ("P", "✚"), ("X", "✖"), ("*", "★"))
+"""Shapes of points in a map, and as a character."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +43,21 @@ class Patch:
     dec: float
 
 
-def sky_section(objects: Objects) -> Html:
+def sky_section(objects: Objects) -> Section:
     """Make the section with the maps."""
     known = np.flatnonzero(np.isfinite(objects.ra) & np.isfinite(objects.dec))
     patches = find_patches(objects.ra[known], objects.dec[known])
     patches = [Patch(known[patch.members], patch.ra, patch.dec) for patch in patches]
     zoomed = [patch for patch in patches if width_degrees(objects, patch) <= PATCH_DEGREES][:PANELS]
-    maps = [plot(all_sky(objects, known, patches), "Map of the whole sky with the objects' positions", "plot middle")]
+    words = _in_words(objects, known, patches)
+    maps = [plot(all_sky(objects, known, patches), words, "plot middle", enlarged=ENLARGED)]
     if len(patches) <= 2 * PANELS and zoomed:
-        maps.append(plot(zooms(objects, zoomed), "Maps of the patches with most objects"))
+        drawn = [zoom(objects, patch, number) for number, patch in enumerate(zoomed, 1)]
+        words_of = [_patch_in_words(objects, patch, number) for number, patch in enumerate(zoomed, 1)]
+        maps.append(tag("div", *map(plot, drawn, words_of), class_="row"))
     color = "objects per square degree" if len(known) > DENSE else objects.group_title
-    note = f"{objects.sampled}ICRS, east to the left. {_patch_note(patches, zoomed)}Colour: {color}."
+    points = "" if len(known) > DENSE else " and shape"
+    note = f"{objects.sampled}ICRS, east to the left. {_patch_note(patches, zoomed)}Colour{points}: {color}."
     legend = [] if len(known) > DENSE else [_legend(objects)]
     return section("Where they are", *legend, *maps, note=note)
 
@@ -91,29 +103,29 @@ def width_degrees(objects: Objects, patch: Patch) -> float:
 
 def all_sky(objects: Objects, known: Index, patches: list[Patch], figure: Figure | None = None) -> Figure:
     """Draw the whole sky in Aitoff projection, on a new figure or the given one."""
-    figure = figure or Figure((8.6, 4.5), layout="constrained")
+    figure = figure or Figure(SKY_SIZE, layout="constrained")
     axes = figure.add_subplot(projection="aitoff")
-    axes.grid(color="#dfe4ea", linewidth=0.6)
+    axes.grid(color=LINE, linewidth=0.6)
     axes.set_axisbelow(True)
     degrees = range(-150, 180, 30)
     axes.set_xticks(np.deg2rad(degrees), [""] * len(degrees))
     for degree in degrees:
         axes.text(
-            np.deg2rad(degree), np.deg2rad(-1.5), f"{-degree % 360}°", color=FAINT, fontsize=6.5, va="top", ha="center"
+            np.deg2rad(degree), np.deg2rad(-1.5), f"{-degree % 360}°", color=SOFT, fontsize=6.5, va="top", ha="center"
         )
-    axes.tick_params(axis="y", labelsize=6.5, labelcolor=FAINT)
+    axes.tick_params(axis="y", labelsize=6.5, labelcolor=SOFT)
     if len(known) > DENSE:
         _density(figure, axes, objects, known)
     else:
         for name, members in _by_group(objects, known):
             x, y = _aitoff(objects.ra[members], objects.dec[members])
-            axes.scatter(x, y, s=14 if len(known) < 5000 else 3, color=objects.colors[name], linewidths=0)
+            axes.scatter(x, y, s=7 if len(known) < 5000 else 2, **look(objects, name))
     if 1 < len(patches) <= PANELS:
         for number, patch in enumerate(patches, 1):
             x, y = _aitoff(np.array([patch.ra]), np.array([patch.dec]))
             side = 1 if number % 2 else -1
             axes.annotate(
-                str(number), (x[0], y[0]), xytext=(7 * side, 5), textcoords="offset points", fontsize=9, ha="center"
+                str(number), (x[0], y[0]), xytext=(5 * side, 3), textcoords="offset points", fontsize=7.5, ha="center"
             )
     return figure
 
@@ -128,27 +140,58 @@ def _density(figure: Figure, axes: Axes, objects: Objects, known: Index) -> None
     figure.colorbar(mesh, ax=axes, label="objects per square degree", shrink=0.7)
 
 
-def zooms(objects: Objects, patches: list[Patch], figure: Figure | None = None) -> Figure:
-    """Draw one panel per patch, in arcminutes from its middle, on a new figure or the given one."""
-    columns = 3 if len(patches) in (3, 6) else len(patches)
-    lines = -(-len(patches) // columns)
-    side = min(3.6, 11 / columns)
-    figure = figure or Figure((side * columns, (side + 0.6) * lines), layout="constrained")
-    for number, patch in enumerate(patches, 1):
-        axes = figure.add_subplot(lines, columns, number, aspect="equal")
-        shown = Patch(spread(patch.members, PANEL_OBJECTS), patch.ra, patch.dec)
-        east, north = offsets(objects, shown)
-        for name, members in _by_group(objects, shown.members):
-            here = np.isin(shown.members, members)
-            axes.scatter(east[here], north[here], s=9, color=objects.colors[name], linewidths=0, alpha=0.85)
-        title = f"{number}:  {patch.ra:.2f}° {patch.dec:+.2f}°\n{len(patch.members):,} objects"
-        axes.set_title(title, fontsize=8)
-        axes.invert_xaxis()
-        axes.tick_params(labelsize=7)
-        axes.set_xlabel("east [arcmin]", fontsize=8)
-        if number % columns == 1 or columns == 1:
-            axes.set_ylabel("north [arcmin]", fontsize=8)
+def zoom(objects: Objects, patch: Patch, number: int, figure: Figure | None = None) -> Figure:
+    """Draw a patch in arcminutes from its middle, on a new figure or the given one."""
+    shown = Patch(spread(patch.members, PANEL_OBJECTS), patch.ra, patch.dec)
+    east, north = offsets(objects, shown)
+    figure = figure or Figure(_zoom_size(np.ptp(east), np.ptp(north)), layout="constrained")
+    axes = figure.add_subplot(aspect="equal")
+    for name, members in _by_group(objects, shown.members):
+        here = np.isin(shown.members, members)
+        axes.scatter(east[here], north[here], s=13, **look(objects, name), alpha=0.85)
+    axes.set_title(f"{number}:  {patch.ra:.2f}° {patch.dec:+.2f}°\n{len(patch.members):,} objects", fontsize=9)
+    axes.invert_xaxis()
+    axes.tick_params(labelsize=8)
+    axes.set_xlabel("east [arcmin]", fontsize=8.5)
+    axes.set_ylabel("north [arcmin]", fontsize=8.5)
     return figure
+
+
+def _zoom_size(east: float, north: float) -> tuple[float, float]:
+    """Size a map so that a patch of this extent fills it."""
+    shortest, longest = ZOOM_SIDES
+    share = longest / max(east, north, 1e-9)
+    width, height = (float(np.clip(side * share, shortest, longest)) for side in (east, north))
+    return width + ZOOM_MARGINS[0], height + ZOOM_MARGINS[1]
+
+
+def look(objects: Objects, name: str) -> dict[str, Any]:
+    """Colour and shape of a group's points: who sees no colours tells the shapes apart."""
+    return {"color": objects.colors[name], "marker": SHAPES[_place(objects, name)][0], "linewidths": 0}
+
+
+def _place(objects: Objects, name: str) -> int:
+    return [*objects.colors].index(name) % len(SHAPES)
+
+
+def _in_words(objects: Objects, known: Index, patches: list[Patch]) -> str:
+    """Say what the map of the whole sky shows."""
+    ra, dec = objects.ra[known], objects.dec[known]
+    if not len(patches):
+        return "Map of the whole sky without an object"
+    groups = ", ".join(f"{len(members):,} {name or 'none'}" for name, members in _by_group(objects, known))
+    first = patches[0]
+    most = f"most, {len(first.members):,}, about right ascension {first.ra:.1f}°, declination {first.dec:+.1f}°"
+    span = f"right ascension {ra.min():.1f}° to {ra.max():.1f}°, declination {dec.min():+.1f}° to {dec.max():+.1f}°"
+    return f"Map of the whole sky: {len(known):,} objects within {span}; {most}. By {objects.group_title}: {groups}"
+
+
+def _patch_in_words(objects: Objects, patch: Patch, number: int) -> str:
+    east, north = offsets(objects, patch)
+    where = f"about right ascension {patch.ra:.2f}°, declination {patch.dec:+.2f}°"
+    size = f"{np.ptp(east):.1f} by {np.ptp(north):.1f} arcmin"
+    groups = ", ".join(f"{len(members):,} {name or 'none'}" for name, members in _by_group(objects, patch.members))
+    return f"Map of patch {number}: {len(patch.members):,} objects {where}, within {size}: {groups}"
 
 
 def _aitoff(ra: F8, dec: F8) -> tuple[F8, F8]:
@@ -167,7 +210,8 @@ def _legend(objects: Objects) -> Html:
     names, counts = np.unique(objects.group.astype(str), return_counts=True)
     found = dict(zip(names.tolist(), counts.tolist(), strict=True))
     known = [name for name in objects.colors if name in found]
-    return tag("p", *(badge(f"{name or 'none'} {found[name]:,}", objects.colors[name]) for name in known))
+    marks = ((SHAPES[_place(objects, name)][1], objects.colors[name], name) for name in known)
+    return tag("p", *(shape(mark, color, f"{name or 'none'} {found[name]:,}") for mark, color, name in marks))
 
 
 def _patch_note(patches: list[Patch], zoomed: list[Patch]) -> str:

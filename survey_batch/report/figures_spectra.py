@@ -9,13 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from survey_batch.core.arrays import F8, Flags
-from survey_batch.report.examples import caption, gallery, probabilities
+from survey_batch.report.examples import gallery
 from survey_batch.report.objects import Objects
-from survey_batch.report.page import Html, plot, section, tag
+from survey_batch.report.page import Html, Section, plot, section
 from survey_batch.report.reading import read_array, stored
-from survey_batch.report.style import NO_CLASS
+from survey_batch.report.style import INK, NO_CLASS, SOFT
 from survey_batch.spectra.line_list import LINES
 from survey_batch.store.products import Array
+
+FIGURE_SIZE = (5.0, 2.3)
+"""Width and height [inch]."""
+FIGURE_PIXELS = 480
+"""Width on the page [CSS pixels]."""
 
 MARKED = {
     "h_alpha": "Hα", "h_beta": "Hβ", "h_gamma": "Hγ", "h_delta": "Hδ", "mg_b": "Mg b", "na_d": "Na D",
@@ -24,27 +29,37 @@ MARKED = {
 """Measured lines that are marked in the plots, and their names there."""
 
 
-def spectrum_section(group: zarr.Group, objects: Objects) -> Html:
+def spectrum_section(group: zarr.Group, objects: Objects) -> Section:
     """Make the section with example spectra: some of each class, wrong predictions, and the least certain."""
     wavelength = read_array(group, "wavelength")
     return section(
         "Example spectra",
-        *gallery(objects, lambda place: _card(group, objects, place, wavelength)),
+        *gallery(objects, "spectra", lambda place: _spectrum(group, objects, place, wavelength), width=FIGURE_PIXELS),
         note="Flux density against vacuum wavelength, relative units. Masked pixels are not drawn: grey bands. "
         "Dotted: lines at the object's catalogue redshift.",
     )
 
 
-def _card(group: zarr.Group, objects: Objects, place: int, wavelength: F8) -> Html:
+def _spectrum(group: zarr.Group, objects: Objects, place: int, wavelength: F8) -> Html:
     row, name = int(objects.row[place]), str(objects.object_id[place])
     flux, ivar, mask, redshift = (np.asarray(stored(group, part)[row]) for part in ("flux", "ivar", "mask", "redshift"))
     good = (mask == 0) & (ivar > 0) & np.isfinite(flux)
     group_name = str(objects.best[place] or objects.label[place])
-    color = objects.colors.get(group_name, NO_CLASS) if objects.classes else "#1d2733"
-    figure = Figure((5.3, 2.1), layout="constrained")
+    color = objects.colors.get(group_name, NO_CLASS) if objects.classes else INK
+    figure = Figure(FIGURE_SIZE, layout="constrained")
     draw_spectrum(figure.subplots(), wavelength, flux, good, float(redshift), color)
-    drawn = plot(figure, f"Spectrum of {name}")
-    return tag("figure", caption(objects, place), drawn, *probabilities(objects, place), class_="example")
+    return plot(figure, f"Spectrum of {name}, {describe(wavelength, flux, good)}")
+
+
+def describe(wavelength: F8, flux: Array, good: Flags) -> str:
+    """Say in words what a plot of a spectrum shows: (pixel,) arrays."""
+    span = f"{wavelength[0]:.0f} to {wavelength[-1]:.0f} Å"
+    if not good.any():
+        return f"{span}: no usable pixel"
+    low, middle, high = np.percentile(flux[good], [0.3, 50, 99.7])
+    peak = wavelength[good][np.argmax(flux[good])]
+    masked = f"{100 * (1 - good.mean()):.0f} % of the pixels masked"
+    return f"{span}: flux {low:.3g} to {high:.3g}, median {middle:.3g}, highest at {peak:.0f} Å; {masked}"
 
 
 def draw_spectrum(axes: Axes, wavelength: F8, flux: Array, good: Flags, redshift: float, color: str) -> None:
@@ -56,10 +71,10 @@ def draw_spectrum(axes: Axes, wavelength: F8, flux: Array, good: Flags, redshift
     margin = 0.08 * (high - low) or 1
     axes.set(xlim=(wavelength[0], wavelength[-1]), ylim=(low - margin, high + 3 * margin))
     _mark_lines(axes, wavelength, redshift if np.isfinite(redshift) and redshift > -1 else 0)
-    axes.tick_params(labelsize=7, length=2)
+    axes.tick_params(labelsize=8.5, length=2)
     axes.locator_params(axis="y", nbins=4)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlabel("wavelength [Å]", fontsize=7)
+    axes.set_xlabel("wavelength [Å]", fontsize=8.5)
 
 
 def _mark_lines(axes: Axes, wavelength: F8, redshift: float) -> None:
@@ -68,10 +83,10 @@ def _mark_lines(axes: Axes, wavelength: F8, redshift: float) -> None:
         place = line.wavelength * (1 + redshift)
         if wavelength[0] < place < wavelength[-1]:
             axes.axvline(place, color="#9aa5b1", linewidth=0.6, linestyle=":")
-            raised = place - previous < 0.035 * (wavelength[-1] - wavelength[0]) and not raised
-            where, height = axes.get_xaxis_transform(), 1.07 if raised else 1.0
+            raised = place - previous < 0.045 * (wavelength[-1] - wavelength[0]) and not raised
+            where, height = axes.get_xaxis_transform(), 1.1 if raised else 1.0
             axes.text(
-                place, height, MARKED[line.name], transform=where, fontsize=6, ha="center", va="bottom", color="#5b6773"
+                place, height, MARKED[line.name], transform=where, fontsize=8, ha="center", va="bottom", color=SOFT
             )
             previous = place
 

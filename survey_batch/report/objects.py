@@ -1,7 +1,7 @@
 """What the report knows about the objects: a bounded, reproducible sample of every product's small columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -48,6 +48,8 @@ class Objects:
         The classifier's, else the labels' if they are few.
     radius_arcsec : float
         Objects closer than this are visits of one star.
+    problems : dict
+        Of objects that the page shows, by row: the anchor of the problem's kind, and the object's own message.
     """
 
     total: int
@@ -63,6 +65,7 @@ class Objects:
     probability: npt.NDArray[np.float32] | None
     classes: tuple[str, ...]
     radius_arcsec: float = STAR_RADIUS_ARCSEC
+    problems: Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row)

@@ -1,38 +1,32 @@
-"""The parts of the page made of words, numbers and bars: head, statuses, problems, timing, settings."""
+"""The parts of the page made of words, numbers and bars: head, statuses, timing, settings."""
 
 import json
 from collections.abc import Iterator
 from datetime import datetime
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from survey_batch.core import wording
-from survey_batch.report.page import Html, badge, bar, section, table, tag
-from survey_batch.report.reading import problems_so_far
+from survey_batch.report.page import Html, Measure, badge, bar, markup, section, table, tag
 from survey_batch.report.runs import rates, read_newest_log, totals
-from survey_batch.report.style import STATUS_COLORS, advice
+from survey_batch.report.style import INK, STATUS_COLORS
 from survey_batch.report.summary import RunStatus, StageStatus
 from survey_batch.store.products import PRODUCTS_OF_FRAMES
 
-BIG_COLOR = "#1d2733"
-REASONS = 4
-"""Reasons that are shown per stage and status."""
+CPU_COLOR = "#8fa3b8"
 
 
 def head(status: RunStatus) -> Html:
-    """Make the head: name, main numbers, date, duration, and notes on the catalogue."""
-    cards = [_card(status.objects, "objects", BIG_COLOR)]
+    """Make what stands above the sections: name, main numbers, date, duration, and notes on the catalogue."""
+    cards = [_card(status.objects, "objects", INK)]
     cards += [_card(count, name.replace("_", " "), STATUS_COLORS[name]) for name, count in status.counts.items()]
     notes = [tag("p", note, class_="note") for note in status.notes]
-    return tag(
-        "header",
+    parts = (
         tag("h1", status.job["name"]),
         tag("p", " · ".join(_facts(status)), class_="subtitle"),
         *_banner(status),
         tag("div", *cards, class_="cards"),
-        *([tag("h3", "Noticed in the catalogue"), *notes] if notes else []),
+        *([tag("p", tag("b", "Noticed in the catalogue:")), *notes] if notes else []),
     )
+    return markup(parts)
 
 
 def _card(number: int, name: str, color: str) -> Html:
@@ -63,12 +57,18 @@ def _when(time: str) -> str:
 def stage_section(status: RunStatus) -> Html:
     """Make the section with the statuses of each stage."""
     rows = [
-        (tag("b", stage.name), _size(stage), f"{stage.shards_done:,} / {stage.shards:,}", _bar(stage), _legend(stage))
+        (tag("b", stage.name), _size(stage), f"{stage.shards_done:,} / {stage.shards:,}", _legend(stage), _bar(stage))
         for stage in status.stages
     ]
     return section(
         "Status of the objects",
-        table(("stage", "rows", "shards done", "statuses", ""), rows, numeric=(1, 2)),
+        table(
+            ("stage", "rows", "shards done", "statuses", ""),
+            rows,
+            numeric=(1, 2),
+            label="Stages, and the statuses of their rows",
+            class_="bars stacked",
+        ),
         note="A stage passes on the status of an object that it could not use; the worst of all is the final one.",
     )
 
@@ -88,39 +88,6 @@ def _legend(stage: StageStatus) -> list[Html | str]:
     return [badge(f"{count:,} {name}", STATUS_COLORS[name]) for name, count in stage.counts.items()]
 
 
-def problem_section(status: RunStatus) -> Html:
-    """Make the section of problems by stage and status: what to do, and the commonest reasons with an example each."""
-    problems, _ = problems_so_far(status.output, ended=status.ended)
-    totals = (
-        problems.group_by(["stage", "status"])
-        .aggregate([("message", "count")])
-        .sort_by([("message_count", "descending")])
-    )
-    rows = []
-    for stage, name, total in zip(
-        *(totals[key].to_pylist() for key in ("stage", "status", "message_count")), strict=True
-    ):
-        reasons = [(reason, count) for s, n, reason, count in status.problems if (s, n) == (stage, name)]
-        what = [tag("b", stage), tag("br"), badge(name, STATUS_COLORS[name])]
-        to_do = advice(stage, name, status.job["archive"]["survey"])
-        rows.append((f"{total:,}", what, _reasons(problems, reasons, total), to_do))
-    return section(
-        "Problems",
-        table(("how many", "what", "reasons, with one object each", "what to do"), rows, numeric=(0,)),
-        note=["All of them, with object, source and time: ", tag("code", "problems.parquet"), "."],
-    )
-
-
-def _reasons(problems: pa.Table, reasons: list[tuple[str, int]], total: int) -> Html:
-    items = []
-    for reason, count in reasons[:REASONS]:
-        first = problems["object_id"][pc.index(problems["message"], reason).as_py()].as_py()
-        items.append(tag("li", f"{count:,} × {reason} ", tag("span", first, class_="id note")))
-    if rest := total - sum(count for _, count in reasons[:REASONS]):
-        items.append(tag("li", f"{rest:,} for other reasons", class_="note"))
-    return tag("ul", *items, class_="reasons small")
-
-
 def timing_section(status: RunStatus) -> Html:
     """Make the section with each stage's wall and CPU time over all runs; its last rate if no run has ended yet."""
     spent = totals(status.runs) or rates((), read_newest_log(status.output))
@@ -128,20 +95,21 @@ def timing_section(status: RunStatus) -> Html:
     rows = []
     for name, t in spent.items():
         bars = [
-            bar([("wall time", 1, "#1d2733")], 100 * t.wall_seconds / longest),
-            bar([("CPU time", 1, "#8fa3b8")], 100 * t.cpu_seconds / longest),
+            bar([(f"wall time {t.wall_seconds:,.1f} s", 1, INK)], 100 * t.wall_seconds / longest),
+            bar([(f"CPU time {t.cpu_seconds:,.1f} s", 1, CPU_COLOR)], 100 * t.cpu_seconds / longest),
         ]
         unit = "frames" if name in PRODUCTS_OF_FRAMES else "objects"
         rate = f"{wording.rate(t.rows_per_second)} {unit}/s" if t.rows_per_second else ""
-        rows.append(
-            (tag("b", name), bars, f"{t.wall_seconds:,.1f} s", f"{t.cpu_seconds:,.1f} s", rate, wording.size(t.nbytes))
-        )
+        size = Measure(wording.size(t.nbytes), t.nbytes)
+        rows.append((tag("b", name), f"{t.wall_seconds:,.1f} s", f"{t.cpu_seconds:,.1f} s", rate, size, bars))
     return section(
         "Time",
         table(
-            ("stage", [badge("wall", "#1d2733"), badge("CPU", "#8fa3b8")], "wall", "CPU", "rate", "written"),
+            ("stage", badge("wall", INK), badge("CPU", CPU_COLOR), "rate", "written", ""),
             rows,
-            (2, 3, 4, 5),
+            numeric=(1, 2, 3, 4),
+            label="Time that each stage took",
+            class_="bars",
         ),
         note="All runs; CPU time of all workers. Stages of one phase share their wall time. Sizes are uncompressed.",
     )
@@ -150,8 +118,9 @@ def timing_section(status: RunStatus) -> Html:
 def settings_section(status: RunStatus) -> Html:
     """Make the section with the job and the versions it was run with."""
     versions = [(name, version) for name, version in status.versions.items()]
+    listed = table(("package", "version"), versions, label="Versions")
     return section(
         "How it was made",
-        tag("details", tag("summary", "The job"), tag("pre", json.dumps(status.job, indent=2))),
-        *([tag("details", tag("summary", "Versions"), table(("package", "version"), versions))] if versions else []),
+        tag("details", tag("summary", "The job"), tag("pre", json.dumps(status.job, indent=2), class_="job")),
+        *([tag("details", tag("summary", "Versions"), listed)] if versions else []),
     )

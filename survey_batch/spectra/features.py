@@ -15,7 +15,7 @@ from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
 from survey_batch.spectra.lines import band_indices, line_indices
 from survey_batch.spectra.normalize import normalize, row_percentiles
 from survey_batch.spectra.pca import PCA
-from survey_batch.spectra.photometry import COLOR_NAMES, COLORS, synthetic_colors
+from survey_batch.spectra.photometry import COLOR_NAMES, COLORS, PASSBAND_SOURCE, synthetic_colors
 from survey_batch.spectra.ratios import flux_ratios
 from survey_batch.spectra.smooth import smooth
 
@@ -81,7 +81,10 @@ WIDTH = "equivalent width, positive in absorption"
 MEASUREMENTS: Mapping[str, tuple[Measurement, ...]] = {
     "lines": (
         Measurement(
-            tuple(Feature(line.name, "Angstrom", f"{WIDTH}: line at {line.air:.2f} Angstrom in air") for line in LINES),
+            tuple(
+                Feature(line.name, "Angstrom", f"{WIDTH}: line at {line.air:.2f} Angstrom in air", line.source)
+                for line in LINES
+            ),
             lambda spectra: line_indices(*spectra),
         ),
     ),
@@ -89,7 +92,10 @@ MEASUREMENTS: Mapping[str, tuple[Measurement, ...]] = {
         Measurement(
             tuple(
                 Feature(
-                    band.name, "Angstrom", "{}: band from {:g} to {:g} Angstrom in air".format(WIDTH, *band.feature)
+                    band.name,
+                    "Angstrom",
+                    "{}: band from {:g} to {:g} Angstrom in air".format(WIDTH, *band.feature),
+                    band.source,
                 )
                 for band in BANDS
             ),
@@ -103,6 +109,7 @@ MEASUREMENTS: Mapping[str, tuple[Measurement, ...]] = {
                     "mean flux{} from {:g} to {:g} over that from {:g} to {:g} Angstrom in air".format(
                         " per frequency" * ratio.per_frequency, *ratio.above, *ratio.below
                     ),
+                    ratio.source,
                 )
                 for ratio in RATIOS
             ),
@@ -112,7 +119,7 @@ MEASUREMENTS: Mapping[str, tuple[Measurement, ...]] = {
     "colours": (
         Measurement(
             tuple(
-                Feature(name, "mag", f"AB colour {blue} - {red} by synthetic photometry, as observed")
+                Feature(name, "mag", f"AB colour {blue} - {red} by synthetic photometry, as observed", PASSBAND_SOURCE)
                 for name, (blue, red) in zip(COLOR_NAMES, COLORS, strict=True)
             ),
             lambda spectra: synthetic_colors(*spectra[:4]),

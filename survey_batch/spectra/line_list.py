@@ -36,6 +36,7 @@ class Line:
     name: str
     air: float
     """Wavelength in air [Angstrom], by which the line is known."""
+    source: str = "NIST Atomic Spectra Database, to 0.02 Angstrom"
 
     @property
     def wavelength(self) -> float:
@@ -51,6 +52,7 @@ class Band:
     feature: Window
     blue: Window
     red: Window
+    source: str
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,12 @@ class Ratio:
     name: str
     above: Window
     below: Window
+    source: str
     per_frequency: bool = False
     """Whether flux per frequency is averaged, not flux per wavelength."""
 
 
-# Air wavelengths agree with the NIST Atomic Spectra Database to 0.02 Angstrom, a hundredth of a pixel.
+# Wavelengths of lines agree with their source to a hundredth of a pixel.
 CA_K = Line("ca_k", 3933.66)
 HE_I = (Line("he_i_4026", 4026.19), Line("he_i_4471", 4471.48), Line("he_i_5876", 5875.62))
 HE_II = (
@@ -92,27 +95,30 @@ LINES = (
 )
 """Lines in the product `features`."""
 
-# Lick windows: Trager et al. (1998, ApJS 116, 1); those of H delta A and H gamma A, wide enough for A stars: Worthey
-# and Ottaviani (1997, ApJS 111, 377); ca_hk: Serven et al. (2005, ApJ 627, 754); b_tio: Spiniello et al. (2014,
-# MNRAS 438, 1483); all as the MaNGA data analysis pipeline tabulates them, in air.
+# Windows in air, as the MaNGA data analysis pipeline tabulates them; two of them are wide enough for A stars.
+TRAGER = "Trager et al. (1998, ApJS 116, 1)"
+WORTHEY = "Worthey and Ottaviani (1997, ApJS 111, 377)"
+SERVEN = "Serven et al. (2005, ApJ 627, 754)"
+SPINIELLO = "Spiniello et al. (2014, MNRAS 438, 1483)"
 BANDS = (
-    Band("ca_hk", (3899.5, 4003.5), (3806.5, 3833.8), (4020.7, 4052.4)),
-    Band("lick_h_delta_a", (4083.5, 4122.25), (4041.6, 4079.75), (4128.5, 4161.0)),
-    Band("lick_g4300", (4281.375, 4316.375), (4266.375, 4282.625), (4318.875, 4335.125)),
-    Band("lick_h_gamma_a", (4319.75, 4363.5), (4283.5, 4319.75), (4367.25, 4419.75)),
-    Band("b_tio", (4758.5, 4800.0), (4742.75, 4756.5), (4827.875, 4847.875)),
-    Band("lick_h_beta", (4847.875, 4876.625), (4827.875, 4847.875), (4876.625, 4891.625)),
-    Band("lick_mg_b", (5160.125, 5192.625), (5142.625, 5161.375), (5191.375, 5206.375)),
-    Band("lick_na_d", (5876.875, 5909.375), (5860.625, 5875.625), (5922.125, 5948.125)),
-    Band("lick_tio_1", (5936.625, 5994.125), (5816.625, 5849.125), (6038.625, 6103.625)),
-    Band("lick_tio_2", (6189.625, 6272.125), (6066.625, 6141.625), (6372.625, 6415.125)),
+    Band("ca_hk", (3899.5, 4003.5), (3806.5, 3833.8), (4020.7, 4052.4), SERVEN),
+    Band("lick_h_delta_a", (4083.5, 4122.25), (4041.6, 4079.75), (4128.5, 4161.0), WORTHEY),
+    Band("lick_g4300", (4281.375, 4316.375), (4266.375, 4282.625), (4318.875, 4335.125), TRAGER),
+    Band("lick_h_gamma_a", (4319.75, 4363.5), (4283.5, 4319.75), (4367.25, 4419.75), WORTHEY),
+    Band("b_tio", (4758.5, 4800.0), (4742.75, 4756.5), (4827.875, 4847.875), SPINIELLO),
+    Band("lick_h_beta", (4847.875, 4876.625), (4827.875, 4847.875), (4876.625, 4891.625), TRAGER),
+    Band("lick_mg_b", (5160.125, 5192.625), (5142.625, 5161.375), (5191.375, 5206.375), TRAGER),
+    Band("lick_na_d", (5876.875, 5909.375), (5860.625, 5875.625), (5922.125, 5948.125), TRAGER),
+    Band("lick_tio_1", (5936.625, 5994.125), (5816.625, 5849.125), (6038.625, 6103.625), TRAGER),
+    Band("lick_tio_2", (6189.625, 6272.125), (6066.625, 6141.625), (6372.625, 6415.125), TRAGER),
 )
 
-# TiO5, CaH2 and CaH3: Reid, Hawley and Gizis (1995, AJ 110, 1838), 1 without the molecule and less with it; the
-# narrow 4000 Angstrom break: Balogh et al. (1999, ApJ 527, 54).
+# The ratios of molecules are 1 without the molecule and less with it; dn4000 is the narrow 4000 Angstrom break.
+REID = "Reid, Hawley and Gizis (1995, AJ 110, 1838)"
+BALOGH = "Balogh et al. (1999, ApJ 527, 54)"
 RATIOS = (
-    Ratio("tio5", (7126, 7135), (7042, 7046)),
-    Ratio("cah2", (6814, 6846), (7042, 7046)),
-    Ratio("cah3", (6960, 6990), (7042, 7046)),
-    Ratio("dn4000", (4000, 4100), (3850, 3950), per_frequency=True),
+    Ratio("tio5", (7126, 7135), (7042, 7046), REID),
+    Ratio("cah2", (6814, 6846), (7042, 7046), REID),
+    Ratio("cah3", (6960, 6990), (7042, 7046), REID),
+    Ratio("dn4000", (4000, 4100), (3850, 3950), BALOGH, per_frequency=True),
 )

@@ -6,7 +6,8 @@ from survey_batch.core.arrays import F4, F8, I4
 from survey_batch.spectra.grid import STEP, first_pixel
 
 # Top hats: 1 between these vacuum wavelengths [Angstrom], 0 elsewhere; centres 4800, 6250 and 7700 and widths of 1400,
-# 1400 and 1500 as in Fukugita et al. (1996, AJ 111, 1748). z lies beyond the end of LAMOST spectra.
+# 1400 and 1500. z lies beyond the end of LAMOST spectra.
+PASSBAND_SOURCE = "Fukugita et al. (1996, AJ 111, 1748)"
 PASSBANDS = {"g": (4100.0, 5500.0), "r": (5550.0, 6950.0), "i": (6950.0, 8450.0)}
 COLORS = (("g", "r"), ("r", "i"))
 COLOR_NAMES = tuple(f"synthetic_{blue}_{red}" for blue, red in COLORS)

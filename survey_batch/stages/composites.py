@@ -62,6 +62,7 @@ class CompositesStage(Stage):
         pair = {"pair": f"{recipe.pair} as red, green, blue, in the right half"} if recipe.pair else {}
         attrs = {
             "long_name": "colour composite",
+            "units": "1",
             "bands": f"{recipe.bands} as red, green, blue" + (", in the left half" if pair else ""),
             **pair,
             "recipe": f"Lupton et al. (2004), scaling {recipe.scaling}, q {recipe.q}, stretch {recipe.linear_stretch}",
@@ -70,7 +71,7 @@ class CompositesStage(Stage):
 
     def coordinates(self) -> Coordinates:
         """Return the channel names."""
-        return {"channel": (("channel",), np.array(["red", "green", "blue"]), {"long_name": "channel of the image"})}
+        return {"channel": (("channel",), np.array(["red", "green", "blue"]), {"long_name": "colour"})}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Compose the images of a block."""

@@ -12,15 +12,16 @@ from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.cutting import Cutting
-from survey_batch.stages.frame_source import ArchiveFrames, StoredFrames
+from survey_batch.stages.frame_source import TIME, ArchiveFrames, StoredFrames
 from survey_batch.stages.frames import (
     PIXEL,
     STORE_CPU_SECONDS,
-    WCS_VARIABLES,
     correction_variables,
     field_bytes,
+    time_variable,
+    wcs_variables,
 )
-from survey_batch.store.products import Variable, product_exists
+from survey_batch.store.products import Variable, earlier_version, open_group, product_exists, product_url
 
 CUTOUT_CPU_SECONDS = 1e-4
 """Time to cut and store one 64-pixel cutout in one band on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
@@ -75,15 +76,16 @@ class CutoutsStage(Stage):
 
     def check(self) -> None:
         """Refuse to cut from stored frames if no stage stores them."""
-        if (
-            self.frames.keep
-            and "frames" not in self.context.before
-            and not product_exists(self.context.output, "frames")
-        ):
+        if not self.frames.keep or "frames" in self.context.before:
+            return
+        output = self.context.output
+        if not product_exists(output, "frames"):
             raise ConfigurationError(
                 "cutouts are cut from stored frames, and there are none: add 'frames' to stages, or set "
                 "frames.keep = false"
             )
+        if TIME not in open_group(output, "frames"):
+            raise earlier_version(product_url(output, "frames"), [TIME])
 
     def sizes(self) -> dict[str, int]:
         """Return the numbers of bands and pixels."""
@@ -91,31 +93,34 @@ class CutoutsStage(Stage):
         return {"band": len(self.bands), "y": size, "x": size, "world": 2, "pixel": 2}
 
     def variables(self) -> tuple[Variable, ...]:
-        """Return pixels, their coverage, the object's position in them, and their WCS."""
+        """Return pixels, their coverage, the object's position in them, their WCS and time."""
         per_band = ("object", "band")
         position = {"units": "pixel", "comment": "0-based; integers are pixel centres"}
         return (
             Variable("flux", (*per_band, "y", "x"), "f4", {"long_name": "sky-subtracted flux", **PIXEL}),
             *(self._ivar() if self.section.ivar else ()),
-            Variable("coverage", per_band, "f4", {"long_name": "share of pixels that are real", "units": "1"}),
-            Variable("x_object", per_band, "f8", {"long_name": "the object's x in its cutout", **position}),
-            Variable("y_object", per_band, "f8", {"long_name": "the object's y in its cutout", **position}),
+            Variable(
+                "coverage", per_band, "f4", {"long_name": "share of the cutout's pixels that are real", "units": "1"}
+            ),
+            Variable("x_object", per_band, "f8", {"long_name": "x of the object in its cutout", **position}),
+            Variable("y_object", per_band, "f8", {"long_name": "y of the object in its cutout", **position}),
             *correction_variables("object"),
-            *(Variable(n, (*per_band, *dims), "f8", attrs) for n, (dims, attrs) in WCS_VARIABLES.items()),
+            *wcs_variables("object", self.reader),
+            time_variable("object", self.reader),
             *(Variable(n, ("object",), "i4", {"long_name": text}) for n, text in FIELDS.items()),
         )
 
     def _ivar(self) -> tuple[Variable, ...]:
         attrs = {
             "long_name": "inverse variance of the flux",
-            "units": "nanomaggy-2",
+            "units": "pixel**2 / nanomaggy**2",
             "comment": "from the pixel's own counts, sky, gain and dark variance; 0 where there is no pixel",
         }
         return (Variable("ivar", ("object", "band", "y", "x"), "f4", attrs),)
 
     def coordinates(self) -> Coordinates:
         """Return the band names."""
-        return {"band": (("band",), np.array(list(self.bands)), {"long_name": "filter"})}
+        return {"band": (("band",), np.array(list(self.bands)), {"long_name": "name of each filter"})}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Cut all objects, field by field."""

@@ -21,6 +21,7 @@ from survey_batch.planning.plan import Rows
 from survey_batch.stages.base import Block
 from survey_batch.stages.frame_source import (
     CORRECTION_VARIABLES,
+    TIME,
     ArchiveFrames,
     Bands,
     FrameError,
@@ -164,7 +165,7 @@ class Cutting:
         return {name: shift[name](values, window.x, window.y) for name, values in planes.items()}
 
     def store(self, block: Block, served: Served, cuts: Mapping[str, BandCut]) -> None:
-        """Put the cutouts of all bands, their positions and their WCS into the block."""
+        """Put the cutouts of all bands, their positions, WCS and time into the block."""
         data, members = block.data, served.members
         fields = np.stack([cut.fields for cut in cuts.values()]) if cuts else np.full((1, 1, 2), served.field[-1])
         data["source_field"][members] = served.field[-1]
@@ -178,6 +179,7 @@ class Cutting:
             data["x_object"][members, number], data["y_object"][members, number] = window.x.inside, window.y.inside
             data["crval"][members, number], data["cd"][members, number] = frame.wcs.crval, frame.wcs.cd
             data["crpix"][members, number] = frame.wcs.crpix - np.stack([window.x.first, window.y.first], axis=1)
+            data[TIME][members, number] = frame.mjd_tai
             for part, name in CORRECTION_VARIABLES.items():
                 data[name][members, number] = getattr(frame.correction, part)
 

@@ -38,29 +38,48 @@ FLUX = {"units": "nanomaggy"}
 PLACE = {**PIXELS, "comment": "0-based: 0 is the centre of the first pixel of the frame"}
 PER_PIXEL = {"units": "nanomaggy / pixel"}
 
+SEP_FLAGS = {
+    "blended": 1,
+    "cut_by_edge": 2,
+    "overflow": 4,
+    "singular": 8,
+    "aperture_cut_by_edge": 16,
+    "aperture_partly_masked": 32,
+    "aperture_masked": 64,
+    "aperture_not_positive": 128,
+}
+"""The constants `OBJ_…` and `APER_…` of sep, in our words."""
+
 MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
     "x": ("f8", {"long_name": "column of the windowed centroid", **PLACE}),
     "y": ("f8", {"long_name": "row of the windowed centroid", **PLACE}),
-    "ra": ("f8", {"long_name": "right ascension (ICRS)", "units": "degree"}),
-    "dec": ("f8", {"long_name": "declination (ICRS)", "units": "degree"}),
+    "ra": ("f8", {"long_name": "right ascension of the centroid (ICRS)", "units": "degree"}),
+    "dec": ("f8", {"long_name": "declination of the centroid (ICRS)", "units": "degree"}),
     "flux": ("f4", {"long_name": "flux within four half-light radii", **FLUX}),
-    "error": ("f4", {"long_name": "its error", **FLUX}),
-    "a": ("f4", {"long_name": "semi-major axis, second moments", **PIXELS}),
-    "b": ("f4", {"long_name": "semi-minor axis, second moments", **PIXELS}),
-    "half_light_radius": ("f4", PIXELS),
-    "peak": ("f4", {"long_name": "brightest pixel", **PER_PIXEL}),
+    "error": ("f4", {"long_name": "standard error of flux", **FLUX}),
+    "a": ("f4", {"long_name": "semi-major axis, from second moments", **PIXELS}),
+    "b": ("f4", {"long_name": "semi-minor axis, from second moments", **PIXELS}),
+    "half_light_radius": ("f4", {"long_name": "radius of the circle with half of the light", **PIXELS}),
+    "peak": ("f4", {"long_name": "value of the brightest pixel", **PER_PIXEL}),
     "sky": ("f4", {"long_name": "background left on the frame under the source", **PER_PIXEL}),
-    "flag": ("u1", {"long_name": "flags of sep: 1 blended, 2 cut by the edge, 16 aperture cut by the edge"}),
+    "flag": (
+        "u1",
+        {
+            "long_name": "what sep says about the source",
+            "flag_masks": list(SEP_FLAGS.values()),
+            "flag_meanings": " ".join(SEP_FLAGS),
+        },
+    ),
 }
 JUDGED: dict[str, tuple[str, dict[str, Any]]] = {
     "share": ("f4", {"long_name": "scatter that the PSF leaves beyond the noise, as a share of flux", "units": "1"}),
-    "scatter": ("f4", {"long_name": "the same in units of the scatter expected from noise and PSF", "units": "1"}),
-    "second": ("f4", {"long_name": "second largest residual in units of that expected in its pixel", "units": "1"}),
-    "chi": ("f4", {"long_name": "root mean square of residual / expected noise", "units": "1"}),
+    "scatter": ("f4", {"long_name": "scatter over what noise and the PSF lead one to expect", "units": "1"}),
+    "second": ("f4", {"long_name": "second largest residual over what is expected in its pixel", "units": "1"}),
+    "chi": ("f4", {"long_name": "root mean square of residual over expected noise", "units": "1"}),
     "label": (
         "u1",
         {
-            "long_name": "good for building a PSF, by the rule",
+            "long_name": "whether the source is good for building a PSF",
             "flag_values": list(range(len(LABELS))),
             "flag_meanings": "not_judged other good",
         },
@@ -134,7 +153,9 @@ class DetectionsStage(Stage):
         named = MEASURED | (JUDGED if self.section.rule is not None else {})
         return (
             *(Variable(name, ("frame", "source"), dtype, attrs) for name, (dtype, attrs) in named.items()),
-            Variable("count", ("frame",), "i4", {"long_name": "number of sources; further slots are unused"}),
+            Variable(
+                "count", ("frame",), "i4", {"long_name": "number of sources", "comment": "further slots are unused"}
+            ),
             Variable(
                 "fwhm",
                 ("frame",),

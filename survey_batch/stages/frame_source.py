@@ -39,6 +39,9 @@ CORRECTION_VARIABLES = {
 }
 """Parts of `ApertureCorrection`, and their names in the products."""
 
+TIME = "mjd_tai"
+"""Name of the observation time in the products, as in `Frame`."""
+
 ERROR_OF: dict[int, type[FrameError]] = {
     Status.NOT_FOUND: NotFoundError,
     Status.UNREADABLE: UnreadableError,
@@ -56,6 +59,10 @@ class FrameView(Protocol):
     @property
     def correction(self) -> ApertureCorrection:
         """Aperture correction of point sources on the frame."""
+
+    @property
+    def mjd_tai(self) -> float:
+        """When the frame was observed, as in `Frame`."""
 
     def pixels(self, rows: slice, columns: slice) -> F4:
         """Return part of the image [nanomaggy/pixel]."""
@@ -93,6 +100,11 @@ class FrameInMemory:
     def correction(self) -> ApertureCorrection:
         """Aperture correction of point sources on the frame; measured when an object is cut from it."""
         return measure_correction(self.frame.image, self.frame.calibration)
+
+    @property
+    def mjd_tai(self) -> float:
+        """When the frame was observed, as in `Frame`."""
+        return self.frame.mjd_tai
 
     def pixels(self, rows: slice, columns: slice) -> F4:
         """Return part of the image [nanomaggy/pixel]."""
@@ -163,6 +175,7 @@ class StoredFrame:
     band: int
     wcs: FrameWcs
     correction: ApertureCorrection
+    mjd_tai: float
 
     def pixels(self, rows: slice, columns: slice) -> F4:
         """Return part of the image [nanomaggy/pixel]; only the chunks it touches are read."""
@@ -199,8 +212,8 @@ class StoredFrames:
             return self.archive.load(field)
         place = self._places[field]
         group = open_group(self.output, "frames", fresh=False)
-        names = ("status", "crval", "crpix", "cd", *CORRECTION_VARIABLES.values())
-        status, crval, crpix, cd, *correction = (np.asarray(group[name][place]) for name in names)  # type: ignore[index]
+        names = ("status", "crval", "crpix", "cd", TIME, *CORRECTION_VARIABLES.values())
+        status, crval, crpix, cd, mjd_tai, *correction = (np.asarray(group[name][place]) for name in names)  # type: ignore[index]
         return {
             band: StoredFrame(
                 self.output,
@@ -208,6 +221,7 @@ class StoredFrames:
                 number,
                 FrameWcs(crval[number], crpix[number], cd[number]),
                 ApertureCorrection(*(part[number].item() for part in correction)),
+                mjd_tai[number].item(),
             )
             if status[number] == Status.OK
             else self._error(status[number], field, band)

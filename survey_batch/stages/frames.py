@@ -8,12 +8,12 @@ import numpy as np
 
 from survey_batch.config.sections.images import CutoutsSection, FramesSection
 from survey_batch.images.aperture_correction import measure_correction
-from survey_batch.images.frame import Frame
+from survey_batch.images.frame import CTYPE, CUNIT, Frame
 from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
-from survey_batch.stages.frame_source import CORRECTION_VARIABLES, SKY_VARIABLES, ArchiveFrames
+from survey_batch.stages.frame_source import CORRECTION_VARIABLES, SKY_VARIABLES, TIME, ArchiveFrames
 from survey_batch.store.products import Variable
 
 INNER_CHUNK = (1, 1, 373, 512)
@@ -25,10 +25,29 @@ STORE_CPU_SECONDS = 0.05
 PIXEL = {"units": "nanomaggy / pixel"}
 
 WCS_VARIABLES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
-    "crval": (("world",), {"long_name": "TAN reference position (RA, Dec)", "units": "degree"}),
-    "crpix": (("world",), {"long_name": "TAN reference pixel (x, y), FITS convention: the first pixel is 1"}),
-    "cd": (("world", "pixel"), {"long_name": "TAN matrix CDi_j", "units": "degree / pixel"}),
+    "crval": (
+        ("world",),
+        {
+            "long_name": "right ascension and declination of the reference pixel",
+            "units": "degree",
+            "ctype": " ".join(CTYPE),
+            "cunit": " ".join(CUNIT),
+        },
+    ),
+    "crpix": (
+        ("world",),
+        {
+            "long_name": "x and y of the reference pixel",
+            "units": "pixel",
+            "comment": "as in FITS: 1 is the centre of the first pixel",
+        },
+    ),
+    "cd": (
+        ("world", "pixel"),
+        {"long_name": "world coordinates per pixel along x and y, CDi_j of FITS", "units": "degree / pixel"},
+    ),
 }
+"""Parts of `FrameWcs`: their dimensions and attributes. `wcs_variables` adds the system of the sky coordinates."""
 
 
 class FramesStage(Stage):
@@ -75,8 +94,7 @@ class FramesStage(Stage):
         }
 
     def variables(self) -> tuple[Variable, ...]:
-        """Return the image, calibration, WCS and the field's key."""
-        wcs = (Variable(name, ("frame", "band", *dims), "f8", attrs) for name, (dims, attrs) in WCS_VARIABLES.items())
+        """Return the image, calibration, WCS, time and the field's key."""
         return (
             Variable(
                 "image",
@@ -89,17 +107,18 @@ class FramesStage(Stage):
                 "calibration",
                 ("frame", "band", "x"),
                 "f4",
-                {"long_name": "flat-field calibration of each column", "units": "nanomaggy / count"},
+                {"long_name": "nanomaggies per count in each column", "units": "nanomaggy / count"},
             ),
             *(_sky() if self.with_sky else ()),
             *correction_variables("frame"),
-            *wcs,
+            *wcs_variables("frame", self.reader),
+            time_variable("frame", self.reader),
             *field_variables(self.field),
         )
 
     def coordinates(self) -> Coordinates:
         """Return the band names."""
-        return {"band": (("band",), np.array(list(self.bands)), {"long_name": "filter"})}
+        return {"band": (("band",), np.array(list(self.bands)), {"long_name": "name of each filter"})}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Read all bands of each field; a missing band does not affect the others."""
@@ -134,11 +153,14 @@ class FramesStage(Stage):
 
 def _sky() -> tuple[Variable, ...]:
     per_band = ("frame", "band")
+    sky = {"long_name": "sky that was subtracted, on a coarse grid", "units": "count / pixel"}
     place = {"units": "1", "comment": "0-based; bilinear, and constant beyond the edge"}
     return (
-        Variable("sky", (*per_band, "sky_y", "sky_x"), "f4", {"long_name": "subtracted sky", "units": "count / pixel"}),
-        Variable("sky_column", (*per_band, "x"), "f4", {"long_name": "where each column lies in sky", **place}),
-        Variable("sky_row", (*per_band, "y"), "f4", {"long_name": "where each row lies in sky", **place}),
+        Variable("sky", (*per_band, "sky_y", "sky_x"), "f4", sky),
+        Variable(
+            "sky_column", (*per_band, "x"), "f4", {"long_name": "place of each column of the image in sky", **place}
+        ),
+        Variable("sky_row", (*per_band, "y"), "f4", {"long_name": "place of each row of the image in sky", **place}),
     )
 
 
@@ -146,13 +168,41 @@ def correction_variables(axis: str) -> tuple[Variable, ...]:
     """Return the variables for the aperture correction of the frame behind each row and band."""
     factor = "flux of a star within 7.4 arcsec, over the uncorrected psf_flux"
     typical = "0: too few on the frame, and the correction is that of a typical frame"
+    fwhm = "full width at half maximum of the cores of the frame's stars"
     described = {
         "aperture_correction": ("f4", {"long_name": factor, "units": "1"}),
-        "aperture_correction_error": ("f4", {"long_name": "its standard error", "units": "1"}),
-        "aperture_correction_stars": ("i4", {"long_name": "stars of the frame it comes from", "comment": typical}),
-        "psf_fwhm": ("f4", {"long_name": "full width at half maximum of these stars' cores", "units": "pixel"}),
+        "aperture_correction_error": ("f4", {"long_name": "standard error of aperture_correction", "units": "1"}),
+        "aperture_correction_stars": (
+            "i4",
+            {"long_name": "number of the frame's stars behind aperture_correction", "comment": typical},
+        ),
+        "psf_fwhm": ("f4", {"long_name": fwhm, "units": "pixel"}),
     }
     return tuple(Variable(name, (axis, "band"), dtype, attrs) for name, (dtype, attrs) in described.items())
+
+
+def wcs_variables(axis: str, reader: ImageReader) -> Iterator[Variable]:
+    """Yield the variables for the WCS of each row and band; attributes of `crval` complete it."""
+    for name, (dims, attrs) in WCS_VARIABLES.items():
+        system = {"radesys": reader.radesys} if name == "crval" else {}
+        yield Variable(name, (axis, "band", *dims), "f8", {**attrs, **system})
+
+
+def time_variable(axis: str, reader: ImageReader) -> Variable:
+    """Return the variable for the time at which the frame behind each row and band was observed.
+
+    It is a number, not a time of CF ("days since"): no calendar that xarray reads is in atomic time, so it would decode
+    the number as UTC, which is half a minute off.
+    """
+    frame = "the frame" if axis == "frame" else "the frame of source_field"
+    attrs = {
+        "long_name": f"time at which {frame} was observed, as a modified Julian date",
+        "units": "d",
+        "time_scale": "TAI",
+        "epoch": "1858-11-17T00:00:00",
+        "comment": reader.time,
+    }
+    return Variable(TIME, (axis, "band"), "f8", attrs)
 
 
 def field_bytes(reader: ImageReader, bands: int) -> int:
@@ -174,6 +224,7 @@ def field_variables(names: Sequence[str]) -> Iterator[Variable]:
 def _store(block: Block, row: int, band: int, frame: Frame) -> None:
     block.data["image"][row, band] = frame.image
     block.data["calibration"][row, band] = frame.calibration
+    block.data[TIME][row, band] = frame.mjd_tai
     for name in WCS_VARIABLES:
         block.data[name][row, band] = getattr(frame.wcs, name)
     correction = measure_correction(frame.image, frame.calibration)

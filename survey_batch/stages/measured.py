@@ -22,10 +22,12 @@ class MeasuredStage(Stage):
 
     def variables(self) -> tuple[Variable, ...]:
         """Return one value per object and feature."""
-        return (Variable("value", ("object", "feature"), "f4", {"long_name": "measured value of each feature"}),)
+        attrs = {"long_name": "value of each feature", "comment": "in the unit that the coordinate `unit` gives"}
+        return (Variable("value", ("object", "feature"), "f4", attrs),)
 
     def coordinates(self) -> Coordinates:
         """Return the features' names, units and meanings."""
-        described = {"feature": "feature", "unit": "unit of each feature", "description": "meaning of each feature"}
+        described = {name: f"{name} of each feature" for name in ("feature", "unit", "description")}
+        described["feature"] = "name of each feature"
         columns = (np.array(part) for part in zip(*self.features(), strict=True))
         return {name: (("feature",), next(columns), {"long_name": text}) for name, text in described.items()}

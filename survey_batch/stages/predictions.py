@@ -102,10 +102,12 @@ class PredictionsStage(Stage):
                 "probability",
                 ("object", "class"),
                 "f4",
-                {"long_name": "calibrated probability", "units": "1"},
+                {"long_name": "calibrated probability of each class", "units": "1"},
             ),
             Variable("predicted_class", ("object",), "string", named),
-            Variable("confidence", ("object",), "f4", {"long_name": "largest probability", "units": "1"}),
+            Variable(
+                "confidence", ("object",), "f4", {"long_name": "probability of the most probable class", "units": "1"}
+            ),
         )
 
     def schema(self, size: int, fitted: Coordinates | None = None) -> Schema:
@@ -115,7 +117,7 @@ class PredictionsStage(Stage):
 
     def coordinates(self) -> Coordinates:
         """Return the class names."""
-        return {"class": (("class",), np.array(self._manifest.classes), {"long_name": "class"})}
+        return {"class": (("class",), np.array(self._manifest.classes), {"long_name": "name of each class"})}
 
     def check(self) -> None:
         """Refuse a classifier that is damaged, unknown here, or trained on a product made differently."""

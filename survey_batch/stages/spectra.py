@@ -93,7 +93,7 @@ class SpectraStage(Stage):
 
     def coordinates(self) -> Coordinates:
         """Return the grid."""
-        attrs = {"long_name": "vacuum wavelength", "units": "Angstrom"}
+        attrs = {"long_name": "vacuum wavelength", "units": "angstrom"}
         return {"wavelength": (("wavelength",), self.wavelength(), attrs)}
 
     @cached_property
@@ -205,4 +205,11 @@ def in_portions(files: Sequence[SpectrumFile]) -> Iterator[list[SpectrumFile]]:
 
 def ivar_units(flux: str) -> str:
     """Return the units of an inverse variance from those of the flux."""
-    return "1" if flux == "1" else f"({flux})-2"
+    if flux == "1":
+        return "1"
+    from astropy import units
+
+    try:
+        return str((units.Unit(flux) ** -2).to_string())
+    except ValueError:  # a unit of the survey's own
+        return f"({flux})-2"

@@ -171,18 +171,22 @@ class SpectralFeaturesStage(MeasuredStage):
             "wavelength": (
                 ("wavelength",),
                 self.wavelength,
-                {"long_name": "vacuum wavelength", "units": "Angstrom"},
+                {"long_name": "vacuum wavelength", "units": "angstrom"},
             ),
-            "pca_mean": (("wavelength",), pca.mean, {"long_name": "mean prepared spectrum", **attrs}),
+            "pca_mean": (
+                ("wavelength",),
+                pca.mean,
+                {"long_name": "mean of the prepared spectra", "units": "1", **attrs},
+            ),
             "pca_components": (
                 ("component", "wavelength"),
                 pca.components,
-                {"long_name": "components", **attrs},
+                {"long_name": "principal components", "units": "1", **attrs},
             ),
             "pca_variance": (
                 ("component",),
                 pca.variance,
-                {"long_name": "variance along each component", **attrs},
+                {"long_name": "variance along each component", "units": "1", **attrs},
             ),
             "pca_ratio": (
                 ("component",),

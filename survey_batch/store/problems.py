@@ -31,8 +31,15 @@ PROBLEM_SCHEMA = pa.schema(
     ]
 )
 
-ALIKE = ((r"\S*\d\S*|\S*/\S*", "#"), (r"\b[ugriz]: ", ""), (r"([^;]+)(; [^;]+)+", r"\1"))
-"""Parts of messages to ignore when reasons are compared: numbers and paths, the band, and repeats for further bands."""
+ALIKE = (
+    (r"""(\B|\bb)('[^']*'|"[^"]*")""", "#"),
+    (r"\S*\d\S*|\S*/\S*", "#"),
+    (r"#( #)+", "#"),
+    (r"\b[ugriz]: ", ""),
+    (r"([^;]+)(; [^;]+)+", r"\1"),
+)
+"""Parts of messages to ignore when reasons are compared: names in quotes, numbers and paths, the band, and repeats for
+further bands."""
 
 Reason = tuple[str, str, int]
 """Status, message, and number of rows."""
@@ -41,7 +48,7 @@ SHOWN_REASONS = 5
 MOST_REASONS = 200
 """Reasons remembered for a stage; the rarest are dropped beyond this number."""
 
-SHOWN = ["object_id", "stage", "status", "message"]
+SHOWN = ["object_id", "stage", "status", "message", "row"]
 """Columns shown to users. Source and time would double the memory; they are in the file for those who need them."""
 
 SLICE_ROWS = 1 << 16
@@ -63,21 +70,21 @@ class Reasons:
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._first: dict[tuple[str, str], str] = {}
+        self._shortest: dict[tuple[str, str], str] = {}
 
     def add(self, reasons: Sequence[Reason]) -> None:
         """Count the reasons of a shard."""
         for status, message, count in reasons:
             key = (status, pattern_of(message))
             self._counts[key] += count
-            self._first.setdefault(key, message)
+            self._shortest[key] = min(self._shortest.get(key, message), message, key=len)
         if len(self._counts) > MOST_REASONS:
             for key, _ in self._counts.most_common()[MOST_REASONS // 2 :]:
-                del self._counts[key], self._first[key]
+                del self._counts[key], self._shortest[key]
 
     def most(self, limit: int = SHOWN_REASONS) -> list[Reason]:
-        """Return the commonest reasons, each with its first message."""
-        return [(key[0], self._first[key], count) for key, count in self._counts.most_common(limit)]
+        """Return the commonest reasons, each with its shortest message."""
+        return [(key[0], self._shortest[key], count) for key, count in self._counts.most_common(limit)]
 
 
 def reasons_of(problems: Sequence[Problem]) -> tuple[Reason, ...]:
@@ -171,13 +178,13 @@ def read_problems(output: str) -> pa.Table:
 def count_reasons(problems: pa.Table, limit: int = 20) -> list[tuple[str, str, str, int]]:
     """Count problems by (stage, status, reason), most frequent first.
 
-    Reasons that differ only in numbers and names count as one, shown with its first message.
+    Reasons that differ only in numbers and names count as one, shown with its shortest message, the plainest.
     """
     parts = [_reasons(problems.slice(first, SLICE_ROWS)) for first in range(0, problems.num_rows, SLICE_ROWS)]
     if not parts:
         return []
     grouped = (
-        pa.concat_tables(parts)
+        _shortest_first(pa.concat_tables(parts))
         .group_by(["stage", "status", "pattern"], use_threads=False)
         .aggregate([("message", "first"), ("count", "sum")])
         .sort_by([("count_sum", "descending")])
@@ -193,9 +200,13 @@ def _reasons(problems: pa.Table) -> pa.Table:
     for expression, instead in ALIKE:
         pattern = pc.replace_substring_regex(pattern, expression, instead)
     return (
-        problems.select(["stage", "status", "message"])
-        .append_column("pattern", pattern)
+        _shortest_first(problems.select(["stage", "status", "message"]).append_column("pattern", pattern))
         .group_by(["stage", "status", "pattern"], use_threads=False)
         .aggregate([("message", "first"), ("message", "count")])
         .rename_columns({"message_first": "message", "message_count": "count"})
     )
+
+
+def _shortest_first(problems: pa.Table) -> pa.Table:
+    """Sort by the length of the message; those of one length stay in their order."""
+    return problems.take(pc.sort_indices(pc.utf8_length(problems["message"])))

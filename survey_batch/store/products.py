@@ -20,9 +20,13 @@ from zarr.codecs import BloscCodec
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.paths import join
 from survey_batch.core.status import Status, flag_attributes
+from survey_batch.store.root import write_root
 
 Array = npt.NDArray[Any]
 Axis = Literal["object", "frame"]
+
+CONVENTIONS = "CF-1.11"
+"""The conventions that a product's attributes follow, https://cfconventions.org."""
 
 INNER_CHUNK_BYTES = 2_000_000
 """Target size of an inner chunk: 1 to 8 MB keep random reads cheap and sequential reads fast."""
@@ -95,7 +99,7 @@ class Schema:
     @property
     def status(self) -> Variable:
         """The commit mark."""
-        return Variable("status", self.status_dims, "u1", flag_attributes())
+        return Variable("status", self.status_dims, "u1", flag_attributes(" and ".join(self.status_dims)))
 
     def shape(self, variable: Variable, rows: int | None = None) -> tuple[int, ...]:
         """Shape of a variable, for the whole product or for a block of `rows`."""
@@ -189,16 +193,17 @@ def is_complete(group: zarr.Group) -> bool:
     return PROVENANCE in group.attrs
 
 
-def earlier_version(path: str) -> PlanMismatchError:
-    """Return the error for a product of an earlier version."""
+def earlier_version(path: str, lacks: Iterable[str] = ()) -> PlanMismatchError:
+    """Return the error for a product of an earlier version, which may lack some variables."""
+    without = f" (it has no {', '.join(lacks)})" if lacks else ""
     return PlanMismatchError(
-        f"{path} was made by an earlier version of survey_batch, and this version cannot continue it: choose "
+        f"{path} was made by an earlier version of survey_batch{without}, and this version cannot continue it: choose "
         "another output, or delete it"
     )
 
 
 def create_product(output: str, schema: Schema, attrs: Mapping[str, Any]) -> None:
-    """Create all arrays of a product, its fixed coordinates and its metadata.
+    """Create all arrays of a product, its fixed coordinates and its metadata, and add it to the output's group.
 
     The shapes never change afterwards, so consolidated metadata is written once, here, and stays correct.
     `attrs` is written last of all and marks the product as created. Values that are not text become JSON, so that a
@@ -215,9 +220,11 @@ def create_product(output: str, schema: Schema, attrs: Mapping[str, Any]) -> Non
         array[...] = values
     named = [variable.name for variable in schema.variables if variable.coordinate]
     own = [name for name, (dims, _, _) in schema.coordinates.items() if dims != (name,)]
-    group.attrs.update({**schema.attrs, **({"coordinates": " ".join(named + own)} if named + own else {})})
+    coordinates = {"coordinates": " ".join(named + own)} if named + own else {}
+    group.attrs.update({"Conventions": CONVENTIONS, **schema.attrs, **coordinates})
     group.attrs.update({key: value if isinstance(value, str) else json.dumps(value) for key, value in attrs.items()})
     _consolidate(group)
+    write_root(output)
     forget_products()
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import warnings
 
 import fsspec
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ import xarray as xr
 from survey_batch.cluster import connect
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import Status
 from survey_batch.execution.runner import run
 from survey_batch.report import write_report
 from survey_batch.results.export import export_catalog
@@ -77,6 +79,11 @@ def test_products_and_accounts_in_a_bucket_are_those_of_a_folder(bucket, archive
     assert_equal_products(job.output, local, *PRODUCTS)
     with xr.open_zarr(f"{job.output}/spectra.zarr") as spectra:
         assert spectra.sizes["object"] == OBJECTS
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tree = xr.open_datatree(job.output, engine="zarr")
+    assert sorted(tree.children) == sorted(f"{product}.zarr" for product in PRODUCTS)
+    assert int((tree["spectra.zarr/status"] == Status.OK).sum()) == OBJECTS - 1
     files = fsspec.filesystem("s3")
     files.invalidate_cache()
     (problem,) = pq.read_table(io.BytesIO(files.cat_file(f"{job.output}/problems.parquet"))).to_pylist()

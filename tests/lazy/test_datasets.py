@@ -132,6 +132,14 @@ def test_text_is_python_strings(product):
     assert set(product.data_vars) == {"value", "kind", "status"}
 
 
+def test_flags_have_the_type_of_their_variable_also_when_they_are_saved(product, tmp_path):
+    flags = product.status.attrs["flag_values"]
+    assert flags.dtype == product.status.dtype == np.uint8
+    assert flags.tolist() == [int(status) for status in Status]
+    product.to_netcdf(tmp_path / "part.nc", engine="h5netcdf")
+    assert xr.open_dataset(tmp_path / "part.nc", engine="h5netcdf").status.attrs["flag_values"].dtype == np.uint8
+
+
 def test_text_works_in_scikit_learn_and_astropy_and_where(product):
     from io import BytesIO, StringIO
 

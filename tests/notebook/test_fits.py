@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.time import Time
 from astropy.wcs import WCS
 
 import survey_batch as sb
@@ -44,6 +45,9 @@ def test_a_fits_file_holds_each_band_with_its_wcs_and_ivar(cutouts):
         assert file["R"].header["BUNIT"] == "nanomaggy"
         assert equal_bits(file["R"].data.astype(np.float32), cutouts.flux.values[row, 1])
         assert equal_bits(file["R_IVAR"].data.astype(np.float32), cutouts.ivar.values[row, 1])
+        time = Time(file["I"].header["MJD-OBS"], format="mjd", scale=file["I"].header["TIMESYS"].lower())
+        assert time == Time(cutouts.mjd_tai.values[row, 2], format="mjd", scale="tai")
+        assert time.tai.isot.startswith("2001-12-18")
         world = WCS(file["I"].header).pixel_to_world(3, 7)
         assert world.separation(sb.wcs(cutouts, row, "i").pixel_to_world(3, 7)).arcsec < 1e-6
 

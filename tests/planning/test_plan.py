@@ -174,6 +174,17 @@ def test_a_product_of_an_earlier_version_is_called_just_that(tmp_path):
         check_product(str(tmp_path), "cutouts", {"cutouts.size": 64, "catalog.columns": [], "catalog": "a"})
 
 
+def test_a_product_that_lacks_a_variable_of_this_version_is_of_an_earlier_one(tmp_path):
+    stage = make_stage(sdss_job("unused", "unused", tmp_path), "cutouts")
+    settings = {"cutouts.size": 64, "catalog.columns": [], "catalog": "a"}
+    create_product(str(tmp_path), stage.schema(3), {"provenance": {**settings, "variables": ["flux"]}})
+    now = {**settings, "variables": ["flux", "mjd_tai"]}
+    with pytest.raises(PlanMismatchError, match=r"cutouts\.zarr .* by an earlier version .*\(it has no mjd_tai\)"):
+        check_product(str(tmp_path), "cutouts", now)
+    with pytest.raises(PlanMismatchError, match=r"made by another job:\n  cutouts.size: was 64, now 32\n  variables: "):
+        check_product(str(tmp_path), "cutouts", {**now, "cutouts.size": 32})
+
+
 def test_the_real_catalogue_is_planned_without_the_archive(real_data, tmp_path):
     plan = make_plan(sdss_job(real_data / "sdss" / "sources.csv", tmp_path / "not-there", tmp_path / "out"))
     assert (plan.size("object"), plan.size("frame"), plan.invalid) == (878, 5, 0)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey_batch.report.figures_images import GAP, PANEL, align, asinh_grey, colour, scale_of, strip_of
+from survey_batch.report.figures_images import align, asinh_grey, colour, panels_of, scale_of
 
 BANDS = list("ugriz")
 CENTRE = np.full((5, 2), 15.5)
@@ -17,8 +17,9 @@ def star(fluxes, size=32, at=(15.5, 15.5), noise=0.0):
 
 
 def test_a_strip_has_a_panel_per_band_and_one_for_colour():
-    strip = strip_of(star([1, 2, 3, 4, 5], noise=0.1), BANDS, CENTRE)
-    assert strip.shape == (PANEL, 6 * PANEL + 5 * GAP, 3)
+    panels = panels_of(star([1, 2, 3, 4, 5], noise=0.1), BANDS, CENTRE)
+    assert [name for name, _ in panels] == [*BANDS, "irg"]
+    assert {panel.shape for _, panel in panels} == {(32, 32, 3)}  # not enlarged: the browser does it, by whole factors
 
 
 def test_bands_share_one_scale_so_a_brighter_band_is_darker_on_paper():
@@ -32,23 +33,22 @@ def test_bands_share_one_scale_so_a_brighter_band_is_darker_on_paper():
 def test_missing_pixels_are_hatched_and_not_shown_as_dark_or_white_sky():
     flux = star([5] * 5, noise=0.1)
     flux[3] = np.nan
-    strip = strip_of(flux, BANDS, CENTRE)
-    panel = strip[:, 3 * (PANEL + GAP) : 3 * (PANEL + GAP) + PANEL]
-    assert set(np.unique(panel)) == {214, 244}
-    assert set(np.unique(strip[:, -PANEL:])) == {214, 244}  # no colour without one of its bands
+    panels = dict(panels_of(flux, BANDS, CENTRE))
+    assert set(np.unique(panels["i"])) == {196, 244}
+    assert set(np.unique(panels["irg"])) == {196, 244}  # no colour without one of its bands
 
 
 def test_a_cutout_without_any_pixel_is_drawn():
-    assert strip_of(np.full((5, 8, 8), np.nan, np.float32), BANDS, CENTRE).shape[0] == PANEL
+    assert len(panels_of(np.full((5, 8, 8), np.nan, np.float32), BANDS, CENTRE)) == 6
 
 
 def test_without_the_bands_of_colour_there_is_no_colour_panel():
-    assert strip_of(star([1, 2]), list("ug"), CENTRE[:2]).shape[1] == 2 * PANEL + GAP
+    assert [name for name, _ in panels_of(star([1, 2]), list("ug"), CENTRE[:2])] == ["u", "g"]
 
 
 def test_up_is_up():
-    strip = strip_of(star([5], at=(28, 15.5)), ["u"], CENTRE[:1])
-    assert strip[: PANEL // 2].mean() < strip[PANEL // 2 :].mean()  # dark on white, y upwards
+    ((_, panel),) = panels_of(star([5], at=(28, 15.5)), ["u"], CENTRE[:1])
+    assert panel[:16].mean() < panel[16:].mean()  # dark on white, y upwards
 
 
 @given(st.floats(0.05, 20))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.time import Time
 from astropy.wcs import WCS
 
 from survey_batch.core.errors import ConfigurationError
@@ -169,6 +170,8 @@ def test_frames_of_the_full_size_are_read_as_real_ones(tmp_path):
     frame = read_frame(bz2.decompress(raw), key, "i")
     assert np.isfinite(frame.image).all()
     assert frame.calibration.mean() == pytest.approx(0.00636, rel=0.01)
+    night = Time("2001-12-18", scale="tai").mjd
+    assert night < frame.mjd_tai < night + 1
 
 
 @pytest.mark.slow

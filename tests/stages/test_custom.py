@@ -153,7 +153,7 @@ def test_the_order_of_dimensions_is_the_product_s(make):
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        ("reversed_", "it returned the objects in another order, or others than it was given"),
+        ("reversed_", "it returned the objects in another order, or not the objects it was given"),
         ("shorter", r"variable 'half' is of shape .* in a block of 3 objects"),
         ("otherwise", r"variable 'half' is of shape .* for one object its dimensions were \('object',\)"),
         ("whole", "variable 'half' is int64 in a block and bool for one object without data"),
@@ -171,7 +171,7 @@ def test_a_block_of_another_form_than_one_object_is_refused(make, function, said
         ("nothing", "it returned no variables"),
         ("number", "it returned int, not an xarray Dataset"),
         ("unnamed", r"\['mean'\] have no dimension 'object'; make them coordinates"),
-        ("status", "it returned status; variables need names of their own"),
+        ("status", "it returned status; these names are reserved, choose others"),
         ("coordinate", r"coordinates \['extra'\] have the dimension 'object'; make them variables"),
         ("complex_", r"\['half'\] hold neither numbers nor text; convert them"),
         ("attributes", "attributes must be plain text and numbers"),

@@ -1,5 +1,7 @@
 """Cutting from frames in memory: which field serves, what is missing, and what each object's status is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -317,3 +319,13 @@ def test_a_missing_band_has_no_aperture_correction_and_the_other_keeps_its_own()
     del frames[11, "g"]
     block = cut_one(frames, sky(11, 700.0, 300.0))
     assert np.isfinite(block.data["aperture_correction"][0]).tolist() == [False, True]
+
+
+def test_the_time_is_that_of_the_field_that_serves_and_unknown_where_the_file_says_none():
+    frames = both(10, 11, 12)
+    for (field, band), one in frames.items():
+        time = field + 0.25 if band == "r" else np.nan
+        frames[field, band] = FrameInMemory(replace(one.frame, mjd_tai=time))
+    block = cut_many(frames, [sky(11, 700.0, 300.0), sky(11, 700.0, 1479.6), sky(11, 5000.0, 300.0)])
+    expected = [[np.nan, 11.25], [np.nan, 12.25], [np.nan, np.nan]]  # the last one is off the frame
+    np.testing.assert_array_equal(block.data["mjd_tai"], expected)

@@ -75,7 +75,7 @@ def test_a_function_that_was_edited_during_a_run_is_no_longer_run(file):
     pinned = section(f"{file}:one", source=source_of(section(f"{file}:one"), "custom.own"))
     load_function(pinned, "custom.own")
     file.write_text("def one(block):\n    return 2\n")
-    with pytest.raises(PlanMismatchError, match=r"was edited while a run was under way .* delete own\.zarr and run"):
+    with pytest.raises(PlanMismatchError, match=r"was edited during a run .* delete own\.zarr and run"):
         load_function(pinned, "custom.own")
 
 

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from survey_batch.report.reading import problems_so_far
 from survey_batch.store import problems
-from survey_batch.store.problems import PROBLEM_SCHEMA, SHOWN, collect_problems, count_reasons, read_problems
+from survey_batch.store.problems import (
+    PROBLEM_SCHEMA,
+    SHOWN,
+    collect_problems,
+    count_reasons,
+    pattern_of,
+    read_problems,
+)
 
 
 def notes(*messages):
@@ -25,6 +32,28 @@ def test_reasons_that_differ_in_numbers_paths_and_bands_count_as_one():
         "z: the archive has no file /b/frame-z.fits.bz2",
     )
     assert sorted(count for *_, count in count_reasons(table)) == [2, 2]
+
+
+def test_reasons_that_differ_in_names_and_bytes_in_quotes_count_as_one():
+    table = notes(
+        "the frame's unit is 'nanomaggy per pixel'; what is needed is a calibrated frame",
+        "the frame's unit is 'erg'; what is needed is a calibrated frame",
+        "a/1.fits: expected FITS, got 9 bytes that begin with b'a b;\\x00'; look at it",
+        'a/2.fits: expected FITS, got 12 bytes that begin with b"<ht\'ml"; look at it',
+    )
+    assert sorted(count for *_, count in count_reasons(table)) == [2, 2]
+    assert pattern_of(table["message"][0].as_py()) == "the frame's unit is #"
+
+
+def test_a_single_message_has_the_reason_that_it_has_in_a_table():
+    messages = ("a 'b c' d", "1 2 x", "it's 'so' and so; no")
+    kinds = {(message, count) for *_, message, count in count_reasons(notes(*messages))}
+    assert kinds == {(message, 1) for message in messages}
+    assert {pattern_of(message) for message in messages} == {"a # d", "# x", "it's # and so"}
+
+
+def test_a_reason_is_shown_by_its_shortest_message():
+    assert count_reasons(notes("u: 5 % there; g: 6 % there", "r: 7 % there"))[0][2:] == ("r: 7 % there", 2)
 
 
 def test_no_problems_have_no_reasons():

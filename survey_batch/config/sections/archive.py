@@ -4,27 +4,29 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
-from survey_batch.config.sections.base import Section
+from survey_batch.config.sections.base import Section, Unit
 from survey_batch.core.plugins import SURVEYS, offered, unknown
 
 
 class ArchiveSection(Section):
     """Where the survey's files are, and limits on the requests for them; a survey may add keys."""
 
-    survey: str
+    survey: Annotated[str, Field(examples=["sdss"])]
     """The name of an installed survey."""
-    root: str
+    root: Annotated[str, Field(examples=["https://data.sdss.org/sas/dr17"])]
+    """Folder of the archive, or its URL: `https://…`, `s3://…`, or any other that fsspec reads."""
     connections: PositiveInt = 8
     """Downloads at a time in the whole run, not per worker."""
-    pause: Annotated[float, Field(ge=0, le=10)] = 0.0
+    pause: Annotated[float, Field(ge=0, le=10), Unit("s")] = 0.0
     """Seconds that a connection waits after each request: at most `connections / pause` requests per second."""
     attempts: PositiveInt = 5
-    timeout: PositiveFloat = 60.0
+    """Requests for a file before its objects are `unreachable`; the pauses between them grow."""
+    timeout: Annotated[PositiveFloat, Unit("s")] = 60.0
     """Seconds without an answer after which a request is retried."""
     when_nothing_found: Literal["stop", "go_on"] = "stop"
     """What a run does if none of the first objects, spread over the catalogue, is found, or if none can be reached or
     read, all for the same reason: `stop` before all others get such a status, or `go_on`."""
-    cache: str | None = None
+    cache: Annotated[str | None, Field(examples=["runs/cache"])] = None
     """Folder to keep raw files in; if not set, no raw files are kept."""
 
     @field_validator("survey")

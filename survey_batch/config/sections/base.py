@@ -1,6 +1,14 @@
 """The base of every table of the job file."""
 
+from typing import NamedTuple
+
 from pydantic import BaseModel, ConfigDict
+
+
+class Unit(NamedTuple):
+    """The unit of a key, written beside its type: `Annotated[float, Unit("arcsec")]`. The documentation shows it."""
+
+    name: str
 
 
 class Section(BaseModel):

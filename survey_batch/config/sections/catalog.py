@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
-from survey_batch.config.sections.base import Section
+from survey_batch.config.sections.base import Section, Unit
 from survey_batch.config.sections.detect import DetectSection
 
 
@@ -23,7 +23,8 @@ class DuplicatesSection(Section):
     """Which rows are one object, and which row to keep; without this table, rows that repeat an id are `invalid`."""
 
     by: Annotated[tuple[Literal["id", "position"], ...], Field(min_length=1)] = ("id", "position")
-    radius_arcsec: PositiveFloat = 2.0
+    """What makes two rows one object: the same id, the same position, or either."""
+    radius_arcsec: Annotated[PositiveFloat, Unit("arcsec")] = 2.0
     """By position: rows closer than this, directly or through other rows, are one object."""
     keep: Literal["snr", "primary"] = "snr"
     """Keep the row with the best S/N, or the primary row (SDSS sciencePrimary, specPrimary or mode = 1; then the best
@@ -33,26 +34,35 @@ class DuplicatesSection(Section):
 class SelectSection(Section):
     """Conditions on rows: each key that is set is a condition, and a row without the value does not meet it."""
 
-    object_class: tuple[str, ...] | None = None
+    object_class: Annotated[tuple[str, ...] | None, Field(examples=[["STAR"]])] = None
     """Values of the class column, such as `STAR`."""
-    labels: tuple[str, ...] | None = None
-    luminosity: tuple[Literal["giant", "dwarf", "subdwarf", ""], ...] | None = None
+    labels: Annotated[tuple[str, ...] | None, Field(examples=[["A", "F", "G"]])] = None
+    """Labels, as `catalog.label` gives them."""
+    luminosity: Annotated[
+        tuple[Literal["giant", "dwarf", "subdwarf", ""], ...] | None, Field(examples=[["dwarf", ""]])
+    ] = None
     """Luminosity class from the subclass; "" if the subclass does not give one."""
-    snr: Range | None = None
-    magnitudes: Mapping[Literal["u", "g", "r", "i", "z"], Range] = {}
-    zwarning: tuple[int, ...] | None = None
+    snr: Annotated[Range | None, Field(examples=[[10, 1000]])] = None
+    """Lowest and highest signal-to-noise ratio in the catalogue."""
+    magnitudes: Annotated[
+        Mapping[Literal["u", "g", "r", "i", "z"], Range], Field(examples=[{"r": [14, 20]}]), Unit("mag")
+    ] = {}
+    """Lowest and highest magnitude in some bands."""
+    zwarning: Annotated[tuple[int, ...] | None, Field(examples=[[0]])] = None
     """Allowed values; `[0]` for redshifts without any warning."""
 
 
 class SampleSection(Section):
     """How many of the selected rows to take; chosen by a hash of object_id and seed, whatever the order of the rows."""
 
-    per_class: PositiveInt | None = None
+    per_class: Annotated[PositiveInt | None, Field(examples=[10_000])] = None
     """Rows per class; all rows if a class has fewer."""
-    total: PositiveInt | None = None
+    total: Annotated[PositiveInt | None, Field(examples=[50_000])] = None
+    """Rows in all; either this or `per_class`."""
     frames: Literal["any", "crowded"] = "any"
     """Take rows at random from all frames, or first from the frames with the most selected objects."""
     seed: int = 1
+    """Another seed gives another sample."""
 
     @model_validator(mode="after")
     def _one_number(self) -> "SampleSection":
@@ -71,15 +81,19 @@ class SplitSection(Section):
     """
 
     train: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """Share of objects to train on."""
     validation: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of objects that decide when a training stops early."""
     test: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Share of objects for the figures that are reported; nothing is learnt from them."""
     group: Literal["star", "field", "plan", "sky"] = "star"
     """What is never split: a star's visits, and optionally also an SDSS field, a LAMOST plan, or a cell of the sky."""
-    cell_degrees: Annotated[float, Field(gt=0, le=90)] = 1.0
+    cell_degrees: Annotated[float, Field(gt=0, le=90), Unit("degree")] = 1.0
     """Height and width of a cell for `group = "sky"`."""
-    radius_arcsec: PositiveFloat = 3.0
+    radius_arcsec: Annotated[PositiveFloat, Unit("arcsec")] = 3.0
     """Objects closer than this are one star and share a split."""
     seed: int = 1
+    """Another seed gives another split."""
 
     @model_validator(mode="before")
     @classmethod
@@ -99,18 +113,19 @@ class SplitSection(Section):
 class CatalogSection(Section):
     """Where the list of objects is, what its columns mean, and which rows to take."""
 
-    path: str
-    id: str | None = None
+    path: Annotated[str, Field(examples=["catalog.csv"])]
+    """The file, the folder of files or the HATS catalogue with the objects: a path or any fsspec URL."""
+    id: Annotated[str | None, Field(examples=["specobjid"])] = None
     """Column of the object's identifier; guessed for known releases."""
-    columns: Mapping[str, str] = {}
+    columns: Annotated[Mapping[str, str], Field(examples=[{"ra": "RAJ2000", "dec": "DEJ2000"}])] = {}
     """Our name = the file's name, for columns that cannot be guessed: `{ra = "RAJ2000"}`."""
-    units: Mapping[Literal["ra", "dec"], str] = {}
+    units: Annotated[Mapping[Literal["ra", "dec"], str], Field(examples=[{"ra": "hms", "dec": "dms"}])] = {}
     """Units of the position if the file gives none or wrong ones: deg, rad, hourangle, arcsec, hms, dms, …."""
-    table: str | int | None = None
+    table: Annotated[str | int | None, Field(examples=[2])] = None
     """Table name or number in FITS files (HDU) and VOTables with several; by default the first with the columns."""
     accept_overflow: bool = False
     """Accept a VOTable that the server truncated (QUERY_STATUS OVERFLOW)."""
-    label: str | None = None
+    label: Annotated[str | None, Field(examples=["spectral_type"])] = None
     """Column of the class; or a label made from class and subclass: `"spectral_type"` (A, F, G, K, M or non-stellar)
     or `"mk_class"` (O, B, A, F, G, K, M, OB, carbon, WD, CV)."""
     select: SelectSection | None = None

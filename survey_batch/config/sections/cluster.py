@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from dask.utils import parse_bytes
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from survey_batch.config.sections.base import Section
+from survey_batch.config.sections.base import Section, Unit
 from survey_batch.config.sections.slurm_values import (
     asks_for_gpu,
     check_directives,
@@ -33,38 +33,42 @@ LEAST_MEMORY = 2**20
 class WorkersSection(Section):
     """The workers, and for SLURM the jobs they run in; keys that are not set come from the site's YAML file."""
 
-    workers: PositiveInt | None = None
+    workers: Annotated[PositiveInt | None, Field(examples=[32])] = None
     """Worker processes. The default on this machine is one per core; SLURM has no default."""
     threads: PositiveInt = 1
-    memory: str = "4 GB"
+    """Threads of a worker; each works on a shard of its own."""
+    memory: Annotated[str, Unit("kB, MB, GB, …, in the text")] = "4 GB"
     """Memory limit per worker."""
     processes: PositiveInt = 1
     """Workers in one SLURM job."""
-    cores: PositiveInt | None = None
+    cores: Annotated[PositiveInt | None, Field(examples=[8])] = None
     """Cores of one SLURM job; by default one per thread."""
-    walltime: str | None = None
+    walltime: Annotated[str | None, Field(examples=["4:00:00"])] = None
     """Time limit of a job, such as `"4:00:00"`, `"1-00:00:00"` or `"UNLIMITED"`. Jobs that reach it are replaced."""
-    drain_seconds: Annotated[int, Field(ge=0)] | None = None
+    drain_seconds: Annotated[Annotated[int, Field(ge=0)] | None, Field(examples=[300]), Unit("s")] = None
     """How long before the end of its walltime a worker stops taking work; must exceed the time of the longest shard. By
     default a fifth of the walltime, at most five minutes."""
-    partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    gres: str | None = None
+    partition: Annotated[str | None, Field(examples=["standard"])] = None
+    """SLURM partition of the jobs."""
+    account: Annotated[str | None, Field(examples=["my-project"])] = None
+    """SLURM account that the jobs are charged to."""
+    qos: Annotated[str | None, Field(examples=["normal"])] = None
+    """SLURM quality of service of the jobs."""
+    gres: Annotated[str | None, Field(examples=["gpu:1"])] = None
     """Generic resources, such as `"gpu:1"`."""
-    directives: tuple[str, ...] = ()
+    directives: Annotated[tuple[str, ...], Field(examples=[["--constraint=haswell"]])] = ()
     """Further options of `sbatch`, such as `"--constraint=haswell"`; options that have a key here are refused."""
-    prologue: tuple[str, ...] = ()
+    prologue: Annotated[tuple[str, ...], Field(examples=[["module load python"]])] = ()
     """Shell lines to run before a worker starts, such as `"module load python"` or the activation of an environment."""
-    python: str | None = None
+    python: Annotated[str | None, Field(examples=["/software/envs/survey-batch/bin/python"])] = None
     """Python interpreter of the workers; by default that of this process."""
-    interface: str | None = None
+    interface: Annotated[str | None, Field(examples=["ib0"])] = None
     """Network interface of scheduler and workers, such as `"ib0"`."""
-    scratch: str | None = None
+    scratch: Annotated[str | None, Field(examples=["$TMPDIR"])] = None
     """Fast folder on a node for Dask's temporary files, such as `"$TMPDIR"`."""
-    maximum_jobs: PositiveInt | None = None
+    maximum_jobs: Annotated[PositiveInt | None, Field(examples=[20])] = None
     """Maximum number of jobs at a time, including jobs that wait in the queue."""
-    options: Mapping[str, Any] = {}
+    options: Annotated[Mapping[str, Any], Field(examples=[{"scheduler_options": {"port": 8800}}])] = {}
     """Options of a kind that have no key here. For SLURM any others of `dask_jobqueue.SLURMCluster`: lists and tables
     are added to existing values; options that would replace these are refused."""
 
@@ -117,14 +121,18 @@ class ClusterSection(WorkersSection):
     """`local`, `slurm` (a job per worker), `srun` (inside one allocation), the address of a running scheduler
     (`tcp://…`, `tls://…`), its scheduler file (`….json`), or a kind that another package offers."""
     dashboard: str = "127.0.0.1:0"
+    """Address of the dashboard; port 0 is any that is free. A run prints what it became."""
     tls: bool = True
     """Encrypt and authenticate all traffic of `slurm` and `srun`. Otherwise anyone who reaches the scheduler can run
     code as its user. For a running scheduler, its address decides."""
-    tls_files: Mapping[Literal["ca", "cert", "key"], str] = {}
+    tls_files: Annotated[
+        Mapping[Literal["ca", "cert", "key"], str],
+        Field(examples=[{"ca": "ca.pem", "cert": "client.pem", "key": "client-key.pem"}]),
+    ] = {}
     """For `tls://…`: PEM files with the certificate authority, and the client's certificate and key."""
-    poll_seconds: PositiveFloat = 10.0
+    poll_seconds: Annotated[PositiveFloat, Unit("s")] = 10.0
     """Time between two checks of SLURM's queue."""
-    pending_seconds: PositiveFloat = 600.0
+    pending_seconds: Annotated[PositiveFloat, Unit("s")] = 600.0
     """Time without any worker after which SLURM's reason is reported."""
     when_pending: Literal["wait", "stop"] = "wait"
     """What to do then: wait, or end the run, which can continue later."""

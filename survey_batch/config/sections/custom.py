@@ -10,11 +10,11 @@ from survey_batch.config.sections.base import Section
 class CustomSection(Section):
     """A stage made from a user's function; its product has the same name."""
 
-    function: Annotated[str, Field(pattern=r"^.+:[A-Za-z_]\w*$")]
+    function: Annotated[str, Field(pattern=r"^.+:[A-Za-z_]\w*$", examples=["my_measurements.py:asymmetry"])]
     """`package.module:function`, or `path/to/file.py:function`."""
-    input: str
+    input: Annotated[str, Field(examples=["cutouts"])]
     """The product whose blocks are passed to the function."""
-    variables: Annotated[tuple[str, ...], Field(min_length=1)]
+    variables: Annotated[tuple[str, ...], Field(min_length=1, examples=[["flux"]])]
     """Variables of the product that the function needs."""
     source: str | None = None
     """Expected hash of the function's file on workers; a run sets it when it starts."""

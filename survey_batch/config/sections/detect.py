@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from survey_batch.config.sections.base import Section
+from survey_batch.config.sections.base import Section, Unit
 
 
 class RuleSection(Section):
@@ -12,11 +12,11 @@ class RuleSection(Section):
 
     snr: PositiveFloat = 100.0
     """Minimum flux / error."""
-    saturation: PositiveFloat = 25000.0
+    saturation: Annotated[PositiveFloat, Unit("count")] = 25000.0
     """Counts, including sky, that no pixel of a good star reaches."""
-    margin: Annotated[int, Field(ge=0)] = 24
+    margin: Annotated[int, Field(ge=0), Unit("pixel")] = 24
     """Minimum distance of the star's centre from the frame's edges in pixels."""
-    isolation: PositiveFloat = 12.0
+    isolation: Annotated[PositiveFloat, Unit("pixel")] = 12.0
     """Radius in pixels within which there is no neighbour."""
     neighbour: PositiveFloat = 0.02
     """Minimum share of the star's flux that makes another source a neighbour."""
@@ -34,9 +34,9 @@ class DetectSection(Section):
     """Band in which sources are found."""
     threshold: PositiveFloat = 5.0
     """Threshold for each pixel, in units of the sky's noise, after smoothing with a 3 x 3 kernel."""
-    area: PositiveInt = 5
+    area: Annotated[PositiveInt, Unit("pixel")] = 5
     """Minimum number of connected pixels above the threshold."""
-    mesh: Annotated[int, Field(ge=16)] = 128
+    mesh: Annotated[int, Field(ge=16), Unit("pixel")] = 128
     """Size in pixels of the boxes in which the background is measured."""
     most: PositiveInt = 2000
     """Maximum number of sources per field; if there are more, the brightest are kept and the field is `partial`."""

@@ -4,13 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
-from survey_batch.config.sections.base import Section
+from survey_batch.config.sections.base import Section, Unit
 
 
 class FramesSection(Section):
     """The `frames` product, or the frames behind cutouts."""
 
     bands: Annotated[str, Field(pattern="^[ugriz]{1,5}$")] = "ugriz"
+    """Bands to read, in the order of the product's dimension `band`."""
     keep: bool = True
     """False: cutouts come straight from the archive and no frame is stored."""
 
@@ -28,7 +29,7 @@ Band = Literal["u", "g", "r", "i", "z"]
 class CutoutsSection(Section):
     """The `cutouts` product."""
 
-    size: Annotated[int, Field(ge=1, le=1024)] = 64
+    size: Annotated[int, Field(ge=1, le=1024), Unit("pixel")] = 64
     """Pixels on a side, even or odd; a window that no single field contains is stitched from several fields."""
     registration: Literal["pixel", "subpixel"] = "pixel"
     """`pixel`: the frame's own pixels, so that an object may be off by up to half a pixel in each band; `subpixel`:
@@ -44,21 +45,21 @@ class CompositesSection(Section):
 
     bands: Annotated[str, Field(pattern="^[ugriz]{3}$")] = "irg"
     """Bands shown as red, green and blue, in this order."""
-    pair: Annotated[str, Field(pattern="^[ugriz]{3}$")] | None = None
+    pair: Annotated[Annotated[str, Field(pattern="^[ugriz]{3}$")] | None, Field(examples=["zru"])] = None
     """Bands of a second image of the same object, to the right of the first."""
     scaling: Literal["flux", "percentile"] = "flux"
     """`flux`: one scale in nanomaggies for all bands, which keeps the colour; `percentile`: each band of each
     object scaled by its own percentiles, which destroys the colour."""
     q: Annotated[float, Field(ge=0)] = 8.0
     """Softening of Lupton et al. (2004)."""
-    stretch: PositiveFloat | None = None
+    stretch: Annotated[PositiveFloat | None, Field(examples=[0.5]), Unit("nanomaggy, or 1")] = None
     """Linear stretch of Lupton et al. (2004), in units of the scaled image: nanomaggies, or 1; by default 0.5 for
     `flux`, 0.02 for `percentile`."""
-    percentiles: tuple[float, float] = (1.0, 99.0)
+    percentiles: Annotated[tuple[float, float], Unit("%")] = (1.0, 99.0)
     """Percentiles that become 0 and 1 if `scaling = "percentile"`."""
-    size: Annotated[int, Field(ge=1, le=1024)] | None = None
+    size: Annotated[Annotated[int, Field(ge=1, le=1024)] | None, Field(examples=[224]), Unit("pixel")] = None
     """Pixels on a side after resizing (Lanczos); if not set, images are not resized. A pair is twice as wide."""
-    scale: PositiveFloat = 0.396
+    scale: Annotated[PositiveFloat, Unit("arcsec/pixel")] = 0.396
     """SkyServer: arcsec per pixel of the requested image; its size is `size`."""
     keep: bool = True
     """False: handed on to the next stages and not stored."""
@@ -79,12 +80,12 @@ class CompositesSection(Section):
 class ImageFeaturesSection(Section):
     """The `features` product of images."""
 
-    apertures: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (3.0, 5.0, 7.5)
+    apertures: Annotated[tuple[PositiveFloat, ...], Field(min_length=1), Unit("pixel")] = (3.0, 5.0, 7.5)
     """Radii of circular apertures in pixels, smallest first."""
-    colour_aperture: PositiveFloat | None = None
+    colour_aperture: Annotated[PositiveFloat | None, Field(examples=[5.0]), Unit("pixel")] = None
     """The aperture in `apertures` used for colours; by default the middle one. In a smaller one a star's colour depends
     on the seeing in each band; a larger one adds noise."""
-    background: tuple[PositiveFloat, PositiveFloat] = (15.0, 25.0)
+    background: Annotated[tuple[PositiveFloat, PositiveFloat], Unit("pixel")] = (15.0, 25.0)
     """Inner and outer radius in pixels of the ring in which the local background is measured."""
     keep: bool = True
     """False: handed on to the next stages and not stored."""

@@ -13,12 +13,13 @@ Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 class PredictionsSection(Section):
     """The `predictions` product."""
 
-    classifier: str
+    classifier: Annotated[str, Field(examples=["models/lamost-types"])]
     """Folder of a trained classifier."""
     batch: PositiveInt = 256
     """Objects per call of the model; the last batch is padded to this size. If the GPU has too little memory, a worker
     halves it until the batch fits."""
     precision: Precision = "float32"
-    """Precision of a network: in 16 bits a GPU is faster, but probabilities differ (docs/cluster.md says how much)."""
+    """Precision of a network: in 16 bits a GPU is faster, but probabilities differ; docs/how-to/laptop-to-cluster.md
+    says how much."""
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Objects with a lower confidence get no class (`predicted_class` is ""), but keep their probabilities."""

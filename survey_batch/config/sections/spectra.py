@@ -4,15 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from survey_batch.config.sections.base import Section
+from survey_batch.config.sections.base import Section, Unit
 
 
 class SpectraSection(Section):
     """The `spectra` product: a log10 wavelength grid with a step of 1e-4, in vacuum."""
 
-    wavelength_min: PositiveFloat = 3699.9
-    """The default is just below the first pixel (10^3.5682) of most LAMOST files."""
-    wavelength_max: PositiveFloat = 9100.0
+    wavelength_min: Annotated[PositiveFloat, Unit("Angstrom")] = 3699.9
+    """Lower end of the grid. The default is just below the first pixel (10^3.5682) of most LAMOST files."""
+    wavelength_max: Annotated[PositiveFloat, Unit("Angstrom")] = 9100.0
+    """Upper end of the grid."""
 
     keep: bool = True
     """False: handed on to the next stages and not stored."""
@@ -34,14 +35,17 @@ class SpectralFeaturesSection(Section):
     colours: bool = True
     """Synthetic colours g - r and r - i."""
     normalization: Literal["l2", "flux", "minmax", "robust", "continuum"] = "continuum"
-    smoothing_window: Annotated[int, Field(ge=1)] = 1
+    """How a spectrum is scaled before blocks and components: by its length as a vector, its mean flux, its range, its
+    median and scatter, or its continuum."""
+    smoothing_window: Annotated[int, Field(ge=1), Unit("pixel")] = 1
     """Savitzky-Golay window in pixels; odd, because an even one shifts a spectrum by half a pixel; 1 is none."""
     smoothing_order: Annotated[int, Field(ge=0)] = 3
+    """Order of the polynomials of the Savitzky-Golay filter; less than the window."""
     blocks: Annotated[int, Field(ge=0)] = 50
     """Wavelength blocks with mean, scatter, minimum and maximum; 0 is none."""
     components: Annotated[int, Field(ge=0)] = 20
     """Principal components, fitted only on the training split; 0 is none."""
-    basis: str | None = None
+    basis: Annotated[str | None, Field(examples=["runs/lamost-types"])] = None
     """Output of a job whose product `features` has the components to use instead. A classifier that works on component
     scores needs the components it was trained on."""
 

@@ -34,6 +34,7 @@ class GalaxyTraining(NetworkTraining):
 
     kind: Literal["galaxy-quasar-star"] = "galaxy-quasar-star"
     variant: Literal["convolution", "published-cnn", "published-svm", "published-forest"] = "convolution"
+    """`convolution`: a network along wavelength, ours; the others are published recipes."""
     epochs: PositiveInt = 20
     batch: PositiveInt = 128
     snr: Range = (1.5, 100.0)
@@ -44,7 +45,7 @@ class GalaxyTraining(NetworkTraining):
     pipeline that gives a redshift has already decided the class: a redshift near 0 gives away a star."""
     simulated: Annotated[int, Field(ge=0)] = 0
     """Simulated spectra per class to train on in addition to the product's; they are never in a test."""
-    templates: str | None = None
+    templates: Annotated[str | None, Field(examples=["pyhammer_stellar_templates.fits"])] = None
     """PyHammer template file whose stars are used for simulated spectra; by default the stars are drawn."""
     copies: Annotated[int, Field(ge=0)] = 200
     """Published variants: copies of training galaxies and quasars, with noise added."""

@@ -1,10 +1,11 @@
 """The table `[train]` of kind `stellar-image`."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from survey_batch.config.sections.base import Unit
 from survey_batch.config.sections.training_base import CountsWith, NetworkTraining
 
 PUBLISHED: Mapping[str, Mapping[str, Any]] = {
@@ -42,16 +43,16 @@ class ImageTraining(NetworkTraining):
     """`cnn` and `small-vit` are trained from scratch; `vit` fine-tunes a checkpoint by the published recipe."""
     product: Literal["cutouts", "composites"] = "cutouts"
     """`cutouts`: calibrated pixels of all bands; `composites`: 8-bit colour images."""
-    crop: PositiveInt | None = None
+    crop: Annotated[PositiveInt | None, Field(examples=[32]), Unit("pixel")] = None
     """Variants `cnn` and `small-vit`: pixels on a side to use, around the centre; by default all."""
-    softening: PositiveFloat = 0.1
+    softening: Annotated[PositiveFloat, Unit("nanomaggy")] = 0.1
     """Product `cutouts`: nanomaggies per pixel above which the scale is logarithmic; the same for all bands."""
     augment: bool = True
     """Whether training images are flipped and rotated by right angles."""
     learning_rate: PositiveFloat = 3e-3
-    checkpoint: str | None = None
+    checkpoint: Annotated[str | None, Field(examples=["$CHECKPOINTS/vit-base-patch16-224"])] = None
     """Variant `vit`: folder in the layout of Hugging Face (`config.json`, `model.safetensors`)."""
-    magnitudes: str | None = None
+    magnitudes: Annotated[str | None, Field(examples=["runs/stellar-images"])] = None
     """Product `composites`: output of a job whose product `features` has the same objects' fluxes, for the baseline
     from five magnitudes. For cutouts the fluxes are measured directly."""
 

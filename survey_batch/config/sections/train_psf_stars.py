@@ -24,7 +24,8 @@ class PsfStarTraining(NetworkTraining):
 
     kind: Literal["psf-star"] = "psf-star"
     variant: Literal["cnn", "published"] = "cnn"
-    band: Literal["u", "g", "r", "i", "z"] | None = None
+    """`cnn`: ours; `published`: the network of ML-PSF."""
+    band: Annotated[Literal["u", "g", "r", "i", "z"] | None, Field(examples=["r"])] = None
     """The band of the cutouts to use. It can be left out for a product with one band; the classifier then accepts
     cutouts of any single band."""
     epochs: PositiveInt = 30

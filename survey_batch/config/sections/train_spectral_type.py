@@ -33,7 +33,7 @@ class SpectralTypeTraining(EnsembleTraining):
     variant: Literal["forest", "lines", "convolution", "published"] = "forest"
     """`forest`: O to M or non-stellar; `lines`: A to M or non-stellar; `convolution` and `published`: O to M."""
     learning_rate: PositiveFloat = 2e-3
-    templates: str | None = None
+    templates: Annotated[str | None, Field(examples=["pyhammer_stellar_templates.fits"])] = None
     """PyHammer template file: for the chi-square baseline, and for `copies`."""
     copies: Annotated[int, Field(ge=0)] = 60
     """With `templates`, in all variants but `lines`: spectra made from the templates for each letter with fewer than 10

@@ -32,10 +32,11 @@ class StampTraining(NetworkTraining):
 
     kind: Literal["stamp-type"] = "stamp-type"
     variant: Literal["likelihood", "pca-mlp", "cnn-mlp", "svm-psf"] = "likelihood"
-    psf_model: str | tuple[str, ...] | None = None
+    """`likelihood`: a model of the optics is fitted; the others are published recipes."""
+    psf_model: Annotated[str | tuple[str, ...] | None, Field(examples=["exposures/exposure-0001-psf-model.npz"])] = None
     """Variants `likelihood` and `svm-psf`: the `psf-model.npz` of each exposure with stars to classify. The files are
     stored in the classifier's folder; stars of other exposures are not classified."""
-    seds: str | None = None
+    seds: Annotated[str | None, Field(examples=["exposures/seds.npy"])] = None
     """Variant `likelihood`: photon spectra of the 13 classes, `.npy` (class, wavelength), with
     `vis_wavelengths_nm.npy` beside it."""
     fit_flux: bool = True

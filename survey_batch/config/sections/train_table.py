@@ -14,6 +14,7 @@ class TableTraining(EnsembleTraining):
 
     kind: Literal["table"] = "table"
     variant: Literal["networks"] = "networks"
+    """An ensemble of small networks."""
     features: Annotated[tuple[FeaturePattern, ...], Field(min_length=1)] = ("*",)
     """Names of the features to use; `*`, `?` and `[…]` work as in file names."""
     learning_rate: PositiveFloat = 1e-2

@@ -43,10 +43,12 @@ class TrainingSection(Section):
     counts_with: ClassVar[CountsWith] = {}
     paths: ClassVar[tuple[str, ...]] = ("classifier",)
 
-    classifier: str
+    classifier: Annotated[str, Field(examples=["models/lamost-types"])]
     """Folder to write the trained classifier to."""
-    kind: str
-    variant: str
+    kind: Annotated[str, Field(examples=["spectral-type"])]
+    """What is classified, from what; decides the other keys of the table. By default `spectral-type`."""
+    variant: Annotated[str, Field(examples=["forest"])]
+    """How: the network or method of the kind. By default the first of the kind's variants."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     """The same seed gives the same classifier on one machine."""
     folds: Annotated[int, Field(ge=0)] = 0
@@ -84,7 +86,9 @@ class NetworkTraining(TrainingSection):
     epochs: PositiveInt = 40
     """Maximum number of passes over the training objects."""
     batch: PositiveInt = 64
+    """Objects in a step of the training."""
     learning_rate: PositiveFloat = 1e-3
+    """Step size of the optimizer at the start."""
     patience: Annotated[int, Field(ge=0)] = 0
     """Epochs without a better loss on held-out objects after which training ends with the best weights; 0 is never. The
     held-out objects are the split `validation`, or a seventh of the training objects if there is none."""

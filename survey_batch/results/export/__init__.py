@@ -1,25 +1,39 @@
 """The classified catalogue: results joined to the input rows by id, as a table or as a file of many formats."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
 from survey_batch.catalog.detected import object_catalog
+from survey_batch.catalog.hats import HATS_FILES
 from survey_batch.cluster.base import Say
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.paths import join, make_where_asked, same_or_within
+from survey_batch.core.paths import exists, join, make_where_asked, same_or_within, write_where_asked
 from survey_batch.core.steps import step
 from survey_batch.results.export.changes import Changes
+from survey_batch.results.export.csv_table import BESIDE, csv_metadata, write_csv
 from survey_batch.results.export.fits_table import write_fits
-from survey_batch.results.export.joined import Joined, joined
+from survey_batch.results.export.hats_catalog import write_hats
+from survey_batch.results.export.joined import Joined, join_results
 from survey_batch.results.export.parquet_table import write_parquet
 from survey_batch.results.export.text import with_types
+from survey_batch.results.export.votable import write_votable
 
 __all__ = ["export_catalog", "export_table", "with_types"]
 
-_WRITERS: dict[str, Callable[[Joined, Path], None]] = {".parquet": write_parquet, ".fits": write_fits}
+CSV, HATS = ".csv", ".hats"
+
+_WRITERS: dict[str, Callable[[Joined, Path], None]] = {
+    ".parquet": write_parquet,
+    ".fits": write_fits,
+    ".vot": write_votable,
+    ".xml": write_votable,
+    CSV: write_csv,
+    HATS: write_hats,
+}
+"""The format by the ending of the file, or of the folder."""
 
 
 def export_table(job: Job, with_: Sequence[str] = ()) -> pa.Table:
@@ -42,7 +56,7 @@ def export_table(job: Job, with_: Sequence[str] = ()) -> pa.Table:
     ConfigurationError
         As for `export_catalog`.
     """
-    with joined(job, with_) as table:
+    with join_results(job, with_) as table:
         return pa.concat_tables(table.batches())
 
 
@@ -55,14 +69,14 @@ def export_catalog(
     selects, removes duplicates or samples), in the input's order. Added columns: `sb_object_id`, `sb_status` and, if
     there are predictions, `sb_predicted_class`, `sb_confidence` and `sb_probability_<class>`. Those of an earlier
     export are replaced. You can export at any moment of a run: rows that are not done yet are `pending`.
-    `docs/export.md` says how types and absent values are written.
+    `docs/how-to/export.md` says how types and absent values are written.
 
     Parameters
     ----------
     job : Job
     path : str, optional
-        A `.parquet` file, or a `.fits` table for TOPCAT, as a path or fsspec URL; by default
-        `<output>/catalog.parquet`.
+        A file `.parquet`, `.fits`, `.vot` or `.xml` (VOTable) or `.csv`, or a folder `.hats` (a HATS catalogue, for
+        LSDB), as a path or fsspec URL; by default `<output>/catalog.parquet`.
     say : callable, optional
         Called with each line about a change to the data; the file's metadata hold these lines too.
     with_ : sequence of str
@@ -77,15 +91,17 @@ def export_catalog(
     ------
     ConfigurationError
         No run has begun yet, the catalogue is not the one that the products were made from (it has another id, or
-        another position of an object), or the output file has an unknown ending, is the catalogue itself, or cannot
-        be written.
+        another position of an object), or the output has an unknown ending, is the catalogue itself, or cannot be
+        written.
     """
-    target = path or join(job.output, "catalog.parquet")
+    target = (path or join(job.output, "catalog.parquet")).rstrip("/")
     _writer(target)
+    if target.endswith(HATS) and exists(target) and not exists(join(target, HATS_FILES[0])):
+        raise ConfigurationError(f"--to {target}: something is there that is no HATS catalogue: name another folder")
     for source in {job.catalog.path, object_catalog(job).path}:
         _refuse_onto(source, target)
     step("joining the results to the catalogue")
-    with joined(job, with_) as table:
+    with join_results(job, with_, positions=target.endswith(HATS)) as table:
         step(f"writing {target}")
         _write_table(table, target)
         for line in table.changes.short_lines():
@@ -97,7 +113,7 @@ def _writer(target: str) -> Callable[[Joined, Path], None]:
     for ending, writer in _WRITERS.items():
         if target.endswith(ending):
             return writer
-    raise ConfigurationError(f"--to {target}: the ending must be {' or '.join(_WRITERS)}")
+    raise ConfigurationError(f"--to {target}: the ending must be {', '.join(_WRITERS)}")
 
 
 def _refuse_onto(catalog: str, target: str) -> None:
@@ -111,6 +127,8 @@ def _refuse_onto(catalog: str, target: str) -> None:
 def _write_table(table: Joined, target: str) -> None:
     """Write a table in the format given by the file's ending."""
     make_where_asked(target, lambda place: _writer(target)(table, place))
+    if target.endswith(CSV):
+        write_where_asked(target + BESIDE, csv_metadata(table, PurePosixPath(target).name))
 
 
 def _write(table: pa.Table, target: str, changes: Changes | None = None) -> None:

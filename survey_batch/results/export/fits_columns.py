@@ -83,7 +83,7 @@ def encode(column: pa.Array) -> Encoded:
         return encode(column.storage)
     if types.is_dictionary(kind):
         return encode(column.dictionary_decode())
-    return next((how(column) for known, how in _FORMS if known(kind)), None) or _as_json(column)
+    return next((how(column) for known, how in _FORMS if known(kind)), None) or _text(as_json(column), JSON)
 
 
 def _integers(column: pa.Array, *notes: str) -> Encoded:
@@ -166,9 +166,10 @@ def _bytes(column: pa.Array) -> Encoded:
     return Encoded(listed.array, listed.null, notes=(BYTES, *listed.notes))
 
 
-def _as_json(column: pa.Array) -> Encoded:
+def as_json(column: pa.Array) -> pa.Array:
+    """Write values of any type as JSON text."""
     values = (None if value is None else json.dumps(value, default=str) for value in _plain(column).to_pylist())
-    return _text(pa.array(list(values), pa.string()), JSON)
+    return pa.array(list(values), pa.string())
 
 
 def _plain(column: pa.Array) -> pa.Array:
@@ -194,9 +195,9 @@ def _lists(column: pa.Array) -> Encoded:
     if types.is_fixed_size_list(kind):
         lengths = [kind.list_size]
     if types.is_struct(kind.value_type) or types.is_map(kind.value_type):
-        return _as_json(column)
+        return _text(as_json(column), JSON)
     form = _vectors(column, lengths[0]) if len(lengths) == 1 and lengths[0] else _unequal(column)
-    return form or _as_json(column)
+    return form or _text(as_json(column), JSON)
 
 
 def _vectors(lists: pa.Array, length: int) -> Encoded | None:

@@ -131,6 +131,7 @@ def _header(
         for key, text in (("TCOMM", comment), ("TUCD", _printable(said(field, UCD)))):
             if text:
                 header[f"{key}{place}"] = text
+    header["LONGSTRN"] = ("OGIP 1.0", "long text goes on in CONTINUE cards")
     for key, text in (table.schema.metadata or {}).items():
         header[PROVENANCE[key.decode()]] = _printable(text.decode())
     for line in table.changes.lines():

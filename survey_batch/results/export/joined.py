@@ -61,7 +61,7 @@ class Joined:
 
 
 @contextmanager
-def joined(job: Job, with_: Sequence[str] = (), *, positions: bool = False) -> Iterator[Joined]:
+def join_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False) -> Iterator[Joined]:
     """Join a job's catalogue to its results by object id, in the order of the catalogue.
 
     Results are in another order: they are sorted through files in a temporary folder, which exists within the context.

@@ -17,9 +17,9 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import join, read_bytes
 from survey_batch.core.status import Status, final_status, usable
 from survey_batch.planning.plan import planned_rows, read_plan_part
-from survey_batch.results.export import ucds
 from survey_batch.results.export.asked import chosen, parse
 from survey_batch.results.export.names import plain_names
+from survey_batch.results.export.ucds import PROBABILITY_UCD, UCDS, ucd_of_feature
 from survey_batch.results.export.units import column
 from survey_batch.store.products import OBJECT_COORDINATES, PRODUCTS_OF_FRAMES, Array, open_group, product_exists
 
@@ -128,9 +128,9 @@ def _status(output: str, product: str, rows: int) -> Statuses:
 
 def _identity(output: str, final: Statuses, positions: tuple[str, ...]) -> Part:
     about = {"object_id": "the id by which products name the object", "ra": "right ascension", "dec": "declination"}
-    fields = [column("object_id", pa.string(), about["object_id"], ucd=ucds.COLUMNS["object_id"])]
-    fields += [column(name, pa.float64(), f"{about[name]} (ICRS)", "deg", ucds.COLUMNS[name]) for name in positions]
-    fields.append(column("status", pa.string(), "final status of the object", ucd=ucds.COLUMNS["status"]))
+    fields = [column("object_id", pa.string(), about["object_id"], ucd=UCDS["object_id"])]
+    fields += [column(name, pa.float64(), f"{about[name]} (ICRS)", "deg", UCDS[name]) for name in positions]
+    fields.append(column("status", pa.string(), "final status of the object", ucd=UCDS["status"]))
 
     def read(rows: slice) -> list[pa.Array]:
         plan = read_plan_part(output, ["object_id", *positions], rows)
@@ -146,11 +146,11 @@ def _predictions(output: str, done: npt.NDArray[np.bool_]) -> Part:
     classes = [str(name) for name in _values(group, CLASS, slice(None))]
     best, sure = "most probable class; NULL where the classifier abstains", "largest probability"
     fields = [
-        column("predicted_class", pa.string(), best, ucd=ucds.COLUMNS["predicted_class"]),
-        column("confidence", pa.float32(), sure, ucd=ucds.COLUMNS["confidence"]),
+        column("predicted_class", pa.string(), best, ucd=UCDS["predicted_class"]),
+        column("confidence", pa.float32(), sure, ucd=UCDS["confidence"]),
     ]
     for name, plain in zip(classes, plain_names(classes), strict=True):
-        about = column(f"probability_{plain}", pa.float32(), f"probability of class {name}", ucd=ucds.PROBABILITY)
+        about = column(f"probability_{plain}", pa.float32(), f"probability of class {name}", ucd=PROBABILITY_UCD)
         fields.append(about.with_metadata({**about.metadata, CLASS: name}))
 
     def read(rows: slice) -> list[pa.Array]:
@@ -191,7 +191,7 @@ def _features(group: Any, patterns: Sequence[str], product: str, done: npt.NDArr
             pa.float32(),
             meanings[place],
             "" if units[place] == NONE else units[place],
-            ucds.ucd_of_feature(names[place], units[place]),
+            ucd_of_feature(names[place], units[place]),
         )
         for place, plain in zip(places, plain_names(wanted), strict=True)
     )
@@ -221,7 +221,7 @@ def _variable(group: Any, name: str, product: str, status: Statuses) -> Part:
 
 def _labels(output: str, names: Sequence[str]) -> Part:
     about = {"label": "class in the catalogue", "split": "train, validation or test"}
-    fields = tuple(column(name, pa.string(), about[name], ucd=ucds.COLUMNS[name]) for name in names)
+    fields = tuple(column(name, pa.string(), about[name], ucd=UCDS[name]) for name in names)
 
     def read(rows: slice) -> list[pa.Array]:
         plan = read_plan_part(output, names, rows)
@@ -231,7 +231,7 @@ def _labels(output: str, names: Sequence[str]) -> Part:
 
 
 def _reasons(output: str, final: Statuses) -> Part:
-    field = column("reason", pa.string(), "why the object is not ok, by stage", ucd=ucds.COLUMNS["reason"])
+    field = column("reason", pa.string(), "why the object is not ok, by stage", ucd=UCDS["reason"])
     try:
         raw = read_bytes(join(output, "problems.parquet"))
     except FileNotFoundError:

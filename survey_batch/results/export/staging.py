@@ -4,7 +4,7 @@ FITS and VOTable fix the width of a row in the header, before the first row. It 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,13 @@ class Staged:
     schema: pa.Schema
     rows: int
     path: Path
+
+    def batches(self, names: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Read all columns, or those of these names, some rows at a time."""
+        fields = [(place, field) for place, field in enumerate(self.schema) if names is None or field.name in names]
+        places, schema = [str(place) for place, _ in fields], pa.schema([field for _, field in fields])
+        for batch in pq.ParquetFile(self.path).iter_batches(BATCH_ROWS, columns=places):
+            yield pa.Table.from_batches([batch]).rename_columns(schema.names).cast(schema)
 
     def fields(self, changes: Changes) -> list[pa.Field]:
         """Return each column and, for a struct, each of its fields as a column `struct.field`."""

@@ -5,7 +5,7 @@ VOTable and TOPCAT's FITS convention (`TUCD`) tell programs by them what a colum
 
 import re
 
-COLUMNS = {
+UCDS = {
     "object_id": "meta.id;meta.main",
     "status": "meta.code.status",
     "reason": "meta.note",
@@ -16,7 +16,7 @@ COLUMNS = {
     "ra": "pos.eq.ra;meta.main",
     "dec": "pos.eq.dec;meta.main",
 }
-PROBABILITY = "stat.probability;src.class"
+PROBABILITY_UCD = "stat.probability;src.class"
 
 FEATURES = (
     (r"(psf_)?flux_.*", "phot.flux;em.opt"),

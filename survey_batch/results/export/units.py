@@ -7,7 +7,7 @@ import pyarrow as pa
 from survey_batch.catalog.opening import Opened
 from survey_batch.catalog.parquet_file import DESCRIPTION, UCD, UNIT
 from survey_batch.config.job import CatalogSection
-from survey_batch.results.export import ucds
+from survey_batch.results.export.ucds import UCDS
 
 
 def column(name: str, kind: pa.DataType, description: str, unit: str = "", ucd: str = "") -> pa.Field:
@@ -35,7 +35,7 @@ def with_units(schema: pa.Schema, opened: Opened, section: CatalogSection) -> pa
         Its `units` are those of positions.
     """
     units = {opened.names[axis]: unit for axis, unit in section.units.items() if axis in opened.names}
-    known = {opened.names[axis]: ucds.COLUMNS[axis] for axis in ("ra", "dec") if axis in opened.names}
+    known = {opened.names[axis]: UCDS[axis] for axis in ("ra", "dec") if axis in opened.names}
     columns = {column.name: column for column in opened.source.columns}
     fields = []
     for field in schema:

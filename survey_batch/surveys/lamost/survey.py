@@ -32,13 +32,15 @@ class Lamost(Survey):
     name = "lamost"
     archive = LamostArchive
     key = (
-        KeyColumn("obsid", "text", ("obsid",), needed=False),
-        KeyColumn("lmjd", "integer", ("lmjd",), needed=False),
-        KeyColumn("planid", "text", ("planid",), needed=False),
-        KeyColumn("spid", "integer", ("spid",), needed=False),
-        KeyColumn("fiberid", "integer", ("fiberid", "fiber"), needed=False),
-        KeyColumn("obsdate", "text", ("obsdate",), needed=False),
-        KeyColumn("filename", "text", ("filename", "fitsname"), needed=False),
+        KeyColumn("obsid", "text", ("obsid",), needed=False, meaning="number of the observation"),
+        KeyColumn("lmjd", "integer", ("lmjd",), needed=False, meaning="local modified Julian day"),
+        KeyColumn("planid", "text", ("planid",), needed=False, meaning="plan, which names a plate"),
+        KeyColumn("spid", "integer", ("spid",), needed=False, meaning="spectrograph, 1 to 16"),
+        KeyColumn("fiberid", "integer", ("fiberid", "fiber"), needed=False, meaning="fibre, 1 to 250"),
+        KeyColumn(
+            "obsdate", "text", ("obsdate",), needed=False, meaning="date of the observation; a folder of the archive"
+        ),
+        KeyColumn("filename", "text", ("filename", "fitsname"), needed=False, meaning="name of the spectrum's file"),
     )
     order = ("obsdate", "planid", "lmjd", "spid", "fiberid")
     columns: ClassVar = {

@@ -14,6 +14,13 @@ from survey_batch.core.arrays import I8
 FIELD = ("rerun", "run", "camcol", "field")
 """Columns that name a field of the imaging survey."""
 
+MEANING = {
+    "rerun": "version of the processing of the frames; 301 if there is no such column",
+    "run": "run of the imaging camera",
+    "camcol": "column of the camera, 1 to 6",
+    "field": "number of the field in its run and column",
+}
+
 COLUMNS = {
     "object_id": ("objectid", "specobjid", "objid", "bestobjid", "id"),
     "plate": ("plate",),
@@ -31,7 +38,10 @@ COLUMNS = {
 def field_columns(*, needed: bool) -> tuple[KeyColumn, ...]:
     """Return the columns that name a field; the rerun is 301 if there is no such column."""
     names = {name: (name, f"{name}id") for name in FIELD}
-    return tuple(KeyColumn(name, "integer", names[name], needed=needed and name != "rerun") for name in FIELD)
+    return tuple(
+        KeyColumn(name, "integer", names[name], needed=needed and name != "rerun", meaning=MEANING[name])
+        for name in FIELD
+    )
 
 
 def fibre(rows: CatalogRows) -> dict[str, I8]:

@@ -5,6 +5,7 @@ A frame is one band of one field: 1489 rows of 2048 pixels in nanomaggies, sky s
 z, g, whose detectors see a star in that order. The field is in the file's name and in the asTrans table.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.archive.spellings import spellings
 from survey_batch.core.errors import UnreadableError
-from survey_batch.images.frame import Frame, FrameGrid, FrameWcs, Sky
+from survey_batch.images.frame import CTYPE, Frame, FrameGrid, FrameWcs, Sky
 
 OVERLAP_ROWS = 128
 """Last rows of a field that are also the first rows of the next field of its run and camcol."""
@@ -25,6 +26,11 @@ FRAME_SHAPE = GRID.shape
 
 SKY_SHAPE = (192, 256)
 """Rows and columns of the coarse sky image as stored here; in `frame` files the number of rows varies a little."""
+
+SECONDS_PER_DAY = 86400
+
+SYSTEMS = ("ICRS", "FK5")
+"""Systems of sky coordinates that are taken for ICRS: FK5 (J2000) differs from it by 0.02 arcsec, 1/20 of a pixel."""
 
 _FOLDERS = {"dr17": "eboss/photoObj/frames", "dr12": "boss/photoObj/frames"}
 _CALIBRATION, _SKY, _ASTRANS = 0, 1, 2
@@ -115,7 +121,7 @@ def read_frame(raw: bytes, key: FieldKey, band: str, *, sky: bool = False) -> Fr
             raise UnreadableError("no pixel of the image is a finite number")
         if not (np.isfinite(calibration) & (calibration > 0)).all():
             raise UnreadableError("the calibration vector is not positive everywhere")
-        return Frame(image, calibration, wcs, _read_sky(others) if sky else None)
+        return Frame(image, calibration, wcs, _read_sky(others) if sky else None, _read_time(primary))
 
 
 def _check_kind(primary: Unit) -> None:
@@ -208,8 +214,10 @@ def _check_field(others: list[Unit], key: FieldKey) -> None:
 
 def _read_wcs(primary: Unit) -> FrameWcs:
     projection = (primary.value("CTYPE1"), primary.value("CTYPE2"))
-    if projection != ("RA---TAN", "DEC--TAN"):
-        raise UnreadableError(f"WCS is {projection}; an SDSS frame has ('RA---TAN', 'DEC--TAN')")
+    if projection != CTYPE:
+        raise UnreadableError(f"WCS is {projection}; an SDSS frame has {CTYPE}")
+    if (system := primary.value("RADESYS") or primary.value("RADECSYS") or "ICRS") not in SYSTEMS:
+        raise UnreadableError(f"its sky coordinates are in the system {system}; an SDSS frame has ICRS")
     wcs = FrameWcs(
         crval=_numbers(primary, "CRVAL1", "CRVAL2"),
         crpix=_numbers(primary, "CRPIX1", "CRPIX2"),
@@ -222,6 +230,18 @@ def _read_wcs(primary: Unit) -> FrameWcs:
     if abs(wcs.crval[0]) > 360 or abs(wcs.crval[1]) > 90:
         raise UnreadableError(f"WCS has its reference pixel at {wcs.crval[0]} {wcs.crval[1]}, which is not on the sky")
     return wcs
+
+
+def _read_time(primary: Unit) -> float:
+    """Read when the first row was read out: modified Julian date (TAI), NaN if the header does not say.
+
+    The card TAI counts seconds from 17 November 1858, 0 h, which is where the modified Julian date begins.
+    """
+    try:
+        seconds = primary.real("TAI", math.nan)
+    except UnreadableError:  # the pixels are worth having without it
+        return math.nan
+    return seconds / SECONDS_PER_DAY if math.isfinite(seconds) and seconds > 0 else math.nan
 
 
 def _numbers(primary: Unit, *names: str) -> npt.NDArray[np.float64]:

@@ -15,6 +15,8 @@ class SdssFrames(ImageReader):
     """Reader of calibrated frames."""
 
     bands = "ugriz"
+    radesys = "ICRS"
+    time = "when row 0 was read out, after an exposure of 53.9 s; row y was read 0.026322 y seconds later"
     grid = GRID
     sky_shape = SKY_SHAPE
     ceiling = SDSS_CEILING

@@ -75,7 +75,7 @@ class SkyImagesStage(Stage):
 
     def coordinates(self) -> Coordinates:
         """Return the channel names."""
-        return {"channel": (("channel",), np.array(["red", "green", "blue"]), {"long_name": "channel of the image"})}
+        return {"channel": (("channel",), np.array(["red", "green", "blue"]), {"long_name": "colour"})}
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Read the image of each object; set aside an image that cannot be loaded, with the reason."""

@@ -44,13 +44,15 @@ class StampsStage(Stage):
         dims = ("object", "y", "x")
         flux = {"long_name": "flux in one wide band", "units": "1"}
         ivar = {"long_name": "inverse variance of the flux; 0 where there is no measurement", "units": "1"}
-        place = {f"{axis}_field": {"long_name": f"{axis} in the field of view", "units": "1"} for axis in "xy"}
+        place = {
+            f"{axis}_field": {"long_name": f"{axis} of the star in the field of view", "units": "1"} for axis in "xy"
+        }
         return (
             Variable("flux", dims, "f4", flux),
             Variable("ivar", dims, "f4", ivar),
             *(Variable(name, ("object",), "f8", attrs) for name, attrs in place.items()),
             Variable(
-                "exposure_key", ("object",), "i8", {"long_name": "number of the exposure, from its name's SHA-256"}
+                "exposure_key", ("object",), "i8", {"long_name": "number of the exposure, from the SHA-256 of its name"}
             ),
         )
 

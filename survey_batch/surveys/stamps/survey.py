@@ -18,7 +18,11 @@ class Stamps(Survey):
     """Stamps of stars; only a star's own id finds its stamp."""
 
     name = "stamps"
-    key = (KeyColumn("exposure", "text", ("exposure", "exposureid", "expname", "visit")),)
+    key = (
+        KeyColumn(
+            "exposure", "text", ("exposure", "exposureid", "expname", "visit"), meaning="file that holds the stamp"
+        ),
+    )
     order = ("exposure",)
     columns: ClassVar = {
         "object_id": ("objectid", "sourceid", "starid", "id"),

@@ -248,8 +248,8 @@ def test_more_columns_than_fits_can_hold_are_refused(job, tmp_path):
 
 
 def test_an_unknown_ending_is_refused(job):
-    with pytest.raises(ConfigurationError, match="must be .parquet or .fits"):
-        export_catalog(job, "out.csv")
+    with pytest.raises(ConfigurationError, match="must be .parquet, .fits, .vot, .xml, .csv, .hats"):
+        export_catalog(job, "out.txt")
 
 
 def test_a_job_that_never_ran_is_refused(job):

@@ -6,6 +6,7 @@ from functools import cache, partial
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.time import Time
 from astropy.wcs import WCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from survey_batch.surveys.sdss.files import (
     other_frame_paths,
     read_frame,
 )
+from survey_batch.surveys.sdss.reader import SdssFrames
 
 KEY = FieldKey(rerun=301, run=1043, camcol=5, field=25)
 HEADER = {
@@ -213,10 +215,14 @@ def test_a_real_frame_is_what_astropy_reads(real_data, key, band):
     with fits.open(io.BytesIO(raw), memmap=False) as hdus:
         np.testing.assert_array_equal(frame.image, hdus[0].data)
         np.testing.assert_array_equal(frame.calibration, hdus[1].data)
-        wcs = WCS(hdus[0].header)
+        header = hdus[0].header
+        wcs = WCS(header)
     np.testing.assert_array_equal(frame.wcs.crval, wcs.wcs.crval)
     np.testing.assert_array_equal(frame.wcs.crpix, wcs.wcs.crpix)
     np.testing.assert_array_equal(frame.wcs.cd, wcs.wcs.cd)
+    assert SdssFrames.radesys == wcs.wcs.radesys
+    said = Time(f"{header['DATE-OBS']}T{header['TAIHMS']}", scale="tai")
+    assert abs((Time(frame.mjd_tai, format="mjd", scale="tai") - said).sec) < 0.02  # both are cut to 0.01 s
     with pytest.raises(UnreadableError, match=f"field {key.field} instead of {key.field + 1}"):
         read_frame(raw, key._replace(field=key.field + 1), band)
 
@@ -228,6 +234,21 @@ def test_the_sky_has_one_shape_and_the_same_values_whatever_the_table_s_size(row
     assert (sky.column.shape, sky.row.shape) == ((2048,), (1489,))
     values = np.interp(sky.row, np.arange(192), sky.image[:, 0])
     np.testing.assert_allclose(values, np.interp(np.arange(1489) / 8 + first, np.arange(rows), np.arange(rows)))
+
+
+@pytest.mark.parametrize(
+    ("card", "expected"), [(None, np.nan), ("none", np.nan), (0.0, np.nan), (86400.0 * 51465.5, 51465.5)]
+)
+def test_the_time_is_seconds_since_the_modified_julian_date_began(card, expected):
+    frame = read_frame(frame_file({"TAI": card}), KEY, "u")
+    np.testing.assert_array_equal(frame.mjd_tai, expected)
+
+
+@pytest.mark.parametrize("keyword", ["RADESYS", "RADECSYS"])
+def test_sky_coordinates_of_another_system_are_refused(keyword):
+    assert read_frame(frame_file({keyword: "ICRS"}), KEY, "u").wcs
+    with pytest.raises(UnreadableError, match="system FK4; an SDSS frame has ICRS"):
+        read_frame(frame_file({keyword: "FK4"}), KEY, "u")
 
 
 def test_the_sky_is_read_only_where_it_is_asked_for():

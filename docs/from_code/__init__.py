@@ -1,0 +1,46 @@
+"""The reference, made from the code when the site is built.
+
+A line `<!-- made: keys -->` in a page is replaced by what `MAKERS` makes under that name.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from docs.from_code import api, columns, commands, features, keys, products, statuses
+
+MAKERS: Mapping[str, Callable[[], str]] = {
+    "api": api.page,
+    "columns": columns.page,
+    "commands": commands.page,
+    "exit codes": commands.codes,
+    "features of images": partial(features.page, "images"),
+    "features of spectra": partial(features.page, "spectra"),
+    "keys": keys.page,
+    "products": products.page,
+    "statuses": statuses.page,
+}
+"""What can be made, by the name that pages use."""
+
+PLACE = re.compile(r"<!-- made: ([a-z ]+) -->")
+
+
+def made(text: str) -> str:
+    """Put what is made from the code into the text of a page."""
+    return PLACE.sub(lambda found: MAKERS[found[1]](), text)
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Register with Sphinx; pages that are made from the code are read anew at each build."""
+
+    def read(_app: Any, _page: str, source: list[str]) -> None:
+        source[0] = made(source[0])
+
+    def outdated(_app: Any, env: Any, *_changes: Any) -> list[str]:
+        return [page for page in env.all_docs if PLACE.search(Path(env.doc2path(page)).read_text(encoding="utf-8"))]
+
+    app.connect("source-read", read)
+    app.connect("env-get-outdated", outdated)
+    return {"parallel_read_safe": True}
