@@ -98,13 +98,14 @@ def _source(url: str, filesystem: Any, files: list[str], base: str | None, notes
     }
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
-        # Without read-ahead, at most one row group's columns are in memory.
+        # Row group by row group, and without read-ahead: Arrow would hold the bytes of the whole file.
         options = {"batch_size": BATCH_ROWS, "batch_readahead": 0, "fragment_readahead": 1}
         for fragment in dataset.get_fragments():
             missing = absent.get(fragment.path, frozenset()) & set(names)
             try:
-                for batch in fragment.to_batches(schema=dataset.schema, columns=list(names), **options):
-                    yield Rows(pa.Table.from_batches([batch]), absent=missing)
+                for group in fragment.split_by_row_group():
+                    for batch in group.to_batches(schema=dataset.schema, columns=list(names), **options):
+                        yield Rows(pa.Table.from_batches([batch]), absent=missing)
             except pa.ArrowInvalid as error:
                 raise _unfit(fragment.path, names, dataset.schema, schemas, url, error) from error
 

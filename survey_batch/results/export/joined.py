@@ -17,7 +17,7 @@ from survey_batch.results.export.changes import Changes
 from survey_batch.results.export.matching import match
 from survey_batch.results.export.provenance import provenance_of
 from survey_batch.results.export.results import Results, find_results
-from survey_batch.results.export.sorting import Sorter
+from survey_batch.results.export.sorting import BATCH_ROWS, Sorter, in_batches
 from survey_batch.results.export.text import Types, is_text
 from survey_batch.results.export.units import with_units
 from survey_batch.store.products import Array
@@ -28,8 +28,6 @@ OURS = "sb_"
 ADDED = r"^(?i:sb_(object_id|status|predicted_class|confidence|label|split|reason|ra|dec|probability_.*|feature_.*))$"
 """Columns that an export adds; columns of an earlier export are recognized by it."""
 
-BATCH_ROWS = 1 << 16
-"""Rows of a batch."""
 BLOCK_BYTES = 64_000_000
 """About as many bytes of results are sorted at a time."""
 
@@ -129,15 +127,7 @@ class _Rows:
 
     def batches(self) -> Iterator[pa.Table]:
         """Yield the rows, `BATCH_ROWS` at a time."""
-        waiting: list[pa.Table] = []
-        for table in self._raw(self._names):
-            waiting.append(table)
-            while sum(part.num_rows for part in waiting) >= BATCH_ROWS:
-                whole = pa.concat_tables(waiting)
-                yield self._types.convert(whole.slice(0, BATCH_ROWS))
-                waiting = [whole.slice(BATCH_ROWS)]
-        if any(part.num_rows for part in waiting):
-            yield self._types.convert(pa.concat_tables(waiting))
+        yield from map(self._types.convert, in_batches(self._raw(self._names), BATCH_ROWS))
 
     def _without_ours(self, replaced: set[str], changes: Changes) -> list[str]:
         """Leave out the columns that an earlier export added."""

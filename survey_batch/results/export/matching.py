@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +18,7 @@ from survey_batch.config.job import ArchiveSection, CatalogSection, Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.sky import separation_arcsec
 from survey_batch.planning.plan import read_plan_part, to_numpy
+from survey_batch.results.export.sorting import BATCH_ROWS, Sorter, in_batches
 from survey_batch.store.products import Array
 
 MOVED_ARCSEC = 1.0
@@ -62,34 +65,47 @@ def match(job: Job, section: CatalogSection, opened: Opened) -> Matched:
 def _as_planned(output: str, section: CatalogSection, archive: ArchiveSection, opened: Opened) -> Matched | None:
     """Find the objects by the rows' places in the file, if the file's own ids and the positions agree row by row.
 
-    That is the common case: the job takes all rows, and the file is as it was. It needs the least memory, as the
-    catalogue is read batch by batch. None if anything differs.
+    That is the common case: the job takes all rows, and the file is as it was. It needs little memory, as both are read
+    batch by batch. None if anything differs.
     """
-    plan = read_plan_part(output, ["row", "object_id", "ra", "dec"])
-    places = np.full(plan.num_rows, -1, np.int32)
-    rows = to_numpy(plan["row"])
+    rows = to_numpy(read_plan_part(output, ["row"])["row"])
     if "object_id" not in opened.names or rows.size == 0 or rows.min() < 0 or rows.max() >= rows.size:
         return None
+    with TemporaryDirectory(prefix="survey-batch-export-") as folder:
+        planned, compared = _in_order_of(rows, output, Path(folder) / "plan"), 0
+        read = (clean(draft, section, archive, first) for first, draft in _drafts(opened))
+        for number, table in enumerate(in_batches(read, BATCH_ROWS)):
+            if (compared := compared + table.num_rows) > rows.size or not _agree(table, planned.bucket(number)):
+                return None
+    if compared < rows.size:
+        return None
+    places = np.empty(rows.size, np.int32)
     places[rows] = np.arange(rows.size, dtype=np.int32)
-    del rows
+    return Matched(np.arange(rows.size), places)
+
+
+def _in_order_of(rows: Array, output: str, folder: Path) -> Sorter:
+    """Bring the ids and positions of the plan into the order of the catalogue, one bucket for each batch."""
+    sorter = Sorter(folder, -(-rows.size // BATCH_ROWS))
+    for first in range(0, rows.size, SLICE_ROWS):
+        here = rows[first : first + SLICE_ROWS]
+        part = read_plan_part(output, ["object_id", "ra", "dec"], slice(first, first + len(here)))
+        sorter.add(part, here // BATCH_ROWS, here)
+    return sorter
+
+
+def _drafts(opened: Opened) -> Iterator[tuple[int, Draft]]:
+    """Yield the catalogue's batches, each with the place of its first row."""
     first = 0
-    for draft in _drafts(opened):
-        here = places[first : first + len(draft)]
-        if len(here) < len(draft) or not _agree(clean(draft, section, archive, first), plan.take(pa.array(here))):
-            return None
-        first += len(draft)
-    return Matched(np.arange(first), places) if first == places.size else None
-
-
-def _drafts(opened: Opened) -> Iterator[Draft]:
     for rows in opened.source.batches(sorted(set(opened.names.values()))):
         here = {ours: theirs for ours, theirs in opened.names.items() if theirs not in rows.absent}
-        yield Draft(rows, here, opened.angles)
+        yield first, Draft(rows, here, opened.angles)
+        first += rows.table.num_rows
 
 
 def _agree(read: pa.Table, planned: pa.Table) -> bool:
     """Tell whether rows have the ids and the positions of the objects that were planned in their places."""
-    if "id" not in read.column_names:
+    if "id" not in read.column_names or read.num_rows != planned.num_rows:
         return False
     ids, lost, odd = read_ids(read["id"])
     if lost or odd or ids.null_count or not pc.all(pc.equal(ids, planned["object_id"]), min_count=0).as_py():

@@ -1,13 +1,16 @@
 """Sorting of more rows than memory holds: into buckets on the disk, each of which is then sorted by itself."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from survey_batch.store.products import Array
+
+BATCH_ROWS = 1 << 16
+"""Rows of a batch."""
 
 KEY = "sort key"
 """Column by which the rows of a bucket are sorted."""
@@ -45,6 +48,19 @@ class Sorter:
         for path in self._paths:
             with pa.OSFile(str(path), "rb") as file:
                 yield pa.ipc.open_file(file).get_batch(number)
+
+
+def in_batches(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """Cut successive tables anew, into tables of so many rows; the last may have fewer."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        while sum(part.num_rows for part in waiting) >= rows:
+            whole = pa.concat_tables(waiting)
+            yield whole.slice(0, rows)
+            waiting = [whole.slice(rows)]
+    if any(part.num_rows for part in waiting):
+        yield pa.concat_tables(waiting)
 
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from survey_batch.catalog.values import one_array
 from survey_batch.results.export.changes import Changes
-from survey_batch.results.export.joined import BATCH_ROWS, Joined
+from survey_batch.results.export.joined import Joined
+from survey_batch.results.export.sorting import BATCH_ROWS
 from survey_batch.store.products import Array
 
 

@@ -1,6 +1,8 @@
 """A table in FITS as astropy reads it: names, units, comments and limits."""
 
 import io
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +13,15 @@ from astropy.table import Table
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.results.export import fits_table
 from survey_batch.results.export.changes import Changes
-from survey_batch.results.export.fits_table import MOST_COLUMNS, fits_bytes
+from survey_batch.results.export.fits_table import MOST_COLUMNS, write_fits
+from survey_batch.results.export.joined import Joined
+
+
+def fits_bytes(table, changes):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.fits"
+        write_fits(Joined.of(table, changes), path)
+        return path.read_bytes()
 
 
 def written(table, changes=None):

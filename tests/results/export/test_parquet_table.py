@@ -1,13 +1,23 @@
 """Parquet that every reader takes alike, with what was changed in its metadata."""
 
 import io
+import tempfile
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from survey_batch.results.export.changes import Changes
-from survey_batch.results.export.parquet_table import NOTES, parquet_bytes
+from survey_batch.results.export.joined import Joined
+from survey_batch.results.export.parquet_table import NOTES, write_parquet
+
+
+def parquet_bytes(table, changes):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.parquet"
+        write_parquet(Joined.of(table, changes), path)
+        return path.read_bytes()
 
 
 def written(columns, changes=None):

@@ -7,7 +7,7 @@ import pytest
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.results.export import results as module
-from survey_batch.results.export.results import read_results
+from survey_batch.results.export.results import find_results
 from survey_batch.store.products import open_group
 from tests.report.outputs import CLASSES, cutouts_job, make_predictions, make_spectra, spectra_job
 
@@ -16,9 +16,16 @@ OBJECTS = 24
 
 @pytest.fixture
 def job(tmp_path, monkeypatch):
-    ids = np.array([f"object-{row}" for row in range(OBJECTS)], object)
-    monkeypatch.setattr(module, "read_plan_columns", lambda *_: {"object_id": ids})
+    plan = pa.table({"object_id": [f"object-{row}" for row in range(OBJECTS)]})
+    monkeypatch.setattr(module, "planned_rows", lambda _: OBJECTS)
+    monkeypatch.setattr(module, "read_plan_part", lambda _, names, rows: plan[rows].select(names))
     return spectra_job(tmp_path)
+
+
+def read_results(job):
+    """All results in memory."""
+    results = find_results(job)
+    return results.read(slice(0, results.rows))
 
 
 def test_before_a_product_is_there_all_of_its_rows_are_pending(job):
@@ -67,7 +74,7 @@ def test_probabilities_are_those_of_the_product_and_missing_where_there_are_none
 
 def test_what_has_no_objects_or_has_not_begun_is_refused(tmp_path):
     frames = cutouts_job(tmp_path).model_copy(update={"stages": ("frames",)})
-    with pytest.raises(ConfigurationError, match="stages: frames make nothing of objects"):
+    with pytest.raises(ConfigurationError, match="stages: frames make no product of objects"):
         read_results(frames)
     with pytest.raises(ConfigurationError, match="holds no product yet: run the job first"):
         read_results(spectra_job(tmp_path))

@@ -3,7 +3,7 @@ import pytest
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.planning.plan import make_plan
-from survey_batch.results.export import export_catalog, export_table, joined
+from survey_batch.results.export import export_catalog, export_table, joined, matching
 from survey_batch.results.export.names import plain_names
 from survey_batch.stages import make_stage
 from tests.results.export.finished import CLASSES, COLUMNS, NOT_OK, REASON, ROWS, features_of, finished_job
@@ -101,6 +101,8 @@ def test_batches_of_any_size_join_to_the_same_table(job, monkeypatch, rows):
     words = ["features", "label,reason"]
     whole = export_table(job, words)
     monkeypatch.setattr(joined, "BATCH_ROWS", rows)
+    monkeypatch.setattr(matching, "BATCH_ROWS", rows)
+    monkeypatch.setattr(matching, "SLICE_ROWS", 6)
     monkeypatch.setattr(joined, "BLOCK_BYTES", 1)
     assert export_table(job, words).equals(whole)
 
