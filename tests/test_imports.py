@@ -35,3 +35,11 @@ def test_every_public_name_can_be_had():
     import survey_batch
 
     assert all(getattr(survey_batch, name) for name in survey_batch.__all__)
+
+
+def test_the_command_line_shows_its_first_line_before_it_imports_what_takes_long():
+    code = (
+        "import sys; from survey_batch.cli import make_app; make_app(); found = "
+        "{'numpy', 'pydantic', 'dask', 'pyarrow', 'astropy'} & set(sys.modules); assert not found, found"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -55,6 +55,6 @@ def _default(parameter: Any) -> str:
         return "must be given"
     if isinstance(parameter.show_default, str):
         return code(parameter.show_default)
-    if parameter.is_flag:
+    if getattr(parameter, "is_flag", False):
         return code(parameter.opts[0]) if parameter.default else ""
     return "" if parameter.default in (None, False, ()) else code(parameter.default)

@@ -182,7 +182,9 @@ def _example(table: Table, name: str) -> str:
     value: Any
     default = None if info.is_required() else info.get_default(call_default_factory=True)
     options = schema.get("enum", [schema["const"]] if "const" in schema else [])
-    if table.of and name in ("kind", "variant"):
+    if table.name == "archive" and name == "survey":
+        value = table.of or next(iter(offered(SURVEYS)))
+    elif table.of and name in ("kind", "variant"):
         value = table.of if name == "kind" else next(iter(classifier_kind(table.of).variants))
     elif info.examples:
         value = info.examples[0]

@@ -19,6 +19,9 @@ from survey_batch.core.plugins import CLASSIFIERS, CLUSTERS, SURVEYS, offered
 ITEM = re.compile(r"^(.*[\[,]\s*)([\"']?)([^\"',\]]*)$", re.DOTALL)
 """A list that is being written: all before its last item, the item's quote, and its beginning."""
 
+COLUMNS = re.compile(r"^(.*)([,=])([^,=]*)$", re.DOTALL)
+"""Columns that are being written: all before the last one, the separator, and its beginning."""
+
 
 def complete_job_file(incomplete: str) -> list[str]:
     """Offer `.toml` files, and folders on the way to them."""
@@ -64,6 +67,15 @@ def complete_formats(incomplete: str) -> list[str]:
 
     done, comma, begun = incomplete.rpartition(",")
     return [f"{done}{comma}{name}" for name in _beginning(begun, FORMATS) if name not in done.split(",")]
+
+
+def complete_columns(incomplete: str) -> list[str]:
+    """Offer what an export can add, and behind `features=` the features, with commas."""
+    with suppress(Exception):
+        done, separator, begun = found.groups() if (found := COLUMNS.match(incomplete)) else ("", "", incomplete)
+        names = _features(_written()) if "features=" in incomplete else ["label", "split", "reason", "features="]
+        return [f"{done}{separator}{name}" for name in _beginning(begun, names)]
+    return []
 
 
 def complete_setting(incomplete: str) -> list[str]:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from survey_batch.cli.completion import complete_columns
 from survey_batch.cli.options import JobFile, Overrides, open_job
 from survey_batch.cli.output import answer, say
 
@@ -25,6 +26,7 @@ def export(
             metavar="COLUMNS",
             help="Add label, split, reason, or columns of a product: label,split or features='psf_*,colour_*'. "
             "Can be repeated.",
+            autocompletion=complete_columns,
         ),
     ] = None,
 ) -> None:

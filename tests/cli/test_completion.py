@@ -78,6 +78,11 @@ def test_values_where_a_value_is_one_of_a_list(folder, monkeypatch, key, begun, 
     assert complete_setting(f"{key}={begun}") == [f"{key}={value}" for value in offered]
 
 
+def test_columns_that_an_export_adds(tab):
+    assert tab("export", "stars.toml", "--with", "label,s") == ["label,split"]
+    assert tab("export", "stars.toml", "--with", "features", "=", "h_alpha") == ["h_alpha", "h_alpha_error"]
+
+
 def test_bash_puts_a_value_behind_the_equals_sign(tab):
     assert tab("run", "stars.toml", "--set", "archive.layout", "=", "p") == ["plan"]
     assert tab("run", "stars.toml", "--set", "archive.layout", "=", "") == ["flat", "plan", "obsid"]

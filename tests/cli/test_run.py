@@ -23,7 +23,7 @@ def test_all_but_the_predictions_comes_before_the_training(tmp_path):
 def test_a_classifier_that_is_there_is_not_trained_again(tmp_path, capsys):
     write_folder(tmp_path / "model")
     assert before_predictions(job(tmp_path / "model")) is None
-    assert f"{tmp_path}/model is trained already" in capsys.readouterr().err
+    assert f"{tmp_path}/model is already trained" in capsys.readouterr().err
 
 
 def test_a_classifier_of_another_variant_is_not_taken_for_it(tmp_path):

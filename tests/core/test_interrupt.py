@@ -1,5 +1,6 @@
 import os
 import signal
+import socket
 import threading
 
 import pytest
@@ -85,17 +86,23 @@ def test_a_thread_from_before_that_is_handed_ctrl_c_does_not_interrupt_what_star
     go_on, done = threading.Event(), []
     thread = threading.Thread(target=go_on.wait, args=(PATIENCE,))
     thread.start()
+    arrived, writes = socket.socketpair()
+    writes.setblocking(False)
 
     def work():
         with interrupt.kept_from_children():
             signal.pthread_kill(thread.ident, signal.SIGINT)
-            done.extend(range(1000))
+            arrived.recv(1)  # Python writes a byte when the signal comes
             done.append("all")
 
+    before = signal.set_wakeup_fd(writes.fileno())
     try:
         with pytest.raises(KeyboardInterrupt):
             work()
     finally:
+        signal.set_wakeup_fd(before)
         go_on.set()
         thread.join()
-    assert done[-1] == "all"
+        arrived.close()
+        writes.close()
+    assert done == ["all"]

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from survey_batch.core.pace import Pace
 from survey_batch.report.summary import RunStatus, StageStatus
-from survey_batch.report.terminal import render, state, words
+from survey_batch.report.terminal import render
 
 HOLDER = {"pid": 7, "user": "me", "host": "n1", "since": "noon"}
 
@@ -32,18 +32,18 @@ def shown(one):
     ("one", "said"),
     [
         (status(stage()), "complete"),
-        (status(stage(pending=30)), "not complete: run it again to go on"),
+        (status(stage(pending=30)), "not complete: run it again to continue"),
         (status(stage(pending=30), holder=HOLDER), "run under way: process 7 of me on n1, since noon; time left not"),
         (status(stage(pending=30), holder={"pid": 7}), "run under way: process 7 of ? on ?, since ?; "),
     ],
 )
 def test_the_state_says_whose_run_it_is_and_whether_to_go_on(one, said):
-    assert state(one).startswith(said)
+    assert one.state.startswith(said)
 
 
 def test_time_left_is_that_of_the_pending_rows_at_the_rate(monkeypatch):
     one = status(stage(pending=60, rate=2.0, pace=Pace(2.0)), holder=HOLDER)
-    assert state(one).endswith("; about 30 s left")
+    assert one.state.endswith("; about 30 s left")
 
 
 def test_rows_that_are_left_are_told_apart_from_those_to_try_again():
@@ -65,5 +65,5 @@ def test_problems_are_listed_with_how_old_they_are():
 
 
 def test_counts_are_words():
-    assert words({"ok": 12345, "failed": 1}) == "12,345 ok, 1 failed"
-    assert words({}) == ""
+    assert stage().said == "100 ok"
+    assert stage(created=False).said == "not started"

@@ -30,7 +30,7 @@ def frame(number, sky=True):
     wcs = FrameWcs(np.array([number, 1.0]), np.array([2.0, 3.0]), np.eye(2) * number)
     level = Sky(np.full((2, 2), number, np.float32), np.zeros(COLUMNS, np.float32), np.ones(ROWS, np.float32))
     image = np.arange(ROWS * COLUMNS, dtype=np.float32).reshape(ROWS, COLUMNS) + 100 * number
-    return Frame(image, np.full(COLUMNS, number, np.float32), wcs, level if sky else None)
+    return Frame(image, np.full(COLUMNS, number, np.float32), wcs, level if sky else None, mjd_tai=51464.3 + number)
 
 
 class Reader:
@@ -137,6 +137,7 @@ def stored(source, tmp_path, monkeypatch):
         Variable("sky", (*plane, "sky_y", "sky_x"), "f4"),
         Variable("sky_column", (*plane, "x"), "f4"),
         Variable("sky_row", (*plane, "y"), "f4"),
+        Variable("mjd_tai", plane, "f8"),
         *(Variable(name, plane, "f4") for name in CORRECTION_VARIABLES.values()),
     )
     sizes = {"frame": 3, "band": 2, "y": ROWS, "x": COLUMNS, "axis": 2, "world": 2, "sky_y": 2, "sky_x": 2}
@@ -146,6 +147,7 @@ def stored(source, tmp_path, monkeypatch):
         one = frame(number)
         values = {"image": one.image, "calibration": one.calibration, **vars(one.wcs)}
         values |= {name: getattr(one.sky, part) for part, name in SKY_VARIABLES.items()}
+        values["mjd_tai"] = one.mjd_tai
         values |= {name: np.float32(number + 0.5) for name in CORRECTION_VARIABLES.values()}
         data = {name: np.stack([value, value])[np.newaxis] for name, value in values.items()}
         write_shard(output, "frames", Shard("frame", place, place, place + 1), data, np.array([status], np.uint8))
@@ -163,6 +165,7 @@ def test_a_stored_frame_is_the_archive_s(stored, source):
         np.testing.assert_array_equal(getattr(here.wcs, part), getattr(there.wcs, part))
     for part in SKY_VARIABLES:
         np.testing.assert_array_equal(getattr(here.sky(), part), getattr(there.sky(), part))
+    assert here.mjd_tai == there.mjd_tai == 51465.3
     assert here.correction == ApertureCorrection(1.5, 1.5, 1.5, 1.5)
 
 

@@ -11,7 +11,7 @@ from survey_batch.core.plugins import SURVEYS, offered, unknown
 class ArchiveSection(Section):
     """Where the survey's files are, and limits on the requests for them; a survey may add keys."""
 
-    survey: Annotated[str, Field(examples=["sdss"])]
+    survey: str
     """The name of an installed survey."""
     root: Annotated[str, Field(examples=["https://data.sdss.org/sas/dr17"])]
     """Folder of the archive, or its URL: `https://…`, `s3://…`, or any other that fsspec reads."""
