@@ -111,7 +111,7 @@ def test_a_product_says_what_it_was_made_with(job, client):
     run(job, client=client)
     attrs = dict(open_group(job.output, "spectra").attrs)
     assert attrs["title"] == "spectra of test"
-    assert {"provenance", "fingerprint", "versions", "job", "created"} <= attrs.keys()
+    assert {"provenance", "fingerprint", "versions", "job", "history"} <= attrs.keys()
     assert not product_exists(job.output, "features")
 
 
