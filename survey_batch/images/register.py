@@ -1,11 +1,12 @@
 """Registration of bands: an object's position in its cutout, and the resampling that makes it equal in all bands.
 
 `pixel` leaves the frame's pixels as they are, so that an object lies within half a pixel of the middle, at a different
-position in each band. `subpixel` resamples them so that the object lies exactly in the middle, at x = y = (size - 1) /
-2 (0-based, integers at pixel centres): between two pixels for an even size, on one for an odd size. A cutout that is
+position in each band. `subpixel` resamples them so that the object lies exactly in the middle, x = y = (size - 1) / 2
+(0-based, integers at pixel centres): between two pixels for an even size, on one for an odd size. A cutout that is
 rotated or mirrored stays registered. Bands are shifted, but neither rotated nor scaled: in 24 real frames the CD
-matrices of a field's bands differ by at most 6e-4, which is 0.03 pixel in the corner of a cutout of 64 pixels. The
-kernel is a sinc within a Hann window of 10 pixels, applied in y and then x, with taps that sum to 1. It keeps a
+matrices of a field's bands differ by at most 6e-4, which is 0.03 pixel in the corner of a cutout of 64 pixels.
+
+The kernel is a sinc within a Hann window of 10 pixels, applied in y and then x, with taps that sum to 1. It keeps a
 constant exactly, and the flux and centroid of a star to 1e-6; the shape of a star of 3 pixels FWHM changes by at most
 2e-3 of its peak along each axis. Noise is smoothed a little: along each axis the variance of white noise falls to
 between 0.84 (half a pixel off) and 1 of its value, 0.92 on average, and neighbours get a correlation of at most 0.18.
