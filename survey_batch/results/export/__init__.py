@@ -119,7 +119,7 @@ def _writer(target: str) -> Callable[[Joined, Path], None]:
 def _refuse_onto(catalog: str, target: str) -> None:
     if same_or_within(target, catalog):
         raise ConfigurationError(
-            f"--to {target}: this is the catalogue of the job ({catalog}), which would be overwritten or added to: "
+            f"--to {target}: this is the catalogue of the job ({catalog}), which would be overwritten or extended: "
             "name another file"
         )
 
