@@ -201,7 +201,7 @@ def line(done: Measured) -> str:
 def growth(done: Measured) -> str:
     """Memory at shares of a run, and bytes that each record left behind in its second half."""
     at = [np.searchsorted(done.memory[:, 0], share * done.records) for share in (0.02, 0.1, 0.5, 1)]
-    rows = [done.memory[min(place, len(done.memory) - 1)] for place in at]
+    rows = [done.memory[min(index, len(done.memory) - 1)] for index in at]
     table = [f"| {records:,} | {scheduler / 1e6:.0f} | {client / 1e6:.0f} |" for records, scheduler, client in rows]
     late = done.memory[done.memory[:, 0] > done.records / 2]
     slopes = [np.polyfit(late[:, 0], late[:, column], 1)[0] for column in (1, 2)] if len(late) > 2 else [np.nan] * 2

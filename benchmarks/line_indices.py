@@ -86,12 +86,12 @@ def plot(named: dict[str, npt.NDArray[np.float32]], letters: npt.NDArray[np.str_
     types = [letter for letter in LETTERS if np.sum(letters == letter) >= 5]
     figure = Figure((10, 8), layout="constrained")
     for axes, name in zip(figure.subplots(3, 3).flat, PLOTTED, strict=True):
-        for place, letter in enumerate(types):
+        for index, letter in enumerate(types):
             known = named[name][(letters == letter) & np.isfinite(named[name])]
             spread = np.linspace(-0.3, 0.3, max(len(known), 1))[: len(known)]
-            axes.plot(place + spread, known, ".", markersize=2, color="#7a8794")
+            axes.plot(index + spread, known, ".", markersize=2, color="#7a8794")
             axes.plot(
-                [place - 0.35, place + 0.35], [np.median(known)] * 2 if len(known) else [np.nan] * 2, color="#b3261e"
+                [index - 0.35, index + 0.35], [np.median(known)] * 2 if len(known) else [np.nan] * 2, color="#b3261e"
             )
         axes.set_xticks(range(len(types)), types)
         axes.set_title(name, fontsize=9)

@@ -81,7 +81,7 @@ class Exposure:
     @property
     def cutouts(self) -> Any:
         """Windows around the sources, (n, 1, size, size), as the stage `cutouts` has them."""
-        starts = (window_start(place, SIZE) for place in (self.sources.x, self.sources.y))
+        starts = (window_start(position, SIZE) for position in (self.sources.x, self.sources.y))
         return cut(self.frame.image, *starts, SIZE)[:, None]
 
 
@@ -153,9 +153,9 @@ def held_out(exposures: list[Exposure], variants: list[str], epochs: int) -> dic
         for variant in variants:
             for name, predict in trained(variant, others, epochs).items():
                 answers.setdefault(name, [None] * len(exposures))
-                for place, one in enumerate(exposures):
+                for index, one in enumerate(exposures):
                     if one.key.run == run:
-                        answers[name][place] = predict(one)
+                        answers[name][index] = predict(one)
             print(f"field of run {run} held out: {variant} done", flush=True)
     return answers
 
@@ -169,8 +169,8 @@ def precision_recall(good: Any, chosen: Any) -> dict[str, Any]:
     low, high = (np.percentile(counts[:, :1] / np.maximum(counts[:, 1:], 1), part, axis=0) for part in (2.5, 97.5))
     values = hit.sum() / np.maximum([chosen.sum(), good.sum()], 1)
     return {
-        name: [round(float(part), 3) for part in (values[place], low[place], high[place])]
-        for place, name in enumerate(("precision", "recall"))
+        name: [round(float(part), 3) for part in (values[index], low[index], high[index])]
+        for index, name in enumerate(("precision", "recall"))
     } | {"chosen": int(chosen.sum()), "good": int(good.sum()), "sources": number}
 
 
@@ -181,8 +181,8 @@ def of_one_size(exposures: list[Exposure], answers: dict[str, list[Any]]) -> dic
         parts = []
         for one, confidence in zip(exposures, answers[name], strict=True):
             rows = np.flatnonzero(confidence >= 0.5)
-            place = np.column_stack([one.sources.x[rows], one.sources.y[rows]])
-            other = rows[~like_most(one.sources.half_light_radius[rows], place=place)]
+            position = np.column_stack([one.sources.x[rows], one.sources.y[rows]])
+            other = rows[~like_most(one.sources.half_light_radius[rows], position=position)]
             parts.append(np.where(np.isin(np.arange(len(confidence)), other), 0.0, confidence))
         made[f"{name} + size"] = parts
     return made
@@ -192,10 +192,10 @@ def score(exposures: list[Exposure], answers: dict[str, list[Any]]) -> dict[str,
     """Precision and recall by method and threshold, on the r frames and on all."""
     table: dict[str, Any] = {}
     for which in ("r", "ugriz"):
-        places = [place for place, one in enumerate(exposures) if one.band in which]
-        good = np.concatenate([exposures[place].judgement.good for place in places])
+        indices = [index for index, one in enumerate(exposures) if one.band in which]
+        good = np.concatenate([exposures[index].judgement.good for index in indices])
         for name, parts in answers.items():
-            confidence = np.concatenate([parts[place] for place in places])
+            confidence = np.concatenate([parts[index] for index in indices])
             for threshold in (0.5,) if name.startswith("bright") else (0.5, 0.9):
                 key = f"{'r frames' if which == 'r' else 'all frames'}, {name}, {threshold}"
                 table[key] = precision_recall(good, confidence >= threshold)
@@ -212,8 +212,8 @@ def print_scores(table: dict[str, Any]) -> None:
 def field_scores(exposures: list[Exposure], answers: dict[str, list[Any]]) -> dict[str, Any]:
     """Precision and recall of the classifier at 0.5 in each frame."""
     return {
-        one.name: precision_recall(one.judgement.good, answers["cnn + size"][place] >= 0.5)
-        for place, one in enumerate(exposures)
+        one.name: precision_recall(one.judgement.good, answers["cnn + size"][index] >= 0.5)
+        for index, one in enumerate(exposures)
     }
 
 
@@ -281,12 +281,12 @@ def build_epsf(one: Exposure, build: Any) -> Callable[[Any, Any], Any] | None:
 def compare_epsf(exposures: list[Exposure], answers: dict[str, list[Any]]) -> dict[str, Any]:
     """Residuals of the three selections in each r frame, on the same test stars."""
     table: dict[str, Any] = {}
-    for place, one in enumerate(exposures):
+    for index, one in enumerate(exposures):
         if one.band != "r":
             continue
         fold = np.random.default_rng(1).integers(0, FOLDS, len(one.sources))
         selections = {
-            "classifier": answers["cnn + size"][place] >= 0.5,
+            "classifier": answers["cnn + size"][index] >= 0.5,
             "rule": one.judgement.good,
             "all bright": one.sources.flux / one.sources.error >= BRIGHT,
             "all detections": np.ones(len(one.sources), bool),
@@ -307,10 +307,10 @@ def plot(exposures: list[Exposure], answers: dict[str, list[Any]], epsf: dict[st
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    places = [place for place, one in enumerate(exposures) if one.band == "r"]
-    good = np.concatenate([exposures[place].judgement.good for place in places])
+    indices = [index for index, one in enumerate(exposures) if one.band == "r"]
+    good = np.concatenate([exposures[index].judgement.good for index in indices])
     for name, parts in answers.items():
-        confidence = np.concatenate([parts[place] for place in places])
+        confidence = np.concatenate([parts[index] for index in indices])
         cuts = [0.5] if name.startswith("bright") else np.linspace(0.02, 0.98, 49)
         hits = np.array([[(good & (confidence >= c)).sum(), (confidence >= c).sum()] for c in cuts])
         mark = {"marker": "o"} if name.startswith("bright") else {}
@@ -350,7 +350,7 @@ def main() -> None:
     np.savez_compressed(
         options.out / "answers.npz",
         **{
-            f"{name} {one.name}": parts[place] for name, parts in answers.items() for place, one in enumerate(exposures)
+            f"{name} {one.name}": parts[index] for name, parts in answers.items() for index, one in enumerate(exposures)
         },
     )
     results["epsf"] = {} if options.skip_epsf else compare_epsf(exposures, answers)

@@ -190,14 +190,16 @@ def draw(results: dict[str, dict[str, Any]], path: Path) -> None:
     left.set(xlabel="accuracy over A to M, stars never trained on (95 %)", xlim=(min(ends.min(), 0.5) - 0.02, 0.95))
     confusion = results[names[-1]]["confusion"][2:7]
     share = confusion / confusion.sum(axis=1, keepdims=True)
-    shown = [place for place, name in enumerate(NAMES) if name in "AFGKM" or confusion[:, place].any()]
+    shown = [
+        class_index for class_index, name in enumerate(NAMES) if name in "AFGKM" or confusion[:, class_index].any()
+    ]
     right.imshow(share[:, shown], cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for row in range(len(confusion)):
-        for column, place in enumerate(shown):
-            dark = share[row, place] > 0.5
-            text = f"{confusion[row, place]:.0f}"
+        for column, class_index in enumerate(shown):
+            dark = share[row, class_index] > 0.5
+            text = f"{confusion[row, class_index]:.0f}"
             right.text(column, row, text, ha="center", va="center", color="white" if dark else "black")
-    right.set_xticks(range(len(shown)), [NAMES[place] for place in shown])
+    right.set_xticks(range(len(shown)), [NAMES[class_index] for class_index in shown])
     right.set_yticks(range(5), LETTERS[2:])
     right.set(xlabel="predicted", ylabel="LAMOST's label", title=names[-1])
     figure.savefig(path, dpi=90)

@@ -127,7 +127,7 @@ def _simulate(path: Path, weights: F8, rows: slice, field_seed: int, offset: flo
 
 
 def _measure(stars: Stars, table: FieldTable, weights: F8, seed: Sequence[int], flux_scatter: float) -> tuple[Any, ...]:
-    """Expose some stars, and compare them with the point-spread functions of their places."""
+    """Expose some stars, and compare them with the point-spread functions at their positions."""
     optics = table.field.optics
     planes = table.at(stars.x, stars.y)
     seen = optics.planes(wavefronts(stars, table.field)) if stars.offset.any() else planes

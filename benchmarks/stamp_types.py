@@ -93,8 +93,8 @@ def network(task: Task, *, scatter: float, epochs: int) -> Predict:
     """CNN+MLP, on as many stars as were trained on."""
     kept = len(task.train.number) - int(len(task.train.number) * CNN_SHARE)
     section = StampTraining(classifier="-", variant="cnn-mlp", epochs=epochs)
-    place = Workspace(task.folder, partial(print, flush=True))
-    model = StampCNN.fit(labelled(task.train.take(slice(kept)), scatter), section, workspace=place, seed=task.seed)
+    workspace = Workspace(task.folder, partial(print, flush=True))
+    model = StampCNN.fit(labelled(task.train.take(slice(kept)), scatter), section, workspace=workspace, seed=task.seed)
     return lambda stars: model.predict_proba(labelled(stars, scatter).block)
 
 
@@ -150,8 +150,8 @@ def measure(
                 found["other exposure"] = score(other.number, predict(other))
             path.write_text(json.dumps(found), encoding="utf-8")
             print(f"{method.name}, {name}, re-split {split + 1}: {found[name]}", flush=True)
-        for place, figures in json.loads(path.read_text(encoding="utf-8")).items():
-            scores[place].append(figures)
+        for sample, figures in json.loads(path.read_text(encoding="utf-8")).items():
+            scores[sample].append(figures)
     return scores
 
 
@@ -180,13 +180,13 @@ def table(scores: Mapping[tuple[str, str], list[dict[str, float]]]) -> list[str]
         "| stars | method | re-splits | macro F1 | accuracy | within one class | top 2 | published |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for (name, place), runs in scores.items():
+    for (name, sample), runs in scores.items():
         cells = [
             f"{np.mean([one[key] for one in runs]):.3f} ± {np.std([one[key] for one in runs]):.3f}" for key in FIGURES
         ]
-        published = PUBLISHED.get((name, place))
+        published = PUBLISHED.get((name, sample))
         beside = ", ".join("-" if one is None else f"{one:.3f}" for one in published) if published else ""
-        lines.append(f"| {place} | {name} | {len(runs)} | {' | '.join(cells)} | {beside} |")
+        lines.append(f"| {sample} | {name} | {len(runs)} | {' | '.join(cells)} | {beside} |")
     return lines
 
 
@@ -194,21 +194,21 @@ def plot(scores: Mapping[tuple[str, str], list[dict[str, float]]], path: Path) -
     """Draw accuracies, with the published ones."""
     from matplotlib.figure import Figure
 
-    places = list(dict.fromkeys(place for _, place in scores))
+    samples = list(dict.fromkeys(sample for _, sample in scores))
     figure = Figure((9, 1.2 + 0.28 * len(scores)), layout="constrained")
-    heights = [sum(one == place for _, one in scores) for place in places]
-    for axes, place in zip(
-        np.atleast_1d(figure.subplots(len(places), 1, sharex=True, height_ratios=heights)), places, strict=True
+    heights = [sum(one == sample for _, one in scores) for sample in samples]
+    for axes, sample in zip(
+        np.atleast_1d(figure.subplots(len(samples), 1, sharex=True, height_ratios=heights)), samples, strict=True
     ):
-        here = [(name, [one["accuracy"] for one in runs]) for (name, one), runs in scores.items() if one == place]
+        here = [(name, [one["accuracy"] for one in runs]) for (name, one), runs in scores.items() if one == sample]
         for row, (name, values) in enumerate(here):
             axes.errorbar(np.mean(values), row, xerr=np.std(values), fmt="o", color="#1f5a92", capsize=2)
-            if (name, place) in PUBLISHED:
-                axes.plot(PUBLISHED[name, place][1], row, "x", color="#b3261e")
+            if (name, sample) in PUBLISHED:
+                axes.plot(PUBLISHED[name, sample][1], row, "x", color="#b3261e")
         axes.axvline(1 / len(CLASSES), color="#7a8794", linewidth=0.8, linestyle=":")
         axes.set_yticks(range(len(here)), [name for name, _ in here], fontsize=8)
         axes.invert_yaxis()
-        axes.set_title(place, fontsize=9)
+        axes.set_title(sample, fontsize=9)
     axes.set_xlabel("accuracy (dots: measured, with the scatter of re-splits; crosses: published; dotted: guessing)")
     axes.set_xlim(0, 0.7)
     figure.savefig(path, dpi=110)
@@ -238,7 +238,7 @@ def main() -> None:
         stars = stamp_set(cache, weights, options.validation + count, FIELD, offset, scatter)
         for method in methods(scatter, options):
             found = measure(method, name, stars, None if scatter else other, options.validation, options.out)
-            scores |= {(method.name, place): runs for place, runs in found.items() if runs}
+            scores |= {(method.name, sample): runs for sample, runs in found.items() if runs}
     order = sorted(scores, key=lambda key: ("centred", "0.1 pixel, unknown flux", "other exposure").index(key[1]))
     lines = [machine(), "", *table({key: scores[key] for key in order})]
     print("\n".join(lines))

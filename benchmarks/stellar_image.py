@@ -97,7 +97,7 @@ def simulate(stars: int, seed: int) -> Stars:
 
 
 def as_many_of_each(sky: Population, rng: np.random.Generator) -> Population:
-    """Give the stars letters of equal frequency; their places and r magnitudes stay."""
+    """Give the stars letters of equal frequency; their positions and r magnitudes stay."""
     letters = np.array([name[0] for name in LOCUS])
     share = np.array([1 / (len(SEQUENCE) * np.sum(letters == letter)) for letter in letters])
     kind = rng.choice(len(letters), len(sky), p=share)
@@ -115,15 +115,15 @@ def as_many_of_each(sky: Population, rng: np.random.Generator) -> Population:
 def cut_field(strip: Strip, sky: Population, field: int, seed: int) -> dict[str, npt.NDArray[np.generic]]:
     """Cut the stars of a field that are whole in all bands."""
     row = np.flatnonzero((strip.primary_field(sky.row) == field) & ~sky.galaxy)
-    place = [
+    positions = [
         (sky.column[row] + across, sky.row[row] - strip.rows_of(field).start + down)
         for down, across in (BAND_OFFSETS[band] for band in BANDS)
     ]
-    starts = [tuple(window_start(one, SIZE) for one in xy) for xy in place]
+    starts = [tuple(window_start(one, SIZE) for one in xy) for xy in positions]
     frames = [frame_pixels(strip, sky, field, band, seed) for band in BANDS]
     flux = np.stack([cut(frame, *start, SIZE) for frame, start in zip(frames, starts, strict=True)], axis=1)
     whole = np.isfinite(flux).all(axis=(1, 2, 3))
-    x, y = (np.stack([xy[k] - start[k] for xy, start in zip(place, starts, strict=True)], axis=1) for k in (0, 1))
+    x, y = (np.stack([xy[k] - start[k] for xy, start in zip(positions, starts, strict=True)], axis=1) for k in (0, 1))
     return {"flux": flux[whole], "x_object": x[whole], "y_object": y[whole], "row": row[whole]}
 
 

@@ -138,8 +138,8 @@ def _bright_peaks(image: F4, calibration: F4) -> tuple[float, I8, I8]:
         return 0.0, np.empty(0, np.int64), np.empty(0, np.int64)
     sigma = float(high - low) / 2
     height, width = image.shape
-    places = np.flatnonzero(image > np.float32(level + DETECTION * sigma))
-    y, x = places // width, places % width
+    pixels = np.flatnonzero(image > np.float32(level + DETECTION * sigma))
+    y, x = pixels // width, pixels % width
     inside = (x >= HALF) & (x < width - HALF) & (y >= HALF) & (y < height - HALF)
     x, y = x[inside], y[inside]
     for reach in (1, 3):
@@ -179,7 +179,7 @@ def _lone_stars(image: F4, x: I8, y: I8) -> _Stars:
 
 def _stamps(image: F4, x: F8, y: F8, ring: tuple[float, float]) -> Stamps:
     half = half_width(ring[1])
-    first_x, first_y = (np.rint(place).astype(np.int64) - half for place in (x, y))
+    first_x, first_y = (np.rint(position).astype(np.int64) - half for position in (x, y))
     return _levelled(make_stamps(cut(image, first_x, first_y, 2 * half + 1), x - first_x, y - first_y, ring), ring)
 
 

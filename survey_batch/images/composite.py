@@ -42,7 +42,7 @@ def composite_images(
     ConfigurationError
         The recipe asks for a band that `flux` lacks.
     """
-    triples = band_places(bands, section)
+    triples = band_indices(bands, section)
     height, width = (section.size or length for length in flux.shape[-2:])
     images = np.empty((len(flux), height, width * len(triples), 3), np.uint8)
     step = max(1, SLICE_PIXELS // max(1, flux.shape[-2] * flux.shape[-1], height * width))
@@ -53,7 +53,7 @@ def composite_images(
     return images
 
 
-def band_places(bands: Sequence[str], section: CompositesSection) -> list[list[int]]:
+def band_indices(bands: Sequence[str], section: CompositesSection) -> list[list[int]]:
     """Find the red, green and blue bands of each image of the recipe among `bands`.
 
     Raises

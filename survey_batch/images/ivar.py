@@ -27,15 +27,15 @@ class Ccd(NamedTuple):
 
 def sky_counts(sky: Sky, rows: I8, columns: I8) -> F4:
     """Interpolate the sky at the rows and columns of each window: (n, ny) and (n, nx) to (n, ny, nx), in counts."""
-    top, below = _place(sky.row[rows], sky.image.shape[0])
-    left, beside = _place(sky.column[columns], sky.image.shape[1])
+    top, below = _split(sky.row[rows], sky.image.shape[0])
+    left, beside = _split(sky.column[columns], sky.image.shape[1])
     top, below, left, beside = top[:, :, None], below[:, :, None], left[:, None, :], beside[:, None, :]
     upper = sky.image[top, left] * (1 - beside) + sky.image[top, left + 1] * beside
     lower = sky.image[top + 1, left] * (1 - beside) + sky.image[top + 1, left + 1] * beside
     return np.asarray(upper * (1 - below) + lower * below, np.float32)
 
 
-def _place(position: F4, length: int) -> tuple[I8, F4]:
+def _split(position: F4, length: int) -> tuple[I8, F4]:
     """Split positions on an axis into the pixel before and the fraction after it; the edge is repeated."""
     inside = position.clip(0, length - 1)
     before = np.minimum(inside.astype(np.int64), length - 2)

@@ -70,9 +70,9 @@ def find_neighbours(stamps: Stamps, radius: float) -> dict[str, F8]:
 def _pick(score: F4, square: F4, image: F4) -> tuple[F8, F8]:
     """Return the distance and height of the pixel with the highest score."""
     n = len(score)
-    place = score.reshape(n, -1).argmax(axis=1)
+    pixel = score.reshape(n, -1).argmax(axis=1)
     rows = np.arange(n)
-    distance, height = (values.reshape(n, -1)[rows, place].astype(np.float64) for values in (square, image))
+    distance, height = (values.reshape(n, -1)[rows, pixel].astype(np.float64) for values in (square, image))
     return np.sqrt(distance), height
 
 

@@ -47,7 +47,7 @@ class PsfModel:
     table : (k, k) float64
         Residual added to the profile, for a flux of 1, in cells of 1/4 pixel; its centre is at offset 0.
     variation : Variation
-        How the PSF is stretched from place to place; shape, scale and table apply at its middle.
+        How the PSF is stretched across the image; shape, scale and table apply at its middle.
     scatter : float
         Residual of the PSF's stars beyond their noise, as a share of the flux.
     """
@@ -64,9 +64,9 @@ class PsfModel:
         cxx, cyy, cxy, beta = self.shape
         return float(2 * np.sqrt(2 ** (1 / beta) - 1) / (cxx * cyy - cxy**2) ** 0.25)
 
-    def at(self, place: F8) -> Profile:
-        """Return the profile of n stars at places x, y, (n, 2); it takes offsets of (n, k, k) pixels."""
-        return self.stretched(self.variation.stretch(place))
+    def at(self, position: F8) -> Profile:
+        """Return the profile of n stars at positions x, y, (n, 2); it takes offsets of (n, k, k) pixels."""
+        return self.stretched(self.variation.stretch(position))
 
     def stretched(self, stretch: F8) -> Profile:
         """Return the profile of n stars with given stretches (xx, yy, xy), (n, 3)."""
@@ -81,8 +81,8 @@ class PsfModel:
         """Return the share of a star's light in pixels at these offsets (any shape) from it, at the middle."""
         half = self.table.shape[0] // 2
         dx, dy = np.broadcast_arrays(dx, dy)
-        place = np.stack([dy * OVERSAMPLING + half, dx * OVERSAMPLING + half])
-        added = ndimage.map_coordinates(self.table, place, order=1, mode="constant")
+        cell = np.stack([dy * OVERSAMPLING + half, dx * OVERSAMPLING + half])
+        added = ndimage.map_coordinates(self.table, cell, order=1, mode="constant")
         return np.asarray(self.scale * _moffat(self.shape, dx, dy) + added)
 
 
@@ -156,7 +156,7 @@ def fit_psf(
     radius: float,
     fwhm: float,
     variation: Variation = SAME,
-    place: F8 | None = None,
+    position: F8 | None = None,
 ) -> PsfModel:
     """Build the PSF from stars, given its variation.
 
@@ -170,13 +170,13 @@ def fit_psf(
     fwhm
         First guess in pixels.
     variation
-    place : (n, 2) float64, optional
+    position : (n, 2) float64, optional
         Positions of the stars on the image; not needed if the PSF does not vary.
     """
     grid_y, grid_x = _grid(stamps.shape[-1])
     x, y = np.broadcast_arrays(grid_x - dx[:, None, None], grid_y - dy[:, None, None])
     used = (np.hypot(x, y) <= radius) & np.isfinite(stamps)
-    stretch = variation.stretch(np.zeros((len(stamps), 2)) if place is None else place)
+    stretch = variation.stretch(np.zeros((len(stamps), 2)) if position is None else position)
     x, y, area = unstretch(stretch, x, y)
     value = ((stamps - sky[:, None, None]) / flux[:, None, None] * area)[used]
     x, y = x[used], y[used]
@@ -247,9 +247,9 @@ def _table(x: F8, y: F8, value: F8, radius: float) -> F8:
     half = int(np.ceil(radius)) * OVERSAMPLING
     cell = (np.rint(y * OVERSAMPLING).astype(int) + half, np.rint(x * OVERSAMPLING).astype(int) + half)
     kept = np.all([(part >= 0) & (part <= 2 * half) for part in cell], axis=0)
-    place = np.ravel_multi_index(tuple(part[kept] for part in cell), (2 * half + 1,) * 2)
-    total = np.bincount(place, _clipped(value[kept], place), (2 * half + 1) ** 2)
-    count = np.bincount(place, minlength=(2 * half + 1) ** 2).astype(np.float64)
+    index = np.ravel_multi_index(tuple(part[kept] for part in cell), (2 * half + 1,) * 2)
+    total = np.bincount(index, _clipped(value[kept], index), (2 * half + 1) ** 2)
+    count = np.bincount(index, minlength=(2 * half + 1) ** 2).astype(np.float64)
     total, count = (
         ndimage.gaussian_filter(part.reshape(2 * half + 1, -1), SMOOTHING_CELLS, mode="constant")
         for part in (total, count)
@@ -257,10 +257,10 @@ def _table(x: F8, y: F8, value: F8, radius: float) -> F8:
     return np.where(count > 1e-3, total / np.maximum(count, 1e-3), 0.0)
 
 
-def _clipped(value: F8, place: npt.NDArray[np.int64]) -> F8:
+def _clipped(value: F8, cell: npt.NDArray[np.int64]) -> F8:
     """Clip values that stand out in their cell, such as neighbours and cosmic rays of single stars."""
-    order = np.lexsort((value, place))
-    _, first, count = np.unique(place[order], return_index=True, return_counts=True)
+    order = np.lexsort((value, cell))
+    _, first, count = np.unique(cell[order], return_index=True, return_counts=True)
     sorted_value = value[order]
     low, middle, high = (sorted_value[first + np.int64((count - 1) * part)] for part in (0.16, 0.5, 0.84))
     spread = np.repeat(3 * np.maximum(high - low, 1e-4) / 2, count)

@@ -24,7 +24,7 @@ FIT_FWHM = 2.5
 LARGEST_RADIUS = 15.0
 """Largest radius of the fit in pixels."""
 SIZE_WINDOW = 0.15
-"""Largest relative difference from the commonest half-light radius at its place, for a star of the first PSF."""
+"""Largest relative difference from the commonest half-light radius at its position, for a star of the first PSF."""
 SIZE_SLOPES = np.linspace(-0.4, 0.4, 17)
 """Trial changes of ln(size) from the middle to the edge, in steps that the kernel's width bridges."""
 SIZE_KERNEL = 0.05
@@ -155,15 +155,15 @@ def _frame_psf(image: F4, sigma: F4, candidates: Sources, limits: RuleSection) -
     """Build the PSF from the candidates that resemble most others nearby, then rebuild it from those that it fits."""
     if len(candidates) < FEWEST_STARS:
         return None
-    common = common_size(candidates.half_light_radius, _place(candidates))
+    common = common_size(candidates.half_light_radius, _positions(candidates))
     alike = np.abs(candidates.half_light_radius / common - 1) < SIZE_WINDOW
     stars, common = candidates.take(alike), common[alike]
     if len(stars) < FEWEST_STARS:
         return None
-    variation, fwhm = size_variation(_place(stars), common), 2 * float(np.median(common))
+    variation, fwhm = size_variation(_positions(stars), common), 2 * float(np.median(common))
     radius = fit_radius(fwhm)
     stamps, _, dx, dy = _stamps(image, sigma, stars, radius)
-    psf = fit_psf(stamps, stars.flux, np.zeros(len(stars)), dx, dy, radius, fwhm, variation, _place(stars))
+    psf = fit_psf(stamps, stars.flux, np.zeros(len(stars)), dx, dy, radius, fwhm, variation, _positions(stars))
     for _ in range(ROUNDS):
         radius = fit_radius(psf.fwhm)
         stamps, noise, fit = _fit(image, sigma, stars, psf, radius)
@@ -172,8 +172,8 @@ def _frame_psf(image: F4, sigma: F4, candidates: Sources, limits: RuleSection) -
         if kept.sum() < FEWEST_STARS:
             return None
         stars, stamps, noise, fit = stars.take(kept), stamps[kept], noise[kept], fit.take(kept)
-        variation = fit_variation(psf, _place(stars), fit, noise)
-        psf = fit_psf(stamps, fit.flux, fit.sky, fit.dx, fit.dy, radius, psf.fwhm, variation, _place(stars))
+        variation = fit_variation(psf, _positions(stars), fit, noise)
+        psf = fit_psf(stamps, fit.flux, fit.sky, fit.dx, fit.dy, radius, psf.fwhm, variation, _positions(stars))
     _, noise, fit = _fit(image, sigma, stars, psf, fit_radius(psf.fwhm))
     return replace(psf, scatter=min(_own_scatter(fit, noise), LARGEST_SCATTER))
 
@@ -191,11 +191,11 @@ def fit_radius(fwhm: float) -> float:
 
 def _fit(image: F4, sigma: F4, sources: Sources, psf: PsfModel | Profile, radius: float) -> tuple[F8, F8, StarFit]:
     stamps, noise, dx, dy = _stamps(image, sigma, sources, radius)
-    profile = psf.at(_place(sources)) if isinstance(psf, PsfModel) else psf
+    profile = psf.at(_positions(sources)) if isinstance(psf, PsfModel) else psf
     return stamps, noise, fit_stars(profile, stamps, noise, dx, dy, radius)
 
 
-def _place(sources: Sources) -> F8:
+def _positions(sources: Sources) -> F8:
     return np.column_stack([sources.x, sources.y])
 
 
@@ -206,8 +206,8 @@ def _stamps(image: F4, sigma: F4, sources: Sources, radius: float) -> tuple[F8, 
     line = np.arange(-half, half + 1)
     rows, columns = y[:, None, None] + line[:, None], x[:, None, None] + line
     there = (rows >= 0) & (rows < image.shape[0]) & (columns >= 0) & (columns < image.shape[1])
-    place = rows.clip(0, image.shape[0] - 1), columns.clip(0, image.shape[1] - 1)
-    cut, noise = (np.where(there, plane[place].astype(np.float64), np.nan) for plane in (image, sigma))
+    pixels = rows.clip(0, image.shape[0] - 1), columns.clip(0, image.shape[1] - 1)
+    cut, noise = (np.where(there, plane[pixels].astype(np.float64), np.nan) for plane in (image, sigma))
     return cut, noise, sources.x - x, sources.y - y
 
 
@@ -239,8 +239,8 @@ def half_sample_mode(values: F8) -> float:
     return float(np.mean(values))
 
 
-def common_size(size: F8, place: F8) -> F8:
-    """Find the commonest size at each place, (n,): one for all, or a plane in x and y if that fits more sources.
+def common_size(size: F8, position: F8) -> F8:
+    """Find the commonest size at each position, (n,): one for all, or a plane in x and y if that fits more sources.
 
     The plane comes from modal regression (Yao & Li 2014, Scand. J. Stat. 41, 656): most sizes lie close to it, and
     galaxies, which all lie to one side, do not pull it.
@@ -249,14 +249,14 @@ def common_size(size: F8, place: F8) -> F8:
     ----------
     size : (n,) float64
         Sizes, above 0.
-    place : (n, 2) float64
+    position : (n, 2) float64
         x and y.
     """
     one = half_sample_mode(size)
     if len(size) < FEWEST_FOR_PLANE:
         return np.full(len(size), one)
-    low, high = place.min(axis=0), place.max(axis=0)
-    scaled = (place - (low + high) / 2) / np.maximum((high - low) / 2, 1.0)
+    low, high = position.min(axis=0), position.max(axis=0)
+    scaled = (position - (low + high) / 2) / np.maximum((high - low) / 2, 1.0)
     relative = np.log(size / one)
     slopes = np.stack(np.meshgrid(SIZE_SLOPES, SIZE_SLOPES), axis=-1).reshape(-1, 2)
     flat = len(slopes) // 2

@@ -1,4 +1,4 @@
-"""How the PSF is stretched at a place of an image."""
+"""How the PSF is stretched at a position on an image."""
 
 from dataclasses import dataclass
 
@@ -25,15 +25,15 @@ class Variation:
     reach: F8
     slope: F8
 
-    def stretch(self, place: F8) -> F8:
-        """Return the stretch xx, yy and xy at some places x, y, (n, 3); (1, 1, 0) at the middle."""
+    def stretch(self, position: F8) -> F8:
+        """Return the stretch xx, yy and xy at some positions x, y, (n, 3); (1, 1, 0) at the middle."""
         # Written out, because a matrix product of one row may round differently from that of many.
-        x, y = self.scaled(place).T[:, :, None]
+        x, y = self.scaled(position).T[:, :, None]
         return np.asarray(np.array([1.0, 1.0, 0.0]) + x * self.slope[:, 0] + y * self.slope[:, 1])
 
-    def scaled(self, place: F8) -> F8:
-        """Scale places to -1 to 1 over the box, (n, 2)."""
-        return np.asarray(np.clip((place - self.middle) / self.reach, -1.0, 1.0))
+    def scaled(self, position: F8) -> F8:
+        """Scale positions to -1 to 1 over the box, (n, 2)."""
+        return np.asarray(np.clip((position - self.middle) / self.reach, -1.0, 1.0))
 
 
 SAME = Variation(np.zeros(2), np.ones(2), np.zeros((3, 2)))

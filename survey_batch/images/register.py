@@ -1,7 +1,7 @@
 """Registration of bands: an object's position in its cutout, and the resampling that makes it equal in all bands.
 
 `pixel` leaves the frame's pixels as they are, so that an object lies within half a pixel of the middle, at a different
-place in each band. `subpixel` resamples them so that the object lies exactly in the middle, at x = y = (size - 1) / 2
+position in each band. `subpixel` resamples them so that the object lies exactly in the middle, x = y = (size - 1) / 2
 (0-based, integers at pixel centres): between two pixels for an even size, on one for an odd size. A cutout that is
 rotated or mirrored stays registered. Bands are shifted, but neither rotated nor scaled: in 24 real frames the CD
 matrices of a field's bands differ by at most 6e-4, which is 0.03 pixel in the corner of a cutout of 64 pixels.

@@ -58,11 +58,11 @@ def scale_to_percentiles(images: Image, percentiles: tuple[float, float]) -> Ima
         return np.where(high == low, pixels * 0, scaled / (high - low))
 
 
-def _interpolate(ordered: Image, last: Ints, place: F8) -> F8:
+def _interpolate(ordered: Image, last: Ints, rank: F8) -> F8:
     """Interpolate between two sorted pixels, from the nearer one, so that each is reproduced exactly."""
-    below = np.floor(place).astype(np.intp)
+    below = np.floor(rank).astype(np.intp)
     lower, upper = (
         np.take_along_axis(ordered, np.minimum(index, last), axis=-1).astype(np.float64) for index in (below, below + 1)
     )
-    part, step = place - below, upper - lower
+    part, step = rank - below, upper - lower
     return np.where(part < 0.5, lower + step * part, upper - step * (1 - part))

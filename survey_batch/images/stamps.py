@@ -152,8 +152,8 @@ def _windows(images: Floats, x: F8, y: F8, half: int) -> tuple[F4, F8, F8]:
     column, row = (centre.astype(np.intp)[:, None] + offset for centre in centres)
     height, width = images.shape[1:]
     number = np.arange(len(images))[:, None, None]
-    places = row.clip(0, height - 1)[:, :, None], column.clip(0, width - 1)[:, None, :]
-    found = images[number, *places].astype(np.float32)
+    indices = row.clip(0, height - 1)[:, :, None], column.clip(0, width - 1)[:, None, :]
+    found = images[number, *indices].astype(np.float32)
     rows_in, columns_in = (row >= 0) & (row < height), (column >= 0) & (column < width)
     found[~(rows_in[:, :, None] & columns_in[:, None, :] & known[:, None, None])] = np.nan
     left_x, left_y = (np.where(known, position - centre, 0) for position, centre in zip((x, y), centres, strict=True))
@@ -161,15 +161,15 @@ def _windows(images: Floats, x: F8, y: F8, half: int) -> tuple[F4, F8, F8]:
 
 
 def _middle(ordered: F4, first: npt.NDArray[np.intp], last: npt.NDArray[np.intp]) -> tuple[F8, F8]:
-    """Return median and scatter of the values at places `first` to `last` (exclusive) of ordered rows."""
+    """Return median and scatter of the values at indices `first` to `last` (exclusive) of ordered rows."""
     low, median, high = (_quantile(ordered, first, last, q) for q in (0.158655, 0.5, 0.841345))
     return median, (high - low) / 2
 
 
 def _quantile(ordered: F4, first: npt.NDArray[np.intp], last: npt.NDArray[np.intp], q: float) -> F8:
-    place = first + q * np.maximum(last - first - 1, 0)
-    below = place.astype(np.intp)
+    rank = first + q * np.maximum(last - first - 1, 0)
+    below = rank.astype(np.intp)
     above = np.minimum(below + 1, ordered.shape[1] - 1)
     low, high = (np.take_along_axis(ordered, at[:, None], axis=1)[:, 0].astype(np.float64) for at in (below, above))
-    share = place - below
+    share = rank - below
     return np.asarray(np.where(share > 0, low + share * (high - low), low))

@@ -90,7 +90,7 @@ def overlay(planes: Planes, patch: Planes, touched: Flags, rows: Flags) -> Plane
     dict
         `planes`, changed in place.
     """
-    places, lines = np.nonzero(rows[touched])
+    indices, lines = np.nonzero(rows[touched])
     for name, values in patch.items():
-        planes[name][np.flatnonzero(touched)[places], lines] = values[places, lines]
+        planes[name][np.flatnonzero(touched)[indices], lines] = values[indices, lines]
     return planes

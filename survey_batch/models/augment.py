@@ -43,8 +43,8 @@ class Augmentation:
 
 def soft_labels(labels: npt.NDArray[np.intp], classes: int, ordered: int, neighbour: float) -> F4:
     """Make labels, (object, class), that give neighbours among the first `ordered` classes some weight."""
-    place = np.arange(classes)
-    adjacent = (np.abs(place[:, None] - place) == 1) & (place[:, None] < ordered) & (place < ordered)
+    index = np.arange(classes)
+    adjacent = (np.abs(index[:, None] - index) == 1) & (index[:, None] < ordered) & (index < ordered)
     table = np.eye(classes) + neighbour * adjacent
     return np.asarray((table / table.sum(axis=1, keepdims=True))[labels], dtype=np.float32)
 
@@ -77,8 +77,8 @@ def augmented(inputs: F4, labels: F4, how: Augmentation, random: np.random.Gener
 def shifted(inputs: F4, shift: F8) -> F8:
     """Shift each row (object, bin, width) by a fraction of a bin, with linear interpolation; ends are repeated."""
     bins = inputs.shape[1]
-    place = np.clip(np.arange(bins) + shift[:, None], 0, bins - 1)[..., None]
-    left = np.minimum(place.astype(np.intp), bins - 2)
-    part = place - left
+    position = np.clip(np.arange(bins) + shift[:, None], 0, bins - 1)[..., None]
+    left = np.minimum(position.astype(np.intp), bins - 2)
+    part = position - left
     below, above = (np.take_along_axis(inputs, index, axis=1) for index in (left, left + 1))
     return np.asarray((1 - part) * below + part * above, dtype=np.float64)

@@ -242,7 +242,7 @@ class Classifier(ABC, Generic[Section]):
 
     @one_thread()
     def predict_prepared(
-        self, prepared: Variables, batch: int = DEFAULT_BATCH, place: npt.NDArray[np.intp] | None = None
+        self, prepared: Variables, batch: int = DEFAULT_BATCH, index_in_shard: npt.NDArray[np.intp] | None = None
     ) -> F4:
         """Compute the probability of each class for rows that `prepared` made.
 
@@ -258,8 +258,8 @@ class Classifier(ABC, Generic[Section]):
         batch
             Rows per call; halved, repeatedly if needed, when the device has too little memory. Another batch size
             may change a probability by 1e-6.
-        place : (object,) int, optional
-            Each row's place in its shard, in rising order; by default the rows are the whole shard. Another place may
+        index_in_shard : (object,) int, optional
+            Each row's index in its shard, in rising order; by default the rows are the whole shard. Another index may
             change a probability by 1e-6.
 
         Returns
@@ -272,20 +272,20 @@ class Classifier(ABC, Generic[Section]):
         ConfigurationError
             Not even one object fits in memory, or an answer is not finite.
         """
-        place = np.arange(len(prepared["possible"])) if place is None else place
-        probability = np.full((len(place), len(self.classes)), np.nan, np.float32)
+        index_in_shard = np.arange(len(prepared["possible"])) if index_in_shard is None else index_in_shard
+        probability = np.full((len(index_in_shard), len(self.classes)), np.nan, np.float32)
 
         def ask(span: slice, batch: int) -> None:
-            rows = slice(*np.searchsorted(place, (span.start, span.stop)))
+            rows = slice(*np.searchsorted(index_in_shard, (span.start, span.stop)))
             inputs, possible = prepared["inputs"][rows], prepared["possible"][rows]
             if possible.any():
-                slots = place[rows] - span.start
+                slots = index_in_shard[rows] - span.start
                 answer = self._forward(_in_slots(inputs, slots, batch))[slots]
                 self._check_finite(answer[possible])
                 probability[rows] = np.where(possible[:, None], answer, np.nan)
 
         batch = int(min(batch, self.largest_batch))
-        if (fitting := in_batches(int(place.max(initial=-1)) + 1, batch, ask)) < batch:
+        if (fitting := in_batches(int(index_in_shard.max(initial=-1)) + 1, batch, ask)) < batch:
             self.largest_batch = fitting
         return self.settle(probability, prepared)
 

@@ -69,7 +69,7 @@ def possible_folds(data: Labelled) -> int:
 
 
 def out_of_fold(
-    data: Labelled, fit: Fit, folds: int, seed: int, place: Workspace | None = None
+    data: Labelled, fit: Fit, folds: int, seed: int, workspace: Workspace | None = None
 ) -> tuple[npt.NDArray[Any], Index]:
     """Predict each row with a model that was not trained on its star.
 
@@ -81,7 +81,7 @@ def out_of_fold(
         Trains on the rows of all folds but one.
     folds, seed
         Number of folds, and the seed of their division and of the training.
-    place
+    workspace
         Workspace that stores each fold's predictions and checkpoints, so that a stopped fold resumes, and that reports
         progress. By default nothing is stored or reported.
 
@@ -92,11 +92,11 @@ def out_of_fold(
     fold : (object,) int
         Fold in which each row was tested.
     """
-    place = place or Workspace()
+    workspace = workspace or Workspace()
     predictions: npt.NDArray[Any] | None = None
     fold_of, begun, fitted = np.zeros(len(data), dtype=np.intp), time.monotonic(), 0
     for fold, (train, test) in enumerate(grouped_folds(data, folds, seed)):
-        here = place.below(f"fold-{fold + 1}", log.info)
+        here = workspace.below(f"fold-{fold + 1}", log.info)
         answer = _kept(here)
         if answer is None:
             interrupt.check()
@@ -108,8 +108,8 @@ def out_of_fold(
             predictions = np.zeros((len(data), *answer.shape[1:]), answer.dtype)
         predictions[test], fold_of[test] = answer, fold
         log.info("fold %d of %d: %d trained, %d tested", fold + 1, folds, len(train), len(test))
-        if place.folder is not None:
-            place.report(_progress(fold + 1, folds, (time.monotonic() - begun) / fitted if fitted else None))
+        if workspace.folder is not None:
+            workspace.report(_progress(fold + 1, folds, (time.monotonic() - begun) / fitted if fitted else None))
     assert predictions is not None, "grouped_folds yields at least one fold"  # noqa: S101
     return predictions, fold_of
 
@@ -121,20 +121,20 @@ def _progress(done: int, folds: int, seconds: float | None) -> str:
     return f"  fold {done} of {folds} done, about {duration(seconds * (folds - done))} left"
 
 
-def _kept(place: Workspace) -> npt.NDArray[Any] | None:
+def _kept(workspace: Workspace) -> npt.NDArray[Any] | None:
     """Read the predictions of a fold that was done before the training stopped, if it was."""
-    path = place.folder and place.folder / ANSWERS
+    path = workspace.folder and workspace.folder / ANSWERS
     return np.load(path, allow_pickle=False) if path and path.exists() else None
 
 
-def _keep(place: Workspace, answer: npt.NDArray[Any]) -> None:
+def _keep(workspace: Workspace, answer: npt.NDArray[Any]) -> None:
     """Store the predictions of a fold, completely or not at all; remove its checkpoints, no longer needed."""
-    if place.folder is None:
+    if workspace.folder is None:
         return
-    shutil.rmtree(place.folder, ignore_errors=True)
+    shutil.rmtree(workspace.folder, ignore_errors=True)
     content = io.BytesIO()
     np.save(content, answer, allow_pickle=False)
-    write_bytes(str(place.folder / ANSWERS), content.getvalue())
+    write_bytes(str(workspace.folder / ANSWERS), content.getvalue())
 
 
 def calibrated_across_folds(true: Index, probability: F8, fold: Index, weights: F8) -> F8:

@@ -105,8 +105,8 @@ def coverage_figure(curves: Curves, title: str = "") -> Figure:
         answered, right = np.asarray(curve["answered"]), np.asarray(curve["accuracy"])
         axes.plot(answered, right, color=color, label=name)
         for threshold in THRESHOLDS:
-            if len(place := np.flatnonzero(np.asarray(curve["threshold"]) >= threshold)):
-                point = answered[place[-1]], right[place[-1]]
+            if len(indices := np.flatnonzero(np.asarray(curve["threshold"]) >= threshold)):
+                point = answered[indices[-1]], right[indices[-1]]
                 axes.plot(*point, marker="o", markersize=4, color=color)
                 axes.annotate(f"≥ {threshold:g}", point, (4, 3), textcoords="offset points", fontsize=7, color=color)
     lowest = min((min(curve["accuracy"]) for curve in curves.values()), default=0)

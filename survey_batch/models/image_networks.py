@@ -88,7 +88,7 @@ def small_vit(sample: npt.NDArray[Any], classes: int, unit: float, seed: int) ->
     patch = tuple(max(1, side // SMALLEST_SIDE) for side in sample.shape[1:3])
     x = keras.ops.arcsinh(layers.Rescaling(1 / unit)(entry))
     x = layers.Reshape((-1, WIDTH))(layers.Conv2D(WIDTH, patch, strides=patch)(x))
-    # The bias of each place is its position embedding.
+    # The bias of each patch is its position embedding.
     x = layers.EinsumDense("btd,de->bte", (x.shape[1], WIDTH), bias_axes="te", bias_initializer="random_normal")(x)
     for _ in range(BLOCKS):
         seen = layers.LayerNormalization(epsilon=1e-6)(x)
@@ -144,11 +144,11 @@ def _soft_steps(entry: Any, measured: Any, sample: npt.NDArray[Any]) -> Any:
     values = np.concatenate(parts).astype(np.float64)
     mean, scatter = values.mean(axis=0), values.std(axis=0)
     standard = layers.Normalization(mean=mean, variance=np.where(scatter > 0, scatter, 1.0) ** 2)(measured)
-    place = SHARPNESS * np.linspace(-2, 2, LEVELS)
+    levels = SHARPNESS * np.linspace(-2, 2, LEVELS)
     steps = layers.Dense(
         LEVELS,
         activation="tanh",
         kernel_initializer=keras.initializers.Constant(SHARPNESS),
-        bias_initializer=keras.initializers.Constant((-place).tolist()),
+        bias_initializer=keras.initializers.Constant((-levels).tolist()),
     )(layers.Reshape((len(mean), 1))(standard))
     return layers.Flatten()(steps)

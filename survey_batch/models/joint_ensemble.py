@@ -34,17 +34,17 @@ def build_ensemble(columns: int, members: int, seed: int) -> tuple[Any, Any]:
     units = (*HIDDEN, 1)
     stack = [
         layers.EinsumDense(
-            "bmi,mij->bmj", (members, width), bias_axes="mj", activation="sigmoid" if place < len(HIDDEN) else None
+            "bmi,mij->bmj", (members, width), bias_axes="mj", activation="sigmoid" if index < len(HIDDEN) else None
         )
-        for place, width in enumerate(units)
+        for index, width in enumerate(units)
     ]
     apart, together = keras.Input((members, columns)), keras.Input((columns,), name="scores")
     x, y = apart, layers.RepeatVector(members)(together)
     for layer in stack:
         x, y = layer(x), layer(y)
-    for place, (layer, size) in enumerate(zip(stack, ((columns, HIDDEN[0]), HIDDEN, (HIDDEN[-1], 1)), strict=True)):
+    for index, (layer, size) in enumerate(zip(stack, ((columns, HIDDEN[0]), HIDDEN, (HIDDEN[-1], 1)), strict=True)):
         # Keras would treat the members as the width of a convolution, and draw weights that are too small.
-        drawn = [keras.initializers.GlorotNormal(seed=seed + 1000 * place + one)(size) for one in range(members)]
+        drawn = [keras.initializers.GlorotNormal(seed=seed + 1000 * index + one)(size) for one in range(members)]
         layer.set_weights(
             [np.stack([keras.ops.convert_to_numpy(one) for one in drawn]), np.zeros((members, size[1]), np.float32)]
         )
@@ -52,7 +52,7 @@ def build_ensemble(columns: int, members: int, seed: int) -> tuple[Any, Any]:
 
 
 def train_ensemble(
-    training: Any, model: Any, shown: Pair, held_out: Pair, section: NetworkTraining, seed: int, place: Workspace
+    training: Any, model: Any, shown: Pair, held_out: Pair, section: NetworkTraining, seed: int, workspace: Workspace
 ) -> dict[str, list[float]]:
     """Train all members in place; each member gets the weights of its own best epoch.
 
@@ -65,7 +65,7 @@ def train_ensemble(
         `section.patience` epochs. With nothing held out, all members train for all epochs.
     section, seed
         Epochs, batch, learning rate and patience; the seed of each member's own shuffling.
-    place
+    workspace
         Reports progress.
 
     Returns
@@ -93,7 +93,7 @@ def train_ensemble(
             if best.finished(epoch):
                 break
         if epoch % 10 == 9:
-            place.report(f"epoch {epoch + 1} of at most {section.epochs}: loss {history['loss'][-1]:.4f}")
+            workspace.report(f"epoch {epoch + 1} of at most {section.epochs}: loss {history['loss'][-1]:.4f}")
     if best.weights:
         model.set_weights(best.weights)
     return history

@@ -61,21 +61,21 @@ class KerasClassifier(FittedClassifier[NetworkSection]):
         workspace: Workspace | None = None,
         seed: int | None = None,
     ) -> Self:
-        seed, place = section.seed if seed is None else seed, workspace or Workspace()
+        seed, workspace = section.seed if seed is None else seed, workspace or Workspace()
         draft, data = cls.prepare_fit(data, section, classes, seed)
         held_out = valid_part(cls, validation, draft.recipe) if validation else None
         how = draft.training(section)
         extra = draft.extra_examples(data, section)
-        examples = draft.examples(data, section, how, place.folder and place.folder / INPUTS, extra)
+        examples = draft.examples(data, section, how, workspace.folder and workspace.folder / INPUTS, extra)
         validated = None
         if held_out and section.patience:
-            validated = draft.examples(held_out, section, how, place.folder and place.folder / HELD_OUT)
+            validated = draft.examples(held_out, section, how, workspace.folder and workspace.folder / HELD_OUT)
             validated = replace(validated, rows=None, augment=None)
         built = how.build(examples.inputs)
         training, model = built if isinstance(built, tuple) else (built, built)
         pace = (section.epochs, section.batch, section.learning_rate)
         schedule = Schedule(*pace, how.decay, how.weight_decay, section.patience, seed)
-        history = train_network(training, examples, schedule, validation=validated, workspace=place, loss=how.loss)
+        history = train_network(training, examples, schedule, validation=validated, workspace=workspace, loss=how.loss)
         trained = cls(draft.manifest, draft.arrays, model)
         trained.history = history
         return trained

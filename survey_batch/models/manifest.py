@@ -247,7 +247,7 @@ def made_with(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _difference(expected: Sequence[str], found: Sequence[str]) -> str | None:
-    """Describe the first places where two lists of names differ."""
+    """Describe the first differences between two lists of names."""
     pairs = enumerate(zip_longest(expected, found))
     texts = (f"number {i} is {there!r} and was {wanted!r}" for i, (wanted, there) in pairs if wanted != there)
     first = list(islice(texts, DIFFERENCES_NAMED))

@@ -58,8 +58,8 @@ def figures_of(confusion: npt.NDArray[Any], ordered: int) -> dict[str, F8]:
     count, and a class outside it is never a neighbour. This is not `top_2`.
     """
     table = per_class(confusion)
-    place = np.arange(confusion.shape[-1])
-    near = (np.abs(place[:, None] - place) <= 1) & (place < ordered)
+    index = np.arange(confusion.shape[-1])
+    near = (np.abs(index[:, None] - index) <= 1) & (index < ordered)
     sequence = confusion[..., :ordered, :]
     with np.errstate(invalid="ignore", divide="ignore"):
         return {

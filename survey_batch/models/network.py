@@ -71,7 +71,7 @@ def _soft_steps(inputs: F4, design: Design) -> Any:
 
     mean, scatter = (part.ravel() for part in mean_and_spread(inputs))
     scatter = scatter + SCATTER_FLOOR
-    place = np.linspace(-2, 2, design.levels)
+    levels = np.linspace(-2, 2, design.levels)
     return keras.Sequential(
         [
             keras.Input(inputs.shape[1:]),
@@ -83,7 +83,7 @@ def _soft_steps(inputs: F4, design: Design) -> Any:
                 activation="tanh",
                 trainable=False,
                 kernel_initializer=keras.initializers.Constant(design.sharpness),
-                bias_initializer=keras.initializers.Constant((-design.sharpness * place).tolist()),
+                bias_initializer=keras.initializers.Constant((-design.sharpness * levels).tolist()),
             ),
         ],
         name="soft_steps",

@@ -128,9 +128,9 @@ def _bin(values: F8, width: int) -> tuple[F8, F8]:
 
 def _fill(values: F8, known: npt.NDArray[np.bool_]) -> F8:
     """Interpolate unknown values along each row."""
-    place = np.arange(values.shape[1])
+    index = np.arange(values.shape[1])
     filled = values.copy()
     for row in np.flatnonzero(~known.all(axis=1)):
         here = known[row]
-        filled[row, ~here] = np.interp(place[~here], place[here], values[row, here]) if here.any() else 1.0
+        filled[row, ~here] = np.interp(index[~here], index[here], values[row, here]) if here.any() else 1.0
     return filled

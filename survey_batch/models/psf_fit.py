@@ -1,6 +1,6 @@
 """Fits of point-spread functions to stamps of stars: flux, sub-pixel centre and chi-square for every spectral class.
 
-The model of a star is its class's mixture of monochromatic point-spread functions at its place in the field, moved
+The model of a star is its class's mixture of monochromatic point-spread functions at its position in the field, moved
 to the star's centre and summed over pixels. Planes with three points per pixel hold all spatial frequencies that the
 telescope passes (it cuts off at 0.69 of their Nyquist frequency). So they can be moved by any fraction of a pixel by
 interpolation with a windowed sinc; the stamps themselves are undersampled and cannot. Each row is fitted by itself, so
@@ -37,7 +37,7 @@ class Fit:
     flux : (star, class) float64
         In the stamp's units.
     centre : (star, class, 2) float64
-        x and y offset of the star from its place in the field's model [pixel].
+        x and y offset of the star from its position in the field's model [pixel].
     """
 
     chi_square: F8
@@ -58,7 +58,7 @@ def fit_classes(
     flux, ivar : (star, y, x) float32
         The stamps and the inverse variance of their pixels; a pixel with ivar 0, below 0 or NaN is left out.
     planes : (star, wavelength, y, x) float32
-        Monochromatic point-spread functions at each star's place, oversampled, with a margin of `MARGIN` pixels.
+        Monochromatic point-spread functions at each star's position, oversampled, with a margin of `MARGIN` pixels.
     weights : (class, wavelength) float64
         Share of each wavelength in the light of each class.
     oversampling : int

@@ -197,7 +197,7 @@ def published_network(shape: tuple[int, ...], classes: int, seed: int) -> Any:
 def equal_shares(number: Index, seed: int) -> Index:
     """Draw as many rows of each class as the rarest has, at random."""
     random = np.random.default_rng(seed)
-    parts = [np.flatnonzero(number == place) for place in np.unique(number)]
+    parts = [np.flatnonzero(number == class_index) for class_index in np.unique(number)]
     fewest = min(len(part) for part in parts)
     return np.sort(np.concatenate([random.choice(part, fewest, replace=False) for part in parts]))
 

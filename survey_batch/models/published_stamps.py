@@ -27,7 +27,7 @@ from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Recipe
 from survey_batch.models.sklearn_family import SklearnClassifier
 from survey_batch.models.stamp_optics import (
-    PLACE,
+    FIELD_POSITION,
     StampOptics,
     enough_pixels,
     exposure_known,
@@ -183,10 +183,10 @@ def pixel_compression(size: int, classes: int, seed: int) -> Any:
 
 
 class SimilaritySVM(PublishedStamps, SklearnClassifier[StampTraining]):
-    """A support vector machine on a star's similarity to the monochromatic point-spread functions at its place."""
+    """A support vector machine on a star's similarity to the monochromatic point-spread functions at its position."""
 
     variant: ClassVar[str] = "svm-psf"
-    variables: ClassVar[tuple[str, ...]] = ("flux", *PLACE)
+    variables: ClassVar[tuple[str, ...]] = ("flux", *FIELD_POSITION)
     why_not: ClassVar[str] = (
         "a pixel of the stamp has no flux, or the classifier has no PSF model of the star's exposure"
     )
@@ -250,7 +250,7 @@ def published_machine() -> Any:
 
 
 def similarity(flux: F4, psfs: F4) -> F8:
-    """Compute the similarity of a star to each monochromatic point-spread function at its place, as published.
+    """Compute the similarity of a star to each monochromatic point-spread function at its position, as published.
 
     Parameters
     ----------

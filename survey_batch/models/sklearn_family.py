@@ -60,10 +60,10 @@ class SklearnClassifier(FittedClassifier[Section]):
         workspace: Workspace | None = None,
         seed: int | None = None,
     ) -> Self:
-        seed, place = section.seed if seed is None else seed, workspace or Workspace()
+        seed, workspace = section.seed if seed is None else seed, workspace or Workspace()
         draft, data = cls.prepare_fit(data, section, classes, seed)
         inputs, labels = draft.training_inputs(data, section)
-        place.report(f"fitting {cls.variant} to {len(inputs)} rows of {inputs.shape[1]} columns")
+        workspace.report(f"fitting {cls.variant} to {len(inputs)} rows of {inputs.shape[1]} columns")
         weight = draft.weights(labels, len(data))
         weighted = {} if weight is None else {"sample_weight": weight}
         model = draft.estimator(section).fit(inputs, class_numbers(labels, draft.classes), **weighted)

@@ -215,9 +215,9 @@ def on_linear_grid(wavelength: F8, flux: F4) -> F4:
             f"the published classifiers need 3900 to 9000 Angstrom, the product has {wavelength[0]:.1f} to "
             f"{wavelength[-1]:.1f}; set wavelength_min and wavelength_max in [spectra], or use variant 'convolution'"
         )
-    place = np.log10(PUBLISHED_GRID) / STEP - first_pixel(wavelength)
-    left = np.clip(np.floor(place).astype(np.intp), 0, wavelength.size - 2)
-    share = (place - left).astype(np.float32)
+    pixel = np.log10(PUBLISHED_GRID) / STEP - first_pixel(wavelength)
+    left = np.clip(np.floor(pixel).astype(np.intp), 0, wavelength.size - 2)
+    share = (pixel - left).astype(np.float32)
     return np.asarray((1 - share) * flux[:, left] + share * flux[:, left + 1])
 
 

@@ -1,7 +1,7 @@
 """Spectral class of a star from one wide-band image, by the likelihood of each class's point-spread function.
 
 If a model of the optics is known, nothing has to be learnt. The image of a star of each class is computed at the
-star's place, its flux and sub-pixel centre are fitted, and chi-square gives the likelihood of each class. With known
+star's position, its flux and sub-pixel centre are fitted, and chi-square gives the likelihood of each class. With known
 noise, a flat prior and the true field no classifier can do better. Labelled stars, if there are any, correct the
 errors of the model.
 """
@@ -28,8 +28,8 @@ from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest, Recipe
 from survey_batch.models.psf_fit import fit_classes
 from survey_batch.models.stamp_optics import (
+    FIELD_POSITION,
     IMAGES,
-    PLACE,
     StampOptics,
     enough_pixels,
     exposure_known,
@@ -63,7 +63,7 @@ class StampLikelihood(Classifier[StampTraining]):
     kind: ClassVar[str] = "stamp-type"
     variant: ClassVar[str] = "likelihood"
     product: ClassVar[str] = "stamps"
-    variables: ClassVar[tuple[str, ...]] = (*IMAGES, *PLACE)
+    variables: ClassVar[tuple[str, ...]] = (*IMAGES, *FIELD_POSITION)
     only_classes: ClassVar[tuple[str, ...] | None] = CLASSES
     why_not: ClassVar[str] = "too few good pixels, or the classifier has no PSF model of the star's exposure"
     needs_labels: ClassVar[bool] = False
@@ -102,7 +102,7 @@ class StampLikelihood(Classifier[StampTraining]):
             raise ConfigurationError("train.seds is not set: name the .npy file with the photon spectra of the classes")
         if classes not in (None, CLASSES):
             raise ConfigurationError(f"the likelihood has the classes {list(CLASSES)}, not {list(classes or ())}")
-        recipe, place = cls.recipe_of(data, section), workspace or Workspace()
+        recipe, workspace = cls.recipe_of(data, section), workspace or Workspace()
         recipe.check_shapes(data.shapes)
         seeds = section.seed if seed is None else seed
         seds, wavelengths = read_seds(Path(section.seds))
@@ -111,9 +111,9 @@ class StampLikelihood(Classifier[StampTraining]):
         model = cls(manifest, {**read_optics(section).arrays(), "seds": seds, "wavelengths": wavelengths, **plain})
         data = data.take(valid_rows_of(cls, data, recipe))
         if len(data) < LEAST_STARS:
-            place.report(f"{len(data)} labelled stars, fewer than {LEAST_STARS}: the likelihood is taken as it is")
+            workspace.report(f"{len(data)} labelled stars, fewer than {LEAST_STARS}: the likelihood is taken as it is")
             return model
-        place.report(f"checking the likelihood against {len(data)} labelled stars")
+        workspace.report(f"checking the likelihood against {len(data)} labelled stars")
         held_out = validation.take(valid_rows_of(cls, validation, recipe)) if validation else None
         return cls(manifest, {**model.arrays, **model._correction(data, held_out, seeds)})
 

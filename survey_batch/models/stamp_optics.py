@@ -17,8 +17,8 @@ from survey_batch.optics.exposure import exposure_key
 from survey_batch.optics.psf_field import SAMPLING, PsfField, load_psf_field
 
 IMAGES = ("flux", "ivar")
-PLACE = ("x_field", "y_field", "exposure_key")
-"""Variables that give a star's exposure and its place in the field."""
+FIELD_POSITION = ("x_field", "y_field", "exposure_key")
+"""Variables that give a star's exposure and its position in the field."""
 
 AT_ONCE = 64
 """Number of stars whose point-spread functions are in memory at a time: 27 MB."""
@@ -37,9 +37,9 @@ class StampOptics:
         return next(iter(self.fields.values())).optics
 
     def planes(self, block: Variables) -> Iterator[tuple[slice, F4]]:
-        """Compute oversampled monochromatic point-spread functions at each star's place, some stars at a time.
+        """Compute oversampled monochromatic point-spread functions at each star's position, some stars at a time.
 
-        Yields rows and their planes (star, wavelength, y, x). A star whose exposure has no field, or whose place is
+        Yields rows and their planes (star, wavelength, y, x). A star whose exposure has no field, or whose position is
         unknown, gets those of a perfect telescope.
         """
         keys = block["exposure_key"]
@@ -80,7 +80,7 @@ def read_optics(section: StampTraining) -> StampOptics:
     if not section.psf_models:
         raise ConfigurationError(
             f"train.psf_model is not set: variant {section.variant!r} compares stars with the point-spread function of "
-            "their place; name the psf-model.npz of each exposure"
+            "their position; name the psf-model.npz of each exposure"
         )
     read = [load_psf_field(path) for path in section.psf_models]
     if len({(field.optics, field.coefficients.shape) for field in read}) > 1:
@@ -92,7 +92,7 @@ def read_optics(section: StampTraining) -> StampOptics:
 
 
 def stamp_recipe(data: Labelled, variables: tuple[str, ...], steps: Mapping[str, float | int | str]) -> Recipe:
-    """Make the recipe of a stamp classifier: images, and scalars that give a star's exposure and place."""
+    """Make the recipe of a stamp classifier: images, and scalars that give a star's exposure and position."""
     return Recipe(
         product="stamps",
         variables=variables,
@@ -118,6 +118,6 @@ def enough_pixels(block: Variables, least: float) -> npt.NDArray[np.bool_]:
 
 
 def exposure_known(block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
-    """Mark stars with a PSF model of their exposure and a known place in the field."""
+    """Mark stars with a PSF model of their exposure and a known position in the field."""
     keys = np.array(str(recipe.steps["exposures"]).split(), np.int64)
     return np.isin(block["exposure_key"], keys) & np.isfinite(block["x_field"]) & np.isfinite(block["y_field"])

@@ -90,8 +90,8 @@ def probabilistic_summary(
     answered = coverage(true, probability, weights)
     found, draws = _outcomes(true, probability, classes, group, seed, prior)
     top, top_draws = (each[..., 1].sum(axis=(1, 2)) / each.sum(axis=(1, 2, 3)) for each in (found, draws))
-    for place, row in enumerate(answered["table"], 1):
-        sure = draws[:, place:].sum(axis=(1, 3))
+    for index, row in enumerate(answered["table"], 1):
+        sure = draws[:, index:].sum(axis=(1, 3))
         groups = len(np.unique(group[probability.max(axis=1) >= row["threshold"]]))
         row["accuracy_95"] = interval_95(_share(sure), np.nan if row["accuracy"] is None else row["accuracy"], groups)
     return {
@@ -188,12 +188,12 @@ def _by_class(
     """Compute the scores of each class; `found` and `drawn` are (counted, stated on the prior) matrices."""
     figures, draws = ({**per_class(stated), "recall": per_class(counts)["recall"]} for counts, stated in (found, drawn))
     table: dict[str, Any] = {}
-    for place, name in enumerate(classes):
-        table[name] = {"support": int(found[0][place].sum())}
+    for index, name in enumerate(classes):
+        table[name] = {"support": int(found[0][index].sum())}
         for key, there in groups.items():
-            value = float(figures[key][place])
+            value = float(figures[key][index])
             table[name][key] = number(value)
-            table[name][f"{key}_95"] = interval_95(draws[key][:, place], value, int(there[place]))
+            table[name][f"{key}_95"] = interval_95(draws[key][:, index], value, int(there[index]))
     return table
 
 

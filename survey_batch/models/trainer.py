@@ -47,13 +47,13 @@ def train_network(
     dict
         `loss` of each epoch, and `val_loss` if there is validation.
     """
-    place = workspace or Workspace()
+    workspace = workspace or Workspace()
     batches = -(-len(examples.order) // schedule.batch)
     model.compile(_optimizer(schedule, batches), loss=loss, jit_compile=jit())
-    watch = TrainingMonitor(model, validation, schedule, place, loss)
+    watch = TrainingMonitor(model, validation, schedule, workspace, loss)
     watch.load()
     if watch.progress.epoch:
-        place.report(f"continuing after epoch {watch.progress.epoch}")
+        workspace.report(f"continuing after epoch {watch.progress.epoch}")
     if not watch.finished:
         shown = _batches(examples, schedule, batches, watch.progress.epoch)
         first = watch.progress.epoch

@@ -43,7 +43,7 @@ class TrainingMonitor:
     model: Any
     validation: Examples | None
     schedule: Schedule
-    place: Workspace
+    workspace: Workspace
     loss: str
     progress: Progress = field(default_factory=Progress)
     best_weights: list[Any] | None = None
@@ -98,20 +98,20 @@ class TrainingMonitor:
         text = f"epoch {self.progress.epoch} of {self.schedule.epochs}: loss {history['loss'][-1]:.4f}"
         if self.validation is not None:
             text += f", held out {history['val_loss'][-1]:.4f} (best {history['val_loss'][best]:.4f}, epoch {best + 1})"
-        self.place.report(text)
+        self.workspace.report(text)
 
     def _save(self) -> None:
-        due = time.monotonic() - self.saved >= self.place.seconds
-        if self.place.folder is None or not (due or self.finished):
+        due = time.monotonic() - self.saved >= self.workspace.seconds
+        if self.workspace.folder is None or not (due or self.finished):
             return
         self.saved = time.monotonic()
-        write_checkpoint(self.place.folder, self.model, self.progress, self.best_weights)
+        write_checkpoint(self.workspace.folder, self.model, self.progress, self.best_weights)
 
     def load(self) -> None:
         """Resume from a checkpoint, if there is one."""
-        if self.place.folder is None:
+        if self.workspace.folder is None:
             return
-        found = read_checkpoint(self.place.folder, self.model)
+        found = read_checkpoint(self.workspace.folder, self.model)
         if found is not None:
             self.progress, self.best_weights = found
 
@@ -122,7 +122,7 @@ def write_checkpoint(folder: Path, model: Any, progress: Progress, best: list[An
     folder.mkdir(parents=True, exist_ok=True)
     model.save_weights(folder / f"{number}.{LAST}")
     if best is not None:
-        write_arrays(folder / f"{number}.{BEST}", {f"{place:05d}": weights for place, weights in enumerate(best)})
+        write_arrays(folder / f"{number}.{BEST}", {f"{index:05d}": weights for index, weights in enumerate(best)})
     temporary = folder / f"{STATE}.new"
     seeds = [np.asarray(variable).tolist() for variable in _seed_states(model)]
     state = {"epoch": number, "history": progress.history, "best": progress.best, "seeds": seeds}

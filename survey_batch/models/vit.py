@@ -123,8 +123,8 @@ def read_backbone(folder: str) -> Any:
     if not (Path(folder) / TENSORS).is_file():
         raise ConfigurationError(f"train.checkpoint: {folder} lacks {TENSORS}; convert or copy the checkpoint again")
     try:
-        with _with_prefix(Path(folder)) as place:
-            return hub.models.ViTBackbone.from_preset(str(place), layer_norm_epsilon=config["layer_norm_eps"])
+        with _with_prefix(Path(folder)) as preset:
+            return hub.models.ViTBackbone.from_preset(str(preset), layer_norm_epsilon=config["layer_norm_eps"])
     except Exception as error:  # keras-hub and safetensors have no error of their own for a bad file
         raise ConfigurationError(
             f"train.checkpoint: {folder} cannot be read as a vision transformer ({error}); copy the whole folder of "
@@ -168,7 +168,7 @@ def _with_prefix(folder: Path) -> Iterator[Path]:
         yield folder
         return
     tensors = {PREFIX + name: values for name, values in tensors.items()}
-    with tempfile.TemporaryDirectory(prefix="survey-batch-checkpoint-") as place:
-        safetensors.numpy.save_file(tensors, Path(place) / TENSORS)
-        (Path(place) / CONFIG).write_bytes((folder / CONFIG).read_bytes())
-        yield Path(place)
+    with tempfile.TemporaryDirectory(prefix="survey-batch-checkpoint-") as scratch:
+        safetensors.numpy.save_file(tensors, Path(scratch) / TENSORS)
+        (Path(scratch) / CONFIG).write_bytes((folder / CONFIG).read_bytes())
+        yield Path(scratch)

@@ -167,8 +167,8 @@ class Optics:
             Sums over the bins, interpolated by a cubic spline to `self.wavelengths`; rows sum to 1.
         """
         edges = np.linspace(*BAND_NM, self.bins + 1)
-        place = np.clip(np.searchsorted(edges, wavelengths, side="right") - 1, 0, self.bins - 1)
-        sums = np.stack([seds[:, place == number].sum(axis=1) for number in range(self.bins)], axis=1)
+        bin_index = np.clip(np.searchsorted(edges, wavelengths, side="right") - 1, 0, self.bins - 1)
+        sums = np.stack([seds[:, bin_index == number].sum(axis=1) for number in range(self.bins)], axis=1)
         shares = CubicSpline((edges[1:] + edges[:-1]) / 2, sums, axis=1)(self.wavelengths)
         return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float64)
 

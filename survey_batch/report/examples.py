@@ -19,7 +19,7 @@ FEW_CLASSES = 7
 """Up to this many classes, two objects of each class are shown; with more classes, one."""
 
 Group = tuple[str, Index]
-"""A title, and the places of its objects."""
+"""A title, and the indices of its objects."""
 
 
 def gallery(objects: Objects, product: str, draw: Callable[[int], Content], width: int) -> list[Html]:
@@ -32,18 +32,18 @@ def gallery(objects: Objects, product: str, draw: Callable[[int], Content], widt
     product : str
         What is drawn; a figure's anchor is this and the object's row.
     draw
-        Makes the pictures of the object at a place.
+        Makes the pictures of the object at an index.
     width : int
         Of a figure at least, where the page has room [CSS pixels].
     """
     parts: list[Html] = []
     seen: set[int] = set()  # an object may be in several groups; its first figure has the anchor
-    for title, places in chosen(objects):
+    for title, indices in chosen(objects):
         figures = []
-        for place in map(int, places):
-            anchor = "" if place in seen else anchor_of(product, int(objects.row[place]))
-            seen.add(place)
-            inner = (caption(objects, place, product), draw(place), *probabilities(objects, place))
+        for index in map(int, indices):
+            anchor = "" if index in seen else anchor_of(product, int(objects.row[index]))
+            seen.add(index)
+            inner = (caption(objects, index, product), draw(index), *probabilities(objects, index))
             figures.append(tag("figure", *inner, class_="example", id=anchor))
         parts += [
             tag("h3", title),
@@ -59,19 +59,19 @@ def anchor_of(product: str, row: int) -> str:
 
 def shown_objects(objects: Objects, product: str) -> dict[int, tuple[str, str]]:
     """Give anchor and name of each object in the gallery of a product, by its row."""
-    places = {int(place) for _, places in chosen(objects) for place in places}
-    rows = {int(objects.row[place]): str(objects.object_id[place]) for place in sorted(places)}
+    indices = {int(index) for _, indices in chosen(objects) for index in indices}
+    rows = {int(objects.row[index]): str(objects.object_id[index]) for index in sorted(indices)}
     return {row: (anchor_of(product, row), name) for row, name in rows.items()}
 
 
 def chosen(objects: Objects) -> Iterator[Group]:
-    """Yield titles and places of the examples; groups that do not exist are left out."""
+    """Yield titles and indices of the examples; groups that do not exist are left out."""
     groups = (
         _predicted(objects)
         if objects.probability is not None
         else [("Evenly spaced, not the best ones", _evenly(objects))]
     )
-    return ((title, places) for title, places in groups if len(places))
+    return ((title, indices) for title, indices in groups if len(indices))
 
 
 def _predicted(objects: Objects) -> Iterator[Group]:
@@ -99,8 +99,8 @@ def _and_median(objects: Objects) -> str:
 
 def _surest(ranked: Index, classes: int) -> Index:
     """Return the first and, if there are few classes, the one in the middle."""
-    places = [0, len(ranked) // 2] if classes <= FEW_CLASSES else [0]
-    return ranked[sorted(set(places))] if len(ranked) else ranked
+    indices = [0, len(ranked) // 2] if classes <= FEW_CLASSES else [0]
+    return ranked[sorted(set(indices))] if len(ranked) else ranked
 
 
 def _evenly(objects: Objects) -> Index:
@@ -111,20 +111,20 @@ def _evenly(objects: Objects) -> Index:
     few = spread(partial, PARTIAL_EXAMPLES if len(whole) else EXAMPLES)
     names = objects.classes or ("",)
     each = -(-(EXAMPLES - len(few)) // len(names))
-    places = [spread(whole[objects.group[whole] == name] if objects.classes else whole, each) for name in names]
-    return np.concatenate([*places, few])
+    indices = [spread(whole[objects.group[whole] == name] if objects.classes else whole, each) for name in names]
+    return np.concatenate([*indices, few])
 
 
-def caption(objects: Objects, place: int, product: str) -> Html:
+def caption(objects: Objects, index: int, product: str) -> Html:
     """Write an object's name, row, position, label and split, with a link to its kind of problem."""
-    label, split = str(objects.label[place]), str(objects.split[place])
-    status, row = str(objects.status[place]), int(objects.row[place])
-    here = np.isfinite([objects.ra[place], objects.dec[place]]).all()
-    position = f"{objects.ra[place]:.5f}° {objects.dec[place]:+.5f}°" if here else ""
+    label, split = str(objects.label[index]), str(objects.split[index])
+    status, row = str(objects.status[index]), int(objects.row[index])
+    here = np.isfinite([objects.ra[index], objects.dec[index]]).all()
+    position = f"{objects.ra[index]:.5f}° {objects.dec[index]:+.5f}°" if here else ""
     words = f"label {label}" if label else "no label" if objects.probability is not None else ""
     return tag(
         "figcaption",
-        tag("span", str(objects.object_id[place]), class_="id"),
+        tag("span", str(objects.object_id[index]), class_="id"),
         tag("a", f"row {row:,}", href=f"#{anchor_of(product, row)}"),
         *([tag("span", position)] if position else []),
         *([tag("span", f"{words}, {split}" if split else words)] if words else []),
@@ -140,14 +140,14 @@ def _status(objects: Objects, row: int, status: str) -> Html:
     return tag("a", mark, href=f"#{anchor}", title=message)
 
 
-def probabilities(objects: Objects, place: int) -> Iterator[Html]:
+def probabilities(objects: Objects, index: int) -> Iterator[Html]:
     """Make a bar of all classes' probabilities, with the largest in words."""
-    if objects.probability is None or not np.isfinite(objects.confidence[place]):
+    if objects.probability is None or not np.isfinite(objects.confidence[index]):
         return
-    probability = objects.probability[place]
+    probability = objects.probability[index]
     pairs = [(name, float(p), objects.colors[name]) for name, p in zip(objects.classes, probability, strict=True)]
     yield bar((f"{name}: {p:.3f}", p, color) for name, p, color in pairs if p >= 0.005)
     best = sorted(pairs, key=lambda pair: -pair[1])[:3]
     words = [badge(f"{name} {p:.2f}", color) for name, p, color in best if p >= 0.005]
-    abstained = [] if objects.predicted[place] else ["no class: below the threshold"]
+    abstained = [] if objects.predicted[index] else ["no class: below the threshold"]
     yield tag("div", *words, *abstained, class_="note small")

@@ -35,7 +35,7 @@ def cutout_section(group: zarr.Group, objects: Objects) -> Section:
     coloured = "" if not set(RGB_BANDS) <= set(bands) else COLOUR_NOTE
     return section(
         "Example cutouts",
-        *gallery(objects, "cutouts", lambda place: _cutout(group, objects, place, bands), _width_of(size, len(bands))),
+        *gallery(objects, "cutouts", lambda index: _cutout(group, objects, index, bands), _width_of(size, len(bands))),
         note="Each object's bands share one asinh scale in nanomaggies, so brightness can be compared between them"
         f"{coloured}. Hatched: not in the archive. Y upwards, {shown_at(size, BAND_SIDE if len(bands) > 1 else SIDE)}.",
     )
@@ -46,7 +46,7 @@ def composite_section(group: zarr.Group, objects: Objects) -> Section:
     size = stored(group, "image").shape[1]
     return section(
         "Example composites",
-        *gallery(objects, "composites", lambda place: _composite(group, objects, place), side_of(size, SIDE)),
+        *gallery(objects, "composites", lambda index: _composite(group, objects, index), side_of(size, SIDE)),
         note=f"{_recipe(group)}y upwards; {shown_at(size, SIDE)}.",
     )
 
@@ -56,7 +56,7 @@ def stamp_section(group: zarr.Group, objects: Objects) -> Section:
     size = stored(group, "flux").shape[-1]
     return section(
         "Example stamps",
-        *gallery(objects, "stamps", lambda place: _stamp(group, objects, place), side_of(size, SIDE)),
+        *gallery(objects, "stamps", lambda index: _stamp(group, objects, index), side_of(size, SIDE)),
         note="Each stamp on an asinh scale of its own, dark on white, with y upwards. Hatched: no data. "
         f"They are {shown_at(size, SIDE)}.",
     )
@@ -67,19 +67,19 @@ def _recipe(group: zarr.Group) -> str:
     return "".join(f"{attrs[key]}; " for key in ("bands", "pair", "recipe", "comment") if key in attrs)
 
 
-def _composite(group: zarr.Group, objects: Objects, place: int) -> Html:
-    image = np.asarray(stored(group, "image")[int(objects.row[place])], np.uint8)
+def _composite(group: zarr.Group, objects: Objects, index: int) -> Html:
+    image = np.asarray(stored(group, "image")[int(objects.row[index])], np.uint8)
     upright = image if _is_upright(group) else image[::-1]
     middle = upright[upright.shape[0] // 2, upright.shape[1] // 2]
     mean = ", ".join(f"{value:.0f}" for value in upright.mean(axis=(0, 1)))
-    words = f"Composite of {objects.object_id[place]}, {size_of(upright)}: red, green, blue (of 255) {mean} on average"
+    words = f"Composite of {objects.object_id[index]}, {size_of(upright)}: red, green, blue (of 255) {mean} on average"
     return pixels(upright, f"{words} and {', '.join(map(str, middle))} in the middle")
 
 
-def _stamp(group: zarr.Group, objects: Objects, place: int) -> Html:
-    flux = np.asarray(stored(group, "flux")[int(objects.row[place])], np.float32)
+def _stamp(group: zarr.Group, objects: Objects, index: int) -> Html:
+    flux = np.asarray(stored(group, "flux")[int(objects.row[index])], np.float32)
     ((_, panel),) = panels_of(flux[None], [""], np.zeros((1, 2)))
-    return pixels(panel, f"Stamp of {objects.object_id[place]}, {size_of(panel)}: {_brightness(flux)}")
+    return pixels(panel, f"Stamp of {objects.object_id[index]}, {size_of(panel)}: {_brightness(flux)}")
 
 
 def _is_upright(group: zarr.Group) -> bool:
@@ -87,9 +87,9 @@ def _is_upright(group: zarr.Group) -> bool:
     return "orientation" in stored(group, "image").attrs
 
 
-def _cutout(group: zarr.Group, objects: Objects, place: int, bands: list[str]) -> Html:
+def _cutout(group: zarr.Group, objects: Objects, index: int, bands: list[str]) -> Html:
     """Show the bands, and the colour image at the left of them and twice as large."""
-    row = int(objects.row[place])
+    row = int(objects.row[index])
     flux = np.asarray(stored(group, "flux")[row], np.float32)
     position = np.stack([np.asarray(stored(group, name)[row]) for name in ("y_object", "x_object")], axis=1)
     panels = panels_of(flux, bands, position)
@@ -99,7 +99,7 @@ def _cutout(group: zarr.Group, objects: Objects, place: int, bands: list[str]) -
         for (name, panel), band in zip(panels, flux, strict=False)
     ]
     colour = [tag("div", pixels(panel, f"{name} as red, green, blue"), name) for name, panel in panels[len(bands) :]]
-    words = f"Cutout of {objects.object_id[place]} in the bands {', '.join(name for name, _ in panels)}"
+    words = f"Cutout of {objects.object_id[index]} in the bands {', '.join(name for name, _ in panels)}"
     width = IN_A_LINE * (side_of(flux.shape[-1], smallest) + GAP) - GAP
     several = tag("div", *shown, class_="panels bands", style=f"--bands:{width}px")
     return tag("div", *colour, several, class_="panels", role="group", aria_label=f"{words}, {size_of(flux[0])}")

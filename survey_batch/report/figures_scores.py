@@ -84,8 +84,8 @@ def split_scored(objects: Objects) -> tuple[list[Scored], dict[str, int]]:
     """Find the objects that can be scored, by split (test first), and count those that cannot, by reason."""
     if objects.probability is None:
         return [], {}
-    place = {name: number for number, name in enumerate(objects.classes)}
-    true = np.array([place.get(str(label), -1) for label in objects.label], dtype=np.intp)
+    index_of = {name: number for number, name in enumerate(objects.classes)}
+    true = np.array([index_of.get(str(label), -1) for label in objects.label], dtype=np.intp)
     answered = np.isfinite(objects.probability).all(axis=1)
     left_out = {
         "without a label that the classifier knows": int((true < 0).sum()),
@@ -127,8 +127,8 @@ def in_words(scores: dict[str, Any], objects: Objects) -> str:
     names = objects.classes
     right = (f"{counts[n, n]:,} of {counts[n].sum():,} {name}" for n, name in enumerate(names) if counts[n].any())
     wrong = counts * (1 - np.eye(len(names), dtype=int))
-    places = [np.unravel_index(n, wrong.shape) for n in np.argsort(-wrong, axis=None, kind="stable")[:COMMONEST]]
-    errors = [f"{wrong[label, best]:,} {names[label]} as {names[best]}" for label, best in places if wrong[label, best]]
+    cells = [np.unravel_index(n, wrong.shape) for n in np.argsort(-wrong, axis=None, kind="stable")[:COMMONEST]]
+    errors = [f"{wrong[label, best]:,} {names[label]} as {names[best]}" for label, best in cells if wrong[label, best]]
     most = f" The commonest errors: {', '.join(errors)}." if errors else ""
     return f"Confusion matrix of {counts.sum():,} objects. Predicted as labelled: {', '.join(right)}.{most}"
 

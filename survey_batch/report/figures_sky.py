@@ -36,7 +36,7 @@ SHAPES = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"), 
 
 @dataclass(frozen=True)
 class Patch:
-    """Objects near each other: their places, and the patch's middle [degrees]."""
+    """Objects near each other: their indices, and the patch's middle [degrees]."""
 
     members: Index
     ra: float
@@ -167,10 +167,10 @@ def _zoom_size(east: float, north: float) -> tuple[float, float]:
 
 def look(objects: Objects, name: str) -> dict[str, Any]:
     """Colour and shape of a group's points: who sees no colours tells the shapes apart."""
-    return {"color": objects.colors[name], "marker": SHAPES[_place(objects, name)][0], "linewidths": 0}
+    return {"color": objects.colors[name], "marker": SHAPES[_shape_index(objects, name)][0], "linewidths": 0}
 
 
-def _place(objects: Objects, name: str) -> int:
+def _shape_index(objects: Objects, name: str) -> int:
     return [*objects.colors].index(name) % len(SHAPES)
 
 
@@ -203,14 +203,16 @@ def _by_group(objects: Objects, members: Index) -> list[tuple[str, Index]]:
     """Split objects by their group, the most frequent first so that rare ones lie on top."""
     names, inverse, counts = np.unique(objects.group[members].astype(str), return_inverse=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    return [(str(names[place]), members[inverse == place]) for place in order if str(names[place]) in objects.colors]
+    return [
+        (str(names[number]), members[inverse == number]) for number in order if str(names[number]) in objects.colors
+    ]
 
 
 def _legend(objects: Objects) -> Html:
     names, counts = np.unique(objects.group.astype(str), return_counts=True)
     found = dict(zip(names.tolist(), counts.tolist(), strict=True))
     known = [name for name in objects.colors if name in found]
-    marks = ((SHAPES[_place(objects, name)][1], objects.colors[name], name) for name in known)
+    marks = ((SHAPES[_shape_index(objects, name)][1], objects.colors[name], name) for name in known)
     return tag("p", *(shape(mark, color, f"{name or 'none'} {found[name]:,}") for mark, color, name in marks))
 
 

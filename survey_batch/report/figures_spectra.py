@@ -34,17 +34,17 @@ def spectrum_section(group: zarr.Group, objects: Objects) -> Section:
     wavelength = read_array(group, "wavelength")
     return section(
         "Example spectra",
-        *gallery(objects, "spectra", lambda place: _spectrum(group, objects, place, wavelength), width=FIGURE_PIXELS),
+        *gallery(objects, "spectra", lambda index: _spectrum(group, objects, index, wavelength), width=FIGURE_PIXELS),
         note="Flux density against vacuum wavelength, relative units. Masked pixels are not drawn: grey bands. "
         "Dotted: lines at the object's catalogue redshift.",
     )
 
 
-def _spectrum(group: zarr.Group, objects: Objects, place: int, wavelength: F8) -> Html:
-    row, name = int(objects.row[place]), str(objects.object_id[place])
+def _spectrum(group: zarr.Group, objects: Objects, index: int, wavelength: F8) -> Html:
+    row, name = int(objects.row[index]), str(objects.object_id[index])
     flux, ivar, mask, redshift = (np.asarray(stored(group, part)[row]) for part in ("flux", "ivar", "mask", "redshift"))
     good = (mask == 0) & (ivar > 0) & np.isfinite(flux)
-    group_name = str(objects.best[place] or objects.label[place])
+    group_name = str(objects.best[index] or objects.label[index])
     color = objects.colors.get(group_name, NO_CLASS) if objects.classes else INK
     figure = Figure(FIGURE_SIZE, layout="constrained")
     draw_spectrum(figure.subplots(), wavelength, flux, good, float(redshift), color)
@@ -80,15 +80,15 @@ def draw_spectrum(axes: Axes, wavelength: F8, flux: Array, good: Flags, redshift
 def _mark_lines(axes: Axes, wavelength: F8, redshift: float) -> None:
     previous, raised = -np.inf, False
     for line in sorted((line for line in LINES if line.name in MARKED), key=lambda line: line.wavelength):
-        place = line.wavelength * (1 + redshift)
-        if wavelength[0] < place < wavelength[-1]:
-            axes.axvline(place, color="#9aa5b1", linewidth=0.6, linestyle=":")
-            raised = place - previous < 0.045 * (wavelength[-1] - wavelength[0]) and not raised
+        observed = line.wavelength * (1 + redshift)
+        if wavelength[0] < observed < wavelength[-1]:
+            axes.axvline(observed, color="#9aa5b1", linewidth=0.6, linestyle=":")
+            raised = observed - previous < 0.045 * (wavelength[-1] - wavelength[0]) and not raised
             where, height = axes.get_xaxis_transform(), 1.1 if raised else 1.0
             axes.text(
-                place, height, MARKED[line.name], transform=where, fontsize=8, ha="center", va="bottom", color=SOFT
+                observed, height, MARKED[line.name], transform=where, fontsize=8, ha="center", va="bottom", color=SOFT
             )
-            previous = place
+            previous = observed
 
 
 def _runs(flags: npt.NDArray[np.bool_], shortest: int) -> Iterator[tuple[int, int]]:

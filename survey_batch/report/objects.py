@@ -33,7 +33,7 @@ class Objects:
     total : int
         Objects of the job.
     row : (n,) int
-        Place on the products' object axis.
+        Index on the products' object axis.
     object_id, label, split, predicted : (n,) str
         "" where there is none.
     ra, dec : (n,) float64
@@ -174,8 +174,8 @@ def label_classes(label: Array) -> tuple[str, ...]:
     return tuple(found) if len(found) <= MAX_LABELS else ()
 
 
-def spread(places: Sequence[int] | Index, count: int) -> Index:
-    """Choose up to `count` of some places, evenly spaced."""
-    places = np.asarray(places, dtype=np.intp)
-    chosen = np.linspace(0, len(places) - 1, min(count, len(places))).round().astype(np.intp)
-    return np.take(places, chosen)
+def spread(indices: Sequence[int] | Index, count: int) -> Index:
+    """Choose up to `count` of some indices, evenly spaced."""
+    indices = np.asarray(indices, dtype=np.intp)
+    chosen = np.linspace(0, len(indices) - 1, min(count, len(indices))).round().astype(np.intp)
+    return np.take(indices, chosen)

@@ -92,7 +92,7 @@ def table(
     head, rows
         Cells.
     numeric
-        Places of the columns that hold numbers: aligned to the right, and sorted by the first number in a cell.
+        Indices of the columns that hold numbers: aligned to the right, and sorted by the first number in a cell.
     label
         What the table lists, for those who do not see where it stands.
     class_

@@ -27,7 +27,7 @@ class Kind:
     Attributes
     ----------
     number : int
-        Place in the page's table, from 1.
+        Number in the page's table, from 1.
     reason : str
         What their messages share; "#" stands for what differs.
     object_id, row, message : str, int, str
@@ -82,8 +82,8 @@ def read_kinds(status: RunStatus) -> Problems:
 
 def _kind(number: int, noted: pa.Table, stage: str, status: str, message: str, count: int) -> Kind:
     here = pc.and_(pc.equal(noted["stage"], stage), pc.equal(noted["status"], status))
-    place = pc.index(pc.and_(here, pc.equal(noted["message"], message)), True).as_py()
-    object_id, row = (noted[name][place].as_py() for name in ("object_id", "row"))
+    first = pc.index(pc.and_(here, pc.equal(noted["message"], message)), True).as_py()
+    object_id, row = (noted[name][first].as_py() for name in ("object_id", "row"))
     return Kind(number, stage, status, pattern_of(message), object_id, row, message, count)
 
 

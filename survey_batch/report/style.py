@@ -54,5 +54,5 @@ def class_colors(classes: Sequence[str]) -> dict[str, str]:
         from matplotlib import colormaps
         from matplotlib.colors import to_hex
 
-        colors = [to_hex(colormaps["viridis"](place / (len(classes) - 1) * 0.95)) for place in range(len(classes))]
+        colors = [to_hex(colormaps["viridis"](index / (len(classes) - 1) * 0.95)) for index in range(len(classes))]
     return {**dict(zip(classes, colors, strict=False)), "": NO_CLASS}

@@ -34,7 +34,7 @@ FROM_ONE = {"X_IMAGE": "x", "Y_IMAGE": "y"}
 """Columns that count pixels from 1."""
 COLUMNS = ("object_id", "x", "y", "ra", "dec", "sky", "flux", "error", "half_light_radius")
 SIZE = 0.15
-"""Largest relative difference of a star's half-light radius from the commonest one at its place in the field."""
+"""Largest relative difference of a star's half-light radius from the commonest one at its position in the field."""
 FEWEST = 3
 """With fewer chosen stars, a field has no commonest size."""
 REGION_RADIUS = 8.0
@@ -82,7 +82,7 @@ def choose_psf_stars(job: Job, threshold: float = 0.5, most: int = 0, size: floa
     """Choose the stars of each field of a job, by the confidence of its classifier.
 
     Detections and predictions are joined by `object_id`. A classifier sees one cutout and does not know the seeing, so
-    among a field's chosen stars only those with the commonest size at their place are kept. All fields of the job's
+    among a field's chosen stars only those with the commonest size at their position are kept. All fields of the job's
     list are returned; a field without chosen stars has an empty table.
 
     Parameters
@@ -131,7 +131,7 @@ def _by_field(
         first += rows
 
 
-def like_most(radius: Array, size: float = SIZE, place: Array | None = None) -> Array:
+def like_most(radius: Array, size: float = SIZE, position: Array | None = None) -> Array:
     """Mark stars whose half-light radius differs from the commonest by at most this share; mark all of very few stars.
 
     Parameters
@@ -139,13 +139,13 @@ def like_most(radius: Array, size: float = SIZE, place: Array | None = None) -> 
     radius : (n,) float
     size
         Largest relative difference; 0 for no limit.
-    place : (n, 2) float, optional
+    position : (n, 2) float, optional
         x and y of the stars [pixel], over which the commonest size may vary; without it one size holds for all.
     """
     if not size or len(radius) < FEWEST:
         return np.ones(len(radius), bool)
-    place = np.zeros((len(radius), 2)) if place is None else place
-    return np.asarray(np.abs(radius / common_size(radius.astype(np.float64), place) - 1) <= size)
+    position = np.zeros((len(radius), 2)) if position is None else position
+    return np.asarray(np.abs(radius / common_size(radius.astype(np.float64), position) - 1) <= size)
 
 
 def _confidence(job: Job, asked: pa.ChunkedArray) -> Array:
@@ -162,8 +162,8 @@ def _confidence(job: Job, asked: pa.ChunkedArray) -> Array:
         )
     made = pa.array(np.asarray(group["object_id"][...]).astype(object), pa.string())
     probability = np.asarray(group["probability"][:, classes.index(GOOD)], np.float64)
-    places = pc.index_in(asked, value_set=made)
-    values = pa.array(probability).take(places.combine_chunks() if isinstance(places, pa.ChunkedArray) else places)
+    indices = pc.index_in(asked, value_set=made)
+    values = pa.array(probability).take(indices.combine_chunks() if isinstance(indices, pa.ChunkedArray) else indices)
     return np.asarray(values.fill_null(np.nan))
 
 

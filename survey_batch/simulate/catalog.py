@@ -41,8 +41,8 @@ FIELD_DEGREES = (0.1497, 0.2253)
 """1361 rows along the scan and 2048 columns across it, of 0.396 arcsec."""
 FIELDS_PER_SCAN = 500
 BATCH = 250_000
-NEAR, SAME_PLACE, SAME_ROW = 0.02, 0.01, 0.001
-"""Shares of rows that are a second visit within 0.3 arcsec, a visit at the same place, and a copy of a row."""
+NEAR, SAME_POSITION, SAME_ROW = 0.02, 0.01, 0.001
+"""Shares of rows that are a second visit within 0.3 arcsec, a visit at the same position, and a copy of a row."""
 
 
 def simulate_catalog(path: str | Path, *, objects: int, objects_per_field: float = 8.0, seed: int = 1) -> Path:
@@ -90,8 +90,8 @@ def _batches(objects: int, fields: int, seed: int) -> Iterator[pa.Table]:
 def _rows(rng: np.random.Generator, first: int, count: int, edges: F8) -> pa.Table:
     visit, star = _visits(rng, count)
     row = first + np.arange(count)
-    place = np.searchsorted(edges, rng.random(count), side="right").clip(max=len(edges) - 1)
-    ra, dec = _positions(rng, place)
+    field_index = np.searchsorted(edges, rng.random(count), side="right").clip(max=len(edges) - 1)
+    ra, dec = _positions(rng, field_index)
     off = rng.uniform(-0.2, 0.2, (2, count)) / 3600 * (visit == "near")
     kind, subclass, color = _kinds(rng, count)
     columns = {
@@ -99,7 +99,7 @@ def _rows(rng: np.random.Generator, first: int, count: int, edges: F8) -> pa.Tab
         "objid": 1_237_648_720_693_755_918 + (first + star) * 64,
         "ra": (ra[star] + off[0]) % 360,
         "dec": dec[star] + off[1],
-        **_frames(place[star]),
+        **_frames(field_index[star]),
         "plate": (266 + row // 640 % 12000).astype(np.int32),
         "mjd": (51600 + row // 640 % 7000).astype(np.int32),
         "fiberid": (row % 640 + 1).astype(np.int32),
@@ -116,8 +116,8 @@ def _rows(rng: np.random.Generator, first: int, count: int, edges: F8) -> pa.Tab
 
 def _visits(rng: np.random.Generator, count: int) -> tuple[npt.NDArray[np.str_], I8]:
     """Draw how each row relates to an earlier one of its batch, and the row whose star it shows (mostly its own)."""
-    shares = [1 - NEAR - SAME_PLACE - SAME_ROW, NEAR, SAME_PLACE, SAME_ROW]
-    visit = rng.choice(["own", "near", "place", "same"], count, p=shares)
+    shares = [1 - NEAR - SAME_POSITION - SAME_ROW, NEAR, SAME_POSITION, SAME_ROW]
+    visit = rng.choice(["own", "near", "position", "same"], count, p=shares)
     visit[0] = "own"
     own = np.flatnonzero(visit == "own")
     earlier = np.searchsorted(own, np.arange(count))  # rows with a star of their own before each row
@@ -127,19 +127,19 @@ def _visits(rng: np.random.Generator, count: int) -> tuple[npt.NDArray[np.str_],
     return visit, star
 
 
-def _positions(rng: np.random.Generator, place: I8) -> tuple[F8, F8]:
-    """Draw places on the field: scans lie side by side from dec -10 degrees, fields follow each other along RA."""
-    scan, along = np.divmod(place, FIELDS_PER_SCAN)
-    across = rng.random(len(place))
+def _positions(rng: np.random.Generator, field_index: I8) -> tuple[F8, F8]:
+    """Draw positions on the field: scans lie side by side from dec -10 degrees, fields follow each other along RA."""
+    scan, along = np.divmod(field_index, FIELDS_PER_SCAN)
+    across = rng.random(len(field_index))
     dec = -10 + (scan % 300 + across) * FIELD_DEGREES[1]
     step = FIELD_DEGREES[0] / np.cos(np.radians(-10 + (scan % 300 + 0.5) * FIELD_DEGREES[1]))
-    ra = 120 + 100 * (scan // 300) + (along + rng.random(len(place))) * step
+    ra = 120 + 100 * (scan // 300) + (along + rng.random(len(field_index))) * step
     return ra % 360, dec
 
 
-def _frames(place: I8) -> dict[str, npt.NDArray[np.int32]]:
-    scan, along = np.divmod(place, FIELDS_PER_SCAN)
-    keys = {"rerun": np.full(len(place), 301), "run": 94 + scan // 6, "camcol": scan % 6 + 1, "field": 11 + along}
+def _frames(field_index: I8) -> dict[str, npt.NDArray[np.int32]]:
+    scan, along = np.divmod(field_index, FIELDS_PER_SCAN)
+    keys = {"rerun": np.full(len(field_index), 301), "run": 94 + scan // 6, "camcol": scan % 6 + 1, "field": 11 + along}
     return {name: values.astype(np.int32) for name, values in keys.items()}
 
 

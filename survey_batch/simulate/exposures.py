@@ -46,14 +46,14 @@ def simulate_stamps(
     objects
         Number of stars, in all exposures together.
     exposures
-        Number of exposures; each has its own field, and its own place on the sky.
+        Number of exposures; each has its own field, and its own position on the sky.
     seed
         The same arguments give the same stars; the exposures' seeds count up from it.
     seds
         Photon spectra (13, wavelength) as `.npy`, and beside them `vis_wavelengths_nm.npy`, their wavelengths [nm]; by
         default black bodies. The spectra used are written to `<root>/seds.npy`, with their wavelengths.
     offset
-        Standard deviation of the stars' places in their stamps, along each axis [pixel].
+        Standard deviation of the stars' positions in their stamps, along each axis [pixel].
     flux_scatter
         Standard deviation of ln(flux); 0 makes every flux 1.
     snr
@@ -149,6 +149,6 @@ def _write_exposure(
 
 
 def _sky(stars: Stars, seed: int, size: float) -> tuple[F8, F8]:
-    """Return positions [deg]: every exposure has its own place on the equator."""
+    """Return positions [deg]: every exposure has its own position on the equator."""
     scale = FIELD_DEGREES / size
     return (seed % 360 + scale * stars.x) % 360, scale * (stars.y - size / 2)

@@ -48,10 +48,10 @@ def frame_bytes(strip: Strip, field: int, band: str, pixels: npt.NDArray[np.floa
 
 
 def _cards(strip: Strip, field: int, band: str) -> list[Card]:
-    place = CAMERA_ROWS.index(band)
+    camera_row = CAMERA_ROWS.index(band)
     return [
-        *_telescope_cards(strip, field, place),
-        *_camera_cards(strip, band, place),
+        *_telescope_cards(strip, field, camera_row),
+        *_camera_cards(strip, band, camera_row),
         *_wcs_cards(strip, field, band),
         ("COMMENT", "Floats truncated at 10 binary digits with FLOATCOMPRESS", ""),
         ("NMGY", DETECTORS[band].nanomaggy_per_count, "Calibration factor [nMgy per count]"),
@@ -61,8 +61,8 @@ def _cards(strip: Strip, field: int, band: str) -> list[Card]:
     ]
 
 
-def _telescope_cards(strip: Strip, field: int, place: int) -> list[Card]:
-    seconds = field * strip.step * SECONDS_PER_ROW + place * SECONDS_BETWEEN_BANDS
+def _telescope_cards(strip: Strip, field: int, camera_row: int) -> list[Card]:
+    seconds = field * strip.step * SECONDS_PER_ROW + camera_row * SECONDS_BETWEEN_BANDS
     mu, _ = strip.mu_nu(np.array(float(field * strip.step)), np.array(0.0))
     return [
         ("TAI", round(START + seconds, 2), "1st row - Number of seconds since Nov 17 1858"),
@@ -74,13 +74,13 @@ def _telescope_cards(strip: Strip, field: int, place: int) -> list[Card]:
         ("TELESCOP", "2.5m", ""),
         ("TIMESYS", "TAI", ""),
         ("RUN", strip.run, "Run number"),
-        ("FRAME", field + 2 * place, "Frame sequence number within the run"),
+        ("FRAME", field + 2 * camera_row, "Frame sequence number within the run"),
     ]
 
 
-def _camera_cards(strip: Strip, band: str, place: int) -> list[Card]:
+def _camera_cards(strip: Strip, band: str, camera_row: int) -> list[Card]:
     return [
-        ("CCDLOC", 10 * (place + 1) + strip.camcol, "Survey location of CCD (e.g., rowCol)"),
+        ("CCDLOC", 10 * (camera_row + 1) + strip.camcol, "Survey location of CCD (e.g., rowCol)"),
         ("STRIPE", 82, "Stripe index number (23 <--> eta=0)"),
         ("STRIP", "N", "Strip in the stripe being tracked."),
         ("FLAVOR", "science", "Flavor of this run"),
@@ -89,7 +89,7 @@ def _camera_cards(strip: Strip, band: str, place: int) -> list[Card]:
         ("EXPTIME", "53.907456", "Exposure time (seconds)"),
         ("CCDMODE", "DRIFT", "'STARING' or 'DRIFT'"),
         ("C_OBS", 26322, "CCD row clock rate (usec/row)"),
-        ("CAMROW", place + 1, "Row in the imaging camera"),
+        ("CAMROW", camera_row + 1, "Row in the imaging camera"),
         ("BADLINES", 0, "Number of bad lines in frame"),
         ("EQUINOX", 2000.0, ""),
         ("SOFTBIAS", 1000, 'software "bias" added to all DN'),
@@ -119,7 +119,7 @@ def _wcs_cards(strip: Strip, field: int, band: str) -> list[Card]:
 
 
 def _sky(strip: Strip, field: int, band: str) -> Any:
-    """Make the subtracted sky in counts on a coarse grid, and the place of each row and column in that grid."""
+    """Make the subtracted sky in counts on a coarse grid, and the position of each row and column in that grid."""
     height, width = (
         max(size * part // whole, 1) for size, part, whole in zip(strip.shape, SKY_SHAPE, (1489, 2048), strict=True)
     )

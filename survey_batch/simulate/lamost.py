@@ -56,7 +56,7 @@ def simulate_lamost(
     seed
         The same arguments give the same bytes; with more objects, the first ones stay the same.
     layout
-        Places of the files, as in the job's `archive.layout`. With `obsid`, every object has an obsid.
+        Paths of the files, as in the job's `archive.layout`. With `obsid`, every object has an obsid.
 
     Returns
     -------

@@ -30,7 +30,7 @@ class Stars:
     Attributes
     ----------
     number : (star,) int
-        Place among the classes.
+        Index among the classes.
     x, y : (star,) float
         Position in the field.
     flux : (star,) float
@@ -70,7 +70,7 @@ def draw_stars(
         Number of stars; with more stars, the first ones stay the same.
     seed : int
     offset : float
-        Standard deviation of the star's place in its stamp, along each axis [pixel].
+        Standard deviation of the star's position in its stamp, along each axis [pixel].
     flux_scatter : float
         Standard deviation of ln(flux).
     snr : tuple of float

@@ -79,8 +79,8 @@ def row_percentiles(values: F8, *percentages: float) -> tuple[F8, ...]:
     """
     ordered = np.sort(values, axis=-1)  # NaN goes last
     last = np.sum(np.isfinite(values), axis=-1, keepdims=True) - 1
-    places = (np.maximum(np.rint(last * percentage / 100), 0) for percentage in percentages)
-    return tuple(np.take_along_axis(ordered, place.astype(np.intp), axis=-1) for place in places)
+    indices = (np.maximum(np.rint(last * percentage / 100), 0) for percentage in percentages)
+    return tuple(np.take_along_axis(ordered, index.astype(np.intp), axis=-1) for index in indices)
 
 
 def continuum(values: F8) -> F8:

@@ -64,17 +64,17 @@ def pixels_around(
     reach = int(np.ceil(np.abs(spans).max())) + 1
     centre = np.log10(centres * stretch[:, None]) / STEP - first_pixel(wavelength)
     pixel = np.rint(centre).astype(np.intp)[..., None] + np.arange(-reach, reach + 1)
-    place = np.clip(pixel, 0, wavelength.size - 1)
-    flat = place + np.arange(len(flux))[:, None, None] * wavelength.size
+    index = np.clip(pixel, 0, wavelength.size - 1)
+    flat = index + np.arange(len(flux))[:, None, None] * wavelength.size
     f, weight, flags = (np.take(values, flat) for values in (flux, ivar, mask))
-    good = (place == pixel) & (flags == 0) & (weight > 0) & np.isfinite(f)
+    good = (index == pixel) & (flags == 0) & (weight > 0) & np.isfinite(f)
     weight = weight.astype(np.float64)
     return Pixels(
         pixel - centre[..., None],
         np.where(good, f, 0).astype(np.float64),
         np.where(good, 1 / np.where(good, weight, 1), 0),
         good,
-        np.take(wavelength, place) * (STEP * np.log(10)) / stretch[:, None, None],
+        np.take(wavelength, index) * (STEP * np.log(10)) / stretch[:, None, None],
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 import numpy as np
 
 from survey_batch.config.sections.images import CompositesSection
-from survey_batch.images.composite import SLICE_PIXELS, band_places, composite_images
+from survey_batch.images.composite import SLICE_PIXELS, band_indices, composite_images
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
@@ -41,7 +41,7 @@ class CompositesStage(Stage):
 
     def check(self) -> None:
         """Refuse a recipe with bands that the cutouts lack."""
-        band_places(self.cutouts.bands, self.section)
+        band_indices(self.cutouts.bands, self.section)
 
     def settings(self) -> dict[str, Any]:
         """Return the cutouts' settings and the recipe."""

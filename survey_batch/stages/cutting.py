@@ -42,7 +42,7 @@ class Served:
     field, bands
         The field, and its frames.
     members : (n,)
-        Places of the objects in the block.
+        Indices of the objects in the block.
     windows : dict
         For each band with a frame, the objects' windows in it.
     on_frame : (n,)

@@ -35,7 +35,7 @@ LABELS = ("", "other", "good")
 
 PIXELS = {"units": "pixel"}
 FLUX = {"units": "nanomaggy"}
-PLACE = {**PIXELS, "comment": "0-based: 0 is the centre of the first pixel of the frame"}
+POSITION = {**PIXELS, "comment": "0-based: 0 is the centre of the first pixel of the frame"}
 PER_PIXEL = {"units": "nanomaggy / pixel"}
 
 SEP_FLAGS = {
@@ -51,8 +51,8 @@ SEP_FLAGS = {
 """The constants `OBJ_…` and `APER_…` of sep, in our words."""
 
 MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
-    "x": ("f8", {"long_name": "column of the windowed centroid", **PLACE}),
-    "y": ("f8", {"long_name": "row of the windowed centroid", **PLACE}),
+    "x": ("f8", {"long_name": "column of the windowed centroid", **POSITION}),
+    "y": ("f8", {"long_name": "row of the windowed centroid", **POSITION}),
     "ra": ("f8", {"long_name": "right ascension of the centroid (ICRS)", "units": "degree"}),
     "dec": ("f8", {"long_name": "declination of the centroid (ICRS)", "units": "degree"}),
     "flux": ("f4", {"long_name": "flux within four half-light radii", **FLUX}),

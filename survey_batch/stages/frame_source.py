@@ -171,7 +171,7 @@ class StoredFrame:
     """One band of one row of `frames.zarr`."""
 
     output: str
-    place: int
+    index: int
     band: int
     wcs: FrameWcs
     correction: ApertureCorrection
@@ -191,7 +191,7 @@ class StoredFrame:
 
     def _read(self, name: str, *part: slice) -> F4:
         array = open_group(self.output, "frames", fresh=False)[name]
-        return np.asarray(array[(self.place, self.band, *part)])  # type: ignore[index]
+        return np.asarray(array[(self.index, self.band, *part)])  # type: ignore[index]
 
 
 class StoredFrames:
@@ -200,7 +200,7 @@ class StoredFrames:
     def __init__(self, output: str, archive: ArchiveFrames) -> None:
         self.output, self.archive = output, archive
         self.bands, self.reader = archive.bands, archive.reader
-        self._places = read_fields(output)
+        self._index_of = read_fields(output)
 
     def url(self, field: Field, band: str) -> str:
         """Return the address of a frame's file."""
@@ -208,16 +208,16 @@ class StoredFrames:
 
     def load(self, field: Field) -> Bands:
         """Return all bands of one field."""
-        if field not in self._places:
+        if field not in self._index_of:
             return self.archive.load(field)
-        place = self._places[field]
+        index = self._index_of[field]
         group = open_group(self.output, "frames", fresh=False)
         names = ("status", "crval", "crpix", "cd", TIME, *CORRECTION_VARIABLES.values())
-        status, crval, crpix, cd, mjd_tai, *correction = (np.asarray(group[name][place]) for name in names)  # type: ignore[index]
+        status, crval, crpix, cd, mjd_tai, *correction = (np.asarray(group[name][index]) for name in names)  # type: ignore[index]
         return {
             band: StoredFrame(
                 self.output,
-                place,
+                index,
                 number,
                 FrameWcs(crval[number], crpix[number], cd[number]),
                 ApertureCorrection(*(part[number].item() for part in correction)),

@@ -154,13 +154,13 @@ class FramesStage(Stage):
 def _sky() -> tuple[Variable, ...]:
     per_band = ("frame", "band")
     sky = {"long_name": "sky that was subtracted, on a coarse grid", "units": "count / pixel"}
-    place = {"units": "1", "comment": "0-based; bilinear, and constant beyond the edge"}
+    position = {"units": "1", "comment": "0-based; bilinear, and constant beyond the edge"}
     return (
         Variable("sky", (*per_band, "sky_y", "sky_x"), "f4", sky),
         Variable(
-            "sky_column", (*per_band, "x"), "f4", {"long_name": "place of each column of the image in sky", **place}
+            "sky_column", (*per_band, "x"), "f4", {"long_name": "place of each column of the image in sky", **position}
         ),
-        Variable("sky_row", (*per_band, "y"), "f4", {"long_name": "place of each row of the image in sky", **place}),
+        Variable("sky_row", (*per_band, "y"), "f4", {"long_name": "place of each row of the image in sky", **position}),
     )
 
 

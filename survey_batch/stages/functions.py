@@ -33,10 +33,10 @@ def load_function(section: CustomSection, key: str) -> Function:
     PlanMismatchError
         The text differs from the text at the start of the run.
     """
-    place, _, name = section.function.rpartition(":")
-    module = _import(place, key)
+    origin, _, name = section.function.rpartition(":")
+    module = _import(origin, key)
     if not callable(function := getattr(module, name, None)):
-        raise ConfigurationError(f"{key}.function: there is no function {name!r} in {place}")
+        raise ConfigurationError(f"{key}.function: there is no function {name!r} in {origin}")
     if section.source is not None and (found := _hash_of(module, function)) != section.source:
         raise PlanMismatchError(
             f"{key}.function: {section.function} was edited during a run ({found} instead of "
@@ -64,13 +64,15 @@ def pin_functions(job: Job) -> Job:
     return job.model_copy(update={"custom": pinned})
 
 
-def _import(place: str, key: str) -> ModuleType:
+def _import(origin: str, key: str) -> ModuleType:
     try:
-        return _import_file(Path(place)) if place.endswith(".py") else _import_module(place, key)
+        return _import_file(Path(origin)) if origin.endswith(".py") else _import_module(origin, key)
     except ConfigurationError:
         raise
     except Exception as error:  # anything can go wrong in a user's file
-        raise ConfigurationError(f"{key}.function: cannot import {place!r}: {type(error).__name__}: {error}") from error
+        raise ConfigurationError(
+            f"{key}.function: cannot import {origin!r}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _import_file(path: Path) -> ModuleType:

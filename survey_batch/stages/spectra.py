@@ -44,7 +44,7 @@ class SpectrumFile:
     """A file, and the rows of the block whose spectra it holds."""
 
     path: str
-    places: list[int]
+    indices: list[int]
     rows: list[Row]
 
 
@@ -115,15 +115,15 @@ class SpectraStage(Stage):
     def _files(self, block: Block, rows: Rows) -> list[SpectrumFile]:
         """Find the file of each row; rows of one file come together."""
         files: dict[str, SpectrumFile] = {}
-        for place in range(len(rows["ra"])):
-            row = {name: values[place] for name, values in rows.items()}
+        for index in range(len(rows["ra"])):
+            row = {name: values[index] for name, values in rows.items()}
             try:
                 path = self.reader.path(row)
             except InvalidError as error:
-                self._fail(block, place, error, "")
+                self._fail(block, index, error, "")
                 continue
             file = files.setdefault(path, SpectrumFile(path, [], []))
-            file.places.append(place)
+            file.indices.append(index)
             file.rows.append(row)
         return list(files.values())
 
@@ -131,24 +131,24 @@ class SpectraStage(Stage):
         self, block: Block, archive: Archive, files: Sequence[SpectrumFile], results: Sequence[Sequence[Result]]
     ) -> None:
         """Put spectra on the grid and into the block; note what could not be had."""
-        urls = {place: archive.locate(file.path) for file in files for place in file.places}
+        urls = {index: archive.locate(file.path) for file in files for index in file.indices}
         found = dict(zip(urls, (result for of_file in results for result in of_file), strict=True))
-        spectra = {place: result for place, result in found.items() if isinstance(result, Spectrum)}
+        spectra = {index: result for index, result in found.items() if isinstance(result, Spectrum)}
         flux, ivar, mask = to_grid(list(spectra.values()), self.wavelength())
         good = list(spectra)
         for name, values in {"flux": flux, "ivar": ivar, "mask": mask}.items():
             block.data[name][good] = values
         empty = np.asarray(good, int)[((mask & NOT_MEASURED) != 0).all(axis=1)]
-        for place in empty.tolist():
-            found[place] = UnreadableError(f"{urls[place]}: {self._nothing_measured()}")
-        for place, result in found.items():
+        for index in empty.tolist():
+            found[index] = UnreadableError(f"{urls[index]}: {self._nothing_measured()}")
+        for index, result in found.items():
             if not isinstance(result, Spectrum):
-                self._fail(block, place, result, urls[place])
+                self._fail(block, index, result, urls[index])
 
-    def _fail(self, block: Block, place: int, error: ObjectError | TransientError, url: str) -> None:
-        block.fail(place, error.status, str(error), url)
+    def _fail(self, block: Block, index: int, error: ObjectError | TransientError, url: str) -> None:
+        block.fail(index, error.status, str(error), url)
         for values in block.data.values():
-            values[place] = np.nan if values.dtype.kind == "f" else 0
+            values[index] = np.nan if values.dtype.kind == "f" else 0
 
     def _nothing_measured(self) -> str:
         low, high = self.section.wavelength_min, self.section.wavelength_max

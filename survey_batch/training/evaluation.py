@@ -66,7 +66,7 @@ def evaluate(job: Job, split: str = "test", prior: Prior | None = None) -> dict[
     return {"classes": list(classifier.classes), "classifier": named.classifier, split: scores}
 
 
-def cross_validate(data: Labelled, section: TrainingSection, place: Workspace | None = None) -> dict[str, Any]:
+def cross_validate(data: Labelled, section: TrainingSection, workspace: Workspace | None = None) -> dict[str, Any]:
     """Predict all labelled objects out of fold, with the classifier and the baselines in the same folds.
 
     Finished folds are stored in the workspace and reported, if there is one.
@@ -76,7 +76,7 @@ def cross_validate(data: Labelled, section: TrainingSection, place: Workspace | 
     possible = valid_rows_of(family, data, family.recipe_of(data, section))
     rows, number = data.take(possible), class_numbers(data.label[possible], classes)
     fit = partial(family.fit, section=section, classes=classes)
-    kept = (place or Workspace()).below(f"{section.folds}-folds-{data.fingerprint()[:12]}")
+    kept = (workspace or Workspace()).below(f"{section.folds}-folds-{data.fingerprint()[:12]}")
     raw, fold = out_of_fold(rows, FamilyFit(fit, section), section.folds, section.seed, kept.below("classifier"))
     weights = object_weights(number, classes, section.prior)
     answers: dict[str, npt.NDArray[Any]] = {"classifier": calibrated_across_folds(number, raw, fold, weights)}

@@ -105,13 +105,15 @@ def read_labelled(
     )
 
 
-def _groups(job: Job, rows: Index, star: npt.NDArray[np.int64], place: tuple[Any, Any]) -> npt.NDArray[np.int64] | None:
+def _groups(
+    job: Job, rows: Index, star: npt.NDArray[np.int64], position: tuple[Any, Any]
+) -> npt.NDArray[np.int64] | None:
     """Number each object's field, plan or sky cell, merged if a star lies in two; None if stars are the groups."""
     section = job.catalog.split
     if section is None or section.group == "star":
         return None
     if section.group == "sky":
-        cell = number_groups(sky_cells(*place, section.cell_degrees))
+        cell = number_groups(sky_cells(*position, section.cell_degrees))
     else:
         columns = read_plan_columns(job.output, KEYS[section.group])
         if not columns:

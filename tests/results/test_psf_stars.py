@@ -103,7 +103,7 @@ def test_sizes_that_change_over_the_field_are_no_fault_of_its_stars():
     x, y = np.random.default_rng(1).uniform(0, 1000, (2, 40))
     radius = 2.0 + 0.4 * (x / 500 - 1)
     radius[7] *= 1.4
-    alike = like_most(radius, place=np.column_stack([x, y]))
+    alike = like_most(radius, position=np.column_stack([x, y]))
     assert np.flatnonzero(~alike).tolist() == [7]
     assert np.count_nonzero(~like_most(radius)) > 5, "one size for the whole field"
 

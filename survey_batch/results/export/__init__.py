@@ -126,7 +126,7 @@ def _refuse_onto(catalog: str, target: str) -> None:
 
 def _write_table(table: Joined, target: str) -> None:
     """Write a table in the format given by the file's ending."""
-    make_where_asked(target, lambda place: _writer(target)(table, place))
+    make_where_asked(target, lambda path: _writer(target)(table, path))
     if target.endswith(CSV):
         write_where_asked(target + BESIDE, csv_metadata(table, PurePosixPath(target).name))
 

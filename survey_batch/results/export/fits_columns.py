@@ -203,8 +203,8 @@ def _lists(column: pa.Array) -> Encoded:
 def _vectors(lists: pa.Array, length: int) -> Encoded | None:
     """Make one vector per row, all absent if the list is absent; lists of lists get more dimensions."""
     there = np.asarray(lists.is_valid())
-    place = np.maximum(np.cumsum(there) - 1, 0)[:, np.newaxis] * length + np.arange(length)
-    values = encode(pc.list_flatten(lists).take(pa.array(place.ravel(), mask=np.repeat(~there, length))))
+    indices = np.maximum(np.cumsum(there) - 1, 0)[:, np.newaxis] * length + np.arange(length)
+    values = encode(pc.list_flatten(lists).take(pa.array(indices.ravel(), mask=np.repeat(~there, length))))
     if values.array.dtype == object or JSON in values.notes:
         return None
     shaped = values.array.reshape(len(lists), length, *values.array.shape[1:])
@@ -223,8 +223,8 @@ def _unequal(lists: pa.Array) -> Encoded | None:
         return None
     ends = _ends(lists)
     rows = np.empty(len(lists), dtype=object)
-    for place in range(len(lists)):
-        rows[place] = values.array[ends[place] : ends[place + 1]]
+    for index in range(len(lists)):
+        rows[index] = values.array[ends[index] : ends[index + 1]]
     absent = (EMPTY,) if lists.null_count else ()
     return Encoded(rows, unit=values.unit, notes=(*values.notes, *absent))
 

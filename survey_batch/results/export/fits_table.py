@@ -125,12 +125,12 @@ def _header(
 
     header = fits.BinTableHDU.from_columns(list(columns), nrows=0).header
     header["NAXIS1"], header["NAXIS2"], header["PCOUNT"] = row_bytes, table.rows, heap
-    for place, (name, field) in enumerate(zip(names, fields, strict=True), 1):
+    for number, (name, field) in enumerate(zip(names, fields, strict=True), 1):
         renamed = f"column {_printable(field.name)!r} of the catalogue" if name != field.name else ""
         comment = ": ".join(filter(None, (renamed, _printable(said(field, DESCRIPTION)))))
         for key, text in (("TCOMM", comment), ("TUCD", _printable(said(field, UCD)))):
             if text:
-                header[f"{key}{place}"] = text
+                header[f"{key}{number}"] = text
     header["LONGSTRN"] = ("OGIP 1.0", "long text goes on in CONTINUE cards")
     for key, text in (table.schema.metadata or {}).items():
         header[PROVENANCE[key.decode()]] = _printable(text.decode())

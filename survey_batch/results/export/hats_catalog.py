@@ -59,11 +59,11 @@ def write_hats(table: Joined, path: Path) -> None:
             raise ConfigurationError(
                 "no row has a position, and a HATS catalogue is divided by it: choose another format"
             )
-        pixels, place = _divide(counts)
+        pixels, file_number = _divide(counts)
         sorter = Sorter(Path(scratch) / "pixels", len(pixels))
         for part in _indexed(source):
             index = np.asarray(part[INDEX])
-            sorter.add(part, place[index >> 2 * (INDEX_ORDER - ORDER)], index)
+            sorter.add(part, file_number[index >> 2 * (INDEX_ORDER - ORDER)], index)
         _write_files(table, sorter, pixels, path)
         _describe(path, pixels, int(counts.sum()), int(counts.max()))
 
@@ -87,17 +87,17 @@ def _counts(source: Staged) -> Array:
 
 
 def _divide(counts: Array) -> tuple[list[Any], Array]:
-    """Choose the pixels of the files; return them, and the place of each finest pixel among them."""
+    """Choose the pixels of the files; return them, and the number of each finest pixel's file."""
     from hats.pixel_math import HealpixPixel, generate_alignment
 
     target = generate_alignment(counts, highest_order=ORDER, threshold=max(MOST_ROWS, int(counts.max())))
     found = {number: HealpixPixel(*target[number][:2]) for number in np.flatnonzero(counts).tolist()}
     pixels = sorted(set(found.values()))
     number_of = {pixel: number for number, pixel in enumerate(pixels)}
-    place = np.zeros(len(counts), np.int64)
+    file_number = np.zeros(len(counts), np.int64)
     for number, pixel in found.items():
-        place[number] = number_of[pixel]
-    return pixels, place
+        file_number[number] = number_of[pixel]
+    return pixels, file_number
 
 
 def _write_files(table: Joined, sorter: Sorter, pixels: list[Any], path: Path) -> None:
@@ -114,7 +114,7 @@ def _write_files(table: Joined, sorter: Sorter, pixels: list[Any], path: Path) -
 
 
 def _describe(path: Path, pixels: list[Any], rows: int, most: int) -> None:
-    """Write the catalogue's properties, the list of its pixels, and the files' metadata in one place."""
+    """Write the catalogue's properties, the list of its pixels, and the files' metadata in one file."""
     from hats.catalog import PartitionInfo, TableProperties
     from hats.io import write_parquet_metadata
 

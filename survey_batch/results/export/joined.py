@@ -85,7 +85,7 @@ def join_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
     schema = pa.schema([*with_units(catalog.schema, opened, section), *added])
     schema = schema.with_metadata(provenance_of(job, schema))
     with TemporaryDirectory(prefix="survey-batch-export-") as folder:
-        sorter = _sorted(results, matched.places, Path(folder) / "results")
+        sorter = _sorted(results, matched.plan_rows, Path(folder) / "results")
 
         def batches() -> Iterator[pa.Table]:
             for number, part in enumerate(catalog.batches()):
@@ -94,11 +94,11 @@ def join_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
         yield Joined(schema, len(matched.rows), batches, changes)
 
 
-def _sorted(results: Results, places: Array, folder: Path) -> Sorter:
+def _sorted(results: Results, plan_rows: Array, folder: Path) -> Sorter:
     """Bring results from the order of the plan into that of the catalogue, one bucket for each batch."""
-    sorter = Sorter(folder, -(-len(places) // BATCH_ROWS))
+    sorter = Sorter(folder, -(-len(plan_rows) // BATCH_ROWS))
     wanted = np.full(results.rows, -1, np.int32)
-    wanted[places] = np.arange(len(places), dtype=np.int32)
+    wanted[plan_rows] = np.arange(len(plan_rows), dtype=np.int32)
     row_bytes = sum(field.type.bit_width / 8 if field.type != pa.string() else 24 for field in results.fields)
     block = max(1, int(BLOCK_BYTES / row_bytes) // BATCH_ROWS) * BATCH_ROWS
     for first in range(0, results.rows, block):

@@ -34,13 +34,13 @@ class Matched:
     Attributes
     ----------
     rows : (n,) int64 array
-        Their places in the file, ascending.
-    places : (n,) int32 array
-        The places of their objects in the plan.
+        Their indices in the file, ascending.
+    plan_rows : (n,) int32 array
+        The rows of their objects in the plan.
     """
 
     rows: Array
-    places: Array
+    plan_rows: Array
 
 
 def match(job: Job, section: CatalogSection, opened: Opened) -> Matched:
@@ -57,13 +57,13 @@ def match(job: Job, section: CatalogSection, opened: Opened) -> Matched:
         return same
     chosen = read_catalog(section, job.archive).table.select(["row", "object_id", "ra", "dec"])
     plan = read_plan_part(job.output, ["object_id", "ra", "dec"])
-    places = _places(plan["object_id"], chosen["object_id"], section, job.output)
-    _refuse_moved(chosen, plan, places, section, job.output)
-    return Matched(to_numpy(chosen["row"]), places)
+    plan_rows = _plan_rows(plan["object_id"], chosen["object_id"], section, job.output)
+    _refuse_moved(chosen, plan, plan_rows, section, job.output)
+    return Matched(to_numpy(chosen["row"]), plan_rows)
 
 
 def _as_planned(output: str, section: CatalogSection, archive: ArchiveSection, opened: Opened) -> Matched | None:
-    """Find the objects by the rows' places in the file, if the file's own ids and the positions agree row by row.
+    """Find the objects by the rows' order in the file, if the file's own ids and the positions agree row by row.
 
     That is the common case: the job takes all rows, and the file is as it was. It needs little memory, as both are read
     batch by batch. None if anything differs.
@@ -79,9 +79,9 @@ def _as_planned(output: str, section: CatalogSection, archive: ArchiveSection, o
                 return None
     if compared < rows.size:
         return None
-    places = np.empty(rows.size, np.int32)
-    places[rows] = np.arange(rows.size, dtype=np.int32)
-    return Matched(np.arange(rows.size), places)
+    plan_rows = np.empty(rows.size, np.int32)
+    plan_rows[rows] = np.arange(rows.size, dtype=np.int32)
+    return Matched(np.arange(rows.size), plan_rows)
 
 
 def _in_order_of(rows: Array, output: str, folder: Path) -> Sorter:
@@ -95,7 +95,7 @@ def _in_order_of(rows: Array, output: str, folder: Path) -> Sorter:
 
 
 def _drafts(opened: Opened) -> Iterator[tuple[int, Draft]]:
-    """Yield the catalogue's batches, each with the place of its first row."""
+    """Yield the catalogue's batches, each with the index of its first row."""
     first = 0
     for rows in opened.source.batches(sorted(set(opened.names.values()))):
         here = {ours: theirs for ours, theirs in opened.names.items() if theirs not in rows.absent}
@@ -104,7 +104,7 @@ def _drafts(opened: Opened) -> Iterator[tuple[int, Draft]]:
 
 
 def _agree(read: pa.Table, planned: pa.Table) -> bool:
-    """Tell whether rows have the ids and the positions of the objects that were planned in their places."""
+    """Tell whether rows have the ids and the positions of the objects that were planned as those rows."""
     if "id" not in read.column_names or read.num_rows != planned.num_rows:
         return False
     ids, lost, odd = read_ids(read["id"])
@@ -113,21 +113,21 @@ def _agree(read: pa.Table, planned: pa.Table) -> bool:
     return not _moved(read, planned).any()
 
 
-def _places(made: pa.ChunkedArray, asked: pa.ChunkedArray, catalog: CatalogSection, output: str) -> Array:
+def _plan_rows(made: pa.ChunkedArray, asked: pa.ChunkedArray, catalog: CatalogSection, output: str) -> Array:
     """Find each asked id's row in the plan."""
-    places = pc.index_in(asked, value_set=made)
-    if places.null_count:
-        missing = asked.filter(pc.is_null(places))[0].as_py()
+    indices = pc.index_in(asked, value_set=made)
+    if indices.null_count:
+        missing = asked.filter(pc.is_null(indices))[0].as_py()
         raise ConfigurationError(
             f"object {missing!r} of {catalog.path} is not in {output}: the catalogue changed since the run, "
             "or the run has not reached it yet"
         )
-    return to_numpy(places)
+    return to_numpy(indices)
 
 
-def _refuse_moved(chosen: pa.Table, plan: pa.Table, places: Array, catalog: CatalogSection, output: str) -> None:
+def _refuse_moved(chosen: pa.Table, plan: pa.Table, plan_rows: Array, catalog: CatalogSection, output: str) -> None:
     """Refuse a catalogue whose objects have the products' ids but other positions on the sky."""
-    made = plan.select(["ra", "dec"]).take(pa.array(places))
+    made = plan.select(["ra", "dec"]).take(pa.array(plan_rows))
     moved = np.flatnonzero(_moved(chosen, made))
     if moved.size:
         first = int(moved[0])

@@ -12,7 +12,7 @@ FITS_LENGTH = 68
 
 def parquet_names(names: Sequence[str], changes: Changes) -> list[str]:
     """Name columns that have no name, and number columns that share a name."""
-    wanted = [name or _numbered(place) for place, name in enumerate(names, 1)]
+    wanted = [name or _numbered(number) for number, name in enumerate(names, 1)]
     return _told_apart(names, wanted, str, lambda name, suffix: name + suffix, changes)
 
 
@@ -21,7 +21,7 @@ def fits_names(names: Sequence[str], changes: Changes) -> list[str]:
 
     Accents are dropped and Greek letters spelled out (`µ_colour` is `mu_colour`); other characters become `_`.
     """
-    wanted = [_shortened(_ascii(name)) or _numbered(place) for place, name in enumerate(names, 1)]
+    wanted = [_shortened(_ascii(name)) or _numbered(number) for number, name in enumerate(names, 1)]
     return _told_apart(names, wanted, str.lower, _shortened, changes)
 
 
@@ -31,7 +31,7 @@ def plain_names(names: Sequence[str]) -> list[str]:
     `O8e (188001)` is `O8e_188001`; the second of two that are alike gets a number.
     """
     plain = [re.sub(r"\W+", "_", _ascii(name), flags=re.ASCII).strip("_") for name in names]
-    wanted = [name or _numbered(place) for place, name in enumerate(plain, 1)]
+    wanted = [name or _numbered(number) for number, name in enumerate(plain, 1)]
     return _told_apart(names, wanted, str.lower, lambda name, suffix: name + suffix, Changes())
 
 
@@ -45,20 +45,20 @@ def _told_apart(
     """Number names that are taken; columns that keep their name come first, and numbered names never clash."""
     own, taken = {key(name) for name in wanted}, set[str]()
     unique = list(wanted)
-    for place in sorted(range(len(names)), key=lambda place: names[place] != wanted[place]):
+    for index in sorted(range(len(names)), key=lambda index: names[index] != wanted[index]):
         number = 1
-        while key(unique[place]) in taken or (number > 1 and key(unique[place]) in own):
+        while key(unique[index]) in taken or (number > 1 and key(unique[index]) in own):
             number += 1
-            unique[place] = join(wanted[place], f"_{number}")
-        taken.add(key(unique[place]))
+            unique[index] = join(wanted[index], f"_{number}")
+        taken.add(key(unique[index]))
     for name, new in zip(names, unique, strict=True):
         if name != new:
             changes.note(f"named {new!r}", name)
     return unique
 
 
-def _numbered(place: int) -> str:
-    return f"column_{place}"
+def _numbered(number: int) -> str:
+    return f"column_{number}"
 
 
 def _shortened(name: str, suffix: str = "") -> str:

@@ -156,7 +156,7 @@ def _predictions(output: str, done: npt.NDArray[np.bool_]) -> Part:
     def read(rows: slice) -> list[pa.Array]:
         here = done[rows]
         probability = _values(group, "probability", rows)
-        numbers = [_values(group, "confidence", rows), *(probability[:, place] for place in range(len(classes)))]
+        numbers = [_values(group, "confidence", rows), *(probability[:, index] for index in range(len(classes)))]
         return [
             _array(_values(group, "predicted_class", rows), here),
             *(_array(np.ascontiguousarray(values), here) for values in numbers),
@@ -183,22 +183,22 @@ def _features(group: Any, patterns: Sequence[str], product: str, done: npt.NDArr
         [str(text) for text in _values(group, name, slice(None))] for name in ("feature", "unit", "description")
     )
     wanted = chosen(patterns, names, product)
-    places = [names.index(name) for name in wanted]
+    indices = [names.index(name) for name in wanted]
     prefix = "feature" if product == "features" else product
     fields = tuple(
         column(
             f"{prefix}_{plain}",
             pa.float32(),
-            meanings[place],
-            "" if units[place] == NONE else units[place],
-            ucd_of_feature(names[place], units[place]),
+            meanings[index],
+            "" if units[index] == NONE else units[index],
+            ucd_of_feature(names[index], units[index]),
         )
-        for place, plain in zip(places, plain_names(wanted), strict=True)
+        for index, plain in zip(indices, plain_names(wanted), strict=True)
     )
 
     def read(rows: slice) -> list[pa.Array]:
         values, here = _values(group, "value", rows), done[rows]
-        return [_array(np.ascontiguousarray(values[:, place]), here) for place in places]
+        return [_array(np.ascontiguousarray(values[:, index]), here) for index in indices]
 
     return Part(fields, read)
 
@@ -244,8 +244,8 @@ def _reasons(output: str, final: Statuses) -> Part:
             found = pq.read_table(io.BytesIO(raw), columns=["row", "stage", "message"], filters=within)
             for row, stage, message in zip(*(found[name].to_pylist() for name in found.column_names), strict=True):
                 if stage not in PRODUCTS_OF_FRAMES:
-                    said, place = f"{stage}: {message}", row - rows.start
-                    texts[place] = said if texts[place] is None else f"{texts[place]}; {said}"
+                    said, index = f"{stage}: {message}", row - rows.start
+                    texts[index] = said if texts[index] is None else f"{texts[index]}; {said}"
         return [pa.array(texts, pa.string(), mask=np.isin(final[rows], (Status.PENDING, Status.OK)))]
 
     return Part((field,), read)

@@ -20,7 +20,7 @@ class Sorter:
     """Rows of one schema, given in any order and taken back bucket by bucket.
 
     Each table that is added is one Arrow file in the folder, with one record batch for each bucket. A bucket is read
-    from the same place of every file.
+    at the same index of every file.
     """
 
     def __init__(self, folder: Path, buckets: int) -> None:

@@ -23,8 +23,8 @@ from survey_batch.store.products import Array
 def staged(table: Joined, folder: Path) -> "Staged":
     """Write a table to a folder, to be read column by column."""
     path = folder / "staged.parquet"
-    places = [str(place) for place in range(len(table.schema))]
-    schema = pa.schema([field.with_name(place) for field, place in zip(table.schema, places, strict=True)])
+    columns = [str(index) for index in range(len(table.schema))]
+    schema = pa.schema([field.with_name(column) for field, column in zip(table.schema, columns, strict=True)])
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for part in table.batches():
             writer.write_table(pa.table(part.columns, schema=schema))
@@ -41,9 +41,9 @@ class Staged:
 
     def batches(self, names: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Read all columns, or those of these names, some rows at a time."""
-        fields = [(place, field) for place, field in enumerate(self.schema) if names is None or field.name in names]
-        places, schema = [str(place) for place, _ in fields], pa.schema([field for _, field in fields])
-        for batch in pq.ParquetFile(self.path).iter_batches(BATCH_ROWS, columns=places):
+        fields = [(index, field) for index, field in enumerate(self.schema) if names is None or field.name in names]
+        columns, schema = [str(index) for index, _ in fields], pa.schema([field for _, field in fields])
+        for batch in pq.ParquetFile(self.path).iter_batches(BATCH_ROWS, columns=columns):
             yield pa.Table.from_batches([batch]).rename_columns(schema.names).cast(schema)
 
     def fields(self, changes: Changes) -> list[pa.Field]:
@@ -52,8 +52,8 @@ class Staged:
 
     def columns(self) -> Iterator[pa.Array]:
         """Read one column after the other, as `fields` lists them."""
-        for place, field in enumerate(self.schema):
-            column = one_array(pq.read_table(self.path, columns=[str(place)]).column(0))
+        for index, field in enumerate(self.schema):
+            column = one_array(pq.read_table(self.path, columns=[str(index)]).column(0))
             yield from _flat_columns(column.cast(field.type) if column.type != field.type else column)
 
 
@@ -106,15 +106,15 @@ class RowFile:
 
     def rows(self, count: int) -> Iterator[Array]:
         """Yield packed big-endian rows, some at a time."""
-        fields: Any = [(f"f{place}", kind.newbyteorder(">"), shape) for place, (kind, shape) in enumerate(self._kinds)]
+        fields: Any = [(f"f{index}", kind.newbyteorder(">"), shape) for index, (kind, shape) in enumerate(self._kinds)]
         for first in range(0, count, BATCH_ROWS):
             part: Any = np.empty(min(BATCH_ROWS, count - first), np.dtype(fields))
-            for place, (kind, shape) in enumerate(self._kinds):
+            for index, (kind, shape) in enumerate(self._kinds):
                 width = math.prod(shape)
                 skipped = first * width * kind.itemsize
-                flat = np.fromfile(self._path(place), kind, len(part) * width, offset=skipped)
-                part[f"f{place}"] = flat.reshape(len(part), *shape)
+                flat = np.fromfile(self._path(index), kind, len(part) * width, offset=skipped)
+                part[f"f{index}"] = flat.reshape(len(part), *shape)
             yield part
 
-    def _path(self, place: int) -> Path:
-        return self._folder / f"column-{place}"
+    def _path(self, index: int) -> Path:
+        return self._folder / f"column-{index}"

@@ -79,8 +79,8 @@ def _columns(
     source: Staged, fields: list[pa.Field], rows: RowFile, scratch: Path, changes: Changes
 ) -> Iterator[_Column]:
     """Write the values of each column, and whether they are absent, to temporary files."""
-    for place, (field, values) in enumerate(zip(fields, source.columns(), strict=True)):
-        np.asarray(values.is_null()).tofile(scratch / f"absent-{place}")
+    for index, (field, values) in enumerate(zip(fields, source.columns(), strict=True)):
+        np.asarray(values.is_null()).tofile(scratch / f"absent-{index}")
         encoded, column = _encode(values)
         for note in filter(None, (SAID.get(note, note) for note in encoded.notes)):
             changes.note(note, field.name)
@@ -145,7 +145,7 @@ def _rows(rows: RowFile, columns: int, count: int, scratch: Path) -> Iterator[by
     """Yield rows as BINARY2 has them: a bit for each column that is absent, then the values."""
     first = 0
     for part in rows.rows(count):
-        absent = [np.fromfile(scratch / f"absent-{place}", bool, len(part), offset=first) for place in range(columns)]
+        absent = [np.fromfile(scratch / f"absent-{index}", bool, len(part), offset=first) for index in range(columns)]
         flags = np.packbits(np.stack(absent, axis=1), axis=1)
         values = part.view(np.uint8).reshape(len(part), -1)
         yield np.concatenate([flags, values], axis=1).tobytes()
@@ -174,9 +174,9 @@ def _metadata(table: Joined, names: list[str], fields: list[pa.Field], columns: 
     resource.tables.append(element)
     if lines := table.changes.lines():
         element.description = "\n".join(lines)
-    for place, (name, field, column) in enumerate(zip(names, fields, columns, strict=True), 1):
+    for number, (name, field, column) in enumerate(zip(names, fields, columns, strict=True), 1):
         own = tree.Field(
-            file, ID=f"column_{place}", name=name, datatype=column.datatype, arraysize=column.arraysize,
+            file, ID=f"column_{number}", name=name, datatype=column.datatype, arraysize=column.arraysize,
             unit=column.unit or said(field, UNIT) or None, ucd=said(field, UCD) or None,
         )  # fmt: skip
         own.description = said(field, DESCRIPTION) or None

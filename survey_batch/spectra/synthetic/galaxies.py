@@ -93,10 +93,10 @@ def _gas(wavelength: F8, stars: F8, h_alpha: float, rng: np.random.Generator) ->
     wings = rng.uniform(0, 0.5) if active else rng.uniform(0, 0.1)
     parts = ((1 - wings, rng.uniform(*GAS_WIDTH)), (wings, rng.uniform(*WING_WIDTH)))
     lines = []
-    for place, share in _line_fluxes(active, rng).items():
+    for centre, share in _line_fluxes(active, rng).items():
         for part, velocity in parts:
             sigma = float(np.hypot(velocity / LIGHT, LSF))
-            lines.append((place, part * share * flux / (np.sqrt(2 * np.pi) * sigma * place), sigma))
+            lines.append((centre, part * share * flux / (np.sqrt(2 * np.pi) * sigma * centre), sigma))
     return spectra.emission(wavelength, lines)
 
 

@@ -119,8 +119,8 @@ def _sky_residual(wavelength: F8, rng: np.random.Generator) -> F8:
 def _cosmic_rays(size: int, rng: np.random.Generator) -> F8:
     """Draw spikes of a few pixels, in units of the noise."""
     spikes = np.zeros(size)
-    for place in rng.integers(0, size - 3, rng.poisson(0.8)):
-        spikes[place : place + 3] += rng.exponential(15) * np.array([0.5, 1.0, 0.5])
+    for pixel in rng.integers(0, size - 3, rng.poisson(0.8)):
+        spikes[pixel : pixel + 3] += rng.exponential(15) * np.array([0.5, 1.0, 0.5])
     return spikes
 
 
@@ -149,9 +149,9 @@ def _noise_shape(size: int, first: float, last: float) -> F8:
 def _sky_lines(wavelength: F8) -> F8:
     """Return [O I] of the upper atmosphere, and OH lines at fixed random wavelengths."""
     rng = np.random.default_rng(557)
-    places = np.concatenate([[5578.9, 6302.0, 6365.5], rng.uniform(7230, 9300, 70)])
-    heights = np.concatenate([[6.0, 1.5, 0.6], rng.exponential(0.9, 70) * (1 + 2 * (places[3:] > 8700))])
-    offset = (wavelength[None, :] - places[:, None]) / 2.0
+    centres = np.concatenate([[5578.9, 6302.0, 6365.5], rng.uniform(7230, 9300, 70)])
+    heights = np.concatenate([[6.0, 1.5, 0.6], rng.exponential(0.9, 70) * (1 + 2 * (centres[3:] > 8700))])
+    offset = (wavelength[None, :] - centres[:, None]) / 2.0
     return np.asarray(heights @ np.exp(-0.5 * offset**2))
 
 

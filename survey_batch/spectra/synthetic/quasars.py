@@ -76,30 +76,30 @@ def _lines(wavelength: F8, rng: np.random.Generator) -> F8:
     width = np.exp(rng.uniform(*np.log(BROAD_WIDTH))) / 2.3548 / LIGHT
     common = np.exp(rng.normal(0, 0.4))
     lines = []
-    for place, equivalent in BROAD_LINES.items():
+    for centre, equivalent in BROAD_LINES.items():
         strength = common * equivalent * np.exp(rng.normal(0, 0.35))
-        shift = rng.normal(0, 0.15) * width - (rng.exponential(0.3) * width if place < 2000 else 0)
+        shift = rng.normal(0, 0.15) * width - (rng.exponential(0.3) * width if centre < 2000 else 0)
         for share, factor in ((0.55, 0.7), (0.45, 1.7)):
             sigma = factor * width
-            lines.append((place * (1 + shift), share * strength / (np.sqrt(2 * np.pi) * sigma * place), sigma))
+            lines.append((centre * (1 + shift), share * strength / (np.sqrt(2 * np.pi) * sigma * centre), sigma))
     sigma = float(np.hypot(rng.uniform(*NARROW_WIDTH) / 2.3548 / LIGHT, LSF))
     narrow = np.exp(rng.normal(-0.2, 1.0))
-    for place, equivalent in NARROW_LINES.items():
+    for centre, equivalent in NARROW_LINES.items():
         strength = narrow * equivalent * np.exp(rng.normal(0, 0.4))
-        lines.append((place, strength / (np.sqrt(2 * np.pi) * sigma * place), sigma))
+        lines.append((centre, strength / (np.sqrt(2 * np.pi) * sigma * centre), sigma))
     return spectra.emission(wavelength, lines)
 
 
 def _iron(wavelength: F8, rng: np.random.Generator) -> F8:
     """Draw blends of Fe II: lines at fixed random wavelengths, about as wide as the broad lines."""
-    places = np.random.default_rng(56)
+    fixed = np.random.default_rng(56)
     width = rng.uniform(1000, 4000) / LIGHT
     lines = []
     for first, last, strength in IRON_RANGES:
-        heights = strength * places.gamma(2.0, 0.5, IRON_LINES)
+        heights = strength * fixed.gamma(2.0, 0.5, IRON_LINES)
         lines += [
-            (place, height, width)
-            for place, height in zip(places.uniform(first, last, IRON_LINES), heights, strict=True)
+            (centre, height, width)
+            for centre, height in zip(fixed.uniform(first, last, IRON_LINES), heights, strict=True)
         ]
     blended = spectra.emission(wavelength, lines)
     return np.asarray(rng.gamma(1.5, 0.12) * blended / blended.max())
@@ -120,8 +120,8 @@ def _broad_absorption(wavelength: F8, rng: np.random.Generator) -> F8:
     """Draw the transmission of outflowing gas, blueward of C IV, Si IV, N V and sometimes Mg II."""
     fastest = rng.uniform(0.01, 0.07)
     width, depth = rng.uniform(0.15, 0.5) * fastest, rng.uniform(0.3, 1.0)
-    places = [1549.1, 1399.8, 1240.8, *([2799.1] if rng.random() < 0.2 else [])]
-    opacity = spectra.emission(wavelength, [(place * (1 - fastest + 1.5 * width), 1.0, width) for place in places])
+    centres = [1549.1, 1399.8, 1240.8, *([2799.1] if rng.random() < 0.2 else [])]
+    opacity = spectra.emission(wavelength, [(centre * (1 - fastest + 1.5 * width), 1.0, width) for centre in centres])
     return np.asarray(1 - depth * np.clip(opacity, 0, 1))
 
 

@@ -128,17 +128,17 @@ def _metals(wavelength: F8, kelvin: float) -> F8:
         ((G_BAND,), 0.45 * _rise(6000, 400, kelvin), 9.0),
     ]
     result = np.exp(-(0.4 * cool + 0.05) * _forest(wavelength))
-    for places, depth, width in lines:
-        result *= _absorption(wavelength, places, depth, width)
+    for centres, depth, width in lines:
+        result *= _absorption(wavelength, centres, depth, width)
     return np.asarray(result)
 
 
 def _forest(wavelength: F8) -> F8:
     """Return the opacity of many weak metal lines, always at the same wavelengths, crowded towards the blue."""
     rng = np.random.default_rng(26)
-    places = 3500 + 6000 * rng.power(0.45, 1500)
-    depths = rng.gamma(1.0, 1.0, 1500) * np.clip((7000 - places) / 3000, 0.08, 1)
-    index = np.searchsorted(wavelength, places)
+    centres = 3500 + 6000 * rng.power(0.45, 1500)
+    depths = rng.gamma(1.0, 1.0, 1500) * np.clip((7000 - centres) / 3000, 0.08, 1)
+    index = np.searchsorted(wavelength, centres)
     inside = (index > 0) & (index < wavelength.size)
     # Each line has an equivalent width of about half an Angstrom.
     opacity = np.bincount(index[inside], depths[inside], wavelength.size)
@@ -156,12 +156,12 @@ def _bands(wavelength: F8, kelvin: float) -> F8:
     return np.asarray(total)
 
 
-def _absorption(wavelength: F8, places: Sequence[float], depth: float, width: float) -> F8:
+def _absorption(wavelength: F8, centres: Sequence[float], depth: float, width: float) -> F8:
     """Return the transmission of lines with a Lorentzian core and steeper wings; `width` is half the FWHM, Angstrom."""
     result = np.ones(wavelength.size)
-    for place in places:
-        near = slice(*np.searchsorted(wavelength, (place - 12 * width, place + 12 * width)))
-        offset = (wavelength[near] - place) / width
+    for centre in centres:
+        near = slice(*np.searchsorted(wavelength, (centre - 12 * width, centre + 12 * width)))
+        offset = (wavelength[near] - centre) / width
         result[near] *= 1 - depth / (1 + offset**2 + 0.02 * offset**4)
     return result
 
@@ -177,9 +177,9 @@ def emission(wavelength: F8, lines: Iterable[tuple[float, float, float]]) -> F8:
         Wavelength, height and relative width (sigma / wavelength) of each.
     """
     result = np.zeros(wavelength.size)
-    for place, height, width in lines:
-        near = slice(*np.searchsorted(wavelength, (place * (1 - 5 * width), place * (1 + 5 * width))))
-        result[near] += height * np.exp(-0.5 * (np.log(wavelength[near] / place) / width) ** 2)
+    for centre, height, width in lines:
+        near = slice(*np.searchsorted(wavelength, (centre * (1 - 5 * width), centre * (1 + 5 * width))))
+        result[near] += height * np.exp(-0.5 * (np.log(wavelength[near] / centre) / width) ** 2)
     return result
 
 

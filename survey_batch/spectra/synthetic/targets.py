@@ -61,7 +61,7 @@ class Target:
 def draw_target(number: int, seed: int) -> tuple[Target, np.random.Generator]:
     """Draw a target, which depends only on its number and the seed; the generator then serves for its spectrum."""
     rng = np.random.default_rng([seed, number])
-    plan, place = divmod(number, TARGETS_PER_PLAN)
+    plan, index = divmod(number, TARGETS_PER_PLAN)
     kind = str(rng.choice(list(CLASS_SHARES), p=list(CLASS_SHARES.values())))
     subclass, redshift = _type_and_redshift(kind, rng)
     low, high = (1.0, 2.5) if kind == "Unknown" else (LOWEST_SNR, HIGHEST_SNR)
@@ -79,8 +79,8 @@ def draw_target(number: int, seed: int) -> tuple[Target, np.random.Generator]:
         dec=round(30 + float(rng.uniform(-1.5, 1.5)), 6),
         lmjd=day + 1,
         planid=f"SIM{plan:04d}",
-        spid=1 + place % 16,
-        fiberid=1 + 15 * (place // 16) + plan % 15,
+        spid=1 + index % 16,
+        fiberid=1 + 15 * (index // 16) + plan % 15,
         obsdate=f"{date}T14:00:00",
     )
     return target, rng

@@ -1,4 +1,4 @@
-"""LAMOST low-resolution spectra: their places in the archive and the reading of their files.
+"""LAMOST low-resolution spectra: their paths in the archive and the reading of their files.
 
 Files have three layouts, told apart by their HDUs and the card EXTEN0, never by name or release:
 

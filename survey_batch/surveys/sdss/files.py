@@ -1,4 +1,4 @@
-"""SDSS imaging frames: their places in the archive, and the reading of a frame.
+"""SDSS imaging frames: their paths in the archive, and the reading of a frame.
 
 A frame is one band of one field: 1489 rows of 2048 pixels in nanomaggies, sky subtracted, with a TAN WCS
 (SDSS data model, `frame`). Its header's `FRAME` is not the field but the field plus 0, 2, 4, 6, 8 for r, i, u,

@@ -44,13 +44,13 @@ class StampsStage(Stage):
         dims = ("object", "y", "x")
         flux = {"long_name": "flux in one wide band", "units": "1"}
         ivar = {"long_name": "inverse variance of the flux; 0 where there is no measurement", "units": "1"}
-        place = {
+        position = {
             f"{axis}_field": {"long_name": f"{axis} of the star in the field of view", "units": "1"} for axis in "xy"
         }
         return (
             Variable("flux", dims, "f4", flux),
             Variable("ivar", dims, "f4", ivar),
-            *(Variable(name, ("object",), "f8", attrs) for name, attrs in place.items()),
+            *(Variable(name, ("object",), "f8", attrs) for name, attrs in position.items()),
             Variable(
                 "exposure_key", ("object",), "i8", {"long_name": "number of the exposure, from the SHA-256 of its name"}
             ),
@@ -69,27 +69,27 @@ class StampsStage(Stage):
             self._take(block, archive, name, np.flatnonzero(names == name), rows)
         return block
 
-    def _take(self, block: Block, archive: Archive, name: str, places: Any, rows: Rows) -> None:
+    def _take(self, block: Block, archive: Archive, name: str, indices: Any, rows: Rows) -> None:
         path = exposure_path(name)
         try:
             exposure = archive.read(path, _read, spellings(path)[1:])
         except (ObjectError, TransientError) as error:
-            for place in places:
-                block.fail(int(place), error.status, str(error), archive.locate(path))
+            for index in indices:
+                block.fail(int(index), error.status, str(error), archive.locate(path))
             return
-        for place in places:
+        for index in indices:
             try:
-                self._store(block, int(place), exposure, str(rows["object_id"][place]), name)
+                self._store(block, int(index), exposure, str(rows["object_id"][index]), name)
             except ObjectError as error:
-                block.fail(int(place), error.status, f"{archive.locate(path)}: {error}", archive.locate(path))
+                block.fail(int(index), error.status, f"{archive.locate(path)}: {error}", archive.locate(path))
 
-    def _store(self, block: Block, place: int, exposure: Exposure, object_id: str, name: str) -> None:
+    def _store(self, block: Block, index: int, exposure: Exposure, object_id: str, name: str) -> None:
         row = exposure.row_of(object_id)
-        block.data["flux"][place], block.data["ivar"][place] = exposure.flux[row], exposure.ivar[row]
-        block.data["x_field"][place], block.data["y_field"][place] = exposure.x[row], exposure.y[row]
-        block.data["exposure_key"][place] = exposure_key(name)
+        block.data["flux"][index], block.data["ivar"][index] = exposure.flux[row], exposure.ivar[row]
+        block.data["x_field"][index], block.data["y_field"][index] = exposure.x[row], exposure.y[row]
+        block.data["exposure_key"][index] = exposure_key(name)
         if not (np.isfinite(exposure.flux[row]) & (exposure.ivar[row] > 0)).any():
-            block.fail(place, Status.UNREADABLE, "no pixel of the stamp has both a flux and a positive ivar", name)
+            block.fail(index, Status.UNREADABLE, "no pixel of the stamp has both a flux and a positive ivar", name)
 
     def cost(self, plan: Plan) -> Cost:
         """Estimate the cost; each shard reads the exposures of its stars."""
