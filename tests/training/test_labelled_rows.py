@@ -68,7 +68,7 @@ def test_a_variable_that_the_product_lacks_is_named_with_those_it_has(make):
 
 def test_without_any_row_it_is_said_what_there_is(make):
     job = make()
-    with pytest.raises(ConfigurationError, match=r"the labels are \['A', 'G', 'M'\], and splits \['test', 'train'\]"):
+    with pytest.raises(ConfigurationError, match=r"the labels are \['A', 'G', 'M'\], the splits \['test', 'train'\]"):
         rows_of(job, classes=("O", "B"))
     with pytest.raises(ConfigurationError, match="no usable object of split 'validation' of spectra"):
         rows_of(job, split="validation")
