@@ -225,7 +225,7 @@ class Archive:
         return error.error_type(f"{self.locate(path)}: {error}{attempts}; {advice}")
 
     def _cache_path(self, path: str) -> Path | None:
-        """Return a file's place in the cache, separate for each archive: `<cache>/<host>/<path of the root>/<path>`."""
+        """Return a file's path in the cache, separate for each archive: `<cache>/<host>/<path of the root>/<path>`."""
         if self.section.cache is None or not self.remote:
             return None
         root = urlsplit(self.section.root)

@@ -95,4 +95,4 @@ def _compact(name: str, values: object) -> pa.Array:
 
 def reasons_of(draft: Draft, chosen: Flags, first: int) -> Mapping[int, str]:
     """Return, by input row, why chosen rows cannot be used."""
-    return {first + int(place): draft.problem[place] for place in np.flatnonzero(chosen & (draft.problem != ""))}
+    return {first + int(row): draft.problem[row] for row in np.flatnonzero(chosen & (draft.problem != ""))}

@@ -60,18 +60,19 @@ def _not_unicode(url: str, error: Exception) -> ConfigurationError:
 
 def _read(location: Location, header: Header, encoding: str, names: Sequence[str]) -> Iterator[Rows]:
     """Read columns as text, block by block, and always the first column: it reveals comments and second tables."""
-    places = {name: header.names.index(name) for name in names}
-    wanted = [f"f{place}" for place in sorted({0, *places.values()})]
+    column_index = {name: header.names.index(name) for name in names}
+    wanted = [f"f{index}" for index in sorted({0, *column_index.values()})]
     misfits = _Misfits(header, location.url)
     try:
         with location.open() as file:
             for batch in _open(file, header, encoding, wanted, misfits):
                 rows = misfits.put_back(pa.Table.from_batches([batch]))
                 _refuse_second_table(rows, header, location.url)
-                yield _rows(rows, places)
+                yield _rows(rows, column_index)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise _not_unicode(location.url, error) from error
-    yield _rows(misfits.put_back(pa.schema([(name, pa.string()) for name in wanted]).empty_table(), last=True), places)
+    nothing = pa.schema([(name, pa.string()) for name in wanted]).empty_table()
+    yield _rows(misfits.put_back(nothing, last=True), column_index)
     misfits.refuse_if_most()
 
 
@@ -85,7 +86,7 @@ def _open(file: Any, header: Header, encoding: str, wanted: list[str], misfits: 
             encoding="utf-8-sig" if encoding == "utf-8" else encoding,
             block_size=_BLOCK_BYTES,
             skip_rows=header.lines,
-            column_names=[f"f{place}" for place in range(len(header.names))],
+            column_names=[f"f{index}" for index in range(len(header.names))],
         ),
         parse_options=pacsv.ParseOptions(delimiter=header.delimiter, invalid_row_handler=misfits.set_aside),
         convert_options=pacsv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string())),
@@ -101,10 +102,9 @@ def _refuse_second_table(rows: Rows, header: Header, url: str) -> None:
         )
 
 
-def _rows(rows: Rows, places: dict[str, int]) -> Rows:
-    return Rows(
-        pa.table({name: rows.table[f"f{place}"] for name, place in places.items()}), rows.unreadable, notes=rows.notes
-    )
+def _rows(rows: Rows, column_index: dict[str, int]) -> Rows:
+    table = pa.table({name: rows.table[f"f{index}"] for name, index in column_index.items()})
+    return Rows(table, rows.unreadable, notes=rows.notes)
 
 
 @dataclass
@@ -121,12 +121,12 @@ class _Misfits:
     first: str = ""
 
     def set_aside(self, line: Any) -> str:
-        """Keep a line until its place is reached; the parser, which calls this, may be a block ahead."""
+        """Keep a line until its row is reached; the parser, which calls this, may be a block ahead."""
         self.waiting.append(line)
         return "skip"
 
     def put_back(self, table: pa.Table, last: bool = False) -> Rows:
-        """Put lines that do not fit back in their places, as rows of nulls, and drop the comments.
+        """Put lines that do not fit back among the rows, as rows of nulls, and drop the comments.
 
         A line that begins with `#` and has as many fields as the header is a row whose first value begins with `#`. But
         if the header itself begins with `#`, such a line is a row that was commented out, and is counted.
@@ -148,7 +148,7 @@ class _Misfits:
             table = table.take(pa.array(taken, mask=~reads[~comment]))
             row_of = np.cumsum(~comment) - 1
             unreadable = {
-                int(row_of[place]): _explain(line) for place, line in zip(at, lines, strict=True) if not comment[place]
+                int(row_of[index]): _explain(line) for index, line in zip(at, lines, strict=True) if not comment[index]
             }
         self._count(table.num_rows, unreadable)
         return Rows(table, unreadable, notes=self._notes() if last else ())

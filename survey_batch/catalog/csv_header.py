@@ -117,7 +117,7 @@ def _named(cells: Sequence[str], delimiter: str, below: Sequence[str], lines: in
     """Read the units below the names, if a line of dashes or the units themselves show that they are units."""
     rows = [row for row, _ in (_cells(line, delimiter) for line in below)]
     rows = [row if len(row) == len(cells) else () for row in rows]
-    ruled = [place for place, row in enumerate(rows) if row and all(map(_RULE.fullmatch, row))]
+    ruled = [index for index, row in enumerate(rows) if row and all(map(_RULE.fullmatch, row))]
     units: Sequence[str] = ("",) * len(cells)
     notes: tuple[str, ...] = ()
     if ruled:

@@ -53,7 +53,7 @@ def _from_yaml(lines: Sequence[str]) -> dict[str, Any]:
 
 
 def described_columns(lines: Sequence[str], url: str) -> tuple[dict[str, Column], tuple[str, ...]]:
-    """Read what astropy adds to files of other formats: units and descriptions that the format has no place for.
+    """Read what astropy adds to files of other formats: units and descriptions that the format cannot hold.
 
     Parameters
     ----------

@@ -54,8 +54,8 @@ def _draw_classes(axes: Axes, catalog: Catalog) -> None:
     names, counts = class_counts(catalog)
     shown = [name for name in counts if counts[name].sum()]
     width = 0.8 / max(len(shown), 1)
-    for place, name in enumerate(shown):
-        x = np.arange(len(names)) + (place - (len(shown) - 1) / 2) * width
+    for index, name in enumerate(shown):
+        x = np.arange(len(names)) + (index - (len(shown) - 1) / 2) * width
         axes.bar(x, counts[name], width * 0.92, color=COLORS[name], label=f"{name} {counts[name].sum():,}")
     axes.set_yscale("log")
     axes.set_ylim(0.7, 4 * max([1, *(values.max(initial=1) for values in counts.values())]))
@@ -76,12 +76,12 @@ def class_counts(catalog: Catalog) -> tuple[list[str], dict[str, npt.NDArray[np.
     code = np.asarray(label.indices)
     frequent = np.argsort(-np.bincount(code, minlength=len(names)), kind="stable")
     shown = sorted(frequent[:CLASSES].tolist(), key=lambda number: by_class(names[number]))
-    place = np.full(len(names), len(shown))
-    place[shown] = np.arange(len(shown))
+    title_index = np.full(len(names), len(shown))
+    title_index[shown] = np.arange(len(shown))
     titles = [names[number] or "(none)" for number in shown] + (["others"] if len(names) > CLASSES else [])
     which = np.array([name or "no split" for name in split.dictionary.to_pylist()], dtype=object)[
         np.asarray(split.indices)
     ]
     return titles, {
-        name: np.bincount(place[code[which == name]], minlength=len(titles)) for name in (*SPLITS, "no split")
+        name: np.bincount(title_index[code[which == name]], minlength=len(titles)) for name in (*SPLITS, "no split")
     }

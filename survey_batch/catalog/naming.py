@@ -97,16 +97,16 @@ def make_unique(objects: Objects, ids: pa.Array) -> pa.Array:
     rows = pa.array(objects.numbers("row")).cast(pa.string())
     ids = pc.coalesce(ids, joined("row-", rows))
     while (found := _repeated(ids))[0].size:
-        places, code = found
-        keeper = _keepers(code, objects.usable[places])
-        repeats = np.flatnonzero(keeper != np.arange(len(places)))
+        indices, code = found
+        keeper = _keepers(code, objects.usable[indices])
+        repeats = np.flatnonzero(keeper != np.arange(len(indices)))
         objects.notes.append(
             f"{len(repeats)} rows repeat the id of another: the first usable one keeps it, the others are invalid"
         )
-        kept = objects.numbers("row")[places[keeper[repeats]]]
+        kept = objects.numbers("row")[indices[keeper[repeats]]]
         reasons = (f"same object_id as row {row}: the same object again" for row in kept)
-        objects.reject(places[repeats], reasons)
-        ids = _replaced(ids, places[repeats], _numbered(ids.take(pa.array(places[repeats])), code[repeats]))
+        objects.reject(indices[repeats], reasons)
+        ids = _replaced(ids, indices[repeats], _numbered(ids.take(pa.array(indices[repeats])), code[repeats]))
     return ids
 
 
@@ -119,10 +119,10 @@ def _numbered(ids: pa.Array, code: I8) -> pa.Array:
     return joined(ids, "#", pa.array(number).cast(pa.string()))
 
 
-def _replaced(ids: pa.Array, places: I8, names: pa.Array) -> pa.Array:
-    """Replace the ids at the given places, which are in ascending order."""
+def _replaced(ids: pa.Array, indices: I8, names: pa.Array) -> pa.Array:
+    """Replace the ids at the given indices, which are in ascending order."""
     mask = np.zeros(len(ids), bool)
-    mask[places] = True
+    mask[indices] = True
     return pc.replace_with_mask(ids, pa.array(mask), names)
 
 

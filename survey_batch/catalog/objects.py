@@ -88,12 +88,12 @@ class Objects:
             self.table = self.table.drop_columns(name)
         self.table = self.table.append_column(name, values)
 
-    def reject(self, places: npt.NDArray[np.int64], reasons: Iterable[str]) -> None:
+    def reject(self, indices: npt.NDArray[np.int64], reasons: Iterable[str]) -> None:
         """Mark rows as unusable; a row that already has a reason keeps it."""
         rows = self.numbers("row")
-        for place, reason in zip(places.tolist(), reasons, strict=True):
-            self.reasons.setdefault(int(rows[place]), reason)
-        self.usable[places] = False
+        for index, reason in zip(indices.tolist(), reasons, strict=True):
+            self.reasons.setdefault(int(rows[index]), reason)
+        self.usable[indices] = False
 
     def keep(self, chosen: Flags, reason: str) -> None:
         """Keep the chosen rows; leave out the others and count them under a reason."""

@@ -136,9 +136,9 @@ def _partitions(path: str, base: str | None) -> list[str]:
 
 def _refuse_repeated(names: Sequence[str], url: str) -> None:
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        places = [number for number, name in enumerate(names, 1) if name == repeated[0]]
+        numbers = [number for number, name in enumerate(names, 1) if name == repeated[0]]
         raise ConfigurationError(
-            f"catalog.path: {url}: columns {' and '.join(map(str, places))} are both called {repeated[0]!r}, and "
+            f"catalog.path: {url}: columns {' and '.join(map(str, numbers))} are both called {repeated[0]!r}, and "
             "Parquet columns are found by name: rename one of them"
         )
 

@@ -37,7 +37,7 @@ class Catalog:
     ----------
     table
         One row per chosen input row, in input order (all rows, unless the job selects, leaves out duplicates or
-        samples): `row` (0-based place in the file), `object_id` (unique), `ra`, `dec` [deg, ICRS, NaN where not
+        samples): `row` (0-based index in the file), `object_id` (unique), `ra`, `dec` [deg, ICRS, NaN where not
         known], `label`, `split` ("" where none), `redshift`, `snr` (NaN where none), `problem` ("" where the row can
         be used) and the survey's key, which leads to the row's data (-1 or "" where missing).
     notes
@@ -186,6 +186,6 @@ def _problems(objects: Objects) -> pa.Array:
     """Return why rows cannot be used, "" for usable ones, without a Python object per row."""
     bad = np.flatnonzero(~objects.usable)
     reasons = [objects.reasons[int(row)] for row in objects.numbers("row")[bad]]
-    place = np.zeros(len(objects), dtype=np.int32)
-    place[bad] = np.arange(1, len(bad) + 1)
-    return pa.array(["", *reasons], pa.string()).take(pa.array(place))
+    reason_index = np.zeros(len(objects), dtype=np.int32)
+    reason_index[bad] = np.arange(1, len(bad) + 1)
+    return pa.array(["", *reasons], pa.string()).take(pa.array(reason_index))

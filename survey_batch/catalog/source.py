@@ -21,7 +21,7 @@ class Rows:
     table
         The columns asked for, named as in the file.
     unreadable
-        Reasons, by place in the table, for lines that could not be split into fields; such rows are null throughout.
+        Reasons, by row of the table, for lines that could not be split into fields; such rows are null throughout.
     absent
         Columns of a folder that the file with these rows lacks; null in each row.
     notes
@@ -107,7 +107,7 @@ class Source:
         first = 0
         for rows in self.batches(names):
             notes += rows.notes
-            unreadable |= {first + place: reason for place, reason in rows.unreadable.items()}
+            unreadable |= {first + row: reason for row, reason in rows.unreadable.items()}
             tables.append(rows.table)
             first += rows.table.num_rows
         return Rows(pa.concat_tables(tables), unreadable, notes=tuple(notes))
@@ -127,18 +127,18 @@ def distinct(columns: Sequence[Column]) -> tuple[tuple[Column, ...], tuple[str, 
     taken = set(names)
     unique: list[Column] = []
     notes = []
-    for place, column in enumerate(columns):
-        number = names[:place].count(column.name) + 1
+    for index, column in enumerate(columns):
+        number = names[:index].count(column.name) + 1
         while number > 1 and f"{column.name}#{number}" in taken:
             number += 1
         unique.append(column if number == 1 else replace(column, name=f"{column.name}#{number}"))
         taken.add(unique[-1].name)
     for name in (name for name, count in Counter(names).items() if count > 1):
-        places = [place for place, other in enumerate(names) if other == name]
-        others = ", ".join(f"{unique[place].name!r} is column {place + 1}" for place in places[1:])
+        indices = [index for index, other in enumerate(names) if other == name]
+        others = ", ".join(f"{unique[index].name!r} is column {index + 1}" for index in indices[1:])
         notes.append(
-            f"{len(places)} columns are called {name!r}: {name!r} is column {places[0] + 1}, {others}; to take "
-            f'one of the others, name it in the job: [catalog] columns = {{<name> = "{unique[places[1]].name}"}}'
+            f"{len(indices)} columns are called {name!r}: {name!r} is column {indices[0] + 1}, {others}; to take "
+            f'one of the others, name it in the job: [catalog] columns = {{<name> = "{unique[indices[1]].name}"}}'
         )
     return tuple(unique), tuple(notes)
 

@@ -38,9 +38,9 @@ def group_by_star(
     known = np.isfinite(ra) & np.isfinite(dec)
     star = np.empty(len(ra), dtype=np.int64)
     # Visits at exactly the same position are joined first, because the number of pairs grows as their square.
-    places, place_of = _distinct(np.column_stack([ra[known], dec[known]]))
-    star[known] = _linked(places, radius_arcsec)[place_of]
-    star[~known] = len(places) + np.arange(np.sum(~known))
+    positions, position_of = _distinct(np.column_stack([ra[known], dec[known]]))
+    star[known] = _linked(positions, radius_arcsec)[position_of]
+    star[~known] = len(positions) + np.arange(np.sum(~known))
     return np.unique(star, return_inverse=True)[1].astype(np.int64)
 
 
@@ -54,15 +54,15 @@ def _distinct(points: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64],
     return points[order[new]], which
 
 
-def _linked(places: npt.NDArray[np.float64], radius_arcsec: float) -> npt.NDArray[np.int64]:
+def _linked(positions: npt.NDArray[np.float64], radius_arcsec: float) -> npt.NDArray[np.int64]:
     """Return the connected components of positions closer than the radius."""
-    if len(places) == 0:
+    if len(positions) == 0:
         return np.empty(0, dtype=np.int64)
-    ra, dec = np.radians(places).T
+    ra, dec = np.radians(positions).T
     vectors = np.column_stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
     chord = 2 * np.sin(np.radians(radius_arcsec / 3600) / 2)
     pairs = cKDTree(vectors).query_pairs(chord, output_type="ndarray")
-    links = coo_array((np.ones(len(pairs), bool), pairs.T), shape=(len(places), len(places)))
+    links = coo_array((np.ones(len(pairs), bool), pairs.T), shape=(len(positions), len(positions)))
     return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)
 
 

@@ -105,8 +105,8 @@ def _known_groups(objects: Objects, columns: tuple[str, ...]) -> I8:
 
 def _count(objects: Objects, choice: npt.NDArray[np.integer]) -> None:
     labels = objects.text("label")
-    for place, name in enumerate(SPLITS):
-        objects.counts.add(name, labels.filter(pa.array(choice == place)))
+    for index, name in enumerate(SPLITS):
+        objects.counts.add(name, labels.filter(pa.array(choice == index)))
 
 
 def _reached(label: I8, split: Split, names: list[str], section: SplitSection) -> str:

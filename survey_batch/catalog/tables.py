@@ -66,7 +66,7 @@ def _rename_repeated(header: Any) -> tuple[str, ...]:
 
 def _fits_columns(hdu: Any, url: str) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     """Describe columns by TUNIT and TCOMM, or by astropy's YAML: it writes no TCOMM, and no unit unknown to FITS."""
-    kinds = [hdu.columns.dtype[place] for place in range(len(hdu.columns))]
+    kinds = [hdu.columns.dtype[index] for index in range(len(hdu.columns))]
     comments = [str(hdu.header.get(f"TCOMM{number}", "")) for number in range(1, len(kinds) + 1)]
     added, notes = described_columns(_astropy_lines(hdu.header), url)
     nothing = Column("")
@@ -122,10 +122,10 @@ def votable_source(location: Location, choice: Choice) -> Source:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         values = found[table].to_table()
-    places = {column.name: place for place, column in enumerate(columns)}
+    index_of = {column.name: index for index, column in enumerate(columns)}
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
-        yield from in_batches(pa.table({name: arrow_array(values.columns[places[name]]) for name in names}))
+        yield from in_batches(pa.table({name: arrow_array(values.columns[index_of[name]]) for name in names}))
 
     return Source(location.url, columns, batches, (*cut_off, *notes), _described(titles), table, tells_overflow=True)
 

@@ -41,11 +41,11 @@ class RightAscensions:
         if not known.size:
             return
         self.low, self.high = min(self.low, float(known.min())), max(self.high, float(known.max()))
-        places = np.flatnonzero((values < 0) | (values >= 360))
-        if places.size:
-            self.rows.append(first + places)
-            self.written.append(draft.column("ra").take(pa.array(places)))
-            self.beyond |= set(np.unique(values[places])[:2].tolist())
+        indices = np.flatnonzero((values < 0) | (values >= 360))
+        if indices.size:
+            self.rows.append(first + indices)
+            self.written.append(draft.column("ra").take(pa.array(indices)))
+            self.beyond |= set(np.unique(values[indices])[:2].tolist())
 
     @property
     def negative_by_convention(self) -> bool:
@@ -93,12 +93,12 @@ def wrap_right_ascensions(objects: Objects, found: RightAscensions) -> None:
 
 
 def _refuse(objects: Objects, found: RightAscensions, beyond: Flags) -> None:
-    places = np.flatnonzero(beyond)
-    if places.size == 0:
+    indices = np.flatnonzero(beyond)
+    if indices.size == 0:
         return
     name, reason = objects.names["ra"], must_lie("ra", "0 to 360", found.angle)
-    at = np.searchsorted(np.concatenate(found.rows), objects.numbers("row")[places])
+    at = np.searchsorted(np.concatenate(found.rows), objects.numbers("row")[indices])
     written = (
         pa.chunked_array([chunk for part in found.written for chunk in part.chunks]).take(pa.array(at)).to_pylist()
     )
-    objects.reject(places, [f"{name} = {value!r}; {reason}" for value in written])
+    objects.reject(indices, [f"{name} = {value!r}; {reason}" for value in written])

@@ -194,17 +194,17 @@ def _features(written: Mapping[str, Any]) -> list[str]:
 @contextmanager
 def bash_words(environment: MutableMapping[str, str]) -> Iterator[None]:
     """Undo that bash takes `--set archive.survey=lamost` for four words, and puts an offer behind the `=`."""
-    words, place = environment.get("COMP_WORDS", "").split(" "), int(environment.get("COMP_CWORD") or 0)
-    if "=" not in words[: place + 1]:
+    words, index = environment.get("COMP_WORDS", "").split(" "), int(environment.get("COMP_CWORD") or 0)
+    if "=" not in words[: index + 1]:
         yield
         return
-    joined = re.sub(r"(?<=\S) = ?", "=", " ".join(words[: place + 1]))
+    joined = re.sub(r"(?<=\S) = ?", "=", " ".join(words[: index + 1]))
     environment.update({"COMP_WORDS": joined, "COMP_CWORD": str(joined.count(" "))})
     offers = io.StringIO()
     try:
         with redirect_stdout(offers):
             yield
     finally:
-        behind = "=" in words[place - 1 : place + 1]
+        behind = "=" in words[index - 1 : index + 1]
         for offer in offers.getvalue().split():
             typer.echo(offer.partition("=")[2] if behind else offer)

@@ -1,4 +1,4 @@
-"""What a verb answers: text for people, or with `--json` one object for programs; one place for all verbs."""
+"""What a verb answers: text for people, or with `--json` one object for programs; one module for all verbs."""
 
 import json
 import sys

@@ -78,13 +78,13 @@ def _hint(survey: str, folder: Path, made: Path, given: dict[str, Any]) -> None:
     from survey_batch.surveys import EXAMPLE
 
     used = EXAMPLE if survey == CATALOG_ALONE else survey
-    places = [] if survey == CATALOG_ALONE else ["--root", str(folder)]
+    root = [] if survey == CATALOG_ALONE else ["--root", str(folder)]
     keys = find_survey(used).archive_keys()
     overrides = [f"archive.{name}={value}" for name, value in given.items() if name in keys]
     job = f"{used}-job.toml"
     verbs = ("catalog",) if survey == CATALOG_ALONE else ("plan", "run", "report")
     answer.hint(
-        command("init", job, None, "--survey", used, "--catalog", str(made), *places),
+        command("init", job, None, "--survey", used, "--catalog", str(made), *root),
         *(command(verb, job, overrides) for verb in verbs),
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from survey_batch.cluster.tables import Table
 from survey_batch.config.sections.cluster import ClusterSection, load_kind
-from survey_batch.core.findings import Findings, Place
+from survey_batch.core.findings import Findings, Site
 
 if TYPE_CHECKING:
     from survey_batch.cluster.base import Connection, Say
@@ -75,12 +75,12 @@ class ClusterKind(ABC):
             Something is missing.
         """
 
-    def findings(self, place: Place, tables: list[Table], folder: str) -> Findings[list[Table]]:  # noqa: ARG002
+    def findings(self, site: Site, tables: list[Table], folder: str) -> Findings[list[Table]]:  # noqa: ARG002
         """Check for `survey-batch doctor`, on this machine, whether the cluster can be used.
 
         Parameters
         ----------
-        place
+        site
             Makes the findings.
         tables
             The tables that a run would ask for workers.
@@ -93,7 +93,7 @@ class ClusterKind(ABC):
             The tables that can be asked for a worker.
         """
         name, package = tables[0].section.kind, type(self).__module__.partition(".")[0]
-        yield place.ok("cluster", f'"{name}", by {package}; it has no checks of its own before a worker is requested')
+        yield site.ok("cluster", f'"{name}", by {package}; it has no checks of its own before a worker is requested')
         return tables
 
 

@@ -12,7 +12,7 @@ from survey_batch.cluster.tables import Table
 from survey_batch.config.sections.cluster import ClusterSection, is_running
 from survey_batch.config.sections.slurm_values import check_drain, check_options, walltime_seconds
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.findings import Findings, Place
+from survey_batch.core.findings import Findings, Site
 from survey_batch.core.wording import size
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class LocalKind(ClusterKind):
 
         return local_cluster(section)
 
-    def findings(self, place: Place, tables: list[Table], folder: str) -> Findings[list[Table]]:  # noqa: ARG002
+    def findings(self, site: Site, tables: list[Table], folder: str) -> Findings[list[Table]]:  # noqa: ARG002
         """Compare the memory of all workers with the machine's."""
         for table in tables:
             workers, limit = worker_count(table.section), parse_bytes(table.section.memory)
@@ -44,12 +44,12 @@ class LocalKind(ClusterKind):
             found = f"{workers} workers of up to {table.section.memory} on a machine with {size(memory)}"
             if limit > memory:
                 advice = f"lower {table.name}.memory: the machine would swap, or kill a worker"
-                yield place.failed(table.name, found, advice)
+                yield site.failed(table.name, found, advice)
             elif workers * limit > memory:
                 keys = f"{table.name}.workers or {table.name}.memory"
-                yield place.warning(table.name, found, f"lower {keys} if workers come near their limit (see memory)")
+                yield site.warning(table.name, found, f"lower {keys} if workers come near their limit (see memory)")
             else:
-                yield place.ok(table.name, found)
+                yield site.ok(table.name, found)
         return tables
 
 
@@ -83,11 +83,11 @@ class SlurmKind(ClusterKind):
                 "cluster.workers is not set: set the number of worker processes that SLURM must start"
             )
 
-    def findings(self, place: Place, tables: list[Table], folder: str) -> Findings[list[Table]]:
+    def findings(self, site: Site, tables: list[Table], folder: str) -> Findings[list[Table]]:
         """Ask SLURM about every table."""
         from survey_batch.cluster.slurm_checks import slurm_takes_jobs
 
-        return (yield from slurm_takes_jobs(place, tables, folder, self.launcher))
+        return (yield from slurm_takes_jobs(site, tables, folder, self.launcher))
 
 
 class SrunKind(SlurmKind):
@@ -118,11 +118,11 @@ class RunningKind(ClusterKind):
                 '"tcp://host:8786", or its scheduler file (….json)'
             )
 
-    def findings(self, place: Place, tables: list[Table], folder: str) -> Findings[list[Table]]:
+    def findings(self, site: Site, tables: list[Table], folder: str) -> Findings[list[Table]]:
         """Join the scheduler, and count its workers."""
         section = tables[0].section
         with self.connect(section, folder, lambda _: None) as connection:
             count = len(connection.client.scheduler_info(n_workers=-1)["workers"])
             threads = connection.size().slots
-        yield place.ok("cluster", f"{section.kind} answers: {count} workers, {threads} threads; versions agree")
+        yield site.ok("cluster", f"{section.kind} answers: {count} workers, {threads} threads; versions agree")
         return tables

@@ -80,13 +80,13 @@ def check_versions(versions: dict[str, Any], address: str) -> None:
     Raises
     ------
     ConfigurationError
-        Names each place, package and version.
+        Names each process, package and version.
     """
     here = _versions(versions["client"])
-    places = {"the scheduler": versions["scheduler"], **versions.get("workers", {})}
+    processes = {"the scheduler": versions["scheduler"], **versions.get("workers", {})}
     wrong = [
-        f"{package} is {there} on {place}, here {here[package]}"
-        for place, found in places.items()
+        f"{package} is {there} on {process}, here {here[package]}"
+        for process, found in processes.items()
         for package, there in _versions(found).items()
         if here[package] and there and here[package] != there
     ]

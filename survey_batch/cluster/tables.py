@@ -29,7 +29,7 @@ class Table:
 
     @property
     def where(self) -> str:
-        """The place that findings on such a worker name."""
+        """The name of such a worker in findings."""
         return f"worker of [{self.name}], {self.phases}"
 
 

@@ -88,8 +88,8 @@ def _read(path: Path) -> str:
 
 
 def _explain_syntax(path: str, text: str, error: tomllib.TOMLDecodeError) -> str:
-    reason, _, place = str(error).partition(" (at ")
-    line = re.match(r"line (\d+)", place)
+    reason, _, position = str(error).partition(" (at ")
+    line = re.match(r"line (\d+)", position)
     number = int(line.group(1)) if line else text.count("\n") + 1
     shown = "".join(text.splitlines()[number - 1 : number]).strip()
     hint = ": text needs quotes, and quotes and brackets need closing"

@@ -55,8 +55,8 @@ Findings = Generator[Finding, None, T]
 
 
 @dataclass(frozen=True)
-class Place:
-    """The place where checks are made; it makes their findings."""
+class Site:
+    """Where checks are made, such as this machine or a worker; it makes their findings."""
 
     where: str
 

@@ -43,15 +43,15 @@ def same_or_within(path: str, other: str) -> bool:
     Links are followed, and `file://` URLs count as paths. For a URL unknown to fsspec the result is False.
     """
     try:
-        (filesystem, inside), (others, place) = url_to_fs(path), url_to_fs(other)
+        (filesystem, inside), (others, folder) = url_to_fs(path), url_to_fs(other)
     except (ImportError, ValueError):
         return False
     if isinstance(filesystem, LocalFileSystem) and isinstance(others, LocalFileSystem):
-        file, there = Path(inside), Path(place)
+        file, there = Path(inside), Path(folder)
         if file.exists() and there.exists() and file.samefile(there):
             return True
         return file.resolve().is_relative_to(there.resolve())
-    return filesystem == others and PurePosixPath(inside).is_relative_to(place)
+    return filesystem == others and PurePosixPath(inside).is_relative_to(folder)
 
 
 def files_in(folder: str, suffix: str) -> list[str]:

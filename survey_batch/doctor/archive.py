@@ -3,37 +3,37 @@
 from collections.abc import Sequence
 
 from survey_batch.config.job import Job
-from survey_batch.core.findings import Finding, Findings, Place
+from survey_batch.core.findings import Finding, Findings, Site
 from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status
 from survey_batch.planning.plan import Rows
 from survey_batch.preflight.trial import OF_THE_FILE, Answer, fetch_one
 
 
-def archive_answers(place: Place, job: Job, rows: Sequence[Rows]) -> Findings[None]:
+def archive_answers(site: Site, job: Job, rows: Sequence[Rows]) -> Findings[None]:
     """Fetch one file to this machine."""
     if not rows:
-        yield place.skipped("archive", "the catalogue names no file")
+        yield site.skipped("archive", "the catalogue names no file")
         return
-    yield judge(place, job, fetch_one(job, rows))
+    yield judge(site, job, fetch_one(job, rows))
 
 
-def judge(place: Place, job: Job, answers: Sequence[Answer], unreachable: str = "") -> Finding:
+def judge(site: Site, job: Job, answers: Sequence[Answer], unreachable: str = "") -> Finding:
     """Make a finding from the answers for some files; `unreachable` says what to do if nothing answers."""
     root, what, last = job.archive.root, job.survey.file, answers[-1]
     if last.status in (Status.OK, Status.PARTIAL):
         had = f"one {what} of {root} fetched and read in {last.seconds:.2f} s"
         if len(answers) == 1:
-            return place.ok("archive", had)
+            return site.ok("archive", had)
         missed = f"{had}; {len(answers) - 1} before it could not be read: {answers[0].message}"
-        return place.warning("archive", missed, "a run sets such objects aside; if there are many, check [archive]")
+        return site.warning("archive", missed, "a run sets such objects aside; if there are many, check [archive]")
     if last.status not in OF_THE_FILE:
-        return place.failed("archive", last.message, unreachable or _advice(root))
+        return site.failed("archive", last.message, unreachable or _advice(root))
     if last.status == Status.OUTSIDE:
         found = f"it answers, in {last.seconds:.2f} s, but {len(answers)} positions are outside: {last.message}"
-        return place.warning("archive", found, "check ra and dec of the catalogue")
+        return site.warning("archive", found, "check ra and dec of the catalogue")
     advice = f"check {job.survey.located_by()}"
-    return place.failed("archive", f"none of {len(answers)} files could be read: {last.message}", advice)
+    return site.failed("archive", f"none of {len(answers)} files could be read: {last.message}", advice)
 
 
 def _advice(root: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from survey_batch.cluster.tables import Table
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.findings import Finding, Findings, Place
+from survey_batch.core.findings import Finding, Findings, Site
 from survey_batch.doctor.probes import PRODUCT_SIDE, try_framework
 from survey_batch.doctor.visit import Visit
 from survey_batch.models.artifact import read_manifest
@@ -25,12 +25,12 @@ def needs_framework(job: Job) -> bool:
         return True
 
 
-def device_works(place: Place, job: Job, table: Table, visit: Visit) -> Findings[None]:
+def device_works(site: Site, job: Job, table: Table, visit: Visit) -> Findings[None]:
     """Import the framework on the worker, and compute on its device."""
-    yield judge_device(place, table, visit.ask(try_framework, job))
+    yield judge_device(site, table, visit.ask(try_framework, job))
 
 
-def judge_device(place: Place, table: Table, tried: dict[str, Any]) -> Finding:
+def judge_device(site: Site, table: Table, tried: dict[str, Any]) -> Finding:
     """Make a finding from what `try_framework` returned."""
     gpus, seconds = tried["gpus"], tried["seconds"]
     seen = f"{len(gpus)} GPU ({', '.join(gpus)})" if gpus else "no GPU"
@@ -38,17 +38,17 @@ def judge_device(place: Place, table: Table, tried: dict[str, Any]) -> Finding:
     if table.section.wants_gpu or gpus:
         about = f"{about}; CUDA_VISIBLE_DEVICES is {tried['visible']}"
     if tried["refusal"]:
-        return place.failed("device", tried["refusal"].partition(". Install")[0], GPU_ADVICE)
+        return site.failed("device", tried["refusal"].partition(". Install")[0], GPU_ADVICE)
     side = f"{PRODUCT_SIDE} x {PRODUCT_SIDE}"
     if tried["error"]:
         advice = (
             "usually driver and libraries do not match: see nvidia-smi on the node, and the framework's documentation"
         )
-        return place.failed("device", f"{about}; a product of {side} matrices fails: {tried['error']}", advice)
+        return site.failed("device", f"{about}; a product of {side} matrices fails: {tried['error']}", advice)
     found = f"{about}; a product of {side} matrices in {1e3 * seconds:.1f} ms"
     if len(gpus) > 1:
         advice = f'a process uses only one GPU: set {table.name}.gres = "gpu:1" and processes = 1'
-        return place.warning("device", found, advice)
+        return site.warning("device", found, advice)
     if table.section.wants_gpu and not gpus:
-        return place.ok("device", f"{found}; predicting without a GPU is allowed (cluster.gpu.allow_cpu)")
-    return place.ok("device", found)
+        return site.ok("device", f"{found}; predicting without a GPU is allowed (cluster.gpu.allow_cpu)")
+    return site.ok("device", found)

@@ -6,7 +6,7 @@ from survey_batch.cluster import kind_of
 from survey_batch.cluster.base import Say
 from survey_batch.cluster.tables import Table, tables_of
 from survey_batch.config.job import Job
-from survey_batch.core.findings import Finding, Findings, Place
+from survey_batch.core.findings import Finding, Findings, Site
 from survey_batch.doctor.archive import archive_answers
 from survey_batch.doctor.inputs import catalogue_is_readable, classifier_fits, stages_fit
 from survey_batch.doctor.output import output_can_be_used, room_is_enough
@@ -17,7 +17,7 @@ from survey_batch.planning.plan import Plan, Rows
 from survey_batch.preflight.estimate import Estimate
 from survey_batch.preflight.trial import sample_rows
 
-HERE = Place("this machine")
+HERE = Site("this machine")
 
 TABLE_ADVICE = "check the table [cluster]"
 
@@ -84,9 +84,9 @@ def _workers(
     job: Job, tables: list[Table], usable: list[Table], rows: list[Rows], *, writable: bool, say: Say
 ) -> Findings[None]:
     for table in tables:
-        place = Place(table.where)
+        site = Site(table.where)
         if table in usable:
-            steps = worker_works(place, job, table, rows, writable=writable, say=say)
-            yield from place.look("worker", TABLE_ADVICE, steps)
+            steps = worker_works(site, job, table, rows, writable=writable, say=say)
+            yield from site.look("worker", TABLE_ADVICE, steps)
         else:
-            yield place.skipped("worker", "no worker was requested, see above")
+            yield site.skipped("worker", "no worker was requested, see above")

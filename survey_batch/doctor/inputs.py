@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from survey_batch.config.job import Job
 from survey_batch.config.sections.cluster import GPU_PHASE
-from survey_batch.core.findings import Findings, Place
+from survey_batch.core.findings import Findings, Site
 from survey_batch.core.wording import size
 from survey_batch.models.artifact import read_manifest
 from survey_batch.models.awaited import check_training, is_awaited
@@ -22,7 +22,7 @@ PROBLEM_SHARE = 0.05
 """Share of a catalogue's rows. If more cannot be used, usually a column is misread."""
 
 
-def catalogue_is_readable(place: Place, job: Job) -> Findings[Plan]:
+def catalogue_is_readable(site: Site, job: Job) -> Findings[Plan]:
     """Read the catalogue as a run would."""
     plan = make_plan(job)
     objects, invalid, fields = plan.size("object"), plan.invalid, plan.size("frame")
@@ -32,13 +32,13 @@ def catalogue_is_readable(place: Place, job: Job) -> Findings[Plan]:
     usable = f"{found}, {problems if invalid else 'all usable'}{notes}"
     if invalid > PROBLEM_SHARE * objects:
         advice = "if the columns have other names, set them in [catalog]; a run sets these rows aside as invalid"
-        yield place.warning("catalogue", usable, advice)
+        yield site.warning("catalogue", usable, advice)
     else:
-        yield place.ok("catalogue", usable)
+        yield site.ok("catalogue", usable)
     return plan
 
 
-def stages_fit(place: Place, job: Job, plan: Plan | None) -> Findings[Estimate | None]:
+def stages_fit(site: Site, job: Job, plan: Plan | None) -> Findings[Estimate | None]:
     """Import the user's functions, check that the stages fit together, and find what their workers need."""
     stages = make_stages(pin_functions(job))
     groups = make_groups(stages)
@@ -47,35 +47,33 @@ def stages_fit(place: Place, job: Job, plan: Plan | None) -> Findings[Estimate |
             stage.check_plan(plan)
         made_already(plan, [stage for stage in stages if stage.from_fields or plan.size("object")])
     phases = dict.fromkeys(group.stored[0].phase for group in groups)
-    yield place.ok("stages", f"{', '.join(job.stages)} fit together; phases: {', '.join(phases)}")
+    yield site.ok("stages", f"{', '.join(job.stages)} fit together; phases: {', '.join(phases)}")
     if plan is None:
         return None
     cost = estimate(plan if plan.job is job else Plan(job, plan.objects, plan.fields, plan.notes))
-    yield from place.look("memory", "see above", _memory(place, plan, cost, job))
+    yield from site.look("memory", "see above", _memory(site, plan, cost, job))
     return cost
 
 
-def _memory(place: Place, plan: Plan, cost: Estimate, job: Job) -> Findings[None]:
+def _memory(site: Site, plan: Plan, cost: Estimate, job: Job) -> Findings[None]:
     refuse_small_workers(Plan(job, plan.objects, plan.fields), cost)
     gpu = f", of [cluster.gpu] {job.cluster.for_phase(GPU_PHASE).memory}" if job.cluster.gpu else ""
     needed = size(cost.worker_bytes)
-    yield place.ok("memory", f"a worker needs at most about {needed} and may have {job.cluster.memory}{gpu}")
+    yield site.ok("memory", f"a worker needs at most about {needed} and may have {job.cluster.memory}{gpu}")
 
 
-def classifier_fits(place: Place, job: Job) -> Findings[bool]:
+def classifier_fits(site: Site, job: Job) -> Findings[bool]:
     """Check that the classifier's folder is whole, and that it was trained on what the job makes."""
     folder = job.predictions.classifier if job.predictions else ""
     if is_awaited(job):
         check_training(job)
         advice = "start with survey-batch run --train, which trains it before predicting"
-        yield place.warning("classifier", f"there is none in {folder} yet; it will be trained as [train] says", advice)
+        yield site.warning("classifier", f"there is none in {folder} yet; it will be trained as [train] says", advice)
         return False
     make_stage(job, "predictions").check()
     manifest = read_manifest(Path(folder))
     what = f"{manifest.kind} {manifest.variant}, {len(manifest.classes)} classes, {len(manifest.files)} files"
-    yield place.ok(
-        "classifier", f"{folder}: {what}, all as saved; takes {manifest.recipe.product} as this job makes it"
-    )
+    yield site.ok("classifier", f"{folder}: {what}, all as saved; takes {manifest.recipe.product} as this job makes it")
     return True
 
 

@@ -13,7 +13,7 @@ from fsspec.core import url_to_fs
 
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.findings import Finding, Findings, Place
+from survey_batch.core.findings import Finding, Findings, Site
 from survey_batch.core.paths import exists, is_url, join, make_folder, read_bytes, write_bytes
 from survey_batch.core.wording import size
 from survey_batch.planning.plan import Plan
@@ -48,30 +48,30 @@ def scratch_folder(output: str) -> Iterator[str]:
             filesystem.rm(inside, recursive=True)
 
 
-def output_can_be_used(place: Place, job: Job) -> Findings[bool]:
+def output_can_be_used(site: Site, job: Job) -> Findings[bool]:
     """Check that the output overlaps with nothing that the job reads, and then that it works."""
     refuse_overlaps(job)
-    return (yield from output_works(place, job.output))
+    return (yield from output_works(site, job.output))
 
 
-def output_works(place: Place, output: str) -> Findings[bool]:
+def output_works(site: Site, output: str) -> Findings[bool]:
     """Write, replace and lock in the output, as a run does; return whether it can be written."""
     with scratch_folder(output) as folder:
         begun, path, data = time.monotonic(), join(folder, "object"), os.urandom(1024)
         write_bytes(path, data)
         if read_bytes(path) != data:
-            yield place.failed("output", f"{path} differs from what was written to it", "choose another file system")
+            yield site.failed("output", f"{path} differs from what was written to it", "choose another file system")
             return False
-        yield place.ok("output", f"{output}: written and read back in {1e3 * (time.monotonic() - begun):.0f} ms")
+        yield site.ok("output", f"{output}: written and read back in {1e3 * (time.monotonic() - begun):.0f} ms")
         if not is_url(output):
             advice = "choose an output on another file system: readers of this one would see half a file"
-            yield from place.look("rename", advice, _renames(place, Path(folder)))
+            yield from site.look("rename", advice, _renames(site, Path(folder)))
         advice = "choose an output on another file system: two runs could write this one at the same time"
-        yield from place.look("lock", advice, _locks(place, output, folder))
+        yield from site.look("lock", advice, _locks(site, output, folder))
     return True
 
 
-def _renames(place: Place, folder: Path) -> Findings[None]:
+def _renames(site: Site, folder: Path) -> Findings[None]:
     """Replace a file again and again while a thread reads it."""
     path, contents = folder / "replaced", (b"old" * SIZE, b"new" * SIZE)
     write_bytes(str(path), contents[0])
@@ -95,48 +95,48 @@ def _renames(place: Place, folder: Path) -> Findings[None]:
     reader.join()
     if wrong:
         found = f"{len(wrong)} of {seen[0]} readers did not see a whole file: {wrong[0]}"
-        yield place.failed("rename", found, "choose an output on another file system")
+        yield site.failed("rename", found, "choose an output on another file system")
     else:
-        yield place.ok("rename", f"a file was replaced {RENAMES} times; {seen[0]} readers saw it whole, old or new")
+        yield site.ok("rename", f"a file was replaced {RENAMES} times; {seen[0]} readers saw it whole, old or new")
 
 
-def _locks(place: Place, output: str, folder: str) -> Findings[None]:
+def _locks(site: Site, output: str, folder: str) -> Findings[None]:
     """Check whether a lock keeps a second one out, and who holds the output's own lock."""
     with locked(folder, what="doctor"):
         try:
             with locked(folder, what="doctor"):
-                yield place.failed("lock", "one lock could be taken twice", "choose an output on another file system")
+                yield site.failed("lock", "one lock could be taken twice", "choose an output on another file system")
                 return
         except ConfigurationError:
             pass
     holder = holder_of(output)
     if holder is None:
-        yield place.ok("lock", "a second run would be kept out; no run is under way")
+        yield site.ok("lock", "a second run would be kept out; no run is under way")
     elif is_dead(holder):
-        yield place.ok("lock", f"a dead run left its lock ({_who(holder)}); the next run takes it over")
+        yield site.ok("lock", f"a dead run left its lock ({_who(holder)}); the next run takes it over")
     else:
         advice = "wait for it, or if you know that it is dead: survey-batch run --break-lock"
-        yield place.warning("lock", f"a run is under way: {_who(holder)}", advice)
+        yield site.warning("lock", f"a run is under way: {_who(holder)}", advice)
 
 
 def _who(holder: dict[str, object]) -> str:
     return "process {pid} of {user} on {host}, since {since}".format(**holder)
 
 
-def room_is_enough(place: Place, job: Job, plan: Plan, cost: Estimate) -> Findings[None]:
+def room_is_enough(site: Site, job: Job, plan: Plan, cost: Estimate) -> Findings[None]:
     """Compare the room that the products need with what the disk has."""
     if is_url(job.output):
-        yield place.skipped("room", f"the free space at {job.output} is not known")
+        yield site.skipped("room", f"the free space at {job.output} is not known")
         return
     folder, needed, files = nearest_folder(job.output), missing_bytes(job.output, cost), missing_files(plan, cost)
     free, disk = shutil.disk_usage(folder).free, os.statvfs(folder)
     found = f"{size(needed)} to write, {size(free)} free on {folder} (this does not show a quota)"
-    yield _compare(place, "room", needed, free, found, less_room(job))
+    yield _compare(site, "room", needed, free, found, less_room(job))
     if disk.f_files:
         found = f"about {files:,} files and folders to write, {disk.f_favail:,} free"
-        yield _compare(place, "files", files, disk.f_favail, found, _fewer_files(job, cost))
+        yield _compare(site, "files", files, disk.f_favail, found, _fewer_files(job, cost))
     else:
-        yield place.ok("files", f"about {files:,} files and folders to write; this file system does not limit them")
+        yield site.ok("files", f"about {files:,} files and folders to write; this file system does not limit them")
 
 
 def missing_files(plan: Plan, cost: Estimate) -> int:
@@ -154,7 +154,7 @@ def _fewer_files(job: Job, cost: Estimate) -> str:
     return "raise shards.objects: each shard is one file per array"
 
 
-def _compare(place: Place, check: str, needed: int, free: int, found: str, advice: str) -> Finding:
+def _compare(site: Site, check: str, needed: int, free: int, found: str, advice: str) -> Finding:
     if needed > free:
-        return place.failed(check, found, advice)
-    return place.warning(check, found, advice) if needed > TIGHT * free else place.ok(check, found)
+        return site.failed(check, found, advice)
+    return site.warning(check, found, advice) if needed > TIGHT * free else site.ok(check, found)

@@ -28,10 +28,10 @@ def write_detections(job: Job) -> int:
     key, all measurements, `snr`, and `label` ("" where not judged).
     """
     group = open_group(job.output, "detections")
-    places = np.arange(len(np.asarray(group["status"][...])))  # type: ignore[index]
+    count = len(np.asarray(group["status"][...]))  # type: ignore[index]
     buffer, writer, total = io.BytesIO(), None, 0
-    for start in range(0, len(places), FIELDS_AT_ONCE):
-        span = slice(start, min(start + FIELDS_AT_ONCE, len(places)))
+    for start in range(0, count, FIELDS_AT_ONCE):
+        span = slice(start, min(start + FIELDS_AT_ONCE, count))
         names = [name for name in (*MEASURED, *JUDGED, "count", "status", *job.survey.field) if name in group]
         fields = {name: np.asarray(group[name][span]) for name in names}  # type: ignore[index]
         table = _table(fields, job.survey.field, Origin(job.survey, job.archive).images())

@@ -173,10 +173,10 @@ class Engine:
         A record is None where its task raised an error. The last task of a chain is done. An earlier task may be
         running again after a worker died; this method waits for it.
         """
-        places = {(number, place): future for number, c in enumerate(chains) for place, future in enumerate(c.futures)}
-        made = self._gather(places) if places else {}
+        futures = {(number, index): future for number, c in enumerate(chains) for index, future in enumerate(c.futures)}
+        made = self._gather(futures) if futures else {}
         for number, chain in enumerate(chains):
-            yield chain, [made[number, place] for place in range(len(chain.futures))]
+            yield chain, [made[number, index] for index in range(len(chain.futures))]
 
     def _gather(self, futures: dict[tuple[int, int], Future]) -> Any:
         """Gather results and keep checking: a lost record has to wait for a worker, which may never come."""

@@ -41,17 +41,17 @@ class Failures:
         ConfigurationError, PlanMismatchError
             The job itself is at fault.
         """
-        place = (stage, shard.index)
+        task = (stage, shard.index)
         if isinstance(error, ConfigurationError | PlanMismatchError):
             raise error
         if isinstance(error, KilledWorker):
-            self.deaths[place] += self.deaths_per_report
-            reason = f"its worker died {self.deaths[place]} times (out of memory, or a crash in a library)"
-            give_up = self.deaths[place] >= DEATHS_ALLOWED
+            self.deaths[task] += self.deaths_per_report
+            reason = f"its worker died {self.deaths[task]} times (out of memory, or a crash in a library)"
+            give_up = self.deaths[task] >= DEATHS_ALLOWED
         else:
-            self.errors[place] += 1
+            self.errors[task] += 1
             reason = str(error) if isinstance(error, SurveyBatchError) else f"{type(error).__name__}: {error}"
-            give_up = self.errors[place] >= ERRORS_ALLOWED
+            give_up = self.errors[task] >= ERRORS_ALLOWED
         log.warning(
             "%s %s: %s; %s",
             stage,

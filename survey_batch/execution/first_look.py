@@ -69,7 +69,7 @@ class FirstLook:
             return []
         rows = self._status(left[:1]).size
         number = min(len(left), max(FIRST_SHARDS, -(-FIRST_ROWS // rows)))
-        return [left[place] for place in np.unique(np.linspace(0, len(left) - 1, number).round().astype(int))]
+        return [left[index] for index in np.unique(np.linspace(0, len(left) - 1, number).round().astype(int))]
 
     def knock(self, connection: Connection, plan: Plan) -> None:
         """Stop before the first shard if a few requests to a server all fail for the same reason.

@@ -63,8 +63,8 @@ class ShardContext:
         return self.given is None and (upstream is None or not self.stage.other(upstream).stored)
 
     def rows(self) -> Rows:
-        """Read the shard's rows of the plan, each with its place in the shard."""
-        return {**read_rows_of(self.output, self.shard), "place": np.arange(len(self.shard))}
+        """Read the shard's rows of the plan, each with its index in the shard."""
+        return {**read_rows_of(self.output, self.shard), "index_in_shard": np.arange(len(self.shard))}
 
     def status(self) -> npt.NDArray[np.uint8]:
         """Read the status of each row; of a product that is not stored, `pending` where another one needs the row."""

@@ -147,13 +147,13 @@ def _record(name: str, loaded: Loaded, whole: Block, nbytes: int) -> Record:
 
 def _merge(stage: Stage, loaded: Loaded, block: Block) -> Block:
     """Put computed rows over the shard's stored rows, or over fill values."""
-    places = np.flatnonzero(loaded.work)
+    indices = np.flatnonzero(loaded.work)
     status = loaded.before.copy()
     inherited = loaded.inherited.reshape(-1, *(1,) * (status.ndim - 1))
     status[loaded.todo] = np.broadcast_to(inherited, status.shape)[loaded.todo]
     # A partial input makes a partial output, whatever the kernel says.
-    status[places] = np.maximum(block.status, status[places])
-    problems = [_moved(problem, int(places[problem.row])) for problem in block.problems]
+    status[indices] = np.maximum(block.status, status[indices])
+    problems = [_moved(problem, int(indices[problem.row])) for problem in block.problems]
     if loaded.first and stage.axis == "object":
         problems += [
             Problem(int(row), Status.INVALID, str(loaded.rows["problem"][row]), "catalogue")

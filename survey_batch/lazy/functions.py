@@ -256,7 +256,7 @@ def _apply_to_block(block: "xr.Dataset", stage: Stage) -> "xr.Dataset":
     whole = stage.empty_block(len(status))
     if (work := usable(status)).any():
         inputs = take({name: block[name].values for name in stage.input_variables}, work)
-        rows = {"ra": np.zeros(int(work.sum())), "place": np.flatnonzero(work)}
+        rows = {"ra": np.zeros(int(work.sum())), "index_in_shard": np.flatnonzero(work)}
         made = stage.compute(rows, stage.prepare(inputs))
         for name, values in made.data.items():
             whole.data[name][work] = values

@@ -63,7 +63,7 @@ class RunPage:
             "time": [when for _ in names],
             "rate": [rates(history, "worked", name) for name in names],
             "stage": names,
-            "color": [CLASS_COLORS[place % len(CLASS_COLORS)] for place in range(len(names))],
+            "color": [CLASS_COLORS[index % len(CLASS_COLORS)] for index in range(len(names))],
         }
         self.flow.data = {"time": when, "rate": rates(history, "nbytes")}
 

@@ -42,12 +42,12 @@ class RunCollector(Collector):
         }
         for run in self.monitor.runs.values():
             for stage in run.stages:
-                place = [run.job, stage["name"]]
+                labels = [run.job, stage["name"]]
                 for status, count in with_pending(stage).items():
-                    rows.add_metric([*place, status], count)
+                    rows.add_metric([*labels, status], count)
                 for key, family in others.items():
                     if stage[key] is not None:
-                        family.add_metric(place, stage[key])
+                        family.add_metric(labels, stage[key])
         yield from (rows, *others.values())
 
     def _archive(self) -> Iterator[Metric]:

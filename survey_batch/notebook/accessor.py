@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Accessor:
     """Objects of a product, as `ds.sb`.
 
-    An object is named by its place on the axis `object` or by its `object_id`. Pictures are matplotlib figures: a
+    An object is named by its index on the axis `object` or by its `object_id`. Pictures are matplotlib figures: a
     notebook shows them by itself, and `savefig` writes them.
 
     Examples
@@ -39,7 +39,7 @@ class Accessor:
         )
 
     def row(self, which: Object) -> int:
-        """Find an object's place on the axis, from its id."""
+        """Find an object's index on the axis, from its id."""
         return row_of(self._ds, which)
 
     def select(self, **conditions: Any) -> xr.Dataset:

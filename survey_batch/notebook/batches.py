@@ -93,7 +93,7 @@ def batches(
 
     A single object costs as much to read as its chunk, so whole blocks (shards, for what `open_product` gave) are read
     in a random order, the next ones while you work. The objects of `mix` blocks are shuffled together. So neighbours in
-    a batch come from `mix` places of the catalogue. Each object comes once in an epoch, and each epoch has a new order.
+    a batch come from `mix` parts of the catalogue. Each object comes once in an epoch, and each epoch has a new order.
 
     Parameters
     ----------

@@ -141,8 +141,8 @@ def confusion(ds: "xr.Dataset", split: str | None = None) -> Picture:
             + (f" in split {split!r}" if split else "")
         )
     counts = np.zeros((len(classes), len(classes)), int)
-    number = {name: place for place, name in enumerate(classes)}
-    np.add.at(counts, tuple(np.array([[number[name] for name in side[both]] for side in (label, predicted)])), 1)
+    class_index = {name: index for index, name in enumerate(classes)}
+    np.add.at(counts, tuple(np.array([[class_index[name] for name in side[both]] for side in (label, predicted)])), 1)
     title = f"{both.sum():,} objects" + (f" of split {split}" if split else "")
     drawn = confusion_figure(counts, classes, title, normalised=False, make=Picture)
     assert isinstance(drawn, Picture)  # noqa: S101
@@ -189,7 +189,7 @@ def _draw_cutout(axes: Axes, one: "xr.Dataset") -> None:
     strip = np.concatenate([part for panel in panels for part in (gap, panel)][1:], axis=1)
     axes.imshow(strip, interpolation="nearest", resample=False)
     width = strip.shape[1] / len(names)
-    axes.set_xticks([width * (place + 0.5) for place in range(len(names))], names, fontsize=8)
+    axes.set_xticks([width * (index + 0.5) for index in range(len(names))], names, fontsize=8)
     _bare(axes)
 
 

@@ -26,7 +26,7 @@ def wcs(ds: "xr.Dataset", which: Object, band: str | None = None) -> "WCS":
     ds : xarray.Dataset
         Cutouts, with `crval`, `crpix` and `cd`.
     which : int or str
-        The object: its place, or its id.
+        The object: its index, or its id.
     band : str, optional
         The band; by default the first. Bands are cut at whole pixels, so each has a WCS of its own.
 
@@ -59,7 +59,7 @@ def to_fits(ds: "xr.Dataset", which: Object) -> "HDUList":
     ds : xarray.Dataset
         Cutouts.
     which : int or str
-        The object: its place, or its id.
+        The object: its index, or its id.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def to_spectrum(ds: "xr.Dataset", which: Object) -> Any:
     ds : xarray.Dataset
         Spectra, with `flux`, `ivar`, `mask` and `wavelength`.
     which : int or str
-        The object: its place, or its id.
+        The object: its index, or its id.
 
     Returns
     -------

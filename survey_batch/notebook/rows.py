@@ -1,4 +1,4 @@
-"""Which objects a person means: a place on the axis or an object's id; and which ones fulfil a condition."""
+"""Which objects a person means: an index on the axis or an object's id; and which ones fulfil a condition."""
 
 import difflib
 from collections.abc import Collection, Iterable
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Object = int | str
-"""An object: its place on the axis `object` (from the end if negative), or its id."""
+"""An object: its index on the axis `object` (from the end if negative), or its id."""
 
 
 def row_of(ds: "xr.Dataset", which: Object) -> int:
-    """Find an object's place on the axis.
+    """Find an object's index on the axis.
 
     Parameters
     ----------
     ds : xarray.Dataset
         With the axis `object`.
     which : int or str
-        A place, or an `object_id`.
+        An index, or an `object_id`.
 
     Raises
     ------
@@ -44,12 +44,12 @@ def row_of(ds: "xr.Dataset", which: Object) -> int:
 
 
 def rows_of(ds: "xr.Dataset", which: "Iterable[Object] | None", count: int) -> Index:
-    """Find the places of some objects, or `count` objects evenly spaced among those that hold data."""
+    """Find the indices of some objects, or `count` objects evenly spaced among those that hold data."""
     if which is not None:
         return np.array([row_of(ds, one if isinstance(one, str) else int(one)) for one in which], np.intp)
     held = np.flatnonzero(usable(ds["status"].values)) if "status" in ds else np.arange(objects_in(ds))
-    places = np.linspace(0, len(held) - 1, min(count, len(held))).round().astype(np.intp)
-    return np.asarray(held[places], np.intp)
+    indices = np.linspace(0, len(held) - 1, min(count, len(held))).round().astype(np.intp)
+    return np.asarray(held[indices], np.intp)
 
 
 def objects_in(ds: "xr.Dataset") -> int:

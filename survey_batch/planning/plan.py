@@ -38,7 +38,7 @@ LABELS = ("label", "split")
 """Columns on which no product depends: they are rewritten in products when they change."""
 
 BESIDE = (*LABELS, "row", "redshift", "snr")
-"""Columns that affect a product only if its stage reads them; `row` is a row's place in its file."""
+"""Columns that affect a product only if its stage reads them; `row` is a row's index in its file."""
 
 _NO_OBJECTS = pa.table({"object_id": pa.nulls(0, pa.string()), "problem": pa.nulls(0, pa.string())})
 
@@ -95,7 +95,7 @@ class Plan:
 
     @property
     def invalid(self) -> int:
-        """Rows that cannot be used; they keep their place and end as `invalid`."""
+        """Rows that cannot be used; they stay in the plan and end as `invalid`."""
         return int(pc.sum(pc.not_equal(self.objects["problem"], "")).as_py() or 0)
 
     def columns_behind(self, axis: Axis, read: Collection[str] = ()) -> list[str]:
@@ -215,10 +215,10 @@ def stored_table(output: str, axis: Axis) -> pa.Table | None:
 
 
 def read_fields(output: str) -> dict[tuple[int, ...], int]:
-    """Map each planned field to its place on the frame axis."""
+    """Map each planned field to its index on the frame axis."""
     with fsspec.open(_table_path(output, "frame"), "rb") as stream:
         table = pq.read_table(stream)
-    return {key: place for place, key in enumerate(zip(*table.to_pydict().values(), strict=True))}
+    return {key: index for index, key in enumerate(zip(*table.to_pydict().values(), strict=True))}
 
 
 def to_numpy(column: pa.ChunkedArray) -> Array:

@@ -28,13 +28,13 @@ def refuse_overlaps(job: Job) -> None:
     output = job.output
     if not is_url(output) and not (there := nearest_folder(output)).is_dir():
         raise ConfigurationError(f"output {output}: {there} is a file, and the products need a folder: name another")
-    for key, path in _used_places(job):
+    for key, path in _used_paths(job):
         if same_or_within(output, path) and (key != "archive.root" or same_or_within(path, output)):
             how = "is also" if same_or_within(path, output) else f"lies within {path}, which is"
             raise ConfigurationError(f"output {output} {how} {key}: products would be written into it; name another")
 
 
-def _used_places(job: Job) -> Iterator[tuple[str, str]]:
+def _used_paths(job: Job) -> Iterator[tuple[str, str]]:
     yield "catalog.path", job.catalog.path
     yield "archive.root", job.archive.root
     if job.archive.cache is not None:

@@ -33,8 +33,8 @@ def sample_rows(plan: Plan, number: int = 3) -> list[Rows]:
     """Choose rows that name a file, from the first to the last: fields if the survey has any, else usable objects."""
     table = plan.fields if plan.job.survey.field else plan.objects
     count = table.num_rows if table is plan.fields else table.num_rows - plan.invalid
-    places = np.unique(np.linspace(0, count - 1, number).round().astype(int)).tolist() if count else []
-    return [{name: to_numpy(table[name].slice(row, 1)) for name in table.column_names} for row in places]
+    rows = np.unique(np.linspace(0, count - 1, number).round().astype(int)).tolist() if count else []
+    return [{name: to_numpy(table[name].slice(row, 1)) for name in table.column_names} for row in rows]
 
 
 def fetch_one(job: Job, rows: Sequence[Rows]) -> list[Answer]:

@@ -160,7 +160,7 @@ class Stage(ABC):
         Parameters
         ----------
         rows
-            Rows of the catalogue, with `place`, each row's place in its shard.
+            Rows of the catalogue, with `index_in_shard`, each row's index in its shard.
         inputs
             The result of `prepare`.
         """

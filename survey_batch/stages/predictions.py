@@ -142,7 +142,7 @@ class PredictionsStage(Stage):
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Predict all objects of a block; an object with too little data gets no probabilities."""
         block, classifier = self.empty_block(len(rows["ra"])), self._classifier()
-        probability = classifier.predict_prepared(inputs, self.section.batch, rows["place"])
+        probability = classifier.predict_prepared(inputs, self.section.batch, rows["index_in_shard"])
         known, confidence = np.isfinite(probability).all(axis=1), probability.max(axis=1)
         block.data["probability"][:] = probability
         block.data["confidence"][known] = confidence[known]

@@ -7,7 +7,7 @@ import pytest
 from survey_batch.cluster.kind import ClusterKind, kind_of, worker_count
 from survey_batch.cluster.tables import Table
 from survey_batch.config.job import ClusterSection
-from survey_batch.core.findings import Place, State
+from survey_batch.core.findings import Site, State
 
 
 class Plain(ClusterKind):
@@ -30,7 +30,7 @@ def test_workers_are_as_many_as_asked_for_or_as_there_are_cores():
 def test_a_kind_without_checks_of_its_own_says_so_and_all_its_tables_can_be_asked():
     section = ClusterSection()
     tables = [Table("cluster", section, "all phases", predicts=False)]
-    steps = Plain().findings(Place("here"), tables, "log")
+    steps = Plain().findings(Site("here"), tables, "log")
     finding = next(steps)
     assert finding.state is State.OK
     assert '"local", by tests; it has no checks of its own' in finding.found

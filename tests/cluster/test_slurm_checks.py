@@ -6,9 +6,9 @@ import pytest
 from survey_batch.cluster.slurm_checks import judge_drain, judge_partition, parse_partitions
 from survey_batch.cluster.tables import Table
 from survey_batch.config.job import ClusterSection
-from survey_batch.core.findings import Place, State
+from survey_batch.core.findings import Site, State
 
-PLACE = Place("here")
+SITE = Site("here")
 SINFO = """standard*|up|1-00:00:00|idle|3
 standard*|up|1-00:00:00|down*|1
 gpu|up|infinite|allocated|2
@@ -37,7 +37,7 @@ def table(**keys):
     ],
 )
 def test_a_partition_is_judged_by_what_sinfo_says(partition, state, said):
-    finding = judge_partition(PLACE, table(partition=partition), parse_partitions(SINFO))
+    finding = judge_partition(SITE, table(partition=partition), parse_partitions(SINFO))
     assert finding.state == state, finding
     assert said in finding.found
 
@@ -47,4 +47,4 @@ def test_a_partition_is_judged_by_what_sinfo_says(partition, state, said):
 )
 def test_a_worker_must_have_time_to_work_before_it_drains(margin, state):
     with dask.config.set({"jobqueue.slurm.walltime": "4:00:00"}):  # the site's, which the job file does not know
-        assert judge_drain(PLACE, table(walltime=None, drain_seconds=margin)).state == state
+        assert judge_drain(SITE, table(walltime=None, drain_seconds=margin)).state == state

@@ -4,7 +4,7 @@ from itertools import repeat
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.findings import Place, State
+from survey_batch.core.findings import Site, State
 from survey_batch.doctor.archive import archive_answers, judge
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.trial import fetch_one, sample_rows
@@ -13,7 +13,7 @@ from tests.jobs import lamost_job, sdss_job
 from tests.lamost_files import make_archive
 from tests.servers import BUSY, PAGE, free_ports, http_server
 
-PLACE = Place("here")
+SITE = Site("here")
 FIRST = "/spec-55000-TEST_sp01-001.fits"
 
 
@@ -25,7 +25,7 @@ def keys(tmp_path):
 def look(keys, tmp_path, root=None, **archive):
     archive = {**keys["archive"], **({"root": root} if root else {}), **archive}
     job = lamost_job({**keys, "archive": archive}, tmp_path / "out", ("spectra",))
-    (finding,) = archive_answers(PLACE, job, sample_rows(make_plan(job)))
+    (finding,) = archive_answers(SITE, job, sample_rows(make_plan(job)))
     return finding
 
 
@@ -80,6 +80,6 @@ def test_of_a_field_one_band_is_read(tmp_path):
     simulate_sdss(tmp_path, fields=1, objects=20, seed=1, bands="gr")
     job = sdss_job(tmp_path / "sources.csv", tmp_path, tmp_path / "out", frames={"bands": "ugr"})
     answers = fetch_one(job, sample_rows(make_plan(job)))
-    finding = judge(PLACE, job, answers)
+    finding = judge(SITE, job, answers)
     assert finding.state == State.OK, finding
     assert "one frame of" in finding.found

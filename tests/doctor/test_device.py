@@ -2,7 +2,7 @@ import pytest
 
 from survey_batch.cluster.tables import Table
 from survey_batch.config.job import ClusterSection
-from survey_batch.core.findings import Place, State
+from survey_batch.core.findings import Site, State
 from survey_batch.doctor.device import judge_device, needs_framework
 from tests.doctor.folders import write_classifier
 from tests.jobs import lamost_job
@@ -32,7 +32,7 @@ TRIED = {
 )
 def test_a_device_is_judged_by_what_was_tried_on_it(gres, changes, state, said):
     table = Table("cluster.gpu", ClusterSection(kind="slurm", gres=gres), "predictions", predicts=True)
-    finding = judge_device(Place("there"), table, {**TRIED, **changes})
+    finding = judge_device(Site("there"), table, {**TRIED, **changes})
     assert finding.state == state, finding
     assert said in finding.found
     assert bool(finding.advice) == (state != State.OK)

@@ -1,14 +1,14 @@
 import pytest
 
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
-from survey_batch.core.findings import Place, State
+from survey_batch.core.findings import Site, State
 from survey_batch.doctor.inputs import catalogue_is_readable, classifier_fits, stages_fit
 from survey_batch.planning.plan import make_plan
 from tests.doctor.folders import write_classifier
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 
-PLACE = Place("here")
+SITE = Site("here")
 PREDICTS = ("spectra", "predictions")
 
 
@@ -39,7 +39,7 @@ def spoil(job, rows):
 def test_a_catalogue_is_judged_by_its_share_of_rows_that_cannot_be_used(make_job, rows, state):
     job = make_job()
     spoil(job, rows)
-    (finding,) = catalogue_is_readable(PLACE, job)
+    (finding,) = catalogue_is_readable(SITE, job)
     assert finding.state == state, finding
     assert finding.found.startswith("20 objects, ")
     if rows:
@@ -51,12 +51,12 @@ def test_a_catalogue_that_cannot_be_used_at_all_is_refused_as_a_run_would(make_j
     job = make_job()
     spoil(job, 20)
     with pytest.raises(ConfigurationError, match="none of the 20 rows"):
-        list(catalogue_is_readable(PLACE, job))
+        list(catalogue_is_readable(SITE, job))
 
 
 def test_stages_fit_with_their_phases_and_memory(make_job):
     job = make_job(("spectra", "features"))
-    stages, memory = stages_fit(PLACE, job, make_plan(job))
+    stages, memory = stages_fit(SITE, job, make_plan(job))
     assert stages.found.endswith("phases: ingest, prepare")
     assert memory.state == State.OK
     assert "may have 4 GB" in memory.found
@@ -66,7 +66,7 @@ def test_workers_that_are_too_small_are_found_and_the_estimate_is_there_all_the_
     job = make_job(cluster={"memory": "200 MB"})
 
     def both():
-        cost = yield from stages_fit(PLACE, job, make_plan(job))
+        cost = yield from stages_fit(SITE, job, make_plan(job))
         yield cost
 
     _, memory, cost = both()
@@ -78,7 +78,7 @@ def test_workers_that_are_too_small_are_found_and_the_estimate_is_there_all_the_
 def test_a_whole_classifier_fits(make_job, tmp_path):
     job = make_job(PREDICTS)
     write_classifier(tmp_path / "model", job)
-    (finding,) = classifier_fits(PLACE, job)
+    (finding,) = classifier_fits(SITE, job)
     assert finding.state == State.OK
     assert "2 classes, 1 files, all as saved; takes spectra" in finding.found
 
@@ -87,16 +87,16 @@ def test_a_classifier_whose_file_was_changed_or_whose_product_is_another_is_refu
     job = make_job(PREDICTS)
     write_classifier(tmp_path / "model", job)
     with pytest.raises(PlanMismatchError, match="wavelengths"):
-        list(classifier_fits(PLACE, make_job(PREDICTS, spectra={"wavelength_max": 8000})))
+        list(classifier_fits(SITE, make_job(PREDICTS, spectra={"wavelength_max": 8000})))
     (tmp_path / "model" / "network.keras").write_bytes(b"another")
     with pytest.raises(ConfigurationError, match="SHA-256 differs"):
-        list(classifier_fits(PLACE, job))
+        list(classifier_fits(SITE, job))
 
 
 def test_a_classifier_that_the_job_will_train_is_no_failure_and_one_that_nobody_trains_is(make_job, tmp_path):
     train = {"kind": "spectral-type", "classifier": str(tmp_path / "model")}
-    (finding,) = classifier_fits(PLACE, make_job(PREDICTS, train=train))
+    (finding,) = classifier_fits(SITE, make_job(PREDICTS, train=train))
     assert finding.state == State.WARNING
     assert "run --train" in finding.advice
     with pytest.raises(ConfigurationError, match="no trained classifier"):
-        list(classifier_fits(PLACE, make_job(PREDICTS)))
+        list(classifier_fits(SITE, make_job(PREDICTS)))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from survey_batch.core.findings import Place, State
+from survey_batch.core.findings import Site, State
 from survey_batch.doctor.output import missing_files, output_works, room_is_enough
 from survey_batch.execution.runner import run
 from survey_batch.planning.plan import make_plan
@@ -15,7 +15,7 @@ from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 from tests.servers import s3_server
 
-PLACE = Place("here")
+SITE = Site("here")
 
 
 def by_check(findings):
@@ -24,18 +24,18 @@ def by_check(findings):
 
 def test_a_folder_that_can_be_written_is_left_as_it_was(tmp_path):
     out = tmp_path / "runs" / "out"
-    found = by_check(output_works(PLACE, str(out)))
+    found = by_check(output_works(SITE, str(out)))
     assert [finding.state for finding in found.values()] == [State.OK] * 3, found
     assert list(found) == ["output", "rename", "lock"]
     assert not out.exists()
     out.mkdir()
-    list(output_works(PLACE, str(out)))
+    list(output_works(SITE, str(out)))
     assert list(out.iterdir()) == []
 
 
 def test_an_output_below_a_file_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    (finding,) = PLACE.look("output", "choose another", output_works(PLACE, str(tmp_path / "file" / "out")))
+    (finding,) = SITE.look("output", "choose another", output_works(SITE, str(tmp_path / "file" / "out")))
     assert finding.state == State.FAILED
     assert "NotADirectoryError" in finding.found
 
@@ -48,20 +48,20 @@ def test_files_that_are_not_replaced_whole_are_seen(tmp_path, monkeypatch):
                 stream.write(data[start : start + 8192])
 
     monkeypatch.setattr("survey_batch.doctor.output.write_bytes", in_place)
-    finding = by_check(output_works(PLACE, str(tmp_path)))["rename"]
+    finding = by_check(output_works(SITE, str(tmp_path)))["rename"]
     assert finding.state == State.FAILED
     assert "half a file" in finding.found
 
 
 def test_locks_that_keep_nobody_out_are_seen(tmp_path, monkeypatch):
     monkeypatch.setattr("survey_batch.store.lock._create", lambda _: True)
-    finding = by_check(output_works(PLACE, str(tmp_path)))["lock"]
+    finding = by_check(output_works(SITE, str(tmp_path)))["lock"]
     assert (finding.state, finding.found) == (State.FAILED, "one lock could be taken twice")
 
 
 def test_a_run_that_is_at_work_is_named(tmp_path):
     with locked(str(tmp_path)):
-        finding = by_check(output_works(PLACE, str(tmp_path)))["lock"]
+        finding = by_check(output_works(SITE, str(tmp_path)))["lock"]
     assert finding.state == State.WARNING
     assert f"process {os.getpid()} of " in finding.found
 
@@ -72,7 +72,7 @@ def test_an_object_store_is_written_read_and_cleaned(tmp_path):
     with s3_server(tmp_path / "s3") as endpoint:
         files = s3fs.S3FileSystem(endpoint_url=endpoint, skip_instance_cache=True)
         files.mkdir("bucket")
-        found = by_check(output_works(PLACE, "s3://bucket/out"))
+        found = by_check(output_works(SITE, "s3://bucket/out"))
         files.invalidate_cache()
         left = files.find("bucket/out")
     assert {check: finding.state for check, finding in found.items()} == {"output": State.OK, "lock": State.OK}, found
@@ -90,14 +90,14 @@ def test_room_is_compared_with_what_the_products_need(job, monkeypatch, share, s
     cost = estimate(plan)
     free = int(sum(stage.stored_bytes for stage in cost.stages) / share)
     monkeypatch.setattr("shutil.disk_usage", lambda _: dataclasses.make_dataclass("Usage", ["free"])(free))
-    room, _ = room_is_enough(PLACE, job, plan, cost)
+    room, _ = room_is_enough(SITE, job, plan, cost)
     assert room.state == state, room
 
 
 def test_too_few_inodes_are_seen(job, monkeypatch):
     plan, disk = make_plan(job), os.statvfs(job.archive.root)
     monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result((*disk[:7], 10, *disk[8:])))
-    _, files = room_is_enough(PLACE, job, plan, estimate(plan))
+    _, files = room_is_enough(SITE, job, plan, estimate(plan))
     assert files.state == State.FAILED
     assert "10 free" in files.found
 

@@ -7,7 +7,7 @@ import pytest
 
 from survey_batch.cluster.tables import Table
 from survey_batch.config.job import ClusterSection
-from survey_batch.core.findings import Place, State
+from survey_batch.core.findings import Site, State
 from survey_batch.core.versions import versions
 from survey_batch.doctor import workers
 from survey_batch.doctor.workers import judge_clock
@@ -21,7 +21,7 @@ UNUSED = {"catalog": {"path": "unused"}, "archive": {"survey": "lamost", "root":
     ("skew", "error", "state"), [(0.9, 0.01, State.OK), (-1.5, 0.01, State.WARNING), (1.5, 0.6, State.OK)]
 )
 def test_a_clock_is_wrong_where_the_round_trip_cannot_explain_it(skew, error, state):
-    finding = judge_clock(Place("there"), skew, error)
+    finding = judge_clock(Site("there"), skew, error)
     assert finding.state == state
     assert ("ahead of" if skew > 0 else "behind") in finding.found
 
@@ -34,7 +34,7 @@ ABOUT = {
     "scratch": "/scratch",
     "scratch_free": 9 * GB,
 }
-PLACE = Place("there")
+SITE = Site("there")
 
 
 def table(**keys):
@@ -57,7 +57,7 @@ class Visit:
 
 @pytest.mark.parametrize(("processes", "state"), [(1, State.OK), (4, State.OK), (5, State.WARNING)])
 def test_the_memory_of_all_workers_of_a_job_must_be_there(processes, state):
-    finding = workers._memory(PLACE, table(processes=processes), ABOUT)
+    finding = workers._memory(SITE, table(processes=processes), ABOUT)
     assert finding.state == state
     assert ("lower cluster.memory or cluster.processes" in finding.advice) == (state is State.WARNING)
     assert (f"{processes} workers of 2.0 GB each" in finding.found) == (processes > 1)
@@ -65,7 +65,7 @@ def test_the_memory_of_all_workers_of_a_job_must_be_there(processes, state):
 
 @pytest.mark.parametrize(("processes", "state"), [(4, State.OK), (5, State.WARNING)])
 def test_the_disk_must_hold_what_all_workers_may_write_there(processes, state):
-    finding = workers._scratch(PLACE, table(processes=processes), ABOUT)
+    finding = workers._scratch(SITE, table(processes=processes), ABOUT)
     assert finding.state == state
     assert finding.found == "9.0 GB free in /scratch"
     assert ("up to 10.0 GB may go there" in finding.advice) == (state is State.WARNING)
@@ -83,7 +83,7 @@ def test_the_shortest_round_trip_decides_about_the_clock(monkeypatch):
             return there
 
     monkeypatch.setattr(workers.time, "time", lambda: now[0])
-    (finding,) = workers._clock(PLACE, FastVisit())
+    (finding,) = workers._clock(SITE, FastVisit())
     assert finding.state is State.WARNING
     assert finding.found == "3.000 s ahead of this machine's, give or take 0.100 s"
 
@@ -101,14 +101,14 @@ def test_versions_on_which_results_depend_are_compared(monkeypatch, change, stat
     monkeypatch.setattr(workers, "check_versions", lambda *_: None)
     there = {"python": "3.11.7", **versions(), **change}
     there = {name: version for name, version in there.items() if version is not None}
-    (finding,) = workers._versions(PLACE, Visit(), there)
+    (finding,) = workers._versions(SITE, Visit(), there)
     assert finding.state is state
     assert said in finding.found
 
 
 def test_an_output_that_both_sides_see_is_taken(tmp_path):
     job = lamost_job(UNUSED, tmp_path / "out")
-    (finding,) = workers._output(PLACE, job, Visit(), {"folder": "/home"})
+    (finding,) = workers._output(SITE, job, Visit(), {"folder": "/home"})
     assert finding.state is State.OK
     assert "the same folder" in finding.found
     assert not list((tmp_path / "out").rglob("token")), "nothing is left behind"
@@ -126,7 +126,7 @@ def test_an_output_that_one_side_does_not_see_is_found(tmp_path, monkeypatch, an
     monkeypatch.setattr(workers, "exchange", answer)
     monkeypatch.setattr("survey_batch.doctor.probes.SHARED_SECONDS", 0.0)
     job = lamost_job(UNUSED, tmp_path / "out")
-    (finding,) = workers._output(PLACE, job, Visit(), {"folder": "/home"})
+    (finding,) = workers._output(SITE, job, Visit(), {"folder": "/home"})
     assert finding.state is State.FAILED
     assert finding.found == said.format(out=tmp_path / "out")
 
@@ -134,17 +134,17 @@ def test_an_output_that_one_side_does_not_see_is_found(tmp_path, monkeypatch, an
 def test_a_classifier_must_be_the_same_on_both_sides(tmp_path, monkeypatch):
     folder = tmp_path / "model"
     job = lamost_job(UNUSED, tmp_path / "out", ("spectra", "predictions"), predictions={"classifier": str(folder)})
-    assert [one.state for one in workers._classifier(PLACE, job, Visit())] == [State.SKIPPED]
+    assert [one.state for one in workers._classifier(SITE, job, Visit())] == [State.SKIPPED]
     write_folder(folder)
-    assert [one.state for one in workers._classifier(PLACE, job, Visit())] == [State.OK]
+    assert [one.state for one in workers._classifier(SITE, job, Visit())] == [State.OK]
     there = SimpleNamespace(ask=lambda *_: "0123456789abcdef")
-    (finding,) = workers._classifier(PLACE, job, there)
+    (finding,) = workers._classifier(SITE, job, there)
     assert finding.state is State.FAILED
     assert "other content, fingerprint 0123456789ab, here " in finding.found
 
 
 def test_a_dashboard_that_does_not_answer_is_no_failure():
-    (finding,) = workers._dashboard(PLACE, Visit())
+    (finding,) = workers._dashboard(SITE, Visit())
     assert finding.state is State.WARNING
     assert "http://127.0.0.1:1/status does not answer" in finding.found
 

@@ -46,7 +46,7 @@ def test_rows_are_those_of_the_plan_with_their_places_in_the_shard(make):
     assert [len(shard) for shard in shards] == [8, 4]
     rows = ShardContext.of(job, "spectra", shards[1]).rows()
     assert rows["object_id"].tolist() == [str(1000 + number) for number in range(8, 12)]
-    assert rows["place"].tolist() == [0, 1, 2, 3]
+    assert rows["index_in_shard"].tolist() == [0, 1, 2, 3]
 
 
 def test_the_first_stage_has_the_catalogue_s_problems_and_another_the_statuses_before_it(make):

@@ -1,4 +1,4 @@
-"""Objects are found by place or id, and chosen by what their variables hold."""
+"""Objects are found by index or id, and chosen by what their variables hold."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ DS = xr.Dataset(
 )
 
 
-def places(**conditions):
+def indices(**conditions):
     return np.flatnonzero(chosen(DS, conditions)).tolist()
 
 
@@ -38,26 +38,26 @@ def test_a_dataset_without_objects_is_refused():
 
 
 def test_objects_are_chosen_by_a_value_by_several_or_by_a_range_with_both_ends():
-    assert places(label="A") == [0, 1]
-    assert places(label=["F", "G"]) == [2, 3]
-    assert places(snr=slice(10, 20)) == [0, 2]
-    assert places(snr=slice(20, None)) == [2, 3, 4]
-    assert places(label="A", snr=slice(None, 15)) == [0]
-    assert places() == [0, 1, 2, 3, 4]
+    assert indices(label="A") == [0, 1]
+    assert indices(label=["F", "G"]) == [2, 3]
+    assert indices(snr=slice(10, 20)) == [0, 2]
+    assert indices(snr=slice(20, None)) == [2, 3, 4]
+    assert indices(label="A", snr=slice(None, 15)) == [0]
+    assert indices() == [0, 1, 2, 3, 4]
 
 
 def test_statuses_go_by_their_names():
-    assert places(status="ok") == [0, 4]
-    assert places(status="usable") == [0, 1, 4]
-    assert places(status=["not_found", "failed"]) == [2, 3]
-    assert places(status=2) == [1]
+    assert indices(status="ok") == [0, 4]
+    assert indices(status="usable") == [0, 1, 4]
+    assert indices(status=["not_found", "failed"]) == [2, 3]
+    assert indices(status=2) == [1]
     with pytest.raises(ConfigurationError, match=r"'fine' is no status; there are usable, pending, ok, partial"):
-        places(status="fine")
+        indices(status="fine")
 
 
 def test_a_variable_that_is_not_there_is_refused_with_one_like_it():
     with pytest.raises(ConfigurationError, match=r"'labels' .* \(did you mean 'label'\?\); there are label, object_id"):
-        places(labels="A")
+        indices(labels="A")
 
 
 def test_without_a_wish_objects_with_data_are_taken_evenly_spaced():

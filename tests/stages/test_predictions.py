@@ -136,7 +136,7 @@ def computed(folder, tmp_path, monkeypatch, **predictions):
     monkeypatch.setattr("survey_batch.stages.predictions.load_classifier", lambda *_: Decided())
     keys = {**folder(table_recipe(tmp_path)), **predictions}
     stage = make_stage(lamost(tmp_path, ("spectra", "features", "predictions"), keys), "predictions")
-    return stage, stage.compute({"ra": np.zeros(4), "place": np.arange(4)}, {})
+    return stage, stage.compute({"ra": np.zeros(4), "index_in_shard": np.arange(4)}, {})
 
 
 def test_below_the_threshold_the_class_is_empty_and_all_else_stays(folder, tmp_path, monkeypatch):

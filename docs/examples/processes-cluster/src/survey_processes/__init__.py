@@ -14,7 +14,7 @@ from survey_batch.cluster.tables import Table
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.environment import worker_exports
 from survey_batch.core.errors import SurveyBatchError
-from survey_batch.core.findings import Findings, Place
+from survey_batch.core.findings import Findings, Site
 
 if TYPE_CHECKING:
     from survey_batch.cluster.base import Connection, Say
@@ -31,16 +31,16 @@ class ProcessesKind(ClusterKind):
         if unknown := sorted(set(section.options) - {"nice"}):
             raise ValueError(f"options: {unknown[0]!r} is not known; there is nice, from 0 to 19")
 
-    def findings(self, place: Place, tables: list[Table], folder: str) -> Findings[list[Table]]:
+    def findings(self, site: Site, tables: list[Table], folder: str) -> Findings[list[Table]]:
         """Look for the interpreter of each table."""
         usable = []
         for table in tables:
             python = table.section.python or sys.executable
             if shutil.which(python):
-                yield place.ok(table.name, f"{worker_count(table.section)} processes of {python}")
+                yield site.ok(table.name, f"{worker_count(table.section)} processes of {python}")
                 usable.append(table)
             else:
-                yield place.failed(table.name, f"{python} cannot be run", f"correct {table.name}.python")
+                yield site.failed(table.name, f"{python} cannot be run", f"correct {table.name}.python")
         return usable
 
     @contextmanager
