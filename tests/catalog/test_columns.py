@@ -45,7 +45,7 @@ def test_a_position_of_an_unknown_name_is_found_by_its_ucd_and_that_is_said():
     columns = (Column("lon", ucd="POS_EQ_RA_MAIN"), Column("lat", ucd="pos.eq.dec;meta.main"), Column("e", ucd="em.ra"))
     found = match(*columns)
     assert (found["ra"], found["dec"]) == ("lon", "lat")
-    assert notes(*columns) == ["no column has a usual name for ra and dec: 'lon' and 'lat' are taken by their UCDs"]
+    assert notes(*columns) == ["no column has a usual name for ra and dec: 'lon' and 'lat' are chosen by their UCDs"]
 
 
 def test_of_two_columns_with_one_ucd_the_main_one_is_taken_and_none_if_there_is_none():
@@ -97,16 +97,14 @@ def test_a_list_of_fields_needs_no_position():
 
 def test_columns_that_may_be_meant_as_well_are_named():
     (first, second) = notes("ra", "dec", "RA_1", "snr", "S_N_R")
-    assert (
-        first == "'ra' is taken for ra, and 'RA_1' is passed over; to choose: [catalog] columns = {ra = \"<column>\"}"
-    )
-    assert second.startswith("column 'snr' is taken for snr, and 'S_N_R' is passed over; the other way round")
+    assert first == "'ra' is read as ra, and 'RA_1' is ignored; to choose: [catalog] columns = {ra = \"<column>\"}"
+    assert second.startswith("column 'snr' is read as snr, and 'S_N_R' is ignored; to read 'S_N_R' instead: ")
     assert notes("ra", "dec", "RA_1", "snr", "S_N_R", columns={"ra": "ra", "snr": "snr"}) == []
 
 
 def test_a_vector_that_stands_before_what_is_read_is_told_of():
     (note,) = notes("ra", "dec", Column("sn_median", vector=True), "snr_r")
-    assert note == "'sn_median' is passed over, for it holds vectors, not one value per row: 'snr_r' is read for snr"
+    assert note == "'sn_median' is ignored (vectors, not one value per row): 'snr_r' is read as snr"
 
 
 FOUND = {name: name for name in ("ra", "dec", "run", *OPTIONAL)}

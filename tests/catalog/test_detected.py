@@ -18,7 +18,9 @@ def test_objects_of_frames_are_known_when_a_run_has_found_them(tmp_path):
     catalog = {"path": "fields.csv", "detect": {}, "columns": {"run": "RUN"}, "table": 2}
     job = sdss_job("unused", "/archive", tmp_path / "out")
     job = job.model_copy(update={"catalog": CatalogSection.model_validate(catalog)})
-    with pytest.raises(ConfigurationError, match="found on its frames, and there is no .*survey-batch run comes first"):
+    with pytest.raises(
+        ConfigurationError, match="finds its objects on frames, and there is no .*start survey-batch run first"
+    ):
         object_catalog(job)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "detections.parquet").write_bytes(b"")

@@ -34,8 +34,8 @@ def test_values_that_cannot_be_understood_are_missing_with_one_note_by_the_file_
     assert rows.integer("run").tolist() == [7, -1, -1]
     assert rows.notes == [
         "of the file",
-        "column 'SNR' (snr) holds text that is no number: such values are taken as missing",
-        "column 'RUN' (run) holds values that are no whole numbers from 0 on: such values are taken as missing",
+        "column 'SNR' (snr) holds text that is not a number: such values count as missing",
+        "column 'RUN' (run) holds values that are not whole numbers from 0 up: such values count as missing",
     ]
     assert not rows.problem.any()
 
@@ -68,5 +68,5 @@ def test_a_column_of_several_values_is_refused(values):
 
 def test_bytes_are_text_where_they_can_be_read_and_refused_otherwise():
     assert draft(label=pa.array([b"G2V", None])).text("label").to_pylist() == ["G2V", None]
-    with pytest.raises(ConfigurationError, match=r"column 'LABEL' \(label\) holds bytes that are no text"):
+    with pytest.raises(ConfigurationError, match=r"column 'LABEL' \(label\) holds bytes that are not text"):
         draft(label=pa.array([b"\xff\xfe\xff"]))

@@ -32,11 +32,11 @@ def test_comments_of_a_text_file_are_read_without_their_sign():
 
 @pytest.mark.parametrize("lines", [["a: [1"], ["- 1"], ["a: 1"], ["datatype: 3"], ["datatype:", "- {unit: deg}"]])
 def test_what_is_no_description_ends_a_text_file_and_is_passed_over_elsewhere(lines):
-    with pytest.raises(ConfigurationError, match="the header of c.ecsv is not that of an ECSV file"):
+    with pytest.raises(ConfigurationError, match="the header of c.ecsv is not valid ECSV"):
         ecsv_description([f"# {line}" for line in lines], "c.ecsv")
     columns, (note,) = described_columns(lines, "c.fits")
     assert columns == {}
-    assert note.startswith("what astropy wrote about the columns of c.fits is not valid YAML")
+    assert note.startswith("astropy's description of the columns of c.fits is not valid YAML")
 
 
 @pytest.mark.parametrize(
@@ -67,5 +67,5 @@ def test_masks_in_columns_of_their_own_are_refused_by_name():
         "    snr: {__class__: MaskedColumn, data: {name: snr}, mask: {name: snr.mask}}",
     ]
     lines = [*YAML[:-1], *meta]
-    with pytest.raises(ConfigurationError, match=r"keeps the masks of its columns apart \(snr\.mask\)"):
+    with pytest.raises(ConfigurationError, match=r"keeps masks in separate columns \(snr\.mask\)"):
         ecsv_description([f"# {line}" for line in lines], "c.ecsv")

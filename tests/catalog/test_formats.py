@@ -37,7 +37,7 @@ def test_a_compressed_file_is_known_without_an_ending(tmp_path, compress):
         (b"", "is empty"),
         (b"\xef\xbb\xbf \r\n\t", "is empty"),
         (b"\x93\xfa\x8c\x8e,ra\n1,2\n", "save it as UTF-8 text"),
-        (b"\x01\x00\x00\x02" * 9, r"is neither text nor Parquet or FITS \(it begins with"),
+        (b"\x01\x00\x00\x02" * 9, r"is not text, Parquet or FITS \(it begins with"),
         (b"PAR1 and nothing else", r"cannot read .* \(Arrow"),
     ],
 )
@@ -65,9 +65,9 @@ def test_a_file_that_vanishes_between_opening_and_reading_is_named(tmp_path):
 def test_choices_that_a_format_does_not_have_are_refused(tmp_path):
     path = tmp_path / "c.csv"
     path.write_text("ra,dec\n1,2\n")
-    with pytest.raises(ConfigurationError, match=r"catalog\.table: .* holds one table: leave it out"):
+    with pytest.raises(ConfigurationError, match=r"catalog\.table: .* holds one table: remove this key"):
         open_source(str(path), Choice(table=2))
-    with pytest.raises(ConfigurationError, match=r"catalog\.accept_overflow: .* is no VOTable"):
+    with pytest.raises(ConfigurationError, match=r"catalog\.accept_overflow: .* is not a VOTable"):
         open_source(str(path), Choice(accept_overflow=True))
 
 

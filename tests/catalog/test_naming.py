@@ -47,7 +47,7 @@ def test_a_repeat_is_numbered_and_says_which_row_it_repeats():
     rows = objects(["x", "y", "x", "x"], usable=[False, True, True, True])
     assert make_unique(rows, pa.array(["x", "y", "x", "x"])).to_pylist() == ["x#2", "y", "x", "x#3"]
     assert rows.usable.tolist() == [False, True, True, False]
-    assert rows.reasons[103] == "same object_id as row 102, the same object once more"
+    assert rows.reasons[103] == "same object_id as row 102: the same object again"
     assert rows.notes == ["2 rows repeat the id of another: the first usable one keeps it, the others are invalid"]
 
 
@@ -66,14 +66,14 @@ def test_an_id_of_two_objects_gets_the_position_in_each_row_and_one_of_one_objec
     rows = objects(["a", "a", "b", "b"], ra=[10, 11, 20, 20], dec=[0, 0, 0, 2 / 3600])
     names = name_objects(rows, SDSS).to_pylist()
     assert names == ["a-J004000.00+000000.0", "a-J004400.00+000000.0", "b", "b"]
-    assert rows.notes == ["2 rows share their id with an object elsewhere on the sky: it has their position added"]
+    assert rows.notes == ["2 rows share their id with an object elsewhere on the sky: the position is added to the id"]
 
 
 def test_ids_that_a_survey_writes_for_no_object_are_none():
     spectra = {"plate": [266, 266], "mjd": [51630, 51630], "fiberid": [7, 8]}
     rows = objects(["-9999", "0"], name="objid", **spectra)
     assert name_objects(rows, SDSS).to_pylist() == ["0266-51630-0007", "0266-51630-0008"]
-    assert rows.notes == ["2 of 2 rows have no usable id: theirs is made of plate-mjd-fiberid"]
+    assert rows.notes == ["2 of 2 rows have no usable id: one is made from plate-mjd-fiberid"]
     assert name_objects(objects(["-9999", "0"], name="id", **spectra), SDSS).to_pylist() == ["0266-51630-0007", "0"]
 
 
@@ -89,4 +89,4 @@ def test_a_row_of_which_no_id_can_be_made_is_unusable():
     rows = objects([None, "x"], ra=[np.nan, 1.0])
     assert name_objects(rows, SDSS).to_pylist() == [None, "x"]
     assert rows.usable.tolist() == [False, True]
-    assert rows.reasons == {100: "no identifier, nor the columns to make one of"}
+    assert rows.reasons == {100: "no identifier, and no columns to make one from"}

@@ -34,7 +34,7 @@ def test_the_columns_of_another_survey_are_recognised():
     lamost = archive_section(survey="lamost", root="/archive")
     frames = source("ra", "dec", "run", "rerun", "camcol", "field")
     assert explain_missing(["lmjd"], frames, lamost).endswith(
-        'these are columns of another survey: is archive.survey = "sdss" meant?'
+        'these are columns of another survey: did you mean archive.survey = "sdss"?'
     )
     positions = source("ra", "dec")
     assert explain_missing(["lmjd"], positions, lamost).endswith(find_survey("lamost").purpose(lamost))
@@ -43,7 +43,7 @@ def test_the_columns_of_another_survey_are_recognised():
 def test_other_tables_of_a_file_are_listed_without_the_one_that_is_read():
     tables = {1: "stars", 2: "galaxies", 3: "quasars"}
     assert columns_of(source("ra", tables=tables, table=2)) == (
-        "columns of c.csv: ra; further tables of the file: 1 stars, 3 quasars (catalog.table chooses)"
+        "columns of c.csv: ra; other tables of the file: 1 stars, 3 quasars (choose with catalog.table)"
     )
 
 

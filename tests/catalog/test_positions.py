@@ -41,7 +41,7 @@ def test_a_position_may_be_missing_only_where_it_is_not_needed():
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("12:30:00", 'ra is not a number in degrees; where it is sexagesimal, say so: [catalog] units = {ra = "sex'),
+        ("12:30:00", 'ra is not a number in degrees; if it is sexagesimal, say so: [catalog] units = {ra = "sex'),
         ("187,5", "ra is not a number in degrees; numbers need a decimal point, not a comma"),
         ("east", "ra is not a number in degrees"),
     ],

@@ -126,7 +126,7 @@ def srun(command, tmp_path, monkeypatch):
 def test_outside_of_an_allocation_no_steps_can_be_started(command, tmp_path, monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     command("srun")
-    with pytest.raises(ConfigurationError, match="starts workers inside an allocation, and this process is in none"):
+    with pytest.raises(ConfigurationError, match="starts workers inside an allocation, but this process is not in one"):
         Srun(tmp_path, ClusterSection(kind="srun", workers=1))
 
 

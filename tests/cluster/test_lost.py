@@ -23,7 +23,7 @@ def client(status="running", address="tcp://a:1"):
     ],
 )
 def test_an_error_of_a_lost_scheduler_says_where_it_was_and_what_to_do(error, status):
-    said = "at tcp://a:1.*start the same command again"
+    said = "at tcp://a:1.*run the same command again"
     with pytest.raises(LostSchedulerError, match=said) as lost, scheduler_watched(client(status)):
         raise error
     assert lost.value.__cause__ is error
@@ -37,4 +37,4 @@ def test_an_error_while_the_scheduler_is_there_stays(error):
 
 
 def test_a_client_that_never_had_a_scheduler_can_be_lost_too():
-    assert "at ?. Shards" in str(LostSchedulerError(client(address=None)))
+    assert "at ?. Finished shards" in str(LostSchedulerError(client(address=None)))

@@ -68,7 +68,7 @@ def test_the_disk_must_hold_what_all_workers_may_write_there(processes, state):
     finding = workers._scratch(SITE, table(processes=processes), ABOUT)
     assert finding.state == state
     assert finding.found == "9.0 GB free in /scratch"
-    assert ("up to 10.0 GB may go there" in finding.advice) == (state is State.WARNING)
+    assert ("up to 10.0 GB may be written there" in finding.advice) == (state is State.WARNING)
 
 
 def test_the_shortest_round_trip_decides_about_the_clock(monkeypatch):
@@ -140,7 +140,7 @@ def test_a_classifier_must_be_the_same_on_both_sides(tmp_path, monkeypatch):
     there = SimpleNamespace(ask=lambda *_: "0123456789abcdef")
     (finding,) = workers._classifier(SITE, job, there)
     assert finding.state is State.FAILED
-    assert "other content, fingerprint 0123456789ab, here " in finding.found
+    assert "the content differs, fingerprint 0123456789ab there, " in finding.found
 
 
 def test_a_dashboard_that_does_not_answer_is_no_failure():

@@ -187,7 +187,7 @@ def test_a_shard_that_cannot_be_set_aside_ends_the_run_with_both_reasons(run, mo
     monkeypatch.setattr(engine, "SET_ASIDE_ATTEMPTS", 2)
     errors["a", 0] = [RuntimeError("a defect")] * 2
     errors["set aside", 0] = [OSError("no space left")] * 2
-    with pytest.raises(SurveyBatchError, match=r"a object shard 0 .*a defect; and it could not be .*no space left"):
+    with pytest.raises(SurveyBatchError, match=r"a object shard 0 .*a defect; it could not be .*no space left"):
         run(Stage("a"), shards=SHARDS[:1])
 
 

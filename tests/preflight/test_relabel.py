@@ -135,7 +135,7 @@ def test_what_was_learnt_from_the_old_ones_is_named(keys, made, tmp_path):
     now = plan_of(keys, tmp_path, ("spectra", "features"), train, label="spectral_type", split={"train": 1.0})
     said = str(find_relabelling(now, [make_stage(now.job, "spectra"), make_stage(now.job, "features")]))
     assert f"; the classifier {model} was trained on the old ones; " in said
-    assert said.endswith("(to learn anew, delete features.zarr)")
+    assert said.endswith("(to learn again, delete features.zarr)")
     only_labels = plan_of(keys, tmp_path, ("spectra", "features"), label="spectral_type")
     assert "learnt" not in str(find_relabelling(only_labels, [make_stage(only_labels.job, "features")]))
 

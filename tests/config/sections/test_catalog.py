@@ -40,6 +40,6 @@ def test_a_range_of_nan_is_none():
 
 @pytest.mark.parametrize("keys", [{}, {"per_class": 3, "total": 9}])
 def test_a_sample_has_one_number(keys):
-    with pytest.raises(ValidationError, match="per_class or total must be set, and not both"):
+    with pytest.raises(ValidationError, match="per_class or total must be set, but not both"):
         SampleSection(**keys)
     assert SampleSection(total=9).per_class is None

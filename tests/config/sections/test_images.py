@@ -44,8 +44,8 @@ def test_colours_are_measured_in_the_middle_aperture_or_the_one_that_is_named(ap
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"apertures": (5.0, 3.0)}, "radii that differ, the smallest first"),
-        ({"apertures": (3.0, 3.0)}, "radii that differ, the smallest first"),
+        ({"apertures": (5.0, 3.0)}, "different radii, the smallest first"),
+        ({"apertures": (3.0, 3.0)}, "different radii, the smallest first"),
         ({"colour_aperture": 4.0}, r"must be one of apertures: \[3.0, 5.0, 7.5\]"),
         ({"background": (25.0, 15.0)}, "two radii, the inner one first"),
     ],
