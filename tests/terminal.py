@@ -10,6 +10,9 @@ import time
 
 from tests.patience import PATIENCE
 
+CTRL_C = b"\x03"
+AGAIN = 5.0
+"""Seconds after which Ctrl-C is pressed again."""
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 
@@ -27,7 +30,7 @@ def in_terminal(words, folder, keys=(), **environment):
     )
     os.close(theirs)
     shown, keys, deadline = b"", list(keys), time.monotonic() + PATIENCE
-    asked_at = 0
+    asked_at, pressed, pressed_at = 0, b"", 0.0
     while time.monotonic() < deadline:
         if select.select([ours], [], [], 0.1)[0]:
             try:
@@ -38,8 +41,12 @@ def in_terminal(words, folder, keys=(), **environment):
                 break
             shown += piece
         if keys and shown.endswith(b"]: ") and len(shown) > asked_at:
-            asked_at = len(shown)
-            os.write(ours, keys.pop(0))
+            asked_at, pressed, pressed_at = len(shown), keys.pop(0), time.monotonic()
+            os.write(ours, pressed)
+        # Python misses a signal that comes just before it waits for a line: a person presses Ctrl-C again.
+        if pressed == CTRL_C and time.monotonic() > pressed_at + AGAIN:
+            pressed_at = time.monotonic()
+            os.write(ours, pressed)
     os.close(ours)
     return process.wait(), shown.decode(), CONTROL.sub("", shown.decode())
 

@@ -6,9 +6,7 @@ import pytest
 
 from survey_batch.config.jobfile import load_job
 from tests.lamost_files import make_archive
-from tests.terminal import in_terminal
-
-CTRL_C = b"\x03"
+from tests.terminal import CTRL_C, in_terminal
 
 
 def options(folder):
