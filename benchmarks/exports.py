@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -73,15 +74,11 @@ def make_run(folder: Path, rows: int) -> None:
     _make_product(job.output, "predictions", rows, {"class": list(CLASSES)})
 
 
-def _write(path: Path, rows: int, group: int, part: object) -> None:
+def _write(path: Path, rows: int, group: int, part: Callable[[slice], pa.Table]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = None
-    for first in range(0, rows, SLICE):
-        table = part(slice(first, min(first + SLICE, rows)))  # type: ignore[operator]
-        writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
-        writer.write_table(table, row_group_size=group)
-    assert writer is not None  # noqa: S101 - there are rows
-    writer.close()
+    with pq.ParquetWriter(path, part(slice(0, 1)).schema, compression="zstd") as writer:
+        for first in range(0, rows, SLICE):
+            writer.write_table(part(slice(first, min(first + SLICE, rows))), row_group_size=group)
 
 
 def _ids(rows: np.ndarray) -> np.ndarray:

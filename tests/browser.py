@@ -13,10 +13,11 @@ from urllib.request import urlopen
 
 from tornado.websocket import websocket_connect
 
+from tests.patience import PATIENCE
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 MESSAGES = {"Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"}
 """Events that a person would see in the browser's console."""
-PATIENCE_SECONDS = 120
 LARGEST_ANSWER = 1 << 28
 
 
@@ -30,7 +31,7 @@ class Page:
 
     def ask(self, method, **parameters):
         """Send one command and return its result; events that come meanwhile are looked through."""
-        return self.loop.run_until_complete(asyncio.wait_for(self._ask(method, parameters), PATIENCE_SECONDS))
+        return self.loop.run_until_complete(asyncio.wait_for(self._ask(method, parameters), PATIENCE))
 
     async def _ask(self, method, parameters):
         self._number += 1
@@ -47,7 +48,7 @@ class Page:
         """Open a file in a window that is `width` CSS pixels wide."""
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.ask("Page.navigate", url=Path(path).resolve().as_uri())
-        until = time.monotonic() + PATIENCE_SECONDS
+        until = time.monotonic() + PATIENCE
         while self.value("document.readyState + location.protocol") != "completefile:":
             assert time.monotonic() < until, f"{path} was not loaded"
             time.sleep(0.05)
@@ -89,7 +90,7 @@ def open_browser():
             yield Page(loop, loop.run_until_complete(_connected(address)))
         finally:
             process.terminate()
-            process.wait(PATIENCE_SECONDS)
+            process.wait(PATIENCE)
             loop.close()
 
 
@@ -99,11 +100,11 @@ async def _connected(address):
 
 def _address(port_file, process):
     """Wait until Chromium listens, and ask it for its tab's address."""
-    until = time.monotonic() + PATIENCE_SECONDS
+    until = time.monotonic() + PATIENCE
     while not port_file.exists() or not port_file.read_text().strip():
         assert process.poll() is None, "Chromium ended at once"
         assert time.monotonic() < until, "Chromium does not answer"
         time.sleep(0.05)
     port = port_file.read_text().split()[0]
-    with urlopen(f"http://127.0.0.1:{port}/json/list", timeout=PATIENCE_SECONDS) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/json/list", timeout=PATIENCE) as answer:
         return next(tab for tab in json.load(answer) if tab["type"] == "page")["webSocketDebuggerUrl"]

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 @cache
 def attribute_texts(kind: type) -> dict[str, str]:
-    """Return the text below each attribute of a class, of those that it inherits too.
+    """Return the text below each attribute of a class, inherited attributes included.
 
     Pydantic can do this itself (`use_attribute_docstrings`), but at each import, where it costs a tenth of a second.
     """

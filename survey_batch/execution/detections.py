@@ -15,7 +15,7 @@ from survey_batch.core.status import usable
 from survey_batch.images.reader import ImageReader
 from survey_batch.stages.context import Origin
 from survey_batch.stages.detections import JUDGED, LABELS, MEASURED
-from survey_batch.store.products import Array, open_group
+from survey_batch.store.products import Array, open_group, stored
 
 FIELDS_AT_ONCE = 256
 """Fields read at a time."""
@@ -28,12 +28,12 @@ def write_detections(job: Job) -> int:
     key, all measurements, `snr`, and `label` ("" where not judged).
     """
     group = open_group(job.output, "detections")
-    count = len(np.asarray(group["status"][...]))  # type: ignore[index]
+    count = stored(group, "status").shape[0]
     buffer, writer, total = io.BytesIO(), None, 0
     for start in range(0, count, FIELDS_AT_ONCE):
         span = slice(start, min(start + FIELDS_AT_ONCE, count))
         names = [name for name in (*MEASURED, *JUDGED, "count", "status", *job.survey.field) if name in group]
-        fields = {name: np.asarray(group[name][span]) for name in names}  # type: ignore[index]
+        fields = {name: np.asarray(stored(group, name)[span]) for name in names}
         table = _table(fields, job.survey.field, Origin(job.survey, job.archive).images())
         writer = writer or pq.ParquetWriter(buffer, table.schema, compression="zstd")
         writer.write_table(table)

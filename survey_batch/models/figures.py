@@ -24,7 +24,7 @@ def confusion_figure(
     title: str = "",
     *,
     normalised: bool = True,
-    make: type[Figure] = Figure,
+    figure: Figure | None = None,
 ) -> Figure:
     """Plot objects by label (row) and predicted class (column), shaded by the share of the label.
 
@@ -38,13 +38,14 @@ def confusion_figure(
         Title above the figure.
     normalised
         Whether to add a second matrix with the shares in percent.
-    make
-        The figure's class.
+    figure
+        An empty figure to draw on; by default a new one.
     """
     counts = np.asarray(confusion)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 1.1 + 0.4 * max(len(classes), 4) + 0.06 * max(map(len, classes))
-    figure = make((side * (2 if normalised else 1), side), layout="constrained")
+    figure = figure or Figure(layout="constrained")
+    figure.set_size_inches(side * (2 if normalised else 1), side)
     panels = figure.subplots(1, 2 if normalised else 1, squeeze=False)[0]
     _matrix(panels[0], [[f"{count:,}" if count else "" for count in row] for row in counts], share, classes)
     if normalised:

@@ -144,9 +144,9 @@ def confusion(ds: "xr.Dataset", split: str | None = None) -> Picture:
     class_index = {name: index for index, name in enumerate(classes)}
     np.add.at(counts, tuple(np.array([[class_index[name] for name in side[both]] for side in (label, predicted)])), 1)
     title = f"{both.sum():,} objects" + (f" of split {split}" if split else "")
-    drawn = confusion_figure(counts, classes, title, normalised=False, make=Picture)
-    assert isinstance(drawn, Picture)  # noqa: S101
-    return drawn
+    figure = Picture(layout="constrained")
+    confusion_figure(counts, classes, title, normalised=False, figure=figure)
+    return figure
 
 
 def _classes(ds: "xr.Dataset", values: Any) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def row_of(ds: "xr.Dataset", which: Object) -> int:
 
 
 def rows_of(ds: "xr.Dataset", which: "Iterable[Object] | None", count: int) -> Index:
-    """Find the indices of some objects, or `count` objects evenly spaced among those that hold data."""
+    """Find the indices of the objects asked for; without any, of `count` objects with data, evenly spaced."""
     if which is not None:
         return np.array([row_of(ds, one if isinstance(one, str) else int(one)) for one in which], np.intp)
     held = np.flatnonzero(usable(ds["status"].values)) if "status" in ds else np.arange(objects_in(ds))

@@ -10,7 +10,8 @@ from survey_batch.report.examples import gallery
 from survey_batch.report.objects import Objects
 from survey_batch.report.page import Html, Section, section, tag
 from survey_batch.report.pixels import BAND_SIDE, SIDE, Pixels, pixels, shown_at, side_of, size_of
-from survey_batch.report.reading import read_array, stored
+from survey_batch.report.reading import read_array
+from survey_batch.store.products import stored
 
 Floats = npt.NDArray[np.float32]
 

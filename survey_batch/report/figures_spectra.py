@@ -12,10 +12,10 @@ from survey_batch.core.arrays import F8, Flags
 from survey_batch.report.examples import gallery
 from survey_batch.report.objects import Objects
 from survey_batch.report.page import Html, Section, plot, section
-from survey_batch.report.reading import read_array, stored
+from survey_batch.report.reading import read_array
 from survey_batch.report.style import INK, NO_CLASS, SOFT
 from survey_batch.spectra.line_list import LINES
-from survey_batch.store.products import Array
+from survey_batch.store.products import Array, stored
 
 FIGURE_SIZE = (5.0, 2.3)
 """Width and height [inch]."""

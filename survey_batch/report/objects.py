@@ -11,10 +11,10 @@ import zarr
 from survey_batch.catalog.split import group_by_star
 from survey_batch.core.arrays import Index
 from survey_batch.core.status import Status, final_status, usable
-from survey_batch.report.reading import read_array, read_group, shard_rows, stored
+from survey_batch.report.reading import read_array, read_group, shard_rows
 from survey_batch.report.style import STATUS_COLORS, class_colors
 from survey_batch.report.summary import RunStatus
-from survey_batch.store.products import Array
+from survey_batch.store.products import Array, stored
 from survey_batch.training.labelled_rows import STAR_RADIUS_ARCSEC
 
 MAX_OBJECTS = 500_000

@@ -14,7 +14,7 @@ from fsspec.core import url_to_fs
 
 from survey_batch.core.paths import files_in, join
 from survey_batch.store.problems import read_problems
-from survey_batch.store.products import Array, is_complete, product_url
+from survey_batch.store.products import Array, is_complete, product_url, stored
 
 MAX_NOTES = 1000
 """Most shards whose notes of problems are read one by one."""
@@ -27,14 +27,6 @@ def read_group(output: str, product: str) -> zarr.Group | None:
     except FileNotFoundError:
         return None
     return group if is_complete(group) else None
-
-
-def stored(group: zarr.Group, name: str) -> zarr.Array[Any]:
-    """Get an array of a product without reading it."""
-    array = group[name]
-    if not isinstance(array, zarr.Array):
-        raise TypeError(f"{group.store_path}: {name} is not an array")
-    return array
 
 
 def read_array(group: zarr.Group, name: str, rows: slice | None = None) -> Array:

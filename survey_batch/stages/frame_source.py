@@ -21,7 +21,7 @@ from survey_batch.images.frame import Frame, FrameWcs, Sky
 from survey_batch.images.reader import Field
 from survey_batch.planning.plan import read_fields
 from survey_batch.stages.context import Origin
-from survey_batch.store.products import open_group
+from survey_batch.store.products import open_group, stored
 
 FrameError = ObjectError | TransientError
 
@@ -190,8 +190,9 @@ class StoredFrame:
         return Sky(*(self._read(name) for name in SKY_VARIABLES.values()))
 
     def _read(self, name: str, *part: slice) -> F4:
-        array = open_group(self.output, "frames", fresh=False)[name]
-        return np.asarray(array[(self.index, self.band, *part)])  # type: ignore[index]
+        array = stored(open_group(self.output, "frames", fresh=False), name)
+        where: tuple[int | slice, ...] = (self.index, self.band, *part)
+        return np.asarray(array[where])
 
 
 class StoredFrames:
@@ -213,7 +214,7 @@ class StoredFrames:
         index = self._index_of[field]
         group = open_group(self.output, "frames", fresh=False)
         names = ("status", "crval", "crpix", "cd", TIME, *CORRECTION_VARIABLES.values())
-        status, crval, crpix, cd, mjd_tai, *correction = (np.asarray(group[name][index]) for name in names)  # type: ignore[index]
+        status, crval, crpix, cd, mjd_tai, *correction = (np.asarray(stored(group, name)[index]) for name in names)
         return {
             band: StoredFrame(
                 self.output,

@@ -246,14 +246,14 @@ def _open_cached(url: str) -> zarr.Group:
 
 def read_status(output: str, product: str, rows: slice | None = None) -> npt.NDArray[np.uint8]:
     """Read the status array, whole or for one shard."""
-    status = _array(open_group(output, product, fresh=False), "status")
+    status = stored(open_group(output, product, fresh=False), "status")
     return np.asarray(status[rows if rows is not None else ...], dtype=np.uint8)
 
 
 def read_rows(output: str, product: str, rows: slice, names: Sequence[str]) -> dict[str, Array]:
     """Read some variables of some rows."""
     group = open_group(output, product, fresh=False)
-    return {name: np.asarray(_array(group, name)[rows]) for name in names}
+    return {name: np.asarray(stored(group, name)[rows]) for name in names}
 
 
 def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Array], status: Array) -> int:
@@ -262,11 +262,11 @@ def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Arra
     A shard that was committed before is first marked `pending` again, so that an interrupted write is detected.
     """
     group = open_group(output, product, fresh=False)
-    mark = _array(group, "status")
+    mark = stored(group, "status")
     if np.any(np.asarray(mark[shard.rows]) != Status.PENDING):
         mark[shard.rows] = np.full_like(status, Status.PENDING)
     for name, values in data.items():
-        _array(group, name)[shard.rows] = values
+        stored(group, name)[shard.rows] = values
     mark[shard.rows] = status
     return sum(values.nbytes for values in data.values())
 
@@ -282,20 +282,21 @@ def write_coordinates(output: str, product: str, shard: Shard, values: Mapping[s
         The coordinates of all objects of the product.
     """
     group = open_group(output, product, fresh=False)
-    if np.all(np.asarray(_array(group, "status")[shard.rows]) == Status.PENDING):
+    if np.all(np.asarray(stored(group, "status")[shard.rows]) == Status.PENDING):
         return
     for name, whole in values.items():
-        _array(group, name)[shard.rows] = whole[shard.rows]
+        stored(group, name)[shard.rows] = whole[shard.rows]
 
 
 def mark_pending(output: str, product: str, shards: Iterable[Shard]) -> None:
     """Mark shards as pending, so that a run does them again."""
-    mark = _array(open_group(output, product, fresh=False), "status")
+    mark = stored(open_group(output, product, fresh=False), "status")
     for shard in shards:
         mark[shard.rows] = Status.PENDING
 
 
-def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
+def stored(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    """Get an array of a product without reading it."""
     array = group[name]
     if not isinstance(array, zarr.Array):
         raise TypeError(f"{group.store_path}: {name} is not an array")

@@ -2,25 +2,11 @@
 
 import pytest
 
-from survey_batch.config.job import Job
 from survey_batch.config.sections.images import FramesSection
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.stages import make_stage
 from survey_batch.store.products import Schema, create_product
-
-
-def job(**cutouts):
-    return Job.model_validate(
-        {
-            "name": "t",
-            "output": "unused",
-            "stages": ["cutouts"],
-            "catalog": {"path": "unused"},
-            "archive": {"survey": "sdss", "root": "unused"},
-            "frames": {"bands": "gr", "keep": False},
-            "cutouts": cutouts,
-        }
-    )
+from tests.stages.jobs import cutouts_job as job
 
 
 def test_a_job_without_the_new_choices_has_the_settings_that_it_had():

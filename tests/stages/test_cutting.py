@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from survey_batch.config.job import Job
 from survey_batch.core.errors import NotFoundError, TransientError
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection
@@ -20,23 +19,10 @@ from survey_batch.surveys.sdss.camera import ccd
 from survey_batch.surveys.sdss.files import FRAME_SHAPE, GRID, SKY_SHAPE, FieldKey
 from survey_batch.surveys.sdss.reader import SdssFrames
 from tests.jobs import archive_section
+from tests.stages.jobs import cutouts_job as job
 
 STRIP = np.random.default_rng(2).normal(size=(2 * GRID.step + FRAME_SHAPE[0], FRAME_SHAPE[1])).astype(np.float32)
 SCALE = 0.396 / 3600
-
-
-def job(**cutouts):
-    return Job.model_validate(
-        {
-            "name": "t",
-            "output": "unused",
-            "stages": ["cutouts"],
-            "catalog": {"path": "unused"},
-            "archive": {"survey": "sdss", "root": "unused"},
-            "frames": {"bands": "gr", "keep": False},
-            "cutouts": cutouts,
-        }
-    )
 
 
 def frame(field, shift=0.0, rows=0.0, sky=100.0):

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import zarr
 
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
@@ -21,7 +22,14 @@ from survey_batch.results.export.asked import chosen, parse
 from survey_batch.results.export.names import plain_names
 from survey_batch.results.export.ucds import PROBABILITY_UCD, UCDS, ucd_of_feature
 from survey_batch.results.export.units import column
-from survey_batch.store.products import OBJECT_COORDINATES, PRODUCTS_OF_FRAMES, Array, open_group, product_exists
+from survey_batch.store.products import (
+    OBJECT_COORDINATES,
+    PRODUCTS_OF_FRAMES,
+    Array,
+    open_group,
+    product_exists,
+    stored,
+)
 
 Statuses = npt.NDArray[np.uint8]
 
@@ -123,7 +131,7 @@ def find_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
 def _status(output: str, product: str, rows: int) -> Statuses:
     if not product_exists(output, product):
         return np.full(rows, Status.PENDING, np.uint8)
-    return np.asarray(open_group(output, product)["status"][...], np.uint8)  # type: ignore[index]
+    return np.asarray(stored(open_group(output, product), "status")[...], np.uint8)
 
 
 def _identity(output: str, final: Statuses, positions: tuple[str, ...]) -> Part:
@@ -272,6 +280,6 @@ def _array(values: Array, there: npt.NDArray[np.bool_]) -> pa.Array:
     return pa.array(values, mask=absent)
 
 
-def _values(group: Any, name: str, rows: slice) -> Array:
-    values = np.asarray(group[name][rows])
+def _values(group: zarr.Group, name: str, rows: slice) -> Array:
+    values = np.asarray(stored(group, name)[rows])
     return values.astype(object) if values.dtype.kind in "TU" else values

@@ -1,4 +1,4 @@
-"""Every format of an export, as real readers see it; those that are not installed are skipped."""
+"""Every format of an export is opened by real readers. A reader that is not installed is skipped."""
 
 import csv
 import json
