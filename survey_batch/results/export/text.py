@@ -1,10 +1,9 @@
 """Text that stands for numbers or Booleans, and is converted if no digit is lost."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +21,9 @@ MANY = r"(\d\.?){16}|[eE][-+]?\d{3}"
 TRUTH = r"^(?i:true|false)$"
 LONG = r"\d{16}"
 """More digits than a double holds: identifiers, kept as text by formats or programs without large integers."""
+
+_EXACT = Context(prec=800)
+"""Holds all digits of any double."""
 
 POINTED = "whole numbers that are written with a decimal point became integers"
 IDENTIFIERS = "identifiers that were kept as text became integers"
@@ -181,9 +183,10 @@ def _reals(values: pa.Array) -> pa.Array | None:
 
 
 def _is_exact(text: str) -> bool:
-    """Tell whether the nearest double, written with the same number of digits, gives this number again."""
-    digits = len(re.sub(r"^0+|\D", "", re.split("[eE]", text.lstrip("+-"))[0].replace(".", "")))
-    return Decimal(format(float(text), f".{max(digits, 1) - 1}e")) == Decimal(text)
+    """Tell whether the nearest double is this number, to half a unit of the text's last digit."""
+    number, double = Decimal(text), Decimal(float(text))
+    last = Decimal((0, (1,), int(number.as_tuple().exponent)))
+    return abs(_EXACT.subtract(double, number)) * 2 <= last
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -72,6 +72,12 @@ def test_long_identifiers_of_a_file_with_types_become_integers_and_other_text_st
     assert changes.lines() == ["SPECOBJID: identifiers that were kept as text became integers"]
 
 
+def test_a_double_halfway_between_two_texts_comes_back_from_the_one_that_python_writes():
+    """Python writes 2^-24 = 5.9604644775390625e-08 with an odd last digit; rounded to even, it would end in 2."""
+    assert with_types(pa.table({"x": [repr(2.0**-24)]}))["x"].to_pylist() == [2.0**-24]
+    assert with_types(pa.table({"x": [repr(2.0**-24), "0.12345678901234567890123"]}))["x"].type == pa.string()
+
+
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1), st.sampled_from(["r", ".17g", ".18e"]))
 def test_doubles_of_any_size_come_back_from_text_of_all_their_digits(numbers, form):
     text = [repr(number) if form == "r" else format(number, form) for number in numbers]
