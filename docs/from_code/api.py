@@ -2,10 +2,18 @@
 
 import inspect
 from collections.abc import Iterator
+from importlib import import_module
 
 from pydantic import BaseModel
 
 import survey_batch
+
+RETURNED = {
+    "Run": ("survey_batch.notebook.run", "what `open` returns"),
+    "Accessor": ("survey_batch.notebook.accessor", "what every dataset has as `ds.sb`"),
+    "Batches": ("survey_batch.notebook.batches", "what `batches` returns"),
+}
+"""Classes that are met without being named: where each is, and how a person comes by it."""
 
 
 def names() -> Iterator[tuple[str, str]]:
@@ -30,7 +38,19 @@ def page() -> str:
         error = kind == "class" and issubclass(value, Exception)
         title = "Errors" if error else {"class": "Classes", "function": "Functions"}.get(kind, "Other names")
         kinds[title].append(_entry(name, kind))
+    kinds["What functions return"] = [_returned(name, module, met) for name, (module, met) in RETURNED.items()]
     return "\n".join(part for title, parts in kinds.items() if parts for part in (f"## {title}\n", *parts))
+
+
+def methods(name: str) -> dict[str, str]:
+    """Return the public methods and properties of a class of `RETURNED`, with their docstrings."""
+    value = getattr(import_module(RETURNED[name][0]), name)
+    return {key: inspect.getdoc(part) or "" for key, part in vars(value).items() if not key.startswith("_")}
+
+
+def _returned(name: str, module: str, met: str) -> str:
+    heading = f"(api-{name.lower()})=\n### `{name}`: {met}\n\n"
+    return f"{heading}```{{eval-rst}}\n.. autoclass:: {module}.{name}\n   :members:\n```\n"
 
 
 def _entry(name: str, kind: str) -> str:

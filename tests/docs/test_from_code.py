@@ -124,6 +124,12 @@ def test_every_status_is_there():
     assert all(f"| {status.value} | `{status.name.lower()}` |" in page for status in Status)
 
 
+def test_every_method_of_what_functions_return_has_a_docstring():
+    lacking = [(name, method) for name in api.RETURNED for method, text in api.methods(name).items() if not text]
+    assert not lacking
+    assert {"catalog", "export", "status"} <= set(api.methods("Run"))
+
+
 def test_every_public_name_is_there_with_a_docstring():
     page = api.page()
     assert {name for name, _ in api.names()} == set(survey_batch.__all__)
