@@ -49,7 +49,7 @@ def methods(name: str) -> dict[str, str]:
 
 
 def _returned(name: str, module: str, met: str) -> str:
-    heading = f"(api-{name.lower()})=\n### `{name}`: {met}\n\n"
+    heading = f"(api-class-{name.lower()})=\n### `{name}`: {met}\n\n"
     return f"{heading}```{{eval-rst}}\n.. autoclass:: {module}.{name}\n   :members:\n```\n"
 
 
