@@ -20,3 +20,5 @@ class Record:
     nbytes: int = 0
     reasons: tuple[Reason, ...] = ()
     """The commonest reasons why rows done in this run are not `ok`."""
+    tracebacks: tuple[str, ...] = ()
+    """Where a reader failed."""

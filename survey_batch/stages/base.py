@@ -28,14 +28,14 @@ class Block:
     status: Array
     problems: list[Problem] = field(default_factory=list)
 
-    def fail(self, row: int, status: Status, message: str, source: str) -> None:
+    def fail(self, row: int, status: Status, message: str, source: str, traceback: str = "") -> None:
         """Set the status of a row, with the reason."""
-        self.fail_band(row, ..., status, message, source)
+        self.fail_band(row, ..., status, message, source, traceback)
 
-    def fail_band(self, row: int, band: Any, status: Status, message: str, source: str) -> None:
+    def fail_band(self, row: int, band: Any, status: Status, message: str, source: str, traceback: str = "") -> None:
         """Set the status of one band of a row, with the reason."""
         self.status[row, band] = status
-        self.problems.append(Problem(row, status, message, source))
+        self.problems.append(Problem(row, status, message, source, traceback))
 
 
 @dataclass(frozen=True)

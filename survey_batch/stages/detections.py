@@ -183,11 +183,11 @@ class DetectionsStage(Stage):
                     block,
                     row,
                     frame,
-                    find_sources(frame, self.reader.ccd(key, band), self.section),
+                    find_sources(frame, source.ccd(key, band), self.section),
                     source.url(key, band),
                 )
             else:
-                block.fail(row, frame.status, str(frame), source.url(key, band))
+                block.fail(row, frame.status, str(frame), source.url(key, band), frame.traceback)
         return block
 
     def _store(self, block: Block, row: int, frame: Frame, found: Found, url: str) -> None:

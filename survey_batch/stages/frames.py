@@ -132,7 +132,7 @@ class FramesStage(Stage):
                 if isinstance(frame, Frame):
                     _store(block, row, band, frame)
                 else:
-                    block.fail_band(row, band, frame.status, str(frame), source.url(key, letter))
+                    block.fail_band(row, band, frame.status, str(frame), source.url(key, letter), frame.traceback)
         return block
 
     def cost(self, plan: Plan) -> Cost:

@@ -109,6 +109,14 @@ def test_every_shard_goes_through_every_stage_once_and_in_order(run):
         assert [name for name, index, *_ in called if index == shard.index] == ["a", "b"]
 
 
+def test_where_a_reader_failed_is_in_the_log(run, monkeypatch, caplog):
+    monkeypatch.setattr(
+        shard_task, "run_shard", lambda _, name, shard, *__: Record(name, shard, {}, tracebacks=("at 3",))
+    )
+    run(Stage("a"), shards=SHARDS[:1])
+    assert [one.traceback for one in caplog.records if getattr(one, "event", "") == "reader failed"] == ["at 3"]
+
+
 def test_no_shards_are_no_work(run):
     assert run(Stage("a"), shards=[]) == []
     assert called == []

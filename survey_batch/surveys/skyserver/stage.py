@@ -24,7 +24,7 @@ BYTES_PER_PIXEL = 0.3
 READ_CPU_SECONDS = 1e-3
 """Time to fetch and decode one image of 64 pixels on a core of a 2-core cloud machine."""
 
-Failure = tuple[Status, str, str]
+Failure = tuple[Status, str, str, str]
 """Status, message and address of an image that could not be loaded."""
 
 
@@ -87,7 +87,7 @@ class SkyImagesStage(Stage):
             try:
                 images[row] = fetch_image(archive, path, self.size)
             except (ObjectError, TransientError) as error:
-                return error.status, str(error), archive.locate(path)
+                return error.status, str(error), archive.locate(path), error.traceback
             return None
 
         with ThreadPoolExecutor(self.context.origin.archive.connections) as pool:

@@ -75,7 +75,7 @@ class StampsStage(Stage):
             exposure = archive.read(path, _read, spellings(path)[1:])
         except (ObjectError, TransientError) as error:
             for index in indices:
-                block.fail(int(index), error.status, str(error), archive.locate(path))
+                block.fail(int(index), error.status, str(error), archive.locate(path), error.traceback)
             return
         for index in indices:
             try:
