@@ -19,7 +19,7 @@ from survey_batch.images.wcs import pixel_to_sky
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
-from survey_batch.stages.frame_source import ArchiveFrames
+from survey_batch.stages.frame_source import ArchiveFrames, check_bands
 from survey_batch.stages.frames import field_of, field_variables
 from survey_batch.store.products import Variable
 
@@ -141,7 +141,8 @@ class DetectionsStage(Stage):
         return {**self.context.origin.settings(), **{f"catalog.detect.{key}": value for key, value in own.items()}}
 
     def check(self) -> None:
-        """Refuse to start if the library is missing."""
+        """Refuse a band that the survey does not have, and to start if the library is missing."""
+        check_bands(self.reader, self.section.band, "catalog.detect.band")
         load_sep()
 
     def sizes(self) -> dict[str, int]:

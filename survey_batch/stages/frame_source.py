@@ -15,12 +15,12 @@ from survey_batch.archive.decompress import decompress
 from survey_batch.archive.download import Archive
 from survey_batch.config.file_reader import reader_of
 from survey_batch.core.arrays import F4
-from survey_batch.core.errors import NotFoundError, ObjectError, TransientError, UnreadableError
+from survey_batch.core.errors import ConfigurationError, NotFoundError, ObjectError, TransientError, UnreadableError
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection, measure_correction
 from survey_batch.images.frame import Frame, FrameWcs, Sky
 from survey_batch.images.ivar import Ccd
-from survey_batch.images.reader import Field
+from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import read_fields
 from survey_batch.stages.context import Origin
 from survey_batch.store.products import open_group, stored
@@ -49,6 +49,20 @@ ERROR_OF: dict[int, type[FrameError]] = {
     Status.UNREADABLE: UnreadableError,
     Status.UNREACHABLE: TransientError,
 }
+
+
+def check_bands(reader: ImageReader, bands: str, key: str) -> None:
+    """Refuse bands that a survey does not have, and name the key of the job that asks for them.
+
+    Raises
+    ------
+    ConfigurationError
+        Which bands there are.
+    """
+    if lacking := [band for band in bands if band not in reader.bands]:
+        raise ConfigurationError(
+            f"{key}: survey {reader.archive.survey!r} has no band {' or '.join(lacking)}; it has {reader.bands}"
+        )
 
 
 class FrameView(Protocol):

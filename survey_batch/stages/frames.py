@@ -13,7 +13,7 @@ from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
-from survey_batch.stages.frame_source import CORRECTION_VARIABLES, SKY_VARIABLES, TIME, ArchiveFrames
+from survey_batch.stages.frame_source import CORRECTION_VARIABLES, SKY_VARIABLES, TIME, ArchiveFrames, check_bands
 from survey_batch.store.products import Variable
 
 INNER_CHUNK = (1, 1, 373, 512)
@@ -71,6 +71,10 @@ class FramesStage(Stage):
     def field(self) -> tuple[str, ...]:
         """Names of the columns that name a field."""
         return self.context.origin.survey.field
+
+    def check(self) -> None:
+        """Refuse bands that the survey does not have."""
+        check_bands(self.reader, self.bands, "frames.bands")
 
     def settings(self) -> dict[str, Any]:
         """Return the archive, the bands, and whether the sky is stored (needed for the inverse variance of cutouts)."""
