@@ -28,7 +28,7 @@ from survey_batch.execution import shard_task
 from survey_batch.execution.failures import Failures
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
-from survey_batch.store.products import Shard
+from survey_batch.store.schema import Shard
 
 log = logging.getLogger(__name__)
 

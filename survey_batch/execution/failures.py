@@ -8,7 +8,7 @@ from types import TracebackType
 from distributed import KilledWorker
 
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
-from survey_batch.store.products import Shard
+from survey_batch.store.schema import Shard
 
 log = logging.getLogger(__name__)
 

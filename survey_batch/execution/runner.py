@@ -41,16 +41,9 @@ from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
 from survey_batch.store.lock import locked
 from survey_batch.store.problems import collect_problems
-from survey_batch.store.products import (
-    PROVENANCE,
-    Array,
-    Shard,
-    create_product,
-    forget_products,
-    product_exists,
-    read_status,
-)
+from survey_batch.store.products import PROVENANCE, create_product, forget_products, product_exists, read_status
 from survey_batch.store.root import write_root
+from survey_batch.store.schema import Array, Shard
 
 log = logging.getLogger(__name__)
 

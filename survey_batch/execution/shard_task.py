@@ -21,7 +21,8 @@ from survey_batch.planning.plan import BESIDE, Rows
 from survey_batch.stages import Block, Stage, make_stage
 from survey_batch.stages.base import take
 from survey_batch.store.problems import Problem, note_problems, reasons_of, tracebacks_of
-from survey_batch.store.products import OBJECT_COORDINATES, Array, Shard, read_rows, write_shard
+from survey_batch.store.products import read_rows, write_shard
+from survey_batch.store.schema import OBJECT_COORDINATES, Array, Shard
 
 
 @dataclass

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from survey_batch.store.problems import Reason
-from survey_batch.store.products import Shard
+from survey_batch.store.schema import Shard
 
 
 @dataclass(frozen=True)

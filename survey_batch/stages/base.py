@@ -11,7 +11,7 @@ from survey_batch.core.status import Status
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.context import Context
 from survey_batch.store.problems import Problem
-from survey_batch.store.products import OBJECT_COORDINATES, Array, Axis, Schema, Shard, Variable
+from survey_batch.store.schema import OBJECT_COORDINATES, Array, Axis, Schema, Shard, Variable
 
 Phase = Literal["ingest", "prepare", "predict"]
 Coordinates = dict[str, tuple[tuple[str, ...], Array, Mapping[str, Any]]]

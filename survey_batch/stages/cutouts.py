@@ -21,7 +21,8 @@ from survey_batch.stages.frames import (
     time_variable,
     wcs_variables,
 )
-from survey_batch.store.products import Variable, earlier_version, open_group, product_exists, product_url
+from survey_batch.store.products import earlier_version, open_group, product_exists, product_url
+from survey_batch.store.schema import Variable
 
 CUTOUT_CPU_SECONDS = 1e-4
 """Time to cut and store one 64-pixel cutout in one band on a core of a 2-core cloud machine (AMD EPYC of 2024)."""

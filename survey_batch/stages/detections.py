@@ -21,7 +21,7 @@ from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.frame_source import ArchiveFrames, check_bands
 from survey_batch.stages.frames import field_of, field_variables
-from survey_batch.store.products import Variable
+from survey_batch.store.schema import Variable
 
 DETECT_CPU_SECONDS = 0.4
 """Time to find the sources of a frame of 2048 x 1489 pixels on a core of a 2-core cloud machine (AMD EPYC of 2024)."""

@@ -14,7 +14,7 @@ from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.frame_source import CORRECTION_VARIABLES, SKY_VARIABLES, TIME, ArchiveFrames, check_bands
-from survey_batch.store.products import Variable
+from survey_batch.store.schema import Variable
 
 INNER_CHUNK = (1, 1, 373, 512)
 """A quarter of a frame each way: a cutout touches at most four chunks."""

@@ -28,7 +28,7 @@ from survey_batch.spectra.grid import NOT_MEASURED, Spectrum, log_grid, mask_att
 from survey_batch.spectra.reader import Row, SpectrumReader
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
-from survey_batch.store.products import Array, Variable
+from survey_batch.store.schema import Array, Variable
 
 SPECTRA_AT_ONCE = 64
 """Spectra in memory before they are put on the grid."""

@@ -17,7 +17,7 @@ from fsspec.core import url_to_fs
 
 from survey_batch.core.paths import files_in, join, read_bytes, write_bytes
 from survey_batch.core.status import Status
-from survey_batch.store.products import Shard
+from survey_batch.store.schema import Shard
 
 PROBLEM_SCHEMA = pa.schema(
     [

@@ -14,7 +14,7 @@ from survey_batch.execution import engine, shard_task
 from survey_batch.execution.engine import Chain, Engine
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
-from survey_batch.store.products import cut_into_shards
+from survey_batch.store.schema import cut_into_shards
 
 SHARDS = cut_into_shards("object", 24, 4)
 DEATH = KilledWorker("a task", SimpleNamespace(address="tcp://a"), 0)

@@ -5,7 +5,7 @@ from distributed import KilledWorker
 
 from survey_batch.core.errors import ConfigurationError, ReaderError, SurveyBatchError
 from survey_batch.execution.failures import Failures
-from survey_batch.store.products import Shard
+from survey_batch.store.schema import Shard
 
 SHARD, OTHER = Shard("object", 3, 24, 32), Shard("object", 4, 32, 40)
 DEATH = KilledWorker("spectra", None, 0)

@@ -20,7 +20,8 @@ from survey_batch.stages.frame_source import (
     FrameInMemory,
     StoredFrames,
 )
-from survey_batch.store.products import Schema, Shard, Variable, create_product, write_shard
+from survey_batch.store.products import create_product, write_shard
+from survey_batch.store.schema import Schema, Shard, Variable
 
 ROWS, COLUMNS = 6, 8
 

@@ -17,7 +17,8 @@ from survey_batch.models.scores import describe, scores_of
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.provenance import check_made_by, provenance_of
 from survey_batch.stages import make_stage
-from survey_batch.store.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
+from survey_batch.store.products import create_product, write_shard
+from survey_batch.store.schema import OBJECT_COORDINATES, Schema, Shard, Variable
 from survey_batch.training.evaluation import evaluate
 from survey_batch.training.train import train
 from tests.jobs import lamost_job

@@ -12,7 +12,7 @@ from survey_batch.core.status import Status
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
-from survey_batch.store.products import Variable
+from survey_batch.store.schema import Variable
 from survey_batch.surveys.skyserver.service import SCALES, SIZES, fetch_image, image_path, open_skyserver
 
 DEFAULT_SIZE = 64

@@ -12,7 +12,7 @@ from survey_batch.core.status import Status
 from survey_batch.optics.exposure import exposure_key
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
-from survey_batch.store.products import Variable
+from survey_batch.store.schema import Variable
 from survey_batch.surveys.stamps.files import STAMPS_CEILING, Exposure, exposure_path, read_exposure
 
 SIZE = 32
