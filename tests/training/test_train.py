@@ -9,8 +9,8 @@ import zarr
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.core.status import Status
-from survey_batch.models.base import Workspace
 from survey_batch.models.cross_validation import calibrated_across_folds, grouped_folds, out_of_fold
+from survey_batch.models.fitting import Workspace
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.loading import family_of, load_classifier
 from survey_batch.models.scores import describe, scores_of
