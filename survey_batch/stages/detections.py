@@ -10,7 +10,7 @@ import numpy.typing as npt
 from survey_batch.config.sections.detect import DetectSection
 from survey_batch.core.arrays import F4
 from survey_batch.core.status import Status
-from survey_batch.images.detect import Sources, detect, load_sep
+from survey_batch.images.detect import Detections, detect, load_sep
 from survey_batch.images.frame import Frame, Sky
 from survey_batch.images.ivar import Ccd, inverse_variance, sky_counts
 from survey_batch.images.psf_rule import METRICS, Judgement, judge
@@ -91,19 +91,19 @@ JUDGED: dict[str, tuple[str, dict[str, Any]]] = {
 class Found:
     """Sources of one frame, and the rule's judgement on them if it was applied."""
 
-    sources: Sources
+    detections: Detections
     judgement: Judgement | None
 
 
-def find_sources(frame: Frame, ccd: Ccd, section: DetectSection) -> Found:
+def find_detections(frame: Frame, ccd: Ccd, section: DetectSection) -> Found:
     """Find and judge the sources of a frame that was read with its sky."""
     if frame.sky is None:
         raise ValueError("the frame was read without its sky")
     sigma, counts = frame_noise(frame, frame.sky, ccd)
     limits = (section.threshold, section.area, section.mesh)
-    sources = detect(frame.image, sigma, threshold=limits[0], area=limits[1], mesh=limits[2])
-    judgement = judge(frame.image, sigma, counts, sources, section.rule) if section.rule is not None else None
-    return Found(sources, judgement)
+    detections = detect(frame.image, sigma, threshold=limits[0], area=limits[1], mesh=limits[2])
+    judgement = judge(frame.image, sigma, counts, detections, section.rule) if section.rule is not None else None
+    return Found(detections, judgement)
 
 
 def frame_noise(frame: Frame, sky: Sky, ccd: Ccd) -> tuple[F4, F4]:
@@ -184,7 +184,7 @@ class DetectionsStage(Stage):
                     block,
                     row,
                     frame,
-                    find_sources(frame, source.ccd(key, band), self.section),
+                    find_detections(frame, source.ccd(key, band), self.section),
                     source.url(key, band),
                 )
             else:
@@ -193,17 +193,17 @@ class DetectionsStage(Stage):
 
     def _store(self, block: Block, row: int, frame: Frame, found: Found, url: str) -> None:
         """Put a field's sources into its slots, brightest first; note what is missing."""
-        sources, judgement, room = found.sources, found.judgement, self.section.most
-        number = min(len(sources), room)
-        ra, dec = pixel_to_sky(frame.wcs, sources.x, sources.y)
-        values = {**vars(sources), "ra": ra, "dec": dec, **_judged(judgement)}
+        detections, judgement, room = found.detections, found.judgement, self.section.most
+        number = min(len(detections), room)
+        ra, dec = pixel_to_sky(frame.wcs, detections.x, detections.y)
+        values = {**vars(detections), "ra": ra, "dec": dec, **_judged(judgement)}
         for name in values.keys() & block.data.keys():
             block.data[name][row, :number] = values[name][:number]
         block.data["count"][row] = number
         if judgement is not None and judgement.psf is not None:
             block.data["fwhm"][row] = judgement.psf.fwhm
-        if len(sources) > room:
-            text = f"{len(sources)} sources, and catalog.detect.most is {room}: the faintest are left out"
+        if len(detections) > room:
+            text = f"{len(detections)} sources, and catalog.detect.most is {room}: the faintest are left out"
             block.fail(row, Status.PARTIAL, text, url)
         elif judgement is not None and judgement.psf is None:
             text = f"only {int(judgement.candidate.sum())} bright single stars: no PSF, and no source is judged"
