@@ -29,7 +29,7 @@ from survey_batch.execution.runlog import run_log
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group, make_groups
 from survey_batch.stages import make_stages
-from survey_batch.store.products import cut_into_shards
+from survey_batch.store.schema import cut_into_shards
 
 OBJECTS = 1024
 """In a shard; the default of `shards.objects`."""

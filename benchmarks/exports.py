@@ -22,7 +22,8 @@ from benchmarks.catalog import _peak
 from survey_batch.config.job import Job
 from survey_batch.core.status import Status
 from survey_batch.results.export import export_catalog
-from survey_batch.store.products import Schema, Variable, create_product, open_group
+from survey_batch.store.products import create_product, open_group
+from survey_batch.store.schema import Schema, Variable
 
 FORMATS = ("parquet", "csv", "hats", "fits", "vot")
 CLASSES, FEATURES = ("A", "F", "G", "K", "M"), 20

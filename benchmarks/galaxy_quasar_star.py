@@ -29,8 +29,9 @@ from benchmarks.timing import machine
 from survey_batch.archive.decompress import LAMOST_CEILING, decompress
 from survey_batch.config.sections.train_galaxies import GalaxyTraining
 from survey_batch.models.artifact import read_arrays, write_arrays
-from survey_batch.models.base import Classifier, Workspace
+from survey_batch.models.base import Classifier
 from survey_batch.models.fitted import predict_rows
+from survey_batch.models.fitting import Workspace
 from survey_batch.models.galaxy_quasar_star import CLASSES
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.loading import family_of

@@ -11,7 +11,8 @@ from survey_batch.execution.shard_task import run_shard
 from survey_batch.planning.plan import Plan, make_plan
 from survey_batch.preflight.provenance import provenance_of
 from survey_batch.stages import make_stage
-from survey_batch.store.products import Shard, create_product, read_status
+from survey_batch.store.products import create_product, read_status
+from survey_batch.store.schema import Shard
 
 
 def make_job(stage: str, archive: dict[str, Any], catalog: dict[str, Any], output: Path, **tables: Any) -> Job:

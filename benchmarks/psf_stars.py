@@ -32,7 +32,7 @@ from survey_batch.archive.decompress import SDSS_CEILING, decompress
 from survey_batch.config.sections.detect import DetectSection, RuleSection
 from survey_batch.config.sections.train_psf_stars import PsfStarTraining
 from survey_batch.images.cutout import cut, window_start
-from survey_batch.images.detect import Sources, detect
+from survey_batch.images.detect import Detections, detect
 from survey_batch.images.frame import Frame
 from survey_batch.images.psf_rule import Judgement, find_candidates, fit_radius, half_sample_mode, judge, measure
 from survey_batch.models.labelled import Labelled
@@ -69,7 +69,7 @@ class Exposure:
     frame: Frame
     sigma: Any
     counts: Any
-    sources: Sources
+    detections: Detections
     judgement: Judgement
     seconds: dict[str, float]
 
@@ -81,7 +81,7 @@ class Exposure:
     @property
     def cutouts(self) -> Any:
         """Windows around the sources, (n, 1, size, size), as the stage `cutouts` has them."""
-        starts = (window_start(position, SIZE) for position in (self.sources.x, self.sources.y))
+        starts = (window_start(position, SIZE) for position in (self.detections.x, self.detections.y))
         return cut(self.frame.image, *starts, SIZE)[:, None]
 
 
@@ -94,7 +94,7 @@ def read_exposures(root: Path) -> list[Exposure]:
         made = exposure_of(read_frame(decompress(path.read_bytes(), SDSS_CEILING), key, band, sky=True), key, band)
         if made.judgement.psf is not None:
             exposures.append(made)
-        print(f"{made.name}: {len(made.sources)} sources, {made.judgement.good.sum()} good", flush=True)
+        print(f"{made.name}: {len(made.detections)} sources, {made.judgement.good.sum()} good", flush=True)
     return exposures
 
 
@@ -103,16 +103,16 @@ def exposure_of(frame: Frame, key: FieldKey, band: str) -> Exposure:
     section = DetectSection(band=band)
     sigma, counts = frame_noise(frame, frame.sky, ccd(key.run, key.camcol, band))
     begun = time.process_time()
-    sources = detect(frame.image, sigma, threshold=section.threshold, area=section.area, mesh=section.mesh)
+    detections = detect(frame.image, sigma, threshold=section.threshold, area=section.area, mesh=section.mesh)
     found = time.process_time()
-    judgement = judge(frame.image, sigma, counts, sources, RuleSection())
+    judgement = judge(frame.image, sigma, counts, detections, RuleSection())
     seconds = {"detection": found - begun, "rule": time.process_time() - found}
-    return Exposure(key, band, frame, sigma, counts, sources, judgement, seconds)
+    return Exposure(key, band, frame, sigma, counts, detections, judgement, seconds)
 
 
 def labelled(exposures: list[Exposure], faint_every: int = 1) -> Labelled:
     """Cutouts of the sources with the rule's labels; of the faint ones, of which none is good, every so many."""
-    snr = np.concatenate([one.sources.flux / one.sources.error for one in exposures])
+    snr = np.concatenate([one.detections.flux / one.detections.error for one in exposures])
     rows = (snr >= FAINT) | (np.arange(len(snr)) % faint_every == 0)
     label = np.array(CLASSES)[np.concatenate([one.judgement.good for one in exposures]).astype(int)][rows]
     blank = np.full(len(label), "")
@@ -141,7 +141,7 @@ def trained(variant: str, exposures: list[Exposure], epochs: int) -> dict[str, P
     if variant == "cnn":
         trees = family.baselines(data, section, CLASSES)["shape_trees"](data, section.seed)
         made["shape_trees"] = lambda one: trees(labelled([one]))[:, 1]
-        made["bright"] = lambda one: (one.sources.flux / one.sources.error >= BRIGHT).astype(float)
+        made["bright"] = lambda one: (one.detections.flux / one.detections.error >= BRIGHT).astype(float)
     return made
 
 
@@ -181,8 +181,8 @@ def of_one_size(exposures: list[Exposure], answers: dict[str, list[Any]]) -> dic
         parts = []
         for one, confidence in zip(exposures, answers[name], strict=True):
             rows = np.flatnonzero(confidence >= 0.5)
-            position = np.column_stack([one.sources.x[rows], one.sources.y[rows]])
-            other = rows[~like_most(one.sources.half_light_radius[rows], position=position)]
+            position = np.column_stack([one.detections.x[rows], one.detections.y[rows]])
+            other = rows[~like_most(one.detections.half_light_radius[rows], position=position)]
             parts.append(np.where(np.isin(np.arange(len(confidence)), other), 0.0, confidence))
         made[f"{name} + size"] = parts
     return made
@@ -229,27 +229,27 @@ def epsf_residuals(one: Exposure, chosen: Any, fold: Any) -> list[dict[str, Any]
     radius = fit_radius(one.judgement.psf.fwhm)
     rows = []
     for number in range(FOLDS):
-        build = chosen & (fold != number) & inside(one.sources, one.frame.image.shape)
+        build = chosen & (fold != number) & inside(one.detections, one.frame.image.shape)
         epsf = build_epsf(one, build)
         test = stars & (fold == number)
         if epsf is None or not test.any():
             continue
-        left = measure(one.frame.image, one.sigma, one.sources.take(test), epsf, radius)
+        left = measure(one.frame.image, one.sigma, one.detections.take(test), epsf, radius)
         rows += [dict(zip(left, values, strict=True)) for values in zip(*left.values(), strict=True)]
     return rows
 
 
 def test_stars(one: Exposure) -> Any:
     """Stars by brightness, isolation and size alone."""
-    stars = find_candidates(one.counts, one.sources, RuleSection(snr=TEST_SNR))
-    size = one.sources.half_light_radius
+    stars = find_candidates(one.counts, one.detections, RuleSection(snr=TEST_SNR))
+    size = one.detections.half_light_radius
     return stars & (np.abs(size / half_sample_mode(size[one.judgement.candidate]) - 1) < LOCUS)
 
 
-def inside(sources: Sources, shape: tuple[int, int]) -> Any:
+def inside(detections: Detections, shape: tuple[int, int]) -> Any:
     """Sources whose whole stamp lies on the frame."""
     margin = EPSF_SIZE // 2 + 1
-    x, y = sources.x, sources.y
+    x, y = detections.x, detections.y
     return (x > margin) & (x < shape[1] - margin) & (y > margin) & (y < shape[0] - margin)
 
 
@@ -259,8 +259,8 @@ def build_epsf(one: Exposure, build: Any) -> Callable[[Any, Any], Any] | None:
     from astropy.table import Table
     from photutils.psf import EPSFBuilder, extract_stars
 
-    table = Table({"x": one.sources.x[build], "y": one.sources.y[build]})
-    level = np.median(one.sources.sky[build]) if build.any() else 0.0
+    table = Table({"x": one.detections.x[build], "y": one.detections.y[build]})
+    level = np.median(one.detections.sky[build]) if build.any() else 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -284,12 +284,12 @@ def compare_epsf(exposures: list[Exposure], answers: dict[str, list[Any]]) -> di
     for index, one in enumerate(exposures):
         if one.band != "r":
             continue
-        fold = np.random.default_rng(1).integers(0, FOLDS, len(one.sources))
+        fold = np.random.default_rng(1).integers(0, FOLDS, len(one.detections))
         selections = {
             "classifier": answers["cnn + size"][index] >= 0.5,
             "rule": one.judgement.good,
-            "all bright": one.sources.flux / one.sources.error >= BRIGHT,
-            "all detections": np.ones(len(one.sources), bool),
+            "all bright": one.detections.flux / one.detections.error >= BRIGHT,
+            "all sources": np.ones(len(one.detections), bool),
         }
         for name, chosen in selections.items():
             rows = epsf_residuals(one, chosen, fold)
@@ -318,7 +318,7 @@ def plot(exposures: list[Exposure], answers: dict[str, list[Any]], epsf: dict[st
     axes[0].set(xlabel="recall", ylabel="precision", title="r frames, each field held out", ylim=(0, 1.02))
     axes[0].legend()
     fields = sorted({key.split(", ")[0] for key in epsf})
-    for offset, name in enumerate(("classifier", "rule", "all bright", "all detections")):
+    for offset, name in enumerate(("classifier", "rule", "all bright", "all sources")):
         values = [100 * epsf.get(f"{field}, {name}", {}).get("share", np.nan) for field in fields]
         axes[1].bar(np.arange(len(fields)) + 0.2 * offset - 0.3, values, 0.2, label=name)
     axes[1].set(

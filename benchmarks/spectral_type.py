@@ -27,9 +27,9 @@ from survey_batch.archive.decompress import LAMOST_CEILING, decompress
 from survey_batch.catalog.labels import spectral_type
 from survey_batch.catalog.split import group_by_star
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
-from survey_batch.models.base import Fit, Predict
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.cross_validation import grouped_folds
+from survey_batch.models.fitting import Fit, Predict
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.loading import family_of
 from survey_batch.models.metrics import confusion_matrix, macro_f1

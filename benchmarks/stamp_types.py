@@ -26,7 +26,7 @@ from benchmarks.stamp_data import StampSet, stamp_set, unit_flux
 from benchmarks.timing import machine
 from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.core.arrays import F8, Index
-from survey_batch.models.base import Workspace
+from survey_batch.models.fitting import Workspace
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.metrics import accuracy, macro_f1, top_2, within_one_class
 from survey_batch.models.published_stamps import ComponentsMLP, StampCNN, published_machine

@@ -19,7 +19,7 @@ from tornado.ioloop import IOLoop
 
 from survey_batch.execution.shard_task import Passed
 from survey_batch.monitor.record import Record
-from survey_batch.store.products import Shard
+from survey_batch.store.schema import Shard
 
 LOOPBACK = "tcp://127.0.0.1:0"
 METRICS = {

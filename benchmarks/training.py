@@ -20,7 +20,8 @@ from survey_batch.config.job import Job
 from survey_batch.core.status import Status
 from survey_batch.spectra.grid import log_grid
 from survey_batch.spectra.synthetic import spectra
-from survey_batch.store.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
+from survey_batch.store.products import create_product, write_shard
+from survey_batch.store.schema import OBJECT_COORDINATES, Schema, Shard, Variable
 
 SHARD = 1024
 LETTERS = "AFGKM"

@@ -24,12 +24,12 @@ MAKERS: Mapping[str, Callable[[], str]] = {
 }
 """What can be made, by the name that pages use."""
 
-PLACE = re.compile(r"<!-- made: ([a-z ]+) -->")
+MARK = re.compile(r"<!-- made: ([a-z ]+) -->")
 
 
 def made(text: str) -> str:
     """Put what is made from the code into the text of a page."""
-    return PLACE.sub(lambda found: MAKERS[found[1]](), text)
+    return MARK.sub(lambda found: MAKERS[found[1]](), text)
 
 
 def setup(app: Any) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def setup(app: Any) -> dict[str, Any]:
         source[0] = made(source[0])
 
     def outdated(_app: Any, env: Any, *_changes: Any) -> list[str]:
-        return [page for page in env.all_docs if PLACE.search(Path(env.doc2path(page)).read_text(encoding="utf-8"))]
+        return [page for page in env.all_docs if MARK.search(Path(env.doc2path(page)).read_text(encoding="utf-8"))]
 
     app.connect("source-read", read)
     app.connect("env-get-outdated", outdated)

@@ -6,8 +6,9 @@ from pydantic import TypeAdapter
 
 from docs.from_code.keys import OURS
 from docs.from_code.markdown import code, listed, table
+from survey_batch.config.key_columns import MEANINGS
 from survey_batch.config.sections.archive import ArchiveSection
-from survey_batch.config.survey import MEANINGS, AnyArchive, Survey, installed_surveys
+from survey_batch.config.survey import AnyArchive, Survey, installed_surveys
 from survey_batch.core.plugins import SURVEYS, package
 
 

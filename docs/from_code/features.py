@@ -6,7 +6,7 @@ from docs.from_code.markdown import Entry, entry
 from survey_batch.config.sections.images import ImageFeaturesSection
 from survey_batch.config.sections.spectra import SpectralFeaturesSection
 from survey_batch.core.feature import Feature
-from survey_batch.images.features import features_of as features_of_images
+from survey_batch.images.feature_names import features_of as features_of_images
 from survey_batch.spectra.blocks import STATISTICS
 from survey_batch.spectra.features import MEASUREMENTS, features_of
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS, air_to_vacuum

@@ -35,7 +35,7 @@ class Entry:
 
 
 def target(*words: str) -> str:
-    """Return words as the name of a place in a page, which links use: small letters, digits and hyphens."""
+    """Return words as the name of an anchor in a page, which links use: small letters, digits and hyphens."""
     text = "".join(letter if letter.isalnum() else " " for letter in " ".join(words))
     return "-".join(text.split()).lower()
 

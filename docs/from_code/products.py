@@ -11,7 +11,7 @@ from survey_batch.config.survey import possible_stages
 from survey_batch.core.errors import SurveyBatchError
 from survey_batch.core.status import flag_attributes
 from survey_batch.stages import Stage, make_stage
-from survey_batch.store.products import OBJECT_COORDINATES, Variable
+from survey_batch.store.schema import OBJECT_COORDINATES, Variable
 
 CLASSIFIED = {"predictions": {"classifier": "models/yours", "threshold": 0.5}}
 DETECT = {"catalog": {"path": "fields.csv", "detect": {}}}

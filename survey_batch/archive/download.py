@@ -24,6 +24,7 @@ from survey_batch.archive.limits import Limiter, run_wide_limiter
 from survey_batch.archive.sources import LARGEST_FILE, AttemptError, open_source
 from survey_batch.archive.spellings import in_order, remember, told
 from survey_batch.archive.traffic import OF_THIS_PROCESS, TrafficCounter
+from survey_batch.config.file_reader import reader_of
 from survey_batch.config.job import ArchiveSection
 from survey_batch.config.survey import find_survey
 from survey_batch.core.errors import NotFoundError, SurveyBatchError, TransientError, UnreadableError
@@ -137,11 +138,14 @@ class Archive:
         ------
         NotFoundError, UnreadableError, TransientError, ConfigurationError
             As `fetch`; the file's URL is added to the reader's `UnreadableError`.
+        ReaderError
+            The reader raised an error that is none of ours.
         """
         for _ in range(2 if self.remote else 1):
             name, raw = self._fetch((path, *others))
             try:
-                return reader(raw)
+                with reader_of(self.section.survey, self.locate(name)):
+                    return reader(raw)
             except UnreadableError as error:
                 failure = error
                 self.forget(name)

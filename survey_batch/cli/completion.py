@@ -182,7 +182,7 @@ def _features(written: Mapping[str, Any]) -> list[str]:
     from survey_batch.config.sections.spectra import SpectralFeaturesSection
 
     if "cutouts" in _stages_of(_survey_in(written)):
-        from survey_batch.images.features import feature_names
+        from survey_batch.images.feature_names import feature_names
 
         bands = FramesSection.model_validate(written.get("frames", {})).bands
         return feature_names(ImageFeaturesSection.model_validate(written.get("image_features", {})), bands)

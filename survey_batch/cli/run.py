@@ -15,7 +15,7 @@ from survey_batch.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from survey_batch.config.job import Job
     from survey_batch.config.sections.training import TrainSection
-    from survey_batch.execution.runner import Summary
+    from survey_batch.execution.accounts import Summary
 
 
 def run(

@@ -62,8 +62,8 @@ class ClusterKind(ABC):
 
         Raises
         ------
-        ValueError
-            Something in the table makes no sense. The message begins with the key, for example `"options: …"`.
+        WrongKeyError
+            A key of the table makes no sense: `WrongKeyError("options: …", "options")`.
         """
 
     def check_run(self, section: ClusterSection) -> None:  # noqa: B027

@@ -9,6 +9,7 @@ from dask.utils import parse_bytes
 from survey_batch.cluster.kind import ClusterKind, worker_count
 from survey_batch.cluster.launch import Launcher, Sbatch, Srun
 from survey_batch.cluster.tables import Table
+from survey_batch.config.sections.base import WrongKeyError
 from survey_batch.config.sections.cluster import ClusterSection, is_running
 from survey_batch.config.sections.slurm_values import check_drain, check_options, walltime_seconds
 from survey_batch.core.errors import ConfigurationError
@@ -72,7 +73,7 @@ class SlurmKind(ClusterKind):
         try:
             check_options(section.options)
         except ValueError as error:
-            raise ValueError(f"options: {error}") from error
+            raise WrongKeyError(f"options: {error}", "options") from error
         if self.launcher.batch and section.walltime is not None and section.drain_seconds is not None:
             check_drain(section.drain_seconds, walltime_seconds(section.walltime))
 
@@ -113,9 +114,10 @@ class RunningKind(ClusterKind):
     def check_file(self, section: ClusterSection) -> None:
         """Refuse the name of this kind instead of an address."""
         if not is_running(section.kind):
-            raise ValueError(
+            raise WrongKeyError(
                 f'kind = "{section.kind}" does not say which scheduler: write its address, such as '
-                '"tcp://host:8786", or its scheduler file (….json)'
+                '"tcp://host:8786", or its scheduler file (….json)',
+                "kind",
             )
 
     def findings(self, site: Site, tables: list[Table], folder: str) -> Findings[list[Table]]:

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from survey_batch.config.classifiers import ClassifierKind
 from survey_batch.config.job import Job
 from survey_batch.config.sections.archive import ArchiveSection
+from survey_batch.config.sections.base import WrongKeyError
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.config.survey import Survey, section_of
 from survey_batch.config.toml_lines import KeyPath
@@ -66,8 +67,8 @@ def explain(error: ErrorDetails, plugged: Plugged = NOTHING) -> tuple[KeyPath, s
     if kind == "string_pattern_mismatch":
         return key, f"is {given!r}; allowed: {_PATTERNS.get(key, context['pattern'])}"
     if kind == "value_error":
-        reason = str(context["error"])
-        return _said_once((*key, *_key_in(reason, key, plugged)), reason)
+        wrong: Exception = context["error"]
+        return _said_once((*key, *(wrong.key if isinstance(wrong, WrongKeyError) else ())), str(wrong))
     if kind == "too_short":
         return key, f"is {given!r}, but must not be empty"
     if (family := kind.split("_")[0]) in _KINDS and kind.endswith(("_type", "_parsing", "_from_float")):
@@ -85,15 +86,6 @@ def _said_once(key: KeyPath, reason: str) -> tuple[KeyPath, str]:
 
 def _quoted(text: str) -> list[str]:
     return re.findall(r"'([^']*)'", text)
-
-
-def _key_in(reason: str, table: KeyPath, plugged: Plugged) -> KeyPath:
-    """Return the key of the table, or of a table in it, that the reason begins with, for a check of several keys."""
-    model, found = model_at(table, plugged), re.match(r"(\w+)(?:\.(\w+))?", reason)
-    if model is None or found is None or found[1] not in model.model_fields:
-        return ()
-    within = model_at((*table, found[1]), plugged)
-    return (found[1], found[2]) if found[2] and within and found[2] in within.model_fields else (found[1],)
 
 
 def _needs(key: KeyPath, plugged: Plugged) -> str:

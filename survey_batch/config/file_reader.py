@@ -1,9 +1,41 @@
 """What the readers of a survey's spectra and frames have in common."""
 
+import traceback
 from abc import ABC
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from survey_batch.config.sections.archive import ArchiveSection
+from survey_batch.core.errors import ReaderError, SurveyBatchError
+
+
+@contextmanager
+def reader_of(survey: str, what: str) -> Iterator[None]:
+    """Turn an error of a reader that is none of ours into one that says which reader failed, and on what.
+
+    Parameters
+    ----------
+    survey
+        Whose reader works inside the `with` block.
+    what
+        The file or the row that it reads.
+
+    Raises
+    ------
+    ReaderError
+        The reader is at fault.
+    """
+    try:
+        yield
+    except (SurveyBatchError, MemoryError):  # a lack of memory is no fault of the reader
+        raise
+    except Exception as error:
+        raise ReaderError(
+            f"the reader of survey {survey!r} failed on {what} with {type(error).__name__}: {error}; this is a fault "
+            "of the reader: send its authors the traceback in the run's log",
+            traceback.format_exc(),
+        ) from error
 
 
 class FileReader(ABC):

@@ -11,7 +11,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, fie
 from pydantic_core import InitErrorDetails
 
 from survey_batch.config.sections.archive import ArchiveSection
-from survey_batch.config.sections.base import Section
+from survey_batch.config.sections.base import Section, WrongKeyError
 from survey_batch.config.sections.catalog import (
     CatalogSection,
     DuplicatesSection,
@@ -181,17 +181,18 @@ class Job(Section):
     @model_validator(mode="after")
     def _predictions_have_a_table(self) -> "Job":
         if "predictions" in self.stages and self.predictions is None:
-            raise ValueError("predictions: the stage needs a table [predictions] with the key 'classifier'")
+            reason = "predictions: the stage needs a table [predictions] with the key 'classifier'"
+            raise WrongKeyError(reason, "predictions")
         return self
 
     @model_validator(mode="after")
     def _custom_stages_have_their_input(self) -> "Job":
         for name, section in self.custom.items():
             if name in (*self.kinds, "detections") or not name.isidentifier():
-                raise ValueError(
-                    f"custom.{name}: choose another name; it must be a word, and not the name of another stage"
-                )
+                reason = f"custom.{name}: choose another name; it must be a word, and not the name of another stage"
+                raise WrongKeyError(reason, "custom", name)
             before = self.stages[: self.stages.index(name)] if name in self.stages else ()
             if name in self.stages and (section.input not in before or section.input == "frames"):
-                raise ValueError(f"custom.{name}: its input {section.input!r} must be a stage that comes before it")
+                reason = f"custom.{name}: its input {section.input!r} must be a stage that comes before it"
+                raise WrongKeyError(reason, "custom", name)
         return self

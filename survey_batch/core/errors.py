@@ -11,6 +11,9 @@ from survey_batch.core.status import Status
 class SurveyBatchError(Exception):
     """Base class of the package's errors; the command line prints the message, never the traceback."""
 
+    traceback = ""
+    """Where another error was raised, if the run's log must say so."""
+
 
 class ConfigurationError(SurveyBatchError):
     """The job file, the command line or the machine is at fault; a person must change something."""
@@ -54,3 +57,14 @@ class InvalidError(ObjectError):
     """The catalogue's row does not say where its data are."""
 
     status = Status.INVALID
+
+
+class ReaderError(ObjectError):
+    """A survey's reader failed with an error that is none of ours: the reader is at fault."""
+
+    def __init__(self, message: str, traceback: str = "") -> None:
+        super().__init__(message)
+        self.traceback = traceback
+
+    def __reduce__(self) -> tuple[type["ReaderError"], tuple[str, str]]:
+        return ReaderError, (str(self), self.traceback)

@@ -28,7 +28,7 @@ class Status(IntEnum):
     UNREACHABLE = 7
     """Network failure after retries; the next run tries again."""
     FAILED = 8
-    """An error of this package; the next run tries again."""
+    """An error of this package or of a survey's reader; the next run tries again."""
 
 
 UNFINISHED = (Status.PENDING, Status.UNREACHABLE, Status.FAILED)

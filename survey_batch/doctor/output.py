@@ -21,7 +21,7 @@ from survey_batch.preflight.estimate import Estimate, less_room, missing_bytes, 
 from survey_batch.preflight.footprint import OTHER_FILES, OTHER_FOLDERS
 from survey_batch.preflight.refusals import refuse_overlaps
 from survey_batch.store.lock import holder_of, is_dead, locked
-from survey_batch.store.products import PRODUCTS_OF_FRAMES
+from survey_batch.store.schema import PRODUCTS_OF_FRAMES
 
 RENAMES = 200
 SIZE = 65_536

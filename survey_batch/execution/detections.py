@@ -15,7 +15,8 @@ from survey_batch.core.status import usable
 from survey_batch.images.reader import ImageReader
 from survey_batch.stages.context import Origin
 from survey_batch.stages.detections import JUDGED, LABELS, MEASURED
-from survey_batch.store.products import Array, open_group, stored
+from survey_batch.store.products import open_group, stored
+from survey_batch.store.schema import Array
 
 FIELDS_AT_ONCE = 256
 """Fields read at a time."""

@@ -28,7 +28,7 @@ from survey_batch.execution import shard_task
 from survey_batch.execution.failures import Failures
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
-from survey_batch.store.products import Shard
+from survey_batch.store.schema import Shard
 
 log = logging.getLogger(__name__)
 
@@ -214,6 +214,9 @@ class Engine:
 
     def _report(self, record: Record) -> None:
         log.info("%s %s done", record.stage, record.shard, extra={"event": "shard", "record": _plain(record)})
+        for traceback in record.tracebacks:
+            extra = {"event": "reader failed", "traceback": traceback}
+            log.warning("%s %s: the survey's reader failed", record.stage, record.shard, extra=extra)
         self.on_record(record)
 
     def _after_error(self, chain: Chain, stage: str, future: Future) -> Chain:
@@ -258,7 +261,7 @@ def _allowed_failures(dask_scheduler: Any) -> int:
 
 def _plain(record: Record) -> dict[str, Any]:
     return {
-        **vars(record),
+        **{name: value for name, value in vars(record).items() if name != "tracebacks"},
         "shard": record.shard.index,
         "axis": record.shard.axis,
         "counts": dict(record.counts),

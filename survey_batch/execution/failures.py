@@ -8,7 +8,7 @@ from types import TracebackType
 from distributed import KilledWorker
 
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
-from survey_batch.store.products import Shard
+from survey_batch.store.schema import Shard
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +52,20 @@ class Failures:
             self.errors[task] += 1
             reason = str(error) if isinstance(error, SurveyBatchError) else f"{type(error).__name__}: {error}"
             give_up = self.errors[task] >= ERRORS_ALLOWED
+        told = error.traceback if isinstance(error, SurveyBatchError) else ""
         log.warning(
             "%s %s: %s; %s",
             stage,
             shard,
             reason,
             "set aside" if give_up else "trying again",
-            exc_info=None if isinstance(error, KilledWorker) else (type(error), error, traceback),
-            extra={"event": "set aside" if give_up else "retry", "stage": stage, "shard": shard.index},
+            exc_info=None if told or isinstance(error, KilledWorker) else (type(error), error, traceback),
+            extra={
+                "event": "set aside" if give_up else "retry",
+                "stage": stage,
+                "shard": shard.index,
+                **({"traceback": told} if told else {}),
+            },
         )
         return reason if give_up else None
 

@@ -15,7 +15,7 @@ from survey_batch.core.threads import one_thread
 from survey_batch.execution.failures import DEATHS_ALLOWED
 from survey_batch.stages import make_stage
 from survey_batch.stages.base import Coordinates, fit_groups
-from survey_batch.store.products import Shard
+from survey_batch.store.schema import Shard
 
 log = logging.getLogger(__name__)
 

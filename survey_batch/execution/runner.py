@@ -1,13 +1,11 @@
-"""Run a job: plan, phases on a cluster, and the final accounts."""
+"""Run a job: plan, and phases on a cluster."""
 
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 from distributed import Client
@@ -18,15 +16,13 @@ from survey_batch.cluster.base import Connection
 from survey_batch.cluster.lost import scheduler_watched
 from survey_batch.cluster.running import joined
 from survey_batch.config.job import ClusterSection, Job
-from survey_batch.core.display import html_table, in_words, objects_in_words
-from survey_batch.core.errors import SurveyBatchError
-from survey_batch.core.status import count_statuses, final_status, unfinished
+from survey_batch.core.status import count_statuses, unfinished
 from survey_batch.core.steps import step
 from survey_batch.core.versions import own_version, versions
+from survey_batch.execution.accounts import Accounts, Summary
 from survey_batch.execution.engine import Engine
 from survey_batch.execution.first_look import FirstLook
 from survey_batch.execution.reduction import fit
-from survey_batch.execution.runfile import write_run
 from survey_batch.execution.runlog import run_log
 from survey_batch.monitor import shown
 from survey_batch.monitor.progress import LineProgress
@@ -40,54 +36,11 @@ from survey_batch.preflight.relabel import mark_labelled, relabel
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
 from survey_batch.store.lock import locked
-from survey_batch.store.problems import collect_problems
-from survey_batch.store.products import (
-    PROVENANCE,
-    Array,
-    Shard,
-    create_product,
-    forget_products,
-    product_exists,
-    read_status,
-)
+from survey_batch.store.products import PROVENANCE, create_product, forget_products, read_status
 from survey_batch.store.root import write_root
+from survey_batch.store.schema import Shard
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Summary:
-    """Result of a run.
-
-    Attributes
-    ----------
-    counts : dict
-        Objects per final status, which is the worst status in all products; the counts add up to the catalogue.
-    stages : dict
-        Per stage: rows per status (none if the product is not stored), rows done in this run, wall and CPU seconds.
-    worked : bool
-        False if everything was already finished.
-    """
-
-    output: str
-    counts: dict[str, int] = field(default_factory=dict)
-    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
-    worked: bool = False
-
-    def __repr__(self) -> str:
-        return f"<Summary of {self.output}: {objects_in_words(self.counts)}>"
-
-    def _repr_html_(self) -> str:
-        return html_table(repr(self)[1:-1], {name: in_words(stage["counts"]) for name, stage in self.stages.items()})
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is left for another run to retry."""
-        return not {"pending", "unreachable", "failed"} & set(self.counts)
-
-    def after(self, before: "Summary") -> "Summary":
-        """Prepend the stages of an earlier part of the run."""
-        return replace(self, stages={**before.stages, **self.stages}, worked=before.worked or self.worked)
 
 
 def run(
@@ -160,21 +113,18 @@ class Runner:
         self.report = report
         self.plan, self.job, self.progress = plan, plan.job, progress
         self.groups = make_groups(stages)
-        self.names = [stage.name for stage in stages]
         self.stages = [stage for stage in stages if stage.stored]
-        self.started = time.time()
-        self.summary = Summary(self.job.output)
-        self.timing: dict[str, dict[str, float]] = {}
+        self.accounts = Accounts(plan, stages)
 
     def run(self, log_path: str, client: Client | None = None) -> Summary:
         """Do the remaining work and account for it."""
         try:
             self._run(client)
         except Exception as error:
-            if self.summary.worked:
-                self._account_for(error, log_path)
+            if self.accounts.summary.worked:
+                self.accounts.account_for(error, log_path)
             raise
-        return self.account(log_path)
+        return self.accounts.account(log_path)
 
     def _run(self, client: Client | None) -> None:
         existing = made_already(self.plan, self.stages)
@@ -195,7 +145,7 @@ class Runner:
 
     def work(self, existing: Sequence[Stage], client: Client | None = None) -> None:
         """Run all phases on the job's cluster."""
-        self.summary.worked = True
+        self.accounts.summary.worked = True
         log.info("run started: %s", self.job.name, extra={"event": "started", "job": self.job.model_dump()})
         left = [group for group in self.groups if self._anything_left(group, existing)]
         with self.progress:
@@ -249,8 +199,7 @@ class Runner:
         if rest := sorted(set(shards) - set(first), key=lambda shard: shard.start):
             step(f"making {', '.join(stage.name for stage in group.stages)}")
             engine.run(rest)
-        for stage in group.stages:
-            self.timing.setdefault(stage.name, {}).update(wall_seconds=round(time.monotonic() - begun, 3))
+        self.accounts.took(group.stages, begun)
 
     def _begin(self, group: Group) -> list[Shard]:
         """Find the shards with work left in any of the stages, and show the others as done."""
@@ -292,55 +241,5 @@ class Runner:
         connection.client.run(forget_products, on_error="ignore")
 
     def _record(self, record: Record) -> None:
-        timing = self.timing.setdefault(record.stage, {})
-        for key in ("rows_done", "cpu_seconds", "nbytes"):
-            timing[key] = timing.get(key, 0) + getattr(record, key)
+        self.accounts.record(record)
         self.progress.record(record)
-
-    def account(self, log_path: str) -> Summary:
-        """Count, check that the counts add up, and write `problems.parquet` and `run.json`."""
-        step("counting")
-        self._count()
-        if self.summary.worked:
-            self._write(log_path, "complete" if self.summary.complete else "incomplete")
-        self._check()
-        log.info("run ended", extra={"event": "ended", "counts": self.summary.counts})
-        return self.summary
-
-    def _account_for(self, error: Exception, log_path: str) -> None:
-        """Write the accounts of a run that ends in an error; a failure here must not hide that error."""
-        try:
-            self._count()
-            self._write(log_path, "error", str(error) or type(error).__name__)
-        except Exception:  # such as a full disk, which may be the error itself
-            log.warning("problems.parquet or run.json could not be written", exc_info=True)
-
-    def _count(self) -> None:
-        """Count rows by status in each product; a product that was not begun is pending."""
-        statuses = {stage.name: self._status(stage) for stage in self.stages}
-        for name in (name for name in self.names if name in statuses or name in self.timing):
-            counts = count_statuses(statuses[name]) if name in statuses else {}
-            self.summary.stages[name] = {"counts": counts, **self.timing.get(name, {})}
-        objects = [statuses[stage.name] for stage in self.stages if stage.axis == "object"]
-        self.summary.counts = count_statuses(final_status(objects or list(statuses.values())))
-
-    def _status(self, stage: Stage) -> Array:
-        if product_exists(self.job.output, stage.name):
-            return read_status(self.job.output, stage.name)
-        return np.zeros(self.plan.size(stage.axis), np.uint8)
-
-    def _write(self, log_path: str, ended: str, error: str = "") -> None:
-        collect_problems(self.job.output)
-        write_run(self.plan, self.summary.counts, self.summary.stages, self.started, log_path, ended, error)
-
-    def _check(self) -> None:
-        if pending := [name for name, stage in self.summary.stages.items() if "pending" in stage["counts"]]:
-            raise SurveyBatchError(
-                f"{self.job.output}: rows of {', '.join(pending)} are still pending after the run. Run the same "
-                "command again; if this happens again, it is a defect: please report it."
-            )
-        total, expected = sum(self.summary.counts.values()), self.plan.size("object")
-        if total != expected and any(stage.axis == "object" for stage in self.stages):
-            raise SurveyBatchError(
-                f"{self.job.output}: {total} statuses for {expected} objects: this is a defect, please report it"
-            )

@@ -7,7 +7,7 @@ blocks are handed on to the next stages instead of being written.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,9 @@ from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import BESIDE, Rows
 from survey_batch.stages import Block, Stage, make_stage
 from survey_batch.stages.base import take
-from survey_batch.store.problems import Problem, note_problems, reasons_of
-from survey_batch.store.products import OBJECT_COORDINATES, Array, Shard, read_rows, write_shard
+from survey_batch.store.problems import Problem, note_problems, reasons_of, tracebacks_of
+from survey_batch.store.products import read_rows, write_shard
+from survey_batch.store.schema import OBJECT_COORDINATES, Array, Shard
 
 
 @dataclass
@@ -142,6 +143,7 @@ def _record(name: str, loaded: Loaded, whole: Block, nbytes: int) -> Record:
         time.process_time() - cpu,
         nbytes,
         reasons_of(whole.problems),
+        tracebacks_of(whole.problems),
     )
 
 
@@ -153,7 +155,7 @@ def _merge(stage: Stage, loaded: Loaded, block: Block) -> Block:
     status[loaded.todo] = np.broadcast_to(inherited, status.shape)[loaded.todo]
     # A partial input makes a partial output, whatever the kernel says.
     status[indices] = np.maximum(block.status, status[indices])
-    problems = [_moved(problem, int(indices[problem.row])) for problem in block.problems]
+    problems = [replace(problem, row=int(indices[problem.row])) for problem in block.problems]
     if loaded.first and stage.axis == "object":
         problems += [
             Problem(int(row), Status.INVALID, str(loaded.rows["problem"][row]), "catalogue")
@@ -174,10 +176,6 @@ def _merge_data(stage: Stage, loaded: Loaded, computed: dict[str, Array]) -> dic
     for name, values in whole.items():
         values[loaded.work] = computed[name]
     return whole
-
-
-def _moved(problem: Problem, row: int) -> Problem:
-    return Problem(row, problem.status, problem.message, problem.source)
 
 
 def _coordinates(stage: Stage, rows: Rows) -> dict[str, Array]:

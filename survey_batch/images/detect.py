@@ -22,7 +22,7 @@ PIXEL_STACK = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Sources:
+class Detections:
     """Sources of one image, the brightest first; (n,) each.
 
     Attributes
@@ -57,12 +57,12 @@ class Sources:
     def __len__(self) -> int:
         return len(self.x)
 
-    def take(self, rows: npt.NDArray[Any] | slice) -> "Sources":
+    def take(self, rows: npt.NDArray[Any] | slice) -> "Detections":
         """Select sources by index or mask."""
-        return Sources(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        return Detections(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
-def detect(image: F4, sigma: F4, *, threshold: float = 5.0, area: int = 5, mesh: int = 128) -> Sources:
+def detect(image: F4, sigma: F4, *, threshold: float = 5.0, area: int = 5, mesh: int = 128) -> Detections:
     """Find the sources of an image.
 
     Parameters
@@ -96,7 +96,7 @@ def detect(image: F4, sigma: F4, *, threshold: float = 5.0, area: int = 5, mesh:
     return _measure(sep, data, noise, mask, back, found) if len(found) else _empty()
 
 
-def _measure(sep: Any, data: F4, noise: F4, mask: npt.NDArray[np.bool_], back: F4, found: Any) -> Sources:
+def _measure(sep: Any, data: F4, noise: F4, mask: npt.NDArray[np.bool_], back: F4, found: Any) -> Detections:
     x, y, reach = found["x"], found["y"], np.clip(6.0 * found["a"], SMALLEST_APERTURE, LARGEST_APERTURE)
     radius, _ = sep.flux_radius(data, x, y, reach, 0.5, mask=mask, subpix=5)
     radius = np.where(np.isfinite(radius), radius, np.nan)
@@ -107,20 +107,20 @@ def _measure(sep: Any, data: F4, noise: F4, mask: npt.NDArray[np.bool_], back: F
     aperture = np.clip(APERTURE_HALF_LIGHT_RADII * np.nan_to_num(radius), SMALLEST_APERTURE, LARGEST_APERTURE)
     flux, error, flag = sep.sum_circle(data, x, y, aperture, err=noise, mask=mask, subpix=5)
     row, column = _pixel(y, data.shape[0]), _pixel(x, data.shape[1])
-    sources = Sources(
+    detections = Detections(
         x, y, flux, error, found["a"], found["b"], radius, found["peak"].astype(np.float64),
         back[row, column].astype(np.float64), ((found["flag"] | flag) & 0xFF).astype(np.uint8),
     )  # fmt: skip
-    return sources.take(np.lexsort((sources.x, sources.y, -sources.flux)))
+    return detections.take(np.lexsort((detections.x, detections.y, -detections.flux)))
 
 
 def _pixel(position: F8, length: int) -> npt.NDArray[np.intp]:
     return np.rint(position).clip(0, length - 1).astype(np.intp)
 
 
-def _empty() -> Sources:
-    empty = {field.name: np.empty(0) for field in fields(Sources)}
-    return Sources(**{**empty, "flag": np.empty(0, np.uint8)})  # type: ignore[arg-type]
+def _empty() -> Detections:
+    empty = {field.name: np.empty(0) for field in fields(Detections)}
+    return Detections(**{**empty, "flag": np.empty(0, np.uint8)})  # type: ignore[arg-type]
 
 
 def load_sep() -> Any:

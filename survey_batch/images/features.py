@@ -1,8 +1,6 @@
 """The features of images: fluxes, colours, sizes, shapes and neighbours."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +9,8 @@ import numpy.typing as npt
 from survey_batch.config.sections.images import ImageFeaturesSection
 from survey_batch.core.arrays import F4, F8
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.feature import Feature
-from survey_batch.images.neighbours import NEIGHBOURS, find_neighbours
+from survey_batch.images.feature_names import adjacent, feature_names
+from survey_batch.images.neighbours import find_neighbours
 from survey_batch.images.photometry import aperture_flux
 from survey_batch.images.shape import (
     FWHM,
@@ -27,14 +25,10 @@ from survey_batch.images.stamps import Floats, Stamps, make_stamps
 
 Columns = dict[str, F8]
 
-BANDS = "ugriz"
-"""Bands in the order of wavelength."""
 SEARCHED = "rigzu"
 """Bands for the search for neighbours: the first that the object has is used."""
 SOFTENING = {"u": 1.4e-10, "g": 0.9e-10, "r": 1.2e-10, "i": 1.8e-10, "z": 7.4e-10}
 """Softening b of SDSS asinh magnitudes, in units of the flux of magnitude 0 (Stoughton et al. 2002, table 21)."""
-ASINH = "asinh magnitudes of SDSS, Lupton, Gunn and Szalay (1999, AJ 118, 1406)"
-PSF_SOURCE = 'SDSS, Algorithms, "The PSF magnitude"'
 POGSON = 2.5 / float(np.log(10))
 ZERO_FLUX = 1e9
 """Flux of magnitude 0 in nanomaggies."""
@@ -43,9 +37,6 @@ FREE_WIDTH_VARIANCE = 2.0
 matrix of flux and width, (1, -F/2s; -F/2s, F^2/2s^2) / 4 pi s sigma^2, with s the squared width."""
 SLICE = 64
 """Objects measured at a time; their stamps in one band fit in a core's cache."""
-
-FLUX, PER_PIXEL, PIXEL, NONE, MAG = "nanomaggy", "nanomaggy/pixel", "pixel", "1", "mag"
-
 
 POINT_SOURCES = ("aperture_correction", "psf_fwhm")
 """Variables of cutouts that form `PointSources`."""
@@ -58,48 +49,6 @@ class PointSources(NamedTuple):
     """Flux of a star within 7.4 arcsec, over the flux that the filter finds."""
     fwhm: Floats
     """Full width at half maximum of a star's core in pixels; NaN where unknown."""
-
-
-def features_of(section: ImageFeaturesSection, bands: str) -> list[Feature]:
-    """Return the columns of `image_features`, in order."""
-    of_band = [feature for band in bands for feature in _of_band(section, band)]
-    colours = [
-        Feature(
-            f"colour_{blue}_{red}", MAG, f"{blue} - {red} from fluxes within {section.colour_radius:g} pixels", ASINH
-        )
-        for blue, red in _adjacent(bands)
-    ]
-    return [*of_band, *_with_errors(colours), *NEIGHBOURS]
-
-
-def _of_band(section: ImageFeaturesSection, band: str) -> list[Feature]:
-    ring = "from {:g} to {:g} pixels".format(*section.background)
-    fluxes = [
-        *(Feature(f"flux_{r:g}_{band}", FLUX, f"flux within {r:g} pixels, {band}") for r in section.apertures),
-        Feature(f"psf_flux_{band}", FLUX, f"flux of a point source within 7.4 arcsec, {band}", PSF_SOURCE),
-    ]
-    return [
-        Feature(f"background_{band}", PER_PIXEL, f"median in the ring {ring}, {band}"),
-        Feature(f"background_scatter_{band}", PER_PIXEL, f"scatter in the ring {ring}, {band}"),
-        Feature(f"coverage_{band}", NONE, f"share of the largest aperture on real pixels, {band}"),
-        *_with_errors(fluxes),
-        Feature(f"fwhm_{band}", PIXEL, f"full width at half maximum, from adaptive moments, {band}"),
-        Feature(f"half_light_radius_{band}", PIXEL, f"radius with half of the light of the largest aperture, {band}"),
-        Feature(f"ellipticity_{band}", NONE, f"1 - minor / major axis, from adaptive moments, {band}"),
-        Feature(f"e1_{band}", NONE, f"(xx - yy) / (xx + yy) of the adaptive moments, {band}"),
-        Feature(f"e2_{band}", NONE, f"2 xy / (xx + yy) of the adaptive moments, {band}"),
-        Feature(f"sharpness_{band}", NONE, f"flux in the smallest over that in the largest aperture, {band}"),
-    ]
-
-
-def _with_errors(features: Iterable[Feature]) -> Iterator[Feature]:
-    for feature in features:
-        yield from (feature, feature.error)
-
-
-def feature_names(section: ImageFeaturesSection, bands: str) -> list[str]:
-    """Return the names of the columns of `image_features`."""
-    return [feature.name for feature in features_of(section, bands)]
 
 
 def check_size(section: ImageFeaturesSection, size: int) -> None:
@@ -289,7 +238,7 @@ def _colours(columns: Columns, section: ImageFeaturesSection, bands: str) -> Col
         for band in bands
     }
     colours: Columns = {}
-    for blue, red in _adjacent(bands):
+    for blue, red in adjacent(bands):
         (m1, e1), (m2, e2) = magnitudes[blue], magnitudes[red]
         colours |= {f"colour_{blue}_{red}": m1 - m2, f"colour_{blue}_{red}_error": np.hypot(e1, e2)}
     return colours
@@ -310,8 +259,3 @@ def _first_measured(stamps: list[Stamps]) -> Stamps:
 
 def _in_band(name: str, band: str) -> str:
     return f"{name.removesuffix('_error')}_{band}{'_error' if name.endswith('_error') else ''}"
-
-
-def _adjacent(bands: str) -> Iterator[tuple[str, str]]:
-    ordered = [band for band in BANDS if band in bands]
-    return pairwise(ordered)

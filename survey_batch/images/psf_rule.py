@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from survey_batch.config.sections.detect import RuleSection
 from survey_batch.core.arrays import F4, F8, Flags
-from survey_batch.images.detect import Sources
+from survey_batch.images.detect import Detections
 from survey_batch.images.psf_model import Profile, PsfModel, StarFit, fit_psf, fit_stars
 from survey_batch.images.psf_variation import FEWEST_FOR_PLANE, fit_plane, fit_variation, size_variation
 
@@ -40,7 +40,7 @@ PEAK_PER_SCATTER = 2.5
 FEWEST_STARS = 5
 """Fewest stars for an image to have a PSF."""
 BAD_FLAGS = 0b1111_1110
-"""Bits of `Sources.flag` that exclude a source: all but "was blended", which the isolation test covers."""
+"""Bits of `Detections.flag` that exclude a source: all but "was blended", which the isolation test covers."""
 
 
 TINY = 1e-100
@@ -80,7 +80,7 @@ class Judgement:
     psf: PsfModel | None
 
 
-def judge(image: F4, sigma: F4, counts: F4, sources: Sources, limits: RuleSection) -> Judgement:
+def judge(image: F4, sigma: F4, counts: F4, detections: Detections, limits: RuleSection) -> Judgement:
     """Judge the sources of an image.
 
     Parameters
@@ -89,37 +89,38 @@ def judge(image: F4, sigma: F4, counts: F4, sources: Sources, limits: RuleSectio
         Pixels and their expected noise, in one unit.
     counts : (y, x) float32
         Counts of the detector, sky included; they tell saturation.
-    sources
-        Sources of this image.
+    detections
+        Detections in this image.
     limits
         The thresholds.
     """
-    candidate = find_candidates(counts, sources, limits)
-    psf = _frame_psf(image, sigma, sources.take(candidate), limits)
-    metrics = {name: np.full(len(sources), np.nan) for name in METRICS}
+    candidate = find_candidates(counts, detections, limits)
+    psf = _frame_psf(image, sigma, detections.take(candidate), limits)
+    metrics = {name: np.full(len(detections), np.nan) for name in METRICS}
     if psf is not None and candidate.any():
-        for name, values in measure(image, sigma, sources.take(candidate), psf, fit_radius(psf.fwhm)).items():
+        for name, values in measure(image, sigma, detections.take(candidate), psf, fit_radius(psf.fwhm)).items():
             metrics[name][candidate] = values
     with np.errstate(invalid="ignore"):
         good = candidate & (metrics["scatter"] <= limits.scatter) & (metrics["second"] <= limits.second)
     return Judgement(candidate, good, **metrics, psf=psf)
 
 
-def find_candidates(counts: F4, sources: Sources, limits: RuleSection) -> Flags:
+def find_candidates(counts: F4, detections: Detections, limits: RuleSection) -> Flags:
     """Mark sources that are bright, unsaturated, away from the edges and isolated, (n,)."""
     height, width = counts.shape
     with np.errstate(divide="ignore", invalid="ignore"):
-        bright = (sources.flux / sources.error >= limits.snr) & (sources.half_light_radius > 0)
+        bright = (detections.flux / detections.error >= limits.snr) & (detections.half_light_radius > 0)
     low, high = limits.margin, -1 - limits.margin
-    whole = (sources.x >= low) & (sources.x <= width + high) & (sources.y >= low) & (sources.y <= height + high)
-    unsaturated = _highest(counts, sources) < limits.saturation
-    clean = (sources.flag & BAD_FLAGS) == 0
-    return np.asarray(bright & whole & unsaturated & clean & _alone(sources, limits))
+    x, y = detections.x, detections.y
+    whole = (x >= low) & (x <= width + high) & (y >= low) & (y <= height + high)
+    unsaturated = _highest(counts, detections) < limits.saturation
+    clean = (detections.flag & BAD_FLAGS) == 0
+    return np.asarray(bright & whole & unsaturated & clean & _alone(detections, limits))
 
 
-def measure(image: F4, sigma: F4, sources: Sources, psf: PsfModel | Profile, radius: float) -> dict[str, F8]:
+def measure(image: F4, sigma: F4, detections: Detections, psf: PsfModel | Profile, radius: float) -> dict[str, F8]:
     """Subtract a PSF from sources, and measure the residual within a radius [pixel]: `METRICS`."""
-    _, noise, fit = _fit(image, sigma, sources, psf, radius)
+    _, noise, fit = _fit(image, sigma, detections, psf, radius)
     return left_over(fit, noise, psf.scatter if isinstance(psf, PsfModel) else 0.0)
 
 
@@ -151,7 +152,7 @@ def _second(fit: StarFit, variance: F8, own: float) -> F8:
     return np.asarray(np.partition((np.abs(fit.residual) / expected).reshape(len(peak), -1), -2, axis=1)[:, -2])
 
 
-def _frame_psf(image: F4, sigma: F4, candidates: Sources, limits: RuleSection) -> PsfModel | None:
+def _frame_psf(image: F4, sigma: F4, candidates: Detections, limits: RuleSection) -> PsfModel | None:
     """Build the PSF from the candidates that resemble most others nearby, then rebuild it from those that it fits."""
     if len(candidates) < FEWEST_STARS:
         return None
@@ -189,43 +190,45 @@ def fit_radius(fwhm: float) -> float:
     return float(np.clip(FIT_FWHM * fwhm, 4.0, LARGEST_RADIUS))
 
 
-def _fit(image: F4, sigma: F4, sources: Sources, psf: PsfModel | Profile, radius: float) -> tuple[F8, F8, StarFit]:
-    stamps, noise, dx, dy = _stamps(image, sigma, sources, radius)
-    profile = psf.at(_positions(sources)) if isinstance(psf, PsfModel) else psf
+def _fit(
+    image: F4, sigma: F4, detections: Detections, psf: PsfModel | Profile, radius: float
+) -> tuple[F8, F8, StarFit]:
+    stamps, noise, dx, dy = _stamps(image, sigma, detections, radius)
+    profile = psf.at(_positions(detections)) if isinstance(psf, PsfModel) else psf
     return stamps, noise, fit_stars(profile, stamps, noise, dx, dy, radius)
 
 
-def _positions(sources: Sources) -> F8:
-    return np.column_stack([sources.x, sources.y])
+def _positions(detections: Detections) -> F8:
+    return np.column_stack([detections.x, detections.y])
 
 
-def _stamps(image: F4, sigma: F4, sources: Sources, radius: float) -> tuple[F8, F8, F8, F8]:
+def _stamps(image: F4, sigma: F4, detections: Detections, radius: float) -> tuple[F8, F8, F8, F8]:
     """Cut stamps of an odd size around sources, and give each source's offset from the middle of its stamp."""
     half = int(np.ceil(radius)) + 1
-    x, y = np.rint(sources.x).astype(int), np.rint(sources.y).astype(int)
+    x, y = np.rint(detections.x).astype(int), np.rint(detections.y).astype(int)
     line = np.arange(-half, half + 1)
     rows, columns = y[:, None, None] + line[:, None], x[:, None, None] + line
     there = (rows >= 0) & (rows < image.shape[0]) & (columns >= 0) & (columns < image.shape[1])
     pixels = rows.clip(0, image.shape[0] - 1), columns.clip(0, image.shape[1] - 1)
     cut, noise = (np.where(there, plane[pixels].astype(np.float64), np.nan) for plane in (image, sigma))
-    return cut, noise, sources.x - x, sources.y - y
+    return cut, noise, detections.x - x, detections.y - y
 
 
-def _highest(counts: F4, sources: Sources) -> F8:
+def _highest(counts: F4, detections: Detections) -> F8:
     """Find the highest count in the nine pixels around each source."""
-    x = np.rint(sources.x).astype(int)[:, None] + np.tile([-1, 0, 1], 3)
-    y = np.rint(sources.y).astype(int)[:, None] + np.repeat([-1, 0, 1], 3)
+    x = np.rint(detections.x).astype(int)[:, None] + np.tile([-1, 0, 1], 3)
+    y = np.rint(detections.y).astype(int)[:, None] + np.repeat([-1, 0, 1], 3)
     around = counts[y.clip(0, counts.shape[0] - 1), x.clip(0, counts.shape[1] - 1)]
     return np.asarray(around.max(axis=1, initial=0), np.float64)
 
 
-def _alone(sources: Sources, limits: RuleSection) -> Flags:
+def _alone(detections: Detections, limits: RuleSection) -> Flags:
     """Mark sources with no other source of more than a share `neighbour` of their flux within `isolation`."""
-    alone = np.ones(len(sources), bool)
-    if len(sources) > 1:
-        pairs = cKDTree(np.column_stack([sources.x, sources.y])).query_pairs(limits.isolation, output_type="ndarray")
+    alone = np.ones(len(detections), bool)
+    if len(detections) > 1:
+        pairs = cKDTree(_positions(detections)).query_pairs(limits.isolation, output_type="ndarray")
         for one, other in (pairs.T, pairs.T[::-1]):
-            alone[one[sources.flux[other] > limits.neighbour * sources.flux[one]]] = False
+            alone[one[detections.flux[other] > limits.neighbour * detections.flux[one]]] = False
     return alone
 
 

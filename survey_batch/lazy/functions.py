@@ -31,7 +31,7 @@ from survey_batch.stages import Stage
 from survey_batch.stages.base import fit_groups, take
 from survey_batch.stages.predictions import PredictionsStage
 from survey_batch.stages.spectral_features import BASIS, Part, SpectralFeaturesStage
-from survey_batch.store.products import OBJECT_COORDINATES, Variable
+from survey_batch.store.schema import OBJECT_COORDINATES, Variable
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -19,7 +19,7 @@ from survey_batch.stages.cutouts import CutoutsStage
 from survey_batch.stages.image_features import ImageFeaturesStage
 from survey_batch.stages.spectra import SpectraStage
 from survey_batch.stages.spectral_features import SpectralFeaturesStage
-from survey_batch.store.products import Array
+from survey_batch.store.schema import Array
 
 if TYPE_CHECKING:
     import xarray as xr

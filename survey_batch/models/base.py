@@ -5,11 +5,8 @@ A family is a subclass of `Classifier`. A `ClassifierKind` names it, and an entr
 It may store any files that hold no code.
 """
 
-import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
@@ -22,63 +19,21 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import write_json
 from survey_batch.core.threads import one_thread
 from survey_batch.models.artifact import (
-    classifier_fingerprint,
-    read_manifest,
     sha256,
     versions,
 )
 from survey_batch.models.batches import in_batches
+from survey_batch.models.fitting import Fit, Workspace
 from survey_batch.models.manifest import MANIFEST, Manifest, Recipe
 
 if TYPE_CHECKING:
     from survey_batch.models.labelled import Labelled
 
-__all__ = [
-    "DEFAULT_BATCH",
-    "F4",
-    "Classifier",
-    "Fit",
-    "Predict",
-    "Variables",
-    "Workspace",
-    "classifier_fingerprint",
-    "read_manifest",
-]
-
-Predict = Callable[["Labelled"], npt.NDArray[Any]]
-"""Probabilities (object, class) or class numbers (object,)."""
-Fit = Callable[["Labelled", int], Predict]
-"""Trains on rows with a seed, and returns a function that predicts other rows."""
 Inputs = npt.NDArray[Any]
 Section = TypeVar("Section", bound=TrainingSection)
 
-log = logging.getLogger(__name__)
-
 DEFAULT_BATCH = 256
 """Objects per call of the model."""
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """Where training stores what it needs to resume, and where it reports progress.
-
-    Attributes
-    ----------
-    folder : Path or None
-        Holds prepared inputs and checkpoints during training. None keeps inputs in memory and writes no checkpoint.
-    report : callable
-        Called with one sentence at a time.
-    seconds : float
-        Minimum time between two checkpoints.
-    """
-
-    folder: Path | None = None
-    report: Callable[[str], None] = log.info
-    seconds: float = 20.0
-
-    def below(self, name: str, report: Callable[[str], None] | None = None) -> "Workspace":
-        """Return a workspace for one part of the training, in a subfolder."""
-        return Workspace(self.folder and self.folder / name, report or self.report, self.seconds)
 
 
 class Classifier(ABC, Generic[Section]):

@@ -23,9 +23,10 @@ from survey_batch.core.arrays import F8, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import write_bytes
 from survey_batch.core.wording import duration
-from survey_batch.models.base import Classifier, Fit, Predict, Workspace
+from survey_batch.models.base import Classifier
 from survey_batch.models.calibration import apply_temperature, fit_temperature
 from survey_batch.models.fitted import predict_rows
+from survey_batch.models.fitting import Fit, Predict, Workspace
 from survey_batch.models.labelled import Labelled
 
 FitRows = Callable[..., Classifier[Any]]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from survey_batch.config.sections.training_base import NetworkTraining
 from survey_batch.core.arrays import F4
-from survey_batch.models.base import Workspace
+from survey_batch.models.fitting import Workspace
 
 HIDDEN = (26, 26)
 """Units of the hidden layers."""

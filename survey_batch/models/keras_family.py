@@ -14,11 +14,12 @@ from typing_extensions import override
 from survey_batch.config.sections.training_base import NetworkTraining
 from survey_batch.core.arrays import F4, Variables
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import Inputs, Workspace
+from survey_batch.models.base import Inputs
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.examples import Examples, Schedule, Training, balanced_weights
 from survey_batch.models.fitted import Arrays, Extra, FittedClassifier, valid_part
+from survey_batch.models.fitting import Workspace
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest
 from survey_batch.models.trainer import jit, train_network

@@ -11,20 +11,14 @@ from survey_batch.config.sections.images import ImageFeaturesSection
 from survey_batch.config.sections.train_images import ImageTraining
 from survey_batch.core.arrays import F8, Variables
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.images.features import (
-    BANDS,
-    POINT_SOURCES,
-    PointSources,
-    asinh_magnitude,
-    feature_names,
-    image_features,
-)
+from survey_batch.images.feature_names import BANDS, feature_names
+from survey_batch.images.features import POINT_SOURCES, PointSources, asinh_magnitude, image_features
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.labelled import Labelled
 from survey_batch.store.products import open_group
 
 if TYPE_CHECKING:
-    from survey_batch.models.base import Fit, Predict
+    from survey_batch.models.fitting import Fit, Predict
 
 Measure = Callable[[Labelled], F8]
 """Measures magnitudes (object, band) of labelled objects, in order of wavelength; NaN where there is none."""

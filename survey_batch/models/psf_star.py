@@ -25,7 +25,7 @@ from survey_batch.models.preprocessing import step
 from survey_batch.models.prior import shift_prior
 
 if TYPE_CHECKING:
-    from survey_batch.models.base import Fit, Predict
+    from survey_batch.models.fitting import Fit, Predict
 
 CLASSES = ("other", "good")
 CORE = 2

@@ -31,7 +31,7 @@ from survey_batch.models.spectral_type import SpectralTypeClassifier, recipe_for
 from survey_batch.spectra.smooth import bridge
 
 if TYPE_CHECKING:
-    from survey_batch.models.base import Fit
+    from survey_batch.models.fitting import Fit
 
 START = 3700.0
 """First wavelength [Angstrom]."""

@@ -16,11 +16,12 @@ from typing_extensions import override
 from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.core.arrays import F4, F8, Variables
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import Inputs, Workspace
+from survey_batch.models.base import Inputs
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.examples import Training
 from survey_batch.models.fitted import Arrays, FittedClassifier, valid_part
+from survey_batch.models.fitting import Workspace
 from survey_batch.models.joint_ensemble import build_ensemble, train_ensemble
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled

@@ -10,10 +10,11 @@ from typing_extensions import override
 
 from survey_batch.core.arrays import F4, F8
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.base import Inputs, Section, Workspace
+from survey_batch.models.base import Inputs, Section
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.fitted import FittedClassifier
+from survey_batch.models.fitting import Workspace
 from survey_batch.models.labelled import Labelled
 
 

@@ -27,7 +27,7 @@ from survey_batch.models.sklearn_family import SklearnClassifier
 from survey_batch.models.spectral_type import SpectralTypeClassifier, bins_of, recipe_for
 
 if TYPE_CHECKING:
-    from survey_batch.models.base import Fit
+    from survey_batch.models.fitting import Fit
 
 STEPS: dict[str, float | int | str] = {
     "method": "smoothed-relative-bins",

@@ -18,7 +18,7 @@ from survey_batch.models.manifest import Grid, Recipe
 from survey_batch.models.preprocessing import STEPS, good_share, relative_bins, step
 
 if TYPE_CHECKING:
-    from survey_batch.models.base import Fit, Predict
+    from survey_batch.models.fitting import Fit, Predict
 
 CLASSES = SPECTRAL_TYPES
 VARIABLES = ("flux", "ivar", "mask")

@@ -19,11 +19,12 @@ from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.core.arrays import F4, F8, Index, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import read_arrays, write_arrays
-from survey_batch.models.base import Classifier, Fit, Inputs, Predict, Workspace
+from survey_batch.models.base import Classifier, Inputs
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.cross_validation import grouped_folds
 from survey_batch.models.fitted import Arrays, valid_rows_of
+from survey_batch.models.fitting import Fit, Predict, Workspace
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest, Recipe
 from survey_batch.models.psf_fit import fit_classes

@@ -24,7 +24,7 @@ from survey_batch.models.manifest import Recipe
 from survey_batch.models.preprocessing import step
 
 if TYPE_CHECKING:
-    from survey_batch.models.base import Fit
+    from survey_batch.models.fitting import Fit
 
 Build = Callable[[Inputs, int, float, int], Any]
 

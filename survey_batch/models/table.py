@@ -21,7 +21,7 @@ from survey_batch.models.network import Design
 from survey_batch.models.preprocessing import step
 
 if TYPE_CHECKING:
-    from survey_batch.models.base import Fit, Predict
+    from survey_batch.models.fitting import Fit, Predict
 
 
 CLIP = 5.0

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.models.base import Workspace
 from survey_batch.models.examples import Augment, Examples, Schedule
+from survey_batch.models.fitting import Workspace
 from survey_batch.models.training_monitor import History, TrainingMonitor
 
 __all__ = ["Augment", "Examples", "History", "Schedule", "jit", "train_network"]

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from survey_batch.core import interrupt
 from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 from survey_batch.models.artifact import read_arrays, write_arrays
-from survey_batch.models.base import Workspace
 from survey_batch.models.examples import Examples, Schedule
+from survey_batch.models.fitting import Workspace
 
 History = dict[str, list[float]]
 

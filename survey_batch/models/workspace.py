@@ -16,7 +16,8 @@ from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import write_json
 from survey_batch.models.artifact import read_manifest, sha256, versions
-from survey_batch.models.base import Classifier, Workspace
+from survey_batch.models.base import Classifier
+from survey_batch.models.fitting import Workspace
 from survey_batch.models.loading import load_classifier
 from survey_batch.models.manifest import MANIFEST
 from survey_batch.store.lock import LOCK, locked

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from survey_batch.store.problems import Reason
-from survey_batch.store.products import Shard
+from survey_batch.store.schema import Shard
 
 
 @dataclass(frozen=True)
@@ -20,3 +20,5 @@ class Record:
     nbytes: int = 0
     reasons: tuple[Reason, ...] = ()
     """The commonest reasons why rows done in this run are not `ok`."""
+    tracebacks: tuple[str, ...] = ()
+    """Where a reader failed."""

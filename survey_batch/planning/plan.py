@@ -26,7 +26,7 @@ from survey_batch.config.job import Job
 from survey_batch.config.unread import unread
 from survey_batch.core.display import html_table
 from survey_batch.core.paths import join, make_folder, write_bytes
-from survey_batch.store.products import Array, Axis, Shard, cut_into_shards
+from survey_batch.store.schema import Array, Axis, Shard, cut_into_shards
 
 FIELDS_PER_GROUP = 4096
 """Fields in a row group of the stored plan. A shard is one field, which is smaller than a row group's metadata."""

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from survey_batch.planning.plan import Plan, hash_of, stored_table, to_numpy
-from survey_batch.store.products import Array, Axis
+from survey_batch.store.schema import Array, Axis
 
 CATALOG = "catalog"
 """Key in a product's provenance: the hash of its rows, which means nothing to a reader."""

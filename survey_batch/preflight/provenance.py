@@ -12,7 +12,8 @@ from survey_batch.planning.plan import Plan, make_plan, plan_fields
 from survey_batch.preflight.differences import CATALOG, COLUMNS, catalog_differences, differences
 from survey_batch.preflight.relabel import refuse_old_labels
 from survey_batch.stages import Stage, make_stage
-from survey_batch.store.products import PROVENANCE, Axis, earlier_version, open_group, product_exists
+from survey_batch.store.products import PROVENANCE, earlier_version, open_group, product_exists
+from survey_batch.store.schema import Axis
 
 VARIABLES = "variables"
 """Key for the names of the product's variables; they follow from the settings and from the version."""

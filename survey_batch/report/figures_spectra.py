@@ -15,7 +15,8 @@ from survey_batch.report.page import Html, Section, plot, section
 from survey_batch.report.reading import read_array
 from survey_batch.report.style import INK, NO_CLASS, SOFT
 from survey_batch.spectra.line_list import LINES
-from survey_batch.store.products import Array, stored
+from survey_batch.store.products import stored
+from survey_batch.store.schema import Array
 
 FIGURE_SIZE = (5.0, 2.3)
 """Width and height [inch]."""

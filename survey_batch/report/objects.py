@@ -14,7 +14,8 @@ from survey_batch.core.status import Status, final_status, usable
 from survey_batch.report.reading import read_array, read_group, shard_rows
 from survey_batch.report.style import STATUS_COLORS, class_colors
 from survey_batch.report.summary import RunStatus
-from survey_batch.store.products import Array, stored
+from survey_batch.store.products import stored
+from survey_batch.store.schema import Array
 from survey_batch.training.labelled_rows import STAR_RADIUS_ARCSEC
 
 MAX_OBJECTS = 500_000

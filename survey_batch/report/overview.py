@@ -9,7 +9,7 @@ from survey_batch.report.page import Html, Measure, badge, bar, markup, section,
 from survey_batch.report.runs import rates, read_newest_log, totals
 from survey_batch.report.style import INK, STATUS_COLORS
 from survey_batch.report.summary import RunStatus, StageStatus
-from survey_batch.store.products import PRODUCTS_OF_FRAMES
+from survey_batch.store.schema import PRODUCTS_OF_FRAMES
 
 CPU_COLOR = "#8fa3b8"
 

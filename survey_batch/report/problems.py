@@ -14,7 +14,7 @@ from survey_batch.report.reading import problems_so_far
 from survey_batch.report.style import STATUS_COLORS, advice
 from survey_batch.report.summary import RunStatus
 from survey_batch.store.problems import pattern_of
-from survey_batch.store.products import PRODUCTS_OF_FRAMES
+from survey_batch.store.schema import PRODUCTS_OF_FRAMES
 
 MOST_LINKS = 6
 """Objects shown on the page to which a kind of problem has links."""

@@ -14,7 +14,8 @@ from fsspec.core import url_to_fs
 
 from survey_batch.core.paths import files_in, join
 from survey_batch.store.problems import read_problems
-from survey_batch.store.products import Array, is_complete, product_url, stored
+from survey_batch.store.products import is_complete, product_url, stored
+from survey_batch.store.schema import Array
 
 MAX_NOTES = 1000
 """Most shards whose notes of problems are read one by one."""

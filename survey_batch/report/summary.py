@@ -26,7 +26,7 @@ from survey_batch.report.reading import (
 )
 from survey_batch.report.runs import Rate, paces, rates, read_holder, read_newest_log, read_run_file, utc_now
 from survey_batch.store.problems import count_reasons
-from survey_batch.store.products import PRODUCTS_OF_FRAMES
+from survey_batch.store.schema import PRODUCTS_OF_FRAMES
 
 __all__ = ["RunStatus", "StageStatus", "summarize"]
 

@@ -20,7 +20,8 @@ from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import join, read_bytes, write_bytes
 from survey_batch.images.psf_rule import common_size
-from survey_batch.store.products import Array, open_group, product_exists
+from survey_batch.store.products import open_group, product_exists
+from survey_batch.store.schema import Array
 
 Format = Literal["fits", "csv", "assoc", "region"]
 FORMATS: tuple[Format, ...] = ("fits", "csv", "assoc", "region")

@@ -13,7 +13,7 @@ from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context, Origin
 from survey_batch.stages.kinds import CUSTOM, DETECTIONS
-from survey_batch.store.products import Variable
+from survey_batch.store.schema import Variable
 
 __all__ = [
     "Block",

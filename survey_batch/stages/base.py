@@ -11,7 +11,7 @@ from survey_batch.core.status import Status
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.context import Context
 from survey_batch.store.problems import Problem
-from survey_batch.store.products import OBJECT_COORDINATES, Array, Axis, Schema, Shard, Variable
+from survey_batch.store.schema import OBJECT_COORDINATES, Array, Axis, Schema, Shard, Variable
 
 Phase = Literal["ingest", "prepare", "predict"]
 Coordinates = dict[str, tuple[tuple[str, ...], Array, Mapping[str, Any]]]
@@ -28,14 +28,14 @@ class Block:
     status: Array
     problems: list[Problem] = field(default_factory=list)
 
-    def fail(self, row: int, status: Status, message: str, source: str) -> None:
+    def fail(self, row: int, status: Status, message: str, source: str, traceback: str = "") -> None:
         """Set the status of a row, with the reason."""
-        self.fail_band(row, ..., status, message, source)
+        self.fail_band(row, ..., status, message, source, traceback)
 
-    def fail_band(self, row: int, band: Any, status: Status, message: str, source: str) -> None:
+    def fail_band(self, row: int, band: Any, status: Status, message: str, source: str, traceback: str = "") -> None:
         """Set the status of one band of a row, with the reason."""
         self.status[row, band] = status
-        self.problems.append(Problem(row, status, message, source))
+        self.problems.append(Problem(row, status, message, source, traceback))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.cutouts import CutoutsStage
-from survey_batch.store.products import Variable
+from survey_batch.store.schema import Variable
 
 COMPOSITE_CPU_SECONDS = 5e-4
 """Time to read, compose and store one 64-pixel image on a core of a 2-core cloud machine; composing takes 1e-4."""

@@ -23,7 +23,7 @@ from survey_batch.planning.plan import LABELS, Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Phase, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.functions import load_function, source_of
-from survey_batch.store.products import OBJECT_COORDINATES, Array, Variable
+from survey_batch.store.schema import OBJECT_COORDINATES, Array, Variable
 
 if TYPE_CHECKING:
     import xarray as xr

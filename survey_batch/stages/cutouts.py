@@ -12,7 +12,7 @@ from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.cutting import Cutting
-from survey_batch.stages.frame_source import TIME, ArchiveFrames, StoredFrames
+from survey_batch.stages.frame_source import TIME, ArchiveFrames, StoredFrames, check_bands
 from survey_batch.stages.frames import (
     PIXEL,
     STORE_CPU_SECONDS,
@@ -21,7 +21,8 @@ from survey_batch.stages.frames import (
     time_variable,
     wcs_variables,
 )
-from survey_batch.store.products import Variable, earlier_version, open_group, product_exists, product_url
+from survey_batch.store.products import earlier_version, open_group, product_exists, product_url
+from survey_batch.store.schema import Variable
 
 CUTOUT_CPU_SECONDS = 1e-4
 """Time to cut and store one 64-pixel cutout in one band on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
@@ -75,7 +76,8 @@ class CutoutsStage(Stage):
         }
 
     def check(self) -> None:
-        """Refuse to cut from stored frames if no stage stores them."""
+        """Refuse bands that the survey does not have, and to cut from stored frames if no stage stores them."""
+        check_bands(self.reader, self.bands, "frames.bands")
         if not self.frames.keep or "frames" in self.context.before:
             return
         output = self.context.output

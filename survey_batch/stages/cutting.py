@@ -134,7 +134,7 @@ class Cutting:
         pixels = frame.pixels(rows, columns)
         planes = {"flux": cut(pixels, x_start - columns.start, y_start - rows.start, self.reach)}
         if self.ivar:
-            ccd = self.reader.ccd(key, letter)
+            ccd = self.source.ccd(key, letter)
             planes["ivar"] = window_ivar(planes["flux"], x_start, y_start, frame.calibration(), frame.sky(), ccd)
         return planes
 
@@ -194,7 +194,8 @@ class Cutting:
             if status is Status.OK:
                 continue
             first = next(((lack.field, lack.band) for lack in (*errors, *beyond)), (served.field, self.bands[0]))
-            block.fail(row, status, message, self.source.url(*first))
+            faults = "\n".join({lack.error.traceback: None for lack in (*errors, *beyond) if lack.error.traceback})
+            block.fail(row, status, message, self.source.url(*first), faults)
             if status is not Status.PARTIAL:
                 for values in block.data.values():
                     values[row] = np.nan if values.dtype.kind == "f" else 0

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from survey_batch.config.sections.detect import DetectSection
 from survey_batch.core.arrays import F4
 from survey_batch.core.status import Status
-from survey_batch.images.detect import Sources, detect, load_sep
+from survey_batch.images.detect import Detections, detect, load_sep
 from survey_batch.images.frame import Frame, Sky
 from survey_batch.images.ivar import Ccd, inverse_variance, sky_counts
 from survey_batch.images.psf_rule import METRICS, Judgement, judge
@@ -19,9 +19,9 @@ from survey_batch.images.wcs import pixel_to_sky
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
-from survey_batch.stages.frame_source import ArchiveFrames
+from survey_batch.stages.frame_source import ArchiveFrames, check_bands
 from survey_batch.stages.frames import field_of, field_variables
-from survey_batch.store.products import Variable
+from survey_batch.store.schema import Variable
 
 DETECT_CPU_SECONDS = 0.4
 """Time to find the sources of a frame of 2048 x 1489 pixels on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
@@ -91,19 +91,19 @@ JUDGED: dict[str, tuple[str, dict[str, Any]]] = {
 class Found:
     """Sources of one frame, and the rule's judgement on them if it was applied."""
 
-    sources: Sources
+    detections: Detections
     judgement: Judgement | None
 
 
-def find_sources(frame: Frame, ccd: Ccd, section: DetectSection) -> Found:
+def find_detections(frame: Frame, ccd: Ccd, section: DetectSection) -> Found:
     """Find and judge the sources of a frame that was read with its sky."""
     if frame.sky is None:
         raise ValueError("the frame was read without its sky")
     sigma, counts = frame_noise(frame, frame.sky, ccd)
     limits = (section.threshold, section.area, section.mesh)
-    sources = detect(frame.image, sigma, threshold=limits[0], area=limits[1], mesh=limits[2])
-    judgement = judge(frame.image, sigma, counts, sources, section.rule) if section.rule is not None else None
-    return Found(sources, judgement)
+    detections = detect(frame.image, sigma, threshold=limits[0], area=limits[1], mesh=limits[2])
+    judgement = judge(frame.image, sigma, counts, detections, section.rule) if section.rule is not None else None
+    return Found(detections, judgement)
 
 
 def frame_noise(frame: Frame, sky: Sky, ccd: Ccd) -> tuple[F4, F4]:
@@ -141,7 +141,8 @@ class DetectionsStage(Stage):
         return {**self.context.origin.settings(), **{f"catalog.detect.{key}": value for key, value in own.items()}}
 
     def check(self) -> None:
-        """Refuse to start if the library is missing."""
+        """Refuse a band that the survey does not have, and to start if the library is missing."""
+        check_bands(self.reader, self.section.band, "catalog.detect.band")
         load_sep()
 
     def sizes(self) -> dict[str, int]:
@@ -183,26 +184,26 @@ class DetectionsStage(Stage):
                     block,
                     row,
                     frame,
-                    find_sources(frame, self.reader.ccd(key, band), self.section),
+                    find_detections(frame, source.ccd(key, band), self.section),
                     source.url(key, band),
                 )
             else:
-                block.fail(row, frame.status, str(frame), source.url(key, band))
+                block.fail(row, frame.status, str(frame), source.url(key, band), frame.traceback)
         return block
 
     def _store(self, block: Block, row: int, frame: Frame, found: Found, url: str) -> None:
         """Put a field's sources into its slots, brightest first; note what is missing."""
-        sources, judgement, room = found.sources, found.judgement, self.section.most
-        number = min(len(sources), room)
-        ra, dec = pixel_to_sky(frame.wcs, sources.x, sources.y)
-        values = {**vars(sources), "ra": ra, "dec": dec, **_judged(judgement)}
+        detections, judgement, room = found.detections, found.judgement, self.section.most
+        number = min(len(detections), room)
+        ra, dec = pixel_to_sky(frame.wcs, detections.x, detections.y)
+        values = {**vars(detections), "ra": ra, "dec": dec, **_judged(judgement)}
         for name in values.keys() & block.data.keys():
             block.data[name][row, :number] = values[name][:number]
         block.data["count"][row] = number
         if judgement is not None and judgement.psf is not None:
             block.data["fwhm"][row] = judgement.psf.fwhm
-        if len(sources) > room:
-            text = f"{len(sources)} sources, and catalog.detect.most is {room}: the faintest are left out"
+        if len(detections) > room:
+            text = f"{len(detections)} sources, and catalog.detect.most is {room}: the faintest are left out"
             block.fail(row, Status.PARTIAL, text, url)
         elif judgement is not None and judgement.psf is None:
             text = f"only {int(judgement.candidate.sum())} bright single stars: no PSF, and no source is judged"

@@ -13,12 +13,14 @@ import numpy as np
 from survey_batch.archive.content import ANY, FITS
 from survey_batch.archive.decompress import decompress
 from survey_batch.archive.download import Archive
+from survey_batch.config.file_reader import reader_of
 from survey_batch.core.arrays import F4
-from survey_batch.core.errors import NotFoundError, ObjectError, TransientError, UnreadableError
+from survey_batch.core.errors import ConfigurationError, NotFoundError, ObjectError, TransientError, UnreadableError
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection, measure_correction
 from survey_batch.images.frame import Frame, FrameWcs, Sky
-from survey_batch.images.reader import Field
+from survey_batch.images.ivar import Ccd
+from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import read_fields
 from survey_batch.stages.context import Origin
 from survey_batch.store.products import open_group, stored
@@ -47,6 +49,20 @@ ERROR_OF: dict[int, type[FrameError]] = {
     Status.UNREADABLE: UnreadableError,
     Status.UNREACHABLE: TransientError,
 }
+
+
+def check_bands(reader: ImageReader, bands: str, key: str) -> None:
+    """Refuse bands that a survey does not have, and name the key of the job that asks for them.
+
+    Raises
+    ------
+    ConfigurationError
+        Which bands there are.
+    """
+    if lacking := [band for band in bands if band not in reader.bands]:
+        raise ConfigurationError(
+            f"{key}: survey {reader.archive.survey!r} has no band {' or '.join(lacking)}; it has {reader.bands}"
+        )
 
 
 class FrameView(Protocol):
@@ -133,7 +149,13 @@ class ArchiveFrames:
 
     def url(self, field: Field, band: str) -> str:
         """Return the address of a frame's file."""
-        return self.archive.locate(self.reader.path(field, band))
+        with reader_of(self.archive.section.survey, f"field {field}"):
+            return self.archive.locate(self.reader.path(field, band))
+
+    def ccd(self, field: Field, band: str) -> Ccd:
+        """Return the noise properties of the detector behind a frame."""
+        with reader_of(self.archive.section.survey, f"field {field}"):
+            return self.reader.ccd(field, band)
 
     def load(self, field: Field) -> Bands:
         """Return all bands of one field; downloads run in parallel, within the run's limit."""
@@ -159,9 +181,11 @@ class ArchiveFrames:
                     decompress(raw, self.reader.ceiling, plain=not self.reader.fits), field, band, sky=self.sky
                 )
 
-        others = self.reader.other_paths(field, band, remote=self.archive.remote)
         try:
-            return self.archive.read(self.reader.path(field, band), decode, others)
+            with reader_of(self.archive.section.survey, f"field {field}"):
+                path = self.reader.path(field, band)
+                others = self.reader.other_paths(field, band, remote=self.archive.remote)
+            return self.archive.read(path, decode, others)
         except (ObjectError, TransientError) as error:
             return error
 
@@ -206,6 +230,10 @@ class StoredFrames:
     def url(self, field: Field, band: str) -> str:
         """Return the address of a frame's file."""
         return self.archive.url(field, band)
+
+    def ccd(self, field: Field, band: str) -> Ccd:
+        """Return the noise properties of the detector behind a frame."""
+        return self.archive.ccd(field, band)
 
     def load(self, field: Field) -> Bands:
         """Return all bands of one field."""

@@ -13,8 +13,8 @@ from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
-from survey_batch.stages.frame_source import CORRECTION_VARIABLES, SKY_VARIABLES, TIME, ArchiveFrames
-from survey_batch.store.products import Variable
+from survey_batch.stages.frame_source import CORRECTION_VARIABLES, SKY_VARIABLES, TIME, ArchiveFrames, check_bands
+from survey_batch.store.schema import Variable
 
 INNER_CHUNK = (1, 1, 373, 512)
 """A quarter of a frame each way: a cutout touches at most four chunks."""
@@ -71,6 +71,10 @@ class FramesStage(Stage):
     def field(self) -> tuple[str, ...]:
         """Names of the columns that name a field."""
         return self.context.origin.survey.field
+
+    def check(self) -> None:
+        """Refuse bands that the survey does not have."""
+        check_bands(self.reader, self.bands, "frames.bands")
 
     def settings(self) -> dict[str, Any]:
         """Return the archive, the bands, and whether the sky is stored (needed for the inverse variance of cutouts)."""
@@ -132,7 +136,7 @@ class FramesStage(Stage):
                 if isinstance(frame, Frame):
                     _store(block, row, band, frame)
                 else:
-                    block.fail_band(row, band, frame.status, str(frame), source.url(key, letter))
+                    block.fail_band(row, band, frame.status, str(frame), source.url(key, letter), frame.traceback)
         return block
 
     def cost(self, plan: Plan) -> Cost:

@@ -6,7 +6,7 @@ import numpy as np
 
 from survey_batch.core.feature import Feature
 from survey_batch.stages.base import Coordinates, Stage
-from survey_batch.store.products import Variable
+from survey_batch.store.schema import Variable
 
 
 class MeasuredStage(Stage):

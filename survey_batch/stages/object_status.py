@@ -7,7 +7,7 @@ from survey_batch.core.errors import NotFoundError
 from survey_batch.core.status import Status
 from survey_batch.images.reader import Field
 from survey_batch.stages.frame_source import FrameError
-from survey_batch.store.products import Array
+from survey_batch.store.schema import Array
 
 
 class MissingFrame(NamedTuple):

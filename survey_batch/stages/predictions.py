@@ -19,7 +19,8 @@ from survey_batch.models.manifest import Manifest, Recipe
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
-from survey_batch.store.products import Array, Schema, Variable, open_group, product_exists
+from survey_batch.store.products import open_group, product_exists
+from survey_batch.store.schema import Array, Schema, Variable
 
 if TYPE_CHECKING:
     from survey_batch.models.base import Classifier

@@ -13,10 +13,10 @@ from survey_batch.archive.content import ANY, FITS
 from survey_batch.archive.decompress import decompress
 from survey_batch.archive.download import Archive
 from survey_batch.archive.spellings import spellings
+from survey_batch.config.file_reader import reader_of
 from survey_batch.config.sections.spectra import SpectraSection
 from survey_batch.core.errors import (
     ConfigurationError,
-    InvalidError,
     ObjectError,
     SurveyBatchError,
     TransientError,
@@ -28,7 +28,7 @@ from survey_batch.spectra.grid import NOT_MEASURED, Spectrum, log_grid, mask_att
 from survey_batch.spectra.reader import Row, SpectrumReader
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
-from survey_batch.store.products import Array, Variable
+from survey_batch.store.schema import Array, Variable
 
 SPECTRA_AT_ONCE = 64
 """Spectra in memory before they are put on the grid."""
@@ -118,8 +118,9 @@ class SpectraStage(Stage):
         for index in range(len(rows["ra"])):
             row = {name: values[index] for name, values in rows.items()}
             try:
-                path = self.reader.path(row)
-            except InvalidError as error:
+                with reader_of(self.context.origin.survey.name, f"object {row['object_id']}"):
+                    path = self.reader.path(row)
+            except ObjectError as error:
                 self._fail(block, index, error, "")
                 continue
             file = files.setdefault(path, SpectrumFile(path, [], []))
@@ -146,7 +147,7 @@ class SpectraStage(Stage):
                 self._fail(block, index, result, urls[index])
 
     def _fail(self, block: Block, index: int, error: ObjectError | TransientError, url: str) -> None:
-        block.fail(index, error.status, str(error), url)
+        block.fail(index, error.status, str(error), url, error.traceback)
         for values in block.data.values():
             values[index] = np.nan if values.dtype.kind == "f" else 0
 
@@ -177,15 +178,16 @@ def read_file(archive: Archive, reader: SpectrumReader, file: SpectrumFile) -> S
     try:
         found = archive.read(
             file.path,
-            lambda raw: reader.read(decompress(raw, reader.ceiling, plain=not reader.fits), file.rows),
+            lambda raw: list(reader.read(decompress(raw, reader.ceiling, plain=not reader.fits), file.rows)),
             spellings(file.path)[1:],
         )
     except (ObjectError, TransientError) as error:
         return [error] * len(file.rows)
-    if len(found) != len(file.rows):
+    strange = next((f"{type(one).__name__} among {len(found)}" for one in found if not isinstance(one, Result)), None)
+    if strange or len(found) != len(file.rows):
         raise ConfigurationError(
-            f"{type(reader).__name__}.read returned {len(found)} results for {len(file.rows)} rows of {file.path}: it "
-            "must return a Spectrum or an ObjectError for each row"
+            f"{type(reader).__name__}.read returned {strange or len(found)} results for {len(file.rows)} rows of "
+            f"{file.path}: it must return a Spectrum or an ObjectError for each row"
         )
     url = archive.locate(file.path)
     return [type(one)(f"{url}: {one}") if isinstance(one, SurveyBatchError) else one for one in found]

@@ -19,7 +19,8 @@ from survey_batch.stages.base import Block, Coordinates, Cost, fit_groups
 from survey_batch.stages.context import Context
 from survey_batch.stages.measured import MeasuredStage
 from survey_batch.stages.spectra import SpectraStage
-from survey_batch.store.products import Array, Shard, open_group, product_exists, read_rows, read_status
+from survey_batch.store.products import open_group, product_exists, read_rows, read_status
+from survey_batch.store.schema import Array, Shard
 
 FEATURES_CPU_SECONDS = 1.5e-3
 """Estimated time to measure one spectrum."""

@@ -17,7 +17,7 @@ from fsspec.core import url_to_fs
 
 from survey_batch.core.paths import files_in, join, read_bytes, write_bytes
 from survey_batch.core.status import Status
-from survey_batch.store.products import Shard
+from survey_batch.store.schema import Shard
 
 PROBLEM_SCHEMA = pa.schema(
     [
@@ -57,12 +57,13 @@ SLICE_ROWS = 1 << 16
 
 @dataclass(frozen=True)
 class Problem:
-    """Why one row of a block is not `ok`, and its source (URL or path)."""
+    """Why one row of a block is not `ok`, and its source (URL or path); the traceback is for the run's log alone."""
 
     row: int
     status: Status
     message: str
     source: str
+    traceback: str = ""
 
 
 class Reasons:
@@ -92,6 +93,11 @@ def reasons_of(problems: Sequence[Problem]) -> tuple[Reason, ...]:
     reasons = Reasons()
     reasons.add([(problem.status.name.lower(), problem.message, 1) for problem in problems])
     return tuple(reasons.most())
+
+
+def tracebacks_of(problems: Sequence[Problem]) -> tuple[str, ...]:
+    """Return a few different tracebacks of a shard's problems."""
+    return tuple(dict.fromkeys(problem.traceback for problem in problems if problem.traceback))[:SHOWN_REASONS]
 
 
 def pattern_of(message: str) -> str:

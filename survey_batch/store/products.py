@@ -8,9 +8,8 @@ write the same one. `status` is written last: a shard whose status holds no `pen
 import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,152 +18,15 @@ from zarr.codecs import BloscCodec
 
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.paths import join
-from survey_batch.core.status import Status, flag_attributes
+from survey_batch.core.status import Status
 from survey_batch.store.root import write_root
-
-Array = npt.NDArray[Any]
-Axis = Literal["object", "frame"]
+from survey_batch.store.schema import Array, Schema, Shard, Variable
 
 CONVENTIONS = "CF-1.11"
 """The conventions that a product's attributes follow, https://cfconventions.org."""
 
-INNER_CHUNK_BYTES = 2_000_000
-"""Target size of an inner chunk: 1 to 8 MB keep random reads cheap and sequential reads fast."""
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One array of a product.
-
-    Attributes
-    ----------
-    name, dims, dtype : str
-        `dtype` is a numpy type, or "string".
-    attrs : mapping
-        `long_name`, `units` and anything else a reader needs.
-    chunks : tuple of int, optional
-        Inner chunk; by default whole rows, about `INNER_CHUNK_BYTES` of them.
-    coordinate : bool
-        Whether xarray shows it as a coordinate.
-    """
-
-    name: str
-    dims: tuple[str, ...]
-    dtype: str
-    attrs: Mapping[str, Any] = field(default_factory=dict)
-    chunks: tuple[int, ...] | None = None
-    coordinate: bool = False
-
-    @property
-    def fill(self) -> Any:
-        """Value of a row without data: NaN, 0 or an empty string."""
-        if self.dtype == "string":
-            return ""
-        return np.nan if np.dtype(self.dtype).kind == "f" else 0
-
-    def empty(self, shape: Sequence[int]) -> Array:
-        """Make an array of `shape` that holds only fill values."""
-        return np.full(shape, self.fill, dtype=object if self.dtype == "string" else self.dtype)
-
-
-@dataclass(frozen=True)
-class Schema:
-    """Everything that fixes a product's shape before work begins.
-
-    Attributes
-    ----------
-    product : str
-        Name of the stage that makes the product.
-    axis : str
-        Dimension along which the product is sharded.
-    sizes : mapping
-        Length of every dimension.
-    shard_rows : int
-        Rows of the axis in one shard.
-    variables : tuple of Variable
-        Arrays that shards write; `status` is added by `create_product`.
-    coordinates : mapping
-        Small fixed arrays, written at creation: name to (dims, values, attributes).
-    """
-
-    product: str
-    axis: Axis
-    sizes: Mapping[str, int]
-    shard_rows: int
-    variables: tuple[Variable, ...]
-    coordinates: Mapping[str, tuple[tuple[str, ...], Array, Mapping[str, Any]]] = field(default_factory=dict)
-    status_dims: tuple[str, ...] = ("object",)
-    attrs: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def status(self) -> Variable:
-        """The commit mark."""
-        return Variable("status", self.status_dims, "u1", flag_attributes(" and ".join(self.status_dims)))
-
-    def shape(self, variable: Variable, rows: int | None = None) -> tuple[int, ...]:
-        """Shape of a variable, for the whole product or for a block of `rows`."""
-        whole = [self.sizes[dim] for dim in variable.dims]
-        return (*((rows,) if rows is not None else (whole[0],)), *whole[1:])
-
-    @property
-    def nbytes(self) -> int:
-        """Uncompressed size of the product; a string counts as 24 bytes."""
-        return sum(
-            int(np.prod(self.shape(variable), dtype=np.int64)) * _itemsize(variable)
-            for variable in (*self.variables, self.status)
-        )
-
-    @property
-    def row_nbytes(self) -> int:
-        """Uncompressed bytes of one row of the axis."""
-        return -(-self.nbytes // max(self.sizes[self.axis], 1))
-
-
 PROVENANCE, FORMER_PROVENANCE = "provenance", "pieces"
 """Attribute of a product with everything it depends on: its name now, and its name in earlier versions."""
-
-PRODUCTS_OF_FRAMES = ("detections", "frames")
-"""Products with the axis `frame`; all others have the axis `object`."""
-
-
-def _coordinate(name: str, dtype: str, **attrs: str) -> Variable:
-    return Variable(name, ("object",), dtype, attrs, coordinate=True)
-
-
-OBJECT_COORDINATES = (
-    _coordinate("object_id", "string", long_name="identifier; objects are joined by it, never by position"),
-    _coordinate("ra", "f8", long_name="right ascension (ICRS)", units="degree"),
-    _coordinate("dec", "f8", long_name="declination (ICRS)", units="degree"),
-    _coordinate("label", "string", long_name="class in the catalogue"),
-    _coordinate("split", "string", long_name="train, validation or test"),
-)
-"""Coordinates of the objects in every product with the axis `object`."""
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Rows `start` to `stop` (exclusive) of an axis; the unit of work, retry and resume."""
-
-    axis: Axis
-    index: int
-    start: int
-    stop: int
-
-    @property
-    def rows(self) -> slice:
-        """Rows as a slice."""
-        return slice(self.start, self.stop)
-
-    def __len__(self) -> int:
-        return self.stop - self.start
-
-    def __str__(self) -> str:
-        return f"{self.axis} shard {self.index} (rows {self.start} to {self.stop - 1})"
-
-
-def cut_into_shards(axis: Axis, size: int, rows: int) -> list[Shard]:
-    """Number the shards of an axis of `size` rows."""
-    return [Shard(axis, index, start, min(start + rows, size)) for index, start in enumerate(range(0, size, rows))]
 
 
 def product_url(output: str, product: str) -> str:
@@ -305,7 +167,7 @@ def stored(group: zarr.Group, name: str) -> zarr.Array[Any]:
 
 def _create_array(group: zarr.Group, schema: Schema, variable: Variable) -> None:
     shape = schema.shape(variable)
-    chunks = _inner_chunks(schema, variable)
+    chunks = schema.chunk(variable)
     shards = tuple(
         -(-whole // part) * part for whole, part in zip((schema.shard_rows, *shape[1:]), chunks, strict=True)
     )
@@ -318,18 +180,8 @@ def _create_array(group: zarr.Group, schema: Schema, variable: Variable) -> None
         compressors="auto" if variable.dtype == "string" else _compressor(variable),
         fill_value=variable.fill,
         dimension_names=variable.dims,
-        attributes=_attributes(variable),
+        attributes=dict(variable.attrs),  # no _FillValue: xarray need not decode NaN
     )
-
-
-def _inner_chunks(schema: Schema, variable: Variable) -> tuple[int, ...]:
-    if variable.chunks is not None:
-        return variable.chunks
-    row = _itemsize(variable) * int(np.prod(schema.shape(variable)[1:], dtype=np.int64))
-    rows = max(1, min(schema.shard_rows, INNER_CHUNK_BYTES // row))
-    while schema.shard_rows % rows:
-        rows -= 1
-    return (rows, *schema.shape(variable)[1:])
 
 
 def _compressor(variable: Variable) -> BloscCodec:
@@ -349,15 +201,6 @@ def _compressor(variable: Variable) -> BloscCodec:
     times as long.
     """
     return BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle", typesize=np.dtype(variable.dtype).itemsize)
-
-
-def _attributes(variable: Variable) -> dict[str, Any]:
-    # xarray reads its fill value from this attribute; without it, NaN rows of float arrays need no decoding.
-    return dict(variable.attrs)
-
-
-def _itemsize(variable: Variable) -> int:
-    return 24 if variable.dtype == "string" else np.dtype(variable.dtype).itemsize
 
 
 def _consolidate(group: zarr.Group) -> None:

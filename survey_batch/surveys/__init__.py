@@ -4,9 +4,10 @@ A survey is a `Survey`, offered as an entry point of the group `survey_batch.sur
 stages (`SPECTRA` and others) and reads its files with a `SpectrumReader` or an `ImageReader`.
 """
 
+from survey_batch.config.key_columns import CatalogRows, KeyColumn, NamedRows
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.config.stage_kind import StageKind
-from survey_batch.config.survey import CatalogRows, KeyColumn, NamedRows, Survey
+from survey_batch.config.survey import Survey
 from survey_batch.core.errors import InvalidError, NotFoundError, ObjectError, UnreadableError
 from survey_batch.images.frame import Frame, FrameGrid, FrameWcs, Sky
 from survey_batch.images.ivar import Ccd

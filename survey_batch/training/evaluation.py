@@ -14,10 +14,11 @@ from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 from survey_batch.core.steps import step
 from survey_batch.core.threads import one_thread
-from survey_batch.models.base import Classifier, Workspace
+from survey_batch.models.base import Classifier
 from survey_batch.models.classes import class_numbers, classes_among
 from survey_batch.models.cross_validation import FamilyFit, calibrated_across_folds, out_of_fold
 from survey_batch.models.fitted import predict_rows, valid_rows_of
+from survey_batch.models.fitting import Workspace
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.loading import family_of, load_classifier
 from survey_batch.models.prior import Prior, object_weights

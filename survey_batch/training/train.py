@@ -14,7 +14,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
 from survey_batch.core.threads import one_thread
 from survey_batch.core.wording import duration
-from survey_batch.models.base import Classifier, Workspace
+from survey_batch.models.base import Classifier
 from survey_batch.models.calibration import fit_temperature
 from survey_batch.models.classes import class_numbers, classes_among
 from survey_batch.models.cross_validation import (
@@ -25,6 +25,7 @@ from survey_batch.models.cross_validation import (
     possible_folds,
 )
 from survey_batch.models.fitted import predict_rows, valid_rows_of
+from survey_batch.models.fitting import Workspace
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.loading import family_of
 from survey_batch.models.manifest import MANIFEST

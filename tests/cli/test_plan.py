@@ -8,7 +8,8 @@ from survey_batch.config.jobfile import load_job
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.provenance import provenance_of
 from survey_batch.stages import make_stages
-from survey_batch.store.products import Schema, create_product
+from survey_batch.store.products import create_product
+from survey_batch.store.schema import Schema
 from tests.doctor.folders import write_classifier
 from tests.preflight.test_differences import label_rows
 

@@ -12,6 +12,7 @@ import survey_batch
 from survey_batch.cluster import ClusterKind, kind_of
 from survey_batch.config.job import ClusterSection
 from survey_batch.config.jobfile import load_job
+from survey_batch.config.sections.base import WrongKeyError
 from survey_batch.config.sections.cluster import SHARED, load_kind
 from survey_batch.core import plugins
 from survey_batch.core.errors import ConfigurationError
@@ -34,7 +35,9 @@ class Mine(ClusterKind):
 
     def check_file(self, section):
         if "speed" in section.options:
-            raise ValueError("options: speed is not known")
+            raise WrongKeyError("options: speed is not known", "options")
+        if section.python == "slow":
+            raise ValueError("python is slow")
 
     def connect(self, section, output, say):
         raise NotImplementedError
@@ -108,6 +111,7 @@ def test_a_kind_of_another_package_is_used_by_its_name():
         ('kind = "unfinished"', "line 7: cluster.kind = 'unfinished' cannot be used: Can't instantiate abstract class"),
         ('kind = "mine"\noptions = { speed = 2 }', "line 8: cluster.options: speed is not known"),
         ('kind = "mine"\n[cluster.gpu]\noptions = { speed = 2 }', "line 9: cluster.gpu.options: speed is not known"),
+        ('kind = "mine"\npython = "slow"', "line 6: cluster: python is slow"),
         ('kind = "mine"\nwalltime = "60"', 'for cluster.kind = "slurm", and that is "mine"'),
         ('kind = "mine"\ntls_files = { ca = "a" }', "for cluster.kind = a running scheduler, and that is"),
         ('python = "p"', 'for cluster.kind = "slurm" or "srun" or "mine", and that is "local"'),

@@ -225,6 +225,19 @@ def test_a_misspelt_key_of_a_users_own_stage_is_pointed_out(job_file):
 
 
 @pytest.mark.parametrize(
+    ("name", "input_", "said"),
+    [
+        ("features", "cutouts", "line 17: custom.features: choose another name"),
+        ("mine", "frames", "line 17: custom.mine: its input 'frames' must be a stage that comes before it"),
+    ],
+)
+def test_a_stage_of_a_users_own_that_cannot_be_has_the_line_of_its_table(job_file, name, input_, said):
+    table = '[custom.{}]\nfunction = "a.py:f"\ninput = "{}"\nvariables = ["flux"]\n'
+    tables = f"\n{table.format('other', 'cutouts')}\n{table.format(name, input_)}"
+    assert said in problems_of(job_file(GOOD.replace('"cutouts"]', f'"cutouts", "{name}"]') + tables))
+
+
+@pytest.mark.parametrize(
     ("lines", "said"),
     [
         ('kind = "tabel"', "train.kind: 'tabel' is not known (did you mean 'table'?); there are galaxy-quasar-star"),

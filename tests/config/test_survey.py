@@ -5,8 +5,9 @@ import pyarrow as pa
 import pytest
 
 from survey_batch.config.job import Job
+from survey_batch.config.key_columns import KeyColumn
 from survey_batch.config.sections.archive import ArchiveSection
-from survey_batch.config.survey import KeyColumn, Survey, find_survey, possible_stages, survey_names
+from survey_batch.config.survey import Survey, find_survey, possible_stages, survey_names
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.plugins import STAGES, offered
 

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from survey_batch.core.display import html_table, in_words
-from survey_batch.execution.runner import Summary
+from survey_batch.execution.accounts import Summary
 from survey_batch.planning.plan import Plan
 from tests.jobs import lamost_job
 

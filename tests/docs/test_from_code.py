@@ -15,7 +15,7 @@ from survey_batch.config.sections.images import ImageFeaturesSection
 from survey_batch.config.sections.spectra import SpectralFeaturesSection
 from survey_batch.config.survey import possible_stages
 from survey_batch.core.status import Status
-from survey_batch.images.features import feature_names as names_of_images
+from survey_batch.images.feature_names import feature_names as names_of_images
 from survey_batch.spectra.features import feature_names as names_of_spectra
 
 KEYS = [(table, entry) for table, entries in keys.entries() for entry in entries]

@@ -10,7 +10,8 @@ from survey_batch.execution import detections
 from survey_batch.execution.detections import write_detections
 from survey_batch.stages import make_stage
 from survey_batch.stages.detections import LABELS, MEASURED
-from survey_batch.store.products import Shard, create_product, write_shard
+from survey_batch.store.products import create_product, write_shard
+from survey_batch.store.schema import Shard
 from tests.jobs import sdss_job
 
 FIELDS = [(301, 94, 1, 11), (301, 94, 1, 12), (301, 94, 2, 11)]

@@ -14,7 +14,7 @@ from survey_batch.execution import engine, shard_task
 from survey_batch.execution.engine import Chain, Engine
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
-from survey_batch.store.products import cut_into_shards
+from survey_batch.store.schema import cut_into_shards
 
 SHARDS = cut_into_shards("object", 24, 4)
 DEATH = KilledWorker("a task", SimpleNamespace(address="tcp://a"), 0)
@@ -107,6 +107,14 @@ def test_every_shard_goes_through_every_stage_once_and_in_order(run):
     assert len(records) == len(called) == 12
     for shard in SHARDS:
         assert [name for name, index, *_ in called if index == shard.index] == ["a", "b"]
+
+
+def test_where_a_reader_failed_is_in_the_log(run, monkeypatch, caplog):
+    monkeypatch.setattr(
+        shard_task, "run_shard", lambda _, name, shard, *__: Record(name, shard, {}, tracebacks=("at 3",))
+    )
+    run(Stage("a"), shards=SHARDS[:1])
+    assert [one.traceback for one in caplog.records if getattr(one, "event", "") == "reader failed"] == ["at 3"]
 
 
 def test_no_shards_are_no_work(run):

@@ -3,9 +3,9 @@
 import pytest
 from distributed import KilledWorker
 
-from survey_batch.core.errors import ConfigurationError, SurveyBatchError
+from survey_batch.core.errors import ConfigurationError, ReaderError, SurveyBatchError
 from survey_batch.execution.failures import Failures
-from survey_batch.store.products import Shard
+from survey_batch.store.schema import Shard
 
 SHARD, OTHER = Shard("object", 3, 24, 32), Shard("object", 4, 32, 40)
 DEATH = KilledWorker("spectra", None, 0)
@@ -34,6 +34,11 @@ def test_an_error_may_be_raised_once(error, reason):
     assert failures.note("spectra", SHARD, error, None) is None
     assert failures.note("features", SHARD, error, None) is None
     assert failures.note("spectra", SHARD, error, None) == reason
+
+
+def test_a_reader_s_own_traceback_is_logged(caplog):
+    Failures(1).note("cutouts", SHARD, ReaderError("the reader failed", "at line 3"), None)
+    assert [(one.traceback, one.exc_info) for one in caplog.records] == [("at line 3", None)]
 
 
 def test_a_job_that_is_at_fault_is_not_tried_again():

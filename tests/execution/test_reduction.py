@@ -11,7 +11,7 @@ from survey_batch.execution import reduction
 from survey_batch.execution.failures import DEATHS_ALLOWED
 from survey_batch.execution.reduction import fit
 from survey_batch.stages.base import FIT_SHARDS
-from survey_batch.store.products import cut_into_shards
+from survey_batch.store.schema import cut_into_shards
 
 parts = []
 """The parts that were summed up, by their first shard."""

@@ -9,9 +9,9 @@ from distributed import Client
 from survey_batch.core.errors import PlanMismatchError, SurveyBatchError
 from survey_batch.core.paths import read_json
 from survey_batch.core.status import Status
-from survey_batch.execution import runner
+from survey_batch.execution import accounts
 from survey_batch.execution.engine import Engine
-from survey_batch.execution.runner import Summary, run
+from survey_batch.execution.runner import run
 from survey_batch.store.products import open_group, product_exists, read_status
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
@@ -87,7 +87,7 @@ def test_an_error_without_words_is_told_by_its_kind_and_none_in_the_accounts_hid
     with pytest.raises(MemoryError):
         run(job, client=client)
     assert last_run(job)["error"] == "MemoryError"
-    monkeypatch.setattr(runner, "write_run", lambda *_: 1 / 0)
+    monkeypatch.setattr(accounts, "write_run", lambda *_: 1 / 0)
     with pytest.raises(MemoryError):
         run(job, client=client)
 
@@ -113,25 +113,3 @@ def test_a_product_says_what_it_was_made_with(job, client):
     assert attrs["title"] == "spectra of test"
     assert {"provenance", "fingerprint", "versions", "job", "history"} <= attrs.keys()
     assert not product_exists(job.output, "features")
-
-
-@pytest.mark.parametrize(
-    ("counts", "complete"),
-    [
-        ({}, True),
-        ({"ok": 3, "not_found": 1}, True),
-        *(({"ok": 3, name: 1}, False) for name in ("pending", "failed", "unreachable")),
-    ],
-)
-def test_a_run_is_complete_if_another_would_retry_nothing(counts, complete):
-    assert Summary("out", counts).complete == complete
-
-
-def test_parts_of_a_run_add_up_to_one():
-    search = Summary("out", {"ok": 1}, {"detections": {"rows_done": 1}}, worked=True)
-    rest = Summary("out", {"ok": 5}, {"cutouts": {"rows_done": 5}})
-    both = rest.after(search)
-    assert both.worked
-    assert both.counts == {"ok": 5}
-    assert list(both.stages) == ["detections", "cutouts"]
-    assert repr(both) == "<Summary of out: 5 objects: 5 ok>"

@@ -11,6 +11,7 @@ from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.provenance import provenance_of
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product, read_status
+from survey_batch.surveys.lamost.reader import LamostSpectra
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 
@@ -41,6 +42,14 @@ def test_a_shard_s_record_says_what_was_done(job):
     assert record.counts == {"ok": 4}
     assert record.rows_done == 4
     assert record.nbytes > 4 * 3909 * 12
+
+
+def test_a_record_carries_the_tracebacks_of_readers_once_each(job, monkeypatch):
+    plan = prepare(job, "spectra")
+    monkeypatch.setattr(LamostSpectra, "read", lambda *_: {}["FLUX"])
+    record = run_shard(job, "spectra", plan.shards("object")[1])
+    assert record.counts == {"failed": 4}
+    assert [text.rstrip().rpartition("\n")[2] for text in record.tracebacks] == ["KeyError: 'FLUX'"]
 
 
 def test_a_committed_shard_is_left_alone(job):

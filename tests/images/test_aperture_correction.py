@@ -12,7 +12,8 @@ from survey_batch.images.aperture_correction import (
     TYPICAL_FACTOR,
     measure_correction,
 )
-from survey_batch.images.features import PointSources, feature_names, image_features
+from survey_batch.images.feature_names import feature_names
+from survey_batch.images.features import PointSources, image_features
 from survey_batch.simulate.pixels import BANDS, DETECTORS, calibration_vector
 from tests.compare import equal_bits
 from tests.images.simulated import cut_all, simulated_frame

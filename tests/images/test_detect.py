@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.images.detect import Sources, detect
+from survey_batch.images.detect import Detections, detect
 from tests.images.star_field import make_field
 
 
@@ -18,8 +18,8 @@ def found(field):
     return detect(field.image, field.sigma)
 
 
-def nearest(field, sources):
-    distance = np.hypot(sources.x[:, None] - field.x, sources.y[:, None] - field.y)
+def nearest(field, detections):
+    distance = np.hypot(detections.x[:, None] - field.x, detections.y[:, None] - field.y)
     return distance.argmin(axis=1), distance.min(axis=1)
 
 
@@ -59,7 +59,7 @@ def test_pixels_without_a_value_hide_what_lies_there_and_nothing_else(field, fou
 def test_an_image_without_sources_gives_none(image):
     nothing = detect(image, np.full_like(image, 0.1))
     assert len(nothing) == 0
-    assert isinstance(nothing.take(slice(0, 3)), Sources)
+    assert isinstance(nothing.take(slice(0, 3)), Detections)
 
 
 def test_a_missing_library_is_named_with_the_extra_that_has_it(monkeypatch, field):

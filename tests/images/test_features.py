@@ -6,13 +6,8 @@ from pydantic import ValidationError
 
 from survey_batch.config.sections.images import ImageFeaturesSection
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.images.features import (
-    asinh_magnitude,
-    check_size,
-    feature_names,
-    features_of,
-    image_features,
-)
+from survey_batch.images.feature_names import feature_names
+from survey_batch.images.features import asinh_magnitude, check_size, image_features
 from tests.compare import equal_bits
 from tests.images.simulated import simulated_cutouts
 
@@ -83,26 +78,6 @@ def test_an_object_without_pixels_is_nan_throughout(block):
     names = feature_names(SECTION, "gri")
     assert all(np.isnan(v) for v, n in zip(values[6], names, strict=True) if not n.startswith("coverage"))
     assert not np.isinf(values).any()
-
-
-def test_names_are_unique_and_each_has_a_unit():
-    described = {feature.name: feature.unit for feature in features_of(SECTION, "ugriz")}
-    assert len(described) == len(features_of(SECTION, "ugriz"))
-    assert all(feature.description for feature in features_of(SECTION, "ugriz"))
-    for name, unit in {
-        "flux_7.5_r": "nanomaggy",
-        "flux_7.5_r_error": "nanomaggy",
-        "psf_flux_u_error": "nanomaggy",
-        "colour_g_r": "mag",
-        "half_light_radius_z": "pixel",
-        "ellipticity_r": "1",
-        "sharpness_r": "1",
-        "neighbours": "1",
-    }.items():
-        assert described[name] == unit
-    assert [name for name in described if name.startswith("colour") and "error" not in name] == [
-        f"colour_{pair}" for pair in ("u_g", "g_r", "r_i", "i_z")
-    ]
 
 
 @given(

@@ -9,7 +9,7 @@ from survey_batch.archive.decompress import SDSS_CEILING, decompress
 from survey_batch.config.sections.detect import DetectSection, RuleSection
 from survey_batch.images.detect import detect
 from survey_batch.images.psf_rule import common_size, fit_radius, half_sample_mode, judge, measure
-from survey_batch.stages.detections import find_sources
+from survey_batch.stages.detections import find_detections
 from survey_batch.surveys.sdss.camera import ccd
 from survey_batch.surveys.sdss.files import FieldKey, frame_path, read_frame
 from tests.images.star_field import SATURATION, SHAPE, make_field
@@ -18,8 +18,8 @@ LIMITS = RuleSection(saturation=SATURATION)
 
 
 def judged(field, limits=LIMITS):
-    sources = detect(field.image, field.sigma)
-    return sources, judge(field.image, field.sigma, field.counts, sources, limits)
+    detections = detect(field.image, field.sigma)
+    return detections, judge(field.image, field.sigma, field.counts, detections, limits)
 
 
 @pytest.fixture(scope="module")
@@ -33,20 +33,20 @@ def judgement(field):
 
 
 def test_single_stars_are_good_and_nothing_else_is(field, judgement):
-    sources, said = judgement
-    kind = field.kind_at(sources.x, sources.y)
+    detections, said = judgement
+    kind = field.kind_at(detections.x, detections.y)
     assert np.mean(said.good[kind == "star"]) > 0.95
     for other in ("galaxy", "pair", "saturated", "faint"):
         assert not said.good[kind == other].any(), other
 
 
 def test_saturated_and_faint_sources_and_those_at_the_edge_are_not_fitted(field, judgement):
-    sources, said = judgement
-    kind = field.kind_at(sources.x, sources.y)
+    detections, said = judgement
+    kind = field.kind_at(detections.x, detections.y)
     assert not said.candidate[np.isin(kind, ["saturated", "faint"])].any()
     assert np.isnan(said.scatter[~said.candidate]).all()
     wide, _ = judged(field, RuleSection(saturation=SATURATION, margin=120))[1], None
-    beyond = (sources.x < 120) | (sources.y < 120)
+    beyond = (detections.x < 120) | (detections.y < 120)
     assert beyond.any()
     assert not wide.good[beyond].any()
 
@@ -58,21 +58,21 @@ def test_the_psf_has_the_seeing_of_the_field(judgement):
 @pytest.mark.bits
 def test_a_star_is_good_whatever_the_number_of_others(field):
     """Of the same stars fewer are judged; each keeps its label."""
-    sources = detect(field.image, field.sigma)
-    every = judge(field.image, field.sigma, field.counts, sources, LIMITS)
-    half = np.flatnonzero(np.arange(len(sources)) % 2 == 0)
-    fewer = judge(field.image, field.sigma, field.counts, sources.take(half), LIMITS)
-    alone = ~np.isin(field.kind_at(sources.x, sources.y)[half], ["pair"])  # a pair's other half may be left out
+    detections = detect(field.image, field.sigma)
+    every = judge(field.image, field.sigma, field.counts, detections, LIMITS)
+    half = np.flatnonzero(np.arange(len(detections)) % 2 == 0)
+    fewer = judge(field.image, field.sigma, field.counts, detections.take(half), LIMITS)
+    alone = ~np.isin(field.kind_at(detections.x, detections.y)[half], ["pair"])  # a pair's other half may be left out
     np.testing.assert_array_equal(fewer.good[alone], every.good[half][alone])
 
 
 @pytest.mark.bits
 def test_a_source_alone_is_measured_as_among_others(field, judgement):
-    sources, said = judgement
+    detections, said = judgement
     radius = fit_radius(said.psf.fwhm)
-    together = measure(field.image, field.sigma, sources, said.psf, radius)
-    for row in (0, 5, len(sources) - 1):
-        alone = measure(field.image, field.sigma, sources.take(slice(row, row + 1)), said.psf, radius)
+    together = measure(field.image, field.sigma, detections, said.psf, radius)
+    for row in (0, 5, len(detections) - 1):
+        alone = measure(field.image, field.sigma, detections.take(slice(row, row + 1)), said.psf, radius)
         for name, values in alone.items():
             np.testing.assert_array_equal(values[0], together[name][row])
 
@@ -86,10 +86,10 @@ GRADIENTS = [(0.2, 0.0), (0.0, -0.2), (0.12, 0.12)]
 )
 def test_where_the_seeing_varies_stars_are_good_all_over_and_nothing_else_is(gradient):
     field = make_field(stars=32, gradient=gradient)
-    sources, said = judged(field)
-    kind = field.kind_at(sources.x, sources.y)
+    detections, said = judged(field)
+    kind = field.kind_at(detections.x, detections.y)
     assert not said.good[kind != "star"].any()
-    for place, length in ((sources.x, SHAPE[1]), (sources.y, SHAPE[0])):
+    for place, length in ((detections.x, SHAPE[1]), (detections.y, SHAPE[0])):
         strip = np.floor(4 * place / length)
         for number in range(4):
             stars = (kind == "star") & (strip == number)
@@ -102,15 +102,15 @@ def test_without_a_gradient_none_is_found(judgement):
 
 
 def test_of_too_few_stars_for_a_plane_one_psf_is_made():
-    sources, said = judged(make_field(stars=8, others=False))
-    assert said.good.sum() == len(sources) == 8
+    detections, said = judged(make_field(stars=8, others=False))
+    assert said.good.sum() == len(detections) == 8
     assert not said.psf.variation.slope.any()
 
 
 def test_residuals_are_judged_in_units_of_what_the_psf_and_the_noise_lead_one_to_expect(field, judgement):
     """A PSF that is known to do twice as badly as another is held to half as much; noise is no fault of a star."""
-    sources, said = judgement
-    stars, radius = sources.take(said.good), fit_radius(said.psf.fwhm)
+    detections, said = judgement
+    stars, radius = detections.take(said.good), fit_radius(said.psf.fwhm)
     noiseless = np.full_like(field.sigma, 1e-6)
     one, other = (
         measure(field.image, noiseless, stars, replace(said.psf, scatter=scatter), radius) for scatter in (0.01, 0.02)
@@ -145,8 +145,8 @@ def test_the_commonest_size_of_sizes_without_a_gradient_is_one():
 
 
 def test_an_image_with_few_stars_has_no_psf_and_nothing_good():
-    sources, said = judged(make_field(stars=3, others=False))
-    assert len(sources) == 3
+    detections, said = judged(make_field(stars=3, others=False))
+    assert len(detections) == 3
     assert said.psf is None
     assert not said.good.any()
 
@@ -165,13 +165,13 @@ def test_the_mode_is_where_values_crowd():
 def test_on_a_real_frame_stars_of_one_size_are_good_and_saturated_ones_are_not(real_data):
     key = FieldKey(301, 1043, 5, 25)
     raw = decompress((real_data / "sdss" / frame_path(key, "r")).read_bytes(), SDSS_CEILING)
-    found = find_sources(
+    found = find_detections(
         read_frame(raw, key, "r", sky=True), ccd(key.run, key.camcol, "r"), DetectSection(rule=RuleSection())
     )
     good = found.judgement.good
     assert 20 < good.sum() < 60
-    size = found.sources.half_light_radius[good]
+    size = found.detections.half_light_radius[good]
     assert size.std() / size.mean() < 0.05, "stars of one frame have one size"
-    snr = found.sources.flux / found.sources.error
+    snr = found.detections.flux / found.detections.error
     assert snr[good].min() >= 100
     assert not good[:3].any(), "the brightest sources of this frame are saturated"

@@ -231,7 +231,8 @@ def test_a_defect_of_ours_sets_its_shard_aside_and_a_later_run_mends_it(archive,
 def test_only_unfinished_rows_of_a_shard_are_done_again(archive, client, tmp_path):
     job = lamost_job(archive, tmp_path / "out", stages=("spectra",))
     run(job, client=client)
-    from survey_batch.store.products import Shard, read_rows
+    from survey_batch.store.products import read_rows
+    from survey_batch.store.schema import Shard
 
     shard = Shard("object", 1, SHARD, 2 * SHARD)
     names = ["object_id", "ra", "dec", "label", "split", "flux", "ivar", "mask", "redshift", "snr"]

@@ -14,7 +14,8 @@ from survey_batch.lazy import datasets
 from survey_batch.lazy.datasets import check_made, finished, made_from, made_of
 from survey_batch.lazy.text import PythonStrings
 from survey_batch.models.manifest import Recipe
-from survey_batch.store.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
+from survey_batch.store.products import create_product, write_shard
+from survey_batch.store.schema import OBJECT_COORDINATES, Schema, Shard, Variable
 
 pytestmark = pytest.mark.filterwarnings("error::xarray.SerializationWarning")
 

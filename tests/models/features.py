@@ -4,7 +4,8 @@ import numpy as np
 
 from survey_batch.config.job import Job
 from survey_batch.core.status import Status
-from survey_batch.store.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
+from survey_batch.store.products import create_product, write_shard
+from survey_batch.store.schema import OBJECT_COORDINATES, Schema, Shard, Variable
 
 NAMES = ("colour_ug", "colour_gr", "psf_flux", "psf_flux_error", "zero", "never")
 CENTRES = {"GALAXY": (0, 0), "QSO": (3, 0), "STAR": (0, 3)}

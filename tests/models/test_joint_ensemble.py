@@ -6,7 +6,7 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from survey_batch.config.sections.train_stamps import StampTraining
-from survey_batch.models.base import Workspace
+from survey_batch.models.fitting import Workspace
 from survey_batch.models.joint_ensemble import Best, build_ensemble, train_ensemble
 
 pytestmark = pytest.mark.slow

@@ -5,9 +5,11 @@ from survey_batch.config.sections.images import ImageFeaturesSection
 from survey_batch.config.sections.train_images import ImageTraining
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
-from survey_batch.images.features import POINT_SOURCES, PointSources, feature_names, image_features
+from survey_batch.images.feature_names import feature_names
+from survey_batch.images.features import POINT_SOURCES, PointSources, image_features
 from survey_batch.models.magnitudes import colours, magnitude_trees, magnitudes_of, measured_magnitudes
-from survey_batch.store.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
+from survey_batch.store.products import create_product, write_shard
+from survey_batch.store.schema import OBJECT_COORDINATES, Schema, Shard, Variable
 from tests.models.stars import BANDS, COLOURS, as_labelled, labels_of, make_stars
 
 LABELS = labels_of(24)

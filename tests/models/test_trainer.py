@@ -5,8 +5,8 @@ import pytest
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models import training_monitor
-from survey_batch.models.base import Workspace
 from survey_batch.models.examples import Examples, Schedule
+from survey_batch.models.fitting import Workspace
 from survey_batch.models.trainer import train_network
 from survey_batch.models.training_monitor import STATE, validation_loss
 

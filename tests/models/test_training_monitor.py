@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.models import training_monitor
-from survey_batch.models.base import Workspace
 from survey_batch.models.examples import Examples, Schedule
+from survey_batch.models.fitting import Workspace
 from survey_batch.models.training_monitor import TrainingMonitor, validation_loss
 
 ROWS, COLUMNS, CLASSES = 60, 5, 3

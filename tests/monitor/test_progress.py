@@ -5,7 +5,7 @@ from rich.console import Console
 
 from survey_batch.monitor.progress import LineProgress, LiveProgress, StageProgress, make_progress
 from survey_batch.monitor.record import Record
-from survey_batch.store.products import Shard
+from survey_batch.store.schema import Shard
 
 
 def record(index, rows=4, **counts):

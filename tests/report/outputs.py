@@ -11,14 +11,8 @@ from survey_batch.core.status import Status
 from survey_batch.spectra.grid import log_grid
 from survey_batch.stages import make_stage
 from survey_batch.store.problems import PROBLEM_SCHEMA
-from survey_batch.store.products import (
-    OBJECT_COORDINATES,
-    Schema,
-    Variable,
-    create_product,
-    cut_into_shards,
-    write_shard,
-)
+from survey_batch.store.products import create_product, write_shard
+from survey_batch.store.schema import OBJECT_COORDINATES, Schema, Variable, cut_into_shards
 from tests.jobs import lamost_job, sdss_job
 
 CLASSES = ("A", "G", "M")

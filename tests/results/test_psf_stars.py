@@ -14,7 +14,8 @@ from photutils.psf import extract_stars
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.results.psf_stars import choose_psf_stars, like_most, write_psf_stars
-from survey_batch.store.products import Schema, Shard, Variable, create_product, write_shard
+from survey_batch.store.products import create_product, write_shard
+from survey_batch.store.schema import Schema, Shard, Variable
 
 ROWS = 40
 FIELDS = "run,camcol,field\n94,6,11\n94,6,12\n"

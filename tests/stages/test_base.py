@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from survey_batch.core.status import Status
 from survey_batch.stages import make_stage
 from survey_batch.stages.base import FIT_SHARDS, fit_groups, take
-from survey_batch.store.products import cut_into_shards
+from survey_batch.store.schema import cut_into_shards
 from tests.jobs import lamost_job, sdss_job
 
 UNUSED = {"catalog": {"path": "unused"}, "archive": {"survey": "lamost", "root": "unused"}}

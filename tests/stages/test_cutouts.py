@@ -5,7 +5,8 @@ import pytest
 from survey_batch.config.sections.images import FramesSection
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.stages import make_stage
-from survey_batch.store.products import Schema, create_product
+from survey_batch.store.products import create_product
+from survey_batch.store.schema import Schema
 from tests.stages.jobs import cutouts_job as job
 
 

@@ -52,6 +52,9 @@ class Source:
     def url(self, key, band):
         return f"{key[-1]}-{band}"
 
+    def ccd(self, key, band):
+        return self.reader.ccd(key, band)
+
 
 def sky(field, x, y):
     ra, dec = to_astropy(frame(field).wcs).wcs_pix2world(x, y, 0)

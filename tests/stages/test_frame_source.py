@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from survey_batch.config.job import Job
-from survey_batch.core.errors import NotFoundError, ObjectError, TransientError, UnreadableError
+from survey_batch.core.errors import NotFoundError, ObjectError, ReaderError, TransientError, UnreadableError
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection
 from survey_batch.images.frame import Frame, FrameWcs, Sky
@@ -20,7 +20,8 @@ from survey_batch.stages.frame_source import (
     FrameInMemory,
     StoredFrames,
 )
-from survey_batch.store.products import Schema, Shard, Variable, create_product, write_shard
+from survey_batch.store.products import create_product, write_shard
+from survey_batch.store.schema import Schema, Shard, Variable
 
 ROWS, COLUMNS = 6, 8
 
@@ -85,6 +86,20 @@ def test_a_field_has_each_band_or_the_reason_why_not(source):
 
 def test_a_frame_of_another_name_is_found_and_decompressed(source):
     assert {band: one.calibration()[0] for band, one in source.load((2,)).items()} == {"g": 2, "r": 2}
+
+
+def test_a_reader_that_fails_in_a_way_of_its_own_is_no_end_of_the_run(source, monkeypatch):
+    monkeypatch.setattr(source.reader, "read", lambda *_, sky: {}["SKY"])  # noqa: ARG005
+    error = source.load((1,))["g"]
+    assert error.status == Status.FAILED
+    assert f"the reader of survey 'sdss' failed on {source.url((1,), 'g')} with KeyError: 'SKY'" in str(error)
+
+
+@pytest.mark.parametrize("asked", ["path", "ccd"])
+def test_a_reader_that_does_not_know_a_field_is_named_with_it(source, monkeypatch, asked):
+    monkeypatch.setattr(source.reader, asked, lambda *_: [][0], raising=False)
+    with pytest.raises(ReaderError, match=r"the reader of survey 'sdss' failed on field \(1,\) with IndexError"):
+        source.url((1,), "g") if asked == "path" else source.ccd((1,), "g")
 
 
 def test_a_server_that_cannot_be_reached_is_no_end_of_the_run(source, monkeypatch):

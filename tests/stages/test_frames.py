@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from survey_batch.core.errors import NotFoundError, TransientError
+from survey_batch.core.errors import ConfigurationError, NotFoundError, TransientError
 from survey_batch.core.status import Status
 from survey_batch.images.frame import Frame, FrameWcs, Sky
 from survey_batch.stages import frames, make_stage
 from survey_batch.stages.frame_source import ArchiveFrames
 from survey_batch.surveys.sdss.files import FRAME_SHAPE, SKY_SHAPE
+from survey_batch.surveys.sdss.reader import SdssFrames
 from tests.jobs import sdss_job
 from tests.planning.test_plan import plan_of
 
@@ -79,3 +80,12 @@ def test_each_field_costs_a_file_for_each_band():
     cost = make_stage(plan.job, "frames").cost(plan)
     assert (cost.files, cost.at_once) == (6, 3)
     assert cost.fetch_bytes == 6 * make_stage(plan.job, "frames").reader.file_bytes
+
+
+@pytest.mark.parametrize("name", ["frames", "cutouts"])
+def test_a_band_that_the_survey_lacks_is_refused_before_any_work(monkeypatch, name):
+    stage = make_stage(sdss_job("c", "/archive", "out", frames={"bands": "ug", "keep": False}), name)
+    stage.check()
+    monkeypatch.setattr(SdssFrames, "bands", "gri")
+    with pytest.raises(ConfigurationError, match=r"frames\.bands: survey 'sdss' has no band u; it has gri"):
+        stage.check()

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from survey_batch.core.errors import ConfigurationError, NotFoundError
 from survey_batch.core.status import Status
+from survey_batch.spectra.reader import SpectrumReader
 from survey_batch.stages import make_stage
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive, write_spectrum
@@ -19,13 +21,20 @@ ROW = {
 }  # fmt: skip
 
 
-def block_of(folder, spectra=None, **changes):
+def stage_of(folder, spectra=None):
     tables = {"spectra": spectra or {"wavelength_min": 4000, "wavelength_max": 5000}}
-    job = lamost_job(make_archive(folder, 0), folder / "out", ["spectra"], **tables)
-    rows = {
-        name: np.array([value], object if isinstance(value, str) else None) for name, value in (ROW | changes).items()
+    return make_stage(lamost_job(make_archive(folder, 0), folder / "out", ["spectra"], **tables), "spectra")
+
+
+def rows_of(*rows):
+    return {
+        name: np.array([row[name] for row in rows], object if isinstance(value, str) else None)
+        for name, value in ROW.items()
     }
-    return make_stage(job, "spectra").compute(rows, {})
+
+
+def block_of(folder, spectra=None, **changes):
+    return stage_of(folder, spectra).compute(rows_of(ROW | changes), {})
 
 
 def spoil(path, change):
@@ -96,3 +105,44 @@ def test_a_missing_file_is_named_as_the_catalogue_does(tmp_path):
     assert problem.status == Status.NOT_FOUND
     assert problem.source == str(tmp_path / NAME)
     assert ".fits, .fits.gz and .fits.bz2" in problem.message
+
+
+class Faulty(SpectrumReader):
+    """A reader of another package: it stumbles over some files and rows."""
+
+    fits = False
+
+    def path(self, row):
+        return {"1": "good", "2": "bad"}[row["object_id"]]
+
+    def read(self, raw, rows):
+        if raw == b"bad":
+            raise KeyError("FLUX")
+        if raw == b"none":
+            return [None]
+        return [NotFoundError("no such fibre")]
+
+
+def block_by(folder, *ids, **contents):
+    for name, raw in contents.items():
+        (folder / name).write_bytes(raw)
+    stage = stage_of(folder)
+    stage.reader = Faulty(stage.context.origin.archive)
+    return stage.compute(rows_of(*(ROW | {"object_id": name} for name in ids)), {})
+
+
+def test_a_reader_that_fails_in_a_way_of_its_own_sets_aside_the_rows_of_that_file_alone(tmp_path):
+    block = block_by(tmp_path, "1", "2", "3", good=b"good", bad=b"bad")
+    assert block.status.tolist() == [Status.NOT_FOUND, Status.FAILED, Status.FAILED]
+    said = {problem.row: problem for problem in block.problems}
+    assert said[1].message.startswith(
+        f"the reader of survey 'lamost' failed on {tmp_path / 'bad'} with KeyError: 'FLUX'; this is a fault"
+    )
+    assert "failed on object 3 with KeyError: '3'" in said[2].message
+    assert ", in read\n" in said[1].traceback
+    assert ", in path\n" in said[2].traceback
+
+
+def test_a_reader_that_returns_something_else_ends_the_run(tmp_path):
+    with pytest.raises(ConfigurationError, match="read returned NoneType among 1 results for 1 rows of good"):
+        block_by(tmp_path, "1", good=b"none")

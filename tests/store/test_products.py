@@ -3,23 +3,12 @@ import warnings
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
 
 import survey_batch as sb
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.status import Status
-from survey_batch.store.products import (
-    OBJECT_COORDINATES,
-    Schema,
-    Shard,
-    Variable,
-    create_product,
-    cut_into_shards,
-    product_exists,
-    read_status,
-    write_shard,
-)
+from survey_batch.store.products import create_product, product_exists, read_status, write_shard
+from survey_batch.store.schema import OBJECT_COORDINATES, Schema, Shard, Variable, cut_into_shards
 
 
 def schema(size=10, rows=4):
@@ -50,14 +39,6 @@ def block(shard, value=1.0):
 def output(tmp_path):
     create_product(str(tmp_path), schema(), {"provenance": {}})
     return str(tmp_path)
-
-
-@given(size=st.integers(0, 500), rows=st.integers(1, 60))
-def test_shards_cover_the_axis_once(size, rows):
-    shards = cut_into_shards("object", size, rows)
-    covered = [row for shard in shards for row in range(shard.start, shard.stop)]
-    assert covered == list(range(size))
-    assert all(shard.start == shard.index * rows for shard in shards)
 
 
 def test_a_new_product_is_pending_and_empty_everywhere(output):

@@ -12,8 +12,9 @@ import zarr
 
 from survey_batch.core.paths import join, write_bytes
 from survey_batch.core.status import Status
-from survey_batch.store.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
+from survey_batch.store.products import create_product, write_shard
 from survey_batch.store.root import write_root
+from survey_batch.store.schema import OBJECT_COORDINATES, Schema, Shard, Variable
 
 
 def create(output, product, size, axis="object"):

@@ -9,15 +9,16 @@ import zarr
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.core.status import Status
-from survey_batch.models.base import Workspace
 from survey_batch.models.cross_validation import calibrated_across_folds, grouped_folds, out_of_fold
+from survey_batch.models.fitting import Workspace
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.loading import family_of, load_classifier
 from survey_batch.models.scores import describe, scores_of
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.provenance import check_made_by, provenance_of
 from survey_batch.stages import make_stage
-from survey_batch.store.products import OBJECT_COORDINATES, Schema, Shard, Variable, create_product, write_shard
+from survey_batch.store.products import create_product, write_shard
+from survey_batch.store.schema import OBJECT_COORDINATES, Schema, Shard, Variable
 from survey_batch.training.evaluation import evaluate
 from survey_batch.training.train import train
 from tests.jobs import lamost_job

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
-from survey_batch.config.sections.base import Section, Unit
+from survey_batch.config.sections.base import Section, Unit, WrongKeyError
 from survey_batch.config.sections.detect import DetectSection
 
 
@@ -67,7 +67,7 @@ class SampleSection(Section):
     @model_validator(mode="after")
     def _one_number(self) -> "SampleSection":
         if (self.per_class is None) == (self.total is None):
-            raise ValueError("per_class or total must be set, but not both")
+            raise WrongKeyError("per_class or total must be set, but not both", "per_class")
         return self
 
 
@@ -106,7 +106,7 @@ class SplitSection(Section):
     @model_validator(mode="after")
     def _shares_sum_to_one(self) -> "SplitSection":
         if abs(self.train + self.validation + self.test - 1) > 1e-6:
-            raise ValueError("train, validation and test must sum to 1")
+            raise WrongKeyError("train, validation and test must sum to 1", "train")
         return self
 
 

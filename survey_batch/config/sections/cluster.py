@@ -1,13 +1,12 @@
 """The table `[cluster]` of the job file: where the work runs. No result depends on it."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from dask.utils import parse_bytes
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from survey_batch.config.sections.base import Section, Unit
+from survey_batch.config.sections.base import Section, Unit, WrongKeyError
 from survey_batch.config.sections.slurm_values import (
     asks_for_gpu,
     check_directives,
@@ -154,9 +153,10 @@ class ClusterSection(WorkersSection):
         if self.gpu is not None:
             try:
                 _check_phase(self.for_phase(GPU_PHASE))
-            except ValueError as error:
-                first = re.split(r"\W", str(error), maxsplit=1)[0]
-                raise ValueError(f"{'gpu.' if first in self.gpu.model_fields_set else ''}{error}") from error
+            except WrongKeyError as error:
+                if error.key[0] in self.gpu.model_fields_set:
+                    raise WrongKeyError(f"gpu.{error}", "gpu", *error.key) from error
+                raise
         return self
 
     @property
@@ -206,9 +206,9 @@ def load_kind(kind: str) -> Any:
 def _check_phase(section: ClusterSection) -> None:
     """Refuse jobs with too few cores, and what the kind of cluster refuses."""
     if section.cores is not None and section.processes > section.cores:
-        raise ValueError(
-            f"processes = {section.processes} in a job of cores = {section.cores}: each needs a core of its own"
-        )
+        reason = f"processes = {section.processes} in a job of cores = {section.cores}: each needs a core of its own"
+        raise WrongKeyError(reason, "processes")
     if section.gres and any("--gres" in options_in(directive) for directive in section.directives):
-        raise ValueError(f"directives: --gres would replace gres = {section.gres!r}; write all of them there")
+        reason = f"directives: --gres would replace gres = {section.gres!r}; write all of them there"
+        raise WrongKeyError(reason, "directives")
     load_kind(section.kind).check_file(section)

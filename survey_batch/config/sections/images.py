@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
-from survey_batch.config.sections.base import Section, Unit
+from survey_batch.config.sections.base import Section, Unit, WrongKeyError
 
 
 class FramesSection(Section):
@@ -73,7 +73,7 @@ class CompositesSection(Section):
     def _ordered(self) -> "CompositesSection":
         low, high = self.percentiles
         if not 0 <= low < high <= 100:
-            raise ValueError("percentiles must be two numbers from 0 to 100, the lower first")
+            raise WrongKeyError("percentiles must be two numbers from 0 to 100, the lower first", "percentiles")
         return self
 
 
@@ -93,15 +93,15 @@ class ImageFeaturesSection(Section):
     @model_validator(mode="after")
     def _ring(self) -> "ImageFeaturesSection":
         if self.background[0] >= self.background[1]:
-            raise ValueError("background must be two radii, the inner one first")
+            raise WrongKeyError("background must be two radii, the inner one first", "background")
         return self
 
     @model_validator(mode="after")
     def _radii(self) -> "ImageFeaturesSection":
         if list(self.apertures) != sorted(set(self.apertures)):
-            raise ValueError("apertures must be different radii, the smallest first")
+            raise WrongKeyError("apertures must be different radii, the smallest first", "apertures")
         if self.colour_radius not in self.apertures:
-            raise ValueError(f"colour_aperture must be one of apertures: {list(self.apertures)}")
+            raise WrongKeyError(f"colour_aperture must be one of apertures: {list(self.apertures)}", "colour_aperture")
         return self
 
     @property

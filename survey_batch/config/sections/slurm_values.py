@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from survey_batch.config.sections.base import WrongKeyError
+
 NO_LIMIT = ("unlimited", "infinite")
 _TIME = re.compile(r"(?:\d+-)?\d+(?::\d+){0,2}")
 
@@ -211,14 +213,15 @@ def check_drain(margin: float, walltime: float) -> None:
 
     Raises
     ------
-    ValueError
+    WrongKeyError
         Says how long before the end workers drain, and what to change.
     """
     if EARLIEST * margin >= walltime:
-        raise ValueError(
+        raise WrongKeyError(
             f"drain_seconds is too long: each worker drains {margin:.0f} to {EARLIEST * margin:.0f} s before a "
             f"walltime of {walltime:.0f} s ends: it would never work. Make cluster.drain_seconds smaller, or "
-            "cluster.walltime longer"
+            "cluster.walltime longer",
+            "drain_seconds",
         )
 
 

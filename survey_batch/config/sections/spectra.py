@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from survey_batch.config.sections.base import Section, Unit
+from survey_batch.config.sections.base import Section, Unit, WrongKeyError
 
 
 class SpectraSection(Section):
@@ -21,7 +21,7 @@ class SpectraSection(Section):
     @model_validator(mode="after")
     def _ordered(self) -> "SpectraSection":
         if self.wavelength_max <= self.wavelength_min:
-            raise ValueError("wavelength_max must be greater than wavelength_min")
+            raise WrongKeyError("wavelength_max must be greater than wavelength_min", "wavelength_max")
         return self
 
 
@@ -55,13 +55,15 @@ class SpectralFeaturesSection(Section):
     @model_validator(mode="after")
     def _odd_window(self) -> "SpectralFeaturesSection":
         if self.smoothing_window % 2 == 0:
-            raise ValueError("smoothing_window must be odd: an even window shifts spectra by half a pixel")
+            reason = "smoothing_window must be odd: an even window shifts spectra by half a pixel"
+            raise WrongKeyError(reason, "smoothing_window")
         if self.smoothing_window > 1 and self.smoothing_order >= self.smoothing_window:
-            raise ValueError("smoothing_order must be less than smoothing_window")
+            raise WrongKeyError("smoothing_order must be less than smoothing_window", "smoothing_order")
         return self
 
     @model_validator(mode="after")
     def _something_to_measure(self) -> "SpectralFeaturesSection":
         if not (self.lines or self.indices or self.colours or self.blocks or self.components):
-            raise ValueError("lines, indices, colours, blocks and components are all off: there is nothing to measure")
+            reason = "lines, indices, colours, blocks and components are all off: there is nothing to measure"
+            raise WrongKeyError(reason, "lines")
         return self

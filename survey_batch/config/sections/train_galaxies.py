@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from survey_batch.config.sections.base import WrongKeyError
 from survey_batch.config.sections.training_base import CountsWith, NetworkTraining, network_keys
 
 PUBLISHED: Mapping[str, Mapping[str, Any]] = {
@@ -60,5 +61,5 @@ class GalaxyTraining(NetworkTraining):
     @model_validator(mode="after")
     def _ordered(self) -> "GalaxyTraining":
         if self.snr[1] < self.snr[0]:
-            raise ValueError("snr must be a range: the lower signal to noise first")
+            raise WrongKeyError("snr must be a range: the lower signal to noise first", "snr")
         return self

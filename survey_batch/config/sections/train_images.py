@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from survey_batch.config.sections.base import Unit
+from survey_batch.config.sections.base import Unit, WrongKeyError
 from survey_batch.config.sections.training_base import CountsWith, NetworkTraining
 
 PUBLISHED: Mapping[str, Mapping[str, Any]] = {
@@ -59,7 +59,8 @@ class ImageTraining(NetworkTraining):
     @model_validator(mode="after")
     def _complete(self) -> "ImageTraining":
         if self.variant == "vit" and not self.checkpoint:
-            raise ValueError('variant "vit" starts from a checkpoint; set train.checkpoint to its folder')
+            raise WrongKeyError('variant "vit" starts from a checkpoint; set train.checkpoint to its folder', "variant")
         if self.variant == "vit" and (self.product != "composites" or self.crop or self.augment):
-            raise ValueError('variant "vit" takes whole composites as they are: no cutouts, crop or augment')
+            reason = 'variant "vit" takes whole composites as they are: no cutouts, crop or augment'
+            raise WrongKeyError(reason, "variant")
         return self

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from survey_batch.config.sections.base import WrongKeyError
 from survey_batch.config.sections.training_base import CountsWith, EnsembleTraining, network_keys
 
 PUBLISHED: Mapping[str, Mapping[str, Any]] = {"published": {"epochs": 140, "batch": 32, "learning_rate": 1e-3}}
@@ -56,5 +57,5 @@ class SpectralTypeTraining(EnsembleTraining):
     @model_validator(mode="after")
     def _variant_knows(self) -> "SpectralTypeTraining":
         if self.gan and self.variant == "lines":
-            raise ValueError("gan is for the other variants: 'lines' has no rare classes")
+            raise WrongKeyError("gan is for the other variants: 'lines' has no rare classes", "gan")
         return self

@@ -17,7 +17,7 @@ from survey_batch.results.export.joined import Joined
 from survey_batch.results.export.names import fits_names
 from survey_batch.results.export.staging import RowFile, staged
 from survey_batch.results.export.units import fits_unit
-from survey_batch.store.products import Array
+from survey_batch.store.schema import Array
 
 MOST_COLUMNS = 999
 """FITS 4.0, section 7.3.1: TFIELDS."""

@@ -22,14 +22,8 @@ from survey_batch.results.export.asked import chosen, parse
 from survey_batch.results.export.names import plain_names
 from survey_batch.results.export.ucds import PROBABILITY_UCD, UCDS, ucd_of_feature
 from survey_batch.results.export.units import column
-from survey_batch.store.products import (
-    OBJECT_COORDINATES,
-    PRODUCTS_OF_FRAMES,
-    Array,
-    open_group,
-    product_exists,
-    stored,
-)
+from survey_batch.store.products import open_group, product_exists, stored
+from survey_batch.store.schema import OBJECT_COORDINATES, PRODUCTS_OF_FRAMES, Array
 
 Statuses = npt.NDArray[np.uint8]
 

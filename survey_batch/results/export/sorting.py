@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from survey_batch.store.products import Array
+from survey_batch.store.schema import Array
 
 BATCH_ROWS = 1 << 16
 """Rows of a batch."""

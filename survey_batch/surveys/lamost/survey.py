@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 
 from survey_batch.catalog.identifiers import without_point
 from survey_batch.catalog.values import joined, padded, to_integer
+from survey_batch.config.key_columns import CatalogRows, KeyColumn, NamedRows
 from survey_batch.config.sections.archive import ArchiveSection
-from survey_batch.config.survey import CatalogRows, KeyColumn, NamedRows, Survey
+from survey_batch.config.survey import Survey
 from survey_batch.core.arrays import I8
 from survey_batch.stages.kinds import SPECTRA, SPECTRAL_FEATURES
 

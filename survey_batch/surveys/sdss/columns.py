@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from survey_batch.catalog.identifiers import position_names
 from survey_batch.catalog.values import joined, padded
-from survey_batch.config.survey import CatalogRows, KeyColumn, NamedRows
+from survey_batch.config.key_columns import CatalogRows, KeyColumn, NamedRows
 from survey_batch.core.arrays import I8
 
 FIELD = ("rerun", "run", "camcol", "field")

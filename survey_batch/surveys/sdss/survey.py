@@ -6,8 +6,9 @@ from typing import ClassVar, Literal
 import numpy as np
 import pyarrow as pa
 
+from survey_batch.config.key_columns import CatalogRows, NamedRows
 from survey_batch.config.sections.archive import ArchiveSection
-from survey_batch.config.survey import CatalogRows, NamedRows, Survey
+from survey_batch.config.survey import Survey
 from survey_batch.core.arrays import I8
 from survey_batch.stages.kinds import COMPOSITES, CUTOUTS, FRAMES, IMAGE_FEATURES
 from survey_batch.surveys.sdss.columns import COLUMNS, FIELD, fibre, field_columns, substitute_ids

@@ -12,7 +12,7 @@ from survey_batch.core.status import Status
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
-from survey_batch.store.products import Variable
+from survey_batch.store.schema import Variable
 from survey_batch.surveys.skyserver.service import SCALES, SIZES, fetch_image, image_path, open_skyserver
 
 DEFAULT_SIZE = 64
@@ -24,7 +24,7 @@ BYTES_PER_PIXEL = 0.3
 READ_CPU_SECONDS = 1e-3
 """Time to fetch and decode one image of 64 pixels on a core of a 2-core cloud machine."""
 
-Failure = tuple[Status, str, str]
+Failure = tuple[Status, str, str, str]
 """Status, message and address of an image that could not be loaded."""
 
 
@@ -87,7 +87,7 @@ class SkyImagesStage(Stage):
             try:
                 images[row] = fetch_image(archive, path, self.size)
             except (ObjectError, TransientError) as error:
-                return error.status, str(error), archive.locate(path)
+                return error.status, str(error), archive.locate(path), error.traceback
             return None
 
         with ThreadPoolExecutor(self.context.origin.archive.connections) as pool:

@@ -7,9 +7,10 @@ import pyarrow as pa
 from pydantic import PositiveInt
 
 from survey_batch.catalog.identifiers import position_names
+from survey_batch.config.key_columns import CatalogRows, NamedRows
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.config.stage_kind import StageKind
-from survey_batch.config.survey import CatalogRows, NamedRows, Survey
+from survey_batch.config.survey import Survey
 from survey_batch.core.arrays import I8
 from survey_batch.surveys.sdss.columns import COLUMNS, FIELD, fibre, field_columns, substitute_ids
 

@@ -12,7 +12,7 @@ from survey_batch.core.status import Status
 from survey_batch.optics.exposure import exposure_key
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
-from survey_batch.store.products import Variable
+from survey_batch.store.schema import Variable
 from survey_batch.surveys.stamps.files import STAMPS_CEILING, Exposure, exposure_path, read_exposure
 
 SIZE = 32
@@ -75,7 +75,7 @@ class StampsStage(Stage):
             exposure = archive.read(path, _read, spellings(path)[1:])
         except (ObjectError, TransientError) as error:
             for index in indices:
-                block.fail(int(index), error.status, str(error), archive.locate(path))
+                block.fail(int(index), error.status, str(error), archive.locate(path), error.traceback)
             return
         for index in indices:
             try:

@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from survey_batch.config.key_columns import CatalogRows, KeyColumn
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.config.stage_kind import StageKind
-from survey_batch.config.survey import CatalogRows, KeyColumn, Survey
+from survey_batch.config.survey import Survey
 
 STAMPS_STAGE = StageKind("survey_batch.surveys.stamps.stage:StampsStage", starts=True)
 

@@ -9,7 +9,8 @@ from survey_batch.core.status import Status
 from survey_batch.planning.plan import make_plan
 from survey_batch.stages import make_stage
 from survey_batch.store.problems import PROBLEM_SCHEMA
-from survey_batch.store.products import create_product, cut_into_shards, open_group, write_shard
+from survey_batch.store.products import create_product, open_group, write_shard
+from survey_batch.store.schema import cut_into_shards
 from tests.jobs import lamost_job
 from tests.report.outputs import SHARD, attributes, identity, make_predictions, make_spectra
 

@@ -38,15 +38,15 @@ class DesiCoadds(SpectrumReader):
                 arms = {arm: {part: file[f"{arm}_{part}"].data for part in ("WAVELENGTH", *PARTS)} for arm in "BRZ"}
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise UnreadableError(f"this is no coadd of DESI: {error}") from error
-        place = {str(name): number for number, name in enumerate(names)}
-        return [one(arms, place.get(row["object_id"]), row["object_id"]) for row in rows]
+        index_of = {str(name): number for number, name in enumerate(names)}
+        return [one(arms, index_of.get(row["object_id"]), row["object_id"]) for row in rows]
 
 
-def one(arms: Arms, place: int | None, name: str) -> Spectrum | ObjectError:
+def one(arms: Arms, index: int | None, name: str) -> Spectrum | ObjectError:
     """Return one object's spectrum, or say that it is not there."""
-    if place is None:
+    if index is None:
         return NotFoundError(f"no object with TARGETID {name} in this coadd; compare the catalogue's HEALPIX")
-    return join({arm: {**of, **{part: of[part][place] for part in PARTS}} for arm, of in arms.items()})
+    return join({arm: {**of, **{part: of[part][index] for part in PARTS}} for arm, of in arms.items()})
 
 
 def join(arms: Arms) -> Spectrum:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from survey_batch.cluster import ClusterKind, worker_count
 from survey_batch.cluster.tables import Table
 from survey_batch.config.job import ClusterSection
+from survey_batch.config.sections.base import WrongKeyError
 from survey_batch.core.environment import worker_exports
 from survey_batch.core.errors import SurveyBatchError
 from survey_batch.core.findings import Findings, Site
@@ -29,7 +30,7 @@ class ProcessesKind(ClusterKind):
     def check_file(self, section: ClusterSection) -> None:
         """Refuse options other than `nice`."""
         if unknown := sorted(set(section.options) - {"nice"}):
-            raise ValueError(f"options: {unknown[0]!r} is not known; there is nice, from 0 to 19")
+            raise WrongKeyError(f"options: {unknown[0]!r} is not known; there is nice, from 0 to 19", "options")
 
     def findings(self, site: Site, tables: list[Table], folder: str) -> Findings[list[Table]]:
         """Look for the interpreter of each table."""

@@ -1,0 +1,137 @@
+"""The accounts of a run: what it did, and whether its counts add up."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from survey_batch.core.display import html_table, in_words, objects_in_words
+from survey_batch.core.errors import SurveyBatchError
+from survey_batch.core.status import count_statuses, final_status
+from survey_batch.core.steps import step
+from survey_batch.execution.runfile import write_run
+from survey_batch.monitor.record import Record
+from survey_batch.planning.plan import Plan
+from survey_batch.stages import Stage
+from survey_batch.store.problems import collect_problems
+from survey_batch.store.products import product_exists, read_status
+from survey_batch.store.schema import Array
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Summary:
+    """Result of a run.
+
+    Attributes
+    ----------
+    counts : dict
+        Objects per final status, which is the worst status in all products; the counts add up to the catalogue.
+    stages : dict
+        Per stage: rows per status (none if the product is not stored), rows done in this run, wall and CPU seconds.
+    worked : bool
+        False if everything was already finished.
+    """
+
+    output: str
+    counts: dict[str, int] = field(default_factory=dict)
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    worked: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Summary of {self.output}: {objects_in_words(self.counts)}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(repr(self)[1:-1], {name: in_words(stage["counts"]) for name, stage in self.stages.items()})
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left for another run to retry."""
+        return not {"pending", "unreachable", "failed"} & set(self.counts)
+
+    def after(self, before: "Summary") -> "Summary":
+        """Prepend the stages of an earlier part of the run."""
+        return replace(self, stages={**before.stages, **self.stages}, worked=before.worked or self.worked)
+
+
+class Accounts:
+    """Keeps a run's counts and times, and writes them at its end.
+
+    Parameters
+    ----------
+    plan
+        What the run works on.
+    stages
+        Its stages, in order.
+    """
+
+    def __init__(self, plan: Plan, stages: Sequence[Stage]) -> None:
+        self.plan, self.output = plan, plan.job.output
+        self.names = [stage.name for stage in stages]
+        self.stages = [stage for stage in stages if stage.stored]
+        self.started = time.time()
+        self.summary = Summary(self.output)
+        self.timing: dict[str, dict[str, float]] = {}
+
+    def record(self, record: Record) -> None:
+        """Add up what a finished shard took."""
+        timing = self.timing.setdefault(record.stage, {})
+        for key in ("rows_done", "cpu_seconds", "nbytes"):
+            timing[key] = timing.get(key, 0) + getattr(record, key)
+
+    def took(self, stages: Sequence[Stage], begun: float) -> None:
+        """Note how long a group of stages took since `begun`, in seconds of `time.monotonic`."""
+        for stage in stages:
+            self.timing.setdefault(stage.name, {}).update(wall_seconds=round(time.monotonic() - begun, 3))
+
+    def account(self, log_path: str) -> Summary:
+        """Count, check that the counts add up, and write `problems.parquet` and `run.json`."""
+        step("counting")
+        self._count()
+        if self.summary.worked:
+            self._write(log_path, "complete" if self.summary.complete else "incomplete")
+        self._check()
+        log.info("run ended", extra={"event": "ended", "counts": self.summary.counts})
+        return self.summary
+
+    def account_for(self, error: Exception, log_path: str) -> None:
+        """Write the accounts of a run that ends in an error; a failure here must not hide that error."""
+        try:
+            self._count()
+            self._write(log_path, "error", str(error) or type(error).__name__)
+        except Exception:  # such as a full disk, which may be the error itself
+            log.warning("problems.parquet or run.json could not be written", exc_info=True)
+
+    def _count(self) -> None:
+        """Count rows by status in each product; a product that was not begun is pending."""
+        statuses = {stage.name: self._status(stage) for stage in self.stages}
+        for name in (name for name in self.names if name in statuses or name in self.timing):
+            counts = count_statuses(statuses[name]) if name in statuses else {}
+            self.summary.stages[name] = {"counts": counts, **self.timing.get(name, {})}
+        objects = [statuses[stage.name] for stage in self.stages if stage.axis == "object"]
+        self.summary.counts = count_statuses(final_status(objects or list(statuses.values())))
+
+    def _status(self, stage: Stage) -> Array:
+        if product_exists(self.output, stage.name):
+            return read_status(self.output, stage.name)
+        return np.zeros(self.plan.size(stage.axis), np.uint8)
+
+    def _write(self, log_path: str, ended: str, error: str = "") -> None:
+        collect_problems(self.output)
+        write_run(self.plan, self.summary.counts, self.summary.stages, self.started, log_path, ended, error)
+
+    def _check(self) -> None:
+        if pending := [name for name, stage in self.summary.stages.items() if "pending" in stage["counts"]]:
+            raise SurveyBatchError(
+                f"{self.output}: rows of {', '.join(pending)} are still pending after the run. Run the same "
+                "command again; if this happens again, it is a defect: please report it."
+            )
+        total, expected = sum(self.summary.counts.values()), self.plan.size("object")
+        if total != expected and any(stage.axis == "object" for stage in self.stages):
+            raise SurveyBatchError(
+                f"{self.output}: {total} statuses for {expected} objects: this is a defect, please report it"
+            )
