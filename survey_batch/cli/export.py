@@ -1,12 +1,13 @@
-"""`survey-batch export`: the classified catalogue as a file of many formats."""
+"""`survey-batch export`: the classified catalogue as a file of many formats, or a folder of pictures."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from survey_batch.cli.completion import complete_columns
 from survey_batch.cli.options import JobFile, Overrides, open_job
 from survey_batch.cli.output import answer, say
+from survey_batch.core.errors import ConfigurationError
 
 
 def export(
@@ -16,7 +17,7 @@ def export(
         str | None,
         typer.Option(
             help="A file .parquet, .fits, .vot, .xml or .csv, or a folder .hats: a path or URL. The default is "
-            "catalog.parquet in the output."
+            "catalog.parquet in the output; for pictures, the folder pictures there."
         ),
     ] = None,
     with_: Annotated[
@@ -29,20 +30,38 @@ def export(
             autocompletion=complete_columns,
         ),
     ] = None,
+    pictures: Annotated[
+        Literal["png", "jpeg", "fits"] | None,
+        typer.Option(
+            help="Instead of the catalogue, write the composite, cutout or stamp of each object as "
+            "<to>/<split>/<label>/<object_id>.png, for trainers of image classifiers. FITS: cutouts with all bands and "
+            "their WCS."
+        ),
+    ] = None,
 ) -> None:
     """Join the results to the input catalogue by id: one row per input row, in its order, even during a run.
 
     Reports data that the format cannot hold unchanged, and how it is written instead.
 
     Example: survey-batch export jobs/lamost-types.toml --to types.fits --with label,split
+
+    Example: survey-batch export jobs/sdss-cutouts.toml --pictures png --to stars
     """
     wanted = open_job(job, overrides)
-    from survey_batch.results.export import export_catalog
-
     notes: list[str] = []
-    path, rows = export_catalog(wanted, to, notes.append, with_ or ())
-    answer.tell({"file": path, "rows": rows, "notes": notes})
+    if pictures:
+        from survey_batch.notebook.picture_folder import write_pictures
+
+        if with_:
+            raise ConfigurationError("--with adds columns to the catalogue, and --pictures writes none: leave one out")
+        path, count = write_pictures(wanted.output, pictures, to, notes.append)
+    else:
+        from survey_batch.results.export import export_catalog
+
+        path, count = export_catalog(wanted, to, notes.append, with_ or ())
+    what = "pictures" if pictures else "rows"
+    answer.tell({"folder" if pictures else "file": path, what: count, "notes": notes})
     answer.clear()
     for note in notes:
         say(f"note: {note}")
-    answer.show(f"{path}: {rows:,} rows")
+    answer.show(f"{path}: {count:,} {what}")

@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
 from itertools import groupby
 
 import numpy as np
@@ -35,6 +34,7 @@ from survey_batch.preflight.refusals import refuse_overlaps, refuse_what_cannot_
 from survey_batch.preflight.relabel import mark_labelled, relabel
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
+from survey_batch.store.history import history_line
 from survey_batch.store.lock import locked
 from survey_batch.store.products import PROVENANCE, create_product, forget_products, read_status
 from survey_batch.store.root import write_root
@@ -228,7 +228,7 @@ class Runner:
         attrs = {
             "title": f"{stage.name} of {self.job.name}",
             "source": f"survey_batch {own_version()}",
-            "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} survey-batch {own_version()} run: created",
+            "history": history_line("created"),
             "job": self.job.model_dump(mode="json"),
             PROVENANCE: provenance,
             "fingerprint": fingerprint(provenance),

@@ -12,6 +12,7 @@ from survey_batch.notebook.rows import Object, chosen, row_of
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
     from astropy.wcs import WCS
+    from PIL.Image import Image
 
     from survey_batch.notebook.figures import Picture
 
@@ -34,8 +35,8 @@ class Accessor:
 
     def __repr__(self) -> str:
         return (
-            "<survey_batch accessor: show(i), gallery(), sky_map(), confusion(), spectrum(i), wcs(i), to_fits(i), "
-            "to_spectrum(i), row(id), select(...), batches(size)>"
+            "<survey_batch accessor: show(i), gallery(), sky_map(), confusion(), spectrum(i), to_image(i), wcs(i), "
+            "to_fits(i), to_spectrum(i), row(id), select(...), batches(size)>"
         )
 
     def row(self, which: Object) -> int:
@@ -90,6 +91,12 @@ class Accessor:
         from survey_batch.notebook.figures import confusion
 
         return confusion(self._ds, split)
+
+    def to_image(self, which: Object, band: str | None = None) -> "Image":
+        """Draw an object's composite, cutout or stamp pixel by pixel, in colour or a band in grey, to `save`."""
+        from survey_batch.notebook.pictures import to_image
+
+        return to_image(self._ds, which, band)
 
     def wcs(self, which: Object, band: str | None = None) -> "WCS":
         """Make the astropy WCS of an object's cutout in a band (by default the first)."""

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
+from survey_batch.images.picture import panels_of
 from survey_batch.models.figures import confusion_figure
-from survey_batch.notebook.rows import Object, objects_in, row_of, rows_of
-from survey_batch.report.figures_images import panels_of
+from survey_batch.notebook.rows import Object, kind_of, objects_in, row_of, rows_of
 from survey_batch.report.figures_sky import PATCH_DEGREES, Patch, all_sky, find_patches, look, width_degrees, zoom
 from survey_batch.report.figures_spectra import draw_spectrum
 from survey_batch.report.objects import Objects, label_classes
@@ -33,29 +33,6 @@ class Picture(Figure):
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=110)
         return buffer.getvalue()
-
-
-def kind_of(ds: "xr.Dataset") -> str:
-    """Tell which product a dataset is like, by its variables: "cutouts", "spectra" and so on.
-
-    Raises
-    ------
-    ConfigurationError
-        It is like none that can be drawn.
-    """
-    dims = {str(name): set(variable.dims) for name, variable in ds.variables.items()}
-    if "flux" in dims and "wavelength" in dims["flux"]:
-        return "spectra"
-    if "flux" in dims and {"y", "x"} <= dims["flux"]:
-        return "cutouts" if "band" in dims["flux"] else "stamps"
-    if "image" in dims and "channel" in dims["image"]:
-        return "composites"
-    if "probability" in dims:
-        return "predictions"
-    raise ConfigurationError(
-        f"this dataset ({ds.attrs.get('title', 'without a title')}) has nothing to draw object by object; cutouts, "
-        "composites, stamps, spectra and predictions have"
-    )
 
 
 def show(ds: "xr.Dataset", which: Object) -> Picture:

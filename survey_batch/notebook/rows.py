@@ -1,4 +1,4 @@
-"""Which objects a person means: an index on the axis or an object's id; and which ones fulfil a condition."""
+"""What a dataset holds, and which of its objects a person means: by index, by id, or by a condition."""
 
 import difflib
 from collections.abc import Collection, Iterable
@@ -15,6 +15,29 @@ if TYPE_CHECKING:
 
 Object = int | str
 """An object: its index on the axis `object` (from the end if negative), or its id."""
+
+
+def kind_of(ds: "xr.Dataset") -> str:
+    """Tell which product a dataset is like, by its variables: "cutouts", "spectra" and so on.
+
+    Raises
+    ------
+    ConfigurationError
+        It is like none that can be drawn.
+    """
+    dims = {str(name): set(variable.dims) for name, variable in ds.variables.items()}
+    if "flux" in dims and "wavelength" in dims["flux"]:
+        return "spectra"
+    if "flux" in dims and {"y", "x"} <= dims["flux"]:
+        return "cutouts" if "band" in dims["flux"] else "stamps"
+    if "image" in dims and "channel" in dims["image"]:
+        return "composites"
+    if "probability" in dims:
+        return "predictions"
+    raise ConfigurationError(
+        f"this dataset ({ds.attrs.get('title', 'without a title')}) has nothing to draw object by object; cutouts, "
+        "composites, stamps, spectra and predictions have"
+    )
 
 
 def row_of(ds: "xr.Dataset", which: Object) -> int:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from survey_batch.notebook.figures import Picture
+    from survey_batch.notebook.picture_folder import Form
     from survey_batch.notebook.rows import Object
     from survey_batch.report.summary import RunStatus
 
@@ -91,6 +92,16 @@ class Run:
         from survey_batch.results.export import export_catalog
 
         return export_catalog(self.job, path, with_=self._everything if with_ is None else with_)[0]
+
+    def export_pictures(self, to: str | None = None, form: "Form" = "png") -> str:
+        """Write a picture of each object as `<to>/<split>/<label>/<object_id>.png`, and return the folder.
+
+        By default the folder is `<output>/pictures`. Its `pictures.csv` lists all objects. `form` is "png", "jpeg" or
+        "fits", as in `survey-batch export --pictures`.
+        """
+        from survey_batch.notebook.picture_folder import write_pictures
+
+        return write_pictures(self.output, form, to)[0]
 
     @property
     def _everything(self) -> tuple[str, ...]:

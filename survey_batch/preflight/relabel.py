@@ -22,6 +22,7 @@ from survey_batch.models.manifest import MANIFEST
 from survey_batch.planning.plan import LABELS, Plan, to_numpy
 from survey_batch.preflight.differences import CATALOG, COLUMNS
 from survey_batch.stages import Stage
+from survey_batch.store.history import add_to_history
 from survey_batch.store.products import (
     PROVENANCE,
     open_group,
@@ -30,6 +31,7 @@ from survey_batch.store.products import (
     read_status,
     write_coordinates,
 )
+from survey_batch.store.root import write_root
 
 WRITERS = 4
 """Shards that are written at a time."""
@@ -96,7 +98,9 @@ def relabel(plan: Plan, stages: Sequence[Stage], say: Callable[[str], None]) -> 
         with ThreadPoolExecutor(WRITERS) as pool:
             write = partial(write_coordinates, plan.job.output, product, values=values)
             list(pool.map(write, plan.shards("object")))
+        add_to_history(plan.job.output, product, f"{found.changes} changed in the catalogue and here")
         mark_labelled(plan, product)
+    write_root(plan.job.output)
     plan.store()
 
 

@@ -1,32 +1,24 @@
 """Example cutouts, composites and stamps: all bands on one scale, and a colour image, pixel by pixel."""
 
 import numpy as np
-import numpy.typing as npt
 import zarr
-from astropy.visualization import make_lupton_rgb
-from scipy.ndimage import shift
 
+from survey_batch.images.picture import RGB_BANDS, Floats, panels_of
 from survey_batch.report.examples import gallery
 from survey_batch.report.objects import Objects
 from survey_batch.report.page import Html, Section, section, tag
-from survey_batch.report.pixels import BAND_SIDE, SIDE, Pixels, pixels, shown_at, side_of, size_of
+from survey_batch.report.pixels import BAND_SIDE, SIDE, pixels, shown_at, side_of, size_of
 from survey_batch.report.reading import read_array
 from survey_batch.store.products import stored
-
-Floats = npt.NDArray[np.float32]
 
 IN_A_LINE = 3
 """Bands beside each other, at the right of the colour image."""
 GAP = 6
 """Between the panels of one object [CSS pixels]."""
-RGB_BANDS = "irg"
-"""Which bands are shown as red, green and blue."""
 COLOUR_NOTE = (
     f"; colour is {', '.join(RGB_BANDS)} as red, green, blue (Lupton et al. 2004) on that scale, shifted by parts of a "
     "pixel onto each other"
 )
-Panel = tuple[str, Pixels]
-"""Name and pixels, with y upwards."""
 
 
 def cutout_section(group: zarr.Group, objects: Objects) -> Section:
@@ -120,74 +112,3 @@ def _width_of(size: int, bands: int) -> int:
     """Width of a figure: the colour image, and up to three bands beside it."""
     beside = min(bands, IN_A_LINE)
     return beside * (side_of(size, BAND_SIDE) + GAP) + side_of(size, SIDE) if bands > 1 else side_of(size, SIDE)
-
-
-def panels_of(flux: Floats, bands: list[str], position: npt.NDArray[np.float64]) -> list[Panel]:
-    """Draw the bands of one object, and a colour image if the bands' names allow it, pixel by pixel.
-
-    Parameters
-    ----------
-    flux : (band, y, x) float32
-        NaN where there is no pixel.
-    bands : list of str
-    position : (band, 2) float64
-        The object's (y, x) in each band. Windows are whole pixels, so it differs by a part of a pixel. Only in the
-        colour image are the bands shifted by that part.
-
-    Returns
-    -------
-    list of (name, (y, x, 3) uint8)
-    """
-    sky, white = scale_of(flux)
-    missing = ~np.isfinite(flux)
-    panels = [
-        (name, _hatched(np.repeat(asinh_grey(band, sky, white)[..., None], 3, axis=-1), empty))
-        for name, band, empty in zip(bands, flux, missing, strict=True)
-    ]
-    if set(RGB_BANDS) <= set(bands):
-        three = [bands.index(band) for band in RGB_BANDS]
-        drawn = colour(align(flux[three], position[three]), sky, white)
-        panels.append((RGB_BANDS, _hatched(drawn, np.asarray(missing[three].any(axis=0)))))
-    return panels
-
-
-def scale_of(flux: Floats) -> tuple[float, float]:
-    """Find one scale for all bands [nanomaggies]: the scatter of the sky, and the flux shown at full strength.
-
-    The sky's scatter is the mean over bands of 1.4826 times the median absolute deviation.
-    """
-    real = [band[np.isfinite(band)] for band in flux if np.isfinite(band).any()]
-    if not real:
-        return 1.0, 10.0
-    sky = float(np.mean([1.4826 * np.median(np.abs(band - np.median(band))) for band in real])) or 1e-3
-    return sky, max(float(np.percentile(np.concatenate(real), 99.8)), 10 * sky)
-
-
-def asinh_grey(image: Floats, sky: float, white: float) -> Pixels:
-    """Draw dark on white, from -0.75 times the sky's scatter to `white`: linear near the sky, logarithmic above."""
-    stretched = np.arcsinh(image / (3 * sky))
-    low, high = np.arcsinh(-0.25), np.arcsinh(white / (3 * sky))
-    return np.asarray(255 * (1 - np.nan_to_num((stretched - low) / (high - low)).clip(0, 1)), np.uint8)
-
-
-def colour(three: Floats, sky: float, white: float) -> Pixels:
-    """Make colour from three bands on one scale: intensity is stretched, ratios of fluxes are kept."""
-    softening = 8.0
-    red, green, blue = np.nan_to_num(three)
-    stretch = max(white / 4, 5 * sky)
-    with np.errstate(invalid="ignore"):  # astropy divides by an intensity of 0 in dark pixels, and then uses 0
-        made: Pixels = make_lupton_rgb(red, green, blue, minimum=-sky / 2, stretch=stretch, Q=softening)
-    return made
-
-
-def align(flux: Floats, position: npt.NDArray[np.float64]) -> Floats:
-    """Shift bands by parts of a pixel (linearly), so that the object lies where it does in the middle band."""
-    steps = np.nan_to_num(position[1] - position)
-    return np.stack([shift(band, step, order=1, mode="nearest") for band, step in zip(flux, steps, strict=True)])
-
-
-def _hatched(panel: Pixels, missing: npt.NDArray[np.bool_]) -> Pixels:
-    """Hatch what is missing, and turn the panel so that y runs upwards."""
-    y, x = np.indices(missing.shape)
-    hatch = np.where((x + y) % 8 < 2, 196, 244).astype(np.uint8)
-    return np.where(missing[..., None], hatch[..., None], panel)[::-1]

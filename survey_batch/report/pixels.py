@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from survey_batch.images.picture import Pixels
 from survey_batch.report.page import Html, picture
-
-Pixels = npt.NDArray[np.uint8]
 
 SIDE = 128
 """Smallest side of a picture [CSS pixels]; smaller ones are enlarged by a whole factor, so that no pixel is blurred."""

@@ -26,6 +26,7 @@ from survey_batch.report.reading import (
 )
 from survey_batch.report.runs import Rate, paces, rates, read_holder, read_newest_log, read_run_file, utc_now
 from survey_batch.store.problems import count_reasons
+from survey_batch.store.root import known_products
 from survey_batch.store.schema import PRODUCTS_OF_FRAMES
 
 __all__ = ["RunStatus", "StageStatus", "summarize"]
@@ -45,6 +46,8 @@ class StageStatus:
     pending, retryable : int
         Rows not done yet, and rows that another run would try again.
     shards, shards_done : int
+    created, deleted : bool
+        Whether the product is there, and whether it was but was deleted by hand.
     rate : float or None
         Rows per second: over about the last minute during a run, else the mean of the last run that worked on it.
     pace : Pace or None
@@ -60,6 +63,7 @@ class StageStatus:
     shards: int
     shards_done: int
     created: bool = True
+    deleted: bool = False
     rate: float | None = None
     pace: Pace | None = None
 
@@ -71,6 +75,8 @@ class StageStatus:
     @property
     def said(self) -> str:
         """The counts by status in words."""
+        if self.deleted:
+            return "deleted; the next run makes it again"
         return in_words(self.counts) if self.created else "not started"
 
     @property
@@ -257,7 +263,8 @@ def _stage(output: str, name: str, job: Mapping[str, Any], rate: Rate | None, pa
 def _not_created(output: str, name: str, axis: str, job: Mapping[str, Any]) -> StageStatus:
     rows = planned_rows(output, axis)
     shards = -(-rows // (job["shards"]["objects"] if axis == "object" else 1))
-    return StageStatus(name, axis, rows, {"pending": rows} if rows else {}, rows, 0, shards, 0, created=False)
+    counts, deleted = {"pending": rows} if rows else {}, name in known_products(output)
+    return StageStatus(name, axis, rows, counts, rows, 0, shards, 0, created=False, deleted=deleted)
 
 
 def _ended(holder: Mapping[str, Any], stages: tuple[StageStatus, ...]) -> bool:

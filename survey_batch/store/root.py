@@ -2,7 +2,7 @@
 
 Its `zarr.json` holds a copy of the metadata of every product. Without it, Zarr would list the folder, warn of each file
 that is not Zarr (`log`, `plan`, `run.json`) and request the metadata of each array. The file is written anew whenever a
-product is created and when a run begins. A product that is deleted by hand is shown as `pending` until then.
+product is created or relabelled and when a run begins. A product that was deleted by hand is `pending` until then.
 """
 
 import json
@@ -36,3 +36,13 @@ def write_root(output: str) -> None:
         "consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": members},
     }
     write_bytes(join(output, METADATA), json.dumps(group).encode())
+
+
+def known_products(output: str) -> set[str]:
+    """Return the products that the group knows; those that were deleted by hand since it was written are among them."""
+    try:
+        group = read_json(join(output, METADATA))
+    except (FileNotFoundError, ValueError):
+        return set()
+    members = dict(group.get("consolidated_metadata") or {}).get("metadata", {})
+    return {name.removesuffix(".zarr") for name in members if "/" not in name}

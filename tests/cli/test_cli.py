@@ -5,6 +5,8 @@ import json
 import fsspec
 import pytest
 
+from tests.report.outputs import cutouts_job, make_cutouts
+
 
 def test_a_job_from_plan_to_export(command, job, tmp_path):
     code, out, _ = command("plan", job)
@@ -122,3 +124,16 @@ def test_brackets_and_colons_in_paths_are_printed_as_they_are(command, tmp_path)
     code, out, _ = command("init", path)
     assert code == 0
     assert out.count(str(path)) == 2
+
+
+def test_pictures_are_an_export_of_their_own(command, job, tmp_path):
+    code, _, errors = command("export", job, "--pictures", "png", "--with", "label")
+    assert (code, "leave one out" in errors) == (2, True)
+    made = cutouts_job(tmp_path / "out")
+    make_cutouts(made)
+    code, out, errors = command("export", job, "--pictures", "png", "--to", tmp_path / "stars")
+    assert (code, out.strip()) == (0, f"{tmp_path}/stars: 16 pictures")
+    assert "note: pictures of partial objects, of which some pixels are missing: 4" in errors
+    code, out, _ = command("export", job, "--pictures", "jpeg", "--to", tmp_path / "stars", "--json")
+    assert (code, json.loads(out)["pictures"]) == (0, 16)
+    assert len(list((tmp_path / "stars").rglob("*.jpg"))) == 16

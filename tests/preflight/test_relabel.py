@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.paths import read_json
@@ -91,6 +92,19 @@ def test_relabelling_writes_rows_that_are_done_marks_the_product_and_stores_the_
     assert find_relabelling(now) is None
     relabel(now, [], said.append)
     assert len(said) == 1
+
+
+def test_relabelling_adds_a_line_to_the_history_which_the_whole_tree_shows_too(now):
+    open_group(now.job.output, "spectra").attrs["history"] = "2026-01-01T00:00:00Z survey-batch 0.1.0 run: created"
+    relabel(now, [], lambda _: None)
+    created, relabelled = open_group(now.job.output, "spectra").attrs["history"].splitlines()
+    assert created.endswith("run: created")
+    assert relabelled.endswith("run: the label of 8 rows and the split of 8 rows changed in the catalogue and here")
+    with xr.open_datatree(now.job.output, engine="zarr") as tree:
+        assert tree["spectra.zarr"].attrs["history"].splitlines() == [created, relabelled]
+        assert tree["spectra.zarr"].sizes["object"] == OBJECTS, "the consolidated metadata are whole"
+    relabel(now, [], lambda _: None)
+    assert len(open_group(now.job.output, "spectra").attrs["history"].splitlines()) == 2
 
 
 def test_a_relabelling_that_was_interrupted_is_found_again(now, made, monkeypatch):

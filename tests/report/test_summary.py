@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import socket
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+import survey_batch as sb
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.planning.plan import make_plan
@@ -55,6 +57,17 @@ def test_a_stage_whose_product_is_not_there_yet_counts_the_planned_rows_as_pendi
     assert status.counts == {"pending": 12}
     assert not status.complete
     assert "not started" in shown(status)
+
+
+def test_a_product_that_was_deleted_by_hand_is_called_so(tmp_path):
+    job = spectra_job(tmp_path)
+    make_spectra(job)
+    make_predictions(job)
+    shutil.rmtree(tmp_path / "predictions.zarr")
+    status = summarize(job.output)
+    assert [stage.deleted for stage in status.stages] == [False, True]
+    assert "deleted; the next run makes it again" in shown(status)
+    assert "predictions" in repr(sb.open(job.output)).splitlines()[3], "the others open as before"
 
 
 def test_shards_are_done_when_no_row_in_them_is_pending(tmp_path):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey_batch.report.figures_images import align, asinh_grey, colour, panels_of, scale_of
+from survey_batch.images.picture import align, asinh_grey, colour, panels_of, scale_of
 
 BANDS = list("ugriz")
 CENTRE = np.full((5, 2), 15.5)
