@@ -106,22 +106,6 @@ class Archive:
         """Whether each look-up of a file is a request to a server."""
         return self._source.remote
 
-    def fetch(self, path: str) -> bytes:
-        """Return the bytes of `<root>/<path>` as they are in the archive.
-
-        Raises
-        ------
-        NotFoundError
-            The archive has no such file.
-        UnreadableError
-            The file is not of the archive's content.
-        TransientError
-            The network or the server failed at every attempt, or refused.
-        ConfigurationError
-            The root does not exist, or credentials are missing.
-        """
-        return self._fetch((path,))[1]
-
     def read(self, path: str, reader: Callable[[bytes], T], others: Sequence[str] = ()) -> T:
         """Fetch a file and read it; fetch an unreadable remote file once more, bypassing the cache.
 
@@ -136,8 +120,14 @@ class Archive:
 
         Raises
         ------
-        NotFoundError, UnreadableError, TransientError, ConfigurationError
-            As `fetch`; the file's URL is added to the reader's `UnreadableError`.
+        NotFoundError
+            The archive has no such file.
+        UnreadableError
+            The file is not of the archive's content, or the reader cannot use it.
+        TransientError
+            The network or the server failed at every attempt, or refused.
+        ConfigurationError
+            The root does not exist, or credentials are missing.
         ReaderError
             The reader raised an error that is none of ours.
         """

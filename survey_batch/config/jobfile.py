@@ -68,11 +68,6 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     return draft.validated()
 
 
-def dump_job(job: Job) -> dict[str, Any]:
-    """Return a job as JSON types, with every default filled in."""
-    return job.model_dump(mode="json")
-
-
 def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")

@@ -5,8 +5,6 @@ import numpy.typing as npt
 
 from survey_batch.core.arrays import F4
 
-CHANNELS = ("profile", "brightness", "missing")
-"""Channels of `scaled_pixels`, its last dimension."""
 RING = 0.36
 """Inner radius, as a share of the cutout's size, of the ring in which sky and noise are measured."""
 CORE = 2

@@ -22,6 +22,8 @@ SHIFTS = tuple(range(-6, 7, 2))
 CALIBRATION_ERROR = 0.02
 """Relative error added to the photon error; otherwise calibration errors would decide for the brightest spectra."""
 ROWS_AT_ONCE = 256
+PENALTY = 10.0
+"""Penalty C of `ComponentsSVM`."""
 SPECTRUM = ("flux", "ivar", "mask")
 
 
@@ -98,15 +100,15 @@ def _fit_quality(flux: F8, weight: F8, models: F8, basis: F8) -> F8:
 class ComponentsSVM:
     """Principal components of continuum-normalised flux and a support vector machine with an RBF kernel."""
 
-    def __init__(self, components: int = 40, penalty: float = 10.0) -> None:
-        self.components, self.penalty = components, penalty
+    def __init__(self, components: int = 40) -> None:
+        self.components = components
         self.pipeline: Pipeline | None = None
 
     def fit(self, block: Variables, number: Index) -> "ComponentsSVM":
         """Fit components and machine to the training rows."""
         values = continuum_normalised(block)
         components = min(self.components, *values.shape)
-        machine = SVC(C=self.penalty, gamma="scale")
+        machine = SVC(C=PENALTY, gamma="scale")
         self.pipeline = make_pipeline(PCA(components, random_state=0), machine).fit(values, number)
         return self
 

@@ -104,10 +104,3 @@ def calibration_error(curve: dict[str, list[Any]]) -> tuple[float, float]:
     gap = np.abs(np.subtract(curve["confidence"], curve["accuracy"]))
     weight = np.asarray(curve["weight"])
     return float(np.sum(weight * gap)), float(np.sqrt(2 / np.pi) * np.sum(weight * curve["error"]))
-
-
-def expected_calibration_error(
-    true: Index, probability: npt.NDArray[np.floating], bins: int = BINS, weights: F8 | None = None
-) -> float:
-    """Average the absolute difference of confidence and accuracy over the bins of `reliability`, by objects."""
-    return calibration_error(reliability(true, probability, bins, weights))[0]

@@ -93,16 +93,14 @@ def interval_95(draws: npt.NDArray[np.floating], value: float, groups: int = 0) 
     return [round(float(low), 6), round(float(high), 6)]
 
 
-def bootstrap(
-    scores: F8, group: npt.NDArray[Any] | None = None, seed: int = 0, draws: int = DRAWS
-) -> tuple[float, float, float]:
+def bootstrap(scores: F8, group: npt.NDArray[Any] | None = None, seed: int = 0) -> tuple[float, float, float]:
     """Compute the standard error and 95 % interval of a mean.
 
     Parameters
     ----------
     scores
         One number per object, such as 1 or 0 for right or wrong; fast if there are few distinct values.
-    group, seed, draws
+    group, seed
         As in `resampled_sums`.
 
     Returns
@@ -111,7 +109,7 @@ def bootstrap(
         Standard error, lower and upper end of the central 95 %.
     """
     values, kind = np.unique(scores, return_inverse=True)
-    sums = resampled_sums(kind, np.column_stack([values, np.ones(len(values))]), group, seed, draws)
+    sums = resampled_sums(kind, np.column_stack([values, np.ones(len(values))]), group, seed)
     means = sums[:, 0] / sums[:, 1]
     low, high = np.percentile(means, CENTRAL)
     return float(np.std(means, ddof=1)), float(low), float(high)

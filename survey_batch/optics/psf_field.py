@@ -91,9 +91,7 @@ def load_psf_field(path: str | Path) -> PsfField:
     return PsfField(coefficients, size, optics, exposure)
 
 
-def random_psf_field(
-    seed: int, optics: Optics | None = None, exposure: str = "", wavefront: float = WAVEFRONT_UM
-) -> PsfField:
+def random_psf_field(seed: int, optics: Optics | None = None, exposure: str = "") -> PsfField:
     """Draw a field as the published generator does: polynomials through random values at jittered grid points.
 
     Parameters
@@ -103,8 +101,6 @@ def random_psf_field(
     optics : Optics, optional
     exposure : str
         The exposure's name.
-    wavefront : float
-        Mean over the grid of the root mean square of the wavefront error [um].
     """
     optics, rng = optics or Optics(), np.random.default_rng([seed, 1])
     cell = 2 / GRID
@@ -117,7 +113,7 @@ def random_psf_field(
     terms = monomials(x, y, DEGREE)
     coefficients = (values / np.linalg.norm(values, axis=1, keepdims=True)) @ np.linalg.pinv(terms).T
     mean = np.mean(np.linalg.norm(coefficients @ terms.T, axis=0))
-    return PsfField(coefficients * wavefront / mean, optics=optics, exposure=exposure)
+    return PsfField(coefficients * WAVEFRONT_UM / mean, optics=optics, exposure=exposure)
 
 
 def monomials(x: F8, y: F8, degree: int) -> F8:

@@ -44,8 +44,11 @@ BATCH = 250_000
 NEAR, SAME_POSITION, SAME_ROW = 0.02, 0.01, 0.001
 """Shares of rows that are a second visit within 0.3 arcsec, a visit at the same position, and a copy of a row."""
 
+OBJECTS_PER_FIELD = 8.0
+"""Mean number; fields differ by a factor of some tens."""
 
-def simulate_catalog(path: str | Path, *, objects: int, objects_per_field: float = 8.0, seed: int = 1) -> Path:
+
+def simulate_catalog(path: str | Path, *, objects: int, seed: int = 1) -> Path:
     """Write a catalogue of spectra with their photometry, batch by batch.
 
     Parameters
@@ -54,8 +57,6 @@ def simulate_catalog(path: str | Path, *, objects: int, objects_per_field: float
         `.parquet` or `.csv`.
     objects
         Rows.
-    objects_per_field
-        Mean number; fields differ by a factor of some tens.
     seed
         The same seed and number of rows give the same rows.
 
@@ -67,7 +68,7 @@ def simulate_catalog(path: str | Path, *, objects: int, objects_per_field: float
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fields = max(1, round(objects / objects_per_field))
+    fields = max(1, round(objects / OBJECTS_PER_FIELD))
     writer = None
     for batch in _batches(objects, fields, seed):
         if writer is None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.core.arrays import F4, F8
-from survey_batch.optics.psf_field import PsfField
+from survey_batch.optics.psf_field import FIELD_SIZE, PsfField
 from survey_batch.optics.seds import CLASSES
 
 SNR = (20.0, 110.0)
@@ -60,7 +60,6 @@ def draw_stars(
     offset: float = 0.0,
     flux_scatter: float = 0.0,
     snr: tuple[float, float] = SNR,
-    size: float = 1000.0,
 ) -> Stars:
     """Draw equally many stars of each class, all over the field.
 
@@ -75,8 +74,6 @@ def draw_stars(
         Standard deviation of ln(flux).
     snr : tuple of float
         Range of the uniform distribution of `Stars.snr`.
-    size : float
-        Positions run from 0 to this.
     """
     draws = np.array([np.random.default_rng([seed, 2, star]).random(4) for star in range(stars)]).reshape(stars, 4)
     normal = np.array([np.random.default_rng([seed, 3, star]).standard_normal(3) for star in range(stars)]).reshape(
@@ -84,8 +81,8 @@ def draw_stars(
     )
     return Stars(
         number=(draws[:, 0] * len(CLASSES)).astype(np.intp),
-        x=draws[:, 1] * size,
-        y=draws[:, 2] * size,
+        x=draws[:, 1] * FIELD_SIZE,
+        y=draws[:, 2] * FIELD_SIZE,
         flux=np.exp(flux_scatter * normal[:, 0]),
         offset=offset * normal[:, 1:],
         snr=snr[0] + (snr[1] - snr[0]) * draws[:, 3],

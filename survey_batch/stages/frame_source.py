@@ -94,13 +94,6 @@ Bands = Mapping[str, FrameView | FrameError]
 """Each band's frame, or the reason there is none."""
 
 
-class FrameSource(Protocol):
-    """A source of frames."""
-
-    def load(self, field: Field) -> Bands:
-        """Return all bands of one field."""
-
-
 @dataclass(frozen=True)
 class FrameInMemory:
     """A decoded frame."""

@@ -60,9 +60,9 @@ def test_files_come_as_they_lie_in_a_folder_and_on_a_server(folder):
     with http_server(folder) as server:
         for name in ("a.fits", "a.fits.gz", "sub/a.fits.bz2", "odd name+#?.fits"):
             expected = (folder / name).read_bytes()
-            assert archive(folder).fetch(name) == expected
-            assert archive(f"file://{folder}").fetch(name) == expected
-            assert archive(server.url + "/").fetch(name) == expected
+            assert archive(folder).read(name, bytes) == expected
+            assert archive(f"file://{folder}").read(name, bytes) == expected
+            assert archive(server.url + "/").read(name, bytes) == expected
 
 
 def test_where_a_file_is(folder):
@@ -73,7 +73,7 @@ def test_where_a_file_is(folder):
 
 def test_the_server_is_told_who_asks_and_asked_not_to_encode(folder):
     with http_server(folder) as server:
-        archive(server.url).fetch("a.fits")
+        archive(server.url).read("a.fits", bytes)
     assert server.headers[0]["User-Agent"].startswith("survey-batch")
     assert server.headers[0]["Accept-Encoding"] == "identity"
 
@@ -82,11 +82,11 @@ def test_a_file_that_is_not_there_is_not_asked_for_twice(folder):
     with http_server(folder, {"/gone": [Fault(status=410)]}) as server:
         for name in ("missing.fits", "sub", "gone"):
             with pytest.raises(NotFoundError, match=f"{server.url}/{name}.*40|410"):
-                archive(server.url).fetch(name)
+                archive(server.url).read(name, bytes)
             assert server.requests[f"/{name}"] == 1
     for name in ("missing.fits", "sub", "a.fits/x"):
         with pytest.raises(NotFoundError, match=str(folder / name)):
-            archive(folder).fetch(name)
+            archive(folder).read(name, bytes)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_what_passes_is_tried_again(folder, fault):
     faults = [fault] * (4 if fault is RESET else 2)
     with http_server(folder, {"/sub/a.fits.bz2": faults}) as server:
         files = archive(server.url, timeout=2.0)
-        assert files.fetch("sub/a.fits.bz2") == BZ2
+        assert files.read("sub/a.fits.bz2", bytes) == BZ2
     traffic = files.traffic.take()
     assert (traffic.requests, traffic.retries, traffic.bytes) == (3, 2, len(BZ2))
     assert files.traffic.take() == Traffic()
@@ -118,7 +118,7 @@ def test_what_passes_is_tried_again(folder, fault):
 def test_what_never_passes_is_left_to_the_next_run(folder, fault, said):
     with http_server(folder, {"/a.fits": repeat(fault)}) as server:
         with pytest.raises(TransientError, match=said) as caught:
-            archive(server.url, attempts=4).fetch("a.fits")
+            archive(server.url, attempts=4).read("a.fits", bytes)
         assert server.requests["/a.fits"] == (8 if fault is RESET else 4)
     assert f"{server.url}/a.fits" in str(caught.value)
     assert "(4 attempts); the next run tries again" in str(caught.value)
@@ -127,10 +127,10 @@ def test_what_never_passes_is_left_to_the_next_run(folder, fault, said):
 def test_a_server_that_does_not_answer_is_left_to_the_next_run(folder):
     (port,) = free_ports(1)
     with pytest.raises(TransientError, match="Connect"):
-        archive(f"http://127.0.0.1:{port}", attempts=2).fetch("a.fits")
+        archive(f"http://127.0.0.1:{port}", attempts=2).read("a.fits", bytes)
     slow = {"/a.fits": repeat(Fault(delay=0.5))}
     with http_server(folder, slow) as server, pytest.raises(TransientError, match="no answer in time"):
-        archive(server.url, attempts=2, timeout=0.1).fetch("a.fits")
+        archive(server.url, attempts=2, timeout=0.1).read("a.fits", bytes)
 
 
 @pytest.mark.parametrize(
@@ -146,17 +146,17 @@ def test_a_server_that_does_not_answer_is_left_to_the_next_run(folder):
 def test_a_page_is_never_taken_for_a_file(folder, fault, said):
     with http_server(folder, {"/a.fits.gz": repeat(fault)}) as server:
         with pytest.raises(UnreadableError, match=said):
-            archive(server.url).fetch("a.fits.gz")
+            archive(server.url).read("a.fits.gz", bytes)
         assert server.requests["/a.fits.gz"] == download.PAGE_ATTEMPTS
     (folder / "page.fits").write_bytes(PAGE.body)
     with pytest.raises(UnreadableError, match="got an HTML page"):
-        archive(folder).fetch("page.fits")
+        archive(folder).read("page.fits", bytes)
 
 
 def test_a_refusal_is_not_argued_with_and_not_final(folder):
     with http_server(folder, {"/a.fits": repeat(FORBIDDEN)}) as server:
         with pytest.raises(TransientError, match=r"403.*login"):
-            archive(server.url).fetch("a.fits")
+            archive(server.url).read("a.fits", bytes)
         assert server.requests["/a.fits"] == 1
 
 
@@ -172,13 +172,13 @@ def test_a_refusal_is_not_argued_with_and_not_final(folder):
 def test_content_encoding_changes_no_file(folder, name, body):
     fault = Fault(body=body, headers={"Content-Encoding": "gzip", "Content-Type": "application/x-fits"})
     with http_server(folder, {f"/{name}": [fault]}) as server:
-        assert archive(server.url).fetch(name) == (folder / name).read_bytes()
+        assert archive(server.url).read(name, bytes) == (folder / name).read_bytes()
         assert server.requests[f"/{name}"] == 1
 
 
 def test_retry_after_is_obeyed(folder):
     with http_server(folder, {"/a.fits": [too_many_requests("1")]}) as server:
-        assert archive(server.url).fetch("a.fits") == FITS
+        assert archive(server.url).read("a.fits", bytes) == FITS
     first, second = server.times
     assert second - first >= 1.0
 
@@ -186,7 +186,7 @@ def test_retry_after_is_obeyed(folder):
 def test_a_server_that_wants_an_hour_gets_it(folder):
     with http_server(folder, {"/a.fits": repeat(too_many_requests("3600"))}) as server:
         with pytest.raises(TransientError, match="asks to come back in 3600 s"):
-            archive(server.url).fetch("a.fits")
+            archive(server.url).read("a.fits", bytes)
         assert server.requests["/a.fits"] == 1
 
 
@@ -195,7 +195,7 @@ def test_a_limit_holds_over_threads(folder):
     with http_server(folder, delay=0.03) as server:
         files = Archive(archive_section(survey="sdss", root=server.url), lambda: limit)
         with ThreadPoolExecutor(8) as pool:
-            assert set(pool.map(files.fetch, ["a.fits"] * 24)) == {FITS}
+            assert set(pool.map(lambda name: files.read(name, bytes), ["a.fits"] * 24)) == {FITS}
     assert server.most_open_requests == 2
     assert files.traffic.take().requests == 24
 
@@ -203,18 +203,18 @@ def test_a_limit_holds_over_threads(folder):
 def test_an_archive_can_be_pickled(folder):
     with http_server(folder) as server:
         files = pickle.loads(pickle.dumps(archive(server.url)))  # noqa: S301
-        assert files.fetch("a.fits") == FITS
+        assert files.read("a.fits", bytes) == FITS
 
 
 @pytest.mark.parametrize("path", ["../secret", "sub/../../x", "/etc/passwd", "a\0b"])
 def test_a_path_may_not_leave_the_archive(folder, path):
     with pytest.raises(UnreadableError, match="below the archive's root"):
-        archive(folder).fetch(path)
+        archive(folder).read(path, bytes)
 
 
 def test_a_root_that_is_not_mounted_is_not_a_million_missing_files(tmp_path):
     with pytest.raises(ConfigurationError, match="mounted"):
-        archive(tmp_path / "nowhere").fetch("a.fits")
+        archive(tmp_path / "nowhere").read("a.fits", bytes)
 
 
 @pytest.mark.parametrize("root", ["ftp://host/dr17", "http:///dr17", "s3://"])
@@ -240,7 +240,7 @@ class TestCache:
         with http_server(folder) as server:
             for _ in range(2):
                 files = archive(server.url + "/sub", cache=str(tmp_path / "cache"))
-                assert files.fetch("a.fits.bz2") == BZ2
+                assert files.read("a.fits.bz2", bytes) == BZ2
             assert server.requests["/sub/a.fits.bz2"] == 1
         assert files.traffic.take() == Traffic(cache_hits=1)
         (cached,) = [file for file in (tmp_path / "cache").rglob("*") if file.is_file()]
@@ -250,23 +250,23 @@ class TestCache:
     def test_a_damaged_file_is_downloaded_again(self, folder, tmp_path, caplog):
         with http_server(folder) as server:
             files = archive(server.url, cache=str(tmp_path / "cache"))
-            files.fetch("a.fits")
+            files.read("a.fits", bytes)
             (cached,) = (tmp_path / "cache").rglob("a.fits")
             cached.write_bytes(b"")
             with caplog.at_level(logging.WARNING):
-                assert files.fetch("a.fits") == FITS
+                assert files.read("a.fits", bytes) == FITS
         assert cached.read_bytes() == FITS
         assert "damaged in the cache" in caplog.text
 
     def test_what_was_refused_is_not_kept(self, folder, tmp_path):
         with http_server(folder, {"/a.fits": repeat(PAGE)}) as server, pytest.raises(UnreadableError):
-            archive(server.url, cache=str(tmp_path / "cache")).fetch("a.fits")
+            archive(server.url, cache=str(tmp_path / "cache")).read("a.fits", bytes)
         assert not (tmp_path / "cache").exists()
 
     def test_a_cache_leaves_no_temporary_files_and_can_be_shared(self, folder, tmp_path):
         with http_server(folder) as server, ThreadPoolExecutor(4) as pool:
             files = archive(server.url, cache=str(tmp_path / "cache"))
-            assert set(pool.map(files.fetch, ["a.fits"] * 8)) == {FITS}
+            assert set(pool.map(lambda name: files.read(name, bytes), ["a.fits"] * 8)) == {FITS}
         (cached,) = [file for file in (tmp_path / "cache").rglob("*") if file.is_file()]
         (tmp_path / "ordinary").touch()
         assert cached.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
@@ -274,7 +274,7 @@ class TestCache:
     def test_a_cache_that_cannot_be_written_costs_only_the_cache(self, folder, tmp_path, caplog):
         (tmp_path / "cache").write_text("a file where the folder should be")
         with http_server(folder) as server:
-            assert archive(server.url, cache=str(tmp_path / "cache")).fetch("a.fits") == FITS
+            assert archive(server.url, cache=str(tmp_path / "cache")).read("a.fits", bytes) == FITS
         assert "cannot keep" in caplog.text
 
 
@@ -291,7 +291,7 @@ class TestRead:
         with http_server(folder, {"/a.fits": [Fault(body=FITS[:-1])]}) as server:
             files = archive(server.url, cache=str(tmp_path / "cache"))
             assert files.read("a.fits", self.reader) == len(FITS)
-            assert files.fetch("a.fits") == FITS
+            assert files.read("a.fits", bytes) == FITS
             assert server.requests["/a.fits"] == 2
 
     def test_a_file_damaged_in_the_archive_is_unreadable_with_its_url(self, folder, tmp_path):
@@ -307,10 +307,10 @@ def test_nginx_that_limits_the_rate_gives_every_file_in_the_end(folder, tmp_path
     with nginx_server(folder, tmp_path / "nginx", rate=1) as url:
         files = archive(url, attempts=20)
         with ThreadPoolExecutor(2) as pool:
-            assert set(pool.map(files.fetch, ["sub/a.fits.bz2"] * 2)) == {BZ2}
+            assert set(pool.map(lambda name: files.read(name, bytes), ["sub/a.fits.bz2"] * 2)) == {BZ2}
         assert files.traffic.take().retries > 0
         with pytest.raises(NotFoundError):
-            files.fetch("sub/missing.fits.bz2")
+            files.read("sub/missing.fits.bz2", bytes)
 
 
 @pytest.fixture(scope="module")
@@ -327,11 +327,11 @@ class TestS3:
     def test_an_object_is_read(self):
         files = archive("s3://survey/dr17")
         with ThreadPoolExecutor(4) as pool:
-            assert set(pool.map(files.fetch, ["sub/a.fits.bz2"] * 8)) == {BZ2}
+            assert set(pool.map(lambda name: files.read(name, bytes), ["sub/a.fits.bz2"] * 8)) == {BZ2}
 
     def test_an_object_that_is_not_there(self):
         with pytest.raises(NotFoundError, match="s3://survey/dr17/missing"):
-            archive("s3://survey/dr17").fetch("missing")
+            archive("s3://survey/dr17").read("missing", bytes)
 
     def test_a_small_object_is_one_request(self, monkeypatch):
         asked = []
@@ -342,20 +342,20 @@ class TestS3:
             return await call(files, method, *arguments, **options)
 
         monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", counted)
-        assert archive("s3://survey/dr17").fetch("sub/a.fits.bz2") == BZ2
+        assert archive("s3://survey/dr17").read("sub/a.fits.bz2", bytes) == BZ2
         assert read_bytes("s3://survey/dr17/sub/a.fits.bz2") == BZ2
         assert asked == ["get_object", "get_object"]
 
     def test_a_bucket_that_is_not_there_is_the_jobs_fault(self):
         with pytest.raises(ConfigurationError, match="no such bucket"):
-            archive("s3://elsewhere/dr17").fetch("sub/a.fits.bz2")
+            archive("s3://elsewhere/dr17").read("sub/a.fits.bz2", bytes)
 
     def test_a_server_that_is_gone(self, monkeypatch):
         (port,) = free_ports(1)
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         with pytest.raises(TransientError, match=r"\(2 attempts\)"):
-            archive("s3://survey/dr17", attempts=2, timeout=1).fetch("sub/a.fits.bz2")
+            archive("s3://survey/dr17", attempts=2, timeout=1).read("sub/a.fits.bz2", bytes)
 
 
 def test_s3_without_its_package_says_what_to_install(monkeypatch):

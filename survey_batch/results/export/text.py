@@ -145,17 +145,9 @@ class Types:
 
 def with_types(table: pa.Table, changes: Changes | None = None, kinds: Kinds | None = None) -> pa.Table:
     """Turn text columns into the types that the file declares, else into numbers or Booleans if all values are."""
-    return _at_once(table, Types(kinds), changes or Changes())
-
-
-def with_integer_identifiers(table: pa.Table, changes: Changes) -> pa.Table:
-    """Turn text columns of a typed format into integers if they are long identifiers (see `Types`)."""
-    return _at_once(table, Types(typed=True), changes)
-
-
-def _at_once(table: pa.Table, types: Types, changes: Changes) -> pa.Table:
+    types = Types(kinds)
     types.look(table)
-    types.note(changes)
+    types.note(changes or Changes())
     return types.convert(table)
 
 

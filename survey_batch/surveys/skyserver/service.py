@@ -18,7 +18,6 @@ from PIL import Image
 
 from survey_batch.archive.content import IMAGE
 from survey_batch.archive.download import Archive
-from survey_batch.archive.limits import Limiter
 from survey_batch.config.job import ArchiveSection
 from survey_batch.core.errors import NotFoundError, OutsideError, UnreadableError
 
@@ -38,7 +37,7 @@ _DAMAGE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises for a file that is not an image."""
 
 
-def open_skyserver(section: ArchiveSection, limiter: Limiter | None = None) -> Archive:
+def open_skyserver(section: ArchiveSection) -> Archive:
     """Open the archive of images below `<root>`, the service's address or a folder of images that it drew.
 
     Raises
@@ -46,7 +45,7 @@ def open_skyserver(section: ArchiveSection, limiter: Limiter | None = None) -> A
     ConfigurationError
         The root cannot be used.
     """
-    return Archive(section, limiter, IMAGE, image_query)
+    return Archive(section, content=IMAGE, address=image_query)
 
 
 def image_path(ra: float, dec: float, scale: float, size: int) -> str:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from survey_batch.results.export import with_types
 from survey_batch.results.export.changes import Changes
-from survey_batch.results.export.text import with_integer_identifiers
+from survey_batch.results.export.text import Types
 
 
 def test_text_becomes_numbers_only_where_no_digit_is_lost():
@@ -66,7 +66,10 @@ def test_a_decimal_point_that_is_dropped_is_said():
 def test_long_identifiers_of_a_file_with_types_become_integers_and_other_text_stays():
     changes = Changes()
     given = {"SPECOBJID": ["  299489677444933000", "14127648704577142822", None], "plate": ["266", "267", "268"]}
-    table = with_integer_identifiers(pa.table(given), changes)
+    types = Types(typed=True)
+    types.look(pa.table(given))
+    types.note(changes)
+    table = types.convert(pa.table(given))
     assert table["SPECOBJID"].to_pylist() == [299489677444933000, 14127648704577142822, None]
     assert table["plate"].to_pylist() == ["266", "267", "268"]
     assert changes.lines() == ["SPECOBJID: identifiers that were kept as text became integers"]
