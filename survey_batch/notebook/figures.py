@@ -1,7 +1,8 @@
 """Pictures of objects for a notebook, drawn as in the report, in colours that colour-blind readers can tell apart."""
 
+import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,12 +36,32 @@ class Picture(Figure):
         return buffer.getvalue()
 
 
+class Pictures(list[Picture]):
+    """Pictures that a notebook shows one below the other."""
+
+    def _repr_html_(self) -> str:
+        encoded = (base64.b64encode(picture._repr_png_()).decode() for picture in self)
+        return "".join(f'<div><img src="data:image/png;base64,{image}"></div>' for image in encoded)
+
+
 def show(ds: "xr.Dataset", which: Object) -> Picture:
     """Draw one object: its bands, its spectrum with lines, or the probabilities of its classes."""
     kind, size = kind_of(ds), {"cutouts": (9.0, 2.4), "spectra": (9.0, 3.2), "predictions": (5.0, 2.6)}
     figure = Picture(size.get(kind, (3.2, 3.4)), layout="constrained")
     _panel(figure.subplots(), ds, row_of(ds, which), kind)
     return figure
+
+
+def show_each(products: "Iterable[xr.Dataset]", which: Object) -> Pictures:
+    """Draw one object in each of the products that can be drawn."""
+    return Pictures(show(ds, which) for ds in products if _can_be_drawn(ds))
+
+
+def _can_be_drawn(ds: "xr.Dataset") -> bool:
+    try:
+        return bool(kind_of(ds))
+    except ConfigurationError:  # frames and features have no picture of an object
+        return False
 
 
 def gallery(ds: "xr.Dataset", which: Sequence[Object] | None = None, count: int = 12) -> Picture:
