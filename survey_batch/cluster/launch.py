@@ -70,9 +70,11 @@ class Launcher(ABC):
     def cancel(self, jobs: Iterable[str]) -> None:
         """End jobs; a job that has already ended is no error."""
 
-    def log_of(self, job: str) -> str:
-        """Return the last lines of a job's log."""
+    def log_of(self, job: str) -> str | None:
+        """Return the last lines of a job's log; None if there is no log, not even an empty one."""
         found = sorted(path for path in self.folder.glob(f"*-{job}.*") if path.suffix != ".sh")
+        if not found:
+            return None
         lines = [line for path in found for line in path.read_text(errors="replace").splitlines() if line.strip()]
         return "\n".join(lines[-5:])
 

@@ -128,10 +128,22 @@ class Reconciler:
         self.failures = 0 if job.connected else self.failures + 1
         if self.failures >= max(FAILURES_ALLOWED, self.target + 1) and not self.alive():
             raise ConfigurationError(
-                f"{self.failures} worker jobs in a row ended before their worker reached the scheduler. Check "
-                f"cluster.prologue, cluster.python and cluster.interface; the last one (job {number}, logs in "
-                f"{self.launcher.folder}) wrote:\n{self.launcher.log_of(number) or 'nothing'}"
+                f"{self.failures} worker jobs in a row ended before their worker reached the scheduler. "
+                f"{self._explain(number)}"
             )
+
+    def _explain(self, number: str) -> str:
+        """Say what a job that ended too early left, and what to check."""
+        folder, wrote = self.launcher.folder, self.launcher.log_of(number)
+        if wrote is None:  # SLURM opens the log on the node; if it cannot, the job ends without a word
+            return (
+                f"The last one (job {number}) left no log in {folder}: its node does not see this folder, or the job "
+                "was cancelled before it started. Choose an output that all nodes see, and give its full path"
+            )
+        return (
+            f"Check cluster.prologue, cluster.python and cluster.interface, and that workers see {folder} (also from "
+            f"within a container); the last one (job {number}, logs there) wrote:\n{wrote or 'nothing'}"
+        )
 
     def _fill(self) -> None:
         try:

@@ -105,7 +105,9 @@ def test_the_end_of_a_log_is_told_from_all_of_a_job_s_files(sbatch, tmp_path):
     assert sbatch.log_of("12").splitlines() == [f"line {number}" for number in range(4, 9)]
     (tmp_path / "worker-12.out").unlink()
     assert sbatch.log_of("12") == "caf\ufffd"
+    (tmp_path / "worker-7.out").touch()
     assert sbatch.log_of("7") == ""
+    assert sbatch.log_of("8") is None
 
 
 RUN = 'while [ "$1" != bash ]; do echo "$1"; shift; done; exec "$@"'

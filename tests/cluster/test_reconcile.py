@@ -17,6 +17,7 @@ class Played:
 
     def __init__(self):
         self.queue, self.submitted, self.cancelled, self.refusal, self.silent = {}, 0, [], "", False
+        self.logs = True
 
     def submit(self, script):
         if self.refusal:
@@ -32,7 +33,7 @@ class Played:
         self.cancelled += list(jobs)
 
     def log_of(self, job):
-        return f"last words of {job}"
+        return f"last words of {job}" if self.logs else None
 
 
 @pytest.fixture
@@ -100,6 +101,16 @@ def test_jobs_that_end_before_they_connect_are_not_replaced_for_ever(slurm, worl
     assert slurm.submitted == 6, "all three at once may be somebody's scancel"
     del slurm.queue["4"]
     with pytest.raises(ConfigurationError, match=r"(?s)4 worker jobs in a row .*last words of 4"):
+        reconciler.step()
+
+
+def test_jobs_without_a_log_point_to_a_folder_that_nodes_do_not_see(slurm, world):
+    slurm.logs = False
+    reconciler = world.make()
+    for _ in range(2):
+        reconciler.step()
+        slurm.queue.clear()
+    with pytest.raises(ConfigurationError, match=r"left no log in logs: its node does not see .* output that all nodes"):
         reconciler.step()
 
 
