@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from survey_batch.cluster.base import Say
-from survey_batch.cluster.launch import JobState, Launcher, LaunchError
+from survey_batch.cluster.launch import JobState, Launcher, LaunchError, request_of
 from survey_batch.config.job import ClusterSection
 from survey_batch.core import interrupt
 from survey_batch.core.errors import ConfigurationError, SurveyBatchError
@@ -157,7 +157,8 @@ class Reconciler:
         except LaunchError as error:
             if not self.jobs and not self.connected():
                 raise ConfigurationError(
-                    f"SLURM accepts no worker job: {error}; correct [cluster], or ask why SLURM does not answer"
+                    f"SLURM accepts no worker job ({request_of(self.section)}): {error}; correct [cluster], with what "
+                    "survey-batch doctor says of it, or ask why SLURM does not answer"
                 ) from error
             if str(error) != self.refused:  # mostly a limit on jobs; the running jobs do the work
                 self.refused = str(error)

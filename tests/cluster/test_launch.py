@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from survey_batch.cluster import launch
-from survey_batch.cluster.launch import JobState, Launcher, LaunchError, Sbatch, Srun, call_slurm
+from survey_batch.cluster.launch import JobState, Launcher, LaunchError, Sbatch, Srun, call_slurm, request_of
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.errors import ConfigurationError
 from tests.patience import PATIENCE
@@ -38,6 +38,18 @@ def sbatch(command, tmp_path):
     for name in Sbatch.commands:
         command(name)
     return Sbatch(tmp_path, ClusterSection(kind="slurm", workers=1))
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"memory": "2 GB"}, "1 core and 2.0 GB"),
+        ({"memory": "4 GB", "processes": 16}, "16 cores and 64.0 GB for 16 workers"),
+        ({"memory": "4 GB", "threads": 2, "processes": 4, "cores": 16}, "16 cores and 16.0 GB for 4 workers"),
+    ],
+)
+def test_a_job_asks_for_the_cores_and_the_memory_of_all_its_workers(keys, said):
+    assert str(request_of(ClusterSection(kind="slurm", workers=16, **keys))) == said
 
 
 def test_a_command_that_is_missing_is_named(monkeypatch, tmp_path):

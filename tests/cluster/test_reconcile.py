@@ -110,7 +110,9 @@ def test_jobs_without_a_log_point_to_a_folder_that_nodes_do_not_see(slurm, world
     for _ in range(2):
         reconciler.step()
         slurm.queue.clear()
-    with pytest.raises(ConfigurationError, match=r"left no log in logs: its node does not see .* output that all nodes"):
+    with pytest.raises(
+        ConfigurationError, match=r"left no log in logs: its node does not see .* output that all nodes"
+    ):
         reconciler.step()
 
 
@@ -142,8 +144,8 @@ def test_a_limit_on_jobs_is_told_once_and_what_runs_goes_on(slurm, world):
 
 def test_a_job_that_slurm_never_takes_ends_the_run(slurm, world):
     slurm.refusal = "invalid partition"
-    with pytest.raises(ConfigurationError, match="invalid partition"):
-        world.make().step()
+    with pytest.raises(ConfigurationError, match=r"\(8 cores and 32.0 GB for 8 workers\): invalid partition"):
+        world.make(processes=8, memory="4 GB").step()
 
 
 def test_waiting_is_told_with_slurm_s_reason_and_again_after_the_same_time(slurm, world):
