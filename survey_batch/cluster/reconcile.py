@@ -24,6 +24,19 @@ FAILURES_ALLOWED = 3
 that would repeat forever."""
 
 
+NEVER_STARTS = {
+    "AccountNotAllowed",
+    "BadConstraints",
+    "InvalidAccount",
+    "InvalidQOS",
+    "PartitionConfig",
+    "PartitionNodeLimit",
+    "PartitionTimeLimit",
+    "QOSNotAllowed",
+}
+"""SLURM's reasons for which a job waits until somebody changes it; so do limits for each job, as `…PerJobLimit`."""
+
+
 class NoWorkersError(SurveyBatchError):
     """SLURM started no worker within the time that the job allows; the same command continues later."""
 
@@ -73,6 +86,7 @@ class Reconciler:
         self.jobs: dict[str, Submitted] = {}
         self.failures = 0
         self.refused = ""
+        self.warned: set[str] = set()
         self.error: SurveyBatchError | None = None
         self.last_worker = self.last_told = now()
         self._ended = threading.Event()
@@ -166,6 +180,7 @@ class Reconciler:
 
     def _watch(self) -> None:
         now = self.now()
+        self._warn_of_reasons()
         if self.alive():
             self.last_worker = self.last_told = now
         if now - self.last_told < self.section.pending_seconds:
@@ -177,3 +192,19 @@ class Reconciler:
         if self.section.when_pending == "stop":
             raise NoWorkersError(f"{text}. Run the same command again later to continue (cluster.when_pending).")
         self.say(f"{text}; waiting")
+
+    def _warn_of_reasons(self) -> None:
+        """Say at once why jobs that SLURM has accepted will not start; many sites accept such jobs."""
+        reasons = {job.state.reason for job in self.jobs.values() if never_starts(job.state.reason)} - self.warned
+        if reasons:
+            self.warned |= reasons
+            self.say(
+                f"SLURM holds worker jobs back ({', '.join(sorted(reasons))}); as they are "
+                f"({request_of(self.section)}) they would wait forever: stop this run, correct [cluster] with what "
+                "survey-batch doctor says of it, and start it again"
+            )
+
+
+def never_starts(reason: str) -> bool:
+    """Tell whether a job that waits for this reason waits until somebody changes the job or SLURM's limits."""
+    return reason in NEVER_STARTS or reason.endswith(("PerJob", "PerJobLimit"))

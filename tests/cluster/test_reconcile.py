@@ -159,6 +159,18 @@ def test_waiting_is_told_with_slurm_s_reason_and_again_after_the_same_time(slurm
     ]
 
 
+@pytest.mark.parametrize("reason", ["PartitionConfig", "PartitionTimeLimit", "QOSMaxWallDurationPerJobLimit"])
+def test_jobs_that_slurm_took_but_never_starts_are_told_of_once_and_at_once(slurm, world, reason):
+    reconciler = world.make(processes=4, memory="2 GB")
+    reconciler.step()
+    assert world.said == []
+    slurm.queue = dict.fromkeys(slurm.queue, JobState("PENDING", reason))
+    for _ in range(3):
+        reconciler.step()
+    (told,) = world.said
+    assert f"({reason}); as they are (4 cores and 8.0 GB for 4 workers) they would wait forever" in told
+
+
 def test_workers_end_the_waiting(slurm, world):
     reconciler = world.make()
     world.clock, world.alive = 61, 1
