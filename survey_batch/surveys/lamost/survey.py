@@ -131,7 +131,7 @@ name the result in catalog.path."""
 EXAMPLE = """\
 name   = "{name}"
 output = "runs/{name}"
-stages = ["spectra", "features"]            # add "predictions" and its table once a classifier is trained
+stages = ["spectra", "features"]            # and "predictions", with its table at the end
 
 [catalog]
 path = "catalog.csv"
