@@ -124,9 +124,9 @@ COLUMNS_OF = {
     "obsid": "obsid",
 }
 PURPOSE = """\
-survey "lamost" with layout "{layout}" finds a spectrum's file by the columns {columns}. The catalogues of each release
-(www.lamost.org, LRS General Catalog) have them: match your positions with one of these, in TOPCAT for example, and
-name the result in catalog.path."""
+survey "lamost" with layout "{layout}" finds a spectrum's file by the columns {columns}.
+The catalogues of each release (www.lamost.org, LRS General Catalog) have them.
+Join one to your list by obsid or by position (in TOPCAT, for example), and name the result in catalog.path."""
 
 EXAMPLE = """\
 name   = "{name}"
