@@ -52,12 +52,13 @@ def complete_split(incomplete: str) -> list[str]:
 
 
 def complete_stages(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Offer a survey's own stages, with commas."""
+    """Offer a survey's own stages and predictions, with commas."""
+    from survey_batch.cli.questions import products_offered
     from survey_batch.config.survey import find_survey
     from survey_batch.surveys import EXAMPLE
 
     done, comma, begun = incomplete.rpartition(",")
-    stages = find_survey(ctx.params.get("survey") or EXAMPLE).stages
+    stages = products_offered(find_survey(ctx.params.get("survey") or EXAMPLE))
     return [f"{done}{comma}{name}" for name in _beginning(begun, stages) if name not in done.split(",")]
 
 

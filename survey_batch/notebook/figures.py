@@ -15,7 +15,7 @@ from survey_batch.images.picture import panels_of
 from survey_batch.models.figures import confusion_figure
 from survey_batch.notebook.rows import Object, kind_of, objects_in, row_of, rows_of
 from survey_batch.report.figures_sky import PATCH_DEGREES, Patch, all_sky, find_patches, look, width_degrees, zoom
-from survey_batch.report.figures_spectra import draw_spectrum
+from survey_batch.report.figures_spectra import NAMES_PAD, draw_spectrum
 from survey_batch.report.objects import Objects, label_classes
 from survey_batch.report.style import NO_CLASS, class_colors
 
@@ -166,7 +166,7 @@ def _words(ds: "xr.Dataset", name: str) -> Any:
 def _panel(axes: Axes, ds: "xr.Dataset", row: int, kind: str) -> None:
     one = ds.isel(object=row).load()
     _DRAW[kind](axes, one)
-    axes.set_title(_caption(one), fontsize=8, loc="left", pad=22 if kind == "spectra" else 4)  # above names of lines
+    axes.set_title(_caption(one), fontsize=8, loc="left", pad=NAMES_PAD if kind == "spectra" else 4)
 
 
 def _caption(one: "xr.Dataset") -> str:
@@ -216,6 +216,7 @@ def _draw_spectrum(axes: Axes, one: "xr.Dataset") -> None:
     good = (one["mask"].values == 0) & (ivar > 0) & np.isfinite(flux)
     redshift = float(one["redshift"]) if "redshift" in one.variables else 0.0
     draw_spectrum(axes, one["wavelength"].values, flux, good, redshift, INK)
+    axes.set_ylabel(one["flux"].attrs.get("long_name", "flux density"), fontsize=8.5)
 
 
 def _draw_probabilities(axes: Axes, one: "xr.Dataset") -> None:

@@ -49,7 +49,7 @@ class Run:
             return len({*job.get("stages", ())} & {*self.products})
 
         last: Mapping[str, Any] = read_run_file(self.output).get("job", {})
-        stored = max(last, *jobs_of_products(self.output), key=products_made)
+        stored = max([last, *jobs_of_products(self.output)], key=products_made)
         # Without the cluster: its kind may be a plug-in's that is not installed here.
         return Job.model_validate({name: value for name, value in stored.items() if name != "cluster"})
 

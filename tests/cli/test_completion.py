@@ -42,7 +42,7 @@ def test_verbs_and_job_files(tab):
 
 def test_names_of_what_is_installed(tab):
     assert set(tab("init", "--survey", "")) >= {"sdss", "lamost", "skyserver", "stamps"}
-    assert tab("init", "--survey", "lamost", "--stages", "spectra,") == ["spectra,features"]
+    assert tab("init", "--survey", "lamost", "--stages", "spectra,") == ["spectra,features", "spectra,predictions"]
     assert tab("simulate", "cat") == ["catalog"]
     assert tab("evaluate", "stars.toml", "--split", "v") == ["validation"]
     assert tab("psf-stars", "stars.toml", "--format", "fits,c") == ["fits,csv"]

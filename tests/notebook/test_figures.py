@@ -32,6 +32,15 @@ def titles(picture):
     return [axes.get_title(loc="left") for axes in picture.axes if axes.axison]
 
 
+def test_the_title_of_a_spectrum_stands_clear_of_the_names_of_lines(spectra):
+    picture = spectra.sb.show(0)
+    picture.draw_without_rendering()
+    (axes,) = picture.axes
+    highest = max(name.get_window_extent().y1 for name in axes.texts)
+    assert axes._left_title.get_window_extent().y0 >= highest
+    assert axes.get_ylabel() == spectra.flux.attrs["long_name"]
+
+
 def test_one_object_is_drawn_under_its_id_and_label(spectra):
     picture = spectra.sb.show(4)
     assert titles(picture) == [f"{spectra.object_id.values[4]}  {spectra.label.values[4]}"]
