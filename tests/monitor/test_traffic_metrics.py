@@ -17,4 +17,6 @@ def test_a_worker_s_metrics_hold_all_downloads_of_its_process(monkeypatch):
     assert set(worker.metrics[METRIC](worker).values()) == {0}
     counts.TrafficCounter(process).add(requests=2, bytes=10)
     process.add(requests=1, seconds=0.5)
-    assert worker.metrics[METRIC](worker) == {"requests": 3, "retries": 0, "bytes": 10, "cache_hits": 0, "seconds": 0.5}
+    counted = {"requests": 3, "retries": 0, "bytes": 10, "cache_hits": 0, "seconds": 0.5}
+    for _ in range(2):  # counts stay, whoever reads them
+        assert worker.metrics[METRIC](worker) == counted

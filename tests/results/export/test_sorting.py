@@ -13,8 +13,8 @@ from survey_batch.results.export.sorting import Sorter, in_batches
 
 def test_buckets_hold_the_rows_of_all_tables_sorted_by_key(tmp_path):
     sorter = Sorter(tmp_path / "a" / "b", 3)
-    sorter.add(pa.table({"x": ["d", "µ", "a"]}), np.array([2, 0, 0]), np.array([9, 5, 1]))
-    sorter.add(pa.table({"x": ["c", "b"]}), np.array([0, 2]), np.array([3, 8]))
+    sorter.add(pa.table({"x": ["d", "µ", "a"]}), np.array([2, 0, 0]), np.array([1, 9, 3]))
+    sorter.add(pa.table({"x": ["c", "b"]}), np.array([0, 2]), np.array([5, 0]))
     assert [sorter.bucket(number).to_pydict() for number in range(3)] == [
         {"x": ["a", "c", "µ"]},
         {"x": []},
