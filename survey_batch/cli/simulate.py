@@ -90,8 +90,8 @@ def _hint(survey: str, folder: Path, made: Path, given: dict[str, Any]) -> None:
 
 
 def _simulator(survey: str) -> Callable[..., Path]:
-    from survey_batch.config.stage_kind import resolve
     from survey_batch.config.survey import find_survey
+    from survey_batch.core.plugins import resolve
 
     found = find_survey(survey).simulator
     if found is None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from survey_batch.config.sections.training_base import TrainingSection
@@ -42,14 +41,7 @@ class ClassifierKind:
             raise ConfigurationError(
                 f"kind {self.name!r} has no variant {variant!r}; it has {', '.join(self.variants)}"
             )
-        module, _, name = self.variants[variant].partition(":")
-        try:
-            return getattr(import_module(module), name)
-        except (ImportError, AttributeError) as error:
-            raise ConfigurationError(
-                f"variant {variant!r} of kind {self.name!r} cannot be loaded from {module} "
-                f"({type(error).__name__}: {error}): repair or reinstall the package that it comes from"
-            ) from error
+        return plugins.resolve(self.variants[variant])
 
 
 def classifier_kind(name: str) -> ClassifierKind:

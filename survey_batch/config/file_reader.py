@@ -1,13 +1,15 @@
 """What the readers of a survey's spectra and frames have in common."""
 
+import inspect
 import traceback
 from abc import ABC
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from survey_batch.config.sections.archive import ArchiveSection
-from survey_batch.core.errors import ReaderError, SurveyBatchError
+from survey_batch.core.errors import ConfigurationError, ReaderError, SurveyBatchError
+from survey_batch.core.plugins import resolve, undefined
 
 
 @contextmanager
@@ -61,3 +63,35 @@ class FileReader(ABC):
 
     def __init__(self, archive: ArchiveSection) -> None:
         self.archive = archive
+
+
+def open_reader(reference: str, base: type, archive: ArchiveSection) -> Any:
+    """Open the reader that a survey names.
+
+    Parameters
+    ----------
+    reference
+        `module:Class` of the reader.
+    base
+        What kind of reader it must be.
+    archive
+        The job's table.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot be imported, or is no such reader.
+    """
+    reader = resolve(reference)
+    derived = inspect.isclass(reader) and issubclass(reader, base)
+    if not derived:
+        raise ConfigurationError(
+            f"{reference}, which survey {archive.survey!r} names as a reader, must be a subclass of {base.__name__}, "
+            f"but is {reader!r}: correct the survey"
+        )
+    if missing := undefined(reader, base):
+        raise ConfigurationError(
+            f"the reader {reference} of survey {archive.survey!r} does not define {', '.join(missing)}: add what is "
+            f"missing to the class; the docstring of {base.__name__} says what it means"
+        )
+    return reader(archive)

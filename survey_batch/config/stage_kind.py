@@ -1,8 +1,6 @@
 """A kind of stage: the module that makes a product, and what it reads of the job file."""
 
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
 
 from survey_batch.config.sections.base import Section
 
@@ -30,9 +28,3 @@ class StageKind:
     table: str | None = None
     starts: bool = False
     section: type[Section] | None = None
-
-
-def resolve(reference: str) -> Any:
-    """Import what `module:name` stands for."""
-    module, _, name = reference.partition(":")
-    return getattr(import_module(module), name)

@@ -4,7 +4,8 @@ A survey is one object, offered under the entry point group `survey_batch.survey
 object's data, in which order objects share files, which stages can be made of it, and how its files are read.
 """
 
-from abc import ABC, abstractmethod
+import json
+from abc import ABC
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -18,7 +19,7 @@ from survey_batch.config.sections.base import Section
 from survey_batch.config.stage_kind import StageKind
 from survey_batch.core.arrays import I8
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.plugins import STAGES, SURVEYS, load, offered
+from survey_batch.core.plugins import STAGES, SURVEYS, load, offered, undefined
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -128,9 +129,25 @@ class Survey(ABC):
         """Yield ids for rows that lack one: what they are made of, and the ids, null where none can be made."""
         return iter(())
 
-    @abstractmethod
     def example(self) -> str:
         """Return a commented job file to start from; `{name}` stands for the job's name."""
+        stages, columns = json.dumps(list(self.stages)), ", ".join(self._needed())
+        return EXAMPLE.format(name="{name}", stages=stages, columns=columns, survey=self.name)
+
+
+EXAMPLE = """\
+name   = "{name}"
+output = "runs/{name}"
+stages = {stages}
+
+[catalog]
+path = "catalog.csv"                        # needed columns: {columns}
+
+[archive]
+survey = "{survey}"
+root = "archive"                            # a folder, https://... or s3://...
+"""
+"""The job file to start from, of a survey that has no example of its own."""
 
 
 @cache
@@ -144,7 +161,13 @@ def find_survey(name: str) -> Survey:
     """
     survey = load(SURVEYS, name)
     if not isinstance(survey, Survey):
-        raise ConfigurationError(f"the entry point {name!r} of {SURVEYS} must be a Survey, but is {survey!r}")
+        made = f"; name an object of the class, made by {survey.__name__}()" if isinstance(survey, type) else ""
+        raise ConfigurationError(f"the entry point {name!r} of {SURVEYS} must be a Survey, but is {survey!r}{made}")
+    if missing := undefined(type(survey), Survey):
+        raise ConfigurationError(
+            f"the survey {name!r} does not define {', '.join(missing)}: add what is missing to the class; the "
+            "docstring of Survey says what it means"
+        )
     if survey.name != name:
         raise ConfigurationError(
             f"the entry point {name!r} of {SURVEYS} is the survey {survey.name!r}: give both the same name"

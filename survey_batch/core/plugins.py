@@ -1,11 +1,13 @@
 """Plug-ins: objects that this package and others offer under an entry point group."""
 
 import difflib
+import inspect
 from functools import cache
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 
 SURVEYS = "survey_batch.surveys"
 STAGES = "survey_batch.stages"
@@ -29,7 +31,7 @@ def offered(group: str) -> dict[str, EntryPoint]:
         if other.value != entry.value:
             raise ConfigurationError(
                 f"the packages {_package(other)} and {_package(entry)} both offer {entry.name!r} as an entry point of "
-                f"{group}: uninstall one of them"
+                f"{group}: rename yours, or uninstall one of them"
             )
     return found
 
@@ -48,11 +50,38 @@ def load(group: str, name: str) -> Any:
         raise ConfigurationError(unknown(group, name))
     try:
         return entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigurationError(
             f"the package {_package(entry)} offers {name!r} as an entry point of {group}, but {entry.value} cannot be "
             f"loaded ({type(error).__name__}: {error}): repair or uninstall the package"
         ) from error
+
+
+def resolve(reference: str) -> Any:
+    """Import what `module:name` stands for.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot be imported.
+    """
+    module, _, name = reference.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except SurveyBatchError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ConfigurationError(
+            f"{reference} cannot be loaded ({type(error).__name__}: {error}): repair or reinstall the package that it "
+            "comes from"
+        ) from error
+
+
+def undefined(plugin: type, base: type) -> list[str]:
+    """Return the names of methods and attributes that a base class asks for and a plug-in's class does not define."""
+    methods = getattr(plugin, "__abstractmethods__", frozenset[str]())
+    attributes = {name for of in base.__mro__ for name in inspect.get_annotations(of)}
+    return sorted(methods | {name for name in attributes if not hasattr(plugin, name)})
 
 
 def unknown(group: str, name: str) -> str:

@@ -27,12 +27,15 @@ def judge(site: Site, job: Job, answers: Sequence[Answer], unreachable: str = ""
             return site.ok("archive", had)
         missed = f"{had}; {len(answers) - 1} before it could not be read: {answers[0].message}"
         return site.warning("archive", missed, "a run sets such objects aside; if there are many, check [archive]")
+    if last.status == Status.FAILED:
+        return site.failed("archive", last.message, "mend the survey's reader, or tell its authors")
     if last.status not in OF_THE_FILE:
         return site.failed("archive", last.message, unreachable or _advice(root))
     if last.status == Status.OUTSIDE:
         found = f"it answers, in {last.seconds:.2f} s, but {len(answers)} positions are outside: {last.message}"
         return site.warning("archive", found, "check ra and dec of the catalogue")
-    advice = f"check {job.survey.located_by()}"
+    there = all(answer.status == Status.UNREADABLE for answer in answers)
+    advice = f"{'see what these files hold; if they are others than expected, ' * there}check {job.survey.located_by()}"
     return site.failed("archive", f"none of {len(answers)} files could be read: {last.message}", advice)
 
 

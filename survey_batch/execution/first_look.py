@@ -2,7 +2,7 @@
 
 With a wrong root, an archive that is not mounted or a misspelt release, every file seems to be missing. If the run went
 on, each object would get a final status for that. If a server is down, the run would ask it for every object, again and
-again.
+again. If a survey's reader has a fault, the run would fetch the whole archive for nothing.
 """
 
 import logging
@@ -40,7 +40,7 @@ LEAST_ROWS = 10
 _BANDS = re.compile(r"; [ugriz]: ")
 """Separator between the bands in one message."""
 
-NOTHING = (Status.NOT_FOUND, Status.UNREADABLE, Status.UNREACHABLE)
+NOTHING = (Status.NOT_FOUND, Status.UNREADABLE, Status.UNREACHABLE, Status.FAILED)
 
 
 class FirstLook:
@@ -99,7 +99,7 @@ class FirstLook:
             raise ConfigurationError(_explained(self.job, self.stage, Status.UNREACHABLE, found, sources))
 
     def judge(self, first: Sequence[Shard]) -> None:
-        """Stop the run if no file was found, or if none could be reached or read, all for the same reason.
+        """Stop the run if no file was found, or if none could be reached or read or all failed, for the same reason.
 
         Raises
         ------
@@ -122,6 +122,7 @@ class FirstLook:
             Status.NOT_FOUND: f"{rows} that were looked for is in the archive",
             Status.UNREADABLE: f"{rows} can be read",
             Status.UNREACHABLE: f"{rows} can be reached",
+            Status.FAILED: f"{rows} came through",
         }[what] + f", all for the same reason ({_BANDS.split(reasons[0][2])[0]})" * (what != Status.NOT_FOUND)
         raise ConfigurationError(_explained(self.job, self.stage, what, found, sources))
 
@@ -142,12 +143,18 @@ class FirstLook:
 def _explained(job: Job, stage: Stage, what: Status, found: str, sources: Sequence[str]) -> str:
     examples = f", such as {' and '.join((sources[0], sources[-1])[: len(sources)])}" if sources else ""
     root, mounted = is_url(job.archive.root), ", and whether the archive is mounted where the workers are"
-    look = job.survey.located_by() + ("" if root else mounted)
+    located_by = job.survey.located_by()
+    look = f"Check {located_by}" + ("" if root else mounted)
     again = "If the archive is right, and the run should continue anyway"
     if what == Status.UNREACHABLE:
         look += ", and whether the server answers" * root
         again = "Run the same command again when it answers. To continue without waiting"
+    elif what == Status.UNREADABLE:
+        look = f"The files are there: see what they hold. If they are not what was expected, check {located_by}"
+    elif what == Status.FAILED:
+        look = "The run's log has the traceback. Mend what it names, and run the same command again"
+        again = "To continue anyway"
     return (
-        f"{stage.name}: {found}{examples}. Check {look}. The run has stopped, and what it tried is pending "
+        f"{stage.name}: {found}{examples}. {look}. The run has stopped, and what it tried is pending "
         f"again. {again}: --set archive.when_nothing_found=go_on"
     )

@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
+from survey_batch.config.file_reader import open_reader
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.config.sections.base import Section
 from survey_batch.config.sections.cluster import ClusterSection
-from survey_batch.config.stage_kind import resolve
 from survey_batch.config.survey import Survey
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.reader import ImageReader
@@ -27,14 +27,14 @@ class Origin:
         """Open the reader of the survey's frames."""
         if self.survey.image_reader is None:
             raise ConfigurationError(f"survey {self.survey.name!r} has no frames: its image_reader is not set")
-        reader: ImageReader = resolve(self.survey.image_reader)(self.archive)
+        reader: ImageReader = open_reader(self.survey.image_reader, ImageReader, self.archive)
         return reader
 
     def spectra(self) -> SpectrumReader:
         """Open the reader of the survey's spectra."""
         if self.survey.spectrum_reader is None:
             raise ConfigurationError(f"survey {self.survey.name!r} has no spectra: its spectrum_reader is not set")
-        reader: SpectrumReader = resolve(self.survey.spectrum_reader)(self.archive)
+        reader: SpectrumReader = open_reader(self.survey.spectrum_reader, SpectrumReader, self.archive)
         return reader
 
     def settings(self) -> dict[str, object]:

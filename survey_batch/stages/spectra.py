@@ -18,12 +18,14 @@ from survey_batch.config.sections.spectra import SpectraSection
 from survey_batch.core.errors import (
     ConfigurationError,
     ObjectError,
+    ReaderError,
     SurveyBatchError,
     TransientError,
     UnreadableError,
 )
 from survey_batch.core.paths import is_url
 from survey_batch.planning.plan import Plan, Rows
+from survey_batch.spectra.checks import fault_of, outside
 from survey_batch.spectra.grid import NOT_MEASURED, Spectrum, log_grid, mask_attributes, to_grid
 from survey_batch.spectra.reader import Row, SpectrumReader
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
@@ -141,7 +143,7 @@ class SpectraStage(Stage):
             block.data[name][good] = values
         empty = np.asarray(good, int)[((mask & NOT_MEASURED) != 0).all(axis=1)]
         for index in empty.tolist():
-            found[index] = UnreadableError(f"{urls[index]}: {self._nothing_measured()}")
+            found[index] = UnreadableError(f"{urls[index]}: {self._nothing_measured(spectra[index])}")
         for index, result in found.items():
             if not isinstance(result, Spectrum):
                 self._fail(block, index, result, urls[index])
@@ -151,9 +153,9 @@ class SpectraStage(Stage):
         for values in block.data.values():
             values[index] = np.nan if values.dtype.kind == "f" else 0
 
-    def _nothing_measured(self) -> str:
+    def _nothing_measured(self, spectrum: Spectrum) -> str:
         low, high = self.section.wavelength_min, self.section.wavelength_max
-        return (
+        return outside(spectrum, low, high) or (
             f"no pixel from {low:g} to {high:g} Angstrom has a flux other than 0 and an inverse variance above 0, so "
             "there is nothing to use; remove it from the catalogue, or change the range in [spectra]"
         )
@@ -190,7 +192,19 @@ def read_file(archive: Archive, reader: SpectrumReader, file: SpectrumFile) -> S
             f"{file.path}: it must return a Spectrum or an ObjectError for each row"
         )
     url = archive.locate(file.path)
-    return [type(one)(f"{url}: {one}") if isinstance(one, SurveyBatchError) else one for one in found]
+    return [
+        _checked(one, url, archive.section.survey, row["object_id"]) for one, row in zip(found, file.rows, strict=True)
+    ]
+
+
+def _checked(result: Result, url: str, survey: str, name: str) -> Result:
+    """Name the file in an error, and put one in the place of a spectrum that cannot be used."""
+    if isinstance(result, SurveyBatchError):
+        return type(result)(f"{url}: {result}")
+    if fault := fault_of(result):
+        where = f"{url}: the reader of survey {survey!r} returned a wrong spectrum of object {name}"
+        return ReaderError(f"{where}: {fault}")
+    return result
 
 
 def in_portions(files: Sequence[SpectrumFile]) -> Iterator[list[SpectrumFile]]:

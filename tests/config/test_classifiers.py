@@ -117,7 +117,7 @@ def test_a_table_made_in_python_is_taken_as_it_is():
 def test_the_class_of_a_variant_is_imported_when_it_is_asked_for():
     kind = classifier_kind("tiny")
     assert family_of("tiny", "first") is kind.training
-    with pytest.raises(ConfigurationError, match="variant 'second' of kind 'tiny' cannot be loaded from no_such"):
+    with pytest.raises(ConfigurationError, match="no_such.* cannot be loaded .ModuleNotFoundError"):
         family_of("tiny", "second")
     with pytest.raises(ConfigurationError, match="kind 'tiny' has no variant 'third'; it has first, second"):
         family_of("tiny", "third")

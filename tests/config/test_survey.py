@@ -1,9 +1,12 @@
 """What a survey says of itself, and what the base class makes of it."""
 
+import tomllib
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from survey_batch.config import survey
 from survey_batch.config.job import Job
 from survey_batch.config.key_columns import KeyColumn
 from survey_batch.config.sections.archive import ArchiveSection
@@ -21,9 +24,6 @@ class Tiles(Survey):
     stages = {}  # noqa: RUF012
     needs_id = True
     file = "tile"
-
-    def example(self):
-        return ""
 
 
 class Rows:
@@ -72,14 +72,42 @@ def test_the_keys_of_a_survey_s_archive_say_where_its_files_are():
     assert find_survey("skyserver").located_by() == "archive.root"
 
 
+def test_a_survey_without_an_example_of_its_own_has_one_that_names_its_stages_and_columns():
+    example = tomllib.loads(Tiles().example())
+    assert example["archive"] == {"survey": "tiles", "root": "archive"}
+    assert (example["output"], example["stages"]) == ("runs/{name}", [])
+    assert "# needed columns: object_id, ra, dec, tile\n" in Tiles().example()
+
+
+class Unsorted(Survey):
+    """A survey that does not say all that it must."""
+
+    name = "unsorted"
+    stages = {}  # noqa: RUF012
+
+
+@pytest.mark.parametrize(
+    ("offered", "said"),
+    [
+        (Unsorted(), "the survey 'tiles' does not define order: add what is missing"),
+        (Tiles, r"must be a Survey, but is <class .*Tiles'>; name an object of the class, made by Tiles\(\)"),
+        ("tiles", "must be a Survey, but is 'tiles'$"),
+    ],
+)
+def test_what_is_no_whole_survey_is_refused_with_what_it_lacks(monkeypatch, offered, said):
+    monkeypatch.setattr(survey, "load", lambda _group, _name: offered)
+    with pytest.raises(ConfigurationError, match=said):
+        find_survey("tiles")
+
+
 @pytest.mark.parametrize("name", survey_names())
 def test_every_survey_sorts_by_columns_that_it_knows_and_its_first_stage_reads_the_archive(name):
-    survey = find_survey(name)
-    known = survey.known_columns()
-    assert {*survey.order, *survey.field} <= {*known}
-    assert {column.name for column in survey.key} <= {*known}
-    assert next(iter(survey.stages.values())).starts
-    assert set(possible_stages(name)) == {*survey.stages, *offered(STAGES)}
+    found = find_survey(name)
+    known = found.known_columns()
+    assert {*found.order, *found.field} <= {*known}
+    assert {column.name for column in found.key} <= {*known}
+    assert next(iter(found.stages.values())).starts
+    assert set(possible_stages(name)) == {*found.stages, *offered(STAGES)}
 
 
 def test_a_survey_that_is_not_installed_is_refused_with_those_that_are():

@@ -1,5 +1,7 @@
 """Plug-ins: what other packages offer is found, and what is wrong with them is said in a sentence."""
 
+from abc import ABC, abstractmethod
+
 import pytest
 
 from survey_batch.core import plugins
@@ -51,3 +53,33 @@ def test_two_packages_with_one_name_are_refused(package):
     package("yours", {"squares": "math:exp"})
     with pytest.raises(ConfigurationError, match="the packages mine and yours both offer 'squares'"):
         plugins.load(GROUP, "squares")
+
+
+def test_a_package_that_ends_the_program_when_it_is_imported_is_named(package, tmp_path):
+    (tmp_path / "leaves.py").write_text("raise SystemExit(3)")
+    package("broken", {"squares": "leaves:sqrt"})
+    with pytest.raises(ConfigurationError, match=r"the package broken offers 'squares'.*\(SystemExit: 3\)"):
+        plugins.load(GROUP, "squares")
+
+
+@pytest.mark.parametrize("reference", ["no_such_module:sqrt", "math:no_such", "math"])
+def test_a_reference_that_leads_nowhere_is_refused(reference):
+    with pytest.raises(ConfigurationError, match=f"{reference} cannot be loaded"):
+        plugins.resolve(reference)
+
+
+class Base(ABC):
+    size: int
+    colour: str = "red"
+
+    @abstractmethod
+    def draw(self): ...
+
+
+class Half(Base):
+    size = 3
+
+
+def test_what_a_class_must_define_and_does_not_is_listed():
+    assert plugins.undefined(Base, Base) == ["draw", "size"]
+    assert plugins.undefined(Half, Base) == ["draw"]

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.execution.first_look import FIRST_ROWS, FIRST_SHARDS, FirstLook
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.phases import make_groups
 from survey_batch.stages import make_stages
+from survey_batch.store.problems import Problem, note_problems
 from survey_batch.store.products import create_product, read_status, write_shard
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
@@ -54,6 +56,28 @@ def test_where_something_was_found_before_nothing_is_watched_or_taken_back(made)
     look.forget(shards)
     assert look.shards(shards) == []
     assert np.unique(read_status(job.output, "spectra", shards[0].rows)) == [Status.NOT_FOUND]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "said"),
+    [
+        (Status.UNREADABLE, "no spectrum in it", "can be read, .*The files are there: see what they hold"),
+        (Status.FAILED, "the reader failed with KeyError", "came through, .*The run's log has the traceback"),
+    ],
+)
+def test_files_that_are_there_and_of_no_use_stop_the_run_with_other_advice_than_missing_ones(
+    made, status, reason, said
+):
+    job, group, plan = made
+    look, first = FirstLook(job, group), plan.shards("object")[:2]
+    for shard in first:
+        problems = [Problem(row, status, reason, f"file-{row}.fits") for row in range(len(shard))]
+        note_problems(job.output, "spectra", shard, np.ones(len(shard), bool), problems, ["1"] * len(shard))
+        commit(job, shard, status)
+    with pytest.raises(ConfigurationError, match=said) as raised:
+        look.judge(first)
+    assert "mounted" not in str(raised.value)
+    assert np.unique(read_status(job.output, "spectra")) == [Status.PENDING]
 
 
 def test_rows_of_different_fates_are_no_sign_of_a_wrong_archive(made):

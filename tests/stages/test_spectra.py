@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from astropy.io import fits
 
 from survey_batch.core.errors import ConfigurationError, NotFoundError
 from survey_batch.core.status import Status
+from survey_batch.spectra.grid import Spectrum
 from survey_batch.spectra.reader import SpectrumReader
 from survey_batch.stages import make_stage
 from tests.jobs import lamost_job
@@ -113,13 +115,16 @@ class Faulty(SpectrumReader):
     fits = False
 
     def path(self, row):
-        return {"1": "good", "2": "bad"}[row["object_id"]]
+        return {"1": "good", "2": "bad", "4": "uneven", "5": "uneven"}[row["object_id"]]
 
     def read(self, raw, rows):
         if raw == b"bad":
             raise KeyError("FLUX")
         if raw == b"none":
             return [None]
+        if raw == b"uneven":
+            whole = Spectrum(np.ones(900, "f4"), np.ones(900, "f4"), np.zeros(900, "i4"), 36100.0)
+            return [whole, replace(whole, ivar=np.ones(899, "f4"))]
         return [NotFoundError("no such fibre")]
 
 
@@ -146,3 +151,19 @@ def test_a_reader_that_fails_in_a_way_of_its_own_sets_aside_the_rows_of_that_fil
 def test_a_reader_that_returns_something_else_ends_the_run(tmp_path):
     with pytest.raises(ConfigurationError, match="read returned NoneType among 1 results for 1 rows of good"):
         block_by(tmp_path, "1", good=b"none")
+
+
+def test_a_spectrum_that_a_reader_made_wrongly_is_set_aside_alone_and_its_reader_is_named(tmp_path):
+    block = block_by(tmp_path, "4", "5", uneven=b"uneven")
+    assert block.status.tolist() == [Status.OK, Status.FAILED]
+    (problem,) = block.problems
+    assert problem.message.startswith(
+        f"{tmp_path / 'uneven'}: the reader of survey 'lamost' returned a wrong spectrum of object 5: its arrays have"
+    )
+
+
+def test_a_range_that_a_spectrum_does_not_reach_is_told_with_the_spectrum_s_own(tmp_path):
+    write_spectrum(tmp_path / NAME, 1)
+    (problem,) = block_of(tmp_path, {"wavelength_min": 500, "wavelength_max": 600}).problems
+    assert problem.status == Status.UNREADABLE
+    assert "Angstrom, and [spectra] from 500 to 600" in problem.message

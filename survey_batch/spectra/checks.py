@@ -1,0 +1,56 @@
+"""What a survey's reader returns, looked at before it is used."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.core.arrays import F8
+from survey_batch.spectra.grid import Spectrum
+
+KINDS = {"flux": "fiu", "ivar": "fiu", "mask": "iub", "wavelengths": "fiu"}
+"""Kinds of numbers that an array may hold, as numpy writes them."""
+
+NAMES = {"f": "numbers", "i": "integers"}
+"""What the first of these kinds is called."""
+
+UNITS = {"nm": 10.0, "microns": 1e4}
+"""Angstrom in units that wavelengths may have by mistake."""
+
+
+def fault_of(spectrum: Spectrum) -> str | None:
+    """Say what makes a spectrum unusable, which only its reader can mend; None if it is well made."""
+    arrays: dict[str, npt.NDArray[Any]] = {"flux": spectrum.flux, "ivar": spectrum.ivar, "mask": spectrum.mask}
+    if spectrum.sampled is not None:
+        arrays["wavelengths"] = spectrum.sampled
+    for name, values in arrays.items():
+        if not isinstance(values, np.ndarray):
+            return f"{name} is of type {type(values).__name__} and must be a numpy array"
+        if values.dtype.kind not in KINDS[name]:
+            return f"{name} holds {values.dtype} and must hold {NAMES[KINDS[name][0]]}"
+    shapes = {name: values.shape for name, values in arrays.items()}
+    if len({*shapes.values()}) > 1 or len(spectrum.flux.shape) != 1 or spectrum.flux.size < 2:
+        said = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        return f"its arrays have the shapes {said}; they must be equal, with one dimension and two pixels at least"
+    return _fault_of_grid(spectrum.start, spectrum.sampled)
+
+
+def _fault_of_grid(start: float, sampled: F8 | None) -> str | None:
+    if sampled is None:
+        return None if np.isfinite(start) else "it has neither the first pixel of a log-linear grid nor wavelengths"
+    if np.isfinite(start):
+        return "it has wavelengths and the first pixel of a log-linear grid; with wavelengths, give NaN for the pixel"
+    # Written so that a NaN makes the condition false.
+    if not (sampled[0] > 0 and sampled[-1] < np.inf and bool((sampled[1:] > sampled[:-1]).all())):
+        return "its wavelengths are not increasing positive numbers"
+    return None
+
+
+def outside(spectrum: Spectrum, low: float, high: float) -> str | None:
+    """Say that a spectrum has no pixel in a range [Angstrom], and which unit may be the cause; None if it has one."""
+    first, last = float(spectrum.wavelength[0]), float(spectrum.wavelength[-1])
+    if first <= high and last >= low:
+        return None
+    likely = [unit for unit, factor in UNITS.items() if first * factor <= high and last * factor >= low]
+    unit = f". If they are {likely[0]}, the survey's reader must turn them into Angstrom" if likely else ""
+    return f"its wavelengths run from {first:g} to {last:g} Angstrom, and [spectra] from {low:g} to {high:g}{unit}"
