@@ -14,7 +14,7 @@ from survey_batch.core.status import Status
 from survey_batch.images.picture import panels_of
 from survey_batch.models.figures import confusion_figure
 from survey_batch.notebook.rows import Object, kind_of, objects_in, row_of, rows_of
-from survey_batch.report.figures_sky import PATCH_DEGREES, Patch, all_sky, find_patches, look, width_degrees, zoom
+from survey_batch.report.figures_sky import PATCH_DEGREES, all_sky, look, patches_of, whole_patch, width_degrees, zoom
 from survey_batch.report.figures_spectra import NAMES_PAD, draw_spectrum
 from survey_batch.report.objects import Objects, label_classes
 from survey_batch.report.style import NO_CLASS, class_colors
@@ -84,8 +84,8 @@ def gallery(ds: "xr.Dataset", which: Sequence[Object] | None = None, count: int 
 def sky_map(ds: "xr.Dataset", by: str = "label") -> Picture:
     """Draw the objects on the sky, coloured by a variable of few values (label, split, predicted_class, status).
 
-    Objects that lie in one patch of a few degrees are drawn in arcminutes from its middle. More than 100,000 objects on
-    the whole sky are drawn as a density.
+    Objects that lie within 90 degrees are drawn from their middle, in arcminutes or degrees, the others on the whole
+    sky. There, more than 100,000 objects are drawn as a density.
     """
     values = _words(ds, by)
     classes = _classes(ds, values)
@@ -107,13 +107,14 @@ def sky_map(ds: "xr.Dataset", by: str = "label") -> Picture:
         classes=classes or ("",),
     )
     known = np.flatnonzero(held)
-    patches = [Patch(known[patch.members], patch.ra, patch.dec) for patch in find_patches(ra[known], dec[known])]
-    alone = len(patches) == 1 and width_degrees(objects, patches[0]) <= PATCH_DEGREES
-    figure = Picture((5.4, 5.8) if alone else (8.6, 4.8), layout="constrained")
-    if alone:
-        zoom(objects, patches[0], 1, figure)
+    whole = whole_patch(objects, known) if len(known) else None
+    if whole and width_degrees(objects, whole) > PATCH_DEGREES:
+        whole = None
+    figure = Picture((5.4, 5.8) if whole else (8.6, 4.8), layout="constrained")
+    if whole:
+        zoom(objects, whole, 1, figure)
     else:
-        all_sky(objects, known, patches, figure)
+        all_sky(objects, known, patches_of(objects, known), figure)
     if classes:
         handles = [
             figure.axes[0].scatter([], [], s=20, label=name or "none", **look(objects, name))

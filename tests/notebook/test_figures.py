@@ -85,6 +85,16 @@ def test_a_sky_map_names_the_groups(spectra):
         spectra.sb.sky_map("flux")
 
 
+@pytest.mark.parametrize(
+    ("step", "name", "unit"),
+    [(0.01, "rectilinear", "east [arcmin]"), (2.0, "rectilinear", "east [degrees]"), (40.0, "aitoff", "")],
+)
+def test_the_projection_of_a_sky_map_is_chosen_by_its_extent(predictions, step, name, unit):
+    place = np.arange(5) * step
+    axes = predictions.assign_coords(ra=("object", place), dec=("object", place / 8)).sb.sky_map("label").axes[0]
+    assert (axes.name, axes.get_xlabel()) == (name, unit)
+
+
 def test_what_cannot_be_drawn_is_refused(spectra_output, spectra):
     with pytest.raises(ConfigurationError, match="features of test.* nothing to draw object by object"):
         sb.open_product(spectra_output, "features").sb.show(0)
