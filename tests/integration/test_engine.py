@@ -20,7 +20,7 @@ from survey_batch.core.status import Status
 from survey_batch.execution import engine, shard_task
 from survey_batch.execution.runner import run
 from survey_batch.preflight.phases import make_groups
-from survey_batch.stages import make_stages
+from survey_batch.stages import make_stages, spectra
 from survey_batch.store.products import open_group, read_status, write_shard
 from tests.compare import assert_equal_products
 from tests.jobs import lamost_job
@@ -54,23 +54,19 @@ class Trap(WorkerPlugin):
         self.paths, self.how = paths, how
 
     def setup(self, worker):
-        from survey_batch.surveys.lamost.reader import LamostSpectra
+        self.original = read = spectra.read_file
 
-        self.original = read = LamostSpectra.read
-
-        def trapped(reader, raw, rows):
-            if any(row["filename"] in self.paths for row in rows):
+        def trapped(archive, reader, file):
+            if any(row["filename"] in self.paths for row in file.rows):
                 if self.how == "kill":
                     os.kill(os.getpid(), signal.SIGKILL)
                 raise RuntimeError("a defect of ours")
-            return read(reader, raw, rows)
+            return read(archive, reader, file)
 
-        LamostSpectra.read = trapped
+        spectra.read_file = trapped
 
     def teardown(self, worker):
-        from survey_batch.surveys.lamost.reader import LamostSpectra
-
-        LamostSpectra.read = self.original
+        spectra.read_file = self.original
 
 
 @pytest.fixture

@@ -34,13 +34,13 @@ def labelled(archive, job):
 
 
 def bytes_of(job):
-    """All files of the products but those of labels and splits."""
-    folders = ("label", "split")
+    """All files of the products but those of labels and splits, and the product's own metadata with its history."""
+    changed = ("label", "split")
     return {
         path: path.read_bytes()
         for product in ("spectra", "features")
         for path in sorted(Path(job.output).glob(f"{product}.zarr/**/*"))
-        if path.is_file() and not set(folders) & set(path.parts)
+        if path.is_file() and not set(changed) & set(path.parts) and path.parts[-2:] != (f"{product}.zarr", "zarr.json")
     }
 
 
