@@ -20,7 +20,7 @@ from survey_batch.core.status import Status
 from survey_batch.execution import engine, shard_task
 from survey_batch.execution.runner import run
 from survey_batch.preflight.phases import make_groups
-from survey_batch.stages import make_stages
+from survey_batch.stages import make_stages, spectra
 from survey_batch.store.products import open_group, read_status, write_shard
 from tests.compare import assert_equal_products
 from tests.jobs import lamost_job
@@ -166,7 +166,7 @@ def test_what_is_learnt_survives_any_number_of_workers_if_each_part_kills_few(ar
 
 
 class NoRoom(WorkerPlugin):
-    """A worker that cannot write to the output."""
+    """A worker that puts no spectrum on the grid, and cannot write to the output."""
 
     name = "no room"
 
@@ -174,12 +174,14 @@ class NoRoom(WorkerPlugin):
         def fail(*_):
             raise OSError("No space left on device")
 
-        shard_task.set_aside = fail
+        def grid(*_):
+            raise RuntimeError("a defect of ours")
+
+        shard_task.set_aside, spectra.to_grid = fail, grid
 
 
 def test_a_shard_that_cannot_even_be_set_aside_ends_the_run_with_both_reasons(archive, tmp_path):
     with one_worker() as client:
-        client.register_plugin(Trap(["spec-55000-TEST_sp01-013.fits"], "raise"))
         client.register_plugin(NoRoom())
         with pytest.raises(
             sb.SurveyBatchError, match="a defect of ours; it could not be set aside either.*No space left"
