@@ -26,7 +26,7 @@ def in_terminal(words, folder, keys=(), **environment):
         stderr=theirs,
         cwd=folder,
         env={**_plain(), "TERM": "xterm-256color", "COLUMNS": "100", **environment},
-        preexec_fn=_own_terminal,
+        preexec_fn=own_terminal,
     )
     os.close(theirs)
     shown, keys, deadline = b"", list(keys), time.monotonic() + PATIENCE
@@ -51,7 +51,7 @@ def in_terminal(words, folder, keys=(), **environment):
     return process.wait(), shown.decode(), CONTROL.sub("", shown.decode())
 
 
-def _own_terminal():
+def own_terminal():
     """Make the pseudo-terminal the one whose Ctrl-C reaches the process."""
     import fcntl
     import termios

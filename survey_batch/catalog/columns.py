@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from survey_batch.catalog.guesses import POSITIONS, first_match, matching, plain
-from survey_batch.catalog.labels import MADE_LABELS
+from survey_batch.catalog.labels import MADE_LABELS, class_columns
 from survey_batch.catalog.needs import columns_of, explain_missing, near
 from survey_batch.catalog.source import Source
 from survey_batch.config.job import ArchiveSection, CatalogSection
@@ -175,33 +175,41 @@ OPTIONAL = ("label", "split", "class", "subclass", "zwarning", "primary", *(f"ma
 """Columns that are read only if the job asks for them; all others are always read."""
 
 
-def needed_columns(found: Mapping[str, str], section: CatalogSection) -> dict[str, str]:
+def needed_columns(found: Mapping[str, str], section: CatalogSection, source: Source) -> dict[str, str]:
     """Leave out the optional columns that the job does not ask for.
 
     Raises
     ------
     ConfigurationError
-        The job asks for something whose column was not found.
+        The job asks for something whose columns were not found.
     """
-    asked = list(_asked_for(section))
-    if missing := [(key, name) for key, name in asked if name not in found]:
-        raise ConfigurationError(
-            "\n".join(
-                f"{key} needs {name}, and no column was found for it: name it ([catalog] columns = {{{name} = "
-                f'"<column>"}}), or remove {key}'
-                for key, name in missing
-            )
-        )
-    wanted = {name for _, name in asked} | ({"split"} if section.split is None else set())
+    asked = {key: [name for name in names if name not in found] for key, *names in _asked_for(section)}
+    if missing := {key: names for key, names in asked.items() if names}:
+        problems = (_explain_asked(key, names, source) for key, names in missing.items())
+        raise ConfigurationError("\n".join([*problems, columns_of(source)]))
+    wanted = {name for _, *names in _asked_for(section) for name in names}
+    if section.split is None:
+        wanted.add("split")
     if section.label not in MADE_LABELS:
         wanted.add("label")
     return {ours: theirs for ours, theirs in found.items() if ours in wanted or ours not in OPTIONAL}
 
 
-def _asked_for(section: CatalogSection) -> Iterator[tuple[str, str]]:
-    """Yield each key of the job that needs a column, and our name of that column."""
+def _explain_asked(key: str, missing: Sequence[str], source: Source) -> str:
+    """Say which columns a key of the job needs, and the ways out; a label may be any column."""
+    columns = ", ".join(f'{name} = "<column>"' for name in missing)
+    own = next(iter(class_columns(source.names)), "<column>")
+    other = f'take your own column of classes (catalog.label = "{own}"), ' if key.startswith("catalog.label") else ""
+    return (
+        f"{key} needs {' and '.join(missing)}, not found in the catalogue: {other}name what is missing "
+        f"([catalog] columns = {{{columns}}}), or remove {key}"
+    )
+
+
+def _asked_for(section: CatalogSection) -> Iterator[tuple[str, ...]]:
+    """Yield each key of the job that needs columns, and our names of these."""
     if section.label in MADE_LABELS:
-        yield from ((f"catalog.label = {section.label!r}", name) for name in ("class", "subclass"))
+        yield f"catalog.label = {section.label!r}", "class", "subclass"
     if section.select is not None:
         if section.select.object_class is not None:
             yield "catalog.select.object_class", "class"
@@ -209,6 +217,6 @@ def _asked_for(section: CatalogSection) -> Iterator[tuple[str, str]]:
             yield "catalog.select.luminosity", "subclass"
         if section.select.zwarning is not None:
             yield "catalog.select.zwarning", "zwarning"
-        yield from (("catalog.select.magnitudes", f"mag_{band}") for band in section.select.magnitudes)
+        yield "catalog.select.magnitudes", *(f"mag_{band}" for band in section.select.magnitudes)
     if section.duplicates is not None and section.duplicates.keep == "primary":
         yield 'catalog.duplicates.keep = "primary"', "primary"

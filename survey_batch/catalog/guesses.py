@@ -16,10 +16,13 @@ POSITIONS = (
 )
 """Names that belong together as a position, in order of preference."""
 
+_DEGREES = re.compile(r"[(\[](deg|degrees?|°)[)\]]\s*$")
+"""The unit behind a name; no other unit, since positions are read as degrees if the file says nothing else."""
+
 
 def plain(name: str) -> str:
-    """Return a name in lower case, without underscores, blanks and hyphens."""
-    return re.sub(r"[_\s-]", "", name.lower())
+    """Return a name in lower case, without underscores, blanks, hyphens and "(deg)"."""
+    return re.sub(r"[_\s-]", "", _DEGREES.sub("", name.lower()))
 
 
 def matching(candidates: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from survey_batch.catalog.guesses import matching, plain
 from survey_batch.catalog.identifiers import without_point
 from survey_batch.catalog.values import SENTINEL, says_nothing, to_text, trimmed
 
@@ -18,6 +19,13 @@ MK_CLASSES = ("O", "B", "A", "F", "G", "K", "M", "OB", "carbon", "WD", "CV")
 
 CLASS_COLUMNS = ("class", "subclass", "spectraltype", "spectype", "sptype", "objtype", "objclass", "morphology", "type")
 """Names of columns that usually hold a class, in the spelling of `KeyColumn.names`."""
+
+
+def class_columns(names: Sequence[str]) -> list[str]:
+    """Return the columns that look like classes by their names: the usual names first, then `my_type` and the like."""
+    usual = matching(CLASS_COLUMNS, names)
+    return usual + [name for name in names if name not in usual and plain(name).endswith(("class", "type", "label"))]
+
 
 _STELLAR = re.compile(r"^(?P<prefix>e?sd|usd|d|g)?(?P<letter>OB|[OBAFGKM])(?:\d|$|[ (IV])")
 """Prefix (sd, esd, usd: subdwarf; d: dwarf; g: giant), letter, then a digit, a luminosity class or nothing."""

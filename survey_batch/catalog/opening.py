@@ -79,7 +79,7 @@ def _table_with_columns(
     for number in numbers if section.table is None else numbers[:1]:
         source = first if number == first.table else open_source(section.path, replace(choice, table=number))
         try:
-            return source, needed_columns(match_columns(source, section, archive, positions=positions), section)
+            return source, needed_columns(match_columns(source, section, archive, positions=positions), section, source)
         except ConfigurationError as error:
             refused.append(error)
     raise refused[0]

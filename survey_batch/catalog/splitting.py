@@ -71,7 +71,7 @@ def _check_positions(objects: Objects, takes_part: Flags, ra: F8, dec: F8) -> No
             "of splits (train, validation, test)"
         )
     if lost:
-        objects.notes.append(f"split: {lost:,} rows with a label have no position, and are in no split")
+        objects.notes.append(f"split: rows with a label but no position are in no split: {lost:,}")
 
 
 def _cells(objects: Objects, section: SplitSection) -> I8 | None:

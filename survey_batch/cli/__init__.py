@@ -82,7 +82,7 @@ def main() -> None:
     compute_like_a_worker()  # training, which happens in this process
     asked_by_program = "--json" in sys.argv[1:]
     try:  # typer itself shows a person how a command is to be written
-        with completion.bash_words(os.environ):
+        with completion.bash_words(os.environ), completion.zsh_words(os.environ):
             app = typer.main.get_command(make_app())
             sys.exit(app.main(prog_name="survey-batch", standalone_mode=not asked_by_program) or 0)
     except SurveyBatchError as error:

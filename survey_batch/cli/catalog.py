@@ -45,13 +45,12 @@ def catalog(
 
 def _label_hint(section: "CatalogSection", job: "Job") -> "Iterator[str]":
     """Yield a note if no label is chosen although a column looks like a class."""
-    from survey_batch.catalog.guesses import matching
-    from survey_batch.catalog.labels import CLASS_COLUMNS
+    from survey_batch.catalog.labels import class_columns
     from survey_batch.catalog.opening import open_catalog
 
     if section.label is not None or "label" in (opened := open_catalog(section, job.archive)).names:
         return
-    if found := matching(CLASS_COLUMNS, opened.source.names):
+    if found := class_columns(opened.source.names):
         made = ', or "mk_class" or "spectral_type", made of both' if len(found) > 1 and found[1] == "subclass" else ""
         looks = f"columns {' and '.join(map(repr, found))} look" if len(found) > 1 else f"column {found[0]!r} looks"
         yield f'{looks} like classes, and no label is chosen: [catalog] label = "{found[0]}"{made}'

@@ -6,6 +6,7 @@ Everything is imported when Tab is pressed; whatever goes wrong then offers noth
 import io
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -18,6 +19,12 @@ from survey_batch.core.plugins import CLASSIFIERS, CLUSTERS, SURVEYS, offered
 
 ITEM = re.compile(r"^(.*[\[,]\s*)([\"']?)([^\"',\]]*)$", re.DOTALL)
 """A list that is being written: all before its last item, the item's quote, and its beginning."""
+
+ASKED = "_SURVEY_BATCH_COMPLETE"
+"""Variable in which a shell says that it asks, and how it wants the answer."""
+
+GOES_ON = re.compile(r"[./=,]$|=\[")
+"""What is not yet a whole word."""
 
 COLUMNS = re.compile(r"^(.*)([,=])([^,=]*)$", re.DOTALL)
 """Columns that are being written: all before the last one, the separator, and its beginning."""
@@ -52,12 +59,13 @@ def complete_split(incomplete: str) -> list[str]:
 
 
 def complete_stages(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Offer a survey's own stages, with commas."""
+    """Offer a survey's own stages and predictions, with commas."""
+    from survey_batch.cli.questions import products_offered
     from survey_batch.config.survey import find_survey
     from survey_batch.surveys import EXAMPLE
 
     done, comma, begun = incomplete.rpartition(",")
-    stages = find_survey(ctx.params.get("survey") or EXAMPLE).stages
+    stages = products_offered(find_survey(ctx.params.get("survey") or EXAMPLE))
     return [f"{done}{comma}{name}" for name in _beginning(begun, stages) if name not in done.split(",")]
 
 
@@ -208,3 +216,31 @@ def bash_words(environment: MutableMapping[str, str]) -> Iterator[None]:
         behind = "=" in words[index - 1 : index + 1]
         for offer in offers.getvalue().split():
             typer.echo(offer.partition("=")[2] if behind else offer)
+
+
+@contextmanager
+def zsh_words(environment: MutableMapping[str, str]) -> Iterator[None]:
+    """Answer zsh in its own commands, with no blank behind what goes on: a folder, a key, a list.
+
+    typer's answer to zsh always ends a word, and loses quotes. Its answer to fish holds the same offers, line by line.
+    """
+    if environment.get(ASKED) != "complete_zsh":
+        yield
+        return
+    environment.update({ASKED: "complete_fish", "_TYPER_COMPLETE_FISH_ACTION": "get-args"})
+    offers = io.StringIO()
+    try:
+        with redirect_stdout(offers):
+            yield
+    finally:
+        groups: dict[str, list[str]] = {"": [], " -S ''": []}
+        for line in filter(None, offers.getvalue().splitlines()):
+            value, _, meaning = line.partition("\t")
+            escaped = value.replace("\\", "\\\\").replace(":", "\\:")
+            groups[" -S ''" if GOES_ON.search(value) else ""].append(f"{escaped}:{meaning}" if meaning else escaped)
+        commands = [
+            f"local -a offers=({shlex.join(words)}); _describe '' offers{option}"
+            for option, words in groups.items()
+            if words
+        ]
+        typer.echo("; ".join(commands) or "_files")

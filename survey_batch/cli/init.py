@@ -28,6 +28,10 @@ def init(
         str | None, typer.Option(help="What to make, with commas: key stages.", autocompletion=complete_stages)
     ] = None,
     output: Annotated[str | None, typer.Option(help="Where products go: key output.")] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(help="The column with known classes, to train a classifier: key catalog.label; '' for none."),
+    ] = None,
 ) -> None:
     """Write a commented job file to start from; an existing file is left alone.
 
@@ -39,7 +43,7 @@ def init(
     from survey_batch.core.errors import ConfigurationError
     from survey_batch.surveys import EXAMPLE
 
-    wishes = Wishes(job, survey, catalog, root, stages, output)
+    wishes = Wishes(job, survey, catalog, root, stages, output, label)
     if (job is None or survey is None) and not answer.as_json and sys.stdin.isatty() and sys.stdout.isatty():
         answer.clear()
         wishes = ask(wishes)
@@ -52,4 +56,4 @@ def init(
     wishes.job.write_text(text, encoding="utf-8")
     answer.tell({"file": str(wishes.job), "survey": wishes.survey or EXAMPLE})
     answer.tell({"next": [command(verb, wishes.job) for verb in ("catalog", "plan")]})
-    answer.show(f"wrote {wishes.job}; next: edit it, then survey-batch plan {wishes.job}")
+    answer.show(f"wrote {wishes.job}; look through it, then: survey-batch plan {wishes.job}")

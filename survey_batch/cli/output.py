@@ -1,6 +1,7 @@
 """What a verb answers: text for people, or with `--json` one object for programs; one module for all verbs."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,25 @@ if TYPE_CHECKING:
     from survey_batch.cli.display import StepDisplay
 
 
+PIPE_COLUMNS = 10_000
+"""Where nobody looks at the width: longer than any row of a table."""
+
+
 def _console(*, stderr: bool) -> Console:
     """Make a console that moves the cursor on terminals alone, also where FORCE_COLOR asks for colours in a pipe.
 
-    Printed text has users' own names and paths: `runs/[new]` is not markup, `:star:` not a picture.
+    Printed text has users' own names and paths: `runs/[new]` is not markup, `:star:` not a picture. In a pipe a row of
+    a table is one line, so that paths stay whole and `grep` finds them.
     """
-    interactive = None if (sys.stderr if stderr else sys.stdout).isatty() else False
-    return Console(stderr=stderr, force_interactive=interactive, markup=False, emoji=False, highlight=False)
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(
+        stderr=stderr,
+        width=None if terminal or "COLUMNS" in os.environ else PIPE_COLUMNS,
+        force_interactive=None if terminal else False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
 
 
 console = _console(stderr=False)

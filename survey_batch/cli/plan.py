@@ -39,10 +39,13 @@ def plan(job: JobFile, overrides: Overrides = None) -> None:
 
     refuse_overlaps(wanted)
     awaited = is_awaited(wanted)
-    made = make_plan(before_training(wanted) if awaited else wanted)
+    planned = before_training(wanted) if awaited else wanted
+    stages = make_stages(planned)
+    groups = make_groups(stages)  # refuses a job that cannot work before the catalogue is read
+    made = make_plan(planned)
     kind = kind_of(wanted.cluster)
     cost, elsewhere = estimate(made), kind.elsewhere
-    if relabelling := find_relabelling(made, make_stages(made.job)):
+    if relabelling := find_relabelling(made, stages):
         cost = replace(cost, notes=(*cost.notes, str(relabelling)))
     if elsewhere and (missing := missing_archive(made.job)):
         cost = replace(cost, notes=(*cost.notes, f"{missing}; it must be one on the machines of the workers"))
@@ -50,10 +53,9 @@ def plan(job: JobFile, overrides: Overrides = None) -> None:
         cost = replace(cost, notes=(*cost.notes, _trained_first(wanted)))
     answer.tell(cost.as_dict())
     _show(cost, made.job.archive)
-    stages = make_stages(made.job)
     # Objects that are still to be found have no list yet, so products cannot be compared with it.
     made_already(made, [stage for stage in stages if stage.from_fields or made.size("object")])
-    for group in make_groups(stages):
+    for group in groups:
         kind.check_run(wanted.cluster.for_phase(group.stored[0].phase))
     refuse_what_cannot_work(made, cost, elsewhere=elsewhere)
     answer.hint(*(command(verb, job, overrides, *(["--train"] if awaited and verb == "run" else [])) for verb in NEXT))

@@ -1,6 +1,6 @@
 """The questions of `survey-batch init` in a terminal; what was given as an option is not asked."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -10,13 +10,16 @@ from rich.padding import Padding
 from rich.text import Text
 
 from survey_batch.cli.output import answer
-from survey_batch.config.example import example_job, value_in
+from survey_batch.config.example import PREDICTIONS, can_predict, example_job, value_in
 from survey_batch.config.survey import Survey, find_survey, installed_surveys
 from survey_batch.config.toml_lines import KeyPath
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.surveys import EXAMPLE
 
 T = TypeVar("T")
+
+NO_LABEL = "none"
+"""The answer for a catalogue without classes."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Wishes:
     root: str | None
     stages: str | None
     output: str | None
+    label: str | None = None
+    """A column of classes; "" for none."""
 
     def text(self, survey: str) -> str:
         """Return the text of the job file."""
@@ -36,10 +41,13 @@ class Wishes:
             ("output",): self.output,
             ("catalog", "path"): self.catalog,
             ("archive", "root"): self.root,
+            ("catalog", "label"): self.label or None,
         }
         if self.stages is not None:
             values["stages",] = chosen_stages(self.stages, find_survey(survey))
         given = {key: value for key, value in values.items() if value is not None}
+        if self.label == "":
+            given |= {("catalog", "label"): None, ("catalog", "split"): None}  # which needs labels
         return example_job(survey, self.job.stem if self.job else "job", given)
 
 
@@ -50,7 +58,9 @@ def ask(wishes: Wishes) -> Wishes:
     wishes = replace(wishes, job=job, survey=survey)
     example = wishes.text(survey)
     path, label = (value_in(example, "catalog", key) for key in ("path", "label"))
-    catalog = wishes.catalog or _ask_catalog(find_survey(survey), path, label)
+    catalog, columns = (wishes.catalog, []) if wishes.catalog else _ask_catalog(find_survey(survey), path, label)
+    if columns and wishes.label is None and label is not None and not _can_be_made(label, columns):
+        wishes = replace(wishes, label=_ask_label(columns))
     root = wishes.root or _asked(
         "Archive: a folder, https://… or s3://…", str(value_in(example, "archive", "root")), str
     )
@@ -92,36 +102,77 @@ def _about(survey: Survey) -> str:
     return (type(survey).__doc__ or "").strip().splitlines()[0] if type(survey).__doc__ else ""
 
 
-def _ask_catalog(survey: Survey, default: str, label: str | None) -> str:
-    """Ask for the catalogue, and show how its columns are understood; one that cannot be read may come later."""
+def _ask_catalog(survey: Survey, default: str, label: str | None) -> tuple[str, list[str]]:
+    """Ask for the catalogue, and show how its columns are understood; one that cannot be read may come later.
+
+    Returns
+    -------
+    path : str
+    columns : list of str
+        Those of the catalogue; none if it cannot be read.
+    """
+    question = "Catalogue: CSV, Parquet, FITS, VOTable, …, a path or URL"
+    path = _asked(question, default, str)
     while True:
-        path = _asked("Catalogue: CSV, Parquet, FITS, VOTable, …, a path or URL", default, str)
         try:
-            answer.show(*map(_indented, _understood(path, survey, label)))
+            return path, _understood(path, survey, label)
         except ConfigurationError as error:
             answer.show(_indented(str(error)))
-            if _asked("Take it all the same? (yes or no)", "no", str).lower() not in ("y", "yes"):
-                continue
-        return path
+            again = _asked("Take it all the same? (yes, no, or another path)", "no", str)
+            if again.lower() in ("y", "yes"):
+                return path, []
+            path = _asked(question, default, str) if again.lower() in ("n", "no") else again
 
 
-def _understood(path: str, survey: Survey, label: str | None) -> Iterator[str]:
-    """Say which columns are recognised, and which others there are."""
+def _understood(path: str, survey: Survey, label: str | None) -> list[str]:
+    """Say which columns are recognised and which others there are, and return all."""
     from survey_batch.catalog.opening import open_catalog
     from survey_batch.config.job import CatalogSection
 
     archive = survey.archive(survey=survey.name, root="")
-    opened = open_catalog(CatalogSection(path=path, label=label), archive)
+    opened = open_catalog(CatalogSection(path=path), archive)
+    if label is not None and _can_be_made(label, opened.source.names):
+        opened = open_catalog(CatalogSection(path=path, label=label), archive)
     known = ", ".join(ours if ours == theirs else f"{ours} ({theirs})" for ours, theirs in opened.names.items())
     others = [name for name in opened.source.names if name not in opened.names.values()]
-    yield f"recognised: {known}"
+    answer.show(_indented(f"recognised: {known}"))
     if others:
-        yield f"other columns: {', '.join(others)}"
+        answer.show(_indented(f"other columns: {', '.join(others)}"))
+    return list(opened.source.names)
+
+
+def _can_be_made(label: str, columns: Sequence[str]) -> bool:
+    """Tell whether a catalogue has the label's column, or those that it is made of."""
+    from survey_batch.catalog.guesses import matching, plain
+    from survey_batch.catalog.labels import MADE_LABELS
+
+    needed = ("class", "subclass") if label in MADE_LABELS else (plain(label),)
+    return all(matching((name,), columns) for name in needed)
+
+
+def _ask_label(columns: Sequence[str]) -> str:
+    """Ask which column holds the classes, for a catalogue without those that the example makes its label of."""
+    from survey_batch.catalog.labels import class_columns
+
+    def checked(name: str) -> str:
+        if name != NO_LABEL and name not in columns:
+            raise ConfigurationError(f"there is no column {name!r}; there are {', '.join(columns)}")
+        return "" if name == NO_LABEL else name
+
+    guess = next(iter(class_columns(columns)), NO_LABEL)
+    return _asked(
+        f'Column with known classes, to train a classifier ("{NO_LABEL}": there is no such column)', guess, checked
+    )
 
 
 def _ask_stages(survey: Survey, default: list[str]) -> str:
-    answer.show(f"Products of {survey.name}: {', '.join(survey.stages)}")
+    answer.show(f"Products of {survey.name}: {', '.join(products_offered(survey))}")
     return _asked("What to make, with commas", ",".join(default), lambda text: ",".join(chosen_stages(text, survey)))
+
+
+def products_offered(survey: Survey) -> list[str]:
+    """List what the survey's example can be made to do: its stages, and predictions if it has a table for them."""
+    return [*survey.stages, *([PREDICTIONS] if can_predict(survey.example()) else [])]
 
 
 def chosen_stages(text: str, survey: Survey) -> list[str]:
@@ -132,14 +183,13 @@ def chosen_stages(text: str, survey: Survey) -> list[str]:
     ConfigurationError
         The survey has no such stage, or none that the others can be made of.
     """
-    wanted = {name.strip() for name in text.split(",")}
-    if unknown := sorted(wanted - survey.stages.keys()):
+    wanted, offered = {name.strip() for name in text.split(",")}, products_offered(survey)
+    if unknown := sorted(wanted.difference(offered)):
         raise ConfigurationError(
-            f"{', '.join(map(repr, unknown))} is no product of survey {survey.name!r}; there are "
-            f"{', '.join(survey.stages)}"
+            f"{', '.join(map(repr, unknown))} is no product of survey {survey.name!r}; there are {', '.join(offered)}"
         )
-    names = [name for name in survey.stages if name in wanted]
-    if not survey.stages[names[0]].starts:
+    names = [name for name in offered if name in wanted]
+    if names[0] == PREDICTIONS or not survey.stages[names[0]].starts:
         starts = [name for name, kind in survey.stages.items() if kind.starts]
         raise ConfigurationError(f"the first product must be {' or '.join(starts)}: the others are made of it")
     return names

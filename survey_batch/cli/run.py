@@ -50,7 +50,7 @@ def run(
         wanted, make_progress(error_console), break_lock=break_lock, performance_report=performance_report
     )
     answer.tell({"output": summary.output, "counts": summary.counts, "stages": summary.stages})
-    _show(summary)
+    _show(summary, command("status", job, overrides))
     verbs = ("report", "export") if summary.complete else ("status", "run")
     answer.hint(*(command(verb, job, overrides) for verb in verbs))
     if not summary.complete:
@@ -98,9 +98,9 @@ def _train(job: "Job") -> None:
     error_console.print(describe(train(job, progress=say, report=steps.detail)), soft_wrap=True)
 
 
-def _show(summary: "Summary") -> None:
+def _show(summary: "Summary", status: str) -> None:
     if not summary.worked:
         answer.show("nothing to do: every object has its final status")
     answer.show(objects_in_words(summary.counts), f"products in {summary.output}")
     if set(summary.counts) - {"ok"}:
-        answer.show(f"reasons in {summary.output}/problems.parquet (see: survey-batch status)")
+        answer.show(f"reasons in {summary.output}/problems.parquet (see: {status})")

@@ -14,6 +14,7 @@ from dask.utils import parse_bytes
 
 from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import size
 
 STEP = "SURVEY_BATCH_STEP"
 """Environment variable of a step with its identifier."""
@@ -31,6 +32,26 @@ class JobState:
 
     state: str
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one job asks for on one node."""
+
+    workers: int
+    cores: int
+    memory: int
+    """Bytes of all its workers."""
+
+    def __str__(self) -> str:
+        workers = f" for {self.workers} workers" if self.workers > 1 else ""
+        return f"{self.cores} core{'s' if self.cores > 1 else ''} and {size(self.memory)}{workers}"
+
+
+def request_of(section: ClusterSection) -> Request:
+    """Return what a worker job of a table asks for."""
+    cores = section.cores or section.threads * section.processes
+    return Request(section.processes, cores, parse_bytes(section.memory) * section.processes)
 
 
 class Launcher(ABC):
@@ -70,9 +91,11 @@ class Launcher(ABC):
     def cancel(self, jobs: Iterable[str]) -> None:
         """End jobs; a job that has already ended is no error."""
 
-    def log_of(self, job: str) -> str:
-        """Return the last lines of a job's log."""
+    def log_of(self, job: str) -> str | None:
+        """Return the last lines of a job's log; None if there is no log, not even an empty one."""
         found = sorted(path for path in self.folder.glob(f"*-{job}.*") if path.suffix != ".sh")
+        if not found:
+            return None
         lines = [line for path in found for line in path.read_text(errors="replace").splitlines() if line.strip()]
         return "\n".join(lines[-5:])
 
@@ -128,10 +151,14 @@ class Srun(Launcher):
                 'cluster.kind = "srun" starts workers inside an allocation, but this process is not in one: start it '
                 'with sbatch or salloc, or set cluster.kind = "slurm"'
             )
-        cores = section.cores or section.threads * section.processes
-        memory = f"{parse_bytes(section.memory) * section.processes // 2**20}M"
+        request = request_of(section)
         gres = [f"--gres={section.gres}"] if section.gres else []
-        self.options = [f"--cpus-per-task={cores}", f"--mem={memory}", *gres, *section.directives]
+        self.options = [
+            f"--cpus-per-task={request.cores}",
+            f"--mem={request.memory // 2**20}M",
+            *gres,
+            *section.directives,
+        ]
         self.steps: dict[str, subprocess.Popen[bytes]] = {}
 
     def submit(self, script: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from survey_batch.cluster.base import Say
-from survey_batch.cluster.launch import JobState, Launcher, LaunchError
+from survey_batch.cluster.launch import JobState, Launcher, LaunchError, request_of
 from survey_batch.config.job import ClusterSection
 from survey_batch.core import interrupt
 from survey_batch.core.errors import ConfigurationError, SurveyBatchError
@@ -22,6 +22,19 @@ log = logging.getLogger(__name__)
 FAILURES_ALLOWED = 3
 """Jobs in a row (and more than run at a time) that end before their worker reaches the scheduler. This is a mistake
 that would repeat forever."""
+
+
+NEVER_STARTS = {
+    "AccountNotAllowed",
+    "BadConstraints",
+    "InvalidAccount",
+    "InvalidQOS",
+    "PartitionConfig",
+    "PartitionNodeLimit",
+    "PartitionTimeLimit",
+    "QOSNotAllowed",
+}
+"""SLURM's reasons for which a job waits until somebody changes it; so do limits for each job, as `…PerJobLimit`."""
 
 
 class NoWorkersError(SurveyBatchError):
@@ -73,6 +86,7 @@ class Reconciler:
         self.jobs: dict[str, Submitted] = {}
         self.failures = 0
         self.refused = ""
+        self.warned: set[str] = set()
         self.error: SurveyBatchError | None = None
         self.last_worker = self.last_told = now()
         self._ended = threading.Event()
@@ -128,10 +142,22 @@ class Reconciler:
         self.failures = 0 if job.connected else self.failures + 1
         if self.failures >= max(FAILURES_ALLOWED, self.target + 1) and not self.alive():
             raise ConfigurationError(
-                f"{self.failures} worker jobs in a row ended before their worker reached the scheduler. Check "
-                f"cluster.prologue, cluster.python and cluster.interface; the last one (job {number}, logs in "
-                f"{self.launcher.folder}) wrote:\n{self.launcher.log_of(number) or 'nothing'}"
+                f"{self.failures} worker jobs in a row ended before their worker reached the scheduler. "
+                f"{self._explain(number)}"
             )
+
+    def _explain(self, number: str) -> str:
+        """Say what a job that ended too early left, and what to check."""
+        folder, wrote = self.launcher.folder, self.launcher.log_of(number)
+        if wrote is None:  # SLURM opens the log on the node; if it cannot, the job ends without a word
+            return (
+                f"The last one (job {number}) left no log in {folder}: its node does not see this folder, or the job "
+                "was cancelled before it started. Choose an output that all nodes see, and give its full path"
+            )
+        return (
+            f"Check cluster.prologue, cluster.python and cluster.interface, and that workers see {folder} (also from "
+            f"within a container); the last one (job {number}, logs there) wrote:\n{wrote or 'nothing'}"
+        )
 
     def _fill(self) -> None:
         try:
@@ -145,7 +171,8 @@ class Reconciler:
         except LaunchError as error:
             if not self.jobs and not self.connected():
                 raise ConfigurationError(
-                    f"SLURM accepts no worker job: {error}; correct [cluster], or ask why SLURM does not answer"
+                    f"SLURM accepts no worker job ({request_of(self.section)}): {error}; correct [cluster], with what "
+                    "survey-batch doctor says of it, or ask why SLURM does not answer"
                 ) from error
             if str(error) != self.refused:  # mostly a limit on jobs; the running jobs do the work
                 self.refused = str(error)
@@ -153,6 +180,7 @@ class Reconciler:
 
     def _watch(self) -> None:
         now = self.now()
+        self._warn_of_reasons()
         if self.alive():
             self.last_worker = self.last_told = now
         if now - self.last_told < self.section.pending_seconds:
@@ -164,3 +192,19 @@ class Reconciler:
         if self.section.when_pending == "stop":
             raise NoWorkersError(f"{text}. Run the same command again later to continue (cluster.when_pending).")
         self.say(f"{text}; waiting")
+
+    def _warn_of_reasons(self) -> None:
+        """Say at once why jobs that SLURM has accepted will not start; many sites accept such jobs."""
+        reasons = {job.state.reason for job in self.jobs.values() if never_starts(job.state.reason)} - self.warned
+        if reasons:
+            self.warned |= reasons
+            self.say(
+                f"SLURM holds worker jobs back ({', '.join(sorted(reasons))}); as they are "
+                f"({request_of(self.section)}) they would wait forever: stop this run, correct [cluster] with what "
+                "survey-batch doctor says of it, and start it again"
+            )
+
+
+def never_starts(reason: str) -> bool:
+    """Tell whether a job that waits for this reason waits until somebody changes the job or SLURM's limits."""
+    return reason in NEVER_STARTS or reason.endswith(("PerJob", "PerJobLimit"))

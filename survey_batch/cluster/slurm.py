@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import dask
-from dask.utils import format_bytes, parse_bytes
+from dask.utils import format_bytes
 from distributed import Client, SchedulerPlugin, Security
 
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Say, Size, client_of, job_folder, register
 from survey_batch.cluster.drain import END, Drain, margin_of, walltime_of
 from survey_batch.cluster.kind import worker_count
-from survey_batch.cluster.launch import Launcher
+from survey_batch.cluster.launch import Launcher, request_of
 from survey_batch.cluster.reconcile import Reconciler
 from survey_batch.config.job import ClusterSection
 from survey_batch.config.sections.slurm_values import ADDED_OPTIONS, check_drain
@@ -107,7 +107,7 @@ def make_cluster(section: ClusterSection, launcher: type[Launcher], folder: Path
     options: dict[str, Any] = {
         "cores": section.threads * section.processes,
         "processes": section.processes,
-        "memory": format_bytes(parse_bytes(section.memory) * section.processes),
+        "memory": format_bytes(request_of(section).memory),
         "job_cpu": section.cores,
         "queue": section.partition,
         "account": section.account,

@@ -9,7 +9,7 @@ import dask
 
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, job_folder
 from survey_batch.cluster.drain import walltime_of
-from survey_batch.cluster.launch import Launcher, LaunchError, Sbatch, call_slurm
+from survey_batch.cluster.launch import Launcher, LaunchError, Sbatch, call_slurm, request_of
 from survey_batch.cluster.slurm import drain_margin, limit_said, make_cluster, script_of
 from survey_batch.cluster.tables import Table
 from survey_batch.config.sections.cluster import ClusterSection
@@ -17,6 +17,7 @@ from survey_batch.config.sections.slurm_values import EARLIEST, walltime_seconds
 from survey_batch.core import interrupt
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.findings import Finding, Findings, Site, State
+from survey_batch.core.wording import size
 
 READY = ("idle", "mixed", "allocated", "completing")
 """States of nodes that can work, now or after their current work."""
@@ -28,13 +29,24 @@ INSTALL = 'pip install "survey-batch[slurm]"'
 
 @dataclass(frozen=True)
 class Partition:
-    """A partition as `sinfo` describes it: nodes by state, and the longest walltime in seconds, if there is a limit."""
+    """A partition as `sinfo` describes it.
+
+    Attributes
+    ----------
+    limit
+        The longest walltime in seconds, if there is a limit.
+    nodes
+        Number of nodes by state.
+    sizes
+        Cores and bytes of memory of its nodes.
+    """
 
     name: str
     default: bool
     up: bool
     limit: float | None
     nodes: dict[str, int]
+    sizes: set[tuple[int, int]]
 
 
 def slurm_takes_jobs(site: Site, tables: list[Table], folder: str, launcher: type[Launcher]) -> Findings[list[Table]]:
@@ -57,23 +69,24 @@ def slurm_takes_jobs(site: Site, tables: list[Table], folder: str, launcher: typ
 
 
 def parse_partitions(text: str) -> dict[str, Partition]:
-    """Read the lines of `sinfo --format=%P|%a|%l|%T|%D`: one per partition and state of its nodes."""
+    """Read the lines of `sinfo --exact --format=%P|%a|%l|%T|%D|%c|%m`: one per partition, state and size of nodes."""
     found: dict[str, Partition] = {}
     for line in text.splitlines():
-        name, up, limit, state, nodes = line.split("|")
+        name, up, limit, state, nodes, cores, megabytes = line.split("|")
         own = name.rstrip("*")
         seconds = None if limit == "n/a" else walltime_seconds(limit)
-        one = found.setdefault(own, Partition(own, name.endswith("*"), up == "up", seconds, {}))
+        one = found.setdefault(own, Partition(own, name.endswith("*"), up == "up", seconds, {}, set()))
         # Marks behind a state: not responding, powered down, in maintenance, …
         one.nodes[state] = one.nodes.get(state, 0) + int(nodes)
+        one.sizes.add((int(cores.rstrip("+")), int(megabytes.rstrip("+")) * 2**20))
     return found
 
 
 def judge_partition(site: Site, table: Table, partitions: dict[str, Partition]) -> Finding:
     """Check that a table's partition exists, is up, and allows the walltime that is asked for."""
-    check, named = "partition", wanted_partition(table.section)
-    one = partitions.get(named) if named else next((part for part in partitions.values() if part.default), None)
+    check, one = "partition", find_partition(table.section, partitions)
     if one is None:
+        named = wanted_partition(table.section)
         there = f"there are {', '.join(partitions)}"
         found = f"there is no partition {named!r}" if named else "no partition is named, and SLURM has no default"
         return site.failed(check, f"{found}; {there}", f"set {table.name}.partition to one of these")
@@ -104,6 +117,22 @@ def judge_drain(site: Site, table: Table) -> Finding:
     return site.ok("walltime", f"{walltime}; in the last {last} a worker takes no more work")
 
 
+def advise_on_refusal(table: Table, one: Partition | None) -> str:
+    """Say what to change in a table whose worker jobs SLURM refuses."""
+    asked, words = request_of(table.section), "these are SLURM's own words"
+    if one is None or any(cores >= asked.cores and memory >= asked.memory for cores, memory in one.sizes):
+        return f"correct [{table.name}]; {words}"
+    there = " or ".join(f"{cores} cores and {size(memory)}" for cores, memory in sorted(one.sizes, reverse=True)[:3])
+    ways = f"{table.name}.memory" if asked.workers == 1 else f"{table.name}.processes or {table.name}.memory"
+    return f"lower {ways}: a job runs on one node, and nodes of {one.name} have {there}"
+
+
+def find_partition(section: ClusterSection, partitions: dict[str, Partition]) -> Partition | None:
+    """Return the partition of a worker job: the one that it names, else SLURM's default."""
+    named = wanted_partition(section)
+    return partitions.get(named) if named else next((part for part in partitions.values() if part.default), None)
+
+
 def wanted_partition(section: ClusterSection) -> str | None:
     """Return the partition that a worker job names: the table's, or the site's."""
     return section.partition or dask.config.get("jobqueue.slurm.queue", None)
@@ -116,7 +145,7 @@ def _commands(site: Site, launcher: type[Launcher], scripts: Path, section: Clus
 
 
 def _controller(site: Site) -> Findings[dict[str, Partition] | None]:
-    done = call_slurm(["sinfo", "--noheader", "--format=%P|%a|%l|%T|%D"])
+    done = call_slurm(["sinfo", "--noheader", "--exact", "--format=%P|%a|%l|%T|%D|%c|%m"])
     if done.returncode:
         said = done.stderr.strip() or f"sinfo ended with {done.returncode}"
         yield site.failed("controller", f"SLURM does not answer: {said}", CONTROLLER_ADVICE)
@@ -148,8 +177,8 @@ def _batch_jobs(site: Site, table: Table, partitions: dict[str, Partition], scri
     try:
         said = Sbatch(scripts, table.section).test(script_of(cluster, Sbatch))
     except LaunchError as error:
-        advice = f"correct [{table.name}]; these are SLURM's own words"
-        yield site.failed("jobs", f"SLURM would not accept a worker job: {error}", advice)
+        advice = advise_on_refusal(table, find_partition(table.section, partitions))
+        yield site.failed("jobs", f"SLURM would not accept a worker job ({request_of(table.section)}): {error}", advice)
         return False
     finally:
         cluster.close()

@@ -12,6 +12,12 @@ from survey_batch.config.toml_lines import KeyPath, locate_keys
 _LINE = re.compile(r"^(?P<key>\s*[\w.-]+\s*=\s*)(?P<value>.*?)(?P<comment>\s+#.*)?$")
 """A line with one key: its value stands on the same line, and has no `#` after a blank."""
 
+PREDICTIONS = "predictions"
+_COMMENTED = re.compile(
+    r'^# (\[(?:train|predictions)\]|(?:kind|product|classifier) = "[^"]*")(\s+(?=#))?', re.MULTILINE
+)
+"""Lines that an example comments out because they belong to predictions; group 2 holds the blanks before a remark."""
+
 
 def example_job(survey: str, name: str, values: Mapping[KeyPath, Any]) -> str:
     """Return the text of a commented job file.
@@ -35,7 +41,14 @@ def example_job(survey: str, name: str, values: Mapping[KeyPath, Any]) -> str:
         text = _with(text, key, value)
     if ("stages",) in values:
         text = _without_tables_of_others(text, find_survey(survey).stages.keys() - set(values["stages",]))
+        if PREDICTIONS in values["stages",]:
+            text = _COMMENTED.sub(lambda line: line[1] + (f"  {line[2]}" if line[2] else ""), text)
     return text
+
+
+def can_predict(text: str) -> bool:
+    """Tell whether an example has the tables that predictions need, as comments at its end."""
+    return _COMMENTED.search(text) is not None
 
 
 def value_in(text: str, *key: str) -> Any:

@@ -84,7 +84,7 @@ class Site:
         check
             Name of the check.
         advice
-            What to do if it breaks.
+            What to do if it breaks; empty if its errors say so.
         steps
             The check.
 

@@ -52,7 +52,7 @@ def stages_fit(site: Site, job: Job, plan: Plan | None) -> Findings[Estimate | N
     if plan is None:
         return None
     cost = estimate(plan if plan.job is job else Plan(job, plan.objects, plan.fields, plan.notes))
-    yield from site.look("memory", "see above", _memory(site, plan, cost, job))
+    yield from site.look("memory", "", _memory(site, plan, cost, job))
     return cost
 
 

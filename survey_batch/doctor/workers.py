@@ -108,7 +108,7 @@ def _memory(site: Site, table: Table, about: dict[str, Any]) -> Finding:
     """Compare the memory limit of all workers of a job with what the worker's cgroup or machine allows."""
     limit, here, processes = about["memory_limit"], about["memory_here"], table.section.processes
     workers = f"{processes} workers of {size(limit)} each" if processes > 1 else size(limit)
-    found = f"limit {workers}; {size(here)} of {size(about['memory_total'])} may be used there"
+    found = f"limit {workers}; in all {size(here)} of the machine's {size(about['memory_total'])}"
     if limit * processes > here:
         return site.warning("memory", found, f"lower {table.name}.memory or {table.name}.processes")
     return site.ok("memory", found)

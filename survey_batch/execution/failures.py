@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 DEATHS_ALLOWED = 3
 """Worker deaths at which a shard is set aside."""
 
+CAUSES_OF_DEATH = "out of memory, a crash in a library, or the end of its job: cancelled or preempted"
+
 ERRORS_ALLOWED = 2
 """Errors at which a shard is set aside."""
 
@@ -46,7 +48,8 @@ class Failures:
             raise error
         if isinstance(error, KilledWorker):
             self.deaths[task] += self.deaths_per_report
-            reason = f"its worker died {self.deaths[task]} times (out of memory, or a crash in a library)"
+            times = "once" if self.deaths[task] == 1 else f"{self.deaths[task]} times"
+            reason = f"its worker died {times} ({CAUSES_OF_DEATH})"
             give_up = self.deaths[task] >= DEATHS_ALLOWED
         else:
             self.errors[task] += 1

@@ -12,7 +12,7 @@ from survey_batch.cluster.base import Connection
 from survey_batch.config.job import Job
 from survey_batch.core.errors import SurveyBatchError
 from survey_batch.core.threads import one_thread
-from survey_batch.execution.failures import DEATHS_ALLOWED
+from survey_batch.execution.failures import CAUSES_OF_DEATH, DEATHS_ALLOWED
 from survey_batch.stages import make_stage
 from survey_batch.stages.base import Coordinates, fit_groups
 from survey_batch.store.schema import Shard
@@ -45,7 +45,7 @@ def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard]) ->
             log.warning("fitting %s: a worker died; trying again", name, extra={"event": "retry", "stage": name})
             if deaths[error.task] >= DEATHS_ALLOWED:
                 raise SurveyBatchError(
-                    f"fitting {name}: its worker died {DEATHS_ALLOWED} times (out of memory, or a crash in a library): "
+                    f"fitting {name}: its worker died {DEATHS_ALLOWED} times ({CAUSES_OF_DEATH}): "
                     "raise cluster.memory, or lower shards.objects"
                 ) from error
             _retry(connection.client, [end, *others])

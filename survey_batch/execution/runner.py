@@ -78,9 +78,10 @@ def run(
     """
     refuse_overlaps(job)
     job, progress = pin_functions(job), progress or LineProgress()
-    plan, stages = make_plan(job), make_stages(job)
+    stages = make_stages(job)
     search, rest = ([stage for stage in stages if stage.from_fields is asked] for asked in (True, False))
-    make_groups(rest)  # refuses a job that cannot work before any field is searched
+    make_groups(rest)  # refuses a job that cannot work before the catalogue is read and any field is searched
+    plan = make_plan(job)
     found = Summary(job.output)
     with locked(job.output, force=break_lock), run_log(job.output) as log_path:
         if search:

@@ -1,7 +1,8 @@
 """Pictures of objects for a notebook, drawn as in the report, in colours that colour-blind readers can tell apart."""
 
+import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from survey_batch.core.status import Status
 from survey_batch.images.picture import panels_of
 from survey_batch.models.figures import confusion_figure
 from survey_batch.notebook.rows import Object, kind_of, objects_in, row_of, rows_of
-from survey_batch.report.figures_sky import PATCH_DEGREES, Patch, all_sky, find_patches, look, width_degrees, zoom
-from survey_batch.report.figures_spectra import draw_spectrum
+from survey_batch.report.figures_sky import PATCH_DEGREES, all_sky, look, patches_of, whole_patch, width_degrees, zoom
+from survey_batch.report.figures_spectra import NAMES_PAD, draw_spectrum
 from survey_batch.report.objects import Objects, label_classes
 from survey_batch.report.style import NO_CLASS, class_colors
 
@@ -35,12 +36,32 @@ class Picture(Figure):
         return buffer.getvalue()
 
 
+class Pictures(list[Picture]):
+    """Pictures that a notebook shows one below the other."""
+
+    def _repr_html_(self) -> str:
+        encoded = (base64.b64encode(picture._repr_png_()).decode() for picture in self)
+        return "".join(f'<div><img src="data:image/png;base64,{image}"></div>' for image in encoded)
+
+
 def show(ds: "xr.Dataset", which: Object) -> Picture:
     """Draw one object: its bands, its spectrum with lines, or the probabilities of its classes."""
     kind, size = kind_of(ds), {"cutouts": (9.0, 2.4), "spectra": (9.0, 3.2), "predictions": (5.0, 2.6)}
     figure = Picture(size.get(kind, (3.2, 3.4)), layout="constrained")
     _panel(figure.subplots(), ds, row_of(ds, which), kind)
     return figure
+
+
+def show_each(products: "Iterable[xr.Dataset]", which: Object) -> Pictures:
+    """Draw one object in each of the products that can be drawn."""
+    return Pictures(show(ds, which) for ds in products if _can_be_drawn(ds))
+
+
+def _can_be_drawn(ds: "xr.Dataset") -> bool:
+    try:
+        return bool(kind_of(ds))
+    except ConfigurationError:  # frames and features have no picture of an object
+        return False
 
 
 def gallery(ds: "xr.Dataset", which: Sequence[Object] | None = None, count: int = 12) -> Picture:
@@ -63,8 +84,8 @@ def gallery(ds: "xr.Dataset", which: Sequence[Object] | None = None, count: int 
 def sky_map(ds: "xr.Dataset", by: str = "label") -> Picture:
     """Draw the objects on the sky, coloured by a variable of few values (label, split, predicted_class, status).
 
-    Objects that lie in one patch of a few degrees are drawn in arcminutes from its middle. More than 100,000 objects on
-    the whole sky are drawn as a density.
+    Objects that lie within 90 degrees are drawn from their middle, in arcminutes or degrees, the others on the whole
+    sky. There, more than 100,000 objects are drawn as a density.
     """
     values = _words(ds, by)
     classes = _classes(ds, values)
@@ -86,13 +107,14 @@ def sky_map(ds: "xr.Dataset", by: str = "label") -> Picture:
         classes=classes or ("",),
     )
     known = np.flatnonzero(held)
-    patches = [Patch(known[patch.members], patch.ra, patch.dec) for patch in find_patches(ra[known], dec[known])]
-    alone = len(patches) == 1 and width_degrees(objects, patches[0]) <= PATCH_DEGREES
-    figure = Picture((5.4, 5.8) if alone else (8.6, 4.8), layout="constrained")
-    if alone:
-        zoom(objects, patches[0], 1, figure)
+    whole = whole_patch(objects, known) if len(known) else None
+    if whole and width_degrees(objects, whole) > PATCH_DEGREES:
+        whole = None
+    figure = Picture((5.4, 5.8) if whole else (8.6, 4.8), layout="constrained")
+    if whole:
+        zoom(objects, whole, 1, figure)
     else:
-        all_sky(objects, known, patches, figure)
+        all_sky(objects, known, patches_of(objects, known), figure)
     if classes:
         handles = [
             figure.axes[0].scatter([], [], s=20, label=name or "none", **look(objects, name))
@@ -145,7 +167,7 @@ def _words(ds: "xr.Dataset", name: str) -> Any:
 def _panel(axes: Axes, ds: "xr.Dataset", row: int, kind: str) -> None:
     one = ds.isel(object=row).load()
     _DRAW[kind](axes, one)
-    axes.set_title(_caption(one), fontsize=8, loc="left", pad=22 if kind == "spectra" else 4)  # above names of lines
+    axes.set_title(_caption(one), fontsize=8, loc="left", pad=NAMES_PAD if kind == "spectra" else 4)
 
 
 def _caption(one: "xr.Dataset") -> str:
@@ -195,6 +217,7 @@ def _draw_spectrum(axes: Axes, one: "xr.Dataset") -> None:
     good = (one["mask"].values == 0) & (ivar > 0) & np.isfinite(flux)
     redshift = float(one["redshift"]) if "redshift" in one.variables else 0.0
     draw_spectrum(axes, one["wavelength"].values, flux, good, redshift, INK)
+    axes.set_ylabel(one["flux"].attrs.get("long_name", "flux density"), fontsize=8.5)
 
 
 def _draw_probabilities(axes: Axes, one: "xr.Dataset") -> None:

@@ -40,13 +40,17 @@ def wcs(ds: "xr.Dataset", which: Object, band: str | None = None) -> "WCS":
     ConfigurationError
         The dataset has no WCS, object or band of this name, or the object holds no data.
     """
-    one = _object(ds, which, ("crval", "crpix", "cd"))
+    return _wcs(_object(ds, which, ("crval", "crpix", "cd")), which, band)
+
+
+def _wcs(one: "xr.Dataset", which: Object, band: str | None) -> "WCS":
+    """Make the WCS of a cutout that is in memory."""
     chosen = one.isel(band=0) if band is None else one.isel(band=_band(one, band))
     crval, crpix, cd = (np.asarray(chosen[name].values, np.float64) for name in ("crval", "crpix", "cd"))
     if not np.isfinite(crval).all():
         raise ConfigurationError(f"object {which!r} has no data in band {chosen['band'].item()!r}, hence no WCS")
     made = to_astropy(FrameWcs(crval, crpix, cd))
-    made.wcs.radesys = str(ds["crval"].attrs.get("radesys", "ICRS"))
+    made.wcs.radesys = str(one["crval"].attrs.get("radesys", "ICRS"))
     made.array_shape = (one.sizes["y"], one.sizes["x"])
     return made
 
@@ -83,7 +87,7 @@ def to_fits(ds: "xr.Dataset", which: Object) -> "HDUList":
     primary.header["ORIGIN"] = str(ds.attrs.get("source", "survey_batch"))
     parts = {"": ("flux", FLUX_UNIT), "_IVAR": ("ivar", f"1/{FLUX_UNIT}^2")}
     extensions = [
-        _image(ds, one, which, band, name, unit, f"{band}{ending}".upper())
+        _image(one, which, band, name, unit, f"{band}{ending}".upper())
         for band in map(str, one["band"].values)
         if np.isfinite(one["crval"].isel(band=_band(one, band)).values).all()
         for ending, (name, unit) in parts.items()
@@ -148,10 +152,10 @@ def _band(one: "xr.Dataset", band: str) -> int:
     return bands.index(band)
 
 
-def _image(ds: "xr.Dataset", one: "xr.Dataset", which: Object, band: str, name: str, unit: str, extension: str) -> Any:
+def _image(one: "xr.Dataset", which: Object, band: str, name: str, unit: str, extension: str) -> Any:
     from astropy.io import fits
 
-    header = wcs(ds, which, band).to_header()
+    header = _wcs(one, which, band).to_header()
     header["BUNIT"] = unit
     time = float(one["mjd_tai"].isel(band=_band(one, band))) if "mjd_tai" in one else np.nan
     if np.isfinite(time):

@@ -1,6 +1,6 @@
 """An output opened in a notebook: its status, products, problems, catalogue and report by name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from survey_batch.notebook.figures import Picture
+    from survey_batch.notebook.figures import Pictures
     from survey_batch.notebook.picture_folder import Form
     from survey_batch.notebook.rows import Object
     from survey_batch.report.summary import RunStatus
@@ -41,10 +41,15 @@ class Run:
 
     @cached_property
     def job(self) -> Job:
-        """The job that made the products, as they store it."""
-        from survey_batch.report.reading import job_of_a_product
+        """The job of the last run, or of an earlier one if that made more of the products."""
+        from survey_batch.report.reading import jobs_of_products
+        from survey_batch.report.runs import read_run_file
 
-        stored = job_of_a_product(self.output) or {}
+        def products_made(job: Mapping[str, Any]) -> int:
+            return len({*job.get("stages", ())} & {*self.products})
+
+        last: Mapping[str, Any] = read_run_file(self.output).get("job", {})
+        stored = max([last, *jobs_of_products(self.output)], key=products_made)
         # Without the cluster: its kind may be a plug-in's that is not installed here.
         return Job.model_validate({name: value for name, value in stored.items() if name != "cluster"})
 
@@ -56,7 +61,7 @@ class Run:
 
     @property
     def problems(self) -> "pd.DataFrame":
-        """Each row that is not `ok`: object, stage, status, message, source and time."""
+        """Each row that is not `ok`: its object, stage, status, message and row; the file adds source and time."""
         from survey_batch.report.reading import problems_so_far
 
         return problems_so_far(self.output, ended=self.status().ended)[0].to_pandas()
@@ -113,16 +118,22 @@ class Run:
 
         return write_report(self.output, to)
 
-    def show(self, which: "Object") -> "list[Picture]":
-        """Draw one object in each product that can be drawn: cutout, composite, spectrum, probabilities."""
-        return list(self._pictures(which))
+    def show(self, which: "Object") -> "Pictures":
+        """Draw one object in each product that can be drawn: cutout, composite, spectrum, probabilities.
 
-    def _pictures(self, which: "Object") -> "Iterator[Picture]":
-        for name in self.products:
-            try:
-                yield self[name].sb.show(which)
-            except ConfigurationError:  # frames and features have no picture of an object
-                continue
+        Raises
+        ------
+        ConfigurationError
+            There is no such object, or no product that can be drawn.
+        """
+        from survey_batch.notebook.figures import show_each
+
+        if pictures := show_each((self[name] for name in self.products), which):
+            return pictures
+        raise ConfigurationError(
+            f"{self.output} has {', '.join(self.products)}, of which no picture of an object can be drawn: make "
+            "cutouts, composites, stamps, spectra or predictions"
+        )
 
     def __getitem__(self, product: str) -> "xr.Dataset":
         if product not in self._opened:

@@ -136,8 +136,16 @@ def make_plan(job: Job) -> Plan:
         The catalogue cannot be read or lacks columns.
     """
     plan = _lay_out(job)
-    given = unread(job, job.model_dump(exclude_defaults=True))
-    return replace(plan, notes=(*plan.notes, *(f"{'.'.join(map(str, key))}: {given[key]}" for key in given)))
+    return replace(plan, notes=(*plan.notes, *_unread_notes(job)))
+
+
+def _unread_notes(job: Job) -> list[str]:
+    """Say which settings nothing reads, with one note for all that have the same reason."""
+    keys: dict[str, list[str]] = {}
+    for key, reason in unread(job, job.model_dump(exclude_defaults=True)).items():
+        keys.setdefault(reason, []).append(".".join(map(str, key)))
+    several = {reason: reason.replace("reads it: it is", "reads them: they are") for reason in keys if keys[reason][1:]}
+    return [f"{', '.join(names)}: {several.get(reason, reason)}" for reason, names in keys.items()]
 
 
 def _lay_out(job: Job) -> Plan:

@@ -212,11 +212,14 @@ def _refuse_small_workers(job: Job, group: Group, costs: Mapping[str, StageEstim
     section, needed = job.cluster.for_phase(group.stored[0].phase), _worker_bytes(job, group, costs)
     if needed <= parse_bytes(section.memory):
         return
+    fixed = _fixed_bytes(group, costs)
     largest = max(group.stages, key=lambda stage: costs[stage.name].worker_bytes)
     table = "cluster.gpu" if group.stored[0].phase == GPU_PHASE and job.cluster.gpu else "cluster"
     ways = [f"shards.objects (now {job.shards.objects})"] if largest.axis == "object" else []
     ways += [f"{table}.threads (now {section.threads})"] if section.threads > 1 else []
     lower = f"lower {' or '.join(ways)}, or raise" if ways else "raise"
+    if fixed > parse_bytes(section.memory):  # fewer objects or threads would not help
+        lower = f"{size(fixed)} of that are needed before any data; raise"
     raise ConfigurationError(
         f"stage {largest.name!r} needs about {size(needed)} per worker, and {table}.memory is {section.memory}: "
         f"{lower} {table}.memory"
@@ -259,7 +262,12 @@ def _worker_bytes(job: Job, group: Group, costs: Mapping[str, StageEstimate]) ->
     threads = job.cluster.for_phase(group.stored[0].phase).threads
     handed_on = sum(costs[stage.name].worker_bytes for stage in group.stages if not stage.stored)
     shard = handed_on + max(costs[stage.name].worker_bytes for stage in group.stored)
-    return WORKER_BASE_BYTES + max(costs[stage.name].process_bytes for stage in group.stages) + threads * shard
+    return _fixed_bytes(group, costs) + threads * shard
+
+
+def _fixed_bytes(group: Group, costs: Mapping[str, StageEstimate]) -> int:
+    """Estimate a worker's memory without data."""
+    return WORKER_BASE_BYTES + max(costs[stage.name].process_bytes for stage in group.stages)
 
 
 def _stage(plan: Plan, stage: Stage, slots: int) -> StageEstimate:

@@ -20,8 +20,10 @@ DENSE = 100_000
 """More objects than this are shown as a density."""
 CELL_DEGREES = 1.0
 """Objects in neighbouring cells of this size are in one patch."""
-PATCH_DEGREES = 6.0
+PATCH_DEGREES = 90.0
 """Widest patch that gets a panel of its own."""
+ARCMIN_DEGREES = 6.0
+"""Widest patch that is drawn in arcminutes; wider ones are in degrees."""
 PANELS = 6
 PANEL_OBJECTS = 20_000
 
@@ -46,8 +48,7 @@ class Patch:
 def sky_section(objects: Objects) -> Section:
     """Make the section with the maps."""
     known = np.flatnonzero(np.isfinite(objects.ra) & np.isfinite(objects.dec))
-    patches = find_patches(objects.ra[known], objects.dec[known])
-    patches = [Patch(known[patch.members], patch.ra, patch.dec) for patch in patches]
+    patches = patches_of(objects, known)
     zoomed = [patch for patch in patches if width_degrees(objects, patch) <= PATCH_DEGREES][:PANELS]
     words = _in_words(objects, known, patches)
     maps = [plot(all_sky(objects, known, patches), words, "plot middle", enlarged=ENLARGED)]
@@ -60,6 +61,19 @@ def sky_section(objects: Objects) -> Section:
     note = f"{objects.sampled}ICRS, east to the left. {_patch_note(patches, zoomed)}Colour{points}: {color}."
     legend = [] if len(known) > DENSE else [_legend(objects)]
     return section("Where they are", *legend, *maps, note=note)
+
+
+def patches_of(objects: Objects, known: Index) -> list[Patch]:
+    """Group objects with a position; many patches in one region of the sky are one."""
+    found = find_patches(objects.ra[known], objects.dec[known])
+    if len(found) > 2 * PANELS and width_degrees(objects, whole := whole_patch(objects, known)) <= PATCH_DEGREES:
+        return [whole]
+    return [Patch(known[patch.members], patch.ra, patch.dec) for patch in found]
+
+
+def whole_patch(objects: Objects, known: Index) -> Patch:
+    """Take all objects with a position, one at least, as one patch."""
+    return _patch(known, objects.ra, objects.dec)
 
 
 def find_patches(ra: F8, dec: F8) -> list[Patch]:
@@ -90,15 +104,28 @@ def unit_vectors(ra: F8, dec: F8) -> F8:
 
 
 def offsets(objects: Objects, patch: Patch) -> tuple[F8, F8]:
-    """Find offsets east and north of a patch's middle [arcmin], for a patch of a few degrees."""
-    ra, dec = objects.ra[patch.members], objects.dec[patch.members]
-    east = ((ra - patch.ra + 180) % 360 - 180) * np.cos(np.deg2rad(dec))
-    return east * 60, (dec - patch.dec) * 60
+    """Find offsets east and north of a patch's middle [arcmin], in the zenithal equal-area projection.
+
+    A patch of a few degrees looks as it does in any projection, at the poles too. A wide one keeps its density.
+    """
+    ra, dec = np.deg2rad(objects.ra[patch.members] - patch.ra), np.deg2rad(objects.dec[patch.members])
+    middle = np.deg2rad(patch.dec)
+    east, north = np.cos(dec) * np.sin(ra), np.cos(middle) * np.sin(dec) - np.sin(middle) * np.cos(dec) * np.cos(ra)
+    away = np.sin(middle) * np.sin(dec) + np.cos(middle) * np.cos(dec) * np.cos(ra)
+    scale = np.rad2deg(np.sqrt(2 / np.maximum(1 + away, 1e-9))) * 60
+    return east * scale, north * scale
 
 
 def width_degrees(objects: Objects, patch: Patch) -> float:
     """Find the larger of a patch's extents east and north [degrees]."""
     return float(max(np.ptp(values) for values in offsets(objects, patch)) / 60)
+
+
+def _in_unit(east: F8, north: F8) -> tuple[F8, F8, str]:
+    """Return offsets [arcmin] in arcminutes or, where they are wide, in degrees, and the unit."""
+    if max(np.ptp(east), np.ptp(north)) <= ARCMIN_DEGREES * 60:
+        return east, north, "arcmin"
+    return east / 60, north / 60, "degrees"
 
 
 def all_sky(objects: Objects, known: Index, patches: list[Patch], figure: Figure | None = None) -> Figure:
@@ -141,19 +168,19 @@ def _density(figure: Figure, axes: Axes, objects: Objects, known: Index) -> None
 
 
 def zoom(objects: Objects, patch: Patch, number: int, figure: Figure | None = None) -> Figure:
-    """Draw a patch in arcminutes from its middle, on a new figure or the given one."""
+    """Draw a patch in arcminutes or degrees from its middle, on a new figure or the given one."""
     shown = Patch(spread(patch.members, PANEL_OBJECTS), patch.ra, patch.dec)
-    east, north = offsets(objects, shown)
+    east, north, unit = _in_unit(*offsets(objects, shown))
     figure = figure or Figure(_zoom_size(np.ptp(east), np.ptp(north)), layout="constrained")
     axes = figure.add_subplot(aspect="equal")
     for name, members in _by_group(objects, shown.members):
         here = np.isin(shown.members, members)
-        axes.scatter(east[here], north[here], s=13, **look(objects, name), alpha=0.85)
+        axes.scatter(east[here], north[here], s=13 if len(east) < 2000 else 4, **look(objects, name), alpha=0.85)
     axes.set_title(f"{number}:  {patch.ra:.2f}° {patch.dec:+.2f}°\n{len(patch.members):,} objects", fontsize=9)
     axes.invert_xaxis()
     axes.tick_params(labelsize=8)
-    axes.set_xlabel("east [arcmin]", fontsize=8.5)
-    axes.set_ylabel("north [arcmin]", fontsize=8.5)
+    axes.set_xlabel(f"east [{unit}]", fontsize=8.5)
+    axes.set_ylabel(f"north [{unit}]", fontsize=8.5)
     return figure
 
 
@@ -187,9 +214,9 @@ def _in_words(objects: Objects, known: Index, patches: list[Patch]) -> str:
 
 
 def _patch_in_words(objects: Objects, patch: Patch, number: int) -> str:
-    east, north = offsets(objects, patch)
+    east, north, unit = _in_unit(*offsets(objects, patch))
     where = f"about right ascension {patch.ra:.2f}°, declination {patch.dec:+.2f}°"
-    size = f"{np.ptp(east):.1f} by {np.ptp(north):.1f} arcmin"
+    size = f"{np.ptp(east):.1f} by {np.ptp(north):.1f} {unit}"
     groups = ", ".join(f"{len(members):,} {name or 'none'}" for name, members in _by_group(objects, patch.members))
     return f"Map of patch {number}: {len(patch.members):,} objects {where}, within {size}: {groups}"
 

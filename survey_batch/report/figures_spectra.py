@@ -23,6 +23,10 @@ FIGURE_SIZE = (5.0, 2.3)
 FIGURE_PIXELS = 480
 """Width on the page [CSS pixels]."""
 
+ROW_PAD = 12
+NAMES_PAD = 2 * ROW_PAD
+"""Height of a row of line names above a plot, and of both rows [points]: what a title must leave free."""
+
 MARKED = {
     "h_alpha": "Hα", "h_beta": "Hβ", "h_gamma": "Hγ", "h_delta": "Hδ", "mg_b": "Mg b", "na_d": "Na D",
     "ca_k": "K", "ca_h": "H", "ca_ii_8542": "Ca II",
@@ -85,10 +89,10 @@ def _mark_lines(axes: Axes, wavelength: F8, redshift: float) -> None:
         if wavelength[0] < observed < wavelength[-1]:
             axes.axvline(observed, color="#9aa5b1", linewidth=0.6, linestyle=":")
             raised = observed - previous < 0.045 * (wavelength[-1] - wavelength[0]) and not raised
-            where, height = axes.get_xaxis_transform(), 1.1 if raised else 1.0
-            axes.text(
-                observed, height, MARKED[line.name], transform=where, fontsize=8, ha="center", va="bottom", color=SOFT
-            )
+            axes.annotate(
+                MARKED[line.name], (observed, 1), (0, ROW_PAD * raised), xycoords=axes.get_xaxis_transform(),
+                textcoords="offset points", fontsize=8, ha="center", va="bottom", color=SOFT,
+            )  # fmt: skip
             previous = observed
 
 

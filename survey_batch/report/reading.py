@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import fsspec
@@ -42,11 +42,11 @@ def shard_rows(group: zarr.Group) -> int:
     return int((status.shards or status.shape)[0])
 
 
-def job_of_a_product(output: str) -> Mapping[str, Any] | None:
-    """Find the job of any product."""
+def jobs_of_products(output: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the job that each product was made by; `run --train` makes some with fewer stages than others."""
     names = (path.rpartition("/")[2].removesuffix(".zarr") for path in files_in(output, ".zarr"))
     groups = (read_group(output, name) for name in names)
-    return next((json.loads(str(group.attrs["job"])) for group in groups if group and "job" in group.attrs), None)
+    yield from (json.loads(str(group.attrs["job"])) for group in groups if group and "job" in group.attrs)
 
 
 def planned_rows(output: str, axis: str) -> int:

@@ -17,7 +17,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.pace import Pace
 from survey_batch.core.status import Status, count_statuses, final_status, unfinished
 from survey_batch.report.reading import (
-    job_of_a_product,
+    jobs_of_products,
     planned_rows,
     problems_so_far,
     read_array,
@@ -199,7 +199,7 @@ def summarize(output: str) -> RunStatus:
         No run has started there.
     """
     run, log, holder = read_run_file(output), read_newest_log(output), read_holder(output)
-    job = (log.job if log else None) or run.get("job") or job_of_a_product(output)
+    job = (log.job if log else None) or run.get("job") or next(jobs_of_products(output), None)
     if not job:
         raise ConfigurationError(
             f"{output}: no run has planned its work here yet. Check the key 'output' of the job file, or start "

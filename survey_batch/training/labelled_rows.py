@@ -1,6 +1,7 @@
 """Selection of the labelled objects of a job's product, for training and evaluation."""
 
 import logging
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,13 @@ def read_labelled(
     label = data["label"].to_numpy()
     wanted = label != "" if classes is None else np.isin(label, classes)
     status = data["status"].to_numpy()
-    if pending := int(np.sum(status == Status.PENDING)):
+    pending = int(np.sum(status == Status.PENDING))
+    if pending == len(status) and needed:
+        raise ConfigurationError(
+            f"no row of {product} in {job.output} is done yet: finish the run first, which ends with counts of "
+            "objects by status"
+        )
+    if pending:
         log.warning(
             "%d of %d rows of %s in %s are not done yet and are not used: finish the run first", pending, len(status),
             product, job.output,
@@ -79,6 +86,7 @@ def read_labelled(
     kept = np.flatnonzero(known & (data["split"].to_numpy() == split) if split else known)
     among = f" among {list(classes)}" if classes else ""
     log.info("%d of %d objects are usable and have a label%s", known.sum(), len(known), among)
+    _tell_of_other_labels(label[usable(status) & (label != "") & ~known], classes or ())
     if len(kept) == 0 and needed:
         which = f" of split {split!r}" if split else ""
         splits = sorted({str(name) for name in data["split"].to_numpy()} - {""})
@@ -103,6 +111,17 @@ def read_labelled(
         possible_labels=possible_labels(job.catalog.label),
         **text,
     )
+
+
+def _tell_of_other_labels(labels: npt.NDArray[np.object_], classes: tuple[str, ...]) -> None:
+    """Warn of usable objects that are left out because the classifier has no class of their label."""
+    if len(labels):
+        counts = Counter(map(str, labels)).most_common()
+        named = ", ".join(f"{number} {name}" for name, number in counts[:LABELS_NAMED])
+        log.warning(
+            "%d objects have a label that is no class of the classifier (%s), and are not used: %s%s",
+            len(labels), ", ".join(classes), named, ", …" if len(counts) > LABELS_NAMED else "",
+        )  # fmt: skip
 
 
 def _groups(

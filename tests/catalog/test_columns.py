@@ -122,16 +122,18 @@ FOUND = {name: name for name in ("ra", "dec", "run", *OPTIONAL)}
     ],
 )
 def test_optional_columns_are_read_only_where_the_job_asks_for_them(keys, wanted):
-    assert needed_columns(FOUND, section(**keys)).keys() == {"ra", "dec", "run", *wanted}
+    assert needed_columns(FOUND, section(**keys), source(*FOUND)).keys() == {"ra", "dec", "run", *wanted}
 
 
 def test_what_the_job_asks_for_and_the_file_lacks_is_told_all_at_once():
     asked = section(label="spectral_type", duplicates={"keep": "primary"})
     with pytest.raises(ConfigurationError) as refused:
-        needed_columns({"ra": "ra"}, asked)
-    lines = str(refused.value).splitlines()
-    assert [line.partition(",")[0] for line in lines] == [
-        "catalog.label = 'spectral_type' needs class",
-        "catalog.label = 'spectral_type' needs subclass",
-        'catalog.duplicates.keep = "primary" needs primary',
-    ]
+        needed_columns({"ra": "ra"}, asked, source("ra", "my_type"))
+    label, duplicates, columns = str(refused.value).splitlines()
+    assert label == (
+        "catalog.label = 'spectral_type' needs class and subclass, not found in the catalogue: take your own column of "
+        'classes (catalog.label = "my_type"), name what is missing ([catalog] columns = {class = "<column>", '
+        """subclass = "<column>"}), or remove catalog.label = 'spectral_type'"""
+    )
+    assert duplicates.startswith('catalog.duplicates.keep = "primary" needs primary, not found in the catalogue: name')
+    assert columns.startswith("columns of c.csv: ra, my_type, run")

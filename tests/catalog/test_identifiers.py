@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from survey_batch.catalog.identifiers import position_names, read_ids
 from survey_batch.catalog.read import read_catalog
 from survey_batch.config.job import CatalogSection
-from survey_batch.surveys.lamost.survey import fibre_names
-from survey_batch.surveys.sdss.columns import spectrum_names
 from tests.jobs import archive_section
 
 SDSS = archive_section(survey="sdss", root="/archive")
@@ -85,15 +83,6 @@ def test_exponents_with_fewer_digits_have_lost_some():
 def test_position_name_is_truncated_and_signed():
     names = position_names(np.array([353.470289, 0.0, np.nan]), np.array([28.972879, -0.5, 1.0]))
     assert names.to_pylist() == ["J233352.86+285822.3", "J000000.00-003000.0", None]
-
-
-def test_names_of_spectra_follow_their_files():
-    assert spectrum_names(np.array([396, 0]), np.array([51816, 51816]), np.array([331, 1])).to_pylist() == [
-        "0396-51816-0331",
-        None,
-    ]
-    fibre = fibre_names(np.array([55862]), pa.array(["B6212"]), np.array([6]), np.array([3]))
-    assert fibre.to_pylist() == ["55862-B6212-sp06-003"]
 
 
 @pytest.mark.parametrize("odd", ["-28762.0", "999", "28762.5", "abc"])

@@ -2,6 +2,7 @@ import pyarrow as pa
 import pytest
 
 from survey_batch.catalog import luminosity, mk_class, spectral_type
+from survey_batch.catalog.labels import class_columns
 
 
 @pytest.mark.parametrize(
@@ -111,3 +112,8 @@ def test_every_star_of_the_real_lamost_catalogue_has_a_class(real_data):
     }
     found = dict(zip(stars.to_pylist(), luminosity(stars).to_pylist(), strict=True))
     assert {name: found[name] for name in expected} == expected
+
+
+def test_columns_that_look_like_classes_are_found_the_usual_names_first():
+    assert class_columns(["my_type", "ra", "Subclass", "fiberid", "CLASS"]) == ["CLASS", "Subclass", "my_type"]
+    assert not class_columns(["ra", "dec", "obsid"])

@@ -55,3 +55,8 @@ def test_a_name_is_near_to_itself_in_another_spelling(name):
 @pytest.mark.parametrize("names", [[], ["xyz"]])
 def test_nothing_is_suggested_where_nothing_is_near(names):
     assert near("camcol", names) == ""
+
+
+def test_a_column_that_is_known_as_something_else_is_not_suggested():
+    said = explain_missing(["spid"], source("obsid", "spdi"), archive_section(survey="lamost", root="/archive"))
+    assert "(did you mean 'spdi'?)" in said.splitlines()[0]

@@ -178,7 +178,7 @@ def test_columns_named_in_the_job_go_before_guesses(write):
         ({"label": "kind"}, "catalog.label: there is no column 'kind'"),
         ({"columns": {"ra": "alpha2"}}, "catalog.columns.ra: there is no column 'alpha2'"),
         ({"columns": {"camcl": "camcol"}}, r"'camcl' is not a name used here \(did you mean 'camcol'\?\)"),
-        ({"label": "spectral_type"}, "subclass, and no column was found for it"),
+        ({"label": "spectral_type"}, "needs subclass, not found in the catalogue"),
         ({"split": SplitSection()}, "catalog.split: no usable row has a label"),
     ],
 )

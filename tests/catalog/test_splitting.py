@@ -131,7 +131,7 @@ def read_spectra(folder, positions):
 
 def test_labelled_rows_without_a_position_are_counted_and_in_no_split(tmp_path):
     catalog = read_spectra(tmp_path, positions=17)
-    assert "split: 3 rows with a label have no position, and are in no split" in catalog.notes
+    assert "split: rows with a label but no position are in no split: 3" in catalog.notes
     assert column(catalog, "split")[17:].tolist() == [""] * 3
     assert set(column(catalog, "split")[:17]) == {"train", "test"}
 

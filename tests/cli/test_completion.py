@@ -1,10 +1,17 @@
 """What Tab offers, asked as the shells ask."""
 
 import os
+import pty
+import select
+import shutil
 import subprocess
 import sys
+import time
 
 import pytest
+
+from tests.patience import PATIENCE
+from tests.terminal import CONTROL, own_terminal
 
 JOB = 'stages = ["spectra", "features"]\n[archive]\nsurvey = "lamost"\n[train]\nkind = "table"\n'
 
@@ -42,7 +49,7 @@ def test_verbs_and_job_files(tab):
 
 def test_names_of_what_is_installed(tab):
     assert set(tab("init", "--survey", "")) >= {"sdss", "lamost", "skyserver", "stamps"}
-    assert tab("init", "--survey", "lamost", "--stages", "spectra,") == ["spectra,features"]
+    assert tab("init", "--survey", "lamost", "--stages", "spectra,") == ["spectra,features", "spectra,predictions"]
     assert tab("simulate", "cat") == ["catalog"]
     assert tab("evaluate", "stars.toml", "--split", "v") == ["validation"]
     assert tab("psf-stars", "stars.toml", "--format", "fits,c") == ["fits,csv"]
@@ -101,3 +108,97 @@ def test_a_shell_gets_its_script():
     words = [sys.executable, "-m", "survey_batch", "--show-completion", "bash"]
     done = subprocess.run(words, capture_output=True, text=True, env=asked, check=True)
     assert "complete -o default -F" in done.stdout
+
+
+def test_zsh_puts_no_blank_behind_what_goes_on(folder, command, monkeypatch):
+    def told(words):
+        monkeypatch.setenv("_SURVEY_BATCH_COMPLETE", "complete_zsh")
+        monkeypatch.setenv("_TYPER_COMPLETE_ARGS", words)
+        return command()[1].strip()
+
+    assert told("survey-batch run ") == (
+        "local -a offers=(stars.toml); _describe '' offers; local -a offers=(jobs/); _describe '' offers -S ''"
+    )
+    assert told("survey-batch repo").startswith("local -a offers=('report:Write one self-contained HTML page: sky")
+    assert told("survey-batch run nothing") == "_files"
+
+
+PRESSED = {
+    "survey-batch repo": "survey-batch report ",
+    "survey-batch run jo": "survey-batch run jobs/",
+    "survey-batch run stars.toml --set arch": "survey-batch run stars.toml --set archive.",
+    "survey-batch plan stars.toml --set archive.survey=sk": (
+        "survey-batch plan stars.toml --set archive.survey=skyserver "
+    ),
+    """survey-batch run stars.toml --set 'stages=["spectra","fe""": (
+        """survey-batch run stars.toml --set 'stages=["spectra","features\""""
+    ),
+    "survey-batch export stars.toml --with label,s": "survey-batch export stars.toml --with label,split ",
+    "survey-batch export stars.toml --to not": "survey-batch export stars.toml --to notes.txt ",
+}
+"""What a person writes, and what is there after Tab."""
+
+
+@pytest.fixture
+def shell(folder, monkeypatch):
+    """Give a folder with the command and its scripts for the shells; skip where a shell is missing."""
+    (folder / "bin").mkdir()
+    (folder / "bin" / "survey-batch").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m survey_batch "$@"\n')
+    (folder / "bin" / "survey-batch").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}/bin:{os.environ['PATH']}")
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+
+    def script(name):
+        if shutil.which(name) is None:
+            pytest.skip(f"{name} is not installed (tests/install_system_packages.sh)")
+        with (folder / f"script.{name}").open("w") as file:
+            subprocess.run(["survey-batch", "--show-completion", name], stdout=file, check=True)
+        return f"{folder}/script.{name}"
+
+    return script
+
+
+@pytest.mark.slow
+def test_tab_in_zsh(shell, folder):
+    (folder / ".zshrc").write_text(
+        f"unsetopt prompt_sp beep; autoload -U compinit; compinit -u -D; PROMPT='> '\nsource {shell('zsh')}\n"
+    )
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "ZDOTDIR": str(folder), "TERM": "dumb", "COLUMNS": "200"}
+    zsh = subprocess.Popen(
+        ["zsh", "-d", "-i"], stdin=theirs, stdout=theirs, stderr=theirs, env=environment, preexec_fn=own_terminal
+    )
+    try:
+        assert read_until(ours, "> ").endswith("> ")
+        for written, completed in PRESSED.items():
+            os.write(ours, f"{written}\t".encode())
+            shown = read_until(ours, completed)
+            assert shown.endswith(completed), shown
+            os.write(ours, b"\x03")  # gives a new line
+            read_until(ours, "> ")
+    finally:
+        zsh.kill()
+        zsh.wait()
+
+
+def read_until(terminal, wanted):
+    """Read what is shown until it ends as wanted and nothing more comes for a second."""
+    shown, deadline = "", time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if select.select([terminal], [], [], 1.0)[0]:
+            shown = CONTROL.sub("", shown + os.read(terminal, 65536).decode())
+        elif shown.endswith(wanted):
+            break
+    return shown
+
+
+@pytest.mark.slow
+def test_tab_in_fish(shell):
+    script = shell("fish")
+    for written, completed in PRESSED.items():
+        asked = subprocess.run(
+            ["fish", "--no-config", "-c", f"source {script}; complete -C $argv[1]", written],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        offers = [line.partition("\t")[0] for line in asked.stdout.splitlines()]
+        assert offers == [completed.split()[-1].lstrip("'")]

@@ -33,14 +33,42 @@ def test_options_fill_the_example_in_and_keep_its_comments(command, archive):
 
 def test_answers_in_a_terminal_make_the_same_file_as_options(command, archive):
     assert command("init", archive / "by_option" / "stars.toml", *options(archive))[0] == 0
-    answers = ["stars", "lamost", "nothing.csv", "no", archive / "archive" / "catalog.csv", archive / "archive"]
-    keys = [os.fsencode(f"{answer}\r") for answer in [*answers, "features", "spectra", archive / "out"]]
+    answers = ["stars", "lamost", "nothing.csv", "no", "nothing.csv", archive / "archive" / "catalog.csv"]
+    keys = [
+        os.fsencode(f"{answer}\r") for answer in [*answers, archive / "archive", "features", "spectra", archive / "out"]
+    ]
     code, _, screen = in_terminal(["init"], archive, keys)
     assert code == 0, screen
     assert (archive / "stars.toml").read_text() == (archive / "by_option" / "stars.toml").read_text()
     assert "there is no file nothing.csv" in screen
     assert "recognised: ra, dec, class, subclass, object_id (obsid)" in screen
     assert "the first product must be spectra" in screen
+
+
+def test_predictions_come_with_their_table(command, archive):
+    path = archive / "stars.toml"
+    assert command("init", path, *options(archive), "--stages", "spectra,predictions", "--label", "subclass")[0] == 0
+    job = load_job(path)
+    assert job.stages == ("spectra", "predictions")
+    assert job.predictions.classifier == job.train.classifier == "models/stars"
+    assert job.catalog.label == "subclass"
+
+
+def test_a_catalogue_without_the_usual_classes_is_asked_for_its_own(archive):
+    table = archive / "archive" / "catalog.csv"
+    table.write_text(table.read_text().replace("subclass", "my_type").replace("class", "sort"))
+    keys = [os.fsencode(f"{answer}\r") for answer in ["stars", "lamost", table, "kind", "", "spectra", "", ""]]
+    code, _, screen = in_terminal(["init"], archive, keys)
+    assert code == 0, screen
+    assert "there is no column 'kind'" in screen
+    assert load_job(archive / "stars.toml").catalog.label == "my_type"
+
+
+def test_without_a_label_no_key_that_needs_one_is_written(command, archive):
+    path = archive / "stars.toml"
+    assert command("init", path, *options(archive), "--label", "")[0] == 0
+    job = load_job(path)
+    assert (job.catalog.label, job.catalog.split) == (None, None)
 
 
 def test_every_question_has_a_default_and_what_is_given_is_not_asked(archive):
@@ -74,5 +102,5 @@ def test_nothing_is_asked_outside_a_terminal(command, tmp_path, monkeypatch):
 def test_products_that_a_survey_lacks_are_refused_before_anything_is_written(command, tmp_path):
     code, _, err = command("init", tmp_path / "new.toml", "--survey", "lamost", "--stages", "spectra,cutouts")
     assert code == 2
-    assert "'cutouts' is no product of survey 'lamost'; there are spectra, features" in err
+    assert "'cutouts' is no product of survey 'lamost'; there are spectra, features, predictions" in err
     assert not (tmp_path / "new.toml").exists()

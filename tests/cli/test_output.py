@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from rich.table import Table
 
 from survey_batch import cli
+from survey_batch.cli import output
 from tests.cli.test_evaluate import scores
 
 
@@ -104,3 +106,12 @@ def test_progress_goes_to_standard_error(command, job):
     assert f"reading {job}" in err.splitlines()
     assert "reading the catalogue" in err
     assert json.loads(out)["rows"] == 8
+
+
+def test_in_a_pipe_a_row_of_a_table_is_one_line_unless_a_width_is_asked_for(monkeypatch, capsys):
+    path, table = "a folder/" * 30, Table.grid()
+    table.add_row(path)
+    for columns, lines in ((None, 1), ("50", 6)):
+        monkeypatch.setenv("COLUMNS", columns) if columns else monkeypatch.delenv("COLUMNS", raising=False)
+        output._console(stderr=False).print(table)
+        assert len(capsys.readouterr().out.splitlines()) == lines

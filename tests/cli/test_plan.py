@@ -126,6 +126,14 @@ def test_an_unknown_survey_is_refused_in_one_sentence_that_names_those_there_are
 
 
 @pytest.mark.parametrize("verb", ["plan", "run"])
+def test_stages_that_do_not_fit_are_refused_before_the_catalogue_is_read(command, job, verb):
+    code, _, err = command(verb, job, "--set", "spectra.keep=false", "--set", "catalog.path=none.csv")
+    assert code == 2
+    assert "spectra.keep is false, and no stored product is made from it" in err
+    assert "none.csv" not in err
+
+
+@pytest.mark.parametrize("verb", ["plan", "run"])
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -2,8 +2,9 @@
 
 import pytest
 
-from survey_batch.cli.run import before_predictions
+from survey_batch.cli.run import _show, before_predictions
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.execution.runner import Summary
 from tests.jobs import lamost_job
 from tests.models.folders import write_folder
 
@@ -37,3 +38,8 @@ def test_both_tables_must_name_one_classifier(tmp_path):
         before_predictions(job(tmp_path / "a", predicts=tmp_path / "b"))
     with pytest.raises(ConfigurationError, match=r"tables \[train\] and \[predictions\]"):
         before_predictions(lamost_job(UNUSED, "out", ("spectra",)))
+
+
+def test_the_end_of_a_run_names_the_command_that_shows_its_problems(capsys):
+    _show(Summary("out", counts={"ok": 1, "unreadable": 2}, worked=True), "survey-batch status my.toml")
+    assert "reasons in out/problems.parquet (see: survey-batch status my.toml)" in capsys.readouterr().out

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from survey_batch.cluster import launch
-from survey_batch.cluster.launch import JobState, Launcher, LaunchError, Sbatch, Srun, call_slurm
+from survey_batch.cluster.launch import JobState, Launcher, LaunchError, Sbatch, Srun, call_slurm, request_of
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.errors import ConfigurationError
 from tests.patience import PATIENCE
@@ -38,6 +38,18 @@ def sbatch(command, tmp_path):
     for name in Sbatch.commands:
         command(name)
     return Sbatch(tmp_path, ClusterSection(kind="slurm", workers=1))
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"memory": "2 GB"}, "1 core and 2.0 GB"),
+        ({"memory": "4 GB", "processes": 16}, "16 cores and 64.0 GB for 16 workers"),
+        ({"memory": "4 GB", "threads": 2, "processes": 4, "cores": 16}, "16 cores and 16.0 GB for 4 workers"),
+    ],
+)
+def test_a_job_asks_for_the_cores_and_the_memory_of_all_its_workers(keys, said):
+    assert str(request_of(ClusterSection(kind="slurm", workers=16, **keys))) == said
 
 
 def test_a_command_that_is_missing_is_named(monkeypatch, tmp_path):
@@ -105,7 +117,9 @@ def test_the_end_of_a_log_is_told_from_all_of_a_job_s_files(sbatch, tmp_path):
     assert sbatch.log_of("12").splitlines() == [f"line {number}" for number in range(4, 9)]
     (tmp_path / "worker-12.out").unlink()
     assert sbatch.log_of("12") == "caf\ufffd"
+    (tmp_path / "worker-7.out").touch()
     assert sbatch.log_of("7") == ""
+    assert sbatch.log_of("8") is None
 
 
 RUN = 'while [ "$1" != bash ]; do echo "$1"; shift; done; exec "$@"'

@@ -17,6 +17,7 @@ class Played:
 
     def __init__(self):
         self.queue, self.submitted, self.cancelled, self.refusal, self.silent = {}, 0, [], "", False
+        self.logs = True
 
     def submit(self, script):
         if self.refusal:
@@ -32,7 +33,7 @@ class Played:
         self.cancelled += list(jobs)
 
     def log_of(self, job):
-        return f"last words of {job}"
+        return f"last words of {job}" if self.logs else None
 
 
 @pytest.fixture
@@ -103,6 +104,18 @@ def test_jobs_that_end_before_they_connect_are_not_replaced_for_ever(slurm, worl
         reconciler.step()
 
 
+def test_jobs_without_a_log_point_to_a_folder_that_nodes_do_not_see(slurm, world):
+    slurm.logs = False
+    reconciler = world.make()
+    for _ in range(2):
+        reconciler.step()
+        slurm.queue.clear()
+    with pytest.raises(
+        ConfigurationError, match=r"left no log in logs: its node does not see .* output that all nodes"
+    ):
+        reconciler.step()
+
+
 def test_walltimes_that_end_are_no_failures(slurm, world):
     reconciler = world.make()
     for first in range(1, 40, 3):
@@ -131,8 +144,8 @@ def test_a_limit_on_jobs_is_told_once_and_what_runs_goes_on(slurm, world):
 
 def test_a_job_that_slurm_never_takes_ends_the_run(slurm, world):
     slurm.refusal = "invalid partition"
-    with pytest.raises(ConfigurationError, match="invalid partition"):
-        world.make().step()
+    with pytest.raises(ConfigurationError, match=r"\(8 cores and 32.0 GB for 8 workers\): invalid partition"):
+        world.make(processes=8, memory="4 GB").step()
 
 
 def test_waiting_is_told_with_slurm_s_reason_and_again_after_the_same_time(slurm, world):
@@ -144,6 +157,18 @@ def test_waiting_is_told_with_slurm_s_reason_and_again_after_the_same_time(slurm
         f"no worker for {seconds} s; SLURM says of the worker jobs: 3 PENDING (Resources); waiting"
         for seconds in (61, 122)
     ]
+
+
+@pytest.mark.parametrize("reason", ["PartitionConfig", "PartitionTimeLimit", "QOSMaxWallDurationPerJobLimit"])
+def test_jobs_that_slurm_took_but_never_starts_are_told_of_once_and_at_once(slurm, world, reason):
+    reconciler = world.make(processes=4, memory="2 GB")
+    reconciler.step()
+    assert world.said == []
+    slurm.queue = dict.fromkeys(slurm.queue, JobState("PENDING", reason))
+    for _ in range(3):
+        reconciler.step()
+    (told,) = world.said
+    assert f"({reason}); as they are (4 cores and 8.0 GB for 4 workers) they would wait forever" in told
 
 
 def test_workers_end_the_waiting(slurm, world):

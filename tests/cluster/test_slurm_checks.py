@@ -3,19 +3,26 @@
 import dask
 import pytest
 
-from survey_batch.cluster.slurm_checks import judge_drain, judge_partition, parse_partitions
+from survey_batch.cluster.slurm_checks import (
+    advise_on_refusal,
+    find_partition,
+    judge_drain,
+    judge_partition,
+    parse_partitions,
+)
 from survey_batch.cluster.tables import Table
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.findings import Site, State
 
 SITE = Site("here")
-SINFO = """standard*|up|1-00:00:00|idle|3
-standard*|up|1-00:00:00|down*|1
-gpu|up|infinite|allocated|2
-old|inact|infinite|idle|1
-broken|up|infinite|drained|4
-short|up|30:00|idle|1
+SINFO = """standard*|up|1-00:00:00|idle|3|40|192000
+standard*|up|1-00:00:00|down*|1|16|64000
+gpu|up|infinite|allocated|2|16|64000
+old|inact|infinite|idle|1|40|192000
+broken|up|infinite|drained|4|40|192000
+short|up|30:00|idle|1|40|192000
 """
+NODES = "a job runs on one node, and nodes of standard have 40 cores and 201.3 GB or 16 cores and 67.1 GB"
 
 
 def table(**keys):
@@ -40,6 +47,26 @@ def test_a_partition_is_judged_by_what_sinfo_says(partition, state, said):
     finding = judge_partition(SITE, table(partition=partition), parse_partitions(SINFO))
     assert finding.state == state, finding
     assert said in finding.found
+
+
+@pytest.mark.parametrize(
+    ("keys", "advice"),
+    [
+        (
+            {"processes": 32, "memory": "8 GB"},
+            f"lower cluster.processes or cluster.memory: {NODES}",
+        ),
+        (
+            {"memory": "250 GB"},
+            f"lower cluster.memory: {NODES}",
+        ),
+        ({"processes": 32, "memory": "4 GB"}, "correct [cluster]; these are SLURM's own words"),
+        ({"partition": "nothere", "memory": "250 GB"}, "correct [cluster]; these are SLURM's own words"),
+    ],
+)
+def test_a_refused_job_that_no_node_can_hold_is_told_what_nodes_have(keys, advice):
+    partitions = parse_partitions(SINFO)
+    assert advise_on_refusal(table(**keys), find_partition(table(**keys).section, partitions)) == advice
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import tomllib
 
-from survey_batch.config.example import example_job, value_in
+from survey_batch.config.example import can_predict, example_job, value_in
 
 
 def test_a_value_is_replaced_and_its_comment_stays_in_its_column():
@@ -43,3 +43,26 @@ def test_a_key_that_is_not_there_has_no_value():
     text = example_job("lamost", "stars", {})
     assert value_in(text, "nothing", "here") is None
     assert value_in(text, "name", "here") is None
+
+
+def test_predictions_bring_their_commented_tables_with_remarks_in_their_column():
+    before, after = (
+        example_job("skyserver", "s", {("stages",): ["composites", *more]}) for more in ([], ["predictions"])
+    )
+    assert "train" not in tomllib.loads(before)
+    assert tomllib.loads(after)["train"] == {"kind": "stellar-image", "product": "composites", "classifier": "models/s"}
+    assert tomllib.loads(after)["predictions"] == {"classifier": "models/s"}
+    remarks = [
+        next(
+            line.index("# survey-batch run")
+            for line in example_job("lamost", "s", keys).splitlines()
+            if "--train" in line
+        )
+        for keys in ({}, {("stages",): ["spectra", "predictions"]})
+    ]
+    assert remarks[0] == remarks[1]
+
+
+def test_only_an_example_with_such_tables_can_predict():
+    assert can_predict(example_job("lamost", "stars", {}))
+    assert not can_predict(example_job("sdss", "stars", {}))

@@ -72,6 +72,7 @@ def test_workers_that_are_too_small_are_found_and_the_estimate_is_there_all_the_
     _, memory, cost = both()
     assert memory.state == State.FAILED
     assert "cluster.memory is 200 MB" in memory.found
+    assert not memory.advice, "what was found says what to change"
     assert cost.stored_bytes > 0
 
 

@@ -61,6 +61,7 @@ def test_the_memory_of_all_workers_of_a_job_must_be_there(processes, state):
     assert finding.state == state
     assert ("lower cluster.memory or cluster.processes" in finding.advice) == (state is State.WARNING)
     assert (f"{processes} workers of 2.0 GB each" in finding.found) == (processes > 1)
+    assert finding.found.endswith("in all 8.0 GB of the machine's 16.0 GB")
 
 
 @pytest.mark.parametrize(("processes", "state"), [(4, State.OK), (5, State.WARNING)])

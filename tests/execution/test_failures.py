@@ -22,6 +22,12 @@ def test_the_third_death_is_once_too_often_and_the_second_makes_the_last_try():
     assert "its worker died 3 times" in failures.note("spectra", SHARD, DEATH, None)
 
 
+def test_a_death_is_told_with_all_that_may_have_caused_it(caplog):
+    Failures(1).note("spectra", SHARD, DEATH, None)
+    (told,) = caplog.messages
+    assert "its worker died once (out of memory, a crash in a library, or the end of its job: cancelled or" in told
+
+
 def test_a_scheduler_that_tried_several_times_itself_reports_as_many_deaths():
     assert "its worker died 4 times" in Failures(4).note("spectra", SHARD, DEATH, None)
 

@@ -12,54 +12,10 @@ from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.status import Status
 from survey_batch.lazy import datasets
 from survey_batch.lazy.datasets import check_made, finished, made_from, made_of
-from survey_batch.lazy.text import PythonStrings
 from survey_batch.models.manifest import Recipe
-from survey_batch.store.products import create_product, write_shard
-from survey_batch.store.schema import OBJECT_COORDINATES, Schema, Shard, Variable
+from tests.lazy.conftest import FEATURES, OBJECTS
 
 pytestmark = pytest.mark.filterwarnings("error::xarray.SerializationWarning")
-
-OBJECTS, SHARD = 20, 8
-SETTINGS = {"archive.root": "here", "spectral_features.blocks": 5, "spectra.wavelength_min": 3700.0}
-FEATURES = ("h_beta", "dn4000")
-
-
-def write_product(output, settings=SETTINGS):
-    """Write features of 20 objects in shards of 8."""
-    variables = (
-        *OBJECT_COORDINATES,
-        Variable("value", ("object", "feature"), "f4"),
-        Variable("kind", ("object",), "string"),
-    )
-    fixed = {"feature": (("feature",), np.array(FEATURES), {"long_name": "feature"})}
-    schema = Schema("features", "object", {"object": OBJECTS, "feature": len(FEATURES)}, SHARD, variables, fixed)
-    create_product(str(output), schema, {"title": "test", "provenance": settings})
-    for index, start in enumerate(range(0, OBJECTS, SHARD)):
-        rows = np.arange(start, min(start + SHARD, OBJECTS))
-        names = np.array([f"1000000000000{row:04d}" for row in rows], dtype=object)
-        data = {
-            "object_id": names,
-            "ra": 10.0 + rows,
-            "dec": np.zeros(len(rows)),
-            "label": np.array(["A", "K0III"], dtype=object)[rows % 2],
-            "split": np.array(["train", ""], dtype=object)[rows % 2],
-            "value": np.stack([rows, rows**2], axis=1).astype(np.float32),
-            "kind": names,
-        }
-        shard = Shard("object", index, int(rows[0]), int(rows[-1]) + 1)
-        write_shard(str(output), "features", shard, data, np.full(len(rows), Status.OK, np.uint8))
-
-
-@pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("datasets")
-    write_product(folder)
-    return str(folder)
-
-
-@pytest.fixture
-def product(output):
-    return sb.open_product(output, "features")
 
 
 def recipe(**made):
@@ -122,71 +78,12 @@ def test_parts_are_saved_as_netcdf_as_they_come(product, tmp_path, part, engine)
         assert_same_values(found, wanted)
 
 
-def test_text_is_python_strings(product):
-    for name in ("object_id", "label", "split", "kind", "feature"):
-        values = product[name].values
-        assert values.dtype == object, name
-        assert {type(value) for value in values.tolist()} == {str}, name
-    assert product.feature.attrs["long_name"] == "feature"
-    assert product.sel(feature="dn4000").value.shape == (OBJECTS,)
-    assert {"object_id", "label", "split"} <= set(product.coords)
-    assert set(product.data_vars) == {"value", "kind", "status"}
-
-
 def test_flags_have_the_type_of_their_variable_also_when_they_are_saved(product, tmp_path):
     flags = product.status.attrs["flag_values"]
     assert flags.dtype == product.status.dtype == np.uint8
     assert flags.tolist() == [int(status) for status in Status]
     product.to_netcdf(tmp_path / "part.nc", engine="h5netcdf")
     assert xr.open_dataset(tmp_path / "part.nc", engine="h5netcdf").status.attrs["flag_values"].dtype == np.uint8
-
-
-def test_text_works_in_scikit_learn_and_astropy_and_where(product):
-    from io import BytesIO, StringIO
-
-    from astropy.table import Table
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.metrics import confusion_matrix
-    from sklearn.model_selection import train_test_split
-
-    loaded = product.load()
-    label = loaded.label.values
-    assert RandomForestClassifier(2).fit(loaded.value.values, label).classes_.tolist() == ["A", "K0III"]
-    assert confusion_matrix(label, label).tolist() == [[10, 0], [0, 10]]
-    assert len(train_test_split(label, stratify=label)) == 2
-    Table({"id": loaded.object_id.values}).write(StringIO(), format="ascii.ecsv")
-    Table({"id": loaded.object_id.values}).write(BytesIO(), format="votable")
-    Table({"id": loaded.object_id.values.astype(str)}).write(BytesIO(), format="fits")
-    assert loaded.where(loaded.label == "A", drop=True).kind.values[0] == "10000000000000000"
-
-
-def test_text_is_grouped_by_and_selected_by_while_the_rest_is_lazy(product):
-    assert dask.is_dask_collection(product.value)
-    assert product.status.groupby(product.label).count().to_series().to_dict() == {"A": 10, "K0III": 10}
-    assert product.value.groupby(product.split).mean().sizes["split"] == 2
-    assert product.value.groupby(product.kind).first().sizes["kind"] == OBJECTS
-    chosen = product.isel(object=product.label == "A")
-    assert chosen.value.sel(feature="h_beta").values.tolist() == list(range(0, OBJECTS, 2))
-
-
-def test_text_is_read_only_when_it_is_used_and_only_what_is_used(output, monkeypatch):
-    read = []
-    inner = PythonStrings._read
-    monkeypatch.setattr(PythonStrings, "_read", lambda self, key: read.append(key) or inner(self, key))
-    product = sb.open_product(output, "features")
-    part = product.isel(object=slice(3, 7))
-    assert "label" in repr(part) + part._repr_html_()
-    assert not read
-    assert part.label.values.tolist() == ["K0III", "A", "K0III", "A"]
-    assert read == [(slice(3, 7, 1),)]
-    assert product.label.values.shape == product.label.values.shape == (OBJECTS,)
-    assert len(read) == 2
-
-
-def test_text_can_be_changed_and_the_product_is_not(output, product):
-    product.label[3] = "B"
-    assert product.label.values[2:5].tolist() == ["A", "B", "A"]
-    assert sb.open_product(output, "features").label.values[3] == "K0III"
 
 
 def test_text_of_more_objects_than_may_be_in_memory_is_lazy_as_the_rest(output, monkeypatch):

@@ -8,7 +8,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.kinds import STAMP_TYPE
 from survey_batch.models.loading import family_of, load_classifier
 from survey_batch.models.published_stamps import (
     ANSWER_STEP,
@@ -88,11 +87,6 @@ def test_a_stamp_with_a_hole_is_not_classified(trained, variant):
     block = {name: values.copy() for name, values in stars(2, seed=5).block.items()}
     block["flux"][1, 3, 3] = np.nan
     assert np.isnan(trained[variant].predict_proba(block)[1]).all()
-
-
-def test_all_variants_are_registered():
-    assert set(STAMP_TYPE.variants) == {"likelihood", *SMALLER}
-    assert next(iter(STAMP_TYPE.variants)) == "likelihood"
 
 
 def test_settings_are_the_published_ones_unless_the_job_says_otherwise():

@@ -1,22 +1,11 @@
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.scores import brief, describe, scores_of
-
-CLASSES = ("GALAXY", "QSO", "STAR")
-
-
-def labelled(rows: int = 60) -> tuple[SimpleNamespace, np.ndarray]:
-    random = np.random.default_rng(2)
-    true = random.integers(0, 3, rows)
-    probability = random.dirichlet(np.ones(3), rows)
-    probability[np.arange(rows), true] += 0.4
-    data = SimpleNamespace(label=np.array(CLASSES)[true], star=np.arange(rows) // 2)
-    return data, probability / probability.sum(axis=1, keepdims=True)
+from survey_batch.models.scores import brief, scores_of
+from tests.models.scored import CLASSES, labelled
 
 
 def test_objects_that_were_not_classified_are_left_out_of_all_and_counted():
@@ -59,25 +48,3 @@ def test_the_brief_figures_have_their_intervals():
     data, probability = labelled()
     short = brief(scores_of(data, {"classifier": probability}, CLASSES, 1))
     assert short.keys() == {"prior", "objects", "stars", "accuracy", "accuracy_95", "macro_f1", "macro_f1_95", "top_2"}
-
-
-@pytest.mark.parametrize("prior", ["as_found", {"STAR": 0.9, "QSO": 0.1}])
-def test_scores_are_told_in_lines_that_fit_a_terminal(prior):
-    data, probability = labelled()
-    answers = {"classifier": probability, "magnitudes": probability.argmin(axis=1)}
-    part = {"not_classified": 3, **scores_of(data, answers, CLASSES, 1, prior=prior)}
-    text = describe({"classes": list(CLASSES), "classifier": "models/x", "test": part, "train": part})
-    assert max(map(len, text.splitlines())) <= 80
-    for words in ("test split:", "train split:", "60 objects, 30 distinct", "McNemar p", "by chance alone", "QSO"):
-        assert words in text
-    assert ("STAR 0.9" in text) == (prior != "as_found")
-    assert "within one class" not in text  # galaxies, quasars and stars are no sequence
-
-
-def test_letters_are_told_apart_from_other_classes():
-    data = SimpleNamespace(label=np.array(["A", "F", "non-stellar"] * 5), star=np.arange(15))
-    probability = np.eye(3)[[0, 1, 2] * 5] * 0.9 + 0.05
-    classes = ("A", "F", "non-stellar")
-    text = describe({"classes": list(classes), "test": scores_of(data, {"classifier": probability}, classes, 1)})
-    assert "A to F" in text
-    assert "within one class" in text

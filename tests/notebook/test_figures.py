@@ -32,6 +32,15 @@ def titles(picture):
     return [axes.get_title(loc="left") for axes in picture.axes if axes.axison]
 
 
+def test_the_title_of_a_spectrum_stands_clear_of_the_names_of_lines(spectra):
+    picture = spectra.sb.show(0)
+    picture.draw_without_rendering()
+    (axes,) = picture.axes
+    highest = max(name.get_window_extent().y1 for name in axes.texts)
+    assert axes._left_title.get_window_extent().y0 >= highest
+    assert axes.get_ylabel() == spectra.flux.attrs["long_name"]
+
+
 def test_one_object_is_drawn_under_its_id_and_label(spectra):
     picture = spectra.sb.show(4)
     assert titles(picture) == [f"{spectra.object_id.values[4]}  {spectra.label.values[4]}"]
@@ -74,6 +83,16 @@ def test_a_sky_map_names_the_groups(spectra):
     assert spectra.sb.sky_map("status").legends[0].get_texts()[0].get_text() == "ok"
     with pytest.raises(ConfigurationError, match="no 'flux' of objects"):
         spectra.sb.sky_map("flux")
+
+
+@pytest.mark.parametrize(
+    ("step", "name", "unit"),
+    [(0.01, "rectilinear", "east [arcmin]"), (2.0, "rectilinear", "east [degrees]"), (40.0, "aitoff", "")],
+)
+def test_the_projection_of_a_sky_map_is_chosen_by_its_extent(predictions, step, name, unit):
+    place = np.arange(5) * step
+    axes = predictions.assign_coords(ra=("object", place), dec=("object", place / 8)).sb.sky_map("label").axes[0]
+    assert (axes.name, axes.get_xlabel()) == (name, unit)
 
 
 def test_what_cannot_be_drawn_is_refused(spectra_output, spectra):

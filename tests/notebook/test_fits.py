@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+import xarray as xr
 from astropy.io import fits
 from astropy.time import Time
 from astropy.wcs import WCS
@@ -50,6 +51,13 @@ def test_a_fits_file_holds_each_band_with_its_wcs_and_ivar(cutouts):
         assert time.tai.isot.startswith("2001-12-18")
         world = WCS(file["I"].header).pixel_to_world(3, 7)
         assert world.separation(sb.wcs(cutouts, row, "i").pixel_to_world(3, 7)).arcsec < 1e-6
+
+
+def test_a_lazy_object_is_read_once_for_all_its_bands(cutouts, monkeypatch):
+    read, load = [], xr.Dataset.load
+    monkeypatch.setattr(xr.Dataset, "load", lambda ds, **options: read.append(1) or load(ds, **options))
+    assert len(sb.to_fits(cutouts, complete(cutouts))) == 7
+    assert len(read) == 1
 
 
 def test_a_band_without_data_is_left_out_and_has_no_wcs(cutouts):

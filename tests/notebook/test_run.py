@@ -1,8 +1,11 @@
 """An output opened in a notebook has its products, status, problems and report by name."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
+import zarr
 from astropy.table import Table
 
 import survey_batch as sb
@@ -40,7 +43,21 @@ def test_problems_are_a_table(image_output):
 def test_one_object_is_shown_in_each_product_that_can_be_drawn(image_output):
     run = sb.open(image_output)
     first = str(run.cutouts.object_id.values[0])
-    assert len(run.show(first)) == 2
+    pictures = run.show(first)
+    assert len(pictures) == 2
+    assert pictures._repr_html_().count('src="data:image/png;base64,') == 2  # what a notebook shows
+
+
+@pytest.mark.parametrize(("which", "said"), [("nothing", "has the id 'nothing'"), (108057, "as text: '108057'")])
+def test_an_object_that_is_not_there_is_refused(image_output, which, said):
+    with pytest.raises(ConfigurationError, match=said):
+        sb.open(image_output).show(which)
+
+
+def test_a_run_without_anything_to_draw_says_so(spectra_output, tmp_path):
+    features = shutil.copytree(f"{spectra_output}/features.zarr", tmp_path / "features.zarr")
+    with pytest.raises(ConfigurationError, match="has features, of which no picture"):
+        sb.open(features.parent).show(0)
 
 
 def test_the_report_is_written_and_said_where(spectra_output):
@@ -62,6 +79,18 @@ def test_the_catalogue_is_joined_with_all_that_is_known(spectra_output):
     features = [str(name) for name in run.features.feature.values]
     assert {f"sb_feature_{name}" for name in features} <= set(table.columns)
     assert "sb_label" not in run.catalog(with_=())
+
+
+def test_the_job_is_the_last_run_s_unless_another_made_more_of_the_products(spectra_output, tmp_path):
+    output = shutil.copytree(spectra_output, tmp_path / "out")
+    run_file = json.loads((output / "run.json").read_text())
+    for name, stages in (("all", ["spectra", "features"]), ("fewer", ["spectra"])):
+        last = {**run_file, "job": {**run_file["job"], "name": name, "stages": stages}}
+        (output / "run.json").write_text(json.dumps(last))
+        assert sb.open(output).job.name == ("all" if name == "all" else "test")
+    first = zarr.open_group(output / "features.zarr")
+    first.attrs["job"] = json.dumps({**json.loads(first.attrs["job"]), "stages": ["spectra"]})
+    assert "sb_feature_h_alpha" in sb.open(output).catalog().columns
 
 
 def test_the_catalogue_is_exported(spectra_output, tmp_path):

@@ -16,7 +16,8 @@ from survey_batch.preflight.provenance import check_product
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product
 from survey_batch.surveys.sdss.files import FieldKey
-from tests.jobs import sdss_job
+from tests.jobs import lamost_job, sdss_job
+from tests.lamost_files import make_archive
 
 
 def catalog(rows):
@@ -189,3 +190,17 @@ def test_the_real_catalogue_is_planned_without_the_archive(real_data, tmp_path):
     plan = make_plan(sdss_job(real_data / "sdss" / "sources.csv", tmp_path / "not-there", tmp_path / "out"))
     assert (plan.size("object"), plan.size("frame"), plan.invalid) == (878, 5, 0)
     assert not (tmp_path / "out").exists()
+
+
+def test_settings_that_nothing_reads_for_one_reason_share_a_note(tmp_path):
+    make_archive(tmp_path / "archive", 2)
+    slurm = {"processes": 2, "walltime": "1:00:00", "partition": "standard", "account": "mine"}
+    archive = {"survey": "lamost", "root": str(tmp_path / "archive")}
+    keys = {"catalog": {"path": str(tmp_path / "archive" / "catalog.csv")}, "archive": archive}
+    plan = make_plan(lamost_job(keys, tmp_path / "out", ("spectra",), cluster=slurm))
+    end = 'and that is "local"; set it, or leave this out'
+    assert [note for note in plan.notes if note.startswith("cluster.")] == [
+        f'cluster.processes: nothing reads it: it is for cluster.kind = "slurm" or "srun", {end}',
+        "cluster.walltime, cluster.partition, cluster.account: nothing reads them: they are for cluster.kind = "
+        f'"slurm", {end}',
+    ]

@@ -36,6 +36,12 @@ def test_a_job_that_cannot_fit_in_memory_is_refused_with_what_to_change():
         refuse_what_cannot_fit(plan, estimate(plan))
 
 
+def test_a_worker_too_small_for_anything_is_not_advised_to_take_smaller_shards():
+    plan = plan_of(ROWS, cluster={"memory": "200 MB"}, shards={"objects": 16})
+    with pytest.raises(ConfigurationError, match=r"is 200 MB: 300.0 MB of that are needed before any data; raise clus"):
+        refuse_what_cannot_fit(plan, estimate(plan))
+
+
 def test_more_threads_need_more_memory():
     plan = plan_of(ROWS * 20, cluster={"memory": "1 GB", "threads": 16}, shards={"objects": 1024})
     with pytest.raises(ConfigurationError, match="cluster.threads"):

@@ -49,8 +49,26 @@ def test_objects_within_a_degree_are_never_in_two_patches(positions):
 def test_offsets_are_arcminutes_east_and_north_across_zero():
     objects = objects_at([359.95, 0.05], [60.0, 60.1])
     east, north = offsets(objects, Patch(np.array([0, 1]), 0.0, 60.0))
-    np.testing.assert_allclose(east, [-1.5, 3 * np.cos(np.deg2rad(60.1))], atol=1e-9)
-    np.testing.assert_allclose(north, [0, 6], atol=1e-9)
+    np.testing.assert_allclose(east, [-1.5, 3 * np.cos(np.deg2rad(60.1))], atol=1e-3)
+    np.testing.assert_allclose(north, [0, 6], atol=1e-3)
+
+
+def test_offsets_keep_areas_however_wide_the_patch_is_and_hold_at_the_pole():
+    around = np.arange(0, 360, 90.0)
+    east, north = offsets(objects_at(around, np.full(4, 60.0)), Patch(np.arange(4), 0.0, 90.0))
+    np.testing.assert_allclose(np.hypot(east, north), 60 * np.rad2deg(2 * np.sin(np.deg2rad(15))))
+    np.testing.assert_allclose(east[[1, 3]], [np.hypot(east, north)[0], -np.hypot(east, north)[0]])
+
+
+def test_a_wide_patch_is_drawn_in_degrees_and_a_region_with_many_patches_is_one():
+    ra, dec = (np.ravel(values) for values in np.meshgrid(np.arange(0, 12, 1.0), np.arange(0, 12, 1.0)))
+    wide = sky_section(objects_at(ra, dec))
+    assert "within 11.0 by 11.0 degrees" in wide
+    assert wide.count("<img") == 2
+    ra, dec = (np.ravel(values) for values in np.meshgrid(np.arange(0, 40, 8.0), np.arange(-20, 20, 8.0)))
+    scattered = sky_section(objects_at(ra, dec))
+    assert "1 patch." in scattered
+    assert scattered.count("<img") == 2
 
 
 def test_few_patches_get_a_zoom_and_a_whole_survey_does_not():

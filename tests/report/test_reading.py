@@ -7,7 +7,7 @@ import pytest
 from survey_batch.core.status import Status
 from survey_batch.report import reading
 from survey_batch.report.reading import (
-    job_of_a_product,
+    jobs_of_products,
     planned_rows,
     problems_so_far,
     read_array,
@@ -42,12 +42,12 @@ def test_a_product_that_is_not_there_or_not_yet_complete_is_none(job):
     assert read_group(job.output, "features") is None
     del open_group(job.output, "spectra").attrs["provenance"]
     assert read_group(job.output, "spectra") is None
-    assert job_of_a_product(job.output) is None
+    assert not list(jobs_of_products(job.output))
 
 
-def test_the_job_is_found_in_any_product(job, tmp_path):
-    assert job_of_a_product(job.output) == job.model_dump(mode="json")
-    assert job_of_a_product(str(tmp_path / "nowhere")) is None
+def test_each_product_holds_its_job(job, tmp_path):
+    assert list(jobs_of_products(job.output)) == [job.model_dump(mode="json")]
+    assert not list(jobs_of_products(str(tmp_path / "nowhere")))
 
 
 def test_the_size_of_a_plan_is_known_as_soon_as_it_is_stored(tmp_path):

@@ -61,6 +61,20 @@ def test_rows_that_are_not_done_are_told_of(make, caplog):
     assert "2 of 24 rows of spectra" in caplog.text
 
 
+def test_before_anything_is_done_the_advice_is_to_finish_the_run(make):
+    job = make(dict.fromkeys(range(OBJECTS), Status.PENDING))
+    with pytest.raises(ConfigurationError, match="no row of spectra in .* is done yet: finish the run first"):
+        rows_of(job)
+
+
+def test_labels_that_are_no_class_are_told_of(make, caplog):
+    rows_of(make({1: Status.UNREADABLE}), classes=("A", "M"))
+    assert "7 objects have a label that is no class of the classifier (A, M), and are not used: 7 G" in caplog.text
+    caplog.clear()
+    rows_of(make())
+    assert "no class" not in caplog.text
+
+
 def test_a_variable_that_the_product_lacks_is_named_with_those_it_has(make):
     with pytest.raises(ConfigurationError, match=r"has no variable 'image', .*it has \['flux', 'ivar', 'mask'"):
         read_labelled(make(), "spectra", ("flux", "image"))

@@ -167,9 +167,13 @@ def _bytes(column: pa.Array) -> Encoded:
 
 
 def as_json(column: pa.Array) -> pa.Array:
-    """Write values of any type as JSON text."""
-    values = (None if value is None else json.dumps(value, default=str) for value in _plain(column).to_pylist())
+    """Write values of any type as JSON text; bytes are lists of numbers, and decimals text."""
+    values = (None if value is None else json.dumps(value, default=_listed) for value in _plain(column).to_pylist())
     return pa.array(list(values), pa.string())
+
+
+def _listed(value: object) -> object:
+    return list(value) if isinstance(value, bytes) else str(value)
 
 
 def _plain(column: pa.Array) -> pa.Array:

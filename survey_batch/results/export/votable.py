@@ -104,13 +104,13 @@ def _encode(values: pa.Array) -> tuple[Encoded, _Column]:
     if types.is_boolean(kind) or types.is_integer(kind):
         values = values.fill_null(False if types.is_boolean(kind) else 0)
     encoded = encode(values)
-    if encoded.array.dtype == object:  # arrays of unequal length
+    if encoded.array.dtype == object or (encoded.array.dtype.kind == "S" and encoded.array.ndim > 1):
+        # Arrays of unequal length, or of text, which astropy has not.
         encoded = encode(as_json(values))
         encoded = replace(encoded, notes=(*encoded.notes, JSON))
     array = encoded.array
     if array.dtype.kind == "S":
-        sizes = (array.dtype.itemsize, *array.shape[:0:-1])
-        return encoded, _Column("char", "x".join(map(str, sizes)), unit=encoded.unit)
+        return encoded, _Column("char", str(array.dtype.itemsize), unit=encoded.unit)
     if array.dtype.kind == "u" and array.dtype != np.uint8:
         array = array.astype(np.int64)  # lists
     sizes = array.shape[:0:-1]

@@ -125,14 +125,14 @@ COLUMNS_OF = {
     "obsid": "obsid",
 }
 PURPOSE = """\
-survey "lamost" with layout "{layout}" finds a spectrum's file by the columns {columns}. The catalogues of each release
-(www.lamost.org, LRS General Catalog) have them: match your positions with one of these, in TOPCAT for example, and
-name the result in catalog.path."""
+survey "lamost" with layout "{layout}" finds a spectrum's file by the columns {columns}.
+The catalogues of each release (www.lamost.org, LRS General Catalog) have them.
+Join one to your list by obsid or by position (in TOPCAT, for example), and name the result in catalog.path."""
 
 EXAMPLE = """\
 name   = "{name}"
 output = "runs/{name}"
-stages = ["spectra", "features"]            # add "predictions" and its table once a classifier is trained
+stages = ["spectra", "features"]            # and "predictions", with its table at the end
 
 [catalog]
 path = "catalog.csv"

@@ -61,7 +61,7 @@ class SkyServer(Survey):
 EXAMPLE = """\
 name   = "{name}"
 output = "runs/{name}"
-stages = ["composites"]                     # add "predictions" and its table once a classifier is trained
+stages = ["composites"]                     # and "predictions", with its table at the end
 
 [catalog]
 path = "catalog.csv"                        # ra and dec [deg] are enough

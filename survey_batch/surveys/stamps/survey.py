@@ -58,7 +58,7 @@ needs ra and dec to tell stars apart."""
 EXAMPLE = """\
 name   = "{name}"
 output = "runs/{name}"
-stages = ["stamps"]                         # add "predictions" and its table once a classifier is trained
+stages = ["stamps"]                         # and "predictions", with its table at the end
 
 [catalog]
 path = "catalog.csv"                        # object_id, exposure, ra, dec

@@ -6,7 +6,9 @@ import pyarrow.parquet as pq
 
 from survey_batch.core.paths import write_json
 from survey_batch.core.status import Status
+from survey_batch.execution.shard_task import run_shard
 from survey_batch.planning.plan import make_plan
+from survey_batch.preflight.provenance import provenance_of
 from survey_batch.stages import make_stage
 from survey_batch.store.problems import PROBLEM_SCHEMA
 from survey_batch.store.products import create_product, open_group, write_shard
@@ -78,3 +80,17 @@ def make_features(job, status):
 def features_of(job):
     """Names of the features."""
     return [feature.name for feature in make_stage(job, "features").features()]
+
+
+def make_spectra_product(job):
+    """Make the product of a job's only stage."""
+    plan, stage = make_plan(job), make_stage(job, "spectra")
+    plan.store()
+    create_product(job.output, stage.schema(plan.size("object")), {"provenance": provenance_of(plan, stage)})
+    for shard in plan.shards("object"):
+        run_shard(job, "spectra", shard)
+
+
+def by_id(table):
+    """Rows of an export by the object's id."""
+    return {row["sb_object_id"]: row for row in table.to_pylist()}

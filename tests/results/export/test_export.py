@@ -8,8 +8,6 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from survey_batch.catalog import csv_file, read_catalog
-from survey_batch.catalog.formats import open_source
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.execution.shard_task import run_shard
@@ -21,86 +19,7 @@ from survey_batch.store.products import create_product, open_group
 from tests.jobs import lamost_job, sdss_job
 from tests.lamost_files import make_archive
 from tests.report.outputs import SHARD, make_predictions, make_spectra, spectra_job
-
-
-def run(job):
-    """Make the product of a job's only stage."""
-    plan, stage = make_plan(job), make_stage(job, "spectra")
-    plan.store()
-    create_product(job.output, stage.schema(plan.size("object")), {"provenance": provenance_of(plan, stage)})
-    for shard in plan.shards("object"):
-        run_shard(job, "spectra", shard)
-
-
-@pytest.fixture
-def job(tmp_path):
-    """A finished job whose catalogue is not in the order of the products, with a missing file and a bad row."""
-    archive = make_archive(tmp_path / "archive", 6)
-    catalog = tmp_path / "archive" / "catalog.csv"
-    header, *rows = catalog.read_text().splitlines()
-    catalog.write_text("\n".join([header, *reversed(rows)]).replace("|10.02|", "|777|") + "\n")
-    (tmp_path / "archive" / "spec-55000-TEST_sp01-005.fits").unlink()
-    job = lamost_job(archive, tmp_path / "out", stages=["spectra"])
-    run(job)
-    return job
-
-
-def test_there_is_one_row_per_input_row_in_the_input_s_order_joined_by_id(job):
-    path, rows = export_catalog(job)
-    table = pq.read_table(path)
-    assert rows == 6
-    assert table["obsid"].to_pylist() == [1005, 1004, 1003, 1002, 1001, 1000]
-    assert table["sb_object_id"].to_pylist() == ["1005", "1004", "1003", "1002", "1001", "1000"]
-    assert table["sb_status"].to_pylist() == ["ok", "not_found", "ok", "invalid", "ok", "ok"]
-
-
-CHOICES = {
-    "select": {"select": {"labels": ["A", "G", "M"], "snr": [20, 70]}},
-    "duplicates": {"duplicates": {"by": ["id"]}},
-    "sample": {"sample": {"total": 7, "seed": 3}},
-    "all": {"select": {"snr": [15, 95]}, "duplicates": {"by": ["id", "position"]}, "sample": {"per_class": 1}},
-}
-
-
-def make_catalog(folder, ending):
-    """A catalogue with repeated ids, a comment and a line that does not fit, and a remark that is each row's own."""
-    archive = make_archive(folder, 10)
-    header, *rows = (folder / "catalog.csv").read_text().splitlines()
-    rows = [row.replace("|50|", f"|{10 * (place + 1)}|") for place, row in enumerate(rows)]
-    rows = [*rows[::-1], *rows[::2], *rows[1:4]]
-    lines = [f"{row}|é remark {place}" for place, row in enumerate(rows)]
-    lines = [header + "|remark", *lines[:4], "# a comment", *lines[4:9], "too|short", *lines[9:]]
-    (folder / "catalog.csv").write_text("\n".join(lines) + "\n")
-    if ending == "parquet":
-        source = open_source(str(folder / "catalog.csv"))
-        pq.write_table(source.read(source.names).table, folder / "catalog.parquet", row_group_size=3)
-    return archive | {"catalog": archive["catalog"] | {"path": str(folder / f"catalog.{ending}")}}
-
-
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-@pytest.mark.parametrize("choice", CHOICES)
-def test_a_choice_of_rows_comes_with_exactly_the_text_and_results_of_each(tmp_path, monkeypatch, ending, choice):
-    monkeypatch.setattr(csv_file, "_BLOCK_BYTES", 400)
-    tables = make_catalog(tmp_path / "archive", ending)
-    tables["catalog"] |= CHOICES[choice]
-    job = lamost_job(tables, tmp_path / "out", stages=["spectra"])
-    run(job)
-    out = pq.read_table(export_catalog(job)[0])
-    source = open_source(job.catalog.path)
-    batches = [batch.table for batch in source.batches(source.names)]
-    assert len(batches) > 2
-    given = pa.concat_tables(batches).to_pylist()
-    chosen = read_catalog(job.catalog, job.archive).table.to_pylist()
-    assert 1 < len(chosen) < len(given)
-    for row, ours in zip(out.to_pylist(), chosen, strict=True):
-        theirs = given[ours["row"]]
-        assert [row[name] for name in ("remark", "filename")] == [theirs[name] for name in ("remark", "filename")]
-        assert row["sb_object_id"] == ours["object_id"]
-        assert row["sb_status"] == ("invalid" if ours["problem"] else "ok")
-        if not ours["problem"]:
-            typed = int if ending == "csv" else str  # text of a format that has types stays text
-            assert [row[name] for name in ("obsid", "snrr")] == [typed(theirs[name]) for name in ("obsid", "snrr")]
-            assert ours["object_id"] == theirs["obsid"]
+from tests.results.export.finished import make_spectra_product
 
 
 def test_a_fits_table_holds_the_same(job, tmp_path):
@@ -119,7 +38,7 @@ def gaps(tmp_path):
     first += "|4295806720123456789|701001.0|True|Boötes"
     catalog.write_text("\n".join([header + "|gaia|visit|clean|µ name", first, second + "||||"]) + "\n")
     job = lamost_job(archive, tmp_path / "out", stages=["spectra"])
-    run(job)
+    make_spectra_product(job)
     return job
 
 
@@ -172,32 +91,6 @@ def test_an_export_during_a_run_has_pending_rows(tmp_path):
 
 def statuses(job):
     return pq.read_table(export_catalog(job)[0])["sb_status"].to_pylist()
-
-
-@pytest.mark.parametrize("ending", ["parquet", "fits"])
-def test_an_export_that_is_the_next_catalogue_has_its_old_results_replaced(job, tmp_path, ending):
-    first, rows = export_catalog(job, str(tmp_path / f"first.{ending}"))
-    table = pq.read_table(export_catalog(job)[0])
-    catalog = job.catalog.model_copy(update={"path": first})
-    again = job.model_copy(update={"catalog": catalog, "output": str(tmp_path / "again"), "stages": ("spectra",)})
-    make_plan(again).store()
-    said = []
-    path, _ = export_catalog(again, None, said.append)
-    second = pq.read_table(path)
-    assert second.column_names == table.column_names
-    assert second["sb_status"].to_pylist() == ["pending"] * rows
-    assert second["sb_object_id"].to_pylist() == table["sb_object_id"].to_pylist()
-    assert "sb_object_id, sb_status: of an earlier export; replaced or left out" in said
-
-
-def test_a_column_of_one_s_own_that_begins_alike_stays(job):
-    catalog = Path(job.catalog.path)
-    text = catalog.read_text().splitlines()
-    lines = [text[0] + "|sb_mean|SB_STATUS", *(line + "|21.5|ok" for line in text[1:])]
-    catalog.write_text("\n".join(lines) + "\n")
-    names = pq.read_table(export_catalog(job)[0]).column_names
-    assert "sb_mean" in names
-    assert "SB_STATUS" not in names
 
 
 def test_predictions_of_rows_without_any_are_null(tmp_path):
@@ -257,25 +150,6 @@ def test_a_job_that_never_ran_is_refused(job):
         export_catalog(job.model_copy(update={"output": job.output + "-never"}))
 
 
-def test_a_catalogue_that_changed_since_is_refused(job):
-    with open(job.catalog.path, "a") as stream:
-        stream.write("9999|10.5|0.1|2011-10-27|55000|TEST|1|99|STAR|G5|0.0|50|none.fits\n")
-    with pytest.raises(ConfigurationError, match="'9999'.*changed since the run"):
-        export_catalog(job)
-
-
-@pytest.mark.parametrize("moved", ["|10.02|", "|10.03|"])
-def test_a_catalogue_of_the_same_ids_at_other_positions_is_refused_with_both(job, moved):
-    catalog = Path(job.catalog.path)
-    given = "|777|" if moved == "|10.02|" else moved
-    text = catalog.read_text()
-    catalog.write_text(text.replace("|10.03|", "|10.0301|"))
-    export_catalog(job)  # less than an arcsecond
-    catalog.write_text(text.replace(given, "|10.5|"))
-    with pytest.raises(ConfigurationError, match=r"object '100[23]' \(row [23]\).* 10.500000, .*; 1 of 6 rows"):
-        export_catalog(job)
-
-
 @pytest.mark.parametrize("form", ["{path}", "file://{path}", "{folder}/../archive/{name}", "{link}"])
 def test_the_job_s_own_catalogue_is_not_overwritten(job, tmp_path, form):
     table = pq.read_table(export_catalog(job, str(tmp_path / "archive" / "c.parquet"))[0])
@@ -294,20 +168,3 @@ def test_an_export_is_not_put_among_the_files_of_the_catalogue_s_folder(job, tmp
     with pytest.raises(ConfigurationError, match="overwritten or extended"):
         export_catalog(again, str(tmp_path / "parts" / "b.parquet"))
     assert export_catalog(again, str(tmp_path / "parts.parquet"))[1] == 6
-
-
-def test_views_in_maps_and_lists_are_exported_as_text(job, tmp_path):
-    table = pq.read_table(export_catalog(job)[0])
-    pairs, view = [[("k", "v")], None, [], [("z", "ü")], [], []], pa.string_view()
-    kinds = {"m": pa.map_(view, view), "l": pa.list_(view), "big": pa.large_list(view)}
-    lists = [["a"], ["b", "c"], None, [], [], []]
-    given = {"m": pairs, "l": lists, "big": lists}
-    for name, kind in kinds.items():
-        table = table.append_column(name, pa.array(given[name], kind))
-    pq.write_table(table, tmp_path / "archive" / "c.parquet")
-    path = str(tmp_path / "archive" / "c.parquet")
-    again = job.model_copy(update={"catalog": job.catalog.model_copy(update={"path": path})})
-    out = pq.read_table(export_catalog(again)[0])
-    assert {name: out[name].to_pylist() for name in kinds} == given
-    found = Table.read(export_catalog(again, str(tmp_path / "t.fits"))[0])
-    assert found["m"][0] == '[["k", "v"]]'

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.results.export.changes import Changes
-from survey_batch.results.export.names import fits_names, parquet_names
+from survey_batch.results.export.names import fits_names, parquet_names, plain_names
 
 
 def test_names_of_parquet_columns_stay_but_for_what_is_missing_or_there_twice():
@@ -37,3 +37,7 @@ def test_every_name_of_a_parquet_column_is_there_once(names):
     ours = parquet_names(names, Changes())
     assert len(set(ours)) == len(names)
     assert all(new == old for new, old in zip(ours, names, strict=True) if names.count(old) == 1 and old)
+
+
+def test_names_are_made_plain_and_differ():
+    assert plain_names(["K/M", "K M", "k_m", "µ", "(?)", "É"]) == ["K_M_2", "K_M_3", "k_m", "mu", "column_5", "E"]

@@ -9,9 +9,7 @@ import warnings
 import duckdb
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
 from astropy.io.votable import parse
@@ -21,7 +19,7 @@ from astropy.table import Table
 from survey_batch.catalog import read_catalog
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.results.export import export_catalog, export_table
-from tests.results.export.finished import CLASSES, COLUMNS, ROWS, finished_job
+from tests.results.export.finished import CLASSES, COLUMNS, ROWS
 
 WITH = ["features=*", "label,split,reason"]
 ENDINGS = ("parquet", "fits", "vot", "csv", "hats")
@@ -30,25 +28,20 @@ fitsverify = pytest.mark.skipif(not shutil.which("fitsverify"), reason="fitsveri
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory):
-    return finished_job(tmp_path_factory.mktemp("finished"))
-
-
-@pytest.fixture(scope="module")
-def files(job, tmp_path_factory):
+def files(finished, tmp_path_factory):
     """An export in each format."""
     folder = tmp_path_factory.mktemp("exports")
     for ending in ENDINGS:
         if ending == "hats":
             pytest.importorskip("hats", reason="the extra hats is not installed")
-        assert export_catalog(job, f"{folder}/types.{ending}", with_=WITH) == (f"{folder}/types.{ending}", ROWS)
+        assert export_catalog(finished, f"{folder}/types.{ending}", with_=WITH) == (f"{folder}/types.{ending}", ROWS)
     return folder
 
 
 @pytest.fixture(scope="module")
-def rows(job):
+def rows(finished):
     """What every format holds, by id."""
-    table = export_table(job, WITH)
+    table = export_table(finished, WITH)
     return {row["sb_object_id"]: row for row in table.to_pylist()}
 
 
@@ -156,7 +149,7 @@ def test_votable_is_read_by_astropy_with_null_in_every_type(files, rows):
 
 @stilts
 @pytest.mark.parametrize("ending", ["fits", "vot", "csv", "parquet"])
-def test_stilts_counts_the_rows_and_asks_for_columns_without_quotes(files, job, tmp_path, ending):
+def test_stilts_counts_the_rows_and_asks_for_columns_without_quotes(files, finished, tmp_path, ending):
     out = tmp_path / "out.csv"
     select = f"select 'equals(sb_status, \"ok\") && {COLUMNS[2]} > 0.5'"
     command = [
@@ -172,7 +165,7 @@ def test_stilts_counts_the_rows_and_asks_for_columns_without_quotes(files, job, 
     if "Unknown input format" in run.stderr or "parquet" in run.stderr.lower():
         pytest.skip("this STILTS does not read Parquet")
     assert run.returncode == 0, run.stderr
-    wanted = [row for row in export_table(job).to_pylist() if row["sb_status"] == "ok" and row[COLUMNS[2]] > 0.5]
+    wanted = [row for row in export_table(finished).to_pylist() if row["sb_status"] == "ok" and row[COLUMNS[2]] > 0.5]
     found = pd.read_csv(out, dtype={"sb_object_id": str})
     assert found["sb_object_id"].tolist() == [row["sb_object_id"] for row in wanted]
     np.testing.assert_allclose(
@@ -188,14 +181,14 @@ def test_stilts_finds_no_fault_with_the_votable(files):
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
-def test_hats_is_read_by_hats_and_by_our_own_catalogue_reader(files, job, rows):
+def test_hats_is_read_by_hats_and_by_our_own_catalogue_reader(files, finished, rows):
     hats = pytest.importorskip("hats", reason="the extra hats is not installed")
     catalog = hats.read_hats(files / "types.hats")
     assert len(catalog) == ROWS
     assert catalog.catalog_info.ra_column == "sb_ra"
     check(duckdb.sql(f"from '{files}/types.hats/dataset/**/Npix=*.parquet'").to_arrow_table().to_pydict(), rows)
-    section = job.catalog.model_copy(update={"path": f"{files}/types.hats"})
-    assert sorted(read_catalog(section, job.archive).table["object_id"].to_pylist()) == sorted(rows)
+    section = finished.catalog.model_copy(update={"path": f"{files}/types.hats"})
+    assert sorted(read_catalog(section, finished.archive).table["object_id"].to_pylist()) == sorted(rows)
 
 
 def test_hats_is_searched_and_crossmatched_by_lsdb(files, rows):
@@ -209,32 +202,17 @@ def test_hats_is_searched_and_crossmatched_by_lsdb(files, rows):
     assert (np.diff(whole.index.to_numpy()) >= 0).all()
 
 
-def test_hats_divides_the_sky_into_files_with_few_rows(job, tmp_path, monkeypatch):
-    hats = pytest.importorskip("hats", reason="the extra hats is not installed")
-    from survey_batch.results.export import hats_catalog
-
-    monkeypatch.setattr(hats_catalog, "MOST_ROWS", 4)
-    path, _ = export_catalog(job, str(tmp_path / "small.hats"))
-    catalog = hats.read_hats(path)
-    assert len(catalog.get_healpix_pixels()) > 5
-    tables = [pq.read_table(file) for file in (tmp_path / "small.hats").rglob("Npix=*.parquet")]
-    assert max(table.num_rows for table in tables) <= 4
-    ids = pa.concat_tables(tables)["sb_object_id"].to_pylist()
-    assert sorted(ids) == sorted(str(1000 + row) for row in range(ROWS))
-    assert export_catalog(job, path) == (path, ROWS), "an earlier one is replaced"
-
-
-def test_a_folder_that_is_no_hats_catalogue_is_not_replaced(job, tmp_path):
+def test_a_folder_that_is_no_hats_catalogue_is_not_replaced(finished, tmp_path):
     (tmp_path / "mine.hats").mkdir()
     with pytest.raises(ConfigurationError, match="something is there that is no HATS catalogue"):
-        export_catalog(job, str(tmp_path / "mine.hats"))
+        export_catalog(finished, str(tmp_path / "mine.hats"))
 
 
-def test_hats_goes_to_a_url(job):
+def test_hats_goes_to_a_url(finished):
     pytest.importorskip("hats", reason="the extra hats is not installed")
     import fsspec
 
-    export_catalog(job, "memory://exports/types.hats")
+    export_catalog(finished, "memory://exports/types.hats")
     found = fsspec.filesystem("memory").find("/exports/types.hats")
     assert any(name.endswith("/hats.properties") for name in found)
     assert any("/Npix=" in name for name in found)

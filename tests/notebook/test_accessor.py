@@ -1,0 +1,48 @@
+"""What can be done with a dataset of objects."""
+
+import inspect
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import survey_batch.notebook.accessor as module
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.status import Status
+
+STATUSES = np.array([Status.OK, Status.NOT_FOUND, Status.PARTIAL], np.uint8)
+
+
+def made():
+    return xr.Dataset(
+        {"snr": ("object", [5.0, 20.0, np.nan]), "status": ("object", STATUSES)},
+        {"object_id": ("object", ["a", "é", "c"]), "label": ("object", ["A", "F", "A"])},
+    )
+
+
+def test_the_accessor_names_all_that_it_can_do():
+    said = repr(made().sb)
+    public = [name for name, _ in inspect.getmembers(module.Accessor, inspect.isfunction) if not name.startswith("_")]
+    assert [name for name in public if f"{name}(" not in said] == []
+
+
+def test_objects_are_found_by_id_or_place():
+    assert [made().sb.row(which) for which in ("é", 2, -3)] == [1, 2, 0]
+    with pytest.raises(ConfigurationError, match="'none'"):
+        made().sb.row("none")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "ids"),
+    [
+        ({}, ["a", "é", "c"]),
+        ({"label": "A"}, ["a", "c"]),
+        ({"label": ["A", "F"], "snr": slice(5, 20)}, ["a", "é"]),
+        ({"status": "usable"}, ["a", "c"]),
+        ({"label": "none"}, []),
+    ],
+)
+def test_a_selection_is_a_dataset_of_the_objects_that_fulfil_all_conditions(conditions, ids):
+    part = made().sb.select(**conditions)
+    assert part.object_id.values.tolist() == ids
+    assert set(part.variables) == set(made().variables)
