@@ -66,6 +66,7 @@ def before_predictions(job: "Job") -> "Job | None":
         The job trains no classifier, or predicts with another one.
     """
     from survey_batch.models.awaited import before_training
+    from survey_batch.models.loading import family_of
     from survey_batch.models.manifest import MANIFEST
 
     if job.train is None or job.predictions is None or job.train.classifier != job.predictions.classifier:
@@ -74,6 +75,7 @@ def before_predictions(job: "Job") -> "Job | None":
         _check_same(job.train)
         say(f"{job.train.classifier} is already trained (to train it again: survey-batch train)")
         return None
+    family_of(job.train.kind, job.train.variant).check_environment()
     return before_training(job)
 
 

@@ -11,6 +11,7 @@ from survey_batch.core.findings import Findings, Site
 from survey_batch.core.wording import size
 from survey_batch.models.artifact import read_manifest
 from survey_batch.models.awaited import check_training, is_awaited
+from survey_batch.models.loading import family_of
 from survey_batch.planning.plan import Plan, make_plan
 from survey_batch.preflight.estimate import Estimate, estimate, refuse_small_workers
 from survey_batch.preflight.phases import make_groups
@@ -65,8 +66,9 @@ def _memory(site: Site, plan: Plan, cost: Estimate, job: Job) -> Findings[None]:
 def classifier_fits(site: Site, job: Job) -> Findings[bool]:
     """Check that the classifier's folder is whole, and that it was trained on what the job makes."""
     folder = job.predictions.classifier if job.predictions else ""
-    if is_awaited(job):
+    if is_awaited(job) and job.train is not None:
         check_training(job)
+        family_of(job.train.kind, job.train.variant).check_environment()
         advice = "start with survey-batch run --train, which trains it before predicting"
         yield site.warning("classifier", f"there is none in {folder} yet; it will be trained as [train] says", advice)
         return False

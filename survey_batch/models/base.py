@@ -84,6 +84,10 @@ class Classifier(ABC, Generic[Section]):
         return self.manifest.recipe
 
     @classmethod
+    def check_environment(cls) -> None:
+        """Refuse an environment that lacks what training and predicting need; by default nothing is refused."""
+
+    @classmethod
     def product_of(cls, section: Section) -> str:  # noqa: ARG003
         """The product that a classifier with this table [train] works on."""
         return cls.product

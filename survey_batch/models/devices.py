@@ -1,7 +1,9 @@
 """The GPU of a predicting worker: checking that there is one, and sharing its memory."""
 
 import os
+import sys
 from functools import lru_cache
+from importlib.util import find_spec
 from threading import Lock
 
 from survey_batch.config.sections.cluster import ClusterSection
@@ -26,6 +28,28 @@ def prepare_gpu(cluster: ClusterSection) -> None:
             "framework with its CUDA libraries in the workers' environment, check cluster.gpu.gres and partition, or "
             "set cluster.gpu.allow_cpu = true"
         )
+
+
+BACKENDS = ("tensorflow", "jax", "torch")
+"""What Keras can run on."""
+
+
+def check_backend() -> None:
+    """Refuse an environment in which Keras has nothing to run on; imports nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        No backend is installed, or not the one that KERAS_BACKEND names.
+    """
+    chosen = os.environ.get("KERAS_BACKEND")
+    if any(find_spec(name) for name in ((chosen,) if chosen else BACKENDS)):
+        return
+    raise ConfigurationError(
+        f"Keras has nothing to run on: {chosen or ' or '.join(BACKENDS)} is not installed in the environment of "
+        f"{sys.executable}. Install one there, for example pip install 'survey-batch[tensorflow]'"
+        + ("" if chosen else "; for another than TensorFlow, set KERAS_BACKEND")
+    )
 
 
 def backend() -> str:

@@ -17,6 +17,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import Inputs
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
+from survey_batch.models.devices import check_backend
 from survey_batch.models.examples import Examples, Schedule, Training, balanced_weights
 from survey_batch.models.fitted import Arrays, Extra, FittedClassifier, valid_part
 from survey_batch.models.fitting import Workspace
@@ -45,6 +46,11 @@ class KerasClassifier(FittedClassifier[NetworkSection]):
         super().__init__(manifest, arrays, model)
         if model is not None:
             prepare_for_use(model)
+
+    @classmethod
+    @override
+    def check_environment(cls) -> None:
+        check_backend()
 
     def training(self, section: NetworkSection) -> Training:
         """Say how the network is made and trained; the draft knows its classes and seed."""
@@ -131,6 +137,7 @@ class KerasClassifier(FittedClassifier[NetworkSection]):
     @classmethod
     def read_model(cls, path: Path) -> Any:
         """Read the networks in safe mode."""
+        check_backend()
         import keras
 
         try:

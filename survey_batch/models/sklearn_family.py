@@ -77,10 +77,28 @@ class SklearnClassifier(FittedClassifier[Section]):
         return apply_temperature(raw, self.manifest.temperature).astype(np.float32)
 
     def write_model(self, path: Path) -> None:
-        """Write the model."""
+        """Write the model; refuse one that could not be read again.
+
+        Raises
+        ------
+        ConfigurationError
+            It holds types that are not in `trusted`.
+        """
         import skops.io
 
         skops.io.dump(self.model, path)
+        if strange := self._strange_types(path):
+            raise ConfigurationError(
+                f"the model of kind {self.kind!r}, variant {self.variant!r}, holds types that its class does not list, "
+                f"so it could not be read again. If they belong to the estimator, add to {type(self).__name__}: "
+                f"trusted = {(*self.trusted, *strange)}"
+            )
+
+    @classmethod
+    def _strange_types(cls, path: Path) -> list[str]:
+        import skops.io
+
+        return sorted(set(skops.io.get_untrusted_types(file=path)) - set(cls.trusted))
 
     @classmethod
     def read_model(cls, path: Path) -> Any:
@@ -88,8 +106,7 @@ class SklearnClassifier(FittedClassifier[Section]):
         import skops.io
 
         try:
-            strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(cls.trusted))
-            if not strange:
+            if not (strange := cls._strange_types(path)):
                 return skops.io.load(path, trusted=list(cls.trusted))
         except Exception as error:  # skops has no error of its own for a bad file
             raise ConfigurationError(f"{path} cannot be loaded ({error}); train again") from error

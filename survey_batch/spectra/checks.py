@@ -36,6 +36,8 @@ def fault_of(spectrum: Spectrum) -> str | None:
 
 
 def _fault_of_grid(start: float, sampled: F8 | None) -> str | None:
+    if np.ndim(start):
+        return "the first pixel of its grid is an array and must be a number: NaN if wavelengths follow"
     if sampled is None:
         return None if np.isfinite(start) else "it has neither the first pixel of a log-linear grid nor wavelengths"
     if np.isfinite(start):

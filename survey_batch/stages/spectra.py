@@ -122,6 +122,8 @@ class SpectraStage(Stage):
             try:
                 with reader_of(self.context.origin.survey.name, f"object {row['object_id']}"):
                     path = self.reader.path(row)
+                    if not isinstance(path, str):
+                        raise TypeError(f"path returned {path!r} and must return text")
             except ObjectError as error:
                 self._fail(block, index, error, "")
                 continue

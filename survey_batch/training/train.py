@@ -79,6 +79,7 @@ def train(job: Job, progress: Report = log.info, report: Report | None = None) -
     """
     section = _section(job)
     family = family_of(section.kind, section.variant)
+    family.check_environment()
     check_made_by(job, family.product_of(section))
     step(f"reading {family.product_of(section)}")
     data = read_labelled(
@@ -88,6 +89,7 @@ def train(job: Job, progress: Report = log.info, report: Report | None = None) -
     classes = _answers(family, data.of_split("train"), section)
     stated_shares(section.prior, classes, np.ones(len(classes)))  # refused now, not after hours of training
     unlearnt = data.take(~np.isin(data.label, classes)).counts()
+    useless = int(np.isin(data.of_split("train").label, list(unlearnt)).sum())
     data = data.of_classes(classes)
     parts = {name: data.of_split(name) for name in ("train", "validation", "test")}
     training = {
@@ -97,6 +99,8 @@ def train(job: Job, progress: Report = log.info, report: Report | None = None) -
     }
     if unlearnt:
         progress(f"no usable training object is of {', '.join(unlearnt)}: the classifier does not know these classes")
+    if useless:
+        progress(f"{useless} training objects are of these classes, and cannot be used: {family.why_not}")
     section = _without_patience(job, section, progress)
     parts = _with_held_out(parts, section)
     progress(f"training on {len(parts['train'])} objects, {len(np.unique(parts['train'].star))} of them distinct")
@@ -149,6 +153,12 @@ def _answers(family: type[Classifier[Any]], data: Labelled, section: TrainingSec
         return family.only_classes
     known = data if family.only_classes is None else data.of_classes(family.only_classes)
     usable = known.take(valid_rows_of(family, known, family.recipe_of(known, section)))
+    if len(known) and not len(usable):
+        raise ConfigurationError(
+            f"none of the {len(known)} labelled objects of split train can be used, so nothing can be learnt: "
+            f"{family.why_not} ({section.kind} reads {', '.join(family.variables_of(section))} of the product "
+            f"{family.product_of(section)!r})"
+        )
     return tuple(name for name in family.only_classes or classes_among(usable.label) if name in set(usable.label))
 
 

@@ -62,7 +62,7 @@ def test_where_something_was_found_before_nothing_is_watched_or_taken_back(made)
     ("status", "reason", "said"),
     [
         (Status.UNREADABLE, "no spectrum in it", "can be read, .*The files are there: see what they hold"),
-        (Status.FAILED, "the reader failed with KeyError", "came through, .*The run's log has the traceback"),
+        (Status.FAILED, "the reader failed with KeyError", "came through, .*Mend what it names"),
     ],
 )
 def test_files_that_are_there_and_of_no_use_stop_the_run_with_other_advice_than_missing_ones(

@@ -162,7 +162,7 @@ def test_what_is_learnt_survives_any_number_of_workers_if_each_part_kills_few(ar
 
 
 class NoRoom(WorkerPlugin):
-    """A worker that cannot write to the output."""
+    """A worker that puts no spectrum on the grid, and cannot write to the output."""
 
     name = "no room"
 
@@ -170,12 +170,14 @@ class NoRoom(WorkerPlugin):
         def fail(*_):
             raise OSError("No space left on device")
 
-        shard_task.set_aside = fail
+        def grid(*_):
+            raise RuntimeError("a defect of ours")
+
+        shard_task.set_aside, spectra.to_grid = fail, grid
 
 
 def test_a_shard_that_cannot_even_be_set_aside_ends_the_run_with_both_reasons(archive, tmp_path):
     with one_worker() as client:
-        client.register_plugin(Trap(["spec-55000-TEST_sp01-013.fits"], "raise"))
         client.register_plugin(NoRoom())
         with pytest.raises(
             sb.SurveyBatchError, match="a defect of ours; it could not be set aside either.*No space left"

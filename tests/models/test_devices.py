@@ -1,5 +1,8 @@
+from contextlib import nullcontext
+
 import pytest
 
+from survey_batch.cli.run import before_predictions
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models import devices
 from tests.jobs import lamost_job
@@ -28,3 +31,27 @@ def test_a_worker_that_should_have_a_gpu_and_has_none_says_what_it_saw(tmp_path,
         return
     with pytest.raises(ConfigurationError, match=r"sees no GPU: Keras runs on tensorflow, CUDA_VISIBLE_DEVICES is '0'"):
         devices.prepare_gpu(job.cluster)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "installed", "refused"),
+    [
+        (None, "tensorflow", None),
+        (None, "torch", None),
+        (None, "", r"tensorflow or jax or torch is not installed in the environment of .*survey-batch\[tensorflow\]"),
+        ("jax", "jax", None),
+        ("jax", "tensorflow", "Keras has nothing to run on: jax is not installed"),
+    ],
+)
+def test_an_environment_without_a_backend_of_keras_is_refused_before_any_work(
+    tmp_path, monkeypatch, chosen, installed, refused
+):
+    monkeypatch.setattr(devices, "find_spec", lambda name: name == installed)
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    if chosen:
+        monkeypatch.setenv("KERAS_BACKEND", chosen)
+    named = {"classifier": str(tmp_path / "model")}
+    tables = {"train": {**named, "kind": "spectral-type", "variant": "lines"}, "predictions": named}
+    job = lamost_job(ARCHIVE, tmp_path, ("spectra", "predictions"), **tables)
+    with pytest.raises(ConfigurationError, match=refused) if refused else nullcontext():
+        before_predictions(job)

@@ -1,7 +1,9 @@
 """A classifier of another package, the one that the documentation shows, goes through every command."""
 
 import json
+from importlib import import_module
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -10,6 +12,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import check_folder
 from survey_batch.store.products import open_group
 from tests.examples import EXAMPLES, Beside, assert_shows, install
+from tests.models.conftest import labelled
 
 JOB = EXAMPLES / "small-classifier" / "job.toml"
 
@@ -76,6 +79,19 @@ def test_without_the_package_its_model_is_refused_by_the_package_s_name(done):
 def test_without_the_package_its_job_is_refused_with_the_line_and_what_there_is():
     with pytest.raises(ConfigurationError, match=r"line 15: train\.kind: 'tiny-network' is not known; there are"):
         load_job(JOB)
+
+
+def test_the_forest_of_the_example_is_fitted_stored_and_read(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES / "small-classifier" / "src")
+    kind = import_module("small_classifier.kind").SMALL_FOREST
+    forest, section = kind.family("forest"), kind.training(classifier="-", kind="small-forest", variant="forest")
+    label = np.repeat(["a", "b"], 20)
+    block = {"value": np.column_stack([np.repeat([0.0, 1.0], 20), np.full(40, np.nan)]).astype("f4")}
+    fitted = forest.fit(labelled(block, label), section)
+    fitted.save(tmp_path)
+    probability = forest.read_parts(tmp_path, fitted.manifest).predict_proba(block)
+    assert np.array(fitted.classes)[probability.argmax(axis=1)].tolist() == label.tolist()
+    assert np.isnan(fitted.predict_proba({"value": np.full((1, 2), np.nan, "f4")})).all()
 
 
 def test_the_page_shows_the_package_as_it_is():

@@ -102,3 +102,15 @@ def test_a_model_of_another_scikit_learn_is_refused(fitted, tmp_path, monkeypatc
     (tmp_path / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(ConfigurationError, match=r"scikit-learn 1\.2\.2.*install scikit-learn 1\.2, or train again"):
         load_classifier(tmp_path)
+
+
+class Forest(Toy):
+    def estimator(self, section):
+        from sklearn.ensemble import RandomForestClassifier
+
+        return RandomForestClassifier(2, random_state=self.manifest.seed)
+
+
+def test_a_model_that_could_not_be_read_again_is_not_kept_and_its_author_is_told_what_to_list(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"add to Forest: trusted = \('sklearn\.tree\._tree\.Tree',\)"):
+        Forest.fit(labelled(rows(1), LABELS), SECTION).save(tmp_path)

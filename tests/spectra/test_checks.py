@@ -42,6 +42,7 @@ def test_a_well_made_spectrum_has_no_fault_and_can_be_put_on_the_grid(changes):
         ({"mask": np.zeros(100)}, "mask holds float64 and must hold integers"),
         ({"flux": np.full(100, "1.0")}, "flux holds <U3 and must hold numbers"),
         ({"sampled": None}, "neither the first pixel of a log-linear grid nor wavelengths"),
+        ({"start": WAVELENGTH, "sampled": None}, "is an array and must be a number"),
         ({"start": 36000.0}, "with wavelengths, give NaN for the pixel"),
         ({"sampled": WAVELENGTH[::-1]}, "not increasing positive numbers"),
         ({"sampled": np.where(WAVELENGTH > 4050, np.nan, WAVELENGTH)}, "not increasing positive numbers"),

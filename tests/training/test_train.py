@@ -365,6 +365,19 @@ def test_folds_that_were_done_are_kept(tmp_path, data):
     assert said[-1] == "  fold 3 of 3 done before"
 
 
+def test_training_without_one_usable_object_is_refused_with_the_reason(tmp_path, wavelength, split, monkeypatch):
+    job = make_job(tmp_path)
+    write_product(job, wavelength, split)
+    family = family_of(job.train.kind, job.train.variant)
+    monkeypatch.setattr(family, "valid_rows", lambda block, _: np.zeros(len(block["flux"]), bool))
+    said = (
+        r"none of the \d+ labelled objects of split train can be used.* too few good pixels .*"
+        r"reads flux.* of the product 'spectra'"
+    )
+    with pytest.raises(ConfigurationError, match=said):
+        train(job)
+
+
 @pytest.mark.slow
 def test_a_class_without_usable_training_rows_is_no_answer_and_is_told_of(tmp_path, wavelength, split):
     job = make_job(tmp_path, epochs=1, members=1)

@@ -1,8 +1,8 @@
-"""The kind `tiny-network`: its name, its table in the job file, and its class. Checking a job file imports no Keras."""
+"""The kinds of this package: name, table in the job file, and class of each. Checking a job file imports no Keras."""
 
 from pydantic import PositiveInt
 
-from survey_batch.models import ClassifierKind, NetworkTraining
+from survey_batch.models import ClassifierKind, NetworkTraining, TrainingSection
 
 
 class TinyTraining(NetworkTraining):
@@ -15,3 +15,13 @@ class TinyTraining(NetworkTraining):
 
 
 TINY_NETWORK = ClassifierKind("tiny-network", TinyTraining, {"dense": "small_classifier.network:TinyNetwork"})
+
+
+class ForestTraining(TrainingSection):
+    """The table `[train]` of `small-forest`. It has no epochs."""
+
+    trees: PositiveInt = 100
+    """Trees of the forest."""
+
+
+SMALL_FOREST = ClassifierKind("small-forest", ForestTraining, {"forest": "small_classifier.forest:SmallForest"})
