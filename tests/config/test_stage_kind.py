@@ -3,21 +3,10 @@
 import pytest
 
 from survey_batch.config import survey
-from survey_batch.config.stage_kind import StageKind, resolve
+from survey_batch.config.stage_kind import StageKind
+from survey_batch.core.plugins import resolve
 from survey_batch.stages import kinds
 from survey_batch.stages.base import Stage
-
-
-def test_a_reference_is_imported_when_it_is_resolved():
-    assert resolve("survey_batch.config.stage_kind:StageKind") is StageKind
-
-
-@pytest.mark.parametrize(
-    ("reference", "error"), [("survey_batch.nowhere:X", ImportError), ("json:nothing", AttributeError)]
-)
-def test_a_reference_to_nothing_is_an_error_of_python(reference, error):
-    with pytest.raises(error):
-        resolve(reference)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in vars(kinds).values() if isinstance(kind, StageKind)])

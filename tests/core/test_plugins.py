@@ -83,3 +83,7 @@ class Half(Base):
 def test_what_a_class_must_define_and_does_not_is_listed():
     assert plugins.undefined(Base, Base) == ["draw", "size"]
     assert plugins.undefined(Half, Base) == ["draw"]
+
+
+def test_a_reference_is_imported_when_it_is_resolved():
+    assert plugins.resolve("survey_batch.core.plugins:resolve") is plugins.resolve

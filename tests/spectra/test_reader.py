@@ -2,8 +2,8 @@
 
 import pytest
 
-from survey_batch.config.stage_kind import resolve
 from survey_batch.config.survey import find_survey, survey_names
+from survey_batch.core.plugins import resolve
 from survey_batch.spectra.grid import MASK_BITS
 from survey_batch.spectra.reader import SpectrumReader
 
