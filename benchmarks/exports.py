@@ -1,9 +1,10 @@
 """Exports of a large catalogue: peak memory and seconds of a process of its own, for each format.
 
-    python -m benchmarks.exports [--rows 1000000] [--formats parquet csv hats fits vot]
+    python -m benchmarks.exports [--rows 1000000] [--formats parquet csv hats fits vot] [--select]
 
 The catalogue has ids of 19 digits, positions and eight magnitudes, in an order that has nothing to do with that of the
-products; the results are 20 features and the probabilities of five classes.
+products; the results are 20 features and the probabilities of five classes. With `--select` the job selects rows by a
+magnitude, which all have.
 """
 
 import argparse
@@ -35,27 +36,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.exports", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=FORMATS)
+    parser.add_argument("--select", action="store_true", help="a job that selects rows")
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.folder:
-        export_and_tell(Path(options.folder), *options.formats)
+        export_and_tell(Path(options.folder), *options.formats, select=options.select)
         return
     with tempfile.TemporaryDirectory(prefix="survey-batch-bench-") as folder:
         make_run(Path(folder), options.rows)
         print(f"{options.rows:,} rows", flush=True)
         for name in options.formats:
             command = [sys.executable, "-m", "benchmarks.exports", "--folder", folder, "--formats", name]
+            command += ["--select"] if options.select else []
             print(subprocess.run(command, check=True, capture_output=True, text=True).stdout, end="", flush=True)
 
 
-def make_job(folder: Path) -> Job:
+def make_job(folder: Path, *, select: bool = False) -> Job:
     """A job whose run has ended."""
+    chosen = {"columns": {"mag_r": "mag_0"}, "select": {"magnitudes": {"r": [0.0, 99.0]}}} if select else {}
     return Job.model_validate(
         {
             "name": "bench",
             "output": str(folder / "run"),
             "stages": ["spectra", "features", "predictions"],
-            "catalog": {"path": str(folder / "objects.parquet")},
+            "catalog": {"path": str(folder / "objects.parquet"), **chosen},
             "archive": {"survey": "lamost", "root": "archive"},
             "spectra": {"keep": False},
             "predictions": {"classifier": "unused"},
@@ -121,10 +125,10 @@ def _make_product(output: str, product: str, rows: int, names: dict[str, list[st
         group["status"][here] = np.full(here.stop - first, Status.OK, np.uint8)
 
 
-def export_and_tell(folder: Path, name: str) -> None:
+def export_and_tell(folder: Path, name: str, *, select: bool) -> None:
     """Export in this process and say what it took."""
     before, begun = _peak(), time.perf_counter()
-    path, rows = export_catalog(make_job(folder), f"{folder}/types.{name}", with_=["features", "reason"])
+    path, rows = export_catalog(make_job(folder, select=select), f"{folder}/types.{name}", with_=["features", "reason"])
     files = [Path(path), *Path(path).rglob("*")]
     size = sum(file.stat().st_size for file in files if file.is_file())
     print(

@@ -1,5 +1,6 @@
 """Pages and files that texts name are there, and the files to copy work."""
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -60,3 +61,20 @@ def test_its_first_try_on_a_laptop_can_be_planned_too(lamost):
     plan = make_plan(job)
     assert job.cluster.kind == "local"
     assert 0 < plan.size("object") < 60
+
+
+def test_the_messages_that_the_page_on_trouble_explains_are_those_of_the_code():
+    """Messages are written where they arise, with what differs in them (`…` on the page), so no list can be made."""
+    page = (ROOT / "docs" / "how-to" / "troubleshooting.md").read_text()
+    messages = re.findall(r"^\| `([^`]+)`", page.partition("## By message")[2].partition("\n## ")[0], re.MULTILINE)
+    assert len(messages) > 10
+    texts = "\n".join(filter(None, map(texts_in, (ROOT / "survey_batch").rglob("*.py"))))
+    assert not [(message, part) for message in messages for part in message.split("…") if part.strip() not in texts]
+
+
+def texts_in(file):
+    """Return a module's texts, one a line; each part of a text with values in it."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return "\n".join(
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )

@@ -8,13 +8,14 @@ integers, and Booleans become bytes 0 and 1.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+from survey_batch.results.export.encoded import Encoded, lowest
+from survey_batch.results.export.fits_text import TextForm, is_text
 from survey_batch.store.schema import Array
 
 LETTERS = {"b1": "L", "u1": "B", "i2": "I", "u2": "I", "i4": "J", "u4": "J", "i8": "K", "u8": "K", "f4": "E", "f8": "D"}
@@ -37,8 +38,6 @@ EXACT_DIGITS = 15
 GAPS = "Booleans with gaps are bytes, 0 and 1, as readers disagree on gaps in FITS' own Booleans"
 LARGE = "integers beyond 2^63 - 1 with gaps are text, as FITS has no NULL for them that all readers know"
 NAN = "NaN cannot be told from NULL in FITS"
-BLANKS = "empty text cannot be told from NULL in FITS, which also drops blanks at the end of text"
-ESCAPED = "text that is not printable ASCII is escaped as in Python (\\xe9 is é, \\\\ is \\)"
 EMPTY = "an absent list cannot be told from an empty one in FITS"
 JSON = "as JSON text, because FITS has no such type"
 ISO = "times are ISO text"
@@ -47,27 +46,6 @@ COUNTED = "times beyond the year 9999 or before the year 1 are counted from 1970
 NUMBERS = "decimals are floating point, which holds all of their digits"
 DIGITS = "decimals of more digits than floating point holds are text"
 BYTES = "bytes are lists of numbers"
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A column as FITS can hold it.
-
-    Attributes
-    ----------
-    array : (rows, ...) array
-        One entry per row, or an object array of arrays of unequal length; absent values filled.
-    null : int or None
-        The value that stands for an absent integer.
-    unit : str or None
-    notes : tuple of str
-        What was changed.
-    """
-
-    array: Array
-    null: int | None = None
-    unit: str | None = None
-    notes: tuple[str, ...] = ()
 
 
 def encode(column: pa.Array) -> Encoded:
@@ -96,7 +74,7 @@ def _integers(column: pa.Array, *notes: str) -> Encoded:
     if not column.null_count:
         return Encoded(_numpy(column), notes=notes)
     used = np.unique(_numpy(column.drop_null()))
-    null = 255 if kind == pa.uint8() else int(np.iinfo(used.dtype).min)
+    null = lowest(used.dtype)
     if null in used and kind != pa.int64():
         return _integers(column.cast(WIDER[kind]), *notes)
     null += int(np.argmin(np.append(used == null + np.arange(len(used)), False)))
@@ -151,13 +129,8 @@ def _count(column: pa.Array) -> pa.Array:
 
 
 def _text(column: pa.Array, *notes: str) -> Encoded:
-    texts = column.cast(pa.large_string())
-    if pc.any(pc.match_substring_regex(texts, "^$| $")).as_py():
-        notes = (*notes, BLANKS)
-    values = texts.fill_null("").to_pylist()
-    if pc.any(pc.match_substring_regex(texts, "[^ -~]")).as_py():
-        values, notes = [value.encode("unicode_escape").decode() for value in values], (*notes, ESCAPED)
-    return Encoded(np.array(values, dtype="S"), notes=notes)
+    form = TextForm.of([column])
+    return Encoded(form.write(column), notes=(*notes, *form.notes))
 
 
 def _bytes(column: pa.Array) -> Encoded:
@@ -237,12 +210,6 @@ def _numpy(column: pa.Array) -> Array:
     return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return any(
-        is_kind(kind) for is_kind in (types.is_null, types.is_string, types.is_large_string, types.is_string_view)
-    )
-
-
 def _is_binary(kind: pa.DataType) -> bool:
     kinds = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary, types.is_binary_view)
     return any(is_kind(kind) for is_kind in kinds)
@@ -260,7 +227,7 @@ _FORMS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Encoded]
     (types.is_decimal, _decimals),
     (types.is_duration, _counted),
     (types.is_temporal, _times),
-    (_is_text, _text),
+    (is_text, _text),
     (_is_binary, _bytes),
     (_is_list, _lists),
 )

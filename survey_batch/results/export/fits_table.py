@@ -1,7 +1,7 @@
 """A table as a FITS binary table."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,10 +12,12 @@ import pyarrow as pa
 
 from survey_batch.catalog.parquet_file import DESCRIPTION, UCD, UNIT, said
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.results.export.fits_columns import LETTERS, Encoded, encode
+from survey_batch.results.export.encoded import Encoded, common_form
+from survey_batch.results.export.fits_columns import LETTERS, encode
+from survey_batch.results.export.fits_text import TextForm, is_text
 from survey_batch.results.export.joined import Joined
 from survey_batch.results.export.names import fits_names
-from survey_batch.results.export.staging import RowFile, staged
+from survey_batch.results.export.staging import Column, RowFile, staged
 from survey_batch.results.export.units import fits_unit
 from survey_batch.store.schema import Array
 
@@ -76,25 +78,36 @@ def write_fits(table: Joined, path: Path) -> None:
                 f"a FITS table holds {MOST_COLUMNS} columns, and there are {len(fields)}: export to a .parquet file"
             )
         names, columns = fits_names([field.name for field in fields], table.changes), []
-        for name, field, values in zip(names, fields, source.columns(), strict=True):
-            encoded = encode(values)
-            for note in encoded.notes:
+        for name, field, column in zip(names, fields, source.columns(), strict=True):
+            form, blocks = _encoded(column)
+            for note in form.notes:
                 table.changes.note(note, field.name)
-            columns.append(_add_column(name, encoded, fits_unit(said(field, UNIT)), rows, heap))
+            columns.append(_add_column(name, form, blocks, fits_unit(said(field, UNIT)), rows, heap))
         header = _header(table, fields, names, columns, rows.row_bytes, heap.size)
         _write(path, header, rows, table.rows, heap)
 
 
-def _add_column(name: str, encoded: Encoded, unit: str, rows: RowFile, heap: _Heap) -> Any:
+def _encoded(column: Column) -> tuple[Encoded, Iterable[Array]]:
+    """Return a column's form and its values, some rows at a time where their form does not depend on the others."""
+    if is_text(column.kind):
+        text = TextForm.of(column.blocks())
+        return Encoded(np.empty(0, text.kind), notes=text.notes), map(text.write, column.blocks())
+    if form := common_form(map(encode, column.blocks())):
+        return form, (encode(block).array for block in column.blocks())
+    whole = encode(column.whole())
+    return whole, [whole.array]
+
+
+def _add_column(name: str, form: Encoded, blocks: Iterable[Array], unit: str, rows: RowFile, heap: _Heap) -> Any:
     """Write a column's values to the temporary files, and describe it."""
     from astropy.io import fits
 
-    array = encoded.array
-    extra: dict[str, Any] = {"null": encoded.null, "unit": encoded.unit or unit or None}
+    array = form.array
+    extra: dict[str, Any] = {"null": form.null, "unit": form.unit or unit or None}
     if array.dtype == object:
-        form, descriptors = heap.add(array)
+        letters, descriptors = heap.add(array)
         rows.add(descriptors)
-        return fits.Column(name, form, **extra)
+        return fits.Column(name, letters, **extra)
     shape = array.shape[:0:-1]
     if array.dtype.kind == "S":
         shape, letter = (array.dtype.itemsize, *shape), "A"
@@ -103,7 +116,7 @@ def _add_column(name: str, encoded: Encoded, unit: str, rows: RowFile, heap: _He
         extra["bzero"] = OFFSET.get(array.dtype.str[1:])
     if array.ndim > 1:
         extra["dim"] = f"({','.join(map(str, shape))})"
-    rows.add(_stored(array))
+    rows.add_blocks(map(_stored, blocks), _stored(array[:0]))
     return fits.Column(name, f"{np.prod(shape, dtype=int)}{letter}", **extra)
 
 

@@ -110,7 +110,9 @@ def _write_files(table: Joined, sorter: Sorter, pixels: list[Any], path: Path) -
     for number, pixel in enumerate(pixels):
         file = Path(str(paths.pixel_catalog_file(path, pixel)))
         file.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.table(sorter.bucket(number).columns, schema=schema), file, compression="zstd")
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for part in sorter.parts(number):
+                writer.write_table(pa.table(part.columns, schema=schema))
 
 
 def _describe(path: Path, pixels: list[Any], rows: int, most: int) -> None:

@@ -14,6 +14,7 @@ from survey_batch.catalog.clean import clean
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.identifiers import read_ids
 from survey_batch.catalog.opening import Opened
+from survey_batch.catalog.select import select
 from survey_batch.config.job import ArchiveSection, CatalogSection, Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.sky import separation_arcsec
@@ -51,8 +52,8 @@ def match(job: Job, section: CatalogSection, opened: Opened) -> Matched:
     ConfigurationError
         The catalogue is not the one that the products were made from: an id is not in the plan, or an object has moved.
     """
-    plain = section.select is None and section.duplicates is None and section.sample is None
-    same = _as_planned(job.output, section, job.archive, opened) if plain else None
+    row_by_row = section.duplicates is None and section.sample is None
+    same = _as_planned(job.output, section, job.archive, opened) if row_by_row else None
     if same is not None:
         return same
     chosen = read_catalog(section, job.archive).table.select(["row", "object_id", "ra", "dec"])
@@ -65,30 +66,45 @@ def match(job: Job, section: CatalogSection, opened: Opened) -> Matched:
 def _as_planned(output: str, section: CatalogSection, archive: ArchiveSection, opened: Opened) -> Matched | None:
     """Find the objects by the rows' order in the file, if the file's own ids and the positions agree row by row.
 
-    That is the common case: the job takes all rows, and the file is as it was. It needs little memory, as both are read
-    batch by batch. None if anything differs.
+    That is the common case: the job takes all rows or selects some by their values, and the file is as it was. It needs
+    little memory, as both are read batch by batch. None if anything differs.
     """
-    rows = to_numpy(read_plan_part(output, ["row"])["row"])
-    if "object_id" not in opened.names or rows.size == 0 or rows.min() < 0 or rows.max() >= rows.size:
+    if "object_id" not in opened.names:
+        return None
+    rows, plan_rows, place = _order(output)
+    if rows.size == 0:
         return None
     with TemporaryDirectory(prefix="survey-batch-export-") as folder:
-        planned, compared = _in_order_of(rows, output, Path(folder) / "plan"), 0
-        read = (clean(draft, section, archive, first) for first, draft in _drafts(opened))
+        planned, compared = _in_order_of(place, output, Path(folder) / "plan"), 0
+        read = (_selected(draft, section, archive, first) for first, draft in _drafts(opened))
         for number, table in enumerate(in_batches(read, BATCH_ROWS)):
-            if (compared := compared + table.num_rows) > rows.size or not _agree(table, planned.bucket(number)):
+            here = slice(compared, compared + table.num_rows)
+            if not np.array_equal(to_numpy(table["row"]), rows[here]) or not _agree(table, planned.bucket(number)):
                 return None
-    if compared < rows.size:
-        return None
-    plan_rows = np.empty(rows.size, np.int32)
-    plan_rows[rows] = np.arange(rows.size, dtype=np.int32)
-    return Matched(np.arange(rows.size), plan_rows)
+            compared += table.num_rows
+    return Matched(rows, plan_rows) if compared == rows.size else None
 
 
-def _in_order_of(rows: Array, output: str, folder: Path) -> Sorter:
+def _order(output: str) -> tuple[Array, Array, Array]:
+    """Return the planned rows of the file in its order, the rows of their objects in the plan, and the inverse."""
+    rows = to_numpy(read_plan_part(output, ["row"])["row"])
+    order = np.argsort(rows, kind="stable")
+    plan_rows, place = order.astype(np.int32), np.empty(rows.size, np.int32)
+    place[plan_rows] = np.arange(rows.size, dtype=np.int32)
+    return rows[order], plan_rows, place
+
+
+def _selected(draft: Draft, section: CatalogSection, archive: ArchiveSection, first: int) -> pa.Table:
+    table = clean(draft, section, archive, first)
+    chosen, _ = select(draft, table["label"], section.select)
+    return table if chosen.all() else table.filter(pa.array(chosen))
+
+
+def _in_order_of(place: Array, output: str, folder: Path) -> Sorter:
     """Bring the ids and positions of the plan into the order of the catalogue, one bucket for each batch."""
-    sorter = Sorter(folder, -(-rows.size // BATCH_ROWS))
-    for first in range(0, rows.size, SLICE_ROWS):
-        here = rows[first : first + SLICE_ROWS]
+    sorter = Sorter(folder, -(-place.size // BATCH_ROWS))
+    for first in range(0, place.size, SLICE_ROWS):
+        here = place[first : first + SLICE_ROWS]
         part = read_plan_part(output, ["object_id", "ra", "dec"], slice(first, first + len(here)))
         sorter.add(part, here // BATCH_ROWS, here)
     return sorter

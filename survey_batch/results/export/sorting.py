@@ -41,8 +41,15 @@ class Sorter:
 
     def bucket(self, number: int) -> pa.Table:
         """Return the rows of a bucket, sorted by their key."""
+        return pa.concat_tables(self.parts(number))
+
+    def parts(self, number: int) -> Iterator[pa.Table]:
+        """Yield the rows of a bucket, sorted by their key, `BATCH_ROWS` at a time; one part at least."""
         whole = pa.Table.from_batches(list(self._read(number)))
-        return whole.take(pa.array(np.argsort(np.asarray(whole[KEY]), kind="stable"))).drop_columns(KEY)
+        order = np.argsort(np.asarray(whole[KEY]), kind="stable")
+        whole = whole.drop_columns(KEY)
+        for first in range(0, max(len(order), 1), BATCH_ROWS):
+            yield whole.take(pa.array(order[first : first + BATCH_ROWS]))
 
     def _read(self, number: int) -> Iterator[pa.RecordBatch]:
         for path in self._paths:

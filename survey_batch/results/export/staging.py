@@ -4,8 +4,8 @@ FITS and VOTable fix the width of a row in the header, before the first row. It 
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +43,54 @@ class Staged:
         """Read all columns, or those of these names, some rows at a time."""
         fields = [(index, field) for index, field in enumerate(self.schema) if names is None or field.name in names]
         columns, schema = [str(index) for index, _ in fields], pa.schema([field for _, field in fields])
-        for batch in pq.ParquetFile(self.path).iter_batches(BATCH_ROWS, columns=columns):
+        for batch in pq.ParquetFile(self.path, pre_buffer=False).iter_batches(BATCH_ROWS, columns=columns):
             yield pa.Table.from_batches([batch]).rename_columns(schema.names).cast(schema)
 
     def fields(self, changes: Changes) -> list[pa.Field]:
         """Return each column and, for a struct, each of its fields as a column `struct.field`."""
         return [field for top in self.schema for field in _flat_fields(top, changes)]
 
-    def columns(self) -> Iterator[pa.Array]:
-        """Read one column after the other, as `fields` lists them."""
+    def columns(self) -> Iterator["Column"]:
+        """Yield the columns, as `fields` lists them, to be read one after the other."""
         for index, field in enumerate(self.schema):
-            column = one_array(pq.read_table(self.path, columns=[str(index)]).column(0))
-            yield from _flat_columns(column.cast(field.type) if column.type != field.type else column)
+            yield from _flat_columns(Column(self.path, str(index), field.type, field.type))
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a staged table, or a field of one that is a struct.
+
+    Attributes
+    ----------
+    path, name
+        Where it is stored.
+    stored, kind : pyarrow.DataType
+        Types of the stored column and of this one.
+    fields : tuple of int
+        How to get from the one to the other.
+    """
+
+    path: Path
+    name: str
+    stored: pa.DataType
+    kind: pa.DataType
+    fields: tuple[int, ...] = ()
+
+    def blocks(self) -> Iterator[pa.Array]:
+        """Read some rows at a time."""
+        for batch in pq.ParquetFile(self.path, pre_buffer=False).iter_batches(BATCH_ROWS, columns=[self.name]):
+            yield self._part(batch.column(0))
+
+    def whole(self) -> pa.Array:
+        """Read all rows."""
+        return self._part(one_array(pq.read_table(self.path, columns=[self.name]).column(0)))
+
+    def _part(self, values: pa.Array) -> pa.Array:
+        coded = pa.types.is_dictionary(self.stored)  # Parquet gives the values, which is what is written
+        part = values if coded or values.type == self.stored else values.cast(self.stored)
+        for index in self.fields:
+            part = part.flatten()[index]
+        return part
 
 
 def _is_split(kind: pa.DataType) -> bool:
@@ -74,12 +110,12 @@ def _flat_fields(field: pa.Field, changes: Changes) -> Iterator[pa.Field]:
         yield from _flat_fields(part, changes)
 
 
-def _flat_columns(column: pa.Array) -> Iterator[pa.Array]:
-    if not _is_split(column.type):
+def _flat_columns(column: Column) -> Iterator[Column]:
+    if not _is_split(column.kind):
         yield column
         return
-    for part in column.flatten():
-        yield from _flat_columns(part)
+    for index, part in enumerate(column.kind):
+        yield from _flat_columns(replace(column, kind=part.type, fields=(*column.fields, index)))
 
 
 class RowFile:
@@ -96,8 +132,14 @@ class RowFile:
 
     def add(self, column: Array) -> None:
         """Add a column, (rows, ...)."""
-        np.ascontiguousarray(column).tofile(self._path(len(self._kinds)))
-        self._kinds.append((column.dtype, column.shape[1:]))
+        self.add_blocks([column], column[:0])
+
+    def add_blocks(self, blocks: Iterable[Array], like: Array) -> None:
+        """Add a column some rows at a time; `like` has its type and the shape of its values, and no rows."""
+        with self._path(len(self._kinds)).open("wb") as file:
+            for block in blocks:
+                np.ascontiguousarray(block).tofile(file)
+        self._kinds.append((like.dtype, like.shape[1:]))
 
     @property
     def row_bytes(self) -> int:

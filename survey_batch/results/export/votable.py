@@ -5,7 +5,7 @@ astropy writes the metadata. Its rows take a second for each thousand; ours are 
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,11 +18,14 @@ from pyarrow import types
 
 from survey_batch.catalog.parquet_file import DESCRIPTION, UCD, UNIT, said
 from survey_batch.results.export.changes import Changes
-from survey_batch.results.export.fits_columns import BLANKS, JSON, NAN, WIDER, Encoded, as_json, encode
+from survey_batch.results.export.encoded import Encoded, common_form
+from survey_batch.results.export.fits_columns import JSON, NAN, WIDER, as_json, encode
+from survey_batch.results.export.fits_text import BLANKS, is_text, plain_texts
 from survey_batch.results.export.joined import Joined
 from survey_batch.results.export.names import parquet_names
 from survey_batch.results.export.provenance import PREFIX
-from survey_batch.results.export.staging import RowFile, Staged, staged
+from survey_batch.results.export.staging import Column, RowFile, Staged, staged
+from survey_batch.store.products import Array
 
 DATATYPES = {
     "b1": "boolean",
@@ -79,14 +82,30 @@ def _columns(
     source: Staged, fields: list[pa.Field], rows: RowFile, scratch: Path, changes: Changes
 ) -> Iterator[_Column]:
     """Write the values of each column, and whether they are absent, to temporary files."""
-    for index, (field, values) in enumerate(zip(fields, source.columns(), strict=True)):
-        np.asarray(values.is_null()).tofile(scratch / f"absent-{index}")
-        encoded, column = _encode(values)
-        for note in filter(None, (SAID.get(note, note) for note in encoded.notes)):
+    for index, (field, given) in enumerate(zip(fields, source.columns(), strict=True)):
+        with (scratch / f"absent-{index}").open("wb") as file:
+            for block in given.blocks():
+                np.asarray(block.is_null()).tofile(file)
+        form, column, blocks = _encoded(given)
+        for note in filter(None, (SAID.get(note, note) for note in form.notes)):
             changes.note(note, field.name)
-        array = encoded.array
-        rows.add(np.where(array, np.uint8(ord("T")), np.uint8(ord("F"))) if array.dtype == bool else array)
+        rows.add_blocks(map(_stored, blocks), _stored(form.array[:0]))
         yield column
+
+
+def _encoded(column: Column) -> tuple[Encoded, _Column, Iterable[Array]]:
+    """Return a column's form and its values, some rows at a time where their form does not depend on the others."""
+    if is_text(column.kind):
+        text = _TextForm.of(column.blocks())
+        return Encoded(np.empty(0, text.kind)), text.column, map(text.write, column.blocks())
+    if form := common_form(_encode(block)[0] for block in column.blocks()):
+        return form, _described(form), (_encode(block)[0].array for block in column.blocks())
+    whole, described = _encode(column.whole())
+    return whole, described, [whole.array]
+
+
+def _stored(array: Array) -> Array:
+    return np.where(array, np.uint8(ord("T")), np.uint8(ord("F"))) if array.dtype == bool else array
 
 
 def _encode(values: pa.Array) -> tuple[Encoded, _Column]:
@@ -99,13 +118,14 @@ def _encode(values: pa.Array) -> tuple[Encoded, _Column]:
         return _encode(values.dictionary_decode())
     if types.is_unsigned_integer(kind) and kind != pa.uint8():
         values, notes = _signed(values)
-    if _is_text(values.type):
-        return _text(values, *notes)
+    if is_text(values.type):  # what was too large for an integer
+        form = _TextForm.of([values])
+        return Encoded(form.write(values), notes=notes), form.column
     if types.is_boolean(kind) or types.is_integer(kind):
         values = values.fill_null(False if types.is_boolean(kind) else 0)
     encoded = encode(values)
-    if encoded.array.dtype == object or (encoded.array.dtype.kind == "S" and encoded.array.ndim > 1):
-        # Arrays of unequal length, or of text, which astropy has not.
+    vectors_of_text = encoded.array.dtype.kind == "S" and encoded.array.ndim > 1  # astropy refuses to read them
+    if encoded.array.dtype == object or vectors_of_text:  # arrays of unequal length
         encoded = encode(as_json(values))
         encoded = replace(encoded, notes=(*encoded.notes, JSON))
     array = encoded.array
@@ -113,9 +133,14 @@ def _encode(values: pa.Array) -> tuple[Encoded, _Column]:
         return encoded, _Column("char", str(array.dtype.itemsize), unit=encoded.unit)
     if array.dtype.kind == "u" and array.dtype != np.uint8:
         array = array.astype(np.int64)  # lists
-    sizes = array.shape[:0:-1]
-    column = _Column(DATATYPES[array.dtype.str[1:]], "x".join(map(str, sizes)) or None, encoded.null, encoded.unit)
-    return replace(encoded, array=array), column
+    encoded = replace(encoded, array=array)
+    return encoded, _described(encoded)
+
+
+def _described(form: Encoded) -> _Column:
+    """Describe a column of numbers or Booleans, or of vectors of them."""
+    sizes = form.array.shape[:0:-1]
+    return _Column(DATATYPES[form.array.dtype.str[1:]], "x".join(map(str, sizes)) or None, form.null, form.unit)
 
 
 def _signed(values: pa.Array) -> tuple[pa.Array, tuple[str, ...]]:
@@ -125,20 +150,48 @@ def _signed(values: pa.Array) -> tuple[pa.Array, tuple[str, ...]]:
         return values.cast(pa.string()), (LARGE,)
 
 
-def _text(values: pa.Array, *notes: str) -> tuple[Encoded, _Column]:
-    """Write text as characters of one byte if it is ASCII, else of two; two at least, as astropy has no size 1."""
-    texts = values.cast(pa.large_string()).fill_null("")
-    if pc.any(pc.match_substring_regex(texts, "[^\\x00-\\x7f]")).as_py():
-        raw = [text.encode("utf-16-be", errors="replace") for text in texts.to_pylist()]
-        array = np.array(raw, dtype=f"S{max(4, *map(len, raw))}")
-        return Encoded(array, notes=notes), _Column("unicodeChar", str(array.dtype.itemsize // 2))
-    width = pc.max(pc.binary_length(texts)).as_py() or 0
-    array = np.array(texts.to_pylist(), dtype=f"S{max(2, width)}")
-    return Encoded(array, notes=notes), _Column("char", str(array.dtype.itemsize))
+@dataclass(frozen=True)
+class _TextForm:
+    """How a column of text is written: characters of one byte if all are ASCII, else of two.
+
+    Two characters at least, as astropy has no size 1.
+    """
+
+    width: int
+    ascii: bool
+
+    @classmethod
+    def of(cls, blocks: Iterable[pa.Array]) -> "_TextForm":
+        """Look at all values."""
+        narrow, wide, ascii_ = 2, 4, True
+        for block in blocks:
+            texts = plain_texts(block)
+            narrow = max(narrow, pc.max(pc.binary_length(texts)).as_py() or 0)
+            if pc.any(pc.match_substring_regex(texts, "[^\\x00-\\x7f]")).as_py():
+                ascii_ = False
+                wide = max(wide, *(len(_utf16(text)) for text in texts.drop_null().to_pylist()))
+            else:
+                wide = max(wide, 2 * (pc.max(pc.binary_length(texts)).as_py() or 0))
+        return cls(narrow if ascii_ else wide, ascii_)
+
+    @property
+    def kind(self) -> np.dtype[np.bytes_]:
+        """The numpy type."""
+        return np.dtype(f"S{self.width}")
+
+    @property
+    def column(self) -> _Column:
+        """What the header says of it."""
+        return _Column("char", str(self.width)) if self.ascii else _Column("unicodeChar", str(self.width // 2))
+
+    def write(self, block: pa.Array) -> Array:
+        """Write some of the values."""
+        values = plain_texts(block).fill_null("").to_pylist()
+        return np.array(values if self.ascii else [_utf16(text) for text in values], dtype=self.kind)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(types.is_null(kind) or types.is_string(kind) or types.is_large_string(kind))
+def _utf16(text: str) -> bytes:
+    return text.encode("utf-16-be", errors="replace")
 
 
 def _rows(rows: RowFile, columns: int, count: int, scratch: Path) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from survey_batch.core.status import Status
 from survey_batch.execution.shard_task import run_shard
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.provenance import provenance_of
-from survey_batch.results.export import _write, export_catalog
+from survey_batch.results.export import _write, export_catalog, matching
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product, open_group
 from tests.jobs import lamost_job, sdss_job
@@ -27,6 +27,26 @@ def test_a_fits_table_holds_the_same(job, tmp_path):
     table = Table.read(tmp_path / "out.fits")
     assert table["dec"].dtype.kind == "f"
     assert list(table["sb_status"]) == ["ok", "not_found", "ok", "invalid", "ok", "ok"]
+
+
+def test_selected_rows_are_matched_batch_by_batch_and_a_selection_that_changed_is_refused(tmp_path, monkeypatch):
+    tables = make_archive(tmp_path / "archive", 10)
+    catalog = tmp_path / "archive" / "catalog.csv"
+    header, *rows = catalog.read_text().splitlines()
+    rows = [row.replace("|50|", f"|{10 * (place + 1)}|") for place, row in enumerate(rows)]
+    catalog.write_text("\n".join([header, *rows[::-1]]) + "\n")
+    tables["catalog"] |= {"select": {"snr": [20, 70]}}
+    job = lamost_job(tables, tmp_path / "out", stages=["spectra"])
+    run(job)
+    with monkeypatch.context() as patch:
+        patch.setattr(matching, "read_catalog", None)  # reads all rows at once
+        patch.setattr(csv_file, "_BLOCK_BYTES", 400)
+        table = pq.read_table(export_catalog(job)[0])
+    assert table["snrr"].to_pylist() == [70, 60, 50, 40, 30, 20]
+    assert table["sb_object_id"].to_pylist() == [str(row) for row in table["obsid"].to_pylist()]
+    catalog.write_text(catalog.read_text().replace("|80|", "|65|"))
+    with pytest.raises(ConfigurationError, match="is not in .*: the catalogue changed since the run"):
+        export_catalog(job)
 
 
 @pytest.fixture

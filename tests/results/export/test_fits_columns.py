@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.results.export import fits_columns as forms
+from survey_batch.results.export import fits_text
 from survey_batch.results.export.fits_columns import encode
 
 KINDS = [pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.int32(), pa.uint32(), pa.int64(), pa.uint64()]
@@ -79,9 +80,9 @@ def test_decimals_keep_all_their_digits(value, kind, expected, note):
     ("texts", "stored", "notes"),
     [
         (["G2V", None], [b"G2V", b""], ()),
-        (["", "a"], [b"", b"a"], (forms.BLANKS,)),
-        (["a "], [b"a"], (forms.BLANKS,)),
-        (["\xe9\\"], [rb"\xe9\\"], (forms.ESCAPED,)),
+        (["", "a"], [b"", b"a"], (fits_text.BLANKS,)),
+        (["a "], [b"a"], (fits_text.BLANKS,)),
+        (["\xe9\\"], [rb"\xe9\\"], (fits_text.ESCAPED,)),
     ],
 )
 def test_text_is_ascii_and_what_readers_drop_is_told(texts, stored, notes):
