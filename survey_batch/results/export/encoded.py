@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from survey_batch.store.products import Array
+from survey_batch.store.schema import Array
 
 
 @dataclass(frozen=True)

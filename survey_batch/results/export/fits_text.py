@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from survey_batch.store.products import Array
+from survey_batch.store.schema import Array
 
 BLANKS = "empty text cannot be told from NULL in FITS, which also drops blanks at the end of text"
 ESCAPED = "text that is not printable ASCII is escaped as in Python (\\xe9 is é, \\\\ is \\)"

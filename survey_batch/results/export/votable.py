@@ -25,7 +25,7 @@ from survey_batch.results.export.joined import Joined
 from survey_batch.results.export.names import parquet_names
 from survey_batch.results.export.provenance import PREFIX
 from survey_batch.results.export.staging import Column, RowFile, Staged, staged
-from survey_batch.store.products import Array
+from survey_batch.store.schema import Array
 
 DATATYPES = {
     "b1": "boolean",

@@ -8,6 +8,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from survey_batch.catalog import csv_file
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.execution.shard_task import run_shard
@@ -33,11 +34,11 @@ def test_selected_rows_are_matched_batch_by_batch_and_a_selection_that_changed_i
     tables = make_archive(tmp_path / "archive", 10)
     catalog = tmp_path / "archive" / "catalog.csv"
     header, *rows = catalog.read_text().splitlines()
-    rows = [row.replace("|50|", f"|{10 * (place + 1)}|") for place, row in enumerate(rows)]
+    rows = [row.replace("|50|", f"|{10 * (number + 1)}|") for number, row in enumerate(rows)]
     catalog.write_text("\n".join([header, *rows[::-1]]) + "\n")
     tables["catalog"] |= {"select": {"snr": [20, 70]}}
     job = lamost_job(tables, tmp_path / "out", stages=["spectra"])
-    run(job)
+    make_spectra_product(job)
     with monkeypatch.context() as patch:
         patch.setattr(matching, "read_catalog", None)  # reads all rows at once
         patch.setattr(csv_file, "_BLOCK_BYTES", 400)
