@@ -58,7 +58,10 @@ def ask(wishes: Wishes) -> Wishes:
     wishes = replace(wishes, job=job, survey=survey)
     example = wishes.text(survey)
     path, label = (value_in(example, "catalog", key) for key in ("path", "label"))
-    catalog, columns = (wishes.catalog, []) if wishes.catalog else _ask_catalog(find_survey(survey), path, label)
+    if wishes.catalog:
+        catalog, columns = wishes.catalog, _columns_if_there(wishes.catalog, find_survey(survey), label)
+    else:
+        catalog, columns = _ask_catalog(find_survey(survey), path, label)
     if columns and wishes.label is None and label is not None and not _can_be_made(label, columns):
         wishes = replace(wishes, label=_ask_label(columns))
     root = wishes.root or _asked(
@@ -124,6 +127,15 @@ def _ask_catalog(survey: Survey, default: str, label: str | None) -> tuple[str, 
             path = _asked(question, default, str) if again.lower() in ("n", "no") else again
 
 
+def _columns_if_there(path: str, survey: Survey, label: str | None) -> list[str]:
+    """Show how a catalogue that was given is understood, and return its columns; none if it cannot be read yet."""
+    try:
+        return _understood(path, survey, label)
+    except ConfigurationError as error:
+        answer.show(_indented(str(error)))
+        return []
+
+
 def _understood(path: str, survey: Survey, label: str | None) -> list[str]:
     """Say which columns are recognised and which others there are, and return all."""
     from survey_batch.catalog.opening import open_catalog
@@ -142,7 +154,7 @@ def _understood(path: str, survey: Survey, label: str | None) -> list[str]:
 
 
 def _can_be_made(label: str, columns: Sequence[str]) -> bool:
-    """Tell whether a catalogue has the label's column, or those that it is made of."""
+    """Tell whether a catalogue has the column of the label, or all columns that the label is made of."""
     from survey_batch.catalog.guesses import matching, plain
     from survey_batch.catalog.labels import MADE_LABELS
 
@@ -151,7 +163,7 @@ def _can_be_made(label: str, columns: Sequence[str]) -> bool:
 
 
 def _ask_label(columns: Sequence[str]) -> str:
-    """Ask which column holds the classes, for a catalogue without those that the example makes its label of."""
+    """Ask which column holds the classes, if the catalogue lacks the columns that the example's label needs."""
     from survey_batch.catalog.labels import class_columns
 
     def checked(name: str) -> str:

@@ -13,6 +13,8 @@ _LINE = re.compile(r"^(?P<key>\s*[\w.-]+\s*=\s*)(?P<value>.*?)(?P<comment>\s+#.*
 """A line with one key: its value stands on the same line, and has no `#` after a blank."""
 
 PREDICTIONS = "predictions"
+REMARK = re.compile(r'\s+# and "predictions".*')
+"""What an example says of its stages while predictions are not among them."""
 _COMMENTED = re.compile(
     r'^# (\[(?:train|predictions)\]|(?:kind|product|classifier) = "[^"]*")(\s+(?=#))?', re.MULTILINE
 )
@@ -42,7 +44,9 @@ def example_job(survey: str, name: str, values: Mapping[KeyPath, Any]) -> str:
     if ("stages",) in values:
         text = _without_tables_of_others(text, find_survey(survey).stages.keys() - set(values["stages",]))
         if PREDICTIONS in values["stages",]:
-            text = _COMMENTED.sub(lambda line: line[1] + (f"  {line[2]}" if line[2] else ""), text)
+            text = _COMMENTED.sub(lambda line: line[1] + (f"  {line[2]}" if line[2] else ""), REMARK.sub("", text))
+            if values.get(("catalog", "label"), "") is None:
+                text = _without_tables_of_others(text, {"train"})  # which needs labels
     return text
 
 

@@ -14,7 +14,7 @@ from survey_batch.core.plugins import resolve, undefined
 
 @contextmanager
 def reader_of(survey: str, what: str) -> Iterator[None]:
-    """Turn an error of a reader that is none of ours into one that says which reader failed, and on what.
+    """Raise a `ReaderError` for an unforeseen error of a reader: it says which reader failed, and on what.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.frame import FrameWcs
 from survey_batch.images.wcs import to_astropy
 from survey_batch.notebook.rows import Object, row_of
+from survey_batch.results.export.fits_text import escape
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -80,11 +81,11 @@ def to_fits(ds: "xr.Dataset", which: Object) -> "HDUList":
 
     one = _object(ds, which, ("flux", "crval", "crpix", "cd"))
     primary = fits.PrimaryHDU()
-    primary.header["OBJECT"] = (str(one["object_id"].item()), "object_id")
+    primary.header["OBJECT"] = (escape(str(one["object_id"].item())), "object_id")
     for name in ("ra", "dec"):
         if np.isfinite(float(one[name])):
             primary.header[name.upper()] = (float(one[name]), "[deg] of the catalogue")
-    primary.header["ORIGIN"] = str(ds.attrs.get("source", "survey_batch"))
+    primary.header["ORIGIN"] = escape(str(ds.attrs.get("source", "survey_batch")))
     parts = {"": ("flux", FLUX_UNIT), "_IVAR": ("ivar", f"1/{FLUX_UNIT}^2")}
     extensions = [
         _image(one, which, band, name, unit, f"{band}{ending}".upper())

@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 import numpy as np
 
+from survey_batch.catalog.split import SPLITS
 from survey_batch.cluster.base import Say
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.paths import exists, join, make_where_asked
+from survey_batch.core.paths import exists, join, make_where_asked, read_bytes
 from survey_batch.core.status import Status, usable
 from survey_batch.core.steps import detail, step
 from survey_batch.lazy.products import open_product, products_in
@@ -28,8 +29,12 @@ ENDINGS: dict[Form, str] = {"png": "png", "jpeg": "jpg", "fits": "fits"}
 FOLDER = "pictures"
 LIST = "pictures.csv"
 """File in the folder that lists all objects, those without a picture too."""
+HEADER = ("picture", "object_id", "label", "split", "status")
+"""Columns of the list."""
 LEVELS = ("split", "label")
 """Coordinates that name the folders, from the outer to the inner one."""
+LONGEST_NAME = 200
+"""Bytes of a file's name without its ending; file systems take 255."""
 BLOCK_BYTES = 64_000_000
 """About as many bytes of images are read at a time."""
 JPEG_QUALITY = 95
@@ -63,13 +68,11 @@ def write_pictures(
     Raises
     ------
     ConfigurationError
-        There is no product with images, or something else is at the place of the folder.
+        There is no product with images, or something else has the folder's name.
     """
     target = (to or join(output, FOLDER)).rstrip("/")
-    if exists(target) and not exists(join(target, LIST)):
-        raise ConfigurationError(
-            f"--to {target}: something is there that is no folder of pictures: name another folder"
-        )
+    if exists(target) and not _is_ours(target):
+        raise ConfigurationError(f"--to {to}: something is there that is no folder of pictures: name another folder")
     ds = _images(output, form)
     made = _Folder(form, _class_folders(ds))
     step(f"writing {target}")
@@ -79,17 +82,31 @@ def write_pictures(
     return target, made.pictures
 
 
+def _is_ours(target: str) -> bool:
+    """Tell whether a folder holds our list, so that it may be replaced."""
+    try:
+        return read_bytes(join(target, LIST)).decode("utf-8-sig").splitlines()[:1] == [",".join(HEADER)]
+    except (OSError, ValueError):
+        return False
+
+
 def _images(output: str, form: Form) -> "xr.Dataset":
-    """Open the product to draw, with the variables that are needed for it."""
+    """Open the product to draw, the first that has pictures, with the variables that are needed for it."""
     possible = ("cutouts",) if form == "fits" else tuple(NEEDED)
     there = products_in(output)
-    product = next((name for name in possible if name in there), None)
-    if product is None:
+    found = {name: open_product(output, name) for name in possible if name in there}
+    if not found:
         raise ConfigurationError(
             f"--pictures {form}: {output} holds no {' and no '.join(possible)} (there: {', '.join(there) or 'nothing'})"
             ": run a job with such a stage, whose product is kept"
         )
-    ds = open_product(output, product)
+    product = next((name for name, ds in found.items() if usable(ds["status"].values).any()), None)
+    if product is None:
+        raise ConfigurationError(
+            f"--pictures {form}: {output} holds {' and '.join(found)}, but no object in them is ok or partial: "
+            "survey-batch status says why"
+        )
+    ds = found[product]
     if form == "fits":
         return ds
     ds = ds[[*NEEDED[product], "status"]]
@@ -113,11 +130,15 @@ def _shards(ds: "xr.Dataset") -> Iterator[tuple[int, int]]:
 
 
 def _class_folders(ds: "xr.Dataset") -> dict[str, str]:
-    """Name a folder for each label; names differ by more than case, as some file systems know none."""
+    """Name a folder for each label; names differ by more than case, as some file systems know none.
+
+    A class that is called like a split gets another name, so that the levels cannot be mixed up.
+    """
     if "label" not in ds.variables:
         return {}
     labels = sorted({str(name) for rows in _blocks(ds) for name in ds["label"][rows].values} - {""})
-    return dict(zip(labels, plain_names(labels), strict=True))
+    plain = plain_names([*SPLITS, *labels], nameless=lambda label: quote(label, safe=""))
+    return dict(zip(labels, plain[len(SPLITS) :], strict=True))
 
 
 @dataclass
@@ -133,12 +154,15 @@ class _Folder:
         Objects by status.
     lacking : collections.Counter
         Pictures of objects that lack a level, by level.
+    taken : set of str
+        Paths of the pictures, in lower case.
     """
 
     form: Form
     names: dict[str, str]
     counts: Counter[Status] = field(default_factory=Counter)
     lacking: Counter[str] = field(default_factory=Counter)
+    taken: set[str] = field(default_factory=set)
 
     @property
     def pictures(self) -> int:
@@ -150,7 +174,7 @@ class _Folder:
         path.mkdir()
         with (path / LIST).open("w", newline="", encoding="utf-8") as stream:
             table = csv.writer(stream)
-            table.writerow(["picture", "object_id", "label", "split", "status"])
+            table.writerow(HEADER)
             for rows in _blocks(ds):
                 part = ds.isel(object=rows).load()
                 for index, (*about, status) in enumerate(_about(part)):
@@ -159,7 +183,7 @@ class _Folder:
                         self._save(part, index, path / picture)
                     self.counts[status] += 1
                     table.writerow([picture, *about, status.name.lower()])
-                detail(f"{rows.stop:,} of {ds.sizes['object']:,} objects")
+                detail(f"writing the pictures: {rows.stop:,} of {ds.sizes['object']:,} objects")
 
     def notes(self) -> Iterator[str]:
         """Say what has no picture, or another place or form than expected."""
@@ -179,14 +203,21 @@ class _Folder:
         """Choose where a picture lies, relative to the folder."""
         levels = {"split": split, "label": self.names.get(label, "")}
         self.lacking.update(level for level, name in levels.items() if not name)
-        return "/".join([*filter(None, levels.values()), f"{quote(object_id, safe=' +,=@()')}.{ENDINGS[self.form]}"])
+        name = quote(object_id, safe=" +,=@()")[:LONGEST_NAME]
+        path = "/".join([*filter(None, levels.values()), name])
+        number, unique = 1, path
+        while unique.lower() in self.taken:  # ids that differ by case alone, or after the longest name
+            number += 1
+            unique = f"{path}_{number}"
+        self.taken.add(unique.lower())
+        return f"{unique}.{ENDINGS[self.form]}"
 
     def _save(self, part: "xr.Dataset", index: int, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.form == "fits":
             to_fits(part, index).writeto(path)
         else:
-            to_image(part, index).save(path, quality=JPEG_QUALITY)  # PNG, which loses nothing, takes no notice
+            to_image(part, index).save(path, self.form, quality=JPEG_QUALITY)  # which PNG, without loss, ignores
 
 
 def _about(part: "xr.Dataset") -> Iterator[tuple[str, str, str, Status]]:

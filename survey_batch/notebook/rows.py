@@ -61,6 +61,8 @@ def row_of(ds: "xr.Dataset", which: Object) -> int:
         if not found.size:
             raise ConfigurationError(f"no object of this dataset has the id {which!r}; its ids are in ds.object_id")
         return int(found[0])
+    if not size:
+        raise ConfigurationError("this dataset has no objects")
     if not -size <= which < size:
         raise ConfigurationError(
             f"object {which}: this dataset has the objects 0 to {size - 1}; an id is given as text: {str(which)!r}"

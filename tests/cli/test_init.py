@@ -8,6 +8,9 @@ from survey_batch.config.jobfile import load_job
 from tests.lamost_files import make_archive
 from tests.terminal import CTRL_C, in_terminal
 
+REST = ("", "spectra", "", "")
+"""Answers for the label, the stages, the archive and the output."""
+
 
 def options(folder):
     return [
@@ -54,11 +57,12 @@ def test_predictions_come_with_their_table(command, archive):
     assert job.catalog.label == "subclass"
 
 
-def test_a_catalogue_without_the_usual_classes_is_asked_for_its_own(archive):
+@pytest.mark.parametrize("given", [False, True])
+def test_a_catalogue_without_the_usual_classes_is_asked_for_its_own(archive, given):
     table = archive / "archive" / "catalog.csv"
     table.write_text(table.read_text().replace("subclass", "my_type").replace("class", "sort"))
-    keys = [os.fsencode(f"{answer}\r") for answer in ["stars", "lamost", table, "kind", "", "spectra", "", ""]]
-    code, _, screen = in_terminal(["init"], archive, keys)
+    keys = [os.fsencode(f"{answer}\r") for answer in ["stars", "lamost", *([] if given else [table]), "kind", *REST]]
+    code, _, screen = in_terminal(["init", *(["--catalog", str(table)] if given else [])], archive, keys)
     assert code == 0, screen
     assert "there is no column 'kind'" in screen
     assert load_job(archive / "stars.toml").catalog.label == "my_type"

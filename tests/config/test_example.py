@@ -63,6 +63,13 @@ def test_predictions_bring_their_commented_tables_with_remarks_in_their_column()
     assert remarks[0] == remarks[1]
 
 
+def test_predictions_without_labels_come_without_training():
+    text = example_job("lamost", "stars", {("catalog", "label"): None, ("stages",): ["spectra", "predictions"]})
+    assert value_in(text, "train") is None
+    assert value_in(text, "predictions", "classifier") == "models/stars"
+    assert 'and "predictions"' not in text
+
+
 def test_only_an_example_with_such_tables_can_predict():
     assert can_predict(example_job("lamost", "stars", {}))
     assert not can_predict(example_job("sdss", "stars", {}))

@@ -53,6 +53,11 @@ def test_a_fits_file_holds_each_band_with_its_wcs_and_ivar(cutouts):
         assert world.separation(sb.wcs(cutouts, row, "i").pixel_to_world(3, 7)).arcsec < 1e-6
 
 
+def test_an_id_that_is_not_ascii_is_escaped(cutouts):
+    named = cutouts.assign_coords(object_id=("object", np.full(cutouts.sizes["object"], "étoile", object)))
+    assert sb.to_fits(named, complete(cutouts))[0].header["OBJECT"] == r"\xe9toile"
+
+
 def test_a_lazy_object_is_read_once_for_all_its_bands(cutouts, monkeypatch):
     read, load = [], xr.Dataset.load
     monkeypatch.setattr(xr.Dataset, "load", lambda ds, **options: read.append(1) or load(ds, **options))

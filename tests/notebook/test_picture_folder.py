@@ -14,7 +14,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.notebook.picture_folder import write_pictures
 from survey_batch.store.products import open_group
-from tests.report.outputs import cutouts_job, make_cutouts
+from tests.report.outputs import cutouts_job, make_cutouts, make_pictures, pictures_job
 
 LABELS = np.array(["GALAXY", "O8e (188001)", "o8E/188001", ""], object)
 OBJECTS = 16
@@ -112,6 +112,41 @@ def test_an_earlier_folder_is_replaced_and_another_one_is_refused(output, tmp_pa
     (tmp_path / "mine").mkdir()
     with pytest.raises(ConfigurationError, match="no folder of pictures: name another folder"):
         write_pictures(output, "png", str(tmp_path / "mine"))
+
+
+def test_a_folder_of_the_user_s_own_is_never_replaced(output, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "pictures.csv").write_text("my,own,table\n")
+    with pytest.raises(ConfigurationError, match="something is there that is no folder of pictures"):
+        write_pictures(output, "png", str(mine))
+    assert (mine / "pictures.csv").read_text() == "my,own,table\n"
+
+
+def test_ids_and_classes_that_file_names_do_not_tell_apart_have_files_of_their_own(output, tmp_path):
+    group, rows = open_group(output, "cutouts"), np.arange(OBJECTS)
+    ids = ["a", "A", "....", "é" * 300, "é" * 299, *map(str, rows[5:])]
+    group["object_id"][:] = np.array(ids, object)
+    group["label"][:] = np.where(rows % 2, "train", "星系").astype(object)
+    group["split"][:] = np.full(OBJECTS, "train", object)
+    write_pictures(output, "png", str(tmp_path / "made"))
+    found = listed(tmp_path / "made")
+    pictures = [row["picture"] for row in found if row["picture"]]
+    assert len({picture.lower() for picture in pictures}) == OBJECTS - 1
+    assert all((tmp_path / "made" / picture).is_file() for picture in pictures)
+    assert {picture.split("/")[1] for picture in pictures} == {"train_2", "%E6%98%9F%E7%B3%BB"}
+    assert [row["object_id"] for row in found] == ids
+
+
+def test_a_product_of_which_nothing_is_done_is_not_drawn(output):
+    make_pictures(pictures_job(output, "skyserver", "composites"), "composites", OBJECTS)
+    assert write_pictures(output)[1] == OBJECTS
+    open_group(output, "composites")["status"][:] = np.full(OBJECTS, Status.PENDING, np.uint8)
+    assert write_pictures(output)[1] == OBJECTS - 1, "the cutouts"
+    open_group(output, "cutouts")["status"][:] = np.full(OBJECTS, Status.PENDING, np.uint8)
+    with pytest.raises(ConfigurationError, match="composites and cutouts, but no object in them is ok or partial"):
+        write_pictures(output)
+    assert len(list(sb.open(output).products)) == 2
 
 
 def test_what_cannot_be_drawn_is_refused_before_anything_is_written(output, tmp_path):

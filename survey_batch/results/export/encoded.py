@@ -11,7 +11,7 @@ from survey_batch.store.schema import Array
 
 @dataclass(frozen=True)
 class Encoded:
-    """A column as FITS can hold it.
+    """A column as a format of fixed rows can hold it.
 
     Attributes
     ----------
@@ -33,25 +33,28 @@ class Encoded:
 def common_form(blocks: Iterable[Encoded]) -> Encoded | None:
     """Find the form that blocks of a column share, with no rows; None if the column must be seen as a whole.
 
-    A block without absent integers agrees with one that has them if it does not hold the value that stands for these.
+    Text and lists of unequal length depend on all rows. Where integers are absent in some blocks, all blocks must have
+    the same value free to stand for them: the usual one.
     """
-    kinds, nulls, notes, lowest_used = set(), set(), dict[str, None](), False
+    kinds, nulls, notes, usual_used = set(), set(), dict[str, None](), False
     for block in blocks:
         array = block.array
         kinds.add((array.dtype, array.shape[1:], block.unit))
+        if array.dtype.kind in "OS" or len(kinds) > 1:
+            return None
         notes |= dict.fromkeys(block.notes)
         if block.null is not None:
             nulls.add(block.null)
         elif array.dtype.kind in "iu":
-            lowest_used = lowest_used or bool((array == lowest(array.dtype)).any())
-    if len(kinds) != 1 or len(nulls) > 1 or (nulls and lowest_used):
+            usual_used = usual_used or bool((array == usual_null(array.dtype)).any())
+    if not kinds:
         return None
     ((dtype, shape, unit),) = kinds
-    if dtype.kind in "OS":
+    if nulls and (usual_used or nulls != {usual_null(dtype)}):
         return None
     return Encoded(np.empty((0, *shape), dtype), next(iter(nulls), None), unit, tuple(notes))
 
 
-def lowest(kind: np.dtype[np.integer[Any]]) -> int:
+def usual_null(kind: np.dtype[np.integer[Any]]) -> int:
     """Return the value that stands for absent ones if it is not used."""
     return 255 if kind == np.uint8 else int(np.iinfo(kind).min)

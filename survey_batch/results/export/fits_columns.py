@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from survey_batch.results.export.encoded import Encoded, lowest
+from survey_batch.results.export.encoded import Encoded, usual_null
 from survey_batch.results.export.fits_text import TextForm, is_text
 from survey_batch.store.schema import Array
 
@@ -74,7 +74,7 @@ def _integers(column: pa.Array, *notes: str) -> Encoded:
     if not column.null_count:
         return Encoded(_numpy(column), notes=notes)
     used = np.unique(_numpy(column.drop_null()))
-    null = lowest(used.dtype)
+    null = usual_null(used.dtype)
     if null in used and kind != pa.int64():
         return _integers(column.cast(WIDER[kind]), *notes)
     null += int(np.argmin(np.append(used == null + np.arange(len(used)), False)))

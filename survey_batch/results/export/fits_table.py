@@ -14,7 +14,7 @@ from survey_batch.catalog.parquet_file import DESCRIPTION, UCD, UNIT, said
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.results.export.encoded import Encoded, common_form
 from survey_batch.results.export.fits_columns import LETTERS, encode
-from survey_batch.results.export.fits_text import TextForm, is_text
+from survey_batch.results.export.fits_text import TextForm, escape, is_text
 from survey_batch.results.export.joined import Joined
 from survey_batch.results.export.names import fits_names
 from survey_batch.results.export.staging import Column, RowFile, staged
@@ -139,16 +139,16 @@ def _header(
     header = fits.BinTableHDU.from_columns(list(columns), nrows=0).header
     header["NAXIS1"], header["NAXIS2"], header["PCOUNT"] = row_bytes, table.rows, heap
     for number, (name, field) in enumerate(zip(names, fields, strict=True), 1):
-        renamed = f"column {_printable(field.name)!r} of the catalogue" if name != field.name else ""
-        comment = ": ".join(filter(None, (renamed, _printable(said(field, DESCRIPTION)))))
-        for key, text in (("TCOMM", comment), ("TUCD", _printable(said(field, UCD)))):
+        renamed = f"column {escape(field.name)!r} of the catalogue" if name != field.name else ""
+        comment = ": ".join(filter(None, (renamed, escape(said(field, DESCRIPTION)))))
+        for key, text in (("TCOMM", comment), ("TUCD", escape(said(field, UCD)))):
             if text:
                 header[f"{key}{number}"] = text
     header["LONGSTRN"] = ("OGIP 1.0", "long text goes on in CONTINUE cards")
     for key, text in (table.schema.metadata or {}).items():
-        header[PROVENANCE[key.decode()]] = _printable(text.decode())
+        header[PROVENANCE[key.decode()]] = escape(text.decode())
     for line in table.changes.lines():
-        header.add_history(_printable(line))
+        header.add_history(escape(line))
     return header
 
 
@@ -164,8 +164,3 @@ def _write(path: Path, header: Any, rows: RowFile, count: int, heap: _Heap) -> N
             with heap.path.open("rb") as values:
                 shutil.copyfileobj(values, file)
         file.write(b"\0" * (-file.tell() % BLOCK))
-
-
-def _printable(text: str) -> str:
-    """Return ASCII that a header can hold."""
-    return text.encode("unicode_escape").decode()

@@ -40,7 +40,7 @@ class TextForm:
             escaped = escaped or bool(pc.any(pc.match_substring_regex(texts, "[^ -~]")).as_py())
             width = max(width, pc.max(pc.binary_length(texts)).as_py() or 0)
             if pc.any(pc.match_substring_regex(texts, r"[^ -~]|\\")).as_py():
-                widest = max(widest, *(len(_escape(text)) for text in texts.drop_null().to_pylist()))
+                widest = max(widest, *(len(escape(text)) for text in texts.drop_null().to_pylist()))
         return cls(max(width, widest) if escaped else width, blanks, escaped)
 
     @property
@@ -56,7 +56,7 @@ class TextForm:
     def write(self, block: pa.Array) -> Array:
         """Write some of the values."""
         values = plain_texts(block).fill_null("").to_pylist()
-        return np.array([_escape(value) for value in values] if self.escaped else values, dtype=self.kind)
+        return np.array([escape(value) for value in values] if self.escaped else values, dtype=self.kind)
 
 
 def plain_texts(column: pa.Array) -> pa.Array:
@@ -66,7 +66,8 @@ def plain_texts(column: pa.Array) -> pa.Array:
     return (column.dictionary_decode() if types.is_dictionary(column.type) else column).cast(pa.large_string())
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """Return printable ASCII, as Python writes it: FITS holds nothing else."""
     return text.encode("unicode_escape").decode()
 
 

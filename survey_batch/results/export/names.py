@@ -25,13 +25,17 @@ def fits_names(names: Sequence[str], changes: Changes) -> list[str]:
     return _told_apart(names, wanted, str.lower, _shortened, changes)
 
 
-def plain_names(names: Sequence[str]) -> list[str]:
+def plain_names(names: Sequence[str], nameless: Callable[[str], str] | None = None) -> list[str]:
     """Make names of letters, digits and underscores that differ by more than case: TOPCAT and SQL need no quotes.
 
-    `O8e (188001)` is `O8e_188001`; the second of two that are alike gets a number.
+    `O8e (188001)` is `O8e_188001`; the second of two that are alike gets a number. `nameless` says what to call one of
+    which nothing is left, such as one in another script; by default it gets its number.
     """
     plain = [re.sub(r"\W+", "_", _ascii(name), flags=re.ASCII).strip("_") for name in names]
-    wanted = [name or _numbered(number) for number, name in enumerate(plain, 1)]
+    wanted = [
+        short or (nameless(name) if nameless else _numbered(number))
+        for number, (name, short) in enumerate(zip(names, plain, strict=True), 1)
+    ]
     return _told_apart(names, wanted, str.lower, lambda name, suffix: name + suffix, Changes())
 
 
