@@ -1,11 +1,13 @@
 """A column as a format of fixed rows can hold it, found at once or from blocks of rows that are alike."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from survey_batch.results.export.staging import Column
 from survey_batch.store.schema import Array
 
 
@@ -28,6 +30,19 @@ class Encoded:
     null: int | None = None
     unit: str | None = None
     notes: tuple[str, ...] = ()
+
+
+def in_blocks(column: Column, encode: Callable[[pa.Array], Encoded]) -> tuple[Encoded, Iterable[Array]]:
+    """Return a column's form and its values, some rows at a time where their form does not depend on the others."""
+    if form := common_form(map(encode, column.blocks())):
+        return form, (encode(block).array for block in column.blocks())
+    whole = encode(column.whole())
+    return whole, [whole.array]
+
+
+def as_letters(array: Array) -> Array:
+    """Return Booleans as FITS and VOTable store them, T or F; other values as they are."""
+    return np.where(array, np.uint8(ord("T")), np.uint8(ord("F"))) if array.dtype == bool else array
 
 
 def common_form(blocks: Iterable[Encoded]) -> Encoded | None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from survey_batch.catalog.parquet_file import DESCRIPTION, UCD, UNIT, said
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.results.export.encoded import Encoded, common_form
+from survey_batch.results.export.encoded import Encoded, as_letters, in_blocks
 from survey_batch.results.export.fits_columns import LETTERS, encode
 from survey_batch.results.export.fits_text import TextForm, escape, is_text
 from survey_batch.results.export.joined import Joined
@@ -92,10 +92,7 @@ def _encoded(column: Column) -> tuple[Encoded, Iterable[Array]]:
     if is_text(column.kind):
         text = TextForm.of(column.blocks())
         return Encoded(np.empty(0, text.kind), notes=text.notes), map(text.write, column.blocks())
-    if form := common_form(map(encode, column.blocks())):
-        return form, (encode(block).array for block in column.blocks())
-    whole = encode(column.whole())
-    return whole, [whole.array]
+    return in_blocks(column, encode)
 
 
 def _add_column(name: str, form: Encoded, blocks: Iterable[Array], unit: str, rows: RowFile, heap: _Heap) -> Any:
@@ -122,11 +119,9 @@ def _add_column(name: str, form: Encoded, blocks: Iterable[Array], unit: str, ro
 
 def _stored(array: Array) -> Array:
     """Return what FITS stores: Booleans as letters, and unsigned integers less their TZERO."""
-    if array.dtype == bool:
-        return np.where(array, np.uint8(ord("T")), np.uint8(ord("F")))
     kind = array.dtype.str[1:]
     if kind not in OFFSET:
-        return array
+        return as_letters(array)
     shifted: Array = array ^ array.dtype.type(OFFSET[kind])
     return shifted.view(kind.replace("u", "i"))
 

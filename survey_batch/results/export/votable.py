@@ -18,7 +18,7 @@ from pyarrow import types
 
 from survey_batch.catalog.parquet_file import DESCRIPTION, UCD, UNIT, said
 from survey_batch.results.export.changes import Changes
-from survey_batch.results.export.encoded import Encoded, common_form
+from survey_batch.results.export.encoded import Encoded, as_letters, in_blocks
 from survey_batch.results.export.fits_columns import JSON, NAN, WIDER, as_json, encode
 from survey_batch.results.export.fits_text import BLANKS, is_text, plain_texts
 from survey_batch.results.export.joined import Joined
@@ -89,7 +89,7 @@ def _columns(
         form, column, blocks = _encoded(given)
         for note in filter(None, (SAID.get(note, note) for note in form.notes)):
             changes.note(note, field.name)
-        rows.add_blocks(map(_stored, blocks), _stored(form.array[:0]))
+        rows.add_blocks(map(as_letters, blocks), as_letters(form.array[:0]))
         yield column
 
 
@@ -98,18 +98,12 @@ def _encoded(column: Column) -> tuple[Encoded, _Column, Iterable[Array]]:
     if is_text(column.kind):
         text = _TextForm.of(column.blocks())
         return Encoded(np.empty(0, text.kind)), text.column, map(text.write, column.blocks())
-    if form := common_form(_encode(block)[0] for block in column.blocks()):
-        return form, _described(form), (_encode(block)[0].array for block in column.blocks())
-    whole, described = _encode(column.whole())
-    return whole, described, [whole.array]
+    form, blocks = in_blocks(column, _encode)
+    return form, _described(form), blocks
 
 
-def _stored(array: Array) -> Array:
-    return np.where(array, np.uint8(ord("T")), np.uint8(ord("F"))) if array.dtype == bool else array
-
-
-def _encode(values: pa.Array) -> tuple[Encoded, _Column]:
-    """Return the values with zeros for absent ones, and what they are."""
+def _encode(values: pa.Array) -> Encoded:
+    """Return the values with zeros for absent ones."""
     kind = values.type
     notes: tuple[str, ...] = ()
     if isinstance(kind, pa.BaseExtensionType):
@@ -119,8 +113,7 @@ def _encode(values: pa.Array) -> tuple[Encoded, _Column]:
     if types.is_unsigned_integer(kind) and kind != pa.uint8():
         values, notes = _signed(values)
     if is_text(values.type):  # what was too large for an integer
-        form = _TextForm.of([values])
-        return Encoded(form.write(values), notes=notes), form.column
+        return Encoded(_TextForm.of([values]).write(values), notes=notes)
     if types.is_boolean(kind) or types.is_integer(kind):
         values = values.fill_null(False if types.is_boolean(kind) else 0)
     encoded = encode(values)
@@ -128,17 +121,15 @@ def _encode(values: pa.Array) -> tuple[Encoded, _Column]:
     if encoded.array.dtype == object or vectors_of_text:  # arrays of unequal length
         encoded = encode(as_json(values))
         encoded = replace(encoded, notes=(*encoded.notes, JSON))
-    array = encoded.array
-    if array.dtype.kind == "S":
-        return encoded, _Column("char", str(array.dtype.itemsize), unit=encoded.unit)
-    if array.dtype.kind == "u" and array.dtype != np.uint8:
-        array = array.astype(np.int64)  # lists
-    encoded = replace(encoded, array=array)
-    return encoded, _described(encoded)
+    if encoded.array.dtype.kind == "u" and encoded.array.dtype != np.uint8:
+        return replace(encoded, array=encoded.array.astype(np.int64))  # lists
+    return encoded
 
 
 def _described(form: Encoded) -> _Column:
-    """Describe a column of numbers or Booleans, or of vectors of them."""
+    """Describe a column of numbers or Booleans, or of vectors of them, or of ASCII that stands for values."""
+    if form.array.dtype.kind == "S":
+        return _Column("char", str(form.array.dtype.itemsize), unit=form.unit)
     sizes = form.array.shape[:0:-1]
     return _Column(DATATYPES[form.array.dtype.str[1:]], "x".join(map(str, sizes)) or None, form.null, form.unit)
 
