@@ -102,11 +102,11 @@ class Run:
         """Write a picture of each object as `<to>/<split>/<label>/<object_id>.png`, and return the folder.
 
         By default the folder is `<output>/pictures`. Its `pictures.csv` lists all objects. `form` is "png", "jpeg" or
-        "fits", as in `survey-batch export --pictures`.
+        "fits", as in `survey-batch export --pictures`. What has no picture, or lies elsewhere, is printed.
         """
         from survey_batch.notebook.picture_folder import write_pictures
 
-        return write_pictures(self.output, form, to)[0]
+        return write_pictures(self.output, form, to, say=print)[0]
 
     @property
     def _everything(self) -> tuple[str, ...]:

@@ -95,8 +95,9 @@ def test_fits_files_have_all_bands_that_are_there_and_their_wcs(output, tmp_path
         assert WCS(file["R"].header).pixel_to_world(0, 0).separation(at).arcsec < 1e-6
 
 
-def test_a_url_takes_the_folder_and_the_notebook_writes_it_too(output):
+def test_a_url_takes_the_folder_and_the_notebook_writes_it_too(output, capsys):
     folder = sb.open(output).export_pictures("memory://pictures/stars")
+    assert "without a picture: 1 not_found" in capsys.readouterr().out
     filesystem = fsspec.filesystem("memory")
     assert folder == "memory://pictures/stars"
     assert len(filesystem.find("/pictures/stars")) == OBJECTS  # with the list
