@@ -34,7 +34,7 @@ NEVER_STARTS = {
     "PartitionTimeLimit",
     "QOSNotAllowed",
 }
-"""SLURM's reasons for which a job waits until somebody changes it; so do limits for each job, as `…PerJobLimit`."""
+"""SLURM's reasons for which a job waits until somebody changes it; `never_starts` knows limits per job as well."""
 
 
 class NoWorkersError(SurveyBatchError):

@@ -1,6 +1,7 @@
 """Checks of SLURM before a run: its commands, controller and partition, and whether it would accept the worker jobs."""
 
 import importlib.util
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -9,7 +10,7 @@ import dask
 
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, job_folder
 from survey_batch.cluster.drain import walltime_of
-from survey_batch.cluster.launch import Launcher, LaunchError, Sbatch, call_slurm, request_of
+from survey_batch.cluster.launch import Launcher, LaunchError, Request, Sbatch, call_slurm, request_of
 from survey_batch.cluster.slurm import drain_margin, limit_said, make_cluster, script_of
 from survey_batch.cluster.tables import Table
 from survey_batch.config.sections.cluster import ClusterSection
@@ -120,11 +121,26 @@ def judge_drain(site: Site, table: Table) -> Finding:
 def advise_on_refusal(table: Table, one: Partition | None) -> str:
     """Say what to change in a table whose worker jobs SLURM refuses."""
     asked, words = request_of(table.section), "these are SLURM's own words"
-    if one is None or any(cores >= asked.cores and memory >= asked.memory for cores, memory in one.sizes):
+    nodes = sorted((node for node in one.sizes if all(node)), reverse=True) if one else []
+    if one is None or not nodes or any(node[0] >= asked.cores and node[1] >= asked.memory for node in nodes):
         return f"correct [{table.name}]; {words}"
-    there = " or ".join(f"{cores} cores and {size(memory)}" for cores, memory in sorted(one.sizes, reverse=True)[:3])
-    ways = f"{table.name}.memory" if asked.workers == 1 else f"{table.name}.processes or {table.name}.memory"
+    there = " or ".join(f"{cores} cores and {size(memory)}" for cores, memory in nodes[:3])
+    ways = " or ".join(f"{table.name}.{key}" for key in _too_large(table.section, asked, nodes))
     return f"lower {ways}: a job runs on one node, and nodes of {one.name} have {there}"
+
+
+def _too_large(section: ClusterSection, asked: Request, nodes: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """Yield the keys of which a job that fits no node asks too much."""
+    cores, memory = (max(column) for column in zip(*nodes, strict=True))
+    many_cores, much_memory = asked.cores > cores, asked.memory > memory
+    if not many_cores and not much_memory:  # no node has as much of both
+        many_cores = much_memory = True
+    if asked.workers > 1 and (much_memory or section.cores is None):
+        yield "processes"
+    if many_cores:
+        yield "threads" if section.cores is None else "cores"
+    if much_memory:
+        yield "memory"
 
 
 def find_partition(section: ClusterSection, partitions: dict[str, Partition]) -> Partition | None:

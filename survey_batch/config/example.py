@@ -16,7 +16,7 @@ PREDICTIONS = "predictions"
 REMARK = re.compile(r'\s+# and "predictions".*')
 """What an example says of its stages while predictions are not among them."""
 _COMMENTED = re.compile(
-    r'^# (\[(?:train|predictions)\]|(?:kind|product|classifier) = "[^"]*")(\s+(?=#))?', re.MULTILINE
+    r'^# (\[(?:train|predictions)\]|(?:kind|product|classifier) = "[^"]*")([ \t]+(?=#))?', re.MULTILINE
 )
 """Lines that an example comments out because they belong to predictions; group 2 holds the blanks before a remark."""
 

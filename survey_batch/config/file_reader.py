@@ -35,9 +35,16 @@ def reader_of(survey: str, what: str) -> Iterator[None]:
     except Exception as error:
         raise ReaderError(
             f"the reader of survey {survey!r} failed on {what} with {type(error).__name__}: {error}; this is a fault "
-            "of the reader: send its authors the traceback in the run's log",
+            "of the reader, and its authors need the traceback, which a run writes to its log",
             traceback.format_exc(),
         ) from error
+
+
+def as_text(path: object) -> str:
+    """Return what a reader's `path` returned, which must be text; `reader_of` tells of the error."""
+    if not isinstance(path, str):
+        raise TypeError(f"path returned {path!r} and must return text")
+    return path
 
 
 class FileReader(ABC):
@@ -89,9 +96,10 @@ def open_reader(reference: str, base: type, archive: ArchiveSection) -> Any:
             f"{reference}, which survey {archive.survey!r} names as a reader, must be a subclass of {base.__name__}, "
             f"but is {reader!r}: correct the survey"
         )
-    if missing := undefined(reader, base):
+    opened = reader if inspect.isabstract(reader) else reader(archive)  # which may set attributes
+    if missing := undefined(opened, base):
         raise ConfigurationError(
             f"the reader {reference} of survey {archive.survey!r} does not define {', '.join(missing)}: add what is "
             f"missing to the class; the docstring of {base.__name__} says what it means"
         )
-    return reader(archive)
+    return opened

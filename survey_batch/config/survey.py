@@ -163,7 +163,7 @@ def find_survey(name: str) -> Survey:
     if not isinstance(survey, Survey):
         made = f"; name an object of the class, made by {survey.__name__}()" if isinstance(survey, type) else ""
         raise ConfigurationError(f"the entry point {name!r} of {SURVEYS} must be a Survey, but is {survey!r}{made}")
-    if missing := undefined(type(survey), Survey):
+    if missing := undefined(survey, Survey):
         raise ConfigurationError(
             f"the survey {name!r} does not define {', '.join(missing)}: add what is missing to the class; the "
             "docstring of Survey says what it means"

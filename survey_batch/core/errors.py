@@ -12,7 +12,7 @@ class SurveyBatchError(Exception):
     """Base class of the package's errors; the command line prints the message, never the traceback."""
 
     traceback = ""
-    """Where another error was raised, if the run's log must say so."""
+    """Traceback of the error behind this one, for the run's log; empty if there is none."""
 
 
 class ConfigurationError(SurveyBatchError):

@@ -77,8 +77,8 @@ def resolve(reference: str) -> Any:
         ) from error
 
 
-def undefined(plugin: type, base: type) -> list[str]:
-    """Return the names of methods and attributes that a base class asks for and a plug-in's class does not define."""
+def undefined(plugin: object, base: type) -> list[str]:
+    """Return the names of methods and attributes that a base class asks for and a plug-in does not define."""
     methods = getattr(plugin, "__abstractmethods__", frozenset[str]())
     attributes = {name for of in base.__mro__ for name in inspect.get_annotations(of)}
     return sorted(methods | {name for name in attributes if not hasattr(plugin, name)})

@@ -82,6 +82,7 @@ class Engine:
         self.run_id = uuid4().hex[:8]
         self.finished: queue.SimpleQueue[Chain] = queue.SimpleQueue()
         self.gpu, self.workers, self.window, self.looked = False, 0, 0, -math.inf
+        self.told: set[str] = set()  # tracebacks of readers that are in the log
         # A scheduler that we did not start retries this many times before it reports that a task kills workers.
         self.failures = Failures(1 + int(client.run_on_scheduler(_allowed_failures)))
 
@@ -214,7 +215,8 @@ class Engine:
 
     def _report(self, record: Record) -> None:
         log.info("%s %s done", record.stage, record.shard, extra={"event": "shard", "record": _plain(record)})
-        for traceback in record.tracebacks:
+        for traceback in set(record.tracebacks) - self.told:  # one fault can be met in every shard
+            self.told.add(traceback)
             extra = {"event": "reader failed", "traceback": traceback}
             log.warning("%s %s: the survey's reader failed", record.stage, record.shard, extra=extra)
         self.on_record(record)

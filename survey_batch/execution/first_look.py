@@ -152,7 +152,7 @@ def _explained(job: Job, stage: Stage, what: Status, found: str, sources: Sequen
     elif what == Status.UNREADABLE:
         look = f"The files are there: see what they hold. If they are not what was expected, check {located_by}"
     elif what == Status.FAILED:
-        look = "Mend what it names, and run the same command again; a traceback is in the run's log"
+        look = "Mend what it names, and run the same command again; the traceback of an error is in the run's log"
         again = "To continue anyway"
     return (
         f"{stage.name}: {found}{examples}. {look}. The run has stopped, and what it tried is pending "

@@ -1,9 +1,11 @@
 """The GPU of a predicting worker: checking that there is one, and sharing its memory."""
 
+import json
 import os
 import sys
 from functools import lru_cache
 from importlib.util import find_spec
+from pathlib import Path
 from threading import Lock
 
 from survey_batch.config.sections.cluster import ClusterSection
@@ -42,14 +44,26 @@ def check_backend() -> None:
     ConfigurationError
         No backend is installed, or not the one that KERAS_BACKEND names.
     """
-    chosen = os.environ.get("KERAS_BACKEND")
-    if any(find_spec(name) for name in ((chosen,) if chosen else BACKENDS)):
+    chosen = _chosen_backend()
+    if find_spec(chosen):
         return
+    others = [name for name in BACKENDS if find_spec(name)]
     raise ConfigurationError(
-        f"Keras has nothing to run on: {chosen or ' or '.join(BACKENDS)} is not installed in the environment of "
-        f"{sys.executable}. Install one there, for example pip install 'survey-batch[tensorflow]'"
-        + ("" if chosen else "; for another than TensorFlow, set KERAS_BACKEND")
+        f"Keras has nothing to run on: {chosen} is not installed in the environment of {sys.executable}. Install it "
+        "there, for example pip install 'survey-batch[tensorflow]'"
+        + (f", or set KERAS_BACKEND={others[0]}, which is installed" if others else "")
     )
+
+
+def _chosen_backend() -> str:
+    """Return the backend that Keras would take: as the environment says, else its own file, else TensorFlow."""
+    if chosen := os.environ.get("KERAS_BACKEND"):
+        return chosen
+    file = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "keras.json"
+    try:
+        return str(json.loads(file.read_text()).get("backend", "tensorflow"))
+    except (OSError, ValueError, AttributeError):
+        return "tensorflow"
 
 
 def backend() -> str:

@@ -15,7 +15,10 @@ NAMES = {"f": "numbers", "i": "integers"}
 """What the first of these kinds is called."""
 
 UNITS = {"nm": 10.0, "microns": 1e4}
-"""Angstrom in units that wavelengths may have by mistake."""
+"""Angstrom per unit, for units that a reader may have forgotten to convert."""
+
+LARGEST_MASK = 0xFFFF
+"""Bits that a survey may use; those above are ours."""
 
 
 def fault_of(spectrum: Spectrum) -> str | None:
@@ -32,18 +35,25 @@ def fault_of(spectrum: Spectrum) -> str | None:
     if len({*shapes.values()}) > 1 or len(spectrum.flux.shape) != 1 or spectrum.flux.size < 2:
         said = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         return f"its arrays have the shapes {said}; they must be equal, with one dimension and two pixels at least"
+    if bool(((spectrum.mask < 0) | (spectrum.mask > LARGEST_MASK)).any()):
+        return f"its mask holds {spectrum.mask.min()} to {spectrum.mask.max()} and must hold 0 to {LARGEST_MASK}"
     return _fault_of_grid(spectrum.start, spectrum.sampled)
 
 
-def _fault_of_grid(start: float, sampled: F8 | None) -> str | None:
-    if np.ndim(start):
-        return "the first pixel of its grid is an array and must be a number: NaN if wavelengths follow"
+def increasing(wavelength: F8) -> bool:
+    """Tell whether wavelengths are increasing positive numbers; no if one is NaN."""
+    return bool(wavelength[0] > 0 and wavelength[-1] < np.inf and (wavelength[1:] > wavelength[:-1]).all())
+
+
+def _fault_of_grid(start: Any, sampled: F8 | None) -> str | None:
+    if np.ndim(start) or not isinstance(start, (float, int, np.floating, np.integer)):
+        what = "an array" if np.ndim(start) else type(start).__name__
+        return f"the first pixel of its grid is {what} and must be a number: NaN if wavelengths follow"
     if sampled is None:
         return None if np.isfinite(start) else "it has neither the first pixel of a log-linear grid nor wavelengths"
     if np.isfinite(start):
         return "it has wavelengths and the first pixel of a log-linear grid; with wavelengths, give NaN for the pixel"
-    # Written so that a NaN makes the condition false.
-    if not (sampled[0] > 0 and sampled[-1] < np.inf and bool((sampled[1:] > sampled[:-1]).all())):
+    if not increasing(sampled):
         return "its wavelengths are not increasing positive numbers"
     return None
 

@@ -13,9 +13,16 @@ import numpy as np
 from survey_batch.archive.content import ANY, FITS
 from survey_batch.archive.decompress import decompress
 from survey_batch.archive.download import Archive
-from survey_batch.config.file_reader import reader_of
+from survey_batch.config.file_reader import as_text, reader_of
 from survey_batch.core.arrays import F4
-from survey_batch.core.errors import ConfigurationError, NotFoundError, ObjectError, TransientError, UnreadableError
+from survey_batch.core.errors import (
+    ConfigurationError,
+    NotFoundError,
+    ObjectError,
+    ReaderError,
+    TransientError,
+    UnreadableError,
+)
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection, measure_correction
 from survey_batch.images.frame import Frame, FrameWcs, Sky
@@ -141,9 +148,11 @@ class ArchiveFrames:
         self._decoding = Lock()  # one core per task: more threads would only take cores from other workers
 
     def url(self, field: Field, band: str) -> str:
-        """Return the address of a frame's file."""
-        with reader_of(self.archive.section.survey, f"field {field}"):
-            return self.archive.locate(self.reader.path(field, band))
+        """Return the address of a frame's file; empty if the reader cannot name it."""
+        try:
+            return self.archive.locate(self._path(field, band))
+        except ReaderError:
+            return ""
 
     def ccd(self, field: Field, band: str) -> Ccd:
         """Return the noise properties of the detector behind a frame."""
@@ -170,17 +179,24 @@ class ArchiveFrames:
     def _read(self, field: Field, band: str) -> Frame | FrameError:
         def decode(raw: bytes) -> Frame:
             with self._decoding:
-                return self.reader.read(
+                frame = self.reader.read(
                     decompress(raw, self.reader.ceiling, plain=not self.reader.fits), field, band, sky=self.sky
                 )
+            if not isinstance(frame, Frame):
+                raise TypeError(f"read returned {type(frame).__name__} and must return a Frame")
+            return frame
 
         try:
+            path = self._path(field, band)
             with reader_of(self.archive.section.survey, f"field {field}"):
-                path = self.reader.path(field, band)
                 others = self.reader.other_paths(field, band, remote=self.archive.remote)
             return self.archive.read(path, decode, others)
         except (ObjectError, TransientError) as error:
             return error
+
+    def _path(self, field: Field, band: str) -> str:
+        with reader_of(self.archive.section.survey, f"field {field}"):
+            return as_text(self.reader.path(field, band))
 
 
 @dataclass(frozen=True)

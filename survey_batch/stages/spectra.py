@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from survey_batch.archive.content import ANY, FITS
 from survey_batch.archive.decompress import decompress
 from survey_batch.archive.download import Archive
 from survey_batch.archive.spellings import spellings
-from survey_batch.config.file_reader import reader_of
+from survey_batch.config.file_reader import as_text, reader_of
 from survey_batch.config.sections.spectra import SpectraSection
 from survey_batch.core.errors import (
     ConfigurationError,
@@ -121,9 +121,7 @@ class SpectraStage(Stage):
             row = {name: values[index] for name, values in rows.items()}
             try:
                 with reader_of(self.context.origin.survey.name, f"object {row['object_id']}"):
-                    path = self.reader.path(row)
-                    if not isinstance(path, str):
-                        raise TypeError(f"path returned {path!r} and must return text")
+                    path = as_text(self.reader.path(row))
             except ObjectError as error:
                 self._fail(block, index, error, "")
                 continue
@@ -206,7 +204,7 @@ def _checked(result: Result, url: str, survey: str, name: str) -> Result:
     if fault := fault_of(result):
         where = f"{url}: the reader of survey {survey!r} returned a wrong spectrum of object {name}"
         return ReaderError(f"{where}: {fault}")
-    return result
+    return result if result.mask.dtype == np.int32 else replace(result, mask=result.mask.astype(np.int32))
 
 
 def in_portions(files: Sequence[SpectrumFile]) -> Iterator[list[SpectrumFile]]:

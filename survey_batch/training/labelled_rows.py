@@ -74,8 +74,8 @@ def read_labelled(
     pending = int(np.sum(status == Status.PENDING))
     if pending == len(status) and needed:
         raise ConfigurationError(
-            f"no row of {product} in {job.output} is done yet: finish the run first, which ends with counts of "
-            "objects by status"
+            f"no row of {product} in {job.output} is done yet: finish the run first (its last lines count "
+            "objects by status)"
         )
     if pending:
         log.warning(

@@ -60,12 +60,15 @@ def test_a_partition_is_judged_by_what_sinfo_says(partition, state, said):
             {"memory": "250 GB"},
             f"lower cluster.memory: {NODES}",
         ),
+        ({"threads": 64, "memory": "8 GB"}, f"lower cluster.threads: {NODES}"),
+        ({"processes": 2, "cores": 64, "memory": "8 GB"}, f"lower cluster.cores: {NODES}"),
+        ({"partition": "empty", "memory": "8 GB"}, "correct [cluster]; these are SLURM's own words"),
         ({"processes": 32, "memory": "4 GB"}, "correct [cluster]; these are SLURM's own words"),
         ({"partition": "nothere", "memory": "250 GB"}, "correct [cluster]; these are SLURM's own words"),
     ],
 )
 def test_a_refused_job_that_no_node_can_hold_is_told_what_nodes_have(keys, advice):
-    partitions = parse_partitions(SINFO)
+    partitions = parse_partitions(f"{SINFO}empty|up|infinite||0|0|0\n")
     assert advise_on_refusal(table(**keys), find_partition(table(**keys).section, partitions)) == advice
 
 

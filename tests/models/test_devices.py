@@ -37,8 +37,8 @@ def test_a_worker_that_should_have_a_gpu_and_has_none_says_what_it_saw(tmp_path,
     ("chosen", "installed", "refused"),
     [
         (None, "tensorflow", None),
-        (None, "torch", None),
-        (None, "", r"tensorflow or jax or torch is not installed in the environment of .*survey-batch\[tensorflow\]"),
+        (None, "torch", "tensorflow is not installed in .*, or set KERAS_BACKEND=torch, which is installed"),
+        (None, "", r"tensorflow is not installed in the environment of .*survey-batch\[tensorflow\]'$"),
         ("jax", "jax", None),
         ("jax", "tensorflow", "Keras has nothing to run on: jax is not installed"),
     ],
@@ -48,6 +48,7 @@ def test_an_environment_without_a_backend_of_keras_is_refused_before_any_work(
 ):
     monkeypatch.setattr(devices, "find_spec", lambda name: name == installed)
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     if chosen:
         monkeypatch.setenv("KERAS_BACKEND", chosen)
     named = {"classifier": str(tmp_path / "model")}
@@ -55,3 +56,11 @@ def test_an_environment_without_a_backend_of_keras_is_refused_before_any_work(
     job = lamost_job(ARCHIVE, tmp_path, ("spectra", "predictions"), **tables)
     with pytest.raises(ConfigurationError, match=refused) if refused else nullcontext():
         before_predictions(job)
+
+
+def test_the_file_of_keras_names_the_backend_where_the_environment_does_not(tmp_path, monkeypatch):
+    (tmp_path / "keras.json").write_text('{"backend": "jax"}')
+    monkeypatch.setattr(devices, "find_spec", lambda name: name == "jax")
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    devices.check_backend()

@@ -1,6 +1,7 @@
 """Frames from the archive and from the product are the same frames, and those that are missing say why."""
 
 import bz2
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -95,11 +96,24 @@ def test_a_reader_that_fails_in_a_way_of_its_own_is_no_end_of_the_run(source, mo
     assert f"the reader of survey 'sdss' failed on {source.url((1,), 'g')} with KeyError: 'SKY'" in str(error)
 
 
-@pytest.mark.parametrize("asked", ["path", "ccd"])
-def test_a_reader_that_does_not_know_a_field_is_named_with_it(source, monkeypatch, asked):
-    monkeypatch.setattr(source.reader, asked, lambda *_: [][0], raising=False)
+def test_a_reader_that_does_not_know_a_field_is_named_with_it(source, monkeypatch):
+    monkeypatch.setattr(source.reader, "ccd", lambda *_: [][0], raising=False)
     with pytest.raises(ReaderError, match=r"the reader of survey 'sdss' failed on field \(1,\) with IndexError"):
-        source.url((1,), "g") if asked == "path" else source.ccd((1,), "g")
+        source.ccd((1,), "g")
+
+
+@pytest.mark.parametrize(("path", "said"), [(lambda *_: [][0], "IndexError"), (lambda *_: None, "returned None")])
+def test_a_reader_without_a_path_for_a_field_fails_its_bands_alone(source, monkeypatch, path, said):
+    monkeypatch.setattr(source.reader, "path", path)
+    error = source.load((1,))["g"]
+    assert isinstance(error, ReaderError)
+    assert re.search(rf"the reader of survey 'sdss' failed on field \(1,\) with .*{said}", str(error))
+    assert source.url((1,), "g") == "", "which is asked for to report the error"
+
+
+def test_a_reader_that_returns_no_frame_is_told(source, monkeypatch):
+    monkeypatch.setattr(source.reader, "read", lambda *_, sky: None)  # noqa: ARG005
+    assert "read returned NoneType and must return a Frame" in str(source.load((1,))["g"])
 
 
 def test_a_server_that_cannot_be_reached_is_no_end_of_the_run(source, monkeypatch):

@@ -154,7 +154,7 @@ class ClusterSection(WorkersSection):
             try:
                 _check_phase(self.for_phase(GPU_PHASE))
             except WrongKeyError as error:
-                if error.key[0] in self.gpu.model_fields_set:
+                if error.key and error.key[0] in self.gpu.model_fields_set:
                     raise WrongKeyError(f"gpu.{error}", "gpu", *error.key) from error
                 raise
         return self

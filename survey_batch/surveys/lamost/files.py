@@ -17,6 +17,7 @@ from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.core.arrays import F8
 from survey_batch.core.errors import UnreadableError
 from survey_batch.core.sky import separation_arcsec
+from survey_batch.spectra.checks import increasing
 from survey_batch.spectra.grid import STEP, Spectrum
 
 __all__ = ["Spectrum", "read_spectrum", "spectrum_path"]
@@ -198,8 +199,7 @@ def _spectrum(flux: Numbers, ivar: Numbers, mask: Numbers, wavelength: Numbers) 
         raise UnreadableError(
             f"{flux.size} fluxes, {ivar.size} variances, {mask.size} masks, {wavelength.size} wavelengths"
         )
-    # Written so that a NaN makes the condition false.
-    if not (wavelength[0] > 0 and wavelength[-1] < np.inf and bool((wavelength[1:] > wavelength[:-1]).all())):
+    if not increasing(wavelength):
         raise UnreadableError("its wavelengths are not increasing positive numbers")
     bits = np.where((mask >= 0) & (mask < UNKNOWN_MASK), mask, UNKNOWN_MASK).astype(np.int32)
     offset = np.log10(wavelength) / STEP - np.arange(wavelength.size)

@@ -25,7 +25,7 @@ READ_CPU_SECONDS = 1e-3
 """Time to fetch and decode one image of 64 pixels on a core of a 2-core cloud machine."""
 
 Failure = tuple[Status, str, str, str]
-"""Status, message and address of an image that could not be loaded."""
+"""Status, message and address of an image that could not be loaded, and the traceback of a faulty reader."""
 
 
 class SkyImagesStage(Stage):
