@@ -43,8 +43,7 @@ class WorldCheck(WorkerPlugin):  # type: ignore[misc]
         if fault := await self._fault(worker):
             log.warning("node %s %s: leaving the run", node_name(), fault)
             worker.log_event(TOPIC, {"node": node_name(), "fault": fault})
-            worker.status = Status.closing_gracefully  # before the scheduler can send it a task
-            worker.loop.add_callback(drain, worker, time.time() + LEAVE_SECONDS)
+            leave(worker)
 
     def teardown(self, worker: Any) -> None:  # noqa: ARG002
         """Expect nothing any more."""
@@ -57,3 +56,13 @@ class WorldCheck(WorkerPlugin):  # type: ignore[misc]
             return await asyncio.wait_for(asyncio.to_thread(self.world.fault), LOOK_SECONDS)
         except TimeoutError:
             return f"got no answer from the file system of {self.world.marker} or of the archive"
+
+
+def leave(dask_worker: Any) -> None:
+    """Have a worker take no more tasks, finish those it has begun, and close.
+
+    If it were closed at once, what it is still writing could replace what another worker has written in its place.
+    """
+    if dask_worker.status == Status.running:
+        dask_worker.status = Status.closing_gracefully
+        dask_worker.loop.add_callback(drain, dask_worker, time.time() + LEAVE_SECONDS)

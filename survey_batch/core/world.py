@@ -57,14 +57,12 @@ class World:
         Parameters
         ----------
         patience
-            Seconds to look again for what is not there yet.
+            Seconds to look again for the marker, which is new; the archive has been there before.
         """
         deadline = time.monotonic() + patience
-        while fault := self._marker_fault() or self._archive_fault():
-            if time.monotonic() >= deadline:
-                return fault
+        while (fault := self._marker_fault()) and time.monotonic() < deadline:
             time.sleep(PAUSE_SECONDS)
-        return ""
+        return fault or self._archive_fault()
 
     def _marker_fault(self) -> str:
         try:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from survey_batch.cluster.base import Connection, Say, register
-from survey_batch.cluster.world_check import TOPIC, WorldCheck
+from survey_batch.cluster.world_check import TOPIC, WorldCheck, leave
 from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 from survey_batch.core.paths import delete, files_in, join, write_bytes
 from survey_batch.core.world import World, landmarks_in, node_name
@@ -106,13 +106,12 @@ class Nodes:
             self._clear(record.node)
             if record.landmark and not self.world.landmarks:
                 self._learn(record.landmark)
-            return
-        missing = record.counts.keys() <= MISSING
-        if missing and self.world.landmarks:
-            return  # the worker looked at the landmarks before it wrote this
-        self.doubtful[record.node].append(record.shard)
-        if not missing:
-            self._strike(record.node, "fails at each shard, while others succeed")
+        elif record.node in self.left_out:  # it was done before the node was left out, and is known only now
+            self.again.append(record.shard)
+        else:
+            self.doubtful[record.node].append(record.shard)
+            if not record.counts.keys() <= MISSING:
+                self._strike(record.node, "fails at each shard, while others succeed")
 
     def failed(self, node: str, reason: str) -> None:
         """Judge a node by a shard that failed there with an error."""
@@ -121,10 +120,11 @@ class Nodes:
 
     def others(self, node: str) -> list[str]:
         """Return the workers that are not on a node; none if that is not known."""
-        if not node:
-            return []
-        found = self.client.run(node_name, on_error="ignore")
-        return [worker for worker, there in found.items() if there != node]
+        return [worker for worker, there in self._places().items() if there != node] if node else []
+
+    def _places(self) -> dict[str, str]:
+        """Return the node of each worker."""
+        return dict(self.client.run(node_name, on_error="ignore"))
 
     def leave_out(self, node: str, fault: str) -> None:
         """Go on without a node, and do again what it may have decided wrongly."""
@@ -136,9 +136,8 @@ class Nodes:
         self.again += self.doubtful.pop(node, [])
         if self.connection.exclude is not None:
             self.connection.exclude(node)
-        there = [w for w, name in self.client.run(node_name, on_error="ignore").items() if name == node]
-        if there:
-            self.client.retire_workers(there, close_workers=True)
+        if there := [worker for worker, name in self._places().items() if name == node]:
+            self.client.run(leave, workers=there, on_error="ignore")
 
     def check(self) -> None:
         """Act on what workers reported; called now and then.
@@ -184,6 +183,7 @@ class Nodes:
     def _clear(self, node: str) -> None:
         self.strikes.pop(node, None)
         self.struck.pop(node, None)
+        self.doubtful.pop(node, None)
 
 
 def _look(world: World) -> tuple[str, str]:
