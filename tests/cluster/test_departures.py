@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import dask
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, KilledWorker, LocalCluster
 
 from survey_batch.archive.limits import SEMAPHORE_PREFIX, run_wide_limiter
-from survey_batch.cluster.base import register
+from survey_batch.cluster.base import SCHEDULER_SETTINGS, register
 from survey_batch.cluster.departures import DEPARTURES, SILENT, Departures, fell_silent, gone_leases
 from tests.patience import PATIENCE
 
@@ -79,3 +79,22 @@ def test_the_places_and_requests_of_a_killed_worker_are_free_at_once():
         threading.Event().wait(1.5)
         os.kill(pid, signal.SIGKILL)
         assert client.submit(take_all, "doomed", 2, workers=[survivor], pure=False).result(timeout=PATIENCE)
+
+
+def hang():
+    """Stop this process, as a deadlock does that holds Python's interpreter lock."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_given_up_and_called_silent():
+    with (
+        dask.config.set(SCHEDULER_SETTINGS),
+        LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        register(client, Departures())
+        hung = client.submit(hang, pure=False)
+        with pytest.raises(KilledWorker) as killed:
+            hung.result(timeout=PATIENCE)
+        assert client.run_on_scheduler(fell_silent, worker=killed.value.last_worker.address)
