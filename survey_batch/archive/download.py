@@ -28,6 +28,7 @@ from survey_batch.config.file_reader import reader_of
 from survey_batch.config.job import ArchiveSection
 from survey_batch.config.survey import find_survey
 from survey_batch.core.errors import NotFoundError, SurveyBatchError, TransientError, UnreadableError
+from survey_batch.core.world import noticed
 
 logger = logging.getLogger(__name__)
 
@@ -202,6 +203,8 @@ class Archive:
             logger.info("%s: %s (attempt %d)", self.locate(path), error, number)
             raise
         self.traffic.add(bytes=len(raw))
+        if not self.remote:
+            noticed(self.locate(path))
         return raw
 
     def _turn(self) -> contextlib.AbstractContextManager[object]:

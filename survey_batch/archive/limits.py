@@ -27,9 +27,9 @@ _limits: dict[tuple[str | None, str, int], AbstractContextManager[Any]] = {}
 def run_wide_limiter(name: str, connections: int) -> Limiter:
     """Return a factory of contexts; at most `connections` of them are open at one time in the whole run.
 
-    All threads of a process share one semaphore. A worker renews its leases while it lives. The leases of a worker
-    that died are freed after Dask's `distributed.scheduler.locks.lease-timeout` (30 s) and the next
-    `lease-validation-interval` (10 s).
+    All threads of a process share one semaphore. A worker renews its leases while it lives. When it goes, the
+    scheduler's plugin `Departures` frees them at once. On a scheduler without the plugin they are freed after Dask's
+    `distributed.scheduler.locks.lease-timeout` (30 s) and the next `lease-validation-interval` (10 s).
 
     Parameters
     ----------
@@ -60,14 +60,9 @@ def _limit(name: str, connections: int) -> AbstractContextManager[Any]:
 def _new_limit(worker: Any, name: str, connections: int) -> AbstractContextManager[Any]:
     if worker is None:
         return threading.BoundedSemaphore(connections)
-    from distributed import Semaphore
+    from survey_batch.archive.places import Places
 
-    return Semaphore(  # type: ignore[no-any-return]
-        max_leases=connections,
-        name=f"{SEMAPHORE_PREFIX}{name} {connections}",
-        scheduler_rpc=worker.scheduler,
-        loop=worker.loop,
-    )
+    return Places(worker, f"{SEMAPHORE_PREFIX}{name} {connections}", connections)
 
 
 def _current_worker() -> Any:

@@ -11,9 +11,12 @@ from typing import Any
 
 from distributed import Client, Future, SchedulerPlugin, WorkerPlugin, wait
 
+from survey_batch.cluster.departures import Departures
 from survey_batch.core import interrupt
 from survey_batch.core.environment import WORKER_ENVIRONMENT, WORKER_SETTINGS
 from survey_batch.core.paths import is_url
+
+log = logging.getLogger(__name__)
 
 SCHEDULER_SETTINGS = {
     # Each worker's death is reported at once; the engine counts and reports deaths per shard.
@@ -25,6 +28,9 @@ SCHEDULER_SETTINGS = {
     # After this time a LocalCluster gives up a dead worker for ever, even one that was restarted and died again in the
     # meantime. The worker's nanny knows better.
     "distributed.deploy.lost-worker-timeout": "10000 h",
+    # A worker that hangs or whose machine froze sends no heartbeat. Dask looks once in this time and allows as much, so
+    # that it is given up after 20 to 40 s. Dask's default is five minutes.
+    "distributed.scheduler.worker-ttl": "20 s",
     "distributed.worker.daemon": True,
     "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     **WORKER_SETTINGS,
@@ -71,12 +77,15 @@ class Connection:
         Returns the cluster's `Size`, which may change if others start the workers.
     check : callable
         Raises an error if the cluster gave up; called now and then.
+    exclude : callable, optional
+        Takes the name of a node that gets no more workers; None if the cluster does not start workers itself.
     """
 
     client: Client
     dashboard: str
     size: Callable[[], Size]
     check: Callable[[], None] = lambda: None
+    exclude: Callable[[str], None] | None = None
 
     def wait(self, future: Future, seconds: float = math.inf) -> bool:
         """Wait for a task until the cluster or the user gives up; tell whether it finished in time."""
@@ -108,11 +117,28 @@ def register(client: Client, plugin: WorkerPlugin | SchedulerPlugin) -> None:
             return
 
 
+def register_where_possible(client: Client, plugin: SchedulerPlugin) -> None:
+    """Register a plugin on a scheduler that may not have this package, or may accept no plugins; the log says so.
+
+    Raises
+    ------
+    OSError
+        The scheduler is gone.
+    """
+    try:
+        register(client, plugin)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the other side raises
+        log.warning("the scheduler does not take %s: %s: %s", plugin.name, type(error).__name__, error)
+
+
 @contextmanager
 def client_of(cluster: Any) -> Iterator[Client]:
     """Open a client of a cluster that was started for a run; it closes with the `with` block."""
     with Client(cluster, set_as_default=False) as client, client.as_current():
         register(client, QuietRetries())
+        register(client, Departures())
         yield client
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from distributed import Client, Security
 
-from survey_batch.cluster.base import Connection, QuietRetries, Size, register
+from survey_batch.cluster.base import Connection, QuietRetries, Size, register, register_where_possible
+from survey_batch.cluster.departures import Departures
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.errors import ConfigurationError
 
@@ -47,6 +48,7 @@ def running_cluster(section: ClusterSection) -> Iterator[Connection]:
 
 def joined(client: Client) -> Connection:
     """Return a connection to the cluster of an existing client."""
+    register_where_possible(client, Departures())
     return Connection(client, client.dashboard_link, lambda: Size(*client.run_on_scheduler(_size)))
 
 

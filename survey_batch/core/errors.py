@@ -29,6 +29,25 @@ class TransientError(SurveyBatchError):
     status = Status.UNREACHABLE
 
 
+class StrangeNodeError(TransientError):
+    """A node does not see what the others see; its work is done elsewhere.
+
+    Attributes
+    ----------
+    node : str
+        Its name.
+    fault : str
+        What is wrong with it, as a predicate: "does not see the archive: …".
+    """
+
+    def __init__(self, node: str, fault: str) -> None:
+        super().__init__(f"node {node} {fault}")
+        self.node, self.fault = node, fault
+
+    def __reduce__(self) -> tuple[type["StrangeNodeError"], tuple[str, str]]:
+        return StrangeNodeError, (self.node, self.fault)
+
+
 class ObjectError(SurveyBatchError):
     """One object, or one file, cannot be used; it is set aside with a status and the run goes on."""
 

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -165,6 +165,13 @@ def read_bytes(path: str) -> bytes:
         filesystem, inside = url_to_fs(path)
         return bytes(filesystem.cat_file(inside))  # opening it would ask a cache for its length
     return Path(path).read_bytes()
+
+
+def delete(path: str) -> None:
+    """Delete a file, if it is there."""
+    filesystem, inside = url_to_fs(path)
+    with suppress(FileNotFoundError):
+        filesystem.rm_file(inside)
 
 
 def write_json(path: str, value: Any) -> None:

@@ -17,23 +17,31 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from distributed import Future
+from distributed import Future, KilledWorker
 
 from survey_batch.cluster.base import Connection
+from survey_batch.cluster.departures import fell_silent
 from survey_batch.cluster.lost import LostSchedulerError
 from survey_batch.config.job import Job
 from survey_batch.core import interrupt
-from survey_batch.core.errors import SurveyBatchError
+from survey_batch.core.errors import StrangeNodeError, SurveyBatchError
+from survey_batch.core.status import count_statuses
+from survey_batch.core.world import node_of
 from survey_batch.execution import shard_task
-from survey_batch.execution.failures import Failures
+from survey_batch.execution.failures import CAUSES_OF_DEATH, SILENCE, Failures
+from survey_batch.execution.nodes import Nodes
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
+from survey_batch.store.products import mark_pending, read_status
 from survey_batch.store.schema import Shard
 
 log = logging.getLogger(__name__)
 
 SET_ASIDE_ATTEMPTS = 10
 """Attempts to set one shard aside, each on any available worker."""
+
+ATTEMPTS_APART = 1000
+"""Distance between the attempts at a shard that is done again elsewhere; their numbers are part of Dask's keys."""
 
 TICK_SECONDS = 0.5
 
@@ -48,6 +56,8 @@ class Chain:
     shard: Shard
     stages: list[str]
     attempt: int = 0
+    avoid: str = ""
+    """Node where it failed; another one is preferred."""
     futures: list[Future] = field(default_factory=list)
 
 
@@ -63,6 +73,8 @@ class Engine:
         Called on the client with each shard's record, in the order in which the shards finish.
     on_tick : callable
         Called about twice a second.
+    nodes : Nodes, optional
+        Leaves bad nodes out, if workers may be on several machines.
     """
 
     def __init__(
@@ -72,8 +84,12 @@ class Engine:
         group: Group,
         on_record: Callable[[Record], None],
         on_tick: Callable[[], None] = lambda: None,
+        nodes: Nodes | None = None,
     ) -> None:
         client, self.connection, self.job = connection.client, connection, job
+        self.nodes, self.attempts_apart = nodes, 0
+        if nodes is not None:
+            nodes.begin()
         self.client = client
         self.stages = {stage.name: stage for stage in group.stages}
         self.needed_by = {stage.name: group.needed_by(stage.name) for stage in group.stages if not stage.stored}
@@ -114,6 +130,7 @@ class Engine:
                     suspect = self.failures.at_last_try(left.shard, left.stages)
                     (suspects.append if suspect else waiting.appendleft)(left)
             self._check()
+            waiting.extend(self._again())
             self.on_tick()
 
     def _look(self) -> None:
@@ -128,7 +145,21 @@ class Engine:
     def _check(self) -> None:
         """Raise an error if something outside ends the run."""
         self.connection.check()
+        if self.nodes is not None:
+            self.nodes.check()
         interrupt.check()
+
+    def _again(self) -> list[Chain]:
+        """Take back what a node that is left out has decided; return it, to be done again elsewhere."""
+        chains = []
+        for shard in self.nodes.take_again() if self.nodes is not None else ():
+            for name in (stage for stage in self.stages if stage not in self.needed_by):
+                counts = count_statuses(read_status(self.job.output, name, shard.rows))
+                mark_pending(self.job.output, name, [shard])
+                self.on_record(Record(name, shard, {status: -count for status, count in counts.items()}, again=True))
+            self.attempts_apart += ATTEMPTS_APART
+            chains.append(Chain(shard, list(self.stages), self.attempts_apart))
+        return chains
 
     def _submit(self, chain: Chain) -> None:
         after: Future | None = None
@@ -154,7 +185,12 @@ class Engine:
         # Dask's dashboard groups and names tasks by the first part of a tuple key.
         key = (f"{stage}{step}", chain.shard.index, chain.attempt, self.run_id)
         resources = {"GPU": 1} if self.gpu and self.stages[stage].gpu and not step else None
-        return self.client.submit(function, *arguments, key=key, resources=resources, pure=False)
+        place = {"workers": others, "allow_other_workers": True} if (others := self._others(chain)) else {}
+        return self.client.submit(function, *arguments, key=key, resources=resources, pure=False, **place)
+
+    def _others(self, chain: Chain) -> list[str]:
+        """Return the workers of other nodes than the one where a shard failed."""
+        return self.nodes.others(chain.avoid) if self.nodes is not None and chain.avoid else []
 
     def _finished(self) -> list[Chain]:
         """Return the chains that have finished; wait briefly for the first one."""
@@ -220,15 +256,32 @@ class Engine:
             extra = {"event": "reader failed", "traceback": traceback}
             log.warning("%s %s: the survey's reader failed", record.stage, record.shard, extra=extra)
         self.on_record(record)
+        if self.nodes is not None and record.stage in self.stages and self.stages[record.stage].phase == "ingest":
+            self.nodes.note(record)
 
     def _after_error(self, chain: Chain, stage: str, future: Future) -> Chain:
-        reason = self.failures.note(stage, chain.shard, future.exception(), future.traceback())
+        error = future.exception()
+        node = node_of(error)
+        if self.nodes is not None and isinstance(error, StrangeNodeError):
+            self.nodes.leave_out(error.node, error.fault)
+            return Chain(chain.shard, list(chain.stages), chain.attempt + 1, node)
+        reason = self.failures.note(stage, chain.shard, error, future.traceback(), self._causes(error))
+        if self.nodes is not None and not isinstance(error, KilledWorker):
+            self.nodes.failed(node, str(error) or type(error).__name__)
         if reason is not None:
             for name in (part for part in self.needed_by.get(stage, (stage,)) if part in chain.stages):
                 self._set_aside(name, chain.shard, reason if name == stage else f"{stage}: {reason}")
                 chain.stages.remove(name)
         left = [name for name in chain.stages if name not in self.needed_by or self._users(name, chain)]
-        return Chain(chain.shard, left, chain.attempt + 1)
+        return Chain(chain.shard, left, chain.attempt + 1, node)
+
+    def _causes(self, error: BaseException | None) -> str:
+        """Say what a worker died of, as far as the scheduler knows."""
+        if isinstance(error, KilledWorker) and self.client.run_on_scheduler(
+            fell_silent, worker=error.last_worker.address
+        ):
+            return SILENCE
+        return CAUSES_OF_DEATH
 
     def _users(self, stage: str, chain: Chain) -> tuple[str, ...]:
         """Return the stored stages of this shard that still need a product that is not stored."""

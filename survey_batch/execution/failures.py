@@ -17,6 +17,9 @@ DEATHS_ALLOWED = 3
 
 CAUSES_OF_DEATH = "out of memory, a crash in a library, or the end of its job: cancelled or preempted"
 
+SILENCE = "it sent no heartbeat: it hung, or its machine did"
+"""Cause of death of a worker that was given up."""
+
 ERRORS_ALLOWED = 2
 """Errors at which a shard is set aside."""
 
@@ -35,8 +38,20 @@ class Failures:
         self.deaths: Counter[tuple[str, int]] = Counter()
         self.errors: Counter[tuple[str, int]] = Counter()
 
-    def note(self, stage: str, shard: Shard, error: BaseException, traceback: TracebackType | None) -> str | None:
+    def note(
+        self,
+        stage: str,
+        shard: Shard,
+        error: BaseException,
+        traceback: TracebackType | None,
+        causes: str = CAUSES_OF_DEATH,
+    ) -> str | None:
         """Count a failure of a stage, and log it; return why the shard must be set aside, or None to try again.
+
+        Parameters
+        ----------
+        causes
+            What a worker's death is put down to.
 
         Raises
         ------
@@ -49,7 +64,7 @@ class Failures:
         if isinstance(error, KilledWorker):
             self.deaths[task] += self.deaths_per_report
             times = "once" if self.deaths[task] == 1 else f"{self.deaths[task]} times"
-            reason = f"its worker died {times} ({CAUSES_OF_DEATH})"
+            reason = f"its worker died {times} ({causes})"
             give_up = self.deaths[task] >= DEATHS_ALLOWED
         else:
             self.errors[task] += 1

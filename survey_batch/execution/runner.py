@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import groupby
 
 import numpy as np
@@ -21,6 +21,7 @@ from survey_batch.core.versions import own_version, versions
 from survey_batch.execution.accounts import Accounts, Summary
 from survey_batch.execution.engine import Engine
 from survey_batch.execution.first_look import FirstLook
+from survey_batch.execution.nodes import Nodes, watched_nodes
 from survey_batch.execution.reduction import fit
 from survey_batch.execution.runlog import run_log
 from survey_batch.monitor import shown
@@ -157,9 +158,18 @@ class Runner:
                 opened = nullcontext(joined(client)) if client else connect(section, self.job.output, self.progress.say)
                 with opened as connection, scheduler_watched(connection.client), _stopping_is_shown():
                     self.progress.say(f"Dask dashboard: {connection.dashboard}")
-                    with shown(connection, self.job, self.progress, report=self.report) as show:
+                    with (
+                        shown(connection, self.job, self.progress, report=self.report) as show,
+                        self._watched(connection, elsewhere=client is not None or kind_of(section).elsewhere) as nodes,
+                    ):
                         for group in groups:
-                            self._run_group(connection, group, existing, show)
+                            self._run_group(connection, group, existing, show, nodes)
+
+    def _watched(self, connection: Connection, *, elsewhere: bool) -> AbstractContextManager[Nodes | None]:
+        """Watch the nodes of workers that may be on other machines than this process."""
+        if not elsewhere:
+            return nullcontext()
+        return watched_nodes(connection, self.job.output, self.job.archive.root, self.progress.say)
 
     def _announce(self, groups: Sequence[Group]) -> None:
         """Show the work to do before it begins."""
@@ -174,7 +184,12 @@ class Runner:
         return any(stage not in existing or self.unfinished(stage) for stage in group.stored)
 
     def _run_group(
-        self, connection: Connection, group: Group, existing: Sequence[Stage], show: Callable[[], None]
+        self,
+        connection: Connection,
+        group: Group,
+        existing: Sequence[Stage],
+        show: Callable[[], None],
+        nodes: Nodes | None,
     ) -> None:
         begun = time.monotonic()
         for stage in group.stored:
@@ -191,7 +206,7 @@ class Runner:
             self.progress.tick()
             show()
 
-        engine = Engine(connection, self.job, group, self._record, tick)
+        engine = Engine(connection, self.job, group, self._record, tick, nodes)
         if first := look.shards(shards):
             step(f"checking the archive {self.job.archive.root} with {len(first)} of {len(shards)} shards")
             look.knock(connection, self.plan)

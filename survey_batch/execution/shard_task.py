@@ -15,6 +15,7 @@ import numpy.typing as npt
 from survey_batch.config.job import Job
 from survey_batch.core.status import Status, count_statuses, unfinished, usable
 from survey_batch.core.threads import one_thread
+from survey_batch.core.world import blaming_the_node, last_read, node_name, refuse_another_world
 from survey_batch.execution.shard_context import Passed, ShardContext
 from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import BESIDE, Rows
@@ -46,6 +47,7 @@ class Loaded:
 
 
 @one_thread()
+@blaming_the_node()
 def run_shard(
     job: Job, name: str, shard: Shard, given: Passed | Record | None = None, needed_by: Sequence[str] = ()
 ) -> Record | Passed:
@@ -62,6 +64,7 @@ def run_shard(
 
 
 @one_thread()
+@blaming_the_node()
 def load(
     job: Job, name: str, shard: Shard, given: Passed | Record | None = None, needed_by: Sequence[str] = ()
 ) -> Loaded | Record:
@@ -89,12 +92,15 @@ def compute(job: Job, name: str, loaded: Loaded | Record) -> tuple[Loaded, Block
     return loaded, block
 
 
+@blaming_the_node()
 def write(job: Job, name: str, computed: tuple[Loaded, Block] | Record) -> Record | Passed:
     """Merge computed rows with the finished ones and commit the shard, or hand it on."""
     if isinstance(computed, Record):
         return computed
     loaded, block = computed
     stage, shard = make_stage(job, name), loaded.shard
+    if stage.phase == "ingest" and block.status.size and (block.status == Status.NOT_FOUND).all():
+        refuse_another_world()  # before it becomes final
     whole = _merge(stage, loaded, block)
     names = [stage.row_name(loaded.rows, problem.row) for problem in whole.problems]
     note_problems(job.output, name, shard, loaded.todo, whole.problems, names)
@@ -144,6 +150,8 @@ def _record(name: str, loaded: Loaded, whole: Block, nbytes: int) -> Record:
         nbytes,
         reasons_of(whole.problems),
         tracebacks_of(whole.problems),
+        node_name(),
+        last_read(),
     )
 
 

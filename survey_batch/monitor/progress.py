@@ -45,8 +45,7 @@ class StageProgress:
         self.reasons.add(record.reasons)
         if record.rows_done:
             self._steps.add(time.monotonic(), record.rows_done)
-        if self.done >= self.total:
-            self.ended = time.monotonic()
+        self.ended = time.monotonic() if self.done >= self.total else None
 
     @property
     def pace(self) -> Pace:
@@ -98,7 +97,7 @@ class LineProgress:
     def record(self, record: Record) -> None:
         """Count a shard; report the end of the stage after its last shard."""
         stage = self.stages[record.stage]
-        stage.add(record, len(record.shard))
+        stage.add(record, -len(record.shard) if record.again else len(record.shard))
         if stage.done >= stage.total:
             self._say(stage)
 

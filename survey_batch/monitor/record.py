@@ -22,3 +22,9 @@ class Record:
     """The commonest reasons why rows done in this run are not `ok`."""
     tracebacks: tuple[str, ...] = ()
     """Where a reader failed."""
+    node: str = ""
+    """Where the shard was done."""
+    landmark: str = ""
+    """A file of the archive that was read there from a folder."""
+    again: bool = False
+    """Whether the shard is taken back, to be done again: its counts are negative."""

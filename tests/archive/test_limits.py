@@ -2,34 +2,23 @@
 
 import os
 import pickle
-import signal
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import dask
 import pytest
 from distributed import Client, LocalCluster
 
 from survey_batch.archive.download import Archive
 from survey_batch.archive.limits import run_wide_limiter
 from tests.jobs import archive_section
-from tests.patience import PATIENCE
 from tests.servers import http_server
 
 FITS = b"SIMPLE  =" + bytes(5000)
 
-LEASES = {
-    "distributed.scheduler.locks.lease-timeout": "5s",
-    "distributed.scheduler.locks.lease-validation-interval": "200ms",
-    "distributed.scheduler.allowed-failures": 0,
-}
-
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Two worker processes; leases of the dead return after some seconds."""
+    """Two worker processes."""
     with (
-        dask.config.set(LEASES),
         LocalCluster(
             n_workers=2,
             threads_per_worker=2,
@@ -71,35 +60,3 @@ def test_two_workers_of_several_threads_never_exceed_the_connections(cluster, tm
     assert len(set(processes)) == 2
     assert server.requests["/x.fits"] == 36
     assert server.most_open_requests == 3
-
-
-def hold_a_lease(name, connections):
-    with run_wide_limiter(name, connections)():
-        threading.Event().wait()
-
-
-def take_a_lease(name, connections):
-    # From a thread that does not know the task's worker.
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(lambda: run_wide_limiter(name, connections)().acquire(timeout=f"{PATIENCE}s")).result()
-
-
-def leases_held(dask_scheduler):
-    return sum(len(leases) for leases in dask_scheduler.extensions["semaphores"].leases.values())
-
-
-@pytest.mark.slow
-def test_the_leases_of_a_killed_worker_come_back(cluster):
-    (doomed, *_) = cluster.scheduler_info(n_workers=-1)["workers"]
-    pid = cluster.run(os.getpid, workers=[doomed])[doomed]
-    stuck = [
-        cluster.submit(hold_a_lease, "doomed", 2, workers=[doomed], allow_other_workers=False, pure=False)
-        for _ in range(2)
-    ]
-    while cluster.run_on_scheduler(leases_held) < 2:
-        threading.Event().wait(0.05)
-    os.kill(pid, signal.SIGKILL)
-    (survivor, *_) = [address for address in cluster.scheduler_info(n_workers=-1)["workers"] if address != doomed]
-    assert cluster.submit(take_a_lease, "doomed", 2, workers=[survivor], pure=False).result(timeout=PATIENCE)
-    for future in stuck:
-        future.cancel()

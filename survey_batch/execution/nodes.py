@@ -1,0 +1,225 @@
+"""The nodes of a run: which of them see another world or fail at everything, so that the run goes on without them.
+
+One bad node must never end a run, nor decide an object's status. It finds nothing, or fails at once, and is therefore
+always free for the next shard: unless it is left out, it ruins more shards than all good nodes finish.
+"""
+
+import logging
+import queue
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from uuid import uuid4
+
+from survey_batch.cluster.base import Connection, Say, register
+from survey_batch.cluster.world_check import TOPIC, WorldCheck, leave
+from survey_batch.core.errors import ConfigurationError, SurveyBatchError
+from survey_batch.core.paths import delete, files_in, join, write_bytes
+from survey_batch.core.world import World, landmarks_in, node_name
+from survey_batch.monitor.record import Record
+from survey_batch.store.schema import Shard
+
+log = logging.getLogger(__name__)
+
+STRIKES = 3
+"""Shards in a row that fail on a node while others succeed elsewhere, before the node is left out."""
+
+GONE_SECONDS = 60.0
+"""Time without any worker after which a run ends if nobody replaces the workers that were left out."""
+
+MARKER = ".marker"
+"""Ending of the name of the file that all nodes must see."""
+
+USABLE, MISSING = {"ok", "partial"}, {"not_found"}
+
+
+class Nodes:
+    """The nodes of a run, as their workers report them.
+
+    Parameters
+    ----------
+    connection : Connection
+    world : World
+        What each worker must see.
+    say : callable
+        Called once with each node that is left out, and why.
+    """
+
+    def __init__(
+        self, connection: Connection, world: World, say: Say, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.connection, self.client, self.world, self.say, self.now = connection, connection.client, world, say, now
+        self.left_out: dict[str, str] = {}
+        self.reported: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+        self.strikes: Counter[str] = Counter()
+        self.struck: dict[str, float] = {}  # when the first of a node's strikes was
+        self.worked: dict[str, float] = {}  # when a node last did a shard with data
+        self.doubtful: defaultdict[str, list[Shard]] = defaultdict(list)
+        self.again: list[Shard] = []
+        self.seen = now()
+
+    def begin(self) -> None:
+        """Forget the shards of earlier stages, which are no longer in doubt."""
+        self.doubtful.clear()
+        self.again.clear()
+
+    def look(self) -> None:
+        """Have all workers, and those that join later, compare what they see.
+
+        Raises
+        ------
+        ConfigurationError
+            No worker sees what the client sees.
+        """
+        register(self.client, WorldCheck(self.world))
+
+    def refuse_if_all_are_strange(self) -> None:
+        """Refuse a cluster of which no worker sees what the client sees, before any of them is sent away.
+
+        Raises
+        ------
+        ConfigurationError
+            Says what they do not see.
+        """
+        found = self.client.run(_look, self.world, on_error="ignore")
+        faults = {node: fault for node, fault in found.values() if fault}
+        if found and all(fault for _, fault in found.values()):
+            told = "; ".join(f"node {node} {fault}" for node, fault in list(faults.items())[:3])
+            raise ConfigurationError(
+                f"no worker sees what this process sees: {told}. Choose an output and an archive that all nodes see, "
+                "with their full paths, or mount them there."
+            )
+
+    def report(self, event: tuple[float, dict[str, str]]) -> None:
+        """Take a report of a worker that sees another world; called by Dask on another thread."""
+        _, told = event
+        self.reported.put((told["node"], told["fault"]))
+
+    def note(self, record: Record) -> None:
+        """Judge a node by a shard that it fetched."""
+        if not record.rows_done:
+            return
+        if record.counts.keys() & USABLE:
+            self.worked[record.node] = self.now()
+            self._clear(record.node)
+            if record.landmark and not self.world.landmarks:
+                self._learn(record.landmark)
+        elif record.node in self.left_out:  # it was done before the node was left out, and is known only now
+            self.again.append(record.shard)
+        else:
+            self.doubtful[record.node].append(record.shard)
+            if not record.counts.keys() <= MISSING:
+                self._strike(record.node, "fails at each shard, while others succeed")
+
+    def failed(self, node: str, reason: str) -> None:
+        """Judge a node by a shard that failed there with an error."""
+        if node:
+            self._strike(node, f"fails at each shard ({reason}), while others succeed")
+
+    def others(self, node: str) -> list[str]:
+        """Return the workers that are not on a node; none if that is not known."""
+        return [worker for worker, there in self._places().items() if there != node] if node else []
+
+    def _places(self) -> dict[str, str]:
+        """Return the node of each worker."""
+        return dict(self.client.run(node_name, on_error="ignore"))
+
+    def leave_out(self, node: str, fault: str) -> None:
+        """Go on without a node, and do again what it may have decided wrongly."""
+        if node in self.left_out:
+            return
+        self.left_out[node] = fault
+        self.say(f"node {node} {fault}: it is left out of this run, and its shards are done elsewhere")
+        log.warning("node %s %s: left out", node, fault, extra={"event": "node left out", "node": node})
+        self.again += self.doubtful.pop(node, [])
+        if self.connection.exclude is not None:
+            self.connection.exclude(node)
+        if there := [worker for worker, name in self._places().items() if name == node]:
+            self.client.run(leave, workers=there, on_error="ignore")
+
+    def check(self) -> None:
+        """Act on what workers reported; called now and then.
+
+        Raises
+        ------
+        SurveyBatchError
+            No worker is left, and nobody starts others.
+        """
+        while not self.reported.empty():
+            self.leave_out(*self.reported.get())
+        if not self.left_out or self.connection.exclude is not None or self.client.scheduler_info()["workers"]:
+            self.seen = self.now()
+        elif self.now() - self.seen > GONE_SECONDS:
+            told = "; ".join(f"node {node} {fault}" for node, fault in self.left_out.items())
+            raise SurveyBatchError(
+                f"no worker is left: {told}. Mend this, or start workers elsewhere, and run the same command again."
+            )
+
+    def take_again(self) -> list[Shard]:
+        """Return the shards to do again, once."""
+        self.check()
+        again, self.again = self.again, []
+        return again
+
+    def _learn(self, landmark: str) -> None:
+        """Have all workers look for a file of the archive that one of them has read."""
+        self.world = replace(self.world, landmarks=(landmark,))
+        found = self.client.run(_look, self.world, on_error="ignore")
+        register(self.client, WorldCheck(self.world))
+        for node, fault in found.values():
+            if fault:
+                self.leave_out(node, fault)
+
+    def _strike(self, node: str, fault: str) -> None:
+        self.struck.setdefault(node, self.now())
+        self.strikes[node] += 1
+        if self.strikes[node] >= STRIKES and any(
+            at >= self.struck[node] for other, at in self.worked.items() if other != node
+        ):
+            self.leave_out(node, fault)
+
+    def _clear(self, node: str) -> None:
+        self.strikes.pop(node, None)
+        self.struck.pop(node, None)
+        self.doubtful.pop(node, None)
+
+
+def _look(world: World) -> tuple[str, str]:
+    """Say, on a worker, where it is and what it does not see."""
+    return node_name(), world.fault()
+
+
+@contextmanager
+def watched_nodes(connection: Connection, output: str, root: str, say: Say) -> Iterator[Nodes]:
+    """Watch the nodes of a cluster whose workers may be on other machines.
+
+    Parameters
+    ----------
+    connection
+        The connection to the cluster.
+    output
+        The job's output; a marker lies there meanwhile.
+    root
+        The archive's.
+    say
+        Called once with each node that is left out, and why.
+    """
+    folder, token = join(output, "log"), uuid4().hex
+    for left in files_in(folder, MARKER):  # by a run that was killed
+        delete(left)
+    # A name that is new to every node: a shared file system may show a node for a minute what it saw before.
+    marker = join(folder, f"{token[:8]}{MARKER}")
+    write_bytes(marker, token.encode())
+    nodes = Nodes(connection, World(marker, token, landmarks_in(root)), say)
+    connection.client.subscribe_topic(TOPIC, nodes.report)
+    try:
+        nodes.refuse_if_all_are_strange()
+        nodes.look()
+        yield nodes
+    finally:
+        with suppress(OSError, ValueError):  # the scheduler may be gone
+            connection.client.unsubscribe_topic(TOPIC)
+            connection.client.unregister_worker_plugin(WorldCheck.name)
+        delete(marker)
