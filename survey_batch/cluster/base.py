@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from distributed import Client, Future, SchedulerPlugin, WorkerPlugin, wait
 
+from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.core import interrupt
 from survey_batch.core.environment import WORKER_ENVIRONMENT, WORKER_SETTINGS
-from survey_batch.core.paths import is_url
 
 SCHEDULER_SETTINGS = {
     # Each worker's death is reported at once; the engine counts and reports deaths per shard.
@@ -59,6 +58,26 @@ class Size:
 
 
 @dataclass(frozen=True)
+class Death:
+    """What is known of the death of a worker.
+
+    Attributes
+    ----------
+    guilty : bool or None
+        Whether its work may have killed it; None as long as that is not known.
+    told : str
+        Why it died, for a person; "" if there is no more to say than that it died.
+    """
+
+    guilty: bool | None = True
+    told: str = ""
+
+
+def _as_it_is(section: ClusterSection) -> None:
+    """Leave the workers as they are: somebody else started them."""
+
+
+@dataclass(frozen=True)
 class Connection:
     """A connection to a running cluster.
 
@@ -71,12 +90,19 @@ class Connection:
         Returns the cluster's `Size`, which may change if others start the workers.
     check : callable
         Raises an error if the cluster gave up; called now and then.
+    change : callable
+        Ends the workers and starts those of another table, on the same scheduler; it need not wait for them. By
+        default the workers stay as they are.
+    death_of : callable
+        Returns the `Death` of a worker, by its name and its address. By default its work may be at fault.
     """
 
     client: Client
     dashboard: str
     size: Callable[[], Size]
     check: Callable[[], None] = lambda: None
+    change: Callable[[ClusterSection], None] = _as_it_is
+    death_of: Callable[[str, str], Death] = lambda _name, _address: Death()
 
     def wait(self, future: Future, seconds: float = math.inf) -> bool:
         """Wait for a task until the cluster or the user gives up; tell whether it finished in time."""
@@ -124,11 +150,3 @@ class QuietRetries(WorkerPlugin):  # type: ignore[misc]
     def setup(self, worker: Any) -> None:  # noqa: ARG002
         """Run on each worker, including workers that join later."""
         logging.getLogger("stamina").setLevel(logging.ERROR)
-
-
-def job_folder(output: str, kind: str) -> Path:
-    """Return a kind's folder for scripts, logs and certificates; all nodes must see it, only the user can read it."""
-    folder = Path("survey-batch" if is_url(output) else output).absolute() / "log" / kind
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    return folder

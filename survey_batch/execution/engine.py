@@ -25,7 +25,7 @@ from survey_batch.config.job import Job
 from survey_batch.core import interrupt
 from survey_batch.core.errors import SurveyBatchError
 from survey_batch.execution import shard_task
-from survey_batch.execution.failures import Failures
+from survey_batch.execution.failures import Deaths, Failures
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
 from survey_batch.store.schema import Shard
@@ -84,7 +84,7 @@ class Engine:
         self.gpu, self.workers, self.window, self.looked = False, 0, 0, -math.inf
         self.told: set[str] = set()  # tracebacks of readers that are in the log
         # A scheduler that we did not start retries this many times before it reports that a task kills workers.
-        self.failures = Failures(1 + int(client.run_on_scheduler(_allowed_failures)))
+        self.failures = Failures(Deaths(connection.death_of, 1 + int(client.run_on_scheduler(_allowed_failures))))
 
     def run(self, shards: Iterable[Shard]) -> None:
         """Finish every shard in each stage.
@@ -110,7 +110,9 @@ class Engine:
                 running += 1
             for chain, made in self._fetch(self._finished()):
                 running -= 1
-                for left in self._settle(chain, made):
+                left_over = self._settle(chain, made)
+                chain.futures.clear()  # now, as each refers to its chain: workers must not keep what is done
+                for left in left_over:
                     suspect = self.failures.at_last_try(left.shard, left.stages)
                     (suspects.append if suspect else waiting.appendleft)(left)
             self._check()
