@@ -17,6 +17,7 @@ from survey_batch.config.job import ClusterSection
 from survey_batch.core import interrupt
 from survey_batch.core.environment import WORKER_ENVIRONMENT
 from survey_batch.core.errors import SurveyBatchError
+from survey_batch.core.steps import step
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class LocalWorkers:
 
     def change(self, section: ClusterSection) -> None:
         """End all workers, and start those of another table."""
+        step("changing the workers")
         self.section, cluster = section, self.cluster
         cluster.scale(0)
         cluster.sync(_settled, cluster)

@@ -255,7 +255,8 @@ class Reconciler:
             return
         self.last_told = now
         reasons = Counter(f"{job.state.state} ({job.state.reason or 'no reason'})" for job in self.jobs.values())
-        told = ", ".join(f"{number} {reason}" for reason, number in reasons.items()) or "none in the queue"
+        told = ", ".join(f"{number} {reason}" for reason, number in reasons.items())
+        told = told or ("nothing, as it does not answer" if Meaning.AWAY in self.trouble else "none in the queue")
         text = f"no worker for {now - self.last_worker:.0f} s; SLURM says of the worker jobs: {told}"
         if self.section.when_pending == "stop":
             raise NoWorkersError(f"{text}. Run the same command again later to continue (cluster.when_pending).")

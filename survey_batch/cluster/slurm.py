@@ -95,6 +95,7 @@ class SlurmWorkers:
 
     def change(self, section: ClusterSection) -> None:
         """Close all workers, whose jobs then end by themselves, and ask SLURM for those of another table."""
+        step("changing the workers")
         self._prepare(section)
         self.reconciler.change(self._job(section), self._jobs())
         self._dismiss()

@@ -54,7 +54,6 @@ class RunCluster:
         if self._connection is None:
             self._connection = self._open(section)
         elif section != self._section and self.client is None:
-            step("changing the workers")
             self._connection.change(section)
         self._section = section
         return self._connection

@@ -184,22 +184,22 @@ def test_worker_jobs_that_are_cancelled_or_preempted_or_on_a_dead_node_are_repla
 
 
 def test_preemptions_of_a_shard_s_workers_are_no_fault_of_the_shard(files, undisturbed, tmp_path):
-    with http_server(files[0], delay=2) as server:
+    with http_server(files[0], delay=1) as server:
         archive = {**files[1], "archive": {**files[1]["archive"], "root": server.url, "connections": 64}}
         job = slow_job(archive, tmp_path / "out", workers=1)
         job = job.model_copy(update={"shards": job.shards.model_copy(update={"objects": OBJECTS})})
         with command(job, tmp_path) as running:
             seen = 10  # requests that only see whether the server answers
-            for _ in range(4):
+            for _ in range(3):
                 wait_until(lambda: server.requests.total() > seen, running.messages_file)  # noqa: B023
-                urgent = ["sbatch", "-p", "urgent", "-N2", "--exclusive", "--output=/dev/null", "--wait", "--wrap", ":"]
+                urgent = ["sbatch", "-p", "urgent", "-N2", "--exclusive", "--output=/dev/null", "--wait", "--wrap=true"]
                 subprocess.run(urgent, check=True)
                 seen = server.requests.total()
             assert running.wait() == 0, running.messages
     assert "was preempted" in running.messages
     assert not events(tmp_path / "out", "set aside")
     assert {event["state"] for event in events(tmp_path / "out", "worker job ended")} == {"PREEMPTED"}
-    assert len(events(tmp_path / "out", "retry")) >= 3
+    assert len(events(tmp_path / "out", "retry")) == 3
     assert_same(undisturbed, tmp_path / "out")
 
 
@@ -284,7 +284,7 @@ def test_an_interrupted_run_cancels_its_jobs_however_often_it_is_interrupted(arc
     ("keys", "said"),
     [
         ({"partition": "gold"}, "invalid partition"),
-        ({"prologue": ["exit 3"]}, "6 worker jobs in a row ended before their worker reached the scheduler"),
+        ({"prologue": ["exit 3"]}, "worker jobs in a row ended before their worker reached the scheduler"),
         ({"python": "/no/python"}, "/no/python"),
         ({"workers": None}, "cluster.workers is not set"),
         ({"options": {"colour": "red"}}, "unexpected keyword argument 'colour'"),
