@@ -5,16 +5,15 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from distributed import Client, Future, SchedulerPlugin, WorkerPlugin, wait
 
-from survey_batch.cluster.departures import Departures
+from survey_batch.cluster.departures import SILENCE, Departures, was_silent
+from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.core import interrupt
 from survey_batch.core.environment import WORKER_ENVIRONMENT, WORKER_SETTINGS
-from survey_batch.core.paths import is_url
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +64,26 @@ class Size:
 
 
 @dataclass(frozen=True)
+class Death:
+    """What is known of the death of a worker.
+
+    Attributes
+    ----------
+    guilty : bool or None
+        Whether its work may have killed it; None as long as that is not known.
+    told : str
+        Why it died, for a person; "" if there is no more to say than that it died.
+    """
+
+    guilty: bool | None = True
+    told: str = ""
+
+
+def _as_it_is(section: ClusterSection) -> None:
+    """Leave the workers as they are: somebody else started them."""
+
+
+@dataclass(frozen=True)
 class Connection:
     """A connection to a running cluster.
 
@@ -77,6 +96,11 @@ class Connection:
         Returns the cluster's `Size`, which may change if others start the workers.
     check : callable
         Raises an error if the cluster gave up; called now and then.
+    change : callable
+        Ends the workers and starts those of another table, on the same scheduler; it need not wait for them. By
+        default the workers stay as they are.
+    death_of : callable
+        Returns the `Death` of a worker, by its name and its address. By default its work may be at fault.
     exclude : callable, optional
         Takes the name of a node that gets no more workers; None if the cluster does not start workers itself.
     """
@@ -85,7 +109,14 @@ class Connection:
     dashboard: str
     size: Callable[[], Size]
     check: Callable[[], None] = lambda: None
+    change: Callable[[ClusterSection], None] = _as_it_is
+    death_of: Callable[[str, str], Death] = lambda _name, _address: Death()
     exclude: Callable[[str], None] | None = None
+
+    def why_died(self, worker: str, address: str) -> Death:
+        """Return what is known of a worker's death, by its name and address: from the cluster, and from its silence."""
+        death = self.death_of(worker, address)
+        return replace(death, told=SILENCE) if death.guilty and was_silent(self.client, address) else death
 
     def wait(self, future: Future, seconds: float = math.inf) -> bool:
         """Wait for a task until the cluster or the user gives up; tell whether it finished in time."""
@@ -150,11 +181,3 @@ class QuietRetries(WorkerPlugin):  # type: ignore[misc]
     def setup(self, worker: Any) -> None:  # noqa: ARG002
         """Run on each worker, including workers that join later."""
         logging.getLogger("stamina").setLevel(logging.ERROR)
-
-
-def job_folder(output: str, kind: str) -> Path:
-    """Return a kind's folder for scripts, logs and certificates; all nodes must see it, only the user can read it."""
-    folder = Path("survey-batch" if is_url(output) else output).absolute() / "log" / kind
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    return folder

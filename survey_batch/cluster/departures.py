@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from distributed import SchedulerPlugin
+from distributed import Client, SchedulerPlugin
 from tornado.ioloop import PeriodicCallback
 
 from survey_batch.archive.limits import SEMAPHORE_PREFIX
@@ -20,6 +20,10 @@ DEPARTURES = "survey-batch departures"
 
 SILENT = "worker-ttl-timed-out"
 """Dask's name of the event that workers sent no heartbeat in time."""
+
+
+SILENCE = "it sent no heartbeat: it hung, or its machine did"
+"""Cause of death of a worker that was given up."""
 
 
 class Departures(SchedulerPlugin):  # type: ignore[misc]
@@ -71,6 +75,16 @@ def gone_leases(
         for name, held in leases.items()
         if str(name).startswith(SEMAPHORE_PREFIX)
     ]
+
+
+def was_silent(client: Client, worker: str) -> bool:
+    """Tell whether a worker that has gone had sent no heartbeat, if the scheduler knows."""
+    try:
+        return bool(client.run_on_scheduler(fell_silent, worker=worker))
+    except OSError:
+        raise  # the scheduler is gone
+    except Exception:  # noqa: BLE001 - it does not have this package
+        return False
 
 
 def fell_silent(dask_scheduler: Any, worker: str) -> bool:

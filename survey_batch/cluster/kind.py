@@ -39,8 +39,10 @@ class ClusterKind(ABC):
     named: ClassVar[str] = ""
 
     @abstractmethod
-    def connect(self, section: ClusterSection, output: str, say: "Say") -> AbstractContextManager["Connection"]:
-        """Open the cluster for one phase; everything started for it ends with the `with` block.
+    def connect(
+        self, section: ClusterSection, output: str, say: "Say", name: str
+    ) -> AbstractContextManager["Connection"]:
+        """Open the cluster with the workers of one phase; everything started for it ends with the `with` block.
 
         Parameters
         ----------
@@ -50,6 +52,8 @@ class ClusterKind(ABC):
             The job's output, for logs and scripts.
         say
             Called with messages for the user.
+        name
+            The job's name.
 
         Raises
         ------

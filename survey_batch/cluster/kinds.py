@@ -31,7 +31,13 @@ class LocalKind(ClusterKind):
     reads = ("dashboard", "gres")
     elsewhere = False
 
-    def connect(self, section: ClusterSection, output: str, say: "Say") -> AbstractContextManager["Connection"]:  # noqa: ARG002
+    def connect(
+        self,
+        section: ClusterSection,
+        output: str,  # noqa: ARG002
+        say: "Say",  # noqa: ARG002
+        name: str,  # noqa: ARG002
+    ) -> AbstractContextManager["Connection"]:
         """Start workers on this machine."""
         from survey_batch.cluster.local import local_cluster
 
@@ -62,11 +68,13 @@ class SlurmKind(ClusterKind):
     launcher: ClassVar[type[Launcher]] = Sbatch
     """How worker jobs are started and ended."""
 
-    def connect(self, section: ClusterSection, output: str, say: "Say") -> AbstractContextManager["Connection"]:
+    def connect(
+        self, section: ClusterSection, output: str, say: "Say", name: str
+    ) -> AbstractContextManager["Connection"]:
         """Start a scheduler here and workers in SLURM."""
         from survey_batch.cluster.slurm import slurm_cluster
 
-        return slurm_cluster(section, self.launcher, output, say)
+        return slurm_cluster(section, self.launcher, output, say, name)
 
     def check_file(self, section: ClusterSection) -> None:
         """Refuse options that would replace ours, and workers that would never work."""
@@ -105,7 +113,13 @@ class RunningKind(ClusterKind):
     reads = ("tls_files", "gres")
     named = "a running scheduler"
 
-    def connect(self, section: ClusterSection, output: str, say: "Say") -> AbstractContextManager["Connection"]:  # noqa: ARG002
+    def connect(
+        self,
+        section: ClusterSection,
+        output: str,  # noqa: ARG002
+        say: "Say",  # noqa: ARG002
+        name: str,  # noqa: ARG002
+    ) -> AbstractContextManager["Connection"]:
         """Join the scheduler."""
         from survey_batch.cluster.running import running_cluster
 
@@ -123,7 +137,7 @@ class RunningKind(ClusterKind):
     def findings(self, site: Site, tables: list[Table], folder: str) -> Findings[list[Table]]:
         """Join the scheduler, and count its workers."""
         section = tables[0].section
-        with self.connect(section, folder, lambda _: None) as connection:
+        with self.connect(section, folder, lambda _: None, "") as connection:
             count = len(connection.client.scheduler_info(n_workers=-1)["workers"])
             threads = connection.size().slots
         yield site.ok("cluster", f"{section.kind} answers: {count} workers, {threads} threads; versions agree")

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
+from typing import Any
 
 import dask
 from distributed import LocalCluster
@@ -16,6 +17,7 @@ from survey_batch.config.job import ClusterSection
 from survey_batch.core import interrupt
 from survey_batch.core.environment import WORKER_ENVIRONMENT
 from survey_batch.core.errors import SurveyBatchError
+from survey_batch.core.steps import step
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +35,47 @@ def local_cluster(section: ClusterSection) -> Iterator[Connection]:
         client_of(cluster) as client,
     ):
         log.info("Dask dashboard: %s", client.dashboard_link, extra={"event": "cluster"})
-        workers = worker_count(section)
-        size = Size(workers, workers * section.threads, section.wants_gpu)
-        yield Connection(client, client.dashboard_link, lambda: size, LostWorkers(cluster.scheduler.workers).check)
+        workers = LocalWorkers(cluster, section)
+        lost = LostWorkers(cluster.scheduler.workers)
+        yield Connection(client, client.dashboard_link, workers.size, lost.check, workers.change)
+
+
+class LocalWorkers:
+    """The workers of a cluster on this machine, which are those of one table at a time."""
+
+    def __init__(self, cluster: LocalCluster, section: ClusterSection) -> None:
+        self.cluster, self.section = cluster, section
+
+    def size(self) -> Size:
+        """Return the size of the cluster."""
+        workers = worker_count(self.section)
+        return Size(workers, workers * self.section.threads, self.section.wants_gpu)
+
+    def change(self, section: ClusterSection) -> None:
+        """End all workers, and start those of another table."""
+        step("changing the workers")
+        self.section, cluster = section, self.cluster
+        cluster.scale(0)
+        cluster.sync(_settled, cluster)
+        options = cluster.new_spec["options"]
+        cluster.new_spec = {**cluster.new_spec, "options": {**options, **_worker_options(section)}}
+        with interrupt.kept_from_children():
+            cluster.scale(worker_count(section))
+            cluster.sync(_settled, cluster)
+
+
+async def _settled(cluster: LocalCluster) -> None:
+    """Wait until the workers are those that `scale` asked for."""
+    await cluster
+
+
+def _worker_options(section: ClusterSection) -> dict[str, Any]:
+    """Return what differs between the workers of two tables, as `Nanny` takes it."""
+    return {
+        "nthreads": section.threads,
+        "memory_limit": section.memory,
+        "resources": {"GPU": 1} if section.wants_gpu else None,
+    }
 
 
 class LostWorkers:
@@ -73,7 +113,7 @@ def _make(section: ClusterSection) -> LocalCluster:
         threads_per_worker=section.threads,
         processes=True,
         memory_limit=section.memory,
-        resources={"GPU": 1} if section.wants_gpu else None,
+        resources=_worker_options(section)["resources"],
         host="127.0.0.1",
         # The current environment: the process that workers are copies of may have started with another one.
         # Variables that affect results override the user's.

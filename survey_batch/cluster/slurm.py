@@ -4,38 +4,38 @@ import logging
 import math
 import os
 import resource
-import signal
 import socket
-import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import dask
-from dask.utils import format_bytes
-from distributed import Client, SchedulerPlugin, Security
+from distributed import Client, Scheduler, SchedulerPlugin, Security, SpecCluster
 
-from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Say, Size, client_of, job_folder, register
-from survey_batch.cluster.drain import END, Drain, margin_of, walltime_of
+from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Death, Say, Size, client_of, register
+from survey_batch.cluster.drain import Drain
+from survey_batch.cluster.folders import KEYS, run_folder
 from survey_batch.cluster.kind import worker_count
-from survey_batch.cluster.launch import Launcher, request_of
-from survey_batch.cluster.reconcile import Reconciler
+from survey_batch.cluster.launch import Launcher
+from survey_batch.cluster.reconcile import LEAVE_SECONDS, Reconciler
+from survey_batch.cluster.slurm_script import drain_margin, job_of, worker_job
+from survey_batch.cluster.words import Meaning, is_guilty, job_words
 from survey_batch.config.job import ClusterSection
-from survey_batch.config.sections.slurm_values import ADDED_OPTIONS, check_drain
 from survey_batch.core import interrupt
-from survey_batch.core.environment import worker_exports
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.steps import step
 
 log = logging.getLogger(__name__)
 
-NAME = "survey-batch"
-DUMMY = "dummy-name"
-"""Name that dask-jobqueue gives the worker in the script that it shows."""
+BY_ITSELF = "its process died while its job went on: out of memory, or a crash in a library"
 
 
 @contextmanager
-def slurm_cluster(section: ClusterSection, launcher: type[Launcher], output: str, say: Say) -> Iterator[Connection]:
+def slurm_cluster(
+    section: ClusterSection, launcher: type[Launcher], output: str, say: Say, name: str
+) -> Iterator[Connection]:
     """Start a scheduler here and workers in SLURM; both end with the `with` block.
 
     Raises
@@ -43,143 +43,156 @@ def slurm_cluster(section: ClusterSection, launcher: type[Launcher], output: str
     ConfigurationError
         SLURM or dask-jobqueue is missing, workers would have no time to work, or SLURM accepts no job.
     """
-    folder = job_folder(output, "slurm")
-    margin = drain_margin(section) if launcher.batch else math.inf
-    target = -(-worker_count(section) // section.processes)
-    if section.maximum_jobs is not None:
-        target = min(target, section.maximum_jobs)
+    security = _security(section)
     _allow_open_files()
     with (
+        run_folder(output, "slurm") as folder,
         dask.config.set({**SCHEDULER_SETTINGS, "distributed.comm.timeouts.connect": "60s"}),
-        closing(_start(section, launcher, folder)) as cluster,
+        closing(_start(section, security)) as cluster,
         client_of(cluster) as client,
     ):
-        register(client, Drain(margin))
-        arrivals = Arrivals()
-        cluster.scheduler.add_plugin(arrivals)
-        reconciler = Reconciler(
-            launcher(folder, section),
-            script_of(cluster, launcher),
-            target,
-            arrivals.jobs.copy,
+        workers = SlurmWorkers(cluster, client, launcher(folder), name, _stored(security, folder / KEYS), section, say)
+        keeper = workers.reconciler
+        try:
+            workers.begin(section)
+            dashboard = _dashboard(client, section)
+            yield Connection(
+                client,
+                dashboard,
+                workers.size,
+                keeper.check,
+                workers.change,
+                workers.death_of,
+                workers.launcher.leave_out,
+            )
+            workers.finish()
+        finally:
+            keeper.stop()
+
+
+class SlurmWorkers:
+    """The workers of a cluster in SLURM, which are those of one table at a time."""
+
+    def __init__(
+        self,
+        cluster: SpecCluster,
+        client: Client,
+        launcher: Launcher,
+        name: str,
+        keys: Security | None,
+        section: ClusterSection,
+        say: Say,
+    ) -> None:
+        self.cluster, self.client, self.launcher, self.name, self.keys = cluster, client, launcher, name, keys
+        self.section = section
+        self.arrivals = Arrivals()
+        cluster.scheduler.add_plugin(self.arrivals)
+        self.reconciler = Reconciler(
+            launcher,
+            lambda: {job_of(name) for name in self.arrivals.addresses.copy()},
             lambda: len(cluster.scheduler.workers),
+            self._dismiss,
             section,
             say,
         )
-        try:
-            reconciler.start()
-            workers = target * section.processes
-            size = Size(workers, workers * section.threads, section.wants_gpu)
-            yield Connection(client, _dashboard(client, section), lambda: size, reconciler.check)
-        finally:
-            reconciler.stop()
 
+    def begin(self, section: ClusterSection) -> None:
+        """Ask SLURM for the first workers."""
+        self._prepare(section)
+        self.reconciler.start(self._job(section), self._jobs())
 
-def _start(section: ClusterSection, launcher: type[Launcher], folder: Path) -> Any:
-    with interrupt.kept_from_children():
-        return make_cluster(section, launcher, folder)
+    def change(self, section: ClusterSection) -> None:
+        """Close all workers, whose jobs then end by themselves, and ask SLURM for those of another table."""
+        step("changing the workers")
+        self._prepare(section)
+        self.reconciler.change(self._job(section), self._jobs())
+        self._dismiss()
+
+    def finish(self) -> None:
+        """Close all workers, and wait a while for their jobs to end by themselves."""
+        step("closing the workers")
+        self.reconciler.change(None, 0)
+        self._dismiss()
+        deadline = time.monotonic() + LEAVE_SECONDS
+        while not self.reconciler.gone() and time.monotonic() < deadline:
+            time.sleep(0.1)
+            interrupt.check()
+
+    def size(self) -> Size:
+        """Return the size that the cluster is to have."""
+        workers = self._jobs() * self.section.processes
+        return Size(workers, workers * self.section.threads, self.section.wants_gpu)
+
+    def death_of(self, worker: str, address: str) -> Death:
+        """Return what SLURM's words, and whether its process was started again, say of a worker's death."""
+        if self.arrivals.addresses.get(worker, address) != address:
+            return Death(guilty=True, told=BY_ITSELF)
+        number = job_of(worker)
+        if (end := self.reconciler.ends.get(number)) is not None:
+            return Death(is_guilty(end), f"its job {number} {end}")
+        job = self.reconciler.jobs.get(number)
+        words = job_words(job.state.state if job else "")
+        if job and words.meaning in (Meaning.PAUSED, Meaning.WAITS):
+            return Death(guilty=False, told=f"its job {number} {words.told}")
+        return Death(guilty=None, told=f"what became of job {number} is not known yet")
+
+    def _prepare(self, section: ClusterSection) -> None:
+        """Take over a table; its workers leave in time before their walltime."""
+        self.section = section
+        register(self.client, Drain(drain_margin(section) if self.launcher.batch else math.inf))
+
+    def _job(self, section: ClusterSection) -> Any:
+        address = self.cluster.scheduler.address
+        return worker_job(section, type(self.launcher), self.name, self.launcher.folder, address, self.keys)
+
+    def _jobs(self) -> int:
+        """Return the number of jobs to keep."""
+        jobs = -(-worker_count(self.section) // self.section.processes)
+        return min(jobs, self.section.maximum_jobs or jobs)
+
+    def _dismiss(self, jobs: set[str] | None = None) -> None:
+        """Close the workers of some jobs, or all; between two phases they hold nothing that is still needed."""
+        self.cluster.sync(self._remove, jobs)
+
+    async def _remove(self, jobs: set[str] | None) -> None:
+        scheduler = self.cluster.scheduler
+        for address, worker in list(scheduler.workers.items()):
+            if jobs is None or job_of(str(worker.name)) in jobs:
+                await scheduler.remove_worker(address, expected=True, stimulus_id=f"survey-batch-{time.time()}")
 
 
 class Arrivals(SchedulerPlugin):  # type: ignore[misc]
-    """Record of the jobs whose workers have reached the scheduler."""
+    """Record of the workers that have reached the scheduler: the last address of each name."""
 
     def __init__(self) -> None:
-        self.jobs: set[str] = set()
+        self.addresses: dict[str, str] = {}
 
     def add_worker(self, scheduler: Any, worker: str) -> None:
-        """Note the job of a new worker."""
-        self.jobs.add(job_of(str(scheduler.workers[worker].name)))
+        """Note the address of a new worker."""
+        self.addresses[str(scheduler.workers[worker].name)] = worker
 
 
-def job_of(worker: str) -> str:
-    """Return a worker's job from its name: `survey-batch_<job>`, with `-<process>` if a job has several workers."""
-    return worker.removeprefix(f"{NAME}_").split("-")[0]
-
-
-def make_cluster(section: ClusterSection, launcher: type[Launcher], folder: Path) -> Any:
-    """Start the scheduler without workers.
-
-    Raises
-    ------
-    ConfigurationError
-        An option is unknown, or TLS is requested and its package is missing.
-    """
-    options: dict[str, Any] = {
-        "cores": section.threads * section.processes,
-        "processes": section.processes,
-        "memory": format_bytes(request_of(section).memory),
-        "job_cpu": section.cores,
-        "queue": section.partition,
-        "account": section.account,
-        "walltime": section.walltime,
-        "python": section.python,
-        "interface": section.interface,
-        "local_directory": section.scratch,
-        "job_name": NAME,
-        "log_directory": str(folder),
-        "shared_temp_directory": str(folder),
-        "job_extra_directives": _directives(section),
-        "job_script_prologue": _prologue(section, launcher),
-        "worker_extra_args": _worker_arguments(section),
-        "security": _security(section),
-        "scheduler_options": {"dashboard_address": section.dashboard},
-        "silence_logs": logging.CRITICAL,
-    }
+def _start(section: ClusterSection, security: Security | None) -> SpecCluster:
+    """Start the scheduler without workers."""
+    scheduler = {"cls": Scheduler, "options": scheduler_options(section, security)}
     try:
-        return _cluster_class()(**with_options(options, section.options))
+        with interrupt.kept_from_children():
+            return SpecCluster(scheduler=scheduler, security=security, silence_logs=logging.CRITICAL)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise ConfigurationError(f"the table [cluster] cannot be used: {error}") from error
+        raise ConfigurationError(f"the scheduler cannot start with the table [cluster]: {error}") from error
 
 
-def with_options(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Add the job's options to ours: lists are joined, tables merged; `check_options` has refused any others."""
-    joined = {name: [*ours[name], *theirs[name]] for name in ADDED_OPTIONS if name in theirs}
-    scheduler = {**theirs.get("scheduler_options", {}), **ours["scheduler_options"]}
-    return {**ours, **theirs, **joined, "scheduler_options": scheduler}
-
-
-def script_of(cluster: Any, launcher: type[Launcher]) -> str:
-    """Return the script of a worker job, which names the worker after the job."""
-    return str(cluster.job_script()).replace(DUMMY, f"{NAME}_{launcher.number}")
-
-
-def _cluster_class() -> Any:
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        from dask_jobqueue import SLURMCluster
-    except ImportError as error:
-        raise ConfigurationError('SLURM needs the extra "slurm": pip install "survey-batch[slurm]"') from error
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, handler)  # dask-jobqueue replaces the handler at import
-    return SLURMCluster
-
-
-def _directives(section: ClusterSection) -> list[str]:
-    site = list(dask.config.get("jobqueue.slurm.job-extra-directives", None) or [])
-    named = {"--qos": section.qos, "--gres": section.gres}
-    # If SLURM requeued a job, it would run in addition to the job that replaces it.
-    return [*site, "--no-requeue", *(f"{key}={value}" for key, value in named.items() if value), *section.directives]
-
-
-def _prologue(section: ClusterSection, launcher: type[Launcher]) -> list[str]:
-    site = list(dask.config.get("jobqueue.slurm.job-script-prologue", None) or [])
-    exports = [f"export {name}={value}" for name, value in worker_exports().items()]
-    walltime = walltime_of(section) if launcher.batch else math.inf
-    end = [f"export {END}=$(($(date +%s) + {walltime:.0f}))"] if math.isfinite(walltime) else []
-    return [*site, *exports, *end, *section.prologue]
-
-
-def _worker_arguments(section: ClusterSection) -> list[str]:
-    site = list(dask.config.get("jobqueue.slurm.worker-extra-args", None) or [])
-    resources = ["--resources", "GPU=1"] if section.wants_gpu else []
-    copies = ["--preload-nanny", "survey_batch.cluster.forkserver"] if section.processes > 1 else []
-    return [*site, "--dashboard-address", "127.0.0.1:0", *resources, *copies]
-
-
-def limit_said(seconds: float) -> str:
-    """Return a time limit as text for users."""
-    return f"{seconds:.0f} s" if math.isfinite(seconds) else "without limit"
+def scheduler_options(section: ClusterSection, security: Security | None) -> dict[str, Any]:
+    """Return the options of the scheduler: ours, and those of `cluster.options.scheduler_options`."""
+    theirs = dict(section.options.get("scheduler_options", {}))
+    ours: dict[str, Any] = {
+        "protocol": "tls://" if security else None,
+        "security": security,
+        "dashboard_address": section.dashboard,
+    }
+    if not {"host", "interface"} & theirs.keys():
+        ours["interface"] = section.interface or dask.config.get("jobqueue.slurm.interface", None)
+    return {**theirs, **ours}
 
 
 def _allow_open_files() -> None:
@@ -187,23 +200,6 @@ def _allow_open_files() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def drain_margin(section: ClusterSection) -> float:
-    """Return the seconds before the walltime's end at which workers drain.
-
-    Raises
-    ------
-    ConfigurationError
-        The workers would have no time left to work.
-    """
-    walltime = walltime_of(section)
-    margin = margin_of(section.drain_seconds, walltime)
-    try:
-        check_drain(margin, walltime)
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from error
-    return margin
 
 
 def _security(section: ClusterSection) -> Security | None:
@@ -222,6 +218,23 @@ def _security(section: ClusterSection) -> Security | None:
             'TLS needs the package cryptography: pip install "survey-batch[slurm]" (or cluster.tls = false, where '
             "nobody else can reach the cluster's network)"
         ) from error
+
+
+def _stored(security: Security | None, folder: Path) -> Security | None:
+    """Write a worker's certificate and key into files that only the user can read, and return where they are."""
+    if security is None:
+        return None
+    texts = security.get_tls_config_for_role("worker")
+    paths = {name: folder / f"{name}.pem" for name in ("ca_file", "cert", "key")}
+    for name, path in paths.items():
+        path.touch(mode=0o600)
+        path.write_text(texts[name], encoding="ascii")
+    return Security(
+        tls_ca_file=str(paths["ca_file"]),
+        tls_worker_cert=str(paths["cert"]),
+        tls_worker_key=str(paths["key"]),
+        require_encryption=True,
+    )
 
 
 def _dashboard(client: Client, section: ClusterSection) -> str:

@@ -7,15 +7,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import dask
+from distributed import Security
 
-from survey_batch.cluster.base import SCHEDULER_SETTINGS, job_folder
 from survey_batch.cluster.drain import walltime_of
+from survey_batch.cluster.folders import KEYS, job_folder
 from survey_batch.cluster.launch import Launcher, LaunchError, Request, Sbatch, call_slurm, request_of
-from survey_batch.cluster.slurm import drain_margin, limit_said, make_cluster, script_of
+from survey_batch.cluster.slurm_script import drain_margin, limit_said, worker_job
 from survey_batch.cluster.tables import Table
 from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.config.sections.slurm_values import EARLIEST, walltime_seconds
-from survey_batch.core import interrupt
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.findings import Finding, Findings, Site, State
 from survey_batch.core.wording import size
@@ -24,6 +24,9 @@ READY = ("idle", "mixed", "allocated", "completing")
 """States of nodes that can work, now or after their current work."""
 
 CONTROLLER_ADVICE = "ask the cluster's administrators whether its controller is up; check SLURM_CONF and munge here"
+
+SOME_ADDRESS = "tls://127.0.0.1:8786"
+"""Stands for the scheduler's address in a script that never runs."""
 
 INSTALL = 'pip install "survey-batch[slurm]"'
 
@@ -53,7 +56,7 @@ class Partition:
 def slurm_takes_jobs(site: Site, tables: list[Table], folder: str, launcher: type[Launcher]) -> Findings[list[Table]]:
     """Ask SLURM about every table; return those worth asking for workers."""
     scripts, section = job_folder(folder, "slurm"), tables[0].section
-    if (yield from site.look("SLURM", "run on a login node", _commands(site, launcher, scripts, section))) is None:
+    if (yield from site.look("SLURM", "run on a login node", _commands(site, launcher, scripts))) is None:
         return []
     partitions = yield from site.look("controller", CONTROLLER_ADVICE, _controller(site))
     if partitions is None:
@@ -154,8 +157,8 @@ def wanted_partition(section: ClusterSection) -> str | None:
     return section.partition or dask.config.get("jobqueue.slurm.queue", None)
 
 
-def _commands(site: Site, launcher: type[Launcher], scripts: Path, section: ClusterSection) -> Findings[bool]:
-    launcher(scripts, section)  # refuses where it cannot work
+def _commands(site: Site, launcher: type[Launcher], scripts: Path) -> Findings[bool]:
+    launcher(scripts)  # refuses where it cannot work
     yield site.ok("SLURM", f"on the path: {', '.join(launcher.commands)}")
     return True
 
@@ -188,15 +191,13 @@ def _steps(site: Site) -> Findings[bool]:
 def _batch_jobs(site: Site, table: Table, partitions: dict[str, Partition], scripts: Path) -> Findings[bool]:
     yield (partition := judge_partition(site, table, partitions))
     yield (drain := judge_drain(site, table))
-    with dask.config.set(SCHEDULER_SETTINGS), interrupt.kept_from_children():
-        cluster = make_cluster(table.section, Sbatch, scripts)
+    keys = Security(tls_ca_file=str(scripts / KEYS)) if table.section.tls else None  # it only looks at the script
+    job = worker_job(table.section, Sbatch, "doctor", scripts, SOME_ADDRESS, keys)
     try:
-        said = Sbatch(scripts, table.section).test(script_of(cluster, Sbatch))
+        said = Sbatch(scripts).test(job.script)
     except LaunchError as error:
         advice = advise_on_refusal(table, find_partition(table.section, partitions))
         yield site.failed("jobs", f"SLURM would not accept a worker job ({request_of(table.section)}): {error}", advice)
         return False
-    finally:
-        cluster.close()
     yield site.ok("jobs", f"SLURM would accept them: {said.removeprefix('sbatch: ')}")
     return State.FAILED not in (partition.state, drain.state)

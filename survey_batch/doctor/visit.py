@@ -79,7 +79,7 @@ def visited(job: Job, table: Table, say: Say) -> Iterator[Visit]:
     if queue := kind_of(section).queue:
         say(f"asking {queue} for a worker of [{table.name}]; waiting up to {duration(patience)}")
     begun = time.monotonic()
-    with connect(section, doctor_folder(job), say) as connection:
+    with connect(section, doctor_folder(job), say, job.name) as connection:
         address = _first_worker(connection, patience + 2 * section.poll_seconds + LONGER, gpu=table.predicts)
         yield Visit(connection, address, time.monotonic() - begun)
 

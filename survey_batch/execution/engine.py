@@ -20,7 +20,6 @@ from uuid import uuid4
 from distributed import Future, KilledWorker
 
 from survey_batch.cluster.base import Connection
-from survey_batch.cluster.departures import fell_silent
 from survey_batch.cluster.lost import LostSchedulerError
 from survey_batch.config.job import Job
 from survey_batch.core import interrupt
@@ -28,7 +27,7 @@ from survey_batch.core.errors import StrangeNodeError, SurveyBatchError
 from survey_batch.core.status import count_statuses
 from survey_batch.core.world import node_of
 from survey_batch.execution import shard_task
-from survey_batch.execution.failures import CAUSES_OF_DEATH, SILENCE, Failures
+from survey_batch.execution.failures import Deaths, Failures
 from survey_batch.execution.nodes import Nodes
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
@@ -100,7 +99,7 @@ class Engine:
         self.gpu, self.workers, self.window, self.looked = False, 0, 0, -math.inf
         self.told: set[str] = set()  # tracebacks of readers that are in the log
         # A scheduler that we did not start retries this many times before it reports that a task kills workers.
-        self.failures = Failures(1 + int(client.run_on_scheduler(_allowed_failures)))
+        self.failures = Failures(Deaths(connection.why_died, 1 + int(client.run_on_scheduler(_allowed_failures))))
 
     def run(self, shards: Iterable[Shard]) -> None:
         """Finish every shard in each stage.
@@ -126,7 +125,9 @@ class Engine:
                 running += 1
             for chain, made in self._fetch(self._finished()):
                 running -= 1
-                for left in self._settle(chain, made):
+                left_over = self._settle(chain, made)
+                chain.futures.clear()  # now, as each refers to its chain: workers must not keep what is done
+                for left in left_over:
                     suspect = self.failures.at_last_try(left.shard, left.stages)
                     (suspects.append if suspect else waiting.appendleft)(left)
             self._check()
@@ -265,7 +266,7 @@ class Engine:
         if self.nodes is not None and isinstance(error, StrangeNodeError):
             self.nodes.leave_out(error.node, error.fault)
             return Chain(chain.shard, list(chain.stages), chain.attempt + 1, node)
-        reason = self.failures.note(stage, chain.shard, error, future.traceback(), self._causes(error))
+        reason = self.failures.note(stage, chain.shard, error, future.traceback())
         if self.nodes is not None and not isinstance(error, KilledWorker):
             self.nodes.failed(node, str(error) or type(error).__name__)
         if reason is not None:
@@ -274,14 +275,6 @@ class Engine:
                 chain.stages.remove(name)
         left = [name for name in chain.stages if name not in self.needed_by or self._users(name, chain)]
         return Chain(chain.shard, left, chain.attempt + 1, node)
-
-    def _causes(self, error: BaseException | None) -> str:
-        """Say what a worker died of, as far as the scheduler knows."""
-        if isinstance(error, KilledWorker) and self.client.run_on_scheduler(
-            fell_silent, worker=error.last_worker.address
-        ):
-            return SILENCE
-        return CAUSES_OF_DEATH
 
     def _users(self, stage: str, chain: Chain) -> tuple[str, ...]:
         """Return the stored stages of this shard that still need a product that is not stored."""

@@ -1,12 +1,17 @@
-"""Counts of each shard's failures, and the limits at which it is set aside."""
+"""Counts of each shard's failures, and the limits at which it is set aside.
+
+A worker's death counts only if its work may have caused it. On SLURM that may become known a while later, so what is
+known of each death is asked for whenever deaths are counted.
+"""
 
 import logging
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable
 from types import TracebackType
 
 from distributed import KilledWorker
 
+from survey_batch.cluster.base import Death
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 from survey_batch.store.schema import Shard
 
@@ -17,11 +22,40 @@ DEATHS_ALLOWED = 3
 
 CAUSES_OF_DEATH = "out of memory, a crash in a library, or the end of its job: cancelled or preempted"
 
-SILENCE = "it sent no heartbeat: it hung, or its machine did"
-"""Cause of death of a worker that was given up."""
-
 ERRORS_ALLOWED = 2
 """Errors at which a shard is set aside."""
+
+
+class Deaths:
+    """The deaths of workers that each task may be at fault for.
+
+    Parameters
+    ----------
+    death_of : callable
+        Returns what is known of a worker's death, by its name and address.
+    per_report : int
+        Workers that must die before the scheduler reports that a task kills workers.
+    """
+
+    def __init__(self, death_of: Callable[[str, str], Death], per_report: int = 1) -> None:
+        self.death_of, self.per_report = death_of, per_report
+        self.dead: defaultdict[Hashable, list[tuple[str, str]]] = defaultdict(list)
+
+    def note(self, task: Hashable, error: KilledWorker) -> str:
+        """Note that a task's worker died; say why, for a person."""
+        worker = error.last_worker
+        self.dead[task].append((str(worker.name), worker.address) if worker is not None else ("", ""))
+        deaths = [self.death_of(*dead) for dead in self.dead[task]]
+        if not deaths[-1].guilty:
+            return f"its worker is gone: {deaths[-1].told}" if deaths[-1].told else "its worker is gone"
+        count = self.count(task)
+        causes = "; ".join(dict.fromkeys(death.told or CAUSES_OF_DEATH for death in deaths if death.guilty))
+        return f"its worker died {'once' if count == 1 else f'{count} times'} ({causes})"
+
+    def count(self, task: Hashable, *, unknown: bool = False) -> int:
+        """Count a task's deaths; those of which nothing is known yet count only if `unknown`."""
+        known = [self.death_of(*dead).guilty for dead in self.dead.get(task, ())]
+        return self.per_report * sum(unknown if guilty is None else guilty for guilty in known)
 
 
 class Failures:
@@ -29,13 +63,12 @@ class Failures:
 
     Parameters
     ----------
-    deaths_per_report : int
-        Workers that must die before the scheduler reports that a task kills workers.
+    deaths : Deaths
+        Those of its tasks, each named by its stage and shard.
     """
 
-    def __init__(self, deaths_per_report: int) -> None:
-        self.deaths_per_report = deaths_per_report
-        self.deaths: Counter[tuple[str, int]] = Counter()
+    def __init__(self, deaths: Deaths) -> None:
+        self.deaths = deaths
         self.errors: Counter[tuple[str, int]] = Counter()
 
     def note(
@@ -44,14 +77,8 @@ class Failures:
         shard: Shard,
         error: BaseException,
         traceback: TracebackType | None,
-        causes: str = CAUSES_OF_DEATH,
     ) -> str | None:
         """Count a failure of a stage, and log it; return why the shard must be set aside, or None to try again.
-
-        Parameters
-        ----------
-        causes
-            What a worker's death is put down to.
 
         Raises
         ------
@@ -62,10 +89,8 @@ class Failures:
         if isinstance(error, ConfigurationError | PlanMismatchError):
             raise error
         if isinstance(error, KilledWorker):
-            self.deaths[task] += self.deaths_per_report
-            times = "once" if self.deaths[task] == 1 else f"{self.deaths[task]} times"
-            reason = f"its worker died {times} ({causes})"
-            give_up = self.deaths[task] >= DEATHS_ALLOWED
+            reason = self.deaths.note(task, error)
+            give_up = self.deaths.count(task) >= DEATHS_ALLOWED
         else:
             self.errors[task] += 1
             reason = str(error) if isinstance(error, SurveyBatchError) else f"{type(error).__name__}: {error}"
@@ -88,5 +113,5 @@ class Failures:
         return reason if give_up else None
 
     def at_last_try(self, shard: Shard, stages: Iterable[str]) -> bool:
-        """Tell whether one more death would set a shard aside, even if another shard of its worker caused it."""
-        return any(self.deaths[stage, shard.index] >= DEATHS_ALLOWED - 1 for stage in stages)
+        """Tell whether one more death may set a shard aside, even if another shard of its worker caused it."""
+        return any(self.deaths.count((stage, shard.index), unknown=True) >= DEATHS_ALLOWED - 1 for stage in stages)

@@ -106,8 +106,9 @@ class Nodes:
             self._clear(record.node)
             if record.landmark and not self.world.landmarks:
                 self._learn(record.landmark)
-        elif record.node in self.left_out:  # it was done before the node was left out, and is known only now
+        elif record.node in self.left_out:  # a shard that it had begun, or of a worker that has joined since
             self.again.append(record.shard)
+            self._dismiss(record.node)
         else:
             self.doubtful[record.node].append(record.shard)
             if not record.counts.keys() <= MISSING:
@@ -136,6 +137,9 @@ class Nodes:
         self.again += self.doubtful.pop(node, [])
         if self.connection.exclude is not None:
             self.connection.exclude(node)
+        self._dismiss(node)
+
+    def _dismiss(self, node: str) -> None:
         if there := [worker for worker, name in self._places().items() if name == node]:
             self.client.run(leave, workers=there, on_error="ignore")
 

@@ -1,7 +1,6 @@
 """Learn from a whole product before a stage begins: workers sum parts, which are added in the order of the shards."""
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
@@ -12,7 +11,7 @@ from survey_batch.cluster.base import Connection
 from survey_batch.config.job import Job
 from survey_batch.core.errors import SurveyBatchError
 from survey_batch.core.threads import one_thread
-from survey_batch.execution.failures import CAUSES_OF_DEATH, DEATHS_ALLOWED
+from survey_batch.execution.failures import DEATHS_ALLOWED, Deaths
 from survey_batch.stages import make_stage
 from survey_batch.stages.base import Coordinates, fit_groups
 from survey_batch.store.schema import Shard
@@ -35,18 +34,17 @@ def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard]) ->
         Workers died repeatedly over one part, or the cluster gave up.
     """
     end, *others = _submit(connection.client, job, name, shards)
-    deaths: Counter[str] = Counter()
+    deaths = Deaths(connection.why_died)
     while True:
         connection.wait(end)
         try:
             ended: Coordinates = end.result()
         except KilledWorker as error:
-            deaths[error.task] += 1
-            log.warning("fitting %s: a worker died; trying again", name, extra={"event": "retry", "stage": name})
-            if deaths[error.task] >= DEATHS_ALLOWED:
+            reason = deaths.note(error.task, error)
+            log.warning("fitting %s: %s; trying again", name, reason, extra={"event": "retry", "stage": name})
+            if deaths.count(error.task) >= DEATHS_ALLOWED:
                 raise SurveyBatchError(
-                    f"fitting {name}: its worker died {DEATHS_ALLOWED} times ({CAUSES_OF_DEATH}): "
-                    "raise cluster.memory, or lower shards.objects"
+                    f"fitting {name}: {reason}: raise cluster.memory, or lower shards.objects"
                 ) from error
             _retry(connection.client, [end, *others])
         else:

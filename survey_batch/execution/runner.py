@@ -2,29 +2,25 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import groupby
+from collections.abc import Sequence
 
 import numpy as np
 from distributed import Client
 
 from survey_batch.catalog.detected import detected
-from survey_batch.cluster import connect, kind_of
+from survey_batch.cluster import kind_of
 from survey_batch.cluster.base import Connection
 from survey_batch.cluster.lost import scheduler_watched
-from survey_batch.cluster.running import joined
-from survey_batch.config.job import ClusterSection, Job
+from survey_batch.config.job import Job
 from survey_batch.core.status import count_statuses, unfinished
 from survey_batch.core.steps import step
 from survey_batch.core.versions import own_version, versions
 from survey_batch.execution.accounts import Accounts, Summary
 from survey_batch.execution.engine import Engine
 from survey_batch.execution.first_look import FirstLook
-from survey_batch.execution.nodes import Nodes, watched_nodes
 from survey_batch.execution.reduction import fit
+from survey_batch.execution.run_cluster import RunCluster
 from survey_batch.execution.runlog import run_log
-from survey_batch.monitor import shown
 from survey_batch.monitor.progress import LineProgress
 from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import Plan, make_plan, plan_fields
@@ -64,7 +60,7 @@ def run(
     break_lock : bool
         Take over the output from a run that is known to be dead.
     performance_report : bool
-        Keep Dask's report of each phase in the output's folder `log`.
+        Keep Dask's report of the run in the output's folder `log`.
 
     Raises
     ------
@@ -85,50 +81,43 @@ def run(
     plan = make_plan(job)
     found = Summary(job.output)
     with locked(job.output, force=break_lock), run_log(job.output) as log_path:
-        if search:
-            found = Runner(plan_fields(job), search, progress, performance_report).run(log_path, client)
-            if not found.complete:  # the list of objects must not change after work on it has begun
-                return found
-            from survey_batch.execution.detections import write_detections  # takes two seconds to import
+        with RunCluster(job, progress, client, report=performance_report) as cluster:
+            if search:
+                first = Runner(plan_fields(job), search, progress)
+                first.run(cluster, log_path)
+                found = first.accounts.account(log_path)
+                if not found.complete:  # the list of objects must not change after work on it has begun
+                    return found
+                from survey_batch.execution.detections import write_detections  # takes two seconds to import
 
-            if found.worked or not detected(job):
-                step("listing the detections")
-                write_detections(job)
-            plan = make_plan(job)
-        return Runner(plan, rest, progress, performance_report).run(log_path, client).after(found)
-
-
-@contextmanager
-def _stopping_is_shown() -> Iterator[None]:
-    """Say after Ctrl-C that workers are being stopped, which takes some seconds."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        step("stopping the workers")
-        raise
+                if found.worked or not detected(job):
+                    step("listing the detections")
+                    write_detections(job)
+                plan = make_plan(job)
+            runner = Runner(plan, rest, progress)
+            runner.run(cluster, log_path)
+        return runner.accounts.account(log_path).after(found)  # the workers have ended
 
 
 class Runner:
     """One run of a plan."""
 
-    def __init__(self, plan: Plan, stages: Sequence[Stage], progress: LineProgress, report: bool = False) -> None:
-        self.report = report
+    def __init__(self, plan: Plan, stages: Sequence[Stage], progress: LineProgress) -> None:
         self.plan, self.job, self.progress = plan, plan.job, progress
         self.groups = make_groups(stages)
         self.stages = [stage for stage in stages if stage.stored]
         self.accounts = Accounts(plan, stages)
 
-    def run(self, log_path: str, client: Client | None = None) -> Summary:
-        """Do the remaining work and account for it."""
+    def run(self, cluster: RunCluster, log_path: str) -> None:
+        """Do the remaining work, and account for it if it ends in an error."""
         try:
-            self._run(client)
+            self._run(cluster)
         except Exception as error:
             if self.accounts.summary.worked:
                 self.accounts.account_for(error, log_path)
             raise
-        return self.accounts.account(log_path)
 
-    def _run(self, client: Client | None) -> None:
+    def _run(self, cluster: RunCluster) -> None:
         existing = made_already(self.plan, self.stages)
         if existing:
             write_root(self.job.output)
@@ -136,17 +125,17 @@ class Runner:
         if len(existing) == len(self.stages) and not any(self.unfinished(stage) for stage in existing):
             log.info("nothing to do: every row has its final status", extra={"event": "finished"})
         else:
-            elsewhere = client is not None or kind_of(self.job.cluster).elsewhere
+            elsewhere = cluster.client is not None or kind_of(self.job.cluster).elsewhere
             refuse_what_cannot_work(self.plan, estimate(self.plan), elsewhere=elsewhere)
             self.plan.store()
-            self.work(existing, client)
+            self.work(existing, cluster)
 
     def unfinished(self, stage: Stage) -> bool:
         """Tell whether a product has rows left for a run to work on."""
         return bool(unfinished(read_status(self.job.output, stage.name)).any())
 
-    def work(self, existing: Sequence[Stage], client: Client | None = None) -> None:
-        """Run all phases on the job's cluster."""
+    def work(self, existing: Sequence[Stage], cluster: RunCluster) -> None:
+        """Run all phases, each with its own workers."""
         self.accounts.summary.worked = True
         log.info("run started: %s", self.job.name, extra={"event": "started", "job": self.job.model_dump()})
         left = [group for group in self.groups if self._anything_left(group, existing)]
@@ -154,43 +143,21 @@ class Runner:
             for note in self.plan.notes:
                 self.progress.say(f"note: {note}")
             self._announce(left)
-            for section, groups in groupby(left, self._cluster_of):
-                opened = nullcontext(joined(client)) if client else connect(section, self.job.output, self.progress.say)
-                with opened as connection, scheduler_watched(connection.client), _stopping_is_shown():
-                    self.progress.say(f"Dask dashboard: {connection.dashboard}")
-                    with (
-                        shown(connection, self.job, self.progress, report=self.report) as show,
-                        self._watched(connection, elsewhere=client is not None or kind_of(section).elsewhere) as nodes,
-                    ):
-                        for group in groups:
-                            self._run_group(connection, group, existing, show, nodes)
-
-    def _watched(self, connection: Connection, *, elsewhere: bool) -> AbstractContextManager[Nodes | None]:
-        """Watch the nodes of workers that may be on other machines than this process."""
-        if not elsewhere:
-            return nullcontext()
-        return watched_nodes(connection, self.job.output, self.job.archive.root, self.progress.say)
+            for group in left:
+                connection = cluster.for_phase(group.stored[0].phase)
+                with scheduler_watched(connection.client):
+                    self._run_group(connection, group, existing, cluster)
 
     def _announce(self, groups: Sequence[Group]) -> None:
         """Show the work to do before it begins."""
         for stage in (stage for group in groups for stage in group.stages):
             self.progress.stage(stage.name, self.plan.size(stage.axis))
 
-    def _cluster_of(self, group: Group) -> ClusterSection:
-        return self.job.cluster.for_phase(group.stored[0].phase)
-
     def _anything_left(self, group: Group, existing: Sequence[Stage]) -> bool:
         """Tell whether a group has rows to work on, so that no workers are requested without need."""
         return any(stage not in existing or self.unfinished(stage) for stage in group.stored)
 
-    def _run_group(
-        self,
-        connection: Connection,
-        group: Group,
-        existing: Sequence[Stage],
-        show: Callable[[], None],
-        nodes: Nodes | None,
-    ) -> None:
+    def _run_group(self, connection: Connection, group: Group, existing: Sequence[Stage], cluster: RunCluster) -> None:
         begun = time.monotonic()
         for stage in group.stored:
             stage.check()  # again: its upstream stage may have learnt its components only now
@@ -204,9 +171,9 @@ class Runner:
 
         def tick() -> None:
             self.progress.tick()
-            show()
+            cluster.show()
 
-        engine = Engine(connection, self.job, group, self._record, tick, nodes)
+        engine = Engine(connection, self.job, group, self._record, tick, cluster.nodes)
         if first := look.shards(shards):
             step(f"checking the archive {self.job.archive.root} with {len(first)} of {len(shards)} shards")
             look.knock(connection, self.plan)

@@ -19,7 +19,7 @@ __all__ = ["shown"]
 def shown(
     connection: Connection, job: Job, progress: LineProgress, *, report: bool = False
 ) -> Iterator[Callable[[], None]]:
-    """Show a phase on its scheduler while it runs.
+    """Show a run on its scheduler.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def shown(
     progress
         The progress to show.
     report
-        Store Dask's performance report of the phase as `<output>/log/performance-<time>.html`, a single file that can
+        Store Dask's performance report of the run as `<output>/log/performance-<time>.html`, a single file that can
         be viewed without a network.
 
     Yields

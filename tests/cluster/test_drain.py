@@ -2,7 +2,7 @@ import dask
 import pytest
 
 from survey_batch.cluster.drain import margin_of
-from survey_batch.cluster.slurm import drain_margin
+from survey_batch.cluster.slurm_script import drain_margin
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.errors import ConfigurationError
 

@@ -13,7 +13,7 @@ from survey_batch.core.findings import Site, State
 class Plain(ClusterKind):
     """A kind that says nothing but how to connect."""
 
-    def connect(self, section, output, say):
+    def connect(self, section, output, say, name):
         raise NotImplementedError
 
 

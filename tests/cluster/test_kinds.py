@@ -39,7 +39,7 @@ class Mine(ClusterKind):
         if section.python == "slow":
             raise ValueError("python is slow")
 
-    def connect(self, section, output, say):
+    def connect(self, section, output, say, name):
         raise NotImplementedError
 
 

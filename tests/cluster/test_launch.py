@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from survey_batch.cluster import launch
-from survey_batch.cluster.launch import JobState, Launcher, LaunchError, Sbatch, Srun, call_slurm, request_of
+from survey_batch.cluster.launch import JobState, Launcher, LaunchError, Sbatch, Srun, WorkerJob, request_of
+from survey_batch.cluster.words import End
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.errors import ConfigurationError
 from tests.patience import PATIENCE
@@ -33,11 +34,15 @@ def command(tmp_path, monkeypatch):
     return write
 
 
+def job(script, **keys):
+    return WorkerJob(ClusterSection(kind="srun", workers=1, **keys), "sb-test-cpu", script)
+
+
 @pytest.fixture
 def sbatch(command, tmp_path):
     for name in Sbatch.commands:
         command(name)
-    return Sbatch(tmp_path, ClusterSection(kind="slurm", workers=1))
+    return Sbatch(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -55,25 +60,25 @@ def test_a_job_asks_for_the_cores_and_the_memory_of_all_its_workers(keys, said):
 def test_a_command_that_is_missing_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigurationError, match="SLURM's command sbatch is not on the path .*kind = .local"):
-        Sbatch(tmp_path, ClusterSection(kind="slurm", workers=1))
+        Sbatch(tmp_path)
 
 
 def test_a_job_has_the_number_that_sbatch_prints_with_or_without_a_cluster(sbatch, command, tmp_path):
     command("sbatch", 'echo "$@" > "$(dirname "$0")/asked"; echo "123;north"')
-    assert sbatch.submit("#!/bin/sh\nexit\n") == "123"
+    assert sbatch.submit(job("#!/bin/sh\nexit\n")) == "123"
     assert (tmp_path / "bin" / "asked").read_text() == f"--parsable {tmp_path}/worker.sh\n"
     assert (tmp_path / "worker.sh").read_text() == "#!/bin/sh\nexit\n"
     command("sbatch", "echo 124")
-    assert sbatch.submit("") == "124"
+    assert sbatch.submit(job("")) == "124"
 
 
 def test_what_slurm_says_against_a_job_is_the_error(sbatch, command):
     command("sbatch", "echo 'sbatch: error: Invalid qos' >&2; exit 1")
     with pytest.raises(LaunchError, match="^sbatch: error: Invalid qos$"):
-        sbatch.submit("")
+        sbatch.submit(job(""))
     command("sbatch", "exit 3")
     with pytest.raises(LaunchError, match="sbatch ended with 3"):
-        sbatch.submit("")
+        sbatch.submit(job(""))
 
 
 def test_slurm_is_asked_whether_it_would_take_a_script(sbatch, command):
@@ -86,15 +91,16 @@ def test_states_are_those_of_the_jobs_that_have_not_ended(sbatch, command):
     assert sbatch.states() == {"12": JobState("PENDING", "Resources"), "13": JobState("RUNNING", "None")}
     command("squeue", "true")
     assert sbatch.states() == {}
-    command("squeue", "exit 1")
-    assert sbatch.states() is None
+    command("squeue", "echo Unable to contact slurm controller >&2; exit 1")
+    with pytest.raises(LaunchError, match="Unable to contact slurm controller"):
+        sbatch.states()
 
 
 def test_a_controller_that_does_not_answer_is_no_answer(sbatch, command, monkeypatch):
     monkeypatch.setattr(launch, "COMMAND_SECONDS", 0.1)
     command("squeue", "exec sleep 60")
-    assert sbatch.states() is None
-    assert call_slurm(["squeue"]).stderr == "squeue did not answer in 0 s"
+    with pytest.raises(LaunchError, match="squeue did not answer in 0 s"):
+        sbatch.states()
 
 
 def test_jobs_are_cancelled_together_and_nothing_is_asked_where_there_are_none(sbatch, command, tmp_path):
@@ -130,34 +136,71 @@ RUN = 'while [ "$1" != bash ]; do echo "$1"; shift; done; exec "$@"'
 def srun(command, tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "99")
     command("srun", RUN)
-
-    def make(**keys):
-        return Srun(tmp_path, ClusterSection(kind="srun", workers=1, **keys))
-
-    return make
+    return Srun(tmp_path)
 
 
 def test_outside_of_an_allocation_no_steps_can_be_started(command, tmp_path, monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     command("srun")
     with pytest.raises(ConfigurationError, match="starts workers inside an allocation, but this process is not in one"):
-        Srun(tmp_path, ClusterSection(kind="srun", workers=1))
+        Srun(tmp_path)
 
 
 def test_a_step_asks_for_what_all_its_workers_need_and_knows_its_name(srun):
-    started = srun(threads=2, processes=3, memory="2 GiB", gres="gpu:1", directives=["--exclude=n1"])
-    job = started.submit('echo "step $SURVEY_BATCH_STEP"')
-    started.steps[job].wait(timeout=PATIENCE)
-    options = ["--exact", "--ntasks=1", "--cpus-per-task=6", "--mem=6144M", "--gres=gpu:1", "--exclude=n1"]
-    assert (started.folder / "worker-step0.log").read_text().splitlines() == [*options, "step step0"]
+    asked = {"threads": 2, "processes": 3, "memory": "2 GiB", "gres": "gpu:1", "directives": ["--exclude=n1"]}
+    step = srun.submit(job('echo "step $SURVEY_BATCH_STEP"', **asked))
+    srun.steps[step].wait(timeout=PATIENCE)
+    options = ["--exact", "--ntasks=1", "--job-name=sb-test-cpu", "--cpus-per-task=6", "--mem=6144M", "--gres=gpu:1"]
+    wrote = [*options, "--exclude=n1", "step step0"]
+    assert (srun.folder / "sb-test-cpu-step0.log").read_text().splitlines() == wrote
 
 
 def test_a_step_runs_until_it_ends_or_is_cancelled(srun):
-    started = srun()
-    first, second = started.submit("exec sleep 60"), started.submit("exec sleep 60")
+    first, second = srun.submit(job("exec sleep 60")), srun.submit(job("exec sleep 60"))
     assert (first, second) == ("step0", "step1")
-    assert started.states() == {"step0": JobState("RUNNING"), "step1": JobState("RUNNING")}
-    started.cancel(["step0", "unknown"])
-    assert started.states() == {"step1": JobState("RUNNING")}
-    started.cancel(["step1", "step0"])
-    assert started.states() == {}
+    assert srun.states() == {"step0": JobState("RUNNING"), "step1": JobState("RUNNING")}
+    srun.cancel(["step0", "unknown"])
+    assert srun.states() == {"step1": JobState("RUNNING")}
+    srun.cancel(["step1", "step0"])
+    assert srun.states() == {}
+
+
+def test_a_step_s_end_is_told_by_its_exit_code_and_by_slurm_s_words_in_its_log(srun):
+    killed = "echo 'slurmstepd: error: *** STEP 9.1 ON n1 CANCELLED AT noon DUE TO PREEMPTION ***'; exit 1"
+    ends = []
+    for script in ("exit 0", "exit 3", killed):
+        step = srun.submit(job(script))
+        srun.steps[step].wait(timeout=PATIENCE)
+        ends.append(srun.end_of(step))
+    assert [end.words.told for end in ends] == ["ended by itself", "", "was preempted"]
+    assert ends[1].exit == "3:0"
+
+
+def test_an_ended_job_is_asked_for_at_scontrol_and_where_it_is_forgotten_at_sacct(sbatch, command, tmp_path):
+    (tmp_path / "sb-test-cpu-7.err").write_text("last words\n")
+    command("scontrol", "echo JobId=7 JobState=PREEMPTED ExitCode=0:15 NodeList=n1")
+    assert sbatch.end_of("7") == End("PREEMPTED", "0:15", "n1", "last words")
+    command("scontrol", "exit 1")
+    command("sacct", "echo 'OUT_OF_MEMORY|0:125|n2'")
+    assert sbatch.end_of("7") == End("OUT_OF_MEMORY", "0:125", "n2", "last words")
+    command("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1")
+    assert sbatch.end_of("8") == End()
+
+
+@pytest.mark.parametrize(
+    ("directives", "asked"),
+    [([], "n2"), (["--exclude=n7"], "n7,n2"), (["-x n7,n8"], "n7,n8,n2"), (["--exclusive", "-xn7"], "n7,n2")],
+)
+def test_nodes_left_out_are_added_to_those_that_the_user_leaves_out(sbatch, directives, asked):
+    assert sbatch.exclusion(directives) == []
+    for _ in range(2):
+        sbatch.leave_out("n2")
+    assert sbatch.exclusion(directives) == [f"--exclude={asked}"]
+
+
+def test_sbatch_is_told_of_nodes_that_are_left_out_besides_those_of_the_script(command, tmp_path):
+    for name in Sbatch.commands:
+        command(name, 'echo "$@" >&2; echo 7')
+    launcher = Sbatch(tmp_path)
+    launcher.leave_out("n2")
+    assert launcher.test("#!/bin/bash\n#SBATCH --exclude=n7\ntrue").startswith("--test-only --exclude=n7,n2 ")

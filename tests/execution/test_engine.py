@@ -8,16 +8,17 @@ from types import SimpleNamespace
 import pytest
 from distributed import Client, KilledWorker
 
-from survey_batch.cluster.base import Connection, Size
+from survey_batch.cluster.base import Connection, Death, Size
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 from survey_batch.execution import engine, shard_task
 from survey_batch.execution.engine import Chain, Engine
+from survey_batch.execution.failures import Deaths
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
 from survey_batch.store.schema import cut_into_shards
 
 SHARDS = cut_into_shards("object", 24, 4)
-DEATH = KilledWorker("a task", SimpleNamespace(address="tcp://a"), 0)
+DEATH = KilledWorker("a task", SimpleNamespace(name="0", address="tcp://a"), 0)
 
 called = []
 """What the workers were asked for, in order."""
@@ -94,7 +95,7 @@ def run(client, monkeypatch):
 
 def failures_of_one_death(failures, _):
     """Count as a scheduler of ours does, which reports each death."""
-    failures.deaths_per_report, failures.deaths, failures.errors = 1, Counter(), Counter()
+    failures.deaths, failures.errors = Deaths(lambda _name, _address: Death()), Counter()
 
 
 def counts(records):

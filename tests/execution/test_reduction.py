@@ -73,7 +73,7 @@ def test_few_sums_wait_to_be_added(learn, monkeypatch):
 
 
 def death(task):
-    return KilledWorker(task, SimpleNamespace(address="tcp://a"), 0)
+    return KilledWorker(task, SimpleNamespace(name="0", address="tcp://a"), 0)
 
 
 def test_a_part_whose_worker_died_is_summed_up_again_and_the_result_is_the_same(learn):

@@ -102,7 +102,7 @@ def test_spectra_and_predictions_are_those_of_this_machine_and_gpus_are_asked_fo
     }
     stages = ("spectra", "predictions")
     made = partial(lamost_job, keys)
-    compare(made, stages, tmp_path)
+    compare(made, stages, tmp_path, away=True)
 
 
 def test_cutouts_features_and_predictions_of_images_are_too(tmp_path):
@@ -124,7 +124,19 @@ def test_cutouts_features_and_predictions_of_images_are_too(tmp_path):
     compare(made, ("frames", "cutouts", "features", "predictions"), tmp_path)
 
 
-def compare(made, stages, folder):
+def controller_away(running):
+    """Kill SLURM's controller, and bring it back once the run has told of it."""
+    folder = Path(os.environ["SLURM_DIR"])
+    kill(psutil.Process(int((folder / "slurmctld.pid").read_text())))
+    deadline = time.monotonic() + PATIENCE
+    while "SLURM does not answer" not in running.messages:
+        assert running.process.poll() is None, running.messages
+        assert time.monotonic() < deadline, running.messages
+        time.sleep(0.2)
+    subprocess.run(["slurmctld"], check=True)
+
+
+def compare(made, stages, folder, *, away=False):
     """Run a job here and on SLURM: the products are the same, and GPUs are asked for to predict alone."""
     here = made(folder / "here", stages[:-1], cluster={"workers": 2, "memory": "2 GB"})
     run(here)
@@ -132,15 +144,20 @@ def compare(made, stages, folder):
     counts = run(here.model_copy(update={"stages": stages})).counts
     gpu = {"partition": "gpu", "gres": "gpu:1", "workers": 1, "cores": 2, "memory": "2 GB", "allow_cpu": True}
     there = made(folder / "there", stages, cluster={**SLURM, "memory": "2 GB", "gpu": gpu})
-    asked = []
+    before = set(jobs("%i", state="all"))
     with command(there, folder) as running:
-        while running.process.poll() is None:
-            asked += [line.split() for line in jobs("%i %P %b", state="RUNNING")]
-            time.sleep(0.3)
+        if away:
+            running.wait_for(1, stages[-2])
+            controller_away(running)
         assert running.wait() == 0, running.messages
-    by_job = {number: (partition, gres) for number, partition, gres in asked}
-    assert {partition for partition, _ in by_job.values()} == {"cpu", "gpu"}
-    assert all(("gpu" in gres) == (partition == "gpu") for partition, gres in by_job.values()), by_job
+    ended = [line.split() for line in jobs("%i %P %b %T %j", state="all") if line.split()[0] not in before]
+    assert {(partition, "gpu" in gres, state, name) for _, partition, gres, state, name in ended} == {
+        ("cpu", False, "COMPLETED", "sb-test-cpu"),
+        ("gpu", True, "COMPLETED", "sb-test-gpu"),
+    }
+    assert running.messages.count("Dask dashboard:") == 1, "a tunnel lives for the whole run"
+    (logs,) = (folder / "there" / "log" / "slurm").iterdir()
+    assert not [path for path in logs.iterdir() if path.is_dir()], "keys are left"
     assert json.loads((folder / "there" / "run.json").read_text())["counts"] == counts
     assert_equal_products(folder / "here", folder / "there", *stages)
 
@@ -163,6 +180,26 @@ def test_worker_jobs_that_are_cancelled_or_preempted_or_on_a_dead_node_are_repla
         resume("n2")
     ended = len(events(tmp_path / "out", "worker job ended"))
     assert ended >= 4, "a cancelled one each, one of the node, and those that were preempted"
+    assert_same(undisturbed, tmp_path / "out")
+
+
+def test_preemptions_of_a_shard_s_workers_are_no_fault_of_the_shard(files, undisturbed, tmp_path):
+    with http_server(files[0], delay=1) as server:
+        archive = {**files[1], "archive": {**files[1]["archive"], "root": server.url, "connections": 64}}
+        job = slow_job(archive, tmp_path / "out", workers=1)
+        job = job.model_copy(update={"shards": job.shards.model_copy(update={"objects": OBJECTS})})
+        with command(job, tmp_path) as running:
+            seen = 10  # requests that only see whether the server answers
+            for _ in range(3):
+                wait_until(lambda: server.requests.total() > seen, running.messages_file)  # noqa: B023
+                urgent = ["sbatch", "-p", "urgent", "-N2", "--exclusive", "--output=/dev/null", "--wait", "--wrap=true"]
+                subprocess.run(urgent, check=True)
+                seen = server.requests.total()
+            assert running.wait() == 0, running.messages
+    assert "was preempted" in running.messages
+    assert not events(tmp_path / "out", "set aside")
+    assert {event["state"] for event in events(tmp_path / "out", "worker job ended")} == {"PREEMPTED"}
+    assert len(events(tmp_path / "out", "retry")) == 3
     assert_same(undisturbed, tmp_path / "out")
 
 
@@ -247,7 +284,7 @@ def test_an_interrupted_run_cancels_its_jobs_however_often_it_is_interrupted(arc
     ("keys", "said"),
     [
         ({"partition": "gold"}, "invalid partition"),
-        ({"prologue": ["exit 3"]}, "3 worker jobs in a row ended before their worker reached the scheduler"),
+        ({"prologue": ["exit 3"]}, "worker jobs in a row ended before their worker reached the scheduler"),
         ({"python": "/no/python"}, "/no/python"),
         ({"workers": None}, "cluster.workers is not set"),
         ({"options": {"colour": "red"}}, "unexpected keyword argument 'colour'"),

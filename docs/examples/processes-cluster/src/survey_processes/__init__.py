@@ -18,7 +18,7 @@ from survey_batch.core.errors import SurveyBatchError
 from survey_batch.core.findings import Findings, Site
 
 if TYPE_CHECKING:
-    from survey_batch.cluster.base import Connection, Say
+    from survey_batch.cluster.base import Connection, Say, Size
 
 
 class ProcessesKind(ClusterKind):
@@ -45,37 +45,62 @@ class ProcessesKind(ClusterKind):
         return usable
 
     @contextmanager
-    def connect(self, section: ClusterSection, output: str, say: "Say") -> Iterator["Connection"]:
+    def connect(self, section: ClusterSection, output: str, say: "Say", name: str) -> Iterator["Connection"]:
         """Start a scheduler in this process, and the workers beside it."""
         import dask  # here, not above: every job file that names this kind imports this module
         from distributed import LocalCluster
 
-        from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Size, client_of, job_folder
-
-        workers: list[subprocess.Popen[bytes]] = []
-        folder = job_folder(output, "processes")
-
-        def check() -> None:
-            for number, worker in enumerate(workers):
-                if worker.poll() is not None:
-                    log = folder / f"{number}.log"
-                    raise SurveyBatchError(f"worker {number} ended with {worker.returncode}; its log is {log}")
+        from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, client_of
+        from survey_batch.cluster.folders import job_folder
 
         with (
             dask.config.set(SCHEDULER_SETTINGS),
             LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=section.dashboard) as cluster,
             client_of(cluster) as client,
         ):
+            workers = Processes(job_folder(output, "processes"), cluster.scheduler_address)
             try:
-                logs = [folder / f"{number}.log" for number in range(worker_count(section))]
-                workers.extend(_start(section, cluster.scheduler_address, log) for log in logs)
-                size = Size(len(workers), len(workers) * section.threads, section.wants_gpu)
-                yield Connection(client, client.dashboard_link, lambda: size, check)
+                workers.change(section)
+                yield Connection(client, client.dashboard_link, workers.size, workers.check, workers.change)
             finally:
-                for worker in workers:
-                    worker.terminate()
-                for worker in workers:
-                    worker.wait()
+                workers.end()
+
+
+class Processes:
+    """The workers, which are those of one table at a time."""
+
+    def __init__(self, folder: Path, address: str) -> None:
+        self.folder, self.address, self.started = folder, address, 0
+        self.running: dict[int, subprocess.Popen[bytes]] = {}
+
+    def change(self, section: ClusterSection) -> None:
+        """End the workers, and start those of another table."""
+        self.end()
+        self.section = section
+        for _ in range(worker_count(section)):
+            self.running[self.started] = _start(section, self.address, self.folder / f"{self.started}.log")
+            self.started += 1
+
+    def size(self) -> "Size":
+        """Return the size of the cluster."""
+        from survey_batch.cluster.base import Size
+
+        return Size(len(self.running), len(self.running) * self.section.threads, self.section.wants_gpu)
+
+    def check(self) -> None:
+        """Raise an error if a worker ended by itself."""
+        for number, worker in self.running.items():
+            if worker.poll() is not None:
+                log = self.folder / f"{number}.log"
+                raise SurveyBatchError(f"worker {number} ended with {worker.returncode}; its log is {log}")
+
+    def end(self) -> None:
+        """End the workers."""
+        for worker in self.running.values():
+            worker.terminate()
+        for worker in self.running.values():
+            worker.wait()
+        self.running.clear()
 
 
 def _start(section: ClusterSection, address: str, log: Path) -> subprocess.Popen[bytes]:

@@ -5,7 +5,8 @@ import pytest
 from survey_batch.cluster import connect
 from survey_batch.cluster.drain import END
 from survey_batch.cluster.launch import Sbatch
-from survey_batch.cluster.slurm import make_cluster, script_of
+from survey_batch.cluster.slurm import scheduler_options
+from survey_batch.cluster.slurm_script import job_of, name_of, worker_job
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.errors import ConfigurationError
 
@@ -13,21 +14,39 @@ from survey_batch.core.errors import ConfigurationError
 @pytest.fixture
 def script(tmp_path):
     pytest.importorskip("dask_jobqueue")
-    pytest.importorskip("cryptography")
 
     def make(**keys):
         section = ClusterSection(kind="slurm", workers=1, **keys)
-        cluster = make_cluster(section, Sbatch, tmp_path)
-        try:
-            return script_of(cluster, Sbatch), str(cluster.scheduler_spec["options"])
-        finally:
-            cluster.close()
+        return worker_job(section, Sbatch, "my job", tmp_path, "tls://host:1", None).script
 
     return make
 
 
+@pytest.mark.parametrize(
+    ("job", "keys", "name"),
+    [
+        ("lamost-dr9", {}, "sb-lamost-dr9-cpu"),
+        ("Sterne (März), 2. Lauf/α", {"gres": "gpu:1"}, "sb-Sterne-M-rz-2-Lauf-gpu"),
+        ("x" * 99, {}, f"sb-{'x' * 40}-cpu"),
+        ("☉", {}, "sb-job-cpu"),
+    ],
+)
+def test_worker_jobs_are_named_after_the_job_in_characters_that_slurm_takes(job, keys, name):
+    assert name_of(job, ClusterSection(kind="slurm", **keys)) == name
+
+
+@pytest.mark.parametrize("worker", ["survey-batch_12", "survey-batch_12-0"])
+def test_a_worker_s_name_tells_its_job(worker):
+    assert job_of(worker) == "12"
+
+
+def test_an_option_that_is_unknown_is_named(script):
+    with pytest.raises(ConfigurationError, match="unexpected keyword argument 'colour'"):
+        script(options={"colour": "red"})
+
+
 def test_options_are_added_to_what_is_set(script):
-    text, scheduler = script(
+    text = script(
         gres="gpu:1",
         qos="debug",
         prologue=["module load python"],
@@ -35,7 +54,6 @@ def test_options_are_added_to_what_is_set(script):
             "worker_extra_args": ["--lifetime", "55m"],
             "job_script_prologue": ["module load cuda"],
             "job_extra_directives": ["--exclusive"],
-            "scheduler_options": {"allowed_failures": 7},
             "job_directives_skip": ["--mem="],
         },
     )
@@ -51,18 +69,24 @@ def test_options_are_added_to_what_is_set(script):
     assert "#SBATCH --qos=debug" in text
     assert "#SBATCH --exclusive" in text
     assert "#SBATCH --mem=" not in text
-    assert "127.0.0.1:0" in scheduler
-    assert "allowed_failures" in scheduler
+    assert "#SBATCH -J sb-my-job-gpu" in text
+    assert "--name survey-batch_$SLURM_JOB_ID" in text
+
+
+def test_options_of_the_scheduler_are_added_to_ours():
+    section = ClusterSection(kind="slurm", interface="ib0", options={"scheduler_options": {"port": 8800}})
+    made = scheduler_options(section, None)
+    assert (made["port"], made["dashboard_address"], made["interface"]) == (8800, "127.0.0.1:0", "ib0")
 
 
 def test_a_job_without_a_time_limit_never_drains(script):
-    text, _ = script(walltime="UNLIMITED")
+    text = script(walltime="UNLIMITED")
     assert "#SBATCH -t UNLIMITED" in text
     assert END not in text
 
 
 def test_the_word_gpu_in_a_directive_gives_a_worker_no_gpu(script):
-    text, _ = script(directives=["--exclude=gpu01", "--constraint=nogpu"])
+    text = script(directives=["--exclude=gpu01", "--constraint=nogpu"])
     assert "GPU=1" not in text
     assert "#SBATCH --exclude=gpu01" in text
 
