@@ -60,4 +60,4 @@ html_theme_options = {
     "back_to_top_button": True,
 }
 html_sidebars = {"index": [], "gallery": [], "glossary": [], "release-notes": [], "how-to-cite": []}
-project_copyright = "MIT licence"
+project_copyright = f"{author}; MIT licence"

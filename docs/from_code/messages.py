@@ -14,10 +14,14 @@ import survey_batch
 from docs.from_code.markdown import code, table
 from survey_batch.cli import exit_code
 from survey_batch.core.errors import ConfigurationError, InvalidError, SurveyBatchError
+from survey_batch.core.status import Status
 
 ROOT = Path(survey_batch.__file__).parent
 HOLE = "…"
 """What differs from case to case."""
+
+WRONG_VALUES = ("ValueError", "WrongKeyError")
+"""What checks of the job file raise."""
 
 Names = Mapping[str, ast.expr]
 
@@ -65,8 +69,8 @@ def messages() -> tuple[Message, ...]:
 def page() -> str:
     """Write the reference of the errors and their messages."""
     kinds, found = errors(), messages()
-    rows = [(f"[{code(name)}](#error-{name.lower()})", *_facts(kind)) for name, kind in kinds.items()]
-    parts = [table(("error", "what it means", "status of the rows", "exit code"), rows)]
+    rows = [(f"[{code(name)}](#error-{name.lower()})", _meaning(kind)) for name, kind in kinds.items()]
+    parts = [table(("error", "what it means"), rows)]
     for name in kinds:
         parts += [f"(error-{name.lower()})=", f"## `{name}`\n", (inspect.getdoc(kinds[name]) or "") + "\n"]
         of_kind = [one for one in found if one.kind == name]
@@ -84,13 +88,13 @@ def _with_subclasses(kind: type[SurveyBatchError]) -> Iterator[type[SurveyBatchE
             yield from _with_subclasses(one)
 
 
-def _facts(kind: type[SurveyBatchError]) -> tuple[str, str, str]:
-    status = getattr(kind, "status", None)
-    return (
-        (inspect.getdoc(kind) or "").partition("\n")[0],
-        f"[{code(status.name.lower())}](statuses.md)" if status else "",
-        "" if status else code(exit_code(kind.__new__(kind))),
-    )
+def _meaning(kind: type[SurveyBatchError]) -> str:
+    """Say when an error arises, and which status of rows or exit code of a verb follows."""
+    status: Status | None = getattr(kind, "status", None)
+    follows = f"Exit code {code(exit_code(kind.__new__(kind)))}."
+    if status is not None:
+        follows = f"Status [{code(status.name.lower())}](statuses.md)."
+    return f"{(inspect.getdoc(kind) or '').splitlines()[0]} {follows}"
 
 
 def _place(module: str) -> str:
@@ -125,9 +129,7 @@ def _raised(tree: ast.AST, names: Names, module: str) -> Iterator[tuple[str, tup
         called = tree.func.attr if isinstance(tree.func, ast.Attribute) else getattr(tree.func, "id", "")
         if called in errors():
             yield called, (tree.args[0], names)
-        elif called in ("ValueError", "WrongKeyError") and f".{module}".startswith(
-            ".survey_batch.config."
-        ):  # told with its line
+        elif called in WRONG_VALUES and ".config." in module:  # told with the line of the job file
             yield ConfigurationError.__name__, (tree.args[0], names)
         elif called == "reject" and len(tree.args) > 1:  # rows of a catalogue
             yield InvalidError.__name__, (tree.args[1], names)

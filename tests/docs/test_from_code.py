@@ -113,7 +113,7 @@ def test_every_class_of_error_is_in_the_reference_with_what_follows_from_it():
     page = messages.page()
     assert {*written, "SurveyBatchError"} == set(messages.errors())
     assert all(f"## `{name}`" in page for name in messages.errors())
-    assert "#error-planmismatcherror) | The output holds the products of another plan. |  | `3` |" in page
+    assert "#error-planmismatcherror) | The output holds the products of another plan. Exit code `3`. |" in page
     assert "[`not_found`](statuses.md)" in page
 
 
