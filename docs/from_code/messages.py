@@ -23,7 +23,7 @@ HOLE = "…"
 WRONG_VALUES = ("ValueError", "WrongKeyError")
 """What checks of the job file raise."""
 
-Names = Mapping[str, ast.expr]
+Names = Mapping[str, ast.AST]
 
 
 class Message(NamedTuple):
@@ -60,7 +60,7 @@ def messages() -> tuple[Message, ...]:
     found = [
         Message(kind, _place(name), text)
         for name, tree in modules().items()
-        for kind, node in _raised(tree, _constants(name), name)
+        for kind, node in _raised(tree, _known(name), name)
         if re.search(r"\w{3}", text := _text(*node))
     ]
     return tuple(sorted(set(found)))
@@ -104,37 +104,51 @@ def _place(module: str) -> str:
 
 
 @cache
-def _own_constants(module: str) -> Names:
-    return {name: value for name, value in _assigned(modules()[module].body) if name.isupper()}
+def _own(module: str) -> Names:
+    body = modules()[module].body
+    functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+    return {**functions, **{name: value for name, value in _assigned(body) if name.isupper()}}
 
 
-def _constants(module: str) -> Names:
-    """Return the constants of a module, its own and those that it imports."""
+def _known(module: str) -> Names:
+    """Return the constants and functions of a module, its own and those that it imports."""
     imports = [node for node in modules()[module].body if isinstance(node, ast.ImportFrom)]
     imported = {
-        alias.name: _own_constants(node.module)[alias.name]
+        alias.name: _own(node.module)[alias.name]
         for node in imports
         if node.module in modules()
         for alias in node.names
-        if alias.name in _own_constants(node.module)
+        if alias.name in _own(node.module)
     }
-    return {**imported, **_own_constants(module)}
+    return {**imported, **_own(module)}
 
 
-def _raised(tree: ast.AST, names: Names, module: str) -> Iterator[tuple[str, tuple[ast.expr, Names]]]:
+def _raised(tree: ast.AST, names: Names, module: str) -> Iterator[tuple[str, tuple[ast.AST, Names]]]:
     """Yield each kind of error with the expression of its message, and the names that this may use."""
     if isinstance(tree, ast.FunctionDef):
         names = {**names, **dict(_assigned(ast.walk(tree)))}
     if isinstance(tree, ast.Call) and tree.args:
         called = tree.func.attr if isinstance(tree.func, ast.Attribute) else getattr(tree.func, "id", "")
         if called in errors():
-            yield called, (tree.args[0], names)
+            yield from ((called, one) for one in _said(tree.args[0], names))
         elif called in WRONG_VALUES and ".config." in module:  # told with the line of the job file
             yield ConfigurationError.__name__, (tree.args[0], names)
         elif called == "reject" and len(tree.args) > 1:  # rows of a catalogue
             yield InvalidError.__name__, (tree.args[1], names)
     for node in ast.iter_child_nodes(tree):
         yield from _raised(node, names, module)
+
+
+def _said(node: ast.expr, names: Names) -> Iterator[tuple[ast.AST, Names]]:
+    """Yield the expressions that a message may be: if a function writes it, those that the function returns."""
+    function = names.get(getattr(node.func, "id", "")) if isinstance(node, ast.Call) else None
+    if not isinstance(function, ast.FunctionDef):
+        yield node, names
+        return
+    known = {**names, **dict(_assigned(ast.walk(function)))}
+    for one in ast.walk(function):
+        if isinstance(one, ast.Return) and one.value:
+            yield one.value, known
 
 
 def _assigned(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
@@ -146,13 +160,13 @@ def _assigned(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
     return ((name, values[0]) for name, values in found.items() if len(values) == 1)
 
 
-def _text(node: ast.expr, names: Names) -> str:
+def _text(node: ast.AST, names: Names) -> str:
     """Write a message with `…` for what differs."""
     words = " ".join(_parts(node, names).split())
     return re.sub(rf"{HOLE}(?:[\s,]*{HOLE})+", HOLE, words)
 
 
-def _parts(node: ast.expr, names: Names) -> str:
+def _parts(node: ast.AST, names: Names) -> str:
     match node:
         case ast.Constant(str() as text):
             return text

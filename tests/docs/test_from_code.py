@@ -131,6 +131,11 @@ def test_messages_are_told_with_what_differs_left_open(kind, place, text):
     assert messages.Message(kind, place, text) in messages.messages()
 
 
+def test_a_message_that_a_function_writes_is_told_too():
+    texts = [one.text for one in messages.messages() if one.folder == "lazy" and one.kind == "PlanMismatchError"]
+    assert any(text.startswith("it is not known whether this dataset was made like the …") for text in texts)
+
+
 def test_a_message_has_the_constants_of_its_own_module():
     (message,) = (one for one in messages.messages() if "has column names, but no rows" in one.text)
     assert message.text.endswith(": check that the query found something, and download the table again")
