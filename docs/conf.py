@@ -31,6 +31,7 @@ suppress_warnings = ["toc.empty_glob"]  # as long as there are no notebooks
 # Tutorials are run when the site is built; `make docs NOTEBOOKS=off` shows them as they were saved.
 nb_execution_mode = os.environ.get("SURVEY_BATCH_NOTEBOOKS", "force")
 nb_execution_raise_on_error = True
+nb_merge_streams = True  # lines of one cell are one block
 nb_execution_timeout = 1800  # a busy machine must not fail
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # they would be loaded from a server
 
@@ -60,4 +61,4 @@ html_theme_options = {
     "back_to_top_button": True,
 }
 html_sidebars = {"index": [], "gallery": [], "glossary": [], "release-notes": [], "how-to-cite": []}
-project_copyright = "MIT licence"
+project_copyright = f"{author}; MIT licence"

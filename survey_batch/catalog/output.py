@@ -2,7 +2,7 @@
 
 import csv
 import io
-from typing import Any
+from typing import Any, TypedDict
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,21 @@ from survey_batch.catalog.read import Catalog
 from survey_batch.core.paths import join, write_bytes, write_json
 
 NO_CLASS = "(none)"
+
+
+class CatalogSummary(TypedDict):
+    """Which rows of a catalogue were chosen, as in `summary.json`."""
+
+    rows: int
+    """Rows chosen."""
+    invalid: int
+    """Rows among them that cannot be used; a run gives them the status `invalid`."""
+    steps: dict[str, dict[str, int]]
+    """Rows by class, with an empty name for none, after each step of the selection and in each split."""
+    left_out: dict[str, int]
+    """Rows left out, by the reason."""
+    notes: list[str]
+    """What was assumed or looks doubtful."""
 
 
 def summary_rows(counts: Counts) -> list[dict[str, Any]]:
@@ -56,15 +71,16 @@ def write_catalog(catalog: Catalog, folder: str) -> list[str]:
     return paths
 
 
-def summary(catalog: Catalog) -> dict[str, Any]:
+def summary(catalog: Catalog) -> CatalogSummary:
     """Return counts and notes as JSON types."""
-    invalid = pc.sum(pc.not_equal(catalog.table["problem"], "")).as_py() or 0
-    return {
-        "rows": catalog.table.num_rows,
-        "invalid": invalid,
-        **catalog.counts.as_dict(),
-        "notes": list(catalog.notes),
-    }
+    counts = catalog.counts.as_dict()
+    return CatalogSummary(
+        rows=catalog.table.num_rows,
+        invalid=pc.sum(pc.not_equal(catalog.table["problem"], "")).as_py() or 0,
+        steps=counts["steps"],
+        left_out=counts["left_out"],
+        notes=list(catalog.notes),
+    )
 
 
 def _parquet(table: pa.Table) -> bytes:

@@ -87,7 +87,7 @@ def main() -> None:
             sys.exit(app.main(prog_name="survey-batch", standalone_mode=not asked_by_program) or 0)
     except SurveyBatchError as error:
         sys.stderr.write(f"survey-batch: {error}\n")
-        sys.exit(_exit_code(error))
+        sys.exit(exit_code(error))
     except USAGE_ERROR as error:
         answer.begin(as_json=True)
         answer.fail("UsageError", error.format_message())
@@ -98,7 +98,8 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
 
 
-def _exit_code(error: SurveyBatchError) -> int:
+def exit_code(error: SurveyBatchError) -> int:
+    """Return the exit code of a verb that ends with an error."""
     if isinstance(error, PlanMismatchError):
         return EXIT_MISMATCH
     return EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else EXIT_INCOMPLETE

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from survey_batch.cli.facts import CatalogFiles
 from survey_batch.cli.frame import command
 from survey_batch.cli.options import JobFile, Overrides, open_job
 from survey_batch.cli.output import answer
@@ -37,7 +38,7 @@ def catalog(
     chosen = read_catalog(object_catalog(loaded), loaded.archive)
     paths = write_catalog(chosen, join(output or loaded.output, "catalog"))
     notes = [*chosen.notes, *_label_hint(object_catalog(loaded), loaded)]
-    answer.tell(summary(chosen) | {"files": paths, "notes": notes})
+    answer.tell({**summary(chosen), **CatalogFiles(files=paths), "notes": notes})
     answer.note(notes)
     answer.show(_table(summary_rows(chosen.counts)), f"wrote {', '.join(paths)}")
     answer.hint(command("plan", job, overrides))

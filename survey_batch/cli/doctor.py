@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from survey_batch.cli.facts import DoctorFacts
 from survey_batch.cli.frame import command
 from survey_batch.cli.options import JobFile, Overrides, open_job
 from survey_batch.cli.output import answer, say
@@ -35,7 +36,8 @@ def doctor(job: JobFile, overrides: Overrides = None, workers: Workers = True) -
 
     found = list(_shown(diagnose(loaded, workers=workers, say=say)))
     failed = any(finding.state == "failed" for finding in found)
-    answer.tell({"output": loaded.output, "ok": not failed, "findings": [finding.as_dict() for finding in found]})
+    findings = [finding.as_dict() for finding in found]
+    answer.tell(DoctorFacts(output=loaded.output, ok=not failed, findings=findings))
     answer.show(_sum_up(found))
     if failed:
         raise typer.Exit(1)

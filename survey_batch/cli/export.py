@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from survey_batch.cli.completion import complete_columns
+from survey_batch.cli.facts import ExportFacts
 from survey_batch.cli.options import JobFile, Overrides, open_job
 from survey_batch.cli.output import answer, say
 from survey_batch.core.errors import ConfigurationError
@@ -55,13 +56,14 @@ def export(
         if with_:
             raise ConfigurationError("--with adds columns to the catalogue, and --pictures writes none: leave one out")
         path, count = write_pictures(wanted.output, pictures, to, notes.append)
+        facts = ExportFacts(folder=path, pictures=count, notes=notes)
     else:
         from survey_batch.results.export import export_catalog
 
         path, count = export_catalog(wanted, to, notes.append, with_ or ())
-    what = "pictures" if pictures else "rows"
-    answer.tell({"folder" if pictures else "file": path, what: count, "notes": notes})
+        facts = ExportFacts(file=path, rows=count, notes=notes)
+    answer.tell(facts)
     answer.clear()
     for note in notes:
         say(f"note: {note}")
-    answer.show(f"{path}: {count:,} {what}")
+    answer.show(f"{path}: {count:,} {'pictures' if pictures else 'rows'}")

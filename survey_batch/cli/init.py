@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from survey_batch.cli.completion import complete_stages, complete_survey
+from survey_batch.cli.facts import InitFacts
 from survey_batch.cli.frame import command
 from survey_batch.cli.output import answer
 
@@ -54,6 +55,6 @@ def init(
         raise ConfigurationError(f"{wishes.job} exists already; choose another name or remove it")
     wishes.job.parent.mkdir(parents=True, exist_ok=True)
     wishes.job.write_text(text, encoding="utf-8")
-    answer.tell({"file": str(wishes.job), "survey": wishes.survey or EXAMPLE})
+    answer.tell(InitFacts(file=str(wishes.job), survey=wishes.survey or EXAMPLE))
     answer.tell({"next": [command(verb, wishes.job) for verb in ("catalog", "plan")]})
     answer.show(f"wrote {wishes.job}; look through it, then: survey-batch plan {wishes.job}")

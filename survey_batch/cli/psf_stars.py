@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from survey_batch.cli.completion import complete_formats
+from survey_batch.cli.facts import PsfStarsFacts
 from survey_batch.cli.options import JobFile, Overrides, open_job
 from survey_batch.cli.output import answer
 
@@ -45,7 +46,7 @@ def psf_stars(
     loaded = open_job(job, overrides)
     fields = choose_psf_stars(loaded, threshold, most, size)
     paths = [path for path, _ in write_psf_stars(fields, folder or join(loaded.output, FOLDER), wanted)]
-    answer.tell({"fields": {one.name: one.stars.num_rows for one in fields}, "files": paths})
+    answer.tell(PsfStarsFacts(fields={one.name: one.stars.num_rows for one in fields}, files=paths))
     stars = sum(one.stars.num_rows for one in fields)
     answer.show(f"{stars:,} stars in {len(fields):,} fields; {paths[0]}")
     if few := [one.name for one in fields if one.stars.num_rows < least]:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from survey_batch.cli.facts import ReportFacts
 from survey_batch.cli.options import JobFile, Overrides, open_job
 from survey_batch.cli.output import answer
 
@@ -21,5 +22,5 @@ def report(
     from survey_batch.report import write_report
 
     path = write_report(wanted.output, to)
-    answer.tell({"file": path})
+    answer.tell(ReportFacts(file=path))
     answer.show(path)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from survey_batch.cli.facts import RunFacts
 from survey_batch.cli.frame import command
 from survey_batch.cli.options import JobFile, Overrides, open_job
 from survey_batch.cli.output import answer, error_console, say
@@ -49,7 +50,7 @@ def run(
     summary = run_job(
         wanted, make_progress(error_console), break_lock=break_lock, performance_report=performance_report
     )
-    answer.tell({"output": summary.output, "counts": summary.counts, "stages": summary.stages})
+    answer.tell(RunFacts(output=summary.output, counts=summary.counts, stages=summary.stages))
     _show(summary, command("status", job, overrides))
     verbs = ("report", "export") if summary.complete else ("status", "run")
     answer.hint(*(command(verb, job, overrides) for verb in verbs))

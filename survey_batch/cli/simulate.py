@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from survey_batch.cli.completion import complete_simulated
+from survey_batch.cli.facts import SimulateFacts
 from survey_batch.cli.frame import command
 from survey_batch.cli.output import answer
 from survey_batch.core import steps
@@ -67,7 +68,7 @@ def simulate(
         given = {name: value for name, value in options.items() if value is not None}
         _refuse_others(survey, make, given)
         made = make(folder, objects=objects, seed=seed, **given)
-    answer.tell({"catalog": str(made)})
+    answer.tell(SimulateFacts(catalog=str(made)))
     answer.show(str(made))
     _hint(survey, folder, made, given)
 

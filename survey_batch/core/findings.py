@@ -33,6 +33,7 @@ class Finding:
     where : str
         On which machine: this one, or the worker of a table.
     state : State
+        How it ended: ok, warning, failed or skipped.
     found : str
         What was found, with numbers.
     advice : str

@@ -3,11 +3,28 @@
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from survey_batch.core.paths import join, read_json, write_json
 from survey_batch.core.versions import versions
 from survey_batch.planning.plan import Plan
+
+
+class RunRecord(TypedDict):
+    """One run in `run.json`."""
+
+    started: str
+    """When it began, in UTC."""
+    seconds: float
+    """How long it took."""
+    log: str
+    """Path or URL of its log."""
+    stages: Mapping[str, Any]
+    """For each stage, by its name, what the run did: as with `run`."""
+    ended: str
+    """`complete`, `incomplete` (another run would retry some rows) or `error`."""
+    error: NotRequired[str]
+    """The message of the error with which it ended."""
 
 
 def write_run(
@@ -36,14 +53,15 @@ def write_run(
     error : str
         The error's message.
     """
-    this = {
-        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.time() - started, 3),
-        "log": log_path,
-        "stages": stages,
-        "ended": ended,
-        **({"error": error} if error else {}),
-    }
+    this = RunRecord(
+        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        seconds=round(time.time() - started, 3),
+        log=log_path,
+        stages=stages,
+        ended=ended,
+    )
+    if error:
+        this["error"] = error
     path = join(plan.job.output, "run.json")
     write_json(
         path,

@@ -14,7 +14,17 @@ from survey_batch.core.status import Status
 from survey_batch.images.picture import panels_of
 from survey_batch.models.figures import confusion_figure
 from survey_batch.notebook.rows import Object, kind_of, objects_in, row_of, rows_of
-from survey_batch.report.figures_sky import PATCH_DEGREES, all_sky, look, patches_of, whole_patch, width_degrees, zoom
+from survey_batch.report.figures_sky import (
+    PATCH_DEGREES,
+    Patch,
+    all_sky,
+    look,
+    offsets,
+    patches_of,
+    whole_patch,
+    width_degrees,
+    zoom,
+)
 from survey_batch.report.figures_spectra import NAMES_PAD, draw_spectrum
 from survey_batch.report.objects import Objects, label_classes
 from survey_batch.report.style import NO_CLASS, class_colors
@@ -25,6 +35,9 @@ if TYPE_CHECKING:
 INK = "#1d2733"
 COLUMNS = {"cutouts": 1, "composites": 6, "stamps": 6, "spectra": 2, "predictions": 3}
 """Panels side by side in a gallery."""
+
+IMAGES = ("composites", "stamps")
+"""Panels that are too narrow for an id of 18 digits and what is known of the object in one line."""
 
 
 class Picture(Figure):
@@ -71,7 +84,7 @@ def gallery(ds: "xr.Dataset", which: Sequence[Object] | None = None, count: int 
         raise ConfigurationError("gallery: no object of this dataset holds data (see ds.status)")
     across = min(COLUMNS[kind], len(rows))
     down = -(-len(rows) // across)
-    height = {"cutouts": 2.2, "spectra": 2.2, "predictions": 2.0}.get(kind, 11 / COLUMNS[kind] + 0.35)
+    height = {"cutouts": 2.2, "spectra": 2.2, "predictions": 2.0}.get(kind, 11 / COLUMNS[kind] + 0.5)
     figure = Picture((11.0 if across > 1 or kind == "cutouts" else 5.5, height * down), layout="constrained")
     panels = figure.subplots(down, across, squeeze=False).ravel()
     for axes, row in zip(panels, rows, strict=False):
@@ -110,9 +123,9 @@ def sky_map(ds: "xr.Dataset", by: str = "label") -> Picture:
     whole = whole_patch(objects, known) if len(known) else None
     if whole and width_degrees(objects, whole) > PATCH_DEGREES:
         whole = None
-    figure = Picture((5.4, 5.8) if whole else (8.6, 4.8), layout="constrained")
+    figure = Picture(_map_size(objects, whole) if whole else (8.6, 4.8), layout="constrained")
     if whole:
-        zoom(objects, whole, 1, figure)
+        zoom(objects, whole, figure=figure)
     else:
         all_sky(objects, known, patches_of(objects, known), figure)
     if classes:
@@ -123,6 +136,12 @@ def sky_map(ds: "xr.Dataset", by: str = "label") -> Picture:
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=min(8, len(handles)), frameon=False, title=by)
     return figure
+
+
+def _map_size(objects: Objects, patch: Patch) -> tuple[float, float]:
+    """Size the map of a patch so that it fills the picture, with room for a legend below it [inch]."""
+    east, north = map(np.ptp, offsets(objects, patch))
+    return 5.6, 1.6 + 4.6 * float(np.clip(north / max(east, 1e-9), 0.25, 1))
 
 
 def confusion(ds: "xr.Dataset", split: str | None = None) -> Picture:
@@ -167,17 +186,23 @@ def _words(ds: "xr.Dataset", name: str) -> Any:
 def _panel(axes: Axes, ds: "xr.Dataset", row: int, kind: str) -> None:
     one = ds.isel(object=row).load()
     _DRAW[kind](axes, one)
-    axes.set_title(_caption(one), fontsize=8, loc="left", pad=NAMES_PAD if kind == "spectra" else 4)
+    axes.set_title(
+        _caption(one, "\n" if kind in IMAGES else "  "),
+        fontsize=8,
+        loc="left",
+        pad=NAMES_PAD if kind == "spectra" else 4,
+    )
 
 
-def _caption(one: "xr.Dataset") -> str:
-    parts = [str(one["object_id"].item())]
+def _caption(one: "xr.Dataset", after_id: str) -> str:
+    parts = []
     if label := str(one["label"].item() if "label" in one.variables else ""):
         parts.append(label)
     if "predicted_class" in one.variables:
         parts.append(f"predicted {one['predicted_class'].item() or 'nothing'}")
     status = Status(int(one["status"])) if "status" in one.variables else Status.OK
-    return "  ".join(parts + ([status.name.lower()] if status != Status.OK else []))
+    parts += [status.name.lower()] if status != Status.OK else []
+    return str(one["object_id"].item()) + after_id * bool(parts) + "  ".join(parts)
 
 
 def _draw_cutout(axes: Axes, one: "xr.Dataset") -> None:

@@ -40,36 +40,34 @@ STORED_SHARE_OTHERWISE = 0.95
 """The same ratio for the other products, an estimate."""
 
 
-TOTALS = (
-    "stored_bytes",
-    "fetch_bytes",
-    "cpu_seconds",
-    "download_seconds",
-    "work_seconds",
-    "seconds",
-    "files_written",
-    "most_problem_notes",
-)
-"""Totals that `--json` adds to the parts."""
-
-
 @dataclass(frozen=True)
 class StageEstimate:
     """One stage's share of an estimate."""
 
     stage: str
+    """Name of the stage."""
     shards: int
+    """Number of shards."""
     files: int
+    """Files to fetch from the archive."""
     fetch_bytes: int
+    """Size of these files."""
     product_bytes: int
+    """Size of the product, uncompressed."""
     stored_bytes: int
+    """Its approximate size on disk; 0 if it is not kept."""
     process_bytes: int
+    """Memory of a worker besides its shards."""
     worker_bytes: int
+    """Memory for one shard in one thread of a worker."""
     cpu_seconds: float
+    """CPU time."""
     start_seconds: float
+    """Time before the first shard, whatever the number of workers."""
     download_seconds: float
-    """Download time from a remote archive, by `preflight.downloads`; 0 from a folder."""
+    """Time to download its files; 0 from a folder."""
     written: Footprint
+    """Files and folders of the product."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +75,19 @@ class Estimate:
     """The cost of a plan; all bytes are uncompressed except `stored_bytes`."""
 
     objects: int
+    """Rows of the catalogue."""
     invalid: int
+    """Rows among them that cannot be used."""
     fields: int
+    """Fields whose frames are needed; 0 for spectra."""
     workers: int
+    """Threads of all workers together."""
     stages: tuple[StageEstimate, ...]
+    """One for each stage, in order."""
     worker_bytes: int
     """Peak memory of one worker process, in the phase that needs the most."""
     notes: tuple[str, ...]
+    """What a person should know before the run."""
 
     @property
     def stored_bytes(self) -> int:
@@ -135,7 +139,12 @@ class Estimate:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, for `--json`."""
-        return {**asdict(self), **{name: getattr(self, name) for name in TOTALS}}
+        return {**asdict(self), **{name: getattr(self, name) for name in totals()}}
+
+
+def totals() -> list[str]:
+    """Name what is computed from the parts of an estimate, and told beside them."""
+    return [name for name, value in vars(Estimate).items() if isinstance(value, property) and name[0] != "_"]
 
 
 def estimate(plan: Plan) -> Estimate:

@@ -16,7 +16,9 @@ class Footprint:
     """Files and folders; each takes an inode."""
 
     files: int
+    """Approximate number of files."""
     folders: int
+    """Approximate number of folders."""
 
     @property
     def inodes(self) -> int:

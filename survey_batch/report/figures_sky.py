@@ -167,7 +167,7 @@ def _density(figure: Figure, axes: Axes, objects: Objects, known: Index) -> None
     figure.colorbar(mesh, ax=axes, label="objects per square degree", shrink=0.7)
 
 
-def zoom(objects: Objects, patch: Patch, number: int, figure: Figure | None = None) -> Figure:
+def zoom(objects: Objects, patch: Patch, number: int | None = None, figure: Figure | None = None) -> Figure:
     """Draw a patch in arcminutes or degrees from its middle, on a new figure or the given one."""
     shown = Patch(spread(patch.members, PANEL_OBJECTS), patch.ra, patch.dec)
     east, north, unit = _in_unit(*offsets(objects, shown))
@@ -176,7 +176,8 @@ def zoom(objects: Objects, patch: Patch, number: int, figure: Figure | None = No
     for name, members in _by_group(objects, shown.members):
         here = np.isin(shown.members, members)
         axes.scatter(east[here], north[here], s=13 if len(east) < 2000 else 4, **look(objects, name), alpha=0.85)
-    axes.set_title(f"{number}:  {patch.ra:.2f}° {patch.dec:+.2f}°\n{len(patch.members):,} objects", fontsize=9)
+    which = "" if number is None else f"{number}:  "
+    axes.set_title(f"{which}{patch.ra:.2f}° {patch.dec:+.2f}°\n{len(patch.members):,} objects", fontsize=9)
     axes.invert_xaxis()
     axes.tick_params(labelsize=8)
     axes.set_xlabel(f"east [{unit}]", fontsize=8.5)

@@ -7,8 +7,9 @@ from datetime import datetime
 from survey_batch.core import wording
 from survey_batch.report.page import Html, Measure, badge, bar, markup, section, table, tag
 from survey_batch.report.runs import rates, read_newest_log, totals
+from survey_batch.report.stage_status import StageStatus
 from survey_batch.report.style import INK, STATUS_COLORS
-from survey_batch.report.summary import RunStatus, StageStatus
+from survey_batch.report.summary import RunStatus
 from survey_batch.store.schema import PRODUCTS_OF_FRAMES
 
 CPU_COLOR = "#8fa3b8"

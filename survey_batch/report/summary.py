@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from survey_batch.config.job import Job
 from survey_batch.core import wording
-from survey_batch.core.display import in_words
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.pace import Pace
 from survey_batch.core.status import Status, count_statuses, final_status, unfinished
@@ -25,68 +24,13 @@ from survey_batch.report.reading import (
     shard_rows,
 )
 from survey_batch.report.runs import Rate, paces, rates, read_holder, read_newest_log, read_run_file, utc_now
-from survey_batch.store.problems import count_reasons
+from survey_batch.report.stage_status import StageStatus
+from survey_batch.store.problems import ProblemCount, count_reasons
 from survey_batch.store.root import known_products
 from survey_batch.store.schema import PRODUCTS_OF_FRAMES
 
-__all__ = ["RunStatus", "StageStatus", "summarize"]
-
-
-@dataclass(frozen=True)
-class StageStatus:
-    """How far one stage is.
-
-    Attributes
-    ----------
-    axis : str
-        What its rows are: "object" or "frame".
-    rows : int
-    counts : dict
-        By status; of each frame and band for `frames`.
-    pending, retryable : int
-        Rows not done yet, and rows that another run would try again.
-    shards, shards_done : int
-    created, deleted : bool
-        Whether the product is there, and whether it was but was deleted by hand.
-    rate : float or None
-        Rows per second: over about the last minute during a run, else the mean of the last run that worked on it.
-    pace : Pace or None
-        Set only for a stage on which a run is working now.
-    """
-
-    name: str
-    axis: str
-    rows: int
-    counts: Mapping[str, int]
-    pending: int
-    retryable: int
-    shards: int
-    shards_done: int
-    created: bool = True
-    deleted: bool = False
-    rate: float | None = None
-    pace: Pace | None = None
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Time for the pending rows at the last rate; None if no rate is known, or the stage stands still."""
-        return self._pace.seconds_left(self.pending)
-
-    @property
-    def said(self) -> str:
-        """The counts by status in words."""
-        if self.deleted:
-            return "deleted; the next run makes it again"
-        return in_words(self.counts) if self.created else "not started"
-
-    @property
-    def left(self) -> str:
-        """The same in words, or how long nothing has happened; empty if nothing is left."""
-        return self._pace.left(self.pending) if self.pending else ""
-
-    @property
-    def _pace(self) -> Pace:
-        return self.pace or Pace(self.rate or 0.0)
+COMPUTED = ("running", "complete", "seconds_left", "idle_seconds")
+"""What `--json` adds to a status, computed from its parts."""
 
 
 class _Known(dict[str, Any]):
@@ -102,20 +46,28 @@ class RunStatus:
 
     Attributes
     ----------
+    output : str
+        Folder or URL of the output.
+    job : dict
+        The job, with all its keys.
     objects : int
         Rows of the catalogue.
     counts : dict
         Objects per final status, the worst of their statuses in all stages; frames if there are no objects.
     stages : tuple of StageStatus
-        In their order.
+        The stages, in their order.
     holder : dict
-        Process, host and user of the current run; empty if there is none.
-    problems : tuple
-        (stage, status, reason, how many), most frequent first.
+        Who runs it now; empty if nobody does.
+    problems : tuple of ProblemCount
+        What went wrong, most frequent first.
     problems_current : bool
         False during a long run: the problems are then those of the last run that ended.
     runs : tuple of dict
         The runs that ended, from `run.json`.
+    notes : tuple of str
+        What the last run that ended told of the catalogue.
+    versions : dict
+        Versions of the packages that the last run worked with.
     """
 
     output: str
@@ -124,7 +76,7 @@ class RunStatus:
     counts: Mapping[str, int]
     stages: tuple[StageStatus, ...]
     holder: Mapping[str, Any] = field(default_factory=dict)
-    problems: tuple[tuple[str, str, str, int], ...] = ()
+    problems: tuple[ProblemCount, ...] = ()
     problems_current: bool = True
     runs: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
@@ -179,9 +131,9 @@ class RunStatus:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values, for JSON."""
-        problems = [dict(zip(("stage", "status", "reason", "count"), row, strict=True)) for row in self.problems]
+        problems = [row._asdict() for row in self.problems]
         stages = [{**asdict(stage), "seconds_left": stage.seconds_left} for stage in self.stages]
-        computed = {name: getattr(self, name) for name in ("running", "complete", "seconds_left", "idle_seconds")}
+        computed = {name: getattr(self, name) for name in COMPUTED}
         return {**asdict(self), "stages": stages, "problems": problems, **computed}
 
 

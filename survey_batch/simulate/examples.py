@@ -5,6 +5,7 @@ from typing import Any
 
 from survey_batch.config.job import Job
 from survey_batch.execution.runner import run
+from survey_batch.models.awaited import without_predictions
 from survey_batch.simulate.lamost import simulate_lamost
 from survey_batch.simulate.sdss import simulate_sdss
 from survey_batch.training.train import train
@@ -31,7 +32,7 @@ def example_spectra(folder: str | Path = "example-run", objects: int = 240) -> s
     job = spectra_job(folder)
     if not Path(job.catalog.path).exists():
         simulate_lamost(Path(job.catalog.path).parent, objects=objects)
-    run(job.model_copy(update={"stages": ("spectra", "features")}))
+    run(without_predictions(job))
     if not (Path(str(job.predictions and job.predictions.classifier)) / "manifest.json").exists():
         train(job)
     run(job)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import psutil
 from fsspec.core import url_to_fs
@@ -19,6 +19,30 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import is_url, join, make_folder, read_json
 
 LOCK = "lock.json"
+
+
+class Holder(TypedDict):
+    """Who holds an output.
+
+    The batch job in which a driver runs is named because all machines of a cluster can tell whether it has ended.
+    """
+
+    host: str
+    """Name of its machine."""
+    pid: int
+    """Its process there."""
+    started: float
+    """When the process began, in seconds since 1970."""
+    user: str
+    """Who started it."""
+    slurm_job: str
+    """The SLURM job in which it runs; empty if there is none."""
+    slurm_restart: str
+    """How often SLURM has restarted that job."""
+    slurm_cluster: str
+    """The cluster of that job."""
+    since: str
+    """When it took the output, in its machine's local time."""
 
 
 @contextmanager
@@ -61,17 +85,16 @@ def _take(path: str, what: str) -> None:
 
 def _create(path: str) -> bool:
     me = psutil.Process()
-    holder = {
-        "host": socket.gethostname(),
-        "pid": me.pid,
-        "started": me.create_time(),
-        "user": getpass.getuser(),
-        # The batch job in which a driver runs: all machines of the cluster can tell whether it has ended.
-        "slurm_job": os.environ.get("SLURM_JOB_ID", ""),
-        "slurm_restart": os.environ.get("SLURM_RESTART_COUNT", "0"),
-        "slurm_cluster": os.environ.get("SLURM_CLUSTER_NAME", ""),
-        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
-    }
+    holder = Holder(
+        host=socket.gethostname(),
+        pid=me.pid,
+        started=me.create_time(),
+        user=getpass.getuser(),
+        slurm_job=os.environ.get("SLURM_JOB_ID", ""),
+        slurm_restart=os.environ.get("SLURM_RESTART_COUNT", "0"),
+        slurm_cluster=os.environ.get("SLURM_CLUSTER_NAME", ""),
+        since=time.strftime("%Y-%m-%d %H:%M:%S"),
+    )
     data = json.dumps(holder).encode()
     try:
         if is_url(path):

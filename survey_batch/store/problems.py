@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -181,8 +181,29 @@ def read_problems(output: str) -> pa.Table:
     return pa.Table.from_batches(batches, schema=pa.schema([PROBLEM_SCHEMA.field(name) for name in SHOWN]))
 
 
-def count_reasons(problems: pa.Table, limit: int = 20) -> list[tuple[str, str, str, int]]:
-    """Count problems by (stage, status, reason), most frequent first.
+class ProblemCount(NamedTuple):
+    """How many rows have a problem.
+
+    Attributes
+    ----------
+    stage : str
+        Name of the stage.
+    status : str
+        Status of the rows in its product.
+    reason : str
+        Why; reasons that differ only in numbers and names are one, shown by the shortest of them.
+    count : int
+        How many rows.
+    """
+
+    stage: str
+    status: str
+    reason: str
+    count: int  # type: ignore[assignment]  # hides a method of tuples
+
+
+def count_reasons(problems: pa.Table, limit: int = 20) -> list[ProblemCount]:
+    """Count problems by stage, status and reason, most frequent first.
 
     Reasons that differ only in numbers and names count as one, shown with its shortest message, the plainest.
     """
@@ -197,7 +218,7 @@ def count_reasons(problems: pa.Table, limit: int = 20) -> list[tuple[str, str, s
         .slice(0, limit)
     )
     columns = ("stage", "status", "message_first", "count_sum")
-    return list(zip(*(grouped[name].to_pylist() for name in columns), strict=True))
+    return list(map(ProblemCount, *(grouped[name].to_pylist() for name in columns)))
 
 
 def _reasons(problems: pa.Table) -> pa.Table:

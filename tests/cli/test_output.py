@@ -5,15 +5,41 @@ import json
 import pytest
 from rich.table import Table
 
+from docs.from_code import answers
 from survey_batch import cli
 from survey_batch.cli import output
 from tests.cli.test_evaluate import scores
 
 
 def program(command, *words):
-    """Run a verb as a program would; return its exit code and the object."""
+    """Run a verb as a program would; return its exit code and the object, whose keys the reference must have."""
     code, out, _ = command(*words, "--json")
-    return code, json.loads(out)
+    answer = json.loads(out)
+    assert not list(unexplained(str(words[0]), answer)), "the reference of --json lacks these keys"
+    return code, answer
+
+
+def unexplained(verb, answer):
+    """Yield the keys of an answer that are not in the reference."""
+    known = {}
+    for part in (*answers.ANSWERS[answers.COMMON], *answers.ANSWERS.get(verb, ())):
+        known.setdefault(part.path, set()).update(path.rpartition(".")[2] for path, _, _ in answers.keys(part))
+    if verb in answers.SCORES:
+        del known[""]
+    for path, names in known.items():
+        yield from (f"{path}.{name}" for one in objects_at(answer, path) for name in one if name not in names)
+
+
+def objects_at(value, path):
+    """Yield the objects at a path as `jq` writes it; `NAME` stands for any key."""
+    if not path:
+        yield from [value] if value else []
+        return
+    first, _, rest = path.partition(".")
+    inner = value.values() if first == "NAME" else [value.get(first.removesuffix("[]"))]
+    for one in inner:
+        for item in (one or []) if first.endswith("[]") else [one or {}]:
+            yield from objects_at(item, rest)
 
 
 def test_each_verb_up_to_the_run_answers_with_its_facts(command, tmp_path, monkeypatch):
@@ -41,6 +67,8 @@ def test_a_run_and_what_reads_it_answer_with_their_facts(command, job, tmp_path)
     assert done["next"] == [f"survey-batch {verb} {job} --set shards.objects=3" for verb in ("report", "export")]
     code, status = program(command, "status", job)
     assert (code, status["counts"]) == (0, {"ok": 8})
+    assert status["stages"]
+    assert status["runs"]
     code, page = program(command, "report", job, "--to", tmp_path / "page.html")
     assert (code, page) == (0, {"file": f"{tmp_path}/page.html"})
     code, file = program(command, "export", job, "--to", tmp_path / "out.parquet")

@@ -8,7 +8,8 @@ import pytest
 from survey_batch.cli import status as module
 from survey_batch.cli.status import MOST_OF_THE_TIME, WAITING, _line, looks
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.report.summary import RunStatus, StageStatus
+from survey_batch.report.stage_status import StageStatus
+from survey_batch.report.summary import RunStatus
 
 STAGE = StageStatus("cutouts", "object", 1200, {"ok": 1000, "failed": 3, "pending": 197}, 197, 3, 10, 8)
 WORK = RunStatus("out", {"name": "test"}, 1200, STAGE.counts, (STAGE,))

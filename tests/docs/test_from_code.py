@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 import survey_batch
-from docs.from_code import MAKERS, api, columns, commands, features, keys, made, products
+from docs.from_code import MAKERS, answers, api, columns, commands, features, keys, made, messages, products
 from docs.from_code.types import type_in_words
 from survey_batch.config.sections.base import Section
 from survey_batch.config.sections.images import ImageFeaturesSection
@@ -86,6 +86,61 @@ def test_every_verb_and_option_has_a_text():
         assert "Example:" in command.help, f"{name} --help shows no example"
 
 
+def test_every_verb_has_its_answer_to_json_and_every_key_of_it_a_text():
+    assert {name for name, _ in commands.verbs()} == {*answers.ANSWERS, *answers.SCORES} - {answers.COMMON}
+    page = MAKERS["answers"]()
+    for verb, parts in answers.ANSWERS.items():
+        told = [key for part in parts for key in answers.keys(part)]
+        assert [path for path, words, text in told if not (words and text)] == [], verb
+        assert all(f"| `{path}` |" in page for path, _, _ in told)
+
+
+def test_an_answer_has_the_type_and_the_text_of_its_keys():
+    told = {path: (words, text) for part in answers.ANSWERS["status"] for path, words, text in answers.keys(part)}
+    assert told["stages[].pace"][0] == "object or null"
+    assert told["seconds_left"][0] == "number or null"
+    assert told["counts"][0] == "object of whole numbers"
+    assert told["stages[].pending"][1] == "Rows not done yet."
+
+
+def test_every_class_of_error_is_in_the_reference_with_what_follows_from_it():
+    written = {
+        name
+        for file in messages.ROOT.rglob("*.py")
+        for name, base in re.findall(r"^class (\w+)\((\w+)\)", file.read_text(encoding="utf-8"), re.MULTILINE)
+        if base in messages.errors()
+    }
+    page = messages.page()
+    assert {*written, "SurveyBatchError"} == set(messages.errors())
+    assert all(f"## `{name}`" in page for name in messages.errors())
+    assert "#error-planmismatcherror) | The output holds the products of another plan. Exit code `3`. |" in page
+    assert "[`not_found`](statuses.md)" in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "text"),
+    [
+        ("ConfigurationError", "archive", "archive.root …: there is no such bucket"),
+        ("ConfigurationError", "config", "name each band once"),  # of a value in the job file
+        ("InvalidError", "catalog", "… is missing: a cutout needs a position"),  # of a row
+        ("SurveyBatchError", "cluster", "looking after worker jobs failed (…: …)"),
+        ("UnreadableError", "surveys.stamps", "stamps of … x … pixels, not of … x …"),
+    ],
+)
+def test_messages_are_told_with_what_differs_left_open(kind, place, text):
+    assert messages.Message(kind, place, text) in messages.messages()
+
+
+def test_a_message_that_a_function_writes_is_told_too():
+    texts = [one.text for one in messages.messages() if one.folder == "lazy" and one.kind == "PlanMismatchError"]
+    assert any(text.startswith("it is not known whether this dataset was made like the …") for text in texts)
+
+
+def test_a_message_has_the_constants_of_its_own_module():
+    (message,) = (one for one in messages.messages() if "has column names, but no rows" in one.text)
+    assert message.text.endswith(": check that the query found something, and download the table again")
+
+
 def test_every_column_that_a_survey_knows_has_a_meaning():
     for survey in columns.our_surveys():
         assert [name for name in survey.known_columns() if not columns.meaning(survey, name)] == [], survey.name
@@ -139,4 +194,4 @@ def test_every_public_name_is_there_with_a_docstring():
 
 
 def test_a_page_takes_what_is_made():
-    assert made("before\n<!-- made: exit codes -->\nafter").count("| `130` |") == 1
+    assert made("before\n_Made from the code by `make docs`: exit codes._\nafter").count("| `130` |") == 1

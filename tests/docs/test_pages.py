@@ -5,11 +5,18 @@ import re
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from docs.from_code import ENTRY
+from survey_batch.cli import EXIT_CODES
 from survey_batch.config.jobfile import load_job
+from survey_batch.core.status import Status
+from survey_batch.models.scores import scores_of
 from survey_batch.planning.plan import make_plan
 from survey_batch.simulate import simulate_lamost
+from tests.metrics_page import missing_keys
+from tests.models.scored import CLASSES, labelled
 
 ROOT = Path(__file__).parents[2]
 NAMED = re.compile(
@@ -43,6 +50,13 @@ def test_links_of_the_readme_lead_to_files():
     assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
 
 
+def test_links_to_entries_of_the_reference_name_their_page():
+    """On a code host the page is found without its entries; a link to the entry alone would lead nowhere."""
+    texts = [page.read_text() for page in (ROOT / "docs").rglob("*.md")]
+    assert [link for text in texts for link in re.findall(r"\]\((#[a-z]+-[^)]*)\)", text)] == []
+    assert any(map(ENTRY.search, texts))
+
+
 @pytest.fixture
 def lamost(tmp_path):
     simulate_lamost(tmp_path / "spectra", objects=60, layout="plan")
@@ -70,6 +84,20 @@ def test_the_messages_that_the_page_on_trouble_explains_are_those_of_the_code():
     assert len(messages) > 10
     texts = "\n".join(filter(None, map(texts_in, (ROOT / "survey_batch").rglob("*.py"))))
     assert not [(message, part) for message in messages for part in message.split("…") if part.strip() not in texts]
+
+
+def test_the_page_on_trouble_has_every_status_and_exit_code_that_asks_a_person_to_act():
+    page = (ROOT / "docs" / "how-to" / "troubleshooting.md").read_text()
+    statuses = [status.name.lower() for status in Status if status not in (Status.OK, Status.PENDING)]
+    assert [name for name in statuses if f"| `{name}` |" not in page] == []
+    assert [code for code in EXIT_CODES if f"| {code} |" not in page] == []
+
+
+def test_the_page_on_figures_has_every_key_of_a_classifier_s_scores():
+    data, probability = labelled()
+    probability[:5] = np.nan
+    scores = scores_of(data, {"classifier": probability, "guess": np.zeros(60, int)}, CLASSES, 1)
+    assert missing_keys(scores) == ["guess"]
 
 
 def texts_in(file):

@@ -36,7 +36,7 @@ def played(monkeypatch):
     made = Played()
     monkeypatch.setattr(run_cluster, "connect", made.connect)
     monkeypatch.setattr(run_cluster, "shown", not_shown)
-    monkeypatch.setattr(run_cluster, "watched_nodes", lambda connection, output, root, say: nullcontext(root))
+    monkeypatch.setattr(run_cluster, "watched_nodes", lambda *given: nullcontext(given[2]))
     monkeypatch.setattr(run_cluster, "joined", lambda client: Connection(client, "theirs", lambda: Size(1, 1)))
     return made
 
@@ -71,7 +71,8 @@ def test_a_user_s_own_cluster_stays_as_it_is(played):
 
 
 @pytest.mark.parametrize(
-    ("kind", "client", "watched"), [("slurm", None, "archive"), ("local", "mine", "archive"), ("local", None, None)]
+    ("kind", "client", "watched"),
+    [("slurm", None, "archive"), ("local", "mine", "archive"), ("local", None, None)],
 )
 def test_nodes_are_watched_where_workers_may_be_on_other_machines(played, kind, client, watched):
     with RunCluster(job_with(kind), LineProgress(), client) as cluster:

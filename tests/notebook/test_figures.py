@@ -1,5 +1,7 @@
 """Pictures show what the data hold: the right objects, under their names."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -65,6 +67,27 @@ def test_images_are_drawn(image_output, product):
     picture = ds.sb.gallery(count=3)
     assert all(axes.images for axes in picture.axes)
     assert len(titles(picture)) == 3
+
+
+def test_titles_of_images_beside_each_other_do_not_overlap(image_output):
+    ds = sb.open_product(image_output, "composites").isel(object=slice(6))
+    ds = ds.assign_coords(object_id=("object", [f"6612233809111285{number:02}" for number in range(6)]))
+    ds = ds.assign_coords(label=("object", ["GALAXY"] * 6)).assign(status=ds.status.copy(data=[2] * 6))
+    picture = ds.sb.gallery(count=6)
+    picture.draw_without_rendering()
+    boxes = [axes._left_title.get_window_extent() for axes in picture.axes]
+    assert titles(picture)[0] == "661223380911128500\nGALAXY  partial"
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_a_sky_map_is_as_high_as_its_objects_lie(predictions):
+    def height(share):
+        place = np.arange(5) * 0.1
+        return (
+            predictions.assign_coords(ra=("object", place), dec=("object", place * share)).sb.sky_map().get_figheight()
+        )
+
+    assert height(0.3) < height(0.8) < height(1) == height(2)
 
 
 def test_a_confusion_matrix_counts_objects_that_have_a_label_and_a_prediction(predictions):

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from survey_batch.report.overview import head, settings_section, stage_section, timing_section
-from survey_batch.report.summary import StageStatus, summarize
+from survey_batch.report.stage_status import StageStatus
+from survey_batch.report.summary import summarize
 from tests.report.outputs import make_spectra, shard_line, spectra_job, write_accounts, write_log
 
 TIMING = {"counts": {"ok": 24}, "rows_done": 24, "wall_seconds": 12.0, "cpu_seconds": 3.0, "nbytes": 2_500_000}

@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from survey_batch.core.pace import Pace
-from survey_batch.report.summary import RunStatus, StageStatus
+from survey_batch.report.stage_status import StageStatus
+from survey_batch.report.summary import RunStatus
 from survey_batch.report.terminal import render
 
 HOLDER = {"pid": 7, "user": "me", "host": "n1", "since": "noon"}

@@ -23,6 +23,7 @@ from survey_batch.training.evaluation import evaluate
 from survey_batch.training.train import train
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
+from tests.metrics_page import missing_keys
 from tests.models.conftest import PIXELS, make_block
 from tests.preflight.test_differences import label_rows
 
@@ -104,6 +105,7 @@ def test_training_scores_stars_that_were_not_seen_better_than_chance(done):
     assert scores["test"]["components_svm"]["objects"] == scores["test"]["classifier"]["objects"]
     objects = scores["training"]["objects"]
     assert sum(sum(part.values()) for part in objects.values()) == ROWS - 2, "unreadable and O take no part"
+    assert not missing_keys(scores, ["components_svm"])
 
 
 def test_the_folder_holds_the_classifier_its_scores_and_pictures(done):
@@ -137,6 +139,7 @@ def test_folds_without_a_validation_split_give_cross_validated_figures(tmp_path,
     write_product(job, wavelength, without_validation)
     scores = train(job)
     assert scores["cross_validation"]["classifier"]["objects"] == ROWS - 1, "forest knows O"
+    assert not missing_keys(scores, ["components_svm"])
     assert "mcnemar" in scores["cross_validation"]["components_svm"]["against_classifier"]
     assert "cross-validation" in describe(scores)
 
