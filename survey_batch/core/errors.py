@@ -47,6 +47,10 @@ class UnreadableError(ObjectError):
     status = Status.UNREADABLE
 
 
+class CutShortError(UnreadableError):
+    """The file ends before its own end."""
+
+
 class OutsideError(ObjectError):
     """The archive has no data at the object's position."""
 
