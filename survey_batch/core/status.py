@@ -34,6 +34,16 @@ class Status(IntEnum):
 UNFINISHED = (Status.PENDING, Status.UNREACHABLE, Status.FAILED)
 """Statuses that a new run works on."""
 
+RETRIABLE = (
+    Status.PARTIAL,
+    Status.NOT_FOUND,
+    Status.UNREADABLE,
+    Status.OUTSIDE,
+    Status.UNREACHABLE,
+    Status.FAILED,
+)
+"""Statuses that a run works on again if it is told so; the last two it works on anyway."""
+
 USABLE = (Status.OK, Status.PARTIAL)
 """Statuses whose data a later stage can use."""
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import groupby
 
@@ -15,13 +15,14 @@ from survey_batch.cluster.base import Connection
 from survey_batch.cluster.lost import scheduler_watched
 from survey_batch.cluster.running import joined
 from survey_batch.config.job import ClusterSection, Job
-from survey_batch.core.status import count_statuses, unfinished
+from survey_batch.core.status import Status, count_statuses, unfinished
 from survey_batch.core.steps import step
 from survey_batch.core.versions import own_version, versions
 from survey_batch.execution.accounts import Accounts, Summary
 from survey_batch.execution.engine import Engine
 from survey_batch.execution.first_look import FirstLook
 from survey_batch.execution.reduction import fit
+from survey_batch.execution.retry import mark_for_retry, rows_to_retry, statuses_to_retry
 from survey_batch.execution.runlog import run_log
 from survey_batch.monitor import shown
 from survey_batch.monitor.progress import LineProgress
@@ -36,9 +37,9 @@ from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
 from survey_batch.store.history import history_line
 from survey_batch.store.lock import locked
-from survey_batch.store.products import PROVENANCE, create_product, forget_products, read_status
+from survey_batch.store.products import PROVENANCE, create_product, forget_products, product_exists, read_status
 from survey_batch.store.root import write_root
-from survey_batch.store.schema import Shard
+from survey_batch.store.schema import Array, Shard
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ def run(
     progress: LineProgress | None = None,
     *,
     client: Client | None = None,
+    retry: str | Status | Iterable[str | Status] = (),
     break_lock: bool = False,
     performance_report: bool = False,
 ) -> Summary:
@@ -60,6 +62,9 @@ def run(
         Shows the progress of the run; plain lines on standard error by default.
     client : distributed.Client, optional
         Work on this cluster and ignore the job's table `[cluster]`.
+    retry : str or sequence of str, optional
+        Statuses whose rows are tried again although they are final, with what was made from them: "not_found",
+        "unreadable", "partial", "outside". Rows that are "unreachable" or "failed" are tried again anyway.
     break_lock : bool
         Take over the output from a run that is known to be dead.
     performance_report : bool
@@ -76,6 +81,7 @@ def run(
     SurveyBatchError
         The counts do not add up.
     """
+    wanted = statuses_to_retry(retry)
     refuse_overlaps(job)
     job, progress = pin_functions(job), progress or LineProgress()
     stages = make_stages(job)
@@ -85,8 +91,12 @@ def run(
     found = Summary(job.output)
     with locked(job.output, force=break_lock), run_log(job.output) as log_path:
         if search:
-            found = Runner(plan_fields(job), search, progress, performance_report).run(log_path, client)
-            if not found.complete:  # the list of objects must not change after work on it has begun
+            # The list of objects must not change after work on it has begun.
+            again = frozenset() if any(product_exists(job.output, stage.name) for stage in rest) else wanted
+            if wanted and not again:
+                progress.say("fields are not searched again: the list of objects must stay as it is")
+            found = Runner(plan_fields(job), search, progress, performance_report, again).run(log_path, client)
+            if not found.complete:
                 return found
             from survey_batch.execution.detections import write_detections  # takes two seconds to import
 
@@ -94,7 +104,7 @@ def run(
                 step("listing the detections")
                 write_detections(job)
             plan = make_plan(job)
-        return Runner(plan, rest, progress, performance_report).run(log_path, client).after(found)
+        return Runner(plan, rest, progress, performance_report, wanted).run(log_path, client).after(found)
 
 
 @contextmanager
@@ -110,8 +120,15 @@ def _stopping_is_shown() -> Iterator[None]:
 class Runner:
     """One run of a plan."""
 
-    def __init__(self, plan: Plan, stages: Sequence[Stage], progress: LineProgress, report: bool = False) -> None:
-        self.report = report
+    def __init__(
+        self,
+        plan: Plan,
+        stages: Sequence[Stage],
+        progress: LineProgress,
+        report: bool = False,
+        retry: frozenset[Status] = frozenset(),
+    ) -> None:
+        self.report, self.retry, self.all_stages = report, retry, stages
         self.plan, self.job, self.progress = plan, plan.job, progress
         self.groups = make_groups(stages)
         self.stages = [stage for stage in stages if stage.stored]
@@ -132,13 +149,26 @@ class Runner:
         if existing:
             write_root(self.job.output)
         relabel(self.plan, existing, self.progress.say)
-        if len(existing) == len(self.stages) and not any(self.unfinished(stage) for stage in existing):
+        marks = rows_to_retry(self.plan, self.all_stages, existing, self.retry) if self.retry else {}
+        if self.retry and not marks:
+            statuses = " or ".join(status.name.lower() for status in sorted(self.retry))
+            self.progress.say(f"no row is {statuses}: none is tried again")
+        left = marks or len(existing) < len(self.stages) or any(self.unfinished(stage) for stage in existing)
+        if not left:
             log.info("nothing to do: every row has its final status", extra={"event": "finished"})
         else:
             elsewhere = client is not None or kind_of(self.job.cluster).elsewhere
             refuse_what_cannot_work(self.plan, estimate(self.plan), elsewhere=elsewhere)
             self.plan.store()
+            if marks:
+                self._mark_for_retry(marks)
             self.work(existing, client)
+
+    def _mark_for_retry(self, marks: Mapping[str, Array]) -> None:
+        """Mark the rows that the user wants to be tried again, and say how many there are."""
+        retried = mark_for_retry(self.plan, self.stages, marks)
+        self.accounts.summary.retried = retried
+        self.progress.say("trying again: " + ", ".join(f"{count:,} rows of {name}" for name, count in retried.items()))
 
     def unfinished(self, stage: Stage) -> bool:
         """Tell whether a product has rows left for a run to work on."""
