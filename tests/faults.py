@@ -40,6 +40,12 @@ class Kind:
         """After the fault has gone and the run was repeated: what is final stays."""
         return OK if self.first == UNREACHABLE else self.first
 
+    @property
+    def of_file(self) -> bool:
+        """Whether something of the file is sent."""
+        fault = self.fault
+        return fault.status == 200 and fault.body is None and fault.answer is None and not fault.delay
+
     def while_(self, there: Event):
         """Answers of the server: the fault as long as it is there, then the file."""
         while there.is_set():
@@ -133,6 +139,7 @@ def kinds(other: Callable[[bytes], bytes], bomb: int) -> list[Kind]:
     html = {"Content-Type": "text/html"}
     not_now = [
         Kind("403", FORBIDDEN, UNREACHABLE),
+        Kind("403, seconds", Fault(403, {"Retry-After": "1"}, b"too fast"), UNREACHABLE),
         Kind("401", page(401, **{"WWW-Authenticate": "Basic"}), UNREACHABLE),
         Kind("407 of a proxy", page(407), UNREACHABLE),
         Kind("408", page(408), UNREACHABLE),

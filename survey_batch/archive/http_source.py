@@ -105,8 +105,8 @@ def _check_status(response: Any) -> None:
     status, said = response.status, f"the server answered {response.status} {response.reason or ''}".strip()
     if status in (404, 410):
         raise AttemptError(said, NotFoundError, attempts=1)
-    if status in _WORTH_RETRYING or status >= 500:
-        wait = retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
+    wait = retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
+    if status in _WORTH_RETRYING or status >= 500 or (status >= 400 and wait is not None):
         if wait is not None and wait > LONGEST_WAIT:
             raise AttemptError(f"{said} and asks to come back in {wait:.0f} s", attempts=1, wait=wait)
         raise AttemptError(said, wait=wait)

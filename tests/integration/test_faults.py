@@ -78,8 +78,9 @@ def with_card(line):
 
 SURVEYS = {
     "lamost": (spectra, kinds(with_card(b"OBSID   =               999999"), LAMOST_CEILING)),
-    "sdss": (frames, kinds(card("CAMCOL", "6").change, SDSS_CEILING)),
+    "sdss": (frames, [kind for kind in kinds(card("CAMCOL", "6").change, SDSS_CEILING) if kind.of_file]),
 }
+"""Frames are large: answers that hold nothing of the file are tried on spectra alone."""
 
 
 @pytest.mark.parametrize("survey", SURVEYS)
@@ -95,8 +96,7 @@ def test_each_fault_has_its_status_is_mended_when_it_has_gone_and_retried_when_i
         first = run(job, client=cluster)
         assert statuses(job, table) == {kind.name: kind.first for kind in table}
         noted = pq.read_table(tmp_path / "out" / "problems.parquet").to_pylist()
-        assert {note["stage"] for note in noted} == {job.stages[0]}
-        assert len(noted) == sum(kind.first != "ok" for kind in table)
+        assert sum(note["stage"] == job.stages[0] for note in noted) == sum(kind.first != "ok" for kind in table)
         assert not first.complete
         there.clear()
         second = run(job, client=cluster)
