@@ -15,11 +15,13 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import repeat
 from pathlib import Path
+from typing import Literal
 from unittest import mock
 from urllib.parse import unquote
 
@@ -39,12 +41,22 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     """Sent in place of the file; None is the file."""
+    change: Callable[[bytes], bytes] = bytes
+    """What is done to the file before it is sent."""
     sent: float = 1.0
     """Share of the body that is sent before the connection closes; Content-Length names the whole."""
     reset: bool = False
-    """Reset the connection instead of answering."""
+    """Reset the connection: instead of answering, or after what of the body is sent if that is not all."""
+    framing: Literal["length", "chunked", "closing"] = "length"
+    """How the end of the body is told: by its length, by chunks, or not at all: the connection closes."""
     delay: float = 0.0
     """Seconds before the answer."""
+    drip: float = 0.0
+    """Seconds between single bytes of the body."""
+    endless: bool = False
+    """Send the body again and again."""
+    answer: bytes | None = None
+    """Sent raw in place of the whole answer."""
     reason: str | None = None
     """What stands behind the status; None is what the standard says."""
 
@@ -121,8 +133,11 @@ def http_server(
                 fault = next(pending.get(path, iter(())), None) or Fault()
             time.sleep(delay + fault.delay)
             seen.leave()
-            if fault.reset:
+            if fault.reset and fault.sent == 1:
                 self._reset()
+            elif fault.answer is not None:
+                self.wfile.write(fault.answer)
+                self.close_connection = True
             else:
                 self._answer(fault, folder / path.lstrip("/"))
 
@@ -135,18 +150,30 @@ def http_server(
         def _answer(self, fault: Fault, file: Path) -> None:
             if fault.body is None and not file.is_file():
                 fault = NOT_FOUND
-            body = file.read_bytes() if fault.body is None else fault.body
+            body = fault.change(file.read_bytes()) if fault.body is None else fault.body
             self.send_response(fault.status, fault.reason)
-            headers = {
-                "Content-Type": "application/octet-stream",
-                "Content-Length": str(len(body)),
-                **fault.headers,
-            }
+            framing = {
+                "length": {"Content-Length": str(len(body))},
+                "chunked": {"Transfer-Encoding": "chunked"},
+                "closing": {"Connection": "close"},
+            }[fault.framing]
+            headers = {"Content-Type": "application/octet-stream", **framing, **fault.headers}
             for name, value in headers.items():
-                self.send_header(name, value)
+                self.send_header(name, value.replace("{host}", self.headers["Host"]))
             self.end_headers()
-            self.wfile.write(body[: int(len(body) * fault.sent)])
-            self.close_connection |= fault.sent < 1
+            self._send(fault, body[: int(len(body) * fault.sent)])
+            if fault.reset:
+                self._reset()
+            self.close_connection |= fault.sent < 1 or fault.framing == "closing"
+
+        def _send(self, fault: Fault, body: bytes) -> None:
+            chunked = fault.framing == "chunked"
+            pieces = (body[at : at + 1] for at in range(len(body))) if fault.drip else iter([body])
+            for piece in repeat(body) if fault.endless else pieces:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked and piece else piece)
+                time.sleep(fault.drip)
+            if chunked and fault.sent == 1:
+                self.wfile.write(b"0\r\n\r\n")
 
         def handle(self) -> None:
             try:

@@ -1,13 +1,37 @@
-"""The kinds of files that an archive holds, told from their first bytes."""
+"""The kinds of files that an archive holds, told from their first bytes, and what a server sends in their place.
+
+A server that cannot give a file now may say so with status 200: by an empty body, a web page, JSON, a sentence. This is
+a message and says nothing about the file. Anything else that came whole is the file; if it is wrong, it stays wrong.
+"""
 
 import contextlib
 import re
 from typing import NamedTuple
 
-from survey_batch.archive.decompress import Kind, decompress, describe, kind_of, kind_within
-from survey_batch.core.errors import UnreadableError
+from survey_batch.archive.decompress import (
+    SDSS_CEILING,
+    Kind,
+    decompress,
+    describe,
+    kind_of,
+    kind_within,
+    start_within,
+)
+from survey_batch.archive.fits_units import CARD, extensions, primary_unit
+from survey_batch.core.errors import CutShortError, UnreadableError
 
 _PAGE = re.compile(rb"\s*<(!doctype\s+html|html)", re.IGNORECASE)
+
+_MARKUP = re.compile(rb"(\xef\xbb\xbf)?\s*[<{[]")
+"""How HTML, XML and JSON begin."""
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+"""What no text holds."""
+
+START = 512
+"""Bytes from which a message is told from a file."""
 
 
 class Content(NamedTuple):
@@ -23,6 +47,28 @@ class Content(NamedTuple):
             return bool(raw) and not _PAGE.match(raw)
         return kind in self.kinds and (kind != "gzip" or kind_within(raw) in self.kinds)
 
+    def is_message(self, raw: bytes, path: str) -> bool:
+        """Tell whether what came in place of a usable file is a message: it may be empty, markup or other text.
+
+        Parameters
+        ----------
+        raw
+            What came.
+        path
+            The file's name. A survey's own files may be text; only markup is then a message, unless the name says that
+            the file is markup itself.
+        """
+        start = start_within(raw, START) if kind_of(raw) == "gzip" else raw[:START]
+        if start is None or (self.kinds and kind_of(start)):
+            return False
+        if not start.strip():
+            return True
+        if not self.kinds:
+            return bool(_MARKUP.match(start)) and not path.lower().endswith(MARKUP_ENDINGS)
+        # A FITS header is text, too: one that is damaged in its first card is known by its second.
+        fits = start[CARD:].startswith(b"BITPIX  =")
+        return start.startswith(_UTF16) or not (fits or _BINARY.search(start))
+
     def complaint(self, raw: bytes) -> str:
         """Say what came instead, for an error message."""
         inside = f"gzip of something that is not {self.name} ({len(raw)} bytes)"
@@ -33,6 +79,26 @@ FITS = Content("FITS", frozenset({"fits", "gzip", "bz2"}))
 ANY = Content("a file of the survey", frozenset())
 """Anything except an empty file or a web page."""
 IMAGE = Content("a JPEG or PNG image", frozenset({"jpeg", "png"}))
+
+
+MARKUP_ENDINGS = (".html", ".json", ".vot", ".xml")
+
+
+def is_complete(raw: bytes) -> bool:
+    """Tell whether a file itself shows that no byte is missing: its streams have ended, or its blocks if plain FITS."""
+    kind = kind_of(raw)
+    try:
+        if kind in ("bz2", "gzip"):
+            decompress(raw, SDSS_CEILING)
+        elif kind == "fits":
+            extensions(primary_unit(raw))
+        else:
+            return False
+    except CutShortError:
+        return False
+    except UnreadableError:  # wrong, and more bytes would not change that
+        return True
+    return True
 
 
 def undo_content_coding(raw: bytes, ceiling: int) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from isal import igzip_lib
 
-from survey_batch.core.errors import UnreadableError
+from survey_batch.core.errors import CutShortError, UnreadableError
 
 SDSS_CEILING = 64_000_000
 """Bytes; five times the 12.4 MB of a decompressed SDSS frame."""
@@ -40,15 +40,20 @@ def kind_of(raw: bytes) -> Kind | None:
 
 def kind_within(raw: bytes) -> Kind | None:
     """Tell the kind of file inside a gzip file, from its first bytes; None if unknown."""
-    stream, wanted = _gzip_decompressor(), 16
+    return kind_of(start_within(raw, 16) or b"")
+
+
+def start_within(raw: bytes, wanted: int) -> bytes | None:
+    """Return the first bytes inside a gzip file, fewer if it holds fewer; None if it is damaged or cut short."""
+    stream = _gzip_decompressor()
     try:
         # The decompressor copies all its input. Give it a little first, which is nearly always enough.
-        start = stream.decompress(raw[:4096], wanted)
+        start: bytes = stream.decompress(raw[:4096], wanted)
         if len(start) < wanted and not stream.eof:
             start += stream.decompress(raw[4096:65536], wanted)
-        return kind_of(start)
     except _DAMAGE:
         return None
+    return start if start or stream.eof else None
 
 
 def describe(raw: bytes) -> str:
@@ -115,7 +120,7 @@ def _decompress_streams(raw: bytes, ceiling: int, name: str, decompressor: Calla
         if room < 0:
             raise _too_large(name, ceiling)
         if not stream.eof:
-            raise UnreadableError(f"{name} file is cut short after {ceiling - room} decompressed bytes")
+            raise CutShortError(f"{name} file is cut short after {ceiling - room} decompressed bytes")
         parts.append(part)
         raw = stream.unused_data
         if not raw.strip(b"\0"):

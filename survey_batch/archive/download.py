@@ -1,27 +1,34 @@
 """Download of whole, checked files from a survey archive, with retries, a run-wide limit, a cache and counts.
 
-Only files of the kind that an archive holds are returned (FITS: plain, gzip or bzip2; or images): a maintenance page
-that a server sends with status 200 is recognised by its first bytes. A failure ends as one of three errors:
-`NotFoundError` (the archive has no such file), `UnreadableError` (it has something else under that name) or
-`TransientError` (a later run may succeed).
+Only files of the kind that an archive holds are returned (FITS: plain, gzip or bzip2; or images). A failure ends as one
+of three errors:
+
+- `NotFoundError`: the archive has no such file.
+- `UnreadableError`: the file came whole and is wrong. It is fetched once more before it is given up.
+- `TransientError`: everything else, so that a later run may succeed. This includes what a server says in place of the
+  file, whatever its status (`Content.is_message`), and a file that may not have come whole: fewer bytes came than the
+  server announced, or it announced nothing, closed the connection, and the file itself does not show its end.
+
+A file in a folder is always whole, and there nobody says "not now".
 """
 
 import contextlib
 import logging
 import random
 import time
-import uuid
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 import stamina
 
-from survey_batch.archive.content import FITS, Content, undo_content_coding
-from survey_batch.archive.decompress import describe
+from survey_batch.archive.attempt import LARGEST_FILE, AttemptError, Received
+from survey_batch.archive.cache import FileCache
+from survey_batch.archive.content import FITS, Content, is_complete, undo_content_coding
+from survey_batch.archive.holds import held, hold
+from survey_batch.archive.http_source import LONGEST_WAIT
 from survey_batch.archive.limits import Limiter, run_wide_limiter
-from survey_batch.archive.sources import LARGEST_FILE, AttemptError, open_source
+from survey_batch.archive.sources import open_source
 from survey_batch.archive.spellings import in_order, remember, told
 from survey_batch.archive.traffic import OF_THIS_PROCESS, TrafficCounter
 from survey_batch.config.file_reader import reader_of
@@ -92,8 +99,10 @@ class Archive:
         self.content = content
         self.address = address
         self.traffic = TrafficCounter(OF_THIS_PROCESS)
-        self._source = open_source(section.root, section.timeout, address)
-        self._limiter = limiter or run_wide_limiter(urlsplit(section.root).netloc, section.connections)
+        self._source = open_source(section.root, section.timeout, section.rate_min, address)
+        self._host = urlsplit(section.root).netloc
+        self._cache = FileCache(section.cache if self.remote else None, section.root, content)
+        self._limiter = limiter or run_wide_limiter(self._host, section.connections)
 
     def __reduce__(self) -> tuple[type["Archive"], tuple[object, ...]]:
         return Archive, (self.section, self._limiter, self.content, self.address)
@@ -133,41 +142,50 @@ class Archive:
             The reader raised an error that is none of ours.
         """
         for _ in range(2 if self.remote else 1):
-            name, raw = self._fetch((path, *others))
+            name, received = self._fetch((path, *others))
             try:
                 with reader_of(self.section.survey, self.locate(name)):
-                    return reader(raw)
+                    return reader(received.raw)
             except UnreadableError as error:
                 failure = error
-                self.forget(name)
+                self._cache.forget(name)
+        doubt = self._doubt(name, received) if self.remote else ""
+        if doubt:
+            raise TransientError(f"{self.locate(name)}: {failure}{doubt}; {_ADVICE[TransientError]}") from failure
         raise UnreadableError(f"{self.locate(name)}: {failure}") from failure
 
-    def _fetch(self, names: Sequence[str]) -> tuple[str, bytes]:
-        """Return the file's name in the archive, and its bytes; try the next name only after a definite miss."""
+    def _doubt(self, name: str, received: Received) -> str:
+        """Say why what came, and cannot be used, may not be the whole file; empty if it is."""
+        if received.coding:
+            return f"; it was sent with Content-Encoding {received.coding}, which was not asked for"
+        if self.content.is_message(received.raw, name):
+            return "; the server sent something in place of the file"
+        if received.whole or is_complete(received.raw):
+            return ""
+        return "; the server did not announce the file's length, so the end may be missing"
+
+    def _fetch(self, names: Sequence[str]) -> tuple[str, Received]:
+        """Return the file's name in the archive, and what came; try the next name only after a definite miss."""
         for name in names:
             if name.startswith("/") or ".." in name.split("/") or "\0" in name:
                 raise UnreadableError(f"{name!r} does not lie below the archive's root: correct the catalogue")
-            if (raw := self._read_cache(name)) is not None:
-                return name, raw
+            if (raw := self._cache.read(name)) is not None:
+                self.traffic.add(cache_hits=1)
+                return name, Received(raw)
         missing: dict[str, NotFoundError] = {}
         for name in in_order(self.section.root, names) if self.remote else names:
             try:
-                raw = self._download(name)
+                received = self._download(name)
             except NotFoundError as error:
                 missing[name] = error
                 continue
             remember(self.section.root, names, name)
-            self._write_cache(name, raw)
-            return name, raw
+            self._cache.write(name, received.raw)
+            return name, received
         first = missing[names[0]]
         raise NotFoundError(f"{first}; {told(names)}" if len(names) > 1 else str(first)) from first
 
-    def forget(self, path: str) -> None:
-        """Remove a file from the cache, if it is there."""
-        if (cached := self._cache_path(path)) is not None:
-            cached.unlink(missing_ok=True)
-
-    def _download(self, path: str) -> bytes:
+    def _download(self, path: str) -> Received:
         """Try until the file arrives, or until no further attempt can help."""
         attempts = stamina.retry_context(
             on=_backoff,
@@ -185,27 +203,49 @@ class Archive:
             raise self._final_error(path, error) from error
         raise AssertionError("retry_context returns or raises")
 
-    def _attempt(self, path: str, number: int) -> bytes:
-        self.traffic.add(requests=1, retries=int(number > 1))
+    def _attempt(self, path: str, number: int) -> Received:
         try:
             with self._turn():
-                start = time.monotonic()
-                try:
-                    raw = undo_content_coding(self._source.read(path), LARGEST_FILE)
-                finally:
-                    self.traffic.add(seconds=time.monotonic() - start)
-                    self._rest()
-            if not self.content.allows(raw):
-                attempts = PAGE_ATTEMPTS if self.remote else 1
-                raise AttemptError(self.content.complaint(raw), UnreadableError, attempts)
+                received = self._request(path, number)
+            received = received._replace(raw=undo_content_coding(received.raw, LARGEST_FILE))
+            if not self.content.allows(received.raw):
+                doubt = self._doubt(path, received) if self.remote else ""
+                raise AttemptError(
+                    self.content.complaint(received.raw) + doubt,
+                    TransientError if doubt else UnreadableError,
+                    PAGE_ATTEMPTS if self.remote else 1,
+                )
         except AttemptError as error:
             error.number = number
             logger.info("%s: %s (attempt %d)", self.locate(path), error, number)
             raise
-        self.traffic.add(bytes=len(raw))
+        self.traffic.add(bytes=len(received.raw))
         if not self.remote:
             noticed(self.locate(path))
-        return raw
+        return received
+
+    def _request(self, path: str, number: int) -> Received:
+        """Ask for a file once, no earlier than its host allows; note if the host asks to be left alone."""
+        if self.remote:
+            self._wait_for_host()
+        self.traffic.add(requests=1, retries=int(number > 1))
+        start = time.monotonic()
+        try:
+            return self._source.read(path)
+        except AttemptError as error:
+            if error.wait:
+                hold(self._host, error.wait)
+            raise
+        finally:
+            self.traffic.add(seconds=time.monotonic() - start)
+            self._rest()
+
+    def _wait_for_host(self) -> None:
+        while (left := held(self._host)) > 0:
+            if left > LONGEST_WAIT:
+                reason = f"not asked for: {self._host} asked for no requests in the next {left:.0f} s"
+                raise AttemptError(reason, attempts=1)
+            time.sleep(left)
 
     def _turn(self) -> contextlib.AbstractContextManager[object]:
         """Return the context of one request."""
@@ -220,44 +260,6 @@ class Archive:
         attempts = f" ({error.number} attempts)" if error.number > 1 else ""
         advice = _ADVICE[error.error_type].format(located_by=find_survey(self.section.survey).located_by())
         return error.error_type(f"{self.locate(path)}: {error}{attempts}; {advice}")
-
-    def _cache_path(self, path: str) -> Path | None:
-        """Return a file's path in the cache, separate for each archive: `<cache>/<host>/<path of the root>/<path>`."""
-        if self.section.cache is None or not self.remote:
-            return None
-        root = urlsplit(self.section.root)
-        return Path(self.section.cache).expanduser() / root.netloc / root.path.strip("/") / path
-
-    def _read_cache(self, path: str) -> bytes | None:
-        if (cached := self._cache_path(path)) is None:
-            return None
-        try:
-            raw = cached.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            logger.warning("cannot read %s in the cache: %s", cached, error)
-            return None
-        if not self.content.allows(raw):
-            logger.warning("%s is damaged in the cache (%s); downloading it again", cached, describe(raw))
-            return None
-        self.traffic.add(cache_hits=1)
-        return raw
-
-    def _write_cache(self, path: str, raw: bytes) -> None:
-        """Write under a temporary name first, so that a file under its own name is always whole."""
-        if (cached := self._cache_path(path)) is None:
-            return
-        try:
-            cached.parent.mkdir(parents=True, exist_ok=True)
-            temporary = cached.with_name(f".{cached.name}.{uuid.uuid4().hex}")
-            try:
-                temporary.write_bytes(raw)
-                temporary.replace(cached)
-            finally:
-                temporary.unlink(missing_ok=True)
-        except OSError as error:
-            logger.warning("cannot keep %s in the cache: %s", cached, error)
 
 
 def _backoff(error: Exception) -> bool | float:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.core.errors import UnreadableError
+from survey_batch.core.errors import CutShortError, UnreadableError
 
 CARD, BLOCK = 80, 2880
 
@@ -113,7 +113,7 @@ class Unit:
             raise UnreadableError(f"the header at byte {self.begin} has axes {shape}, PCOUNT {heap}, GCOUNT {groups}")
         size = abs(bitpix) // 8 * groups * (heap + math.prod(shape)) if shape else 0
         if (missing := self.data + size - len(self.raw)) > 0:
-            raise UnreadableError(
+            raise CutShortError(
                 f"cut short: {missing} bytes announced by the header at byte {self.begin} are missing "
                 f"from a file of {len(self.raw)} bytes"
             )
@@ -248,7 +248,7 @@ def _unit(raw: bytes, begin: int) -> Unit:
     while at >= 0 and (at - begin) % CARD:
         at = raw.find(_END, at + 1, limit)
     if at < 0:
-        raise UnreadableError(
+        raise (CutShortError if len(raw) < limit else UnreadableError)(
             f"the FITS header at byte {begin} has no END card: damaged, or cut short at {len(raw)} bytes"
         )
     return Unit(raw, begin, at)

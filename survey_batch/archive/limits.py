@@ -49,7 +49,7 @@ def run_wide_limiter(name: str, connections: int) -> Limiter:
 
 def _limit(name: str, connections: int) -> AbstractContextManager[Any]:
     """Return the single semaphore for a name and number, of this process' worker or of this process."""
-    worker = _current_worker()
+    worker = current_worker()
     key = (None if worker is None else str(worker.id), name, connections)
     with _lock:
         if key not in _limits:
@@ -65,7 +65,7 @@ def _new_limit(worker: Any, name: str, connections: int) -> AbstractContextManag
     return Places(worker, f"{SEMAPHORE_PREFIX}{name} {connections}", connections)
 
 
-def _current_worker() -> Any:
+def current_worker() -> Any:
     """Find the Dask worker that this thread works for, or None; a process that never loaded Dask has none."""
     if "distributed.worker" not in sys.modules:
         return None

@@ -69,6 +69,15 @@ def complete_stages(ctx: typer.Context, incomplete: str) -> list[str]:
     return [f"{done}{comma}{name}" for name in _beginning(begun, stages) if name not in done.split(",")]
 
 
+def complete_retry(incomplete: str) -> list[str]:
+    """Offer the statuses that can be tried again, with commas."""
+    from survey_batch.core.status import RETRIABLE
+
+    done, comma, begun = incomplete.rpartition(",")
+    names = [status.name.lower() for status in RETRIABLE]
+    return [f"{done}{comma}{name}" for name in _beginning(begun, names) if name not in done.split(",")]
+
+
 def complete_formats(incomplete: str) -> list[str]:
     """Offer the formats of `psf-stars`, with commas."""
     from survey_batch.results.psf_stars import FORMATS

@@ -82,6 +82,8 @@ class RunFacts(TypedDict):
     """Objects by final status."""
     stages: dict[str, Any]
     """For each stage, by its name, what the run did."""
+    retried: dict[str, int]
+    """Rows that `--retry` had done again, by product."""
 
 
 class ReportFacts(TypedDict):

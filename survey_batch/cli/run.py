@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from survey_batch.cli.completion import complete_retry
 from survey_batch.cli.facts import RunFacts
 from survey_batch.cli.frame import command
 from survey_batch.cli.options import JobFile, Overrides, open_job
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 def run(
     job: JobFile,
     overrides: Overrides = None,
+    retry: Annotated[
+        str,
+        typer.Option(
+            metavar="STATUSES",
+            help="Try rows with these final statuses again, and what was made from them: not_found,unreadable.",
+            show_default=False,
+            autocompletion=complete_retry,
+        ),
+    ] = "",
     break_lock: Annotated[
         bool, typer.Option(help="Take over the output from a run on another machine, if you know it is dead.")
     ] = False,
@@ -39,18 +49,31 @@ def run(
     these again.
 
     Example: survey-batch run jobs/lamost-types.toml --set cluster.workers=4
+
+    Example: survey-batch run jobs/lamost-types.toml --retry not_found,unreadable
     """
     wanted = open_job(job, overrides)
     from survey_batch.execution.runner import run as run_job
     from survey_batch.monitor.progress import make_progress
 
+    again = retry.split(",") if retry else ()
     if train and (first := before_predictions(wanted)):
-        run_job(first, make_progress(error_console), break_lock=break_lock, performance_report=performance_report)
+        run_job(
+            first,
+            make_progress(error_console),
+            retry=again,
+            break_lock=break_lock,
+            performance_report=performance_report,
+        )
         _train(first)
     summary = run_job(
-        wanted, make_progress(error_console), break_lock=break_lock, performance_report=performance_report
+        wanted,
+        make_progress(error_console),
+        retry=again,
+        break_lock=break_lock,
+        performance_report=performance_report,
     )
-    answer.tell(RunFacts(output=summary.output, counts=summary.counts, stages=summary.stages))
+    answer.tell(RunFacts(output=summary.output, counts=summary.counts, stages=summary.stages, retried=summary.retried))
     _show(summary, command("status", job, overrides))
     verbs = ("report", "export") if summary.complete else ("status", "run")
     answer.hint(*(command(verb, job, overrides) for verb in verbs))

@@ -24,7 +24,7 @@ class PlanMismatchError(SurveyBatchError):
 
 
 class TransientError(SurveyBatchError):
-    """The network or a server failed, but a later attempt may succeed; after all retries, `unreachable`."""
+    """What was asked for did not come, or not whole, but a later attempt may succeed; in the end, `unreachable`."""
 
     status = Status.UNREACHABLE
 
@@ -61,9 +61,13 @@ class NotFoundError(ObjectError):
 
 
 class UnreadableError(ObjectError):
-    """The file exists, but is corrupt or not what it claims to be."""
+    """The file came whole, but is corrupt or not what it claims to be."""
 
     status = Status.UNREADABLE
+
+
+class CutShortError(UnreadableError):
+    """The file ends before its own end."""
 
 
 class OutsideError(ObjectError):

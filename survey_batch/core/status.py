@@ -18,21 +18,31 @@ class Status(IntEnum):
     PARTIAL = 2
     """Usable, but some pixels or a band are missing."""
     NOT_FOUND = 3
-    """The archive has no such file."""
+    """The archive says that it has no such file."""
     UNREADABLE = 4
-    """Corrupt or not what it claims to be, after retries."""
+    """The file came whole and is wrong: damaged, or not what it claims to be."""
     OUTSIDE = 5
     """The position is not on the frame."""
     INVALID = 6
     """The catalogue row cannot be used."""
     UNREACHABLE = 7
-    """Network failure after retries; the next run tries again."""
+    """The file could not be had now, whatever the server said instead; the next run tries again."""
     FAILED = 8
     """An error of this package or of a survey's reader; the next run tries again."""
 
 
 UNFINISHED = (Status.PENDING, Status.UNREACHABLE, Status.FAILED)
 """Statuses that a new run works on."""
+
+RETRIABLE = (
+    Status.PARTIAL,
+    Status.NOT_FOUND,
+    Status.UNREADABLE,
+    Status.OUTSIDE,
+    Status.UNREACHABLE,
+    Status.FAILED,
+)
+"""Statuses that a run works on again if it is told so; the last two it works on anyway."""
 
 USABLE = (Status.OK, Status.PARTIAL)
 """Statuses whose data a later stage can use."""

@@ -35,12 +35,15 @@ class Summary:
         Per stage: rows per status (none if the product is not stored), rows done in this run, wall and CPU seconds.
     worked : bool
         False if everything was already finished.
+    retried : dict
+        Per stage: rows with a final status that this run tried again because it was told so.
     """
 
     output: str
     counts: dict[str, int] = field(default_factory=dict)
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     worked: bool = False
+    retried: dict[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Summary of {self.output}: {objects_in_words(self.counts)}>"
@@ -55,7 +58,12 @@ class Summary:
 
     def after(self, before: "Summary") -> "Summary":
         """Prepend the stages of an earlier part of the run."""
-        return replace(self, stages={**before.stages, **self.stages}, worked=before.worked or self.worked)
+        return replace(
+            self,
+            stages={**before.stages, **self.stages},
+            worked=before.worked or self.worked,
+            retried={**before.retried, **self.retried},
+        )
 
 
 class Accounts:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from distributed import Client
@@ -12,13 +12,14 @@ from survey_batch.cluster import kind_of
 from survey_batch.cluster.base import Connection
 from survey_batch.cluster.lost import scheduler_watched
 from survey_batch.config.job import Job
-from survey_batch.core.status import count_statuses, unfinished
+from survey_batch.core.status import Status, count_statuses, unfinished
 from survey_batch.core.steps import step
 from survey_batch.core.versions import own_version, versions
 from survey_batch.execution.accounts import Accounts, Summary
 from survey_batch.execution.engine import Engine
 from survey_batch.execution.first_look import FirstLook
 from survey_batch.execution.reduction import fit
+from survey_batch.execution.retry import mark_for_retry, rows_to_retry, statuses_to_retry
 from survey_batch.execution.run_cluster import RunCluster
 from survey_batch.execution.runlog import run_log
 from survey_batch.monitor.progress import LineProgress
@@ -33,9 +34,9 @@ from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
 from survey_batch.store.history import history_line
 from survey_batch.store.lock import locked
-from survey_batch.store.products import PROVENANCE, create_product, forget_products, read_status
+from survey_batch.store.products import PROVENANCE, create_product, forget_products, product_exists, read_status
 from survey_batch.store.root import write_root
-from survey_batch.store.schema import Shard
+from survey_batch.store.schema import Array, Shard
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ def run(
     progress: LineProgress | None = None,
     *,
     client: Client | None = None,
+    retry: str | Status | Iterable[str | Status] = (),
     break_lock: bool = False,
     performance_report: bool = False,
 ) -> Summary:
@@ -57,6 +59,9 @@ def run(
         Shows the progress of the run; plain lines on standard error by default.
     client : distributed.Client, optional
         Work on this cluster and ignore the job's table `[cluster]`.
+    retry : str or sequence of str, optional
+        Statuses whose rows are tried again although they are final, with what was made from them: "not_found",
+        "unreadable", "partial", "outside". Rows that are "unreachable" or "failed" are tried again anyway.
     break_lock : bool
         Take over the output from a run that is known to be dead.
     performance_report : bool
@@ -73,6 +78,7 @@ def run(
     SurveyBatchError
         The counts do not add up.
     """
+    wanted = statuses_to_retry(retry)
     refuse_overlaps(job)
     job, progress = pin_functions(job), progress or LineProgress()
     stages = make_stages(job)
@@ -83,10 +89,14 @@ def run(
     with locked(job.output, force=break_lock), run_log(job.output) as log_path:
         with RunCluster(job, progress, client, report=performance_report) as cluster:
             if search:
-                first = Runner(plan_fields(job), search, progress)
+                # The list of objects must not change after work on it has begun.
+                again = frozenset() if any(product_exists(job.output, stage.name) for stage in rest) else wanted
+                if wanted and not again:
+                    progress.say("fields are not searched again: the list of objects must stay as it is")
+                first = Runner(plan_fields(job), search, progress, again)
                 first.run(cluster, log_path)
                 found = first.accounts.account(log_path)
-                if not found.complete:  # the list of objects must not change after work on it has begun
+                if not found.complete:
                     return found
                 from survey_batch.execution.detections import write_detections  # takes two seconds to import
 
@@ -94,7 +104,7 @@ def run(
                     step("listing the detections")
                     write_detections(job)
                 plan = make_plan(job)
-            runner = Runner(plan, rest, progress)
+            runner = Runner(plan, rest, progress, wanted)
             runner.run(cluster, log_path)
         return runner.accounts.account(log_path).after(found)  # the workers have ended
 
@@ -102,7 +112,14 @@ def run(
 class Runner:
     """One run of a plan."""
 
-    def __init__(self, plan: Plan, stages: Sequence[Stage], progress: LineProgress) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        stages: Sequence[Stage],
+        progress: LineProgress,
+        retry: frozenset[Status] = frozenset(),
+    ) -> None:
+        self.retry, self.all_stages = retry, stages
         self.plan, self.job, self.progress = plan, plan.job, progress
         self.groups = make_groups(stages)
         self.stages = [stage for stage in stages if stage.stored]
@@ -122,13 +139,26 @@ class Runner:
         if existing:
             write_root(self.job.output)
         relabel(self.plan, existing, self.progress.say)
-        if len(existing) == len(self.stages) and not any(self.unfinished(stage) for stage in existing):
+        marks = rows_to_retry(self.plan, self.all_stages, existing, self.retry) if self.retry else {}
+        if self.retry and not marks:
+            statuses = " or ".join(status.name.lower() for status in sorted(self.retry))
+            self.progress.say(f"no row is {statuses}: none is tried again")
+        left = marks or len(existing) < len(self.stages) or any(self.unfinished(stage) for stage in existing)
+        if not left:
             log.info("nothing to do: every row has its final status", extra={"event": "finished"})
         else:
             elsewhere = cluster.client is not None or kind_of(self.job.cluster).elsewhere
             refuse_what_cannot_work(self.plan, estimate(self.plan), elsewhere=elsewhere)
             self.plan.store()
+            if marks:
+                self._mark_for_retry(marks)
             self.work(existing, cluster)
+
+    def _mark_for_retry(self, marks: Mapping[str, Array]) -> None:
+        """Mark the rows that the user wants to be tried again, and say how many there are."""
+        retried = mark_for_retry(self.plan, self.stages, marks)
+        self.accounts.summary.retried = retried
+        self.progress.say("trying again: " + ", ".join(f"{count:,} rows of {name}" for name, count in retried.items()))
 
     def unfinished(self, stage: Stage) -> bool:
         """Tell whether a product has rows left for a run to work on."""

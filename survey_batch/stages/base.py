@@ -1,13 +1,15 @@
 """The stage: it binds pure kernels to one product and does not use Dask."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
+from survey_batch.core.arrays import Flags
 from survey_batch.core.status import Status
+from survey_batch.images.reader import Field
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.context import Context
 from survey_batch.store.problems import Problem
@@ -84,6 +86,8 @@ class Stage(ABC):
         The product, on the same axis, that this stage works on; its statuses are passed on.
     input_variables : tuple of str
         Variables read from the upstream product.
+    reads_fields_of : tuple of str
+        Products with a row for each field that this stage reads besides; `touches` says for which objects.
     from_fields : bool
         Whether the rows are the fields in the job's list, whatever objects there are.
     in_steps : bool
@@ -103,6 +107,7 @@ class Stage(ABC):
     phase: Phase = "prepare"
     upstream: str | None = None
     input_variables: tuple[str, ...] = ()
+    reads_fields_of: tuple[str, ...] = ()
     from_fields: ClassVar[bool] = False
     in_steps: bool = False
     gpu: bool = False
@@ -168,6 +173,10 @@ class Stage(ABC):
     @abstractmethod
     def cost(self, plan: Plan) -> Cost:
         """Estimate what the stage needs."""
+
+    def touches(self, fields: Collection[Field], objects: Rows) -> Flags:
+        """Tell which objects may have been made from any of some fields of `reads_fields_of`."""
+        raise NotImplementedError
 
     def check(self) -> None:  # noqa: B027 - most stages have nothing to add
         """Refuse a job that this stage cannot do, before any work is done; ConfigurationError says why."""

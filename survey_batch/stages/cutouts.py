@@ -1,13 +1,15 @@
 """The `cutouts` product: calibrated pixels around each object, complete wherever the run covers the whole window."""
 
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from survey_batch.config.sections.images import CutoutsSection, FramesSection
+from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.images.reader import ImageReader
+from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
@@ -50,6 +52,11 @@ class CutoutsStage(Stage):
     def phase(self) -> str:  # type: ignore[override]
         """Phase of the stage: ingest if it reads straight from the archive."""
         return "prepare" if self.frames.keep else "ingest"
+
+    @property
+    def reads_fields_of(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The product of frames, if it is stored."""
+        return ("frames",) if self.frames.keep else ()
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -123,6 +130,13 @@ class CutoutsStage(Stage):
     def coordinates(self) -> Coordinates:
         """Return the band names."""
         return {"band": (("band",), np.array(list(self.bands)), {"long_name": "name of each filter"})}
+
+    def touches(self, fields: Collection[Field], objects: Rows) -> Flags:
+        """Tell which objects lie on one of these fields, or so near that their window may reach it."""
+        reach = 2 + self.section.size // self.reader.grid.step  # an object may lie beyond its own field, too
+        near = {self.reader.beyond(field, step) for field in fields for step in range(-reach, reach + 1)}
+        names = self.context.origin.survey.field
+        return np.array([key in near for key in zip(*(objects[name].tolist() for name in names), strict=True)], bool)
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Cut all objects, field by field."""

@@ -157,6 +157,14 @@ def mark_pending(output: str, product: str, shards: Iterable[Shard]) -> None:
         mark[shard.rows] = Status.PENDING
 
 
+def mark_rows_pending(output: str, product: str, rows: Array, shards: Iterable[Shard]) -> None:
+    """Mark some rows, or bands of them, as pending; `rows` is true for these and has the shape of the status."""
+    mark = stored(open_group(output, product), "status")
+    for shard in shards:
+        if (chosen := rows[shard.rows]).any():
+            mark[shard.rows] = np.where(chosen, np.uint8(Status.PENDING), np.asarray(mark[shard.rows]))
+
+
 def stored(group: zarr.Group, name: str) -> zarr.Array[Any]:
     """Get an array of a product without reading it."""
     array = group[name]

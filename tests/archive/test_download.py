@@ -6,14 +6,20 @@ import logging
 import pickle
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
 from itertools import repeat
+from urllib.parse import urlsplit
 
 import pytest
 import s3fs
 
-from survey_batch.archive import download
+from survey_batch.archive import download, holds
+from survey_batch.archive.content import ANY
+from survey_batch.archive.decompress import decompress
 from survey_batch.archive.download import Archive
+from survey_batch.archive.fits_units import extensions, primary_unit
 from survey_batch.archive.traffic import Traffic
 from survey_batch.core.errors import ConfigurationError, NotFoundError, TransientError, UnreadableError
 from survey_batch.core.paths import read_bytes
@@ -41,6 +47,7 @@ BZ2 = bz2.compress(FITS)
 def short_waits(monkeypatch):
     monkeypatch.setattr(download, "FIRST_WAIT", 0.01)
     monkeypatch.setattr(download, "WAIT_JITTER", 0.01)
+    monkeypatch.setattr(holds, "_until", {})  # another test's server may have had the same port
 
 
 @pytest.fixture
@@ -143,14 +150,47 @@ def test_a_server_that_does_not_answer_is_left_to_the_next_run(folder):
     ],
     ids=["page", "encoded page", "json", "nothing"],
 )
-def test_a_page_is_never_taken_for_a_file(folder, fault, said):
+def test_a_page_is_never_taken_for_a_file_and_of_a_server_never_final(folder, fault, said):
     with http_server(folder, {"/a.fits.gz": repeat(fault)}) as server:
-        with pytest.raises(UnreadableError, match=said):
+        with pytest.raises(TransientError, match=f"{said}.* in place of the file .3 attempts.; the next run") as caught:
             archive(server.url).read("a.fits.gz", bytes)
         assert server.requests["/a.fits.gz"] == download.PAGE_ATTEMPTS
-    (folder / "page.fits").write_bytes(PAGE.body)
-    with pytest.raises(UnreadableError, match="got an HTML page"):
+    assert f"{server.url}/a.fits.gz" in str(caught.value)
+    (folder / "page.fits").write_bytes(fault.body)
+    with pytest.raises(UnreadableError, match=said):
         archive(folder).read("page.fits", bytes)
+
+
+@pytest.mark.parametrize("end", [-9, 100, 1, 0])
+@pytest.mark.parametrize("raw", [FITS, GZ, BZ2], ids=["FITS", "gzip", "bzip2"])
+def test_a_truncated_file_in_a_folder_is_unreadable(tmp_path, raw, end):
+    def read(raw):
+        extensions(primary_unit(decompress(raw, 10**6)))
+
+    (tmp_path / "a").write_bytes(raw[:end])
+    with pytest.raises(UnreadableError, match=f"{tmp_path}/a"):
+        archive(tmp_path).read("a", read)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "error"),
+    [
+        ("a.txt", b'{"error": "try again later"}', TransientError),
+        ("a.txt", b"\n<Error>SlowDown</Error>", TransientError),
+        ("a.json", b'{"flux": []}', UnreadableError),
+        ("a.txt", b"3700 nan", UnreadableError),
+    ],
+    ids=["JSON", "XML", "its own JSON", "its own text"],
+)
+def test_a_file_of_the_surveys_own_kind_is_told_from_a_message_by_its_form(folder, name, body, error):
+    def read(_):
+        raise UnreadableError("no flux")
+
+    (folder / name).write_bytes(body)
+    with http_server(folder) as server:
+        files = Archive(archive_section(survey="sdss", root=server.url), content=ANY)
+        with pytest.raises(error, match=f"{server.url}/{name}: no flux"):
+            files.read(name, read)
 
 
 def test_a_refusal_is_not_argued_with_and_not_final(folder):
@@ -176,6 +216,25 @@ def test_content_encoding_changes_no_file(folder, name, body):
         assert server.requests[f"/{name}"] == 1
 
 
+@pytest.mark.parametrize("form", [str, lambda wait: formatdate(time.time() + wait, usegmt=True)], ids=["s", "date"])
+def test_retry_after_holds_the_host_for_every_file_and_archive(folder, form):
+    """Requests that were under way are answered; none begins before the time."""
+    wait = 2
+    with (
+        http_server(folder, {"/sub/a.fits.bz2": [too_many_requests(form(wait))]}) as server,
+        ThreadPoolExecutor(9) as pool,
+    ):
+        told = pool.submit(archive(server.url).read, "sub/a.fits.bz2", bytes)
+        while not holds.held(urlsplit(server.url).netloc):
+            time.sleep(0.01)
+        others = [pool.submit(archive(server.url).read, name, bytes) for name in ("a.fits", "a.fits.gz") * 4]
+        assert {each.result() for each in others} == {FITS, GZ}
+        assert told.result() == BZ2
+    first, *rest = server.times
+    assert len(rest) == 9
+    assert min(rest) - first >= wait - 1.1  # a date has whole seconds
+
+
 def test_retry_after_is_obeyed(folder):
     with http_server(folder, {"/a.fits": [too_many_requests("1")]}) as server:
         assert archive(server.url).read("a.fits", bytes) == FITS
@@ -187,7 +246,9 @@ def test_a_server_that_wants_an_hour_gets_it(folder):
     with http_server(folder, {"/a.fits": repeat(too_many_requests("3600"))}) as server:
         with pytest.raises(TransientError, match="asks to come back in 3600 s"):
             archive(server.url).read("a.fits", bytes)
-        assert server.requests["/a.fits"] == 1
+        with pytest.raises(TransientError, match=r"127.0.0.1:\d+ asked for no requests in the next 3[56]\d\d s"):
+            archive(server.url).read("a.fits.gz", bytes)
+        assert server.requests == {"/a.fits": 1}
 
 
 def test_a_limit_holds_over_threads(folder):
@@ -259,7 +320,7 @@ class TestCache:
         assert "damaged in the cache" in caplog.text
 
     def test_what_was_refused_is_not_kept(self, folder, tmp_path):
-        with http_server(folder, {"/a.fits": repeat(PAGE)}) as server, pytest.raises(UnreadableError):
+        with http_server(folder, {"/a.fits": repeat(PAGE)}) as server, pytest.raises(TransientError):
             archive(server.url, cache=str(tmp_path / "cache")).read("a.fits", bytes)
         assert not (tmp_path / "cache").exists()
 

@@ -9,7 +9,7 @@ import pytest
 from survey_batch.archive import download, spellings
 from survey_batch.archive.download import Archive
 from survey_batch.archive.spellings import split_ending, told
-from survey_batch.core.errors import NotFoundError, TransientError, UnreadableError
+from survey_batch.core.errors import NotFoundError, TransientError
 from tests.jobs import archive_section
 from tests.servers import BUSY, PAGE, http_server
 
@@ -89,7 +89,7 @@ def test_what_passes_at_one_name_is_tried_again(folder):
 
 def test_a_page_instead_of_the_file_is_not_a_miss(folder):
     (folder / "s.fits.gz").write_bytes(PACKED[".fits.gz"])
-    with http_server(folder, {"/s.fits": repeat(PAGE)}) as server, pytest.raises(UnreadableError, match="HTML"):
+    with http_server(folder, {"/s.fits": repeat(PAGE)}) as server, pytest.raises(TransientError, match="HTML"):
         read(server.url, "s.fits")
 
 

@@ -53,6 +53,8 @@ def test_names_of_what_is_installed(tab):
     assert tab("simulate", "cat") == ["catalog"]
     assert tab("evaluate", "stars.toml", "--split", "v") == ["validation"]
     assert tab("psf-stars", "stars.toml", "--format", "fits,c") == ["fits,csv"]
+    assert tab("run", "stars.toml", "--retry", "unrea") == ["unreadable", "unreachable"]
+    assert tab("run", "stars.toml", "--retry", "not_found,un") == ["not_found,unreadable", "not_found,unreachable"]
 
 
 def test_keys_of_the_job_file_and_of_its_survey(tab):

@@ -1,9 +1,12 @@
-"""`survey-batch run --train`: what is run before the training, and which classifier is taken."""
+"""`survey-batch run`: what `--train` runs before the training and which classifier it takes, and `--retry`."""
+
+import json
 
 import pytest
 
 from survey_batch.cli.run import _show, before_predictions
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.execution import runner
 from survey_batch.execution.runner import Summary
 from tests.jobs import lamost_job
 from tests.models.folders import write_folder
@@ -43,3 +46,23 @@ def test_both_tables_must_name_one_classifier(tmp_path):
 def test_the_end_of_a_run_names_the_command_that_shows_its_problems(capsys):
     _show(Summary("out", counts={"ok": 1, "unreadable": 2}, worked=True), "survey-batch status my.toml")
     assert "reasons in out/problems.parquet (see: survey-batch status my.toml)" in capsys.readouterr().out
+
+
+def test_statuses_to_try_again_reach_the_run_and_the_json_says_what_was_tried(command, job, monkeypatch):
+    asked = []
+
+    def run(job, progress, **options):
+        asked.append(options["retry"])
+        return Summary(job.output, {"ok": 8}, worked=True, retried={"spectra": 2})
+
+    monkeypatch.setattr(runner, "run", run)
+    code, out, _ = command("run", job, "--retry", "not_found,unreadable", "--json")
+    assert (code, json.loads(out)["retried"]) == (0, {"spectra": 2})
+    command("run", job)
+    assert asked == [["not_found", "unreadable"], ()]
+
+
+def test_a_wrong_status_to_try_again_is_refused_with_the_right_ones(command, job):
+    code, _, err = command("run", job, "--retry", "not_found,lost")
+    assert code == 2
+    assert "'lost' can be tried again: name one or more of partial, not_found, unreadable, outside" in err

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from distributed import Client
 
-from survey_batch.core.errors import PlanMismatchError, SurveyBatchError
+from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 from survey_batch.core.paths import read_json
 from survey_batch.core.status import Status
 from survey_batch.execution import accounts
@@ -14,7 +14,7 @@ from survey_batch.execution.engine import Engine
 from survey_batch.execution.runner import run
 from survey_batch.store.products import open_group, product_exists, read_status
 from tests.jobs import lamost_job
-from tests.lamost_files import make_archive
+from tests.lamost_files import make_archive, write_spectrum
 
 OBJECTS = 12
 
@@ -66,6 +66,28 @@ def test_only_shards_with_rows_left_are_done(job, client, monkeypatch):
     assert [shard.index for shard in asked] == [1]
     assert done.stages["spectra"]["rows_done"] == 1
     assert done.counts == {"ok": 11, "not_found": 1}
+
+
+def test_final_rows_are_tried_again_when_asked_for_and_no_others(job, client, keys):
+    first = run(job, client=client)
+    assert first.retried == {}
+    absent = Path(keys["archive"]["root"]) / "spec-55000-TEST_sp01-003.fits"
+    still = run(job, client=client, retry="not_found,unreadable")
+    assert (still.worked, still.retried, still.counts) == (True, {"spectra": 1}, first.counts)
+    write_spectrum(absent, 2)
+    try:
+        done = run(job, client=client, retry=["not_found"])
+        none = run(job, client=client, retry=["not_found"])
+    finally:
+        absent.unlink()
+    assert (done.retried, done.counts, done.stages["spectra"]["rows_done"]) == ({"spectra": 1}, {"ok": OBJECTS}, 1)
+    assert (none.worked, none.retried, none.counts) == (False, {}, {"ok": OBJECTS})
+
+
+def test_a_wrong_status_is_refused_before_anything_is_read(job, client):
+    with pytest.raises(ConfigurationError, match="'lost' can be tried again: name one or more of partial, not_found"):
+        run(job, client=client, retry="lost")
+    assert not Path(job.output).exists()
 
 
 def test_an_error_is_accounted_for_and_raised(job, client, monkeypatch):

@@ -14,9 +14,10 @@ from survey_batch.core.status import Status
 from survey_batch.execution.runner import run
 from survey_batch.store.products import read_status
 from tests.compare import assert_equal_products
+from tests.faults import cut
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
-from tests.servers import BUSY, NOT_FOUND, PAGE, http_server
+from tests.servers import BUSY, NOT_FOUND, http_server
 
 OBJECTS, SHARD = 20, 5
 
@@ -83,7 +84,7 @@ def test_faults_of_an_archive_end_as_statuses_and_the_next_run_mends_what_can_be
 
     faults = {
         name(3): repeat(NOT_FOUND),
-        name(7): repeat(PAGE),
+        name(7): repeat(cut(0.5)),
         name(11): [BUSY, BUSY],
         name(15): busy_while_down(),
     }

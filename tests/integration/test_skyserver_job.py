@@ -18,7 +18,6 @@ IMAGES = [encode(sky(row, SIZE)) for row in range(14)]
 BLACK = encode(np.zeros((SIZE, SIZE, 3), np.uint8))
 
 ANSWERS = {
-    0: (repeat(PAGE), Status.UNREADABLE),
     1: (repeat(NOT_FOUND), Status.NOT_FOUND),
     2: ([BUSY, Fault(body=IMAGES[2])], Status.OK),
     3: (repeat(Fault(body=IMAGES[3][:-500])), Status.UNREADABLE),
@@ -28,6 +27,7 @@ ANSWERS = {
     7: (repeat(Fault(body=encode(message(size=SIZE)))), Status.UNREADABLE),
     8: (repeat(Fault(body=encode(sky(8, SIZE + 1)))), Status.UNREADABLE),
     9: (repeat(Fault(body=IMAGES[9], sent=0.5)), Status.UNREACHABLE),
+    10: (repeat(PAGE), Status.UNREACHABLE),
 }
 """What the server does, and the status in which the object ends; for all others it sends the image."""
 
@@ -94,7 +94,7 @@ def test_the_run_keeps_to_its_connections(composites, server):
 def test_each_problem_has_a_message_and_an_address(composites, output, server):
     notes = {note["object_id"]: note for note in pq.read_table(output / "problems.parquet").to_pylist()}
     assert len(notes) == (composites.status.values != Status.OK).sum()
-    for number, said in {0: "HTML page", 1: "404", 3: "damaged image", 5: "footprint", 7: "message on black"}.items():
+    for number, said in {10: "HTML page", 1: "404", 3: "damaged image", 5: "footprint", 7: "message on black"}.items():
         note = notes[f"star{number}"]
         assert said in note["message"]
         assert note["source"] == server.url + query(number)

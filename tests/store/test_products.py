@@ -7,7 +7,7 @@ import xarray as xr
 import survey_batch as sb
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.status import Status
-from survey_batch.store.products import create_product, product_exists, read_status, write_shard
+from survey_batch.store.products import create_product, mark_rows_pending, product_exists, read_status, write_shard
 from survey_batch.store.schema import OBJECT_COORDINATES, Schema, Shard, Variable, cut_into_shards
 
 
@@ -114,3 +114,13 @@ def test_a_product_of_an_earlier_version_is_refused_with_what_to_do(tmp_path):
     create_product(str(tmp_path), schema(), {"pieces": {}})
     with pytest.raises(PlanMismatchError, match=r"made by an earlier version .* choose another output, or delete it"):
         product_exists(str(tmp_path), schema().product)
+
+
+def test_rows_are_marked_as_pending_and_no_others(output):
+    shards = cut_into_shards("object", 10, 4)
+    for shard in shards:
+        write_shard(output, "things", shard, *block(shard))
+    rows = np.isin(np.arange(10), [1, 9])
+    mark_rows_pending(output, "things", rows, shards)
+    assert (read_status(output, "things") == np.where(rows, Status.PENDING, Status.OK)).all()
+    assert (xr.open_zarr(f"{output}/things.zarr").flux == 1).all()

@@ -22,7 +22,11 @@ class ArchiveSection(Section):
     attempts: PositiveInt = 5
     """Requests for a file before its objects are `unreachable`; the pauses between them grow."""
     timeout: Annotated[PositiveFloat, Unit("s")] = 60.0
-    """Seconds without an answer after which a request is retried."""
+    """Seconds without an answer, or without a further byte, after which a request is retried."""
+    rate_min: Annotated[PositiveFloat, Unit("kB/s")] = 5.0
+    """Lowest rate of a download: a request may take `timeout`, and 1 s more for each `rate_min` kB that have come; a
+    slower one is retried. A file thus takes at most `attempts` times `timeout` and its size over `rate_min`, besides
+    the pauses between requests."""
     when_nothing_found: Literal["stop", "go_on"] = "stop"
     """What a run does if none of the first objects, spread over the catalogue, is found, or if none can be reached or
     read, all for the same reason: `stop` before all others get such a status, or `go_on`."""

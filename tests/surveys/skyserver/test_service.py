@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from survey_batch.archive import download
 from survey_batch.archive.traffic import Traffic
-from survey_batch.core.errors import NotFoundError, OutsideError, UnreadableError
+from survey_batch.core.errors import NotFoundError, OutsideError, TransientError, UnreadableError
 from survey_batch.core.status import Status
 from survey_batch.surveys.skyserver.service import fetch_image, image_path, image_query, open_skyserver, read_image
 from tests.jobs import archive_section
@@ -150,7 +150,7 @@ class TestService:
 
     def test_a_page_is_never_an_image(self, tmp_path):
         with http_server(tmp_path, {QUERY: repeat(PAGE)}) as server:
-            with pytest.raises(UnreadableError, match="expected a JPEG or PNG image, got an HTML page"):
+            with pytest.raises(TransientError, match="expected a JPEG or PNG image, got an HTML page"):
                 fetch_image(images(server.url), PATH, 64)
             assert server.requests[QUERY] == download.PAGE_ATTEMPTS
 
