@@ -247,7 +247,7 @@ def _in_order(table: pa.Table, order: pa.Array) -> pa.Table:
         column = one_array(table[name].cast(pa.large_string()) if pa.types.is_string(kind) else table[name])
         parts = [column.take(order.slice(first, SLICE_ROWS)) for first in range(0, len(order), SLICE_ROWS)]
         columns[name] = pa.chunked_array([part.cast(kind) for part in parts], kind)
-    return pa.table(columns)
+    return pa.table(columns, metadata=table.schema.metadata)
 
 
 def hash_of(table: pa.Table) -> str:
