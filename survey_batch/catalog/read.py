@@ -71,19 +71,26 @@ def read_catalog(section: CatalogSection, archive: ArchiveSection) -> Catalog:
         The file cannot be read, lacks a needed column or holds no rows, or no row is chosen or can be used.
     """
     objects = _read_rows(section, archive)
+    detail("naming the objects")
     objects.put("object_id", name_objects(objects, find_survey(archive.survey)))
     if section.duplicates is not None:
+        step("leaving out duplicates")
         leave_out_duplicates(objects, section.duplicates)
         objects.count("unique")
     objects.put("object_id", make_unique(objects, objects.text("object_id")))
     _refuse_where_none_is_usable(objects, section)
     if section.sample is not None:
+        step("drawing the sample")
         take_sample(objects, section.sample)
         objects.count("sampled")
     _count_left_out(objects, section)
     _refuse_where_none_is_usable(objects, section)
     _count_problems(objects)
-    objects.put("split", own_splits(objects) if section.split is None else split_objects(objects, section.split))
+    if section.split is None:
+        objects.put("split", own_splits(objects))
+    else:
+        step("splitting the objects into training and test")
+        objects.put("split", split_objects(objects, section.split))
     for note in objects.notes:
         logger.info("%s: %s", section.path, note)
     table = _table(objects, find_survey(archive.survey))

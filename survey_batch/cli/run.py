@@ -43,12 +43,11 @@ def run(
     from survey_batch.execution.runner import run as run_job
     from survey_batch.monitor.progress import make_progress
 
+    progress = make_progress(error_console)
     if train and (first := before_predictions(wanted)):
-        run_job(first, make_progress(error_console), break_lock=break_lock, performance_report=performance_report)
+        run_job(first, progress, break_lock=break_lock, performance_report=performance_report)
         _train(first)
-    summary = run_job(
-        wanted, make_progress(error_console), break_lock=break_lock, performance_report=performance_report
-    )
+    summary = run_job(wanted, progress, break_lock=break_lock, performance_report=performance_report)
     answer.tell({"output": summary.output, "counts": summary.counts, "stages": summary.stages})
     _show(summary, command("status", job, overrides))
     verbs = ("report", "export") if summary.complete else ("status", "run")

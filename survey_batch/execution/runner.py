@@ -151,7 +151,7 @@ class Runner:
         left = [group for group in self.groups if self._anything_left(group, existing)]
         with self.progress:
             for note in self.plan.notes:
-                self.progress.say(f"note: {note}")
+                self.progress.note(note)
             self._announce(left)
             for section, groups in groupby(left, self._cluster_of):
                 opened = nullcontext(joined(client)) if client else connect(section, self.job.output, self.progress.say)

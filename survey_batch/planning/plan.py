@@ -26,6 +26,7 @@ from survey_batch.config.job import Job
 from survey_batch.config.unread import unread
 from survey_batch.core.display import html_table
 from survey_batch.core.paths import join, make_folder, write_bytes
+from survey_batch.core.steps import step
 from survey_batch.store.schema import Array, Axis, Shard, cut_into_shards
 
 FIELDS_PER_GROUP = 4096
@@ -172,6 +173,7 @@ def plan_fields(job: Job) -> Plan:
 
 def plan_catalog(job: Job, catalog: Catalog) -> Plan:
     """Lay out the work for a catalogue that is already read."""
+    step("laying out the work")
     objects = _in_order(catalog.table, _order(catalog.table, job.survey.order))
     return Plan(job, objects, _fields(job, objects), catalog.notes)
 

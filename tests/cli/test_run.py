@@ -2,7 +2,7 @@
 
 import pytest
 
-from survey_batch.cli.run import _show, before_predictions
+from survey_batch.cli.run import _show, before_predictions, run
 from survey_batch.config.sections.catalog import CatalogSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.execution.runner import Summary
@@ -46,6 +46,22 @@ def test_a_job_without_labels_is_refused_before_its_run(tmp_path):
         ConfigurationError, match=r'label = "my_type"    # in the table \[catalog\]\n    split = \{ tra'
     ):
         before_predictions(unlabelled)
+
+
+def test_training_and_predicting_share_one_display(tmp_path, monkeypatch):
+    runs = []
+
+    def run_job(job, progress, **_):
+        runs.append((job.stages, progress))
+        return Summary("out", counts={"ok": 1}, worked=True)
+
+    monkeypatch.setattr("survey_batch.execution.runner.run", run_job)
+    monkeypatch.setattr("survey_batch.cli.run.open_job", lambda *_: job(tmp_path / "model"))
+    monkeypatch.setattr("survey_batch.cli.run._train", lambda _: None)
+    run(tmp_path / "job.toml", train=True)
+    (first, shown), (second, shown_again) = runs
+    assert (first, second) == (("spectra",), ("spectra", "predictions"))
+    assert shown is shown_again
 
 
 def test_the_end_of_a_run_names_the_command_that_shows_its_problems(capsys):
