@@ -137,3 +137,13 @@ def test_a_note_is_shown_once_even_if_two_runs_have_it(capsys):
         with progress:
             progress.note("column 'z' is ignored")
     assert capsys.readouterr().err == "note: column 'z' is ignored\n"
+
+
+def test_a_live_table_can_be_shown_again_for_a_second_run():
+    stream = io.StringIO()
+    progress = LiveProgress(Console(file=stream, force_terminal=True, width=100))
+    for stage in ("spectra", "predictions"):
+        with progress:
+            progress.stage(stage, 8)
+            progress.record(replace(record(0), stage=stage))
+    assert stream.getvalue().count("4/8") >= 3
