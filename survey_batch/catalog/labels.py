@@ -27,6 +27,12 @@ def class_columns(names: Sequence[str]) -> list[str]:
     return usual + [name for name in names if name not in usual and plain(name).endswith(("class", "type", "label"))]
 
 
+def can_be_made(label: str, columns: Sequence[str]) -> bool:
+    """Tell whether a catalogue has the column of a label, or all columns that the label is made of."""
+    needed = ("class", "subclass") if label in MADE_LABELS else (plain(label),)
+    return all(matching((name,), columns) for name in needed)
+
+
 _STELLAR = re.compile(r"^(?P<prefix>e?sd|usd|d|g)?(?P<letter>OB|[OBAFGKM])(?:\d|$|[ (IV])")
 """Prefix (sd, esd, usd: subdwarf; d: dwarf; g: giant), letter, then a digit, a luminosity class or nothing."""
 

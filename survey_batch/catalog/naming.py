@@ -47,13 +47,17 @@ def name_objects(objects: Objects, survey: Survey) -> pa.Array:
     return _told_apart(objects, ids)
 
 
+def no_object(name: str) -> str:
+    """Return the pattern of values that mean no object in a column of this name."""
+    return NO_OBJECT if name.lower() in ("object_id", "id") else NO_SURVEY_OBJECT
+
+
 def _own_ids(objects: Objects) -> pa.Array:
     """Read the file's identifiers; null where missing or digits are lost, all null if most have lost digits."""
     if "id" not in objects.table.column_names:
         return pa.nulls(len(objects), pa.string())
     name = objects.names["object_id"]
-    none = NO_OBJECT if name.lower() in ("object_id", "id") else NO_SURVEY_OBJECT
-    ids, lost, odd = read_ids(objects.table["id"], none)
+    ids, lost, odd = read_ids(objects.table["id"], no_object(name))
     if lost > len(ids) - ids.null_count:
         objects.notes.append(
             f"column {name!r} was written as floating point and has lost digits ({lost} of {len(ids)} rows; the "

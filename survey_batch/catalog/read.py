@@ -1,5 +1,6 @@
 """Reading of a catalogue in batches into compact columns; rows are then named, chosen and split, and all counted."""
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,15 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from survey_batch.catalog.clean import clean, reasons_of
+from survey_batch.catalog.batches import read_batches
+from survey_batch.catalog.clean import reasons_of
 from survey_batch.catalog.csv_header import EMPTY
-from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.duplicates import leave_out_duplicates
 from survey_batch.catalog.naming import make_unique, name_objects
 from survey_batch.catalog.objects import Counts, Objects
 from survey_batch.catalog.opening import open_catalog
 from survey_batch.catalog.sample import take_sample
-from survey_batch.catalog.select import select
 from survey_batch.catalog.splitting import own_splits, split_objects
 from survey_batch.catalog.wrap import RightAscensions, wrap_right_ascensions
 from survey_batch.config.job import ArchiveSection, CatalogSection
@@ -25,6 +25,9 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import detail, step
 
 logger = logging.getLogger(__name__)
+
+CHOSEN = b"survey_batch.chosen"
+"""Key of the metadata that say how rows were chosen."""
 
 _COLUMNS = ("row", "object_id", "ra", "dec", "label", "split", "redshift", "snr", "problem")
 
@@ -39,7 +42,8 @@ class Catalog:
         One row per chosen input row, in input order (all rows, unless the job selects, leaves out duplicates or
         samples): `row` (0-based index in the file), `object_id` (unique), `ra`, `dec` [deg, ICRS, NaN where not
         known], `label`, `split` ("" where none), `redshift`, `snr` (NaN where none), `problem` ("" where the row can
-        be used) and the survey's key, which leads to the row's data (-1 or "" where missing).
+        be used) and the survey's key, which leads to the row's data (-1 or "" where missing). Its metadata are those
+        of `how_chosen`.
     notes
         For the user: where ids came from, how many rows cannot be used or were left out, and why.
     counts
@@ -67,22 +71,37 @@ def read_catalog(section: CatalogSection, archive: ArchiveSection) -> Catalog:
         The file cannot be read, lacks a needed column or holds no rows, or no row is chosen or can be used.
     """
     objects = _read_rows(section, archive)
+    detail("naming the objects")
     objects.put("object_id", name_objects(objects, find_survey(archive.survey)))
     if section.duplicates is not None:
+        step("leaving out duplicates")
         leave_out_duplicates(objects, section.duplicates)
         objects.count("unique")
     objects.put("object_id", make_unique(objects, objects.text("object_id")))
     _refuse_where_none_is_usable(objects, section)
     if section.sample is not None:
+        step("drawing the sample")
         take_sample(objects, section.sample)
         objects.count("sampled")
     _count_left_out(objects, section)
     _refuse_where_none_is_usable(objects, section)
     _count_problems(objects)
-    objects.put("split", own_splits(objects) if section.split is None else split_objects(objects, section.split))
+    if section.split is None:
+        objects.put("split", own_splits(objects))
+    else:
+        step("splitting the objects into training and test")
+        objects.put("split", split_objects(objects, section.split))
     for note in objects.notes:
         logger.info("%s: %s", section.path, note)
-    return Catalog(_table(objects, find_survey(archive.survey)), tuple(objects.notes), objects.counts)
+    table = _table(objects, find_survey(archive.survey))
+    table = table.replace_schema_metadata(how_chosen(section, sum(objects.counts.steps["in file"].values())))
+    return Catalog(table, tuple(objects.notes), objects.counts)
+
+
+def how_chosen(section: CatalogSection, rows: int) -> dict[bytes, bytes]:
+    """Say which of a file's rows a job takes, as metadata of the rows that it took."""
+    settings = section.model_dump(mode="json", include={"select", "duplicates", "sample"})
+    return {CHOSEN: json.dumps({"rows in file": rows, **settings}).encode()}
 
 
 def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
@@ -94,22 +113,18 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
     notes = dict.fromkeys(opened.notes)
     nothing: Counter[str] = Counter()
     right_ascensions = RightAscensions()
-    first = 0
-    for rows in opened.source.batches(sorted(set(opened.names.values()))):
-        here = {ours: theirs for ours, theirs in opened.names.items() if theirs not in rows.absent}
-        draft = Draft(rows, here, opened.angles)
-        table = clean(draft, section, archive, first)
-        right_ascensions.include(draft, table["ra"].to_numpy(), first)
-        chosen, left_out = select(draft, table["label"], section.select)
-        nothing.update(draft.nothing)
-        objects.counts.add("in file", table["label"])
-        objects.counts.left_out.update(left_out)
-        objects.reasons.update(reasons_of(draft, chosen, first))
-        notes |= dict.fromkeys(draft.notes)
-        parts.append(table if chosen.all() else table.filter(pa.array(chosen)))
-        first += len(draft)
-        detail(f"reading the catalogue {section.path}: {first:,} rows")
-    if first == 0:
+    read = 0
+    for batch in read_batches(opened, section, archive):
+        right_ascensions.include(batch.draft, batch.table["ra"].to_numpy(), batch.first)
+        nothing.update(batch.draft.nothing)
+        objects.counts.add("in file", batch.table["label"])
+        objects.counts.left_out.update(batch.left_out)
+        objects.reasons.update(reasons_of(batch.draft, batch.chosen, batch.first))
+        notes |= dict.fromkeys(batch.draft.notes)
+        parts.append(batch.only(batch.chosen))
+        read += len(batch)
+        detail(f"reading the catalogue {section.path}: {read:,} rows")
+    if read == 0:
         raise ConfigurationError(f"catalog.path: {section.path} has column names, but no rows: {EMPTY}")
     objects.table = pa.concat_tables(parts, promote_options="default")
     objects.notes.extend(notes)

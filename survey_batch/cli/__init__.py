@@ -80,6 +80,7 @@ def main() -> None:
     _warnings_to_terminal()
     interrupt.listen()
     compute_like_a_worker()  # training, which happens in this process
+    completion.teach_bash()
     asked_by_program = "--json" in sys.argv[1:]
     try:  # typer itself shows a person how a command is to be written
         with completion.bash_words(os.environ), completion.zsh_words(os.environ):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import typer
+from typer import _completion_shared
 
 from survey_batch.core.plugins import CLASSIFIERS, CLUSTERS, SURVEYS, offered
 
@@ -208,15 +209,27 @@ def _features(written: Mapping[str, Any]) -> list[str]:
     return of_spectra(SpectralFeaturesSection.model_validate(written.get("spectral_features", {})))
 
 
+def teach_bash() -> None:
+    """Let typer's script for bash put no blank behind what goes on: a folder, a key, a list.
+
+    Only the script itself can ask bash for that. Behind `=` an offer is the value alone, so a list begins with it.
+    """
+    taught = "    [[ ${#COMPREPLY[@]} -eq 1 && $COMPREPLY =~ [./=,]$|(^|=)\\[ ]] && compopt -o nospace\n    return 0\n"
+    scripts = _completion_shared._completion_scripts  # noqa: SLF001 - typer has no other place
+    scripts["bash"] = scripts["bash"].replace("    return 0\n", taught)
+
+
 @contextmanager
 def bash_words(environment: MutableMapping[str, str]) -> Iterator[None]:
     """Undo that bash takes `--set archive.survey=lamost` for four words, and puts an offer behind the `=`."""
-    words, index = environment.get("COMP_WORDS", "").split(" "), int(environment.get("COMP_CWORD") or 0)
+    given, index = environment.get("COMP_WORDS", ""), int(environment.get("COMP_CWORD") or 0)
+    between = "\n" if "\n" in given else " "  # typer's script puts words on lines
+    words = given.split(between)
     if "=" not in words[: index + 1]:
         yield
         return
-    joined = re.sub(r"(?<=\S) = ?", "=", " ".join(words[: index + 1]))
-    environment.update({"COMP_WORDS": joined, "COMP_CWORD": str(joined.count(" "))})
+    joined = re.sub(rf"(?<=\S){between}={between}?", "=", between.join(words[: index + 1]))
+    environment.update({"COMP_WORDS": joined, "COMP_CWORD": str(joined.count(between))})
     offers = io.StringIO()
     try:
         with redirect_stdout(offers):

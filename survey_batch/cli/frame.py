@@ -39,7 +39,7 @@ def framed(verb: Callable[..., None]) -> Callable[..., None]:
         with StepDisplay(error_console, lines=name not in WITHOUT_LINES) as answer.display:
             steps.detail("starting")
             try:
-                verb(**given)
+                _call(verb, given)
             except KeyboardInterrupt:
                 interrupt.ignore()  # another one would change the exit code
                 answer.display.clear()
@@ -59,6 +59,15 @@ def framed(verb: Callable[..., None]) -> Callable[..., None]:
     )
     within.__annotations__ = {**verb.__annotations__, "as_json": AsJson}
     return within
+
+
+def _call(verb: Callable[..., None], given: Mapping[str, Any]) -> None:
+    """Call a verb; an error after Ctrl-C comes of it, as when the import of a library was cut short."""
+    try:
+        verb(**given)
+    except Exception:
+        interrupt.check()
+        raise
 
 
 def _say_stopped(verb: str, given: Mapping[str, Any]) -> None:

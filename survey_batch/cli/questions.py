@@ -53,6 +53,8 @@ class Wishes:
 
 def ask(wishes: Wishes) -> Wishes:
     """Ask for what is not given; an empty answer takes the default, Ctrl-C ends without a file."""
+    from survey_batch.catalog.labels import can_be_made
+
     job = wishes.job or _asked("Job file to write", "my-job.toml", _new_file)
     survey = wishes.survey or _ask_survey()
     wishes = replace(wishes, job=job, survey=survey)
@@ -62,14 +64,16 @@ def ask(wishes: Wishes) -> Wishes:
         catalog, columns = wishes.catalog, _columns_if_there(wishes.catalog, find_survey(survey), label)
     else:
         catalog, columns = _ask_catalog(find_survey(survey), path, label)
-    if columns and wishes.label is None and label is not None and not _can_be_made(label, columns):
-        wishes = replace(wishes, label=_ask_label(columns))
     root = wishes.root or _asked(
         "Archive: a folder, https://… or s3://…", str(value_in(example, "archive", "root")), str
     )
     stages = wishes.stages or _ask_stages(find_survey(survey), value_in(example, "stages"))
+    wishes = replace(wishes, catalog=catalog, root=root, stages=stages)
+    label = value_in(wishes.text(survey), "catalog", "label")
+    if columns and wishes.label is None and label is not None and not can_be_made(label, columns):
+        wishes = replace(wishes, label=_ask_label(columns))
     output = wishes.output or _asked("Output folder or URL", str(value_in(example, "output")), str)
-    return replace(wishes, catalog=catalog, root=root, stages=stages, output=output)
+    return replace(wishes, output=output)
 
 
 def _asked(question: str, default: str, check: Callable[[str], T]) -> T:
@@ -138,12 +142,13 @@ def _columns_if_there(path: str, survey: Survey, label: str | None) -> list[str]
 
 def _understood(path: str, survey: Survey, label: str | None) -> list[str]:
     """Say which columns are recognised and which others there are, and return all."""
+    from survey_batch.catalog.labels import can_be_made
     from survey_batch.catalog.opening import open_catalog
     from survey_batch.config.job import CatalogSection
 
     archive = survey.archive(survey=survey.name, root="")
     opened = open_catalog(CatalogSection(path=path), archive)
-    if label is not None and _can_be_made(label, opened.source.names):
+    if label is not None and can_be_made(label, opened.source.names):
         opened = open_catalog(CatalogSection(path=path, label=label), archive)
     known = ", ".join(ours if ours == theirs else f"{ours} ({theirs})" for ours, theirs in opened.names.items())
     others = [name for name in opened.source.names if name not in opened.names.values()]
@@ -151,15 +156,6 @@ def _understood(path: str, survey: Survey, label: str | None) -> list[str]:
     if others:
         answer.show(_indented(f"other columns: {', '.join(others)}"))
     return list(opened.source.names)
-
-
-def _can_be_made(label: str, columns: Sequence[str]) -> bool:
-    """Tell whether a catalogue has the column of the label, or all columns that the label is made of."""
-    from survey_batch.catalog.guesses import matching, plain
-    from survey_batch.catalog.labels import MADE_LABELS
-
-    needed = ("class", "subclass") if label in MADE_LABELS else (plain(label),)
-    return all(matching((name,), columns) for name in needed)
 
 
 def _ask_label(columns: Sequence[str]) -> str:

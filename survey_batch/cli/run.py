@@ -57,22 +57,11 @@ def run(
     from survey_batch.monitor.progress import make_progress
 
     again = retry.split(",") if retry else ()
+    progress = make_progress(error_console)
     if train and (first := before_predictions(wanted)):
-        run_job(
-            first,
-            make_progress(error_console),
-            retry=again,
-            break_lock=break_lock,
-            performance_report=performance_report,
-        )
+        run_job(first, progress, retry=again, break_lock=break_lock, performance_report=performance_report)
         _train(first)
-    summary = run_job(
-        wanted,
-        make_progress(error_console),
-        retry=again,
-        break_lock=break_lock,
-        performance_report=performance_report,
-    )
+    summary = run_job(wanted, progress, retry=again, break_lock=break_lock, performance_report=performance_report)
     answer.tell(RunFacts(output=summary.output, counts=summary.counts, stages=summary.stages, retried=summary.retried))
     _show(summary, command("status", job, overrides))
     verbs = ("report", "export") if summary.complete else ("status", "run")
@@ -87,20 +76,22 @@ def before_predictions(job: "Job") -> "Job | None":
     Raises
     ------
     ConfigurationError
-        The job trains no classifier, or predicts with another one.
+        The job trains no classifier, predicts with another one, or has no labels.
     """
     from survey_batch.models.awaited import before_training
     from survey_batch.models.loading import family_of
     from survey_batch.models.manifest import MANIFEST
+    from survey_batch.training.needs import check_labels, train_table
 
-    if job.train is None or job.predictions is None or job.train.classifier != job.predictions.classifier:
-        raise ConfigurationError("run --train needs tables [train] and [predictions] with the same key 'classifier'")
-    if (Path(job.train.classifier) / MANIFEST).exists():
-        _check_same(job.train)
-        say(f"{job.train.classifier} is already trained (to train it again: survey-batch train)")
+    wanted = train_table(job, predict=True)
+    if (Path(wanted.classifier) / MANIFEST).exists():
+        _check_same(wanted)
+        say(f"{wanted.classifier} is already trained (to train it again: survey-batch train)")
         return None
-    family_of(job.train.kind, job.train.variant).check_environment()
-    return before_training(job)
+    family_of(wanted.kind, wanted.variant).check_environment()
+    first = before_training(job)
+    check_labels(job)
+    return first
 
 
 def _check_same(section: "TrainSection") -> None:

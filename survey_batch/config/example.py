@@ -16,7 +16,8 @@ PREDICTIONS = "predictions"
 REMARK = re.compile(r'\s+# and "predictions".*')
 """What an example says of its stages while predictions are not among them."""
 _COMMENTED = re.compile(
-    r'^# (\[(?:train|predictions)\]|(?:kind|product|classifier) = "[^"]*")([ \t]+(?=#))?', re.MULTILINE
+    r'^# (\[(?:train|predictions)\]|(?:kind|product|classifier|label) = "[^"]*"|split = \{[^}]*\})([ \t]+(?=#))?',
+    re.MULTILINE,
 )
 """Lines that an example comments out because they belong to predictions; group 2 holds the blanks before a remark."""
 
@@ -39,19 +40,20 @@ def example_job(survey: str, name: str, values: Mapping[KeyPath, Any]) -> str:
         No such survey is installed.
     """
     text = find_survey(survey).example().replace("{name}", name)
+    predicts = PREDICTIONS in values.get(("stages",), ())
+    if predicts:
+        text = _COMMENTED.sub(lambda line: line[1] + (f"  {line[2]}" if line[2] else ""), REMARK.sub("", text))
     for key, value in values.items():
         text = _with(text, key, value)
     if ("stages",) in values:
         text = _without_tables_of_others(text, find_survey(survey).stages.keys() - set(values["stages",]))
-        if PREDICTIONS in values["stages",]:
-            text = _COMMENTED.sub(lambda line: line[1] + (f"  {line[2]}" if line[2] else ""), REMARK.sub("", text))
-            if values.get(("catalog", "label"), "") is None:
-                text = _without_tables_of_others(text, {"train"})  # which needs labels
+    if predicts and values.get(("catalog", "label"), "") is None:
+        text = _without_tables_of_others(text, {"train"})  # which needs labels
     return text
 
 
 def can_predict(text: str) -> bool:
-    """Tell whether an example has the tables that predictions need, as comments at its end."""
+    """Tell whether an example has the tables that predictions need, as comments."""
     return _COMMENTED.search(text) is not None
 
 

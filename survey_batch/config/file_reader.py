@@ -5,11 +5,16 @@ import traceback
 from abc import ABC
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar
 
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.core.errors import ConfigurationError, ReaderError, SurveyBatchError
 from survey_batch.core.plugins import resolve, undefined
+
+PACKAGE = Path(__file__).parents[1]
+SURVEYS = PACKAGE / "surveys"
+"""What is in the package but not in this folder calls readers, and is none."""
 
 
 @contextmanager
@@ -34,10 +39,18 @@ def reader_of(survey: str, what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise ReaderError(
-            f"the reader of survey {survey!r} failed on {what} with {type(error).__name__}: {error}; this is a fault "
-            "of the reader, and its authors need the traceback, which a run writes to its log",
+            f"the reader of survey {survey!r} failed on {what} with {type(error).__name__}: {error}{_place(error)}; "
+            "this is a fault of the reader, and its authors need the traceback, which a run writes to its log",
             traceback.format_exc(),
         ) from error
+
+
+def _place(error: Exception) -> str:
+    """Say in which line of the reader an error arose, even if a library raised it; "" if not in the reader."""
+    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    folder = next((path.parent for path, _ in frames if PACKAGE not in path.parents or SURVEYS in path.parents), None)
+    own = [f" ({path.parent.name}/{path.name}, line {line})" for path, line in frames if folder in path.parents]
+    return own[-1] if own else ""
 
 
 def as_text(path: object) -> str:

@@ -171,7 +171,7 @@ class Runner:
         left = [group for group in self.groups if self._anything_left(group, existing)]
         with self.progress:
             for note in self.plan.notes:
-                self.progress.say(f"note: {note}")
+                self.progress.note(note)
             self._announce(left)
             for group in left:
                 connection = cluster.for_phase(group.stored[0].phase)

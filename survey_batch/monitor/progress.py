@@ -16,9 +16,16 @@ from rich.text import Text
 from survey_batch.core.pace import Pace, Steps
 from survey_batch.core.wording import rate
 from survey_batch.monitor.record import Record
-from survey_batch.store.problems import Reasons
+from survey_batch.store.problems import MOST_REASONS, Reasons
 
 LINE_SECONDS = 10.0
+
+LOST = ("not_found", "unreadable")
+"""Statuses of rows that the archive gave nothing for."""
+MANY = 1 / 3
+"""Share of such rows that is told of while a run goes on, because its user may want to stop it."""
+LEAST_ROWS, LEAST_SHARE = 1000, 0.1
+"""Rows, or the share of a stage's rows if that is less, after which such a share means something."""
 
 
 @dataclass
@@ -69,6 +76,19 @@ class StageProgress:
         """Text with the time left, or how long nothing has happened."""
         return self.pace.left(self.total - self.done)
 
+    def loss(self) -> str:
+        """Say that many of the rows so far came to nothing, and why; "" if few did, or all rows are done."""
+        lost = {name: self.counts[name] for name in LOST if self.counts[name]}
+        if sum(lost.values()) <= MANY * self.done or not self._some_done:
+            return ""
+        counts = ", ".join(f"{number:,} {name}" for name, number in lost.items())
+        why = next((f"; most often: {text}" for name, text, _ in self.reasons.most(MOST_REASONS) if name in LOST), "")
+        return f"{self.name}: {counts} of {self.done:,} so far{why}"
+
+    @property
+    def _some_done(self) -> bool:
+        return min(LEAST_ROWS, LEAST_SHARE * self.total) <= self.done < self.total
+
     def line(self) -> str:
         """Return everything in one line."""
         counts = " ".join(f"{name}={number}" for name, number in sorted(self.counts.items()))
@@ -81,6 +101,7 @@ class LineProgress:
 
     def __init__(self, seconds: float = LINE_SECONDS) -> None:
         self.seconds, self.stages, self.last = seconds, dict[str, StageProgress](), time.monotonic()
+        self.noted: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -98,6 +119,9 @@ class LineProgress:
         """Count a shard; report the end of the stage after its last shard."""
         stage = self.stages[record.stage]
         stage.add(record, -len(record.shard) if record.again else len(record.shard))
+        if "loss" not in self.noted and (loss := stage.loss()):
+            self.noted.add("loss")  # later stages lack the same rows
+            self.note(f"{loss}. The run goes on; Ctrl-C stops it")
         if stage.done >= stage.total:
             self._say(stage)
 
@@ -108,6 +132,12 @@ class LineProgress:
             for stage in self.stages.values():
                 if 0 < stage.done < stage.total:
                     self._say(stage)
+
+    def note(self, text: str) -> None:
+        """Show a note; if several runs share this progress, only once."""
+        if text not in self.noted:
+            self.noted.add(text)
+            self.say(f"note: {text}")
 
     def say(self, text: str) -> None:
         """Show a remark."""

@@ -64,14 +64,14 @@ class Accessor:
         part: xr.Dataset = self._ds.isel(object=np.flatnonzero(chosen(self._ds, conditions)))
         return part
 
-    def show(self, which: Object) -> "Picture":
-        """Draw one object: the bands of its cutout, its spectrum with lines, or the probabilities of its classes."""
+    def show(self, which: Object | Sequence[Object]) -> "Picture":
+        """Draw one object, or several: bands of a cutout, a spectrum with lines, or probabilities of classes."""
         from survey_batch.notebook.figures import show
 
         return show(self._ds, which)
 
-    def spectrum(self, which: Object) -> "Picture":
-        """Draw one object's spectrum with its lines: the same as `show` of spectra."""
+    def spectrum(self, which: Object | Sequence[Object]) -> "Picture":
+        """Draw the spectrum of one object, or of several, with its lines: the same as `show` of spectra."""
         return self.show(which)
 
     def gallery(self, which: Sequence[Object] | None = None, count: int = 12) -> "Picture":

@@ -1,14 +1,15 @@
 """Pictures of objects for a notebook, drawn as in the report, in colours that colour-blind readers can tell apart."""
 
-import base64
 import io
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
+from survey_batch.core.arrays import Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.images.picture import panels_of
@@ -49,25 +50,20 @@ class Picture(Figure):
         return buffer.getvalue()
 
 
-class Pictures(list[Picture]):
-    """Pictures that a notebook shows one below the other."""
-
-    def _repr_html_(self) -> str:
-        encoded = (base64.b64encode(picture._repr_png_()).decode() for picture in self)
-        return "".join(f'<div><img src="data:image/png;base64,{image}"></div>' for image in encoded)
+def show(ds: "xr.Dataset", which: Object | Sequence[Object]) -> Picture:
+    """Draw one object, or several: their bands, their spectra with lines, or the probabilities of their classes."""
+    return _drawn([_Panels.of(ds, which)])
 
 
-def show(ds: "xr.Dataset", which: Object) -> Picture:
-    """Draw one object: its bands, its spectrum with lines, or the probabilities of its classes."""
-    kind, size = kind_of(ds), {"cutouts": (9.0, 2.4), "spectra": (9.0, 3.2), "predictions": (5.0, 2.6)}
-    figure = Picture(size.get(kind, (3.2, 3.4)), layout="constrained")
-    _panel(figure.subplots(), ds, row_of(ds, which), kind)
-    return figure
+def show_each(products: "Iterable[xr.Dataset]", which: Object | Sequence[Object]) -> Picture | None:
+    """Draw one object, or several, in each of the products that can be drawn; None if there is no such product."""
+    parts = [_Panels.of(ds, which) for ds in products if _can_be_drawn(ds)]
+    return _drawn(parts) if parts else None
 
 
-def show_each(products: "Iterable[xr.Dataset]", which: Object) -> Pictures:
-    """Draw one object in each of the products that can be drawn."""
-    return Pictures(show(ds, which) for ds in products if _can_be_drawn(ds))
+def gallery(ds: "xr.Dataset", which: Sequence[Object] | None = None, count: int = 12) -> Picture:
+    """Draw several objects: those asked for, or `count` evenly spaced ones that hold data."""
+    return _drawn([_Panels(ds, kind_of(ds), rows_of(ds, which, count))])
 
 
 def _can_be_drawn(ds: "xr.Dataset") -> bool:
@@ -77,20 +73,57 @@ def _can_be_drawn(ds: "xr.Dataset") -> bool:
         return False
 
 
-def gallery(ds: "xr.Dataset", which: Sequence[Object] | None = None, count: int = 12) -> Picture:
-    """Draw several objects: those asked for, or `count` evenly spaced ones that hold data."""
-    kind, rows = kind_of(ds), rows_of(ds, which, count)
-    if not len(rows):
-        raise ConfigurationError("gallery: no object of this dataset holds data (see ds.status)")
-    across = min(COLUMNS[kind], len(rows))
-    down = -(-len(rows) // across)
-    height = {"cutouts": 2.2, "spectra": 2.2, "predictions": 2.0}.get(kind, 11 / COLUMNS[kind] + 0.5)
-    figure = Picture((11.0 if across > 1 or kind == "cutouts" else 5.5, height * down), layout="constrained")
-    panels = figure.subplots(down, across, squeeze=False).ravel()
-    for axes, row in zip(panels, rows, strict=False):
-        _panel(axes, ds, int(row), kind)
-    for axes in panels[len(rows) :]:
-        axes.set_axis_off()
+@dataclass(frozen=True)
+class _Panels:
+    """Panels of some objects of one product."""
+
+    ds: "xr.Dataset"
+    kind: str
+    rows: Index
+    alone: bool = False
+
+    @classmethod
+    def of(cls, ds: "xr.Dataset", which: Object | Sequence[Object]) -> "_Panels":
+        if isinstance(which, str) or not isinstance(which, Iterable):
+            return cls(ds, kind_of(ds), np.array([row_of(ds, which)]), alone=True)
+        return cls(ds, kind_of(ds), rows_of(ds, which, 0))
+
+    @property
+    def across(self) -> int:
+        return min(COLUMNS[self.kind], len(self.rows))
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height [inches]."""
+        if self.alone:
+            alone = {"cutouts": (9.0, 2.4), "spectra": (9.0, 3.2), "predictions": (5.0, 2.6)}
+            return alone.get(self.kind, (3.2, 3.4))
+        other = 11 / COLUMNS[self.kind] + 0.5
+        height = {"cutouts": 2.2, "spectra": 2.2, "predictions": 2.0}.get(self.kind, other)
+        width = 11.0 if self.across > 1 or self.kind == "cutouts" else 5.5
+        return width, height * -(-len(self.rows) // self.across)
+
+    def draw(self, figure: FigureBase) -> None:
+        panels = figure.subplots(-(-len(self.rows) // self.across), self.across, squeeze=False).ravel()
+        for axes, row in zip(panels, self.rows, strict=False):
+            _panel(axes, self.ds, int(row), self.kind)
+        for axes in panels[len(self.rows) :]:
+            axes.set_axis_off()
+
+
+def _drawn(parts: Sequence[_Panels]) -> Picture:
+    """Draw products one below the other in one figure."""
+    if not all(len(part.rows) for part in parts):
+        raise ConfigurationError("gallery: no object of this dataset holds data (see ds.status), or none was asked for")
+    widths, heights = zip(*(part.size for part in parts), strict=True)
+    figure = Picture((max(widths), sum(heights)), layout="constrained")
+    if len(parts) == 1:
+        parts[0].draw(figure)
+        return figure
+    for part, below in zip(
+        parts, figure.subfigures(len(parts), 1, squeeze=False, height_ratios=heights)[:, 0], strict=True
+    ):
+        part.draw(below)
     return figure
 
 

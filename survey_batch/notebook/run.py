@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from survey_batch.notebook.figures import Pictures
+    from survey_batch.notebook.figures import Picture
     from survey_batch.notebook.picture_folder import Form
     from survey_batch.notebook.rows import Object
     from survey_batch.report.summary import RunStatus
@@ -118,8 +118,10 @@ class Run:
 
         return write_report(self.output, to)
 
-    def show(self, which: "Object") -> "Pictures":
-        """Draw one object in each product that can be drawn: cutout, composite, spectrum, probabilities.
+    def show(self, which: "Object | Sequence[Object]") -> "Picture":
+        """Draw one object, or several, in each product that can be drawn: cutout, composite, spectrum, probabilities.
+
+        It is one picture, as that of `ds.sb.show`, with the products one below the other.
 
         Raises
         ------
@@ -128,8 +130,8 @@ class Run:
         """
         from survey_batch.notebook.figures import show_each
 
-        if pictures := show_each((self[name] for name in self.products), which):
-            return pictures
+        if picture := show_each((self[name] for name in self.products), which):
+            return picture
         raise ConfigurationError(
             f"{self.output} has {', '.join(self.products)}, of which no picture of an object can be drawn: make "
             "cutouts, composites, stamps, spectra or predictions"

@@ -26,6 +26,7 @@ from survey_batch.config.job import Job
 from survey_batch.config.unread import unread
 from survey_batch.core.display import html_table
 from survey_batch.core.paths import join, make_folder, write_bytes
+from survey_batch.core.steps import step
 from survey_batch.store.schema import Array, Axis, Shard, cut_into_shards
 
 FIELDS_PER_GROUP = 4096
@@ -172,6 +173,7 @@ def plan_fields(job: Job) -> Plan:
 
 def plan_catalog(job: Job, catalog: Catalog) -> Plan:
     """Lay out the work for a catalogue that is already read."""
+    step("laying out the work")
     objects = _in_order(catalog.table, _order(catalog.table, job.survey.order))
     return Plan(job, objects, _fields(job, objects), catalog.notes)
 
@@ -247,7 +249,7 @@ def _in_order(table: pa.Table, order: pa.Array) -> pa.Table:
         column = one_array(table[name].cast(pa.large_string()) if pa.types.is_string(kind) else table[name])
         parts = [column.take(order.slice(first, SLICE_ROWS)) for first in range(0, len(order), SLICE_ROWS)]
         columns[name] = pa.chunked_array([part.cast(kind) for part in parts], kind)
-    return pa.table(columns)
+    return pa.table(columns, metadata=table.schema.metadata)
 
 
 def hash_of(table: pa.Table) -> str:

@@ -6,7 +6,7 @@ set afterwards, so an interrupted relabelling is found and done again.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -43,16 +43,13 @@ class Relabelling:
 
     Attributes
     ----------
-    products : tuple of str
-        The products.
-    rows : dict
-        `label` and `split`, if they differ, and in how many rows.
+    products : dict
+        For each product `label` and `split`, if they differ, and in how many of its rows.
     trained : tuple of str
         What was learnt from the old ones and stays as it is, in words.
     """
 
-    products: tuple[str, ...]
-    rows: dict[str, int]
+    products: Mapping[str, Mapping[str, int]]
     trained: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -60,9 +57,15 @@ class Relabelling:
         return "; ".join([said, *self.trained])
 
     @property
+    def rows(self) -> dict[str, int]:
+        """What changed in the catalogue, and in how many rows: those of the product that lacks most."""
+        most = {name: max(rows.get(name, 0) for rows in self.products.values()) for name in LABELS}
+        return {name: count for name, count in most.items() if count}
+
+    @property
     def changes(self) -> str:
-        """What changed, and in how many rows."""
-        return " and ".join(f"the {name} of {count:,} rows" for name, count in self.rows.items())
+        """What changed, and in how many rows, in words."""
+        return _in_words(self.rows)
 
 
 def find_relabelling(plan: Plan, stages: Iterable[Stage] = ()) -> Relabelling | None:
@@ -77,28 +80,29 @@ def find_relabelling(plan: Plan, stages: Iterable[Stage] = ()) -> Relabelling | 
     """
     marks, now = _marks(plan.job.output), labels_hash(plan)
     stale = {name: _differing(plan, name) for name in _products(plan) if marks.get(name) != now}
-    rows = {name: max((counts[name] for counts in stale.values()), default=0) for name in LABELS}
-    rows = {name: count for name, count in rows.items() if count}
-    if not rows:
+    changed = {name: rows for name, rows in stale.items() if rows}
+    if not changed:
         return None
-    fitted = [stage for stage in stages if stage.requires_fit and "split" in rows]
-    changed = tuple(name for name, counts in stale.items() if any(counts.values()))
-    return Relabelling(changed, rows, (*_classifiers(plan.job), *map(_fitted, fitted)))
+    fitted = [stage for stage in stages if stage.requires_fit and any("split" in rows for rows in changed.values())]
+    return Relabelling(changed, (*_classifiers(plan.job), *map(_fitted, fitted)))
 
 
 def relabel(plan: Plan, stages: Sequence[Stage], say: Callable[[str], None]) -> None:
     """Write the plan's labels and splits into all products of the output that have others, then store the plan."""
     if (found := find_relabelling(plan, stages)) is None:
-        mark_labelled(plan, *_products(plan))
+        if unmarked := [name for name in _products(plan) if _marks(plan.job.output).get(name) != labels_hash(plan)]:
+            plan.store()  # a relabelling was interrupted after its last row
+            mark_labelled(plan, *unmarked)
         return
     say(f"note: {found}")
     values = {name: to_numpy(plan.objects[name]) for name in LABELS}
-    for product in found.products:
+    for product, rows in found.products.items():
         _mark(plan.job.output, {product: None})
+        # Before the rows: an interrupted relabelling has its line too, and what it left gets another.
+        add_to_history(plan.job.output, product, f"{_in_words(rows)} changed in the catalogue and here")
         with ThreadPoolExecutor(WRITERS) as pool:
             write = partial(write_coordinates, plan.job.output, product, values=values)
             list(pool.map(write, plan.shards("object")))
-        add_to_history(plan.job.output, product, f"{found.changes} changed in the catalogue and here")
         mark_labelled(plan, product)
     write_root(plan.job.output)
     plan.store()
@@ -149,14 +153,17 @@ def _products(plan: Plan) -> Iterator[str]:
 
 
 def _differing(plan: Plan, product: str) -> dict[str, int]:
-    """Count the rows of a product that are done and have a label or split other than the plan's."""
+    """Count the rows of a product that are done and have a label or split other than the plan's; without zeros."""
     done = read_status(plan.job.output, product) != Status.PENDING
     done = done.reshape(len(done), -1).any(axis=1)
     stored = read_rows(plan.job.output, product, slice(None), LABELS)
-    return {
-        name: int(np.sum(done & (stored[name].astype(object) != to_numpy(plan.objects[name]).astype(object))))
-        for name in LABELS
-    }
+    other = {name: stored[name].astype(object) != to_numpy(plan.objects[name]).astype(object) for name in LABELS}
+    counts = {name: int(np.sum(done & differs)) for name, differs in other.items()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _in_words(rows: Mapping[str, int]) -> str:
+    return " and ".join(f"the {name} of {count:,} rows" for name, count in rows.items())
 
 
 def _classifiers(job: Job) -> Iterator[str]:

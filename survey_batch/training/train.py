@@ -14,6 +14,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
 from survey_batch.core.threads import one_thread
 from survey_batch.core.wording import duration
+from survey_batch.models.awaited import check_training
 from survey_batch.models.base import Classifier
 from survey_batch.models.calibration import fit_temperature
 from survey_batch.models.classes import class_numbers, classes_among
@@ -32,8 +33,10 @@ from survey_batch.models.manifest import MANIFEST
 from survey_batch.models.prior import object_weights, stated_shares
 from survey_batch.models.workspace import opened, settings_fingerprint, trained_once, write_folder
 from survey_batch.preflight.provenance import check_made_by
+from survey_batch.store.products import product_exists
 from survey_batch.training.evaluation import cross_validate, scores_of_split
 from survey_batch.training.labelled_rows import read_labelled
+from survey_batch.training.needs import check_labels, train_table
 
 Report = Callable[[str], None]
 
@@ -77,9 +80,12 @@ def train(job: Job, progress: Report = log.info, report: Report | None = None) -
     PlanMismatchError
         The product was made with another catalogue, other labels, another split or other settings than the job's.
     """
-    section = _section(job)
+    section = train_table(job, predict=False)
     family = family_of(section.kind, section.variant)
     family.check_environment()
+    if not product_exists(job.output, family.product_of(section)):
+        check_training(job)
+    check_labels(job)
     check_made_by(job, family.product_of(section))
     step(f"reading {family.product_of(section)}")
     data = read_labelled(
@@ -125,12 +131,6 @@ def train(job: Job, progress: Report = log.info, report: Report | None = None) -
             scores["cross_validation"] = cross_validate(data, section, workspace)
         write_folder(classifier, scores, Path(section.classifier))
     return scores
-
-
-def _section(job: Job) -> TrainingSection:
-    if job.train is None:
-        raise ConfigurationError("the job has no table [train]; it needs the key 'classifier'")
-    return job.train
 
 
 def _check_splits(job: Job, data: Labelled, *, needed: bool) -> None:

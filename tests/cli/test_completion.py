@@ -32,7 +32,7 @@ def tab(folder, command, monkeypatch):
 
     def press(*words):
         line = ["survey-batch", *words]
-        monkeypatch.setenv("COMP_WORDS", " ".join(line))
+        monkeypatch.setenv("COMP_WORDS", "\n".join(line))
         monkeypatch.setenv("COMP_CWORD", str(len(line) - 1))
         monkeypatch.setenv("_SURVEY_BATCH_COMPLETE", "complete_bash")
         monkeypatch.setattr(sys, "argv", ["survey-batch"])
@@ -110,6 +110,7 @@ def test_a_shell_gets_its_script():
     words = [sys.executable, "-m", "survey_batch", "--show-completion", "bash"]
     done = subprocess.run(words, capture_output=True, text=True, env=asked, check=True)
     assert "complete -o default -F" in done.stdout
+    assert done.stdout.count("&& compopt -o nospace") == 1
 
 
 def test_zsh_puts_no_blank_behind_what_goes_on(folder, command, monkeypatch):
@@ -160,27 +161,45 @@ def shell(folder, monkeypatch):
     return script
 
 
+@pytest.fixture
+def typed(folder):
+    """Type into an interactive shell; return what is there after Tab."""
+
+    def press(words, environment, lines):
+        ours, theirs = pty.openpty()
+        given = {**os.environ, "TERM": "dumb", "COLUMNS": "200", **environment}
+        process = subprocess.Popen(
+            words, stdin=theirs, stdout=theirs, stderr=theirs, env=given, preexec_fn=own_terminal
+        )
+        try:
+            assert read_until(ours, "> ").endswith("> ")
+            for written, completed in lines.items():
+                os.write(ours, f"{written}\t".encode())
+                shown = read_until(ours, completed)
+                assert shown.endswith(completed), shown
+                os.write(ours, b"\x03")  # gives a new line
+                read_until(ours, "> ")
+        finally:
+            process.kill()
+            process.wait()
+
+    return press
+
+
 @pytest.mark.slow
-def test_tab_in_zsh(shell, folder):
+def test_tab_in_zsh(shell, folder, typed):
     (folder / ".zshrc").write_text(
         f"unsetopt prompt_sp beep; autoload -U compinit; compinit -u -D; PROMPT='> '\nsource {shell('zsh')}\n"
     )
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "ZDOTDIR": str(folder), "TERM": "dumb", "COLUMNS": "200"}
-    zsh = subprocess.Popen(
-        ["zsh", "-d", "-i"], stdin=theirs, stdout=theirs, stderr=theirs, env=environment, preexec_fn=own_terminal
-    )
-    try:
-        assert read_until(ours, "> ").endswith("> ")
-        for written, completed in PRESSED.items():
-            os.write(ours, f"{written}\t".encode())
-            shown = read_until(ours, completed)
-            assert shown.endswith(completed), shown
-            os.write(ours, b"\x03")  # gives a new line
-            read_until(ours, "> ")
-    finally:
-        zsh.kill()
-        zsh.wait()
+    typed(["zsh", "-d", "-i"], {"ZDOTDIR": str(folder)}, PRESSED)
+
+
+@pytest.mark.slow
+def test_tab_in_bash(shell, folder, typed):
+    (folder / "rc").write_text(f"bind 'set enable-bracketed-paste off'; PS1='> '\nsource {shell('bash')}\n")
+    key = "survey-batch plan stars.toml --set archive.lay"
+    lines = {written: completed for written, completed in PRESSED.items() if "'" not in written}
+    typed(["bash", "--rcfile", folder / "rc", "-i"], {}, {**lines, key: f"{key}out="})
 
 
 def read_until(terminal, wanted):

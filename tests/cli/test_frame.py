@@ -1,6 +1,8 @@
 """What all verbs have in common: what Ctrl-C says, and commands that can be copied."""
 
 import json
+import signal
+from contextlib import suppress
 
 import pytest
 
@@ -67,3 +69,17 @@ def test_commands_are_quoted_for_the_shell():
     assert written("run", "my job.toml", ["stages=['spectra']"]) == (
         """survey-batch run 'my job.toml' --set 'stages=['"'"'spectra'"'"']'"""
     )
+
+
+def test_an_error_that_ctrl_c_brought_about_ends_as_ctrl_c_does(command, job, monkeypatch):
+    """A library whose import is cut short fails in its own way, and may swallow the interruption."""
+
+    def cut_short(*_, **__):
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr("survey_batch.planning.plan.make_plan", cut_short)
+    code, _, err = command("plan", job)
+    assert code == 130
+    assert err.endswith(f"to start again: survey-batch plan {job}\n")

@@ -8,8 +8,8 @@ from survey_batch.config.jobfile import load_job
 from tests.lamost_files import make_archive
 from tests.terminal import CTRL_C, in_terminal
 
-REST = ("", "spectra", "", "")
-"""Answers for the label, the stages, the archive and the output."""
+AFTER = ("", "spectra")
+"""Answers for the archive and the stages, which come before the label."""
 
 
 def options(folder):
@@ -57,11 +57,34 @@ def test_predictions_come_with_their_table(command, archive):
     assert job.catalog.label == "subclass"
 
 
+@pytest.mark.parametrize("label", [None, "class", ""])
+@pytest.mark.parametrize(("survey", "first"), [("sdss", "frames,cutouts"), ("skyserver", "composites")])
+def test_images_can_be_classified_by_a_new_job_and_plan_accepts_it(command, tmp_path, survey, first, label):
+    rows = ["objid,ra,dec,run,camcol,field,class,subclass"] + [f"{i},18{i},0,94,1,{i},STAR,F5" for i in range(1, 9)]
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    words = ["--survey", survey, "--catalog", tmp_path / "list.csv", "--root", tmp_path, "--output", tmp_path / "out"]
+    words += ["--stages", f"{first},predictions", *([] if label is None else ["--label", label])]
+    path = tmp_path / "stars.toml"
+    assert command("init", path, *words)[0] == 0
+    job = load_job(path)
+    assert job.stages == (*first.split(","), "predictions")
+    assert job.catalog.label == {None: "mk_class", "": None}.get(label, label)
+    assert (job.train is None) == (job.catalog.split is None) == (label == "")
+    code, _, err = command("plan", path)
+    if label == "":
+        assert "no trained classifier in models/stars" in err
+    else:
+        assert code == 0, err
+
+
 @pytest.mark.parametrize("given", [False, True])
 def test_a_catalogue_without_the_usual_classes_is_asked_for_its_own(archive, given):
     table = archive / "archive" / "catalog.csv"
     table.write_text(table.read_text().replace("subclass", "my_type").replace("class", "sort"))
-    keys = [os.fsencode(f"{answer}\r") for answer in ["stars", "lamost", *([] if given else [table]), "kind", *REST]]
+    keys = [
+        os.fsencode(f"{answer}\r")
+        for answer in ["stars", "lamost", *([] if given else [table]), *AFTER, "kind", "", ""]
+    ]
     code, _, screen = in_terminal(["init", *(["--catalog", str(table)] if given else [])], archive, keys)
     assert code == 0, screen
     assert "there is no column 'kind'" in screen

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from survey_batch.cli.run import _show, before_predictions
+from survey_batch.cli.run import _show, before_predictions, run
+from survey_batch.config.sections.catalog import CatalogSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.execution import runner
 from survey_batch.execution.runner import Summary
@@ -37,10 +38,33 @@ def test_a_classifier_of_another_variant_is_not_taken_for_it(tmp_path):
 
 
 def test_both_tables_must_name_one_classifier(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"tables \[train\] and \[predictions\] with the same key"):
+    with pytest.raises(ConfigurationError, match=r"name one folder in both"):
         before_predictions(job(tmp_path / "a", predicts=tmp_path / "b"))
-    with pytest.raises(ConfigurationError, match=r"tables \[train\] and \[predictions\]"):
-        before_predictions(lamost_job(UNUSED, "out", ("spectra",)))
+
+
+def test_a_job_without_labels_is_refused_before_its_run(tmp_path):
+    (tmp_path / "list.csv").write_text("obsid,filename,ra,dec,my_type\n1,1.fits,1,1,A\n")
+    unlabelled = job(tmp_path / "model").model_copy(update={"catalog": CatalogSection(path=str(tmp_path / "list.csv"))})
+    with pytest.raises(
+        ConfigurationError, match=r'label = "my_type"    # in the table \[catalog\]\n    split = \{ tra'
+    ):
+        before_predictions(unlabelled)
+
+
+def test_training_and_predicting_share_one_display(tmp_path, monkeypatch):
+    runs = []
+
+    def run_job(job, progress, **_):
+        runs.append((job.stages, progress))
+        return Summary("out", counts={"ok": 1}, worked=True)
+
+    monkeypatch.setattr("survey_batch.execution.runner.run", run_job)
+    monkeypatch.setattr("survey_batch.cli.run.open_job", lambda *_: job(tmp_path / "model"))
+    monkeypatch.setattr("survey_batch.cli.run._train", lambda _: None)
+    run(tmp_path / "job.toml", train=True)
+    (first, shown), (second, shown_again) = runs
+    assert (first, second) == (("spectra",), ("spectra", "predictions"))
+    assert shown is shown_again
 
 
 def test_the_end_of_a_run_names_the_command_that_shows_its_problems(capsys):

@@ -71,5 +71,5 @@ def test_predictions_without_labels_come_without_training():
 
 
 def test_only_an_example_with_such_tables_can_predict():
-    assert can_predict(example_job("lamost", "stars", {}))
-    assert not can_predict(example_job("sdss", "stars", {}))
+    assert all(can_predict(example_job(survey, "stars", {})) for survey in ("lamost", "sdss", "skyserver", "stamps"))
+    assert not can_predict(example_job("sdss", "stars", {("stages",): ["frames", "predictions"]}))

@@ -1,6 +1,7 @@
 """What becomes of an error of a survey's reader."""
 
 import copy
+import json
 
 import pytest
 
@@ -12,11 +13,28 @@ from tests.jobs import archive_section
 
 def test_an_error_that_is_none_of_ours_says_whose_reader_failed_on_what_and_where():
     with pytest.raises(ReaderError) as raised, reader_of("mine", "a.fits"):
-        {}["FLUX"]
+        broken()
+    line = broken.__code__.co_firstlineno + 1
     error = copy.copy(raised.value)  # as it is sent by a worker
-    assert str(error).startswith("the reader of survey 'mine' failed on a.fits with KeyError: 'FLUX'; this is a fault")
+    said = "the reader of survey 'mine' failed on a.fits with KeyError: 'FLUX'"
+    assert str(error).startswith(f"{said} (config/test_file_reader.py, line {line}); this is a fault")
     assert "KeyError: 'FLUX'" in error.traceback
     assert __file__ in error.traceback
+
+
+def broken():
+    return {}["FLUX"]
+
+
+def test_an_error_that_a_library_raises_is_placed_where_the_reader_called_it():
+    def read():
+        return json.loads("no JSON")
+
+    with pytest.raises(ReaderError) as raised, reader_of("mine", "a.json"):
+        read()
+    line = read.__code__.co_firstlineno + 1
+    assert f"(config/test_file_reader.py, line {line}); this is a fault" in str(raised.value)
+    assert "decoder.py" in raised.value.traceback
 
 
 @pytest.mark.parametrize("error", [UnreadableError("no spectrum"), MemoryError()])

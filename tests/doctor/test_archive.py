@@ -83,3 +83,16 @@ def test_of_a_field_one_band_is_read(tmp_path):
     finding = judge(SITE, job, answers)
     assert finding.state == State.OK, finding
     assert "one frame of" in finding.found
+
+
+def test_an_error_of_a_survey_s_reader_is_shown_with_its_file_and_line(keys, tmp_path, monkeypatch):
+    def read(*_):
+        return {}["FLUX"]
+
+    monkeypatch.setattr("survey_batch.surveys.lamost.reader.LamostSpectra.read", read)
+    finding = look(keys, tmp_path)
+    assert finding.state == State.FAILED
+    line = read.__code__.co_firstlineno + 1
+    assert (
+        f"with KeyError: 'FLUX' (doctor/test_archive.py, line {line}); this is a fault of the reader" in finding.found
+    )

@@ -1,6 +1,8 @@
 import io
 from dataclasses import replace
+from unittest import mock
 
+import pytest
 from rich.console import Console
 
 from survey_batch.monitor.progress import LineProgress, LiveProgress, StageProgress, make_progress
@@ -83,3 +85,65 @@ def test_a_remark_is_shown_as_it_is():
     with make_progress(Console(file=stream, force_terminal=True, width=100)) as progress:
         progress.say("note: name it: [catalog] columns")
     assert "note: name it: [catalog] columns" in stream.getvalue()
+
+
+LOSSY = [("not_found", "no such file: 1.fits", 2), ("partial", "band z is missing", 3), ("unreadable", "no END", 1)]
+
+
+def lossy(index, stage="spectra", ok=1):
+    counts = {"not_found": 2, "unreadable": 1, "partial": 3, "ok": ok}
+    return replace(record(index, 6 + ok, **counts), stage=stage, reasons=LOSSY)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_run_that_finds_too_little_says_so_once_with_the_commonest_reason(live):
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=200)
+    progress = LiveProgress(console) if live else LineProgress()
+    progress.say = said = mock.Mock()
+    progress.stage("spectra", 700)
+    for index in range(20):
+        progress.record(lossy(index))
+    progress.stage("features", 700)
+    for index in range(20):
+        progress.record(lossy(index, "features"))
+    said.assert_called_once_with(
+        "note: spectra: 20 not_found, 10 unreadable of 70 so far; most often: no such file: 1.fits. "
+        "The run goes on; Ctrl-C stops it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("total", "shards", "ok", "told"),
+    [
+        (700, 9, 1, False),  # less than a tenth is done
+        (700, 10, 1, True),
+        (100_000, 142, 1, False),
+        (100_000, 143, 1, True),  # a thousand rows
+        (900, 12, 3, False),  # a third is lost, not more
+        (70, 10, 1, False),  # the end of the run says it
+    ],
+)
+def test_only_a_large_loss_among_enough_rows_is_told(total, shards, ok, told):
+    stage = StageProgress("spectra", total)
+    for index in range(shards):
+        stage.add(lossy(index, ok=ok), 6 + ok)
+    assert bool(stage.loss()) == told
+
+
+def test_a_note_is_shown_once_even_if_two_runs_have_it(capsys):
+    progress = LineProgress()
+    for _ in range(2):
+        with progress:
+            progress.note("column 'z' is ignored")
+    assert capsys.readouterr().err == "note: column 'z' is ignored\n"
+
+
+def test_a_live_table_can_be_shown_again_for_a_second_run():
+    stream = io.StringIO()
+    progress = LiveProgress(Console(file=stream, force_terminal=True, width=100))
+    for stage in ("spectra", "predictions"):
+        with progress:
+            progress.stage(stage, 8)
+            progress.record(replace(record(0), stage=stage))
+    assert stream.getvalue().count("4/8") >= 3

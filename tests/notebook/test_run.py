@@ -10,6 +10,7 @@ from astropy.table import Table
 
 import survey_batch as sb
 from survey_batch.core.errors import ConfigurationError
+from tests.notebook.test_figures import titles
 
 
 def test_products_are_attributes(spectra_output):
@@ -40,12 +41,18 @@ def test_problems_are_a_table(image_output):
     assert set(problems[problems.stage == "cutouts"].object_id) == set(partial.object_id.values)
 
 
-def test_one_object_is_shown_in_each_product_that_can_be_drawn(image_output):
+def test_objects_are_shown_in_each_product_that_can_be_drawn_in_one_picture(image_output):
     run = sb.open(image_output)
-    first = str(run.cutouts.object_id.values[0])
-    pictures = run.show(first)
-    assert len(pictures) == 2
-    assert pictures._repr_html_().count('src="data:image/png;base64,') == 2  # what a notebook shows
+    first, second = (str(name) for name in run.cutouts.object_id.values[:2])
+    one, both = run.show(first), run.show([first, 1])
+    assert len(run.products) == len(one.subfigs) + 1 == len(both.subfigs) + 1 == 3  # frames show no object
+    assert type(one) is type(run.cutouts.sb.show(first)) is type(run.cutouts.sb.show([first, 1]))
+    for shown, below in ((one, run.cutouts.sb.show(first)), (both, run.cutouts.sb.show([first, 1]))):
+        drawn = [titles(figure) for figure in shown.subfigs]
+        assert titles(below) in drawn
+        assert all(len(names) == len(titles(below)) for names in drawn)
+    assert [name.split()[0] for name in titles(both.subfigs[0])] == [first, second]
+    assert one._repr_png_().startswith(b"\x89PNG")  # what a notebook shows
 
 
 @pytest.mark.parametrize(("which", "said"), [("nothing", "has the id 'nothing'"), (108057, "as text: '108057'")])

@@ -204,3 +204,20 @@ def test_settings_that_nothing_reads_for_one_reason_share_a_note(tmp_path):
         "cluster.walltime, cluster.partition, cluster.account: nothing reads them: they are for cluster.kind = "
         f'"slurm", {end}',
     ]
+
+
+def test_what_is_done_after_the_catalogue_is_read_is_said(tmp_path, caplog):
+    rows = ["obsid,filename,ra,dec,kind", *(f"{row},{row}.fits,{row},0,{'AF'[row % 2]}" for row in range(8))]
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    catalog = {"path": str(tmp_path / "list.csv"), "label": "kind", "split": {}, "duplicates": {"by": ["id"]}}
+    catalog["sample"] = {"total": 6}
+    caplog.set_level("INFO", "survey_batch.core.steps")
+    make_plan(lamost_job({"catalog": catalog, "archive": {"survey": "lamost", "root": "-"}}, tmp_path))
+    said = [record.message for record in caplog.records if "event" in vars(record)]
+    assert [text.partition(str(tmp_path))[0].strip() for text in said] == [
+        "reading the catalogue",
+        "leaving out duplicates",
+        "drawing the sample",
+        "splitting the objects into training and test",
+        "laying out the work",
+    ]

@@ -1,5 +1,7 @@
 """Products whose labels or splits are no longer the catalogue's are found and written anew."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -69,7 +71,7 @@ def test_what_has_the_catalogue_s_labels_is_left_alone(made):
 
 def test_rows_that_differ_are_counted_among_those_that_are_done(now):
     found = find_relabelling(now)
-    assert found == Relabelling(("spectra",), {"label": 8, "split": 8})
+    assert found == Relabelling({"spectra": {"label": 8, "split": 8}})
     assert str(found).startswith("in the catalogue, the label of 8 rows and the split of 8 rows changed; the products")
 
 
@@ -82,7 +84,7 @@ def test_only_what_differs_is_named(keys, made, tmp_path):
 def test_relabelling_writes_rows_that_are_done_marks_the_product_and_stores_the_plan(now):
     said = []
     relabel(now, [], said.append)
-    assert said == [f"note: {Relabelling(('spectra',), {'label': 8, 'split': 8})}"]
+    assert said == [f"note: {Relabelling({'spectra': {'label': 8, 'split': 8}})}"]
     found = labels_in(now)
     for name in LABELS:
         assert found[name][:8] == now.objects[name].to_pylist()[:8]
@@ -123,6 +125,38 @@ def test_a_relabelling_that_was_interrupted_is_found_again(now, made, monkeypatc
     assert written == [0]
     assert find_relabelling(now) is None, "the rows that are done have the new labels"
     assert find_relabelling(made).rows == {"label": 8, "split": 8}, "no mark says that they have the old ones"
+    assert history_of(now) == ["the label of 8 rows and the split of 8 rows changed in the catalogue and here"]
+    relabel(now, [], lambda _: None)
+    assert read_json(f"{now.job.output}/plan/labels.json") == {"spectra": labels_hash(now)}
+    assert stored_table(now.job.output, "object")["split"].to_pylist() == now.objects["split"].to_pylist()
+    assert len(history_of(now)) == 1
+
+
+def history_of(plan):
+    lines = str(open_group(plan.job.output, "spectra").attrs.get("history", "")).splitlines()
+    return [line.partition(" run: ")[2] for line in lines]
+
+
+def test_the_history_of_a_product_counts_its_own_rows(now):
+    label, split = (to_numpy(now.objects[name]) for name in LABELS)
+    group = open_group(now.job.output, "spectra")
+    group["label"][:3], group["split"][:8] = label[:3].astype("T"), split[:8].astype("T")
+    create_other(now)
+    found = find_relabelling(now)
+    assert found.products == {"spectra": {"label": 5}, "second": {"label": 8, "split": 8}}
+    assert found.changes == "the label of 8 rows and the split of 8 rows"
+    relabel(now, [], lambda _: None)
+    assert history_of(now) == ["the label of 5 rows changed in the catalogue and here"]
+
+
+def create_other(plan):
+    """Make a second product of the same objects, whose first shard has no labels."""
+    stage = make_stage(plan.job, "spectra")
+    schema = replace(stage.schema(OBJECTS), product="second")
+    create_product(plan.job.output, schema, {"provenance": provenance_of(plan, stage)})
+    first = plan.shards("object")[0]
+    blank = dict.fromkeys(LABELS, np.full(len(first), "", dtype=object))
+    write_shard(plan.job.output, "second", first, blank, np.full(len(first), Status.OK, np.uint8))
 
 
 def test_without_marks_the_labels_themselves_are_compared(made, now, tmp_path):

@@ -140,11 +140,10 @@ def test_a_reader_that_fails_in_a_way_of_its_own_sets_aside_the_rows_of_that_fil
     block = block_by(tmp_path, "1", "2", "3", "6", good=b"good", bad=b"bad")
     assert block.status.tolist() == [Status.NOT_FOUND, *[Status.FAILED] * 3]
     said = {problem.row: problem for problem in block.problems}
-    assert said[1].message.startswith(
-        f"the reader of survey 'lamost' failed on {tmp_path / 'bad'} with KeyError: 'FLUX'; this is a fault"
-    )
-    assert "failed on object 3 with KeyError: '3'" in said[2].message
-    assert "failed on object 6 with TypeError: path returned None and must return text" in said[3].message
+    failed = f"the reader of survey 'lamost' failed on {tmp_path / 'bad'} with KeyError: 'FLUX'"
+    assert said[1].message.startswith(f"{failed} (stages/test_spectra.py, line ")
+    assert "failed on object 3 with KeyError: '3' (stages/test_spectra.py, line " in said[2].message
+    assert "with TypeError: path returned None and must return text; this is a fault" in said[3].message
     assert ", in read\n" in said[1].traceback
     assert ", in path\n" in said[2].traceback
 

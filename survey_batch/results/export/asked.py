@@ -48,14 +48,17 @@ def parse(words: Sequence[str], products: Collection[str]) -> Asked:
     patterns: dict[str, list[str]] = {}
     for word in words:
         before, equals, after = word.partition("=")
-        *plain, last = (part.strip() for part in before.split(","))
-        for name in (part for part in (*plain, last) if part):
+        names = [part.strip() for part in before.split(",")]
+        last = names[-1]
+        of_last = [part.strip() for part in after.split(",") if part.strip()] or ["*"]
+        for place, name in enumerate(names, 1):
+            if not name:
+                continue
             _refuse_unknown(name, products, word)
             if name in COLUMNS:
                 columns.append(name)
             else:
-                wanted = [part.strip() for part in after.split(",") if part.strip()] if equals and name == last else []
-                patterns.setdefault(name, []).extend(wanted or ["*"])
+                patterns.setdefault(name, []).extend(of_last if place == len(names) else ["*"])
         if equals and last not in products:
             raise ConfigurationError(f"--with {word}: patterns choose columns of a product, and {last!r} is none")
     return Asked(tuple(name for name in COLUMNS if name in columns), patterns)

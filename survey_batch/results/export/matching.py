@@ -1,6 +1,6 @@
 """Which rows of the catalogue an export takes, and which object of the plan each of them is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from survey_batch.catalog import read_catalog
-from survey_batch.catalog.clean import clean
-from survey_batch.catalog.draft import Draft
+from survey_batch.catalog.batches import Batch, read_batches
 from survey_batch.catalog.identifiers import read_ids
+from survey_batch.catalog.naming import no_object
 from survey_batch.catalog.opening import Opened
-from survey_batch.catalog.select import select
-from survey_batch.config.job import ArchiveSection, CatalogSection, Job
+from survey_batch.catalog.read import CHOSEN, how_chosen
+from survey_batch.config.job import CatalogSection, Job
+from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.sky import separation_arcsec
 from survey_batch.planning.plan import read_plan_part, to_numpy
@@ -52,9 +53,7 @@ def match(job: Job, section: CatalogSection, opened: Opened) -> Matched:
     ConfigurationError
         The catalogue is not the one that the products were made from: an id is not in the plan, or an object has moved.
     """
-    row_by_row = section.duplicates is None and section.sample is None
-    same = _as_planned(job.output, section, job.archive, opened) if row_by_row else None
-    if same is not None:
+    if (same := _as_planned(job, section, opened)) is not None:
         return same
     chosen = read_catalog(section, job.archive).table.select(["row", "object_id", "ra", "dec"])
     plan = read_plan_part(job.output, ["object_id", "ra", "dec"])
@@ -63,70 +62,94 @@ def match(job: Job, section: CatalogSection, opened: Opened) -> Matched:
     return Matched(to_numpy(chosen["row"]), plan_rows)
 
 
-def _as_planned(output: str, section: CatalogSection, archive: ArchiveSection, opened: Opened) -> Matched | None:
-    """Find the objects by the rows' order in the file, if the file's own ids and the positions agree row by row.
+def _as_planned(job: Job, section: CatalogSection, opened: Opened) -> Matched | None:
+    """Find the objects by the rows' order in the file, if they agree row by row with what was planned.
 
-    That is the common case: the job takes all rows or selects some by their values, and the file is as it was. It needs
-    little memory, as both are read batch by batch. None if anything differs.
+    That is the common case: the file is as it was. It needs little memory, as both are read batch by batch. Which rows
+    are duplicates or in the sample is not worked out again: the plan knows it. None if anything differs.
     """
-    if "object_id" not in opened.names:
-        return None
-    rows, plan_rows, place = _order(output)
-    if rows.size == 0:
-        return None
+    rows, plan_rows, place, chosen_as = _order(job.output)
+    every = section.duplicates is None and section.sample is None
+    names = ["object_id"] if "object_id" in opened.names else [column.name for column in job.survey.key]
+    in_file = compared = 0
+
+    def read() -> Iterator[pa.Table]:
+        nonlocal in_file
+        for batch in read_batches(opened, section, job.archive):
+            in_file += len(batch)
+            yield batch.only(batch.chosen if every else batch.chosen & _planned(rows, batch))
+
     with TemporaryDirectory(prefix="survey-batch-export-") as folder:
-        planned, compared = _in_order_of(place, output, Path(folder) / "plan"), 0
-        read = (_selected(draft, section, archive, first) for first, draft in _drafts(opened))
-        for number, table in enumerate(in_batches(read, BATCH_ROWS)):
+        planned = _in_order_of(place, names, job.output, Path(folder) / "plan")
+        for number, table in enumerate(in_batches(read(), BATCH_ROWS)):
             here = slice(compared, compared + table.num_rows)
-            if not np.array_equal(to_numpy(table["row"]), rows[here]) or not _agree(table, planned.bucket(number)):
+            if not np.array_equal(to_numpy(table["row"]), rows[here]):
+                return None
+            if not _agree(table, planned.bucket(number), opened.names.get("object_id")):
                 return None
             compared += table.num_rows
-    return Matched(rows, plan_rows) if compared == rows.size else None
+    same = 0 < compared == rows.size and (every or chosen_as == how_chosen(section, in_file)[CHOSEN])
+    return Matched(rows, plan_rows) if same else None
 
 
-def _order(output: str) -> tuple[Array, Array, Array]:
-    """Return the planned rows of the file in its order, the rows of their objects in the plan, and the inverse."""
-    rows = to_numpy(read_plan_part(output, ["row"])["row"])
+def _planned(rows: Array, batch: Batch) -> Flags:
+    """Mark the rows of a batch that are among those planned."""
+    planned = np.zeros(len(batch), bool)
+    begin, end = np.searchsorted(rows, [batch.first, batch.first + len(batch)])
+    planned[rows[begin:end] - batch.first] = True
+    return planned
+
+
+def _order(output: str) -> tuple[Array, Array, Array, bytes | None]:
+    """Return the planned rows of the file in its order, the rows of their objects in the plan, and the inverse.
+
+    Also how they were chosen; None if an earlier version made the plan.
+    """
+    part = read_plan_part(output, ["row"])
+    rows = to_numpy(part["row"])
     order = np.argsort(rows, kind="stable")
     plan_rows, place = order.astype(np.int32), np.empty(rows.size, np.int32)
     place[plan_rows] = np.arange(rows.size, dtype=np.int32)
-    return rows[order], plan_rows, place
+    return rows[order], plan_rows, place, (part.schema.metadata or {}).get(CHOSEN)
 
 
-def _selected(draft: Draft, section: CatalogSection, archive: ArchiveSection, first: int) -> pa.Table:
-    table = clean(draft, section, archive, first)
-    chosen, _ = select(draft, table["label"], section.select)
-    return table if chosen.all() else table.filter(pa.array(chosen))
-
-
-def _in_order_of(place: Array, output: str, folder: Path) -> Sorter:
-    """Bring the ids and positions of the plan into the order of the catalogue, one bucket for each batch."""
+def _in_order_of(place: Array, names: Sequence[str], output: str, folder: Path) -> Sorter:
+    """Bring positions and other columns of the plan into the order of the catalogue, one bucket for each batch."""
     sorter = Sorter(folder, -(-place.size // BATCH_ROWS))
     for first in range(0, place.size, SLICE_ROWS):
         here = place[first : first + SLICE_ROWS]
-        part = read_plan_part(output, ["object_id", "ra", "dec"], slice(first, first + len(here)))
+        part = read_plan_part(output, ["ra", "dec", *names], slice(first, first + len(here)))
         sorter.add(part, here // BATCH_ROWS, here)
     return sorter
 
 
-def _drafts(opened: Opened) -> Iterator[tuple[int, Draft]]:
-    """Yield the catalogue's batches, each with the index of its first row."""
-    first = 0
-    for rows in opened.source.batches(sorted(set(opened.names.values()))):
-        here = {ours: theirs for ours, theirs in opened.names.items() if theirs not in rows.absent}
-        yield first, Draft(rows, here, opened.angles)
-        first += rows.table.num_rows
+def _agree(read: pa.Table, planned: pa.Table, id_column: str | None) -> bool:
+    """Tell whether rows have the positions, and the ids or source keys, of the objects that were planned as those rows.
+
+    Parameters
+    ----------
+    read, planned
+    id_column
+        Name of the file's column of ids; None if it has none, so that objects are named after their source keys.
+    """
+    if read.num_rows != planned.num_rows or _moved(read, planned).any():
+        return False
+    if id_column is not None:
+        return "id" in read.column_names and _named_alike(read["id"], planned["object_id"], no_object(id_column))
+    keys = [name for name in planned.column_names if name not in ("ra", "dec")]
+    return all(_equal(read[name].cast(planned.schema.field(name).type), planned[name]).all() for name in keys)
 
 
-def _agree(read: pa.Table, planned: pa.Table) -> bool:
-    """Tell whether rows have the ids and the positions of the objects that were planned as those rows."""
-    if "id" not in read.column_names or read.num_rows != planned.num_rows:
-        return False
-    ids, lost, odd = read_ids(read["id"])
-    if lost or odd or ids.null_count or not pc.all(pc.equal(ids, planned["object_id"]), min_count=0).as_py():
-        return False
-    return not _moved(read, planned).any()
+def _named_alike(ids: pa.ChunkedArray, planned: pa.ChunkedArray, none: str) -> bool:
+    """Tell whether objects have their ids, or ids that were told apart by a position or a number."""
+    own, _, _ = read_ids(ids, none)
+    others = np.flatnonzero(~_equal(pa.chunked_array([own]), planned))
+    found = zip(own.take(pa.array(others)).to_pylist(), planned.take(pa.array(others)).to_pylist(), strict=True)
+    return all(own is not None and name.startswith((f"{own}-J", f"{own}#")) for own, name in found)
+
+
+def _equal(these: pa.ChunkedArray, those: pa.ChunkedArray) -> Flags:
+    return np.asarray(pc.fill_null(pc.equal(these, those), False))
 
 
 def _plan_rows(made: pa.ChunkedArray, asked: pa.ChunkedArray, catalog: CatalogSection, output: str) -> Array:

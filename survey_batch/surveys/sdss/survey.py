@@ -77,11 +77,13 @@ fetches colour images drawn by SkyServer, without fluxes."""
 EXAMPLE = """\
 name   = "{name}"
 output = "runs/{name}"
-stages = ["frames", "cutouts"]
+stages = ["frames", "cutouts"]              # and "predictions", with its tables at the end
 
 [catalog]
 path = "catalog.csv"                        # CSV, Parquet, FITS, VOTable, ECSV, HATS, …; any fsspec URL
 # id = "specobjid"                          # columns of known releases are found by name; name the others
+# label = "mk_class"                        # to train: a column, or "mk_class": O B A F G K M, from class and subclass
+# split = { train = 0.7, test = 0.3, group = "field" }
 
 [archive]
 survey = "sdss"
@@ -97,6 +99,13 @@ size = 64
 
 [shards]
 objects = 1024
+
+# [train]
+# kind = "stellar-image"                    # or table, of features; docs/classifiers names all
+# classifier = "models/{name}"
+
+# [predictions]                             # survey-batch run --train trains it first if it does not exist
+# classifier = "models/{name}"
 """
 
 SDSS = Sdss()

@@ -61,11 +61,13 @@ class SkyServer(Survey):
 EXAMPLE = """\
 name   = "{name}"
 output = "runs/{name}"
-stages = ["composites"]                     # and "predictions", with its table at the end
+stages = ["composites"]                     # and "predictions", with its tables at the end
 
 [catalog]
 path = "catalog.csv"                        # ra and dec [deg] are enough
 # id = "specobjid"
+# label = "mk_class"                        # to train: a column, or "mk_class": O B A F G K M, from class and subclass
+# split = { train = 0.7, test = 0.3 }
 
 [archive]
 survey = "skyserver"

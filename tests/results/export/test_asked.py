@@ -38,6 +38,7 @@ def test_what_is_not_there_is_refused_with_what_there_is(finished, words, messag
         (["features="], (), {"features": ["*"]}),
         (["label,features= psf_* ,colour_*"], ("label",), {"features": ["psf_*", "colour_*"]}),
         (["features=a", "spectra=snr", "features=b"], (), {"features": ["a", "b"], "spectra": ["snr"]}),
+        (["features,features=a"], (), {"features": ["*", "a"]}),
         (["spectra,features=a"], (), {"spectra": ["*"], "features": ["a"]}),
     ],
 )

@@ -7,10 +7,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from survey_batch.catalog import read_catalog
 from survey_batch.catalog.opening import open_catalog
+from survey_batch.config.sections.catalog import SampleSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.planning.plan import make_plan, read_plan_part
-from survey_batch.results.export import export_catalog, export_table
+from survey_batch.results.export import export_catalog, export_table, matching
 from survey_batch.results.export.matching import MOVED_ARCSEC, match
 from tests.jobs import lamost_job
 from tests.results.export.finished import ROWS, by_id, finished_job
@@ -55,22 +57,25 @@ def test_a_catalogue_of_the_same_ids_at_other_positions_is_refused_with_both(job
         export_catalog(job)
 
 
-def planned(folder, ra, dec, ids=None):
+def planned(folder, ra, dec, ids=None, **catalog):
     """A planned job with objects at these positions [deg]."""
-    rows = range(len(ra))
     write(folder / "objects.parquet", ra, dec, ids)
-    keys = {"catalog": {"path": str(folder / "objects.parquet")}, "archive": {"survey": "lamost", "root": "none"}}
+    keys = {
+        "catalog": {"path": str(folder / "objects.parquet"), **catalog},
+        "archive": {"survey": "lamost", "root": "none"},
+    }
     job = lamost_job(keys, folder / "out", stages=["spectra"])
     make_plan(job).store()
-    assert read_plan_part(job.output, ["row"]).num_rows == len(rows)
     return job
 
 
 def write(path, ra, dec, ids=None):
+    """A catalogue without ids if `ids` is empty."""
     rows = range(len(ra))
     ids = [2000 - row for row in rows] if ids is None else ids
     names = [f"{row}.fits" for row in rows]
-    pq.write_table(pa.table({"obsid": ids, "filename": names, "ra": ra, "dec": dec}), path)
+    own = {"obsid": ids} if len(ids) else {}
+    pq.write_table(pa.table({**own, "filename": names, "ra": ra, "dec": dec}), path)
 
 
 def matched(job):
@@ -109,4 +114,56 @@ def test_positions_that_are_unknown_match_each_other_and_no_known_one(tmp_path):
     assert np.sort(matched(job).plan_rows).tolist() == [0, 1, 2]
     write(tmp_path / "objects.parquet", [10.0, 15.0, 20.0], [0.0, 0.0, 0.0])
     with pytest.raises(ConfigurationError, match=r"object '1999' \(row 1\) .* and at nan, nan deg"):
+        matched(job)
+
+
+def refuse_whole(monkeypatch):
+    """Let no catalogue be read whole."""
+
+    def refused(*_):
+        raise AssertionError("the catalogue is read whole")
+
+    monkeypatch.setattr(matching, "read_catalog", refused)
+
+
+RA = [10.0, 20.0, 30.0, 20.0, 50.0]
+DUPLICATES = {"duplicates": {"by": ["id", "position"]}}
+SAMPLE = {"sample": {"total": 3}}
+
+
+@pytest.mark.parametrize(
+    ("ids", "catalog", "rows"),
+    [
+        ([5, 4, 3, 4, 1], DUPLICATES, [0, 1, 2, 4]),
+        ([5, 5, 3, 4, 1], DUPLICATES, [0, 2, 3, 4]),  # one id at two places: told apart by their positions
+        ([5, 4, 3, 2, 1], SAMPLE, None),
+        ((), {}, [0, 1, 2, 3, 4]),
+        ((), SAMPLE, None),
+    ],
+)
+def test_a_file_that_is_as_it_was_is_read_by_blocks_whatever_the_job_takes(tmp_path, monkeypatch, ids, catalog, rows):
+    job = planned(tmp_path, RA, [0.0] * 5, ids, **catalog)
+    whole = read_catalog(job.catalog, job.archive).table
+    refuse_whole(monkeypatch)
+    found = matched(job)
+    assert found.rows.tolist() == whole["row"].to_pylist()
+    assert len(found.rows) == 3 if rows is None else found.rows.tolist() == rows
+    named = read_plan_part(job.output, ["object_id"])["object_id"].take(pa.array(found.plan_rows))
+    assert named.to_pylist() == whole["object_id"].to_pylist()
+
+
+def test_a_sample_is_drawn_again_where_the_file_has_grown_or_the_job_asks_for_another(tmp_path):
+    job = planned(tmp_path, RA, [0.0] * 5, **SAMPLE)
+    fewer = job.model_copy(update={"catalog": job.catalog.model_copy(update={"sample": SampleSection(total=2)})})
+    assert len(matched(fewer).rows) == 2
+    write(tmp_path / "objects.parquet", [*RA, *range(100, 120)], [0.0] * 25)
+    with pytest.raises(ConfigurationError, match="is not in .*: the catalogue changed since the run"):
+        matched(job)
+
+
+def test_without_ids_a_row_of_another_file_is_another_object(tmp_path):
+    job = planned(tmp_path, [10.0, 20.0], [0.0, 0.0], ())
+    table = pq.read_table(job.catalog.path).to_pydict()
+    pq.write_table(pa.table({**table, "filename": ["0.fits", "other.fits"]}), job.catalog.path)
+    with pytest.raises(ConfigurationError, match="is not in .*: the catalogue changed since the run"):
         matched(job)
