@@ -133,9 +133,9 @@ class Archive:
         NotFoundError
             The archive has no such file.
         UnreadableError
-            The file is not of the archive's content, or the reader cannot use it.
+            The file came whole, and is not of the archive's content or of no use to the reader.
         TransientError
-            The network or the server failed at every attempt, or refused.
+            The network or the server failed at every attempt, refused, or sent something else or not all of it.
         ConfigurationError
             The root does not exist, or credentials are missing.
         ReaderError

@@ -26,8 +26,8 @@ STATUS_COLORS = {
 
 ADVICE = {
     "partial": "Usable; the band or the pixels are not in the archive. Select complete ones by status or coverage.",
-    "not_found": "The archive has no such file. If there are many, check {located_by}. Once it is there: run --retry "
-    "not_found.",
+    "not_found": "The archive has no such file. If many are missing, check {located_by}. "
+    "Once it is there: run --retry not_found.",
     "unreadable": "The file is damaged or of another kind. Download it by hand to check; report it to the archive. "
     "Once it is mended: run --retry unreadable.",
     "outside": "The position is not on the frame that the catalogue names: compare its ra, dec and frame key.",
