@@ -195,8 +195,8 @@ class Reconciler:
     def _note_end(self, number: str, job: Submitted) -> None:
         end = self.ends[number] = self.launcher.end_of(number)
         extra = {"event": "worker job ended", "slurm_job": number, "state": end.state, "node": end.node}
-        level = logging.INFO if end.words.meaning is Meaning.FINISHED else logging.WARNING
-        log.log(level, "worker job %s %s; it is replaced", number, end, extra=extra)
+        told = job.connected and end.words.meaning is not Meaning.FINISHED  # of others `starts` tells
+        log.log(logging.WARNING if told else logging.INFO, "worker job %s %s; it is replaced", number, end, extra=extra)
         if job.connected:
             return
         wrote = self.launcher.log_of(number)

@@ -185,7 +185,7 @@ def test_worker_jobs_that_are_cancelled_or_preempted_or_on_a_dead_node_are_repla
 
 def test_preemptions_of_a_shard_s_workers_are_no_fault_of_the_shard(files, undisturbed, tmp_path):
     with http_server(files[0], delay=1) as server:
-        archive = {**files[1], "archive": {**files[1]["archive"], "root": server.url, "connections": 64}}
+        archive = {**files[1], "archive": {**files[1]["archive"], "root": server.url, "connections": 256}}
         job = slow_job(archive, tmp_path / "out", workers=1)
         job = job.model_copy(update={"shards": job.shards.model_copy(update={"objects": OBJECTS})})
         with command(job, tmp_path) as running:
