@@ -149,9 +149,13 @@ def compare(made, stages, folder, *, away=False):
         if away:
             running.wait_for(1, stages[-2])
             controller_away(running)
+        ended = {}  # SLURM forgets a job a minute after its end
+        while running.process.poll() is None:
+            ended |= {line.split()[0]: line.split()[1:] for line in jobs("%i %P %b %T %j", state="all")}
+            time.sleep(0.3)
         assert running.wait() == 0, running.messages
-    ended = [line.split() for line in jobs("%i %P %b %T %j", state="all") if line.split()[0] not in before]
-    assert {(partition, "gpu" in gres, state, name) for _, partition, gres, state, name in ended} == {
+    mine = [job for number, job in ended.items() if number not in before]
+    assert {(partition, "gpu" in gres, state, name) for partition, gres, state, name in mine} == {
         ("cpu", False, "COMPLETED", "sb-test-cpu"),
         ("gpu", True, "COMPLETED", "sb-test-gpu"),
     }
