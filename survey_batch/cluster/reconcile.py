@@ -22,7 +22,7 @@ from survey_batch.core.wording import duration
 
 log = logging.getLogger(__name__)
 
-LEAVE_SECONDS = 30.0
+LEAVE_SECONDS = 60.0
 """Time that jobs whose workers were closed have to end by themselves; then they are cancelled."""
 
 LEAVING_POLL = 1.0

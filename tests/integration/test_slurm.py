@@ -149,8 +149,9 @@ def compare(made, stages, folder, *, away=False):
         if away:
             running.wait_for(1, stages[-2])
             controller_away(running)
-        ended = {}  # SLURM forgets a job a minute after its end
-        while running.process.poll() is None:
+        ended, over = {}, False
+        while not over:  # SLURM forgets a job a minute after its end
+            over = running.process.poll() is not None
             ended |= {line.split()[0]: line.split()[1:] for line in jobs("%i %P %b %T %j", state="all")}
             time.sleep(0.3)
         assert running.wait() == 0, running.messages
