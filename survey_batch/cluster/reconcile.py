@@ -22,7 +22,7 @@ from survey_batch.core.wording import duration
 
 log = logging.getLogger(__name__)
 
-LEAVE_SECONDS = 30.0
+LEAVE_SECONDS = 60.0
 """Time that jobs whose workers were closed have to end by themselves; then they are cancelled."""
 
 LEAVING_POLL = 1.0
@@ -195,8 +195,8 @@ class Reconciler:
     def _note_end(self, number: str, job: Submitted) -> None:
         end = self.ends[number] = self.launcher.end_of(number)
         extra = {"event": "worker job ended", "slurm_job": number, "state": end.state, "node": end.node}
-        level = logging.INFO if end.words.meaning is Meaning.FINISHED else logging.WARNING
-        log.log(level, "worker job %s %s; it is replaced", number, end, extra=extra)
+        told = job.connected and end.words.meaning is not Meaning.FINISHED  # of others `starts` tells
+        log.log(logging.WARNING if told else logging.INFO, "worker job %s %s; it is replaced", number, end, extra=extra)
         if job.connected:
             return
         wrote = self.launcher.log_of(number)

@@ -12,6 +12,9 @@ from survey_batch.core.wording import duration
 ROUNDS_ALLOWED = 5
 """Rounds in a row after which a run without any worker ends. Something is wrong that would repeat for ever."""
 
+ROUNDS_BEFORE_ADVICE = 3
+"""Rounds in a row after which a run that has workers elsewhere says how to leave the node out."""
+
 LONGEST_WAIT = 16
 """The longest wait, as a multiple of the first."""
 
@@ -56,10 +59,11 @@ class FailedStarts:
             return
         pause = self.wait * min(2**self.rounds, LONGEST_WAIT)
         self.rounds, self.until = self.rounds + 1, self.now() + pause
-        wrote = f"its log ends: {last_line(log)}" if log else f"it wrote no log in {self.folder}"
+        wrote = f"its log ends: {last_line(log).rstrip('.')}" if log else f"it wrote no log in {self.folder}"
+        advice = self._leave_out(end.node) if self.rounds == ROUNDS_BEFORE_ADVICE else ""
         self.say(
             f"worker job {number} {end}, {duration(seconds)} after it was submitted and before its worker reached the "
-            f"scheduler; {wrote}. Trying again in {duration(pause)}"
+            f"scheduler; {wrote}. Trying again in {duration(pause)}{advice}"
         )
 
     def check(self, number: str, end: End, log: str | None) -> None:

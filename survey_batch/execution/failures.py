@@ -42,13 +42,16 @@ class Deaths:
         self.dead: defaultdict[Hashable, list[tuple[str, str]]] = defaultdict(list)
 
     def note(self, task: Hashable, error: KilledWorker) -> str:
-        """Note that a task's worker died; say why, for a person."""
+        """Note that a task's worker died; say what is known of it, for a person."""
         worker = error.last_worker
         self.dead[task].append((str(worker.name), worker.address) if worker is not None else ("", ""))
-        deaths = [self.death_of(*dead) for dead in self.dead[task]]
-        if not deaths[-1].guilty:
-            return f"its worker is gone: {deaths[-1].told}" if deaths[-1].told else "its worker is gone"
+        last = self.death_of(*self.dead[task][-1])
+        return self.why(task) if last.guilty else f"its worker is gone: {last.told}"
+
+    def why(self, task: Hashable) -> str:
+        """Say for a person how often a task's worker died, and of what; only deaths that count."""
         count = self.count(task)
+        deaths = [self.death_of(*dead) for dead in self.dead[task]]
         causes = "; ".join(dict.fromkeys(death.told or CAUSES_OF_DEATH for death in deaths if death.guilty))
         return f"its worker died {'once' if count == 1 else f'{count} times'} ({causes})"
 
@@ -91,6 +94,7 @@ class Failures:
         if isinstance(error, KilledWorker):
             reason = self.deaths.note(task, error)
             give_up = self.deaths.count(task) >= DEATHS_ALLOWED
+            reason = self.deaths.why(task) if give_up else reason
         else:
             self.errors[task] += 1
             reason = str(error) if isinstance(error, SurveyBatchError) else f"{type(error).__name__}: {error}"

@@ -43,9 +43,8 @@ def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard]) ->
             reason = deaths.note(error.task, error)
             log.warning("fitting %s: %s; trying again", name, reason, extra={"event": "retry", "stage": name})
             if deaths.count(error.task) >= DEATHS_ALLOWED:
-                raise SurveyBatchError(
-                    f"fitting {name}: {reason}: raise cluster.memory, or lower shards.objects"
-                ) from error
+                why = f"fitting {name}: {deaths.why(error.task)}"
+                raise SurveyBatchError(f"{why}: raise cluster.memory, or lower shards.objects") from error
             _retry(connection.client, [end, *others])
         else:
             return ended

@@ -6,9 +6,11 @@ import sys
 import pytest
 
 from survey_batch.cluster import connect
+from survey_batch.cluster.base import Size
 from survey_batch.cluster.local import GONE_SECONDS, LostWorkers
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.errors import SurveyBatchError
+from tests.patience import PATIENCE
 
 
 def test_a_local_cluster_listens_on_loopback_alone():
@@ -43,3 +45,18 @@ def test_a_machine_whose_workers_stay_away_ends_the_run(monkeypatch):
     clock[0] += 1
     with pytest.raises(SurveyBatchError, match="no worker of this machine has been alive for 300 s"):
         watch.check()
+
+
+@pytest.mark.slow
+def test_other_workers_take_over_on_the_same_scheduler():
+    with connect(ClusterSection(workers=2, memory="1 GB")) as connection:
+        client, asked = connection.client, ClusterSection(workers=1, threads=3, memory="2 GB", gres="gpu:1")
+        before, dashboard = set(client.scheduler_info()["workers"]), client.dashboard_link
+        connection.change(asked)
+        client.wait_for_workers(1, timeout=PATIENCE)
+        ((address, worker),) = client.scheduler_info()["workers"].items()
+        assert address not in before
+        assert (worker["nthreads"], worker["memory_limit"], worker["resources"]) == (3, 2_000_000_000, {"GPU": 1})
+        assert connection.size() == Size(1, 3, gpu=True)
+        assert client.dashboard_link == dashboard
+        assert client.submit(lambda: "done", resources={"GPU": 1}).result(timeout=PATIENCE) == "done"

@@ -200,6 +200,7 @@ def test_jobs_that_end_before_they_connect_are_tried_less_and_less_often_and_tol
     assert waits == [2, 4, 8, 16, 32, 32, 32]
     assert waits[-1] == 2 * LONGEST_WAIT
     assert len(world.said) == 8
+    assert [number for number, told in enumerate(world.said) if '["--exclude=n2"]' in told] == [2]
 
 
 def test_a_worker_that_reaches_the_scheduler_ends_the_waits(slurm, world):

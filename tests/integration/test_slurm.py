@@ -149,9 +149,14 @@ def compare(made, stages, folder, *, away=False):
         if away:
             running.wait_for(1, stages[-2])
             controller_away(running)
+        ended, over = {}, False
+        while not over:  # SLURM forgets a job a minute after its end
+            over = running.process.poll() is not None
+            ended |= {line.split()[0]: line.split()[1:] for line in jobs("%i %P %b %T %j", state="all")}
+            time.sleep(0.3)
         assert running.wait() == 0, running.messages
-    ended = [line.split() for line in jobs("%i %P %b %T %j", state="all") if line.split()[0] not in before]
-    assert {(partition, "gpu" in gres, state, name) for _, partition, gres, state, name in ended} == {
+    mine = [job for number, job in ended.items() if number not in before]
+    assert {(partition, "gpu" in gres, state, name) for partition, gres, state, name in mine} == {
         ("cpu", False, "COMPLETED", "sb-test-cpu"),
         ("gpu", True, "COMPLETED", "sb-test-gpu"),
     }
@@ -185,7 +190,7 @@ def test_worker_jobs_that_are_cancelled_or_preempted_or_on_a_dead_node_are_repla
 
 def test_preemptions_of_a_shard_s_workers_are_no_fault_of_the_shard(files, undisturbed, tmp_path):
     with http_server(files[0], delay=1) as server:
-        archive = {**files[1], "archive": {**files[1]["archive"], "root": server.url, "connections": 64}}
+        archive = {**files[1], "archive": {**files[1]["archive"], "root": server.url, "connections": 256}}
         job = slow_job(archive, tmp_path / "out", workers=1)
         job = job.model_copy(update={"shards": job.shards.model_copy(update={"objects": OBJECTS})})
         with command(job, tmp_path) as running:

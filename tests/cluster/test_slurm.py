@@ -1,0 +1,63 @@
+"""What is known of a worker's death on SLURM, and the keys that workers read."""
+
+from types import SimpleNamespace
+
+import pytest
+from distributed import Security
+
+from survey_batch.cluster.folders import KEYS
+from survey_batch.cluster.launch import JobState
+from survey_batch.cluster.reconcile import Submitted
+from survey_batch.cluster.slurm import BY_ITSELF, SlurmWorkers, _stored
+from survey_batch.cluster.words import End
+
+HERE = "tls://n1:1"
+
+
+def death(now=HERE, end=None, state=None):
+    """The death of a worker of job 7, whose name may have another address now, or whose job may have ended."""
+    jobs = {} if state is None else {"7": Submitted(JobState(state), 0.0, connected=True)}
+    looked_at = SimpleNamespace(
+        arrivals=SimpleNamespace(addresses={"survey-batch_7-0": now}),
+        reconciler=SimpleNamespace(ends={} if end is None else {"7": end}, jobs=jobs),
+    )
+    return SlurmWorkers.death_of(looked_at, "survey-batch_7-0", HERE)
+
+
+@pytest.mark.parametrize(
+    ("keys", "guilty"),
+    [
+        ({"end": End("PREEMPTED", "0:15", "n1")}, False),
+        ({"end": End("OUT_OF_MEMORY", "0:125", "n1")}, True),
+        ({"end": End("COMPLETED", "0:0", "n1")}, False),
+        ({"end": End()}, False),
+        ({"state": "RUNNING"}, None),
+        ({"state": "COMPLETING"}, None),
+        ({}, None),
+        ({"state": "SUSPENDED"}, False),
+        ({"state": "PENDING"}, False),
+    ],
+    ids=str,
+)
+def test_a_death_is_judged_by_what_became_of_the_job(keys, guilty):
+    assert death(**keys).guilty is guilty
+    assert "7" in death(**keys).told
+
+
+@pytest.mark.parametrize("keys", [{"state": "RUNNING"}, {"end": End("PREEMPTED", "0:15", "n1")}], ids=str)
+def test_a_process_that_was_started_again_had_died_by_itself_whatever_became_of_the_job_later(keys):
+    found = death(now="tls://n1:2", **keys)
+    assert (found.guilty, found.told) == (True, BY_ITSELF)
+
+
+def test_keys_are_files_that_only_the_user_can_read(tmp_path):
+    pytest.importorskip("cryptography")
+    (tmp_path / KEYS).mkdir()
+    security = Security.temporary()
+    stored = _stored(security, tmp_path / KEYS)
+    files = sorted((tmp_path / KEYS).iterdir())
+    assert [file.name for file in files] == ["ca_file.pem", "cert.pem", "key.pem"]
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    assert stored.get_tls_config_for_role("worker")["key"] == str(tmp_path / KEYS / "key.pem")
+    assert (tmp_path / KEYS / "key.pem").read_text() == security.tls_worker_key
+    assert _stored(None, tmp_path) is None
