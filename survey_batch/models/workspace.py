@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,11 +76,13 @@ def opened(classifier: Path, fingerprint: str, report: Callable[[str], None]) ->
     with locked(str(folder), what="training"):
         if key.exists() and key.read_text(encoding="utf-8") != fingerprint:
             report(f"{folder} belongs to another training; starting again from the beginning")
-            for old in set(folder.iterdir()) - {folder / LOCK}:
+            for old in (path for path in folder.iterdir() if not path.name.lstrip(".").startswith(LOCK)):
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
         key.write_text(fingerprint, encoding="utf-8")
         yield Workspace(folder, report)
-    shutil.rmtree(folder)
+        # It goes under another name while the lock is held: the next training may take a lock in a new folder at once.
+        done = folder.rename(folder.with_name(f".{folder.name}.{uuid.uuid4().hex}"))
+    shutil.rmtree(done)
 
 
 def trained_once(workspace: Workspace, fit: Callable[[], Classifier[Any]]) -> tuple[Classifier[Any], float | None]:

@@ -10,7 +10,7 @@ from fsspec.core import url_to_fs
 
 from survey_batch.core.pace import Pace, pace_of
 from survey_batch.core.paths import files_in, join, read_json
-from survey_batch.store.lock import is_dead
+from survey_batch.store.holder import is_dead
 
 TAIL_BYTES = 2_000_000
 """Bytes read from the end of a log: some thousand shards, enough for a rate."""
