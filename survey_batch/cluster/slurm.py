@@ -17,11 +17,13 @@ from dask.utils import format_bytes
 from distributed import Client, SchedulerPlugin, Security
 
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Say, Size, client_of, job_folder, register
+from survey_batch.cluster.credentials import credentials, dashboard_settings
 from survey_batch.cluster.drain import END, Drain, margin_of, walltime_of
 from survey_batch.cluster.kind import worker_count
 from survey_batch.cluster.launch import Launcher, request_of
 from survey_batch.cluster.reconcile import Reconciler
 from survey_batch.config.job import ClusterSection
+from survey_batch.config.sections.cluster import is_loopback
 from survey_batch.config.sections.slurm_values import ADDED_OPTIONS, check_drain
 from survey_batch.core import interrupt
 from survey_batch.core.environment import worker_exports
@@ -50,7 +52,9 @@ def slurm_cluster(section: ClusterSection, launcher: type[Launcher], output: str
         target = min(target, section.maximum_jobs)
     _allow_open_files()
     with (
-        dask.config.set({**SCHEDULER_SETTINGS, "distributed.comm.timeouts.connect": "60s"}),
+        dask.config.set(
+            {**SCHEDULER_SETTINGS, **dashboard_settings(section), "distributed.comm.timeouts.connect": "60s"}
+        ),
         closing(_start(section, launcher, folder)) as cluster,
         client_of(cluster) as client,
     ):
@@ -215,20 +219,14 @@ def _security(section: ClusterSection) -> Security | None:
                 'such as "ib0"'
             )
         return None
-    try:
-        return Security.temporary()
-    except ImportError as error:
-        raise ConfigurationError(
-            'TLS needs the package cryptography: pip install "survey-batch[slurm]" (or cluster.tls = false, where '
-            "nobody else can reach the cluster's network)"
-        ) from error
+    return credentials()
 
 
 def _dashboard(client: Client, section: ClusterSection) -> str:
     """Return the address of the dashboard; if it listens on loopback, also how to see it from elsewhere."""
     link = str(client.dashboard_link)
     port = link.rpartition(":")[2].partition("/")[0]
-    if not section.dashboard.startswith("127.") or not port.isdigit():
+    if not is_loopback(section.dashboard) or not port.isdigit():
         return link
     here = f"{os.environ.get('USER', '<user>')}@{socket.gethostname()}"
-    return f"http://127.0.0.1:{port}/status (from elsewhere, first: ssh -L {port}:127.0.0.1:{port} {here})"
+    return f"http://localhost:{port}/status (from elsewhere, first: ssh -L {port}:127.0.0.1:{port} {here})"

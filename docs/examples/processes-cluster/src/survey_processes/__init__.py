@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class ProcessesKind(ClusterKind):
     """One `dask worker` for each worker of the table; `options = { nice = 10 }` lowers their priority."""
 
-    reads = ("dashboard", "python", "options")
+    reads = ("dashboard", "dashboard_open_to_network", "python", "options")
     elsewhere = False
 
     def check_file(self, section: ClusterSection) -> None:
@@ -51,9 +51,10 @@ class ProcessesKind(ClusterKind):
         from distributed import LocalCluster
 
         from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Size, client_of, job_folder
+        from survey_batch.cluster.credentials import credentials, dashboard_settings, key_files
 
         workers: list[subprocess.Popen[bytes]] = []
-        folder = job_folder(output, "processes")
+        folder, security = job_folder(output, "processes"), credentials()
 
         def check() -> None:
             for number, worker in enumerate(workers):
@@ -62,13 +63,16 @@ class ProcessesKind(ClusterKind):
                     raise SurveyBatchError(f"worker {number} ended with {worker.returncode}; its log is {log}")
 
         with (
-            dask.config.set(SCHEDULER_SETTINGS),
-            LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=section.dashboard) as cluster,
+            dask.config.set(SCHEDULER_SETTINGS | dashboard_settings(section)),
+            LocalCluster(
+                n_workers=0, host="127.0.0.1", security=security, dashboard_address=section.dashboard
+            ) as cluster,
+            key_files(security, folder) as keys,
             client_of(cluster) as client,
         ):
             try:
                 logs = [folder / f"{number}.log" for number in range(worker_count(section))]
-                workers.extend(_start(section, cluster.scheduler_address, log) for log in logs)
+                workers.extend(_start(section, [cluster.scheduler_address, *keys], log) for log in logs)
                 size = Size(len(workers), len(workers) * section.threads, section.wants_gpu)
                 yield Connection(client, client.dashboard_link, lambda: size, check)
             finally:
@@ -78,9 +82,9 @@ class ProcessesKind(ClusterKind):
                     worker.wait()
 
 
-def _start(section: ClusterSection, address: str, log: Path) -> subprocess.Popen[bytes]:
+def _start(section: ClusterSection, scheduler: list[str], log: Path) -> subprocess.Popen[bytes]:
     nice = ["nice", "-n", str(section.options["nice"])] if "nice" in section.options else []
-    worker = [section.python or sys.executable, "-m", "distributed.cli.dask_worker", address]
+    worker = [section.python or sys.executable, "-m", "distributed.cli.dask_worker", *scheduler]
     limits = ["--nthreads", str(section.threads), "--memory-limit", section.memory]
     others = ["--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0", "--death-timeout", "60"]
     gpu = ["--resources", "GPU=1"] if section.wants_gpu else []
