@@ -19,6 +19,8 @@ from survey_batch.core.errors import ConfigurationError
 # Our objects in buckets are small and read whole. If s3fs may send several requests at a time for an object, it first
 # asks for the length, which doubles the requests. A user's own fsspec configuration takes precedence.
 conf.setdefault("s3", {}).setdefault("max_concurrency", 1)
+for protocol in ("http", "https"):  # logins from ~/.netrc and proxies from the environment, as curl takes them
+    conf.setdefault(protocol, {}).setdefault("client_kwargs", {}).setdefault("trust_env", True)
 
 
 def is_url(path: str) -> bool:
