@@ -14,12 +14,12 @@ HIDDEN = "***"
 """Stands for what was struck out."""
 
 _PART = (
-    "password|passwd|passphrase|pwd|secret|token|api[_-]?key|apikey|access[_-]?key|secret[_-]?key|account[_-]?key"
+    "password|passwd|passphrase|secret|token|api[_-]?key|apikey|access[_-]?key|secret[_-]?key|account[_-]?key"
     "|credentials?|authorization|signature"
 )
-_NAME = rf"(?:[\w.-]*[_.-])?(?:{_PART})(?:[_-](?:id|key|value))?"
-"""Names of settings and variables that hold a secret: `PGPASSWORD` does not, as it could be any word."""
-_IN_ADDRESS = rf"(?:{_NAME}|key|sig|sas|auth|jwt|code|pw|session(?:id)?)"
+_NAME = rf"(?:(?:[\w.-]*[_.-])?(?:{_PART})(?:[_-](?:id|key|value))?|[\w.-]*[_.-]pwd|pgpassword)"
+"""Names of settings and variables that hold a secret; `PWD` is the current folder."""
+_IN_ADDRESS = rf"(?:{_NAME}|key|sig|sas|auth|jwt|code|pw|pwd|session(?:id)?)"
 """Names of a query's parts that hold one; alone in an address, shorter words do."""
 
 _LOGIN = re.compile(r"""(?<=://)(?![\w.-]+:\d+(?:[/?#,\s]|$))[^\s/?#@:"'<>]*:[^\s"'<>]*@""")
@@ -125,7 +125,9 @@ def _names_a_secret(name: str) -> bool:
 
 
 def _of_the_environment() -> Iterator[str]:
-    """Yield the secrets that variables of the environment hold."""
+    """Yield the secrets that variables of the environment hold; the path of a file is none."""
     for name in os.environ:
-        if _names_a_secret(name) and len(value := os.environ.get(name, "")) >= _SHORTEST:
-            yield value
+        if _names_a_secret(name):
+            value = os.environ.get(name, "")
+            if len(value) >= _SHORTEST and not value.startswith(("/", "~")):
+                yield value

@@ -16,7 +16,7 @@ import numpy as np
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import write_json
-from survey_batch.models.artifact import read_manifest, sha256, versions
+from survey_batch.models.artifact import BESIDE, read_manifest, sha256, versions
 from survey_batch.models.base import Classifier
 from survey_batch.models.fitting import Workspace
 from survey_batch.models.loading import load_classifier
@@ -31,7 +31,7 @@ PARTS = ("test", "cross_validation")
 """Parts of the scores, on objects not used to train the model that predicts them; the first part present gives the
 confusion plot."""
 
-WRITTEN = (MANIFEST, "confusion.png", "reliability.png", "coverage.png", "training-curve.png", "metrics.json")
+WRITTEN = sorted(BESIDE - {HISTORY})
 """Files of a classifier's folder besides its weights."""
 
 REPORTING = frozenset({"folds", "prior"})
@@ -134,6 +134,7 @@ def write_folder(classifier: Classifier[Any], scores: dict[str, Any], folder: Pa
         held_out = classifier.history.get("val_loss")
         best = int(np.argmin(held_out)) if held_out else None
         training_plot(classifier.history, folder / "training-curve.png", best)
+    classifier.list_files(folder, [name for name in WRITTEN if (folder / name).exists() and name != MANIFEST])
 
 
 def _baselines(part: dict[str, Any]) -> dict[str, float]:

@@ -59,7 +59,10 @@ def test_what_is_no_secret_is_left_alone(text):
 def test_what_the_environment_keeps_secret_is_struck_out_of_any_text(monkeypatch):
     monkeypatch.setenv("FSSPEC_S3_SECRET", MARKER)
     monkeypatch.setenv("MY_TOKEN", "short")
-    assert redacted(f"the server says {MARKER} is wrong, in short") == "the server says *** is wrong, in short"
+    monkeypatch.setenv("PWD", "/home/ada/my-run")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/home/ada/key.json")
+    said = "the server says {} is wrong, in short; see /home/ada/my-run/log and /home/ada/key.json"
+    assert redacted(said.format(MARKER)) == said.format(HIDDEN)
 
 
 def test_nested_values_are_searched_by_name_and_by_text():
