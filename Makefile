@@ -15,7 +15,7 @@ PYTEST  = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durat
 # Tests start hundreds of processes. Where the environment forbids to keep what Python compiled, each compiles all anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test fast test-all lint types bench docs clean
+.PHONY: demo test fast test-all lint types audit bench docs clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -44,6 +44,12 @@ lint: $(VENV)/.ready
 
 types: $(VENV)/.ready
 	$(BIN)/mypy
+
+# It asks pypi.org, which a test must not need, so neither `make test` nor `.ci/run` calls it. --strict: what could not be
+# looked up is a failure too.
+audit: $(VENV)/.ready  ## known vulnerabilities of the versions in constraints.txt
+	$(call INSTALL,pip-audit)
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement constraints.txt
 
 bench: $(VENV)/.ready  ## three rows, each against its floor in the same run
 	$(BIN)/python -m benchmarks

@@ -3,6 +3,7 @@
 Each is a context manager that yields once the server answers and ends it on leaving.
 """
 
+import base64
 import os
 import secrets
 import shutil
@@ -65,6 +66,7 @@ NOT_FOUND = Fault(status=404, body=b"no such file")
 FORBIDDEN = Fault(status=403, body=HTML_PAGE, headers={"Content-Type": "text/html"})
 BUSY = Fault(status=503, body=HTML_PAGE, headers={"Content-Type": "text/html"})
 PAGE = Fault(body=HTML_PAGE, headers={"Content-Type": "text/html"})
+LOGIN_NEEDED = Fault(status=401, body=HTML_PAGE, headers={"WWW-Authenticate": "Basic"})
 SHORT = Fault(sent=0.5)
 RESET = Fault(reset=True)
 
@@ -106,7 +108,7 @@ class HttpServer:
 
 @contextmanager
 def http_server(
-    folder: Path, faults: Mapping[str, Iterable[Fault | None]] | None = None, delay: float = 0.0
+    folder: Path, faults: Mapping[str, Iterable[Fault | None]] | None = None, delay: float = 0.0, login: str = ""
 ) -> Iterator[HttpServer]:
     """Serve a folder over HTTP/1.1.
 
@@ -119,6 +121,8 @@ def http_server(
         of the sequence, is the file. `itertools.repeat(fault)` lasts.
     delay
         Seconds before each answer, so that requests overlap.
+    login
+        `user:password` that each request must show (HTTP's basic authentication).
     """
     seen = HttpServer()
     pending = {path: iter(sequence) for path, sequence in (faults or {}).items()}
@@ -131,6 +135,8 @@ def http_server(
             seen.enter(path, dict(self.headers))
             with seen.lock:
                 fault = next(pending.get(path, iter(())), None) or Fault()
+            if login and self.headers["Authorization"] != f"Basic {base64.b64encode(login.encode()).decode()}":
+                fault = LOGIN_NEEDED
             time.sleep(delay + fault.delay)
             seen.leave()
             if fault.reset and fault.sent == 1:

@@ -20,7 +20,7 @@ from survey_batch.preflight.estimate import Estimate, StageEstimate, totals
 from survey_batch.preflight.footprint import Footprint
 from survey_batch.report.stage_status import StageStatus
 from survey_batch.report.summary import COMPUTED, RunStatus
-from survey_batch.store.lock import Holder
+from survey_batch.store.holder import Holder
 from survey_batch.store.problems import ProblemCount
 
 COMMON = "every verb"

@@ -3,6 +3,8 @@
 import logging
 import os
 import sys
+import traceback
+from types import TracebackType
 from typing import Annotated
 
 import typer
@@ -13,6 +15,7 @@ from survey_batch.cli.output import answer
 from survey_batch.core import interrupt
 from survey_batch.core.environment import compute_like_a_worker
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
+from survey_batch.core.redaction import redacted
 
 EXIT_INCOMPLETE, EXIT_CONFIGURATION, EXIT_MISMATCH, EXIT_INTERRUPTED = 1, 2, 3, 130
 EXIT_CODES = {
@@ -77,6 +80,7 @@ def _common(
 
 def main() -> None:
     """Run the command line; a user's mistake ends with a message and an exit code, never with a traceback."""
+    sys.excepthook = _show_defect
     _warnings_to_terminal()
     interrupt.listen()
     compute_like_a_worker()  # training, which happens in this process
@@ -99,6 +103,18 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
 
 
+class _Redacted(logging.Formatter):
+    """Messages and tracebacks without credentials."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
+
+
+def _show_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of an error that nobody foresaw, without credentials."""
+    sys.stderr.write(redacted("".join(traceback.format_exception(kind, error, trace))))
+
+
 def exit_code(error: SurveyBatchError) -> int:
     """Return the exit code of a verb that ends with an error."""
     if isinstance(error, PlanMismatchError):
@@ -110,7 +126,7 @@ def _warnings_to_terminal() -> None:
     """Show warnings; lesser messages go only to the run's log, whatever level a library sets for its loggers."""
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    handler.setFormatter(_Redacted("%(levelname)s %(message)s"))
     handler.addFilter(_is_for_users)
     logging.getLogger().addHandler(handler)
     # Python's tracker of the workers' semaphores, a separate process, warns about each worker that was killed.

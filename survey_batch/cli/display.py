@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from survey_batch.core import steps
+from survey_batch.core.redaction import redacted
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -43,11 +44,12 @@ class StepDisplay(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show one step, or how far it is."""
+        text = redacted(record.getMessage())
         if self.interactive:
-            self._spin(record.getMessage())
+            self._spin(text)
         elif self.lines and (record.levelno >= logging.INFO or time.monotonic() - self.last > DETAIL_SECONDS):
             self.last = time.monotonic()
-            self.console.print(record.getMessage(), soft_wrap=True)
+            self.console.print(text, soft_wrap=True)
 
     def clear(self) -> None:
         """Take the line away; the next step shows another."""

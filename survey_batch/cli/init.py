@@ -41,7 +41,9 @@ def init(
     Example: survey-batch init my-job.toml --survey lamost
     """
     from survey_batch.cli.questions import Wishes, ask
+    from survey_batch.config.sections.base import HOLDS
     from survey_batch.core.errors import ConfigurationError
+    from survey_batch.core.redaction import secret_in
     from survey_batch.surveys import EXAMPLE
 
     wishes = Wishes(job, survey, catalog, root, stages, output, label)
@@ -51,6 +53,8 @@ def init(
     if wishes.job is None:
         raise typer.BadParameter("name the file to write", param_hint="JOB.toml")
     text = wishes.text(wishes.survey or EXAMPLE)
+    if what := secret_in(text):
+        raise ConfigurationError(f"the job file {HOLDS.format(what)}")
     if wishes.job.exists():
         raise ConfigurationError(f"{wishes.job} exists already; choose another name or remove it")
     wishes.job.parent.mkdir(parents=True, exist_ok=True)

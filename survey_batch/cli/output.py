@@ -10,6 +10,8 @@ import typer
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from survey_batch.core.redaction import redacted, redacted_values
+
 if TYPE_CHECKING:
     from survey_batch.cli.display import StepDisplay
 
@@ -46,7 +48,7 @@ class Answer:
     """The answer of the verb that runs.
 
     A verb shows its result in words and tells it as facts: without `--json` the words are printed as they come, with it
-    the facts are printed at the end.
+    the facts are printed at the end. Neither shows credentials.
 
     Attributes
     ----------
@@ -70,6 +72,7 @@ class Answer:
         """Print a part of the result in words; texts are not broken into lines, so that paths stay whole."""
         self.clear()
         for part in () if self.as_json else parts:
+            part = redacted(part) if isinstance(part, str) else part
             console.print(part, soft_wrap=isinstance(part, str | Text))
 
     def clear(self) -> None:
@@ -99,7 +102,7 @@ class Answer:
     def end(self) -> None:
         """Print the facts, if a program asks."""
         if self.as_json and self.facts:
-            typer.echo(json.dumps(self.facts, indent=2, default=str))
+            typer.echo(json.dumps(redacted_values(self.facts), indent=2, default=str))
 
 
 answer = Answer()
@@ -108,4 +111,4 @@ answer = Answer()
 
 def say(text: str) -> None:
     """Print a message on standard error, apart from the results."""
-    error_console.print(text, soft_wrap=True)
+    error_console.print(redacted(text), soft_wrap=True)

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 _OF_JOBS: tuple[str, ...] = (
     *("processes", "cores", "prologue", "python", "interface", "scratch", "maximum_jobs", "directives", "options"),
-    *("tls", "poll_seconds", "pending_seconds", "when_pending", "dashboard", "gres"),
+    *("tls", "poll_seconds", "pending_seconds", "when_pending", "dashboard", "dashboard_open_to_network", "gres"),
 )
 
 
 class LocalKind(ClusterKind):
     """Processes of this machine."""
 
-    reads = ("dashboard", "gres")
+    reads = ("dashboard", "dashboard_open_to_network", "gres")
     elsewhere = False
 
     def connect(

@@ -11,6 +11,7 @@ import dask
 from distributed import LocalCluster
 
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Size, client_of
+from survey_batch.cluster.credentials import credentials, dashboard_settings
 from survey_batch.cluster.forkserver import begin_as_copies, script_left_alone
 from survey_batch.cluster.kind import worker_count
 from survey_batch.config.job import ClusterSection
@@ -29,7 +30,7 @@ GONE_SECONDS = 300.0
 def local_cluster(section: ClusterSection) -> Iterator[Connection]:
     """Start workers on this machine; they end with the `with` block."""
     with (
-        dask.config.set(SCHEDULER_SETTINGS | begin_as_copies()),
+        dask.config.set(SCHEDULER_SETTINGS | dashboard_settings(section) | begin_as_copies()),
         script_left_alone(),
         _started(section) as cluster,
         client_of(cluster) as client,
@@ -115,6 +116,7 @@ def _make(section: ClusterSection) -> LocalCluster:
         memory_limit=section.memory,
         resources=_worker_options(section)["resources"],
         host="127.0.0.1",
+        security=credentials(),
         # The current environment: the process that workers are copies of may have started with another one.
         # Variables that affect results override the user's.
         env={**os.environ, **WORKER_ENVIRONMENT},

@@ -8,13 +8,13 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import dask
 from distributed import Client, Scheduler, SchedulerPlugin, Security, SpecCluster
 
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Death, Say, Size, client_of, register
+from survey_batch.cluster.credentials import credentials, dashboard_settings, stored
 from survey_batch.cluster.drain import Drain
 from survey_batch.cluster.folders import KEYS, run_folder
 from survey_batch.cluster.kind import worker_count
@@ -23,6 +23,7 @@ from survey_batch.cluster.reconcile import LEAVE_SECONDS, Reconciler
 from survey_batch.cluster.slurm_script import drain_margin, job_of, worker_job
 from survey_batch.cluster.words import Meaning, is_guilty, job_words
 from survey_batch.config.job import ClusterSection
+from survey_batch.config.sections.cluster import is_loopback
 from survey_batch.core import interrupt
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
@@ -47,11 +48,14 @@ def slurm_cluster(
     _allow_open_files()
     with (
         run_folder(output, "slurm") as folder,
-        dask.config.set({**SCHEDULER_SETTINGS, "distributed.comm.timeouts.connect": "60s"}),
+        dask.config.set(
+            {**SCHEDULER_SETTINGS, **dashboard_settings(section), "distributed.comm.timeouts.connect": "60s"}
+        ),
         closing(_start(section, security)) as cluster,
         client_of(cluster) as client,
     ):
-        workers = SlurmWorkers(cluster, client, launcher(folder), name, _stored(security, folder / KEYS), section, say)
+        keys = None if security is None else stored(security, folder / KEYS)
+        workers = SlurmWorkers(cluster, client, launcher(folder), name, keys, section, say)
         keeper = workers.reconciler
         try:
             workers.begin(section)
@@ -211,37 +215,14 @@ def _security(section: ClusterSection) -> Security | None:
                 'such as "ib0"'
             )
         return None
-    try:
-        return Security.temporary()
-    except ImportError as error:
-        raise ConfigurationError(
-            'TLS needs the package cryptography: pip install "survey-batch[slurm]" (or cluster.tls = false, where '
-            "nobody else can reach the cluster's network)"
-        ) from error
-
-
-def _stored(security: Security | None, folder: Path) -> Security | None:
-    """Write a worker's certificate and key into files that only the user can read, and return where they are."""
-    if security is None:
-        return None
-    texts = security.get_tls_config_for_role("worker")
-    paths = {name: folder / f"{name}.pem" for name in ("ca_file", "cert", "key")}
-    for name, path in paths.items():
-        path.touch(mode=0o600)
-        path.write_text(texts[name], encoding="ascii")
-    return Security(
-        tls_ca_file=str(paths["ca_file"]),
-        tls_worker_cert=str(paths["cert"]),
-        tls_worker_key=str(paths["key"]),
-        require_encryption=True,
-    )
+    return credentials()
 
 
 def _dashboard(client: Client, section: ClusterSection) -> str:
     """Return the address of the dashboard; if it listens on loopback, also how to see it from elsewhere."""
     link = str(client.dashboard_link)
     port = link.rpartition(":")[2].partition("/")[0]
-    if not section.dashboard.startswith("127.") or not port.isdigit():
+    if not is_loopback(section.dashboard) or not port.isdigit():
         return link
     here = f"{os.environ.get('USER', '<user>')}@{socket.gethostname()}"
-    return f"http://127.0.0.1:{port}/status (from elsewhere, first: ssh -L {port}:127.0.0.1:{port} {here})"
+    return f"http://localhost:{port}/status (from elsewhere, first: ssh -L {port}:127.0.0.1:{port} {here})"

@@ -38,6 +38,7 @@ from survey_batch.config.survey import (
 )
 from survey_batch.core.display import html_table
 from survey_batch.core.plugins import STAGES, offered
+from survey_batch.core.redaction import check_address
 
 __all__ = [
     "ArchiveSection",
@@ -88,6 +89,8 @@ class Job(Section):
     """Tables of stages that other packages offer; in a job file each is a table at the top level, `[name]`."""
     shards: ShardsSection = ShardsSection()
     cluster: ClusterSection = Field(default_factory=ClusterSection)
+
+    _output = field_validator("output")(check_address)
 
     def __repr__(self) -> str:
         return f"<Job {self.name}: {', '.join(self.stages)} of {self.archive.survey}, in {self.output}>"

@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from html import escape
 
+from survey_batch.core.redaction import redacted
+
 
 def html_table(title: str, rows: Mapping[str, object]) -> str:
-    """Make a small table; all content is escaped as text, whatever a job file says."""
-    lines = (f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>" for name, value in rows.items())
-    return f"<table><caption>{escape(title)}</caption>{''.join(lines)}</table>"
+    """Make a small table; all content is escaped as text, whatever a job file says, and shows no credentials."""
+    lines = (
+        f"<tr><th>{escape(redacted(name))}</th><td>{escape(redacted(str(value)))}</td></tr>"
+        for name, value in rows.items()
+    )
+    return f"<table><caption>{escape(redacted(title))}</caption>{''.join(lines)}</table>"
 
 
 def in_words(counts: Mapping[str, int]) -> str:

@@ -2,9 +2,10 @@
 
 One base class and four kinds, which differ in what happens next: try again (`TransientError`), set the object aside
 (`ObjectError`), stop because the output belongs to another plan (`PlanMismatchError`), or ask the user to change the
-job (`ConfigurationError`). Each message says what happened, where, and what to do.
+job (`ConfigurationError`). Each message says what happened, where, and what to do; none shows credentials.
 """
 
+from survey_batch.core.redaction import redacted
 from survey_batch.core.status import Status
 
 
@@ -13,6 +14,9 @@ class SurveyBatchError(Exception):
 
     traceback = ""
     """Traceback of the error behind this one, for the run's log; empty if there is none."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(redacted(part) if isinstance(part, str) else part for part in args))
 
 
 class ConfigurationError(SurveyBatchError):
@@ -87,7 +91,7 @@ class ReaderError(ObjectError):
 
     def __init__(self, message: str, traceback: str = "") -> None:
         super().__init__(message)
-        self.traceback = traceback
+        self.traceback = redacted(traceback)
 
     def __reduce__(self) -> tuple[type["ReaderError"], tuple[str, str]]:
         return ReaderError, (str(self), self.traceback)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,8 @@ from survey_batch.core.errors import ConfigurationError
 # Our objects in buckets are small and read whole. If s3fs may send several requests at a time for an object, it first
 # asks for the length, which doubles the requests. A user's own fsspec configuration takes precedence.
 conf.setdefault("s3", {}).setdefault("max_concurrency", 1)
+for protocol in ("http", "https"):  # logins from ~/.netrc and proxies from the environment, as curl takes them
+    conf.setdefault(protocol, {}).setdefault("client_kwargs", {}).setdefault("trust_env", True)
 
 
 def is_url(path: str) -> bool:
@@ -93,6 +96,49 @@ def write_bytes(path: str, data: bytes) -> None:
     except BaseException:  # Ctrl-C too, which must leave nothing behind
         temporary.unlink(missing_ok=True)
         raise
+
+
+def create_bytes(path: str, data: bytes) -> None:
+    """Write a whole file that must not exist yet; of several who try at once, one succeeds.
+
+    A local file is linked into place, so that no reader ever sees half of it. An object store is asked to write only if
+    there is no such object, which S3 and compatible stores do in one step. A store that cannot may let two succeed, and
+    a request that was sent twice may fail although the first one succeeded: read the file to know whose it is.
+
+    Raises
+    ------
+    FileExistsError
+        There is such a file.
+    """
+    filesystem, inside = url_to_fs(path)
+    if not isinstance(filesystem, LocalFileSystem):
+        _create_object(filesystem, inside, data)
+        return
+    target = Path(inside)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+    try:
+        temporary.write_bytes(data)
+        target.hardlink_to(temporary)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _create_object(filesystem: Any, path: str, data: bytes) -> None:
+    try:
+        filesystem.pipe_file(path, data, mode="create")
+    except OSError as error:
+        # s3fs has no separate error for a condition that fails.
+        code = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code")
+        if code in ("PreconditionFailed", "ConditionalRequestConflict"):
+            raise FileExistsError(path) from error
+        raise
+
+
+def remove(path: str) -> None:
+    """Remove a file, if it exists."""
+    filesystem, inside = url_to_fs(path)
+    with suppress(FileNotFoundError):
+        filesystem.rm_file(inside)
 
 
 def write_where_asked(path: str, data: bytes) -> None:

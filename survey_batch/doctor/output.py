@@ -14,13 +14,14 @@ from fsspec.core import url_to_fs
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.findings import Finding, Findings, Site
-from survey_batch.core.paths import exists, is_url, join, make_folder, read_bytes, write_bytes
+from survey_batch.core.paths import create_bytes, exists, is_url, join, make_folder, read_bytes, remove, write_bytes
 from survey_batch.core.wording import size
 from survey_batch.planning.plan import Plan
 from survey_batch.preflight.estimate import Estimate, less_room, missing_bytes, nearest_folder, share_left
 from survey_batch.preflight.footprint import OTHER_FILES, OTHER_FOLDERS
 from survey_batch.preflight.refusals import refuse_overlaps
-from survey_batch.store.lock import holder_of, is_dead, locked
+from survey_batch.store.holder import Holder, is_dead
+from survey_batch.store.lock import holder_of, locked
 from survey_batch.store.schema import PRODUCTS_OF_FRAMES
 
 RENAMES = 200
@@ -109,6 +110,10 @@ def _locks(site: Site, output: str, folder: str) -> Findings[None]:
                 return
         except ConfigurationError:
             pass
+    if _created_twice(join(folder, "once")):
+        found = "two runs that start at the same moment could both begin: this store overwrites unconditionally"
+        yield site.warning("lock", found, "never start two at once, or choose an output on another store")
+        return
     holder = holder_of(output)
     if holder is None:
         yield site.ok("lock", "a second run would be kept out; no run is under way")
@@ -119,7 +124,19 @@ def _locks(site: Site, output: str, folder: str) -> Findings[None]:
         yield site.warning("lock", f"a run is under way: {_who(holder)}", advice)
 
 
-def _who(holder: dict[str, object]) -> str:
+def _created_twice(path: str) -> bool:
+    """Tell whether a file that must not exist yet can be created where it does."""
+    try:
+        create_bytes(path, b"1")
+        create_bytes(path, b"2")
+    except FileExistsError:
+        return False
+    finally:
+        remove(path)
+    return True
+
+
+def _who(holder: Holder) -> str:
     return "process {pid} of {user} on {host}, since {since}".format(**holder)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from survey_batch.core.display import html_table, in_words, objects_in_words
 from survey_batch.core.errors import SurveyBatchError
+from survey_batch.core.redaction import redacted
 from survey_batch.core.status import count_statuses, final_status
 from survey_batch.core.steps import step
 from survey_batch.execution.runfile import write_run
@@ -46,7 +47,7 @@ class Summary:
     retried: dict[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return f"<Summary of {self.output}: {objects_in_words(self.counts)}>"
+        return f"<Summary of {redacted(self.output)}: {objects_in_words(self.counts)}>"
 
     def _repr_html_(self) -> str:
         return html_table(repr(self)[1:-1], {name: in_words(stage["counts"]) for name, stage in self.stages.items()})

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, NotRequired, TypedDict
 
 from survey_batch.core.paths import join, read_json, write_json
+from survey_batch.core.redaction import redacted, redacted_values
 from survey_batch.core.versions import versions
 from survey_batch.planning.plan import Plan
 
@@ -61,15 +62,15 @@ def write_run(
         ended=ended,
     )
     if error:
-        this["error"] = error
+        this["error"] = redacted(error)
     path = join(plan.job.output, "run.json")
     write_json(
         path,
         {
-            "job": plan.job.model_dump(mode="json"),
+            "job": redacted_values(plan.job.model_dump(mode="json")),
             "versions": versions(),
             "objects": plan.size("object"),
-            "notes": list(plan.notes),
+            "notes": redacted_values(plan.notes),
             "counts": counts,
             "runs": [*_earlier_runs(path), this],
         },

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from survey_batch.core.paths import is_url, join, write_bytes
+from survey_batch.core.redaction import redacted
 
 PLAIN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 UPLOAD_SECONDS = 30.0
@@ -25,7 +26,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object per line: time, level, logger, message, and the fields given by `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Format one record."""
+        """Format one record, without credentials."""
         line: dict[str, Any] = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
             "level": record.levelname.lower(),
@@ -35,7 +36,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return redacted(json.dumps(line, default=str))
 
 
 class UploadHandler(logging.Handler):

@@ -12,6 +12,7 @@ from survey_batch.cluster import kind_of
 from survey_batch.cluster.base import Connection
 from survey_batch.cluster.lost import scheduler_watched
 from survey_batch.config.job import Job
+from survey_batch.core.redaction import redacted_values
 from survey_batch.core.status import Status, count_statuses, unfinished
 from survey_batch.core.steps import step
 from survey_batch.core.versions import own_version, versions
@@ -242,7 +243,7 @@ class Runner:
             "title": f"{stage.name} of {self.job.name}",
             "source": f"survey_batch {own_version()}",
             "history": history_line("created"),
-            "job": self.job.model_dump(mode="json"),
+            "job": redacted_values(self.job.model_dump(mode="json")),
             PROVENANCE: provenance,
             "fingerprint": fingerprint(provenance),
             "versions": versions(),

@@ -2,7 +2,9 @@
 
 The folder holds `manifest.json` (kind, classes, recipe, versions, checksums, metrics), networks as `.keras`,
 scikit-learn models as `.skops` and fixed arrays as `.npz`. Nothing is unpickled: Keras loads in safe mode, skops
-refuses types that the family does not expect, and numpy loads with `allow_pickle=False`.
+refuses types that the family does not expect, and numpy loads with `allow_pickle=False`. Each file is compared with its
+checksum, figures and plots too, and a folder with other files is refused. The manifest's own numbers are checked by
+`Manifest`, and against the model when it is loaded.
 """
 
 import hashlib
@@ -11,7 +13,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +22,18 @@ from pydantic import ValidationError
 from survey_batch.config.classifiers import classifier_kind
 from survey_batch.core import plugins
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.manifest import MANIFEST, Manifest
+from survey_batch.core.wording import size
+from survey_batch.models.manifest import MANIFEST, PLOTS, Manifest
 
 log = logging.getLogger(__name__)
+
+LARGEST_MANIFEST = 16_000_000
+"""Bytes; a manifest has some kilobytes, and more with many classes."""
+LARGEST_ARRAYS = 4_000_000_000
+"""Bytes of an `.npz` file's arrays; a file of some kilobytes can ask for more memory than there is."""
+
+BESIDE = frozenset({MANIFEST, "metrics.json", "history.json"} | {f"{name}.png" for name in PLOTS})
+"""Files that may lie in a folder without being listed: nothing is computed from them."""
 
 PACKAGES = ("survey-batch", "keras", "numpy", "scikit-learn", "skops")
 """Packages that decide what a classifier computes."""
@@ -47,12 +58,20 @@ def classifier_fingerprint(folder: str | Path) -> str:
 def read_manifest(folder: Path) -> Manifest:
     """Read and check a folder's manifest, and check that the files it names exist."""
     try:
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+        with (folder / MANIFEST).open("rb") as stream:
+            text = stream.read(LARGEST_MANIFEST + 1)
     except OSError as error:
         raise ConfigurationError(
             f"no trained classifier in {folder} ({MANIFEST}: {error.strerror}); "
             "name a folder written by `survey-batch train`"
         ) from error
+    if len(text) > LARGEST_MANIFEST:
+        raise ConfigurationError(
+            f"{folder / MANIFEST} is not a classifier's manifest (it has more than {size(LARGEST_MANIFEST)}): name a "
+            "folder written by `survey-batch train`"
+        )
+    try:
+        manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
         raise ConfigurationError(_no_manifest(folder / MANIFEST, error)) from error
     if missing := [name for name in manifest.files if not (folder / name).is_file()]:
@@ -88,6 +107,12 @@ def check_folder(folder: str | Path) -> Manifest:
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
+    if strange := sorted(path.name for path in folder.iterdir() if _is_strange(path.name, manifest)):
+        more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
+        raise ConfigurationError(
+            f"classifier {folder} holds files that its manifest does not list: {', '.join(strange[:3])}{more}; move "
+            "away what you put there, or restore the folder"
+        )
     for name, expected in manifest.files.items():
         if sha256(folder / name) != expected:
             raise ConfigurationError(
@@ -97,6 +122,11 @@ def check_folder(folder: str | Path) -> Manifest:
     _check_known(folder, manifest)
     _check_versions(folder, manifest)
     return manifest
+
+
+def _is_strange(name: str, manifest: Manifest) -> bool:
+    """Tell whether a file should not be there; hidden files are the system's, and no family reads them."""
+    return name not in manifest.files and name not in BESIDE and not name.startswith(".")
 
 
 def _check_known(folder: Path, manifest: Manifest) -> None:
@@ -170,9 +200,13 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         It is not an `.npz` file, or can only be read by unpickling.
     """
     try:
+        with ZipFile(path) as parts:
+            large = sum(part.file_size for part in parts.infolist()) > LARGEST_ARRAYS
+        if large:
+            raise ValueError(f"its arrays have more than {size(LARGEST_ARRAYS)}")
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             return dict(stored)
-    except (OSError, EOFError, ValueError, BadZipFile) as error:
+    except (OSError, EOFError, ValueError, MemoryError, BadZipFile) as error:
         raise ConfigurationError(f"{path} cannot be loaded ({error}); train again") from error
 
 

@@ -7,6 +7,7 @@ It may store any files that hold no code.
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
@@ -18,10 +19,7 @@ from survey_batch.core.arrays import F4, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import write_json
 from survey_batch.core.threads import one_thread
-from survey_batch.models.artifact import (
-    sha256,
-    versions,
-)
+from survey_batch.models.artifact import sha256, versions
 from survey_batch.models.batches import in_batches
 from survey_batch.models.fitting import Fit, Workspace
 from survey_batch.models.manifest import MANIFEST, Manifest, Recipe
@@ -240,7 +238,7 @@ class Classifier(ABC, Generic[Section]):
             if possible.any():
                 slots = index_in_shard[rows] - span.start
                 answer = self._forward(_in_slots(inputs, slots, batch))[slots]
-                self._check_finite(answer[possible])
+                self._check_answer(answer[possible])
                 probability[rows] = np.where(possible[:, None], answer, np.nan)
 
         batch = int(min(batch, self.largest_batch))
@@ -255,7 +253,13 @@ class Classifier(ABC, Generic[Section]):
             return np.zeros((0, len(self.classes)), np.float32)
         return self.predict_prepared(self.prepared(block), batch)
 
-    def _check_finite(self, answer: F4) -> None:
+    def _check_answer(self, answer: F4) -> None:
+        if answer.shape[1:] != (len(self.classes),):
+            raise ConfigurationError(
+                f"the {self.manifest.kind} classifier ({self.manifest.variant}) answers with an array of shape "
+                f"{answer.shape} for {len(self.classes)} classes: its manifest does not belong to it; restore the "
+                "folder, or train again"
+            )
         if not np.isfinite(answer).all():
             raise ConfigurationError(
                 f"the {self.manifest.kind} classifier ({self.manifest.variant}) answers with numbers that are not "
@@ -269,10 +273,14 @@ class Classifier(ABC, Generic[Section]):
         target.mkdir(parents=True, exist_ok=True)
         (target / MANIFEST).unlink(missing_ok=True)
         names = self.write_parts(target)
-        self.manifest = self.manifest.model_copy(
-            update={"files": {name: sha256(target / name) for name in names}, "versions": versions(self.manifest.kind)}
-        )
-        write_json(str(target / MANIFEST), self.manifest.model_dump(mode="json"))
+        self.manifest = self.manifest.model_copy(update={"files": {}, "versions": versions(self.manifest.kind)})
+        self.list_files(target, names)
+
+    def list_files(self, folder: Path, names: Iterable[str]) -> None:
+        """Add files of a classifier's folder, with their checksums, to those that its manifest lists."""
+        files = self.manifest.files | {name: sha256(folder / name) for name in names}
+        self.manifest = self.manifest.model_copy(update={"files": files})
+        write_json(str(folder / MANIFEST), self.manifest.model_dump(mode="json"))
 
 
 def _in_slots(inputs: Inputs, slots: npt.NDArray[np.intp], batch: int) -> Inputs:

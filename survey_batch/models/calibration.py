@@ -11,9 +11,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from survey_batch.core.arrays import F8, Index
+from survey_batch.models.manifest import COLDEST, HOTTEST
 
-COLDEST, HOTTEST = 0.05, 20.0
-"""Range of temperatures searched."""
 PULL = 0.5
 """Prior standard deviation of ln(temperature)."""
 SMALLEST = 1e-12

@@ -88,10 +88,20 @@ class FittedClassifier(Classifier[Section]):
         Raises
         ------
         ConfigurationError
-            A file is damaged, or can only be read by unpickling.
+            A file is damaged, can only be read by unpickling, or its model has not one output for each class.
         """
         arrays = read_arrays(folder / ARRAYS) if ARRAYS in manifest.files else {}
-        return cls(manifest, arrays, cls.read_model(folder / cls.model_file))
+        classifier = cls(manifest, arrays, cls.read_model(folder / cls.model_file))
+        if wrong := classifier.misfit():
+            raise ConfigurationError(
+                f"{folder / cls.model_file} {wrong}: the manifest does not belong to it; restore the folder, or train "
+                "again"
+            )
+        return classifier
+
+    def misfit(self) -> str:
+        """Say how the model's outputs differ from the manifest's classes; empty if they do not."""
+        return ""
 
 
 def valid_rows_of(family: type[Classifier[Any]], data: Labelled, recipe: Recipe) -> npt.NDArray[np.bool_]:

@@ -114,6 +114,18 @@ class KerasClassifier(FittedClassifier[NetworkSection]):
             raise ConfigurationError("there are no rows to train on")
         return inputs
 
+    @property
+    def columns(self) -> int | None:
+        """Columns of the network's output: one for each class; None if a family's own rule makes classes of them."""
+        return len(self.classes)
+
+    def misfit(self) -> str:
+        """Compare the network's outputs with the classes."""
+        shape = getattr(self.model, "output_shape", None)
+        if self.columns is None or not isinstance(shape, tuple) or shape[-1] in (None, self.columns):
+            return ""
+        return f"has {shape[-1]} outputs for {self.columns} classes"
+
     def _forward(self, inputs: Inputs) -> F4:
         return apply_temperature(self.answer(inputs), self.manifest.temperature).astype(np.float32)
 

@@ -15,8 +15,14 @@ from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 MANIFEST = "manifest.json"
 """The last file written to a classifier's folder."""
 
+PLOTS = ("confusion", "reliability", "coverage", "training-curve")
+"""Names of the plots in a folder."""
+
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(keras|skops|npz|json|png)")
 """Allowed file names: no folders, and only formats that hold no code."""
+
+COLDEST, HOTTEST = 0.05, 20.0
+"""Range of temperatures searched."""
 
 GRID_TOLERANCE = 1e-3
 """Largest difference [pixel] between a wavelength and the recipe's grid."""
@@ -34,15 +40,21 @@ DIFFERENCES_NAMED = 3
 class Frozen(BaseModel):
     """A value read from a file that others may have written: strict about its keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Size = Annotated[int, Field(gt=0, le=1_000_000)]
+"""Length of an axis."""
+Shape = Annotated[tuple[Size, ...], Field(max_length=6)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Grid(Frozen):
     """A log-linear wavelength grid: pixel i is centred on 10^(step (first + i)) Angstrom, in vacuum."""
 
-    first: int
-    count: Annotated[int, Field(gt=0)]
-    step: Annotated[float, Field(gt=0)] = 1e-4
+    first: Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+    count: Size
+    step: Annotated[float, Field(gt=0, le=0.1)] = 1e-4
 
     @classmethod
     def of(cls, wavelength: npt.NDArray[np.floating]) -> "Grid":
@@ -83,9 +95,9 @@ class Recipe(Frozen):
     product: str
     variables: Annotated[tuple[str, ...], Field(min_length=1)]
     units: dict[str, str] = {}
-    shape: tuple[int, ...]
+    shape: Shape
     """Shape of one object in each variable that is not in `shapes`."""
-    shapes: dict[str, tuple[int, ...]] = {}
+    shapes: dict[str, Shape] = {}
     """Shape of one object in variables whose shape differs."""
     grid: Grid | None = None
     names: dict[str, tuple[str, ...]] = {}
@@ -214,11 +226,11 @@ class Manifest(Frozen):
     format: Literal[3] = 3
     kind: str
     variant: str
-    classes: Annotated[tuple[str, ...], Field(min_length=2)]
+    classes: Annotated[tuple[Name, ...], Field(min_length=2, max_length=10_000)]
     recipe: Recipe
-    temperature: Annotated[float, Field(gt=0)] = 1.0
+    temperature: Annotated[float, Field(ge=0.99 * COLDEST, le=1.01 * HOTTEST)] = 1.0
     """Divides the logits to calibrate probabilities; see `survey_batch.models.calibration`."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     training: dict[str, Any] = {}
     """Fingerprint and object counts of the training data and its split."""
     metrics: dict[str, Any] = {}
@@ -230,6 +242,13 @@ class Manifest(Frozen):
     def is_network(self) -> bool:
         """Whether Keras runs it."""
         return any(name.endswith(".keras") for name in self.files)
+
+    @field_validator("classes")
+    @classmethod
+    def _different(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(classes)) < len(classes):
+            raise ValueError("a class is named twice")
+        return classes
 
     @field_validator("files")
     @classmethod

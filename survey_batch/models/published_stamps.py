@@ -80,6 +80,7 @@ class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
     """
 
     variant: ClassVar[str] = "pca-mlp"
+    columns: ClassVar[None] = None
     why_not: ClassVar[str] = "a pixel of the stamp has no flux, or the ensemble of networks disagrees on the star"
 
     @override

@@ -70,6 +70,12 @@ class SklearnClassifier(FittedClassifier[Section]):
         model = draft.estimator(section).fit(inputs, class_numbers(labels, draft.classes), **weighted)
         return cls(draft.manifest, draft.arrays, model)
 
+    def misfit(self) -> str:
+        """Compare the model's classes with the manifest's."""
+        numbers = np.asarray(self.model.classes_)
+        inside = np.issubdtype(numbers.dtype, np.integer) and numbers.min() >= 0 and numbers.max() < len(self.classes)
+        return "" if inside else f"knows classes number {numbers.min()} to {numbers.max()} of {len(self.classes)}"
+
     def _forward(self, inputs: Inputs) -> F4:
         raw = np.zeros((len(inputs), len(self.classes)))
         # The model has no column for a class without training rows.

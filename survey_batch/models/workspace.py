@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import write_json
-from survey_batch.models.artifact import read_manifest, sha256, versions
+from survey_batch.models.artifact import BESIDE, read_manifest, sha256, versions
 from survey_batch.models.base import Classifier
 from survey_batch.models.fitting import Workspace
 from survey_batch.models.loading import load_classifier
@@ -30,7 +31,7 @@ PARTS = ("test", "cross_validation")
 """Parts of the scores, on objects not used to train the model that predicts them; the first part present gives the
 confusion plot."""
 
-WRITTEN = (MANIFEST, "confusion.png", "reliability.png", "coverage.png", "training-curve.png", "metrics.json")
+WRITTEN = sorted(BESIDE - {HISTORY})
 """Files of a classifier's folder besides its weights."""
 
 REPORTING = frozenset({"folds", "prior"})
@@ -75,11 +76,13 @@ def opened(classifier: Path, fingerprint: str, report: Callable[[str], None]) ->
     with locked(str(folder), what="training"):
         if key.exists() and key.read_text(encoding="utf-8") != fingerprint:
             report(f"{folder} belongs to another training; starting again from the beginning")
-            for old in set(folder.iterdir()) - {folder / LOCK}:
+            for old in (path for path in folder.iterdir() if not path.name.lstrip(".").startswith(LOCK)):
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
         key.write_text(fingerprint, encoding="utf-8")
         yield Workspace(folder, report)
-    shutil.rmtree(folder)
+        # It goes under another name while the lock is held: the next training may take a lock in a new folder at once.
+        done = folder.rename(folder.with_name(f".{folder.name}.{uuid.uuid4().hex}"))
+    shutil.rmtree(done)
 
 
 def trained_once(workspace: Workspace, fit: Callable[[], Classifier[Any]]) -> tuple[Classifier[Any], float | None]:
@@ -131,6 +134,7 @@ def write_folder(classifier: Classifier[Any], scores: dict[str, Any], folder: Pa
         held_out = classifier.history.get("val_loss")
         best = int(np.argmin(held_out)) if held_out else None
         training_plot(classifier.history, folder / "training-curve.png", best)
+    classifier.list_files(folder, [name for name in WRITTEN if (folder / name).exists() and name != MANIFEST])
 
 
 def _baselines(part: dict[str, Any]) -> dict[str, float]:

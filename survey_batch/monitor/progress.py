@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from survey_batch.core.pace import Pace, Steps
+from survey_batch.core.redaction import redacted
 from survey_batch.core.wording import rate
 from survey_batch.monitor.record import Record
 from survey_batch.store.problems import MOST_REASONS, Reasons
@@ -141,7 +142,7 @@ class LineProgress:
 
     def say(self, text: str) -> None:
         """Show a remark."""
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(redacted(text) + "\n")
         sys.stderr.flush()
 
     def _say(self, stage: StageProgress) -> None:
@@ -169,7 +170,7 @@ class LiveProgress(LineProgress):
 
     def say(self, text: str) -> None:
         """Show a remark above the table."""
-        self.live.console.print(Text(text), soft_wrap=True)  # no markup: paths may contain brackets
+        self.live.console.print(Text(redacted(text)), soft_wrap=True)  # no markup: paths may contain brackets
 
     def _say(self, stage: StageProgress) -> None:
         """Do nothing: the table shows it."""

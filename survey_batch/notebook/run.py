@@ -9,6 +9,7 @@ from survey_batch.config.job import Job
 from survey_batch.config.jobfile import load_job
 from survey_batch.core.display import html_table
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.redaction import redacted
 from survey_batch.lazy.products import open_product, products_in
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class Run:
         return [*super().__dir__(), *self.products]
 
     def __repr__(self) -> str:
-        return f"<survey_batch run {self.output}>\n{self.status()}\nproducts: {', '.join(self.products)}"
+        return f"<survey_batch run {redacted(self.output)}>\n{self.status()}\nproducts: {', '.join(self.products)}"
 
     def _repr_html_(self) -> str:
         status = self.status()

@@ -11,6 +11,8 @@ from importlib.resources import files
 
 from matplotlib.figure import Figure
 
+from survey_batch.core.redaction import redacted
+
 CSS, SCRIPT = (files("survey_batch.report").joinpath(f"page.{kind}").read_text() for kind in ("css", "js"))
 """The style sheet, and the script that sorts tables."""
 
@@ -48,18 +50,18 @@ class Measure:
 
 
 def markup(content: Content) -> Html:
-    """Turn content into markup: text is escaped, markup is kept, several items are joined."""
+    """Turn content into markup: text is escaped and shows no credentials, markup is kept, several items are joined."""
     if isinstance(content, Html):
         return content
     if isinstance(content, str):
-        return Html(escape(content))
+        return Html(escape(redacted(content)))
     return Html("".join(markup(part) for part in content))
 
 
 def tag(element: str, /, *content: Content, **attributes: object) -> Html:
     """Make an element; in attribute names a trailing underscore is dropped (`class_`), others become hyphens."""
     head = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape(redacted(str(value)))}"'
         for key, value in attributes.items()
         if value != ""
     )

@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from fsspec.core import url_to_fs
 
 from survey_batch.core.pace import Pace, pace_of
 from survey_batch.core.paths import files_in, join, read_json
-from survey_batch.store.lock import is_dead
+from survey_batch.store.holder import Holder, is_dead
 
 TAIL_BYTES = 2_000_000
 """Bytes read from the end of a log: some thousand shards, enough for a rate."""
@@ -68,7 +68,7 @@ def read_run_file(output: str) -> dict[str, Any]:
 def read_holder(output: str) -> dict[str, Any]:
     """Read who holds the output's lock; empty if no run is under way, as far as this machine can know."""
     holder = _read_small(join(output, "lock.json"))
-    return {} if holder and is_dead(holder) else holder
+    return {} if holder and is_dead(cast("Holder", holder)) else holder
 
 
 def read_newest_log(output: str) -> Log | None:

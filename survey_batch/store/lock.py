@@ -1,48 +1,25 @@
-"""One run at a time per output: a lock file that names its holder, and a clear way to take over a dead lock."""
+"""One run at a time per output: a lock file that names its holder, and a clear way to take over a dead lock.
 
-import getpass
+Each step that changes a lock is atomic. A lock is created only where there is none. Whoever replaces or removes one
+first takes a lock on just this holder's lock, and then looks whether it is still there. So a dead lock is taken over by
+one of all who find it, and nobody removes what another has taken meanwhile. `core.paths.create_bytes` says what a store
+must be able to do. With one that cannot, two runs that start at the same moment may both begin; `survey-batch doctor`
+warns of it.
+"""
+
+import hashlib
 import json
-import os
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TypedDict
-
-import psutil
-from fsspec.core import url_to_fs
+from contextlib import contextmanager, suppress
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.paths import is_url, join, make_folder, read_json
+from survey_batch.core.paths import create_bytes, join, make_folder, read_bytes, remove, write_bytes
+from survey_batch.store.holder import Holder, is_dead, this_process
 
 LOCK = "lock.json"
 
-
-class Holder(TypedDict):
-    """Who holds an output.
-
-    The batch job in which a driver runs is named because all machines of a cluster can tell whether it has ended.
-    """
-
-    host: str
-    """Name of its machine."""
-    pid: int
-    """Its process there."""
-    started: float
-    """When the process began, in seconds since 1970."""
-    user: str
-    """Who started it."""
-    slurm_job: str
-    """The SLURM job in which it runs; empty if there is none."""
-    slurm_restart: str
-    """How often SLURM has restarted that job."""
-    slurm_cluster: str
-    """The cluster of that job."""
-    since: str
-    """When it took the output, in its machine's local time."""
+LOOKS = 20
+"""Most times that a lock may be found and be gone at the next look, before it is given up."""
 
 
 @contextmanager
@@ -57,135 +34,91 @@ def locked(output: str, *, force: bool = False, what: str = "run") -> Iterator[N
     ConfigurationError
         Another run holds the lock.
     """
-    path = join(output, LOCK)
+    path, me = join(output, LOCK), this_process()
     make_folder(output)
-    if force:
-        _remove(path)
-    _take(path, what)
+    _take(path, me, what, force=force)
     try:
         yield
     finally:
-        _remove(path)
+        _release(path, me)
 
 
-def _take(path: str, what: str) -> None:
-    if _create(path):
-        return
-    holder = _holder(path)
-    if holder and not is_dead(holder):
-        raise ConfigurationError(
-            f"{path}: another {what} holds this output: process {holder['pid']} of {holder['user']} on "
-            f"{holder['host']}, since {holder['since']}. Wait for it; if you know that it is dead, "
-            + ("run again with --break-lock." if what == "run" else "remove this file.")
-        )
-    _remove(path)
-    if not _create(path):
-        raise ConfigurationError(f"{path}: another {what} has just taken this output; wait for it and try again")
+def _take(path: str, me: bytes, what: str, *, force: bool = False) -> None:
+    for _ in range(LOOKS):
+        if _create(path, me):
+            return
+        found = _content(path)
+        if found is None:
+            continue
+        holder = _holder(found)
+        if holder and not force and not is_dead(holder):
+            raise ConfigurationError(
+                f"{path}: another {what} holds this output: process {holder['pid']} of {holder['user']} on "
+                f"{holder['host']}, since {holder['since']}. Wait for it; if you know that it is dead, "
+                + ("run again with --break-lock." if what == "run" else "remove this file.")
+            )
+        force = False  # it was about this holder
+        if _replace(path, found, me):
+            return
+    raise ConfigurationError(f"{path}: another {what} has just taken this output; wait for it and try again")
 
 
-def _create(path: str) -> bool:
-    me = psutil.Process()
-    holder = Holder(
-        host=socket.gethostname(),
-        pid=me.pid,
-        started=me.create_time(),
-        user=getpass.getuser(),
-        slurm_job=os.environ.get("SLURM_JOB_ID", ""),
-        slurm_restart=os.environ.get("SLURM_RESTART_COUNT", "0"),
-        slurm_cluster=os.environ.get("SLURM_CLUSTER_NAME", ""),
-        since=time.strftime("%Y-%m-%d %H:%M:%S"),
-    )
-    data = json.dumps(holder).encode()
-    try:
-        if is_url(path):
-            _create_remote(path, data)
-        else:
-            _create_local(Path(path), data)
-    except FileExistsError:
+def _create(path: str, me: bytes) -> bool:
+    """Take a lock that nobody holds; what lies there afterwards says whether it is ours."""
+    if _content(path) is not None:  # a store without conditions would overwrite it
         return False
-    return True
+    with suppress(FileExistsError):
+        create_bytes(path, me)
+    return _content(path) == me
 
 
-def _create_remote(path: str, data: bytes) -> None:
-    """Create an object if it does not exist yet."""
-    filesystem, inside = url_to_fs(path)
+def _replace(path: str, found: bytes, me: bytes | None) -> bool:
+    """Put our lock in place of the one that was found, or nothing; tell whether it was still there."""
+    guard, key = _guard(path, found), this_process()
     try:
-        filesystem.pipe_file(inside, data, mode="create")
-    except OSError as error:
-        # s3fs has no separate error for a condition that fails.
-        code = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code")
-        if code in ("PreconditionFailed", "ConditionalRequestConflict"):
-            raise FileExistsError(path) from error
-        raise
-
-
-def _create_local(path: Path, data: bytes) -> None:
-    """Link a complete file into place, so that no reader sees half a lock; fails if a file is already there."""
-    temporary = path.with_name(f".lock.{os.getpid()}")
-    temporary.write_bytes(data)
+        _take(guard, key, "process")
+    except ConfigurationError:  # another one is doing the same
+        return False
     try:
-        os.link(temporary, path)
+        still = _content(path) == found
+        if still and me is None:
+            remove(path)
+        elif still and me is not None:
+            write_bytes(path, me)
     finally:
-        temporary.unlink()
+        remove(guard)
+    return still
 
 
-def _holder(path: str) -> dict[str, Any] | None:
+def _guard(path: str, found: bytes) -> str:
+    """Return the lock that must be held to change a lock; it is another one for each holder."""
+    folder, _, name = path.rpartition("/")
+    return join(folder, f".{LOCK}.{hashlib.sha256(name.encode() + found).hexdigest()[:32]}")
+
+
+def _release(path: str, me: bytes) -> None:
+    """Remove our lock, unless another run has broken it and put its own in its place."""
     try:
-        return read_json(path)  # type: ignore[no-any-return]
-    except (FileNotFoundError, ValueError):
-        return None
+        _replace(path, me, None)
+    except OSError:  # the disk is full, or the whole folder is gone
+        if _content(path) == me:
+            remove(path)
 
 
-def holder_of(output: str) -> dict[str, Any] | None:
-    """Return the holder of an output's lock, dead or alive; None if nobody holds it."""
-    return _holder(join(output, LOCK))
-
-
-def is_dead(holder: dict[str, Any]) -> bool:
-    """Tell whether a lock's holder has certainly ended: its process on this machine, or its SLURM job anywhere."""
-    if holder["host"] != socket.gethostname():
-        return slurm_job_ended(holder)
+def _content(path: str) -> bytes | None:
     try:
-        process = psutil.Process(holder["pid"])
-        # A process id can be reused, and a dead child stays a zombie until its parent collects it.
-        return bool(process.create_time() != holder["started"] or process.status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return True
-
-
-def slurm_job_ended(holder: dict[str, Any]) -> bool:
-    """Tell whether a holder's SLURM job has ended, or is this job and SLURM has restarted it since."""
-    job = holder.get("slurm_job")
-    if not job:
-        return False
-    if os.environ.get("SLURM_JOB_ID") == job:
-        return bool(holder.get("slurm_restart") != os.environ.get("SLURM_RESTART_COUNT", "0"))
-    # A job of another user may be hidden, and a job of another cluster is never listed.
-    if holder["user"] != getpass.getuser() or holder.get("slurm_cluster") != _slurm_cluster():
-        return False
-    listed = _output("squeue", "--noheader", "--states=RUNNING,COMPLETING,SUSPENDED", "--format=%i")
-    return listed is not None and job not in listed.split()
-
-
-def _slurm_cluster() -> str | None:
-    """Return the name of the cluster that this machine's SLURM commands belong to."""
-    settings = (_output("scontrol", "show", "config") or "").splitlines()
-    names = [line.partition("=")[2].strip() for line in settings if line.startswith("ClusterName")]
-    return names[0] if names else None
-
-
-def _output(command: str, *arguments: str) -> str | None:
-    """Return the output of a SLURM command; None if it is not installed or fails."""
-    path = shutil.which(command)
-    if path is None:
-        return None
-    done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)  # noqa: S603
-    return done.stdout if done.returncode == 0 else None
-
-
-def _remove(path: str) -> None:
-    filesystem, inside = url_to_fs(path)
-    try:
-        filesystem.rm_file(inside)
+        return read_bytes(path)
     except FileNotFoundError:
-        return
+        return None
+
+
+def _holder(content: bytes | None) -> Holder | None:
+    try:
+        return json.loads(content or b"")  # type: ignore[no-any-return]
+    except ValueError:
+        return None
+
+
+def holder_of(output: str) -> Holder | None:
+    """Return the holder of an output's lock, dead or alive; None if nobody holds it."""
+    return _holder(_content(join(output, LOCK)))

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
 from survey_batch.core.paths import files_in, join, read_bytes, write_bytes
+from survey_batch.core.redaction import redacted
 from survey_batch.core.status import Status
 from survey_batch.store.schema import Shard
 
@@ -57,13 +58,20 @@ SLICE_ROWS = 1 << 16
 
 @dataclass(frozen=True)
 class Problem:
-    """Why one row of a block is not `ok`, and its source (URL or path); the traceback is for the run's log alone."""
+    """Why one row of a block is not `ok`, and its source (URL or path); the traceback is for the run's log alone.
+
+    None of the three shows credentials.
+    """
 
     row: int
     status: Status
     message: str
     source: str
     traceback: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("message", "source", "traceback"):
+            object.__setattr__(self, name, redacted(getattr(self, name)))
 
 
 class Reasons:

@@ -12,7 +12,7 @@ def test_a_job_from_plan_to_export(command, job, tmp_path):
     code, out, err = command("run", job)
     assert code == 0
     assert "8 objects: 8 ok" in out
-    assert "Dask dashboard: http://127.0.0.1" in err
+    assert "Dask dashboard: http://localhost:" in err
     code, out, _ = command("run", job)
     assert code == 0
     assert "nothing to do" in out

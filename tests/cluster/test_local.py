@@ -1,9 +1,14 @@
 """Workers of this machine."""
 
+import asyncio
 import os
 import sys
+from urllib.parse import urlsplit
 
+import distributed
+import psutil
 import pytest
+from distributed import Security
 
 from survey_batch.cluster import connect
 from survey_batch.cluster.base import Size
@@ -13,13 +18,35 @@ from survey_batch.core.errors import SurveyBatchError
 from tests.patience import PATIENCE
 
 
-def test_a_local_cluster_listens_on_loopback_alone():
+def test_a_local_cluster_listens_on_loopback_alone_and_lets_in_only_who_has_its_certificate():
     with connect(ClusterSection(workers=1, memory="1 GB")) as connection:
         client = connection.client
         info = client.scheduler_info()
-        addresses = [info["address"], *info["workers"]]
-        assert all(address.startswith("tcp://127.0.0.1:") for address in addresses)
-        assert client.dashboard_link.startswith("http://127.0.0.1:")
+        addresses = [info["address"], *info["workers"], *(worker["nanny"] for worker in info["workers"].values())]
+        assert all(address.startswith("tls://127.0.0.1:") for address in addresses)
+        for address in addresses[:2]:
+            for other, security in ((address.replace("tls:", "tcp:"), None), (address, Security.temporary())):
+                with pytest.raises(OSError):  # noqa: PT011 - Dask's own errors for refused connections
+                    asyncio.run(_ask(other, security))
+        me, port = psutil.Process(), urlsplit(client.dashboard_link).port
+        processes = [me, *me.children(recursive=True)]
+        listening = [at.laddr for one in processes for at in one.net_connections() if at.status == "LISTEN"]
+        assert {at.ip for at in listening} == {"127.0.0.1"}
+        assert port in {at.port for at in listening}
+        secret = client.security.tls_client_key.splitlines()[1]
+        for process in processes:  # what all users of a machine can see of others' processes
+            assert not any(secret in word for word in process.cmdline())
+
+
+async def _ask(address, security):
+    """Connect and ask something, as any user of this machine could."""
+    arguments = (security or Security()).get_connection_args("client")
+    comm = await distributed.comm.connect(address, timeout=3, **arguments)
+    try:
+        await comm.write({"op": "identity"})
+        await comm.read()
+    finally:
+        await comm.close()
 
 
 def test_local_workers_see_the_environment_of_now_and_no_library_of_machine_learning(monkeypatch):

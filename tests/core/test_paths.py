@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import (
+    create_bytes,
     exists,
     files_in,
     is_url,
@@ -17,6 +18,7 @@ from survey_batch.core.paths import (
     make_folder,
     read_bytes,
     read_json,
+    remove,
     same_or_within,
     write_bytes,
     write_json,
@@ -60,6 +62,18 @@ def test_a_file_is_written_with_the_folders_above_it_and_replaces_another(folder
     write_bytes(path, b"2")
     assert read_json(path) == 2
     assert [name.rpartition("/")[2] for name in files_in(join(folder, "plan"), "")] == ["x.json"]
+
+
+def test_a_file_that_must_be_new_replaces_none(folder):
+    path = f"{folder}/new"
+    create_bytes(path, b"first")
+    with pytest.raises(FileExistsError):
+        create_bytes(path, b"second")
+    assert read_bytes(path) == b"first"
+    assert len(files_in(folder, "")) == 1
+    remove(path)
+    remove(path)
+    assert not exists(path)
 
 
 def test_a_file_that_is_not_there_is_an_error_that_says_so(folder):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from survey_batch.core.findings import Site, State
+from survey_batch.core.paths import write_bytes
 from survey_batch.doctor.output import missing_files, output_works, room_is_enough
 from survey_batch.execution.runner import run
 from survey_batch.planning.plan import make_plan
@@ -54,9 +55,16 @@ def test_files_that_are_not_replaced_whole_are_seen(tmp_path, monkeypatch):
 
 
 def test_locks_that_keep_nobody_out_are_seen(tmp_path, monkeypatch):
-    monkeypatch.setattr("survey_batch.store.lock._create", lambda _: True)
+    monkeypatch.setattr("survey_batch.store.lock._create", lambda *_: True)
     finding = by_check(output_works(SITE, str(tmp_path)))["lock"]
     assert (finding.state, finding.found) == (State.FAILED, "one lock could be taken twice")
+
+
+def test_a_store_that_overwrites_what_it_should_create_is_seen(tmp_path, monkeypatch):
+    for module in ("store.lock", "doctor.output"):
+        monkeypatch.setattr(f"survey_batch.{module}.create_bytes", write_bytes)
+    finding = by_check(output_works(SITE, str(tmp_path)))["lock"]
+    assert (finding.state, "both begin" in finding.found) == (State.WARNING, True)
 
 
 def test_a_run_that_is_at_work_is_named(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from importlib.metadata import version
 
@@ -100,6 +101,72 @@ def test_a_manifest_that_is_none_is_refused_with_the_reason_and_what_to_do(copy,
     assert "(: " not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["network2.keras", "model.pkl", "evil.py", "README"])
+def test_a_file_that_the_manifest_does_not_list_is_refused_by_name(copy, name):
+    (copy / name).write_bytes(b"")
+    with pytest.raises(ConfigurationError, match=f"does not list: {name}; move away"):
+        check_folder(copy)
+
+
+def test_weights_that_are_there_but_not_listed_are_refused(copy):
+    rewrite(copy, files={})
+    with pytest.raises(ConfigurationError, match=r"does not list: network\.keras"):
+        check_folder(copy)
+
+
+@pytest.mark.parametrize("name", ["confusion.png", "metrics.json", ".DS_Store"])
+def test_what_a_folder_may_hold_besides_is_ignored_by_name_unless_it_is_listed(copy, name):
+    (copy / name).write_bytes(b"")
+    assert check_folder(copy)
+    if not name.startswith("."):
+        rewrite(copy, files=dict(check_folder(copy).files) | {name: "0" * 64})
+        with pytest.raises(ConfigurationError, match=f"{name} is not the file that was saved"):
+            check_folder(copy)
+
+
+RECIPE = {"product": "spectra", "variables": ["flux"], "shape": [8]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"temperature": 1e9}, "temperature"),
+        ({"temperature": 0.0}, "temperature"),
+        ({"temperature": float("inf")}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"seed": -1}, "seed"),
+        ({"classes": ["A", "A"]}, "classes"),
+        ({"classes": ["A", ""]}, "classes.1"),
+        ({"classes": ["A"] * 10_001}, "classes"),
+        ({"recipe": {**RECIPE, "shape": [0]}}, "recipe.shape.0"),
+        ({"recipe": {**RECIPE, "shape": [10**9]}}, "recipe.shape.0"),
+        ({"recipe": {**RECIPE, "shape": [1] * 7}}, "recipe.shape"),
+        ({"recipe": {**RECIPE, "shapes": {"flux": [-1]}}}, "recipe.shapes.flux.0"),
+        ({"recipe": {**RECIPE, "grid": {"first": 0, "count": 10**9}}}, "recipe.grid.count"),
+        ({"recipe": {**RECIPE, "grid": {"first": 10**9, "count": 8}}}, "recipe.grid.first"),
+        ({"recipe": {**RECIPE, "grid": {"first": 0, "count": 8, "step": 1e300}}}, "recipe.grid.step"),
+    ],
+)
+def test_a_manifest_with_numbers_that_none_has_is_refused_with_the_key(copy, changes, key):
+    rewrite(copy, **changes)
+    with pytest.raises(ConfigurationError, match=rf"its key '{re.escape(key)}': "):
+        check_folder(copy)
+
+
+def test_a_manifest_that_is_too_large_is_refused_before_it_is_parsed(copy, monkeypatch):
+    monkeypatch.setattr("survey_batch.models.artifact.LARGEST_MANIFEST", 100)
+    with pytest.raises(ConfigurationError, match="it has more than 100 bytes"):
+        check_folder(copy)
+
+
+def test_arrays_that_ask_for_more_memory_than_there_is_are_refused(tmp_path, monkeypatch):
+    write_arrays(tmp_path / "a.npz", {"a": np.zeros(1000)})
+    assert read_arrays(tmp_path / "a.npz")["a"].size == 1000
+    monkeypatch.setattr("survey_batch.models.artifact.LARGEST_ARRAYS", 1000)
+    with pytest.raises(ConfigurationError, match="its arrays have more than 1.0 kB"):
+        read_arrays(tmp_path / "a.npz")
+
+
 def test_another_major_keras_is_refused(copy):
     rewrite(copy, versions={"keras": "2.15.0"})
     with pytest.raises(ConfigurationError, match=r"keras 2\.15\.0"):
@@ -144,7 +211,7 @@ def test_another_minor_keras_is_taken_and_another_minor_scikit_learn_is_not(copy
     with caplog.at_level("INFO"):
         check_folder(copy)
     assert f"was saved by keras {here[0]}.9999" in caplog.text
-    (copy / "forest.skops").write_bytes(b"forest")
+    (copy / "network.keras").rename(copy / "forest.skops")
     rewrite(copy, files={"forest.skops": sha256(copy / "forest.skops")}, versions={"scikit-learn": "0.24.1"})
     with pytest.raises(ConfigurationError, match=r"scikit-learn 0\.24\.1, .*; install scikit-learn 0\.24, or train"):
         check_folder(copy)

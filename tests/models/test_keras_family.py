@@ -1,6 +1,7 @@
 """What a network is trained on, before there is a network."""
 
 import logging
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -83,3 +84,24 @@ def test_a_family_must_say_how_it_is_trained(draft):
 @pytest.mark.parametrize(("text", "kept"), [("triggered tf.function retracing", False), ("out of memory é", True)])
 def test_tensorflow_s_warning_about_other_networks_is_not_shown(text, kept):
     assert _not_about_retracing(logging.makeLogRecord({"msg": text})) == kept
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ((None, 2), ""),
+        ((None, None), ""),
+        ((None, 3), "has 3 outputs for 2 classes"),
+        ((None, 1), "has 1 outputs for 2"),
+    ],
+)
+def test_a_network_must_have_an_output_for_each_class(draft, shape, said):
+    draft.model = SimpleNamespace(output_shape=shape)
+    assert draft.misfit().startswith(said)
+    assert bool(draft.misfit()) == bool(said)
+
+
+def test_answers_for_another_number_of_classes_are_refused_before_any_is_kept(draft):
+    draft.outputs = lambda inputs: np.ones((len(inputs), 1), np.float32)
+    with pytest.raises(ConfigurationError, match=r"answers with an array of shape \(1, 1\) for 2 classes"):
+        draft.predict_prepared({"inputs": np.ones((1, 2), np.float32), "possible": np.ones(1, bool)}, 4)

@@ -85,6 +85,13 @@ def test_a_model_that_holds_other_types_is_refused(fitted, tmp_path):
         Toy.read_parts(tmp_path, fitted.manifest)
 
 
+def test_a_model_that_knows_more_classes_than_its_manifest_is_refused(fitted, tmp_path):
+    fitted.save(tmp_path)
+    manifest = fitted.manifest.model_copy(update={"classes": ("a", "b")})
+    with pytest.raises(ConfigurationError, match=f"{MODEL} knows classes number 0 to 2 of 2: the manifest does not"):
+        Toy.read_parts(tmp_path, manifest)
+
+
 def test_a_damaged_model_is_refused(fitted, tmp_path):
     (tmp_path / MODEL).write_bytes(b"no archive")
     with pytest.raises(ConfigurationError, match="cannot be loaded"):

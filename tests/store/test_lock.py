@@ -1,20 +1,18 @@
-import getpass
 import json
 import socket
 import subprocess
 import sys
 import time
 
-import psutil
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.store.lock import is_dead, locked
+from survey_batch.store.lock import locked
 from tests.patience import PATIENCE
 
 HOLD = """
 import sys, time
-from survey_batch.store.lock import is_dead, locked
+from survey_batch.store.lock import locked
 with locked(sys.argv[1]):
     print('held', flush=True)
     time.sleep(3600)
@@ -74,39 +72,97 @@ def test_a_driver_that_slurm_started_again_takes_over_the_lock_of_its_first_life
         assert json.loads((tmp_path / "lock.json").read_text())["slurm_restart"] == "1"
 
 
-ME = {"pid": 1, "started": 0.0, "user": getpass.getuser(), "slurm_job": "17", "slurm_cluster": "here"}
+DEAD = {"host": socket.gethostname(), "pid": 2**22 + 1, "started": 1.0, "user": "ada", "since": "yesterday"}
+OTHER = {**DEAD, "host": "elsewhere", "user": "eve"}
 
 
-@pytest.fixture
-def slurm_lists(tmp_path, monkeypatch):
-    """Commands of a SLURM whose cluster is called `here`, and that lists some jobs."""
+def test_a_lock_that_another_took_over_meanwhile_is_left_to_it(tmp_path, monkeypatch):
+    lock = tmp_path / "lock.json"
+    lock.write_text(json.dumps(DEAD))
 
-    def lists(jobs):
-        for name, said in (("squeue", jobs), ("scontrol", "Configuration data\nClusterName             = here\n")):
-            command = tmp_path / name
-            command.write_text(f"#!/bin/sh\nprintf '{said}'\n")
-            command.chmod(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-        monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    def is_dead(holder):
+        """Another one takes the dead lock over just after we have found it dead."""
+        if holder["user"] == "ada":
+            lock.write_text(json.dumps(OTHER))
+        return holder["user"] == "ada"
 
-    return lists
-
-
-@pytest.mark.parametrize(("listed", "dead"), [("16\n17\n", False), ("16\n", True), ("", True)])
-def test_a_driver_whose_slurm_job_ended_is_dead_on_any_machine(slurm_lists, listed, dead):
-    slurm_lists(listed)
-    assert is_dead({**ME, "host": "n1"}) is dead
+    monkeypatch.setattr("survey_batch.store.lock.is_dead", is_dead)
+    with pytest.raises(ConfigurationError, match="of eve on elsewhere"), locked(str(tmp_path)):
+        pass
+    assert json.loads(lock.read_text()) == OTHER
+    assert list(tmp_path.iterdir()) == [lock]
 
 
-@pytest.mark.parametrize("other", [{"user": "ada"}, {"slurm_cluster": "elsewhere"}])
-def test_a_job_that_slurm_would_not_list_here_is_not_known_to_be_dead(slurm_lists, other):
-    slurm_lists("")
-    assert not is_dead({**ME, "host": "n1", **other})
+def test_a_run_whose_lock_was_broken_leaves_the_new_one(tmp_path):
+    lock, first = tmp_path / "lock.json", locked(str(tmp_path))
+    first.__enter__()
+    with locked(str(tmp_path), force=True):
+        new = lock.read_text()
+        first.__exit__(None, None, None)
+        assert lock.read_text() == new
+    assert not lock.exists()
 
 
-def test_a_process_that_lives_here_is_not_dead_whatever_became_of_the_job_it_was_started_in(slurm_lists):
-    slurm_lists("")
-    process = psutil.Process()
-    alive = {**ME, "host": socket.gethostname(), "pid": process.pid, "started": process.create_time()}
-    assert not is_dead(alive)
-    assert is_dead({**alive, "started": 0.0})
+def test_a_takeover_that_was_killed_half_way_is_taken_over_too(tmp_path, monkeypatch):
+    lock = tmp_path / "lock.json"
+    lock.write_text(json.dumps(DEAD))
+    killed = pytest.MonkeyPatch()
+    killed.setattr("survey_batch.store.lock.this_process", lambda: json.dumps({**DEAD, "token": "1"}).encode())
+    killed.setattr("survey_batch.store.lock.write_bytes", lambda *_: pytest.fail("killed"))
+    killed.setattr("survey_batch.store.lock.remove", lambda _: None)
+    with pytest.raises(pytest.fail.Exception), locked(str(tmp_path)):
+        pass
+    killed.undo()
+    assert len(list(tmp_path.iterdir())) == 2
+    with locked(str(tmp_path)):
+        assert json.loads(lock.read_text())["user"] != "ada"
+    assert list(tmp_path.iterdir()) == []
+
+
+RACE = """
+import json, multiprocessing, os, sys
+from pathlib import Path
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.store.lock import locked
+
+output, trials, starters = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+lock = Path(output, "lock.json")
+
+def start(barrier, holding, counts):
+    for trial in range(trials):
+        if barrier.wait() == 0:
+            lock.write_text(sys.argv[4])
+            counts[trial] = 0
+        barrier.wait()
+        try:
+            with locked(output):
+                with holding:
+                    counts[trial] += 1
+                barrier.wait()  # nobody lets go before all have tried
+                assert counts[trial] > 1 or json.loads(lock.read_text())["pid"] == os.getpid()
+        except ConfigurationError:
+            barrier.wait()
+
+fork = multiprocessing.get_context("fork")
+counts = fork.Array("i", trials)
+shared = fork.Barrier(starters), fork.Lock(), counts
+processes = [fork.Process(target=start, args=shared) for _ in range(starters)]
+for process in processes:
+    process.start()
+for process in processes:
+    process.join()
+assert not any(process.exitcode for process in processes)
+print(*counts)
+"""
+
+
+def race(output, trials, starters=6):
+    """Let some processes meet a dead lock at once, again and again; return how many held it together each time."""
+    command = [sys.executable, "-c", RACE, str(output), str(trials), str(starters), json.dumps(DEAD)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [int(count) for count in done.stdout.split()]
+
+
+def test_of_many_that_meet_a_dead_lock_one_takes_it_over(tmp_path):
+    assert race(tmp_path, 100) == [1] * 100
+    assert list(tmp_path.iterdir()) == []

@@ -13,6 +13,7 @@ from survey_batch.models.cross_validation import calibrated_across_folds, groupe
 from survey_batch.models.fitting import Workspace
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.loading import family_of, load_classifier
+from survey_batch.models.manifest import MANIFEST
 from survey_batch.models.scores import describe, scores_of
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.provenance import check_made_by, provenance_of
@@ -114,6 +115,7 @@ def test_the_folder_holds_the_classifier_its_scores_and_pictures(done):
     classifier = load_classifier(folder)
     assert classifier.manifest.temperature == scores["temperature"] != 1
     assert json.loads((folder / "metrics.json").read_text()) == json.loads(json.dumps(scores))
+    assert {path.name for path in folder.iterdir()} == {MANIFEST, *classifier.manifest.files}
     for name in ("confusion.png", "reliability.png", "training-curve.png"):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
 

@@ -6,6 +6,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from survey_batch.config.sections.base import Section, Unit
 from survey_batch.core.plugins import SURVEYS, offered, unknown
+from survey_batch.core.redaction import check_address
 
 
 class ArchiveSection(Section):
@@ -32,6 +33,8 @@ class ArchiveSection(Section):
     read, all for the same reason: `stop` before all others get such a status, or `go_on`."""
     cache: Annotated[str | None, Field(examples=["runs/cache"])] = None
     """Folder to keep raw files in; if not set, no raw files are kept."""
+
+    _root = field_validator("root")(check_address)
 
     @field_validator("survey")
     @classmethod

@@ -1,8 +1,10 @@
 """The base of every table of the job file."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from survey_batch.core.redaction import secret_in
 
 
 class Unit(NamedTuple):
@@ -28,9 +30,24 @@ class WrongKeyError(ValueError):
 
 
 class Section(BaseModel):
-    """A table of the job file; unknown keys are refused.
+    """A table of the job file; unknown keys are refused, and so are credentials: what a job says is published.
 
     A check of several keys raises a `WrongKeyError`, which names the key at fault: its line is shown.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # What was given is not shown with an error: it may be a password.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="after")
+    def _holds_no_secret(self) -> Self:
+        for name in type(self).model_fields:
+            if what := secret_in(getattr(self, name)):
+                raise WrongKeyError(f"{name} {HOLDS.format(what)}", name)
+        return self
+
+
+HOLDS = (
+    "holds {}, and what a job says is written into every product: take it out, and give credentials by the environment "
+    "(docs/how-to/credentials.md)"
+)
+"""What is wrong with a text that holds credentials."""

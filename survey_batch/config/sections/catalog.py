@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from survey_batch.config.sections.base import Section, Unit, WrongKeyError
 from survey_batch.config.sections.detect import DetectSection
+from survey_batch.core.redaction import check_address
 
 
 def _in_order(limits: tuple[float, float]) -> tuple[float, float]:
@@ -134,3 +135,5 @@ class CatalogSection(Section):
     split: SplitSection | None = None
     detect: DetectSection | None = None
     """Find the objects on the frames of the fields that `path` lists."""
+
+    _path = field_validator("path")(check_address)

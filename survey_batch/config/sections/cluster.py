@@ -1,5 +1,6 @@
 """The table `[cluster]` of the job file: where the work runs. No result depends on it."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -24,6 +25,8 @@ RUNNING = "running"
 
 SHARED = ("kind", "workers", "threads", "memory", "gpu", "allow_cpu")
 """Keys that all kinds of cluster read; a kind names the others that it reads."""
+
+_LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+")
 
 LEAST_MEMORY = 2**20
 """Minimum in bytes; a smaller value is probably a number without its unit."""
@@ -120,7 +123,11 @@ class ClusterSection(WorkersSection):
     """`local`, `slurm` (a job per worker), `srun` (inside one allocation), the address of a running scheduler
     (`tcp://…`, `tls://…`), its scheduler file (`….json`), or a kind that another package offers."""
     dashboard: str = "127.0.0.1:0"
-    """Address of the dashboard; port 0 is any that is free. A run prints what it became."""
+    """Address of the dashboard; port 0 is any that is free. A run prints what it became. Another address than that of
+    this machine alone (`127.0.0.1`) needs the next key."""
+    dashboard_open_to_network: bool = False
+    """Whether the dashboard may listen on a network, for example with `dashboard = ":8787"`. It asks for no password:
+    whoever reaches this machine can then read the names of tasks and files, and the workers' logs."""
     tls: bool = True
     """Encrypt and authenticate all traffic of `slurm` and `srun`. Otherwise anyone who reaches the scheduler can run
     code as its user. For a running scheduler, its address decides."""
@@ -159,6 +166,16 @@ class ClusterSection(WorkersSection):
                 raise
         return self
 
+    @model_validator(mode="after")
+    def _dashboard_is_here(self) -> "ClusterSection":
+        if not (self.dashboard_open_to_network or is_loopback(self.dashboard)):
+            reason = (
+                f"dashboard = {self.dashboard!r} listens on a network, and asks for no password: write "
+                '"127.0.0.1:8787" and reach it by ssh -L, or say dashboard_open_to_network = true'
+            )
+            raise WrongKeyError(reason, "dashboard")
+        return self
+
     @property
     def wants_gpu(self) -> bool:
         """Whether each worker must have a GPU; use it on the result of `for_phase`."""
@@ -180,6 +197,12 @@ class ClusterSection(WorkersSection):
 def is_running(kind: str) -> bool:
     """Tell whether `cluster.kind` is the address of a running scheduler, or its scheduler file."""
     return "://" in kind or kind.endswith(".json")
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether only this machine reaches each of the addresses `host:port`, separated by commas."""
+    hosts = [part.strip().rpartition(":")[0] for part in address.split(",")]
+    return all(host == "localhost" or _LOOPBACK.fullmatch(host) for host in hosts)
 
 
 def load_kind(kind: str) -> Any:

@@ -53,6 +53,19 @@ OWN_OPTIONS: Mapping[str, str] = {
 }
 """Options that we set ourselves, and what to set instead; "" if the job cannot change it."""
 
+OWN_SCHEDULER: Mapping[str, str] = {
+    "dashboard_address": "cluster.dashboard",
+    "dashboard": "cluster.dashboard",
+    "services": "cluster.dashboard",
+    "service_kwargs": "cluster.dashboard",
+    "host": "cluster.interface",
+    "interface": "cluster.interface",
+    "security": "cluster.tls",
+    "protocol": "cluster.tls",
+    "jupyter": "",
+}
+"""Options of the scheduler that decide who reaches it and what it shows, in the same form."""
+
 OWN_ARGUMENTS: Mapping[str, str] = {
     "--resources": "gres or a table [cluster.gpu]: each worker then has the resource GPU=1",
     "--nthreads": "cluster.threads",
@@ -60,7 +73,12 @@ OWN_ARGUMENTS: Mapping[str, str] = {
     "--memory-limit": "cluster.memory",
     "--local-directory": "cluster.scratch",
     "--interface": "cluster.interface",
+    "--host": "cluster.interface",
+    "--listen-address": "cluster.interface",
     "--protocol": "cluster.tls",
+    "--tls-ca-file": "cluster.tls",
+    "--tls-cert": "cluster.tls",
+    "--tls-key": "cluster.tls",
     "--name": "",
     "--dashboard-address": "",
 }
@@ -156,13 +174,21 @@ def check_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
             raise ValueError(_replaced(name, OWN_OPTIONS[name]))
         if name in ADDED_OPTIONS and not _are_texts(value):
             raise ValueError(f'{name} is {value!r}, but must be a list of texts, such as ["a", "b"]')
-        if name == "scheduler_options" and (not isinstance(value, Mapping) or "dashboard_address" in value):
-            raise ValueError(f"{name} is a table, without dashboard_address: that is cluster.dashboard")
+        if name == "scheduler_options":
+            _check_scheduler(value)
     check_directives(options.get("job_extra_directives", ()))
     for argument in options.get("worker_extra_args", ()):
         if (name := argument.partition("=")[0].partition(" ")[0]) in OWN_ARGUMENTS:
             raise ValueError(_replaced(f"{name} in worker_extra_args", OWN_ARGUMENTS[name]))
     return options
+
+
+def _check_scheduler(options: Any) -> None:
+    if not isinstance(options, Mapping):
+        raise ValueError(f"scheduler_options is {options!r}, but must be a table, such as {{ port = 8800 }}")
+    for name in options:
+        if name in OWN_SCHEDULER:
+            raise ValueError(_replaced(f"{name} in scheduler_options", OWN_SCHEDULER[name]))
 
 
 def check_directives(directives: Iterable[str]) -> None:

@@ -1,12 +1,12 @@
 """Where an export comes from: the job, the versions and the classifier, for the metadata of every format."""
 
 import json
-import re
 
 import pyarrow as pa
 
 from survey_batch.config.job import Job
 from survey_batch.core.paths import join, read_json
+from survey_batch.core.redaction import redacted_values
 from survey_batch.core.versions import own_version, versions
 from survey_batch.results.export.results import CLASS, classifier_of
 
@@ -20,7 +20,7 @@ def provenance_of(job: Job, fields: pa.Schema) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        `version` of this package; as JSON the `job`, without passwords in addresses; the `versions` of packages with
+        `version` of this package; as JSON the `job`, without credentials; the `versions` of packages with
         which the last run worked; the `classifier` (its manifest in short, and the fingerprint of its files); and
         `classes`, the exact name of each class by its column. Entries that say nothing are left out.
     """
@@ -35,17 +35,9 @@ def provenance_of(job: Job, fields: pa.Schema) -> dict[str, str]:
     }
     found = {
         "version": own_version(),
-        "job": json.dumps(_without_passwords(job.model_dump(mode="json", exclude_defaults=True))),
+        "job": json.dumps(redacted_values(job.model_dump(mode="json", exclude_defaults=True))),
         "versions": json.dumps(used),
         "classifier": classifier_of(job.output),
         "classes": json.dumps(named) if named else "",
     }
     return {key: text for key, text in found.items() if text}
-
-
-def _without_passwords(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _without_passwords(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_without_passwords(inner) for inner in value]
-    return re.sub(r"://[^/@\s]*@", "://", value) if isinstance(value, str) else value

@@ -69,3 +69,17 @@ def test_jobs_in_which_workers_can_work_are_taken(keys):
 def test_an_unknown_kind_is_refused_with_what_is_allowed():
     with pytest.raises(ValidationError, match="there are local, running, slurm, srun.*scheduler file"):
         ClusterSection(kind="cloud")
+
+
+@pytest.mark.parametrize(
+    "dashboard", [":8787", "8787", "0.0.0.0:0", "node1:8787", "127.0.0.1:0,:8787", "127.evil.org:1"]
+)
+def test_a_dashboard_on_a_network_must_be_asked_for_in_words(dashboard):
+    with pytest.raises(ValidationError, match="listens on a network, and asks for no password"):
+        ClusterSection(dashboard=dashboard)
+    ClusterSection(dashboard=dashboard, dashboard_open_to_network=True)
+
+
+@pytest.mark.parametrize("dashboard", ["127.0.0.1:8787", "localhost:0"])
+def test_a_dashboard_of_this_machine_needs_no_words(dashboard):
+    assert ClusterSection(dashboard=dashboard).dashboard == dashboard

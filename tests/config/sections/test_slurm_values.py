@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from survey_batch.config.job import ClusterSection
-from survey_batch.config.sections.slurm_values import OWN_ARGUMENTS, OWN_OPTIONS, asks_for_gpu, walltime_seconds
+from survey_batch.config.sections.slurm_values import (
+    OWN_ARGUMENTS,
+    OWN_OPTIONS,
+    OWN_SCHEDULER,
+    asks_for_gpu,
+    walltime_seconds,
+)
 
 
 @pytest.mark.parametrize(
@@ -114,10 +120,14 @@ def test_an_argument_of_workers_that_would_replace_what_is_set_is_refused_by_nam
             ClusterSection(kind="slurm", options={"worker_extra_args": arguments})
 
 
-@pytest.mark.parametrize(
-    "options", [{"scheduler_options": {"dashboard_address": ":8787"}}, {"job_script_prologue": "module load cuda"}]
-)
-def test_an_option_of_another_form_or_that_opens_the_dashboard_is_refused(options):
+@pytest.mark.parametrize("option", sorted(OWN_SCHEDULER))
+def test_an_option_of_the_scheduler_that_would_open_it_is_refused_by_name(option):
+    with pytest.raises(ValidationError, match=f"{option} in scheduler_options would replace"):
+        ClusterSection(kind="slurm", options={"scheduler_options": {"port": 8800, option: "x"}})
+
+
+@pytest.mark.parametrize("options", [{"scheduler_options": "port"}, {"job_script_prologue": "module load cuda"}])
+def test_an_option_of_another_form_is_refused(options):
     with pytest.raises(ValidationError, match=next(iter(options))):
         ClusterSection(kind="slurm", options=options)
 

@@ -48,7 +48,7 @@ def finished_job(folder):
     )
     pq.write_table(table, folder / "objects.parquet")
     keys = {"catalog": {"path": str(folder / "objects.parquet"), "label": "class"}}
-    keys |= {"archive": {"survey": "lamost", "root": "https://user:secret@archive.example/lamost"}}
+    keys |= {"archive": {"survey": "lamost", "root": "https://archive.example/lamost"}}
     job = lamost_job(
         keys, folder / "out", ("spectra", "features", "predictions"), predictions={"classifier": "unused"},
         spectra={"wavelength_min": 6000.0, "wavelength_max": 7000.0}, spectral_features={"components": 0, "blocks": 2},

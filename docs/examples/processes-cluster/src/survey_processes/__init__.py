@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class ProcessesKind(ClusterKind):
     """One `dask worker` for each worker of the table; `options = { nice = 10 }` lowers their priority."""
 
-    reads = ("dashboard", "python", "options")
+    reads = ("dashboard", "dashboard_open_to_network", "python", "options")
     elsewhere = False
 
     def check_file(self, section: ClusterSection) -> None:
@@ -51,14 +51,20 @@ class ProcessesKind(ClusterKind):
         from distributed import LocalCluster
 
         from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, client_of
+        from survey_batch.cluster.credentials import credentials, dashboard_settings, key_files
         from survey_batch.cluster.folders import job_folder
 
+        folder, security = job_folder(output, "processes"), credentials()
+
         with (
-            dask.config.set(SCHEDULER_SETTINGS),
-            LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=section.dashboard) as cluster,
+            dask.config.set(SCHEDULER_SETTINGS | dashboard_settings(section)),
+            LocalCluster(
+                n_workers=0, host="127.0.0.1", security=security, dashboard_address=section.dashboard
+            ) as cluster,
+            key_files(security, folder) as keys,
             client_of(cluster) as client,
         ):
-            workers = Processes(job_folder(output, "processes"), cluster.scheduler_address)
+            workers = Processes(folder, [cluster.scheduler_address, *keys])
             try:
                 workers.change(section)
                 yield Connection(client, client.dashboard_link, workers.size, workers.check, workers.change)
@@ -69,8 +75,8 @@ class ProcessesKind(ClusterKind):
 class Processes:
     """The workers, which are those of one table at a time."""
 
-    def __init__(self, folder: Path, address: str) -> None:
-        self.folder, self.address, self.started = folder, address, 0
+    def __init__(self, folder: Path, scheduler: list[str]) -> None:
+        self.folder, self.scheduler, self.started = folder, scheduler, 0
         self.running: dict[int, subprocess.Popen[bytes]] = {}
 
     def change(self, section: ClusterSection) -> None:
@@ -78,7 +84,7 @@ class Processes:
         self.end()
         self.section = section
         for _ in range(worker_count(section)):
-            self.running[self.started] = _start(section, self.address, self.folder / f"{self.started}.log")
+            self.running[self.started] = _start(section, self.scheduler, self.folder / f"{self.started}.log")
             self.started += 1
 
     def size(self) -> "Size":
@@ -103,9 +109,9 @@ class Processes:
         self.running.clear()
 
 
-def _start(section: ClusterSection, address: str, log: Path) -> subprocess.Popen[bytes]:
+def _start(section: ClusterSection, scheduler: list[str], log: Path) -> subprocess.Popen[bytes]:
     nice = ["nice", "-n", str(section.options["nice"])] if "nice" in section.options else []
-    worker = [section.python or sys.executable, "-m", "distributed.cli.dask_worker", address]
+    worker = [section.python or sys.executable, "-m", "distributed.cli.dask_worker", *scheduler]
     limits = ["--nthreads", str(section.threads), "--memory-limit", section.memory]
     others = ["--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0", "--death-timeout", "60"]
     gpu = ["--resources", "GPU=1"] if section.wants_gpu else []

@@ -1,0 +1,133 @@
+"""Passwords, tokens and keys: found in a job before anything is written, and struck out of all text that leaves.
+
+Addresses are written into products, logs and reports, which are published. So a job must not hold credentials: they
+come from the environment (docs/how-to/credentials.md). Messages of servers and libraries may repeat them all the same.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+HIDDEN = "***"
+"""Stands for what was struck out."""
+
+_PART = (
+    "password|passwd|passphrase|secret|token|api[_-]?key|apikey|access[_-]?key|secret[_-]?key|account[_-]?key"
+    "|credentials?|authorization|signature"
+)
+_NAME = rf"(?:(?:[\w.-]*[_.-])?(?:{_PART})(?:[_-](?:id|key|value))?|[\w.-]*[_.-]pwd|pgpassword)"
+"""Names of settings and variables that hold a secret; `PWD` is the current folder."""
+_IN_ADDRESS = rf"(?:{_NAME}|key|sig|sas|auth|jwt|code|pw|pwd|session(?:id)?)"
+"""Names of a query's parts that hold one; alone in an address, shorter words do."""
+
+_LOGIN = re.compile(r"""(?<=://)(?![\w.-]+:\d+(?:[/?#,\s]|$))[^\s/?#@:"'<>]*:[^\s"'<>]*@""")
+"""User and password before a host; the password may hold signs that should be written otherwise."""
+_LOGIN_NAME = re.compile(r"""(?<=\bhttp://)[^\s/?#@:"'<>]+@|(?<=\bhttps://)[^\s/?#@:"'<>]+@""", re.IGNORECASE)
+"""The part before the host of a web server is often a token."""
+_QUERY = re.compile(rf"""(?<=[?&;#])({_IN_ADDRESS}(?:=|%3D))([^\s&"'<>;#]+)""", re.IGNORECASE)
+_HEADER = re.compile(r"""(\bauthorization["']?\s*[:=]\s*["']?(?:basic|bearer)\s+)([\w+/=.~-]+)""", re.IGNORECASE)
+_SETTING = re.compile(
+    rf"""(?<![\w?&;#.-])(["']?{_NAME}["']?\s*(?:[:=]\s*(?=["'])|=(?=[^\s"'])))("[^"]*"|'[^']*'|[^\s"',;]+)""",
+    re.IGNORECASE,
+)
+"""A name and its value, as in a shell, in TOML or in the text of a dictionary."""
+_HARMLESS = re.compile(r"""["']?(?:\$|`|\*\*\*|["']?$)""")
+"""Values that are none: variables, commands, nothing, or what is hidden already."""
+_SECRET_NAME = re.compile(_NAME, re.IGNORECASE)
+_SHORTEST = 8
+"""Characters of the shortest secret of the environment that is looked for; shorter ones could be any word."""
+
+
+def redacted(text: str) -> str:
+    """Strike out what a text says of credentials: logins and tokens in addresses, settings, and the environment's own.
+
+    This is used wherever text leaves the program: errors, problems, logs, `run.json`, attributes of products, reports,
+    the terminal and the display in notebooks.
+    """
+    for secret in _of_the_environment():
+        text = text.replace(secret, HIDDEN)
+    if "://" in text:
+        text = _LOGIN_NAME.sub(f"{HIDDEN}@", _LOGIN.sub(f"{HIDDEN}@", text))
+    if "=" in text or ":" in text:
+        text = _QUERY.sub(rf"\1{HIDDEN}", text)
+        text = _HEADER.sub(rf"\1{HIDDEN}", text)
+        text = _SETTING.sub(_hide_setting, text)
+    return text
+
+
+def redacted_values(value: Any) -> Any:
+    """Strike out credentials in all texts of nested dictionaries and lists."""
+    if isinstance(value, Mapping):
+        return {key: HIDDEN if _is_secret(key, inner) else redacted_values(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [redacted_values(inner) for inner in value]
+    return redacted(value) if isinstance(value, str) else value
+
+
+def secret_in(value: Any) -> str | None:
+    """Say in words what credentials a text, or nested dictionaries and lists, hold; None if there are none."""
+    if isinstance(value, Mapping):
+        named = (f"a value of {key!r}" for key, inner in value.items() if _is_secret(key, inner))
+        return next(named, None) or secret_in(list(value.values()))
+    if isinstance(value, list | tuple):
+        return next(filter(None, map(secret_in, value)), None)
+    if not isinstance(value, str):
+        return None
+    if "://" in value and (_LOGIN.search(value) or _LOGIN_NAME.search(value)):
+        return "a user name or password"
+    found = _QUERY.search(value) or _HEADER.search(value)
+    found = found or next((one for one in _SETTING.finditer(value) if not _HARMLESS.match(one[2])), None)
+    return f"a value of {found[1].strip(_AROUND)!r}" if found else None
+
+
+_AROUND = "\"' :="
+
+
+def check_address(address: str) -> str:
+    """Refuse an address with a query: it is published with the products, and a query often holds a token.
+
+    Raises
+    ------
+    ValueError
+        Says what to do instead.
+    """
+    if "://" in address and (mark := next((sign for sign in "?#" if sign in address), None)):
+        raise ValueError(
+            f"the part of the address from {mark!r} on may hold a token, and addresses are written into every product: "
+            "leave it out, download the file first, or give credentials by the environment"
+        )
+    return address
+
+
+def without_query(text: str) -> str:
+    """Strike out what `check_address` refuses."""
+    return re.sub(r"""(://[^\s?#"']*[?#])[^\s"']+""", rf"\1{HIDDEN}", text)
+
+
+def _hide_setting(found: re.Match[str]) -> str:
+    name, value = found.groups()
+    if _HARMLESS.match(value):
+        return found[0]
+    quote = value[0] if value[0] in "\"'" else ""
+    return f"{name}{quote}{HIDDEN}{quote}"
+
+
+def _is_secret(name: object, value: object) -> bool:
+    named = isinstance(name, str) and _names_a_secret(name)
+    return named and isinstance(value, str) and not _HARMLESS.match(value)
+
+
+@lru_cache(maxsize=4096)
+def _names_a_secret(name: str) -> bool:
+    return _SECRET_NAME.fullmatch(name) is not None
+
+
+def _of_the_environment() -> Iterator[str]:
+    """Yield the secrets that variables of the environment hold; the path of a file is none."""
+    for name in os.environ:
+        if _names_a_secret(name):
+            value = os.environ.get(name, "")
+            if len(value) >= _SHORTEST and not value.startswith(("/", "~")):
+                yield value

@@ -1,0 +1,20 @@
+"""Who may join a run's scheduler and read its dashboard."""
+
+import dask
+
+from survey_batch.cluster.credentials import LINK, ORIGINS, credentials, dashboard_settings
+from survey_batch.config.job import ClusterSection
+
+
+def test_each_run_has_a_certificate_of_its_own_that_all_must_show():
+    first, second = credentials(), credentials()
+    assert first.require_encryption
+    assert first.tls_scheduler_cert == first.tls_worker_cert == first.tls_client_cert != second.tls_client_cert
+
+
+def test_only_pages_of_this_machine_may_read_a_dashboard():
+    settings = dashboard_settings(ClusterSection())
+    assert settings == {ORIGINS: None, LINK: "{scheme}://localhost:{port}/status"}
+    assert not dashboard_settings(ClusterSection(dashboard=":8787", dashboard_open_to_network=True))
+    with dask.config.set({ORIGINS: ["hub.example.org"]}):
+        assert not dashboard_settings(ClusterSection())

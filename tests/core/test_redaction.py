@@ -1,0 +1,103 @@
+"""Credentials in texts: what is struck out, and what is left alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from survey_batch.core.errors import ConfigurationError, ReaderError
+from survey_batch.core.redaction import HIDDEN, check_address, redacted, redacted_values, secret_in, without_query
+
+MARKER = "mArKer-4711"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("get https://user:{}@host:8080/a?x=1 now", "get https://***@host:8080/a?x=1 now"),
+        ("s3://key:{}/more@bucket/x", "s3://***@bucket/x"),
+        ("https://{}@host/x", "https://***@host/x"),
+        ("simplecache::ftp://u:p@{}@host/x", "simplecache::ftp://***@host/x"),
+        ("https://h/a?token={}&ra=1", "https://h/a?token=***&ra=1"),
+        ("https://h/a?X-Amz-Signature={}&x=2", "https://h/a?X-Amz-Signature=***&x=2"),
+        ("https://h/a?ra=1&amp;key={}", "https://h/a?ra=1&amp;key=***"),
+        ("https://h/a?sig%3D{}", "https://h/a?sig%3D***"),
+        ("https://h/a#access_token={}", "https://h/a#access_token=***"),
+        ("export AWS_SECRET_ACCESS_KEY={}; run", "export AWS_SECRET_ACCESS_KEY=***; run"),
+        ("{{'secret': '{}', 'anon': False}}", "{'secret': '***', 'anon': False}"),
+        ('api_key = "{} and more"', 'api_key = "***"'),
+        ("Authorization: Basic {}", "Authorization: Basic ***"),
+        ("<'Authorization': 'Bearer {}'>", "<'Authorization': '***'>"),
+    ],
+)
+def test_credentials_are_found_and_struck_out_and_nothing_else_is(text, left):
+    full = text.format(MARKER)
+    assert redacted(full) == left
+    assert secret_in(full)
+    assert MARKER not in secret_in(full)
+    assert redacted(left) == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://127.0.0.1:8787/status (from elsewhere, first: ssh -L 1:127.0.0.1:1 me@host)",
+        "https://host:8080/a/@b and tls://10.0.0.1:1, tcp://a:2",
+        "ssh://me@host/x",
+        "https://host/ImgCutout?ra=1.5&dec=-3&scale=0.2",
+        "export TOKEN=$(cat ~/.token)",
+        "TOKENIZERS_PARALLELISM=false",
+        "AWS_SHARED_CREDENTIALS_FILE=/home/ada/.aws/credentials",
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a token: see the page",
+        "flux = 3e-17; keys = 'a', sky = b",
+    ],
+)
+def test_what_is_no_secret_is_left_alone(text):
+    assert redacted(text) == text
+    assert secret_in(text) is None
+
+
+def test_what_the_environment_keeps_secret_is_struck_out_of_any_text(monkeypatch):
+    monkeypatch.setenv("FSSPEC_S3_SECRET", MARKER)
+    monkeypatch.setenv("MY_TOKEN", "short")
+    monkeypatch.setenv("PWD", "/home/ada/my-run")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/home/ada/key.json")
+    said = "the server says {} is wrong, in short; see /home/ada/my-run/log and /home/ada/key.json"
+    assert redacted(said.format(MARKER)) == said.format(HIDDEN)
+
+
+def test_nested_values_are_searched_by_name_and_by_text():
+    value = {"storage": [{"secret": MARKER, "anon": True}], "url": f"https://u:{MARKER}@h/", "tokens": 3}
+    assert redacted_values(value) == {
+        "storage": [{"secret": HIDDEN, "anon": True}],
+        "url": "https://***@h/",
+        "tokens": 3,
+    }
+    assert secret_in({"storage": value["storage"]}) == "a value of 'secret'"
+    assert secret_in({"secret": "$FROM_ELSEWHERE", "token": ""}) is None
+
+
+@given(st.text())
+def test_text_without_addresses_and_settings_stays_as_it_is(text):
+    if not {"=", ":"} & set(text):
+        assert redacted(text) == text
+    assert redacted(redacted(text)) == redacted(text)
+
+
+@pytest.mark.parametrize("address", ["https://host/a.csv?download=1", "https://host/a#b", "s3://bucket/a?versionId=1"])
+def test_an_address_with_a_query_is_refused_and_not_shown(address):
+    with pytest.raises(ValueError, match="may hold a token"):
+        check_address(address)
+    assert without_query(f"archive.root={address}").endswith(HIDDEN)
+
+
+@pytest.mark.parametrize("path", ["https://host/a.csv", "runs/what?#1", "s3://bucket/a"])
+def test_an_address_without_a_query_and_any_path_are_taken(path):
+    assert check_address(path) == path
+    assert without_query(path) == path
+
+
+def test_no_error_of_ours_shows_credentials():
+    url = f"https://user:{MARKER}@host/"
+    error = ReaderError(f"cannot read {url}", f"Traceback: {url}")
+    assert MARKER not in repr(error) + str(error) + error.traceback
+    assert str(ConfigurationError(url)) == "https://***@host/"
