@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -157,6 +157,13 @@ def _make_local(target: Path, make: Callable[[Path], None]) -> None:
         if temporary.is_dir():
             shutil.rmtree(temporary)
         temporary.unlink(missing_ok=True)
+
+
+def remove(path: str) -> None:
+    """Delete a file, if there is one."""
+    filesystem, inside = url_to_fs(path)
+    with suppress(FileNotFoundError):
+        filesystem.rm_file(inside)
 
 
 def read_bytes(path: str) -> bytes:

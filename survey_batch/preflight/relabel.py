@@ -31,7 +31,6 @@ from survey_batch.store.products import (
     read_status,
     write_coordinates,
 )
-from survey_batch.store.root import write_root
 
 WRITERS = 4
 """Shards that are written at a time."""
@@ -100,7 +99,6 @@ def relabel(plan: Plan, stages: Sequence[Stage], say: Callable[[str], None]) -> 
             list(pool.map(write, plan.shards("object")))
         add_to_history(plan.job.output, product, f"{found.changes} changed in the catalogue and here")
         mark_labelled(plan, product)
-    write_root(plan.job.output)
     plan.store()
 
 

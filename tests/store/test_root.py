@@ -90,7 +90,7 @@ def test_a_product_whose_creation_was_cut_short_is_left_out(tmp_path):
     create(tmp_path, "features", 6)
     (tmp_path / "features.zarr" / "zarr.json").write_text(json.dumps({"zarr_format": 3, "node_type": "group"}))
     (tmp_path / "spectra.zarr").mkdir()
-    write_root(str(tmp_path))
+    write_root(str(tmp_path), "features", "spectra")
     assert list(open_tree(tmp_path).children) == ["cutouts.zarr"]
 
 
