@@ -166,6 +166,13 @@ def remove(path: str) -> None:
         filesystem.rm_file(inside)
 
 
+def remove_folder(path: str) -> None:
+    """Delete a folder with all that is in it, if there is one."""
+    filesystem, inside = url_to_fs(path)
+    with suppress(FileNotFoundError):
+        filesystem.rm(inside, recursive=True)
+
+
 def read_bytes(path: str) -> bytes:
     """Read a whole file; raise FileNotFoundError if there is none."""
     if is_url(path):

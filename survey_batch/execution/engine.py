@@ -28,6 +28,7 @@ from survey_batch.execution import shard_task
 from survey_batch.execution.failures import Failures
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
+from survey_batch.store.damage import Damage, DamagedError
 from survey_batch.store.schema import Shard
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class Engine:
         self.finished: queue.SimpleQueue[Chain] = queue.SimpleQueue()
         self.gpu, self.workers, self.window, self.looked = False, 0, 0, -math.inf
         self.told: set[str] = set()  # tracebacks of readers that are in the log
+        self.damages: list[Damage] = []
         # A scheduler that we did not start retries this many times before it reports that a task kills workers.
         self.failures = Failures(1 + int(client.run_on_scheduler(_allowed_failures)))
 
@@ -95,6 +97,8 @@ class Engine:
             The scheduler disappeared.
         ConfigurationError, PlanMismatchError
             A worker found a fault in the job itself; nothing is retried.
+        DamagedError
+            Stored data that some shards are made from cannot be read. They are left; all others are done.
         """
         waiting = deque(Chain(shard, list(self.stages)) for shard in shards)
         # When a worker dies, all its shards are blamed, and the shard that killed it will kill the next worker. Shards
@@ -115,6 +119,8 @@ class Engine:
                     (suspects.append if suspect else waiting.appendleft)(left)
             self._check()
             self.on_tick()
+        if self.damages:
+            raise DamagedError(self.job.output, self.damages)
 
     def _look(self) -> None:
         """Check the current size of the cluster."""
@@ -222,7 +228,12 @@ class Engine:
         self.on_record(record)
 
     def _after_error(self, chain: Chain, stage: str, future: Future) -> Chain:
-        reason = self.failures.note(stage, chain.shard, future.exception(), future.traceback())
+        error = future.exception()
+        if isinstance(error, DamagedError) and error.output == self.job.output:
+            self.damages += error.damages
+            log.warning("%s %s: %s", stage, chain.shard, error, extra={"event": "damaged", "stage": stage})
+            return Chain(chain.shard, [], chain.attempt + 1)
+        reason = self.failures.note(stage, chain.shard, error, future.traceback())
         if reason is not None:
             for name in (part for part in self.needed_by.get(stage, (stage,)) if part in chain.stages):
                 self._set_aside(name, chain.shard, reason if name == stage else f"{stage}: {reason}")

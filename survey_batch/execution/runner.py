@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -23,6 +24,7 @@ from survey_batch.execution.engine import Engine
 from survey_batch.execution.first_look import FirstLook
 from survey_batch.execution.reduction import fit
 from survey_batch.execution.runlog import run_log
+from survey_batch.integrity.marking import mark_damaged
 from survey_batch.monitor import shown
 from survey_batch.monitor.progress import LineProgress
 from survey_batch.monitor.record import Record
@@ -34,13 +36,17 @@ from survey_batch.preflight.refusals import refuse_overlaps, refuse_what_cannot_
 from survey_batch.preflight.relabel import mark_labelled, relabel
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
+from survey_batch.store.damage import Damage, DamagedError
 from survey_batch.store.history import history_line
 from survey_batch.store.lock import locked
 from survey_batch.store.products import PROVENANCE, create_product, forget_products, read_status
-from survey_batch.store.root import write_root
+from survey_batch.store.root import restore_metadata, write_root
 from survey_batch.store.schema import Shard
 
 log = logging.getLogger(__name__)
+
+SHOWN_DAMAGES = 5
+"""Damages named on a terminal; all are in the log."""
 
 
 def run(
@@ -120,12 +126,38 @@ class Runner:
     def run(self, log_path: str, client: Client | None = None) -> Summary:
         """Do the remaining work and account for it."""
         try:
-            self._run(client)
+            self._run_through_damage(client)
         except Exception as error:
             if self.accounts.summary.worked:
                 self.accounts.account_for(error, log_path)
             raise
         return self.accounts.account(log_path)
+
+    def _run_through_damage(self, client: Client | None) -> None:
+        """Work; where stored data turns out to be damaged, mark it with what depends on it, and work again.
+
+        Data that is damaged again right after it was made, and metadata without a copy, end the run.
+        """
+        seen: set[Damage] = set()
+        done = False
+        while not done:
+            restored = restore_metadata(self.job.output)
+            for node in restored:
+                self.progress.say(f"{node} was damaged, and is restored from its copy")
+            try:
+                self._run(client)
+                done = True
+            except DamagedError as error:
+                found = {replace(damage, what="") for damage in error.damages}
+                if error.output != self.job.output or found <= seen or not all(damage.array for damage in found):
+                    raise
+                seen |= found
+                log.warning("%s", error, extra={"event": "damaged"})
+                for line in (
+                    *map(str, error.damages[:SHOWN_DAMAGES]),
+                    *mark_damaged(self.plan, self.stages, error.damages),
+                ):
+                    self.progress.say(f"damaged: {line}")
 
     def _run(self, client: Client | None) -> None:
         existing = made_already(self.plan, self.stages)

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import fsspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zarr
 from fsspec.core import url_to_fs
 
 from survey_batch.core.paths import files_in, join
+from survey_batch.store.damage import read_array as read_stored
 from survey_batch.store.problems import read_problems
-from survey_batch.store.products import is_complete, product_url, stored
+from survey_batch.store.products import is_complete, open_strictly, stored
 from survey_batch.store.schema import Array
 
 MAX_NOTES = 1000
@@ -24,7 +24,7 @@ MAX_NOTES = 1000
 def read_group(output: str, product: str) -> zarr.Group | None:
     """Open a product for reading only; None if it is not (completely) created yet."""
     try:
-        group = zarr.open_group(product_url(output, product), mode="r", zarr_format=3)
+        group = open_strictly(output, product)
     except FileNotFoundError:
         return None
     return group if is_complete(group) else None
@@ -32,7 +32,7 @@ def read_group(output: str, product: str) -> zarr.Group | None:
 
 def read_array(group: zarr.Group, name: str, rows: slice | None = None) -> Array:
     """Read an array, whole or some rows; text comes as Python strings."""
-    values = np.asarray(stored(group, name)[rows if rows is not None else ...])
+    values = read_stored(group, name, rows)
     return values.astype(object) if values.dtype.kind == "T" else values
 
 

@@ -10,10 +10,14 @@ import numpy as np
 import zarr
 
 from survey_batch.core.errors import SurveyBatchError
+from survey_batch.store.schema import Array
 
 OF_DAMAGE = (ValueError, RuntimeError, LookupError, TypeError, ArithmeticError, OSError)
 """Errors of Zarr and its codecs on bytes that are not what was written. A network's errors are among the OSErrors, and
 are told from those of a disk by their number."""
+
+
+LOST = "zarr.json is not what was written, and no copy of it is left"
 
 
 @dataclass(frozen=True, order=True)
@@ -41,7 +45,7 @@ class Damage:
 
     def __str__(self) -> str:
         rows = "" if self.shard is None else f" of shard {self.shard} (rows {self.start} to {self.stop - 1})"
-        return f"{self.product}.zarr: {self.array}{rows}: {self.what}"
+        return ": ".join(filter(None, (f"{self.product}.zarr", f"{self.array}{rows}", self.what)))
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, for `--json`."""
@@ -73,15 +77,13 @@ class DamagedError(SurveyBatchError):
 
 
 @contextmanager
-def damage_told(
-    output: str, product: str, group: zarr.Group, names: Sequence[str] = (), rows: slice | None = None
-) -> Iterator[None]:
+def damage_told(group: zarr.Group, names: Sequence[str] = (), rows: slice | None = None) -> Iterator[None]:
     """Turn an error on reading a product into a DamagedError that says what cannot be read.
 
     Parameters
     ----------
-    output, product, group
-        What is read.
+    group
+        The product, opened by `store.products`.
     names, rows
         The arrays that are read (all by default), and which rows.
     """
@@ -90,9 +92,22 @@ def damage_told(
     except (*OF_DAMAGE, DamagedError) as error:
         if isinstance(error, OSError) and error.errno != errno.EIO:
             raise  # from a network or a file system, and perhaps not so the next time
+        output, product = place_of(group)
         if not (found := list(find_damage(product, group, names, rows))):
             raise
         raise DamagedError(output, found) from error
+
+
+def place_of(group: zarr.Group) -> tuple[str, str]:
+    """Return the output and the name of a product."""
+    layout: Any = getattr(group.store, "layout", None)
+    return (layout.output, layout.product) if layout else ("", str(group.store_path))
+
+
+def read_array(group: zarr.Group, name: str, rows: slice | None = None) -> Array:
+    """Read an array of a product, whole or some rows; raise DamagedError if it is not what was written."""
+    with damage_told(group, [name], rows):
+        return np.asarray(group[name][rows if rows is not None else ...])  # type: ignore[index]
 
 
 def find_damage(

@@ -20,7 +20,7 @@ from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.paths import join, remove
 from survey_batch.core.status import Status
 from survey_batch.store.codecs import codecs_of, text_codecs
-from survey_batch.store.damage import damage_told
+from survey_batch.store.damage import Damage, DamagedError, damage_told, read_array
 from survey_batch.store.root import leave_out, write_root
 from survey_batch.store.schema import Array, Schema, Shard, Variable
 from survey_batch.store.strict import STATUS, strict
@@ -110,7 +110,12 @@ def open_group(output: str, product: str, *, fresh: bool = True) -> zarr.Group:
 
 def open_strictly(output: str, product: str, mode: Literal["r", "r+"] = "r") -> zarr.Group:
     """Open a product so that data which is lost is an error; raise FileNotFoundError if there is no product."""
-    return strict(output, product, zarr.open_group(product_url(output, product), mode=mode, zarr_format=3))
+    try:
+        group = zarr.open_group(product_url(output, product), mode=mode, zarr_format=3)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        what = f"its zarr.json cannot be read ({error})"
+        raise DamagedError(output, [Damage(product, "", None, what=what)]) from error
+    return strict(output, product, group)
 
 
 def forget_products() -> None:
@@ -126,14 +131,13 @@ def _open_cached(output: str, product: str) -> zarr.Group:
 def read_status(output: str, product: str, rows: slice | None = None) -> npt.NDArray[np.uint8]:
     """Read the status array, whole or for one shard."""
     group = open_group(output, product, fresh=False)
-    with damage_told(output, product, group, [STATUS], rows):
-        return np.asarray(stored(group, STATUS)[rows if rows is not None else ...], dtype=np.uint8)
+    return np.asarray(read_array(group, STATUS, rows), dtype=np.uint8)
 
 
 def read_rows(output: str, product: str, rows: slice, names: Sequence[str]) -> dict[str, Array]:
     """Read some variables of some rows; raise DamagedError if they are not what was written."""
     group = open_group(output, product, fresh=False)
-    with damage_told(output, product, group, names, rows):
+    with damage_told(group, names, rows):
         return {name: np.asarray(stored(group, name)[rows]) for name in names}
 
 
@@ -146,7 +150,7 @@ def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Arra
     mark = stored(group, STATUS)
     if np.any(read_status(output, product, shard.rows) != Status.PENDING):
         mark[shard.rows] = np.full_like(status, Status.PENDING)
-    with damage_told(output, product, group, list(data), shard.rows):  # Zarr reads what is there before it writes
+    with damage_told(group, list(data), shard.rows):  # Zarr reads what is there before it writes
         for name, values in data.items():
             stored(group, name).with_config(WHOLE)[shard.rows] = values
     mark[shard.rows] = status
@@ -166,7 +170,7 @@ def write_coordinates(output: str, product: str, shard: Shard, values: Mapping[s
     group = open_group(output, product, fresh=False)
     if np.all(read_status(output, product, shard.rows) == Status.PENDING):
         return
-    with damage_told(output, product, group, list(values), shard.rows):
+    with damage_told(group, list(values), shard.rows):
         for name, whole in values.items():
             stored(group, name).with_config(WHOLE)[shard.rows] = whole[shard.rows]
 
@@ -187,6 +191,11 @@ def drop_shard(output: str, product: str, shard: Shard) -> None:
     for name, array in open_group(output, product, fresh=False).arrays():
         if array.shards is not None:
             remove(join(product_url(output, product), name, _key(array, shard)))
+
+
+def rewrite_coordinate(output: str, product: str, name: str, values: Array) -> None:
+    """Write a fixed coordinate again, whatever its file holds."""
+    stored(open_group(output, product, fresh=False), name).with_config(WHOLE)[...] = values
 
 
 def _key(array: zarr.Array[Any], shard: Shard) -> str:

@@ -154,7 +154,10 @@ def damaged_metadata(output: str, *, arrays: bool = True) -> DamagedMetadata:
     """
     members, checksums = _known(output)
     there, found = _products(output), DamagedMetadata()
-    found.group = bool(there) and not checksums
+    found.group = bool(there) and not members
+    for name in (name for name in there if name not in checksums and name in members):
+        if not _is_json(_bytes_of(join(output, name, METADATA))) and (copy := _file_of(name, members)):
+            found.copies[name] = copy
     nodes = [node for node in checksums if _product(node) in there and (arrays or "/" not in node)]
     with ThreadPoolExecutor(READERS) as pool:
         files = pool.map(lambda node: _bytes_of(join(output, node, METADATA)), nodes)
@@ -176,6 +179,13 @@ def _bytes_of(path: str) -> bytes | None:
         return None
 
 
+def _is_json(raw: bytes | None) -> bool:
+    try:
+        return isinstance(json.loads(raw or b""), dict)
+    except ValueError:
+        return False
+
+
 def _file_of(node: str, members: dict[str, Any]) -> bytes | None:
     """Write a node's metadata as Zarr does."""
     if node not in members:
@@ -187,3 +197,13 @@ def _file_of(node: str, members: dict[str, Any]) -> bytes | None:
         metadata[CONSOLIDATED] = {"kind": "inline", "must_understand": False, "metadata": inner}
         metadata["node_type"] = kind
     return json.dumps(metadata, indent=2).encode()
+
+
+def restore_metadata(output: str) -> list[str]:
+    """Write damaged `zarr.json` files of products from their copies, as a run does first; return their paths.
+
+    Those of arrays are left to `verify`: what is read of them is the copy in the product's file.
+    """
+    found = damaged_metadata(output, arrays=False)
+    found.restore(output)
+    return [f"{node}/{METADATA}" for node in found.copies]

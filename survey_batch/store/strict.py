@@ -45,9 +45,9 @@ class Layout:
 
     @classmethod
     def of(cls, output: str, product: str, arrays: Mapping[str, ArrayV3Metadata]) -> "Layout | None":
-        """Find the layout; None if the product's creation was cut short, and for products without checksums."""
+        """Find the layout; None if the product's creation was cut short."""
         status = arrays.get(STATUS)
-        if status is None or not is_checked(status):
+        if status is None:
             return None
         checked = {name: is_sharded(metadata) for name, metadata in arrays.items() if is_checked(metadata)}
         return cls(

@@ -136,10 +136,10 @@ def test_a_damaged_shard_is_dropped_and_can_be_written_again(output):
 def test_errors_that_are_not_of_the_data_stay_what_they_are(output):
     group = open_group(str(output), "things")
     for error in (PermissionError("no"), ValueError("of our own")):
-        with pytest.raises(type(error)), damage_told(str(output), "things", group):
+        with pytest.raises(type(error)), damage_told(group):
             raise error
     (output / "things.zarr" / "name" / "c/1").unlink()
-    with pytest.raises(DamagedError), damage_told(str(output), "things", group):
+    with pytest.raises(DamagedError), damage_told(group):
         raise OSError(errno.EIO, "of the disk")
 
 

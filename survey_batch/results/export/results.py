@@ -22,7 +22,8 @@ from survey_batch.results.export.asked import chosen, parse
 from survey_batch.results.export.names import plain_names
 from survey_batch.results.export.ucds import PROBABILITY_UCD, UCDS, ucd_of_feature
 from survey_batch.results.export.units import column
-from survey_batch.store.products import open_group, product_exists, stored
+from survey_batch.store.damage import read_array
+from survey_batch.store.products import open_group, product_exists
 from survey_batch.store.schema import OBJECT_COORDINATES, PRODUCTS_OF_FRAMES, Array
 
 Statuses = npt.NDArray[np.uint8]
@@ -125,7 +126,7 @@ def find_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
 def _status(output: str, product: str, rows: int) -> Statuses:
     if not product_exists(output, product):
         return np.full(rows, Status.PENDING, np.uint8)
-    return np.asarray(stored(open_group(output, product), "status")[...], np.uint8)
+    return read_array(open_group(output, product), "status").astype(np.uint8)
 
 
 def _identity(output: str, final: Statuses, positions: tuple[str, ...]) -> Part:
@@ -275,5 +276,5 @@ def _array(values: Array, there: npt.NDArray[np.bool_]) -> pa.Array:
 
 
 def _values(group: zarr.Group, name: str, rows: slice) -> Array:
-    values = np.asarray(stored(group, name)[rows])
+    values = read_array(group, name, rows)
     return values.astype(object) if values.dtype.kind in "TU" else values
