@@ -166,6 +166,8 @@ class Runner:
         relabel(self.plan, existing, self.progress.say)
         if len(existing) == len(self.stages) and not any(self.unfinished(stage) for stage in existing):
             log.info("nothing to do: every row has its final status", extra={"event": "finished"})
+            if self.plan.not_stored():  # lost or damaged since
+                self.plan.store()
         else:
             elsewhere = client is not None or kind_of(self.job.cluster).elsewhere
             refuse_what_cannot_work(self.plan, estimate(self.plan), elsewhere=elsewhere)

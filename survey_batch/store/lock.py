@@ -20,6 +20,9 @@ from survey_batch.core.paths import is_url, join, make_folder, read_json
 
 LOCK = "lock.json"
 
+UNKNOWN = {"started": 0.0, "user": "?", "since": "?"}
+"""What a lock that does not say them has in place of these."""
+
 
 @contextmanager
 def locked(output: str, *, force: bool = False, what: str = "run") -> Iterator[None]:
@@ -107,10 +110,13 @@ def _create_local(path: Path, data: bytes) -> None:
 
 
 def _holder(path: str) -> dict[str, Any] | None:
+    """Return what a lock says of its holder; None if there is no lock, or one that is damaged: it is written whole."""
     try:
-        return read_json(path)  # type: ignore[no-any-return]
+        holder = read_json(path)
     except (FileNotFoundError, ValueError):
         return None
+    known = isinstance(holder, dict) and isinstance(holder.get("host"), str) and isinstance(holder.get("pid"), int)
+    return {**UNKNOWN, **holder} if known else None
 
 
 def holder_of(output: str) -> dict[str, Any] | None:

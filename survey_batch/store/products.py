@@ -112,6 +112,8 @@ def open_strictly(output: str, product: str, mode: Literal["r", "r+"] = "r") -> 
     """Open a product so that data which is lost is an error; raise FileNotFoundError if there is no product."""
     try:
         group = zarr.open_group(product_url(output, product), mode=mode, zarr_format=3)
+    except FileNotFoundError:
+        raise
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         what = f"its zarr.json cannot be read ({error})"
         raise DamagedError(output, [Damage(product, "", None, what=what)]) from error

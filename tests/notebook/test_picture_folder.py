@@ -5,7 +5,6 @@ import csv
 import fsspec
 import numpy as np
 import pytest
-import zarr
 from astropy.io import fits
 from astropy.wcs import WCS
 from PIL import Image
@@ -84,7 +83,7 @@ def test_blocks_of_few_objects_give_the_same_pictures(output, tmp_path, monkeypa
 
 
 def test_fits_files_have_all_bands_that_are_there_and_their_wcs(output, tmp_path):
-    group = zarr.open_group(f"{output}/cutouts.zarr", mode="r+")
+    group = open_group(output, "cutouts")
     group["crval"][1:2] = np.full((1, 5, 2), [150.0, 2.0])
     group["crpix"][1:2] = np.full((1, 5, 2), 8.0)
     group["cd"][1:2] = np.broadcast_to(np.eye(2) * 1e-4, (1, 5, 2, 2))

@@ -25,6 +25,7 @@ from survey_batch.results.export.units import column
 from survey_batch.store.damage import read_array
 from survey_batch.store.products import open_group, product_exists
 from survey_batch.store.schema import OBJECT_COORDINATES, PRODUCTS_OF_FRAMES, Array
+from survey_batch.store.small_files import file_told
 
 Statuses = npt.NDArray[np.uint8]
 
@@ -235,8 +236,9 @@ def _labels(output: str, names: Sequence[str]) -> Part:
 
 def _reasons(output: str, final: Statuses) -> Part:
     field = column("reason", pa.string(), "why the object is not ok, by stage", ucd=UCDS["reason"])
+    path = join(output, "problems.parquet")
     try:
-        raw = read_bytes(join(output, "problems.parquet"))
+        raw = read_bytes(path)
     except FileNotFoundError:
         raw = None
 
@@ -244,7 +246,8 @@ def _reasons(output: str, final: Statuses) -> Part:
         texts = np.full(rows.stop - rows.start, None, dtype=object)
         if raw is not None:
             within = [("row", ">=", rows.start), ("row", "<", rows.stop)]
-            found = pq.read_table(io.BytesIO(raw), columns=["row", "stage", "message"], filters=within)
+            with file_told(path):
+                found = pq.read_table(io.BytesIO(raw), columns=["row", "stage", "message"], filters=within)
             for row, stage, message in zip(*(found[name].to_pylist() for name in found.column_names), strict=True):
                 if stage not in PRODUCTS_OF_FRAMES:
                     said, index = f"{stage}: {message}", row - rows.start
