@@ -134,15 +134,28 @@ def damage_of(product: str, name: str, array: zarr.Array[Any], rows: slice | Non
             yield Damage(product, name, index, span.start, span.stop, what)
 
 
+class UnreadableRowsError(Exception):
+    """Why a part of an array cannot be read."""
+
+
 def why_unreadable(array: zarr.Array[Any], rows: slice) -> str:
     """Read some rows of an array, and say why they cannot be read; empty if they can."""
     try:
-        np.asarray(array[rows if array.ndim else ...])
+        read_whole(array, rows)
+    except UnreadableRowsError as error:
+        return str(error)
+    return ""
+
+
+def read_whole(array: zarr.Array[Any], rows: slice) -> Array:
+    """Read some rows of an array; raise UnreadableRowsError with the reason if they are not what was written."""
+    try:
+        return np.asarray(array[rows if array.ndim else ...])
     except DamagedError as error:
-        return error.damages[0].what
+        raise UnreadableRowsError(error.damages[0].what) from error
     except OF_DAMAGE as error:
         if isinstance(error, OSError) and error.errno != errno.EIO:
             raise
         wrong = "checksum do not match" in str(error)
-        return "its bytes are not what was written (checksum)" if wrong else f"its bytes cannot be decoded ({error})"
-    return ""
+        what = "its bytes are not what was written (checksum)" if wrong else f"its bytes cannot be decoded ({error})"
+        raise UnreadableRowsError(what) from error
