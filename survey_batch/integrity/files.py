@@ -42,8 +42,10 @@ def check_settings(plan: Plan, stage: Stage) -> Iterator[Fault]:
     file = f"{stage.name}.zarr"
     try:
         check_product(plan.job.output, stage.name, provenance_of(plan, stage), plan)
-    except (PlanMismatchError, ConfigurationError) as error:
+    except PlanMismatchError as error:
         yield Fault(Kind.SETTINGS, file, str(error))
+        return
+    except ConfigurationError:  # of the classifier, which is told by itself
         return
     attrs = open_group(plan.job.output, stage.name).attrs
     if attrs.get("fingerprint") != fingerprint(json.loads(str(attrs[PROVENANCE]))):

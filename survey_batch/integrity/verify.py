@@ -199,6 +199,9 @@ class _Verifier:
         step("mending")
         if Kind.METADATA in kinds:
             mended.append("damaged zarr.json files are restored from their copies")
+        if Kind.SETTINGS in kinds:
+            mended.append("nothing else is mended: what another job made is not to be made again by this one")
+            return
         if Kind.PLAN in kinds:
             plan.store()
             mended.append("the plan is written again")
@@ -211,8 +214,8 @@ class _Verifier:
             collect_problems(self.output, _shards(plan, stages))
             correct_counts(self.output, self.found.counts)
             mended.append("problems.parquet is collected again, and the next run writes a whole run.json")
-        left = [str(fault) for fault in self.found.faults if fault.kind in (Kind.SETTINGS, Kind.CLASSIFIER)]
-        mended += [f"not mended, because only you can: {text}" for text in left]
+        if Kind.CLASSIFIER in kinds:
+            mended.append("a classifier is not mended: restore its folder, or train it again")
 
 
 def _shards(plan: Plan, stages: Mapping[str, Stage]) -> dict[str, list[Shard]]:
