@@ -10,7 +10,7 @@ import zarr
 from fsspec.core import url_to_fs
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.paths import join
+from survey_batch.core.paths import is_url, join
 from survey_batch.core.status import Status, usable
 from survey_batch.core.steps import detail
 from survey_batch.core.wording import size
@@ -24,7 +24,7 @@ from survey_batch.store.schema import Array, Axis, Shard
 from survey_batch.store.strict import STATUS
 
 READERS = 4
-"""Shards that are read at a time."""
+"""Shards that are read at a time from an object store, where each waits for answers; from a disk it is one."""
 
 IDENTITY = ("object_id", "ra", "dec")
 """Coordinates that the plan has too."""
@@ -173,7 +173,7 @@ def _check_values(look: Look, damaged: Iterable[tuple[str, int]]) -> Iterator[Fa
             nbytes += values.nbytes
         return nbytes, faults
 
-    with ThreadPoolExecutor(READERS) as pool:
+    with ThreadPoolExecutor(READERS if is_url(look.output) else 1) as pool:
         for number, (nbytes, faults) in enumerate(pool.map(read, shards), 1):
             look.nbytes += nbytes
             detail(f"{look.product}: {number:,} of {len(shards):,} shards, {size(look.nbytes)}")
