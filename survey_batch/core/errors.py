@@ -15,6 +15,10 @@ class SurveyBatchError(Exception):
     """Traceback of the error behind this one, for the run's log; empty if there is none."""
 
 
+CHECKSUM_DIFFERS = "computed checksum do not match"
+"""What Zarr says of stored bytes that are not what was written."""
+
+
 class ConfigurationError(SurveyBatchError):
     """The job file, the command line or the machine is at fault; a person must change something."""
 

@@ -231,7 +231,7 @@ class Engine:
         error = future.exception()
         if isinstance(error, DamagedError) and error.output == self.job.output:
             self.damages += error.damages
-            log.warning("%s %s: %s", stage, chain.shard, error, extra={"event": "damaged", "stage": stage})
+            log.info("%s %s: %s", stage, chain.shard, error, extra={"event": "damaged", "stage": stage})
             return Chain(chain.shard, [], chain.attempt + 1)
         reason = self.failures.note(stage, chain.shard, error, future.traceback())
         if reason is not None:

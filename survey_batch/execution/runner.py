@@ -152,7 +152,8 @@ class Runner:
                 if error.output != self.job.output or found <= seen or not all(damage.array for damage in found):
                     raise
                 seen |= found
-                log.warning("%s", error, extra={"event": "damaged"})
+                damages = list(map(str, error.damages))
+                log.info("%s", error, extra={"event": "damaged", "damages": damages})
                 for line in (
                     *map(str, error.damages[:SHOWN_DAMAGES]),
                     *mark_damaged(self.plan, self.stages, error.damages),

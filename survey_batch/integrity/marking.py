@@ -7,7 +7,7 @@ import numpy as np
 from survey_batch.core.paths import remove_folder
 from survey_batch.planning.plan import Plan, to_numpy
 from survey_batch.stages import Stage
-from survey_batch.store.damage import Damage
+from survey_batch.store.damage import Damage, rows_in_words
 from survey_batch.store.products import (
     drop_shard,
     forget_products,
@@ -17,6 +17,9 @@ from survey_batch.store.products import (
     rewrite_coordinate,
 )
 from survey_batch.store.schema import Shard
+
+NAMED = 3
+"""Shards whose rows are named in a message."""
 
 
 def mark_damaged(plan: Plan, stages: Sequence[Stage], damages: Iterable[Damage]) -> list[str]:
@@ -116,6 +119,5 @@ def objects_on(plan: Plan, frames: Sequence[Shard]) -> list[Shard]:
 
 def _rows_of(shards: Sequence[Shard]) -> str:
     """Name the rows of shards, the first few of many."""
-    rows = [f"{shard.start} to {shard.stop - 1}" for shard in shards]
-    more = f" and those of {len(rows) - 3} more shards" if len(rows) > 3 else ""
-    return f"rows {', '.join(rows[:3])}{more}"
+    rows = ", ".join(rows_in_words(shard.start, shard.stop) for shard in shards[:NAMED])
+    return rows + (f" and those of {len(shards) - NAMED} more shards" if len(shards) > NAMED else "")

@@ -75,8 +75,8 @@ class Verification:
 
     def __str__(self) -> str:
         how = f", {size(self.nbytes)} of values read" if self.deep else ", values not read"
-        what = f"{len(self.faults):,} faults" if self.faults else "nothing is wrong"
-        return f"{self.output}: {len(self.counts)} products{how}: {what}"
+        many = f"{len(self.faults):,} things are wrong" if self.faults[1:] else "one thing is wrong"
+        return f"{self.output}: {', '.join(self.counts)}{how}: {many if self.faults else 'nothing is wrong'}"
 
     def __repr__(self) -> str:
         return "\n  ".join([f"<Verification of {self}", *map(str, self.faults)]) + ">"

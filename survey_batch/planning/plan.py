@@ -126,7 +126,7 @@ class Plan:
         return [
             table_path(self.job.output, axis)
             for axis, table in tables.items()
-            if (found := stored_table(self.job.output, axis)) is None or not found.equals(table)
+            if (found := stored_table(self.job.output, axis)) is None or hash_of(found) != hash_of(table)
         ]
 
 

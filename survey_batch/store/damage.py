@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from survey_batch.core.errors import SurveyBatchError
+from survey_batch.core.errors import CHECKSUM_DIFFERS, SurveyBatchError
 from survey_batch.store.schema import Array
 
 OF_DAMAGE = (ValueError, RuntimeError, LookupError, TypeError, ArithmeticError, OSError)
@@ -18,6 +18,11 @@ are told from those of a disk by their number."""
 
 
 LOST = "zarr.json is not what was written, and no copy of it is left"
+
+
+def rows_in_words(start: int, stop: int) -> str:
+    """Name successive rows; `stop` is the first that is not among them."""
+    return f"rows {start} to {stop - 1}" if stop - start > 1 else f"row {start}"
 
 
 @dataclass(frozen=True, order=True)
@@ -44,7 +49,7 @@ class Damage:
     what: str = ""
 
     def __str__(self) -> str:
-        rows = "" if self.shard is None else f" of shard {self.shard} (rows {self.start} to {self.stop - 1})"
+        rows = "" if self.shard is None else f" of shard {self.shard} ({rows_in_words(self.start, self.stop)})"
         return ": ".join(filter(None, (f"{self.product}.zarr", f"{self.array}{rows}", self.what)))
 
     def as_dict(self) -> dict[str, Any]:
@@ -156,6 +161,6 @@ def read_whole(array: zarr.Array[Any], rows: slice) -> Array:
     except OF_DAMAGE as error:
         if isinstance(error, OSError) and error.errno != errno.EIO:
             raise
-        wrong = "checksum do not match" in str(error)
+        wrong = CHECKSUM_DIFFERS in str(error)
         what = "its bytes are not what was written (checksum)" if wrong else f"its bytes cannot be decoded ({error})"
         raise UnreadableRowsError(what) from error

@@ -85,7 +85,7 @@ def test_damaged_shards_are_made_again_with_what_depends_on_them_bit_for_bit(job
     lines = "\n".join(told.lines)
     assert "spectra.zarr: flux of shard 0 (rows 0 to 7): its file is missing" in lines
     assert "ivar of shard 2" in lines
-    assert "features.zarr, made from spectra: rows 0 to 7, 16 to 23 are pending" in lines
+    assert "features.zarr, made from spectra: rows 0 to 7, rows 16 to 23 are pending" in lines
 
 
 def test_components_are_not_fitted_to_a_damaged_shard(job, client):
