@@ -7,7 +7,7 @@ from pathlib import Path
 from survey_batch.config.job import Job
 from survey_batch.core.display import in_words
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
-from survey_batch.core.paths import exists, files_in, join, write_json
+from survey_batch.core.paths import exists, join, write_json
 from survey_batch.core.status import UNFINISHED
 from survey_batch.integrity.faults import Fault, Kind
 from survey_batch.models.artifact import check_folder
@@ -17,7 +17,7 @@ from survey_batch.preflight.provenance import check_product, fingerprint, proven
 from survey_batch.stages import Stage
 from survey_batch.store.damage import LOST, Damage
 from survey_batch.store.lock import LOCK, holder_of
-from survey_batch.store.problems import ALL, PROBLEM_SCHEMA, problems_path
+from survey_batch.store.problems import ALL, PROBLEM_SCHEMA, note_paths, problems_path
 from survey_batch.store.products import PROVENANCE, open_group
 from survey_batch.store.root import METADATA, DamagedMetadata
 from survey_batch.store.schema import Shard
@@ -113,11 +113,11 @@ def correct_counts(output: str, counts: Mapping[str, Mapping[str, int]]) -> None
 
 def check_notes(output: str, shards: Mapping[str, list[Shard]]) -> Iterator[tuple[Fault, str, Shard]]:
     """Find damaged notes of problems; yield each with the stage and the shard that it is about."""
-    there = {path.rpartition("/")[2] for path in files_in(join(output, "problems"), ".parquet")}
+    there = set(note_paths(output))
     for stage, own in shards.items():
         for shard in own:
             path = problems_path(output, stage, shard)
-            if path.rpartition("/")[2] in there and (error := _broken(_read_notes, path)) is not None:
+            if path in there and (error := _broken(_read_notes, path)) is not None:
                 yield Fault(Kind.ACCOUNTS, _below(output, path), f"it cannot be read ({error.why})"), stage, shard
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 import zarr
 
-from survey_batch.core.paths import files_in, join
+from survey_batch.core.paths import files_in
 from survey_batch.planning.plan import table_path
 from survey_batch.store.damage import read_array as read_stored
-from survey_batch.store.problems import read_note, read_problems
+from survey_batch.store.problems import note_paths, read_note, read_problems
 from survey_batch.store.products import is_complete, open_strictly, stored
 from survey_batch.store.schema import Array
 from survey_batch.store.small_files import DamagedFileError, opened_table
@@ -69,7 +69,7 @@ def problems_so_far(output: str, *, ended: bool) -> tuple[pa.Table, bool]:
     """
     if ended:
         return read_problems(output), True
-    notes = files_in(join(output, "problems"), ".parquet")
+    notes = note_paths(output)
     if not notes or len(notes) > MAX_NOTES:
         return read_problems(output), not notes
     return pa.concat_tables([read_note(note) for note in notes]), True

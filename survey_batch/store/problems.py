@@ -117,6 +117,12 @@ def problems_path(output: str, stage: str, shard: Shard) -> str:
     return join(output, "problems", f"{stage}-{shard.index:06d}.parquet")
 
 
+def note_paths(output: str) -> list[str]:
+    """List the notes of all shards that have problems."""
+    names = (path.rpartition("/")[2] for path in files_in(join(output, "problems"), ".parquet"))
+    return [join(output, "problems", name) for name in names]
+
+
 def note_problems(
     output: str,
     stage: str,
@@ -197,8 +203,8 @@ def collect_problems(output: str, shards: Mapping[str, Sequence[Shard]] | None =
     known = {problems_path(output, stage, shard): (stage, shard) for stage, shard in each}
     buffer, count = io.BytesIO(), 0
     with pq.ParquetWriter(buffer, PROBLEM_SCHEMA, compression="zstd", write_page_checksum=True) as writer:
-        for path in files_in(join(output, "problems"), ".parquet"):
-            table = read_note(path, *known.get(join(output, "problems", path.rpartition("/")[2]), ()))
+        for path in note_paths(output):
+            table = read_note(path, *known.get(path, ()))
             writer.write_table(table)
             count += table.num_rows
     write_bytes(join(output, ALL), buffer.getvalue())
