@@ -65,10 +65,15 @@ def _group_of(output: str, names: Sequence[str]) -> dict[str, Any]:
     members = {node: json.loads(raw) for node, raw in read.items()}
     for entry in members.values():
         entry.pop(CONSOLIDATED, None)
+    return _group(members, {node: checksum(raw) for node, raw in read.items()})
+
+
+def _group(members: dict[str, Any], checksums: dict[str, str]) -> dict[str, Any]:
+    """Make the group's own metadata."""
     return {
         "zarr_format": 3,
         "node_type": "group",
-        "attributes": {CHECKSUMS: {node: checksum(raw) for node, raw in read.items()}},
+        "attributes": {CHECKSUMS: checksums},
         CONSOLIDATED: {"kind": "inline", "must_understand": False, "metadata": members},
     }
 
@@ -154,7 +159,8 @@ def damaged_metadata(output: str, *, arrays: bool = True) -> DamagedMetadata:
     """
     members, checksums = _known(output)
     there, found = _products(output), DamagedMetadata()
-    found.group = bool(there) and not members
+    own = json.dumps(_group(members, checksums)).encode()
+    found.group = bool(there) and (not members or (bool(checksums) and own != _bytes_of(join(output, METADATA))))
     for name in (name for name in there if name not in checksums and name in members):
         if not _is_json(_bytes_of(join(output, name, METADATA))) and (copy := _file_of(name, members)):
             found.copies[name] = copy
