@@ -12,7 +12,19 @@ ROOT = Path(survey_batch.__file__).parent
 
 ORDER = [
     *("core", "config", "optics", "spectra", "images", "archive", "catalog", "store", "planning", "models", "stages"),
-    *("surveys", "cluster", "preflight", "lazy", "training", "results", "report", "notebook", "monitor", "execution"),
+    *(
+        "surveys",
+        "cluster",
+        "preflight",
+        "integrity",
+        "lazy",
+        "training",
+        "results",
+        "report",
+        "notebook",
+        "monitor",
+        "execution",
+    ),
     *("doctor", "simulate", "cli"),
 ]
 """Each room imports from those before it, and none from one behind it."""

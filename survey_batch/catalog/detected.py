@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from survey_batch.config.job import CatalogSection, Job
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.paths import exists, join
+from survey_batch.core.paths import join
 
 FILE = "detections.parquet"
 
@@ -15,8 +19,15 @@ def detections_path(job: Job) -> str:
 
 
 def detected(job: Job) -> bool:
-    """Tell whether a job finds its objects on frames and has already done so."""
-    return job.catalog.detect is not None and exists(detections_path(job))
+    """Tell whether a job finds its objects on frames and has already done so; a list that is broken is made again."""
+    if job.catalog.detect is None:
+        return False
+    try:
+        with fsspec.open(detections_path(job), "rb") as stream:
+            pq.read_metadata(stream)
+    except (pa.ArrowException, FileNotFoundError):
+        return False
+    return True
 
 
 def object_catalog(job: Job) -> CatalogSection:

@@ -21,7 +21,7 @@ EXIT_INCOMPLETE, EXIT_CONFIGURATION, EXIT_MISMATCH, EXIT_INTERRUPTED = 1, 2, 3, 
 EXIT_CODES = {
     0: "done",
     EXIT_INCOMPLETE: "it ended, but some rows are `unreachable` or `failed` (the same command tries them again), "
-    "`doctor` found what would fail, or there was another error of the package",
+    "`doctor` found what would fail, `verify` found what is wrong, or there was another error of the package",
     EXIT_CONFIGURATION: "the job, the command line or the machine is at fault; the message says what to change",
     EXIT_MISMATCH: "the output belongs to another job, and was left alone",
     EXIT_INTERRUPTED: "interrupted by Ctrl-C or SIGTERM; what is finished is kept, and the same command goes on",
@@ -55,6 +55,7 @@ def make_app() -> typer.Typer:
         simulate,
         status,
         train,
+        verify,
     )
 
     app = typer.Typer(
@@ -63,7 +64,8 @@ def make_app() -> typer.Typer:
         epilog="Ends with " + "; ".join(f"{code}: {text}" for code, text in EXIT_CODES.items()).replace("`", "") + ".",
         pretty_exceptions_enable=False,
     )
-    for verb in (init, simulate, catalog, plan, doctor, run, status, report, export, train, evaluate, psf_stars):
+    work = (init, simulate, catalog, plan, doctor, run, status, report, export, verify)
+    for verb in (*work, train, evaluate, psf_stars):
         name = verb.__name__.rsplit(".", 1)[-1]
         app.command(name.replace("_", "-"))(framed(getattr(verb, name)))
     app.callback()(_common)

@@ -14,6 +14,7 @@ import typer
 from survey_batch.cli.display import StepDisplay
 from survey_batch.cli.output import answer, error_console, say
 from survey_batch.core import interrupt, steps
+from survey_batch.core.errors import CHECKSUM_DIFFERS, SurveyBatchError
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object, for programs; progress goes to standard error.")
@@ -46,6 +47,13 @@ def framed(verb: Callable[..., None]) -> Callable[..., None]:
                 _say_stopped(name, given)
                 raise
             except Exception as error:
+                if isinstance(error, ValueError) and CHECKSUM_DIFFERS in str(error) and "job" in given:
+                    damaged = SurveyBatchError(
+                        "stored data is not what was written (a checksum differs); this says where: "
+                        + command("verify", given["job"], given.get("overrides"), "--deep")
+                    )
+                    answer.fail(type(damaged).__name__, str(damaged))
+                    raise damaged from error
                 if not isinstance(error, typer.Exit | USAGE_ERROR):  # `main` tells of wrong options
                     answer.fail(type(error).__name__, str(error))
                 raise

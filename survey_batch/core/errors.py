@@ -19,6 +19,10 @@ class SurveyBatchError(Exception):
         super().__init__(*(redacted(part) if isinstance(part, str) else part for part in args))
 
 
+CHECKSUM_DIFFERS = "computed checksum do not match"
+"""What Zarr says of stored bytes that are not what was written."""
+
+
 class ConfigurationError(SurveyBatchError):
     """The job file, the command line or the machine is at fault; a person must change something."""
 

@@ -205,19 +205,19 @@ def _make_local(target: Path, make: Callable[[Path], None]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def remove_folder(path: str) -> None:
+    """Delete a folder with all that is in it, if there is one."""
+    filesystem, inside = url_to_fs(path)
+    with suppress(FileNotFoundError):
+        filesystem.rm(inside, recursive=True)
+
+
 def read_bytes(path: str) -> bytes:
     """Read a whole file; raise FileNotFoundError if there is none."""
     if is_url(path):
         filesystem, inside = url_to_fs(path)
         return bytes(filesystem.cat_file(inside))  # opening it would ask a cache for its length
     return Path(path).read_bytes()
-
-
-def delete(path: str) -> None:
-    """Delete a file, if it is there."""
-    filesystem, inside = url_to_fs(path)
-    with suppress(FileNotFoundError):
-        filesystem.rm_file(inside)
 
 
 def write_json(path: str, value: Any) -> None:

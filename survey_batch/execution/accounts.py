@@ -13,13 +13,13 @@ from survey_batch.core.errors import SurveyBatchError
 from survey_batch.core.redaction import redacted
 from survey_batch.core.status import count_statuses, final_status
 from survey_batch.core.steps import step
-from survey_batch.execution.runfile import write_run
+from survey_batch.execution.runfile import damaged_accounts, write_run
 from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import Plan
 from survey_batch.stages import Stage
 from survey_batch.store.problems import collect_problems
 from survey_batch.store.products import product_exists, read_status
-from survey_batch.store.schema import Array
+from survey_batch.store.schema import Array, Axis
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,7 @@ class Accounts:
     def __init__(self, plan: Plan, stages: Sequence[Stage]) -> None:
         self.plan, self.output = plan, plan.job.output
         self.names = [stage.name for stage in stages]
+        self.axes: dict[str, Axis] = {stage.name: stage.axis for stage in stages}
         self.stages = [stage for stage in stages if stage.stored]
         self.started = time.time()
         self.summary = Summary(self.output)
@@ -101,7 +102,7 @@ class Accounts:
         """Count, check that the counts add up, and write `problems.parquet` and `run.json`."""
         step("counting")
         self._count()
-        if self.summary.worked:
+        if self.summary.worked or damaged_accounts(self.output):
             self._write(log_path, "complete" if self.summary.complete else "incomplete")
         self._check()
         log.info("run ended", extra={"event": "ended", "counts": self.summary.counts})
@@ -130,7 +131,7 @@ class Accounts:
         return np.zeros(self.plan.size(stage.axis), np.uint8)
 
     def _write(self, log_path: str, ended: str, error: str = "") -> None:
-        collect_problems(self.output)
+        collect_problems(self.output, {name: self.plan.shards(axis) for name, axis in self.axes.items()})
         write_run(self.plan, self.summary.counts, self.summary.stages, self.started, log_path, ended, error)
 
     def _check(self) -> None:

@@ -15,7 +15,7 @@ from survey_batch.core.status import usable
 from survey_batch.images.reader import ImageReader
 from survey_batch.stages.context import Origin
 from survey_batch.stages.detections import JUDGED, LABELS, MEASURED
-from survey_batch.store.products import open_group, stored
+from survey_batch.store.products import open_group, read_rows, stored
 from survey_batch.store.schema import Array
 
 FIELDS_AT_ONCE = 256
@@ -34,7 +34,7 @@ def write_detections(job: Job) -> int:
     for start in range(0, count, FIELDS_AT_ONCE):
         span = slice(start, min(start + FIELDS_AT_ONCE, count))
         names = [name for name in (*MEASURED, *JUDGED, "count", "status", *job.survey.field) if name in group]
-        fields = {name: np.asarray(stored(group, name)[span]) for name in names}
+        fields = read_rows(job.output, "detections", span, names)
         table = _table(fields, job.survey.field, Origin(job.survey, job.archive).images())
         writer = writer or pq.ParquetWriter(buffer, table.schema, compression="zstd")
         writer.write_table(table)

@@ -12,10 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import wait
-from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
-from uuid import uuid4
 
 from distributed import Future, KilledWorker
 
@@ -27,10 +24,12 @@ from survey_batch.core.errors import StrangeNodeError, SurveyBatchError
 from survey_batch.core.status import count_statuses
 from survey_batch.core.world import node_of
 from survey_batch.execution import shard_task
+from survey_batch.execution.chain import Chain, ChainTasks
 from survey_batch.execution.failures import Deaths, Failures
 from survey_batch.execution.nodes import Nodes
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
+from survey_batch.store.damage import Damage, DamagedError
 from survey_batch.store.products import mark_pending, read_status
 from survey_batch.store.schema import Shard
 
@@ -46,18 +45,6 @@ TICK_SECONDS = 0.5
 
 SIZE_SECONDS = 5.0
 """Time between two checks of the cluster's size."""
-
-
-@dataclass
-class Chain:
-    """One shard on its way through the stages of a phase."""
-
-    shard: Shard
-    stages: list[str]
-    attempt: int = 0
-    avoid: str = ""
-    """Node where it failed; another one is preferred."""
-    futures: list[Future] = field(default_factory=list)
 
 
 class Engine:
@@ -89,15 +76,14 @@ class Engine:
         self.nodes, self.attempts_apart = nodes, 0
         if nodes is not None:
             nodes.begin()
-        self.client = client
+        self.client, self.tasks = client, ChainTasks(client, job, group, nodes)
         self.stages = {stage.name: stage for stage in group.stages}
-        self.needed_by = {stage.name: group.needed_by(stage.name) for stage in group.stages if not stage.stored}
+        self.needed_by = self.tasks.needed_by
         self.on_record, self.on_tick = on_record, on_tick
-        # On a shared scheduler, tasks of another run could have the same keys.
-        self.run_id = uuid4().hex[:8]
         self.finished: queue.SimpleQueue[Chain] = queue.SimpleQueue()
-        self.gpu, self.workers, self.window, self.looked = False, 0, 0, -math.inf
+        self.workers, self.window, self.looked = 0, 0, -math.inf
         self.told: set[str] = set()  # tracebacks of readers that are in the log
+        self.damages: list[Damage] = []
         # A scheduler that we did not start retries this many times before it reports that a task kills workers.
         self.failures = Failures(Deaths(connection.why_died, 1 + int(client.run_on_scheduler(_allowed_failures))))
 
@@ -110,6 +96,8 @@ class Engine:
             The scheduler disappeared.
         ConfigurationError, PlanMismatchError
             A worker found a fault in the job itself; nothing is retried.
+        DamagedError
+            Stored data that some shards are made from cannot be read. They are left; all others are done.
         """
         waiting = deque(Chain(shard, list(self.stages)) for shard in shards)
         # When a worker dies, all its shards are blamed, and the shard that killed it will kill the next worker. Shards
@@ -133,12 +121,14 @@ class Engine:
             self._check()
             waiting.extend(self._again())
             self.on_tick()
+        if self.damages:
+            raise DamagedError(self.job.output, self.damages)
 
     def _look(self) -> None:
         """Check the current size of the cluster."""
         if time.monotonic() - self.looked > SIZE_SECONDS:
             size, self.looked = self.connection.size(), time.monotonic()
-            self.gpu, self.workers = size.gpu, size.workers
+            self.tasks.gpu, self.workers = size.gpu, size.workers
             # Workers come and go, so there is work for all requested workers, or for all present ones if they are more.
             # On a GPU only one shard is computed at a time; more shards would only wait in memory.
             self.window = (1 if size.gpu else 2) * size.slots + 2
@@ -163,35 +153,8 @@ class Engine:
         return chains
 
     def _submit(self, chain: Chain) -> None:
-        after: Future | None = None
-        # The client drops the blocks handed on when this method returns; Dask keeps them for the tasks that need them.
-        handed_on: dict[str | None, Future] = {}
-        for name in chain.stages:
-            stage, submit = self.stages[name], partial(self._task, chain, name)
-            what = (self.job, name, chain.shard, handed_on.get(stage.upstream), self._users(name, chain))
-            if name in self.needed_by:
-                handed_on[name] = block = submit("", _after, after, shard_task.run_shard, *what)
-                after = submit("-record", shard_task.record_of, block)
-            elif stage.in_steps:
-                loaded = submit("-load", _after, after, shard_task.load, *what)
-                computed = submit("", shard_task.compute, self.job, name, loaded)
-                after = submit("-write", shard_task.write, self.job, name, computed)
-            else:
-                after = submit("", _after, after, shard_task.run_shard, *what)
-            chain.futures.append(after)
+        self.tasks.submit(chain)
         chain.futures[-1].add_done_callback(lambda _: self.finished.put(chain))
-
-    def _task(self, chain: Chain, stage: str, step: str, function: Callable[..., Any], *arguments: Any) -> Future:
-        """Submit one task; the step that computes has an empty name."""
-        # Dask's dashboard groups and names tasks by the first part of a tuple key.
-        key = (f"{stage}{step}", chain.shard.index, chain.attempt, self.run_id)
-        resources = {"GPU": 1} if self.gpu and self.stages[stage].gpu and not step else None
-        place = {"workers": others, "allow_other_workers": True} if (others := self._others(chain)) else {}
-        return self.client.submit(function, *arguments, key=key, resources=resources, pure=False, **place)
-
-    def _others(self, chain: Chain) -> list[str]:
-        """Return the workers of other nodes than the one where a shard failed."""
-        return self.nodes.others(chain.avoid) if self.nodes is not None and chain.avoid else []
 
     def _finished(self) -> list[Chain]:
         """Return the chains that have finished; wait briefly for the first one."""
@@ -266,6 +229,10 @@ class Engine:
         if self.nodes is not None and isinstance(error, StrangeNodeError):
             self.nodes.leave_out(error.node, error.fault)
             return Chain(chain.shard, list(chain.stages), chain.attempt + 1, node)
+        if isinstance(error, DamagedError) and error.output == self.job.output:
+            self.damages += error.damages
+            log.info("%s %s: %s", stage, chain.shard, error, extra={"event": "damaged", "stage": stage})
+            return Chain(chain.shard, [], chain.attempt + 1)
         reason = self.failures.note(stage, chain.shard, error, future.traceback())
         if self.nodes is not None and not isinstance(error, KilledWorker):
             self.nodes.failed(node, str(error) or type(error).__name__)
@@ -273,17 +240,13 @@ class Engine:
             for name in (part for part in self.needed_by.get(stage, (stage,)) if part in chain.stages):
                 self._set_aside(name, chain.shard, reason if name == stage else f"{stage}: {reason}")
                 chain.stages.remove(name)
-        left = [name for name in chain.stages if name not in self.needed_by or self._users(name, chain)]
+        left = [name for name in chain.stages if name not in self.needed_by or self.tasks.users(name, chain)]
         return Chain(chain.shard, left, chain.attempt + 1, node)
-
-    def _users(self, stage: str, chain: Chain) -> tuple[str, ...]:
-        """Return the stored stages of this shard that still need a product that is not stored."""
-        return tuple(name for name in self.needed_by.get(stage, ()) if name in chain.stages)
 
     def _set_aside(self, stage: str, shard: Shard, reason: str) -> None:
         """Have a worker commit a shard as failed; a shard that is still running may kill that worker, too."""
         for attempt in range(SET_ASIDE_ATTEMPTS):
-            key = ("set-aside", stage, shard.index, attempt, self.run_id)
+            key = ("set-aside", stage, shard.index, attempt, self.tasks.run_id)
             future = self.client.submit(shard_task.set_aside, self.job, stage, shard, reason, key=key, pure=False)
             self.connection.wait(future)
             if future.status == "cancelled":
@@ -296,11 +259,6 @@ class Engine:
             f"{stage} {shard}: {reason}; it could not be set aside either: {type(error).__name__}: {error}. Check "
             "the workers' logs, then run the same command again to continue."
         ) from error
-
-
-def _after(_: Record | None, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Run one step on a worker, after the step it depends on."""
-    return function(*arguments)
 
 
 def _allowed_failures(dask_scheduler: Any) -> int:

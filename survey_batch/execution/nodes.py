@@ -16,7 +16,7 @@ from uuid import uuid4
 from survey_batch.cluster.base import Connection, Say, register
 from survey_batch.cluster.world_check import TOPIC, WorldCheck, leave
 from survey_batch.core.errors import ConfigurationError, SurveyBatchError
-from survey_batch.core.paths import delete, files_in, join, write_bytes
+from survey_batch.core.paths import files_in, join, remove, write_bytes
 from survey_batch.core.world import World, landmarks_in, node_name
 from survey_batch.monitor.record import Record
 from survey_batch.store.schema import Shard
@@ -212,7 +212,7 @@ def watched_nodes(connection: Connection, output: str, root: str, say: Say) -> I
     """
     folder, token = join(output, "log"), uuid4().hex
     for left in files_in(folder, MARKER):  # by a run that was killed
-        delete(left)
+        remove(left)
     # A name that is new to every node: a shared file system may show a node for a minute what it saw before.
     marker = join(folder, f"{token[:8]}{MARKER}")
     write_bytes(marker, token.encode())
@@ -226,4 +226,4 @@ def watched_nodes(connection: Connection, output: str, root: str, say: Say) -> I
         with suppress(OSError, ValueError):  # the scheduler may be gone
             connection.client.unsubscribe_topic(TOPIC)
             connection.client.unregister_worker_plugin(WorldCheck.name)
-        delete(marker)
+        remove(marker)

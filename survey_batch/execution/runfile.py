@@ -1,14 +1,19 @@
 """`run.json`: the job, the counts of its catalogue, and how each run went and ended."""
 
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NotRequired, TypedDict
 
-from survey_batch.core.paths import join, read_json, write_json
+from survey_batch.core.paths import join, write_json
 from survey_batch.core.redaction import redacted, redacted_values
 from survey_batch.core.versions import versions
 from survey_batch.planning.plan import Plan
+from survey_batch.store.problems import ALL
+from survey_batch.store.small_files import DamagedFileError, read_run_file, read_table
+
+log = logging.getLogger(__name__)
 
 
 class RunRecord(TypedDict):
@@ -79,6 +84,24 @@ def write_run(
 
 def _earlier_runs(path: str) -> list[Mapping[str, Any]]:
     try:
-        return list(read_json(path)["runs"])
+        return list(read_run_file(path).get("runs", ()))
     except FileNotFoundError:
         return []
+    except DamagedFileError as error:
+        log.warning("%s; what it said of earlier runs is in the folder log", error)
+        return []
+
+
+def damaged_accounts(output: str) -> list[str]:
+    """List the files about the runs of an output, `run.json` and `problems.parquet`, that cannot be read."""
+    return [error.path for error in _errors(output)]
+
+
+def _errors(output: str) -> Iterator[DamagedFileError]:
+    for name, read in (("run.json", read_run_file), (ALL, read_table)):
+        try:
+            read(join(output, name))
+        except FileNotFoundError:
+            continue
+        except DamagedFileError as error:
+            yield error

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from distributed import Client
@@ -23,6 +24,7 @@ from survey_batch.execution.reduction import fit
 from survey_batch.execution.retry import mark_for_retry, rows_to_retry, statuses_to_retry
 from survey_batch.execution.run_cluster import RunCluster
 from survey_batch.execution.runlog import run_log
+from survey_batch.integrity.marking import mark_damaged
 from survey_batch.monitor.progress import LineProgress
 from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import Plan, make_plan, plan_fields
@@ -33,13 +35,17 @@ from survey_batch.preflight.refusals import refuse_overlaps, refuse_what_cannot_
 from survey_batch.preflight.relabel import mark_labelled, relabel
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
+from survey_batch.store.damage import Damage, DamagedError
 from survey_batch.store.history import history_line
 from survey_batch.store.lock import locked
 from survey_batch.store.products import PROVENANCE, create_product, forget_products, product_exists, read_status
-from survey_batch.store.root import write_root
+from survey_batch.store.root import restore_metadata, write_root
 from survey_batch.store.schema import Array, Shard
 
 log = logging.getLogger(__name__)
+
+SHOWN_DAMAGES = 5
+"""Damages named on a terminal; all are in the log."""
 
 
 def run(
@@ -129,11 +135,38 @@ class Runner:
     def run(self, cluster: RunCluster, log_path: str) -> None:
         """Do the remaining work, and account for it if it ends in an error."""
         try:
-            self._run(cluster)
+            self._run_through_damage(cluster)
         except Exception as error:
             if self.accounts.summary.worked:
                 self.accounts.account_for(error, log_path)
             raise
+
+    def _run_through_damage(self, cluster: RunCluster) -> None:
+        """Work; where stored data turns out to be damaged, mark it with what depends on it, and work again.
+
+        Data that is damaged again right after it was made, and metadata without a copy, end the run.
+        """
+        seen: set[Damage] = set()
+        done = False
+        while not done:
+            restored = restore_metadata(self.job.output)
+            for node in restored:
+                self.progress.say(f"{node} was damaged, and is restored from its copy")
+            try:
+                self._run(cluster)
+                done = True
+            except DamagedError as error:
+                found = {replace(damage, what="") for damage in error.damages}
+                if error.output != self.job.output or found <= seen or not all(damage.array for damage in found):
+                    raise
+                seen |= found
+                damages = list(map(str, error.damages))
+                log.info("%s", error, extra={"event": "damaged", "damages": damages})
+                for line in (
+                    *map(str, error.damages[:SHOWN_DAMAGES]),
+                    *mark_damaged(self.plan, self.stages, error.damages),
+                ):
+                    self.progress.say(f"damaged: {line}")
 
     def _run(self, cluster: RunCluster) -> None:
         existing = made_already(self.plan, self.stages)
@@ -147,6 +180,8 @@ class Runner:
         left = marks or len(existing) < len(self.stages) or any(self.unfinished(stage) for stage in existing)
         if not left:
             log.info("nothing to do: every row has its final status", extra={"event": "finished"})
+            if self.plan.not_stored():  # lost or damaged since
+                self.plan.store()
         else:
             elsewhere = cluster.client is not None or kind_of(self.job.cluster).elsewhere
             refuse_what_cannot_work(self.plan, estimate(self.plan), elsewhere=elsewhere)

@@ -8,7 +8,7 @@ from survey_batch.config.jobfile import load_job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import files_in
 from survey_batch.lazy.datasets import finished, is_small_text, made_of
-from survey_batch.store.products import product_url
+from survey_batch.store.products import open_strictly, product_url
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,6 +21,9 @@ def open_product(job: Job | str | PathLike[str], product: str) -> "xr.Dataset":
     strings, the stored layout is dropped so that parts can be saved, and the attribute `made_with` gives the settings
     with which the values were made. To save a part as Zarr, xarray needs chunks of one size: `load` a small part first,
     and rechunk a large one with `chunk(object=1024)`.
+
+    A chunk that was written and is lost or changed is an error when it is read: a DamagedError for a lost file, Zarr's
+    ValueError about a checksum for a changed one. `xarray.open_zarr` alone reads a lost file as NaN.
 
     Up to a million objects, text (`object_id`, `label`, `split`, `predicted_class`) is not Dask-backed. It is read when
     it is used and then kept (at most 80 MB a variable), because Dask neither groups by text nor joins its own text with
@@ -47,7 +50,7 @@ def open_product(job: Job | str | PathLike[str], product: str) -> "xr.Dataset":
         output = load_job(output).output
     url = product_url(output, product)
     try:
-        lazy = xr.open_zarr(url, chunks=None)
+        lazy = xr.open_zarr(open_strictly(output, product).store, chunks=None)
     except FileNotFoundError as error:
         found = ", ".join(products_in(output)) or "none at all"
         raise ConfigurationError(

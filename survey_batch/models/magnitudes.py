@@ -15,6 +15,7 @@ from survey_batch.images.feature_names import BANDS, feature_names
 from survey_batch.images.features import POINT_SOURCES, PointSources, asinh_magnitude, image_features
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.labelled import Labelled
+from survey_batch.store.damage import read_array
 from survey_batch.store.products import open_group
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def stored_magnitudes(output: str) -> Measure:
         product = open_group(output, "features")
     except FileNotFoundError as error:
         raise ConfigurationError(f"train.magnitudes: there is no product features in {output}") from error
-    names, objects, values = (np.asarray(product[name]) for name in ("feature", "object_id", "value"))
+    names, objects, values = (read_array(product, name) for name in ("feature", "object_id", "value"))
     if not any(str(name).startswith("psf_flux_") for name in names):
         raise ConfigurationError(f"train.magnitudes: the features in {output} hold no psf_flux_u to psf_flux_z")
     row_of = {str(name): row for row, name in enumerate(objects)}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from survey_batch.integrity.verify import Verification
     from survey_batch.notebook.figures import Picture
     from survey_batch.notebook.picture_folder import Form
     from survey_batch.notebook.rows import Object
@@ -59,6 +60,26 @@ class Run:
         from survey_batch.report.summary import summarize
 
         return summarize(self.output)
+
+    def verify(self, *, deep: bool = False, repair: bool = False) -> "Verification":
+        """Check that what is stored is complete and still what was written.
+
+        Parameters
+        ----------
+        deep : bool
+            Also read all values, which compares them with their checksums.
+        repair : bool
+            Restore metadata, plan and notes, and mark damaged shards, and what was made from them, as pending, so that
+            the next run makes them again.
+
+        Returns
+        -------
+        Verification
+            `ok`, and the `faults` with what is wrong where.
+        """
+        from survey_batch.integrity.verify import verify
+
+        return verify(self.job, deep=deep, repair=repair)
 
     @property
     def problems(self) -> "pd.DataFrame":

@@ -6,17 +6,14 @@ makes no Python object per row.
 """
 
 import hashlib
-import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from survey_batch.catalog import Catalog, read_catalog
 from survey_batch.catalog.detected import detected, object_catalog
@@ -25,9 +22,10 @@ from survey_batch.catalog.values import one_array
 from survey_batch.config.job import Job
 from survey_batch.config.unread import unread
 from survey_batch.core.display import html_table
-from survey_batch.core.paths import join, make_folder, write_bytes
+from survey_batch.core.paths import join, make_folder
 from survey_batch.core.steps import step
 from survey_batch.store.schema import Array, Axis, Shard, cut_into_shards
+from survey_batch.store.small_files import DamagedFileError, opened_table, read_table, write_table
 
 FIELDS_PER_GROUP = 4096
 """Fields in a row group of the stored plan. A shard is one field, which is smaller than a row group's metadata."""
@@ -120,9 +118,17 @@ class Plan:
         make_folder(self.job.output)
         tables: dict[Axis, pa.Table] = {"object": self.objects, "frame": self.fields}
         for axis, table in tables.items():
-            buffer = io.BytesIO()
-            pq.write_table(table, buffer, row_group_size=self.group_rows(axis), compression="zstd")
-            write_bytes(_table_path(self.job.output, axis), buffer.getvalue())
+            path = table_path(self.job.output, axis)
+            write_table(path, table, row_group_size=self.group_rows(axis), compression="zstd")
+
+    def not_stored(self) -> list[str]:
+        """List the plan's files below the output that are missing or damaged, or hold another plan."""
+        tables: dict[Axis, pa.Table] = {"object": self.objects, "frame": self.fields}
+        return [
+            table_path(self.job.output, axis)
+            for axis, table in tables.items()
+            if (found := stored_table(self.job.output, axis)) is None or hash_of(found) != hash_of(table)
+        ]
 
 
 def make_plan(job: Job) -> Plan:
@@ -181,15 +187,14 @@ def plan_catalog(job: Job, catalog: Catalog) -> Plan:
 def read_rows_of(output: str, shard: Shard) -> Rows:
     """Read the plan's rows of one shard, on a worker."""
     group, first = (shard.index, 0) if shard.axis == "object" else divmod(shard.start, FIELDS_PER_GROUP)
-    with fsspec.open(_table_path(output, shard.axis), "rb") as stream:
-        table = pq.ParquetFile(stream).read_row_group(group).slice(first, len(shard))
+    with opened_table(table_path(output, shard.axis)) as file:
+        table = file.read_row_group(group).slice(first, len(shard))
     return {name: to_numpy(table[name]) for name in table.column_names}
 
 
 def read_plan_columns(output: str, names: Sequence[str]) -> Rows:
     """Read some columns of all planned objects, in the order of the object axis; none if the plan lacks any of them."""
-    with fsspec.open(_table_path(output, "object"), "rb") as stream:
-        file = pq.ParquetFile(stream)
+    with opened_table(table_path(output, "object")) as file:
         if not set(names) <= set(file.schema_arrow.names):
             return {}
         table = file.read(columns=list(names))
@@ -198,14 +203,13 @@ def read_plan_columns(output: str, names: Sequence[str]) -> Rows:
 
 def planned_rows(output: str) -> int:
     """Count the planned objects; raise FileNotFoundError if no run has made a plan yet."""
-    with fsspec.open(_table_path(output, "object"), "rb") as stream:
-        return int(pq.read_metadata(stream).num_rows)
+    with opened_table(table_path(output, "object")) as file:
+        return int(file.metadata.num_rows)
 
 
 def read_plan_part(output: str, names: Sequence[str], rows: slice | None = None) -> pa.Table:
     """Read some columns of successive planned objects, or of all, without a Python object for each."""
-    with fsspec.open(_table_path(output, "object"), "rb") as stream:
-        file = pq.ParquetFile(stream)
+    with opened_table(table_path(output, "object")) as file:
         if rows is None:
             return file.read(columns=list(names))
         sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
@@ -216,18 +220,16 @@ def read_plan_part(output: str, names: Sequence[str], rows: slice | None = None)
 
 
 def stored_table(output: str, axis: Axis) -> pa.Table | None:
-    """Read a whole table of the stored plan; return None if none is stored."""
+    """Read a whole table of the stored plan; return None if none is stored, or none that can be read."""
     try:
-        with fsspec.open(_table_path(output, axis), "rb") as stream:
-            return pq.read_table(stream)
-    except FileNotFoundError:
+        return read_table(table_path(output, axis))
+    except (FileNotFoundError, DamagedFileError):
         return None
 
 
 def read_fields(output: str) -> dict[tuple[int, ...], int]:
     """Map each planned field to its index on the frame axis."""
-    with fsspec.open(_table_path(output, "frame"), "rb") as stream:
-        table = pq.read_table(stream)
+    table = read_table(table_path(output, "frame"))
     return {key: index for index, key in enumerate(zip(*table.to_pydict().values(), strict=True))}
 
 
@@ -290,5 +292,6 @@ def _fields(job: Job, objects: pa.Table) -> pa.Table:
     return used.group_by(names).aggregate([]).sort_by([(name, "ascending") for name in names])
 
 
-def _table_path(output: str, axis: str) -> str:
+def table_path(output: str, axis: str) -> str:
+    """Return where a table of the plan is stored."""
     return join(output, "plan", f"{axis}s.parquet")

@@ -16,7 +16,7 @@ import numpy as np
 
 from survey_batch.config.job import Job
 from survey_batch.core.errors import PlanMismatchError
-from survey_batch.core.paths import files_in, join, read_bytes, write_bytes
+from survey_batch.core.paths import files_in, join, write_bytes
 from survey_batch.core.status import Status
 from survey_batch.models.manifest import MANIFEST
 from survey_batch.planning.plan import LABELS, Plan, to_numpy
@@ -31,7 +31,7 @@ from survey_batch.store.products import (
     read_status,
     write_coordinates,
 )
-from survey_batch.store.root import write_root
+from survey_batch.store.small_files import DamagedFileError, read_mapping
 
 WRITERS = 4
 """Shards that are written at a time."""
@@ -104,7 +104,6 @@ def relabel(plan: Plan, stages: Sequence[Stage], say: Callable[[str], None]) -> 
             write = partial(write_coordinates, plan.job.output, product, values=values)
             list(pool.map(write, plan.shards("object")))
         mark_labelled(plan, product)
-    write_root(plan.job.output)
     plan.store()
 
 
@@ -182,8 +181,8 @@ def _marks_path(output: str) -> str:
 
 def _marks(output: str) -> dict[str, str]:
     try:
-        marks: dict[str, str] = json.loads(read_bytes(_marks_path(output)))
-    except (FileNotFoundError, ValueError):  # no mark means: compare the labels themselves
+        marks = read_mapping(_marks_path(output))
+    except (FileNotFoundError, DamagedFileError):  # no mark means: compare the labels themselves
         return {}
     return marks
 

@@ -1,21 +1,22 @@
 """Reading an output without changing it: products, the plan's size, and the problems noted so far."""
 
-import io
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import fsspec
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import zarr
-from fsspec.core import url_to_fs
 
-from survey_batch.core.paths import files_in, join
-from survey_batch.store.problems import read_problems
-from survey_batch.store.products import is_complete, product_url, stored
+from survey_batch.core.paths import files_in
+from survey_batch.planning.plan import table_path
+from survey_batch.store.damage import read_array as read_stored
+from survey_batch.store.problems import note_paths, read_note, read_problems
+from survey_batch.store.products import is_complete, open_strictly, stored
 from survey_batch.store.schema import Array
+from survey_batch.store.small_files import DamagedFileError, opened_table
+
+log = logging.getLogger(__name__)
 
 MAX_NOTES = 1000
 """Most shards whose notes of problems are read one by one."""
@@ -24,7 +25,7 @@ MAX_NOTES = 1000
 def read_group(output: str, product: str) -> zarr.Group | None:
     """Open a product for reading only; None if it is not (completely) created yet."""
     try:
-        group = zarr.open_group(product_url(output, product), mode="r", zarr_format=3)
+        group = open_strictly(output, product)
     except FileNotFoundError:
         return None
     return group if is_complete(group) else None
@@ -32,7 +33,7 @@ def read_group(output: str, product: str) -> zarr.Group | None:
 
 def read_array(group: zarr.Group, name: str, rows: slice | None = None) -> Array:
     """Read an array, whole or some rows; text comes as Python strings."""
-    values = np.asarray(stored(group, name)[rows if rows is not None else ...])
+    values = read_stored(group, name, rows)
     return values.astype(object) if values.dtype.kind == "T" else values
 
 
@@ -52,9 +53,12 @@ def jobs_of_products(output: str) -> Iterator[Mapping[str, Any]]:
 def planned_rows(output: str, axis: str) -> int:
     """Read the number of rows of the stored plan from its footer; 0 if it is not stored yet."""
     try:
-        with fsspec.open(join(output, "plan", f"{axis}s.parquet"), "rb") as stream:
-            return int(pq.ParquetFile(stream).metadata.num_rows)
+        with opened_table(table_path(output, axis)) as file:
+            return int(file.metadata.num_rows)
     except FileNotFoundError:
+        return 0
+    except DamagedFileError as error:
+        log.warning("%s", error)
         return 0
 
 
@@ -65,9 +69,7 @@ def problems_so_far(output: str, *, ended: bool) -> tuple[pa.Table, bool]:
     """
     if ended:
         return read_problems(output), True
-    folder = join(output, "problems")
-    filesystem, _ = url_to_fs(folder)
-    notes = files_in(folder, ".parquet")
+    notes = note_paths(output)
     if not notes or len(notes) > MAX_NOTES:
         return read_problems(output), not notes
-    return pa.concat_tables([pq.read_table(io.BytesIO(filesystem.cat_file(note))) for note in notes]), True
+    return pa.concat_tables([read_note(note) for note in notes]), True

@@ -1,16 +1,22 @@
 """What an output's `run.json` and logs say about its runs: how long, how fast, and who runs now."""
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from fsspec.core import url_to_fs
 
 from survey_batch.core.pace import Pace, pace_of
-from survey_batch.core.paths import files_in, join, read_json
-from survey_batch.store.holder import Holder, is_dead
+from survey_batch.core.paths import files_in, join
+from survey_batch.store.holder import is_dead
+from survey_batch.store.lock import holder_of
+from survey_batch.store.small_files import DamagedFileError
+from survey_batch.store.small_files import read_run_file as read_whole
+
+log = logging.getLogger(__name__)
 
 TAIL_BYTES = 2_000_000
 """Bytes read from the end of a log: some thousand shards, enough for a rate."""
@@ -62,13 +68,19 @@ class Log:
 
 def read_run_file(output: str) -> dict[str, Any]:
     """Read `run.json`; empty where no run has ended yet."""
-    return _read_small(join(output, "run.json"))
+    try:
+        return read_whole(join(output, "run.json"))
+    except FileNotFoundError:
+        return {}
+    except DamagedFileError as error:
+        log.warning("%s", error)
+        return {}
 
 
 def read_holder(output: str) -> dict[str, Any]:
     """Read who holds the output's lock; empty if no run is under way, as far as this machine can know."""
-    holder = _read_small(join(output, "lock.json"))
-    return {} if holder and is_dead(cast("Holder", holder)) else holder
+    holder = holder_of(output)
+    return {} if holder is None or is_dead(holder) else dict(holder)
 
 
 def read_newest_log(output: str) -> Log | None:
@@ -173,16 +185,11 @@ def _ends(filesystem: Any, path: str) -> list[bytes]:
 def _events(lines: Iterable[bytes]) -> Iterable[Mapping[str, Any]]:
     for line in lines:
         try:
-            yield json.loads(line)
+            event = json.loads(line)
         except ValueError:
             continue  # the line that is being written
-
-
-def _read_small(path: str) -> dict[str, Any]:
-    try:
-        return dict(read_json(path))
-    except (FileNotFoundError, ValueError):
-        return {}
+        if isinstance(event, dict):
+            yield event
 
 
 def utc_now() -> datetime:

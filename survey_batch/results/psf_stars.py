@@ -20,6 +20,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import join, read_bytes, write_bytes
 from survey_batch.images.psf_rule import common_size
+from survey_batch.store.damage import read_array
 from survey_batch.store.products import open_group, product_exists
 from survey_batch.store.schema import Array
 
@@ -156,13 +157,13 @@ def _confidence(job: Job, asked: pa.ChunkedArray) -> Array:
             f"{job.output} holds no predictions: add the stage predictions with a classifier of kind psf-star, and run"
         )
     group: Any = open_group(job.output, "predictions")
-    classes = [str(name) for name in group["class"][...]]
+    classes = [str(name) for name in read_array(group, "class")]
     if GOOD not in classes:
         raise ConfigurationError(
             f"the predictions have the classes {', '.join(classes)}; a psf-star classifier has the class {GOOD}"
         )
-    made = pa.array(np.asarray(group["object_id"][...]).astype(object), pa.string())
-    probability = np.asarray(group["probability"][:, classes.index(GOOD)], np.float64)
+    made = pa.array(read_array(group, "object_id").astype(object), pa.string())
+    probability = read_array(group, "probability")[:, classes.index(GOOD)].astype(np.float64)
     indices = pc.index_in(asked, value_set=made)
     values = pa.array(probability).take(indices.combine_chunks() if isinstance(indices, pa.ChunkedArray) else indices)
     return np.asarray(values.fill_null(np.nan))

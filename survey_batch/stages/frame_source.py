@@ -30,7 +30,8 @@ from survey_batch.images.ivar import Ccd
 from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import read_fields
 from survey_batch.stages.context import Origin
-from survey_batch.store.products import open_group, stored
+from survey_batch.store.damage import damage_told
+from survey_batch.store.products import open_group, read_rows, stored
 
 FrameError = ObjectError | TransientError
 
@@ -223,9 +224,10 @@ class StoredFrame:
         return Sky(*(self._read(name) for name in SKY_VARIABLES.values()))
 
     def _read(self, name: str, *part: slice) -> F4:
-        array = stored(open_group(self.output, "frames", fresh=False), name)
+        group = open_group(self.output, "frames", fresh=False)
         where: tuple[int | slice, ...] = (self.index, self.band, *part)
-        return np.asarray(array[where])
+        with damage_told(group, [name], slice(self.index, self.index + 1)):
+            return np.asarray(stored(group, name)[where])
 
 
 class StoredFrames:
@@ -249,9 +251,9 @@ class StoredFrames:
         if field not in self._index_of:
             return self.archive.load(field)
         index = self._index_of[field]
-        group = open_group(self.output, "frames", fresh=False)
         names = ("status", "crval", "crpix", "cd", TIME, *CORRECTION_VARIABLES.values())
-        status, crval, crpix, cd, mjd_tai, *correction = (np.asarray(stored(group, name)[index]) for name in names)
+        read = read_rows(self.output, "frames", slice(index, index + 1), names)
+        status, crval, crpix, cd, mjd_tai, *correction = (read[name][0] for name in names)
         return {
             band: StoredFrame(
                 self.output,

@@ -19,6 +19,7 @@ from survey_batch.models.manifest import Manifest, Recipe
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
+from survey_batch.store.damage import read_array
 from survey_batch.store.products import open_group, product_exists
 from survey_batch.store.schema import Array, Schema, Variable
 
@@ -192,4 +193,4 @@ class PredictionsStage(Stage):
         if not product_exists(self.context.output, self.upstream):
             return {}
         group = open_group(self.context.output, self.upstream)
-        return {name: np.asarray(group[name]) for name in names & set(group.array_keys())}
+        return {name: read_array(group, name) for name in names & set(group.array_keys())}

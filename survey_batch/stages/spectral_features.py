@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import pyarrow.compute as pc
+import zarr
 
 from survey_batch.config.sections.spectra import SpectralFeaturesSection
 from survey_batch.core.errors import ConfigurationError
@@ -19,6 +20,7 @@ from survey_batch.stages.base import Block, Coordinates, Cost, fit_groups
 from survey_batch.stages.context import Context
 from survey_batch.stages.measured import MeasuredStage
 from survey_batch.stages.spectra import SpectraStage
+from survey_batch.store.damage import Damage, DamagedError, damage_told
 from survey_batch.store.products import open_group, product_exists, read_rows, read_status
 from survey_batch.store.schema import Array, Shard
 
@@ -123,7 +125,7 @@ class SpectralFeaturesStage(MeasuredStage):
         if not self.section.components:
             return None
         if product_exists(self.context.output, self.name):
-            return PCA.stored(open_group(self.context.output, self.name)).fingerprint
+            return stored_pca(open_group(self.context.output, self.name)).fingerprint
         return self._given_pca.fingerprint if self._given_pca else None
 
     def features(self) -> list[Feature]:
@@ -139,9 +141,16 @@ class SpectralFeaturesStage(MeasuredStage):
     def fit_part(self, shards: Sequence[Shard]) -> Part:
         """Sum up the prepared spectra of the training split, or all spectra if no object has a split."""
         output = self.context.output
-        read = (read_rows(output, "spectra", shard.rows, (*SPECTRUM, "split")) for shard in shards)
-        statuses = (read_status(output, "spectra", shard.rows) for shard in shards)
-        return reduce(Part.merge, map(self.part_of, read, statuses))
+        parts, damages = [], list[Damage]()
+        for shard in shards:
+            try:
+                spectra = read_rows(output, "spectra", shard.rows, (*SPECTRUM, "split"))
+                parts.append(self.part_of(spectra, read_status(output, "spectra", shard.rows)))
+            except DamagedError as error:  # the others may be damaged too
+                damages += error.damages
+        if damages:
+            raise DamagedError(output, damages)
+        return reduce(Part.merge, parts)
 
     def part_of(self, spectra: Rows, status: Array) -> Part:
         """Sum up the spectra of one shard."""
@@ -224,7 +233,7 @@ class SpectralFeaturesStage(MeasuredStage):
     def _stored_pca(self) -> PCA | None:
         if self.pca is not None or not self.section.components:
             return self.pca
-        return PCA.stored(open_group(self.context.output, self.name, fresh=False))
+        return stored_pca(open_group(self.context.output, self.name, fresh=False))
 
     @cached_property
     def _given_pca(self) -> PCA | None:
@@ -232,9 +241,15 @@ class SpectralFeaturesStage(MeasuredStage):
         if output is None or not self.section.components:
             return None
         try:
-            return PCA.stored(open_group(output, self.name))
+            return stored_pca(open_group(output, self.name))
         except (FileNotFoundError, KeyError) as error:
             raise ConfigurationError(
                 f"spectral_features.basis {output} has no product 'features' with principal components; name the "
                 "output of a job that has one, such as the one the classifier was trained on"
             ) from error
+
+
+def stored_pca(product: zarr.Group) -> PCA:
+    """Read the principal components of a product; raise DamagedError if they are not what was written."""
+    with damage_told(product, [name for name in sorted(product.array_keys()) if name.startswith("pca_")]):
+        return PCA.stored(product)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from survey_batch.core.versions import own_version
 from survey_batch.store.products import open_group
+from survey_batch.store.root import write_root
 
 
 def history_line(done: str) -> str:
@@ -16,3 +17,4 @@ def add_to_history(output: str, product: str, done: str) -> None:
     attrs = open_group(output, product).attrs
     before = str(attrs.get("history", ""))
     attrs["history"] = "\n".join(filter(None, (before, history_line(done))))
+    write_root(output, product)

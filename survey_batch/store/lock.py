@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import cast
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import create_bytes, join, make_folder, read_bytes, remove, write_bytes
@@ -20,6 +21,9 @@ LOCK = "lock.json"
 
 LOOKS = 20
 """Most times that a lock may be found and be gone at the next look, before it is given up."""
+
+UNKNOWN = {"started": 0.0, "user": "?", "since": "?"}
+"""What a lock that does not say them has in place of these."""
 
 
 @contextmanager
@@ -113,10 +117,13 @@ def _content(path: str) -> bytes | None:
 
 
 def _holder(content: bytes | None) -> Holder | None:
+    """Return what a lock says of its holder; None if there is no lock, or one that is damaged: it is written whole."""
     try:
-        return json.loads(content or b"")  # type: ignore[no-any-return]
+        holder = json.loads(content or b"")
     except ValueError:
         return None
+    known = isinstance(holder, dict) and isinstance(holder.get("host"), str) and isinstance(holder.get("pid"), int)
+    return cast("Holder", {**UNKNOWN, **holder}) if known else None
 
 
 def holder_of(output: str) -> Holder | None:

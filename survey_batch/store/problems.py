@@ -1,24 +1,30 @@
 """`problems.parquet`: the reason for each row that is not `ok`, and the row's source."""
 
 import io
+import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from fsspec.core import url_to_fs
 
-from survey_batch.core.paths import files_in, join, read_bytes, write_bytes
+from survey_batch.core.paths import files_in, join, write_bytes
 from survey_batch.core.redaction import redacted
 from survey_batch.core.status import Status
 from survey_batch.store.schema import Shard
+from survey_batch.store.small_files import DamagedFileError, opened_table, read_table, write_table
+
+log = logging.getLogger(__name__)
+
+ALL = "problems.parquet"
+"""All notes together, as the last run that ended left them."""
 
 PROBLEM_SCHEMA = pa.schema(
     [
@@ -120,6 +126,12 @@ def problems_path(output: str, stage: str, shard: Shard) -> str:
     return join(output, "problems", f"{stage}-{shard.index:06d}.parquet")
 
 
+def note_paths(output: str) -> list[str]:
+    """List the notes of all shards that have problems."""
+    names = (path.rpartition("/")[2] for path in files_in(join(output, "problems"), ".parquet"))
+    return [join(output, "problems", name) for name in names]
+
+
 def note_problems(
     output: str,
     stage: str,
@@ -130,7 +142,7 @@ def note_problems(
 ) -> None:
     """Note the problems of the rows just done, under their objects' names; rows done earlier keep their notes."""
     path, now = problems_path(output, stage, shard), datetime.now(UTC)
-    noted = _noted(path)
+    noted = read_note(path, stage, shard).to_pylist()
     kept = [note for note in noted if not done[note["row"] - shard.start]]
     new = [
         {
@@ -145,47 +157,79 @@ def note_problems(
         for problem, name in zip(problems, names, strict=True)
     ]
     if noted or new:
-        buffer = io.BytesIO()
         notes = sorted(kept + new, key=lambda note: note["row"])
-        pq.write_table(pa.Table.from_pylist(notes, schema=PROBLEM_SCHEMA), buffer)
-        write_bytes(path, buffer.getvalue())
+        write_table(path, pa.Table.from_pylist(notes, schema=PROBLEM_SCHEMA))
 
 
-def _noted(path: str) -> list[dict[str, Any]]:
+def read_note(path: str, stage: str = "", shard: Shard | None = None) -> pa.Table:
+    """Read the notes of a shard; damaged ones are taken from `problems.parquet`, which has those of earlier runs.
+
+    Parameters
+    ----------
+    path
+        The shard's file; there may be none.
+    stage, shard
+        Whose notes they are. If that is not known, damaged ones are left out.
+    """
     try:
-        return pq.read_table(io.BytesIO(read_bytes(path))).to_pylist()  # type: ignore[no-any-return]
+        return read_table(path, PROBLEM_SCHEMA)
     except FileNotFoundError:
-        return []
+        return PROBLEM_SCHEMA.empty_table()
+    except DamagedFileError as error:
+        log.warning("%s; what it noted is taken from %s as far as that has it", error, ALL)
+    try:
+        table = read_table(join(path.rpartition("/problems/")[0], ALL), PROBLEM_SCHEMA)
+    except (FileNotFoundError, DamagedFileError):
+        return PROBLEM_SCHEMA.empty_table()
+    if shard is None:
+        return PROBLEM_SCHEMA.empty_table()
+    row = table["row"]
+    here = pc.and_(pc.greater_equal(row, shard.start), pc.less(row, shard.stop))
+    return table.filter(pc.and_(here, pc.equal(table["stage"], stage)))
+
+
+def rewrite_note(output: str, stage: str, shard: Shard) -> None:
+    """Write the damaged notes of a shard again, as far as they are known."""
+    path = problems_path(output, stage, shard)
+    write_table(path, read_note(path, stage, shard))
 
 
 def problems_of(output: str, stage: str, shards: Iterable[Shard]) -> pa.Table:
     """Read the problems that one stage noted for some shards."""
-    noted = [note for shard in shards for note in _noted(problems_path(output, stage, shard))]
-    return pa.Table.from_pylist(noted, schema=PROBLEM_SCHEMA)
+    noted = (read_note(problems_path(output, stage, shard), stage, shard) for shard in shards)
+    return pa.concat_tables([PROBLEM_SCHEMA.empty_table(), *noted])
 
 
-def collect_problems(output: str) -> int:
-    """Collect the shards' notes in `<output>/problems.parquet`; return how many there are."""
-    folder = join(output, "problems")
-    filesystem, _ = url_to_fs(folder)
-    parts = files_in(folder, ".parquet")
+def collect_problems(output: str, shards: Mapping[str, Sequence[Shard]] | None = None) -> int:
+    """Collect the shards' notes in `<output>/problems.parquet`; return how many there are.
+
+    Parameters
+    ----------
+    shards
+        All shards of each stage, to know which rows a damaged note was about.
+    """
+    each = ((stage, shard) for stage, own in (shards or {}).items() for shard in own)
+    known = {problems_path(output, stage, shard): (stage, shard) for stage, shard in each}
     buffer, count = io.BytesIO(), 0
-    with pq.ParquetWriter(buffer, PROBLEM_SCHEMA, compression="zstd") as writer:
-        for part in parts:
-            table = pq.read_table(io.BytesIO(filesystem.cat_file(part)))
+    with pq.ParquetWriter(buffer, PROBLEM_SCHEMA, compression="zstd", write_page_checksum=True) as writer:
+        for path in note_paths(output):
+            table = read_note(path, *known.get(path, ()))
             writer.write_table(table)
             count += table.num_rows
-    write_bytes(join(output, "problems.parquet"), buffer.getvalue())
+    write_bytes(join(output, ALL), buffer.getvalue())
     return count
 
 
 def read_problems(output: str) -> pa.Table:
     """Read the columns `SHOWN` of `problems.parquet`; the table is empty if no run has ended yet."""
     try:
-        raw = read_bytes(join(output, "problems.parquet"))
+        with opened_table(join(output, ALL)) as file:
+            batches = list(file.iter_batches(SLICE_ROWS, columns=SHOWN))
     except FileNotFoundError:
-        return PROBLEM_SCHEMA.empty_table().select(SHOWN)
-    batches = pq.ParquetFile(io.BytesIO(raw)).iter_batches(SLICE_ROWS, columns=SHOWN)
+        batches = []
+    except DamagedFileError as error:
+        log.warning("%s", error)
+        batches = []
     return pa.Table.from_batches(batches, schema=pa.schema([PROBLEM_SCHEMA.field(name) for name in SHOWN]))
 
 

@@ -2,28 +2,34 @@
 
 A product is one Zarr v3 group. Every array whose first dimension is the product's axis (`object` or `frame`) is
 sharded along it with the same number of rows, so that one task owns whole Zarr shards and no two tasks ever
-write the same one. `status` is written last: a shard whose status holds no `pending` is committed.
+write the same one. `status` is written last: a shard whose status holds no `pending` is committed. Every chunk has a
+checksum, and every array of a committed shard has its file (`store/strict.py`).
 """
 
 import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import zarr
-from zarr.codecs import BloscCodec
 
 from survey_batch.core.errors import PlanMismatchError
-from survey_batch.core.paths import join
+from survey_batch.core.paths import join, remove
 from survey_batch.core.status import Status
-from survey_batch.store.root import write_root
+from survey_batch.store.codecs import codecs_of, text_codecs
+from survey_batch.store.damage import Damage, DamagedError, damage_told, read_array
+from survey_batch.store.root import leave_out, write_root
 from survey_batch.store.schema import Array, Schema, Shard, Variable
+from survey_batch.store.strict import STATUS, strict
 
 CONVENTIONS = "CF-1.11"
 """The conventions that a product's attributes follow, https://cfconventions.org."""
+
+WHOLE: Any = {"write_empty_chunks": True}
+"""How arrays are written, but for `status`: chunks of nothing but fill values too, so that none may be missing."""
 
 PROVENANCE, FORMER_PROVENANCE = "provenance", "pieces"
 """Attribute of a product with everything it depends on: its name now, and its name in earlier versions."""
@@ -71,13 +77,20 @@ def create_product(output: str, schema: Schema, attrs: Mapping[str, Any]) -> Non
     `attrs` is written last of all and marks the product as created. Values that are not text become JSON, so that a
     part of the product can also be saved as netCDF.
     """
+    leave_out(output, schema.product)
     group = zarr.create_group(product_url(output, schema.product), overwrite=True, zarr_format=3)
     for variable in (*schema.variables, schema.status):
         _create_array(group, schema, variable)
     for name, (dims, values, attributes) in schema.coordinates.items():
         dtype: Any = str if values.dtype.kind in "UOT" else values.dtype
         array = group.create_array(
-            name, shape=values.shape, dtype=dtype, dimension_names=dims, attributes=dict(attributes)
+            name,
+            shape=values.shape,
+            dtype=dtype,
+            compressors=text_codecs(),
+            dimension_names=dims,
+            attributes=dict(attributes),
+            config=WHOLE,
         )
         array[...] = values
     named = [variable.name for variable in schema.variables if variable.coordinate]
@@ -86,14 +99,25 @@ def create_product(output: str, schema: Schema, attrs: Mapping[str, Any]) -> Non
     group.attrs.update({"Conventions": CONVENTIONS, **schema.attrs, **coordinates})
     group.attrs.update({key: value if isinstance(value, str) else json.dumps(value) for key, value in attrs.items()})
     _consolidate(group)
-    write_root(output)
+    write_root(output, schema.product)
     forget_products()
 
 
 def open_group(output: str, product: str, *, fresh: bool = True) -> zarr.Group:
     """Open a product's group for reading and writing; raise FileNotFoundError if there is none."""
-    url = product_url(output, product)
-    return zarr.open_group(url, mode="r+", zarr_format=3) if fresh else _open_cached(url)
+    return open_strictly(output, product, "r+") if fresh else _open_cached(output, product)
+
+
+def open_strictly(output: str, product: str, mode: Literal["r", "r+"] = "r") -> zarr.Group:
+    """Open a product so that data which is lost is an error; raise FileNotFoundError if there is no product."""
+    try:
+        group = zarr.open_group(product_url(output, product), mode=mode, zarr_format=3)
+    except FileNotFoundError:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        what = f"its zarr.json cannot be read ({error})"
+        raise DamagedError(output, [Damage(product, "", None, what=what)]) from error
+    return strict(output, product, group)
 
 
 def forget_products() -> None:
@@ -102,20 +126,21 @@ def forget_products() -> None:
 
 
 @lru_cache(maxsize=16)
-def _open_cached(url: str) -> zarr.Group:
-    return zarr.open_group(url, mode="r+", zarr_format=3)
+def _open_cached(output: str, product: str) -> zarr.Group:
+    return open_strictly(output, product, "r+")
 
 
 def read_status(output: str, product: str, rows: slice | None = None) -> npt.NDArray[np.uint8]:
     """Read the status array, whole or for one shard."""
-    status = stored(open_group(output, product, fresh=False), "status")
-    return np.asarray(status[rows if rows is not None else ...], dtype=np.uint8)
+    group = open_group(output, product, fresh=False)
+    return np.asarray(read_array(group, STATUS, rows), dtype=np.uint8)
 
 
 def read_rows(output: str, product: str, rows: slice, names: Sequence[str]) -> dict[str, Array]:
-    """Read some variables of some rows."""
+    """Read some variables of some rows; raise DamagedError if they are not what was written."""
     group = open_group(output, product, fresh=False)
-    return {name: np.asarray(stored(group, name)[rows]) for name in names}
+    with damage_told(group, names, rows):
+        return {name: np.asarray(stored(group, name)[rows]) for name in names}
 
 
 def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Array], status: Array) -> int:
@@ -124,11 +149,12 @@ def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Arra
     A shard that was committed before is first marked `pending` again, so that an interrupted write is detected.
     """
     group = open_group(output, product, fresh=False)
-    mark = stored(group, "status")
-    if np.any(np.asarray(mark[shard.rows]) != Status.PENDING):
+    mark = stored(group, STATUS)
+    if np.any(read_status(output, product, shard.rows) != Status.PENDING):
         mark[shard.rows] = np.full_like(status, Status.PENDING)
-    for name, values in data.items():
-        stored(group, name)[shard.rows] = values
+    with damage_told(group, list(data), shard.rows):  # Zarr reads what is there before it writes
+        for name, values in data.items():
+            stored(group, name).with_config(WHOLE)[shard.rows] = values
     mark[shard.rows] = status
     return sum(values.nbytes for values in data.values())
 
@@ -144,17 +170,40 @@ def write_coordinates(output: str, product: str, shard: Shard, values: Mapping[s
         The coordinates of all objects of the product.
     """
     group = open_group(output, product, fresh=False)
-    if np.all(np.asarray(stored(group, "status")[shard.rows]) == Status.PENDING):
+    if np.all(read_status(output, product, shard.rows) == Status.PENDING):
         return
-    for name, whole in values.items():
-        stored(group, name)[shard.rows] = whole[shard.rows]
+    with damage_told(group, list(values), shard.rows):
+        for name, whole in values.items():
+            stored(group, name).with_config(WHOLE)[shard.rows] = whole[shard.rows]
 
 
 def mark_pending(output: str, product: str, shards: Iterable[Shard]) -> None:
-    """Mark shards as pending, so that a run does them again."""
-    mark = stored(open_group(output, product, fresh=False), "status")
+    """Mark shards as pending, so that a run does them again; also where the statuses themselves are damaged."""
+    mark = stored(open_group(output, product, fresh=False), STATUS)
     for shard in shards:
-        mark[shard.rows] = Status.PENDING
+        remove(join(product_url(output, product), STATUS, _key(mark, shard)))
+
+
+def drop_shard(output: str, product: str, shard: Shard) -> None:
+    """Mark a damaged shard as pending and delete its files, which could not be written over.
+
+    Zarr reads a shard before it writes into it.
+    """
+    mark_pending(output, product, [shard])
+    for name, array in open_group(output, product, fresh=False).arrays():
+        if array.shards is not None:
+            remove(join(product_url(output, product), name, _key(array, shard)))
+
+
+def rewrite_coordinate(output: str, product: str, name: str, values: Array) -> None:
+    """Write a fixed coordinate again, whatever its file holds."""
+    stored(open_group(output, product, fresh=False), name).with_config(WHOLE)[...] = values
+
+
+def _key(array: zarr.Array[Any], shard: Shard) -> str:
+    """Return where in an array's folder the file of a shard is."""
+    metadata: Any = array.metadata
+    return str(metadata.encode_chunk_key((shard.index, *[0] * (array.ndim - 1))))
 
 
 def mark_rows_pending(output: str, product: str, rows: Array, shards: Iterable[Shard]) -> None:
@@ -185,30 +234,11 @@ def _create_array(group: zarr.Group, schema: Schema, variable: Variable) -> None
         dtype=str if variable.dtype == "string" else variable.dtype,
         chunks=chunks,
         shards=shards,
-        compressors="auto" if variable.dtype == "string" else _compressor(variable),
+        compressors=codecs_of(variable),
         fill_value=variable.fill,
         dimension_names=variable.dims,
         attributes=dict(variable.attrs),  # no _FillValue: xarray need not decode NaN
     )
-
-
-def _compressor(variable: Variable) -> BloscCodec:
-    """Return the compressor: LZ4 after a bitshuffle, chosen by measurement on real pixels.
-
-    Ratio of compressed to raw size, and speed in MB per CPU-second of one core (AMD EPYC of 2024, numcodecs 0.16):
-
-    | codec                 | frames     | cutouts    | spectra: flux, ivar    |
-    | --------------------- | ---------- | ---------- | ---------------------- |
-    | lz4 5, bitshuffle     | 0.44, 2300 | 0.42, 2900 | 0.73, 1800; 0.75, 1700 |
-    | zstd 1, bitshuffle    | 0.44,  800 | 0.41,  900 | 0.73,  600; 0.74,  500 |
-    | zstd 3, bitshuffle    | 0.43,  900 | 0.41,  600 | 0.72,  320; 0.73,  280 |
-    | zstd 3, byte shuffle  | 0.39,  150 | 0.40,  200 | 0.76,  420; 0.75,  330 |
-    | zstd 1, no shuffle    | 0.41,  280 | 0.40,  400 | 0.90,  950; 0.89,  930 |
-
-    LZ4 also reads fastest, at 4 GB/s. The other codecs gain little, because noise hardly compresses, and take several
-    times as long.
-    """
-    return BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle", typesize=np.dtype(variable.dtype).itemsize)
 
 
 def _consolidate(group: zarr.Group) -> None:

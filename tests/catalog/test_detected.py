@@ -1,5 +1,7 @@
 """Where the objects of a job are that finds them on its frames."""
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from survey_batch.catalog.detected import detected, detections_path, object_catalog
@@ -23,7 +25,11 @@ def test_objects_of_frames_are_known_when_a_run_has_found_them(tmp_path):
     ):
         object_catalog(job)
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "detections.parquet").write_bytes(b"")
+    path = tmp_path / "out" / "detections.parquet"
+    for broken in (b"", b"PAR1", b"no table"):
+        path.write_bytes(broken)
+        assert not detected(job)
+    pq.write_table(pa.table({"object_id": ["a"]}), path)
     assert detected(job)
     found = object_catalog(job)
     assert (found.path, found.id, found.detect) == (detections_path(job), "object_id", None)

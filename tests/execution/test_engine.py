@@ -11,7 +11,8 @@ from distributed import Client, KilledWorker
 from survey_batch.cluster.base import Connection, Death, Size
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 from survey_batch.execution import engine, shard_task
-from survey_batch.execution.engine import Chain, Engine
+from survey_batch.execution.chain import Chain
+from survey_batch.execution.engine import Engine
 from survey_batch.execution.failures import Deaths
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group

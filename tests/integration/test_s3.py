@@ -15,6 +15,7 @@ from survey_batch.config.job import ClusterSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.execution.runner import run
+from survey_batch.integrity.verify import verify
 from survey_batch.report import write_report
 from survey_batch.results.export import export_catalog
 from survey_batch.store.lock import locked
@@ -94,6 +95,26 @@ def test_products_and_accounts_in_a_bucket_are_those_of_a_folder(bucket, archive
     assert events.count("shard") == 2 * OBJECTS // SHARD
     assert not files.exists(f"{job.output}/lock.json")
     assert not run(job, client=cluster).worked
+
+
+def test_damaged_data_in_a_bucket_is_found_and_made_again(bucket, archive, cluster):
+    job, files = make_job(archive, f"{bucket}/out"), fsspec.filesystem("s3")
+    run(job, client=cluster)
+    assert verify(job, deep=True).ok
+    lost, cut = (f"{job.output}/spectra.zarr/{name}/c/1/0" for name in ("flux", "ivar"))
+    before = {path: files.cat_file(path) for path in (lost, cut)}
+    files.rm_file(lost)
+    files.pipe_file(cut, before[cut][: len(before[cut]) // 2])
+    files.rm_file(f"{job.output}/features.zarr/status/c/1")
+    found = verify(job, deep=True, repair=True)
+    assert {(fault.damage.array, fault.damage.shard) for fault in found.faults if fault.damage} == {
+        ("flux", 1),
+        ("ivar", 1),
+    }
+    assert run(job, client=cluster).counts == {"ok": OBJECTS - 1, "not_found": 1}
+    files.invalidate_cache()
+    assert {path: files.cat_file(path) for path in (lost, cut)} == before
+    assert verify(job, deep=True).ok
 
 
 def test_an_export_and_a_report_go_to_a_bucket(bucket, archive, cluster):

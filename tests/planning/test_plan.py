@@ -1,3 +1,4 @@
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 
@@ -9,12 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.catalog import Catalog
+from survey_batch.config.job import Job
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.planning import plan as planning
-from survey_batch.planning.plan import hash_of, make_plan, plan_catalog, read_fields, read_rows_of
+from survey_batch.planning.plan import (
+    Plan,
+    hash_of,
+    make_plan,
+    plan_catalog,
+    planned_rows,
+    read_fields,
+    read_plan_part,
+    read_rows_of,
+    table_path,
+)
 from survey_batch.preflight.provenance import check_product
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product
+from survey_batch.store.small_files import DamagedFileError
 from survey_batch.surveys.sdss.files import FieldKey
 from tests.jobs import lamost_job, sdss_job
 from tests.lamost_files import make_archive
@@ -221,3 +234,32 @@ def test_what_is_done_after_the_catalogue_is_read_is_said(tmp_path, caplog):
         "splitting the objects into training and test",
         "laying out the work",
     ]
+
+
+def test_a_stored_plan_is_told_from_another_one_and_from_one_that_is_damaged(tmp_path):
+    job = Job.model_validate(
+        {
+            "name": "test",
+            "output": str(tmp_path),
+            "stages": ["spectra"],
+            "catalog": {"path": "unused.csv"},
+            "archive": {"survey": "lamost", "root": "/archive"},
+        }
+    )
+    objects = pa.table({"object_id": ["a", "b"], "snr": [np.nan, 2.0], "problem": ["", ""]})
+    plan = Plan(job, objects, pa.table({}))
+    assert len(plan.not_stored()) == 2
+    plan.store()
+    assert plan.not_stored() == []
+    assert Plan(job, objects.slice(1), pa.table({})).not_stored() == [table_path(str(tmp_path), "object")]
+    path = tmp_path / "plan" / "objects.parquet"
+    whole = path.read_bytes()
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    for byte in range(4, footer):
+        path.write_bytes(whole[:byte] + bytes([whole[byte] ^ 1 << byte % 8]) + whole[byte + 1 :])
+        with suppress(DamagedFileError):
+            assert hash_of(read_plan_part(str(tmp_path), objects.column_names)) == hash_of(objects)
+    path.write_bytes(b"")
+    with pytest.raises(DamagedFileError, match=r"objects.parquet is damaged and cannot be read .*survey-batch run"):
+        planned_rows(str(tmp_path))
+    assert plan.not_stored() == [table_path(str(tmp_path), "object")]

@@ -150,7 +150,8 @@ def make_cutouts(job, objects=16):
         flux[rows % 4 == 0, 3] = np.nan
         status = np.where(rows % 4 == 0, Status.PARTIAL, Status.OK).astype(np.uint8)
         places = {name: np.full((len(rows), 5), 7.5) for name in ("x_object", "y_object")}
-        write_shard(job.output, "cutouts", shard, {**identity(rows, labels=()), "flux": flux, **places}, status)
+        data = {**make_stage(job, "cutouts").empty_block(len(rows)).data, **identity(rows, labels=()), "flux": flux}
+        write_shard(job.output, "cutouts", shard, {**data, **places}, status)
 
 
 def shard_line(stage, index, rows=SHARD, time="2026-01-01T00:00:10Z", seconds=10.0):

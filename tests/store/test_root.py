@@ -13,7 +13,7 @@ import zarr
 from survey_batch.core.paths import join, write_bytes
 from survey_batch.core.status import Status
 from survey_batch.store.products import create_product, write_shard
-from survey_batch.store.root import write_root
+from survey_batch.store.root import DamagedMetadata, damaged_metadata, restore_metadata, write_root
 from survey_batch.store.schema import OBJECT_COORDINATES, Schema, Shard, Variable
 
 
@@ -90,10 +90,48 @@ def test_a_product_whose_creation_was_cut_short_is_left_out(tmp_path):
     create(tmp_path, "features", 6)
     (tmp_path / "features.zarr" / "zarr.json").write_text(json.dumps({"zarr_format": 3, "node_type": "group"}))
     (tmp_path / "spectra.zarr").mkdir()
-    write_root(str(tmp_path))
+    write_root(str(tmp_path), "features", "spectra")
     assert list(open_tree(tmp_path).children) == ["cutouts.zarr"]
 
 
 def test_an_output_without_products_is_an_empty_group(tmp_path):
     write_root(str(tmp_path))
     assert open_tree(tmp_path).children == {}
+
+
+def test_a_flipped_bit_in_any_copy_of_the_metadata_is_found_and_undone(tmp_path):
+    create(tmp_path, "cutouts", 6)
+    files = {path: path.read_bytes() for path in [tmp_path / "zarr.json", *tmp_path.glob("**/zarr.json")]}
+    assert damaged_metadata(str(tmp_path)) == DamagedMetadata()
+    for path, whole in files.items():
+        for byte in range(0, len(whole), 1 + len(whole) // 12):
+            path.write_bytes(whole[:byte] + bytes([whole[byte] ^ 1 << byte % 7]) + whole[byte + 1 :])
+            found = damaged_metadata(str(tmp_path))
+            node = str(path.parent.relative_to(tmp_path))
+            if path.parent == tmp_path:
+                assert (found.copies, found.lost, found.group) == ({}, [], True), byte
+            else:
+                assert (list(found.copies), found.lost, found.group) == ([node], [], False)
+            found.restore(str(tmp_path))
+            assert damaged_metadata(str(tmp_path)) == DamagedMetadata()
+            assert {path: path.read_bytes() for path in files} == files
+
+
+def test_metadata_of_which_no_copy_is_left_is_told(tmp_path):
+    create(tmp_path, "cutouts", 6)
+    (tmp_path / "cutouts.zarr" / "zarr.json").write_bytes(b"")
+    root = tmp_path / "zarr.json"
+    root.write_text(root.read_text().replace('"CF-1.11"', '"CF-1.12"'))
+    found = damaged_metadata(str(tmp_path))
+    assert (found.copies, found.lost, found.group) == ({}, ["cutouts.zarr"], True)
+
+
+def test_a_run_does_not_copy_what_was_damaged(tmp_path):
+    create(tmp_path, "cutouts", 6)
+    path = tmp_path / "cutouts.zarr" / "zarr.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"CF-1.11", b"CF-1.15"))
+    write_root(str(tmp_path))
+    assert restore_metadata(str(tmp_path)) == ["cutouts.zarr/zarr.json"]
+    assert path.read_bytes() == whole
+    assert restore_metadata(str(tmp_path)) == []

@@ -5,10 +5,11 @@ import json
 import pyarrow as pa
 
 from survey_batch.config.job import Job
-from survey_batch.core.paths import join, read_json
+from survey_batch.core.paths import join
 from survey_batch.core.redaction import redacted_values
 from survey_batch.core.versions import own_version, versions
 from survey_batch.results.export.results import CLASS, classifier_of
+from survey_batch.store.small_files import DamagedFileError, read_run_file
 
 PREFIX = "survey_batch."
 """Of the keys below in the metadata of files."""
@@ -25,8 +26,8 @@ def provenance_of(job: Job, fields: pa.Schema) -> dict[str, str]:
         `classes`, the exact name of each class by its column. Entries that say nothing are left out.
     """
     try:
-        used = read_json(join(job.output, "run.json"))["versions"]
-    except (FileNotFoundError, KeyError):
+        used = read_run_file(join(job.output, "run.json"))["versions"]
+    except (FileNotFoundError, KeyError, DamagedFileError):
         used = versions()
     named = {
         field.name: field.metadata[CLASS.encode()].decode()

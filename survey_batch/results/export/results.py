@@ -22,8 +22,10 @@ from survey_batch.results.export.asked import chosen, parse
 from survey_batch.results.export.names import plain_names
 from survey_batch.results.export.ucds import PROBABILITY_UCD, UCDS, ucd_of_feature
 from survey_batch.results.export.units import column
-from survey_batch.store.products import open_group, product_exists, stored
+from survey_batch.store.damage import read_array
+from survey_batch.store.products import open_group, product_exists
 from survey_batch.store.schema import OBJECT_COORDINATES, PRODUCTS_OF_FRAMES, Array
+from survey_batch.store.small_files import file_told
 
 Statuses = npt.NDArray[np.uint8]
 
@@ -125,7 +127,7 @@ def find_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
 def _status(output: str, product: str, rows: int) -> Statuses:
     if not product_exists(output, product):
         return np.full(rows, Status.PENDING, np.uint8)
-    return np.asarray(stored(open_group(output, product), "status")[...], np.uint8)
+    return read_array(open_group(output, product), "status").astype(np.uint8)
 
 
 def _identity(output: str, final: Statuses, positions: tuple[str, ...]) -> Part:
@@ -234,8 +236,9 @@ def _labels(output: str, names: Sequence[str]) -> Part:
 
 def _reasons(output: str, final: Statuses) -> Part:
     field = column("reason", pa.string(), "why the object is not ok, by stage", ucd=UCDS["reason"])
+    path = join(output, "problems.parquet")
     try:
-        raw = read_bytes(join(output, "problems.parquet"))
+        raw = read_bytes(path)
     except FileNotFoundError:
         raw = None
 
@@ -243,7 +246,8 @@ def _reasons(output: str, final: Statuses) -> Part:
         texts = np.full(rows.stop - rows.start, None, dtype=object)
         if raw is not None:
             within = [("row", ">=", rows.start), ("row", "<", rows.stop)]
-            found = pq.read_table(io.BytesIO(raw), columns=["row", "stage", "message"], filters=within)
+            with file_told(path):
+                found = pq.read_table(io.BytesIO(raw), columns=["row", "stage", "message"], filters=within)
             for row, stage, message in zip(*(found[name].to_pylist() for name in found.column_names), strict=True):
                 if stage not in PRODUCTS_OF_FRAMES:
                     said, index = f"{stage}: {message}", row - rows.start
@@ -275,5 +279,5 @@ def _array(values: Array, there: npt.NDArray[np.bool_]) -> pa.Array:
 
 
 def _values(group: zarr.Group, name: str, rows: slice) -> Array:
-    values = np.asarray(stored(group, name)[rows])
+    values = read_array(group, name, rows)
     return values.astype(object) if values.dtype.kind in "TU" else values
