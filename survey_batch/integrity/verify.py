@@ -134,7 +134,6 @@ class _Verifier:
         self._tell(check_metadata(metadata))
         if self.repair:
             metadata.restore(self.output)
-        step("reading the catalogue")
         plan = make_plan(self.job)
         stages = self._stages()
         self._tell(check_plan(plan))
