@@ -233,10 +233,10 @@ def test_only_the_step_that_computes_asks_for_the_gpu(client):
     connection = Connection(client, "", lambda: Size(1, 1, gpu=True))
     made = Engine(connection, None, Group((Stage("a", gpu=True, in_steps=True), Stage("b"))), print)
     asked = []
-    made.client = SimpleNamespace(submit=lambda *_, key, resources, **__: asked.append((key[0], resources)))
+    made.tasks.client = SimpleNamespace(submit=lambda *_, key, resources, **__: asked.append((key[0], resources)))
     made._look()
     assert made.window == 3, "on a GPU one shard is computed at a time, while others are read and written"
     chain = Chain(SHARDS[0], ["a", "b"])
     for stage, step in (("a", "-load"), ("a", ""), ("a", "-write"), ("b", "")):
-        made._task(chain, stage, step, time.sleep)
+        made.tasks._task(chain, stage, step, time.sleep)
     assert asked == [("a-load", None), ("a", {"GPU": 1}), ("a-write", None), ("b", None)]
