@@ -208,6 +208,28 @@ def test_preemptions_of_a_shard_s_workers_are_no_fault_of_the_shard(files, undis
     assert_same(undisturbed, tmp_path / "out")
 
 
+@pytest.mark.parametrize("hidden", ["archive", "output"])
+def test_a_node_that_sees_no_archive_or_no_output_decides_nothing_and_is_named(files, undisturbed, tmp_path, hidden):
+    folder, keys = files
+    output = tmp_path / "out"
+    output.mkdir()
+    python = tmp_path / "python"
+    hide = f'mount -t tmpfs none {folder if hidden == "archive" else output}; exec {sys.executable} "$@"'
+    python.write_text(
+        f"#!/bin/bash\n[ $SLURMD_NODENAME = n2 ] && exec unshare -m bash -c '{hide}' - \"$@\"\n"
+        f'exec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o755)
+    job = slow_job(keys, output, python=str(python), directives=["--exclusive"])
+    messages = complete(job, tmp_path)
+    assert_same(undisturbed, output)
+    told = [line for line in messages.splitlines() if "n2" in line]
+    assert told, messages
+    if hidden == "archive":
+        assert re.match("node n2 does not see the archive: .* is left out of this run", told[0])
+        assert [event["node"] for event in events(output, "node left out")] == ["n2"]
+
+
 def test_workers_leave_before_their_walltime_and_lose_no_shard(files, undisturbed, tmp_path):
     """A worker works for 2 to 50 s, the archive needs 60; a busy machine has 190 s for the shard that is being done."""
     with slow_archive(files, delay=1.0, connections=1) as archive:
