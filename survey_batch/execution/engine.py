@@ -20,7 +20,7 @@ from survey_batch.cluster.base import Connection
 from survey_batch.cluster.lost import LostSchedulerError
 from survey_batch.config.job import Job
 from survey_batch.core import interrupt
-from survey_batch.core.errors import StrangeNodeError, SurveyBatchError
+from survey_batch.core.errors import ConfigurationError, StrangeNodeError, SurveyBatchError
 from survey_batch.core.status import count_statuses
 from survey_batch.core.world import node_of
 from survey_batch.execution import shard_task
@@ -228,6 +228,9 @@ class Engine:
         node = node_of(error)
         if self.nodes is not None and isinstance(error, StrangeNodeError):
             self.nodes.leave_out(error.node, error.fault)
+            return Chain(chain.shard, list(chain.stages), chain.attempt + 1, node)
+        fault = isinstance(error, ConfigurationError)
+        if fault and self.nodes is not None and self.nodes.is_only_here(node, error):
             return Chain(chain.shard, list(chain.stages), chain.attempt + 1, node)
         if isinstance(error, DamagedError) and error.output == self.job.output:
             self.damages += error.damages

@@ -56,6 +56,7 @@ class Nodes:
         self.strikes: Counter[str] = Counter()
         self.struck: dict[str, float] = {}  # when the first of a node's strikes was
         self.worked: dict[str, float] = {}  # when a node last did a shard with data
+        self.refused: dict[str, str] = {}  # what nodes said of the job before any shard was done
         self.doubtful: defaultdict[str, list[Shard]] = defaultdict(list)
         self.again: list[Shard] = []
         self.seen = now()
@@ -104,6 +105,8 @@ class Nodes:
         if record.counts.keys() & USABLE:
             self.worked[record.node] = self.now()
             self._clear(record.node)
+            for node in self.refused.keys() - {record.node}:
+                self.leave_out(node, self.refused[node])
             if record.landmark and not self.world.landmarks:
                 self._learn(record.landmark)
         elif record.node in self.left_out:  # a shard that it had begun, or of a worker that has joined since
@@ -118,6 +121,19 @@ class Nodes:
         """Judge a node by a shard that failed there with an error."""
         if node:
             self._strike(node, f"fails at each shard ({reason}), while others succeed")
+
+    def is_only_here(self, node: str, error: Exception) -> bool:
+        """Tell whether a fault of the job, which would end the run, is to be tried on another node first.
+
+        It is the node's fault if another node has done a shard, and it may be until all nodes have said the same.
+        """
+        if not node:
+            return False
+        self.refused[node] = f"refuses the job ({error})"
+        if self.worked.keys() - {node}:
+            self.leave_out(node, self.refused[node])
+            return True
+        return bool(set(self._places().values()) - self.refused.keys())
 
     def others(self, node: str) -> list[str]:
         """Return the workers that are not on a node; none if that is not known."""

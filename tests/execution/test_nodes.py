@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from survey_batch.cluster.world_check import leave
-from survey_batch.core.errors import SurveyBatchError
+from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 from survey_batch.core.world import World
 from survey_batch.execution import nodes
 from survey_batch.execution.nodes import GONE_SECONDS, STRIKES, Nodes
@@ -150,3 +150,26 @@ def test_other_nodes_are_known_by_their_names(make):
     run = make()
     assert run.nodes.others("a") == ["tcp://b"]
     assert run.nodes.others("") == []
+
+
+def test_a_fault_of_the_job_that_one_node_alone_sees_is_the_node_s(make):
+    run = make()
+    run.nodes.note(record("b", 0, ok=4))
+    assert run.nodes.is_only_here("a", ConfigurationError("the archive is not a folder here"))
+    assert run.said[0].startswith("node a refuses the job (the archive is not a folder here)")
+
+
+def test_before_any_shard_is_done_a_fault_of_the_job_is_tried_on_another_node(make):
+    run = make()
+    assert run.nodes.is_only_here("a", ConfigurationError("no archive"))
+    assert not run.said
+    run.nodes.note(record("b", 0, ok=4))
+    assert list(run.nodes.left_out) == ["a"]
+
+
+def test_what_all_nodes_say_of_the_job_ends_the_run(make):
+    run = make()
+    assert run.nodes.is_only_here("a", ConfigurationError("no archive"))
+    assert not run.nodes.is_only_here("b", ConfigurationError("no archive"))
+    assert not run.nodes.is_only_here("", ConfigurationError("who knows where"))
+    assert not run.said
