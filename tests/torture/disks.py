@@ -78,7 +78,7 @@ def output_in_trouble(this: Round, *, scene: str, trouble: Trouble) -> Outcome:
             if struck():
                 subprocess.run(["sh", "-c", shell(trouble.go, mounted)], check=True)
         ended_well(outcome, code, messages)
-        until_done(this, outcome, job, lambda: [], ())
+        until_done(this, outcome, job, list, ())
         judged(this, here, outcome, strikes, struck(), mounted / "out")
         outcome.what += f"; ended with {code}: {messages.strip().splitlines()[-1]}"
         return outcome
@@ -106,7 +106,7 @@ def scratch_full(this: Round, *, scene: str) -> Outcome:
             if struck():
                 subprocess.run(["sh", "-c", shell(FULL.go, mounted)], check=True)
         ended_well(outcome, code, messages)
-        until_done(this, outcome, job, lambda: [], ())
+        until_done(this, outcome, job, list, ())
         judged(this, here, outcome, strikes, struck(), this.folder / "out")
         outcome.what += f"; ended with {code}: {messages.strip().splitlines()[-1]}"
         return outcome

@@ -65,8 +65,8 @@ def chosen(this: Round, scene: Scene, number: int, by: str = "any", **strike: ob
 def told(strikes: list[Strike]) -> str:
     """Say what was to be struck, and when."""
     return "; ".join(
-        f"{'' if each.command else f'{signal.Signals(each.signal).name} to {each.victim} '}at {each.event} {each.nth} of {plain(each.path)} "
-        f"+ {each.delay} s"
+        ("" if each.command else f"{signal.Signals(each.signal).name} to {each.victim} ")
+        + f"at {each.event} {each.nth} of {plain(each.path)} + {each.delay} s"
         for each in strikes
     )
 
@@ -127,23 +127,33 @@ def on_cluster(this: Round, *, scene: str, ends: tuple[int, ...], **strike: obje
         outcome.wrong += [f"{noise!r} in {messages[-2000:]}" for noise in NOISE if noise in messages]
         if code not in ((0, *ends) if struck() else (0,)):
             outcome.wrong.append(f"exit code {code}: {messages[-2000:]}")
-    until_done(this, outcome, here.job(this.folder / "out"), lambda: [], ())
+    until_done(this, outcome, here.job(this.folder / "out"), list, ())
     return judged(this, here, outcome, strikes, struck())
 
 
-KILLED, LOST, STOPPED = (-signal.SIGKILL,), (1,), (130,)
+KILLED, LOST, STOPPED = (-signal.SIGKILL,), (1, 2), (130,)
+"""Exit codes. A scheduler that is lost before the run has joined it is a wrong setting of the job."""
+
 SCENARIOS = [
     scenario
     for name, share in ((SPECTRA, 2), (IMAGES, 1))
     for scenario in (
         Scenario(f"client, {name}", partial(alone, scene=name, kills=3, ends=KILLED, victim="client"), 12 * share),
         Scenario(f"worker, {name}", partial(alone, scene=name, kills=2, ends=(), by="worker"), 12 * share),
-        Scenario(f"driver with SIGTERM, {name}",
-            partial(alone, scene=name, kills=3, ends=STOPPED, victim="client", signal=signal.SIGTERM), 8 * share),
-        Scenario(f"Ctrl-C, {name}",
-            partial(alone, scene=name, kills=3, ends=STOPPED, victim="group", signal=signal.SIGINT), 8 * share),
+        Scenario(
+            f"driver with SIGTERM, {name}",
+            partial(alone, scene=name, kills=3, ends=STOPPED, victim="client", signal=signal.SIGTERM),
+            8 * share,
+        ),
+        Scenario(
+            f"Ctrl-C, {name}",
+            partial(alone, scene=name, kills=3, ends=STOPPED, victim="group", signal=signal.SIGINT),
+            8 * share,
+        ),
         Scenario(f"scheduler, {name}", partial(on_cluster, scene=name, ends=LOST, victim="scheduler"), 8 * share),
         Scenario(f"nanny, {name}", partial(on_cluster, scene=name, ends=(), by="worker", victim="parent"), 8 * share),
-        Scenario(f"worker of a joined cluster, {name}", partial(on_cluster, scene=name, ends=(), by="worker"), 4 * share),
+        Scenario(
+            f"worker of a joined cluster, {name}", partial(on_cluster, scene=name, ends=(), by="worker"), 4 * share
+        ),
     )
 ]

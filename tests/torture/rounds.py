@@ -12,8 +12,12 @@ from pathlib import Path
 
 from tests.torture.scene import Scene, Verdict
 
-HEAD = "| scenario | rounds | faults | objects lost | wrong statuses | rounds with other bits | standstill, median and longest | failed rounds |"
-RULE = "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+COLUMNS = (
+    *("scenario", "rounds", "faults", "objects lost", "wrong statuses", "rounds with other bits"),
+    *("standstill: median, longest", "rounds that failed"),
+)
+HEAD = f"| {' | '.join(COLUMNS)} |"
+RULE = f"| --- |{' ---: |' * (len(COLUMNS) - 1)}"
 
 
 @dataclass

@@ -163,12 +163,15 @@ def _images(folder: Path) -> Callable[..., Job]:
 
     def make(output: Path | str, **tables: Any) -> Job:
         return sdss_job(
-            root / "sources.csv", tables.pop("archive", {}).get("root", root), output, **{
+            root / "sources.csv",
+            tables.pop("archive", {}).get("root", root),
+            output,
+            **{
                 "stages": STAGES[IMAGES],
                 "frames": {"bands": "gri"},
                 "shards": {"objects": 8},
                 **tables,
-            }
+            },
         )
 
     if not root.exists():

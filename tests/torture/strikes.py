@@ -1,4 +1,7 @@
-"""Strikes: who is hit by which signal at which access to which file, or what is done to the disk then; carried out by `hook/sitecustomize.py`."""
+"""Strikes: who is hit by which signal at which access to which file, or what is done to the disk then.
+
+`hook/sitecustomize.py` carries them out.
+"""
 
 import json
 import os

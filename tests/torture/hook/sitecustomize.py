@@ -1,4 +1,4 @@
-"""Strikes a process, or does something to its disk, at a chosen moment of a run: a file is read, written, renamed, linked or removed.
+"""Strikes a process, or its disk, at a chosen moment of a run: a file is read, written, renamed, linked or removed.
 
 Python imports this module at the start of every process that finds it on its path, and forked workers inherit it. It
 does nothing unless the environment names a folder with strikes (see `tests/torture/strikes.py`). The package knows
