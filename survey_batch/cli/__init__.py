@@ -108,11 +108,18 @@ def _warnings_to_terminal() -> None:
     """Show warnings; lesser messages go only to the run's log, whatever level a library sets for its loggers."""
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    handler.setFormatter(_WithoutTraceback("%(levelname)s %(message)s"))
     handler.addFilter(_is_for_users)
     logging.getLogger().addHandler(handler)
     # Python's tracker of the workers' semaphores, a separate process, warns about each worker that was killed.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
+
+
+class _WithoutTraceback(logging.Formatter):
+    """Formatter for a person: tracebacks are in the run's log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self.formatMessage(logging.makeLogRecord({**vars(record), "message": record.getMessage()}))
 
 
 def _is_for_users(record: logging.LogRecord) -> bool:

@@ -86,7 +86,7 @@ def run(
     plan = make_plan(job)
     found = Summary(job.output)
     with (
-        telling_of_the_disk(job.output),
+        telling_of_the_disk(job.output, there=True),
         locked(job.output, force=break_lock),
         run_log(job.output) as log_path,
     ):

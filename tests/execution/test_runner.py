@@ -97,6 +97,16 @@ def test_a_disk_that_is_full_before_the_first_product_ends_the_run_with_the_same
         run(job, client=client)
 
 
+def test_an_output_that_vanishes_ends_the_run_with_a_sentence(job, client, monkeypatch):
+    def vanish(*_):
+        Path(job.output).rename(f"{job.output}-elsewhere")
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", job.output)
+
+    monkeypatch.setattr("survey_batch.planning.plan.Plan.store", vanish)
+    with pytest.raises(ConfigurationError, match="/out is not there any more: its disk was unmounted, or"):
+        run(job, client=client)
+
+
 def test_only_shards_with_rows_left_are_done(job, client, monkeypatch):
     run(job, client=client)
     status = open_group(job.output, "spectra")["status"]

@@ -5,11 +5,11 @@ import os
 import sys
 from pathlib import Path
 
-from tests.torture import disks, kills
+from tests.torture import disks, kills, network
 from tests.torture.rounds import torture
 from tests.torture.scene import make_scenes
 
-SCENARIOS = [*kills.SCENARIOS, *(disks.SCENARIOS if disks.may_mount() else ())]
+SCENARIOS = [*kills.SCENARIOS, *(disks.SCENARIOS if disks.may_mount() else ()), *network.SCENARIOS]
 
 
 def main() -> bool:
