@@ -15,7 +15,7 @@ PYTEST  = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --durat
 # Tests start hundreds of processes. Where the environment forbids to keep what Python compiled, each compiles all anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test fast test-all lint types audit bench docs clean
+.PHONY: demo test fast test-all torture lint types audit bench docs clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,9 @@ fast: $(VENV)/.ready  ## the tests that are not slow
 
 test-all: $(VENV)/.ready  ## the slow tests, which `make test` leaves out
 	$(PYTEST) --numprocesses 6 -m slow
+
+torture: $(VENV)/.ready  ## kills, full disks, cut connections, for hours; a sample with MINUTES=20, a part with SCENARIOS="client disk"
+	$(BIN)/python -m tests.torture $(if $(MINUTES),--minutes $(MINUTES)) $(SCENARIOS)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

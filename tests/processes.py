@@ -20,7 +20,7 @@ BIN = Path(sys.executable).parent
 class Command:
     """A running `survey-batch run`."""
 
-    def __init__(self, job, folder):
+    def __init__(self, job, folder, **options):
         folder.mkdir(parents=True, exist_ok=True)
         self.job, self.messages_file = job, folder / f"messages-{len(list(folder.iterdir()))}.txt"
         job_file = write_job(job, folder)
@@ -31,6 +31,7 @@ class Command:
                 stdout=messages,
                 stderr=subprocess.STDOUT,
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                **options,
             )
         self.family = [self.process]
 
@@ -77,9 +78,9 @@ class Command:
 
 
 @contextmanager
-def command(job, folder):
-    """Run `survey-batch run` on a job; nothing of it outlives the context."""
-    running = Command(job, folder)
+def command(job, folder, **options):
+    """Run `survey-batch run` on a job, with options of `Popen`; nothing of it outlives the context."""
+    running = Command(job, folder, **options)
     try:
         yield running
     finally:

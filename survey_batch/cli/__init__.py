@@ -105,13 +105,6 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
 
 
-class _Redacted(logging.Formatter):
-    """Messages and tracebacks without credentials."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return redacted(super().format(record))
-
-
 def _show_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print the traceback of an error that nobody foresaw, without credentials."""
     sys.stderr.write(redacted("".join(traceback.format_exception(kind, error, trace))))
@@ -128,11 +121,18 @@ def _warnings_to_terminal() -> None:
     """Show warnings; lesser messages go only to the run's log, whatever level a library sets for its loggers."""
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
-    handler.setFormatter(_Redacted("%(levelname)s %(message)s"))
+    handler.setFormatter(_ForTerminal("%(levelname)s %(message)s"))
     handler.addFilter(_is_for_users)
     logging.getLogger().addHandler(handler)
     # Python's tracker of the workers' semaphores, a separate process, warns about each worker that was killed.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
+
+
+class _ForTerminal(logging.Formatter):
+    """Formatter for a person: no credentials, and no tracebacks, which are in the run's log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(self.formatMessage(logging.makeLogRecord({**vars(record), "message": record.getMessage()})))
 
 
 def _is_for_users(record: logging.LogRecord) -> bool:

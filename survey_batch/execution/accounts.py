@@ -13,7 +13,7 @@ from survey_batch.core.errors import SurveyBatchError
 from survey_batch.core.redaction import redacted
 from survey_batch.core.status import count_statuses, final_status
 from survey_batch.core.steps import step
-from survey_batch.execution.runfile import damaged_accounts, write_run
+from survey_batch.execution.runfile import damaged_accounts, last_counts, write_run
 from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import Plan
 from survey_batch.stages import Stage
@@ -99,10 +99,13 @@ class Accounts:
             self.timing.setdefault(stage.name, {}).update(wall_seconds=round(time.monotonic() - begun, 3))
 
     def account(self, log_path: str) -> Summary:
-        """Count, check that the counts add up, and write `problems.parquet` and `run.json`."""
+        """Count, check that the counts add up, and write `problems.parquet` and `run.json`.
+
+        A run that has nothing to do writes them if the one before was killed when it had only this left to do.
+        """
         step("counting")
         self._count()
-        if self.summary.worked or damaged_accounts(self.output):
+        if self.summary.worked or damaged_accounts(self.output) or not self._accounted_for():
             self._write(log_path, "complete" if self.summary.complete else "incomplete")
         self._check()
         log.info("run ended", extra={"event": "ended", "counts": self.summary.counts})
@@ -113,7 +116,9 @@ class Accounts:
         try:
             self._count()
             self._write(log_path, "error", str(error) or type(error).__name__)
-        except Exception:  # such as a full disk, which may be the error itself
+        except OSError as failure:  # such as a full disk, which may be the error itself
+            log.warning("problems.parquet or run.json could not be written: %s", failure)
+        except Exception:
             log.warning("problems.parquet or run.json could not be written", exc_info=True)
 
     def _count(self) -> None:
@@ -124,6 +129,11 @@ class Accounts:
             self.summary.stages[name] = {"counts": counts, **self.timing.get(name, {})}
         objects = [statuses[stage.name] for stage in self.stages if stage.axis == "object"]
         self.summary.counts = count_statuses(final_status(objects or list(statuses.values())))
+
+    def _accounted_for(self) -> bool:
+        """Tell whether `run.json` has these counts already."""
+        written = last_counts(self.output)
+        return all(written.get(name) == stage["counts"] for name, stage in self.summary.stages.items())
 
     def _status(self, stage: Stage) -> Array:
         if product_exists(self.output, stage.name):

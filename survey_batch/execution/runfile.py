@@ -82,6 +82,12 @@ def write_run(
     )
 
 
+def last_counts(output: str) -> dict[str, dict[str, int]]:
+    """Return the rows per status that each product had when a run last accounted for it."""
+    runs = _earlier_runs(join(output, "run.json"))
+    return {name: stage.get("counts", {}) for run in runs for name, stage in run.get("stages", {}).items()}
+
+
 def _earlier_runs(path: str) -> list[Mapping[str, Any]]:
     try:
         return list(read_run_file(path).get("runs", ()))

@@ -2,9 +2,10 @@
 
 import json
 import logging
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from logging.handlers import MemoryHandler
 from pathlib import Path
@@ -37,6 +38,31 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return redacted(json.dumps(line, default=str))
+
+
+class DiskHandler(logging.FileHandler):
+    """Handler that says once that the log cannot be written; a full disk must not hide what the run itself says."""
+
+    told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Say what is wrong, where logging would show a traceback for each record."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self.told:
+            self.told = True
+            sys.stderr.write(f"WARNING the log {self.baseFilename} cannot be written: {error}\n")
+
+    def flush(self) -> None:
+        """Write what is left; when a record is written, `handleError` tells of an error."""
+        with suppress(OSError) if self.told else nullcontext():
+            super().flush()
+
+    def close(self) -> None:
+        """Close the file, whatever is left to be written."""
+        with suppress(OSError):
+            super().close()
 
 
 class UploadHandler(logging.Handler):
@@ -99,4 +125,4 @@ def _handler(path: str) -> logging.Handler:
     if is_url(path):
         return UploadHandler(path)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    return logging.FileHandler(path, mode="a", encoding="utf-8")
+    return DiskHandler(path, mode="a", encoding="utf-8")

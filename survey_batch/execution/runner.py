@@ -36,6 +36,7 @@ from survey_batch.preflight.relabel import mark_labelled, relabel
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
 from survey_batch.store.damage import Damage, DamagedError
+from survey_batch.store.disk import telling_of_the_disk
 from survey_batch.store.history import history_line
 from survey_batch.store.lock import locked
 from survey_batch.store.products import PROVENANCE, create_product, forget_products, product_exists, read_status
@@ -93,7 +94,11 @@ def run(
     make_groups(rest)  # refuses a job that cannot work before the catalogue is read and any field is searched
     plan = make_plan(job)
     found = Summary(job.output)
-    with locked(job.output, force=break_lock), run_log(job.output) as log_path:
+    with (
+        telling_of_the_disk(job.output, there=True),
+        locked(job.output, force=break_lock),
+        run_log(job.output) as log_path,
+    ):
         with RunCluster(job, progress, client, report=performance_report) as cluster:
             if search:
                 # The list of objects must not change after work on it has begun.

@@ -21,6 +21,7 @@ from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import BESIDE, Rows
 from survey_batch.stages import Block, Stage, make_stage
 from survey_batch.stages.base import take
+from survey_batch.store.disk import telling_of_the_disk
 from survey_batch.store.problems import Problem, note_problems, reasons_of, tracebacks_of
 from survey_batch.store.products import read_rows, write_shard
 from survey_batch.store.schema import OBJECT_COORDINATES, Array, Shard
@@ -103,10 +104,11 @@ def write(job: Job, name: str, computed: tuple[Loaded, Block] | Record) -> Recor
         refuse_another_world()  # before it becomes final
     whole = _merge(stage, loaded, block)
     names = [stage.row_name(loaded.rows, problem.row) for problem in whole.problems]
-    note_problems(job.output, name, shard, loaded.todo, whole.problems, names)
-    if stage.stored:
-        data = {**_coordinates(stage, loaded.rows), **whole.data}
-        return _record(name, loaded, whole, write_shard(job.output, name, shard, data, whole.status))
+    with telling_of_the_disk(job.output):
+        note_problems(job.output, name, shard, loaded.todo, whole.problems, names)
+        if stage.stored:
+            data = {**_coordinates(stage, loaded.rows), **whole.data}
+            return _record(name, loaded, whole, write_shard(job.output, name, shard, data, whole.status))
     return Passed(whole, _record(name, loaded, whole, 0))
 
 

@@ -1,8 +1,11 @@
 """The command line as a user meets it: output, exit codes, and never a traceback."""
 
 import json
+import logging
 
 import pytest
+
+from survey_batch import cli
 
 
 def test_a_job_from_plan_to_export(command, job, tmp_path):
@@ -105,3 +108,14 @@ def test_brackets_and_colons_in_paths_are_printed_as_they_are(command, tmp_path)
     code, out, _ = command("init", path)
     assert code == 0
     assert out.count(str(path)) == 2
+
+
+def test_a_warning_on_the_terminal_has_no_traceback(monkeypatch, capsys):
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    cli._warnings_to_terminal()
+    try:
+        raise OSError("no room")
+    except OSError as error:
+        logging.getLogger("survey_batch").warning("a shard: %s", error, exc_info=True)
+    assert capsys.readouterr().err == "WARNING a shard: no room\n"

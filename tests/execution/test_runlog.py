@@ -1,6 +1,7 @@
 import itertools
 import json
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 from survey_batch.execution import runlog
@@ -24,6 +25,16 @@ def test_a_traceback_stays_on_its_line(tmp_path):
             logging.getLogger("survey_batch").exception("failed")
     (line,) = [json.loads(line) for line in Path(path).read_text().splitlines()]
     assert "ValueError: boom" in line["traceback"]
+
+
+def test_a_log_that_cannot_be_written_is_told_of_once_and_hides_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(runlog, "_handler", lambda _: runlog.DiskHandler("/dev/full"))
+    with suppress(ValueError), run_log(str(tmp_path)):
+        for _ in range(3):
+            logging.getLogger("survey_batch").info("hello")
+        raise ValueError("the error of the run, which no other one may replace")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "WARNING the log /dev/full cannot be written: [Errno 28] No space left on device"
 
 
 def test_a_log_on_an_object_store_is_there_at_the_end():

@@ -1,5 +1,7 @@
 """A run from its plan to its accounts, and the accounts of one that ends in an error."""
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from distributed import Client
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 from survey_batch.core.paths import read_json
 from survey_batch.core.status import Status
-from survey_batch.execution import accounts
+from survey_batch.execution import accounts, shard_task
 from survey_batch.execution.engine import Engine
 from survey_batch.execution.runner import run
 from survey_batch.store.products import open_group, product_exists, read_status
@@ -54,6 +56,55 @@ def test_a_run_accounts_for_every_object_and_another_has_nothing_to_do(job, clie
     assert not again.worked
     assert again.counts == done.counts
     assert len(read_json(f"{job.output}/run.json")["runs"]) == 1
+
+
+def test_what_a_killed_run_did_is_accounted_for_by_one_that_has_nothing_to_do(job, client):
+    run(job, client=client)
+    problems, account = Path(job.output, "problems.parquet"), Path(job.output, "run.json")
+    before = problems.read_bytes()
+    for path in (problems, account):
+        path.unlink()
+    again = run(job, client=client)
+    assert not again.worked
+    assert problems.read_bytes() == before
+    assert (last_run(job)["ended"], read_json(str(account))["counts"]) == ("complete", again.counts)
+    run(job, client=client)
+    assert len(read_json(str(account))["runs"]) == 1, "nothing new is told twice"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_disk_that_cannot_be_written_to_ends_the_run_at_once_with_a_sentence(job, client, monkeypatch, number):
+    def write(*_):
+        raise OSError(number, os.strerror(number), f"{job.output}/spectra.zarr/flux/c/0")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shard_task, "write_shard", write)
+        with pytest.raises(
+            ConfigurationError, match=r"cannot write to the disk of .*flux/c/0\). Mend this, then run the"
+        ):
+            run(job, client=client)
+    assert run(job, client=client).counts == {"ok": 11, "not_found": 1}
+
+
+def test_a_disk_that_is_full_before_the_first_product_ends_the_run_with_the_same_sentence(job, client, monkeypatch):
+    def store(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("survey_batch.planning.plan.Plan.store", store)
+    with pytest.raises(
+        ConfigurationError, match="cannot write to the disk of .*: no space, or no inodes, are left. Mend"
+    ):
+        run(job, client=client)
+
+
+def test_an_output_that_vanishes_ends_the_run_with_a_sentence(job, client, monkeypatch):
+    def vanish(*_):
+        Path(job.output).rename(f"{job.output}-elsewhere")
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", job.output)
+
+    monkeypatch.setattr("survey_batch.planning.plan.Plan.store", vanish)
+    with pytest.raises(ConfigurationError, match="/out is not there any more: its disk was unmounted, or"):
+        run(job, client=client)
 
 
 def test_only_shards_with_rows_left_are_done(job, client, monkeypatch):

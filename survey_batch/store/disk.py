@@ -1,0 +1,49 @@
+"""A disk that is full, over its quota or read-only: one sentence for the user instead of an error of the system."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import exists
+
+UNWRITABLE = {
+    errno.ENOSPC: "no space, or no inodes, are left",
+    errno.EDQUOT: "the quota is used up",
+    errno.EROFS: "it is read-only",
+}
+"""Errors that every other write meets too, until a person does something; what is wrong with the disk."""
+
+
+@contextmanager
+def telling_of_the_disk(output: str, *, there: bool = False) -> Iterator[None]:
+    """Say what is wrong with the disk if a write fails because of it.
+
+    Parameters
+    ----------
+    output
+        The run's output.
+    there
+        Whether the output was there for certain. If it is not there any more, its disk has gone; a worker that never
+        saw it may be on a node that does not have it.
+
+    Raises
+    ------
+    ConfigurationError
+        The disk cannot be written to, or is gone.
+    """
+    try:
+        yield
+    except OSError as error:
+        if there and isinstance(error, FileNotFoundError) and not exists(output):
+            raise ConfigurationError(
+                f"{output} is not there any more: its disk was unmounted, or somebody moved or deleted it. Bring it "
+                "back, then run the same command again to continue; what is finished is kept."
+            ) from error
+        if error.errno not in UNWRITABLE:
+            raise
+        where = f" (writing {error.filename})" if error.filename else ""
+        raise ConfigurationError(
+            f"cannot write to the disk of {output}: {UNWRITABLE[error.errno]}{where}. Mend this, then run the same "
+            "command again to continue; what is finished is kept."
+        ) from error
