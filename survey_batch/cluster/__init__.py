@@ -38,5 +38,10 @@ def connect(section: ClusterSection, output: str = ".", say: "Say" = lambda _: N
     kind = kind_of(section)
     kind.check_run(section)
     step(f"starting workers (cluster.kind = {section.kind})")
-    with kind.connect(section, output, say) as connection:
-        yield connection
+    try:
+        with kind.connect(section, output, say) as connection:
+            yield connection
+    finally:
+        from survey_batch.cluster.leftovers import forget_schedulers
+
+        forget_schedulers()
