@@ -21,6 +21,9 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(keras|skops|npz|json|png
 GRID_TOLERANCE = 1e-3
 """Largest difference [pixel] between a wavelength and the recipe's grid."""
 
+MOST_PIXELS = 10_000_000
+"""Limit of what a file may say about a grid: a thousand times the pixels of a spectrum."""
+
 ORIGIN = ("archive.", "catalog", "custom.", "frames.")
 """Prefixes of a product's settings that say where its data came from. Bands are compared by name if there are
 several."""
@@ -40,9 +43,9 @@ class Frozen(BaseModel):
 class Grid(Frozen):
     """A log-linear wavelength grid: pixel i is centred on 10^(step (first + i)) Angstrom, in vacuum."""
 
-    first: int
-    count: Annotated[int, Field(gt=0)]
-    step: Annotated[float, Field(gt=0)] = 1e-4
+    first: Annotated[int, Field(ge=-MOST_PIXELS, le=MOST_PIXELS)]
+    count: Annotated[int, Field(gt=0, le=MOST_PIXELS)]
+    step: Annotated[float, Field(gt=0, le=1)] = 1e-4
 
     @classmethod
     def of(cls, wavelength: npt.NDArray[np.floating]) -> "Grid":
