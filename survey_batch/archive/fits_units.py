@@ -120,8 +120,8 @@ class Unit:
         return size
 
     def pixels(self) -> npt.NDArray[Any]:
-        """Return the image as stored: big-endian, unscaled and read-only."""
-        shape, size = self.shape, self.nbytes
+        """Return the image as stored: big-endian, unscaled and read-only; a unit without axes holds no pixel."""
+        shape, size = self.shape or (0,), self.nbytes
         kind = np.dtype(_PIXELS[self.integer("BITPIX")])
         return np.frombuffer(self.raw, kind, size // kind.itemsize, self.data)[: math.prod(shape)].reshape(shape)
 

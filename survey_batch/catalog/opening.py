@@ -100,8 +100,8 @@ def _angle(source: Source, name: str, axis: Axis, section: CatalogSection) -> An
                 "known: deg, rad, arcmin, arcsec, mas, hourangle (ra only), hms and dms"
             ) from error
         raise ConfigurationError(
-            f"catalog: column {name!r} is in {unit!r}, which is not a unit of position: correct the file, or state "
-            f'the right unit: [catalog] units = {{{axis} = "deg"}}'
+            f"catalog: column {name!r} of {section.path} is in {unit!r}, which is not a unit of position: correct the "
+            f'file, or state the right unit: [catalog] units = {{{axis} = "deg"}}'
         ) from error
 
 

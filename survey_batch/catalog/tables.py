@@ -2,17 +2,19 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from survey_batch.archive.fits_units import MOST_COLUMNS, extensions, primary_unit
 from survey_batch.catalog.arrays import arrow_array, fits_array
 from survey_batch.catalog.ecsv import described_columns
 from survey_batch.catalog.query_status import check_query_status
 from survey_batch.catalog.source import Choice, Column, Location, Rows, Source, distinct, in_batches, in_one_line
-from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError, UnreadableError
 
 _LISTED = 6
 """Columns that are named per table in the list of a file's tables."""
@@ -32,7 +34,7 @@ def fits_source(location: Location, choice: Choice) -> Source:
     """
     from astropy.io import fits
 
-    with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
+    with _fits_units(location) as hdus:
         found = {number: hdu for number, hdu in enumerate(hdus) if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)}
         if not found:
             images = "an image" if len(hdus) == 1 else f"{len(hdus)} images or headers"
@@ -46,12 +48,36 @@ def fits_source(location: Location, choice: Choice) -> Source:
         columns, passed_over = _fits_columns(found[table], location.url)
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
-        with location.open() as file, fits.open(BytesIO(file.read()), memmap=False) as hdus:
+        with _fits_units(location) as hdus:
             _rename_repeated(hdus[table].header)
             arrays = {name: fits_array(hdus[table], name) for name in names}
         yield from in_batches(pa.table(arrays))
 
     return Source(location.url, columns, batches, (*notes[table], *passed_over), _described(titles), table)
+
+
+@contextmanager
+def _fits_units(location: Location) -> Iterator[Any]:
+    """Open a FITS file with astropy, once its headers are known to fit its bytes.
+
+    Astropy may search a damaged file for minutes, reads one that is cut short, and warns of each strange card.
+    """
+    from astropy.io import fits
+
+    with location.open() as file:
+        raw = file.read()
+    try:
+        for unit in extensions(primary_unit(raw)):
+            if not 0 <= (count := unit.integer("TFIELDS", 0)) <= MOST_COLUMNS:
+                raise UnreadableError(f"header card TFIELDS is {count}, not 0 to {MOST_COLUMNS}")
+    except UnreadableError as error:
+        raise ConfigurationError(
+            f"catalog.path: cannot read {location.url} as FITS: {error}: copy or download the file again"
+        ) from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with fits.open(BytesIO(raw), memmap=False) as hdus:
+            yield hdus
 
 
 def _rename_repeated(header: Any) -> tuple[str, ...]:
@@ -66,14 +92,20 @@ def _rename_repeated(header: Any) -> tuple[str, ...]:
 
 def _fits_columns(hdu: Any, url: str) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     """Describe columns by TUNIT and TCOMM, or by astropy's YAML: it writes no TCOMM, and no unit unknown to FITS."""
-    kinds = [hdu.columns.dtype[index] for index in range(len(hdu.columns))]
+    row = hdu.columns.dtype
+    if not 0 <= row.itemsize <= hdu.header["NAXIS1"]:  # astropy may ask for as much memory as they say
+        raise ConfigurationError(
+            f"catalog.path: cannot read {url} as FITS: the columns of its table take {row.itemsize} bytes, its rows "
+            f"{hdu.header['NAXIS1']}: write the file again"
+        )
+    kinds = [row[index] for index in range(len(hdu.columns))]
     comments = [str(hdu.header.get(f"TCOMM{number}", "")) for number in range(1, len(kinds) + 1)]
     added, notes = described_columns(_astropy_lines(hdu.header), url)
     nothing = Column("")
     columns = tuple(
         Column(
             column.name,
-            column.unit or added.get(column.name, nothing).unit,
+            str(column.unit or added.get(column.name, nothing).unit),  # a damaged card may hold a number
             vector=bool(kind.shape),
             single=kind.base.name in _SINGLE,
             description=comment or added.get(column.name, nothing).description,

@@ -47,10 +47,15 @@ def connect(
     kind.check_run(section)
     step(f"starting workers (cluster.kind = {section.kind})")
     warnings.filterwarnings("ignore", r"Port \d+ is already in use")  # Dask's words; ours name the key
-    with kind.connect(section, output, say, name) as connection:
-        if moved := _dashboard_moved(section.dashboard, connection.dashboard):
-            say(moved)
-        yield connection
+    try:
+        with kind.connect(section, output, say, name) as connection:
+            if moved := _dashboard_moved(section.dashboard, connection.dashboard):
+                say(moved)
+            yield connection
+    finally:
+        from survey_batch.cluster.leftovers import forget_schedulers
+
+        forget_schedulers()
 
 
 def _dashboard_moved(asked: str, given: str) -> str:

@@ -17,7 +17,7 @@ from survey_batch.core.errors import UnreadableError
 from survey_batch.surveys.lamost.files import read_spectrum
 from survey_batch.surveys.sdss.files import read_frame
 from survey_batch.surveys.stamps.files import read_exposure
-from tests.surveys.lamost.test_files import LAYOUTS, rows_file
+from tests.surveys.lamost.test_files import LAYOUTS, rows_file, table_file
 from tests.surveys.sdss.test_files import KEY, frame_file, sky_table
 from tests.surveys.stamps.test_files import raw as stamps_file
 
@@ -215,3 +215,7 @@ def test_any_bytes_are_read_or_refused(tail, seed):
     for raw in (b"SIMPLE  =" + tail, b"SIMPLE  =" + bytes(shuffled), tail):
         with contextlib.suppress(UnreadableError):
             extensions(primary_unit(raw))
+
+
+def test_a_unit_without_axes_holds_no_pixel():
+    assert primary_unit(table_file()).pixels().size == 0

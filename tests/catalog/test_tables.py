@@ -9,7 +9,9 @@ from astropy.table import MaskedColumn, Table
 
 from survey_batch.catalog.formats import open_source
 from survey_batch.core.errors import ConfigurationError
-from tests.catalog.sky import assert_read, read_sky, sky_lines, sky_table
+from tests.catalog.sky import RA, assert_read, read_sky, sky_lines, sky_table
+
+KEY = ("rerun", "run", "camcol", "field")
 
 
 def test_nulls_and_padded_text_of_fits_columns(tmp_path):
@@ -111,7 +113,7 @@ def test_degrees_however_they_are_spelled_need_no_note(tmp_path, spelled):
 def test_an_unknown_unit_of_a_position_is_refused_unless_the_job_says_what_it_is(tmp_path, unit):
     path = tmp_path / "catalogue.vot"
     votable(path, in_units("deg", 1), lambda text: text.replace('unit="deg"', f'unit="{unit}"'))
-    with pytest.raises(ConfigurationError, match=f"column 'ra' is in '{unit}'.*units = {{ra = \"deg\"}}"):
+    with pytest.raises(ConfigurationError, match=f"column 'ra' of .* is in '{unit}'.*units = {{ra = \"deg\"}}"):
         read_sky(path)
     assert_read(read_sky(path, units={"ra": "deg", "dec": "deg"}))
     with pytest.raises(ConfigurationError, match="catalog.units.ra: 'foo' is not a known unit"):
@@ -273,3 +275,52 @@ def test_an_overflow_is_accepted_in_votables_alone(tmp_path, form):
     sky_table().write(tmp_path / "catalogue", format=form)
     with pytest.raises(ConfigurationError, match=r"catalog.accept_overflow: .* is not a VOTable"):
         read_sky(tmp_path / "catalogue", accept_overflow=True)
+
+
+def fits_table(path, card, instead, ascii_table=False):
+    """Write a table of FITS, and put something else in the place of a card."""
+    columns = [fits.Column(name, "F12.6" if ascii_table else "D", array=RA, unit="deg") for name in ("ra", "dec")]
+    columns += [fits.Column(name, "I6" if ascii_table else "J", array=[1, 2, 3]) for name in KEY]
+    buffer = BytesIO()
+    table = (fits.TableHDU if ascii_table else fits.BinTableHDU).from_columns(columns)
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(buffer)
+    raw = buffer.getvalue()
+    at = raw.rindex(card.ljust(8) + b"=")
+    path.write_bytes(raw[:at] + instead.ljust(80) + raw[at + 80 :])
+    return path
+
+
+@pytest.mark.parametrize("number", [b"9998", b"2147483647", b"99999999999999999999", b"-1"])
+@pytest.mark.parametrize("key", [b"NAXIS", b"NAXIS1", b"NAXIS2", b"PCOUNT", b"TFIELDS"])
+def test_a_fits_table_whose_header_asks_for_more_than_there_is_is_refused_at_once(tmp_path, key, number):
+    """Astropy counts to what the header says, or asks for as much memory."""
+    path = fits_table(tmp_path / "table.fits", key, key.ljust(8) + b"= " + number.rjust(20))
+    with pytest.raises(ConfigurationError, match=f"cannot read {path} as FITS: "):
+        read_sky(path)
+
+
+@pytest.mark.parametrize("place", [b"9999", b"2147483647", b"2147483640"])
+def test_a_column_of_text_beyond_its_row_is_refused(tmp_path, place):
+    path = fits_table(tmp_path / "table.fits", b"TBCOL6", b"TBCOL6  = " + place.rjust(20), ascii_table=True)
+    with pytest.raises(ConfigurationError, match=str(path)):
+        read_sky(path)
+
+
+def test_a_fits_table_that_is_cut_short_is_refused(tmp_path):
+    path = fits_table(tmp_path / "table.fits", b"TTYPE1", b"TTYPE1  = 'ra      '")
+    path.write_bytes(path.read_bytes()[: -2880 + 20])
+    with pytest.raises(ConfigurationError, match="cut short"):
+        read_sky(path)
+
+
+@pytest.mark.parametrize("unit", [b"7", b"0.5", b"T"])
+def test_a_unit_that_is_no_text_is_refused_with_the_file(tmp_path, unit):
+    path = fits_table(tmp_path / "table.fits", b"TUNIT1", b"TUNIT1  = " + unit.rjust(20))
+    with pytest.raises(ConfigurationError, match=f"column 'ra' of {path} is in '.*', which is not a unit of position"):
+        read_sky(path)
+
+
+def test_strange_cards_of_a_fits_table_cause_no_warnings(tmp_path, recwarn):
+    path = fits_table(tmp_path / "table.fits", b"TUNIT2", b"\xff" * 10 + b"= what")
+    read_sky(path)
+    assert not recwarn.list

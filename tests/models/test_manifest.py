@@ -131,3 +131,11 @@ def test_a_manifest_knows_whether_keras_runs_it():
     assert Manifest.model_validate_json(Manifest(**common).model_dump_json()) == Manifest(**common)
     with pytest.raises(ValidationError, match="at least 2"):
         Manifest(**{**common, "classes": ("A",)})
+
+
+@pytest.mark.parametrize(
+    "said", [{"first": 2**63}, {"first": -(10**9)}, {"count": 10**12}, {"count": 0}, {"step": 1e300}, {"step": 0}]
+)
+def test_a_grid_that_no_spectrum_has_is_refused_before_memory_is_taken_for_it(said):
+    with pytest.raises(ValidationError):
+        Grid(**{"first": 35682, "count": 3909} | said)

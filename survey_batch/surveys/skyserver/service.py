@@ -102,6 +102,8 @@ def fetch_image(archive: Archive, path: str, size: int) -> npt.NDArray[np.uint8]
     """
     try:
         return archive.read(path, partial(read_image, size=size))
+    except OutsideError as error:
+        raise OutsideError(f"{archive.locate(path)}: {error}") from error
     except NotFoundError as error:
         if OUTSIDE not in str(error):
             raise

@@ -131,6 +131,15 @@ class TestService:
             assert np.array_equal(fetch_image(images(server.url), PATH, 64), decode(RAW))
             assert server.requests == {QUERY: 1}
 
+    def test_a_black_image_is_told_with_its_address(self, tmp_path):
+        black = encode(np.zeros((64, 64, 3), np.uint8))
+        with (
+            http_server(tmp_path, {QUERY: [Fault(body=black)]}) as server,
+            pytest.raises(OutsideError, match="the middle of the image is black") as caught,
+        ):
+            fetch_image(images(server.url), PATH, 64)
+        assert server.url + QUERY in str(caught.value)
+
     def test_a_position_off_the_footprint_is_outside_and_asked_for_once(self, tmp_path):
         with http_server(tmp_path, {QUERY: repeat(OFF_THE_FOOTPRINT)}) as server:
             with pytest.raises(OutsideError, match="says the service") as caught:
