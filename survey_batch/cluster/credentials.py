@@ -1,7 +1,7 @@
 """Who may join a run's scheduler and read its dashboard: nobody but the run itself.
 
 Any process that reaches a Dask scheduler can run code as its owner, and loopback is open to all users of a machine. So
-the clusters that a run starts encrypt all traffic, and take in only who shows the certificate made for the run.
+the clusters that a run starts encrypt all traffic, and admit only those who show the certificate made for the run.
 """
 
 from pathlib import Path

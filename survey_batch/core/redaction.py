@@ -17,14 +17,14 @@ HIDDEN = "***"
 """Stands for what was struck out."""
 
 _PART = (
-    "password|passwd|passphrase|secret|token|api[._-]?key|access[_-]?key|secret[_-]?key|account[_-]?key|private[_-]?key"
-    "|credentials?|authorization|signature|cookie"
+    "password|passwd|passphrase|secret|token|api[._-]?key|access[_-]?key|secret[_-]?key|account[_-]?key"
+    "|private[_-]?key|storage[_-]?key|credentials?|authorization|signature|cookie"
 )
 _NAME = rf"(?:(?:[\w.-]*[_.-])?(?:{_PART})(?:[_-](?:id|key|value))?|[\w.-]*[_.-]pwd|pgpassword)"
 """Names of settings and variables that hold a secret; `PWD` is the current folder."""
 _IN_ADDRESS = rf"(?:{_NAME}|key|sig|sas|auth|jwt|code|pw|pwd|pass|session(?:id)?)"
 """Names of a query's parts that hold one; alone in an address, shorter words do."""
-_OF_VARIABLE = rf"(?:{_NAME}|\w+_(?:key|pass|pat)|sshpass)"
+_OF_VARIABLE = rf"(?:{_NAME}|\w+_(?:jwt|pass|pat)|sshpass)"
 """Names of variables of the environment that hold one; in other texts, `band_pass` is none."""
 
 _LOGIN = re.compile(

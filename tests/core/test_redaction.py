@@ -80,9 +80,10 @@ def test_what_the_environment_keeps_secret_is_struck_out_of_any_text(monkeypatch
 def test_a_secret_of_the_environment_is_known_however_it_begins_and_is_written(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"/a+b{MARKER}")
     monkeypatch.setenv("AZURE_STORAGE_KEY", MARKER)
+    monkeypatch.setenv("SORT_KEY", "plain_word")
     monkeypatch.setenv("DB_PASS", f"{MARKER}-and-more")
-    said = "{0}/a+b{2} {1}%2Fa%2Bb{2} {2}-and-more {2}"
-    assert redacted(said.format("1:", "2:", MARKER)) == "1:*** 2:*** *** ***"
+    said = "plain_word {0}/a+b{2} {1}%2Fa%2Bb{2} {2}-and-more {2}"
+    assert redacted(said.format("1:", "2:", MARKER)) == "plain_word 1:*** 2:*** *** ***"
 
 
 def test_a_secret_may_be_a_number_a_list_or_a_name():
