@@ -38,6 +38,8 @@ _LOGIN_NAME = re.compile(r"""(?<=\bhttp://)[^\s/?#@:"'<>]+@|(?<=\bhttps://)[^\s/
 """The part before the host of a web server is often a token."""
 _QUERY = re.compile(rf"""(?:(?<=[?&;#])|(?<=%3F)|(?<=%26))({_IN_ADDRESS}(?:=|%3D))([^\s&"'<>;#]+)""", re.IGNORECASE)
 _HEADER = re.compile(r"""(\bauthorization["']?\s*[:=]\s*["']?(?:basic|bearer|token)\s+)([\w+/=.~-]+)""", re.IGNORECASE)
+_NETRC = re.compile(r"""(\bbad (?:follower|toplevel) token )('[^']*'|"[^"]*")""")
+"""What Python says of a `~/.netrc` that it cannot read; it may be a part of a password with a blank."""
 _SETTING = re.compile(
     rf"""(?<![\w?&;#.-])(["']?{_NAME}["']?\s*(?:[:=]\s*(?=["'])|=(?=[^\s"'])))("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s"',;]+)""",
     re.IGNORECASE,
@@ -63,6 +65,8 @@ def redacted(text: str) -> str:
         text = text.replace(secret, HIDDEN)
     if "://" in text:
         text = _LOGIN_NAME.sub(f"{HIDDEN}@", _LOGIN.sub(f"{HIDDEN}@", text))
+    if " token " in text:
+        text = _NETRC.sub(_hide_setting, text)
     if "=" in text or ":" in text:
         text = _QUERY.sub(rf"\1{HIDDEN}", text)
         text = _HEADER.sub(rf"\1{HIDDEN}", text)

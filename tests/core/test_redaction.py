@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from survey_batch.archive.attempt import AttemptError
 from survey_batch.core.errors import ConfigurationError, ReaderError
 from survey_batch.core.redaction import HIDDEN, check_address, redacted, redacted_values, secret_in, without_query
 
@@ -98,6 +99,10 @@ def test_an_address_is_refused_whose_password_has_a_blank():
     assert secret_in(f"https://user:{MARKER} more@host/x") == "a user name or password"
 
 
+def test_what_is_said_of_a_netrc_file_shows_no_part_of_a_password():
+    assert redacted(f"bad follower token '{MARKER}' (.netrc, line 2)") == "bad follower token '***' (.netrc, line 2)"
+
+
 def test_nested_values_are_searched_by_name_and_by_text():
     value = {"storage": [{"secret": MARKER, "anon": True}], "url": f"https://u:{MARKER}@h/", "tokens": 3}
     assert redacted_values(value) == {
@@ -133,4 +138,4 @@ def test_no_error_of_ours_shows_credentials():
     url = f"https://user:{MARKER}@host/"
     error = ReaderError(f"cannot read {url}", f"Traceback: {url}")
     assert MARKER not in repr(error) + str(error) + error.traceback
-    assert str(ConfigurationError(url)) == "https://***@host/"
+    assert str(ConfigurationError(url)) == str(AttemptError(url)) == "https://***@host/"
