@@ -38,7 +38,7 @@ fast: $(VENV)/.ready  ## the tests that are not slow
 test-all: $(VENV)/.ready  ## the slow tests, which `make test` leaves out
 	$(PYTEST) --numprocesses 6 -m slow
 
-torture: $(VENV)/.ready  ## kills, full disks, cut connections, for hours; a sample with MINUTES=20, a part with SCENARIOS="client disk"
+torture: $(VENV)/.ready  ## kills, full disks, cut connections, for hours; a sample with MINUTES=20, a part with SCENARIOS="client output"
 	$(BIN)/python -m tests.torture $(if $(MINUTES),--minutes $(MINUTES)) $(SCENARIOS)
 
 lint: $(VENV)/.ready
