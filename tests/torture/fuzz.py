@@ -10,6 +10,7 @@ import argparse
 import multiprocessing
 import os
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         tallies = guided(targets, asked.runs, asked.seconds, Path(asked.keep))
     else:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends with the table, as Ctrl-C does
         tallies = fuzz(targets, asked.runs, asked.seconds, asked.first, Path(asked.keep))
     sys.stdout.write(table(tallies.items()) + "\n")
     return 1 if any(tally.kinds["broken"] for tally in tallies.values()) else 0
