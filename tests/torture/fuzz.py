@@ -23,7 +23,8 @@ from typing import Any
 from survey_batch.core.environment import compute_like_a_worker
 from tests.torture.law import MEMORY, Verdict, judge
 from tests.torture.tally import Tally, table
-from tests.torture.targets import TARGETS, Target
+from tests.torture.target import Target
+from tests.torture.targets import TARGETS
 
 SLICE = 200
 """Inputs of a target of weight 1 that are done before the next target has its turn."""
