@@ -38,8 +38,10 @@ fast: $(VENV)/.ready  ## the tests that are not slow
 test-all: $(VENV)/.ready  ## the slow tests, which `make test` leaves out
 	$(PYTEST) --numprocesses 6 -m slow
 
-torture: $(VENV)/.ready  ## kills, full disks, cut connections, for hours; a sample with MINUTES=20, a part with SCENARIOS="client disk"
-	$(BIN)/python -m tests.torture $(if $(MINUTES),--minutes $(MINUTES)) $(SCENARIOS)
+torture: $(VENV)/.ready  ## kills, disks, connections, damaged files, many runs, for hours; MINUTES=20 for each of the three, SCENARIOS="client output" for a part of the first
+	$(BIN)/python -m tests.torture --minutes $(or $(MINUTES),120) $(SCENARIOS)
+	$(if $(SCENARIOS),,$(BIN)/python -m tests.torture.fuzz --runs 1000000 --seconds $$((60 * $(or $(MINUTES),60))))
+	$(if $(SCENARIOS),,$(BIN)/python -m tests.torture.soak --minutes $(or $(MINUTES),120))
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

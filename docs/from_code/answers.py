@@ -16,6 +16,8 @@ from survey_batch.cli import facts
 from survey_batch.core.findings import Finding
 from survey_batch.core.pace import Pace
 from survey_batch.execution.runfile import RunRecord
+from survey_batch.integrity.faults import FaultFacts
+from survey_batch.integrity.verify import Verification
 from survey_batch.preflight.estimate import Estimate, StageEstimate, totals
 from survey_batch.preflight.footprint import Footprint
 from survey_batch.report.stage_status import StageStatus
@@ -67,6 +69,7 @@ ANSWERS: Mapping[str, tuple[Part, ...]] = {
         Part(ProblemCount, "problems[]"),
         Part(RunRecord, "runs[]"),
     ),
+    "verify": (Part(Verification, computed=("ok",)), Part(FaultFacts, "faults[]")),
     "report": (Part(facts.ReportFacts),),
     "export": (Part(facts.ExportFacts),),
     "psf-stars": (Part(facts.PsfStarsFacts),),

@@ -105,6 +105,7 @@ def _source(url: str, filesystem: Any, files: list[str], base: str | None, notes
             try:
                 for group in fragment.split_by_row_group():
                     for batch in group.to_batches(schema=dataset.schema, columns=list(names), **options):
+                        batch.validate(full=True)  # Arrow reads text of a damaged file without a look at its bytes
                         yield Rows(pa.Table.from_batches([batch]), absent=missing)
             except pa.ArrowInvalid as error:
                 raise _unfit(fragment.path, names, dataset.schema, schemas, url, error) from error

@@ -29,7 +29,7 @@ SCHEDULER_SETTINGS = {
     "distributed.deploy.lost-worker-timeout": "10000 h",
     # A worker that hangs or whose machine froze sends no heartbeat. Dask looks once in this time and allows as much, so
     # that it is given up after 20 to 40 s. Dask's default is five minutes.
-    "distributed.scheduler.worker-ttl": "20 s",
+    "distributed.scheduler.worker-ttl": "20s",
     "distributed.worker.daemon": True,
     "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     **WORKER_SETTINGS,

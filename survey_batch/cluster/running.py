@@ -11,6 +11,7 @@ from distributed import Client, Security
 
 from survey_batch.cluster.base import Connection, QuietRetries, Size, register, register_where_possible
 from survey_batch.cluster.departures import Departures
+from survey_batch.cluster.lost import scheduler_watched
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.errors import ConfigurationError
 
@@ -32,6 +33,8 @@ def running_cluster(section: ClusterSection) -> Iterator[Connection]:
     ------
     ConfigurationError
         The scheduler does not answer, has no workers, or uses other package versions.
+    LostSchedulerError
+        It disappeared meanwhile.
     """
     address = address_of(section.kind)
     try:
@@ -39,9 +42,10 @@ def running_cluster(section: ClusterSection) -> Iterator[Connection]:
     except (OSError, ValueError, RuntimeError) as error:
         raise ConfigurationError(f"no Dask scheduler answers at {address} (cluster.kind): {error}") from error
     with client, client.as_current():
-        _wait_for_a_worker(client, address)
-        check_versions(client.get_versions(packages=["zarr"]), address)
-        register(client, QuietRetries())
+        with scheduler_watched(client):  # it may die while we join
+            _wait_for_a_worker(client, address)
+            check_versions(client.get_versions(packages=["zarr"]), address)
+            register(client, QuietRetries())
         log.info("joined the scheduler at %s", address, extra={"event": "cluster"})
         yield joined(client)
 

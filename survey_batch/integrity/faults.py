@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TypedDict
 
 from survey_batch.store.damage import Damage
 
@@ -22,6 +22,27 @@ class Kind(StrEnum):
     """A product is another job's. Nothing mends that but the user."""
     CLASSIFIER = "classifier"
     """A classifier's files are not those that were saved. Nothing mends that but the user."""
+
+
+class FaultFacts(TypedDict):
+    """One thing that is wrong, for JSON; what is not of a shard has no shard and no rows."""
+
+    kind: str
+    """`data`, `metadata`, `plan`, `accounts`, `settings` or `classifier`."""
+    file: str
+    """Product or file, below the output or in full."""
+    found: str
+    """What is wrong."""
+    product: str | None
+    """For data: the product."""
+    array: str | None
+    """Its array; empty for the whole product."""
+    shard: int | None
+    """Number of the shard."""
+    start: int | None
+    """First row of the shard."""
+    stop: int | None
+    """Row after its last one."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +73,16 @@ class Fault:
     def __str__(self) -> str:
         return f"{self.file}: {self.found}"
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything as plain values, for JSON; what is not of a shard has no shard and no rows."""
+    def as_dict(self) -> FaultFacts:
+        """Everything as plain values, for JSON."""
         damage = asdict(self.damage) if self.damage else {}
-        return {
-            "kind": str(self.kind),
-            "file": self.file,
-            "found": self.found,
-            **{name: damage.get(name) for name in ("product", "array", "shard", "start", "stop")},
-        }
+        return FaultFacts(
+            kind=str(self.kind),
+            file=self.file,
+            found=self.found,
+            product=damage.get("product"),
+            array=damage.get("array"),
+            shard=damage.get("shard"),
+            start=damage.get("start"),
+            stop=damage.get("stop"),
+        )

@@ -47,6 +47,7 @@ class Verification:
     Attributes
     ----------
     output : str
+        The job's output.
     deep : bool
         Whether all values were read and compared with their checksums.
     counts : dict

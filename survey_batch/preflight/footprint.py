@@ -27,7 +27,7 @@ class Footprint:
 
 
 def product_footprint(stage: Stage, plan: Plan) -> Footprint:
-    """Count a product's files and folders, approximately: a shard with no values in an array has no file there.
+    """Count a product's files and folders, but for what the stage will learn from another product.
 
     Each array is a folder with its metadata and a folder `c`. In `c` each shard is a file, inside one folder for each
     further dimension. The small fixed arrays have one file each.

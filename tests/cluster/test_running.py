@@ -1,8 +1,11 @@
 import json
 
 import pytest
+from distributed import LocalCluster
+from distributed.comm import CommClosedError
 
-from survey_batch.cluster import connect
+from survey_batch.cluster import connect, running
+from survey_batch.cluster.lost import LostSchedulerError
 from survey_batch.cluster.running import address_of, check_versions
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.errors import ConfigurationError
@@ -46,3 +49,14 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     section = ClusterSection(kind="tcp://127.0.0.1:1")
     with pytest.raises(ConfigurationError, match="no Dask scheduler answers at tcp://127.0.0.1:1"), connect(section):
         pass
+
+
+def test_a_scheduler_that_dies_while_a_run_joins_is_named_as_lost(monkeypatch):
+    def die(*_):
+        raise CommClosedError("Stream is closed")
+
+    monkeypatch.setattr(running, "register", die)
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=None, protocol="tcp") as cluster:
+        section = ClusterSection(kind=cluster.scheduler_address)
+        with pytest.raises(LostSchedulerError, match="run the same command again to continue"), connect(section):
+            pass

@@ -1,14 +1,12 @@
-"""What is known of a worker's death on SLURM, and the keys that workers read."""
+"""What is known of a worker's death on SLURM."""
 
 from types import SimpleNamespace
 
 import pytest
-from distributed import Security
 
-from survey_batch.cluster.folders import KEYS
 from survey_batch.cluster.launch import JobState
 from survey_batch.cluster.reconcile import Submitted
-from survey_batch.cluster.slurm import BY_ITSELF, SlurmWorkers, _stored
+from survey_batch.cluster.slurm import BY_ITSELF, SlurmWorkers
 from survey_batch.cluster.words import End
 
 HERE = "tls://n1:1"
@@ -48,16 +46,3 @@ def test_a_death_is_judged_by_what_became_of_the_job(keys, guilty):
 def test_a_process_that_was_started_again_had_died_by_itself_whatever_became_of_the_job_later(keys):
     found = death(now="tls://n1:2", **keys)
     assert (found.guilty, found.told) == (True, BY_ITSELF)
-
-
-def test_keys_are_files_that_only_the_user_can_read(tmp_path):
-    pytest.importorskip("cryptography")
-    (tmp_path / KEYS).mkdir()
-    security = Security.temporary()
-    stored = _stored(security, tmp_path / KEYS)
-    files = sorted((tmp_path / KEYS).iterdir())
-    assert [file.name for file in files] == ["ca_file.pem", "cert.pem", "key.pem"]
-    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
-    assert stored.get_tls_config_for_role("worker")["key"] == str(tmp_path / KEYS / "key.pem")
-    assert (tmp_path / KEYS / "key.pem").read_text() == security.tls_worker_key
-    assert _stored(None, tmp_path) is None

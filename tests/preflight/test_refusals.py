@@ -95,13 +95,9 @@ def test_an_archive_that_nothing_is_read_from_any_more_need_not_be_there(keys, t
     assert not missing_archive(job)
 
 
-@pytest.mark.parametrize(
-    ("root", "said"),
-    [("ftp://host/files", "expected a folder, http"), ("https://me:word@host/files", "put them into ~/.netrc")],
-)
-def test_a_root_that_is_no_address_is_refused(keys, tmp_path, root, said):
-    with pytest.raises(ConfigurationError, match=said):
-        refuse(job_of({**keys, "archive": {"survey": "lamost", "root": root}}, tmp_path / "out"))
+def test_a_root_that_is_no_address_is_refused(keys, tmp_path):
+    with pytest.raises(ConfigurationError, match="expected a folder, http"):
+        refuse(job_of({**keys, "archive": {"survey": "lamost", "root": "ftp://host/files"}}, tmp_path / "out"))
 
 
 def test_a_server_is_not_asked(keys, tmp_path):

@@ -92,8 +92,10 @@ def test_a_product_made_with_other_settings_is_refused(folder, tmp_path):
         make_stage(other, "predictions").check()
 
 
-def test_a_stored_product_that_another_version_made_is_refused(folder, tmp_path):
-    job = lamost(tmp_path, ("spectra", "features", "predictions"), folder(table_recipe(tmp_path)))
+def test_a_stored_product_that_another_version_made_is_refused(folder, tmp_path, tmp_path_factory):
+    job = lamost(
+        tmp_path_factory.mktemp("output"), ("spectra", "features", "predictions"), folder(table_recipe(tmp_path))
+    )
     names = np.array(feature_names(job.spectral_features))
     schema = make_stage(job, "features").schema(3, {"feature": (("feature",), names[::-1], {})})
     create_product(job.output, schema, {"provenance": {}})

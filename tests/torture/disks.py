@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 from tests.processes import command
 from tests.torture.kills import LIMIT, chosen, judged, until_done
 from tests.torture.rounds import Outcome, Round, Scenario
-from tests.torture.scene import CLUSTER, IMAGES, NOISE, SPECTRA
+from tests.torture.scene import IMAGES, NOISE, SPECTRA
 from tests.torture.strikes import striking
 
 SIZE, INODES = "400m", 3000
@@ -94,11 +95,11 @@ def ended_well(outcome: Outcome, code: int, messages: str) -> None:
 
 
 def scratch_full(this: Round, *, scene: str) -> Outcome:
-    """The workers' scratch is full from some moment on."""
+    """The disk of temporary files is full from some moment on."""
     here, outcome = this.scenes[scene], Outcome()
-    with disk(this.folder / "disk") as mounted:
+    with disk(this.folder / "disk") as mounted, mock.patch.dict(os.environ, {"TMPDIR": str(mounted)}):
         strikes = chosen(this, here, 1, command=shell(FULL.come, mounted))
-        job = here.job(this.folder / "out", cluster={**CLUSTER, "scratch": str(mounted)})
+        job = here.job(this.folder / "out")
         with striking(this.folder / "strikes", strikes) as struck:
             with command(job, this.folder, process_group=0) as running:
                 code = running.wait(LIMIT)

@@ -10,6 +10,7 @@ import argparse
 import multiprocessing
 import os
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -22,7 +23,8 @@ from typing import Any
 from survey_batch.core.environment import compute_like_a_worker
 from tests.torture.law import MEMORY, Verdict, judge
 from tests.torture.tally import Tally, table
-from tests.torture.targets import TARGETS, Target
+from tests.torture.target import Target
+from tests.torture.targets import TARGETS
 
 SLICE = 200
 """Inputs of a target of weight 1 that are done before the next target has its turn."""
@@ -48,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         tallies = guided(targets, asked.runs, asked.seconds, Path(asked.keep))
     else:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends with the table, as Ctrl-C does
         tallies = fuzz(targets, asked.runs, asked.seconds, asked.first, Path(asked.keep))
     sys.stdout.write(table(tallies.items()) + "\n")
     return 1 if any(tally.kinds["broken"] for tally in tallies.values()) else 0

@@ -10,7 +10,8 @@ from pathlib import Path
 from random import Random
 
 from tests.torture.tally import Tally
-from tests.torture.targets import TARGETS, Target
+from tests.torture.target import Target
+from tests.torture.targets import TARGETS
 
 FLUSHED = 200
 """Inputs after which counts are written: libFuzzer ends its process without a word."""

@@ -71,9 +71,16 @@ def proxied(line: Line) -> Iterator[Line]:
     try:
         yield line
     finally:
-        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(_end(server), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+
+
+async def _end(server: asyncio.Server) -> None:
+    """Close the proxy and the connections that are left."""
+    server.close()
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
 
 
 def bucket_on_a_bad_line(this: Round, *, cut: float, delay: float) -> Outcome:

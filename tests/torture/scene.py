@@ -64,7 +64,7 @@ class Scene:
     make: Callable[..., Job]
 
     def job(self, output: Path | str, **tables: Any) -> Job:
-        """The job with another output; `scratch`, for one, goes to the table of the cluster."""
+        """The job with another output, and other tables."""
         return self.make(output, cluster=tables.pop("cluster", CLUSTER), **tables)
 
     @property

@@ -1,13 +1,10 @@
 """What is fuzzed: each target has whole files to start from, a way to change them, and the reader of the product."""
 
 import contextlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
 from random import Random
-from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -19,48 +16,7 @@ from survey_batch.core.errors import SurveyBatchError
 from tests.jobs import archive_section
 from tests.torture import mutations, seeds
 from tests.torture.mutations import Mutation
-
-
-@dataclass(frozen=True)
-class Target:
-    """A reader to be fuzzed.
-
-    Attributes
-    ----------
-    name
-    seeds
-        Gives whole files.
-    mutate
-        Changes one.
-    read
-        Reads the file at a path, and uses what it read as the product does.
-    file
-        Name of the file.
-    names
-        What an error must name, if it is not the file.
-    weight
-        Share of all inputs: cheap readers get more.
-    """
-
-    name: str
-    seeds: Callable[[], Iterable[bytes]]
-    mutate: Mutation
-    read: Callable[[Path], Any]
-    file: str = "input"
-    names: str = ""
-    weight: float = 1.0
-    _: Any = field(default=None, repr=False)
-
-    @cached_property
-    def whole(self) -> tuple[bytes, ...]:
-        """The files to start from."""
-        return tuple(self.seeds())
-
-    def input(self, seed: int) -> bytes:
-        """Return the input of a number; every input can be made again from it."""
-        random = Random(seed)
-        return self.mutate(random.choice(self.whole), random)
-
+from tests.torture.target import Target
 
 # ------------------------------------------------------------------------------------------------- files of archives
 

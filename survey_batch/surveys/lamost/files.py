@@ -201,7 +201,8 @@ def _spectrum(flux: Numbers, ivar: Numbers, mask: Numbers, wavelength: Numbers) 
         )
     if not increasing(wavelength):
         raise UnreadableError("its wavelengths are not increasing positive numbers")
-    bits = np.where((mask >= 0) & (mask < UNKNOWN_MASK), mask, UNKNOWN_MASK).astype(np.int32)
+    known = (mask >= 0) & (mask < UNKNOWN_MASK)
+    bits = np.where(known, np.where(known, mask, 0).astype(np.int32), UNKNOWN_MASK)  # which 16 bits do not hold
     offset = np.log10(wavelength) / STEP - np.arange(wavelength.size)
     start = float(offset.mean())
     linear = np.abs(offset - start).max() < LINEAR_TOLERANCE

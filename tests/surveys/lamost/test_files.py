@@ -118,6 +118,14 @@ def test_masks_that_are_no_bits_are_bad():
     assert (read[4:] == 0).all()
 
 
+def test_masks_of_16_bits_that_are_no_bits_are_bad():
+    rows = np.ones((5, SIZE), "i2")
+    rows[3, :3] = 0, -1, -(2**15)
+    hdu = fits.PrimaryHDU(rows)
+    hdu.header.update({"EXTEN0": WITH_SUBCONTINUUM, "COEFF0": 3.5682, "COEFF1": 1e-4})
+    assert read_spectrum(to_bytes(hdu)).mask[:4].tolist() == [0, 1 << 15, 1 << 15, 1]
+
+
 REFUSED = {
     "HTML": (b"<!DOCTYPE html><html><body>503 Service Unavailable", "not a FITS file"),
     "nothing": (b"", "not a FITS file"),
