@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from survey_batch.core.errors import SurveyBatchError, TransientError
+from survey_batch.core.redaction import redacted
 
 LARGEST_FILE = 256_000_000
 """Bytes after which a download is stopped; the largest file of these surveys has 4 MB."""
@@ -33,7 +34,7 @@ class AttemptError(Exception):
         attempts: int | None = None,
         wait: float | None = None,
     ) -> None:
-        super().__init__(reason)
+        super().__init__(redacted(reason))  # a server may repeat what it was told
         self.error_type = error_type
         self.attempts = attempts
         self.wait = wait

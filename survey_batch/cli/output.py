@@ -82,7 +82,7 @@ class Answer:
 
     def note(self, notes: Iterable[str]) -> None:
         """Print notes among the result."""
-        self.show(*(Text.assemble(("note", "yellow"), f" {note}") for note in notes))
+        self.show(*(Text.assemble(("note", "yellow"), f" {redacted(note)}") for note in notes))
 
     def tell(self, facts: Mapping[str, Any]) -> None:
         """Add facts to the result."""
@@ -102,7 +102,7 @@ class Answer:
     def end(self) -> None:
         """Print the facts, if a program asks."""
         if self.as_json and self.facts:
-            typer.echo(json.dumps(redacted_values(self.facts), indent=2, default=str))
+            typer.echo(json.dumps(redacted_values(self.facts), indent=2, default=lambda other: redacted(str(other))))
 
 
 answer = Answer()

@@ -1,12 +1,9 @@
 """Who may join a run's scheduler and read its dashboard: nobody but the run itself.
 
 Any process that reaches a Dask scheduler can run code as its owner, and loopback is open to all users of a machine. So
-the clusters that a run starts encrypt all traffic, and take in only who shows the certificate made for the run.
+the clusters that a run starts encrypt all traffic, and admit only those who show the certificate made for the run.
 """
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,37 +25,17 @@ def credentials() -> Security:
     return Security.temporary()
 
 
-@contextmanager
-def key_files(security: Security, folder: Path) -> Iterator[list[str]]:
-    """Write a run's key and certificate for workers that are started by a command, and remove them at the end.
-
-    Parameters
-    ----------
-    security : distributed.Security
-        The result of `credentials`.
-    folder : Path
-        Seen by all workers. Only the user can read the files.
-
-    Yields
-    ------
-    list of str
-        Arguments of `dask worker` that name the files.
-    """
-    with tempfile.TemporaryDirectory(prefix="keys-", dir=folder) as keys:  # only the user can look into it
-        files = stored(security, Path(keys)).get_tls_config_for_role("worker")
-        arguments = [(f"--tls-{part.replace('_', '-')}", str(files[part])) for part in PARTS]
-        yield [word for argument in arguments for word in argument]
-
-
 def stored(security: Security, folder: Path) -> Security:
     """Write a worker's certificate and key into files that only the user can read; return a reference to them.
 
+    Workers that are started by a command need them. `run_folder` removes the folder at the end.
+
     Parameters
     ----------
     security : distributed.Security
         The result of `credentials`.
     folder : Path
-        Must exist, be seen by all workers, and be closed to others.
+        `KEYS` in a `run_folder`, which all workers must see.
     """
     ours, paths = security.get_tls_config_for_role("worker"), {part: str(folder / f"{part}.pem") for part in PARTS}
     for part, path in paths.items():
@@ -70,6 +47,13 @@ def stored(security: Security, folder: Path) -> Security:
         tls_worker_key=paths["key"],
         require_encryption=True,
     )
+
+
+def worker_arguments(keys: Security) -> list[str]:
+    """Return the arguments of `dask worker` that name the files of `stored`."""
+    files = keys.get_tls_config_for_role("worker")
+    arguments = [(f"--tls-{part.replace('_', '-')}", str(files[part])) for part in PARTS]
+    return [word for argument in arguments for word in argument]
 
 
 def dashboard_settings(section: ClusterSection) -> dict[str, Any]:

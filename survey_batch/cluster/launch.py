@@ -116,7 +116,7 @@ class Launcher(ABC):
 
     def exclusion(self, directives: Iterable[str]) -> list[str]:
         """Return the option that leaves out our nodes and those that the user's directives name; none if no node is."""
-        theirs = [found[1] for line in directives if (found := EXCLUDE.search(line))]
+        theirs = [_node_list(found[1]) for line in directives if (found := EXCLUDE.search(line))]
         return [f"--exclude={','.join([*theirs, *self.left_out])}"] if self.left_out else []
 
     @abstractmethod
@@ -249,6 +249,16 @@ class Srun(Launcher):
         """Take the exit code of `srun`, and SLURM's own words in the step's log."""
         code = self.steps[job].poll() or 0
         return End("" if code else "COMPLETED", f"{code}:0", log=self.log_of(job, END_LINES) or "")
+
+
+def _node_list(nodes: str) -> str:
+    """Return a list of nodes; SLURM takes one with a slash for a file that holds the list."""
+    if "/" not in nodes:
+        return nodes
+    try:
+        return ",".join(Path(nodes).read_text(encoding="utf-8").replace(",", " ").split())
+    except OSError as error:
+        raise LaunchError(f"the list of nodes {nodes} in cluster.directives cannot be read: {error}") from error
 
 
 def _path(name: str) -> str:

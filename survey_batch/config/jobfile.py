@@ -19,7 +19,7 @@ from survey_batch.config.survey import find_survey
 from survey_batch.config.toml_lines import KeyPath, locate_keys
 from survey_batch.config.unread import unread_in_file
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.redaction import without_query
+from survey_batch.core.redaction import HIDDEN, secret_in, without_query
 
 EXPANDED_KEYS: tuple[KeyPath, ...] = (
     ("output",),
@@ -170,7 +170,9 @@ class _Draft:
         text = f"{'.'.join(map(str, key))}{'' if reason.startswith((':', '.')) else ' '}{reason}"
         for end in range(len(key), 0, -1):
             if (override := self.overridden.get(key[:end])) is not None:
-                self.problems.append((0, f"--set {without_query(override)}: {text}"))
+                name, _, value = override.partition("=")
+                shown = HIDDEN if secret_in(value.strip("\"'")) else without_query(value)
+                self.problems.append((0, f"--set {name}={shown}: {text}"))
                 return
             if (line := self.lines.get(key[:end])) is not None:
                 self.problems.append((line, f"line {line}: {text}"))

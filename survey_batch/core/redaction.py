@@ -6,36 +6,51 @@ come from the environment (docs/how-to/credentials.md). Messages of servers and 
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 HIDDEN = "***"
 """Stands for what was struck out."""
 
 _PART = (
-    "password|passwd|passphrase|secret|token|api[_-]?key|apikey|access[_-]?key|secret[_-]?key|account[_-]?key"
-    "|credentials?|authorization|signature"
+    "password|passwd|passphrase|secret|token|api[._-]?key|access[_-]?key|secret[_-]?key|account[_-]?key"
+    "|private[_-]?key|storage[_-]?key|credentials?|authorization|signature|cookie"
 )
 _NAME = rf"(?:(?:[\w.-]*[_.-])?(?:{_PART})(?:[_-](?:id|key|value))?|[\w.-]*[_.-]pwd|pgpassword)"
 """Names of settings and variables that hold a secret; `PWD` is the current folder."""
-_IN_ADDRESS = rf"(?:{_NAME}|key|sig|sas|auth|jwt|code|pw|pwd|session(?:id)?)"
+_IN_ADDRESS = rf"(?:{_NAME}|key|sig|sas|auth|jwt|code|pw|pwd|pass|session(?:id)?)"
 """Names of a query's parts that hold one; alone in an address, shorter words do."""
+_OF_VARIABLE = rf"(?:{_NAME}|\w+_(?:jwt|pass|pat)|sshpass)"
+"""Names of variables of the environment that hold one; in other texts, `band_pass` is none."""
 
-_LOGIN = re.compile(r"""(?<=://)(?![\w.-]+:\d+(?:[/?#,\s]|$))[^\s/?#@:"'<>]*:[^\s"'<>]*@""")
-"""User and password before a host; the password may hold signs that should be written otherwise."""
+_LOGIN = re.compile(
+    r"""(?<=://)(?!(?:[\w.-]+:\d+|\[[^\]\s]*\](?::\d+)?)(?:[/?#,\s]|$))[^\s/?#@:"'<>]*:(?:[^\s"'<>]|(?<=\w)["'](?=\w))*@"""
+)
+"""User and password before a host; the password may hold signs that should be written otherwise. A quote that does not
+stand inside a word ends the address, and what looks like a host with its port is one."""
+_LOGIN_WITH_BLANKS = re.compile(r"[a-z][\w+.:-]*://(?!\[|[\w.-]+:\d+[/?#])[^/?#@:]*:[^/?#]*@", re.IGNORECASE)
+"""The same at the start of a text that is nothing but an address."""
 _LOGIN_NAME = re.compile(r"""(?<=\bhttp://)[^\s/?#@:"'<>]+@|(?<=\bhttps://)[^\s/?#@:"'<>]+@""", re.IGNORECASE)
 """The part before the host of a web server is often a token."""
-_QUERY = re.compile(rf"""(?<=[?&;#])({_IN_ADDRESS}(?:=|%3D))([^\s&"'<>;#]+)""", re.IGNORECASE)
-_HEADER = re.compile(r"""(\bauthorization["']?\s*[:=]\s*["']?(?:basic|bearer)\s+)([\w+/=.~-]+)""", re.IGNORECASE)
+_QUERY = re.compile(rf"""(?:(?<=[?&;#])|(?<=%3F)|(?<=%26))({_IN_ADDRESS}(?:=|%3D))([^\s&"'<>;#]+)""", re.IGNORECASE)
+_HEADER = re.compile(r"""(\bauthorization["']?\s*[:=]\s*["']?(?:basic|bearer|token)\s+)([\w+/=.~-]+)""", re.IGNORECASE)
+_NETRC = re.compile(r"""(\bbad (?:follower|toplevel) token )('[^']*'|"[^"]*")""")
+"""What Python says of a `~/.netrc` that it cannot read; it may be a part of a password with a blank."""
 _SETTING = re.compile(
-    rf"""(?<![\w?&;#.-])(["']?{_NAME}["']?\s*(?:[:=]\s*(?=["'])|=(?=[^\s"'])))("[^"]*"|'[^']*'|[^\s"',;]+)""",
+    rf"""(?<![\w?&;#.-])(["']?{_NAME}["']?\s*(?:[:=]\s*(?=["'])|=(?=[^\s"'])))("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s"',;]+)""",
     re.IGNORECASE,
 )
 """A name and its value, as in a shell, in TOML or in the text of a dictionary."""
+_OPTION = re.compile(rf"(?<![\w-])(--{_NAME}\s+)([^\s-]\S*)", re.IGNORECASE)
+"""An option of a command and its value."""
 _HARMLESS = re.compile(r"""["']?(?:\$|`|\*\*\*|["']?$)""")
 """Values that are none: variables, commands, nothing, or what is hidden already."""
 _SECRET_NAME = re.compile(_NAME, re.IGNORECASE)
+_SECRET_VARIABLE = re.compile(_OF_VARIABLE, re.IGNORECASE)
 _SHORTEST = 8
 """Characters of the shortest secret of the environment that is looked for; shorter ones could be any word."""
 
@@ -50,17 +65,22 @@ def redacted(text: str) -> str:
         text = text.replace(secret, HIDDEN)
     if "://" in text:
         text = _LOGIN_NAME.sub(f"{HIDDEN}@", _LOGIN.sub(f"{HIDDEN}@", text))
+    if " token " in text:
+        text = _NETRC.sub(_hide_setting, text)
     if "=" in text or ":" in text:
         text = _QUERY.sub(rf"\1{HIDDEN}", text)
         text = _HEADER.sub(rf"\1{HIDDEN}", text)
         text = _SETTING.sub(_hide_setting, text)
-    return text
+    return _OPTION.sub(_hide_setting, text) if "--" in text else text
 
 
 def redacted_values(value: Any) -> Any:
     """Strike out credentials in all texts of nested dictionaries and lists."""
     if isinstance(value, Mapping):
-        return {key: HIDDEN if _is_secret(key, inner) else redacted_values(inner) for key, inner in value.items()}
+        return {
+            redacted(key) if isinstance(key, str) else key: HIDDEN if _is_secret(key, inner) else redacted_values(inner)
+            for key, inner in value.items()
+        }
     if isinstance(value, list | tuple):
         return [redacted_values(inner) for inner in value]
     return redacted(value) if isinstance(value, str) else value
@@ -70,19 +90,20 @@ def secret_in(value: Any) -> str | None:
     """Say in words what credentials a text, or nested dictionaries and lists, hold; None if there are none."""
     if isinstance(value, Mapping):
         named = (f"a value of {key!r}" for key, inner in value.items() if _is_secret(key, inner))
-        return next(named, None) or secret_in(list(value.values()))
+        return next(named, None) or secret_in([*value, *value.values()])
     if isinstance(value, list | tuple):
         return next(filter(None, map(secret_in, value)), None)
     if not isinstance(value, str):
         return None
-    if "://" in value and (_LOGIN.search(value) or _LOGIN_NAME.search(value)):
+    if "://" in value and (_LOGIN.search(value) or _LOGIN_NAME.search(value) or _LOGIN_WITH_BLANKS.match(value)):
         return "a user name or password"
     found = _QUERY.search(value) or _HEADER.search(value)
-    found = found or next((one for one in _SETTING.finditer(value) if not _HARMLESS.match(one[2])), None)
-    return f"a value of {found[1].strip(_AROUND)!r}" if found else None
+    settings = (one for pattern in (_SETTING, _OPTION) for one in pattern.finditer(value))
+    found = found or next((one for one in settings if not _HARMLESS.match(one[2])), None)
+    return f"a value of {found[1].removesuffix('%3D').strip(_AROUND)!r}" if found else None
 
 
-_AROUND = "\"' :="
+_AROUND = "\"' :=-"
 
 
 def check_address(address: str) -> str:
@@ -115,8 +136,14 @@ def _hide_setting(found: re.Match[str]) -> str:
 
 
 def _is_secret(name: object, value: object) -> bool:
-    named = isinstance(name, str) and _names_a_secret(name)
-    return named and isinstance(value, str) and not _HARMLESS.match(value)
+    return isinstance(name, str) and _names_a_secret(name) and _says_something(value)
+
+
+def _says_something(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_says_something, value))
+    # A password may be a number.
+    return not _HARMLESS.match(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else False
 
 
 @lru_cache(maxsize=4096)
@@ -124,10 +151,20 @@ def _names_a_secret(name: str) -> bool:
     return _SECRET_NAME.fullmatch(name) is not None
 
 
-def _of_the_environment() -> Iterator[str]:
-    """Yield the secrets that variables of the environment hold; the path of a file is none."""
-    for name in os.environ:
-        if _names_a_secret(name):
-            value = os.environ.get(name, "")
-            if len(value) >= _SHORTEST and not value.startswith(("/", "~")):
-                yield value
+@lru_cache(maxsize=4096)
+def _of_variable(name: str, value: str) -> tuple[str, ...]:
+    """Return the secret that a variable of the environment holds, as it is and as addresses write it.
+
+    The path of a file is none. A key may begin like a path, but has no ending such as `.json`.
+    """
+    if len(value) < _SHORTEST or not _SECRET_VARIABLE.fullmatch(name):
+        return ()
+    with suppress(OSError, ValueError, RuntimeError):
+        if value.startswith(("/", "~")) and (Path(value).suffix or Path(value).expanduser().exists()):
+            return ()
+    return tuple({value: None, quote(value, safe=""): None, quote(value): None})
+
+
+def _of_the_environment() -> list[str]:
+    """Return the secrets of the environment; the longest first, as one may be a part of another."""
+    return sorted((one for item in os.environ.items() for one in _of_variable(*item)), key=len, reverse=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from survey_batch.core.paths import is_url, join, write_bytes
-from survey_batch.core.redaction import redacted
+from survey_batch.core.redaction import redacted, redacted_values
 
 PLAIN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 UPLOAD_SECONDS = 30.0
@@ -37,7 +37,8 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return redacted(json.dumps(line, default=str))
+        # Before they are written as JSON, which puts a backslash before the quotes around a password.
+        return json.dumps(redacted_values(line), default=lambda other: redacted(str(other)))
 
 
 class DiskHandler(logging.FileHandler):

@@ -21,6 +21,7 @@ PASSWORD, TOKEN = "mArKer-4711", "mArKer-4712"
         f"output=s3://key:{PASSWORD}@bucket/x",
         f'cluster.options={{storage_options={{secret="{PASSWORD}"}}}}',
         f"archive.no_such_key=https://me:{PASSWORD}@host/x",
+        f"archive.root=https://me:{PASSWORD} {PASSWORD}@host/x",
         f"shards.objects=https://me:{PASSWORD}@host/x",
     ],
 )

@@ -198,6 +198,15 @@ def test_nodes_left_out_are_added_to_those_that_the_user_leaves_out(sbatch, dire
     assert sbatch.exclusion(directives) == [f"--exclude={asked}"]
 
 
+def test_nodes_that_the_user_lists_in_a_file_stay_left_out(sbatch, tmp_path):
+    listed = tmp_path / "nodes"
+    sbatch.leave_out("n2")
+    with pytest.raises(LaunchError, match=f"the list of nodes {listed} in cluster.directives cannot be read"):
+        sbatch.exclusion([f"--exclude={listed}"])
+    listed.write_text("n7,n8\nn[10-12]\n")
+    assert sbatch.exclusion([f"--exclude={listed}"]) == ["--exclude=n7,n8,n[10-12],n2"]
+
+
 def test_sbatch_is_told_of_nodes_that_are_left_out_besides_those_of_the_script(command, tmp_path):
     for name in Sbatch.commands:
         command(name, 'echo "$@" >&2; echo 7')

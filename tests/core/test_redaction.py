@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from survey_batch.archive.attempt import AttemptError
 from survey_batch.core.errors import ConfigurationError, ReaderError
 from survey_batch.core.redaction import HIDDEN, check_address, redacted, redacted_values, secret_in, without_query
 
@@ -27,6 +28,15 @@ MARKER = "mArKer-4711"
         ('api_key = "{} and more"', 'api_key = "***"'),
         ("Authorization: Basic {}", "Authorization: Basic ***"),
         ("<'Authorization': 'Bearer {}'>", "<'Authorization': '***'>"),
+        ("Authorization: Token {}", "Authorization: Token ***"),
+        ("get https://user:it's{}@host/x", "get https://***@host/x"),
+        (
+            "https://login/?next=https%3A%2F%2Fhost%2Fx%3Ftoken%3D{}",
+            "https://login/?next=https%3A%2F%2Fhost%2Fx%3Ftoken%3D***",
+        ),
+        (r'{{"password": "a \"{}"}}', '{"password": "***"}'),
+        ("export SSH_PRIVATE_KEY={}", "export SSH_PRIVATE_KEY=***"),
+        ("fetch --my-token {} --all", "fetch --my-token *** --all"),
     ],
 )
 def test_credentials_are_found_and_struck_out_and_nothing_else_is(text, left):
@@ -43,6 +53,9 @@ def test_credentials_are_found_and_struck_out_and_nothing_else_is(text, left):
         "http://127.0.0.1:8787/status (from elsewhere, first: ssh -L 1:127.0.0.1:1 me@host)",
         "https://host:8080/a/@b and tls://10.0.0.1:1, tcp://a:2",
         "ssh://me@host/x",
+        "https://[2001:db8::1]:8443/a@b and https://[::1]/a:b@c",
+        "band_pass = 'r', low_pass='x'",
+        "set --token, --password, or -x",
         "https://host/ImgCutout?ra=1.5&dec=-3&scale=0.2",
         "export TOKEN=$(cat ~/.token)",
         "TOKENIZERS_PARALLELISM=false",
@@ -63,6 +76,31 @@ def test_what_the_environment_keeps_secret_is_struck_out_of_any_text(monkeypatch
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/home/ada/key.json")
     said = "the server says {} is wrong, in short; see /home/ada/my-run/log and /home/ada/key.json"
     assert redacted(said.format(MARKER)) == said.format(HIDDEN)
+
+
+def test_a_secret_of_the_environment_is_known_however_it_begins_and_is_written(monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"/a+b{MARKER}")
+    monkeypatch.setenv("AZURE_STORAGE_KEY", MARKER)
+    monkeypatch.setenv("SORT_KEY", "plain_word")
+    monkeypatch.setenv("DB_PASS", f"{MARKER}-and-more")
+    said = "plain_word {0}/a+b{2} {1}%2Fa%2Bb{2} {2}-and-more {2}"
+    assert redacted(said.format("1:", "2:", MARKER)) == "plain_word 1:*** 2:*** *** ***"
+
+
+def test_a_secret_may_be_a_number_a_list_or_a_name():
+    value = {"password": 47114711, "token": [MARKER], f"https://u:{MARKER}@h": True, "secret": True}
+    assert redacted_values(value) == {"password": HIDDEN, "token": HIDDEN, "https://***@h": True, "secret": True}
+    assert all(secret_in({name: value[name]}) for name in value if name != "secret")
+    assert secret_in(value | dict.fromkeys(list(value)[:3])) == "a user name or password"
+    assert secret_in({"secret": True, "token": []}) is None
+
+
+def test_an_address_is_refused_whose_password_has_a_blank():
+    assert secret_in(f"https://user:{MARKER} more@host/x") == "a user name or password"
+
+
+def test_what_is_said_of_a_netrc_file_shows_no_part_of_a_password():
+    assert redacted(f"bad follower token '{MARKER}' (.netrc, line 2)") == "bad follower token '***' (.netrc, line 2)"
 
 
 def test_nested_values_are_searched_by_name_and_by_text():
@@ -100,4 +138,4 @@ def test_no_error_of_ours_shows_credentials():
     url = f"https://user:{MARKER}@host/"
     error = ReaderError(f"cannot read {url}", f"Traceback: {url}")
     assert MARKER not in repr(error) + str(error) + error.traceback
-    assert str(ConfigurationError(url)) == "https://***@host/"
+    assert str(ConfigurationError(url)) == str(AttemptError(url)) == "https://***@host/"

@@ -4,6 +4,8 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from survey_batch.execution import runlog
 from survey_batch.execution.runlog import run_log
 
@@ -25,6 +27,17 @@ def test_a_traceback_stays_on_its_line(tmp_path):
             logging.getLogger("survey_batch").exception("failed")
     (line,) = [json.loads(line) for line in Path(path).read_text().splitlines()]
     assert "ValueError: boom" in line["traceback"]
+
+
+@pytest.mark.parametrize("said", ['password="{} more"', '{{"token": "it\'s {}"}}', 'https://me:a"{}@host/x', "{}"])
+def test_the_log_shows_no_credentials_and_stays_json(tmp_path, monkeypatch, said):
+    marker = 'mArKer"4711'
+    monkeypatch.setenv("MY_TOKEN", marker)
+    said = said.format(marker)
+    with run_log(str(tmp_path)) as path:
+        logging.getLogger("survey_batch").warning("%s", said, extra={"event": Path(said)})
+    (line,) = [json.loads(line) for line in Path(path).read_text().splitlines()]
+    assert "mArKer" not in str(line)
 
 
 def test_a_log_that_cannot_be_written_is_told_of_once_and_hides_nothing(tmp_path, monkeypatch, capsys):

@@ -129,8 +129,8 @@ class ClusterSection(WorkersSection):
     """Whether the dashboard may listen on a network, for example with `dashboard = ":8787"`. It asks for no password:
     whoever reaches this machine can then read the names of tasks and files, and the workers' logs."""
     tls: bool = True
-    """Encrypt and authenticate all traffic of `slurm` and `srun`. Otherwise anyone who reaches the scheduler can run
-    code as its user. For a running scheduler, its address decides."""
+    """Encrypt and authenticate all traffic of `slurm` and `srun`, as `local` always does. Otherwise anyone who reaches
+    the scheduler can run code as its user. For a running scheduler, its address decides."""
     tls_files: Annotated[
         Mapping[Literal["ca", "cert", "key"], str],
         Field(examples=[{"ca": "ca.pem", "cert": "client.pem", "key": "client-key.pem"}]),

@@ -51,19 +51,19 @@ class ProcessesKind(ClusterKind):
         from distributed import LocalCluster
 
         from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, client_of
-        from survey_batch.cluster.credentials import credentials, dashboard_settings, key_files
-        from survey_batch.cluster.folders import job_folder
+        from survey_batch.cluster.credentials import credentials, dashboard_settings, stored, worker_arguments
+        from survey_batch.cluster.folders import KEYS, run_folder
 
-        folder, security = job_folder(output, "processes"), credentials()
-
+        security = credentials()
         with (
+            run_folder(output, "processes") as folder,
             dask.config.set(SCHEDULER_SETTINGS | dashboard_settings(section)),
             LocalCluster(
                 n_workers=0, host="127.0.0.1", security=security, dashboard_address=section.dashboard
             ) as cluster,
-            key_files(security, folder) as keys,
             client_of(cluster) as client,
         ):
+            keys = worker_arguments(stored(security, folder / KEYS))
             workers = Processes(folder, [cluster.scheduler_address, *keys])
             try:
                 workers.change(section)
