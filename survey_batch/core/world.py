@@ -92,9 +92,9 @@ def noticed(path: str) -> None:
     _last_read = path
 
 
-def last_read() -> str:
-    """Return the file of an archive that this process read last from a folder."""
-    return _last_read
+def last_read(root: str) -> str:
+    """Return the file that this process read last from a folder, if it is of the archive at `root`; else ""."""
+    return _last_read if _last_read.startswith(root.rstrip("/") + "/") else ""
 
 
 def refuse_another_world(patience: float = 0.0) -> None:

@@ -104,12 +104,14 @@ def write(job: Job, name: str, computed: tuple[Loaded, Block] | Record) -> Recor
         refuse_another_world()  # before it becomes final
     whole = _merge(stage, loaded, block)
     names = [stage.row_name(loaded.rows, problem.row) for problem in whole.problems]
+    landmark = last_read(job.archive.root)
     with telling_of_the_disk(job.output):
         note_problems(job.output, name, shard, loaded.todo, whole.problems, names)
         if stage.stored:
             data = {**_coordinates(stage, loaded.rows), **whole.data}
-            return _record(name, loaded, whole, write_shard(job.output, name, shard, data, whole.status))
-    return Passed(whole, _record(name, loaded, whole, 0))
+            nbytes = write_shard(job.output, name, shard, data, whole.status)
+            return _record(name, loaded, whole, nbytes, landmark)
+    return Passed(whole, _record(name, loaded, whole, 0, landmark))
 
 
 def record_of(passed: Passed | Record) -> Record:
@@ -140,20 +142,21 @@ def _begin(context: ShardContext) -> Loaded | Record:
     return Loaded(shard, rows, {}, todo, context.inherited(rows), before, started, context.first)
 
 
-def _record(name: str, loaded: Loaded, whole: Block, nbytes: int) -> Record:
+def _record(name: str, loaded: Loaded, whole: Block, nbytes: int, landmark: str) -> Record:
     wall, cpu = loaded.started
     return Record(
         name,
         loaded.shard,
         count_statuses(whole.status),
         int(loaded.todo.sum()),
+        count_statuses(whole.status[loaded.todo]),
         time.monotonic() - wall,
         time.process_time() - cpu,
         nbytes,
         reasons_of(whole.problems),
         tracebacks_of(whole.problems),
         node_name(),
-        last_read(),
+        landmark,
     )
 
 

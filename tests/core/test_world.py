@@ -6,7 +6,16 @@ import pytest
 
 from survey_batch.core import world
 from survey_batch.core.errors import StrangeNodeError
-from survey_batch.core.world import World, blaming_the_node, expect, landmarks_in, node_name, node_of
+from survey_batch.core.world import (
+    World,
+    blaming_the_node,
+    expect,
+    landmarks_in,
+    last_read,
+    node_name,
+    node_of,
+    noticed,
+)
 
 
 @pytest.fixture
@@ -61,3 +70,10 @@ def test_landmarks_are_the_first_files_on_the_way_down(tmp_path):
         (tmp_path / name).touch()
     assert landmarks_in(str(tmp_path)) == (str(tmp_path / "b/1.fits"), str(tmp_path / "b/2.fits"))
     assert landmarks_in(str(tmp_path / "none")) == landmarks_in("https://archive.org/data") == ()
+
+
+def test_a_file_that_another_run_read_from_another_archive_is_no_landmark():
+    """Workers of a user's own cluster outlive a run, and may do two at once."""
+    noticed("/archive/a.fits")
+    assert last_read("/archive") == last_read("/archive/") == "/archive/a.fits"
+    assert last_read("/arch") == last_read("https://archive.org/data") == ""
