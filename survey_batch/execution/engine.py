@@ -30,7 +30,7 @@ from survey_batch.execution.nodes import Nodes
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
 from survey_batch.store.damage import Damage, DamagedError
-from survey_batch.store.products import mark_pending, read_status
+from survey_batch.store.products import confirmed, mark_pending, read_status
 from survey_batch.store.schema import Shard
 
 log = logging.getLogger(__name__)
@@ -242,8 +242,9 @@ class Engine:
         fault = isinstance(error, ConfigurationError)
         if fault and self.nodes is not None and self.nodes.is_only_here(node, error, chain.shard):
             return Chain(chain.shard, list(chain.stages), chain.attempt + 1, node)
-        if isinstance(error, DamagedError) and error.output == self.job.output:
-            self.damages += error.damages
+        ours = isinstance(error, DamagedError) and error.output == self.job.output
+        if ours and (damages := confirmed(error)):  # otherwise it is the node's
+            self.damages += damages
             log.info("%s %s: %s", stage, chain.shard, error, extra={"event": "damaged", "stage": stage})
             return Chain(chain.shard, [], chain.attempt + 1)
         reason = self.failures.note(stage, chain.shard, error, future.traceback())
