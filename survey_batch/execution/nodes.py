@@ -14,7 +14,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from survey_batch.cluster.base import Connection, Say, register
-from survey_batch.cluster.world_check import TOPIC, WorldCheck, leave
+from survey_batch.cluster.world_check import WorldCheck, leave, topic_of
 from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 from survey_batch.core.paths import files_in, join, remove, write_bytes
 from survey_batch.core.world import World, landmarks_in, node_name
@@ -78,7 +78,7 @@ class Nodes:
         ConfigurationError
             No worker sees what the client sees.
         """
-        register(self.client, WorldCheck(self.world))
+        register(self.client, WorldCheck(self.world, self.client.id))
 
     def refuse_if_all_are_strange(self) -> None:
         """Refuse a cluster of which no worker sees what the client sees, before any of them is sent away.
@@ -202,7 +202,7 @@ class Nodes:
         """Have all workers look for a file of the archive that one of them has read."""
         self.world = replace(self.world, landmarks=(landmark,))
         found = self.client.run(_look, self.world, on_error="ignore")
-        register(self.client, WorldCheck(self.world))
+        register(self.client, WorldCheck(self.world, self.client.id))
         for node, fault in found.values():
             if fault:
                 self.leave_out(node, fault)
@@ -247,14 +247,14 @@ def watched_nodes(connection: Connection, output: str, root: str, say: Say) -> I
     # A name that is new to every node: a shared file system may show a node for a minute what it saw before.
     marker = join(folder, f"{token[:8]}{MARKER}")
     write_bytes(marker, token.encode())
-    nodes = Nodes(connection, World(marker, token, landmarks_in(root)), say)
-    connection.client.subscribe_topic(TOPIC, nodes.report)
+    nodes = Nodes(connection, World(marker, token, landmarks_in(root), output), say)
+    connection.client.subscribe_topic(topic_of(nodes.world), nodes.report)
     try:
         nodes.refuse_if_all_are_strange()
         nodes.look()
         yield nodes
     finally:
         with suppress(OSError, ValueError):  # the scheduler may be gone
-            connection.client.unsubscribe_topic(TOPIC)
-            connection.client.unregister_worker_plugin(WorldCheck.name)
+            connection.client.unsubscribe_topic(topic_of(nodes.world))
+            connection.client.unregister_worker_plugin(WorldCheck(nodes.world, connection.client.id).name)
         remove(marker)

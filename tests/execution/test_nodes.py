@@ -20,6 +20,7 @@ class Cluster:
     """Two nodes with a worker each; remembers what it was asked for."""
 
     def __init__(self):
+        self.id = "client"
         self.workers = {"tcp://a": "a", "tcp://b": "b"}
         self.faults, self.retired, self.worlds = {}, [], []
 

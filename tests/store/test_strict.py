@@ -135,7 +135,7 @@ def test_what_only_another_process_cannot_read_is_not_damaged(output):
 
 def test_an_error_of_a_worker_keeps_where_it_was():
     for error in (DamagedError("out", [Damage("a", "b", 0)]), DamagedFileError("a"), ReaderError("a", "b")):
-        with pytest.raises(type(error)) as raised, blaming_the_node():
+        with pytest.raises(type(error)) as raised, blaming_the_node("out"):
             raise error
         assert node_of(pickle.loads(pickle.dumps(raised.value))) == node_name()  # noqa: S301
 
