@@ -57,11 +57,13 @@ def run(
     from survey_batch.monitor.progress import make_progress
 
     again = retry.split(",") if retry else ()
-    progress = make_progress(error_console)
+    progress, before = make_progress(error_console), None
     if train and (first := before_predictions(wanted)):
-        run_job(first, progress, retry=again, break_lock=break_lock, performance_report=performance_report)
+        before = run_job(first, progress, retry=again, break_lock=break_lock, performance_report=performance_report)
         _train(first)
+        again = ()  # what was tried again before the training is final now
     summary = run_job(wanted, progress, retry=again, break_lock=break_lock, performance_report=performance_report)
+    summary = summary.after(before) if before else summary
     answer.tell(RunFacts(output=summary.output, counts=summary.counts, stages=summary.stages, retried=summary.retried))
     _show(summary, command("status", job, overrides))
     verbs = ("report", "export") if summary.complete else ("status", "run")

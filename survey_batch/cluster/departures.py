@@ -1,4 +1,7 @@
-"""The plugin of the scheduler that clears up after a worker that has gone: its places at archives, and why it went."""
+"""The plugin of the scheduler that clears up after those that have gone.
+
+Of a worker: its places at archives, and why it went. Of a run that was killed: what it told workers to look for.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +11,7 @@ from tornado.ioloop import PeriodicCallback
 
 from survey_batch.archive.limits import SEMAPHORE_PREFIX
 from survey_batch.archive.places import owner_of
+from survey_batch.cluster.world_check import NAME
 
 SWEEP_SECONDS = 0.2
 """Time between two looks for places of workers that have gone. A request for a place that a worker made before it
@@ -57,6 +61,11 @@ class Departures(SchedulerPlugin):  # type: ignore[misc]
     def remove_worker(self, scheduler: Any, worker: str, **_: Any) -> None:  # noqa: ARG002
         """Free a worker's places."""
         self.free_places()
+
+    def remove_client(self, scheduler: Any, client: str) -> None:
+        """Have new workers look no more for the world of a run that was killed."""
+        for name in [name for name in scheduler.worker_plugins if name.startswith(f"{NAME} {client} ")]:
+            del scheduler.worker_plugins[name]
 
     def free_places(self) -> None:
         """Free the places at archives that are held by no worker of this scheduler."""

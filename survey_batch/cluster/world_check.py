@@ -9,18 +9,23 @@ from distributed import WorkerPlugin
 from distributed.core import Status
 
 from survey_batch.cluster.drain import drain
-from survey_batch.core.world import CLOCK_SECONDS, PATIENCE_SECONDS, World, expect, node_name
+from survey_batch.core.world import CLOCK_SECONDS, PATIENCE_SECONDS, World, expect, forget, node_name
 
 log = logging.getLogger(__name__)
 
-TOPIC = "survey-batch strange node"
-"""Topic of the event that a worker logs on the scheduler before it leaves."""
+NAME = "survey-batch world"
+"""Beginning of the plugin's name."""
 
 LOOK_SECONDS = 2 * PATIENCE_SECONDS
 """Time after which a look at a file system that does not answer has failed."""
 
 LEAVE_SECONDS = 60.0
 """Time in which a worker that leaves finishes what it is doing."""
+
+
+def topic_of(world: World) -> str:
+    """Return the topic of the event that a worker logs on the scheduler before it leaves a run."""
+    return f"survey-batch strange node {world.token}"
 
 
 class WorldCheck(WorkerPlugin):  # type: ignore[misc]
@@ -30,24 +35,25 @@ class WorldCheck(WorkerPlugin):  # type: ignore[misc]
     ----------
     world
         What each worker must see.
+    client
+        Id of the run's client. The plugin is named after it, so that it goes with it (`cluster/departures.py`), and
+        that of another run on the same scheduler stays.
     """
 
-    name = "survey-batch world"
-
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, world: World, client: str) -> None:
+        self.world, self.name = world, f"{NAME} {client} {world.token}"
 
     async def setup(self, worker: Any) -> None:
         """Look, on a worker that joins and on those that are there."""
         expect(self.world)
         if fault := await self._fault(worker):
             log.warning("node %s %s: leaving the run", node_name(), fault)
-            worker.log_event(TOPIC, {"node": node_name(), "fault": fault})
+            worker.log_event(topic_of(self.world), {"node": node_name(), "fault": fault})
             leave(worker)
 
     def teardown(self, worker: Any) -> None:  # noqa: ARG002
         """Expect nothing any more."""
-        expect(None)
+        forget(self.world)
 
     async def _fault(self, worker: Any) -> str:
         if abs(delay := getattr(worker, "scheduler_delay", 0.0)) > CLOCK_SECONDS:

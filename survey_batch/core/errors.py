@@ -97,5 +97,5 @@ class ReaderError(ObjectError):
         super().__init__(message)
         self.traceback = redacted(traceback)
 
-    def __reduce__(self) -> tuple[type["ReaderError"], tuple[str, str]]:
-        return ReaderError, (str(self), self.traceback)
+    def __reduce__(self) -> tuple[object, ...]:
+        return ReaderError, (str(self), self.traceback), vars(self)

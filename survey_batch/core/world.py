@@ -45,11 +45,14 @@ class World:
         The content of that file.
     landmarks : tuple of str
         Files of the archive that were seen elsewhere; none if the archive is on a server.
+    output : str
+        Of the run.
     """
 
     marker: str
     token: str
     landmarks: tuple[str, ...] = ()
+    output: str = ""
 
     def fault(self, patience: float = PATIENCE_SECONDS) -> str:
         """Say what this machine does not see; empty if it sees everything.
@@ -76,14 +79,18 @@ class World:
         return f"does not see the archive: {missing} is missing there" if missing else ""
 
 
-_expected: World | None = None
+_expected: dict[str, World] = {}  # by the run's output: several runs may share a scheduler and its workers
 _last_read = ""
 
 
-def expect(world: World | None) -> None:
-    """Set what this process must see; None expects nothing."""
-    global _expected
-    _expected = world
+def expect(world: World) -> None:
+    """Set what this process must see of a run's world."""
+    _expected[world.output] = world
+
+
+def forget(world: World) -> None:
+    """Expect nothing of a run any more."""
+    _expected.pop(world.output, None)
 
 
 def noticed(path: str) -> None:
@@ -92,33 +99,40 @@ def noticed(path: str) -> None:
     _last_read = path
 
 
-def last_read() -> str:
-    """Return the file of an archive that this process read last from a folder."""
-    return _last_read
+def last_read(root: str) -> str:
+    """Return the file that this process read last from a folder, if it is of the archive at `root`; else ""."""
+    return _last_read if _last_read.startswith(root.rstrip("/") + "/") else ""
 
 
-def refuse_another_world(patience: float = 0.0) -> None:
-    """Raise an error if this machine does not see what it must.
+def refuse_another_world(output: str, patience: float = 0.0) -> None:
+    """Raise an error if this machine does not see what it must for the run that writes to `output`.
 
     Raises
     ------
     StrangeNodeError
         Names the node, and what it does not see.
     """
-    if _expected is not None and (fault := _expected.fault(patience)):
+    world = _expected.get(output)
+    if world is not None and (fault := world.fault(patience)):
         raise StrangeNodeError(node_name(), fault)
 
 
 @contextmanager
-def blaming_the_node() -> Iterator[None]:
-    """Replace an error by a `StrangeNodeError` if this machine does not see what it must; else note where it was."""
+def blaming_the_node(output: str) -> Iterator[None]:
+    """Replace an error by a `StrangeNodeError` if this machine does not see what it must; else note where it was.
+
+    Parameters
+    ----------
+    output
+        Of the run.
+    """
     try:
         yield
     except StrangeNodeError:
         raise
     except Exception as error:
         try:
-            refuse_another_world()
+            refuse_another_world(output)
         except StrangeNodeError as strange:
             raise strange from error
         error.__dict__[NODE] = node_name()

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -93,10 +94,15 @@ class Accounts:
         for key in ("rows_done", "cpu_seconds", "nbytes"):
             timing[key] = timing.get(key, 0) + getattr(record, key)
 
-    def took(self, stages: Sequence[Stage], begun: float) -> None:
-        """Note how long a group of stages took since `begun`, in seconds of `time.monotonic`."""
-        for stage in stages:
-            self.timing.setdefault(stage.name, {}).update(wall_seconds=round(time.monotonic() - begun, 3))
+    @contextmanager
+    def timed(self, stages: Sequence[Stage]) -> Iterator[None]:
+        """Add up how long a group of stages takes, also if it ends in an error: damaged data makes it begin again."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            for timing in (self.timing.setdefault(stage.name, {}) for stage in stages):
+                timing["wall_seconds"] = round(timing.get("wall_seconds", 0) + time.monotonic() - begun, 3)
 
     def account(self, log_path: str) -> Summary:
         """Count, check that the counts add up, and write `problems.parquet` and `run.json`.

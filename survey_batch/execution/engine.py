@@ -21,7 +21,7 @@ from survey_batch.cluster.lost import LostSchedulerError
 from survey_batch.config.job import Job
 from survey_batch.core import interrupt
 from survey_batch.core.errors import ConfigurationError, StrangeNodeError, SurveyBatchError
-from survey_batch.core.status import count_statuses
+from survey_batch.core.status import Status, count_statuses
 from survey_batch.core.world import node_of
 from survey_batch.execution import shard_task
 from survey_batch.execution.chain import Chain, ChainTasks
@@ -30,7 +30,7 @@ from survey_batch.execution.nodes import Nodes
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
 from survey_batch.store.damage import Damage, DamagedError
-from survey_batch.store.products import mark_pending, read_status
+from survey_batch.store.products import confirmed, mark_pending, read_status
 from survey_batch.store.schema import Shard
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,7 @@ class Engine:
         self.workers, self.window, self.looked = 0, 0, -math.inf
         self.told: set[str] = set()  # tracebacks of readers that are in the log
         self.damages: list[Damage] = []
+        self.unsettled: set[Shard] = set()
         # A scheduler that we did not start retries this many times before it reports that a task kills workers.
         self.failures = Failures(Deaths(connection.why_died, 1 + int(client.run_on_scheduler(_allowed_failures))))
 
@@ -100,6 +101,7 @@ class Engine:
             Stored data that some shards are made from cannot be read. They are left; all others are done.
         """
         waiting = deque(Chain(shard, list(self.stages)) for shard in shards)
+        self.unsettled = {chain.shard for chain in waiting}
         # When a worker dies, all its shards are blamed, and the shard that killed it will kill the next worker. Shards
         # that one more death would set aside come last, one per worker.
         suspects: deque[Chain] = deque()
@@ -115,6 +117,8 @@ class Engine:
                 running -= 1
                 left_over = self._settle(chain, made)
                 chain.futures.clear()  # now, as each refers to its chain: workers must not keep what is done
+                if not left_over:
+                    self.unsettled.discard(chain.shard)
                 for left in left_over:
                     suspect = self.failures.at_last_try(left.shard, left.stages)
                     (suspects.append if suspect else waiting.appendleft)(left)
@@ -141,13 +145,19 @@ class Engine:
         interrupt.check()
 
     def _again(self) -> list[Chain]:
-        """Take back what a node that is left out has decided; return it, to be done again elsewhere."""
+        """Take back what a node that is left out has decided; return it, to be done again elsewhere.
+
+        A shard of which some stages are still to be done is taken back after that: no two chains may have the same.
+        """
         chains = []
-        for shard in self.nodes.take_again() if self.nodes is not None else ():
+        for shard in self.nodes.take_again(self.unsettled) if self.nodes is not None else ():
+            self.unsettled.add(shard)
             for name in (stage for stage in self.stages if stage not in self.needed_by):
                 counts = count_statuses(read_status(self.job.output, name, shard.rows))
                 mark_pending(self.job.output, name, [shard])
-                self.on_record(Record(name, shard, {status: -count for status, count in counts.items()}, again=True))
+                if Status.PENDING.name.lower() not in counts:  # otherwise it was not reported: its input is damaged
+                    back = {status: -count for status, count in counts.items()}
+                    self.on_record(Record(name, shard, back, again=True))
             self.attempts_apart += ATTEMPTS_APART
             chains.append(Chain(shard, list(self.stages), self.attempts_apart))
         return chains
@@ -213,15 +223,15 @@ class Engine:
             self._report(record)
         return []
 
-    def _report(self, record: Record) -> None:
+    def _report(self, record: Record, *, judge: bool = True) -> None:
         log.info("%s %s done", record.stage, record.shard, extra={"event": "shard", "record": _plain(record)})
         for traceback in set(record.tracebacks) - self.told:  # one fault can be met in every shard
             self.told.add(traceback)
             extra = {"event": "reader failed", "traceback": traceback}
             log.warning("%s %s: the survey's reader failed", record.stage, record.shard, extra=extra)
         self.on_record(record)
-        if self.nodes is not None and record.stage in self.stages and self.stages[record.stage].phase == "ingest":
-            self.nodes.note(record)
+        if self.nodes is not None and judge:
+            self.nodes.note(record, fetched=self.stages[record.stage].phase == "ingest")
 
     def _after_error(self, chain: Chain, stage: str, future: Future) -> Chain:
         error = future.exception()
@@ -230,10 +240,11 @@ class Engine:
             self.nodes.leave_out(error.node, error.fault)
             return Chain(chain.shard, list(chain.stages), chain.attempt + 1, node)
         fault = isinstance(error, ConfigurationError)
-        if fault and self.nodes is not None and self.nodes.is_only_here(node, error):
+        if fault and self.nodes is not None and self.nodes.is_only_here(node, error, chain.shard):
             return Chain(chain.shard, list(chain.stages), chain.attempt + 1, node)
-        if isinstance(error, DamagedError) and error.output == self.job.output:
-            self.damages += error.damages
+        ours = isinstance(error, DamagedError) and error.output == self.job.output
+        if ours and (damages := confirmed(error)):  # otherwise it is the node's
+            self.damages += damages
             log.info("%s %s: %s", stage, chain.shard, error, extra={"event": "damaged", "stage": stage})
             return Chain(chain.shard, [], chain.attempt + 1)
         reason = self.failures.note(stage, chain.shard, error, future.traceback())
@@ -255,7 +266,7 @@ class Engine:
             if future.status == "cancelled":
                 raise LostSchedulerError(self.client)
             if future.status == "finished":
-                self._report(future.result())
+                self._report(future.result(), judge=False)  # whoever sets it aside is not at fault
                 return
         error = future.exception()
         raise SurveyBatchError(

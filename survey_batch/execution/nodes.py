@@ -8,13 +8,13 @@ import logging
 import queue
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from uuid import uuid4
 
 from survey_batch.cluster.base import Connection, Say, register
-from survey_batch.cluster.world_check import TOPIC, WorldCheck, leave
+from survey_batch.cluster.world_check import WorldCheck, leave, topic_of
 from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 from survey_batch.core.paths import files_in, join, remove, write_bytes
 from survey_batch.core.world import World, landmarks_in, node_name
@@ -32,7 +32,10 @@ GONE_SECONDS = 60.0
 MARKER = ".marker"
 """Ending of the name of the file that all nodes must see."""
 
-USABLE, MISSING = {"ok", "partial"}, {"not_found"}
+USABLE = {"ok", "partial"}
+
+OF_OBJECTS = {"not_found", "outside", "invalid"}
+"""Statuses of rows without data for which no node is at fault, even if whole shards have no other."""
 
 
 class Nodes:
@@ -57,14 +60,15 @@ class Nodes:
         self.struck: dict[str, float] = {}  # when the first of a node's strikes was
         self.worked: dict[str, float] = {}  # when a node last did a shard with data
         self.refused: dict[str, str] = {}  # what nodes said of the job before any shard was done
+        self.refusers: defaultdict[Shard, set[str]] = defaultdict(set)  # which nodes said so at a shard
         self.doubtful: defaultdict[str, list[Shard]] = defaultdict(list)
         self.again: list[Shard] = []
         self.seen = now()
 
     def begin(self) -> None:
-        """Forget the shards of earlier stages, which are no longer in doubt."""
-        self.doubtful.clear()
-        self.again.clear()
+        """Forget the shards of earlier stages: they are no longer in doubt, and say nothing of the next ones."""
+        for kept in (self.strikes, self.struck, self.worked, self.refused, self.refusers, self.doubtful, self.again):
+            kept.clear()
 
     def look(self) -> None:
         """Have all workers, and those that join later, compare what they see.
@@ -74,7 +78,7 @@ class Nodes:
         ConfigurationError
             No worker sees what the client sees.
         """
-        register(self.client, WorldCheck(self.world))
+        register(self.client, WorldCheck(self.world, self.client.id))
 
     def refuse_if_all_are_strange(self) -> None:
         """Refuse a cluster of which no worker sees what the client sees, before any of them is sent away.
@@ -98,23 +102,25 @@ class Nodes:
         _, told = event
         self.reported.put((told["node"], told["fault"]))
 
-    def note(self, record: Record) -> None:
-        """Judge a node by a shard that it fetched."""
+    def note(self, record: Record, *, fetched: bool = True) -> None:
+        """Judge a node by a shard that it did, and by what it lacks if it was fetched from the archive there."""
         if not record.rows_done:
             return
-        if record.counts.keys() & USABLE:
+        if record.made.keys() & USABLE:
             self.worked[record.node] = self.now()
             self._clear(record.node)
             for node in self.refused.keys() - {record.node}:
                 self.leave_out(node, self.refused[node])
             if record.landmark and not self.world.landmarks:
                 self._learn(record.landmark)
+        elif not fetched:
+            return  # the rows may have had no data before
         elif record.node in self.left_out:  # a shard that it had begun, or of a worker that has joined since
-            self.again.append(record.shard)
+            self._do_again([record.shard])
             self._dismiss(record.node)
         else:
             self.doubtful[record.node].append(record.shard)
-            if not record.counts.keys() <= MISSING:
+            if not record.made.keys() <= OF_OBJECTS:
                 self._strike(record.node, "fails at each shard, while others succeed")
 
     def failed(self, node: str, reason: str) -> None:
@@ -122,12 +128,16 @@ class Nodes:
         if node:
             self._strike(node, f"fails at each shard ({reason}), while others succeed")
 
-    def is_only_here(self, node: str, error: Exception) -> bool:
+    def is_only_here(self, node: str, error: Exception, shard: Shard) -> bool:
         """Tell whether a fault of the job, which would end the run, is to be tried on another node first.
 
-        It is the node's fault if another node has done a shard, and it may be until all nodes have said the same.
+        It is the node's fault if another node has done a shard, and it may be until all nodes have said the same. It is
+        not if a second node says so of the same shard, and that node has done other shards.
         """
         if not node:
+            return False
+        self.refusers[shard].add(node)
+        if len(self.refusers[shard]) > 1 and node in self.worked:
             return False
         self.refused[node] = f"refuses the job ({error})"
         if self.worked.keys() - {node}:
@@ -150,7 +160,7 @@ class Nodes:
         self.left_out[node] = fault
         self.say(f"node {node} {fault}: it is left out of this run, and its shards are done elsewhere")
         log.warning("node %s %s: left out", node, fault, extra={"event": "node left out", "node": node})
-        self.again += self.doubtful.pop(node, [])
+        self._do_again(self.doubtful.pop(node, []))
         if self.connection.exclude is not None:
             self.connection.exclude(node)
         self._dismiss(node)
@@ -177,17 +187,22 @@ class Nodes:
                 f"no worker is left: {told}. Mend this, or start workers elsewhere, and run the same command again."
             )
 
-    def take_again(self) -> list[Shard]:
-        """Return the shards to do again, once."""
+    def take_again(self, unsettled: Collection[Shard] = ()) -> list[Shard]:
+        """Return the shards to do again, once; those that are still unsettled come later."""
         self.check()
-        again, self.again = self.again, []
+        again = [shard for shard in self.again if shard not in unsettled]
+        self.again = [shard for shard in self.again if shard in unsettled]
         return again
+
+    def _do_again(self, shards: Iterable[Shard]) -> None:
+        """Note shards to do again; two stages may have put one in doubt."""
+        self.again += [shard for shard in dict.fromkeys(shards) if shard not in self.again]
 
     def _learn(self, landmark: str) -> None:
         """Have all workers look for a file of the archive that one of them has read."""
         self.world = replace(self.world, landmarks=(landmark,))
         found = self.client.run(_look, self.world, on_error="ignore")
-        register(self.client, WorldCheck(self.world))
+        register(self.client, WorldCheck(self.world, self.client.id))
         for node, fault in found.values():
             if fault:
                 self.leave_out(node, fault)
@@ -232,14 +247,14 @@ def watched_nodes(connection: Connection, output: str, root: str, say: Say) -> I
     # A name that is new to every node: a shared file system may show a node for a minute what it saw before.
     marker = join(folder, f"{token[:8]}{MARKER}")
     write_bytes(marker, token.encode())
-    nodes = Nodes(connection, World(marker, token, landmarks_in(root)), say)
-    connection.client.subscribe_topic(TOPIC, nodes.report)
+    nodes = Nodes(connection, World(marker, token, landmarks_in(root), output), say)
+    connection.client.subscribe_topic(topic_of(nodes.world), nodes.report)
     try:
         nodes.refuse_if_all_are_strange()
         nodes.look()
         yield nodes
     finally:
         with suppress(OSError, ValueError):  # the scheduler may be gone
-            connection.client.unsubscribe_topic(TOPIC)
-            connection.client.unregister_worker_plugin(WorldCheck.name)
+            connection.client.unsubscribe_topic(topic_of(nodes.world))
+            connection.client.unregister_worker_plugin(WorldCheck(nodes.world, connection.client.id).name)
         remove(marker)

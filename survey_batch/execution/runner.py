@@ -1,7 +1,6 @@
 """Run a job: plan, and phases on a cluster."""
 
 import logging
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -182,6 +181,7 @@ class Runner:
         if self.retry and not marks:
             statuses = " or ".join(status.name.lower() for status in sorted(self.retry))
             self.progress.say(f"no row is {statuses}: none is tried again")
+            self.retry = frozenset()
         left = marks or len(existing) < len(self.stages) or any(self.unfinished(stage) for stage in existing)
         if not left:
             log.info("nothing to do: every row has its final status", extra={"event": "finished"})
@@ -197,8 +197,8 @@ class Runner:
 
     def _mark_for_retry(self, marks: Mapping[str, Array]) -> None:
         """Mark the rows that the user wants to be tried again, and say how many there are."""
-        retried = mark_for_retry(self.plan, self.stages, marks)
-        self.accounts.summary.retried = retried
+        retried = self.accounts.summary.retried = mark_for_retry(self.plan, self.stages, marks)
+        self.retry = frozenset()  # once, also if the run begins again because of damaged data
         self.progress.say("trying again: " + ", ".join(f"{count:,} rows of {name}" for name, count in retried.items()))
 
     def unfinished(self, stage: Stage) -> bool:
@@ -216,7 +216,7 @@ class Runner:
             self._announce(left)
             for group in left:
                 connection = cluster.for_phase(group.stored[0].phase)
-                with scheduler_watched(connection.client):
+                with scheduler_watched(connection.client), self.accounts.timed(group.stages):
                     self._run_group(connection, group, existing, cluster)
 
     def _announce(self, groups: Sequence[Group]) -> None:
@@ -229,7 +229,6 @@ class Runner:
         return any(stage not in existing or self.unfinished(stage) for stage in group.stored)
 
     def _run_group(self, connection: Connection, group: Group, existing: Sequence[Stage], cluster: RunCluster) -> None:
-        begun = time.monotonic()
         for stage in group.stored:
             stage.check()  # again: its upstream stage may have learnt its components only now
             if stage not in existing:
@@ -253,7 +252,6 @@ class Runner:
         if rest := sorted(set(shards) - set(first), key=lambda shard: shard.start):
             step(f"making {', '.join(stage.name for stage in group.stages)}")
             engine.run(rest)
-        self.accounts.took(group.stages, begun)
 
     def _begin(self, group: Group) -> list[Shard]:
         """Find the shards with work left in any of the stages, and show the others as done."""

@@ -6,8 +6,10 @@ blocks are handed on to the next stages instead of being written.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,9 @@ from survey_batch.store.disk import telling_of_the_disk
 from survey_batch.store.problems import Problem, note_problems, reasons_of, tracebacks_of
 from survey_batch.store.products import read_rows, write_shard
 from survey_batch.store.schema import OBJECT_COORDINATES, Array, Shard
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass
@@ -47,8 +52,19 @@ class Loaded:
         return self.todo & usable(self.inherited)
 
 
+def _blaming_the_node(function: Callable[Concatenate[Job, P], T]) -> Callable[Concatenate[Job, P], T]:
+    """Find out, if a function raises an error, whether the node is at fault: it does not see the job's world."""
+
+    @wraps(function)
+    def blaming(job: Job, /, *arguments: P.args, **named: P.kwargs) -> T:
+        with blaming_the_node(job.output):
+            return function(job, *arguments, **named)
+
+    return blaming
+
+
 @one_thread()
-@blaming_the_node()
+@_blaming_the_node
 def run_shard(
     job: Job, name: str, shard: Shard, given: Passed | Record | None = None, needed_by: Sequence[str] = ()
 ) -> Record | Passed:
@@ -65,7 +81,7 @@ def run_shard(
 
 
 @one_thread()
-@blaming_the_node()
+@_blaming_the_node
 def load(
     job: Job, name: str, shard: Shard, given: Passed | Record | None = None, needed_by: Sequence[str] = ()
 ) -> Loaded | Record:
@@ -93,7 +109,7 @@ def compute(job: Job, name: str, loaded: Loaded | Record) -> tuple[Loaded, Block
     return loaded, block
 
 
-@blaming_the_node()
+@_blaming_the_node
 def write(job: Job, name: str, computed: tuple[Loaded, Block] | Record) -> Record | Passed:
     """Merge computed rows with the finished ones and commit the shard, or hand it on."""
     if isinstance(computed, Record):
@@ -101,15 +117,17 @@ def write(job: Job, name: str, computed: tuple[Loaded, Block] | Record) -> Recor
     loaded, block = computed
     stage, shard = make_stage(job, name), loaded.shard
     if stage.phase == "ingest" and block.status.size and (block.status == Status.NOT_FOUND).all():
-        refuse_another_world()  # before it becomes final
+        refuse_another_world(job.output)  # before it becomes final
     whole = _merge(stage, loaded, block)
     names = [stage.row_name(loaded.rows, problem.row) for problem in whole.problems]
+    landmark = last_read(job.archive.root)
     with telling_of_the_disk(job.output):
         note_problems(job.output, name, shard, loaded.todo, whole.problems, names)
         if stage.stored:
             data = {**_coordinates(stage, loaded.rows), **whole.data}
-            return _record(name, loaded, whole, write_shard(job.output, name, shard, data, whole.status))
-    return Passed(whole, _record(name, loaded, whole, 0))
+            nbytes = write_shard(job.output, name, shard, data, whole.status)
+            return _record(name, loaded, whole, nbytes, landmark)
+    return Passed(whole, _record(name, loaded, whole, 0, landmark))
 
 
 def record_of(passed: Passed | Record) -> Record:
@@ -140,20 +158,21 @@ def _begin(context: ShardContext) -> Loaded | Record:
     return Loaded(shard, rows, {}, todo, context.inherited(rows), before, started, context.first)
 
 
-def _record(name: str, loaded: Loaded, whole: Block, nbytes: int) -> Record:
+def _record(name: str, loaded: Loaded, whole: Block, nbytes: int, landmark: str) -> Record:
     wall, cpu = loaded.started
     return Record(
         name,
         loaded.shard,
         count_statuses(whole.status),
         int(loaded.todo.sum()),
+        count_statuses(whole.status[loaded.todo]),
         time.monotonic() - wall,
         time.process_time() - cpu,
         nbytes,
         reasons_of(whole.problems),
         tracebacks_of(whole.problems),
         node_name(),
-        last_read(),
+        landmark,
     )
 
 

@@ -113,7 +113,7 @@ def verify(job: Job, *, deep: bool = False, repair: bool = False, say: Say = lam
         The catalogue cannot be read, there is no product, or a run holds the output that is to be repaired.
     """
     found = Verification(job.output, deep)
-    with locked(job.output, what="verify") if repair else nullcontext():
+    with locked(job.output, what="process") if repair else nullcontext():
         _Verifier(job, found, say, repair=repair).verify()
     return found
 

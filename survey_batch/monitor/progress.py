@@ -92,7 +92,7 @@ class StageProgress:
 
     def line(self) -> str:
         """Return everything in one line."""
-        counts = " ".join(f"{name}={number}" for name, number in sorted(self.counts.items()))
+        counts = " ".join(f"{name}={number}" for name, number in sorted(self.counts.items()) if number)
         left = "" if self.left in ("", "?") else f", {self.left}" if self.pace.stalled else f", {self.left} left"
         return f"{self.name}: {self.done}/{self.total} ({counts}) {rate(self.rate)}/s{left}"
 
@@ -179,7 +179,7 @@ class LiveProgress(LineProgress):
         table = Table("stage", "done", "share", "per second", "time left", "statuses", box=None, pad_edge=False)
         for stage in self.stages.values():
             share = f"{stage.done / max(stage.total, 1):.0%}"
-            counts = " ".join(f"{name}={number:,}" for name, number in sorted(stage.counts.items()))
+            counts = " ".join(f"{name}={number:,}" for name, number in sorted(stage.counts.items()) if number)
             table.add_row(
                 Text(stage.name), f"{stage.done:,}/{stage.total:,}", share, rate(stage.rate), stage.left, counts
             )

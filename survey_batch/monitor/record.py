@@ -1,7 +1,7 @@
 """The record of a finished shard for the client."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from survey_batch.store.problems import Reason
 from survey_batch.store.schema import Shard
@@ -15,6 +15,8 @@ class Record:
     shard: Shard
     counts: Mapping[str, int]
     rows_done: int = 0
+    made: Mapping[str, int] = field(default_factory=dict)
+    """The statuses of the rows done in this run; `counts` has those of the whole shard."""
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     nbytes: int = 0

@@ -77,8 +77,8 @@ class DamagedError(SurveyBatchError):
             "damaged, and with --repair a run makes it again"
         )
 
-    def __reduce__(self) -> tuple[type["DamagedError"], tuple[str, tuple[Damage, ...]]]:
-        return DamagedError, (self.output, self.damages)
+    def __reduce__(self) -> tuple[object, ...]:
+        return DamagedError, (self.output, self.damages), vars(self)
 
 
 @contextmanager

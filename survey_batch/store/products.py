@@ -20,7 +20,7 @@ from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.paths import join, remove
 from survey_batch.core.status import Status
 from survey_batch.store.codecs import codecs_of, text_codecs
-from survey_batch.store.damage import Damage, DamagedError, damage_told, read_array
+from survey_batch.store.damage import Damage, DamagedError, damage_told, find_damage, read_array
 from survey_batch.store.root import leave_out, write_root
 from survey_batch.store.schema import Array, Schema, Shard, Variable
 from survey_batch.store.strict import STATUS, strict
@@ -118,6 +118,22 @@ def open_strictly(output: str, product: str, mode: Literal["r", "r+"] = "r") -> 
         what = f"its zarr.json cannot be read ({error})"
         raise DamagedError(output, [Damage(product, "", None, what=what)]) from error
     return strict(output, product, group)
+
+
+def confirmed(error: DamagedError) -> list[Damage]:
+    """Return what this process cannot read either of what another one could not: that one may see other files."""
+    return [damage for damage in error.damages if _is_damaged(error.output, damage)]
+
+
+def _is_damaged(output: str, damage: Damage) -> bool:
+    try:
+        group = open_group(output, damage.product)
+    except (FileNotFoundError, DamagedError):
+        return True
+    if damage.array not in group:  # the product as a whole
+        return True
+    rows = None if damage.shard is None else slice(damage.start, damage.stop)
+    return any(find_damage(damage.product, group, [damage.array], rows))
 
 
 def forget_products() -> None:

@@ -21,8 +21,8 @@ class DamagedFileError(SurveyBatchError):
         reason = f" ({why})" if why else ""
         super().__init__(f"{path} is damaged and cannot be read{reason}: survey-batch run writes it again")
 
-    def __reduce__(self) -> tuple[type["DamagedFileError"], tuple[str, str]]:
-        return DamagedFileError, (self.path, self.why)
+    def __reduce__(self) -> tuple[object, ...]:
+        return DamagedFileError, (self.path, self.why), vars(self)
 
 
 def read_mapping(path: str) -> dict[str, Any]:

@@ -90,3 +90,19 @@ def test_a_wrong_status_to_try_again_is_refused_with_the_right_ones(command, job
     code, _, err = command("run", job, "--retry", "not_found,lost")
     assert code == 2
     assert "'lost' can be tried again: name one or more of partial, not_found, unreadable, outside" in err
+
+
+def test_statuses_are_tried_again_before_the_training_alone_and_told_at_the_end(tmp_path, monkeypatch):
+    asked, told = [], []
+
+    def run_job(job, progress, *, retry, **_):
+        asked.append(list(retry))
+        return Summary("out", counts={"ok": 1}, worked=True, retried={"spectra": 2} if retry else {})
+
+    monkeypatch.setattr("survey_batch.execution.runner.run", run_job)
+    monkeypatch.setattr("survey_batch.cli.run.open_job", lambda *_: job(tmp_path / "model"))
+    monkeypatch.setattr("survey_batch.cli.run._train", lambda _: None)
+    monkeypatch.setattr("survey_batch.cli.run.answer.tell", told.append)
+    run(tmp_path / "job.toml", train=True, retry="not_found")
+    assert asked == [["not_found"], []]
+    assert told[0]["retried"] == {"spectra": 2}

@@ -13,6 +13,8 @@ from distributed import Client, KilledWorker, LocalCluster
 from survey_batch.archive.limits import SEMAPHORE_PREFIX, run_wide_limiter
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, register
 from survey_batch.cluster.departures import DEPARTURES, SILENT, Departures, fell_silent, gone_leases
+from survey_batch.cluster.world_check import WorldCheck
+from survey_batch.core.world import World
 from tests.patience import PATIENCE
 
 LEASES = {
@@ -37,6 +39,13 @@ def test_workers_that_sent_no_heartbeat_are_remembered():
     assert fell_silent(scheduler, "tcp://a:1")
     assert not fell_silent(scheduler, "tcp://b:2")
     assert not fell_silent(SimpleNamespace(plugins={}), "tcp://a:1")
+
+
+def test_workers_look_no_more_for_the_world_of_a_client_that_has_gone():
+    names = [WorldCheck(World("", token), client).name for client, token in (("a", "1"), ("a", "2"), ("ab", "3"))]
+    scheduler = SimpleNamespace(worker_plugins=dict.fromkeys(["another", *names]))
+    Departures().remove_client(scheduler, "a")
+    assert list(scheduler.worker_plugins) == ["another", names[2]]
 
 
 def hold(name, places):

@@ -1,17 +1,21 @@
 """A run that meets damaged data makes it again, and what was made from it; no damaged shard enters a result."""
 
 import shutil
+import time
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from distributed import Client
 
 from survey_batch.core.status import Status
+from survey_batch.execution.accounts import Accounts
 from survey_batch.execution.runner import run
 from survey_batch.monitor.progress import LineProgress
-from survey_batch.store.damage import DamagedError
+from survey_batch.store.damage import Damage, DamagedError
 from survey_batch.store.products import open_group, read_status
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
@@ -114,6 +118,33 @@ def test_components_that_are_damaged_are_fitted_again(job, client):
     run(job, told, client=client)
     assert any("features.zarr is deleted" in line for line in told.lines)
     assert values(chunks(job, "features")) == values(before)
+
+
+def test_rows_to_try_again_are_tried_once_though_damage_is_met_after_that(keys, tmp_path, client):
+    job = lamost_job(keys, tmp_path / "out", spectra={"wavelength_min": 4000, "wavelength_max": 4100})
+    first = next(Path(job.archive.root).glob("*-001.fits"))
+    lost = first.rename(tmp_path / first.name)
+    try:
+        run(job, client=client)
+        set_pending(job, "features")
+        (Path(job.output) / "spectra.zarr/flux/c/1/0").unlink()
+        told = Told()
+        done = run(job, told, client=client, retry="not_found")
+    finally:
+        lost.rename(first)
+    assert any(line.startswith("damaged: ") for line in told.lines)
+    assert sum(line.startswith("trying again: 1 rows of spectra") for line in told.lines) == 1
+    assert done.retried["spectra"] == 1
+
+
+def test_the_time_of_a_stage_is_that_of_all_its_beginnings():
+    accounts = Accounts(SimpleNamespace(job=SimpleNamespace(output="")), [])
+    stage = SimpleNamespace(name="spectra")
+    for _ in range(2):
+        with suppress(DamagedError), accounts.timed([stage]):
+            time.sleep(0.01)
+            raise DamagedError("out", [Damage("spectra", "flux", 0)])
+    assert accounts.timing["spectra"]["wall_seconds"] >= 0.02
 
 
 def test_damaged_metadata_is_restored_from_its_copy(job, client):

@@ -4,18 +4,22 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from types import SimpleNamespace
+from unittest.mock import Mock
 
+import numpy as np
 import pytest
 from distributed import Client, KilledWorker
 
 from survey_batch.cluster.base import Connection, Death, Size
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
+from survey_batch.core.status import Status
 from survey_batch.execution import engine, shard_task
 from survey_batch.execution.chain import Chain
 from survey_batch.execution.engine import Engine
 from survey_batch.execution.failures import Deaths
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
+from survey_batch.store.damage import Damage, DamagedError
 from survey_batch.store.schema import cut_into_shards
 
 SHARDS = cut_into_shards("object", 24, 4)
@@ -34,6 +38,7 @@ class Stage:
     upstream: str | None = None
     gpu: bool = False
     in_steps: bool = False
+    phase: str = "ingest"
 
 
 def record(stage, shard, status="ok"):
@@ -240,3 +245,55 @@ def test_only_the_step_that_computes_asks_for_the_gpu(client):
     for stage, step in (("a", "-load"), ("a", ""), ("a", "-write"), ("b", "")):
         made.tasks._task(chain, stage, step, time.sleep)
     assert asked == [("a-load", None), ("a", {"GPU": 1}), ("a-write", None), ("b", None)]
+
+
+def engine_with_nodes(client, monkeypatch, taken_back, records):
+    """An engine whose nodes ask for some shards once more, and the stages' names in the order in which all are done."""
+    for function in (run_shard, load, compute, write, set_aside):
+        monkeypatch.setattr(shard_task, function.__name__, function)
+    monkeypatch.setattr(engine, "mark_pending", lambda *_: None)
+    called.clear()
+    errors.clear()
+
+    def take_again(unsettled):
+        return [taken_back.pop()] if taken_back and taken_back[-1] not in unsettled else []
+
+    nodes = Mock(take_again=take_again, others=lambda _: [])
+    connection = Connection(client, "", lambda: Size(1, 2), lambda: None)
+    stages = Group((Stage("a"), Stage("b")))
+    return Engine(connection, SimpleNamespace(output="out"), stages, records.append, nodes=nodes)
+
+
+def test_a_shard_is_taken_back_only_when_all_its_stages_are_done_and_counted_back(client, monkeypatch):
+    records = []
+    made = engine_with_nodes(client, monkeypatch, [SHARDS[0]], records)
+    monkeypatch.setattr(engine, "read_status", lambda *_: np.full(4, Status.OK, np.uint8))
+    errors["b", 0] = [SurveyBatchError("not yet")]
+    made.run(SHARDS[:1])
+    assert [name for name, *_ in called] == ["a", "b", "b", "a", "b"]
+    assert [(one.stage, one.counts["ok"]) for one in records] == [
+        *(("a", 4), ("b", 4)),
+        *(("a", -4), ("b", -4)),
+        *(("a", 4), ("b", 4)),
+    ]
+
+
+def test_a_stage_that_was_left_because_its_input_is_damaged_is_not_counted_back(client, monkeypatch):
+    records = []
+    made = engine_with_nodes(client, monkeypatch, [SHARDS[0]], records)
+    left = {"a": Status.NOT_FOUND, "b": Status.PENDING}
+    monkeypatch.setattr(engine, "read_status", lambda _, name, __: np.full(4, left[name], np.uint8))
+    monkeypatch.setattr(engine, "confirmed", lambda error: list(error.damages))
+    errors["b", 0] = [DamagedError("out", [Damage("upstream", "flux", 0)])]
+    with pytest.raises(DamagedError):
+        made.run(SHARDS[:1])
+    assert [one.stage for one in records if one.again] == ["a"]
+
+
+def test_what_only_a_worker_cannot_read_is_tried_again(client, monkeypatch):
+    records = []
+    made = engine_with_nodes(client, monkeypatch, [], records)
+    monkeypatch.setattr(engine, "confirmed", lambda _: [])
+    errors["a", 0] = [DamagedError("out", [Damage("upstream", "flux", 0)])]
+    made.run(SHARDS[:1])
+    assert counts(records) == {("a", 0): {"ok": 4}, ("b", 0): {"ok": 4}}

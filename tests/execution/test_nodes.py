@@ -20,6 +20,7 @@ class Cluster:
     """Two nodes with a worker each; remembers what it was asked for."""
 
     def __init__(self):
+        self.id = "client"
         self.workers = {"tcp://a": "a", "tcp://b": "b"}
         self.faults, self.retired, self.worlds = {}, [], []
 
@@ -55,7 +56,7 @@ def make(cluster, monkeypatch):
 
 
 def record(node, shard, landmark="", **counts):
-    return Record("spectra", SHARDS[shard], counts, rows_done=4, node=node, landmark=landmark)
+    return Record("spectra", SHARDS[shard], counts, 4, counts, node=node, landmark=landmark)
 
 
 def test_a_node_whose_shards_all_fail_while_others_succeed_is_left_out_and_they_are_done_again(make, cluster):
@@ -91,10 +92,11 @@ def test_a_success_clears_a_node(make):
     assert not run.nodes.left_out
 
 
-def test_missing_objects_alone_are_no_fault_of_a_node(make):
+@pytest.mark.parametrize("status", ["not_found", "outside", "invalid"])
+def test_what_the_archive_or_the_catalogue_says_of_objects_is_no_fault_of_a_node(make, status):
     run = make([LANDMARK])
     for shard in range(STRIKES + 2):
-        run.nodes.note(record("a", shard, not_found=4))
+        run.nodes.note(record("a", shard, **{status: 4}))
         run.nodes.note(record("b", 9, ok=4))
     assert not run.nodes.left_out
 
@@ -155,13 +157,13 @@ def test_other_nodes_are_known_by_their_names(make):
 def test_a_fault_of_the_job_that_one_node_alone_sees_is_the_node_s(make):
     run = make()
     run.nodes.note(record("b", 0, ok=4))
-    assert run.nodes.is_only_here("a", ConfigurationError("the archive is not a folder here"))
+    assert run.nodes.is_only_here("a", ConfigurationError("the archive is not a folder here"), SHARDS[1])
     assert run.said[0].startswith("node a refuses the job (the archive is not a folder here)")
 
 
 def test_before_any_shard_is_done_a_fault_of_the_job_is_tried_on_another_node(make):
     run = make()
-    assert run.nodes.is_only_here("a", ConfigurationError("no archive"))
+    assert run.nodes.is_only_here("a", ConfigurationError("no archive"), SHARDS[0])
     assert not run.said
     run.nodes.note(record("b", 0, ok=4))
     assert list(run.nodes.left_out) == ["a"]
@@ -169,7 +171,55 @@ def test_before_any_shard_is_done_a_fault_of_the_job_is_tried_on_another_node(ma
 
 def test_what_all_nodes_say_of_the_job_ends_the_run(make):
     run = make()
-    assert run.nodes.is_only_here("a", ConfigurationError("no archive"))
-    assert not run.nodes.is_only_here("b", ConfigurationError("no archive"))
-    assert not run.nodes.is_only_here("", ConfigurationError("who knows where"))
+    assert run.nodes.is_only_here("a", ConfigurationError("no archive"), SHARDS[0])
+    assert not run.nodes.is_only_here("b", ConfigurationError("no archive"), SHARDS[0])
+    assert not run.nodes.is_only_here("", ConfigurationError("who knows where"), SHARDS[0])
     assert not run.said
+
+
+def test_what_nodes_did_in_an_earlier_stage_blames_no_node_for_the_job_s_fault_in_a_later_one(make):
+    run = make()
+    run.nodes.note(record("a", 0, ok=4))
+    run.nodes.note(record("b", 1, ok=4))
+    run.nodes.begin()
+    assert run.nodes.is_only_here("a", ConfigurationError("no TensorFlow"), SHARDS[0])
+    assert not run.nodes.is_only_here("b", ConfigurationError("no TensorFlow"), SHARDS[0])
+    assert not run.said
+
+
+def test_two_nodes_that_work_and_refuse_the_same_shard_are_not_at_fault_both(make, cluster):
+    run = make()
+    cluster.workers["tcp://c"] = "c"
+    for node in "abc":
+        run.nodes.note(record(node, 0, ok=4))
+    assert run.nodes.is_only_here("a", ConfigurationError("an odd object"), SHARDS[5])
+    assert not run.nodes.is_only_here("b", ConfigurationError("an odd object"), SHARDS[5])
+    assert list(run.nodes.left_out) == ["a"]
+
+
+def test_rows_that_were_done_before_say_nothing_for_a_node(make):
+    run = make()
+    for shard in range(STRIKES):
+        whole, made = {"ok": 3, "unreachable": 1}, {"unreachable": 1}
+        run.nodes.note(Record("spectra", SHARDS[shard], whole, 1, made, node="a"))
+        run.nodes.note(record("b", 5 + shard, ok=4))
+    assert list(run.nodes.left_out) == ["a"]
+
+
+def test_a_later_stage_tells_good_nodes_and_blames_none_for_rows_without_data(make):
+    run = make()
+    for shard in range(STRIKES):
+        run.nodes.note(record("a", shard, unreadable=4), fetched=False)
+        run.nodes.note(record("b", 5 + shard, ok=4), fetched=False)
+    assert not run.nodes.left_out
+    assert run.nodes.is_only_here("a", ConfigurationError("no TensorFlow"), SHARDS[9])
+    assert list(run.nodes.left_out) == ["a"]
+
+
+def test_a_shard_is_done_again_once_and_not_while_another_stage_works_on_it(make):
+    run = make()
+    for _ in ("spectra", "images"):
+        run.nodes.note(record("a", 0, not_found=4))
+    run.nodes.leave_out("a", "hangs")
+    assert run.nodes.take_again({SHARDS[0]}) == []
+    assert run.nodes.take_again() == [SHARDS[0]]

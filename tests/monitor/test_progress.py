@@ -147,3 +147,11 @@ def test_a_live_table_can_be_shown_again_for_a_second_run():
             progress.stage(stage, 8)
             progress.record(replace(record(0), stage=stage))
     assert stream.getvalue().count("4/8") >= 3
+
+
+def test_statuses_of_shards_that_were_taken_back_are_shown_no_more():
+    stage = StageProgress("spectra", 8)
+    stage.add(record(0, not_found=4), 4)
+    stage.add(replace(record(0, not_found=-4), rows_done=0, again=True), -4)
+    stage.add(record(0), 4)
+    assert stage.line().startswith("spectra: 4/8 (ok=4) ")

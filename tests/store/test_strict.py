@@ -10,9 +10,12 @@ import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.storage import LocalStore
 
+from survey_batch.core.errors import ReaderError
 from survey_batch.core.status import Status
-from survey_batch.store.damage import DamagedError, damage_told, find_damage
+from survey_batch.core.world import blaming_the_node, node_name, node_of
+from survey_batch.store.damage import Damage, DamagedError, damage_told, find_damage
 from survey_batch.store.products import (
+    confirmed,
     create_product,
     drop_shard,
     forget_products,
@@ -25,6 +28,7 @@ from survey_batch.store.products import (
     write_shard,
 )
 from survey_batch.store.schema import Schema, Variable, cut_into_shards
+from survey_batch.store.small_files import DamagedFileError
 
 SHARDS = cut_into_shards("object", 10, 4)
 
@@ -120,6 +124,20 @@ def test_an_error_of_a_worker_says_all_that_is_damaged(output):
         read(output)
     again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - as Dask sends it
     assert (str(again), again.damages, again.output) == (str(caught.value), caught.value.damages, str(output))
+
+
+def test_what_only_another_process_cannot_read_is_not_damaged(output):
+    told = DamagedError(str(output), [Damage("things", "flux", 0, 0, 4), Damage("things", "flux", 1, 4, 8)])
+    assert confirmed(told) == []
+    (output / "things.zarr/flux/c/1/0").unlink()
+    assert confirmed(told) == [told.damages[1]]
+
+
+def test_an_error_of_a_worker_keeps_where_it_was():
+    for error in (DamagedError("out", [Damage("a", "b", 0)]), DamagedFileError("a"), ReaderError("a", "b")):
+        with pytest.raises(type(error)) as raised, blaming_the_node("out"):
+            raise error
+        assert node_of(pickle.loads(pickle.dumps(raised.value))) == node_name()  # noqa: S301
 
 
 def test_a_damaged_shard_is_dropped_and_can_be_written_again(output):
