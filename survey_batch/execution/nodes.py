@@ -254,7 +254,7 @@ def watched_nodes(connection: Connection, output: str, root: str, say: Say) -> I
         nodes.look()
         yield nodes
     finally:
-        with suppress(OSError, ValueError):  # the scheduler may be gone
+        with suppress(Exception):  # the scheduler, or the client, may be gone; that must not hide why
             connection.client.unsubscribe_topic(topic_of(nodes.world))
             connection.client.unregister_worker_plugin(WorldCheck(nodes.world, connection.client.id).name)
         remove(marker)

@@ -272,7 +272,7 @@ def test_a_job_that_does_not_start_is_explained_and_waited_for(archive, undistur
         for number in held:
             scontrol("release", number)
         assert running.wait() == 0, running.messages
-    assert re.search(r"page of this run: http://127\.0\.0\.1:\d+/survey-batch", running.messages)
+    assert re.search(r"page of this run: http://localhost:\d+/survey-batch", running.messages)
     assert re.search(r"no worker for \d+ s; SLURM says of the worker jobs: 2 PENDING \(JobHeldUser\)", running.messages)
     assert_same(undisturbed, tmp_path / "out")
 

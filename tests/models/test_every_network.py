@@ -29,9 +29,9 @@ import sys
 from pathlib import Path
 import numpy as np
 from survey_batch.models.loading import load_classifier
-for folder in sorted(Path(sys.argv[1]).iterdir()):
-    block = dict(np.load(folder / "block.npz"))
-    np.save(folder / f"{sys.argv[2]}.npy", load_classifier(folder).predict_proba(block, batch=8))
+for folder in sorted(path for path in Path(sys.argv[1]).iterdir() if path.is_dir()):
+    block = dict(np.load(folder.with_suffix(".npz")))
+    np.save(folder.with_suffix(f".{sys.argv[2]}.npy"), load_classifier(folder).predict_proba(block, batch=8))
 import keras
 assert keras.backend.backend() == sys.argv[2]
 """
@@ -56,7 +56,7 @@ def folders(trained, tmp_path_factory):
     for (kind, variant), (classifier, block, _) in trained.items():
         folder = root / f"{kind}-{variant}"
         classifier.save(folder)
-        np.savez(folder / "block.npz", **block)
+        np.savez(folder.with_suffix(".npz"), **block)
     return root
 
 
@@ -77,7 +77,7 @@ def answered(request, folders):
 @pytest.mark.parametrize(("kind", "variant"), NETWORKS)
 def test_another_backend_gives_the_same_probabilities(trained, answered, kind, variant):
     folders, backend = answered
-    here, there = trained[kind, variant][2], np.load(folders / f"{kind}-{variant}" / f"{backend}.npy")
+    here, there = trained[kind, variant][2], np.load(folders / f"{kind}-{variant}.{backend}.npy")
     assert np.isfinite(here).any()
     np.testing.assert_allclose(there, here, atol=1e-4)
 
