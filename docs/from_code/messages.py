@@ -111,7 +111,7 @@ def _own(module: str) -> Names:
 
 
 def _known(module: str) -> Names:
-    """Return the constants and functions of a module, its own and those that it imports."""
+    """Return the constants and functions that a module defines or imports."""
     imports = [node for node in modules()[module].body if isinstance(node, ast.ImportFrom)]
     imported = {
         alias.name: _own(node.module)[alias.name]
@@ -140,7 +140,7 @@ def _raised(tree: ast.AST, names: Names, module: str) -> Iterator[tuple[str, tup
 
 
 def _said(node: ast.expr, names: Names) -> Iterator[tuple[ast.AST, Names]]:
-    """Yield the expressions that a message may be: if a function writes it, those that the function returns."""
+    """Yield the expressions that a message may be; if a function writes it, what the function returns."""
     function = names.get(getattr(node.func, "id", "")) if isinstance(node, ast.Call) else None
     if not isinstance(function, ast.FunctionDef):
         yield node, names

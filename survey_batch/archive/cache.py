@@ -1,12 +1,12 @@
 """Raw files kept from a remote archive: `<cache>/<host>/<path of the root>/<path>`."""
 
 import logging
-import uuid
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from survey_batch.archive.content import Content
 from survey_batch.archive.decompress import describe
+from survey_batch.core.paths import write_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -46,18 +46,12 @@ class FileCache:
         return raw
 
     def write(self, path: str, raw: bytes) -> None:
-        """Write under a temporary name first, so that a file under its own name is always whole."""
+        """Keep a file; one under its own name is always whole."""
         if self._folder is None:
             return
         cached = self._folder / path
         try:
-            cached.parent.mkdir(parents=True, exist_ok=True)
-            temporary = cached.with_name(f".{cached.name}.{uuid.uuid4().hex}")
-            try:
-                temporary.write_bytes(raw)
-                temporary.replace(cached)
-            finally:
-                temporary.unlink(missing_ok=True)
+            write_bytes(str(cached), raw)
         except OSError as error:
             logger.warning("cannot keep %s in the cache: %s", cached, error)
 

@@ -70,7 +70,7 @@ class StageFacts(TypedDict):
     nbytes: NotRequired[int]
     """Uncompressed bytes written."""
     wall_seconds: NotRequired[float]
-    """How long the stage, with those that run together with it, took."""
+    """Time that the stage took, with the stages that ran at the same time."""
 
 
 class RunFacts(TypedDict):

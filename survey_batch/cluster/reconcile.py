@@ -258,6 +258,8 @@ class Reconciler:
         told = ", ".join(f"{number} {reason}" for reason, number in reasons.items())
         told = told or ("nothing, as it does not answer" if Meaning.AWAY in self.trouble else "none in the queue")
         text = f"no worker for {now - self.last_worker:.0f} s; SLURM says of the worker jobs: {told}"
+        if self.launcher.left_out:
+            text += f"; this run has left out {', '.join(self.launcher.left_out)}"
         if self.section.when_pending == "stop":
             raise NoWorkersError(f"{text}. Run the same command again later to continue (cluster.when_pending).")
         self.say(f"{text}; waiting")

@@ -89,7 +89,7 @@ def write_bytes(path: str, data: bytes) -> None:
             return
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")  # threads may write the same file
     try:
         temporary.write_bytes(data)
         temporary.replace(target)

@@ -11,9 +11,11 @@ from survey_batch.cluster.base import Connection
 from survey_batch.config.job import Job
 from survey_batch.core.errors import SurveyBatchError
 from survey_batch.core.threads import one_thread
-from survey_batch.execution.failures import DEATHS_ALLOWED, Deaths
+from survey_batch.execution.failures import DEATHS_ALLOWED, ERRORS_ALLOWED, Deaths
 from survey_batch.stages import make_stage
 from survey_batch.stages.base import Coordinates, fit_groups
+from survey_batch.store.damage import DamagedError
+from survey_batch.store.products import confirmed
 from survey_batch.store.schema import Shard
 
 log = logging.getLogger(__name__)
@@ -31,10 +33,12 @@ def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard]) ->
     Raises
     ------
     SurveyBatchError
-        Workers died repeatedly over one part, or the cluster gave up.
+        Workers died repeatedly over one part, could repeatedly not read what this process can, or the cluster gave up.
+    DamagedError
+        The product cannot be read.
     """
     end, *others = _submit(connection.client, job, name, shards)
-    deaths = Deaths(connection.why_died)
+    deaths, unread = Deaths(connection.why_died), 0
     while True:
         connection.wait(end)
         try:
@@ -45,6 +49,15 @@ def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard]) ->
             if deaths.count(error.task) >= DEATHS_ALLOWED:
                 why = f"fitting {name}: {deaths.why(error.task)}"
                 raise SurveyBatchError(f"{why}: raise cluster.memory, or lower shards.objects") from error
+            _retry(connection.client, [end, *others])
+        except DamagedError as error:
+            if error.output != job.output or confirmed(error):
+                raise
+            unread += 1
+            log.warning("fitting %s: a worker says that %s; trying again", name, error)
+            if unread >= ERRORS_ALLOWED:
+                why = f"fitting {name}: a worker says that {error}, but this process can read it"
+                raise SurveyBatchError(f"{why}: see whether all nodes see the same output") from error
             _retry(connection.client, [end, *others])
         else:
             return ended

@@ -25,6 +25,7 @@ NAMED = 3
 def mark_damaged(plan: Plan, stages: Sequence[Stage], damages: Iterable[Damage]) -> list[str]:
     """Mark the damaged shards and the same rows of what was made from them as pending.
 
+    What was made from them comes first: if this is interrupted, nothing made from a damaged shard is final.
     A coordinate that was written when its product was created is written again; if it was learnt from other products,
     the whole product is deleted.
 
@@ -61,18 +62,17 @@ def mark_damaged(plan: Plan, stages: Sequence[Stage], damages: Iterable[Damage])
 def _mark(plan: Plan, stages: Sequence[Stage], stage: Stage, damages: Sequence[Damage]) -> Iterator[str]:
     output, every = plan.job.output, plan.shards(stage.axis)
     whole = [damage for damage in damages if damage.shard is None and not _rewritten(output, stage, damage.array)]
+    indices = sorted({damage.shard for damage in damages if damage.shard is not None})
+    shards = every if whole else [every[index] for index in indices]
+    dependent = list(_mark_dependents(plan, stages, stage, shards)) if shards else []
     if whole:
         remove_folder(product_url(output, stage.name))
         yield f"{stage.name}.zarr is deleted: all its {plan.size(stage.axis):,} rows are made again"
-        shards = every
-    else:
-        shards = [every[index] for index in sorted({damage.shard for damage in damages if damage.shard is not None})]
+    elif shards:
         for shard in shards:
             drop_shard(output, stage.name, shard)
-    if shards and not whole:
         yield f"{stage.name}.zarr: {_rows_of(shards)} are pending"
-    if shards:
-        yield from _mark_dependents(plan, stages, stage, shards)
+    yield from dependent
 
 
 def _rewritten(output: str, stage: Stage, name: str) -> bool:

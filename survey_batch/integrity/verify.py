@@ -138,10 +138,10 @@ class _Verifier:
         plan = make_plan(self.job)
         stages = self._stages()
         self._tell(check_plan(plan))
+        running = self._is_run()
         for name in names:
             self._product(plan, name, stages.get(name))
-        holder = holder_of(self.output)
-        running = not self.repair and holder is not None and not is_dead(holder)
+        running = running or self._is_run()
         if running:
             self.found.notes.append("a run is under way: what it writes meanwhile may be told as damaged")
         step("checking the accounts and the notes of problems")
@@ -151,6 +151,11 @@ class _Verifier:
             self.notes.append((stage, shard))
         if self.repair and self.found.faults:
             self._mend(plan, stages)
+
+    def _is_run(self) -> bool:
+        """Tell whether a run is under way; while this process holds the output, none is."""
+        holder = None if self.repair else holder_of(self.output)
+        return holder is not None and not is_dead(holder)
 
     def _stages(self) -> dict[str, Stage]:
         return {stage.name: stage for stage in make_stages(self.job)}

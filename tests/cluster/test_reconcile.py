@@ -19,6 +19,7 @@ class Played:
     """A SLURM whose jobs the test starts and ends."""
 
     folder = "logs"
+    left_out = ()
 
     def __init__(self):
         self.queue, self.submitted, self.cancelled, self.refusal, self.silent = {}, 0, [], "", False

@@ -8,9 +8,10 @@ from distributed import Client, KilledWorker
 from survey_batch.cluster.base import Connection, Size
 from survey_batch.core.errors import SurveyBatchError
 from survey_batch.execution import reduction
-from survey_batch.execution.failures import DEATHS_ALLOWED
+from survey_batch.execution.failures import DEATHS_ALLOWED, ERRORS_ALLOWED
 from survey_batch.execution.reduction import fit
 from survey_batch.stages.base import FIT_SHARDS
+from survey_batch.store.damage import Damage, DamagedError
 from survey_batch.store.schema import cut_into_shards
 
 parts = []
@@ -50,7 +51,7 @@ def learn(client, monkeypatch):
 
     def learn(count):
         connection = Connection(client, "", lambda: Size(1, 2))
-        return fit(connection, None, "features", cut_into_shards("object", count, 1))
+        return fit(connection, SimpleNamespace(output="out"), "features", cut_into_shards("object", count, 1))
 
     return learn
 
@@ -94,6 +95,26 @@ def test_deaths_over_different_parts_are_counted_apart(learn):
     errors[0] = [death("part 0")] * (DEATHS_ALLOWED - 1)
     errors[FIT_SHARDS] = [death("part 1")] * (DEATHS_ALLOWED - 1)
     assert learn(count) == expected(count)
+
+
+DAMAGE = DamagedError("out", [Damage("spectra", "flux", 0, 0, 1, "a checksum differs")])
+
+
+def test_what_only_a_worker_cannot_read_is_tried_again(learn, monkeypatch):
+    monkeypatch.setattr(reduction, "confirmed", lambda _: [])
+    errors[0] = [DAMAGE]
+    assert learn(1) == expected(1)
+    errors[0] = [DAMAGE] * ERRORS_ALLOWED
+    with pytest.raises(SurveyBatchError, match="but this process can read it: see whether all nodes see the same"):
+        learn(1)
+
+
+def test_what_nobody_can_read_ends_the_fit_at_once(learn, monkeypatch):
+    monkeypatch.setattr(reduction, "confirmed", lambda error: error.damages)
+    errors[0] = [DAMAGE]
+    with pytest.raises(DamagedError):
+        learn(1)
+    assert parts == [0]
 
 
 def test_a_defect_is_not_tried_again(learn):
