@@ -125,7 +125,8 @@ def test_results_are_grouped_by_label_and_joined_with_loaded_ones(spectral, open
     groups = lazy.status.groupby(lazy.label).count()
     assert int(groups.sum()) == SPECTRA
     assert set(groups.label.values) == set(stored.label.values)
-    for joined in (xr.concat([lazy.compute(), lazy], "object"), xr.concat([lazy, lazy.compute()], "object")):
+    loaded = lazy.compute()
+    for joined in (xr.concat([loaded, lazy], "object"), xr.concat([lazy, loaded], "object")):
         assert joined.made_with.size == 2 * SPECTRA
         assert_same_bits(joined.isel(object=slice(SPECTRA, None)).compute(), stored)
 
