@@ -1,10 +1,11 @@
 """Ctrl-C and SLURM's SIGTERM: no library can swallow them, and they never interrupt an operation that must complete.
 
-Python raises `KeyboardInterrupt` at any point. Inside a destructor or a callback of the garbage collector (TensorFlow
-and JAX have one) it is printed and lost. So long-running code calls `check` now and then.
+Python raises `KeyboardInterrupt` at any point. Inside a destructor or a callback of the garbage collector (Dask,
+TensorFlow and JAX have one) it is lost. So long-running code calls `check` now and then.
 """
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ _asked: list[float] = []
 def listen() -> None:
     """Handle both signals and forget earlier ones; for the main thread when a command starts."""
     _asked.clear()
+    sys.unraisablehook = _unraisable
     for number in SIGNALS:
         signal.signal(number, _interrupt)
 
@@ -46,6 +48,12 @@ def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         return  # it would interrupt the shutdown that the first signal started
     _asked.append(now)
     raise KeyboardInterrupt
+
+
+def _unraisable(lost: "sys.UnraisableHookArgs") -> None:
+    """Print what a destructor could not raise, but not an interruption: `check` raises that one."""
+    if not (_asked and lost.exc_type is KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
 
 
 @contextmanager

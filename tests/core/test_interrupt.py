@@ -29,6 +29,22 @@ def test_an_interruption_that_a_destructor_swallows_is_raised_at_the_next_look(n
         interrupt.check()
 
 
+def test_an_interruption_inside_a_destructor_prints_no_traceback_and_any_other_error_there_does(capsys):
+    class Handle:
+        def __init__(self, release):
+            self.__class__.__del__ = lambda _: release()
+
+    def fail():
+        raise ValueError("a destructor's own fault")
+
+    Handle(lambda: send(signal.SIGINT))
+    assert capsys.readouterr().err == ""
+    with pytest.raises(KeyboardInterrupt):
+        interrupt.check()
+    Handle(fail)
+    assert "a destructor's own fault" in capsys.readouterr().err
+
+
 def test_a_command_that_starts_knows_of_no_interruption_of_another_one_in_the_same_process():
     with pytest.raises(KeyboardInterrupt):
         send(signal.SIGINT)
