@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from survey_batch.core.arrays import F4, F8, I4
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.spectra.grid import STEP, first_pixel
+from survey_batch.spectra.grid import STEP, at_pixels, first_pixel
 from survey_batch.spectra.lines import FWHM
 from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
 from survey_batch.spectra.smooth import bridge, smooth
@@ -216,9 +216,7 @@ def on_linear_grid(wavelength: F8, flux: F4) -> F4:
             f"{wavelength[-1]:.1f}; set wavelength_min and wavelength_max in [spectra], or use variant 'convolution'"
         )
     pixel = np.log10(PUBLISHED_GRID) / STEP - first_pixel(wavelength)
-    left = np.clip(np.floor(pixel).astype(np.intp), 0, wavelength.size - 2)
-    share = (pixel - left).astype(np.float32)
-    return np.asarray((1 - share) * flux[:, left] + share * flux[:, left + 1])
+    return at_pixels(flux, pixel)
 
 
 def noise_copies(block: Mapping[str, npt.NDArray[Any]], snr: float, seed: int) -> dict[str, npt.NDArray[Any]]:
