@@ -64,7 +64,7 @@ class Adopted(FittedClassifier[TrainingSection]):
         """Return the model's own names of its classes; empty if it has none."""
         return ()
 
-    @property
+    @cached_property
     @abstractmethod
     def takes(self) -> tuple[Port, ...]:
         """The model's inputs."""

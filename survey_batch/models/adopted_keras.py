@@ -1,6 +1,7 @@
 """One's own model as a `.keras` file, loaded in Keras' safe mode."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +19,7 @@ class AdoptedKeras(Adopted, KerasClassifier[NetworkTraining]):
 
     variant: ClassVar[str] = "keras"
 
-    @property
+    @cached_property
     @override
     def takes(self) -> tuple[Port, ...]:
         return tuple(

@@ -1,6 +1,7 @@
 """One's own model as an ONNX file, which PyTorch and most other frameworks can write; ONNX Runtime runs it."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -56,7 +57,7 @@ class AdoptedOnnx(Adopted):
             )
         return session
 
-    @property
+    @cached_property
     @override
     def takes(self) -> tuple[Port, ...]:
         return tuple(

@@ -1,6 +1,7 @@
 """One's own scikit-learn model as a skops file, which is read without unpickling."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -44,7 +45,7 @@ class AdoptedSkops(Adopted, SklearnClassifier[TrainingSection]):
         names = np.asarray(getattr(model, "classes_", ()))
         return tuple(names.tolist()) if names.dtype.kind == "U" else ()
 
-    @property
+    @cached_property
     @override
     def takes(self) -> tuple[Port, ...]:
         return (Port("X", (getattr(self.model, "n_features_in_", None),)),)

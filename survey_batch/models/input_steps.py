@@ -14,9 +14,10 @@ from pydantic import Field
 
 from survey_batch.core.arrays import F4, F8, Flags
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.images.scaling import percentiles_of
 from survey_batch.models.input_layout import CHANNELS, Array, Data, Size
 from survey_batch.spectra.grid import at_pixels
-from survey_batch.spectra.normalize import good_flux, offset_and_scale, row_percentiles
+from survey_batch.spectra.normalize import good_flux, offset_and_scale
 from survey_batch.spectra.smooth import bridge
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -148,7 +149,10 @@ def _known(values: Array) -> F8:
 
 def _offset_and_scale(rows: F8, method: Method) -> tuple[F8 | float, F8]:
     if method == "median":
-        return 0.0, row_percentiles(rows, 50)[0]
+        return 0.0, percentiles_of(rows[:, None, :], [50])[0][:, None]
+    if method == "robust":
+        low, middle, high = (values[:, None] for values in percentiles_of(rows[:, None, :], [16, 50, 84]))
+        return middle, (high - low) / 2
     if method == "standard":
         mean = offset_and_scale(rows, "flux")[1]
         return mean, np.sqrt(offset_and_scale((rows - mean) ** 2, "flux")[1])
