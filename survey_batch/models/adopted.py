@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Never
+from typing import Any, ClassVar, Never, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from survey_batch.models.base import Inputs
 from survey_batch.models.fitted import FittedClassifier
 from survey_batch.models.input_layout import Array, Data
 from survey_batch.models.input_pipeline import Step, begin, run_steps, steps_of
+from survey_batch.models.manifest import Manifest
 from survey_batch.models.ports import Port, matched
 from survey_batch.models.recipe import Recipe
 
@@ -48,7 +49,7 @@ class Adopted(FittedClassifier[TrainingSection]):
     Attributes
     ----------
     source : Path or None
-        The file that `write_model` copies.
+        The file that `write_model` copies; None for a model that was made in this process.
     """
 
     kind: ClassVar[str] = "adopted"
@@ -168,8 +169,16 @@ class Adopted(FittedClassifier[TrainingSection]):
     def write_model(self, path: Path) -> None:
         """Copy the model's file as it is."""
         if self.source is None:
-            raise ValueError("a model that is not read from a file cannot be copied")
-        path.write_bytes(self.source.read_bytes())
+            super().write_model(path)  # type: ignore[safe-super]
+        else:
+            path.write_bytes(self.source.read_bytes())
+
+    @classmethod
+    @override
+    def read_parts(cls, folder: Path, manifest: Manifest) -> Self:
+        classifier = super().read_parts(folder, manifest)
+        classifier.source = folder / cls.model_file
+        return classifier
 
 
 def side_by_side(outputs: Sequence[Array]) -> F4:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from threading import Lock
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,15 +10,23 @@ from typing_extensions import override
 
 from survey_batch.config.sections.training_base import NetworkTraining
 from survey_batch.models.adopted import Adopted
+from survey_batch.models.fitted import Arrays
 from survey_batch.models.input_layout import Array
 from survey_batch.models.keras_family import KerasClassifier
+from survey_batch.models.manifest import Manifest
 from survey_batch.models.ports import Port
+
+_turn = Lock()
 
 
 class AdoptedKeras(Adopted, KerasClassifier[NetworkTraining]):
     """A network in a `.keras` file."""
 
     variant: ClassVar[str] = "keras"
+
+    def __init__(self, manifest: Manifest, arrays: Arrays | None = None, model: Any = None) -> None:
+        super().__init__(manifest, arrays, model)
+        self.gives = tuple(str(name) for name in model.output_names)
 
     @cached_property
     @override
@@ -29,7 +38,10 @@ class AdoptedKeras(Adopted, KerasClassifier[NetworkTraining]):
 
     @override
     def ask(self, given: Mapping[str, Array]) -> dict[str, Array]:
-        alone = len(given) == 1
-        inputs: Any = next(iter(given.values())) if alone else list(given.values())
-        found = self.outputs(inputs)
-        return found if isinstance(found, dict) else {"output": np.asarray(found)}
+        inputs: Any = list(given.values()) if len(given) > 1 else next(iter(given.values()))
+        if len(self.gives) == 1:
+            return {self.gives[0]: self.outputs(inputs)}
+        with _turn:  # as in `outputs`
+            found = self.model.predict_on_batch(inputs)
+        parts = [found[name] for name in self.gives] if isinstance(found, dict) else found
+        return {name: np.asarray(part) for name, part in zip(self.gives, parts, strict=True)}

@@ -22,10 +22,32 @@ METHODS = {"classes": "predict_proba", "values": "predict", "embedding": "transf
 """What the estimator is asked for each kind of answer."""
 
 
+KERNELS = ("ConstantKernel", "DotProduct", "Exponentiation", "ExpSineSquared", "Matern", "Product", "RationalQuadratic")
+
+OF_SCIKIT_LEARN = (
+    "numpy.dtype",
+    "sklearn._loss.loss.HalfTweedieLossIdentity",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.feature_selection._univariate_selection.f_classif",
+    "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+    *(f"sklearn.gaussian_process.kernels.{name}" for name in (*KERNELS, "RBF", "Sum", "WhiteKernel")),
+    *(f"sklearn.metrics._dist_metrics.{name}Distance64" for name in ("Euclidean", "Manhattan", "Minkowski")),
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.tree._tree.Tree",
+)
+"""What scikit-learn's own estimators hold besides the types that skops trusts."""
+
+
 class AdoptedSkops(Adopted, SklearnClassifier[TrainingSection]):
     """An estimator in a skops file."""
 
     variant: ClassVar[str] = "skops"
+    trusted: ClassVar[tuple[str, ...]] = OF_SCIKIT_LEARN
 
     @override
     def estimator(self, section: TrainingSection) -> Any:

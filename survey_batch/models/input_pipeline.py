@@ -84,19 +84,20 @@ def _parameters(name: str) -> list[inspect.Parameter]:
 
 def _arguments(name: str, words: Sequence[str]) -> tuple[Any, ...]:
     """Turn words into what a step's parameters ask for."""
+    found: list[Any] = []
     try:
         bound = inspect.signature(STEPS[name]).bind(None, *words).arguments
-        found: list[Any] = []
         for parameter in _parameters(name):
             several = parameter.kind is parameter.VAR_POSITIONAL
-            given = bound.get(parameter.name, ()) if several else (bound[parameter.name],) * (parameter.name in bound)
-            if several and not given:
+            if several and parameter.name not in bound:
                 raise TypeError("it needs at least one argument")
-            found += [TypeAdapter(parameter.annotation).validate_python(word) for word in given]
+            given = bound.get(parameter.name, ())
+            kind = TypeAdapter(parameter.annotation)
+            found += [kind.validate_python(word) for word in (given if isinstance(given, tuple) else (given,))]
     except (TypeError, ValidationError) as error:
         why = error.errors()[0]["msg"].lower() if isinstance(error, ValidationError) else str(error)
         raise ConfigurationError(
-            f"preprocessing step {','.join(words)!r} of {name!r} is not understood ({why}); write {usage(name)}"
+            f"step '{name}{':' * bool(words)}{','.join(words)}' is not understood ({why}); write {usage(name)}"
         ) from error
     return tuple(found)
 

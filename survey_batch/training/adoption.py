@@ -211,12 +211,10 @@ def _variables(data: "xr.Dataset", product: str, variables: Sequence[str]) -> tu
         raise ConfigurationError(f"{product} has no row for each object, so no model can answer for each")
     numbers = [name for name in there if data[name].dtype.kind in "fiub" and name != "status"]
     names = tuple(variables) or tuple(name for name in MAIN if name in numbers)[:1]
-    if not names or (missing := [name for name in names if name not in numbers]):
-        raise ConfigurationError(
-            f"{product} has no variable {missing[0]!r} of numbers"
-            if names
-            else f"name the variables of {product}; there are {', '.join(numbers)}"
-        )
+    missing = [name for name in names if name not in numbers]
+    if missing or not names:
+        what = f"{product} has no variable {missing[0]!r} of numbers" if missing else f"name the variables of {product}"
+        raise ConfigurationError(f"{what}; there are {', '.join(numbers)}")
     return names
 
 
