@@ -1,4 +1,4 @@
-"""The package, installed from its wheel, on the newest Python that this machine has; and stores of one under another."""
+"""The package, from its wheel, on the newest Python that this machine has; and stores of one under another."""
 
 import json
 import os
