@@ -20,13 +20,17 @@ RERUN = 301
 """Rerun of nearly all imaging since DR8; used only if the catalogue has no such column."""
 
 
+Release = Literal["dr8", "dr9", "dr10", "dr11", "dr12", "dr13", "dr14", "dr15", "dr16", "dr17", "dr18", "dr19"]
+
+
 class SdssArchive(ArchiveSection):
     """The table `[archive]` of SDSS imaging."""
 
     beside = frozenset({"fields"})
 
-    release: Literal["dr17", "dr12"] = "dr17"
-    """Decides where frames are below the root (`eboss/photoObj` or `boss/photoObj`)."""
+    release: Release = "dr17"
+    """Decides where frames are below the root: `eboss/photoObj` from DR13 to DR17, `boss/photoObj` before, and
+    `prior-surveys/sdss4-dr17-eboss/photoObj` after."""
     fields: Annotated[str | None, Field(examples=["window_flist.fits"])] = None
     """List of the survey's fields, which finds the field of a position where the catalogue names none: SDSS's
     `window_flist.fits`, or a table with its columns `run`, `camcol`, `field`, `mu_start`, `mu_end`, `nu_start`,
