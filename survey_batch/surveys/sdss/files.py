@@ -33,8 +33,7 @@ SYSTEMS = ("ICRS", "FK5")
 """Systems of sky coordinates that are taken for ICRS: FK5 (J2000) differs from it by 0.02 arcsec, 1/20 of a pixel."""
 
 _FOLDERS = {
-    "dr8": "groups/boss/photoObj/frames",
-    **dict.fromkeys(("dr9", "dr10", "dr11", "dr12"), "boss/photoObj/frames"),
+    **dict.fromkeys(("dr8", "dr9", "dr10", "dr11", "dr12"), "boss/photoObj/frames"),
     **dict.fromkeys(("dr13", "dr14", "dr15", "dr16", "dr17"), "eboss/photoObj/frames"),
     **dict.fromkeys(("dr18", "dr19"), "prior-surveys/sdss4-dr17-eboss/photoObj/frames"),
 }

@@ -14,7 +14,7 @@ FIELD = (301, 94, 1, 11)
     [
         ("dr17", "eboss"),
         ("dr12", "boss"),
-        ("dr8", "groups/boss"),
+        ("dr8", "boss"),
         ("dr19", "prior-surveys/sdss4-dr17-eboss"),
     ],
 )
