@@ -36,7 +36,10 @@ class SdssArchive(ArchiveSection):
     `window_flist.fits`, or a table with its columns `run`, `camcol`, `field`, `mu_start`, `mu_end`, `nu_start`,
     `nu_end`, `node` and `incl`."""
 
-    _fields = field_validator("fields")(check_address)
+    @field_validator("fields")
+    @classmethod
+    def _address(cls, fields: str | None) -> str | None:
+        return fields and check_address(fields)
 
 
 class Sdss(Survey):
