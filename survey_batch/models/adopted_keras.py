@@ -25,6 +25,10 @@ class AdoptedKeras(Adopted, KerasClassifier[NetworkTraining]):
     variant: ClassVar[str] = "keras"
 
     def __init__(self, manifest: Manifest, arrays: Arrays | None = None, model: Any = None) -> None:
+        if not hasattr(model, "output_names"):  # a `Sequential` has no names, which half precision asks for too
+            import keras
+
+            model = keras.Model(model.inputs[0], model.outputs[0])
         super().__init__(manifest, arrays, model)
         self.gives = tuple(str(name) for name in model.output_names)
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from survey_batch.core.arrays import F4, F8, Flags
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.scaling import percentiles_of
-from survey_batch.models.input_layout import CHANNELS, Array, Data, Size
+from survey_batch.models.input_layout import CHANNELS, NOT_DATA, Array, Data, Size
 from survey_batch.spectra.grid import at_pixels
 from survey_batch.spectra.normalize import good_flux, offset_and_scale
 from survey_batch.spectra.smooth import bridge
@@ -26,7 +26,17 @@ Method = Literal["mean", "median", "l2", "minmax", "robust", "standard", "contin
 
 
 def mask(data: Data) -> Data:
-    """Make bad pixels of `flux` NaN: where `mask` is not 0, or `ivar` is not above 0."""
+    """Make bad pixels of `flux` NaN: where `mask` is not 0, or `ivar` is not above 0.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no flux, or nothing says which of its pixels are bad.
+    """
+    if "flux" not in data.values or not {*NOT_DATA} & {*data.values}:
+        raise ConfigurationError(
+            f"step 'mask' needs flux, and ivar or mask beside it; there are {', '.join(data.values)}; leave it out"
+        )
     flux = data.values["flux"]
     ivar, bits = data.values.get("ivar", np.ones_like(flux)), data.values.get("mask", np.zeros(flux.shape, np.int32))
     return replace(data, values={**data.values, "flux": good_flux(flux, ivar, bits).astype(np.float32)})

@@ -229,8 +229,6 @@ def _steps(steps: tuple[Step, ...], names: Sequence[str], data: "xr.Dataset") ->
 def _read(steps: Sequence[Step], names: Sequence[str], data: "xr.Dataset") -> tuple[str, ...]:
     """Return the variables to read: those that the model takes, and those that its steps need."""
     needed = [name for one in steps for name in READS.get(one.name, ()) if name in data]
-    if needed and not {"ivar", "mask"} & {*needed}:
-        raise ConfigurationError("step 'mask' needs ivar or mask, and the product has neither; leave it out")
     return tuple(dict.fromkeys((*names, *needed)))
 
 

@@ -28,7 +28,8 @@ def small(variant):
     keras.utils.set_random_seed(1)
     layers = [keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.Flatten(), keras.layers.Dense(3, "softmax")]
     network = keras.Sequential([keras.Input((8, 8, 3), name="cutout"), *layers])
-    return adopted(network, network.output_names, steps=["channels:last"], classes=("A", "F", "G")), {"flux": CUTOUTS}
+    (last,) = keras.Model(network.inputs[0], network.outputs[0]).output_names
+    return adopted(network, [last], steps=["channels:last"], classes=("A", "F", "G")), {"flux": CUTOUTS}
 
 
 def test_a_network_takes_what_its_file_says_and_answers_as_it_does(tmp_path):

@@ -31,6 +31,15 @@ def test_bad_pixels_are_masked_by_whatever_the_product_has():
         np.testing.assert_array_equal(np.delete(flux, bad[name], axis=1), np.delete(FLUX, bad[name], axis=1))
 
 
+def test_masking_needs_something_that_says_which_pixels_are_bad():
+    with pytest.raises(
+        ConfigurationError, match="needs flux, and ivar or mask beside it; there are flux; leave it out"
+    ):
+        input_steps.mask(spectra(FLUX))
+    with pytest.raises(ConfigurationError, match="needs flux"):
+        input_steps.mask(data(("feature",), value=FLUX, mask=FLUX))
+
+
 SCALES = {
     "mean": lambda x: x / np.nanmean(x),
     "median": lambda x: x / np.nanmedian(x),
