@@ -89,11 +89,11 @@ def adopt(
         product,
         outputs,
         to,
-        variables=_words(variables),
+        variables=variables,
         preprocess=preprocess or (),
         errors=errors,
         logits=logits,
-        take=_words(take),
+        take=take,
         replace=replace,
     )
     answer.tell(vars(adopted))
@@ -104,10 +104,6 @@ def adopt(
     if "predictions" not in wanted.stages:
         changes.append(f"stages={json.dumps([*wanted.stages, 'predictions'])}")
     answer.hint(command("run", job, [*(overrides or []), *changes]))
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _table(rows: Sequence[dict[str, str]]) -> "Table":

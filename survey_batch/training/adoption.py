@@ -88,11 +88,11 @@ def adopt(
     outputs: str,
     folder: str | PathLike[str] | None = None,
     *,
-    variables: Sequence[str] = (),
-    preprocess: Sequence[str] = (),
+    variables: str | Sequence[str] = (),
+    preprocess: str | Sequence[str] = (),
     errors: bool = False,
     logits: bool = False,
-    take: Sequence[str] = (),
+    take: str | Sequence[str] = (),
     replace: bool = False,
 ) -> Adoption:
     """Put a model that was trained elsewhere into a folder, from which it predicts like a classifier trained here.
@@ -146,8 +146,9 @@ def adopt(
     step(f"reading {product}")
     check_made_by(wanted, product)
     data = open_product(wanted, product)
-    names = _variables(data, product, variables)
-    steps = _steps(read_steps(preprocess), names, data)
+    names = _variables(data, product, _names(variables))
+    steps = read_steps([preprocess] if isinstance(preprocess, str) else preprocess)
+    steps = _with_take(steps, names, data)
     rows = _rows(wanted, data, _read(steps, names, data))
     draft = family(_draft(family, rows, product, keys, steps), {}, loaded)
     draft.source = source
@@ -155,8 +156,8 @@ def adopt(
     step(f"asking the model about {len(rows)} objects")
     found = first_answers(draft, prepared)
     columns = None if keys["outputs"] == "embedding" else draft.manifest.columns
-    used, width = chosen_outputs(found, int(prepared["possible"].sum()), columns, take)
-    draft.manifest = _with_outputs(draft.manifest, used, width, logits=logits, file=source)
+    used, width = chosen_outputs(found, int(prepared["possible"].sum()), columns, _names(take))
+    draft.manifest = _with_outputs(draft, used, width, logits=logits)
     answers = check_answers(draft, prepared, logits=logits)
     check_alone(draft, prepared, answers)
     clear_folder(target)
@@ -173,6 +174,12 @@ def adopt(
         draft.manifest.outputs,
         [{"object_id": name, "label": label, "answer": answer} for name, label, answer in ids],
     )
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Return names that may be written in one text, with commas."""
+    words = given.split(",") if isinstance(given, str) else given
+    return tuple(word.strip() for word in words if word.strip())
 
 
 def _target(folder: str | PathLike[str] | None, job: Job, *, replace: bool) -> Path:
@@ -218,7 +225,7 @@ def _variables(data: "xr.Dataset", product: str, variables: Sequence[str]) -> tu
     return names
 
 
-def _steps(steps: tuple[Step, ...], names: Sequence[str], data: "xr.Dataset") -> tuple[Step, ...]:
+def _with_take(steps: tuple[Step, ...], names: Sequence[str], data: "xr.Dataset") -> tuple[Step, ...]:
     """Add a step that drops variables which only other steps read, right after the last that reads them."""
     last = max((number for number, one in enumerate(steps, 1) if one.name in READS), default=0)
     if not last or set(_read(steps, names, data)) == set(names):
@@ -253,13 +260,17 @@ def _draft(
     return Manifest(kind=family.kind, variant=family.variant, recipe=recipe, **keys, **unknown)
 
 
-def _with_outputs(manifest: Manifest, used: Sequence[str], width: int, *, logits: bool, file: Path) -> Manifest:
+def _with_outputs(draft: Adopted, used: Sequence[str], width: int, *, logits: bool) -> Manifest:
     """Record which outputs make the answer, and where the model came from."""
+    manifest = draft.manifest
     steps: dict[str, float | int | str] = {**manifest.recipe.steps, OUTPUTS: json.dumps(list(used))}
     if manifest.outputs == "classes":
         steps[SCORES] = "logits" if logits else "probabilities"
-    recipe = manifest.recipe.model_copy(update={"steps": steps})
-    known: dict[str, Any] = {"recipe": recipe, "training": {"adopted": {"file": file.name, "sha256": sha256(file)}}}
+    known: dict[str, Any] = {"recipe": manifest.recipe.model_copy(update={"steps": steps})}
+    if draft.source is not None:
+        takes = {port.name: {"shape": port.shape, "dtype": port.dtype} for port in draft.takes}
+        origin = {"file": draft.source.name, "sha256": sha256(draft.source), "inputs": takes}
+        known["training"] = {"adopted": origin}
     if manifest.outputs == "embedding":
         known["dimensions"] = width
     return Manifest.model_validate({**manifest.model_dump(), **known})

@@ -42,12 +42,12 @@ def test_what_is_not_said_is_left_to_the_function(adopted):
     assert "a-1     A      A 0.97" in text
 
 
-def test_lists_are_read_and_steps_stay_in_order(adopted):
+def test_what_is_said_is_handed_on_and_steps_stay_in_order(adopted):
     words = ("--product", "spectra", "--outputs", "values:z", "--to", "m", "--variables", "flux, ivar", "--errors")
     steps = ("--preprocess", "mask", "--preprocess", "grid:log,4000,8000,10", "--take", "a,b", "--logits", "--replace")
     asked, _ = adopted(*words, *steps)
     assert asked["preprocess"] == ["mask", "grid:log,4000,8000,10"]
-    assert (asked["variables"], asked["take"]) == (("flux", "ivar"), ("a", "b"))
+    assert (asked["variables"], asked["take"]) == ("flux, ivar", "a,b")
     assert all(asked[name] for name in ("errors", "logits", "replace"))
 
 

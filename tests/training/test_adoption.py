@@ -70,7 +70,9 @@ def test_the_recipe_says_how_the_product_was_made_and_the_manifest_where_the_mod
     recipe = manifest.recipe
     assert recipe.grid.count == len(weights)
     assert recipe.dims == dict.fromkeys(("flux", "ivar", "mask"), ("wavelength",))
-    assert manifest.training["adopted"]["file"] == "net.onnx"
+    origin = manifest.training["adopted"]
+    assert origin["file"] == "net.onnx"
+    assert origin["inputs"] == {"x": {"shape": [len(weights)], "dtype": "float32"}}
     assert list(manifest.files) == ["network.onnx"]
     assert recipe.made == made_with(make_stage(job, "spectra").settings())
 
@@ -103,7 +105,7 @@ def test_values_and_embeddings_are_adopted_too(job, spectra, weights, tmp_path):
     np.testing.assert_allclose(values.value.values, normalised(spectra) @ weights[:, :2], atol=1e-5)
     np.testing.assert_allclose(values.error.values, -values.value.values, atol=1e-6)
     assert values.unit.values.tolist() == ["1", "K"]
-    made = sb.adopt(net, job, "spectra", "embedding", tmp_path / "e", preprocess=READY, take=("sigma",))
+    made = sb.adopt(net, job, "spectra", "embedding", tmp_path / "e", preprocess=READY, take="sigma", variables="flux")
     assert sb.predict(spectra, tmp_path / "e").embedding.shape == (24, 2)
     assert made.outputs == "embedding"
 
