@@ -65,6 +65,11 @@ class Adopted(FittedClassifier[TrainingSection]):
         """Return the model's own names of its classes; empty if it has none."""
         return ()
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features that the model was trained on, in order; empty if it does not know them."""
+        return ()
+
     @cached_property
     @abstractmethod
     def takes(self) -> tuple[Port, ...]:

@@ -67,6 +67,11 @@ class AdoptedSkops(Adopted, SklearnClassifier[TrainingSection]):
         names = np.asarray(getattr(model, "classes_", ()))
         return tuple(names.tolist()) if names.dtype.kind == "U" else ()
 
+    @property
+    @override
+    def feature_names(self) -> tuple[str, ...]:
+        return tuple(map(str, getattr(self.model, "feature_names_in_", ())))
+
     @cached_property
     @override
     def takes(self) -> tuple[Port, ...]:

@@ -30,6 +30,7 @@ def check_inputs(model: Adopted, block: Variables) -> Variables:
         Says what the model takes, what the product gives, and which steps might help; or that no row has all its
         values.
     """
+    _check_features(model, block)
     shapes = model.shapes
     if matched(model.takes, shapes) is None:
         takes, gives = ", ".join(map(str, model.takes)), ", ".join(f"{name} {shape}" for name, shape in shapes.items())
@@ -46,6 +47,17 @@ def check_inputs(model: Adopted, block: Variables) -> Variables:
             "nan:interpolate, as in your training"
         )
     return prepared
+
+
+def _check_features(model: Adopted, block: Variables) -> None:
+    """Refuse other features, or another order of them, than a model of scikit-learn was trained on."""
+    given = run_steps(begin(block, model.recipe), model.steps).names.get("feature", ())
+    if model.feature_names and given and model.feature_names != given:
+        raise ConfigurationError(
+            f"the model was trained on {len(model.feature_names)} features by name, and {model.recipe.product} gives "
+            f"{len(given)} others or in another order; this selects its own: --preprocess "
+            f"select:{','.join(model.feature_names)}"
+        )
 
 
 def _advice(model: Adopted, block: Variables) -> str:

@@ -1,8 +1,11 @@
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.adopted_onnx import AdoptedOnnx
+from survey_batch.models.adopted_skops import AdoptedSkops
 from survey_batch.models.manifest import Manifest, Quantity
 from survey_batch.models.recipe import Grid, Recipe
 from survey_batch.training.adoption_checks import check_alone, check_answers, check_inputs, first_answers, in_words
@@ -58,6 +61,25 @@ def test_a_model_that_takes_another_shape_is_refused_with_the_steps_that_help(
     model = model_of(linear(tmp_path / "m.onnx", np.ones((size, 3)), shape=shape), product, variables)
     with pytest.raises(ConfigurationError, match=rf"takes x \({', '.join(map(str, shape))}.*gives flux.*{advice}"):
         check_inputs(model, block(product, variables))
+
+
+def test_a_model_that_knows_its_features_by_name_gets_them_in_its_order(tmp_path):
+    import pandas as pd
+    import skops.io
+    from sklearn.linear_model import Ridge
+
+    table = pd.DataFrame(np.random.default_rng(1).normal(size=(9, 2)), columns=["b", "a"])
+    skops.io.dump(Ridge().fit(table, table["a"]), tmp_path / "m.skops")
+    dims, names = {"value": ("feature",)}, {"feature": ("a", "b", "c")}
+    given = {"value": np.array([[1.0, 2.0, 3.0]], "f4")}
+    for steps, refused in ((("select:a,b",), True), ((), True), (("select:b,a",), False)):
+        kept = {**{str(i): text for i, text in enumerate(steps, 1)}, "outputs": '["answer"]'}
+        recipe = Recipe(product="features", variables=("value",), shape=(3,), dims=dims, names=names, steps=kept)
+        keys = {"outputs": "values", "quantities": (Quantity(name="z"),), "recipe": recipe}
+        manifest = Manifest(kind="adopted", variant="skops", **keys)
+        model = AdoptedSkops(manifest, {}, AdoptedSkops.read_model(tmp_path / "m.skops"))
+        with pytest.raises(ConfigurationError, match=r"--preprocess select:b,a$") if refused else nullcontext():
+            check_inputs(model, given)
 
 
 def test_inputs_of_other_names_are_listed(tmp_path):
