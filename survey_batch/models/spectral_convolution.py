@@ -15,9 +15,9 @@ from survey_batch.models.examples import Training
 from survey_batch.models.fitted import Extra
 from survey_batch.models.helium import HELIUM
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Grid, Recipe
 from survey_batch.models.preprocessing import Steps, mean_and_spread, relative_flux, step
 from survey_batch.models.rare_classes import rare_examples
+from survey_batch.models.recipe import Grid, Recipe
 from survey_batch.models.spectral_type import SpectralTypeClassifier, continuum_of, recipe_for
 from survey_batch.models.spectrum_bins import GoodPixels, few_rows_at_a_time
 from survey_batch.models.spectrum_inputs import over_level, reliability
