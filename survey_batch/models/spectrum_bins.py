@@ -26,18 +26,23 @@ def few_rows_at_a_time(compute: Compute) -> Compute:
 
     @wraps(compute)
     def whole(flux: F4, ivar: F4, mask: I4, *arguments: Any, **named: Any) -> F4:
-        def of_rows(start: int) -> F4:
-            rows = slice(start, start + ROWS_AT_ONCE)
+        def part(rows: slice) -> F4:
             return compute(flux[rows], ivar[rows], mask[rows], *arguments, **named)
 
-        first = of_rows(0)
-        result = np.empty((len(flux), *first.shape[1:]), first.dtype)
-        result[:ROWS_AT_ONCE] = first
-        for start in range(ROWS_AT_ONCE, len(flux), ROWS_AT_ONCE):
-            result[start : start + ROWS_AT_ONCE] = of_rows(start)
+        first, *others = few_rows(len(flux))
+        values = part(first)
+        result = np.empty((len(flux), *values.shape[1:]), values.dtype)
+        result[first] = values
+        for rows in others:
+            result[rows] = part(rows)
         return result
 
     return cast("Compute", whole)
+
+
+def few_rows(count: int) -> list[slice]:
+    """Divide rows into parts of `ROWS_AT_ONCE`; no rows are one empty part."""
+    return [slice(start, start + ROWS_AT_ONCE) for start in range(0, max(count, 1), ROWS_AT_ONCE)]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from survey_batch.core.arrays import F4, F8, I4, Flags
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.spectrum_bins import GoodPixels, few_rows_at_a_time
+from survey_batch.models.spectrum_bins import GoodPixels, few_rows, few_rows_at_a_time
 from survey_batch.spectra.grid import STEP, first_pixel
 from survey_batch.spectra.lines import FWHM
 from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
@@ -170,13 +170,20 @@ def rest_line_channels(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: n
     (object, line, 2) float32
         All lines of `REST_LINES` in narrow windows, then in broad windows; (0, 0) where there is no measurement.
     """
+    parts = [
+        _rest_lines(wavelength, flux[rows], ivar[rows], mask[rows], redshift[rows]) for rows in few_rows(len(flux))
+    ]
+    return np.concatenate(parts)
+
+
+def _rest_lines(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDArray[np.floating]) -> F4:
     known = np.isfinite(redshift) & (redshift > -1)
     centres = np.array(list(REST_LINES.values()))
     parts = [_contrast(wavelength, flux, ivar, mask, redshift, centres, spans) for spans in (LINE_SPANS, BROAD_SPANS)]
     value = np.concatenate(parts, axis=1)
     measured = np.isfinite(value) & known[:, None]
     strength = np.where(measured, np.clip(value, *CONTRAST_RANGE), 0)
-    return np.stack([strength, measured], axis=-1).astype(np.float32)
+    return np.stack([strength, measured], axis=-1, dtype=np.float32)
 
 
 def _contrast(
