@@ -48,7 +48,7 @@ TURNS = 3
 PRECISIONS: tuple[Precision, ...] = ("float32", "mixed_float16", "mixed_bfloat16")
 FEWEST = 150
 """Rows that each catalogue has at least."""
-PART = 4096
+PART = 1024
 """Rows for what is measured in memory."""
 GPU_SECONDS = 0.2
 """Between two looks at the GPU."""

@@ -20,8 +20,8 @@ WORKER_ENVIRONMENT = {
     # glibc keeps freed memory in one arena per thread; few arenas give it back.
     "MALLOC_ARENA_MAX": "2",
     # Setting one threshold freezes the other. With Dask's trim threshold (64 KiB, and so 128 KiB for mmap) every larger
-    # temporary array is mapped, zeroed and unmapped each time. 32 MiB is the maximum that glibc accepts for mmap. With
-    # 64 MiB for trim, what one shard leaves is there for the next: predicting takes a tenth less CPU time than with 32.
+    # temporary array is mapped, zeroed and unmapped each time. 32 MiB is the maximum that glibc accepts for mmap.
+    # With twice that for trim, the memory of one shard serves the next one, which need not fault it in again.
     "MALLOC_TRIM_THRESHOLD_": "67108864",
     "MALLOC_MMAP_THRESHOLD_": "33554432",
 }
