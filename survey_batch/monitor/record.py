@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from survey_batch.store.problems import Reason
 from survey_batch.store.schema import Shard
@@ -30,3 +31,12 @@ class Record:
     """A file of the archive that was read there from a folder."""
     again: bool = False
     """Whether the shard is taken back, to be done again: its counts are negative."""
+
+    def plain(self) -> dict[str, Any]:
+        """Everything but tracebacks as plain values, for the log."""
+        return {
+            **{name: value for name, value in vars(self).items() if name != "tracebacks"},
+            "shard": self.shard.index,
+            "axis": self.shard.axis,
+            "counts": dict(self.counts),
+        }

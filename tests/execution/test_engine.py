@@ -1,7 +1,7 @@
 """Shards on a small cluster in this process: their way through the stages, retries, and shards set aside."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -13,7 +13,8 @@ from distributed import Client, KilledWorker
 from survey_batch.cluster.base import Connection, Death, Size
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 from survey_batch.core.status import Status
-from survey_batch.execution import engine, shard_task
+from survey_batch.core.world import NODE
+from survey_batch.execution import elsewhere, engine, shard_task
 from survey_batch.execution.chain import Chain
 from survey_batch.execution.engine import Engine
 from survey_batch.execution.failures import Deaths
@@ -101,7 +102,7 @@ def run(client, monkeypatch):
 
 def failures_of_one_death(failures, _):
     """Count as a scheduler of ours does, which reports each death."""
-    failures.deaths, failures.errors = Deaths(lambda _name, _address: Death()), Counter()
+    failures.deaths, failures.errors = Deaths(lambda _name, _address: Death()), defaultdict(list)
 
 
 def counts(records):
@@ -258,7 +259,7 @@ def engine_with_nodes(client, monkeypatch, taken_back, records):
     def take_again(unsettled):
         return [taken_back.pop()] if taken_back and taken_back[-1] not in unsettled else []
 
-    nodes = Mock(take_again=take_again, others=lambda _: [])
+    nodes = Mock(take_again=take_again, others=lambda *_, **__: [])
     connection = Connection(client, "", lambda: Size(1, 2), lambda: None)
     stages = Group((Stage("a"), Stage("b")))
     return Engine(connection, SimpleNamespace(output="out"), stages, records.append, nodes=nodes)
@@ -295,5 +296,49 @@ def test_what_only_a_worker_cannot_read_is_tried_again(client, monkeypatch):
     made = engine_with_nodes(client, monkeypatch, [], records)
     monkeypatch.setattr(engine, "confirmed", lambda _: [])
     errors["a", 0] = [DamagedError("out", [Damage("upstream", "flux", 0)])]
+    made.run(SHARDS[:1])
+    assert counts(records) == {("a", 0): {"ok": 4}, ("b", 0): {"ok": 4}}
+
+
+def at(node, error):
+    """The error as a worker of a node raises it."""
+    error.__dict__[NODE] = node
+    return error
+
+
+def test_a_shard_is_set_aside_only_after_another_node_failed_too_and_by_none_of_these(client, monkeypatch):
+    records, asked = [], []
+    made = engine_with_nodes(client, monkeypatch, [], records)
+    here = list(client.scheduler_info()["workers"])
+    made.nodes.others = lambda avoid, **_: asked.append(set(avoid)) or (here if avoid != {"a", "b", "c"} else [])
+    errors["a", 0] = [at(node, RuntimeError("a defect")) for node in "aab"]
+    errors["set aside", 0] = [at("c", OSError("away"))]
+    made.run(SHARDS[:1])
+    assert counts(records) == {("a", 0): {"failed": 4}, ("b", 0): {"ok": 4}}
+    assert [name for name, *_ in called] == ["a", "a", "a", "set aside", "set aside", "b"]
+    assert asked[-3:] == [{"a", "b"}, {"a", "b", "c"}, {"a", "b"}], "to set it aside twice, and to do the rest"
+
+
+def test_what_failed_on_a_node_is_given_to_other_nodes_alone(client):
+    nodes = Mock(others=lambda avoid, **_: ["tcp://b"] if avoid == {"a"} else [])
+    made = Engine(Connection(client, "", lambda: Size(1, 1)), None, Group((Stage("a"),)), print, nodes=nodes)
+    asked = []
+    made.tasks.client = SimpleNamespace(submit=lambda *_, **how: asked.append(how))
+    for chain in (Chain(SHARDS[0], ["a"]), Chain(SHARDS[0], ["a"]).after("a")):
+        made.tasks.submit(chain)
+    first, again = asked
+    assert "workers" not in first
+    assert again["workers"] == ["tcp://b"]
+    assert not again.get("allow_other_workers")
+
+
+def test_what_waits_for_workers_that_have_all_gone_is_done_by_any(client, monkeypatch):
+    monkeypatch.setattr(elsewhere, "LOOK_SECONDS", 0.1)
+    records = []
+    made = engine_with_nodes(client, monkeypatch, [], records)
+    gone = [["tcp://127.0.0.1:1"]]
+    errors["a", 0] = [at("a", RuntimeError("once"))]
+    made.nodes.others = lambda avoid, **_: gone.pop() if avoid and gone else []
+    monkeypatch.setattr(made.elsewhere, "others", lambda _: [])
     made.run(SHARDS[:1])
     assert counts(records) == {("a", 0): {"ok": 4}, ("b", 0): {"ok": 4}}

@@ -76,6 +76,15 @@ def test_an_error_may_be_raised_once(error, reason):
     assert failures.note("spectra", SHARD, error, None) == reason
 
 
+def test_no_node_decides_alone_that_a_shard_fails_where_there_are_others():
+    failures = failures_of()
+    for _ in range(3):
+        assert failures.note("spectra", SHARD, KeyError("flux"), None, "a", elsewhere=True) is None
+    assert failures.note("spectra", SHARD, KeyError("flux"), None, "b", elsewhere=True) == "KeyError: 'flux'"
+    assert failures.note("spectra", OTHER, KeyError("flux"), None, "a", elsewhere=False) is None
+    assert failures.note("spectra", OTHER, KeyError("flux"), None, "a", elsewhere=False) == "KeyError: 'flux'"
+
+
 def test_a_reader_s_own_traceback_is_logged(caplog):
     failures_of().note("cutouts", SHARD, ReaderError("the reader failed", "at line 3"), None)
     assert [(one.traceback, one.exc_info) for one in caplog.records] == [("at line 3", None)]
