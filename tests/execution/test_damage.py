@@ -158,7 +158,9 @@ def test_damaged_metadata_is_restored_from_its_copy(job, client):
 
 
 def test_data_that_is_damaged_again_after_it_was_made_ends_the_run(job, client, monkeypatch):
-    monkeypatch.setattr("survey_batch.execution.runner.mark_damaged", lambda *_: [])  # as if the disk damaged it again
+    monkeypatch.setattr(
+        "survey_batch.execution.plan_runner.mark_damaged", lambda *_: []
+    )  # as if the disk damaged it again
     set_pending(job, "features")
     (Path(job.output) / "spectra.zarr/flux/c/0/0").unlink()
     with pytest.raises(DamagedError, match="flux of shard 0"):
