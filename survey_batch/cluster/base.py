@@ -73,10 +73,13 @@ class Death:
         Whether its work may have killed it; None as long as that is not known.
     told : str
         Why it died, for a person; "" if there is no more to say than that it died.
+    advice : str
+        What to change if its work was at fault; "" if that is not known.
     """
 
     guilty: bool | None = True
     told: str = ""
+    advice: str = ""
 
 
 def _as_it_is(section: ClusterSection) -> None:

@@ -18,7 +18,7 @@ from survey_batch.store.schema import Shard
 log = logging.getLogger(__name__)
 
 DEATHS_ALLOWED = 3
-"""Worker deaths at which a shard is set aside."""
+"""Worker deaths at which a shard is set aside; the ends of jobs at their time limit count like the others."""
 
 CAUSES_OF_DEATH = "out of memory, a crash in a library, or the end of its job: cancelled or preempted"
 
@@ -53,7 +53,8 @@ class Deaths:
         count = self.count(task)
         deaths = [self.death_of(*dead) for dead in self.dead[task]]
         causes = "; ".join(dict.fromkeys(death.told or CAUSES_OF_DEATH for death in deaths if death.guilty))
-        return f"its worker died {'once' if count == 1 else f'{count} times'} ({causes})"
+        advice = "; ".join(dict.fromkeys(death.advice for death in deaths if death.guilty and death.advice))
+        return f"its worker died {'once' if count == 1 else f'{count} times'} ({causes})" + (advice and f": {advice}")
 
     def count(self, task: Hashable, *, unknown: bool = False) -> int:
         """Count a task's deaths; those of which nothing is known yet count only if `unknown`."""

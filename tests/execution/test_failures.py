@@ -66,6 +66,17 @@ def test_deaths_of_which_nothing_is_known_yet_make_a_suspect_and_count_once_they
     assert reason == "its worker died 3 times (its job 7 ran out of memory on n1 (OUT_OF_MEMORY))"
 
 
+def test_a_shard_that_outlasts_its_walltime_fails_with_the_keys_to_change_and_preemption_never_counts():
+    timed_out = Death(guilty=True, told="its job 7 reached its time limit on n1 (TIMEOUT)", advice="raise a key")
+    preempted = Death(guilty=False, told="its job 8 was preempted on n1 (PREEMPTED)")
+    known = {f"worker {number}": preempted if number % 2 else timed_out for number in range(9)}
+    failures = failures_of(death_of=lambda name, _address: known[name])
+    for number in range(4):
+        assert failures.note("spectra", SHARD, death(number), None) is None
+    reason = failures.note("spectra", SHARD, death(4), None)
+    assert reason == "its worker died 3 times (its job 7 reached its time limit on n1 (TIMEOUT)): raise a key"
+
+
 @pytest.mark.parametrize(
     ("error", "reason"), [(SurveyBatchError("no such file"), "no such file"), (KeyError("flux"), "KeyError: 'flux'")]
 )
