@@ -31,6 +31,7 @@ from survey_batch.execution.nodes import Nodes
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
 from survey_batch.store.damage import Damage, DamagedError
+from survey_batch.store.disk import refuse_if_vanished
 from survey_batch.store.products import confirmed, mark_pending, read_status
 from survey_batch.store.schema import Shard
 
@@ -243,6 +244,8 @@ class Engine:
         error = future.exception()
         node = node_of(error)
         left = chain.after(node)
+        if isinstance(error, StrangeNodeError | OSError | DamagedError):
+            refuse_if_vanished(self.job.output)
         if self.nodes is not None and isinstance(error, StrangeNodeError):
             self.nodes.leave_out(error.node, error.fault)
             return left

@@ -253,6 +253,7 @@ def engine_with_nodes(client, monkeypatch, taken_back, records):
     for function in (run_shard, load, compute, write, set_aside):
         monkeypatch.setattr(shard_task, function.__name__, function)
     monkeypatch.setattr(engine, "mark_pending", lambda *_: None)
+    monkeypatch.setattr(engine, "refuse_if_vanished", lambda _: None)
     called.clear()
     errors.clear()
 

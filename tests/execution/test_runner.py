@@ -107,6 +107,24 @@ def test_an_output_that_vanishes_ends_the_run_with_a_sentence(job, client, monke
         run(job, client=client)
 
 
+@pytest.mark.parametrize("step", ["load", "write_shard"])
+def test_where_a_worker_meets_an_output_that_vanished_no_node_is_blamed_and_no_other_is_begun(
+    job, client, monkeypatch, capsys, step
+):
+    real = getattr(shard_task, step)
+
+    def vanish(*arguments):
+        if Path(job.output).exists():
+            Path(job.output).rename(f"{job.output}-elsewhere")
+        return real(*arguments)
+
+    monkeypatch.setattr(shard_task, step, vanish)
+    with pytest.raises(ConfigurationError, match="/out is not there any more: its disk was unmounted, or"):
+        run(job, client=client)
+    assert "left out" not in capsys.readouterr().err
+    assert not Path(job.output, "run.json").exists()
+
+
 def test_only_shards_with_rows_left_are_done(job, client, monkeypatch):
     run(job, client=client)
     status = open_group(job.output, "spectra")["status"]
