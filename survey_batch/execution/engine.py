@@ -32,6 +32,7 @@ from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
 from survey_batch.store.damage import Damage, DamagedError
 from survey_batch.store.disk import refuse_if_vanished
+from survey_batch.store.problems import count_reasons, problems_of
 from survey_batch.store.products import confirmed, mark_pending, read_status
 from survey_batch.store.schema import Shard
 
@@ -158,10 +159,10 @@ class Engine:
             self.unsettled.add(shard)
             for name in (stage for stage in self.stages if stage not in self.needed_by):
                 counts = count_statuses(read_status(self.job.output, name, shard.rows))
+                why = count_reasons(problems_of(self.job.output, name, [shard]))
                 mark_pending(self.job.output, name, [shard])
                 if Status.PENDING.name.lower() not in counts:  # otherwise it was not reported: its input is damaged
-                    back = {status: -count for status, count in counts.items()}
-                    self.on_record(Record(name, shard, back, again=True))
+                    self.on_record(Record.taken_back(name, shard, counts, [reason[1:] for reason in why]))
             self.attempts_apart += ATTEMPTS_APART
             chains.append(Chain(shard, list(self.stages), self.attempts_apart))
         return chains

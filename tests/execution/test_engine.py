@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from distributed import Client, KilledWorker
 
@@ -21,6 +22,7 @@ from survey_batch.execution.failures import Deaths
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
 from survey_batch.store.damage import Damage, DamagedError
+from survey_batch.store.problems import PROBLEM_SCHEMA
 from survey_batch.store.schema import cut_into_shards
 
 SHARDS = cut_into_shards("object", 24, 4)
@@ -248,12 +250,19 @@ def test_only_the_step_that_computes_asks_for_the_gpu(client):
     assert asked == [("a-load", None), ("a", {"GPU": 1}), ("a-write", None), ("b", None)]
 
 
+def noted(*messages):
+    """Problems as they are noted for a shard."""
+    notes = [{"object_id": "", "stage": "a", "status": "not_found", "message": message} for message in messages]
+    return pa.Table.from_pylist(notes, schema=PROBLEM_SCHEMA)
+
+
 def engine_with_nodes(client, monkeypatch, taken_back, records):
     """An engine whose nodes ask for some shards once more, and the stages' names in the order in which all are done."""
     for function in (run_shard, load, compute, write, set_aside):
         monkeypatch.setattr(shard_task, function.__name__, function)
     monkeypatch.setattr(engine, "mark_pending", lambda *_: None)
     monkeypatch.setattr(engine, "refuse_if_vanished", lambda _: None)
+    monkeypatch.setattr(engine, "problems_of", lambda *_: noted())
     called.clear()
     errors.clear()
 
@@ -270,6 +279,7 @@ def test_a_shard_is_taken_back_only_when_all_its_stages_are_done_and_counted_bac
     records = []
     made = engine_with_nodes(client, monkeypatch, [SHARDS[0]], records)
     monkeypatch.setattr(engine, "read_status", lambda *_: np.full(4, Status.OK, np.uint8))
+    monkeypatch.setattr(engine, "problems_of", lambda *_: noted("no such file", "no such file"))
     errors["b", 0] = [SurveyBatchError("not yet")]
     made.run(SHARDS[:1])
     assert [name for name, *_ in called] == ["a", "b", "b", "a", "b"]
@@ -278,6 +288,7 @@ def test_a_shard_is_taken_back_only_when_all_its_stages_are_done_and_counted_bac
         *(("a", -4), ("b", -4)),
         *(("a", 4), ("b", 4)),
     ]
+    assert [one.reasons for one in records] == [(), (), *2 * [(("not_found", "no such file", -2),)], (), ()]
 
 
 def test_a_stage_that_was_left_because_its_input_is_damaged_is_not_counted_back(client, monkeypatch):
