@@ -20,6 +20,7 @@ from survey_batch.stages import make_stages
 from survey_batch.stages.functions import pin_functions
 from survey_batch.store.disk import telling_of_the_disk
 from survey_batch.store.lock import locked
+from survey_batch.store.parts import remove_parts
 from survey_batch.store.products import product_exists
 
 
@@ -73,6 +74,7 @@ def run(
         locked(job.output, force=break_lock),
         run_log(job.output) as log_path,
     ):
+        remove_parts(job.output)
         with RunCluster(job, progress, client, report=performance_report) as cluster:
             if search:
                 begun = any(product_exists(job.output, stage.name) for stage in rest)

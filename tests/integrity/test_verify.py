@@ -82,6 +82,21 @@ def test_nothing_is_wrong_with_what_a_run_left(job):
     assert sb.open(job.output).verify(deep=True).ok
 
 
+def test_what_a_killed_writer_left_is_named_and_is_no_fault_and_a_run_or_a_repair_removes_it(job, client):
+    part = Path(job.output, "spectra.zarr", "flux", "c", f"0.{'a' * 32}.partial")
+    part.write_bytes(b"half")
+    found = verify(job)
+    assert (found.ok, found.notes) == (
+        True,
+        [f"spectra.zarr/flux/c/{part.name}: left by a process that was killed; the next run removes it"],
+    )
+    run(job, client=client)
+    assert not part.exists()
+    part.write_bytes(b"half")
+    assert verify(job, repair=True).mended == ["unfinished files of killed processes are removed: 1"]
+    assert not part.exists()
+
+
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=st.integers(0, 10**9))
 def test_any_flipped_bit_of_a_product_is_found_where_it_is(made, where):
