@@ -22,8 +22,6 @@ SCHEDULER_SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
     # A worker holds only what it is working on, so that its death blames few other shards.
     "distributed.scheduler.worker-saturation": 1.0,
-    # Dask keeps the last 1,000 messages to each worker, each with the whole job: 8 kB for every task that was done.
-    "distributed.admin.low-level-log-length": 20,
     # After this time a LocalCluster gives up a dead worker for ever, even one that was restarted and died again in the
     # meantime. The worker's nanny knows better.
     "distributed.deploy.lost-worker-timeout": "10000 h",
