@@ -149,22 +149,6 @@ def register(client: Client, plugin: WorkerPlugin | SchedulerPlugin) -> None:
             return
 
 
-def register_where_possible(client: Client, plugin: SchedulerPlugin) -> None:
-    """Register a plugin on a scheduler that may not have this package, or may accept no plugins; the log says so.
-
-    Raises
-    ------
-    OSError
-        The scheduler is gone.
-    """
-    try:
-        register(client, plugin)
-    except OSError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever the other side raises
-        log.warning("the scheduler does not take %s: %s: %s", plugin.name, type(error).__name__, error)
-
-
 @contextmanager
 def client_of(cluster: Any) -> Iterator[Client]:
     """Open a client of a cluster that was started for a run; it closes with the `with` block."""
