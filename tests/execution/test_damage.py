@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from distributed import Client
 
 from survey_batch.core.status import Status
 from survey_batch.execution.accounts import Accounts
@@ -35,12 +34,6 @@ class Told(LineProgress):
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
     return make_archive(tmp_path_factory.mktemp("archive"), OBJECTS)
-
-
-@pytest.fixture(scope="module")
-def client():
-    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as made:
-        yield made
 
 
 @pytest.fixture

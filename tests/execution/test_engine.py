@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import numpy as np
 import pyarrow as pa
 import pytest
-from distributed import Client, KilledWorker
+from distributed import KilledWorker
 
 from survey_batch.cluster.base import Connection, Death, Size
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
@@ -75,12 +75,6 @@ def set_aside(job, name, shard, reason):
     if errors.get(("set aside", shard.index)):
         raise errors["set aside", shard.index].pop(0)
     return record(name, shard, "failed")
-
-
-@pytest.fixture(scope="module")
-def client():
-    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as made:
-        yield made
 
 
 @pytest.fixture

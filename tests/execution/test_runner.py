@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distributed import Client
 
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 from survey_batch.core.paths import read_json
@@ -23,15 +22,7 @@ OBJECTS = 12
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
-    keys = make_archive(tmp_path_factory.mktemp("archive"), OBJECTS)
-    (Path(keys["archive"]["root"]) / "spec-55000-TEST_sp01-003.fits").unlink()
-    return keys
-
-
-@pytest.fixture(scope="module")
-def client():
-    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as made:
-        yield made
+    return make_archive(tmp_path_factory.mktemp("archive"), OBJECTS, missing=[3])
 
 
 @pytest.fixture

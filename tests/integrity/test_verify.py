@@ -7,7 +7,6 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from distributed import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,15 +26,7 @@ OBJECTS = 20
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
-    keys = make_archive(tmp_path_factory.mktemp("archive"), OBJECTS)
-    (Path(keys["archive"]["root"]) / "spec-55000-TEST_sp01-003.fits").unlink()
-    return keys
-
-
-@pytest.fixture(scope="module")
-def client():
-    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as made:
-        yield made
+    return make_archive(tmp_path_factory.mktemp("archive"), OBJECTS, missing=[3])
 
 
 @pytest.fixture(scope="module")
