@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from distributed import Client
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
@@ -32,6 +33,13 @@ def real_data() -> Path:
     if not (folder / "sdss").is_dir():
         pytest.skip(f"no real survey data in {folder} (set SURVEY_BATCH_DATA)")
     return folder
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    """Client of a small cluster in this process."""
+    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)

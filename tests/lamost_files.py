@@ -1,5 +1,6 @@
 """A small LAMOST archive: files that are just real enough, and their catalogue."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,13 @@ def write_spectrum(path: Path, seed: int) -> np.ndarray:
     return flux
 
 
-def make_archive(folder: Path, objects: int = 40) -> dict:
-    """Write `objects` files with a catalogue; return the job's keys that point to them."""
+def make_archive(folder: Path, objects: int = 40, missing: Collection[int] = ()) -> dict:
+    """Write files, but for missing numbers, with a catalogue of all; return the job's keys that point to them."""
     lines = ["obsid|ra|dec|obsdate|lmjd|planid|spid|fiberid|class|subclass|z|snrr|filename"]
     for number in range(objects):
         name = f"spec-55000-TEST_sp01-{number + 1:03d}.fits"
-        write_spectrum(folder / name, number)
+        if number + 1 not in missing:
+            write_spectrum(folder / name, number)
         letter = "AFGKM"[number % 5]
         position = f"{10 + number / 100}|{number / 50}"
         fibre = f"2011-10-27|55000|TEST|1|{number + 1}"

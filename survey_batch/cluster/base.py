@@ -22,8 +22,6 @@ SCHEDULER_SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
     # A worker holds only what it is working on, so that its death blames few other shards.
     "distributed.scheduler.worker-saturation": 1.0,
-    # Dask keeps the last 1,000 messages to each worker, each with the whole job: 8 kB for every task that was done.
-    "distributed.admin.low-level-log-length": 20,
     # After this time a LocalCluster gives up a dead worker for ever, even one that was restarted and died again in the
     # meantime. The worker's nanny knows better.
     "distributed.deploy.lost-worker-timeout": "10000 h",
@@ -73,10 +71,13 @@ class Death:
         Whether its work may have killed it; None as long as that is not known.
     told : str
         Why it died, for a person; "" if there is no more to say than that it died.
+    advice : str
+        What to change if its work was at fault; "" if that is not known.
     """
 
     guilty: bool | None = True
     told: str = ""
+    advice: str = ""
 
 
 def _as_it_is(section: ClusterSection) -> None:
@@ -146,22 +147,6 @@ def register(client: Client, plugin: WorkerPlugin | SchedulerPlugin) -> None:
             time.sleep(1)
         else:
             return
-
-
-def register_where_possible(client: Client, plugin: SchedulerPlugin) -> None:
-    """Register a plugin on a scheduler that may not have this package, or may accept no plugins; the log says so.
-
-    Raises
-    ------
-    OSError
-        The scheduler is gone.
-    """
-    try:
-        register(client, plugin)
-    except OSError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever the other side raises
-        log.warning("the scheduler does not take %s: %s: %s", plugin.name, type(error).__name__, error)
 
 
 @contextmanager

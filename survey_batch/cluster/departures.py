@@ -87,13 +87,8 @@ def gone_leases(
 
 
 def was_silent(client: Client, worker: str) -> bool:
-    """Tell whether a worker that has gone had sent no heartbeat, if the scheduler knows."""
-    try:
-        return bool(client.run_on_scheduler(fell_silent, worker=worker))
-    except OSError:
-        raise  # the scheduler is gone
-    except Exception:  # noqa: BLE001 - it does not have this package
-        return False
+    """Tell whether a worker that has gone had sent no heartbeat."""
+    return bool(client.run_on_scheduler(fell_silent, worker=worker))
 
 
 def fell_silent(dask_scheduler: Any, worker: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from distributed import Client, Security
 
-from survey_batch.cluster.base import Connection, QuietRetries, Size, register, register_where_possible
+from survey_batch.cluster.base import Connection, QuietRetries, Size, register
 from survey_batch.cluster.departures import Departures
 from survey_batch.cluster.lost import scheduler_watched
 from survey_batch.config.job import ClusterSection
@@ -51,8 +51,22 @@ def running_cluster(section: ClusterSection) -> Iterator[Connection]:
 
 
 def joined(client: Client) -> Connection:
-    """Return a connection to the cluster of an existing client."""
-    register_where_possible(client, Departures())
+    """Return a connection to the cluster of an existing client.
+
+    Raises
+    ------
+    ConfigurationError
+        The scheduler cannot load this package.
+    """
+    try:
+        register(client, Departures())
+    except OSError:  # it is gone
+        raise
+    except Exception as error:  # whatever an import there may raise
+        raise ConfigurationError(
+            f"the scheduler at {client.scheduler.address} cannot load survey_batch ({type(error).__name__}: {error}). "
+            "Install the same environment there as here, and start it again."
+        ) from error
     return Connection(client, client.dashboard_link, lambda: Size(*client.run_on_scheduler(_size)))
 
 

@@ -15,7 +15,7 @@ from distributed import Client, Scheduler, SchedulerPlugin, Security, SpecCluste
 
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Death, Say, Size, client_of, register
 from survey_batch.cluster.credentials import credentials, dashboard_settings, stored
-from survey_batch.cluster.drain import Drain
+from survey_batch.cluster.drain import Drain, walltime_of
 from survey_batch.cluster.folders import KEYS, run_folder
 from survey_batch.cluster.kind import worker_count
 from survey_batch.cluster.launch import Launcher
@@ -29,6 +29,8 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
 
 log = logging.getLogger(__name__)
+
+TOO_LONG = "it takes longer than the walltime: lower shards.objects, or raise cluster.walltime"
 
 BY_ITSELF = "its process died while its job went on: out of memory, or a crash in a library"
 
@@ -133,7 +135,8 @@ class SlurmWorkers:
             return Death(guilty=True, told=BY_ITSELF)
         number = job_of(worker)
         if (end := self.reconciler.ends.get(number)) is not None:
-            return Death(is_guilty(end), f"its job {number} {end}")
+            advice = TOO_LONG if end.words.meaning is Meaning.TIME else ""
+            return Death(is_guilty(end), f"its job {number} {end}", advice)
         job = self.reconciler.jobs.get(number)
         words = job_words(job.state.state if job else "")
         if job and words.meaning in (Meaning.PAUSED, Meaning.WAITS):
@@ -143,7 +146,8 @@ class SlurmWorkers:
     def _prepare(self, section: ClusterSection) -> None:
         """Take over a table; its workers leave in time before their walltime."""
         self.section = section
-        register(self.client, Drain(drain_margin(section) if self.launcher.batch else math.inf))
+        times = (drain_margin(section), walltime_of(section)) if self.launcher.batch else (math.inf, math.inf)
+        register(self.client, Drain(*times))
 
     def _job(self, section: ClusterSection) -> Any:
         address = self.cluster.scheduler.address

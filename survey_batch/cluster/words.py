@@ -23,6 +23,8 @@ class Meaning(Enum):
     """The job ended by itself, without an error."""
     OUTSIDE = auto()
     """The job was ended from outside; its work is not at fault."""
+    TIME = auto()
+    """The job reached its time limit while it worked: its work may take too long."""
     MEMORY = auto()
     """The job needed more memory than it had asked for: its work may be at fault."""
     CRASHED = auto()
@@ -68,7 +70,8 @@ TABLE = (
     ),
     _says(r"PREEMPTED|DUE TO PREEMPTION", Meaning.OUTSIDE, "was preempted"),
     _says(r"NODE_?FAIL|BOOT_FAIL|DUE TO NODE FAILURE|LAUNCH_FAILED|RECONFIG_FAIL", Meaning.OUTSIDE, "lost its node"),
-    _says(r"\bTIMEOUT|DEADLINE|DUE TO TIME LIMIT", Meaning.OUTSIDE, "reached its time limit"),
+    _says(r"\bTIMEOUT|DUE TO TIME LIMIT", Meaning.TIME, "reached its time limit"),
+    _says(r"DEADLINE", Meaning.OUTSIDE, "reached its deadline"),
     _says(r"REQUEUE|SPECIAL_EXIT|DUE TO JOB REQUEUE", Meaning.OUTSIDE, "was put back into the queue"),
     _says(r"CANCELL?ED|REVOKED", Meaning.OUTSIDE, "was cancelled"),
     _says(r"SUSPENDED|STOPPED", Meaning.PAUSED, "was suspended"),
@@ -165,8 +168,8 @@ class End:
 
     @property
     def outside(self) -> bool:
-        """Whether the job was ended from outside."""
-        return self.words.meaning is Meaning.OUTSIDE
+        """Whether the job was ended from outside, also by its time limit."""
+        return self.words.meaning in (Meaning.OUTSIDE, Meaning.TIME)
 
     def __str__(self) -> str:
         """Say how it ended, where, and with what exit code."""
@@ -195,8 +198,11 @@ def end_in_sacct(said: str) -> End:
 
 
 def is_guilty(end: End) -> bool:
-    """Tell whether the work of a job may be at fault for its end; not where SLURM says nothing of it."""
-    return end.words.meaning in (Meaning.MEMORY, Meaning.CRASHED)
+    """Tell whether the work of a job may be at fault for its end; not where SLURM says nothing of it.
+
+    Workers leave before their time limit (`drain.py`), so a job that reached it was still at work on something long.
+    """
+    return end.words.meaning in (Meaning.MEMORY, Meaning.CRASHED, Meaning.TIME)
 
 
 def last_line(text: Iterable[str] | str) -> str:

@@ -29,8 +29,13 @@ WORKER_ENVIRONMENT = {
 PROFILER_CAN_HANG = sys.version_info < (3, 11, 12)
 """In such Python versions `sys._current_frames` can deadlock (cpython#106883); Dask's profiler calls it every 10 ms."""
 
-WORKER_SETTINGS = {"distributed.worker.profile.enabled": False} if PROFILER_CAN_HANG else {}
-"""Dask's settings for a worker that depend on its Python version."""
+WORKER_SETTINGS = {
+    # Dask keeps the last 1,000 messages to each worker, each with the whole job: 8 kB for every task that was done. The
+    # worker itself keeps the profiles of 1,000 seconds: tens of MB.
+    "distributed.admin.low-level-log-length": 20,
+    **({"distributed.worker.profile.enabled": False} if PROFILER_CAN_HANG else {}),
+}
+"""Dask's settings for a worker."""
 
 
 def worker_exports() -> dict[str, str]:

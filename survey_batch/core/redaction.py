@@ -45,12 +45,27 @@ _SETTING = re.compile(
     re.IGNORECASE,
 )
 """A name and its value, as in a shell, in TOML or in the text of a dictionary."""
+_PARSED = "(?:unexpected|expected|next|bad|invalid|unknown)"
+_PROSE = re.compile(
+    rf"""(?<![\w?&;#.-])((?:{_PARSED}\s+)?(?:{_NAME}|(?:api|access|secret) key)"""
+    r"""[^\S\n]*[:=][^\S\n]*)((?![/~])[^\s"',;(){}\[\]<>]+)(?![^\s,;)}\]])(?=([^\S\n]*(?:[,;)}\]\n]|$))?)""",
+    re.IGNORECASE,
+)
+"""The same in a sentence, without quotes: `password: abc`; and whether the clause ends there."""
+_EXPLAINED = re.compile(rf"{_PARSED}\s|.*(?:signature|credentials?|cookie|authorization)\W*$", re.IGNORECASE)
+"""Beginnings of such sentences in which a plain word is an explanation."""
+_NO_SECRET = re.compile(
+    r"(?:str|string|int|bool|bytes|any|none|null|true|false|missing|required|expired|optional)$", re.IGNORECASE
+)
+"""Words that say what is wrong with a secret, or what it must be."""
 _OPTION = re.compile(rf"(?<![\w-])(--{_NAME}\s+)([^\s-]\S*)", re.IGNORECASE)
 """An option of a command and its value."""
 _HARMLESS = re.compile(r"""["']?(?:\$|`|\*\*\*|["']?$)""")
 """Values that are none: variables, commands, nothing, or what is hidden already."""
 _SECRET_NAME = re.compile(_NAME, re.IGNORECASE)
 _SECRET_VARIABLE = re.compile(_OF_VARIABLE, re.IGNORECASE)
+_SHORTEST_MIXED = 6
+"""Characters of the shortest word of letters and digits that is a secret wherever it stands in a sentence."""
 _SHORTEST = 8
 """Characters of the shortest secret of the environment that is looked for; shorter ones could be any word."""
 
@@ -70,7 +85,7 @@ def redacted(text: str) -> str:
     if "=" in text or ":" in text:
         text = _QUERY.sub(rf"\1{HIDDEN}", text)
         text = _HEADER.sub(rf"\1{HIDDEN}", text)
-        text = _SETTING.sub(_hide_setting, text)
+        text = _PROSE.sub(_hide_word, _SETTING.sub(_hide_setting, text))
     return _OPTION.sub(_hide_setting, text) if "--" in text else text
 
 
@@ -100,6 +115,7 @@ def secret_in(value: Any) -> str | None:
     found = _QUERY.search(value) or _HEADER.search(value)
     settings = (one for pattern in (_SETTING, _OPTION) for one in pattern.finditer(value))
     found = found or next((one for one in settings if not _HARMLESS.match(one[2])), None)
+    found = found or next((one for one in _PROSE.finditer(value) if _is_secret_word(*one.groups())), None)
     return f"a value of {found[1].removesuffix('%3D').strip(_AROUND)!r}" if found else None
 
 
@@ -133,6 +149,21 @@ def _hide_setting(found: re.Match[str]) -> str:
         return found[0]
     quote = value[0] if value[0] in "\"'" else ""
     return f"{name}{quote}{HIDDEN}{quote}"
+
+
+def _hide_word(found: re.Match[str]) -> str:
+    return f"{found[1]}{HIDDEN}" if _is_secret_word(*found.groups()) else found[0]
+
+
+def _is_secret_word(name: str, value: str, end: str | None) -> bool:
+    """Tell whether a word after the name of a secret is one: it ends the clause, or mixes letters and digits.
+
+    In `token: 3 tokens` and `password: must be longer`, what follows is an explanation.
+    """
+    if "://" in value or _HARMLESS.match(value) or _NO_SECRET.match(value):
+        return False
+    mixed = len(value) >= _SHORTEST_MIXED and re.search(r"\d", value) and re.search(r"[^\W\d]", value)
+    return bool(mixed) or (end is not None and not _EXPLAINED.match(name))
 
 
 def _is_secret(name: object, value: object) -> bool:

@@ -18,6 +18,7 @@ from survey_batch.execution.runfile import damaged_accounts, last_counts, write_
 from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import Plan
 from survey_batch.stages import Stage
+from survey_batch.store.disk import has_vanished, refuse_if_vanished
 from survey_batch.store.problems import collect_problems
 from survey_batch.store.products import product_exists, read_status
 from survey_batch.store.schema import Array, Axis
@@ -109,6 +110,7 @@ class Accounts:
 
         A run that has nothing to do writes them if the one before was killed when it had only this left to do.
         """
+        refuse_if_vanished(self.output)
         step("counting")
         self._count()
         if self.summary.worked or damaged_accounts(self.output) or not self._accounted_for():
@@ -118,7 +120,12 @@ class Accounts:
         return self.summary
 
     def account_for(self, error: Exception, log_path: str) -> None:
-        """Write the accounts of a run that ends in an error; a failure here must not hide that error."""
+        """Write the accounts of a run that ends in an error; a failure here must not hide that error.
+
+        Where the output has gone, nothing is written: it would make another one in its place.
+        """
+        if has_vanished(self.output):
+            return
         try:
             self._count()
             self._write(log_path, "error", str(error) or type(error).__name__)

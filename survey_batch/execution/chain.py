@@ -23,9 +23,18 @@ class Chain:
     shard: Shard
     stages: list[str]
     attempt: int = 0
-    avoid: str = ""
-    """Node where it failed; another one is preferred."""
+    avoid: frozenset[str] = frozenset()
+    """Nodes where it failed; it goes to workers of other nodes, where there are any."""
+    workers: list[str] = field(default_factory=list)
+    """Those workers; empty if any worker may take it."""
+    freed: bool = False
+    """Whether its tasks were cancelled because those workers have all gone."""
     futures: list[Future] = field(default_factory=list)
+
+    def after(self, node: str = "") -> "Chain":
+        """Return what is left to do as another attempt, which avoids the node where this one failed."""
+        avoid = self.avoid | {node} if node else self.avoid
+        return Chain(self.shard, list(self.stages), self.attempt + 1, avoid)
 
 
 class ChainTasks:
@@ -51,6 +60,7 @@ class ChainTasks:
     def submit(self, chain: Chain) -> None:
         """Submit the tasks of a chain, and keep the last one of each stage in it."""
         after: Future | None = None
+        chain.workers = self._others(chain)
         # The client drops the blocks handed on when this method returns; Dask keeps them for the tasks that need them.
         handed_on: dict[str | None, Future] = {}
         for name in chain.stages:
@@ -72,12 +82,15 @@ class ChainTasks:
         # Dask's dashboard groups and names tasks by the first part of a tuple key.
         key = (f"{stage}{step}", chain.shard.index, chain.attempt, self.run_id)
         resources = {"GPU": 1} if self.gpu and self.stages[stage].gpu and not step else None
-        place = {"workers": others, "allow_other_workers": True} if (others := self._others(chain)) else {}
+        # If other workers were allowed, a free one of the bad node would steal the task again and again.
+        place = {"workers": chain.workers} if chain.workers else {}
         return self.client.submit(function, *arguments, key=key, resources=resources, pure=False, **place)
 
     def _others(self, chain: Chain) -> list[str]:
-        """Return the workers of other nodes than the one where a shard failed."""
-        return self.nodes.others(chain.avoid) if self.nodes is not None and chain.avoid else []
+        """Return the workers that can do a shard and are on other nodes than those where it failed."""
+        if self.nodes is None or not chain.avoid:
+            return []
+        return self.nodes.others(chain.avoid, gpu=self.gpu and any(self.stages[name].gpu for name in chain.stages))
 
     def users(self, stage: str, chain: Chain) -> tuple[str, ...]:
         """Return the stored stages of this shard that still need a product that is not stored."""

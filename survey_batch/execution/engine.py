@@ -25,11 +25,14 @@ from survey_batch.core.status import Status, count_statuses
 from survey_batch.core.world import node_of
 from survey_batch.execution import shard_task
 from survey_batch.execution.chain import Chain, ChainTasks
+from survey_batch.execution.elsewhere import Elsewhere
 from survey_batch.execution.failures import Deaths, Failures
 from survey_batch.execution.nodes import Nodes
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
 from survey_batch.store.damage import Damage, DamagedError
+from survey_batch.store.disk import refuse_if_vanished
+from survey_batch.store.problems import count_reasons, problems_of
 from survey_batch.store.products import confirmed, mark_pending, read_status
 from survey_batch.store.schema import Shard
 
@@ -74,6 +77,7 @@ class Engine:
     ) -> None:
         client, self.connection, self.job = connection.client, connection, job
         self.nodes, self.attempts_apart = nodes, 0
+        self.elsewhere = Elsewhere(connection, nodes)
         if nodes is not None:
             nodes.begin()
         self.client, self.tasks = client, ChainTasks(client, job, group, nodes)
@@ -142,6 +146,7 @@ class Engine:
         self.connection.check()
         if self.nodes is not None:
             self.nodes.check()
+        self.elsewhere.check()
         interrupt.check()
 
     def _again(self) -> list[Chain]:
@@ -154,16 +159,17 @@ class Engine:
             self.unsettled.add(shard)
             for name in (stage for stage in self.stages if stage not in self.needed_by):
                 counts = count_statuses(read_status(self.job.output, name, shard.rows))
+                why = count_reasons(problems_of(self.job.output, name, [shard]))
                 mark_pending(self.job.output, name, [shard])
                 if Status.PENDING.name.lower() not in counts:  # otherwise it was not reported: its input is damaged
-                    back = {status: -count for status, count in counts.items()}
-                    self.on_record(Record(name, shard, back, again=True))
+                    self.on_record(Record.taken_back(name, shard, counts, [reason[1:] for reason in why]))
             self.attempts_apart += ATTEMPTS_APART
             chains.append(Chain(shard, list(self.stages), self.attempts_apart))
         return chains
 
     def _submit(self, chain: Chain) -> None:
         self.tasks.submit(chain)
+        self.elsewhere.note(chain)
         chain.futures[-1].add_done_callback(lambda _: self.finished.put(chain))
 
     def _finished(self) -> list[Chain]:
@@ -209,6 +215,8 @@ class Engine:
         """
         handed_on = []
         for stage, future, record in zip(list(chain.stages), chain.futures, made, strict=True):
+            if future.status == "cancelled" and chain.freed:
+                return [chain.after()]
             if future.status == "cancelled" or self.client.status != "running":
                 raise LostSchedulerError(self.client)
             if record is None:
@@ -224,7 +232,7 @@ class Engine:
         return []
 
     def _report(self, record: Record, *, judge: bool = True) -> None:
-        log.info("%s %s done", record.stage, record.shard, extra={"event": "shard", "record": _plain(record)})
+        log.info("%s %s done", record.stage, record.shard, extra={"event": "shard", "record": record.plain()})
         for traceback in set(record.tracebacks) - self.told:  # one fault can be met in every shard
             self.told.add(traceback)
             extra = {"event": "reader failed", "traceback": traceback}
@@ -236,53 +244,56 @@ class Engine:
     def _after_error(self, chain: Chain, stage: str, future: Future) -> Chain:
         error = future.exception()
         node = node_of(error)
+        left = chain.after(node)
+        if isinstance(error, StrangeNodeError | OSError | DamagedError):
+            refuse_if_vanished(self.job.output)
         if self.nodes is not None and isinstance(error, StrangeNodeError):
             self.nodes.leave_out(error.node, error.fault)
-            return Chain(chain.shard, list(chain.stages), chain.attempt + 1, node)
+            return left
         fault = isinstance(error, ConfigurationError)
         if fault and self.nodes is not None and self.nodes.is_only_here(node, error, chain.shard):
-            return Chain(chain.shard, list(chain.stages), chain.attempt + 1, node)
+            return left
         ours = isinstance(error, DamagedError) and error.output == self.job.output
         if ours and (damages := confirmed(error)):  # otherwise it is the node's
             self.damages += damages
             log.info("%s %s: %s", stage, chain.shard, error, extra={"event": "damaged", "stage": stage})
-            return Chain(chain.shard, [], chain.attempt + 1)
-        reason = self.failures.note(stage, chain.shard, error, future.traceback())
+            left.stages.clear()
+            return left
+        elsewhere = bool(self.elsewhere.others(left.avoid))
+        reason = self.failures.note(stage, chain.shard, error, future.traceback(), node, elsewhere=elsewhere)
         if self.nodes is not None and not isinstance(error, KilledWorker):
             self.nodes.failed(node, str(error) or type(error).__name__)
         if reason is not None:
-            for name in (part for part in self.needed_by.get(stage, (stage,)) if part in chain.stages):
-                self._set_aside(name, chain.shard, reason if name == stage else f"{stage}: {reason}")
-                chain.stages.remove(name)
-        left = [name for name in chain.stages if name not in self.needed_by or self.tasks.users(name, chain)]
-        return Chain(chain.shard, left, chain.attempt + 1, node)
+            for name in (part for part in self.needed_by.get(stage, (stage,)) if part in left.stages):
+                self._set_aside(name, left, reason if name == stage else f"{stage}: {reason}")
+                left.stages.remove(name)
+        left.stages = [name for name in left.stages if name not in self.needed_by or self.tasks.users(name, left)]
+        return left
 
-    def _set_aside(self, stage: str, shard: Shard, reason: str) -> None:
-        """Have a worker commit a shard as failed; a shard that is still running may kill that worker, too."""
+    def _set_aside(self, stage: str, chain: Chain, reason: str) -> None:
+        """Have a worker commit a shard as failed; a shard that is still running may kill that worker, too.
+
+        A node where it failed may fail at this as well, and is always free to do so: others are asked first.
+        """
+        avoid, shard, error = chain.avoid, chain.shard, None
         for attempt in range(SET_ASIDE_ATTEMPTS):
             key = ("set-aside", stage, shard.index, attempt, self.tasks.run_id)
-            future = self.client.submit(shard_task.set_aside, self.job, stage, shard, reason, key=key, pure=False)
-            self.connection.wait(future)
+            future = self.elsewhere.done(shard_task.set_aside, self.job, stage, shard, reason, key=key, avoid=avoid)
+            if future is None:
+                continue
             if future.status == "cancelled":
                 raise LostSchedulerError(self.client)
             if future.status == "finished":
                 self._report(future.result(), judge=False)  # whoever sets it aside is not at fault
                 return
-        error = future.exception()
+            error = future.exception()
+            avoid |= {node_of(error)}
+        told = f"{type(error).__name__}: {error}" if error is not None else "its workers went away"
         raise SurveyBatchError(
-            f"{stage} {shard}: {reason}; it could not be set aside either: {type(error).__name__}: {error}. Check "
-            "the workers' logs, then run the same command again to continue."
+            f"{stage} {shard}: {reason}; it could not be set aside either: {told}. Check the workers' logs, then run "
+            "the same command again to continue."
         ) from error
 
 
 def _allowed_failures(dask_scheduler: Any) -> int:
     return int(dask_scheduler.allowed_failures)
-
-
-def _plain(record: Record) -> dict[str, Any]:
-    return {
-        **{name: value for name, value in vars(record).items() if name != "tracebacks"},
-        "shard": record.shard.index,
-        "axis": record.shard.axis,
-        "counts": dict(record.counts),
-    }

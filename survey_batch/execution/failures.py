@@ -5,7 +5,7 @@ known of each death is asked for whenever deaths are counted.
 """
 
 import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from types import TracebackType
 
@@ -18,12 +18,12 @@ from survey_batch.store.schema import Shard
 log = logging.getLogger(__name__)
 
 DEATHS_ALLOWED = 3
-"""Worker deaths at which a shard is set aside."""
+"""Worker deaths at which a shard is set aside; the ends of jobs at their time limit count like the others."""
 
 CAUSES_OF_DEATH = "out of memory, a crash in a library, or the end of its job: cancelled or preempted"
 
 ERRORS_ALLOWED = 2
-"""Errors at which a shard is set aside."""
+"""Errors at which a shard is set aside, if they were not all on one node of several."""
 
 
 class Deaths:
@@ -53,7 +53,8 @@ class Deaths:
         count = self.count(task)
         deaths = [self.death_of(*dead) for dead in self.dead[task]]
         causes = "; ".join(dict.fromkeys(death.told or CAUSES_OF_DEATH for death in deaths if death.guilty))
-        return f"its worker died {'once' if count == 1 else f'{count} times'} ({causes})"
+        advice = "; ".join(dict.fromkeys(death.advice for death in deaths if death.guilty and death.advice))
+        return f"its worker died {'once' if count == 1 else f'{count} times'} ({causes})" + (advice and f": {advice}")
 
     def count(self, task: Hashable, *, unknown: bool = False) -> int:
         """Count a task's deaths; those of which nothing is known yet count only if `unknown`."""
@@ -72,7 +73,7 @@ class Failures:
 
     def __init__(self, deaths: Deaths) -> None:
         self.deaths = deaths
-        self.errors: Counter[tuple[str, int]] = Counter()
+        self.errors: defaultdict[tuple[str, int], list[str]] = defaultdict(list)  # the node of each; "" if not known
 
     def note(
         self,
@@ -80,8 +81,22 @@ class Failures:
         shard: Shard,
         error: BaseException,
         traceback: TracebackType | None,
+        node: str = "",
+        *,
+        elsewhere: bool = False,
     ) -> str | None:
         """Count a failure of a stage, and log it; return why the shard must be set aside, or None to try again.
+
+        Parameters
+        ----------
+        stage, shard
+            What failed.
+        error, traceback
+            How.
+        node
+            Where; "" if that is not known.
+        elsewhere
+            Whether the shard can be tried on another node: no node decides alone that a shard cannot be done.
 
         Raises
         ------
@@ -96,9 +111,10 @@ class Failures:
             give_up = self.deaths.count(task) >= DEATHS_ALLOWED
             reason = self.deaths.why(task) if give_up else reason
         else:
-            self.errors[task] += 1
+            self.errors[task].append(node)
             reason = str(error) if isinstance(error, SurveyBatchError) else f"{type(error).__name__}: {error}"
-            give_up = self.errors[task] >= ERRORS_ALLOWED
+            alone = elsewhere and node != "" and set(self.errors[task]) == {node}
+            give_up = len(self.errors[task]) >= ERRORS_ALLOWED and not alone
         told = error.traceback if isinstance(error, SurveyBatchError) else ""
         log.warning(
             "%s %s: %s; %s",

@@ -145,9 +145,14 @@ class Nodes:
             return True
         return bool(set(self._places().values()) - self.refused.keys())
 
-    def others(self, node: str) -> list[str]:
-        """Return the workers that are not on a node; none if that is not known."""
-        return [worker for worker, there in self._places().items() if there != node] if node else []
+    def others(self, avoid: Collection[str], *, gpu: bool = False) -> list[str]:
+        """Return the workers on other nodes than some and than those left out; if asked, only those with a GPU."""
+        away = {*avoid, *self.left_out}
+        elsewhere = [worker for worker, node in self._places().items() if node not in away]
+        if not gpu:
+            return elsewhere
+        there = self.client.scheduler_info()["workers"]
+        return [worker for worker in elsewhere if worker in there and "GPU" in there[worker]["resources"]]
 
     def _places(self) -> dict[str, str]:
         """Return the node of each worker."""

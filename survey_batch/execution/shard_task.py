@@ -95,6 +95,7 @@ def load(
 
 
 @one_thread()
+@_blaming_the_node
 def compute(job: Job, name: str, loaded: Loaded | Record) -> tuple[Loaded, Block] | Record:
     """Run the stage's kernel on the rows that need it."""
     if isinstance(loaded, Record):

@@ -31,6 +31,7 @@ from survey_batch.store.codecs import is_checked
 from survey_batch.store.damage import DamagedError
 from survey_batch.store.holder import is_dead
 from survey_batch.store.lock import holder_of, locked
+from survey_batch.store.parts import parts_left, remove_parts
 from survey_batch.store.problems import collect_problems, rewrite_note
 from survey_batch.store.products import is_complete, open_group, stored
 from survey_batch.store.root import damaged_metadata
@@ -141,6 +142,7 @@ class _Verifier:
         running = self._is_run()
         for name in names:
             self._product(plan, name, stages.get(name))
+        self._parts()
         running = running or self._is_run()
         if running:
             self.found.notes.append("a run is under way: what it writes meanwhile may be told as damaged")
@@ -194,6 +196,15 @@ class _Verifier:
         self._tell(check_product(look, deep=self.found.deep))
         self.found.counts[name] = count_statuses(look.status)
         self.found.nbytes += look.nbytes
+
+    def _parts(self) -> None:
+        """Name the files that a killed process left, or remove them; they are in nobody's way."""
+        if self.repair:
+            if removed := remove_parts(self.output):
+                self.found.mended.append(f"unfinished files of killed processes are removed: {removed:,}")
+            return
+        left = (path.removeprefix(self.output.rstrip("/") + "/") for path in parts_left(self.output))
+        self.found.notes += [f"{path}: left by a process that was killed; the next run removes it" for path in left]
 
     def _known(self, product: str) -> bool:
         """Tell whether it was told that a product's metadata is damaged."""

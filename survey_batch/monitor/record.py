@@ -1,7 +1,8 @@
 """The record of a finished shard for the client."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from survey_batch.store.problems import Reason
 from survey_batch.store.schema import Shard
@@ -29,4 +30,19 @@ class Record:
     landmark: str = ""
     """A file of the archive that was read there from a folder."""
     again: bool = False
-    """Whether the shard is taken back, to be done again: its counts are negative."""
+    """Whether the shard is taken back, to be done again: its counts and reasons are negative."""
+
+    @classmethod
+    def taken_back(cls, stage: str, shard: Shard, counts: Mapping[str, int], reasons: Iterable[Reason]) -> "Record":
+        """Take back what was reported of a shard: its counts, and the reasons that are noted for it."""
+        back = {status: -count for status, count in counts.items()}
+        return cls(stage, shard, back, reasons=tuple((status, why, -rows) for status, why, rows in reasons), again=True)
+
+    def plain(self) -> dict[str, Any]:
+        """Everything but tracebacks as plain values, for the log."""
+        return {
+            **{name: value for name, value in vars(self).items() if name != "tracebacks"},
+            "shard": self.shard.index,
+            "axis": self.shard.axis,
+            "counts": dict(self.counts),
+        }

@@ -23,8 +23,8 @@ SECONDS = 1.0
 class ProgressReporter:
     """Reporter of progress to a scheduler's `Monitor`.
 
-    A scheduler that cannot show progress (this package is not installed there, or it accepts no plugins) still does the
-    work, and the run's log says why nothing is shown.
+    A scheduler that cannot show progress, as the page's libraries are not installed there, still does the work, and the
+    run's log says why nothing is shown.
     """
 
     def __init__(self, client: Client, job: Job, dashboard: str) -> None:

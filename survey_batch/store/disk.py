@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.paths import exists
+from survey_batch.core.paths import exists, join
+from survey_batch.store.lock import LOCK
 
 UNWRITABLE = {
     errno.ENOSPC: "no space, or no inodes, are left",
@@ -36,10 +37,7 @@ def telling_of_the_disk(output: str, *, there: bool = False) -> Iterator[None]:
         yield
     except OSError as error:
         if there and isinstance(error, FileNotFoundError) and not exists(output):
-            raise ConfigurationError(
-                f"{output} is not there any more: its disk was unmounted, or somebody moved or deleted it. Bring it "
-                "back, then run the same command again to continue; what is finished is kept."
-            ) from error
+            raise _vanished(output) from error
         if error.errno not in UNWRITABLE:
             raise
         where = f" (writing {error.filename})" if error.filename else ""
@@ -47,3 +45,30 @@ def telling_of_the_disk(output: str, *, there: bool = False) -> Iterator[None]:
             f"cannot write to the disk of {output}: {UNWRITABLE[error.errno]}{where}. Mend this, then run the same "
             "command again to continue; what is finished is kept."
         ) from error
+
+
+def has_vanished(output: str) -> bool:
+    """Tell whether an output that this process holds has gone with its lock.
+
+    A folder by its name proves nothing: it may be the empty place where a disk was mounted, or made anew by a write.
+    """
+    return not exists(join(output, LOCK))
+
+
+def refuse_if_vanished(output: str) -> None:
+    """Raise an error if an output that this process holds has gone, so that no node is blamed for it.
+
+    Raises
+    ------
+    ConfigurationError
+        Says so.
+    """
+    if has_vanished(output):
+        raise _vanished(output)
+
+
+def _vanished(output: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{output} is not there any more: its disk was unmounted, or somebody moved or deleted it. Bring it back, then "
+        "run the same command again to continue; what is finished is kept."
+    )

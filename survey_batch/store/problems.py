@@ -88,11 +88,13 @@ class Reasons:
         self._shortest: dict[tuple[str, str], str] = {}
 
     def add(self, reasons: Sequence[Reason]) -> None:
-        """Count the reasons of a shard."""
+        """Count the reasons of a shard, or take them back where the numbers of rows are negative."""
         for status, message, count in reasons:
             key = (status, pattern_of(message))
             self._counts[key] += count
             self._shortest[key] = min(self._shortest.get(key, message), message, key=len)
+            if self._counts[key] <= 0:
+                del self._counts[key], self._shortest[key]
         if len(self._counts) > MOST_REASONS:
             for key, _ in self._counts.most_common()[MOST_REASONS // 2 :]:
                 del self._counts[key], self._shortest[key]

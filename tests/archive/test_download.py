@@ -1,8 +1,6 @@
 """`survey_batch.archive.download`: what comes out is the file, or an error that says what came instead."""
 
-import bz2
 import gzip
-import logging
 import pickle
 import sys
 import threading
@@ -24,6 +22,7 @@ from survey_batch.archive.fits_units import extensions, primary_unit
 from survey_batch.archive.traffic import Traffic
 from survey_batch.core.errors import ConfigurationError, NotFoundError, TransientError, UnreadableError
 from survey_batch.core.paths import read_bytes
+from tests.archive_files import BZ2, FITS, GZ, archive
 from tests.jobs import archive_section
 from tests.servers import (
     BUSY,
@@ -39,29 +38,7 @@ from tests.servers import (
     too_many_requests,
 )
 
-FITS = b"SIMPLE  =                    T".ljust(2880) + bytes(range(256)) * 40
-GZ = gzip.compress(FITS)
-BZ2 = bz2.compress(FITS)
-
-
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch):
-    monkeypatch.setattr(download, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(download, "WAIT_JITTER", 0.01)
-    monkeypatch.setattr(holds, "_until", {})  # another test's server may have had the same port
-
-
-@pytest.fixture
-def folder(tmp_path):
-    root = tmp_path / "archive"
-    (root / "sub").mkdir(parents=True)
-    for name, raw in {"a.fits": FITS, "a.fits.gz": GZ, "sub/a.fits.bz2": BZ2, "odd name+#?.fits": FITS}.items():
-        (root / name).write_bytes(raw)
-    return root
-
-
-def archive(root, **settings):
-    return Archive(archive_section(survey="sdss", root=str(root), **settings))
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 def test_files_come_as_they_lie_in_a_folder_and_on_a_server(folder):
@@ -295,49 +272,6 @@ def test_a_password_in_the_root_is_refused_and_not_repeated():
     with pytest.raises(ValidationError, match=r"credentials\.md") as caught:
         archive("https://me:secret@host/dr17")
     assert "secret" not in caught.value.errors()[0]["msg"]
-
-
-class TestCache:
-    def test_a_file_is_downloaded_once(self, folder, tmp_path):
-        with http_server(folder) as server:
-            for _ in range(2):
-                files = archive(server.url + "/sub", cache=str(tmp_path / "cache"))
-                assert files.read("a.fits.bz2", bytes) == BZ2
-            assert server.requests["/sub/a.fits.bz2"] == 1
-        assert files.traffic.take() == Traffic(cache_hits=1)
-        (cached,) = [file for file in (tmp_path / "cache").rglob("*") if file.is_file()]
-        assert cached.read_bytes() == BZ2
-        assert cached.relative_to(tmp_path / "cache").as_posix() == f"{server.url[7:]}/sub/a.fits.bz2"
-
-    def test_a_damaged_file_is_downloaded_again(self, folder, tmp_path, caplog):
-        with http_server(folder) as server:
-            files = archive(server.url, cache=str(tmp_path / "cache"))
-            files.read("a.fits", bytes)
-            (cached,) = (tmp_path / "cache").rglob("a.fits")
-            cached.write_bytes(b"")
-            with caplog.at_level(logging.WARNING):
-                assert files.read("a.fits", bytes) == FITS
-        assert cached.read_bytes() == FITS
-        assert "damaged in the cache" in caplog.text
-
-    def test_what_was_refused_is_not_kept(self, folder, tmp_path):
-        with http_server(folder, {"/a.fits": repeat(PAGE)}) as server, pytest.raises(TransientError):
-            archive(server.url, cache=str(tmp_path / "cache")).read("a.fits", bytes)
-        assert not (tmp_path / "cache").exists()
-
-    def test_a_cache_leaves_no_temporary_files_and_can_be_shared(self, folder, tmp_path):
-        with http_server(folder) as server, ThreadPoolExecutor(4) as pool:
-            files = archive(server.url, cache=str(tmp_path / "cache"))
-            assert set(pool.map(lambda name: files.read(name, bytes), ["a.fits"] * 8)) == {FITS}
-        (cached,) = [file for file in (tmp_path / "cache").rglob("*") if file.is_file()]
-        (tmp_path / "ordinary").touch()
-        assert cached.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
-
-    def test_a_cache_that_cannot_be_written_costs_only_the_cache(self, folder, tmp_path, caplog):
-        (tmp_path / "cache").write_text("a file where the folder should be")
-        with http_server(folder) as server:
-            assert archive(server.url, cache=str(tmp_path / "cache")).read("a.fits", bytes) == FITS
-        assert "cannot keep" in caplog.text
 
 
 class TestRead:

@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 from distributed import LocalCluster
@@ -6,7 +7,7 @@ from distributed.comm import CommClosedError
 
 from survey_batch.cluster import connect, running
 from survey_batch.cluster.lost import LostSchedulerError
-from survey_batch.cluster.running import address_of, check_versions
+from survey_batch.cluster.running import address_of, check_versions, joined
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.errors import ConfigurationError
 
@@ -60,3 +61,13 @@ def test_a_scheduler_that_dies_while_a_run_joins_is_named_as_lost(monkeypatch):
         section = ClusterSection(kind=cluster.scheduler_address)
         with pytest.raises(LostSchedulerError, match="run the same command again to continue"), connect(section):
             pass
+
+
+def test_a_scheduler_that_cannot_load_this_package_is_refused_with_what_to_do(monkeypatch):
+    def fail(*_):
+        raise ModuleNotFoundError("No module named 'survey_batch'")
+
+    monkeypatch.setattr(running, "register", fail)
+    client = SimpleNamespace(scheduler=SimpleNamespace(address="tcp://a:1"))
+    with pytest.raises(ConfigurationError, match=r"tcp://a:1 cannot load survey_batch \(.*\)\. Install the same env"):
+        joined(client)

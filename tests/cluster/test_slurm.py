@@ -27,6 +27,7 @@ def death(now=HERE, end=None, state=None):
     [
         ({"end": End("PREEMPTED", "0:15", "n1")}, False),
         ({"end": End("OUT_OF_MEMORY", "0:125", "n1")}, True),
+        ({"end": End("TIMEOUT", "0:15", "n1")}, True),
         ({"end": End("COMPLETED", "0:0", "n1")}, False),
         ({"end": End()}, False),
         ({"state": "RUNNING"}, None),
@@ -40,6 +41,13 @@ def death(now=HERE, end=None, state=None):
 def test_a_death_is_judged_by_what_became_of_the_job(keys, guilty):
     assert death(**keys).guilty is guilty
     assert "7" in death(**keys).told
+
+
+def test_only_a_death_at_the_time_limit_asks_for_smaller_shards_or_more_time():
+    advice = death(end=End("TIMEOUT", "0:15", "n1")).advice
+    assert "shards.objects" in advice
+    assert "cluster.walltime" in advice
+    assert not death(end=End("PREEMPTED", "0:15", "n1")).advice
 
 
 @pytest.mark.parametrize("keys", [{"state": "RUNNING"}, {"end": End("PREEMPTED", "0:15", "n1")}], ids=str)

@@ -13,11 +13,14 @@ from survey_batch.cluster.words import (
     never_starts,
 )
 
+GUILTY = (Meaning.MEMORY, Meaning.CRASHED, Meaning.TIME)
+
 STATES = {
     Meaning.OUTSIDE: (
-        *("PREEMPTED", "CANCELLED", "CANCELLED by 1000", "TIMEOUT", "DEADLINE", "NODE_FAIL", "BOOT_FAIL", "REQUEUED"),
+        *("PREEMPTED", "CANCELLED", "CANCELLED by 1000", "DEADLINE", "NODE_FAIL", "BOOT_FAIL", "REQUEUED"),
         *("REQUEUE_HOLD", "SPECIAL_EXIT", "REVOKED"),
     ),
+    Meaning.TIME: ("TIMEOUT",),
     Meaning.MEMORY: ("OUT_OF_MEMORY",),
     Meaning.CRASHED: ("FAILED",),
     Meaning.FINISHED: ("COMPLETED",),
@@ -31,7 +34,7 @@ STATES = {
 @pytest.mark.parametrize(("meaning", "state"), [(what, state) for what, states in STATES.items() for state in states])
 def test_every_state_of_a_job_has_its_meaning(meaning, state):
     assert job_words(state).meaning is meaning
-    assert is_guilty(End(state)) == (meaning in (Meaning.MEMORY, Meaning.CRASHED))
+    assert is_guilty(End(state)) == (meaning in GUILTY)
 
 
 ANSWERS = {
@@ -81,8 +84,8 @@ WROTE = {
     Meaning.OUTSIDE: (
         "slurmstepd: error: *** JOB 5 ON n1 CANCELLED AT 2026-11-28T06:00:00 DUE TO PREEMPTION ***",
         "slurmstepd: error: *** STEP 5.1 ON n1 CANCELLED AT 2026-11-28T06:00:00 DUE TO NODE FAILURE ***",
-        "slurmstepd: error: *** JOB 5 ON n1 CANCELLED AT 2026-11-28T06:00:00 DUE TO TIME LIMIT ***",
     ),
+    Meaning.TIME: ("slurmstepd: error: *** JOB 5 ON n1 CANCELLED AT 2026-11-28T06:00:00 DUE TO TIME LIMIT ***",),
     Meaning.MEMORY: (
         "slurmstepd: error: Detected 1 oom_kill event in StepId=5.batch. Some of the step tasks have been OOM Killed.",
         "slurmstepd: error: Job 5 exceeded memory limit (900 > 500), being killed\n"
@@ -98,7 +101,7 @@ WROTE = {
 def test_a_job_that_slurm_no_longer_knows_is_judged_by_what_slurm_wrote_into_its_log(meaning, log):
     end = End(log=f"distributed.nanny - INFO - start\n{log}\n")
     assert end.words.meaning is meaning
-    assert is_guilty(end) == (meaning in (Meaning.MEMORY, Meaning.CRASHED))
+    assert is_guilty(end) == (meaning in GUILTY)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,10 @@ def test_exports_hold_dask_s_settings_beside_the_variables(monkeypatch):
     assert worker_exports() == {**WORKER_ENVIRONMENT, "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
 
 
+def test_workers_that_slurm_starts_do_not_keep_a_thousand_profiles():
+    assert worker_exports()["DASK_DISTRIBUTED__ADMIN__LOW_LEVEL_LOG_LENGTH"] == "20"
+
+
 def test_a_shell_sets_what_the_module_prints():
     asked = f'eval "$({sys.executable} -m survey_batch.core.environment)"; env'
     said = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True).stdout.splitlines()

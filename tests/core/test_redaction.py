@@ -37,6 +37,11 @@ MARKER = "mArKer-4711"
         (r'{{"password": "a \"{}"}}', '{"password": "***"}'),
         ("export SSH_PRIVATE_KEY={}", "export SSH_PRIVATE_KEY=***"),
         ("fetch --my-token {} --all", "fetch --my-token *** --all"),
+        ("the server says: wrong password: {}", "the server says: wrong password: ***"),
+        ("login of ada (password: {}), host b", "login of ada (password: ***), host b"),
+        ("bad token: {} is not known", "bad token: *** is not known"),
+        ("api_key = {}", "api_key = ***"),
+        ("the access key: {}, in words", "the access key: ***, in words"),
     ],
 )
 def test_credentials_are_found_and_struck_out_and_nothing_else_is(text, left):
@@ -62,6 +67,13 @@ def test_credentials_are_found_and_struck_out_and_nothing_else_is(text, left):
         "AWS_SHARED_CREDENTIALS_FILE=/home/ada/.aws/credentials",
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a token: see the page",
         "flux = 3e-17; keys = 'a', sky = b",
+        "token: 3 tokens, and invalid password: must have 8 characters",
+        "bad token: eof; unexpected token: comma",
+        "credentials: see https://host/page; token: https://host/token or /home/ada/token",
+        "def login(token: str, password: bytes)",
+        "missing secret: none; password: required",
+        "bad signature: mismatch, cookie: old",
+        "password:\nTraceback",
     ],
 )
 def test_what_is_no_secret_is_left_alone(text):
@@ -119,6 +131,19 @@ def test_text_without_addresses_and_settings_stays_as_it_is(text):
     if not {"=", ":"} & set(text):
         assert redacted(text) == text
     assert redacted(redacted(text)) == redacted(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("password: abc", "password: ***"),
+        ("Secret: open-sesame, and more", "Secret: ***, and more"),
+        ("{token: abc}\nnext", "{token: ***}\nnext"),
+    ],
+)
+def test_a_plain_word_is_a_secret_if_it_ends_the_clause_after_the_name_of_one(text, left):
+    assert redacted(text) == left
+    assert secret_in(text)
 
 
 @pytest.mark.parametrize("address", ["https://host/a.csv?download=1", "https://host/a#b", "s3://bucket/a?versionId=1"])

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from distributed import Client
 
 from survey_batch.core.status import Status
 from survey_batch.execution.accounts import Accounts
@@ -35,12 +34,6 @@ class Told(LineProgress):
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
     return make_archive(tmp_path_factory.mktemp("archive"), OBJECTS)
-
-
-@pytest.fixture(scope="module")
-def client():
-    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as made:
-        yield made
 
 
 @pytest.fixture
@@ -158,7 +151,9 @@ def test_damaged_metadata_is_restored_from_its_copy(job, client):
 
 
 def test_data_that_is_damaged_again_after_it_was_made_ends_the_run(job, client, monkeypatch):
-    monkeypatch.setattr("survey_batch.execution.runner.mark_damaged", lambda *_: [])  # as if the disk damaged it again
+    monkeypatch.setattr(
+        "survey_batch.execution.plan_runner.mark_damaged", lambda *_: []
+    )  # as if the disk damaged it again
     set_pending(job, "features")
     (Path(job.output) / "spectra.zarr/flux/c/0/0").unlink()
     with pytest.raises(DamagedError, match="flux of shard 0"):

@@ -1,25 +1,28 @@
 """Shards on a small cluster in this process: their way through the stages, retries, and shards set aside."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from distributed import Client, KilledWorker
+from distributed import KilledWorker
 
 from survey_batch.cluster.base import Connection, Death, Size
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 from survey_batch.core.status import Status
-from survey_batch.execution import engine, shard_task
+from survey_batch.core.world import NODE
+from survey_batch.execution import elsewhere, engine, shard_task
 from survey_batch.execution.chain import Chain
 from survey_batch.execution.engine import Engine
 from survey_batch.execution.failures import Deaths
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
 from survey_batch.store.damage import Damage, DamagedError
+from survey_batch.store.problems import PROBLEM_SCHEMA
 from survey_batch.store.schema import cut_into_shards
 
 SHARDS = cut_into_shards("object", 24, 4)
@@ -74,12 +77,6 @@ def set_aside(job, name, shard, reason):
     return record(name, shard, "failed")
 
 
-@pytest.fixture(scope="module")
-def client():
-    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as made:
-        yield made
-
-
 @pytest.fixture
 def run(client, monkeypatch):
     """Run shards through stages; return the records in their order."""
@@ -101,7 +98,7 @@ def run(client, monkeypatch):
 
 def failures_of_one_death(failures, _):
     """Count as a scheduler of ours does, which reports each death."""
-    failures.deaths, failures.errors = Deaths(lambda _name, _address: Death()), Counter()
+    failures.deaths, failures.errors = Deaths(lambda _name, _address: Death()), defaultdict(list)
 
 
 def counts(records):
@@ -247,18 +244,26 @@ def test_only_the_step_that_computes_asks_for_the_gpu(client):
     assert asked == [("a-load", None), ("a", {"GPU": 1}), ("a-write", None), ("b", None)]
 
 
+def noted(*messages):
+    """Problems as they are noted for a shard."""
+    notes = [{"object_id": "", "stage": "a", "status": "not_found", "message": message} for message in messages]
+    return pa.Table.from_pylist(notes, schema=PROBLEM_SCHEMA)
+
+
 def engine_with_nodes(client, monkeypatch, taken_back, records):
     """An engine whose nodes ask for some shards once more, and the stages' names in the order in which all are done."""
     for function in (run_shard, load, compute, write, set_aside):
         monkeypatch.setattr(shard_task, function.__name__, function)
     monkeypatch.setattr(engine, "mark_pending", lambda *_: None)
+    monkeypatch.setattr(engine, "refuse_if_vanished", lambda _: None)
+    monkeypatch.setattr(engine, "problems_of", lambda *_: noted())
     called.clear()
     errors.clear()
 
     def take_again(unsettled):
         return [taken_back.pop()] if taken_back and taken_back[-1] not in unsettled else []
 
-    nodes = Mock(take_again=take_again, others=lambda _: [])
+    nodes = Mock(take_again=take_again, others=lambda *_, **__: [])
     connection = Connection(client, "", lambda: Size(1, 2), lambda: None)
     stages = Group((Stage("a"), Stage("b")))
     return Engine(connection, SimpleNamespace(output="out"), stages, records.append, nodes=nodes)
@@ -268,6 +273,7 @@ def test_a_shard_is_taken_back_only_when_all_its_stages_are_done_and_counted_bac
     records = []
     made = engine_with_nodes(client, monkeypatch, [SHARDS[0]], records)
     monkeypatch.setattr(engine, "read_status", lambda *_: np.full(4, Status.OK, np.uint8))
+    monkeypatch.setattr(engine, "problems_of", lambda *_: noted("no such file", "no such file"))
     errors["b", 0] = [SurveyBatchError("not yet")]
     made.run(SHARDS[:1])
     assert [name for name, *_ in called] == ["a", "b", "b", "a", "b"]
@@ -276,6 +282,7 @@ def test_a_shard_is_taken_back_only_when_all_its_stages_are_done_and_counted_bac
         *(("a", -4), ("b", -4)),
         *(("a", 4), ("b", 4)),
     ]
+    assert [one.reasons for one in records] == [(), (), *2 * [(("not_found", "no such file", -2),)], (), ()]
 
 
 def test_a_stage_that_was_left_because_its_input_is_damaged_is_not_counted_back(client, monkeypatch):
@@ -295,5 +302,49 @@ def test_what_only_a_worker_cannot_read_is_tried_again(client, monkeypatch):
     made = engine_with_nodes(client, monkeypatch, [], records)
     monkeypatch.setattr(engine, "confirmed", lambda _: [])
     errors["a", 0] = [DamagedError("out", [Damage("upstream", "flux", 0)])]
+    made.run(SHARDS[:1])
+    assert counts(records) == {("a", 0): {"ok": 4}, ("b", 0): {"ok": 4}}
+
+
+def at(node, error):
+    """The error as a worker of a node raises it."""
+    error.__dict__[NODE] = node
+    return error
+
+
+def test_a_shard_is_set_aside_only_after_another_node_failed_too_and_by_none_of_these(client, monkeypatch):
+    records, asked = [], []
+    made = engine_with_nodes(client, monkeypatch, [], records)
+    here = list(client.scheduler_info()["workers"])
+    made.nodes.others = lambda avoid, **_: asked.append(set(avoid)) or (here if avoid != {"a", "b", "c"} else [])
+    errors["a", 0] = [at(node, RuntimeError("a defect")) for node in "aab"]
+    errors["set aside", 0] = [at("c", OSError("away"))]
+    made.run(SHARDS[:1])
+    assert counts(records) == {("a", 0): {"failed": 4}, ("b", 0): {"ok": 4}}
+    assert [name for name, *_ in called] == ["a", "a", "a", "set aside", "set aside", "b"]
+    assert asked[-3:] == [{"a", "b"}, {"a", "b", "c"}, {"a", "b"}], "to set it aside twice, and to do the rest"
+
+
+def test_what_failed_on_a_node_is_given_to_other_nodes_alone(client):
+    nodes = Mock(others=lambda avoid, **_: ["tcp://b"] if avoid == {"a"} else [])
+    made = Engine(Connection(client, "", lambda: Size(1, 1)), None, Group((Stage("a"),)), print, nodes=nodes)
+    asked = []
+    made.tasks.client = SimpleNamespace(submit=lambda *_, **how: asked.append(how))
+    for chain in (Chain(SHARDS[0], ["a"]), Chain(SHARDS[0], ["a"]).after("a")):
+        made.tasks.submit(chain)
+    first, again = asked
+    assert "workers" not in first
+    assert again["workers"] == ["tcp://b"]
+    assert not again.get("allow_other_workers")
+
+
+def test_what_waits_for_workers_that_have_all_gone_is_done_by_any(client, monkeypatch):
+    monkeypatch.setattr(elsewhere, "LOOK_SECONDS", 0.1)
+    records = []
+    made = engine_with_nodes(client, monkeypatch, [], records)
+    gone = [["tcp://127.0.0.1:1"]]
+    errors["a", 0] = [at("a", RuntimeError("once"))]
+    made.nodes.others = lambda avoid, **_: gone.pop() if avoid and gone else []
+    monkeypatch.setattr(made.elsewhere, "others", lambda _: [])
     made.run(SHARDS[:1])
     assert counts(records) == {("a", 0): {"ok": 4}, ("b", 0): {"ok": 4}}

@@ -66,6 +66,17 @@ def test_deaths_of_which_nothing_is_known_yet_make_a_suspect_and_count_once_they
     assert reason == "its worker died 3 times (its job 7 ran out of memory on n1 (OUT_OF_MEMORY))"
 
 
+def test_a_shard_that_outlasts_its_walltime_fails_with_the_keys_to_change_and_preemption_never_counts():
+    timed_out = Death(guilty=True, told="its job 7 reached its time limit on n1 (TIMEOUT)", advice="raise a key")
+    preempted = Death(guilty=False, told="its job 8 was preempted on n1 (PREEMPTED)")
+    known = {f"worker {number}": preempted if number % 2 else timed_out for number in range(9)}
+    failures = failures_of(death_of=lambda name, _address: known[name])
+    for number in range(4):
+        assert failures.note("spectra", SHARD, death(number), None) is None
+    reason = failures.note("spectra", SHARD, death(4), None)
+    assert reason == "its worker died 3 times (its job 7 reached its time limit on n1 (TIMEOUT)): raise a key"
+
+
 @pytest.mark.parametrize(
     ("error", "reason"), [(SurveyBatchError("no such file"), "no such file"), (KeyError("flux"), "KeyError: 'flux'")]
 )
@@ -74,6 +85,15 @@ def test_an_error_may_be_raised_once(error, reason):
     assert failures.note("spectra", SHARD, error, None) is None
     assert failures.note("features", SHARD, error, None) is None
     assert failures.note("spectra", SHARD, error, None) == reason
+
+
+def test_no_node_decides_alone_that_a_shard_fails_where_there_are_others():
+    failures = failures_of()
+    for _ in range(3):
+        assert failures.note("spectra", SHARD, KeyError("flux"), None, "a", elsewhere=True) is None
+    assert failures.note("spectra", SHARD, KeyError("flux"), None, "b", elsewhere=True) == "KeyError: 'flux'"
+    assert failures.note("spectra", OTHER, KeyError("flux"), None, "a", elsewhere=False) is None
+    assert failures.note("spectra", OTHER, KeyError("flux"), None, "a", elsewhere=False) == "KeyError: 'flux'"
 
 
 def test_a_reader_s_own_traceback_is_logged(caplog):

@@ -22,7 +22,7 @@ class Cluster:
     def __init__(self):
         self.id = "client"
         self.workers = {"tcp://a": "a", "tcp://b": "b"}
-        self.faults, self.retired, self.worlds = {}, [], []
+        self.faults, self.retired, self.worlds, self.resources = {}, [], [], {}
 
     def run(self, function, *arguments, workers=(), on_error="raise"):
         if function is leave:
@@ -33,7 +33,7 @@ class Cluster:
         return dict(self.workers)
 
     def scheduler_info(self):
-        return {"workers": self.workers}
+        return {"workers": {worker: {"resources": self.resources.get(worker, {})} for worker in self.workers}}
 
 
 @pytest.fixture
@@ -150,8 +150,17 @@ def test_slurm_starts_workers_elsewhere(make, cluster):
 
 def test_other_nodes_are_known_by_their_names(make):
     run = make()
-    assert run.nodes.others("a") == ["tcp://b"]
-    assert run.nodes.others("") == []
+    assert run.nodes.others({"a"}) == ["tcp://b"]
+    assert run.nodes.others({"a", "b"}) == []
+    run.nodes.left_out["b"] = "hangs"
+    assert run.nodes.others({"a"}) == []
+
+
+def test_what_needs_a_gpu_can_go_only_to_other_nodes_with_one(make, cluster):
+    run = make()
+    assert run.nodes.others({"a"}, gpu=True) == []
+    cluster.resources["tcp://b"] = {"GPU": 1.0}
+    assert run.nodes.others({"a"}, gpu=True) == ["tcp://b"]
 
 
 def test_a_fault_of_the_job_that_one_node_alone_sees_is_the_node_s(make):

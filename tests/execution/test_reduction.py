@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from distributed import Client, KilledWorker
+from distributed import KilledWorker
 
 from survey_batch.cluster.base import Connection, Size
 from survey_batch.core.errors import SurveyBatchError
@@ -35,12 +35,6 @@ class Sums:
 
     def fit_end(self, whole):
         return {"learnt": whole}
-
-
-@pytest.fixture(scope="module")
-def client():
-    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as made:
-        yield made
 
 
 @pytest.fixture

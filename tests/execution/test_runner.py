@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distributed import Client
 
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 from survey_batch.core.paths import read_json
@@ -23,15 +22,7 @@ OBJECTS = 12
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
-    keys = make_archive(tmp_path_factory.mktemp("archive"), OBJECTS)
-    (Path(keys["archive"]["root"]) / "spec-55000-TEST_sp01-003.fits").unlink()
-    return keys
-
-
-@pytest.fixture(scope="module")
-def client():
-    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as made:
-        yield made
+    return make_archive(tmp_path_factory.mktemp("archive"), OBJECTS, missing=[3])
 
 
 @pytest.fixture
@@ -105,6 +96,24 @@ def test_an_output_that_vanishes_ends_the_run_with_a_sentence(job, client, monke
     monkeypatch.setattr("survey_batch.planning.plan.Plan.store", vanish)
     with pytest.raises(ConfigurationError, match="/out is not there any more: its disk was unmounted, or"):
         run(job, client=client)
+
+
+@pytest.mark.parametrize("step", ["load", "write_shard"])
+def test_where_a_worker_meets_an_output_that_vanished_no_node_is_blamed_and_no_other_is_begun(
+    job, client, monkeypatch, capsys, step
+):
+    real = getattr(shard_task, step)
+
+    def vanish(*arguments):
+        if Path(job.output).exists():
+            Path(job.output).rename(f"{job.output}-elsewhere")
+        return real(*arguments)
+
+    monkeypatch.setattr(shard_task, step, vanish)
+    with pytest.raises(ConfigurationError, match="/out is not there any more: its disk was unmounted, or"):
+        run(job, client=client)
+    assert "left out" not in capsys.readouterr().err
+    assert not Path(job.output, "run.json").exists()
 
 
 def test_only_shards_with_rows_left_are_done(job, client, monkeypatch):

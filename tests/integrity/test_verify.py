@@ -7,7 +7,6 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from distributed import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,15 +26,7 @@ OBJECTS = 20
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
-    keys = make_archive(tmp_path_factory.mktemp("archive"), OBJECTS)
-    (Path(keys["archive"]["root"]) / "spec-55000-TEST_sp01-003.fits").unlink()
-    return keys
-
-
-@pytest.fixture(scope="module")
-def client():
-    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as made:
-        yield made
+    return make_archive(tmp_path_factory.mktemp("archive"), OBJECTS, missing=[3])
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +71,21 @@ def test_nothing_is_wrong_with_what_a_run_left(job):
     assert found.nbytes > 10_000
     assert "nothing is wrong" in str(found)
     assert sb.open(job.output).verify(deep=True).ok
+
+
+def test_what_a_killed_writer_left_is_named_and_is_no_fault_and_a_run_or_a_repair_removes_it(job, client):
+    part = Path(job.output, "spectra.zarr", "flux", "c", f"0.{'a' * 32}.partial")
+    part.write_bytes(b"half")
+    found = verify(job)
+    assert (found.ok, found.notes) == (
+        True,
+        [f"spectra.zarr/flux/c/{part.name}: left by a process that was killed; the next run removes it"],
+    )
+    run(job, client=client)
+    assert not part.exists()
+    part.write_bytes(b"half")
+    assert verify(job, repair=True).mended == ["unfinished files of killed processes are removed: 1"]
+    assert not part.exists()
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

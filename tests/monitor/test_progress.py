@@ -155,3 +155,13 @@ def test_statuses_of_shards_that_were_taken_back_are_shown_no_more():
     stage.add(replace(record(0, not_found=-4), rows_done=0, again=True), -4)
     stage.add(record(0), 4)
     assert stage.line().startswith("spectra: 4/8 (ok=4) ")
+
+
+def test_reasons_of_shards_that_were_taken_back_are_told_no_more():
+    stage, bad = StageProgress("spectra", 12), replace(record(0, not_found=4), reasons=(("not_found", "no a.fits", 4),))
+    stage.add(bad, 4)
+    stage.add(replace(bad, reasons=(("not_found", "no file b.fits", 1),)), 4)
+    stage.add(Record.taken_back("spectra", bad.shard, bad.counts, bad.reasons), -4)
+    assert stage.reasons.most() == [("not_found", "no file b.fits", 1)]
+    stage.add(Record.taken_back("spectra", bad.shard, bad.counts, [("not_found", "no file b.fits", 5)]), -4)
+    assert stage.reasons.most() == []

@@ -95,14 +95,22 @@ def many_jobs(folder: Path, seconds: float, watch: Watch) -> int:
 
 def long_run(folder: Path, seconds: float, watch: Watch) -> int:
     """Run one job over and over on one cluster, and look at its workers meanwhile; return how often."""
+    import dask
     from distributed import Client, LocalCluster
 
     import survey_batch as sb
+    from survey_batch.cluster.base import SCHEDULER_SETTINGS
     from survey_batch.core.environment import compute_like_a_worker
 
     compute_like_a_worker()
     archive = make_archive(folder / "large", 200)
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+    with (
+        dask.config.set(
+            SCHEDULER_SETTINGS
+        ),  # as on a cluster of ours: by default Dask keeps far more for its developers
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
         workers = [psutil.Process(process) for process in client.run(os.getpid).values()]
         stop = threading.Event()
         watcher = threading.Thread(target=_watch_workers, args=(workers, watch, stop.is_set))
