@@ -123,6 +123,11 @@ def test_settings_that_decide_values_are_kept_as_json_has_them():
     assert kept == {"spectra.ends": [1, 2]}
 
 
+def test_what_changes_components_alone_is_compared_by_the_components():
+    settings = {"spectral_features.blocks": 5, "spectral_features.basis": "a", "spectral_features.sample": 20_000}
+    assert made_with(settings) == {"spectral_features.blocks": 5}
+
+
 def test_a_manifest_knows_whether_keras_runs_it():
     recipe = Recipe(product="spectra", variables=("flux",), shape=(8,))
     common = {"kind": "k", "variant": "v", "classes": ("A", "F"), "recipe": recipe}
