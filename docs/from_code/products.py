@@ -10,7 +10,10 @@ from survey_batch.config.job import Job
 from survey_batch.config.survey import possible_stages
 from survey_batch.core.errors import SurveyBatchError
 from survey_batch.core.status import flag_attributes
+from survey_batch.models.manifest import Manifest, Quantity
+from survey_batch.models.recipe import Recipe
 from survey_batch.stages import Stage, make_stage
+from survey_batch.stages.answers import answers_of
 from survey_batch.store.schema import OBJECT_COORDINATES, Variable
 
 CLASSIFIED = {"predictions": {"classifier": "models/yours", "threshold": 0.5}}
@@ -22,6 +25,13 @@ WITH: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
 }
 """Stages that have more variables with certain keys: in words, and the job's tables with and without these."""
 
+_MODEL = {"kind": "any", "variant": "any", "recipe": Recipe(product="spectra", variables=("flux",), shape=(1,))}
+MODELS = {
+    "classes": Manifest(**_MODEL, classes=("a", "b")),
+    "values": Manifest(**_MODEL, outputs="values", quantities=(Quantity(name="z"),), errors=True),
+    "embedding": Manifest(**_MODEL, outputs="embedding", dimensions=1),
+}
+"""A model of each kind of answer."""
 
 HEADER = ("variable", "dimensions", "type", "unit", "what it holds")
 EVERYWHERE = (Variable("status", ("object, or frame and band",), "u1", flag_attributes()),)
@@ -66,7 +76,19 @@ def _about(stage: Stage) -> str:
     return f"One row per {'field' if stage.axis == 'frame' else 'object'}. Made from {source}."
 
 
+def answers() -> Iterator[tuple[Variable, str]]:
+    """Yield each variable and coordinate of the product `predictions`, and the kind of model whose answer it is."""
+    for kind, manifest in MODELS.items():
+        made = answers_of(manifest, threshold=0.5)
+        yield from ((variable, kind) for variable in made.variables())
+        for name, (dims, _, attrs) in made.coordinates().items():
+            yield Variable(name, dims, "string", attrs), kind
+
+
 def _rows(survey: str, name: str, stage: Stage) -> Iterator[tuple[str, ...]]:
+    if name == "predictions":
+        yield from (_row(variable, f" (models that answer with {kind})") for variable, kind in answers())
+        return
     words, _, without = WITH.get(name, ("", {}, {}))
     always = {one.name for one in make_stage(_job(survey, without), name).variables()} if words else set()
     for variable in stage.variables():

@@ -116,7 +116,12 @@ class Draft:
     def _note(self, name: str, what: str) -> None:
         self.notes.append(f"column {self.names[name]!r} ({name}) holds {what}: such values count as missing")
 
-    def reject(self, wrong: Flags, reason: str, *named: str) -> None:
+    def position(self) -> tuple[F8, F8]:
+        """Return right ascension (0 to 360) and declination [deg], NaN where not known."""
+        ra, dec = (self.angle(axis)[0] for axis in ("ra", "dec"))
+        return ra % 360, np.where(np.abs(dec) <= 90, dec, np.nan)
+
+    def reject(self, wrong: Flags, reason: str | Mapping[int, str], *named: str) -> None:
         """Mark rows as unusable, giving the file's names and values of the columns at fault.
 
         Parameters
@@ -124,7 +129,7 @@ class Draft:
         wrong
             Rows at fault; a row that already has a problem keeps it.
         reason
-            What is wrong and what to do.
+            What is wrong and what to do: of all rows, or of each by its number.
         named
             Our names of the columns at fault.
         """
@@ -132,8 +137,10 @@ class Draft:
         if where.size == 0:
             return
         values = [self._shown(name, where) for name in named if name in self.names]
+        reasons = [reason] * len(where) if isinstance(reason, str) else [reason[int(row)] for row in where]
         self.problem[where] = [
-            "; ".join(filter(None, (", ".join(shown), reason))) for shown in _rows(values, len(where))
+            "; ".join(filter(None, (", ".join(shown), why)))
+            for shown, why in zip(_rows(values, len(where)), reasons, strict=True)
         ]
 
     def _shown(self, name: str, where: npt.NDArray[np.int64]) -> list[str]:

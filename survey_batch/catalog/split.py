@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from survey_batch.catalog.groups import merge_groups, share_out
 from survey_batch.catalog.hashing import hashes
 from survey_batch.config.job import SplitSection
+from survey_batch.core.sphere import chord, unit_vectors
 
 Texts = npt.NDArray[np.object_]
 SPLITS = ("train", "validation", "test")
@@ -58,10 +59,7 @@ def _linked(positions: npt.NDArray[np.float64], radius_arcsec: float) -> npt.NDA
     """Return the connected components of positions closer than the radius."""
     if len(positions) == 0:
         return np.empty(0, dtype=np.int64)
-    ra, dec = np.radians(positions).T
-    vectors = np.column_stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
-    chord = 2 * np.sin(np.radians(radius_arcsec / 3600) / 2)
-    pairs = cKDTree(vectors).query_pairs(chord, output_type="ndarray")
+    pairs = cKDTree(unit_vectors(*positions.T)).query_pairs(chord(radius_arcsec / 3600), output_type="ndarray")
     links = coo_array((np.ones(len(pairs), bool), pairs.T), shape=(len(positions), len(positions)))
     return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from survey_batch.core.arrays import I8, Flags
+from survey_batch.core.arrays import F8, I8, Flags
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,8 +72,11 @@ class CatalogRows(Protocol):
     def whole_number(self, name: str) -> I8:
         """Return a column as `integer` does, and reject rows with anything else than a whole number."""
 
-    def reject(self, wrong: Flags, reason: str, *named: str) -> None:
-        """Mark rows as unusable, with the reason and our names of the columns at fault."""
+    def position(self) -> tuple[F8, F8]:
+        """Return right ascension (0 to 360) and declination [deg], NaN where not known."""
+
+    def reject(self, wrong: Flags, reason: "str | Mapping[int, str]", *named: str) -> None:
+        """Mark rows as unusable, with the reason (or one of each row) and our names of the columns at fault."""
 
 
 class NamedRows(Protocol):

@@ -33,7 +33,8 @@ class Survey(ABC):
     name : str
         Value of `archive.survey`.
     archive : type
-        Model of the table `[archive]`; keys that it adds to `ArchiveSection` decide where files are.
+        Model of the table `[archive]`; keys that it adds to `ArchiveSection` decide where files are, unless `beside`
+        names them.
     key : sequence of KeyColumn
         Columns that lead to an object's data.
     order : sequence of str
@@ -83,13 +84,18 @@ class Survey(ABC):
 
     @classmethod
     def archive_keys(cls) -> tuple[str, ...]:
-        """Return the keys of `[archive]`, besides the root, that decide where files are."""
+        """Return the keys that the survey adds to `[archive]`."""
         return tuple(name for name in cls.archive.model_fields if name not in ArchiveSection.model_fields)
+
+    @classmethod
+    def place_keys(cls) -> tuple[str, ...]:
+        """Return those that decide, with the root, where files are."""
+        return tuple(name for name in cls.archive_keys() if name not in cls.archive.beside)
 
     @classmethod
     def located_by(cls) -> str:
         """Name the keys that decide where to look for files."""
-        return " and ".join(f"archive.{key}" for key in ("root", *cls.archive_keys()))
+        return " and ".join(f"archive.{key}" for key in ("root", *cls.place_keys()))
 
     def missing(self, found: Mapping[str, str], archive: ArchiveSection) -> list[str]:  # noqa: ARG002
         """Return the columns that are needed and not among those found; `archive` may decide which."""

@@ -22,7 +22,7 @@ class Status(IntEnum):
     UNREADABLE = 4
     """The file came whole and is wrong: damaged, or not what it claims to be."""
     OUTSIDE = 5
-    """The position is not on the frame."""
+    """The position is not on the frame, or not on any frame of the survey."""
     INVALID = 6
     """The catalogue row cannot be used."""
     UNREACHABLE = 7
@@ -43,6 +43,9 @@ RETRIABLE = (
     Status.FAILED,
 )
 """Statuses that a run works on again if it is told so; the last two it works on anyway."""
+
+OFF_FOOTPRINT = "the survey has no image there"
+"""How the problem of a catalogue's row begins that is `outside`, not `invalid`."""
 
 USABLE = (Status.OK, Status.PARTIAL)
 """Statuses whose data a later stage can use."""

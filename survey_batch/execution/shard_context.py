@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.job import Job
-from survey_batch.core.status import Status, unfinished
+from survey_batch.core.status import OFF_FOOTPRINT, Status, unfinished
 from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import Rows, read_rows_of
 from survey_batch.stages import Block, Stage, make_stage
@@ -84,10 +84,17 @@ class ShardContext:
             return read_status(self.output, str(self.stage.upstream), self.shard.rows)
         if self.stage.axis == "frame":
             return np.full(len(self.shard), Status.OK, dtype=np.uint8)
-        return np.where(rows["problem"] == "", np.uint8(Status.OK), np.uint8(Status.INVALID))
+        return np.array([_of_problem(text) for text in rows["problem"]], np.uint8)
 
     def inputs(self) -> Rows:
         """Return the variables of the upstream product that the stage reads."""
         if self.given is not None:
             return {name: self.given.block.data[name] for name in self.stage.input_variables}
         return read_rows(self.output, str(self.stage.upstream), self.shard.rows, self.stage.input_variables)
+
+
+def _of_problem(text: str) -> Status:
+    """Return the status of a catalogue's row with this problem."""
+    if not text:
+        return Status.OK
+    return Status.OUTSIDE if OFF_FOOTPRINT in text else Status.INVALID

@@ -187,8 +187,8 @@ def _merge(stage: Stage, loaded: Loaded, block: Block) -> Block:
     problems = [replace(problem, row=int(indices[problem.row])) for problem in block.problems]
     if loaded.first and stage.axis == "object":
         problems += [
-            Problem(int(row), Status.INVALID, str(loaded.rows["problem"][row]), "catalogue")
-            for row in np.flatnonzero(loaded.todo & (loaded.inherited == Status.INVALID))
+            Problem(int(row), Status(int(loaded.inherited[row])), str(loaded.rows["problem"][row]), "catalogue")
+            for row in np.flatnonzero(loaded.todo & (loaded.rows["problem"] != ""))
         ]
     return Block(_merge_data(stage, loaded, block.data), status, problems)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from survey_batch.core.arrays import TEXT
 from survey_batch.core.errors import PlanMismatchError
-from survey_batch.models.manifest import Recipe, made_with
+from survey_batch.models.recipe import Recipe, made_with
 from survey_batch.preflight.provenance import fingerprint
 from survey_batch.spectra.pca import PCA
 from survey_batch.stages.spectral_features import BASIS

@@ -35,7 +35,7 @@ from survey_batch.store.schema import OBJECT_COORDINATES, Variable
 if TYPE_CHECKING:
     import xarray as xr
 
-DIMENSIONS = ("object", "band", "feature", "wavelength", "y", "x", "channel")
+DIMENSIONS = ("object", "band", "feature", "wavelength", "y", "x", "channel", "quantity", "dimension")
 """Dimensions in the order that the kernels expect."""
 
 _OWN = tuple(variable.name for variable in OBJECT_COORDINATES)
@@ -150,7 +150,7 @@ def predict(
     threshold: float = 0.0,
     unchecked: bool = False,
 ) -> "xr.Dataset":
-    """Classify objects.
+    """Ask a model about objects.
 
     Parameters
     ----------
@@ -171,8 +171,9 @@ def predict(
     Returns
     -------
     xarray.Dataset
-        Like the product `predictions`: `probability(object, class)`, `predicted_class`, `confidence`. If `ds` is
-        Dask-backed, so is `predicted_class`: load the result before you group by it or join it with a loaded one.
+        Like the product `predictions`: `probability(object, class)`, `predicted_class`, `confidence`; or
+        `value(object, quantity)` and perhaps `error`; or `embedding(object, dimension)`. If `ds` is Dask-backed, so is
+        `predicted_class`: load the result before you group by it or join it with a loaded one.
 
     Raises
     ------

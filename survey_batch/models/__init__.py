@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from survey_batch.models.keras_family import KerasClassifier
     from survey_batch.models.labelled import Labelled
     from survey_batch.models.loading import load_classifier
-    from survey_batch.models.manifest import Recipe
+    from survey_batch.models.recipe import Recipe
     from survey_batch.models.sklearn_family import SklearnClassifier
 
 __all__ = [
@@ -38,7 +38,7 @@ _HOMES = {
     "KerasClassifier": "models.keras_family",
     "Labelled": "models.labelled",
     "NetworkTraining": "config.sections.training_base",
-    "Recipe": "models.manifest",
+    "Recipe": "models.recipe",
     "SklearnClassifier": "models.sklearn_family",
     "Training": "models.examples",
     "TrainingSection": "config.sections.training_base",

@@ -22,7 +22,8 @@ from survey_batch.core.threads import one_thread
 from survey_batch.models.artifact import sha256, versions
 from survey_batch.models.batches import in_batches
 from survey_batch.models.fitting import Fit, Workspace
-from survey_batch.models.manifest import MANIFEST, Manifest, Recipe
+from survey_batch.models.manifest import MANIFEST, Manifest
+from survey_batch.models.recipe import Recipe
 
 if TYPE_CHECKING:
     from survey_batch.models.labelled import Labelled
@@ -73,7 +74,7 @@ class Classifier(ABC, Generic[Section]):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names, in the order of the probabilities."""
+        """Class names, in the order of the probabilities; empty if the model answers with something else."""
         return self.manifest.classes
 
     @property
@@ -155,7 +156,7 @@ class Classifier(ABC, Generic[Section]):
 
     @abstractmethod
     def _forward(self, inputs: Inputs) -> F4:
-        """Compute probabilities (batch, class) for one batch of prepared rows; every batch has the same size."""
+        """Compute the answer (batch, column) for one batch of prepared rows; every batch has the same size."""
 
     def evidence(self, block: Variables) -> Variables:  # noqa: ARG002
         """Find what the kind's rule in `settle` checks an answer against, (object, …) each; by default nothing."""
@@ -201,7 +202,7 @@ class Classifier(ABC, Generic[Section]):
     def predict_prepared(
         self, prepared: Variables, batch: int = DEFAULT_BATCH, index_in_shard: npt.NDArray[np.intp] | None = None
     ) -> F4:
-        """Compute the probability of each class for rows that `prepared` made.
+        """Compute the model's answer for rows that `prepared` made.
 
         The rounding of matrix products depends on the batch size and, on some processors, on a row's slot in the
         batch. So every call of the model has the same number of rows, and row i of a shard is always in slot
@@ -214,15 +215,16 @@ class Classifier(ABC, Generic[Section]):
             As `prepared` returns it.
         batch
             Rows per call; halved, repeatedly if needed, when the device has too little memory. Another batch size
-            may change a probability by 1e-6.
+            may change an answer by 1e-6 of it.
         index_in_shard : (object,) int, optional
             Each row's index in its shard, in rising order; by default the rows are the whole shard. Another index may
-            change a probability by 1e-6.
+            change an answer by 1e-6 of it.
 
         Returns
         -------
-        (object, class) float32
-            Rows sum to 1; NaN in rows that cannot be classified (where `possible` is False).
+        (object, column) float32
+            One column for each class (the probabilities sum to 1), for each quantity and then each error, or for each
+            dimension of an embedding. NaN in rows that the model cannot answer (where `possible` is False).
 
         Raises
         ------
@@ -230,7 +232,7 @@ class Classifier(ABC, Generic[Section]):
             Not even one object fits in memory, or an answer is not finite.
         """
         index_in_shard = np.arange(len(prepared["possible"])) if index_in_shard is None else index_in_shard
-        probability = np.full((len(index_in_shard), len(self.classes)), np.nan, np.float32)
+        answers = np.full((len(index_in_shard), self.manifest.columns), np.nan, np.float32)
 
         def ask(span: slice, batch: int) -> None:
             rows = slice(*np.searchsorted(index_in_shard, (span.start, span.stop)))
@@ -239,26 +241,27 @@ class Classifier(ABC, Generic[Section]):
                 slots = index_in_shard[rows] - span.start
                 answer = self._forward(_in_slots(inputs, slots, batch))[slots]
                 self._check_answer(answer[possible])
-                probability[rows] = np.where(possible[:, None], answer, np.nan)
+                answers[rows] = np.where(possible[:, None], answer, np.nan)
 
         batch = int(min(batch, self.largest_batch))
         if (fitting := in_batches(int(index_in_shard.max(initial=-1)) + 1, batch, ask)) < batch:
             self.largest_batch = fitting
-        return self.settle(probability, prepared)
+        return self.settle(answers, prepared)
 
     def predict_proba(self, block: Variables, batch: int = DEFAULT_BATCH) -> F4:
-        """Compute the probability of each class for each object of a block: `prepared`, then `predict_prepared`."""
+        """Compute the model's answer for each object of a block: `prepared`, then `predict_prepared`."""
         self.recipe.check_block(block)
         if not len(block[self.recipe.variables[0]]):
-            return np.zeros((0, len(self.classes)), np.float32)
+            return np.zeros((0, self.manifest.columns), np.float32)
         return self.predict_prepared(self.prepared(block), batch)
 
     def _check_answer(self, answer: F4) -> None:
-        if answer.shape[1:] != (len(self.classes),):
+        if answer.shape[1:] != (self.manifest.columns,):
+            wanted = {"classes": "classes", "values": "values and errors", "embedding": "dimensions"}
             raise ConfigurationError(
                 f"the {self.manifest.kind} classifier ({self.manifest.variant}) answers with an array of shape "
-                f"{answer.shape} for {len(self.classes)} classes: its manifest does not belong to it; restore the "
-                "folder, or train again"
+                f"{answer.shape} for {self.manifest.columns} {wanted[self.manifest.outputs]}: its manifest does not "
+                "belong to it; restore the folder, or train again"
             )
         if not np.isfinite(answer).all():
             raise ConfigurationError(

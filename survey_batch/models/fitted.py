@@ -14,7 +14,8 @@ from survey_batch.models.artifact import read_arrays, write_arrays
 from survey_batch.models.base import Classifier, Section
 from survey_batch.models.classes import class_numbers, classes_among
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Manifest, Recipe
+from survey_batch.models.manifest import Manifest
+from survey_batch.models.recipe import Recipe
 
 ARRAYS = "preprocessing.npz"
 
@@ -100,7 +101,7 @@ class FittedClassifier(Classifier[Section]):
         return classifier
 
     def misfit(self) -> str:
-        """Say how the model's outputs differ from the manifest's classes; empty if they do not."""
+        """Say how the model's outputs differ from the manifest's; empty if they do not."""
         return ""
 
 
@@ -111,9 +112,9 @@ def valid_rows_of(family: type[Classifier[Any]], data: Labelled, recipe: Recipe)
 
 
 def predict_rows(classifier: Classifier[Any], data: Labelled) -> npt.NDArray[np.float32]:
-    """Compute probabilities (object, class) for all rows, block by block."""
+    """Compute the answers (object, column) for all rows, block by block."""
     answers = [classifier.predict_proba(block) for _, block in data.blocks()]
-    return np.concatenate(answers) if answers else np.zeros((0, len(classifier.classes)), np.float32)
+    return np.concatenate(answers) if answers else np.zeros((0, classifier.manifest.columns), np.float32)
 
 
 def valid_part(family: type[Classifier[Any]], data: Labelled, recipe: Recipe) -> Labelled:

@@ -17,8 +17,8 @@ from survey_batch.models.examples import Training
 from survey_batch.models.fitted import Extra
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Grid, Recipe
 from survey_batch.models.preprocessing import good_share, step
+from survey_batch.models.recipe import Grid, Recipe
 from survey_batch.models.spectrum_inputs import REST_LINES, flux_channels, noisier, rest_line_channels, tilted
 
 CLASSES = ("GALAXY", "QSO", "STAR")

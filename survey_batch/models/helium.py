@@ -19,8 +19,8 @@ from survey_batch.config.sections.train_spectral_type import SpectralTypeTrainin
 from survey_batch.core.arrays import F4, F8, Flags, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import Classifier
-from survey_batch.models.manifest import Recipe
 from survey_batch.models.preprocessing import step
+from survey_batch.models.recipe import Recipe
 from survey_batch.spectra.line_list import CA_K, HE_I, HE_II
 from survey_batch.spectra.lines import line_indices
 

@@ -116,21 +116,24 @@ class KerasClassifier(FittedClassifier[NetworkSection]):
 
     @property
     def columns(self) -> int | None:
-        """Columns of the network's output: one for each class; None if a family's own rule makes classes of them."""
-        return len(self.classes)
+        """Columns of the network's output: those of an answer; None if a family's own rule makes answers of them."""
+        return self.manifest.columns
 
     def misfit(self) -> str:
-        """Compare the network's outputs with the classes."""
+        """Compare the network's outputs with the manifest."""
         shape = getattr(self.model, "output_shape", None)
         if self.columns is None or not isinstance(shape, tuple) or shape[-1] in (None, self.columns):
             return ""
-        return f"has {shape[-1]} outputs for {self.columns} classes"
+        return f"has {shape[-1]} outputs for {self.columns} {self.manifest.outputs}"
 
     def _forward(self, inputs: Inputs) -> F4:
-        return apply_temperature(self.answer(inputs), self.manifest.temperature).astype(np.float32)
+        answer = self.answer(inputs)
+        if self.manifest.outputs != "classes":
+            return answer
+        return apply_temperature(answer, self.manifest.temperature).astype(np.float32)
 
     def answer(self, inputs: Inputs) -> F4:
-        """Compute probabilities before temperature scaling, (object, class)."""
+        """Compute the answer, (object, column): probabilities before temperature scaling."""
         return self.outputs(inputs)
 
     def outputs(self, inputs: Inputs) -> F4:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.core.arrays import Index, Variables
-from survey_batch.models.manifest import Grid, Recipe
+from survey_batch.models.recipe import Grid, Recipe
 
 log = logging.getLogger(__name__)
 

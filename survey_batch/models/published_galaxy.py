@@ -29,7 +29,7 @@ from survey_batch.models.galaxy_quasar_star import (
 )
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Recipe
+from survey_batch.models.recipe import Recipe
 from survey_batch.models.sklearn_family import SklearnClassifier
 from survey_batch.models.spectrum_inputs import (
     PUBLISHED_GRID,

@@ -24,9 +24,9 @@ from survey_batch.models.fitted import Extra
 from survey_batch.models.helium import HELIUM, HeliumRule
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Grid, Recipe
 from survey_batch.models.preprocessing import step
 from survey_batch.models.rare_classes import rare_examples
+from survey_batch.models.recipe import Grid, Recipe
 from survey_batch.models.spectral_type import SpectralTypeClassifier, recipe_for
 from survey_batch.spectra.smooth import bridge
 

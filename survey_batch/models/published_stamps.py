@@ -25,7 +25,7 @@ from survey_batch.models.fitting import Workspace
 from survey_batch.models.joint_ensemble import build_ensemble, train_ensemble
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Recipe
+from survey_batch.models.recipe import Recipe
 from survey_batch.models.sklearn_family import SklearnClassifier
 from survey_batch.models.stamp_optics import (
     FIELD_POSITION,

@@ -11,7 +11,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.fitted import Extra
 from survey_batch.models.gan import made_spectra
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Recipe
+from survey_batch.models.recipe import Recipe
 from survey_batch.models.templates import observed
 from survey_batch.spectra.templates import read_templates
 

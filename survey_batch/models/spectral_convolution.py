@@ -15,9 +15,9 @@ from survey_batch.models.examples import Training
 from survey_batch.models.fitted import Extra
 from survey_batch.models.helium import HELIUM
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Grid, Recipe
 from survey_batch.models.preprocessing import mean_and_spread, step
 from survey_batch.models.rare_classes import rare_examples
+from survey_batch.models.recipe import Grid, Recipe
 from survey_batch.models.spectral_type import SpectralTypeClassifier, bins_of, recipe_for
 from survey_batch.models.spectrum_inputs import flux_channels
 from survey_batch.models.templates import C_KM_S, VELOCITY_KM_S

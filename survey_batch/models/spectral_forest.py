@@ -20,9 +20,9 @@ from survey_batch.models.classes import SEQUENCE
 from survey_batch.models.fitted import Extra
 from survey_batch.models.helium import HELIUM, HeliumRule, equivalent_widths, strengths
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Grid, Recipe
 from survey_batch.models.preprocessing import step
 from survey_batch.models.rare_classes import rare_examples, survey_weights
+from survey_batch.models.recipe import Grid, Recipe
 from survey_batch.models.sklearn_family import SklearnClassifier
 from survey_batch.models.spectral_type import SpectralTypeClassifier, bins_of, recipe_for
 

@@ -14,8 +14,8 @@ from survey_batch.models.classes import class_numbers
 from survey_batch.models.ensemble import EnsembleClassifier
 from survey_batch.models.helium import HeliumRule
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Grid, Recipe
 from survey_batch.models.preprocessing import STEPS, good_share, relative_bins, step
+from survey_batch.models.recipe import Grid, Recipe
 
 if TYPE_CHECKING:
     from survey_batch.models.fitting import Fit, Predict

@@ -26,8 +26,9 @@ from survey_batch.models.cross_validation import grouped_folds
 from survey_batch.models.fitted import Arrays, valid_rows_of
 from survey_batch.models.fitting import Fit, Predict, Workspace
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Manifest, Recipe
+from survey_batch.models.manifest import Manifest
 from survey_batch.models.psf_fit import fit_classes
+from survey_batch.models.recipe import Recipe
 from survey_batch.models.stamp_optics import (
     FIELD_POSITION,
     IMAGES,

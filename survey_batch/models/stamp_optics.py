@@ -11,7 +11,7 @@ from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.core.arrays import F4, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Recipe
+from survey_batch.models.recipe import Recipe
 from survey_batch.optics.diffraction import Optics
 from survey_batch.optics.exposure import exposure_key
 from survey_batch.optics.psf_field import SAMPLING, PsfField, load_psf_field

@@ -20,8 +20,8 @@ from survey_batch.models.examples import Training
 from survey_batch.models.image_networks import small_cnn, small_vit
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Recipe
 from survey_batch.models.preprocessing import step
+from survey_batch.models.recipe import Recipe
 
 if TYPE_CHECKING:
     from survey_batch.models.fitting import Fit

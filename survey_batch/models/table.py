@@ -16,9 +16,9 @@ from survey_batch.models.classes import class_numbers
 from survey_batch.models.ensemble import EnsembleClassifier
 from survey_batch.models.fitted import Arrays
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Recipe
 from survey_batch.models.network import Design
 from survey_batch.models.preprocessing import step
+from survey_batch.models.recipe import Recipe
 
 if TYPE_CHECKING:
     from survey_batch.models.fitting import Fit, Predict

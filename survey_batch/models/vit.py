@@ -18,7 +18,8 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import Inputs
 from survey_batch.models.examples import Training
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Manifest, Recipe
+from survey_batch.models.manifest import Manifest
+from survey_batch.models.recipe import Recipe
 from survey_batch.models.stellar_image import ImageClassifier
 
 CONFIG, TENSORS = "config.json", "model.safetensors"

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from survey_batch.core.arrays import F8, Index
+from survey_batch.core.sphere import chord, unit_vectors
 from survey_batch.report.objects import Objects, spread
 from survey_batch.report.page import Html, Section, plot, section, shape, tag
 from survey_batch.report.style import LINE, SOFT
@@ -84,7 +85,7 @@ def find_patches(ra: F8, dec: F8) -> list[Patch]:
     along = np.floor(ra * np.cos(np.deg2rad(band * CELL_DEGREES)) / CELL_DEGREES)
     _, first, cell = np.unique(np.stack([band, along], axis=1), axis=0, return_index=True, return_inverse=True)
     # One object stands for its cell, so the search does not grow with the catalogue.
-    reach = 2 * np.sin(np.deg2rad(2.2 * CELL_DEGREES) / 2)
+    reach = chord(2.2 * CELL_DEGREES)
     pairs = cKDTree(unit_vectors(ra[first], dec[first])).query_pairs(reach, output_type="ndarray")
     links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(first), len(first)))
     patch = connected_components(links, directed=False)[1][cell.ravel()]
@@ -95,12 +96,6 @@ def find_patches(ra: F8, dec: F8) -> list[Patch]:
 def _patch(members: Index, ra: F8, dec: F8) -> Patch:
     x, y, z = unit_vectors(ra[members], dec[members]).mean(axis=0)
     return Patch(members, float(np.rad2deg(np.arctan2(y, x)) % 360), float(np.rad2deg(np.arctan2(z, np.hypot(x, y)))))
-
-
-def unit_vectors(ra: F8, dec: F8) -> F8:
-    """Turn directions [degrees] into (n, 3) vectors."""
-    a, d = np.deg2rad(ra), np.deg2rad(dec)
-    return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=1)
 
 
 def offsets(objects: Objects, patch: Patch) -> tuple[F8, F8]:

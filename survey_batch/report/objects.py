@@ -140,7 +140,7 @@ def read_objects(status: RunStatus) -> Objects | None:
     final = final_status([column("status", group) for group in made.values()])
     columns |= {"status": names[final][begun], "usable": usable(first_status)[begun]}
     predictions = made.get("predictions")
-    if predictions is None:
+    if predictions is None or "probability" not in predictions:
         predicted, probability = np.full(begun.sum(), "", dtype=object), None
         classes = label_classes(texts["label"])
     else:

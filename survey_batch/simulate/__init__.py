@@ -6,5 +6,6 @@ formulas is not for real ones; `examples` makes spectra from real templates, whi
 
 from survey_batch.simulate.lamost import simulate_lamost
 from survey_batch.simulate.sdss import simulate_sdss
+from survey_batch.simulate.sdss_spectra import simulate_sdss_spectra
 
-__all__ = ["simulate_lamost", "simulate_sdss"]
+__all__ = ["simulate_lamost", "simulate_sdss", "simulate_sdss_spectra"]

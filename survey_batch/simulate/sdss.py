@@ -2,6 +2,7 @@
 
 import csv
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.simulate.frames import frame_bytes
 from survey_batch.simulate.pixels import BANDS, frame_pixels
 from survey_batch.simulate.sky import Population, draw_population
-from survey_batch.simulate.strip import Strip
+from survey_batch.simulate.strip import NODE, PIXEL, Strip
 from survey_batch.surveys.sdss.files import FRAME_SHAPE, OVERLAP_ROWS, FieldKey, frame_path
 
 logger = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 RERUN = 301
 SKY_VERSION = 1
 COLUMNS = ("objid", "ra", "dec", "u", "g", "r", "i", "z", "run", "rerun", "camcol", "field", "class", "subclass")
+FIELD_COLUMNS = ("run", "rerun", "camcol", "field", "mu_start", "mu_end", "nu_start", "nu_end", "node", "incl", "score")
 
 _DAMAGE = ({"ra": "-9999", "dec": "-9999"}, {"ra": ""}, {"field": ""}, {"dec": "91.5"}, {"run": "-1"})
 """Ways to make a catalogue row invalid: bad coordinates, or no key of a frame."""
@@ -61,7 +63,8 @@ def simulate_sdss(
     Returns
     -------
     Path
-        The catalogue, `<root>/sources.csv`, with the columns of a CasJobs export.
+        The catalogue, `<root>/sources.csv`, with the columns of a CasJobs export; beside it, `fields.csv` lists the
+        fields as SDSS's `window_flist.fits` does.
 
     Raises
     ------
@@ -77,7 +80,8 @@ def simulate_sdss(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(frame_bytes(strip, field, band, frame_pixels(strip, population, field, band, seed)))
         logger.info("simulated field %d-%d-%04d", run, camcol, field)
-    return _write_catalog(root / "sources.csv", _with_invalid(_rows(strip, population), invalid, seed))
+    _write_table(root / "fields.csv", FIELD_COLUMNS, _fields(strip))
+    return _write_table(root / "sources.csv", COLUMNS, _with_invalid(_rows(strip, population), invalid, seed))
 
 
 def _check(strip: Strip, objects: int, seed: int, bands: str, invalid: int) -> None:
@@ -129,10 +133,21 @@ def _with_invalid(rows: list[dict[str, str]], invalid: int, seed: int) -> list[d
     return rows
 
 
-def _write_catalog(path: Path, rows: list[dict[str, str]]) -> Path:
+def _fields(strip: Strip) -> list[dict[str, str]]:
+    """List the fields as the survey's `window_flist.fits` does."""
+    rows = []
+    for number in strip.field_numbers:
+        mu, nu = strip.mu_nu(np.array(strip.rows_of(number))[[0, -1]] * 1.0, np.array([0.0, strip.shape[1] - 1]))
+        bounds = [mu[0] - PIXEL / 2, mu[1] + PIXEL / 2, nu[0] - PIXEL / 2, nu[1] + PIXEL / 2, NODE, strip.inclination]
+        values = [strip.run, strip.rerun, strip.camcol, number, *(f"{value:.8f}" for value in bounds), "1.0"]
+        rows.append(dict(zip(FIELD_COLUMNS, map(str, values), strict=True)))
+    return rows
+
+
+def _write_table(path: Path, columns: Sequence[str], rows: list[dict[str, str]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     return path

@@ -1,23 +1,16 @@
-"""FITS files of LAMOST low-resolution spectra, in the three layouts of its releases.
+"""FITS files of LAMOST low-resolution spectra, in the three layouts of its releases."""
 
-The files are small and many, so they are put together from bytes: `astropy.io.fits` takes longer to write the cards
-of one header than everything else takes together.
-"""
-
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.simulate.fits_bytes import Card, primary_cards, unit
 from survey_batch.spectra.synthetic.observation import Observation
 from survey_batch.spectra.synthetic.targets import Target
 
-CARD, BLOCK = 80, 2880
 COEFF0, COEFF1 = 3.5682, 0.0001
 """log10 of the first pixel's wavelength, and of the ratio of neighbouring ones."""
-
-Card = tuple[str, Any, str]
 
 
 class Layout(NamedTuple):
@@ -52,9 +45,9 @@ def file_bytes(layout: Layout, name: str, target: Target, seen: Observation) -> 
     cards = _cards(layout, name, target, seen)
     if layout is not COADD:
         bits = 8 * np.dtype(layout.type_).itemsize
-        return _unit([*_primary(-bits, [seen.flux.size, 5]), *cards], rows)
-    primary = _unit([*_primary(16, []), *cards], rows[:0])
-    return primary + _unit(_table_cards(seen.flux.size), rows)
+        return unit([*primary_cards(-bits, [seen.flux.size, 5]), *cards], rows)
+    primary = unit([*primary_cards(16, []), *cards], rows[:0])
+    return primary + unit(_table_cards(seen.flux.size), rows)
 
 
 def _rows(layout: Layout, seen: Observation) -> npt.NDArray[Any]:
@@ -62,16 +55,6 @@ def _rows(layout: Layout, seen: Observation) -> npt.NDArray[Any]:
     third = normalized if layout is SUBCONTINUUM else seen.wavelength
     rows = [seen.flux, seen.ivar, third, seen.and_mask, seen.or_mask]
     return np.array([*rows, normalized] if layout is COADD else rows, dtype=layout.type_)
-
-
-def _primary(bits: int, axes: list[int]) -> list[Card]:
-    return [
-        ("SIMPLE", True, ""),
-        ("BITPIX", bits, ""),
-        ("NAXIS", len(axes), "Number of array dimensions"),
-        *((f"NAXIS{i + 1}", size, "") for i, size in enumerate(axes)),
-        ("EXTEND", True, ""),
-    ]
 
 
 def _table_cards(size: int) -> list[Card]:
@@ -160,21 +143,3 @@ def _analysis_cards(layout: Layout, target: Target, seen: Observation) -> list[C
         ("Z", target.redshift, "Redshift of object"),
         *((f"{prefix}{band.upper()}", value, f"SNR of {band} filter") for band, value in seen.snr.items()),
     ]
-
-
-def _unit(cards: Sequence[Card], data: npt.NDArray[Any]) -> bytes:
-    """Make one header and its data, each padded to whole blocks (FITS standard 4.0, section 3)."""
-    header = "".join(_card(*card) for card in cards) + "END".ljust(CARD)
-    content = data.tobytes()
-    return header.ljust(-(-len(header) // BLOCK) * BLOCK).encode("ascii") + content + b"\0" * (-len(content) % BLOCK)
-
-
-def _card(key: str, value: Any, comment: str) -> str:
-    """Make one card in fixed format (FITS standard 4.0, section 4.2); simulated values never contain quotes."""
-    if isinstance(value, bool):
-        text = f"{'T' if value else 'F':>20}"
-    elif isinstance(value, str):
-        text = f"'{value:<8}'".ljust(20)
-    else:
-        text = f"{value!r:>20}".upper()
-    return f"{key:<8}= {text} / {comment}"[:CARD].ljust(CARD)

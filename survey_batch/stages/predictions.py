@@ -1,4 +1,4 @@
-"""The `predictions` product: a trained classifier's probabilities for every object."""
+"""The `predictions` product: a model's answer for every object."""
 
 import json
 from dataclasses import replace
@@ -15,8 +15,10 @@ from survey_batch.core.status import Status
 from survey_batch.models.artifact import check_folder, classifier_fingerprint, read_manifest
 from survey_batch.models.awaited import awaits
 from survey_batch.models.loading import load_classifier
-from survey_batch.models.manifest import Manifest, Recipe
+from survey_batch.models.manifest import Manifest
+from survey_batch.models.recipe import Recipe
 from survey_batch.planning.plan import Plan, Rows
+from survey_batch.stages.answers import Answers, answers_of
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.store.damage import read_array
@@ -91,26 +93,12 @@ class PredictionsStage(Stage):
         return {**settings, "predictions.threshold": self.section.threshold} if self.section.threshold else settings
 
     def sizes(self) -> dict[str, int]:
-        """Return the number of classes."""
-        return {"class": len(self._manifest.classes)}
+        """Return the number of classes, quantities or dimensions."""
+        return self._answers.sizes()
 
     def variables(self) -> tuple[Variable, ...]:
-        """Return the probabilities and the most probable class."""
-        named = {"long_name": "most probable class"}
-        if self.section.threshold:
-            named["comment"] = f"empty where confidence is below {self.section.threshold:g}: the classifier abstains"
-        return (
-            Variable(
-                "probability",
-                ("object", "class"),
-                "f4",
-                {"long_name": "calibrated probability of each class", "units": "1"},
-            ),
-            Variable("predicted_class", ("object",), "string", named),
-            Variable(
-                "confidence", ("object",), "f4", {"long_name": "probability of the most probable class", "units": "1"}
-            ),
-        )
+        """Return the arrays of the model's kind of answer."""
+        return self._answers.variables()
 
     def schema(self, size: int, fitted: Coordinates | None = None) -> Schema:
         """Fix the product's shape; its attribute `classifier` identifies the classifier, in JSON."""
@@ -118,8 +106,8 @@ class PredictionsStage(Stage):
         return replace(super().schema(size, fitted), attrs={"classifier": json.dumps(about)})
 
     def coordinates(self) -> Coordinates:
-        """Return the class names."""
-        return {"class": (("class",), np.array(self._manifest.classes), {"long_name": "name of each class"})}
+        """Return the names of the classes or quantities."""
+        return self._answers.coordinates()
 
     def check(self) -> None:
         """Refuse a classifier that is damaged, unknown here, or trained on a product made differently."""
@@ -136,21 +124,22 @@ class PredictionsStage(Stage):
                 f'predictions.precision = "{self.section.precision}" is for networks, and {self.folder} holds none; '
                 "remove the key"
             )
+        if self.section.threshold and self._manifest.outputs != "classes":
+            raise ConfigurationError(
+                f"predictions.threshold is a least confidence in a class, and {self.folder} answers with "
+                f"{self._manifest.outputs}; remove the key"
+            )
 
     def prepare(self, inputs: Rows) -> Rows:
         """Make the network's input while another shard computes."""
         return self._classifier().prepared(inputs)
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
-        """Predict all objects of a block; an object with too little data gets no probabilities."""
+        """Ask the model about all objects of a block; one with too little data gets no answer."""
         block, classifier = self.empty_block(len(rows["ra"])), self._classifier()
-        probability = classifier.predict_prepared(inputs, self.section.batch, rows["index_in_shard"])
-        known, confidence = np.isfinite(probability).all(axis=1), probability.max(axis=1)
-        block.data["probability"][:] = probability
-        block.data["confidence"][known] = confidence[known]
-        answered = known & (confidence >= self.section.threshold)
-        names = np.array(classifier.classes, dtype=object)
-        block.data["predicted_class"][answered] = names[probability[answered].argmax(axis=1)]
+        answers = classifier.predict_prepared(inputs, self.section.batch, rows["index_in_shard"])
+        known = np.asarray(np.isfinite(answers).all(axis=1))
+        self._answers.fill(block, answers, known)
         for row in np.flatnonzero(~known):
             block.fail(int(row), Status.UNREADABLE, classifier.why_not, self.folder)
         return block
@@ -180,6 +169,10 @@ class PredictionsStage(Stage):
                 "survey-batch run --train trains it before it predicts"
             )
         return read_manifest(Path(self.folder))
+
+    @cached_property
+    def _answers(self) -> Answers:
+        return answers_of(self._manifest, self.section.threshold)
 
     @property
     def _recipe(self) -> Recipe:

@@ -54,6 +54,11 @@ def evaluate(job: Job, split: str = "test", prior: Prior | None = None) -> dict[
         raise ConfigurationError("the job names no classifier: set train.classifier or predictions.classifier")
     step(f"loading the classifier {named.classifier}")
     classifier = load_classifier(named.classifier)
+    if not classifier.classes:
+        raise ConfigurationError(
+            f"{named.classifier} answers with {classifier.manifest.outputs}, and evaluate compares classes; "
+            "name a classifier with classes"
+        )
     recipe = classifier.recipe
     check_made_by(job, recipe.product)
     step(f"scoring the {split} split")

@@ -18,7 +18,7 @@ from survey_batch.core.status import Status, usable
 from survey_batch.lazy.datasets import made_of
 from survey_batch.lazy.products import open_product
 from survey_batch.models.labelled import TEXTS, Labelled
-from survey_batch.models.manifest import made_with
+from survey_batch.models.recipe import made_with
 from survey_batch.planning.plan import read_plan_columns
 from survey_batch.stages.spectral_features import BASIS
 

@@ -68,7 +68,8 @@ def test_a_row_without_a_needed_value_is_rejected_with_the_name_of_what_is_missi
 
 def test_the_keys_of_a_survey_s_archive_say_where_its_files_are():
     assert find_survey("lamost").located_by() == "archive.root and archive.layout"
-    assert find_survey("sdss").archive_keys() == ("release",)
+    assert find_survey("sdss").archive_keys() == ("release", "fields")
+    assert find_survey("sdss").located_by() == "archive.root and archive.release"
     assert find_survey("skyserver").located_by() == "archive.root"
 
 

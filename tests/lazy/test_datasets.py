@@ -12,7 +12,7 @@ from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.status import Status
 from survey_batch.lazy import datasets
 from survey_batch.lazy.datasets import check_made, finished, made_from, made_of
-from survey_batch.models.manifest import Recipe
+from survey_batch.models.recipe import Recipe
 from tests.lazy.conftest import FEATURES, OBJECTS
 
 pytestmark = pytest.mark.filterwarnings("error::xarray.SerializationWarning")

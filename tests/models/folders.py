@@ -1,7 +1,8 @@
 """Folders of trained classifiers without anything in them that could be run."""
 
 from survey_batch.models.artifact import sha256, versions
-from survey_batch.models.manifest import MANIFEST, Manifest, Recipe
+from survey_batch.models.manifest import MANIFEST, Manifest
+from survey_batch.models.recipe import Recipe
 
 
 def write_folder(folder, kind="spectral-type", variant="lines", **keys):

@@ -7,7 +7,8 @@ import numpy as np
 from survey_batch.config.sections.training_base import EnsembleTraining
 from survey_batch.models.augment import Augmentation
 from survey_batch.models.ensemble import WEIGHT_DECAY, EnsembleClassifier
-from survey_batch.models.manifest import Manifest, Recipe
+from survey_batch.models.manifest import Manifest
+from survey_batch.models.recipe import Recipe
 
 MEMBERS = 3
 SECTION = EnsembleTraining(classifier="-", kind="toy", variant="one", members=MEMBERS)

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from survey_batch.archive.decompress import LAMOST_CEILING, decompress
 from survey_batch.models.helium import HELIUM, MEASURED, HeliumRule, absorbed, cooled, equivalent_widths, strengths
-from survey_batch.models.manifest import Grid
 from survey_batch.models.published_spectral_type import PublishedSpectralType
+from survey_batch.models.recipe import Grid
 from survey_batch.models.spectral_convolution import SpectralConvolution
 from survey_batch.models.spectral_forest import SpectralForest
 from survey_batch.models.spectral_type import recipe_for

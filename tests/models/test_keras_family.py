@@ -11,7 +11,8 @@ from survey_batch.config.sections.training_base import NetworkTraining
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.examples import Training
 from survey_batch.models.keras_family import KerasClassifier, _not_about_retracing
-from survey_batch.models.manifest import Manifest, Recipe
+from survey_batch.models.manifest import Manifest
+from survey_batch.models.recipe import Recipe
 from tests.models.conftest import labelled
 
 CLASSES = ("A", "é")

@@ -6,8 +6,8 @@ import pytest
 from survey_batch.catalog.labels import possible_labels
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.manifest import Grid
 from survey_batch.models.rare_classes import rare_examples, survey_weights
+from survey_batch.models.recipe import Grid
 from survey_batch.models.spectral_type import recipe_for
 from tests.models.conftest import labelled, make_block
 from tests.models.test_baselines import template_file

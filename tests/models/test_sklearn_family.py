@@ -9,7 +9,8 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.models import sklearn_family
 from survey_batch.models.artifact import sha256
 from survey_batch.models.loading import load_classifier
-from survey_batch.models.manifest import MANIFEST, Recipe
+from survey_batch.models.manifest import MANIFEST
+from survey_batch.models.recipe import Recipe
 from survey_batch.models.sklearn_family import SklearnClassifier
 from tests.models.answers import assert_rows_answer_for_themselves
 from tests.models.conftest import labelled

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from survey_batch.core.status import Status
 from survey_batch.report.objects import label_classes, read_objects, sample_blocks, spread
 from survey_batch.report.summary import summarize
+from survey_batch.store.products import open_group
 from tests.report.outputs import CLASSES, make_predictions, make_spectra, spectra_job
 
 
@@ -60,6 +61,18 @@ def test_status_is_the_worst_of_all_products_and_usable_is_what_the_first_holds(
     assert objects.usable.sum() == 23
     assert objects.classes == CLASSES
     assert objects.predicted[4] == "M"  # labelled G
+
+
+def test_answers_that_are_no_classes_leave_the_labels_as_groups(tmp_path):
+    job = spectra_job(tmp_path)
+    make_spectra(job)
+    make_predictions(job)
+    group = open_group(job.output, "predictions")
+    del group["probability"], group["predicted_class"], group["confidence"], group["class"]
+    objects = read_objects(summarize(job.output))
+    assert objects is not None
+    assert objects.probability is None
+    assert objects.group_title == "label"
 
 
 def test_nothing_is_read_before_there_is_anything(tmp_path):

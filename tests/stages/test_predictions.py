@@ -8,7 +8,8 @@ import pytest
 
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.core.status import Status
-from survey_batch.models.manifest import MANIFEST, Grid, Manifest, Recipe, made_with
+from survey_batch.models.manifest import MANIFEST, Manifest
+from survey_batch.models.recipe import Grid, Recipe, made_with
 from survey_batch.spectra.features import feature_names
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product

@@ -242,7 +242,8 @@ def jobs() -> Iterator[bytes]:
 
 def manifests() -> Iterator[bytes]:
     """Yield manifests of classifiers with a grid, with names and with figures."""
-    from survey_batch.models.manifest import Grid, Manifest, Recipe
+    from survey_batch.models.manifest import Manifest
+    from survey_batch.models.recipe import Grid, Recipe
 
     spectra = Recipe(
         product="spectra", variables=("flux",), shape=(3909,), grid=Grid(first=35682, count=3909), units={"flux": "1"}

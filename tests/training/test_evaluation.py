@@ -7,7 +7,8 @@ import pytest
 
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models.manifest import Manifest, Recipe
+from survey_batch.models.manifest import Manifest
+from survey_batch.models.recipe import Recipe
 from survey_batch.training.evaluation import evaluate, scores_of_split
 from tests.models.conftest import labelled
 from tests.report.outputs import spectra_job

@@ -1,6 +1,6 @@
 """The table `[archive]`: where the survey's files are."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
@@ -11,6 +11,9 @@ from survey_batch.core.redaction import check_address
 
 class ArchiveSection(Section):
     """Where the survey's files are, and limits on the requests for them; a survey may add keys."""
+
+    beside: ClassVar[frozenset[str]] = frozenset()
+    """Keys that a survey adds and that do not decide where files are."""
 
     survey: str
     """The name of an installed survey."""

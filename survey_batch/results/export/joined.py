@@ -25,7 +25,10 @@ from survey_batch.store.schema import Array
 OURS = "sb_"
 """Prefix of added columns, so that none hides a column of the catalogue."""
 
-ADDED = r"^(?i:sb_(object_id|status|predicted_class|confidence|label|split|reason|ra|dec|probability_.*|feature_.*))$"
+ADDED = (
+    r"^(?i:sb_(object_id|status|predicted_class|confidence|label|split|reason|ra|dec"
+    r"|probability_.*|value_.*|error_.*|feature_.*))$"
+)
 """Columns that an export adds; columns of an earlier export are recognized by it."""
 
 BLOCK_BYTES = 64_000_000

@@ -8,7 +8,8 @@ from survey_batch.config.job import Job
 from survey_batch.core.paths import join
 from survey_batch.core.redaction import redacted_values
 from survey_batch.core.versions import own_version, versions
-from survey_batch.results.export.results import CLASS, classifier_of
+from survey_batch.results.export.answers import CLASS
+from survey_batch.results.export.results import classifier_of
 from survey_batch.store.small_files import DamagedFileError, read_run_file
 
 PREFIX = "survey_batch."

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,46 +11,26 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import zarr
 
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import join, read_bytes
 from survey_batch.core.status import Status, final_status, usable
 from survey_batch.planning.plan import planned_rows, read_plan_part
+from survey_batch.results.export.answers import PREDICTIONS, answer_columns
 from survey_batch.results.export.asked import chosen, parse
 from survey_batch.results.export.names import plain_names
-from survey_batch.results.export.ucds import PROBABILITY_UCD, UCDS, ucd_of_feature
-from survey_batch.results.export.units import column
+from survey_batch.results.export.parts import Part, stored_rows, to_column
+from survey_batch.results.export.ucds import UCDS, ucd_of_feature
+from survey_batch.results.export.units import column, plain_unit
 from survey_batch.store.damage import read_array
 from survey_batch.store.products import open_group, product_exists
-from survey_batch.store.schema import OBJECT_COORDINATES, PRODUCTS_OF_FRAMES, Array
+from survey_batch.store.schema import OBJECT_COORDINATES, PRODUCTS_OF_FRAMES
 from survey_batch.store.small_files import file_told
 
 Statuses = npt.NDArray[np.uint8]
 
 NAMES = np.array([member.name.lower() for member in Status], dtype=object)
-PREDICTIONS = "predictions"
-CLASS = "class"
-"""Key of a field's metadata: the exact name of the class whose probability a column holds."""
-NONE = "1"
-"""Unit of a feature without one."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Columns that are read together.
-
-    Attributes
-    ----------
-    fields : tuple of pyarrow.Field
-        Names, without prefix, types and meanings.
-    read : callable
-        Returns the columns for some successive rows of the plan.
-    """
-
-    fields: tuple[pa.Field, ...]
-    read: Callable[[slice], list[pa.Array]]
 
 
 @dataclass(frozen=True)
@@ -92,8 +72,9 @@ def find_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
     -------
     Results
         `object_id` and `status`; if there are predictions, also `predicted_class`, `confidence` and
-        `probability_<class>`; and what was asked for. NULL where an object has no value. An object is `pending`
-        until all products, including those not yet created, have reached it.
+        `probability_<class>`, or `value_<quantity>` and `error_<quantity>`; and what was asked for. NULL where an
+        object has no value. An object is `pending` until all products, including those not yet created, have reached
+        it.
 
     Raises
     ------
@@ -114,7 +95,7 @@ def find_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
     final = final_status(list(statuses.values()))
     parts = [_identity(job.output, final, ("ra", "dec") if positions else ())]
     if PREDICTIONS in made:
-        parts.append(_predictions(job.output, usable(statuses[PREDICTIONS])))
+        parts += answer_columns(job.output, usable(statuses[PREDICTIONS]))
     for product, patterns in asked.patterns.items():
         parts += _columns_of(job.output, product, patterns, statuses[product])
     if texts := [name for name in asked.columns if name != "reason"]:
@@ -145,30 +126,6 @@ def _identity(output: str, final: Statuses, positions: tuple[str, ...]) -> Part:
     return Part(tuple(fields), read)
 
 
-def _predictions(output: str, done: npt.NDArray[np.bool_]) -> Part:
-    group: Any = open_group(output, PREDICTIONS)
-    classes = [str(name) for name in _values(group, CLASS, slice(None))]
-    best, sure = "most probable class; NULL where the classifier abstains", "largest probability"
-    fields = [
-        column("predicted_class", pa.string(), best, ucd=UCDS["predicted_class"]),
-        column("confidence", pa.float32(), sure, ucd=UCDS["confidence"]),
-    ]
-    for name, plain in zip(classes, plain_names(classes), strict=True):
-        about = column(f"probability_{plain}", pa.float32(), f"probability of class {name}", ucd=PROBABILITY_UCD)
-        fields.append(about.with_metadata({**about.metadata, CLASS: name}))
-
-    def read(rows: slice) -> list[pa.Array]:
-        here = done[rows]
-        probability = _values(group, "probability", rows)
-        numbers = [_values(group, "confidence", rows), *(probability[:, index] for index in range(len(classes)))]
-        return [
-            _array(_values(group, "predicted_class", rows), here),
-            *(_array(np.ascontiguousarray(values), here) for values in numbers),
-        ]
-
-    return Part(tuple(fields), read)
-
-
 def _columns_of(output: str, product: str, patterns: Sequence[str], status: Statuses) -> list[Part]:
     """Find the columns of a product: features by name, else variables with one value for each object."""
     group: Any = open_group(output, product)
@@ -184,7 +141,7 @@ def _columns_of(output: str, product: str, patterns: Sequence[str], status: Stat
 
 def _features(group: Any, patterns: Sequence[str], product: str, done: npt.NDArray[np.bool_]) -> Part:
     names, units, meanings = (
-        [str(text) for text in _values(group, name, slice(None))] for name in ("feature", "unit", "description")
+        [str(text) for text in stored_rows(group, name, slice(None))] for name in ("feature", "unit", "description")
     )
     wanted = chosen(patterns, names, product)
     indices = [names.index(name) for name in wanted]
@@ -194,15 +151,15 @@ def _features(group: Any, patterns: Sequence[str], product: str, done: npt.NDArr
             f"{prefix}_{plain}",
             pa.float32(),
             meanings[index],
-            "" if units[index] == NONE else units[index],
+            plain_unit(units[index]),
             ucd_of_feature(names[index], units[index]),
         )
         for index, plain in zip(indices, plain_names(wanted), strict=True)
     )
 
     def read(rows: slice) -> list[pa.Array]:
-        values, here = _values(group, "value", rows), done[rows]
-        return [_array(np.ascontiguousarray(values[:, index]), here) for index in indices]
+        values, here = stored_rows(group, "value", rows), done[rows]
+        return [to_column(np.ascontiguousarray(values[:, index]), here) for index in indices]
 
     return Part(fields, read)
 
@@ -213,12 +170,12 @@ def _variable(group: Any, name: str, product: str, status: Statuses) -> Part:
     kind = pa.string() if says or array.dtype.kind in "TUO" else pa.from_numpy_dtype(array.dtype)
     unit = str(array.attrs.get("units", ""))
     about = str(array.attrs.get("long_name", ""))
-    field = column(f"{product}_{plain_names([name])[0]}", kind, about, "" if unit == NONE else unit)
+    field = column(f"{product}_{plain_names([name])[0]}", kind, about, plain_unit(unit))
 
     def read(rows: slice) -> list[pa.Array]:
         if says:
             return [pa.array(NAMES[status[rows]], pa.string())]
-        return [_array(_values(group, name, rows), usable(status[rows]))]
+        return [to_column(stored_rows(group, name, rows), usable(status[rows]))]
 
     return Part((field,), read)
 
@@ -268,16 +225,3 @@ def classifier_of(output: str) -> str:
     made = json.loads(str(attrs.get("provenance", "{}")))
     about = json.loads(str(attrs.get("classifier", "{}")))
     return json.dumps({**about, "fingerprint": made.get("predictions.classifier", "")})
-
-
-def _array(values: Array, there: npt.NDArray[np.bool_]) -> pa.Array:
-    """Make a column with NULL where there is no value: no text, NaN, or an object without data."""
-    if values.dtype == object:
-        return pa.array(values, pa.string(), mask=~there | (values == ""))
-    absent = ~there | np.isnan(values) if values.dtype.kind == "f" else ~there
-    return pa.array(values, mask=absent)
-
-
-def _values(group: zarr.Group, name: str, rows: slice) -> Array:
-    values = read_array(group, name, rows)
-    return values.astype(object) if values.dtype.kind in "TU" else values

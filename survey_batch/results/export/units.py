@@ -9,10 +9,18 @@ from survey_batch.catalog.parquet_file import DESCRIPTION, UCD, UNIT
 from survey_batch.config.job import CatalogSection
 from survey_batch.results.export.ucds import UCDS
 
+NO_UNIT = "1"
+"""Unit in products of a quantity without one."""
+
 
 def column(name: str, kind: pa.DataType, description: str, unit: str = "", ucd: str = "") -> pa.Field:
     """Make a field with its meaning."""
     return described(pa.field(name, kind), {UNIT: unit, DESCRIPTION: description, UCD: ucd})
+
+
+def plain_unit(unit: str) -> str:
+    """Return the unit for a column: "" for what products write where there is none."""
+    return "" if unit == NO_UNIT else unit
 
 
 def described(field: pa.Field, said: Mapping[str, str]) -> pa.Field:

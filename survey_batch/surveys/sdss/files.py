@@ -32,7 +32,12 @@ SECONDS_PER_DAY = 86400
 SYSTEMS = ("ICRS", "FK5")
 """Systems of sky coordinates that are taken for ICRS: FK5 (J2000) differs from it by 0.02 arcsec, 1/20 of a pixel."""
 
-_FOLDERS = {"dr17": "eboss/photoObj/frames", "dr12": "boss/photoObj/frames"}
+_FOLDERS = {
+    **dict.fromkeys(("dr8", "dr9", "dr10", "dr11", "dr12"), "boss/photoObj/frames"),
+    **dict.fromkeys(("dr13", "dr14", "dr15", "dr16", "dr17"), "eboss/photoObj/frames"),
+    **dict.fromkeys(("dr18", "dr19"), "prior-surveys/sdss4-dr17-eboss/photoObj/frames"),
+}
+"""Where releases keep frames, below `https://data.sdss.org/sas/<release>`."""
 _CALIBRATION, _SKY, _ASTRANS = 0, 1, 2
 """Indices among the extensions."""
 
@@ -56,7 +61,7 @@ def frame_path(key: FieldKey, band: str, release: str = "dr17") -> str:
     band
         One of u, g, r, i, z.
     release
-        `dr17` (`eboss/photoObj`) or `dr12` (`boss/photoObj`).
+        `dr8` to `dr19`; it decides the folder.
     """
     rerun, run, camcol, field = key
     name = f"frame-{band}-{run:06d}-{camcol}-{field:04d}.fits.bz2"

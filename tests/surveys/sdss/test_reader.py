@@ -9,7 +9,15 @@ from tests.jobs import archive_section
 FIELD = (301, 94, 1, 11)
 
 
-@pytest.mark.parametrize(("release", "folder"), [("dr17", "eboss"), ("dr12", "boss")])
+@pytest.mark.parametrize(
+    ("release", "folder"),
+    [
+        ("dr17", "eboss"),
+        ("dr12", "boss"),
+        ("dr8", "boss"),
+        ("dr19", "prior-surveys/sdss4-dr17-eboss"),
+    ],
+)
 def test_a_frame_is_looked_for_where_its_release_has_it(release, folder):
     reader = SdssFrames(archive_section("sdss", root="-", release=release))
     assert reader.path(FIELD, "r") == f"{folder}/photoObj/frames/301/94/1/frame-r-000094-1-0011.fits.bz2"

@@ -1,0 +1,1 @@
+"""Optical spectra of SDSS, BOSS, eBOSS and SDSS-V."""
