@@ -4,7 +4,7 @@
 
 Spectra of stars, galaxies and quasars are simulated, as many of each class, and the samples are nested. For each size
 this prints the CPU-seconds of the sums; the largest angle between the spaces of the leading 5, 10 and 20 components and
-those of all spectra; and how much larger the part of 1,000 other, bright spectra is that 20 components do not hold.
+those of all spectra; and how much larger the part of 500 other, bright spectra is that 20 components do not hold.
 """
 
 import argparse
@@ -51,8 +51,7 @@ def compare(count: int, sizes: list[int]) -> None:
     """Fit to nested samples and to all, and print a line for each."""
     kept = {size: (sums, spent) for size, sums, spent in growing(count) if size in sizes or size == count}
     fits = {size: PCA.fit(sums, LEADING[-1]) for size, (sums, _) in kept.items()}
-    portions = prepared(2, BRIGHT)
-    tested = np.concatenate([next(portions), next(portions)])
+    tested = next(prepared(2, BRIGHT))
     for size, pca in fits.items():
         tell(f"{size:,}", pca, fits[count], tested, kept[size][1])
 
