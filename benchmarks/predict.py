@@ -1,12 +1,14 @@
-"""The phase that predicts: objects per second against the bare network, precision, and how busy a GPU is.
+"""The phase that predicts: objects and CPU time against the bare network, precision, and how busy a GPU is.
 
-    python -m benchmarks.predict --out FOLDER [--images] [--objects 4096] [--batch 256] [--threads 3] [--gpu]
+    python -m benchmarks.predict --out FOLDER [--images] [--variant NAME] [--objects 4096] [--threads 3] [--gpu] …
 
 A network is trained, and its objects are then listed again and again under other identifiers: one that convolves along
 wavelength on the LAMOST spectra at hand, or with --images one that convolves cutouts of simulated stars in ugriz.
-Compared are: the network alone on inputs that lie prepared in memory, which no program can beat; preparing alone, on
-one core; `predict_proba` on the product in memory; and the phase from Zarr to Zarr on one worker, with and without the
-start of the framework. Keras' backend is that of the environment variable KERAS_BACKEND.
+Compared are: the network alone on inputs that lie prepared in memory, which no program can beat; reading and preparing
+alone; `predict_proba` on the product in memory; and the phase from Zarr to Zarr on one worker, with and without the
+start of the framework. All is measured in a worker's environment. CPU time of the phase is that of all its processes;
+on a CPU no phase needs less than reading, preparing and the network together. Keras' backend is that of the environment
+variable KERAS_BACKEND.
 """
 
 import argparse
@@ -19,14 +21,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 
 from benchmarks.data import find_data, repeat_catalog
-from benchmarks.timing import machine
+from benchmarks.timing import as_a_worker, machine
 from survey_batch.config.job import Job
 from survey_batch.config.sections.cluster import GPU_PHASE, ClusterSection
 from survey_batch.config.sections.models import Precision
@@ -45,10 +48,23 @@ TURNS = 3
 PRECISIONS: tuple[Precision, ...] = ("float32", "mixed_float16", "mixed_bfloat16")
 FEWEST = 150
 """Rows that each catalogue has at least."""
-PART, PASSES = 4096, 8
-"""Rows for what is measured in memory, and how often the bare network gets them in a turn."""
+PART = 1024
+"""Rows for what is measured in memory."""
 GPU_SECONDS = 0.2
 """Between two looks at the GPU."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Objects per second, and CPU-seconds per object."""
+
+    rate: float
+    cpu: float
+
+    def row(self, name: str, bare: "Speed") -> str:
+        """Write a row of the table, with shares of the speed of the bare network."""
+        share, cpu_share = self.rate / bare.rate, bare.cpu / self.cpu
+        return f"| {name} | {self.rate:,.0f} | {share:.3f} | {1e6 * self.cpu:,.0f} | {cpu_share:.2f} |"
 
 
 @dataclass(frozen=True)
@@ -89,7 +105,8 @@ def images(folder: Path) -> Subject:
 
 def jobs(folder: Path, subject: Subject, options: argparse.Namespace) -> tuple[Job, Job]:
     """The job that trains, on each object once, and the one that predicts."""
-    model = str(folder / "models" / subject.product)
+    train = subject.train | ({"variant": options.variant} if options.variant else {})
+    model = str(folder / "models" / f"{subject.product}-{train['variant']}")
     workers = {"workers": 1, "threads": options.threads}
     gpu = {"gres": "gpu:1", "memory": "32 GB", **workers}
     cluster = {"workers": os.cpu_count(), "gpu": gpu} if options.gpu else workers
@@ -105,7 +122,7 @@ def jobs(folder: Path, subject: Subject, options: argparse.Namespace) -> tuple[J
         "output": str(folder / f"{subject.product}-once"),
         "stages": subject.stages,
         "catalog": {**subject.catalog, "split": {"train": 0.6, "validation": 0.1, "test": 0.3}},
-        "train": {**subject.train, "classifier": model, "epochs": options.epochs},
+        "train": {**train, "classifier": model, "epochs": options.epochs},
     }
     often = {
         "name": "often",
@@ -119,15 +136,23 @@ def jobs(folder: Path, subject: Subject, options: argparse.Namespace) -> tuple[J
     return Job.model_validate(once | subject.tables), Job.model_validate(often | subject.tables)
 
 
-def speed(work: Callable[[], object], objects: int) -> float:
-    """Objects per second, the median of a few turns after one that compiles."""
-    work()
-    seconds = []
-    for _ in range(TURNS):
-        begun = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - begun)
-    return objects / median(seconds)
+def cpu_seconds() -> float:
+    """CPU-seconds of this process and all that it started."""
+    here = psutil.Process()
+    times = [process.cpu_times() for process in (here, *here.children(recursive=True))]
+    return float(sum(one.user + one.system for one in times))
+
+
+def speeds(works: dict[str, Callable[[], None]], objects: int) -> dict[str, Speed]:
+    """Median speed of a few turns, in which the works alternate, after one that compiles."""
+    measured: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
+    for _ in range(1 + TURNS):
+        for name, work in works.items():
+            begun = time.perf_counter(), time.process_time()
+            work()
+            measured[name].append((time.perf_counter() - begun[0], time.process_time() - begun[1]))
+    found = {name: np.median(seconds[1:], axis=0) for name, seconds in measured.items()}
+    return {name: Speed(objects / wall, cpu / objects) for name, (wall, cpu) in found.items()}
 
 
 def network(folder: str, precision: Precision = "float32") -> KerasClassifier[Any]:
@@ -138,11 +163,19 @@ def network(folder: str, precision: Precision = "float32") -> KerasClassifier[An
     return classifier
 
 
-def bare(classifier: KerasClassifier[Any], inputs: npt.NDArray[Any], batch: int) -> float:
-    """The network alone on whole batches."""
-    whole = len(inputs) // batch * batch
-    parts = np.split(inputs[:whole], whole // batch) * PASSES
-    return speed(lambda: [classifier.model.predict_on_batch(part) for part in parts], whole * PASSES)
+def each(work: Callable[[Any], object], parts: list[Any]) -> Callable[[], None]:
+    """Return the work on one part after another; what it makes is dropped, as on a worker."""
+
+    def all_parts() -> None:
+        for part in parts:
+            work(part)
+
+    return all_parts
+
+
+def bare(classifier: KerasClassifier[Any], inputs: npt.NDArray[Any], batch: int) -> Callable[[], None]:
+    """Return the work of the network alone on whole batches."""
+    return each(classifier.model.predict_on_batch, np.split(inputs, len(inputs) // batch))
 
 
 @contextmanager
@@ -166,24 +199,26 @@ def watched_gpu() -> Iterator[list[float]]:
         looking.join()
 
 
-def phase(job: Job) -> tuple[float, float, list[float]]:
-    """Objects per second of the phase, with the start of the framework and without, and the GPU's utilisation."""
+def phase(job: Job) -> tuple[Speed, Speed, list[float]]:
+    """Speed of the phase, with the start of the framework and without, and the GPU's utilisation."""
     shutil.rmtree(Path(job.output) / "predictions.zarr", ignore_errors=True)
-    moments: list[tuple[float, int]] = []
+    moments: list[tuple[float, float, int]] = []
 
     class Moments(LineProgress):
         def record(self, record: Record) -> None:
             super().record(record)
             if record.stage == "predictions":
-                moments.append((time.perf_counter(), record.rows_done))
+                moments.append((time.perf_counter(), cpu_seconds(), record.rows_done))
 
+    begun = cpu_seconds()
     with watched_gpu() as busy:
         summary = run(job, Moments())
     line = summary.stages["predictions"]
     # As many shards as there are threads are begun at once: what they took lies before the steady state.
-    (first, _), *rest = moments[min(job.cluster.for_phase(GPU_PHASE).threads, len(moments) - 1) - 1 :]
-    steady = sum(rows for _, rows in rest) / (rest[-1][0] - first)
-    return line["rows_done"] / line["wall_seconds"], steady, busy[-max(1, int((rest[-1][0] - first) / GPU_SECONDS)) :]
+    first, *rest = moments[min(job.cluster.for_phase(GPU_PHASE).threads, len(moments) - 1) - 1 :]
+    objects, wall, cpu = sum(rows for *_, rows in rest), rest[-1][0] - first[0], rest[-1][1] - first[1]
+    whole = Speed(line["rows_done"] / line["wall_seconds"], (rest[-1][1] - begun) / line["rows_done"])
+    return whole, Speed(objects / wall, cpu / objects), busy[-max(1, int(wall / GPU_SECONDS)) :]
 
 
 def precisions(folder: str, block: Variables, batch: int) -> list[str]:
@@ -192,7 +227,8 @@ def precisions(folder: str, block: Variables, batch: int) -> list[str]:
     single: F4 | None = None
     for precision in PRECISIONS:
         classifier = network(folder, precision)
-        fast = bare(classifier, classifier.prepare(block), batch)
+        inputs = classifier.prepare(block)
+        fast = speeds({"bare": bare(classifier, inputs, batch)}, len(inputs))["bare"].rate
         probability = classifier.predict_proba(block, batch)
         known = np.isfinite(probability).all(axis=1)
         single = probability if single is None else single
@@ -215,8 +251,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--threads", type=int, default=3, help="of the worker")
     parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--variant", help="another network of the same kind")
+    parser.add_argument("--precisions", action="store_true", help="compare half precision, too")
     parser.add_argument("--gpu", action="store_true", help="fail where the worker sees no GPU")
     options = parser.parse_args()
+    as_a_worker("benchmarks.predict")
     subject = images(options.out) if options.images else spectra(options.out)
     once, often = jobs(options.out, subject, options)
     upstream = {"stages": subject.stages, "cluster": ClusterSection(workers=os.cpu_count())}
@@ -227,25 +266,32 @@ def main() -> None:
     whole, steady, busy = phase(often)
     folder = often.predictions.classifier if often.predictions else ""
     classifier = network(folder)
-    rows = min(PART, options.objects)
+    rows = min(PART, options.objects) // options.batch * options.batch
     block = read_rows(often.output, subject.product, slice(0, rows), classifier.recipe.variables)
-    preparing = speed(lambda: classifier.prepared(block), rows)
-    alone = bare(classifier, classifier.prepare(block), options.batch)
-    memory = speed(lambda: classifier.predict_proba(block, options.batch), rows)
+    shards = [slice(start, min(start + options.shard, rows)) for start in range(0, rows, options.shard)]
+    parts = [{name: values[shard] for name, values in block.items()} for shard in shards]
+    works: dict[str, Callable[[], None]] = {
+        "the network alone, inputs in memory": bare(classifier, classifier.prepare(block), options.batch),
+        "reading its inputs": each(
+            lambda shard: read_rows(often.output, subject.product, shard, classifier.recipe.variables), shards
+        ),
+        "preparing its inputs, one core": each(classifier.prepared, parts),
+        "`predict_proba`, product in memory": each(lambda part: classifier.predict_proba(part, options.batch), parts),
+    }
+    found = speeds(works, rows)
+    alone, reading, preparing, _ = found.values()
+    least = alone.cpu + reading.cpu + preparing.cpu
+    found["network, reading and preparing on one core"] = Speed(1 / least, least)
+    found["the phase, Zarr to Zarr, first shard to last"] = steady
+    found["the phase with the start of worker and framework"] = whole
     print(machine(), f"; Keras on {backend()}, GPUs: {', '.join(visible_gpus()) or 'none'}", sep="")
     print(f"{options.objects} objects ({subject.product}), {options.batch} at a time, {options.threads} threads\n")
-    print("| | objects/s | of the bare network |\n|---|---|---|")
-    for name, found in (
-        ("the network alone, inputs in memory", alone),
-        ("preparing its inputs, one core", preparing),
-        ("predict_proba, product in memory", memory),
-        ("the phase, Zarr to Zarr, first shard to last", steady),
-        ("the phase with the start of worker and framework", whole),
-    ):
-        print(f"| {name} | {found:,.0f} | {found / alone:.3f} |")
+    print("| | objects/s | of the network alone | CPU-µs per object | of the network alone |\n|---|---|---|---|---|")
+    print(*(speed.row(name, alone) for name, speed in found.items()), sep="\n")
     print(f"\nGPU busy: {mean(busy):.0%} of the time" if busy else "\nno GPU was to be seen")
-    print("\n| precision | network alone, objects/s | median change | largest change | other class |")
-    print("|---|---|---|---|---|", *precisions(folder, block, options.batch), sep="\n")
+    if options.precisions:
+        print("\n| precision | network alone, objects/s | median change | largest change | other class |")
+        print("|---|---|---|---|---|", *precisions(folder, block, options.batch), sep="\n")
 
 
 if __name__ == "__main__":

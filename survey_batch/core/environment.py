@@ -21,7 +21,8 @@ WORKER_ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     # Setting one threshold freezes the other. With Dask's trim threshold (64 KiB, and so 128 KiB for mmap) every larger
     # temporary array is mapped, zeroed and unmapped each time. 32 MiB is the maximum that glibc accepts for mmap.
-    "MALLOC_TRIM_THRESHOLD_": "33554432",
+    # With twice that for trim, the memory of one shard serves the next one, which need not fault it in again.
+    "MALLOC_TRIM_THRESHOLD_": "67108864",
     "MALLOC_MMAP_THRESHOLD_": "33554432",
 }
 

@@ -4,7 +4,9 @@ Workers start with one thread (`environment.py`); a notebook and the command lin
 one thread in all three cases.
 """
 
+import sys
 from contextlib import ContextDecorator
+from functools import lru_cache
 from threading import Lock, local
 from typing import Any, Self
 
@@ -43,7 +45,7 @@ class one_thread(ContextDecorator):  # noqa: N801 - reads as what it does
 
 def _limit() -> None:
     global _open
-    libraries = ThreadpoolController().lib_controllers
+    libraries = _libraries(len(sys.modules))
     _thread.openmp_before = [(library, library.num_threads) for library in libraries if library.user_api == "openmp"]
     with _lock:
         _open += 1
@@ -51,6 +53,12 @@ def _limit() -> None:
         _blas_before.update({path: (library, library.num_threads) for path, library in new.items()})
         for library in (*new.values(), *(library for library, _ in _thread.openmp_before)):
             _set_threads(library, 1)
+
+
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> list[Any]:  # noqa: ARG001
+    """List the BLAS and OpenMP libraries; the search takes milliseconds, and new ones come with new modules."""
+    return list(ThreadpoolController().lib_controllers)
 
 
 def _restore() -> None:

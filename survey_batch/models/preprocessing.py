@@ -3,15 +3,17 @@
 Each row is treated by itself, so one object gives the same input alone and among others.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import fftconvolve
+from scipy import fft
 
-from survey_batch.core.arrays import F4, F8
+from survey_batch.core.arrays import F4, F8, Flags
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.spectra.normalize import good_flux, row_percentiles
+from survey_batch.models.spectrum_bins import GoodPixels, few_rows_at_a_time
+from survey_batch.spectra.normalize import row_percentiles
 
 ROWS_AT_ONCE = 1024
 """Rows summed at a time."""
@@ -19,7 +21,10 @@ ROWS_AT_ONCE = 1024
 LEAST_WEIGHT = 1e-9
 """A lower weight is only rounding of the transforms: there is no good pixel within reach."""
 
-STEPS: dict[str, float | int | str] = {
+Steps = dict[str, float | int | str]
+"""The preprocessing of a recipe."""
+
+STEPS: Steps = {
     "method": "relative-bins",
     "bin_pixels": 16,
     "broad_bins": 12.5,
@@ -37,6 +42,7 @@ def good_share(flux: F4, ivar: F4, mask: npt.NDArray[np.int32]) -> F8:
     return np.asarray(np.mean((mask == 0) & (ivar > 0) & np.isfinite(flux), axis=1))
 
 
+@few_rows_at_a_time
 def relative_bins(
     flux: F4,
     ivar: F4,
@@ -69,25 +75,47 @@ def relative_bins(
     (object, bin, width) float32
         Bins without good pixels are interpolated between their neighbours; rows without any are 1.
     """
-    mean, count = _bin(good_flux(flux, ivar, mask), bin_pixels)
-    (level,) = row_percentiles(np.where(count > 0, mean, np.nan), 50)
-    mean = mean / np.where(level > 0, level, 1.0)
-    ratios = (np.clip(mean / _run(mean, count, width, floor), 0, ceiling) for width in widths)
-    return np.stack([_fill(ratio, count > 0) for ratio in ratios], axis=-1).astype(np.float32)
+    bins = relative_flux(GoodPixels.of(flux, ivar, mask, bin_pixels), widths, floor, ceiling)
+    return np.stack(bins, axis=-1, dtype=np.float32)
 
 
-def _run(mean: F8, count: F8, width: float, floor: float) -> F8:
-    """Smooth the bins with a Gaussian, each weighted by its number of good pixels."""
-    smooth, weight = _gaussian(mean * count, width), _gaussian(count, width)
+def relative_flux(pixels: GoodPixels, widths: tuple[float, ...], floor: float, ceiling: float) -> list[F8]:
+    """Do the work of `relative_bins`; return one array (object, bin) for each width."""
+    mean, count, known = pixels.mean(), pixels.count, pixels.known
+    (level,) = row_percentiles(np.where(known, mean, np.nan), 50)
+    mean /= np.where(level > 0, level, 1.0)
+    light = np.concatenate([mean * count, count])
+    ratios = (np.clip(mean / _run(light, width, floor), 0, ceiling) for width in widths)
+    return [_filled(ratio, known) for ratio in ratios]
+
+
+def _run(light: F8, width: float, floor: float) -> F8:
+    """Smooth the bins with a Gaussian, each weighted by its number of good pixels.
+
+    `light` has the rows of sums of flux, and after them those of numbers of pixels.
+    """
+    smooth, weight = np.split(_gaussian(light, width), 2)
     return np.asarray(np.maximum(smooth / np.maximum(weight, LEAST_WEIGHT), floor))
 
 
 def _gaussian(values: F8, width: float) -> F8:
-    """Do the work of `scipy.ndimage.gaussian_filter1d` by Fourier transforms: five times as fast for wide kernels."""
-    reach = int(4 * width + 0.5)
+    """Do the work of `scipy.ndimage.gaussian_filter1d` by Fourier transforms: five times as fast for wide kernels.
+
+    The rounding is that of `scipy.signal.fftconvolve` on mirrored rows, which transforms the kernel each time.
+    """
+    reach, count = int(4 * width + 0.5), values.shape[1]
+    length = fft.next_fast_len(count + 4 * reach, real=True)
+    mirrored = np.zeros((len(values), length))
+    mirrored[:, : count + 2 * reach] = np.pad(values, ((0, 0), (reach, reach)), mode="symmetric")
+    smooth = fft.irfft(fft.rfft(mirrored, axis=1) * _kernel(width, reach, length), length, axis=1)
+    return np.asarray(smooth[:, 2 * reach : 2 * reach + count])
+
+
+@lru_cache(maxsize=16)
+def _kernel(width: float, reach: int, length: int) -> npt.NDArray[np.complex128]:
+    """Transform a Gaussian, cut off at `reach` and padded to `length`, (1, length // 2 + 1)."""
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
-    mirrored = np.pad(values, ((0, 0), (reach, reach)), mode="symmetric")
-    return np.asarray(fftconvolve(mirrored, kernel[None] / kernel.sum(), mode="valid", axes=1))
+    return np.asarray(fft.rfft(kernel[None] / kernel.sum(), length, axis=1))
 
 
 def mean_and_spread(rows: npt.NDArray[Any], axes: tuple[int, ...] = (0,)) -> tuple[F8, F8]:
@@ -104,7 +132,7 @@ def mean_and_spread(rows: npt.NDArray[Any], axes: tuple[int, ...] = (0,)) -> tup
     return np.asarray(mean), np.sqrt(square / max(count, 1.0))
 
 
-def step(steps: dict[str, float | int | str], name: str) -> float:
+def step(steps: Steps, name: str) -> float:
     """Get one number of the recipe's preprocessing.
 
     Raises
@@ -118,19 +146,18 @@ def step(steps: dict[str, float | int | str], name: str) -> float:
     return float(value)
 
 
-def _bin(values: F8, width: int) -> tuple[F8, F8]:
-    """Compute the mean of the finite values in each bin (0 if there are none) and their number."""
-    bins = values.shape[1] // width
-    pixels = values[:, : bins * width].reshape(len(values), bins, width)
-    count = np.isfinite(pixels).sum(axis=2).astype(np.float64)
-    return np.nansum(pixels, axis=2) / np.maximum(count, 1), count
-
-
-def _fill(values: F8, known: npt.NDArray[np.bool_]) -> F8:
-    """Interpolate unknown values along each row."""
-    index = np.arange(values.shape[1])
-    filled = values.copy()
-    for row in np.flatnonzero(~known.all(axis=1)):
-        here = known[row]
-        filled[row, ~here] = np.interp(index[~here], index[here], values[row, here]) if here.any() else 1.0
-    return filled
+def _filled(values: F8, known: Flags) -> F8:
+    """Interpolate unknown values along each row, in place; the outermost known ones go on to the ends."""
+    gaps, places = np.flatnonzero(~known), np.flatnonzero(known)
+    if not gaps.size or not places.size:
+        values[~known] = 1.0
+        return values
+    flat = values.reshape(-1)
+    flat[gaps] = np.interp(gaps, places, flat[places])
+    # Gaps at the ends of a row were interpolated between rows.
+    first, last = known.argmax(axis=1), known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
+    for row in np.flatnonzero(~(known[:, 0] & known[:, -1])):
+        values[row, : first[row]] = values[row, first[row]]
+        values[row, last[row] + 1 :] = values[row, last[row]]
+    values[~known.any(axis=1)] = 1.0
+    return values

@@ -8,18 +8,19 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
-from survey_batch.core.arrays import F4, Variables
+from survey_batch.core.arrays import F4, I4, Variables
 from survey_batch.models.augment import shifted
 from survey_batch.models.classes import SEQUENCE
 from survey_batch.models.examples import Training
 from survey_batch.models.fitted import Extra
 from survey_batch.models.helium import HELIUM
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.preprocessing import mean_and_spread, step
+from survey_batch.models.preprocessing import Steps, mean_and_spread, relative_flux, step
 from survey_batch.models.rare_classes import rare_examples
 from survey_batch.models.recipe import Grid, Recipe
-from survey_batch.models.spectral_type import SpectralTypeClassifier, bins_of, recipe_for
-from survey_batch.models.spectrum_inputs import flux_channels
+from survey_batch.models.spectral_type import SpectralTypeClassifier, continuum_of, recipe_for
+from survey_batch.models.spectrum_bins import GoodPixels, few_rows_at_a_time
+from survey_batch.models.spectrum_inputs import over_level, reliability
 from survey_batch.models.templates import C_KM_S, VELOCITY_KM_S
 from survey_batch.spectra.grid import STEP
 
@@ -64,10 +65,8 @@ class SpectralConvolution(SpectralTypeClassifier):
 
     def prepare(self, block: Variables) -> F4:
         """Compute flux over two continua, and its reliability 1 / (1 + error), (object, bin, 3)."""
-        steps = self.recipe.steps
         flux, ivar, mask = (block[name] for name in self.variables)
-        trust = flux_channels(flux, ivar, mask, int(step(steps, "bin_pixels")))[..., 1:]
-        return np.concatenate([bins_of(block, steps), trust], axis=-1)
+        return _channels(flux, ivar, mask, self.recipe.steps)
 
     @override
     def training(self, section: SpectralTypeTraining) -> Training:
@@ -86,6 +85,13 @@ class SpectralConvolution(SpectralTypeClassifier):
     def extra_examples(self, data: Labelled, section: SpectralTypeTraining) -> Extra | None:
         """Make spectra of rare classes."""
         return rare_examples(data, self.recipe, section, self.classes, self.manifest.seed)
+
+
+@few_rows_at_a_time
+def _channels(flux: F4, ivar: F4, mask: I4, steps: Steps) -> F4:
+    pixels = GoodPixels.of(flux, ivar, mask, int(step(steps, "bin_pixels")))
+    channels = [*relative_flux(pixels, *continuum_of(steps)), reliability(*over_level(pixels, ivar))]
+    return np.stack(channels, axis=-1, dtype=np.float32)
 
 
 def noisier(channels: npt.NDArray[Any], sigma: npt.NDArray[Any], random: np.random.Generator) -> F4:

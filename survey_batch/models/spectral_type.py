@@ -14,7 +14,7 @@ from survey_batch.models.classes import class_numbers
 from survey_batch.models.ensemble import EnsembleClassifier
 from survey_batch.models.helium import HeliumRule
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.preprocessing import STEPS, good_share, relative_bins, step
+from survey_batch.models.preprocessing import STEPS, Steps, good_share, relative_bins, step
 from survey_batch.models.recipe import Grid, Recipe
 
 if TYPE_CHECKING:
@@ -87,18 +87,15 @@ class SpectralTypeClassifier(HeliumRule, EnsembleClassifier[SpectralTypeTraining
         return bins_of(block, self.recipe.steps)
 
 
-def bins_of(block: Variables, steps: dict[str, float | int | str]) -> F4:
+def bins_of(block: Variables, steps: Steps) -> F4:
     """Compute relative bins with the parameters of a recipe's steps, (object, bin, width)."""
     flux, ivar, mask = (block[name] for name in VARIABLES)
-    return relative_bins(
-        flux,
-        ivar,
-        mask,
-        bin_pixels=int(step(steps, "bin_pixels")),
-        widths=(step(steps, "broad_bins"), step(steps, "narrow_bins")),
-        floor=step(steps, "floor"),
-        ceiling=step(steps, "ceiling"),
-    )
+    return relative_bins(flux, ivar, mask, int(step(steps, "bin_pixels")), *continuum_of(steps))
+
+
+def continuum_of(steps: Steps) -> tuple[tuple[float, float], float, float]:
+    """Read the widths, floor and ceiling of `relative_bins` from a recipe's steps."""
+    return (step(steps, "broad_bins"), step(steps, "narrow_bins")), step(steps, "floor"), step(steps, "ceiling")
 
 
 def in_blocks(predict: Callable[[Variables], npt.NDArray[Any]]) -> "Predict":

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.core.arrays import F4, F8, I4
+from survey_batch.core.arrays import F4, F8, I4, Flags
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.spectrum_bins import GoodPixels, few_rows, few_rows_at_a_time
 from survey_batch.spectra.grid import STEP, first_pixel
 from survey_batch.spectra.lines import FWHM
 from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
@@ -43,6 +44,7 @@ PUBLISHED_WINDOW, PUBLISHED_ORDER = 11, 3
 """Savitzky-Golay window and order. The published window of 10 is even and shifts a spectrum by half a pixel."""
 
 
+@few_rows_at_a_time
 def flux_channels(flux: F4, ivar: F4, mask: I4, bin_pixels: int) -> F4:
     """Compute flux and its reliability, in bins of the log grid.
 
@@ -60,19 +62,44 @@ def flux_channels(flux: F4, ivar: F4, mask: I4, bin_pixels: int) -> F4:
     -------
     (object, bin, 2) float32
     """
-    values, error = _binned(good_flux(flux, ivar, mask), ivar, bin_pixels)
-    (level,), (noise,) = row_percentiles(values, 50), row_percentiles(error, 50)
-    level = np.fmax(level, LEAST_LEVEL * noise)
+    return with_error(*over_level(GoodPixels.of(flux, ivar, mask, bin_pixels), ivar))
+
+
+def over_level(pixels: GoodPixels, ivar: F4) -> tuple[F8, F8]:
+    """Compute flux and error of each bin over the row's level, (object, bin); NaN is no measurement."""
+    values, error = pixels.weighted_mean(ivar)
+    (level,) = row_percentiles(values, 50)
+    level = np.fmax(level, LEAST_LEVEL * _noise(error, level))
     level = np.where(level > 0, level, 1.0)
-    return with_error(values / level, error / level)
+    return values / level, error / level
+
+
+def _noise(error: F8, level: F8) -> F8:
+    """Find each row's median error, (object, 1); NaN where it is too small to matter, as it nearly always is."""
+    above = np.count_nonzero(LEAST_LEVEL * error > level, axis=1)
+    loud = (2 * above >= np.count_nonzero(np.isfinite(error), axis=1)) | np.isnan(level[:, 0])
+    noise = np.full_like(level, np.nan)
+    (noise[loud],) = row_percentiles(error[loud], 50)
+    return noise
 
 
 def with_error(flux: F8, error: F8) -> F4:
     """Compute channels, (object, bin, 2), from flux and error over the row's level; NaN is no measurement."""
-    known = np.isfinite(flux) & np.isfinite(error)
-    error = np.clip(np.where(known, error, LARGEST_ERROR), 0, LARGEST_ERROR)
+    known, error = _known(flux, error)
     contrast = np.where(known, np.clip(flux - 1, *CONTRAST_RANGE), 0)
-    return np.stack([contrast / (1 + error**2), known / (1 + error)], axis=-1).astype(np.float32)
+    return np.stack([contrast / (1 + error**2), known / (1 + error)], axis=-1, dtype=np.float32)
+
+
+def reliability(flux: F8, error: F8) -> F8:
+    """Compute the second of the channels alone, (object, bin)."""
+    known, error = _known(flux, error)
+    return known / (1 + error)
+
+
+def _known(flux: F8, error: F8) -> tuple[Flags, F8]:
+    """Tell which bins are measured, and bound their errors."""
+    known = np.isfinite(flux) & np.isfinite(error)
+    return known, np.clip(np.where(known, error, LARGEST_ERROR), 0, LARGEST_ERROR)
 
 
 def flux_and_error(channels: F4) -> tuple[F8, F8]:
@@ -143,13 +170,20 @@ def rest_line_channels(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: n
     (object, line, 2) float32
         All lines of `REST_LINES` in narrow windows, then in broad windows; (0, 0) where there is no measurement.
     """
+    parts = [
+        _rest_lines(wavelength, flux[rows], ivar[rows], mask[rows], redshift[rows]) for rows in few_rows(len(flux))
+    ]
+    return np.concatenate(parts)
+
+
+def _rest_lines(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDArray[np.floating]) -> F4:
     known = np.isfinite(redshift) & (redshift > -1)
     centres = np.array(list(REST_LINES.values()))
     parts = [_contrast(wavelength, flux, ivar, mask, redshift, centres, spans) for spans in (LINE_SPANS, BROAD_SPANS)]
     value = np.concatenate(parts, axis=1)
     measured = np.isfinite(value) & known[:, None]
     strength = np.where(measured, np.clip(value, *CONTRAST_RANGE), 0)
-    return np.stack([strength, measured], axis=-1).astype(np.float32)
+    return np.stack([strength, measured], axis=-1, dtype=np.float32)
 
 
 def _contrast(
@@ -231,15 +265,3 @@ def noise_copies(block: Mapping[str, npt.NDArray[Any]], snr: float, seed: int) -
     sigma = np.nansum(np.abs(values), axis=1, keepdims=True) / count / snr
     noise = sigma * np.random.default_rng(seed).normal(size=values.shape)
     return {**block, "flux": (block["flux"] + noise).astype(np.float32)}
-
-
-def _binned(values: F8, ivar: F4, width: int) -> tuple[F8, F8]:
-    """Compute the mean of each bin's good pixels, weighted by ivar, and its error; NaN if there are none."""
-    bins = values.shape[1] // width
-    shape = (len(values), bins, width)
-    pixels, weight = values[:, : bins * width].reshape(shape), ivar[:, : bins * width].reshape(shape).astype(np.float64)
-    good = np.isfinite(pixels)
-    weight = np.where(good, weight, 0)
-    total = np.sum(weight, axis=2)
-    total = np.where(total > 0, total, np.nan)
-    return np.sum(weight * np.where(good, pixels, 0), axis=2) / total, 1 / np.sqrt(total)

@@ -30,6 +30,8 @@ Build = Callable[[Inputs, int, float, int], Any]
 
 CORE = 3
 """Pixels to either side of the centre that must have data in all bands: they hold most of a star's light."""
+IMAGES_AT_ONCE = 8
+"""Cutouts that stay in a core's cache while they are turned into images."""
 WHITE = 255.0
 """Grey level that becomes 1."""
 
@@ -139,7 +141,12 @@ class SmallViT(ImageClassifier):
 
 def channels_last(flux: F4) -> F4:
     """Turn cutouts (object, band, y, x) into images (object, y, x, band); a pixel without data (NaN) is 0."""
-    return np.ascontiguousarray(np.moveaxis(np.where(np.isfinite(flux), flux, np.float32(0)), 1, -1))
+    images = np.empty((len(flux), *flux.shape[2:], flux.shape[1]), np.float32)
+    for start in range(0, len(flux), IMAGES_AT_ONCE):
+        part = images[start : start + IMAGES_AT_ONCE]
+        part[...] = np.moveaxis(flux[start : start + IMAGES_AT_ONCE], 1, -1)
+        part[~np.isfinite(part)] = 0
+    return images
 
 
 def halves_as_channels(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.core.arrays import F4, F8, I4, Flags
+from survey_batch.core.arrays import F4, F8, I4, Flags, Index
 from survey_batch.core.errors import ConfigurationError
 
 Method = Literal["l2", "flux", "minmax", "robust", "continuum"]
@@ -32,6 +32,9 @@ It was chosen by repeat visits of one star: its normalised spectra below 4500 An
 """
 CONTINUUM_FLOOR = 0.02
 """Least continuum, as a share of its row's mean, so that noise divided by it stays finite."""
+
+LONG_ROW = 256
+"""Values in a row from which percentiles are found by way of float32."""
 
 
 def normalize(flux: F4, ivar: F4, mask: I4, method: Method) -> tuple[F4, F4]:
@@ -77,10 +80,31 @@ def row_percentiles(values: F8, *percentages: float) -> tuple[F8, ...]:
 
     A percentile is the nearest of the sorted values, without interpolation.
     """
+    last = np.count_nonzero(np.isfinite(values), axis=-1, keepdims=True) - 1
+    indices = [np.maximum(np.rint(last * percentage / 100), 0).astype(np.intp) for percentage in percentages]
+    if values.shape[-1] >= LONG_ROW:
+        return _of_long_rows(values, indices)
     ordered = np.sort(values, axis=-1)  # NaN goes last
-    last = np.sum(np.isfinite(values), axis=-1, keepdims=True) - 1
-    indices = (np.maximum(np.rint(last * percentage / 100), 0) for percentage in percentages)
-    return tuple(np.take_along_axis(ordered, index.astype(np.intp), axis=-1) for index in indices)
+    return tuple(np.take_along_axis(ordered, index, axis=-1) for index in indices)
+
+
+def _of_long_rows(values: F8, indices: list[Index]) -> tuple[F8, ...]:
+    """Find the values (object, 1) with an index in each sorted row; float32 is sorted twice as fast as float64.
+
+    Rounding keeps the order, so the value that is looked for is the one that rounds to the sorted one. A row where
+    several do is sorted again.
+    """
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float32)
+    ordered = np.sort(rounded, axis=-1)
+    found = []
+    for index in indices:
+        here = rounded == np.take_along_axis(ordered, index, axis=-1)
+        value = np.take_along_axis(values, here.argmax(axis=-1)[:, None], axis=-1)
+        several = np.count_nonzero(here, axis=-1) > 1
+        value[several] = np.take_along_axis(np.sort(values[several], axis=-1), index[several], axis=-1)
+        found.append(value)
+    return tuple(found)
 
 
 def continuum(values: F8) -> F8:

@@ -17,6 +17,8 @@ SMALLEST_SHARE = 0.5
 class Pixels:
     """Each object's pixels around some rest-frame wavelengths; all arrays are (object, wavelength, pixel).
 
+    Where all objects have one redshift, `x` and `width` are (1, wavelength, pixel).
+
     Parameters
     ----------
     x
@@ -61,6 +63,8 @@ def pixels_around(
         First and last pixel of each window, counted from its centre.
     """
     stretch = 1 + np.where(np.isfinite(redshift) & (redshift > -1), redshift, 0).astype(np.float64)
+    if len(stretch) and (stretch == stretch[0]).all():
+        stretch = stretch[:1]
     reach = int(np.ceil(np.abs(spans).max())) + 1
     centre = np.log10(centres * stretch[:, None]) / STEP - first_pixel(wavelength)
     pixel = np.rint(centre).astype(np.intp)[..., None] + np.arange(-reach, reach + 1)

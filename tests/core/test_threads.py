@@ -68,6 +68,27 @@ def test_blocks_of_other_threads_keep_the_limit_until_the_last_is_left():
     assert threads() == {3}
 
 
+def test_libraries_are_looked_for_only_when_modules_came_in(monkeypatch):
+    counted()
+    monkeypatch.setattr("survey_batch.core.threads.ThreadpoolController", None)
+    assert counted() == {1}
+
+
+def test_a_library_that_comes_in_later_is_limited_too():
+    code = (
+        "from survey_batch.core.threads import one_thread\n"
+        "with one_thread():\n"
+        "    pass\n"
+        "import sklearn.utils._openmp_helpers\n"
+        "from threadpoolctl import threadpool_info\n"
+        "with one_thread():\n"
+        "    print({lib['num_threads'] for lib in threadpool_info() if lib['user_api'] == 'openmp'})"
+    )
+    environment = {"OMP_NUM_THREADS": "4"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "{1}"
+
+
 def test_the_limit_holds_where_nothing_numeric_was_loaded_before_and_whatever_the_environment_says():
     code = (
         "from survey_batch.core.threads import one_thread\n"

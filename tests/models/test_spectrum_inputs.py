@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.models import spectrum_inputs
+from survey_batch.models import spectrum_bins, spectrum_inputs
 from survey_batch.spectra.grid import log_grid
 
 GRID = log_grid(3699.9, 9100.0)
@@ -39,7 +39,8 @@ KERNELS = {
 
 @pytest.mark.bits
 @pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
-def test_a_row_depends_on_itself_alone_to_the_last_bit(kernel):
+def test_a_row_depends_on_itself_alone_to_the_last_bit(kernel, monkeypatch):
+    monkeypatch.setattr(spectrum_bins, "ROWS_AT_ONCE", 4)
     values = (*block(), redshifts())
     together = kernel(*values)
     for row in range(6):

@@ -134,6 +134,17 @@ def test_no_band_is_treated_in_a_way_of_its_own(order, seed):
     np.testing.assert_array_equal(images, np.moveaxis(np.nan_to_num(flux), 1, -1))
 
 
+@pytest.mark.bits
+def test_images_are_cutouts_with_their_bands_last_and_nothing_missing():
+    random = np.random.default_rng(1)
+    flux = random.normal(size=(19, 5, 12, 10)).astype(np.float32)
+    flux[random.random(flux.shape) < 0.1] = np.nan
+    flux[3, 2, 1], flux[4] = np.inf, np.nan
+    plain = np.moveaxis(np.where(np.isfinite(flux), flux, np.float32(0)), 1, -1)
+    np.testing.assert_array_equal(channels_last(flux), plain)
+    assert channels_last(flux).flags.c_contiguous
+
+
 @settings(deadline=None, max_examples=25)
 @given(st.integers(1, 6), st.integers(1, 8), st.integers(0, 999))
 def test_turning_images_keeps_all_pixels_and_their_colours(rows, size, seed):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.spectra.grid import log_grid, to_grid
-from survey_batch.spectra.normalize import continuum, normalize, row_percentiles
+from survey_batch.spectra.normalize import LONG_ROW, continuum, normalize, row_percentiles
 from survey_batch.surveys.lamost.files import read_spectrum
 
 METHODS = ("l2", "flux", "minmax", "robust", "continuum")
@@ -143,6 +143,21 @@ def test_row_percentiles_are_values_of_the_row(seed, percentage):
     for row, one, other in zip(values, found[:, 0], expected, strict=True):
         ordered = np.sort(row[np.isfinite(row)])
         assert abs(np.searchsorted(ordered, one) - np.searchsorted(ordered, other)) <= 1
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("decimals", [1, 16], ids=["many equal values", "all different"])
+def test_percentiles_of_long_rows_are_those_of_the_sorted_row(decimals):
+    random = np.random.default_rng(decimals)
+    values = np.round(random.normal(size=(8, 2 * LONG_ROW)), decimals)
+    values[1] = 1 + 1e-9 * values[1]  # equal in float32
+    values[2:4, :100], values[4] = np.nan, np.nan
+    values[5] *= 1e300
+    found = row_percentiles(values, 0, 16, 50, 84, 100)
+    last = np.isfinite(values).sum(axis=1, keepdims=True) - 1
+    for percentage, one in zip((0, 16, 50, 84, 100), found, strict=True):
+        index = np.maximum(np.rint(last * percentage / 100), 0).astype(int)
+        np.testing.assert_array_equal(one, np.take_along_axis(np.sort(values, axis=1), index, axis=1))
 
 
 def test_titanium_oxide_bands_of_real_m_stars_survive(real_data):

@@ -74,3 +74,16 @@ def test_a_window_of_which_less_than_half_is_good_has_no_mean():
     pixels = around(flux, mask=mask)
     assert np.isnan(window_mean(pixels, (-1.0, 5.0))[0]).all()
     assert window_mean(pixels, (-5.0, 1.0))[0].item() == pytest.approx(7)
+
+
+@pytest.mark.bits
+def test_objects_with_one_redshift_are_measured_as_among_others():
+    flux = np.random.default_rng(1).normal(100, 1, (4, WAVELENGTH.size))
+    alike = around(flux, [4150.0, 4250.0], redshift=0.001)
+    redshift = np.array([0.001, 0.001, 0.001, 0.002])
+    arguments = (flux.astype(np.float32), np.ones(flux.shape, np.float32), np.zeros(flux.shape, np.int32), redshift)
+    mixed = pixels_around(WAVELENGTH, *arguments, np.array([4150.0, 4250.0]), [(-5.0, 5.0)])
+    assert len(alike.x) == 1
+    for one, other in zip(window_mean(alike, (-5.0, 5.0)), window_mean(mixed, (-5.0, 5.0)), strict=True):
+        np.testing.assert_array_equal(one[:3], other[:3])
+    np.testing.assert_array_equal(np.broadcast_to(alike.width, mixed.width.shape)[:3], mixed.width[:3])
