@@ -50,16 +50,24 @@ def find_data(scratch: Path) -> Data:
     return Data("SIMULATED files: no real ones were found", sources.parent, spectra.parent, sources, spectra)
 
 
-def repeat_catalog(catalog: Path, copies: int, target: Path, *, separator: str, rows: int | None = None) -> Path:
+def repeat_catalog(
+    catalog: Path, copies: int, target: Path, *, separator: str, rows: int | None = None, linked: bool = False
+) -> Path:
     """List a catalogue's objects several times, each under an identifier of its own in the column `copy_id`.
 
     Each copy of a LAMOST catalogue gets a night of its own: objects are ordered by it, and copies that lie side by
-    side would compress as no real spectra do.
+    side would compress as no real spectra do. If `linked`, each copy's files are in a folder of its own, as
+    `link_copies` makes them: rows of one file would be read together.
     """
     with catalog.open(newline="", encoding="utf-8") as stream:
         objects = list(csv.DictReader(stream, delimiter=separator))
     repeated = [
-        {**one, "copy_id": f"{copy}-{row}", "obsdate": f"{2011 + copy}-01-01"}
+        {
+            **one,
+            "copy_id": f"{copy}-{row}",
+            "obsdate": f"{2011 + copy}-01-01",
+            **({"filename": f"{copy}/{one['filename']}"} if linked else {}),
+        }
         for copy in range(copies)
         for row, one in enumerate(objects)
     ]
@@ -68,4 +76,12 @@ def repeat_catalog(catalog: Path, copies: int, target: Path, *, separator: str, 
         writer = csv.DictWriter(stream, ["copy_id", *objects[0]], delimiter=separator, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(repeated[:rows])
+    return target
+
+
+def link_copies(root: Path, copies: int, target: Path) -> Path:
+    """Make a root in which the same files are in several folders, numbered from 0."""
+    target.mkdir(parents=True, exist_ok=True)
+    for copy in range(copies):
+        (target / str(copy)).symlink_to(root.absolute(), target_is_directory=True)
     return target

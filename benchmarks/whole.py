@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from benchmarks.data import Data, find_data, repeat_catalog
+from benchmarks.data import Data, find_data, link_copies, repeat_catalog
 from benchmarks.memory import resident_peak
 from benchmarks.timing import machine
 from survey_batch.cluster import connect
@@ -62,8 +62,8 @@ def jobs(data: Data, folder: Path, options: argparse.Namespace) -> list[Job]:
     made: dict[str, dict[str, Any]] = {
         "spectra": {
             "stages": ["spectra", "features"],
-            "archive": {"survey": "lamost", "root": str(data.lamost)},
-            "catalog": repeat_catalog(data.spectra, spectra, folder / "spectra.csv", separator="|"),
+            "archive": {"survey": "lamost", "root": str(link_copies(data.lamost, spectra, folder / "lamost"))},
+            "catalog": repeat_catalog(data.spectra, spectra, folder / "spectra.csv", separator="|", linked=True),
         },
         "images": {
             "stages": ["frames", "cutouts", "composites", "features"],

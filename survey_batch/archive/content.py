@@ -42,10 +42,25 @@ class Content(NamedTuple):
 
     def allows(self, raw: bytes) -> bool:
         """Tell whether a file is of these kinds; if it is gzip, its content must be as well."""
+        return self._allows(raw, _within(raw))
+
+    def unwrapped(self, raw: bytes, ceiling: int) -> tuple[bytes, bool]:
+        """Undo the gzip that a server put around a file that is already compressed, and tell whether it is allowed.
+
+        A gzip file that contains FITS is left alone; it may be the archive's own.
+        """
+        within = _within(raw)
+        if within not in ("fits", None):
+            with contextlib.suppress(UnreadableError):
+                plain = decompress(raw, ceiling)
+                return plain, self.allows(plain)
+        return raw, self._allows(raw, within)
+
+    def _allows(self, raw: bytes, within: Kind | None) -> bool:
         kind = kind_of(raw)
         if not self.kinds:
             return bool(raw) and not _PAGE.match(raw)
-        return kind in self.kinds and (kind != "gzip" or kind_within(raw) in self.kinds)
+        return kind in self.kinds and (kind != "gzip" or within in self.kinds)
 
     def is_message(self, raw: bytes, path: str) -> bool:
         """Tell whether what came in place of a usable file is a message: it may be empty, markup or other text.
@@ -101,12 +116,6 @@ def is_complete(raw: bytes) -> bool:
     return True
 
 
-def undo_content_coding(raw: bytes, ceiling: int) -> bytes:
-    """Undo the gzip that a server put around a file that is already compressed.
-
-    A gzip file that contains FITS is left alone; it may be the archive's own.
-    """
-    if kind_of(raw) == "gzip" and kind_within(raw) not in ("fits", None):
-        with contextlib.suppress(UnreadableError):
-            return decompress(raw, ceiling)
-    return raw
+def _within(raw: bytes) -> Kind | None:
+    """Tell the kind of file inside a gzip file; None if unknown, and for any other file."""
+    return kind_within(raw) if kind_of(raw) == "gzip" else None

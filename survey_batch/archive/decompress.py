@@ -35,7 +35,10 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
 
 def kind_of(raw: bytes) -> Kind | None:
     """Tell a file's kind from its first bytes; None if unknown."""
-    return next((kind for magic, kind in _MAGIC if raw.startswith(magic)), None)
+    for magic, kind in _MAGIC:
+        if raw.startswith(magic):
+            return kind
+    return None
 
 
 def kind_within(raw: bytes) -> Kind | None:

@@ -24,7 +24,7 @@ import stamina
 
 from survey_batch.archive.attempt import LARGEST_FILE, AttemptError, Received
 from survey_batch.archive.cache import FileCache
-from survey_batch.archive.content import FITS, Content, is_complete, undo_content_coding
+from survey_batch.archive.content import FITS, Content, is_complete
 from survey_batch.archive.holds import held, hold
 from survey_batch.archive.http_source import LONGEST_WAIT
 from survey_batch.archive.limits import Limiter, run_wide_limiter
@@ -179,7 +179,8 @@ class Archive:
             except NotFoundError as error:
                 missing[name] = error
                 continue
-            remember(self.section.root, names, name)
+            if self.remote:
+                remember(self.section.root, names, name)
             self._cache.write(name, received.raw)
             return name, received
         first = missing[names[0]]
@@ -187,6 +188,14 @@ class Archive:
 
     def _download(self, path: str) -> Received:
         """Try until the file arrives, or until no further attempt can help."""
+        try:
+            # Nearly always this is all: the machinery of further attempts costs as much as a small file.
+            return self._attempt(path, 1)
+        except AttemptError as error:
+            return self._retry(path, error)
+
+    def _retry(self, path: str, first: AttemptError) -> Received:
+        """Try again after a first attempt that failed, if another one can help."""
         attempts = stamina.retry_context(
             on=_backoff,
             attempts=self.section.attempts,
@@ -198,6 +207,8 @@ class Archive:
         try:
             for attempt in attempts:
                 with attempt:
+                    if attempt.num == 1:
+                        raise first
                     return self._attempt(path, attempt.num)
         except AttemptError as error:
             raise self._final_error(path, error) from error
@@ -207,8 +218,9 @@ class Archive:
         try:
             with self._turn():
                 received = self._request(path, number)
-            received = received._replace(raw=undo_content_coding(received.raw, LARGEST_FILE))
-            if not self.content.allows(received.raw):
+            raw, allowed = self.content.unwrapped(received.raw, LARGEST_FILE)
+            received = received._replace(raw=raw) if raw is not received.raw else received
+            if not allowed:
                 doubt = self._doubt(path, received) if self.remote else ""
                 raise AttemptError(
                     self.content.complaint(received.raw) + doubt,
@@ -228,7 +240,7 @@ class Archive:
         """Ask for a file once, no earlier than its host allows; note if the host asks to be left alone."""
         if self.remote:
             self._wait_for_host()
-        self.traffic.add(requests=1, retries=int(number > 1))
+        self.traffic.add(requests=1, **({"retries": 1} if number > 1 else {}))
         start = time.monotonic()
         try:
             return self._source.read(path)

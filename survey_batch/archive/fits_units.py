@@ -2,13 +2,14 @@
 
 A damaged card makes `astropy.io.fits` search a whole image for cards, ask for terabytes or print warnings. Its parsing
 of a header of 150 cards also costs several times more than the rest of a small file. Here a header is found by its END
-card, and values are looked up in the raw bytes, where a card begins every 80 bytes. What a header says about its data
+card. A card begins every 80 bytes, and only the values that are asked for are parsed. What a header says about its data
 is checked against the bytes of the file. So reading or refusing any file costs no more than one pass over it.
 """
 
 import math
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,14 +53,17 @@ class Unit:
 
     def value(self, key: str) -> str | None:
         """Return a card's value as text, without quotes and comment; None if there is no such card."""
-        name = key.ljust(8).encode() + b"="
-        at = self.raw.find(name, self.begin, self.end)
-        while at >= 0 and (at - self.begin) % CARD:
-            at = self.raw.find(name, at + 1, self.end)
-        if at < 0:
+        at = self._cards.get(key.ljust(8).encode() + b"=")
+        if at is None:
             return None
         text = self.raw[at + 9 : at + CARD].decode("ascii", "replace").strip()
         return text[1:].split("'")[0].strip() if text.startswith("'") else text.split("/")[0].strip()
+
+    @cached_property
+    def _cards(self) -> dict[bytes, int]:
+        """Byte offset of the first card of each name; a name includes the `=` behind it."""
+        raw, last = self.raw, self.end - CARD
+        return {raw[at : at + 9]: at for at in range(last, self.begin - 1, -CARD)}
 
     def integer(self, key: str, default: int | None = None) -> int:
         """Return the value of a card that must be an integer; `default` if there is no such card."""
@@ -83,7 +87,7 @@ class Unit:
             raise UnreadableError(f"the header has no card {key}")
         return str(default) if text is None else text
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes, from the header; the last axis runs fastest."""
         axes = self.integer("NAXIS")
@@ -96,7 +100,7 @@ class Unit:
         """Byte offset of the data."""
         return -(-(self.end + CARD) // BLOCK) * BLOCK
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """Number of bytes of data, all of them in the file.
 

@@ -29,26 +29,27 @@ class TrafficCounter:
 
     def __init__(self, whole: "TrafficCounter | None" = None) -> None:
         self._lock = threading.Lock()
-        self._total = Traffic()
+        self._counts = Traffic()._asdict()
         self._whole = whole
 
     def add(self, **amounts: float) -> None:
         """Add to the named counts."""
         with self._lock:
-            total = self._total._asdict()
-            self._total = Traffic(**{name: total[name] + amounts.get(name, 0) for name in total})
+            for name, amount in amounts.items():
+                self._counts[name] += amount
         if self._whole is not None:
             self._whole.add(**amounts)
 
     @property
     def total(self) -> Traffic:
         """The counts so far."""
-        return self._total
+        with self._lock:
+            return Traffic(**self._counts)
 
     def take(self) -> Traffic:
         """Return the counts since the last call, and start again from zero."""
         with self._lock:
-            total, self._total = self._total, Traffic()
+            total, self._counts = Traffic(**self._counts), Traffic()._asdict()
         return total
 
 

@@ -200,7 +200,8 @@ class Runner:
         fitted = stage.fixed_coordinates()
         if stage.requires_fit:
             step(f"fitting {stage.name}")
-            fitted = fit(connection, self.job, stage.name, self.plan.shards(stage.axis))
+            sample = stage.fit_sample(self.plan)
+            fitted = fit(connection, self.job, stage.name, self.plan.shards(stage.axis), sample)
         provenance = provenance_of(self.plan, stage)
         attrs = {
             "title": f"{stage.name} of {self.job.name}",

@@ -24,8 +24,10 @@ AT_ONCE = 16
 """Sums that may wait to be added; each sum for principal components takes 122 MB."""
 
 
-def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard]) -> Coordinates:
+def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard], sample: Any = None) -> Coordinates:
     """Learn what a stage needs, on a cluster; the result does not depend on the number of workers.
+
+    `sample` is what the stage's `fit_sample` chose.
 
     The division into parts is fixed, and parts are added one by one in the order of their shards. When a worker dies,
     its unfinished work and any of its results that are still needed are done again.
@@ -37,7 +39,7 @@ def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard]) ->
     DamagedError
         The product cannot be read.
     """
-    end, *others = _submit(connection.client, job, name, shards)
+    end, *others = _submit(connection.client, job, name, shards, sample)
     deaths, unread = Deaths(connection.why_died), 0
     while True:
         connection.wait(end)
@@ -63,14 +65,14 @@ def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard]) ->
             return ended
 
 
-def _submit(client: Client, job: Job, name: str, shards: Sequence[Shard]) -> list[Future]:
+def _submit(client: Client, job: Job, name: str, shards: Sequence[Shard], sample: Any) -> list[Future]:
     """Submit the whole fit; the final task comes first in the list."""
     key = f"{name}-fit-{uuid4().hex[:8]}"  # a shared scheduler may hold another run's tasks
     whole: Future | None = None
     added: list[Future] = []
     for number, group in enumerate(fit_groups(shards)):
         before = added[number - AT_ONCE] if number >= AT_ONCE else None
-        part = client.submit(_part, job, name, group, before, key=(f"{key}-part", number), pure=False)
+        part = client.submit(_part, job, name, group, sample, before, key=(f"{key}-part", number), pure=False)
         whole = part if whole is None else client.submit(_merge, job, name, whole, part, key=(f"{key}-add", number))
         added.append(client.submit(_nothing, whole, key=(f"{key}-added", number)))
     return [client.submit(_end, job, name, whole, key=key, pure=False), *added]
@@ -85,8 +87,8 @@ def _retry(client: Client, futures: Sequence[Future]) -> None:
 
 
 @one_thread()
-def _part(job: Job, name: str, shards: Sequence[Shard], before: None) -> Any:  # noqa: ARG001
-    return make_stage(job, name).fit_part(shards)
+def _part(job: Job, name: str, shards: Sequence[Shard], sample: Any, before: None) -> Any:  # noqa: ARG001
+    return make_stage(job, name).fit_part(shards, sample)
 
 
 @one_thread()

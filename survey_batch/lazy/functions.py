@@ -10,8 +10,6 @@ the input, as far as they are known.
 
 import sys
 from collections.abc import Mapping
-from functools import reduce
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +22,14 @@ from survey_batch.core.environment import compute_like_a_worker
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status, usable
 from survey_batch.core.threads import one_thread
+from survey_batch.lazy.component_fit import sum_lazily
 from survey_batch.lazy.datasets import check_made, finished, made_from
 from survey_batch.lazy.stages import image_stage, in_notebook, spectral_stage, valid
 from survey_batch.spectra.pca import PCA
 from survey_batch.stages import Stage
-from survey_batch.stages.base import fit_groups, take
+from survey_batch.stages.base import take
 from survey_batch.stages.predictions import PredictionsStage
-from survey_batch.stages.spectral_features import BASIS, Part, SpectralFeaturesStage
+from survey_batch.stages.spectral_features import BASIS
 from survey_batch.store.schema import OBJECT_COORDINATES, Variable
 
 if TYPE_CHECKING:
@@ -137,12 +136,8 @@ def principal_components(spectra: "xr.Dataset", number: int = 20, **settings: An
     import xarray as xr
 
     stage = spectral_stage(spectra, {**settings, "components": number})
-    given = _in_order(spectra[[*stage.input_variables, *_there(spectra, "status", "split")]])
-    edges = np.cumsum([0, *given.chunksizes.get("object", (given.sizes["object"],))])
-    blocks = [given.isel(object=slice(*ends)) for ends in pairwise(edges)]
-    parts = [dask.delayed(_part_of)(stage, block) for block in blocks]
-    sums = [reduce(dask.delayed(Part.merge), group) for group in fit_groups(parts)]
-    (whole,) = dask.compute(reduce(dask.delayed(Part.merge), sums))
+    given = _in_order(spectra[[*stage.input_variables, *_there(spectra, "status", "split", "object_id")]])
+    (whole,) = dask.compute(sum_lazily(stage, given))
     fitted = xr.Dataset(dict(stage.fit_end(whole)))
     return finished(fitted, made_from(spectra, {**stage.settings(), BASIS: PCA.stored(fitted).fingerprint}))
 
@@ -235,14 +230,6 @@ def _in_order(ds: "xr.Dataset") -> "xr.Dataset":
     chunked = {name: values for name, values in ds.variables.items() if values.chunks}
     whole = {name: v.chunk({dim: -1 for dim in v.dims if dim != "object"}) for name, v in chunked.items()}
     return ds.assign(whole)
-
-
-@one_thread()
-def _part_of(stage: SpectralFeaturesStage, block: "xr.Dataset") -> Part:
-    columns = {str(name): values.values for name, values in block.variables.items()}
-    split = columns.get("split", np.full(block.sizes["object"], "", object))
-    status = columns.get("status", np.full(block.sizes["object"], Status.OK, np.uint8))
-    return stage.part_of({**columns, "split": split}, status.astype(np.uint8))
 
 
 def _there(ds: "xr.Dataset", *names: str) -> list[str]:

@@ -25,6 +25,9 @@ BY_CONTENT: Mapping[str, str] = {
 }
 """Settings stored only as a fingerprint, and what a changed fingerprint means."""
 
+WHERE_ABSENT: Mapping[str, object] = {"spectral_features.sample": 0}
+"""Settings stored only where they change values, and the setting that has the same effect as none."""
+
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Say which settings differ, and how; the rows of the catalogue are not compared.
@@ -44,7 +47,8 @@ def _in_words(key: str, before: object, now: object) -> str:
         return f"{key.removesuffix('source')}function: its text has changed"
     if key in BY_CONTENT:
         return f"{key}: {BY_CONTENT[key]}" if before and now else f"{key}: was {_set(before)}, now {_set(now)}"
-    return f"{key}: was {before!r}, now {now!r}"
+    was, is_now = (WHERE_ABSENT.get(key) if value is None else value for value in (before, now))
+    return f"{key}: was {was!r}, now {is_now!r}"
 
 
 def _set(value: object) -> str:

@@ -28,7 +28,7 @@ def provenance_of(plan: Plan, stage: Stage) -> dict[str, Any]:
     columns = plan.columns_behind(axis, stage.columns_read())
     catalog = {COLUMNS: columns, CATALOG: plan.hash_behind(axis, columns)}
     own = {VARIABLES: [variable.name for variable in stage.variables()], **catalog}
-    provenance: dict[str, Any] = json.loads(json.dumps({**stage.settings(), **shards, **own}))
+    provenance: dict[str, Any] = json.loads(json.dumps({**stage.settings_for(plan), **shards, **own}))
     return provenance
 
 

@@ -35,8 +35,9 @@ def fault_of(spectrum: Spectrum) -> str | None:
     if len({*shapes.values()}) > 1 or len(spectrum.flux.shape) != 1 or spectrum.flux.size < 2:
         said = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         return f"its arrays have the shapes {said}; they must be equal, with one dimension and two pixels at least"
-    if bool(((spectrum.mask < 0) | (spectrum.mask > LARGEST_MASK)).any()):
-        return f"its mask holds {spectrum.mask.min()} to {spectrum.mask.max()} and must hold 0 to {LARGEST_MASK}"
+    least, most = spectrum.mask.min(), spectrum.mask.max()
+    if least < 0 or most > LARGEST_MASK:
+        return f"its mask holds {least} to {most} and must hold 0 to {LARGEST_MASK}"
     return _fault_of_grid(spectrum.start, spectrum.sampled)
 
 

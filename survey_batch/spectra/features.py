@@ -1,6 +1,6 @@
 """The features of spectra: lines, bands, colours, block statistics and principal components."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,15 +14,16 @@ from survey_batch.spectra.blocks import STATISTICS, block_statistics
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
 from survey_batch.spectra.lines import band_indices, line_indices
 from survey_batch.spectra.normalize import normalize, row_percentiles
-from survey_batch.spectra.pca import PCA
+from survey_batch.spectra.pca import PCA, ROWS_AT_ONCE
 from survey_batch.spectra.photometry import COLOR_NAMES, COLORS, PASSBAND_SOURCE, synthetic_colors
 from survey_batch.spectra.ratios import flux_ratios
 from survey_batch.spectra.smooth import smooth
 
+MEASURED_AT_ONCE = 2 * ROWS_AT_ONCE
+"""Objects that are measured together: with fewer, each band costs more than it computes."""
+
 CONTINUUM_RANGE = (-1.0, 3.0)
 """Bounds of continuum-normalised flux, so that no cosmic ray or noise over a faint continuum outweighs the rest."""
-ROWS_AT_ONCE = 128
-"""Objects whose lines are measured together; their data fit in a core's cache."""
 
 
 def prepare(flux: F4, ivar: F4, mask: I4, section: SpectralFeaturesSection) -> F4:
@@ -42,6 +43,9 @@ def prepare(flux: F4, ivar: F4, mask: I4, section: SpectralFeaturesSection) -> F
     (object, wavelength) float32
         Without NaN, except in rows that cannot be normalised, which are NaN throughout.
     """
+    if len(flux) > ROWS_AT_ONCE:  # no row depends on others, and few fit in a core's cache
+        portions = _portions(len(flux), ROWS_AT_ONCE)
+        return np.concatenate([prepare(flux[rows], ivar[rows], mask[rows], section) for rows in portions])
     normal, _ = normalize(flux, ivar, mask, section.normalization)
     if section.normalization == "continuum":
         np.clip(normal, *CONTINUUM_RANGE, out=normal)
@@ -192,21 +196,26 @@ def spectral_features(
     ConfigurationError
         The components do not match the section or the grid.
     """
-    columns = _measured(Spectra(wavelength, flux, ivar, mask, redshift), measurements(section))
+    spectra = Spectra(wavelength, flux, ivar, mask, redshift)
+    portions = _portions(len(flux), MEASURED_AT_ONCE)
+    return np.concatenate([_features(spectra.take(rows), section, pca) for rows in portions])
+
+
+def _portions(number: int, size: int) -> list[slice]:
+    """Divide rows into portions; one, which is empty, if there are no rows."""
+    return [slice(start, start + size) for start in range(0, max(number, 1), size)]
+
+
+def _features(spectra: Spectra, section: SpectralFeaturesSection, pca: PCA | None) -> F4:
+    """Measure one portion."""
+    columns = [column for one in measurements(section) for column in one.measure(spectra)]
     if section.blocks or section.components:
-        prepared = prepare(flux, ivar, mask, section)
+        prepared = prepare(spectra.flux, spectra.ivar, spectra.mask, section)
     if section.blocks:
-        columns.append(block_statistics(prepared, section.blocks).reshape(len(flux), -1))
+        columns.append(block_statistics(prepared, section.blocks).reshape(len(prepared), -1))
     if section.components:
         columns.append(_checked(pca, section).transform(prepared))
     return np.concatenate(columns, axis=1, dtype=np.float32)
-
-
-def _measured(spectra: Spectra, wanted: Sequence[Measurement]) -> list[F8]:
-    """Make some measurements, a few objects at a time."""
-    number = max(len(spectra.flux), 1)
-    chunks = [spectra.take(slice(start, start + ROWS_AT_ONCE)) for start in range(0, number, ROWS_AT_ONCE)]
-    return [np.concatenate([np.concatenate(one.measure(chunk), axis=1) for chunk in chunks]) for one in wanted]
 
 
 def _neutral(values: F4, section: SpectralFeaturesSection) -> F8 | float:

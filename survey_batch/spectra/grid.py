@@ -4,6 +4,7 @@ Pixel k of the grid is centred on 10^(1e-4 k) Angstrom (vacuum) for an integer k
 SDSS spectra, so most of them need only a shift by whole pixels and no interpolation.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -122,7 +123,7 @@ def to_grid(spectra: Sequence[Spectrum], grid: F8) -> tuple[F4, F4, I4]:
     first = first_pixel(grid)
     for row, spectrum in enumerate(spectra):
         shift = spectrum.start - first
-        if abs(shift - np.round(shift)) <= SHIFT_TOLERANCE:
+        if math.isfinite(shift) and abs(shift - round(shift)) <= SHIFT_TOLERANCE:
             to, here = _overlap(round(shift), spectrum.flux.size, grid.size)
             flux[row, to], ivar[row, to] = spectrum.flux[here], spectrum.ivar[here]
             mask[row, to] = spectrum.mask[here]

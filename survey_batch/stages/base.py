@@ -97,8 +97,8 @@ class Stage(ABC):
         Whether the computation uses a GPU if workers have one.
     requires_fit : bool
         Whether the stage must learn from the whole upstream product before the first block. It learns in parts:
-        `fit_part` sums some shards, `fit_merge` adds sums in the order of their shards, and `fit_end` turns the total
-        into the coordinates that are stored in the product at its creation.
+        `fit_sample` chooses from which objects, `fit_part` sums some shards, `fit_merge` adds sums in the order of
+        their shards, and `fit_end` turns the total into the coordinates that are stored in the product at its creation.
     """
 
     name: str
@@ -184,8 +184,16 @@ class Stage(ABC):
     def check_plan(self, plan: Plan) -> None:  # noqa: B027 - most stages have nothing to add
         """Refuse objects that this stage cannot work on, before any work is done, as `check` does."""
 
-    def fit_part(self, shards: Sequence[Shard]) -> Any:
-        """Sum up some shards, in order."""
+    def settings_for(self, plan: Plan) -> dict[str, Any]:  # noqa: ARG002 - most stages have the same for all
+        """Return the settings that affect this product's values, given the objects."""
+        return self.settings()
+
+    def fit_sample(self, plan: Plan) -> Any:  # noqa: ARG002 - most stages learn from all
+        """Choose the objects to learn from; None means all. The choice depends on the objects alone."""
+        return None
+
+    def fit_part(self, shards: Sequence[Shard], sample: Any = None) -> Any:
+        """Sum up some shards, in order; `sample` is what `fit_sample` returned."""
         raise NotImplementedError
 
     def fit_merge(self, parts: Sequence[Any]) -> Any:

@@ -117,8 +117,8 @@ class SpectraStage(Stage):
     def _files(self, block: Block, rows: Rows) -> list[SpectrumFile]:
         """Find the file of each row; rows of one file come together."""
         files: dict[str, SpectrumFile] = {}
-        for index in range(len(rows["ra"])):
-            row = {name: values[index] for name, values in rows.items()}
+        for index, values in enumerate(zip(*rows.values(), strict=True)):
+            row = dict(zip(rows, values, strict=True))
             try:
                 with reader_of(self.context.origin.survey.name, f"object {row['object_id']}"):
                     path = as_text(self.reader.path(row))
@@ -134,8 +134,8 @@ class SpectraStage(Stage):
         self, block: Block, archive: Archive, files: Sequence[SpectrumFile], results: Sequence[Sequence[Result]]
     ) -> None:
         """Put spectra on the grid and into the block; note what could not be had."""
-        urls = {index: archive.locate(file.path) for file in files for index in file.indices}
-        found = dict(zip(urls, (result for of_file in results for result in of_file), strict=True))
+        paths = {index: file.path for file in files for index in file.indices}
+        found = dict(zip(paths, (result for of_file in results for result in of_file), strict=True))
         spectra = {index: result for index, result in found.items() if isinstance(result, Spectrum)}
         flux, ivar, mask = to_grid(list(spectra.values()), self.wavelength())
         good = list(spectra)
@@ -143,10 +143,10 @@ class SpectraStage(Stage):
             block.data[name][good] = values
         empty = np.asarray(good, int)[((mask & NOT_MEASURED) != 0).all(axis=1)]
         for index in empty.tolist():
-            found[index] = UnreadableError(f"{urls[index]}: {self._nothing_measured(spectra[index])}")
+            found[index] = UnreadableError(f"{archive.locate(paths[index])}: {self._nothing_measured(spectra[index])}")
         for index, result in found.items():
             if not isinstance(result, Spectrum):
-                self._fail(block, index, result, urls[index])
+                self._fail(block, index, result, archive.locate(paths[index]))
 
     def _fail(self, block: Block, index: int, error: ObjectError | TransientError, url: str) -> None:
         block.fail(index, error.status, str(error), url, error.traceback)

@@ -1,7 +1,6 @@
 """The `features` product of spectra: lines, bands, colours, block statistics and principal components."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import cached_property, reduce
 from typing import Any, cast
 
@@ -12,11 +11,11 @@ import zarr
 from survey_batch.config.sections.spectra import SpectralFeaturesSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.feature import Feature
-from survey_batch.core.status import usable
 from survey_batch.planning.plan import Plan, Rows
 from survey_batch.spectra.features import features_of, prepare, spectral_features
-from survey_batch.spectra.pca import PCA, Moments
+from survey_batch.spectra.pca import PCA
 from survey_batch.stages.base import Block, Coordinates, Cost, fit_groups
+from survey_batch.stages.component_fit import Chosen, Part, Sample, counting_objects, draw_sample, sum_up, which_count
 from survey_batch.stages.context import Context
 from survey_batch.stages.measured import MeasuredStage
 from survey_batch.stages.spectra import SpectraStage
@@ -34,30 +33,7 @@ MOMENTS_AT_ONCE = 4
 """Packed triangles in memory: two and their sum, or the total, one shard's, and the square of that shard."""
 
 SPECTRUM = ("flux", "ivar", "mask")
-BASIS = "spectral_features.basis"
-
-
-@dataclass(frozen=True)
-class Part:
-    """Sums over some shards for the principal components.
-
-    Parameters
-    ----------
-    split
-        Whether any of their objects has a split. If so, only objects of the training split count, here and in other
-        parts.
-    moments
-        Moments of the prepared spectra that count.
-    """
-
-    split: bool
-    moments: Moments
-
-    def merge(self, other: "Part") -> "Part":
-        """Add the sums of the next shards."""
-        if self.split != other.split:
-            return self if self.split else other
-        return Part(self.split, self.moments.merge(other.moments))
+BASIS, SAMPLE = "spectral_features.basis", "spectral_features.sample"
 
 
 class SpectralFeaturesStage(MeasuredStage):
@@ -81,7 +57,7 @@ class SpectralFeaturesStage(MeasuredStage):
 
     def settings(self) -> dict[str, Any]:
         """Return the spectra's settings and the recipe."""
-        keys = self.section.model_dump(exclude={"keep", "basis"})
+        keys = self.section.model_dump(exclude={"keep", "basis", "sample"})
         recipe = {f"spectral_features.{key}": value for key, value in keys.items()}
         basis = {BASIS: self._given_pca.fingerprint} if self._given_pca else {}
         return {**self.spectra.settings(), **recipe, **basis}
@@ -107,11 +83,11 @@ class SpectralFeaturesStage(MeasuredStage):
         """Refuse more components than the objects allow: n spectra have n - 1 components."""
         if not self.requires_fit or product_exists(self.context.output, self.name):
             return
-        split, usable = plan.objects["split"], pc.equal(plan.objects["problem"], "")
-        has_split = bool(pc.any(pc.not_equal(split, "")).as_py())
-        chosen = pc.and_(usable, pc.equal(split, "train")) if has_split else usable
-        spectra = int(pc.sum(chosen).as_py() or 0)
-        asked, most = self.section.components, max(spectra - 1, 0)
+        chosen, has_split = counting_objects(plan)
+        asked, spectra = self.section.components, int(pc.sum(chosen).as_py() or 0)
+        if self.section.sample:
+            spectra = min(spectra, self.section.sample)
+        most = max(spectra - 1, 0)
         # The default must not stop a trial with ten objects.
         written = "components" in self.section.model_fields_set
         if most == 0 or (written and asked > most):
@@ -119,6 +95,16 @@ class SpectralFeaturesStage(MeasuredStage):
                 f"spectral_features.components is {asked}, and there are {spectra} usable objects"
                 f"{' of split train' * has_split} to fit them to: use {most}{' or fewer' * (most > 0)}"
             )
+
+    def settings_for(self, plan: Plan) -> dict[str, Any]:
+        """Add the size of the sample where the catalogue has more spectra than that."""
+        sampled = self.requires_fit and 0 < self.section.sample < int(pc.sum(counting_objects(plan)[0]).as_py() or 0)
+        return {**self.settings(), **({SAMPLE: self.section.sample} if sampled else {})}
+
+    def fit_sample(self, plan: Plan) -> Sample | None:
+        """Choose the spectra that the components are fitted to; None means all that count."""
+        chosen, has_split = counting_objects(plan)
+        return draw_sample(plan.objects["object_id"].filter(chosen), self.section.sample, has_split)
 
     def basis(self) -> str | None:
         """Return a fingerprint of the stored or named components; None if they are not fitted yet."""
@@ -132,35 +118,51 @@ class SpectralFeaturesStage(MeasuredStage):
         """Return the features, in order."""
         return features_of(self.section)
 
-    def fit(self, shards: Sequence[Shard]) -> Coordinates:
+    def fit(self, shards: Sequence[Shard], sample: Sample | None = None) -> Coordinates:
         """Learn from all shards in this process; the result is identical to that of a cluster, bit for bit."""
-        return self.fit_end(
-            reduce(lambda whole, part: self.fit_merge([whole, part]), map(self.fit_part, fit_groups(shards)))
-        )
+        parts = (self.fit_part(group, sample) for group in fit_groups(shards))
+        return self.fit_end(reduce(lambda whole, part: self.fit_merge([whole, part]), parts))
 
-    def fit_part(self, shards: Sequence[Shard]) -> Part:
+    def fit_part(self, shards: Sequence[Shard], sample: Sample | None = None) -> Part:
         """Sum up the prepared spectra of the training split, or all spectra if no object has a split."""
+        damages = list[Damage]()
+        part = sum_up(self._read(shards, sample, damages), sample)
+        if damages:
+            raise DamagedError(self.context.output, damages)
+        return part
+
+    def _read(self, shards: Sequence[Shard], sample: Sample | None, damages: list[Damage]) -> Iterator[Chosen]:
+        """Read what counts of each shard, and note what is damaged: others may be, too."""
         output = self.context.output
-        parts, damages = [], list[Damage]()
         for shard in shards:
             try:
-                spectra = read_rows(output, "spectra", shard.rows, (*SPECTRUM, "split"))
-                parts.append(self.part_of(spectra, read_status(output, "spectra", shard.rows)))
-            except DamagedError as error:  # the others may be damaged too
+                columns = read_rows(output, "spectra", shard.rows, ("split", *(("object_id",) if sample else SPECTRUM)))
+                status = read_status(output, "spectra", shard.rows)
+                if sample and which_count(columns, status, sample)[0].any():
+                    columns |= read_rows(output, "spectra", shard.rows, SPECTRUM)
+                yield self.chosen_of(columns, status, sample)
+            except DamagedError as error:
                 damages += error.damages
-        if damages:
-            raise DamagedError(output, damages)
-        return reduce(Part.merge, parts)
+                yield Chosen(False, np.empty((0, self.wavelength.size), np.float32))
 
-    def part_of(self, spectra: Rows, status: Array) -> Part:
-        """Sum up the spectra of one shard."""
-        split = spectra["split"].astype(object)
-        has_split = bool(np.any(split != ""))
-        chosen = usable(status) & ((split == "train") | (not has_split))
-        flux, ivar, mask = (spectra[name][chosen] for name in SPECTRUM)
+    def chosen_of(self, columns: Rows, status: Array, sample: Sample | None = None) -> Chosen:
+        """Prepare the spectra of a shard that count.
+
+        Parameters
+        ----------
+        columns
+            `flux`, `ivar`, `mask` and `split` of each object and, for a sample, `object_id`. A shard without spectra
+            that count needs no flux, ivar and mask.
+        status
+            Of each spectrum.
+        sample
+            What `fit_sample` chose.
+        """
+        chosen, has_split = which_count(columns, status, sample)
         if not chosen.any():
-            return Part(has_split, Moments.empty(self.wavelength.size))
-        return Part(has_split, Moments.of(prepare(flux, ivar, mask, self.section)))
+            return Chosen(has_split, np.empty((0, self.wavelength.size), np.float32))
+        flux, ivar, mask = (columns[name][chosen] for name in SPECTRUM)
+        return Chosen(has_split, prepare(flux, ivar, mask, self.section))
 
     def fit_merge(self, parts: Sequence[Part]) -> Part:
         """Add sums one after the other without changing them, so that a retried task adds each only once."""

@@ -5,7 +5,8 @@ import gzip
 
 import pytest
 
-from survey_batch.archive.content import FITS, IMAGE, undo_content_coding
+from survey_batch.archive import content
+from survey_batch.archive.content import ANY, FITS, IMAGE
 from survey_batch.archive.decompress import decompress
 from survey_batch.core.errors import UnreadableError
 from tests.servers import HTML_PAGE
@@ -40,5 +41,18 @@ def test_other_things_are_neither_and_named(content, raw):
 
 @pytest.mark.parametrize("raw", [JPEG, PNG, bz2.compress(PLAIN), GZIPPED])
 def test_gzip_around_what_is_compressed_already_comes_off(raw):
-    assert undo_content_coding(gzip.compress(raw, mtime=0), 10**6) == raw
-    assert undo_content_coding(raw, 10**6) == raw
+    for kind in (FITS, IMAGE, ANY):
+        assert kind.unwrapped(gzip.compress(raw, mtime=0), 10**6) == (raw, kind.allows(raw))
+        assert kind.unwrapped(raw, 10**6) == (raw, kind.allows(raw))
+
+
+def test_a_gzip_file_is_looked_into_once(monkeypatch):
+    looked, look = [], content.kind_within
+    monkeypatch.setattr(content, "kind_within", lambda raw: looked.append(raw) or look(raw))
+    assert FITS.unwrapped(GZIPPED, 10**6) == (GZIPPED, True)
+    assert looked == [GZIPPED]
+
+
+def test_gzip_that_cannot_be_undone_stays_and_is_refused():
+    cut = gzip.compress(JPEG, mtime=0)[:-20]
+    assert FITS.unwrapped(cut, 10**6) == (cut, False)

@@ -50,6 +50,13 @@ def test_files_come_as_they_lie_in_a_folder_and_on_a_server(folder):
             assert archive(server.url + "/").read(name, bytes) == expected
 
 
+def test_a_file_that_comes_at_once_costs_no_machinery_of_retries(folder, monkeypatch):
+    monkeypatch.setattr(download.stamina, "retry_context", None)
+    assert archive(folder).read("a.fits", bytes) == FITS
+    with http_server(folder) as server:
+        assert archive(server.url).read("a.fits", bytes) == FITS
+
+
 def test_where_a_file_is(folder):
     assert archive(folder).locate("sub/x") == f"{folder}/sub/x"
     assert archive("https://host/dr17/").locate("a b/x") == "https://host/dr17/a%20b/x"

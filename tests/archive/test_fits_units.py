@@ -219,3 +219,35 @@ def test_any_bytes_are_read_or_refused(tail, seed):
 
 def test_a_unit_without_axes_holds_no_pixel():
     assert primary_unit(table_file()).pixels().size == 0
+
+
+def plain_value(unit, key):
+    """Search a header for a card as a person would, from its beginning."""
+    header = unit.raw[unit.begin : unit.end]
+    cards = [header[at : at + CARD] for at in range(0, len(header), CARD)]
+    found = next((card for card in cards if card.startswith(key.ljust(8).encode() + b"=")), None)
+    if found is None:
+        return None
+    text = found[9:].decode("ascii", "replace").strip()
+    return text[1:].split("'")[0].strip() if text.startswith("'") else text.split("/")[0].strip()
+
+
+@pytest.mark.parametrize("raw", [raw for raw, _ in READERS.values()], ids=READERS)
+def test_every_card_is_what_a_search_from_the_beginning_finds(raw):
+    for unit in headers(raw):
+        names = {raw[at : at + 8].decode().strip() for at in range(unit.begin, unit.end, CARD)}
+        for name in (*names, "ABSENT", "NAXIS9"):
+            assert unit.value(name) == plain_value(unit, name)
+
+
+def test_of_a_card_that_comes_twice_the_first_counts_and_text_within_a_card_is_none():
+    cards = [
+        "SIMPLE  =                    T",
+        "COMMENT  KEY     =     1".ljust(12) + "KEY     = 0",
+        "KEY     = 'a'",
+        "KEY     = 2",
+    ]
+    raw = b"".join(card.encode().ljust(CARD) for card in cards) + END
+    unit = primary_unit(raw.ljust(BLOCK))
+    assert unit.value("KEY") == "a"
+    assert unit.value("COMMENT") is None

@@ -129,3 +129,8 @@ def test_settings_that_decide_values_are_kept_as_json_has_them():
 def test_a_grid_that_no_spectrum_has_is_refused_before_memory_is_taken_for_it(said):
     with pytest.raises(ValidationError):
         Grid(**{"first": 35682, "count": 3909} | said)
+
+
+def test_what_changes_components_alone_is_compared_by_the_components():
+    settings = {"spectral_features.blocks": 5, "spectral_features.basis": "a", "spectral_features.sample": 20_000}
+    assert made_with(settings) == {"spectral_features.blocks": 5}

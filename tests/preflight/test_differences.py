@@ -105,3 +105,10 @@ def test_what_is_known_by_its_content_alone_is_said_to_be_another():
         "predictions.classifier: another classifier, or the same one trained again",
         "spectral_features.basis: was not set, now set",
     ]
+
+
+@pytest.mark.parametrize(("before", "now", "said"), [(None, 500, "was 0, now 500"), (500, None, "was 500, now 0")])
+def test_a_sample_that_was_not_needed_is_said_to_be_all(before, now, said):
+    key = "spectral_features.sample"
+    made = ({key: value} if value else {} for value in (before, now))
+    assert differences(*made) == [f"{key}: {said}"]

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA as REFERENCE
 from sklearn.decomposition import IncrementalPCA
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.spectra.pca import PCA, Moments
+from survey_batch.spectra.pca import PCA, ROWS_AT_ONCE, Moments
 
 ROWS = np.random.default_rng(2).normal(1, 1, (90, 30)) @ np.diag(np.linspace(3, 0.1, 30))
 
@@ -147,6 +147,31 @@ def test_scores_of_a_row_do_not_depend_on_the_others():
     together = pca.transform(ROWS)
     for i in range(len(ROWS)):
         np.testing.assert_array_equal(pca.transform(ROWS[i : i + 1])[0], together[i])
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("pixels", [40, 700])
+def test_scores_are_the_same_in_any_place_of_any_number_of_rows(pixels):
+    rows = np.random.default_rng(4).normal(1, 1, (2 * ROWS_AT_ONCE + 5, pixels)).astype("f4")
+    pca = fitted(rows, 5)
+    plain = np.einsum("nw,cw->nc", rows - pca.mean, pca.components)
+    scores = pca.transform(rows)
+    np.testing.assert_allclose(scores, plain, rtol=0, atol=1e-12 * np.abs(plain).max())
+    for first in (1, 7, 50, ROWS_AT_ONCE - 1, ROWS_AT_ONCE, 2 * ROWS_AT_ONCE + 4):
+        np.testing.assert_array_equal(pca.transform(rows[first:]), scores[first:])
+        np.testing.assert_array_equal(pca.transform(rows[first : first + 1]), scores[first : first + 1])
+
+
+def test_a_row_with_nan_has_no_scores_and_harms_no_other():
+    rows = ROWS.copy()
+    rows[3, 5] = np.nan
+    scores = fitted().transform(rows)
+    assert np.isnan(scores[3]).all()
+    np.testing.assert_array_equal(np.delete(scores, 3, axis=0), np.delete(fitted().transform(ROWS), 3, axis=0))
+
+
+def test_no_rows_have_no_scores():
+    assert fitted().transform(ROWS[:0]).shape == (0, 5)
 
 
 def test_components_beyond_the_rows_are_zero():

@@ -11,6 +11,7 @@ from survey_batch.spectra.features import prepare
 from survey_batch.stages import base, make_stage
 from survey_batch.stages.spectral_features import SpectralFeaturesStage
 from survey_batch.store.products import create_product, read_rows, write_shard
+from survey_batch.store.schema import OBJECT_COORDINATES
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 
@@ -32,7 +33,9 @@ def stored_spectra(tmp_path, split, status=Status.OK):
         block.data["flux"][:] = flux[shard.rows]
         block.data["ivar"][:] = 1
         given = np.broadcast_to(status, OBJECTS)[shard.rows].astype("u1")
-        write_shard(job.output, "spectra", shard, {**block.data, "split": split[shard.rows].astype(object)}, given)
+        own = {variable.name: plan.objects[variable.name].to_numpy()[shard.rows] for variable in OBJECT_COORDINATES}
+        own["split"] = split[shard.rows].astype(object)
+        write_shard(job.output, "spectra", shard, {**block.data, **own}, given)
     return make_stage(job, "features"), plan.shards("object")
 
 

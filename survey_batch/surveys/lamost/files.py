@@ -8,13 +8,14 @@ c. a table `COADD` of one row with the columns FLUX, IVAR, WAVELENGTH, ANDMASK, 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from survey_batch.archive.fits_units import Unit, extensions, primary_unit
-from survey_batch.core.arrays import F8
+from survey_batch.core.arrays import F8, I4
 from survey_batch.core.errors import UnreadableError
 from survey_batch.core.sky import separation_arcsec
 from survey_batch.spectra.checks import increasing
@@ -45,6 +46,9 @@ ROW_TYPES = (16, 32, -32, -64)
 
 NUMBERS = ("obsid", "spid", "fiberid")
 """Numbers of an observation, in both header and catalogue; all count from 1."""
+
+GRIDS = 64
+"""Wavelength grids that are kept, of 16 kB each; 312 real files of all releases have 15."""
 
 ARCMINUTE = 60.0
 """Arcseconds; a file's position farther than this from the catalogue's belongs to another object."""
@@ -129,7 +133,7 @@ def _check_identity(primary: Unit, row: Mapping[str, object]) -> None:
     known = [name for name in held if held[name] and asked[name]]
     wrong = [f"{name} {held[name]} instead of {asked[name]}" for name in known if held[name] != asked[name]]
     here, there = (_position(values) for values in ({"ra": primary.value("RA"), "dec": primary.value("DEC")}, row))
-    if here and there and (apart := float(separation_arcsec(*here, *there))) > ARCMINUTE:
+    if here and there and (apart := _separation(here, there)) > ARCMINUTE:
         wrong.append("position {} {} instead of {} {} ({:.3g} arcmin away)".format(*here, *there, apart / ARCMINUTE))
     if wrong:
         raise UnreadableError(f"the file holds another object than the catalogue says: {', '.join(wrong)}")
@@ -142,6 +146,12 @@ def _position(values: Mapping[str, object]) -> tuple[float, float] | None:
     except ValueError:
         return None
     return (ra, dec) if 0 <= ra <= 360 and -90 <= dec <= 90 else None
+
+
+def _separation(here: tuple[float, float], there: tuple[float, float]) -> float:
+    """Return the separation [arcsec] of two positions [deg]; for neighbours, an upper limit of it."""
+    limit = 3600 * (abs(here[0] - there[0]) + abs(here[1] - there[1]))
+    return limit if limit < ARCMINUTE / 2 else float(separation_arcsec(*here, *there))
 
 
 def _read_rows(primary: Unit) -> Spectrum:
@@ -161,11 +171,16 @@ def _read_rows(primary: Unit) -> Spectrum:
     raise UnreadableError(f"header card EXTEN0 is {content!r}: its third row is neither Wavelength nor Subcontinuum")
 
 
-def _log_linear(primary: Unit, size: int) -> F8:
+def _log_linear(primary: Unit, size: int) -> Numbers:
     """Return wavelengths from the header's coefficients: 10^(COEFF0 + COEFF1 i)."""
     first, step = primary.real("COEFF0"), primary.real("COEFF1")
     if not (0 < first < 10 and 0 < step < 1 / size):
         raise UnreadableError(f"wavelength coefficients COEFF0 = {first}, COEFF1 = {step} are impossible")
+    return _wavelengths(first, step, size)
+
+
+@lru_cache(maxsize=GRIDS)
+def _wavelengths(first: float, step: float, size: int) -> F8:
     return np.asarray(10 ** (first + step * np.arange(size)))
 
 
@@ -193,18 +208,38 @@ def _column(table: Unit, row: np.void, key: str) -> Numbers:
     return values
 
 
+class Grid(NamedTuple):
+    """Where the pixels of a spectrum are: `start` and `sampled` as in `Spectrum`."""
+
+    start: float
+    sampled: F8 | None
+
+
 def _spectrum(flux: Numbers, ivar: Numbers, mask: Numbers, wavelength: Numbers) -> Spectrum:
-    wavelength = wavelength.astype(np.float64)
     if not flux.size == ivar.size == mask.size == wavelength.size >= 2:
         raise UnreadableError(
             f"{flux.size} fluxes, {ivar.size} variances, {mask.size} masks, {wavelength.size} wavelengths"
         )
+    grid = _grid_of(wavelength.tobytes(), wavelength.dtype)
+    return Spectrum(flux.astype(np.float32), ivar.astype(np.float32), _bits(mask), *grid)
+
+
+@lru_cache(maxsize=GRIDS)
+def _grid_of(raw: bytes, kind: np.dtype[Any]) -> Grid:
+    """Find the grid of some wavelengths; most files of a survey have one of a few dozen rows of them."""
+    wavelength = np.frombuffer(raw, kind).astype(np.float64)
+    wavelength.setflags(write=False)  # shared by all its spectra
     if not increasing(wavelength):
         raise UnreadableError("its wavelengths are not increasing positive numbers")
-    known = (mask >= 0) & (mask < UNKNOWN_MASK)
-    bits = np.where(known, np.where(known, mask, 0).astype(np.int32), UNKNOWN_MASK)  # which 16 bits do not hold
     offset = np.log10(wavelength) / STEP - np.arange(wavelength.size)
     start = float(offset.mean())
     linear = np.abs(offset - start).max() < LINEAR_TOLERANCE
-    values = flux.astype(np.float32), ivar.astype(np.float32), bits
-    return Spectrum(*values, start) if linear else Spectrum(*values, np.nan, wavelength)
+    return Grid(start, None) if linear else Grid(np.nan, wavelength)
+
+
+def _bits(mask: Numbers) -> I4:
+    """Return a mask in the 16 bits that a survey may use."""
+    if mask.min() >= 0 and mask.max() < UNKNOWN_MASK:  # no, too, if one is not a number
+        return mask.astype(np.int32)
+    known = (mask >= 0) & (mask < UNKNOWN_MASK)
+    return np.where(known, np.where(known, mask, 0).astype(np.int32), np.int32(UNKNOWN_MASK))

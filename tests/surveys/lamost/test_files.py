@@ -11,7 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.core.errors import UnreadableError
-from survey_batch.surveys.lamost.files import Spectrum, read_spectrum, spectrum_path
+from survey_batch.core.sky import separation_arcsec
+from survey_batch.spectra.grid import STEP
+from survey_batch.surveys.lamost.files import (
+    ARCMINUTE,
+    LINEAR_TOLERANCE,
+    UNKNOWN_MASK,
+    Spectrum,
+    _bits,
+    _separation,
+    _spectrum,
+    read_spectrum,
+    spectrum_path,
+)
 
 SIZE = 300
 WITH_WAVELENGTH = "Flux, Inverse, Wavelength, Andmask, Ormask"
@@ -301,3 +313,51 @@ def _by_astropy(raw):
         if "Subcontinuum" in header["EXTEN0"]:
             wavelength = 10 ** (header["COEFF0"] + header["COEFF1"] * np.arange(rows.shape[1]))
         return rows[0], rows[1], wavelength, rows[3]
+
+
+def plain_grid(wavelength):
+    """Find a grid without keeping it."""
+    offset = np.log10(wavelength.astype("f8")) / STEP - np.arange(wavelength.size)
+    start = float(offset.mean())
+    return (start, None) if np.abs(offset - start).max() < LINEAR_TOLERANCE else (np.nan, wavelength.astype("f8"))
+
+
+def test_a_grid_that_is_known_already_is_found_as_one_that_is_not():
+    for start, kind in itertools.product((3.5682, 3.5683), ("f4", "f8")):
+        wavelength = (10 ** (start + 1e-4 * np.arange(SIZE))).astype(f">{kind}")
+        for row in (wavelength, (wavelength + np.linspace(0, 3, SIZE)).astype(wavelength.dtype)):
+            for _ in range(2):
+                found = _spectrum(row, row, np.zeros(SIZE, ">i4"), row)
+                first, sampled = plain_grid(row)
+                np.testing.assert_array_equal(found.start, first)
+                assert (found.sampled is None) == (sampled is None)
+                if sampled is not None:
+                    np.testing.assert_array_equal(found.sampled, sampled)
+
+
+@pytest.mark.parametrize(
+    ("kind", "odd"),
+    [
+        *itertools.product([">f4", ">f8"], [(), (-1,), (1 << 15,), (np.nan, np.inf), (1e30, 3)]),
+        *itertools.product([">i2", ">i4"], [(), (-1,)]),
+        *itertools.product([">i4", "u2", "u4"], [(1 << 15,), (65535, 3)]),
+    ],
+)
+def test_masks_of_bits_alone_are_what_any_mask_is(kind, odd):
+    mask = np.array([0, 1, 2, 32767, *odd]).astype(kind)
+    known = (mask >= 0) & (mask < UNKNOWN_MASK)
+    plain = np.where(known, np.where(known, mask, 0).astype(np.int32), UNKNOWN_MASK)
+    with np.errstate(all="raise"):
+        found = _bits(mask)
+    assert found.dtype == plain.dtype == np.int32
+    np.testing.assert_array_equal(found, plain)
+
+
+def test_the_short_way_to_a_separation_decides_as_the_long_one():
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        here = float(rng.uniform(0, 360)), float(rng.uniform(-90, 90))
+        there = tuple(float(value) for value in np.array(here) + rng.normal(0, 0.02, 2))
+        exact = float(separation_arcsec(*here, *there))
+        assert (_separation(here, there) > ARCMINUTE) == (exact > ARCMINUTE)
+        assert _separation(here, there) >= exact * (1 - 1e-9)
