@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from survey_batch.notebook.fits import to_fits, wcs
     from survey_batch.notebook.run import open  # noqa: A004
     from survey_batch.planning.plan import make_plan
+    from survey_batch.training.adoption import adopt
     from survey_batch.training.train import train
 
     __version__: str
@@ -45,6 +46,7 @@ __all__ = [
     "SurveyBatchError",
     "TransientError",
     "__version__",
+    "adopt",
     "batches",
     "composites",
     "features",
@@ -62,6 +64,7 @@ __all__ = [
 
 _LAZY = {
     "Job": "config.job",
+    "adopt": "training.adoption",
     "batches": "notebook.batches",
     "composites": "lazy.functions",
     "features": "lazy.functions",

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = "{'pandas', 'tensorflow', 'keras', 'torch', 'jax', 'sklearn', 'matplotlib'}"
+HEAVY = "{'pandas', 'tensorflow', 'keras', 'torch', 'jax', 'sklearn', 'matplotlib', 'onnx', 'onnxruntime'}"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from docs.from_code import answers, api, columns, commands, features, keys, messages, products, statuses
+from docs.from_code import answers, api, columns, commands, features, keys, messages, products, statuses, steps
 
 MAKERS: Mapping[str, Callable[[], str]] = {
     "answers": answers.page,
@@ -21,6 +21,7 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "features of spectra": partial(features.page, "spectra"),
     "keys": keys.page,
     "messages": messages.page,
+    "preprocessing steps": steps.page,
     "products": products.page,
     "statuses": statuses.page,
 }

@@ -24,6 +24,7 @@ from survey_batch.report.stage_status import StageStatus
 from survey_batch.report.summary import COMPUTED, RunStatus
 from survey_batch.store.holder import Holder
 from survey_batch.store.problems import ProblemCount
+from survey_batch.training.adoption import Adoption
 
 COMMON = "every verb"
 SCORES = ("train", "evaluate")
@@ -72,6 +73,7 @@ ANSWERS: Mapping[str, tuple[Part, ...]] = {
     "verify": (Part(Verification, computed=("ok",)), Part(FaultFacts, "faults[]")),
     "report": (Part(facts.ReportFacts),),
     "export": (Part(facts.ExportFacts),),
+    "adopt": (Part(Adoption),),
     "psf-stars": (Part(facts.PsfStarsFacts),),
 }
 """What each verb answers."""

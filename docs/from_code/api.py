@@ -11,6 +11,7 @@ import survey_batch
 RETURNED = {
     "Run": ("survey_batch.notebook.run", "what `open` returns"),
     "Accessor": ("survey_batch.notebook.accessor", "what every dataset has as `ds.sb`"),
+    "Adoption": ("survey_batch.training.adoption", "what `adopt` returns"),
     "Batches": ("survey_batch.notebook.batches", "what `batches` returns"),
 }
 """Classes that are met without being named: where each is, and how a person comes by it."""

@@ -106,6 +106,8 @@ def _archives() -> Iterator[Table]:
 
 def _kinds() -> Iterator[Table]:
     for name in (one for one in offered(CLASSIFIERS) if package(CLASSIFIERS, one) == OURS):
+        if not classifier_kind(name).trained_here:
+            continue
         common = tuple(key for key in TrainingSection.model_fields if key not in ("kind", "variant"))
         yield Table("train", classifier_kind(name).training, name, common)
 

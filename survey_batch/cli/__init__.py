@@ -43,6 +43,7 @@ def _show_version(asked: bool) -> None:
 def make_app() -> typer.Typer:
     """Put the verbs together; imported here so that `--help` of one verb does not wait for all."""
     from survey_batch.cli import (  # each is light: what a verb needs is imported when it runs
+        adopt,
         catalog,
         doctor,
         evaluate,
@@ -65,7 +66,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     work = (init, simulate, catalog, plan, doctor, run, status, report, export, verify)
-    for verb in (*work, train, evaluate, psf_stars):
+    for verb in (*work, train, evaluate, adopt, psf_stars):
         name = verb.__name__.rsplit(".", 1)[-1]
         app.command(name.replace("_", "-"))(framed(getattr(verb, name)))
     app.callback()(_common)

@@ -144,9 +144,11 @@ def _values(key: str, begun: str, written: Mapping[str, Any]) -> list[str]:
 
 def _choices(key: str, written: Mapping[str, Any]) -> tuple[Sequence[str], bool]:
     """Return the values that a key can have, and whether it holds a list of them."""
+    from survey_batch.config.classifiers import classifier_kind
+
     special: dict[str, Any] = {
         "archive.survey": lambda: offered(SURVEYS),
-        "train.kind": lambda: offered(CLASSIFIERS),
+        "train.kind": lambda: [name for name in offered(CLASSIFIERS) if classifier_kind(name).trained_here],
         "train.variant": lambda: _plugged(written).classifier.variants,
         "cluster.kind": lambda: offered(CLUSTERS),
         "catalog.label": lambda: ("spectral_type", "mk_class"),

@@ -23,11 +23,14 @@ class ClassifierKind:
         The model of its table `[train]`.
     variants : dict
         The class of each variant, `module:Class`, imported only when it is used. The first variant is the default.
+    trained_here : bool
+        Whether `train.kind` may name it; a model that was trained elsewhere has no table `[train]`.
     """
 
     name: str
     training: type[TrainingSection]
     variants: Mapping[str, str]
+    trained_here: bool = True
 
     def family(self, variant: str) -> Any:
         """Import the class of a variant.

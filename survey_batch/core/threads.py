@@ -13,6 +13,9 @@ from typing import Any, Self
 import scipy.linalg  # noqa: F401 - scipy has its own BLAS, which can be limited only after it is loaded
 from threadpoolctl import ThreadpoolController
 
+THREADS = 1
+"""Threads of one kernel, whatever library runs it; libraries with a pool of their own are told when they start."""
+
 _lock = Lock()
 _open = 0
 """Number of threads of this process inside a block."""
@@ -52,7 +55,7 @@ def _limit() -> None:
         new = {lib.filepath: lib for lib in libraries if lib.user_api == "blas" and lib.filepath not in _blas_before}
         _blas_before.update({path: (library, library.num_threads) for path, library in new.items()})
         for library in (*new.values(), *(library for library, _ in _thread.openmp_before)):
-            _set_threads(library, 1)
+            _set_threads(library, THREADS)
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from survey_batch.core.findings import Finding, Findings, Site
 from survey_batch.doctor.probes import PRODUCT_SIDE, try_framework
 from survey_batch.doctor.visit import Visit
 from survey_batch.models.artifact import read_manifest
+from survey_batch.models.manifest import Framework
 
 GPU_ADVICE = (
     "install the framework with its CUDA libraries in the workers' environment, check gres and partition of the "
@@ -17,17 +18,17 @@ GPU_ADVICE = (
 )
 
 
-def needs_framework(job: Job) -> bool:
-    """Tell whether a classifier may have networks; one that is not trained yet counts too."""
+def needed_framework(job: Job) -> Framework | None:
+    """Find what runs the classifier's network, None if it has none; one that is not trained yet may have one."""
     try:
-        return read_manifest(Path(job.predictions.classifier if job.predictions else "")).is_network
+        return read_manifest(Path(job.predictions.classifier if job.predictions else "")).framework
     except ConfigurationError:
-        return True
+        return "keras"
 
 
-def device_works(site: Site, job: Job, table: Table, visit: Visit) -> Findings[None]:
+def device_works(site: Site, job: Job, table: Table, visit: Visit, framework: Framework) -> Findings[None]:
     """Import the framework on the worker, and compute on its device."""
-    yield judge_device(site, table, visit.ask(try_framework, job))
+    yield judge_device(site, table, visit.ask(try_framework, job, framework))
 
 
 def judge_device(site: Site, table: Table, tried: dict[str, Any]) -> Finding:

@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import time
+from collections.abc import Callable
 from typing import Any
 
 import dask
@@ -16,6 +17,7 @@ from survey_batch.core.environment import PROFILER_CAN_HANG
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import read_bytes, write_bytes
 from survey_batch.core.versions import versions
+from survey_batch.models.manifest import Framework
 
 SHARED_SECONDS = 15.0
 """Time within which a file written on another machine must be visible: network file systems remember for some seconds
@@ -66,30 +68,41 @@ def wait_for_file(path: str) -> tuple[str, float] | None:
     return None
 
 
-def try_framework(job: Job) -> dict[str, Any]:
+def try_framework(job: Job, framework: Framework = "keras") -> dict[str, Any]:
     """Import the framework, look for GPUs as a run would, and multiply two matrices where it computes."""
     begun = time.monotonic()
     from survey_batch.models.devices import backend, prepare_gpu, visible_gpus
 
-    gpus, refusal = visible_gpus(), ""
+    gpus, refusal = visible_gpus(framework), ""
     imported = time.monotonic() - begun
     try:
-        prepare_gpu(job.cluster)
+        prepare_gpu(job.cluster, framework)
     except ConfigurationError as error:
         refusal = str(error)
     return {
-        "backend": backend(),
+        "backend": backend() if framework == "keras" else framework,
         "gpus": list(gpus),
         "import_seconds": imported,
         "refusal": refusal,
         "visible": os.environ.get("CUDA_VISIBLE_DEVICES", "not set"),
-        **_multiply(),
+        **_multiply(_product_of(framework)),
     }
 
 
-def _multiply() -> dict[str, Any]:
-    """Multiply on the device that the framework chooses; an error is a result too."""
+def _product_of(framework: Framework) -> Callable[[Any, Any], Any]:
+    """Return what multiplies two matrices on the device that the framework chooses."""
+    if framework == "onnxruntime":
+        from survey_batch.models.onnx_session import MATRIX_PRODUCT, open_session
+
+        session = open_session(MATRIX_PRODUCT)
+        return lambda left, right: session.run(None, {"left": left, "right": right})[0]
     import keras
+
+    return lambda left, right: keras.ops.convert_to_numpy(keras.ops.matmul(left, right))
+
+
+def _multiply(product_of: Callable[[Any, Any], Any]) -> dict[str, Any]:
+    """Multiply two matrices; an error is a result too."""
     import numpy as np
 
     random = np.random.default_rng(0)
@@ -97,7 +110,7 @@ def _multiply() -> dict[str, Any]:
     try:
         for _ in range(2):  # the first one also starts the device
             begun = time.monotonic()
-            product = keras.ops.convert_to_numpy(keras.ops.matmul(left, right))
+            product = product_of(left, right)
         seconds = time.monotonic() - begun
     except Exception as error:  # noqa: BLE001 - drivers and libraries that do not fit together have many names
         return {"seconds": 0.0, "error": f"{type(error).__name__}: {error}"}

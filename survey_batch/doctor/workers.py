@@ -17,7 +17,7 @@ from survey_batch.core.paths import is_url, join, write_bytes
 from survey_batch.core.versions import versions
 from survey_batch.core.wording import size
 from survey_batch.doctor.archive import judge
-from survey_batch.doctor.device import device_works, needs_framework
+from survey_batch.doctor.device import device_works, needed_framework
 from survey_batch.doctor.output import scratch_folder
 from survey_batch.doctor.probes import describe_worker, exchange, wait_for_file
 from survey_batch.doctor.visit import Visit, visited
@@ -60,8 +60,8 @@ def worker_works(
             yield from site.look("archive", "mount it on the nodes, or copy it", _archive(site, job, visit, rows))
         if table.predicts:
             yield from site.look("classifier", "copy it to a folder that all nodes see", _classifier(site, job, visit))
-            if needs_framework(job):
-                yield from site.look("device", SAME_ENVIRONMENT, device_works(site, job, table, visit))
+            if framework := needed_framework(job):
+                yield from site.look("device", SAME_ENVIRONMENT, device_works(site, job, table, visit, framework))
         yield from site.look("dashboard", "a run does not need it", _dashboard(site, visit))
 
 

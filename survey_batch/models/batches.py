@@ -7,8 +7,11 @@ from survey_batch.core.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
-OUT_OF_MEMORY = ("resourceexhausted", "resource_exhausted", "outofmemory", "out of memory", "oom when allocating")
-"""How TensorFlow, JAX and torch report it, in lower case."""
+OUT_OF_MEMORY = (
+    *("resourceexhausted", "resource_exhausted", "outofmemory", "out of memory", "oom when allocating"),
+    "failed to allocate memory",
+)
+"""How TensorFlow, JAX, torch and ONNX Runtime report it, in lower case."""
 
 
 def in_batches(rows: int, batch: int, ask: Callable[[slice, int], None]) -> int:

@@ -10,9 +10,11 @@ from threading import Lock
 
 from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.manifest import Framework
+from survey_batch.models.onnx_session import gpus_of_onnxruntime
 
 
-def prepare_gpu(cluster: ClusterSection) -> None:
+def prepare_gpu(cluster: ClusterSection, framework: Framework = "keras") -> None:
     """Prepare a worker's GPU before the first use of the framework; only the first call in a process sets it up.
 
     Raises
@@ -21,11 +23,12 @@ def prepare_gpu(cluster: ClusterSection) -> None:
         The job asks for a GPU for each predicting worker, the framework sees none, and `cluster.gpu.allow_cpu` is not
         set.
     """
-    found, allowed = visible_gpus(), cluster.gpu is not None and cluster.gpu.allow_cpu
+    found, allowed = visible_gpus(framework), cluster.gpu is not None and cluster.gpu.allow_cpu
     if cluster.wants_gpu and not found and not allowed:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
+        runs = f"Keras runs on {backend()}" if framework == "keras" else "the model runs on ONNX Runtime"
         raise ConfigurationError(
-            f"a predicting worker on {os.uname().nodename} sees no GPU: Keras runs on {backend()}, "
+            f"a predicting worker on {os.uname().nodename} sees no GPU: {runs}, "
             f"CUDA_VISIBLE_DEVICES is {visible!r}, SLURM job {os.environ.get('SLURM_JOB_ID', 'none')}. Install the "
             "framework with its CUDA libraries in the workers' environment, check cluster.gpu.gres and partition, or "
             "set cluster.gpu.allow_cpu = true"
@@ -73,8 +76,10 @@ def backend() -> str:
     return str(keras.backend.backend())
 
 
-def visible_gpus() -> tuple[str, ...]:
+def visible_gpus(framework: Framework = "keras") -> tuple[str, ...]:
     """List the GPUs that the framework sees; makes TensorFlow take memory as needed, not all at once."""
+    if framework == "onnxruntime":
+        return gpus_of_onnxruntime()
     with _looking:  # one thread only: TensorFlow refuses this setting once it has started
         return _visible_gpus()
 

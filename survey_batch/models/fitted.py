@@ -33,9 +33,12 @@ class FittedClassifier(Classifier[Section]):
     ----------
     model_file : str
         The file that the model is stored in.
+    advice : str
+        What a person may do about a damaged file.
     """
 
     model_file: ClassVar[str]
+    advice: ClassVar[str] = "train again"
 
     def __init__(self, manifest: Manifest, arrays: Arrays | None = None, model: Any = None) -> None:
         super().__init__(manifest)
@@ -95,8 +98,8 @@ class FittedClassifier(Classifier[Section]):
         classifier = cls(manifest, arrays, cls.read_model(folder / cls.model_file))
         if wrong := classifier.misfit():
             raise ConfigurationError(
-                f"{folder / cls.model_file} {wrong}: the manifest does not belong to it; restore the folder, or train "
-                "again"
+                f"{folder / cls.model_file} {wrong}: the manifest does not belong to it; restore the folder, or "
+                f"{cls.advice}"
             )
         return classifier
 

@@ -158,7 +158,7 @@ class KerasClassifier(FittedClassifier[NetworkSection]):
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # Keras has no error of its own for a bad file
-            raise ConfigurationError(f"{path} cannot be loaded ({error}); train again") from error
+            raise ConfigurationError(f"{path} cannot be loaded ({error}); {cls.advice}") from error
 
 
 def prepare_for_use(model: Any) -> None:

@@ -7,6 +7,7 @@ from survey_batch.config.sections.train_psf_stars import PsfStarTraining
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.config.sections.train_table import TableTraining
+from survey_batch.config.sections.training_base import TrainingSection
 
 SPECTRAL_TYPE = ClassifierKind(
     "spectral-type",
@@ -58,6 +59,17 @@ PSF_STAR = ClassifierKind(
         "cnn": "survey_batch.models.psf_star:PsfStarCNN",
         "published": "survey_batch.models.psf_star:PublishedPsfStar",
     },
+)
+
+ADOPTED = ClassifierKind(
+    "adopted",
+    TrainingSection,
+    {
+        "onnx": "survey_batch.models.adopted_onnx:AdoptedOnnx",
+        "keras": "survey_batch.models.adopted_keras:AdoptedKeras",
+        "skops": "survey_batch.models.adopted_skops:AdoptedSkops",
+    },
+    trained_here=False,
 )
 
 TABLE = ClassifierKind("table", TableTraining, {"networks": "survey_batch.models.table:TableClassifier"})

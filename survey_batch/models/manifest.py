@@ -13,7 +13,7 @@ MANIFEST = "manifest.json"
 PLOTS = ("confusion", "reliability", "coverage", "training-curve")
 """Names of the plots in a folder."""
 
-SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(keras|onnx|skops|npz|json|png)")
+SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(keras|onnx|onnx_data|skops|npz|json|png)")
 """Allowed file names: no folders, and only formats that hold no code."""
 
 COLDEST, HOTTEST = 0.05, 20.0
@@ -22,6 +22,10 @@ COLDEST, HOTTEST = 0.05, 20.0
 
 Outputs = Literal["classes", "values", "embedding"]
 """What a model answers with: a probability of each class, physical quantities, or a vector in its own space."""
+
+
+Framework = Literal["keras", "onnxruntime"]
+"""What runs a network."""
 
 
 class Quantity(Frozen):
@@ -58,9 +62,15 @@ class Manifest(Frozen):
     """SHA-256 of each file, by name."""
 
     @property
+    def framework(self) -> Framework | None:
+        """What runs the network; None if the model is none."""
+        found = {name.rpartition(".")[2] for name in self.files}
+        return "keras" if "keras" in found else "onnxruntime" if "onnx" in found else None
+
+    @property
     def is_network(self) -> bool:
-        """Whether Keras runs it."""
-        return any(name.endswith(".keras") for name in self.files)
+        """Whether it is a network, which a GPU can run."""
+        return self.framework is not None
 
     @property
     def columns(self) -> int:

@@ -86,6 +86,8 @@ class Recipe(Frozen):
     """Shape of one object in each variable that is not in `shapes`."""
     shapes: dict[str, Shape] = {}
     """Shape of one object in variables whose shape differs."""
+    dims: dict[str, tuple[str, ...]] = {}
+    """Dimensions of one object in each variable, where the preprocessing needs their names."""
     grid: Grid | None = None
     names: dict[str, tuple[str, ...]] = {}
     """Text coordinates, in order: `feature`, `band` or `channel`."""

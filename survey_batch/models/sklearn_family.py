@@ -115,7 +115,7 @@ class SklearnClassifier(FittedClassifier[Section]):
             if not (strange := cls._strange_types(path)):
                 return skops.io.load(path, trusted=list(cls.trusted))
         except Exception as error:  # skops has no error of its own for a bad file
-            raise ConfigurationError(f"{path} cannot be loaded ({error}); train again") from error
+            raise ConfigurationError(f"{path} cannot be loaded ({error}); {cls.advice}") from error
         raise ConfigurationError(
             f"{path} holds types that no such classifier needs ({', '.join(strange)}): do not use it"
         )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from survey_batch.core.arrays import F4, F8, I4, Flags
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.spectrum_bins import GoodPixels, few_rows, few_rows_at_a_time
-from survey_batch.spectra.grid import STEP, first_pixel
+from survey_batch.spectra.grid import STEP, at_pixels, first_pixel
 from survey_batch.spectra.lines import FWHM
 from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
 from survey_batch.spectra.smooth import bridge, smooth
@@ -250,9 +250,7 @@ def on_linear_grid(wavelength: F8, flux: F4) -> F4:
             f"{wavelength[-1]:.1f}; set wavelength_min and wavelength_max in [spectra], or use variant 'convolution'"
         )
     pixel = np.log10(PUBLISHED_GRID) / STEP - first_pixel(wavelength)
-    left = np.clip(np.floor(pixel).astype(np.intp), 0, wavelength.size - 2)
-    share = (pixel - left).astype(np.float32)
-    return np.asarray((1 - share) * flux[:, left] + share * flux[:, left + 1])
+    return at_pixels(flux, pixel)
 
 
 def noise_copies(block: Mapping[str, npt.NDArray[Any]], snr: float, seed: int) -> dict[str, npt.NDArray[Any]]:

@@ -15,6 +15,7 @@ from survey_batch.config.sections.train_images import ImageTraining
 from survey_batch.core.arrays import F4, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.features import POINT_SOURCES
+from survey_batch.images.middle import middle
 from survey_batch.models.base import Inputs
 from survey_batch.models.examples import Training
 from survey_batch.models.image_networks import small_cnn, small_vit
@@ -105,14 +106,14 @@ class ImageClassifier(KerasClassifier[ImageTraining]):
         pixels = block[recipe.variables[0]]
         if recipe.product == "composites":
             return np.asarray(pixels.any(axis=(1, 2, 3)))
-        return np.asarray(np.isfinite(_middle(pixels, 2 * CORE + 1)).all(axis=(1, 2, 3)))
+        return np.asarray(np.isfinite(middle(pixels, 2 * CORE + 1)).all(axis=(1, 2, 3)))
 
     def prepare(self, block: Variables) -> Inputs:
         """Make images (object, y, x, channel): nanomaggies as float32, or grey levels as uint8."""
         pixels, crop = block[self.recipe.variables[0]], int(step(self.recipe.steps, "crop"))
         if self.recipe.product == "composites":
             return crop_images(halves_as_channels(pixels), crop)
-        return channels_last(_middle(pixels, crop) if crop else pixels)
+        return channels_last(middle(pixels, crop) if crop else pixels)
 
     @override
     def training(self, section: ImageTraining) -> Training:
@@ -159,7 +160,7 @@ def halves_as_channels(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 def crop_images(images: npt.NDArray[np.uint8], crop: int) -> npt.NDArray[np.uint8]:
     """Crop images (object, y, x, channel) to `crop` pixels on a side around the middle; 0 keeps all."""
-    return np.moveaxis(_middle(np.moveaxis(images, -1, 1), crop), 1, -1) if crop else images
+    return np.moveaxis(middle(np.moveaxis(images, -1, 1), crop), 1, -1) if crop else images
 
 
 def turned(
@@ -173,9 +174,3 @@ def turned(
         part = np.rot90(values[rows], number % 4, axes=(1, 2))
         images[rows] = part[:, :, ::-1] if number >= 4 else part
     return images, targets
-
-
-def _middle(pixels: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
-    """Take the middle (…, size, size) of images (…, y, x), or all of smaller images."""
-    top, left = (max(0, (side - size) // 2) for side in pixels.shape[-2:])
-    return pixels[..., top : top + size, left : left + size]

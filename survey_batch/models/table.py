@@ -103,8 +103,8 @@ class TableClassifier(EnsembleClassifier[TableTraining]):
         return np.concatenate([standard, missing], axis=1)[..., None].astype(np.float32)
 
 
-def chosen(names: Sequence[str], patterns: Sequence[str]) -> Index:
-    """Find the indices of the names that match a pattern, in the order of the names.
+def chosen(names: Sequence[str], patterns: Sequence[str], key: str = "train.features") -> Index:
+    """Find the indices of the names that match a pattern, in the order of the names; `key` is what gives the patterns.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def chosen(names: Sequence[str], patterns: Sequence[str]) -> Index:
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ConfigurationError(
-                f"train.features: {pattern!r} matches none of the {len(names)} features, such as {list(names[:5])}"
+                f"{key}: {pattern!r} matches none of the {len(names)} names, such as {list(names[:5])}"
             )
     fits = [any(fnmatchcase(name, pattern) for pattern in patterns) for name in names]
     return np.flatnonzero(fits)

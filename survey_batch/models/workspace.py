@@ -118,7 +118,7 @@ def write_folder(classifier: Classifier[Any], scores: dict[str, Any], folder: Pa
     named = {part.replace("_", " "): scores[part]["classifier"] for part in PARTS if part in scores}
     figures = {part: brief(scores[part]) | {"baselines": _baselines(scores[part])} for part in PARTS if part in scores}
     classifier.manifest = classifier.manifest.model_copy(update={"metrics": figures})
-    _clear(folder)
+    clear_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metrics.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
     classifier.save(folder)
@@ -143,7 +143,7 @@ def _baselines(part: dict[str, Any]) -> dict[str, float]:
     return {name: one["accuracy"] for name, one in others.items() if name != "classifier"}
 
 
-def _clear(folder: Path) -> None:
+def clear_folder(folder: Path) -> None:
     """Remove the files of an earlier classifier from its folder, and nothing else."""
     weights = list(read_manifest(folder).files) if (folder / MANIFEST).exists() else []
     for name in (*WRITTEN, *weights):

@@ -62,7 +62,7 @@ def normalize(flux: F4, ivar: F4, mask: I4, method: Method) -> tuple[F4, F4]:
         There is no such method.
     """
     values = good_flux(flux, ivar, mask)
-    offset, scale = _offset_and_scale(values, method)
+    offset, scale = offset_and_scale(values, method)
     with np.errstate(invalid="ignore", over="ignore"):
         normal = ((values - offset) / np.where(scale > 0, scale, np.nan)).astype(np.float32)
         weight = np.where(np.isfinite(normal), ivar * scale**2, 0).astype(np.float32)
@@ -134,7 +134,8 @@ def continuum(values: F8) -> F8:
     return np.asarray(np.maximum(curve, CONTINUUM_FLOOR) * scale)
 
 
-def _offset_and_scale(values: F8, method: Method) -> tuple[F8 | float, F8]:
+def offset_and_scale(values: F8, method: Method) -> tuple[F8 | float, F8]:
+    """Return what `normalize` subtracts from each row and divides it by; `values` are NaN where bad."""
     if method == "l2":
         return 0.0, np.sqrt(np.nansum(values**2, axis=1, keepdims=True))
     if method == "flux":

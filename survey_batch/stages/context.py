@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from survey_batch.config.file_reader import open_reader
 from survey_batch.config.sections.archive import ArchiveSection
@@ -12,6 +12,9 @@ from survey_batch.config.survey import Survey
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.reader import ImageReader
 from survey_batch.spectra.reader import SpectrumReader
+
+if TYPE_CHECKING:
+    from survey_batch.models.manifest import Framework
 
 S = TypeVar("S", bound=Section)
 
@@ -99,8 +102,8 @@ class Context:
         """Return the settings of the archive that affect values; none in a notebook."""
         return self.source.settings() if self.source else {}
 
-    def prepare_gpu(self) -> None:
-        """Prepare the worker's GPU, before the first use of Keras.
+    def prepare_gpu(self, framework: "Framework") -> None:
+        """Prepare the worker's GPU, before the first use of the framework.
 
         Raises
         ------
@@ -109,7 +112,7 @@ class Context:
         """
         from survey_batch.models.devices import prepare_gpu
 
-        prepare_gpu(self.table(ClusterSection))
+        prepare_gpu(self.table(ClusterSection), framework)
 
     @property
     def origin(self) -> Origin:

@@ -124,6 +124,11 @@ class PredictionsStage(Stage):
                 f'predictions.precision = "{self.section.precision}" is for networks, and {self.folder} holds none; '
                 "remove the key"
             )
+        if self.section.precision != "float32" and self._manifest.framework == "onnxruntime":
+            raise ConfigurationError(
+                f"an ONNX file computes in the precision it was exported in, so predictions.precision does not change "
+                f"{self.folder}; remove the key, or export the model in half precision and adopt it again"
+            )
         if self.section.threshold and self._manifest.outputs != "classes":
             raise ConfigurationError(
                 f"predictions.threshold is a least confidence in a class, and {self.folder} answers with "
@@ -156,8 +161,8 @@ class PredictionsStage(Stage):
         )
 
     def _classifier(self) -> "Classifier[Any]":
-        if self._manifest.is_network:
-            self.context.prepare_gpu()
+        if self._manifest.framework:
+            self.context.prepare_gpu(self._manifest.framework)
         return load_classifier(self.folder, self.section.precision)
 
     @cached_property

@@ -2,7 +2,8 @@
 
 import logging
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,9 @@ from survey_batch.models.labelled import TEXTS, Labelled
 from survey_batch.models.recipe import made_with
 from survey_batch.planning.plan import read_plan_columns
 from survey_batch.stages.spectral_features import BASIS
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +98,11 @@ def read_labelled(
             f"no usable object{which} of {product} in {job.output} has a label{among}; the labels are "
             f"{sorted(map(str, set(label)))[:LABELS_NAMED]}, the splits {splits}; set catalog.label and [catalog.split]"
         )
+    return select_rows(job, data, variables, kept)
+
+
+def select_rows(job: Job, data: "xr.Dataset", variables: Sequence[str], kept: Index) -> Labelled:
+    """Take rows of a job's product, by index, whether or not they have labels; their data is read only when used."""
     text = {name: np.array(data[name][kept].to_numpy().tolist(), dtype=str) for name in TEXTS}
     ra, dec = (data[name].to_numpy()[kept].astype(np.float64) for name in ("ra", "dec"))
     radius = job.catalog.split.radius_arcsec if job.catalog.split else STAR_RADIUS_ARCSEC

@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 import survey_batch
-from docs.from_code import MAKERS, answers, api, columns, commands, features, keys, made, messages, products
+from docs.from_code import MAKERS, answers, api, columns, commands, features, keys, made, messages, products, steps
 from docs.from_code.types import type_in_words
 from survey_batch.config.sections.base import Section
 from survey_batch.config.sections.images import ImageFeaturesSection
@@ -16,6 +16,7 @@ from survey_batch.config.sections.spectra import SpectralFeaturesSection
 from survey_batch.config.survey import possible_stages
 from survey_batch.core.status import Status
 from survey_batch.images.feature_names import feature_names as names_of_images
+from survey_batch.models.input_pipeline import STEPS, usage
 from survey_batch.spectra.features import feature_names as names_of_spectra
 
 KEYS = [(table, entry) for table, entries in keys.entries() for entry in entries]
@@ -174,6 +175,12 @@ def test_a_line_has_its_wavelengths_and_its_source():
     (line,) = (entry for _, entries in features.of_spectra() for entry in entries if entry.name == "h_alpha")
     assert "6562.81 Å in air, 6564.6" in line.meaning
     assert "NIST" in line.meaning
+
+
+def test_every_preprocessing_step_is_there_with_what_it_does():
+    page = MAKERS["preprocessing steps"]()
+    assert all(f"`{usage(name)}`".replace("|", "\\|") in page and len(steps.meaning(name)) > 20 for name in STEPS)
+    assert "Raises" not in page
 
 
 def test_every_status_is_there():

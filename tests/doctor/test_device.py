@@ -3,7 +3,7 @@ import pytest
 from survey_batch.cluster.tables import Table
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.findings import Site, State
-from survey_batch.doctor.device import judge_device, needs_framework
+from survey_batch.doctor.device import judge_device, needed_framework
 from tests.doctor.folders import write_classifier
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
@@ -42,10 +42,13 @@ def test_only_a_classifier_with_a_network_needs_a_framework(tmp_path):
     predictions = {"classifier": str(tmp_path / "model")}
     archive = make_archive(tmp_path / "archive", 4)
     job = lamost_job(archive, tmp_path / "out", ("spectra", "predictions"), predictions=predictions)
-    assert needs_framework(job), "one that is not there yet may have one"
+    assert needed_framework(job) == "keras", "one that is not there yet may have one"
     write_classifier(tmp_path / "model", job)
-    assert needs_framework(job)
+    assert needed_framework(job) == "keras"
     manifest = tmp_path / "model" / "manifest.json"
     manifest.write_text(manifest.read_text().replace("network.keras", "forest.skops"))
     (tmp_path / "model" / "network.keras").rename(tmp_path / "model" / "forest.skops")
-    assert not needs_framework(job)
+    assert needed_framework(job) is None
+    manifest.write_text(manifest.read_text().replace("forest.skops", "network.onnx"))
+    (tmp_path / "model" / "forest.skops").rename(tmp_path / "model" / "network.onnx")
+    assert needed_framework(job) == "onnxruntime"

@@ -22,7 +22,7 @@ ARCHIVE = {"catalog": {"path": "c.csv"}, "archive": {"survey": "lamost", "root":
     ids=["asked for and missing", "there", "may do without", "asked for by the table alone", "no table"],
 )
 def test_a_worker_that_should_have_a_gpu_and_has_none_says_what_it_saw(tmp_path, monkeypatch, gpu, seen, refused):
-    monkeypatch.setattr(devices, "visible_gpus", lambda: seen)
+    monkeypatch.setattr(devices, "visible_gpus", lambda _: seen)
     monkeypatch.setattr(devices, "backend", lambda: "tensorflow")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     job = lamost_job(ARCHIVE, tmp_path, ("spectra",), cluster={"kind": "slurm", "workers": 1, "gpu": gpu})

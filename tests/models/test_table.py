@@ -116,7 +116,7 @@ def test_a_feature_that_is_mostly_one_value_is_scaled_by_its_standard_deviation(
 
 def test_patterns_choose_features_in_the_order_of_the_product():
     assert chosen(NAMES, ["psf_*", "colour_?g"]).tolist() == [0, 2, 3]
-    with pytest.raises(ConfigurationError, match=r"'line_\*' matches none of the 6 features, such as \['colour_ug'"):
+    with pytest.raises(ConfigurationError, match=r"'line_\*' matches none of the 6 names, such as \['colour_ug'"):
         recipe_of(("line_*",))
 
 

@@ -11,6 +11,7 @@ from survey_batch.spectra.grid import (
     NO_DATA,
     ZERO_FLUX,
     Spectrum,
+    at_pixels,
     first_pixel,
     log_grid,
     mask_attributes,
@@ -174,3 +175,14 @@ def test_a_shift_beyond_the_tolerance_is_not_copied():
     given_spectrum = spectrum(first_pixel(GRID) + 0.03)
     flux, _, _ = to_grid([given_spectrum], GRID)
     assert not np.array_equal(flux[0, :60], given_spectrum.flux)
+
+
+def test_rows_are_interpolated_at_any_position_and_copied_at_a_pixel_s_own():
+    rows = np.random.default_rng(1).normal(size=(3, 2, 20)).astype("f4")
+    rows[0, 0, 7] = np.nan
+    pixel = np.array([0, 3.25, 6, 6.5, 7, 8, 18.75, 19])
+    made = at_pixels(rows, pixel)
+    assert made.dtype == np.float32
+    np.testing.assert_allclose(made[1, 1], np.interp(pixel, np.arange(20), rows[1, 1]), rtol=1e-5)
+    np.testing.assert_array_equal(made[:, :, [0, 2, 5, 7]], rows[:, :, [0, 6, 8, 19]])
+    assert np.flatnonzero(np.isnan(made[0, 0])).tolist() == [3, 4]

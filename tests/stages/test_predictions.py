@@ -8,6 +8,7 @@ import pytest
 
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.core.status import Status
+from survey_batch.models.artifact import sha256
 from survey_batch.models.manifest import MANIFEST, Manifest
 from survey_batch.models.recipe import Grid, Recipe, made_with
 from survey_batch.spectra.features import feature_names
@@ -190,3 +191,14 @@ def test_half_precision_is_a_setting_of_the_product_and_for_networks_alone(folde
     assert stage.settings()["predictions.precision"] == "mixed_bfloat16"
     with pytest.raises(ConfigurationError, match="is for networks"):
         stage.check()
+
+
+def test_the_precision_of_an_onnx_file_is_its_own(folder, tmp_path):
+    keys = folder(table_recipe(tmp_path))
+    (tmp_path / "network.onnx").write_bytes(b"a network")
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    manifest["files"] = {"network.onnx": sha256(tmp_path / "network.onnx")}
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    job = lamost(tmp_path, ("spectra", "features", "predictions"), {**keys, "precision": "mixed_float16"})
+    with pytest.raises(ConfigurationError, match="computes in the precision it was exported in"):
+        make_stage(job, "predictions").check()

@@ -19,9 +19,15 @@ def kind_in(table: Any) -> ClassifierKind:
     Raises
     ------
     ConfigurationError
-        No installed package offers it.
+        No installed package offers it, or it is not trained here.
     """
-    return classifier_kind(str(table.get("kind", DEFAULT_KIND)) if isinstance(table, Mapping) else DEFAULT_KIND)
+    kind = classifier_kind(str(table.get("kind", DEFAULT_KIND)) if isinstance(table, Mapping) else DEFAULT_KIND)
+    if not kind.trained_here:
+        raise ConfigurationError(
+            f"models of kind {kind.name!r} are not trained here: remove [train], and name the folder that "
+            "survey-batch adopt wrote in predictions.classifier"
+        )
+    return kind
 
 
 def _of_its_kind(given: Any) -> Any:

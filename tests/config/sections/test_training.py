@@ -30,6 +30,7 @@ def test_a_kind_has_its_own_model_and_a_table_made_in_python_is_taken_as_it_is()
     [
         ({"kind": "spectral-typ"}, ("kind",), "did you mean 'spectral-type'"),
         ({"kind": "stellar-image", "variant": "forest"}, ("variant",), "'cnn', 'small-vit' or 'vit'"),
+        ({"kind": "adopted"}, ("kind",), "'adopted' are not trained here: remove .train., and name the folder that"),
         ({"trees": -1}, ("trees",), "greater than"),
         ({"é": 1}, ("é",), "not permitted"),
     ],
