@@ -12,7 +12,7 @@ from survey_batch.images.resize import resize
 from survey_batch.images.scaling import scale_to_percentiles
 
 SLICE_PIXELS = 2**17
-"""Pixels of one band, or of the image if it has more, processed at a time to bound memory: 32 cutouts of 64 pixels."""
+"""Pixels of one band processed at a time to bound memory: 32 cutouts of 64 pixels."""
 
 
 def composite_images(
@@ -45,11 +45,16 @@ def composite_images(
     triples = band_indices(bands, section)
     height, width = (section.size or length for length in flux.shape[-2:])
     images = np.empty((len(flux), height, width * len(triples), 3), np.uint8)
-    step = max(1, SLICE_PIXELS // max(1, flux.shape[-2] * flux.shape[-1], height * width))
+    step = max(1, SLICE_PIXELS // max(1, flux.shape[-2] * flux.shape[-1]))
     for start in range(0, len(flux), step):
         part = slice(start, start + step)
-        halves = [_compose(flux[part][:, triple], section, height, width) for triple in triples]
-        images[part] = np.concatenate(halves, axis=2)
+        for number, triple in enumerate(triples):
+            place = images[part, :, number * width : (number + 1) * width]
+            composed = _compose(flux[part][:, triple], section)
+            if section.size is None:
+                place[...] = composed
+            else:
+                resize(composed, place)
     return images
 
 
@@ -71,10 +76,7 @@ def band_indices(bands: Sequence[str], section: CompositesSection) -> list[list[
     return [[list(bands).index(band) for band in triple] for triple in asked.values() if triple]
 
 
-def _compose(
-    flux: npt.NDArray[np.float32], section: CompositesSection, height: int, width: int
-) -> npt.NDArray[np.uint8]:
-    """Make one image of each object: (n, 3, y, x) to (n, height, width, 3)."""
+def _compose(flux: npt.NDArray[np.float32], section: CompositesSection) -> npt.NDArray[np.uint8]:
+    """Make one image of each object: (n, 3, y, x) to (n, y, x, 3)."""
     scaled = scale_to_percentiles(flux, section.percentiles) if section.scaling == "percentile" else flux
-    images = lupton_rgb(scaled, section.linear_stretch, section.q)
-    return images if section.size is None else resize(images, height, width)
+    return lupton_rgb(scaled, section.linear_stretch, section.q)

@@ -4,12 +4,12 @@ Pixel coordinates are 0-based, integers at pixel centres. A window of `size` pix
 ceil(x - size / 2), for even and odd sizes alike, as in `astropy.nddata.overlap_slices`.
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from survey_batch.core.arrays import F8, I8
+
+Floats = npt.NDArray[np.floating]
 
 
 def window_start(position: F8, size: int) -> I8:
@@ -17,12 +17,12 @@ def window_start(position: F8, size: int) -> I8:
     return np.ceil(position - size / 2).astype(np.int64)
 
 
-def cut(image: npt.NDArray[np.float32], x_start: I8, y_start: I8, size: int) -> npt.NDArray[np.float32]:
-    """Cut square windows out of an image.
+def cut(image: Floats, x_start: I8, y_start: I8, size: int) -> npt.NDArray[np.float32]:
+    """Cut square windows out of one image, or each out of its own.
 
     Parameters
     ----------
-    image : (ny, nx) float32
+    image : (ny, nx) or (n, ny, nx)
     x_start, y_start : (n,) int
         First column and row of each window, which may lie outside the image.
     size : int
@@ -32,10 +32,15 @@ def cut(image: npt.NDArray[np.float32], x_start: I8, y_start: I8, size: int) -> 
     (n, size, size) float32
         NaN where a window reaches beyond the image.
     """
-    rows, inside_y = _span(y_start, size, image.shape[0])
-    columns, inside_x = _span(x_start, size, image.shape[1])
-    windows: npt.NDArray[np.float32] = image[rows[:, :, None], columns[:, None, :]]
-    windows[~(inside_y[:, :, None] & inside_x[:, None, :])] = np.nan
+    windows = np.full((len(x_start), size, size), np.nan, np.float32)
+    height, width = image.shape[-2:]
+    images = np.broadcast_to(image, (len(windows), height, width))
+    # A copy of a rectangle takes a fifth of the time that picking its pixels by their indices takes.
+    for window, one, left, top in zip(windows, images, x_start.tolist(), y_start.tolist(), strict=True):
+        rows, columns = slice(max(top, 0), max(top + size, 0)), slice(max(left, 0), max(left + size, 0))
+        found = one[rows, columns]
+        low, near = rows.start - top, columns.start - left
+        window[low : low + found.shape[0], near : near + found.shape[1]] = found
     return windows
 
 
@@ -52,8 +57,3 @@ def overlap(start: I8, size: int, length: int) -> F8:
 def on_image(x: F8, y: F8, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Tell whether positions lie on an image of (ny, nx) pixels, up to half a pixel beyond the outer pixel centres."""
     return (x >= -0.5) & (x < shape[1] - 0.5) & (y >= -0.5) & (y < shape[0] - 0.5)
-
-
-def _span(start: I8, size: int, length: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
-    index = start[:, None] + np.arange(size)
-    return index.clip(0, length - 1), (index >= 0) & (index < length)

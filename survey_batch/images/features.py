@@ -36,7 +36,7 @@ FREE_WIDTH_VARIANCE = 2.0
 """Variance of the flux of a round Gaussian whose width is also fitted, over that for a known width; from the Fisher
 matrix of flux and width, (1, -F/2s; -F/2s, F^2/2s^2) / 4 pi s sigma^2, with s the squared width."""
 SLICE = 64
-"""Objects measured at a time; their stamps in one band fit in a core's cache."""
+"""Objects measured at a time, in all bands: enough that Python's share is small, and few enough for a core's cache."""
 
 POINT_SOURCES = ("aperture_correction", "psf_fwhm")
 """Variables of cutouts that form `PointSources`."""
@@ -141,26 +141,27 @@ def _measure(
     stars: PointSources,
 ) -> Columns:
     reach = section.background[0]
-    stamps = {
-        band: make_stamps(flux[:, b], x[:, b], y[:, b], section.background, None if ivar is None else ivar[:, b])
-        for b, band in enumerate(bands)
+    each = (-1, *flux.shape[2:])  # a band of an object is one row
+    weights = None if ivar is None else ivar.reshape(each)
+    stamps = make_stamps(flux.reshape(each), x.ravel(), y.ravel(), section.background, weights)
+    near = stamps.around(reach)
+    source = _free_source(near, reach)
+    parts = {
+        "background": stamps.background,
+        "background_scatter": stamps.scatter,
+        **_apertures(stamps, section),
+        **_point_source(near, source, _expected_variance(source, stars.fwhm), reach, stars.correction.ravel()),
+        "half_light_radius": half_light_radius(near, reach),
+        **_shape(source),
     }
-    sources = {band: _free_source(one, reach) for band, one in stamps.items()}
-    expected = _expected_variances(list(sources.values()), stars.fwhm)
-    columns: Columns = {}
-    for b, (band, one) in enumerate(stamps.items()):
-        parts = {
-            "background": one.background,
-            "background_scatter": one.scatter,
-            **_apertures(one, section),
-            **_point_source(one, sources[band], expected[b], reach, stars.correction[:, b]),
-            "half_light_radius": half_light_radius(one, reach),
-            **_shape(sources[band]),
-        }
-        columns |= {_in_band(name, band): values for name, values in parts.items()}
+    columns = {
+        _in_band(name, band): values[number :: len(bands)]
+        for name, values in parts.items()
+        for number, band in enumerate(bands)
+    }
     columns |= _colours(columns, section, bands)
-    first = _first_measured([stamps[band] for band in SEARCHED if band in bands])
-    return {**columns, **find_neighbours(first, section.background[1])}
+    searched = [bands.index(band) for band in SEARCHED if band in bands]
+    return {**columns, **find_neighbours(_first_measured(stamps, searched, len(bands)), section.background[1])}
 
 
 @dataclass(frozen=True)
@@ -182,19 +183,19 @@ def _free_source(stamps: Stamps, reach: float) -> MeasuredSource:
         return MeasuredSource(shapes, flux, error, shapes.measured & (flux >= SMALLEST_SIGNAL * error))
 
 
-def _expected_variances(sources: list[MeasuredSource], fwhm: Floats) -> list[F8]:
+def _expected_variance(source: MeasuredSource, fwhm: Floats) -> F8:
     """Return the expected variance of the light in each band, for bands in which it is too faint to measure.
 
     It is that of the frame's stars, or of a typical star, times the mean ratio of the object's variance to a star's in
     the bands in which it was measured.
     """
     known = np.where(np.isfinite(fwhm), fwhm, TYPICAL_FWHM).astype(np.float64)
-    of_star = [(width / FWHM) ** 2 for width in known.T]
-    pairs = list(zip(sources, of_star, strict=True))
-    found = sum((np.where(one.good, one.shapes.variance / star, 0) for one, star in pairs), np.zeros(len(fwhm)))
-    count = sum((one.good.astype(np.float64) for one in sources), np.zeros(len(fwhm)))
+    of_star = (known / FWHM) ** 2
+    good = source.good.reshape(fwhm.shape)
+    found = sum(np.where(good, source.shapes.variance.reshape(fwhm.shape) / of_star, 0).T)  # band by band
+    count = np.count_nonzero(good, axis=1)
     ratio = np.where(count > 0, found / np.maximum(count, 1), 1.0)
-    return [ratio * star for star in of_star]
+    return np.asarray((ratio[:, None] * of_star).ravel())
 
 
 def _apertures(stamps: Stamps, section: ImageFeaturesSection) -> Columns:
@@ -244,17 +245,11 @@ def _colours(columns: Columns, section: ImageFeaturesSection, bands: str) -> Col
     return colours
 
 
-def _first_measured(stamps: list[Stamps]) -> Stamps:
-    """Return each object's stamp in the first band with a background, with what the search for neighbours needs."""
-    first = stamps[0]
-    for other in stamps[1:]:
-        lacks = ~np.isfinite(first.background) & np.isfinite(other.background)
-        parts = {
-            name: np.where(lacks.reshape(-1, *(1,) * (part.ndim - 1)), getattr(other, name), part)
-            for name, part in vars(first).items()
-        }
-        first = Stamps(**parts)
-    return first
+def _first_measured(stamps: Stamps, searched: list[int], bands: int) -> Stamps:
+    """Return each object's stamp in the first of the searched bands with a background; in the first one without any."""
+    measured = np.isfinite(stamps.background.reshape(-1, bands)[:, searched])
+    band = np.array(searched)[measured.argmax(axis=1)]
+    return stamps.take(np.arange(len(band)) * bands + band)
 
 
 def _in_band(name: str, band: str) -> str:

@@ -38,8 +38,10 @@ def circle_overlap(x: Floats, y: Floats, radius: float | Floats, half: int) -> F
     u, v = (np.clip(edges - centre[:, None], -r, r) for centre in (x, y))
     (size_u, area_u), (size_v, _) = ((np.abs(w), _under_arc(np.abs(w), r)) for w in (u, v))
     arc = np.sqrt(r**2 - v**2)
-    to_corner = size_v[:, :, None] * np.minimum(arc[:, :, None], size_u[:, None, :])
-    to_corner += area_u[:, None, :] - np.minimum(_under_arc(arc, r)[:, :, None], area_u[:, None, :])
+    to_corner = np.minimum(arc[:, :, None], size_u[:, None, :])
+    to_corner *= size_v[:, :, None]
+    beyond = np.minimum(_under_arc(arc, r)[:, :, None], area_u[:, None, :])
+    to_corner += np.subtract(area_u[:, None, :], beyond, out=beyond)
     to_corner *= np.sign(u)[:, None, :]
     to_corner *= np.sign(v)[:, :, None]
     rows = to_corner[:, 1:] - to_corner[:, :-1]

@@ -85,7 +85,7 @@ class CompositesStage(Stage):
         images = 2 if recipe.pair else 1
         resample = RESIZE_CPU_SECONDS * (recipe.size / 224) ** 2 if recipe.size else 0.0
         row = 4 * len(self.cutouts.bands) * size**2 + 2 * self.schema(1).row_nbytes
-        between = BYTES_PER_PIXEL * max(SLICE_PIXELS, size**2, (recipe.size or 0) ** 2)
+        between = BYTES_PER_PIXEL * max(SLICE_PIXELS, size**2)
         return Cost(
             worker_bytes=min(self.context.shard_rows, objects) * row + between,
             cpu_seconds=objects * images * (COMPOSITE_CPU_SECONDS * (size / 64) ** 2 + resample),

@@ -237,6 +237,7 @@ class StoredFrames:
         self.output, self.archive = output, archive
         self.bands, self.reader = archive.bands, archive.reader
         self._index_of = read_fields(output)
+        self._fields: dict[Field, Bands] = {}
 
     def url(self, field: Field, band: str) -> str:
         """Return the address of a frame's file."""
@@ -247,10 +248,14 @@ class StoredFrames:
         return self.archive.ccd(field, band)
 
     def load(self, field: Field) -> Bands:
-        """Return all bands of one field."""
+        """Return all bands of one field; what the product says of it, but for pixels, is read once."""
         if field not in self._index_of:
             return self.archive.load(field)
-        index = self._index_of[field]
+        if field not in self._fields:
+            self._fields[field] = self._read(field, self._index_of[field])
+        return self._fields[field]
+
+    def _read(self, field: Field, index: int) -> Bands:
         names = ("status", "crval", "crpix", "cd", TIME, *CORRECTION_VARIABLES.values())
         read = read_rows(self.output, "frames", slice(index, index + 1), names)
         status, crval, crpix, cd, mjd_tai, *correction = (read[name][0] for name in names)

@@ -21,6 +21,18 @@ def test_windows_equal_those_of_cutout2d(x, y, size):
     assert (x - start_x[0], y - start_y[0]) == pytest.approx(theirs.input_position_cutout, abs=1e-9)
 
 
+@given(starts=st.lists(st.tuples(st.integers(-80, 120), st.integers(-80, 120)), max_size=5), size=st.integers(1, 60))
+def test_windows_are_the_pixels_at_their_places_and_nan_elsewhere(starts, size):
+    x, y = np.array(starts, np.int64).reshape(-1, 2).T
+    images = np.random.default_rng(2).normal(size=(len(x), 40, 50)).astype(np.float32)
+    around = np.pad(images, ((0, 0), (200, 200), (200, 200)), constant_values=np.nan)
+    expected = [one[top + 200 :, left + 200 :][:size, :size] for one, left, top in zip(around, x, y, strict=True)]
+    np.testing.assert_array_equal(cut(images, x, y, size), np.array(expected).reshape(-1, size, size))
+    for row in range(len(x)):
+        alone = cut(images[row], x[row : row + 1], y[row : row + 1], size)
+        np.testing.assert_array_equal(alone[0], expected[row])
+
+
 @pytest.mark.parametrize("corner", [(0, 0), (49, 0), (0, 39), (49, 39), (25, 0), (0, 20), (49, 20), (25, 39)])
 def test_windows_at_edges_and_corners_hold_nan_beyond_the_image(corner):
     start = [window_start(np.array([float(value)]), 8) for value in corner]

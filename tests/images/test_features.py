@@ -65,6 +65,15 @@ def test_a_missing_band_is_nan_and_the_others_are_as_before(block):
             assert equal_bits(values, before[name]), name
 
 
+def test_a_band_alone_has_the_values_that_it_has_among_others(block):
+    together = measured(*block)
+    for number, band in enumerate("gri"):
+        alone = measured(*(part[:, number : number + 1] for part in block), bands=band)
+        for name, values in alone.items():
+            if name in together and f"_{band}" in name and not name.startswith("psf_flux"):
+                assert equal_bits(values, together[name]), name
+
+
 def test_neighbours_are_looked_for_in_another_band_where_r_is_missing(block):
     flux, x, y = (part.copy() for part in block)
     flux[:, 1] = np.nan

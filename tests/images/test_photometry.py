@@ -127,6 +127,50 @@ def test_clipping_leaves_the_median_of_few_pixels_alone():
     assert np.isnan(scatter[0]) == np.isnan(median[0])
 
 
+def plain_ring(window, x, y, ring):
+    """Clip one window's ring six times, by every pixel's distance and a count of all values each time."""
+    half = len(window) // 2
+    offset = np.arange(-half, half + 1)
+    square = (offset - x) ** 2 + ((offset - y) ** 2)[:, None]
+    pixels = np.sort(window[(square >= ring[0] ** 2) & (square < ring[1] ** 2)])
+    if not pixels.size:
+        return np.nan, np.nan, 0
+    first, last = 0, np.isfinite(pixels).sum()
+    for clipping in range(7):
+        found = []
+        for q in (0.158655, 0.5, 0.841345):
+            rank = first + q * max(last - first - 1, 0)
+            low, high = (float(pixels[min(int(rank) + step, len(pixels) - 1)]) for step in (0, 1))
+            share = rank - int(rank)
+            found.append(low + share * (high - low) if share > 0 else low)
+        median, scatter = found[1], (found[2] - found[0]) / 2
+        if clipping < 6:
+            low, high = (np.float32(median + sign * 3 * scatter) for sign in (-1, 1))
+            first, last = (pixels < low).sum(), (pixels <= high).sum()
+    if last - first < 0.25 * np.pi * (ring[1] ** 2 - ring[0] ** 2):
+        return np.nan, np.nan, last - first
+    return median, scatter, last - first
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    ring=st.tuples(st.floats(1, 6), st.floats(0.2, 5)).map(lambda r: (r[0], r[0] + r[1])),
+    missing=st.sampled_from([0.0, 0.3, 0.8, 1.0]),
+    tail=st.sampled_from([0.0, 0.05, 0.3]),
+)
+def test_the_background_is_that_of_one_ring_clipped_by_itself(seed, ring, missing, tail):
+    rng = np.random.default_rng(seed)
+    windows = rng.normal(0, 1, (7, 25, 25)).astype("f4")
+    windows += np.where(rng.random(windows.shape) < tail, rng.exponential(9, windows.shape), 0).astype("f4")
+    windows[:3] = np.round(windows[:3])
+    windows[rng.random(windows.shape) < missing * rng.random((7, 1, 1))] = np.nan
+    x, y = rng.uniform(-0.5, 0.5, (2, 7))
+    expected = np.array([plain_ring(*one, ring) for one in zip(windows, x, y, strict=True)], float).T
+    for ours, theirs in zip(ring_background(windows, x, y, ring), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_missing_pixels_are_left_out_and_too_many_of_them_give_nothing():
     images, x, y = blank(n=3)
     images += 1000 * pixel_gaussian(x, y, 1.2).astype("f4")

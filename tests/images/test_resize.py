@@ -4,12 +4,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from survey_batch.images.resize import resize
+from survey_batch.images import resize as module
 
 RNG = np.random.default_rng(5)
 
 
 SIZE = st.integers(1, 70)
+
+
+def resize(images, height, width):
+    return module.resize(images, np.empty((len(images), height, width, 3), np.uint8))
 
 
 def one_by_one(images, height, width):
@@ -58,6 +62,15 @@ def test_a_row_does_not_depend_on_its_block():
 def test_the_same_size_changes_nothing():
     images = RNG.integers(0, 256, (3, 8, 9, 3), dtype=np.uint8)
     np.testing.assert_array_equal(resize(images, 8, 9), images)
+
+
+def test_only_the_given_part_of_an_array_is_written():
+    images = RNG.integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    whole = np.zeros((2, 16, 40, 3), np.uint8)
+    module.resize(images, whole[:, :, 16:32])
+    np.testing.assert_array_equal(whole[:, :, 16:32], resize(images, 16, 16))
+    assert not whole[:, :, :16].any()
+    assert not whole[:, :, 32:].any()
 
 
 def test_no_images_make_no_images():

@@ -3,11 +3,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from survey_batch.images.photometry import aperture_flux, circle_overlap, total
 from survey_batch.images.shape import (
+    BISECTIONS,
     FWHM,
     GAUSSIAN_SHARE,
     PSF_WEIGHTS,
     PSF_WIDTHS,
+    SMALLEST_SIGNAL,
+    Symmetric,
+    _gaussian,
     adaptive_moments,
     gaussian_share,
     half_light_radius,
@@ -15,6 +20,7 @@ from survey_batch.images.shape import (
 )
 from survey_batch.images.stamps import make_stamps
 from survey_batch.simulate import pixels
+from tests.compare import equal_bits
 
 RING, REACH = (15.0, 25.0), 15.0
 
@@ -62,6 +68,49 @@ def test_half_of_a_gaussian_s_light_lies_within_its_known_radius():
         stamps = make_stamps(ellipse(31.7, 31.4, np.eye(2) * sigma**2), np.array([31.7]), np.array([31.4]), RING)
         expected = sigma * np.sqrt(2 * np.log(2))
         assert half_light_radius(stamps, REACH)[0] == pytest.approx(expected, abs=0.06)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1), reach=st.floats(2, 20))
+def test_radii_equal_those_of_circles_drawn_on_the_whole_stamp(seed, reach):
+    rng = np.random.default_rng(seed)
+    x, y = rng.uniform(31, 32, (2, 12))
+    images = np.concatenate(
+        [ellipse(*at, np.eye(2) * s**2) for *at, s in zip(x, y, rng.uniform(1, 8, 12), strict=True)]
+    )
+    images += rng.normal(0, 10 ** rng.uniform(-4, 1, (12, 1, 1)), images.shape).astype("f4")
+    images[rng.random(images.shape) < 0.02] = np.nan
+    stamps = make_stamps(images, x, y, RING)
+    near = stamps.around(reach)
+    whole, error, _ = aperture_flux(stamps, reach)
+    low, high, under, over = np.zeros(12), np.full(12, reach), -whole / 2, whole / 2
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        shares = circle_overlap(near.x.astype("f4"), near.y.astype("f4"), middle, near.half)
+        excess = total(shares * near.values) - whole / 2
+        less = excess < 0
+        low, under = np.where(less, middle, low), np.where(less, excess, under)
+        high, over = np.where(less, high, middle), np.where(less, over, excess)
+    with np.errstate(all="ignore"):
+        expected = np.where(whole > SMALLEST_SIGNAL * error, low + (high - low) * under / (under - over), np.nan)
+    np.testing.assert_array_equal(half_light_radius(stamps, reach), expected)
+
+
+@given(seed=st.integers(0, 2**32 - 1), round_one=st.booleans())
+def test_weights_equal_the_formula_term_by_term(seed, round_one):
+    rng = np.random.default_rng(seed)
+    x, y = rng.uniform(-1, 1, (2, 5))
+    xx, yy = rng.uniform(0.3, 9, (2, 5))
+    covariance = Symmetric(xx, np.zeros(5) if round_one else rng.uniform(-0.9, 0.9, 5) * np.sqrt(xx * yy), yy)
+    precision, offset = covariance.inverse, np.arange(-7, 8)
+    for row, weight in enumerate(_gaussian(7, x, y, covariance)):
+        u, v = offset - x[row], offset - y[row]
+        cross, along, across = (
+            term.astype("f4")
+            for term in (precision.xy[row] * u, precision.xx[row] / 2 * u**2, precision.yy[row] / 2 * v**2)
+        )
+        plain = (v.astype("f4")[:, None] * -cross - along) - across[:, None]
+        assert equal_bits(weight, np.exp(np.maximum(plain, np.float32(-60))))
 
 
 def test_a_filter_as_wide_as_a_gaussian_finds_its_flux():

@@ -185,6 +185,15 @@ def stored(source, tmp_path, monkeypatch):
     return StoredFrames(output, source)
 
 
+def test_what_the_product_says_of_a_field_is_read_once_and_its_pixels_when_asked_for(stored, monkeypatch):
+    read, fields = frame_source.read_rows, []
+    monkeypatch.setattr(frame_source, "read_rows", lambda *given: fields.append(given[2]) or read(*given))
+    first = [stored.load((number,)) for number in STATUSES]
+    assert [stored.load((number,)) for number in STATUSES] == first
+    assert len(fields) == len(STATUSES)
+    assert {type(one) for bands in first for one in bands.values()} > {frame_source.StoredFrame}
+
+
 def test_a_stored_frame_is_the_archive_s(stored, source):
     here, there = stored.load((1,))["r"], source.load((1,))["r"]
     rows, columns = slice(1, 4), slice(2, 8)
