@@ -41,6 +41,10 @@ WIDE = 128
 """Units of the dense layers."""
 COARSE = 4
 """Bins averaged for the direct path from spectrum to code."""
+NEAR_ZERO = 0.01
+"""Scale of the layers' first answers beside the linear parts."""
+MOST_SPECTRA = 3000
+"""Most spectra of which components are taken."""
 STRETCH = 16
 """Bins of a stretch that is hidden in training."""
 
@@ -122,7 +126,7 @@ class SpectrumEmbedding(KerasClassifier[EmbeddingTraining]):
             return np.concatenate([seen * kept[..., None], values[..., 2:]], axis=-1).astype(np.float32), targets
 
         def build(sample: npt.NDArray[Any]) -> tuple[Any, Any]:
-            encoder, self.decoder = networks(sample.shape[1], section.dimensions, self.manifest.seed)
+            encoder, self.decoder = networks(sample, section.dimensions, self.manifest.seed)
             return joined(encoder, self.decoder), encoder
 
         return Training(build, augment=changed, decay="cosine", loss="mse")
@@ -208,33 +212,79 @@ def shown_bins(shape: tuple[int, int], hidden: float, random: np.random.Generato
     return np.repeat(kept, STRETCH, axis=1)[:, :bins]
 
 
-def networks(bins: int, dimensions: int, seed: int) -> tuple[Any, Any]:
+def networks(sample: npt.NDArray[Any], dimensions: int, seed: int) -> tuple[Any, Any]:
     """Build the encoder, (object, bin, 2) to (object, dimension), and the decoder, to (object, bin).
 
-    Each has a direct linear path beside the layers, so that no principal components are out of its reach.
+    Each is the sum of a linear part, which begins as the principal components of the training spectra, and of layers,
+    which begin near zero. So a few hundred spectra are enough to be no worse than components, and many make it better.
+
+    Parameters
+    ----------
+    sample
+        Prepared training rows (object, bin, 2), more than there are dimensions.
+    dimensions, seed
+        Length of the code, and seed of the weights.
     """
     import keras
     from keras import layers
 
+    bins = sample.shape[1]
+    projection, lines, offset = components(sample, dimensions)
     seeds = iter(range(seed, seed + 20))
 
-    def weights() -> Any:
-        return keras.initializers.GlorotUniform(seed=next(seeds))
+    def weights(scale: float = 1.0) -> Any:
+        return keras.initializers.VarianceScaling(scale, "fan_avg", "uniform", seed=next(seeds))
 
     entry = keras.Input((bins, 2), name="channels")
     x = entry
-    for filters, width, step_ in FILTERS:
-        x = layers.Conv1D(filters, width, step_, "same", use_bias=False, kernel_initializer=weights())(x)
+    for filters, width, stride in FILTERS:
+        x = layers.Conv1D(filters, width, stride, "same", use_bias=False, kernel_initializer=weights())(x)
         x = layers.Activation("gelu")(layers.BatchNormalization(momentum=0.9)(x))
     x = layers.Dense(WIDE, activation="gelu", kernel_initializer=weights())(layers.Flatten()(x))
-    direct = layers.Flatten()(layers.AveragePooling1D(COARSE)(entry))
-    code = layers.Dense(dimensions, use_bias=False, kernel_initializer=weights())(layers.Concatenate()([x, direct]))
+    x = layers.Dense(dimensions, use_bias=False, kernel_initializer=weights(NEAR_ZERO))(x)
+    linear = layers.Dense(dimensions, use_bias=False)
+    code = layers.Add()([x, linear(layers.Flatten()(layers.AveragePooling1D(COARSE)(entry)))])
     # Without scale and shift of its own it gives every dimension mean 0 and deviation 1: distances need no scaling.
     code = layers.BatchNormalization(center=False, scale=False, momentum=0.9, name="embedding")(code)
+    linear.set_weights([projection])
+
     given = keras.Input((dimensions,), name="code")
     x = layers.Dense(WIDE, activation="gelu", kernel_initializer=weights())(given)
-    spectrum = layers.Dense(bins, kernel_initializer=weights(), name="spectrum")(layers.Concatenate()([x, given]))
+    x = layers.Dense(bins, use_bias=False, kernel_initializer=weights(NEAR_ZERO))(x)
+    back = layers.Dense(bins)
+    spectrum = layers.Add(name="spectrum")([x, back(given)])
+    back.set_weights([lines, offset])
     return keras.Model(entry, code), keras.Model(given, spectrum)
+
+
+def components(sample: npt.NDArray[Any], count: int) -> tuple[F4, F4, F4]:
+    """Find the principal components of spectra, as weights of the linear parts.
+
+    Parameters
+    ----------
+    sample
+        Channels (object, bin, 2); of many, some that are evenly spaced are used.
+    count
+        Number of components.
+
+    Returns
+    -------
+    projection : (coarse bin and channel, component) float32
+        Turns averages of `COARSE` bins into scores, each with deviation 1.
+    lines : (component, bin) float32, offset : (bin,) float32
+        Turn scores into flux.
+    """
+    rows = np.unique(np.linspace(0, len(sample) - 1, MOST_SPECTRA).astype(np.intp))
+    channels = np.asarray(sample[rows])
+    coarse = channels.shape[1] // COARSE
+    averages = channels[:, : coarse * COARSE].reshape(len(rows), coarse, COARSE, 2).mean(axis=2).reshape(len(rows), -1)
+    mean = averages.mean(axis=0)
+    _, length, axes = np.linalg.svd(averages - mean, full_matrices=False)
+    length = np.maximum(length[:count], 1e-6 * length[0]) / np.sqrt(len(rows))
+    projection = axes[:count].T / length
+    scores = np.concatenate([(averages - mean) @ projection, np.ones((len(rows), 1))], axis=1)
+    fitted = np.linalg.lstsq(scores, weighted(channels)[0], rcond=None)[0]
+    return projection.astype(np.float32), fitted[:-1].astype(np.float32), fitted[-1].astype(np.float32)
 
 
 def joined(encoder: Any, decoder: Any) -> Any:

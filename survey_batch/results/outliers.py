@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from survey_batch.core.arrays import F4, F8, Index
+from survey_batch.core.arrays import F4, F8, Flags, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.results.embedding import Vectors
 from survey_batch.results.neighbours import nearest
@@ -16,6 +16,14 @@ REFERENCE = 10_000
 SEED = 1
 AT_ONCE = 1024
 """Objects whose distances are computed together."""
+
+
+def reference_rows(answered: Flags) -> Index:
+    """Choose the reference objects among those with an embedding, (object,): their rows, rising."""
+    rows = np.flatnonzero(answered)
+    if len(rows) <= REFERENCE:
+        return rows
+    return np.sort(np.random.default_rng(SEED).choice(rows, REFERENCE, replace=False))
 
 
 @dataclass(frozen=True)
@@ -53,14 +61,12 @@ class OutlierScore:
         ConfigurationError
             Too few objects have an embedding.
         """
-        rows = np.flatnonzero(vectors.answered)
-        if len(rows) > REFERENCE:
-            rows = np.sort(np.random.default_rng(SEED).choice(rows, REFERENCE, replace=False))
+        rows = reference_rows(vectors.answered)
         return cls.from_reference(rows, vectors.take(rows))
 
     @classmethod
     def from_reference(cls, rows: Index, vectors: F4) -> "OutlierScore":
-        """Take reference objects: their rows, rising, and their embeddings."""
+        """Take reference objects: their rows, as `reference_rows` chooses them, and their embeddings."""
         if len(rows) <= NEIGHBOUR:
             raise ConfigurationError(
                 f"an outlier score needs more than {NEIGHBOUR} objects with an embedding, and there are {len(rows)}"

@@ -20,8 +20,8 @@ from survey_batch.training.labelled_rows import read_labelled
 
 Report = Callable[[str], None]
 
-LEAST_OBJECTS = 20
-"""With fewer there is nothing to learn."""
+OBJECTS_OF_A_DIMENSION = 4
+"""With fewer objects for each dimension there is nothing to learn."""
 
 
 def train_unlabelled(
@@ -46,10 +46,10 @@ def train_unlabelled(
     """
     data = read_labelled(job, family.product_of(section), family.variables_of(section), labels=False)
     data = valid_part(family, data, family.recipe_of(data, section))
-    if len(data) < LEAST_OBJECTS:
+    if len(data) < (least := OBJECTS_OF_A_DIMENSION * section.dimensions):
         raise ConfigurationError(
-            f"{len(data)} objects can be trained on, and {LEAST_OBJECTS} are needed at least; of the others: "
-            f"{family.why_not}"
+            f"{len(data)} objects can be trained on, and {section.dimensions} dimensions need {least} at least: lower "
+            f"train.dimensions, or list more objects; of those left out: {family.why_not}"
         )
     parts = _parts(data, section)
     training = {

@@ -20,12 +20,11 @@ class EmbeddingTraining(NetworkTraining):
     kind: Literal["spectrum-embedding"] = "spectrum-embedding"
     variant: Literal["autoencoder"] = "autoencoder"
     """A network that has to restore noisy spectra with gaps from these few numbers."""
-    learning_rate: PositiveFloat = 2e-3
     dimensions: Annotated[int, Field(ge=2, le=1024)] = 16
     """How many numbers describe a spectrum."""
-    hidden: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    hidden: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Largest share of a spectrum that is hidden in training, in short stretches that the network has to restore."""
-    snr: tuple[PositiveFloat, PositiveFloat] = (2.0, 100.0)
+    snr: tuple[PositiveFloat, PositiveFloat] = (5.0, 100.0)
     """In each epoch a signal-to-noise ratio per pixel is drawn from this range for each training spectrum; if the
     spectrum's own ratio is higher, noise is added to reach it."""
     epochs: PositiveInt = 60
