@@ -270,7 +270,7 @@ def components(sample: npt.NDArray[Any], count: int) -> tuple[F4, F4, F4]:
     Returns
     -------
     projection : (coarse bin and channel, component) float32
-        Turns averages of `COARSE` bins into scores, each with deviation 1.
+        Turns averages of `COARSE` bins, less their mean, into scores, each with deviation 1.
     lines : (component, bin) float32, offset : (bin,) float32
         Turn scores into flux.
     """

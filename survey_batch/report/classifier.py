@@ -54,7 +54,8 @@ def _facts(manifest: Mapping[str, Any], objects: Objects) -> Iterator[tuple[str,
     shared = training.get("stars_in_train_and_test", 0)
     if shared:
         yield "mind", f"{shared:,} stars have visits in both training and test: the scores below are too high"
-    yield "seed", f"{manifest['seed']}, temperature {manifest['temperature']:.3g}"
+    calibrated = f", temperature {manifest['temperature']:.3g}" if manifest["classes"] else ""
+    yield "seed", f"{manifest['seed']}{calibrated}"
     yield "made with", ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
 
 

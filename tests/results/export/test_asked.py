@@ -14,7 +14,7 @@ PRODUCTS = ("spectra", "features")
     [
         (
             "lable",
-            r"'lable' is neither .* \(did you mean 'label'\?\); there are label, split, reason, outlier, spectra, features",
+            r"'lable' is neither .* \(did you mean 'label'\?\); there are label, split, reason, outlier, spectra",
         ),
         ("features=block_0_*", r"--with features=block_0_\*: no column .* it has h_alpha"),
         ("features=h_alpa", r"did you mean 'h_alpha'"),
