@@ -1,6 +1,6 @@
 """Exact search for neighbours beside an index, and two outlier scores beside each other, on simulated vectors.
 
-    python -m benchmarks.similar [--objects 100000] [--dimensions 16] [--queries 100] [--no-index]
+    python -m benchmarks.similar [--objects 100000] [--dimensions 16] [--queries 100] [--only exact]
 
 Vectors lie in clusters drawn by chance, of different sizes, with a common background. Seconds are CPU-seconds. The
 index is that of hnswlib (`pip install hnswlib`); without it, only the exact search is timed.
@@ -32,6 +32,7 @@ LINKS, EFFORT = (16, 200), (50, 100, 200)
 """Links of a node and effort of the building of the index; efforts of its search."""
 PLANTED = 0.01
 SCORED = 8000
+PARTS = ("exact", "index", "outliers")
 
 
 def clustered(objects: int, dimensions: int, seed: int = 1) -> F4:
@@ -102,7 +103,9 @@ def outliers(vectors: F4) -> None:
 
     def by_forest(values: F4) -> F4:
         scaled = (values - values.mean(axis=0)) / values.std(axis=0)
-        return np.asarray(-IsolationForest(200, random_state=1).fit(scaled).score_samples(scaled), np.float32)
+        return np.asarray(
+            -IsolationForest(n_estimators=200, random_state=1).fit(scaled).score_samples(scaled), np.float32
+        )
 
     for replaced in (1, 3, vectors.shape[1]):
         values, strange = planted(vectors, replaced)
@@ -119,17 +122,17 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=100_000)
     parser.add_argument("--dimensions", type=int, default=16)
     parser.add_argument("--queries", type=int, default=100)
-    parser.add_argument("--no-index", action="store_true")
-    parser.add_argument("--no-outliers", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     as_a_worker("benchmarks.similar")
     print(f"{machine()}\n{options.objects:,} vectors of {options.dimensions} dimensions, top {TOP}, CPU-seconds\n")
     vectors = clustered(options.objects, options.dimensions)
     with one_thread():
-        wanted = exact(vectors, options.queries)
-        if not options.no_index and find_spec("hnswlib"):
-            indexed(vectors, wanted)
-        if not options.no_outliers:
+        if {"exact", "index"} & {*options.only}:
+            wanted = exact(vectors, options.queries)
+            if "index" in options.only and find_spec("hnswlib"):
+                indexed(vectors, wanted)
+        if "outliers" in options.only:
             outliers(clustered(SCORED, options.dimensions))
 
 

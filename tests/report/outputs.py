@@ -129,6 +129,11 @@ def make_embedding(job, vectors, status=None):
     for shard in cut_into_shards("object", objects, SHARD):
         data = {**identity(range(shard.start, shard.stop)), "embedding": vectors[shard.rows]}
         write_shard(job.output, "predictions", shard, data, status[shard.rows])
+    write_plan(job, objects)
+
+
+def write_plan(job, objects=24):
+    """Store the plan of objects that `identity` makes."""
     path = Path(table_path(job.output, "object"))
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table(identity(range(objects))), path)

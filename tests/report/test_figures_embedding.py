@@ -12,7 +12,7 @@ from survey_batch.report.objects import read_objects
 from survey_batch.report.summary import summarize
 from tests.report.outputs import make_embedding, make_spectra, spectra_job
 
-OBJECTS, STRANGE = 40, 13
+OBJECTS, STRANGE = 24, 13
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_the_page_has_the_map_the_model_and_the_scores(embedded):
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", build_page(output)))
     for words in (
         "Which are alike",
-        "The strangest of 40",
+        "The strangest of 24",
         "outlier score",
         "dimensions 3",
         "1,200 objects",

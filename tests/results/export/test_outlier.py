@@ -7,7 +7,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.results.export.results import find_results
 from survey_batch.results.outliers import OutlierScore
-from tests.report.outputs import make_embedding, make_predictions, make_spectra, spectra_job
+from tests.report.outputs import make_embedding, make_predictions, make_spectra, spectra_job, write_plan
 
 OBJECTS = 40
 
@@ -43,8 +43,6 @@ def test_it_is_refused_where_predictions_are_classes(tmp_path):
     job = spectra_job(tmp_path)
     make_spectra(job)
     make_predictions(job)
-    make_embedding(spectra_job(tmp_path / "plan"), np.zeros((24, 2), np.float32))
-    (tmp_path / "plan" / "plan").rename(tmp_path / "moved")
-    (tmp_path / "moved").rename(f"{job.output}/plan")
+    write_plan(job)
     with pytest.raises(ConfigurationError, match="are classes, and what is similar is told by an embedding"):
         find_results(job, ["outlier"])
