@@ -16,7 +16,7 @@ FIGURE_SIZE = (7.0, 5.0)
 
 def embedding_section(objects: Objects, embedding: F4) -> Section:
     """Make the section with the map; the strangest objects are ringed."""
-    known = np.isfinite(embedding).all(axis=1)
+    known = np.asarray(np.isfinite(embedding).all(axis=1), bool)
     place, share = principal_plane(embedding, known)
     score = np.where(known, objects.outlier_score, np.nan)
     strange = np.flatnonzero(np.isfinite(score))
@@ -25,12 +25,14 @@ def embedding_section(objects: Objects, embedding: F4) -> Section:
     figure = Figure(FIGURE_SIZE, layout="constrained")
     axes = figure.subplots()
     for name, members in by_group(objects, shown):
-        axes.scatter(*place[members].T, s=13 if len(shown) < 2000 else 4, **look(objects, name), alpha=0.85)
-    axes.scatter(*place[strange].T, s=70, facecolors="none", edgecolors=INK, linewidths=0.8)
+        size = 13 if len(shown) < 2000 else 4
+        axes.scatter(place[members, 0], place[members, 1], size, **look(objects, name), alpha=0.85)
+    axes.scatter(place[strange, 0], place[strange, 1], 70, facecolors="none", edgecolors=INK, linewidths=0.8)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    for number, label in enumerate((axes.set_xlabel, axes.set_ylabel)):
-        label(f"principal component {number + 1} ({100 * share[number]:.0f} % of the variance)", fontsize=8.5)
+    names = [f"principal component {rank} ({100 * part:.0f} % of the variance)" for rank, part in enumerate(share, 1)]
+    axes.set_xlabel(names[0], fontsize=8.5)
+    axes.set_ylabel(names[1], fontsize=8.5)
     few = "" if len(shown) == known.sum() else f"{len(shown):,} of {known.sum():,} points, evenly spaced. "
     words = f"Map of {len(shown):,} objects in the plane of the embedding's two largest principal components"
     return section(

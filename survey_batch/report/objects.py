@@ -94,7 +94,7 @@ class Objects:
     def outlier_score(self) -> npt.NDArray[np.float32]:
         """How unlike the others each object is, (n,); NaN where that is not known."""
         vectors = np.zeros((len(self), 1), np.float32) if self.embedding is None else self.embedding
-        rows = reference_rows(np.isfinite(vectors).all(axis=1))
+        rows = reference_rows(np.asarray(np.isfinite(vectors).all(axis=1), bool))
         if self.embedding is None or len(rows) <= NEIGHBOUR:
             return np.full(len(self), np.nan, np.float32)
         return OutlierScore.from_reference(rows, vectors[rows]).scores(np.arange(len(self)), vectors)

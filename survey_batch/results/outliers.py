@@ -6,15 +6,15 @@ import numpy as np
 
 from survey_batch.core.arrays import F4, F8, Flags, Index
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.threads import one_thread
 from survey_batch.results.embedding import Vectors
-from survey_batch.results.neighbours import nearest
 
 NEIGHBOUR = 10
 """The score is the distance to this neighbour: a handful of objects of one rare kind do not hide each other."""
 REFERENCE = 10_000
 """Most objects to which distances are computed: drawn by chance, with the seed below, if there are more."""
 SEED = 1
-AT_ONCE = 1024
+AT_ONCE = 128
 """Objects whose distances are computed together."""
 
 
@@ -77,14 +77,18 @@ class OutlierScore:
         draft = cls(rows, (exact - mean) / spread, mean, spread, 1.0)
         return cls(rows, draft.vectors, mean, spread, float(np.median(draft.scores(rows, vectors))) or 1.0)
 
+    @one_thread()
     def scores(self, rows: Index, vectors: F4) -> F4:
         """Compute the scores, (row,), of objects by their rows and embeddings; NaN for one without an embedding."""
         scores = np.full(len(rows), np.nan, np.float32)
         known = np.flatnonzero(np.isfinite(vectors).all(axis=1))
         # An object of the reference is its own nearest neighbour, which does not count.
         rank = NEIGHBOUR - 1 + np.isin(rows, self.rows)
+        lengths = np.sum(self.vectors**2, axis=1)
         for start in range(0, len(known), AT_ONCE):
             here = known[start : start + AT_ONCE]
-            found = nearest((vectors[here] - self.mean) / self.spread, [(0, self.vectors)], NEIGHBOUR + 1)
-            scores[here] = found.distances[np.arange(len(here)), rank[here]] / self.usual
+            scaled = (vectors[here] - self.mean) / self.spread
+            squares = np.partition(lengths - 2 * scaled @ self.vectors.T, (NEIGHBOUR - 1, NEIGHBOUR), axis=1)
+            chosen = squares[np.arange(len(here)), rank[here]] + np.sum(scaled**2, axis=1)
+            scores[here] = np.sqrt(np.maximum(chosen, 0)) / self.usual
         return scores

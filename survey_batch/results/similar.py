@@ -96,9 +96,9 @@ def rows_of_ids(output: str, ids: Sequence[str]) -> Index:
         place = pc.index_in(wanted, value_set=stored).to_numpy(zero_copy_only=False)
         found = np.isfinite(place.astype(np.float64))
         rows[found] = place[found].astype(np.intp) + start
-        for name in (ids[index] for index in np.flatnonzero(rows < 0) if start == 0):
+        for name in (ids[index] for index in np.flatnonzero(rows < 0).tolist() if start == 0):
             shortlists[name] = _beginning_alike(name, stored)
-    if unknown := [ids[index] for index in np.flatnonzero(rows < 0)]:
+    if unknown := [ids[index] for index in np.flatnonzero(rows < 0).tolist()]:
         more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         near = difflib.get_close_matches(unknown[0], shortlists[unknown[0]], NEAR)
         hint = (
@@ -150,7 +150,7 @@ def _neighbours(
     about = _read(results, found.rows[query, rank])
     return pa.table(
         {
-            "object": pa.array([names[index] for index in query], pa.string()),
+            "object": pa.array([names[index] for index in query.tolist()], pa.string()),
             "rank": np.concatenate([np.arange(1, count + 1) for count in others.sum(axis=1)]),
             "object_id": about["object_id"],
             "distance": found.distances[query, rank],

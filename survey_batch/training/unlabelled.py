@@ -10,6 +10,7 @@ import numpy as np
 from survey_batch.config.job import Job
 from survey_batch.config.sections.train_embedding import EmbeddingTraining
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.base import Classifier
 from survey_batch.models.cross_validation import hold_out
 from survey_batch.models.fitted import valid_part
 from survey_batch.models.labelled import Labelled
@@ -25,7 +26,7 @@ OBJECTS_OF_A_DIMENSION = 4
 
 
 def train_unlabelled(
-    job: Job, section: EmbeddingTraining, family: type[SpectrumEmbedding], progress: Report, report: Report
+    job: Job, section: EmbeddingTraining, family: type[Classifier[Any]], progress: Report, report: Report
 ) -> dict[str, Any]:
     """Train a model without labels and write its folder.
 
