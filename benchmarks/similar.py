@@ -1,6 +1,7 @@
 """Exact search for neighbours beside an index, and two outlier scores beside each other, on simulated vectors.
 
     python -m benchmarks.similar [--objects 100000] [--dimensions 16] [--queries 100] [--only exact]
+    python -m benchmarks.similar --job JOB.toml
 
 Vectors lie in clusters drawn by chance, of different sizes, with a common background. Seconds are CPU-seconds. The
 index is that of hnswlib (`pip install hnswlib`); without it, only the exact search is timed.
@@ -8,6 +9,8 @@ index is that of hnswlib (`pip install hnswlib`); without it, only the exact sea
 Planted outliers: one in a hundred is a vector of the data with one, a few or all of its dimensions replaced by those of
 a distribution five times as wide. The figure is the area under the ROC curve: how often a planted one has a
 higher score than one of the others.
+
+With a job whose predictions are an embedding, it prints how often the nearest neighbours have the label of an object.
 """
 
 import argparse
@@ -19,10 +22,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.timing import as_a_worker, machine
+from survey_batch.config.jobfile import load_job
 from survey_batch.core.arrays import F4, Flags, Index
 from survey_batch.core.threads import one_thread
+from survey_batch.lazy.products import open_product
 from survey_batch.results.neighbours import nearest
 from survey_batch.results.outliers import OutlierScore, reference_rows
+from survey_batch.results.similar import similar
 
 TOP = 20
 BLOCK = 500_000
@@ -116,6 +122,20 @@ def outliers(vectors: F4) -> None:
             print(f"{which}, {name}: area {area:.3f}, {took:.1f} s", flush=True)
 
 
+def labels(path: str, top: int = 5) -> None:
+    """Count for each label of a finished job how many of the nearest objects share it."""
+    job = load_job(path)
+    with open_product(job, "predictions") as product:
+        label = dict(zip(product["object_id"].values, product["label"].values, strict=True))
+    found = similar(job, [name for name, own in label.items() if own], top)
+    own = found["object"].map(label)
+    for name in sorted(set(own)):
+        here = found[own == name]
+        same = here["label"] == name
+        first = same[here["rank"] == 1].mean()
+        print(f"{name}: {len(here) // top} objects; same label: nearest {first:.2f}, of {top} {same.mean():.2f}")
+
+
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.similar", description=(__doc__ or "").splitlines()[0])
@@ -123,8 +143,12 @@ def main() -> None:
     parser.add_argument("--dimensions", type=int, default=16)
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--job")
     options = parser.parse_args()
     as_a_worker("benchmarks.similar")
+    if options.job:
+        labels(options.job)
+        return
     print(f"{machine()}\n{options.objects:,} vectors of {options.dimensions} dimensions, top {TOP}, CPU-seconds\n")
     vectors = clustered(options.objects, options.dimensions)
     with one_thread():
