@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from survey_batch.notebook.fits import to_fits, wcs
     from survey_batch.notebook.run import open  # noqa: A004
     from survey_batch.planning.plan import make_plan
+    from survey_batch.results.similar import similar
     from survey_batch.training.adoption import adopt
     from survey_batch.training.train import train
 
@@ -57,6 +58,7 @@ __all__ = [
     "predict",
     "principal_components",
     "run",
+    "similar",
     "to_fits",
     "train",
     "wcs",
@@ -75,6 +77,7 @@ _LAZY = {
     "predict": "lazy.functions",
     "principal_components": "lazy.functions",
     "run": "execution.runner",
+    "similar": "results.similar",
     "to_fits": "notebook.fits",
     "train": "training.train",
     "wcs": "notebook.fits",

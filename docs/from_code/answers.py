@@ -74,6 +74,7 @@ ANSWERS: Mapping[str, tuple[Part, ...]] = {
     "report": (Part(facts.ReportFacts),),
     "export": (Part(facts.ExportFacts),),
     "adopt": (Part(Adoption),),
+    "similar": (Part(facts.SimilarFacts), Part(facts.NeighbourFacts, "neighbours[]")),
     "psf-stars": (Part(facts.PsfStarsFacts),),
 }
 """What each verb answers."""

@@ -53,6 +53,7 @@ def make_app() -> typer.Typer:
         psf_stars,
         report,
         run,
+        similar,
         simulate,
         status,
         train,
@@ -66,7 +67,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     work = (init, simulate, catalog, plan, doctor, run, status, report, export, verify)
-    for verb in (*work, train, evaluate, adopt, psf_stars):
+    for verb in (*work, train, evaluate, adopt, similar, psf_stars):
         name = verb.__name__.rsplit(".", 1)[-1]
         app.command(name.replace("_", "-"))(framed(getattr(verb, name)))
     app.callback()(_common)

@@ -26,8 +26,8 @@ def export(
         typer.Option(
             "--with",
             metavar="COLUMNS",
-            help="Add label, split, reason, or columns of a product: label,split or features='psf_*,colour_*'. "
-            "Can be repeated.",
+            help="Add label, split, reason, outlier, or columns of a product: label,split or "
+            "features='psf_*,colour_*'. Can be repeated.",
             autocompletion=complete_columns,
         ),
     ] = None,

@@ -115,3 +115,33 @@ class PsfStarsFacts(TypedDict):
     """Stars of each field, by its name."""
     files: list[str]
     """Paths of the lists."""
+
+
+class NeighbourFacts(TypedDict):
+    """One object that is like the one asked for."""
+
+    object: str
+    """The id asked for."""
+    rank: int
+    """1 for the nearest."""
+    object_id: str
+    """Id of the neighbour."""
+    distance: float
+    """Distance between both in the embedding."""
+    label: str | None
+    """Label of the neighbour in the catalogue; null if it has none."""
+    ra: float | None
+    """Its right ascension [deg]; null if unknown."""
+    dec: float | None
+    """Its declination [deg]; null if unknown."""
+    status: str
+    """Its final status."""
+
+
+class SimilarFacts(TypedDict):
+    """What `similar` found."""
+
+    metric: str
+    """`euclidean` or `cosine`."""
+    neighbours: list[Any]
+    """The neighbours of each object asked for, the nearest first."""

@@ -22,4 +22,7 @@ def train(job: JobFile, overrides: Overrides = None) -> None:
     answer.tell(scores)
     answer.show(describe(scores))
     predicts = "predictions" in wanted.stages
-    answer.hint(*(command(verb, job, overrides) for verb in ("evaluate", *(["run"] if predicts else []))))
+    labelled = "reconstruction" not in scores
+    verbs = (*["evaluate"] * labelled, *["run"] * predicts)
+    if verbs:
+        answer.hint(*(command(verb, job, overrides) for verb in verbs))

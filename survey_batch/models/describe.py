@@ -11,6 +11,8 @@ TITLES = {"test": "test split", "cross_validation": "cross-validation"}
 def describe(scores: Mapping[str, Any]) -> str:
     """Describe the scores of `train` or `evaluate` in lines of at most 80 characters or so."""
     lines = [f"classifier: {scores['classifier']}"] if isinstance(scores.get("classifier"), str) else []
+    if "reconstruction" in scores:
+        return "\n".join([f"dimensions: {scores['dimensions']}", *_reconstruction(scores["reconstruction"])])
     lines += [f"classes: {', '.join(scores['classes'])}"]
     learnt = scores.get("training", {}).get("objects", {}).get("train")
     if learnt and (made := [name for name in scores["classes"] if name not in learnt]):
@@ -25,6 +27,22 @@ def describe(scores: Mapping[str, Any]) -> str:
         if isinstance(part, dict) and "confusion" in part.get("classifier", {}):
             lines += [f"{TITLES.get(name, f'{name} split')}:", *(f"  {line}" for line in _part(part, sequence))]
     return "\n".join(lines)
+
+
+RESTORED = {
+    "mean_spectrum": "the mean spectrum",
+    "components": "as many principal components",
+    "embedding": "the embedding",
+    "noise": "noise alone",
+}
+"""Figures of `survey_batch.models.reconstruction` in words."""
+
+
+def _reconstruction(scores: Mapping[str, Any]) -> Iterator[str]:
+    whole = max(scores["mean_spectrum"], 1e-12)
+    yield f"{scores['objects']} spectra held out; mean square of what is not restored from, and its share of the first:"
+    for name, words in RESTORED.items():
+        yield f"  {words:30} {scores[name]:.5f}  {100 * scores[name] / whole:5.1f} %"
 
 
 def _part(part: Mapping[str, Any], sequence: Sequence[str]) -> Iterator[str]:

@@ -83,9 +83,13 @@ class KerasClassifier(FittedClassifier[NetworkSection]):
         pace = (section.epochs, section.batch, section.learning_rate)
         schedule = Schedule(*pace, how.decay, how.weight_decay, section.patience, seed)
         history = train_network(training, examples, schedule, validation=validated, workspace=workspace, loss=how.loss)
-        trained = cls(draft.manifest, draft.arrays, model)
+        trained = draft.with_model(model)
         trained.history = history
         return trained
+
+    def with_model(self, model: Any) -> Self:
+        """Return the classifier of which this is the draft."""
+        return type(self)(self.manifest, self.arrays, model)
 
     def examples(
         self, data: Labelled, section: NetworkSection, how: Training, file: Path | None, extra: Extra | None = None

@@ -1,6 +1,7 @@
 """The kinds of classifier that come with this package; `pyproject.toml` registers each as an entry point."""
 
 from survey_batch.config.classifiers import ClassifierKind
+from survey_batch.config.sections.train_embedding import EmbeddingTraining
 from survey_batch.config.sections.train_galaxies import GalaxyTraining
 from survey_batch.config.sections.train_images import ImageTraining
 from survey_batch.config.sections.train_psf_stars import PsfStarTraining
@@ -73,3 +74,9 @@ ADOPTED = ClassifierKind(
 )
 
 TABLE = ClassifierKind("table", TableTraining, {"networks": "survey_batch.models.table:TableClassifier"})
+
+SPECTRUM_EMBEDDING = ClassifierKind(
+    "spectrum-embedding",
+    EmbeddingTraining,
+    {"autoencoder": "survey_batch.models.spectrum_embedding:SpectrumEmbedding"},
+)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from survey_batch.config.job import Job
 from survey_batch.config.jobfile import load_job
@@ -129,6 +129,14 @@ class Run:
         from survey_batch.notebook.picture_folder import write_pictures
 
         return write_pictures(self.output, form, to, say=print)[0]
+
+    def similar(
+        self, ids: str | Sequence[str], top: int = 20, metric: Literal["euclidean", "cosine"] = "euclidean"
+    ) -> "pd.DataFrame":
+        """Find the objects most like some others, as `survey_batch.similar` does."""
+        from survey_batch.results.similar import similar
+
+        return similar(self.job, ids, top, metric)
 
     @property
     def _everything(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import zarr
 
 from survey_batch.report.classifier import classifier_section, threshold_of
 from survey_batch.report.examples import shown_objects
+from survey_batch.report.figures_embedding import embedding_section
 from survey_batch.report.figures_images import composite_section, cutout_section, stamp_section
 from survey_batch.report.figures_scores import score_section
 from survey_batch.report.figures_sky import sky_section
@@ -61,6 +62,9 @@ def _sections(status: RunStatus) -> Iterator[Html]:
         if predictions is not None and objects.probability is not None:
             yield from classifier_section(predictions, objects)
             yield from score_section(objects, threshold_of(predictions))
+        if predictions is not None and objects.embedding is not None:
+            yield from classifier_section(predictions, objects)
+            yield embedding_section(objects, objects.embedding)
         for product, group in galleries.items():
             yield EXAMPLES_OF[product](group, objects)
     if any(stage.rate is not None for stage in status.stages):

@@ -37,7 +37,10 @@ def threshold_of(group: zarr.Group) -> float:
 def _facts(manifest: Mapping[str, Any], objects: Objects) -> Iterator[tuple[str, Content]]:
     training = manifest["training"]
     yield "kind", " · ".join(filter(None, (manifest["kind"], manifest.get("variant", ""))))
-    yield "classes", [badge(name, objects.colors.get(name, "")) for name in manifest["classes"]]
+    if manifest["classes"]:
+        yield "classes", [badge(name, objects.colors.get(name, "")) for name in manifest["classes"]]
+    if manifest.get("dimensions"):
+        yield "dimensions", str(manifest["dimensions"])
     counts = training.get("objects", {})
     for split, found in counts.items():
         if found:
@@ -46,10 +49,13 @@ def _facts(manifest: Mapping[str, Any], objects: Objects) -> Iterator[tuple[str,
         yield "training data", tag("code", f"sha256 {fingerprint[:FINGERPRINT_DIGITS]}…")
     if finished := training.get("finished"):
         yield "trained", str(finished)
+    if restored := training.get("reconstruction"):
+        yield "what is lost", _lost(restored)
     shared = training.get("stars_in_train_and_test", 0)
     if shared:
         yield "mind", f"{shared:,} stars have visits in both training and test: the scores below are too high"
-    yield "seed", f"{manifest['seed']}, temperature {manifest['temperature']:.3g}"
+    calibrated = f", temperature {manifest['temperature']:.3g}" if manifest["classes"] else ""
+    yield "seed", f"{manifest['seed']}{calibrated}"
     yield "made with", ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
 
 
@@ -57,8 +63,18 @@ _SPLITS = {"train": "trained on", "validation": "tuned on", "test": "tested on"}
 
 
 def _counted(found: Mapping[str, int]) -> str:
-    each = ", ".join(f"{name} {number:,}" for name, number in found.items())
-    return f"{sum(found.values()):,} objects: {each}"
+    each = ", ".join(f"{name} {number:,}" for name, number in found.items() if name)
+    return f"{sum(found.values()):,} objects" + (f": {each}" if each else "")
+
+
+def _lost(restored: Mapping[str, float]) -> str:
+    """Say how well an embedding holds spectra, beside its baselines."""
+    whole = max(restored["mean_spectrum"], 1e-12)
+    share = {name: f"{100 * restored[name] / whole:.1f} %" for name in ("embedding", "components", "noise")}
+    return (
+        f"{share['embedding']} of the variance of {restored['objects']:,} held-out spectra "
+        f"({share['components']} with as many principal components, {share['noise']} is noise)"
+    )
 
 
 def _figures(metrics: Mapping[str, Mapping[str, Any]]) -> Html | None:

@@ -1,18 +1,20 @@
 """The choice of example objects, and the text beside each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from survey_batch.core.arrays import Index
+from survey_batch.core.arrays import F4, Index
 from survey_batch.report.objects import Objects, spread
 from survey_batch.report.page import Content, Html, badge, bar, tag
 from survey_batch.report.style import STATUS_COLORS
+from survey_batch.results.neighbours import nearest
 
 EXAMPLES = 12
 PARTIAL_EXAMPLES = 3
 UNCERTAIN = 4
 WRONG = 8
+STRANGEST, ALIKE = 20, 8
 LARGE = 300
 """Wider figures stand two in a line on paper [CSS pixels]."""
 FEW_CLASSES = 7
@@ -66,11 +68,11 @@ def shown_objects(objects: Objects, product: str) -> dict[int, tuple[str, str]]:
 
 def chosen(objects: Objects) -> Iterator[Group]:
     """Yield titles and indices of the examples; groups that do not exist are left out."""
-    groups = (
-        _predicted(objects)
-        if objects.probability is not None
-        else [("Evenly spaced, not the best ones", _evenly(objects))]
-    )
+    groups: Iterable[Group] = [("Evenly spaced, not the best ones", _evenly(objects))]
+    if objects.probability is not None:
+        groups = _predicted(objects)
+    elif objects.embedding is not None:
+        groups = _embedded(objects, objects.embedding)
     return ((title, indices) for title, indices in groups if len(indices))
 
 
@@ -91,6 +93,20 @@ def _predicted(objects: Objects) -> Iterator[Group]:
     yield "The most uncertain", ranked[::-1][:UNCERTAIN]
     partial = usable[objects.status[usable] == "partial"]
     yield f"Partial, of {len(partial):,}", spread(partial, PARTIAL_EXAMPLES)
+
+
+def _embedded(objects: Objects, embedding: F4) -> Iterator[Group]:
+    """Yield the objects most unlike all others; then a usual one, and those most like it."""
+    score = objects.outlier_score
+    known = np.flatnonzero(objects.usable & np.isfinite(score))
+    ranked = known[np.argsort(-score[known], kind="stable")]
+    yield f"The strangest of {len(known):,}: far from their 10th neighbour in the embedding", ranked[:STRANGEST]
+    if len(known):
+        usual = ranked[len(ranked) // 2]
+        found = nearest(embedding[[usual]], [(0, embedding[known])], ALIKE).rows[0]
+        alike = [known[place] for place in found if place >= 0 and known[place] != usual]
+        title = f"A usual one, {objects.object_id[usual]}, and those most like it, the nearest first"
+        yield title, np.array([usual, *alike], np.intp)
 
 
 def _and_median(objects: Objects) -> str:
@@ -141,7 +157,9 @@ def _status(objects: Objects, row: int, status: str) -> Html:
 
 
 def probabilities(objects: Objects, index: int) -> Iterator[Html]:
-    """Make a bar of all classes' probabilities, with the largest in words."""
+    """Make a bar of all classes' probabilities, with the largest in words; or say how strange an object is."""
+    if objects.embedding is not None and np.isfinite(objects.outlier_score[index]):
+        yield tag("div", f"outlier score {objects.outlier_score[index]:.2f}; 1 is usual", class_="note small")
     if objects.probability is None or not np.isfinite(objects.confidence[index]):
         return
     probability = objects.probability[index]

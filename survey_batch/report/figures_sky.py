@@ -60,8 +60,8 @@ def sky_section(objects: Objects) -> Section:
     color = "objects per square degree" if len(known) > DENSE else objects.group_title
     points = "" if len(known) > DENSE else " and shape"
     note = f"{objects.sampled}ICRS, east to the left. {_patch_note(patches, zoomed)}Colour{points}: {color}."
-    legend = [] if len(known) > DENSE else [_legend(objects)]
-    return section("Where they are", *legend, *maps, note=note)
+    shown = [] if len(known) > DENSE else [legend(objects)]
+    return section("Where they are", *shown, *maps, note=note)
 
 
 def patches_of(objects: Objects, known: Index) -> list[Patch]:
@@ -139,7 +139,7 @@ def all_sky(objects: Objects, known: Index, patches: list[Patch], figure: Figure
     if len(known) > DENSE:
         _density(figure, axes, objects, known)
     else:
-        for name, members in _by_group(objects, known):
+        for name, members in by_group(objects, known):
             x, y = _aitoff(objects.ra[members], objects.dec[members])
             axes.scatter(x, y, s=7 if len(known) < 5000 else 2, **look(objects, name))
     if 1 < len(patches) <= PANELS:
@@ -168,7 +168,7 @@ def zoom(objects: Objects, patch: Patch, number: int | None = None, figure: Figu
     east, north, unit = _in_unit(*offsets(objects, shown))
     figure = figure or Figure(_zoom_size(np.ptp(east), np.ptp(north)), layout="constrained")
     axes = figure.add_subplot(aspect="equal")
-    for name, members in _by_group(objects, shown.members):
+    for name, members in by_group(objects, shown.members):
         here = np.isin(shown.members, members)
         axes.scatter(east[here], north[here], s=13 if len(east) < 2000 else 4, **look(objects, name), alpha=0.85)
     which = "" if number is None else f"{number}:  "
@@ -202,7 +202,7 @@ def _in_words(objects: Objects, known: Index, patches: list[Patch]) -> str:
     ra, dec = objects.ra[known], objects.dec[known]
     if not len(patches):
         return "Map of the whole sky without an object"
-    groups = ", ".join(f"{len(members):,} {name or 'none'}" for name, members in _by_group(objects, known))
+    groups = ", ".join(f"{len(members):,} {name or 'none'}" for name, members in by_group(objects, known))
     first = patches[0]
     most = f"most, {len(first.members):,}, about right ascension {first.ra:.1f}°, declination {first.dec:+.1f}°"
     span = f"right ascension {ra.min():.1f}° to {ra.max():.1f}°, declination {dec.min():+.1f}° to {dec.max():+.1f}°"
@@ -213,7 +213,7 @@ def _patch_in_words(objects: Objects, patch: Patch, number: int) -> str:
     east, north, unit = _in_unit(*offsets(objects, patch))
     where = f"about right ascension {patch.ra:.2f}°, declination {patch.dec:+.2f}°"
     size = f"{np.ptp(east):.1f} by {np.ptp(north):.1f} {unit}"
-    groups = ", ".join(f"{len(members):,} {name or 'none'}" for name, members in _by_group(objects, patch.members))
+    groups = ", ".join(f"{len(members):,} {name or 'none'}" for name, members in by_group(objects, patch.members))
     return f"Map of patch {number}: {len(patch.members):,} objects {where}, within {size}: {groups}"
 
 
@@ -222,7 +222,7 @@ def _aitoff(ra: F8, dec: F8) -> tuple[F8, F8]:
     return -np.deg2rad((ra + 180) % 360 - 180), np.deg2rad(dec)
 
 
-def _by_group(objects: Objects, members: Index) -> list[tuple[str, Index]]:
+def by_group(objects: Objects, members: Index) -> list[tuple[str, Index]]:
     """Split objects by their group, the most frequent first so that rare ones lie on top."""
     names, inverse, counts = np.unique(objects.group[members].astype(str), return_inverse=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
@@ -231,7 +231,8 @@ def _by_group(objects: Objects, members: Index) -> list[tuple[str, Index]]:
     ]
 
 
-def _legend(objects: Objects) -> Html:
+def legend(objects: Objects) -> Html:
+    """Name each group with its mark and its number of objects."""
     names, counts = np.unique(objects.group.astype(str), return_counts=True)
     found = dict(zip(names.tolist(), counts.tolist(), strict=True))
     known = [name for name in objects.colors if name in found]

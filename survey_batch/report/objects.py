@@ -14,6 +14,7 @@ from survey_batch.core.status import Status, final_status, usable
 from survey_batch.report.reading import read_array, read_group, shard_rows
 from survey_batch.report.style import STATUS_COLORS, class_colors
 from survey_batch.report.summary import RunStatus
+from survey_batch.results.outliers import NEIGHBOUR, OutlierScore, reference_rows
 from survey_batch.store.products import stored
 from survey_batch.store.schema import Array
 from survey_batch.training.labelled_rows import STAR_RADIUS_ARCSEC
@@ -47,6 +48,8 @@ class Objects:
         None where there are no predictions.
     classes : tuple of str
         The classifier's, else the labels' if they are few.
+    embedding : (n, dimension) or None
+        None where predictions are no embedding; NaN where an object has none.
     radius_arcsec : float
         Objects closer than this are visits of one star.
     problems : dict
@@ -66,6 +69,7 @@ class Objects:
     probability: npt.NDArray[np.float32] | None
     classes: tuple[str, ...]
     radius_arcsec: float = STAR_RADIUS_ARCSEC
+    embedding: npt.NDArray[np.float32] | None = None
     problems: Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -85,6 +89,15 @@ class Objects:
             return np.full(len(self), "", dtype=object)
         names = np.array(self.classes, dtype=object)[self.probability.argmax(axis=1)]
         return np.where(np.isfinite(self.confidence), names, "")
+
+    @cached_property
+    def outlier_score(self) -> npt.NDArray[np.float32]:
+        """How unlike the others each object is, (n,); NaN where that is not known."""
+        vectors = np.zeros((len(self), 1), np.float32) if self.embedding is None else self.embedding
+        rows = reference_rows(np.asarray(np.isfinite(vectors).all(axis=1), bool))
+        if self.embedding is None or len(rows) <= NEIGHBOUR:
+            return np.full(len(self), np.nan, np.float32)
+        return OutlierScore.from_reference(rows, vectors[rows]).scores(np.arange(len(self)), vectors)
 
     @cached_property
     def star(self) -> npt.NDArray[np.int64]:
@@ -147,6 +160,7 @@ def read_objects(status: RunStatus) -> Objects | None:
         predicted = column("predicted_class", predictions)[begun]
         probability = column("probability", predictions)[begun]
         classes = tuple(str(name) for name in read_array(predictions, "class"))
+    vectors = predictions if predictions is not None and "embedding" in predictions else None
     split = status.job["catalog"].get("split") or {}
     return Objects(
         total,
@@ -154,6 +168,7 @@ def read_objects(status: RunStatus) -> Objects | None:
         predicted=predicted,
         probability=probability,
         classes=classes,
+        embedding=None if vectors is None else column("embedding", vectors)[begun],
         radius_arcsec=float(split.get("radius_arcsec", STAR_RADIUS_ARCSEC)),
         **columns,
     )

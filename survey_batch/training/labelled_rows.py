@@ -43,6 +43,7 @@ def read_labelled(
     split: str | None = None,
     *,
     needed: bool = True,
+    labels: bool = True,
 ) -> Labelled:
     """Find the rows of a job's product that are usable and have a label; their data is read only when used.
 
@@ -60,6 +61,8 @@ def read_labelled(
         Keep only rows of this split.
     needed
         Whether to raise an error if there is no such row.
+    labels
+        False for models that learn without them: rows without a label are taken too.
 
     Raises
     ------
@@ -86,7 +89,7 @@ def read_labelled(
             "%d of %d rows of %s in %s are not done yet and are not used: finish the run first", pending, len(status),
             product, job.output,
         )  # fmt: skip
-    known = usable(status) & np.asarray(wanted, bool)
+    known = usable(status) & (np.asarray(wanted, bool) | (not labels))
     kept = np.flatnonzero(known & (data["split"].to_numpy() == split) if split else known)
     among = f" among {list(classes)}" if classes else ""
     log.info("%d of %d objects are usable and have a label%s", known.sum(), len(known), among)
@@ -95,7 +98,9 @@ def read_labelled(
         which = f" of split {split!r}" if split else ""
         splits = sorted({str(name) for name in data["split"].to_numpy()} - {""})
         raise ConfigurationError(
-            f"no usable object{which} of {product} in {job.output} has a label{among}; the labels are "
+            f"no object{which} of {product} in {job.output} is usable; see its report"
+            if not labels
+            else f"no usable object{which} of {product} in {job.output} has a label{among}; the labels are "
             f"{sorted(map(str, set(label)))[:LABELS_NAMED]}, the splits {splits}; set catalog.label and [catalog.split]"
         )
     return select_rows(job, data, variables, kept)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from survey_batch.config.job import Job
+from survey_batch.config.sections.train_embedding import EmbeddingTraining
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
@@ -37,6 +38,7 @@ from survey_batch.store.products import product_exists
 from survey_batch.training.evaluation import cross_validate, scores_of_split
 from survey_batch.training.labelled_rows import read_labelled
 from survey_batch.training.needs import check_labels, train_table
+from survey_batch.training.unlabelled import train_unlabelled
 
 Report = Callable[[str], None]
 
@@ -88,6 +90,8 @@ def train(job: Job, progress: Report = log.info, report: Report | None = None) -
     check_labels(job)
     check_made_by(job, family.product_of(section))
     step(f"reading {family.product_of(section)}")
+    if isinstance(section, EmbeddingTraining):
+        return train_unlabelled(job, section, family, progress, report or progress)
     data = read_labelled(
         job, family.product_of(section), family.variables_of(section), family.only_classes, needed=family.needs_labels
     )

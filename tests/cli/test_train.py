@@ -33,3 +33,12 @@ def test_a_job_that_predicts_is_run_next(command, job):
     code, out, err = command("train", job, *(part for word in words for part in ("--set", word)))
     assert code == 0
     assert "survey-batch run" in out + err
+
+
+def test_a_model_without_labels_is_not_evaluated_next(command, job, monkeypatch):
+    lost = {"objects": 9, "mean_spectrum": 0.5, "components": 0.1, "embedding": 0.05, "noise": 0.01}
+    monkeypatch.setattr(module, "train", lambda *_, **__: {"dimensions": 4, "reconstruction": lost})
+    code, out, err = command("train", job)
+    assert code == 0
+    assert "the embedding                  0.05000   10.0 %" in out
+    assert "evaluate" not in out + err

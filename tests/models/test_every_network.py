@@ -91,6 +91,7 @@ def test_half_precision_gives_nearly_the_same_and_answers_in_single(trained, kin
         assert precision.removeprefix("mixed_") in {layer.compute_dtype for layer in classifier.model.layers}
         half, classifier.model = classifier.predict_proba(block, batch=8), network
         assert half.dtype == np.float32
-        np.testing.assert_allclose(half.sum(axis=1), single.sum(axis=1), atol=1e-5)
+        if classifier.classes:
+            np.testing.assert_allclose(half.sum(axis=1), single.sum(axis=1), atol=1e-5)
         # A dozen roundings one after the other, of numbers of about one.
         np.testing.assert_allclose(half, single, atol=12 * 2.0**-bits)

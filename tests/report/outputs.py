@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from survey_batch.core.paths import write_json
 from survey_batch.core.status import Status
+from survey_batch.planning.plan import table_path
 from survey_batch.spectra.grid import log_grid
 from survey_batch.stages import make_stage
 from survey_batch.store.problems import PROBLEM_SCHEMA
@@ -109,6 +111,48 @@ def make_predictions(job, objects=24, wrong=(4,), classes=CLASSES, threshold=0.0
         }
         here = identity(rows, labels=classes)
         write_shard(job.output, "predictions", shard, {**here, **data}, np.ones(len(rows), np.uint8))
+
+
+def make_embedding(job, vectors, status=None):
+    """Write the `predictions` product of an embedding, (object, dimension), and the plan behind it."""
+    objects, dimensions = vectors.shape
+    schema = Schema(
+        "predictions",
+        "object",
+        {"object": objects, "dimension": dimensions},
+        SHARD,
+        (*OBJECT_COORDINATES, Variable("embedding", ("object", "dimension"), "f4")),
+        attrs={"classifier": json.dumps(EMBEDDER | {"dimensions": dimensions})},
+    )
+    create_product(job.output, schema, attributes(job))
+    status = np.full(objects, Status.OK, np.uint8) if status is None else status
+    for shard in cut_into_shards("object", objects, SHARD):
+        data = {**identity(range(shard.start, shard.stop)), "embedding": vectors[shard.rows]}
+        write_shard(job.output, "predictions", shard, data, status[shard.rows])
+    write_plan(job, objects)
+
+
+def write_plan(job, objects=24):
+    """Store the plan of objects that `identity` makes."""
+    path = Path(table_path(job.output, "object"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(identity(range(objects))), path)
+
+
+EMBEDDER = {
+    "kind": "spectrum-embedding",
+    "variant": "autoencoder",
+    "classes": (),
+    "temperature": 1.0,
+    "seed": 3,
+    "training": {
+        "objects": {"train": {"": 1200}, "test": {"": 40}},
+        "reconstruction": {"objects": 40, "embedding": 0.01, "components": 0.02, "mean_spectrum": 0.5, "noise": 0.005},
+    },
+    "metrics": {},
+    "versions": {"keras": "3.15.1"},
+}
+"""What predictions say of a model that answers with an embedding."""
 
 
 def pictures_job(output, survey, product):

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from survey_batch.core.errors import ConfigurationError
 
-COLUMNS = ("label", "split", "reason")
+COLUMNS = ("label", "split", "reason", "outlier")
 """Words for single columns."""
 NAMES_SHOWN = 120
 """Most names that an error lists."""

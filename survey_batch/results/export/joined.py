@@ -26,7 +26,7 @@ OURS = "sb_"
 """Prefix of added columns, so that none hides a column of the catalogue."""
 
 ADDED = (
-    r"^(?i:sb_(object_id|status|predicted_class|confidence|label|split|reason|ra|dec"
+    r"^(?i:sb_(object_id|status|predicted_class|confidence|label|split|reason|outlier_score|ra|dec"
     r"|probability_.*|value_.*|error_.*|feature_.*))$"
 )
 """Columns that an export adds; columns of an earlier export are recognized by it."""
