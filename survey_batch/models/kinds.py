@@ -4,6 +4,7 @@ from survey_batch.config.classifiers import ClassifierKind
 from survey_batch.config.sections.train_galaxies import GalaxyTraining
 from survey_batch.config.sections.train_images import ImageTraining
 from survey_batch.config.sections.train_psf_stars import PsfStarTraining
+from survey_batch.config.sections.train_quantities import QuantitiesTraining
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.config.sections.train_table import TableTraining
@@ -61,3 +62,12 @@ PSF_STAR = ClassifierKind(
 )
 
 TABLE = ClassifierKind("table", TableTraining, {"networks": "survey_batch.models.table:TableClassifier"})
+
+QUANTITIES = ClassifierKind(
+    "quantities",
+    QuantitiesTraining,
+    {
+        "convolution": "survey_batch.models.spectral_quantities:SpectralQuantities",
+        "networks": "survey_batch.models.feature_quantities:FeatureQuantities",
+    },
+)
