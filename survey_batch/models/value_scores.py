@@ -5,6 +5,7 @@ A residual is value - catalogue, and on the scales `log` and `redshift` divided 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,22 +35,7 @@ SCORES = ("bias", "nmad", "rms", "outliers", "within_68", "within_95")
 
 
 def value_scores(data: Labelled, answers: Mapping[str, npt.NDArray[Any]], seed: int) -> dict[str, Any]:
-    """Compute the scores of several estimates of the same objects.
-
-    Parameters
-    ----------
-    data
-        The objects, with targets.
-    answers
-        Values (object, quantity) by name, or values and then their errors. One is `classifier`; its rows of NaN are
-        left out of all answers and counted.
-    seed
-        Seed of the bootstrap.
-
-    Returns
-    -------
-    dict
-        For each name `objects`, `stars` and `quantities`: the scores of each, by name. `not_classified`, if not 0.
+    """Compute the scores of several estimates of the same objects, by their targets.
 
     Raises
     ------
@@ -59,19 +45,64 @@ def value_scores(data: Labelled, answers: Mapping[str, npt.NDArray[Any]], seed: 
     known = np.isfinite(answers["classifier"]).all(axis=1)
     if not known.any():
         raise ConfigurationError(f"none of {len(known)} objects has an estimate: there is nothing to score")
-    star, count = data.star[known], len(data.quantities)
-    draws = resampled_rows(star, seed)
-    scores: dict[str, Any] = {} if known.all() else {"not_classified": int(np.sum(~known))}
-    beyond: dict[str, float] = {}
+    given = {name: answer[known] for name, answer in answers.items()}
+    scores = scores_of_values(data.targets[known], given, data.quantities, data.star[known], seed)
+    return scores if known.all() else {"not_classified": int(np.sum(~known)), **scores}
+
+
+def scores_of_values(
+    true: F8,
+    answers: Mapping[str, npt.NDArray[Any]],
+    quantities: tuple[Quantity, ...],
+    star: npt.NDArray[Any],
+    seed: int,
+) -> dict[str, Any]:
+    """Compute the scores of several estimates of the same objects.
+
+    Parameters
+    ----------
+    true : (object, quantity)
+        The catalogue's values.
+    answers
+        Values (object, quantity) by name, or values and then their errors. One is `classifier`, the model's.
+    quantities
+        What is estimated.
+    star : (object,)
+        Star of each object, for the intervals.
+    seed
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    dict
+        For each name `objects`, `stars` and `quantities`: the scores of each, by name.
+    """
+    draws, count = resampled_rows(star, seed), len(quantities)
+    limits: dict[str, float] = {}
+    scores: dict[str, Any] = {}
     for name, answer in sorted(answers.items(), key=lambda item: item[0] != "classifier"):
-        given = answer[known].astype(np.float64)
+        given = answer.astype(np.float64)
         table = {}
-        for column, quantity in enumerate(data.quantities):
-            true, error = data.targets[known, column], given[:, count + column] if given.shape[1] > count else None
-            one = _scores(true, given[:, column], error, quantity, draws, beyond)
-            table[quantity.name] = {**one, **(_shown(true, given[:, column], error) if name == "classifier" else {})}
+        for column, quantity in enumerate(quantities):
+            one = _Estimates(
+                true[:, column], given[:, column], given[:, count + column] if given.shape[1] > count else None
+            )
+            residual = residuals(one.true, one.value, quantity)
+            # Baselines are judged by the model's limit.
+            limit = limits.setdefault(quantity.name, _outlier_limit(residual, quantity))
+            found = _scores(one, residual, limit, draws)
+            table[quantity.name] = {**found, **(_shown(one) if name == "classifier" else {})}
         scores[name] = {"objects": len(star), "stars": len(np.unique(star)), "quantities": table}
     return scores
+
+
+@dataclass(frozen=True)
+class _Estimates:
+    """Values of one quantity, (object,) each."""
+
+    true: F8
+    value: F8
+    error: F8 | None
 
 
 def resampled_rows(group: npt.NDArray[Any], seed: int, draws: int = DRAWS) -> list[Index]:
@@ -104,15 +135,12 @@ def error_factor(true: F8, value: F8, error: F8) -> float:
     return float(ratio[min(place, len(ratio) - 1)])
 
 
-def _scores(
-    true: F8, value: F8, error: F8 | None, quantity: Quantity, draws: list[Index], beyond: dict[str, float]
-) -> dict[str, Any]:
-    residual = residuals(true, value, quantity)
-    if quantity.name not in beyond:  # that of the model, by which the baselines are judged too
-        own = OUTLIER_NMADS * _nmad(residual)
-        beyond[quantity.name] = PHOTOMETRIC_OUTLIER if quantity.scale == "redshift" else own
-    limit = beyond[quantity.name]
-    ratio = None if error is None else np.abs(value - true) / error
+def _outlier_limit(residual: F8, quantity: Quantity) -> float:
+    return PHOTOMETRIC_OUTLIER if quantity.scale == "redshift" else OUTLIER_NMADS * _nmad(residual)
+
+
+def _scores(one: _Estimates, residual: F8, limit: float, draws: list[Index]) -> dict[str, Any]:
+    ratio = None if one.error is None else np.abs(one.value - one.true) / one.error
 
     def figures(rows: Index | slice) -> dict[str, float]:
         here = residual[rows]
@@ -123,18 +151,16 @@ def _scores(
             "outliers": float(np.mean(np.abs(here) > limit)),
         }
         if ratio is not None:
-            found |= {
-                "within_68": float(np.mean(ratio[rows] <= 1)),
-                "within_95": float(np.mean(ratio[rows] <= ERRORS_95)),
-            }
+            inside = {"within_68": 1.0, "within_95": ERRORS_95}
+            found |= {name: float(np.mean(ratio[rows] <= width)) for name, width in inside.items()}
         return found
 
     found, drawn = figures(slice(None)), [figures(rows) for rows in draws]
     made: dict[str, Any] = {"outlier_beyond": number(limit)}
-    for name, one in found.items():
-        share = len(residual) if name in ("outliers", "within_68", "within_95") else 0
-        made[name] = number(one)
-        made[f"{name}_95"] = interval_95(np.array([each[name] for each in drawn]), one, share)
+    for name, figure in found.items():
+        share = 0 if name in ("bias", "nmad", "rms") else len(residual)
+        made[name] = number(figure)
+        made[f"{name}_95"] = interval_95(np.array([each[name] for each in drawn]), figure, share)
     return made
 
 
@@ -142,15 +168,15 @@ def _nmad(residual: F8) -> float:
     return float(NMAD * np.median(np.abs(residual - np.median(residual))))
 
 
-def _shown(true: F8, value: F8, error: F8 | None) -> dict[str, Any]:
+def _shown(one: _Estimates) -> dict[str, Any]:
     """Return what the plots show: some objects, and the shares of intervals that hold the catalogue's value."""
     from scipy.stats import norm
 
-    rows = np.unique(np.linspace(0, len(true) - 1, min(POINTS, len(true))).round().astype(np.intp))
-    columns = {"catalogue": true, "value": value, **({} if error is None else {"error": error})}
-    points = {name: [float(f"{one:.6g}") for one in values[rows]] for name, values in columns.items()}
-    if error is None:
+    rows = np.unique(np.linspace(0, len(one.true) - 1, min(POINTS, len(one.true))).round().astype(np.intp))
+    columns = {"catalogue": one.true, "value": one.value, **({} if one.error is None else {"error": one.error})}
+    points = {name: [float(f"{value:.6g}") for value in values[rows]] for name, values in columns.items()}
+    if one.error is None:
         return {"points": points}
     widths = norm.ppf((1 + np.array(STATED)) / 2)
-    found = [float(np.mean(np.abs(value - true) <= width * error)) for width in widths]
+    found = [float(np.mean(np.abs(one.value - one.true) <= width * one.error)) for width in widths]
     return {"points": points, "intervals": {"stated": list(STATED), "found": found}}

@@ -1,4 +1,4 @@
-"""Numeric columns of the catalogue beside those that the plan holds, in the order of the plan's objects."""
+"""Numeric columns of the catalogue beside those that the plan holds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from survey_batch.catalog.needs import columns_of, near
 from survey_batch.catalog.opening import open_catalog
 from survey_batch.catalog.source import Source
 from survey_batch.catalog.values import to_float
-from survey_batch.core.arrays import F8
+from survey_batch.config.job import Job
+from survey_batch.core.arrays import F8, I8
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.planning.plan import Plan, to_numpy
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Columns:
     Attributes
     ----------
     values : (object, column)
-        In the order of the plan; NaN where the catalogue has no number.
+        In the order of the rows asked for; NaN where the catalogue has no number.
     units : dict
         Unit of each column as the file states it, "" if it does not.
     """
@@ -32,13 +32,14 @@ class Columns:
     units: Mapping[str, str]
 
 
-def read_columns(plan: Plan, names: Sequence[str], asked_by: str) -> Columns:
-    """Read columns of the catalogue that a plan was made from.
+def read_columns(job: Job, rows: I8, names: Sequence[str], asked_by: str) -> Columns:
+    """Read columns of a job's catalogue.
 
     Parameters
     ----------
-    plan
-        The current plan: it knows each object's row in the file.
+    job
+    rows
+        Rows of the file to take, in this order.
     names
         Names of the file's columns; blanks, underscores and case may differ.
     asked_by
@@ -49,18 +50,17 @@ def read_columns(plan: Plan, names: Sequence[str], asked_by: str) -> Columns:
     ConfigurationError
         There is no such column, or it holds no numbers.
     """
-    opened = open_catalog(object_catalog(plan.job), plan.job.archive)
+    opened = open_catalog(object_catalog(job), job.archive)
     found = {name: _found(name, opened.source, asked_by) for name in names}
     parts: dict[str, list[F8]] = {name: [] for name in names}
-    for rows in opened.source.batches(sorted(set(found.values()))):
+    for batch in opened.source.batches(sorted(set(found.values()))):
         for name, theirs in found.items():
-            parts[name].append(to_float(rows.table[theirs])[0])
-    row = to_numpy(plan.objects["row"])
-    values = np.stack([np.concatenate(parts[name])[row] for name in names], axis=1)
+            parts[name].append(to_float(batch.table[theirs])[0])
+    values = np.stack([np.concatenate(parts[name])[rows] for name in names], axis=1)
     for name, column in zip(names, values.T, strict=True):
         if not np.isfinite(column).any():
             raise ConfigurationError(
-                f"{asked_by}: the column {found[name]!r} of {opened.source.url} has no number in any of the job's rows"
+                f"{asked_by}: the column {found[name]!r} of {opened.source.url} has no number in any of the rows"
             )
     units = {column.name: column.unit for column in opened.source.columns}
     return Columns(values, {name: units[theirs] for name, theirs in found.items()})

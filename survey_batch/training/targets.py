@@ -9,7 +9,7 @@ from survey_batch.core.arrays import F8, Flags
 from survey_batch.models.manifest import Quantity
 from survey_batch.models.scales import forward
 from survey_batch.planning.columns import read_columns
-from survey_batch.planning.plan import make_plan
+from survey_batch.planning.plan import make_plan, to_numpy
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ def read_targets(job: Job, quantities: tuple[Quantity, ...]) -> Targets:
     ConfigurationError
         The catalogue lacks a column, or the column has no number.
     """
-    found = read_columns(make_plan(job), [quantity.column for quantity in quantities], "train.columns")
+    rows = to_numpy(make_plan(job).objects["row"])
+    found = read_columns(job, rows, [quantity.column for quantity in quantities], "train.columns")
     stated = (
         quantity.model_copy(update={"units": unit})
         if quantity.units == "1" and (unit := found.units[quantity.column])
