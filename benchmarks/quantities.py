@@ -1,6 +1,6 @@
 """Redshifts of galaxies and quasars, and temperatures of stars, with their errors: simulated and real spectra apart.
 
-    python -m benchmarks.quantities [--each 1500] [--epochs 40] [--parts redshift temperature] [--out scores.json]
+    python -m benchmarks.quantities [--each 1500] [--epochs 25] [--parts redshift temperature] [--out scores.json]
 
 - `redshift`: trained on simulated galaxies and quasars, `--each` of each, which are made of PyHammer's templates where
   the survey data has them. Errors are calibrated on other simulated spectra. Tested on simulated spectra of a third
@@ -108,7 +108,7 @@ def tell(data: Labelled, answers: np.ndarray) -> None:
 def temperatures(options: argparse.Namespace) -> dict[str, Any]:
     """Predict the temperatures of real stars out of fold."""
     learnt = {"columns": ("teff",), "scale": {"teff": "log"}, "units": {"teff": "K"}}
-    section = section_of(options, epochs=options.star_epochs, batch=32, folds=5, snr=(5, 100), **learnt)
+    section = section_of(options, epochs=options.star_epochs, folds=5, snr=(5, 100), **learnt)
     data = real_stars(section) if (DATA / "lamost" / "catalog.csv").exists() else simulated_stars(section)
     possible = data.take(valid_rows_of(SpectralQuantities, data, SpectralQuantities.recipe_of(data, section)))
     start = time.process_time()
@@ -184,8 +184,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--each", type=int, default=1500, help="training spectra of galaxies and of quasars")
     parser.add_argument("--test", type=int, default=300, help="simulated spectra of each to test on, and to calibrate")
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--star-epochs", type=int, default=120, help="of temperatures, which have few stars")
+    parser.add_argument("--epochs", type=int, default=25, help="of redshifts")
+    parser.add_argument("--star-epochs", type=int, default=40, help="of temperatures, which have few stars")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--out", type=Path, help="JSON file; parts of an earlier run that are in it stay")

@@ -30,10 +30,8 @@ from survey_batch.models.quantities import QuantityNetworks
 from survey_batch.models.recipe import Recipe
 from survey_batch.models.spectrum_inputs import flux_channels, noisier, tilted
 
-FILTERS = ((24, 9), (32, 7), (48, 5), (64, 5))
+FILTERS = ((16, 9), (24, 7), (32, 5), (48, 5))
 """Number and width of each layer's filters; each layer halves the number of bins."""
-CONTINUUM_BINS = 41
-"""Flux over the mean of so many bins (11,000 km/s) is a channel of its own: lines without the continuum."""
 MAP_FILTERS, POSITIONS = 12, 16
 HIDDEN, DROPOUT = 64, 0.1
 
@@ -96,9 +94,7 @@ def network(bins: int, quantities: int, members: int, seed: int) -> Any:
     def weights() -> Any:
         return keras.initializers.GlorotUniform(seed=next(seeds))
 
-    entry = keras.Input((bins, 2), name="channels")
-    smooth = layers.AveragePooling1D(CONTINUUM_BINS, 1, "same")(entry)
-    x = layers.Concatenate()([entry, layers.Subtract()([entry, smooth])])
+    x = entry = keras.Input((bins, 2), name="channels")
     for filters, width in FILTERS:
         x = layers.Conv1D(filters, width, 2, "same", use_bias=False, kernel_initializer=weights())(x)
         x = layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(x))

@@ -41,7 +41,7 @@ def make_job(folder, *, redshift=0.9, split=True, **train_keys):
         "spectra": WAVELENGTHS,
         "train": {
             "kind": "quantities", "classifier": str(folder / "model"), "columns": ["depth"], "units": {"depth": "mag"},
-            "epochs": 12, "members": 2, "batch": 10, "learning_rate": 5e-3, "snr": [50, 100], **train_keys,
+            "epochs": 60, "members": 2, "batch": 10, "learning_rate": 1e-2, "snr": [50, 100], **train_keys,
         },
     }  # fmt: skip
     return lamost_job(keys, folder / "out", ["spectra"])
