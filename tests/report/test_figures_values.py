@@ -66,7 +66,7 @@ def test_estimates_are_compared_with_the_columns_of_the_catalogue(tmp_path):
     assert "0.0123" in text, "the training's own figures"
     assert "23 of 24 objects have an estimate" in text
     assert "Compared with the catalogue's teff, feh" in text
-    assert re.search(r"Split “test” : 11 objects", text)
+    assert "Split “test”: 11 objects" in text
     assert re.search(r"feh 0.5 ", text), "bias"
     assert "Estimates and residuals against the catalogue. teff: NMAD" in page
 
