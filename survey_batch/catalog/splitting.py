@@ -13,6 +13,8 @@ from survey_batch.core.errors import ConfigurationError
 
 KEYS = {"field": ("rerun", "run", "camcol", "field"), "plan": ("planid",)}
 """Columns that identify an object's group."""
+LABELLED = {"label", "class"}
+"""Our names of columns that labels are read or made from."""
 _LARGE = 0.05
 """A group with more than this share of the rows is mentioned in the notes."""
 
@@ -38,16 +40,19 @@ def own_splits(objects: Objects) -> pa.Array:
 
 
 def split_objects(objects: Objects, section: SplitSection) -> pa.Array:
-    """Split the usable rows that have a class and a position.
+    """Split the usable rows that have a class and a position; all that have a position if no classes are read.
 
     Raises
     ------
     ConfigurationError
-        No usable row has a class, none of them has a position, or the rows have no field or plan.
+        Classes are read and no usable row has one, none of them has a position, or the rows have no field or plan.
     """
     code, names = objects.codes("label")
     takes_part = objects.usable & np.array([name != "" for name in names], bool)[code]
-    if not takes_part.any():
+    if not LABELLED & set(objects.names):
+        takes_part = objects.usable
+        objects.notes.append("split: no label is read (catalog.label), so all usable rows are divided alike")
+    elif not takes_part.any():
         raise ConfigurationError("catalog.split: no usable row has a label to split by: set catalog.label")
     label = np.where(takes_part, code, -1)
     ra, dec = objects.numbers("ra"), objects.numbers("dec")

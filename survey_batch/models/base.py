@@ -22,7 +22,7 @@ from survey_batch.core.threads import one_thread
 from survey_batch.models.artifact import sha256, versions
 from survey_batch.models.batches import in_batches
 from survey_batch.models.fitting import Fit, Workspace
-from survey_batch.models.manifest import MANIFEST, Manifest
+from survey_batch.models.manifest import MANIFEST, Manifest, Quantity
 from survey_batch.models.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -95,6 +95,11 @@ class Classifier(ABC, Generic[Section]):
     def variables_of(cls, section: Section) -> tuple[str, ...]:  # noqa: ARG003
         """The product's variables that it reads."""
         return cls.variables
+
+    @classmethod
+    def quantities_of(cls, section: Section) -> tuple[Quantity, ...]:  # noqa: ARG003
+        """The quantities that it learns, each from a column of the catalogue; none if it learns labels."""
+        return ()
 
     @classmethod
     @abstractmethod

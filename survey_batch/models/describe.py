@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from survey_batch.models.classes import sequence_length
-
-TITLES = {"test": "test split", "cross_validation": "cross-validation"}
+from survey_batch.models.describe_values import TITLES, describe_values
 
 
 def describe(scores: Mapping[str, Any]) -> str:
     """Describe the scores of `train` or `evaluate` in lines of at most 80 characters or so."""
+    if "quantities" in scores:
+        return describe_values(scores)
     lines = [f"classifier: {scores['classifier']}"] if isinstance(scores.get("classifier"), str) else []
     if "reconstruction" in scores:
         return "\n".join([f"dimensions: {scores['dimensions']}", *_reconstruction(scores["reconstruction"])])

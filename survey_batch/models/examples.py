@@ -35,7 +35,7 @@ class Training:
     decay, weight_decay
         As in `Schedule`.
     loss
-        The loss to minimise: `categorical_crossentropy` or `mse`.
+        The loss to minimise: `categorical_crossentropy`, `mse` or `gaussian`.
     """
 
     build: Callable[[npt.NDArray[Any]], Any]

@@ -55,6 +55,18 @@ class FittedClassifier(Classifier[Section]):
         return None
 
     @classmethod
+    def answers_from(cls, data: Labelled, classes: tuple[str, ...]) -> dict[str, Any]:
+        """Return the manifest's entries about what a model that is fitted to this data answers with.
+
+        Raises
+        ------
+        ConfigurationError
+            The data is too little to learn from.
+        """
+        check_labels(data, classes)
+        return {"classes": classes}
+
+    @classmethod
     @abstractmethod
     def read_model(cls, path: Path) -> Any:
         """Load a model without unpickling; a ConfigurationError says why it is refused."""
@@ -71,9 +83,8 @@ class FittedClassifier(Classifier[Section]):
         recipe = cls.recipe_of(data, section)
         classes = classes or cls.only_classes or classes_among(data.label)
         data = valid_part(cls, data, recipe)
-        check_labels(data, classes)
-        manifest = Manifest(kind=cls.kind, variant=cls.variant, classes=classes, recipe=recipe, seed=seed)
-        draft = cls(manifest)
+        answers = cls.answers_from(data, classes)
+        draft = cls(Manifest(kind=cls.kind, variant=cls.variant, recipe=recipe, seed=seed, **answers))
         draft.arrays = draft.learn(data, section)
         return draft, data
 

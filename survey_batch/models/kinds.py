@@ -5,6 +5,7 @@ from survey_batch.config.sections.train_embedding import EmbeddingTraining
 from survey_batch.config.sections.train_galaxies import GalaxyTraining
 from survey_batch.config.sections.train_images import ImageTraining
 from survey_batch.config.sections.train_psf_stars import PsfStarTraining
+from survey_batch.config.sections.train_quantities import QuantitiesTraining
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.config.sections.train_table import TableTraining
@@ -79,4 +80,13 @@ SPECTRUM_EMBEDDING = ClassifierKind(
     "spectrum-embedding",
     EmbeddingTraining,
     {"autoencoder": "survey_batch.models.spectrum_embedding:SpectrumEmbedding"},
+)
+
+QUANTITIES = ClassifierKind(
+    "quantities",
+    QuantitiesTraining,
+    {
+        "convolution": "survey_batch.models.spectral_quantities:SpectralQuantities",
+        "networks": "survey_batch.models.feature_quantities:FeatureQuantities",
+    },
 )

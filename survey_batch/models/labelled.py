@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.core.arrays import Index, Variables
+from survey_batch.core.arrays import F8, Index, Variables
+from survey_batch.models.manifest import Quantity
 from survey_batch.models.recipe import Grid, Recipe
 
 log = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ ROWS_AT_ONCE = 1024
 
 
 TEXTS = ("label", "split", "object_id")
+OPTIONAL = ("group", "target")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,15 @@ class Labelled:
     """Fingerprint of the product's principal components."""
     possible_labels: tuple[str, ...] | None = None
     """All possible labels, whether or not an object has them; None if unknown."""
+    quantities: tuple[Quantity, ...] = ()
+    """What is learnt instead of labels, if anything."""
+    target: F8 | None = None
+    """Each object's values of them in the catalogue, (object, quantity)."""
+
+    @property
+    def targets(self) -> F8:
+        """Each object's values of the quantities in the catalogue, (object, quantity)."""
+        return np.zeros((len(self), 0)) if self.target is None else self.target
 
     def __len__(self) -> int:
         return len(self.label)
@@ -87,7 +98,7 @@ class Labelled:
     def take(self, rows: npt.NDArray[Any]) -> "Labelled":
         """Select rows, by index or mask."""
         parts = {name: getattr(self, name)[rows] for name in (*TEXTS, "star")}
-        parts["group"] = None if self.group is None else self.group[rows]
+        parts |= {name: values[rows] for name in OPTIONAL if (values := getattr(self, name)) is not None}
         whole = np.arange(len(self)) if self.rows is None else self.rows
         return replace(self, rows=whole[rows], **parts)
 
@@ -138,10 +149,11 @@ class Labelled:
         )
 
     def fingerprint(self) -> str:
-        """Compute the SHA-256 of identifiers, labels and data, in row order; reads all data once."""
+        """Compute the SHA-256 of identifiers, labels, targets and data, in row order; reads all data once."""
         digest = hashlib.sha256()
         for text in (self.object_id, self.label):
             digest.update("\0".join(str(value) for value in text).encode())
+        digest.update(np.ascontiguousarray(self.targets).data)
         for _, block in self.blocks():
             for name in sorted(block):
                 digest.update(np.ascontiguousarray(block[name]).data)

@@ -10,7 +10,7 @@ from survey_batch.models.recipe import Frozen, Name, Recipe
 MANIFEST = "manifest.json"
 """The last file written to a classifier's folder."""
 
-PLOTS = ("confusion", "reliability", "coverage", "training-curve")
+PLOTS = ("confusion", "reliability", "coverage", "residuals", "intervals", "training-curve")
 """Names of the plots in a folder."""
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(keras|onnx|onnx_data|skops|npz|json|png)")
@@ -35,6 +35,12 @@ class Quantity(Frozen):
     units: Annotated[str, Field(max_length=100)] = "1"
     """Unit in the words of the VOUnit standard; `1` if it has none."""
     description: Annotated[str, Field(max_length=500)] = ""
+    column: Annotated[str, Field(max_length=100)] = ""
+    """Column of the catalogue that it was learnt from."""
+    scale: Literal["linear", "log", "redshift"] = "linear"
+    """How it was learnt; see `survey_batch.models.scales`."""
+    error_factor: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    """Multiplies the model's errors, so that 68 % of held-out residuals lie within one error."""
 
 
 class Manifest(Frozen):

@@ -53,15 +53,22 @@ def build(inputs: F4, classes: int, members: int, design: Design, seed: int) -> 
     from keras import layers
 
     entry = keras.Input(inputs.shape[1:], name="inputs")
-    steps = layers.Flatten()(_soft_steps(inputs, design)(entry))
-    # Sharing one dropout among members keeps the first layer a single matrix product; their weights differ.
-    seen = layers.Dropout(design.input_dropout, seed=seed)(steps)
-    hidden = _per_member("bi,ikh->bkh", members, design, design.hidden, seen.shape[-1], seed + 1)(seen)
+    seen = stepped(entry, inputs, design, seed)
+    hidden = per_member("bi,ikh->bkh", members, design.hidden, seen.shape[-1], seed + 1, design.penalty)(seen)
     kept = layers.Dropout(design.hidden_dropout, seed=seed + 2)(layers.Activation("gelu")(hidden))
-    logits = _per_member("bkh,khc->bkc", members, design, classes, design.hidden, seed + 3)(kept)
+    logits = per_member("bkh,khc->bkc", members, classes, design.hidden, seed + 3, design.penalty)(kept)
     each = layers.Softmax(name="members")(logits)
     mean = layers.GlobalAveragePooling1D(name="probability")(each)
     return keras.Model(entry, each), keras.Model(entry, mean)
+
+
+def stepped(entry: Any, inputs: F4, design: Design, seed: int) -> Any:
+    """Pass inputs, (object, bin, width), through the steps and the dropout before the first layer: (object, column)."""
+    from keras import layers
+
+    steps = layers.Flatten()(_soft_steps(inputs, design)(entry))
+    # Sharing one dropout among members keeps the first layer a single matrix product; their weights differ.
+    return layers.Dropout(design.input_dropout, seed=seed)(steps)
 
 
 def _soft_steps(inputs: F4, design: Design) -> Any:
@@ -90,7 +97,9 @@ def _soft_steps(inputs: F4, design: Design) -> Any:
     )
 
 
-def _per_member(equation: str, members: int, design: Design, outputs: int, fan_in: int, seed: int) -> Any:
+def per_member(
+    equation: str, members: int, outputs: int, fan_in: int, seed: int, penalty: float = Design.penalty
+) -> Any:
     """Make a dense layer with separate weights for each member."""
     import keras
 
@@ -99,5 +108,5 @@ def _per_member(equation: str, members: int, design: Design, outputs: int, fan_i
         (members, outputs),
         bias_axes=equation[-2:],
         kernel_initializer=keras.initializers.RandomNormal(stddev=fan_in**-0.5, seed=seed),
-        kernel_regularizer=keras.regularizers.L2(design.penalty),
+        kernel_regularizer=keras.regularizers.L2(penalty),
     )

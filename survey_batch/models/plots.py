@@ -7,6 +7,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from survey_batch.models.figures import confusion_figure, coverage_figure, reliability_figure, training_figure
+from survey_batch.models.manifest import Quantity
+from survey_batch.models.value_figures import Points, intervals_figure, residuals_figure
 
 DPI = 120
 
@@ -24,6 +26,16 @@ def reliability_plot(curves: Mapping[str, Mapping[str, Sequence[Any]]], title: s
 def coverage_plot(curves: Mapping[str, Mapping[str, Sequence[Any]]], title: str, path: Path) -> None:
     """Plot accuracy among answered objects against their share, for curves of `abstention.coverage` by name."""
     _save(coverage_figure(curves, title), path)
+
+
+def residuals_plot(points: Mapping[str, Points], quantities: Sequence[Quantity], title: str, path: Path) -> None:
+    """Plot estimates against the catalogue, and their residuals, for each quantity."""
+    _save(residuals_figure(points, quantities, title), path)
+
+
+def intervals_plot(curves: Mapping[str, Mapping[str, Sequence[Any]]], title: str, path: Path) -> None:
+    """Plot the share of catalogue values inside intervals against the stated share, for curves by name."""
+    _save(intervals_figure(curves, title), path)
 
 
 def training_plot(history: Mapping[str, Sequence[float]], path: Path, best: int | None = None) -> None:

@@ -56,18 +56,7 @@ class TableClassifier(EnsembleClassifier[TableTraining]):
         ConfigurationError
             A pattern matches no feature.
         """
-        names = tuple(str(name) for name in data.coordinates["feature"])
-        chosen(names, section.features)
-        steps = {"method": "robust-table", "features": " ".join(section.features), "clip": CLIP}
-        scores = any(names[column].startswith("component_") for column in chosen(names, section.features))
-        return Recipe(
-            product=cls.product,
-            variables=cls.variables,
-            shape=(len(names),),
-            names={"feature": names},
-            steps=steps,
-            basis=data.basis if scores else None,
-        )
+        return table_recipe(data, section.features)
 
     @classmethod
     def baselines(cls, data: Labelled, section: TableTraining, classes: tuple[str, ...]) -> "dict[str, Fit]":
@@ -96,11 +85,36 @@ class TableClassifier(EnsembleClassifier[TableTraining]):
 
     def prepare(self, block: Variables) -> F4:
         """Compute standardised features, then a flag for each that can be missing (1 if it is): (object, column, 1)."""
-        clip = step(self.recipe.steps, "clip")
-        values = (_finite(block, self.arrays["column"]) - self.arrays["median"]) / self.arrays["scatter"]
-        standard = np.nan_to_num(np.clip(values, -clip, clip), nan=0.0)
-        missing = ~np.isfinite(block["value"][:, self.arrays["flagged"]])
-        return np.concatenate([standard, missing], axis=1)[..., None].astype(np.float32)
+        return standard_columns(block, self.arrays, self.recipe)
+
+
+def table_recipe(data: Labelled, features: Sequence[str]) -> Recipe:
+    """Make the recipe of features that match some patterns.
+
+    Raises
+    ------
+    ConfigurationError
+        A pattern matches no feature.
+    """
+    names = tuple(str(name) for name in data.coordinates["feature"])
+    scores = any(names[column].startswith("component_") for column in chosen(names, features))
+    return Recipe(
+        product=TableClassifier.product,
+        variables=TableClassifier.variables,
+        shape=(len(names),),
+        names={"feature": names},
+        steps={"method": "robust-table", "features": " ".join(features), "clip": CLIP},
+        basis=data.basis if scores else None,
+    )
+
+
+def standard_columns(block: Variables, learnt: Arrays, recipe: Recipe) -> F4:
+    """Standardise features by what `learnt_columns` found, and flag the missing ones: (object, column, 1)."""
+    clip = step(recipe.steps, "clip")
+    values = (_finite(block, learnt["column"]) - learnt["median"]) / learnt["scatter"]
+    standard = np.nan_to_num(np.clip(values, -clip, clip), nan=0.0)
+    missing = ~np.isfinite(block["value"][:, learnt["flagged"]])
+    return np.concatenate([standard, missing], axis=1)[..., None].astype(np.float32)
 
 
 def chosen(names: Sequence[str], patterns: Sequence[str], key: str = "train.features") -> Index:

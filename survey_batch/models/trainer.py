@@ -11,9 +11,13 @@ import numpy.typing as npt
 
 from survey_batch.models.examples import Augment, Examples, Schedule
 from survey_batch.models.fitting import Workspace
+from survey_batch.models.gaussian import LOSS, keras_loss
 from survey_batch.models.training_monitor import History, TrainingMonitor
 
 __all__ = ["Augment", "Examples", "History", "Schedule", "jit", "train_network"]
+
+OWN_LOSSES: dict[str, Any] = {LOSS: keras_loss}
+"""Losses that Keras does not have."""
 
 
 def train_network(
@@ -40,7 +44,7 @@ def train_network(
         Its folder receives checkpoints after epochs. Training resumes from a checkpoint that is already there; it must
         be of the same model and schedule.
     loss
-        `categorical_crossentropy` or `mse`.
+        `categorical_crossentropy`, `mse` or `gaussian`.
 
     Returns
     -------
@@ -49,7 +53,7 @@ def train_network(
     """
     workspace = workspace or Workspace()
     batches = -(-len(examples.order) // schedule.batch)
-    model.compile(_optimizer(schedule, batches), loss=loss, jit_compile=jit())
+    model.compile(_optimizer(schedule, batches), loss=OWN_LOSSES.get(loss, loss), jit_compile=jit())
     watch = TrainingMonitor(model, validation, schedule, workspace, loss)
     watch.load()
     if watch.progress.epoch:

@@ -14,6 +14,7 @@ from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 from survey_batch.models.artifact import read_arrays, write_arrays
 from survey_batch.models.examples import Examples, Schedule
 from survey_batch.models.fitting import Workspace
+from survey_batch.models.gaussian import LOSS, losses
 
 History = dict[str, list[float]]
 
@@ -182,6 +183,8 @@ def _losses(answer: npt.NDArray[Any], targets: npt.NDArray[Any], loss: str) -> n
     """Compute the loss of each row."""
     if loss == "mse":
         each = (answer - targets) ** 2
+    elif loss == LOSS:
+        each = losses(targets, answer)
     else:
         each = -np.sum(targets * np.log(np.clip(answer, SMALLEST, 1)), axis=-1)
     return np.asarray(each.reshape(len(each), -1).mean(axis=1))

@@ -112,35 +112,24 @@ def trained_once(workspace: Workspace, fit: Callable[[], Classifier[Any]]) -> tu
 
 def write_folder(classifier: Classifier[Any], scores: dict[str, Any], folder: Path) -> None:
     """Write a trained classifier with its scores and plots; remove the files of an earlier one."""
-    from survey_batch.models.plots import confusion_plot, coverage_plot, reliability_plot, training_plot
-    from survey_batch.models.scores import brief
+    from survey_batch.models.judging import judge_of_model
+    from survey_batch.models.plots import training_plot
 
+    judge = judge_of_model(classifier.manifest, "as_found")
     named = {part.replace("_", " "): scores[part]["classifier"] for part in PARTS if part in scores}
-    figures = {part: brief(scores[part]) | {"baselines": _baselines(scores[part])} for part in PARTS if part in scores}
+    figures = {part: judge.brief(scores[part]) for part in PARTS if part in scores}
     classifier.manifest = classifier.manifest.model_copy(update={"metrics": figures})
     clear_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metrics.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
     classifier.save(folder)
     if named:
-        title, first = next(iter(named.items()))
-        confusion_plot(first["confusion"], classifier.classes, title.capitalize(), folder / "confusion.png")
-        reliability = {part: one["reliability"] for part, one in named.items()}
-        reliability_plot(reliability, "Reliability", folder / "reliability.png")
-        coverage_plot(
-            {part: one["coverage"]["curve"] for part, one in named.items()}, "Coverage", folder / "coverage.png"
-        )
+        judge.draw(named, folder)
     if classifier.history:
         held_out = classifier.history.get("val_loss")
         best = int(np.argmin(held_out)) if held_out else None
         training_plot(classifier.history, folder / "training-curve.png", best)
     classifier.list_files(folder, [name for name in WRITTEN if (folder / name).exists() and name != MANIFEST])
-
-
-def _baselines(part: dict[str, Any]) -> dict[str, float]:
-    """Collect the accuracy of each baseline on the same objects."""
-    others = {name: one for name, one in part.items() if isinstance(one, dict) and "confusion" in one}
-    return {name: one["accuracy"] for name, one in others.items() if name != "classifier"}
 
 
 def clear_folder(folder: Path) -> None:

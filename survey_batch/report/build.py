@@ -13,6 +13,7 @@ from survey_batch.report.figures_images import composite_section, cutout_section
 from survey_batch.report.figures_scores import score_section
 from survey_batch.report.figures_sky import sky_section
 from survey_batch.report.figures_spectra import spectrum_section
+from survey_batch.report.figures_values import value_section
 from survey_batch.report.objects import Objects, read_objects
 from survey_batch.report.overview import head, settings_section, stage_section, timing_section
 from survey_batch.report.page import Html, document
@@ -65,6 +66,9 @@ def _sections(status: RunStatus) -> Iterator[Html]:
         if predictions is not None and objects.embedding is not None:
             yield from classifier_section(predictions, objects)
             yield embedding_section(objects, objects.embedding)
+        if predictions is not None and "value" in predictions:
+            yield from classifier_section(predictions, objects)
+            yield from value_section(status, predictions, objects)
         for product, group in galleries.items():
             yield EXAMPLES_OF[product](group, objects)
     if any(stage.rate is not None for stage in status.stages):

@@ -21,7 +21,7 @@ def classifier_section(group: zarr.Group, objects: Objects) -> Iterator[Html]:
     if not text:
         return
     manifest = json.loads(str(text))
-    figures = _figures(manifest["metrics"])
+    figures = _figures(manifest["metrics"]) or _value_figures(manifest["metrics"])
     yield section(
         "The classifier",
         facts(_facts(manifest, objects)),
@@ -41,6 +41,8 @@ def _facts(manifest: Mapping[str, Any], objects: Objects) -> Iterator[tuple[str,
         yield "classes", [badge(name, objects.colors.get(name, "")) for name in manifest["classes"]]
     if manifest.get("dimensions"):
         yield "dimensions", str(manifest["dimensions"])
+    if quantities := manifest.get("quantities"):
+        yield "quantities", ", ".join(_quantity(one) for one in quantities)
     counts = training.get("objects", {})
     for split, found in counts.items():
         if found:
@@ -57,6 +59,12 @@ def _facts(manifest: Mapping[str, Any], objects: Objects) -> Iterator[tuple[str,
     calibrated = f", temperature {manifest['temperature']:.3g}" if manifest["classes"] else ""
     yield "seed", f"{manifest['seed']}{calibrated}"
     yield "made with", ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
+
+
+def _quantity(one: Mapping[str, Any]) -> str:
+    unit = "" if one["units"] == "1" else f" [{one['units']}]"
+    factor = f", errors times {one['error_factor']:.3g}" if one.get("error_factor", 1) != 1 else ""
+    return f"{one['name']}{unit}{factor}"
 
 
 _SPLITS = {"train": "trained on", "validation": "tuned on", "test": "tested on"}
@@ -96,6 +104,44 @@ def _figures(metrics: Mapping[str, Mapping[str, Any]]) -> Html | None:
         for name, one in parts.items()
     ]
     return table(head, rows, numeric=range(1, len(columns) + 2), label="Figures from the training")
+
+
+def _value_figures(metrics: Mapping[str, Mapping[str, Any]]) -> Html | None:
+    """Write a line for each quantity in each part of the manifest's metrics."""
+    parts = {name: one for name, one in metrics.items() if isinstance(one, Mapping) and "quantities" in one}
+    if not parts:
+        return None
+    return value_table({PARTS.get(name, name): one["quantities"] for name, one in parts.items()})
+
+
+def value_table(parts: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Html:
+    """Make a table of the scores of quantities, for parts by name; "" is a part that needs no name."""
+    rows = [
+        (*([name] if name else []), quantity, *(_number(one, key) for key in _FIGURES))
+        for name, quantities in parts.items()
+        for quantity, one in quantities.items()
+    ]
+    head = (*(["of"] if any(parts) else []), "quantity", *_FIGURES.values())
+    first = len(head) - len(_FIGURES)
+    return table(head, rows, numeric=range(first, len(head)), label="Scores of the quantities")
+
+
+_FIGURES = {
+    "bias": "bias",
+    "nmad": "NMAD",
+    "rms": "RMS",
+    "outliers": "outliers",
+    "within_68": "in the 68 % interval",
+    "within_95": "in the 95 % interval",
+}
+
+
+def _number(one: Mapping[str, Any], name: str) -> str:
+    """Write a figure, and the interval of those that are stated with one."""
+    if one.get(name) is None:
+        return "–"
+    ends = one.get(f"{name}_95") if name in ("nmad", "within_68", "within_95") else None
+    return f"{one[name]:.3g}" + (f" [{ends[0]:.3g}, {ends[1]:.3g}]" if ends else "")
 
 
 _COLUMNS = {

@@ -21,7 +21,7 @@ from survey_batch.simulate.spectrum_files import (
     file_bytes,
 )
 from survey_batch.spectra.synthetic.observation import SNR_WINDOWS, Observation, observe_spectrum
-from survey_batch.spectra.synthetic.targets import Target, draw_target, spectrum_of
+from survey_batch.spectra.synthetic.targets import Target, draw_target, effective_temperature, spectrum_of
 from survey_batch.surveys.lamost.files import spectrum_path
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,9 @@ FILE_LAYOUTS = (
 COLUMNS = (
     *("obsid", "designation", "obsdate", "lmjd", "planid", "spid", "fiberid", "ra", "dec"),
     *("snru", "snrg", "snrr", "snri", "snrz", "objtype", "class", "subclass", "z", "filename"),
+    "teff",
 )
+"""Those of the release catalogues, and the temperature that a star's spectrum was made with [K]."""
 COMPRESSION = 4
 """gzip level: higher levels gain almost nothing on noise."""
 
@@ -61,7 +63,8 @@ def simulate_lamost(
     Returns
     -------
     Path
-        The catalogue, `<root>/catalog.csv`, with the columns of the release catalogues and their separator `|`.
+        The catalogue, `<root>/catalog.csv`, with the columns of the release catalogues and their separator `|`,
+        and `teff` [K], with which the spectra of stars were made.
 
     Raises
     ------
@@ -122,4 +125,5 @@ def _row(target: Target, file_layout: Layout, seen: Observation, layout: str) ->
         "subclass": target.subclass,
         "z": str(target.redshift),
         "filename": name,
+        "teff": f"{teff:.0f}" if (teff := effective_temperature(target)) is not None else "",
     }

@@ -15,14 +15,15 @@ from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 from survey_batch.core.steps import step
 from survey_batch.core.threads import one_thread
 from survey_batch.models.base import Classifier
-from survey_batch.models.classes import class_numbers, classes_among
-from survey_batch.models.cross_validation import FamilyFit, calibrated_across_folds, out_of_fold
+from survey_batch.models.classes import classes_among
+from survey_batch.models.cross_validation import FamilyFit, out_of_fold
 from survey_batch.models.fitted import predict_rows, valid_rows_of
 from survey_batch.models.fitting import Workspace
+from survey_batch.models.judging import judge_of, judge_of_model
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.loading import family_of, load_classifier
-from survey_batch.models.prior import Prior, object_weights
-from survey_batch.models.scores import scores_of
+from survey_batch.models.manifest import Manifest, Quantity
+from survey_batch.models.prior import Prior
 from survey_batch.preflight.provenance import check_made_by
 from survey_batch.training.labelled_rows import read_labelled
 
@@ -45,7 +46,7 @@ def evaluate(job: Job, split: str = "test", prior: Prior | None = None) -> dict[
     Raises
     ------
     ConfigurationError
-        The job names no classifier, or no usable row of the split has a label.
+        The job names no classifier, or no usable row of the split has a label or the columns.
     PlanMismatchError
         The product is not what the classifier was trained on.
     """
@@ -54,22 +55,29 @@ def evaluate(job: Job, split: str = "test", prior: Prior | None = None) -> dict[
         raise ConfigurationError("the job names no classifier: set train.classifier or predictions.classifier")
     step(f"loading the classifier {named.classifier}")
     classifier = load_classifier(named.classifier)
-    if not classifier.classes:
-        raise ConfigurationError(
-            f"{named.classifier} answers with {classifier.manifest.outputs}, and evaluate compares classes; "
-            "name a classifier with classes"
-        )
+    quantities = _quantities(classifier.manifest, named.classifier)
     recipe = classifier.recipe
     check_made_by(job, recipe.product)
     step(f"scoring the {split} split")
-    data = read_labelled(job, recipe.product, recipe.variables, classifier.classes, split=split)
+    data = read_labelled(job, recipe.product, recipe.variables, classifier.classes, split=split, quantities=quantities)
     recipe.check_product(data.coordinates, data.shapes)
     recipe.check_made(data.made)
     recipe.check_basis(data.basis)
     answers: dict[str, npt.NDArray[Any]] = {"classifier": predict_rows(classifier, data)}
     stated = prior or (job.train.prior if job.train else "as_found")
-    scores = scores_of(data, answers, classifier.classes, classifier.manifest.seed, prior=stated)
-    return {"classes": list(classifier.classes), "classifier": named.classifier, split: scores}
+    judge = judge_of_model(classifier.manifest, stated)
+    scores = judge.scores(data, answers, classifier.manifest.seed)
+    return {**judge.named(), "classifier": named.classifier, split: scores}
+
+
+def _quantities(manifest: Manifest, folder: str) -> tuple[Quantity, ...]:
+    """Return the quantities of a model; refuse one whose answers can be compared with nothing."""
+    if manifest.outputs == "embedding" or any(not quantity.column for quantity in manifest.quantities):
+        raise ConfigurationError(
+            f"{folder} answers with {manifest.outputs}, and evaluate compares classes, or values that were learnt from "
+            "columns of the catalogue"
+        )
+    return manifest.quantities
 
 
 def cross_validate(data: Labelled, section: TrainingSection, workspace: Workspace | None = None) -> dict[str, Any]:
@@ -78,20 +86,20 @@ def cross_validate(data: Labelled, section: TrainingSection, workspace: Workspac
     Finished folds are stored in the workspace and reported, if there is one.
     """
     family = family_of(section.kind, section.variant)
-    classes = family.only_classes or classes_among(data.label)
+    classes = () if data.quantities else family.only_classes or classes_among(data.label)
+    judge = judge_of(classes, data.quantities, section.prior)
     possible = valid_rows_of(family, data, family.recipe_of(data, section))
-    rows, number = data.take(possible), class_numbers(data.label[possible], classes)
+    rows = data.take(possible)
     fit = partial(family.fit, section=section, classes=classes)
     kept = (workspace or Workspace()).below(f"{section.folds}-folds-{data.fingerprint()[:12]}")
     raw, fold = out_of_fold(rows, FamilyFit(fit, section), section.folds, section.seed, kept.below("classifier"))
-    weights = object_weights(number, classes, section.prior)
-    answers: dict[str, npt.NDArray[Any]] = {"classifier": calibrated_across_folds(number, raw, fold, weights)}
+    answers: dict[str, npt.NDArray[Any]] = {"classifier": judge.across_folds(rows, raw, fold)}
     for name, baseline in family.baselines(data, section, classes).items():
         with _baseline_may_fail(name):
             answers[name], _ = out_of_fold(rows, baseline, section.folds, section.seed, kept.below(name, log.info))
     return {
         "folds": section.folds,
-        **scores_of(rows, answers, classes, section.seed, prior=section.prior),
+        **judge.scores(rows, answers, section.seed),
         "not_classified": int(np.sum(~possible) + np.sum(~np.isfinite(raw).all(axis=1))),
     }
 
@@ -105,7 +113,7 @@ def scores_of_split(
     for name, fit in classifier.baselines(trained, section, classifier.classes).items():
         with _baseline_may_fail(name):
             answers[name] = fit(usable, section.seed)(tested)
-    return scores_of(tested, answers, classifier.classes, section.seed, prior=section.prior)
+    return judge_of_model(classifier.manifest, section.prior).scores(tested, answers, section.seed)
 
 
 @contextmanager

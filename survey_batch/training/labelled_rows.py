@@ -13,15 +13,17 @@ from survey_batch.catalog.labels import possible_labels
 from survey_batch.catalog.split import group_by_star
 from survey_batch.catalog.splitting import KEYS
 from survey_batch.config.job import Job
-from survey_batch.core.arrays import Index
+from survey_batch.core.arrays import Flags, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status, usable
 from survey_batch.lazy.datasets import made_of
 from survey_batch.lazy.products import open_product
 from survey_batch.models.labelled import TEXTS, Labelled
+from survey_batch.models.manifest import Quantity
 from survey_batch.models.recipe import made_with
 from survey_batch.planning.plan import read_plan_columns
 from survey_batch.stages.spectral_features import BASIS
+from survey_batch.training.targets import Targets, read_targets
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,6 +46,7 @@ def read_labelled(
     *,
     needed: bool = True,
     labels: bool = True,
+    quantities: tuple[Quantity, ...] = (),
 ) -> Labelled:
     """Find the rows of a job's product that are usable and have a label; their data is read only when used.
 
@@ -63,6 +66,9 @@ def read_labelled(
         Whether to raise an error if there is no such row.
     labels
         False for models that learn without them: rows without a label are taken too.
+    quantities
+        If there are any, the rows are those for which the catalogue has a number in the column of each; labels do not
+        matter.
 
     Raises
     ------
@@ -76,7 +82,8 @@ def read_labelled(
             f"{sorted(str(name) for name in data.data_vars)}"
         )
     label = data["label"].to_numpy()
-    wanted = label != "" if classes is None else np.isin(label, classes)
+    targets = read_targets(job, quantities) if quantities else None
+    wanted = _labelled(label, classes) if targets is None else targets.known
     status = data["status"].to_numpy()
     pending = int(np.sum(status == Status.PENDING))
     if pending == len(status) and needed:
@@ -89,24 +96,29 @@ def read_labelled(
             "%d of %d rows of %s in %s are not done yet and are not used: finish the run first", pending, len(status),
             product, job.output,
         )  # fmt: skip
-    known = usable(status) & (np.asarray(wanted, bool) | (not labels))
+    known = usable(status) & (wanted | (not labels))
     kept = np.flatnonzero(known & (data["split"].to_numpy() == split) if split else known)
-    among = f" among {list(classes)}" if classes else ""
-    log.info("%d of %d objects are usable and have a label%s", known.sum(), len(known), among)
-    _tell_of_other_labels(label[usable(status) & (label != "") & ~known], classes or ())
+    what = _wanted(classes, quantities)
+    log.info("%d of %d objects are usable and have %s", known.sum(), len(known), what)
+    if targets is None:
+        _tell_of_other_labels(label[usable(status) & (label != "") & ~known], classes or ())
     if len(kept) == 0 and needed:
         which = f" of split {split!r}" if split else ""
         splits = sorted({str(name) for name in data["split"].to_numpy()} - {""})
+        there = f"the labels are {sorted(map(str, set(label)))[:LABELS_NAMED]}, " if targets is None else ""
+        keys = "catalog.label" if targets is None else "train.columns"
         raise ConfigurationError(
             f"no object{which} of {product} in {job.output} is usable; see its report"
             if not labels
-            else f"no usable object{which} of {product} in {job.output} has a label{among}; the labels are "
-            f"{sorted(map(str, set(label)))[:LABELS_NAMED]}, the splits {splits}; set catalog.label and [catalog.split]"
+            else f"no usable object{which} of {product} in {job.output} has {what}; {there}the splits {splits}; set "
+            f"{keys} and [catalog.split]"
         )
-    return select_rows(job, data, variables, kept)
+    return select_rows(job, data, variables, kept, targets)
 
 
-def select_rows(job: Job, data: "xr.Dataset", variables: Sequence[str], kept: Index) -> Labelled:
+def select_rows(
+    job: Job, data: "xr.Dataset", variables: Sequence[str], kept: Index, targets: Targets | None = None
+) -> Labelled:
     """Take rows of a job's product, by index, whether or not they have labels; their data is read only when used."""
     text = {name: np.array(data[name][kept].to_numpy().tolist(), dtype=str) for name in TEXTS}
     ra, dec = (data[name].to_numpy()[kept].astype(np.float64) for name in ("ra", "dec"))
@@ -123,8 +135,22 @@ def select_rows(job: Job, data: "xr.Dataset", variables: Sequence[str], kept: In
         made=made_with(made),
         basis=made.get(BASIS),
         possible_labels=possible_labels(job.catalog.label),
+        quantities=targets.quantities if targets else (),
+        target=targets.values[kept] if targets else None,
         **text,
     )
+
+
+def _labelled(label: npt.NDArray[np.object_], classes: tuple[str, ...] | None) -> Flags:
+    """Mark rows with a label, or with one of the classes."""
+    return np.asarray(label != "" if classes is None else np.isin(label, classes), bool)
+
+
+def _wanted(classes: tuple[str, ...] | None, quantities: tuple[Quantity, ...]) -> str:
+    """Say what the rows must have."""
+    if quantities:
+        return f"a number in {' and '.join(quantity.column for quantity in quantities)}"
+    return f"a label among {list(classes)}" if classes else "a label"
 
 
 def _tell_of_other_labels(labels: npt.NDArray[np.object_], classes: tuple[str, ...]) -> None:

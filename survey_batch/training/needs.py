@@ -54,16 +54,17 @@ def check_labels(job: Job) -> None:
     """
     if job.train is None or job.catalog.detect is not None:
         return
-    if not family_of(job.train.kind, job.train.variant).needs_labels:
+    family = family_of(job.train.kind, job.train.variant)
+    if not family.needs_labels:
         return
     try:
         opened = open_catalog(job.catalog, job.archive)
     except ConfigurationError:
         return
-    if lines := list(_label_and_split(job, opened)):
-        raise ConfigurationError(
-            _with_lines("training needs objects with labels, some of them held out to test", lines)
-        )
+    labels = not family.quantities_of(job.train)
+    if lines := list(_label_and_split(job, opened, labels=labels)):
+        what = f"training needs objects{' with labels' if labels else ''}, some of them held out to test"
+        raise ConfigurationError(_with_lines(what, lines))
 
 
 def _tables(job: Job, *, predict: bool) -> Iterator[str]:
@@ -79,9 +80,9 @@ def _tables(job: Job, *, predict: bool) -> Iterator[str]:
         yield from ("", "[predictions]", _line("classifier", classifier["classifier"]))
 
 
-def _label_and_split(job: Job, opened: Opened) -> Iterator[str]:
+def _label_and_split(job: Job, opened: Opened, *, labels: bool) -> Iterator[str]:
     example, columns = _example(job), opened.source.names
-    if job.catalog.label is None and "label" not in opened.names:
+    if labels and job.catalog.label is None and "label" not in opened.names:
         label = value_in(example, "catalog", "label")
         if label is None or not can_be_made(label, columns):
             label = next(iter(class_columns(columns)), "a column with classes")

@@ -17,8 +17,7 @@ from survey_batch.core.threads import one_thread
 from survey_batch.core.wording import duration
 from survey_batch.models.awaited import check_training
 from survey_batch.models.base import Classifier
-from survey_batch.models.calibration import fit_temperature
-from survey_batch.models.classes import class_numbers, classes_among
+from survey_batch.models.classes import classes_among
 from survey_batch.models.cross_validation import (
     FamilyFit,
     hold_out,
@@ -28,10 +27,11 @@ from survey_batch.models.cross_validation import (
 )
 from survey_batch.models.fitted import predict_rows, valid_rows_of
 from survey_batch.models.fitting import Workspace
+from survey_batch.models.judging import judge_of_model
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.loading import family_of
 from survey_batch.models.manifest import MANIFEST
-from survey_batch.models.prior import object_weights, stated_shares
+from survey_batch.models.prior import stated_shares
 from survey_batch.models.workspace import opened, settings_fingerprint, trained_once, write_folder
 from survey_batch.preflight.provenance import check_made_by
 from survey_batch.store.products import product_exists
@@ -42,10 +42,10 @@ from survey_batch.training.unlabelled import train_unlabelled
 
 Report = Callable[[str], None]
 
-TEMPERATURE_FOLDS = 5
-"""Inner folds of the training split that fit the temperature, if no objects are held out."""
+CALIBRATION_FOLDS = 5
+"""Inner folds of the training split that calibrate the answers, if no objects are held out."""
 
-TEMPERATURE = "temperature"
+CALIBRATION = "temperature"
 """Folder in the workspace for the predictions of these folds."""
 
 log = logging.getLogger(__name__)
@@ -55,11 +55,11 @@ log = logging.getLogger(__name__)
 def train(job: Job, progress: Report = log.info, report: Report | None = None) -> dict[str, Any]:
     """Train the classifier of the job's table [train] and write its folder.
 
-    The model is trained on split `train`. Its temperature is fitted on split `validation` or, without one, on
-    out-of-fold predictions within `train`. The scores under `test` are of split `test`, which is not used in training.
-    If `train.folds` is set, all labelled objects are also predicted by cross-validation: more objects make the scores
-    more certain. A stopped training resumes from `<classifier>.training`: from the network's last checkpoint, or with
-    the trained classifier and the folds that are done.
+    The model is trained on split `train`. Its temperature, or the scale of its errors, is fitted on split `validation`
+    or, without one, on out-of-fold predictions within `train`. The scores under `test` are of split `test`, which is
+    not used in training. If `train.folds` is set, all labelled objects are also predicted by cross-validation: more
+    objects make the scores more certain. A stopped training resumes from `<classifier>.training`: from the network's
+    last checkpoint, or with the trained classifier and the folds that are done.
 
     Parameters
     ----------
@@ -92,25 +92,22 @@ def train(job: Job, progress: Report = log.info, report: Report | None = None) -
     step(f"reading {family.product_of(section)}")
     if isinstance(section, EmbeddingTraining):
         return train_unlabelled(job, section, family, progress, report or progress)
+    quantities = family.quantities_of(section)
     data = read_labelled(
-        job, family.product_of(section), family.variables_of(section), family.only_classes, needed=family.needs_labels
+        job,
+        family.product_of(section),
+        family.variables_of(section),
+        family.only_classes,
+        needed=family.needs_labels,
+        quantities=quantities,
     )
     _check_splits(job, data, needed=family.needs_labels)
-    classes = _answers(family, data.of_split("train"), section)
-    stated_shares(section.prior, classes, np.ones(len(classes)))  # refused now, not after hours of training
-    unlearnt = data.take(~np.isin(data.label, classes)).counts()
-    useless = int(np.isin(data.of_split("train").label, list(unlearnt)).sum())
-    data = data.of_classes(classes)
+    classes: tuple[str, ...] = ()
+    left_out: dict[str, Any] = {}
+    if not quantities:
+        data, classes, left_out = _learnable(family, data, section, progress)
     parts = {name: data.of_split(name) for name in ("train", "validation", "test")}
-    training = {
-        **_training_record(data, parts),
-        "classes_without_training_objects": unlearnt,
-        "classes_left_out": [name for name in family.only_classes or () if name not in classes],
-    }
-    if unlearnt:
-        progress(f"no usable training object is of {', '.join(unlearnt)}: the classifier does not know these classes")
-    if useless:
-        progress(f"{useless} training objects are of these classes, and cannot be used: {family.why_not}")
+    training = {**_training_record(data, parts), **left_out}
     section = _without_patience(job, section, progress)
     parts = _with_held_out(parts, section)
     progress(f"training on {len(parts['train'])} objects, {len(np.unique(parts['train'].star))} of them distinct")
@@ -121,11 +118,12 @@ def train(job: Job, progress: Report = log.info, report: Report | None = None) -
         classifier, seconds = trained_once(
             workspace, lambda: fit(parts["train"], validation=parts["validation"], workspace=workspace)
         )
-        temperature = _temperature(parts, classifier, FamilyFit(fit, section), workspace, seconds)
+        calibrated = _calibrated(parts, classifier, FamilyFit(fit, section), workspace, seconds)
         recipe = classifier.recipe.model_copy(update={"made": dict(data.made)})
-        known = {"recipe": recipe, "temperature": temperature, "training": training}
+        known = {"recipe": recipe, "training": training, **calibrated}
         classifier.manifest = classifier.manifest.model_copy(update=known)
-        scores: dict[str, Any] = {"classes": list(classes), "temperature": temperature, "training": training}
+        judge = judge_of_model(classifier.manifest, section.prior)
+        scores: dict[str, Any] = {**judge.named(), **judge.fitted(classifier.manifest), "training": training}
         write_folder(classifier, scores, Path(section.classifier))  # before scoring, which may fail
         if len(parts["test"]):
             progress(f"testing on {len(parts['test'])} objects")
@@ -149,6 +147,25 @@ def _check_splits(job: Job, data: Labelled, *, needed: bool) -> None:
 
 def _trains_on_all(job: Job) -> bool:
     return job.catalog.split is not None and job.catalog.split.train == 1
+
+
+def _learnable(
+    family: type[Classifier[Any]], data: Labelled, section: TrainingSection, progress: Report
+) -> tuple[Labelled, tuple[str, ...], dict[str, Any]]:
+    """Choose the classes, and the objects that have one of them; also record which others there are."""
+    classes = _answers(family, data.of_split("train"), section)
+    stated_shares(section.prior, classes, np.ones(len(classes)))  # refused now, not after hours of training
+    unlearnt = data.take(~np.isin(data.label, classes)).counts()
+    useless = int(np.isin(data.of_split("train").label, list(unlearnt)).sum())
+    if unlearnt:
+        progress(f"no usable training object is of {', '.join(unlearnt)}: the classifier does not know these classes")
+    if useless:
+        progress(f"{useless} training objects are of these classes, and cannot be used: {family.why_not}")
+    left_out = {
+        "classes_without_training_objects": unlearnt,
+        "classes_left_out": [name for name in family.only_classes or () if name not in classes],
+    }
+    return data.of_classes(classes), classes, left_out
 
 
 def _answers(family: type[Classifier[Any]], data: Labelled, section: TrainingSection) -> tuple[str, ...]:
@@ -182,36 +199,39 @@ def _with_held_out(parts: dict[str, Labelled], section: TrainingSection) -> dict
     return {**parts, "train": rest, "validation": held_out}
 
 
-def _temperature(
+def _calibrated(
     parts: dict[str, Labelled],
     classifier: Classifier[Any],
     fit: FamilyFit,
     workspace: Workspace,
     seconds: float | None,
-) -> float:
-    """Fit the temperature to held-out objects or, without any, to folds; `seconds` is the training time of a model."""
+) -> dict[str, Any]:
+    """Calibrate the answers by held-out objects or, without any, by folds; `seconds` is the training time of a model.
+
+    Returns
+    -------
+    dict
+        The manifest's entries that this decides.
+    """
     held_out, section = parts["validation"], fit.section
+    judge = judge_of_model(classifier.manifest, section.prior)
     if len(held_out):
-        workspace.report(f"fitting the temperature to the predictions for {len(held_out):,} held-out objects")
-        probability = predict_rows(classifier, held_out)
+        workspace.report(f"fitting {judge.calibrates} to the predictions for {len(held_out):,} held-out objects")
+        answers = predict_rows(classifier, held_out)
     elif len(parts["train"]):
         held_out = parts["train"].take(valid_rows_of(type(classifier), parts["train"], classifier.recipe))
-        folds = min(TEMPERATURE_FOLDS, possible_folds(held_out))
+        folds = min(CALIBRATION_FOLDS, possible_folds(held_out))
         if folds < 2:
-            return 1.0
+            return {}
         takes = f"; about {duration(seconds * (folds - 1))}" if seconds is not None else ""
         workspace.report(
-            f"fitting the temperature, which sets how sure the classifier may be: {folds} models like it are trained, "
+            f"fitting {judge.calibrates}, {judge.which}: {folds} models like it are trained, "
             f"each without the fold of training objects that it then predicts (a split 'validation' saves this){takes}"
         )
-        probability, _ = out_of_fold(held_out, fit, folds, section.seed, workspace.below(TEMPERATURE))
+        answers, _ = out_of_fold(held_out, fit, folds, section.seed, workspace.below(CALIBRATION))
     else:
-        return 1.0
-    known = np.isfinite(probability).all(axis=1)
-    number = class_numbers(held_out.label, classifier.classes)[known]
-    return fit_temperature(
-        number, probability[known], weights=object_weights(number, classifier.classes, section.prior)
-    )
+        return {}
+    return judge.calibration(held_out, answers)
 
 
 def _training_record(data: Labelled, parts: dict[str, Labelled]) -> dict[str, Any]:

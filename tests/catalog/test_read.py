@@ -179,7 +179,6 @@ def test_columns_named_in_the_job_go_before_guesses(write):
         ({"columns": {"ra": "alpha2"}}, "catalog.columns.ra: there is no column 'alpha2'"),
         ({"columns": {"camcl": "camcol"}}, r"'camcl' is not a name used here \(did you mean 'camcol'\?\)"),
         ({"label": "spectral_type"}, "needs subclass, not found in the catalogue"),
-        ({"split": SplitSection()}, "catalog.split: no usable row has a label"),
     ],
 )
 def test_a_wrong_name_is_refused_with_what_there_is(write, section, message):

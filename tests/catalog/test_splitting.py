@@ -120,6 +120,23 @@ def test_rows_that_cannot_be_used_or_have_no_class_take_no_part(tmp_path):
         assert catalog.table["split"].to_pylist() == ["train", "", ""]
 
 
+def test_rows_of_a_catalogue_without_labels_are_divided_alike(tmp_path):
+    path = tmp_path / "c.csv"
+    lines = [f"{i},{10 + i},0,94,1,{11 + i},{'' if i else 'x'}" for i in range(40)]
+    path.write_text("\n".join(["specobjid,ra,dec,run,camcol,field,note", *lines]))
+    catalog = read(path, split={"train": 0.5, "test": 0.5})
+    split = catalog.table["split"].to_pylist()
+    assert [split.count(name) for name in ("train", "test")] == [20, 20]
+    assert any("no label is read" in note for note in catalog.notes)
+
+
+def test_a_column_of_labels_that_holds_none_is_refused(tmp_path):
+    path = tmp_path / "c.csv"
+    path.write_text("specobjid,ra,dec,run,camcol,field,kind\n1,10,0,94,1,11,\n2,11,0,94,1,12,")
+    with pytest.raises(ConfigurationError, match="no usable row has a label"):
+        read(path, label="kind", split={})
+
+
 def read_spectra(folder, positions):
     """Read a LAMOST catalogue of 20 labelled rows, of which only the first have a position."""
     rows = [{"obsid": i, "planid": "P1", "lmjd": 56000, "spid": 1, "fiberid": i, "class": "STAR"} for i in range(1, 21)]

@@ -1,5 +1,7 @@
 """When a training ends, what it keeps, and the loss on rows held out."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -99,6 +101,15 @@ def test_the_validation_loss_is_the_weighted_mean_of_all_rows(rows):
     expected = np.average(-np.log(answer[targets == 1]), weights=weight)
     found = validation_loss(model, Examples(values, targets, weight=weight), schedule, "categorical_crossentropy")
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_loss_of_quantities_is_their_likelihood(rows):
+    values, _ = rows
+    answer = np.tile(np.array([1.0, 0.5], np.float32), (ROWS, 1))
+    model = SimpleNamespace(predict_on_batch=lambda batch: answer[: len(batch)])
+    targets = np.tile(np.array([[1.0], [2.0]], np.float32), (ROWS // 2, 1))
+    found = validation_loss(model, Examples(values, targets), Schedule(epochs=1, batch=16), "gaussian")
+    assert found == pytest.approx(np.log(0.5) + (0 + 4) / 2 / 2)
 
 
 def test_a_squared_loss_is_the_mean_over_rows_and_classes(rows):

@@ -147,12 +147,12 @@ def test_all_classes_that_can_be_trained_occur(catalog):
     assert {"A", "F", "G", "K", "M", "non-stellar"} <= set(types)
 
 
-def test_catalogue_columns_are_those_of_the_release(root, real_data):
+def test_catalogue_columns_are_those_of_the_release_and_the_true_temperature(root, real_data):
     ours, theirs = (
         path.read_text(encoding="utf-8").splitlines()[0]
         for path in (root / "catalog.csv", real_data / "lamost/catalog.csv")
     )
-    assert ours == theirs
+    assert ours == f"{theirs}|teff"
 
 
 @pytest.mark.parametrize(
@@ -193,3 +193,13 @@ def test_gzip_files_hold_no_time_and_no_name(root, catalog):
 def test_arguments_that_make_no_sense_are_refused(tmp_path, wrong):
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         simulate_lamost(tmp_path, **wrong)
+
+
+def test_stars_have_the_temperature_of_their_subclass_and_others_have_none(tmp_path):
+    lines = [line.split("|") for line in simulate_lamost(tmp_path, objects=40).read_text().splitlines()]
+    rows = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
+    kelvin = {row["subclass"]: float(row["teff"]) for row in rows if row["class"] == "STAR"}
+    hottest_first = sorted(kelvin, key=lambda name: "AFGKM".index(name[0]) * 10 + int(name[1]))
+    assert sorted(kelvin, key=lambda name: -kelvin[name]) == hottest_first
+    assert 3000 < min(kelvin.values()) < max(kelvin.values()) < 10_000
+    assert {row["teff"] for row in rows if row["class"] != "STAR"} == {""}

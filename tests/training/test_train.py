@@ -414,7 +414,7 @@ def test_a_class_whose_training_rows_say_too_little_is_no_answer(tmp_path, wavel
 
 
 def test_a_split_that_is_all_training_trains_on_all_labels_and_tests_on_none(tmp_path, wavelength, monkeypatch):
-    monkeypatch.setattr("survey_batch.training.train.TEMPERATURE_FOLDS", 2)
+    monkeypatch.setattr("survey_batch.training.train.CALIBRATION_FOLDS", 2)
     job = make_job(tmp_path, epochs=2, members=1, patience=1)
     job = Job.model_validate({**job.model_dump(), "catalog": {"path": "catalog.csv", "split": {"train": 1.0}}})
     write_product(job, wavelength, np.full(ROWS, "train"))

@@ -117,12 +117,24 @@ def quasar_redshift(rng: np.random.Generator) -> float:
 def spectrum_of(target: Target, wavelength: F8, rng: np.random.Generator) -> F8:
     """Draw a target's flux at observed wavelengths, reddened by up to half a magnitude of E(B-V)."""
     redshift = target.redshift if target.redshift > -1 else 0.1
-    if target.kind in spectra.LETTERS:
-        template = spectra.star(10 * spectra.LETTERS.index(target.kind) + int(target.subclass[1]))
+    if (subtype := _subtype(target)) is not None:
+        template = spectra.star(subtype)
     else:
         template = draw_other(target.kind, redshift, rng, drawn_stars())
     dust = spectra.reddening(wavelength, min(float(rng.exponential(0.08)), 0.5))
     return np.asarray(spectra.observe(template, wavelength, redshift) * dust)
+
+
+def effective_temperature(target: Target) -> float | None:
+    """Return the temperature [K] that a star's spectrum is made with; None for all else."""
+    subtype = _subtype(target)
+    return None if subtype is None else spectra.temperature(subtype)
+
+
+def _subtype(target: Target) -> int | None:
+    """Return the subtype of a star, A0 = 0; None for all else."""
+    known = target.kind in spectra.LETTERS
+    return 10 * spectra.LETTERS.index(target.kind) + int(target.subclass[1]) if known else None
 
 
 def draw_other(kind: str, redshift: float, rng: np.random.Generator, stars: StarLibrary) -> tuple[F8, F8]:
