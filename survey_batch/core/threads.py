@@ -13,6 +13,10 @@ from typing import Any, Self
 import scipy.linalg  # noqa: F401 - scipy has its own BLAS, which can be limited only after it is loaded
 from threadpoolctl import ThreadpoolController
 
+CALL_THREADS = 1
+"""Threads that an inference engine (ONNX Runtime, OpenVINO) uses for one call: the caller's own. A worker's threads
+call it side by side, and rounding does not depend on their number."""
+
 _lock = Lock()
 _open = 0
 """Number of threads of this process inside a block."""

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from survey_batch.config.sections.cluster import GPU_PHASE, ClusterSection
 from survey_batch.config.sections.models import PredictionsSection
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.models.artifact import check_folder, classifier_fingerprint, read_manifest
 from survey_batch.models.awaited import awaits
+from survey_batch.models.engines.installed import check_engine
 from survey_batch.models.loading import load_classifier
 from survey_batch.models.manifest import Manifest
 from survey_batch.models.recipe import Recipe
@@ -90,6 +92,8 @@ class PredictionsStage(Stage):
         }
         if self.section.precision != "float32":
             settings["predictions.precision"] = self.section.precision
+        if self.section.engine != "keras":
+            settings["predictions.engine"] = self.section.engine
         return {**settings, "predictions.threshold": self.section.threshold} if self.section.threshold else settings
 
     def sizes(self) -> dict[str, int]:
@@ -119,10 +123,19 @@ class PredictionsStage(Stage):
         self._recipe.check_product({**made, **self._stored(set(made))}, shapes)
         self._recipe.check_made(upstream.settings())
         self._recipe.check_basis(upstream.basis())
-        if self.section.precision != "float32" and not self._manifest.is_network:
+        for key, value, default in (
+            ("precision", self.section.precision, "float32"),
+            ("engine", self.section.engine, "keras"),
+        ):
+            if value != default and not self._manifest.is_network:
+                raise ConfigurationError(
+                    f'predictions.{key} = "{value}" is for networks, and {self.folder} holds none; remove the key'
+                )
+        check_engine(self.section.engine, self.section.precision)
+        if self.section.engine != "keras" and self.context.table(ClusterSection).for_phase(GPU_PHASE).wants_gpu:
             raise ConfigurationError(
-                f'predictions.precision = "{self.section.precision}" is for networks, and {self.folder} holds none; '
-                "remove the key"
+                f'predictions.engine = "{self.section.engine}" computes on the CPU, and the job asks for GPUs: remove '
+                "the key, or what asks for them in [cluster] or [cluster.gpu]"
             )
         if self.section.threshold and self._manifest.outputs != "classes":
             raise ConfigurationError(
@@ -158,7 +171,7 @@ class PredictionsStage(Stage):
     def _classifier(self) -> "Classifier[Any]":
         if self._manifest.is_network:
             self.context.prepare_gpu()
-        return load_classifier(self.folder, self.section.precision)
+        return load_classifier(self.folder, self.section.precision, self.section.engine)
 
     @cached_property
     def _manifest(self) -> Manifest:

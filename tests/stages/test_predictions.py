@@ -190,3 +190,24 @@ def test_half_precision_is_a_setting_of_the_product_and_for_networks_alone(folde
     assert stage.settings()["predictions.precision"] == "mixed_bfloat16"
     with pytest.raises(ConfigurationError, match="is for networks"):
         stage.check()
+
+
+def test_an_engine_is_a_setting_of_the_product_and_for_networks_on_cpus_alone(folder, tmp_path, monkeypatch):
+    stages, keys = ("spectra", "features", "predictions"), folder(table_recipe(tmp_path))
+    assert "predictions.engine" not in make_stage(lamost(tmp_path, stages, keys), "predictions").settings()
+    other = {**keys, "engine": "openvino"}
+    stage = make_stage(lamost(tmp_path, stages, other), "predictions")
+    assert stage.settings()["predictions.engine"] == "openvino"
+    with pytest.raises(ConfigurationError, match="is for networks"):
+        stage.check()
+    monkeypatch.setattr(Manifest, "is_network", True)
+    monkeypatch.setattr("survey_batch.models.engines.installed.find_spec", {"onnx": 1}.get)
+    with pytest.raises(ConfigurationError, match="needs openvino"):
+        stage.check()
+    monkeypatch.undo()
+    monkeypatch.setattr(Manifest, "is_network", True)
+    monkeypatch.setattr("survey_batch.models.engines.installed.find_spec", lambda _: True)
+    stage.check()
+    on_gpus = lamost(tmp_path, stages, other, cluster={"gpu": {"gres": "gpu:1"}})
+    with pytest.raises(ConfigurationError, match="computes on the CPU"):
+        make_stage(on_gpus, "predictions").check()
