@@ -72,6 +72,7 @@ ANSWERS: Mapping[str, tuple[Part, ...]] = {
     "verify": (Part(Verification, computed=("ok",)), Part(FaultFacts, "faults[]")),
     "report": (Part(facts.ReportFacts),),
     "export": (Part(facts.ExportFacts),),
+    "export-model": (Part(facts.ExportModelFacts),),
     "psf-stars": (Part(facts.PsfStarsFacts),),
 }
 """What each verb answers."""

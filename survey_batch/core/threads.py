@@ -13,9 +13,8 @@ from typing import Any, Self
 import scipy.linalg  # noqa: F401 - scipy has its own BLAS, which can be limited only after it is loaded
 from threadpoolctl import ThreadpoolController
 
-CALL_THREADS = 1
-"""Threads that an inference engine (ONNX Runtime, OpenVINO) uses for one call: the caller's own. A worker's threads
-call it side by side, and rounding does not depend on their number."""
+THREADS = 1
+"""Threads of one kernel, whatever library runs it; libraries with a pool of their own are told when they start."""
 
 _lock = Lock()
 _open = 0
@@ -56,7 +55,7 @@ def _limit() -> None:
         new = {lib.filepath: lib for lib in libraries if lib.user_api == "blas" and lib.filepath not in _blas_before}
         _blas_before.update({path: (library, library.num_threads) for path, library in new.items()})
         for library in (*new.values(), *(library for library, _ in _thread.openmp_before)):
-            _set_threads(library, 1)
+            _set_threads(library, THREADS)
 
 
 @lru_cache(maxsize=1)

@@ -102,3 +102,17 @@ def test_another_engine_gives_the_same_probabilities(trained, folders, kind, var
     _, block, expected = trained[kind, variant]
     got = load_classifier(folders / f"{kind}-{variant}", engine=engine).predict_proba(block, batch=8)
     np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "variant"), NETWORKS)
+def test_an_exported_file_gives_the_same_probabilities(trained, kind, variant):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from survey_batch.models.engines.onnx_model import onnx_model
+
+    classifier, block, expected = trained[kind, variant]
+    prepared = classifier.prepared(block)
+    session = onnxruntime.InferenceSession(onnx_model(classifier), providers=["CPUExecutionProvider"])
+    given = {port.name: prepared[port.name].astype(np.float32) for port in session.get_inputs()}
+    (got,) = session.run(["probability"], given)
+    rows = prepared["possible"]
+    np.testing.assert_allclose(got[rows], expected[rows], atol=1e-5)

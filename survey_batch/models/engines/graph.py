@@ -77,9 +77,7 @@ class Graph:
             return self.transpose(self.add(operator, before.inputs[0], **attributes), before.attributes["perm"])
         return self.add(operator, x, **attributes)
 
-    def write(
-        self, inputs: Mapping[str, Shape], outputs: Mapping[str, tuple[str, Shape]], about: Mapping[str, str]
-    ) -> Any:
+    def write(self, inputs: Mapping[str, Shape], outputs: Mapping[str, Value], about: Mapping[str, str]) -> Any:
         """Make the model of what the outputs need.
 
         Parameters
@@ -87,7 +85,7 @@ class Graph:
         inputs
             Shape of each input, float32.
         outputs
-            For each name of an output: the value's name in the graph, and its shape.
+            Value of each output, float32.
         about
             Metadata.
 

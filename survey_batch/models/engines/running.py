@@ -4,6 +4,7 @@ Each call runs in the thread that makes it, and in no other (`core.threads`): a 
 and the number of threads changes no rounding. OpenVINO compiles a network for one batch size at a time.
 """
 
+from collections.abc import Mapping
 from threading import Lock, local
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from survey_batch.config.sections.models import Engine, Precision
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.threads import CALL_THREADS
+from survey_batch.core.threads import THREADS
 from survey_batch.models.engines.installed import PRECISIONS, check_engine
 from survey_batch.models.engines.network import INPUT, network_graph
 from survey_batch.models.keras_family import KerasClassifier
@@ -65,14 +66,18 @@ class OnnxRuntime:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = CALL_THREADS
+        options.intra_op_num_threads = options.inter_op_num_threads = THREADS
         options.log_severity_level = 3  # errors
         self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def predict_on_batch(self, inputs: npt.NDArray[Any]) -> F4:
         """Compute the network's output."""
-        (answer,) = self.session.run(None, {INPUT: np.asarray(inputs, np.float32)})
-        return np.asarray(answer)
+        (answer,) = self.ask({INPUT: np.asarray(inputs, np.float32)})
+        return answer
+
+    def ask(self, inputs: Mapping[str, F4]) -> list[F4]:
+        """Compute all outputs from all inputs."""
+        return [np.asarray(answer) for answer in self.session.run(None, dict(inputs))]
 
 
 class OpenVino:
@@ -107,7 +112,7 @@ class OpenVino:
                 model.reshape(list(shape))
                 settings = {
                     "INFERENCE_PRECISION_HINT": self.precision,  # by itself it would choose bfloat16 where it can
-                    "INFERENCE_NUM_THREADS": CALL_THREADS,
+                    "INFERENCE_NUM_THREADS": THREADS,
                     "NUM_STREAMS": 1,
                     "ENABLE_CPU_PINNING": False,
                 }
