@@ -68,3 +68,14 @@ def batch_normalization(graph: Graph, layer: Any, inputs: list[Value]) -> str:
     shift = weight(layer.beta) if layer.center else np.zeros_like(mean)
     arrays = [graph.constant(values) for values in (scale, shift, mean, weight(layer.moving_variance))]
     return _first(graph, layer, inputs[0], "BatchNormalization", *arrays, epsilon=layer.epsilon)
+
+
+def resizing(graph: Graph, layer: Any, inputs: list[Value]) -> str:
+    """Resizing, bilinear between the centres of pixels."""
+    if layer.interpolation != "bilinear" or layer.antialias or layer.crop_to_aspect_ratio or layer.pad_to_aspect_ratio:
+        raise unsupported(layer, "anything but plain bilinear interpolation")
+    size = graph.integers(layer.height, layer.width)
+    return _first(
+        graph, layer, inputs[0], "Resize", "", "", size,
+        mode="linear", coordinate_transformation_mode="half_pixel", axes=[2, 3],
+    )  # fmt: skip

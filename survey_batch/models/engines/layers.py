@@ -15,6 +15,7 @@ from survey_batch.models.engines.convolutions import (
     depthwise,
     global_pooling,
     pooling,
+    resizing,
 )
 from survey_batch.models.engines.graph import Graph, Value, length
 from survey_batch.models.engines.parts import Translate, activated, check_channels_last, unsupported, weight
@@ -185,7 +186,7 @@ LAYERS: dict[str, Translate] = {
     "Dense": dense, "EinsumDense": einsum_dense, "MultiHeadAttention": attention,
     "Conv1D": convolution, "Conv2D": convolution, "DepthwiseConv2D": depthwise,
     "BatchNormalization": batch_normalization, "LayerNormalization": layer_normalization,
-    "Normalization": normalization, "Rescaling": rescaling,
+    "Normalization": normalization, "Rescaling": rescaling, "Resizing": resizing,
     "Flatten": flatten, "Reshape": reshape, "RepeatVector": repeated, "Concatenate": concatenate,
     "Cropping1D": cropping, "Cropping2D": cropping,
     **{f"{kind}Pooling{rank}D": pooling for kind in ("Max", "Average") for rank in (1, 2)},

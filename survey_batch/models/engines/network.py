@@ -3,9 +3,12 @@
 from typing import Any
 
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.engines import layers, transformer
 from survey_batch.models.engines.graph import Graph, Value
-from survey_batch.models.engines.layers import LAYERS
 from survey_batch.models.engines.parts import unsupported
+
+CONVERTED = {"keras": layers.LAYERS, "keras_hub": transformer.LAYERS}
+"""What is converted, by package."""
 
 INPUT = "inputs"
 """Name of the network's input, (object, …) float32."""
@@ -53,9 +56,10 @@ def _converted(graph: Graph, layer: Any, inputs: list[Value]) -> str:
         return x.name
     if isinstance(layer, keras.Model):
         return _walked(graph, layer, inputs)
-    if type(layer).__name__ not in LAYERS or type(layer).__module__.partition(".")[0] != "keras":
+    known = CONVERTED.get(type(layer).__module__.partition(".")[0], {})
+    if type(layer).__name__ not in known:
         raise unsupported(layer)
-    return LAYERS[type(layer).__name__](graph, layer, inputs)
+    return known[type(layer).__name__](graph, layer, inputs)
 
 
 def _walked(graph: Graph, model: Any, inputs: list[Value]) -> str:
@@ -71,6 +75,7 @@ def _walked(graph: Graph, model: Any, inputs: list[Value]) -> str:
     """Keras' symbols, so that none gets the identity of another that is gone."""
 
     def call(layer: Any, *values: Any, **named: Any) -> Any:
+        named.pop("training", None)
         output = layer(*values, **named)
         given = [value for value in keras.tree.flatten((values, named)) if value is not None and value is not False]
         if unknown := [value for value in given if id(value) not in known]:
