@@ -1,7 +1,7 @@
 """A graph of ONNX operators, built node by node; `onnx` is imported only to write it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,9 +15,6 @@ OPSET = 18
 IR_VERSION = 9
 """Version of the file format; ONNX Runtime 1.20 and OpenVINO 2024 read it, and not every later one."""
 DOMAIN = "survey_batch"
-
-BELOW_TRANSPOSE = frozenset({"Relu", "Sigmoid", "Tanh", "Elu", "Selu", "Softplus", "Softsign", "Exp", "Asinh", "Erf"})
-"""Operators that change each value by itself."""
 
 Shape = tuple[int | None, ...]
 """Of a value; the first axis, the batch, is None."""
@@ -70,12 +67,15 @@ class Graph:
             x, order = before.inputs[0], [before.attributes["perm"][axis] for axis in order]
         return x if list(order) == sorted(order) else self.add("Transpose", x, perm=list(order))
 
-    def each(self, operator: str, x: str, **attributes: Any) -> str:
-        """Change each value by itself; goes before a reordering of axes, so that the next one can undo that."""
+    def each(self, x: str, change: Callable[[str], str]) -> str:
+        """Change each value by itself; goes before a reordering of axes, so that the next one can undo that.
+
+        OpenVINO 2026.4 answers wrongly where reordered axes, a product and another reordering follow each other.
+        """
         before = self.nodes.get(x)
-        if before and before.operator == "Transpose" and operator in BELOW_TRANSPOSE:
-            return self.transpose(self.add(operator, before.inputs[0], **attributes), before.attributes["perm"])
-        return self.add(operator, x, **attributes)
+        if before and before.operator == "Transpose":
+            return self.transpose(change(before.inputs[0]), before.attributes["perm"])
+        return change(x)
 
     def write(self, inputs: Mapping[str, Shape], outputs: Mapping[str, Value], about: Mapping[str, str]) -> Any:
         """Make the model of what the outputs need.

@@ -35,7 +35,7 @@ def relu(graph: Graph, layer: Any, inputs: list[Value]) -> str:
     """ReLU."""
     if layer.max_value is not None or layer.negative_slope or layer.threshold:
         raise unsupported(layer, "a slope, a threshold or a largest value")
-    return graph.each("Relu", inputs[0].name)
+    return graph.each(inputs[0].name, lambda x: graph.add("Relu", x))
 
 
 def softmax(graph: Graph, layer: Any, inputs: list[Value]) -> str:
@@ -160,7 +160,7 @@ def merged(operator: str) -> Translate:
 
 def unary(operator: str) -> Translate:
     """An operation of `keras.ops` on each value."""
-    return lambda graph, _, inputs: graph.each(operator, inputs[0].name)
+    return lambda graph, _, inputs: graph.each(inputs[0].name, lambda x: graph.add(operator, x))
 
 
 def attention(graph: Graph, layer: Any, inputs: list[Value]) -> str:

@@ -35,12 +35,13 @@ def activated(graph: Graph, layer: Any, x: str) -> str:
     named = keras.activations.serialize(layer.activation) if layer.activation is not None else "linear"
     if not isinstance(named, str) or named not in ACTIVATIONS:
         raise unsupported(layer, f"the activation {named}")
-    return ACTIVATIONS[named](graph, x)
+    change = ACTIVATIONS[named]
+    return change(graph, x) if named == "softmax" else graph.each(x, lambda value: change(graph, value))
 
 
 def _gelu(graph: Graph, x: str) -> str:
     """Compute x / 2 (1 + erf(x / sqrt(2))), in a form that ONNX Runtime and OpenVINO recognise."""
-    one = graph.add("Add", graph.each("Erf", graph.add("Div", x, graph.constant(np.sqrt(2)))), graph.constant(1))
+    one = graph.add("Add", graph.add("Erf", graph.add("Div", x, graph.constant(np.sqrt(2)))), graph.constant(1))
     return graph.add("Mul", graph.add("Mul", x, one), graph.constant(0.5))
 
 
@@ -50,7 +51,7 @@ ACTIVATIONS: Mapping[str, Callable[[Graph, str], str]] = {
     "gelu": _gelu,
     "silu": lambda graph, x: graph.add("Mul", x, graph.add("Sigmoid", x)),
     **{
-        name: lambda graph, x, operator=operator: graph.each(operator, x)  # type: ignore[misc]
+        name: lambda graph, x, operator=operator: graph.add(operator, x)  # type: ignore[misc]
         for name, operator in {
             "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "elu": "Elu", "selu": "Selu",
             "softplus": "Softplus", "softsign": "Softsign", "exponential": "Exp",

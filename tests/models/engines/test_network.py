@@ -20,6 +20,19 @@ def answers(model, inputs):
     return session.run(["outputs"], {entry.name: inputs})[0], written
 
 
+@pytest.mark.parametrize("batch", [None, 6])
+@pytest.mark.parametrize("name", ["convolution", "image-vit"])
+def test_openvino_is_not_led_into_its_error_with_reordered_axes(name, batch):
+    openvino = pytest.importorskip("openvino")
+    model, inputs = make(name)
+    graph, entry, output = network_graph(model)
+    core = openvino.Core()
+    read = core.read_model(graph.write({entry.name: entry.shape}, {"outputs": output}, {}).SerializeToString())
+    read.reshape([batch or -1, *inputs.shape[1:]])
+    compiled = core.compile_model(read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    np.testing.assert_allclose(compiled(inputs)[0], np.asarray(model(inputs)), atol=1e-5)
+
+
 @pytest.mark.parametrize("name", list(MADE))
 def test_every_family_s_network_answers_the_same(name):
     model, inputs = make(name)

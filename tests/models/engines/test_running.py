@@ -3,13 +3,14 @@
 import importlib.util
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.engines import installed, running
-from survey_batch.models.engines.running import OpenVino, use_engine
+from survey_batch.models.engines.running import Checked, OpenVino, use_engine
 from survey_batch.models.loading import load_classifier
 from tests.models.engines.stars import stars
 
@@ -66,7 +67,7 @@ def test_half_precision_is_openvino_s_alone_and_only_where_the_processor_has_it(
     expected = classifier.predict_proba(block, batch=4)
     with suppress(ConfigurationError):
         use_engine(classifier, "openvino", "mixed_bfloat16")
-    if isinstance(classifier.model, OpenVino):
+    if isinstance(classifier.model, Checked):
         got = classifier.predict_proba(block, batch=4)
         assert np.nanmax(np.abs(got - expected)) > 0
         np.testing.assert_allclose(got, expected, atol=0.05)
@@ -93,3 +94,18 @@ def test_an_engine_is_for_networks(monkeypatch):
     other = type("Forest", (), {"manifest": classifier.manifest})()
     with pytest.raises(ConfigurationError, match="is for networks"):
         use_engine(other, "openvino", "float32")
+
+
+def test_an_engine_that_answers_otherwise_than_keras_ends_the_run_whatever_the_batch():
+    def network(change):
+        return SimpleNamespace(predict_on_batch=lambda _: change(np.array([[0.3, 0.7], [np.nan, np.nan]], "f4")))
+
+    right = running.Checked(network(lambda x: x), network(lambda x: x + 5e-5), "openvino", 1e-4)
+    assert right.predict_on_batch(np.zeros((2, 3))).shape == (2, 2)
+    for wrong in (lambda x: x[:, ::-1], lambda x: x * np.nan):
+        with pytest.raises(ConfigurationError, match="openvino.*answers otherwise than Keras"):
+            running.Checked(network(lambda x: x), network(wrong), "openvino", 1e-4).predict_on_batch(np.zeros((2, 3)))
+    right.runtime = network(lambda x: x + 1)
+    right.predict_on_batch(np.zeros((2, 3)))  # this size was checked
+    with pytest.raises(ConfigurationError):
+        right.predict_on_batch(np.zeros((1, 3)))
