@@ -31,10 +31,15 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.execution.runner import run
 from survey_batch.models.keras_family import KerasClassifier
 from survey_batch.models.loading import load_classifier
+from survey_batch.models.manifest import Manifest
+from survey_batch.models.recipe import Recipe
+from survey_batch.models.stellar_image import ImageCNN, SmallViT
 from survey_batch.store.products import read_rows, read_status
 from survey_batch.training.train import train
 
 BATCH, BATCHES = 256, 4
+SIDE = 32
+"""Pixels of a cutout of noise."""
 WAYS: tuple[tuple[Engine, Precision], ...] = (
     ("keras", "float32"),
     ("onnxruntime", "float32"),
@@ -83,6 +88,20 @@ def trained(folder: Path, name: str, epochs: int) -> tuple[str, Variables]:
     recipe = load_classifier(section.classifier).recipe
     rows = slice(0, len(read_status(job.output, subject.product)))
     return section.classifier, read_rows(job.output, subject.product, rows, recipe.variables)
+
+
+def untrained(folder: Path, name: str) -> tuple[str, Variables]:
+    """Write a network of images with the weights that it begins with, and draw noise as cutouts."""
+    family = {"cnn": ImageCNN, "small-vit": SmallViT}[name]
+    noise = np.random.default_rng(0).normal(size=(BATCH, len("ugriz"), SIDE, SIDE)).astype(np.float32)
+    recipe = Recipe(
+        product="cutouts", variables=("flux",), shape=noise.shape[1:], steps={"method": "cutouts", "crop": 0}
+    )
+    manifest = Manifest(kind=family.kind, variant=family.variant, classes=tuple("OBAFGKM"), recipe=recipe)
+    sample = np.moveaxis(noise, 1, -1)
+    path = folder / "models" / f"untrained-{name}"
+    family(manifest, {}, family.network(sample, len(manifest.classes), 0.1, 1)).save(path)
+    return str(path), {"flux": noise}
 
 
 def loaded(folder: str, engine: Engine, precision: Precision) -> KerasClassifier[Any] | None:
@@ -137,6 +156,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--onednn", action="store_true", help="let TensorFlow use oneDNN")
+    parser.add_argument("--untrained", action="store_true", help="only speed, of networks of images: cnn, small-vit")
     options = parser.parse_args()
     as_a_worker("benchmarks.engines")
     if options.onednn:
@@ -144,7 +164,10 @@ def main() -> None:
     print(f"{machine()}; one thread; oneDNN is {'on' if options.onednn else 'off'} in TensorFlow")
     for name in options.only:
         title, _ = SUBJECTS[name]
-        folder, block = trained(options.out, name, options.epochs)
+        if options.untrained:
+            folder, block = untrained(options.out, name)
+        else:
+            folder, block = trained(options.out, name, options.epochs)
         print(f"\n{title}: {load_classifier(folder).model.count_params():,} weights\n", flush=True)
         print("| engine | objects per CPU-second | times Keras | on the clock | largest change | other class |")
         print("|---|---|---|---|---|---|", *table(folder, block, options.rounds), sep="\n", flush=True)

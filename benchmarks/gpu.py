@@ -220,7 +220,7 @@ def main() -> None:
     if small:
         options.objects, options.epochs = min(options.objects, 600), min(options.epochs, 2)
     vars(options).update(
-        batch=128 if small else 1024, shard=150 if small else 2048, threads=2, gpu=bool(gpus), variant=None
+        batch=128 if small else 1024, shard=50 if small else 2048, threads=2, gpu=bool(gpus), variant=None
     )
     print(machine(), f"; Keras on {backend()}, GPUs: {', '.join(gpus) or 'none'}", sep="", flush=True)
     if not gpus:
