@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from survey_batch.execution.runner import run
     from survey_batch.lazy.functions import composites, features, predict, principal_components
     from survey_batch.lazy.products import open_product
+    from survey_batch.models.engines.onnx_model import export_model
     from survey_batch.notebook.batches import batches
     from survey_batch.notebook.fits import to_fits, wcs
     from survey_batch.notebook.run import open  # noqa: A004
@@ -50,6 +51,7 @@ __all__ = [
     "adopt",
     "batches",
     "composites",
+    "export_model",
     "features",
     "load_job",
     "make_plan",
@@ -69,6 +71,7 @@ _LAZY = {
     "adopt": "training.adoption",
     "batches": "notebook.batches",
     "composites": "lazy.functions",
+    "export_model": "models.engines.onnx_model",
     "features": "lazy.functions",
     "load_job": "config.jobfile",
     "make_plan": "planning.plan",

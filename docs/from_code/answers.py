@@ -75,6 +75,7 @@ ANSWERS: Mapping[str, tuple[Part, ...]] = {
     "export": (Part(facts.ExportFacts),),
     "adopt": (Part(Adoption),),
     "similar": (Part(facts.SimilarFacts), Part(facts.NeighbourFacts, "neighbours[]")),
+    "export-model": (Part(facts.ExportModelFacts),),
     "psf-stars": (Part(facts.PsfStarsFacts),),
 }
 """What each verb answers."""

@@ -48,6 +48,7 @@ def make_app() -> typer.Typer:
         doctor,
         evaluate,
         export,
+        export_model,
         init,
         plan,
         psf_stars,
@@ -67,7 +68,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     work = (init, simulate, catalog, plan, doctor, run, status, report, export, verify)
-    for verb in (*work, train, evaluate, adopt, similar, psf_stars):
+    for verb in (*work, train, evaluate, export_model, adopt, similar, psf_stars):
         name = verb.__name__.rsplit(".", 1)[-1]
         app.command(name.replace("_", "-"))(framed(getattr(verb, name)))
     app.callback()(_common)

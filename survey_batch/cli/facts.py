@@ -108,6 +108,13 @@ class ExportFacts(TypedDict):
     """With `--pictures`: how many there are, in place of `rows`."""
 
 
+class ExportModelFacts(TypedDict):
+    """What `export-model` wrote."""
+
+    file: str
+    """Path or URL of the ONNX file."""
+
+
 class PsfStarsFacts(TypedDict):
     """What `psf-stars` wrote."""
 

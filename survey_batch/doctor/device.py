@@ -5,11 +5,13 @@ from typing import Any
 
 from survey_batch.cluster.tables import Table
 from survey_batch.config.job import Job
+from survey_batch.config.sections.models import PredictionsSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.findings import Finding, Findings, Site
 from survey_batch.doctor.probes import PRODUCT_SIDE, try_framework
 from survey_batch.doctor.visit import Visit
 from survey_batch.models.artifact import read_manifest
+from survey_batch.models.engines.installed import check_engine
 from survey_batch.models.manifest import Framework
 
 GPU_ADVICE = (
@@ -27,8 +29,15 @@ def needed_framework(job: Job) -> Framework | None:
 
 
 def device_works(site: Site, job: Job, table: Table, visit: Visit, framework: Framework) -> Findings[None]:
-    """Import the framework on the worker, and compute on its device."""
+    """Import the framework on the worker, and compute on its device; look for the engine that is to run networks."""
     yield judge_device(site, table, visit.ask(try_framework, job, framework))
+    if job.predictions and job.predictions.engine != "keras":
+        yield from site.look("engine", "", _engine(site, job.predictions, visit))
+
+
+def _engine(site: Site, section: PredictionsSection, visit: Visit) -> Findings[None]:
+    visit.ask(check_engine, section.engine, section.precision)
+    yield site.ok("engine", f"{section.engine} is installed; Keras only reads the network")
 
 
 def judge_device(site: Site, table: Table, tried: dict[str, Any]) -> Finding:

@@ -19,6 +19,7 @@ from survey_batch.config.sections.train_spectral_type import SpectralTypeTrainin
 from survey_batch.core.arrays import F4, F8, Flags, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import Classifier
+from survey_batch.models.engines.graph import Graph
 from survey_batch.models.preprocessing import step
 from survey_batch.models.recipe import Recipe
 from survey_batch.spectra.line_list import CA_K, HE_I, HE_II
@@ -53,6 +54,25 @@ class HeliumRule(Classifier[SpectralTypeTraining]):
     def settle(self, probability: F4, prepared: Variables) -> F4:
         """Apply the rule to the probabilities."""
         return cooled(probability, self.classes, prepared[SEEN]) if SEEN in prepared else probability
+
+    @property
+    def onnx_evidence(self) -> dict[str, tuple[int | None, ...]]:
+        """Shape of what `evidence` finds."""
+        return {SEEN: (None, len(ION_LINES))} if HELIUM.keys() <= self.recipe.steps.keys() else {}
+
+    def onnx_settle(self, graph: Graph, answer: str, evidence: Mapping[str, str]) -> str:
+        """Add the rule to an ONNX graph: where helium lacks, a product moves one class's probability to another."""
+        if SEEN not in evidence:
+            return answer
+        ion = graph.add("Slice", evidence[SEEN], graph.integers(1), graph.integers(2), graph.integers(1))
+        any_ion = graph.add("ReduceMax", evidence[SEEN], graph.integers(1), keepdims=1)
+        for hot, cool, seen in (("O", "B", ion), ("B", "A", any_ion)):
+            if hot in self.classes and cool in self.classes:
+                moves = np.eye(len(self.classes))
+                moves[self.classes.index(hot)] = moves[self.classes.index(cool)]
+                lacking = graph.add("Less", seen, graph.constant(0.5))
+                answer = graph.add("Where", lacking, graph.add("MatMul", answer, graph.constant(moves)), answer)
+        return answer
 
 
 def equivalent_widths(block: Variables, recipe: Recipe) -> tuple[F8, F8]:

@@ -5,12 +5,12 @@ from threading import Lock
 from typing import Any
 
 from survey_batch.config.classifiers import classifier_kind
-from survey_batch.config.sections.models import Precision
+from survey_batch.config.sections.models import Engine, Precision
 from survey_batch.models.artifact import check_folder, content_stamp
 from survey_batch.models.base import Classifier
 
 
-def load_classifier(folder: str | Path, precision: Precision = "float32") -> Classifier[Any]:
+def load_classifier(folder: str | Path, precision: Precision = "float32", engine: Engine = "keras") -> Classifier[Any]:
     """Load a trained classifier; the process caches the last one loaded from each folder until its content changes.
 
     Parameters
@@ -19,18 +19,21 @@ def load_classifier(folder: str | Path, precision: Precision = "float32") -> Cla
         Local folder written by `Classifier.save`.
     precision
         Precision in which a network computes.
+    engine
+        What runs a network.
 
     Raises
     ------
     ConfigurationError
         The folder holds no classifier, its content differs from its manifest, its kind or package versions do not fit
-        this installation, or a precision other than float32 is requested and it is not a network.
+        this installation, or a precision other than float32 or an engine other than Keras is requested and it is not a
+        network, or not one that the engine can run.
     """
     path = Path(folder).resolve()
     with _loading:  # one thread loads while the others wait
-        key = (content_stamp(path), precision)
+        key = (content_stamp(path), precision, engine)
         if path not in _loaded or _loaded[path][0] != key:
-            _loaded[path] = (key, _load(path, precision))
+            _loaded[path] = (key, _load(path, precision, engine))
         return _loaded[path][1]
 
 
@@ -38,10 +41,14 @@ _loaded: dict[Path, tuple[object, Classifier[Any]]] = {}
 _loading = Lock()
 
 
-def _load(folder: Path, precision: Precision) -> Classifier[Any]:
+def _load(folder: Path, precision: Precision, engine: Engine) -> Classifier[Any]:
     manifest = check_folder(folder)
     classifier: Classifier[Any] = family_of(manifest.kind, manifest.variant).read_parts(folder, manifest)
-    if precision != "float32":
+    if engine != "keras":
+        from survey_batch.models.engines.running import use_engine
+
+        use_engine(classifier, engine, precision)
+    elif precision != "float32":
         from survey_batch.models.precision import lower_precision
 
         lower_precision(classifier, precision)

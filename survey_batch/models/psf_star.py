@@ -16,6 +16,7 @@ from survey_batch.core.arrays import F4, Index, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.star_pixels import change_view, ring_statistics, scaled_pixels
 from survey_batch.models.base import Inputs
+from survey_batch.models.engines.graph import Graph
 from survey_batch.models.examples import Training
 from survey_batch.models.fitted import Arrays
 from survey_batch.models.keras_family import KerasClassifier
@@ -177,6 +178,12 @@ class PublishedPsfStar(PsfStarCNN):
     def answer(self, inputs: Inputs) -> F4:
         """Convert the network's probabilities, learnt with equal shares, to the training rows' own shares."""
         return shift_prior(super().answer(inputs), np.full(2, 0.5), self.arrays["share"]).astype(np.float32)
+
+    @override
+    def onnx_answer(self, graph: Graph, output: str) -> str:
+        shifted = graph.add("Mul", output, graph.constant(2 * self.arrays["share"]))
+        total = graph.add("ReduceSum", shifted, graph.integers(-1), keepdims=1)
+        return super().onnx_answer(graph, graph.add("Div", shifted, total))
 
 
 def published_network(shape: tuple[int, ...], classes: int, seed: int) -> Any:

@@ -19,6 +19,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import Inputs
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
+from survey_batch.models.engines.graph import Graph
 from survey_batch.models.examples import Training
 from survey_batch.models.fitted import Arrays, FittedClassifier, valid_part
 from survey_batch.models.fitting import Workspace
@@ -135,6 +136,25 @@ class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
         probability = apply_temperature(powers / powers.sum(axis=1, keepdims=True), self.manifest.temperature)
         agreed = (variance <= LARGEST_VARIANCE) & (mean >= ANSWER_RANGE[0]) & (mean <= ANSWER_RANGE[1])
         return np.where(agreed[:, None], probability, np.nan).astype(np.float32)
+
+    @override
+    def onnx_answer(self, graph: Graph, output: str) -> str:
+        axis, targets = graph.integers(-1), FIRST_ANSWER + ANSWER_STEP * np.arange(len(self.classes))
+        mean = graph.add("ReduceMean", output, axis, keepdims=1)
+        gap = graph.add("Sub", output, mean)
+        variance = graph.add("ReduceMean", graph.add("Mul", gap, gap), axis, keepdims=1)
+        distance = graph.add("Sub", mean, graph.constant(targets))
+        # One softmax with the temperature in its width is that of a softmax.
+        width = graph.constant(-2 * self.arrays["spread"] ** 2 * self.manifest.temperature)
+        logits = graph.add("Div", graph.add("Mul", distance, distance), width)
+        centre, reach = np.mean(ANSWER_RANGE), np.ptp(ANSWER_RANGE) / 2
+        off = graph.add("Abs", graph.add("Sub", mean, graph.constant(centre)))
+        lost = graph.add(
+            "Or",
+            graph.add("Greater", variance, graph.constant(LARGEST_VARIANCE)),
+            graph.add("Greater", off, graph.constant(reach)),
+        )
+        return graph.add("Where", lost, graph.constant(np.nan), graph.add("Softmax", logits, axis=-1))
 
 
 class StampCNN(PublishedStamps, KerasClassifier[StampTraining]):

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from survey_batch.config.sections.cluster import GPU_PHASE, ClusterSection
 from survey_batch.config.sections.models import PredictionsSection
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.models.artifact import check_folder, classifier_fingerprint, read_manifest
 from survey_batch.models.awaited import awaits
+from survey_batch.models.engines.installed import check_engine
 from survey_batch.models.loading import load_classifier
 from survey_batch.models.manifest import Manifest
 from survey_batch.models.recipe import Recipe
@@ -90,6 +92,8 @@ class PredictionsStage(Stage):
         }
         if self.section.precision != "float32":
             settings["predictions.precision"] = self.section.precision
+        if self.section.engine != "keras":
+            settings["predictions.engine"] = self.section.engine
         return {**settings, "predictions.threshold": self.section.threshold} if self.section.threshold else settings
 
     def sizes(self) -> dict[str, int]:
@@ -119,20 +123,33 @@ class PredictionsStage(Stage):
         self._recipe.check_product({**made, **self._stored(set(made))}, shapes)
         self._recipe.check_made(upstream.settings())
         self._recipe.check_basis(upstream.basis())
-        if self.section.precision != "float32" and not self._manifest.is_network:
+        self._check_keys_of_networks()
+        check_engine(self.section.engine, self.section.precision)
+        if self.section.engine != "keras" and self.context.table(ClusterSection).for_phase(GPU_PHASE).wants_gpu:
             raise ConfigurationError(
-                f'predictions.precision = "{self.section.precision}" is for networks, and {self.folder} holds none; '
-                "remove the key"
-            )
-        if self.section.precision != "float32" and self._manifest.framework == "onnxruntime":
-            raise ConfigurationError(
-                f"an ONNX file computes in the precision it was exported in, so predictions.precision does not change "
-                f"{self.folder}; remove the key, or export the model in half precision and adopt it again"
+                f'predictions.engine = "{self.section.engine}" computes on the CPU, and the job asks for GPUs: remove '
+                "the key, or what asks for them in [cluster] or [cluster.gpu]"
             )
         if self.section.threshold and self._manifest.outputs != "classes":
             raise ConfigurationError(
                 f"predictions.threshold is a least confidence in a class, and {self.folder} answers with "
                 f"{self._manifest.outputs}; remove the key"
+            )
+
+    def _check_keys_of_networks(self) -> None:
+        """Refuse the keys that only a network that Keras reads can follow."""
+        framework = self._manifest.framework
+        keys = {"precision": (self.section.precision, "float32"), "engine": (self.section.engine, "keras")}
+        for key, (value, default) in keys.items():
+            if value == default or framework == "keras":
+                continue
+            if framework is None:
+                raise ConfigurationError(
+                    f'predictions.{key} = "{value}" is for networks, and {self.folder} holds none; remove the key'
+                )
+            raise ConfigurationError(
+                f"an ONNX file runs on ONNX Runtime in the precision it was exported in, so predictions.{key} does not "
+                f"change {self.folder}; remove the key, or export the model in half precision and adopt it again"
             )
 
     def prepare(self, inputs: Rows) -> Rows:
@@ -163,7 +180,7 @@ class PredictionsStage(Stage):
     def _classifier(self) -> "Classifier[Any]":
         if self._manifest.framework:
             self.context.prepare_gpu(self._manifest.framework)
-        return load_classifier(self.folder, self.section.precision)
+        return load_classifier(self.folder, self.section.precision, self.section.engine)
 
     @cached_property
     def _manifest(self) -> Manifest:

@@ -240,7 +240,7 @@ def test_a_stage_of_a_users_own_that_cannot_be_has_the_line_of_its_table(job_fil
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ('kind = "tabel"', "train.kind: 'tabel' is not known (did you mean 'table'?); there are galaxy-quasar-star"),
+        ('kind = "tabel"', "train.kind: 'tabel' is not known (did you mean 'table'?); there are adopted, galaxy"),
         ('kind = "table"\nepoch = 3', "train.epoch is not a key of [train] of kind 'table' (did you mean 'epochs'?)"),
         ('kind = "table"\ntemplates = "t.fits"', "train.templates is not a key of [train] of kind 'table'"),
         ("epochs = 0", "train.epochs is 0; must be greater than 0"),

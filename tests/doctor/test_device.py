@@ -1,9 +1,11 @@
+from types import SimpleNamespace
+
 import pytest
 
 from survey_batch.cluster.tables import Table
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.findings import Site, State
-from survey_batch.doctor.device import judge_device, needed_framework
+from survey_batch.doctor.device import device_works, judge_device, needed_framework
 from tests.doctor.folders import write_classifier
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
@@ -52,3 +54,23 @@ def test_only_a_classifier_with_a_network_needs_a_framework(tmp_path):
     manifest.write_text(manifest.read_text().replace("forest.skops", "network.onnx"))
     (tmp_path / "model" / "forest.skops").rename(tmp_path / "model" / "network.onnx")
     assert needed_framework(job) == "onnxruntime"
+
+
+def test_the_engine_is_looked_for_on_the_worker(tmp_path, monkeypatch):
+    monkeypatch.setattr("survey_batch.doctor.device.try_framework", lambda *_: TRIED)
+    monkeypatch.setattr("survey_batch.models.engines.installed.find_spec", {"onnx": 1, "openvino": 1}.get)
+    worker = SimpleNamespace(ask=lambda function, *given: function(*given))
+    table = Table("cluster", ClusterSection(), "predictions", predicts=True)
+
+    def findings(engine):
+        predictions = {"classifier": "models/x", "engine": engine}
+        archive = {"catalog": {"path": "c.csv"}, "archive": {"survey": "lamost", "root": "spectra"}}
+        job = lamost_job(archive, tmp_path, stages=("spectra", "predictions"), predictions=predictions)
+        yield from device_works(Site("there"), job, table, worker, "keras")
+
+    assert len(list(findings("keras"))) == 1
+    _, there = findings("openvino")
+    assert (there.check, there.state) == ("engine", State.OK)
+    _, lacking = findings("onnxruntime")
+    assert (lacking.check, lacking.state) == ("engine", State.FAILED)
+    assert "pip install 'survey-batch[onnx]'" in lacking.found

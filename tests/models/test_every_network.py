@@ -1,4 +1,4 @@
-"""Every network gives the same probabilities whatever backend runs it, and nearly the same in half precision."""
+"""Every network gives the same probabilities whatever backend or engine runs it, nearly the same in half precision."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ import pytest
 from survey_batch.config.classifiers import classifier_kind
 from survey_batch.core import plugins
 from survey_batch.models.keras_family import KerasClassifier
-from survey_batch.models.loading import family_of
+from survey_batch.models.loading import family_of, load_classifier
 from survey_batch.models.precision import lower_precision
 
 pytestmark = pytest.mark.slow
@@ -100,3 +100,25 @@ def test_half_precision_gives_nearly_the_same_and_answers_in_single(trained, kin
             np.testing.assert_allclose(half.sum(axis=1), single.sum(axis=1), atol=1e-5)
         # A dozen roundings one after the other, of numbers of about one.
         np.testing.assert_allclose(half / size_of(single), single / size_of(single), atol=12 * 2.0**-bits)
+
+
+@pytest.mark.parametrize("engine", [name for name in ("onnxruntime", "openvino") if find_spec(name)])
+@pytest.mark.parametrize(("kind", "variant"), NETWORKS)
+def test_another_engine_gives_the_same_probabilities(trained, folders, kind, variant, engine):
+    _, block, expected = trained[kind, variant]
+    got = load_classifier(folders / f"{kind}-{variant}", engine=engine).predict_proba(block, batch=8)
+    np.testing.assert_allclose(got / size_of(expected), expected / size_of(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "variant"), NETWORKS)
+def test_an_exported_file_gives_the_same_probabilities(trained, kind, variant):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from survey_batch.models.engines.onnx_model import onnx_model
+
+    classifier, block, expected = trained[kind, variant]
+    prepared = classifier.prepared(block)
+    session = onnxruntime.InferenceSession(onnx_model(classifier), providers=["CPUExecutionProvider"])
+    given = {port.name: prepared[port.name].astype(np.float32) for port in session.get_inputs()}
+    got = np.concatenate(session.run(None, given), axis=1)
+    rows, size = prepared["possible"], size_of(expected)
+    np.testing.assert_allclose(got[rows] / size, expected[rows] / size, atol=1e-5)

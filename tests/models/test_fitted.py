@@ -1,5 +1,7 @@
 """What all families that are fitted do with the rows given to them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from survey_batch.models.labelled import Labelled
 class Family:
     """Rows with a positive value can be classified; the answer is the value."""
 
-    classes = ("A", "é")
+    manifest = SimpleNamespace(columns=2)
 
     @staticmethod
     def valid_rows(block, recipe):

@@ -199,6 +199,28 @@ def test_the_precision_of_an_onnx_file_is_its_own(folder, tmp_path):
     manifest = json.loads((tmp_path / MANIFEST).read_text())
     manifest["files"] = {"network.onnx": sha256(tmp_path / "network.onnx")}
     (tmp_path / MANIFEST).write_text(json.dumps(manifest))
-    job = lamost(tmp_path, ("spectra", "features", "predictions"), {**keys, "precision": "mixed_float16"})
-    with pytest.raises(ConfigurationError, match="computes in the precision it was exported in"):
-        make_stage(job, "predictions").check()
+    for own in ({"precision": "mixed_float16"}, {"engine": "openvino"}):
+        job = lamost(tmp_path, ("spectra", "features", "predictions"), {**keys, **own})
+        with pytest.raises(ConfigurationError, match=f"predictions.{next(iter(own))} does not change"):
+            make_stage(job, "predictions").check()
+
+
+def test_an_engine_is_a_setting_of_the_product_and_for_networks_on_cpus_alone(folder, tmp_path, monkeypatch):
+    stages, keys = ("spectra", "features", "predictions"), folder(table_recipe(tmp_path))
+    assert "predictions.engine" not in make_stage(lamost(tmp_path, stages, keys), "predictions").settings()
+    other = {**keys, "engine": "openvino"}
+    stage = make_stage(lamost(tmp_path, stages, other), "predictions")
+    assert stage.settings()["predictions.engine"] == "openvino"
+    with pytest.raises(ConfigurationError, match="is for networks"):
+        stage.check()
+    monkeypatch.setattr(Manifest, "framework", "keras")
+    monkeypatch.setattr("survey_batch.models.engines.installed.find_spec", {"onnx": 1}.get)
+    with pytest.raises(ConfigurationError, match="needs openvino"):
+        stage.check()
+    monkeypatch.undo()
+    monkeypatch.setattr(Manifest, "framework", "keras")
+    monkeypatch.setattr("survey_batch.models.engines.installed.find_spec", lambda _: True)
+    stage.check()
+    on_gpus = lamost(tmp_path, stages, other, cluster={"gpu": {"gres": "gpu:1"}})
+    with pytest.raises(ConfigurationError, match="computes on the CPU"):
+        make_stage(on_gpus, "predictions").check()

@@ -1,0 +1,1 @@
+"""Running trained networks without Keras: as ONNX, on ONNX Runtime or OpenVINO, and exporting them."""
