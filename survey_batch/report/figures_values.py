@@ -80,7 +80,10 @@ def catalogue_values(status: RunStatus, quantities: tuple[Quantity, ...], object
         matched = match(job, listed, open_catalog(listed, job.archive))
         row = np.full(objects.total, -1, np.int64)
         row[matched.plan_rows] = matched.rows
-        return read_columns(job, row[objects.row], [one.column for one in quantities], "the model's column").values
+        theirs = row[objects.row]
+        columns = [one.column for one in quantities]
+        found = read_columns(job, np.maximum(theirs, 0), columns, "the model's column").values
+        return np.where(theirs[:, None] >= 0, found, np.nan)  # objects that the catalogue has no longer
     except (SurveyBatchError, ValidationError, OSError) as error:
         log.info("the estimates are not compared with the catalogue: %s", error)
         return None

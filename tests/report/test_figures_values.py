@@ -85,3 +85,12 @@ def test_a_catalogue_that_is_gone_costs_no_report(tmp_path):
     make_values(job)
     (tmp_path / "catalog.csv").unlink()
     assert "not compared with the catalogue" in text_of(job)[0]
+
+
+def test_an_object_that_has_left_the_catalogue_is_compared_with_no_other_row(tmp_path):
+    job = make_job(tmp_path)
+    make_values(job)
+    path = tmp_path / "catalog.csv"
+    path.write_text("".join(line for line in path.open() if not line.startswith("5|")))
+    text, _ = text_of(job)
+    assert "Split “test”: 10 objects" in text
