@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import zarr
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from pydantic import ValidationError
 
 from survey_batch.catalog.detected import object_catalog
@@ -110,6 +111,7 @@ def _distributions(value: F8, quantities: tuple[Quantity, ...]) -> Html:
         unit = "" if quantity.units == "1" else f" [{quantity.units}]"
         axes.set_xlabel(f"{quantity.name}{unit}", fontsize=8.5)
         axes.set_ylabel("objects", fontsize=8.5)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
         words.append(f"{quantity.name} from {column.min():.4g} to {column.max():.4g}, median {middle:.4g}")
