@@ -112,6 +112,7 @@ def _distributions(value: F8, quantities: tuple[Quantity, ...]) -> Html:
         axes.set_xlabel(f"{quantity.name}{unit}", fontsize=8.5)
         axes.set_ylabel("objects", fontsize=8.5)
         axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
         words.append(f"{quantity.name} from {column.min():.4g} to {column.max():.4g}, median {middle:.4g}")
