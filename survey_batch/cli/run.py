@@ -98,6 +98,7 @@ def before_predictions(job: "Job") -> "Job | None":
 
 def _check_same(section: "TrainSection") -> None:
     from survey_batch.models.artifact import read_manifest
+    from survey_batch.models.awaited import other_answers
 
     there = read_manifest(Path(section.classifier))
     if (there.kind, there.variant) != (section.kind, section.variant):
@@ -105,6 +106,11 @@ def _check_same(section: "TrainSection") -> None:
             f"{section.classifier} holds a classifier of kind {there.kind!r}, variant {there.variant!r}; [train] says "
             f"{section.kind!r}, {section.variant!r}. Train it again with survey-batch train, or name another folder in "
             "train.classifier and predictions.classifier."
+        )
+    if wrong := other_answers(there, section):
+        raise ConfigurationError(
+            f"{section.classifier} holds a classifier of {wrong}. Train it again with survey-batch train, or name "
+            "another folder in train.classifier and predictions.classifier."
         )
 
 

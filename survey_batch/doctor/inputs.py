@@ -12,12 +12,14 @@ from survey_batch.core.wording import size
 from survey_batch.models.artifact import read_manifest
 from survey_batch.models.awaited import check_training, is_awaited
 from survey_batch.models.loading import family_of
+from survey_batch.models.manifest import Manifest
 from survey_batch.planning.plan import Plan, make_plan
 from survey_batch.preflight.estimate import Estimate, estimate, refuse_small_workers
 from survey_batch.preflight.phases import make_groups
 from survey_batch.preflight.provenance import made_already
 from survey_batch.stages import make_stage, make_stages
 from survey_batch.stages.functions import pin_functions
+from survey_batch.training.needs import check_labels
 
 PROBLEM_SHARE = 0.05
 """Share of a catalogue's rows. If more cannot be used, usually a column is misread."""
@@ -68,15 +70,23 @@ def classifier_fits(site: Site, job: Job) -> Findings[bool]:
     folder = job.predictions.classifier if job.predictions else ""
     if is_awaited(job) and job.train is not None:
         check_training(job)
+        check_labels(job)
         family_of(job.train.kind, job.train.variant).check_environment()
         advice = "start with survey-batch run --train, which trains it before predicting"
         yield site.warning("classifier", f"there is none in {folder} yet; it will be trained as [train] says", advice)
         return False
     make_stage(job, "predictions").check()
     manifest = read_manifest(Path(folder))
-    what = f"{manifest.kind} {manifest.variant}, {len(manifest.classes)} classes, {len(manifest.files)} files"
+    what = f"{manifest.kind} {manifest.variant}, {_answers(manifest)}, {len(manifest.files)} files"
     yield site.ok("classifier", f"{folder}: {what}, all as saved; takes {manifest.recipe.product} as this job makes it")
     return True
+
+
+def _answers(manifest: Manifest) -> str:
+    """Count what a model answers with."""
+    if manifest.dimensions:
+        return f"{manifest.dimensions} dimensions"
+    return f"{len(manifest.quantities)} quantities" if manifest.quantities else f"{len(manifest.classes)} classes"
 
 
 def _commonest(plan: Plan) -> str:

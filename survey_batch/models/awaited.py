@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from survey_batch.config.job import Job
+from survey_batch.config.sections.train_embedding import EmbeddingTraining
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.loading import family_of
-from survey_batch.models.manifest import MANIFEST
+from survey_batch.models.manifest import MANIFEST, Manifest
 
 
 def is_awaited(job: Job) -> bool:
@@ -17,6 +18,17 @@ def is_awaited(job: Job) -> bool:
 def awaits(folder: str, train: TrainingSection | None) -> bool:
     """Tell whether a table [train] is still to make the classifier of a folder."""
     return train is not None and train.classifier == folder and not (Path(folder) / MANIFEST).exists()
+
+
+def other_answers(manifest: Manifest, section: TrainingSection) -> str:
+    """Say in what a classifier's answers differ from those that a table [train] asks for; "" if in nothing."""
+    quantities = family_of(section.kind, section.variant).quantities_of(section)
+    there, wanted = ([one.column for one in each] for each in (manifest.quantities, quantities))
+    if sorted(there) != sorted(wanted):
+        return f"columns {', '.join(there)}; train.columns says {', '.join(wanted)}"
+    if isinstance(section, EmbeddingTraining) and manifest.dimensions != section.dimensions:
+        return f"{manifest.dimensions} dimensions; train.dimensions says {section.dimensions}"
+    return ""
 
 
 def before_training(job: Job) -> Job:

@@ -41,7 +41,7 @@ RESTORED = {
 
 def _reconstruction(scores: Mapping[str, Any]) -> Iterator[str]:
     whole = max(scores["mean_spectrum"], 1e-12)
-    yield f"{scores['objects']} spectra held out; mean square of what is not restored from, and its share of the first:"
+    yield f"{scores['objects']} spectra held out; mean square that is lost, and its share of the first, with:"
     for name, words in RESTORED.items():
         yield f"  {words:30} {scores[name]:.5f}  {100 * scores[name] / whole:5.1f} %"
 

@@ -40,6 +40,13 @@ class QuantityNetworks(KerasClassifier[QuantitiesTraining]):
     @classmethod
     @override
     def quantities_of(cls, section: QuantitiesTraining) -> tuple[Quantity, ...]:
+        columns: dict[str, str] = {}
+        for column in section.columns:
+            if (other := columns.setdefault(name := quantity_name(column), column)) != column:
+                raise ConfigurationError(
+                    f"train.columns: the estimates of {other!r} and {column!r} would both be called {name!r}: rename "
+                    "one of the columns in the catalogue, or train two models"
+                )
         return tuple(
             Quantity(
                 name=quantity_name(column),
@@ -128,7 +135,7 @@ class QuantityNetworks(KerasClassifier[QuantitiesTraining]):
 def quantity_name(column: str) -> str:
     """Turn the name of a column into that of a quantity: letters, digits and underscores."""
     plain = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_")
-    return plain if plain[:1].isalpha() else f"q_{plain}"
+    return (plain if plain[:1].isalpha() else f"q_{plain}")[:100]
 
 
 def _rows(draft: QuantityNetworks, data: Labelled) -> F8:

@@ -51,7 +51,7 @@ def read_columns(job: Job, rows: I8, names: Sequence[str], asked_by: str) -> Col
         There is no such column, or it holds no numbers.
     """
     opened = open_catalog(object_catalog(job), job.archive)
-    found = {name: _found(name, opened.source, asked_by) for name in names}
+    found = {name: find_column(opened.source, name, asked_by) for name in names}
     parts: dict[str, list[F8]] = {name: [] for name in names}
     for batch in opened.source.batches(sorted(set(found.values()))):
         for name, theirs in found.items():
@@ -66,7 +66,8 @@ def read_columns(job: Job, rows: I8, names: Sequence[str], asked_by: str) -> Col
     return Columns(values, {name: units[theirs] for name, theirs in found.items()})
 
 
-def _found(name: str, source: Source, asked_by: str) -> str:
+def find_column(source: Source, name: str, asked_by: str) -> str:
+    """Find the file's own name of a column; parameters and errors as of `read_columns`."""
     theirs = name if name in source.names else first_match((plain(name),), source.names)
     if theirs is None:
         raise ConfigurationError(

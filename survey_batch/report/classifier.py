@@ -137,11 +137,13 @@ _FIGURES = {
 
 
 def _number(one: Mapping[str, Any], name: str) -> str:
-    """Write a figure, and the interval of those that are stated with one."""
+    """Write a figure, the limit beyond which outliers are, and the interval of those that are stated with one."""
     if one.get(name) is None:
         return "–"
     ends = one.get(f"{name}_95") if name in ("nmad", "within_68", "within_95") else None
-    return f"{one[name]:.3g}" + (f" [{ends[0]:.3g}, {ends[1]:.3g}]" if ends else "")
+    limit = one.get("outlier_beyond") if name == "outliers" else None
+    beyond = "" if limit is None else f" beyond {limit:.3g}"
+    return f"{one[name]:.3g}{beyond}" + (f" [{ends[0]:.3g}, {ends[1]:.3g}]" if ends else "")
 
 
 _COLUMNS = {

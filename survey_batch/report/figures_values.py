@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import zarr
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from pydantic import ValidationError
 
 from survey_batch.catalog.detected import object_catalog
@@ -80,7 +81,10 @@ def catalogue_values(status: RunStatus, quantities: tuple[Quantity, ...], object
         matched = match(job, listed, open_catalog(listed, job.archive))
         row = np.full(objects.total, -1, np.int64)
         row[matched.plan_rows] = matched.rows
-        return read_columns(job, row[objects.row], [one.column for one in quantities], "the model's column").values
+        theirs = row[objects.row]
+        columns = [one.column for one in quantities]
+        found = read_columns(job, np.maximum(theirs, 0), columns, "the model's column").values
+        return np.where(theirs[:, None] >= 0, found, np.nan)  # objects that the catalogue has no longer
     except (SurveyBatchError, ValidationError, OSError) as error:
         log.info("the estimates are not compared with the catalogue: %s", error)
         return None
@@ -107,6 +111,8 @@ def _distributions(value: F8, quantities: tuple[Quantity, ...]) -> Html:
         unit = "" if quantity.units == "1" else f" [{quantity.units}]"
         axes.set_xlabel(f"{quantity.name}{unit}", fontsize=8.5)
         axes.set_ylabel("objects", fontsize=8.5)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
         words.append(f"{quantity.name} from {column.min():.4g} to {column.max():.4g}, median {middle:.4g}")

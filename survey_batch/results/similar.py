@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -56,7 +56,8 @@ def similar(job: Job, ids: str | Sequence[str], top: int = TOP, metric: Metric =
     Raises
     ------
     ConfigurationError
-        The predictions are no embedding, an id is unknown, or an object has no vector.
+        The predictions are no embedding, no id is given or one is unknown, an object has no vector, or there is no
+        such metric.
 
     Examples
     --------
@@ -69,6 +70,10 @@ def find_similar(job: Job, ids: Sequence[str], top: int = TOP, metric: Metric = 
     """Find the table that `similar` returns."""
     if top < 1:
         raise ConfigurationError(f"top is {top}: ask for one neighbour at least")
+    if not len(ids):
+        raise ConfigurationError("no id is given: name one object at least")
+    if metric not in get_args(Metric):
+        raise ConfigurationError(f"metric is {metric!r}, but must be one of {', '.join(get_args(Metric))}")
     vectors, results = read_vectors(job.output), find_results(job, ["label"], positions=True)
     names = list(dict.fromkeys(map(str, ids)))
     rows = rows_of_ids(job.output, names)

@@ -131,9 +131,10 @@ class PredictionsStage(Stage):
                 "the key, or what asks for them in [cluster] or [cluster.gpu]"
             )
         if self.section.threshold and self._manifest.outputs != "classes":
+            what = "an embedding" if self._manifest.outputs == "embedding" else self._manifest.outputs
             raise ConfigurationError(
-                f"predictions.threshold is a least confidence in a class, and {self.folder} answers with "
-                f"{self._manifest.outputs}; remove the key"
+                f"predictions.threshold is a least confidence in a class, and {self.folder} answers with {what}; "
+                "remove the key"
             )
 
     def _check_keys_of_networks(self) -> None:

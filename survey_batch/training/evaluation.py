@@ -72,10 +72,11 @@ def evaluate(job: Job, split: str = "test", prior: Prior | None = None) -> dict[
 
 def _quantities(manifest: Manifest, folder: str) -> tuple[Quantity, ...]:
     """Return the quantities of a model; refuse one whose answers can be compared with nothing."""
+    what = "an embedding" if manifest.outputs == "embedding" else manifest.outputs
     if manifest.outputs == "embedding" or any(not quantity.column for quantity in manifest.quantities):
         raise ConfigurationError(
-            f"{folder} answers with {manifest.outputs}, and evaluate compares classes, or values that were learnt from "
-            "columns of the catalogue"
+            f"{folder} answers with {what}, and evaluate compares classes, or values that were learnt from columns of "
+            "the catalogue"
         )
     return manifest.quantities
 

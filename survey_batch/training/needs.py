@@ -12,6 +12,7 @@ from survey_batch.config.job import Job
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.loading import family_of
+from survey_batch.planning.columns import find_column
 
 SPLIT = {"train": 0.7, "test": 0.3}
 
@@ -43,14 +44,14 @@ def train_table(job: Job, *, predict: bool) -> TrainingSection:
 
 
 def check_labels(job: Job) -> None:
-    """Refuse a job whose catalogue gives no labels or no splits to train on.
+    """Refuse a job whose catalogue gives no labels, no splits or no columns to train on.
 
     A catalogue that cannot be opened, or does not exist before the run, is left to what reads it.
 
     Raises
     ------
     ConfigurationError
-        With the lines to add.
+        With the lines to add, or the columns that there are.
     """
     if job.train is None or job.catalog.detect is not None:
         return
@@ -61,7 +62,10 @@ def check_labels(job: Job) -> None:
         opened = open_catalog(job.catalog, job.archive)
     except ConfigurationError:
         return
-    labels = not family.quantities_of(job.train)
+    quantities = family.quantities_of(job.train)
+    for quantity in quantities:
+        find_column(opened.source, quantity.column, "train.columns")
+    labels = not quantities
     if lines := list(_label_and_split(job, opened, labels=labels)):
         what = f"training needs objects{' with labels' if labels else ''}, some of them held out to test"
         raise ConfigurationError(_with_lines(what, lines))

@@ -9,6 +9,7 @@ from survey_batch.config.sections.catalog import CatalogSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.execution import runner
 from survey_batch.execution.runner import Summary
+from survey_batch.models.manifest import Quantity
 from tests.jobs import lamost_job
 from tests.models.folders import write_folder
 
@@ -35,6 +36,29 @@ def test_a_classifier_of_another_variant_is_not_taken_for_it(tmp_path):
     write_folder(tmp_path / "model")
     with pytest.raises(ConfigurationError, match=r"variant 'lines'; \[train\] says 'spectral-type', 'forest'"):
         before_predictions(job(tmp_path / "model", "forest"))
+
+
+def test_a_classifier_of_other_quantities_is_not_taken_for_it(tmp_path):
+    answers = {"outputs": "values", "classes": (), "quantities": (Quantity(name="z", column="z"),)}
+    write_folder(tmp_path / "model", "quantities", "convolution", **answers)
+
+    def wants(*columns):
+        train = {"classifier": str(tmp_path / "model"), "kind": "quantities", "columns": columns}
+        predictions = {"classifier": str(tmp_path / "model")}
+        return lamost_job(UNUSED, "out", ("spectra", "predictions"), train=train, predictions=predictions)
+
+    assert before_predictions(wants("z")) is None
+    with pytest.raises(ConfigurationError, match=r"of columns z; train.columns says z, teff. Train it again"):
+        before_predictions(wants("z", "teff"))
+
+
+def test_an_embedding_of_other_dimensions_is_not_taken_for_it(tmp_path):
+    answers = {"outputs": "embedding", "classes": (), "dimensions": 4}
+    write_folder(tmp_path / "model", "spectrum-embedding", "autoencoder", **answers)
+    train = {"classifier": str(tmp_path / "model"), "kind": "spectrum-embedding", "dimensions": 8}
+    predictions = {"classifier": str(tmp_path / "model")}
+    with pytest.raises(ConfigurationError, match=r"of 4 dimensions; train.dimensions says 8"):
+        before_predictions(lamost_job(UNUSED, "out", ("spectra", "predictions"), train=train, predictions=predictions))
 
 
 def test_both_tables_must_name_one_classifier(tmp_path):

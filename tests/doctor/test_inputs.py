@@ -1,5 +1,6 @@
 import pytest
 
+from survey_batch.config.sections.catalog import SplitSection
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.core.findings import Site, State
 from survey_batch.doctor.inputs import catalogue_is_readable, classifier_fits, stages_fit
@@ -96,8 +97,16 @@ def test_a_classifier_whose_file_was_changed_or_whose_product_is_another_is_refu
 
 def test_a_classifier_that_the_job_will_train_is_no_failure_and_one_that_nobody_trains_is(make_job, tmp_path):
     train = {"kind": "spectral-type", "classifier": str(tmp_path / "model")}
-    (finding,) = classifier_fits(SITE, make_job(PREDICTS, train=train))
+    job = make_job(PREDICTS, train=train)
+    divided = job.catalog.model_copy(update={"split": SplitSection(train=0.7, test=0.3)})
+    (finding,) = classifier_fits(SITE, job.model_copy(update={"catalog": divided}))
     assert finding.state == State.WARNING
     assert "run --train" in finding.advice
     with pytest.raises(ConfigurationError, match="no trained classifier"):
         list(classifier_fits(SITE, make_job(PREDICTS)))
+
+
+def test_what_a_job_lacks_to_train_is_said_before_the_run(make_job, tmp_path):
+    train = {"kind": "quantities", "classifier": str(tmp_path / "model"), "columns": ["no_such"]}
+    with pytest.raises(ConfigurationError, match="there is no column 'no_such'"):
+        list(classifier_fits(SITE, make_job(PREDICTS, train=train)))

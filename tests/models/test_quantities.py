@@ -55,3 +55,9 @@ def test_baselines_are_the_mean_of_the_training_rows_and_a_linear_regression():
     assert made["mean_of_training"].shape == (80, 4), "with errors"
     assert made["linear_regression"].shape == (80, 2)
     assert np.corrcoef(made["linear_regression"][:, 0], tested.target[:, 0])[0, 1] > 0.9
+
+
+def test_two_columns_whose_estimates_would_have_one_name_are_refused():
+    section = QuantitiesTraining(classifier="unused", columns=("[Fe/H]", "Fe/H"))
+    with pytest.raises(ConfigurationError, match=r"of '\[Fe/H\]' and 'Fe/H' would both be called 'Fe_H'"):
+        FeatureQuantities.quantities_of(section)

@@ -67,7 +67,7 @@ def test_estimates_are_compared_with_the_columns_of_the_catalogue(tmp_path):
     assert "23 of 24 objects have an estimate" in text
     assert "Compared with the catalogue's teff, feh" in text
     assert "Split “test”: 11 objects" in text
-    assert re.search(r"feh 0.5 ", text), "bias"
+    assert re.search(r"feh 0.5 .* beyond ", text), "bias and the limit of outliers"
     assert "Estimates and residuals against the catalogue. teff: NMAD" in page
 
 
@@ -85,3 +85,12 @@ def test_a_catalogue_that_is_gone_costs_no_report(tmp_path):
     make_values(job)
     (tmp_path / "catalog.csv").unlink()
     assert "not compared with the catalogue" in text_of(job)[0]
+
+
+def test_an_object_that_has_left_the_catalogue_is_compared_with_no_other_row(tmp_path):
+    job = make_job(tmp_path)
+    make_values(job)
+    path = tmp_path / "catalog.csv"
+    path.write_text("".join(line for line in path.open() if not line.startswith("5|")))
+    text, _ = text_of(job)
+    assert "Split “test”: 10 objects" in text

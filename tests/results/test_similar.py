@@ -86,3 +86,12 @@ def test_the_package_and_an_opened_run_find_the_same(job):
     expected = similar(job, "object-2", top=3)
     assert sb.similar(job, "object-2", top=3).equals(expected)
     assert sb.open(job.output).similar("object-2", top=3).equals(expected)
+
+
+@pytest.mark.parametrize(
+    ("ids", "keys", "message"),
+    [([], {}, "no id is given"), ("object-1", {"metric": "manhattan"}, "must be one of euclidean, cosine")],
+)
+def test_a_question_that_has_no_answer_is_refused(job, ids, keys, message):
+    with pytest.raises(ConfigurationError, match=message):
+        similar(job, ids, **keys)

@@ -79,3 +79,12 @@ def test_labels_and_splits_that_are_missing_are_said_with_lines(tmp_path, column
 
 def test_a_catalogue_that_is_not_there_is_left_to_what_reads_it():
     check_labels(spectra_job("nothing.csv", train=TRAIN))
+
+
+def test_columns_to_learn_that_the_catalogue_lacks_are_said_before_anything_is_fetched(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("obsid,filename,ra,dec,split,Teff\n1,1.fits,1,1,train,5000\n")
+    quantities = {"classifier": "m", "kind": "quantities"}
+    check_labels(spectra_job(path, train={**quantities, "columns": ["teff"]}))
+    with pytest.raises(ConfigurationError, match="train.columns: there is no column 'teft' .did you mean 'Teff'"):
+        check_labels(spectra_job(path, train={**quantities, "columns": ["teft"]}))
