@@ -50,6 +50,8 @@ def spectrum_path(row: Mapping[str, Any], release: str, files: Files, run: str |
         The row names no spectrum, or none of this release.
     """
     run = str(row["run2d"]) or run or ""
+    if release in SDSS5_RELEASES and row["fieldid"] >= 0 and str(row["catalogid"]):
+        row = {**row, "plate": -1}  # tables of SDSS-V may name plates, too, which no file is named by
     name = file_name(row, run)
     if not run:
         raise InvalidError("run2d is missing: no spectrum can be found without it; archive.run2d sets one for all rows")

@@ -73,7 +73,8 @@ class SdssSpectra(Survey):
             else rows.whole_number(column.name)
             for column in self.key
         }
-        key["run2d"] = pc.utf8_trim_whitespace(key["run2d"])
+        # Where some rows lack a number, programs write the others as 26.0.
+        key["run2d"] = pc.replace_substring_regex(pc.utf8_trim_whitespace(key["run2d"]), r"^([0-9]+)\.0*$", r"\1")
         key["catalogid"] = pc.replace_substring_regex(key["catalogid"], r"\.0*$", "")
         known = {name: np.asarray(values) >= 0 for name, values in key.items() if not isinstance(values, pa.Array)}
         known["catalogid"] = np.asarray(pc.match_substring_regex(key["catalogid"], r"^[0-9]+$"))

@@ -44,6 +44,12 @@ def test_a_spectrum_of_sdss_v_keeps_every_digit_of_its_number():
     assert key["plate"].tolist() == [-1]
 
 
+@pytest.mark.parametrize("run", ["26", " 26", "26.0", 26.0])
+def test_a_number_as_reduction_may_be_written_with_a_point(run):
+    key, problems = read({**PLATE, "run2d": [run]})
+    assert (key["run2d"].to_pylist(), problems) == (["26"], [""])
+
+
 @pytest.mark.parametrize(
     ("columns", "keys", "said"),
     [
