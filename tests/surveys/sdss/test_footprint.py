@@ -90,7 +90,9 @@ def test_more_fields_of_a_position_take_fewer_positions_at_a_time(monkeypatch):
     ra, dec = random.uniform(359.5, 359.9, 200), random.uniform(-0.1, 0.3, 200)
     expected, most = fields.find(ra, dec), []
     best = Footprint._best
-    monkeypatch.setattr(Footprint, "_best", lambda self, near, *where: most.append(near.size) or best(self, near, *where))
+    monkeypatch.setattr(
+        Footprint, "_best", lambda self, near, *where: most.append(near.size) or best(self, near, *where)
+    )
     monkeypatch.setattr("survey_batch.surveys.sdss.footprint.BLOCK", 40)
     found = fields.find(ra, dec)
     assert found.index.tolist() == expected.index.tolist()
