@@ -326,7 +326,7 @@ def test_a_shard_is_set_aside_only_after_another_node_failed_too_and_by_none_of_
 
 
 def test_a_shard_that_fails_on_the_only_node_with_a_gpu_is_set_aside(client, monkeypatch):
-    nodes = Mock(others=lambda avoid, *, gpu=False: [] if gpu else ["tcp://b"])
+    nodes = Mock(others=lambda _, *, gpu=False: [] if gpu else ["tcp://b"])
     connection = Connection(client, "", lambda: Size(2, 2, gpu=True))
     monkeypatch.setattr(engine, "refuse_if_vanished", lambda _: None)
     made = Engine(connection, SimpleNamespace(output="out"), Group((Stage("a", gpu=True),)), print, nodes=nodes)
