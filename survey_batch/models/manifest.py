@@ -92,10 +92,15 @@ class Manifest(Frozen):
         others = {"classes": self.classes, "values": self.quantities or self.errors, "embedding": self.dimensions}
         if strange := [name for name, said in others.items() if said and name != self.outputs]:
             raise ValueError(f"a model whose outputs are {self.outputs} has no {' and no '.join(strange)}")
-        for names in (self.classes, tuple(quantity.name for quantity in self.quantities)):
-            if len(set(names)) < len(names):
-                raise ValueError(f"{'a class' if self.classes else 'a quantity'} is named twice")
         return self
+
+    @field_validator("classes", "quantities")
+    @classmethod
+    def _different(cls, named: tuple[Any, ...]) -> tuple[Any, ...]:
+        names = [getattr(one, "name", one) for one in named]
+        if len(set(names)) < len(names):
+            raise ValueError("a name is given twice")
+        return named
 
     @field_validator("files")
     @classmethod
