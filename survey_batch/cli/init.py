@@ -19,7 +19,7 @@ def init(
     survey: Annotated[
         str | None,
         typer.Option(
-            help="An installed survey: sdss (the default), lamost, skyserver, stamps, or a plug-in.",
+            help="An installed survey: sdss (the default), sdss-spectra, lamost, skyserver, stamps, or a plug-in.",
             autocompletion=complete_survey,
         ),
     ] = None,

@@ -77,7 +77,7 @@ def _trained_first(job: "Job") -> str:
 def _show(cost: "Estimate", archive: "ArchiveSection") -> None:
     answer.note(cost.notes)
     fields = f", in {cost.fields:,} field{'s' if cost.fields > 1 else ''}" if cost.fields else ""
-    answer.show(f"{cost.objects:,} objects ({cost.invalid:,} invalid rows){fields}", _table(cost))
+    answer.show(f"{cost.objects:,} objects ({cost.invalid:,} unusable rows){fields}", _table(cost))
     answer.show(*_totals(cost, archive))
 
 

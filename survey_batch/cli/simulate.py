@@ -80,7 +80,7 @@ def _hint(survey: str, folder: Path, made: Path, given: dict[str, Any]) -> None:
 
     used = EXAMPLE if survey == CATALOG_ALONE else survey
     root = [] if survey == CATALOG_ALONE else ["--root", str(folder)]
-    keys = find_survey(used).archive_keys()
+    keys = find_survey(used).place_keys()
     overrides = [f"archive.{name}={value}" for name, value in given.items() if name in keys]
     job = f"{used}-job.toml"
     verbs = ("catalog",) if survey == CATALOG_ALONE else ("plan", "run", "report")

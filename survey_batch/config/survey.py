@@ -95,7 +95,8 @@ class Survey(ABC):
     @classmethod
     def located_by(cls) -> str:
         """Name the keys that decide where to look for files."""
-        return " and ".join(f"archive.{key}" for key in ("root", *cls.place_keys()))
+        *first, last = [f"archive.{key}" for key in ("root", *cls.place_keys())]
+        return f"{', '.join(first)} and {last}" if first else last
 
     def missing(self, found: Mapping[str, str], archive: ArchiveSection) -> list[str]:  # noqa: ARG002
         """Return the columns that are needed and not among those found; `archive` may decide which."""

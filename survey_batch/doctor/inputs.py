@@ -34,7 +34,7 @@ def catalogue_is_readable(site: Site, job: Job) -> Findings[Plan]:
     problems = f"{invalid:,} of them ({invalid / max(objects, 1):.1%}) cannot be used{_commonest(plan)}"
     usable = f"{found}, {problems if invalid else 'all usable'}{notes}"
     if invalid > PROBLEM_SHARE * objects:
-        advice = "if the columns have other names, set them in [catalog]; a run sets these rows aside as invalid"
+        advice = "if the columns have other names, set them in [catalog]; a run sets these rows aside"
         yield site.warning("catalogue", usable, advice)
     else:
         yield site.ok("catalogue", usable)

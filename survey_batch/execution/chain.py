@@ -60,7 +60,7 @@ class ChainTasks:
     def submit(self, chain: Chain) -> None:
         """Submit the tasks of a chain, and keep the last one of each stage in it."""
         after: Future | None = None
-        chain.workers = self._others(chain)
+        chain.workers = self.others(chain)
         # The client drops the blocks handed on when this method returns; Dask keeps them for the tasks that need them.
         handed_on: dict[str | None, Future] = {}
         for name in chain.stages:
@@ -86,7 +86,7 @@ class ChainTasks:
         place = {"workers": chain.workers} if chain.workers else {}
         return self.client.submit(function, *arguments, key=key, resources=resources, pure=False, **place)
 
-    def _others(self, chain: Chain) -> list[str]:
+    def others(self, chain: Chain) -> list[str]:
         """Return the workers that can do a shard and are on other nodes than those where it failed."""
         if self.nodes is None or not chain.avoid:
             return []

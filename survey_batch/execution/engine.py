@@ -259,7 +259,7 @@ class Engine:
             log.info("%s %s: %s", stage, chain.shard, error, extra={"event": "damaged", "stage": stage})
             left.stages.clear()
             return left
-        elsewhere = bool(self.elsewhere.others(left.avoid))
+        elsewhere = bool(self.tasks.others(left))
         reason = self.failures.note(stage, chain.shard, error, future.traceback(), node, elsewhere=elsewhere)
         if self.nodes is not None and not isinstance(error, KilledWorker):
             self.nodes.failed(node, str(error) or type(error).__name__)

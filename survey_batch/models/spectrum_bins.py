@@ -97,7 +97,7 @@ def bin_sums(values: npt.NDArray[Any], width: int) -> npt.NDArray[Any]:
     The order of additions, and so the rounding, is that of `numpy.sum` over the pixels of a bin.
     """
     if width > FEW_PIXELS:
-        return np.asarray(values.reshape(len(values), -1, width).sum(axis=2))
+        return np.asarray(values.reshape(len(values), values.shape[1] // width, width).sum(axis=2))
     return reduce(np.add, (values[:, place::width] for place in range(width)))
 
 

@@ -72,7 +72,7 @@ class Plan:
         return html_table(f"Plan of {self.job.name}", {**self._numbers(), "notes": "; ".join(self.notes) or "none"})
 
     def _numbers(self) -> dict[str, str]:
-        numbers = {"objects": self.size("object"), "invalid rows": self.invalid, "fields": self.fields.num_rows}
+        numbers = {"objects": self.size("object"), "unusable rows": self.invalid, "fields": self.fields.num_rows}
         numbers["shards of objects"] = len(self.shards("object"))
         return {name: f"{number:,}" for name, number in numbers.items()}
 
@@ -94,7 +94,7 @@ class Plan:
 
     @property
     def invalid(self) -> int:
-        """Rows that cannot be used; they stay in the plan and end as `invalid`."""
+        """Rows that cannot be used; they stay in the plan and end as `invalid` or `outside`."""
         return int(pc.sum(pc.not_equal(self.objects["problem"], "")).as_py() or 0)
 
     def columns_behind(self, axis: Axis, read: Collection[str] = ()) -> list[str]:

@@ -100,7 +100,7 @@ def _of_long_rows(values: F8, indices: list[Index]) -> tuple[F8, ...]:
     found = []
     for index in indices:
         here = rounded == np.take_along_axis(ordered, index, axis=-1)
-        value = np.take_along_axis(values, here.argmax(axis=-1)[:, None], axis=-1)
+        value = np.take_along_axis(values, here.argmax(axis=-1, keepdims=True), axis=-1)
         several = np.count_nonzero(here, axis=-1) > 1
         value[several] = np.take_along_axis(np.sort(values[several], axis=-1), index[several], axis=-1)
         found.append(value)

@@ -51,8 +51,12 @@ def has_vanished(output: str) -> bool:
     """Tell whether an output that this process holds has gone with its lock.
 
     A folder by its name proves nothing: it may be the empty place where a disk was mounted, or made anew by a write.
+    A store that does not answer has not gone.
     """
-    return not exists(join(output, LOCK))
+    try:
+        return not exists(join(output, LOCK))
+    except Exception:  # noqa: BLE001 - every kind of store has errors of its own
+        return False
 
 
 def refuse_if_vanished(output: str) -> None:

@@ -11,7 +11,7 @@ from survey_batch import cli
 def test_a_job_from_plan_to_export(command, job, tmp_path):
     code, out, _ = command("plan", job)
     assert code == 0
-    assert "8 objects (0 invalid rows)" in out
+    assert "8 objects (0 unusable rows)" in out
     code, out, err = command("run", job)
     assert code == 0
     assert "8 objects: 8 ok" in out

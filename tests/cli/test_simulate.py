@@ -18,6 +18,11 @@ def test_an_archive_is_made_and_the_commands_that_use_it_are_named(command, tmp_
     assert json.loads(out)["catalog"] == f"{folder}/catalog.csv"
 
 
+def test_the_number_of_fields_is_no_list_of_fields(command, tmp_path):
+    code, out, err = command("simulate", "sdss", tmp_path / "a", "--fields", "1", "--objects", "1")
+    assert (code, "archive.fields" in out + err) == (0, False)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

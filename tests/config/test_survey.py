@@ -71,6 +71,7 @@ def test_the_keys_of_a_survey_s_archive_say_where_its_files_are():
     assert find_survey("sdss").archive_keys() == ("release", "fields")
     assert find_survey("sdss").located_by() == "archive.root and archive.release"
     assert find_survey("skyserver").located_by() == "archive.root"
+    assert find_survey("sdss-spectra").located_by().endswith(", archive.run2d and archive.layout")
 
 
 def test_a_survey_without_an_example_of_its_own_has_one_that_names_its_stages_and_columns():

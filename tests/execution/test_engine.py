@@ -325,6 +325,21 @@ def test_a_shard_is_set_aside_only_after_another_node_failed_too_and_by_none_of_
     assert asked[-3:] == [{"a", "b"}, {"a", "b", "c"}, {"a", "b"}], "to set it aside twice, and to do the rest"
 
 
+def test_a_shard_that_fails_on_the_only_node_with_a_gpu_is_set_aside(client, monkeypatch):
+    nodes = Mock(others=lambda _, *, gpu=False: [] if gpu else ["tcp://b"])
+    connection = Connection(client, "", lambda: Size(2, 2, gpu=True))
+    monkeypatch.setattr(engine, "refuse_if_vanished", lambda _: None)
+    made = Engine(connection, SimpleNamespace(output="out"), Group((Stage("a", gpu=True),)), print, nodes=nodes)
+    made._look()
+    set_aside = Mock()
+    monkeypatch.setattr(made, "_set_aside", set_aside)
+    failed = SimpleNamespace(exception=lambda: at("a", RuntimeError("a defect")), traceback=lambda: None)
+    left = made._after_error(Chain(SHARDS[0], ["a"]), "a", failed)
+    assert (left.stages, set_aside.called) == (["a"], False)
+    assert made._after_error(left, "a", failed).stages == []
+    set_aside.assert_called_once()
+
+
 def test_what_failed_on_a_node_is_given_to_other_nodes_alone(client):
     nodes = Mock(others=lambda avoid, **_: ["tcp://b"] if avoid == {"a"} else [])
     made = Engine(Connection(client, "", lambda: Size(1, 1)), None, Group((Stage("a"),)), print, nodes=nodes)
@@ -342,7 +357,7 @@ def test_what_waits_for_workers_that_have_all_gone_is_done_by_any(client, monkey
     monkeypatch.setattr(elsewhere, "LOOK_SECONDS", 0.1)
     records = []
     made = engine_with_nodes(client, monkeypatch, [], records)
-    gone = [["tcp://127.0.0.1:1"]]
+    gone = [["tcp://127.0.0.1:1"]] * 2  # as it fails, and as it is submitted again
     errors["a", 0] = [at("a", RuntimeError("once"))]
     made.nodes.others = lambda avoid, **_: gone.pop() if avoid and gone else []
     monkeypatch.setattr(made.elsewhere, "others", lambda _: [])

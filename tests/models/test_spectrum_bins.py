@@ -39,6 +39,13 @@ def test_both_kinds_of_input_equal_the_plain_ones(bin_pixels, rows):
     np.testing.assert_array_equal(flux_channels(*block, bin_pixels), plain_inputs.flux_channels(*block, bin_pixels))
 
 
+@pytest.mark.parametrize("bin_pixels", [4, 16])
+def test_no_spectra_give_no_input(bin_pixels):
+    none = [np.empty((0, 320), kind) for kind in ("f4", "f4", "i4")]
+    assert relative_bins(*none, bin_pixels).shape[:2] == (0, 320 // bin_pixels)
+    assert flux_channels(*none, bin_pixels).shape == (0, 320 // bin_pixels, 2)
+
+
 @pytest.mark.bits
 def test_the_channels_of_the_convolution_are_those_of_both_kinds():
     block = spectra(80, 3909)

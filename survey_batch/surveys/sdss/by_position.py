@@ -32,6 +32,11 @@ def find_fields(rows: CatalogRows, key: dict[str, I8], path: str) -> None:
     ra, dec = rows.position()
     found = footprint.find(np.where(nameless, ra, np.nan), dec)
     rows.notes.append(f"rows without run, camcol and field have them from their positions, by archive.fields ({path})")
+    if footprint.left_out:
+        rows.notes.append(
+            f"archive.fields: {footprint.left_out:,} rows of {path} lack a number or have impossible bounds: positions "
+            "that only these fields cover end as outside"
+        )
     for name, values in key.items():
         values[found.index >= 0] = footprint.key[name][found.index[found.index >= 0]]
     outside = nameless & (found.index < 0) & np.isfinite(found.distance)

@@ -4,8 +4,10 @@ A field is a rectangle in great circle coordinates (mu, nu): mu runs along the s
 fields with these in `window_flist.fits` (SDSS data model, PHOTO_RESOLVE/window_flist).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,7 @@ from survey_batch.catalog.guesses import first_match
 from survey_batch.catalog.values import to_float
 from survey_batch.core.arrays import F8, I8, Flags
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.sky import separation_arcsec
 from survey_batch.core.sphere import chord, unit_vectors
 from survey_batch.surveys.sdss.columns import FIELD
 
@@ -24,7 +27,9 @@ SHAPE = ("mustart", "muend", "nustart", "nuend", "node", "incl")
 NEAREST = 16
 """Fields looked at first around each position; more where all of them are near, as in Stripe 82."""
 BLOCK = 1 << 16
-"""Positions looked up at a time."""
+"""Positions looked up at a time; fewer where more than `NEAREST` fields of each are looked at, for the memory."""
+LARGEST = 1.0
+"""Degrees; a field is 0.15 by 0.22 degrees, and one that is longer than this along mu or nu is a mistake."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,16 @@ class Footprint:
         `SHAPE` [deg].
     score : (n,) float64
         The survey's own mark for the quality of a field, from 0 to 1.
+    left_out
+        Rows of the list that are no fields.
     """
 
-    def __init__(self, key: dict[str, I8], bounds: F8, score: F8) -> None:
-        self.key, self.score = key, score
-        start, end, low, high, self.node, self.inclination = bounds.T
-        self.middle = np.stack([(start + end) / 2, (low + high) / 2], axis=-1)
-        self.half = np.stack([np.abs(end - start) / 2, np.abs(high - low) / 2], axis=-1)
+    def __init__(self, key: dict[str, I8], bounds: F8, score: F8, left_out: int = 0) -> None:
+        self.key, self.score, self.left_out = key, score, left_out
+        start, _, low, high, self.node, self.inclination = bounds.T
+        along, across = _extent(bounds)
+        self.middle = np.stack([start + along / 2, (low + high) / 2], axis=-1)
+        self.half = np.abs(np.stack([along, across], axis=-1)) / 2
         ra, dec = to_sky(self.middle[:, 0], self.middle[:, 1], self.node, self.inclination)
         self.tree = cKDTree(unit_vectors(ra, dec))
         self.reach = chord(np.hypot(*self.half.T).max()) * (1 + 1e-6)
@@ -85,11 +93,13 @@ class Footprint:
         points, count = unit_vectors(ra, dec), min(NEAREST, len(self.score))
         left = np.arange(len(rows))
         while len(left):
-            _, near = self.tree.query(points[left], k=[*range(1, count + 1)], distance_upper_bound=self.reach)
-            index, fields = self._best(near, ra[left], dec[left])
-            found.index[rows[left]], found.fields[rows[left]] = index, fields
-            sure = (near[:, -1] == len(self.score)) | (count == len(self.score))
-            left, count = left[~sure], min(4 * count, len(self.score))
+            size, unsure = max(BLOCK * NEAREST // count, 1), []
+            for part in (left[start : start + size] for start in range(0, len(left), size)):
+                _, near = self.tree.query(points[part], k=[*range(1, count + 1)], distance_upper_bound=self.reach)
+                found.index[rows[part]], found.fields[rows[part]] = self._best(near, ra[part], dec[part])
+                unsure.append(part[near[:, -1] < len(self.score)])
+            left = np.concatenate(unsure) if count < len(self.score) else left[:0]
+            count = min(4 * count, len(self.score))
         outside = np.flatnonzero(found.index[rows] < 0)
         found.distance[rows] = 0.0
         if len(outside):
@@ -100,7 +110,7 @@ class Footprint:
         """Choose among the fields (position, neighbour) that may cover each position; -1 if none does."""
         there = near < len(self.score)
         near = np.where(there, near, 0)
-        offset, half = self._offset(near, ra, dec), self.half[near]
+        offset, half = np.abs(self._offset(near, ra, dec)), self.half[near]
         covers = there & (offset <= half).all(axis=-1)
         centred = (offset / half).max(axis=-1)
         order = np.lexsort((np.where(covers, centred, np.inf), np.where(covers, -self.score[near], np.inf)), axis=-1)
@@ -110,31 +120,40 @@ class Footprint:
 
     def _beyond(self, near: I8, ra: F8, dec: F8) -> F8:
         """Return the distance [deg] of positions from fields, (position, neighbour): from the nearest point of each."""
-        return np.asarray(np.hypot(*np.moveaxis(np.maximum(self._offset(near, ra, dec) - self.half[near], 0), -1, 0)))
+        offset = np.clip(self._offset(near, ra, dec), -self.half[near], self.half[near])
+        mu, nu = np.moveaxis(self.middle[near] + offset, -1, 0)
+        there = to_sky(mu, nu, self.node[near], self.inclination[near])
+        return separation_arcsec(ra[:, None], dec[:, None], *there) / 3600
 
     def _offset(self, near: I8, ra: F8, dec: F8) -> F8:
         """Return how far positions lie from the middles of fields along mu and nu [deg]: (position, neighbour, 2)."""
         mu, nu = to_scan(ra[:, None], dec[:, None], self.node[near], self.inclination[near])
-        along = (mu - self.middle[near, 0] + 180) % 360 - 180
-        return np.stack([np.abs(along), np.abs(nu - self.middle[near, 1])], axis=-1)
+        return np.stack([_half_turn(mu - self.middle[near, 0]), nu - self.middle[near, 1]], axis=-1)
 
 
-@lru_cache(maxsize=1)
 def read_footprint(path: str) -> Footprint:
-    """Read a list of fields; the last one read is kept.
+    """Read a list of fields; the last one read is kept until its file changes.
 
     Parameters
     ----------
     path
         Path or URL of a table in any format that a catalogue may have, with the columns `run`, `camcol`, `field` and
         those of `SHAPE`; `rerun` (301 if there is none) and `score` (1 if there is none) besides. Other columns are
-        not read.
+        not read. Rows that lack one of these numbers are left out, as are those with impossible bounds.
 
     Raises
     ------
     ConfigurationError
         The file cannot be read, lacks a column, or lists no field.
     """
+    stamp = None
+    with suppress(OSError):  # a URL, or nothing, of which reading tells more
+        stamp = Path(path).stat().st_mtime_ns
+    return _read(path, stamp)
+
+
+@lru_cache(maxsize=1)
+def _read(path: str, stamp: int | None) -> Footprint:  # noqa: ARG001
     try:
         source = open_source(path)
     except ConfigurationError as error:  # of a catalogue
@@ -150,15 +169,30 @@ def read_footprint(path: str) -> Footprint:
     table = source.read([theirs for theirs in names.values() if theirs]).table
     columns = {ours: to_float(table[theirs])[0] for ours, theirs in names.items() if theirs}
     columns = {"rerun": np.full(len(table), 301.0), "score": np.ones(len(table)), **columns}
-    known = _known(columns)
+    bounds = np.stack([columns[name] for name in SHAPE], axis=-1)
+    known = _known(columns, bounds)
     if not known.any():
         raise ConfigurationError(f"archive.fields: {path} lists no field with all its numbers: correct the file")
     key = {name: columns[name][known].astype(np.int64) for name in FIELD}
-    return Footprint(key, np.stack([columns[name][known] for name in SHAPE], axis=-1), columns["score"][known])
+    return Footprint(key, bounds[known], columns["score"][known], int(np.sum(~known)))
 
 
-def _known(columns: dict[str, F8]) -> Flags:
-    return np.asarray(np.logical_and.reduce([np.isfinite(values) for values in columns.values()]), bool)
+def _known(columns: dict[str, F8], bounds: F8) -> Flags:
+    """Tell which rows of the list are fields."""
+    known = np.logical_and.reduce([np.isfinite(values) for values in columns.values()])
+    known &= np.logical_and.reduce([columns[name] >= 0 for name in FIELD])
+    with np.errstate(invalid="ignore"):
+        return np.asarray(known & np.logical_and.reduce([np.abs(size) <= LARGEST for size in _extent(bounds)]), bool)
+
+
+def _extent(bounds: F8) -> tuple[F8, F8]:
+    """Return the length of fields along mu, which may pass 360 degrees, and along nu."""
+    return _half_turn(bounds[:, 1] - bounds[:, 0]), bounds[:, 3] - bounds[:, 2]
+
+
+def _half_turn(angle: F8) -> F8:
+    """Turn angles into the same ones from -180 to 180 degrees."""
+    return (angle + 180) % 360 - 180
 
 
 def to_scan(ra: F8, dec: F8, node: F8, inclination: F8) -> tuple[F8, F8]:

@@ -91,7 +91,7 @@ def _check_identity(primary: Unit, row: Mapping[str, Any]) -> None:
     wrong = [f"{name} {held} instead of {row[name]}" for name, held in known.items() if held != row[name] >= 0]
     here, there = _position(primary), (float(row["ra"]), float(row["dec"]))
     if here and np.isfinite(there).all() and (apart := float(separation_arcsec(*here, *there))) > ARCMINUTE:
-        wrong.append("position {} {} instead of {} {} ({:.3g} arcmin away)".format(*here, *there, apart / ARCMINUTE))
+        wrong.append("position {} {} instead of {} {} ({:,.4g} arcmin away)".format(*here, *there, apart / ARCMINUTE))
     if wrong:
         raise UnreadableError(f"the file holds another object than the catalogue says: {', '.join(wrong)}")
 

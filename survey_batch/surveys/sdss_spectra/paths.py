@@ -30,6 +30,9 @@ FIRST_RUNS_OF_SDSS5 = ("v6_0_1", "v6_0_2", "v6_0_3", "v6_0_4")
 """Reductions whose folders end in `p` and whose fields are not padded; catalogue numbers are padded to 11 digits."""
 
 
+NO_RUN = "run2d is missing (archive.run2d sets one for all rows): no spectrum can be found without it"
+
+
 def spectrum_path(row: Mapping[str, Any], release: str, files: Files, run: str | None) -> str:
     """Return the path of a spectrum below the archive's root.
 
@@ -50,16 +53,15 @@ def spectrum_path(row: Mapping[str, Any], release: str, files: Files, run: str |
         The row names no spectrum, or none of this release.
     """
     run = str(row["run2d"]) or run or ""
+    if release in SDSS5_RELEASES and row["fieldid"] >= 0 and str(row["catalogid"]):
+        row = {**row, "plate": -1}  # tables of SDSS-V may name plates, too, which no file is named by
     name = file_name(row, run)
     if not run:
-        raise InvalidError("run2d is missing: no spectrum can be found without it; archive.run2d sets one for all rows")
+        raise InvalidError(NO_RUN)
     if row["plate"] >= 0 and row["fiberid"] >= 0:
         return f"{_plates(release, run)}/{run}/spectra/{_kind(release, files)}{row['plate']:04d}/{name}"
     if release not in SDSS5_RELEASES:
-        raise InvalidError(
-            f"a spectrum of a field and a catalogid is one of SDSS-V, which release {release!r} does not have; set "
-            "archive.release"
-        )
+        raise InvalidError(not_of(release))
     folder = f"{row['fieldid']}p" if run in FIRST_RUNS_OF_SDSS5 else f"{row['fieldid']:06d}"
     return f"{SDSS5_FOLDER}/{run}/spectra/{files}/{folder}/{row['mjd']}/{name}"
 
@@ -81,13 +83,23 @@ def file_name(row: Mapping[str, Any], run: str) -> str:
     raise InvalidError("the row has neither plate, mjd and fiberid nor fieldid, mjd and catalogid")
 
 
-def _plates(release: str, run: str) -> str:
-    """Return the folder of a plate's reductions."""
+def not_of(release: str) -> str:
+    """Say that a release does not have a spectrum, and which one does."""
     if release in SDSS5_RELEASES:
-        raise InvalidError(
+        return (
             f"release {release!r} keeps spectra of SDSS-V; for plates, name an earlier one, which has all of them: "
             'archive.release = "dr17" and its root'
         )
+    return (
+        f"a spectrum of a field and a catalogid is one of SDSS-V, which release {release!r} does not have: set "
+        "archive.release and its root"
+    )
+
+
+def _plates(release: str, run: str) -> str:
+    """Return the folder of a plate's reductions."""
+    if release in SDSS5_RELEASES:
+        raise InvalidError(not_of(release))
     return LEGACY_FOLDER if run in LEGACY_RUNS else FOLDERS[release]
 
 

@@ -16,7 +16,7 @@ from survey_batch.core.arrays import I8
 from survey_batch.stages.kinds import SPECTRA, SPECTRAL_FEATURES
 from survey_batch.surveys.sdss.columns import COLUMNS, spectrum_names
 from survey_batch.surveys.sdss.survey import Release
-from survey_batch.surveys.sdss_spectra.paths import Files
+from survey_batch.surveys.sdss_spectra.paths import NO_RUN, SDSS5_RELEASES, Files, not_of
 
 PLATE, FIELD = ("plate", "mjd", "fiberid"), ("fieldid", "mjd", "catalogid")
 """Columns that name a spectrum: of a plate, or of SDSS-V."""
@@ -73,7 +73,8 @@ class SdssSpectra(Survey):
             else rows.whole_number(column.name)
             for column in self.key
         }
-        key["run2d"] = pc.utf8_trim_whitespace(key["run2d"])
+        # Where some rows lack a number, programs write the others as 26.0.
+        key["run2d"] = pc.replace_substring_regex(pc.utf8_trim_whitespace(key["run2d"]), r"^([0-9]+)\.0*$", r"\1")
         key["catalogid"] = pc.replace_substring_regex(key["catalogid"], r"\.0*$", "")
         known = {name: np.asarray(values) >= 0 for name, values in key.items() if not isinstance(values, pa.Array)}
         known["catalogid"] = np.asarray(pc.match_substring_regex(key["catalogid"], r"^[0-9]+$"))
@@ -82,8 +83,11 @@ class SdssSpectra(Survey):
         rows.reject(~(named[0] | named[1]), reason, *dict.fromkeys((*PLATE, *FIELD)))
         if not cast("SdssSpectraArchive", archive).run2d and _needs_run(archive):
             lacks = np.asarray(pc.equal(key["run2d"], ""))
-            reason = "run2d is missing: no spectrum can be found without it; archive.run2d sets one for all rows"
-            rows.reject(lacks, reason, "run2d")
+            rows.reject(lacks, NO_RUN, "run2d")
+        if _needs_run(archive):
+            release = cast("SdssSpectraArchive", archive).release
+            held, other = reversed(named) if release in SDSS5_RELEASES else named
+            rows.reject(other & ~held, not_of(release))
         return key
 
     def substitute_ids(self, rows: NamedRows) -> Iterator[tuple[str, pa.Array]]:

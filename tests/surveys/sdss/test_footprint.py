@@ -1,6 +1,7 @@
 """The field of a position, against a search through all fields."""
 
 import bz2
+import os
 
 import numpy as np
 import pytest
@@ -66,6 +67,55 @@ def test_a_position_outside_knows_how_far_and_one_without_numbers_knows_nothing(
     assert found.index.tolist() == [0, -1, -1, -1, -1]
     assert found.distance[:4] == pytest.approx([0, 0.3, 0.4, 179.8], abs=0.01)
     assert np.isnan(found.distance[4])
+
+
+def test_a_distance_is_one_on_the_sphere_also_far_from_the_scan():
+    key = {name: np.array([7]) for name in ("rerun", "run", "camcol", "field")}
+    one = Footprint(key, np.array([[95.0, 95.2, -0.1, 0.1, 95.0, 0.0]]), np.ones(1))
+    found = one.find(np.array([95.1, 275.1, 185.1]), np.array([89.9, 89.9, 80.0]))
+    assert found.distance == pytest.approx([89.8, 90.0, 89.9], abs=0.1)
+
+
+def test_a_field_may_pass_360_degrees_either_way():
+    key = {name: np.arange(2) for name in ("rerun", "run", "camcol", "field")}
+    bounds = np.array([[359.9, 0.06, -0.1, 0.1, 95.0, 0.0], [359.9, 360.06, 0.2, 0.4, 95.0, 0.0]])
+    found = Footprint(key, bounds, np.ones(2)).find(np.array([359.95, 0.05, 0.05, 180.0]), np.array([0, 0, 0.3, 0]))
+    assert found.index.tolist() == [0, 0, 1, -1]
+
+
+def test_more_fields_of_a_position_take_fewer_positions_at_a_time(monkeypatch):
+    random = np.random.default_rng(3)
+    fields = footprint(random)
+    ra, dec = random.uniform(359.5, 359.9, 200), random.uniform(-0.1, 0.3, 200)
+    expected, most = fields.find(ra, dec), []
+    best = Footprint._best
+    monkeypatch.setattr(
+        Footprint, "_best", lambda self, near, *where: most.append(near.size) or best(self, near, *where)
+    )
+    monkeypatch.setattr("survey_batch.surveys.sdss.footprint.BLOCK", 40)
+    found = fields.find(ra, dec)
+    assert found.index.tolist() == expected.index.tolist()
+    assert max(most) <= 40 * 16
+
+
+HEADER = "run,camcol,field,mu_start,mu_end,nu_start,nu_end,node,incl"
+
+
+def test_rows_that_are_no_fields_are_left_out_and_counted(tmp_path):
+    path = tmp_path / "fields.csv"
+    rows = ("94,1,11,95,95.2,-.1,.1,95,0", "94,1,12,95.2,x,-.1,.1,95,0", "94,1,13,95,195,-.1,.1,95,0")
+    path.write_text("\n".join([HEADER, *rows, "94,-1,14,95,95.2,-.1,.1,95,0", "94,1,15,,,,,,"]) + "\n")
+    read = read_footprint(str(path))
+    assert (read.key["field"].tolist(), read.left_out) == ([11], 4)
+
+
+def test_a_list_that_was_corrected_is_read_again(tmp_path):
+    path = tmp_path / "fields.csv"
+    for number, stamp in ((11, 1000), (12, 2000)):
+        path.write_text(f"{HEADER}\n94,1,{number},95,95.2,-.1,.1,95,0\n")
+        os.utime(path, (stamp, stamp))
+        assert read_footprint(str(path)).key["field"].tolist() == [number]
+        assert read_footprint(str(path)) is read_footprint(str(path))
 
 
 def test_the_surveys_own_list_is_read_and_what_is_none_is_refused(tmp_path):

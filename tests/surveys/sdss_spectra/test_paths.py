@@ -27,6 +27,12 @@ FIRST = {**SDSS5, "run2d": "v6_0_4", "fieldid": 15000}
             f"{BOSS}/v6_1_3/spectra/lite/015000/59146/spec-015000-59146-4375924486.fits",
         ),
         (
+            {**SDSS5, "plate": 15000, "fiberid": 7},
+            "dr19",
+            "lite",
+            f"{BOSS}/v6_1_3/spectra/lite/015000/59146/spec-015000-59146-4375924486.fits",
+        ),
+        (
             FIRST,
             "dr18",
             "full",

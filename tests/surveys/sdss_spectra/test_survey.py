@@ -38,10 +38,16 @@ def test_either_kind_of_name_is_enough():
 
 
 def test_a_spectrum_of_sdss_v_keeps_every_digit_of_its_number():
-    key, problems = read({**FIELD, "run2d": ["v6_1_3"]})
+    key, problems = read({**FIELD, "run2d": ["v6_1_3"]}, release="dr19")
     assert problems == [""]
     assert key["catalogid"].to_pylist() == ["27021597842679140"]
     assert key["plate"].tolist() == [-1]
+
+
+@pytest.mark.parametrize("run", ["26", " 26", "26.0", 26.0])
+def test_a_number_as_reduction_may_be_written_with_a_point(run):
+    key, problems = read({**PLATE, "run2d": [run]})
+    assert (key["run2d"].to_pylist(), problems) == (["26"], [""])
 
 
 @pytest.mark.parametrize(
@@ -50,6 +56,10 @@ def test_a_spectrum_of_sdss_v_keeps_every_digit_of_its_number():
         ({**PLATE, "fiberid": [None], "run2d": ["26"]}, {}, "neither plate, mjd and fiberid nor fieldid"),
         ({**FIELD, "catalogid": ["a"], "run2d": ["v6_1_3"]}, {}, "neither plate"),
         ({**PLATE, "run2d": [""]}, {}, "run2d is missing"),
+        ({**FIELD, "run2d": ["v6_1_3"]}, {}, "one of SDSS-V, which release 'dr17' does not have: set archive.release"),
+        ({**PLATE, "run2d": ["26"]}, {"release": "dr18"}, "for plates, name an earlier one"),
+        ({**PLATE, **FIELD, "run2d": ["26"]}, {"release": "dr18"}, ""),
+        ({**FIELD, "run2d": ["v6_1_3"]}, {"layout": "flat"}, ""),
         ({**PLATE, "run2d": [""]}, {"run2d": "26"}, ""),
         ({**PLATE, "run2d": [""]}, {"layout": "flat"}, ""),
     ],
