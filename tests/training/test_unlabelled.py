@@ -15,6 +15,8 @@ from survey_batch.training.unlabelled import _parts
 from tests.models.conftest import labelled, make_block
 from tests.training.test_train import ROWS, make_job, write_product
 
+pytestmark = pytest.mark.slow
+
 KEYS = {"kind": "spectrum-embedding", "variant": "autoencoder", "dimensions": 2, "epochs": 2, "batch": 16}
 
 

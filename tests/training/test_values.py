@@ -21,6 +21,8 @@ from survey_batch.training.train import train
 from tests.jobs import lamost_job
 from tests.metrics_page import missing_keys
 
+pytestmark = pytest.mark.slow
+
 ROWS = 60
 LONGEST = 7000.0
 WAVELENGTHS = {"wavelength_min": 6000.0, "wavelength_max": LONGEST}
