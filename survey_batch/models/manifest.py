@@ -28,6 +28,11 @@ Framework = Literal["keras", "onnxruntime"]
 """What runs a network."""
 
 
+def again(kind: str) -> str:
+    """Say what makes a folder anew that holds a model of a kind."""
+    return "adopt the model again" if kind == "adopted" else "train again"
+
+
 class Quantity(Frozen):
     """A physical quantity that a model estimates."""
 
@@ -92,10 +97,15 @@ class Manifest(Frozen):
         others = {"classes": self.classes, "values": self.quantities or self.errors, "embedding": self.dimensions}
         if strange := [name for name, said in others.items() if said and name != self.outputs]:
             raise ValueError(f"a model whose outputs are {self.outputs} has no {' and no '.join(strange)}")
-        for names in (self.classes, tuple(quantity.name for quantity in self.quantities)):
-            if len(set(names)) < len(names):
-                raise ValueError(f"{'a class' if self.classes else 'a quantity'} is named twice")
         return self
+
+    @field_validator("classes", "quantities")
+    @classmethod
+    def _named_once(cls, given: tuple[str, ...] | tuple[Quantity, ...]) -> tuple[str, ...] | tuple[Quantity, ...]:
+        names = [one.name if isinstance(one, Quantity) else one for one in given]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{'a quantity' if isinstance(given[0], Quantity) else 'a class'} is named twice")
+        return given
 
     @field_validator("files")
     @classmethod

@@ -87,4 +87,6 @@ def _reason(error: Exception) -> str:
             f"{said} (custom operators are code of the model's author, which is never loaded: export the model with "
             "ONNX's own operators)"
         )
+    if "INVALID_PROTOBUF" in said or "No graph was found" in said:
+        return f"{said} (it is damaged, or no ONNX file: copy it or export it again)"
     return said
