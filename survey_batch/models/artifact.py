@@ -75,7 +75,9 @@ def read_manifest(folder: Path) -> Manifest:
     except ValidationError as error:
         raise ConfigurationError(_no_manifest(folder / MANIFEST, error)) from error
     if missing := [name for name in manifest.files if not (folder / name).is_file()]:
-        raise ConfigurationError(f"classifier {folder} lacks {missing}; copy the whole folder, or {again(manifest.kind)}")
+        raise ConfigurationError(
+            f"classifier {folder} lacks {missing}; copy the whole folder, or {again(manifest.kind)}"
+        )
     return manifest
 
 
