@@ -90,9 +90,10 @@ def _no_manifest(path: Path, error: ValidationError) -> str:
             f"{path} has format {first['input']!r}, which this version of survey-batch cannot read: install the "
             "version that trained the classifier, or train again"
         )
-    what = f"its key {where!r}: {first['msg'][:1].lower()}{first['msg'][1:]}" if where else "it is no JSON object"
-    if not where and first["type"] == "value_error":  # of keys that do not agree
-        what = str(first["ctx"]["error"])
+    said = first["msg"].removeprefix("Value error, ")
+    what = f"its key {where!r}: {said[:1].lower()}{said[1:]}" if where else "it is no JSON object"
+    if not where and first["type"] == "value_error":
+        what = said
     if first["type"] == "json_invalid":
         what = f"it is damaged JSON: {first['ctx']['error']}"
     return (

@@ -101,11 +101,11 @@ class Manifest(Frozen):
 
     @field_validator("classes", "quantities")
     @classmethod
-    def _named_once(cls, given: tuple[str, ...] | tuple[Quantity, ...]) -> tuple[str, ...] | tuple[Quantity, ...]:
-        names = [one.name if isinstance(one, Quantity) else one for one in given]
+    def _different(cls, named: tuple[Any, ...]) -> tuple[Any, ...]:
+        names = [getattr(one, "name", one) for one in named]
         if len(set(names)) < len(names):
-            raise ValueError(f"{'a quantity' if isinstance(given[0], Quantity) else 'a class'} is named twice")
-        return given
+            raise ValueError("a name is given twice")
+        return named
 
     @field_validator("files")
     @classmethod

@@ -94,11 +94,21 @@ def test_lists_of_stars_are_facts(command, job, monkeypatch):
 VERBS = [command.name or command.callback.__name__ for command in cli.make_app().registered_commands]
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("init", "simulate")])
+MORE_WORDS = {"adopt": ("m.onnx", "--product", "spectra", "--outputs", "embedding"), "similar": ("an-id",)}
+"""What verbs need besides a job file."""
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("init", "simulate", "export-model")])
 def test_an_error_is_an_object_with_the_same_exit_code(command, tmp_path, verb):
-    code, answer = program(command, verb, tmp_path / "none.toml")
+    code, answer = program(command, verb, tmp_path / "none.toml", *MORE_WORDS.get(verb, ()))
     assert (code, answer["error"]["kind"]) == (2, "ConfigurationError")
     assert answer["error"]["message"].startswith("there is no job file")
+
+
+def test_a_folder_without_a_classifier_is_an_object(command, tmp_path):
+    code, answer = program(command, "export-model", tmp_path / "none", "--to", tmp_path / "m.onnx")
+    assert (code, answer["error"]["kind"]) == (2, "ConfigurationError")
+    assert "no trained classifier" in answer["error"]["message"]
 
 
 @pytest.mark.parametrize("words", [("init", "x.toml", "--survey", "none"), ("simulate", "none", "folder")])

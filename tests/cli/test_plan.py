@@ -61,7 +61,7 @@ def of_other_settings(folder):
         (damage, 2, "SHA-256 differs"),
         (lose, 2, "lacks ['network.keras']"),
         (garble, 2, "is not a classifier's manifest"),
-        (of_unknown_kind, 2, "kind 'my-kind' is not known; there are galaxy-quasar-star, "),
+        (of_unknown_kind, 2, "kind 'my-kind' is not known; there are adopted, galaxy-quasar-star, "),
         (of_another_product, 2, "works on the product 'cutouts', which the job does not make"),
         (of_other_settings, 3, "was made with other settings than the data the classifier was trained on"),
     ],
@@ -122,7 +122,7 @@ def test_a_classifier_that_nobody_trains_is_refused(command, predicting):
 def test_an_unknown_survey_is_refused_in_one_sentence_that_names_those_there_are(command, job):
     code, _, err = command("plan", job, "--set", "archive.survey=desi")
     assert code == 2
-    assert "archive.survey: 'desi' is not known; there are lamost, sdss, skyserver, stamps" in err
+    assert "archive.survey: 'desi' is not known; there are lamost, sdss, sdss-spectra, skyserver, stamps" in err
 
 
 @pytest.mark.parametrize("verb", ["plan", "run"])

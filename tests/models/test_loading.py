@@ -45,7 +45,8 @@ def test_a_folder_that_was_altered_is_not_loaded(folder):
 def test_the_job_file_knows_every_kind_and_variant():
     for kind in plugins.offered(plugins.CLASSIFIERS):
         variants, fields = classifier_kind(kind).variants, classifier_kind(kind).training.model_fields
-        assert get_args(fields["variant"].annotation) == tuple(variants)
-        assert fields["variant"].default == next(iter(variants))
+        if classifier_kind(kind).trained_here:
+            assert get_args(fields["variant"].annotation) == tuple(variants)
+            assert fields["variant"].default == next(iter(variants))
         assert [family_of(kind, variant).variant for variant in variants] == list(variants)
         assert {family_of(kind, variant).kind for variant in variants} == {kind}

@@ -40,9 +40,9 @@ def test_a_manifest_knows_how_many_numbers_its_model_answers_with(said, columns)
     [
         ({}, "outputs are classes has at least 2"),
         ({"classes": ("A",)}, "at least 2"),
-        ({"classes": ("A", "A")}, "a class is named twice"),
+        ({"classes": ("A", "A")}, "classes\n.*a name is given twice"),
         ({"outputs": "values"}, "outputs are values has at least 1"),
-        ({"outputs": "values", "quantities": (REDSHIFT, REDSHIFT)}, "a quantity is named twice"),
+        ({"outputs": "values", "quantities": (REDSHIFT, REDSHIFT)}, "quantities\n.*a name is given twice"),
         ({"outputs": "values", "quantities": (REDSHIFT,), "classes": ("A", "F")}, "has no classes"),
         ({"outputs": "embedding"}, "outputs are embedding has at least 1"),
         ({"outputs": "embedding", "dimensions": 4, "errors": True}, "has no values"),

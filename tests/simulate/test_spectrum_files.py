@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from survey_batch.simulate.fits_bytes import BLOCK
 from survey_batch.simulate.spectrum_files import (
-    BLOCK,
     COADD,
     COEFF0,
     COEFF1,

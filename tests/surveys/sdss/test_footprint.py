@@ -1,7 +1,6 @@
 """The field of a position, against a search through all fields."""
 
 import bz2
-import io
 
 import numpy as np
 import pytest
@@ -95,7 +94,8 @@ def test_the_surveys_own_list_is_read_and_what_is_none_is_refused(tmp_path):
 def test_every_object_of_real_frames_finds_its_own_field(real_data):
     key, bounds = [], []
     for path in sorted(real_data.glob("sdss/eboss/photoObj/frames/301/*/*/frame-r*.bz2")):
-        header = fits.getheader(io.BytesIO(bz2.decompress(path.read_bytes())))
+        with path.open("rb") as file:  # the header is in the first of many blocks
+            header = fits.Header.fromstring(bz2.BZ2Decompressor().decompress(file.read(900_000), 28_800))
         rows, columns = header["NAXIS2"], header["NAXIS1"]
         corners = np.array([-0.5, columns - 0.5] * 2), np.array([-0.5, -0.5, rows - 0.5, rows - 0.5])
         ra, dec = WCS(header).pixel_to_world_values(*corners)
