@@ -38,6 +38,7 @@ from survey_batch.core.environment import compute_like_a_worker
 from survey_batch.execution.runner import run
 from survey_batch.models.devices import backend, visible_gpus
 from survey_batch.models.keras_family import KerasClassifier
+from survey_batch.models.onnx_session import gpus_of_onnxruntime, open_session
 from survey_batch.store.products import read_rows
 from survey_batch.training.train import train
 
@@ -155,15 +156,12 @@ def onnx_runtime(classifier: KerasClassifier[Any], part: Any) -> Iterator[str]:
     if not find_spec("onnxruntime") or not find_spec("onnx"):
         yield "ONNX Runtime is not installed"
         return
-    import onnxruntime
-
+    if not gpus_of_onnxruntime():
+        yield "ONNX Runtime can use no GPU here"
+        return
     from survey_batch.models.engines.onnx_model import onnx_model
 
-    name = "CUDAExecutionProvider"
-    if name not in onnxruntime.get_available_providers():
-        yield f"ONNX Runtime has no {name} here"
-        return
-    session = onnxruntime.InferenceSession(onnx_model(classifier), providers=[name, "CPUExecutionProvider"])
+    session = open_session(onnx_model(classifier))
     rate = bare(lambda batch: session.run(None, {"inputs": batch}), part)
     yield f"ONNX Runtime on {session.get_providers()[0]}, {len(part)} at a time: {rate:,.0f} objects/s"
 
@@ -186,7 +184,7 @@ def zarr_to_zarr(folder: Path, options: argparse.Namespace, alone: float) -> Ite
         _, job = jobs(folder, spectra(folder), argparse.Namespace(**{**vars(options), "threads": threads}))
         whole, steady, busy = phase(job)
         share = f"{mean(busy):.0%}" if busy else "-"
-        yield f"| {name} | {steady:,.0f} | {steady / alone:.3f} | {whole:,.0f} | {share} |"
+        yield f"| {name} | {steady.rate:,.0f} | {steady.rate / alone:.3f} | {whole.rate:,.0f} | {share} |"
 
 
 def prepared(folder: Path, options: argparse.Namespace) -> tuple[str, Job]:
@@ -227,7 +225,8 @@ def main() -> None:
         print(NOT_YET, flush=True)
     folder, job = prepared(options.out, options)
     classifier = network(folder)
-    block = read_rows(job.output, "spectra", slice(0, min(PART, options.objects)), classifier.recipe.variables)
+    whole_batches = min(PART, options.objects) // options.batch * options.batch
+    block = read_rows(job.output, "spectra", slice(0, whole_batches), classifier.recipe.variables)
     rows, inputs = options.out / "rows.npz", classifier.prepare(block)
     np.savez(rows, allow_pickle=False, **block)
     batches = SMALL_BATCHES if small else BATCHES

@@ -57,7 +57,6 @@ class Adopted(FittedClassifier[TrainingSection]):
     variables: ClassVar[tuple[str, ...]] = ()
     why_not: ClassVar[str] = "a value that the model works on is missing, or its answer is not a finite number"
     needs_labels: ClassVar[bool] = False
-    advice: ClassVar[str] = "adopt the model again"
     source: Path | None = None
 
     @classmethod
@@ -141,10 +140,14 @@ class Adopted(FittedClassifier[TrainingSection]):
     def _forward(self, inputs: Inputs) -> F4:
         return self.combined(self.ask(self.unpacked(inputs)))
 
+    def raw(self, found: Mapping[str, Array]) -> F4:
+        """Put the model's outputs side by side as they are, (object, column)."""
+        names: Sequence[str] = json.loads(str(self.recipe.steps[OUTPUTS]))
+        return side_by_side([found[name] for name in names])
+
     def combined(self, found: Mapping[str, Array]) -> F4:
         """Make the answer (object, column) of the model's outputs."""
-        names: Sequence[str] = json.loads(str(self.recipe.steps[OUTPUTS]))
-        answer = side_by_side([found[name] for name in names])
+        answer = self.raw(found)
         if self.manifest.outputs != "classes":
             return answer
         one_for_two = answer.shape[1] == 1 and len(self.classes) == 2

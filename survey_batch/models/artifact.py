@@ -23,7 +23,7 @@ from survey_batch.config.classifiers import classifier_kind
 from survey_batch.core import plugins
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.wording import size
-from survey_batch.models.manifest import MANIFEST, PLOTS, Manifest
+from survey_batch.models.manifest import MANIFEST, PLOTS, Manifest, again
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise ConfigurationError(
             f"no trained classifier in {folder} ({MANIFEST}: {error.strerror}); "
-            "name a folder written by `survey-batch train`"
+            "name a folder written by `survey-batch train` or `survey-batch adopt`"
         ) from error
     if len(text) > LARGEST_MANIFEST:
         raise ConfigurationError(
@@ -75,7 +75,9 @@ def read_manifest(folder: Path) -> Manifest:
     except ValidationError as error:
         raise ConfigurationError(_no_manifest(folder / MANIFEST, error)) from error
     if missing := [name for name in manifest.files if not (folder / name).is_file()]:
-        raise ConfigurationError(f"classifier {folder} lacks {missing}; copy the whole folder, or train again")
+        raise ConfigurationError(
+            f"classifier {folder} lacks {missing}; copy the whole folder, or {again(manifest.kind)}"
+        )
     return manifest
 
 
@@ -120,7 +122,7 @@ def check_folder(folder: str | Path) -> Manifest:
         if sha256(folder / name) != expected:
             raise ConfigurationError(
                 f"{folder / name} is not the file that was saved (its SHA-256 differs from {MANIFEST}); "
-                "restore the folder, or train again"
+                f"restore the folder, or {again(manifest.kind)}"
             )
     _check_known(folder, manifest)
     _check_versions(folder, manifest)

@@ -22,7 +22,7 @@ from survey_batch.core.threads import one_thread
 from survey_batch.models.artifact import sha256, versions
 from survey_batch.models.batches import in_batches
 from survey_batch.models.fitting import Fit, Workspace
-from survey_batch.models.manifest import MANIFEST, Manifest, Quantity
+from survey_batch.models.manifest import MANIFEST, Manifest, Quantity, again
 from survey_batch.models.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ class Classifier(ABC, Generic[Section]):
             raise ConfigurationError(
                 f"the {self.manifest.kind} classifier ({self.manifest.variant}) answers with an array of shape "
                 f"{answer.shape} for {self.manifest.columns} {wanted[self.manifest.outputs]}: its manifest does not "
-                "belong to it; restore the folder, or train again"
+                f"belong to it; restore the folder, or {again(self.manifest.kind)}"
             )
         if not np.isfinite(answer).all():
             raise ConfigurationError(

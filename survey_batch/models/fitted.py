@@ -14,7 +14,7 @@ from survey_batch.models.artifact import read_arrays, write_arrays
 from survey_batch.models.base import Classifier, Section
 from survey_batch.models.classes import class_numbers, classes_among
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Manifest
+from survey_batch.models.manifest import Manifest, again
 from survey_batch.models.recipe import Recipe
 
 ARRAYS = "preprocessing.npz"
@@ -33,12 +33,9 @@ class FittedClassifier(Classifier[Section]):
     ----------
     model_file : str
         The file that the model is stored in.
-    advice : str
-        What a person may do about a damaged file.
     """
 
     model_file: ClassVar[str]
-    advice: ClassVar[str] = "train again"
 
     def __init__(self, manifest: Manifest, arrays: Arrays | None = None, model: Any = None) -> None:
         super().__init__(manifest)
@@ -110,7 +107,7 @@ class FittedClassifier(Classifier[Section]):
         if wrong := classifier.misfit():
             raise ConfigurationError(
                 f"{folder / cls.model_file} {wrong}: the manifest does not belong to it; restore the folder, or "
-                f"{cls.advice}"
+                f"{again(manifest.kind)}"
             )
         return classifier
 

@@ -24,7 +24,7 @@ from survey_batch.models.examples import Examples, Schedule, Training, balanced_
 from survey_batch.models.fitted import Arrays, Extra, FittedClassifier, valid_part
 from survey_batch.models.fitting import Workspace
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.manifest import Manifest
+from survey_batch.models.manifest import Manifest, again
 from survey_batch.models.trainer import jit, train_network
 
 INPUTS, HELD_OUT = "inputs.npy", "held_out.npy"
@@ -183,7 +183,7 @@ class KerasClassifier(FittedClassifier[NetworkSection]):
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # Keras has no error of its own for a bad file
-            raise ConfigurationError(f"{path} cannot be loaded ({error}); {cls.advice}") from error
+            raise ConfigurationError(f"{path} cannot be loaded ({error}); {again(cls.kind)}") from error
 
 
 def prepare_for_use(model: Any) -> None:

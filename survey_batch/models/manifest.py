@@ -28,6 +28,11 @@ Framework = Literal["keras", "onnxruntime"]
 """What runs a network."""
 
 
+def again(kind: str) -> str:
+    """Say what makes a folder anew that holds a model of a kind."""
+    return "adopt the model again" if kind == "adopted" else "train again"
+
+
 class Quantity(Frozen):
     """A physical quantity that a model estimates."""
 

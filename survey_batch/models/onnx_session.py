@@ -39,7 +39,7 @@ def check_onnxruntime() -> None:
         )
 
 
-def open_session(model: Path | bytes) -> Any:
+def open_session(model: Path | bytes, *, gpu: bool = True) -> Any:
     """Open a session of ONNX Runtime, on a GPU if it can use one.
 
     No library of custom operators is ever loaded: nothing of a model runs but operators that ONNX Runtime itself has.
@@ -48,6 +48,8 @@ def open_session(model: Path | bytes) -> Any:
     ----------
     model
         An ONNX file, or its bytes.
+    gpu
+        Whether a GPU may be used.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def open_session(model: Path | bytes) -> Any:
     options.use_deterministic_compute = True
     options.log_severity_level = 3  # its warnings are about speed
     available = onnxruntime.get_available_providers()
-    providers = [(name, ON_GPU[name]) for name in ON_GPU if name in available]
+    providers = [(name, ON_GPU[name]) for name in ON_GPU if gpu and name in available]
     try:
         given = model if isinstance(model, bytes) else str(model)
         return onnxruntime.InferenceSession(given, options, providers=[*providers, "CPUExecutionProvider"])
@@ -85,4 +87,6 @@ def _reason(error: Exception) -> str:
             f"{said} (custom operators are code of the model's author, which is never loaded: export the model with "
             "ONNX's own operators)"
         )
+    if "INVALID_PROTOBUF" in said or "No graph was found" in said:
+        return f"{said} (it is damaged, or no ONNX file: copy it or export it again)"
     return said

@@ -138,6 +138,11 @@ class ComponentsMLP(PublishedStamps, KerasClassifier[StampTraining]):
         return np.where(agreed[:, None], probability, np.nan).astype(np.float32)
 
     @override
+    def _check_answer(self, answer: F4) -> None:
+        """Let a row without any number pass: it means that the star is not classified."""
+        super()._check_answer(answer[~np.isnan(answer).all(axis=1)])
+
+    @override
     def onnx_answer(self, graph: Graph, output: str) -> str:
         axis, targets = graph.integers(-1), FIRST_ANSWER + ANSWER_STEP * np.arange(len(self.classes))
         mean = graph.add("ReduceMean", output, axis, keepdims=1)

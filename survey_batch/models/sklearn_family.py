@@ -16,6 +16,7 @@ from survey_batch.models.classes import class_numbers
 from survey_batch.models.fitted import FittedClassifier
 from survey_batch.models.fitting import Workspace
 from survey_batch.models.labelled import Labelled
+from survey_batch.models.manifest import again
 
 
 class SklearnClassifier(FittedClassifier[Section]):
@@ -115,7 +116,7 @@ class SklearnClassifier(FittedClassifier[Section]):
             if not (strange := cls._strange_types(path)):
                 return skops.io.load(path, trusted=list(cls.trusted))
         except Exception as error:  # skops has no error of its own for a bad file
-            raise ConfigurationError(f"{path} cannot be loaded ({error}); {cls.advice}") from error
+            raise ConfigurationError(f"{path} cannot be loaded ({error}); {again(cls.kind)}") from error
         raise ConfigurationError(
             f"{path} holds types that no such classifier needs ({', '.join(strange)}): do not use it"
         )

@@ -148,9 +148,10 @@ class PredictionsStage(Stage):
                 raise ConfigurationError(
                     f'predictions.{key} = "{value}" is for networks, and {self.folder} holds none; remove the key'
                 )
+            other = ", or export the model in half precision and adopt it again" if key == "precision" else ""
             raise ConfigurationError(
                 f"an ONNX file runs on ONNX Runtime in the precision it was exported in, so predictions.{key} does not "
-                f"change {self.folder}; remove the key, or export the model in half precision and adopt it again"
+                f"change {self.folder}; remove the key{other}"
             )
 
     def prepare(self, inputs: Rows) -> Rows:

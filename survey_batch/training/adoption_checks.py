@@ -18,7 +18,7 @@ LAYOUTS = ("channels:first", "channels:last", "stack:first", "stack:last", "flat
 """Steps that change only how numbers are arranged."""
 
 ALONE_TOLERANCE = 1e-3
-"""Largest difference, relative to the largest answer, of an object's answer alone and among others."""
+"""Largest difference, relative to the largest answer (of each quantity), of an object alone and among others."""
 
 
 def check_inputs(model: Adopted, block: Variables) -> Variables:
@@ -118,10 +118,16 @@ def check_answers(model: Adopted, prepared: Variables, *, logits: bool) -> F4:
     """
     if model.manifest.outputs == "classes":
         rows = prepared["possible"]
-        raw = model.combined(model.ask(model.unpacked(prepared["inputs"][rows])))
-        if wrong := not_probabilities(raw[np.isfinite(raw).all(axis=1)]):
-            advice = "leave out --logits" if logits else "if they are logits, say --logits"
-            raise ConfigurationError(f"the model's answers are no probabilities of its classes: {wrong}; {advice}")
+        found = model.ask(model.unpacked(prepared["inputs"][rows]))
+        given = model.raw(found) if logits else model.combined(found)
+        given = given[np.isfinite(given).all(axis=1)]
+        wrong = not_probabilities(given)
+        if logits and len(given) and given.shape[1] > 1 and not wrong:
+            raise ConfigurationError("the model's answers are probabilities already, not logits: leave out --logits")
+        if not logits and wrong:
+            raise ConfigurationError(
+                f"the model's answers are no probabilities of its classes: {wrong}; if they are logits, say --logits"
+            )
     answers = model.predict_prepared(prepared, len(prepared["possible"]))
     if not np.isfinite(answers[prepared["possible"]]).all():
         raise ConfigurationError(
@@ -139,10 +145,11 @@ def check_alone(model: Adopted, prepared: Variables, answers: F4) -> None:
     ConfigurationError
         Says what usually causes it.
     """
-    scale = np.nanmax(np.abs(answers))
+    axis = 0 if model.manifest.outputs == "values" else None  # quantities differ in size: a redshift, a temperature
+    scale = np.nanmax(np.abs(answers), axis=axis)
     for row in np.flatnonzero(prepared["possible"]):
         alone = model.predict_prepared({name: values[row : row + 1] for name, values in prepared.items()}, 1)
-        if np.abs(alone[0] - answers[row]).max() > ALONE_TOLERANCE * scale:
+        if (np.abs(alone[0] - answers[row]) > ALONE_TOLERANCE * scale).any():
             raise ConfigurationError(
                 "the model answers differently for an object alone and among others: it was probably exported as in "
                 "training, with dropout or batch normalisation; call model.eval() before the export"

@@ -12,8 +12,11 @@ from survey_batch.models.manifest import Quantity
 
 WAYS = "classes:A,F,G, values:z,teff[K] or embedding"
 
-QUANTITY = re.compile(r"([A-Za-z][A-Za-z0-9_]*)(?:\[([^\]]*)\])?")
+QUANTITY = re.compile(r"([A-Za-z][A-Za-z0-9_]*)(?:\[([^\]]{,100})\])?")
 """A quantity, with its unit in brackets."""
+
+LONGEST_NAME = {"classes": 200, "values": 100}
+"""Most characters in a name; a manifest has no longer ones."""
 
 
 def declared(text: str, *, errors: bool, names: Sequence[str] = ()) -> dict[str, Any]:
@@ -37,6 +40,11 @@ def declared(text: str, *, errors: bool, names: Sequence[str] = ()) -> dict[str,
     words = tuple(word.strip() for word in rest.split(",") if word.strip())
     if kind not in ("classes", "values", "embedding") or (kind == "embedding" and words):
         raise ConfigurationError(f"outputs {text!r} are not understood; write {WAYS}")
+    named = [word.partition("[")[0] for word in words] if kind == "values" else list(words)
+    if twice := [name for i, name in enumerate(named) if name in named[:i]]:
+        raise ConfigurationError(f"outputs {text!r} name {twice[0]!r} twice; each output has a name of its own")
+    if long := [name for name in named if len(name) > LONGEST_NAME[kind]]:
+        raise ConfigurationError(f"outputs name {long[0][:20]!r}…, which has more than {LONGEST_NAME[kind]} characters")
     if errors and kind != "values":
         raise ConfigurationError(f"errors belong to values, and the model answers with {kind}; leave them out")
     if kind == "embedding":
@@ -100,6 +108,6 @@ def chosen_outputs(
         alone = [way for way in alone if len(way) == 1]
     if len(alone) == 1:
         return alone[0], sum(widths[name] for name in alone[0])
-    needs = "any number of columns" if columns is None else f"{columns} columns"
+    needs = "any number of columns" if columns is None else f"{columns} column{'s' * (columns != 1)}"
     why = "several fit; name the ones to use" if alone else "none fits"
     raise ConfigurationError(f"the answer needs {needs}, and for {rows} objects the model answers with {listed}: {why}")

@@ -5,6 +5,8 @@ import pytest
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.adopted_keras import AdoptedKeras
+from survey_batch.models.engines.onnx_model import onnx_model
+from survey_batch.models.engines.running import OnnxRuntime
 from survey_batch.models.loading import load_classifier
 from survey_batch.models.manifest import Manifest
 from survey_batch.models.recipe import Recipe
@@ -41,6 +43,20 @@ def test_a_network_takes_what_its_file_says_and_answers_as_it_does(tmp_path):
     loaded = load_classifier(tmp_path / "folder")
     np.testing.assert_array_equal(loaded.predict_proba(block), model.predict_proba(block))
     assert loaded.manifest.framework == "keras"
+
+
+@pytest.mark.parametrize(("columns", "scores"), [(2, "logits"), (1, "logits"), (1, "probabilities")])
+def test_a_network_of_logits_or_of_one_output_is_exported_with_what_makes_probabilities(columns, scores):
+    import keras
+
+    model = keras.Sequential([keras.Input((3, 8, 8)), keras.layers.Flatten(), keras.layers.Dense(columns, "tanh")])
+    (last,) = keras.Model(model.inputs[0], model.outputs[0]).output_names
+    made = adopted(model, [last], classes=("A", "F"))
+    made.manifest.recipe.steps["scores"] = scores
+    if scores == "probabilities":
+        model.layers[-1].activation = keras.activations.sigmoid
+    answer = OnnxRuntime(onnx_model(made)).ask({"inputs": CUTOUTS})[0]
+    np.testing.assert_allclose(answer, made.predict_proba({"flux": CUTOUTS}), atol=1e-5)
 
 
 def test_several_inputs_and_outputs_go_by_their_names():

@@ -47,11 +47,14 @@ def test_a_gpu_computes_with_full_precision_and_without_choosing_by_time(tmp_pat
     (name, options), last = asked["providers"]
     assert (name, last) == ("CUDAExecutionProvider", "CPUExecutionProvider")
     assert options == {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}
+    open_session(MATRIX_PRODUCT, gpu=False)
+    assert asked["providers"] == ["CPUExecutionProvider"]
 
 
-def test_a_file_that_is_no_model_is_refused(tmp_path):
-    (tmp_path / "m.onnx").write_bytes(b"no model")
-    with pytest.raises(ConfigurationError, match=r"cannot read .*m\.onnx: "):
+@pytest.mark.parametrize("content", [b"no model", b""])
+def test_a_file_that_is_no_model_is_refused(tmp_path, content):
+    (tmp_path / "m.onnx").write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"cannot read .*m\.onnx: .*no ONNX file: copy it or export it again"):
         open_session(tmp_path / "m.onnx")
 
 

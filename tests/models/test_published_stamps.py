@@ -9,6 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.loading import family_of, load_classifier
+from survey_batch.models.manifest import Manifest
 from survey_batch.models.published_stamps import (
     ANSWER_STEP,
     FIRST_ANSWER,
@@ -18,6 +19,7 @@ from survey_batch.models.published_stamps import (
     pixel_compression,
     similarity,
 )
+from survey_batch.models.recipe import Recipe
 from survey_batch.optics.psf_field import random_psf_field
 from survey_batch.optics.seds import CLASSES
 from tests.models.answers import assert_rows_answer_for_themselves
@@ -130,6 +132,16 @@ def test_the_class_is_the_one_nearest_to_the_committees_mean_and_anomalies_have_
     assert known.tolist() == [True, True, False, False, False]
     expected = np.round((answers.mean(axis=1) - FIRST_ANSWER) / ANSWER_STEP)
     np.testing.assert_array_equal(probability[known].argmax(axis=1), expected[known])
+
+
+def test_a_star_on_which_the_committee_disagrees_has_no_class_and_ends_no_run():
+    recipe = Recipe(product="stamps", variables=("flux",), shape=(2, 2))
+    manifest = Manifest(kind="stamp-type", variant="pca-mlp", classes=CLASSES, recipe=recipe)
+    outputs = np.array([[1.6, 1.4, 1.5], [2.0, 5.0, 6.0]])
+    network = SimpleNamespace(compile=lambda **_: None, predict_on_batch=lambda _: outputs)
+    arrays = {"mean": np.zeros(4), "components": np.eye(4), "spread": np.array(0.5)}
+    probability = ComponentsMLP(manifest, arrays, network).predict_proba({"flux": np.ones((2, 2, 2), np.float32)}, 2)
+    assert np.isfinite(probability).all(axis=1).tolist() == [True, False]
 
 
 @pytest.mark.slow

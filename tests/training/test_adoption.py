@@ -142,6 +142,8 @@ def test_a_model_that_does_not_work_is_not_written(job, weights, tmp_path):
         ({"model": "none.onnx"}, "there is no file"),
         ({"preprocess": ("polish",)}, "no preprocessing step 'polish'"),
         ({"outputs": "classes:A,G"}, r"needs 2 columns.*answer \(10, 3\)"),
+        ({"outputs": "classes:A,G,A"}, "'classes:A,G,A' name 'A' twice"),
+        ({"logits": True}, "probabilities already, not logits: leave out --logits"),
     ],
 )
 def test_what_cannot_be_adopted_is_refused_in_words(job, weights, tmp_path, changes, said):

@@ -126,6 +126,22 @@ def test_a_model_that_normalises_its_batch_is_refused(tmp_path):
         check_alone(model, prepared, check_answers(model, prepared, logits=False))
 
 
+def test_a_small_quantity_beside_a_large_one_is_looked_at_too(tmp_path):
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], axes=[0]),
+        helper.make_node("Sub", ["x", "mean"], ["rest"]),
+        helper.make_node("MatMul", ["rest", "few"], ["z"]),
+        helper.make_node("MatMul", ["x", "many"], ["teff"]),
+        helper.make_node("Concat", ["z", "teff"], ["answer"], axis=1),
+    ]
+    weights = {"few": np.full((40, 1), 1e-3, "f4"), "many": np.full((40, 1), 1e4, "f4")}
+    path = write_model(tmp_path / "m.onnx", nodes, [("x", ["n", 40])], [("answer", ["n", 2])], weights)
+    model = model_of(path, outputs="values", quantities=[{"name": "z"}, {"name": "teff", "units": "K"}])
+    prepared = check_inputs(model, block())
+    with pytest.raises(ConfigurationError, match="differently for an object alone"):
+        check_alone(model, prepared, check_answers(model, prepared, logits=False))
+
+
 def test_answers_are_shown_in_words(tmp_path):
     recipe = Recipe(product="spectra", variables=("flux",), shape=(4,))
     about = {"kind": "adopted", "variant": "onnx", "recipe": recipe}

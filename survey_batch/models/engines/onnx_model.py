@@ -49,9 +49,12 @@ def export_model(folder: str | Path, to: str | Path) -> str:
     if not target.endswith(".onnx"):
         raise ConfigurationError(f"a model is exported to a file that ends in .onnx, not to {target}")
     classifier = load_classifier(folder)
+    if classifier.manifest.framework == "onnxruntime":
+        names = " and ".join(name for name in sorted(classifier.manifest.files) if ".onnx" in name)
+        raise ConfigurationError(f"{folder} holds a network in ONNX already: copy {names} from it")
     if not isinstance(classifier, KerasClassifier):
         raise ConfigurationError(
-            f"{folder} holds a {classifier.kind} classifier of variant {classifier.variant}, which is no network: "
+            f"{folder} holds a classifier of kind {classifier.kind} ({classifier.variant}), which is no network: "
             "only networks are exported to ONNX"
         )
     write_where_asked(target, onnx_model(classifier))
@@ -106,8 +109,8 @@ def _compare(classifier: KerasClassifier[Any], model: bytes, inputs: dict[str, S
         for name, shape in inputs.items()
     }
     given |= {name: (values > 0).astype(np.float32) for name, values in given.items() if name != INPUT}
-    answer = classifier._forward(given[INPUT])  # noqa: SLF001 - `predict_prepared` refuses an ensemble that disagrees
-    ours = classifier.settle(answer, {name: values > 0 for name, values in given.items()})
+    evidence = {name: values > 0 for name, values in given.items() if name != INPUT}
+    ours = classifier.predict_prepared({"inputs": given[INPUT], "possible": np.ones(TRIED, bool), **evidence}, TRIED)
     theirs = np.concatenate(OnnxRuntime(model).ask(given), axis=1)
     if not np.allclose(theirs, ours, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
         raise ConfigurationError(

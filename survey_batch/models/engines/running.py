@@ -18,6 +18,7 @@ from survey_batch.core.threads import THREADS
 from survey_batch.models.engines.installed import PRECISIONS, check_engine
 from survey_batch.models.engines.network import INPUT, network_graph
 from survey_batch.models.keras_family import KerasClassifier
+from survey_batch.models.onnx_session import open_session
 
 OUTPUT = "outputs"
 """Name of a network's output before anything that the family makes of it."""
@@ -101,12 +102,7 @@ class OnnxRuntime:
     """A network on ONNX Runtime's CPU provider."""
 
     def __init__(self, model: bytes) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = THREADS
-        options.log_severity_level = 3  # errors
-        self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self.session = open_session(model, gpu=False)
 
     def predict_on_batch(self, inputs: npt.NDArray[Any]) -> F4:
         """Compute the network's output."""

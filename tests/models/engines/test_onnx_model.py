@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.adopted_onnx import AdoptedOnnx
 from survey_batch.models.engines.onnx_model import export_model, onnx_model
 from survey_batch.models.helium import HELIUM
 from survey_batch.models.loading import load_classifier
+from survey_batch.models.manifest import Manifest
+from survey_batch.models.recipe import Recipe
 from survey_batch.models.spectral_forest import SpectralForest
 from tests.models.conftest import labelled, make_block
 from tests.models.engines.stars import stars
+from tests.models.onnx_models import linear
 
 onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
 
@@ -86,3 +90,20 @@ def test_what_is_no_network_or_no_name_of_a_file_is_refused(labels, wavelength, 
     with pytest.raises(ConfigurationError, match=r"ends in \.onnx"):
         export_model(tmp_path, tmp_path / "x.pb")
     assert load_classifier(tmp_path)
+
+
+def test_a_network_that_is_onnx_already_is_not_exported(tmp_path):
+    recipe = Recipe(
+        product="spectra",
+        variables=("flux",),
+        shape=(4,),
+        dims={"flux": ("wavelength",)},
+        steps={"outputs": '["answer"]'},
+    )
+    manifest = Manifest(kind="adopted", variant="onnx", outputs="embedding", dimensions=3, recipe=recipe)
+    source = linear(tmp_path / "m.onnx", np.ones((4, 3)))
+    model = AdoptedOnnx(manifest, {}, AdoptedOnnx.read_model(source))
+    model.source = source
+    model.save(tmp_path / "folder")
+    with pytest.raises(ConfigurationError, match=r"in ONNX already: copy network\.onnx"):
+        export_model(tmp_path / "folder", tmp_path / "x.onnx")
