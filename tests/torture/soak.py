@@ -105,9 +105,8 @@ def long_run(folder: Path, seconds: float, watch: Watch) -> int:
     compute_like_a_worker()
     archive = make_archive(folder / "large", 200)
     with (
-        dask.config.set(
-            SCHEDULER_SETTINGS
-        ),  # as on a cluster of ours: by default Dask keeps far more for its developers
+        # As on a cluster of ours: by default Dask keeps far more for its developers.
+        dask.config.set(SCHEDULER_SETTINGS),
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster) as client,
     ):
@@ -140,15 +139,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=120)
     seconds = 60 * parser.parse_args(arguments).minutes
     watch = Watch()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as parent:  # a worker may still clean up
-        folder, scratch = Path(parent) / "work", Path(parent) / "tmp"
-        folder.mkdir()
-        scratch.mkdir()
-        os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)  # of this process and its workers alone
-        os.environ["DASK_TEMPORARY_DIRECTORY"] = str(scratch)
-        jobs = many_jobs(folder, (1 - LONG_SHARE) * seconds, watch)
-        times = long_run(folder, LONG_SHARE * seconds, watch)
-    sys.stdout.write(f"{jobs} jobs, one after another; one cluster for {times} jobs of 200 spectra\n{watch.table()}\n")
+    try:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as parent:  # a worker may still clean up
+            folder, scratch = Path(parent) / "work", Path(parent) / "tmp"
+            folder.mkdir()
+            scratch.mkdir()
+            os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)  # of this process and its workers alone
+            os.environ["DASK_TEMPORARY_DIRECTORY"] = str(scratch)
+            jobs = many_jobs(folder, (1 - LONG_SHARE) * seconds, watch)
+            sys.stdout.write(f"{jobs} jobs, one after another\n")
+            times = long_run(folder, LONG_SHARE * seconds, watch)
+            sys.stdout.write(f"one cluster for {times} jobs of 200 spectra\n")
+    finally:  # hours of figures are not lost with a cluster that does not close in time
+        sys.stdout.write(f"{watch.table()}\n")
     return 1 if any(grew for *_, grew in watch.rows()) else 0
 
 
