@@ -11,6 +11,7 @@ from survey_batch.config.sections.train_quantities import QuantitiesTraining
 from survey_batch.core.arrays import F4, F8
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import Inputs
+from survey_batch.models.engines.graph import Graph
 from survey_batch.models.examples import Examples, Training
 from survey_batch.models.fitted import Arrays, Extra
 from survey_batch.models.gaussian import mixture
@@ -130,6 +131,13 @@ class QuantityNetworks(KerasClassifier[QuantitiesTraining]):
         spread = self.arrays["spread"]
         answers = back(mean * spread + self.arrays["centre"], deviation * spread, self.manifest.quantities)
         return answers.astype(np.float32)
+
+    @override
+    def onnx_answer(self, graph: Graph, output: str) -> str:
+        raise ConfigurationError(
+            f"a {self.manifest.kind} model mixes the answers of its members after the network, which an ONNX file from "
+            "here cannot hold: use it by `survey-batch run` or sb.predict; predictions.engine makes it faster"
+        )
 
 
 def quantity_name(column: str) -> str:

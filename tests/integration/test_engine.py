@@ -137,12 +137,12 @@ class Stumble(WorkerPlugin):
 
         summed = SpectralFeaturesStage.fit_part
 
-        def stumbling(stage, shards):
+        def stumbling(stage, shards, *given):
             marker = self.folder / str(shards[0].index)
             if not marker.exists():
                 marker.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-            return summed(stage, shards)
+            return summed(stage, shards, *given)
 
         SpectralFeaturesStage.fit_part = stumbling
 

@@ -90,6 +90,11 @@ def reshape(graph: Graph, layer: Any, inputs: list[Value]) -> str:
     return _reshaped(graph, inputs[0].name, layer.compute_output_shape(inputs[0].shape)[1:])
 
 
+def permute(graph: Graph, layer: Any, inputs: list[Value]) -> str:
+    """Permute, whose axes count from 1, as the first is that of the objects."""
+    return graph.transpose(inputs[0].name, (0, *layer.dims))
+
+
 def flatten(graph: Graph, layer: Any, inputs: list[Value]) -> str:
     """Flatten."""
     check_channels_last(layer)
@@ -187,7 +192,7 @@ LAYERS: dict[str, Translate] = {
     "Conv1D": convolution, "Conv2D": convolution, "DepthwiseConv2D": depthwise,
     "BatchNormalization": batch_normalization, "LayerNormalization": layer_normalization,
     "Normalization": normalization, "Rescaling": rescaling, "Resizing": resizing,
-    "Flatten": flatten, "Reshape": reshape, "RepeatVector": repeated, "Concatenate": concatenate,
+    "Flatten": flatten, "Permute": permute, "Reshape": reshape, "RepeatVector": repeated, "Concatenate": concatenate,
     "Cropping1D": cropping, "Cropping2D": cropping,
     **{f"{kind}Pooling{rank}D": pooling for kind in ("Max", "Average") for rank in (1, 2)},
     **{f"Global{kind}Pooling{rank}D": global_pooling for kind in ("Max", "Average") for rank in (1, 2)},
