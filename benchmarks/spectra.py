@@ -42,7 +42,7 @@ def row(data: Data, scratch: Path) -> Row:
 
 
 def decompress(files: list[Path]) -> None:
-    """Read some files, and decompress those that are packed."""
+    """Read some files, and decompress the packed ones."""
     for file in files:
         raw = file.read_bytes()
         if raw.startswith(b"\x1f\x8b"):

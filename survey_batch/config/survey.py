@@ -89,7 +89,7 @@ class Survey(ABC):
 
     @classmethod
     def place_keys(cls) -> tuple[str, ...]:
-        """Return those that decide, with the root, where files are."""
+        """Return the keys that, with the root, decide where files are."""
         return tuple(name for name in cls.archive_keys() if name not in cls.archive.beside)
 
     @classmethod

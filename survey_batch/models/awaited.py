@@ -21,7 +21,7 @@ def awaits(folder: str, train: TrainingSection | None) -> bool:
 
 
 def other_answers(manifest: Manifest, section: TrainingSection) -> str:
-    """Say in what a classifier's answers differ from those that a table [train] asks for; "" if in nothing."""
+    """Say how a classifier's answers differ from what a table [train] asks for; "" if they do not."""
     quantities = family_of(section.kind, section.variant).quantities_of(section)
     there, wanted = ([one.column for one in each] for each in (manifest.quantities, quantities))
     if sorted(there) != sorted(wanted):

@@ -12,23 +12,17 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from survey_batch.config.sections.train_quantities import QuantitiesTraining
-from survey_batch.core.arrays import F4, Variables
+from survey_batch.core.arrays import F4
+from survey_batch.models.binned_spectra import BinnedSpectra
 from survey_batch.models.examples import Training
 from survey_batch.models.galaxy_quasar_star import (
     ARM_STEP,
     BIN_PIXELS,
-    LEAST_GOOD_SHARE,
     SLOPE,
-    VARIABLES,
-    enough_good_pixels,
-    spectra_recipe,
 )
 from survey_batch.models.gaussian import LOSS, heads
-from survey_batch.models.labelled import Labelled
-from survey_batch.models.preprocessing import step
 from survey_batch.models.quantities import QuantityNetworks
-from survey_batch.models.recipe import Recipe
-from survey_batch.models.spectrum_inputs import flux_channels, noisier, tilted
+from survey_batch.models.spectrum_inputs import noisier, tilted
 
 FILTERS = ((16, 9), (24, 7), (32, 5), (48, 5))
 """Number and width of each layer's filters; each layer halves the number of bins."""
@@ -36,7 +30,7 @@ MAP_FILTERS, POSITIONS = 12, 16
 HIDDEN, DROPOUT = 64, 0.1
 
 
-class SpectralQuantities(QuantityNetworks):
+class SpectralQuantities(BinnedSpectra, QuantityNetworks):
     """A convolutional network on flux and error, binned on the log grid, and an ensemble of last layers.
 
     A spectrum with less than `least_good_share` (0.3) of good pixels gets no estimate.
@@ -44,31 +38,7 @@ class SpectralQuantities(QuantityNetworks):
 
     kind: ClassVar[str] = "quantities"
     variant: ClassVar[str] = "convolution"
-    product: ClassVar[str] = "spectra"
-    variables: ClassVar[tuple[str, ...]] = VARIABLES
     why_not: ClassVar[str] = "too few good pixels for an estimate"
-
-    @classmethod
-    @override
-    def recipe_of(cls, data: Labelled, section: QuantitiesTraining) -> Recipe:
-        """Make the recipe: bins of flux and error on the product's grid."""
-        steps: dict[str, float | int | str] = {
-            "method": "flux-and-error-bins",
-            "bin_pixels": BIN_PIXELS,
-            "least_good_share": LEAST_GOOD_SHARE,
-        }
-        return spectra_recipe(data, steps)
-
-    @classmethod
-    @override
-    def valid_rows(cls, block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
-        """Mark spectra with enough good pixels."""
-        return enough_good_pixels(block, recipe)
-
-    def prepare(self, block: Variables) -> F4:
-        """Compute channels, (object, bin, 2)."""
-        flux, ivar, mask = (block[name] for name in VARIABLES)
-        return flux_channels(flux, ivar, mask, int(step(self.recipe.steps, "bin_pixels")))
 
     @override
     def training(self, section: QuantitiesTraining) -> Training:

@@ -14,22 +14,17 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from survey_batch.config.sections.train_embedding import EmbeddingTraining
-from survey_batch.core.arrays import F4, Variables
+from survey_batch.core.arrays import F4
+from survey_batch.models.binned_spectra import BinnedSpectra
 from survey_batch.models.examples import Examples, Training
 from survey_batch.models.fitted import Arrays, Extra, valid_part
 from survey_batch.models.galaxy_quasar_star import (
     BIN_PIXELS,
-    LEAST_GOOD_SHARE,
-    VARIABLES,
-    enough_good_pixels,
-    spectra_recipe,
 )
 from survey_batch.models.keras_family import KerasClassifier, prepare_for_use
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest
-from survey_batch.models.preprocessing import step
-from survey_batch.models.recipe import Recipe
-from survey_batch.models.spectrum_inputs import flux_and_error, flux_channels, noisier
+from survey_batch.models.spectrum_inputs import flux_and_error, noisier
 
 DECODER = "decoder.keras"
 
@@ -49,7 +44,7 @@ STRETCH = 16
 """Bins of a stretch that is hidden in training."""
 
 
-class SpectrumEmbedding(KerasClassifier[EmbeddingTraining]):
+class SpectrumEmbedding(BinnedSpectra, KerasClassifier[EmbeddingTraining]):
     """The encoder of a denoising autoencoder on flux and error, binned on the log grid.
 
     Its numbers have mean 0 and standard deviation 1 over the training spectra. A spectrum with less than
@@ -58,8 +53,6 @@ class SpectrumEmbedding(KerasClassifier[EmbeddingTraining]):
 
     kind: ClassVar[str] = "spectrum-embedding"
     variant: ClassVar[str] = "autoencoder"
-    product: ClassVar[str] = "spectra"
-    variables: ClassVar[tuple[str, ...]] = VARIABLES
     why_not: ClassVar[str] = "too few good pixels to be described"
     needs_labels: ClassVar[bool] = False
 
@@ -67,23 +60,6 @@ class SpectrumEmbedding(KerasClassifier[EmbeddingTraining]):
         super().__init__(manifest, arrays, model)
         self.decoder: Any = None
         """The second half, or the file that holds it: it is read when it is first used, which prediction never does."""
-
-    @classmethod
-    @override
-    def recipe_of(cls, data: Labelled, section: EmbeddingTraining) -> Recipe:
-        """Make the recipe: bins of flux and error."""
-        steps: dict[str, float | int | str] = {
-            "method": "flux-and-error-bins",
-            "bin_pixels": BIN_PIXELS,
-            "least_good_share": LEAST_GOOD_SHARE,
-        }
-        return spectra_recipe(data, steps)
-
-    @classmethod
-    @override
-    def valid_rows(cls, block: Variables, recipe: Recipe) -> npt.NDArray[np.bool_]:
-        """Mark spectra with enough good pixels."""
-        return enough_good_pixels(block, recipe)
 
     @classmethod
     @override
@@ -99,11 +75,6 @@ class SpectrumEmbedding(KerasClassifier[EmbeddingTraining]):
         return cls(about), valid_part(cls, data, recipe)
 
     @override
-    def prepare(self, block: Variables) -> F4:
-        """Compute flux and its reliability in bins, (object, bin, 2)."""
-        flux, ivar, mask = (block[name] for name in VARIABLES)
-        return flux_channels(flux, ivar, mask, int(step(self.recipe.steps, "bin_pixels")))
-
     @override
     def examples(
         self,

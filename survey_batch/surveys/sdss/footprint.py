@@ -77,7 +77,7 @@ class Footprint:
         self.reach = chord(np.hypot(*self.half.T).max()) * (1 + 1e-6)
 
     def find(self, ra: F8, dec: F8) -> Found:
-        """Find the field of each position [deg]: of those that cover it the best one, by score and then by middle.
+        """Find the best field that covers each position [deg]: the highest score, then the nearest middle.
 
         Positions that are not finite have no field, and no distance.
         """
