@@ -20,6 +20,8 @@ from survey_batch.training.evaluation import evaluate
 from survey_batch.training.train import train
 from tests.jobs import lamost_job
 
+pytestmark = pytest.mark.slow
+
 OBJECTS = 60
 SPLIT = {"train": 0.6, "validation": 0.2, "test": 0.2}
 """Objects are held out for the temperature: else five more networks are trained for it."""

@@ -24,6 +24,8 @@ from survey_batch.store.products import create_product
 from survey_batch.surveys.sdss.files import FRAME_SHAPE, FieldKey, frame_path
 from tests.jobs import sdss_job, write_catalog
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
