@@ -20,6 +20,8 @@ from tests.lamost_files import make_archive
 from tests.patience import PATIENCE
 from tests.servers import Fault, http_server
 
+pytestmark = pytest.mark.slow
+
 OBJECTS = 12
 REQUESTS = OBJECTS + 2
 """One for each file, one again for that which was answered with an error, and one by which the archive is tried."""
