@@ -33,7 +33,7 @@ test:  ## what every change must pass: lint, types, and the tests that are not s
 	@$(MAKE) --no-print-directory --jobs 3 lint types fast
 
 fast: $(VENV)/.ready  ## the tests that are not slow
-	$(PYTEST) --numprocesses 4 -m "not slow"
+	$(PYTEST) --numprocesses 4 --timeout 600 -m "not slow"
 
 test-all: $(VENV)/.ready  ## the slow tests, which `make test` leaves out
 	$(PYTEST) --numprocesses 6 -m slow
@@ -50,7 +50,7 @@ lint: $(VENV)/.ready
 types: $(VENV)/.ready
 	$(BIN)/mypy
 
-# It asks pypi.org, which a test must not need, so neither `make test` nor `.ci/run` calls it. --strict: what could not be
+# It asks the package index, which a test must not need, so neither `make test` nor `.ci/run` calls it. --strict: what could not be
 # looked up is a failure too.
 audit: $(VENV)/.ready  ## known vulnerabilities of the versions in constraints.txt
 	$(call INSTALL,pip-audit)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+from dask.typing import Key
 from distributed import Client, Future, KilledWorker
 
 from survey_batch.cluster.base import Connection
@@ -79,11 +80,18 @@ def _submit(client: Client, job: Job, name: str, shards: Sequence[Shard], sample
 
 
 def _retry(client: Client, futures: Sequence[Future]) -> None:
-    """Retry failed tasks like `Client.retry`, which fails on tasks that the client has already released."""
-    failed = [future.key for future in futures if future.status == "error"]
-    for key in client.sync(client.scheduler.retry, keys=failed, client=client.id):
-        if key in client.futures:
-            client.futures[key].retry()
+    """Retry failed tasks like `Client.retry`, which fails on tasks that the client has already released.
+
+    `Client.retry` has one more fault: it marks tasks as pending after the scheduler answered. A task that ended before
+    then stays pending for ever. Here they are marked first; what the scheduler says of them later comes in order.
+    """
+    client.sync(_retried, client, [future.key for future in futures if future.status == "error"])
+
+
+async def _retried(client: Client, keys: list[Key]) -> None:
+    for key in keys:
+        client.futures[key].retry()
+    await client.scheduler.retry(keys=keys, client=client.id)
 
 
 @one_thread()

@@ -10,8 +10,8 @@ Bytes = npt.NDArray[np.uint8]
 def resize(images: Bytes, resized: Bytes) -> Bytes:
     """Resize images exactly as Pillow's `Image.resize` with `LANCZOS` does.
 
-    Pillow resamples one axis after the other, in integers. From version 13, it takes y first if it shrinks much more
-    than x; here x always comes first. Each image is resized by itself: a stack of them leaves a core's cache.
+    Pillow resamples one axis after the other, in integers. From version 13, it sometimes takes y first where y shrinks;
+    here x always comes first. Each image is resized by itself: a stack of them leaves a core's cache.
 
     Parameters
     ----------
@@ -24,10 +24,9 @@ def resize(images: Bytes, resized: Bytes) -> Bytes:
     (n, height, width, 3) uint8
         `resized`.
     """
-    rows, columns = images.shape[1:3]
+    rows = images.shape[1]
     height, width = resized.shape[1:3]
-    y_shrinks_more = height * columns < width * rows
     for place, image in zip(resized, map(Image.fromarray, images), strict=True):
-        wide = image.resize((width, rows), Image.Resampling.LANCZOS) if y_shrinks_more else image
+        wide = image.resize((width, rows), Image.Resampling.LANCZOS) if height < rows else image
         place[...] = wide.resize((width, height), Image.Resampling.LANCZOS)
     return resized

@@ -1,5 +1,6 @@
 """What a stage learns from all shards does not depend on who sums them up, nor on workers that die."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -77,6 +78,20 @@ def test_a_part_whose_worker_died_is_summed_up_again_and_the_result_is_the_same(
     errors[FIT_SHARDS] = [death("part 1")] * (DEATHS_ALLOWED - 1)
     assert learn(count) == expected(count)
     assert parts.count(FIT_SHARDS) == DEATHS_ALLOWED
+
+
+@pytest.mark.timeout(120)
+def test_a_sum_that_ends_before_the_scheduler_answers_is_seen(learn, client, monkeypatch):
+    retry = client.scheduler.retry
+
+    async def late(**what):
+        answer = await retry(**what)
+        await asyncio.sleep(1)
+        return answer
+
+    monkeypatch.setattr(client.scheduler, "retry", late, raising=False)
+    errors[0] = [death("part 0")]
+    assert learn(FIT_SHARDS) == expected(FIT_SHARDS)
 
 
 def test_a_part_that_kills_its_workers_ends_the_run_with_what_to_change(learn):
