@@ -11,7 +11,8 @@ from benchmarks.data import Data
 from benchmarks.pipeline import make_job, ready, stored_share
 from benchmarks.timing import Row
 from survey_batch.images.wcs import sky_to_pixel
-from survey_batch.planning.plan import Rows, make_plan, to_numpy
+from survey_batch.planning.plan import make_plan
+from survey_batch.planning.stored import Rows, to_numpy
 from survey_batch.stages.cutting import by_field
 from survey_batch.surveys.sdss.columns import FIELD
 from survey_batch.surveys.sdss.files import FRAME_SHAPE, FieldKey, frame_path, read_frame

@@ -21,7 +21,8 @@ from survey_batch.config.sections.images import CompositesSection
 from survey_batch.core.arrays import F8
 from survey_batch.core.status import Status
 from survey_batch.images.composite import composite_images
-from survey_batch.planning.plan import make_plan, to_numpy
+from survey_batch.planning.plan import make_plan
+from survey_batch.planning.stored import to_numpy
 from survey_batch.stages import make_stage
 
 BANDS = "ugriz"

@@ -25,7 +25,8 @@ from survey_batch.archive.decompress import SDSS_CEILING, decompress
 from survey_batch.config.job import Job
 from survey_batch.core.arrays import F8
 from survey_batch.images.aperture_correction import TOTAL_RADIUS, WIDE_RING, measure_correction
-from survey_batch.planning.plan import Rows, make_plan, to_numpy
+from survey_batch.planning.plan import make_plan
+from survey_batch.planning.stored import Rows, to_numpy
 from survey_batch.stages import make_stage
 from survey_batch.stages.image_features import ImageFeaturesStage
 from survey_batch.surveys.sdss.files import FieldKey, read_frame

@@ -6,7 +6,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.findings import Finding, Findings, Site
 from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status
-from survey_batch.planning.plan import Rows
+from survey_batch.planning.stored import Rows
 from survey_batch.preflight.trial import OF_THE_FILE, Answer, fetch_one
 
 

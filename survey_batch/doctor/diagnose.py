@@ -13,7 +13,8 @@ from survey_batch.doctor.output import output_can_be_used, room_is_enough
 from survey_batch.doctor.visit import doctor_folder
 from survey_batch.doctor.workers import worker_works
 from survey_batch.models.awaited import without_predictions
-from survey_batch.planning.plan import Plan, Rows
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import Rows
 from survey_batch.preflight.estimate import Estimate
 from survey_batch.preflight.trial import sample_rows
 

@@ -22,7 +22,7 @@ from survey_batch.doctor.output import scratch_folder
 from survey_batch.doctor.probes import describe_worker, exchange, wait_for_file
 from survey_batch.doctor.visit import Visit, visited
 from survey_batch.models.artifact import classifier_fingerprint
-from survey_batch.planning.plan import Rows
+from survey_batch.planning.stored import Rows
 from survey_batch.preflight.trial import fetch_one
 
 SKEW_SECONDS = 1.0

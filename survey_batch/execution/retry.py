@@ -9,7 +9,8 @@ from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import RETRIABLE, Status
 from survey_batch.images.reader import Field
-from survey_batch.planning.plan import Plan, to_numpy
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import to_numpy
 from survey_batch.stages import Stage
 from survey_batch.store.products import mark_rows_pending, read_status
 from survey_batch.store.schema import Array

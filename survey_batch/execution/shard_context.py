@@ -9,7 +9,7 @@ import numpy.typing as npt
 from survey_batch.config.job import Job
 from survey_batch.core.status import OFF_FOOTPRINT, Status, unfinished
 from survey_batch.monitor.record import Record
-from survey_batch.planning.plan import Rows, read_rows_of
+from survey_batch.planning.stored import Rows, read_rows_of
 from survey_batch.stages import Block, Stage, make_stage
 from survey_batch.store.products import read_rows, read_status
 from survey_batch.store.schema import Shard

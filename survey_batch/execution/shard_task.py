@@ -20,7 +20,8 @@ from survey_batch.core.threads import one_thread
 from survey_batch.core.world import blaming_the_node, last_read, node_name, refuse_another_world
 from survey_batch.execution.shard_context import Passed, ShardContext
 from survey_batch.monitor.record import Record
-from survey_batch.planning.plan import BESIDE, Rows
+from survey_batch.planning.plan import BESIDE
+from survey_batch.planning.stored import Rows
 from survey_batch.stages import Block, Stage, make_stage
 from survey_batch.stages.base import take
 from survey_batch.store.disk import telling_of_the_disk

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from survey_batch.core.paths import remove_folder
-from survey_batch.planning.plan import Plan, to_numpy
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import to_numpy
 from survey_batch.stages import Stage
 from survey_batch.store.damage import Damage, rows_in_words
 from survey_batch.store.products import (

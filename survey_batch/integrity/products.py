@@ -15,7 +15,8 @@ from survey_batch.core.status import Status, usable
 from survey_batch.core.steps import detail
 from survey_batch.core.wording import size
 from survey_batch.integrity.faults import Fault, Kind
-from survey_batch.planning.plan import Plan, to_numpy
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import to_numpy
 from survey_batch.stages import Stage
 from survey_batch.store.codecs import is_checked
 from survey_batch.store.damage import Damage, UnreadableRowsError, damage_of, read_whole, why_unreadable

@@ -5,13 +5,10 @@ stored as Parquet. Each Parquet row group is one shard of objects, so a worker r
 makes no Python object per row.
 """
 
-import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,13 +19,11 @@ from survey_batch.catalog.values import one_array
 from survey_batch.config.job import Job
 from survey_batch.config.unread import unread
 from survey_batch.core.display import html_table
-from survey_batch.core.paths import join, make_folder
+from survey_batch.core.paths import make_folder
 from survey_batch.core.steps import step
-from survey_batch.store.schema import Array, Axis, Shard, cut_into_shards
-from survey_batch.store.small_files import DamagedFileError, opened_table, read_table, write_table
-
-FIELDS_PER_GROUP = 4096
-"""Fields in a row group of the stored plan. A shard is one field, which is smaller than a row group's metadata."""
+from survey_batch.planning.hashing import hash_of
+from survey_batch.planning.stored import store_table, stored_table, table_path
+from survey_batch.store.schema import Axis, Shard, cut_into_shards
 
 SLICE_ROWS = 1 << 18
 """Rows sorted at a time."""
@@ -40,9 +35,6 @@ BESIDE = (*LABELS, "row", "redshift", "snr")
 """Columns that affect a product only if its stage reads them; `row` is a row's index in its file."""
 
 _NO_OBJECTS = pa.table({"object_id": pa.nulls(0, pa.string()), "problem": pa.nulls(0, pa.string())})
-
-Rows = Mapping[str, Array]
-"""Some rows of the plan, column by column."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +80,6 @@ class Plan:
         """Return the rows per shard of an axis."""
         return self.job.shards.objects if axis == "object" else 1
 
-    def group_rows(self, axis: Axis) -> int:
-        """Return the rows per row group of the stored plan."""
-        return self.job.shards.objects if axis == "object" else FIELDS_PER_GROUP
-
     @property
     def invalid(self) -> int:
         """Rows that cannot be used; they stay in the plan and end as `invalid` or `outside`."""
@@ -118,8 +106,7 @@ class Plan:
         make_folder(self.job.output)
         tables: dict[Axis, pa.Table] = {"object": self.objects, "frame": self.fields}
         for axis, table in tables.items():
-            path = table_path(self.job.output, axis)
-            write_table(path, table, row_group_size=self.group_rows(axis), compression="zstd")
+            store_table(self.job.output, axis, table, self.job.shards.objects)
 
     def not_stored(self) -> list[str]:
         """List the plan's files below the output that are missing or damaged, or hold another plan."""
@@ -184,60 +171,6 @@ def plan_catalog(job: Job, catalog: Catalog) -> Plan:
     return Plan(job, objects, _fields(job, objects), catalog.notes)
 
 
-def read_rows_of(output: str, shard: Shard) -> Rows:
-    """Read the plan's rows of one shard, on a worker."""
-    group, first = (shard.index, 0) if shard.axis == "object" else divmod(shard.start, FIELDS_PER_GROUP)
-    with opened_table(table_path(output, shard.axis)) as file:
-        table = file.read_row_group(group).slice(first, len(shard))
-    return {name: to_numpy(table[name]) for name in table.column_names}
-
-
-def read_plan_columns(output: str, names: Sequence[str]) -> Rows:
-    """Read some columns of all planned objects, in the order of the object axis; none if the plan lacks any of them."""
-    with opened_table(table_path(output, "object")) as file:
-        if not set(names) <= set(file.schema_arrow.names):
-            return {}
-        table = file.read(columns=list(names))
-    return {name: to_numpy(table[name]) for name in names}
-
-
-def planned_rows(output: str) -> int:
-    """Count the planned objects; raise FileNotFoundError if no run has made a plan yet."""
-    with opened_table(table_path(output, "object")) as file:
-        return int(file.metadata.num_rows)
-
-
-def read_plan_part(output: str, names: Sequence[str], rows: slice | None = None) -> pa.Table:
-    """Read some columns of successive planned objects, or of all, without a Python object for each."""
-    with opened_table(table_path(output, "object")) as file:
-        if rows is None:
-            return file.read(columns=list(names))
-        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-        ends = np.cumsum([0, *sizes])
-        first, last = np.searchsorted(ends, [rows.start, rows.stop], side="right") - [1, 0]
-        groups = list(range(first, min(last, len(sizes))))
-        return file.read_row_groups(groups, columns=list(names)).slice(rows.start - ends[first], rows.stop - rows.start)
-
-
-def stored_table(output: str, axis: Axis) -> pa.Table | None:
-    """Read a whole table of the stored plan; return None if none is stored, or none that can be read."""
-    try:
-        return read_table(table_path(output, axis))
-    except (FileNotFoundError, DamagedFileError):
-        return None
-
-
-def read_fields(output: str) -> dict[tuple[int, ...], int]:
-    """Map each planned field to its index on the frame axis."""
-    table = read_table(table_path(output, "frame"))
-    return {key: index for index, key in enumerate(zip(*table.to_pydict().values(), strict=True))}
-
-
-def to_numpy(column: pa.ChunkedArray) -> Array:
-    """Turn a column into a numpy array; strings become Python objects."""
-    return np.asarray(column.to_numpy())
-
-
 def _order(table: pa.Table, names: Sequence[str]) -> pa.Array:
     """Return the positions of the rows in the order of the object axis."""
     keys = {"unusable": pc.not_equal(table["problem"], ""), **{name: table[name] for name in (*names, "row")}}
@@ -254,44 +187,9 @@ def _in_order(table: pa.Table, order: pa.Array) -> pa.Table:
     return pa.table(columns, metadata=table.schema.metadata)
 
 
-def hash_of(table: pa.Table) -> str:
-    """Hash all rows in order; the memory layout does not matter."""
-    digest = hashlib.sha256()
-    for name in sorted(table.column_names):
-        digest.update(f"{name} {table.num_rows}\n".encode())
-        for piece in _bytes_of(table[name]):
-            digest.update(piece)
-    return digest.hexdigest()[:16]
-
-
-def _bytes_of(column: pa.ChunkedArray) -> Iterator[Any]:
-    """Yield the content of a column: its nulls, then its values, or the lengths of its texts and the texts."""
-    chunks = [chunk for chunk in column.chunks if len(chunk)]
-    if column.null_count:
-        yield from (np.asarray(chunk.is_valid()) for chunk in chunks)
-        chunks = [chunk.fill_null("" if pa.types.is_string(column.type) else 0) for chunk in chunks]
-    if not pa.types.is_string(column.type):
-        yield from (np.ascontiguousarray(chunk) for chunk in chunks)
-        return
-    yield from (np.asarray(pc.binary_length(chunk)) for chunk in chunks)
-    yield from (_text_bytes(chunk) for chunk in chunks)
-
-
-def _text_bytes(chunk: pa.Array) -> memoryview:
-    """Return the bytes of a chunk's texts, one after the other; the chunk may be a slice."""
-    _, offsets, data = chunk.buffers()
-    ends = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
-    return memoryview(data or b"")[ends[0] : ends[-1]]
-
-
 def _fields(job: Job, objects: pa.Table) -> pa.Table:
     names = list(job.survey.field)
     if not names:
         return pa.table({})
     used = objects.select(names).filter(pc.equal(objects["problem"], ""))
     return used.group_by(names).aggregate([]).sort_by([(name, "ascending") for name in names])
-
-
-def table_path(output: str, axis: str) -> str:
-    """Return where a table of the plan is stored."""
-    return join(output, "plan", f"{axis}s.parquet")

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from survey_batch.planning.plan import Plan, hash_of, stored_table, to_numpy
+from survey_batch.planning.hashing import hash_of
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import stored_table, to_numpy
 from survey_batch.store.schema import Array, Axis
 
 CATALOG = "catalog"

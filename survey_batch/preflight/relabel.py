@@ -19,7 +19,8 @@ from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.paths import files_in, join, write_bytes
 from survey_batch.core.status import Status
 from survey_batch.models.manifest import MANIFEST
-from survey_batch.planning.plan import LABELS, Plan, to_numpy
+from survey_batch.planning.plan import LABELS, Plan
+from survey_batch.planning.stored import to_numpy
 from survey_batch.preflight.differences import CATALOG, COLUMNS
 from survey_batch.stages import Stage
 from survey_batch.store.history import add_to_history

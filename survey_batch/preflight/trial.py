@@ -9,7 +9,8 @@ import numpy as np
 
 from survey_batch.config.job import Job
 from survey_batch.core.status import Status
-from survey_batch.planning.plan import Plan, Rows, to_numpy
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import Rows, to_numpy
 from survey_batch.stages import make_stage
 
 ATTEMPTS, TIMEOUT = 2, 20.0

@@ -9,7 +9,7 @@ import pyarrow as pa
 import zarr
 
 from survey_batch.core.paths import files_in
-from survey_batch.planning.plan import table_path
+from survey_batch.planning.stored import table_path
 from survey_batch.store.damage import read_array as read_stored
 from survey_batch.store.problems import note_paths, read_note, read_problems
 from survey_batch.store.products import is_complete, open_strictly, stored

@@ -10,7 +10,8 @@ from survey_batch.config.sections.base import Section
 from survey_batch.config.stage_kind import StageKind
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.plugins import resolve
-from survey_batch.planning.plan import Plan, Rows
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context, Origin
 from survey_batch.stages.kinds import CUSTOM, DETECTIONS

@@ -10,7 +10,8 @@ import numpy as np
 from survey_batch.core.arrays import Flags
 from survey_batch.core.status import Status
 from survey_batch.images.reader import Field
-from survey_batch.planning.plan import Plan, Rows
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import Rows
 from survey_batch.stages.context import Context
 from survey_batch.store.problems import Problem
 from survey_batch.store.schema import OBJECT_COORDINATES, Array, Axis, Schema, Shard, Variable

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from survey_batch.catalog.hashing import hashes
 from survey_batch.core.arrays import F4, Flags
 from survey_batch.core.status import usable
-from survey_batch.planning.plan import Plan, Rows
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import Rows
 from survey_batch.spectra.pca import Moments
 from survey_batch.store.schema import Array
 

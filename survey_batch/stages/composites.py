@@ -6,7 +6,8 @@ import numpy as np
 
 from survey_batch.config.sections.images import CompositesSection
 from survey_batch.images.composite import SLICE_PIXELS, band_indices, composite_images
-from survey_batch.planning.plan import Plan, Rows
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.cutouts import CutoutsStage

@@ -19,7 +19,8 @@ import numpy as np
 
 from survey_batch.config.sections.custom import CustomSection
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
-from survey_batch.planning.plan import LABELS, Plan, Rows
+from survey_batch.planning.plan import LABELS, Plan
+from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Phase, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.functions import load_function, source_of

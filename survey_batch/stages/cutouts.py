@@ -10,7 +10,8 @@ from survey_batch.config.sections.images import CutoutsSection, FramesSection
 from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.reader import Field, ImageReader
-from survey_batch.planning.plan import Plan, Rows
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.cutting import Cutting

@@ -17,7 +17,7 @@ from survey_batch.images.reader import Field
 from survey_batch.images.register import MARGIN, resample, resample_ivar
 from survey_batch.images.stitch import rows_from, steps_beyond
 from survey_batch.images.windows import Planes, Window, best_step, overlay, windows_around
-from survey_batch.planning.plan import Rows
+from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block
 from survey_batch.stages.frame_source import (
     CORRECTION_VARIABLES,

@@ -16,7 +16,8 @@ from survey_batch.images.ivar import Ccd, inverse_variance, sky_counts
 from survey_batch.images.psf_rule import METRICS, Judgement, judge
 from survey_batch.images.reader import ImageReader
 from survey_batch.images.wcs import pixel_to_sky
-from survey_batch.planning.plan import Plan, Rows
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.frame_source import ArchiveFrames, check_bands

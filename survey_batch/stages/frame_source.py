@@ -28,7 +28,7 @@ from survey_batch.images.aperture_correction import ApertureCorrection, measure_
 from survey_batch.images.frame import Frame, FrameWcs, Sky
 from survey_batch.images.ivar import Ccd
 from survey_batch.images.reader import Field, ImageReader
-from survey_batch.planning.plan import read_fields
+from survey_batch.planning.stored import read_fields
 from survey_batch.stages.context import Origin
 from survey_batch.store.damage import damage_told
 from survey_batch.store.products import open_group, read_rows, stored

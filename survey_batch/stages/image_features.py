@@ -6,7 +6,8 @@ from survey_batch.config.sections.images import ImageFeaturesSection
 from survey_batch.core.feature import Feature
 from survey_batch.images.feature_names import features_of
 from survey_batch.images.features import POINT_SOURCES, SLICE, PointSources, check_size, image_features
-from survey_batch.planning.plan import Plan, Rows
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Cost
 from survey_batch.stages.context import Context
 from survey_batch.stages.cutouts import CutoutsStage

@@ -19,7 +19,8 @@ from survey_batch.models.engines.installed import check_engine
 from survey_batch.models.loading import load_classifier
 from survey_batch.models.manifest import Manifest
 from survey_batch.models.recipe import Recipe
-from survey_batch.planning.plan import Plan, Rows
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import Rows
 from survey_batch.stages.answers import Answers, answers_of
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context

@@ -24,7 +24,8 @@ from survey_batch.core.errors import (
     UnreadableError,
 )
 from survey_batch.core.paths import is_url
-from survey_batch.planning.plan import Plan, Rows
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import Rows
 from survey_batch.spectra.checks import fault_of, outside
 from survey_batch.spectra.grid import NOT_MEASURED, Spectrum, log_grid, mask_attributes, to_grid
 from survey_batch.spectra.reader import Row, SpectrumReader

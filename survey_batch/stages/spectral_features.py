@@ -11,7 +11,8 @@ import zarr
 from survey_batch.config.sections.spectra import SpectralFeaturesSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.feature import Feature
-from survey_batch.planning.plan import Plan, Rows
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import Rows
 from survey_batch.spectra.features import features_of, prepare, spectral_features
 from survey_batch.spectra.pca import PCA
 from survey_batch.stages.base import Block, Coordinates, Cost, fit_groups

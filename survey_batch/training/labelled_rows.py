@@ -21,7 +21,7 @@ from survey_batch.lazy.products import open_product
 from survey_batch.models.labelled import TEXTS, Labelled
 from survey_batch.models.manifest import Quantity
 from survey_batch.models.recipe import made_with
-from survey_batch.planning.plan import read_plan_columns
+from survey_batch.planning.stored import read_plan_columns
 from survey_batch.stages.spectral_features import BASIS
 from survey_batch.training.targets import Targets, read_targets
 

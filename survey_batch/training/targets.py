@@ -9,7 +9,8 @@ from survey_batch.core.arrays import F8, Flags
 from survey_batch.models.manifest import Quantity
 from survey_batch.models.scales import forward
 from survey_batch.planning.columns import read_columns
-from survey_batch.planning.plan import make_plan, to_numpy
+from survey_batch.planning.plan import make_plan
+from survey_batch.planning.stored import to_numpy
 
 
 @dataclass(frozen=True)

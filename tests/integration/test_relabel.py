@@ -9,7 +9,8 @@ import zarr
 import survey_batch as sb
 from survey_batch.config.sections.catalog import SplitSection
 from survey_batch.execution.runner import run
-from survey_batch.planning.plan import make_plan, stored_table
+from survey_batch.planning.plan import make_plan
+from survey_batch.planning.stored import stored_table
 from survey_batch.preflight.relabel import find_relabelling
 from survey_batch.simulate import simulate_sdss
 from survey_batch.stages import make_stages

@@ -13,17 +13,10 @@ from survey_batch.catalog import Catalog
 from survey_batch.config.job import Job
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.planning import plan as planning
-from survey_batch.planning.plan import (
-    Plan,
-    hash_of,
-    make_plan,
-    plan_catalog,
-    planned_rows,
-    read_fields,
-    read_plan_part,
-    read_rows_of,
-    table_path,
-)
+from survey_batch.planning import stored
+from survey_batch.planning.hashing import hash_of
+from survey_batch.planning.plan import Plan, make_plan, plan_catalog
+from survey_batch.planning.stored import planned_rows, read_fields, read_plan_part, read_rows_of, table_path
 from survey_batch.preflight.provenance import check_product
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product
@@ -118,7 +111,7 @@ def test_the_order_does_not_depend_on_chunks_nor_on_the_rows_moved_at_a_time(row
 def test_a_worker_reads_just_its_field(tmp_path_factory, fields, in_a_group):
     plan = plan_of([(field, "") for field in range(fields)], output=str(tmp_path_factory.mktemp("out")))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(planning, "FIELDS_PER_GROUP", in_a_group)
+        patch.setattr(stored, "FIELDS_PER_GROUP", in_a_group)
         plan.store()
         read = [read_rows_of(plan.job.output, shard)["field"].tolist() for shard in plan.shards("frame")]
     assert read == [[field] for field in range(fields)]

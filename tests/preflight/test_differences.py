@@ -7,7 +7,8 @@ import pytest
 
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.status import Status
-from survey_batch.planning.plan import LABELS, make_plan, to_numpy
+from survey_batch.planning.plan import LABELS, make_plan
+from survey_batch.planning.stored import to_numpy
 from survey_batch.preflight.differences import differences
 from survey_batch.preflight.provenance import check_made_by, check_product, provenance_of
 from survey_batch.stages import make_stage

@@ -10,7 +10,8 @@ from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.paths import read_json
 from survey_batch.core.status import Status
 from survey_batch.models.manifest import MANIFEST
-from survey_batch.planning.plan import LABELS, make_plan, stored_table, to_numpy
+from survey_batch.planning.plan import LABELS, make_plan
+from survey_batch.planning.stored import stored_table, to_numpy
 from survey_batch.preflight import relabel as module
 from survey_batch.preflight.provenance import provenance_of
 from survey_batch.preflight.relabel import (

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from survey_batch.core.paths import write_json
 from survey_batch.core.status import Status
-from survey_batch.planning.plan import table_path
+from survey_batch.planning.stored import table_path
 from survey_batch.spectra.grid import log_grid
 from survey_batch.stages import make_stage
 from survey_batch.store.problems import PROBLEM_SCHEMA

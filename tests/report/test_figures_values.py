@@ -7,7 +7,8 @@ from html import unescape
 import numpy as np
 
 from survey_batch.models.manifest import Quantity
-from survey_batch.planning.plan import make_plan, to_numpy
+from survey_batch.planning.plan import make_plan
+from survey_batch.planning.stored import to_numpy
 from survey_batch.report.build import build_page
 from survey_batch.store.products import create_product, write_shard
 from survey_batch.store.schema import OBJECT_COORDINATES, Schema, Variable, cut_into_shards

@@ -11,7 +11,8 @@ from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.images.aperture_correction import TOTAL_RADIUS
 from survey_batch.images.features import POINT_SOURCES, PointSources, image_features
 from survey_batch.images.photometry import circle_overlap
-from survey_batch.planning.plan import make_plan, to_numpy
+from survey_batch.planning.plan import make_plan
+from survey_batch.planning.stored import to_numpy
 from survey_batch.preflight.provenance import check_product
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product

@@ -10,7 +10,8 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.models.describe import describe
 from survey_batch.models.loading import load_classifier
-from survey_batch.planning.plan import make_plan, to_numpy
+from survey_batch.planning.plan import make_plan
+from survey_batch.planning.stored import to_numpy
 from survey_batch.preflight.provenance import provenance_of
 from survey_batch.spectra.grid import log_grid
 from survey_batch.stages import make_stage

@@ -16,7 +16,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import join, read_bytes
 from survey_batch.core.status import Status, final_status, usable
-from survey_batch.planning.plan import planned_rows, read_plan_part
+from survey_batch.planning.stored import planned_rows, read_plan_part
 from survey_batch.results.export.answers import PREDICTIONS, answer_columns
 from survey_batch.results.export.asked import chosen, parse
 from survey_batch.results.export.names import plain_names

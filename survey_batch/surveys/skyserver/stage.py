@@ -9,7 +9,8 @@ from survey_batch.config.sections.images import CompositesSection
 from survey_batch.core.errors import ConfigurationError, ObjectError, TransientError
 from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status
-from survey_batch.planning.plan import Plan, Rows
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.store.schema import Variable

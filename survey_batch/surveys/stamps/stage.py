@@ -10,7 +10,8 @@ from survey_batch.archive.spellings import spellings
 from survey_batch.core.errors import ObjectError, TransientError, UnreadableError
 from survey_batch.core.status import Status
 from survey_batch.optics.exposure import exposure_key
-from survey_batch.planning.plan import Plan, Rows
+from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.store.schema import Variable
 from survey_batch.surveys.stamps.files import STAMPS_CEILING, Exposure, exposure_path, read_exposure

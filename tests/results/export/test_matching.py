@@ -11,7 +11,8 @@ from survey_batch.catalog import read_catalog
 from survey_batch.catalog.opening import open_catalog
 from survey_batch.config.sections.catalog import SampleSection
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.planning.plan import make_plan, read_plan_part
+from survey_batch.planning.plan import make_plan
+from survey_batch.planning.stored import read_plan_part
 from survey_batch.results.export import export_catalog, export_table, matching
 from survey_batch.results.export.matching import MOVED_ARCSEC, match
 from tests.jobs import lamost_job
