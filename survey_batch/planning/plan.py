@@ -1,8 +1,8 @@
 """From a catalogue to work: the order of objects, the shards, the source files and the fingerprint.
 
 The plan fixes every shape before work begins. It is made from the job at every start, compared with the output, and
-stored as Parquet. Each Parquet row group is one shard of objects, so a worker reads only its own rows. Planning
-makes no Python object per row.
+stored as Parquet files. Each row group is one shard of objects, so a worker reads only its own rows. Planning makes no
+Python object per row.
 """
 
 from collections.abc import Collection, Sequence
@@ -22,7 +22,7 @@ from survey_batch.core.display import html_table
 from survey_batch.core.paths import make_folder
 from survey_batch.core.steps import step
 from survey_batch.planning.hashing import hash_of
-from survey_batch.planning.stored import store_table, stored_table, table_path
+from survey_batch.planning.stored import parts_not_stored, store_table
 from survey_batch.store.schema import Axis, Shard, cut_into_shards
 
 SLICE_ROWS = 1 << 18
@@ -112,9 +112,9 @@ class Plan:
         """List the plan's files below the output that are missing or damaged, or hold another plan."""
         tables: dict[Axis, pa.Table] = {"object": self.objects, "frame": self.fields}
         return [
-            table_path(self.job.output, axis)
+            path
             for axis, table in tables.items()
-            if (found := stored_table(self.job.output, axis)) is None or hash_of(found) != hash_of(table)
+            for path in parts_not_stored(self.job.output, axis, table, self.job.shards.objects)
         ]
 
 
