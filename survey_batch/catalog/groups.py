@@ -1,17 +1,31 @@
 """Groups that must not be divided between training and test: fields, plans, cells of sky, and stars across them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from survey_batch.core.arrays import F8
+from survey_batch.core.arrays import F8, I8
 
-Codes = npt.NDArray[np.int64]
+SLICE = 1 << 20
+"""Rows numbered at a time."""
+MOST = 2.0**62
+"""Keys with fewer combinations than this fit into 64 bits."""
+
+Codes = npt.NDArray[np.integer]
+"""Numbers of classes or groups."""
 
 
-def number_groups(*keys: npt.NDArray[np.int64]) -> Codes:
+def number_groups(*keys: Codes) -> Codes:
     """Number the distinct combinations of keys, each (n,), in the order of their values."""
+    if (packed := _packed(keys)) is not None:
+        distinct = _distinct(packed)
+        number = np.empty(len(packed), np.int32 if len(distinct) < np.iinfo(np.int32).max else np.int64)
+        for first in range(0, len(packed), SLICE):
+            number[first : first + SLICE] = np.searchsorted(distinct, packed[first : first + SLICE])
+        return number
     order = np.lexsort(keys[::-1])
     new = np.zeros(len(order), bool)
     for key in keys:
@@ -19,6 +33,29 @@ def number_groups(*keys: npt.NDArray[np.int64]) -> Codes:
     number = np.empty(len(order), dtype=np.int64)
     number[order] = np.cumsum(new)
     return number
+
+
+def _packed(keys: Sequence[Codes]) -> I8 | None:
+    """Put whole numbers together into one of 64 bits, which has their order; None if it does not hold them."""
+    if not len(keys[0]) or any(key.dtype.kind not in "iu" for key in keys):
+        return None
+    spans = [(int(key.min()), int(key.max())) for key in keys]
+    if np.prod([high - low + 1.0 for low, high in spans]) >= MOST:
+        return None
+    packed = np.zeros(len(keys[0]), np.int64)
+    for key, (low, high) in zip(keys, spans, strict=True):
+        packed *= high - low + 1
+        packed += key
+        packed -= low
+    return packed
+
+
+def _distinct(values: I8) -> I8:
+    """Return the distinct values in ascending order."""
+    ordered = np.sort(values)
+    new = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return ordered[new]
 
 
 def sky_cells(ra: F8, dec: F8, degrees: float) -> Codes:
@@ -48,13 +85,21 @@ def sky_cells(ra: F8, dec: F8, degrees: float) -> Codes:
 def merge_groups(one: Codes, other: Codes) -> Codes:
     """Join groups that share a row under either numbering, directly or through others, and number them from 0.
 
-    A star that lies in two overlapping fields joins them into one group.
+    A star that lies in two overlapping fields joins them into one group. Groups are numbered by the smallest number
+    under the first numbering.
     """
-    count = int(one.max(initial=-1)) + 1
-    nodes = count + int(other.max(initial=-1)) + 1
-    links = coo_array((np.ones(len(one), bool), (one, count + other)), shape=(nodes, nodes))
-    component = connected_components(links, directed=False)[1][one]
-    return np.unique(component, return_inverse=True)[1].astype(np.int64)
+    several = np.flatnonzero(np.bincount(one)[one] > 1)
+    several = several[np.argsort(one[several], kind="stable")]
+    linked = np.flatnonzero(one[several[1:]] == one[several[:-1]])
+    ends = other[several[linked]], other[several[linked + 1]]
+    nodes = int(other.max(initial=-1)) + 1
+    links = coo_array((np.ones(len(linked), bool), ends), shape=(nodes, nodes))
+    component = connected_components(links, directed=False)[1]
+    smallest = np.full(nodes, np.iinfo(np.int64).max)
+    np.minimum.at(smallest, component[other], one)
+    number = np.empty(nodes, np.int64)
+    number[np.argsort(smallest, kind="stable")] = np.arange(nodes)
+    return number[component][other]
 
 
 def share_out(group: Codes, label: Codes, order: Codes, shares: F8) -> Codes:

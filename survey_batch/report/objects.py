@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-from survey_batch.catalog.split import group_by_star
+from survey_batch.catalog.stars import group_by_star
 from survey_batch.core.arrays import Index
 from survey_batch.core.status import Status, final_status, usable
 from survey_batch.report.reading import read_array, read_group, shard_rows

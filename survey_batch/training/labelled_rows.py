@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from survey_batch.catalog.groups import merge_groups, number_groups, sky_cells
 from survey_batch.catalog.labels import possible_labels
-from survey_batch.catalog.split import group_by_star
 from survey_batch.catalog.splitting import KEYS
+from survey_batch.catalog.stars import group_by_star
 from survey_batch.config.job import Job
 from survey_batch.core.arrays import Flags, Index
 from survey_batch.core.errors import ConfigurationError

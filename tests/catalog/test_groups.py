@@ -1,9 +1,14 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
+from survey_batch.catalog import groups as module
 from survey_batch.catalog.groups import merge_groups, number_groups, share_out, sky_cells
-from survey_batch.catalog.split import assign_splits, group_by_star
+from survey_batch.catalog.split import assign_splits
+from survey_batch.catalog.stars import group_by_star
 from survey_batch.config.job import SplitSection
 
 ARCSEC = 1 / 3600
@@ -54,6 +59,26 @@ def test_small_groups_of_several_classes_come_within_a_group_of_their_shares(see
 def test_groups_are_numbered_by_their_keys():
     assert number_groups(np.array([2, 1, 2, 1]), np.array([5, 9, 5, 8])).tolist() == [2, 1, 2, 0]
     assert number_groups(np.array([], dtype=np.int64)).tolist() == []
+
+
+@given(st.lists(st.tuples(st.integers(-3, 9), st.integers(0, 5), st.integers(-(2**31), 2**31 - 1)), max_size=30))
+def test_keys_put_together_are_numbered_as_sorting_numbers_them(rows):
+    keys = [np.array(values, np.int64) for values in zip(*rows, strict=True)] or [np.empty(0, np.int64)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "MOST", 0.0)
+        plain = number_groups(*keys)
+    assert number_groups(*keys).tolist() == plain.tolist()
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6)), max_size=30))
+def test_groups_are_joined_and_numbered_as_by_a_graph_of_all_rows(rows):
+    one, other = np.array(rows, np.int64).reshape(-1, 2).T
+    one = np.unique(one, return_inverse=True)[1]
+    count = int(one.max(initial=-1)) + 1
+    nodes = count + int(other.max(initial=-1)) + 1
+    links = coo_array((np.ones(len(one), bool), (one, count + other)), shape=(nodes, nodes))
+    component = connected_components(links, directed=False)[1][one]
+    assert merge_groups(one, other).tolist() == np.unique(component, return_inverse=True)[1].tolist()
 
 
 def test_groups_that_share_a_row_are_joined():

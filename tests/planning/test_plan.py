@@ -94,11 +94,12 @@ def in_chunks(table, cuts):
 CUTS = st.lists(st.integers(0, 60), max_size=4)
 
 
-@given(ROWS, CUTS, st.integers(1, 60))
-def test_the_order_does_not_depend_on_chunks_nor_on_the_rows_moved_at_a_time(rows, cuts, at_a_time):
+@given(ROWS, CUTS, st.integers(1, 60), st.integers(1, 60))
+def test_the_order_does_not_depend_on_chunks_nor_on_the_rows_moved_at_a_time(rows, cuts, at_a_time, sorted_at_once):
     whole = replace(catalog(rows), table=catalog(rows).table.drop_columns(["redshift", "snr"]))  # NaN is not NaN
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planning, "SLICE_ROWS", at_a_time)
+        patch.setattr(planning, "BUCKET_ROWS", sorted_at_once)
         plan = plan_catalog(sdss_job("unused", "unused", "unused"), replace(whole, table=in_chunks(whole.table, cuts)))
     key = {row: (problem != "", field, row) for row, (field, problem) in enumerate(rows)}
     expected = whole.table.take(sorted(key, key=key.get))
