@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from survey_batch.catalog.groups import Codes, in_company
 from survey_batch.catalog.objects import Objects
 from survey_batch.catalog.stars import group_by_star
 from survey_batch.catalog.texts import repeated, take_rows
@@ -28,11 +29,11 @@ def leave_out_duplicates(objects: Objects, section: DuplicatesSection) -> None:
         objects.keep(_best(*repeated(objects.table["object_id"]), objects, section), "duplicates by id")
     if "position" in section.by:
         star = group_by_star(objects.numbers("ra"), objects.numbers("dec"), section.radius_arcsec)
-        several = np.flatnonzero(np.bincount(star)[star] > 1)
+        several = np.flatnonzero(in_company(star))
         objects.keep(_best(several, star[several], objects, section), "duplicates by position")
 
 
-def _best(several: I8, group: I8, objects: Objects, section: DuplicatesSection) -> Flags:
+def _best(several: I8, group: Codes, objects: Objects, section: DuplicatesSection) -> Flags:
     """Mark the rows that stay: all that have no duplicate, and of those that have, one of each group."""
     chosen = np.ones(len(objects), bool)
     if several.size == 0:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from survey_batch.core.arrays import F8, I8
+from survey_batch.core.arrays import F8, I8, Flags
 
 SLICE = 1 << 20
 """Rows numbered at a time."""
@@ -18,11 +18,26 @@ Codes = npt.NDArray[np.integer]
 """Numbers of classes or groups."""
 
 
+def count_up(count: int) -> Codes:
+    """Return 0, 1, 2, …, in 32 bits if these hold it."""
+    return np.arange(count, dtype=np.int32 if count < np.iinfo(np.int32).max else np.int64)
+
+
+def in_company(group: Codes) -> Flags:
+    """Mark the rows whose group, numbered from 0, has other rows too; counting takes three times the memory."""
+    row = count_up(len(group))
+    last = np.zeros(int(group.max(initial=-1)) + 1, row.dtype)
+    last[group] = row  # the last assignment stays
+    several = np.zeros(len(last), bool)
+    several[group[last[group] != row]] = True
+    return several[group]
+
+
 def number_groups(*keys: Codes) -> Codes:
     """Number the distinct combinations of keys, each (n,), in the order of their values."""
     if (packed := _packed(keys)) is not None:
         distinct = _distinct(packed)
-        number = np.empty(len(packed), np.int32 if len(distinct) < np.iinfo(np.int32).max else np.int64)
+        number = np.empty(len(packed), count_up(len(distinct)).dtype)
         for first in range(0, len(packed), SLICE):
             number[first : first + SLICE] = np.searchsorted(distinct, packed[first : first + SLICE])
         return number
@@ -88,17 +103,17 @@ def merge_groups(one: Codes, other: Codes) -> Codes:
     A star that lies in two overlapping fields joins them into one group. Groups are numbered by the smallest number
     under the first numbering.
     """
-    several = np.flatnonzero(np.bincount(one)[one] > 1)
+    several = np.flatnonzero(in_company(one))
     several = several[np.argsort(one[several], kind="stable")]
     linked = np.flatnonzero(one[several[1:]] == one[several[:-1]])
     ends = other[several[linked]], other[several[linked + 1]]
     nodes = int(other.max(initial=-1)) + 1
     links = coo_array((np.ones(len(linked), bool), ends), shape=(nodes, nodes))
     component = connected_components(links, directed=False)[1]
-    smallest = np.full(nodes, np.iinfo(np.int64).max)
+    smallest = np.full(nodes, np.iinfo(one.dtype).max, one.dtype)
     np.minimum.at(smallest, component[other], one)
-    number = np.empty(nodes, np.int64)
-    number[np.argsort(smallest, kind="stable")] = np.arange(nodes)
+    number = np.empty(nodes, count_up(nodes).dtype)
+    number[np.argsort(smallest, kind="stable")] = count_up(nodes)
     return number[component][other]
 
 

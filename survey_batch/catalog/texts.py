@@ -1,10 +1,13 @@
 """Long columns of text without a Python object per row: the rows that repeat a text, the smallest text of a group."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from survey_batch.catalog.groups import Codes, count_up, in_company
 from survey_batch.core.arrays import I8
 
 Words = npt.NDArray[np.uint64]
@@ -96,7 +99,7 @@ class _Bytes:
         self.words = -(-int(self.length.max(initial=0)) // _WORD)
         self._eight = np.ndarray(len(text) - _WORD + 1, ">u8", text.data, strides=(1,))
 
-    def word(self, rows: I8, number: int) -> Words:
+    def word(self, rows: Codes, number: int) -> Words:
         """Return the eight bytes of a number from 0 up as integers in the order of bytes, zeros after a text's end."""
         there = np.clip(self.length[rows] - number * _WORD, 0, _WORD)
         at = np.minimum(self._begin[rows] + number * _WORD, len(self._eight) - 1)
@@ -105,7 +108,7 @@ class _Bytes:
         return np.where(there > 0, words, np.uint64(0))
 
 
-def smallest_of_each(group: npt.NDArray[np.integer], texts: Texts) -> I8:
+def smallest_of_each(group: Codes, texts: Texts) -> I8:
     """Return, for each group, the row with the smallest text, in the order of bytes; of equal ones, the first row.
 
     Parameters
@@ -115,39 +118,47 @@ def smallest_of_each(group: npt.NDArray[np.integer], texts: Texts) -> I8:
     texts
         (rows,) Without nulls.
     """
-    count = np.bincount(group)
-    first = np.empty(len(count), np.int64)
-    first[group[::-1]] = np.arange(len(group) - 1, -1, -1)  # the last assignment stays: that of the first row
-    rows = np.flatnonzero(count[group] > 1)
+    row = count_up(len(group))
+    first = np.empty(int(group.max(initial=-1)) + 1, row.dtype)
+    first[group[::-1]] = row[::-1]  # the last assignment stays: that of the first row
+    rows = row[in_company(group)]
     number = 0
-    while rows.size and number is not None:
-        keys, length = _words(texts, rows, number)
-        number = number + 1 if (length > number * _WORD).any() else None
-        if number is None:  # all have ended, and differ at most by zeros at the end
-            keys = length.astype(np.uint64)
-        rows = _least(group, rows, keys, first)
-    return first
+    while rows.size and (keys := _words(texts, rows, number)) is not None:
+        rows, number = _least(group, rows, keys, first), number + 1
+    if rows.size:  # texts that differ by zeros at the end, if at all
+        _least(group, rows, _lengths(texts, rows), first)
+    return first.astype(np.int64)
 
 
-def _words(texts: Texts, rows: I8, number: int) -> tuple[Words, I8]:
-    """Return eight bytes of each of some rows' texts, in ascending order of rows, and the lengths of the texts."""
+def _each_chunk(texts: Texts, rows: Codes) -> Iterator[tuple[_Bytes, Codes, slice]]:
+    """Yield chunks with the rows, of some in ascending order, that are in them, and where these are among all."""
     chunks = chunks_of(texts)
     ends = np.cumsum([0, *map(len, chunks)])
     cuts = np.searchsorted(rows, ends)
-    keys, lengths = np.empty(len(rows), np.uint64), np.empty(len(rows), np.int64)
     for chunk, first, begin, end in zip(chunks, ends[:-1], cuts[:-1], cuts[1:], strict=True):
         if end > begin:
-            part, here = _Bytes(chunk), rows[begin:end] - first
-            keys[begin:end], lengths[begin:end] = part.word(here, number), part.length[here]
-    return keys, lengths
+            yield _Bytes(chunk), rows[begin:end] - first, slice(begin, end)
 
 
-def _least(group: npt.NDArray[np.integer], rows: I8, keys: Words, first: I8) -> I8:
+def _words(texts: Texts, rows: Codes, number: int) -> Words | None:
+    """Return eight bytes of each of some rows' texts; None if all texts have ended."""
+    keys, more = np.empty(len(rows), np.uint64), False
+    for part, here, where in _each_chunk(texts, rows):
+        keys[where] = part.word(here, number)
+        more = more or bool((part.length[here] > number * _WORD).any())
+    return keys if more else None
+
+
+def _lengths(texts: Texts, rows: Codes) -> Words:
+    return np.concatenate([part.length[here].astype(np.uint64) for part, here, _ in _each_chunk(texts, rows)])
+
+
+def _least(group: Codes, rows: Codes, keys: Words, first: Codes) -> Codes:
     """Find the smallest key of each group: note the first row that has it, and return the rows of where several do."""
     groups = group[rows]
     least = np.full(len(first), np.iinfo(np.uint64).max, np.uint64)
     np.minimum.at(least, groups, keys)
     rows = rows[keys == least[groups]]
-    first[group[rows][::-1]] = rows[::-1]
-    count = np.bincount(group[rows], minlength=len(first))
-    return rows[count[group[rows]] > 1]
+    groups = group[rows]
+    first[groups[::-1]] = rows[::-1]
+    return rows[in_company(groups)]

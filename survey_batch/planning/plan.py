@@ -19,7 +19,7 @@ from survey_batch.catalog import Catalog, read_catalog
 from survey_batch.catalog.detected import detected, object_catalog
 from survey_batch.catalog.fields import read_fields as read_field_list
 from survey_batch.catalog.gather import gather, slices
-from survey_batch.catalog.groups import number_groups
+from survey_batch.catalog.groups import count_up, number_groups
 from survey_batch.catalog.objects import SLICE_ROWS, joined_chunks, numbers_of
 from survey_batch.config.job import Job
 from survey_batch.config.unread import unread
@@ -200,8 +200,9 @@ def _in_order(table: pa.Table, order: Array) -> pa.Table:
     """Bring rows into an order: first into buckets of successive rows, so that each bucket is sorted in memory."""
     if table.num_rows <= BUCKET_ROWS:
         return table.take(pa.array(order))
-    place = np.empty(table.num_rows, np.int64)
-    place[order] = np.arange(table.num_rows)
+    place = np.empty(table.num_rows, count_up(table.num_rows).dtype)
+    place[order] = count_up(table.num_rows)
+    del order
     with TemporaryDirectory(prefix="survey-batch-plan-") as folder:
         sorter = Sorter(Path(folder) / "rows", -(-table.num_rows // BUCKET_ROWS))
         for first, part in zip(range(0, table.num_rows, SLICE_ROWS), slices(table, SLICE_ROWS), strict=True):

@@ -6,7 +6,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from survey_batch.catalog import groups as module
-from survey_batch.catalog.groups import merge_groups, number_groups, share_out, sky_cells
+from survey_batch.catalog.groups import in_company, merge_groups, number_groups, share_out, sky_cells
 from survey_batch.catalog.split import assign_splits
 from survey_batch.catalog.stars import group_by_star
 from survey_batch.config.job import SplitSection
@@ -79,6 +79,12 @@ def test_groups_are_joined_and_numbered_as_by_a_graph_of_all_rows(rows):
     links = coo_array((np.ones(len(one), bool), (one, count + other)), shape=(nodes, nodes))
     component = connected_components(links, directed=False)[1][one]
     assert merge_groups(one, other).tolist() == np.unique(component, return_inverse=True)[1].tolist()
+
+
+@given(st.lists(st.integers(0, 9), max_size=20))
+def test_rows_in_company_are_those_whose_group_is_counted_twice(numbers):
+    group = np.array(numbers, np.int32)
+    assert in_company(group).tolist() == [numbers.count(number) > 1 for number in numbers]
 
 
 def test_groups_that_share_a_row_are_joined():
