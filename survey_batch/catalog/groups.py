@@ -30,7 +30,7 @@ def in_company(group: Codes) -> Flags:
     last[group] = row  # the last assignment stays
     several = np.zeros(len(last), bool)
     several[group[last[group] != row]] = True
-    return several[group]
+    return np.asarray(several[group])
 
 
 def number_groups(*keys: Codes) -> Codes:
@@ -114,7 +114,7 @@ def merge_groups(one: Codes, other: Codes) -> Codes:
     np.minimum.at(smallest, component[other], one)
     number = np.empty(nodes, count_up(nodes).dtype)
     number[np.argsort(smallest, kind="stable")] = count_up(nodes)
-    return number[component][other]
+    return np.asarray(number[component][other])
 
 
 def share_out(group: Codes, label: Codes, order: Codes, shares: F8) -> Codes:

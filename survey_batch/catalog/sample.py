@@ -61,7 +61,7 @@ def _order(objects: Objects, section: SampleSection) -> npt.NDArray[np.int64]:
     return np.lexsort((drawn, smallest[frame], -count[frame]))
 
 
-def _rank_within(code: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _rank_within(code: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
     """Number the rows of each code from 0, in their order."""
     order = np.argsort(code, kind="stable")
     starts = np.flatnonzero(np.diff(code[order], prepend=-1))

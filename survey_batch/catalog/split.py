@@ -7,11 +7,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from survey_batch.catalog.groups import Codes, merge_groups, share_out
+from survey_batch.catalog.groups import SLICE, Codes, count_up, merge_groups, share_out
 from survey_batch.catalog.hashing import hashes
 from survey_batch.catalog.stars import group_by_star
 from survey_batch.catalog.texts import Texts as LongTexts
-from survey_batch.catalog.texts import smallest_of_each, take_rows
+from survey_batch.catalog.texts import filtered, smallest_of_each, take_rows
 from survey_batch.config.job import SplitSection
 
 Texts = npt.NDArray[np.object_]
@@ -31,7 +31,7 @@ class Split:
     """
 
     choice: npt.NDArray[np.int8]
-    group: npt.NDArray[np.int64]
+    group: Codes
 
 
 def assign_splits(
@@ -101,11 +101,12 @@ def split_rows(
     if takes_part.all() and len(label):
         return _split_all(object_id, ra, dec, label, section, cell)
     choice = np.full(len(label), -1, dtype=np.int8)
-    group = np.full(len(label), -1, dtype=np.int64)
+    group = np.full(len(label), -1, count_up(len(label)).dtype)
     part = np.flatnonzero(takes_part)
     if part.size:
         cells = None if cell is None else cell[part]
-        found = _split_all(take_rows(object_id, part), ra[part], dec[part], label[part], section, cells)
+        names = filtered(object_id, takes_part)
+        found = _split_all(names, ra[part], dec[part], label[part], section, cells)
         choice[part], group[part] = found.choice, found.group
     return Split(choice, group)
 
@@ -119,30 +120,34 @@ def _split_all(
     cell: Codes | None,
 ) -> Split:
     """Split rows that all take part."""
-    group = group_by_star(ra, dec, section.radius_arcsec)
-    if cell is not None:
-        group = merge_groups(group, cell)
+    star = group_by_star(ra, dec, section.radius_arcsec)
+    group = star if cell is None else merge_groups(star, cell)
+    del star  # 400 MB of 10^8 rows
     first = smallest_of_each(group, object_id)
     order = np.argsort(_hashes_of(object_id, first, section.seed), kind="stable")
     if cell is None:
-        choice = _cut(order, label[first], np.bincount(group), section)
+        size = np.zeros(len(first), group.dtype)
+        np.add.at(size, group, 1)
+        choice = _cut(order, label[first], size, section)
     else:
         choice = share_out(group, label, order, np.array([section.train, section.validation, section.test]))
     return Split(choice.astype(np.int8)[group], group)
 
 
-def _hashes_of(object_id: LongTexts, rows: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.uint64]:
+def _hashes_of(object_id: LongTexts, rows: Codes, seed: int) -> npt.NDArray[np.uint64]:
     """Hash the ids of some rows."""
     ascending = np.argsort(rows)
     found = np.empty(len(rows), np.uint64)
-    found[ascending] = hashes(take_rows(object_id, rows[ascending]), seed)
+    for first in range(0, len(rows), SLICE):
+        here = ascending[first : first + SLICE]
+        found[here] = hashes(take_rows(object_id, rows[here]), seed)
     return found
 
 
 def _cut(
     order: npt.NDArray[np.int64],
     label: Codes,
-    size: npt.NDArray[np.int64],
+    size: Codes,
     section: SplitSection,
 ) -> npt.NDArray[np.int64]:
     """Return the split number of each star, by where the middle of its rows falls in its class."""

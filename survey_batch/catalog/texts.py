@@ -1,18 +1,20 @@
 """Long columns of text without a Python object per row: the rows that repeat a text, the smallest text of a group."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from survey_batch.catalog.groups import Codes, count_up, in_company
-from survey_batch.core.arrays import I8
+from survey_batch.catalog.gather import gather
+from survey_batch.catalog.groups import SLICE, Codes, count_up, in_company
+from survey_batch.core.arrays import I8, Flags
 
 Words = npt.NDArray[np.uint64]
-Texts = pa.Array | pa.ChunkedArray
-"""A column of text."""
+Texts = Any  # pa.Array | pa.ChunkedArray: pyarrow has no types
+"""A column of text, in chunks or not."""
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
@@ -24,7 +26,7 @@ def chunks_of(texts: Texts) -> list[pa.Array]:
     return list(texts.chunks) if isinstance(texts, pa.ChunkedArray) else [texts]
 
 
-def take_rows(texts: Texts, rows: I8) -> pa.Array:
+def take_rows(texts: Texts, rows: Codes) -> pa.Array:
     """Take rows in ascending order; Arrow would first copy the whole of a column in chunks."""
     chunks = chunks_of(texts)
     ends = np.cumsum([0, *map(len, chunks)])
@@ -35,6 +37,17 @@ def take_rows(texts: Texts, rows: I8) -> pa.Array:
         if end > begin
     ]
     return pa.concat_arrays(parts) if parts else pa.array([], texts.type)
+
+
+def filtered(texts: Texts, chosen: Flags) -> pa.ChunkedArray:
+    """Keep the chosen rows, slice by slice."""
+
+    def parts() -> Iterator[pa.Table]:
+        for first in range(0, max(len(texts), 1), SLICE):
+            mask = pa.array(chosen[first : first + SLICE])
+            yield pa.table([texts.slice(first, SLICE).filter(mask)], ["texts"])
+
+    return gather(parts())["texts"]
 
 
 def repeated(texts: Texts) -> tuple[I8, I8]:
@@ -108,7 +121,7 @@ class _Bytes:
         return np.where(there > 0, words, np.uint64(0))
 
 
-def smallest_of_each(group: Codes, texts: Texts) -> I8:
+def smallest_of_each(group: Codes, texts: Texts) -> Codes:
     """Return, for each group, the row with the smallest text, in the order of bytes; of equal ones, the first row.
 
     Parameters
@@ -127,7 +140,7 @@ def smallest_of_each(group: Codes, texts: Texts) -> I8:
         rows, number = _least(group, rows, keys, first), number + 1
     if rows.size:  # texts that differ by zeros at the end, if at all
         _least(group, rows, _lengths(texts, rows), first)
-    return first.astype(np.int64)
+    return first
 
 
 def _each_chunk(texts: Texts, rows: Codes) -> Iterator[tuple[_Bytes, Codes, slice]]:

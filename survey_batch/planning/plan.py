@@ -193,7 +193,7 @@ def _ranked(column: pa.ChunkedArray) -> Array:
     )
     codes = joined_chunks(gather(parts)[0])
     rank = pc.rank(codes.dictionary, tiebreaker="dense").to_numpy().astype(np.int32)
-    return rank[np.asarray(codes.indices)]
+    return np.asarray(rank[np.asarray(codes.indices)])
 
 
 def _in_order(table: pa.Table, order: Array) -> pa.Table:

@@ -102,7 +102,7 @@ class Objects:
     @cached_property
     def star(self) -> npt.NDArray[np.int64]:
         """Number of each object's star, (n,), shared by its visits."""
-        return group_by_star(self.ra, self.dec, self.radius_arcsec)
+        return group_by_star(self.ra, self.dec, self.radius_arcsec).astype(np.int64)
 
     @property
     def group(self) -> Array:

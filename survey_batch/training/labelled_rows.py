@@ -128,7 +128,7 @@ def select_rows(
     dims = {str(dim) for values in source.values() for dim in values.dims} - {"object"}
     return Labelled(
         source,
-        star=(star := group_by_star(ra, dec, radius)),
+        star=(star := group_by_star(ra, dec, radius).astype(np.int64)),
         group=_groups(job, kept, star, (ra, dec)),
         coordinates={dim: data[dim].to_numpy() for dim in sorted(dims) if dim in data.coords},
         rows=kept,
@@ -178,4 +178,4 @@ def _groups(
         if not columns:
             return None
         cell = number_groups(*(np.unique(values[rows], return_inverse=True)[1] for values in columns.values()))
-    return merge_groups(star, cell)
+    return merge_groups(star, cell).astype(np.int64)

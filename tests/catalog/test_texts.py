@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.catalog import texts as module
-from survey_batch.catalog.texts import repeated, smallest_of_each, take_rows
+from survey_batch.catalog.texts import filtered, repeated, smallest_of_each, take_rows
 
 TEXT = st.text("ab\0é", max_size=20)
 PARTS = st.lists(st.lists(st.none() | TEXT, max_size=8), min_size=1, max_size=4)
@@ -46,6 +46,15 @@ def test_the_smallest_text_of_a_group_is_the_one_that_sorting_gives(parts):
     names = [text.encode() for text in texts.to_pylist()]
     expected = [min(np.flatnonzero(group == one).tolist(), key=names.__getitem__) for one in np.unique(group)]
     assert smallest_of_each(group, texts).tolist() == expected
+
+
+@given(PARTS, st.data(), st.integers(1, 5))
+def test_chosen_texts_are_kept_slice_by_slice(parts, data, at_once):
+    texts = column(parts)
+    chosen = np.array(data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts))), bool)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SLICE", at_once)
+        assert filtered(texts, chosen).to_pylist() == texts.filter(pa.array(chosen)).to_pylist()
 
 
 @given(PARTS, st.data())
