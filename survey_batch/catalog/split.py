@@ -125,12 +125,12 @@ def _split_all(
     del star  # 400 MB of 10^8 rows
     first = smallest_of_each(group, object_id)
     order = np.argsort(_hashes_of(object_id, first, section.seed), kind="stable")
-    if cell is None:
+    if cell is not None:
+        choice = share_out(group, label, order, np.array([section.train, section.validation, section.test]))
+    else:
         size = np.zeros(len(first), group.dtype)
         np.add.at(size, group, 1)
         choice = _cut(order, label[first], size, section)
-    else:
-        choice = share_out(group, label, order, np.array([section.train, section.validation, section.test]))
     return Split(choice.astype(np.int8)[group], group)
 
 
@@ -149,7 +149,7 @@ def _cut(
     label: Codes,
     size: Codes,
     section: SplitSection,
-) -> npt.NDArray[np.int64]:
+) -> Codes:
     """Return the split number of each star, by where the middle of its rows falls in its class."""
     shares = np.cumsum([section.train, section.validation, section.test])
     edges = shares[:2] / shares[2]
