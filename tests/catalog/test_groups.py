@@ -56,6 +56,38 @@ def test_small_groups_of_several_classes_come_within_a_group_of_their_shares(see
         assert np.all(np.abs(got - shares * np.sum(label == kind)) <= largest)
 
 
+def shared_out_by_numpy(group, label, order, shares):
+    """The plain way, of which each step is a sentence of `share_out`'s."""
+    open_splits = np.flatnonzero(shares > 0)
+    share = shares[open_splits, None]
+    count = np.zeros((len(order), int(label.max()) + 1), np.int64)
+    np.add.at(count, (group, label), 1)
+    filled = np.zeros((len(open_splits), count.shape[1]))
+    choice = np.full(len(order), -1)
+    for number in np.tile(order, 2):
+        kinds = np.flatnonzero(count[number])
+        added = count[number, kinds] / np.bincount(label)[kinds] / share
+        if choice[number] >= 0:
+            filled[choice[number], kinds] -= added[choice[number]]
+        cost = np.sum(count[number, kinds] * (added + 2 * filled[:, kinds]), axis=1)
+        choice[number] = np.argmin(cost)
+        filled[choice[number], kinds] += added[choice[number]]
+    return open_splits[choice]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 120), st.integers(1, 30), st.integers(1, 6), st.integers(1, 50))
+def test_groups_are_shared_out_as_numpy_would(seed, rows, groups, kinds, at_once):
+    rng = np.random.default_rng(seed)
+    group, label = number_groups(rng.integers(0, groups, rows)), rng.integers(0, kinds, rows)
+    order, shares = rng.permutation(group.max() + 1), np.array([0.7, rng.choice([0.0, 0.1]), 0.2])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SLICE", at_once)
+        assert (
+            share_out(group, label, order, shares).tolist() == shared_out_by_numpy(group, label, order, shares).tolist()
+        )
+
+
 def test_groups_are_numbered_by_their_keys():
     assert number_groups(np.array([2, 1, 2, 1]), np.array([5, 9, 5, 8])).tolist() == [2, 1, 2, 0]
     assert number_groups(np.array([], dtype=np.int64)).tolist() == []
