@@ -60,7 +60,8 @@ def test_numbers_and_codes_are_read_without_a_copy(on_disk):
 
 
 def test_a_disk_without_room_is_told_with_what_to_do(on_disk, monkeypatch):
-    monkeypatch.setattr(module.tempfile, "TemporaryFile", lambda **_: Path("/dev/full").open("w+b", buffering=0))
+    full = Path("/dev/full").open("w+b", buffering=0)  # noqa: SIM115 - a column closes it
+    monkeypatch.setattr(module.tempfile, "TemporaryFile", lambda **_: full)
     with pytest.raises(SurveyBatchError, match=r"No space left on device.*set TMPDIR to a folder with more room"):
         gather([pa.table({"a": [1]})])
 
