@@ -17,8 +17,14 @@ GRID_TOLERANCE = 1e-3
 ORIGIN = ("archive.", "catalog", "custom.", "frames.")
 """Prefixes of a product's settings that say where its data came from. Bands are compared by name if there are
 several."""
-COMPARED_APART = frozenset({"variables", "shards.objects", "spectral_features.basis", "spectral_features.sample"})
-"""Settings of a product that change none of its values, or only its principal components (see `check_basis`)."""
+COMPARED_APART = frozenset(
+    {
+        *("variables", "shards.objects", "spectral_features.basis", "spectral_features.sample"),
+        "cutouts.aperture_correction",
+    }
+)
+"""Settings of a product that change none of its values, only its principal components (see `check_basis`), or which
+variables it has."""
 
 DIFFERENCES_NAMED = 3
 """Most differences or names that an error message lists."""

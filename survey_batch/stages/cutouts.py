@@ -75,6 +75,7 @@ class CutoutsStage(Stage):
         choices = {
             **({"cutouts.registration": cutouts.registration} if cutouts.registration != "pixel" else {}),
             **({"cutouts.ivar": True} if cutouts.ivar else {}),
+            **({} if cutouts.aperture_correction else {"cutouts.aperture_correction": False}),
         }
         return {
             **self.context.source_settings(),
@@ -114,7 +115,7 @@ class CutoutsStage(Stage):
             ),
             Variable("x_object", per_band, "f8", {"long_name": "x of the object in its cutout", **position}),
             Variable("y_object", per_band, "f8", {"long_name": "y of the object in its cutout", **position}),
-            *correction_variables("object"),
+            *(correction_variables("object") if self.section.aperture_correction else ()),
             *wcs_variables("object", self.reader),
             time_variable("object", self.reader),
             *(Variable(n, ("object",), "i4", {"long_name": text}) for n, text in FIELDS.items()),
@@ -145,7 +146,7 @@ class CutoutsStage(Stage):
         return cutting.block(self.context.origin.survey.field, rows, self.empty_block(len(rows["ra"])))
 
     def _source(self) -> ArchiveFrames | StoredFrames:
-        archive = ArchiveFrames(self.context.origin, self.bands, sky=self.section.ivar)
+        archive = ArchiveFrames(self.context.origin, self.bands, sky=self.section.ivar, whole=self.section.whole_frames)
         return StoredFrames(self.context.output, archive) if self.frames.keep else archive
 
     def cost(self, plan: Plan) -> Cost:
