@@ -22,6 +22,7 @@ from survey_batch.core.display import html_table
 from survey_batch.core.paths import make_folder
 from survey_batch.core.steps import step
 from survey_batch.planning.hashing import hash_of
+from survey_batch.planning.kept_frames import by_density
 from survey_batch.planning.stored import store_table, stored_table, table_path
 from survey_batch.store.schema import Axis, Shard, cut_into_shards
 
@@ -119,7 +120,7 @@ class Plan:
 
 
 def make_plan(job: Job) -> Plan:
-    """Read the catalogue and lay out the work; the archive is not touched.
+    """Read the catalogue and lay out the work; the archive is not touched. The plan's job says whether frames are kept.
 
     Settings that nothing reads are listed in the notes. They cause an error in a job file, but not here: a job made in
     Python looks the same as a job changed by `--set`, which may leave tables unread.
@@ -130,7 +131,8 @@ def make_plan(job: Job) -> Plan:
         The catalogue cannot be read or lacks columns.
     """
     plan = _lay_out(job)
-    return replace(plan, notes=(*plan.notes, *_unread_notes(job)))
+    decided, note = by_density(job, plan.size("object") - plan.invalid, plan.size("frame"))
+    return replace(plan, job=decided, notes=(*plan.notes, *([note] if note else []), *_unread_notes(job)))
 
 
 def _unread_notes(job: Job) -> list[str]:

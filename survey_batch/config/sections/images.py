@@ -12,8 +12,10 @@ class FramesSection(Section):
 
     bands: Annotated[str, Field(pattern="^[ugriz]{1,5}$")] = "ugriz"
     """Bands to read, in the order of the product's dimension `band`."""
-    keep: bool = True
-    """False: cutouts come straight from the archive and no frame is stored."""
+    keep: Annotated[bool | None, Field(examples=[True])] = None
+    """False: cutouts come straight from the archive and no frame is stored. By default it is decided as a product that
+    exists was made, else by the objects per field: frames are stored from a tenth of `shards.objects` on, or where
+    cutouts are not stored."""
 
     @field_validator("bands")
     @classmethod
