@@ -49,11 +49,9 @@ def main() -> None:
             rounds = [measure(data, Path(folder), objects, seed) for seed in range(options.rounds)]
             frames, cutouts, straight, rows, disk, small = (median(column) for column in zip(*rounds, strict=True))
             kept = frames + cutouts
-            print(
-                f"{objects:7d}   {frames:6.2f} + {cutouts:5.2f}   = {kept:5.2f}   {straight:5.2f} ({straight / kept:.2f})   "
-                f"{rows:5.2f} ({rows / kept:.2f})   {disk / 1e6:9.1f} MB {small / 1e6:6.1f} MB",
-                flush=True,
-            )
+            ways = f"{straight:5.2f} ({straight / kept:.2f})   {rows:5.2f} ({rows / kept:.2f})"
+            sizes = f"{disk / 1e6:9.1f} MB {small / 1e6:6.1f} MB"
+            print(f"{objects:7d}   {frames:6.2f} + {cutouts:5.2f} = {kept:5.2f}   {ways}   {sizes}", flush=True)
 
 
 def measure(data: Data, scratch: Path, objects: int, seed: int) -> tuple[float, ...]:

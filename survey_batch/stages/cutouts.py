@@ -36,6 +36,8 @@ SUBPIXEL_CPU_SECONDS = 3e-4
 IVAR_CPU_SECONDS = 1.5e-4
 """Time for the inverse variance of one 64-pixel cutout in one band on the same machine."""
 
+BLOCK_SHARE = 0.15
+"""Share of a frame that is decompressed beyond the last row of a cutout, and of its time that is not decompression."""
 
 FIELDS = {
     "source_field": "field that supplies every pixel it covers",
@@ -158,8 +160,13 @@ class CutoutsStage(Stage):
             return Cost(worker_bytes=2 * shard + field_bytes(self.reader, 1), cpu_seconds=cpu)
         files = plan.size("frame") * bands
         fields = 4 * field_bytes(self.reader, bands)
-        cpu += files * (self.reader.read_seconds + STORE_CPU_SECONDS)
+        cpu += files * (self.reader.read_seconds + STORE_CPU_SECONDS) * self._share_read(plan)
         return Cost(files, files * self.reader.file_bytes, 2 * shard + fields, cpu, at_once=bands)
+
+    def _share_read(self, plan: Plan) -> float:
+        """Estimate the share of each frame that is decompressed: up to the last of a field's objects, and a block."""
+        per_field = plan.size("object") / max(plan.size("frame"), 1)
+        return 1.0 if self.section.whole_frames else min(1.0, per_field / (per_field + 1) + BLOCK_SHARE)
 
     def _cutout_seconds(self) -> float:
         cutouts = self.section
