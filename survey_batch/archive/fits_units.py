@@ -53,11 +53,16 @@ class Unit:
 
     def value(self, key: str) -> str | None:
         """Return a card's value as text, without quotes and comment; None if there is no such card."""
+        text = self.verbatim(key)
+        return None if text is None else text.strip()
+
+    def verbatim(self, key: str) -> str | None:
+        """Return a card's value as `value` does, with the blanks at both ends of its text."""
         at = self._cards.get(key.ljust(8).encode() + b"=")
         if at is None:
             return None
         text = self.raw[at + 9 : at + CARD].decode("ascii", "replace").strip()
-        return text[1:].split("'")[0].strip() if text.startswith("'") else text.split("/")[0].strip()
+        return text[1:].split("'")[0] if text.startswith("'") else text.split("/")[0]
 
     @cached_property
     def _cards(self) -> dict[bytes, int]:

@@ -19,9 +19,9 @@ from survey_batch.spectra.synthetic.targets import draw_target, spectrum_of
 logger = logging.getLogger(__name__)
 
 FLUX = "1e-17 erg / (Angstrom s cm2)"
-LOG_GRID = 10 ** (3.5682 + 1e-4 * np.arange(3900))
+LOG_GRID: F8 = np.asarray(10 ** (3.5682 + 1e-4 * np.arange(3900)))
 """Angstrom; the grid that spectra of LAMOST and SDSS have, too."""
-AIR_GRID = 3700 + 1.4 * np.arange(3860)
+AIR_GRID: F8 = np.asarray(3700 + 1.4 * np.arange(3860))
 """Angstrom, in air."""
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from survey_batch.archive.fits_units import Unit
 from survey_batch.core.arrays import F8
 from survey_batch.core.errors import UnreadableError
+from survey_batch.surveys.fits_spectra.iraf import multispec
 
 LOG10 = "log10"
 """The unit of log10(wavelength / Angstrom)."""
@@ -33,7 +34,10 @@ _LOG = re.compile(r"^(dex|log10|log|lg)(\(?(angstroms?|a|aa|ang)?\)?)$")
 _WAVELENGTHS = re.compile(r"^((WAVE|AWAV)(-LOG(10)?)?|WAVELEN.*|LAMBDA.*|LOG.*|LINEAR|)$")
 """CTYPE1 of an axis that is linear in wavelength or its logarithm; old files say little or nothing."""
 
-_MULTISPEC = "MULTISPE"
+MULTISPEC = "MULTISPE"
+
+_OTHERS = ("FREQ", "ENER", "WAVN")
+"""Beginnings of CTYPE1 of other quantities that tell a wavelength; the package specutils converts them."""
 
 
 def unit_of(text: str) -> str:
@@ -76,20 +80,38 @@ def medium_of(units: Iterable[Unit], names: Iterable[str] = ()) -> str:
 
 
 def has_axis(unit: Unit) -> bool:
-    """Tell whether a header gives coordinates of its pixels, other than those of IRAF's multispec format."""
+    """Tell whether a header gives coordinates of its pixels that may be wavelengths."""
     cards = [unit.value(card) for card in ("CD1_1", "CDELT1")]
-    return unit.value("CRVAL1") is not None and cards != [None, None] and not _kind(unit).startswith(_MULTISPEC)
+    linear = unit.value("CRVAL1") is not None and cards != [None, None] and not kind_of_axis(unit).startswith(_OTHERS)
+    return linear or is_multispec(unit)
 
 
-def from_header(unit: Unit, size: int) -> tuple[F8, str]:
+def is_multispec(unit: Unit) -> bool:
+    """Tell whether a header gives its coordinates in IRAF's multispec format."""
+    return kind_of_axis(unit) == MULTISPEC
+
+
+def from_header(unit: Unit, size: int, number: int) -> tuple[F8, str]:
     """Return the coordinates of an image's pixels along its first axis, and their unit ("" if it is not said).
+
+    Parameters
+    ----------
+    unit
+        The header.
+    size
+        Number of pixels.
+    number
+        Which spectrum, from 0, of an image with several whose wavelengths may differ.
 
     Raises
     ------
     UnreadableError
         They are no wavelengths, or not linear in wavelength or its logarithm.
     """
-    kind = _kind(unit)
+    kind = kind_of_axis(unit)
+    if is_multispec(unit):
+        values, log = multispec(unit, number, size)
+        return _scaled(values, unit_of(_iraf_unit(unit)), log=log)
     if not _WAVELENGTHS.match(kind):
         raise UnreadableError(
             f"its first axis has CTYPE1 = {kind!r}, which is not linear in wavelength or its logarithm"
@@ -103,15 +125,19 @@ def from_header(unit: Unit, size: int) -> tuple[F8, str]:
     if kind in ("WAVE-LOG", "AWAV-LOG"):
         return np.asarray(first * np.exp(offset / first)), unit_of(unit_text)
     values = np.asarray(first + offset)
-    if unit.integer("DC-FLAG", 0) == 1 or kind.startswith("LOG") or kind.endswith("-LOG10"):
-        scale = unit_of(unit_text) or "angstrom"
-        if scale not in (LOG10, "angstrom") and UNITS[scale] != 1:
-            values = values + np.log10(UNITS[scale])
-        return values, LOG10
-    return values, unit_of(unit_text)
+    log = unit.integer("DC-FLAG", 0) == 1 or kind.startswith("LOG") or kind.endswith("-LOG10")
+    return _scaled(values, unit_of(unit_text), log=log)
 
 
-def _kind(unit: Unit) -> str:
+def _scaled(values: F8, unit: str, *, log: bool) -> tuple[F8, str]:
+    """Return coordinates and their unit; logarithms, whose unit is Angstrom if none is said, as those of Angstrom."""
+    if not log:
+        return values, unit
+    return (values if unit in ("", LOG10) or UNITS[unit] == 1 else values + np.log10(UNITS[unit])), LOG10
+
+
+def kind_of_axis(unit: Unit) -> str:
+    """Return the card CTYPE1 in capital letters."""
     return (unit.value("CTYPE1") or "").upper()
 
 

@@ -145,7 +145,7 @@ def _from_images(units: Sequence[Unit], row: int) -> Found | None:
         scale = LOG10 if beside in LOG_WAVELENGTH else unit_of(text)
         medium = medium_of((units[0], images[beside]), (beside,))
     else:
-        wavelength, scale = from_header(unit, flux.size)
+        wavelength, scale = from_header(unit, flux.size, max(row, 0))
         medium = medium_of((units[0], unit))
     errors = {kind: name for kind, known in ERRORS.items() if (name := first_match(known, list(images)))}
     kind = next(iter(errors), "")

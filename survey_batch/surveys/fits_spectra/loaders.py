@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from survey_batch.core.errors import InvalidError, UnreadableError
+from survey_batch.surveys.fits_spectra.axis import VACUUM
 from survey_batch.surveys.fits_spectra.layouts import Found
 
 INSTALL = "pip install 'survey-batch[specutils]'"
@@ -53,4 +54,5 @@ def load(raw: bytes, row: int) -> Found:
 
         ivar = np.nan_to_num(one.uncertainty.represent_as(InverseVariance).array.astype(np.float64), posinf=0)
     mask = None if one.mask is None else np.asarray(one.mask != 0)
-    return Found(wavelength, "angstrom", "", flux.value, flux.unit.to_string(), ivar, mask)
+    medium = "" if axis.unit.is_equivalent(units.AA) else VACUUM  # a frequency is the same in air
+    return Found(wavelength, "angstrom", medium, flux.value, flux.unit.to_string(), ivar, mask)
