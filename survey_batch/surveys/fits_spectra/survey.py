@@ -51,9 +51,9 @@ class FitsSpectraArchive(ArchiveSection):
     file."""
     hdu: Annotated[str | None, Field(examples=["SPECTRUM"])] = None
     """Name or number of the only HDU to look at, if a file has several spectra; else the first that holds one."""
-    wavelength_unit: Literal["Angstrom", "nm", "um", "log10"] | None = None
+    wavelength_unit: Annotated[Literal["Angstrom", "nm", "um", "log10"] | None, Field(examples=["Angstrom"])] = None
     """Unit of wavelengths in files that do not say it; `log10` is log10(wavelength / Angstrom)."""
-    medium: Literal["air", "vacuum"] | None = None
+    medium: Annotated[Literal["air", "vacuum"] | None, Field(examples=["vacuum"])] = None
     """Medium of wavelengths in files that do not say it; those in air are converted."""
     flux_unit: Annotated[str | None, Field(examples=["1e-17 erg / (s cm2 Angstrom)"]), AfterValidator(_flux_unit)] = (
         None
