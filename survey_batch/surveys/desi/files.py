@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.archive.fits_compressed import image
+from survey_batch.archive.fits_compressed import image, image_shape
 from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.core.arrays import F8, I8
 from survey_batch.core.errors import NotFoundError, ObjectError, UnreadableError
@@ -86,22 +86,21 @@ def _absent(target: int) -> NotFoundError:
 
 
 def _arm(named: dict[str, Unit], arm: str, targets: int, wanted: list[int]) -> Arm:
-    parts = {}
-    for part in ("WAVELENGTH", "FLUX", "IVAR", "MASK"):
-        if f"{arm}_{part}" not in named:
-            raise UnreadableError(f"the coadd has {arm}_FLUX, but no {arm}_{part}")
-        parts[part] = image(named[f"{arm}_{part}"])
-    wavelength = parts.pop("WAVELENGTH").astype(np.float64)
-    shapes = {name: values.shape for name, values in parts.items()}
+    units = {part: named.get(f"{arm}_{part}") for part in ("WAVELENGTH", "FLUX", "IVAR", "MASK")}
+    there = {part: unit for part, unit in units.items() if unit is not None}
+    if lacking := [f"{arm}_{part}" for part in units if part not in there]:
+        raise UnreadableError(f"the coadd has {arm}_FLUX, but no {' or '.join(lacking)}")
+    wavelength = image(there.pop("WAVELENGTH")).astype(np.float64)
+    shapes = {part: image_shape(unit) for part, unit in there.items()}
     if wavelength.ndim != 1 or {*shapes.values()} != {(targets, wavelength.size)} or wavelength.size < 2:
         raise UnreadableError(
             f"arm {arm}: {targets} targets, wavelengths {wavelength.shape}, {shapes}: they must agree"
         )
-    if parts["MASK"].dtype.kind not in "iu":
-        raise UnreadableError(f"arm {arm}: the mask holds {parts['MASK'].dtype}, not integers")
+    flux, ivar, mask = (image(unit, wanted) for unit in there.values())
+    if mask.dtype.kind not in "iu":
+        raise UnreadableError(f"arm {arm}: the mask holds {mask.dtype}, not integers")
     if not increasing(wavelength):
         raise UnreadableError(f"arm {arm}: its wavelengths are not increasing positive numbers")
-    flux, ivar, mask = (parts[name][wanted] for name in ("FLUX", "IVAR", "MASK"))
     return Arm(wavelength, flux, ivar, mask.astype(np.int64))
 
 

@@ -26,7 +26,7 @@ def units_of(compression="GZIP_1", arms="BRZ", **changed):
         ivar = np.where(random.random(shape) < 0.1, 0, random.uniform(1, 4, shape)).astype("f4")
         images = {"WAVELENGTH": GRIDS[arm], "FLUX": random.normal(10, 1, shape).astype("f4"), "IVAR": ivar}
         units |= {f"{arm}_{part}": fits.ImageHDU(image, name=f"{arm}_{part}") for part, image in images.items()}
-        pack = {"GZIP_1": fits.CompImageHDU, "RICE_1": fits.CompImageHDU}.get(compression)
+        pack = fits.CompImageHDU if compression else None
         signed = mask.astype("i4")
         units[f"{arm}_MASK"] = (
             pack(signed, name=f"{arm}_MASK", compression_type=compression)
@@ -42,7 +42,7 @@ def file_of(**options):
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("compression", [None, "GZIP_1", "RICE_1"])
+@pytest.mark.parametrize("compression", [None, "GZIP_1", "GZIP_2", "RICE_1"])
 def test_pixels_of_one_arm_are_those_that_astropy_reads_and_shared_ones_are_averaged(compression):
     raw = file_of(compression=compression)
     spectra = read_coadd(raw, TARGETS)
@@ -124,5 +124,5 @@ def test_a_file_that_is_cut_or_damaged_is_refused():
         with pytest.raises(UnreadableError):
             read_coadd(raw[:size], TARGETS[:1])
     tiles = mask.data + 8 * len(TARGETS)
-    with pytest.raises(UnreadableError, match="compressed image B_MASK cannot be unpacked"):
+    with pytest.raises(UnreadableError, match="damaged|tile of a compressed"):
         read_coadd(raw[:tiles] + b"\xff" * 20 + raw[tiles + 20 :], TARGETS[:1])
