@@ -28,7 +28,7 @@ from survey_batch.images.aperture_correction import ApertureCorrection, measure_
 from survey_batch.images.frame import Frame, FrameWcs, Sky
 from survey_batch.images.ivar import Ccd
 from survey_batch.images.reader import Field, ImageReader
-from survey_batch.planning.stored import read_fields
+from survey_batch.planning.stored_fields import PlannedFields
 from survey_batch.stages.context import Origin
 from survey_batch.store.damage import damage_told
 from survey_batch.store.products import open_group, read_rows, stored
@@ -236,7 +236,7 @@ class StoredFrames:
     def __init__(self, output: str, archive: ArchiveFrames) -> None:
         self.output, self.archive = output, archive
         self.bands, self.reader = archive.bands, archive.reader
-        self._index_of = read_fields(output)
+        self._planned = PlannedFields(output)
         self._fields: dict[Field, Bands] = {}
 
     def url(self, field: Field, band: str) -> str:
@@ -249,10 +249,10 @@ class StoredFrames:
 
     def load(self, field: Field) -> Bands:
         """Return all bands of one field; what the product says of it, but for pixels, is read once."""
-        if field not in self._index_of:
-            return self.archive.load(field)
         if field not in self._fields:
-            self._fields[field] = self._read(field, self._index_of[field])
+            if (index := self._planned.index(field)) is None:
+                return self.archive.load(field)
+            self._fields[field] = self._read(field, index)
         return self._fields[field]
 
     def _read(self, field: Field, index: int) -> Bands:

@@ -5,6 +5,7 @@ import re
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from survey_batch.config.job import Job
@@ -12,6 +13,7 @@ from survey_batch.core.errors import NotFoundError, ObjectError, ReaderError, Tr
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection
 from survey_batch.images.frame import Frame, FrameWcs, Sky
+from survey_batch.planning.stored import store_table
 from survey_batch.stages import frame_source
 from survey_batch.stages.frame_source import (
     CORRECTION_VARIABLES,
@@ -154,7 +156,7 @@ STATUSES = {1: (Status.OK, Status.OK), 3: (Status.OK, Status.NOT_FOUND), 4: (Sta
 
 
 @pytest.fixture
-def stored(source, tmp_path, monkeypatch):
+def stored(source, tmp_path):
     """The same frames as a product of fields 1, 3 and 4; the others are in the archive alone."""
     plane = ("frame", "band")
     variables = (
@@ -180,8 +182,7 @@ def stored(source, tmp_path, monkeypatch):
         values |= {name: np.float32(number + 0.5) for name in CORRECTION_VARIABLES.values()}
         data = {name: np.stack([value, value])[np.newaxis] for name, value in values.items()}
         write_shard(output, "frames", Shard("frame", place, place, place + 1), data, np.array([status], np.uint8))
-    places = {(number,): place for place, number in enumerate(STATUSES)}
-    monkeypatch.setattr(frame_source, "read_fields", lambda _: places)
+    store_table(output, "frame", pa.table({"field": list(STATUSES)}), 1)
     return StoredFrames(output, source)
 
 
