@@ -19,6 +19,7 @@ class DesiCoadds(SpectrumReader):
     file_bytes = 215_000_000
     """Of a file of 500 targets, after the data model."""
     rows_per_file = 500
+    read_seconds = 2e-3
 
     def path(self, row: Row) -> str:
         """Return the path of a row's coadd."""

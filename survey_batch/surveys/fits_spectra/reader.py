@@ -32,6 +32,7 @@ class FitsSpectra(SpectrumReader):
 
     mask_bits: ClassVar = {"masked": 1}
     file_bytes = 200_000
+    read_seconds = 2e-3
 
     def __init__(self, archive: ArchiveSection) -> None:
         super().__init__(archive)
