@@ -22,6 +22,9 @@ conf.setdefault("s3", {}).setdefault("max_concurrency", 1)
 for protocol in ("http", "https"):  # logins from ~/.netrc and proxies from the environment, as curl takes them
     conf.setdefault(protocol, {}).setdefault("client_kwargs", {}).setdefault("trust_env", True)
 
+OUTSIDE_ROOT = r"^/|(^|/)\.\.(/|$)"
+"""Pattern of a name, given by a catalogue, that leads out of the archive's root."""
+
 
 def is_url(path: str) -> bool:
     """Tell whether a path is an fsspec URL (`s3://…`) and not a local path."""
