@@ -204,7 +204,10 @@ def main() -> None:
     parser.add_argument("--keys", action="store_true", help="print the requests of one shard of each stage")
     asked = parser.parse_args()
     as_a_worker("benchmarks.requests")
-    with tempfile.TemporaryDirectory(prefix="survey-batch-bench-") as folder, s3_server(Path(folder) / "s3") as endpoint:
+    with (
+        tempfile.TemporaryDirectory(prefix="survey-batch-bench-") as folder,
+        s3_server(Path(folder) / "s3") as endpoint,
+    ):
         data = find_data(Path(folder))
         s3fs.S3FileSystem().mkdir(BUCKET)
         print(f"{machine()}\n{data.what}; requests of one shard\n", flush=True)
