@@ -21,11 +21,12 @@ from survey_batch.core.paths import join, remove
 from survey_batch.core.status import Status
 from survey_batch.store.codecs import codecs_of, text_codecs
 from survey_batch.store.damage import Damage, DamagedError, damage_told, find_damage, read_array
+from survey_batch.store.marks import read_marks
 from survey_batch.store.root import leave_out, write_root
 from survey_batch.store.schema import Array, Schema, Shard, Variable
 from survey_batch.store.strict import STATUS, strict
 from survey_batch.store.together import together
-from survey_batch.store.unread import unread
+from survey_batch.store.unread import unread, written_to
 
 CONVENTIONS = "CF-1.11"
 """The conventions that a product's attributes follow, https://cfconventions.org."""
@@ -151,7 +152,8 @@ def _open_cached(output: str, product: str) -> zarr.Group:
 def read_status(output: str, product: str, rows: slice | None = None) -> npt.NDArray[np.uint8]:
     """Read the status array, whole or for one shard."""
     group = open_group(output, product, fresh=False)
-    return np.asarray(read_array(group, STATUS, rows), dtype=np.uint8)
+    found = read_marks(output, product, group) if rows is None else read_array(group, STATUS, rows)
+    return np.asarray(found, dtype=np.uint8)
 
 
 def read_rows(output: str, product: str, rows: slice, names: Sequence[str]) -> dict[str, Array]:
@@ -162,16 +164,15 @@ def read_rows(output: str, product: str, rows: slice, names: Sequence[str]) -> d
     return dict(zip(names, read, strict=True))
 
 
-def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Array], status: Array) -> int:
-    """Write one whole shard of every array, the status last, and return the bytes written (uncompressed).
+def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Array], status: Array) -> bytes:
+    """Write one whole shard of every array, the status last, and return the file of the statuses (`store/marks.py`).
 
     A shard that was committed before is first marked `pending` again, so that an interrupted write is detected.
     """
     if np.any(read_status(output, product, shard.rows) != Status.PENDING):
         mark_pending(output, product, [shard])
     _write_whole(output, product, shard, data)
-    _write_whole(output, product, shard, {STATUS: status})
-    return sum(values.nbytes for values in data.values())
+    return _write_status(output, product, shard, status)
 
 
 def _write_whole(output: str, product: str, shard: Shard, values: Mapping[str, Array]) -> None:
@@ -179,10 +180,16 @@ def _write_whole(output: str, product: str, shard: Shard, values: Mapping[str, A
     group = open_group(output, product, fresh=False)
 
     def write(name: str) -> None:
-        array = unread(stored(group, name))
-        (array if name == STATUS else array.with_config(WHOLE))[shard.rows] = values[name]
+        unread(stored(group, name)).with_config(WHOLE)[shard.rows] = values[name]
 
     together(output, write, list(values))
+
+
+def _write_status(output: str, product: str, shard: Shard, status: Array) -> bytes:
+    """Write the statuses of a shard, and return their file."""
+    mark = unread(stored(open_group(output, product, fresh=False), STATUS))
+    mark[shard.rows] = status
+    return written_to(mark)
 
 
 def write_coordinates(output: str, product: str, shard: Shard, values: Mapping[str, Array]) -> None:
@@ -230,7 +237,7 @@ def mark_rows_pending(output: str, product: str, rows: Array, shards: Iterable[S
     for shard in shards:
         if (chosen := rows[shard.rows]).any():
             status = np.where(chosen, np.uint8(Status.PENDING), read_status(output, product, shard.rows))
-            _write_whole(output, product, shard, {STATUS: status})
+            _write_status(output, product, shard, status)
 
 
 def stored(group: zarr.Group, name: str) -> zarr.Array[Any]:
