@@ -20,7 +20,7 @@ from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import Plan
 from survey_batch.stages import Stage
 from survey_batch.store.disk import has_vanished, refuse_if_vanished
-from survey_batch.store.problems import collect_problems
+from survey_batch.store.notes import collect_problems
 from survey_batch.store.products import product_exists, read_status
 from survey_batch.store.schema import Array, Axis
 

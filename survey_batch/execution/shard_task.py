@@ -26,7 +26,8 @@ from survey_batch.planning.stored import Rows
 from survey_batch.stages import Block, Stage, make_stage
 from survey_batch.stages.base import take
 from survey_batch.store.disk import telling_of_the_disk
-from survey_batch.store.problems import Problem, note_problems, reasons_of, tracebacks_of
+from survey_batch.store.notes import note_problems
+from survey_batch.store.problems import Problem, reasons_of, tracebacks_of
 from survey_batch.store.products import read_rows, write_shard
 from survey_batch.store.schema import OBJECT_COORDINATES, Array, Shard
 
