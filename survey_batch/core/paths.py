@@ -216,7 +216,7 @@ def read_bytes(path: str, start: int | None = None, stop: int | None = None) -> 
     """Read a file, whole or the bytes from `start` to before `stop`; raise FileNotFoundError if there is none."""
     if is_url(path):
         filesystem, inside = url_to_fs(path)
-        return bytes(filesystem.cat_file(inside, start, stop))  # opening it would ask a cache for its length
+        return bytes(filesystem.cat_file(inside, start=start, end=stop))  # opening it would ask a cache for its length
     if start is None and stop is None:
         return Path(path).read_bytes()
     with Path(path).open("rb") as stream:

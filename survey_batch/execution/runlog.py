@@ -64,14 +64,14 @@ class DiskHandler(logging.FileHandler):
             self._thin()
 
     def _thin(self) -> None:
-        path = Path(self.baseFilename)
-        with suppress(OSError):  # such as a full disk: the log stays as it is
-            kept = thinned(path.read_text(encoding="utf-8").splitlines(), self.most)
+        try:
+            kept = thinned(Path(self.baseFilename).read_text(encoding="utf-8").splitlines(), self.most)
             write_bytes(self.baseFilename, ("\n".join(kept) + "\n").encode())
-            self.stream.close()
-            self.stream = self._open()
-        if path.stat().st_size > self.most:
+            before, self.stream = self.stream, self._open()
+        except OSError:  # such as a full disk: the log goes on as it is
             self.most *= 2
+        else:
+            before.close()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Say what is wrong, where logging would show a traceback for each record."""
