@@ -71,7 +71,8 @@ class DiskHandler(logging.FileHandler):
         except OSError:  # such as a full disk: the log goes on as it is
             self.most *= 2
         else:
-            before.close()
+            if before is not None:
+                before.close()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Say what is wrong, where logging would show a traceback for each record."""
