@@ -189,7 +189,8 @@ def _read_manifest(path: Path) -> None:
 
 
 def _read_problems(path: Path) -> None:
-    from survey_batch.store.problems import collect_problems, count_reasons, problems_of, read_problems
+    from survey_batch.store.notes import collect_problems, problems_of
+    from survey_batch.store.problems import count_reasons, read_problems
     from survey_batch.store.schema import Shard
 
     output = str(path.parent.parent)
