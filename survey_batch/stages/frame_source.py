@@ -24,8 +24,8 @@ from survey_batch.core.errors import (
     UnreadableError,
 )
 from survey_batch.core.status import Status
-from survey_batch.images.aperture_correction import ApertureCorrection, measure_correction
-from survey_batch.images.frame import Frame, FrameWcs, Sky
+from survey_batch.images.aperture_correction import NONE, ApertureCorrection, measure_correction
+from survey_batch.images.frame import AnyWcs, Frame, FrameWcs, Sky
 from survey_batch.images.ivar import Ccd
 from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.stored import read_fields
@@ -36,7 +36,7 @@ from survey_batch.store.products import open_group, read_rows, stored
 FrameError = ObjectError | TransientError
 
 FIELDS_IN_MEMORY = 3
-"""A field and its two neighbours: objects are in the order of fields, so no frame is decoded twice."""
+"""A field and its two neighbours, if it has any: objects are in the order of fields, so no frame is decoded twice."""
 
 SKY_VARIABLES = {"image": "sky", "column": "sky_column", "row": "sky_row"}
 """Parts of `Sky`, and their names in the `frames` product."""
@@ -77,8 +77,12 @@ class FrameView(Protocol):
     """One band of one field, whose pixels may still be on disk."""
 
     @property
-    def wcs(self) -> FrameWcs:
+    def wcs(self) -> AnyWcs:
         """Astrometry of the frame."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
 
     @property
     def correction(self) -> ApertureCorrection:
@@ -107,16 +111,24 @@ class FrameInMemory:
     """A decoded frame."""
 
     frame: Frame
+    corrects: bool = True
+    """As of the `ImageReader`."""
 
     @property
-    def wcs(self) -> FrameWcs:
+    def wcs(self) -> AnyWcs:
         """Astrometry of the frame."""
         return self.frame.wcs
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        height, width = self.frame.image.shape
+        return height, width
 
     @cached_property
     def correction(self) -> ApertureCorrection:
         """Aperture correction of point sources on the frame; measured when an object is cut from it."""
-        return measure_correction(self.frame.image, self.frame.calibration)
+        return measure_correction(self.frame.image, self.frame.calibration) if self.corrects else NONE
 
     @property
     def mjd_tai(self) -> float:
@@ -163,12 +175,12 @@ class ArchiveFrames:
     def load(self, field: Field) -> Bands:
         """Return all bands of one field; downloads run in parallel, within the run's limit."""
         if field not in self._fields:
+            while len(self._fields) >= (1 if self.reader.grid.overlap is None else FIELDS_IN_MEMORY):
+                self._fields.popitem(last=False)
             self._fields[field] = {
-                band: FrameInMemory(frame) if isinstance(frame, Frame) else frame
+                band: FrameInMemory(frame, self.reader.corrects) if isinstance(frame, Frame) else frame
                 for band, frame in self.decode(field).items()
             }
-            while len(self._fields) > FIELDS_IN_MEMORY:
-                self._fields.popitem(last=False)
         self._fields.move_to_end(field)
         return self._fields[field]
 
@@ -208,6 +220,7 @@ class StoredFrame:
     index: int
     band: int
     wcs: FrameWcs
+    shape: tuple[int, int]
     correction: ApertureCorrection
     mjd_tai: float
 
@@ -265,6 +278,7 @@ class StoredFrames:
                 index,
                 number,
                 FrameWcs(crval[number], crpix[number], cd[number]),
+                self.reader.grid.shape,
                 ApertureCorrection(*(part[number].item() for part in correction)),
                 mjd_tai[number].item(),
             )
