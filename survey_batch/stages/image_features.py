@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from survey_batch.config.sections.images import ImageFeaturesSection
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.feature import Feature
 from survey_batch.images.feature_names import features_of
 from survey_batch.images.features import POINT_SOURCES, SLICE, PointSources, check_size, image_features
@@ -15,8 +16,8 @@ from survey_batch.stages.measured import MeasuredStage
 
 FEATURES_CPU_SECONDS = 2.3e-4
 """Time to measure an object in one band with the default radii on a busy cloud core (Intel Xeon, 2.8 GHz)."""
-PSF_FLUX = "corrected to 7.4 arcsec by the stars of each frame"
-"""Definition of `psf_flux`, stored in the product; a product with another definition is refused."""
+PSF_FLUX, UNCORRECTED = "corrected to 7.4 arcsec by the stars of each frame", "not corrected"
+"""Definitions of `psf_flux`, stored in the product; a product with another definition is refused."""
 STAMP_BYTES = 24
 """Bytes in memory per pixel of a stamp and band."""
 
@@ -38,6 +39,11 @@ class ImageFeaturesStage(MeasuredStage):
         return cast("CutoutsStage", self.other("cutouts"))
 
     @property
+    def corrected(self) -> bool:
+        """Whether the fluxes of point sources are corrected by the stars of their frames."""
+        return self.context.source is None or self.cutouts.reader.corrects
+
+    @property
     def input_variables(self) -> tuple[str, ...]:  # type: ignore[override]
         """Pixels, positions and the frames' aperture corrections; inverse variances if the cutouts have them."""
         return ("flux", "x_object", "y_object", *POINT_SOURCES, *(("ivar",) if self.cutouts.section.ivar else ()))
@@ -48,17 +54,22 @@ class ImageFeaturesStage(MeasuredStage):
         return {
             **self.cutouts.settings(),
             "cutouts.ivar": self.cutouts.section.ivar,
-            "psf_flux": PSF_FLUX,
+            "psf_flux": PSF_FLUX if self.corrected else UNCORRECTED,
             **{f"image_features.{key}": value for key, value in recipe.items()},
         }
 
     def check(self) -> None:
-        """Refuse radii that do not fit into the cutouts."""
+        """Refuse radii that do not fit into the cutouts, and pixels in another unit than nanomaggies."""
         check_size(self.section, self.cutouts.section.size)
+        if (unit := self.cutouts.reader.unit) != "nanomaggy":
+            raise ConfigurationError(
+                f"stage {self.name!r} measures pixels in nanomaggies, and archive.unit is {unit!r}: set "
+                f"archive.zero_point instead of archive.unit, or leave {self.name!r} out of stages"
+            )
 
     def features(self) -> list[Feature]:
         """Return the features, in order."""
-        return features_of(self.section, self.cutouts.bands)
+        return features_of(self.section, self.cutouts.bands, corrected=self.corrected)
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Measure all objects of a block."""

@@ -15,13 +15,16 @@ from astropy.wcs import WCS
 from survey_batch.archive.fits_units import extensions, primary_unit
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import UnreadableError
-from survey_batch.images.frame import CTYPE, CUNIT, AnyWcs, DistortedWcs, Frame, FrameWcs
+from survey_batch.images.frame import AnyWcs, DistortedWcs, Frame, FrameWcs
+from survey_batch.images.wcs import pixel_to_sky, tangent_plane
 from survey_batch.surveys.fits_images.units import factor_of, linear
 
 SYSTEMS = ("ICRS", "FK5", "")
 """Systems of sky coordinates that are taken for ICRS: FK5 (J2000) differs from it by 0.02 arcsec."""
 MOST_PIXELS = 1 << 29
 """Pixels of an image; a header that says more is taken for damaged."""
+SAME = 1e-6
+"""Pixels within which a WCS is TAN."""
 MJD = 2400000.5
 """Julian date at which the modified one begins."""
 
@@ -178,17 +181,20 @@ def read_wcs(header: fits.Header, file: Any = None) -> AnyWcs:
     scale = whole.pixel_scale_matrix
     if not (np.isfinite(scale).all() and np.isfinite(whole.wcs.crval).all()) or np.linalg.det(scale) == 0:
         raise UnreadableError("its WCS maps no pixel to the sky: CRVAL or CD is not finite, or CD is singular")
-    if _is_tangent(whole):
-        return FrameWcs(np.array(whole.wcs.crval), np.array(whole.wcs.crpix), np.array(scale))
-    return DistortedWcs(whole)
+    plain = FrameWcs(np.array(whole.wcs.crval), np.array(whole.wcs.crpix), np.array(scale))
+    return plain if _agree(plain, whole, header) else DistortedWcs(whole)
 
 
-def _is_tangent(whole: WCS) -> bool:
-    """Tell whether a WCS is a gnomonic projection and nothing else."""
-    tables = (whole.sip, whole.cpdis1, whole.cpdis2, whole.det2im1, whole.det2im2)
-    plain = all(part is None for part in tables) and not whole.wcs.get_pv() and whole.wcs.lonpole == 180
-    units = tuple(str(unit) for unit in whole.wcs.cunit)
-    return plain and tuple(whole.wcs.ctype) == CTYPE and units == CUNIT
+def _agree(plain: FrameWcs, whole: WCS, header: fits.Header) -> bool:
+    """Tell whether a WCS is TAN and nothing else, by positions all over the image.
+
+    What it says of itself is no sign: once it is read, TPV and TNX call themselves TAN.
+    """
+    width, height = (header.get(f"Z{name}", header.get(name, 1000)) for name in ("NAXIS1", "NAXIS2"))
+    x, y = (part.ravel() for part in np.meshgrid(np.linspace(0, width, 7), np.linspace(0, height, 7)))
+    wrong = tangent_plane(*pixel_to_sky(plain, x, y), *pixel_to_sky(DistortedWcs(whole), x, y))
+    size = np.sqrt(np.abs(np.linalg.det(plain.cd)))
+    return bool((np.hypot(*wrong) < SAME * size).all())
 
 
 def read_time(header: fits.Header) -> float:

@@ -8,7 +8,7 @@ from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.images.frame import Frame, FrameGrid
 from survey_batch.images.reader import Field, ImageReader
 from survey_batch.surveys.fits_images.files import read_image
-from survey_batch.surveys.fits_images.survey import BAND, FitsImagesArchive
+from survey_batch.surveys.fits_images.section import BAND, FitsImagesArchive
 
 
 class FitsFrames(ImageReader):

@@ -20,7 +20,7 @@ from survey_batch.core.arrays import F8, Flags
 from survey_batch.core.errors import ConfigurationError, UnreadableError
 from survey_batch.images.wcs import pixel_to_sky
 from survey_batch.surveys.fits_images.files import chosen, damage_told, quiet, read_wcs
-from survey_batch.surveys.fits_images.survey import BAND, FitsImagesArchive, tile_names
+from survey_batch.surveys.fits_images.section import BAND, FitsImagesArchive, tile_names
 
 BOX = ("ra1", "ra2", "dec1", "dec2")
 CORNERS = tuple(f"{axis}{number}" for axis in ("ra", "dec") for number in range(4))
