@@ -182,7 +182,13 @@ def read_wcs(header: fits.Header, file: Any = None) -> AnyWcs:
     if not (np.isfinite(scale).all() and np.isfinite(whole.wcs.crval).all()) or np.linalg.det(scale) == 0:
         raise UnreadableError("its WCS maps no pixel to the sky: CRVAL or CD is not finite, or CD is singular")
     plain = FrameWcs(np.array(whole.wcs.crval), np.array(whole.wcs.crpix), np.array(scale))
-    return plain if _agree(plain, whole, header) else DistortedWcs(whole)
+    if not _agree(plain, whole, header):
+        return DistortedWcs(whole)
+    if str(header.get("CTYPE1", "")).endswith(("TNX", "ZPX")):  # of which what is not understood is left out in silence
+        raise UnreadableError(
+            f"the distortion of its WCS, {header['CTYPE1']}, cannot be read from its cards WAT1 and WAT2"
+        )
+    return plain
 
 
 def _agree(plain: FrameWcs, whole: WCS, header: fits.Header) -> bool:
