@@ -25,7 +25,7 @@ def header(projection="TAN", **cards):
 
 SIP = {"A_ORDER": 3, "B_ORDER": 3, "A_2_0": 2e-4, "A_0_2": -1e-4, "A_3_0": 1e-6, "B_1_1": 3e-4, "B_0_3": -2e-6}
 TPV = {f"PV{axis}_{term}": value for axis in (1, 2) for term, value in ((0, 0.0), (1, 1.0), (2, 0.0), (4, 4.0))}
-_WAT = 'wtype=tnx axtype={} {} = "3. 3. 3. 2. -0.01 0.01 -0.01 0.01 0.0E-5 1.0E-3 2.0E-2 3.0E-3 1.0E-2 2.0E-2 "'
+_WAT = 'wtype=tnx axtype={} {} = "3. 3. 3. 2. -0.01 0.01 -0.01 0.01 1.0E-5 2e-4 -3e-4 4e-4 1e-4 2e-4 "'
 TNX = {"WAT0_001": "system=image"} | {
     f"WAT{axis}_{start // 68 + 1:03d}": text[start : start + 68]
     for axis, text in ((1, _WAT.format("ra", "lngcor")), (2, _WAT.format("dec", "latcor")))
