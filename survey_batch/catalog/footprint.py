@@ -69,8 +69,9 @@ class Footprint:
         self.reach = chord(np.hypot(*self.half.T).max()) * (1 + 1e-6)
 
     def find(self, ra: F8, dec: F8) -> Found:
-        """Find the best field that covers each position [deg]: the highest score, then the nearest middle.
+        """Find the best field that covers each position [deg]: the highest score, then the most room to its edges.
 
+        The room is the product of the distances to the nearest edges along mu and nu, as shares of those of the middle.
         Positions that are not finite have no field, and no distance.
         """
         found = Found(np.full(len(ra), -1), np.zeros(len(ra), np.int64), np.full(len(ra), np.nan))
@@ -104,8 +105,8 @@ class Footprint:
         near = np.where(there, near, 0)
         offset, half = np.abs(self._offset(near, ra, dec)), self.half[near]
         covers = there & (offset <= half).all(axis=-1)
-        centred = (offset / half).max(axis=-1)
-        order = np.lexsort((np.where(covers, centred, np.inf), np.where(covers, -self.score[near], np.inf)), axis=-1)
+        room = (1 - offset / half).prod(axis=-1)
+        order = np.lexsort((np.where(covers, -room, np.inf), np.where(covers, -self.score[near], np.inf)), axis=-1)
         best = np.take_along_axis(near, order[:, :1], axis=1)[:, 0]
         fields = covers.sum(axis=1)
         return np.where(fields > 0, best, -1), fields

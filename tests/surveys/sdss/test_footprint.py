@@ -44,8 +44,8 @@ def by_hand(fields, ra, dec):
     covers = np.flatnonzero((offset <= fields.half).all(axis=1))
     if not covers.size:
         return -1, 0
-    centred = (offset / fields.half).max(axis=1)[covers]
-    return covers[np.lexsort((centred, -fields.score[covers]))[0]], covers.size
+    room = (1 - offset / fields.half).prod(axis=1)[covers]
+    return covers[np.lexsort((-room, -fields.score[covers]))[0]], covers.size
 
 
 @pytest.mark.parametrize("seed", [1, 2])
