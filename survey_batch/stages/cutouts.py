@@ -71,12 +71,18 @@ class CutoutsStage(Stage):
         """The reader of the survey's frames."""
         return self.context.origin.images()
 
+    @property
+    def unit(self) -> str:
+        """Unit of the pixels."""
+        return self.reader.unit if self.context.source else "nanomaggy"
+
     def settings(self) -> dict[str, Any]:
         """Return the archive, the bands and the cutouts' settings; storing frames does not change the pixels."""
         cutouts = self.section
         choices = {
             **({"cutouts.registration": cutouts.registration} if cutouts.registration != "pixel" else {}),
             **({"cutouts.ivar": True} if cutouts.ivar else {}),
+            **({"cutouts.unit": self.unit} if self.unit != "nanomaggy" else {}),
         }
         return {
             **self.context.source_settings(),

@@ -61,7 +61,7 @@ class ImageFeaturesStage(MeasuredStage):
     def check(self) -> None:
         """Refuse radii that do not fit into the cutouts, and pixels in another unit than nanomaggies."""
         check_size(self.section, self.cutouts.section.size)
-        if (unit := self.cutouts.reader.unit) != "nanomaggy":
+        if (unit := self.cutouts.unit) != "nanomaggy":
             raise ConfigurationError(
                 f"stage {self.name!r} measures pixels in nanomaggies, and archive.unit is {unit!r}: set "
                 f"archive.zero_point instead of archive.unit, or leave {self.name!r} out of stages"

@@ -216,6 +216,8 @@ def test_other_units_stay_as_they_are_and_are_named(tmp_path):
     catalog = write_catalog(tmp_path / "c.csv", [{"object_id": "1", "ra": "150", "dec": "40", "file": "a.fits"}])
     made = done(job(catalog, tmp_path, tmp_path / "out", unit="adu"))
     assert made.flux.attrs["units"] == "adu / pixel"
+    assert sb.to_fits(made, 0)["R"].header["BUNIT"] == "adu"
+    assert made.attrs["made_with"].find('"cutouts.unit": "adu"') > 0, "no classifier takes them for nanomaggies"
     np.testing.assert_array_equal(made.flux.values[0, 0], pixels()[27:51, 38:62])
 
 
