@@ -73,11 +73,11 @@ def read_image(raw: bytes, hdu: str, unit: str, zero_point: float | str | None) 
 
 
 @contextmanager
-def damage_told(what: str) -> Iterator[None]:
-    """Raise an `UnreadableError` for whatever a library finds wrong with a file."""
+def damage_told(what: str, beside: type[Exception] = MemoryError) -> Iterator[None]:
+    """Raise an `UnreadableError` for whatever a library finds wrong with a file, `beside` one kind of error."""
     try:
         yield
-    except (UnreadableError, MemoryError):
+    except (UnreadableError, beside):
         raise
     except Exception as error:
         raise UnreadableError(f"{what}: {type(error).__name__}: {' '.join(str(error).split())}") from error
@@ -164,7 +164,8 @@ def read_wcs(header: fits.Header, file: Any = None) -> AnyWcs:
     UnreadableError
         There is none, or it is not in right ascension and declination of ICRS or FK5 (J2000).
     """
-    with damage_told("its WCS cannot be read"), quiet():
+    # wcslib says of some damaged cards that memory is short.
+    with damage_told("its WCS cannot be read", UnreadableError), quiet():
         whole = WCS(header, fobj=file)
         if whole.naxis > 2 and whole.has_celestial:
             whole = whole.celestial

@@ -1,7 +1,6 @@
 """Units of pixels: nanomaggies by the job or the header, or what the header says."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -119,7 +118,3 @@ def _number(header: fits.Header, card: str) -> float:
     if not math.isfinite(number):
         raise UnreadableError(f"its header card {card} is {value!r}, not a number")
     return number
-
-
-Known = Callable[[fits.Header, str], float | None]
-"""A way to convert the pixels of a header with a stated unit; None if it says nothing of that kind."""
