@@ -82,8 +82,8 @@ class Survey(ABC):
         """Return all columns that a catalogue may have, each with its names in files."""
         return {**POSITION, **OTHER_COLUMNS, **cls.columns, **{column.name: column.names for column in cls.key}}
 
-    def columns_of(self, archive: ArchiveSection) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002
-        """Return further columns that `read_key` reads, as of `known_columns`; `archive` may name them."""
+    def columns_of_job(self, archive: ArchiveSection) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002
+        """Return columns that keys of `[archive]` name, beside those that any job has: our name, and names in files."""
         return {}
 
     @classmethod

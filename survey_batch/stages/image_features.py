@@ -59,7 +59,12 @@ class ImageFeaturesStage(MeasuredStage):
         }
 
     def check(self) -> None:
-        """Refuse radii that do not fit into the cutouts, and pixels in another unit than nanomaggies."""
+        """Refuse radii that do not fit, cutouts without aperture corrections, and other units than nanomaggies."""
+        if not self.cutouts.section.aperture_correction:
+            raise ConfigurationError(
+                "psf_flux needs the aperture corrections, and cutouts.aperture_correction is false: remove the key, or "
+                "remove 'features' from stages"
+            )
         check_size(self.section, self.cutouts.section.size)
         if (unit := self.cutouts.unit) != "nanomaggy":
             raise ConfigurationError(

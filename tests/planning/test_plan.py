@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from survey_batch.planning import plan as planning
 from survey_batch.planning import stored
 from survey_batch.planning.hashing import hash_of
 from survey_batch.planning.plan import Plan, make_plan, plan_catalog
-from survey_batch.planning.stored import planned_rows, read_fields, read_plan_part, read_rows_of, table_path
+from survey_batch.planning.stored import planned_rows, read_plan_part, read_rows_of, table_path
 from survey_batch.preflight.provenance import check_product
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product
@@ -85,6 +86,49 @@ def test_a_worker_reads_just_its_shard_s_rows(tmp_path_factory, rows, objects):
     assert all(len(part["ra"]) == len(shard) for part, shard in zip(read, plan.shards("object"), strict=True))
 
 
+def test_a_shard_s_rows_cost_one_request_of_an_object_store(monkeypatch):
+    output = "memory://a-plan"
+    plan = plan_of([(field, "") for field in range(10)], output=output, shards={"objects": 4})
+    plan.store()
+    read_rows_of(output, plan.shards("object")[0])
+    asked, plain = [], MemoryFileSystem.cat_file
+
+    def cat_file(self, path, start=None, end=None, **named):
+        asked.append((start, end))
+        return plain(self, path, start, end, **named)
+
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", cat_file)
+    monkeypatch.setattr(MemoryFileSystem, "open", lambda *_, **__: pytest.fail("opened"))
+    for shard in plan.shards("object"):
+        assert len(read_rows_of(output, shard)["ra"]) == len(shard)
+    assert len(asked) == 3
+    assert asked[0][1] == asked[1][0]  # nothing is read twice
+
+
+@pytest.mark.parametrize("place", ["folder", "memory://plan-anew"])
+def test_a_plan_that_is_stored_anew_is_read_anew(tmp_path, place):
+    output = place if "://" in place else str(tmp_path)
+    for number in (3, 5, 4):
+        plan = plan_of([(field, "") for field in range(number)], output=output, shards={"objects": 2})
+        plan.store()
+        read = [name for shard in plan.shards("object") for name in read_rows_of(output, shard)["object_id"]]
+        assert read == plan.objects["object_id"].to_pylist()
+
+
+def test_a_process_that_nobody_told_of_another_plan_finds_out():
+    output = "memory://plan-untold"
+    plans = [plan_of([(f, "") for f in range(number)], output=output, shards={"objects": 50}) for number in (200, 60)]
+    plans[0].store()
+    shard = plans[1].shards("object")[1]
+    assert len(read_rows_of(output, plans[0].shards("object")[1])["ra"]) == 50
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stored, "forget_plan", lambda: None)
+        plans[1].store()
+    with pytest.raises(DamagedFileError):
+        read_rows_of(output, shard)
+    assert len(read_rows_of(output, shard)["ra"]) == 10
+
+
 def in_chunks(table, cuts):
     """The same rows in chunks that are slices of larger arrays."""
     edges = [0, *sorted(cut % (table.num_rows + 1) for cut in cuts), table.num_rows]
@@ -94,11 +138,12 @@ def in_chunks(table, cuts):
 CUTS = st.lists(st.integers(0, 60), max_size=4)
 
 
-@given(ROWS, CUTS, st.integers(1, 60))
-def test_the_order_does_not_depend_on_chunks_nor_on_the_rows_moved_at_a_time(rows, cuts, at_a_time):
+@given(ROWS, CUTS, st.integers(1, 60), st.integers(1, 60))
+def test_the_order_does_not_depend_on_chunks_nor_on_the_rows_moved_at_a_time(rows, cuts, at_a_time, sorted_at_once):
     whole = replace(catalog(rows), table=catalog(rows).table.drop_columns(["redshift", "snr"]))  # NaN is not NaN
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planning, "SLICE_ROWS", at_a_time)
+        patch.setattr(planning, "BUCKET_ROWS", sorted_at_once)
         plan = plan_catalog(sdss_job("unused", "unused", "unused"), replace(whole, table=in_chunks(whole.table, cuts)))
     key = {row: (problem != "", field, row) for row, (field, problem) in enumerate(rows)}
     expected = whole.table.take(sorted(key, key=key.get))
@@ -122,12 +167,6 @@ def test_each_shard_of_objects_is_a_row_group(tmp_path):
     plan.store()
     stored = pq.ParquetFile(tmp_path / "plan" / "objects.parquet")
     assert [stored.metadata.row_group(group).num_rows for group in range(stored.num_row_groups)] == [4, 4, 2]
-
-
-def test_fields_are_found_by_key(tmp_path):
-    plan = plan_of([(12, ""), (7, ""), (12, "")], output=str(tmp_path))
-    plan.store()
-    assert read_fields(str(tmp_path)) == {FieldKey(301, 94, 1, 7): 0, FieldKey(301, 94, 1, 12): 1}
 
 
 def test_the_catalogue_s_hash_tells_any_change():

@@ -59,7 +59,7 @@ class FitsImages(Survey):
         """Name the keys that decide where to look for files."""
         return "archive.root, archive.path, archive.hdu and archive.filters"
 
-    def columns_of(self, archive: ArchiveSection) -> Mapping[str, tuple[str, ...]]:
+    def columns_of_job(self, archive: ArchiveSection) -> Mapping[str, tuple[str, ...]]:
         """Return the columns in the braces of `path` and `hdu`."""
         known = self.known_columns()
         return {name: (plain(name),) for name in _own(archive).columns if name not in known}

@@ -17,7 +17,8 @@ from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.provenance import provenance_of
 from survey_batch.simulate.tiles import simulate_tiles
 from survey_batch.stages import make_stages
-from survey_batch.store.problems import collect_problems, read_problems
+from survey_batch.store.notes import collect_problems
+from survey_batch.store.problems import read_problems
 from survey_batch.store.products import create_product
 from tests.image_files import SHAPE, SIP, TPV, file_of, header, image, pixels
 from tests.jobs import write_catalog

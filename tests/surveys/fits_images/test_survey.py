@@ -37,7 +37,7 @@ def test_columns_of_any_name_make_the_path_and_the_hdu():
     assert made == [["001035/{band}.fits", "", ""], ["N4", "", "S1"]]
     assert problems[0] == ""
     assert "expnum or ccd is missing: no image can be found without it" in problems[1]
-    assert FITS_IMAGES.columns_of(section(path="{expnum:06d}", hdu="{ccd}-{file}")) == {
+    assert FITS_IMAGES.columns_of_job(section(path="{expnum:06d}", hdu="{ccd}-{file}")) == {
         "expnum": ("expnum",),
         "ccd": ("ccd",),
     }
