@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.sorting import Sorter
 from survey_batch.core.versions import own_version
 from survey_batch.results.export.joined import OURS, Joined
 from survey_batch.results.export.names import parquet_names
 from survey_batch.results.export.parquet_table import file_metadata
-from survey_batch.results.export.sorting import Sorter
 from survey_batch.results.export.staging import Staged, staged
 from survey_batch.store.schema import Array
 

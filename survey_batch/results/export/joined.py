@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 from survey_batch.catalog.detected import object_catalog
 from survey_batch.catalog.opening import Opened, open_catalog
 from survey_batch.config.job import Job
+from survey_batch.core.sorting import BATCH_ROWS, Sorter, in_batches, takeable
 from survey_batch.results.export.changes import Changes
 from survey_batch.results.export.matching import match
 from survey_batch.results.export.provenance import provenance_of
 from survey_batch.results.export.results import Results, find_results
-from survey_batch.results.export.sorting import BATCH_ROWS, Sorter, in_batches
 from survey_batch.results.export.text import Types, is_text
 from survey_batch.results.export.units import with_units
 from survey_batch.store.schema import Array
@@ -146,25 +146,5 @@ class _Rows:
         first = 0
         for batch in self._source.batches(names):
             begin, end = np.searchsorted(self._rows, [first, first + batch.table.num_rows])
-            yield _without_views(batch.table).take(pa.array(self._rows[begin:end] - first))
+            yield takeable(batch.table).take(pa.array(self._rows[begin:end] - first))
             first += batch.table.num_rows
-
-
-def _without_views(table: pa.Table) -> pa.Table:
-    """Turn views of text and bytes, from which Arrow cannot take rows, into their plain types."""
-    fields = [pa.field(field.name, _plain(field.type)) for field in table.schema]
-    return table.cast(pa.schema(fields)) if pa.schema(fields) != table.schema else table
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
-    if pa.types.is_fixed_size_list(kind):
-        return pa.list_(_plain(kind.value_type), kind.list_size)
-    if pa.types.is_map(kind):
-        return pa.map_(_plain(kind.key_type), _plain(kind.item_type))
-    if pa.types.is_large_list(kind):
-        return pa.large_list(_plain(kind.value_type))
-    if pa.types.is_list(kind):
-        return pa.list_(_plain(kind.value_type))
-    return {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(kind, kind)

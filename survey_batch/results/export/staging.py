@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from survey_batch.catalog.values import one_array
+from survey_batch.core.sorting import BATCH_ROWS
 from survey_batch.results.export.changes import Changes
 from survey_batch.results.export.joined import Joined
-from survey_batch.results.export.sorting import BATCH_ROWS
 from survey_batch.store.schema import Array
 
 
