@@ -1,6 +1,7 @@
 """The meaning of a catalogue's columns: guessed from the names in known releases, or given in the job."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from survey_batch.catalog.guesses import POSITIONS, first_match, matching, plain
 from survey_batch.catalog.labels import MADE_LABELS, class_columns
@@ -141,6 +142,9 @@ def column_notes(source: Source, names: Mapping[str, str], section: CatalogSecti
         The survey whose names were guessed.
     """
     chosen = {*section.columns, *(["object_id"] if section.id else []), *(["label"] if section.label else [])}
+    if source.matched:  # what the second list gives is said elsewhere
+        source = replace(source, columns=tuple(one for one in source.columns if one.name not in source.matched))
+        names = {ours: name for ours, name in names.items() if name in source.names}
     yield from _vectors_passed_over(source, names, chosen, survey)
     if {"ra", "dec"} <= set(names):
         yield from _other_positions(source, names, chosen, find_survey(survey).known_columns())

@@ -63,10 +63,11 @@ def joined(own: Source, section: CatalogSection, match: MatchSection, archive: A
         column.name: name.name for column, name in zip(theirs.source.columns, columns[len(own.columns) :], strict=True)
     }
     groups = groups_of(survey, section, archive)
-    chosen = taken(mine.names, theirs.names, section, match, groups)
-    left = replaced(mine.names, chosen, groups)
-    guessed = {ours: name for ours, name in mine.names.items() if ours not in left}
-    guessed |= {ours: renamed[theirs.names[ours]] for ours in theirs.names if ours in chosen}
+    ours, others = ({name: side.names[name] for name in side.names if name != JOINED_BY} for side in (mine, theirs))
+    chosen = taken(ours, others, section, match, groups)
+    left = replaced(ours, chosen, groups)
+    guessed = {name: column for name, column in ours.items() if name not in left}
+    guessed |= {name: renamed[column] for name, column in others.items() if name in chosen}
     original = {new: old for old, new in renamed.items()}
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
@@ -88,7 +89,7 @@ def joined(own: Source, section: CatalogSection, match: MatchSection, archive: A
         own,
         columns=columns,
         batches=batches,
-        notes=(*own.notes, *theirs.source.notes, about_columns(chosen, theirs.names, match)),
+        notes=(*own.notes, *theirs.source.notes, about_columns(chosen, others, match)),
         guessed=guessed,
         matched=frozenset(original),
     )
