@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from survey_batch.catalog.labels import MADE_LABELS
+from survey_batch.catalog.match.sides import SNR
 from survey_batch.config.job import ArchiveSection, CatalogSection, MatchSection
 from survey_batch.config.survey import Survey
 
 Names = Mapping[str, str]
-SNR = ("snr", *(f"snr{band}" for band in "rgizu"))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from survey_batch.catalog.detected import object_catalog
+from survey_batch.catalog.match.join import APART
 from survey_batch.catalog.opening import Opened, open_catalog
 from survey_batch.config.job import Job
 from survey_batch.core.sorting import BATCH_ROWS, Sorter, in_batches, takeable
@@ -120,7 +121,8 @@ class _Rows:
         self._source, self._rows = opened.source, rows
         kinds = {column.name: column.kind for column in self._source.columns} if self._source.text else None
         self._types = Types(kinds, typed=not self._source.text)
-        self._names = self._without_ours(replaced, changes)
+        passed_over = self._source.matched - {APART.name, *opened.names.values()}
+        self._names = [name for name in self._without_ours(replaced, changes) if name not in passed_over]
         first = next(self._raw(self._names))
         if text := [field.name for field in first.schema if is_text(field.type)]:
             for table in self._raw(text):
