@@ -48,7 +48,8 @@ def pair_identifiers(own: Iterable[Identifiers], other: Iterable[Identifiers], *
     """
     with TemporaryDirectory(prefix="survey-batch-match-") as folder:
         theirs, ours = _Parts(other, Path(folder) / "other"), _Parts(own, Path(folder) / "own")
-        partners = Partners.none(ours.rows, theirs.rows, theirs.rows - int(theirs.counts.sum()))
+        partners = Partners.none(ours.rows, theirs.rows)
+        partners.own_unknown, partners.unknown = (side.rows - int(side.counts.sum()) for side in (ours, theirs))
         for part in np.flatnonzero(theirs.counts).tolist():
             there = theirs.read(part, by_rank=by_rank)
             ids = there["id"].combine_chunks().dictionary_encode()

@@ -27,9 +27,13 @@ def about_partners(partners: Partners, match: MatchSection, path: str) -> Iterat
     how = f"within {match.radius_arcsec:g} arcsec" if match.by == "position" else "with the same identifier"
     middle = f"; the median separation is {_median(partners, matched):.2g} arcsec" if _apart(partners, matched) else ""
     yield f"{len(matched):,} of {len(partners.row):,} rows have a partner in {match.path} {how}{middle}"
-    if partners.unknown:
-        lack = "position" if match.by == "position" else "identifier that can be matched"
-        yield f"{partners.unknown:,} of {partners.rows:,} rows of {match.path} have no {lack}"
+    lack = "position" if match.by == "position" else "identifier, or one that has lost digits"
+    for unknown, rows, whose in (
+        (partners.own_unknown, len(partners.row), path),
+        (partners.unknown, partners.rows, match.path),
+    ):
+        if unknown:
+            yield f"{unknown:,} of {rows:,} rows of {whose} have no {lack}"
     if partners.repeated:
         which = "the one with the best S/N" if match.best == "snr" else "the first"
         yield f"{partners.repeated:,} rows of {match.path} repeat the identifier of another: {which} is taken"

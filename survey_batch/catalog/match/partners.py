@@ -23,6 +23,8 @@ class Partners:
         How many rows the second list has.
     unknown : int
         How many of them lack a position or an identifier.
+    own_unknown : int
+        How many rows of the catalogue do.
     repeated : int
         By id: how many of them repeat that of another.
     chance : float or None
@@ -33,13 +35,14 @@ class Partners:
     apart: F4
     rows: int
     unknown: int = 0
+    own_unknown: int = 0
     repeated: int = 0
     chance: float | None = None
 
     @classmethod
-    def none(cls, own: int, rows: int, unknown: int) -> "Partners":
+    def none(cls, own: int, rows: int) -> "Partners":
         """Begin without any partner of a number of rows."""
-        return cls(np.full(own, -1, np.int32), np.full(own, np.nan, np.float32), rows, unknown)
+        return cls(np.full(own, -1, np.int32), np.full(own, np.nan, np.float32), rows)
 
 
 def best_of(one: Index, rank: F4 | None, apart: F8, row: npt.NDArray[Any]) -> Index:

@@ -70,7 +70,8 @@ def pair_positions(
     reach = min(BEYOND * radius_arcsec / 3600, ZONE_DEGREES)
     with TemporaryDirectory(prefix="survey-batch-match-") as folder:
         theirs, ours = _Zones(other, Path(folder) / "other"), _Zones(own, Path(folder) / "own")
-        partners = Partners.none(ours.rows, theirs.rows, theirs.rows - int(theirs.counts.sum()))
+        partners = Partners.none(ours.rows, theirs.rows)
+        partners.own_unknown, partners.unknown = (side.rows - int(side.counts.sum()) for side in (ours, theirs))
         partners.chance = 0.0
         for first, last in _searches(ours.counts, theirs.counts):
             mine = ours.read(first, last)
