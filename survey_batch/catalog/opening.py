@@ -8,6 +8,7 @@ from survey_batch.catalog.angles import Angle, Axis
 from survey_batch.catalog.columns import column_notes, match_columns, needed_columns
 from survey_batch.catalog.formats import open_source
 from survey_batch.catalog.match import joined
+from survey_batch.catalog.match.notes import about_columns
 from survey_batch.catalog.position_units import position_angles
 from survey_batch.catalog.source import Choice, Source
 from survey_batch.config.job import ArchiveSection, CatalogSection
@@ -65,6 +66,8 @@ def open_catalog(section: CatalogSection, archive: ArchiveSection, *, positions:
     if velocity := _velocity(source, names):
         del names["redshift"]
         notes.append(velocity)
+    if section.match is not None and positions:
+        notes.append(about_columns(names, source.matched, section.match))
     return Opened(source, names, angles, tuple(notes))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from survey_batch.catalog.match.choice import groups_of, replaced, taken
-from survey_batch.catalog.match.notes import about_columns, about_partners
+from survey_batch.catalog.match.notes import about_partners
 from survey_batch.catalog.match.pairing import pair
 from survey_batch.catalog.match.rows import beside, partner_columns
 from survey_batch.catalog.match.sides import about_the_match, other_side, own_side
@@ -63,7 +63,7 @@ def joined(own: Source, section: CatalogSection, match: MatchSection, archive: A
         own,
         columns=columns,
         batches=batches,
-        notes=(*own.notes, *theirs.source.notes, about_columns(chosen, theirs.names, match)),
+        notes=(*own.notes, *theirs.source.notes),
         guessed=guessed,
         matched=frozenset(old),
     )

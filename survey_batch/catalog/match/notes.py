@@ -13,12 +13,13 @@ SUSPECT = 0.1
 """Share of the partners that may be there by chance before a note warns of it."""
 
 
-def about_columns(chosen: Set[str], names: Mapping[str, str], match: MatchSection) -> str:
-    """Say which columns the second list gives."""
-    if not chosen:
+def about_columns(names: Mapping[str, str], matched: Set[str], match: MatchSection) -> str:
+    """Say which of the columns that the job reads the second list gives."""
+    theirs = {ours: name.partition("#")[0] for ours, name in names.items() if name in matched}
+    if not theirs:
         return f"catalog.match: of what the job reads, {match.path} gives nothing that the catalogue does not have"
-    listed = (f"{ours} ({names[ours]})" if ours != names[ours] else ours for ours in names if ours in chosen)
-    return f"taken from {match.path}, where the job reads them: {', '.join(listed)}"
+    listed = (f"{ours} ({name})" if ours != name else ours for ours, name in theirs.items())
+    return f"taken from {match.path}: {', '.join(listed)}"
 
 
 def about_partners(partners: Partners, match: MatchSection, path: str) -> Iterator[str]:

@@ -38,7 +38,7 @@ def pair(own: Side, other: Side, match: MatchSection) -> Partners:
         positions = own.positions(ranked=False), other.positions(ranked=ranked)
         partners = pair_positions(*positions, match.radius_arcsec, by_rank=ranked)
     if not partners.rows:
-        raise ConfigurationError(f"catalog.path: {match.path} has column names, but no rows: name another file")
+        raise ConfigurationError(f"catalog.path: {match.path} lists no object: name another file")
     if all(stamps):
         _kept[key] = partners
     return partners
