@@ -28,17 +28,17 @@ def about_partners(partners: Partners, match: MatchSection, path: str) -> Iterat
     how = f"within {match.radius_arcsec:g} arcsec" if match.by == "position" else "with the same identifier"
     middle = f"; the median separation is {_median(partners, matched):.2g} arcsec" if _apart(partners, matched) else ""
     yield f"{len(matched):,} of {len(partners.row):,} rows have a partner in {match.path} {how}{middle}"
-    lack = "position" if match.by == "position" else "identifier, or one that has lost digits"
+    lack = "a position" if match.by == "position" else "an identifier that kept its digits"
     for unknown, rows, whose in (
         (partners.own_unknown, len(partners.row), path),
         (partners.unknown, partners.rows, match.path),
     ):
         if unknown:
-            yield f"{unknown:,} of {rows:,} rows of {whose} have no {lack}"
+            yield f"rows of {whose} without {lack}: {unknown:,} of {rows:,}"
     if partners.repeated:
         which = "the one with the best S/N" if match.best == "snr" else "the first"
-        yield f"{partners.repeated:,} rows of {match.path} repeat the identifier of another: {which} is taken"
-    yield from _shared(partners, matched, match, path)
+        yield f"rows of {match.path} that repeat the identifier of another: {partners.repeated:,}; {which} is taken"
+    yield from _shared(partners, matched, match)
     yield from _chance(partners, len(matched))
 
 
@@ -50,15 +50,15 @@ def _median(partners: Partners, matched: Index) -> float:
     return float(np.median(partners.apart[matched]))
 
 
-def _shared(partners: Partners, matched: Index, match: MatchSection, path: str) -> Iterator[str]:
+def _shared(partners: Partners, matched: Index, match: MatchSection) -> Iterator[str]:
     """Tell of rows that have one partner."""
     order = matched[np.argsort(partners.row[matched], kind="stable")]
     same = np.flatnonzero(np.diff(partners.row[order]) == 0)
     if same.size:
-        one, other = sorted((int(order[same[0]]), int(order[same[0] + 1])))
+        row = partners.row[order[same]]
         yield (
-            f"{same.size:,} rows of {path} have the partner of another row; the first two are rows {one} and {other}, "
-            f"whose partner is row {partners.row[one]} of {match.path}"
+            f"rows of {match.path} that are the partner of several rows: {1 + np.count_nonzero(np.diff(row)):,}; the "
+            f"first is row {row[0]}, partner of rows {order[same[0]]} and {order[same[0] + 1]}"
         )
 
 

@@ -71,7 +71,8 @@ def test_positions_come_from_the_second_list_by_id(read):
     assert catalog.table["ra"].to_pylist()[:2] == [10, 20]
     assert catalog.table["object_id"].to_pylist() == ["a", "b", "c"]
     assert "has its identifier" in catalog.table["problem"].to_pylist()[2]
-    assert any("1 rows of" in note and "repeat the identifier" in note for note in catalog.notes)
+    assert any("repeat the identifier of another: 1; the first is taken" in note for note in catalog.notes)
+    assert any("own.csv without an identifier" in note and ": 1 of 3" in note for note in catalog.notes)
 
 
 def test_a_position_alone_leads_to_the_best_spectrum_or_is_outside(read):
@@ -92,8 +93,7 @@ def test_two_rows_with_one_partner_are_told(read):
     own = ["name,ra,dec", "a,10,1", "b,50,1", "c,10.0001,1"]
     catalog = read(own, SPECTRA, survey="lamost", id="name")
     assert any(
-        "1 rows of" in note and "the first two are rows 0 and 2, whose partner is row 0" in note
-        for note in catalog.notes
+        "the partner of several rows: 1; the first is row 0, partner of rows 0 and 2" in note for note in catalog.notes
     )
 
 
@@ -153,3 +153,9 @@ def test_a_changed_list_is_matched_again(read):
 def test_what_cannot_be_matched_is_refused_with_the_way_out(read, other, match, said):
     with pytest.raises(ConfigurationError, match=said):
         read(IMAGES, other, match, label="class")
+
+
+def test_what_both_lists_lack_is_said_with_the_columns_of_each(read):
+    said = r"columns of .*own.csv: name, ra, dec; of the list that it is matched with: designation, RAJ2000"
+    with pytest.raises(ConfigurationError, match=said):
+        read(["name,ra,dec", "a,10,1"], CLASSES, survey="lamost")
