@@ -107,6 +107,8 @@ class Source:
         Our name to the column's, where a second list gives some of the columns; None: to be guessed from all names.
     matched
         The columns of the second list.
+    matched_text
+        The same as `text`, of the second list.
     """
 
     url: str
@@ -119,11 +121,17 @@ class Source:
     tells_overflow: bool = False
     guessed: Mapping[str, str] | None = None
     matched: frozenset[str] = frozenset()
+    matched_text: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns, in the file's order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def untyped(self) -> frozenset[str]:
+        """Names of the columns that are read as text because their format has no types, or only declares them."""
+        return frozenset(name for name in self.names if (self.matched_text if name in self.matched else self.text))
 
     def read(self, names: Sequence[str]) -> Rows:
         """Read all rows at once."""

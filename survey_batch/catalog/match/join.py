@@ -36,7 +36,8 @@ def joined(own: Source, section: CatalogSection, match: MatchSection, archive: A
     groups = groups_of(survey, section, archive)
     chosen = taken(mine.names, theirs.names, section, match, groups)
     left = replaced(mine.names, chosen, groups)
-    added = [*theirs.source.columns, *([APART] if match.by == "position" else [])]
+    apart = [APART] if match.by == "position" else []
+    added = [*(column for column in theirs.source.columns if column.name not in [one.name for one in apart]), *apart]
     columns = distinct([*own.columns, *added])[0]
     new = {before.name: now.name for before, now in zip(added, columns[len(own.columns) :], strict=True)}
     old = {now: before for before, now in new.items()}
@@ -66,4 +67,5 @@ def joined(own: Source, section: CatalogSection, match: MatchSection, archive: A
         notes=(*own.notes, *theirs.source.notes),
         guessed=guessed,
         matched=frozenset(old),
+        matched_text=theirs.source.text,
     )

@@ -119,8 +119,9 @@ class _Rows:
 
     def __init__(self, opened: Opened, rows: Array, replaced: set[str], changes: Changes) -> None:
         self._source, self._rows = opened.source, rows
-        kinds = {column.name: column.kind for column in self._source.columns} if self._source.text else None
-        self._types = Types(kinds, typed=not self._source.text)
+        untyped = self._source.untyped
+        kinds = {column.name: column.kind for column in self._source.columns if column.name in untyped}
+        self._types = Types(kinds, typed=frozenset(self._source.names) - untyped)
         passed_over = self._source.matched - {APART.name, *opened.names.values()}
         self._names = [name for name in self._without_ours(replaced, changes) if name not in passed_over]
         first = next(self._raw(self._names))

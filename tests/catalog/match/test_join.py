@@ -131,6 +131,14 @@ def test_columns_of_one_name_are_told_apart_and_the_separation_is_one(sections):
     assert table["match_arcsec"].to_pylist() == [pytest.approx(0.72), None, None]
 
 
+def test_an_earlier_match_gives_way_to_this_one(sections):
+    own, other = ["ra,dec,match_arcsec", "10,1,99"], ["ra,dec,match_arcsec", "10,1.0002,88"]
+    opened = open_catalog(sections(own, other), archive_section("skyserver", root="/archive"))
+    table = pa.concat_tables([rows.table for rows in opened.source.batches(opened.source.names)])
+    assert table["match_arcsec"].to_pylist() == ["99"]
+    assert table["match_arcsec#2"].to_pylist() == [pytest.approx(0.72)]
+
+
 def test_a_changed_list_is_matched_again(read):
     assert read(IMAGES, CLASSES, label="class").table["label"].to_pylist() == ["GALAXY", "STAR", ""]
     assert read(IMAGES, [*CLASSES, "z,30,1,QSO,,3"], label="class").table["label"].to_pylist()[2] == "QSO"
