@@ -27,7 +27,11 @@ TOGETHER = 1 << 20
 SPOOLED = 1 << 20
 """Rows of a file on the disk."""
 BLOCK = 1 << 16
-"""Rows whose partners are looked for in one go."""
+"""Rows whose partners are looked for in one go; fewer where there are many within the radius."""
+PAIRS = 1 << 20
+"""About as many pairs of rows are compared at a time."""
+COUNTED = 64
+"""Rows whose possible partners are counted for that."""
 BEYOND = 10
 """Up to this many radii, the nearest row is told of a row without partner; rows are moved as far to count chances."""
 SAMPLE = 1 << 14
@@ -147,8 +151,9 @@ def _search(
     points = unit_vectors(mine.ra, mine.dec)
     tree = _tree(unit_vectors(theirs.ra, theirs.dec))
     limit = chord(radius_arcsec / 3600) * (1 + 1e-9) + ROUNDING
-    for start in range(0, len(points), BLOCK):
-        here = slice(start, start + BLOCK)
+    block = _block(points, tree, limit)
+    for start in range(0, len(points), block):
+        here = slice(start, start + block)
         pairs = _tree(points[here]).sparse_distance_matrix(tree, limit, output_type="ndarray")
         one, two = pairs["i"] + start, pairs["j"]
         apart = separation_arcsec(mine.ra[one], mine.dec[one], theirs.ra[two], theirs.dec[two])
@@ -159,6 +164,13 @@ def _search(
         partners.apart[mine.row[one[best]]] = apart[best]
     _tell_nearest(np.flatnonzero(partners.row[mine.row] < 0), mine, points, tree, reach, partners)
     partners.chance = (partners.chance or 0.0) + _by_chance(mine, tree, limit, reach)
+
+
+def _block(points: F8, tree: cKDTree, limit: float) -> int:
+    """Choose how many rows are searched in one go."""
+    some = points[:: -(-len(points) // COUNTED)]
+    most = int(tree.query_ball_point(some, limit, return_length=True).max())
+    return max(1, min(BLOCK, PAIRS // max(most, 1)))
 
 
 def _tree(points: F8) -> cKDTree:

@@ -22,6 +22,7 @@ from survey_batch.catalog.source import Choice, Source
 from survey_batch.config.job import CatalogSection, MatchSection
 from survey_batch.config.survey import Survey
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.steps import detail
 
 SNR = ("snr", *(f"snr{band}" for band in "rgizu"))
 """Our names of signal-to-noise ratios."""
@@ -64,8 +65,11 @@ class Side:
             yield Identifiers(without_point(ids), signal_to_noise(draft).astype(np.float32))
 
     def _drafts(self, names: dict[str, str]) -> Iterator[Draft]:
+        read = 0
         for rows in self.source.batches(sorted(set(names.values()))):
             yield Draft(rows, names, self.angles)
+            read += rows.table.num_rows
+            detail(f"matching: {read:,} rows of {self.source.url}")
 
 
 def own_side(own: Source, section: CatalogSection, match: MatchSection, survey: Survey) -> Side:

@@ -72,7 +72,7 @@ def crowd(seed, rows, ra=10.0, dec=20.0, size=0.6):
 def test_a_list_that_is_searched_in_many_parts_gives_the_same_partners(monkeypatch):
     mine, theirs = crowd(1, 3000), crowd(2, 3000)
     whole = pair_positions([mine], [theirs], 5.0)
-    for name, value in (("TOGETHER", 500), ("SPOOLED", 700), ("BLOCK", 64)):
+    for name, value in (("TOGETHER", 500), ("SPOOLED", 700), ("BLOCK", 64), ("PAIRS", 50)):
         monkeypatch.setattr(position, name, value)
     parts = pair_positions(in_pieces(mine, 300), in_pieces(theirs, 450), 5.0)
     assert (whole.row >= 0).sum() > 100
