@@ -8,7 +8,7 @@ from survey_batch.catalog.labels import MADE_LABELS, class_columns
 from survey_batch.catalog.needs import columns_of, explain_missing, near
 from survey_batch.catalog.source import Source
 from survey_batch.config.job import ArchiveSection, CatalogSection, ListSection
-from survey_batch.config.survey import Survey, find_survey
+from survey_batch.config.survey import find_survey
 from survey_batch.core.errors import ConfigurationError
 
 
@@ -38,18 +38,19 @@ def match_columns(
         columns.
     """
     survey = find_survey(archive.survey)
-    found = dict(source.guessed) if source.guessed is not None else guessed_columns(source, survey)
+    known = {**survey.known_columns(), **survey.columns_of_job(archive)}
+    found = dict(source.guessed) if source.guessed is not None else guessed_columns(source, known)
     wanted_of_partner = section.match.columns if section.match is not None and source.matched else {}
-    named = named_columns(source, section, survey.known_columns())
-    found |= {ours: name for ours, name in named.items() if ours not in wanted_of_partner}
+    found |= {
+        ours: name for ours, name in named_columns(source, section, known).items() if ours not in wanted_of_partner
+    }
     if missing := [name for name in survey.missing(found, archive) if positions or name not in ("ra", "dec")]:
         raise ConfigurationError(explain_missing(missing, source, archive))
     return found
 
 
-def guessed_columns(source: Source, survey: Survey) -> dict[str, str]:
-    """Map our names to the file's by the usual names and UCDs of columns."""
-    guesses = survey.known_columns()
+def guessed_columns(source: Source, guesses: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Map our names to the file's by the usual names (`guesses`) and by the UCDs of columns."""
     usable = [column.name for column in source.columns if not column.vector]
     found = _by_ucd(source)
     found |= {ours: name for ours, names in guesses.items() if (name := first_match(names, usable)) is not None}

@@ -30,9 +30,10 @@ def joined(own: Source, section: CatalogSection, match: MatchSection, archive: A
         The second list cannot be read, or either lacks the columns to match by, or one that the job names.
     """
     survey = find_survey(archive.survey)
-    mine = own_side(own, section, match, survey)
+    known = {**survey.known_columns(), **survey.columns_of_job(archive)}
+    mine = own_side(own, section, match, known)
     with about_the_match():
-        theirs = other_side(match, survey)
+        theirs = other_side(match, known)
     groups = groups_of(survey, section, archive)
     chosen = taken(mine.names, theirs.names, section, match, groups)
     left = replaced(mine.names, chosen, groups)

@@ -1,6 +1,6 @@
 """The two lists of a match: their files, what their columns mean, and how their rows are compared."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -20,9 +20,11 @@ from survey_batch.catalog.position_units import position_angles
 from survey_batch.catalog.positions import read_positions
 from survey_batch.catalog.source import Choice, Source
 from survey_batch.config.job import CatalogSection, MatchSection
-from survey_batch.config.survey import Survey
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import detail
+
+Known = Mapping[str, Sequence[str]]
+"""Our names of the columns that a survey knows, and the names by which they go in files."""
 
 SNR = ("snr", *(f"snr{band}" for band in "rgizu"))
 """Our names of signal-to-noise ratios."""
@@ -72,7 +74,7 @@ class Side:
             detail(f"matching: {read:,} rows of {self.source.url}")
 
 
-def own_side(own: Source, section: CatalogSection, match: MatchSection, survey: Survey) -> Side:
+def own_side(own: Source, section: CatalogSection, match: MatchSection, known: Known) -> Side:
     """Understand the catalogue; columns that the job names and only the second list has are left out.
 
     Raises
@@ -81,14 +83,14 @@ def own_side(own: Source, section: CatalogSection, match: MatchSection, survey: 
         It lacks the columns to match by.
     """
     given = {**section.columns, **({"object_id": section.id} if section.id else {})}
-    names = guessed_columns(own, survey)
+    names = guessed_columns(own, known)
     names |= {ours: name for ours, theirs in given.items() if (name := column_named(theirs, own)) is not None}
     joined_by = _identifier(own, names, match.id_in_catalog, "id_in_catalog", section.path)
     _refuse_without(own, names, joined_by, match, (section.path, "id_in_catalog", "catalog"))
     return Side(own, names, position_angles(own, names, section), joined_by)
 
 
-def other_side(match: MatchSection, survey: Survey) -> Side:
+def other_side(match: MatchSection, known: Known) -> Side:
     """Open the second list: the table that the job names, or the first that has the columns to match by.
 
     Raises
@@ -103,14 +105,14 @@ def other_side(match: MatchSection, survey: Survey) -> Side:
     for number in numbers if match.table is None else numbers[:1]:
         source = first if number == first.table else open_source(match.path, replace(choice, table=number))
         try:
-            return _understood(source, match, survey)
+            return _understood(source, match, known)
         except ConfigurationError as error:
             refused.append(error)
     raise refused[0]
 
 
-def _understood(source: Source, match: MatchSection, survey: Survey) -> Side:
-    names = guessed_columns(source, survey) | named_columns(source, match, survey.known_columns(), "catalog.match")
+def _understood(source: Source, match: MatchSection, known: Known) -> Side:
+    names = guessed_columns(source, known) | named_columns(source, match, known, "catalog.match")
     joined_by = _identifier(source, names, match.id, "id", match.path)
     _refuse_without(source, names, joined_by, match, (match.path, "id", "catalog.match"))
     if match.best == "snr" and not set(SNR) & set(names):
