@@ -21,6 +21,7 @@ from survey_batch.config.unread import unread
 from survey_batch.core.display import html_table
 from survey_batch.core.paths import make_folder
 from survey_batch.core.steps import step
+from survey_batch.planning.growth import fields_in_order, held_rows
 from survey_batch.planning.hashing import hash_of
 from survey_batch.planning.stored import store_table, stored_table, table_path
 from survey_batch.store.schema import Axis, Shard, cut_into_shards
@@ -45,7 +46,8 @@ class Plan:
     ----------
     job : Job
     objects : pyarrow.Table
-        The rows that the job uses, in the order of the object axis; unusable rows come last.
+        The rows that the job uses, in the order of the object axis; unusable rows come last. Where products have
+        some of these rows already, new ones come behind them.
     fields : pyarrow.Table
         The fields in the order of the frame axis; empty if the survey has none.
     notes : tuple of str
@@ -90,16 +92,24 @@ class Plan:
         table = self.objects if axis == "object" else self.fields
         return [name for name in table.column_names if name not in BESIDE or name in read]
 
-    def hash_behind(self, axis: Axis, columns: Sequence[str]) -> str:
-        """Hash some columns of all rows of an axis; each choice of columns is hashed once."""
-        key = (axis, *columns)
+    def hash_behind(self, axis: Axis, columns: Sequence[str], rows: int | None = None) -> str:
+        """Hash some columns of all rows of an axis, or of the first ones; each choice is hashed once."""
+        key = (rows, axis, *columns)
         if key not in self._hashes:
-            self._hashes[key] = hash_of((self.objects if axis == "object" else self.fields).select(columns))
+            table = self.objects if axis == "object" else self.fields
+            self._hashes[key] = hash_of(table.select(columns).slice(0, rows))
         return self._hashes[key]
 
     @cached_property
-    def _hashes(self) -> dict[tuple[str, ...], str]:
+    def _hashes(self) -> dict[tuple[int | str | None, ...], str]:
         return {}
+
+    def first(self, rows: int) -> "Plan":
+        """Return the plan of the first rows, as it was before the catalogue grew."""
+        objects, fields = self.objects.slice(0, rows), self.fields
+        if self.job.catalog.detect is None and fields.num_columns:
+            fields = fields.slice(0, fields_in_order(objects, fields.column_names).num_rows)
+        return Plan(self.job, objects, fields, self.notes)
 
     def store(self) -> None:
         """Write the plan's tables below the output; the same plan writes the same rows."""
@@ -167,8 +177,11 @@ def plan_fields(job: Job) -> Plan:
 def plan_catalog(job: Job, catalog: Catalog) -> Plan:
     """Lay out the work for a catalogue that is already read."""
     step("laying out the work")
-    objects = _in_order(catalog.table, _order(catalog.table, job.survey.order))
-    return Plan(job, objects, _fields(job, objects), catalog.notes)
+    held, names = held_rows(job.output), list(job.survey.field)
+    order = held.order(catalog.table, _order(catalog.table, job.survey.order))
+    objects = held.with_problems(_in_order(catalog.table, order))
+    fields = fields_in_order(objects, names, held.fields) if names else pa.table({})
+    return Plan(job, objects, fields, catalog.notes)
 
 
 def _order(table: pa.Table, names: Sequence[str]) -> pa.Array:
@@ -185,11 +198,3 @@ def _in_order(table: pa.Table, order: pa.Array) -> pa.Table:
         parts = [column.take(order.slice(first, SLICE_ROWS)) for first in range(0, len(order), SLICE_ROWS)]
         columns[name] = pa.chunked_array([part.cast(kind) for part in parts], kind)
     return pa.table(columns, metadata=table.schema.metadata)
-
-
-def _fields(job: Job, objects: pa.Table) -> pa.Table:
-    names = list(job.survey.field)
-    if not names:
-        return pa.table({})
-    used = objects.select(names).filter(pc.equal(objects["problem"], ""))
-    return used.group_by(names).aggregate([]).sort_by([(name, "ascending") for name in names])

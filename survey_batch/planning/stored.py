@@ -62,6 +62,14 @@ def read_plan_part(output: str, names: Sequence[str], rows: slice | None = None)
         return file.read_row_groups(groups, columns=list(names)).slice(rows.start - ends[first], rows.stop - rows.start)
 
 
+def stored_columns(output: str, names: Sequence[str]) -> pa.Table | None:
+    """Read some columns of all planned objects; return None if they are not stored, or cannot be read."""
+    try:
+        return read_plan_part(output, names)
+    except (FileNotFoundError, DamagedFileError):
+        return None
+
+
 def stored_table(output: str, axis: Axis) -> pa.Table | None:
     """Read a whole table of the stored plan; return None if none is stored, or none that can be read."""
     try:
