@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 from survey_batch.catalog.values import one_array
 from survey_batch.core.arrays import Index
 from survey_batch.core.status import OFF_FOOTPRINT
-from survey_batch.planning.stored import stored_columns
+from survey_batch.planning.stored import planned_rows, stored_columns
 from survey_batch.store.damage import DamagedError, read_array
 from survey_batch.store.growth import generations
 from survey_batch.store.products import open_strictly
 from survey_batch.store.schema import PRODUCTS_OF_FRAMES
+from survey_batch.store.small_files import DamagedFileError
 
 
 @dataclass(frozen=True)
@@ -92,13 +93,19 @@ class Held:
 
 def held_rows(output: str) -> Held:
     """Find the rows that the products of an output hold; none if it has no product."""
-    stored = stored_columns(output, ["object_id", "problem"])
-    made = generations(output, stored.num_rows if stored else 0)
-    if not made:
+    if not (made := generations_in(output)):
         return Held(pa.array([], pa.string()))
-    if stored is not None:
+    if (stored := stored_columns(output, ["object_id", "problem"])) is not None:
         return Held(one_array(stored["object_id"]), one_array(stored["problem"]), made)
     return Held(_ids_in_products(output, made), None, made)
+
+
+def generations_in(output: str) -> dict[str, tuple[int, ...]]:
+    """Read of how many objects each product of an output was made when it was created, and each time it grew."""
+    try:
+        return generations(output, planned_rows(output))
+    except (FileNotFoundError, DamagedFileError):
+        return generations(output, 0)
 
 
 def _ids_in_products(output: str, made: Mapping[str, tuple[int, ...]]) -> pa.Array:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,6 +19,7 @@ from survey_batch.catalog.fields import read_fields as read_field_list
 from survey_batch.catalog.values import one_array
 from survey_batch.config.job import Job
 from survey_batch.config.unread import unread
+from survey_batch.core.arrays import Flags
 from survey_batch.core.display import html_table
 from survey_batch.core.paths import make_folder
 from survey_batch.core.steps import step
@@ -47,7 +49,7 @@ class Plan:
     job : Job
     objects : pyarrow.Table
         The rows that the job uses, in the order of the object axis; unusable rows come last. Where products have
-        some of these rows already, new ones come behind them.
+        some of these rows already, new ones come behind them, in the same order among themselves.
     fields : pyarrow.Table
         The fields in the order of the frame axis; empty if the survey has none.
     notes : tuple of str
@@ -81,6 +83,11 @@ class Plan:
     def shard_rows(self, axis: Axis) -> int:
         """Return the rows per shard of an axis."""
         return self.job.shards.objects if axis == "object" else 1
+
+    @cached_property
+    def usable(self) -> Flags:
+        """Which objects can be used; the others may name no file and no field."""
+        return np.asarray(pc.equal(self.objects["problem"], ""))
 
     @property
     def invalid(self) -> int:

@@ -11,27 +11,26 @@ from typing import Any
 from survey_batch.core.paths import files_in, join, read_json, write_bytes
 from survey_batch.store.products import PROVENANCE, forget_products, product_url
 from survey_batch.store.root import CONSOLIDATED, METADATA, copied_metadata, leave_out, settle, write_root
-from survey_batch.store.schema import Axis
+from survey_batch.store.schema import PRODUCTS_FROM_FIELDS, Axis
 
 GENERATIONS = "generations"
 """Attribute of a product: how many rows its catalogue had when it was created, and each time it grew, in JSON."""
 
 
 def generations(output: str, planned: int) -> dict[str, tuple[int, ...]]:
-    """Read of how many rows of the catalogue each product of an output was made, when it was created and each time
-    it grew.
+    """Read of how many objects each product was made when it was created, and each time it grew.
 
     Parameters
     ----------
     output
-        Folder or URL of the products. One whose metadata cannot be read, nor the copy of them, is left out.
+        Folder or URL of the products. One is left out if neither its metadata nor their copy can be read.
     planned
-        Rows of the stored plan, for products that an earlier version made: these have never grown.
+        Rows of the stored plan, or 0, for products that an earlier version made: these have never grown.
     """
-    there = {path.rpartition("/")[2]: path for path in files_in(output, ".zarr")}
-    known = {name: _metadata(output, name) for name in there}
+    there = (path.rpartition("/")[2] for path in files_in(output, ".zarr"))
+    known = {name: _metadata(output, name) for name in there if name.removesuffix(".zarr") not in PRODUCTS_FROM_FIELDS}
     lengths = [rows for found in known.values() if (rows := _objects(found)) is not None]
-    never = (min([planned, *lengths]),)
+    never = (min(filter(None, (planned, *lengths)), default=0),)
     return {
         name.removesuffix(".zarr"): tuple(json.loads(attrs[GENERATIONS])) if GENERATIONS in attrs else never
         for name, found in known.items()
