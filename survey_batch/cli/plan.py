@@ -31,6 +31,7 @@ def plan(job: JobFile, overrides: Overrides = None) -> None:
     from survey_batch.models.awaited import before_training, is_awaited
     from survey_batch.planning.plan import make_plan
     from survey_batch.preflight.estimate import estimate
+    from survey_batch.preflight.growth import find_growth
     from survey_batch.preflight.phases import make_groups
     from survey_batch.preflight.provenance import made_already
     from survey_batch.preflight.refusals import missing_archive, refuse_overlaps, refuse_what_cannot_work
@@ -45,9 +46,9 @@ def plan(job: JobFile, overrides: Overrides = None) -> None:
     made = make_plan(planned)
     kind = kind_of(wanted.cluster)
     cost, elsewhere = estimate(made), kind.elsewhere
-    if relabelling := find_relabelling(made, stages):
-        cost = replace(cost, notes=(*cost.notes, str(relabelling)))
-    if elsewhere and (missing := missing_archive(made.job)):
+    found = (find_growth(made, stages), find_relabelling(made, stages))
+    cost = replace(cost, notes=(*cost.notes, *(str(one) for one in found if one)))
+    if elsewhere and (missing := missing_archive(made)):
         cost = replace(cost, notes=(*cost.notes, f"{missing}; it must be one on the machines of the workers"))
     if awaited:
         cost = replace(cost, notes=(*cost.notes, _trained_first(wanted)))

@@ -125,13 +125,23 @@ class Plan:
         for axis, table in tables.items():
             store_table(self.job.output, axis, table, self.job.shards.objects)
 
-    def not_stored(self) -> list[str]:
-        """List the plan's files below the output that are missing or damaged, or hold another plan."""
+    def not_stored(self, leave_out: Collection[str] = ()) -> list[str]:
+        """List the plan's files below the output that are missing or damaged, or hold another plan.
+
+        Parameters
+        ----------
+        leave_out
+            Columns that are not compared.
+        """
         tables: dict[Axis, pa.Table] = {"object": self.objects, "frame": self.fields}
+
+        def compared(table: pa.Table) -> str:
+            return hash_of(table.select([name for name in table.column_names if name not in leave_out]))
+
         return [
             table_path(self.job.output, axis)
             for axis, table in tables.items()
-            if (found := stored_table(self.job.output, axis)) is None or hash_of(found) != hash_of(table)
+            if (found := stored_table(self.job.output, axis)) is None or compared(found) != compared(table)
         ]
 
 

@@ -6,7 +6,7 @@ gets the others as `pending` rows. Each is judged by itself, so a growth that wa
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from survey_batch.core.redaction import redacted_values
@@ -47,12 +47,14 @@ class Growth:
             f"the catalogue has grown from {before:,} rows to {self.rows:,}: the products are given the "
             f"{self.rows - before:,} new ones, and nothing of the old ones is done again"
         )
-        kept = (f"{name}.zarr {self.kept(name)} (to learn from all, delete {name}.zarr)" for name in self.learnt)
-        return "; ".join([said, *kept])
+        learnt = (f"{self.kept(name)} (to learn from all, delete {name}.zarr)" for name in self.learnt)
+        return "; ".join([said, *learnt])
 
     def kept(self, product: str) -> str:
         """Say what a product keeps; "" if it has learnt nothing."""
-        return f"keeps what it learnt from the first {self.learnt[product]:,} rows" if product in self.learnt else ""
+        if product not in self.learnt:
+            return ""
+        return f"what {product}.zarr learnt from the first {self.learnt[product]:,} rows stays"
 
 
 def find_growth(plan: Plan, stages: Iterable[Stage] = ()) -> Growth | None:
@@ -95,12 +97,12 @@ def grow(plan: Plan, growth: Growth, say: Callable[[str], None]) -> None:
         attrs = open_group(output, product).attrs
         made_with = json.loads(str(attrs[PROVENANCE]))
         made_with[CATALOG] = plan.hash_behind("object", made_with[COLUMNS])
-        done = f"the catalogue grew from {rows:,} rows to {growth.rows:,}, and so did this product"
+        done = f"the catalogue has grown from {rows:,} rows to {growth.rows:,}: the new ones are added"
         now = {
             PROVENANCE: made_with,
             "fingerprint": fingerprint(made_with),
             GENERATIONS: [*generations[product], growth.rows],
-            "history": longer_history(attrs, "; which ".join(filter(None, (done, growth.kept(product))))),
+            "history": longer_history(attrs, "; ".join(filter(None, (done, growth.kept(product))))),
             "job": redacted_values(plan.job.model_dump(mode="json")),
         }
         axis: Axis = "frame" if product in PRODUCTS_OF_FRAMES else "object"

@@ -33,9 +33,9 @@ class Answer:
 def sample_rows(plan: Plan, number: int = 3) -> list[Rows]:
     """Choose rows that name a file, from the first to the last: fields if the survey has any, else usable objects."""
     of_fields = bool(plan.job.survey.field)
-    table, there = (plan.fields, np.arange(plan.size("frame"))) if of_fields else (plan.objects, np.flatnonzero(plan.usable))
-    chosen = np.unique(np.linspace(0, len(there) - 1, number).round().astype(int)) if len(there) else []
-    rows = there[chosen].tolist() if len(there) else []
+    table = plan.fields if of_fields else plan.objects
+    there = np.arange(table.num_rows) if of_fields else np.flatnonzero(plan.usable)
+    rows = there[np.unique(np.linspace(0, len(there) - 1, number).round().astype(int))].tolist() if len(there) else []
     return [{name: to_numpy(table[name].slice(row, 1)) for name in table.column_names} for row in rows]
 
 
