@@ -280,7 +280,7 @@ def test_a_growth_that_is_killed_at_any_step_is_gone_on_with(archive, whole, tmp
         assert found.ok, (step, found)
         grow_until(first, monkeypatch)
         assert metadata(first.job) == wanted, step
-        if step % 5 == 0:
+        if step % 8 == 0:
             first.run()
             assert values_of(first.job) == whole, step
 
