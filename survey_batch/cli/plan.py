@@ -46,8 +46,10 @@ def plan(job: JobFile, overrides: Overrides = None) -> None:
     made = make_plan(planned)
     kind = kind_of(wanted.cluster)
     cost, elsewhere = estimate(made), kind.elsewhere
-    found = (find_growth(made, stages), find_relabelling(made, stages))
-    cost = replace(cost, notes=(*cost.notes, *(str(one) for one in found if one)))
+    if growth := find_growth(made, stages):
+        cost = replace(cost, notes=(*cost.notes, f"{growth}; the figures below are of all rows"))
+    if relabelling := find_relabelling(made, stages):
+        cost = replace(cost, notes=(*cost.notes, str(relabelling)))
     if elsewhere and (missing := missing_archive(made)):
         cost = replace(cost, notes=(*cost.notes, f"{missing}; it must be one on the machines of the workers"))
     if awaited:

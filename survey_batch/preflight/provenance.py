@@ -129,10 +129,10 @@ def refuse_shorter(plan: Plan, product: str) -> None:
         Says how many there are.
     """
     rows = generations_in(plan.job.output).get(product, (plan.size("object"),))[-1]
-    if new := plan.size("object") - rows:
+    if plan.size("object") > rows:
         raise PlanMismatchError(
-            f"the catalogue of {plan.job.name} has {new:,} rows that {product}.zarr in {plan.job.output} lacks: "
-            "survey-batch run adds them; then train"
+            f"the catalogue of {plan.job.name} has {plan.size('object') - rows:,} rows that {product}.zarr in "
+            f"{plan.job.output} lacks: survey-batch run adds them; then train"
         )
 
 
