@@ -20,7 +20,7 @@ from survey_batch.catalog import read_catalog
 from survey_batch.catalog.groups import number_groups
 from survey_batch.catalog.output import summary_rows
 from survey_batch.catalog.read import Catalog
-from survey_batch.catalog.split import group_by_star
+from survey_batch.catalog.stars import group_by_star
 from survey_batch.config.job import Job
 from survey_batch.config.jobfile import load_job
 from survey_batch.simulate.catalog import simulate_catalog

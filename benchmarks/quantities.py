@@ -123,7 +123,7 @@ def real_stars(section: QuantitiesTraining) -> Labelled:
     """Real stars with a subtype such as G2; visits of one star share its number."""
     import pyarrow.csv
 
-    from survey_batch.catalog.split import group_by_star
+    from survey_batch.catalog.stars import group_by_star
 
     parse = pyarrow.csv.ParseOptions(delimiter="|")
     table = pyarrow.csv.read_csv(DATA / "lamost" / "catalog.csv", parse_options=parse).to_pandas()

@@ -25,7 +25,7 @@ import pyarrow.csv
 
 from survey_batch.archive.decompress import LAMOST_CEILING, decompress
 from survey_batch.catalog.labels import spectral_type
-from survey_batch.catalog.split import group_by_star
+from survey_batch.catalog.stars import group_by_star
 from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.cross_validation import grouped_folds

@@ -129,6 +129,13 @@ class Unit:
         kind = np.dtype(_PIXELS[self.integer("BITPIX")])
         return np.frombuffer(self.raw, kind, size // kind.itemsize, self.data)[: math.prod(shape)].reshape(shape)
 
+    def first_rows(self, count: int) -> npt.NDArray[Any]:
+        """Return the first rows of an image with two axes, as `pixels` does; the file may end behind them."""
+        kind, columns = np.dtype(_PIXELS[self.integer("BITPIX")]), self.shape[1]
+        if (missing := self.data + count * columns * kind.itemsize - len(self.raw)) > 0:
+            raise CutShortError(f"cut short: {missing} bytes of its first {count} rows are missing")
+        return np.frombuffer(self.raw, kind, count * columns, self.data).reshape(count, columns)
+
     def columns(self) -> np.dtype[Any]:
         """Return the type of a row of a binary table."""
         count = self.integer("TFIELDS")

@@ -2,7 +2,8 @@
 
 from survey_batch.catalog.labels import MK_CLASSES, SPECTRAL_TYPES, luminosity, mk_class, spectral_type
 from survey_batch.catalog.read import Catalog, read_catalog
-from survey_batch.catalog.split import assign_splits, group_by_star
+from survey_batch.catalog.split import assign_splits
+from survey_batch.catalog.stars import group_by_star
 
 __all__ = [
     "MK_CLASSES",

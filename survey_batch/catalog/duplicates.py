@@ -1,15 +1,15 @@
 """Removal of repeated rows of one object."""
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from survey_batch.catalog.groups import Codes, in_company
 from survey_batch.catalog.objects import Objects
-from survey_batch.catalog.split import group_by_star
+from survey_batch.catalog.stars import group_by_star
+from survey_batch.catalog.texts import repeated, take_rows
 from survey_batch.config.sections.catalog import DuplicatesSection
-
-Codes = npt.NDArray[np.int64]
+from survey_batch.core.arrays import I8, Flags
 
 
 def leave_out_duplicates(objects: Objects, section: DuplicatesSection) -> None:
@@ -26,30 +26,27 @@ def leave_out_duplicates(objects: Objects, section: DuplicatesSection) -> None:
         How duplicates are recognised, and which row stays.
     """
     if "id" in section.by:
-        encoded = pc.dictionary_encode(objects.text("object_id"))
-        code = np.asarray(pc.fill_null(encoded.indices, -1), dtype=np.int64)
-        alone = np.flatnonzero(code < 0)
-        code[alone] = len(encoded.dictionary) + np.arange(len(alone))
-        objects.keep(_best(code, objects, section), "duplicates by id")
+        objects.keep(_best(*repeated(objects.table["object_id"]), objects, section), "duplicates by id")
     if "position" in section.by:
         star = group_by_star(objects.numbers("ra"), objects.numbers("dec"), section.radius_arcsec)
-        objects.keep(_best(star, objects, section), "duplicates by position")
+        several = np.flatnonzero(in_company(star))
+        objects.keep(_best(several, star[several], objects, section), "duplicates by position")
 
 
-def _best(group: Codes, objects: Objects, section: DuplicatesSection) -> npt.NDArray[np.bool_]:
-    """Mark the row of each group that stays."""
+def _best(several: I8, group: Codes, objects: Objects, section: DuplicatesSection) -> Flags:
+    """Mark the rows that stay: all that have no duplicate, and of those that have, one of each group."""
     chosen = np.ones(len(objects), bool)
-    several = np.flatnonzero(np.bincount(group)[group] > 1)
     if several.size == 0:
         return chosen
-    rows = objects.table.take(pa.array(several))
+    names = [name for name in ("row", "object_id", "ra", "dec", "snr", "primary") if name in objects.table.column_names]
+    rows = pa.table({name: take_rows(objects.table[name], several) for name in names})
     snr = np.nan_to_num(np.asarray(rows["snr"].to_numpy()), nan=-np.inf)
     name = pc.rank(rows["object_id"].combine_chunks(), tiebreaker="dense").to_numpy()
     keys = [rows["row"], rows["dec"], rows["ra"]]
     order = [*(np.asarray(key.to_numpy()) for key in keys), name, -snr]
     if section.keep == "primary":
         order.append(~np.asarray(rows["primary"].to_numpy()))
-    best = np.lexsort([*order, ~objects.usable[several], group[several]])
+    best = np.lexsort([*order, ~objects.usable[several], group])
     chosen[several] = False
-    chosen[several[best[np.unique(group[several][best], return_index=True)[1]]]] = True
+    chosen[several[best[np.unique(group[best], return_index=True)[1]]]] = True
     return chosen

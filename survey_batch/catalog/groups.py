@@ -1,17 +1,47 @@
 """Groups that must not be divided between training and test: fields, plans, cells of sky, and stars across them."""
 
+from collections.abc import Sequence
+from itertools import islice
+
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from survey_batch.core.arrays import F8
+from survey_batch.core.arrays import F8, I8, Flags
 
-Codes = npt.NDArray[np.int64]
+SLICE = 1 << 20
+"""Rows numbered at a time."""
+MOST = 2.0**62
+"""Keys with fewer combinations than this fit into 64 bits."""
+
+Codes = npt.NDArray[np.integer]
+"""Numbers of classes or groups."""
 
 
-def number_groups(*keys: npt.NDArray[np.int64]) -> Codes:
+def count_up(count: int) -> Codes:
+    """Return 0, 1, 2, …, in 32 bits if these hold it."""
+    return np.arange(count, dtype=np.int32 if count < np.iinfo(np.int32).max else np.int64)
+
+
+def in_company(group: Codes) -> Flags:
+    """Mark the rows whose group, numbered from 0, has other rows too; counting takes three times the memory."""
+    row = count_up(len(group))
+    last = np.zeros(int(group.max(initial=-1)) + 1, row.dtype)
+    last[group] = row  # the last assignment stays
+    several = np.zeros(len(last), bool)
+    several[group[last[group] != row]] = True
+    return np.asarray(several[group])
+
+
+def number_groups(*keys: Codes) -> Codes:
     """Number the distinct combinations of keys, each (n,), in the order of their values."""
+    if (packed := _packed(keys)) is not None:
+        distinct = _distinct(packed)
+        number = np.empty(len(packed), count_up(len(distinct)).dtype)
+        for first in range(0, len(packed), SLICE):
+            number[first : first + SLICE] = np.searchsorted(distinct, packed[first : first + SLICE])
+        return number
     order = np.lexsort(keys[::-1])
     new = np.zeros(len(order), bool)
     for key in keys:
@@ -19,6 +49,29 @@ def number_groups(*keys: npt.NDArray[np.int64]) -> Codes:
     number = np.empty(len(order), dtype=np.int64)
     number[order] = np.cumsum(new)
     return number
+
+
+def _packed(keys: Sequence[Codes]) -> I8 | None:
+    """Put whole numbers together into one of 64 bits, which has their order; None if it does not hold them."""
+    if not len(keys[0]) or any(key.dtype.kind not in "iu" for key in keys):
+        return None
+    spans = [(int(key.min()), int(key.max())) for key in keys]
+    if np.prod([high - low + 1.0 for low, high in spans]) >= MOST:
+        return None
+    packed = np.zeros(len(keys[0]), np.int64)
+    for key, (low, high) in zip(keys, spans, strict=True):
+        packed *= high - low + 1
+        packed += key
+        packed -= low
+    return packed
+
+
+def _distinct(values: I8) -> I8:
+    """Return the distinct values in ascending order."""
+    ordered = np.sort(values)
+    new = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return ordered[new]
 
 
 def sky_cells(ra: F8, dec: F8, degrees: float) -> Codes:
@@ -48,13 +101,21 @@ def sky_cells(ra: F8, dec: F8, degrees: float) -> Codes:
 def merge_groups(one: Codes, other: Codes) -> Codes:
     """Join groups that share a row under either numbering, directly or through others, and number them from 0.
 
-    A star that lies in two overlapping fields joins them into one group.
+    A star that lies in two overlapping fields joins them into one group. Groups are numbered by the smallest number
+    under the first numbering.
     """
-    count = int(one.max(initial=-1)) + 1
-    nodes = count + int(other.max(initial=-1)) + 1
-    links = coo_array((np.ones(len(one), bool), (one, count + other)), shape=(nodes, nodes))
-    component = connected_components(links, directed=False)[1][one]
-    return np.unique(component, return_inverse=True)[1].astype(np.int64)
+    several = np.flatnonzero(in_company(one))
+    several = several[np.argsort(one[several], kind="stable")]
+    linked = np.flatnonzero(one[several[1:]] == one[several[:-1]])
+    ends = other[several[linked]], other[several[linked + 1]]
+    nodes = int(other.max(initial=-1)) + 1
+    links = coo_array((np.ones(len(linked), bool), ends), shape=(nodes, nodes))
+    component = connected_components(links, directed=False)[1]
+    smallest = np.full(nodes, np.iinfo(one.dtype).max, one.dtype)
+    np.minimum.at(smallest, component[other], one)
+    number = np.empty(nodes, count_up(nodes).dtype)
+    number[np.argsort(smallest, kind="stable")] = count_up(nodes)
+    return np.asarray(number[component][other])
 
 
 def share_out(group: Codes, label: Codes, order: Codes, shares: F8) -> Codes:
@@ -79,20 +140,50 @@ def share_out(group: Codes, label: Codes, order: Codes, shares: F8) -> Codes:
         (groups,) Number of the split.
     """
     open_splits = np.flatnonzero(shares > 0)
-    share = shares[open_splits, None]
+    share = shares[open_splits].tolist()
     classes, count, start = _counts(group, label)
     part = count / np.bincount(label)[classes]
-    filled = np.zeros((len(open_splits), int(label.max()) + 1))  # by split and class, relative to what is wanted
-    choice = np.full(len(order), -1, dtype=np.int64)
-    for number in np.tile(order, 2):
-        mine = slice(start[number], start[number + 1])
-        kinds, added = classes[mine], part[mine] / share
-        if choice[number] >= 0:
-            filled[choice[number], kinds] -= added[choice[number]]
-        cost = np.sum(count[mine] * (added + 2 * filled[:, kinds]), axis=1)
-        choice[number] = np.argmin(cost)
-        filled[choice[number], kinds] += added[choice[number]]
+    filled = [[0.0] * (int(label.max()) + 1) for _ in share]  # by split and class, relative to what is wanted
+    choice = np.full(len(order), -1, dtype=np.int8)
+    for first in (*range(0, len(order), SLICE), *range(0, len(order), SLICE)):
+        numbers = order[first : first + SLICE]
+        here, ends = _runs(start[numbers], start[numbers + 1])
+        rows = zip(classes[here].tolist(), count[here].tolist(), part[here].tolist(), strict=True)
+        chosen, begin = choice[numbers].tolist(), 0
+        for index, end in enumerate(ends.tolist()):
+            mine, begin = list(islice(rows, end - begin)), end
+            chosen[index] = _nearest(mine, share, filled, chosen[index])
+        choice[numbers] = chosen
     return open_splits[choice]
+
+
+def _nearest(
+    mine: Sequence[tuple[int, int, float]], share: Sequence[float], filled: Sequence[list[float]], before: int
+) -> int:
+    """Move a group, of classes with their rows and their parts of all, to the split that it suits best.
+
+    Groups are small and many: numpy would take five times as long.
+    """
+    if before >= 0:
+        for kind, _, part in mine:
+            filled[before][kind] -= part / share[before]
+    costs = []
+    for own, there in zip(share, filled, strict=True):
+        cost = 0.0
+        for kind, rows, part in mine:
+            cost += rows * (part / own + 2 * there[kind])
+        costs.append(cost)
+    chosen = costs.index(min(costs))
+    for kind, _, part in mine:
+        filled[chosen][kind] += part / share[chosen]
+    return chosen
+
+
+def _runs(begin: Codes, end: Codes) -> tuple[Codes, Codes]:
+    """Return the places of runs, one run after the other, and where each ends among them."""
+    length = end - begin
+    ends = np.cumsum(length)
+    return np.arange(int(length.sum())) + np.repeat(begin - ends + length, length), ends
 
 
 def _counts(group: Codes, label: Codes) -> tuple[Codes, Codes, Codes]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 _CHUNK = 1 << 16
 
 
-def hashes(names: pa.Array, seed: int) -> npt.NDArray[np.uint64]:
+def hashes(names: pa.Array | pa.ChunkedArray, seed: int) -> npt.NDArray[np.uint64]:
     """Hash each name with the seed, to 64 bits of BLAKE2b.
 
     Parameters

@@ -4,6 +4,8 @@ Double precision holds every integer up to 2^53; SDSS ids have 19 digits. A file
 missing value, a spreadsheet) prints `1.23764870457714E+018`, so that many objects share one id.
 """
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -14,6 +16,9 @@ from survey_batch.core.arrays import F8, I8
 
 EXACT = 2.0**53
 """Beyond this, doubles do not hold every integer (IEEE 754)."""
+
+IdReader = Callable[[pa.Array], tuple[pa.Array, int, int]]
+"""Reads a chunk of a column of ids: the ids, the number that have lost digits, and the number of odd ones."""
 
 _SCIENTIFIC = r"^[+-]?\d+(?:\.(?P<decimals>\d*))?[eE](?P<exponent>[+-]?\d+)$"
 _NUMBER = r"^-?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?$"
@@ -44,20 +49,43 @@ def read_ids(column: pa.Array | pa.ChunkedArray, none: str | None = None) -> tup
         Number of rows in a column of numbers whose id is not a whole number and is kept as it is.
     """
     array = one_array(column)
-    text = to_text(array)
-    if none is not None:
-        text = pc.if_else(pc.match_substring_regex(text, none), pa.scalar(None, pa.string()), text)
-    if pa.types.is_floating(array.type):
-        limit = EXACT if array.type == pa.float64() else 2.0**24
-        return *_without_lost(text, np.abs(to_float(array)[0]) >= limit), 0
-    if pa.types.is_integer(array.type):
-        return text, 0, 0
-    present = len(text) - text.null_count
-    if 2 * _count(text, _SCIENTIFIC) > present:
-        return *_without_lost(_whole(text), _digits_lost(text)), 0
-    if 2 * _count(text, _NUMBER) > present and _count(text, _POINTED) + _count(text, _SCIENTIFIC):
-        return _of_numbers(text)
-    return text, 0, 0
+    return id_reader([array], none)(array)
+
+
+def id_reader(chunks: Sequence[pa.Array], none: str | None = None) -> IdReader:
+    """Look at all of a column, and return what reads the ids of a chunk of it, as `read_ids` does of the whole.
+
+    Parameters
+    ----------
+    chunks
+        Of one type.
+    none
+        As for `read_ids`.
+    """
+
+    def text_of(chunk: pa.Array) -> pa.Array:
+        text = chunk.cast(pa.string()) if pa.types.is_integer(chunk.type) else to_text(chunk)
+        if none is not None:
+            text = pc.if_else(pc.match_substring_regex(text, none), pa.scalar(None, pa.string()), text)
+        return text
+
+    kind = chunks[0].type if chunks else pa.null()
+    if pa.types.is_floating(kind):
+        limit = EXACT if kind == pa.float64() else 2.0**24
+        return lambda chunk: (*_without_lost(text_of(chunk), np.abs(to_float(chunk)[0]) >= limit), 0)
+    if not pa.types.is_integer(kind):
+        counts = (_looks(text_of(chunk)) for chunk in chunks)
+        present, scientific, numbers, pointed = (sum(count) for count in zip(*counts, strict=True))
+        if 2 * scientific > present:
+            return lambda chunk: (*_without_lost(_whole(text := text_of(chunk)), _digits_lost(text)), 0)
+        if 2 * numbers > present and pointed + scientific:
+            return lambda chunk: _of_numbers(text_of(chunk))
+    return lambda chunk: (text_of(chunk), 0, 0)
+
+
+def _looks(text: pa.Array) -> tuple[int, int, int, int]:
+    """Count texts, and among them powers of ten, numbers, and whole numbers with a point."""
+    return len(text) - text.null_count, *(_count(text, pattern) for pattern in (_SCIENTIFIC, _NUMBER, _POINTED))
 
 
 def _of_numbers(text: pa.Array) -> tuple[pa.Array, int, int]:

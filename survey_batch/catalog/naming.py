@@ -1,12 +1,17 @@
 """One unique identifier per row: the file's own if it is sound, otherwise a stable substitute."""
 
+from collections import Counter
+from collections.abc import Iterator
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from survey_batch.catalog.identifiers import position_names, read_ids
-from survey_batch.catalog.objects import Objects
-from survey_batch.catalog.values import joined
+from survey_batch.catalog.gather import gather, slices
+from survey_batch.catalog.identifiers import id_reader, position_names
+from survey_batch.catalog.objects import SLICE_ROWS, Objects
+from survey_batch.catalog.texts import repeated, take_rows
+from survey_batch.catalog.values import joined, one_array
 from survey_batch.config.survey import Survey
 from survey_batch.core.arrays import I8, Flags
 from survey_batch.core.sky import separation_arcsec
@@ -20,7 +25,7 @@ NO_SURVEY_OBJECT = r"^(-9999|-1|-?0)(\.0*)?$"
 """Values of a survey's own id column that mean no object. (In a user's own list, 0 may be an id.)"""
 
 
-def name_objects(objects: Objects, survey: Survey) -> pa.Array:
+def name_objects(objects: Objects, survey: Survey) -> pa.ChunkedArray:
     """Give each row its object_id; rows of one object may still share it.
 
     Parameters
@@ -32,19 +37,37 @@ def name_objects(objects: Objects, survey: Survey) -> pa.Array:
 
     Returns
     -------
-    pyarrow.Array
+    pyarrow.ChunkedArray
         Text; null where no id can be made, which makes the row unusable. No id depends on the order of the rows.
     """
     ids = _own_ids(objects)
     if ids.null_count:
-        for made_of, names in survey.substitute_ids(objects):
-            before, ids = ids.null_count, pc.coalesce(ids, names)
-            if before > ids.null_count:
-                made = before - ids.null_count
-                objects.notes.append(f"{made} of {len(objects)} rows have no usable id: one is made from {made_of}")
+        ids = _substituted(objects, ids, survey)
     nameless = np.flatnonzero(np.asarray(ids.is_null()))
     objects.reject(nameless, ["no identifier, and no columns to make one from"] * len(nameless))
     return _told_apart(objects, ids)
+
+
+def _substituted(objects: Objects, ids: pa.ChunkedArray, survey: Survey) -> pa.ChunkedArray:
+    """Make ids from the source key where there are none, slice by slice."""
+    made = Counter[str]()
+
+    def each() -> Iterator[pa.Table]:
+        first = 0
+        for part in slices(objects.table, SLICE_ROWS):
+            names = one_array(ids.slice(first, part.num_rows))
+            rows = Objects(part, objects.names, objects.usable[first : first + part.num_rows], objects.reasons)
+            for made_of, others in survey.substitute_ids(rows) if names.null_count else ():
+                before, names = names.null_count, pc.coalesce(names, others)
+                made[made_of] += before - names.null_count
+            first += part.num_rows
+            yield pa.table({"ids": names})
+
+    found = gather(each())["ids"]
+    for made_of, count in made.items():
+        if count:
+            objects.notes.append(f"{count} of {len(objects)} rows have no usable id: one is made from {made_of}")
+    return found
 
 
 def no_object(name: str) -> str:
@@ -52,18 +75,19 @@ def no_object(name: str) -> str:
     return NO_OBJECT if name.lower() in ("object_id", "id") else NO_SURVEY_OBJECT
 
 
-def _own_ids(objects: Objects) -> pa.Array:
+def _own_ids(objects: Objects) -> pa.ChunkedArray:
     """Read the file's identifiers; null where missing or digits are lost, all null if most have lost digits."""
+    nothing = pa.chunked_array([pa.nulls(len(objects), pa.string())])
     if "id" not in objects.table.column_names:
-        return pa.nulls(len(objects), pa.string())
+        return nothing
     name = objects.names["object_id"]
-    ids, lost, odd = read_ids(objects.table["id"], no_object(name))
+    ids, lost, odd = _read(objects.table.select(["id"]), no_object(name))
     if lost > len(ids) - ids.null_count:
         objects.notes.append(
             f"column {name!r} was written as floating point and has lost digits ({lost} of {len(ids)} rows; the "
             f"first is {objects.table['id'][0].as_py()!r}): it cannot tell objects apart and is not used"
         )
-        return pa.nulls(len(objects), pa.string())
+        return nothing
     if lost:
         objects.notes.append(
             f"column {name!r} was written as floating point, and {lost} of {len(ids)} ids have more digits than that "
@@ -77,9 +101,24 @@ def _own_ids(objects: Objects) -> pa.Array:
     return ids
 
 
-def _told_apart(objects: Objects, ids: pa.Array) -> pa.Array:
+def _read(table: pa.Table, none: str) -> tuple[pa.ChunkedArray, int, int]:
+    """Read a table's only column slice by slice; return what `read_ids` does."""
+    read = id_reader([one_array(part[0]) for part in slices(table, SLICE_ROWS)], none)
+    lost = odd = 0
+
+    def each() -> Iterator[pa.Table]:
+        nonlocal lost, odd
+        for part in slices(table, SLICE_ROWS):
+            ids, *counts = read(one_array(part[0]))
+            lost, odd = lost + counts[0], odd + counts[1]
+            yield pa.table({"ids": ids})
+
+    return gather(each())["ids"], lost, odd
+
+
+def _told_apart(objects: Objects, ids: pa.ChunkedArray) -> pa.ChunkedArray:
     """Add the position to ids that stand for several objects, in each of their rows."""
-    rows, code = _repeated(ids)
+    rows, code = repeated(ids)
     if rows.size == 0:
         return ids
     ra, dec = objects.numbers("ra")[rows], objects.numbers("dec")[rows]
@@ -91,16 +130,17 @@ def _told_apart(objects: Objects, ids: pa.Array) -> pa.Array:
     objects.notes.append(
         f"{np.sum(ambiguous)} rows share their id with an object elsewhere on the sky: the position is added to the id"
     )
-    names = ids.take(pa.array(rows[ambiguous]))
+    names = take_rows(ids, rows[ambiguous])
     longer = joined(names, "-", position_names(ra[ambiguous], dec[ambiguous]))
     return _replaced(ids, rows[ambiguous], pc.coalesce(longer, names))
 
 
-def make_unique(objects: Objects, ids: pa.Array) -> pa.Array:
+def make_unique(objects: Objects, ids: pa.ChunkedArray) -> pa.ChunkedArray:
     """Number rows that repeat an id (`<id>#2`) and reject them; a row without an id is named after its number."""
-    rows = pa.array(objects.numbers("row")).cast(pa.string())
-    ids = pc.coalesce(ids, joined("row-", rows))
-    while (found := _repeated(ids))[0].size:
+    nameless = np.flatnonzero(np.asarray(ids.is_null()))
+    numbers = pa.array(objects.numbers("row")[nameless]).cast(pa.string())
+    ids = _replaced(ids, nameless, joined("row-", numbers))
+    while (found := repeated(ids))[0].size:
         indices, code = found
         keeper = _keepers(code, objects.usable[indices])
         repeats = np.flatnonzero(keeper != np.arange(len(indices)))
@@ -110,7 +150,7 @@ def make_unique(objects: Objects, ids: pa.Array) -> pa.Array:
         kept = objects.numbers("row")[indices[keeper[repeats]]]
         reasons = (f"same object_id as row {row}: the same object again" for row in kept)
         objects.reject(indices[repeats], reasons)
-        ids = _replaced(ids, indices[repeats], _numbered(ids.take(pa.array(indices[repeats])), code[repeats]))
+        ids = _replaced(ids, indices[repeats], _numbered(take_rows(ids, indices[repeats]), code[repeats]))
     return ids
 
 
@@ -123,22 +163,20 @@ def _numbered(ids: pa.Array, code: I8) -> pa.Array:
     return joined(ids, "#", pa.array(number).cast(pa.string()))
 
 
-def _replaced(ids: pa.Array, indices: I8, names: pa.Array) -> pa.Array:
+def _replaced(ids: pa.ChunkedArray, indices: I8, names: pa.Array) -> pa.ChunkedArray:
     """Replace the ids at the given indices, which are in ascending order."""
-    mask = np.zeros(len(ids), bool)
-    mask[indices] = True
-    return pc.replace_with_mask(ids, pa.array(mask), names)
+    if not indices.size:
+        return ids
 
+    def each() -> Iterator[pa.Table]:
+        for first in range(0, len(ids), SLICE_ROWS):
+            part = one_array(ids.slice(first, SLICE_ROWS))
+            begin, end = np.searchsorted(indices, [first, first + len(part)])
+            mask = np.zeros(len(part), bool)
+            mask[indices[begin:end] - first] = True
+            yield pa.table({"ids": pc.replace_with_mask(part, pa.array(mask), names.slice(begin, end - begin))})
 
-def _repeated(ids: pa.Array) -> tuple[I8, I8]:
-    """Find the rows whose id occurs more than once, and number their ids."""
-    encoded = pc.dictionary_encode(ids)
-    if len(encoded.dictionary) == len(ids) - ids.null_count:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    code = np.asarray(pc.fill_null(encoded.indices, len(encoded.dictionary)))
-    several = np.bincount(code, minlength=len(encoded.dictionary) + 1)[code] > 1
-    rows = np.flatnonzero(several & (code < len(encoded.dictionary)))
-    return rows, code[rows].astype(np.int64)
+    return gather(each())["ids"]
 
 
 def _keepers(code: I8, usable: Flags) -> I8:

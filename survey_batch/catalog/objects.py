@@ -9,7 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from survey_batch.catalog.gather import gather, slices
 from survey_batch.core.arrays import Flags
+
+SLICE_ROWS = 1 << 18
+"""Rows worked on at a time."""
 
 
 @dataclass
@@ -69,20 +73,20 @@ class Objects:
         return int(self.table.num_rows)
 
     def numbers(self, name: str) -> npt.NDArray[Any]:
-        """Return a column of numbers."""
-        return np.asarray(self.table[name].to_numpy())
+        """Return a column of numbers; it may be read-only."""
+        return numbers_of(self.table[name])
 
     def text(self, name: str) -> pa.Array:
-        """Return a column of text."""
+        """Return a column of text, whole in memory."""
         array = joined_chunks(self.table[name])
         return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
-    def codes(self, name: str) -> tuple[npt.NDArray[np.int64], list[str]]:
+    def codes(self, name: str) -> tuple[npt.NDArray[np.integer], list[str]]:
         """Return a dictionary-encoded column as the index of each row's value, and the values."""
         array = joined_chunks(self.table[name])
-        return np.asarray(array.indices, dtype=np.int64), array.dictionary.to_pylist()
+        return np.asarray(array.indices), array.dictionary.to_pylist()
 
-    def put(self, name: str, values: pa.Array) -> None:
+    def put(self, name: str, values: pa.Array | pa.ChunkedArray) -> None:
         """Add or replace a column."""
         if name in self.table.column_names:
             self.table = self.table.drop_columns(name)
@@ -100,7 +104,8 @@ class Objects:
         if chosen.all():
             return
         self.counts.left_out[reason] += int(np.sum(~chosen))
-        self.table = self.table.filter(pa.array(chosen))
+        parts = zip(slices(self.table, SLICE_ROWS), range(0, max(len(self), 1), SLICE_ROWS), strict=True)
+        self.table = gather(part.filter(pa.array(chosen[first : first + SLICE_ROWS])) for part, first in parts)
         self.usable = self.usable[chosen]
 
     def count(self, step: str) -> None:
@@ -108,8 +113,15 @@ class Objects:
         self.counts.add(step, self.table["label"])
 
 
+def numbers_of(column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    """Return a column of numbers; one in a single chunk is not copied."""
+    return np.asarray(column.chunk(0).to_numpy(zero_copy_only=False) if column.num_chunks == 1 else column.to_numpy())
+
+
 def joined_chunks(column: pa.ChunkedArray) -> pa.Array:
     """Join the chunks of a column, with one dictionary for them all."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
     if pa.types.is_dictionary(column.type):
         column = column.unify_dictionaries()
     array = column.combine_chunks()

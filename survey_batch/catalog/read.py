@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,14 +13,17 @@ from survey_batch.catalog.batches import read_batches
 from survey_batch.catalog.clean import reasons_of
 from survey_batch.catalog.csv_header import EMPTY
 from survey_batch.catalog.duplicates import leave_out_duplicates
+from survey_batch.catalog.gather import gather, slices
 from survey_batch.catalog.naming import make_unique, name_objects
-from survey_batch.catalog.objects import Counts, Objects
+from survey_batch.catalog.objects import SLICE_ROWS, Counts, Objects
 from survey_batch.catalog.opening import open_catalog
 from survey_batch.catalog.sample import take_sample
 from survey_batch.catalog.splitting import own_splits, split_objects
+from survey_batch.catalog.values import one_array
 from survey_batch.catalog.wrap import RightAscensions, wrap_right_ascensions
 from survey_batch.config.job import ArchiveSection, CatalogSection
 from survey_batch.config.survey import Survey, find_survey
+from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import detail, step
 
@@ -77,7 +80,7 @@ def read_catalog(section: CatalogSection, archive: ArchiveSection) -> Catalog:
         step("leaving out duplicates")
         leave_out_duplicates(objects, section.duplicates)
         objects.count("unique")
-    objects.put("object_id", make_unique(objects, objects.text("object_id")))
+    objects.put("object_id", make_unique(objects, objects.table["object_id"]))
     _refuse_where_none_is_usable(objects, section)
     if section.sample is not None:
         step("drawing the sample")
@@ -109,24 +112,27 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
     step(f"reading the catalogue {section.path}")
     opened = open_catalog(section, archive)
     objects = Objects(pa.table({}), opened.names, np.empty(0, bool), {})
-    parts: list[pa.Table] = []
     notes = dict.fromkeys(opened.notes)
     nothing: Counter[str] = Counter()
     right_ascensions = RightAscensions()
     read = 0
-    for batch in read_batches(opened, section, archive):
-        right_ascensions.include(batch.draft, batch.table["ra"].to_numpy(), batch.first)
-        nothing.update(batch.draft.nothing)
-        objects.counts.add("in file", batch.table["label"])
-        objects.counts.left_out.update(batch.left_out)
-        objects.reasons.update(reasons_of(batch.draft, batch.chosen, batch.first))
-        notes |= dict.fromkeys(batch.draft.notes)
-        parts.append(batch.only(batch.chosen))
-        read += len(batch)
-        detail(f"reading the catalogue {section.path}: {read:,} rows")
-    if read == 0:
-        raise ConfigurationError(f"catalog.path: {section.path} has column names, but no rows: {EMPTY}")
-    objects.table = pa.concat_tables(parts, promote_options="default")
+
+    def chosen() -> Iterator[pa.Table]:
+        nonlocal read
+        for batch in read_batches(opened, section, archive):
+            right_ascensions.include(batch.draft, batch.table["ra"].to_numpy(), batch.first)
+            nothing.update(batch.draft.nothing)
+            objects.counts.add("in file", batch.table["label"])
+            objects.counts.left_out.update(batch.left_out)
+            objects.reasons.update(reasons_of(batch.draft, batch.chosen, batch.first))
+            notes.update(dict.fromkeys(batch.draft.notes))
+            read += len(batch)
+            detail(f"reading the catalogue {section.path}: {read:,} rows")
+            yield batch.only(batch.chosen)
+        if read == 0:
+            raise ConfigurationError(f"catalog.path: {section.path} has column names, but no rows: {EMPTY}")
+
+    objects.table = gather(chosen())
     objects.notes.extend(notes)
     objects.notes.extend(_words_for_nothing(nothing, opened.names.get("label")))
     objects.usable = np.ones(len(objects), bool)
@@ -188,19 +194,21 @@ def _first_problem(objects: Objects) -> str:
 
 
 def _table(objects: Objects, survey: Survey) -> pa.Table:
-    objects.put("problem", _problems(objects))
-    return pa.table({name: _plain(objects, name) for name in (*_COLUMNS, *(column.name for column in survey.key))})
+    names = [name for name in (*_COLUMNS, *(column.name for column in survey.key)) if name != "problem"]
+
+    def parts() -> Iterator[pa.Table]:
+        for first, part in zip(range(0, len(objects), SLICE_ROWS), slices(objects.table, SLICE_ROWS), strict=True):
+            problem = _problems(part["row"], objects.usable[first : first + SLICE_ROWS], objects.reasons)
+            table = pa.table({name: one_array(part[name]) for name in names})
+            yield table.add_column(_COLUMNS.index("problem"), "problem", problem)
+
+    return gather(parts())
 
 
-def _plain(objects: Objects, name: str) -> pa.Array:
-    kind = objects.table.schema.field(name).type
-    return objects.text(name) if pa.types.is_dictionary(kind) else objects.table[name].combine_chunks()
-
-
-def _problems(objects: Objects) -> pa.Array:
+def _problems(rows: pa.ChunkedArray, usable: Flags, reasons: Mapping[int, str]) -> pa.Array:
     """Return why rows cannot be used, "" for usable ones, without a Python object per row."""
-    bad = np.flatnonzero(~objects.usable)
-    reasons = [objects.reasons[int(row)] for row in objects.numbers("row")[bad]]
-    reason_index = np.zeros(len(objects), dtype=np.int32)
+    bad = np.flatnonzero(~usable)
+    why = [reasons[int(row)] for row in np.asarray(rows)[bad]]
+    reason_index = np.zeros(len(usable), dtype=np.int32)
     reason_index[bad] = np.arange(1, len(bad) + 1)
-    return pa.array(["", *reasons], pa.string()).take(pa.array(reason_index))
+    return pa.array(["", *why], pa.string()).take(pa.array(reason_index))

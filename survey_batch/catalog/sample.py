@@ -49,7 +49,7 @@ def take_sample(objects: Objects, section: SampleSection) -> None:
 
 
 def _order(objects: Objects, section: SampleSection) -> npt.NDArray[np.int64]:
-    drawn = hashes(objects.text("object_id"), section.seed)
+    drawn = hashes(objects.table["object_id"], section.seed)
     if section.frames == "any" or len(objects) == 0:
         return np.argsort(drawn, kind="stable")
     if not set(FRAME) <= set(objects.table.column_names) or (objects.numbers("field") < 0).all():
@@ -61,7 +61,7 @@ def _order(objects: Objects, section: SampleSection) -> npt.NDArray[np.int64]:
     return np.lexsort((drawn, smallest[frame], -count[frame]))
 
 
-def _rank_within(code: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _rank_within(code: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
     """Number the rows of each code from 0, in their order."""
     order = np.argsort(code, kind="stable")
     starts = np.flatnonzero(np.diff(code[order], prepend=-1))

@@ -6,62 +6,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
-from survey_batch.catalog.groups import merge_groups, share_out
+from survey_batch.catalog.groups import SLICE, Codes, count_up, merge_groups, share_out
 from survey_batch.catalog.hashing import hashes
+from survey_batch.catalog.stars import group_by_star
+from survey_batch.catalog.texts import Texts as LongTexts
+from survey_batch.catalog.texts import filtered, smallest_of_each, take_rows
 from survey_batch.config.job import SplitSection
-from survey_batch.core.sphere import chord, unit_vectors
 
 Texts = npt.NDArray[np.object_]
 SPLITS = ("train", "validation", "test")
-
-
-def group_by_star(
-    ra: npt.NDArray[np.float64], dec: npt.NDArray[np.float64], radius_arcsec: float
-) -> npt.NDArray[np.int64]:
-    """Number the stars: rows closer than the radius, directly or through others, share a number.
-
-    Parameters
-    ----------
-    ra, dec
-        Degrees; a row without a position (NaN) is a star of its own.
-    radius_arcsec
-        Greatest separation of two visits of one star.
-
-    Returns
-    -------
-    ndarray of int64
-        Star of each row, numbered from 0.
-    """
-    known = np.isfinite(ra) & np.isfinite(dec)
-    star = np.empty(len(ra), dtype=np.int64)
-    # Visits at exactly the same position are joined first, because the number of pairs grows as their square.
-    positions, position_of = _distinct(np.column_stack([ra[known], dec[known]]))
-    star[known] = _linked(positions, radius_arcsec)[position_of]
-    star[~known] = len(positions) + np.arange(np.sum(~known))
-    return np.unique(star, return_inverse=True)[1].astype(np.int64)
-
-
-def _distinct(points: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return the distinct rows, and the index of each row among them."""
-    order = np.lexsort(points.T)
-    new = np.ones(len(points), bool)
-    new[1:] = np.any(np.diff(points[order], axis=0) != 0, axis=1)
-    which = np.empty(len(points), dtype=np.int64)
-    which[order] = np.cumsum(new) - 1
-    return points[order[new]], which
-
-
-def _linked(positions: npt.NDArray[np.float64], radius_arcsec: float) -> npt.NDArray[np.int64]:
-    """Return the connected components of positions closer than the radius."""
-    if len(positions) == 0:
-        return np.empty(0, dtype=np.int64)
-    pairs = cKDTree(unit_vectors(*positions.T)).query_pairs(chord(radius_arcsec / 3600), output_type="ndarray")
-    links = coo_array((np.ones(len(pairs), bool), pairs.T), shape=(len(positions), len(positions)))
-    return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -77,7 +31,7 @@ class Split:
     """
 
     choice: npt.NDArray[np.int8]
-    group: npt.NDArray[np.int64]
+    group: Codes
 
 
 def assign_splits(
@@ -115,12 +69,12 @@ def assign_splits(
 
 
 def split_rows(
-    object_id: pa.Array,
+    object_id: LongTexts,
     ra: npt.NDArray[np.float64],
     dec: npt.NDArray[np.float64],
-    label: npt.NDArray[np.int64],
+    label: Codes,
     section: SplitSection,
-    cell: npt.NDArray[np.int64] | None = None,
+    cell: Codes | None = None,
 ) -> Split:
     """Split rows so that no group is in two splits.
 
@@ -143,39 +97,59 @@ def split_rows(
     cell
         Cell number of each row.
     """
-    part = np.flatnonzero((label >= 0) & np.isfinite(ra) & np.isfinite(dec))
+    takes_part = (label >= 0) & np.isfinite(ra) & np.isfinite(dec)
+    if takes_part.all() and len(label):
+        return _split_all(object_id, ra, dec, label, section, cell)
     choice = np.full(len(label), -1, dtype=np.int8)
-    group = np.full(len(label), -1, dtype=np.int64)
-    if part.size == 0:
-        return Split(choice, group)
-    mine = group_by_star(ra[part], dec[part], section.radius_arcsec)
-    if cell is not None:
-        mine = merge_groups(mine, cell[part])
-    names = object_id.take(pa.array(part))
-    first = _smallest_of_each(mine, names)
-    order = np.argsort(hashes(names.take(pa.array(first)), section.seed), kind="stable")
-    if cell is None:
-        chosen = _cut(order, label[part][first], np.bincount(mine), section)
-    else:
-        chosen = share_out(mine, label[part], order, np.array([section.train, section.validation, section.test]))
-    choice[part] = chosen[mine]
-    group[part] = mine
+    group = np.full(len(label), -1, count_up(len(label)).dtype)
+    part = np.flatnonzero(takes_part)
+    if part.size:
+        cells = None if cell is None else cell[part]
+        names = filtered(object_id, takes_part)
+        found = _split_all(names, ra[part], dec[part], label[part], section, cells)
+        choice[part], group[part] = found.choice, found.group
     return Split(choice, group)
 
 
-def _smallest_of_each(star: npt.NDArray[np.int64], object_id: pa.Array) -> npt.NDArray[np.int64]:
-    """Return the row with the smallest object_id of each star."""
-    rank = pc.rank(object_id, tiebreaker="dense").to_numpy()
-    order = np.lexsort((rank, star))
-    return order[np.unique(star[order], return_index=True)[1]]
+def _split_all(
+    object_id: LongTexts,
+    ra: npt.NDArray[np.float64],
+    dec: npt.NDArray[np.float64],
+    label: Codes,
+    section: SplitSection,
+    cell: Codes | None,
+) -> Split:
+    """Split rows that all take part."""
+    star = group_by_star(ra, dec, section.radius_arcsec)
+    group = star if cell is None else merge_groups(star, cell)
+    del star  # 400 MB of 10^8 rows
+    first = smallest_of_each(group, object_id)
+    order = np.argsort(_hashes_of(object_id, first, section.seed), kind="stable")
+    if cell is not None:
+        choice = share_out(group, label, order, np.array([section.train, section.validation, section.test]))
+    else:
+        size = np.zeros(len(first), group.dtype)
+        np.add.at(size, group, 1)
+        choice = _cut(order, label[first], size, section)
+    return Split(choice.astype(np.int8)[group], group)
+
+
+def _hashes_of(object_id: LongTexts, rows: Codes, seed: int) -> npt.NDArray[np.uint64]:
+    """Hash the ids of some rows."""
+    ascending = np.argsort(rows)
+    found = np.empty(len(rows), np.uint64)
+    for first in range(0, len(rows), SLICE):
+        here = ascending[first : first + SLICE]
+        found[here] = hashes(take_rows(object_id, rows[here]), seed)
+    return found
 
 
 def _cut(
     order: npt.NDArray[np.int64],
-    label: npt.NDArray[np.int64],
-    size: npt.NDArray[np.int64],
+    label: Codes,
+    size: Codes,
     section: SplitSection,
-) -> npt.NDArray[np.int64]:
+) -> Codes:
     """Return the split number of each star, by where the middle of its rows falls in its class."""
     shares = np.cumsum([section.train, section.validation, section.test])
     edges = shares[:2] / shares[2]

@@ -4,22 +4,23 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from survey_batch.catalog.groups import number_groups, sky_cells
+from survey_batch.catalog.groups import Codes, number_groups, sky_cells
 from survey_batch.catalog.objects import Objects
 from survey_batch.catalog.split import SPLITS, Split, split_rows
 from survey_batch.config.job import SplitSection
-from survey_batch.core.arrays import F8, I8, Flags
+from survey_batch.core.arrays import F8, Flags
 from survey_batch.core.errors import ConfigurationError
 
 KEYS = {"field": ("rerun", "run", "camcol", "field"), "plan": ("planid",)}
 """Columns that identify an object's group."""
 LABELLED = {"label", "class"}
 """Our names of columns that labels are read or made from."""
-_LARGE = 0.05
-"""A group with more than this share of the rows is mentioned in the notes."""
+_CHAINED = 0.5
+"""Fields or plans that stars join into a group with more than this share of the rows are refused."""
+SKY = ' or "sky"'
 
 
-def own_splits(objects: Objects) -> pa.Array:
+def own_splits(objects: Objects) -> pa.ChunkedArray:
     """Return the catalogue's own splits, "" where none.
 
     Raises
@@ -36,7 +37,7 @@ def own_splits(objects: Objects) -> pa.Array:
         )
     if found != {""}:
         _count(objects, np.array([SPLITS.index(name) if name in SPLITS else -1 for name in names])[code])
-    return objects.text("split")
+    return objects.table["split"]
 
 
 def split_objects(objects: Objects, section: SplitSection) -> pa.Array:
@@ -58,12 +59,13 @@ def split_objects(objects: Objects, section: SplitSection) -> pa.Array:
     ra, dec = objects.numbers("ra"), objects.numbers("dec")
     cells = _cells(objects, section)
     _check_positions(objects, takes_part, ra, dec)
-    split = split_rows(objects.text("object_id"), ra, dec, label, section, cells)
+    split = split_rows(objects.table["object_id"], ra, dec, label, section, cells)
     _count(objects, split.choice)
-    if section.group != "star":
-        objects.notes.append(_reached(label, split, names, section))
-    values = pa.array([*SPLITS, ""])
-    return values.take(pa.array(np.where(split.choice < 0, len(SPLITS), split.choice)))
+    if cells is not None:
+        largest = _largest(split, cells, section)
+        objects.notes.append(_reached(label, split, names, section, largest))
+    code = np.where(split.choice < 0, np.int8(len(SPLITS)), split.choice).astype(np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(code), pa.array([*SPLITS, ""]))
 
 
 def _check_positions(objects: Objects, takes_part: Flags, ra: F8, dec: F8) -> None:
@@ -79,7 +81,7 @@ def _check_positions(objects: Objects, takes_part: Flags, ra: F8, dec: F8) -> No
         objects.notes.append(f"split: rows with a label but no position are in no split: {lost:,}")
 
 
-def _cells(objects: Objects, section: SplitSection) -> I8 | None:
+def _cells(objects: Objects, section: SplitSection) -> Codes | None:
     if section.group == "star":
         return None
     if section.group == "sky":
@@ -95,26 +97,49 @@ def _cells(objects: Objects, section: SplitSection) -> I8 | None:
     return _known_groups(objects, columns)
 
 
-def _known_groups(objects: Objects, columns: tuple[str, ...]) -> I8:
+def _known_groups(objects: Objects, columns: tuple[str, ...]) -> Codes:
     """Number the groups; a row whose group is unknown is a group by itself."""
     if columns == ("planid",):
         group, names = objects.codes("planid")
         unknown = np.array([name == "" for name in names], bool)[group]
+        group = group.copy()
     else:
-        keys = [objects.numbers(name).astype(np.int64) for name in columns]
+        keys = [objects.numbers(name) for name in columns]
         group = number_groups(*keys)
         unknown = np.any([key < 0 for key in keys[1:]], axis=0)
     group[unknown] = int(group.max()) + 1 + np.arange(int(np.sum(unknown)))
     return group
 
 
+def _largest(split: Split, cells: Codes, section: SplitSection) -> str:
+    """Say how large the largest group is.
+
+    Raises
+    ------
+    ConfigurationError
+        Stars have joined fields, plans or cells into a group with more than half of the rows.
+    """
+    sizes = np.bincount(split.group[split.group >= 0])
+    share = sizes.max() / sizes.sum()
+    joined = len(np.unique(cells[split.group == sizes.argmax()]))
+    what = {"field": "fields", "plan": "plans", "sky": "cells of sky"}[section.group]
+    if joined > 1 and share > _CHAINED:
+        raise ConfigurationError(
+            f'catalog.split.group = "{section.group}": stars that lie in several {what} join {joined:,} {what} into '
+            f"one group with {100 * share:.0f} % of the rows, which can only be in one split: set catalog.split.group "
+            f'= "star"{"" if section.group == "sky" else SKY}, or a smaller radius_arcsec (it is '
+            f"{section.radius_arcsec:g})"
+        )
+    return f"the largest with {100 * share:.2g} % of the rows" + (f" in {joined:,} {what}" if joined > 1 else "")
+
+
 def _count(objects: Objects, choice: npt.NDArray[np.integer]) -> None:
-    labels = objects.text("label")
+    labels = objects.table["label"]
     for index, name in enumerate(SPLITS):
         objects.counts.add(name, labels.filter(pa.array(choice == index)))
 
 
-def _reached(label: I8, split: Split, names: list[str], section: SplitSection) -> str:
+def _reached(label: Codes, split: Split, names: list[str], section: SplitSection, largest: str) -> str:
     """Say how near the shares came; groups with several classes cannot be divided exactly."""
     part = split.choice >= 0
     count = np.zeros((len(names), len(SPLITS)))
@@ -126,14 +151,8 @@ def _reached(label: I8, split: Split, names: list[str], section: SplitSection) -
     overall = ", ".join(
         f"{name} {100 * share:.1f} %" for name, share in zip(SPLITS, count.sum(0) / rows.sum(), strict=True)
     )
-    sizes = np.bincount(split.group[part])
-    large = (
-        f"; the largest holds {100 * sizes.max() / rows.sum():.0f} % of the rows"
-        if sizes.max() > _LARGE * rows.sum()
-        else ""
-    )
     label_name = np.array(names, dtype=object)[rows > 0][worst]
     return (
-        f"split by {section.group}, {len(sizes)} groups{large}: {overall}; farthest from its share is "
+        f"split by {section.group}, {split.group.max() + 1} groups, {largest}: {overall}; farthest from its share is "
         f"{SPLITS[which]} of class {label_name}, {100 * shares[worst, which]:.1f} %"
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from survey_batch.cluster.base import Say
 from survey_batch.cluster.launch import JobState, Launcher, LaunchError, WorkerJob, request_of
 from survey_batch.cluster.starts import FailedStarts
-from survey_batch.cluster.words import End, Meaning, answer_of, never_starts
+from survey_batch.cluster.words import End, Meaning, answer_of, job_words, never_starts
 from survey_batch.config.job import ClusterSection
 from survey_batch.core import interrupt
 from survey_batch.core.errors import ConfigurationError, SurveyBatchError
@@ -109,6 +109,11 @@ class Reconciler:
         self.next = (wanted, target)
         self._wake.set()
 
+    def is_paused(self, number: str) -> bool:
+        """Tell whether a job was suspended at the last look."""
+        job = self.jobs.get(number)
+        return job is not None and job_words(job.state.state).meaning is Meaning.PAUSED
+
     def gone(self) -> bool:
         """Tell whether no job is left, or nobody looks after them any more."""
         return not self._thread.is_alive() or not (self.next or self.jobs or self.leaving)
@@ -171,13 +176,18 @@ class Reconciler:
     def _compare(self, states: Mapping[str, JobState]) -> None:
         known = self.connected()
         for number, job in list(self.jobs.items()):
-            if number in known and not job.connected:
+            worked = job.connected
+            if number in known and not worked:
                 job.connected = True
                 self.starts.forgive()
-            if number in states:
-                job.state = states[number]
-            else:
-                self._note_end(number, self.jobs.pop(number))
+            if number not in states:
+                self._note_end(number, self.jobs.pop(number), self.launcher.end_of(number))
+                continue
+            job.state = states[number]
+            if worked and job_words(job.state.state).meaning in (Meaning.WAITS, Meaning.OUTSIDE):
+                # It was put back into the queue: it would start again minutes later, or never if it is held there.
+                self.leaving[number] = self.now()
+                self._note_end(number, self.jobs.pop(number), End("REQUEUED"))
         self._see_off(states)
 
     def _see_off(self, states: Mapping[str, JobState]) -> None:
@@ -192,8 +202,8 @@ class Reconciler:
         if others := set(self.leaving) - set(late):
             self.dismiss(others)
 
-    def _note_end(self, number: str, job: Submitted) -> None:
-        end = self.ends[number] = self.launcher.end_of(number)
+    def _note_end(self, number: str, job: Submitted, end: End) -> None:
+        self.ends[number] = end
         extra = {"event": "worker job ended", "slurm_job": number, "state": end.state, "node": end.node}
         told = job.connected and end.words.meaning is not Meaning.FINISHED  # of others `starts` tells
         log.log(logging.WARNING if told else logging.INFO, "worker job %s %s; it is replaced", number, end, extra=extra)

@@ -6,7 +6,7 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from survey_batch.cluster.kind import worker_count
 from survey_batch.cluster.launch import Launcher
 from survey_batch.cluster.reconcile import LEAVE_SECONDS, Reconciler
 from survey_batch.cluster.slurm_script import drain_margin, job_of, worker_job
-from survey_batch.cluster.words import Meaning, is_guilty, job_words
+from survey_batch.cluster.words import Meaning, is_guilty
 from survey_batch.config.job import ClusterSection
 from survey_batch.config.sections.cluster import is_loopback
 from survey_batch.core import interrupt
@@ -31,6 +31,11 @@ from survey_batch.core.steps import step
 log = logging.getLogger(__name__)
 
 TOO_LONG = "it takes longer than the walltime: lower shards.objects, or raise cluster.walltime"
+
+TOO_LARGE = "it needs more memory than its worker has: lower shards.objects, or raise cluster.memory"
+
+ADVICE = {Meaning.TIME: TOO_LONG, Meaning.MEMORY: TOO_LARGE}
+"""What to change where a shard has ended so many jobs in such a way that it is set aside."""
 
 BY_ITSELF = "its process died while its job went on: out of memory, or a crash in a library"
 
@@ -91,7 +96,7 @@ class SlurmWorkers:
     ) -> None:
         self.cluster, self.client, self.launcher, self.name, self.keys = cluster, client, launcher, name, keys
         self.section = section
-        self.arrivals = Arrivals()
+        self.arrivals = Arrivals(lambda job: self.reconciler.is_paused(job))
         cluster.scheduler.add_plugin(self.arrivals)
         self.reconciler = Reconciler(
             launcher,
@@ -131,16 +136,13 @@ class SlurmWorkers:
 
     def death_of(self, worker: str, address: str) -> Death:
         """Return what SLURM's words, and whether its process was started again, say of a worker's death."""
+        number = job_of(worker)
+        if address in self.arrivals.paused:
+            return Death(guilty=False, told=f"its job {number} was suspended")
         if self.arrivals.addresses.get(worker, address) != address:
             return Death(guilty=True, told=BY_ITSELF)
-        number = job_of(worker)
         if (end := self.reconciler.ends.get(number)) is not None:
-            advice = TOO_LONG if end.words.meaning is Meaning.TIME else ""
-            return Death(is_guilty(end), f"its job {number} {end}", advice)
-        job = self.reconciler.jobs.get(number)
-        words = job_words(job.state.state if job else "")
-        if job and words.meaning in (Meaning.PAUSED, Meaning.WAITS):
-            return Death(guilty=False, told=f"its job {number} {words.told}")
+            return Death(is_guilty(end), f"its job {number} {end}", ADVICE.get(end.words.meaning, ""))
         return Death(guilty=None, told=f"what became of job {number} is not known yet")
 
     def _prepare(self, section: ClusterSection) -> None:
@@ -170,14 +172,31 @@ class SlurmWorkers:
 
 
 class Arrivals(SchedulerPlugin):  # type: ignore[misc]
-    """Record of the workers that have reached the scheduler: the last address of each name."""
+    """Record of the workers that have reached the scheduler: the last address of each name.
 
-    def __init__(self) -> None:
+    It is also noted which of them went while their job was suspended. A suspended worker sends no heartbeat; when its
+    job goes on, its process is started again, as if it had died by itself.
+
+    Parameters
+    ----------
+    is_paused : callable
+        Tells whether a job is suspended, as far as is known.
+    """
+
+    def __init__(self, is_paused: Callable[[str], bool]) -> None:
+        self.is_paused = is_paused
         self.addresses: dict[str, str] = {}
+        self.paused: set[str] = set()
 
     def add_worker(self, scheduler: Any, worker: str) -> None:
         """Note the address of a new worker."""
         self.addresses[str(scheduler.workers[worker].name)] = worker
+
+    def remove_worker(self, scheduler: Any, worker: str, **_: Any) -> None:  # noqa: ARG002
+        """Note a worker that went while its job was suspended."""
+        name = next((name for name, address in self.addresses.items() if address == worker), "")
+        if self.is_paused(job_of(name)):
+            self.paused.add(worker)
 
 
 def _start(section: ClusterSection, security: Security | None) -> SpecCluster:

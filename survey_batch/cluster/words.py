@@ -119,19 +119,25 @@ def answer_of(said: str) -> Meaning:
 
 NEVER_STARTS = {
     "AccountNotAllowed",
+    "AssociationTimeLimit",
     "BadConstraints",
+    "DependencyNeverSatisfied",
     "InvalidAccount",
     "InvalidQOS",
+    "MaxMemPerLimit",
     "PartitionConfig",
     "PartitionNodeLimit",
     "PartitionTimeLimit",
     "QOSNotAllowed",
+    "QOSTimeLimit",
 }
+OF_ONE_JOB = re.compile(r"Per(Job|Node)(Limit)?$|^QOSMin")
+"""Limits of a single job, beside those of how many there may be."""
 
 
 def never_starts(reason: str) -> bool:
     """Tell whether a job that waits for this reason waits until somebody changes the job or SLURM's limits."""
-    return reason in NEVER_STARTS or reason.endswith(("PerJob", "PerJobLimit"))
+    return reason in NEVER_STARTS or OF_ONE_JOB.search(reason) is not None
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class CatalogRows(Protocol):
 
 
 class NamedRows(Protocol):
-    """All rows of a catalogue, as `Survey.substitute_ids` gets them."""
+    """Successive rows of a catalogue, as `Survey.substitute_ids` gets them."""
 
     def __len__(self) -> int: ...
 

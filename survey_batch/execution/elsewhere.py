@@ -8,8 +8,17 @@ from typing import Any
 from distributed import Future
 
 from survey_batch.cluster.base import Connection
+from survey_batch.cluster.lost import LostSchedulerError
+from survey_batch.config.job import Job
+from survey_batch.core.errors import SurveyBatchError
+from survey_batch.core.world import node_of
+from survey_batch.execution import shard_task
 from survey_batch.execution.chain import Chain
 from survey_batch.execution.nodes import Nodes
+from survey_batch.monitor.record import Record
+
+SET_ASIDE_ATTEMPTS = 10
+"""Attempts to set one shard aside, each on any available worker."""
 
 LOOK_SECONDS = 5.0
 """Time between two looks whether such workers are still there."""
@@ -59,6 +68,37 @@ class Elsewhere:
             if workers and self._gone(workers):
                 return None
         return future
+
+    def set_aside(self, job: Job, stage: str, chain: Chain, reason: str, run_id: str) -> Record:
+        """Have a worker commit a shard as failed; a shard that is still running may kill that worker, too.
+
+        A node where it failed may fail at this as well, and is always free to do so: others are asked first.
+
+        Raises
+        ------
+        LostSchedulerError
+            The scheduler disappeared.
+        SurveyBatchError
+            No worker could do it.
+        """
+        avoid, shard, error = chain.avoid, chain.shard, None
+        for attempt in range(SET_ASIDE_ATTEMPTS):
+            key = ("set-aside", stage, shard.index, attempt, run_id)
+            future = self.done(shard_task.set_aside, job, stage, shard, reason, key=key, avoid=avoid)
+            if future is None:
+                continue
+            if future.status == "cancelled":
+                raise LostSchedulerError(self.client)
+            if future.status == "finished":
+                record: Record = future.result()
+                return record
+            error = future.exception()
+            avoid |= {node_of(error)}
+        told = f"{type(error).__name__}: {error}" if error is not None else "its workers went away"
+        raise SurveyBatchError(
+            f"{stage} {shard}: {reason}; it could not be set aside either: {told}. Check the workers' logs, then run "
+            "the same command again to continue."
+        ) from error
 
     def _gone(self, workers: Collection[str]) -> bool:
         return not set(workers) & set(self.client.scheduler_info()["workers"])

@@ -20,14 +20,14 @@ from survey_batch.cluster.base import Connection
 from survey_batch.cluster.lost import LostSchedulerError
 from survey_batch.config.job import Job
 from survey_batch.core import interrupt
-from survey_batch.core.errors import ConfigurationError, StrangeNodeError, SurveyBatchError
+from survey_batch.core.errors import ConfigurationError, StrangeNodeError
 from survey_batch.core.status import Status, count_statuses
 from survey_batch.core.world import node_of
-from survey_batch.execution import shard_task
 from survey_batch.execution.chain import Chain, ChainTasks
 from survey_batch.execution.elsewhere import Elsewhere
 from survey_batch.execution.failures import Deaths, Failures
 from survey_batch.execution.nodes import Nodes
+from survey_batch.execution.suspects import Suspects
 from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
 from survey_batch.store.damage import Damage, DamagedError
@@ -37,9 +37,6 @@ from survey_batch.store.products import confirmed, mark_pending, read_status
 from survey_batch.store.schema import Shard
 
 log = logging.getLogger(__name__)
-
-SET_ASIDE_ATTEMPTS = 10
-"""Attempts to set one shard aside, each on any available worker."""
 
 ATTEMPTS_APART = 1000
 """Distance between the attempts at a shard that is done again elsewhere; their numbers are part of Dask's keys."""
@@ -106,14 +103,12 @@ class Engine:
         """
         waiting = deque(Chain(shard, list(self.stages)) for shard in shards)
         self.unsettled = {chain.shard for chain in waiting}
-        # When a worker dies, all its shards are blamed, and the shard that killed it will kill the next worker. Shards
-        # that one more death would set aside come last, one per worker.
-        suspects: deque[Chain] = deque()
+        suspects = Suspects(self.failures)
         running = 0
         while waiting or suspects or running:
             self._look()
             if not waiting and not running:
-                waiting.extend(suspects.popleft() for _ in range(min(max(self.workers, 1), len(suspects))))
+                waiting.extend(filter(self._is_left, suspects.take(self.workers)))
             while waiting and running < self.window:
                 self._submit(waiting.popleft())
                 running += 1
@@ -125,7 +120,7 @@ class Engine:
                     self.unsettled.discard(chain.shard)
                 for left in left_over:
                     suspect = self.failures.at_last_try(left.shard, left.stages)
-                    (suspects.append if suspect else waiting.appendleft)(left)
+                    (suspects.add if suspect else waiting.appendleft)(left)
             self._check()
             waiting.extend(self._again())
             self.on_tick()
@@ -264,35 +259,30 @@ class Engine:
         if self.nodes is not None and not isinstance(error, KilledWorker):
             self.nodes.failed(node, str(error) or type(error).__name__)
         if reason is not None:
-            for name in (part for part in self.needed_by.get(stage, (stage,)) if part in left.stages):
-                self._set_aside(name, left, reason if name == stage else f"{stage}: {reason}")
-                left.stages.remove(name)
-        left.stages = [name for name in left.stages if name not in self.needed_by or self.tasks.users(name, left)]
+            self._give_up(stage, left, reason)
+        self._drop_unneeded(left)
         return left
 
-    def _set_aside(self, stage: str, chain: Chain, reason: str) -> None:
-        """Have a worker commit a shard as failed; a shard that is still running may kill that worker, too.
+    def _is_left(self, chain: Chain) -> bool:
+        """Give up what it has become known of that it has killed too many workers; tell whether something is left."""
+        for stage in list(chain.stages):
+            if stage in chain.stages and (reason := self.failures.verdict(stage, chain.shard)) is not None:
+                self._give_up(stage, chain, reason)
+                self._drop_unneeded(chain)
+        if not chain.stages:
+            self.unsettled.discard(chain.shard)
+        return bool(chain.stages)
 
-        A node where it failed may fail at this as well, and is always free to do so: others are asked first.
-        """
-        avoid, shard, error = chain.avoid, chain.shard, None
-        for attempt in range(SET_ASIDE_ATTEMPTS):
-            key = ("set-aside", stage, shard.index, attempt, self.tasks.run_id)
-            future = self.elsewhere.done(shard_task.set_aside, self.job, stage, shard, reason, key=key, avoid=avoid)
-            if future is None:
-                continue
-            if future.status == "cancelled":
-                raise LostSchedulerError(self.client)
-            if future.status == "finished":
-                self._report(future.result(), judge=False)  # whoever sets it aside is not at fault
-                return
-            error = future.exception()
-            avoid |= {node_of(error)}
-        told = f"{type(error).__name__}: {error}" if error is not None else "its workers went away"
-        raise SurveyBatchError(
-            f"{stage} {shard}: {reason}; it could not be set aside either: {told}. Check the workers' logs, then run "
-            "the same command again to continue."
-        ) from error
+    def _give_up(self, stage: str, chain: Chain, reason: str) -> None:
+        """Set a stage of a shard aside, with those that need it."""
+        for name in (part for part in self.needed_by.get(stage, (stage,)) if part in chain.stages):
+            told = reason if name == stage else f"{stage}: {reason}"
+            record = self.elsewhere.set_aside(self.job, name, chain, told, self.tasks.run_id)
+            self._report(record, judge=False)  # whoever sets it aside is not at fault
+            chain.stages.remove(name)
+
+    def _drop_unneeded(self, chain: Chain) -> None:
+        chain.stages = [name for name in chain.stages if name not in self.needed_by or self.tasks.users(name, chain)]
 
 
 def _allowed_failures(dask_scheduler: Any) -> int:

@@ -5,6 +5,8 @@ known of each death is asked for whenever deaths are counted.
 """
 
 import logging
+import math
+import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from types import TracebackType
@@ -19,6 +21,10 @@ log = logging.getLogger(__name__)
 
 DEATHS_ALLOWED = 3
 """Worker deaths at which a shard is set aside; the ends of jobs at their time limit count like the others."""
+
+DOUBT_SECONDS = 300.0
+"""Time after a worker's death for which its shard waits, at its last try, to know whether the death counts. SLURM tells
+at the next look at its queue, unless it clears up after the job for minutes or does not answer."""
 
 CAUSES_OF_DEATH = "out of memory, a crash in a library, or the end of its job: cancelled or preempted"
 
@@ -37,13 +43,19 @@ class Deaths:
         Workers that must die before the scheduler reports that a task kills workers.
     """
 
-    def __init__(self, death_of: Callable[[str, str], Death], per_report: int = 1) -> None:
-        self.death_of, self.per_report = death_of, per_report
+    def __init__(
+        self,
+        death_of: Callable[[str, str], Death],
+        per_report: int = 1,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.death_of, self.per_report, self.now = death_of, per_report, now
         self.dead: defaultdict[Hashable, list[tuple[str, str]]] = defaultdict(list)
+        self.last: dict[Hashable, float] = {}  # when a worker last died of a task
 
     def note(self, task: Hashable, error: KilledWorker) -> str:
         """Note that a task's worker died; say what is known of it, for a person."""
-        worker = error.last_worker
+        worker, self.last[task] = error.last_worker, self.now()
         self.dead[task].append((str(worker.name), worker.address) if worker is not None else ("", ""))
         last = self.death_of(*self.dead[task][-1])
         return self.why(task) if last.guilty else f"its worker is gone: {last.told}"
@@ -60,6 +72,11 @@ class Deaths:
         """Count a task's deaths; those of which nothing is known yet count only if `unknown`."""
         known = [self.death_of(*dead).guilty for dead in self.dead.get(task, ())]
         return self.per_report * sum(unknown if guilty is None else guilty for guilty in known)
+
+    def in_doubt(self, task: Hashable) -> bool:
+        """Tell whether deaths of which nothing is known yet decide about a task; not for ever."""
+        recent = self.now() - self.last.get(task, -math.inf) < DOUBT_SECONDS
+        return recent and self.count(task) < DEATHS_ALLOWED <= self.count(task, unknown=True)
 
 
 class Failures:
@@ -107,31 +124,48 @@ class Failures:
         if isinstance(error, ConfigurationError | PlanMismatchError):
             raise error
         if isinstance(error, KilledWorker):
-            reason = self.deaths.note(task, error)
-            give_up = self.deaths.count(task) >= DEATHS_ALLOWED
-            reason = self.deaths.why(task) if give_up else reason
+            reason, died = self.deaths.note(task, error), self.verdict(stage, shard)
+            if died is None:
+                _tell(stage, shard, reason, give_up=False)
+            return died
+        self.errors[task].append(node)
+        reason = str(error) if isinstance(error, SurveyBatchError) else f"{type(error).__name__}: {error}"
+        alone = elsewhere and node != "" and set(self.errors[task]) == {node}
+        give_up = len(self.errors[task]) >= ERRORS_ALLOWED and not alone
+        if isinstance(error, SurveyBatchError) and error.traceback:
+            _tell(stage, shard, reason, give_up=give_up, traceback=error.traceback)
         else:
-            self.errors[task].append(node)
-            reason = str(error) if isinstance(error, SurveyBatchError) else f"{type(error).__name__}: {error}"
-            alone = elsewhere and node != "" and set(self.errors[task]) == {node}
-            give_up = len(self.errors[task]) >= ERRORS_ALLOWED and not alone
-        told = error.traceback if isinstance(error, SurveyBatchError) else ""
-        log.warning(
-            "%s %s: %s; %s",
-            stage,
-            shard,
-            reason,
-            "set aside" if give_up else "trying again",
-            exc_info=None if told or isinstance(error, KilledWorker) else (type(error), error, traceback),
-            extra={
-                "event": "set aside" if give_up else "retry",
-                "stage": stage,
-                "shard": shard.index,
-                **({"traceback": told} if told else {}),
-            },
-        )
+            _tell(stage, shard, reason, give_up=give_up, error=(type(error), error, traceback))
         return reason if give_up else None
+
+    def verdict(self, stage: str, shard: Shard) -> str | None:
+        """Return why a shard must be set aside by what is known now of its workers' deaths, and log it; else None."""
+        task = (stage, shard.index)
+        if self.deaths.count(task) < DEATHS_ALLOWED:
+            return None
+        reason = self.deaths.why(task)
+        _tell(stage, shard, reason, give_up=True)
+        return reason
+
+    def in_doubt(self, shard: Shard, stages: Iterable[str]) -> bool:
+        """Tell whether deaths of which nothing is known yet decide whether a shard is set aside."""
+        return any(self.deaths.in_doubt((stage, shard.index)) for stage in stages)
 
     def at_last_try(self, shard: Shard, stages: Iterable[str]) -> bool:
         """Tell whether one more death may set a shard aside, even if another shard of its worker caused it."""
         return any(self.deaths.count((stage, shard.index), unknown=True) >= DEATHS_ALLOWED - 1 for stage in stages)
+
+
+def _tell(
+    stage: str,
+    shard: Shard,
+    reason: str,
+    *,
+    give_up: bool,
+    error: tuple[type[BaseException], BaseException, TracebackType | None] | None = None,
+    traceback: str = "",
+) -> None:
+    what = {"event": "set aside" if give_up else "retry", "stage": stage, "shard": shard.index}
+    extra = {**what, **({"traceback": traceback} if traceback else {})}
+    then = "set aside" if give_up else "trying again"
+    log.warning("%s %s: %s; %s", stage, shard, reason, then, exc_info=error, extra=extra)

@@ -12,15 +12,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from survey_batch.catalog.values import one_array
-from survey_batch.core.arrays import Index
+from survey_batch.catalog.gather import slices
 from survey_batch.core.status import OFF_FOOTPRINT
-from survey_batch.planning.stored import planned_rows, stored_columns
+from survey_batch.planning.stored import planned_rows, read_plan_part
 from survey_batch.store.damage import DamagedError, read_array
 from survey_batch.store.growth import generations
 from survey_batch.store.products import open_strictly
-from survey_batch.store.schema import PRODUCTS_OF_FRAMES
+from survey_batch.store.schema import PRODUCTS_OF_FRAMES, Array
 from survey_batch.store.small_files import DamagedFileError
+
+SLICE_ROWS = 1 << 20
+"""Rows compared at a time, so that a plan that has not changed is never in memory twice."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +31,19 @@ class Held:
 
     Attributes
     ----------
-    ids : pyarrow.Array
-        Their `object_id`, in the order of the object axis; empty if there is no product.
-    problems : pyarrow.Array or None
-        Why they cannot be used; None if that is not known.
+    output : str
+        Folder or URL of the products.
+    rows : int
+        How many there are; 0 if there is no product.
+    lost : pyarrow.Table or None
+        Their `object_id`, where the stored plan is lost.
     generations : dict
         For each product, how many of these rows it had when it was created and each time it grew.
     """
 
-    ids: pa.Array
-    problems: pa.Array | None = None
+    output: str
+    rows: int = 0
+    lost: pa.Table | None = None
     generations: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
@@ -46,29 +51,41 @@ class Held:
         """How many objects there were each time that the product of frames got fields."""
         return self.generations.get("frames", ())
 
-    def order(self, table: pa.Table, order: pa.Array) -> pa.Array:
-        """Return the order of a catalogue's rows in which those that are known are where they are.
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> pa.ChunkedArray:
+        """Read `object_id` or `problem` of some of the rows."""
+        stop = self.rows if stop is None else stop
+        if self.lost is not None:
+            return self.lost[name].slice(start, stop - start)
+        return read_plan_part(self.output, [name], slice(start, stop))[name]
+
+    def _agrees(self, objects: pa.Table, name: str) -> bool:
+        """Tell whether the first objects have the same values of a column."""
+        if objects.num_rows < self.rows:
+            return False
+        return all(
+            objects[name].slice(start, stop - start).equals(self.read(name, start, stop))
+            for start in range(0, self.rows, SLICE_ROWS)
+            for stop in [min(start + SLICE_ROWS, self.rows)]
+        )
+
+    def order(self, objects: pa.Table) -> Array | None:
+        """Return the order in which the rows that are known are where they are; None if that is the order they have.
 
         Parameters
         ----------
-        table
-            The catalogue's rows, with `object_id`.
-        order
-            Positions of the rows, in the order of a new output.
+        objects
+            The catalogue's rows in the order of a new output.
         """
-        if not len(self.ids):
-            return order
-        ids = one_array(table["object_id"])
-        if ids.take(order.slice(0, len(self.ids))).equals(self.ids):
-            return order
-        place = pc.index_in(self.ids, value_set=ids)
+        if not self.rows or self._agrees(objects, "object_id"):
+            return None
+        place = pc.index_in(self.read("object_id"), value_set=objects["object_id"])
         if place.null_count:  # the last rows may be in no product yet
             place = place.slice(0, max(rows[-1] for rows in self.generations.values()))
         if place.null_count:
-            return order
-        new = np.ones(len(order), bool)
-        new[np.asarray(place)] = False
-        return pa.concat_arrays([place.cast(order.type), order.filter(pa.array(new).take(order))])
+            return None
+        new = np.ones(objects.num_rows, bool)
+        new[place.to_numpy()] = False
+        return np.concatenate([place.to_numpy(), np.flatnonzero(new)])
 
     def with_problems(self, objects: pa.Table) -> pa.Table:
         """Keep what was said of unusable rows when they were planned: it may name rows of the file, which move.
@@ -78,26 +95,27 @@ class Held:
         objects
             In the order of the object axis.
         """
-        now = objects.slice(0, len(self.ids))
-        if self.problems is None or not one_array(now["object_id"]).equals(self.ids):
+        if not self.rows or self.lost is not None or self._agrees(objects, "problem"):
             return objects
-        was, said = self.problems, one_array(now["problem"])
-        if was.equals(said):
+        if not self._agrees(objects, "object_id"):
             return objects
+        was, said = self.read("problem"), objects["problem"].slice(0, self.rows)
         alike = pc.equal(*(pc.match_substring(text, OFF_FOOTPRINT) for text in (was, said)))
         same = pc.and_(pc.and_(pc.not_equal(was, ""), pc.not_equal(said, "")), alike)
-        rest = objects["problem"].slice(len(self.ids)).chunks
-        problems = pa.chunked_array([pc.if_else(same, was, said), *rest], said.type)
+        chunks = [*pc.if_else(same, was, said).chunks, *objects["problem"].slice(self.rows).chunks]
+        problems = pa.chunked_array(chunks, said.type)
         return objects.set_column(objects.column_names.index("problem"), "problem", problems)
 
 
 def held_rows(output: str) -> Held:
     """Find the rows that the products of an output hold; none if it has no product."""
     if not (made := generations_in(output)):
-        return Held(pa.array([], pa.string()))
-    if (stored := stored_columns(output, ["object_id", "problem"])) is not None:
-        return Held(one_array(stored["object_id"]), one_array(stored["problem"]), made)
-    return Held(_ids_in_products(output, made), None, made)
+        return Held(output)
+    try:
+        return Held(output, planned_rows(output), None, made)
+    except (FileNotFoundError, DamagedFileError):
+        ids = _ids_in_products(output, made)
+        return Held(output, len(ids), pa.table({"object_id": ids}), made)
 
 
 def generations_in(output: str) -> dict[str, tuple[int, ...]]:
@@ -133,7 +151,12 @@ def fields_in_order(objects: pa.Table, names: Sequence[str], bounds: Sequence[in
     bounds
         How many objects there were at the end of each generation.
     """
-    generation: Index = np.searchsorted(np.asarray(bounds, np.int64), np.arange(objects.num_rows), side="right")
-    keys = objects.select(names).append_column("generation", pa.array(generation))
-    first = keys.filter(pc.equal(objects["problem"], "")).group_by(names).aggregate([("generation", "min")])
-    return first.sort_by([(name, "ascending") for name in ("generation_min", *names)]).select(names)
+    parts, start = [], 0
+    for part in slices(objects, SLICE_ROWS):
+        rows = np.arange(start, start + part.num_rows)
+        generation = pa.array(np.searchsorted(np.asarray(bounds, np.int64), rows, side="right"))
+        keys = part.select(names).append_column("generation", generation).filter(pc.equal(part["problem"], ""))
+        parts.append(keys.group_by(names).aggregate([("generation", "min")]))
+        start += part.num_rows
+    first = pa.concat_tables(parts).group_by(names).aggregate([("generation_min", "min")])
+    return first.sort_by([(name, "ascending") for name in ("generation_min_min", *names)]).select(names)

@@ -1,13 +1,15 @@
 """From a catalogue to work: the order of objects, the shards, the source files and the fingerprint.
 
 The plan fixes every shape before work begins. It is made from the job at every start, compared with the output, and
-stored as Parquet. Each Parquet row group is one shard of objects, so a worker reads only its own rows. Planning
-makes no Python object per row.
+stored as Parquet files. Each row group is one shard of objects, so a worker reads only its own rows. Planning makes no
+Python object per row.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +18,9 @@ import pyarrow.compute as pc
 from survey_batch.catalog import Catalog, read_catalog
 from survey_batch.catalog.detected import detected, object_catalog
 from survey_batch.catalog.fields import read_fields as read_field_list
-from survey_batch.catalog.values import one_array
+from survey_batch.catalog.gather import gather, slices
+from survey_batch.catalog.groups import count_up, number_groups
+from survey_batch.catalog.objects import SLICE_ROWS, joined_chunks, numbers_of
 from survey_batch.config.job import Job
 from survey_batch.config.unread import unread
 from survey_batch.core.arrays import Flags
@@ -25,10 +29,12 @@ from survey_batch.core.paths import make_folder
 from survey_batch.core.steps import step
 from survey_batch.planning.growth import fields_in_order, held_rows
 from survey_batch.planning.hashing import hash_of
-from survey_batch.planning.stored import store_table, stored_table, table_path
-from survey_batch.store.schema import Axis, Shard, cut_into_shards
+from survey_batch.planning.kept_frames import by_density
+from survey_batch.planning.stored import parts_not_stored, store_table
+from survey_batch.store.schema import Array, Axis, Shard, cut_into_shards
+from survey_batch.store.sorting import Sorter
 
-SLICE_ROWS = 1 << 18
+BUCKET_ROWS = 1 << 21
 """Rows sorted at a time."""
 
 LABELS = ("label", "split")
@@ -134,19 +140,15 @@ class Plan:
             Columns that are not compared.
         """
         tables: dict[Axis, pa.Table] = {"object": self.objects, "frame": self.fields}
-
-        def compared(table: pa.Table) -> str:
-            return hash_of(table.select([name for name in table.column_names if name not in leave_out]))
-
         return [
-            table_path(self.job.output, axis)
+            path
             for axis, table in tables.items()
-            if (found := stored_table(self.job.output, axis)) is None or compared(found) != compared(table)
+            for path in parts_not_stored(self.job.output, axis, table, self.job.shards.objects, leave_out)
         ]
 
 
 def make_plan(job: Job) -> Plan:
-    """Read the catalogue and lay out the work; the archive is not touched.
+    """Read the catalogue and lay out the work; the archive is not touched. The plan's job says whether frames are kept.
 
     Settings that nothing reads are listed in the notes. They cause an error in a job file, but not here: a job made in
     Python looks the same as a job changed by `--set`, which may leave tables unread.
@@ -157,7 +159,8 @@ def make_plan(job: Job) -> Plan:
         The catalogue cannot be read or lacks columns.
     """
     plan = _lay_out(job)
-    return replace(plan, notes=(*plan.notes, *_unread_notes(job)))
+    decided, note = by_density(job, plan.size("object") - plan.invalid, plan.size("frame"))
+    return replace(plan, job=decided, notes=(*plan.notes, *([note] if note else []), *_unread_notes(job)))
 
 
 def _unread_notes(job: Job) -> list[str]:
@@ -195,23 +198,45 @@ def plan_catalog(job: Job, catalog: Catalog) -> Plan:
     """Lay out the work for a catalogue that is already read."""
     step("laying out the work")
     held, names = held_rows(job.output), list(job.survey.field)
-    order = held.order(catalog.table, _order(catalog.table, job.survey.order))
-    objects = held.with_problems(_in_order(catalog.table, order))
+    objects = _in_order(catalog.table, _order(catalog.table, job.survey.order))
+    if (order := held.order(objects)) is not None:
+        objects = _in_order(objects, order)
+    objects = held.with_problems(objects)
     fields = fields_in_order(objects, names, held.fields) if names else pa.table({})
     return Plan(job, objects, fields, catalog.notes)
 
 
-def _order(table: pa.Table, names: Sequence[str]) -> pa.Array:
-    """Return the positions of the rows in the order of the object axis."""
-    keys = {"unusable": pc.not_equal(table["problem"], ""), **{name: table[name] for name in (*names, "row")}}
-    return pc.sort_indices(pa.table(keys), [(name, "ascending") for name in keys])
+def _order(table: pa.Table, names: Sequence[str]) -> Array:
+    """Return the positions of the rows in the order of the object axis; they are in the order of the file."""
+    unusable = np.asarray(pc.not_equal(table["problem"], "")).view(np.uint8)
+    group = number_groups(unusable, *(_ranked(table[name]) for name in names))
+    return np.argsort(group, kind="stable")
 
 
-def _in_order(table: pa.Table, order: pa.Array) -> pa.Table:
-    """Take rows slice by slice, with 64-bit offsets for text, because one column's text may exceed 2 GB."""
-    columns = {}
-    for name, kind in zip(table.column_names, table.schema.types, strict=True):
-        column = one_array(table[name].cast(pa.large_string()) if pa.types.is_string(kind) else table[name])
-        parts = [column.take(order.slice(first, SLICE_ROWS)) for first in range(0, len(order), SLICE_ROWS)]
-        columns[name] = pa.chunked_array([part.cast(kind) for part in parts], kind)
-    return pa.table(columns, metadata=table.schema.metadata)
+def _ranked(column: pa.ChunkedArray) -> Array:
+    """Return numbers in the order of a column's values."""
+    if not pa.types.is_string(column.type):
+        return numbers_of(column)
+    parts = (
+        part.set_column(0, "", part[0].dictionary_encode()) for part in slices(pa.table([column], [""]), SLICE_ROWS)
+    )
+    codes = joined_chunks(gather(parts)[0])
+    rank = pc.rank(codes.dictionary, tiebreaker="dense").to_numpy().astype(np.int32)
+    return np.asarray(rank[np.asarray(codes.indices)])
+
+
+def _in_order(table: pa.Table, order: Array) -> pa.Table:
+    """Bring rows into an order: first into buckets of successive rows, so that each bucket is sorted in memory."""
+    if table.num_rows <= BUCKET_ROWS:
+        return table.take(pa.array(order))
+    place = np.empty(table.num_rows, count_up(table.num_rows).dtype)
+    place[order] = count_up(table.num_rows)
+    del order
+    with TemporaryDirectory(prefix="survey-batch-plan-") as folder:
+        sorter = Sorter(Path(folder) / "rows", -(-table.num_rows // BUCKET_ROWS))
+        for first, part in zip(range(0, table.num_rows, SLICE_ROWS), slices(table, SLICE_ROWS), strict=True):
+            here = place[first : first + SLICE_ROWS]
+            sorter.add(part, here // BUCKET_ROWS, here)
+        del place
+        ordered = gather(sorter.bucket(number) for number in range(-(-table.num_rows // BUCKET_ROWS)))
+    return ordered.replace_schema_metadata(table.schema.metadata)

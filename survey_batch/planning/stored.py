@@ -1,87 +1,185 @@
-"""The plan as it is stored below the output; workers read their rows from it."""
+"""The plan as it is stored below the output: files of a few hundred shards each, from which workers read their rows.
 
-from collections.abc import Mapping, Sequence
+A reader of Parquet reads a file's footer first, which describes every row group. In a file of all shards it would grow
+with the catalogue, and each shard would pay for it. `objects.parquet` holds the first rows and, where there are more,
+says how many files follow (`objects-00001.parquet`, …) and how many rows there are in all; it is written last.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from survey_batch.core.paths import join
+from survey_batch.core.paths import files_in, join, remove
+from survey_batch.planning.hashing import hash_of
 from survey_batch.store.schema import Array, Axis, Shard
 from survey_batch.store.small_files import DamagedFileError, opened_table, read_table, write_table
 
 FIELDS_PER_GROUP = 4096
 """Fields in a row group of the stored plan. A shard is one field, which is smaller than a row group's metadata."""
 
+GROUPS_PER_PART = 256
+"""Row groups in a file of the stored plan; of objects, each is one shard."""
+
+PARTS = b"survey_batch.parts"
+"""Key of the first file's metadata that say how many files and rows there are, if there are several files."""
+
 Rows = Mapping[str, Array]
 """Some rows of the plan, column by column."""
 
 
-def table_path(output: str, axis: str) -> str:
-    """Return where a table of the plan is stored."""
-    return join(output, "plan", f"{axis}s.parquet")
+def table_path(output: str, axis: str, part: int = 0) -> str:
+    """Return where a part of a table of the plan is stored; the first part is where smaller plans are whole."""
+    return join(output, "plan", f"{axis}s-{part:05d}.parquet" if part else f"{axis}s.parquet")
 
 
 def store_table(output: str, axis: Axis, table: pa.Table, objects: int) -> None:
-    """Write a table of the plan, with `objects` rows of objects per row group, which is one shard."""
-    rows = objects if axis == "object" else FIELDS_PER_GROUP
-    write_table(table_path(output, axis), table, row_group_size=rows, compression="zstd")
+    """Write a table of the plan, with `objects` rows of objects per row group, which is one shard.
+
+    Parts that are stored already stay as they are. The first part is written last, and names the others.
+    """
+    parts = list(_parts(output, axis, table, objects))
+    for path, part in reversed(parts):
+        if not _holds(path, part):
+            write_table(path, part, row_group_size=_group_rows(axis, objects), compression="zstd")
+    kept = {path.rpartition("/")[2] for path, _ in parts}
+    for path in files_in(join(output, "plan"), ".parquet"):
+        name = path.rpartition("/")[2]
+        if name.startswith(f"{axis}s-") and name not in kept:
+            remove(join(output, "plan", name))
+
+
+def parts_not_stored(
+    output: str, axis: Axis, table: pa.Table, objects: int, leave_out: Collection[str] = ()
+) -> list[str]:
+    """List the files of a table of the plan that are missing or damaged, or hold other rows.
+
+    Some columns may be left out of the comparison.
+    """
+    return [path for path, part in _parts(output, axis, table, objects) if not _holds(path, part, leave_out)]
+
+
+def _parts(output: str, axis: Axis, table: pa.Table, objects: int) -> Iterator[tuple[str, pa.Table]]:
+    """Cut a table into files."""
+    rows = GROUPS_PER_PART * _group_rows(axis, objects)
+    own = table.schema.metadata or {}
+    count = max(1, -(-table.num_rows // rows))
+    said = {PARTS: json.dumps({"files": count, "rows": table.num_rows}).encode()} if count > 1 else {}
+    for number in range(count):
+        metadata = {**own, **said} if number == 0 else own
+        yield (
+            table_path(output, axis, number),
+            table.slice(number * rows, rows).replace_schema_metadata(metadata or None),
+        )
+
+
+def _group_rows(axis: Axis, objects: int) -> int:
+    return objects if axis == "object" else FIELDS_PER_GROUP
+
+
+def _holds(path: str, part: pa.Table, leave_out: Collection[str] = ()) -> bool:
+    """Tell whether a file holds these rows, and says the same of them."""
+    try:
+        found = read_table(path)
+    except (FileNotFoundError, DamagedFileError):
+        return False
+    if leave_out:
+        found, part = (table.select(sorted({*table.column_names} - {*leave_out})) for table in (found, part))
+        return hash_of(found) == hash_of(part)
+    return (found.schema.metadata or {}) == (part.schema.metadata or {}) and hash_of(found) == hash_of(part)
 
 
 def read_rows_of(output: str, shard: Shard) -> Rows:
     """Read the plan's rows of one shard, on a worker."""
     group, first = (shard.index, 0) if shard.axis == "object" else divmod(shard.start, FIELDS_PER_GROUP)
-    with opened_table(table_path(output, shard.axis)) as file:
+    part, group = divmod(group, GROUPS_PER_PART)
+    with opened_table(table_path(output, shard.axis, part)) as file:
         table = file.read_row_group(group).slice(first, len(shard))
     return {name: to_numpy(table[name]) for name in table.column_names}
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What the first file of a table of the stored plan says.
+
+    Attributes
+    ----------
+    names
+        Columns.
+    files, rows
+        Files, and rows in all of them.
+    part_rows
+        Rows in each file but the last.
+    """
+
+    names: tuple[str, ...]
+    files: int
+    rows: int
+    part_rows: int
+
+    @classmethod
+    def of(cls, output: str, axis: str) -> "Stored":
+        """Read the first footer.
+
+        Raises
+        ------
+        FileNotFoundError
+            No run has made a plan yet.
+        DamagedFileError
+            It cannot be read.
+        """
+        with opened_table(table_path(output, axis)) as file:
+            rows = file.metadata.num_rows
+            said = json.loads((file.schema_arrow.metadata or {}).get(PARTS, b"{}"))
+            return cls(tuple(file.schema_arrow.names), said.get("files", 1), said.get("rows", rows), rows)
+
+
 def read_plan_columns(output: str, names: Sequence[str]) -> Rows:
     """Read some columns of all planned objects, in the order of the object axis; none if the plan lacks any of them."""
-    with opened_table(table_path(output, "object")) as file:
-        if not set(names) <= set(file.schema_arrow.names):
-            return {}
-        table = file.read(columns=list(names))
+    if not set(names) <= set(Stored.of(output, "object").names):
+        return {}
+    table = read_plan_part(output, names)
     return {name: to_numpy(table[name]) for name in names}
 
 
-def planned_rows(output: str) -> int:
-    """Count the planned objects; raise FileNotFoundError if no run has made a plan yet."""
-    with opened_table(table_path(output, "object")) as file:
-        return int(file.metadata.num_rows)
+def planned_rows(output: str, axis: str = "object") -> int:
+    """Count the planned rows of an axis; raise FileNotFoundError if no run has made a plan yet."""
+    return Stored.of(output, axis).rows
 
 
 def read_plan_part(output: str, names: Sequence[str], rows: slice | None = None) -> pa.Table:
     """Read some columns of successive planned objects, or of all, without a Python object for each."""
-    with opened_table(table_path(output, "object")) as file:
-        if rows is None:
-            return file.read(columns=list(names))
-        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-        ends = np.cumsum([0, *sizes])
-        first, last = np.searchsorted(ends, [rows.start, rows.stop], side="right") - [1, 0]
-        groups = list(range(first, min(last, len(sizes))))
-        return file.read_row_groups(groups, columns=list(names)).slice(rows.start - ends[first], rows.stop - rows.start)
+    stored = Stored.of(output, "object")
+    start, stop = (0, stored.rows) if rows is None else (rows.start, rows.stop)
+    size = max(stored.part_rows, 1)
+    tables = []
+    first = min(start // size, stored.files - 1)
+    for part in range(first, max(first + 1, min(-(-stop // size), stored.files))):
+        with opened_table(table_path(output, "object", part)) as file:
+            tables.append(_rows_between(file, names, start - part * size, stop - part * size))
+    return pa.concat_tables(tables).replace_schema_metadata(tables[0].schema.metadata)
 
 
-def stored_columns(output: str, names: Sequence[str]) -> pa.Table | None:
-    """Read some columns of all planned objects; return None if they are not stored, or cannot be read."""
-    try:
-        return read_plan_part(output, names)
-    except (FileNotFoundError, DamagedFileError):
-        return None
+def _rows_between(file: Any, names: Sequence[str], start: int, stop: int) -> pa.Table:
+    """Read rows of one file, which may have fewer on both sides."""
+    sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+    ends = np.cumsum([0, *sizes])
+    start, stop = max(start, 0), min(stop, int(ends[-1]))
+    first, last = np.searchsorted(ends, [start, stop], side="right") - [1, 0]
+    groups = list(range(first, min(last, len(sizes))))
+    return file.read_row_groups(groups, columns=list(names)).slice(start - ends[first], stop - start)
 
 
 def stored_table(output: str, axis: Axis) -> pa.Table | None:
     """Read a whole table of the stored plan; return None if none is stored, or none that can be read."""
     try:
-        return read_table(table_path(output, axis))
+        files = Stored.of(output, axis).files
+        return pa.concat_tables([read_table(table_path(output, axis, part)) for part in range(files)])
     except (FileNotFoundError, DamagedFileError):
         return None
-
-
-def read_fields(output: str) -> dict[tuple[int, ...], int]:
-    """Map each planned field to its index on the frame axis."""
-    table = read_table(table_path(output, "frame"))
-    return {key: index for index, key in enumerate(zip(*table.to_pydict().values(), strict=True))}
 
 
 def to_numpy(column: pa.ChunkedArray) -> Array:

@@ -32,7 +32,10 @@ BY_CONTENT: Mapping[str, str] = {
 NAMED = 5
 """Objects named in a message."""
 
-WHERE_ABSENT: Mapping[str, object] = {"spectral_features.sample": 0}
+WHERE_ABSENT: Mapping[str, object] = {
+    "spectral_features.sample": 0,
+    "cutouts.aperture_correction": True,
+}
 """Settings stored only where they change values, and the setting that has the same effect as none."""
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-from survey_batch.catalog.split import group_by_star
+from survey_batch.catalog.stars import group_by_star
 from survey_batch.core.arrays import Index
 from survey_batch.core.status import Status, final_status, usable
 from survey_batch.report.reading import read_array, read_group, shard_rows
@@ -102,7 +102,7 @@ class Objects:
     @cached_property
     def star(self) -> npt.NDArray[np.int64]:
         """Number of each object's star, (n,), shared by its visits."""
-        return group_by_star(self.ra, self.dec, self.radius_arcsec)
+        return group_by_star(self.ra, self.dec, self.radius_arcsec).astype(np.int64)
 
     @property
     def group(self) -> Array:

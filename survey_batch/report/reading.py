@@ -9,12 +9,12 @@ import pyarrow as pa
 import zarr
 
 from survey_batch.core.paths import files_in
-from survey_batch.planning.stored import table_path
+from survey_batch.planning import stored as plan
 from survey_batch.store.damage import read_array as read_stored
 from survey_batch.store.problems import note_paths, read_note, read_problems
 from survey_batch.store.products import is_complete, open_strictly, stored
 from survey_batch.store.schema import Array
-from survey_batch.store.small_files import DamagedFileError, opened_table
+from survey_batch.store.small_files import DamagedFileError
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +51,9 @@ def jobs_of_products(output: str) -> Iterator[Mapping[str, Any]]:
 
 
 def planned_rows(output: str, axis: str) -> int:
-    """Read the number of rows of the stored plan from its footer; 0 if it is not stored yet."""
+    """Read the number of rows of the stored plan from a footer; 0 if it is not stored yet."""
     try:
-        with opened_table(table_path(output, axis)) as file:
-            return int(file.metadata.num_rows)
+        return plan.planned_rows(output, axis)
     except FileNotFoundError:
         return 0
     except DamagedFileError as error:

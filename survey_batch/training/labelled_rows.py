@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from survey_batch.catalog.groups import merge_groups, number_groups, sky_cells
 from survey_batch.catalog.labels import possible_labels
-from survey_batch.catalog.split import group_by_star
 from survey_batch.catalog.splitting import KEYS
+from survey_batch.catalog.stars import group_by_star
 from survey_batch.config.job import Job
 from survey_batch.core.arrays import Flags, Index
 from survey_batch.core.errors import ConfigurationError
@@ -128,7 +128,7 @@ def select_rows(
     dims = {str(dim) for values in source.values() for dim in values.dims} - {"object"}
     return Labelled(
         source,
-        star=(star := group_by_star(ra, dec, radius)),
+        star=(star := group_by_star(ra, dec, radius).astype(np.int64)),
         group=_groups(job, kept, star, (ra, dec)),
         coordinates={dim: data[dim].to_numpy() for dim in sorted(dims) if dim in data.coords},
         rows=kept,
@@ -178,4 +178,4 @@ def _groups(
         if not columns:
             return None
         cell = number_groups(*(np.unique(values[rows], return_inverse=True)[1] for values in columns.values()))
-    return merge_groups(star, cell)
+    return merge_groups(star, cell).astype(np.int64)

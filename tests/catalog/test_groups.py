@@ -1,9 +1,14 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from survey_batch.catalog.groups import merge_groups, number_groups, share_out, sky_cells
-from survey_batch.catalog.split import assign_splits, group_by_star
+from survey_batch.catalog import groups as module
+from survey_batch.catalog.groups import in_company, merge_groups, number_groups, share_out, sky_cells
+from survey_batch.catalog.split import assign_splits
+from survey_batch.catalog.stars import group_by_star
 from survey_batch.config.job import SplitSection
 
 ARCSEC = 1 / 3600
@@ -51,9 +56,67 @@ def test_small_groups_of_several_classes_come_within_a_group_of_their_shares(see
         assert np.all(np.abs(got - shares * np.sum(label == kind)) <= largest)
 
 
+def shared_out_by_numpy(group, label, order, shares):
+    """The plain way, of which each step is a sentence of `share_out`'s."""
+    open_splits = np.flatnonzero(shares > 0)
+    share = shares[open_splits, None]
+    count = np.zeros((len(order), int(label.max()) + 1), np.int64)
+    np.add.at(count, (group, label), 1)
+    filled = np.zeros((len(open_splits), count.shape[1]))
+    choice = np.full(len(order), -1)
+    for number in np.tile(order, 2):
+        kinds = np.flatnonzero(count[number])
+        added = count[number, kinds] / np.bincount(label)[kinds] / share
+        if choice[number] >= 0:
+            filled[choice[number], kinds] -= added[choice[number]]
+        cost = np.sum(count[number, kinds] * (added + 2 * filled[:, kinds]), axis=1)
+        choice[number] = np.argmin(cost)
+        filled[choice[number], kinds] += added[choice[number]]
+    return open_splits[choice]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 120), st.integers(1, 30), st.integers(1, 6), st.integers(1, 50))
+def test_groups_are_shared_out_as_numpy_would(seed, rows, groups, kinds, at_once):
+    rng = np.random.default_rng(seed)
+    group, label = number_groups(rng.integers(0, groups, rows)), rng.integers(0, kinds, rows)
+    order, shares = rng.permutation(group.max() + 1), np.array([0.7, rng.choice([0.0, 0.1]), 0.2])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SLICE", at_once)
+        assert (
+            share_out(group, label, order, shares).tolist() == shared_out_by_numpy(group, label, order, shares).tolist()
+        )
+
+
 def test_groups_are_numbered_by_their_keys():
     assert number_groups(np.array([2, 1, 2, 1]), np.array([5, 9, 5, 8])).tolist() == [2, 1, 2, 0]
     assert number_groups(np.array([], dtype=np.int64)).tolist() == []
+
+
+@given(st.lists(st.tuples(st.integers(-3, 9), st.integers(0, 5), st.integers(-(2**31), 2**31 - 1)), max_size=30))
+def test_keys_put_together_are_numbered_as_sorting_numbers_them(rows):
+    keys = [np.array(values, np.int64) for values in zip(*rows, strict=True)] or [np.empty(0, np.int64)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "MOST", 0.0)
+        plain = number_groups(*keys)
+    assert number_groups(*keys).tolist() == plain.tolist()
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6)), max_size=30))
+def test_groups_are_joined_and_numbered_as_by_a_graph_of_all_rows(rows):
+    one, other = np.array(rows, np.int64).reshape(-1, 2).T
+    one = np.unique(one, return_inverse=True)[1]
+    count = int(one.max(initial=-1)) + 1
+    nodes = count + int(other.max(initial=-1)) + 1
+    links = coo_array((np.ones(len(one), bool), (one, count + other)), shape=(nodes, nodes))
+    component = connected_components(links, directed=False)[1][one]
+    assert merge_groups(one, other).tolist() == np.unique(component, return_inverse=True)[1].tolist()
+
+
+@given(st.lists(st.integers(0, 9), max_size=20))
+def test_rows_in_company_are_those_whose_group_is_counted_twice(numbers):
+    group = np.array(numbers, np.int32)
+    assert in_company(group).tolist() == [numbers.count(number) > 1 for number in numbers]
 
 
 def test_groups_that_share_a_row_are_joined():

@@ -111,6 +111,23 @@ def test_a_star_in_two_fields_joins_them(tmp_path):
     assert any("split by field, 10 groups" in note for note in catalog.notes)
 
 
+@pytest.mark.parametrize(("joined", "rows"), [(8, "65 %"), (5, None)])
+def test_plans_that_stars_join_into_most_of_a_catalogue_are_refused(tmp_path, joined, rows):
+    path = tmp_path / "c.csv"
+    stars = [f"{i},spec-1-P{i:02d}_sp01-001.fits,{10 + i},0,A,P{i:02d}" for i in range(16)]
+    again = [f"{100 + i},spec-1-P{i:02d}_sp01-002.fits,{11 + i},0,A,P{i:02d}" for i in range(joined - 1)]
+    path.write_text("\n".join(["obsid,filename,ra,dec,kind,planid", *stars, *again]))
+    section = {"path": str(path), "label": "kind", "split": {"group": "plan", "train": 0.5, "test": 0.5}}
+    section = CatalogSection.model_validate(section)
+    archive = archive_section(survey="lamost", root="/archive")
+    if rows is None:
+        notes = read_catalog(section, archive).notes
+        assert any("12 groups, the largest with 45 % of the rows in 5 plans" in note for note in notes)
+    else:
+        with pytest.raises(ConfigurationError, match=rf"join {joined} plans into one group with {rows} of the rows"):
+            read_catalog(section, archive)
+
+
 def test_rows_that_cannot_be_used_or_have_no_class_take_no_part(tmp_path):
     path = tmp_path / "c.csv"
     lines = ["specobjid,ra,dec,run,camcol,field,kind", "1,10,0,94,1,11,A", "2,,0,94,1,11,A", "3,20,0,94,1,12,"]

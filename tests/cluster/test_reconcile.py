@@ -88,6 +88,35 @@ def test_jobs_that_end_are_replaced_and_pending_ones_count(slurm, world):
     assert set(reconciler.jobs) == {"1", "3", "4"}
 
 
+@pytest.mark.parametrize("state", ["PENDING", "SPECIAL_EXIT"])
+def test_a_job_that_was_put_back_into_the_queue_is_cancelled_and_replaced(slurm, world, state):
+    reconciler = world.make()
+    reconciler.step()
+    world.connected = {"1", "2"}
+    slurm.queue = dict.fromkeys(slurm.queue, JobState("RUNNING"))
+    reconciler.step()
+    slurm.queue["1"] = slurm.queue["3"] = JobState(state, "BeginTime")
+    reconciler.step()
+    assert slurm.cancelled == ["1"], "a job that has not worked yet may wait"
+    assert set(reconciler.jobs) == {"2", "3", "4"}
+    assert reconciler.ends["1"].words.told == "was put back into the queue"
+    del slurm.queue["1"]
+    reconciler.step()
+    assert not reconciler.leaving
+
+
+def test_a_job_is_known_to_be_suspended_until_it_goes_on(slurm, world):
+    reconciler = world.make()
+    reconciler.step()
+    world.connected = {"1"}
+    for state in ("SUSPENDED", "RUNNING"):
+        slurm.queue["1"] = JobState(state)
+        reconciler.step()
+        assert reconciler.is_paused("1") == (state == "SUSPENDED")
+    assert not reconciler.is_paused("99")
+    assert not slurm.cancelled
+
+
 def test_a_controller_that_does_not_answer_costs_no_job(slurm, world):
     reconciler = world.make()
     reconciler.step()

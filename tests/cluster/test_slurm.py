@@ -4,21 +4,21 @@ from types import SimpleNamespace
 
 import pytest
 
-from survey_batch.cluster.launch import JobState
-from survey_batch.cluster.reconcile import Submitted
-from survey_batch.cluster.slurm import BY_ITSELF, SlurmWorkers
+from survey_batch.cluster.slurm import BY_ITSELF, Arrivals, SlurmWorkers
 from survey_batch.cluster.words import End
 
 HERE = "tls://n1:1"
 
 
-def death(now=HERE, end=None, state=None):
+def death(now=HERE, end=None, paused=False):
     """The death of a worker of job 7, whose name may have another address now, or whose job may have ended."""
-    jobs = {} if state is None else {"7": Submitted(JobState(state), 0.0, connected=True)}
-    looked_at = SimpleNamespace(
-        arrivals=SimpleNamespace(addresses={"survey-batch_7-0": now}),
-        reconciler=SimpleNamespace(ends={} if end is None else {"7": end}, jobs=jobs),
-    )
+    arrivals = Arrivals(lambda job: paused and job == "7")
+    for address in (HERE, now):
+        name = SimpleNamespace(name="survey-batch_7-0")
+        arrivals.add_worker(SimpleNamespace(workers={address: name}), address)
+        if address == HERE:
+            arrivals.remove_worker(SimpleNamespace(workers={}), HERE, stimulus_id="silent")
+    looked_at = SimpleNamespace(arrivals=arrivals, reconciler=SimpleNamespace(ends={} if end is None else {"7": end}))
     return SlurmWorkers.death_of(looked_at, "survey-batch_7-0", HERE)
 
 
@@ -30,11 +30,9 @@ def death(now=HERE, end=None, state=None):
         ({"end": End("TIMEOUT", "0:15", "n1")}, True),
         ({"end": End("COMPLETED", "0:0", "n1")}, False),
         ({"end": End()}, False),
-        ({"state": "RUNNING"}, None),
-        ({"state": "COMPLETING"}, None),
+        ({"end": End("REQUEUED")}, False),
         ({}, None),
-        ({"state": "SUSPENDED"}, False),
-        ({"state": "PENDING"}, False),
+        ({"paused": True}, False),
     ],
     ids=str,
 )
@@ -43,14 +41,27 @@ def test_a_death_is_judged_by_what_became_of_the_job(keys, guilty):
     assert "7" in death(**keys).told
 
 
-def test_only_a_death_at_the_time_limit_asks_for_smaller_shards_or_more_time():
-    advice = death(end=End("TIMEOUT", "0:15", "n1")).advice
-    assert "shards.objects" in advice
-    assert "cluster.walltime" in advice
-    assert not death(end=End("PREEMPTED", "0:15", "n1")).advice
+@pytest.mark.parametrize(
+    ("state", "keys"),
+    [
+        ("TIMEOUT", ("shards.objects", "cluster.walltime")),
+        ("OUT_OF_MEMORY", ("shards.objects", "cluster.memory")),
+        ("PREEMPTED", ()),
+        ("FAILED", ()),
+    ],
+)
+def test_a_death_for_want_of_time_or_memory_names_the_keys_to_change(state, keys):
+    advice = death(end=End(state, "0:15", "n1")).advice
+    assert all(key in advice for key in keys)
+    assert bool(advice) == bool(keys)
 
 
-@pytest.mark.parametrize("keys", [{"state": "RUNNING"}, {"end": End("PREEMPTED", "0:15", "n1")}], ids=str)
+def test_a_process_that_is_started_again_after_its_job_was_suspended_had_not_died_by_itself():
+    found = death(now="tls://n1:2", paused=True)
+    assert (found.guilty, found.told) == (False, "its job 7 was suspended")
+
+
+@pytest.mark.parametrize("keys", [{}, {"end": End("PREEMPTED", "0:15", "n1")}], ids=str)
 def test_a_process_that_was_started_again_had_died_by_itself_whatever_became_of_the_job_later(keys):
     found = death(now="tls://n1:2", **keys)
     assert (found.guilty, found.told) == (True, BY_ITSELF)

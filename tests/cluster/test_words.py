@@ -56,6 +56,7 @@ ANSWERS = {
         "sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: Batch job submission failed: Job violates accounting",
         "sbatch: error: AssocGrpSubmitJobsLimit",
         "sbatch: error: QOSGrpSubmitJobsLimit",
+        "sbatch: error: MaxSubmitJobsPerAccount\nsbatch: error: Batch job submission failed: Job violates accounting",
         "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying.",
         "sbatch: error: Batch job submission failed: Resource temporarily unavailable",
         "sbatch: error: Batch job submission failed: Required partition not available (inactive or drain)",
@@ -129,7 +130,22 @@ def test_an_end_is_read_from_what_scontrol_and_sacct_print():
     assert str(End()) == "ended, and SLURM no longer knows it"
 
 
-@pytest.mark.parametrize("reason", ["PartitionConfig", "PartitionTimeLimit", "QOSMaxWallDurationPerJobLimit"])
+FOR_EVER = (
+    *("PartitionConfig", "PartitionTimeLimit", "QOSMaxWallDurationPerJobLimit", "AssocMaxCpuPerJobLimit"),
+    *("AssocMaxCpuMinutesPerJobLimit", "AssocMaxCpuPerNode", "QOSMaxCpuPerNode", "QOSMaxMemoryPerJob"),
+    *("QOSMinCpuNotSatisfied", "MaxMemPerLimit", "DependencyNeverSatisfied", "AssociationTimeLimit"),
+)
+FOR_A_WHILE = (
+    *("Resources", "Priority", "AssocMaxJobsLimit", "AssocGrpJobsLimit", "AssocGrpCpuLimit", "AssocGrpMemLimit"),
+    *("AssocGrpCPURunMinutesLimit", "QOSMaxJobsPerUserLimit", "MaxJobsPerAccount", "QOSMaxCpuPerUserLimit"),
+)
+
+
+@pytest.mark.parametrize("reason", FOR_EVER)
 def test_some_reasons_never_pass(reason):
     assert never_starts(reason)
-    assert not never_starts("Resources")
+
+
+@pytest.mark.parametrize("reason", FOR_A_WHILE)
+def test_limits_of_how_many_jobs_there_may_be_pass(reason):
+    assert not never_starts(reason)

@@ -1,5 +1,6 @@
 """Shards on a small cluster in this process: their way through the stages, retries, and shards set aside."""
 
+import itertools
 import time
 from collections import defaultdict
 from dataclasses import dataclass
@@ -189,6 +190,21 @@ def test_a_fault_of_the_job_ends_the_run_at_once(run, error):
     assert len(called) == 1
 
 
+def test_a_shard_waits_before_a_fourth_try_until_it_is_known_of_what_three_workers_died(run, monkeypatch):
+    looks = itertools.count()
+
+    def known_late(failures, _):
+        failures.deaths = Deaths(lambda _name, _address: Death(guilty=next(looks) > 30 or None))
+        failures.errors = defaultdict(list)
+
+    monkeypatch.setattr(engine.Failures, "__init__", known_late)
+    errors["a", 0] = [KilledWorker("a", SimpleNamespace(name="w", address="tcp://w"), 0)] * 4
+    assert counts(run(Stage("a", stored=False), Stage("b", upstream="a"), shards=SHARDS[:1])) == {
+        ("b", 0): {"failed": 4}
+    }
+    assert [name for name, *_ in called] == ["a"] * 3 + ["set aside"]
+
+
 def test_to_set_a_shard_aside_is_tried_again(run):
     errors["a", 0] = [RuntimeError("a defect")] * 2
     errors["set aside", 0] = [OSError("away")]
@@ -196,7 +212,7 @@ def test_to_set_a_shard_aside_is_tried_again(run):
 
 
 def test_a_shard_that_cannot_be_set_aside_ends_the_run_with_both_reasons(run, monkeypatch):
-    monkeypatch.setattr(engine, "SET_ASIDE_ATTEMPTS", 2)
+    monkeypatch.setattr(elsewhere, "SET_ASIDE_ATTEMPTS", 2)
     errors["a", 0] = [RuntimeError("a defect")] * 2
     errors["set aside", 0] = [OSError("no space left")] * 2
     with pytest.raises(SurveyBatchError, match=r"a object shard 0 .*a defect; it could not be .*no space left"):
@@ -331,8 +347,8 @@ def test_a_shard_that_fails_on_the_only_node_with_a_gpu_is_set_aside(client, mon
     monkeypatch.setattr(engine, "refuse_if_vanished", lambda _: None)
     made = Engine(connection, SimpleNamespace(output="out"), Group((Stage("a", gpu=True),)), print, nodes=nodes)
     made._look()
-    set_aside = Mock()
-    monkeypatch.setattr(made, "_set_aside", set_aside)
+    set_aside = Mock(return_value=record("a", SHARDS[0], "failed"))
+    monkeypatch.setattr(made.elsewhere, "set_aside", set_aside)
     failed = SimpleNamespace(exception=lambda: at("a", RuntimeError("a defect")), traceback=lambda: None)
     left = made._after_error(Chain(SHARDS[0], ["a"]), "a", failed)
     assert (left.stages, set_aside.called) == (["a"], False)

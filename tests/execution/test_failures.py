@@ -7,7 +7,7 @@ from distributed import KilledWorker
 
 from survey_batch.cluster.base import Death
 from survey_batch.core.errors import ConfigurationError, ReaderError, SurveyBatchError
-from survey_batch.execution.failures import Deaths, Failures
+from survey_batch.execution.failures import DOUBT_SECONDS, Deaths, Failures
 from survey_batch.store.schema import Shard
 
 SHARD, OTHER = Shard("object", 3, 24, 32), Shard("object", 4, 32, 40)
@@ -64,6 +64,26 @@ def test_deaths_of_which_nothing_is_known_yet_make_a_suspect_and_count_once_they
     known |= {"worker 3": ran_out}
     reason = failures.note("spectra", SHARD, death(4), None)
     assert reason == "its worker died 3 times (its job 7 ran out of memory on n1 (OUT_OF_MEMORY))"
+
+
+def test_a_shard_at_its_last_try_is_in_doubt_until_its_deaths_are_known_but_not_for_ever():
+    known, clock = {}, [0.0]
+    deaths = Deaths(lambda name, _address: known.get(name, Death(guilty=None)), now=lambda: clock[0])
+    failures = Failures(deaths)
+    for number in range(3):
+        assert not failures.in_doubt(SHARD, ["spectra"])
+        failures.note("spectra", SHARD, death(number), None)
+    assert failures.in_doubt(SHARD, ["features", "spectra"])
+    assert not failures.in_doubt(OTHER, ["spectra"])
+    clock[0] = DOUBT_SECONDS
+    assert not failures.in_doubt(SHARD, ["spectra"])
+    clock[0] = 0.0
+    known |= {f"worker {number}": Death(told="out of memory") for number in range(2)}
+    assert failures.in_doubt(SHARD, ["spectra"]), "the third decides"
+    assert failures.verdict("spectra", SHARD) is None
+    known["worker 2"] = Death(told="out of memory")
+    assert not failures.in_doubt(SHARD, ["spectra"])
+    assert failures.verdict("spectra", SHARD) == "its worker died 3 times (out of memory)"
 
 
 def test_a_shard_that_outlasts_its_walltime_fails_with_the_keys_to_change_and_preemption_never_counts():

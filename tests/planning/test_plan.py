@@ -16,7 +16,7 @@ from survey_batch.planning import plan as planning
 from survey_batch.planning import stored
 from survey_batch.planning.hashing import hash_of
 from survey_batch.planning.plan import Plan, make_plan, plan_catalog
-from survey_batch.planning.stored import planned_rows, read_fields, read_plan_part, read_rows_of, table_path
+from survey_batch.planning.stored import planned_rows, read_plan_part, read_rows_of, table_path
 from survey_batch.preflight.provenance import check_product
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product
@@ -94,11 +94,12 @@ def in_chunks(table, cuts):
 CUTS = st.lists(st.integers(0, 60), max_size=4)
 
 
-@given(ROWS, CUTS, st.integers(1, 60))
-def test_the_order_does_not_depend_on_chunks_nor_on_the_rows_moved_at_a_time(rows, cuts, at_a_time):
+@given(ROWS, CUTS, st.integers(1, 60), st.integers(1, 60))
+def test_the_order_does_not_depend_on_chunks_nor_on_the_rows_moved_at_a_time(rows, cuts, at_a_time, sorted_at_once):
     whole = replace(catalog(rows), table=catalog(rows).table.drop_columns(["redshift", "snr"]))  # NaN is not NaN
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planning, "SLICE_ROWS", at_a_time)
+        patch.setattr(planning, "BUCKET_ROWS", sorted_at_once)
         plan = plan_catalog(sdss_job("unused", "unused", "unused"), replace(whole, table=in_chunks(whole.table, cuts)))
     key = {row: (problem != "", field, row) for row, (field, problem) in enumerate(rows)}
     expected = whole.table.take(sorted(key, key=key.get))
@@ -122,12 +123,6 @@ def test_each_shard_of_objects_is_a_row_group(tmp_path):
     plan.store()
     stored = pq.ParquetFile(tmp_path / "plan" / "objects.parquet")
     assert [stored.metadata.row_group(group).num_rows for group in range(stored.num_row_groups)] == [4, 4, 2]
-
-
-def test_fields_are_found_by_key(tmp_path):
-    plan = plan_of([(12, ""), (7, ""), (12, "")], output=str(tmp_path))
-    plan.store()
-    assert read_fields(str(tmp_path)) == {FieldKey(301, 94, 1, 7): 0, FieldKey(301, 94, 1, 12): 1}
 
 
 def test_the_catalogue_s_hash_tells_any_change():

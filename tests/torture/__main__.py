@@ -5,11 +5,16 @@ import os
 import sys
 from pathlib import Path
 
-from tests.torture import disks, kills, network
+from tests.torture import disks, kills, network, slurm
 from tests.torture.rounds import torture
 from tests.torture.scene import make_scenes
 
-SCENARIOS = [*kills.SCENARIOS, *(disks.SCENARIOS if disks.may_mount() else ()), *network.SCENARIOS]
+SCENARIOS = [
+    *kills.SCENARIOS,
+    *(disks.SCENARIOS if disks.may_mount() else ()),
+    *network.SCENARIOS,
+    *(slurm.SCENARIOS if slurm.there() else ()),
+]
 
 
 def main() -> bool:

@@ -14,7 +14,7 @@ from tests.torture.scene import Scene, Verdict
 
 COLUMNS = (
     *("scenario", "rounds", "faults", "objects lost", "wrong statuses", "rounds with other bits"),
-    *("standstill: median, longest", "rounds that failed"),
+    *("standstill: median, longest", "longer than undisturbed", "rounds that failed"),
 )
 HEAD = f"| {' | '.join(COLUMNS)} |"
 RULE = f"| --- |{' ---: |' * (len(COLUMNS) - 1)}"
@@ -41,6 +41,8 @@ class Outcome:
         The disturbed run beside the undisturbed one.
     standstill
         Seconds from a fault to the next file written by the run that goes on, or by the next run.
+    longer
+        Seconds that the run took longer than an undisturbed one just before it, where that is measured.
     what
         The moments, in words.
     wrong
@@ -50,6 +52,7 @@ class Outcome:
     faults: int = 0
     verdict: Verdict = field(default_factory=Verdict)
     standstill: float = 0.0
+    longer: float | None = None
     what: str = ""
     wrong: list[str] = field(default_factory=list)
 
@@ -113,6 +116,7 @@ def table(done: dict[str, list[Outcome]]) -> str:
 
 def _row(name: str, outcomes: list[Outcome]) -> str:
     waits = [outcome.standstill for outcome in outcomes if outcome.standstill] or [0.0]
+    longer = [outcome.longer for outcome in outcomes if outcome.longer is not None]
     figures = (
         len(outcomes),
         sum(outcome.faults for outcome in outcomes),
@@ -120,6 +124,7 @@ def _row(name: str, outcomes: list[Outcome]) -> str:
         sum(outcome.verdict.wrong for outcome in outcomes),
         sum(bool(outcome.verdict.differs) for outcome in outcomes),
         f"{statistics.median(waits):.1f} s, {max(waits):.1f} s",
+        f"{statistics.median(longer):.0f} s, {max(longer):.0f} s" if longer else "",
         sum(not outcome.right for outcome in outcomes),
     )
     return f"| {name} | {' | '.join(map(str, figures))} |"

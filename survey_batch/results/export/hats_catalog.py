@@ -16,9 +16,9 @@ from survey_batch.core.versions import own_version
 from survey_batch.results.export.joined import OURS, Joined
 from survey_batch.results.export.names import parquet_names
 from survey_batch.results.export.parquet_table import file_metadata
-from survey_batch.results.export.sorting import Sorter
 from survey_batch.results.export.staging import Staged, staged
 from survey_batch.store.schema import Array
+from survey_batch.store.sorting import Sorter
 
 RA, DEC = f"{OURS}ra", f"{OURS}dec"
 INDEX, INDEX_ORDER = "_healpix_29", 29

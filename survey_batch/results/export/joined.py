@@ -17,10 +17,10 @@ from survey_batch.results.export.changes import Changes
 from survey_batch.results.export.matching import match
 from survey_batch.results.export.provenance import provenance_of
 from survey_batch.results.export.results import Results, find_results
-from survey_batch.results.export.sorting import BATCH_ROWS, Sorter, in_batches
 from survey_batch.results.export.text import Types, is_text
 from survey_batch.results.export.units import with_units
 from survey_batch.store.schema import Array
+from survey_batch.store.sorting import BATCH_ROWS, Sorter, in_batches
 
 OURS = "sb_"
 """Prefix of added columns, so that none hides a column of the catalogue."""

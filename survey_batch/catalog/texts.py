@@ -1,0 +1,177 @@
+"""Long columns of text without a Python object per row: the rows that repeat a text, the smallest text of a group."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from survey_batch.catalog.gather import gather
+from survey_batch.catalog.groups import SLICE, Codes, count_up, in_company
+from survey_batch.core.arrays import I8, Flags
+
+Words = npt.NDArray[np.uint64]
+Texts = Any  # pa.Array | pa.ChunkedArray: pyarrow has no types
+"""A column of text, in chunks or not."""
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT = np.uint64(29)
+_WORD = 8
+
+
+def chunks_of(texts: Texts) -> list[pa.Array]:
+    """Return the chunks of a column."""
+    return list(texts.chunks) if isinstance(texts, pa.ChunkedArray) else [texts]
+
+
+def take_rows(texts: Texts, rows: Codes) -> pa.Array:
+    """Take rows in ascending order; Arrow would first copy the whole of a column in chunks."""
+    chunks = chunks_of(texts)
+    ends = np.cumsum([0, *map(len, chunks)])
+    cuts = np.searchsorted(rows, ends)
+    parts = [
+        chunk.take(pa.array(rows[begin:end] - first))
+        for chunk, first, begin, end in zip(chunks, ends[:-1], cuts[:-1], cuts[1:], strict=True)
+        if end > begin
+    ]
+    return pa.concat_arrays(parts) if parts else pa.array([], texts.type)
+
+
+def filtered(texts: Texts, chosen: Flags) -> pa.ChunkedArray:
+    """Keep the chosen rows, slice by slice."""
+
+    def parts() -> Iterator[pa.Table]:
+        for first in range(0, max(len(texts), 1), SLICE):
+            mask = pa.array(chosen[first : first + SLICE])
+            yield pa.table([texts.slice(first, SLICE).filter(mask)], ["texts"])
+
+    return gather(parts())["texts"]
+
+
+def repeated(texts: Texts) -> tuple[I8, I8]:
+    """Find the rows whose text occurs more than once, and number these texts; nulls are no text.
+
+    Rows with equal hashes are found first, and only their texts are compared.
+    """
+    hashes = np.concatenate([_hashes(chunk) for chunk in chunks_of(texts)] or [np.empty(0, np.uint64)])
+    ordered = np.sort(hashes)
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    del ordered
+    if not twice.size:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    rows = np.flatnonzero(_among(hashes, twice))
+    encoded = pc.dictionary_encode(take_rows(texts, rows))
+    code = np.asarray(pc.fill_null(encoded.indices, len(encoded.dictionary)), dtype=np.int64)
+    several = np.bincount(code, minlength=len(encoded.dictionary) + 1)[code] > 1
+    several &= code < len(encoded.dictionary)
+    return rows[several], code[several]
+
+
+def _among(values: Words, ordered: Words) -> npt.NDArray[np.bool_]:
+    """Mark values that are among some in ascending order, a slice at a time."""
+    found = np.empty(len(values), bool)
+    for first in range(0, len(values), 1 << 20):
+        part = values[first : first + (1 << 20)]
+        at = np.searchsorted(ordered, part)
+        found[first : first + len(part)] = ordered[np.minimum(at, len(ordered) - 1)] == part
+    return found
+
+
+def _hashes(chunk: pa.Array) -> Words:
+    """Hash each text; equal texts have equal hashes, others nearly always different ones."""
+    texts = _Bytes(chunk)
+    found = texts.length.astype(np.uint64) * _MIX
+    for number in range(texts.words):
+        rows = np.flatnonzero(texts.length > number * _WORD)
+        mixed = (found[rows] ^ texts.word(rows, number)) * _MIX
+        found[rows] = mixed ^ (mixed >> _SHIFT)
+    return found
+
+
+class _Bytes:
+    """The bytes of texts, eight at a time.
+
+    Attributes
+    ----------
+    length
+        (rows,) Bytes of each text; nulls have none.
+    words
+        Words of the longest text.
+    """
+
+    def __init__(self, chunk: pa.Array) -> None:
+        chunk = pc.fill_null(chunk, "")
+        _, offsets, data = chunk.buffers()
+        ends = np.frombuffer(offsets or bytes(4), np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+        text = np.zeros(int(ends[-1] - ends[0]) + _WORD, np.uint8)
+        text[:-_WORD] = np.frombuffer(data or b"", np.uint8)[ends[0] : ends[-1]]
+        self._begin = ends[:-1] - ends[0]
+        self.length: I8 = np.diff(ends).astype(np.int64)
+        self.words = -(-int(self.length.max(initial=0)) // _WORD)
+        self._eight = np.ndarray(len(text) - _WORD + 1, ">u8", text.data, strides=(1,))
+
+    def word(self, rows: Codes, number: int) -> Words:
+        """Return the eight bytes of a number from 0 up as integers in the order of bytes, zeros after a text's end."""
+        there = np.clip(self.length[rows] - number * _WORD, 0, _WORD)
+        at = np.minimum(self._begin[rows] + number * _WORD, len(self._eight) - 1)
+        beyond = (8 * (_WORD - np.maximum(there, 1))).astype(np.uint64)
+        words = (self._eight[at].astype(np.uint64) >> beyond) << beyond
+        return np.where(there > 0, words, np.uint64(0))
+
+
+def smallest_of_each(group: Codes, texts: Texts) -> Codes:
+    """Return, for each group, the row with the smallest text, in the order of bytes; of equal ones, the first row.
+
+    Parameters
+    ----------
+    group
+        (rows,) Numbered from 0, without gaps.
+    texts
+        (rows,) Without nulls.
+    """
+    row = count_up(len(group))
+    first = np.empty(int(group.max(initial=-1)) + 1, row.dtype)
+    first[group[::-1]] = row[::-1]  # the last assignment stays: that of the first row
+    rows = row[in_company(group)]
+    number = 0
+    while rows.size and (keys := _words(texts, rows, number)) is not None:
+        rows, number = _least(group, rows, keys, first), number + 1
+    if rows.size:  # texts that differ by zeros at the end, if at all
+        _least(group, rows, _lengths(texts, rows), first)
+    return first
+
+
+def _each_chunk(texts: Texts, rows: Codes) -> Iterator[tuple[_Bytes, Codes, slice]]:
+    """Yield chunks with the rows, of some in ascending order, that are in them, and where these are among all."""
+    chunks = chunks_of(texts)
+    ends = np.cumsum([0, *map(len, chunks)])
+    cuts = np.searchsorted(rows, ends)
+    for chunk, first, begin, end in zip(chunks, ends[:-1], cuts[:-1], cuts[1:], strict=True):
+        if end > begin:
+            yield _Bytes(chunk), rows[begin:end] - first, slice(begin, end)
+
+
+def _words(texts: Texts, rows: Codes, number: int) -> Words | None:
+    """Return eight bytes of each of some rows' texts; None if all texts have ended."""
+    keys, more = np.empty(len(rows), np.uint64), False
+    for part, here, where in _each_chunk(texts, rows):
+        keys[where] = part.word(here, number)
+        more = more or bool((part.length[here] > number * _WORD).any())
+    return keys if more else None
+
+
+def _lengths(texts: Texts, rows: Codes) -> Words:
+    return np.concatenate([part.length[here].astype(np.uint64) for part, here, _ in _each_chunk(texts, rows)])
+
+
+def _least(group: Codes, rows: Codes, keys: Words, first: Codes) -> Codes:
+    """Find the smallest key of each group: note the first row that has it, and return the rows of where several do."""
+    groups = group[rows]
+    least = np.full(len(first), np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(least, groups, keys)
+    rows = rows[keys == least[groups]]
+    groups = group[rows]
+    first[groups[::-1]] = rows[::-1]
+    return rows[in_company(groups)]
