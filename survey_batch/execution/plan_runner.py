@@ -23,6 +23,7 @@ from survey_batch.integrity.marking import mark_damaged
 from survey_batch.monitor.progress import LineProgress
 from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import forget_plan
 from survey_batch.preflight.estimate import estimate
 from survey_batch.preflight.growth import find_growth, grow
 from survey_batch.preflight.phases import Group, make_groups
@@ -179,6 +180,8 @@ class Runner:
             stage.check()  # again: its upstream stage may have learnt its components only now
             if stage not in existing:
                 self._create(connection, stage)
+        # If the client is the user's own, its workers may know the plan of an earlier run.
+        connection.client.run(forget_plan, on_error="ignore")
         look = FirstLook(self.job, group)
         look.forget(self.plan.shards(group.stages[0].axis))
         shards = self._begin(group)

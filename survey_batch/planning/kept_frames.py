@@ -28,7 +28,8 @@ def by_density(job: Job, usable: int, fields: int) -> tuple[Job, str]:
     usable, fields
         Objects that can be cut, and the fields that they lie in.
     """
-    if not _is_open(job) or _begun(job) is not None or usable >= KEPT_FROM * job.shards.objects * fields:
+    many = not usable or usable >= KEPT_FROM * job.shards.objects * fields  # none: they are still to be found
+    if many or not _is_open(job) or _begun(job) is not None:
         return as_it_began(job), ""
     note = (
         f"frames are not stored: with {usable / fields:.1f} objects per field on average (fewer than "

@@ -167,24 +167,31 @@ def compare(made, stages, folder, *, away=False):
     assert_equal_products(folder / "here", folder / "there", *stages)
 
 
-def test_worker_jobs_that_are_cancelled_or_preempted_or_on_a_dead_node_are_replaced(archive, undisturbed, tmp_path):
+def test_worker_jobs_that_are_cancelled_requeued_preempted_or_on_a_dead_node_are_replaced(
+    archive, undisturbed, tmp_path
+):
     try:
         with command(slow_job(archive, tmp_path / "out", cores=2), tmp_path) as running:
             subprocess.run(["scancel", wait_for_jobs(2)[0]], check=True)  # before it has connected
             running.wait_for(SHARD)
             subprocess.run(["scancel", wait_for_jobs(2)[0]], check=True)
             running.wait_for(2 * SHARD)
+            worked = min(wait_for_jobs(2), key=int)
+            scontrol("update", f"JobId={worked}", "Requeue=1")
+            scontrol("requeue", worked)
+            running.wait_for(3 * SHARD)
             assert set(wait_for_jobs(2, what="%N")) == {"n1", "n2"}
             scontrol("update", "NodeName=n2", "State=DOWN", "Reason=test")
-            running.wait_for(4 * SHARD)
+            running.wait_for(5 * SHARD)
             resume("n2")
             urgent = ["sbatch", "-p", "urgent", "-N2", "--exclusive", "--output=/dev/null", "--wrap", "srun sleep 5"]
             subprocess.run(urgent, check=True)
             assert running.wait() == 0, running.messages
     finally:
         resume("n2")
-    ended = len(events(tmp_path / "out", "worker job ended"))
-    assert ended >= 4, "a cancelled one each, one of the node, and those that were preempted"
+    ended = [event["state"] for event in events(tmp_path / "out", "worker job ended")]
+    assert len(ended) >= 5, "a cancelled one each, a requeued one, one of the node, and those that were preempted"
+    assert "REQUEUED" in ended
     assert_same(undisturbed, tmp_path / "out")
 
 

@@ -40,7 +40,8 @@ def create(job, *products):
 
 
 @pytest.mark.parametrize(
-    ("objects", "fields", "kept"), [(9, 1, False), (10, 1, True), (28, 3, False), (30, 3, True), (0, 0, True)]
+    ("objects", "fields", "kept"),
+    [(9, 1, False), (10, 1, True), (28, 3, False), (30, 3, True), (0, 0, True), (0, 3, True)],
 )
 def test_frames_are_stored_from_a_tenth_of_a_shard_in_each_field_on(job, objects, fields, kept):
     decided, note = by_density(job(), objects, fields)

@@ -154,4 +154,4 @@ TROUBLES = {
     "controller away at the change of phase": Trouble(controller_away),
     "four of eight workers cancelled": Trouble(half_cancelled, {"workers": 8}, delay=2.0, connections=4),
 }
-SCENARIOS = [Scenario(f"SLURM: {name}", partial(on_slurm, trouble=one), 4) for name, one in TROUBLES.items()]
+SCENARIOS = [Scenario(f"{name}, SLURM", partial(on_slurm, trouble=one), 4) for name, one in TROUBLES.items()]
