@@ -174,6 +174,7 @@ def test_labels_of_old_rows_follow_and_are_counted(archive, tmp_path):
         assert labels.tolist() == plan.objects["label"].to_pylist()
 
 
+@pytest.mark.slow
 def test_products_of_an_earlier_version_grow_too(growing):
     growing.rows(range(12))
     growing.run()
@@ -204,6 +205,7 @@ def test_rows_that_vanished_are_refused_by_name_after_a_growth_too(growing):
     assert generations(growing.job.output, 0)["spectra"] == (12, 16)
 
 
+@pytest.mark.slow
 def test_a_lost_plan_is_found_in_the_products(growing):
     growing.rows(range(6, 14))
     growing.run()
@@ -285,6 +287,7 @@ def test_a_growth_that_is_killed_at_any_step_is_gone_on_with(archive, whole, tmp
             assert values_of(first.job) == whole, step
 
 
+@pytest.mark.slow
 def test_a_growth_that_is_killed_before_any_product_has_grown_can_be_taken_back(growing, monkeypatch):
     growing.rows(range(12))
     growing.run()
