@@ -31,6 +31,7 @@ def plan(job: JobFile, overrides: Overrides = None) -> None:
     from survey_batch.models.awaited import before_training, is_awaited
     from survey_batch.planning.plan import make_plan
     from survey_batch.preflight.estimate import estimate
+    from survey_batch.preflight.growth import find_growth
     from survey_batch.preflight.phases import make_groups
     from survey_batch.preflight.provenance import made_already
     from survey_batch.preflight.refusals import missing_archive, refuse_overlaps, refuse_what_cannot_work
@@ -46,9 +47,11 @@ def plan(job: JobFile, overrides: Overrides = None) -> None:
     groups = make_groups(stages)
     kind = kind_of(wanted.cluster)
     cost, elsewhere = estimate(made), kind.elsewhere
+    if growth := find_growth(made, stages):
+        cost = replace(cost, notes=(*cost.notes, f"{growth}; the figures below are of all rows"))
     if relabelling := find_relabelling(made, stages):
         cost = replace(cost, notes=(*cost.notes, str(relabelling)))
-    if elsewhere and (missing := missing_archive(made.job)):
+    if elsewhere and (missing := missing_archive(made)):
         cost = replace(cost, notes=(*cost.notes, f"{missing}; it must be one on the machines of the workers"))
     if awaited:
         cost = replace(cost, notes=(*cost.notes, _trained_first(wanted)))

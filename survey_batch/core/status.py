@@ -71,9 +71,14 @@ def unfinished(status: "Statuses") -> "Flags":
 
 
 def final_status(statuses: Sequence["Statuses"]) -> "Statuses":
-    """Return each object's status from those in all products, (n,) each: the worst, or `pending` if any is pending."""
+    """Return each object's status from those in all products, (n,) each: the worst, or `pending` if any is pending.
+
+    In a product that has fewer rows than others, as the catalogue has grown, the others are pending.
+    """
     import numpy as np
 
+    rows = max(map(len, statuses))
+    statuses = [np.pad(status, (0, rows - len(status))) if len(status) < rows else status for status in statuses]
     worst: Statuses = np.maximum.reduce(statuses)
     return np.where(np.minimum.reduce(statuses) == Status.PENDING, np.uint8(Status.PENDING), worst)
 

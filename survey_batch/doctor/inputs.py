@@ -15,6 +15,7 @@ from survey_batch.models.loading import family_of
 from survey_batch.models.manifest import Manifest
 from survey_batch.planning.plan import Plan, make_plan
 from survey_batch.preflight.estimate import Estimate, estimate, refuse_small_workers
+from survey_batch.preflight.growth import find_growth
 from survey_batch.preflight.phases import make_groups
 from survey_batch.preflight.provenance import made_already
 from survey_batch.stages import make_stage, make_stages
@@ -51,8 +52,10 @@ def stages_fit(site: Site, job: Job, plan: Plan | None) -> Findings[Estimate | N
         for stage in stages:
             stage.check_plan(plan)
         made_already(plan, [stage for stage in stages if stage.from_fields or plan.size("object")])
+    growth = find_growth(plan, stages) if plan is not None else None
     phases = dict.fromkeys(group.stored[0].phase for group in groups)
-    yield site.ok("stages", f"{', '.join(job.stages)} fit together; phases: {', '.join(phases)}")
+    grown = f"; {growth}" if growth else ""
+    yield site.ok("stages", f"{', '.join(job.stages)} fit together; phases: {', '.join(phases)}{grown}")
     if plan is None:
         return None
     cost = estimate(plan if plan.job is job else Plan(job, plan.objects, plan.fields, plan.notes))

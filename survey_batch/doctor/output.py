@@ -160,7 +160,7 @@ def room_is_enough(site: Site, job: Job, plan: Plan, cost: Estimate) -> Findings
 def missing_files(plan: Plan, cost: Estimate) -> int:
     """Estimate the number of files and folders (inodes) that are still to be made."""
     stored = [stage for stage in cost.stages if stage.written.files]
-    left = sum(share_left(plan.job.output, stage.stage) * stage.written.inodes for stage in stored)
+    left = sum(share_left(plan.job.output, stage.stage, cost) * stage.written.inodes for stage in stored)
     return OTHER_FILES + OTHER_FOLDERS + cost.most_problem_notes + round(left)
 
 

@@ -25,15 +25,17 @@ from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import forget_plan
 from survey_batch.preflight.estimate import estimate
+from survey_batch.preflight.growth import find_growth, grow
 from survey_batch.preflight.phases import Group, make_groups
 from survey_batch.preflight.provenance import fingerprint, made_already, provenance_of
 from survey_batch.preflight.refusals import refuse_what_cannot_work
 from survey_batch.preflight.relabel import mark_labelled, relabel
 from survey_batch.stages import Stage
 from survey_batch.store.damage import Damage, DamagedError
+from survey_batch.store.growth import GENERATIONS
 from survey_batch.store.history import history_line
 from survey_batch.store.products import PROVENANCE, create_product, forget_products, read_status
-from survey_batch.store.root import restore_metadata, write_root
+from survey_batch.store.root import restore_metadata, settle, write_root
 from survey_batch.store.schema import Array, Shard
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,8 @@ class Runner:
         self.groups = make_groups(stages)
         self.stages = [stage for stage in stages if stage.stored]
         self.accounts = Accounts(plan, stages)
+        self.changed = False
+        """Whether products have changed in a way that workers of an earlier run do not know."""
 
     def run(self, cluster: RunCluster, log_path: str) -> None:
         """Do the remaining work, and account for it if it ends in an error."""
@@ -97,7 +101,9 @@ class Runner:
     def _run(self, cluster: RunCluster) -> None:
         existing = made_already(self.plan, self.stages)
         if existing:
+            settle(self.job.output)
             write_root(self.job.output)
+        self._grow(cluster)
         relabel(self.plan, existing, self.progress.say)
         marks = rows_to_retry(self.plan, self.all_stages, existing, self.retry) if self.retry else {}
         if self.retry and not marks:
@@ -110,13 +116,25 @@ class Runner:
             if self.plan.not_stored():  # lost or damaged since
                 self.plan.store()
         else:
-            elsewhere = cluster.client is not None or kind_of(self.job.cluster).elsewhere
-            refuse_what_cannot_work(self.plan, estimate(self.plan), elsewhere=elsewhere)
+            self._refuse_what_cannot_work(cluster)
             self.plan.store()
             self._begin_anew()
             if marks:
                 self._mark_for_retry(marks)
             self.work(existing, cluster)
+
+    def _refuse_what_cannot_work(self, cluster: RunCluster) -> None:
+        elsewhere = cluster.client is not None or kind_of(self.job.cluster).elsewhere
+        refuse_what_cannot_work(self.plan, estimate(self.plan), elsewhere=elsewhere)
+
+    def _grow(self, cluster: RunCluster) -> None:
+        """Give products the rows by which the catalogue has grown, if nothing stands against the work on them."""
+        if (growth := find_growth(self.plan, self.all_stages)) is None:
+            return
+        self._refuse_what_cannot_work(cluster)
+        self.plan.store()  # first: it is what keeps the old rows where they are
+        grow(self.plan, growth, self.progress.say)
+        self.changed = True
 
     def _begin_anew(self) -> None:
         """Get ready; called when there is work, before any row of a product changes."""
@@ -142,6 +160,9 @@ class Runner:
             self._announce(left)
             for group in left:
                 connection = cluster.for_phase(group.stored[0].phase)
+                if self.changed:
+                    connection.client.run(forget_products, on_error="ignore")
+                    self.changed = False
                 with scheduler_watched(connection.client), self.accounts.timed(group.stages):
                     self._run_group(connection, group, existing, cluster)
 
@@ -212,6 +233,7 @@ class Runner:
             "history": history_line("created"),
             "job": redacted_values(self.job.model_dump(mode="json")),
             PROVENANCE: provenance,
+            **({} if stage.from_fields else {GENERATIONS: [self.plan.size("object")]}),
             "fingerprint": fingerprint(provenance),
             "versions": versions(),
         }

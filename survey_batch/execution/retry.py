@@ -93,8 +93,7 @@ def _made_from_marked(plan: Plan, stage: Stage, marks: dict[str, Array]) -> Flag
     made = np.zeros(plan.size(stage.axis), dtype=bool)
     fields = {field for name in stage.reads_fields_of if name in marks for field in _fields(plan, _rows(marks[name]))}
     if fields:
-        usable = slice(0, plan.size(stage.axis) - plan.invalid)  # unusable rows come last, and may name no field
-        names = plan.fields.column_names
+        names, usable = plan.fields.column_names, plan.usable  # the others may name no field
         made[usable] = stage.touches(fields, {name: to_numpy(plan.objects[name])[usable] for name in names})
     return made
 

@@ -1,7 +1,7 @@
 """Check what lies beside the products: metadata, the plan, accounts of runs, notes of problems, classifiers."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from survey_batch.config.job import Job
@@ -12,7 +12,7 @@ from survey_batch.core.status import UNFINISHED
 from survey_batch.integrity.faults import Fault, Kind
 from survey_batch.models.artifact import check_folder
 from survey_batch.models.manifest import MANIFEST
-from survey_batch.planning.plan import Plan
+from survey_batch.planning.plan import BESIDE, Plan
 from survey_batch.preflight.provenance import check_product, fingerprint, provenance_of
 from survey_batch.stages import Stage
 from survey_batch.store.damage import LOST, Damage
@@ -54,9 +54,18 @@ def check_settings(plan: Plan, stage: Stage) -> Iterator[Fault]:
         yield Fault(Kind.SETTINGS, file, "its attribute fingerprint is not that of its provenance")
 
 
-def check_plan(plan: Plan) -> Iterator[Fault]:
-    """Compare the stored plan with the one that the catalogue gives."""
-    for path in plan.not_stored():
+def check_plan(plan: Plan, held: Collection[int] = ()) -> Iterator[Fault]:
+    """Compare the stored plan with the one that the catalogue gives.
+
+    Parameters
+    ----------
+    plan
+        The current plan.
+    held
+        Of how many of its rows products were made that lack some: the stored plan may have no more either.
+    """
+    wrong = [plan.not_stored(), *(plan.first(rows).not_stored(leave_out=BESIDE) for rows in held)]
+    for path in min(wrong, key=len):
         what = "it is not the plan of the catalogue, or cannot be read" if exists(path) else "it is missing"
         yield Fault(Kind.PLAN, _below(plan.job.output, path), what)
     marks = join(plan.job.output, "plan", "labels.json")
@@ -84,7 +93,8 @@ def check_accounts(output: str, counts: Mapping[str, Mapping[str, int]], *, runn
     last = {} if running else _last_counts(output)
     for product, then in last.items():
         now = counts.get(product, {})
-        if now and now != then:
+        grown = sum(now.values()) > sum(then.values())
+        if now and now != then and not grown:
             what = f"{in_words(now)}, and the last run counted {in_words(then)}"
             lost = ": the next run makes again what is pending" if "pending" in now else ""
             yield Fault(Kind.ACCOUNTS, f"{product}.zarr", f"there are {what}{lost}")

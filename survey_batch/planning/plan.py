@@ -23,10 +23,12 @@ from survey_batch.catalog.groups import count_up, number_groups
 from survey_batch.catalog.objects import SLICE_ROWS, joined_chunks, numbers_of
 from survey_batch.config.job import Job
 from survey_batch.config.unread import unread
+from survey_batch.core.arrays import Flags
 from survey_batch.core.display import html_table
 from survey_batch.core.paths import make_folder
 from survey_batch.core.sorting import Sorter
 from survey_batch.core.steps import step
+from survey_batch.planning.growth import fields_in_order, held_rows
 from survey_batch.planning.hashing import hash_of
 from survey_batch.planning.kept_frames import by_density
 from survey_batch.planning.stored import parts_not_stored, store_table
@@ -52,7 +54,8 @@ class Plan:
     ----------
     job : Job
     objects : pyarrow.Table
-        The rows that the job uses, in the order of the object axis; unusable rows come last.
+        The rows that the job uses, in the order of the object axis; unusable rows come last. Where products have
+        some of these rows already, new ones come behind them, in the same order among themselves.
     fields : pyarrow.Table
         The fields in the order of the frame axis; empty if the survey has none.
     notes : tuple of str
@@ -87,6 +90,11 @@ class Plan:
         """Return the rows per shard of an axis."""
         return self.job.shards.objects if axis == "object" else 1
 
+    @cached_property
+    def usable(self) -> Flags:
+        """Which objects can be used; the others may name no file and no field."""
+        return np.asarray(pc.equal(self.objects["problem"], ""))
+
     @property
     def invalid(self) -> int:
         """Rows that cannot be used; they stay in the plan and end as `invalid` or `outside`."""
@@ -97,16 +105,24 @@ class Plan:
         table = self.objects if axis == "object" else self.fields
         return [name for name in table.column_names if name not in BESIDE or name in read]
 
-    def hash_behind(self, axis: Axis, columns: Sequence[str]) -> str:
-        """Hash some columns of all rows of an axis; each choice of columns is hashed once."""
-        key = (axis, *columns)
+    def hash_behind(self, axis: Axis, columns: Sequence[str], rows: int | None = None) -> str:
+        """Hash some columns of all rows of an axis, or of the first ones; each choice is hashed once."""
+        key = (rows, axis, *columns)
         if key not in self._hashes:
-            self._hashes[key] = hash_of((self.objects if axis == "object" else self.fields).select(columns))
+            table = self.objects if axis == "object" else self.fields
+            self._hashes[key] = hash_of(table.select(columns).slice(0, rows))
         return self._hashes[key]
 
     @cached_property
-    def _hashes(self) -> dict[tuple[str, ...], str]:
+    def _hashes(self) -> dict[tuple[int | str | None, ...], str]:
         return {}
+
+    def first(self, rows: int) -> "Plan":
+        """Return the plan of the first rows, as it was before the catalogue grew."""
+        objects, fields = self.objects.slice(0, rows), self.fields
+        if self.job.catalog.detect is None and fields.num_columns:
+            fields = fields.slice(0, fields_in_order(objects, fields.column_names).num_rows)
+        return Plan(self.job, objects, fields, self.notes)
 
     def store(self) -> None:
         """Write the plan's tables below the output; the same plan writes the same rows."""
@@ -115,13 +131,19 @@ class Plan:
         for axis, table in tables.items():
             store_table(self.job.output, axis, table, self.job.shards.objects)
 
-    def not_stored(self) -> list[str]:
-        """List the plan's files below the output that are missing or damaged, or hold another plan."""
+    def not_stored(self, leave_out: Collection[str] = ()) -> list[str]:
+        """List the plan's files below the output that are missing or damaged, or hold another plan.
+
+        Parameters
+        ----------
+        leave_out
+            Columns that are not compared.
+        """
         tables: dict[Axis, pa.Table] = {"object": self.objects, "frame": self.fields}
         return [
             path
             for axis, table in tables.items()
-            for path in parts_not_stored(self.job.output, axis, table, self.job.shards.objects)
+            for path in parts_not_stored(self.job.output, axis, table, self.job.shards.objects, leave_out)
         ]
 
 
@@ -175,8 +197,13 @@ def plan_fields(job: Job) -> Plan:
 def plan_catalog(job: Job, catalog: Catalog) -> Plan:
     """Lay out the work for a catalogue that is already read."""
     step("laying out the work")
+    held, names = held_rows(job.output), list(job.survey.field)
     objects = _in_order(catalog.table, _order(catalog.table, job.survey.order))
-    return Plan(job, objects, _fields(job, objects), catalog.notes)
+    if (order := held.order(objects)) is not None:
+        objects = _in_order(objects, order)
+    objects = held.with_problems(objects)
+    fields = fields_in_order(objects, names, held.fields) if names else pa.table({})
+    return Plan(job, objects, fields, catalog.notes)
 
 
 def _order(table: pa.Table, names: Sequence[str]) -> Array:
@@ -213,14 +240,3 @@ def _in_order(table: pa.Table, order: Array) -> pa.Table:
         del place
         ordered = gather(sorter.bucket(number) for number in range(-(-table.num_rows // BUCKET_ROWS)))
     return ordered.replace_schema_metadata(table.schema.metadata)
-
-
-def _fields(job: Job, objects: pa.Table) -> pa.Table:
-    names = list(job.survey.field)
-    if not names:
-        return pa.table({})
-    used = (
-        part.select(names).filter(pc.equal(part["problem"], "")).group_by(names).aggregate([])
-        for part in slices(objects, BUCKET_ROWS)
-    )
-    return pa.concat_tables(used).group_by(names).aggregate([]).sort_by([(name, "ascending") for name in names])

@@ -31,8 +31,8 @@ class _Group:
 class PlannedFields:
     """The planned fields of an output.
 
-    The footers of the plan say between which values each row group lies. Fields lie in order, so a field is looked for
-    in one row group or two, and a shard's fields are neighbours. What has been read stays.
+    The footers of the plan say between which values each row group lies. The fields of one generation lie in order, so
+    a field is looked for in one row group or two, and a shard's fields are neighbours. What has been read stays.
     """
 
     def __init__(self, output: str) -> None:

@@ -1,12 +1,14 @@
 """Differences between the job that made a product and the current job, in words."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from survey_batch.planning.growth import generations_in
 from survey_batch.planning.hashing import hash_of
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import stored_table, to_numpy
@@ -27,11 +29,31 @@ BY_CONTENT: Mapping[str, str] = {
 }
 """Settings stored only as a fingerprint, and what a changed fingerprint means."""
 
+NAMED = 5
+"""Objects named in a message."""
+
 WHERE_ABSENT: Mapping[str, object] = {
     "spectral_features.sample": 0,
     "cutouts.aperture_correction": True,
 }
 """Settings stored only where they change values, and the setting that has the same effect as none."""
+
+
+def rows_made_from(plan: Plan, product: str, made_with: Mapping[str, Any]) -> int:
+    """Return of how many rows of the plan a product was made, which are its first ones; 0 if of anything else.
+
+    Parameters
+    ----------
+    plan
+        Plan of the current job.
+    product, made_with
+        A product of the output, and its provenance.
+    """
+    columns, rows = made_with.get(COLUMNS, []), generations_in(plan.job.output).get(product, (0,))[-1]
+    known = "object_id" in columns and set(columns) <= set(plan.objects.column_names)
+    if not known or not 0 < rows <= plan.size("object"):
+        return 0
+    return rows if plan.hash_behind("object", columns, rows) == made_with.get(CATALOG) else 0
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -60,7 +82,9 @@ def _set(value: object) -> str:
     return "not set" if value is None else "set"
 
 
-def catalog_differences(plan: Plan | None, axis: Axis, made_with: Mapping[str, Any], job: str) -> list[str]:
+def catalog_differences(
+    plan: Plan | None, axis: Axis, made_with: Mapping[str, Any], job: str, rows: int | None = None
+) -> list[str]:
     """Say how the table `[catalog]` and the catalogue's rows differ from those of a product.
 
     Parameters
@@ -73,6 +97,8 @@ def catalog_differences(plan: Plan | None, axis: Axis, made_with: Mapping[str, A
         The product's provenance.
     job
         The job that made the product, as in the product's attribute; "" if unknown.
+    rows
+        Of how many rows of the stored plan the product was made; by default of all.
     """
     if plan is None:
         return [f"{CATALOG}: different rows, or different values in them"]
@@ -84,14 +110,12 @@ def catalog_differences(plan: Plan | None, axis: Axis, made_with: Mapping[str, A
     if (
         before is None
         or not {*columns} <= {*before.column_names}
-        or hash_of(before.select(columns)) != made_with[CATALOG]
+        or hash_of((before := before.slice(0, rows)).select(columns)) != made_with[CATALOG]
     ):
         # Another job has used this output since.
         return [*keys, f"{CATALOG}: different rows, or different values in them, than when it was made"]
-    return [
-        *keys,
-        *_row_differences(before.select(columns), now.select([name for name in columns if name in now.column_names])),
-    ]
+    compared = before.select(columns), now.select([name for name in columns if name in now.column_names])
+    return [*keys, *(_row_differences if axis == "object" else _value_differences)(*compared)]
 
 
 def _key_differences(before: object, now: object, name: str) -> Iterator[str]:
@@ -107,6 +131,31 @@ def _key_differences(before: object, now: object, name: str) -> Iterator[str]:
 
 
 def _row_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
+    """Say which objects are no longer there, and how the others differ, wherever they are now."""
+    place = pc.index_in(before["object_id"].combine_chunks(), value_set=now["object_id"].combine_chunks())
+    there = pc.is_valid(place)
+    if gone := place.null_count:
+        names = before["object_id"].filter(pc.invert(there)).slice(0, NAMED).to_pylist()
+        more = f" and {gone - len(names):,} more" if gone > len(names) else ""
+        yield (
+            f"{CATALOG}: {gone:,} of {before.num_rows:,} rows are no longer there: {', '.join(map(repr, names))}{more}"
+            f"{_renamed(names, now['object_id'])}. A catalogue may grow, but what was made of a row stays: put the "
+            "rows back"
+        )
+    yield from _value_differences(before.filter(there), now.take(place.drop_null()))
+
+
+def _renamed(names: Sequence[str], ids: pa.ChunkedArray) -> str:
+    """Say which objects share their id with a new row elsewhere on the sky, and are named after their position now."""
+    found = ((name, ids.filter(pc.starts_with(ids, f"{name}-J"))) for name in names)
+    return "".join(
+        f"; {name!r} is {longer[0].as_py()!r} now, as a row elsewhere on the sky has the same id"
+        for name, longer in found
+        if len(longer)
+    )
+
+
+def _value_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
     if before.num_rows != now.num_rows:
         yield f"{CATALOG}: had {before.num_rows:,} rows, now {now.num_rows:,}"
         return
@@ -114,8 +163,6 @@ def _row_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
         yield f"{CATALOG}: {'no longer has' if name in before.column_names else 'did not have'} the column {name!r}"
     names = [name for name in before.column_names if name in now.column_names]
     changed = {name: np.flatnonzero(_changed(before[name], now[name])) for name in names}
-    if "object_id" in changed and changed["object_id"].size:  # the other differences then follow from it
-        changed = {"object_id": changed["object_id"]}
     for name, rows in changed.items():
         if rows.size:
             was, is_now = (table[name][int(rows[0])].as_py() for table in (before, now))

@@ -23,6 +23,7 @@ from survey_batch.preflight.phases import Group, make_groups
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.base import Cost
 from survey_batch.store.products import product_exists, read_status
+from survey_batch.store.schema import PRODUCTS_OF_FRAMES
 
 WORKER_BASE_BYTES = 300_000_000
 """Memory of a Dask worker with astropy, xarray and zarr imported and no data (measured on Linux: 270 MB)."""
@@ -190,14 +191,17 @@ def refuse_small_workers(plan: Plan, cost: Estimate) -> None:
 
 def missing_bytes(output: str, cost: Estimate) -> int:
     """Estimate the space needed by products that do not exist yet or are incomplete."""
-    return sum(round(stage.stored_bytes * share_left(output, stage.stage)) for stage in cost.stages)
+    return sum(round(stage.stored_bytes * share_left(output, stage.stage, cost)) for stage in cost.stages)
 
 
-def share_left(output: str, product: str) -> float:
-    """Return the share of a product's rows that are not there yet."""
+def share_left(output: str, product: str, cost: Estimate) -> float:
+    """Return the share of a product's rows that are not there yet; the catalogue may have grown since it was made."""
     if not product_exists(output, product):
         return 1.0
-    return float((read_status(output, product) == Status.PENDING).mean())
+    status = read_status(output, product)
+    rows = max(cost.fields if product in PRODUCTS_OF_FRAMES else cost.objects, len(status), 1)
+    done = (status != Status.PENDING).reshape(len(status), -1).mean(axis=1)
+    return 1.0 - float(done.sum()) / rows
 
 
 def nearest_folder(path: str) -> Path:

@@ -8,8 +8,9 @@ from typing import Any
 
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
+from survey_batch.planning.growth import generations_in
 from survey_batch.planning.plan import Plan, make_plan, plan_fields
-from survey_batch.preflight.differences import CATALOG, COLUMNS, catalog_differences, differences
+from survey_batch.preflight.differences import CATALOG, COLUMNS, catalog_differences, differences, rows_made_from
 from survey_batch.preflight.relabel import refuse_old_labels
 from survey_batch.stages import Stage, make_stage
 from survey_batch.store.products import PROVENANCE, earlier_version, open_group, product_exists
@@ -28,12 +29,17 @@ def provenance_of(plan: Plan, stage: Stage) -> dict[str, Any]:
     columns = plan.columns_behind(axis, stage.columns_read())
     catalog = {COLUMNS: columns, CATALOG: plan.hash_behind(axis, columns)}
     own = {VARIABLES: [variable.name for variable in stage.variables()], **catalog}
-    provenance: dict[str, Any] = json.loads(json.dumps({**stage.settings_for(plan), **shards, **own}))
+    learnt = plan
+    if stage.requires_fit and stage.name in (made := generations_in(plan.job.output)):
+        learnt = plan.first(made[stage.name][0])  # what it learnt, it learnt from these
+    provenance: dict[str, Any] = json.loads(json.dumps({**stage.settings_for(learnt), **shards, **own}))
     return provenance
 
 
 def check_product(output: str, product: str, provenance: Mapping[str, Any], plan: Plan | None = None) -> bool:
     """Tell whether a product exists; refuse a product made with another plan.
+
+    It may have the first rows of the plan alone: then the catalogue has grown.
 
     Parameters
     ----------
@@ -55,13 +61,16 @@ def check_product(output: str, product: str, provenance: Mapping[str, Any], plan
     before: dict[str, Any] = json.loads(str(attrs[PROVENANCE]))
     if CATALOG in before and COLUMNS not in before:
         raise earlier_version(f"{product}.zarr in {output}")
-    changed = differences(before, provenance)
-    if _differing(before, provenance) == [VARIABLES]:  # the same job, so another version made it
+    changed, differ = differences(before, provenance), _differing(before, provenance)
+    if plan is not None and rows_made_from(plan, product, before):
+        differ.discard(CATALOG)
+    if differ == {VARIABLES}:  # the same job, so another version made it
         lacks = [name for name in provenance[VARIABLES] if name not in before.get(VARIABLES, ())]
         raise earlier_version(f"{product}.zarr in {output}", lacks)
-    if before.get(CATALOG) != provenance.get(CATALOG):
+    if CATALOG in differ:
         axis: Axis = "object" if "object_id" in provenance[COLUMNS] else "frame"
-        changed += catalog_differences(plan, axis, before, str(attrs.get("job", "")))
+        rows = generations_in(output)[product][-1] if axis == "object" else None
+        changed += catalog_differences(plan, axis, before, str(attrs.get("job", "")), rows)
     if changed:
         raise PlanMismatchError(
             f"{product}.zarr in {output} was made by another job:\n"
@@ -71,8 +80,8 @@ def check_product(output: str, product: str, provenance: Mapping[str, Any], plan
     return True
 
 
-def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    return [key for key in {*before, *now} if before.get(key) != now.get(key)]
+def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> set[str]:
+    return {key for key in {*before, *now} if before.get(key) != now.get(key)}
 
 
 def made_already(plan: Plan, stages: Iterable[Stage]) -> list[Stage]:
@@ -106,8 +115,25 @@ def check_made_by(job: Job, product: str) -> None:
         log.warning("%s.zarr in %s was not compared with the job: %s", product, job.output, error)
         return
     check_product(job.output, product, provenance_of(plan, stage), plan)
+    refuse_shorter(plan, product)
     if stage.axis == "object":
         refuse_old_labels(plan)
+
+
+def refuse_shorter(plan: Plan, product: str) -> None:
+    """Refuse a product that lacks the rows by which the catalogue has grown.
+
+    Raises
+    ------
+    PlanMismatchError
+        Says how many there are.
+    """
+    rows = generations_in(plan.job.output).get(product, (plan.size("object"),))[-1]
+    if plan.size("object") > rows:
+        raise PlanMismatchError(
+            f"the catalogue of {plan.job.name} has {plan.size('object') - rows:,} rows that {product}.zarr in "
+            f"{plan.job.output} lacks: survey-batch run adds them; then train"
+        )
 
 
 def fingerprint(provenance: Mapping[str, Any]) -> str:

@@ -64,13 +64,13 @@ def refuse_what_cannot_work(plan: Plan, cost: Estimate, *, elsewhere: bool) -> N
     """
     for stage in make_stages(plan.job):
         stage.check_plan(plan)
-    missing = missing_archive(plan.job)
+    missing = missing_archive(plan)
     if missing and not elsewhere:
         raise ConfigurationError(f"{missing}: correct it, or mount its file system")
     refuse_what_cannot_fit(plan, cost)
 
 
-def missing_archive(job: Job) -> str:
+def missing_archive(plan: Plan) -> str:
     """Say that the archive's folder is not on this machine if files are still to be read from it; "" otherwise.
 
     Raises
@@ -78,15 +78,18 @@ def missing_archive(job: Job) -> str:
     ConfigurationError
         The root is not an address.
     """
-    folder = folder_of(job.archive.root)
-    if folder is None or folder.is_dir() or not any(_is_left(job, group) for group in make_groups(make_stages(job))):
+    folder = folder_of(plan.job.archive.root)
+    groups = make_groups(make_stages(plan.job))
+    if folder is None or folder.is_dir() or not any(_is_left(plan, group) for group in groups):
         return ""
     return f"archive.root {folder} is not a folder here"
 
 
-def _is_left(job: Job, group: Group) -> bool:
+def _is_left(plan: Plan, group: Group) -> bool:
     """Tell whether stages still read from the archive for unfinished rows."""
     return any(stage.phase == "ingest" for stage in group.stages) and any(
-        not product_exists(job.output, stage.name) or unfinished(read_status(job.output, stage.name)).any()
+        not product_exists(plan.job.output, stage.name)
+        or len(status := read_status(plan.job.output, stage.name)) < plan.size(stage.axis)
+        or unfinished(status).any()
         for stage in group.stored
     )

@@ -19,9 +19,10 @@ from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.paths import files_in, join, write_bytes
 from survey_batch.core.status import Status
 from survey_batch.models.manifest import MANIFEST
+from survey_batch.planning.growth import generations_in
 from survey_batch.planning.plan import LABELS, Plan
 from survey_batch.planning.stored import to_numpy
-from survey_batch.preflight.differences import CATALOG, COLUMNS
+from survey_batch.preflight.differences import rows_made_from
 from survey_batch.stages import Stage
 from survey_batch.store.history import add_to_history
 from survey_batch.store.products import (
@@ -79,8 +80,7 @@ def find_relabelling(plan: Plan, stages: Iterable[Stage] = ()) -> Relabelling | 
     stages
         Stages that may have been fitted to the old split.
     """
-    marks, now = _marks(plan.job.output), labels_hash(plan)
-    stale = {name: _differing(plan, name) for name in _products(plan) if marks.get(name) != now}
+    stale = {name: _differing(plan, name) for name in _unmarked(plan)}
     changed = {name: rows for name, rows in stale.items() if rows}
     if not changed:
         return None
@@ -92,7 +92,7 @@ def relabel(plan: Plan, stages: Sequence[Stage], say: Callable[[str], None]) -> 
     """Write the plan's labels and splits into all products of the output that have others, then store the plan."""
     if (found := find_relabelling(plan, stages)) is None:
         if unmarked := [name for name in _products(plan) if _marks(plan.job.output).get(name) != labels_hash(plan)]:
-            plan.store()  # a relabelling was interrupted after its last row
+            plan.store()  # a relabelling was interrupted after its last row, or the catalogue has grown
             mark_labelled(plan, *unmarked)
         return
     say(f"note: {found}")
@@ -129,14 +129,27 @@ def refuse_old_labels(plan: Plan) -> None:
         )
 
 
-def labels_hash(plan: Plan) -> str:
-    """Hash of the labels and splits of all rows; "" if the objects are not known yet."""
+def labels_hash(plan: Plan, rows: int | None = None) -> str:
+    """Hash of the labels and splits of all rows, or of the first ones; "" if the objects are not known yet."""
     there = set(LABELS) <= set(plan.objects.column_names)
-    return plan.hash_behind("object", LABELS) if there else ""
+    return plan.hash_behind("object", LABELS, rows) if there else ""
+
+
+def _unmarked(plan: Plan) -> Iterator[str]:
+    """Yield the products of which no mark says that their rows have the plan's labels and splits.
+
+    A mark may be of the time before the product grew: rows get their labels when they are done, and no row is done
+    before the mark is renewed.
+    """
+    marks, made = _marks(plan.job.output), generations_in(plan.job.output)
+    for name in _products(plan):
+        lengths = {None, *made.get(name, ())[-2:]}
+        if marks.get(name) not in {labels_hash(plan, rows) for rows in lengths}:
+            yield name
 
 
 def _products(plan: Plan) -> Iterator[str]:
-    """Yield the output's products that have just the plan's objects, whatever the job's stages are now."""
+    """Yield the output's products that have the plan's objects, or its first ones, whatever the job's stages are."""
     if not labels_hash(plan):
         return
     for path in files_in(plan.job.output, ".zarr"):
@@ -144,11 +157,8 @@ def _products(plan: Plan) -> Iterator[str]:
         if not product_exists(plan.job.output, name):
             continue
         attrs = open_group(plan.job.output, name).attrs
-        provenance = json.loads(str(attrs.get(PROVENANCE, "{}")))
-        columns = provenance.get(COLUMNS, [])
         labelled = set(LABELS) <= set(str(attrs.get("coordinates", "")).split())  # a product of frames has none
-        known = "object_id" in columns and set(columns) <= set(plan.objects.column_names)
-        if labelled and known and provenance.get(CATALOG) == plan.hash_behind("object", columns):
+        if labelled and rows_made_from(plan, name, json.loads(str(attrs.get(PROVENANCE, "{}")))):
             yield name
 
 
@@ -157,7 +167,8 @@ def _differing(plan: Plan, product: str) -> dict[str, int]:
     done = read_status(plan.job.output, product) != Status.PENDING
     done = done.reshape(len(done), -1).any(axis=1)
     stored = read_rows(plan.job.output, product, slice(None), LABELS)
-    other = {name: stored[name].astype(object) != to_numpy(plan.objects[name]).astype(object) for name in LABELS}
+    planned = {name: to_numpy(plan.objects[name].slice(0, len(done))).astype(object) for name in LABELS}
+    other = {name: stored[name].astype(object) != planned[name] for name in LABELS}
     counts = {name: int(np.sum(done & differs)) for name, differs in other.items()}
     return {name: count for name, count in counts.items() if count}
 

@@ -32,9 +32,10 @@ class Answer:
 
 def sample_rows(plan: Plan, number: int = 3) -> list[Rows]:
     """Choose rows that name a file, from the first to the last: fields or usable objects, as the first stage takes."""
-    table = plan.fields if _first_stage(plan.job).axis == "frame" else plan.objects
-    count = table.num_rows if table is plan.fields else table.num_rows - plan.invalid
-    rows = np.unique(np.linspace(0, count - 1, number).round().astype(int)).tolist() if count else []
+    of_fields = _first_stage(plan.job).axis == "frame"
+    table = plan.fields if of_fields else plan.objects
+    there = np.arange(table.num_rows) if of_fields else np.flatnonzero(plan.usable)
+    rows = there[np.unique(np.linspace(0, len(there) - 1, number).round().astype(int))].tolist() if len(there) else []
     return [{name: to_numpy(table[name].slice(row, 1)) for name in table.column_names} for row in rows]
 
 

@@ -103,7 +103,8 @@ def read_marks(output: str, product: str, group: zarr.Group) -> Array:
         return read_array(group, STATUS)
     listed, known = listed_marks(output, product), known_marks(output)
     before, statuses = _read.get((output, product), ({}, np.zeros(0)))
-    if not listed or before != listed or not known.keys() >= set(listed.values()):  # else each is what it was
+    lengthened = statuses.shape != getattr(group[STATUS], "shape", None)  # the catalogue has grown
+    if not listed or lengthened or before != listed or not known.keys() >= set(listed.values()):
         path = StorePath(_KnownStore(group.store, known, listed), group.path)
         statuses = read_array(zarr.Group(zarr.AsyncGroup(metadata=group.metadata, store_path=path)), STATUS)
         _read[output, product] = listed, statuses

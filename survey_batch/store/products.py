@@ -76,7 +76,7 @@ def earlier_version(path: str, lacks: Iterable[str] = ()) -> PlanMismatchError:
 def create_product(output: str, schema: Schema, attrs: Mapping[str, Any]) -> None:
     """Create all arrays of a product, its fixed coordinates and its metadata, and add it to the output's group.
 
-    The shapes never change afterwards, so consolidated metadata is written once, here, and stays correct.
+    Consolidated metadata is written here, with all shapes; `store.growth` changes both together.
     `attrs` is written last of all and marks the product as created. Values that are not text become JSON, so that a
     part of the product can also be saved as netCDF.
     """

@@ -114,6 +114,33 @@ def _known(output: str) -> tuple[dict[str, Any], dict[str, str]]:
         return {}, {}
 
 
+def copied_metadata(output: str, name: str) -> dict[str, Any]:
+    """Return the group's copy of the metadata of a product (`spectra.zarr`), without its arrays; empty if none."""
+    return dict(_known(output)[0].get(name, {}))
+
+
+def settle(output: str, *products: str) -> None:
+    """Write the metadata of arrays again that are not those in their product's file, which is written first.
+
+    A product that is left out of the group may have been interrupted between the two.
+
+    Parameters
+    ----------
+    products
+        By default, those that the group does not know.
+    """
+    known = known_products(output)
+    names = [f"{name}.zarr" for name in products] or [
+        name for name in _products(output) if name.removesuffix(".zarr") not in known
+    ]
+    for name, raw in ((name, _bytes_of(join(output, name, METADATA))) for name in names):
+        arrays = json.loads(raw).get(CONSOLIDATED, {}).get("metadata", {}) if _is_json(raw) and raw else {}
+        for array, entry in arrays.items():
+            path, wanted = join(output, name, array, METADATA), json.dumps(entry, indent=2).encode()
+            if _bytes_of(path) != wanted:
+                write_bytes(path, wanted)
+
+
 def known_products(output: str) -> set[str]:
     """Return the products that the group knows; those that were deleted by hand since it was written are among them."""
     return {name.removesuffix(".zarr") for name in _known(output)[0] if "/" not in name}

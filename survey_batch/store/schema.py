@@ -124,6 +124,9 @@ class Schema:
 PRODUCTS_OF_FRAMES = ("detections", "frames")
 """Products with the axis `frame`; all others have the axis `object`."""
 
+PRODUCTS_FROM_FIELDS = ("detections",)
+"""Products made from a list of fields, whatever objects there are; they do not grow."""
+
 
 def _coordinate(name: str, dtype: str, **attrs: str) -> Variable:
     return Variable(name, ("object",), dtype, attrs, coordinate=True)

@@ -75,10 +75,30 @@ def test_a_catalogue_that_was_edited_is_named_by_its_rows_and_values(keys, tmp_p
         keys, tmp_path / "out"
     )
     path.write_text("".join(text.splitlines(keepends=True)[:-1]))
-    assert "catalog: had 8 rows, now 7" in refused(keys, tmp_path / "out")
+    assert "catalog: 1 of 8 rows are no longer there: '1007'. A catalogue may grow" in refused(keys, tmp_path / "out")
     path.write_text(text.replace("1003|", "2003|"))
-    assert "object_id differs in 1 of 8 rows; in the first of them it was '1003', now '2003'" in refused(
-        keys, tmp_path / "out"
+    assert "catalog: 1 of 8 rows are no longer there: '1003'. A catalogue may grow" in refused(keys, tmp_path / "out")
+
+
+def test_rows_that_vanished_are_named_also_where_others_were_added_or_changed(keys, tmp_path):
+    path = tmp_path / "archive" / "catalog.csv"
+    make(lamost_job(keys, tmp_path / "out", ["spectra"]))
+    head, *rows = path.read_text().splitlines()
+    more = [row.replace("100", "200").replace("TEST", "MORE") for row in rows]
+    path.write_text("\n".join([head, *more, rows[7].replace("|10.07|", "|10.5|")]) + "\n")
+    said = refused(keys, tmp_path / "out")
+    assert "catalog: 7 of 8 rows are no longer there: '1000', '1001', '1002', '1003', '1004' and 2 more. A" in said
+    assert "catalog: ra differs in 1 of 1 rows; in the first of them it was 10.07, now 10.5" in said
+
+
+def test_a_row_named_after_its_position_since_another_has_its_id_is_told(keys, tmp_path):
+    path = tmp_path / "archive" / "catalog.csv"
+    make(lamost_job(keys, tmp_path / "out", ["spectra"]))
+    text = path.read_text()
+    path.write_text(text + text.splitlines()[3].replace("|10.02|", "|11.5|").replace("|3|STAR", "|33|STAR") + "\n")
+    said = refused(keys, tmp_path / "out")
+    assert re.search(
+        r"there: '1002'; '1002' is '1002-J[0-9.+]+' now, as a row elsewhere on the sky has the same id", said
     )
 
 

@@ -88,11 +88,11 @@ def test_an_archive_that_is_not_there_is_refused_where_the_work_is_done_here(key
 
 def test_an_archive_that_nothing_is_read_from_any_more_need_not_be_there(keys, tmp_path):
     job = job_of({**keys, "archive": {"survey": "lamost", "root": str(tmp_path / "none")}}, tmp_path / "out")
-    assert missing_archive(job)
+    assert missing_archive(make_plan(job))
     create_product(job.output, make_stage(job, "spectra").schema(8), {"provenance": {}})
-    assert missing_archive(job)
+    assert missing_archive(make_plan(job))
     open_group(job.output, "spectra")["status"][:] = Status.OK
-    assert not missing_archive(job)
+    assert not missing_archive(make_plan(job))
 
 
 def test_a_root_that_is_no_address_is_refused(keys, tmp_path):

@@ -159,7 +159,7 @@ def _plan_rows(made: pa.ChunkedArray, asked: pa.ChunkedArray, catalog: CatalogSe
         missing = asked.filter(pc.is_null(indices))[0].as_py()
         raise ConfigurationError(
             f"object {missing!r} of {catalog.path} is not in {output}: the catalogue changed since the run, "
-            "or the run has not reached it yet"
+            "or the run has not reached it yet. Rows that were added to the catalogue are made by survey-batch run"
         )
     return to_numpy(indices)
 

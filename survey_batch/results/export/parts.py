@@ -37,6 +37,10 @@ def to_column(values: Array, there: npt.NDArray[np.bool_]) -> pa.Array:
 
 
 def stored_rows(group: zarr.Group, name: str, rows: slice) -> Array:
-    """Read rows of an array; text becomes Python strings."""
+    """Read rows of an array, with fill values for rows that it lacks so far; text becomes Python strings."""
     values = read_array(group, name, rows)
-    return values.astype(object) if values.dtype.kind in "TU" else values
+    values = values.astype(object) if values.dtype.kind in "TU" else values
+    lacking = rows.stop - rows.start - len(values) if rows.stop is not None else 0
+    if not lacking:
+        return values
+    return np.concatenate([values, np.full((lacking, *values.shape[1:]), "" if values.dtype == object else 0)])

@@ -111,7 +111,8 @@ def find_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
 def _status(output: str, product: str, rows: int) -> Statuses:
     if not product_exists(output, product):
         return np.full(rows, Status.PENDING, np.uint8)
-    return read_marks(output, product, open_group(output, product)).astype(np.uint8)
+    status = read_marks(output, product, open_group(output, product)).astype(np.uint8)
+    return np.pad(status, (0, max(rows - len(status), 0)))  # a run has still to give it the catalogue's new rows
 
 
 def _identity(output: str, final: Statuses, positions: tuple[str, ...]) -> Part:

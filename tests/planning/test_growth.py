@@ -1,0 +1,76 @@
+"""The order of a catalogue that has grown."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from survey_batch.planning.growth import Held, fields_in_order, held_rows
+from survey_batch.planning.plan import make_plan
+from survey_batch.preflight.growth import find_growth
+from survey_batch.preflight.trial import sample_rows
+from tests.growing import Growing
+from tests.lamost_files import make_archive
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    return make_archive(tmp_path_factory.mktemp("archive"), 8)
+
+
+def ordered(held, ids, **known):
+    """Bring rows that would be in the order of `ids` behind those that are known."""
+    order = Held("", len(held), pa.table({"object_id": list(held)}), **known).order(pa.table({"object_id": list(ids)}))
+    return "".join(ids[place] for place in order) if order is not None else ids
+
+
+def test_known_rows_keep_their_places_and_new_ones_keep_their_order_behind_them():
+    assert ordered("", "dbac") == "dbac"
+    assert ordered("db", "dbac") == "dbac"
+    assert ordered("ca", "dbac") == "cadb"
+    assert ordered("cabd", "dbac") == "cabd"
+
+
+def test_rows_of_the_stored_plan_that_no_product_has_may_vanish():
+    made = {"spectra": (1, 2), "features": (1,)}
+    assert ordered("cax", "dbac", generations=made) == "cadb"
+    assert ordered("cxa", "dbac", generations=made) == "dbac", "a product has it"
+
+
+def test_fields_of_each_generation_come_behind_those_before():
+    objects = pa.table({"field": [5, 3, 5, 4, 1, 3, 0], "problem": ["", "", "", "x", "", "", ""]})
+    assert fields_in_order(objects, ["field"])["field"].to_pylist() == [0, 1, 3, 5]
+    assert fields_in_order(objects, ["field"], [3])["field"].to_pylist() == [3, 5, 0, 1]
+    assert fields_in_order(objects, ["field"], [3, 5, 7])["field"].to_pylist() == [3, 5, 1, 0]
+
+
+def test_without_products_no_order_is_kept(archive, tmp_path):
+    growing = Growing.lamost(archive, tmp_path, stages=("spectra",))
+    growing.rows([5, 4]).store()
+    assert held_rows(growing.job.output).rows == 0
+    assert growing.rows([5, 4, 0]).objects["object_id"].to_pylist() == ["1000", "1004", "1005"]
+
+
+def test_the_rows_that_the_reasons_of_unusable_rows_name_may_move_and_the_rows_may_be_anywhere(archive, tmp_path):
+    growing = Growing.lamost(archive, tmp_path)
+    growing.rows([1, 0, 1])
+    growing.run()
+    plan = growing.rows([5, 3, 1, 0, 1])
+    assert find_growth(plan) is not None
+    assert plan.objects["object_id"].to_pylist() == ["1000", "1001", "1001#2", "1003", "1005"]
+    assert plan.objects["problem"].to_pylist()[2] == "same object_id as row 0: the same object again"
+    assert plan.invalid == 1
+    assert np.flatnonzero(plan.usable).tolist() == [0, 1, 3, 4]
+    assert [str(row["object_id"][0]) for row in sample_rows(plan, 9)] == ["1000", "1001", "1003", "1005"]
+    growing.run()
+    assert find_growth(make_plan(growing.job)) is None
+    assert growing.rows([1, 1, 0, 3, 5]).not_stored() != []  # the rows' numbers have moved, which the plan has
+    assert find_growth(make_plan(growing.job)) is None
+
+
+def test_the_plan_of_the_first_rows_is_that_of_the_catalogue_before(archive, tmp_path):
+    growing = Growing.lamost(archive, tmp_path)
+    before = growing.rows([3, 1, 2])
+    growing.run()
+    plan = growing.rows([3, 1, 2, 0])
+    assert plan.first(3).objects.equals(before.objects)
+    assert plan.first(3).fields.num_columns == 0
