@@ -100,7 +100,7 @@ def timed(job: Any, this: Round, outcome: Outcome, come: Callable[[Command], lis
         code = running.wait(LIMIT)
         seconds, messages = time.monotonic() - begun, running.messages
     outcome.wrong += [f"{noise!r} in {messages[-2000:]}" for noise in NOISE if noise in messages]
-    if code not in (0, 1):
+    if code:
         outcome.wrong.append(f"exit code {code}: {messages[-2000:]}")
     return seconds, times
 
