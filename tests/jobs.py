@@ -33,7 +33,7 @@ def lamost_job(archive, output, stages=("spectra", "features"), **tables):
 
 
 def sdss_job(catalog, root, output, **tables):
-    """A small SDSS job."""
+    """A small SDSS job, which stores frames however few objects there are."""
     return Job.model_validate(
         {
             "name": "test",
@@ -43,6 +43,7 @@ def sdss_job(catalog, root, output, **tables):
             "archive": {"survey": "sdss", "root": str(root)},
             "shards": {"objects": 64},
             **tables,
+            "frames": {"keep": True, **tables.get("frames", {})},
         }
     )
 

@@ -9,7 +9,7 @@ while it decompresses, and aborts a process that ends meanwhile.
 """
 
 import bz2
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from isal import igzip_lib
@@ -94,16 +94,81 @@ def decompress(raw: bytes, ceiling: int, *, plain: bool = False) -> bytes:
     UnreadableError
         Not one of the three kinds, damaged, cut short, or larger than `ceiling`.
     """
-    kind = kind_of(raw)
-    if kind == "bz2":
-        return _decompress_streams(raw, ceiling, "bzip2", bz2.BZ2Decompressor)
-    if kind == "gzip":
-        return _decompress_streams(raw, ceiling, "gzip", _gzip_decompressor)
-    if kind != "fits" and not plain:
-        raise UnreadableError(f"expected bzip2, gzip or FITS, found {describe(raw)}")
-    if len(raw) > ceiling:
-        raise _too_large("FITS", ceiling)
-    return raw
+    return Inflater(raw, ceiling, plain=plain).whole()
+
+
+class Inflater:
+    """A file that is decompressed no further than its bytes are asked for; see `decompress` for the parameters.
+
+    bzip2 has a checksum for each block, so every byte that is returned has been checked, as long as a block holds no
+    more bytes than its nominal size (long runs of one byte make it hold more). gzip has its one checksum at the end, so
+    such a file is always decompressed whole.
+
+    Raises
+    ------
+    UnreadableError
+        Not one of the three kinds, or a plain file larger than `ceiling`.
+    """
+
+    def __init__(self, raw: bytes, ceiling: int, *, plain: bool = False) -> None:
+        self._kind, self._ceiling = kind_of(raw), ceiling
+        self._rest, self._stream, self._parts, self._length = raw, None, list[bytes](), 0
+        self._ended = self._kind not in _PACKED
+        if not self._ended:
+            return
+        if self._kind != "fits" and not plain:
+            raise UnreadableError(f"expected bzip2, gzip or FITS, found {describe(raw)}")
+        if len(raw) > ceiling:
+            raise _too_large("FITS", ceiling)
+        self._parts, self._length = [raw], len(raw)
+
+    def whole(self) -> bytes:
+        """Return the whole file, as `decompress` does."""
+        return self._until(self._ceiling + 1)  # if the byte that does not fit arrives, the file is refused
+
+    def upto(self, length: int) -> bytes:
+        """Return at least the first `length` bytes, or the whole file if it has fewer.
+
+        Raises
+        ------
+        UnreadableError
+            The file is damaged or cut short before these bytes end, or larger than `ceiling`.
+        """
+        block = 100_000 * int(chr(self._rest[3])) if self._kind == "bz2" and self._rest[3:4].isdigit() else 0
+        return self._until(length + block) if block else self.whole()
+
+    def _until(self, length: int) -> bytes:
+        while self._length < length and not self._ended:
+            self._inflate(length - self._length)
+        if len(self._parts) != 1:
+            self._parts = [b"".join(self._parts)]
+        return self._parts[0]
+
+    def _inflate(self, wanted: int) -> None:
+        """Decompress some bytes more; zeros may pad the end of the file, anything else there is damage."""
+        name, decompressor = _PACKED[self._kind]
+        # Ask for one byte more than fits; if it arrives, the file exceeds the ceiling.
+        wanted = min(wanted, self._ceiling + 1 - self._length)
+        given = b"" if self._stream else self._rest
+        stream = self._stream = self._stream or decompressor()
+        try:
+            part = stream.decompress(given, wanted)
+        except _DAMAGE as error:
+            raise UnreadableError(f"damaged {name} file: {error}") from error
+        self._parts.append(part)
+        self._length += len(part)
+        if self._length > self._ceiling:
+            raise _too_large(name, self._ceiling)
+        if stream.eof:
+            self._next_stream(stream.unused_data, name)
+        elif len(part) < wanted:
+            raise CutShortError(f"{name} file is cut short after {self._length} decompressed bytes")
+
+    def _next_stream(self, rest: bytes, name: str) -> None:
+        self._stream, self._ended = None, not rest.strip(b"\0")
+        if not self._ended and kind_of(rest) != self._kind:
+            raise UnreadableError(f"damaged {name} file: {describe(rest)} after its end")
+        self._rest = self._rest if self._ended else rest
 
 
 def _gzip_decompressor() -> Any:
@@ -111,29 +176,11 @@ def _gzip_decompressor() -> Any:
     return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
 
 
-def _decompress_streams(raw: bytes, ceiling: int, name: str, decompressor: Callable[[], Any]) -> bytes:
-    """Decompress stream after stream; zeros may pad the end of the file, anything else there is damage."""
-    parts: list[bytes] = []
-    room, whole = ceiling, raw
-    while raw:
-        stream = decompressor()
-        try:
-            # Ask for one byte more than fits; if it arrives, the file exceeds the ceiling.
-            part = stream.decompress(raw, room + 1)
-        except _DAMAGE as error:
-            raise UnreadableError(f"damaged {name} file: {error}") from error
-        room -= len(part)
-        if room < 0:
-            raise _too_large(name, ceiling)
-        if not stream.eof:
-            raise CutShortError(f"{name} file is cut short after {ceiling - room} decompressed bytes")
-        parts.append(part)
-        raw = stream.unused_data
-        if not raw.strip(b"\0"):
-            break
-        if kind_of(raw) != kind_of(whole):
-            raise UnreadableError(f"damaged {name} file: {describe(raw)} after its end")
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+_PACKED: Mapping[Kind | None, tuple[str, Callable[[], Any]]] = {
+    "bz2": ("bzip2", bz2.BZ2Decompressor),
+    "gzip": ("gzip", _gzip_decompressor),
+}
+"""Kinds of compressed files: their names in messages, and their decompressors."""
 
 
 def _too_large(name: str, ceiling: int) -> UnreadableError:

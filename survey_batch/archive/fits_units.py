@@ -26,7 +26,7 @@ MOST_AXES, MOST_COLUMNS = 9, 999
 
 _END = b"END".ljust(CARD)
 
-_PIXELS = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+PIXELS = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 """BITPIX to a numpy type."""
 
 _COLUMNS = {"L": "u1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8", "C": ">c8", "M": ">c16"}
@@ -53,11 +53,16 @@ class Unit:
 
     def value(self, key: str) -> str | None:
         """Return a card's value as text, without quotes and comment; None if there is no such card."""
+        text = self.verbatim(key)
+        return None if text is None else text.strip()
+
+    def verbatim(self, key: str) -> str | None:
+        """Return a card's value as `value` does, with the blanks at both ends of its text."""
         at = self._cards.get(key.ljust(8).encode() + b"=")
         if at is None:
             return None
         text = self.raw[at + 9 : at + CARD].decode("ascii", "replace").strip()
-        return text[1:].split("'")[0].strip() if text.startswith("'") else text.split("/")[0].strip()
+        return text[1:].split("'")[0] if text.startswith("'") else text.split("/")[0]
 
     @cached_property
     def _cards(self) -> dict[bytes, int]:
@@ -110,8 +115,8 @@ class Unit:
             The header makes no sense, or the file is shorter than it says.
         """
         shape, bitpix = self.shape, self.integer("BITPIX")
-        if bitpix not in _PIXELS:
-            raise UnreadableError(f"header card BITPIX is {bitpix}, none of {', '.join(map(str, _PIXELS))}")
+        if bitpix not in PIXELS:
+            raise UnreadableError(f"header card BITPIX is {bitpix}, none of {', '.join(map(str, PIXELS))}")
         groups, heap = self.integer("GCOUNT", 1), self.integer("PCOUNT", 0)
         if min((*shape, groups, heap)) < 0:
             raise UnreadableError(f"the header at byte {self.begin} has axes {shape}, PCOUNT {heap}, GCOUNT {groups}")
@@ -126,8 +131,17 @@ class Unit:
     def pixels(self) -> npt.NDArray[Any]:
         """Return the image as stored: big-endian, unscaled and read-only; a unit without axes holds no pixel."""
         shape, size = self.shape or (0,), self.nbytes
-        kind = np.dtype(_PIXELS[self.integer("BITPIX")])
+        kind = np.dtype(PIXELS[self.integer("BITPIX")])
+        if size < kind.itemsize * math.prod(shape):
+            raise UnreadableError(f"the header at byte {self.begin} has axes {shape} and no pixels (GCOUNT)")
         return np.frombuffer(self.raw, kind, size // kind.itemsize, self.data)[: math.prod(shape)].reshape(shape)
+
+    def first_rows(self, count: int) -> npt.NDArray[Any]:
+        """Return the first rows of an image with two axes, as `pixels` does; the file may end behind them."""
+        kind, columns = np.dtype(PIXELS[self.integer("BITPIX")]), self.shape[1]
+        if (missing := self.data + count * columns * kind.itemsize - len(self.raw)) > 0:
+            raise CutShortError(f"cut short: {missing} bytes of its first {count} rows are missing")
+        return np.frombuffer(self.raw, kind, count * columns, self.data).reshape(count, columns)
 
     def columns(self) -> np.dtype[Any]:
         """Return the type of a row of a binary table."""
@@ -161,7 +175,7 @@ class Unit:
     def numbers(self) -> npt.NDArray[Any]:
         """Return the image in physical values, with the header's BSCALE, BZERO and BLANK applied."""
         pixels = self.pixels()
-        values = _physical(pixels, self.real("BSCALE", 1), self.value("BZERO"))
+        values = scaled(pixels, self.real("BSCALE", 1), self.value("BZERO"))
         if pixels.dtype.kind != "f" and self.value("BLANK") is not None:
             values = np.where(pixels == self.integer("BLANK"), np.nan, values)
         return values
@@ -184,7 +198,7 @@ class Unit:
     def physical(self, name: str, rows: Any) -> npt.NDArray[Any]:
         """Return a field of one or more rows of a binary table, with the header's TSCAL and TZERO applied."""
         number = rows.dtype.names.index(name) + 1
-        return _physical(np.asarray(rows[name]), self.real(f"TSCAL{number}", 1), self.value(f"TZERO{number}"))
+        return scaled(np.asarray(rows[name]), self.real(f"TSCAL{number}", 1), self.value(f"TZERO{number}"))
 
     def _column(self, number: int) -> tuple[str, str, tuple[int, ...]]:
         name, form, dims = (self.value(f"{key}{number}") or "" for key in ("TTYPE", "TFORM", "TDIM"))
@@ -258,7 +272,7 @@ def _unit(raw: bytes, begin: int) -> Unit:
     return Unit(raw, begin, at)
 
 
-def _physical(values: npt.NDArray[Any], scale: float, zero: str | None) -> npt.NDArray[Any]:
+def scaled(values: npt.NDArray[Any], scale: float, zero: str | None) -> npt.NDArray[Any]:
     """Scale values; unsigned integers, which FITS stores as signed ones with an offset, stay exact."""
     if values.dtype.kind not in "iuf" or (scale == 1 and zero is None):
         return values

@@ -37,7 +37,7 @@ def match_columns(
         columns.
     """
     survey = find_survey(archive.survey)
-    guesses = survey.known_columns()
+    guesses = {**survey.known_columns(), **survey.columns_of_job(archive)}
     usable = [column.name for column in source.columns if not column.vector]
     found = _by_ucd(source)
     found |= {ours: name for ours, names in guesses.items() if (name := first_match(names, usable)) is not None}

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from survey_batch.catalog.angles import Angle, Axis, to_degrees
+from survey_batch.catalog.identifiers import read_ids
 from survey_batch.catalog.source import Rows
 from survey_batch.catalog.values import infinite, to_float, to_integer, to_text
 from survey_batch.core.arrays import F8, I8, Flags
@@ -66,6 +67,10 @@ class Draft:
     def text(self, name: str) -> pa.Array:
         """Return a column as text, null where missing; all null where the file has no such column."""
         return to_text(self.column(name)) if name in self.names else pa.nulls(len(self), pa.string())
+
+    def identifier(self, name: str) -> pa.Array:
+        """Return a column of ids as exact text; null where missing, or where floating point has lost digits."""
+        return read_ids(self.column(name))[0] if name in self.names else pa.nulls(len(self), pa.string())
 
     def number(self, name: str) -> F8:
         """Return a column as floats, NaN where missing or not a number; the latter adds a note."""

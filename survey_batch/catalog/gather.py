@@ -7,11 +7,14 @@ so that nothing stays behind, not even after a kill. They are where `TMPDIR` say
 import mmap
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
+from survey_batch.core.errors import SurveyBatchError
 
 IN_MEMORY_ROWS = 1 << 22
 """Tables with at most so many rows stay in memory."""
@@ -77,7 +80,8 @@ class _File:
     def add(self, data: Any) -> int:
         """Add bytes, and return where they begin."""
         begin = self.size
-        self.size += self.file.write(memoryview(data).cast("B"))
+        with _no_room_told():
+            self.size += self.file.write(memoryview(data).cast("B"))
         return begin
 
     def mapped(self) -> pa.Buffer:
@@ -85,8 +89,20 @@ class _File:
         with self.file:
             if not self.size:
                 return pa.py_buffer(b"")
-            self.file.flush()
+            with _no_room_told():
+                self.file.flush()
             return pa.py_buffer(mmap.mmap(self.file.fileno(), self.size, access=mmap.ACCESS_READ))
+
+
+@contextmanager
+def _no_room_told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SurveyBatchError(
+            f"the columns of this catalogue cannot be put into temporary files in {tempfile.gettempdir()} ({error}): "
+            "set TMPDIR to a folder with more room, up to 300 bytes a row"
+        ) from error
 
 
 class _Column:

@@ -4,7 +4,7 @@ Double precision holds every integer up to 2^53; SDSS ids have 19 digits. A file
 missing value, a spreadsheet) prints `1.23764870457714E+018`, so that many objects share one id.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -49,16 +49,18 @@ def read_ids(column: pa.Array | pa.ChunkedArray, none: str | None = None) -> tup
         Number of rows in a column of numbers whose id is not a whole number and is kept as it is.
     """
     array = one_array(column)
-    return id_reader([array], none)(array)
+    return id_reader(array.type, [array], none)(array)
 
 
-def id_reader(chunks: Sequence[pa.Array], none: str | None = None) -> IdReader:
+def id_reader(kind: pa.DataType, chunks: Iterable[pa.Array], none: str | None = None) -> IdReader:
     """Look at all of a column, and return what reads the ids of a chunk of it, as `read_ids` does of the whole.
 
     Parameters
     ----------
+    kind
+        Type of the column.
     chunks
-        Of one type.
+        The column; it is looked at only if it holds text.
     none
         As for `read_ids`.
     """
@@ -69,7 +71,6 @@ def id_reader(chunks: Sequence[pa.Array], none: str | None = None) -> IdReader:
             text = pc.if_else(pc.match_substring_regex(text, none), pa.scalar(None, pa.string()), text)
         return text
 
-    kind = chunks[0].type if chunks else pa.null()
     if pa.types.is_floating(kind):
         limit = EXACT if kind == pa.float64() else 2.0**24
         return lambda chunk: (*_without_lost(text_of(chunk), np.abs(to_float(chunk)[0]) >= limit), 0)

@@ -103,7 +103,8 @@ def _own_ids(objects: Objects) -> pa.ChunkedArray:
 
 def _read(table: pa.Table, none: str) -> tuple[pa.ChunkedArray, int, int]:
     """Read a table's only column slice by slice; return what `read_ids` does."""
-    read = id_reader([one_array(part[0]) for part in slices(table, SLICE_ROWS)], none)
+    parts = (one_array(part[0]) for part in slices(table, SLICE_ROWS))
+    read = id_reader(one_array(table.slice(0, 0)[0]).type, parts, none)
     lost = odd = 0
 
     def each() -> Iterator[pa.Table]:

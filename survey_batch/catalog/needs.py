@@ -14,11 +14,12 @@ def explain_missing(missing: Sequence[str], source: Source, archive: ArchiveSect
     survey = find_survey(archive.survey)
     usable = [column.name for column in source.columns if not column.vector]
     vectors = [column.name for column in source.columns if column.vector]
-    known = {spelled for names in survey.known_columns().values() for spelled in names}
+    columns = {**survey.known_columns(), **survey.columns_of_job(archive)}
+    known = {spelled for names in columns.values() for spelled in names}
     unknown = [name for name in usable if plain(name) not in known]
     needs = []
     for name in missing:
-        vector = first_match(survey.known_columns()[name], vectors)
+        vector = first_match(columns[name], vectors)
         why = f" ({vector!r} holds vectors, not one value per row)" if vector else near(name, unknown)
         needs.append(
             f'catalog: no column found for {name!r}{why}; name it: [catalog] columns = {{{name} = "<column>"}}'

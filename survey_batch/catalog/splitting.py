@@ -17,6 +17,7 @@ LABELLED = {"label", "class"}
 """Our names of columns that labels are read or made from."""
 _CHAINED = 0.5
 """Fields or plans that stars join into a group with more than this share of the rows are refused."""
+_ONE_PERCENT = 0.01
 SKY = ' or "sky"'
 
 
@@ -130,7 +131,8 @@ def _largest(split: Split, cells: Codes, section: SplitSection) -> str:
             f'= "star"{"" if section.group == "sky" else SKY}, or a smaller radius_arcsec (it is '
             f"{section.radius_arcsec:g})"
         )
-    return f"the largest with {100 * share:.2g} % of the rows" + (f" in {joined:,} {what}" if joined > 1 else "")
+    percent = f"{100 * share:.0f}" if share >= _ONE_PERCENT else f"{100 * share:.2g}"
+    return f"the largest with {percent} % of the rows" + (f" in {joined:,} {what}" if joined > 1 else "")
 
 
 def _count(objects: Objects, choice: npt.NDArray[np.integer]) -> None:
@@ -148,11 +150,12 @@ def _reached(label: Codes, split: Split, names: list[str], section: SplitSection
     shares = count[rows > 0] / rows[rows > 0, None]
     off = np.abs(shares - [section.train, section.validation, section.test])
     worst, which = np.unravel_index(int(np.argmax(off)), off.shape)
+    groups = int(split.group.max()) + 1
     overall = ", ".join(
         f"{name} {100 * share:.1f} %" for name, share in zip(SPLITS, count.sum(0) / rows.sum(), strict=True)
     )
     label_name = np.array(names, dtype=object)[rows > 0][worst]
     return (
-        f"split by {section.group}, {split.group.max() + 1} groups, {largest}: {overall}; farthest from its share is "
-        f"{SPLITS[which]} of class {label_name}, {100 * shares[worst, which]:.1f} %"
+        f"split by {section.group}, {groups} group{'s' if groups > 1 else ''}, {largest}: {overall}; farthest from its "
+        f"share is {SPLITS[which]} of class {label_name}, {100 * shares[worst, which]:.1f} %"
     )

@@ -19,7 +19,8 @@ def init(
     survey: Annotated[
         str | None,
         typer.Option(
-            help="An installed survey: sdss (the default), sdss-spectra, lamost, skyserver, stamps, or a plug-in.",
+            help="An installed survey: sdss (the default), sdss-spectra, lamost, desi, fits-spectra, skyserver, "
+            "stamps, or a plug-in.",
             autocompletion=complete_survey,
         ),
     ] = None,

@@ -40,9 +40,10 @@ def plan(job: JobFile, overrides: Overrides = None) -> None:
     refuse_overlaps(wanted)
     awaited = is_awaited(wanted)
     planned = before_training(wanted) if awaited else wanted
-    stages = make_stages(planned)
-    groups = make_groups(stages)  # before the catalogue is read, refuses stages that do not fit together
+    make_groups(make_stages(planned))  # before the catalogue is read, refuses stages that do not fit together
     made = make_plan(planned)
+    stages = make_stages(made.job)
+    groups = make_groups(stages)
     kind = kind_of(wanted.cluster)
     cost, elsewhere = estimate(made), kind.elsewhere
     if relabelling := find_relabelling(made, stages):

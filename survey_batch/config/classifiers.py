@@ -1,7 +1,7 @@
 """Kinds of classifier: their tables `[train]` and their classes. Any installed package can add to them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from survey_batch.config.sections.training_base import TrainingSection
@@ -25,12 +25,16 @@ class ClassifierKind:
         The class of each variant, `module:Class`, imported only when it is used. The first variant is the default.
     trained_here : bool
         Whether `train.kind` may name it; a model that was trained elsewhere has no table `[train]`.
+    seconds : dict
+        CPU time of one object by variant, from reading its product to writing the answer, with the default settings.
+        `plan` says of a variant that is not here that its time is not known, and does not count it.
     """
 
     name: str
     training: type[TrainingSection]
     variants: Mapping[str, str]
     trained_here: bool = True
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     def family(self, variant: str) -> Any:
         """Import the class of a variant.

@@ -124,8 +124,8 @@ class Job(Section):
         return self.tables[stage] if kind.section else getattr(self, kind.table) if kind.table else None
 
     def keeps(self, stage: str) -> bool:
-        """Tell whether a stage's product is stored."""
-        return bool(getattr(self.section(stage), "keep", True))
+        """Tell whether a stage's product is stored; frames are, until `planning.kept_frames` decides otherwise."""
+        return getattr(self.section(stage), "keep", True) is not False
 
     @model_validator(mode="before")
     @classmethod

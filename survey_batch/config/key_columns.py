@@ -66,6 +66,9 @@ class CatalogRows(Protocol):
     def text(self, name: str) -> "pa.Array":
         """Return a column as text, null where missing; all null if the file has no such column."""
 
+    def identifier(self, name: str) -> "pa.Array":
+        """Return a column of ids as exact text; null where missing, or where floating point has lost digits."""
+
     def integer(self, name: str) -> I8:
         """Return a column as integers, -1 where missing or not a whole number from 0 on."""
 

@@ -82,6 +82,10 @@ class Survey(ABC):
         """Return all columns that a catalogue may have, each with its names in files."""
         return {**POSITION, **OTHER_COLUMNS, **cls.columns, **{column.name: column.names for column in cls.key}}
 
+    def columns_of_job(self, archive: ArchiveSection) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002
+        """Return columns that keys of `[archive]` name, beside those that any job has: our name, and names in files."""
+        return {}
+
     @classmethod
     def archive_keys(cls) -> tuple[str, ...]:
         """Return the keys that the survey adds to `[archive]`."""

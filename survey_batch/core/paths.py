@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -21,6 +21,9 @@ from survey_batch.core.errors import ConfigurationError
 conf.setdefault("s3", {}).setdefault("max_concurrency", 1)
 for protocol in ("http", "https"):  # logins from ~/.netrc and proxies from the environment, as curl takes them
     conf.setdefault(protocol, {}).setdefault("client_kwargs", {}).setdefault("trust_env", True)
+
+OUTSIDE_ROOT = r"^/|(^|/)\.\.(/|$)"
+"""Pattern of a name, given by a catalogue, that leads out of the archive's root."""
 
 
 def is_url(path: str) -> bool:
@@ -212,12 +215,47 @@ def remove_folder(path: str) -> None:
         filesystem.rm(inside, recursive=True)
 
 
-def read_bytes(path: str) -> bytes:
-    """Read a whole file; raise FileNotFoundError if there is none."""
+def read_bytes(path: str, start: int | None = None, stop: int | None = None) -> bytes:
+    """Read a file, whole or the bytes from `start` to before `stop`; raise FileNotFoundError if there is none."""
     if is_url(path):
         filesystem, inside = url_to_fs(path)
-        return bytes(filesystem.cat_file(inside))  # opening it would ask a cache for its length
-    return Path(path).read_bytes()
+        return bytes(filesystem.cat_file(inside, start=start, end=stop))  # opening it would ask a cache for its length
+    if start is None and stop is None:
+        return Path(path).read_bytes()
+    with Path(path).open("rb") as stream:
+        stream.seek(start or 0)
+        return stream.read(-1 if stop is None else stop - stream.tell())
+
+
+AT_A_TIME = 1000
+"""Small files asked of an object store at a time; as many of them as botocore opens connections are under way."""
+
+
+def read_all(paths: Sequence[str]) -> Iterator[bytes | None]:
+    """Read small files of one folder whole, many at a time from an object store; None is for a file that is not there.
+
+    Yields
+    ------
+    bytes or None
+        The content of each file, in the order of the paths.
+    """
+    if not paths or not is_url(paths[0]):
+        yield from map(_read_if_there, paths)
+        return
+    filesystem, _ = url_to_fs(paths[0])
+    for first in range(0, len(paths), AT_A_TIME):
+        names = [url_to_fs(path)[1] for path in paths[first : first + AT_A_TIME]]
+        for found in filesystem.cat_ranges(names, None, None, on_error="return"):  # `cat` would take names as patterns
+            if isinstance(found, Exception) and not isinstance(found, FileNotFoundError):
+                raise found
+            yield None if isinstance(found, FileNotFoundError) else bytes(found)
+
+
+def _read_if_there(path: str) -> bytes | None:
+    try:
+        return read_bytes(path)
+    except FileNotFoundError:
+        return None
 
 
 def write_json(path: str, value: Any) -> None:

@@ -43,6 +43,8 @@ def catalogue_is_readable(site: Site, job: Job) -> Findings[Plan]:
 
 def stages_fit(site: Site, job: Job, plan: Plan | None) -> Findings[Estimate | None]:
     """Import the user's functions, check that the stages fit together, and find what their workers need."""
+    if plan is not None:
+        job = job.model_copy(update={"frames": plan.job.frames})  # which says whether they are kept
     stages = make_stages(pin_functions(job))
     groups = make_groups(stages)
     if plan is not None:

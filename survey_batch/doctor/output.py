@@ -17,8 +17,9 @@ from survey_batch.core.findings import Finding, Findings, Site
 from survey_batch.core.paths import create_bytes, exists, is_url, join, make_folder, read_bytes, remove, write_bytes
 from survey_batch.core.wording import size
 from survey_batch.planning.plan import Plan
-from survey_batch.preflight.estimate import Estimate, less_room, missing_bytes, nearest_folder, share_left
+from survey_batch.preflight.estimate import Estimate, missing_bytes, nearest_folder, share_left
 from survey_batch.preflight.footprint import OTHER_FILES, OTHER_FOLDERS
+from survey_batch.preflight.less_room import less_room
 from survey_batch.preflight.refusals import refuse_overlaps
 from survey_batch.store.holder import Holder, is_dead
 from survey_batch.store.lock import holder_of, locked

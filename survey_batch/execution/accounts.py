@@ -14,12 +14,13 @@ from survey_batch.core.errors import SurveyBatchError
 from survey_batch.core.redaction import redacted
 from survey_batch.core.status import count_statuses, final_status
 from survey_batch.core.steps import step
+from survey_batch.execution.checkpoint import Checkpoint
 from survey_batch.execution.runfile import damaged_accounts, last_counts, write_run
 from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import Plan
 from survey_batch.stages import Stage
 from survey_batch.store.disk import has_vanished, refuse_if_vanished
-from survey_batch.store.problems import collect_problems
+from survey_batch.store.notes import collect_problems
 from survey_batch.store.products import product_exists, read_status
 from survey_batch.store.schema import Array, Axis
 
@@ -88,9 +89,11 @@ class Accounts:
         self.started = time.time()
         self.summary = Summary(self.output)
         self.timing: dict[str, dict[str, float]] = {}
+        self.checkpoint = Checkpoint(self.output)
 
     def record(self, record: Record) -> None:
         """Add up what a finished shard took."""
+        self.checkpoint.note(record.mark)
         timing = self.timing.setdefault(record.stage, {})
         for key in ("rows_done", "cpu_seconds", "nbytes"):
             timing[key] = timing.get(key, 0) + getattr(record, key)
@@ -142,6 +145,7 @@ class Accounts:
             self.summary.stages[name] = {"counts": counts, **self.timing.get(name, {})}
         objects = [statuses[stage.name] for stage in self.stages if stage.axis == "object"]
         self.summary.counts = count_statuses(final_status(objects or list(statuses.values())))
+        self.checkpoint.end()
 
     def _accounted_for(self) -> bool:
         """Tell whether `run.json` has these counts already."""

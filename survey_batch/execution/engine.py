@@ -32,7 +32,8 @@ from survey_batch.monitor.record import Record
 from survey_batch.preflight.phases import Group
 from survey_batch.store.damage import Damage, DamagedError
 from survey_batch.store.disk import refuse_if_vanished
-from survey_batch.store.problems import count_reasons, problems_of
+from survey_batch.store.notes import problems_of
+from survey_batch.store.problems import count_reasons
 from survey_batch.store.products import confirmed, mark_pending, read_status
 from survey_batch.store.schema import Shard
 

@@ -21,7 +21,8 @@ from survey_batch.planning.plan import Plan
 from survey_batch.preflight.phases import Group
 from survey_batch.preflight.trial import knock, sample_rows
 from survey_batch.stages import Stage
-from survey_batch.store.problems import count_reasons, pattern_of, problems_of
+from survey_batch.store.notes import problems_of
+from survey_batch.store.problems import count_reasons, pattern_of
 from survey_batch.store.products import mark_pending, read_status
 from survey_batch.store.schema import Array, Shard
 

@@ -23,6 +23,7 @@ from survey_batch.integrity.marking import mark_damaged
 from survey_batch.monitor.progress import LineProgress
 from survey_batch.monitor.record import Record
 from survey_batch.planning.plan import Plan
+from survey_batch.planning.stored import forget_plan
 from survey_batch.preflight.estimate import estimate
 from survey_batch.preflight.phases import Group, make_groups
 from survey_batch.preflight.provenance import fingerprint, made_already, provenance_of
@@ -158,6 +159,8 @@ class Runner:
             stage.check()  # again: its upstream stage may have learnt its components only now
             if stage not in existing:
                 self._create(connection, stage)
+        # If the client is the user's own, its workers may know the plan of an earlier run.
+        connection.client.run(forget_plan, on_error="ignore")
         look = FirstLook(self.job, group)
         look.forget(self.plan.shards(group.stages[0].axis))
         shards = self._begin(group)

@@ -16,7 +16,7 @@ from survey_batch.monitor.progress import LineProgress
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.phases import make_groups
 from survey_batch.preflight.refusals import refuse_overlaps
-from survey_batch.stages import make_stages
+from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
 from survey_batch.store.disk import telling_of_the_disk
 from survey_batch.store.lock import locked
@@ -64,8 +64,7 @@ def run(
     wanted = statuses_to_retry(retry)
     refuse_overlaps(job)
     job, progress = pin_functions(job), progress or LineProgress()
-    stages = make_stages(job)
-    search, rest = ([stage for stage in stages if stage.from_fields is asked] for asked in (True, False))
+    search, rest = _search_and_rest(job)
     make_groups(rest)  # refuses a job that cannot work before the catalogue is read and any field is searched
     plan = make_plan(job)
     found = Summary(job.output)
@@ -80,12 +79,19 @@ def run(
                 begun = any(product_exists(job.output, stage.name) for stage in rest)
                 if wanted and begun:
                     progress.say("fields are not searched again: the list of objects must stay as it is")
-                first = Search(job, search, progress, frozenset() if begun else wanted, begun=begun)
+                first = Search(plan.job, search, progress, frozenset() if begun else wanted, begun=begun)
                 first.run(cluster, log_path)
                 found = first.accounts.account(log_path)
                 if not found.complete:
                     return found
                 plan = make_plan(job)
+            _, rest = _search_and_rest(plan.job)  # which may not store frames
             runner = Runner(plan, rest, progress, wanted)
             runner.run(cluster, log_path)
         return runner.accounts.account(log_path).after(found)  # the workers have ended
+
+
+def _search_and_rest(job: Job) -> tuple[list[Stage], list[Stage]]:
+    """Divide the job's stages into the search for objects, and what is made of them."""
+    stages = make_stages(job)
+    return [stage for stage in stages if stage.from_fields], [stage for stage in stages if not stage.from_fields]

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.job import Job
+from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status, count_statuses, unfinished, usable
 from survey_batch.core.threads import one_thread
 from survey_batch.core.world import blaming_the_node, last_read, node_name, refuse_another_world
@@ -25,7 +26,8 @@ from survey_batch.planning.stored import Rows
 from survey_batch.stages import Block, Stage, make_stage
 from survey_batch.stages.base import take
 from survey_batch.store.disk import telling_of_the_disk
-from survey_batch.store.problems import Problem, note_problems, reasons_of, tracebacks_of
+from survey_batch.store.notes import note_problems
+from survey_batch.store.problems import Problem, reasons_of, tracebacks_of
 from survey_batch.store.products import read_rows, write_shard
 from survey_batch.store.schema import OBJECT_COORDINATES, Array, Shard
 
@@ -127,8 +129,9 @@ def write(job: Job, name: str, computed: tuple[Loaded, Block] | Record) -> Recor
         note_problems(job.output, name, shard, loaded.todo, whole.problems, names)
         if stage.stored:
             data = {**_coordinates(stage, loaded.rows), **whole.data}
-            nbytes = write_shard(job.output, name, shard, data, whole.status)
-            return _record(name, loaded, whole, nbytes, landmark)
+            mark = write_shard(job.output, name, shard, data, whole.status)
+            nbytes = sum(values.nbytes for values in data.values())
+            return _record(name, loaded, whole, nbytes, landmark, mark if is_url(job.output) else b"")
     return Passed(whole, _record(name, loaded, whole, 0, landmark))
 
 
@@ -160,7 +163,7 @@ def _begin(context: ShardContext) -> Loaded | Record:
     return Loaded(shard, rows, {}, todo, context.inherited(rows), before, started, context.first)
 
 
-def _record(name: str, loaded: Loaded, whole: Block, nbytes: int, landmark: str) -> Record:
+def _record(name: str, loaded: Loaded, whole: Block, nbytes: int, landmark: str, mark: bytes = b"") -> Record:
     wall, cpu = loaded.started
     return Record(
         name,
@@ -175,6 +178,7 @@ def _record(name: str, loaded: Loaded, whole: Block, nbytes: int, landmark: str)
         tracebacks_of(whole.problems),
         node_name(),
         landmark,
+        mark=mark,
     )
 
 

@@ -76,3 +76,14 @@ class Frame:
     mjd_tai: float = math.nan
     """Time of the observation: modified Julian date in atomic time (TAI), NaN if the file does not say; what moment it
     is, `ImageReader.time` says."""
+
+
+@dataclass(frozen=True, eq=False)
+class FrameTop:
+    """The first rows of one band of one field, for cutouts of the flux alone."""
+
+    image: npt.NDArray[np.float32]
+    """(rows, x) nanomaggy per pixel, sky subtracted."""
+    wcs: FrameWcs
+    mjd_tai: float = math.nan
+    """As in `Frame`."""

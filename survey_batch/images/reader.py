@@ -1,14 +1,25 @@
 """The seam between the stages that work on frames and a survey's files."""
 
 from abc import abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, Protocol
 
 from survey_batch.config.file_reader import FileReader
-from survey_batch.images.frame import Frame, FrameGrid
+from survey_batch.images.frame import Frame, FrameGrid, FrameTop, FrameWcs
 from survey_batch.images.ivar import Ccd
 
 Field = tuple[int, ...]
 """A field: the values of the survey's columns `Survey.field`, in their order."""
+
+
+class PartOfFile(Protocol):
+    """A file that is decompressed no further than its bytes are asked for; `archive.decompress.Inflater` is one."""
+
+    def upto(self, length: int) -> bytes:
+        """Return at least the first `length` bytes, or the whole file if it has fewer."""
+
+    def whole(self) -> bytes:
+        """Return the whole file."""
 
 
 class ImageReader(FileReader):
@@ -53,6 +64,31 @@ class ImageReader(FileReader):
         UnreadableError
             The bytes are not the frame that was asked for.
         """
+
+    def read_top(self, file: PartOfFile, field: Field, band: str, rows: Callable[[FrameWcs], int]) -> FrameTop:  # noqa: ARG002
+        """Read no more rows of a frame than are needed, where its file allows; by default the whole frame is read.
+
+        Parameters
+        ----------
+        file
+            Gives as many bytes of the decompressed file as are asked for.
+        field, band
+            The frame.
+        rows
+            Tells from the frame's WCS how many of its first rows are needed; 0 to all.
+
+        Returns
+        -------
+        FrameTop
+            The pixels that `read` returns, at least in these rows.
+
+        Raises
+        ------
+        UnreadableError
+            The bytes are not the frame that was asked for.
+        """
+        frame = self.read(file.whole(), field, band, sky=False)
+        return FrameTop(frame.image, frame.wcs, frame.mjd_tai) if isinstance(frame, Frame) else frame
 
     @abstractmethod
     def ccd(self, field: Field, band: str) -> Ccd:

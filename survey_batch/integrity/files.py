@@ -17,7 +17,9 @@ from survey_batch.preflight.provenance import check_product, fingerprint, proven
 from survey_batch.stages import Stage
 from survey_batch.store.damage import LOST, Damage
 from survey_batch.store.lock import LOCK, holder_of
-from survey_batch.store.problems import ALL, PROBLEM_SCHEMA, note_paths, problems_path
+from survey_batch.store.marks import PROGRESS, SCHEMA
+from survey_batch.store.notes import note_paths, problems_path
+from survey_batch.store.problems import ALL, PROBLEM_SCHEMA
 from survey_batch.store.products import PROVENANCE, open_group
 from survey_batch.store.root import METADATA, DamagedMetadata
 from survey_batch.store.schema import Shard
@@ -74,7 +76,7 @@ def check_accounts(output: str, counts: Mapping[str, Mapping[str, int]], *, runn
     running
         Whether a run is changing them.
     """
-    for name, read in (("run.json", read_run_file), (ALL, _read_notes)):
+    for name, read in (("run.json", read_run_file), (ALL, _read_notes), (PROGRESS, _read_marks)):
         if (error := _broken(read, join(output, name))) is not None:
             yield Fault(Kind.ACCOUNTS, name, f"it cannot be read ({error.why})")
     if exists(join(output, LOCK)) and holder_of(output) is None:
@@ -133,6 +135,10 @@ def check_classifiers(job: Job) -> Iterator[Fault]:
 
 def _read_notes(path: str) -> object:
     return read_table(path, PROBLEM_SCHEMA)
+
+
+def _read_marks(path: str) -> object:
+    return read_table(path, SCHEMA)
 
 
 def _broken(read: object, path: str) -> DamagedFileError | None:

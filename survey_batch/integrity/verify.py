@@ -8,7 +8,7 @@ from typing import Any
 from survey_batch.config.job import Job
 from survey_batch.core.display import html_table
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
-from survey_batch.core.paths import files_in
+from survey_batch.core.paths import files_in, join, remove
 from survey_batch.core.status import count_statuses
 from survey_batch.core.steps import step
 from survey_batch.core.wording import size
@@ -31,8 +31,9 @@ from survey_batch.store.codecs import is_checked
 from survey_batch.store.damage import DamagedError
 from survey_batch.store.holder import is_dead
 from survey_batch.store.lock import holder_of, locked
+from survey_batch.store.marks import PROGRESS
+from survey_batch.store.notes import collect_problems, rewrite_note
 from survey_batch.store.parts import parts_left, remove_parts
-from survey_batch.store.problems import collect_problems, rewrite_note
 from survey_batch.store.products import is_complete, open_group, stored
 from survey_batch.store.root import damaged_metadata
 from survey_batch.store.schema import Shard
@@ -227,6 +228,9 @@ class _Verifier:
         for stage, shard in self.notes:
             rewrite_note(self.output, stage, shard)
             mended.append(f"the notes of {stage} {shard} are those of problems.parquet, as far as it has them")
+        if PROGRESS in {fault.file for fault in self.found.faults}:
+            remove(join(self.output, PROGRESS))
+            mended.append(f"{PROGRESS} is removed; it only saves time, and the next run writes it again")
         if Kind.ACCOUNTS in kinds:
             collect_problems(self.output, _shards(plan, stages))
             correct_counts(self.output, self.found.counts)

@@ -175,7 +175,7 @@ def _check_versions(folder: Path, manifest: Manifest) -> None:
             wanted = ".".join(trained.split(".")[:parts])
             raise ConfigurationError(
                 f"classifier {folder} was saved by {package} {trained}, but {here[package]} is installed; install "
-                f"{package} {wanted}, or train again"
+                f"{package} {wanted}, or {again(manifest.kind)}"
             )
         if trained != here[package]:
             log.info("classifier %s was saved by %s %s, but %s is installed", folder, package, trained, here[package])

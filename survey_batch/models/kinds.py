@@ -20,6 +20,7 @@ SPECTRAL_TYPE = ClassifierKind(
         "convolution": "survey_batch.models.spectral_convolution:SpectralConvolution",
         "published": "survey_batch.models.published_spectral_type:PublishedSpectralType",
     },
+    seconds={"lines": 1.0e-3, "convolution": 6.1e-4},  # benchmarks.scale, benchmarks.predict
 )
 
 GALAXY_QUASAR_STAR = ClassifierKind(
@@ -41,6 +42,7 @@ STELLAR_IMAGE = ClassifierKind(
         "small-vit": "survey_batch.models.stellar_image:SmallViT",
         "vit": "survey_batch.models.vit:ViT",
     },
+    seconds={"vit": 0.33},  # six images a second on two quiet cores
 )
 
 STAMP_TYPE = ClassifierKind(
@@ -74,7 +76,12 @@ ADOPTED = ClassifierKind(
     trained_here=False,
 )
 
-TABLE = ClassifierKind("table", TableTraining, {"networks": "survey_batch.models.table:TableClassifier"})
+TABLE = ClassifierKind(
+    "table",
+    TableTraining,
+    {"networks": "survey_batch.models.table:TableClassifier"},
+    seconds={"networks": 1.2e-3},  # benchmarks.scale
+)
 
 SPECTRUM_EMBEDDING = ClassifierKind(
     "spectrum-embedding",

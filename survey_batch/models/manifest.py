@@ -99,6 +99,11 @@ class Manifest(Frozen):
             raise ValueError(f"a model whose outputs are {self.outputs} has no {' and no '.join(strange)}")
         return self
 
+    @model_validator(mode="after")
+    def _recipe_knows_the_remedy(self) -> Self:
+        self.recipe.made_again_by(again(self.kind))
+        return self
+
     @field_validator("classes", "quantities")
     @classmethod
     def _different(cls, named: tuple[Any, ...]) -> tuple[Any, ...]:

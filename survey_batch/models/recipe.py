@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 
@@ -17,8 +17,14 @@ GRID_TOLERANCE = 1e-3
 ORIGIN = ("archive.", "catalog", "custom.", "frames.")
 """Prefixes of a product's settings that say where its data came from. Bands are compared by name if there are
 several."""
-COMPARED_APART = frozenset({"variables", "shards.objects", "spectral_features.basis", "spectral_features.sample"})
-"""Settings of a product that change none of its values, or only its principal components (see `check_basis`)."""
+COMPARED_APART = frozenset(
+    {
+        *("variables", "shards.objects", "spectral_features.basis", "spectral_features.sample"),
+        "cutouts.aperture_correction",
+    }
+)
+"""Settings of a product that change none of its values, only its principal components (see `check_basis`), or which
+variables it has."""
 
 DIFFERENCES_NAMED = 3
 """Most differences or names that an error message lists."""
@@ -97,6 +103,11 @@ class Recipe(Frozen):
     """Fingerprint of the principal components, if the input includes their scores."""
     made: dict[str, Any] = {}
     """Settings of the product that was trained on, without those that say where its data came from."""
+    _again: str = PrivateAttr("train again")
+
+    def made_again_by(self, what: str) -> None:
+        """Set what messages advise where a product does not fit: to train again, if nothing else is said."""
+        self._again = what
 
     def check_block(self, block: Mapping[str, npt.NDArray[Any]]) -> None:
         """Refuse a block that lacks a variable or has the wrong shape.
@@ -140,7 +151,7 @@ class Recipe(Frozen):
             if difference := _difference(names, [str(name) for name in np.atleast_1d(coords[dim])]):
                 raise PlanMismatchError(
                     f"the {dim} names of {self.product} are not those the classifier was trained on: {difference}; "
-                    f"make {self.product} with the settings it was trained with, or train again"
+                    f"make {self.product} with the settings it was trained with, or {self._again}"
                 )
         if shapes is not None and (wrong := self._wrong_shape(shapes)):
             raise PlanMismatchError(wrong)
@@ -162,7 +173,7 @@ class Recipe(Frozen):
         if differences:
             raise PlanMismatchError(
                 f"{self.product} was made with other settings than the data the classifier was trained on: "
-                f"{'; '.join(differences[:DIFFERENCES_NAMED])}; make it with the earlier settings, or train again"
+                f"{'; '.join(differences[:DIFFERENCES_NAMED])}; make it with the earlier settings, or {self._again}"
             )
 
     def check_basis(self, found: str | None) -> None:
@@ -193,7 +204,7 @@ class Recipe(Frozen):
             raise PlanMismatchError(
                 f"the product's wavelengths, {wavelength[0]:.2f} to {wavelength[-1]:.2f} Angstrom in "
                 f"{len(wavelength)} pixels, are not those the classifier was trained on ({self.grid}); set "
-                "wavelength_min and wavelength_max in [spectra] accordingly, or train again"
+                f"wavelength_min and wavelength_max in [spectra] accordingly, or {self._again}"
             )
 
     def _wrong_shape(self, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
@@ -204,7 +215,7 @@ class Recipe(Frozen):
             if shapes[name] != (expected := self.shapes.get(name, self.shape)):
                 return (
                     f"the classifier takes {name!r} of shape {expected} per object, not {shapes[name]}; make "
-                    f"{self.product} with the settings it was trained with, or train again"
+                    f"{self.product} with the settings it was trained with, or {self._again}"
                 )
         return None
 

@@ -31,6 +31,8 @@ class Record:
     """A file of the archive that was read there from a folder."""
     again: bool = False
     """Whether the shard is taken back, to be done again: its counts and reasons are negative."""
+    mark: bytes = b""
+    """The file of the shard's statuses, a hundred bytes, if the output is in an object store: `store/marks.py`."""
 
     @classmethod
     def taken_back(cls, stage: str, shard: Shard, counts: Mapping[str, int], reasons: Iterable[Reason]) -> "Record":
@@ -39,9 +41,9 @@ class Record:
         return cls(stage, shard, back, reasons=tuple((status, why, -rows) for status, why, rows in reasons), again=True)
 
     def plain(self) -> dict[str, Any]:
-        """Everything but tracebacks as plain values, for the log."""
+        """Everything but tracebacks and mark as plain values, for the log."""
         return {
-            **{name: value for name, value in vars(self).items() if name != "tracebacks"},
+            **{name: value for name, value in vars(self).items() if name not in ("tracebacks", "mark")},
             "shard": self.shard.index,
             "axis": self.shard.axis,
             "counts": dict(self.counts),

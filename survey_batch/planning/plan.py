@@ -27,6 +27,7 @@ from survey_batch.core.display import html_table
 from survey_batch.core.paths import make_folder
 from survey_batch.core.steps import step
 from survey_batch.planning.hashing import hash_of
+from survey_batch.planning.kept_frames import by_density
 from survey_batch.planning.stored import parts_not_stored, store_table
 from survey_batch.store.schema import Array, Axis, Shard, cut_into_shards
 from survey_batch.store.sorting import Sorter
@@ -125,7 +126,7 @@ class Plan:
 
 
 def make_plan(job: Job) -> Plan:
-    """Read the catalogue and lay out the work; the archive is not touched.
+    """Read the catalogue and lay out the work; the archive is not touched. The plan's job says whether frames are kept.
 
     Settings that nothing reads are listed in the notes. They cause an error in a job file, but not here: a job made in
     Python looks the same as a job changed by `--set`, which may leave tables unread.
@@ -136,7 +137,8 @@ def make_plan(job: Job) -> Plan:
         The catalogue cannot be read or lacks columns.
     """
     plan = _lay_out(job)
-    return replace(plan, notes=(*plan.notes, *_unread_notes(job)))
+    decided, note = by_density(job, plan.size("object") - plan.invalid, plan.size("frame"))
+    return replace(plan, job=decided, notes=(*plan.notes, *([note] if note else []), *_unread_notes(job)))
 
 
 def _unread_notes(job: Job) -> list[str]:

@@ -27,7 +27,10 @@ BY_CONTENT: Mapping[str, str] = {
 }
 """Settings stored only as a fingerprint, and what a changed fingerprint means."""
 
-WHERE_ABSENT: Mapping[str, object] = {"spectral_features.sample": 0}
+WHERE_ABSENT: Mapping[str, object] = {
+    "spectral_features.sample": 0,
+    "cutouts.aperture_correction": True,
+}
 """Settings stored only where they change values, and the setting that has the same effect as none."""
 
 

@@ -18,6 +18,7 @@ from survey_batch.core.wording import size
 from survey_batch.planning.plan import Plan
 from survey_batch.preflight.downloads import download_seconds
 from survey_batch.preflight.footprint import OTHER_FILES, Footprint, product_footprint
+from survey_batch.preflight.less_room import less_room
 from survey_batch.preflight.phases import Group, make_groups
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.base import Cost
@@ -151,7 +152,11 @@ def estimate(plan: Plan) -> Estimate:
     """Estimate a plan's cost without touching the archive or the output."""
     stages, most = make_stages(plan.job), plan.job.cluster.for_phase("ingest")
     slots = worker_count(most) * most.threads
-    costs = {stage.name: _stage(plan, stage, slots) for stage in stages}
+    needs = {stage.name: stage.cost(plan) for stage in stages}
+    costs = {stage.name: _stage(plan, stage, needs[stage.name], slots) for stage in stages}
+    unknown = [
+        f"{name}: it is not known {need.unknown}, and not counted" for name, need in needs.items() if need.unknown
+    ]
     return Estimate(
         objects=plan.size("object"),
         invalid=plan.invalid,
@@ -159,7 +164,7 @@ def estimate(plan: Plan) -> Estimate:
         workers=slots,
         stages=tuple(costs.values()),
         worker_bytes=max(_worker_bytes(plan.job, group, costs) for group in make_groups(stages)),
-        notes=(*plan.notes, *_sparse(plan, costs)),
+        notes=(*plan.notes, *_sparse(plan, costs), *unknown),
     )
 
 
@@ -208,12 +213,16 @@ def _sparse(plan: Plan, costs: Mapping[str, StageEstimate]) -> list[str]:
     if not (usable and fields and made) or fetched < SPARSE * made:
         return []
     seconds = sum(cost.cpu_seconds for cost in costs.values()) / usable
-    bands = len(plan.job.frames.bands)
-    fewer = f", or fewer frames.bands (now {bands})" if bands > 1 else ""
+    job, bands = plan.job, len(plan.job.frames.bands)
+    ways = ["objects that share fields", *([f"fewer frames.bands (now {bands})"] if bands > 1 else [])]
+    if job.cutouts.whole_frames and not (job.frames.keep or {"features", "predictions"} & set(job.stages)):
+        ways.append(
+            "cutouts.aperture_correction = false without cutouts.ivar, which reads no more of frames than needed"
+        )
     return [
         f"few objects per field, {usable / fields:.1f} on average: each costs {size(fetched / usable)} to fetch and "
         f"{seconds:.1f} s of a core, for {size(made / plan.size('object'))} of products. A field costs the same "
-        f"with one object or a thousand: choose objects that share fields{fewer}"
+        f"with one object or a thousand: choose {', or '.join(ways)}"
     ]
 
 
@@ -244,28 +253,6 @@ def _refuse_full_disk(job: Job, cost: Estimate) -> None:
         )
 
 
-def less_room(job: Job) -> str:
-    """Say what would make the products of this job smaller."""
-    kept = [stage.name for stage in make_stages(job) if stage.stored]
-    ways = ["choose another output", "fewer objects"]
-    ways += ["a smaller cutouts.size"] if "cutouts" in kept else []
-    ways += [f"{name}.keep = false" for name in kept if _may_be_dropped(job, name)]
-    return f"{', '.join(ways[:-1])} or {ways[-1]}"
-
-
-def _may_be_dropped(job: Job, name: str) -> bool:
-    """Tell whether the job would work without storing a product."""
-    section = getattr(job, name, None)
-    if not job.keeps(name) or "keep" not in getattr(type(section), "model_fields", {}):
-        return False
-    without = job.model_copy(update={name: section.model_copy(update={"keep": False})})  # type: ignore[union-attr]
-    try:
-        make_groups(make_stages(without))
-    except ConfigurationError:
-        return False
-    return not without.keeps(name)
-
-
 def _worker_bytes(job: Job, group: Group, costs: Mapping[str, StageEstimate]) -> int:
     """Estimate a worker's memory: per thread, the group's largest stage plus the blocks handed on beside it."""
     threads = job.cluster.for_phase(group.stored[0].phase).threads
@@ -279,8 +266,7 @@ def _fixed_bytes(group: Group, costs: Mapping[str, StageEstimate]) -> int:
     return WORKER_BASE_BYTES + max(costs[stage.name].process_bytes for stage in group.stages)
 
 
-def _stage(plan: Plan, stage: Stage, slots: int) -> StageEstimate:
-    cost: Cost = stage.cost(plan)
+def _stage(plan: Plan, stage: Stage, cost: Cost, slots: int) -> StageEstimate:
     shards = len(plan.shards(stage.axis))
     at_once = cost.at_once * min(slots, shards)
     nbytes = stage.schema(plan.size(stage.axis)).nbytes if stage.stored else 0

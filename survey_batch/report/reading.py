@@ -11,7 +11,8 @@ import zarr
 from survey_batch.core.paths import files_in
 from survey_batch.planning import stored as plan
 from survey_batch.store.damage import read_array as read_stored
-from survey_batch.store.problems import note_paths, read_note, read_problems
+from survey_batch.store.notes import note_paths, read_notes
+from survey_batch.store.problems import read_problems
 from survey_batch.store.products import is_complete, open_strictly, stored
 from survey_batch.store.schema import Array
 from survey_batch.store.small_files import DamagedFileError
@@ -71,4 +72,4 @@ def problems_so_far(output: str, *, ended: bool) -> tuple[pa.Table, bool]:
     notes = note_paths(output)
     if not notes or len(notes) > MAX_NOTES:
         return read_problems(output), not notes
-    return pa.concat_tables([read_note(note) for note in notes]), True
+    return pa.concat_tables(list(read_notes(notes))), True

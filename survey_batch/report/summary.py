@@ -19,12 +19,12 @@ from survey_batch.report.reading import (
     jobs_of_products,
     planned_rows,
     problems_so_far,
-    read_array,
     read_group,
     shard_rows,
 )
 from survey_batch.report.runs import Rate, paces, rates, read_holder, read_newest_log, read_run_file, utc_now
 from survey_batch.report.stage_status import StageStatus
+from survey_batch.store.marks import read_marks
 from survey_batch.store.problems import ProblemCount, count_reasons
 from survey_batch.store.root import known_products
 from survey_batch.store.schema import PRODUCTS_OF_FRAMES
@@ -194,7 +194,7 @@ def _stage(output: str, name: str, job: Mapping[str, Any], rate: Rate | None, pa
     group = read_group(output, name)
     if group is None:
         return _not_created(output, name, axis, job)
-    status = read_array(group, "status").astype(np.uint8)
+    status = read_marks(output, name, group).astype(np.uint8)
     by_row = status.reshape(len(status), -1)
     waiting = (by_row == Status.PENDING).any(axis=1)
     starts = np.arange(0, len(status), shard_rows(group))
@@ -226,8 +226,8 @@ def _ended(holder: Mapping[str, Any], stages: tuple[StageStatus, ...]) -> bool:
 def _final_counts(output: str, stages: tuple[StageStatus, ...]) -> Mapping[str, int]:
     """Count objects by the worst of their statuses; count frames if there are no objects."""
     made = [stage for stage in stages if stage.axis == "object"] or list(stages)
-    groups = [read_group(output, stage.name) for stage in made]
-    statuses = [read_array(group, "status").astype(np.uint8) for group in groups if group is not None]
+    groups = [(stage.name, read_group(output, stage.name)) for stage in made]
+    statuses = [read_marks(output, name, group).astype(np.uint8) for name, group in groups if group is not None]
     if len(statuses) < len(made):  # nothing is final yet
         return made[-1].counts
     return count_statuses(final_status(statuses))

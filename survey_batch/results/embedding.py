@@ -11,6 +11,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import usable
 from survey_batch.results.neighbours import Block
 from survey_batch.store.damage import read_array
+from survey_batch.store.marks import read_marks
 from survey_batch.store.products import open_strictly, stored
 
 PREDICTIONS, EMBEDDING = "predictions", "embedding"
@@ -90,4 +91,4 @@ def read_vectors(output: str) -> Vectors:
             f"the predictions of {output} are {held}, and what is similar is told by an embedding: predict with a "
             'classifier that answers with one, such as train.kind = "spectrum-embedding" makes'
         )
-    return Vectors(group, usable(np.asarray(read_array(group, "status"), np.uint8)))
+    return Vectors(group, usable(np.asarray(read_marks(output, PREDICTIONS, group), np.uint8)))

@@ -17,6 +17,8 @@ STEP = 1e-4
 """log10 step of the grid."""
 SHIFT_TOLERANCE = 0.02
 """Pixels by which a file's grid may differ from ours and still be copied: less than 0.05 Angstrom up to 10800."""
+LINEAR_TOLERANCE = 0.005
+"""Pixels by which wavelengths may be off a log-linear grid; float32 rounding shifts them by 0.0012 at most."""
 SMALLEST_SHARE = 0.5
 """Least share of an output pixel that good input pixels must cover for a rebinned value."""
 NO_DATA = 1 << 16
@@ -90,6 +92,13 @@ def log_grid(wavelength_min: float, wavelength_max: float) -> F8:
     if last < first:
         raise ConfigurationError(f"wavelength range {wavelength_min} to {wavelength_max} Angstrom holds no pixel")
     return np.asarray(10 ** (STEP * np.arange(first, last + 1)))
+
+
+def log_linear_start(logarithm: F8) -> float:
+    """Return where a grid of log10(wavelength / Angstrom) begins [1e-4 dex]; NaN if its step is not 1e-4."""
+    offset = logarithm / STEP - np.arange(logarithm.size)
+    start = float(offset.mean())
+    return start if np.abs(offset - start).max() < LINEAR_TOLERANCE else np.nan
 
 
 def first_pixel(grid: F8) -> int:

@@ -10,6 +10,7 @@ from survey_batch.config.sections.base import Section
 from survey_batch.config.stage_kind import StageKind
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.plugins import resolve
+from survey_batch.planning.kept_frames import as_it_began
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
@@ -46,6 +47,7 @@ class StagesOf:
 
 def make_stage(job: Job, name: str) -> Stage:
     """Give a stage its settings and its context."""
+    job = as_it_began(job)
     kind = CUSTOM if name in job.custom else DETECTIONS if name == "detections" else job.kinds[name]
     stages = job.stages
     context = Context(
@@ -65,6 +67,7 @@ def make_stage(job: Job, name: str) -> Stage:
 
 def make_stages(job: Job) -> list[Stage]:
     """Make the job's stages in order, the search for objects first; include `frames` only if frames are stored."""
+    job = as_it_began(job)
     names = ("detections", *job.stages) if job.catalog.detect is not None else job.stages
     return [make_stage(job, name) for name in names if name != "frames" or job.frames.keep]
 

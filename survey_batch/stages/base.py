@@ -59,6 +59,8 @@ class Cost:
         Memory of a worker besides its shards, whatever the number of its threads.
     at_once : int
         Files that one shard requests from a remote archive at a time.
+    unknown : str
+        What the CPU time leaves out because nobody has measured it, in words; empty if nothing.
     """
 
     files: int = 0
@@ -68,6 +70,7 @@ class Cost:
     start_seconds: float = 0.0
     process_bytes: int = 0
     at_once: int = 1
+    unknown: str = ""
 
 
 class Stage(ABC):

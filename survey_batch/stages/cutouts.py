@@ -36,6 +36,8 @@ SUBPIXEL_CPU_SECONDS = 3e-4
 IVAR_CPU_SECONDS = 1.5e-4
 """Time for the inverse variance of one 64-pixel cutout in one band on the same machine."""
 
+BLOCK_SHARE = 0.15
+"""Share of a frame that is decompressed beyond the last row of a cutout, and of its time that is not decompression."""
 
 FIELDS = {
     "source_field": "field that supplies every pixel it covers",
@@ -75,6 +77,7 @@ class CutoutsStage(Stage):
         choices = {
             **({"cutouts.registration": cutouts.registration} if cutouts.registration != "pixel" else {}),
             **({"cutouts.ivar": True} if cutouts.ivar else {}),
+            **({} if cutouts.aperture_correction else {"cutouts.aperture_correction": False}),
         }
         return {
             **self.context.source_settings(),
@@ -114,7 +117,7 @@ class CutoutsStage(Stage):
             ),
             Variable("x_object", per_band, "f8", {"long_name": "x of the object in its cutout", **position}),
             Variable("y_object", per_band, "f8", {"long_name": "y of the object in its cutout", **position}),
-            *correction_variables("object"),
+            *(correction_variables("object") if self.section.aperture_correction else ()),
             *wcs_variables("object", self.reader),
             time_variable("object", self.reader),
             *(Variable(n, ("object",), "i4", {"long_name": text}) for n, text in FIELDS.items()),
@@ -145,7 +148,7 @@ class CutoutsStage(Stage):
         return cutting.block(self.context.origin.survey.field, rows, self.empty_block(len(rows["ra"])))
 
     def _source(self) -> ArchiveFrames | StoredFrames:
-        archive = ArchiveFrames(self.context.origin, self.bands, sky=self.section.ivar)
+        archive = ArchiveFrames(self.context.origin, self.bands, sky=self.section.ivar, whole=self.section.whole_frames)
         return StoredFrames(self.context.output, archive) if self.frames.keep else archive
 
     def cost(self, plan: Plan) -> Cost:
@@ -157,8 +160,13 @@ class CutoutsStage(Stage):
             return Cost(worker_bytes=2 * shard + field_bytes(self.reader, 1), cpu_seconds=cpu)
         files = plan.size("frame") * bands
         fields = 4 * field_bytes(self.reader, bands)
-        cpu += files * (self.reader.read_seconds + STORE_CPU_SECONDS)
+        cpu += files * (self.reader.read_seconds + STORE_CPU_SECONDS) * self._share_read(plan)
         return Cost(files, files * self.reader.file_bytes, 2 * shard + fields, cpu, at_once=bands)
+
+    def _share_read(self, plan: Plan) -> float:
+        """Estimate the share of each frame that is decompressed: up to the last of a field's objects, and a block."""
+        per_field = plan.size("object") / max(plan.size("frame"), 1)
+        return 1.0 if self.section.whole_frames else min(1.0, per_field / (per_field + 1) + BLOCK_SHARE)
 
     def _cutout_seconds(self) -> float:
         cutouts = self.section

@@ -19,18 +19,14 @@ from survey_batch.images.stitch import rows_from, steps_beyond
 from survey_batch.images.windows import Planes, Window, best_step, overlay, windows_around
 from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block
-from survey_batch.stages.frame_source import (
-    CORRECTION_VARIABLES,
-    TIME,
-    ArchiveFrames,
-    Bands,
-    FrameError,
-    FrameView,
-    StoredFrames,
-)
+from survey_batch.stages.frame_source import CORRECTION_VARIABLES, TIME, ArchiveFrames, Reach, StoredFrames
+from survey_batch.stages.frame_view import Bands, FrameError, FrameView
 from survey_batch.stages.object_status import MissingFrame, status_of
 
 Frames = ArchiveFrames | StoredFrames
+
+ROWS_STEP = 64
+"""Rows; a block of bzip2 holds about 110."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ class Cutting:
     """The steps, with the settings of the cutouts and the source of the frames."""
 
     def __init__(self, section: CutoutsSection, source: Frames) -> None:
-        self.size, self.ivar = section.size, section.ivar
+        self.size, self.ivar, self.correction = section.size, section.ivar, section.aperture_correction
         self.subpixel = section.registration == "subpixel"
         self.reach = self.size + (MARGIN if self.subpixel else 0)
         self.source, self.bands, self.reader = source, source.bands, source.reader
@@ -96,7 +92,7 @@ class Cutting:
 
     def assign(self, key: Field, members: Index, ra: F8, dec: F8) -> Iterator[Served]:
         """Divide the objects of a field among it and its neighbours, by which of them covers most of their windows."""
-        own = self.source.load(key)
+        own = self.source.load(key, self._around(ra[members], dec[members]))
         step = best_step(
             list(self._windows(own, ra[members], dec[members]).values()), self.reach, self.grid, len(members)
         )
@@ -104,19 +100,28 @@ class Cutting:
             if not (chosen := members[step == offset]).size:
                 continue
             beyond = key if offset == 0 else self.reader.beyond(key, offset)
-            bands = own if offset == 0 else self._neighbour(beyond, own)
+            bands = own if offset == 0 else self._neighbour(beyond, own, self._around(ra[chosen], dec[chosen]))
             windows = self._windows(bands, ra[chosen], dec[chosen])
             on_frame = np.any([window.inside(self.grid) for window in windows.values()], axis=0)
             on_frame = np.broadcast_to(on_frame, chosen.shape)
             yield Served(key if bands is own else beyond, bands, chosen, windows, on_frame)
 
+    def _around(self, ra: F8, dec: F8) -> Reach:
+        """Tell how many of a frame's first rows the windows around these positions need."""
+        return lambda wcs: self._rows(windows_around(wcs, ra, dec, self.size, subpixel=self.subpixel))
+
+    def _rows(self, window: Window) -> int:
+        """Count the first rows that windows need, in steps, since a field's bands need nearly the same number."""
+        last: int = _bounds(window.y.start, self.reach, self.grid.rows).stop
+        return min(-(-last // ROWS_STEP) * ROWS_STEP, self.grid.rows)
+
     def _windows(self, bands: Bands, ra: F8, dec: F8) -> dict[str, Window]:
         frames = usable(bands).items()
         return {letter: windows_around(one.wcs, ra, dec, self.size, subpixel=self.subpixel) for letter, one in frames}
 
-    def _neighbour(self, key: Field, own: Bands) -> Bands:
+    def _neighbour(self, key: Field, own: Bands, reach: Reach) -> Bands:
         """Load a neighbour; if the archive has fewer bands of it, return the catalogue's own field."""
-        bands = self.source.load(key)
+        bands = self.source.load(key, reach)
         errors = [frame for frame in bands.values() if isinstance(frame, TransientError)]
         return bands if errors or len(usable(bands)) >= len(usable(own)) else own
 
@@ -147,11 +152,12 @@ class Cutting:
             if not (touched := wanted & rows.any(axis=1)).any():
                 continue
             key = self.reader.beyond(served.field, step)
-            frame = self.source.load(key)[letter]
+            moved = window.moved(step * self.grid.step).take(touched)
+            frame = self.source.load(key, _always(self._rows(moved)))[letter]
             if is_error(frame):
                 made.missing.append((touched, MissingFrame(key, letter, frame)))
                 continue
-            patch = self._gather(key, letter, frame, window.moved(step * self.grid.step).take(touched))
+            patch = self._gather(key, letter, frame, moved)
             made.planes = overlay(made.planes, patch, touched, rows)
             made.fields[touched, 0] = np.minimum(made.fields[touched, 0], key[-1])
             made.fields[touched, 1] = np.maximum(made.fields[touched, 1], key[-1])
@@ -180,7 +186,7 @@ class Cutting:
             data["crval"][members, number], data["cd"][members, number] = frame.wcs.crval, frame.wcs.cd
             data["crpix"][members, number] = frame.wcs.crpix - np.stack([window.x.first, window.y.first], axis=1)
             data[TIME][members, number] = frame.mjd_tai
-            for part, name in CORRECTION_VARIABLES.items():
+            for part, name in CORRECTION_VARIABLES.items() if self.correction else ():
                 data[name][members, number] = getattr(frame.correction, part)
 
     def judge(self, block: Block, served: Served, cuts: Mapping[str, BandCut]) -> None:
@@ -207,6 +213,10 @@ def by_field(names: Sequence[str], rows: Rows) -> Iterator[tuple[Field, Index]]:
     fields, inverse = np.unique(keys, axis=0, return_inverse=True)
     for number, key in enumerate(fields):
         yield tuple(int(part) for part in key), np.flatnonzero(inverse.ravel() == number)
+
+
+def _always(rows: int) -> Reach:
+    return lambda _: rows
 
 
 def is_error(frame: FrameView | FrameError) -> TypeIs[FrameError]:

@@ -1,17 +1,17 @@
 """Two sources of frames with identical pixels: the `frames` product and the archive."""
 
+import contextlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from threading import Lock
-from typing import Protocol
+from typing import TypeVar
 
 import numpy as np
 
 from survey_batch.archive.content import ANY, FITS
-from survey_batch.archive.decompress import decompress
+from survey_batch.archive.decompress import Inflater, decompress
 from survey_batch.archive.download import Archive
 from survey_batch.config.file_reader import as_text, reader_of
 from survey_batch.core.arrays import F4
@@ -24,16 +24,20 @@ from survey_batch.core.errors import (
     UnreadableError,
 )
 from survey_batch.core.status import Status
-from survey_batch.images.aperture_correction import ApertureCorrection, measure_correction
-from survey_batch.images.frame import Frame, FrameWcs, Sky
+from survey_batch.images.aperture_correction import ApertureCorrection
+from survey_batch.images.frame import Frame, FrameTop, FrameWcs, Sky
 from survey_batch.images.ivar import Ccd
 from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.stored_fields import PlannedFields
 from survey_batch.stages.context import Origin
+from survey_batch.stages.frame_view import Bands, FrameError, FrameInMemory, FrameTopInMemory, FrameView
 from survey_batch.store.damage import damage_told
 from survey_batch.store.products import open_group, read_rows, stored
 
-FrameError = ObjectError | TransientError
+T = TypeVar("T")
+
+Reach = Callable[[FrameWcs], int]
+"""Tells from a band's WCS how many of the frame's first rows are needed."""
 
 FIELDS_IN_MEMORY = 3
 """A field and its two neighbours: objects are in the order of fields, so no frame is decoded twice."""
@@ -73,76 +77,21 @@ def check_bands(reader: ImageReader, bands: str, key: str) -> None:
         )
 
 
-class FrameView(Protocol):
-    """One band of one field, whose pixels may still be on disk."""
-
-    @property
-    def wcs(self) -> FrameWcs:
-        """Astrometry of the frame."""
-
-    @property
-    def correction(self) -> ApertureCorrection:
-        """Aperture correction of point sources on the frame."""
-
-    @property
-    def mjd_tai(self) -> float:
-        """When the frame was observed, as in `Frame`."""
-
-    def pixels(self, rows: slice, columns: slice) -> F4:
-        """Return part of the image [nanomaggy/pixel]."""
-
-    def calibration(self) -> F4:
-        """Return the nanomaggies per count of each column."""
-
-    def sky(self) -> Sky:
-        """Return the subtracted sky; only if the job asks for `ivar`."""
-
-
-Bands = Mapping[str, FrameView | FrameError]
-"""Each band's frame, or the reason there is none."""
-
-
-@dataclass(frozen=True)
-class FrameInMemory:
-    """A decoded frame."""
-
-    frame: Frame
-
-    @property
-    def wcs(self) -> FrameWcs:
-        """Astrometry of the frame."""
-        return self.frame.wcs
-
-    @cached_property
-    def correction(self) -> ApertureCorrection:
-        """Aperture correction of point sources on the frame; measured when an object is cut from it."""
-        return measure_correction(self.frame.image, self.frame.calibration)
-
-    @property
-    def mjd_tai(self) -> float:
-        """When the frame was observed, as in `Frame`."""
-        return self.frame.mjd_tai
-
-    def pixels(self, rows: slice, columns: slice) -> F4:
-        """Return part of the image [nanomaggy/pixel]."""
-        return self.frame.image[rows, columns]
-
-    def calibration(self) -> F4:
-        """Return the nanomaggies per count of each column."""
-        return self.frame.calibration
-
-    def sky(self) -> Sky:
-        """Return the subtracted sky."""
-        if self.frame.sky is None:
-            raise ValueError("the frame was read without its sky")
-        return self.frame.sky
-
-
 class ArchiveFrames:
-    """Frames straight from the archive; the last few fields stay in memory."""
+    """Frames straight from the archive; the last few fields stay in memory.
 
-    def __init__(self, origin: Origin, bands: str, *, sky: bool) -> None:
-        self.bands, self.sky = bands, sky
+    Parameters
+    ----------
+    origin, bands
+        The archive, and the bands to read.
+    sky
+        Whether to read the subtracted sky.
+    whole
+        False: of each frame, only the rows that `load` is asked for, without calibration, sky and aperture correction.
+    """
+
+    def __init__(self, origin: Origin, bands: str, *, sky: bool, whole: bool = True) -> None:
+        self.bands, self.sky, self.whole = bands, sky, whole
         self.reader = origin.images()
         self.archive = Archive(origin.archive, content=FITS if self.reader.fits else ANY)
         self._fields: OrderedDict[Field, Bands] = OrderedDict()
@@ -160,13 +109,19 @@ class ArchiveFrames:
         with reader_of(self.archive.section.survey, f"field {field}"):
             return self.reader.ccd(field, band)
 
-    def load(self, field: Field) -> Bands:
-        """Return all bands of one field; downloads run in parallel, within the run's limit."""
-        if field not in self._fields:
-            self._fields[field] = {
-                band: FrameInMemory(frame) if isinstance(frame, Frame) else frame
-                for band, frame in self.decode(field).items()
-            }
+    def load(self, field: Field, reach: Reach) -> Bands:
+        """Return all bands of one field; downloads run in parallel, within the run's limit.
+
+        Parameters
+        ----------
+        field
+            The field.
+        reach
+            Tells from a band's WCS how many of the frame's first rows will be asked for.
+        """
+        before = self._fields.get(field, {})
+        if any(_is_short(before.get(band), reach) for band in self.bands):
+            self._fields[field] = self._each(lambda band: self._view(field, band, reach, before.get(band)))
             while len(self._fields) > FIELDS_IN_MEMORY:
                 self._fields.popitem(last=False)
         self._fields.move_to_end(field)
@@ -174,19 +129,36 @@ class ArchiveFrames:
 
     def decode(self, field: Field) -> dict[str, Frame | FrameError]:
         """Download all bands of a field in parallel, and decode each while the next ones arrive."""
+        return self._each(lambda band: self._read(field, band, lambda raw: self._frame(raw, field, band)))
+
+    def _each(self, read: Callable[[str], T]) -> dict[str, T]:
         with ThreadPoolExecutor(len(self.bands)) as pool:
-            return dict(zip(self.bands, pool.map(lambda band: self._read(field, band), self.bands), strict=True))
+            return dict(zip(self.bands, pool.map(read, self.bands), strict=True))
 
-    def _read(self, field: Field, band: str) -> Frame | FrameError:
-        def decode(raw: bytes) -> Frame:
-            with self._decoding:
-                frame = self.reader.read(
-                    decompress(raw, self.reader.ceiling, plain=not self.reader.fits), field, band, sky=self.sky
-                )
-            if not isinstance(frame, Frame):
-                raise TypeError(f"read returned {type(frame).__name__} and must return a Frame")
-            return frame
+    def _view(
+        self, field: Field, band: str, reach: Reach, before: FrameView | FrameError | None
+    ) -> FrameView | FrameError:
+        """Read a band, or more rows of it than before."""
+        if before is not None and not _is_short(before, reach):
+            return before
+        if self.whole:
+            return self._read(field, band, lambda raw: FrameInMemory(self._frame(raw, field, band)))
+        if isinstance(before, FrameTopInMemory):
+            with contextlib.suppress(UnreadableError):  # else it is fetched once more, like any unreadable file
+                return self._top(before.raw, field, band, reach)
+        return self._read(field, band, lambda raw: self._top(raw, field, band, reach))
 
+    def _frame(self, raw: bytes, field: Field, band: str) -> Frame:
+        with self._decoding:
+            file = decompress(raw, self.reader.ceiling, plain=not self.reader.fits)
+            return _checked(self.reader.read(file, field, band, sky=self.sky), Frame, "read")
+
+    def _top(self, raw: bytes, field: Field, band: str, reach: Reach) -> FrameTopInMemory:
+        with self._decoding:
+            file = Inflater(raw, self.reader.ceiling, plain=not self.reader.fits)
+            return FrameTopInMemory(_checked(self.reader.read_top(file, field, band, reach), FrameTop, "read_top"), raw)
+
+    def _read(self, field: Field, band: str, decode: Callable[[bytes], T]) -> T | FrameError:
         try:
             path = self._path(field, band)
             with reader_of(self.archive.section.survey, f"field {field}"):
@@ -198,6 +170,18 @@ class ArchiveFrames:
     def _path(self, field: Field, band: str) -> str:
         with reader_of(self.archive.section.survey, f"field {field}"):
             return as_text(self.reader.path(field, band))
+
+
+def _checked(value: object, kind: type[T], method: str) -> T:
+    """Refuse what a reader must not return."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{method} returned {type(value).__name__} and must return a {kind.__name__}")
+    return value
+
+
+def _is_short(frame: FrameView | FrameError | None, reach: Reach) -> bool:
+    """Tell whether a frame must be read, or has fewer rows than are needed."""
+    return frame is None or (isinstance(frame, FrameTopInMemory) and len(frame.frame.image) < reach(frame.wcs))
 
 
 @dataclass(frozen=True)
@@ -247,11 +231,11 @@ class StoredFrames:
         """Return the noise properties of the detector behind a frame."""
         return self.archive.ccd(field, band)
 
-    def load(self, field: Field) -> Bands:
+    def load(self, field: Field, reach: Reach) -> Bands:
         """Return all bands of one field; what the product says of it, but for pixels, is read once."""
         if field not in self._fields:
             if (index := self._planned.index(field)) is None:
-                return self.archive.load(field)
+                return self.archive.load(field, reach)
             self._fields[field] = self._read(field, index)
         return self._fields[field]
 

@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from survey_batch.config.sections.images import ImageFeaturesSection
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.feature import Feature
 from survey_batch.images.feature_names import features_of
 from survey_batch.images.features import POINT_SOURCES, SLICE, PointSources, check_size, image_features
@@ -53,7 +54,12 @@ class ImageFeaturesStage(MeasuredStage):
         }
 
     def check(self) -> None:
-        """Refuse radii that do not fit into the cutouts."""
+        """Refuse radii that do not fit into the cutouts, and cutouts without aperture corrections."""
+        if not self.cutouts.section.aperture_correction:
+            raise ConfigurationError(
+                "psf_flux needs the aperture corrections, and cutouts.aperture_correction is false: remove the key, or "
+                "remove 'features' from stages"
+            )
         check_size(self.section, self.cutouts.section.size)
 
     def features(self) -> list[Feature]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from survey_batch.core.errors import NotFoundError
 from survey_batch.core.status import Status
 from survey_batch.images.reader import Field
-from survey_batch.stages.frame_source import FrameError
+from survey_batch.stages.frame_view import FrameError
 from survey_batch.store.schema import Array
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from survey_batch.config.classifiers import classifier_kind
 from survey_batch.config.sections.cluster import GPU_PHASE, ClusterSection
 from survey_batch.config.sections.models import PredictionsSection
 from survey_batch.config.sections.training_base import TrainingSection
@@ -30,9 +31,6 @@ from survey_batch.store.schema import Array, Schema, Variable
 
 if TYPE_CHECKING:
     from survey_batch.models.base import Classifier
-
-PREDICTION_CPU_SECONDS = 5e-3
-"""Estimated time for an ensemble's prediction of one object."""
 
 FRAMEWORK_START_SECONDS = 15.0
 """Estimated time to import TensorFlow and load and compile a small ensemble, on all workers at the same time."""
@@ -172,12 +170,15 @@ class PredictionsStage(Stage):
     def cost(self, plan: Plan) -> Cost:
         """Estimate a shard of the upstream product and the framework."""
         shard = min(self.context.shard_rows, plan.size("object")) * self._upstream_stage().schema(1).row_nbytes
-        cpu = plan.size("object") * PREDICTION_CPU_SECONDS
+        manifest = self._manifest
+        seconds = classifier_kind(manifest.kind).seconds.get(manifest.variant)
+        model = f"{manifest.variant} of kind {manifest.kind}"
         return Cost(
             process_bytes=FRAMEWORK_BYTES,
             worker_bytes=COPIES_OF_INPUT * shard,
-            cpu_seconds=cpu,
+            cpu_seconds=plan.size("object") * (seconds or 0.0),
             start_seconds=FRAMEWORK_START_SECONDS,
+            unknown="" if seconds else f"what {self.folder} ({model}) takes for an object",
         )
 
     def _classifier(self) -> "Classifier[Any]":

@@ -21,9 +21,12 @@ from survey_batch.core.paths import join, remove
 from survey_batch.core.status import Status
 from survey_batch.store.codecs import codecs_of, text_codecs
 from survey_batch.store.damage import Damage, DamagedError, damage_told, find_damage, read_array
+from survey_batch.store.marks import read_marks
 from survey_batch.store.root import leave_out, write_root
 from survey_batch.store.schema import Array, Schema, Shard, Variable
 from survey_batch.store.strict import STATUS, strict
+from survey_batch.store.together import together
+from survey_batch.store.unread import unread, written_to
 
 CONVENTIONS = "CF-1.11"
 """The conventions that a product's attributes follow, https://cfconventions.org."""
@@ -149,30 +152,44 @@ def _open_cached(output: str, product: str) -> zarr.Group:
 def read_status(output: str, product: str, rows: slice | None = None) -> npt.NDArray[np.uint8]:
     """Read the status array, whole or for one shard."""
     group = open_group(output, product, fresh=False)
-    return np.asarray(read_array(group, STATUS, rows), dtype=np.uint8)
+    found = read_marks(output, product, group) if rows is None else read_array(group, STATUS, rows)
+    return np.asarray(found, dtype=np.uint8)
 
 
 def read_rows(output: str, product: str, rows: slice, names: Sequence[str]) -> dict[str, Array]:
     """Read some variables of some rows; raise DamagedError if they are not what was written."""
     group = open_group(output, product, fresh=False)
     with damage_told(group, names, rows):
-        return {name: np.asarray(stored(group, name)[rows]) for name in names}
+        read = together(output, lambda name: np.asarray(stored(group, name)[rows]), names)
+    return dict(zip(names, read, strict=True))
 
 
-def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Array], status: Array) -> int:
-    """Write one whole shard of every array, the status last, and return the bytes written (uncompressed).
+def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Array], status: Array) -> bytes:
+    """Write one whole shard of every array, the status last, and return the file of the statuses (`store/marks.py`).
 
     A shard that was committed before is first marked `pending` again, so that an interrupted write is detected.
     """
-    group = open_group(output, product, fresh=False)
-    mark = stored(group, STATUS)
     if np.any(read_status(output, product, shard.rows) != Status.PENDING):
-        mark[shard.rows] = np.full_like(status, Status.PENDING)
-    with damage_told(group, list(data), shard.rows):  # Zarr reads what is there before it writes
-        for name, values in data.items():
-            stored(group, name).with_config(WHOLE)[shard.rows] = values
+        mark_pending(output, product, [shard])
+    _write_whole(output, product, shard, data)
+    return _write_status(output, product, shard, status)
+
+
+def _write_whole(output: str, product: str, shard: Shard, values: Mapping[str, Array]) -> None:
+    """Write a whole shard of some arrays, over whatever is there."""
+    group = open_group(output, product, fresh=False)
+
+    def write(name: str) -> None:
+        unread(stored(group, name)).with_config(WHOLE)[shard.rows] = values[name]
+
+    together(output, write, list(values))
+
+
+def _write_status(output: str, product: str, shard: Shard, status: Array) -> bytes:
+    """Write the statuses of a shard, and return their file."""
+    mark = unread(stored(open_group(output, product, fresh=False), STATUS))
     mark[shard.rows] = status
-    return sum(values.nbytes for values in data.values())
+    return written_to(mark)
 
 
 def write_coordinates(output: str, product: str, shard: Shard, values: Mapping[str, Array]) -> None:
@@ -185,12 +202,8 @@ def write_coordinates(output: str, product: str, shard: Shard, values: Mapping[s
     values
         The coordinates of all objects of the product.
     """
-    group = open_group(output, product, fresh=False)
-    if np.all(read_status(output, product, shard.rows) == Status.PENDING):
-        return
-    with damage_told(group, list(values), shard.rows):
-        for name, whole in values.items():
-            stored(group, name).with_config(WHOLE)[shard.rows] = whole[shard.rows]
+    if np.any(read_status(output, product, shard.rows) != Status.PENDING):
+        _write_whole(output, product, shard, {name: whole[shard.rows] for name, whole in values.items()})
 
 
 def mark_pending(output: str, product: str, shards: Iterable[Shard]) -> None:
@@ -201,10 +214,7 @@ def mark_pending(output: str, product: str, shards: Iterable[Shard]) -> None:
 
 
 def drop_shard(output: str, product: str, shard: Shard) -> None:
-    """Mark a damaged shard as pending and delete its files, which could not be written over.
-
-    Zarr reads a shard before it writes into it.
-    """
+    """Mark a damaged shard as pending and delete its files."""
     mark_pending(output, product, [shard])
     for name, array in open_group(output, product, fresh=False).arrays():
         if array.shards is not None:
@@ -224,10 +234,10 @@ def _key(array: zarr.Array[Any], shard: Shard) -> str:
 
 def mark_rows_pending(output: str, product: str, rows: Array, shards: Iterable[Shard]) -> None:
     """Mark some rows, or bands of them, as pending; `rows` is true for these and has the shape of the status."""
-    mark = stored(open_group(output, product), "status")
     for shard in shards:
         if (chosen := rows[shard.rows]).any():
-            mark[shard.rows] = np.where(chosen, np.uint8(Status.PENDING), np.asarray(mark[shard.rows]))
+            status = np.where(chosen, np.uint8(Status.PENDING), read_status(output, product, shard.rows))
+            _write_status(output, product, shard, status)
 
 
 def stored(group: zarr.Group, name: str) -> zarr.Array[Any]:

@@ -64,10 +64,42 @@ def opened_table(path: str) -> Iterator[pq.ParquetFile]:
 
 def read_table(path: str, schema: pa.Schema | None = None) -> pa.Table:
     """Read a whole Parquet file, which must have the columns of a schema; raise errors as `read_mapping` does."""
-    raw = read_bytes(path)
+    return table_of(path, read_bytes(path), schema)
+
+
+def table_of(path: str, raw: bytes, schema: pa.Schema | None = None) -> pa.Table:
+    """Make a table of the bytes of a Parquet file; raise errors as `read_table` does."""
     with file_told(path):
         table = pq.read_table(io.BytesIO(raw), page_checksum_verification=True)
         return table if schema is None else table.select(schema.names).cast(schema)
+
+
+def read_row_group(path: str, footer: pq.FileMetaData, group: int) -> pa.Table:
+    """Read one row group of a Parquet file whose footer is known, in one request; raise errors as `read_mapping` does.
+
+    fsspec's files ask for the length first, and then read 50 MB ahead.
+    """
+    with file_told(path):
+        columns = [footer.row_group(group).column(index) for index in range(footer.num_columns)]
+        starts = [column.dictionary_page_offset or column.data_page_offset for column in columns]
+        stop = max(start + column.total_compressed_size for start, column in zip(starts, columns, strict=True))
+    part = _Part(read_bytes(path, min(starts), stop), min(starts))
+    with file_told(path):
+        return pq.ParquetFile(part, metadata=footer, page_checksum_verification=True).read_row_group(group)
+
+
+class _Part(io.BytesIO):
+    """Some bytes of a file, at their place in it."""
+
+    def __init__(self, raw: bytes, start: int) -> None:
+        super().__init__(raw)
+        self.start = start
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return super().seek(offset - self.start if whence == io.SEEK_SET else offset, whence) + self.start
+
+    def tell(self) -> int:
+        return super().tell() + self.start
 
 
 def write_table(path: str, table: pa.Table, **how: Any) -> None:

@@ -2,12 +2,13 @@
 
 import bz2
 import gzip
+import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from survey_batch.archive.decompress import SDSS_CEILING, decompress, describe, kind_of, kind_within
+from survey_batch.archive.decompress import SDSS_CEILING, Inflater, decompress, describe, kind_of, kind_within
 from survey_batch.core.errors import UnreadableError
 
 FITS = b"SIMPLE  =                    T".ljust(2880) + bytes(range(256)) * 40
@@ -147,3 +148,49 @@ def test_a_real_frame_decompresses_as_the_standard_library_does(real_data):
     (file, *_) = sorted((real_data / "sdss").rglob("frame-*.bz2"))
     raw = file.read_bytes()
     assert decompress(raw, SDSS_CEILING) == bz2.decompress(raw)
+
+
+NOISE = random.Random(1).randbytes(320_000)
+"""Four blocks of bzip2 at level 1; each takes about 100 kB packed."""
+BLOCKS = bz2.compress(NOISE, 1)
+
+
+def changed(raw, at):
+    """The file with one bit flipped."""
+    return raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+
+
+def test_a_file_is_decompressed_no_further_than_asked_for():
+    broken_at_its_end = Inflater(changed(BLOCKS, len(BLOCKS) - 10_000), SDSS_CEILING)
+    for length in (10, 90_000, 120_000, 20):
+        part = broken_at_its_end.upto(length)
+        assert length <= len(part) <= 220_000
+        assert NOISE.startswith(part)
+    with pytest.raises(UnreadableError, match="damaged"):
+        broken_at_its_end.whole()
+
+
+def test_every_byte_that_is_returned_has_been_checked():
+    with pytest.raises(UnreadableError, match="damaged"):
+        Inflater(changed(BLOCKS, 60_000), SDSS_CEILING).upto(10)
+
+
+@settings(max_examples=15)
+@given(st.lists(st.integers(0, 400_000), max_size=4), st.integers(0, 320_000), st.sampled_from([*COMPRESSORS, "fits"]))
+def test_parts_of_a_file_are_the_start_of_the_whole(lengths, border, kind):
+    content = FITS + NOISE
+    two = (content[:border], content[border:])
+    file = Inflater(content if kind == "fits" else b"".join(map(_FAST[kind], two)), SDSS_CEILING)
+    for length in lengths:
+        part = file.upto(length)
+        assert len(part) >= min(length, len(content))
+        assert content.startswith(part)
+    assert file.whole() == content
+
+
+_FAST = {"bz2": lambda part: bz2.compress(part, 1), "gzip": lambda part: gzip.compress(part, 0)}
+
+
+def test_gzip_is_always_checked_to_its_end():
+    with pytest.raises(UnreadableError, match="cut short"):
+        Inflater(gzip.compress(NOISE)[:-4], SDSS_CEILING).upto(10)

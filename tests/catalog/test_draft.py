@@ -70,3 +70,10 @@ def test_bytes_are_text_where_they_can_be_read_and_refused_otherwise():
     assert draft(label=pa.array([b"G2V", None])).text("label").to_pylist() == ["G2V", None]
     with pytest.raises(ConfigurationError, match=r"column 'LABEL' \(label\) holds bytes that are not text"):
         draft(label=pa.array([b"\xff\xfe\xff"]))
+
+
+def test_an_identifier_keeps_every_digit_or_is_missing():
+    ids = [2**62 + 1, 7]
+    assert draft(targetid=ids).identifier("targetid").to_pylist() == [str(2**62 + 1), "7"]
+    assert draft(targetid=[float(2**62), 7.0]).identifier("targetid").to_pylist() == [None, "7"]
+    assert draft(ra=[1.0]).identifier("targetid").to_pylist() == [None]

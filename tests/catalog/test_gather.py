@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -6,6 +8,7 @@ from hypothesis import strategies as st
 
 from survey_batch.catalog import gather as module
 from survey_batch.catalog.gather import gather, slices
+from survey_batch.core.errors import SurveyBatchError
 
 VALUES = st.tuples(
     st.none() | st.text(max_size=4),
@@ -54,6 +57,13 @@ def test_numbers_and_codes_are_read_without_a_copy(on_disk):
     found = gather(slices(pa.table({"a": np.arange(10), "b": pa.array(list("xyxyxyxyxy")).dictionary_encode()}), 3))
     assert found["a"].num_chunks == found["b"].num_chunks == 1
     assert found["a"].chunk(0).to_numpy(zero_copy_only=True).tolist() == list(range(10))
+
+
+def test_a_disk_without_room_is_told_with_what_to_do(on_disk, monkeypatch):
+    full = Path("/dev/full").open("w+b", buffering=0)  # noqa: SIM115 - a column closes it
+    monkeypatch.setattr(module.tempfile, "TemporaryFile", lambda **_: full)
+    with pytest.raises(SurveyBatchError, match=r"No space left on device.*set TMPDIR to a folder with more room"):
+        gather([pa.table({"a": [1]})])
 
 
 def test_columns_that_come_later_or_were_null_so_far_are_taken(on_disk):

@@ -7,7 +7,8 @@ from survey_batch.execution.first_look import FIRST_ROWS, FIRST_SHARDS, FirstLoo
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.phases import make_groups
 from survey_batch.stages import make_stages
-from survey_batch.store.problems import Problem, note_problems
+from survey_batch.store.notes import note_problems
+from survey_batch.store.problems import Problem
 from survey_batch.store.products import create_product, read_status, write_shard
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive

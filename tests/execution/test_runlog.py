@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from survey_batch.core.paths import read_bytes
 from survey_batch.execution import runlog
 from survey_batch.execution.runlog import run_log
 
@@ -92,3 +93,56 @@ def test_the_logger_is_as_before_afterwards(tmp_path):
     with run_log(str(tmp_path)):
         pass
     assert before == (list(logger.handlers), logger.level)
+
+
+def shard_line(number):
+    return json.dumps({"message": f"shard {number} done", "event": "shard"})
+
+
+def test_a_log_that_is_thinned_keeps_its_beginning_its_end_and_what_is_not_about_shards():
+    lines = [json.dumps({"event": "started"}), *map(shard_line, range(1000)), json.dumps({"level": "warning"})]
+    lines += map(shard_line, range(1000, 2000))
+    kept = runlog.thinned(lines, most=64_000)
+    assert len("\n".join(kept)) < 0.7 * 64_000
+    assert kept[0] == lines[0]
+    assert json.dumps({"level": "warning"}) in kept
+    place = next(number for number, line in enumerate(kept) if '"event": "thinned"' in line)
+    assert json.loads(kept[place])["message"].startswith(f"{len(lines) - len(kept) + 1} lines were left out")
+    assert kept[place + 1 :] == lines[place + 1 - len(kept) :]
+    assert sum(map(len, kept[place + 1 :])) > 0.4 * 64_000
+
+
+def test_other_lines_do_not_make_a_log_endless():
+    lines = [json.dumps({"level": "warning", "number": number}) for number in range(10_000)]
+    assert len("\n".join(runlog.thinned(lines, most=64_000))) < 0.7 * 64_000
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_the_log_of_a_long_run_stays_small(tmp_path, monkeypatch, folder):
+    monkeypatch.setattr(runlog, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(runlog.DiskHandler, "most", 20_000)
+    output = str(tmp_path) if folder else "memory://log-test"
+    with run_log(output) as path:
+        log = logging.getLogger("survey_batch")
+        log.info("first", extra={"event": "started"})
+        for number in range(500):
+            log.info("shard %d done", number, extra={"event": "shard"})
+    lines = read_bytes(path).decode().splitlines()
+    messages = [json.loads(line)["message"] for line in lines]
+    assert sum(map(len, lines)) < 20_000
+    assert messages[0] == "first"
+    assert messages[-50:] == [f"shard {number} done" for number in range(450, 500)]
+    assert any("were left out" in message for message in messages)
+
+
+def test_a_log_that_cannot_be_thinned_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(runlog.DiskHandler, "most", 1000)
+
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(runlog, "write_bytes", full)
+    with run_log(str(tmp_path)) as path:
+        for number in range(50):
+            logging.getLogger("survey_batch").info("shard %d done", number, extra={"event": "shard"})
+    assert len(Path(path).read_text().splitlines()) == 50

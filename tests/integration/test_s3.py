@@ -19,6 +19,7 @@ from survey_batch.integrity.verify import verify
 from survey_batch.report import write_report
 from survey_batch.results.export import export_catalog
 from survey_batch.store.lock import locked
+from survey_batch.store.marks import forget_marks, known_marks, marks_there
 from tests.compare import assert_equal_products
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
@@ -95,6 +96,8 @@ def test_products_and_accounts_in_a_bucket_are_those_of_a_folder(bucket, archive
     assert events.count("shard") == 2 * OBJECTS // SHARD
     assert not files.exists(f"{job.output}/lock.json")
     assert not run(job, client=cluster).worked
+    forget_marks()
+    assert set(known_marks(job.output)) == marks_there(job.output) != set()  # as the store's ETags are
 
 
 def test_damaged_data_in_a_bucket_is_found_and_made_again(bucket, archive, cluster):

@@ -112,7 +112,7 @@ def test_cutouts_features_and_predictions_of_images_are_too(tmp_path):
         "name": "test",
         "catalog": {"path": str(root / "sources.csv"), "label": "class", "split": {}},
         "archive": {"survey": "sdss", "root": str(root)},
-        "frames": {"bands": "gr"},
+        "frames": {"bands": "gr", "keep": True},
         "train": {"classifier": model, "kind": "table", "epochs": 2, "members": 1},
         "predictions": {"classifier": model, "batch": 32},
         "shards": {"objects": 64},

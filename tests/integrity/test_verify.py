@@ -185,6 +185,16 @@ def test_broken_tables_are_told_in_a_sentence_and_written_again(job, client, fil
     assert sb.open(job.output).problems.equals(before)
 
 
+def test_a_broken_list_of_marks_is_told_and_removed(job):
+    path = Path(job.output) / "progress.parquet"
+    path.write_bytes(b"PAR1")
+    (fault,) = faults(job)
+    assert (fault.kind, fault.file) == (Kind.ACCOUNTS, "progress.parquet")
+    verify(job, repair=True)
+    assert not path.exists()
+    assert not faults(job)
+
+
 def test_a_plan_whose_values_changed_is_told(job):
     path = Path(job.output) / "plan/objects.parquet"
     raw = path.read_bytes()

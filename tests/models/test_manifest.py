@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from survey_batch.core.errors import PlanMismatchError
 from survey_batch.models.manifest import Manifest, Quantity
 from survey_batch.models.recipe import Recipe
 
@@ -52,3 +53,19 @@ def test_a_manifest_knows_how_many_numbers_its_model_answers_with(said, columns)
 def test_a_manifest_that_mixes_kinds_of_answers_is_refused(said, why):
     with pytest.raises(ValidationError, match=why):
         Manifest(kind="any", variant="any", recipe=RECIPE, **said)
+
+
+@pytest.mark.parametrize(("kind", "advice"), [("adopted", "or adopt the model again"), ("table", "or train again")])
+def test_where_a_product_does_not_fit_the_advice_is_what_makes_the_model_anew(kind, advice):
+    recipe = Recipe(
+        product="features", variables=("value",), shape=(3,), names={"feature": ("a",)}, made={"cutouts.size": 64}
+    )
+    made = Manifest(kind=kind, variant="any", classes=("A", "F"), recipe=recipe)
+    found = Manifest.model_validate_json(made.model_dump_json()).recipe
+    for check in (
+        lambda: found.check_made({"cutouts.size": 32}),
+        lambda: found.check_product({"feature": ["b"]}),
+        lambda: found.check_product({"feature": ["a"]}, {"value": (4,)}),
+    ):
+        with pytest.raises(PlanMismatchError, match=f"{advice}$"):
+            check()

@@ -53,6 +53,7 @@ def test_a_product_made_with_other_settings_is_refused_wherever_it_comes_from():
             "frames.bands": "gri",
             "catalog": "other",
             "shards.objects": 7,
+            "cutouts.aperture_correction": False,
             "variables": ["image"],
         }
     )

@@ -41,7 +41,7 @@ def image_output(cluster, tmp_path_factory):
         "stages": ["frames", "cutouts", "composites"],
         "catalog": {"path": str(root / "sources.csv"), "label": "class"},
         "archive": {"survey": "sdss", "root": str(root)},
-        "frames": {"bands": "gri"},
+        "frames": {"bands": "gri", "keep": True},
         "cutouts": {"size": 32, "ivar": True},
         "shards": {"objects": 16},
     }

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -83,6 +84,49 @@ def test_a_worker_reads_just_its_shard_s_rows(tmp_path_factory, rows, objects):
     read = [read_rows_of(plan.job.output, shard) for shard in plan.shards("object")]
     assert [object_id for part in read for object_id in part["object_id"]] == plan.objects["object_id"].to_pylist()
     assert all(len(part["ra"]) == len(shard) for part, shard in zip(read, plan.shards("object"), strict=True))
+
+
+def test_a_shard_s_rows_cost_one_request_of_an_object_store(monkeypatch):
+    output = "memory://a-plan"
+    plan = plan_of([(field, "") for field in range(10)], output=output, shards={"objects": 4})
+    plan.store()
+    read_rows_of(output, plan.shards("object")[0])
+    asked, plain = [], MemoryFileSystem.cat_file
+
+    def cat_file(self, path, start=None, end=None, **named):
+        asked.append((start, end))
+        return plain(self, path, start, end, **named)
+
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", cat_file)
+    monkeypatch.setattr(MemoryFileSystem, "open", lambda *_, **__: pytest.fail("opened"))
+    for shard in plan.shards("object"):
+        assert len(read_rows_of(output, shard)["ra"]) == len(shard)
+    assert len(asked) == 3
+    assert asked[0][1] == asked[1][0]  # nothing is read twice
+
+
+@pytest.mark.parametrize("place", ["folder", "memory://plan-anew"])
+def test_a_plan_that_is_stored_anew_is_read_anew(tmp_path, place):
+    output = place if "://" in place else str(tmp_path)
+    for number in (3, 5, 4):
+        plan = plan_of([(field, "") for field in range(number)], output=output, shards={"objects": 2})
+        plan.store()
+        read = [name for shard in plan.shards("object") for name in read_rows_of(output, shard)["object_id"]]
+        assert read == plan.objects["object_id"].to_pylist()
+
+
+def test_a_process_that_nobody_told_of_another_plan_finds_out():
+    output = "memory://plan-untold"
+    plans = [plan_of([(f, "") for f in range(number)], output=output, shards={"objects": 50}) for number in (200, 60)]
+    plans[0].store()
+    shard = plans[1].shards("object")[1]
+    assert len(read_rows_of(output, plans[0].shards("object")[1])["ra"]) == 50
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stored, "forget_plan", lambda: None)
+        plans[1].store()
+    with pytest.raises(DamagedFileError):
+        read_rows_of(output, shard)
+    assert len(read_rows_of(output, shard)["ra"]) == 10
 
 
 def in_chunks(table, cuts):

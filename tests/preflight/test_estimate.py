@@ -7,7 +7,8 @@ import pytest
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.downloads import REQUEST_SECONDS
-from survey_batch.preflight.estimate import estimate, less_room, refuse_what_cannot_fit
+from survey_batch.preflight.estimate import estimate, refuse_what_cannot_fit
+from survey_batch.preflight.less_room import less_room
 from survey_batch.stages.cutouts import CutoutsStage
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
@@ -105,7 +106,28 @@ def test_where_fields_hold_few_objects_that_is_said_with_its_price():
     sparse = [(field, "") for field in range(1, 11)]
     (note,) = estimate(plan_of(sparse, frames={"keep": False})).notes
     assert "1.0 on average: each costs 17.2 MB to fetch and 2.5 s of a core, for 8" in note
+    assert note.endswith(
+        "choose objects that share fields, or fewer frames.bands (now 5), or cutouts.aperture_correction = false "
+        "without cutouts.ivar, which reads no more of frames than needed"
+    )
     assert estimate(plan_of(sparse * 30, frames={"keep": False})).notes == ()
+
+
+def test_frames_that_are_read_no_further_than_needed_cost_less_time_if_there_are_few_objects_in_each():
+    def seconds(rows, *, correction):
+        cutouts = {"aperture_correction": correction}
+        return estimate(plan_of(rows, frames={"keep": False}, cutouts=cutouts)).cpu_seconds
+
+    sparse = [(field, "") for field in range(1, 11)]
+    assert 0.5 < seconds(sparse, correction=False) / seconds(sparse, correction=True) < 0.8
+    assert seconds(sparse * 30, correction=False) == seconds(sparse * 30, correction=True)
+
+
+def test_what_nobody_has_measured_is_said_and_not_counted(monkeypatch):
+    plan, cost_of = plan_of(ROWS * 50), CutoutsStage.cost
+    assert estimate(plan).notes == ()
+    monkeypatch.setattr(CutoutsStage, "cost", lambda *args: replace(cost_of(*args), unknown="what glue takes"))
+    assert estimate(plan).notes == ("cutouts: it is not known what glue takes, and not counted",)
 
 
 def test_a_job_that_fits_is_let_through(tmp_path):

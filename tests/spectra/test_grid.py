@@ -14,6 +14,7 @@ from survey_batch.spectra.grid import (
     at_pixels,
     first_pixel,
     log_grid,
+    log_linear_start,
     mask_attributes,
     pixel_edges,
     rebin,
@@ -186,3 +187,10 @@ def test_rows_are_interpolated_at_any_position_and_copied_at_a_pixel_s_own():
     np.testing.assert_allclose(made[1, 1], np.interp(pixel, np.arange(20), rows[1, 1]), rtol=1e-5)
     np.testing.assert_array_equal(made[:, :, [0, 2, 5, 7]], rows[:, :, [0, 6, 8, 19]])
     assert np.flatnonzero(np.isnan(made[0, 0])).tolist() == [3, 4]
+
+
+def test_a_grid_of_steps_of_1e_4_dex_has_a_start_and_any_other_has_none():
+    logarithm = 3.5682 + 1e-4 * np.arange(3909)
+    assert log_linear_start(logarithm) == pytest.approx(35682)
+    assert log_linear_start(logarithm.astype("f4").astype("f8")) == pytest.approx(35682, abs=1e-3)
+    assert np.isnan(log_linear_start(np.log10(3700 + np.arange(3909.0))))

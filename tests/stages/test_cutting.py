@@ -9,12 +9,12 @@ from survey_batch.core.errors import NotFoundError, TransientError
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection
 from survey_batch.images.cutout import cut
-from survey_batch.images.frame import Frame, FrameWcs, Sky
+from survey_batch.images.frame import Frame, FrameTop, FrameWcs, Sky
 from survey_batch.images.register import MARGIN, resample, subpixel_span
 from survey_batch.images.wcs import to_astropy
 from survey_batch.stages import make_stage
 from survey_batch.stages.cutting import Cutting
-from survey_batch.stages.frame_source import FrameInMemory
+from survey_batch.stages.frame_view import FrameInMemory, FrameTopInMemory
 from survey_batch.surveys.sdss.camera import ccd
 from survey_batch.surveys.sdss.files import FRAME_SHAPE, GRID, SKY_SHAPE, FieldKey
 from survey_batch.surveys.sdss.reader import SdssFrames
@@ -45,7 +45,7 @@ class Source:
     def __init__(self, frames):
         self.frames = frames
 
-    def load(self, key):
+    def load(self, key, reach):
         missing = NotFoundError("no such file")
         return {band: self.frames.get((key[-1], band), missing) for band in "gr"}
 
@@ -219,9 +219,9 @@ def test_for_an_object_that_is_not_there_no_other_field_is_asked_for(position, s
     asked = []
 
     class Asked(Source):
-        def load(self, key):
+        def load(self, key, reach):
             asked.append(key[-1])
-            return super().load(key)
+            return super().load(key, reach)
 
     assert cut_one(Asked(both(11)), position, size=size).status.tolist() == [Status.OUTSIDE]
     assert asked == [11]
@@ -318,3 +318,47 @@ def test_the_time_is_that_of_the_field_that_serves_and_unknown_where_the_file_sa
     block = cut_many(frames, [sky(11, 700.0, 300.0), sky(11, 700.0, 1479.6), sky(11, 5000.0, 300.0)])
     expected = [[np.nan, 11.25], [np.nan, 12.25], [np.nan, np.nan]]  # the last one is off the frame
     np.testing.assert_array_equal(block.data["mjd_tai"], expected)
+
+
+class Tops(Source):
+    """Frames that have no more rows than were asked for; `rows` notes how many of which field."""
+
+    def __init__(self, frames):
+        super().__init__(frames)
+        self.rows = {}
+
+    def load(self, key, reach):
+        bands = super().load(key, reach)
+        return {
+            band: self._top(key[-1], one, reach) if one.__class__ is FrameInMemory else one
+            for band, one in bands.items()
+        }
+
+    def _top(self, field, one, reach):
+        rows = self.rows[field] = max(reach(one.wcs), self.rows.get(field, 0))
+        return FrameTopInMemory(FrameTop(one.frame.image[:rows], one.wcs, one.mjd_tai), b"")
+
+
+@pytest.mark.parametrize("registration", ["pixel", "subpixel"])
+@pytest.mark.parametrize("size", [1, 64, 129, 400])
+def test_cutouts_from_the_rows_that_are_asked_for_are_those_from_whole_frames(size, registration):
+    frames = both(10, 11, 12) | {(field, "r"): frame(field, shift=0.4, rows=0.7) for field in (10, 11, 12)}
+    del frames[12, "g"]
+    for y in (-300.0, -0.5, 3.2, 64.0, 500.9, 1361.0, 1424.6, 1488.4, 1700.0):
+        wanted = {"size": size, "registration": registration, "aperture_correction": False}
+        whole, part = (
+            cut_many(source(frames), [sky(11, 700.2, y), sky(11, 2040.0, y - 90)], **wanted)
+            for source in (Source, Tops)
+        )
+        assert part.status.tolist() == whole.status.tolist()
+        assert [one.message for one in part.problems] == [one.message for one in whole.problems]
+        for name, values in whole.data.items():
+            np.testing.assert_array_equal(part.data[name], values, err_msg=f"{name} at {y}")
+
+
+def test_no_more_rows_are_asked_for_than_windows_and_steps_need():
+    source = Tops(both(10, 11, 12))
+    cut_many(source, [sky(11, 700.0, 300.0), sky(11, 700.0, 200.0)], aperture_correction=False)
+    assert source.rows == {11: 384}, "300 + 32, in steps of 64"
+    cut_one(source, sky(11, 700.0, 1400.0), size=300, aperture_correction=False)
+    assert source.rows[12] == 192, "row 1550 is row 189 of the next field"

@@ -12,21 +12,26 @@ from survey_batch.config.job import Job
 from survey_batch.core.errors import NotFoundError, ObjectError, ReaderError, TransientError, UnreadableError
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection
-from survey_batch.images.frame import Frame, FrameWcs, Sky
+from survey_batch.images.frame import Frame, FrameTop, FrameWcs, Sky
 from survey_batch.planning.stored import store_table
-from survey_batch.stages import frame_source
+from survey_batch.stages import frame_source, frame_view
 from survey_batch.stages.frame_source import (
     CORRECTION_VARIABLES,
     FIELDS_IN_MEMORY,
     SKY_VARIABLES,
     ArchiveFrames,
-    FrameInMemory,
     StoredFrames,
 )
+from survey_batch.stages.frame_view import FrameInMemory, FrameTopInMemory
 from survey_batch.store.products import create_product, write_shard
 from survey_batch.store.schema import Schema, Shard, Variable
 
 ROWS, COLUMNS = 6, 8
+
+
+def ALL(_):  # noqa: N802
+    """Ask for all rows."""
+    return ROWS
 
 
 def frame(number, sky=True):
@@ -82,18 +87,18 @@ def source(tmp_path):
 
 
 def test_a_field_has_each_band_or_the_reason_why_not(source):
-    assert [type(one) for one in source.load((3,)).values()] == [FrameInMemory, NotFoundError]
-    assert [type(one) for one in source.load((4,)).values()] == [UnreadableError, UnreadableError]
-    assert source.url((3,), "r") in str(source.load((3,))["r"])
+    assert [type(one) for one in source.load((3,), ALL).values()] == [FrameInMemory, NotFoundError]
+    assert [type(one) for one in source.load((4,), ALL).values()] == [UnreadableError, UnreadableError]
+    assert source.url((3,), "r") in str(source.load((3,), ALL)["r"])
 
 
 def test_a_frame_of_another_name_is_found_and_decompressed(source):
-    assert {band: one.calibration()[0] for band, one in source.load((2,)).items()} == {"g": 2, "r": 2}
+    assert {band: one.calibration()[0] for band, one in source.load((2,), ALL).items()} == {"g": 2, "r": 2}
 
 
 def test_a_reader_that_fails_in_a_way_of_its_own_is_no_end_of_the_run(source, monkeypatch):
     monkeypatch.setattr(source.reader, "read", lambda *_, sky: {}["SKY"])  # noqa: ARG005
-    error = source.load((1,))["g"]
+    error = source.load((1,), ALL)["g"]
     assert error.status == Status.FAILED
     assert f"the reader of survey 'sdss' failed on {source.url((1,), 'g')} with KeyError: 'SKY'" in str(error)
 
@@ -107,7 +112,7 @@ def test_a_reader_that_does_not_know_a_field_is_named_with_it(source, monkeypatc
 @pytest.mark.parametrize(("path", "said"), [(lambda *_: [][0], "IndexError"), (lambda *_: None, "returned None")])
 def test_a_reader_without_a_path_for_a_field_fails_its_bands_alone(source, monkeypatch, path, said):
     monkeypatch.setattr(source.reader, "path", path)
-    error = source.load((1,))["g"]
+    error = source.load((1,), ALL)["g"]
     assert isinstance(error, ReaderError)
     assert re.search(rf"the reader of survey 'sdss' failed on field \(1,\) with .*{said}", str(error))
     assert source.url((1,), "g") == "", "which is asked for to report the error"
@@ -115,7 +120,7 @@ def test_a_reader_without_a_path_for_a_field_fails_its_bands_alone(source, monke
 
 def test_a_reader_that_returns_no_frame_is_told(source, monkeypatch):
     monkeypatch.setattr(source.reader, "read", lambda *_, sky: None)  # noqa: ARG005
-    assert "read returned NoneType and must return a Frame" in str(source.load((1,))["g"])
+    assert "read returned NoneType and must return a Frame" in str(source.load((1,), ALL)["g"])
 
 
 def test_a_server_that_cannot_be_reached_is_no_end_of_the_run(source, monkeypatch):
@@ -123,23 +128,23 @@ def test_a_server_that_cannot_be_reached_is_no_end_of_the_run(source, monkeypatc
         raise TransientError("no answer")
 
     monkeypatch.setattr(source.archive, "read", away)
-    assert [type(one) for one in source.load((1,)).values()] == [TransientError, TransientError]
+    assert [type(one) for one in source.load((1,), ALL).values()] == [TransientError, TransientError]
 
 
 def test_the_last_fields_are_kept_and_the_one_not_used_for_longest_is_read_again(source):
     for field in (1, 2, 3, 1, 5):
-        source.load((field,))
+        source.load((field,), ALL)
     assert len(source._fields) == FIELDS_IN_MEMORY == 3
     source.reader.asked.clear()
-    source.load((1,))
+    source.load((1,), ALL)
     assert source.reader.asked == []
-    source.load((2,))
+    source.load((2,), ALL)
     assert sorted(source.reader.asked) == [(2, "g"), (2, "r")]
 
 
 def test_the_correction_is_measured_once_and_only_when_it_is_asked_for(monkeypatch):
     asked = []
-    monkeypatch.setattr(frame_source, "measure_correction", lambda *given: asked.append(given) or "measured")
+    monkeypatch.setattr(frame_view, "measure_correction", lambda *given: asked.append(given) or "measured")
     one = FrameInMemory(frame(1))
     one.pixels(slice(None), slice(None))
     assert not asked
@@ -189,14 +194,14 @@ def stored(source, tmp_path):
 def test_what_the_product_says_of_a_field_is_read_once_and_its_pixels_when_asked_for(stored, monkeypatch):
     read, fields = frame_source.read_rows, []
     monkeypatch.setattr(frame_source, "read_rows", lambda *given: fields.append(given[2]) or read(*given))
-    first = [stored.load((number,)) for number in STATUSES]
-    assert [stored.load((number,)) for number in STATUSES] == first
+    first = [stored.load((number,), ALL) for number in STATUSES]
+    assert [stored.load((number,), ALL) for number in STATUSES] == first
     assert len(fields) == len(STATUSES)
     assert {type(one) for bands in first for one in bands.values()} > {frame_source.StoredFrame}
 
 
 def test_a_stored_frame_is_the_archive_s(stored, source):
-    here, there = stored.load((1,))["r"], source.load((1,))["r"]
+    here, there = stored.load((1,), ALL)["r"], source.load((1,), ALL)["r"]
     rows, columns = slice(1, 4), slice(2, 8)
     np.testing.assert_array_equal(here.pixels(rows, columns), there.pixels(rows, columns))
     np.testing.assert_array_equal(here.calibration(), there.calibration())
@@ -209,12 +214,70 @@ def test_a_stored_frame_is_the_archive_s(stored, source):
 
 
 def test_a_stored_frame_that_is_missing_says_so_with_its_address(stored):
-    gone = stored.load((3,))["r"]
+    gone = stored.load((3,), ALL)["r"]
     assert type(gone) is NotFoundError
     assert str(gone) == f"{stored.url((3,), 'r')} is not_found in frames.zarr"
-    assert [type(one) for one in stored.load((4,)).values()] == [UnreadableError, ObjectError]
+    assert [type(one) for one in stored.load((4,), ALL).values()] == [UnreadableError, ObjectError]
 
 
 def test_a_field_that_the_product_lacks_comes_from_the_archive(stored, source):
-    assert type(stored.load((5,))["g"]) is FrameInMemory
+    assert type(stored.load((5,), ALL)["g"]) is FrameInMemory
     assert sorted(source.reader.asked) == [(5, "g"), (5, "r")]
+
+
+@pytest.fixture
+def tops(source, monkeypatch):
+    """The same archive, read no further than needed; the reader notes how many rows it read of which band."""
+    read = []
+
+    def read_top(file, field, band, rows):
+        one = frame(int(file.whole()))
+        read.append((band, rows(one.wcs)))
+        return FrameTop(one.image[: rows(one.wcs)], one.wcs, one.mjd_tai)
+
+    monkeypatch.setattr(source.reader, "read_top", read_top, raising=False)
+    source.whole, source.read = False, read
+    return source
+
+
+def test_only_the_rows_asked_for_are_read_and_more_only_where_there_are_too_few(tops):
+    first = tops.load((1,), lambda _: 2)
+    assert sorted(tops.read) == [("g", 2), ("r", 2)]
+    np.testing.assert_array_equal(first["g"].pixels(slice(0, 2), slice(None)), frame(1).image[:2])
+    assert tops.load((1,), lambda _: 1) is first
+    tops.read.clear()
+    more = tops.load((1,), lambda _: 4)["r"]
+    assert sorted(tops.read) == [("g", 4), ("r", 4)]
+    np.testing.assert_array_equal(more.pixels(slice(0, 4), slice(None)), frame(1).image[:4])
+
+
+def test_more_rows_are_read_from_the_file_that_is_there(tops, monkeypatch):
+    tops.load((1,), lambda _: 2)
+    monkeypatch.setattr(tops.archive, "read", lambda *_: pytest.fail("fetched again"))
+    assert len(tops.load((1,), ALL)["g"].frame.image) == ROWS
+
+
+def test_a_file_that_is_damaged_further_down_is_fetched_once_more(tops, monkeypatch):
+    tops.load((1,), lambda _: 2)
+    monkeypatch.setattr(tops.archive, "read", lambda *_: "fetched again")
+
+    def damaged(*_):
+        raise UnreadableError("damaged")
+
+    monkeypatch.setattr(tops.reader, "read_top", damaged)
+    assert set(tops.load((1,), ALL).values()) == {"fetched again"}
+
+
+def test_the_first_rows_have_neither_calibration_nor_sky_nor_correction(tops):
+    one = tops.load((1,), lambda _: 2)["g"]
+    assert isinstance(one, FrameTopInMemory)
+    for asked in (one.calibration, one.sky, lambda: one.correction):
+        with pytest.raises(ValueError, match="first rows"):
+            asked()
+
+
+def test_a_band_that_is_missing_is_not_asked_for_again(tops):
+    assert [type(one) for one in tops.load((3,), lambda _: 2).values()] == [FrameTopInMemory, NotFoundError]
+    tops.read.clear()
+    tops.load((3,), ALL)
+    assert tops.read == [("g", ROWS)]

@@ -82,6 +82,11 @@ def test_features_with_psf_fluxes_of_another_meaning_are_refused_by_name(tmp_pat
         check_product(str(tmp_path), "features", stage.settings())
 
 
+def test_cutouts_without_aperture_corrections_are_refused_before_any_work():
+    with pytest.raises(ConfigurationError, match=r"cutouts\.aperture_correction is false: remove the key"):
+        make_stage(job(cutouts={"aperture_correction": False}), "features").check()
+
+
 def test_cutouts_that_are_too_small_are_refused_before_any_work():
     make_stage(job(), "features").check()
     with pytest.raises(ConfigurationError, match=r"cutouts\.size"):

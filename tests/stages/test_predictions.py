@@ -2,17 +2,20 @@ import json
 import subprocess
 import sys
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from survey_batch.config.classifiers import classifier_kind
+from survey_batch.core import plugins
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.core.status import Status
 from survey_batch.models.artifact import sha256
 from survey_batch.models.manifest import MANIFEST, Manifest
 from survey_batch.models.recipe import Grid, Recipe, made_with
 from survey_batch.spectra.features import feature_names
-from survey_batch.stages import make_stage
+from survey_batch.stages import make_stage, predictions
 from survey_batch.store.products import create_product
 from tests.jobs import lamost_job, sdss_job
 
@@ -224,3 +227,24 @@ def test_an_engine_is_a_setting_of_the_product_and_for_networks_on_cpus_alone(fo
     on_gpus = lamost(tmp_path, stages, other, cluster={"gpu": {"gres": "gpu:1"}})
     with pytest.raises(ConfigurationError, match="computes on the CPU"):
         make_stage(on_gpus, "predictions").check()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "counted", "unknown"), [({"networks": 2e-3}, 0.2, ""), ({}, 0.0, "networks of kind table")]
+)
+def test_a_time_that_was_measured_is_counted_and_any_other_said_to_be_unknown(
+    folder, tmp_path, monkeypatch, seconds, counted, unknown
+):
+    job = lamost(tmp_path, ("spectra", "features", "predictions"), folder(table_recipe(tmp_path)))
+    monkeypatch.setattr(predictions, "classifier_kind", lambda _: SimpleNamespace(seconds=seconds))
+    cost = make_stage(job, "predictions").cost(SimpleNamespace(size=lambda _: 100))
+    assert cost.cpu_seconds == pytest.approx(counted)
+    assert unknown in cost.unknown
+    assert bool(cost.unknown) is bool(unknown)
+
+
+@pytest.mark.parametrize("kind", plugins.offered(plugins.CLASSIFIERS))
+def test_times_are_those_of_variants_that_there_are(kind):
+    known = classifier_kind(kind)
+    assert set(known.seconds) <= set(known.variants)
+    assert all(0 < seconds < 10 for seconds in known.seconds.values())

@@ -6,14 +6,8 @@ from hypothesis import strategies as st
 
 from survey_batch.report.reading import problems_so_far
 from survey_batch.store import problems
-from survey_batch.store.problems import (
-    PROBLEM_SCHEMA,
-    SHOWN,
-    collect_problems,
-    count_reasons,
-    pattern_of,
-    read_problems,
-)
+from survey_batch.store.notes import collect_problems
+from survey_batch.store.problems import PROBLEM_SCHEMA, SHOWN, count_reasons, pattern_of, read_problems
 
 
 def notes(*messages):

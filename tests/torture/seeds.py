@@ -56,6 +56,31 @@ def compressed_image(pixels: Any) -> bytes:
     return as_fits(fits.PrimaryHDU(), fits.CompImageHDU(pixels.astype("f4"), name="FLUX"))
 
 
+def coadds() -> Iterator[bytes]:
+    """Yield small coadds of DESI, with masks that are compressed and not."""
+    grids = {"B": 3600 + 0.8 * np.arange(40), "R": 3624 + 0.8 * np.arange(30)}
+    for pack in (fits.ImageHDU, fits.CompImageHDU):
+        units = [fits.PrimaryHDU(), fits.BinTableHDU(Table({"TARGETID": [7, -8, 2**62 + 1]}), name="FIBERMAP")]
+        for arm, grid in grids.items():
+            flux = np.random.default_rng(3).normal(10, 1, (3, grid.size)).astype("f4")
+            units += [fits.ImageHDU(grid, name=f"{arm}_WAVELENGTH"), fits.ImageHDU(flux, name=f"{arm}_FLUX")]
+            units += [fits.ImageHDU(abs(flux), name=f"{arm}_IVAR"), pack((flux < 9).astype("i4"), name=f"{arm}_MASK")]
+        yield as_fits(*units)
+
+
+def fits_spectra() -> Iterator[bytes]:
+    """Yield short spectra in the layouts that `simulate` writes."""
+    from survey_batch.simulate.fits_spectra import LAYOUTS
+    from survey_batch.spectra.synthetic.observation import Observation
+
+    size, random = 200, np.random.default_rng(5)
+    mask = np.zeros(size, "i4")
+    wavelength, flux = 10 ** (3.5682 + 1e-4 * np.arange(size)), random.normal(10, 1, size)
+    seen = Observation(wavelength, flux, random.uniform(0, 1, size), mask, mask, flux, {})
+    for layout in LAYOUTS:
+        yield as_fits(*layout(seen))
+
+
 def frames() -> Iterator[bytes]:
     """Yield small frames of SDSS, with and without a sky."""
     rows, columns = SMALL_FRAME

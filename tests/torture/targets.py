@@ -5,6 +5,7 @@ from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
 from random import Random
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -45,14 +46,36 @@ ROW = {"object_id": "x", "ra": 10.0, "dec": 1.0, "obsid": "7", "planid": "TEST",
 
 
 def _read_spectrum(path: Path) -> None:
-    """Read a spectrum and put it on the grid, as the stage does; of a file that is ours, we know whose it is."""
-    from survey_batch.spectra.grid import Spectrum, log_grid, to_grid
-    from survey_batch.stages.spectra import SpectrumFile, read_file
+    """Read a spectrum of LAMOST; of a file that is ours, we know whose it is."""
     from survey_batch.surveys.lamost.reader import LamostSpectra
 
-    archive = _archive(path, "lamost")
     row = ROW if b"= 'TEST" in path.read_bytes() else {"object_id": "x", "ra": np.nan, "dec": np.nan}
-    (found,) = read_file(archive, LamostSpectra(archive.section), SpectrumFile(path.name, [0], [row]))
+    _onto_grid(path, LamostSpectra, "lamost", row)
+
+
+def _read_coadd(path: Path) -> None:
+    from survey_batch.surveys.desi.reader import DesiCoadds
+
+    _onto_grid(path, DesiCoadds, "desi", {"object_id": "x", "targetid": str(2**62 + 1)})
+
+
+def _read_any_spectrum(path: Path) -> None:
+    """Read a spectrum with our layouts alone: specutils is not ours."""
+    from survey_batch.surveys.fits_spectra.reader import FitsSpectra
+
+    row = {"object_id": "x", "spectrum": 0, "targetid": "", "ra": np.nan, "dec": np.nan}
+    keys = {"medium": "air", "wavelength_unit": "Angstrom", "without_errors": "equal"}
+    with mock.patch.dict("sys.modules", {"specutils": None}):
+        _onto_grid(path, FitsSpectra, "fits-spectra", row, **keys)
+
+
+def _onto_grid(path: Path, reader: Any, survey: str, row: dict[str, Any], **keys: str) -> None:
+    """Read a spectrum and put it on the grid, as the stage does."""
+    from survey_batch.spectra.grid import Spectrum, log_grid, to_grid
+    from survey_batch.stages.spectra import SpectrumFile, read_file
+
+    archive = Archive(_section(survey, root=str(path.parent), **keys))
+    (found,) = read_file(archive, reader(archive.section), SpectrumFile(path.name, [0], [row]))
     if not isinstance(found, Spectrum):
         raise found
     flux, ivar, mask = to_grid([found], log_grid(3700, 9000))
@@ -166,7 +189,8 @@ def _read_manifest(path: Path) -> None:
 
 
 def _read_problems(path: Path) -> None:
-    from survey_batch.store.problems import collect_problems, count_reasons, problems_of, read_problems
+    from survey_batch.store.notes import collect_problems, problems_of
+    from survey_batch.store.problems import count_reasons, read_problems
     from survey_batch.store.schema import Shard
 
     output = str(path.parent.parent)
@@ -212,6 +236,8 @@ TARGETS = {
             "spectrum.fits",
             weight=6,
         ),
+        Target("DESI coadds", seeds.coadds, _FITS, _read_coadd, "coadd.fits", weight=4),
+        Target("spectra in FITS files", seeds.fits_spectra, _FITS, _read_any_spectrum, "spectrum.fits", weight=6),
         Target("SDSS frames, small", seeds.frames, _FITS, partial(_read_frame, small=True), "frame.fits", weight=6),
         Target(
             "SDSS frames",

@@ -12,8 +12,10 @@ class FramesSection(Section):
 
     bands: Annotated[str, Field(pattern="^[ugriz]{1,5}$")] = "ugriz"
     """Bands to read, in the order of the product's dimension `band`."""
-    keep: bool = True
-    """False: cutouts come straight from the archive and no frame is stored."""
+    keep: Annotated[bool | None, Field(examples=[True])] = None
+    """False: cutouts come straight from the archive and no frame is stored. By default it is decided as a product that
+    exists was made, else by the objects per field: frames are stored from a tenth of `shards.objects` on, or where
+    cutouts are not stored."""
 
     @field_validator("bands")
     @classmethod
@@ -36,8 +38,17 @@ class CutoutsSection(Section):
     resampled, so that the object is at x = y = (size - 1) / 2 in all bands."""
     ivar: bool = False
     """Whether the inverse variance of each pixel is stored with the flux; it takes the same space."""
+    aperture_correction: bool = True
+    """Whether the aperture correction and seeing of each object's frames are measured, from all stars on them; stage
+    `features` needs them. False, with `frames.keep = false` and no `ivar`: each frame is decompressed only as far as
+    the last row that a cutout needs, which saves a third of the time where each field holds one object."""
     keep: bool = True
     """False: handed on to the next stages and not stored."""
+
+    @property
+    def whole_frames(self) -> bool:
+        """Whether cutouts need what only whole frames give."""
+        return self.ivar or self.aperture_correction
 
 
 class CompositesSection(Section):

@@ -24,7 +24,7 @@ from survey_batch.results.export.outlier import OUTLIER, outlier_column
 from survey_batch.results.export.parts import Part, stored_rows, to_column
 from survey_batch.results.export.ucds import UCDS, ucd_of_feature
 from survey_batch.results.export.units import column, plain_unit
-from survey_batch.store.damage import read_array
+from survey_batch.store.marks import read_marks
 from survey_batch.store.products import open_group, product_exists
 from survey_batch.store.schema import OBJECT_COORDINATES, PRODUCTS_OF_FRAMES
 from survey_batch.store.small_files import file_told
@@ -111,7 +111,7 @@ def find_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
 def _status(output: str, product: str, rows: int) -> Statuses:
     if not product_exists(output, product):
         return np.full(rows, Status.PENDING, np.uint8)
-    return read_array(open_group(output, product), "status").astype(np.uint8)
+    return read_marks(output, product, open_group(output, product)).astype(np.uint8)
 
 
 def _identity(output: str, final: Statuses, positions: tuple[str, ...]) -> Part:

@@ -19,14 +19,12 @@ from survey_batch.core.arrays import F8, I4
 from survey_batch.core.errors import UnreadableError
 from survey_batch.core.sky import separation_arcsec
 from survey_batch.spectra.checks import increasing
-from survey_batch.spectra.grid import STEP, Spectrum
+from survey_batch.spectra.grid import Spectrum, log_linear_start
 
 __all__ = ["Spectrum", "read_spectrum", "spectrum_path"]
 
 Numbers = npt.NDArray[Any]
 
-LINEAR_TOLERANCE = 0.005
-"""Pixels by which wavelengths of a log-linear grid may be off; float32 rounding shifts them by 0.001."""
 UNKNOWN_MASK = 1 << 15
 """Replaces a mask value that is not a bit mask (negative, huge or not a number)."""
 
@@ -231,10 +229,8 @@ def _grid_of(raw: bytes, kind: np.dtype[Any]) -> Grid:
     wavelength.setflags(write=False)  # shared by all its spectra
     if not increasing(wavelength):
         raise UnreadableError("its wavelengths are not increasing positive numbers")
-    offset = np.log10(wavelength) / STEP - np.arange(wavelength.size)
-    start = float(offset.mean())
-    linear = np.abs(offset - start).max() < LINEAR_TOLERANCE
-    return Grid(start, None) if linear else Grid(np.nan, wavelength)
+    start = log_linear_start(np.log10(wavelength))
+    return Grid(start, None if np.isfinite(start) else wavelength)
 
 
 def _bits(mask: Numbers) -> I4:

@@ -18,8 +18,8 @@ class LamostSpectra(SpectrumReader):
     ceiling = LAMOST_CEILING
     file_bytes = 74_000
     """Mean of 312 real files, some compressed."""
-    read_seconds = 4e-4
-    """Time to read and store one spectrum on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
+    read_seconds = 5.2e-4
+    """Time to read and store one spectrum on a core of a 2-core cloud machine (AMD EPYC; `python -m benchmarks`)."""
 
     def path(self, row: Row) -> str:
         """Return the path of a row's file."""

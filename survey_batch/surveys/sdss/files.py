@@ -6,15 +6,18 @@ z, g, whose detectors see a star in that order. The field is in the file's name 
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.archive.fits_units import Unit, extensions, primary_unit
+from survey_batch.archive.fits_units import LONGEST_HEADER, Unit, extensions, primary_unit
 from survey_batch.archive.spellings import spellings
 from survey_batch.core.errors import UnreadableError
-from survey_batch.images.frame import CTYPE, Frame, FrameGrid, FrameWcs, Sky
+from survey_batch.images.frame import CTYPE, Frame, FrameGrid, FrameTop, FrameWcs, Sky
+from survey_batch.images.reader import PartOfFile
 
 OVERLAP_ROWS = 128
 """Last rows of a field that are also the first rows of the next field of its run and camcol."""
@@ -38,6 +41,9 @@ _FOLDERS = {
     **dict.fromkeys(("dr18", "dr19"), "prior-surveys/sdss4-dr17-eboss/photoObj/frames"),
 }
 """Where releases keep frames, below `https://data.sdss.org/sas/<release>`."""
+_FIELD_TO_FRAME = {"r": 0, "i": 2, "u": 4, "z": 6, "g": 8}
+"""What the card FRAME adds to the field."""
+
 _CALIBRATION, _SKY, _ASTRANS = 0, 1, 2
 """Indices among the extensions."""
 
@@ -107,13 +113,7 @@ def read_frame(raw: bytes, key: FieldKey, band: str, *, sky: bool = False) -> Fr
         Not FITS, cut short, not the shape or unit of a frame, no TAN WCS, or not the frame of `key` and `band`; no
         finite pixel or no calibration; if the sky was asked for, no table of it.
     """
-    primary = primary_unit(raw)
-    # Before anything else is parsed, a few cards tell whether this is a frame, and the right one.
-    _check_kind(primary)
-    _check_identity(_claimed_identity(primary), key, band)
-    _check_image("image", primary, FRAME_SHAPE)
-    if (unit := primary.value("BUNIT")) not in (None, "", "nanomaggy"):
-        raise UnreadableError(f"its pixels are in {unit!r}; a calibrated SDSS frame is in nanomaggy")
+    primary = _primary_of_frame(raw, key, band)
     wcs = _read_wcs(primary)
     others = extensions(primary)
     if len(others) <= _CALIBRATION:
@@ -127,6 +127,47 @@ def read_frame(raw: bytes, key: FieldKey, band: str, *, sky: bool = False) -> Fr
         if not (np.isfinite(calibration) & (calibration > 0)).all():
             raise UnreadableError("the calibration vector is not positive everywhere")
         return Frame(image, calibration, wcs, _read_sky(others) if sky else None, _read_time(primary))
+
+
+def read_frame_top(file: PartOfFile, key: FieldKey, band: str, rows: Callable[[FrameWcs], int]) -> FrameTop:
+    """Read the first rows of a frame file, and decompress no more of it than they need.
+
+    What follows the image stays unread: the calibration vector, the sky, and the table asTrans, which names the field.
+    Here the header's `FRAME` tells which field it is. A file whose header is not that of the frame is read whole, so
+    that asTrans or the error of `read_frame` decides.
+
+    Parameters and errors are those of `ImageReader.read_top`.
+    """
+    header = _header_of_frame(file.upto(LONGEST_HEADER), key, band)
+    if header is None:
+        frame = read_frame(file.whole(), key, band)
+        return FrameTop(frame.image, frame.wcs, frame.mjd_tai)
+    wcs = _read_wcs(header)
+    count = rows(wcs)
+    end = header.data + count * FRAME_SHAPE[1] * abs(header.integer("BITPIX")) // 8
+    with np.errstate(all="ignore"):  # numbers too large for float32
+        image = _native(replace(header, raw=file.upto(end)).first_rows(count))
+    return FrameTop(image, wcs, _read_time(header))
+
+
+def _header_of_frame(start: bytes, key: FieldKey, band: str) -> Unit | None:
+    """Return the first header if it alone shows that this is the right frame."""
+    try:
+        header = _primary_of_frame(start, key, band)
+    except UnreadableError:
+        return None
+    return header if header.value("FRAME") == str(key.field + _FIELD_TO_FRAME[band]) else None
+
+
+def _primary_of_frame(raw: bytes, key: FieldKey, band: str) -> Unit:
+    """Find the first header and check it; before anything else is parsed, it tells whether this is the right frame."""
+    primary = primary_unit(raw)
+    _check_kind(primary)
+    _check_identity(_claimed_identity(primary), key, band)
+    _check_image("image", primary, FRAME_SHAPE)
+    if (unit := primary.value("BUNIT")) not in (None, "", "nanomaggy"):
+        raise UnreadableError(f"its pixels are in {unit!r}; a calibrated SDSS frame is in nanomaggy")
+    return primary
 
 
 def _check_kind(primary: Unit) -> None:

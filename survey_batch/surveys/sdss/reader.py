@@ -1,13 +1,22 @@
 """SDSS's frames for the stages that work on frames."""
 
+from collections.abc import Callable
 from typing import cast
 
 from survey_batch.archive.decompress import SDSS_CEILING
-from survey_batch.images.frame import Frame
+from survey_batch.images.frame import Frame, FrameTop, FrameWcs
 from survey_batch.images.ivar import Ccd
-from survey_batch.images.reader import Field, ImageReader
+from survey_batch.images.reader import Field, ImageReader, PartOfFile
 from survey_batch.surveys.sdss.camera import ccd
-from survey_batch.surveys.sdss.files import GRID, SKY_SHAPE, FieldKey, frame_path, other_frame_paths, read_frame
+from survey_batch.surveys.sdss.files import (
+    GRID,
+    SKY_SHAPE,
+    FieldKey,
+    frame_path,
+    other_frame_paths,
+    read_frame,
+    read_frame_top,
+)
 from survey_batch.surveys.sdss.survey import SdssArchive
 
 
@@ -41,6 +50,10 @@ class SdssFrames(ImageReader):
     def read(self, raw: bytes, field: Field, band: str, *, sky: bool) -> Frame:
         """Read a frame, and check that it is the one that was asked for."""
         return read_frame(raw, FieldKey(*field), band, sky=sky)
+
+    def read_top(self, file: PartOfFile, field: Field, band: str, rows: Callable[[FrameWcs], int]) -> FrameTop:
+        """Read the first rows of a frame; nothing behind them is decompressed."""
+        return read_frame_top(file, FieldKey(*field), band, rows)
 
     def ccd(self, field: Field, band: str) -> Ccd:
         """Look up the noise properties of the CCD behind a frame."""

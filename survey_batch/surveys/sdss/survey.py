@@ -124,7 +124,7 @@ connections = 8                             # for the whole run
 
 [frames]
 bands = "ugriz"
-keep = true                                 # false: cut straight from the archive, without storing frames
+# keep = true                               # store frames? By default, if a field holds many objects of the catalogue
 
 [cutouts]
 size = 64

@@ -11,10 +11,7 @@ from survey_batch.core.arrays import I4
 from survey_batch.core.errors import UnreadableError
 from survey_batch.core.sky import separation_arcsec
 from survey_batch.spectra.checks import increasing
-from survey_batch.spectra.grid import STEP, Spectrum
-
-LINEAR_TOLERANCE = 0.005
-"""Pixels by which wavelengths may be off a log-linear grid; `loglam` is in single precision, good to 0.0012."""
+from survey_batch.spectra.grid import Spectrum, log_linear_start
 
 FIBRE_BITS = (1 << 16) - 1
 """Bits of SPPIXMASK that concern a whole fibre: it is not plugged, or its trace, flat or arc is bad."""
@@ -69,12 +66,9 @@ def _spectrum(*columns: npt.NDArray[Any]) -> Spectrum:
     logarithm = loglam.astype(np.float64)
     if not increasing(10**logarithm):
         raise UnreadableError("its wavelengths (column LOGLAM) are not increasing numbers")
-    offset = logarithm / STEP - np.arange(flux.size)
-    start = float(offset.mean())
+    start = log_linear_start(logarithm)
     values = flux.astype(np.float32), ivar.astype(np.float32), pixel_mask(mask)
-    if np.abs(offset - start).max() < LINEAR_TOLERANCE:
-        return Spectrum(*values, start)
-    return Spectrum(*values, np.nan, 10**logarithm)
+    return Spectrum(*values, start, None if np.isfinite(start) else 10**logarithm)
 
 
 def pixel_mask(mask: npt.NDArray[Any]) -> I4:

@@ -11,6 +11,7 @@ from survey_batch.config.key_columns import CatalogRows, KeyColumn
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.config.stage_kind import StageKind
 from survey_batch.config.survey import Survey
+from survey_batch.core.paths import OUTSIDE_ROOT
 
 STAMPS_STAGE = StageKind("survey_batch.surveys.stamps.stage:StampsStage", starts=True)
 
@@ -42,7 +43,7 @@ class Stamps(Survey):
     def read_key(self, rows: CatalogRows, archive: ArchiveSection) -> Mapping[str, pa.Array]:
         """Read the exposure that holds a star's stamp, "" where missing; it must lie below the archive's root."""
         key = super().read_key(rows, archive)
-        outside = np.asarray(pc.match_substring_regex(key["exposure"], r"^/|(^|/)\.\.(/|$)"))
+        outside = np.asarray(pc.match_substring_regex(key["exposure"], OUTSIDE_ROOT))
         rows.reject(outside, "exposure names a file outside the archive's root", "exposure")
         return key
 

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from survey_batch.core.errors import UnreadableError
 from survey_batch.core.sky import separation_arcsec
-from survey_batch.spectra.grid import STEP
+from survey_batch.spectra.grid import LINEAR_TOLERANCE, STEP
 from survey_batch.surveys.lamost.files import (
     ARCMINUTE,
-    LINEAR_TOLERANCE,
     UNKNOWN_MASK,
     Spectrum,
     _bits,

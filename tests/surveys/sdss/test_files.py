@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from survey_batch.archive.decompress import SDSS_CEILING, decompress
+from survey_batch.archive.decompress import SDSS_CEILING, Inflater, decompress
 from survey_batch.core.errors import UnreadableError
 from survey_batch.surveys.sdss.files import (
     FRAME_SHAPE,
@@ -22,6 +22,7 @@ from survey_batch.surveys.sdss.files import (
     frame_path,
     other_frame_paths,
     read_frame,
+    read_frame_top,
 )
 from survey_batch.surveys.sdss.reader import SdssFrames
 
@@ -255,3 +256,57 @@ def test_the_sky_is_read_only_where_it_is_asked_for():
     assert read_frame(good_file(), KEY, "u").sky is None
     with pytest.raises(UnreadableError):
         read_frame(good_file(), KEY, "u", sky=True)
+
+
+def top(raw, key=KEY, rows=300):
+    """The first rows of a frame."""
+    return read_frame_top(Inflater(raw, SDSS_CEILING), key, "u", lambda _: rows)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 300, 1489])
+def test_the_first_rows_of_a_frame_are_those_of_the_whole(rows):
+    whole, part = read_frame(good_file(), KEY, "u"), top(good_file(), rows=rows)
+    np.testing.assert_array_equal(part.image, whole.image[:rows])
+    assert part.image.dtype == np.dtype("=f4")
+    assert part.mjd_tai == whole.mjd_tai or np.isnan(part.mjd_tai) == np.isnan(whole.mjd_tai)
+    for name, value in vars(whole.wcs).items():
+        np.testing.assert_array_equal(getattr(part.wcs, name), value)
+
+
+def test_rows_are_counted_from_the_frame_s_wcs():
+    asked = []
+    read_frame_top(Inflater(good_file(), SDSS_CEILING), KEY, "u", lambda wcs: asked.append(wcs.crpix.tolist()) or 1)
+    assert asked == [[1025.0, 745.0]]
+
+
+def test_nothing_behind_the_rows_is_read():
+    end = good_file().find(b"END".ljust(80)) + 8 * 2880 + 300 * 2048 * 4
+    assert top(good_file()[:end]).image.shape == (300, 2048)
+    with pytest.raises(UnreadableError, match="cut short"):
+        top(good_file()[:end], rows=400)
+
+
+def test_a_header_that_does_not_name_the_field_leaves_it_to_the_table_behind_the_image():
+    other = frame_file({"FRAME": 99})
+    assert top(other).image.shape == FRAME_SHAPE
+    with pytest.raises(UnreadableError, match="field 25 instead of 26"):
+        top(other, KEY._replace(field=26))
+    with pytest.raises(UnreadableError, match="field 25 instead of 26"):
+        top(good_file(), KEY._replace(field=26))
+
+
+@pytest.mark.parametrize(("changes", "said"), [({"RUN": 1044}, "run 1044 instead"), ({"CTYPE1": "RA---SIN"}, "WCS is")])
+def test_the_first_rows_of_another_file_are_refused_as_the_whole_is(changes, said):
+    with pytest.raises(UnreadableError, match=said):
+        top(frame_file(changes))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("key", "band"), REAL)
+def test_the_first_rows_of_a_real_frame_are_those_of_the_whole(real_data, key, band):
+    raw = (real_data / "sdss" / frame_path(key, band)).read_bytes()
+    part = read_frame_top(Inflater(raw, SDSS_CEILING), key, band, lambda _: 700)
+    whole = read_frame(decompress(raw, SDSS_CEILING), key, band)
+    assert part.image.shape == (700, 2048), "the header's FRAME names the field"
+    np.testing.assert_array_equal(part.image, whole.image[:700])
+    assert part.mjd_tai == whole.mjd_tai

@@ -1,1 +1,0 @@
-"""Coadded spectra in the layout of DESI: a survey for survey_batch."""

@@ -1,0 +1,154 @@
+"""Images of FITS files that may be compressed in tiles (FITS standard 4.0, section 10).
+
+The tiles of GZIP_1, GZIP_2 and RICE_1 are unpacked here, row by row as they are usually made. The C code of other
+readers trusts a damaged tile, and may end the process.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from survey_batch.archive.decompress import decompress
+from survey_batch.archive.fits_units import MOST_AXES, PIXELS, Unit, scaled
+from survey_batch.core.errors import UnreadableError
+
+LARGEST_RATIO = 1100
+"""Of an image to its compressed form; none of the algorithms reaches it. A header that asks for more is damaged."""
+
+RICE = {1: (3, 6), 2: (4, 14), 4: (5, 25)}
+"""Bytes of a pixel, to the bits of a block's number of low bits, and the number that means "not compressed"."""
+
+
+def image(unit: Unit, rows: Sequence[int] | None = None) -> npt.NDArray[Any]:
+    """Return a unit's image in physical values, compressed or not.
+
+    Parameters
+    ----------
+    unit
+        An image, or a table that holds one.
+    rows
+        The rows to return, of an image of two axes; all by default.
+
+    Raises
+    ------
+    UnreadableError
+        The unit is damaged, or compressed otherwise.
+    """
+    if unit.value("ZIMAGE") != "T":
+        return unit.numbers() if rows is None else unit.numbers()[list(rows)]
+    shape, kind = image_shape(unit), np.dtype(PIXELS.get(unit.integer("ZBITPIX"), "V"))
+    count, whole_rows = math.prod(shape[:-1]), [shape[-1], *(1 for _ in shape[1:])]
+    tiles = [unit.integer(f"ZTILE{axis}", default) for axis, default in enumerate(whole_rows, 1)]
+    unpack = _algorithm(unit, kind)
+    table = unit.rows()
+    names = table.dtype.names or ()
+    if unpack is None or tiles != whole_rows or len(table) != count or "ZSCALE" in names:
+        raise UnreadableError(
+            f"the image {unit.value('EXTNAME') or ''} is compressed in a way that is not read here "
+            f"({unit.value('ZCMPTYPE')}, tiles {tiles}): unpack the file with funpack"
+        )
+    if "COMPRESSED_DATA" not in names:
+        raise UnreadableError(f"the compressed image {unit.value('EXTNAME') or ''} has no column COMPRESSED_DATA")
+    wanted = range(count) if rows is None else rows
+    values = np.array([unpack(_tile(unit, table, row), shape[-1]) for row in wanted]).reshape(-1, shape[-1])
+    values = scaled(values, unit.real("BSCALE", 1), unit.value("BZERO"))
+    return values if rows is not None else values.reshape(shape)
+
+
+def image_shape(unit: Unit) -> tuple[int, ...]:
+    """Return the lengths of an image's axes, compressed or not; the last axis runs fastest."""
+    if unit.value("ZIMAGE") != "T":
+        return unit.shape
+    axes = range(min(unit.integer("ZNAXIS"), MOST_AXES), 0, -1)
+    shape = tuple(unit.integer(f"ZNAXIS{axis}") for axis in axes)
+    if min(shape, default=0) < 1 or abs(unit.integer("ZBITPIX")) * math.prod(shape) > 8 * LARGEST_RATIO * unit.nbytes:
+        raise UnreadableError(f"the header says that {unit.nbytes} bytes hold a compressed image of shape {shape}")
+    return shape
+
+
+def _algorithm(unit: Unit, kind: np.dtype[Any]) -> Callable[[bytes, int], npt.NDArray[Any]] | None:
+    """Return what turns the bytes of a tile into a number of pixels; None if the algorithm is not known."""
+    name = unit.value("ZCMPTYPE")
+    if name in ("GZIP_1", "GZIP_2"):
+        return lambda raw, size: _from_gzip(raw, size, kind, shuffled=name == "GZIP_2")
+    if name in ("RICE_1", "RICE_ONE") and kind.kind in "iu":
+        said = {unit.value(f"ZNAME{number}"): number for number in (1, 2)}
+        block = unit.integer(f"ZVAL{said['BLOCKSIZE']}") if "BLOCKSIZE" in said else 32
+        size_of_pixel = unit.integer(f"ZVAL{said['BYTEPIX']}") if "BYTEPIX" in said else 4
+        if size_of_pixel in RICE and 0 < block <= 4096:
+            return lambda raw, size: from_rice(raw, size, block, size_of_pixel).astype(kind)
+    return None
+
+
+def _tile(unit: Unit, table: npt.NDArray[np.void], row: int) -> bytes:
+    descriptor = table["COMPRESSED_DATA"][row]
+    count, offset = (int(number) for number in descriptor) if descriptor.shape == (2,) else (0, 0)
+    begin = unit.integer("THEAP", math.prod(unit.shape)) + offset
+    if count < 1 or offset < 0 or not 0 <= begin <= unit.nbytes - count:
+        raise UnreadableError(f"row {row} of the compressed image {unit.value('EXTNAME') or ''} lies outside its data")
+    return unit.raw[unit.data + begin : unit.data + begin + count]
+
+
+def _from_gzip(raw: bytes, size: int, kind: np.dtype[Any], *, shuffled: bool) -> npt.NDArray[Any]:
+    try:
+        plain = decompress(raw, size * kind.itemsize)
+    except UnreadableError as error:
+        raise UnreadableError(f"a tile of a compressed image is damaged: {error}") from error
+    if len(plain) != size * kind.itemsize:
+        raise UnreadableError(
+            f"a tile of a compressed image holds {len(plain)} bytes instead of {size * kind.itemsize}"
+        )
+    if shuffled:  # all first bytes, then all second ones, …
+        plain = np.frombuffer(plain, "u1").reshape(kind.itemsize, size).T.tobytes()
+    return np.frombuffer(plain, kind)
+
+
+def from_rice(raw: bytes, size: int, block: int, size_of_pixel: int) -> npt.NDArray[np.int64]:
+    """Unpack a tile of RICE_1 (Pence et al. 2009, PASP 121, 414): differences of neighbours, in blocks.
+
+    Parameters
+    ----------
+    raw
+        The tile.
+    size
+        Its pixels.
+    block
+        Pixels of a block.
+    size_of_pixel
+        Bytes, 1, 2 or 4.
+
+    Raises
+    ------
+    UnreadableError
+        The tile ends too early.
+    """
+    length, direct = RICE[size_of_pixel]
+    width = 8 * size_of_pixel
+    bits = f"{int.from_bytes(raw):0{8 * len(raw)}b}"
+    differences = np.zeros(size, np.int64)
+    at = width
+    try:
+        for first in range(0, size, block):
+            low = int(bits[at : at + length], 2) - 1
+            at += length
+            pixels = range(first, min(first + block, size)) if low >= 0 else ()
+            for pixel in pixels:
+                if low == direct:
+                    coded, end = int(bits[at : at + width], 2), at + width
+                else:
+                    one = bits.index("1", at)
+                    end = one + 1 + low
+                    coded = ((one - at) << low) | (int(bits[one + 1 : end], 2) if low else 0)
+                differences[pixel] = ~(coded >> 1) if coded & 1 else coded >> 1
+                at = end
+        if at > len(bits):
+            raise ValueError("too short")
+        start = int(bits[:width], 2)
+    except (ValueError, OverflowError) as error:
+        raise UnreadableError("a tile of a compressed image is damaged or cut short") from error
+    # Sums wrap around at the pixel's size; bytes are unsigned.
+    values = (start + np.cumsum(differences)) & ((1 << width) - 1)
+    return values if size_of_pixel == 1 else np.where(values >> (width - 1), values - (1 << width), values)

@@ -1,0 +1,115 @@
+"""One band of one field for the stages that cut from it: whole, or the first rows alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from survey_batch.core.arrays import F4
+from survey_batch.core.errors import ObjectError, TransientError
+from survey_batch.images.aperture_correction import ApertureCorrection, measure_correction
+from survey_batch.images.frame import Frame, FrameTop, FrameWcs, Sky
+
+FrameError = ObjectError | TransientError
+
+ONLY_ROWS = "only the first rows of the frame were read"
+
+
+class FrameView(Protocol):
+    """One band of one field, whose pixels may still be on disk."""
+
+    @property
+    def wcs(self) -> FrameWcs:
+        """Astrometry of the frame."""
+
+    @property
+    def correction(self) -> ApertureCorrection:
+        """Aperture correction of point sources on the frame."""
+
+    @property
+    def mjd_tai(self) -> float:
+        """When the frame was observed, as in `Frame`."""
+
+    def pixels(self, rows: slice, columns: slice) -> F4:
+        """Return part of the image [nanomaggy/pixel]."""
+
+    def calibration(self) -> F4:
+        """Return the nanomaggies per count of each column."""
+
+    def sky(self) -> Sky:
+        """Return the subtracted sky; only if the job asks for `ivar`."""
+
+
+Bands = Mapping[str, FrameView | FrameError]
+"""Each band's frame, or the reason there is none."""
+
+
+@dataclass(frozen=True)
+class FrameInMemory:
+    """A decoded frame."""
+
+    frame: Frame
+
+    @property
+    def wcs(self) -> FrameWcs:
+        """Astrometry of the frame."""
+        return self.frame.wcs
+
+    @cached_property
+    def correction(self) -> ApertureCorrection:
+        """Aperture correction of point sources on the frame; measured when an object is cut from it."""
+        return measure_correction(self.frame.image, self.frame.calibration)
+
+    @property
+    def mjd_tai(self) -> float:
+        """When the frame was observed, as in `Frame`."""
+        return self.frame.mjd_tai
+
+    def pixels(self, rows: slice, columns: slice) -> F4:
+        """Return part of the image [nanomaggy/pixel]."""
+        return self.frame.image[rows, columns]
+
+    def calibration(self) -> F4:
+        """Return the nanomaggies per count of each column."""
+        return self.frame.calibration
+
+    def sky(self) -> Sky:
+        """Return the subtracted sky."""
+        if self.frame.sky is None:
+            raise ValueError("the frame was read without its sky")
+        return self.frame.sky
+
+
+@dataclass(frozen=True)
+class FrameTopInMemory:
+    """The first rows of a frame, decoded; the file is kept in case that more of them are needed."""
+
+    frame: FrameTop
+    raw: bytes
+
+    @property
+    def wcs(self) -> FrameWcs:
+        """Astrometry of the frame."""
+        return self.frame.wcs
+
+    @property
+    def correction(self) -> ApertureCorrection:
+        """Is not known: it takes all stars of the frame."""
+        raise ValueError(ONLY_ROWS)
+
+    @property
+    def mjd_tai(self) -> float:
+        """When the frame was observed, as in `Frame`."""
+        return self.frame.mjd_tai
+
+    def pixels(self, rows: slice, columns: slice) -> F4:
+        """Return part of the image [nanomaggy/pixel]."""
+        return self.frame.image[rows, columns]
+
+    def calibration(self) -> F4:
+        """Refuse: it lies behind the image."""
+        raise ValueError(ONLY_ROWS)
+
+    def sky(self) -> Sky:
+        """Refuse: it lies behind the image."""
+        raise ValueError(ONLY_ROWS)

@@ -1,0 +1,1 @@
+"""DESI coadded spectra."""

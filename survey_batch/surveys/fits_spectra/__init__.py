@@ -1,0 +1,1 @@
+"""Spectra in FITS files of any origin."""

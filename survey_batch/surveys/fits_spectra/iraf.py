@@ -1,0 +1,65 @@
+"""Wavelengths of IRAF's multispec format (Valdes 1993, ASP Conf. Ser. 52, 467; `specwcs` in IRAF's help)."""
+
+import re
+from collections.abc import Callable
+from itertools import count, takewhile
+from typing import Any
+
+import numpy as np
+from numpy.polynomial import chebyshev, legendre
+
+from survey_batch.archive.fits_units import CARD, Unit
+from survey_batch.core.arrays import F8
+from survey_batch.core.errors import UnreadableError
+
+LINE = CARD - 12
+"""Letters of text in one card; blanks at their end are part of it."""
+
+FUNCTIONS: dict[int, Callable[[F8, F8], Any]] = {1: chebyshev.chebval, 2: legendre.legval}
+"""Number of a function, and the sum of its polynomials."""
+
+
+def multispec(unit: Unit, number: int, size: int) -> tuple[F8, bool]:
+    """Return the wavelengths of one spectrum, in the unit of the header, and whether they are log10 of it.
+
+    Parameters
+    ----------
+    unit
+        The header: `WAT2_001`, … hold `spec1 = "aperture beam type w1 dw pixels z low high …"` and so on.
+    number
+        Which spectrum, from 0.
+    size
+        Number of pixels.
+
+    Raises
+    ------
+    UnreadableError
+        The header does not describe this spectrum, or by a function that is not known here.
+    """
+    cards = takewhile(lambda text: text is not None, (unit.verbatim(f"WAT2_{card:03d}") for card in count(1)))
+    text = "".join((card or "").ljust(LINE) for card in cards)
+    found = re.search(rf'\bspec{number + 1}\s*=\s*"([^"]*)"', text)
+    try:
+        values = [float(word) for word in (found[1] if found else "").split()]
+        kind, first, step, _, shift = values[2:7]
+        if kind == 2:
+            return _function(values[9:], size) / (1 + shift), False
+        if kind not in (0, 1):
+            raise ValueError(f"type {kind:g}")
+    except (ValueError, IndexError) as error:
+        raise UnreadableError(
+            f"the header gives no wavelengths of spectrum {number + 1} in IRAF's multispec format that are understood "
+            f"here ({error})"
+        ) from error
+    axis = np.asarray(first + step * np.arange(size), np.float64)
+    return (axis - np.log10(1 + shift), True) if kind == 1 else (axis / (1 + shift), False)
+
+
+def _function(values: list[float], size: int) -> F8:
+    """Return weight (zero point + polynomial) at each pixel, of one function; several are not known here."""
+    weight, zero, kind, order, low, high = values[:6]
+    coefficients = values[6:]
+    if kind not in FUNCTIONS or len(coefficients) != order:
+        raise ValueError(f"function {kind:g} with {len(coefficients)} values")
+    place = np.asarray((2.0 * np.arange(1, size + 1) - (low + high)) / (high - low), np.float64)
+    return np.asarray(weight * (zero + FUNCTIONS[int(kind)](place, np.asarray(coefficients))))

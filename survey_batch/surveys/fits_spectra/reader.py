@@ -1,0 +1,179 @@
+"""Spectra in FITS files of any origin, for the stage `spectra`."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar, cast
+
+import numpy as np
+
+from survey_batch.archive.fits_units import Unit, extensions, primary_unit
+from survey_batch.config.sections.archive import ArchiveSection
+from survey_batch.core.arrays import F8
+from survey_batch.core.errors import ObjectError, UnreadableError
+from survey_batch.spectra.checks import increasing
+from survey_batch.spectra.grid import Spectrum, log_linear_start
+from survey_batch.spectra.reader import Row, SpectrumReader
+from survey_batch.surveys.desi.files import ARMS, read_coadd
+from survey_batch.surveys.fits_spectra.axis import angstrom
+from survey_batch.surveys.fits_spectra.layouts import Found, chosen, find_spectrum
+from survey_batch.surveys.fits_spectra.loaders import load
+from survey_batch.surveys.fits_spectra.survey import FitsSpectraArchive
+from survey_batch.surveys.lamost import files as lamost
+from survey_batch.surveys.sdss_spectra import files as sdss
+
+UNNAMED = {"plate": -1, "mjd": -1, "fiberid": -1}
+"""Numbers of an SDSS spectrum that the catalogue does not name, so that they are not compared."""
+
+SURVEY_UNIT = "1e-17 erg / (angstrom s cm2)"
+"""Unit of the flux in files of SDSS and DESI; LAMOST's fluxes are relative."""
+
+
+class FitsSpectra(SpectrumReader):
+    """Reader that tells a file's layout by its content."""
+
+    mask_bits: ClassVar = {"masked": 1}
+    file_bytes = 200_000
+    read_seconds = 2e-3
+
+    def __init__(self, archive: ArchiveSection) -> None:
+        super().__init__(archive)
+        self.section = cast("FitsSpectraArchive", archive)
+        if self.section.flux_unit:
+            self.flux = {"long_name": "flux density", "units": self.section.flux_unit}  # type: ignore[misc]
+
+    def path(self, row: Row) -> str:
+        """Return the path of a row's file."""
+        return str(row["file"])
+
+    def read(self, raw: bytes, rows: Sequence[Row]) -> Sequence[Spectrum | ObjectError]:
+        """Read the spectra of some rows; each is found, or refused, alone."""
+        primary = primary_unit(raw)
+        units = [primary, *extensions(primary)]
+        named = {(unit.value("EXTNAME") or "").upper(): unit for unit in reversed(units)}
+        if "FIBERMAP" in named and any(f"{arm}_FLUX" in named for arm in ARMS):
+            return self._of_desi(raw, named["FIBERMAP"], rows)
+        columns = {name.upper() for name in _columns(named.get("COADD"))}
+        if {"LOGLAM", "AND_MASK"} <= columns:
+            return [self._try(lambda row: self._of_sdss(raw, row), row) for row in rows]
+        if "ANDMASK" in columns or (primary.shape and primary.value("EXTEN0")):
+            return [self._try(lambda row: self._converted(lamost.read_spectrum(raw, row), ""), row) for row in rows]
+        return [self._try(lambda row: self._finished(self._found(raw, units, row)), row) for row in rows]
+
+    def _try(self, read: Callable[[Row], Spectrum], row: Row) -> Spectrum | ObjectError:
+        """Return an error that concerns one of several rows alone."""
+        try:
+            return read(row)
+        except ObjectError as error:
+            return error
+
+    def _of_sdss(self, raw: bytes, row: Row) -> Spectrum:
+        return self._converted(sdss.read_spectrum(raw, {**row, **UNNAMED}), SURVEY_UNIT)
+
+    def _of_desi(self, raw: bytes, fibermap: Unit, rows: Sequence[Row]) -> list[Spectrum | ObjectError]:
+        """Read some targets, each by its TARGETID or its place in the table."""
+        numbers = fibermap.column("TARGETID").tolist()
+        targets = [self._target(numbers, row) for row in rows]
+        known = [target for target in targets if isinstance(target, int)]
+        found = iter(read_coadd(raw, known))
+        results = (target if isinstance(target, ObjectError) else next(found) for target in targets)
+        return [one if isinstance(one, ObjectError) else self._converted(one, SURVEY_UNIT) for one in results]
+
+    def _target(self, numbers: Sequence[int], row: Row) -> int | ObjectError:
+        try:
+            named = str(row["targetid"])
+            return int(named) if named else int(numbers[chosen(int(row["spectrum"]), len(numbers), "targets")])
+        except ObjectError as error:
+            return error
+
+    def _found(self, raw: bytes, units: list[Unit], row: Row) -> Found:
+        hdu = self.section.hdu
+        if hdu is not None:
+            chosen = [
+                unit
+                for number, unit in enumerate(units)
+                if str(number) == hdu or (unit.value("EXTNAME") or "").upper() == hdu.upper()
+            ]
+            if not chosen:
+                names = ", ".join(f"{number} {unit.value('EXTNAME') or ''}" for number, unit in enumerate(units))
+                raise UnreadableError(f"there is no HDU {hdu} (archive.hdu); the file has {names}")
+            units = chosen
+        return find_spectrum(units, int(row["spectrum"])) or load(raw, int(row["spectrum"]))
+
+    def _finished(self, found: Found) -> Spectrum:
+        """Put a spectrum into our units, and refuse what is in doubt."""
+        unit = found.unit or (self.section.wavelength_unit or "").lower()
+        medium = found.medium or self.section.medium or ""
+        if not unit:
+            raise UnreadableError(
+                "the file does not say the unit of its wavelengths; if all such files have the same, set "
+                'archive.wavelength_unit = "Angstrom" (or "nm", "um", "log10")'
+            )
+        if not medium:
+            raise UnreadableError(
+                "the file does not say whether its wavelengths are in air or vacuum, which differ by 83 km/s; if all "
+                'such files have the same, set archive.medium = "air" (or "vacuum")'
+            )
+        ivar = found.ivar
+        if ivar is None:
+            if self.section.without_errors == "refuse":
+                raise UnreadableError(
+                    'the file has no errors of its fluxes; archive.without_errors = "equal" gives all pixels of such '
+                    "files an inverse variance of 1"
+                )
+            ivar = np.where(np.isfinite(found.flux), 1.0, 0.0)
+        mask = np.zeros(found.flux.shape, bool) if found.mask is None else found.mask
+        arrays = {"wavelengths": found.wavelength, "fluxes": found.flux, "errors": ivar, "masks": mask}
+        if len({values.shape for values in arrays.values()}) > 1 or found.flux.ndim != 1 or found.flux.size < 2:
+            sizes = ", ".join(f"{name} {values.shape}" for name, values in arrays.items())
+            raise UnreadableError(f"its arrays do not belong to one spectrum: {sizes}")
+        wavelength = angstrom(found.wavelength, unit, medium)
+        order = slice(None, None, -1) if wavelength[0] > wavelength[-1] else slice(None)
+        wavelength = wavelength[order]
+        if not increasing(wavelength):
+            raise UnreadableError("its wavelengths are not increasing positive numbers")
+        start = log_linear_start(np.log10(wavelength))
+        spectrum = Spectrum(
+            found.flux[order].astype(np.float32),
+            ivar[order].astype(np.float32),
+            mask[order].astype(np.int32),
+            start,
+            None if np.isfinite(start) else wavelength,
+        )
+        return self._converted(spectrum, found.flux_unit)
+
+    def _converted(self, spectrum: Spectrum, unit: str) -> Spectrum:
+        """Convert fluxes to the job's unit, if it names one, and make one bit of all bits of the mask."""
+        mask = (spectrum.mask != 0).astype(np.int32)
+        flux, ivar = spectrum.flux, spectrum.ivar
+        if self.section.flux_unit:
+            factor = conversion(unit, self.section.flux_unit, spectrum.wavelength)
+            if (factor != 1).any():
+                with np.errstate(all="ignore"):
+                    flux, ivar = (flux * factor).astype(np.float32), (ivar / factor**2).astype(np.float32)
+        return Spectrum(flux, ivar, mask, spectrum.start, spectrum.sampled)
+
+
+def conversion(given: str, wanted: str, wavelength: F8) -> F8:
+    """Return the factors from a flux in one unit to one in another, at wavelengths [Angstrom].
+
+    Raises
+    ------
+    UnreadableError
+        The first unit is not said or not known, or is not one of flux density.
+    """
+    from astropy import units
+
+    said = "leave out archive.flux_unit to keep fluxes as they are"
+    if not given:
+        raise UnreadableError(f"the file does not say the unit of its fluxes, so they cannot be converted; {said}")
+    try:
+        unit = units.Unit(given)
+        factor = unit.to(units.Unit(wanted), 1.0, equivalencies=units.spectral_density(wavelength * units.AA))
+    except (ValueError, TypeError) as error:
+        raise UnreadableError(
+            f"its fluxes are in {given!r}, which cannot be converted to {wanted!r}; {said}"
+        ) from error
+    return np.broadcast_to(np.asarray(factor, np.float64), wavelength.shape)
+
+
+def _columns(table: Unit | None) -> tuple[str, ...]:
+    return table.columns().names or () if table is not None and table.value("TFIELDS") else ()

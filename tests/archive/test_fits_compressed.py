@@ -1,0 +1,95 @@
+"""Compressed images, against astropy, and what is refused."""
+
+import io
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from survey_batch.archive.fits_compressed import image, image_shape
+from survey_batch.archive.fits_units import extensions, primary_unit
+from survey_batch.core.errors import UnreadableError
+
+RANDOM = np.random.default_rng(4)
+NOISE = RANDOM.normal(0, 300, (5, 150))
+FLAGS = RANDOM.choice([0] * 20 + [256, 1 << 20], (5, 150)) * (RANDOM.random((5, 150)) < 0.4)
+
+
+def unit_of(values, **options):
+    stream = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(values, name="X", **options)]).writeto(stream)
+    (unit,) = extensions(primary_unit(stream.getvalue()))
+    return unit
+
+
+def read_by_astropy(unit):
+    return np.array(fits.getdata(io.BytesIO(unit.raw), 1))
+
+
+@pytest.mark.parametrize("compression", ["GZIP_1", "GZIP_2", "RICE_1"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        NOISE.astype("i4"),
+        NOISE.astype("i2"),
+        np.abs(NOISE).astype("u1"),
+        FLAGS.astype("i4"),
+        FLAGS.astype("u4"),
+        np.zeros((5, 150), "i4"),
+        RANDOM.integers(-(2**31), 2**31, (5, 150)).astype("i4"),
+        RANDOM.integers(-(2**15), 2**15, (5, 150)).astype("i2"),
+    ],
+)
+def test_an_image_of_integers_is_the_one_that_astropy_reads(values, compression):
+    unit = unit_of(values, compression_type=compression)
+    assert image_shape(unit) == values.shape
+    assert np.array_equal(image(unit), read_by_astropy(unit))
+    assert np.array_equal(image(unit), values)
+    assert np.array_equal(image(unit, [3, 0, 3]), values[[3, 0, 3]])
+
+
+def test_an_image_of_floats_that_lost_nothing_is_read():
+    unit = unit_of(NOISE.astype("f4"), compression_type="GZIP_2", quantize_level=0)
+    assert np.array_equal(image(unit), NOISE.astype("f4"))
+
+
+def test_an_image_that_is_not_compressed_is_read_as_it_is():
+    stream = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(NOISE)]).writeto(stream)
+    unit = primary_unit(stream.getvalue())
+    assert np.array_equal(image(unit), NOISE)
+    assert np.array_equal(image(unit, [4, 1]), NOISE[[4, 1]])
+
+
+@pytest.mark.parametrize(
+    ("values", "options"),
+    [
+        (NOISE.astype("f4"), {"compression_type": "RICE_1"}),
+        (NOISE.astype("i4"), {"compression_type": "HCOMPRESS_1"}),
+        (NOISE.astype("i4"), {"compression_type": "GZIP_1", "tile_shape": (5, 50)}),
+    ],
+)
+def test_what_is_compressed_otherwise_is_refused_with_what_to_do(values, options):
+    with pytest.raises(UnreadableError, match="unpack the file with funpack"):
+        image(unit_of(values, **options))
+
+
+@pytest.mark.parametrize("compression", ["GZIP_1", "RICE_1"])
+def test_a_damaged_tile_is_refused_or_gives_other_numbers(compression):
+    whole = unit_of(NOISE.astype("i4"), compression_type=compression)
+    refused = 0
+    for at in range(whole.data, whole.data + whole.nbytes, 7):
+        raw = whole.raw[:at] + bytes([whole.raw[at] ^ 0xFF]) + whole.raw[at + 1 :]
+        (unit,) = extensions(primary_unit(raw))
+        try:
+            image(unit)
+        except UnreadableError:
+            refused += 1
+    assert refused > 10
+
+
+def test_an_image_of_more_pixels_than_its_bytes_can_hold_is_refused():
+    unit = unit_of(NOISE.astype("i4"))
+    raw = unit.raw.replace(b"ZNAXIS1 =                  150", b"ZNAXIS1 =           1500000000")
+    with pytest.raises(UnreadableError, match="hold a compressed image of shape"):
+        image(extensions(primary_unit(raw))[0])
