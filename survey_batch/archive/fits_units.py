@@ -138,7 +138,7 @@ class Unit:
 
     def first_rows(self, count: int) -> npt.NDArray[Any]:
         """Return the first rows of an image with two axes, as `pixels` does; the file may end behind them."""
-        kind, columns = np.dtype(_PIXELS[self.integer("BITPIX")]), self.shape[1]
+        kind, columns = np.dtype(PIXELS[self.integer("BITPIX")]), self.shape[1]
         if (missing := self.data + count * columns * kind.itemsize - len(self.raw)) > 0:
             raise CutShortError(f"cut short: {missing} bytes of its first {count} rows are missing")
         return np.frombuffer(self.raw, kind, count * columns, self.data).reshape(count, columns)
