@@ -121,7 +121,7 @@ def catalog_differences(
 
 
 def _choices(catalog: Mapping[str, Any]) -> str:
-    """Name the tables of a job that may leave rows out because of other rows, or of what a row says; "" if none does."""
+    """Name the tables of a job that may leave rows out for what they or other rows say; "" if there are none."""
     return " or ".join(f"[catalog.{name}]" for name in ("select", "duplicates", "sample") if catalog.get(name))
 
 
