@@ -30,6 +30,7 @@ from tests.growing import Growing
 from tests.lamost_files import make_archive
 
 OBJECTS = 20
+TABLE = "spectral_features"
 PRODUCTS = ("spectra", "features")
 VARIABLES = {"spectra": ("flux", "ivar", "mask", "snr"), "features": ("value",)}
 
@@ -152,6 +153,29 @@ def test_what_a_product_learnt_from_the_first_rows_stays_and_all_say_so(archive,
     assert "learnt" not in open_group(growing.job.output, "spectra").attrs["history"]
     assert components(growing.job) == before
     assert (read_status(growing.job.output, "features") != Status.PENDING).all()
+
+
+def test_another_split_that_leaves_fewer_spectra_than_the_sample_changes_nothing_of_what_was_learnt(archive, tmp_path):
+    shares = {"train": 0.8, "validation": 0.1, "test": 0.1}
+    features = {"blocks": 3, "components": 2, "sample": 6}
+    growing = Growing.lamost(
+        archive, tmp_path, catalog={"label": "spectral_type", "split": shares}, **{TABLE: features}
+    )
+    assert growing.rows(range(12)).objects["split"].to_pylist().count("train") > 6
+    growing.run()
+    before = components(growing.job)
+    split = growing.job.catalog.split.model_copy(update={"train": 0.2, "validation": 0.4, "test": 0.4})
+    catalog = growing.job.catalog.model_copy(update={"split": split})
+    growing.job = growing.job.model_copy(update={"catalog": catalog})
+    assert growing.rows(range(14)).objects["split"].to_pylist().count("train") <= 6
+    said = []
+    growing.run(said)
+    assert "the catalogue has grown from 12 rows to 14" in said[0]
+    assert components(growing.job) == before
+    fewer = growing.job.spectral_features.model_copy(update={"sample": 5})
+    growing.job = growing.job.model_copy(update={TABLE: fewer})
+    with pytest.raises(PlanMismatchError, match="spectral_features.sample: was 6, now"):
+        growing.run()
 
 
 def components(job):
