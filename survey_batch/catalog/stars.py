@@ -48,7 +48,9 @@ def _by_declination(ra: F8, dec: F8) -> I8:
     """Sort by declination, then right ascension; numpy sorts by one key ten times as fast as by two."""
     order = np.argsort(dec)
     same = np.zeros(len(order), bool)
-    np.equal(dec[order[1:]], dec[order[:-1]], out=same[1:])
+    ordered = dec[order]
+    np.equal(ordered[1:], ordered[:-1], out=same[1:])
+    del ordered
     same[:-1] |= same[1:]
     ties = np.flatnonzero(same)
     rows = order[ties]

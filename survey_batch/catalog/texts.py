@@ -135,6 +135,7 @@ def smallest_of_each(group: Codes, texts: Texts) -> Codes:
     first = np.empty(int(group.max(initial=-1)) + 1, row.dtype)
     first[group[::-1]] = row[::-1]  # the last assignment stays: that of the first row
     rows = row[in_company(group)]
+    del row
     number = 0
     while rows.size and (keys := _words(texts, rows, number)) is not None:
         rows, number = _least(group, rows, keys, first), number + 1

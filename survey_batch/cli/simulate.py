@@ -28,7 +28,7 @@ def simulate(
     folder: Annotated[Path, typer.Argument(help="Folder to make; becomes the archive's root.")],
     objects: Annotated[int, typer.Option(min=1, help="Objects in the catalogue.")] = 400,
     fields: Annotated[
-        int | None, typer.Option(min=1, help="SDSS: adjacent fields of one run.", show_default="4")
+        int | None, typer.Option(min=1, help="SDSS: adjacent fields of one run. FITS images: tiles.", show_default="4")
     ] = None,
     layout: Annotated[
         Literal["flat", "plan", "obsid"] | None, typer.Option(help="LAMOST: layout of folders.", show_default="flat")

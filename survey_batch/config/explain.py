@@ -19,9 +19,9 @@ from survey_batch.config.toml_lines import KeyPath
 
 _PATTERNS: Mapping[KeyPath, str] = {
     ("name",): "letters, digits, '.', '_' and '-', with a letter or digit first",
-    ("frames", "bands"): "one to five of the letters u, g, r, i, z",
-    ("composites", "bands"): 'three of the letters u, g, r, i, z, such as "irg"',
-    ("composites", "pair"): 'three of the letters u, g, r, i, z, such as "zru"',
+    ("frames", "bands"): "one to sixteen letters or digits, one for each band",
+    ("composites", "bands"): 'three letters or digits, one for each band, such as "irg"',
+    ("composites", "pair"): 'three letters or digits, one for each band, such as "zru"',
 }
 _KINDS = {
     "int": "a whole number",

@@ -16,7 +16,7 @@ from survey_batch.config.explain import Plugged, explain, model_at
 from survey_batch.config.job import Job
 from survey_batch.config.sections.training import kind_in
 from survey_batch.config.survey import find_survey
-from survey_batch.config.toml_lines import KeyPath, locate_keys
+from survey_batch.config.toml_lines import KeyPath, locate_keys, parse
 from survey_batch.config.unread import unread_in_file
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.redaction import HIDDEN, secret_in, without_query
@@ -60,7 +60,7 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     """
     text = _read(Path(path))
     try:
-        draft = _Draft(str(path), tomllib.loads(text), tomllib.loads(text), locate_keys(text))
+        draft = _Draft(str(path), parse(text), parse(text), locate_keys(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(_explain_syntax(str(path), text, error)) from error
     for override in sorted(overrides, key=lambda text: not text.startswith("train.kind")):  # it decides what is text
@@ -85,6 +85,8 @@ def _read(path: Path) -> str:
 
 def _explain_syntax(path: str, text: str, error: tomllib.TOMLDecodeError) -> str:
     reason, _, position = str(error).partition(" (at ")
+    if not position:
+        return f"{path}: {reason}"
     line = re.match(r"line (\d+)", position)
     number = int(line.group(1)) if line else text.count("\n") + 1
     shown = "".join(text.splitlines()[number - 1 : number]).strip()
@@ -117,7 +119,7 @@ class _Draft:
         """Replace the key that a `--set` text names."""
         key, equals, value = text.partition("=")
         try:
-            keys = _single_path(tomllib.loads(f"{key} = 0")) if equals else ()
+            keys = _single_path(parse(f"{key} = 0")) if equals else ()
         except tomllib.TOMLDecodeError:
             keys = ()
         if not keys:
@@ -196,7 +198,7 @@ def _takes_text(key: KeyPath, plugged: Plugged) -> bool:
 
 def _toml_value(text: str) -> Any:
     try:
-        values = tomllib.loads(f"value = {text}")
+        values = parse(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
     return values["value"] if len(values) == 1 else text

@@ -1,10 +1,24 @@
-"""The line of each key in a TOML text, which the standard library's reader does not give."""
+"""TOML: its values, and the line of each key, which the standard library does not give."""
 
 import re
+import tomllib
+from typing import Any
 
 from survey_batch.core.errors import ConfigurationError
 
 KeyPath = tuple[str | int, ...]
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Parse TOML; what Python's parser gives up in another way is a `TOMLDecodeError` too, without a position."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:
+        raise tomllib.TOMLDecodeError("a number has thousands of digits") from None
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("lists or tables lie too deep within each other") from None
 
 
 def locate_keys(text: str) -> dict[KeyPath, int]:

@@ -38,7 +38,7 @@ FIRST_ROWS = 100
 LEAST_ROWS = 10
 """Fewer rows say nothing about an archive, and a mistake is easy to see in so small a catalogue."""
 
-_BANDS = re.compile(r"; [ugriz]: ")
+_BANDS = re.compile(r"; \w: ")
 """Separator between the bands in one message."""
 
 NOTHING = (Status.NOT_FOUND, Status.UNREADABLE, Status.UNREACHABLE, Status.FAILED)

@@ -80,6 +80,8 @@ class ApertureCorrection:
 
 
 TYPICAL = ApertureCorrection(TYPICAL_FACTOR, TYPICAL_ERROR, 0, float("nan"))
+NONE = ApertureCorrection(1.0, float("nan"), 0, float("nan"))
+"""For frames on which it may not be measured (`ImageReader.corrects`)."""
 
 
 def measure_correction(image: F4, calibration: F4) -> ApertureCorrection:

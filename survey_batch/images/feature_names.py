@@ -14,9 +14,9 @@ PSF_SOURCE = 'SDSS, Algorithms, "The PSF magnitude"'
 FLUX, PER_PIXEL, PIXEL, NONE, MAG = "nanomaggy", "nanomaggy/pixel", "pixel", "1", "mag"
 
 
-def features_of(section: ImageFeaturesSection, bands: str) -> list[Feature]:
-    """Return the columns of `image_features`, in order."""
-    of_band = [feature for band in bands for feature in _of_band(section, band)]
+def features_of(section: ImageFeaturesSection, bands: str, *, corrected: bool = True) -> list[Feature]:
+    """Return the columns of `image_features`, in order; `corrected` says whether its point sources are."""
+    of_band = [feature for band in bands for feature in _of_band(section, band, corrected=corrected)]
     colours = [
         Feature(
             f"colour_{blue}_{red}", MAG, f"{blue} - {red} from fluxes within {section.colour_radius:g} pixels", ASINH
@@ -26,11 +26,12 @@ def features_of(section: ImageFeaturesSection, bands: str) -> list[Feature]:
     return [*of_band, *_with_errors(colours), *NEIGHBOURS]
 
 
-def _of_band(section: ImageFeaturesSection, band: str) -> list[Feature]:
+def _of_band(section: ImageFeaturesSection, band: str, *, corrected: bool) -> list[Feature]:
     ring = "from {:g} to {:g} pixels".format(*section.background)
+    within, source = (" within 7.4 arcsec", PSF_SOURCE) if corrected else ("'s core, not corrected for its wings", "")
     fluxes = [
         *(Feature(f"flux_{r:g}_{band}", FLUX, f"flux within {r:g} pixels, {band}") for r in section.apertures),
-        Feature(f"psf_flux_{band}", FLUX, f"flux of a point source within 7.4 arcsec, {band}", PSF_SOURCE),
+        Feature(f"psf_flux_{band}", FLUX, f"flux of a point source{within}, {band}", source),
     ]
     return [
         Feature(f"background_{band}", PER_PIXEL, f"median in the ring {ring}, {band}"),

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from astropy.wcs import WCS
 
 CTYPE, CUNIT = ("RA---TAN", "DEC--TAN"), ("deg", "deg")
-"""Projection and units of every frame's WCS, as FITS writes them."""
+"""Projection and units of `FrameWcs`, as FITS writes them."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,20 @@ class FrameWcs:
 
 
 @dataclass(frozen=True, eq=False)
+class DistortedWcs:
+    """Any other celestial WCS in right ascension and declination, ICRS, as `astropy` reads it.
+
+    It belongs to the frame that was read with it, and so to one thread: `astropy.wcs.WCS` may not be shared.
+    """
+
+    whole: WCS
+
+
+AnyWcs = FrameWcs | DistortedWcs
+"""The WCS of a frame."""
+
+
+@dataclass(frozen=True, eq=False)
 class Sky:
     """The sky that was subtracted from a frame: a coarse image for bilinear interpolation."""
 
@@ -70,7 +85,7 @@ class Frame:
     """(y, x) nanomaggy per pixel, sky subtracted."""
     calibration: npt.NDArray[np.float32]
     """(x,) nanomaggy per count, one for each column."""
-    wcs: FrameWcs
+    wcs: AnyWcs
     sky: Sky | None = None
     """Read only on request."""
     mjd_tai: float = math.nan
@@ -84,6 +99,6 @@ class FrameTop:
 
     image: npt.NDArray[np.float32]
     """(rows, x) nanomaggy per pixel, sky subtracted."""
-    wcs: FrameWcs
+    wcs: AnyWcs
     mjd_tai: float = math.nan
     """As in `Frame`."""

@@ -2,14 +2,14 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from survey_batch.config.file_reader import FileReader
-from survey_batch.images.frame import Frame, FrameGrid, FrameTop, FrameWcs
+from survey_batch.images.frame import AnyWcs, Frame, FrameGrid, FrameTop
 from survey_batch.images.ivar import Ccd
 
-Field = tuple[int, ...]
-"""A field: the values of the survey's columns `Survey.field`, in their order."""
+Field = tuple[Any, ...]
+"""A field: the values of the survey's columns `Survey.field`, in their order, integers or text."""
 
 
 class PartOfFile(Protocol):
@@ -36,16 +36,25 @@ class ImageReader(FileReader):
     time : str
         What moment of the observation `Frame.mjd_tai` is.
     grid : FrameGrid
-        Shape of a frame, and how neighbouring fields lie on its pixels.
-    sky_shape : (int, int)
-        Shape of the sky image that `read` returns on request.
+        Shape of a frame, and how neighbouring fields lie on its pixels. Frames without neighbours (`overlap` None) may
+        have any shape where no frames are stored; the memory of a worker is then estimated from this one.
+    sky_shape : (int, int) or None
+        Shape of the sky image that `read` returns on request; None if the noise of its pixels is not known. Then
+        cutouts have no inverse variance.
+    unit : str
+        Unit of the pixels; features of images take nanomaggies alone.
+    corrects : bool
+        Whether the aperture correction of point sources may be measured on its frames: it is made for pixels of 0.396
+        arcsec. If not, it is 1.
     """
 
     bands: ClassVar[str]
     radesys: ClassVar[str] = "ICRS"
     time: ClassVar[str] = "start of the exposure"
     grid: ClassVar[FrameGrid]
-    sky_shape: ClassVar[tuple[int, int]]
+    sky_shape: ClassVar[tuple[int, int] | None] = None
+    unit: str = "nanomaggy"
+    corrects: ClassVar[bool] = True
 
     @abstractmethod
     def path(self, field: Field, band: str) -> str:
@@ -65,7 +74,7 @@ class ImageReader(FileReader):
             The bytes are not the frame that was asked for.
         """
 
-    def read_top(self, file: PartOfFile, field: Field, band: str, rows: Callable[[FrameWcs], int]) -> FrameTop:  # noqa: ARG002
+    def read_top(self, file: PartOfFile, field: Field, band: str, rows: Callable[[AnyWcs], int]) -> FrameTop:  # noqa: ARG002
         """Read no more rows of a frame than are needed, where its file allows; by default the whole frame is read.
 
         Parameters
@@ -90,9 +99,13 @@ class ImageReader(FileReader):
         frame = self.read(file.whole(), field, band, sky=False)
         return FrameTop(frame.image, frame.wcs, frame.mjd_tai) if isinstance(frame, Frame) else frame
 
-    @abstractmethod
     def ccd(self, field: Field, band: str) -> Ccd:
-        """Return the noise properties of the detector behind a frame."""
+        """Return the noise properties of the detector behind a frame; asked only of a reader with a `sky_shape`."""
+        raise NotImplementedError
+
+    def place(self, field: Field, band: str) -> str:
+        """Say where a frame is in the archive, for people; frames at one place are one frame."""
+        return self.path(field, band)
 
     def beyond(self, field: Field, step: int) -> Field:
         """Return the field that lies some steps further along the strip; neighbours differ in their last number."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from survey_batch.core.arrays import F4, F8, I8, Flags
 from survey_batch.images.cutout import on_image, overlap
-from survey_batch.images.frame import FrameGrid, FrameWcs
+from survey_batch.images.frame import AnyWcs, FrameGrid
 from survey_batch.images.register import Span, pixel_span, subpixel_span
 from survey_batch.images.wcs import sky_to_pixel
 
@@ -33,12 +33,12 @@ class Window:
         """Return the window with its rows counted from another field's first row, some rows further along the strip."""
         return Window(self.x, self.y.moved(-rows))
 
-    def inside(self, grid: FrameGrid) -> Flags:
-        """Tell which positions lie on the frame."""
-        return on_image(self.x.position, self.y.position, grid.shape)
+    def inside(self, shape: tuple[int, int]) -> Flags:
+        """Tell which positions lie on a frame of (ny, nx) pixels."""
+        return on_image(self.x.position, self.y.position, shape)
 
 
-def windows_around(wcs: FrameWcs, ra: F8, dec: F8, size: int, *, subpixel: bool) -> Window:
+def windows_around(wcs: AnyWcs, ra: F8, dec: F8, size: int, *, subpixel: bool) -> Window:
     """Find the windows of `size` pixels around positions [deg] in a frame."""
     x, y = (
         np.nan_to_num(value, nan=-FAR, posinf=FAR, neginf=-FAR).clip(-FAR, FAR) for value in sky_to_pixel(wcs, ra, dec)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
 
 FLUX_UNIT = "nanomaggy"
-"""BUNIT of SDSS frames: 3.631e-6 Jy."""
+"""BUNIT of cutouts that do not say another unit: 3.631e-6 Jy."""
 
 
 def wcs(ds: "xr.Dataset", which: Object, band: str | None = None) -> "WCS":
@@ -86,7 +86,8 @@ def to_fits(ds: "xr.Dataset", which: Object) -> "HDUList":
         if np.isfinite(float(one[name])):
             primary.header[name.upper()] = (float(one[name]), "[deg] of the catalogue")
     primary.header["ORIGIN"] = escape(str(ds.attrs.get("source", "survey_batch")))
-    parts = {"": ("flux", FLUX_UNIT), "_IVAR": ("ivar", f"1/{FLUX_UNIT}^2")}
+    unit = str(one["flux"].attrs.get("units", FLUX_UNIT)).removesuffix(" / pixel")
+    parts = {"": ("flux", unit), "_IVAR": ("ivar", f"1/{unit}^2")}
     extensions = [
         _image(one, which, band, name, unit, f"{band}{ending}".upper())
         for band in map(str, one["band"].values)

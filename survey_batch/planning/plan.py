@@ -34,7 +34,7 @@ from survey_batch.planning.stored import parts_not_stored, store_table
 from survey_batch.store.schema import Array, Axis, Shard, cut_into_shards
 from survey_batch.store.sorting import Sorter
 
-BUCKET_ROWS = 1 << 21
+BUCKET_ROWS = 1 << 20
 """Rows sorted at a time."""
 
 LABELS = ("label", "split")

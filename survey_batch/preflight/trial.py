@@ -11,7 +11,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.status import Status
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows, to_numpy
-from survey_batch.stages import make_stage
+from survey_batch.stages import Stage, make_stage
 
 ATTEMPTS, TIMEOUT = 2, 20.0
 """A run tries each file longer; here a user is waiting."""
@@ -31,8 +31,8 @@ class Answer:
 
 
 def sample_rows(plan: Plan, number: int = 3) -> list[Rows]:
-    """Choose rows that name a file, from the first to the last: fields if the survey has any, else usable objects."""
-    of_fields = bool(plan.job.survey.field)
+    """Choose rows that name a file, from the first to the last: fields or usable objects, as the first stage takes."""
+    of_fields = _first_stage(plan.job).axis == "frame"
     table = plan.fields if of_fields else plan.objects
     there = np.arange(table.num_rows) if of_fields else np.flatnonzero(plan.usable)
     rows = there[np.unique(np.linspace(0, len(there) - 1, number).round().astype(int))].tolist() if len(there) else []
@@ -72,10 +72,15 @@ def knock(job: Job, rows: Sequence[Rows]) -> list[Answer]:
 
 def _fetch(job: Job, row: Rows) -> Answer:
     begun = time.monotonic()
-    block = make_stage(_in_short(job), next(iter(job.survey.stages))).compute(row, {})
+    block = _first_stage(_in_short(job)).compute(row, {})
     problem = block.problems[0] if block.problems else None
     message, source = (problem.message, problem.source) if problem else ("", "")
     return Answer(Status(int(block.status.max())), message, source, time.monotonic() - begun)
+
+
+def _first_stage(job: Job) -> Stage:
+    """Return the survey's stage that reads its files."""
+    return make_stage(job, next(iter(job.survey.stages)))
 
 
 def _in_short(job: Job) -> Job:

@@ -29,7 +29,7 @@ def cutout_section(group: zarr.Group, objects: Objects) -> Section:
     return section(
         "Example cutouts",
         *gallery(objects, "cutouts", lambda index: _cutout(group, objects, index, bands), _width_of(size, len(bands))),
-        note="Each object's bands share one asinh scale in nanomaggies, so brightness can be compared between them"
+        note=f"Each object's bands share one asinh scale in {_unit(group)}, so brightness can be compared between them"
         f"{coloured}. Hatched: not in the archive. Y upwards, {shown_at(size, BAND_SIDE if len(bands) > 1 else SIDE)}.",
     )
 
@@ -88,7 +88,7 @@ def _cutout(group: zarr.Group, objects: Objects, index: int, bands: list[str]) -
     panels = panels_of(flux, bands, position)
     smallest = BAND_SIDE if len(bands) > 1 else SIDE
     shown = [
-        tag("div", pixels(panel, f"{name}: {_brightness(band, ' nanomaggies')}", smallest), name)
+        tag("div", pixels(panel, f"{name}: {_brightness(band, f' {_unit(group)}')}", smallest), name)
         for (name, panel), band in zip(panels, flux, strict=False)
     ]
     colour = [tag("div", pixels(panel, f"{name} as red, green, blue"), name) for name, panel in panels[len(bands) :]]
@@ -96,6 +96,12 @@ def _cutout(group: zarr.Group, objects: Objects, index: int, bands: list[str]) -
     width = IN_A_LINE * (side_of(flux.shape[-1], smallest) + GAP) - GAP
     several = tag("div", *shown, class_="panels bands", style=f"--bands:{width}px")
     return tag("div", *colour, several, class_="panels", role="group", aria_label=f"{words}, {size_of(flux[0])}")
+
+
+def _unit(group: zarr.Group) -> str:
+    """Name the unit of a cutout's pixels in a sentence."""
+    unit = str(stored(group, "flux").attrs.get("units", "nanomaggy")).partition(" / ")[0]
+    return "nanomaggies" if unit == "nanomaggy" else unit
 
 
 def _brightness(flux: Floats, unit: str = "") -> str:

@@ -17,10 +17,11 @@ from survey_batch.stages.context import Context
 from survey_batch.stages.cutting import Cutting
 from survey_batch.stages.frame_source import TIME, ArchiveFrames, StoredFrames, check_bands
 from survey_batch.stages.frames import (
-    PIXEL,
     STORE_CPU_SECONDS,
     correction_variables,
     field_bytes,
+    key_type,
+    per_pixel,
     time_variable,
     wcs_variables,
 )
@@ -54,22 +55,28 @@ class CutoutsStage(Stage):
     @property
     def phase(self) -> str:  # type: ignore[override]
         """Phase of the stage: ingest if it reads straight from the archive."""
-        return "prepare" if self.frames.keep else "ingest"
+        return "prepare" if self.from_stored else "ingest"
 
     @property
     def reads_fields_of(self) -> tuple[str, ...]:  # type: ignore[override]
         """The product of frames, if it is stored."""
-        return ("frames",) if self.frames.keep else ()
+        return ("frames",) if self.from_stored else ()
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.section, self.frames = context.table(CutoutsSection), context.table(FramesSection)
         self.bands = self.frames.bands
+        self.from_stored = self.frames.keep and "frames" in context.possible
 
     @cached_property
     def reader(self) -> ImageReader:
         """The reader of the survey's frames."""
         return self.context.origin.images()
+
+    @property
+    def unit(self) -> str:
+        """Unit of the pixels."""
+        return self.reader.unit if self.context.source else "nanomaggy"
 
     def settings(self) -> dict[str, Any]:
         """Return the archive, the bands and the cutouts' settings; storing frames does not change the pixels."""
@@ -77,6 +84,7 @@ class CutoutsStage(Stage):
         choices = {
             **({"cutouts.registration": cutouts.registration} if cutouts.registration != "pixel" else {}),
             **({"cutouts.ivar": True} if cutouts.ivar else {}),
+            **({"cutouts.unit": self.unit} if self.unit != "nanomaggy" else {}),
             **({} if cutouts.aperture_correction else {"cutouts.aperture_correction": False}),
         }
         return {
@@ -89,7 +97,12 @@ class CutoutsStage(Stage):
     def check(self) -> None:
         """Refuse bands that the survey does not have, and to cut from stored frames if no stage stores them."""
         check_bands(self.reader, self.bands, "frames.bands")
-        if not self.frames.keep or "frames" in self.context.before:
+        if self.section.ivar and self.reader.sky_shape is None:
+            raise ConfigurationError(
+                f"cutouts.ivar: the noise of the pixels of survey {self.context.origin.survey.name!r} is not known; "
+                "leave cutouts.ivar out"
+            )
+        if not self.from_stored or "frames" in self.context.before:
             return
         output = self.context.output
         if not product_exists(output, "frames"):
@@ -99,6 +112,20 @@ class CutoutsStage(Stage):
             )
         if TIME not in open_group(output, "frames"):
             raise earlier_version(product_url(output, "frames"), [TIME])
+
+    def check_plan(self, plan: Plan) -> None:
+        """Refuse bands that are one frame."""
+        if not plan.size("frame"):
+            return
+        field = tuple(plan.fields[name][0].as_py() for name in self.context.origin.survey.field)
+        band_at: dict[str, str] = {}
+        for band in self.bands:
+            place = self.reader.place(field, band)
+            if (other := band_at.setdefault(place, band)) != band:
+                raise ConfigurationError(
+                    f"frames.bands: bands {other} and {band} are one image, {place}: name one band, or say by "
+                    f"{self.context.origin.survey.located_by()} where the others are"
+                )
 
     def sizes(self) -> dict[str, int]:
         """Return the numbers of bands and pixels."""
@@ -110,7 +137,9 @@ class CutoutsStage(Stage):
         per_band = ("object", "band")
         position = {"units": "pixel", "comment": "0-based; integers are pixel centres"}
         return (
-            Variable("flux", (*per_band, "y", "x"), "f4", {"long_name": "sky-subtracted flux", **PIXEL}),
+            Variable(
+                "flux", (*per_band, "y", "x"), "f4", {"long_name": "sky-subtracted flux", **per_pixel(self.reader)}
+            ),
             *(self._ivar() if self.section.ivar else ()),
             Variable(
                 "coverage", per_band, "f4", {"long_name": "share of the cutout's pixels that are real", "units": "1"}
@@ -120,8 +149,18 @@ class CutoutsStage(Stage):
             *(correction_variables("object") if self.section.aperture_correction else ()),
             *wcs_variables("object", self.reader),
             time_variable("object", self.reader),
-            *(Variable(n, ("object",), "i4", {"long_name": text}) for n, text in FIELDS.items()),
+            *self._fields(),
         )
+
+    def _fields(self) -> tuple[Variable, ...]:
+        survey = self.context.origin.survey
+        if self.reader.grid.overlap is None:
+            texts = {name: f"{name} of the field that supplies the pixels" for name in survey.field}
+            return tuple(
+                Variable(f"source_{name}", ("object",), key_type(survey, name), {"long_name": text})
+                for name, text in texts.items()
+            )
+        return tuple(Variable(name, ("object",), "i4", {"long_name": text}) for name, text in FIELDS.items())
 
     def _ivar(self) -> tuple[Variable, ...]:
         attrs = {
@@ -149,17 +188,17 @@ class CutoutsStage(Stage):
 
     def _source(self) -> ArchiveFrames | StoredFrames:
         archive = ArchiveFrames(self.context.origin, self.bands, sky=self.section.ivar, whole=self.section.whole_frames)
-        return StoredFrames(self.context.output, archive) if self.frames.keep else archive
+        return StoredFrames(self.context.output, archive) if self.from_stored else archive
 
     def cost(self, plan: Plan) -> Cost:
         """Estimate the pixels of a shard, and the frames of three fields if they come from the archive."""
         bands = len(self.bands)
         shard = min(self.context.shard_rows, plan.size("object")) * self.schema(1).row_nbytes
         cpu = plan.size("object") * bands * self._cutout_seconds() * (self.section.size / 64) ** 2
-        if self.frames.keep:
+        if self.from_stored:
             return Cost(worker_bytes=2 * shard + field_bytes(self.reader, 1), cpu_seconds=cpu)
         files = plan.size("frame") * bands
-        fields = 4 * field_bytes(self.reader, bands)
+        fields = (4 if self.reader.grid.overlap is not None else 2) * field_bytes(self.reader, bands)
         cpu += files * (self.reader.read_seconds + STORE_CPU_SECONDS) * self._share_read(plan)
         return Cost(files, files * self.reader.file_bytes, 2 * shard + fields, cpu, at_once=bands)
 

@@ -16,12 +16,14 @@ from survey_batch.images.ivar import window_ivar
 from survey_batch.images.reader import Field
 from survey_batch.images.register import MARGIN, resample, resample_ivar
 from survey_batch.images.stitch import rows_from, steps_beyond
+from survey_batch.images.wcs import tangent_at
 from survey_batch.images.windows import Planes, Window, best_step, overlay, windows_around
 from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block
 from survey_batch.stages.frame_source import CORRECTION_VARIABLES, TIME, ArchiveFrames, Reach, StoredFrames
 from survey_batch.stages.frame_view import Bands, FrameError, FrameView
 from survey_batch.stages.object_status import MissingFrame, status_of
+from survey_batch.store.schema import Array
 
 Frames = ArchiveFrames | StoredFrames
 
@@ -61,13 +63,13 @@ class BandCut:
     planes : (n, y, x) each
         Flux, and inverse variance if requested.
     fields : (n, 2)
-        First and last field that any pixel comes from.
+        First and last field that any pixel comes from; where fields have neighbours, these are numbers.
     missing : list
         Objects whose windows reach into a frame that could not be had, with that frame.
     """
 
     planes: Planes
-    fields: I8
+    fields: Array
     missing: list[tuple[Flags, MissingFrame]] = field(default_factory=list)
 
 
@@ -86,7 +88,8 @@ class Cutting:
         for key, members in by_field(names, rows):
             for served in self.assign(key, members, rows["ra"], rows["dec"]):
                 cuts = {letter: self.cut(served, letter, window) for letter, window in served.windows.items()}
-                self.store(empty, served, cuts)
+                self.store_field(empty, names, served, cuts)
+                self.store(empty, served, cuts, rows["ra"], rows["dec"])
                 self.judge(empty, served, cuts)
         return empty
 
@@ -102,7 +105,7 @@ class Cutting:
             beyond = key if offset == 0 else self.reader.beyond(key, offset)
             bands = own if offset == 0 else self._neighbour(beyond, own, self._around(ra[chosen], dec[chosen]))
             windows = self._windows(bands, ra[chosen], dec[chosen])
-            on_frame = np.any([window.inside(self.grid) for window in windows.values()], axis=0)
+            on_frame = np.any([one.inside(usable(bands)[letter].shape) for letter, one in windows.items()], axis=0)
             on_frame = np.broadcast_to(on_frame, chosen.shape)
             yield Served(key if bands is own else beyond, bands, chosen, windows, on_frame)
 
@@ -135,7 +138,9 @@ class Cutting:
     def _gather(self, key: Field, letter: str, frame: FrameView, window: Window) -> Planes:
         """Cut the part of the windows that one frame covers."""
         x_start, y_start = window.x.start, window.y.start
-        rows, columns = _bounds(y_start, self.reach, self.grid.rows), _bounds(x_start, self.reach, self.grid.columns)
+        rows, columns = (
+            _bounds(start, self.reach, length) for start, length in zip((y_start, x_start), frame.shape, strict=True)
+        )
         pixels = frame.pixels(rows, columns)
         planes = {"flux": cut(pixels, x_start - columns.start, y_start - rows.start, self.reach)}
         if self.ivar:
@@ -145,7 +150,9 @@ class Cutting:
 
     def _stitch(self, served: Served, letter: str, window: Window, planes: Planes) -> BandCut:
         """Fill the rows that the serving frame lacks from other frames of the strip."""
-        made = BandCut(planes, np.full((len(served.members), 2), served.field[-1], np.int64))
+        made = BandCut(planes, np.full((len(served.members), 2), served.field[-1]))
+        if self.grid.overlap is None:
+            return made
         wanted = served.on_frame & (overlap(window.x.start, self.reach, self.grid.columns) > 0)
         for step in steps_beyond(window.y.start[wanted], self.reach, self.grid):
             rows = rows_from(step, window.y.start, self.reach, self.grid)
@@ -170,12 +177,20 @@ class Cutting:
         shift = {"flux": resample, "ivar": resample_ivar}
         return {name: shift[name](values, window.x, window.y) for name, values in planes.items()}
 
-    def store(self, block: Block, served: Served, cuts: Mapping[str, BandCut]) -> None:
-        """Put the cutouts of all bands, their positions, WCS and time into the block."""
+    def store_field(self, block: Block, names: Sequence[str], served: Served, cuts: Mapping[str, BandCut]) -> None:
+        """Put the field that serves the objects into the block and, with neighbours, those they are stitched of."""
         data, members = block.data, served.members
+        if self.grid.overlap is None:
+            for name, value in zip(names, served.field, strict=True):
+                data[f"source_{name}"][members] = value
+            return
         fields = np.stack([cut.fields for cut in cuts.values()]) if cuts else np.full((1, 1, 2), served.field[-1])
         data["source_field"][members] = served.field[-1]
         data["first_field"][members], data["last_field"][members] = fields[..., 0].min(0), fields[..., 1].max(0)
+
+    def store(self, block: Block, served: Served, cuts: Mapping[str, BandCut], ra: F8, dec: F8) -> None:
+        """Put the cutouts of all bands, their positions, WCS and time into the block."""
+        data, members = block.data, served.members
         data["coverage"][members] = 0  # a missing band covers nothing
         for letter, made in cuts.items():
             number, window, frame = self.bands.index(letter), served.windows[letter], usable(served.bands)[letter]
@@ -183,8 +198,9 @@ class Cutting:
                 data[name][members, number] = values
             data["coverage"][members, number] = coverage(made.planes["flux"])
             data["x_object"][members, number], data["y_object"][members, number] = window.x.inside, window.y.inside
-            data["crval"][members, number], data["cd"][members, number] = frame.wcs.crval, frame.wcs.cd
-            data["crpix"][members, number] = frame.wcs.crpix - np.stack([window.x.first, window.y.first], axis=1)
+            wcs = tangent_at(frame.wcs, ra[members], dec[members])
+            data["crval"][members, number], data["cd"][members, number] = wcs.crval, wcs.cd
+            data["crpix"][members, number] = wcs.crpix - np.stack([window.x.first, window.y.first], axis=1)
             data[TIME][members, number] = frame.mjd_tai
             for part, name in CORRECTION_VARIABLES.items() if self.correction else ():
                 data[name][members, number] = getattr(frame.correction, part)
@@ -204,15 +220,16 @@ class Cutting:
             block.fail(row, status, message, self.source.url(*first), faults)
             if status is not Status.PARTIAL:
                 for values in block.data.values():
-                    values[row] = np.nan if values.dtype.kind == "f" else 0
+                    values[row] = {"f": np.nan, "O": ""}.get(values.dtype.kind, 0)
 
 
 def by_field(names: Sequence[str], rows: Rows) -> Iterator[tuple[Field, Index]]:
     """Group a block's rows by their field, in order."""
-    keys = np.stack([rows[name] for name in names], axis=1)
-    fields, inverse = np.unique(keys, axis=0, return_inverse=True)
-    for number, key in enumerate(fields):
-        yield tuple(int(part) for part in key), np.flatnonzero(inverse.ravel() == number)
+    members: dict[Field, list[int]] = {}
+    for row, key in enumerate(zip(*(rows[name].tolist() for name in names), strict=True)):
+        members.setdefault(key, []).append(row)
+    for key in sorted(members):
+        yield key, np.array(members[key])
 
 
 def _always(rows: int) -> Reach:

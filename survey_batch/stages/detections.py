@@ -164,7 +164,7 @@ class DetectionsStage(Stage):
                 "f4",
                 {"long_name": "full width at half maximum of the PSF, in the middle of its stars", **PIXELS},
             ),
-            *field_variables(self.context.origin.survey.field),
+            *field_variables(self.context.origin.survey),
         )
 
     def coordinates(self) -> Coordinates:

@@ -25,7 +25,7 @@ from survey_batch.core.errors import (
 )
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection
-from survey_batch.images.frame import Frame, FrameTop, FrameWcs, Sky
+from survey_batch.images.frame import AnyWcs, Frame, FrameTop, FrameWcs, Sky
 from survey_batch.images.ivar import Ccd
 from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.stored_fields import PlannedFields
@@ -36,11 +36,11 @@ from survey_batch.store.products import open_group, read_rows, stored
 
 T = TypeVar("T")
 
-Reach = Callable[[FrameWcs], int]
+Reach = Callable[[AnyWcs], int]
 """Tells from a band's WCS how many of the frame's first rows are needed."""
 
 FIELDS_IN_MEMORY = 3
-"""A field and its two neighbours: objects are in the order of fields, so no frame is decoded twice."""
+"""A field and its two neighbours, if it has any: objects are in the order of fields, so no frame is decoded twice."""
 
 SKY_VARIABLES = {"image": "sky", "column": "sky_column", "row": "sky_row"}
 """Parts of `Sky`, and their names in the `frames` product."""
@@ -95,6 +95,7 @@ class ArchiveFrames:
         self.reader = origin.images()
         self.archive = Archive(origin.archive, content=FITS if self.reader.fits else ANY)
         self._fields: OrderedDict[Field, Bands] = OrderedDict()
+        self._most = 1 if self.reader.grid.overlap is None else FIELDS_IN_MEMORY
         self._decoding = Lock()  # one core per task: more threads would only take cores from other workers
 
     def url(self, field: Field, band: str) -> str:
@@ -122,7 +123,7 @@ class ArchiveFrames:
         before = self._fields.get(field, {})
         if any(_is_short(before.get(band), reach) for band in self.bands):
             self._fields[field] = self._each(lambda band: self._view(field, band, reach, before.get(band)))
-            while len(self._fields) > FIELDS_IN_MEMORY:
+            while len(self._fields) > self._most:
                 self._fields.popitem(last=False)
         self._fields.move_to_end(field)
         return self._fields[field]
@@ -142,7 +143,9 @@ class ArchiveFrames:
         if before is not None and not _is_short(before, reach):
             return before
         if self.whole:
-            return self._read(field, band, lambda raw: FrameInMemory(self._frame(raw, field, band)))
+            return self._read(
+                field, band, lambda raw: FrameInMemory(self._frame(raw, field, band), self.reader.corrects)
+            )
         if isinstance(before, FrameTopInMemory):
             with contextlib.suppress(UnreadableError):  # else it is fetched once more, like any unreadable file
                 return self._top(before.raw, field, band, reach)
@@ -156,7 +159,8 @@ class ArchiveFrames:
     def _top(self, raw: bytes, field: Field, band: str, reach: Reach) -> FrameTopInMemory:
         with self._decoding:
             file = Inflater(raw, self.reader.ceiling, plain=not self.reader.fits)
-            return FrameTopInMemory(_checked(self.reader.read_top(file, field, band, reach), FrameTop, "read_top"), raw)
+            top = _checked(self.reader.read_top(file, field, band, reach), FrameTop, "read_top")
+            return FrameTopInMemory(top, raw, self.reader.grid)
 
     def _read(self, field: Field, band: str, decode: Callable[[bytes], T]) -> T | FrameError:
         try:
@@ -192,6 +196,7 @@ class StoredFrame:
     index: int
     band: int
     wcs: FrameWcs
+    shape: tuple[int, int]
     correction: ApertureCorrection
     mjd_tai: float
 
@@ -249,6 +254,7 @@ class StoredFrames:
                 index,
                 number,
                 FrameWcs(crval[number], crpix[number], cd[number]),
+                self.reader.grid.shape,
                 ApertureCorrection(*(part[number].item() for part in correction)),
                 mjd_tai[number].item(),
             )

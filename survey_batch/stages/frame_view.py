@@ -7,8 +7,8 @@ from typing import Protocol
 
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import ObjectError, TransientError
-from survey_batch.images.aperture_correction import ApertureCorrection, measure_correction
-from survey_batch.images.frame import Frame, FrameTop, FrameWcs, Sky
+from survey_batch.images.aperture_correction import NONE, ApertureCorrection, measure_correction
+from survey_batch.images.frame import AnyWcs, Frame, FrameGrid, FrameTop, Sky
 
 FrameError = ObjectError | TransientError
 
@@ -19,8 +19,12 @@ class FrameView(Protocol):
     """One band of one field, whose pixels may still be on disk."""
 
     @property
-    def wcs(self) -> FrameWcs:
+    def wcs(self) -> AnyWcs:
         """Astrometry of the frame."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the frame."""
 
     @property
     def correction(self) -> ApertureCorrection:
@@ -49,16 +53,24 @@ class FrameInMemory:
     """A decoded frame."""
 
     frame: Frame
+    corrects: bool = True
+    """As of the `ImageReader`."""
 
     @property
-    def wcs(self) -> FrameWcs:
+    def wcs(self) -> AnyWcs:
         """Astrometry of the frame."""
         return self.frame.wcs
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the frame."""
+        height, width = self.frame.image.shape
+        return height, width
 
     @cached_property
     def correction(self) -> ApertureCorrection:
         """Aperture correction of point sources on the frame; measured when an object is cut from it."""
-        return measure_correction(self.frame.image, self.frame.calibration)
+        return measure_correction(self.frame.image, self.frame.calibration) if self.corrects else NONE
 
     @property
     def mjd_tai(self) -> float:
@@ -86,11 +98,19 @@ class FrameTopInMemory:
 
     frame: FrameTop
     raw: bytes
+    grid: FrameGrid
+    """Of the `ImageReader`: says how many rows there are, where all frames have the same."""
 
     @property
-    def wcs(self) -> FrameWcs:
+    def wcs(self) -> AnyWcs:
         """Astrometry of the frame."""
         return self.frame.wcs
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the frame."""
+        height, width = self.frame.image.shape
+        return (height if self.grid.overlap is None else self.grid.rows), width
 
     @property
     def correction(self) -> ApertureCorrection:

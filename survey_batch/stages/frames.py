@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from survey_batch.config.sections.images import CutoutsSection, FramesSection
+from survey_batch.config.survey import Survey
 from survey_batch.images.aperture_correction import measure_correction
 from survey_batch.images.frame import CTYPE, CUNIT, Frame
 from survey_batch.images.reader import Field, ImageReader
@@ -22,8 +23,6 @@ INNER_CHUNK = (1, 1, 373, 512)
 
 STORE_CPU_SECONDS = 0.05
 """Time to measure and store one frame of SDSS on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
-
-PIXEL = {"units": "nanomaggy / pixel"}
 
 WCS_VARIABLES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "crval": (
@@ -95,7 +94,7 @@ class FramesStage(Stage):
             "x": self.reader.grid.columns,
             "world": 2,
             "pixel": 2,
-            **({"sky_y": self.reader.sky_shape[0], "sky_x": self.reader.sky_shape[1]} if self.with_sky else {}),
+            **(dict(zip(("sky_y", "sky_x"), self.reader.sky_shape or (), strict=False)) if self.with_sky else {}),
         }
 
     def variables(self) -> tuple[Variable, ...]:
@@ -105,7 +104,7 @@ class FramesStage(Stage):
                 "image",
                 ("frame", "band", "y", "x"),
                 "f4",
-                {"long_name": "sky-subtracted flux", **PIXEL},
+                {"long_name": "sky-subtracted flux", **per_pixel(self.reader)},
                 chunks=INNER_CHUNK,
             ),
             Variable(
@@ -118,7 +117,7 @@ class FramesStage(Stage):
             *correction_variables("frame"),
             *wcs_variables("frame", self.reader),
             time_variable("frame", self.reader),
-            *field_variables(self.field),
+            *field_variables(self.context.origin.survey),
         )
 
     def coordinates(self) -> Coordinates:
@@ -217,13 +216,24 @@ def field_bytes(reader: ImageReader, bands: int) -> int:
 
 def field_of(names: Sequence[str], rows: Rows, row: int) -> Field:
     """Return the field that a row of the plan names."""
-    return tuple(int(rows[name][row]) for name in names)
+    return tuple(rows[name][row : row + 1].tolist()[0] for name in names)
 
 
-def field_variables(names: Sequence[str]) -> Iterator[Variable]:
+def key_type(survey: Survey, name: str) -> str:
+    """Return the type of a variable that holds a column of the survey's key."""
+    return {column.name: "i4" if column.kind == "integer" else "string" for column in survey.key}[name]
+
+
+def field_variables(survey: Survey) -> Iterator[Variable]:
     """Yield the variables that name each field."""
-    for name in names:
-        yield Variable(name, ("frame",), "i4", {"long_name": f"{name} of the field"}, coordinate=True)
+    for name in survey.field:
+        attrs = {"long_name": f"{name} of the field"}
+        yield Variable(name, ("frame",), key_type(survey, name), attrs, coordinate=True)
+
+
+def per_pixel(reader: ImageReader) -> dict[str, str]:
+    """Return the attribute that says in which unit the pixels are."""
+    return {"units": f"{reader.unit} / pixel"}
 
 
 def _store(block: Block, row: int, band: int, frame: Frame) -> None:

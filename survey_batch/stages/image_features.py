@@ -16,8 +16,8 @@ from survey_batch.stages.measured import MeasuredStage
 
 FEATURES_CPU_SECONDS = 2.3e-4
 """Time to measure an object in one band with the default radii on a busy cloud core (Intel Xeon, 2.8 GHz)."""
-PSF_FLUX = "corrected to 7.4 arcsec by the stars of each frame"
-"""Definition of `psf_flux`, stored in the product; a product with another definition is refused."""
+PSF_FLUX, UNCORRECTED = "corrected to 7.4 arcsec by the stars of each frame", "not corrected"
+"""Definitions of `psf_flux`, stored in the product; a product with another definition is refused."""
 STAMP_BYTES = 24
 """Bytes in memory per pixel of a stamp and band."""
 
@@ -39,6 +39,11 @@ class ImageFeaturesStage(MeasuredStage):
         return cast("CutoutsStage", self.other("cutouts"))
 
     @property
+    def corrected(self) -> bool:
+        """Whether the fluxes of point sources are corrected by the stars of their frames."""
+        return self.context.source is None or self.cutouts.reader.corrects
+
+    @property
     def input_variables(self) -> tuple[str, ...]:  # type: ignore[override]
         """Pixels, positions and the frames' aperture corrections; inverse variances if the cutouts have them."""
         return ("flux", "x_object", "y_object", *POINT_SOURCES, *(("ivar",) if self.cutouts.section.ivar else ()))
@@ -49,22 +54,27 @@ class ImageFeaturesStage(MeasuredStage):
         return {
             **self.cutouts.settings(),
             "cutouts.ivar": self.cutouts.section.ivar,
-            "psf_flux": PSF_FLUX,
+            "psf_flux": PSF_FLUX if self.corrected else UNCORRECTED,
             **{f"image_features.{key}": value for key, value in recipe.items()},
         }
 
     def check(self) -> None:
-        """Refuse radii that do not fit into the cutouts, and cutouts without aperture corrections."""
+        """Refuse radii that do not fit, cutouts without aperture corrections, and other units than nanomaggies."""
         if not self.cutouts.section.aperture_correction:
             raise ConfigurationError(
                 "psf_flux needs the aperture corrections, and cutouts.aperture_correction is false: remove the key, or "
                 "remove 'features' from stages"
             )
         check_size(self.section, self.cutouts.section.size)
+        if (unit := self.cutouts.unit) != "nanomaggy":
+            raise ConfigurationError(
+                f"stage {self.name!r} measures pixels in nanomaggies, and archive.unit is {unit!r}: set "
+                f"archive.zero_point instead of archive.unit, or leave {self.name!r} out of stages"
+            )
 
     def features(self) -> list[Feature]:
         """Return the features, in order."""
-        return features_of(self.section, self.cutouts.bands)
+        return features_of(self.section, self.cutouts.bands, corrected=self.corrected)
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:
         """Measure all objects of a block."""

@@ -36,7 +36,7 @@ ALIKE = (
     (r"""(\B|\bb)('[^']*'|"[^"]*")""", "#"),
     (r"\S*\d\S*|\S*/\S*", "#"),
     (r"#( #)+", "#"),
-    (r"\b[ugriz]: ", ""),
+    (r"\b\w: ", ""),
     (r"([^;]+)(; [^;]+)+", r"\1"),
 )
 """Parts of messages to ignore when reasons are compared: names in quotes, numbers and paths, the band, and repeats for

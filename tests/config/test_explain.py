@@ -38,7 +38,11 @@ def problems(plugged=NOTHING, **tables):
         ({"frames": {"keep": "perhaps"}}, "frames.keep", "is 'perhaps', but must be true or false"),
         ({"cutouts": 3}, "cutouts", "is 3, but must be a table"),
         ({"name": "a b"}, "name", "is 'a b'; allowed: letters, digits, '.', '_' and '-', with a letter or digit first"),
-        ({"frames": {"bands": "xyz"}}, "frames.bands", "is 'xyz'; allowed: one to five of the letters u, g, r, i, z"),
+        (
+            {"frames": {"bands": "g,r"}},
+            "frames.bands",
+            "is 'g,r'; allowed: one to sixteen letters or digits, one for each",
+        ),
         ({"cutouts": {"size": 0}}, "cutouts.size", "is 0; must be "),
     ],
 )

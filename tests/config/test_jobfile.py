@@ -159,6 +159,15 @@ def test_invalid_toml_names_the_line_and_shows_it(job_file, text, line, shown):
     assert message.endswith(shown)
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [("1" * 5000, "a number has thousands of digits"), ("[" * 5000 + "]" * 5000, "lie too deep")]
+)
+def test_what_the_parser_of_toml_cannot_take_is_told(job_file, value, said):
+    assert said in problems_of(job_file(f"{GOOD}\n[more]\na = {value}\n"))
+    with pytest.raises(ConfigurationError, match=r"shards\.objects"):
+        load_job(job_file(GOOD), [f"shards.objects={value}"])
+
+
 def test_a_missing_file_suggests_its_neighbour(job_file):
     path = job_file(GOOD)
     assert f"did you mean {path}?" in problems_of(path.with_name("jop.toml"))

@@ -56,12 +56,12 @@ def refused(load):
         ),
         ("lamost", "[image_features]\napertures = [3]", "image_features", "stage 'features' reads [spectral_features]"),
         ("sdss", "[spectra]\nwavelength_min = 4000", "spectra", "'lamost' or 'sdss-spectra', and this one is 'sdss'"),
-        ("lamost", "[cutouts]\nsize = 32", "cutouts", "survey 'sdss', and this one is 'lamost'"),
-        ("lamost", "[frames]", "frames", "survey 'sdss', and this one is 'lamost'"),
+        ("lamost", "[cutouts]\nsize = 32", "cutouts", "'fits-images' or 'sdss', and this one is 'lamost'"),
+        ("lamost", "[frames]", "frames", "'fits-images' or 'sdss', and this one is 'lamost'"),
         ("stamps", "[frames]\nkeep = false", "frames", "survey 'sdss', and this one is 'stamps'"),
         ("sdss", '[composites]\nbands = "irg"', "composites", "stage 'composites', which is not among stages"),
         ("sdss", "[composites]", "composites", "stage 'composites', which is not among stages"),
-        ("skyserver", '[composites]\nsize = 64\nbands = "irg"', "composites.bands", "survey 'sdss'"),
+        ("skyserver", '[composites]\nsize = 64\nbands = "irg"', "composites.bands", "survey 'fits-images' or 'sdss'"),
         ("sdss", '[predictions]\nclassifier = "m"', "predictions", "stage 'predictions', which is not among stages"),
         ("sdss", "[cluster.gpu]\nmemory = '9 GB'", "cluster.gpu", "stage 'predictions', which is not among stages"),
         ("sdss", 'archive.layout = "plan"', "archive.layout", "'lamost' or 'sdss-spectra', and this one is 'sdss'"),
@@ -167,7 +167,7 @@ def test_a_job_made_in_python_is_planned_with_a_note_of_what_nothing_reads(tmp_p
         lamost_job(keys, tmp_path / "out", ["spectra"], cutouts={"size": 32}, spectral_features={"blocks": 3})
     )
     assert plan.notes[-2:] == (
-        "cutouts: nothing reads it: it is for survey 'sdss', and this one is 'lamost'; leave it out",
+        "cutouts: nothing reads it: it is for survey 'fits-images' or 'sdss', and this one is 'lamost'; leave it out",
         "spectral_features: nothing reads it: it is for stage 'features', which is not among stages; add it there, or "
         "leave this out",
     )

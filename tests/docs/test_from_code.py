@@ -56,7 +56,7 @@ def test_every_key_has_a_type_a_meaning_and_a_valid_example(table, entry):
 
 def test_a_key_says_who_reads_it():
     facts = {entry.name: " · ".join(entry.facts) for table, entry in KEYS if not table.of}
-    assert "stage `cutouts` of `sdss`" in facts["cutouts.size"]
+    assert "stage `cutouts` of `fits-images`, `sdss`" in facts["cutouts.size"]
     assert "unit: pixel" in facts["cutouts.size"]
     assert "whole number from 1 to 1,024" in facts["cutouts.size"]
     assert 'cluster.kind `"slurm"`' in facts["cluster.walltime"]

@@ -20,13 +20,13 @@ def test_a_window_starts_half_its_size_before_the_position():
     window = at(30.2, 60.7)
     assert window.x.start.tolist() == [27]
     assert window.y.start.tolist() == [57]
-    assert window.inside(STRIP).tolist() == [True]
+    assert window.inside(STRIP.shape).tolist() == [True]
     assert window.moved(80).y.start.tolist() == [57 - 80]
 
 
 def test_a_position_on_the_far_side_of_the_sky_lies_on_no_frame():
     window = windows_around(WCS, np.array([330.0]), np.array([-2.0]), 8, subpixel=False)
-    assert not window.inside(STRIP).any()
+    assert not window.inside(STRIP.shape).any()
     assert np.all(np.abs(window.x.start) >= FAR - 8)
 
 

@@ -89,3 +89,11 @@ def test_an_archive_that_does_not_answer_is_asked_for_all_files_at_once(answers)
     assert sorted(answer.status for answer in knock(job, ROWS)) == [Status.OK, Status.UNREACHABLE, Status.UNREACHABLE]
     answers(Status.NOT_FOUND)
     assert [answer.status for answer in knock(job, ROWS)] == [Status.NOT_FOUND]
+
+
+def test_a_survey_whose_frames_are_not_stored_is_tried_with_objects(monkeypatch):
+    plan = plan_of([(3, ""), (1, ""), (2, "bad")])
+    monkeypatch.setattr(trial, "_first_stage", lambda _job: SimpleNamespace(axis="object"))
+    rows = sample_rows(plan)
+    assert len(rows) == 2
+    assert all({"ra", "dec", "field"} <= row.keys() for row in rows)

@@ -336,7 +336,7 @@ class Tops(Source):
 
     def _top(self, field, one, reach):
         rows = self.rows[field] = max(reach(one.wcs), self.rows.get(field, 0))
-        return FrameTopInMemory(FrameTop(one.frame.image[:rows], one.wcs, one.mjd_tai), b"")
+        return FrameTopInMemory(FrameTop(one.frame.image[:rows], one.wcs, one.mjd_tai), b"", GRID)
 
 
 @pytest.mark.parametrize("registration", ["pixel", "subpixel"])

@@ -12,7 +12,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.errors import NotFoundError, ObjectError, ReaderError, TransientError, UnreadableError
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection
-from survey_batch.images.frame import Frame, FrameTop, FrameWcs, Sky
+from survey_batch.images.frame import Frame, FrameGrid, FrameTop, FrameWcs, Sky
 from survey_batch.planning.stored import store_table
 from survey_batch.stages import frame_source, frame_view
 from survey_batch.stages.frame_source import (
@@ -45,7 +45,8 @@ def frame(number, sky=True):
 class Reader:
     """A reader of files that hold the number of their field."""
 
-    fits, ceiling = False, 1000
+    fits, ceiling, corrects = False, 1000, True
+    grid = FrameGrid(ROWS, COLUMNS, overlap=1)
 
     def __init__(self):
         self.asked = []

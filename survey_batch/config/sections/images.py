@@ -10,8 +10,8 @@ from survey_batch.config.sections.base import Section, Unit, WrongKeyError
 class FramesSection(Section):
     """The `frames` product, or the frames behind cutouts."""
 
-    bands: Annotated[str, Field(pattern="^[ugriz]{1,5}$")] = "ugriz"
-    """Bands to read, in the order of the product's dimension `band`."""
+    bands: Annotated[str, Field(pattern="^[A-Za-z0-9]{1,16}$")] = "ugriz"
+    """Bands to read, one sign for each, in the order of the product's dimension `band`."""
     keep: Annotated[bool | None, Field(examples=[True])] = None
     """False: cutouts come straight from the archive and no frame is stored. By default it is decided as a product that
     exists was made, else by the objects per field: frames are stored from a tenth of `shards.objects` on, or where
@@ -54,9 +54,9 @@ class CutoutsSection(Section):
 class CompositesSection(Section):
     """The `composites` product: 8-bit colour images for networks trained on such images."""
 
-    bands: Annotated[str, Field(pattern="^[ugriz]{3}$")] = "irg"
+    bands: Annotated[str, Field(pattern="^[A-Za-z0-9]{3}$")] = "irg"
     """Bands shown as red, green and blue, in this order."""
-    pair: Annotated[Annotated[str, Field(pattern="^[ugriz]{3}$")] | None, Field(examples=["zru"])] = None
+    pair: Annotated[Annotated[str, Field(pattern="^[A-Za-z0-9]{3}$")] | None, Field(examples=["zru"])] = None
     """Bands of a second image of the same object, to the right of the first."""
     scaling: Literal["flux", "percentile"] = "flux"
     """`flux`: one scale in nanomaggies for all bands, which keeps the colour; `percentile`: each band of each

@@ -4,7 +4,6 @@ import numpy as np
 
 from survey_batch.config.key_columns import CatalogRows
 from survey_batch.core.arrays import I8
-from survey_batch.core.status import OFF_FOOTPRINT
 
 
 def find_fields(rows: CatalogRows, key: dict[str, I8], path: str) -> None:
@@ -25,7 +24,8 @@ def find_fields(rows: CatalogRows, key: dict[str, I8], path: str) -> None:
     ConfigurationError
         The file is no list of fields.
     """
-    from survey_batch.surveys.sdss.footprint import read_footprint  # it takes a search tree, which few jobs need
+    from survey_batch.catalog.footprint import reject_outside  # it takes a search tree, which few jobs need
+    from survey_batch.surveys.sdss.footprint import read_footprint
 
     footprint = read_footprint(path)
     nameless = np.logical_or.reduce([key[name] < 0 for name in ("run", "camcol", "field")])
@@ -39,13 +39,4 @@ def find_fields(rows: CatalogRows, key: dict[str, I8], path: str) -> None:
         )
     for name, values in key.items():
         values[found.index >= 0] = footprint.key[name][found.index[found.index >= 0]]
-    outside = nameless & (found.index < 0) & np.isfinite(found.distance)
-    reasons = {
-        int(row): f"{OFF_FOOTPRINT}: its nearest field is {_angle(found.distance[row])} away"
-        for row in np.flatnonzero(outside)
-    }
-    rows.reject(outside, reasons, "ra", "dec")
-
-
-def _angle(degrees: float) -> str:
-    return f"{degrees * 60:.2g} arcmin" if degrees < 1 else f"{degrees:.3g} degrees"
+    reject_outside(rows, found, nameless, "field")

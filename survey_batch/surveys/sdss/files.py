@@ -16,7 +16,7 @@ import numpy.typing as npt
 from survey_batch.archive.fits_units import LONGEST_HEADER, Unit, extensions, primary_unit
 from survey_batch.archive.spellings import spellings
 from survey_batch.core.errors import UnreadableError
-from survey_batch.images.frame import CTYPE, Frame, FrameGrid, FrameTop, FrameWcs, Sky
+from survey_batch.images.frame import CTYPE, AnyWcs, Frame, FrameGrid, FrameTop, FrameWcs, Sky
 from survey_batch.images.reader import PartOfFile
 
 OVERLAP_ROWS = 128
@@ -129,7 +129,7 @@ def read_frame(raw: bytes, key: FieldKey, band: str, *, sky: bool = False) -> Fr
         return Frame(image, calibration, wcs, _read_sky(others) if sky else None, _read_time(primary))
 
 
-def read_frame_top(file: PartOfFile, key: FieldKey, band: str, rows: Callable[[FrameWcs], int]) -> FrameTop:
+def read_frame_top(file: PartOfFile, key: FieldKey, band: str, rows: Callable[[AnyWcs], int]) -> FrameTop:
     """Read the first rows of a frame file, and decompress no more of it than they need.
 
     What follows the image stays unread: the calibration vector, the sky, and the table asTrans, which names the field.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import cast
 
 from survey_batch.archive.decompress import SDSS_CEILING
-from survey_batch.images.frame import Frame, FrameTop, FrameWcs
+from survey_batch.images.frame import AnyWcs, Frame, FrameTop
 from survey_batch.images.ivar import Ccd
 from survey_batch.images.reader import Field, ImageReader, PartOfFile
 from survey_batch.surveys.sdss.camera import ccd
@@ -51,7 +51,7 @@ class SdssFrames(ImageReader):
         """Read a frame, and check that it is the one that was asked for."""
         return read_frame(raw, FieldKey(*field), band, sky=sky)
 
-    def read_top(self, file: PartOfFile, field: Field, band: str, rows: Callable[[FrameWcs], int]) -> FrameTop:
+    def read_top(self, file: PartOfFile, field: Field, band: str, rows: Callable[[AnyWcs], int]) -> FrameTop:
         """Read the first rows of a frame; nothing behind them is decompressed."""
         return read_frame_top(file, FieldKey(*field), band, rows)
 

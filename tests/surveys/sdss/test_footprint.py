@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.catalog import formats
+from survey_batch.catalog.footprint import Footprint, to_scan, to_sky
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.surveys.sdss.footprint import SHAPE, Footprint, read_footprint, to_scan, to_sky
+from survey_batch.surveys.sdss.footprint import SHAPE, read_footprint
 
 ANGLES = st.floats(-80, 80)
 
@@ -43,8 +44,8 @@ def by_hand(fields, ra, dec):
     covers = np.flatnonzero((offset <= fields.half).all(axis=1))
     if not covers.size:
         return -1, 0
-    centred = (offset / fields.half).max(axis=1)[covers]
-    return covers[np.lexsort((centred, -fields.score[covers]))[0]], covers.size
+    room = (1 - offset / fields.half).prod(axis=1)[covers]
+    return covers[np.lexsort((-room, -fields.score[covers]))[0]], covers.size
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -92,7 +93,7 @@ def test_more_fields_of_a_position_take_fewer_positions_at_a_time(monkeypatch):
     monkeypatch.setattr(
         Footprint, "_best", lambda self, near, *where: most.append(near.size) or best(self, near, *where)
     )
-    monkeypatch.setattr("survey_batch.surveys.sdss.footprint.BLOCK", 40)
+    monkeypatch.setattr("survey_batch.catalog.footprint.BLOCK", 40)
     found = fields.find(ra, dec)
     assert found.index.tolist() == expected.index.tolist()
     assert max(most) <= 40 * 16

@@ -1,0 +1,141 @@
+"""Images are read as astropy reads them, and files that are wrong say what is wrong."""
+
+import io
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from survey_batch.core.errors import UnreadableError
+from survey_batch.images.frame import DistortedWcs, FrameWcs
+from survey_batch.images.wcs import pixel_to_sky, sky_to_pixel
+from survey_batch.surveys.fits_images.files import read_image, read_time, read_wcs
+from tests.image_files import SHAPE, SIP, TNX, TPV, file_of, header, image, pixels
+
+
+def read(raw, hdu="", unit="nanomaggy", zero_point=None):
+    return read_image(raw, hdu, unit, zero_point)
+
+
+def test_the_pixels_are_those_of_the_file_in_native_single_precision():
+    made = read(image())
+    np.testing.assert_array_equal(made.image, pixels())
+    assert made.image.dtype == np.float32
+    assert made.image.dtype.isnative
+    assert made.calibration.tolist() == [1.0] * SHAPE[1]
+
+
+@pytest.mark.parametrize("kind", ["RICE_1", "GZIP_1", "GZIP_2"])
+def test_a_file_packed_by_fpack_has_the_pixels_that_astropy_unpacks(kind):
+    packed = fits.CompImageHDU(pixels(), header(), compression_type=kind, quantize_level=16.0, quantize_method=1)
+    raw = file_of(fits.PrimaryHDU(), packed)
+    with fits.open(io.BytesIO(raw)) as file:
+        np.testing.assert_array_equal(read(raw).image, file[1].data)
+    assert isinstance(read(raw).wcs, FrameWcs)
+
+
+def test_integers_with_a_scale_and_blanks_are_physical_values_and_nothing():
+    data = np.arange(SHAPE[0] * SHAPE[1], dtype=np.int16).reshape(SHAPE)
+    raw = image(data, header(BSCALE=0.5, BZERO=10.0, BLANK=7))
+    # astropy scales what it writes, too: put the stored integers right
+    with fits.open(io.BytesIO(raw)) as file:
+        expected = file[0].data.astype(np.float32)
+    np.testing.assert_array_equal(read(raw).image, expected)
+
+
+def test_an_hdu_is_found_by_number_name_and_version_and_without_one_the_first_image_is_taken():
+    table = fits.BinTableHDU(np.zeros(3, [("a", "i4")]), name="T")
+    hdus = [fits.ImageHDU(pixels(seed), header(), name="SCI", ver=seed) for seed in (1, 2)]
+    raw = file_of(fits.PrimaryHDU(), table, *hdus, fits.ImageHDU(np.zeros((2, *SHAPE)), header(), name="CUBE"))
+    for hdu, seed in (("", 1), ("2", 1), ("3", 2), ("sci", 1), ("SCI,2", 2)):
+        np.testing.assert_array_equal(read(raw, hdu).image, pixels(seed))
+    for hdu, said in (
+        ("DQ", r"no HDU 'DQ': it has 0 PRIMARY \(empty\), 1 T \(a table\), 2 SCI \(100 x 80\).* correct archive.hdu"),
+        ("9", "no HDU '9'"),
+        ("1", "HDU '1' holds no image of two dimensions"),
+        ("CUBE", "HDU 'CUBE' holds no image of two dimensions"),
+    ):
+        with pytest.raises(UnreadableError, match=said):
+            read(raw, hdu)
+
+
+def test_a_third_axis_of_length_one_is_no_hindrance():
+    made = header(CTYPE3="FREQ", CRVAL3=1e9, CRPIX3=1.0, CDELT3=1.0, CUNIT3="Hz")
+    np.testing.assert_array_equal(read(image(pixels()[None], made)).image, pixels())
+
+
+BAD = {
+    "no WCS": (image(cards=header(CTYPE1=None, CTYPE2=None)), "no celestial WCS: CTYPE1 is ''"),
+    "galactic": (image(cards=header(CTYPE1="GLON-TAN", CTYPE2="GLAT-TAN")), "in GLON and GLAT, not in RA and DEC"),
+    "of 1950": (image(cards=header(RADESYS="FK4", EQUINOX=1950.0)), "in the system FK4 1950"),
+    "a singular WCS": (image(cards=header(CD1_1=0.0, CD1_2=0.0)), "WCS"),
+    "an unknown projection": (image(cards=header("XYZ")), "its WCS cannot be read|no celestial WCS"),
+    "a distortion that is not read": (image(cards=header("TNX")), "distortion of its WCS, RA---TNX, cannot be read"),
+    "no unit": (
+        image(cards=header(BUNIT="ADU")),
+        r"no unit that is known \(BUNIT 'ADU'\) and no zero point .*set archive",
+    ),
+    "no number": (image(np.full(SHAPE, np.nan, np.float32)), "no pixel of the image is a finite number"),
+    "no image": (file_of(fits.PrimaryHDU()), r"no image of two dimensions: it has 0 PRIMARY \(empty\)"),
+    "cut short": (image()[:-2880], "cut short"),
+    "not FITS": (b"<html>" * 1000, "not a FITS file"),
+    "a damaged card": (image().replace(b"BITPIX  =                  -32", b"BITPIX  =                  -33"), "BITPIX"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_file_that_is_wrong_says_what_is_wrong(kind):
+    raw, said = BAD[kind]
+    with pytest.raises(UnreadableError, match=said):
+        read(raw)
+
+
+def test_a_packed_file_that_is_damaged_inside_is_unreadable():
+    packed = fits.CompImageHDU(pixels(), header(), compression_type="RICE_1", quantize_level=16.0)
+    raw = bytearray(file_of(fits.PrimaryHDU(), packed))
+    raw[-5760:-2880] = b"\xff" * 2880
+    try:
+        made = read(bytes(raw))
+    except UnreadableError:
+        return
+    assert made.image.shape == SHAPE, "Rice codes have no checksum: damage may go unseen"
+
+
+@pytest.mark.parametrize(
+    ("projection", "cards", "kind"),
+    [
+        ("TAN", {}, FrameWcs),
+        ("TAN", {"CUNIT1": None, "CUNIT2": None, "RADESYS": "FK5", "EQUINOX": 2000.0}, FrameWcs),
+        ("TAN", {"LONPOLE": 170.0}, DistortedWcs),
+        ("TAN-SIP", SIP, DistortedWcs),
+        ("TPV", TPV, DistortedWcs),
+        ("TAN", TPV, DistortedWcs),  # as SCAMP once wrote it
+        ("TNX", TNX, DistortedWcs),
+        ("SIN", {}, DistortedWcs),
+        ("ZPN", {"PV2_1": 1.0, "PV2_3": 42.0}, DistortedWcs),
+    ],
+)
+def test_positions_and_pixels_are_those_of_astropy_in_any_projection(projection, cards, kind):
+    made = header(projection, **cards)
+    wcs, whole = read_wcs(made), WCS(made)
+    assert type(wcs) is kind
+    x, y = np.random.default_rng(1).uniform(0, SHAPE[0], (2, 200))
+    ra, dec = whole.all_pix2world(x, y, 0)
+    np.testing.assert_allclose(np.stack(pixel_to_sky(wcs, x, y)), np.stack([ra, dec]), rtol=0, atol=1e-11)
+    np.testing.assert_allclose(np.stack(sky_to_pixel(wcs, ra, dec)), np.stack([x, y]), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("cards", "mjd"),
+    [
+        ({"MJD-OBS": 57754.0}, 57754.0 + 37 / 86400),
+        ({"MJD-OBS": 57754.0, "TIMESYS": "TAI"}, 57754.0),
+        ({"MJD-OBS": 57754.0, "TIMESYS": "TT"}, 57754.0 - 32.184 / 86400),
+        ({"MJD-OBS": 57754.0, "TIMESYS": "GPS"}, np.nan),
+        ({"MJD-OBS": "yesterday"}, np.nan),
+        ({}, np.nan),
+    ],
+)
+def test_the_time_is_in_atomic_time_or_not_known(cards, mjd):
+    np.testing.assert_allclose(read_time(fits.Header(cards)), mjd, rtol=0, atol=1e-9)
