@@ -70,16 +70,16 @@ def make_job(path: str, kind: str) -> Job:
 def read_and_tell(path: str, kind: str) -> None:
     """Read a catalogue in this process and say what it took."""
     job = make_job(path, kind)
-    before = _peak()
+    before = peak()
     begun = time.perf_counter()
     catalog = read_catalog(job.catalog, job.archive)
     print(
         f"    {kind}: {catalog.table.num_rows:,} rows kept ({catalog.table.nbytes / 1e6:,.0f} MB) in "
-        f"{time.perf_counter() - begun:.0f} s, peak {_peak() / 1e6:,.0f} MB (imports alone {before / 1e6:,.0f} MB)"
+        f"{time.perf_counter() - begun:.0f} s, peak {peak() / 1e6:,.0f} MB (imports alone {before / 1e6:,.0f} MB)"
     )
 
 
-def _peak() -> int:
+def peak() -> int:
     """Peak resident bytes (`VmHWM`, which, other than `ru_maxrss`, forgets the parent's)."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from survey_batch.catalog.clean import clean
 from survey_batch.catalog.draft import Draft
+from survey_batch.catalog.match.lone import judge_lone, without_lone
 from survey_batch.catalog.opening import Opened
 from survey_batch.catalog.select import select
 from survey_batch.config.job import ArchiveSection, CatalogSection
@@ -52,6 +53,12 @@ def read_batches(opened: Opened, section: CatalogSection, archive: ArchiveSectio
     for rows in opened.source.batches(sorted(set(opened.names.values()))):
         here = {ours: theirs for ours, theirs in opened.names.items() if theirs not in rows.absent}
         draft = Draft(rows, here, opened.angles)
+        match, partnered = section.match, rows.partnered
+        if match is not None and partnered is not None:
+            judge_lone(draft, partnered, match, opened.source.matched, archive)
         table = clean(draft, section, archive, first)
-        yield Batch(first, draft, table, *select(draft, table["label"], section.select))
+        chosen, left_out = select(draft, table["label"], section.select)
+        if match is not None and partnered is not None:
+            chosen = without_lone(chosen, left_out, partnered, match)
+        yield Batch(first, draft, table, chosen, left_out)
         first += len(draft)

@@ -1,12 +1,13 @@
 """The meaning of a catalogue's columns: guessed from the names in known releases, or given in the job."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from survey_batch.catalog.guesses import POSITIONS, first_match, matching, plain
 from survey_batch.catalog.labels import MADE_LABELS, class_columns
 from survey_batch.catalog.needs import columns_of, explain_missing, near
 from survey_batch.catalog.source import Source
-from survey_batch.config.job import ArchiveSection, CatalogSection
+from survey_batch.config.job import ArchiveSection, CatalogSection, ListSection
 from survey_batch.config.survey import find_survey
 from survey_batch.core.errors import ConfigurationError
 
@@ -37,7 +38,19 @@ def match_columns(
         columns.
     """
     survey = find_survey(archive.survey)
-    guesses = {**survey.known_columns(), **survey.columns_of_job(archive)}
+    known = {**survey.known_columns(), **survey.columns_of_job(archive)}
+    found = dict(source.guessed) if source.guessed is not None else guessed_columns(source, known)
+    wanted_of_partner = section.match.columns if section.match is not None and source.matched else {}
+    found |= {
+        ours: name for ours, name in named_columns(source, section, known).items() if ours not in wanted_of_partner
+    }
+    if missing := [name for name in survey.missing(found, archive) if positions or name not in ("ra", "dec")]:
+        raise ConfigurationError(explain_missing(missing, source, archive))
+    return found
+
+
+def guessed_columns(source: Source, guesses: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Map our names to the file's by the usual names (`guesses`) and by the UCDs of columns."""
     usable = [column.name for column in source.columns if not column.vector]
     found = _by_ucd(source)
     found |= {ours: name for ours, names in guesses.items() if (name := first_match(names, usable)) is not None}
@@ -46,9 +59,6 @@ def match_columns(
         other = "redshift" if _bands_are_there(source.names) else "mag_z"
         if plain(found.get(other, "")) == "z":
             del found[other]
-    found |= _named(source, section, guesses)
-    if missing := [name for name in survey.missing(found, archive) if positions or name not in ("ra", "dec")]:
-        raise ConfigurationError(explain_missing(missing, source, archive))
     return found
 
 
@@ -79,22 +89,29 @@ def _bands_are_there(names: Sequence[str]) -> bool:
     return not {"u", "g", "r", "i"}.isdisjoint(map(plain, names))
 
 
-def _named(source: Source, section: CatalogSection, known: Iterable[str]) -> dict[str, str]:
-    """Return the columns that the job names, each checked against the file."""
+def named_columns(source: Source, section: ListSection, known: Iterable[str], table: str = "catalog") -> dict[str, str]:
+    """Return the columns that a table of the job names, each checked against the file.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such column, or it holds vectors.
+    """
     problems = [
-        f"catalog.columns.{ours}: {ours!r} is not a name used here{near(ours, known)}; known: {', '.join(known)}"
+        f"{table}.columns.{ours}: {ours!r} is not a name used here{near(ours, known)}; known: {', '.join(known)}"
         for ours in section.columns
         if ours not in known
     ]
-    named = {f"catalog.columns.{ours}": (ours, theirs) for ours, theirs in section.columns.items()}
+    named = {f"{table}.columns.{ours}": (ours, theirs) for ours, theirs in section.columns.items()}
     if section.id is not None:
-        named["catalog.id"] = ("object_id", section.id)
-    if section.label is not None and section.label not in MADE_LABELS:
-        named["catalog.label"] = ("label", str(section.label))
+        named[f"{table}.id"] = ("object_id", section.id)
+    label = section.label if isinstance(section, CatalogSection) else None
+    if label is not None and label not in MADE_LABELS:
+        named["catalog.label"] = ("label", str(label))
     vectors = {column.name for column in source.columns if column.vector}
     found = {}
     for key, (ours, theirs) in named.items():
-        name = theirs if theirs in source.names else first_match((plain(theirs),), source.names)
+        name = column_named(theirs, source)
         if name is None:
             problems.append(f"{key}: there is no column {theirs!r}{near(theirs, source.names)}")
         elif name in vectors:
@@ -104,6 +121,11 @@ def _named(source: Source, section: CatalogSection, known: Iterable[str]) -> dic
     if problems:
         raise ConfigurationError("\n".join([*problems, columns_of(source)]))
     return found
+
+
+def column_named(name: str, source: Source) -> str | None:
+    """Find the file's own name of a column; blanks, underscores and case may differ."""
+    return name if name in source.names else first_match((plain(name),), source.names)
 
 
 def column_notes(source: Source, names: Mapping[str, str], section: CatalogSection, survey: str) -> Iterator[str]:
@@ -121,6 +143,9 @@ def column_notes(source: Source, names: Mapping[str, str], section: CatalogSecti
         The survey whose names were guessed.
     """
     chosen = {*section.columns, *(["object_id"] if section.id else []), *(["label"] if section.label else [])}
+    if source.matched:  # what the second list gives is said elsewhere
+        source = replace(source, columns=tuple(one for one in source.columns if one.name not in source.matched))
+        names = {ours: name for ours, name in names.items() if name in source.names}
     yield from _vectors_passed_over(source, names, chosen, survey)
     if {"ra", "dec"} <= set(names):
         yield from _other_positions(source, names, chosen, find_survey(survey).known_columns())

@@ -142,6 +142,9 @@ class Draft:
         if where.size == 0:
             return
         values = [self._shown(name, where) for name in named if name in self.names]
+        if isinstance(reason, str) and not values:
+            self.problem[where] = reason  # one text, not a copy for each row
+            return
         reasons = [reason] * len(where) if isinstance(reason, str) else [reason[int(row)] for row in where]
         self.problem[where] = [
             "; ".join(filter(None, (", ".join(shown), why)))

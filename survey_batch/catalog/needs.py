@@ -52,4 +52,7 @@ def columns_of(source: Source) -> str:
     """List the columns of a catalogue."""
     others = [f"{number} {text}" for number, text in source.tables.items() if number != source.table]
     tables = f"; other tables of the file: {', '.join(others)} (choose with catalog.table)" if others else ""
-    return f"columns of {source.url}: {', '.join(source.names)}{tables}"
+    own = ", ".join(name for name in source.names if name not in source.matched)
+    other = ", ".join(name for name in source.names if name in source.matched)
+    matched = f"; of the list that it is matched with: {other}" if other else ""
+    return f"columns of {source.url}: {own}{tables}{matched}"

@@ -4,14 +4,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from survey_batch.catalog.angles import Angle, Axis, angle_of
+from survey_batch.catalog.angles import Angle, Axis
 from survey_batch.catalog.columns import column_notes, match_columns, needed_columns
 from survey_batch.catalog.formats import open_source
+from survey_batch.catalog.match import joined
+from survey_batch.catalog.match.notes import about_columns
+from survey_batch.catalog.position_units import position_angles
 from survey_batch.catalog.source import Choice, Source
 from survey_batch.config.job import ArchiveSection, CatalogSection
 from survey_batch.core.errors import ConfigurationError
-
-_AXES: tuple[Axis, ...] = ("ra", "dec")
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,14 @@ def open_catalog(section: CatalogSection, archive: ArchiveSection, *, positions:
             "read, the first that has the columns; to choose: [catalog] table = <number or name>"
         )
     notes += column_notes(source, names, section, archive.survey)
-    angles = {axis: _angle(source, names[axis], axis, section) for axis in _AXES if axis in names} if positions else {}
+    angles = position_angles(source, names, section) if positions else {}
     notes += _converted(angles, names)
     notes += _single(source, names, angles)
     if velocity := _velocity(source, names):
         del names["redshift"]
         notes.append(velocity)
+    if section.match is not None and positions:
+        notes.append(about_columns(names, source.matched, section.match))
     return Opened(source, names, angles, tuple(notes))
 
 
@@ -78,6 +81,8 @@ def _table_with_columns(
     refused: list[ConfigurationError] = []
     for number in numbers if section.table is None else numbers[:1]:
         source = first if number == first.table else open_source(section.path, replace(choice, table=number))
+        if section.match is not None and positions:
+            source = joined(source, section, section.match, archive)
         try:
             return source, needed_columns(match_columns(source, section, archive, positions=positions), section, source)
         except ConfigurationError as error:
@@ -87,22 +92,6 @@ def _table_with_columns(
 
 def _listed(tables: Mapping[int, str]) -> str:
     return "; ".join(f"{number} {text}" for number, text in tables.items())
-
-
-def _angle(source: Source, name: str, axis: Axis, section: CatalogSection) -> Angle:
-    unit = next(column.unit for column in source.columns if column.name == name)
-    try:
-        return angle_of(section.units.get(axis, unit), axis)
-    except ValueError as error:
-        if axis in section.units:
-            raise ConfigurationError(
-                f"catalog.units.{axis}: {section.units[axis]!r} is not a known unit of angle; "
-                "known: deg, rad, arcmin, arcsec, mas, hourangle (ra only), hms and dms"
-            ) from error
-        raise ConfigurationError(
-            f"catalog: column {name!r} of {section.path} is in {unit!r}, which is not a unit of position: correct the "
-            f'file, or state the right unit: [catalog] units = {{{axis} = "deg"}}'
-        ) from error
 
 
 def _converted(angles: Mapping[Axis, Angle], names: Mapping[str, str]) -> Iterator[str]:

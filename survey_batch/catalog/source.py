@@ -8,8 +8,25 @@ from typing import Any
 import fsspec
 import pyarrow as pa
 
+from survey_batch.core.arrays import F4, Flags
+
 BATCH_ROWS = 1 << 17
 """Rows read at a time, if the format allows it."""
+
+
+@dataclass(frozen=True)
+class Partnered:
+    """Which rows have a partner in the second list, `[catalog.match]`.
+
+    Attributes
+    ----------
+    matched : (n,) bool
+    apart : (n,) float32
+        Arcseconds to the partner, or to the nearest row of that list if that is too far to be one; NaN if not known.
+    """
+
+    matched: Flags
+    apart: F4
 
 
 @dataclass(frozen=True)
@@ -26,12 +43,15 @@ class Rows:
         Columns of a folder that the file with these rows lacks; null in each row.
     notes
         What was ignored, if that is known only after all has been read.
+    partnered
+        The rows' partners, if the catalogue is matched with a second list.
     """
 
     table: pa.Table
     unreadable: Mapping[int, str] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    partnered: Partnered | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +103,12 @@ class Source:
         declares them (`Column.kind`).
     tells_overflow
         Whether the format can say that a server cut off the result, as VOTable can.
+    guessed
+        Our name to the column's, where a second list gives some of the columns; None: to be guessed from all names.
+    matched
+        The columns of the second list.
+    matched_text
+        The same as `text`, of the second list.
     """
 
     url: str
@@ -93,11 +119,19 @@ class Source:
     table: int = 1
     text: bool = False
     tells_overflow: bool = False
+    guessed: Mapping[str, str] | None = None
+    matched: frozenset[str] = frozenset()
+    matched_text: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns, in the file's order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def untyped(self) -> frozenset[str]:
+        """Names of the columns that are read as text because their format has no types, or only declares them."""
+        return frozenset(name for name in self.names if (self.matched_text if name in self.matched else self.text))
 
     def read(self, names: Sequence[str]) -> Rows:
         """Read all rows at once."""

@@ -23,6 +23,8 @@ from survey_batch.config.sections.cluster import ClusterSection, GpuSection
 from survey_batch.config.sections.custom import CustomSection
 from survey_batch.config.sections.execution import ShardsSection
 from survey_batch.config.sections.images import CompositesSection, CutoutsSection, FramesSection, ImageFeaturesSection
+from survey_batch.config.sections.listed import ListSection
+from survey_batch.config.sections.match import MatchSection
 from survey_batch.config.sections.models import PredictionsSection
 from survey_batch.config.sections.spectra import SpectralFeaturesSection, SpectraSection
 from survey_batch.config.sections.training import TrainSection
@@ -52,6 +54,8 @@ __all__ = [
     "GpuSection",
     "ImageFeaturesSection",
     "Job",
+    "ListSection",
+    "MatchSection",
     "PredictionsSection",
     "SampleSection",
     "Section",

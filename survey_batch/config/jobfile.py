@@ -24,6 +24,7 @@ from survey_batch.core.redaction import HIDDEN, secret_in, without_query
 EXPANDED_KEYS: tuple[KeyPath, ...] = (
     ("output",),
     ("catalog", "path"),
+    ("catalog", "match", "path"),
     ("archive", "root"),
     ("archive", "cache"),
     ("predictions", "classifier"),

@@ -41,6 +41,19 @@ VALUES: Sequence[tuple[str, "Callable[[Job], bool]", str]] = (
         lambda job: job.catalog.duplicates is not None and "position" in job.catalog.duplicates.by,
         '"position" in catalog.duplicates.by',
     ),
+    (
+        "catalog.match.radius_arcsec",
+        lambda job: job.catalog.match is not None and job.catalog.match.by == "position",
+        'catalog.match.by = "position"',
+    ),
+    *(
+        (
+            f"catalog.match.{key}",
+            lambda job: job.catalog.match is not None and job.catalog.match.by == "id",
+            'catalog.match.by = "id"',
+        )
+        for key in ("id", "id_in_catalog")
+    ),
 )
 """Keys that are read only if another key has a certain value: the key, a test for this, and the value needed."""
 

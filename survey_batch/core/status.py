@@ -22,7 +22,7 @@ class Status(IntEnum):
     UNREADABLE = 4
     """The file came whole and is wrong: damaged, or not what it claims to be."""
     OUTSIDE = 5
-    """The position is not on the frame, or not on any frame of the survey."""
+    """The position is not on the frame, or not on any frame of the survey; or the survey has no spectrum there."""
     INVALID = 6
     """The catalogue row cannot be used."""
     UNREACHABLE = 7
@@ -46,6 +46,11 @@ RETRIABLE = (
 
 OFF_FOOTPRINT = "the survey has no image there"
 """How the problem of a catalogue's row begins that is `outside`, not `invalid`."""
+
+NOT_IN_LIST = "the survey's list has no object there"
+"""The same for a row without a partner in the list that it is matched with."""
+
+OUTSIDE = (OFF_FOOTPRINT, NOT_IN_LIST)
 
 USABLE = (Status.OK, Status.PARTIAL)
 """Statuses whose data a later stage can use."""

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.config.job import Job
-from survey_batch.core.status import OFF_FOOTPRINT, Status, unfinished
+from survey_batch.core.status import OUTSIDE, Status, unfinished
 from survey_batch.monitor.record import Record
 from survey_batch.planning.stored import Rows, read_rows_of
 from survey_batch.stages import Block, Stage, make_stage
@@ -97,4 +97,4 @@ def _of_problem(text: str) -> Status:
     """Return the status of a catalogue's row with this problem."""
     if not text:
         return Status.OK
-    return Status.OUTSIDE if OFF_FOOTPRINT in text else Status.INVALID
+    return Status.OUTSIDE if any(reason in text for reason in OUTSIDE) else Status.INVALID

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from survey_batch.catalog.columns import column_named
 from survey_batch.catalog.detected import object_catalog
-from survey_batch.catalog.guesses import first_match, plain
 from survey_batch.catalog.needs import columns_of, near
 from survey_batch.catalog.opening import open_catalog
 from survey_batch.catalog.source import Source
@@ -68,7 +68,7 @@ def read_columns(job: Job, rows: I8, names: Sequence[str], asked_by: str) -> Col
 
 def find_column(source: Source, name: str, asked_by: str) -> str:
     """Find the file's own name of a column; parameters and errors as of `read_columns`."""
-    theirs = name if name in source.names else first_match((plain(name),), source.names)
+    theirs = column_named(name, source)
     if theirs is None:
         raise ConfigurationError(
             f"{asked_by}: there is no column {name!r}{near(name, source.names)}\n{columns_of(source)}"

@@ -26,13 +26,13 @@ from survey_batch.config.unread import unread
 from survey_batch.core.arrays import Flags
 from survey_batch.core.display import html_table
 from survey_batch.core.paths import make_folder
+from survey_batch.core.sorting import Sorter
 from survey_batch.core.steps import step
 from survey_batch.planning.growth import fields_in_order, held_rows
 from survey_batch.planning.hashing import hash_of
 from survey_batch.planning.kept_frames import by_density
 from survey_batch.planning.stored import parts_not_stored, store_table
 from survey_batch.store.schema import Array, Axis, Shard, cut_into_shards
-from survey_batch.store.sorting import Sorter
 
 BUCKET_ROWS = 1 << 20
 """Rows sorted at a time."""

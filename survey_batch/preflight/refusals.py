@@ -36,6 +36,8 @@ def refuse_overlaps(job: Job) -> None:
 
 def _used_paths(job: Job) -> Iterator[tuple[str, str]]:
     yield "catalog.path", job.catalog.path
+    if job.catalog.match is not None:
+        yield "catalog.match.path", job.catalog.match.path
     yield "archive.root", job.archive.root
     if job.archive.cache is not None:
         yield "archive.cache", job.archive.cache

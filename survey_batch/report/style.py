@@ -30,8 +30,8 @@ ADVICE = {
     "Once it is there: run --retry not_found.",
     "unreadable": "The file is damaged or of another kind. Download it by hand to check; report it to the archive. "
     "Once it is mended: run --retry unreadable.",
-    "outside": "The position is not on the frame that the catalogue names, or the survey has no image there: compare "
-    "its ra, dec and frame key.",
+    "outside": "The position is not on the frame that the catalogue names, or the survey has no image or spectrum "
+    "there: compare its ra, dec and key.",
     "invalid": "The catalogue row lacks something or contradicts itself: correct it there.",
     "unreachable": "The file could not be had now. Run the same command again: only these are tried.",
     "failed": "An error of the program. Run again; if it happens again, report it with this message.",

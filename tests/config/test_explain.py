@@ -59,7 +59,10 @@ def test_swapped_letters_come_before_other_mistakes_and_all_keys_are_listed():
 
 
 def test_a_key_in_the_wrong_table_is_sent_home():
-    assert "is not a key of [cutouts] (did you mean catalog.path?)" in problems(cutouts={"path": "x"})["cutouts.path"]
+    assert (
+        "is not a key of [cutouts] (did you mean catalog.path or catalog.match.path?)"
+        in problems(cutouts={"path": "x"})["cutouts.path"]
+    )
     assert "is not a key of the job file (did you mean cluster.memory" in problems(memory="2 GB")["memory"]
 
 

@@ -77,6 +77,13 @@ def refused(load):
             "spectral_features.smoothing_order",
             "spectral_features.smoothing_window above 1",
         ),
+        (
+            "lamost",
+            'catalog.match = { path = "x", by = "id", radius_arcsec = 2 }',
+            "catalog.match.radius_arcsec",
+            'catalog.match.by = "position"',
+        ),
+        ("lamost", 'catalog.match = { path = "x", id = "y" }', "catalog.match.id", 'catalog.match.by = "id"'),
         ("lamost", "catalog.split.cell_degrees = 2", "catalog.split.cell_degrees", 'group = "sky"'),
     ],
 )

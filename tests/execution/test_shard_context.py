@@ -96,3 +96,19 @@ def test_inputs_are_read_from_the_product_before(make):
     inputs = ShardContext.of(job, "features", shard).inputs()
     assert set(inputs) == set(make_stage(job, "features").input_variables)
     assert {len(values) for values in inputs.values()} == {8}
+
+
+def test_a_row_without_a_spectrum_in_the_survey_s_list_is_outside(keys, tmp_path):
+    """A list of positions, matched with the release's; a row's status is known before anything is fetched."""
+    lines = ["name,ra,dec", "here,10,1", "away,50,1", "nowhere,,"]
+    (tmp_path / "mine.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "release.csv").write_text("obsid,ra,dec,filename\n1000,10,1,spec-1-A_sp01-001.fits\n")
+    match = {"path": str(tmp_path / "release.csv")}
+    catalog = {"path": str(tmp_path / "mine.csv"), "id": "name", "match": match}
+    job = lamost_job({**keys, "catalog": catalog}, tmp_path / "out")
+    plan = make_plan(job)
+    plan.store()
+    (shard,) = plan.shards("object")
+    context = ShardContext.of(job, "spectra", shard)
+    status = dict(zip(plan.objects["object_id"].to_pylist(), context.inherited(context.rows()), strict=True))
+    assert status == {"here": Status.OK, "away": Status.OUTSIDE, "nowhere": Status.INVALID}

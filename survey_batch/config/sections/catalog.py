@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
 from survey_batch.config.sections.base import Section, Unit, WrongKeyError
 from survey_batch.config.sections.detect import DetectSection
-from survey_batch.core.redaction import check_address
+from survey_batch.config.sections.listed import ListSection
+from survey_batch.config.sections.match import MatchSection
 
 
 def _in_order(limits: tuple[float, float]) -> tuple[float, float]:
@@ -111,29 +112,16 @@ class SplitSection(Section):
         return self
 
 
-class CatalogSection(Section):
+class CatalogSection(ListSection):
     """Where the list of objects is, what its columns mean, and which rows to take."""
 
-    path: Annotated[str, Field(examples=["catalog.csv"])]
-    """The file, the folder of files or the HATS catalogue with the objects: a path or any fsspec URL."""
-    id: Annotated[str | None, Field(examples=["specobjid"])] = None
-    """Column of the object's identifier; guessed for known releases."""
-    columns: Annotated[Mapping[str, str], Field(examples=[{"ra": "RAJ2000", "dec": "DEJ2000"}])] = {}
-    """Our name = the file's name, for columns that cannot be guessed: `{ra = "RAJ2000"}`."""
-    units: Annotated[Mapping[Literal["ra", "dec"], str], Field(examples=[{"ra": "hms", "dec": "dms"}])] = {}
-    """Units of the position if the file gives none or wrong ones: deg, rad, hourangle, arcsec, hms, dms, …."""
-    table: Annotated[str | int | None, Field(examples=[2])] = None
-    """Table name or number in FITS files (HDU) and VOTables with several; by default the first with the columns."""
-    accept_overflow: bool = False
-    """Accept a VOTable that the server truncated (QUERY_STATUS OVERFLOW)."""
     label: Annotated[str | None, Field(examples=["spectral_type"])] = None
     """Column of the class; or a label made from class and subclass: `"spectral_type"` (A, F, G, K, M or non-stellar)
     or `"mk_class"` (O, B, A, F, G, K, M, OB, carbon, WD, CV)."""
+    match: MatchSection | None = None
     select: SelectSection | None = None
     duplicates: DuplicatesSection | None = None
     sample: SampleSection | None = None
     split: SplitSection | None = None
     detect: DetectSection | None = None
     """Find the objects on the frames of the fields that `path` lists."""
-
-    _path = field_validator("path")(check_address)

@@ -98,7 +98,8 @@ def export_catalog(
     _writer(target)
     if target.endswith(HATS) and exists(target) and not exists(join(target, HATS_FILES[0])):
         raise ConfigurationError(f"--to {target}: something is there that is no HATS catalogue: name another folder")
-    for source in {job.catalog.path, object_catalog(job).path}:
+    match = job.catalog.match
+    for source in {job.catalog.path, object_catalog(job).path, *([match.path] if match is not None else [])}:
         _refuse_onto(source, target)
     step("joining the results to the catalogue")
     with join_results(job, with_, positions=target.endswith(HATS)) as table:

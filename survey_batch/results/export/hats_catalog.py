@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.sorting import Sorter
 from survey_batch.core.versions import own_version
 from survey_batch.results.export.joined import OURS, Joined
 from survey_batch.results.export.names import parquet_names
 from survey_batch.results.export.parquet_table import file_metadata
 from survey_batch.results.export.staging import Staged, staged
 from survey_batch.store.schema import Array
-from survey_batch.store.sorting import Sorter
 
 RA, DEC = f"{OURS}ra", f"{OURS}dec"
 INDEX, INDEX_ORDER = "_healpix_29", 29
@@ -65,7 +65,7 @@ def write_hats(table: Joined, path: Path) -> None:
             index = np.asarray(part[INDEX])
             sorter.add(part, file_number[index >> 2 * (INDEX_ORDER - ORDER)], index)
         _write_files(table, sorter, pixels, path)
-        _describe(path, pixels, int(counts.sum()), int(counts.max()))
+        _describe(path, pixels, counts)
 
 
 def _indexed(source: Staged, names: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -115,22 +115,25 @@ def _write_files(table: Joined, sorter: Sorter, pixels: list[Any], path: Path) -
                 writer.write_table(pa.table(part.columns, schema=schema))
 
 
-def _describe(path: Path, pixels: list[Any], rows: int, most: int) -> None:
-    """Write the catalogue's properties, the list of its pixels, and the files' metadata in one file."""
+def _describe(path: Path, pixels: list[Any], counts: Array) -> None:
+    """Write the catalogue's properties, the list of its pixels, the files' metadata in one file, and a map of rows."""
     from hats.catalog import PartitionInfo, TableProperties
     from hats.io import write_parquet_metadata
+    from hats.io.skymap import write_skymap
 
     PartitionInfo.from_healpix(pixels).write_to_file(catalog_path=path)
     write_parquet_metadata(path)
+    write_skymap(counts, path)
     TableProperties(
         catalog_name=path.name.strip(".").split(".hats")[0],
         catalog_type="object",
-        total_rows=rows,
+        total_rows=int(counts.sum()),
         ra_column=RA,
         dec_column=DEC,
         healpix_column=INDEX,
         healpix_order=INDEX_ORDER,
-        hats_max_rows=max(most, MOST_ROWS),
+        skymap_order=ORDER,
+        hats_max_rows=max(int(counts.max()), MOST_ROWS),
         npix_suffix=".parquet",
-        hats_builder=f"survey-batch {own_version()}",
+        **TableProperties.new_provenance_dict(path, f"survey-batch {own_version()}"),
     ).to_properties_file(path)

@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from survey_batch.catalog.detected import object_catalog
+from survey_batch.catalog.match.join import APART
 from survey_batch.catalog.opening import Opened, open_catalog
 from survey_batch.config.job import Job
+from survey_batch.core.sorting import BATCH_ROWS, Sorter, in_batches, takeable
 from survey_batch.results.export.changes import Changes
 from survey_batch.results.export.matching import match
 from survey_batch.results.export.provenance import provenance_of
@@ -20,7 +22,6 @@ from survey_batch.results.export.results import Results, find_results
 from survey_batch.results.export.text import Types, is_text
 from survey_batch.results.export.units import with_units
 from survey_batch.store.schema import Array
-from survey_batch.store.sorting import BATCH_ROWS, Sorter, in_batches
 
 OURS = "sb_"
 """Prefix of added columns, so that none hides a column of the catalogue."""
@@ -118,9 +119,11 @@ class _Rows:
 
     def __init__(self, opened: Opened, rows: Array, replaced: set[str], changes: Changes) -> None:
         self._source, self._rows = opened.source, rows
-        kinds = {column.name: column.kind for column in self._source.columns} if self._source.text else None
-        self._types = Types(kinds, typed=not self._source.text)
-        self._names = self._without_ours(replaced, changes)
+        untyped = self._source.untyped
+        kinds = {column.name: column.kind for column in self._source.columns if column.name in untyped}
+        self._types = Types(kinds, typed=frozenset(self._source.names) - untyped)
+        passed_over = self._source.matched - {APART.name, *opened.names.values()}
+        self._names = [name for name in self._without_ours(replaced, changes) if name not in passed_over]
         first = next(self._raw(self._names))
         if text := [field.name for field in first.schema if is_text(field.type)]:
             for table in self._raw(text):
@@ -146,25 +149,5 @@ class _Rows:
         first = 0
         for batch in self._source.batches(names):
             begin, end = np.searchsorted(self._rows, [first, first + batch.table.num_rows])
-            yield _without_views(batch.table).take(pa.array(self._rows[begin:end] - first))
+            yield takeable(batch.table).take(pa.array(self._rows[begin:end] - first))
             first += batch.table.num_rows
-
-
-def _without_views(table: pa.Table) -> pa.Table:
-    """Turn views of text and bytes, from which Arrow cannot take rows, into their plain types."""
-    fields = [pa.field(field.name, _plain(field.type)) for field in table.schema]
-    return table.cast(pa.schema(fields)) if pa.schema(fields) != table.schema else table
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
-    if pa.types.is_fixed_size_list(kind):
-        return pa.list_(_plain(kind.value_type), kind.list_size)
-    if pa.types.is_map(kind):
-        return pa.map_(_plain(kind.key_type), _plain(kind.item_type))
-    if pa.types.is_large_list(kind):
-        return pa.large_list(_plain(kind.value_type))
-    if pa.types.is_list(kind):
-        return pa.list_(_plain(kind.value_type))
-    return {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(kind, kind)

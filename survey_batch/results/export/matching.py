@@ -19,9 +19,9 @@ from survey_batch.config.job import CatalogSection, Job
 from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.sky import separation_arcsec
+from survey_batch.core.sorting import BATCH_ROWS, Sorter, in_batches
 from survey_batch.planning.stored import read_plan_part, to_numpy
 from survey_batch.store.schema import Array
-from survey_batch.store.sorting import BATCH_ROWS, Sorter, in_batches
 
 MOVED_ARCSEC = 1.0
 """Less than the width of a star's image; more than rounding in any catalogue."""

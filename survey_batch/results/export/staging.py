@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from survey_batch.catalog.values import one_array
+from survey_batch.core.sorting import BATCH_ROWS
 from survey_batch.results.export.changes import Changes
 from survey_batch.results.export.joined import Joined
 from survey_batch.store.schema import Array
-from survey_batch.store.sorting import BATCH_ROWS
 
 
 def staged(table: Joined, folder: Path) -> "Staged":

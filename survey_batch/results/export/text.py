@@ -1,7 +1,7 @@
 """Text that stands for numbers or Booleans, and is converted if no digit is lost."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
@@ -100,13 +100,13 @@ class Types:
     kinds : mapping of str to pyarrow.DataType
         Types that the file declares. Columns declared as text stay text, except long identifiers; lists are written as
         JSON.
-    typed : bool
-        Whether the format has types. Then only long identifiers change: columns of which all values are integers and
-        some have more digits than doubles hold. (SDSS keeps `SPECOBJID` as text in FITS, which has no unsigned 64-bit
-        integers with gaps.)
+    typed : collection of str
+        Columns of a format that has types. Of these only long identifiers change: columns of which all values are
+        integers and some have more digits than doubles hold. (SDSS keeps `SPECOBJID` as text in FITS, which has no
+        unsigned 64-bit integers with gaps.)
     """
 
-    def __init__(self, kinds: Kinds | None = None, *, typed: bool = False) -> None:
+    def __init__(self, kinds: Kinds | None = None, *, typed: Collection[str] = ()) -> None:
         self._kinds, self._typed = kinds or {}, typed
         self._columns: dict[str, _Column] = {}
 
@@ -137,9 +137,9 @@ class Types:
     def _of(self, name: str) -> _Column:
         if name not in self._columns:
             kind = self._kinds.get(name)
-            identifiers = self._typed or (kind is not None and is_text(kind))
+            identifiers = name in self._typed or (kind is not None and is_text(kind))
             way = "identifiers" if identifiers else "untyped" if kind is None else "declared"
-            self._columns[name] = _Column(name, way, kind, self._typed, POSSIBLE[way])
+            self._columns[name] = _Column(name, way, kind, name in self._typed, POSSIBLE[way])
         return self._columns[name]
 
 

@@ -136,7 +136,9 @@ PURPOSE = """\
 survey "desi" with layout "{layout}" finds a target's coadd by the columns {columns},
 and its spectrum in it by targetid. The redshift catalogues of each release have them (folder zcatalog of a production):
 {file}.
-Take its rows as they are, or join it to your list by TARGETID, and name the result in catalog.path."""
+Take its rows as they are, or match your list with it, by position or by TARGETID:
+  [catalog] match = {{ path = "<redshift catalogue>", radius_arcsec = 1 }}
+  [catalog] match = {{ path = "<redshift catalogue>", by = "id", id = "TARGETID", id_in_catalog = "<column>" }}"""
 
 EXAMPLE = """\
 name   = "{name}"

@@ -126,8 +126,9 @@ COLUMNS_OF = {
 }
 PURPOSE = """\
 survey "lamost" with layout "{layout}" finds a spectrum's file by the columns {columns}.
-The catalogues of each release (www.lamost.org, LRS General Catalog) have them.
-Join one to your list by obsid or by position (in TOPCAT, for example), and name the result in catalog.path."""
+The catalogues of each release (www.lamost.org, LRS General Catalog) have them. For a list of positions or of obsids:
+  [catalog] match = {{ path = "<catalogue of the release>", best = "snr" }}   (by position, within 3 arcsec)
+  [catalog] match = {{ path = "<catalogue of the release>", by = "id" }}"""
 
 EXAMPLE = """\
 name   = "{name}"
@@ -136,6 +137,7 @@ stages = ["spectra", "features"]            # and "predictions", with its table 
 
 [catalog]
 path = "catalog.csv"
+# match = { path = "dr9_LRS_stellar.csv", best = "snr" }   # if catalog.csv has ra and dec alone: a release's list
 label = "spectral_type"                     # a column, or "spectral_type": A F G K M or non-stellar
 split = { train = 0.7, test = 0.3 }         # by star, so that none is in both
 

@@ -111,6 +111,8 @@ def _needs_run(archive: ArchiveSection) -> bool:
 PURPOSE = """\
 survey "sdss-spectra" finds a spectrum's file by the columns plate, mjd and fiberid (up to DR17) or fieldid, mjd and
 catalogid (SDSS-V), and by run2d. The SDSS tables SpecObj and spAll have them. For a list of positions:
+  - here: [catalog] match = { path = "specObj-dr17.fits", best = "snr" }, SDSS's list of its spectra
+    (data.sdss.org/sas/dr17/sdss/spectro/redux/specObj-dr17.fits); then ra and dec are enough
   - in a browser: SkyServer (skyserver.sdss.org), Object CrossID, or an upload to CasJobs, with
     SELECT s.specObjID, s.ra, s.dec, s.run2d, s.plate, s.mjd, s.fiberID, s.class, s.subclass, s.z
   - in Python: astroquery.sdss.SDSS.query_crossid(SkyCoord(ra, dec, unit="deg"),
@@ -124,6 +126,7 @@ stages = ["spectra", "features"]            # and "predictions", with its table 
 
 [catalog]
 path = "catalog.csv"                        # plate, mjd, fiberid and run2d; or fieldid, mjd, catalogid and run2d
+# match = { path = "specObj-dr17.fits", best = "snr" }     # if catalog.csv has ra and dec alone
 label = "spectral_type"                     # a column, or "spectral_type": A F G K M or non-stellar
 split = { train = 0.7, test = 0.3 }
 

@@ -8,6 +8,8 @@ import pytest
 from astropy.table import Table
 from hypothesis import given
 
+from survey_batch.core import sorting
+from survey_batch.core.sorting import Sorter
 from survey_batch.results.export import staging
 from survey_batch.results.export.changes import Changes
 from survey_batch.results.export.encoded import common_form
@@ -15,8 +17,6 @@ from survey_batch.results.export.fits_columns import encode
 from survey_batch.results.export.fits_table import write_fits
 from survey_batch.results.export.joined import Joined
 from survey_batch.results.export.votable import write_votable
-from survey_batch.store import sorting
-from survey_batch.store.sorting import Sorter
 from tests.results.export.test_law import many, tables
 
 WRITERS = {"fits": write_fits, "vot": write_votable}

@@ -15,10 +15,17 @@ from tests.results.export.finished import ROWS
 
 def test_hats_divides_the_sky_into_files_with_few_rows(finished, tmp_path, monkeypatch):
     hats = pytest.importorskip("hats", reason="the extra hats is not installed")
+    from hats.io.skymap import read_skymap
+    from hats.io.validation import is_valid_catalog
+
     monkeypatch.setattr(hats_catalog, "MOST_ROWS", 4)
     path, _ = export_catalog(finished, str(tmp_path / "small.hats"))
     catalog = hats.read_hats(path)
     assert len(catalog.get_healpix_pixels()) > 5
+    assert is_valid_catalog(path, strict=True)
+    assert read_skymap(catalog, None).sum() == ROWS
+    assert catalog.catalog_info.skymap_order == hats_catalog.ORDER
+    assert {"hats_version", "hats_creation_date", "hats_estsize"} <= set(catalog.catalog_info.model_dump(by_alias=True))
     tables = [pq.read_table(file) for file in (tmp_path / "small.hats").rglob("Npix=*.parquet")]
     assert max(table.num_rows for table in tables) <= 4
     ids = pa.concat_tables(tables)["sb_object_id"].to_pylist()

@@ -9,6 +9,7 @@ from astropy.table import Table
 
 from survey_batch.catalog import csv_file, read_catalog
 from survey_batch.catalog.formats import open_source
+from survey_batch.config.job import MatchSection
 from survey_batch.planning.plan import make_plan
 from survey_batch.results.export import export_catalog, export_table, joined, matching
 from survey_batch.results.export.joined import Joined, join_results
@@ -24,6 +25,18 @@ def test_added_columns_of_an_earlier_export_are_replaced(finished, tmp_path):
     assert export_table(again, words).equals(export_table(finished, words))
     left = set(export_table(again).column_names) - set(export_table(finished).column_names)
     assert left == {"sb_spectra_snr"}, "only what this export would add, or every export adds, is known as an export's"
+
+
+def test_columns_that_a_second_list_gives_are_exported_with_the_separation_and_its_others_are_not(finished, tmp_path):
+    other = tmp_path / "other.csv"
+    table = pq.read_table(finished.catalog.path, columns=["ra", "dec"]).slice(0, 2)
+    lines = [f"{row['ra']},{row['dec'] + 1 / 3600},0.5,why" for row in table.to_pylist()]
+    other.write_text("\n".join(["ra,dec,redshift,remarks", *lines]) + "\n")
+    catalog = finished.catalog.model_copy(update={"match": MatchSection(path=str(other))})
+    found = export_table(finished.model_copy(update={"catalog": catalog}))
+    assert set(found.column_names) - set(export_table(finished).column_names) == {"redshift", "match_arcsec"}
+    assert found["redshift"].to_pylist() == [0.5, 0.5] + [None] * (ROWS - 2)
+    assert found["match_arcsec"].to_pylist() == [pytest.approx(1, abs=1e-3)] * 2 + [None] * (ROWS - 2)
 
 
 @pytest.mark.parametrize("rows", [1, 5, 7, 100])

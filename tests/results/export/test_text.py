@@ -66,7 +66,7 @@ def test_a_decimal_point_that_is_dropped_is_said():
 def test_long_identifiers_of_a_file_with_types_become_integers_and_other_text_stays():
     changes = Changes()
     given = {"SPECOBJID": ["  299489677444933000", "14127648704577142822", None], "plate": ["266", "267", "268"]}
-    types = Types(typed=True)
+    types = Types(typed=given)
     types.look(pa.table(given))
     types.note(changes)
     table = types.convert(pa.table(given))

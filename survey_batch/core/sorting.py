@@ -3,11 +3,13 @@
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from survey_batch.store.schema import Array
+Array = npt.NDArray[Any]
 
 BATCH_ROWS = 1 << 16
 """Rows of a batch."""
@@ -68,6 +70,26 @@ def in_batches(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
             waiting = [whole.slice(rows)]
     if any(part.num_rows for part in waiting):
         yield pa.concat_tables(waiting)
+
+
+def takeable(table: pa.Table) -> pa.Table:
+    """Turn views of text and bytes, from which Arrow cannot take rows, into their plain types."""
+    fields = [pa.field(field.name, _plain(field.type)) for field in table.schema]
+    return table.cast(pa.schema(fields)) if pa.schema(fields) != table.schema else table
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_plain(kind.value_type), kind.list_size)
+    if pa.types.is_map(kind):
+        return pa.map_(_plain(kind.key_type), _plain(kind.item_type))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(_plain(kind.value_type))
+    if pa.types.is_list(kind):
+        return pa.list_(_plain(kind.value_type))
+    return {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(kind, kind)
 
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey_batch.store.sorting import Sorter, in_batches
+from survey_batch.core.sorting import Sorter, in_batches
 
 
 def test_buckets_hold_the_rows_of_all_tables_sorted_by_key(tmp_path):
