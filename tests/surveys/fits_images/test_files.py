@@ -106,12 +106,19 @@ def test_a_packed_file_that_is_damaged_inside_is_unreadable_or_has_other_pixels(
         assert made.image.shape == SHAPE, "Rice codes have no checksum: damage may go unseen"
 
 
-def test_a_packed_header_that_would_end_the_process_is_unreadable():
+@pytest.mark.parametrize(
+    ("card", "value", "said"),
+    [
+        ("ZVAL2", b"-5000", "that RICE_1 does not have"),
+        ("TFIELDS", b"1000000000000", "a table of 1000000000000 columns"),
+    ],
+)
+def test_a_packed_header_that_would_end_or_stop_the_process_is_unreadable(card, value, said):
     packed = fits.CompImageHDU(pixels(), header(), compression_type="RICE_1", quantize_level=16.0)
     raw = file_of(fits.PrimaryHDU(), packed)
-    at = raw.index(b"ZVAL2   =") + 10
-    with pytest.raises(UnreadableError, match="that RICE_1 does not have"):
-        read(raw[:at] + b"-5000".rjust(20) + raw[at + 20 :])
+    at = raw.index(card.ljust(8).encode() + b"=") + 10
+    with pytest.raises(UnreadableError, match=said):
+        read(raw[:at] + value.rjust(20) + raw[at + 20 :])
 
 
 @pytest.mark.parametrize(
