@@ -1,4 +1,4 @@
-"""Names of files made of a catalogue's columns, by a template such as `{brick:.3}/{brick}-image-{band}.fits.fz`."""
+"""Names of files below a root, made of a catalogue's columns by a template: `{brick:.3}/{brick}-{band}.fits.fz`."""
 
 import re
 from collections.abc import Callable, Collection
@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from survey_batch.catalog.guesses import plain
+from survey_batch.catalog.identifiers import without_point
 
-_PADDED, _FIRST = re.compile(r"0(\d+)d?"), re.compile(r"\.(\d+)")
+_PADDED, _FIRST = re.compile(r"0(\d{1,2})d?"), re.compile(r"\.(\d{1,2})")
 """Ways to write a column: `:04`, a whole number in so many digits; `:.3`, its first signs."""
 
 
@@ -82,8 +83,16 @@ class Template:
 
 def _written(values: pa.Array, spec: str) -> pa.Array:
     if padded := _PADDED.fullmatch(spec):
+        values = without_point(values)  # 7.0, as floating point prints a 7
         number = pc.if_else(pc.match_substring_regex(values, r"^\d+$"), values, pa.scalar(None, pa.string()))
         return pc.utf8_lpad(pc.utf8_ltrim(number, "0"), int(padded[1]), "0")
     if first := _FIRST.fullmatch(spec):
         return pc.utf8_slice_codeunits(values, 0, int(first[1]))
     return values
+
+
+def below(root: str, files: pa.Array) -> pa.Array:
+    """Return files by their paths below a root; a path that begins with the root loses it, any other stays."""
+    beginning = root.rstrip("/") + "/"
+    shorter = pc.utf8_slice_codeunits(files, len(beginning))
+    return pc.if_else(pc.starts_with(files, beginning), shorter, files)

@@ -16,6 +16,7 @@ from survey_batch.stages.base import Stage
 from survey_batch.stages.composites import CompositesStage
 from survey_batch.stages.context import Context
 from survey_batch.stages.cutouts import CutoutsStage
+from survey_batch.stages.frames import NOT_MEASURED
 from survey_batch.stages.image_features import ImageFeaturesStage
 from survey_batch.stages.spectra import SpectraStage
 from survey_batch.stages.spectral_features import SpectralFeaturesStage
@@ -86,7 +87,10 @@ def image_stage(name: str, cutouts: "xr.Dataset", settings: Mapping[str, Any]) -
         recipe = valid(name, CompositesSection, settings)
         return CompositesStage(in_notebook(name, recipe, cutouts=cut))
     measure = valid("image_features", ImageFeaturesSection, settings)
-    return ImageFeaturesStage(in_notebook(name, measure, cutouts=cut))
+    stage = ImageFeaturesStage(in_notebook(name, measure, cutouts=cut))
+    factor = cutouts.variables.get("aperture_correction")
+    stage.corrected = factor is None or factor.attrs.get("comment") != NOT_MEASURED
+    return stage
 
 
 def in_notebook(name: str, *tables: Section, **others: Stage) -> Context:

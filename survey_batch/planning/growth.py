@@ -6,6 +6,7 @@ products hold has vanished, no order helps: the rows are left as they come, and 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -107,15 +108,23 @@ class Held:
         return objects.set_column(objects.column_names.index("problem"), "problem", problems)
 
 
-def held_rows(output: str) -> Held:
-    """Find the rows that the products of an output hold; none if it has no product."""
+def held_rows(output: str, *, lost: bool = False) -> Held:
+    """Find the rows that the products of an output hold; none if it has no product.
+
+    Parameters
+    ----------
+    output
+        Folder or URL of the products.
+    lost
+        Whether some of the stored plan's rows cannot be read, so that it counts as lost.
+    """
     if not (made := generations_in(output)):
         return Held(output)
-    try:
-        return Held(output, planned_rows(output), None, made)
-    except (FileNotFoundError, DamagedFileError):
-        ids = _ids_in_products(output, made)
-        return Held(output, len(ids), pa.table({"object_id": ids}), made)
+    with suppress(FileNotFoundError, DamagedFileError):
+        if not lost:
+            return Held(output, planned_rows(output), None, made)
+    ids = _ids_in_products(output, made)
+    return Held(output, len(ids), pa.table({"object_id": ids}), made)
 
 
 def generations_in(output: str) -> dict[str, tuple[int, ...]]:

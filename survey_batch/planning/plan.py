@@ -28,11 +28,12 @@ from survey_batch.core.display import html_table
 from survey_batch.core.paths import make_folder
 from survey_batch.core.sorting import Sorter
 from survey_batch.core.steps import step
-from survey_batch.planning.growth import fields_in_order, held_rows
+from survey_batch.planning.growth import Held, fields_in_order, held_rows
 from survey_batch.planning.hashing import hash_of
 from survey_batch.planning.kept_frames import by_density
 from survey_batch.planning.stored import parts_not_stored, store_table
 from survey_batch.store.schema import Array, Axis, Shard, cut_into_shards
+from survey_batch.store.small_files import DamagedFileError
 
 BUCKET_ROWS = 1 << 20
 """Rows sorted at a time."""
@@ -199,11 +200,20 @@ def plan_catalog(job: Job, catalog: Catalog) -> Plan:
     step("laying out the work")
     held, names = held_rows(job.output), list(job.survey.field)
     objects = _in_order(catalog.table, _order(catalog.table, job.survey.order))
-    if (order := held.order(objects)) is not None:
-        objects = _in_order(objects, order)
-    objects = held.with_problems(objects)
+    try:
+        objects = _held_first(objects, held)
+    except DamagedFileError:  # of the stored plan, which a run writes again
+        held = held_rows(job.output, lost=True)
+        objects = _held_first(objects, held)
     fields = fields_in_order(objects, names, held.fields) if names else pa.table({})
     return Plan(job, objects, fields, catalog.notes)
+
+
+def _held_first(objects: pa.Table, held: Held) -> pa.Table:
+    """Bring the rows that products hold to their places, and the others behind them."""
+    if (order := held.order(objects)) is not None:
+        objects = _in_order(objects, order)
+    return held.with_problems(objects)
 
 
 def _order(table: pa.Table, names: Sequence[str]) -> Array:

@@ -188,15 +188,27 @@ def planned_rows(output: str, axis: str = "object") -> int:
 
 
 def read_plan_part(output: str, names: Sequence[str], rows: slice | None = None) -> pa.Table:
-    """Read some columns of successive planned objects, or of all, without a Python object for each."""
+    """Read some columns of successive planned objects, or of all, without a Python object for each.
+
+    Raises
+    ------
+    FileNotFoundError
+        No run has made a plan yet.
+    DamagedFileError
+        A file of the plan is missing, or cannot be read.
+    """
     stored = Stored.of(output, "object")
     start, stop = (0, stored.rows) if rows is None else (rows.start, rows.stop)
     size = max(stored.part_rows, 1)
     tables = []
     first = min(start // size, stored.files - 1)
     for part in range(first, max(first + 1, min(-(-stop // size), stored.files))):
-        with opened_table(table_path(output, "object", part)) as file:
-            tables.append(_rows_between(file, names, start - part * size, stop - part * size))
+        path = table_path(output, "object", part)
+        try:
+            with opened_table(path) as file:
+                tables.append(_rows_between(file, names, start - part * size, stop - part * size))
+        except FileNotFoundError as error:
+            raise DamagedFileError(path, "it is missing") from error
     return pa.concat_tables(tables).replace_schema_metadata(tables[0].schema.metadata)
 
 

@@ -119,7 +119,14 @@ def catalog_differences(
         # Another job has used this output since.
         return [*keys, f"{CATALOG}: different rows, or different values in them, than when it was made"]
     compared = before.select(columns), now.select([name for name in columns if name in now.column_names])
-    return [*keys, *(_row_differences if axis == "object" else _value_differences)(*compared)]
+    if axis == "object":
+        return [*keys, *_row_differences(*compared, _choices(asked))]
+    return [*keys, *_value_differences(*compared)]
+
+
+def _choices(catalog: Mapping[str, Any]) -> str:
+    """Name the tables of a job that may leave rows out for what they or other rows say; "" if there are none."""
+    return " or ".join(f"[catalog.{name}]" for name in ("select", "duplicates", "sample") if catalog.get(name))
 
 
 def _key_differences(before: object, now: object, name: str) -> Iterator[str]:
@@ -134,7 +141,7 @@ def _key_differences(before: object, now: object, name: str) -> Iterator[str]:
         yield f"{name}: was {was}, now {is_now}"
 
 
-def _row_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
+def _row_differences(before: pa.Table, now: pa.Table, choices: str) -> Iterator[str]:
     """Say which objects are no longer there, and how the others differ, wherever they are now."""
     place = pc.index_in(before["object_id"].combine_chunks(), value_set=now["object_id"].combine_chunks())
     there = pc.is_valid(place)
@@ -144,7 +151,7 @@ def _row_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
         yield (
             f"{CATALOG}: {gone:,} of {before.num_rows:,} rows are no longer there: {', '.join(map(repr, names))}{more}"
             f"{_renamed(names, now['object_id'])}. A catalogue may grow, but what was made of a row stays: put the "
-            "rows back"
+            "rows back" + (f", unless {choices} leaves them out now: then change that" if choices else "")
         )
     yield from _value_differences(before.filter(there), now.take(place.drop_null()))
 

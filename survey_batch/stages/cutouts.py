@@ -146,7 +146,7 @@ class CutoutsStage(Stage):
             ),
             Variable("x_object", per_band, "f8", {"long_name": "x of the object in its cutout", **position}),
             Variable("y_object", per_band, "f8", {"long_name": "y of the object in its cutout", **position}),
-            *(correction_variables("object") if self.section.aperture_correction else ()),
+            *(correction_variables("object", self.reader) if self.section.aperture_correction else ()),
             *wcs_variables("object", self.reader),
             time_variable("object", self.reader),
             *self._fields(),

@@ -24,6 +24,9 @@ INNER_CHUNK = (1, 1, 373, 512)
 STORE_CPU_SECONDS = 0.05
 """Time to measure and store one frame of SDSS on a core of a 2-core cloud machine (AMD EPYC of 2024)."""
 
+NOT_MEASURED = "1: not measured on these images"
+"""Comment on aperture corrections that correct nothing (`ImageReader.corrects`)."""
+
 WCS_VARIABLES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "crval": (
         ("world",),
@@ -114,7 +117,7 @@ class FramesStage(Stage):
                 {"long_name": "nanomaggies per count in each column", "units": "nanomaggy / count"},
             ),
             *(_sky() if self.with_sky else ()),
-            *correction_variables("frame"),
+            *correction_variables("frame", self.reader),
             *wcs_variables("frame", self.reader),
             time_variable("frame", self.reader),
             *field_variables(self.context.origin.survey),
@@ -168,13 +171,14 @@ def _sky() -> tuple[Variable, ...]:
     )
 
 
-def correction_variables(axis: str) -> tuple[Variable, ...]:
+def correction_variables(axis: str, reader: ImageReader) -> tuple[Variable, ...]:
     """Return the variables for the aperture correction of the frame behind each row and band."""
     factor = "flux of a star within 7.4 arcsec, over the uncorrected psf_flux"
+    of_frames = {} if reader.corrects else {"comment": NOT_MEASURED}
     typical = "0: too few on the frame, and the correction is that of a typical frame"
     fwhm = "full width at half maximum of the cores of the frame's stars"
     described = {
-        "aperture_correction": ("f4", {"long_name": factor, "units": "1"}),
+        "aperture_correction": ("f4", {"long_name": factor, "units": "1", **of_frames}),
         "aperture_correction_error": ("f4", {"long_name": "standard error of aperture_correction", "units": "1"}),
         "aperture_correction_stars": (
             "i4",

@@ -1,5 +1,6 @@
 """The `features` product of images: fluxes, colours, sizes, shapes and neighbours."""
 
+from functools import cached_property
 from typing import Any, cast
 
 from survey_batch.config.sections.images import ImageFeaturesSection
@@ -38,10 +39,10 @@ class ImageFeaturesStage(MeasuredStage):
         """The stage that makes the cutouts."""
         return cast("CutoutsStage", self.other("cutouts"))
 
-    @property
+    @cached_property
     def corrected(self) -> bool:
-        """Whether the fluxes of point sources are corrected by the stars of their frames."""
-        return self.context.source is None or self.cutouts.reader.corrects
+        """Whether the fluxes of point sources are corrected by the stars of their frames; a notebook sets it."""
+        return self.cutouts.reader.corrects
 
     @property
     def input_variables(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -7,11 +7,13 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.lazy.functions import DIMENSIONS, apply, composites, features, predict, principal_components
 from survey_batch.lazy.stages import image_stage
 from survey_batch.spectra.grid import log_grid
+from survey_batch.stages import make_stage
 from tests.models.folders import write_folder
 
 OBJECTS, SIZE, BANDS = 9, 16, ("g", "r", "i")
@@ -116,7 +118,7 @@ def test_components_are_learnt_from_the_training_split_alone():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: composites(cutouts(), bands="xyz"), r"^composites\.bands: "),
+        (lambda: composites(cutouts(), bands="xyz"), "asks for band x, y, z, but the cutouts have 'gri'"),
         (lambda: composites(cutouts(), colour="irg"), r"^composites\.colour: Extra inputs"),
         (lambda: composites(cutouts().drop_vars("band")), "neither a dimension 'wavelength' nor a coordinate 'band'"),
         (lambda: composites(cutouts().isel(object=3), bands="irg"), r"no dimension 'object'; keep it with isel"),
@@ -144,3 +146,26 @@ def test_a_stage_is_given_its_variables_alone():
     made = apply(stage, given, stage.settings())
     assert "extra" not in made
     assert [dim for dim in DIMENSIONS if dim in made.dims] == ["object", "y", "x", "channel"]
+
+
+@pytest.mark.parametrize(("survey", "told"), [("sdss", "within 7.4 arcsec"), ("fits-images", "not corrected")])
+def test_point_sources_are_said_to_be_corrected_where_their_frames_were_measured(survey, told):
+    job = Job.model_validate(
+        {
+            "name": "t",
+            "output": "unused",
+            "stages": ["cutouts", "features"],
+            "catalog": {"path": "unused"},
+            "archive": {"survey": survey, "root": "unused"},
+            "frames": {"bands": "gr"},
+        }
+    )
+    variables = {one.name: one for one in make_stage(job, "cutouts").variables()}
+    stored = xr.Dataset(
+        {name: (one.dims, np.zeros((1,) * len(one.dims), np.float32), one.attrs) for name, one in variables.items()},
+        coords={"band": ["g"]},
+    ).isel(y=np.zeros(64, int), x=np.zeros(64, int))
+    batch, lazy = make_stage(job, "features"), image_stage("features", stored.chunk(object=1), {})
+    (feature,) = [one for one in lazy.features() if one.name == "psf_flux_g"]
+    assert told in feature.description
+    assert lazy.settings()["psf_flux"] == batch.settings()["psf_flux"]

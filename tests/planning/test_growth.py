@@ -1,13 +1,19 @@
 """The order of a catalogue that has grown."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from survey_batch.integrity.verify import verify
+from survey_batch.planning import stored
 from survey_batch.planning.growth import Held, fields_in_order, held_rows
 from survey_batch.planning.plan import make_plan
+from survey_batch.planning.stored import read_plan_part, table_path
 from survey_batch.preflight.growth import find_growth
 from survey_batch.preflight.trial import sample_rows
+from survey_batch.store.small_files import DamagedFileError
 from tests.growing import Growing
 from tests.lamost_files import make_archive
 
@@ -74,3 +80,22 @@ def test_the_plan_of_the_first_rows_is_that_of_the_catalogue_before(archive, tmp
     plan = growing.rows([3, 1, 2, 0])
     assert plan.first(3).objects.equals(before.objects)
     assert plan.first(3).fields.num_columns == 0
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:100])])
+def test_where_a_file_of_the_plan_is_damaged_the_products_say_where_rows_are(archive, tmp_path, monkeypatch, damage):
+    monkeypatch.setattr(stored, "GROUPS_PER_PART", 2)
+    growing = Growing.lamost(archive, tmp_path, stages=("spectra",), shards={"objects": 2})
+    growing.rows([3, 4, 5, 6, 7])
+    growing.run()
+    growing.rows([0, 3, 4, 5, 6, 7])
+    growing.run()
+    damage(Path(table_path(growing.job.output, "object", 1)))
+    with pytest.raises(DamagedFileError, match="objects-00001.parquet is damaged .*survey-batch run writes it again"):
+        read_plan_part(growing.job.output, ["object_id"])
+    plan = growing.rows([1, 0, 3, 4, 5, 6, 7])
+    assert plan.objects["object_id"].to_pylist() == ["1003", "1004", "1005", "1006", "1007", "1000", "1001"]
+    found = verify(growing.job)
+    assert [fault.file for fault in found.faults] == ["plan/objects-00001.parquet"]
+    growing.run()
+    assert verify(growing.job, deep=True).ok

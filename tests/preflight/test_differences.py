@@ -91,6 +91,17 @@ def test_rows_that_vanished_are_named_also_where_others_were_added_or_changed(ke
     assert "catalog: ra differs in 1 of 1 rows; in the first of them it was 10.07, now 10.5" in said
 
 
+def test_what_may_leave_rows_out_when_others_come_is_named(keys, tmp_path):
+    path, drawn = tmp_path / "archive" / "catalog.csv", {"sample": {"total": 3, "seed": 1}}
+    text = path.read_text()
+    path.write_text("\n".join(text.splitlines()[:4]) + "\n")
+    make(lamost_job({**keys, "catalog": {**keys["catalog"], **drawn}}, tmp_path / "out", ["spectra"]))
+    path.write_text(text)
+    assert "put the rows back, unless [catalog.sample] leaves them out now: then" in refused(
+        keys, tmp_path / "out", **drawn
+    )
+
+
 def test_a_row_named_after_its_position_since_another_has_its_id_is_told(keys, tmp_path):
     path = tmp_path / "archive" / "catalog.csv"
     make(lamost_job(keys, tmp_path / "out", ["spectra"]))

@@ -4,6 +4,7 @@ import pytest
 
 from survey_batch.config.sections.images import FramesSection
 from survey_batch.core.errors import PlanMismatchError
+from survey_batch.planning.kept_frames import by_density
 from survey_batch.stages import make_stage
 from survey_batch.stages.frame_source import CORRECTION_VARIABLES
 from survey_batch.store.products import create_product
@@ -18,13 +19,16 @@ def test_a_job_without_the_new_choices_has_the_settings_that_it_had():
     assert make_stage(job(registration="subpixel"), "cutouts").settings()["cutouts.registration"] == "subpixel"
 
 
-def test_stored_frames_of_an_earlier_version_are_refused_with_what_they_lack(tmp_path):
-    made = job().model_copy(update={"output": str(tmp_path), "frames": FramesSection(bands="gr")})
-    stage = make_stage(made, "cutouts")
+@pytest.mark.parametrize("keep", [None, True])
+def test_stored_frames_of_an_earlier_version_are_refused_with_what_they_lack(tmp_path, keep):
+    made = job().model_copy(update={"output": str(tmp_path), "frames": FramesSection(bands="gr", keep=keep)})
     schema = Schema("frames", "frame", {"frame": 1}, 1, (), status_dims=("frame",))
     create_product(str(tmp_path), schema, {"provenance": {}})
-    with pytest.raises(PlanMismatchError, match=r"frames.zarr was made by an earlier version .*it has no mjd_tai"):
-        stage.check()
+    decided, note = by_density(made, 1, 1)  # so few objects would do without frames; these are there
+    assert (decided.frames.keep, note) == (True, "")
+    for one in (made, decided):
+        with pytest.raises(PlanMismatchError, match=r"frames.zarr was made by an earlier version .*it has no mjd_tai"):
+            make_stage(one, "cutouts").check()
 
 
 def test_without_aperture_corrections_their_variables_are_not_there_and_only_then_is_that_a_setting():

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
-from survey_batch.catalog.template import Template
+from survey_batch.catalog.template import Template, below
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.config.sections.base import Unit, WrongKeyError
 from survey_batch.core.redaction import check_address
@@ -76,9 +76,10 @@ class FitsImagesArchive(ArchiveSection):
 
 
 def tile_names(archive: FitsImagesArchive, column: Callable[[str], pa.Array], rows: int) -> dict[str, pa.Array]:
-    """Return the path and the HDU that rows name; a path is null where a part of it is missing."""
+    """Return the path below the root and the HDU that rows name; a path is null where a part of it is missing."""
     made = archive.templates
     key = {name: made[name].fill(column, rows) if name in made else column(name) for name in ("file", "hdu")}
+    key["file"] = below(archive.root, key["file"])
     if "hdu" in made:  # without a part of it, the tile has no name
         key["file"] = pc.if_else(key["hdu"].is_null(), pa.scalar(None, pa.string()), key["file"])
     return key

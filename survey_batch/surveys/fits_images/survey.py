@@ -13,6 +13,7 @@ from survey_batch.config.key_columns import CatalogRows, KeyColumn, NamedRows
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.config.stage_kind import StageKind
 from survey_batch.config.survey import Survey
+from survey_batch.core.paths import OUTSIDE_ROOT
 from survey_batch.stages.kinds import COMPOSITES, IMAGE_FEATURES
 from survey_batch.stages.kinds import CUTOUTS as STORED_CUTOUTS
 from survey_batch.surveys.fits_images.section import FitsImagesArchive, tile_names
@@ -95,7 +96,7 @@ class FitsImages(Survey):
         columns = " or ".join(own.columns)
         rows.reject(nameless, f"{columns} is missing: no image can be found without it", *own.columns)
         key = {name: pc.fill_null(values, "") for name, values in key.items()}
-        outside = np.asarray(pc.match_substring_regex(key["file"], r"^/|(^|/)\.\.(/|$)"))
+        outside = np.asarray(pc.match_substring_regex(key["file"], OUTSIDE_ROOT))
         rows.reject(outside, "the path must be one below archive.root", *own.columns)
         return key
 

@@ -1,6 +1,5 @@
 """Spectra in FITS files of any origin: a column of the catalogue, or a template, names each file."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, cast
 
@@ -10,7 +9,7 @@ import pyarrow.compute as pc
 from pydantic import AfterValidator, Field
 
 from survey_batch.catalog.guesses import plain
-from survey_batch.catalog.identifiers import without_point
+from survey_batch.catalog.template import Template, below
 from survey_batch.config.key_columns import CatalogRows, KeyColumn, NamedRows
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.config.survey import Survey
@@ -18,13 +17,9 @@ from survey_batch.core.arrays import I8
 from survey_batch.core.paths import OUTSIDE_ROOT
 from survey_batch.stages.kinds import SPECTRA, SPECTRAL_FEATURES
 
-FIELD = re.compile(r"\{([^{}:]+)(?::0?(\d+)d?)?\}")
-"""A column in a template, and the digits to which its numbers are filled with zeros."""
-
 
 def _template(text: str) -> str:
-    rest = FIELD.sub("", text)
-    if "{" in rest or "}" in rest or rest == text:
+    if not Template(text).columns:
         raise ValueError("name columns of the catalogue in braces, such as {plate} or {plate:04d}, which adds zeros")
     return text
 
@@ -41,16 +36,16 @@ def _flux_unit(text: str) -> str:
     return text
 
 
-Template = Annotated[str, AfterValidator(_template)]
+PathTemplate = Annotated[str, AfterValidator(_template)]
 FluxUnit = Annotated[str, AfterValidator(_flux_unit)]
 
 
 class FitsSpectraArchive(ArchiveSection):
     """The table `[archive]` of spectra in files of any origin."""
 
-    file: Annotated[Template | None, Field(examples=["{run2d}/spec-{plate:04d}-{mjd}.fits"])] = None
-    """Name of a row's file below the root, made of the catalogue's columns in braces; without it, a column names the
-    file."""
+    file: Annotated[PathTemplate | None, Field(examples=["{run2d}/spec-{plate:04d}-{mjd}.fits"])] = None
+    """Name of a row's file below the root, made of the catalogue's columns in braces: `{plate:04d}` writes a number in
+    four digits, `{name:.3}` the first three characters. Without it, a column names the file."""
     hdu: Annotated[str | None, Field(examples=["SPECTRUM"])] = None
     """Name or number of the only HDU to look at, if a file has several spectra; else the first that holds one."""
     wavelength_unit: Annotated[Literal["Angstrom", "nm", "um", "log10"] | None, Field(examples=["Angstrom"])] = None
@@ -64,7 +59,7 @@ class FitsSpectraArchive(ArchiveSection):
 
     def columns(self) -> list[str]:
         """Return the columns that the template names, in braces."""
-        return [f"{{{match[1]}}}" for match in FIELD.finditer(self.file or "")]
+        return [f"{{{name}}}" for name in Template(self.file or "").columns]
 
 
 class FitsSpectra(Survey):
@@ -117,9 +112,8 @@ class FitsSpectra(Survey):
     def read_key(self, rows: CatalogRows, archive: ArchiveSection) -> dict[str, pa.Array | I8]:
         """Read or make the name of each row's file, and reject rows without one."""
         section = cast("FitsSpectraArchive", archive)
-        file = _filled(rows, section.file) if section.file else rows.text("file")
-        below = re.escape(section.root.rstrip("/") + "/")
-        file = pc.fill_null(pc.replace_substring_regex(file, f"^{below}", ""), "")
+        made = Template(section.file).fill(lambda name: rows.text(f"{{{name}}}"), len(rows)) if section.file else None
+        file = pc.fill_null(below(section.root, rows.text("file") if made is None else made), "")
         rows.reject(np.asarray(pc.equal(file, "")), "the row names no file", *(section.columns() or ["file"]))
         outside = np.asarray(pc.match_substring_regex(file, OUTSIDE_ROOT))
         rows.reject(outside, "the file is outside the archive's root", *(section.columns() or ["file"]))
@@ -139,19 +133,6 @@ class FitsSpectra(Survey):
     def example(self) -> str:
         """Return a commented job file to start from."""
         return EXAMPLE
-
-
-def _filled(rows: CatalogRows, template: str) -> pa.Array:
-    """Fill a template with the values of each row; null where one is missing."""
-    parts: list[pa.Array] = []
-    end = 0
-    for match in FIELD.finditer(template):
-        value = without_point(rows.text(f"{{{match[1]}}}"))
-        parts += [pa.repeat(template[end : match.start()], len(rows)), value]
-        if match[2]:
-            parts[-1] = pc.utf8_lpad(value, int(match[2]), "0")
-        end = match.end()
-    return pc.binary_join_element_wise(*parts, pa.repeat(template[end:], len(rows)), "")
 
 
 PURPOSE = """\

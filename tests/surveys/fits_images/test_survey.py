@@ -31,6 +31,13 @@ def test_a_column_names_the_file_and_another_the_hdu():
     assert problems == ["", "file = ''; file is missing: no image can be found without it"]
 
 
+def test_a_path_may_begin_with_the_root_and_must_stay_below_it():
+    made, problems = read({"file": ["-/a.fits", "/b.fits", "a/../../c.fits"], "hdu": ["", "", ""]})
+    assert made[0][0] == "a.fits"
+    assert problems[0] == ""
+    assert all("the path must be one below archive.root" in problem for problem in problems[1:])
+
+
 def test_columns_of_any_name_make_the_path_and_the_hdu():
     columns = {"expnum": [1035, 17, None], "ccd": ["N4", None, "S1"]}
     made, problems = read(columns, path="{expnum:06d}/{band}.fits", hdu="{ccd}")

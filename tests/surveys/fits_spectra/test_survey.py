@@ -39,10 +39,24 @@ def test_a_template_makes_the_name_of_columns_and_fills_numbers_with_zeros(plate
     assert (problems[0], "the row names no file" in problems[1]) == ("", True)
 
 
-@pytest.mark.parametrize("file", ["spec.fits", "{plate", "{}", "{plate:x}", "a}{b}"])
-def test_a_template_that_names_no_column_is_refused(file):
-    with pytest.raises(ValidationError, match="name columns of the catalogue in braces"):
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("spec.fits", "name columns of the catalogue in braces"),
+        ("{plate", "expected '}'"),
+        ("{}", "without the name of a column"),
+        ("{plate:x}", "is not understood"),
+    ],
+)
+def test_a_template_that_names_no_column_is_refused(file, said):
+    with pytest.raises(ValidationError, match=said):
         archive(file=file)
+
+
+def test_a_row_without_the_number_that_the_template_asks_for_names_no_file():
+    files, problems = read({"{name}": ["abcdef", "abcdef"], "{n}": ["5", "x"]}, file="{name:.3}/{n:03d}.fits")
+    assert files == ["abc/005.fits", ""]
+    assert (problems[0], "the row names no file" in problems[1]) == ("", True)
 
 
 def test_a_unit_that_is_none_of_flux_is_refused():
