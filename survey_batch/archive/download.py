@@ -53,7 +53,7 @@ WAIT_JITTER = 1.0
 MOST_WAIT = 60.0
 
 _ADVICE: dict[type[SurveyBatchError], str] = {
-    NotFoundError: "the archive has no file of that name; if many are missing, check {located_by}",
+    NotFoundError: "if many are missing, check {located_by}",
     TransientError: "the next run tries again",
     UnreadableError: "open the address in a browser to see what the archive sends",
 }

@@ -146,7 +146,8 @@ def make_unique(objects: Objects, ids: pa.ChunkedArray) -> pa.ChunkedArray:
         keeper = _keepers(code, objects.usable[indices])
         repeats = np.flatnonzero(keeper != np.arange(len(indices)))
         objects.notes.append(
-            f"{len(repeats)} rows repeat the id of another: the first usable one keeps it, the others are invalid"
+            f"{len(repeats)} of {len(objects)} rows repeat the id of another: the first usable one keeps it, the "
+            "others are invalid; to keep all, name a column that differs in each row: [catalog] id"
         )
         kept = objects.numbers("row")[indices[keeper[repeats]]]
         reasons = (f"same object_id as row {row}: the same object again" for row in kept)

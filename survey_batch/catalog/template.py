@@ -13,7 +13,7 @@ from survey_batch.catalog.guesses import plain
 from survey_batch.catalog.identifiers import without_point
 
 _PADDED, _FIRST = re.compile(r"0(\d{1,2})d?"), re.compile(r"\.(\d{1,2})")
-"""Ways to write a column: `:04`, a whole number in so many digits; `:.3`, its first signs."""
+"""Ways to write a column: `:04`, a whole number in so many digits; `:.3`, its first characters."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Template:
             if spec and (name in self.later or not (_PADDED.fullmatch(spec) or _FIRST.fullmatch(spec))):
                 raise ValueError(
                     f"{{{name}:{spec}}} is not understood: write {{{name}}}, {{{name}:06d}} for a number in six "
-                    f"digits, or {{{name}:.3}} for the first three signs"
+                    f"digits, or {{{name}:.3}} for the first three characters"
                 )
 
     def _parts(self) -> list[tuple[str, Any, Any, Any]]:

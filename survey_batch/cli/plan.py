@@ -115,7 +115,7 @@ def _totals(cost: "Estimate", archive: "ArchiveSection") -> "Iterator[str]":
 
 
 def _files(number: int, nbytes: int) -> str:
-    return f"{number:,} files, {_size(nbytes)}" if number else "-"
+    return f"{number:,} {'file' if number == 1 else 'files'}, {_size(nbytes)}" if number else "-"
 
 
 def _size(nbytes: float) -> str:

@@ -75,7 +75,11 @@ def _in_words(key: str, before: object, now: object) -> str:
     if key in BY_CONTENT:
         return f"{key}: {BY_CONTENT[key]}" if before and now else f"{key}: was {_set(before)}, now {_set(now)}"
     was, is_now = (WHERE_ABSENT.get(key) if value is None else value for value in (before, now))
-    return f"{key}: was {was!r}, now {is_now!r}"
+    return f"{key}: was {_value(was)}, now {_value(is_now)}"
+
+
+def _value(setting: object) -> str:
+    return "not set" if setting is None else repr(setting)
 
 
 def _set(value: object) -> str:

@@ -225,8 +225,8 @@ def _sparse(plan: Plan, costs: Mapping[str, StageEstimate]) -> list[str]:
         )
     return [
         f"few objects per field, {usable / fields:.1f} on average: each costs {size(fetched / usable)} to fetch and "
-        f"{seconds:.1f} s of a core, for {size(made / plan.size('object'))} of products. A field costs the same "
-        f"with one object or a thousand: choose {', or '.join(ways)}"
+        f"{seconds:.1f} s of a core, for {size(made / plan.size('object'))} of uncompressed data. A field costs the "
+        f"same with one object or a thousand: choose {', or '.join(ways)}"
     ]
 
 

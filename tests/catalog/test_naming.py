@@ -48,7 +48,10 @@ def test_a_repeat_is_numbered_and_says_which_row_it_repeats():
     assert make_unique(rows, pa.array(["x", "y", "x", "x"])).to_pylist() == ["x#2", "y", "x", "x#3"]
     assert rows.usable.tolist() == [False, True, True, False]
     assert rows.reasons[103] == "same object_id as row 102: the same object again"
-    assert rows.notes == ["2 rows repeat the id of another: the first usable one keeps it, the others are invalid"]
+    assert rows.notes == [
+        "2 of 4 rows repeat the id of another: the first usable one keeps it, the others are invalid; to keep all, "
+        "name a column that differs in each row: [catalog] id"
+    ]
 
 
 def test_a_row_without_an_id_is_named_after_its_number():

@@ -241,3 +241,20 @@ def test_how_many_workers_slurm_shall_start_must_be_said(command, job):
     code, _, err = command("plan", job, "--set", "cluster.kind=slurm")
     assert code == 2
     assert "cluster.workers is not set: set the number of worker processes that SLURM must start" in err
+
+
+def test_one_file_is_not_called_files(command, tmp_path):
+    (tmp_path / "list.csv").write_text("file\none.fits\n")
+    (tmp_path / "one.fits").touch()
+    path = tmp_path / "job.toml"
+    path.write_text(
+        f"""name = "one"
+output = "{tmp_path / "out"}"
+stages = ["spectra"]
+catalog.path = "{tmp_path / "list.csv"}"
+archive = {{ survey = "fits-spectra", root = "{tmp_path}" }}
+"""
+    )
+    code, out, _ = command("plan", path)
+    assert code == 0
+    assert " 1 file, " in out

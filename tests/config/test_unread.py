@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 
 from survey_batch.config.classifiers import classifier_kind
+from survey_batch.config.job import Job
 from survey_batch.config.jobfile import load_job
 from survey_batch.config.survey import find_survey, survey_names
 from survey_batch.core import plugins
@@ -166,6 +167,14 @@ def test_the_jobs_that_init_writes_hold_nothing_unread(tmp_path, survey):
     path = tmp_path / "job.toml"
     path.write_text(find_survey(survey).example().replace("{name}", "a"))
     assert load_job(path).archive.survey == survey
+
+
+@pytest.mark.parametrize("survey", survey_names())
+def test_a_job_that_a_product_recorded_is_read_again_with_the_keys_that_were_not_set(tmp_path, survey):
+    path = tmp_path / "job.toml"
+    path.write_text(find_survey(survey).example().replace("{name}", "a"))
+    job = load_job(path)
+    assert Job.model_validate(job.model_dump(mode="json")) == job
 
 
 def test_a_job_made_in_python_is_planned_with_a_note_of_what_nothing_reads(tmp_path):

@@ -81,7 +81,7 @@ def test_one_bad_file_of_each_kind_ends_with_its_status_and_a_reason(cluster, tm
         "other": "no layout of spectra known here",
         "cut": "cut short",
         "page": "an HTML page",
-        "absent": "check archive.root and archive.file",
+        "absent": "no such file; if many are missing, check archive.root and archive.file",
         "x": "outside the archive's root",
     }
     for name, text in said.items():

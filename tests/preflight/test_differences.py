@@ -152,3 +152,8 @@ def test_a_sample_that_was_not_needed_is_said_to_be_all(before, now, said):
     key = "spectral_features.sample"
     made = ({key: value} if value else {} for value in (before, now))
     assert differences(*made) == [f"{key}: {said}"]
+
+
+def test_a_key_that_was_not_set_is_said_to_be_so():
+    assert differences({}, {"archive.medium": "air"}) == ["archive.medium: was not set, now 'air'"]
+    assert differences({"archive.medium": "air"}, {}) == ["archive.medium: was 'air', now not set"]

@@ -78,7 +78,7 @@ def test_features_with_psf_fluxes_of_another_meaning_are_refused_by_name(tmp_pat
     stage = make_stage(job(), "features")
     before = {key: value for key, value in stage.settings().items() if key != "psf_flux"}
     create_product(str(tmp_path), stage.schema(1), {"provenance": before})
-    with pytest.raises(PlanMismatchError, match=r"psf_flux: was None, now 'corrected to 7\.4 arcsec"):
+    with pytest.raises(PlanMismatchError, match=r"psf_flux: was not set, now 'corrected to 7\.4 arcsec"):
         check_product(str(tmp_path), "features", stage.settings())
 
 

@@ -23,7 +23,8 @@ class FitsImagesArchive(ArchiveSection):
 
     path: Annotated[str | None, Field(examples=["{brick:.3}/{brick}/image-{brick}-{band}.fits.fz"])] = None
     """Path of a file below the root, with columns of the catalogue (or of `tiles`) and `{band}` in braces: `{run:06d}`
-    writes a number in six digits, `{brick:.3}` the first three signs. Without it, the column `file` is the path."""
+    writes a number in six digits, `{brick:.3}` the first three characters. Without it, the column `file` is the
+    path."""
     hdu: Annotated[str | None, Field(examples=["SCI_{band}"])] = None
     """Name or number of the HDU, from 0, with columns and `{band}` in braces. Without it, the column `hdu`; if there is
     none, the first HDU with an image of two dimensions."""

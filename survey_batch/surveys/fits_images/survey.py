@@ -1,6 +1,6 @@
 """Any FITS images: objects are cut from the file that their row names, or that covers their position."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, cast
 
 import numpy as np
@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from survey_batch.catalog.guesses import plain
-from survey_batch.config.key_columns import CatalogRows, KeyColumn
+from survey_batch.catalog.identifiers import position_names
+from survey_batch.config.key_columns import CatalogRows, KeyColumn, NamedRows
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.config.stage_kind import StageKind
 from survey_batch.config.survey import Survey
@@ -48,7 +49,10 @@ class FitsImages(Survey):
         ),
     )
     order = ("file", "hdu")
-    columns: ClassVar = {**{f"mag_{band}": (f"mag{band}",) for band in "ugriz"}}
+    columns: ClassVar = {
+        "object_id": ("objectid", "id", "sourceid", "objid"),
+        **{f"mag_{band}": (f"mag{band}",) for band in "ugriz"},
+    }
     stages: ClassVar = {"cutouts": CUTOUTS, "composites": COMPOSITES, "features": IMAGE_FEATURES}
     field = ("file", "hdu")
     file = "image"
@@ -74,6 +78,10 @@ class FitsImages(Survey):
     def purpose(self, archive: ArchiveSection) -> str:
         """Say what the columns are needed for, and what may stand for them."""
         return PURPOSE.format(columns=", ".join(_own(archive).columns))
+
+    def substitute_ids(self, rows: NamedRows) -> Iterator[tuple[str, pa.Array]]:
+        """Yield ids made from the position, as a list of images needs nothing else."""
+        yield "the position", position_names(rows.numbers("ra"), rows.numbers("dec"))
 
     def read_key(self, rows: CatalogRows, archive: ArchiveSection) -> dict[str, pa.Array]:
         """Make the path and the HDU of each row's tile; a row without a tile cannot be used."""

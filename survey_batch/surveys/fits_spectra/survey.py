@@ -36,23 +36,23 @@ def _flux_unit(text: str) -> str:
     return text
 
 
+PathTemplate = Annotated[str, AfterValidator(_template)]
+FluxUnit = Annotated[str, AfterValidator(_flux_unit)]
+
+
 class FitsSpectraArchive(ArchiveSection):
     """The table `[archive]` of spectra in files of any origin."""
 
-    file: Annotated[str | None, Field(examples=["{run2d}/spec-{plate:04d}-{mjd}.fits"]), AfterValidator(_template)] = (
-        None
-    )
+    file: Annotated[PathTemplate | None, Field(examples=["{run2d}/spec-{plate:04d}-{mjd}.fits"])] = None
     """Name of a row's file below the root, made of the catalogue's columns in braces: `{plate:04d}` writes a number in
-    four digits, `{name:.3}` the first three signs. Without it, a column names the file."""
+    four digits, `{name:.3}` the first three characters. Without it, a column names the file."""
     hdu: Annotated[str | None, Field(examples=["SPECTRUM"])] = None
     """Name or number of the only HDU to look at, if a file has several spectra; else the first that holds one."""
     wavelength_unit: Annotated[Literal["Angstrom", "nm", "um", "log10"] | None, Field(examples=["Angstrom"])] = None
     """Unit of wavelengths in files that do not say it; `log10` is log10(wavelength / Angstrom)."""
     medium: Annotated[Literal["air", "vacuum"] | None, Field(examples=["vacuum"])] = None
     """Medium of wavelengths in files that do not say it; those in air are converted."""
-    flux_unit: Annotated[str | None, Field(examples=["1e-17 erg / (s cm2 Angstrom)"]), AfterValidator(_flux_unit)] = (
-        None
-    )
+    flux_unit: Annotated[FluxUnit | None, Field(examples=["1e-17 erg / (s cm2 Angstrom)"])] = None
     """Unit to which fluxes are converted; without it, they stay as they are in each file."""
     without_errors: Literal["refuse", "equal"] = "refuse"
     """What becomes of a spectrum without errors: it is set aside, or all its pixels get an inverse variance of 1."""

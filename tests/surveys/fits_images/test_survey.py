@@ -77,6 +77,41 @@ def test_a_table_that_makes_no_sense_is_refused(keys, said):
         section(**keys)
 
 
+@pytest.mark.parametrize(
+    ("catalog", "ids", "note"),
+    [
+        (
+            "ra,dec\n10.001,0.001\n",
+            ["J004000.23+000003.6"],
+            "1 of 1 rows have no usable id: one is made from the position",
+        ),
+        ("source_id,ra,dec\n18446744073709551615,10,0\n", ["18446744073709551615"], None),
+    ],
+)
+def test_positions_alone_are_enough_and_an_id_is_kept_if_there_is_one(tmp_path, catalog, ids, note):
+    (tmp_path / "c.csv").write_text(catalog)
+    (tmp_path / "tiles.csv").write_text("name,ra,dec\na,10,0\n")
+    job = Job.model_validate(
+        {
+            "name": "a",
+            "output": str(tmp_path / "out"),
+            "stages": ["cutouts"],
+            "catalog": {"path": str(tmp_path / "c.csv")},
+            "archive": {
+                "survey": "fits-images",
+                "root": str(tmp_path),
+                "path": "{name}.fits",
+                "tiles": str(tmp_path / "tiles.csv"),
+                "tile_size": 0.1,
+            },
+        }
+    )
+    plan = make_plan(job)
+    assert plan.objects["object_id"].to_pylist() == ids
+    assert plan.objects["problem"].to_pylist() == [""]
+    assert note is None or note in plan.notes
+
+
 def test_the_example_works_after_two_edits(tmp_path):
     simulate_tiles(tmp_path / "archive", objects=5, fields=1, shape=(60, 60))
     text = FITS_IMAGES.example().replace("{name}", "mine")
