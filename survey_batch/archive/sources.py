@@ -5,7 +5,7 @@ and whether another attempt can help. Retries, limits and the cache are in `down
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, urlsplit
@@ -75,6 +75,34 @@ def folder_of(root: str) -> Path | None:
     if parts.scheme == "file" or not is_url(root):
         return Path(parts.path if parts.scheme == "file" else root).expanduser()
     raise ConfigurationError(f"archive.root {root!r}: expected a folder, http(s)://host/… or s3://bucket/…")
+
+
+def mean_size(root: str, files: Iterable[Sequence[str]]) -> int | None:
+    """Return the mean size of some files of a folder, in bytes.
+
+    Parameters
+    ----------
+    root
+        Of the archive.
+    files
+        The paths of each file below the root, as it may be spelled; the first that is there counts.
+
+    Returns
+    -------
+    int or None
+        None for a server or a bucket, where each file would cost a request, and if none of the files is there.
+    """
+    folder = folder_of(root)
+    found = [next(filter(None, (_size(folder / path) for path in paths)), 0) for paths in files] if folder else []
+    sizes = [size for size in found if size]
+    return sum(sizes) // len(sizes) if sizes else None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):  # a name that no file can have
+        return 0
 
 
 class FolderSource:

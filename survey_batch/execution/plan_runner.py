@@ -59,8 +59,6 @@ class Runner:
         self.groups = make_groups(stages)
         self.stages = [stage for stage in stages if stage.stored]
         self.accounts = Accounts(plan, stages)
-        self.changed = False
-        """Whether products have changed in a way that workers of an earlier run do not know."""
 
     def run(self, cluster: RunCluster, log_path: str) -> None:
         """Do the remaining work, and account for it if it ends in an error."""
@@ -134,7 +132,6 @@ class Runner:
         self._refuse_what_cannot_work(cluster)
         self.plan.store()  # first: it is what keeps the old rows where they are
         grow(self.plan, growth, self.progress.say)
-        self.changed = True
 
     def _begin_anew(self) -> None:
         """Get ready; called when there is work, before any row of a product changes."""
@@ -160,9 +157,6 @@ class Runner:
             self._announce(left)
             for group in left:
                 connection = cluster.for_phase(group.stored[0].phase)
-                if self.changed:
-                    connection.client.run(forget_products, on_error="ignore")
-                    self.changed = False
                 with scheduler_watched(connection.client), self.accounts.timed(group.stages):
                     self._run_group(connection, group, existing, cluster)
 
@@ -176,12 +170,13 @@ class Runner:
         return any(stage not in existing or self.unfinished(stage) for stage in group.stored)
 
     def _run_group(self, connection: Connection, group: Group, existing: Sequence[Stage], cluster: RunCluster) -> None:
+        # If the client is the user's own, its workers may know products and the plan of an earlier run.
+        for forget in (forget_products, forget_plan):
+            connection.client.run(forget, on_error="ignore")
         for stage in group.stored:
             stage.check()  # again: its upstream stage may have learnt its components only now
             if stage not in existing:
                 self._create(connection, stage)
-        # If the client is the user's own, its workers may know the plan of an earlier run.
-        connection.client.run(forget_plan, on_error="ignore")
         look = FirstLook(self.job, group)
         look.forget(self.plan.shards(group.stages[0].axis))
         shards = self._begin(group)

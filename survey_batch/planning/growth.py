@@ -18,7 +18,7 @@ from survey_batch.core.status import OFF_FOOTPRINT
 from survey_batch.planning.stored import planned_rows, read_plan_part
 from survey_batch.store.damage import DamagedError, read_array
 from survey_batch.store.growth import generations
-from survey_batch.store.products import open_strictly
+from survey_batch.store.products import forget_products, open_strictly
 from survey_batch.store.schema import PRODUCTS_OF_FRAMES, Array
 from survey_batch.store.small_files import DamagedFileError
 
@@ -118,6 +118,7 @@ def held_rows(output: str, *, lost: bool = False) -> Held:
     lost
         Whether some of the stored plan's rows cannot be read, so that it counts as lost.
     """
+    forget_products()  # another process may have given them more rows
     if not (made := generations_in(output)):
         return Held(output)
     with suppress(FileNotFoundError, DamagedFileError):

@@ -126,7 +126,10 @@ def catalog_differences(
 
 def _choices(catalog: Mapping[str, Any]) -> str:
     """Name the tables of a job that may leave rows out for what they or other rows say; "" if there are none."""
-    return " or ".join(f"[catalog.{name}]" for name in ("select", "duplicates", "sample") if catalog.get(name))
+    tables = [name for name in ("select", "duplicates", "sample") if catalog.get(name)]
+    if (catalog.get("match") or {}).get("unmatched") == "leave_out":
+        tables.append("match")
+    return " or ".join(f"[catalog.{name}]" for name in tables)
 
 
 def _key_differences(before: object, now: object, name: str) -> Iterator[str]:

@@ -150,7 +150,7 @@ def totals() -> list[str]:
 
 
 def estimate(plan: Plan) -> Estimate:
-    """Estimate a plan's cost without touching the archive or the output."""
+    """Estimate a plan's cost without touching the output; of an archive in a folder, some files' sizes are read."""
     stages, most = make_stages(plan.job), plan.job.cluster.for_phase("ingest")
     slots = worker_count(most) * most.threads
     needs = {stage.name: stage.cost(plan) for stage in stages}

@@ -131,7 +131,8 @@ def _beginning_alike(name: str, stored: pa.Array) -> list[str]:
 
 
 def _check_answered(names: Sequence[str], rows: Index, vectors: Vectors) -> None:
-    lacking = [name for name, row in zip(names, rows, strict=True) if not vectors.answered[row]]
+    has = np.pad(vectors.answered, (0, 1))[np.minimum(rows, len(vectors.answered))]  # the catalogue may have grown
+    lacking = [name for name, there in zip(names, has, strict=True) if not there]
     if lacking:
         more = f" and {len(lacking) - 1} others have" if len(lacking) > 1 else " has"
         raise ConfigurationError(

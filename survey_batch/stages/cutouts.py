@@ -1,14 +1,17 @@
 """The `cutouts` product: calibrated pixels around each object, complete wherever the run covers the whole window."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from survey_batch.archive.sources import mean_size
+from survey_batch.config.file_reader import reader_of
 from survey_batch.config.sections.images import CutoutsSection, FramesSection
 from survey_batch.core.arrays import Flags
-from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError, ReaderError
 from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
@@ -39,6 +42,9 @@ IVAR_CPU_SECONDS = 1.5e-4
 
 BLOCK_SHARE = 0.15
 """Share of a frame that is decompressed beyond the last row of a cutout, and of its time that is not decompression."""
+
+FIELDS_SEEN = 3
+"""Fields whose files' sizes stand for all."""
 
 FIELDS = {
     "source_field": "field that supplies every pixel it covers",
@@ -199,8 +205,24 @@ class CutoutsStage(Stage):
             return Cost(worker_bytes=2 * shard + field_bytes(self.reader, 1), cpu_seconds=cpu)
         files = plan.size("frame") * bands
         fields = (4 if self.reader.grid.overlap is not None else 2) * field_bytes(self.reader, bands)
-        cpu += files * (self.reader.read_seconds + STORE_CPU_SECONDS) * self._share_read(plan)
-        return Cost(files, files * self.reader.file_bytes, 2 * shard + fields, cpu, at_once=bands)
+        file_bytes = self._file_bytes(plan)
+        read_seconds = self.reader.read_seconds * file_bytes / self.reader.file_bytes
+        cpu += files * (read_seconds + STORE_CPU_SECONDS) * self._share_read(plan)
+        return Cost(files, files * file_bytes, 2 * shard + fields, cpu, at_once=bands)
+
+    def _file_bytes(self, plan: Plan) -> int:
+        """Estimate a file's size: that of a few in a folder, else what the reader says."""
+        names, archive = self.context.origin.survey.field, self.context.origin.archive
+        rows = np.unique(np.linspace(0, plan.size("frame") - 1, FIELDS_SEEN).astype(int)).clip(0).tolist()
+        files = []
+        with suppress(ReaderError), reader_of(archive.survey, "the names of its files"):  # the run says which
+            for row in rows[: plan.size("frame")]:
+                field = tuple(plan.fields[name][row].as_py() for name in names)
+                files += [
+                    (self.reader.path(field, band), *self.reader.other_paths(field, band, remote=False))
+                    for band in self.bands
+                ]
+        return mean_size(archive.root, files) or self.reader.file_bytes
 
     def _share_read(self, plan: Plan) -> float:
         """Estimate the share of each frame that is decompressed: up to the last of a field's objects, and a block."""

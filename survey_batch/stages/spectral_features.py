@@ -1,5 +1,6 @@
 """The `features` product of spectra: lines, bands, colours, block statistics and principal components."""
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property, reduce
 from typing import Any, cast
@@ -21,7 +22,7 @@ from survey_batch.stages.context import Context
 from survey_batch.stages.measured import MeasuredStage
 from survey_batch.stages.spectra import SpectraStage
 from survey_batch.store.damage import Damage, DamagedError, damage_told
-from survey_batch.store.products import open_group, product_exists, read_rows, read_status
+from survey_batch.store.products import PROVENANCE, open_group, product_exists, read_rows, read_status
 from survey_batch.store.schema import Array, Shard
 
 FEATURES_CPU_SECONDS = 1.5e-3
@@ -98,9 +99,23 @@ class SpectralFeaturesStage(MeasuredStage):
             )
 
     def settings_for(self, plan: Plan) -> dict[str, Any]:
-        """Add the size of the sample where the catalogue has more spectra than that."""
-        sampled = self.requires_fit and 0 < self.section.sample < int(pc.sum(counting_objects(plan)[0]).as_py() or 0)
-        return {**self.settings(), **({SAMPLE: self.section.sample} if sampled else {})}
+        """Add the size of the sample where the catalogue has more spectra than that.
+
+        Of a product that was asked for the same sample, it counts what the catalogue had then: the split may change.
+        """
+        if (sampled := self._was_sampled()) is None:
+            sampled = 0 < self.section.sample < int(pc.sum(counting_objects(plan)[0]).as_py() or 0)
+        return {**self.settings(), **({SAMPLE: self.section.sample} if self.requires_fit and sampled else {})}
+
+    def _was_sampled(self) -> bool | None:
+        """Tell whether the stored components were fitted to a sample; None if there are none, or of another job."""
+        if not product_exists(self.context.output, self.name):
+            return None
+        attrs = open_group(self.context.output, self.name).attrs
+        made_by = json.loads(str(attrs.get("job", "{}")))
+        if made_by.get("spectral_features", {}).get("sample") != self.section.sample:
+            return None
+        return SAMPLE in json.loads(str(attrs[PROVENANCE]))
 
     def fit_sample(self, plan: Plan) -> Sample | None:
         """Choose the spectra that the components are fitted to; None means all that count."""

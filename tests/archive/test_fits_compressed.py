@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from survey_batch.archive.fits_compressed import image, image_shape
+from survey_batch.archive.fits_compressed import check_tiles, image, image_shape
 from survey_batch.archive.fits_units import extensions, primary_unit
 from survey_batch.core.errors import UnreadableError
 
@@ -93,3 +93,55 @@ def test_an_image_of_more_pixels_than_its_bytes_can_hold_is_refused():
     raw = unit.raw.replace(b"ZNAXIS1 =                  150", b"ZNAXIS1 =           1500000000")
     with pytest.raises(UnreadableError, match="hold a compressed image of shape"):
         image(extensions(primary_unit(raw))[0])
+
+
+def packed(compression, *, checksum=False, **options):
+    stream = io.BytesIO()
+    hdu = fits.CompImageHDU(NOISE.astype("f4"), name="X", compression_type=compression, quantize_level=16.0, **options)
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(stream, checksum=checksum)
+    return stream.getvalue()
+
+
+def with_card(raw, key, value):
+    at = raw.index(key.ljust(8).encode() + b"=")
+    return raw[: at + 10] + str(value).rjust(20).encode() + raw[at + 30 :]
+
+
+def check(raw):
+    check_tiles(extensions(primary_unit(raw))[0])
+
+
+@pytest.mark.parametrize("compression", ["RICE_1", "GZIP_1", "GZIP_2", "HCOMPRESS_1"])
+def test_an_image_as_it_was_written_can_be_left_to_others(compression):
+    check(packed(compression, checksum=True, quantize_method=1))
+    check(packed(compression, checksum=True, tile_shape=(5, 70)))
+
+
+def test_an_image_that_is_not_compressed_needs_no_check():
+    stream = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(NOISE)]).writeto(stream)
+    check_tiles(primary_unit(stream.getvalue()))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("ZVAL1", -64, "blocks, or bytes of a pixel, that RICE_1 does not have"),  # each of these ends a process
+        ("ZVAL2", -5000, "blocks, or bytes of a pixel, that RICE_1 does not have"),
+        ("ZDITHER0", -(2**31), "ZDITHER0 -2147483648, not 1 to 10000"),
+        ("ZTILE1", -1, "damaged"),
+        ("ZNAXIS2", 4, "damaged"),
+        ("TFIELDS", 2**31, "not a table"),
+    ],
+)
+def test_a_header_that_ends_the_process_of_others_is_refused(key, value, said):
+    with pytest.raises(UnreadableError, match=said):
+        check(with_card(packed("RICE_1", quantize_method=1), key, value))
+
+
+def test_tiles_whose_damage_ends_the_process_of_others_must_agree_with_their_checksum():
+    raw = packed("HCOMPRESS_1", checksum=True)
+    at = len(raw) - 2880
+    for damaged in (raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :], packed("HCOMPRESS_1"), raw[:-1]):
+        with pytest.raises(UnreadableError, match="has no CHECKSUM that agrees: unpack the file with funpack"):
+            check(damaged)

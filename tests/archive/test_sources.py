@@ -7,7 +7,7 @@ import pytest
 from survey_batch.archive.attempt import AttemptError
 from survey_batch.archive.http_source import HttpSource
 from survey_batch.archive.s3_source import S3Source
-from survey_batch.archive.sources import FolderSource, folder_of, open_source
+from survey_batch.archive.sources import FolderSource, folder_of, mean_size, open_source
 from survey_batch.core.errors import ConfigurationError, NotFoundError, TransientError
 
 
@@ -83,3 +83,13 @@ def test_a_file_of_a_folder_that_fails_may_be_tried_later(tmp_path, monkeypatch,
     with pytest.raises(AttemptError, match=said) as failure:
         FolderSource(tmp_path).read("a")
     assert (failure.value.error_type, failure.value.attempts) == (TransientError, attempts)
+
+
+def test_the_mean_size_is_that_of_the_files_that_are_there_in_any_spelling(tmp_path):
+    (tmp_path / "a.fits").write_bytes(b"1" * 10)
+    (tmp_path / "b.fits.gz").write_bytes(b"1" * 30)
+    files = [("a.fits", "a.fits.gz"), ("b.fits", "b.fits.gz"), ("c.fits",), ("\0",)]
+    assert mean_size(str(tmp_path), files) == 20
+    assert mean_size(str(tmp_path), files[2:]) is None
+    assert mean_size(str(tmp_path / "none"), files) is None
+    assert mean_size("https://host.invalid/dr1", files) is None

@@ -218,6 +218,7 @@ def test_another_job_s_product_is_told_and_left_alone(job, keys):
     before = contents(job)
     found = verify(other, repair=True)
     assert {fault.kind for fault in found.faults} == {Kind.SETTINGS}, found.faults
+    assert [fault.file for fault in found.faults] == [f"{name}.zarr" for name in sorted(job.stages)]  # once each
     assert contents(job) == before
 
 

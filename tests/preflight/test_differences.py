@@ -9,7 +9,7 @@ from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.status import Status
 from survey_batch.planning.plan import LABELS, make_plan
 from survey_batch.planning.stored import to_numpy
-from survey_batch.preflight.differences import differences
+from survey_batch.preflight.differences import _choices, differences
 from survey_batch.preflight.provenance import check_made_by, check_product, provenance_of
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product, write_shard
@@ -100,6 +100,14 @@ def test_what_may_leave_rows_out_when_others_come_is_named(keys, tmp_path):
     assert "put the rows back, unless [catalog.sample] leaves them out now: then" in refused(
         keys, tmp_path / "out", **drawn
     )
+
+
+def test_a_match_is_named_where_it_leaves_rows_out():
+    match = {"path": "other.csv", "unmatched": "leave_out"}
+    assert _choices({"match": match, "duplicates": {"by": ["id"]}, "sample": None}) == (
+        "[catalog.duplicates] or [catalog.match]"
+    )
+    assert _choices({"match": {**match, "unmatched": "keep"}}) == ""
 
 
 def test_a_row_named_after_its_position_since_another_has_its_id_is_told(keys, tmp_path):

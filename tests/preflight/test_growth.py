@@ -4,15 +4,20 @@ import itertools
 import json
 import re
 import shutil
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.status import Status
+from survey_batch.execution.plan_runner import Runner
 from survey_batch.integrity.verify import verify
+from survey_batch.monitor.progress import LineProgress
 from survey_batch.planning.plan import make_plan
 from survey_batch.planning.stored import planned_rows
 from survey_batch.preflight import relabel
@@ -22,7 +27,7 @@ from survey_batch.report.summary import summarize
 from survey_batch.results.export.results import find_results
 from survey_batch.stages import make_stages
 from survey_batch.store import growth as store_growth
-from survey_batch.store import root, small_files
+from survey_batch.store import products, root, small_files
 from survey_batch.store.growth import generations
 from survey_batch.store.products import open_group, read_rows, read_status
 from survey_batch.store.schema import OBJECT_COORDINATES
@@ -30,6 +35,7 @@ from tests.growing import Growing
 from tests.lamost_files import make_archive
 
 OBJECTS = 20
+TABLE = "spectral_features"
 PRODUCTS = ("spectra", "features")
 VARIABLES = {"spectra": ("flux", "ivar", "mask", "snr"), "features": ("value",)}
 
@@ -154,6 +160,29 @@ def test_what_a_product_learnt_from_the_first_rows_stays_and_all_say_so(archive,
     assert (read_status(growing.job.output, "features") != Status.PENDING).all()
 
 
+def test_another_split_that_leaves_fewer_spectra_than_the_sample_changes_nothing_of_what_was_learnt(archive, tmp_path):
+    shares = {"train": 0.8, "validation": 0.1, "test": 0.1}
+    features = {"blocks": 3, "components": 2, "sample": 6}
+    growing = Growing.lamost(
+        archive, tmp_path, catalog={"label": "spectral_type", "split": shares}, **{TABLE: features}
+    )
+    assert growing.rows(range(12)).objects["split"].to_pylist().count("train") > 6
+    growing.run()
+    before = components(growing.job)
+    split = growing.job.catalog.split.model_copy(update={"train": 0.2, "validation": 0.4, "test": 0.4})
+    catalog = growing.job.catalog.model_copy(update={"split": split})
+    growing.job = growing.job.model_copy(update={"catalog": catalog})
+    assert growing.rows(range(14)).objects["split"].to_pylist().count("train") <= 6
+    said = []
+    growing.run(said)
+    assert "the catalogue has grown from 12 rows to 14" in said[0]
+    assert components(growing.job) == before
+    fewer = growing.job.spectral_features.model_copy(update={"sample": 5})
+    growing.job = growing.job.model_copy(update={TABLE: fewer})
+    with pytest.raises(PlanMismatchError, match="spectral_features.sample: was 6, now"):
+        growing.run()
+
+
 def components(job):
     return open_group(job.output, "features")["pca_components"][:].tobytes()
 
@@ -226,6 +255,38 @@ def test_a_catalogue_that_has_grown_and_was_not_run_yet_is_no_damage(growing):
     found = verify(growing.job, deep=True)
     assert found.ok, found
     assert "the catalogue has grown from 12 rows to 14" in found.notes[0]
+
+
+@contextmanager
+def another_process(monkeypatch):
+    """What is done here is unknown to what this process keeps of products."""
+    with monkeypatch.context() as patched:
+        patched.setattr(products, "_open_cached", lru_cache(products._open_cached.__wrapped__))
+        yield
+
+
+def test_rows_that_another_process_has_given_to_products_are_done(growing, monkeypatch):
+    growing.rows(range(12))
+    growing.run()
+    assert read_status(growing.job.output, "spectra").size == 12
+    with another_process(monkeypatch):
+        growing.rows(range(14))
+        grow_until(growing, monkeypatch)
+    growing.run()
+    for product in PRODUCTS:
+        assert (read_status(growing.job.output, product) != Status.PENDING).sum() == 14
+
+
+def test_workers_of_one_s_own_forget_what_products_were(growing, monkeypatch):
+    growing.rows(range(12))
+    growing.run()
+    with another_process(monkeypatch):
+        growing.rows(range(14))
+        runner = Runner(growing.run(), make_stages(growing.job), LineProgress())
+    assert read_status(growing.job.output, "spectra").size == 12
+    worker = SimpleNamespace(client=SimpleNamespace(run=lambda function, **_: function()))
+    runner._run_group(worker, runner.groups[0], runner.stages, None)
+    assert read_status(growing.job.output, "spectra").size == 14
 
 
 class Killed(BaseException):

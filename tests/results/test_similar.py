@@ -8,7 +8,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.results import embedding
 from survey_batch.results.similar import similar
-from tests.report.outputs import make_embedding, make_predictions, make_spectra, spectra_job
+from tests.report.outputs import make_embedding, make_predictions, make_spectra, spectra_job, write_plan
 
 OBJECTS = 24
 
@@ -71,6 +71,15 @@ def test_an_unknown_id_is_told_with_ids_like_it(job):
 def test_an_object_without_a_vector_is_told(job):
     with pytest.raises(ConfigurationError, match="'object-20' has no embedding"):
         similar(job, ["object-1", "object-20"])
+
+
+def test_an_object_that_predictions_lack_so_far_is_told_and_the_others_are_compared(job):
+    before = similar(job, "object-2", top=3)
+    write_plan(job, OBJECTS + 2)
+    with pytest.raises(ConfigurationError, match="'object-25' has no embedding: not done yet"):
+        similar(job, "object-25")
+    found = similar(job, "object-2", top=3)
+    assert found.drop(columns="status").equals(before.drop(columns="status"))
 
 
 def test_predictions_of_classes_are_refused(tmp_path):

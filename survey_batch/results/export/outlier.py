@@ -25,7 +25,9 @@ def outlier_column(output: str) -> Part:
     about = "distance to the 10th neighbour in the standardised embedding, over the median of all"
 
     def read(rows: slice) -> list[pa.Array]:
-        values = score.scores(np.arange(rows.start, rows.stop), vectors.read(rows))
-        return [to_column(values, vectors.answered[rows])]
+        here = slice(rows.start, max(rows.start, min(rows.stop, len(vectors.answered))))
+        lacking = (0, rows.stop - here.stop)  # a run has still to give predictions the catalogue's new rows
+        values = score.scores(np.arange(here.start, here.stop), vectors.read(here))
+        return [to_column(np.pad(values, lacking), np.pad(vectors.answered[here], lacking))]
 
     return Part((column("outlier_score", pa.float32(), about),), read)

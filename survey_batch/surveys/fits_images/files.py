@@ -12,7 +12,8 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from survey_batch.archive.fits_units import extensions, primary_unit
+from survey_batch.archive.fits_compressed import check_tiles
+from survey_batch.archive.fits_units import MOST_COLUMNS, extensions, primary_unit
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import UnreadableError
 from survey_batch.images.frame import AnyWcs, DistortedWcs, Frame, FrameWcs
@@ -54,13 +55,17 @@ def read_image(raw: bytes, hdu: str, unit: str, zero_point: float | str | None) 
     UnreadableError
         Not FITS, cut short, no such HDU, no image, no celestial WCS, or no known unit.
     """
-    extensions(primary_unit(raw))  # every unit is whole, and no header says more than the file holds
+    primary = primary_unit(raw)
+    units = [primary, *extensions(primary)]  # each of them is whole, and no header says more than the file holds
+    if wrong := [unit.value("TFIELDS") for unit in units if not 0 <= unit.integer("TFIELDS", 0) <= MOST_COLUMNS]:
+        raise UnreadableError(f"a table of {wrong[0]} columns: damaged")  # astropy would look for each of them
     with (
         damage_told("it cannot be read as FITS"),
         quiet(),
         fits.open(io.BytesIO(raw), memmap=False, lazy_load_hdus=False) as file,
     ):
         found = chosen(file, hdu)
+        check_tiles(units[file.index(found)])
         header = found.header
         factor = factor_of(header, unit, zero_point)
         wcs = read_wcs(header, file)

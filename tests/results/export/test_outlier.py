@@ -37,6 +37,10 @@ def test_scores_are_a_column_that_is_read_part_by_part_with_null_where_there_is_
     assert np.delete(np.array(scores, float), 30).astype(np.float32).tolist() == expected.tolist()
     parts = [results.read(slice(start, start + 13))["outlier_score"] for start in (0, 13)]
     assert [value for part in parts for value in part.to_pylist()] == scores[:26]
+    write_plan(job, OBJECTS + 3)  # a run has still to give the products three rows
+    grown = find_results(job, ["outlier"])
+    assert grown.read(slice(35, OBJECTS + 3))["outlier_score"].to_pylist() == [*scores[35:], None, None, None]
+    assert grown.read(slice(OBJECTS + 1, OBJECTS + 2))["outlier_score"].to_pylist() == [None]
 
 
 def test_it_is_refused_where_predictions_are_classes(tmp_path):

@@ -91,15 +91,34 @@ def test_a_file_that_is_wrong_says_what_is_wrong(kind):
         read(raw)
 
 
-def test_a_packed_file_that_is_damaged_inside_is_unreadable():
+@pytest.mark.parametrize("method", [-1, 1, 2])
+@pytest.mark.parametrize("kind", ["RICE_1", "GZIP_1", "GZIP_2"])
+def test_a_packed_file_that_is_damaged_inside_is_unreadable_or_has_other_pixels(kind, method):
+    packed = fits.CompImageHDU(pixels(), header(), compression_type=kind, quantize_level=16.0, quantize_method=method)
+    raw = file_of(fits.PrimaryHDU(), packed)
+    begin = raw.index(b"XTENSION")
+    for at in range(begin + 2880, len(raw), 997):  # header, table and tiles
+        damaged = raw[:at] + b"\xff\0" * 20 + raw[at + 40 :]
+        try:
+            made = read(damaged[: len(raw)])
+        except UnreadableError:
+            continue
+        assert made.image.shape == SHAPE, "Rice codes have no checksum: damage may go unseen"
+
+
+@pytest.mark.parametrize(
+    ("card", "value", "said"),
+    [
+        ("ZVAL2", b"-5000", "that RICE_1 does not have"),
+        ("TFIELDS", b"1000000000000", "a table of 1000000000000 columns"),
+    ],
+)
+def test_a_packed_header_that_would_end_or_stop_the_process_is_unreadable(card, value, said):
     packed = fits.CompImageHDU(pixels(), header(), compression_type="RICE_1", quantize_level=16.0)
-    raw = bytearray(file_of(fits.PrimaryHDU(), packed))
-    raw[-5760:-2880] = b"\xff" * 2880
-    try:
-        made = read(bytes(raw))
-    except UnreadableError:
-        return
-    assert made.image.shape == SHAPE, "Rice codes have no checksum: damage may go unseen"
+    raw = file_of(fits.PrimaryHDU(), packed)
+    at = raw.index(card.ljust(8).encode() + b"=") + 10
+    with pytest.raises(UnreadableError, match=said):
+        read(raw[:at] + value.rjust(20) + raw[at + 20 :])
 
 
 @pytest.mark.parametrize(

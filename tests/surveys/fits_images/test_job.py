@@ -236,3 +236,19 @@ def test_real_frames_are_cut_as_the_survey_of_sdss_cuts_them(real_data, tmp_path
     assert ours.object_id.values.tolist() == theirs.object_id.values.tolist()
     for name in ("flux", "x_object", "y_object", "crval", "crpix", "cd", "status"):
         np.testing.assert_array_equal(ours[name].values, theirs[name].values, err_msg=name)
+
+
+def test_files_of_a_folder_are_estimated_by_the_sizes_of_a_few_and_others_by_a_usual_one(tmp_path):
+    for name, rows in (("a", 40), ("b", 80)):
+        (tmp_path / f"{name}.fits").write_bytes(image(pixels(1, (rows, 100))))
+    catalog = write_catalog(
+        tmp_path / "c.csv", [{"object_id": name, "ra": 150, "dec": 2, "file": f"{name}.fits"} for name in "ab"]
+    )
+    size = sum((tmp_path / f"{name}.fits").stat().st_size for name in "ab")
+    seen, unseen = (
+        make_stages(made)[0].cost(make_plan(made))
+        for made in (job(catalog, root, tmp_path / "out") for root in (tmp_path, "https://host.invalid"))
+    )
+    assert (seen.files, seen.fetch_bytes) == (2, size)
+    assert unseen.fetch_bytes == 2 * 11_000_000
+    assert seen.cpu_seconds < unseen.cpu_seconds
