@@ -28,7 +28,7 @@ def about_partners(partners: Partners, match: MatchSection, path: str) -> Iterat
     how = f"within {match.radius_arcsec:g} arcsec" if match.by == "position" else "with the same identifier"
     middle = f"; the median separation is {_median(partners, matched):.2g} arcsec" if _apart(partners, matched) else ""
     yield f"{len(matched):,} of {len(partners.row):,} rows have a partner in {match.path} {how}{middle}"
-    lack = "a position" if match.by == "position" else "an identifier that kept its digits"
+    lack = "a position" if match.by == "position" else "an identifier, or with one that has lost digits"
     for unknown, rows, whose in (
         (partners.own_unknown, len(partners.row), path),
         (partners.unknown, partners.rows, match.path),
