@@ -22,7 +22,7 @@ from tests.servers import http_server
 
 pytestmark = pytest.mark.slow
 
-GOING_ON = {"connections": 16, "attempts": 2, "timeout": 5.0, "when_nothing_found": "go_on"}
+GOING_ON = {"connections": 16, "attempts": 2, "timeout": 10.0, "when_nothing_found": "go_on"}
 """A job's keys; a fault that takes time takes it twice."""
 
 
