@@ -136,7 +136,7 @@ def read_shards(plan: Plan) -> None:
 
 
 class Clock(logging.Handler):
-    """CPU-seconds and memory of each step, also of those that the work announces."""
+    """CPU-seconds and memory of each step: those timed here, and those that the package announces in its log."""
 
     def __init__(self) -> None:
         super().__init__()

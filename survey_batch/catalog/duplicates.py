@@ -34,7 +34,7 @@ def leave_out_duplicates(objects: Objects, section: DuplicatesSection) -> None:
 
 
 def _best(several: I8, group: Codes, objects: Objects, section: DuplicatesSection) -> Flags:
-    """Mark the rows that stay: all that have no duplicate, and of those that have, one of each group."""
+    """Mark the rows that stay: every row without a duplicate, and the best row of each group of duplicates."""
     chosen = np.ones(len(objects), bool)
     if several.size == 0:
         return chosen

@@ -83,7 +83,7 @@ class Survey(ABC):
         return {**POSITION, **OTHER_COLUMNS, **cls.columns, **{column.name: column.names for column in cls.key}}
 
     def columns_of_job(self, archive: ArchiveSection) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002
-        """Return columns that keys of `[archive]` name, beside those that any job has: our name, and names in files."""
+        """Return the columns that this job's `[archive]` names: our name of each, and its names in catalogues."""
         return {}
 
     @classmethod

@@ -99,9 +99,14 @@ class ImageReader(FileReader):
         frame = self.read(file.whole(), field, band, sky=False)
         return FrameTop(frame.image, frame.wcs, frame.mjd_tai) if isinstance(frame, Frame) else frame
 
+    @property
+    def knows_noise(self) -> bool:
+        """Whether the noise of pixels is known, which takes a `sky_shape` and a `ccd` of the reader's own."""
+        return self.sky_shape is not None and type(self).ccd is not ImageReader.ccd
+
     def ccd(self, field: Field, band: str) -> Ccd:
-        """Return the noise properties of the detector behind a frame; asked only of a reader with a `sky_shape`."""
-        raise NotImplementedError
+        """Return the noise properties of the detector behind a frame; asked only of a reader that `knows_noise`."""
+        raise NotImplementedError(f"{type(self).__name__} does not define ccd")
 
     def place(self, field: Field, band: str) -> str:
         """Say where a frame is in the archive, for people; frames at one place are one frame."""

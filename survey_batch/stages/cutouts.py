@@ -103,7 +103,7 @@ class CutoutsStage(Stage):
     def check(self) -> None:
         """Refuse bands that the survey does not have, and to cut from stored frames if no stage stores them."""
         check_bands(self.reader, self.bands, "frames.bands")
-        if self.section.ivar and self.reader.sky_shape is None:
+        if self.section.ivar and not self.reader.knows_noise:
             raise ConfigurationError(
                 f"cutouts.ivar: the noise of the pixels of survey {self.context.origin.survey.name!r} is not known; "
                 "leave cutouts.ivar out"

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from survey_batch.config.sections.detect import DetectSection
 from survey_batch.core.arrays import F4
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.images.detect import Detections, detect, load_sep
 from survey_batch.images.frame import Frame, Sky
@@ -144,6 +145,11 @@ class DetectionsStage(Stage):
     def check(self) -> None:
         """Refuse a band that the survey does not have, and to start if the library is missing."""
         check_bands(self.reader, self.section.band, "catalog.detect.band")
+        if not self.reader.knows_noise:
+            survey = self.context.origin.survey.name
+            raise ConfigurationError(
+                f"catalog.detect: the noise of the pixels of survey {survey!r} is not known, so no limit can be set"
+            )
         load_sep()
 
     def sizes(self) -> dict[str, int]:

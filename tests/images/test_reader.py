@@ -30,3 +30,24 @@ def test_a_field_is_named_by_its_numbers_and_a_frame_has_one_path():
 def test_a_reader_without_its_methods_cannot_be_made():
     with pytest.raises(TypeError, match="abstract"):
         ImageReader(None)
+
+
+class Silent(ImageReader):
+    sky_shape = (2, 3)
+
+    def path(self, field, band):
+        return ""
+
+    def read(self, raw, field, band, *, sky):
+        raise NotImplementedError
+
+
+def test_the_noise_is_known_where_the_sky_and_the_detector_are():
+    class Whole(Plain):
+        sky_shape = (2, 3)
+
+    assert Whole(None).knows_noise
+    assert not Plain(None).knows_noise
+    assert not Silent(None).knows_noise
+    with pytest.raises(NotImplementedError, match="Silent does not define ccd"):
+        Silent(None).ccd((7,), "r")
