@@ -5,15 +5,20 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import dask
 import pytest
 from distributed import Client
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from survey_batch.core import interrupt
-from survey_batch.core.environment import compute_like_a_worker
+from survey_batch.core.environment import PROFILER_CAN_HANG, as_variable, compute_like_a_worker
 
 compute_like_a_worker()  # as the command line does, before anything imports TensorFlow
+
+if PROFILER_CAN_HANG:  # a cluster of a test's own, in this process or in others, stood still for ever
+    dask.config.set({"distributed.worker.profile.enabled": False})
+    os.environ[as_variable("distributed.worker.profile.enabled")] = "False"
 
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
