@@ -39,8 +39,10 @@ REGISTRATIONS = 3
 LOOK_SECONDS = 0.2
 """Time between two checks whether the cluster gave up."""
 
-MEMORY_FIRST = "raise cluster.memory, or lower shards.objects; if memory was not short, the cause may be in {logs}"
-"""What to do where a worker has died so often that a shard is set aside, and nobody says of what."""
+MORE_MEMORY = "raise cluster.memory, or lower shards.objects (in a new output)"
+
+MEMORY_FIRST = f"{MORE_MEMORY}; if memory was not short, the cause may be in {{logs}}"
+"""What to do where workers have died so often that a shard is set aside, and nobody says of what."""
 
 Say = Callable[[str], None]
 

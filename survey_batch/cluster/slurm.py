@@ -15,6 +15,7 @@ from distributed import Client, Scheduler, SchedulerPlugin, Security, SpecCluste
 
 from survey_batch.cluster.base import (
     MEMORY_FIRST,
+    MORE_MEMORY,
     SCHEDULER_SETTINGS,
     Connection,
     Death,
@@ -39,14 +40,14 @@ from survey_batch.core.steps import step
 
 log = logging.getLogger(__name__)
 
-TOO_LONG = "it takes longer than the walltime: lower shards.objects, or raise cluster.walltime"
+TOO_LONG = "it takes longer than the walltime: raise cluster.walltime, or lower shards.objects (in a new output)"
 
-TOO_LARGE = "it needs more memory than its worker has: lower shards.objects, or raise cluster.memory"
+TOO_LARGE = f"it needs more memory than its worker has: {MORE_MEMORY}"
 
 ADVICE = {Meaning.TIME: TOO_LONG, Meaning.MEMORY: TOO_LARGE}
 """What to change where a shard has ended so many jobs in such a way that it is set aside."""
 
-BY_ITSELF = "its process died while its job {} went on: out of memory, or a crash in a library"
+BY_ITSELF = "its process died while its job {} went on"
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def test_a_death_is_judged_by_what_became_of_the_job(keys, guilty):
     [
         ("TIMEOUT", ("shards.objects", "cluster.walltime")),
         ("OUT_OF_MEMORY", ("shards.objects", "cluster.memory")),
-        ("FAILED", ("cluster.memory, or lower shards.objects; if memory was not short", "log in out/log/slurm/now")),
+        ("FAILED", ("cluster.memory", "shards.objects", "if memory was not short", "log in out/log/slurm/now")),
     ],
 )
 def test_a_death_names_the_keys_to_change_and_where_the_log_is_if_nobody_knows_of_what_it_was(state, keys):
