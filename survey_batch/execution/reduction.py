@@ -12,6 +12,7 @@ from survey_batch.cluster.base import Connection
 from survey_batch.config.job import Job
 from survey_batch.core.errors import SurveyBatchError
 from survey_batch.core.threads import one_thread
+from survey_batch.core.tracebacks import short_tracebacks
 from survey_batch.execution.failures import ERRORS_ALLOWED, Deaths
 from survey_batch.stages import make_stage
 from survey_batch.stages.base import Coordinates, fit_groups
@@ -96,16 +97,19 @@ async def _retried(client: Client, keys: list[Key]) -> None:
     await client.scheduler.retry(keys=keys, client=client.id)
 
 
+@short_tracebacks()
 @one_thread()
 def _part(job: Job, name: str, shards: Sequence[Shard], sample: Any, before: None) -> Any:  # noqa: ARG001
     return make_stage(job, name).fit_part(shards, sample)
 
 
+@short_tracebacks()
 @one_thread()
 def _merge(job: Job, name: str, before: Any, part: Any) -> Any:
     return make_stage(job, name).fit_merge([before, part])
 
 
+@short_tracebacks()
 @one_thread()
 def _end(job: Job, name: str, whole: Any) -> Coordinates:
     return make_stage(job, name).fit_end(whole)

@@ -153,6 +153,16 @@ def test_what_nobody_can_read_ends_the_fit_at_once(learn, monkeypatch):
     assert parts == [0]
 
 
+@pytest.mark.timeout(60)
+def test_an_error_from_very_deep_ends_the_fit(learn, monkeypatch):
+    def deep(calls):
+        return deep(calls - 1) if calls else [][0]
+
+    monkeypatch.setattr(Sums, "fit_end", lambda *_: deep(600))
+    with pytest.raises(IndexError):
+        learn(1)
+
+
 def test_a_defect_is_not_tried_again(learn):
     errors[0] = [ValueError("singular")]
     with pytest.raises(ValueError, match="singular"):
