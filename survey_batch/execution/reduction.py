@@ -32,8 +32,8 @@ def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard], sa
     `sample` is what the stage's `fit_sample` chose.
 
     The division into parts is fixed, and parts are added one by one in the order of their shards. When a worker dies,
-    its unfinished work and any of its results that are still needed are done again. Deaths count
-    as for shards: a part that may have used up its tries waits until it is known why its workers died.
+    its unfinished work and any of its results that are still needed are done again. Deaths count as they do for shards:
+    a part that may have used up its tries waits until it is known why its workers died.
 
     Raises
     ------
