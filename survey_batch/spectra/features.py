@@ -20,9 +20,6 @@ from survey_batch.spectra.ratios import flux_ratios
 from survey_batch.spectra.smooth import smooth
 from survey_batch.spectra.windows import CleanSpectra
 
-MEASURED_AT_ONCE = 2 * ROWS_AT_ONCE
-"""Objects that are measured together: with fewer, each band costs more than it computes."""
-
 CONTINUUM_RANGE = (-1.0, 3.0)
 """Bounds of continuum-normalised flux, so that no cosmic ray or noise over a faint continuum outweighs the rest."""
 
@@ -180,7 +177,7 @@ def spectral_features(
     ConfigurationError
         The components do not match the section or the grid.
     """
-    portions = _portions(len(flux), MEASURED_AT_ONCE)
+    portions = _portions(len(flux), ROWS_AT_ONCE)
     return np.concatenate(
         [_features(wavelength, flux[at], ivar[at], mask[at], redshift[at], section, pca) for at in portions]
     )

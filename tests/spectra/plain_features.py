@@ -13,7 +13,7 @@ from survey_batch.spectra.windows import SMALLEST_SHARE
 
 def around(wavelength, flux, ivar, mask, redshift, centres, spans):
     """All pixels from the first to the last window, (object, wavelength, pixel): x, good, flux, variance, width."""
-    stretch = 1 + np.where(np.isfinite(redshift) & (redshift > -1), redshift, 0)[:, None]
+    stretch = 1 + np.where(np.isfinite(redshift) & (redshift > -1), redshift, 0).astype(np.float64)[:, None]
     reach = int(np.ceil(np.abs(spans).max())) + 1
     centre = np.log10(centres * stretch) / STEP - first_pixel(wavelength)
     pixel = np.rint(centre).astype(int)[..., None] + np.arange(-reach, reach + 1)
