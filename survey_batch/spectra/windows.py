@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from survey_batch.core.arrays import F4, F8, I4, Index
 from survey_batch.spectra.grid import STEP, first_pixel
+from survey_batch.spectra.pairwise import parts_of_sum
 
 Span = tuple[float, float]
 """First and last pixel of a window, counted from a centre."""
@@ -18,9 +19,6 @@ SMALLEST_SHARE = 0.5
 
 MARGIN = 160
 """Pixels without data on either side of the grid, so that a window may lie off it."""
-
-PAIRWISE, UNROLLED = 128, 8
-"""numpy halves a sum of more numbers than the first, and adds others into so many partial sums."""
 
 
 @dataclass(frozen=True)
@@ -246,7 +244,7 @@ class Pixels:
 
 
 @lru_cache
-def windows_of(features: tuple[tuple[float, tuple[Span, ...]], ...]) -> list[Windows]:
+def windows_of(features: tuple[tuple[float, tuple[Span, ...]], ...]) -> tuple[Windows, ...]:
     """Return the first windows of all features, then their second ones, and so on.
 
     Parameters
@@ -256,7 +254,7 @@ def windows_of(features: tuple[tuple[float, tuple[Span, ...]], ...]) -> list[Win
     """
     centres = np.array([centre for centre, _ in features])
     reaches = [reach_of(spans) for _, spans in features]
-    return [Windows(centres, spans, reaches) for spans in zip(*(spans for _, spans in features), strict=True)]
+    return tuple(Windows(centres, spans, reaches) for spans in zip(*(spans for _, spans in features), strict=True))
 
 
 def reach_of(spans: Sequence[Span]) -> int:
@@ -272,37 +270,3 @@ def share_of_pixels(x: F8, low: F8 | float, high: F8 | float) -> F8:
     share -= begin
     np.maximum(share, 0, out=share)
     return np.asarray(np.minimum(share, 1, out=share))
-
-
-def parts_of_sum(count: int, first: int, last: int) -> list[tuple[int, int]]:
-    """Return one or two slices of `count` numbers whose sums, added up, are that of all if only some are not 0.
-
-    Parameters
-    ----------
-    count
-        How many numbers numpy would add.
-    first, last
-        The ones that may differ from 0.
-    """
-    begin, end = _narrowed(0, count, first, last)
-    if end - begin <= PAIRWISE:
-        return [(begin, end)]
-    half = _half(begin, end)
-    return [_narrowed(begin, half, first, half - 1), _narrowed(half, end, half, last)]
-
-
-def _narrowed(begin: int, end: int, first: int, last: int) -> tuple[int, int]:
-    """Leave out numbers before `first` and after `last` that are added up apart, or come at the end of a row."""
-    while end - begin > PAIRWISE:
-        half = _half(begin, end)
-        if first < half <= last:
-            return begin, end
-        begin, end = (half, end) if first >= half else (begin, half)
-    stop = begin + -(-(last + 1 - begin) // UNROLLED) * UNROLLED
-    # Numbers at the end that fill no row of partial sums are added one by one.
-    return begin + (first - begin) // UNROLLED * UNROLLED, min(stop, end)
-
-
-def _half(begin: int, end: int) -> int:
-    """Return the place at which numpy divides a long sum."""
-    return begin + (end - begin) // 2 // UNROLLED * UNROLLED

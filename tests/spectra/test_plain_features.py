@@ -10,7 +10,7 @@ from survey_batch.spectra.lines import band_indices, line_indices
 from survey_batch.spectra.normalize import normalize
 from survey_batch.spectra.photometry import synthetic_colors
 from survey_batch.spectra.ratios import flux_ratios
-from survey_batch.spectra.windows import CleanSpectra, parts_of_sum
+from survey_batch.spectra.windows import CleanSpectra
 from tests.spectra import plain_features as plain
 
 pytestmark = pytest.mark.bits
@@ -56,14 +56,3 @@ def test_measurements_at_the_ends_of_the_grid_are_those_of_the_plain_way(edge):
 def test_flux_over_the_continuum_is_that_of_the_plain_way(seed, bad):
     _, *arrays = spectra(seed, bad)
     np.testing.assert_array_equal(normalize(*arrays, "continuum"), plain.over_continuum(*arrays))
-
-
-@given(st.data(), st.integers(1, 600))
-@settings(max_examples=80, deadline=None)
-def test_the_parts_of_a_sum_add_up_to_it(data, count):
-    first = data.draw(st.integers(0, count - 1))
-    last = data.draw(st.integers(first, count - 1))
-    values = np.zeros((3, count))
-    values[:, first : last + 1] = np.random.default_rng(count).normal(size=(3, last - first + 1))
-    parts = [values[:, begin:end].sum(axis=1) for begin, end in parts_of_sum(count, first, last)]
-    np.testing.assert_array_equal(sum(parts), values.sum(axis=1))
