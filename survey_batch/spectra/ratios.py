@@ -10,7 +10,7 @@ from survey_batch.spectra.line_list import RATIOS, air_to_vacuum
 from survey_batch.spectra.lines import SMALLEST_CONTINUUM
 from survey_batch.spectra.windows import SMALLEST_SHARE, CleanSpectra, Windows, reach_of
 
-KINDS = sorted({(one.per_frequency, window) for one in RATIOS for window in (one.above, one.below)})
+MEANS = sorted({(one.per_frequency, window) for one in RATIOS for window in (one.above, one.below)})
 """Whether flux per frequency is averaged, and the window, of each mean that some ratio needs."""
 
 
@@ -33,7 +33,7 @@ def flux_ratios(spectra: CleanSpectra) -> tuple[F8, F8]:
     """
     mean, variance = _means(spectra)
     above, below = (
-        [KINDS.index((ratio.per_frequency, window)) for ratio, window in zip(RATIOS, windows, strict=True)]
+        [MEANS.index((ratio.per_frequency, window)) for ratio, window in zip(RATIOS, windows, strict=True)]
         for windows in zip(*((ratio.above, ratio.below) for ratio in RATIOS), strict=True)
     )
     known = np.isfinite(mean[:, above]) & (mean[:, below] > SMALLEST_CONTINUUM * np.sqrt(variance[:, below]))
@@ -44,8 +44,8 @@ def flux_ratios(spectra: CleanSpectra) -> tuple[F8, F8]:
 
 @cache
 def _windows() -> tuple[Windows, F8]:
-    """Return the windows of `KINDS`, each around its own middle, and log10 of the wavelengths there in pixels."""
-    edges = [np.log10(air_to_vacuum(np.array(window))) / STEP for _, window in KINDS]
+    """Return the windows of `MEANS`, each around its own middle, and log10 of the wavelengths there in pixels."""
+    edges = [np.log10(air_to_vacuum(np.array(window))) / STEP for _, window in MEANS]
     middles = [(low + high) / 2 for low, high in edges]
     spans = [(-float(high - low) / 2, float(high - low) / 2) for low, high in edges]
     centres = np.array([10 ** (middle * STEP) for middle in middles])
@@ -57,7 +57,7 @@ def _means(spectra: CleanSpectra) -> tuple[F8, F8]:
     windows, middles = _windows()
     pixels = spectra.pixels(windows)
     width = pixels.share * pixels.width
-    frequency = np.array([per_frequency for per_frequency, _ in KINDS])[windows.window]
+    frequency = np.array([per_frequency for per_frequency, _ in MEANS])[windows.window]
     weight = width.copy()
     weight[:, frequency] *= 10 ** (2 * STEP * (pixels.x + middles[windows.window])[:, frequency])
     covered = pixels.sum(pixels.share)
