@@ -31,6 +31,7 @@ from survey_batch.spectra.grid import NOT_MEASURED, Spectrum, log_grid, mask_att
 from survey_batch.spectra.reader import Row, SpectrumReader
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
+from survey_batch.stages.file_count import count_files
 from survey_batch.store.schema import Array, Variable
 
 SPECTRA_AT_ONCE = 64
@@ -121,8 +122,7 @@ class SpectraStage(Stage):
         for index, values in enumerate(zip(*rows.values(), strict=True)):
             row = dict(zip(rows, values, strict=True))
             try:
-                with reader_of(self.context.origin.survey.name, f"object {row['object_id']}"):
-                    path = as_text(self.reader.path(row))
+                path = self._path(row)
             except ObjectError as error:
                 self._fail(block, index, error, "")
                 continue
@@ -130,6 +130,11 @@ class SpectraStage(Stage):
             file.indices.append(index)
             file.rows.append(row)
         return list(files.values())
+
+    def _path(self, row: Row) -> str:
+        """Return the path of a row's file."""
+        with reader_of(self.context.origin.survey.name, f"object {row['object_id']}"):
+            return as_text(self.reader.path(row))
 
     def _store(
         self, block: Block, archive: Archive, files: Sequence[SpectrumFile], results: Sequence[Sequence[Result]]
@@ -162,17 +167,18 @@ class SpectraStage(Stage):
         )
 
     def cost(self, plan: Plan) -> Cost:
-        """Estimate the files of all usable objects."""
-        usable, reader = plan.size("object") - plan.invalid, self.reader
+        """Estimate the files of all usable objects, and the memory of those that are read at a time."""
+        usable, archive = plan.size("object") - plan.invalid, self.context.origin.archive
         shard = min(self.context.shard_rows, plan.size("object")) * self.schema(1).row_nbytes
-        files = math.ceil(usable / reader.rows_per_file)
-        in_memory = math.ceil(SPECTRA_AT_ONCE / reader.rows_per_file) * 2 * reader.file_bytes
+        files = count_files(plan.objects, self._path)
+        file_bytes = files.mean_bytes(archive.root) or self.reader.file_bytes
+        at_once = min(archive.connections, math.ceil(SPECTRA_AT_ONCE * files.number / max(usable, 1)))
         return Cost(
-            files,
-            files * reader.file_bytes,
-            2 * shard + in_memory,
-            usable * reader.read_seconds,
-            at_once=min(self.context.origin.archive.connections, SPECTRA_AT_ONCE),
+            files.number,
+            files.number * file_bytes,
+            2 * (shard + file_bytes * (at_once if is_url(archive.root) else 1)),
+            usable * self.reader.read_seconds,
+            at_once=at_once,
         )
 
 
