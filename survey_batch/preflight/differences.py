@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from survey_batch.core.wording import counted
 from survey_batch.planning.growth import generations_in
 from survey_batch.planning.hashing import hash_of
 from survey_batch.planning.plan import Plan
@@ -171,7 +172,7 @@ def _renamed(names: Sequence[str], ids: pa.ChunkedArray) -> str:
 
 def _value_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
     if before.num_rows != now.num_rows:
-        yield f"{CATALOG}: had {before.num_rows:,} rows, now {now.num_rows:,}"
+        yield f"{CATALOG}: had {counted(before.num_rows, 'row')}, now {now.num_rows:,}"
         return
     for name in sorted({*before.column_names} ^ {*now.column_names}):
         yield f"{CATALOG}: {'no longer has' if name in before.column_names else 'did not have'} the column {name!r}"
@@ -180,7 +181,7 @@ def _value_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
     for name, rows in changed.items():
         if rows.size:
             was, is_now = (table[name][int(rows[0])].as_py() for table in (before, now))
-            which = f"{name} differs in {rows.size:,} of {now.num_rows:,} rows"
+            which = f"{name} differs in {rows.size:,} of {counted(now.num_rows, 'row')}"
             yield f"{CATALOG}: {which}; in the first of them it was {was!r}, now {is_now!r}"
 
 

@@ -24,6 +24,7 @@ from survey_batch.core.errors import (
     UnreadableError,
 )
 from survey_batch.core.paths import is_url
+from survey_batch.core.wording import counted
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
 from survey_batch.spectra.checks import fault_of, outside
@@ -192,11 +193,12 @@ def read_file(archive: Archive, reader: SpectrumReader, file: SpectrumFile) -> S
         )
     except (ObjectError, TransientError) as error:
         return [error] * len(file.rows)
-    strange = next((f"{type(one).__name__} among {len(found)}" for one in found if not isinstance(one, Result)), None)
+    returned = counted(len(found), "result")
+    strange = next((type(one).__name__ for one in found if not isinstance(one, Result)), None)
     if strange or len(found) != len(file.rows):
         raise ConfigurationError(
-            f"{type(reader).__name__}.read returned {strange or len(found)} results for {len(file.rows)} rows of "
-            f"{file.path}: it must return a Spectrum or an ObjectError for each row"
+            f"{type(reader).__name__}.read returned {f'{strange} among ' if strange else ''}{returned} for "
+            f"{counted(len(file.rows), 'row')} of {file.path}: it must return a Spectrum or an ObjectError for each row"
         )
     url = archive.locate(file.path)
     return [

@@ -149,7 +149,7 @@ def test_a_reader_that_fails_in_a_way_of_its_own_sets_aside_the_rows_of_that_fil
 
 
 def test_a_reader_that_returns_something_else_ends_the_run(tmp_path):
-    with pytest.raises(ConfigurationError, match="read returned NoneType among 1 results for 1 rows of good"):
+    with pytest.raises(ConfigurationError, match="read returned NoneType among 1 result for 1 row of good"):
         block_by(tmp_path, "1", good=b"none")
 
 
