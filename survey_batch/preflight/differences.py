@@ -112,9 +112,14 @@ def catalog_differences(
     keys = list(_key_differences(made_by, asked, CATALOG)) if made_by else []
     before, now = stored_table(plan.job.output, axis), plan.objects if axis == "object" else plan.fields
     columns = made_with.get(COLUMNS, [])
+    if before is None:
+        return [
+            *keys,
+            f"{CATALOG}: different rows, or others in the places of those that are pending. Where these are, only the "
+            f"folder plan of {plan.job.output} says, and it is lost or damaged: bring it back from a copy",
+        ]
     if (
-        before is None
-        or not {*columns} <= {*before.column_names}
+        not {*columns} <= {*before.column_names}
         or hash_of((before := before.slice(0, rows)).select(columns)) != made_with[CATALOG]
     ):
         # Another job has used this output since.
