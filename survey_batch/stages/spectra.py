@@ -28,7 +28,7 @@ from survey_batch.core.wording import counted
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
 from survey_batch.spectra.checks import fault_of, outside
-from survey_batch.spectra.grid import NOT_MEASURED, Spectrum, log_grid, mask_attributes, to_grid
+from survey_batch.spectra.grid import NOT_MEASURED, Spectrum, dispersion_on_grid, log_grid, mask_attributes, to_grid
 from survey_batch.spectra.reader import Row, SpectrumReader
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
@@ -39,6 +39,8 @@ SPECTRA_AT_ONCE = 64
 """Spectra in memory before they are put on the grid."""
 
 IVAR = {"long_name": "inverse variance of the flux; 0 where there is no measurement"}
+
+DISPERSION = {"long_name": "standard deviation of the line spread function", "units": "km s-1"}
 
 Result = Spectrum | ObjectError | TransientError
 """A spectrum, or why there is none."""
@@ -70,7 +72,16 @@ class SpectraStage(Stage):
             **self.context.source_settings(),
             "spectra.wavelength_min": self.section.wavelength_min,
             "spectra.wavelength_max": self.section.wavelength_max,
+            **({"spectra.dispersion": True} if self.section.dispersion else {}),
         }
+
+    def check(self) -> None:
+        """Refuse to store a dispersion that the survey's files do not say."""
+        if self.section.dispersion and not self.reader.has_dispersion:
+            raise ConfigurationError(
+                f"spectra.dispersion: of files of survey {self.context.origin.survey.name!r}, no dispersion is read: "
+                "leave the key out"
+            )
 
     def wavelength(self) -> Array:
         """The common grid [Angstrom, vacuum]."""
@@ -81,12 +92,14 @@ class SpectraStage(Stage):
         return {"wavelength": self.wavelength().size}
 
     def variables(self) -> tuple[Variable, ...]:
-        """Return flux, inverse variance and mask, and the catalogue's redshift and S/N."""
+        """Return flux, inverse variance, mask, the dispersion if asked for, and the catalogue's redshift and S/N."""
         dims = ("object", "wavelength")
+        dispersion = (Variable("dispersion", dims, "f4", DISPERSION),) if self.section.dispersion else ()
         return (
             Variable("flux", dims, "f4", self.reader.flux),
             Variable("ivar", dims, "f4", {**IVAR, "units": ivar_units(self.reader.flux["units"])}),
             Variable("mask", dims, "i4", mask_attributes(self.reader.mask_bits)),
+            *dispersion,
             Variable("redshift", ("object",), "f4", {"long_name": "redshift in the catalogue", "units": "1"}),
             Variable(
                 "snr",
@@ -146,6 +159,8 @@ class SpectraStage(Stage):
         spectra = {index: result for index, result in found.items() if isinstance(result, Spectrum)}
         flux, ivar, mask = to_grid(list(spectra.values()), self.wavelength())
         good = list(spectra)
+        if self.section.dispersion:
+            block.data["dispersion"][good] = dispersion_on_grid(list(spectra.values()), self.wavelength())
         for name, values in {"flux": flux, "ivar": ivar, "mask": mask}.items():
             block.data[name][good] = values
         empty = np.asarray(good, int)[((mask & NOT_MEASURED) != 0).all(axis=1)]
