@@ -188,7 +188,7 @@ class SpectraStage(Stage):
         shard = min(self.context.shard_rows, plan.size("object")) * self.schema(1).row_nbytes
         files = count_files(plan.objects, self._path)
         file_bytes = files.mean_bytes(archive.root) or self.reader.file_bytes
-        at_once = min(archive.connections, math.ceil(SPECTRA_AT_ONCE * files.number / max(usable, 1)))
+        at_once = min(archive.connections, math.ceil(SPECTRA_AT_ONCE * files.number / max(usable, 1)) or 1)
         return Cost(
             files.number,
             files.number * file_bytes,
