@@ -1,6 +1,6 @@
 """Files of SDSS spectra: a table `COADD` with one row for each pixel (SDSS data model, `spec`)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -60,8 +60,18 @@ def read_spectrum(raw: bytes, row: Mapping[str, Any]) -> Spectrum:
         names = [unit.value("EXTNAME") or "" for unit in units]
         raise UnreadableError(f"no spectrum: there is no table COADD among the extensions {names}")
     with np.errstate(all="ignore"):  # the grid flags values that are not finite
-        there = {name.upper() for name in table.columns().names or ()}
-        return _spectrum(*(table.column(name) for name in (*NEEDED, *there.intersection({WIDTH}))))
+        return _spectrum(*_columns(table))
+
+
+def _columns(table: Unit) -> Iterator[npt.NDArray[Any]]:
+    """Yield the columns that are needed, and that of the width if it is there."""
+    rows = table.rows()
+    named = {name.upper(): name for name in rows.dtype.names or ()}
+    if lacking := [name for name in NEEDED if name not in named]:
+        raise UnreadableError(f"table COADD has no column {' or '.join(lacking)}; it has {', '.join([*named][:20])}")
+    for name in (*NEEDED, WIDTH):
+        if name in named:
+            yield table.physical(named[name], rows)
 
 
 def _spectrum(*columns: npt.NDArray[Any]) -> Spectrum:

@@ -57,6 +57,12 @@ def test_the_dispersion_is_in_km_s_if_the_file_has_it():
     assert read_spectrum(raw.replace(b"wdisp", b"other"), ROW).dispersion is None
 
 
+def test_columns_that_are_not_there_are_named():
+    raw, _ = file_of()
+    with pytest.raises(UnreadableError, match="COADD has no column IVAR or AND_MASK; it has FLUX, LOGLAM, OTHR, "):
+        read_spectrum(raw.replace(b"'ivar", b"'othr").replace(b"'and_mask", b"'not_mask"), ROW)
+
+
 def test_a_grid_of_other_steps_keeps_its_wavelengths():
     _, values = file_of()
     loglam = values["loglam"] + np.linspace(0, 1e-4, PIXELS).astype("f4")
