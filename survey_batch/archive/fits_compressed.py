@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.archive.decompress import decompress
-from survey_batch.archive.fits_units import BLOCK, MOST_AXES, PIXELS, Unit, scaled
+from survey_batch.archive.fits_units import BLOCK, MOST_AXES, PIXELS, Unit
 from survey_batch.core.errors import UnreadableError
 
 LARGEST_RATIO = 1100
@@ -62,9 +62,9 @@ def image(unit: Unit, rows: Sequence[int] | None = None) -> npt.NDArray[Any]:
         )
     if "COMPRESSED_DATA" not in names:
         raise UnreadableError(f"the compressed image {unit.value('EXTNAME') or ''} has no column COMPRESSED_DATA")
-    wanted = range(count) if rows is None else rows
-    values = np.array([unpack(_tile(unit, table, row), shape[-1]) for row in wanted]).reshape(-1, shape[-1])
-    values = scaled(values, unit.real("BSCALE", 1), unit.value("BZERO"))
+    wanted = list(range(count) if rows is None else rows)
+    pixels = np.array([unpack(_tile(unit, table, row), shape[-1]) for row in wanted]).reshape(-1, shape[-1])
+    values = unit.in_physical_values(pixels, _blank(unit, table, wanted))
     return values if rows is not None else values.reshape(shape)
 
 
@@ -147,6 +147,13 @@ def _algorithm(unit: Unit, kind: np.dtype[Any]) -> Callable[[bytes, int], npt.ND
     if name in ("RICE_1", "RICE_ONE") and kind.kind in "iu" and (found := _rice(unit)) is not None:
         return lambda raw, size: from_rice(raw, size, *found).astype(kind)
     return None
+
+
+def _blank(unit: Unit, table: npt.NDArray[np.void], rows: list[int]) -> npt.NDArray[Any] | int | None:
+    """Return the value of integers that are no measurement: of each tile (n, 1), of all, or None."""
+    if "ZBLANK" in (table.dtype.names or ()):
+        return np.asarray(table["ZBLANK"][rows]).reshape(len(rows), -1)[:, :1]
+    return next((unit.integer(card) for card in ("ZBLANK", "BLANK") if unit.value(card) is not None), None)
 
 
 def _tile(unit: Unit, table: npt.NDArray[np.void], row: int) -> bytes:

@@ -106,6 +106,23 @@ class Unit:
         return -(-(self.end + CARD) // BLOCK) * BLOCK
 
     @cached_property
+    def announced(self) -> int:
+        """Number of bytes of data by the header, which may not be there.
+
+        Raises
+        ------
+        UnreadableError
+            The header makes no sense.
+        """
+        shape, bitpix = self.shape, self.integer("BITPIX")
+        if bitpix not in PIXELS:
+            raise UnreadableError(f"header card BITPIX is {bitpix}, none of {', '.join(map(str, PIXELS))}")
+        groups, heap = self.integer("GCOUNT", 1), self.integer("PCOUNT", 0)
+        if min((*shape, groups, heap)) < 0:
+            raise UnreadableError(f"the header at byte {self.begin} has axes {shape}, PCOUNT {heap}, GCOUNT {groups}")
+        return abs(bitpix) // 8 * groups * (heap + math.prod(shape)) if shape else 0
+
+    @cached_property
     def nbytes(self) -> int:
         """Number of bytes of data, all of them in the file.
 
@@ -114,19 +131,12 @@ class Unit:
         UnreadableError
             The header makes no sense, or the file is shorter than it says.
         """
-        shape, bitpix = self.shape, self.integer("BITPIX")
-        if bitpix not in PIXELS:
-            raise UnreadableError(f"header card BITPIX is {bitpix}, none of {', '.join(map(str, PIXELS))}")
-        groups, heap = self.integer("GCOUNT", 1), self.integer("PCOUNT", 0)
-        if min((*shape, groups, heap)) < 0:
-            raise UnreadableError(f"the header at byte {self.begin} has axes {shape}, PCOUNT {heap}, GCOUNT {groups}")
-        size = abs(bitpix) // 8 * groups * (heap + math.prod(shape)) if shape else 0
-        if (missing := self.data + size - len(self.raw)) > 0:
+        if (missing := self.data + self.announced - len(self.raw)) > 0:
             raise CutShortError(
                 f"cut short: {missing} bytes announced by the header at byte {self.begin} are missing "
                 f"from a file of {len(self.raw)} bytes"
             )
-        return size
+        return self.announced
 
     def pixels(self) -> npt.NDArray[Any]:
         """Return the image as stored: big-endian, unscaled and read-only; a unit without axes holds no pixel."""
@@ -174,11 +184,13 @@ class Unit:
 
     def numbers(self) -> npt.NDArray[Any]:
         """Return the image in physical values, with the header's BSCALE, BZERO and BLANK applied."""
-        pixels = self.pixels()
+        return self.in_physical_values(self.pixels(), None if self.value("BLANK") is None else self.integer("BLANK"))
+
+    def in_physical_values(self, pixels: npt.NDArray[Any], blank: npt.ArrayLike | None) -> npt.NDArray[Any]:
+        """Scale an image's pixels by BSCALE and BZERO; integers that are `blank` become NaN."""
         values = scaled(pixels, self.real("BSCALE", 1), self.value("BZERO"))
-        if pixels.dtype.kind != "f" and self.value("BLANK") is not None:
-            values = np.where(pixels == self.integer("BLANK"), np.nan, values)
-        return values
+        blanks = np.False_ if blank is None or pixels.dtype.kind == "f" else np.equal(pixels, blank)
+        return np.where(blanks, np.nan, values) if blanks.any() else values
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """Return a column of a binary table, by name in any case: physical values, or text as bytes.
@@ -233,7 +245,7 @@ def primary_unit(raw: bytes) -> Unit:
     """
     if not raw.startswith(b"SIMPLE  ="):
         raise UnreadableError(f"not a FITS file: it begins with {raw[:24]!r} ({len(raw)} bytes)")
-    return _unit(raw, 0)
+    return unit_at(raw, 0)
 
 
 def extensions(primary: Unit) -> list[Unit]:
@@ -248,7 +260,7 @@ def extensions(primary: Unit) -> list[Unit]:
     while (begin := _next_unit(units[-1])) is not None:
         if not raw.startswith(b"XTENSION=", begin):
             raise UnreadableError(f"damaged: byte {begin} should begin an extension, found {raw[begin : begin + 12]!r}")
-        units.append(_unit(raw, begin))
+        units.append(unit_at(raw, begin))
     return units[1:]
 
 
@@ -260,7 +272,8 @@ def _next_unit(unit: Unit) -> int | None:
     return None if over and not rest.startswith(b"XTENSION=") else begin
 
 
-def _unit(raw: bytes, begin: int) -> Unit:
+def unit_at(raw: bytes, begin: int) -> Unit:
+    """Find the header that begins at a byte, without checking what it says."""
     limit = begin + LONGEST_HEADER
     at = raw.find(_END, begin, limit)
     while at >= 0 and (at - begin) % CARD:

@@ -14,6 +14,7 @@ import pyarrow.csv as pacsv
 from survey_batch.catalog.csv_header import Header, encoding_of, find_header
 from survey_batch.catalog.source import Location, Rows, Source
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 
 _HEAD_BYTES = 1 << 20
 _NAMES = re.compile(r"^(?!#).*\S", re.MULTILINE)
@@ -186,7 +187,6 @@ class _Misfits:
 
 def _explain(line: Any) -> str:
     return (
-        f"line {line.number} (blank lines not counted) has {line.actual_columns} "
-        f"field{'s' * (line.actual_columns != 1)} where "
-        f"the header has {line.expected_columns}: {line.text[:60]!r}"
+        f"line {line.number} (blank lines not counted) has {counted(line.actual_columns, 'field')} where the header "
+        f"has {line.expected_columns}: {line.text[:60]!r}"
     )

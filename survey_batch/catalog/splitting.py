@@ -10,6 +10,7 @@ from survey_batch.catalog.split import SPLITS, Split, split_rows
 from survey_batch.config.job import SplitSection
 from survey_batch.core.arrays import F8, Flags
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 
 KEYS = {"field": ("rerun", "run", "camcol", "field"), "plan": ("planid",)}
 """Columns that identify an object's group."""
@@ -156,6 +157,6 @@ def _reached(label: Codes, split: Split, names: list[str], section: SplitSection
     )
     label_name = np.array(names, dtype=object)[rows > 0][worst]
     return (
-        f"split by {section.group}, {groups} group{'s' if groups > 1 else ''}, {largest}: {overall}; farthest from its "
+        f"split by {section.group}, {counted(groups, 'group')}, {largest}: {overall}; farthest from its "
         f"share is {SPLITS[which]} of class {label_name}, {100 * shares[worst, which]:.1f} %"
     )

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from survey_batch.archive.fits_units import MOST_COLUMNS, extensions, primary_unit
+from survey_batch.archive.fits_headers import check_columns
+from survey_batch.archive.fits_units import extensions, primary_unit
 from survey_batch.catalog.arrays import arrow_array, fits_array
 from survey_batch.catalog.ecsv import described_columns
 from survey_batch.catalog.query_status import check_query_status
@@ -68,8 +69,7 @@ def _fits_units(location: Location) -> Iterator[Any]:
         raw = file.read()
     try:
         for unit in extensions(primary_unit(raw)):
-            if not 0 <= (count := unit.integer("TFIELDS", 0)) <= MOST_COLUMNS:
-                raise UnreadableError(f"header card TFIELDS is {count}, not 0 to {MOST_COLUMNS}")
+            check_columns(unit.integer("TFIELDS", 0))
     except UnreadableError as error:
         raise ConfigurationError(
             f"catalog.path: cannot read {location.url} as FITS: {error}: copy or download the file again"

@@ -19,8 +19,8 @@ def init(
     survey: Annotated[
         str | None,
         typer.Option(
-            help="An installed survey: sdss (the default), sdss-spectra, lamost, desi, fits-spectra, skyserver, "
-            "stamps, or a plug-in.",
+            help="An installed survey: sdss (the default), sdss-spectra, lamost, desi, fits-images, "
+            "fits-spectra, skyserver, stamps, or a plug-in.",
             autocompletion=complete_survey,
         ),
     ] = None,
@@ -44,11 +44,13 @@ def init(
     from survey_batch.cli.questions import Wishes, ask
     from survey_batch.config.sections.base import HOLDS
     from survey_batch.core.errors import ConfigurationError
+    from survey_batch.core.paths import is_url
     from survey_batch.core.redaction import secret_in
     from survey_batch.surveys import EXAMPLE
 
     wishes = Wishes(job, survey, catalog, root, stages, output, label)
-    if (job is None or survey is None) and not answer.as_json and sys.stdin.isatty() and sys.stdout.isatty():
+    asks = (job is None or survey is None) and not answer.as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    if asks:
         answer.clear()
         wishes = ask(wishes)
     if wishes.job is None:
@@ -62,4 +64,6 @@ def init(
     wishes.job.write_text(text, encoding="utf-8")
     answer.tell(InitFacts(file=str(wishes.job), survey=wishes.survey or EXAMPLE))
     answer.tell({"next": [command(verb, wishes.job) for verb in ("catalog", "plan")]})
+    if wishes.catalog and not asks and not is_url(wishes.catalog) and not Path(wishes.catalog).exists():
+        answer.note([f"there is no file {wishes.catalog} yet: put it there, or correct catalog.path in {wishes.job}"])
     answer.show(f"wrote {wishes.job}; look through it, then: survey-batch plan {wishes.job}")

@@ -80,8 +80,11 @@ def _trained_first(job: "Job") -> str:
 
 def _show(cost: "Estimate", archive: "ArchiveSection") -> None:
     answer.note(cost.notes)
-    fields = f", in {cost.fields:,} field{'s' if cost.fields > 1 else ''}" if cost.fields else ""
-    answer.show(f"{cost.objects:,} objects ({cost.invalid:,} unusable rows){fields}", _table(cost))
+    from survey_batch.core.wording import counted
+
+    fields = f", in {counted(cost.fields, 'field')}" if cost.fields else ""
+    rows = f"{counted(cost.objects, 'object')} ({counted(cost.invalid, 'unusable row')}){fields}"
+    answer.show(rows, _table(cost))
     answer.show(*_totals(cost, archive))
 
 
@@ -97,25 +100,28 @@ def _table(cost: "Estimate") -> Table:
 
 
 def _totals(cost: "Estimate", archive: "ArchiveSection") -> "Iterator[str]":
-    from survey_batch.core.wording import duration, size
+    from survey_batch.core.wording import counted, duration, size
     from survey_batch.preflight.downloads import BYTES_PER_SECOND, REQUEST_SECONDS
 
     yield f"memory: up to {size(cost.worker_bytes)} per worker (in the table: of one thread)"
     notes = f", and up to {cost.most_problem_notes:,} more where objects have problems"
-    yield f"disk: {size(cost.stored_bytes)} in about {cost.files_written:,} files{notes}"
+    yield f"disk: {size(cost.stored_bytes)} in about {counted(cost.files_written, 'file')}{notes}"
     if usable := cost.objects - cost.invalid:
         each = f"{cost.cpu_seconds / usable:.2g} s of a core, {_size(cost.stored_bytes / usable)} on disk"
         yield f"an object: {size(cost.fetch_bytes / usable)} to fetch, {each}"
-    yield f"work: about {duration(cost.work_seconds)} on {cost.workers} workers"
+    yield f"work: about {duration(cost.work_seconds)} on {counted(cost.workers, 'worker')}"
     if cost.download_seconds:
         rest = f" and {archive.pause:g} s of pause" if archive.pause else ""
         assumed = f"if a request takes {REQUEST_SECONDS:g} s{rest} and the line carries {size(BYTES_PER_SECOND)}/s"
-        yield f"downloading: about {duration(cost.download_seconds)} with {archive.connections} connections, {assumed}"
+        line = f"with {counted(archive.connections, 'connection')}, {assumed}"
+        yield f"downloading: about {duration(cost.download_seconds)} {line}"
         yield f"in all: about {duration(cost.seconds)}, as workers work while files arrive"
 
 
 def _files(number: int, nbytes: int) -> str:
-    return f"{number:,} {'file' if number == 1 else 'files'}, {_size(nbytes)}" if number else "-"
+    from survey_batch.core.wording import counted
+
+    return f"{counted(number, 'file')}, {_size(nbytes)}" if number else "-"
 
 
 def _size(nbytes: float) -> str:

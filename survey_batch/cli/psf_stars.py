@@ -38,6 +38,7 @@ def psf_stars(
     """
     from survey_batch.core.errors import ConfigurationError
     from survey_batch.core.paths import join
+    from survey_batch.core.wording import counted
     from survey_batch.results.psf_stars import FOLDER, FORMATS, choose_psf_stars, write_psf_stars
 
     wanted = [name for name in FORMATS if name in formats.split(",")]
@@ -48,6 +49,6 @@ def psf_stars(
     paths = [path for path, _ in write_psf_stars(fields, folder or join(loaded.output, FOLDER), wanted)]
     answer.tell(PsfStarsFacts(fields={one.name: one.stars.num_rows for one in fields}, files=paths))
     stars = sum(one.stars.num_rows for one in fields)
-    answer.show(f"{stars:,} stars in {len(fields):,} fields; {paths[0]}")
+    answer.show(f"{counted(stars, 'star')} in {counted(len(fields), 'field')}; {paths[0]}")
     if few := [one.name for one in fields if one.stars.num_rows < least]:
-        answer.show(f"fewer than {least} stars: {', '.join(few[:10])} ({len(few):,} fields)")
+        answer.show(f"fewer than {least} stars: {', '.join(few[:10])} ({counted(len(few), 'field')})")

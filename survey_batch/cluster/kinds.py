@@ -14,7 +14,7 @@ from survey_batch.config.sections.cluster import ClusterSection, is_running
 from survey_batch.config.sections.slurm_values import check_drain, check_options, walltime_seconds
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.findings import Findings, Site
-from survey_batch.core.wording import size
+from survey_batch.core.wording import counted, size
 
 if TYPE_CHECKING:
     from survey_batch.cluster.base import Connection, Say
@@ -48,7 +48,7 @@ class LocalKind(ClusterKind):
         for table in tables:
             workers, limit = worker_count(table.section), parse_bytes(table.section.memory)
             memory = psutil.virtual_memory().total
-            found = f"{workers} workers of up to {table.section.memory} on a machine with {size(memory)}"
+            found = f"{counted(workers, 'worker')} of up to {table.section.memory} on a machine with {size(memory)}"
             if limit > memory:
                 advice = f"lower {table.name}.memory: the machine would swap, or kill a worker"
                 yield site.failed(table.name, found, advice)
@@ -140,5 +140,8 @@ class RunningKind(ClusterKind):
         with self.connect(section, folder, lambda _: None, "") as connection:
             count = len(connection.client.scheduler_info(n_workers=-1)["workers"])
             threads = connection.size().slots
-        yield site.ok("cluster", f"{section.kind} answers: {count} workers, {threads} threads; versions agree")
+        yield site.ok(
+            "cluster",
+            f"{section.kind} answers: {counted(count, 'worker')}, {counted(threads, 'thread')}; versions agree",
+        )
         return tables

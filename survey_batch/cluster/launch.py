@@ -16,7 +16,7 @@ from dask.utils import parse_bytes
 from survey_batch.cluster.words import End, end_in_sacct, end_in_scontrol
 from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.wording import size
+from survey_batch.core.wording import counted, size
 
 STEP = "SURVEY_BATCH_STEP"
 """Environment variable of a step with its identifier."""
@@ -56,7 +56,7 @@ class Request:
 
     def __str__(self) -> str:
         workers = f" for {self.workers} workers" if self.workers > 1 else ""
-        return f"{self.cores} core{'s' if self.cores > 1 else ''} and {size(self.memory)}{workers}"
+        return f"{counted(self.cores, 'core')} and {size(self.memory)}{workers}"
 
 
 def request_of(section: ClusterSection) -> Request:

@@ -20,6 +20,7 @@ from survey_batch.config.toml_lines import KeyPath, locate_keys, parse
 from survey_batch.config.unread import unread_in_file
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.redaction import HIDDEN, secret_in, without_query
+from survey_batch.core.wording import counted
 
 EXPANDED_KEYS: tuple[KeyPath, ...] = (
     ("output",),
@@ -163,7 +164,7 @@ class _Draft:
             for name, reason in unread_in_file(job, data, self.written, self.overridden).items():
                 self._add(name, f": {reason}")
         if self.problems:
-            count = f"{len(self.problems)} problem{'s' * (len(self.problems) > 1)}"
+            count = counted(len(self.problems), "problem")
             texts = [text for _, text in sorted(self.problems, key=lambda problem: problem[0])]
             raise ConfigurationError("\n".join([f"job file {self.path}: {count}", *(f"  {text}" for text in texts)]))
         return job

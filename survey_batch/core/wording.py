@@ -1,6 +1,11 @@
-"""Uniform text for durations, sizes and rates: durations in words, sizes in powers of 1000."""
+"""Uniform text for numbers: counts, durations in words, sizes in powers of 1000, rates."""
 
 from rich.filesize import decimal
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Write a number of things: 1 file, 2,000 files; `plural` is the noun with an s unless it is given."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def duration(seconds: float) -> str:

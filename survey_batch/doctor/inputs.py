@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from survey_batch.config.job import Job
 from survey_batch.config.sections.cluster import GPU_PHASE
 from survey_batch.core.findings import Findings, Site
-from survey_batch.core.wording import size
+from survey_batch.core.wording import counted, size
 from survey_batch.models.artifact import read_manifest
 from survey_batch.models.awaited import check_training, is_awaited
 from survey_batch.models.loading import family_of
@@ -31,7 +31,7 @@ def catalogue_is_readable(site: Site, job: Job) -> Findings[Plan]:
     plan = make_plan(job)
     objects, invalid, fields = plan.size("object"), plan.invalid, plan.size("frame")
     notes = "".join(f"; {note}" for note in plan.notes)
-    found = f"{objects:,} objects" + (f" in {fields:,} fields" if fields else "")
+    found = counted(objects, "object") + (f" in {counted(fields, 'field')}" if fields else "")
     problems = f"{invalid:,} of them ({invalid / max(objects, 1):.1%}) cannot be used{_commonest(plan)}"
     usable = f"{found}, {problems if invalid else 'all usable'}{notes}"
     if invalid > PROBLEM_SHARE * objects:
@@ -82,7 +82,7 @@ def classifier_fits(site: Site, job: Job) -> Findings[bool]:
         return False
     make_stage(job, "predictions").check()
     manifest = read_manifest(Path(folder))
-    what = f"{manifest.kind} {manifest.variant}, {_answers(manifest)}, {len(manifest.files)} files"
+    what = f"{manifest.kind} {manifest.variant}, {_answers(manifest)}, {counted(len(manifest.files), 'file')}"
     yield site.ok("classifier", f"{folder}: {what}, all as saved; takes {manifest.recipe.product} as this job makes it")
     return True
 
@@ -90,8 +90,10 @@ def classifier_fits(site: Site, job: Job) -> Findings[bool]:
 def _answers(manifest: Manifest) -> str:
     """Count what a model answers with."""
     if manifest.dimensions:
-        return f"{manifest.dimensions} dimensions"
-    return f"{len(manifest.quantities)} quantities" if manifest.quantities else f"{len(manifest.classes)} classes"
+        return counted(manifest.dimensions, "dimension")
+    if manifest.quantities:
+        return counted(len(manifest.quantities), "quantity", "quantities")
+    return counted(len(manifest.classes), "class", "classes")
 
 
 def _commonest(plan: Plan) -> str:

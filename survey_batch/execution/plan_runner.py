@@ -13,6 +13,7 @@ from survey_batch.core.redaction import redacted_values
 from survey_batch.core.status import Status, count_statuses, unfinished
 from survey_batch.core.steps import step
 from survey_batch.core.versions import own_version, versions
+from survey_batch.core.wording import counted
 from survey_batch.execution.accounts import Accounts
 from survey_batch.execution.engine import Engine
 from survey_batch.execution.first_look import FirstLook
@@ -140,7 +141,9 @@ class Runner:
         """Mark the rows that the user wants to be tried again, and say how many there are."""
         retried = self.accounts.summary.retried = mark_for_retry(self.plan, self.stages, marks)
         self.retry = frozenset()  # once, also if the run begins again because of damaged data
-        self.progress.say("trying again: " + ", ".join(f"{count:,} rows of {name}" for name, count in retried.items()))
+        self.progress.say(
+            "trying again: " + ", ".join(f"{counted(count, 'row')} of {name}" for name, count in retried.items())
+        )
 
     def unfinished(self, stage: Stage) -> bool:
         """Tell whether a product has rows left for a run to work on."""

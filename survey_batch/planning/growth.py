@@ -2,12 +2,15 @@
 
 A plan is made from the catalogue at every start. Where an output has products, the stored plan says where their rows
 are; rows of the catalogue that it lacks come behind, in the order that they would have by themselves. If a row that
-products hold has vanished, no order helps: the rows are left as they come, and the products are refused.
+products hold has vanished, no order helps: the rows are left as they come, and the products are refused. Where the
+stored plan is lost, the products say where rows are that are done. The others are taken in the order of the
+catalogue's file, as if each growth had added rows at its end; if that is wrong, the products are refused, too.
 """
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -37,7 +40,7 @@ class Held:
     rows : int
         How many there are; 0 if there is no product.
     lost : pyarrow.Table or None
-        Their `object_id`, where the stored plan is lost.
+        Their `object_id`, where the stored plan is lost; "" for a row that is not done in any product.
     generations : dict
         For each product, how many of these rows it had when it was created and each time it grew.
     """
@@ -80,6 +83,8 @@ class Held:
         if not self.rows or self._agrees(objects, "object_id"):
             return None
         place = pc.index_in(self.read("object_id"), value_set=objects["object_id"])
+        if self.lost is not None:
+            place = self._without_gaps(place, objects)
         if place.null_count:  # the last rows may be in no product yet
             place = place.slice(0, max(rows[-1] for rows in self.generations.values()))
         if place.null_count:
@@ -87,6 +92,30 @@ class Held:
         new = np.ones(objects.num_rows, bool)
         new[place.to_numpy()] = False
         return np.concatenate([place.to_numpy(), np.flatnonzero(new)])
+
+    def _without_gaps(self, place: pa.ChunkedArray, objects: pa.Table) -> pa.ChunkedArray:
+        """Put the next rows of the catalogue's file where it is not known which row is there, generation by generation.
+
+        Parameters
+        ----------
+        place
+            Where the known rows are in a new output.
+        objects
+            The catalogue's rows in the order of a new output.
+        """
+        gap = np.asarray(pc.equal(self.read("object_id"), ""))
+        there = np.array(pc.fill_null(place, -1).to_numpy())
+        if not gap.any() or (there[~gap] < 0).any():
+            return place
+        free = np.argsort(objects["row"].to_numpy(), kind="stable")
+        free = free[~np.isin(free, there)]
+        if len(free) < gap.sum():
+            return place
+        there[gap] = free[: gap.sum()]
+        bounds = sorted({rows for made in self.generations.values() for rows in made})
+        for start, stop in pairwise([0, *bounds]):
+            there[start:stop].sort()
+        return pa.chunked_array([there])
 
     def with_problems(self, objects: pa.Table) -> pa.Table:
         """Keep what was said of unusable rows when they were planned: it may name rows of the file, which move.
@@ -137,16 +166,15 @@ def generations_in(output: str) -> dict[str, tuple[int, ...]]:
 
 
 def _ids_in_products(output: str, made: Mapping[str, tuple[int, ...]]) -> pa.Array:
-    """Read the ids from a product that has them all, where the plan is lost; none if there is no such product."""
+    """Read the ids from the products, where the plan is lost; "" for a row that is done in none of them."""
     of_objects = [name for name in made if name not in PRODUCTS_OF_FRAMES]
-    for name in sorted(of_objects, key=lambda name: -made[name][-1]):
-        try:
-            ids = pa.array(read_array(open_strictly(output, name), "object_id").astype(object), pa.string())
-        except (FileNotFoundError, KeyError, DamagedError):
-            continue
-        if len(ids) and not pc.any(pc.equal(ids, "")).as_py():  # rows that are pending have none
-            return ids
-    return pa.array([], pa.string())
+    known = np.full(max((made[name][-1] for name in of_objects), default=0), "", object)
+    for name in of_objects:
+        with suppress(FileNotFoundError, KeyError, DamagedError):
+            ids = read_array(open_strictly(output, name), "object_id").astype(object)
+            gap = known[: len(ids)] == ""
+            known[: len(ids)][gap] = ids[gap]
+    return pa.array(known, pa.string())
 
 
 def fields_in_order(objects: pa.Table, names: Sequence[str], bounds: Sequence[int] = ()) -> pa.Table:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from survey_batch.core.wording import counted
 from survey_batch.planning.growth import generations_in
 from survey_batch.planning.hashing import hash_of
 from survey_batch.planning.plan import Plan
@@ -35,6 +36,7 @@ NAMED = 5
 WHERE_ABSENT: Mapping[str, object] = {
     "spectral_features.sample": 0,
     "cutouts.aperture_correction": True,
+    "spectra.dispersion": False,
 }
 """Settings stored only where they change values, and the setting that has the same effect as none."""
 
@@ -111,9 +113,14 @@ def catalog_differences(
     keys = list(_key_differences(made_by, asked, CATALOG)) if made_by else []
     before, now = stored_table(plan.job.output, axis), plan.objects if axis == "object" else plan.fields
     columns = made_with.get(COLUMNS, [])
+    if before is None:
+        return [
+            *keys,
+            f"{CATALOG}: different rows, or others in the places of those that are pending. Where these are, only the "
+            f"folder plan of {plan.job.output} says, and it is lost or damaged: bring it back from a copy",
+        ]
     if (
-        before is None
-        or not {*columns} <= {*before.column_names}
+        not {*columns} <= {*before.column_names}
         or hash_of((before := before.slice(0, rows)).select(columns)) != made_with[CATALOG]
     ):
         # Another job has used this output since.
@@ -171,7 +178,7 @@ def _renamed(names: Sequence[str], ids: pa.ChunkedArray) -> str:
 
 def _value_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
     if before.num_rows != now.num_rows:
-        yield f"{CATALOG}: had {before.num_rows:,} rows, now {now.num_rows:,}"
+        yield f"{CATALOG}: had {counted(before.num_rows, 'row')}, now {now.num_rows:,}"
         return
     for name in sorted({*before.column_names} ^ {*now.column_names}):
         yield f"{CATALOG}: {'no longer has' if name in before.column_names else 'did not have'} the column {name!r}"
@@ -180,7 +187,7 @@ def _value_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
     for name, rows in changed.items():
         if rows.size:
             was, is_now = (table[name][int(rows[0])].as_py() for table in (before, now))
-            which = f"{name} differs in {rows.size:,} of {now.num_rows:,} rows"
+            which = f"{name} differs in {rows.size:,} of {counted(now.num_rows, 'row')}"
             yield f"{CATALOG}: {which}; in the first of them it was {was!r}, now {is_now!r}"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from survey_batch.core.redaction import redacted_values
+from survey_batch.core.wording import counted
 from survey_batch.planning.growth import generations_in
 from survey_batch.planning.plan import Plan
 from survey_batch.preflight.differences import CATALOG, COLUMNS, rows_made_from
@@ -44,8 +45,8 @@ class Growth:
     def __str__(self) -> str:
         before = min(self.products.values())
         said = (
-            f"the catalogue has grown from {before:,} rows to {self.rows:,}: the products are given the "
-            f"{self.rows - before:,} new ones, and nothing of the old ones is done again"
+            f"the catalogue has grown from {counted(before, 'row')} to {self.rows:,}: the products are given the "
+            f"{counted(self.rows - before, 'new one')}, and nothing of the old ones is done again"
         )
         learnt = (f"{self.kept(name)} (to learn from all, delete {name}.zarr)" for name in self.learnt)
         return "; ".join([said, *learnt])
@@ -54,7 +55,7 @@ class Growth:
         """Say what a product keeps; "" if it has learnt nothing."""
         if product not in self.learnt:
             return ""
-        return f"what {product}.zarr learnt from the first {self.learnt[product]:,} rows stays"
+        return f"what {product}.zarr learnt from the first {counted(self.learnt[product], 'row')} stays"
 
 
 def find_growth(plan: Plan, stages: Iterable[Stage] = ()) -> Growth | None:
@@ -97,7 +98,7 @@ def grow(plan: Plan, growth: Growth, say: Callable[[str], None]) -> None:
         attrs = open_group(output, product).attrs
         made_with = json.loads(str(attrs[PROVENANCE]))
         made_with[CATALOG] = plan.hash_behind("object", made_with[COLUMNS])
-        done = f"the catalogue has grown from {rows:,} rows to {growth.rows:,}: the new ones are added"
+        done = f"the catalogue has grown from {counted(rows, 'row')} to {growth.rows:,}: the new ones are added"
         now = {
             PROVENANCE: made_with,
             "fingerprint": fingerprint(made_with),

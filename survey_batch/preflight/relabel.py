@@ -18,6 +18,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.paths import files_in, join, write_bytes
 from survey_batch.core.status import Status
+from survey_batch.core.wording import counted
 from survey_batch.models.manifest import MANIFEST
 from survey_batch.planning.growth import generations_in
 from survey_batch.planning.plan import LABELS, Plan
@@ -174,7 +175,7 @@ def _differing(plan: Plan, product: str) -> dict[str, int]:
 
 
 def _in_words(rows: Mapping[str, int]) -> str:
-    return " and ".join(f"the {name} of {count:,} rows" for name, count in rows.items())
+    return " and ".join(f"the {name} of {counted(count, 'row')}" for name, count in rows.items())
 
 
 def _classifiers(job: Job) -> Iterator[str]:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from survey_batch.core.arrays import F8
 from survey_batch.spectra.grid import Spectrum
 
-KINDS = {"flux": "fiu", "ivar": "fiu", "mask": "iub", "wavelengths": "fiu"}
+KINDS = {"flux": "fiu", "ivar": "fiu", "mask": "iub", "wavelengths": "fiu", "dispersion": "fiu"}
 """Kinds of numbers that an array may hold, as numpy writes them."""
 
 NAMES = {"f": "numbers", "i": "integers"}
@@ -26,6 +26,8 @@ def fault_of(spectrum: Spectrum) -> str | None:
     arrays: dict[str, npt.NDArray[Any]] = {"flux": spectrum.flux, "ivar": spectrum.ivar, "mask": spectrum.mask}
     if spectrum.sampled is not None:
         arrays["wavelengths"] = spectrum.sampled
+    if spectrum.dispersion is not None:
+        arrays["dispersion"] = spectrum.dispersion
     for name, values in arrays.items():
         if not isinstance(values, np.ndarray):
             return f"{name} is of type {type(values).__name__} and must be a numpy array"

@@ -49,6 +49,9 @@ class Spectrum:
         grid is not log-linear with that step.
     sampled
         Wavelengths [Angstrom, vacuum], (n,) float64, if the grid is not log-linear; else None.
+    dispersion
+        Standard deviation of the line spread function [km/s], (n,) float32, not positive where it is not known; None
+        if the file does not say it.
     """
 
     flux: F4
@@ -56,6 +59,7 @@ class Spectrum:
     mask: I4
     start: float
     sampled: F8 | None = None
+    dispersion: F4 | None = None
 
     @property
     def wavelength(self) -> F8:
@@ -131,9 +135,8 @@ def to_grid(spectra: Sequence[Spectrum], grid: F8) -> tuple[F4, F4, I4]:
     mask = np.zeros(flux.shape, np.int32)
     first = first_pixel(grid)
     for row, spectrum in enumerate(spectra):
-        shift = spectrum.start - first
-        if math.isfinite(shift) and abs(shift - round(shift)) <= SHIFT_TOLERANCE:
-            to, here = _overlap(round(shift), spectrum.flux.size, grid.size)
+        if (shift := _whole_shift(spectrum, first)) is not None:
+            to, here = _overlap(shift, spectrum.flux.size, grid.size)
             flux[row, to], ivar[row, to] = spectrum.flux[here], spectrum.ivar[here]
             mask[row, to] = spectrum.mask[here]
         else:
@@ -141,6 +144,35 @@ def to_grid(spectra: Sequence[Spectrum], grid: F8) -> tuple[F4, F4, I4]:
     ivar[~((ivar > 0) & (ivar < np.inf))] = 0
     flux[~np.isfinite(flux)] = np.nan
     return flux, ivar, flag(flux, ivar, mask)
+
+
+def dispersion_on_grid(spectra: Sequence[Spectrum], grid: F8) -> F4:
+    """Put the dispersion of spectra [km/s] on the common grid: copied as by `to_grid`, or interpolated linearly.
+
+    Parameters
+    ----------
+    spectra
+        n spectra.
+    grid
+        Wavelengths of `log_grid`, (m,).
+
+    Returns
+    -------
+    (n, m) float32
+        NaN where a file does not say it.
+    """
+    found = np.full((len(spectra), grid.size), np.nan, np.float32)
+    first = first_pixel(grid)
+    for row, spectrum in enumerate(spectra):
+        if spectrum.dispersion is None:
+            continue
+        if (shift := _whole_shift(spectrum, first)) is not None:
+            to, here = _overlap(shift, spectrum.flux.size, grid.size)
+            found[row, to] = spectrum.dispersion[here]
+        else:
+            known = np.where(spectrum.dispersion > 0, spectrum.dispersion, np.nan)
+            found[row] = np.interp(grid, spectrum.wavelength, known, np.nan, np.nan)
+    return np.where((found > 0) & (found < np.inf), found, np.float32(np.nan))
 
 
 def flag(flux: F4, ivar: F4, mask: I4) -> I4:
@@ -206,6 +238,12 @@ def pixel_edges(wavelength: F8) -> F8:
     edges[1:-1] = (centre[1:] + centre[:-1]) / 2
     edges[0], edges[-1] = 2 * centre[0] - edges[1], 2 * centre[-1] - edges[-2]
     return np.asarray(np.exp(edges))
+
+
+def _whole_shift(spectrum: Spectrum, first: int) -> int | None:
+    """Return by how many pixels a spectrum's grid is shifted against ours; None if not by a whole number."""
+    shift = spectrum.start - first
+    return round(shift) if math.isfinite(shift) and abs(shift - round(shift)) <= SHIFT_TOLERANCE else None
 
 
 def _overlap(shift: int, size: int, grid_size: int) -> tuple[slice, slice]:

@@ -23,13 +23,13 @@ class SpectrumReader(FileReader):
         Meaning of the survey's own bits in `Spectrum.mask`: name to bit, each below 2^16.
     flux : mapping
         Attributes of the product's flux: its `long_name` and `units`.
-    rows_per_file : float
-        Mean number of objects in a file, for estimates.
+    has_dispersion : bool
+        Whether its spectra have a `dispersion`.
     """
 
     mask_bits: ClassVar[Mapping[str, int]] = {}
     flux: ClassVar[Mapping[str, str]] = {"long_name": "flux density, relative", "units": "1"}
-    rows_per_file: ClassVar[float] = 1.0
+    has_dispersion: ClassVar[bool] = False
 
     @abstractmethod
     def path(self, row: Row) -> str:

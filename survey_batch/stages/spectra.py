@@ -24,19 +24,23 @@ from survey_batch.core.errors import (
     UnreadableError,
 )
 from survey_batch.core.paths import is_url
+from survey_batch.core.wording import counted
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
 from survey_batch.spectra.checks import fault_of, outside
-from survey_batch.spectra.grid import NOT_MEASURED, Spectrum, log_grid, mask_attributes, to_grid
+from survey_batch.spectra.grid import NOT_MEASURED, Spectrum, dispersion_on_grid, log_grid, mask_attributes, to_grid
 from survey_batch.spectra.reader import Row, SpectrumReader
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
+from survey_batch.stages.file_count import count_files
 from survey_batch.store.schema import Array, Variable
 
 SPECTRA_AT_ONCE = 64
 """Spectra in memory before they are put on the grid."""
 
 IVAR = {"long_name": "inverse variance of the flux; 0 where there is no measurement"}
+
+DISPERSION = {"long_name": "standard deviation of the line spread function", "units": "km s-1"}
 
 Result = Spectrum | ObjectError | TransientError
 """A spectrum, or why there is none."""
@@ -68,7 +72,16 @@ class SpectraStage(Stage):
             **self.context.source_settings(),
             "spectra.wavelength_min": self.section.wavelength_min,
             "spectra.wavelength_max": self.section.wavelength_max,
+            **({"spectra.dispersion": True} if self.section.dispersion else {}),
         }
+
+    def check(self) -> None:
+        """Refuse to store a dispersion that the survey's files do not say."""
+        if self.section.dispersion and not self.reader.has_dispersion:
+            raise ConfigurationError(
+                f"spectra.dispersion: of files of survey {self.context.origin.survey.name!r}, no dispersion is read: "
+                "leave the key out"
+            )
 
     def wavelength(self) -> Array:
         """The common grid [Angstrom, vacuum]."""
@@ -79,12 +92,14 @@ class SpectraStage(Stage):
         return {"wavelength": self.wavelength().size}
 
     def variables(self) -> tuple[Variable, ...]:
-        """Return flux, inverse variance and mask, and the catalogue's redshift and S/N."""
+        """Return flux, inverse variance, mask, the dispersion if asked for, and the catalogue's redshift and S/N."""
         dims = ("object", "wavelength")
+        dispersion = (Variable("dispersion", dims, "f4", DISPERSION),) if self.section.dispersion else ()
         return (
             Variable("flux", dims, "f4", self.reader.flux),
             Variable("ivar", dims, "f4", {**IVAR, "units": ivar_units(self.reader.flux["units"])}),
             Variable("mask", dims, "i4", mask_attributes(self.reader.mask_bits)),
+            *dispersion,
             Variable("redshift", ("object",), "f4", {"long_name": "redshift in the catalogue", "units": "1"}),
             Variable(
                 "snr",
@@ -121,8 +136,7 @@ class SpectraStage(Stage):
         for index, values in enumerate(zip(*rows.values(), strict=True)):
             row = dict(zip(rows, values, strict=True))
             try:
-                with reader_of(self.context.origin.survey.name, f"object {row['object_id']}"):
-                    path = as_text(self.reader.path(row))
+                path = self._path(row)
             except ObjectError as error:
                 self._fail(block, index, error, "")
                 continue
@@ -130,6 +144,11 @@ class SpectraStage(Stage):
             file.indices.append(index)
             file.rows.append(row)
         return list(files.values())
+
+    def _path(self, row: Row) -> str:
+        """Return the path of a row's file."""
+        with reader_of(self.context.origin.survey.name, f"object {row['object_id']}"):
+            return as_text(self.reader.path(row))
 
     def _store(
         self, block: Block, archive: Archive, files: Sequence[SpectrumFile], results: Sequence[Sequence[Result]]
@@ -140,6 +159,8 @@ class SpectraStage(Stage):
         spectra = {index: result for index, result in found.items() if isinstance(result, Spectrum)}
         flux, ivar, mask = to_grid(list(spectra.values()), self.wavelength())
         good = list(spectra)
+        if self.section.dispersion:
+            block.data["dispersion"][good] = dispersion_on_grid(list(spectra.values()), self.wavelength())
         for name, values in {"flux": flux, "ivar": ivar, "mask": mask}.items():
             block.data[name][good] = values
         empty = np.asarray(good, int)[((mask & NOT_MEASURED) != 0).all(axis=1)]
@@ -162,17 +183,18 @@ class SpectraStage(Stage):
         )
 
     def cost(self, plan: Plan) -> Cost:
-        """Estimate the files of all usable objects."""
-        usable, reader = plan.size("object") - plan.invalid, self.reader
+        """Estimate the files of all usable objects, and the memory of those that are read at a time."""
+        usable, archive = plan.size("object") - plan.invalid, self.context.origin.archive
         shard = min(self.context.shard_rows, plan.size("object")) * self.schema(1).row_nbytes
-        files = math.ceil(usable / reader.rows_per_file)
-        in_memory = math.ceil(SPECTRA_AT_ONCE / reader.rows_per_file) * 2 * reader.file_bytes
+        files = count_files(plan.objects, self._path)
+        file_bytes = files.mean_bytes(archive.root) or self.reader.file_bytes
+        at_once = min(archive.connections, math.ceil(SPECTRA_AT_ONCE * files.number / max(usable, 1)) or 1)
         return Cost(
-            files,
-            files * reader.file_bytes,
-            2 * shard + in_memory,
-            usable * reader.read_seconds,
-            at_once=min(self.context.origin.archive.connections, SPECTRA_AT_ONCE),
+            files.number,
+            files.number * file_bytes,
+            2 * (shard + file_bytes * (at_once if is_url(archive.root) else 1)),
+            usable * self.reader.read_seconds,
+            at_once=at_once,
         )
 
 
@@ -186,11 +208,12 @@ def read_file(archive: Archive, reader: SpectrumReader, file: SpectrumFile) -> S
         )
     except (ObjectError, TransientError) as error:
         return [error] * len(file.rows)
-    strange = next((f"{type(one).__name__} among {len(found)}" for one in found if not isinstance(one, Result)), None)
+    returned = counted(len(found), "result")
+    strange = next((type(one).__name__ for one in found if not isinstance(one, Result)), None)
     if strange or len(found) != len(file.rows):
         raise ConfigurationError(
-            f"{type(reader).__name__}.read returned {strange or len(found)} results for {len(file.rows)} rows of "
-            f"{file.path}: it must return a Spectrum or an ObjectError for each row"
+            f"{type(reader).__name__}.read returned {f'{strange} among ' if strange else ''}{returned} for "
+            f"{counted(len(file.rows), 'row')} of {file.path}: it must return a Spectrum or an ObjectError for each row"
         )
     url = archive.locate(file.path)
     return [

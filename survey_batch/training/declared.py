@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 from survey_batch.models.manifest import Quantity
 
 WAYS = "classes:A,F,G, values:z,teff[K] or embedding"
@@ -108,6 +109,6 @@ def chosen_outputs(
         alone = [way for way in alone if len(way) == 1]
     if len(alone) == 1:
         return alone[0], sum(widths[name] for name in alone[0])
-    needs = "any number of columns" if columns is None else f"{columns} column{'s' * (columns != 1)}"
+    needs = "any number of columns" if columns is None else counted(columns, "column")
     why = "several fit; name the ones to use" if alone else "none fits"
     raise ConfigurationError(f"the answer needs {needs}, and for {rows} objects the model answers with {listed}: {why}")

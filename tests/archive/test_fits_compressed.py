@@ -48,6 +48,45 @@ def test_an_image_of_integers_is_the_one_that_astropy_reads(values, compression)
     assert np.array_equal(image(unit, [3, 0, 3]), values[[3, 0, 3]])
 
 
+def of_blanks(cards, tiles=None):
+    """An image of integers, some of them -32768, whose table has more cards, or a column ZBLANK."""
+    values = NOISE.astype("i2")
+    values[1, 3] = values[4] = -32768
+    with fits.open(io.BytesIO(unit_of(values, compression_type="RICE_1").raw), disable_image_compression=True) as file:
+        table = file[1]
+        if tiles:
+            data = np.array([np.array(tile) for tile in table.data["COMPRESSED_DATA"]], object)
+            columns = [fits.Column("COMPRESSED_DATA", "PB()", array=data), fits.Column("ZBLANK", "J", array=tiles)]
+            table = fits.BinTableHDU.from_columns(columns, table.header)
+        table.header.update(cards)
+        written = io.BytesIO()
+        fits.HDUList([file[0], table]).writeto(written)
+    return extensions(primary_unit(written.getvalue()))[0]
+
+
+BLANKS = [[1, 3], *([4, x] for x in range(150))]
+
+
+@pytest.mark.parametrize("card", ["ZBLANK", "BLANK"])
+def test_blank_pixels_of_integers_are_nan_as_astropy_reads_them(card):
+    unit = of_blanks({card: -32768, "BSCALE": 0.5, "BZERO": 100.0})
+    values = image(unit)
+    assert np.argwhere(np.isnan(values)).tolist() == BLANKS
+    assert np.array_equal(values, read_by_astropy(unit), equal_nan=True)
+    assert np.array_equal(image(unit, [4, 1]), values[[4, 1]], equal_nan=True)
+
+
+def test_each_tile_may_have_a_blank_of_its_own():
+    blank = 20000  # in no tile
+    found = np.argwhere(np.isnan(image(of_blanks({}, [blank, -32768, blank, blank, -32768]))))
+    assert found.tolist() == BLANKS
+    assert len(np.argwhere(np.isnan(image(of_blanks({}, [blank, -32768, blank, blank, blank]))))) == 1
+
+
+def test_integers_stay_integers_where_none_is_blank():
+    assert image(of_blanks({"ZBLANK": 20000})).dtype.kind == "i"
+
+
 def test_an_image_of_floats_that_lost_nothing_is_read():
     unit = unit_of(NOISE.astype("f4"), compression_type="GZIP_2", quantize_level=0)
     assert np.array_equal(image(unit), NOISE.astype("f4"))

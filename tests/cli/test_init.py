@@ -34,6 +34,14 @@ def test_options_fill_the_example_in_and_keep_its_comments(command, archive):
     assert "# flat | plan | obsid" in path.read_text()
 
 
+def test_a_catalogue_that_is_not_there_is_told_and_may_come_later(command, archive):
+    path = archive / "stars.toml"
+    code, out, _ = command("init", path, *options(archive), "--catalog", archive / "later.csv")
+    assert code == 0
+    assert f"there is no file {archive}/later.csv yet: put it there, or correct catalog.path in {path}" in out
+    assert "there is no file" not in command("init", archive / "b.toml", *options(archive))[1]
+
+
 def test_answers_in_a_terminal_make_the_same_file_as_options(command, archive):
     assert command("init", archive / "by_option" / "stars.toml", *options(archive))[0] == 0
     answers = ["stars", "lamost", "nothing.csv", "no", "nothing.csv", archive / "archive" / "catalog.csv"]

@@ -253,8 +253,11 @@ output = "{tmp_path / "out"}"
 stages = ["spectra"]
 catalog.path = "{tmp_path / "list.csv"}"
 archive = {{ survey = "fits-spectra", root = "{tmp_path}" }}
+cluster = {{ workers = 1, threads = 1 }}
 """
     )
     code, out, _ = command("plan", path)
     assert code == 0
     assert " 1 file, " in out
+    assert "1 object (0 unusable rows)" in out
+    assert "on 1 worker\n" in out

@@ -2,9 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey_batch.core.wording import duration, rate, size
+from survey_batch.core.wording import counted, duration, rate, size
 
 SECONDS = {"s": 1, "min": 60, "h": 3600, "days": 86400}
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 files"), (1, "1 file"), (2000, "2,000 files")])
+def test_a_noun_is_singular_of_one_thing_only(number, text):
+    assert counted(number, "file") == text
+    assert counted(2, "class", "classes") == "2 classes"
 
 
 @pytest.mark.parametrize(

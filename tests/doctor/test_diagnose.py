@@ -47,7 +47,7 @@ def test_a_scheduler_whose_workers_see_another_folder_is_found(archive, tmp_path
     with dask_cluster(tmp_path / "elsewhere", workers=1) as (address, _):
         job = lamost_job(archive, "out", cluster={"kind": address})
         found = {(finding.where, finding.check): finding for finding in diagnose(job)}
-    assert found["this machine", "cluster"].found.startswith(f"{address} answers: 1 workers, 1 threads")
+    assert found["this machine", "cluster"].found.startswith(f"{address} answers: 1 worker, 1 thread")
     output = found["worker of [cluster], all phases", "output"]
     assert output.state == State.FAILED
     assert f"is not seen there (the worker is in {tmp_path / 'elsewhere'}" in output.found

@@ -126,7 +126,7 @@ def test_rows_to_try_again_are_tried_once_though_damage_is_met_after_that(keys, 
     finally:
         lost.rename(first)
     assert any(line.startswith("damaged: ") for line in told.lines)
-    assert sum(line.startswith("trying again: 1 rows of spectra") for line in told.lines) == 1
+    assert sum(line.startswith("trying again: 1 row of spectra") for line in told.lines) == 1
     assert done.retried["spectra"] == 1
 
 

@@ -20,7 +20,8 @@ def job_of(root, output, catalog, **archive):
 
 def test_simulated_files_of_all_layouts_are_read_and_copied_where_grids_agree(cluster, tmp_path):
     catalog = simulate_fits_spectra(tmp_path / "files", objects=8, seed=3)
-    assert run(job_of(tmp_path / "files", tmp_path / "out", catalog), client=cluster).counts == {"ok": 8}
+    job = job_of(tmp_path / "files", tmp_path / "out", catalog, flux_unit="1e-17 erg / (s cm2 Angstrom)")
+    assert run(job, client=cluster).counts == {"ok": 8}
     product = xr.open_zarr(tmp_path / "out" / "spectra.zarr").load()
     files = pq.read_table(tmp_path / "out" / "plan" / "objects.parquet")["file"].to_pylist()
     row = files.index("000/spectrum-000004.fits")

@@ -1,11 +1,14 @@
 """The order of a catalogue that has grown."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from survey_batch.core.errors import PlanMismatchError
+from survey_batch.execution.shard_task import run_shard
 from survey_batch.integrity.verify import verify
 from survey_batch.planning import stored
 from survey_batch.planning.growth import Held, fields_in_order, held_rows
@@ -34,6 +37,20 @@ def test_known_rows_keep_their_places_and_new_ones_keep_their_order_behind_them(
     assert ordered("db", "dbac") == "dbac"
     assert ordered("ca", "dbac") == "cadb"
     assert ordered("cabd", "dbac") == "cabd"
+
+
+def test_gaps_of_a_lost_plan_are_filled_in_the_order_of_the_file_and_each_generation_is_in_order():
+    def filled(ids, file, **made):
+        table = pa.table({"object_id": sorted(file), "row": [file.index(name) for name in sorted(file)]})
+        held = Held("", len(ids), pa.table({"object_id": [name.strip() for name in ids]}), made)
+        order = held.order(table)
+        return None if order is None else "".join(table["object_id"].take(order).to_pylist())
+
+    made = {"spectra": (4, 6), "features": (4,)}
+    assert filled("a d  f", "aedcbf", **made) == "acdebf"
+    assert filled("      ", "aedcbfg", **made) == "acdebfg"
+    assert filled("a x  f", "aedcbf", **made) is None, "a product has it"
+    assert filled("a d  f", "aedc", **made) is None, "there are too few"
 
 
 def test_rows_of_the_stored_plan_that_no_product_has_may_vanish():
@@ -80,6 +97,42 @@ def test_the_plan_of_the_first_rows_is_that_of_the_catalogue_before(archive, tmp
     plan = growing.rows([3, 1, 2, 0])
     assert plan.first(3).objects.equals(before.objects)
     assert plan.first(3).fields.num_columns == 0
+
+
+def unfinished(growing, monkeypatch):
+    """Grow an output whose shards are not done, but for one; lose its plan, and return what it was."""
+    growing.rows([6, 2, 4])
+    monkeypatch.setattr("tests.growing.run_shard", lambda *_: None)
+    growing.run()
+    monkeypatch.undo()
+    monkeypatch.setattr("tests.growing.run_shard", lambda job, name, shard: shard.index or run_shard(job, name, shard))
+    growing.rows([6, 2, 4, 3, 1])
+    plan = growing.run()
+    monkeypatch.undo()
+    shutil.rmtree(Path(growing.job.output) / "plan")
+    return plan
+
+
+def test_where_a_lost_plan_had_rows_that_are_pending_they_are_those_of_the_file_s_first_rows(
+    archive, tmp_path, monkeypatch
+):
+    growing = Growing.lamost(archive, tmp_path, stages=("spectra",), shards={"objects": 2})
+    before = unfinished(growing, monkeypatch)
+    plan = growing.rows([6, 2, 4, 3, 1, 0])
+    assert plan.objects["object_id"].to_pylist() == ["1002", "1004", "1006", "1001", "1003", "1000"]
+    assert plan.objects["object_id"].to_pylist()[:5] == before.objects["object_id"].to_pylist()
+    assert find_growth(plan).products == {"spectra": 5}
+    growing.run()
+    assert verify(growing.job, deep=True).ok
+
+
+def test_where_nothing_says_how_a_lost_plan_had_its_rows_the_refusal_says_so(archive, tmp_path, monkeypatch):
+    growing = Growing.lamost(archive, tmp_path, stages=("spectra",), shards={"objects": 2})
+    unfinished(growing, monkeypatch)
+    for rows in ([3, 1, 6, 2, 4], [6, 2, 4, 3]):
+        growing.rows(rows)
+        with pytest.raises(PlanMismatchError, match="the folder plan of .* says, and it is lost or damaged: bring it"):
+            growing.run()
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:100])])

@@ -88,7 +88,7 @@ def test_rows_that_vanished_are_named_also_where_others_were_added_or_changed(ke
     path.write_text("\n".join([head, *more, rows[7].replace("|10.07|", "|10.5|")]) + "\n")
     said = refused(keys, tmp_path / "out")
     assert "catalog: 7 of 8 rows are no longer there: '1000', '1001', '1002', '1003', '1004' and 2 more. A" in said
-    assert "catalog: ra differs in 1 of 1 rows; in the first of them it was 10.07, now 10.5" in said
+    assert "catalog: ra differs in 1 of 1 row; in the first of them it was 10.07, now 10.5" in said
 
 
 def test_what_may_leave_rows_out_when_others_come_is_named(keys, tmp_path):

@@ -197,7 +197,7 @@ def test_labels_of_old_rows_follow_and_are_counted(archive, tmp_path):
     said = []
     plan = growing.run(said)
     assert [text.partition(":")[0] for text in said] == ["note", "note"]
-    assert "the label of 1 rows changed" in said[1]
+    assert "the label of 1 row changed" in said[1]
     for product in PRODUCTS:
         labels = read_rows(growing.job.output, product, slice(None), ["label"])["label"].astype(object)
         assert labels.tolist() == plan.objects["label"].to_pylist()

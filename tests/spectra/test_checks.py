@@ -20,6 +20,7 @@ GOOD = Spectrum(np.ones(100, "f4"), np.ones(100, "f4"), np.zeros(100, "i4"), np.
         {"mask": np.zeros(100, bool)},
         {"flux": np.ones(100, ">f8"), "ivar": np.ones(100, "i2")},
         {"start": 36025.5, "sampled": None},
+        {"dispersion": np.ones(100, "f4")},
     ],
 )
 def test_a_well_made_spectrum_has_no_fault_and_can_be_put_on_the_grid(changes):
@@ -34,6 +35,7 @@ def test_a_well_made_spectrum_has_no_fault_and_can_be_put_on_the_grid(changes):
     [
         ({"flux": np.ones(95)}, r"shapes flux \(95,\), ivar \(100,\), mask \(100,\), wavelengths \(100,\)"),
         ({"sampled": WAVELENGTH[:-5]}, r"wavelengths \(95,\)"),
+        ({"dispersion": np.ones(95)}, r"dispersion \(95,\)"),
         ({"flux": np.ones((1, 100))}, r"flux \(1, 100\)"),
         ({name: np.ones((2, 50), "i4") for name in ("flux", "ivar", "mask", "sampled")}, "with one dimension"),
         ({name: np.ones(1, "i4") for name in ("flux", "ivar", "mask", "sampled")}, "two pixels at least"),

@@ -1,4 +1,5 @@
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from survey_batch.spectra.grid import (
     ZERO_FLUX,
     Spectrum,
     at_pixels,
+    dispersion_on_grid,
     first_pixel,
     log_grid,
     log_linear_start,
@@ -45,6 +47,19 @@ def test_a_range_typed_from_the_grid_itself_keeps_its_ends():
 def test_a_range_without_pixels_is_refused(limits):
     with pytest.raises(ConfigurationError, match="holds no pixel"):
         log_grid(*limits)
+
+
+def test_a_dispersion_is_copied_where_grids_agree_and_interpolated_where_not():
+    k, width = first_pixel(GRID), np.linspace(60, 70, 60).astype("f4")
+    width[7] = 0
+    agreeing = replace(spectrum(k + 5.0), dispersion=width)
+    other = replace(spectrum(np.nan, 2, sampled=GRID[[0, -1]]), dispersion=np.array([60, 70], "f4"))
+    copied, unknown, between = dispersion_on_grid([agreeing, spectrum(float(k)), other], GRID)
+    assert np.array_equal(copied[5:65], np.where(width > 0, width, np.nan), equal_nan=True)
+    assert np.isnan(copied[:5]).all()
+    assert np.isnan(copied[65:]).all()
+    assert np.isnan(unknown).all()
+    np.testing.assert_allclose(between, 60 + 10 * (GRID - GRID[0]) / (GRID[-1] - GRID[0]), rtol=1e-6)
 
 
 @given(st.integers(-80, 180), st.floats(-0.019, 0.019), st.integers(2, 400))

@@ -19,4 +19,3 @@ def test_a_survey_s_own_mask_bits_are_single_bits_below_ours(reader):
     assert len(set(bits)) == len(bits)
     assert all(bit and bit & (bit - 1) == 0 and bit < min(MASK_BITS.values()) for bit in bits)
     assert {"long_name", "units"} <= reader.flux.keys()
-    assert reader.rows_per_file >= 1

@@ -90,6 +90,12 @@ def test_another_objects_file_is_unreadable_with_both_names(tmp_path):
     assert "obsid 1001 instead of 1000" in problem.message
 
 
+def test_a_dispersion_that_the_survey_s_files_do_not_say_is_refused(tmp_path):
+    stage_of(tmp_path).check()
+    with pytest.raises(ConfigurationError, match="spectra.dispersion: of files of survey 'lamost', no dispersion is"):
+        stage_of(tmp_path, {"dispersion": True}).check()
+
+
 @pytest.mark.parametrize("given", [".fits", ".fits.gz", ".fits.bz2", ""])
 @pytest.mark.parametrize(
     ("there", "pack"), [(".fits", bytes), (".fits.gz", gzip.compress), (".fits.bz2", bz2.compress)]
@@ -149,7 +155,7 @@ def test_a_reader_that_fails_in_a_way_of_its_own_sets_aside_the_rows_of_that_fil
 
 
 def test_a_reader_that_returns_something_else_ends_the_run(tmp_path):
-    with pytest.raises(ConfigurationError, match="read returned NoneType among 1 results for 1 rows of good"):
+    with pytest.raises(ConfigurationError, match="read returned NoneType among 1 result for 1 row of good"):
         block_by(tmp_path, "1", good=b"none")
 
 

@@ -64,7 +64,7 @@ def _read_any_spectrum(path: Path) -> None:
     from survey_batch.surveys.fits_spectra.reader import FitsSpectra
 
     row = {"object_id": "x", "spectrum": 0, "targetid": "", "ra": np.nan, "dec": np.nan}
-    keys = {"medium": "air", "wavelength_unit": "Angstrom", "without_errors": "equal"}
+    keys = {"medium": "air", "wavelength_unit": "Angstrom", "without_errors": "equal", "flux_unit": "as-is"}
     with mock.patch.dict("sys.modules", {"specutils": None}):
         _onto_grid(path, FitsSpectra, "fits-spectra", row, **keys)
 

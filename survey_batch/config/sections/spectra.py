@@ -14,6 +14,9 @@ class SpectraSection(Section):
     """Lower end of the grid. The default is just below the first pixel (10^3.5682) of most LAMOST files."""
     wavelength_max: Annotated[PositiveFloat, Unit("Angstrom")] = 9100.0
     """Upper end of the grid."""
+    dispersion: bool = False
+    """Also how wide the instrument makes a line, pixel by pixel [km/s]; of surveys whose files say it (`sdss-spectra`).
+    """
 
     keep: bool = True
     """False: handed on to the next stages and not stored."""

@@ -18,7 +18,6 @@ class DesiCoadds(SpectrumReader):
     flux: ClassVar = {"long_name": "flux density", "units": "1e-17 erg / (angstrom s cm2)"}
     file_bytes = 215_000_000
     """Of a file of 500 targets, after the data model."""
-    rows_per_file = 500
     read_seconds = 2e-3
 
     def path(self, row: Row) -> str:

@@ -13,7 +13,8 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from survey_batch.archive.fits_compressed import check_tiles
-from survey_batch.archive.fits_units import MOST_COLUMNS, extensions, primary_unit
+from survey_batch.archive.fits_headers import check_columns
+from survey_batch.archive.fits_units import extensions, primary_unit
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import UnreadableError
 from survey_batch.images.frame import AnyWcs, DistortedWcs, Frame, FrameWcs
@@ -57,8 +58,8 @@ def read_image(raw: bytes, hdu: str, unit: str, zero_point: float | str | None) 
     """
     primary = primary_unit(raw)
     units = [primary, *extensions(primary)]  # each of them is whole, and no header says more than the file holds
-    if wrong := [unit.value("TFIELDS") for unit in units if not 0 <= unit.integer("TFIELDS", 0) <= MOST_COLUMNS]:
-        raise UnreadableError(f"a table of {wrong[0]} columns: damaged")  # astropy would look for each of them
+    for one in units:
+        check_columns(one.integer("TFIELDS", 0))
     with (
         damage_told("it cannot be read as FITS"),
         quiet(),

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from astropy.io import fits
 
+from survey_batch.archive.fits_headers import check_columns, headers
 from survey_batch.catalog.footprint import Footprint, bounds_of, reject_outside
 from survey_batch.catalog.formats import open_source
 from survey_batch.catalog.guesses import first_match, plain
@@ -180,10 +181,18 @@ def _of_image(root: Path, file: str, hdu: str, bands: Sequence[str]) -> F8:
         path, name = (text.replace(f"{{{BAND}}}", band) for text in (file, hdu))
         if not (root / path).is_file():
             continue
-        with suppress(UnreadableError), damage_told(path), quiet(), fits.open(root / path, memmap=False) as opened:
-            found = chosen(opened, name)
-            height, width = found.shape[-2:]
-            x = np.array([0, width, width, 0]) + PIXELS_FROM
-            y = np.array([0, 0, height, height]) + PIXELS_FROM
-            return np.stack(pixel_to_sky(read_wcs(found.header, opened), x, y))
+        with suppress(UnreadableError), damage_told(path), quiet():
+            return _of_file(root / path, name)
     return np.full((2, 4), np.nan)
+
+
+def _of_file(path: Path, hdu: str) -> F8:
+    with path.open("rb") as file:
+        for unit in headers(file):
+            check_columns(unit.integer("TFIELDS", 0))
+    with fits.open(path, memmap=False) as opened:
+        found = chosen(opened, hdu)
+        height, width = found.shape[-2:]
+        x = np.array([0, width, width, 0]) + PIXELS_FROM
+        y = np.array([0, 0, height, height]) + PIXELS_FROM
+        return np.stack(pixel_to_sky(read_wcs(found.header, opened), x, y))

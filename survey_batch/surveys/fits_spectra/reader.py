@@ -7,13 +7,13 @@ import numpy as np
 
 from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.config.sections.archive import ArchiveSection
-from survey_batch.core.arrays import F8
 from survey_batch.core.errors import ObjectError, UnreadableError
 from survey_batch.spectra.checks import increasing
 from survey_batch.spectra.grid import Spectrum, log_linear_start
 from survey_batch.spectra.reader import Row, SpectrumReader
 from survey_batch.surveys.desi.files import ARMS, read_coadd
 from survey_batch.surveys.fits_spectra.axis import angstrom
+from survey_batch.surveys.fits_spectra.flux_units import AS_IS, conversion, refuse_unit
 from survey_batch.surveys.fits_spectra.layouts import Found, chosen, find_spectrum
 from survey_batch.surveys.fits_spectra.loaders import load
 from survey_batch.surveys.fits_spectra.survey import FitsSpectraArchive
@@ -37,7 +37,7 @@ class FitsSpectra(SpectrumReader):
     def __init__(self, archive: ArchiveSection) -> None:
         super().__init__(archive)
         self.section = cast("FitsSpectraArchive", archive)
-        if self.section.flux_unit:
+        if self.section.flux_unit not in (None, AS_IS):
             self.flux = {"long_name": "flux density", "units": self.section.flux_unit}  # type: ignore[misc]
 
     def path(self, row: Row) -> str:
@@ -143,36 +143,15 @@ class FitsSpectra(SpectrumReader):
     def _converted(self, spectrum: Spectrum, unit: str) -> Spectrum:
         """Convert fluxes to the job's unit, if it names one, and make one bit of all bits of the mask."""
         mask = (spectrum.mask != 0).astype(np.int32)
-        flux, ivar = spectrum.flux, spectrum.ivar
-        if self.section.flux_unit:
-            factor = conversion(unit, self.section.flux_unit, spectrum.wavelength)
+        flux, ivar, wanted = spectrum.flux, spectrum.ivar, self.section.flux_unit
+        if wanted is None:
+            refuse_unit(unit)
+        elif wanted != AS_IS:
+            factor = conversion(unit, wanted, spectrum.wavelength)
             if (factor != 1).any():
                 with np.errstate(all="ignore"):
                     flux, ivar = (flux * factor).astype(np.float32), (ivar / factor**2).astype(np.float32)
         return Spectrum(flux, ivar, mask, spectrum.start, spectrum.sampled)
-
-
-def conversion(given: str, wanted: str, wavelength: F8) -> F8:
-    """Return the factors from a flux in one unit to one in another, at wavelengths [Angstrom].
-
-    Raises
-    ------
-    UnreadableError
-        The first unit is not said or not known, or is not one of flux density.
-    """
-    from astropy import units
-
-    said = "leave out archive.flux_unit to keep fluxes as they are"
-    if not given:
-        raise UnreadableError(f"the file does not say the unit of its fluxes, so they cannot be converted; {said}")
-    try:
-        unit = units.Unit(given)
-        factor = unit.to(units.Unit(wanted), 1.0, equivalencies=units.spectral_density(wavelength * units.AA))
-    except (ValueError, TypeError) as error:
-        raise UnreadableError(
-            f"its fluxes are in {given!r}, which cannot be converted to {wanted!r}; {said}"
-        ) from error
-    return np.broadcast_to(np.asarray(factor, np.float64), wavelength.shape)
 
 
 def _columns(table: Unit | None) -> tuple[str, ...]:

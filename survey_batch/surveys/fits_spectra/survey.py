@@ -16,6 +16,7 @@ from survey_batch.config.survey import Survey
 from survey_batch.core.arrays import I8
 from survey_batch.core.paths import OUTSIDE_ROOT
 from survey_batch.stages.kinds import SPECTRA, SPECTRAL_FEATURES
+from survey_batch.surveys.fits_spectra.flux_units import AS_IS, is_flux_density
 
 
 def _template(text: str) -> str:
@@ -25,14 +26,8 @@ def _template(text: str) -> str:
 
 
 def _flux_unit(text: str) -> str:
-    from astropy import units
-
-    try:
-        unit = units.Unit(text)
-        density = units.Unit("erg / (s cm2 Angstrom)")
-        unit.to(density, 1.0, equivalencies=units.spectral_density(5000 * units.AA))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{text!r} is no unit of flux density that astropy knows") from error
+    if text != AS_IS and not is_flux_density(text):
+        raise ValueError(f'{text!r} is no unit of flux density that astropy knows, nor "{AS_IS}"')
     return text
 
 
@@ -53,7 +48,8 @@ class FitsSpectraArchive(ArchiveSection):
     medium: Annotated[Literal["air", "vacuum"] | None, Field(examples=["vacuum"])] = None
     """Medium of wavelengths in files that do not say it; those in air are converted."""
     flux_unit: Annotated[FluxUnit | None, Field(examples=["1e-17 erg / (s cm2 Angstrom)"])] = None
-    """Unit to which fluxes are converted; without it, they stay as they are in each file."""
+    """Unit of the product, to which fluxes are converted. Without it, a file that says a unit is set aside, so that
+    units are not mixed; `as-is` keeps the numbers of each file, whatever their unit."""
     without_errors: Literal["refuse", "equal"] = "refuse"
     """What becomes of a spectrum without errors: it is set aside, or all its pixels get an inverse variance of 1."""
 
@@ -154,7 +150,7 @@ root = "spectra"                            # a folder, https://... or s3://...
 # file = "{plate}/spec-{plate:04d}.fits"    # where columns of the catalogue make up the name of the file
 # wavelength_unit = "Angstrom"              # of files that do not say it: Angstrom | nm | um | log10
 # medium = "vacuum"                         # of files that do not say it: air | vacuum
-# flux_unit = "1e-17 erg / (s cm2 Angstrom)"    # convert fluxes; without it they stay as they are
+flux_unit = "1e-17 erg / (s cm2 Angstrom)"  # of the product; leave it out if the files say no unit
 # without_errors = "equal"                  # give pixels of files without errors an inverse variance of 1
 
 # [predictions]                             # of a classifier that was trained on spectra of this range

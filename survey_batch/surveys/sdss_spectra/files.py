@@ -1,6 +1,6 @@
 """Files of SDSS spectra: a table `COADD` with one row for each pixel (SDSS data model, `spec`)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,12 @@ MASK_BITS = {**{name: 1 << bit for bit, name in enumerate(PIXEL_BITS)}, "fibre_p
 IDENTITY = {"plate": "PLATEID", "mjd": "MJD", "fiberid": "FIBERID"}
 """Columns of the catalogue, and the cards of the header that say the same."""
 
+NEEDED, WIDTH = ("FLUX", "IVAR", "AND_MASK", "LOGLAM"), "WDISP"
+"""Columns that every file has, and the standard deviation of the line spread function in pixels of 1e-4 dex."""
+
+PIXEL_KM_S = 1e-4 * np.log(10) * 299792.458
+"""Width of such a pixel [km/s]."""
+
 ARCMINUTE = 60.0
 """Arcseconds; a file's position farther than this from the catalogue's belongs to another object."""
 
@@ -38,8 +44,8 @@ def read_spectrum(raw: bytes, row: Mapping[str, Any]) -> Spectrum:
     raw
         The bytes of a FITS file, decompressed.
     row
-        The object's row of the catalogue. `plate`, `mjd`, `fiberid` and the position are compared where the header
-        has them.
+        The object's row of the catalogue. `plate`, `mjd`, `fiberid`, `run2d` and the position are compared where the
+        row and the header have them.
 
     Raises
     ------
@@ -54,13 +60,24 @@ def read_spectrum(raw: bytes, row: Mapping[str, Any]) -> Spectrum:
         names = [unit.value("EXTNAME") or "" for unit in units]
         raise UnreadableError(f"no spectrum: there is no table COADD among the extensions {names}")
     with np.errstate(all="ignore"):  # the grid flags values that are not finite
-        return _spectrum(*(table.column(name) for name in ("FLUX", "IVAR", "AND_MASK", "LOGLAM")))
+        return _spectrum(*_columns(table))
+
+
+def _columns(table: Unit) -> Iterator[npt.NDArray[Any]]:
+    """Yield the columns that are needed, and that of the width if it is there."""
+    rows = table.rows()
+    named = {name.upper(): name for name in rows.dtype.names or ()}
+    if lacking := [name for name in NEEDED if name not in named]:
+        raise UnreadableError(f"table COADD has no column {' or '.join(lacking)}; it has {', '.join([*named][:20])}")
+    for name in (*NEEDED, WIDTH):
+        if name in named:
+            yield table.physical(named[name], rows)
 
 
 def _spectrum(*columns: npt.NDArray[Any]) -> Spectrum:
     if wrong := [str(values.dtype) for values in columns if values.ndim != 1 or values.dtype.kind not in "iuf"]:
         raise UnreadableError(f"columns of table COADD do not hold one number in each row ({', '.join(wrong)})")
-    flux, ivar, mask, loglam = columns
+    flux, ivar, mask, loglam, *width = columns
     if flux.size < 2:
         raise UnreadableError(f"table COADD has {flux.size} pixels")
     logarithm = loglam.astype(np.float64)
@@ -68,7 +85,8 @@ def _spectrum(*columns: npt.NDArray[Any]) -> Spectrum:
         raise UnreadableError("its wavelengths (column LOGLAM) are not increasing numbers")
     start = log_linear_start(logarithm)
     values = flux.astype(np.float32), ivar.astype(np.float32), pixel_mask(mask)
-    return Spectrum(*values, start, None if np.isfinite(start) else 10**logarithm)
+    dispersion = (width[0] * PIXEL_KM_S).astype(np.float32) if width else None
+    return Spectrum(*values, start, None if np.isfinite(start) else 10**logarithm, dispersion)
 
 
 def pixel_mask(mask: npt.NDArray[Any]) -> I4:
@@ -79,10 +97,12 @@ def pixel_mask(mask: npt.NDArray[Any]) -> I4:
 
 
 def _check_identity(primary: Unit, row: Mapping[str, Any]) -> None:
-    """Refuse a file whose header names another object than the catalogue's row."""
+    """Refuse a file whose header names another object, or another reduction, than the catalogue's row."""
     cards = {name: primary.value(card) for name, card in IDENTITY.items()}
     known = {name: int(text) for name, text in cards.items() if text and text.isdigit()}
     wrong = [f"{name} {held} instead of {row[name]}" for name, held in known.items() if held != row[name] >= 0]
+    run, asked = primary.value("RUN2D"), row.get("run2d", "")
+    wrong += [f"run2d {run} instead of {asked}"] if run and asked and run != asked else []
     here, there = _position(primary), (float(row["ra"]), float(row["dec"]))
     if here and np.isfinite(there).all() and (apart := float(separation_arcsec(*here, *there))) > ARCMINUTE:
         wrong.append("position {} {} instead of {} {} ({:,.4g} arcmin away)".format(*here, *there, apart / ARCMINUTE))

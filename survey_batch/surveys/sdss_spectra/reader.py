@@ -16,6 +16,7 @@ class SdssSpectraFiles(SpectrumReader):
 
     mask_bits = MASK_BITS
     flux: ClassVar = {"long_name": "flux density", "units": "1e-17 erg / (angstrom s cm2)"}
+    has_dispersion = True
     ceiling = 200_000_000
     """Bytes; a whole file has some megabytes, with tens of exposures some tens."""
     file_bytes = 210_000
@@ -30,8 +31,14 @@ class SdssSpectraFiles(SpectrumReader):
         return spectrum_path(row, archive.release, archive.files, archive.run2d)
 
     def read(self, raw: bytes, rows: Sequence[Row]) -> Sequence[Spectrum | ObjectError]:
-        """Read a file, and check for each row that it holds its spectrum; usually there is one."""
-        return [_read(raw, row) for row in rows]
+        """Read a file, and check for each row that it holds its spectrum; usually there is one.
+
+        The reduction is compared where the path does not name it.
+        """
+        archive = cast("SdssSpectraArchive", self.archive)
+        flat = archive.layout == "flat"
+        runs = [str(row["run2d"]) or archive.run2d or "" if flat else "" for row in rows]
+        return [_read(raw, {**row, "run2d": run}) for row, run in zip(rows, runs, strict=True)]
 
 
 def _read(raw: bytes, row: Row) -> Spectrum | ObjectError:

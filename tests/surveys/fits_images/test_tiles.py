@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.surveys.fits_images.tiles import read_tiles
-from tests.image_files import image
+from tests.image_files import file_of, header, image, pixels
 from tests.jobs import archive_section, write_catalog
 
 
@@ -54,6 +55,16 @@ def test_the_headers_of_a_folder_s_images_tell_if_the_list_does_not(tmp_path):
     assert tiles.left_out == 2
     found = tiles.find(np.array([150.0, 150.0]), np.array([40.0, 40.1]))
     assert found.index.tolist() == [0, -1]
+
+
+@pytest.mark.parametrize("card", [b"TFIELDS =", b"NAXIS   ="])
+def test_a_tile_whose_header_would_stop_the_process_is_left_out(tmp_path, card):
+    packed = file_of(fits.PrimaryHDU(), fits.CompImageHDU(pixels(), header()))
+    at = packed.index(card) + 10
+    (tmp_path / "b.fits").write_bytes(packed[:at] + b"1000000000000".rjust(20) + packed[at + 20 :])
+    (tmp_path / "c.fits").write_bytes(packed)
+    tiles = listed(tmp_path, [{"brick": "b"}, {"brick": "c"}], tmp_path)
+    assert (tiles.left_out, tiles.key["file"].to_pylist()) == (1, ["c.fits"])
 
 
 @pytest.mark.parametrize(

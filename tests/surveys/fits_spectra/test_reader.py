@@ -170,12 +170,16 @@ def test_images_of_wavelength_error_and_mask_may_lie_beside_that_of_the_flux():
 
 def test_files_of_surveys_are_read_as_by_their_own_readers():
     raw, _ = spec()
-    ours, theirs = read(raw), sdss.read_spectrum(raw, {"plate": -1, "mjd": -1, "fiberid": -1, "ra": np.nan, "dec": 0})
+    keys = {"flux_unit": UNIT}
+    ours, theirs = (
+        read(raw, **keys),
+        sdss.read_spectrum(raw, {"plate": -1, "mjd": -1, "fiberid": -1, "ra": np.nan, "dec": 0}),
+    )
     assert ours.flux.tobytes() == theirs.flux.tobytes()
     assert (ours.start, ours.mask.tolist()) == (theirs.start, (theirs.mask != 0).tolist())
     (third,) = read_coadd(coadd(), [TARGETS[2]])
     for row in ({"targetid": str(TARGETS[2])}, {"spectrum": 2}):
-        assert read(coadd(), row).flux.tobytes() == third.flux.tobytes()
+        assert read(coadd(), row, **keys).flux.tobytes() == third.flux.tobytes()
     with pytest.raises(NotFoundError, match="no target with TARGETID 5"):
         read(coadd(), {"targetid": "5"})
     with pytest.raises(InvalidError, match="has 4 targets"):
@@ -191,19 +195,43 @@ def test_real_files_of_lamost_are_read_as_by_its_own_reader(real_data):
         assert (ours.flux.tobytes(), ours.ivar.tobytes()) == (theirs.flux.tobytes(), theirs.ivar.tobytes())
 
 
-def test_fluxes_stay_as_they_are_or_are_converted_with_their_errors():
-    columns = {"wave": WAVELENGTH, "flux": VALUES, "error": ERROR}
-    raw = table_of(columns, told={"flux": "mJy", "wave": "AA"})
-    kept = read(raw, medium="vacuum")
-    assert np.array_equal(kept.flux, VALUES)
-    found = read(raw, medium="vacuum", flux_unit=UNIT)
+def in_units(unit):
+    """A file that says this unit of its fluxes; "" for none."""
+    return table_of({"wave": WAVELENGTH, "flux": VALUES, "error": ERROR}, TUNIT1="AA", TUNIT2=unit, VACUUM=True)
+
+
+def test_fluxes_are_converted_with_their_errors_to_the_unit_of_the_product():
+    found = read(in_units("mJy"), flux_unit=UNIT)
     expected = (VALUES * units.mJy).to(units.Unit(UNIT), units.spectral_density(WAVELENGTH * units.AA)).value
     np.testing.assert_allclose(found.flux, expected, rtol=1e-6)
     np.testing.assert_allclose(found.ivar, 1 / (ERROR * expected / VALUES) ** 2, rtol=1e-5)
-    same = read(table_of(columns, told={"flux": "erg / (s cm2 Angstrom)", "wave": "AA"}), medium="vacuum",
-                flux_unit="erg / (s cm2 Angstrom)")  # fmt: skip
-    assert same.flux.tobytes() == kept.flux.tobytes()
+    same = read(in_units("erg / (s cm2 Angstrom)"), flux_unit="erg / (s cm2 Angstrom)")
+    assert np.array_equal(same.flux, VALUES)
     assert FitsSpectra(archive_section("fits-spectra", root="/a", flux_unit=UNIT)).flux["units"] == UNIT
+
+
+@pytest.mark.parametrize("keys", [{}, {"flux_unit": "as-is"}])
+def test_fluxes_without_a_unit_stay_as_they_are_and_so_do_others_if_the_job_says_so(keys):
+    for unit in ("", "1", *(["mJy", "adu", "flurbs"] if keys else [])):
+        assert np.array_equal(read(in_units(unit), **keys).flux, VALUES)
+    assert FitsSpectra(archive_section("fits-spectra", root="/a", **keys)).flux["units"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("unit", "said"),
+    [
+        ("mJy", 'set archive.flux_unit = "mJy", or another unit to convert to; archive.flux_unit = "as-is" keeps'),
+        ("1e-17 erg / (s cm2 Angstrom)", 'set archive.flux_unit = "1e-17'),
+        ("adu", 'of the product: archive.flux_unit = "as-is" keeps the numbers of each file'),
+        ("flurbs", 'of the product: archive.flux_unit = "as-is" keeps the numbers of each file'),
+    ],
+)
+def test_units_are_not_mixed_unless_the_job_says_so(unit, said):
+    with pytest.raises(UnreadableError, match="its fluxes are in ") as refused:
+        read(in_units(unit))
+    assert said in str(refused.value)
+    with pytest.raises(UnreadableError, match="the job does not say the unit of the product"):
+        read(spec()[0])
 
 
 def test_without_errors_all_pixels_count_alike_if_the_job_says_so():
@@ -263,12 +291,12 @@ def test_what_specutils_reads_is_what_we_read_and_its_loaders_read_what_we_do_no
     )
     made.write(tmp_path / "made.fits", format="tabular-fits")
     raw = (tmp_path / "made.fits").read_bytes()
-    ours, theirs = read(raw, medium="vacuum"), loaders.load(raw, -1)
+    ours, theirs = read(raw, medium="vacuum", flux_unit="as-is"), loaders.load(raw, -1)
     assert np.array_equal(ours.flux, theirs.flux.astype("f4"))
     assert np.array_equal(ours.wavelength, theirs.wavelength)
     np.testing.assert_allclose(ours.ivar, theirs.ivar, rtol=1e-6)
     frequency = {"CTYPE1": "FREQ", "CUNIT1": "Hz", "CRVAL1": 7e14, "CDELT1": -1e12, "CRPIX1": 1, "BUNIT": "Jy"}
-    found = read(image_of(**frequency), without_errors="equal")
+    found = read(image_of(**frequency), without_errors="equal", flux_unit="Jy")
     np.testing.assert_allclose(found.wavelength, 2.99792458e18 / (7e14 - 1e12 * np.arange(SIZE)), rtol=1e-9)
     assert np.array_equal(found.flux, VALUES)
 

@@ -82,12 +82,14 @@ def test_a_job_reads_the_spectra_that_astropy_reads(tmp_path, release, catalog):
         },
         tmp_path / "out",
         stages=("spectra",),
+        spectra={"dispersion": True},
     )
     run(job)
     product = xr.open_zarr(tmp_path / "out" / "spectra.zarr").load()
     assert (product.status == Status.OK).all()
     assert product.sizes["object"] == (6 if release == "dr17" else 3)
     assert product.flux.attrs["units"] == "1e-17 erg / (angstrom s cm2)"
+    assert product.dispersion.attrs["units"] == "km s-1"
     files = {path.name: path for path in root.rglob("spec-*.fits")}
     for row in range(product.sizes["object"]):
         one = product.isel(object=row)
@@ -99,3 +101,4 @@ def test_a_job_reads_the_spectra_that_astropy_reads(tmp_path, release, catalog):
         inside = (pixel >= 0) & (pixel < len(table)) & np.isfinite(one.flux.values)
         assert inside.sum() > 3000
         assert np.array_equal(one.flux.values[inside], table["flux"][pixel[inside]])
+        assert one.dispersion.values[inside] == pytest.approx(69.0298, rel=1e-6)

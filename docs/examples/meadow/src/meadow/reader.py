@@ -16,7 +16,6 @@ class MeadowFields(SpectrumReader):
     mask_bits = {"bad_column": 1 << 0, "cosmic_ray": 1 << 1, "sky_line": 1 << 2}
     flux = {"long_name": "flux density", "units": "1e-17 erg / (s cm2 Angstrom)"}
     file_bytes = 2_000_000
-    rows_per_file = 40
 
     def path(self, row: Row) -> str:
         """Return the path of the field of a row's star."""

@@ -1,0 +1,63 @@
+"""Units of fluxes: all rows of a product have one, or the job says that they may differ."""
+
+import numpy as np
+
+from survey_batch.core.arrays import F8
+from survey_batch.core.errors import UnreadableError
+
+AS_IS = "as-is"
+"""Value of `archive.flux_unit` that keeps the numbers of each file."""
+
+KEEP = f'archive.flux_unit = "{AS_IS}" keeps the numbers of each file'
+
+
+def is_flux_density(text: str) -> bool:
+    """Tell whether astropy knows a unit, and as one of flux density."""
+    try:
+        _factor(text, "erg / (s cm2 Angstrom)", np.array([5000.0]))
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def refuse_unit(given: str) -> None:
+    """Refuse fluxes of a file that says their unit, where the job does not say that of the product.
+
+    Raises
+    ------
+    UnreadableError
+        Says which key to set.
+    """
+    from astropy import units
+
+    if units.Unit(given, parse_strict="silent") == units.dimensionless_unscaled:
+        return
+    convert = f'set archive.flux_unit = "{given}", or another unit to convert to; ' if is_flux_density(given) else ""
+    raise UnreadableError(
+        f"its fluxes are in {given!r}, and the job does not say the unit of the product: {convert}{KEEP}"
+    )
+
+
+def conversion(given: str, wanted: str, wavelength: F8) -> F8:
+    """Return the factors from a flux in one unit to one in another, at wavelengths [Angstrom].
+
+    Raises
+    ------
+    UnreadableError
+        The first unit is not said or not known, or is not one of flux density.
+    """
+    if not given:
+        raise UnreadableError(f"the file does not say the unit of its fluxes, so they cannot be converted; {KEEP}")
+    try:
+        return np.broadcast_to(_factor(given, wanted, wavelength), wavelength.shape)
+    except (ValueError, TypeError) as error:
+        raise UnreadableError(
+            f"its fluxes are in {given!r}, which cannot be converted to {wanted!r}; {KEEP}"
+        ) from error
+
+
+def _factor(given: str, wanted: str, wavelength: F8) -> F8:
+    from astropy import units
+
+    density = units.spectral_density(wavelength * units.AA)
+    return np.asarray(units.Unit(given).to(units.Unit(wanted), 1.0, equivalencies=density), np.float64)
