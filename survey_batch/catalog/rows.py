@@ -96,6 +96,15 @@ def in_company(group: Codes) -> Flags:
     return found
 
 
+def counted(group: Codes) -> I8:
+    """Count the rows of each group; those of group -1 are in none."""
+    count = np.zeros(int(group.max(initial=-1)) + 1, np.int64)
+    for part in spans(len(group)):
+        here = group[part]
+        np.add.at(count, here[here >= 0], 1)
+    return count
+
+
 def distinct(ordered: Array) -> tuple[Array, I8]:
     """Return the distinct values of an array in ascending order, and the first place of each."""
     values, places = [ordered[:0]], [np.empty(0, np.int64)]

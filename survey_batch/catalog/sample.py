@@ -6,7 +6,7 @@ import numpy.typing as npt
 from survey_batch.catalog.groups import number_groups
 from survey_batch.catalog.hashing import hashes
 from survey_batch.catalog.objects import Objects
-from survey_batch.catalog.rows import Codes, order_by, spans, taken
+from survey_batch.catalog.rows import Codes, counted, order_by, spans, taken
 from survey_batch.config.sections.catalog import SampleSection
 from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError
@@ -60,10 +60,9 @@ def _order(objects: Objects, section: SampleSection) -> Codes:
     if not set(FRAME) <= set(objects.table.column_names) or (objects.numbers("field") < 0).all():
         raise ConfigurationError('catalog.sample.frames = "crowded" needs columns run, camcol and field')
     frame = number_groups(*(objects.numbers(name) for name in FRAME))
-    count = np.zeros(int(frame.max()) + 1, np.int64)
+    count = counted(frame)
     smallest = np.full(len(count), np.iinfo(np.uint64).max, np.uint64)
     for part in spans(len(frame)):
-        np.add.at(count, frame[part], 1)
         np.minimum.at(smallest, frame[part], drawn[part])
     return order_by(taken(number_groups(-count, smallest), frame), drawn)
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from survey_batch.catalog.gather import room
 from survey_batch.catalog.groups import merge_groups, share_out
 from survey_batch.catalog.hashing import hashes
-from survey_batch.catalog.rows import Codes, chosen_rows, number_type, order_by, spans, taken
+from survey_batch.catalog.rows import Codes, chosen_rows, counted, number_type, order_by, spans, taken
 from survey_batch.catalog.stars import both_known, group_by_star
 from survey_batch.catalog.texts import Texts as LongTexts
 from survey_batch.catalog.texts import filtered, smallest_of_each, take_rows
@@ -132,11 +132,7 @@ def _split_all(
     if cell is not None:
         choice = share_out(group, label, order, np.array([section.train, section.validation, section.test]))
     else:
-        size = room(len(first), group.dtype)
-        size[:] = 0
-        for part in spans(len(group)):
-            np.add.at(size, group[part], 1)
-        choice = _cut(order, taken(label, first), size, section)
+        choice = _cut(order, taken(label, first), counted(group), section)
     return Split(taken(choice.astype(np.int8), group), group)
 
 
