@@ -147,7 +147,7 @@ def _hashes_of(object_id: LongTexts, group: Codes, first: Codes, seed: int) -> n
 
 
 def _cut(
-    order: npt.NDArray[np.int64],
+    order: Codes,
     label: Codes,
     size: Codes,
     section: SplitSection,

@@ -95,8 +95,8 @@ def _cells(objects: Objects, section: SplitSection) -> Codes | None:
         ra, dec = objects.numbers("ra"), objects.numbers("dec")
         known, cell = both_known(ra, dec), room(len(ra), np.int64)
         for part in spans(len(ra)):
-            position = (np.where(known[part], values[part], 0.0) for values in (ra, dec))
-            cell[part] = sky_cells(*position, section.cell_degrees)
+            here = known[part]
+            cell[part] = sky_cells(np.where(here, ra[part], 0.0), np.where(here, dec[part], 0.0), section.cell_degrees)
         return number_groups(cell)
     columns = KEYS[section.group]
     if not set(columns) <= set(objects.table.column_names):
