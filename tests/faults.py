@@ -189,7 +189,7 @@ def kinds(other: Callable[[bytes], bytes], bomb: int) -> list[Kind]:
         Kind("no HTTP", Fault(answer=b"220 ftp ready\r\n"), UNREACHABLE),
         Kind("a header that ends", Fault(answer=b"HTTP/1.1 200 OK\r\nContent-Le"), UNREACHABLE),
         Kind("a length that is none", Fault(headers={"Content-Length": "many"}), UNREACHABLE),
-        Kind("no answer", Fault(delay=8.0), UNREACHABLE, slow=True),
+        Kind("no answer", Fault(delay=25.0), UNREACHABLE, slow=True),
         Kind("slow drip", Fault(drip=0.1), UNREACHABLE, slow=True),
         Kind("slow drip in pieces", Fault(drip=0.1, framing="chunked"), UNREACHABLE, slow=True),
         Kind("endless", Fault(body=b"BZh9" + bytes(1 << 18), endless=True, framing="closing"), UNREACHABLE),

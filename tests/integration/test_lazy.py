@@ -22,6 +22,13 @@ SPLIT = {"train": 0.6, "validation": 0.2, "test": 0.2}
 """Objects are held out for the temperature: else five more networks are trained for it."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _no_key_twice():
+    """Keep the tasks of graphs that are computed at once after another: fused ones share keys (dask#9888)."""
+    with dask.config.set({"optimization.fuse.active": False}):
+        yield
+
+
 @pytest.fixture(scope="module")
 def spectral(tmp_path_factory, cluster):
     """A job on spectra with everything stored, one of whose files is broken."""
