@@ -15,12 +15,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benchmarks.data import Data, find_data
-from benchmarks.timing import cpu_seconds, machine
+from benchmarks.timing import as_a_worker, cpu_seconds, machine
 from survey_batch.catalog.labels import mk_class
 from survey_batch.config.sections.spectra import SpectralFeaturesSection
-from survey_batch.spectra.features import feature_names, spectral_features
+from survey_batch.spectra.features import feature_names, prepare, spectral_features
 from survey_batch.spectra.grid import log_grid, to_grid
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
+from survey_batch.spectra.pca import PCA, Moments
 from survey_batch.spectra.photometry import COLOR_NAMES
 from survey_batch.surveys.lamost.files import read_spectrum
 
@@ -29,6 +30,18 @@ MEASURED = (*(one.name for one in (*LINES, *BANDS, *RATIOS)), *COLOR_NAMES)
 PLOTTED = ("h_beta", "ca_k", "lick_g4300", "lick_mg_b", "lick_na_d", "lick_tio_2", "tio5", "dn4000", "synthetic_g_r")
 BEST_ERROR = 3.0
 """A value counts where its error is at most this many times the median error of its feature."""
+
+
+SHARD = 1024
+SWITCHES = ("lines", "indices", "colours", "blocks", "components")
+GROUPS = {
+    "lines": ("lines",),
+    "bands and flux ratios": ("indices",),
+    "colours": ("colours",),
+    "blocks of the flux over its continuum": ("blocks",),
+    "principal components of it": ("components",),
+    "all together": SWITCHES,
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,25 @@ def measure(stars: Stars) -> dict[str, npt.NDArray[np.float32]]:
         error = named[f"{name}_error"]
         named[name] = np.where(error <= BEST_ERROR * np.nanmedian(error), named[name], np.nan)
     return named
+
+
+def speeds(stars: Stars) -> list[str]:
+    """Measure the CPU time of each group of features and of all, on as many spectra as a shard has; best of 3."""
+    rows = np.arange(SHARD) % len(stars.letter)
+    flux, ivar, mask, redshift = (values[rows] for values in (stars.flux, stars.ivar, stars.mask, stars.redshift))
+    everything = SpectralFeaturesSection()
+    pca = PCA.fit(Moments.of(prepare(stars.flux, stars.ivar, stars.mask, everything)), everything.components)
+    lines = ["| features | number | CPU-µs per spectrum |", "|---|---|---|"]
+    for name, kept in GROUPS.items():
+        section = everything.model_copy(update={one: getattr(everything, one) * (one in kept) for one in SWITCHES})
+
+        def work(section: SpectralFeaturesSection = section) -> None:
+            spectral_features(stars.wavelength, flux, ivar, mask, redshift, section, pca)
+
+        work()
+        seconds = min(cpu_seconds(work) for _ in range(3))
+        lines.append(f"| {name} | {len(feature_names(section))} | {1e6 * seconds / SHARD:.0f} |")
+    return lines
 
 
 def table(named: dict[str, npt.NDArray[np.float32]], letters: npt.NDArray[np.str_]) -> list[str]:
@@ -107,14 +139,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.line_indices")
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
+    as_a_worker("benchmarks.line_indices")
     with tempfile.TemporaryDirectory(prefix="survey-batch-bench-") as folder:
         data = find_data(Path(folder))
         stars = read_stars(data)
     print(f"{machine()}\n{data.what}: {len(stars.letter)} stars\n")
     named = measure(stars)
     print("\n".join(table(named, stars.letter)))
-    seconds = min(cpu_seconds(lambda: measure(stars)) for _ in range(3))
-    print(f"\n{len(stars.letter) / seconds:,.0f} spectra per CPU-second: lines, bands, ratios and colours, best of 3")
+    print("", *speeds(stars), sep="\n")
     if options.plot:
         plot(named, stars.letter, options.plot)
 

@@ -20,14 +20,18 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
 
 
 @contextmanager
-def private_slurm(folder, nodes=2, cpus=2, gpus=1):
-    """Bring a SLURM up, and down again; commands of this process and its children find it."""
+def private_slurm(folder, nodes=2, cpus=2, gpus=1, *, over_memory=False):
+    """Bring a SLURM up, and down again; commands of this process and its children find it.
+
+    With `over_memory` it ends jobs that hold more memory than they asked for.
+    """
     if os.geteuid() != 0 or any(shutil.which(name) is None for name in PROGRAMS):
         pytest.skip("needs root and Debian's SLURM: bash tests/install_system_packages.sh")
     settings = {
         "SLURM_DIR": str(folder),
         "SLURM_BASE_PORT": str(free_base(nodes + 1)),
         "SLURM_CONF": str(folder / "slurm.conf"),
+        "SLURM_OVER_MEMORY": "1" if over_memory else "",
     }
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)

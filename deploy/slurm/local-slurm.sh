@@ -8,6 +8,7 @@
 # All its state is in SLURM_DIR (default: survey-batch-slurm among the temporary files). Nothing of a real SLURM on the
 # machine is touched: daemons, ports (from SLURM_BASE_PORT, 17000) and munge's socket are its own.
 # Partitions: `cpu` (default) and `gpu`, and `urgent`, whose jobs end those of the others (preemption).
+# With SLURM_OVER_MEMORY=1, SLURM looks each second, and ends jobs that hold more memory than they asked for.
 # A pretend GPU is /dev/null by another name: SLURM counts it and sets CUDA_VISIBLE_DEVICES, nothing can compute on it.
 set -euo pipefail
 
@@ -59,7 +60,6 @@ PreemptType=preempt/partition_prio
 PreemptMode=CANCEL
 SlurmdParameters=config_overrides
 AccountingStorageType=accounting_storage/none
-JobAcctGatherType=jobacct_gather/none
 JobCompType=jobcomp/none
 MailProg=/bin/true
 KillWait=10
@@ -69,6 +69,9 @@ SlurmctldTimeout=30
 SlurmdTimeout=30
 TreeWidth=50
 END
+    if [ -n "${SLURM_OVER_MEMORY:-}" ]; then
+        printf 'JobAcctGather%s\n' Type=jobacct_gather/linux Frequency=task=1 Params=OverMemoryKill,UsePss >>"$SLURM_CONF"
+    fi
     : >"$dir/gres.conf"
     [ "$3" -eq 0 ] || echo "GresTypes=gpu" >>"$SLURM_CONF"
     for node in $(seq 1 "$1"); do
@@ -154,5 +157,5 @@ down() {
 case "${1:-}" in
     up) up "${2:-2}" "${3:-2}" "${4:-1}" ;;
     down) down ;;
-    *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -13,7 +13,7 @@ from distributed import Client, Future, SchedulerPlugin, WorkerPlugin, wait
 from survey_batch.cluster.departures import SILENCE, Departures, was_silent
 from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.core import interrupt
-from survey_batch.core.environment import WORKER_ENVIRONMENT, WORKER_SETTINGS
+from survey_batch.core.environment import PROFILER_CAN_HANG, WORKER_ENVIRONMENT, WORKER_SETTINGS
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,11 @@ REGISTRATIONS = 3
 
 LOOK_SECONDS = 0.2
 """Time between two checks whether the cluster gave up."""
+
+MORE_MEMORY = "raise cluster.memory, or lower shards.objects (in a new output)"
+
+MEMORY_FIRST = f"{MORE_MEMORY}; if memory was not short, the cause may be in {{logs}}"
+"""What to do where workers have died so often that a shard is set aside, and nobody says of what."""
 
 Say = Callable[[str], None]
 
@@ -125,9 +130,17 @@ class Connection:
         while not future.done() and time.monotonic() < deadline:
             with suppress(TimeoutError):
                 wait([future], timeout=LOOK_SECONDS)
-            self.check()
-            interrupt.check()
+            self._heed()
         return bool(future.done())
+
+    def pause(self) -> None:
+        """Wait a moment, unless the cluster or the user gives up."""
+        time.sleep(LOOK_SECONDS)
+        self._heed()
+
+    def _heed(self) -> None:
+        self.check()
+        interrupt.check()
 
 
 def register(client: Client, plugin: WorkerPlugin | SchedulerPlugin) -> None:
@@ -153,9 +166,14 @@ def register(client: Client, plugin: WorkerPlugin | SchedulerPlugin) -> None:
 def client_of(cluster: Any) -> Iterator[Client]:
     """Open a client of a cluster that was started for a run; it closes with the `with` block."""
     with Client(cluster, set_as_default=False) as client, client.as_current():
-        register(client, QuietRetries())
-        register(client, Departures())
+        prepare(client)
         yield client
+
+
+def prepare(client: Client) -> None:
+    """Register what every run needs on its scheduler and on all workers, those that join later included."""
+    for plugin in (Departures(), QuietRetries(), NoProfiler()):
+        register(client, plugin)
 
 
 class QuietRetries(WorkerPlugin):  # type: ignore[misc]
@@ -166,3 +184,17 @@ class QuietRetries(WorkerPlugin):  # type: ignore[misc]
     def setup(self, worker: Any) -> None:  # noqa: ARG002
         """Run on each worker, including workers that join later."""
         logging.getLogger("stamina").setLevel(logging.ERROR)
+
+
+class NoProfiler(WorkerPlugin):  # type: ignore[misc]
+    """Plugin that ends Dask's sampling profiler where it can stand still for ever, on workers that others started.
+
+    Our own workers begin without it (`WORKER_SETTINGS`).
+    """
+
+    name = "survey-batch no profiler"
+
+    def setup(self, worker: Any) -> None:
+        """Run on each worker; it may not have begun to sample yet, so the profiler is also taken from its list."""
+        if PROFILER_CAN_HANG and (profiler := worker.periodic_callbacks.pop("profile", None)) is not None:
+            profiler.stop()

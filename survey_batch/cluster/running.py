@@ -9,8 +9,7 @@ from typing import Any
 
 from distributed import Client, Security
 
-from survey_batch.cluster.base import Connection, QuietRetries, Size, register
-from survey_batch.cluster.departures import Departures
+from survey_batch.cluster.base import Connection, Size, prepare
 from survey_batch.cluster.lost import scheduler_watched
 from survey_batch.config.job import ClusterSection
 from survey_batch.core.errors import ConfigurationError
@@ -45,9 +44,9 @@ def running_cluster(section: ClusterSection) -> Iterator[Connection]:
         with scheduler_watched(client):  # it may die while we join
             _wait_for_a_worker(client, address)
             check_versions(client.get_versions(packages=["zarr"]), address)
-            register(client, QuietRetries())
+            connection = joined(client)
         log.info("joined the scheduler at %s", address, extra={"event": "cluster"})
-        yield joined(client)
+        yield connection
 
 
 def joined(client: Client) -> Connection:
@@ -56,16 +55,16 @@ def joined(client: Client) -> Connection:
     Raises
     ------
     ConfigurationError
-        The scheduler cannot load this package.
+        The scheduler or a worker cannot load this package.
     """
     try:
-        register(client, Departures())
+        prepare(client)
     except OSError:  # it is gone
         raise
     except Exception as error:  # whatever an import there may raise
         raise ConfigurationError(
-            f"the scheduler at {client.scheduler.address} cannot load survey_batch ({type(error).__name__}: {error}). "
-            "Install the same environment there as here, and start it again."
+            f"the cluster at {client.scheduler.address} cannot load survey_batch ({type(error).__name__}: {error}). "
+            "Install the same environment there as here, for the scheduler and all workers, and start them again."
         ) from error
     return Connection(client, client.dashboard_link, lambda: Size(*client.run_on_scheduler(_size)))
 

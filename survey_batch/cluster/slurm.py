@@ -13,7 +13,17 @@ from typing import Any
 import dask
 from distributed import Client, Scheduler, SchedulerPlugin, Security, SpecCluster
 
-from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Death, Say, Size, client_of, register
+from survey_batch.cluster.base import (
+    MEMORY_FIRST,
+    MORE_MEMORY,
+    SCHEDULER_SETTINGS,
+    Connection,
+    Death,
+    Say,
+    Size,
+    client_of,
+    register,
+)
 from survey_batch.cluster.credentials import credentials, dashboard_settings, stored
 from survey_batch.cluster.drain import Drain, walltime_of
 from survey_batch.cluster.folders import KEYS, run_folder
@@ -30,14 +40,14 @@ from survey_batch.core.steps import step
 
 log = logging.getLogger(__name__)
 
-TOO_LONG = "it takes longer than the walltime: lower shards.objects, or raise cluster.walltime"
+TOO_LONG = "it takes longer than the walltime: raise cluster.walltime, or lower shards.objects (in a new output)"
 
-TOO_LARGE = "it needs more memory than its worker has: lower shards.objects, or raise cluster.memory"
+TOO_LARGE = f"it needs more memory than its worker has: {MORE_MEMORY}"
 
 ADVICE = {Meaning.TIME: TOO_LONG, Meaning.MEMORY: TOO_LARGE}
 """What to change where a shard has ended so many jobs in such a way that it is set aside."""
 
-BY_ITSELF = "its process died while its job went on: out of memory, or a crash in a library"
+BY_ITSELF = "its process died while its job {} went on"
 
 
 @contextmanager
@@ -136,13 +146,13 @@ class SlurmWorkers:
 
     def death_of(self, worker: str, address: str) -> Death:
         """Return what SLURM's words, and whether its process was started again, say of a worker's death."""
-        number = job_of(worker)
+        number, look = job_of(worker), MEMORY_FIRST.format(logs=f"the job's log in {self.launcher.folder}")
         if address in self.arrivals.paused:
             return Death(guilty=False, told=f"its job {number} was suspended")
         if self.arrivals.addresses.get(worker, address) != address:
-            return Death(guilty=True, told=BY_ITSELF)
+            return Death(guilty=True, told=BY_ITSELF.format(number), advice=look)
         if (end := self.reconciler.ends.get(number)) is not None:
-            return Death(is_guilty(end), f"its job {number} {end}", ADVICE.get(end.words.meaning, ""))
+            return Death(is_guilty(end), f"its job {number} {end}", ADVICE.get(end.words.meaning, look))
         return Death(guilty=None, told=f"what became of job {number} is not known yet")
 
     def _prepare(self, section: ClusterSection) -> None:

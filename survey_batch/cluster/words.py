@@ -94,8 +94,8 @@ TABLE = (
 )
 """The first row that matches counts."""
 
-SLURM_WROTE = re.compile(r"^(slurmstepd|slurmd|srun): (error|fatal): (?P<words>.*)$", re.MULTILINE)
-"""Lines of a job's log that SLURM wrote, not the job."""
+SLURM_WROTE = re.compile(r"^(slurmstepd|slurmd|srun)(-\S+)?: (error|fatal): (?P<words>.*)$", re.MULTILINE)
+"""Lines of a job's log that SLURM wrote, not the job. Some builds add the node's name: `slurmstepd-n1: error: …`."""
 
 
 ANSWERS = (Meaning.REFUSED, Meaning.FULL, Meaning.AWAY)

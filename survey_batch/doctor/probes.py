@@ -7,13 +7,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import dask
 import psutil
 from distributed import get_worker
 from distributed.system import memory_limit
 
 from survey_batch.config.job import Job
-from survey_batch.core.environment import PROFILER_CAN_HANG
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import read_bytes, write_bytes
 from survey_batch.core.versions import versions
@@ -40,7 +38,6 @@ def describe_worker() -> dict[str, Any]:
         "memory_total": int(psutil.virtual_memory().total),
         "scratch": worker.local_directory,
         "scratch_free": shutil.disk_usage(worker.local_directory).free,
-        "can_hang": PROFILER_CAN_HANG and bool(dask.config.get("distributed.worker.profile.enabled")),
     }
 
 

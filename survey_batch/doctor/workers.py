@@ -10,7 +10,6 @@ from survey_batch.cluster.base import Say
 from survey_batch.cluster.running import check_versions
 from survey_batch.cluster.tables import Table
 from survey_batch.config.job import Job
-from survey_batch.core.environment import as_variable
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.findings import Finding, Findings, Site
 from survey_batch.core.paths import is_url, join, write_bytes
@@ -47,8 +46,6 @@ def worker_works(
         yield site.ok("worker", _arrival(visit, about))
         yield from site.look("versions", SAME_ENVIRONMENT, _versions(site, visit, about["versions"]))
         yield from site.look("clock", "ask the node's administrators", _clock(site, visit))
-        if about["can_hang"]:
-            yield _profiler(site, about["versions"]["python"])
         yield _memory(site, table, about)
         yield _scratch(site, table, about)
         if writable:
@@ -105,14 +102,6 @@ def judge_clock(site: Site, skew: float, error: float) -> Finding:
         advice = "set both clocks by NTP (chrony): certificates may not be valid yet there, and times in logs are wrong"
         return site.warning("clock", found, advice)
     return site.ok("clock", found)
-
-
-def _profiler(site: Site, python: str) -> Finding:
-    """Warn of a worker that can hang; workers that a run starts itself have the profiler off."""
-    found = f"Dask's sampling profiler is on, and Python {python} can hang in it (cpython#106883)"
-    variable = as_variable("distributed.worker.profile.enabled")
-    advice = f"start the workers with {variable}=False in their environment, or with Python 3.11.12 or newer"
-    return site.warning("profiler", found, advice)
 
 
 def _memory(site: Site, table: Table, about: dict[str, Any]) -> Finding:

@@ -87,8 +87,7 @@ class Engine:
         self.told: set[str] = set()  # tracebacks of readers that are in the log
         self.damages: list[Damage] = []
         self.unsettled: set[Shard] = set()
-        # A scheduler that we did not start retries this many times before it reports that a task kills workers.
-        self.failures = Failures(Deaths(connection.why_died, 1 + int(client.run_on_scheduler(_allowed_failures))))
+        self.failures = Failures(Deaths.on(connection))
 
     def run(self, shards: Iterable[Shard]) -> None:
         """Finish every shard in each stage.
@@ -284,7 +283,3 @@ class Engine:
 
     def _drop_unneeded(self, chain: Chain) -> None:
         chain.stages = [name for name in chain.stages if name not in self.needed_by or self.tasks.users(name, chain)]
-
-
-def _allowed_failures(dask_scheduler: Any) -> int:
-    return int(dask_scheduler.allowed_failures)

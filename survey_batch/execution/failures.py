@@ -10,10 +10,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from types import TracebackType
+from typing import Any, Self
 
 from distributed import KilledWorker
 
-from survey_batch.cluster.base import Death
+from survey_batch.cluster.base import MEMORY_FIRST, Connection, Death
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 from survey_batch.store.schema import Shard
 
@@ -27,6 +28,9 @@ DOUBT_SECONDS = 300.0
 at the next look at its queue, unless it clears up after the job for minutes or does not answer."""
 
 CAUSES_OF_DEATH = "out of memory, a crash in a library, or the end of its job: cancelled or preempted"
+
+ADVICE = MEMORY_FIRST.format(logs="the log of the run (log/ in the output) or of the worker")
+"""What to do about a death of which the cluster knows no more."""
 
 ERRORS_ALLOWED = 2
 """Errors at which a shard is set aside, if they were not all on one node of several."""
@@ -53,20 +57,34 @@ class Deaths:
         self.dead: defaultdict[Hashable, list[tuple[str, str]]] = defaultdict(list)
         self.last: dict[Hashable, float] = {}  # when a worker last died of a task
 
+    @classmethod
+    def on(cls, connection: Connection) -> Self:
+        """Begin to count on a cluster; a scheduler that we did not start tries a task several times by itself."""
+        return cls(connection.why_died, 1 + int(connection.client.run_on_scheduler(_allowed_failures)))
+
     def note(self, task: Hashable, error: KilledWorker) -> str:
         """Note that a task's worker died; say what is known of it, for a person."""
         worker, self.last[task] = error.last_worker, self.now()
         self.dead[task].append((str(worker.name), worker.address) if worker is not None else ("", ""))
         last = self.death_of(*self.dead[task][-1])
-        return self.why(task) if last.guilty else f"its worker is gone: {last.told}"
+        return self._told(task, self._guilty(task)) if last.guilty else f"its worker is gone: {last.told}"
 
-    def why(self, task: Hashable) -> str:
-        """Say for a person how often a task's worker died, and of what; only deaths that count."""
+    def verdict(self, task: Hashable) -> str | None:
+        """Say why a task is not tried again, and what to do, by what is known now of its workers' deaths; else None."""
+        if self.count(task) < DEATHS_ALLOWED:
+            return None
+        guilty = self._guilty(task)
+        advice = "; ".join(dict.fromkeys(death.advice or ADVICE for death in guilty))
+        return f"{self._told(task, guilty)}: {advice}"
+
+    def _guilty(self, task: Hashable) -> list[Death]:
+        return [death for dead in self.dead[task] if (death := self.death_of(*dead)).guilty]
+
+    def _told(self, task: Hashable, guilty: Iterable[Death]) -> str:
+        """Say how often a task's worker died, and of what; only deaths that count."""
         count = self.count(task)
-        deaths = [self.death_of(*dead) for dead in self.dead[task]]
-        causes = "; ".join(dict.fromkeys(death.told or CAUSES_OF_DEATH for death in deaths if death.guilty))
-        advice = "; ".join(dict.fromkeys(death.advice for death in deaths if death.guilty and death.advice))
-        return f"its worker died {'once' if count == 1 else f'{count} times'} ({causes})" + (advice and f": {advice}")
+        causes = "; ".join(dict.fromkeys(death.told or CAUSES_OF_DEATH for death in guilty))
+        return f"its worker died {'once' if count == 1 else f'{count} times'} ({causes})"
 
     def count(self, task: Hashable, *, unknown: bool = False) -> int:
         """Count a task's deaths; those of which nothing is known yet count only if `unknown`."""
@@ -140,11 +158,9 @@ class Failures:
 
     def verdict(self, stage: str, shard: Shard) -> str | None:
         """Return why a shard must be set aside by what is known now of its workers' deaths, and log it; else None."""
-        task = (stage, shard.index)
-        if self.deaths.count(task) < DEATHS_ALLOWED:
-            return None
-        reason = self.deaths.why(task)
-        _tell(stage, shard, reason, give_up=True)
+        reason = self.deaths.verdict((stage, shard.index))
+        if reason is not None:
+            _tell(stage, shard, reason, give_up=True)
         return reason
 
     def in_doubt(self, shard: Shard, stages: Iterable[str]) -> bool:
@@ -154,6 +170,10 @@ class Failures:
     def at_last_try(self, shard: Shard, stages: Iterable[str]) -> bool:
         """Tell whether one more death may set a shard aside, even if another shard of its worker caused it."""
         return any(self.deaths.count((stage, shard.index), unknown=True) >= DEATHS_ALLOWED - 1 for stage in stages)
+
+
+def _allowed_failures(dask_scheduler: Any) -> int:
+    return int(dask_scheduler.allowed_failures)
 
 
 def _tell(

@@ -12,7 +12,8 @@ from survey_batch.cluster.base import Connection
 from survey_batch.config.job import Job
 from survey_batch.core.errors import SurveyBatchError
 from survey_batch.core.threads import one_thread
-from survey_batch.execution.failures import DEATHS_ALLOWED, ERRORS_ALLOWED, Deaths
+from survey_batch.core.tracebacks import short_tracebacks
+from survey_batch.execution.failures import ERRORS_ALLOWED, Deaths
 from survey_batch.stages import make_stage
 from survey_batch.stages.base import Coordinates, fit_groups
 from survey_batch.store.damage import DamagedError
@@ -31,7 +32,8 @@ def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard], sa
     `sample` is what the stage's `fit_sample` chose.
 
     The division into parts is fixed, and parts are added one by one in the order of their shards. When a worker dies,
-    its unfinished work and any of its results that are still needed are done again.
+    its unfinished work and any of its results that are still needed are done again. Deaths count as they do for shards:
+    a part that may have used up its tries waits until it is known why its workers died.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard], sa
         The product cannot be read.
     """
     end, *others = _submit(connection.client, job, name, shards, sample)
-    deaths, unread = Deaths(connection.why_died), 0
+    deaths, unread = Deaths.on(connection), 0
     while True:
         connection.wait(end)
         try:
@@ -49,9 +51,10 @@ def fit(connection: Connection, job: Job, name: str, shards: Sequence[Shard], sa
         except KilledWorker as error:
             reason = deaths.note(error.task, error)
             log.warning("fitting %s: %s; trying again", name, reason, extra={"event": "retry", "stage": name})
-            if deaths.count(error.task) >= DEATHS_ALLOWED:
-                why = f"fitting {name}: {deaths.why(error.task)}"
-                raise SurveyBatchError(f"{why}: raise cluster.memory, or lower shards.objects") from error
+            while deaths.in_doubt(error.task):
+                connection.pause()
+            if (why := deaths.verdict(error.task)) is not None:
+                raise SurveyBatchError(f"fitting {name}: {why}") from error
             _retry(connection.client, [end, *others])
         except DamagedError as error:
             if error.output != job.output or confirmed(error):
@@ -94,16 +97,19 @@ async def _retried(client: Client, keys: list[Key]) -> None:
     await client.scheduler.retry(keys=keys, client=client.id)
 
 
+@short_tracebacks()
 @one_thread()
 def _part(job: Job, name: str, shards: Sequence[Shard], sample: Any, before: None) -> Any:  # noqa: ARG001
     return make_stage(job, name).fit_part(shards, sample)
 
 
+@short_tracebacks()
 @one_thread()
 def _merge(job: Job, name: str, before: Any, part: Any) -> Any:
     return make_stage(job, name).fit_merge([before, part])
 
 
+@short_tracebacks()
 @one_thread()
 def _end(job: Job, name: str, whole: Any) -> Coordinates:
     return make_stage(job, name).fit_end(whole)

@@ -18,6 +18,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status, count_statuses, unfinished, usable
 from survey_batch.core.threads import one_thread
+from survey_batch.core.tracebacks import short_tracebacks
 from survey_batch.core.world import blaming_the_node, last_read, node_name, refuse_another_world
 from survey_batch.execution.shard_context import Passed, ShardContext
 from survey_batch.monitor.record import Record
@@ -60,7 +61,7 @@ def _blaming_the_node(function: Callable[Concatenate[Job, P], T]) -> Callable[Co
 
     @wraps(function)
     def blaming(job: Job, /, *arguments: P.args, **named: P.kwargs) -> T:
-        with blaming_the_node(job.output):
+        with short_tracebacks(), blaming_the_node(job.output):
             return function(job, *arguments, **named)
 
     return blaming

@@ -121,5 +121,5 @@ class ComponentsSVM:
 
 def continuum_normalised(block: Variables) -> npt.NDArray[Any]:
     """Divide flux by its continuum, clipped to 0 to 2.5; 1 where there is no value."""
-    normal, _ = normalize(block["flux"], block["ivar"], block["mask"], "continuum")
+    normal = normalize(block["flux"], block["ivar"], block["mask"], "continuum")
     return np.clip(np.nan_to_num(normal, nan=1.0), 0, 2.5)

@@ -22,8 +22,10 @@ from survey_batch.models.base import Classifier
 from survey_batch.models.engines.graph import Graph
 from survey_batch.models.preprocessing import step
 from survey_batch.models.recipe import Recipe
+from survey_batch.models.spectrum_bins import few_rows
 from survey_batch.spectra.line_list import CA_K, HE_I, HE_II
 from survey_batch.spectra.lines import line_indices
+from survey_batch.spectra.windows import CleanSpectra
 
 HELIUM: Mapping[str, float] = {"he_i_sigma": 2.0, "he_ii_sigma": 3.0, "width_floor": 0.1}
 """Standard deviations at which a line counts, and an error [Angstrom] added in quadrature to that of each equivalent
@@ -83,7 +85,11 @@ def equivalent_widths(block: Variables, recipe: Recipe) -> tuple[F8, F8]:
     if recipe.grid is None:
         raise ConfigurationError("the classifier's recipe has no wavelength grid to find helium on; train again")
     flux, ivar, mask = (block[name] for name in ("flux", "ivar", "mask"))
-    values, errors = line_indices(recipe.grid.wavelength, flux, ivar, mask, np.zeros(len(flux)), MEASURED)
+    parts = [
+        line_indices(CleanSpectra.of(recipe.grid.wavelength, flux[at], ivar[at], mask[at]), MEASURED)
+        for at in few_rows(len(flux))
+    ]
+    values, errors = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return values, np.hypot(errors, step(recipe.steps, "width_floor"))
 
 

@@ -107,8 +107,9 @@ def _gaussian(values: F8, width: float) -> F8:
     length = fft.next_fast_len(count + 4 * reach, real=True)
     mirrored = np.zeros((len(values), length))
     mirrored[:, : count + 2 * reach] = np.pad(values, ((0, 0), (reach, reach)), mode="symmetric")
-    smooth = fft.irfft(fft.rfft(mirrored, axis=1) * _kernel(width, reach, length), length, axis=1)
-    return np.asarray(smooth[:, 2 * reach : 2 * reach + count])
+    waves = fft.rfft(mirrored, axis=1)
+    waves *= _kernel(width, reach, length)
+    return np.asarray(fft.irfft(waves, length, axis=1, overwrite_x=True)[:, 2 * reach : 2 * reach + count])
 
 
 @lru_cache(maxsize=16)

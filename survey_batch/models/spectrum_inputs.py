@@ -16,7 +16,7 @@ from survey_batch.spectra.grid import STEP, at_pixels, first_pixel
 from survey_batch.spectra.lines import FWHM
 from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
 from survey_batch.spectra.smooth import bridge, smooth
-from survey_batch.spectra.windows import pixels_around, window_mean
+from survey_batch.spectra.windows import CleanSpectra, Span, windows_of
 
 CONTRAST_RANGE = (-4.0, 20.0)
 """Bounds of a bin's flux minus the row's level, in units of the level: a cosmic ray counts no more than a line."""
@@ -178,34 +178,25 @@ def rest_line_channels(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: n
 
 def _rest_lines(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDArray[np.floating]) -> F4:
     known = np.isfinite(redshift) & (redshift > -1)
-    centres = np.array(list(REST_LINES.values()))
-    parts = [_contrast(wavelength, flux, ivar, mask, redshift, centres, spans) for spans in (LINE_SPANS, BROAD_SPANS)]
-    value = np.concatenate(parts, axis=1)
+    spectra = CleanSpectra.of(wavelength, flux, ivar, mask, redshift)
+    value = np.concatenate([_contrast(spectra, spans) for spans in (LINE_SPANS, BROAD_SPANS)], axis=1)
     measured = np.isfinite(value) & known[:, None]
     strength = np.where(measured, np.clip(value, *CONTRAST_RANGE), 0)
     return np.stack([strength, measured], axis=-1, dtype=np.float32)
 
 
-def _contrast(
-    wavelength: F8,
-    flux: F4,
-    ivar: F4,
-    mask: I4,
-    redshift: npt.NDArray[np.floating],
-    centres: F8,
-    spans: tuple[tuple[float, float], ...],
-) -> F8:
+def _contrast(spectra: CleanSpectra, spans: tuple[Span, ...]) -> F8:
     """Compute line / continuum - 1, reduced where it is noise, (object, line); NaN where it cannot be measured."""
-    pixels = pixels_around(wavelength, flux, ivar, mask, redshift, centres, spans)
+    windows = windows_of(tuple((centre, spans) for centre in REST_LINES.values()))
     (line, line_variance, _), (blue, blue_variance, _), (red, red_variance, _) = (
-        window_mean(pixels, span) for span in spans
+        spectra.pixels(one).means() for one in windows
     )
     continuum, excess = (blue + red) / 2, line - (blue + red) / 2
     variance = line_variance + (blue_variance + red_variance) / 4
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         weight = excess**2 / (excess**2 + SIGNIFICANCE**2 * variance)
         level = np.maximum(continuum, np.sqrt(variance))
-        return np.asarray((weight * excess / level)[..., 0])
+        return np.asarray(weight * excess / level)
 
 
 def published_flux(wavelength: F8, flux: F4, ivar: F4, mask: I4) -> F4:
@@ -232,7 +223,7 @@ def published_flux(wavelength: F8, flux: F4, ivar: F4, mask: I4) -> F4:
     """
     linear = on_linear_grid(wavelength, bridge(good_flux(flux, ivar, mask).astype(np.float32)))
     everywhere = np.ones(linear.shape, np.float32)
-    unit, _ = normalize(linear, everywhere, np.zeros(linear.shape, np.int32), "l2")
+    unit = normalize(linear, everywhere, np.zeros(linear.shape, np.int32), "l2")
     return np.nan_to_num(smooth(unit, PUBLISHED_WINDOW, PUBLISHED_ORDER))
 
 

@@ -43,7 +43,9 @@ def block_statistics(values: npt.NDArray[np.floating], blocks: int) -> npt.NDArr
     starts, sizes = edges[:-1], np.diff(edges)
     precise = values.astype(np.float64)
     mean = np.add.reduceat(precise, starts, axis=1) / sizes
-    deviation = precise - np.repeat(mean, sizes, axis=1)
-    scatter = np.sqrt(np.add.reduceat(deviation**2, starts, axis=1) / sizes)
-    low, high = (extreme.reduceat(precise, starts, axis=1) for extreme in (np.minimum, np.maximum))
+    precise -= np.repeat(mean, sizes, axis=1)
+    np.square(precise, out=precise)
+    scatter = np.sqrt(np.add.reduceat(precise, starts, axis=1) / sizes)
+    # The extremes are values of the row: they need no more digits than it has.
+    low, high = (extreme.reduceat(values, starts, axis=1) for extreme in (np.minimum, np.maximum))
     return np.stack([mean, scatter, low, high], axis=-1)

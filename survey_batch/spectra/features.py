@@ -18,9 +18,7 @@ from survey_batch.spectra.pca import PCA, ROWS_AT_ONCE
 from survey_batch.spectra.photometry import COLOR_NAMES, COLORS, PASSBAND_SOURCE, synthetic_colors
 from survey_batch.spectra.ratios import flux_ratios
 from survey_batch.spectra.smooth import smooth
-
-MEASURED_AT_ONCE = 2 * ROWS_AT_ONCE
-"""Objects that are measured together: with fewer, each band costs more than it computes."""
+from survey_batch.spectra.windows import CleanSpectra
 
 CONTINUUM_RANGE = (-1.0, 3.0)
 """Bounds of continuum-normalised flux, so that no cosmic ray or noise over a faint continuum outweighs the rest."""
@@ -46,38 +44,21 @@ def prepare(flux: F4, ivar: F4, mask: I4, section: SpectralFeaturesSection) -> F
     if len(flux) > ROWS_AT_ONCE:  # no row depends on others, and few fit in a core's cache
         portions = _portions(len(flux), ROWS_AT_ONCE)
         return np.concatenate([prepare(flux[rows], ivar[rows], mask[rows], section) for rows in portions])
-    normal, _ = normalize(flux, ivar, mask, section.normalization)
+    normal = normalize(flux, ivar, mask, section.normalization)
     if section.normalization == "continuum":
         np.clip(normal, *CONTINUUM_RANGE, out=normal)
     smoothed = smooth(normal, section.smoothing_window, section.smoothing_order)
     bad = np.isnan(smoothed)
-    filled = np.where(bad, _neutral(smoothed, section), smoothed).astype(np.float32)
-    filled[bad.all(axis=1)] = np.nan
-    return filled
-
-
-class Spectra(NamedTuple):
-    """Spectra of some objects."""
-
-    wavelength: F8
-    """(wavelength,)."""
-    flux: F4
-    ivar: F4
-    mask: I4
-    """(object, wavelength) each."""
-    redshift: npt.NDArray[np.floating]
-    """(object,)."""
-
-    def take(self, rows: slice) -> "Spectra":
-        """Select objects."""
-        return Spectra(self.wavelength, self.flux[rows], self.ivar[rows], self.mask[rows], self.redshift[rows])
+    np.copyto(smoothed, _neutral(smoothed, section), where=bad, casting="same_kind")
+    smoothed[bad.all(axis=1)] = np.nan
+    return smoothed
 
 
 class Measurement(NamedTuple):
     """Features that are measured together, each with its error."""
 
     features: tuple[Feature, ...]
-    measure: Callable[[Spectra], tuple[F8, F8]]
+    measure: Callable[[CleanSpectra], tuple[F8, F8]]
     """Values and errors, (object, feature) each."""
 
 
@@ -89,7 +70,7 @@ MEASUREMENTS: Mapping[str, tuple[Measurement, ...]] = {
                 Feature(line.name, "Angstrom", f"{WIDTH}: line at {line.air:.2f} Angstrom in air", line.source)
                 for line in LINES
             ),
-            lambda spectra: line_indices(*spectra),
+            line_indices,
         ),
     ),
     "indices": (
@@ -103,7 +84,7 @@ MEASUREMENTS: Mapping[str, tuple[Measurement, ...]] = {
                 )
                 for band in BANDS
             ),
-            lambda spectra: band_indices(*spectra),
+            band_indices,
         ),
         Measurement(
             tuple(
@@ -117,7 +98,7 @@ MEASUREMENTS: Mapping[str, tuple[Measurement, ...]] = {
                 )
                 for ratio in RATIOS
             ),
-            lambda spectra: flux_ratios(*spectra),
+            flux_ratios,
         ),
     ),
     "colours": (
@@ -126,7 +107,7 @@ MEASUREMENTS: Mapping[str, tuple[Measurement, ...]] = {
                 Feature(name, "mag", f"AB colour {blue} - {red} by synthetic photometry, as observed", PASSBAND_SOURCE)
                 for name, (blue, red) in zip(COLOR_NAMES, COLORS, strict=True)
             ),
-            lambda spectra: synthetic_colors(*spectra[:4]),
+            synthetic_colors,
         ),
     ),
 }
@@ -196,9 +177,10 @@ def spectral_features(
     ConfigurationError
         The components do not match the section or the grid.
     """
-    spectra = Spectra(wavelength, flux, ivar, mask, redshift)
-    portions = _portions(len(flux), MEASURED_AT_ONCE)
-    return np.concatenate([_features(spectra.take(rows), section, pca) for rows in portions])
+    portions = _portions(len(flux), ROWS_AT_ONCE)
+    return np.concatenate(
+        [_features(wavelength, flux[at], ivar[at], mask[at], redshift[at], section, pca) for at in portions]
+    )
 
 
 def _portions(number: int, size: int) -> list[slice]:
@@ -206,11 +188,22 @@ def _portions(number: int, size: int) -> list[slice]:
     return [slice(start, start + size) for start in range(0, max(number, 1), size)]
 
 
-def _features(spectra: Spectra, section: SpectralFeaturesSection, pca: PCA | None) -> F4:
+def _features(
+    wavelength: F8,
+    flux: F4,
+    ivar: F4,
+    mask: I4,
+    redshift: npt.NDArray[np.floating],
+    section: SpectralFeaturesSection,
+    pca: PCA | None,
+) -> F4:
     """Measure one portion."""
-    columns = [column for one in measurements(section) for column in one.measure(spectra)]
+    columns = list[npt.NDArray[np.floating]]()
+    if asked := measurements(section):
+        spectra = CleanSpectra.of(wavelength, flux, ivar, mask, redshift)
+        columns += [column for one in asked for column in one.measure(spectra)]
     if section.blocks or section.components:
-        prepared = prepare(spectra.flux, spectra.ivar, spectra.mask, section)
+        prepared = prepare(flux, ivar, mask, section)
     if section.blocks:
         columns.append(block_statistics(prepared, section.blocks).reshape(len(prepared), -1))
     if section.components:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from survey_batch.core.arrays import F4, F8, I4
+from survey_batch.core.arrays import F8
 from survey_batch.spectra.grid import STEP, first_pixel
+from survey_batch.spectra.windows import MARGIN, CleanSpectra
 
 # Top hats: 1 between these vacuum wavelengths [Angstrom], 0 elsewhere; centres 4800, 6250 and 7700 and widths of 1400,
 # 1400 and 1500. z lies beyond the end of LAMOST spectra.
@@ -18,7 +19,7 @@ SMALLEST_FLUX = 3.0
 """Least mean flux for a magnitude, in its standard deviations."""
 
 
-def synthetic_colors(wavelength: F8, flux: F4, ivar: F4, mask: I4) -> tuple[F8, F8]:
+def synthetic_colors(spectra: CleanSpectra) -> tuple[F8, F8]:
     """Measure the colours g - r and r - i in `PASSBANDS`, as observed (not in the rest frame).
 
     The mean flux per frequency of a photon counter is sum f_i lambda_i^2 / n over a passband's good pixels, which are
@@ -30,10 +31,8 @@ def synthetic_colors(wavelength: F8, flux: F4, ivar: F4, mask: I4) -> tuple[F8, 
 
     Parameters
     ----------
-    wavelength
-        Grid of `log_grid`, (m,).
-    flux, ivar, mask
-        (n, m), per wavelength, in any unit.
+    spectra
+        n spectra, flux per wavelength in any unit.
 
     Returns
     -------
@@ -41,22 +40,22 @@ def synthetic_colors(wavelength: F8, flux: F4, ivar: F4, mask: I4) -> tuple[F8, 
         Colours [mag] in the order of `COLORS` and their standard deviations; NaN where good pixels cover less than
         0.8 of either passband or its flux is not detected at 3 sigma.
     """
-    means = {band: _mean_flux(wavelength, flux, ivar, mask, band) for band in PASSBANDS}
+    means = {band: _mean_flux(spectra, band) for band in PASSBANDS}
     pairs = [(means[blue], means[red]) for blue, red in COLORS]
     values = np.stack([-2.5 * np.log10(blue / red) for (blue, _), (red, _) in pairs], axis=1)
     errors = np.stack([2.5 / np.log(10) * np.hypot(blue, red) for (_, blue), (_, red) in pairs], axis=1)
     return values, errors
 
 
-def _mean_flux(wavelength: F8, flux: F4, ivar: F4, mask: I4, band: str) -> tuple[F8, F8]:
+def _mean_flux(spectra: CleanSpectra, band: str) -> tuple[F8, F8]:
     """Return a passband's mean flux per frequency, (n,), and its relative error; NaN where it has no magnitude."""
-    low, high = np.ceil(np.log10(PASSBANDS[band]) / STEP).astype(int) - first_pixel(wavelength)
-    inside = slice(max(low, 0), max(high, 0))
-    f, weight, squared = flux[:, inside].astype(np.float64), ivar[:, inside].astype(np.float64), wavelength[inside] ** 2
-    good = (mask[:, inside] == 0) & (weight > 0) & np.isfinite(f)
-    count = np.sum(good, axis=1)
-    total = np.sum(np.where(good, f, 0) * squared, axis=1)
-    noise = np.sqrt(np.sum(np.where(good, squared**2 / np.where(good, weight, 1), 0), axis=1))
+    low, high = np.ceil(np.log10(PASSBANDS[band]) / STEP).astype(int) - first_pixel(spectra.wavelength)
+    inside = slice(*np.clip((low, high), 0, spectra.wavelength.size))
+    pixels = slice(inside.start + MARGIN, inside.stop + MARGIN)
+    squared = spectra.wavelength[inside] ** 2
+    count = np.count_nonzero(spectra.ivar[:, pixels] > 0, axis=1)
+    total = np.sum(spectra.flux[:, pixels] * squared, axis=1)
+    noise = np.sqrt(np.sum(squared**2 / spectra.ivar[:, pixels], axis=1))
     known = (count >= SMALLEST_SHARE * (high - low)) & (total > SMALLEST_FLUX * noise)
     total = np.where(known, total, np.nan)
     return total / np.maximum(count, 1), noise / total

@@ -1,18 +1,20 @@
 """Flux ratios of two windows: the 4000 Angstrom break and molecular bands."""
 
+from functools import cache
+
 import numpy as np
-import numpy.typing as npt
 
-from survey_batch.core.arrays import F4, F8, I4
+from survey_batch.core.arrays import F8
 from survey_batch.spectra.grid import STEP
-from survey_batch.spectra.line_list import RATIOS, Window, air_to_vacuum
+from survey_batch.spectra.line_list import RATIOS, air_to_vacuum
 from survey_batch.spectra.lines import SMALLEST_CONTINUUM
-from survey_batch.spectra.windows import SMALLEST_SHARE, pixels_around, share_of_pixels
+from survey_batch.spectra.windows import SMALLEST_SHARE, CleanSpectra, Windows, reach_of
 
-Redshift = npt.NDArray[np.floating]
+MEANS = sorted({(one.per_frequency, window) for one in RATIOS for window in (one.above, one.below)})
+"""Whether flux per frequency is averaged, and the window, of each mean that some ratio needs."""
 
 
-def flux_ratios(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: Redshift) -> tuple[F8, F8]:
+def flux_ratios(spectra: CleanSpectra) -> tuple[F8, F8]:
     """Measure `RATIOS` in each object's rest frame.
 
     With means A and B over the good pixels of the two windows, the ratio is A / B and its variance
@@ -21,39 +23,43 @@ def flux_ratios(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: Redshift
 
     Parameters
     ----------
-    wavelength, flux, ivar, mask, redshift
-        As in `line_indices`.
+    spectra
+        n spectra with their redshifts.
 
     Returns
     -------
     values, errors : (n, len(RATIOS)) float64
         NaN where less than half of a window is good, or the denominator is not detected at 3 sigma.
     """
-    spectra = (wavelength, flux, ivar, mask, redshift)
-    measured = [
-        (*_mean(*spectra, ratio.above, ratio.per_frequency), *_mean(*spectra, ratio.below, ratio.per_frequency))
-        for ratio in RATIOS
-    ]
-    above, above_variance, below, below_variance = (
-        np.concatenate(part, axis=1) for part in zip(*measured, strict=True)
+    mean, variance = _means(spectra)
+    above, below = (
+        [MEANS.index((ratio.per_frequency, window)) for ratio, window in zip(RATIOS, windows, strict=True)]
+        for windows in zip(*((ratio.above, ratio.below) for ratio in RATIOS), strict=True)
     )
-    detected = np.isfinite(above) & (below > SMALLEST_CONTINUUM * np.sqrt(below_variance))
-    base = np.where(detected, below, np.nan)
-    value = above / base
-    return value, np.sqrt(above_variance + value**2 * below_variance) / base
+    known = np.isfinite(mean[:, above]) & (mean[:, below] > SMALLEST_CONTINUUM * np.sqrt(variance[:, below]))
+    base = np.where(known, mean[:, below], np.nan)
+    value = mean[:, above] / base
+    return value, np.sqrt(variance[:, above] + value**2 * variance[:, below]) / base
 
 
-def _mean(
-    wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: Redshift, window: Window, per_frequency: bool
-) -> tuple[F8, F8]:
-    """Return the mean flux over wavelength in a window, and its variance, (object, 1); in one unit for all windows."""
-    low, high = np.log10(air_to_vacuum(np.array(window))) / STEP
-    middle, half = (low + high) / 2, float(high - low) / 2
-    centre = np.array([10 ** (middle * STEP)])
-    pixels = pixels_around(wavelength, flux, ivar, mask, redshift, centre, [(-half, half)])
-    share = share_of_pixels(pixels.x, -half, half) * pixels.good
-    weight = share * pixels.width
-    area = np.sum(weight, axis=-1)
-    weight = weight * 10 ** (2 * STEP * (pixels.x + middle)) if per_frequency else weight
-    area = np.where(np.sum(share, axis=-1) >= SMALLEST_SHARE * 2 * half, area, np.nan)
-    return np.sum(weight * pixels.flux, axis=-1) / area, np.sum(weight**2 * pixels.variance, axis=-1) / area**2
+@cache
+def _windows() -> tuple[Windows, F8]:
+    """Return the windows of `MEANS`, each around its own middle, and log10 of the wavelengths there in pixels."""
+    edges = [np.log10(air_to_vacuum(np.array(window))) / STEP for _, window in MEANS]
+    middles = [(low + high) / 2 for low, high in edges]
+    spans = [(-float(high - low) / 2, float(high - low) / 2) for low, high in edges]
+    centres = np.array([10 ** (middle * STEP) for middle in middles])
+    return Windows(centres, spans, [reach_of([span]) for span in spans]), np.array(middles)
+
+
+def _means(spectra: CleanSpectra) -> tuple[F8, F8]:
+    """Return the mean flux over wavelength in each window, and its variance, (object, window), in one unit for all."""
+    windows, middles = _windows()
+    pixels = spectra.pixels(windows)
+    width = pixels.share * pixels.width
+    frequency = np.array([per_frequency for per_frequency, _ in MEANS])[windows.window]
+    weight = width.copy()
+    weight[:, frequency] *= 10 ** (2 * STEP * (pixels.x + middles[windows.window])[:, frequency])
+    covered = pixels.sum(pixels.share)
+    area = np.where(covered >= SMALLEST_SHARE * windows.extent, pixels.sum(width), np.nan)
+    return pixels.sum(weight * pixels.flux) / area, pixels.sum(weight**2 * pixels.variance) / area**2

@@ -1,96 +1,272 @@
-"""Pixels around rest-frame wavelengths, and means over windows that end inside pixels."""
+"""Pixels around rest-frame wavelengths, and sums over windows that end inside pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.core.arrays import F4, F8, I4, Flags
+from survey_batch.core.arrays import F4, F8, I4, Index
 from survey_batch.spectra.grid import STEP, first_pixel
+from survey_batch.spectra.pairwise import parts_of_sum
+
+Span = tuple[float, float]
+"""First and last pixel of a window, counted from a centre."""
 
 SMALLEST_SHARE = 0.5
 """Least share of a window that good pixels must cover."""
 
+MARGIN = 160
+"""Pixels without data on either side of the grid, so that a window may lie off it."""
+
+
+@dataclass(frozen=True)
+class CleanSpectra:
+    """Spectra of which nothing but the good pixels counts, for measuring any number of windows.
+
+    Arrays have `MARGIN` pixels that are not good before and after those of the grid.
+
+    Attributes
+    ----------
+    wavelength : (pixel,)
+        Grid of `log_grid` without margins.
+    stretch : (object,) or (1,)
+        1 + redshift; only one number if all objects have the same.
+    flux : (object, margin + pixel + margin)
+        0 where not good.
+    ivar : (object, margin + pixel + margin)
+        Minus infinity where not good, so that the variance is 0.
+    width : (margin + pixel + margin,)
+        Width of a pixel [Angstrom, as observed].
+    """
+
+    wavelength: F8
+    stretch: F8
+    flux: F4
+    ivar: F4
+    width: F8
+
+    @classmethod
+    def of(
+        cls, wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDArray[np.floating] | None = None
+    ) -> "CleanSpectra":
+        """Find the good pixels.
+
+        Parameters
+        ----------
+        wavelength
+            Grid of `log_grid`, (m,).
+        flux, ivar, mask
+            (n, m), neither normalised nor smoothed.
+        redshift
+            (n,); values that are not finite, or not above -1, count as 0. None is 0 for all.
+        """
+        shift = np.zeros(1) if redshift is None else redshift
+        stretch = 1 + np.where(np.isfinite(shift) & (shift > -1), shift, 0).astype(np.float64)
+        if len(stretch) and (stretch == stretch[0]).all():
+            stretch = stretch[:1]
+        bad = ~((mask == 0) & (ivar > 0) & np.isfinite(flux))
+        shape, inside = (len(flux), wavelength.size + 2 * MARGIN), slice(MARGIN, MARGIN + wavelength.size)
+        clean, weight = np.zeros(shape, np.float32), np.full(shape, -np.inf, np.float32)
+        clean[:, inside], weight[:, inside] = flux, ivar
+        # Bad pixels are few: it is faster to replace them than to copy the others.
+        np.copyto(clean[:, inside], np.float32(0), where=bad)
+        np.copyto(weight[:, inside], np.float32(-np.inf), where=bad)
+        width = np.pad(wavelength, MARGIN, mode="edge") * (STEP * np.log(10))
+        return cls(wavelength, stretch, clean, weight, width)
+
+    def pixels(self, windows: "Windows") -> "Pixels":
+        """Take the pixels of some windows of each object."""
+        centre = np.log10(windows.centres * self.stretch[:, None]) / STEP - first_pixel(self.wavelength)
+        nearest = np.rint(centre)
+        x = np.take(nearest - centre, windows.window, axis=1)
+        x += windows.offset
+        # A part that lies off the grid stays in its margins, wherever it is.
+        start = nearest.astype(np.intp)[:, windows.window_of_part] + windows.first
+        start = np.clip(start + MARGIN, 0, self.width.size - windows.sizes)
+        here = np.take(start - windows.begin, windows.part, axis=1)
+        here += np.arange(here.shape[1])
+        everywhere = here + self.width.size * np.arange(len(self.flux))[:, None]
+        flux, ivar = np.take(self.flux, everywhere), np.take(self.ivar, everywhere)
+        share = share_of_pixels(x, windows.low, windows.high) * (ivar > 0)
+        return Pixels(self, windows, here, x, share, flux.astype(np.float64), np.divide(1, ivar, dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows around rest-frame wavelengths, and the pixels to add up for each.
+
+    The order in which numpy adds, and so the rounding, depends on the number of pixels. Windows that belong together
+    are summed as if over the same pixels, `reach` to either side of their wavelength, but those far from a window,
+    which count 0, are left out wherever the others keep their places in that order. So a window has one or two parts,
+    which numpy adds up before it adds their sums. Before each part is one more pixel that counts 0, as
+    `numpy.add.reduceat` sets out from the first number.
+
+    Parameters
+    ----------
+    centres
+        Vacuum wavelengths [Angstrom], (window,).
+    spans
+        First and last pixel of each window, counted from its wavelength.
+    reaches
+        Pixels to either side over which each window is summed.
+    """
+
+    centres: F8
+    spans: Sequence[Span]
+    reaches: Sequence[int]
+
+    @cached_property
+    def parts(self) -> list[tuple[int, int, int]]:
+        """Window, and first and last pixel from the wavelength, of each part."""
+        return [
+            (window, begin - reach, end - reach - 1)
+            for window, (span, reach) in enumerate(zip(self.spans, self.reaches, strict=True))
+            for begin, end in parts_of_sum(2 * reach + 1, int(np.floor(span[0])) + reach, int(np.ceil(span[1])) + reach)
+        ]
+
+    @cached_property
+    def window_of_part(self) -> Index:
+        """(part,)."""
+        return np.array([window for window, *_ in self.parts])
+
+    @cached_property
+    def first(self) -> Index:
+        """First pixel of each part, counted from the one next to the wavelength, with the one that counts 0."""
+        return np.array([first - 1 for _, first, _ in self.parts])
+
+    @cached_property
+    def sizes(self) -> Index:
+        """Number of pixels of each part."""
+        sizes = np.array([last - first + 2 for _, first, last in self.parts])
+        if sizes.max() > MARGIN:
+            raise ValueError(f"a window of {sizes.max()} pixels does not fit into a margin of {MARGIN}")
+        return sizes
+
+    @cached_property
+    def begin(self) -> Index:
+        """Place of the first pixel of each part among all."""
+        return np.cumsum(self.sizes) - self.sizes
+
+    @cached_property
+    def first_part(self) -> Index:
+        """First part of each window."""
+        return np.searchsorted(self.window_of_part, np.arange(len(self.spans)))
+
+    @cached_property
+    def part(self) -> Index:
+        """Part of each pixel."""
+        return np.repeat(np.arange(len(self.parts)), self.sizes)
+
+    @cached_property
+    def window(self) -> Index:
+        """Window of each pixel."""
+        return self.window_of_part[self.part]
+
+    @cached_property
+    def offset(self) -> F8:
+        """Pixels from the one next to the wavelength."""
+        return np.asarray((self.first - self.begin)[self.part] + np.arange(self.part.size), np.float64)
+
+    @cached_property
+    def low(self) -> F8:
+        """Begin of the window of each pixel; infinite for those that count 0."""
+        low = np.array([span[0] for span in self.spans])[self.window]
+        low[self.begin] = np.inf
+        return low
+
+    @cached_property
+    def high(self) -> F8:
+        """End of the window of each pixel."""
+        return np.array([span[1] for span in self.spans])[self.window]
+
+    @cached_property
+    def extent(self) -> F8:
+        """Width of each window [pixels]."""
+        return np.array([last - first for first, last in self.spans])
+
 
 @dataclass(frozen=True)
 class Pixels:
-    """Each object's pixels around some rest-frame wavelengths; all arrays are (object, wavelength, pixel).
+    """The pixels of some windows of each object, one after the other; arrays are (object, pixel).
 
-    Where all objects have one redshift, `x` and `width` are (1, wavelength, pixel).
+    Where all objects have one redshift, `x` is (1, pixel).
 
-    Parameters
+    Attributes
     ----------
     x
-        Position from the wavelength [pixels].
+        Position from the window's wavelength [pixels].
+    share
+        Share of a pixel that lies in the window; 0 where it is not good.
     flux, variance
         0 where not good.
-    good
-        Whether a pixel is on the grid and can be used.
-    width
-        Width of a pixel [Angstrom, rest frame].
     """
 
+    spectra: CleanSpectra
+    windows: Windows
+    here: Index
     x: F8
+    share: F8
     flux: F8
     variance: F8
-    good: Flags
-    width: F8
+
+    @cached_property
+    def width(self) -> F8:
+        """Width of a pixel [Angstrom, rest frame]; (1, pixel) where all objects have one redshift."""
+        return np.asarray(np.take(self.spectra.width, self.here) / self.spectra.stretch[:, None])
+
+    def sum(self, values: F8) -> F8:
+        """Sum over the pixels of each window, (object, window)."""
+        sums = np.add.reduceat(values, self.windows.begin, axis=1)
+        if len(self.windows.parts) == len(self.windows.spans):
+            return np.asarray(sums)
+        return np.asarray(np.add.reduceat(sums, self.windows.first_part, axis=1))
+
+    def least(self, values: F8) -> F8:
+        """Find the least value in each window, (object, window); NaN if one is."""
+        return np.asarray(np.minimum.reduceat(values, self.windows.begin[self.windows.first_part], axis=1))
+
+    def spread(self, values: F8) -> F8:
+        """Give each pixel its window's value, (object, window) to (object, pixel)."""
+        return np.take(values, self.windows.window, axis=1)
+
+    def means(self) -> tuple[F8, F8, F8]:
+        """Return each window's mean flux, variance and mean position, (object, window); NaN if too little is good."""
+        share = self.share
+        total = self.sum(share)
+        total = np.where(total >= SMALLEST_SHARE * self.windows.extent, total, np.nan)
+        return (
+            self.sum(share * self.flux) / total,
+            self.sum(share * share * self.variance) / total**2,
+            self.sum(share * self.x) / total,
+        )
 
 
-def pixels_around(
-    wavelength: F8,
-    flux: F4,
-    ivar: F4,
-    mask: I4,
-    redshift: npt.NDArray[np.floating],
-    centres: F8,
-    spans: Sequence[tuple[float, float]],
-) -> Pixels:
-    """Take the pixels that cover windows around rest-frame vacuum wavelengths [Angstrom].
+@lru_cache
+def windows_of(features: tuple[tuple[float, tuple[Span, ...]], ...]) -> tuple[Windows, ...]:
+    """Return the first windows of all features, then their second ones, and so on.
 
     Parameters
     ----------
-    wavelength
-        Grid of `log_grid`, (m,).
-    flux, ivar, mask
-        (n, m).
-    redshift
-        (n,); values that are not finite, or not above -1, count as 0.
-    centres
-        (k,).
-    spans
-        First and last pixel of each window, counted from its centre.
+    features
+        Vacuum wavelength [Angstrom] and windows of each; all have as many windows.
     """
-    stretch = 1 + np.where(np.isfinite(redshift) & (redshift > -1), redshift, 0).astype(np.float64)
-    if len(stretch) and (stretch == stretch[0]).all():
-        stretch = stretch[:1]
-    reach = int(np.ceil(np.abs(spans).max())) + 1
-    centre = np.log10(centres * stretch[:, None]) / STEP - first_pixel(wavelength)
-    pixel = np.rint(centre).astype(np.intp)[..., None] + np.arange(-reach, reach + 1)
-    index = np.clip(pixel, 0, wavelength.size - 1)
-    flat = index + np.arange(len(flux))[:, None, None] * wavelength.size
-    f, weight, flags = (np.take(values, flat) for values in (flux, ivar, mask))
-    good = (index == pixel) & (flags == 0) & (weight > 0) & np.isfinite(f)
-    weight = weight.astype(np.float64)
-    return Pixels(
-        pixel - centre[..., None],
-        np.where(good, f, 0).astype(np.float64),
-        np.where(good, 1 / np.where(good, weight, 1), 0),
-        good,
-        np.take(wavelength, index) * (STEP * np.log(10)) / stretch[:, None, None],
-    )
+    centres = np.array([centre for centre, _ in features])
+    reaches = [reach_of(spans) for _, spans in features]
+    return tuple(Windows(centres, spans, reaches) for spans in zip(*(spans for _, spans in features), strict=True))
 
 
-def share_of_pixels(x: F8, low: float, high: float) -> F8:
+def reach_of(spans: Sequence[Span]) -> int:
+    """Return the pixels to either side of a wavelength that hold all of some windows."""
+    return int(np.ceil(np.abs(spans).max())) + 1
+
+
+def share_of_pixels(x: F8, low: F8 | float, high: F8 | float) -> F8:
     """Return the share of each pixel that lies in the window from `low` to `high`."""
-    return np.asarray(np.clip(np.minimum(x + 0.5, high) - np.maximum(x - 0.5, low), 0, 1))
-
-
-def window_mean(pixels: Pixels, span: tuple[float, float]) -> tuple[F8, F8, F8]:
-    """Return a window's mean flux, variance and mean position, (object, wavelength, 1); NaN if too little is good."""
-    weight = share_of_pixels(pixels.x, *span) * pixels.good
-    total = np.sum(weight, axis=-1, keepdims=True)
-    total = np.where(total >= SMALLEST_SHARE * (span[1] - span[0]), total, np.nan)
-    mean, position = (np.sum(weight * values, axis=-1, keepdims=True) / total for values in (pixels.flux, pixels.x))
-    return mean, np.sum(weight**2 * pixels.variance, axis=-1, keepdims=True) / total**2, position
+    share, begin = x + 0.5, x - 0.5
+    np.minimum(share, high, out=share)
+    np.maximum(begin, low, out=begin)
+    share -= begin
+    np.maximum(share, 0, out=share)
+    return np.asarray(np.minimum(share, 1, out=share))

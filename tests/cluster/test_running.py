@@ -5,7 +5,7 @@ import pytest
 from distributed import LocalCluster
 from distributed.comm import CommClosedError
 
-from survey_batch.cluster import connect, running
+from survey_batch.cluster import base, connect
 from survey_batch.cluster.lost import LostSchedulerError
 from survey_batch.cluster.running import address_of, check_versions, joined
 from survey_batch.config.job import ClusterSection
@@ -56,7 +56,7 @@ def test_a_scheduler_that_dies_while_a_run_joins_is_named_as_lost(monkeypatch):
     def die(*_):
         raise CommClosedError("Stream is closed")
 
-    monkeypatch.setattr(running, "register", die)
+    monkeypatch.setattr(base, "register", die)
     with LocalCluster(n_workers=1, processes=False, dashboard_address=None, protocol="tcp") as cluster:
         section = ClusterSection(kind=cluster.scheduler_address)
         with pytest.raises(LostSchedulerError, match="run the same command again to continue"), connect(section):
@@ -67,7 +67,7 @@ def test_a_scheduler_that_cannot_load_this_package_is_refused_with_what_to_do(mo
     def fail(*_):
         raise ModuleNotFoundError("No module named 'survey_batch'")
 
-    monkeypatch.setattr(running, "register", fail)
+    monkeypatch.setattr(base, "register", fail)
     client = SimpleNamespace(scheduler=SimpleNamespace(address="tcp://a:1"))
     with pytest.raises(ConfigurationError, match=r"tcp://a:1 cannot load survey_batch \(.*\)\. Install the same env"):
         joined(client)

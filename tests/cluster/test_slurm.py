@@ -1,5 +1,6 @@
 """What is known of a worker's death on SLURM."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +19,11 @@ def death(now=HERE, end=None, paused=False):
         arrivals.add_worker(SimpleNamespace(workers={address: name}), address)
         if address == HERE:
             arrivals.remove_worker(SimpleNamespace(workers={}), HERE, stimulus_id="silent")
-    looked_at = SimpleNamespace(arrivals=arrivals, reconciler=SimpleNamespace(ends={} if end is None else {"7": end}))
+    looked_at = SimpleNamespace(
+        arrivals=arrivals,
+        reconciler=SimpleNamespace(ends={} if end is None else {"7": end}),
+        launcher=SimpleNamespace(folder=Path("out/log/slurm/now")),
+    )
     return SlurmWorkers.death_of(looked_at, "survey-batch_7-0", HERE)
 
 
@@ -46,14 +51,13 @@ def test_a_death_is_judged_by_what_became_of_the_job(keys, guilty):
     [
         ("TIMEOUT", ("shards.objects", "cluster.walltime")),
         ("OUT_OF_MEMORY", ("shards.objects", "cluster.memory")),
-        ("PREEMPTED", ()),
-        ("FAILED", ()),
+        ("FAILED", ("cluster.memory", "shards.objects", "if memory was not short", "log in out/log/slurm/now")),
     ],
 )
-def test_a_death_for_want_of_time_or_memory_names_the_keys_to_change(state, keys):
+def test_a_death_names_the_keys_to_change_and_where_the_log_is_if_nobody_knows_of_what_it_was(state, keys):
     advice = death(end=End(state, "0:15", "n1")).advice
     assert all(key in advice for key in keys)
-    assert bool(advice) == bool(keys)
+    assert death(now="tls://n1:2").advice == death(end=End("FAILED")).advice
 
 
 def test_a_process_that_is_started_again_after_its_job_was_suspended_had_not_died_by_itself():
@@ -64,4 +68,4 @@ def test_a_process_that_is_started_again_after_its_job_was_suspended_had_not_die
 @pytest.mark.parametrize("keys", [{}, {"end": End("PREEMPTED", "0:15", "n1")}], ids=str)
 def test_a_process_that_was_started_again_had_died_by_itself_whatever_became_of_the_job_later(keys):
     found = death(now="tls://n1:2", **keys)
-    assert (found.guilty, found.told) == (True, BY_ITSELF)
+    assert (found.guilty, found.told) == (True, BY_ITSELF.format(7))

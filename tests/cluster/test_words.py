@@ -89,6 +89,7 @@ WROTE = {
     Meaning.TIME: ("slurmstepd: error: *** JOB 5 ON n1 CANCELLED AT 2026-11-28T06:00:00 DUE TO TIME LIMIT ***",),
     Meaning.MEMORY: (
         "slurmstepd: error: Detected 1 oom_kill event in StepId=5.batch. Some of the step tasks have been OOM Killed.",
+        "slurmstepd-n1: error: StepId=5.batch exceeded memory limit (900 > 500), being killed",
         "slurmstepd: error: Job 5 exceeded memory limit (900 > 500), being killed\n"
         "slurmstepd: error: *** JOB 5 ON n1 CANCELLED AT 2026-11-28T06:00:00 ***",
         "srun: error: n1: task 0: Out Of Memory",

@@ -41,12 +41,3 @@ def test_a_worker_tells_of_its_memory_and_disk(tmp_path, monkeypatch):
     assert (about["memory_limit"], about["slurm_job"], about["scratch"]) == (0, "7", str(tmp_path))
     assert about["versions"]["numpy"] == np.__version__
     assert 0 < about["memory_here"] <= about["memory_total"]
-
-
-@pytest.mark.parametrize(("can_hang", "enabled"), [(True, True), (True, False), (False, True)])
-def test_a_worker_can_hang_if_its_python_has_the_fault_and_the_profiler_is_on(tmp_path, monkeypatch, can_hang, enabled):
-    worker = SimpleNamespace(memory_manager=SimpleNamespace(memory_limit=None), local_directory=str(tmp_path))
-    monkeypatch.setattr(probes, "get_worker", lambda: worker)
-    monkeypatch.setattr(probes, "PROFILER_CAN_HANG", can_hang)
-    with probes.dask.config.set({"distributed.worker.profile.enabled": enabled}):
-        assert describe_worker()["can_hang"] == (can_hang and enabled)

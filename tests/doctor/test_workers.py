@@ -154,10 +154,3 @@ def test_a_worker_tells_where_it_is_and_how_long_it_took():
     about = {"host": "n1", "slurm_job": "7"}
     assert workers._arrival(Visit(), about) == "on n1 after 1.2 s, SLURM job 7"
     assert workers._arrival(Visit(), {**about, "slurm_job": ""}) == "on n1 after 1.2 s"
-
-
-def test_a_profiler_that_can_hang_is_warned_of_with_the_variable_to_set():
-    finding = workers._profiler(SITE, "3.11.2")
-    assert finding.state == State.WARNING
-    assert "Python 3.11.2 can hang in it" in finding.found
-    assert "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False" in finding.advice

@@ -7,7 +7,7 @@ from distributed import KilledWorker
 
 from survey_batch.cluster.base import Death
 from survey_batch.core.errors import ConfigurationError, ReaderError, SurveyBatchError
-from survey_batch.execution.failures import DOUBT_SECONDS, Deaths, Failures
+from survey_batch.execution.failures import ADVICE, DOUBT_SECONDS, Deaths, Failures
 from survey_batch.store.schema import Shard
 
 SHARD, OTHER = Shard("object", 3, 24, 32), Shard("object", 4, 32, 40)
@@ -39,6 +39,16 @@ def test_a_death_is_told_with_all_that_may_have_caused_it(caplog):
     assert "its worker died once (out of memory, a crash in a library, or the end of its job: cancelled or" in told
 
 
+def test_a_shard_whose_workers_died_of_nobody_knows_what_says_what_to_do_next():
+    failures = failures_of()
+    for _ in range(2):
+        failures.note("spectra", SHARD, DEATH, None)
+    reason = failures.note("spectra", SHARD, DEATH, None)
+    keys, logs = "raise cluster.memory, or lower shards.objects", "log/ in the output"
+    assert 0 < reason.index("died 3 times") < reason.index(keys) < reason.index("memory was not short")
+    assert reason.index("memory was not short") < reason.index(logs)
+
+
 def test_a_scheduler_that_tried_several_times_itself_reports_as_many_deaths():
     assert "its worker died 4 times" in failures_of(4).note("spectra", SHARD, DEATH, None)
 
@@ -63,7 +73,7 @@ def test_deaths_of_which_nothing_is_known_yet_make_a_suspect_and_count_once_they
     assert failures.note("spectra", SHARD, death(3), None) is None
     known |= {"worker 3": ran_out}
     reason = failures.note("spectra", SHARD, death(4), None)
-    assert reason == "its worker died 3 times (its job 7 ran out of memory on n1 (OUT_OF_MEMORY))"
+    assert reason == f"its worker died 3 times (its job 7 ran out of memory on n1 (OUT_OF_MEMORY)): {ADVICE}"
 
 
 def test_a_shard_at_its_last_try_is_in_doubt_until_its_deaths_are_known_but_not_for_ever():
@@ -83,7 +93,7 @@ def test_a_shard_at_its_last_try_is_in_doubt_until_its_deaths_are_known_but_not_
     assert failures.verdict("spectra", SHARD) is None
     known["worker 2"] = Death(told="out of memory")
     assert not failures.in_doubt(SHARD, ["spectra"])
-    assert failures.verdict("spectra", SHARD) == "its worker died 3 times (out of memory)"
+    assert failures.verdict("spectra", SHARD) == f"its worker died 3 times (out of memory): {ADVICE}"
 
 
 def test_a_shard_that_outlasts_its_walltime_fails_with_the_keys_to_change_and_preemption_never_counts():

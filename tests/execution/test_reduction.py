@@ -1,12 +1,13 @@
 """What a stage learns from all shards does not depend on who sums them up, nor on workers that die."""
 
 import asyncio
+import itertools
 from types import SimpleNamespace
 
 import pytest
 from distributed import KilledWorker
 
-from survey_batch.cluster.base import Connection, Size
+from survey_batch.cluster.base import Connection, Death, Size
 from survey_batch.core.errors import SurveyBatchError
 from survey_batch.execution import reduction
 from survey_batch.execution.failures import DEATHS_ALLOWED, ERRORS_ALLOWED
@@ -44,9 +45,10 @@ def learn(client, monkeypatch):
     parts.clear()
     errors.clear()
     monkeypatch.setattr(reduction, "make_stage", lambda *_: Sums())
+    monkeypatch.setattr(client.cluster.scheduler, "allowed_failures", 0)  # as on a scheduler of ours
 
-    def learn(count):
-        connection = Connection(client, "", lambda: Size(1, 2))
+    def learn(count, death_of=lambda _name, _address: Death()):
+        connection = Connection(client, "", lambda: Size(1, 2), death_of=death_of)
         return fit(connection, SimpleNamespace(output="out"), "features", cut_into_shards("object", count, 1), "these")
 
     return learn
@@ -96,8 +98,32 @@ def test_a_sum_that_ends_before_the_scheduler_answers_is_seen(learn, client, mon
 
 def test_a_part_that_kills_its_workers_ends_the_run_with_what_to_change(learn):
     errors[0] = [death("part 0")] * DEATHS_ALLOWED
-    with pytest.raises(SurveyBatchError, match=r"fitting features: its worker died 3 times .*: raise cluster.memory"):
+    said = r"fitting features: its worker died 3 times .*: raise cluster.memory, .* memory was not short"
+    with pytest.raises(SurveyBatchError, match=said):
         learn(FIT_SHARDS)
+
+
+def test_a_part_waits_before_a_fourth_try_until_it_is_known_of_what_three_workers_died(learn):
+    looks = itertools.count()
+    errors[0] = [death("part 0")] * 4
+    told = "its job 7 ran out of memory"
+    with pytest.raises(SurveyBatchError, match=rf"its worker died 3 times \({told}\)"):
+        learn(1, lambda *_: Death(guilty=next(looks) > 10 or None, told=told))
+    assert parts == [0] * DEATHS_ALLOWED
+
+
+def test_jobs_that_turn_out_to_have_been_preempted_are_no_fault_of_a_part(learn):
+    looks = itertools.count()
+    errors[0] = [death("part 0")] * 5
+    assert learn(1, lambda *_: Death(guilty=False if next(looks) > 10 else None, told="who knows")) == expected(1)
+    assert len(parts) == 6
+
+
+def test_a_scheduler_that_tried_a_part_several_times_itself_reports_as_many_deaths(learn, client, monkeypatch):
+    monkeypatch.setattr(client.cluster.scheduler, "allowed_failures", 3)
+    errors[0] = [death("part 0")]
+    with pytest.raises(SurveyBatchError, match="its worker died 4 times"):
+        learn(1)
 
 
 def test_deaths_over_different_parts_are_counted_apart(learn):
@@ -125,6 +151,16 @@ def test_what_nobody_can_read_ends_the_fit_at_once(learn, monkeypatch):
     with pytest.raises(DamagedError):
         learn(1)
     assert parts == [0]
+
+
+@pytest.mark.timeout(60)
+def test_an_error_from_very_deep_ends_the_fit(learn, monkeypatch):
+    def deep(calls):
+        return deep(calls - 1) if calls else [][0]
+
+    monkeypatch.setattr(Sums, "fit_end", lambda *_: deep(600))
+    with pytest.raises(IndexError):
+        learn(1)
 
 
 def test_a_defect_is_not_tried_again(learn):

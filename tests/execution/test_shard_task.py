@@ -1,5 +1,7 @@
 """One shard on a worker, without any cluster."""
 
+import traceback
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -50,6 +52,17 @@ def test_a_record_carries_the_tracebacks_of_readers_once_each(job, monkeypatch):
     record = run_shard(job, "spectra", plan.shards("object")[1])
     assert record.counts == {"failed": 4}
     assert [text.rstrip().rpartition("\n")[2] for text in record.tracebacks] == ["KeyError: 'FLUX'"]
+
+
+def test_an_error_from_very_deep_leaves_with_a_traceback_that_can_be_sent(job, monkeypatch):
+    def deep(calls):
+        return deep(calls - 1) if calls else [][0]
+
+    plan = prepare(job, "spectra")
+    monkeypatch.setattr("survey_batch.stages.spectra.SpectraStage.compute", lambda *_: deep(600))
+    with pytest.raises(IndexError) as found:
+        run_shard(job, "spectra", plan.shards("object")[0])
+    assert len(traceback.extract_tb(found.tb)) < 100
 
 
 def test_a_committed_shard_is_left_alone(job):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models import spectrum_bins, spectrum_inputs
 from survey_batch.spectra.grid import log_grid
+from tests.spectra import plain_features
 
 GRID = log_grid(3699.9, 9100.0)
 BIN = 4
@@ -147,6 +148,30 @@ def test_a_line_is_found_in_the_rest_frame_of_its_redshift(redshift):
 def test_without_a_redshift_no_line_is_measured(redshift):
     lines = spectrum_inputs.rest_line_channels(GRID, *with_line(0.1), np.array([redshift]))
     assert (lines == 0).all()
+
+
+@pytest.mark.bits
+@given(st.integers(0, 2**32 - 1), st.floats(-0.5, 6))
+@settings(max_examples=10, deadline=None)
+def test_strengths_of_lines_are_those_of_the_plain_way(seed, redshift):
+    flux, ivar, mask = block(seed=seed)
+    shifts = redshift + 0.01 * redshifts(len(flux))
+    expected = []
+    for spans in (spectrum_inputs.LINE_SPANS, spectrum_inputs.BROAD_SPANS):
+        centres = np.array(list(spectrum_inputs.REST_LINES.values()))
+        x, good, values, variance, _ = plain_features.around(GRID, flux, ivar, mask, shifts, centres, spans)
+        expected.append([plain_features.mean(x, good, values, variance, span)[:2] for span in spans])
+    value = []
+    for (line, line_variance), (blue, blue_variance), (red, red_variance) in expected:
+        excess, noise = line - (blue + red) / 2, line_variance + (blue_variance + red_variance) / 4
+        with np.errstate(invalid="ignore", divide="ignore"):
+            weight = excess**2 / (excess**2 + spectrum_inputs.SIGNIFICANCE**2 * noise)
+            value.append((weight * excess / np.maximum((blue + red) / 2, np.sqrt(noise)))[..., 0])
+    strength = np.clip(np.concatenate(value, axis=1), *spectrum_inputs.CONTRAST_RANGE)
+    found = spectrum_inputs.rest_line_channels(GRID, flux, ivar, mask, shifts)
+    known = np.isfinite(strength) & (np.isfinite(shifts) & (shifts > -1))[:, None]
+    np.testing.assert_array_equal(found[..., 0], np.where(known, strength, 0).astype("f4"))
+    np.testing.assert_array_equal(found[..., 1], known)
 
 
 def test_the_linear_grid_keeps_a_straight_spectrum():

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from survey_batch.spectra.grid import log_grid
 from survey_batch.spectra.line_list import BANDS, LINES, Line, air_to_vacuum
 from survey_batch.spectra.lines import FWHM, band_indices, line_indices
+from survey_batch.spectra.windows import CleanSpectra
 
 GRID = log_grid(3700, 9100)
 SIGMA = FWHM / 2.3548 * 1e-4 * np.log(10)
@@ -26,7 +27,7 @@ def spectrum(widths, redshift=0.0, level=100.0, slope=0.0, lines=APART):
 def measure(flux, redshift=0.0, ivar=1.0, mask=0, kernel=line_indices):
     flux = np.atleast_2d(flux)
     rows = np.broadcast_to(np.asarray(redshift, float), len(flux))
-    return kernel(GRID, flux, np.full_like(flux, ivar), np.full(flux.shape, mask, "i4"), rows)
+    return kernel(CleanSpectra.of(GRID, flux, np.full_like(flux, ivar), np.full(flux.shape, mask, "i4"), rows))
 
 
 WIDTHS = st.lists(st.floats(-3, 1.5), min_size=6, max_size=6)
@@ -95,7 +96,7 @@ def test_a_few_bad_pixels_do_not_matter_and_too_many_give_nan():
     mask[1, centre - 2 : centre + 3] = 1
     hit = np.array([flux, flux])
     hit[mask != 0] = 1e7
-    values, _ = line_indices(GRID, hit, np.ones_like(hit), mask, np.zeros(2))
+    values, _ = line_indices(CleanSpectra.of(GRID, hit, np.ones_like(hit), mask))
     assert values[0, 0] == pytest.approx(0, abs=1e-3)
     assert np.isnan(values[1, 0])
     assert np.isfinite(values[:, 1:]).all()

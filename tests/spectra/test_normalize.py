@@ -32,29 +32,8 @@ def test_brightness_does_not_matter(method, power):
     flux, ivar, mask = spectra()
     # A power of two, so that scaling is exact and so must the result be.
     factor = np.float32(2.0**power)
-    for plain, scaled in zip(
-        normalize(flux, ivar, mask, method),
-        normalize(flux * factor, ivar / factor**2, mask, method),
-        strict=True,
-    ):
-        np.testing.assert_allclose(plain, scaled, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("method", ["l2", "flux", "continuum"])
-def test_signal_to_noise_is_kept(method):
-    flux, ivar, mask = spectra()
-    normal, weight = normalize(flux, ivar, mask, method)
-    good = mask == 0
-    np.testing.assert_allclose((normal * np.sqrt(weight))[good], (flux * np.sqrt(ivar))[good], rtol=1e-5)
-
-
-@pytest.mark.parametrize("method", ["minmax", "robust"])
-def test_noise_is_scaled_as_the_flux_is(method):
-    flux, ivar, mask = spectra()
-    normal, weight = normalize(flux, ivar, mask, method)
-    row = np.flatnonzero(mask[0] == 0)
-    scale = (flux[0, row[0]] - flux[0, row[1:]]) / (normal[0, row[0]] - normal[0, row[1:]])
-    np.testing.assert_allclose(weight[0, row[1:]], ivar[0, row[1:]] * np.median(scale) ** 2, rtol=1e-3)
+    plain, scaled = normalize(flux, ivar, mask, method), normalize(flux * factor, ivar / factor**2, mask, method)
+    np.testing.assert_allclose(plain, scaled, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -62,11 +41,9 @@ def test_bad_pixels_are_ignored_and_come_back_as_nan(method):
     flux, ivar, mask = spectra()
     wild = flux.copy()
     wild[mask != 0] = 1e9
-    for clean, dirty in zip(normalize(flux, ivar, mask, method), normalize(wild, ivar, mask, method), strict=True):
-        np.testing.assert_array_equal(clean, dirty)
-    normal, weight = normalize(flux, ivar, mask, method)
+    normal = normalize(flux, ivar, mask, method)
+    np.testing.assert_array_equal(normal, normalize(wild, ivar, mask, method))
     assert np.isnan(normal[mask != 0]).all()
-    assert not weight[mask != 0].any()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -79,16 +56,15 @@ def test_rows_without_use_are_nan_without_warnings(method):
     flux[4] = 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        normal, weight = normalize(flux, ivar, mask, method)
+        normal = normalize(flux, ivar, mask, method)
     assert np.isnan(normal[:3]).all()
-    assert not weight[:3].any()
     assert np.isnan(normal[4]).all()
     assert np.isfinite(normal[5][mask[5] == 0]).all()
 
 
 def test_levels_are_those_of_the_methods():
     flux, ivar, mask = spectra()
-    result = {method: normalize(flux, ivar, mask, method)[0] for method in METHODS}
+    result = {method: normalize(flux, ivar, mask, method) for method in METHODS}
     np.testing.assert_allclose(np.sqrt(np.nansum(result["l2"] ** 2, axis=1)), 1, rtol=1e-4)
     np.testing.assert_allclose(np.nanmean(result["flux"], axis=1), 1, rtol=1e-4)
     assert np.nanmin(result["minmax"]) == 0
@@ -102,7 +78,7 @@ def test_a_cosmic_ray_does_not_set_the_scale(method):
     flux, ivar, mask = spectra()
     hit = flux.copy()
     hit[:, 600:603] = 1e6
-    clean, struck = normalize(flux, ivar, mask, method)[0], normalize(hit, ivar, mask, method)[0]
+    clean, struck = normalize(flux, ivar, mask, method), normalize(hit, ivar, mask, method)
     away = np.r_[0:600, 603:COUNT]
     np.testing.assert_allclose(struck[:, away], clean[:, away], atol=0.02)
 
@@ -169,7 +145,7 @@ def test_titanium_oxide_bands_of_real_m_stars_survive(real_data):
         names = [row["filename"] for row in rows if row["subclass"].lstrip("dgs").startswith(kind)][:20]
         raw = [(real_data / "lamost" / "spectra" / name).read_bytes() for name in names]
         read = [read_spectrum(gzip.decompress(file) if file[:2] == b"\x1f\x8b" else file) for file in raw]
-        normal, _ = normalize(*to_grid(read, grid), "continuum")
+        normal = normalize(*to_grid(read, grid), "continuum")
         level[kind] = np.nanmedian(normal[:, band], axis=1)
     assert np.median(level["M"]) < 0.85
     assert np.median(level["F"]) == pytest.approx(1, abs=0.02)

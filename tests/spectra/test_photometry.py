@@ -3,13 +3,15 @@ import pytest
 
 from survey_batch.spectra.grid import log_grid
 from survey_batch.spectra.photometry import PASSBANDS, synthetic_colors
+from survey_batch.spectra.windows import CleanSpectra
 
 GRID = log_grid(3700, 9100)
 
 
 def measure(flux, ivar=1.0, mask=0, grid=GRID):
     flux = np.atleast_2d(flux).astype("f4")
-    return synthetic_colors(grid, flux, np.full_like(flux, ivar), np.broadcast_to(mask, flux.shape).astype("i4"))
+    bits = np.broadcast_to(mask, flux.shape).astype("i4")
+    return synthetic_colors(CleanSpectra.of(grid, flux, np.full_like(flux, ivar), bits))
 
 
 def test_flat_flux_per_frequency_has_no_colour_at_any_brightness():

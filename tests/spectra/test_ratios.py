@@ -4,6 +4,7 @@ import pytest
 from survey_batch.spectra.grid import log_grid
 from survey_batch.spectra.line_list import RATIOS, air_to_vacuum
 from survey_batch.spectra.ratios import flux_ratios
+from survey_batch.spectra.windows import CleanSpectra
 
 GRID = log_grid(3700, 9100)
 NAMES = [ratio.name for ratio in RATIOS]
@@ -12,7 +13,7 @@ NAMES = [ratio.name for ratio in RATIOS]
 def measure(flux, redshift=0.0, ivar=1.0, mask=0):
     flux = np.atleast_2d(flux).astype("f4")
     rows = np.broadcast_to(np.asarray(redshift, float), len(flux))
-    return flux_ratios(GRID, flux, np.full_like(flux, ivar), np.full(flux.shape, mask, "i4"), rows)
+    return flux_ratios(CleanSpectra.of(GRID, flux, np.full_like(flux, ivar), np.full(flux.shape, mask, "i4"), rows))
 
 
 @pytest.mark.parametrize("redshift", [0.0, 0.1])

@@ -33,7 +33,7 @@ FULL = Trouble(
 INODES_USED_UP = Trouble(
     'mkdir "$DISK/many"; i=0; while ( : >"$DISK/many/$i" ) 2>/dev/null; do i=$((i + 1)); done; '
     'rm -f "$DISK/many/0" "$DISK/many/1" "$DISK/many/2"',
-    'rm -r "$DISK/many"',
+    'until rm -rf "$DISK/many"; do sleep 0.1; done',  # it may still be filled when the run has ended
 )
 # A file system that is still written to cannot be made read-only; seen through a second mount, it can.
 READ_ONLY = Trouble('mount --bind "$DISK" "$DISK" && mount -o remount,bind,ro "$DISK"', 'umount -l "$DISK"')

@@ -152,6 +152,9 @@ TROUBLES = {
     "a node without the output": Trouble(hidden="output"),
     "three preemptions of one shard": Trouble(preempted, {"workers": 1}, objects=OBJECTS, delay=0.5),
     "controller away at the change of phase": Trouble(controller_away),
-    "four of eight workers cancelled": Trouble(half_cancelled, {"workers": 8}, delay=3.0, connections=4),
+    # With more memory the nodes have no room for eight jobs, as dask-jobqueue asks SLURM for whole GB from one on.
+    "four of eight workers cancelled": Trouble(
+        half_cancelled, {"workers": 8, "memory": "1 GB"}, delay=3.0, connections=4
+    ),
 }
 SCENARIOS = [Scenario(f"{name}, SLURM", partial(on_slurm, trouble=one), 4) for name, one in TROUBLES.items()]

@@ -1,0 +1,58 @@
+"""Features of spectra are what the plain way gives, to the last bit."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from survey_batch.spectra.grid import log_grid
+from survey_batch.spectra.lines import band_indices, line_indices
+from survey_batch.spectra.normalize import normalize
+from survey_batch.spectra.photometry import synthetic_colors
+from survey_batch.spectra.ratios import flux_ratios
+from survey_batch.spectra.windows import CleanSpectra
+from tests.spectra import plain_features as plain
+
+pytestmark = pytest.mark.bits
+
+KERNELS = {
+    plain.lines: line_indices,
+    plain.bands: band_indices,
+    plain.ratios: flux_ratios,
+    plain.colours: synthetic_colors,
+}
+
+
+def spectra(seed, bad, rows=5, grid=None):
+    rng = np.random.default_rng(seed)
+    grid = log_grid(3700, 9100) if grid is None else grid
+    flux = (rng.uniform(2, 50) * (1 + 0.3 * np.sin(grid / 200)) + rng.normal(0, 3, (rows, grid.size))).astype("f4")
+    ivar = np.where(rng.random(flux.shape) < bad / 3, 0, rng.uniform(0.01, 1, flux.shape)).astype("f4")
+    flux[rng.random(flux.shape) < bad / 3] = np.nan
+    return grid, flux, ivar, (rng.random(flux.shape) < bad / 3).astype("i4")
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 0.8), st.floats(-0.99, 3), st.floats(0, 0.5))
+@settings(max_examples=25, deadline=None)
+def test_measurements_of_any_spectra_are_those_of_the_plain_way(seed, bad, redshift, scatter):
+    *arrays, rows = *spectra(seed, bad), 5
+    shifts = redshift + scatter * np.random.default_rng(seed).random(rows)
+    for kernel, fast in KERNELS.items():
+        for one, other in zip(kernel(*arrays, shifts), fast(CleanSpectra.of(*arrays, shifts)), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("edge", np.linspace(3800, 9000, 7))
+def test_measurements_at_the_ends_of_the_grid_are_those_of_the_plain_way(edge):
+    for grid in (log_grid(edge, 9100), log_grid(3700, edge)):
+        arrays = spectra(int(edge), 0.05, grid=grid)
+        for kernel, fast in KERNELS.items():
+            for one, other in zip(kernel(*arrays, np.zeros(5)), fast(CleanSpectra.of(*arrays)), strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 0.9))
+@settings(max_examples=25, deadline=None)
+def test_flux_over_the_continuum_is_that_of_the_plain_way(seed, bad):
+    _, *arrays = spectra(seed, bad)
+    np.testing.assert_array_equal(normalize(*arrays, "continuum"), plain.over_continuum(*arrays))
