@@ -4,12 +4,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from survey_batch.catalog.groups import Codes, in_company
 from survey_batch.catalog.objects import Objects
+from survey_batch.catalog.rows import Codes, chosen_rows, in_company
 from survey_batch.catalog.stars import group_by_star
 from survey_batch.catalog.texts import repeated, take_rows
 from survey_batch.config.sections.catalog import DuplicatesSection
-from survey_batch.core.arrays import I8, Flags
+from survey_batch.core.arrays import Flags
 
 
 def leave_out_duplicates(objects: Objects, section: DuplicatesSection) -> None:
@@ -29,11 +29,11 @@ def leave_out_duplicates(objects: Objects, section: DuplicatesSection) -> None:
         objects.keep(_best(*repeated(objects.table["object_id"]), objects, section), "duplicates by id")
     if "position" in section.by:
         star = group_by_star(objects.numbers("ra"), objects.numbers("dec"), section.radius_arcsec)
-        several = np.flatnonzero(in_company(star))
+        several = chosen_rows(in_company(star))
         objects.keep(_best(several, star[several], objects, section), "duplicates by position")
 
 
-def _best(several: I8, group: Codes, objects: Objects, section: DuplicatesSection) -> Flags:
+def _best(several: Codes, group: Codes, objects: Objects, section: DuplicatesSection) -> Flags:
     """Mark the rows that stay: every row without a duplicate, and the best row of each group of duplicates."""
     chosen = np.ones(len(objects), bool)
     if several.size == 0:

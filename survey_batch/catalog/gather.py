@@ -1,10 +1,11 @@
-"""Tables with more rows than should be in memory: their columns lie in temporary files, which are mapped.
+"""Tables and arrays with more rows than should be in memory: they lie in temporary files, which are mapped.
 
 The system keeps as much of a mapped file in memory as there is room for, and drops the rest. The files have no names,
 so that nothing stays behind, not even after a kill. They are where `TMPDIR` says.
 """
 
 import mmap
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,12 +13,13 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from survey_batch.core.errors import SurveyBatchError
 
 IN_MEMORY_ROWS = 1 << 22
-"""Tables with at most so many rows stay in memory."""
+"""Tables and arrays with at most so many rows stay in memory."""
 
 
 def gather(tables: Iterable[pa.Table]) -> pa.Table:
@@ -42,6 +44,18 @@ def gather(tables: Iterable[pa.Table]) -> pa.Table:
         if rows > IN_MEMORY_ROWS:
             return _on_disk(chain(kept, remaining))
     return pa.concat_tables(kept, promote_options="default")
+
+
+def room(rows: int, kind: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Make an array to be filled, of one number per row, which may have any values; a long one is a mapped file."""
+    size = rows * np.dtype(kind).itemsize
+    if rows <= max(IN_MEMORY_ROWS, 0):
+        return np.empty(rows, kind)
+    with tempfile.TemporaryFile(prefix="survey-batch-") as file, _no_room_told():
+        file.truncate(size)
+        if hasattr(os, "posix_fallocate"):  # so that no write fails for want of room: it would end the process
+            os.posix_fallocate(file.fileno(), 0, size)
+        return np.frombuffer(mmap.mmap(file.fileno(), size), kind)
 
 
 def slices(table: pa.Table, rows: int) -> Iterator[pa.Table]:

@@ -4,43 +4,36 @@ from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from survey_batch.core.arrays import F8, I8, Flags
+from survey_batch.catalog.gather import room
+from survey_batch.catalog.rows import (
+    Codes,
+    chosen_rows,
+    copied,
+    distinct,
+    in_company,
+    inverse_of,
+    number_type,
+    spans,
+    taken,
+)
+from survey_batch.core.arrays import F8, I8
 
-SLICE = 1 << 20
-"""Rows numbered at a time."""
 MOST = 2.0**62
 """Keys with fewer combinations than this fit into 64 bits."""
-
-Codes = npt.NDArray[np.integer]
-"""Numbers of classes or groups."""
-
-
-def count_up(count: int) -> Codes:
-    """Return 0, 1, 2, …, in 32 bits if these hold it."""
-    return np.arange(count, dtype=np.int32 if count < np.iinfo(np.int32).max else np.int64)
-
-
-def in_company(group: Codes) -> Flags:
-    """Mark the rows whose group, numbered from 0, has other rows too; counting takes three times the memory."""
-    row = count_up(len(group))
-    last = np.zeros(int(group.max(initial=-1)) + 1, row.dtype)
-    last[group] = row  # the last assignment stays
-    several = np.zeros(len(last), bool)
-    several[group[last[group] != row]] = True
-    return np.asarray(several[group])
 
 
 def number_groups(*keys: Codes) -> Codes:
     """Number the distinct combinations of keys, each (n,), in the order of their values."""
     if (packed := _packed(keys)) is not None:
-        distinct = _distinct(packed)
-        number = np.empty(len(packed), count_up(len(distinct)).dtype)
-        for first in range(0, len(packed), SLICE):
-            number[first : first + SLICE] = np.searchsorted(distinct, packed[first : first + SLICE])
+        ordered = copied(packed)
+        ordered.sort()
+        values, _ = distinct(ordered)
+        number = room(len(packed), number_type(len(values)))
+        for part in spans(len(packed)):
+            number[part] = np.searchsorted(values, packed[part])
         return number
     order = np.lexsort(keys[::-1])
     new = np.zeros(len(order), bool)
@@ -53,25 +46,18 @@ def number_groups(*keys: Codes) -> Codes:
 
 def _packed(keys: Sequence[Codes]) -> I8 | None:
     """Put whole numbers together into one of 64 bits, which has their order; None if it does not hold them."""
-    if not len(keys[0]) or any(key.dtype.kind not in "iu" for key in keys):
+    if not len(keys[0]) or not all(np.can_cast(key.dtype, np.int64) for key in keys):
         return None
-    spans = [(int(key.min()), int(key.max())) for key in keys]
-    if np.prod([high - low + 1.0 for low, high in spans]) >= MOST:
+    bounds = [(int(key.min()), int(key.max())) for key in keys]
+    if np.prod([high - low + 1.0 for low, high in bounds]) >= MOST:
         return None
-    packed = np.zeros(len(keys[0]), np.int64)
-    for key, (low, high) in zip(keys, spans, strict=True):
+    packed = room(len(keys[0]), np.int64)
+    packed[:] = 0
+    for key, (low, high) in zip(keys, bounds, strict=True):
         packed *= high - low + 1
         packed += key
         packed -= low
     return packed
-
-
-def _distinct(values: I8) -> I8:
-    """Return the distinct values in ascending order."""
-    ordered = np.sort(values)
-    new = np.ones(len(ordered), bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
-    return ordered[new]
 
 
 def sky_cells(ra: F8, dec: F8, degrees: float) -> Codes:
@@ -104,7 +90,7 @@ def merge_groups(one: Codes, other: Codes) -> Codes:
     A star that lies in two overlapping fields joins them into one group. Groups are numbered by the smallest number
     under the first numbering.
     """
-    several = np.flatnonzero(in_company(one))
+    several = chosen_rows(in_company(one))
     several = several[np.argsort(one[several], kind="stable")]
     linked = np.flatnonzero(one[several[1:]] == one[several[:-1]])
     ends = other[several[linked]], other[several[linked + 1]]
@@ -112,10 +98,9 @@ def merge_groups(one: Codes, other: Codes) -> Codes:
     links = coo_array((np.ones(len(linked), bool), ends), shape=(nodes, nodes))
     component = connected_components(links, directed=False)[1]
     smallest = np.full(nodes, np.iinfo(one.dtype).max, one.dtype)
-    np.minimum.at(smallest, component[other], one)
-    number = np.empty(nodes, count_up(nodes).dtype)
-    number[np.argsort(smallest, kind="stable")] = count_up(nodes)
-    return np.asarray(number[component][other])
+    for part in spans(len(other)):
+        np.minimum.at(smallest, component[other[part]], one[part])
+    return taken(inverse_of(np.argsort(smallest, kind="stable"))[component], other)
 
 
 def share_out(group: Codes, label: Codes, order: Codes, shares: F8) -> Codes:
@@ -142,11 +127,11 @@ def share_out(group: Codes, label: Codes, order: Codes, shares: F8) -> Codes:
     open_splits = np.flatnonzero(shares > 0)
     share = shares[open_splits].tolist()
     classes, count, start = _counts(group, label)
-    part = count / np.bincount(label)[classes]
+    part = count / np.bincount(classes, weights=count)[classes]
     filled = [[0.0] * (int(label.max()) + 1) for _ in share]  # by split and class, relative to what is wanted
     choice = np.full(len(order), -1, dtype=np.int8)
-    for first in (*range(0, len(order), SLICE), *range(0, len(order), SLICE)):
-        numbers = order[first : first + SLICE]
+    for span in (*spans(len(order)), *spans(len(order))):
+        numbers = order[span]
         here, ends = _runs(start[numbers], start[numbers + 1])
         rows = zip(classes[here].tolist(), count[here].tolist(), part[here].tolist(), strict=True)
         chosen, begin = choice[numbers].tolist(), 0
@@ -188,7 +173,12 @@ def _runs(begin: Codes, end: Codes) -> tuple[Codes, Codes]:
 
 def _counts(group: Codes, label: Codes) -> tuple[Codes, Codes, Codes]:
     """Count rows by class in each group: classes and counts, group after group, and where each group starts."""
-    pair = group * (int(label.max(initial=0)) + 1) + label
-    values, count = np.unique(pair, return_counts=True)
-    owner, classes = np.divmod(values, int(label.max(initial=0)) + 1)
+    kinds = int(label.max(initial=0)) + 1
+    pair = room(len(group), np.int64)
+    for part in spans(len(group)):
+        pair[part] = group[part].astype(np.int64) * kinds + label[part]
+    pair.sort()
+    values, first = distinct(pair)
+    owner, classes = np.divmod(values, kinds)
+    count = np.diff(first, append=len(pair))
     return classes, count, np.searchsorted(owner, np.arange(int(group.max(initial=-1)) + 2))

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from survey_batch.catalog.gather import room
+
 _CHUNK = 1 << 16
 
 
@@ -20,11 +22,11 @@ def hashes(names: pa.Array | pa.ChunkedArray, seed: int) -> npt.NDArray[np.uint6
     seed
         Another seed gives another order.
     """
-    parts = [
-        np.frombuffer(b"".join(_digests(names.slice(first, _CHUNK).to_pylist(), seed)), dtype=">u8")
-        for first in range(0, len(names), _CHUNK)
-    ]
-    return np.concatenate(parts).astype(np.uint64) if parts else np.empty(0, np.uint64)
+    found = room(len(names), np.uint64)
+    for first in range(0, len(names), _CHUNK):
+        digests = _digests(names.slice(first, _CHUNK).to_pylist(), seed)
+        found[first : first + _CHUNK] = np.frombuffer(b"".join(digests), dtype=">u8")
+    return found
 
 
 def _digests(names: Iterable[str], seed: int) -> list[bytes]:

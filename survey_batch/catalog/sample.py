@@ -6,6 +6,7 @@ import numpy.typing as npt
 from survey_batch.catalog.groups import number_groups
 from survey_batch.catalog.hashing import hashes
 from survey_batch.catalog.objects import Objects
+from survey_batch.catalog.rows import Codes, counted, order_by, spans, taken
 from survey_batch.config.sections.catalog import SampleSection
 from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError
@@ -37,28 +38,33 @@ def take_sample(objects: Objects, section: SampleSection) -> None:
     if section.per_class is not None:
         has_class = np.array([name != "" for name in names], bool)[label]
         objects.keep(has_class, "sample: no class")
-        label = label[has_class]
     order = _order(objects, section)
-    if section.per_class is None:
-        taken = order[: section.total]
-    else:
-        taken = order[_rank_within(label[order]) < section.per_class]
     chosen: Flags = np.zeros(len(objects), bool)
-    chosen[taken] = True
+    if section.per_class is None:
+        chosen[order[: section.total]] = True
+    else:
+        label, names = objects.codes("label")
+        before = np.zeros(len(names), np.int64)
+        for part in spans(len(order)):
+            rows = order[part]
+            kinds = label[rows]
+            chosen[rows[before[kinds] + _rank_within(kinds) < section.per_class]] = True
+            before += np.bincount(kinds, minlength=len(before))
     objects.keep(chosen, "sample: not drawn")
 
 
-def _order(objects: Objects, section: SampleSection) -> npt.NDArray[np.int64]:
+def _order(objects: Objects, section: SampleSection) -> Codes:
     drawn = hashes(objects.table["object_id"], section.seed)
     if section.frames == "any" or len(objects) == 0:
-        return np.argsort(drawn, kind="stable")
+        return order_by(drawn)
     if not set(FRAME) <= set(objects.table.column_names) or (objects.numbers("field") < 0).all():
         raise ConfigurationError('catalog.sample.frames = "crowded" needs columns run, camcol and field')
     frame = number_groups(*(objects.numbers(name) for name in FRAME))
-    count = np.bincount(frame)
+    count = counted(frame)
     smallest = np.full(len(count), np.iinfo(np.uint64).max, np.uint64)
-    np.minimum.at(smallest, frame, drawn)
-    return np.lexsort((drawn, smallest[frame], -count[frame]))
+    for part in spans(len(frame)):
+        np.minimum.at(smallest, frame[part], drawn[part])
+    return order_by(taken(number_groups(-count, smallest), frame), drawn)
 
 
 def _rank_within(code: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:

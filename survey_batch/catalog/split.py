@@ -7,9 +7,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from survey_batch.catalog.groups import SLICE, Codes, count_up, merge_groups, share_out
+from survey_batch.catalog.gather import room
+from survey_batch.catalog.groups import merge_groups, share_out
 from survey_batch.catalog.hashing import hashes
-from survey_batch.catalog.stars import group_by_star
+from survey_batch.catalog.rows import Codes, chosen_rows, counted, number_type, order_by, spans, taken
+from survey_batch.catalog.stars import both_known, group_by_star
 from survey_batch.catalog.texts import Texts as LongTexts
 from survey_batch.catalog.texts import filtered, smallest_of_each, take_rows
 from survey_batch.config.job import SplitSection
@@ -97,17 +99,20 @@ def split_rows(
     cell
         Cell number of each row.
     """
-    takes_part = (label >= 0) & np.isfinite(ra) & np.isfinite(dec)
+    takes_part = both_known(ra, dec)
+    takes_part &= label >= 0
     if takes_part.all() and len(label):
         return _split_all(object_id, ra, dec, label, section, cell)
     choice = np.full(len(label), -1, dtype=np.int8)
-    group = np.full(len(label), -1, count_up(len(label)).dtype)
-    part = np.flatnonzero(takes_part)
-    if part.size:
-        cells = None if cell is None else cell[part]
+    group = room(len(label), number_type(len(label)))
+    group[:] = -1
+    rows = chosen_rows(takes_part)
+    if rows.size:
+        cells = None if cell is None else taken(cell, rows)
         names = filtered(object_id, takes_part)
-        found = _split_all(names, ra[part], dec[part], label[part], section, cells)
-        choice[part], group[part] = found.choice, found.group
+        found = _split_all(names, taken(ra, rows), taken(dec, rows), taken(label, rows), section, cells)
+        for part in spans(len(rows)):
+            choice[rows[part]], group[rows[part]] = found.choice[part], found.group[part]
     return Split(choice, group)
 
 
@@ -122,30 +127,27 @@ def _split_all(
     """Split rows that all take part."""
     star = group_by_star(ra, dec, section.radius_arcsec)
     group = star if cell is None else merge_groups(star, cell)
-    del star  # 400 MB of 10^8 rows
     first = smallest_of_each(group, object_id)
-    order = np.argsort(_hashes_of(object_id, first, section.seed), kind="stable")
+    order = order_by(_hashes_of(object_id, group, first, section.seed))
     if cell is not None:
         choice = share_out(group, label, order, np.array([section.train, section.validation, section.test]))
     else:
-        size = np.zeros(len(first), group.dtype)
-        np.add.at(size, group, 1)
-        choice = _cut(order, label[first], size, section)
-    return Split(choice.astype(np.int8)[group], group)
+        choice = _cut(order, taken(label, first), counted(group), section)
+    return Split(taken(choice.astype(np.int8), group), group)
 
 
-def _hashes_of(object_id: LongTexts, rows: Codes, seed: int) -> npt.NDArray[np.uint64]:
-    """Hash the ids of some rows."""
-    ascending = np.argsort(rows)
-    found = np.empty(len(rows), np.uint64)
-    for first in range(0, len(rows), SLICE):
-        here = ascending[first : first + SLICE]
-        found[here] = hashes(take_rows(object_id, rows[here]), seed)
+def _hashes_of(object_id: LongTexts, group: Codes, first: Codes, seed: int) -> npt.NDArray[np.uint64]:
+    """Hash the id of each group's first row, in the order of the rows."""
+    found = room(len(first), np.uint64)
+    for part in spans(len(group)):
+        groups = group[part]
+        rows = np.flatnonzero(first[groups] == np.arange(part.start, part.stop))
+        found[groups[rows]] = hashes(take_rows(object_id, rows + part.start), seed)
     return found
 
 
 def _cut(
-    order: npt.NDArray[np.int64],
+    order: Codes,
     label: Codes,
     size: Codes,
     section: SplitSection,
@@ -153,9 +155,17 @@ def _cut(
     """Return the split number of each star, by where the middle of its rows falls in its class."""
     shares = np.cumsum([section.train, section.validation, section.test])
     edges = shares[:2] / shares[2]
-    choice = np.empty(len(order), dtype=np.int64)
-    for number in np.unique(label):
-        mine = order[label[order] == number]
-        middle = np.cumsum(size[mine]) - size[mine] / 2
-        choice[mine] = np.searchsorted(edges, middle / np.sum(size[mine]), side="right")
+    choice = np.empty(len(order), dtype=np.int8)
+    rows = np.zeros(int(label.max(initial=-1)) + 1)
+    for part in spans(len(label)):
+        rows += np.bincount(label[part], weights=size[part], minlength=len(rows))
+    before = np.zeros(len(rows))
+    for part in spans(len(order)):
+        stars = order[part]
+        kinds = label[stars]
+        for number in np.unique(kinds):
+            mine = stars[kinds == number]
+            ends = before[number] + np.cumsum(size[mine])
+            choice[mine] = np.searchsorted(edges, (ends - size[mine] / 2) / rows[number], side="right")
+            before[number] = ends[-1]
     return choice

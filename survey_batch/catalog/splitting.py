@@ -4,9 +4,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from survey_batch.catalog.groups import Codes, number_groups, sky_cells
+from survey_batch.catalog.gather import room
+from survey_batch.catalog.groups import number_groups, sky_cells
 from survey_batch.catalog.objects import Objects
+from survey_batch.catalog.rows import Codes, copied, counted, spans
 from survey_batch.catalog.split import SPLITS, Split, split_rows
+from survey_batch.catalog.stars import both_known
 from survey_batch.config.job import SplitSection
 from survey_batch.core.arrays import F8, Flags
 from survey_batch.core.errors import ConfigurationError
@@ -57,7 +60,8 @@ def split_objects(objects: Objects, section: SplitSection) -> pa.Array:
         objects.notes.append("split: no label is read (catalog.label), so all usable rows are divided alike")
     elif not takes_part.any():
         raise ConfigurationError("catalog.split: no usable row has a label to split by: set catalog.label")
-    label = np.where(takes_part, code, -1)
+    label = copied(code)
+    label[~takes_part] = -1
     ra, dec = objects.numbers("ra"), objects.numbers("dec")
     cells = _cells(objects, section)
     _check_positions(objects, takes_part, ra, dec)
@@ -66,13 +70,15 @@ def split_objects(objects: Objects, section: SplitSection) -> pa.Array:
     if cells is not None:
         largest = _largest(split, cells, section)
         objects.notes.append(_reached(label, split, names, section, largest))
-    code = np.where(split.choice < 0, np.int8(len(SPLITS)), split.choice).astype(np.int32)
+    code = room(len(objects), np.int32)
+    for part in spans(len(code)):
+        code[part] = np.where(split.choice[part] < 0, len(SPLITS), split.choice[part])
     return pa.DictionaryArray.from_arrays(pa.array(code), pa.array([*SPLITS, ""]))
 
 
 def _check_positions(objects: Objects, takes_part: Flags, ra: F8, dec: F8) -> None:
     """Rows of one star stay together, so a row without a position can be in no split: say how many there are."""
-    lost = int(np.sum(takes_part & ~(np.isfinite(ra) & np.isfinite(dec))))
+    lost = int(np.sum(takes_part & ~both_known(ra, dec)))
     if lost == takes_part.sum():
         raise ConfigurationError(
             "catalog.split: no row with a label has a position, and all rows of a star stay in one split: name the "
@@ -87,9 +93,12 @@ def _cells(objects: Objects, section: SplitSection) -> Codes | None:
     if section.group == "star":
         return None
     if section.group == "sky":
-        known = np.isfinite(objects.numbers("ra")) & np.isfinite(objects.numbers("dec"))
-        ra, dec = (np.where(known, objects.numbers(name), 0.0) for name in ("ra", "dec"))
-        return number_groups(sky_cells(ra, dec, section.cell_degrees))
+        ra, dec = objects.numbers("ra"), objects.numbers("dec")
+        known, cell = both_known(ra, dec), room(len(ra), np.int64)
+        for part in spans(len(ra)):
+            here = known[part]
+            cell[part] = sky_cells(np.where(here, ra[part], 0.0), np.where(here, dec[part], 0.0), section.cell_degrees)
+        return number_groups(cell)
     columns = KEYS[section.group]
     if not set(columns) <= set(objects.table.column_names):
         raise ConfigurationError(
@@ -104,12 +113,18 @@ def _known_groups(objects: Objects, columns: tuple[str, ...]) -> Codes:
     if columns == ("planid",):
         group, names = objects.codes("planid")
         unknown = np.array([name == "" for name in names], bool)[group]
-        group = group.copy()
+        group = copied(group)
     else:
         keys = [objects.numbers(name) for name in columns]
         group = number_groups(*keys)
-        unknown = np.any([key < 0 for key in keys[1:]], axis=0)
-    group[unknown] = int(group.max()) + 1 + np.arange(int(np.sum(unknown)))
+        unknown = np.zeros(len(group), bool)
+        for key in keys[1:]:
+            unknown |= key < 0
+    lone = int(group.max()) + 1
+    for part in spans(len(group)):
+        rows = np.flatnonzero(unknown[part])
+        group[part][rows] = np.arange(lone, lone + len(rows))
+        lone += len(rows)
     return group
 
 
@@ -121,7 +136,7 @@ def _largest(split: Split, cells: Codes, section: SplitSection) -> str:
     ConfigurationError
         Stars have joined fields, plans or cells into a group with more than half of the rows.
     """
-    sizes = np.bincount(split.group[split.group >= 0])
+    sizes = counted(split.group)
     share = sizes.max() / sizes.sum()
     joined = len(np.unique(cells[split.group == sizes.argmax()]))
     what = {"field": "fields", "plan": "plans", "sky": "cells of sky"}[section.group]
@@ -138,15 +153,19 @@ def _largest(split: Split, cells: Codes, section: SplitSection) -> str:
 
 def _count(objects: Objects, choice: npt.NDArray[np.integer]) -> None:
     labels = objects.table["label"]
-    for index, name in enumerate(SPLITS):
-        objects.counts.add(name, labels.filter(pa.array(choice == index)))
+    for part in spans(len(choice)):
+        for index, name in enumerate(SPLITS):
+            objects.counts.add(
+                name, labels.slice(part.start, part.stop - part.start).filter(pa.array(choice[part] == index))
+            )
 
 
 def _reached(label: Codes, split: Split, names: list[str], section: SplitSection, largest: str) -> str:
     """Say how near the shares came; groups with several classes cannot be divided exactly."""
-    part = split.choice >= 0
     count = np.zeros((len(names), len(SPLITS)))
-    np.add.at(count, (label[part], split.choice[part]), 1)
+    for part in spans(len(label)):
+        there = split.choice[part] >= 0
+        np.add.at(count, (label[part][there], split.choice[part][there]), 1)
     rows = count.sum(axis=1)
     shares = count[rows > 0] / rows[rows > 0, None]
     off = np.abs(shares - [section.train, section.validation, section.test])

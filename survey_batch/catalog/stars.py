@@ -8,8 +8,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from survey_batch.catalog.groups import Codes, count_up
-from survey_batch.core.arrays import F8, I8
+from survey_batch.catalog.gather import room
+from survey_batch.catalog.rows import Codes, chosen_rows, count_up, number_type, order_by, spans, taken
+from survey_batch.core.arrays import F8, Flags
 from survey_batch.core.sphere import chord, unit_vectors
 
 STRIP_ROWS = 1 << 18
@@ -31,36 +32,36 @@ def group_by_star(ra: F8, dec: F8, radius_arcsec: float) -> Codes:
     ndarray of integers
         Star of each row, numbered from 0 by the least declination (then right ascension) of its rows.
     """
-    known = np.isfinite(ra) & np.isfinite(dec)
+    known = both_known(ra, dec)
     if known.all():
-        order = _by_declination(ra, dec)
+        order = order_by(dec, ra)
     else:
-        rows = np.flatnonzero(known)
-        order = rows[_by_declination(ra[rows], dec[rows])]
+        rows = chosen_rows(known)
+        order = taken(rows, order_by(taken(dec, rows), taken(ra, rows)))
     number, count = _linked(order, ra, dec, radius_arcsec)
-    star = np.empty(len(ra), number.dtype)
-    star[order] = number
-    star[~known] = count + np.arange(len(ra) - len(order))
+    star = room(len(ra), number.dtype)
+    for part in spans(len(order)):
+        star[order[part]] = number[part]
+    for part in spans(len(star)):
+        lone = np.flatnonzero(~known[part])
+        star[part][lone] = np.arange(count, count + len(lone))
+        count += len(lone)
     return star
 
 
-def _by_declination(ra: F8, dec: F8) -> I8:
-    """Sort by declination, then right ascension; numpy sorts by one key ten times as fast as by two."""
-    order = np.argsort(dec)
-    same = np.zeros(len(order), bool)
-    ordered = dec[order]
-    np.equal(ordered[1:], ordered[:-1], out=same[1:])
-    del ordered
-    same[:-1] |= same[1:]
-    ties = np.flatnonzero(same)
-    rows = order[ties]
-    order[ties] = rows[np.lexsort((ra[rows], dec[rows]))]
-    return order
+def both_known(ra: F8, dec: F8) -> Flags:
+    """Mark the rows that have a position."""
+    known = np.empty(len(ra), bool)
+    for part in spans(len(ra)):
+        known[part] = np.isfinite(ra[part]) & np.isfinite(dec[part])
+    return known
 
 
-def _linked(order: I8, ra: F8, dec: F8, radius_arcsec: float) -> tuple[Codes, int]:
+def _linked(order: Codes, ra: F8, dec: F8, radius_arcsec: float) -> tuple[Codes, int]:
     """Number the connected components of rows in the order of declination; return also how many there are."""
-    first = count_up(len(order))  # of each row, the first row of its component
+    first = room(len(order), number_type(len(order)))  # of each row, the first row of its component
+    for part in spans(len(order)):
+        first[part] = count_up(part, first.dtype)
     pairs = list(_pairs(order, ra, dec, radius_arcsec, first.dtype))
     if pairs:
         ends = np.concatenate(pairs)
@@ -69,12 +70,15 @@ def _linked(order: I8, ra: F8, dec: F8, radius_arcsec: float) -> tuple[Codes, in
         links = coo_array((np.ones(len(node), bool), node.T), shape=(len(nodes), len(nodes)))
         component = connected_components(links, directed=False)[1]
         first[nodes] = nodes[np.unique(component, return_index=True)[1]][component]
-    number = np.cumsum(first == count_up(len(order)), dtype=first.dtype)
-    number -= 1
-    return number[first], int(number[-1]) + 1 if len(number) else 0
+    number, count = room(len(order), first.dtype), 0
+    for part in spans(len(order)):
+        leads = first[part] == count_up(part, first.dtype)
+        number[part] = count - 1 + np.cumsum(leads)
+        count += int(np.count_nonzero(leads))
+    return taken(number, first), count
 
 
-def _pairs(order: I8, ra: F8, dec: F8, radius_arcsec: float, small: "np.dtype[Any]") -> Iterator[Codes]:
+def _pairs(order: Codes, ra: F8, dec: F8, radius_arcsec: float, small: "np.dtype[Any]") -> Iterator[Codes]:
     """Yield pairs of neighbours, (n, 2) places in the order; those at exactly one position are linked in a row.
 
     Each strip is searched with the rows beyond its end that can still be near it: two rows are at least as far apart as
@@ -99,7 +103,7 @@ def _pairs(order: I8, ra: F8, dec: F8, radius_arcsec: float, small: "np.dtype[An
             yield (found + begin).astype(small)
 
 
-def _first_beyond(order: I8, dec: F8, begin: int, limit: float) -> int:
+def _first_beyond(order: Codes, dec: F8, begin: int, limit: float) -> int:
     """Return the first place from `begin` on whose declination is above a limit."""
     end = begin
     while end < len(order):

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from survey_batch.catalog.gather import gather
-from survey_batch.catalog.groups import SLICE, Codes, count_up, in_company
+from survey_batch.catalog.gather import gather, room
+from survey_batch.catalog.rows import Codes, chosen_rows, copied, in_company, number_type, put_first, spans, taken
 from survey_batch.core.arrays import I8, Flags
 
 Words = npt.NDArray[np.uint64]
@@ -43,9 +43,9 @@ def filtered(texts: Texts, chosen: Flags) -> pa.ChunkedArray:
     """Keep the chosen rows, slice by slice."""
 
     def parts() -> Iterator[pa.Table]:
-        for first in range(0, max(len(texts), 1), SLICE):
-            mask = pa.array(chosen[first : first + SLICE])
-            yield pa.table([texts.slice(first, SLICE).filter(mask)], ["texts"])
+        for part in spans(len(texts)) or [slice(0, 0)]:
+            mask = pa.array(chosen[part])
+            yield pa.table([texts.slice(part.start, len(mask)).filter(mask)], ["texts"])
 
     return gather(parts())["texts"]
 
@@ -55,10 +55,11 @@ def repeated(texts: Texts) -> tuple[I8, I8]:
 
     Rows with equal hashes are found first, and only their texts are compared.
     """
-    hashes = np.concatenate([_hashes(chunk) for chunk in chunks_of(texts)] or [np.empty(0, np.uint64)])
-    ordered = np.sort(hashes)
-    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    del ordered
+    hashes, end = room(len(texts), np.uint64), 0
+    for chunk in chunks_of(texts):
+        hashes[end : end + len(chunk)] = _hashes(chunk)
+        end += len(chunk)
+    twice = _twice(hashes)
     if not twice.size:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     rows = np.flatnonzero(_among(hashes, twice))
@@ -69,13 +70,23 @@ def repeated(texts: Texts) -> tuple[I8, I8]:
     return rows[several], code[several]
 
 
-def _among(values: Words, ordered: Words) -> npt.NDArray[np.bool_]:
-    """Mark values that are among some in ascending order, a slice at a time."""
+def _twice(values: Words) -> Words:
+    """Return the values that occur more than once, in ascending order."""
+    ordered = copied(values)
+    ordered.sort()
+    found = [ordered[:0]]
+    for part in spans(len(ordered)):
+        here = ordered[part.start : part.stop + 1]  # and the first of the next slice
+        found.append(here[1:][here[1:] == here[:-1]])
+    return np.unique(np.concatenate(found))
+
+
+def _among(values: Words, ordered: Words) -> Flags:
+    """Mark values that are among some in ascending order."""
     found = np.empty(len(values), bool)
-    for first in range(0, len(values), 1 << 20):
-        part = values[first : first + (1 << 20)]
-        at = np.searchsorted(ordered, part)
-        found[first : first + len(part)] = ordered[np.minimum(at, len(ordered) - 1)] == part
+    for part in spans(len(values)):
+        at = np.searchsorted(ordered, values[part])
+        found[part] = ordered[np.minimum(at, len(ordered) - 1)] == values[part]
     return found
 
 
@@ -131,12 +142,9 @@ def smallest_of_each(group: Codes, texts: Texts) -> Codes:
     texts
         (rows,) Without nulls.
     """
-    row = count_up(len(group))
-    first = np.empty(int(group.max(initial=-1)) + 1, row.dtype)
-    first[group[::-1]] = row[::-1]  # the last assignment stays: that of the first row
-    rows = row[in_company(group)]
-    del row
-    number = 0
+    first = room(int(group.max(initial=-1)) + 1, number_type(len(group)))
+    put_first(first, group)
+    rows, number = chosen_rows(in_company(group)), 0
     while rows.size and (keys := _words(texts, rows, number)) is not None:
         rows, number = _least(group, rows, keys, first), number + 1
     if rows.size:  # texts that differ by zeros at the end, if at all
@@ -156,7 +164,7 @@ def _each_chunk(texts: Texts, rows: Codes) -> Iterator[tuple[_Bytes, Codes, slic
 
 def _words(texts: Texts, rows: Codes, number: int) -> Words | None:
     """Return eight bytes of each of some rows' texts; None if all texts have ended."""
-    keys, more = np.empty(len(rows), np.uint64), False
+    keys, more = room(len(rows), np.uint64), False
     for part, here, where in _each_chunk(texts, rows):
         keys[where] = part.word(here, number)
         more = more or bool((part.length[here] > number * _WORD).any())
@@ -169,10 +177,15 @@ def _lengths(texts: Texts, rows: Codes) -> Words:
 
 def _least(group: Codes, rows: Codes, keys: Words, first: Codes) -> Codes:
     """Find the smallest key of each group: note the first row that has it, and return the rows of where several do."""
-    groups = group[rows]
-    least = np.full(len(first), np.iinfo(np.uint64).max, np.uint64)
-    np.minimum.at(least, groups, keys)
-    rows = rows[keys == least[groups]]
-    groups = group[rows]
-    first[groups[::-1]] = rows[::-1]
-    return rows[in_company(groups)]
+    groups = taken(group, rows)
+    least = room(len(first), np.uint64)
+    least[:] = np.iinfo(np.uint64).max
+    for part in spans(len(rows)):
+        np.minimum.at(least, groups[part], keys[part])
+    has_it = np.empty(len(rows), bool)
+    for part in spans(len(rows)):
+        has_it[part] = keys[part] == least[groups[part]]
+    there = chosen_rows(has_it)
+    rows, groups = taken(rows, there), taken(groups, there)
+    put_first(first, groups, rows)
+    return taken(rows, chosen_rows(in_company(groups)))

@@ -62,13 +62,15 @@ class Sorter:
 def in_batches(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
     """Cut successive tables anew, into tables of so many rows; the last may have fewer."""
     waiting: list[pa.Table] = []
+    count = 0
     for table in tables:
         waiting.append(table)
-        while sum(part.num_rows for part in waiting) >= rows:
+        count += table.num_rows
+        while count >= rows:
             whole = pa.concat_tables(waiting)
             yield whole.slice(0, rows)
-            waiting = [whole.slice(rows)]
-    if any(part.num_rows for part in waiting):
+            waiting, count = [whole.slice(rows)], count - rows
+    if count:
         yield pa.concat_tables(waiting)
 
 

@@ -23,8 +23,8 @@ from survey_batch.execution.run_cluster import RunCluster
 from survey_batch.integrity.marking import mark_damaged
 from survey_batch.monitor.progress import LineProgress
 from survey_batch.monitor.record import Record
+from survey_batch.planning.footers import forget_plan
 from survey_batch.planning.plan import Plan
-from survey_batch.planning.stored import forget_plan
 from survey_batch.preflight.estimate import estimate
 from survey_batch.preflight.growth import find_growth, grow
 from survey_batch.preflight.phases import Group, make_groups

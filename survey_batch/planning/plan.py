@@ -19,8 +19,9 @@ from survey_batch.catalog import Catalog, read_catalog
 from survey_batch.catalog.detected import detected, object_catalog
 from survey_batch.catalog.fields import read_fields as read_field_list
 from survey_batch.catalog.gather import gather, slices
-from survey_batch.catalog.groups import count_up, number_groups
+from survey_batch.catalog.groups import number_groups
 from survey_batch.catalog.objects import SLICE_ROWS, joined_chunks, numbers_of
+from survey_batch.catalog.rows import inverse_of, order_by
 from survey_batch.config.job import Job
 from survey_batch.config.unread import unread
 from survey_batch.core.arrays import Flags
@@ -219,8 +220,7 @@ def _held_first(objects: pa.Table, held: Held) -> pa.Table:
 def _order(table: pa.Table, names: Sequence[str]) -> Array:
     """Return the positions of the rows in the order of the object axis; they are in the order of the file."""
     unusable = np.asarray(pc.not_equal(table["problem"], "")).view(np.uint8)
-    group = number_groups(unusable, *(_ranked(table[name]) for name in names))
-    return np.argsort(group, kind="stable")
+    return order_by(number_groups(unusable, *(_ranked(table[name]) for name in names)))
 
 
 def _ranked(column: pa.ChunkedArray) -> Array:
@@ -239,9 +239,7 @@ def _in_order(table: pa.Table, order: Array) -> pa.Table:
     """Bring rows into an order: first into buckets of successive rows, so that each bucket is sorted in memory."""
     if table.num_rows <= BUCKET_ROWS:
         return table.take(pa.array(order))
-    place = np.empty(table.num_rows, count_up(table.num_rows).dtype)
-    place[order] = count_up(table.num_rows)
-    del order
+    place = inverse_of(order)
     with TemporaryDirectory(prefix="survey-batch-plan-") as folder:
         sorter = Sorter(Path(folder) / "rows", -(-table.num_rows // BUCKET_ROWS))
         for first, part in zip(range(0, table.num_rows, SLICE_ROWS), slices(table, SLICE_ROWS), strict=True):

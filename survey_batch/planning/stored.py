@@ -8,18 +8,16 @@ says how many files follow (`objects-00001.parquet`, …) and how many rows ther
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from survey_batch.core.paths import files_in, is_url, join, remove
+from survey_batch.core.paths import files_in, join, remove
+from survey_batch.planning.footers import forget_plan, read_group
 from survey_batch.planning.hashing import hash_of
 from survey_batch.store.schema import Array, Axis, Shard
-from survey_batch.store.small_files import DamagedFileError, opened_table, read_row_group, read_table, write_table
+from survey_batch.store.small_files import DamagedFileError, opened_table, read_table, write_table
 
 FIELDS_PER_GROUP = 4096
 """Fields in a row group of the stored plan. A shard is one field, which is smaller than a row group's metadata."""
@@ -32,16 +30,6 @@ PARTS = b"survey_batch.parts"
 
 Rows = Mapping[str, Array]
 """Some rows of the plan, column by column."""
-
-
-class _File(NamedTuple):
-    """A file of the plan, and what tells one state of a local one from another.
-
-    To ask an object store for as much would cost a request for each shard.
-    """
-
-    path: str
-    stamp: tuple[int, ...] = ()
 
 
 def table_path(output: str, axis: str, part: int = 0) -> str:
@@ -110,32 +98,8 @@ def read_rows_of(output: str, shard: Shard) -> Rows:
     """Read the plan's rows of one shard, on a worker."""
     group, first = (shard.index, 0) if shard.axis == "object" else divmod(shard.start, FIELDS_PER_GROUP)
     part, group = divmod(group, GROUPS_PER_PART)
-    path = table_path(output, shard.axis, part)
-    try:
-        table = read_row_group(path, _footer(_as_it_is(path)), group).slice(first, len(shard))
-    except DamagedFileError:  # or the plan has been stored anew, and nobody told this process
-        forget_plan()
-        raise
+    table = read_group(table_path(output, shard.axis, part), group).slice(first, len(shard))
     return {name: to_numpy(table[name]) for name in table.column_names}
-
-
-def forget_plan() -> None:
-    """Forget what this process keeps of stored plans; each one that read them needs this after one is stored anew."""
-    _footer.cache_clear()
-
-
-@lru_cache(maxsize=8)
-def _footer(file: _File) -> pq.FileMetaData:
-    """Read the footer of a file once: it says where each shard's rows are."""
-    with opened_table(file.path) as table:
-        return table.metadata
-
-
-def _as_it_is(path: str) -> _File:
-    if is_url(path):
-        return _File(path)
-    about = Path(path).stat()
-    return _File(path, (about.st_ino, about.st_mtime_ns, about.st_size))
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,13 @@
 """Where a field is on the frame axis, found in the stored plan without reading all of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from survey_batch.planning.stored import Stored, table_path
-from survey_batch.store.small_files import opened_table
+from survey_batch.planning.footers import RowGroups, read_group, row_groups
+from survey_batch.planning.stored import Stored, table_path, to_numpy
 
 Field = tuple[Any, ...]
 """The values of a field's columns, in the order of the plan."""
-
-Span = tuple[Any, Any] | None
-"""Smallest and greatest value of a column; None where the file does not say."""
-
-
-@dataclass(frozen=True)
-class _Group:
-    """A row group of the stored fields: its place, the index of its first field, and the span of each column."""
-
-    part: int
-    number: int
-    first: int
-    spans: Sequence[Span]
-
-    def may_hold(self, field: Field) -> bool:
-        return all(span is None or span[0] <= value <= span[1] for span, value in zip(self.spans, field, strict=True))
 
 
 class PlannedFields:
@@ -37,37 +19,27 @@ class PlannedFields:
 
     def __init__(self, output: str) -> None:
         self.output = output
-        self._read: dict[tuple[int, int], dict[Field, int]] = {}
+        self._read: dict[int, dict[Field, int]] = {}  # by row group: the index of each field
 
     def index(self, field: Field) -> int | None:
         """Return the index of a field on the frame axis; None if it is not planned."""
-        for group in self._groups:
-            if group.may_hold(field) and (index := self._fields(group).get(field)) is not None:
-                return group.first + index
+        for known in self._read.values():
+            if (index := known.get(field)) is not None:
+                return index
+        for group in self._groups.that_may_hold(field):
+            if group not in self._read and (index := self._fields(group).get(field)) is not None:
+                return index
         return None
 
     @cached_property
-    def _groups(self) -> list[_Group]:
-        groups: list[_Group] = []
-        first = 0
-        for part in range(Stored.of(self.output, "frame").files):
-            with opened_table(table_path(self.output, "frame", part)) as file:
-                for number in range(file.num_row_groups):
-                    group = file.metadata.row_group(number)
-                    spans = [_span(group.column(column).statistics) for column in range(group.num_columns)]
-                    groups.append(_Group(part, number, first, spans))
-                    first += group.num_rows
-        return groups
+    def _groups(self) -> RowGroups:
+        files = Stored.of(self.output, "frame").files
+        return row_groups([table_path(self.output, "frame", part) for part in range(files)])
 
-    def _fields(self, group: _Group) -> dict[Field, int]:
-        key = group.part, group.number
-        if key not in self._read:
-            with opened_table(table_path(self.output, "frame", group.part)) as file:
-                table = file.read_row_group(group.number)
-            columns = (column.to_pylist() for column in table.columns)
-            self._read[key] = {field: index for index, field in enumerate(zip(*columns, strict=True))}
-        return self._read[key]
-
-
-def _span(statistics: Any) -> Span:
-    return (statistics.min, statistics.max) if statistics is not None and statistics.has_min_max else None
+    def _fields(self, group: int) -> dict[Field, int]:
+        part, number = self._groups.place[group]
+        table = read_group(table_path(self.output, "frame", part), number)
+        columns = (to_numpy(column).tolist() for column in table.columns)
+        first = int(self._groups.first[group])
+        self._read[group] = {field: index for index, field in enumerate(zip(*columns, strict=True), first)}
+        return self._read[group]

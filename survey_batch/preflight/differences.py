@@ -128,7 +128,7 @@ def catalog_differences(
     compared = before.select(columns), now.select([name for name in columns if name in now.column_names])
     if axis == "object":
         return [*keys, *_row_differences(*compared, _choices(asked))]
-    return [*keys, *_value_differences(*compared)]
+    return [*keys, *(_field_differences(*compared) if axis == "frame" else _value_differences(*compared))]
 
 
 def _choices(catalog: Mapping[str, Any]) -> str:
@@ -173,6 +173,18 @@ def _renamed(names: Sequence[str], ids: pa.ChunkedArray) -> str:
         f"; {name!r} is {longer[0].as_py()!r} now, as a row elsewhere on the sky has the same id"
         for name, longer in found
         if len(longer)
+    )
+
+
+def _field_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
+    """Say how the list of fields differs in which objects were found."""
+    if before.num_rows == now.num_rows:
+        yield from _value_differences(before, now)
+        return
+    cure = "put them back" if now.num_rows < before.num_rows else "search the new ones in a job with its own output"
+    yield (
+        f"{CATALOG}: had {before.num_rows:,} fields, now {now.num_rows:,}. The fields that [catalog.detect] has "
+        f"searched stay as they are, since the objects of all are one list: {cure}"
     )
 
 

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from survey_batch.core.paths import files_in, join, read_all, write_bytes
-from survey_batch.store.problems import ALL, PROBLEM_SCHEMA, Problem
+from survey_batch.core.sorting import in_batches
+from survey_batch.store.problems import ALL, PROBLEM_SCHEMA, SLICE_ROWS, Problem
 from survey_batch.store.schema import Shard
 from survey_batch.store.small_files import DamagedFileError, read_table, table_of, write_table
 
@@ -129,7 +130,7 @@ def collect_problems(output: str, shards: Mapping[str, Sequence[Shard]] | None =
     known = {problems_path(output, stage, shard): (stage, shard) for stage, shard in each}
     buffer, count = io.BytesIO(), 0
     with pq.ParquetWriter(buffer, PROBLEM_SCHEMA, compression="zstd", write_page_checksum=True) as writer:
-        for table in read_notes(note_paths(output), known):
+        for table in in_batches(read_notes(note_paths(output), known), SLICE_ROWS):  # a note would be a row group
             writer.write_table(table)
             count += table.num_rows
     write_bytes(join(output, ALL), buffer.getvalue())

@@ -70,7 +70,8 @@ def read_table(path: str, schema: pa.Schema | None = None) -> pa.Table:
 def table_of(path: str, raw: bytes, schema: pa.Schema | None = None) -> pa.Table:
     """Make a table of the bytes of a Parquet file; raise errors as `read_table` does."""
     with file_told(path):
-        table = pq.read_table(io.BytesIO(raw), page_checksum_verification=True)
+        # `read_table` takes five times as long for a file of a few rows
+        table = pq.ParquetFile(io.BytesIO(raw), page_checksum_verification=True).read()
         return table if schema is None else table.select(schema.names).cast(schema)
 
 

@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,25 @@ def test_a_disk_without_room_is_told_with_what_to_do(on_disk, monkeypatch):
     monkeypatch.setattr(module.tempfile, "TemporaryFile", lambda **_: full)
     with pytest.raises(SurveyBatchError, match=r"No space left on device.*set TMPDIR to a folder with more room"):
         gather([pa.table({"a": [1]})])
+
+
+def test_an_array_on_the_disk_is_filled_as_one_in_memory_and_leaves_no_file(on_disk, tmp_path, monkeypatch):
+    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path))
+    made = module.room(5, np.int32)
+    made[:] = 7
+    made[2] = 1
+    assert made.tolist() == [7, 7, 1, 7, 7]
+    assert not isinstance(made.base, np.ndarray)  # but a mapped file
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_array_for_which_the_disk_has_no_room_is_told_before_it_is_filled(on_disk, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(module.os, "posix_fallocate", full, raising=False)
+    with pytest.raises(SurveyBatchError, match=r"No space left on device.*set TMPDIR to a folder with more room"):
+        module.room(5, np.int32)
 
 
 def test_columns_that_come_later_or_were_null_so_far_are_taken(on_disk):

@@ -6,7 +6,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from survey_batch.catalog import groups as module
-from survey_batch.catalog.groups import in_company, merge_groups, number_groups, share_out, sky_cells
+from survey_batch.catalog import rows as rows_module
+from survey_batch.catalog.groups import merge_groups, number_groups, share_out, sky_cells
+from survey_batch.catalog.rows import in_company
 from survey_batch.catalog.split import assign_splits
 from survey_batch.catalog.stars import group_by_star
 from survey_batch.config.job import SplitSection
@@ -82,7 +84,7 @@ def test_groups_are_shared_out_as_numpy_would(seed, rows, groups, kinds, at_once
     group, label = number_groups(rng.integers(0, groups, rows)), rng.integers(0, kinds, rows)
     order, shares = rng.permutation(group.max() + 1), np.array([0.7, rng.choice([0.0, 0.1]), 0.2])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "SLICE", at_once)
+        patch.setattr(rows_module, "SLICE", at_once)
         assert (
             share_out(group, label, order, shares).tolist() == shared_out_by_numpy(group, label, order, shares).tolist()
         )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from survey_batch.catalog import gather, groups, naming, objects, read, texts
+from survey_batch.catalog import gather, naming, objects, read, rows
 from survey_batch.catalog.read import read_catalog
 from survey_batch.config.job import CatalogSection
 from survey_batch.planning import plan
@@ -15,6 +15,7 @@ SECTIONS = {
     "duplicates and a split by field": {"duplicates": {}, "split": {"train": 0.7, "test": 0.3, "group": "field"}},
     "a split by star": {"label": "class", "split": {"train": 0.5, "validation": 0.2, "test": 0.3}},
     "a sample": {"label": "class", "sample": {"per_class": 100}, "duplicates": {"by": ["id"], "keep": "snr"}},
+    "a sample of crowded frames": {"label": "class", "sample": {"per_class": 200, "frames": "crowded"}},
     "ids that repeat": {"id": "objid"},
 }
 
@@ -37,8 +38,7 @@ def test_a_catalogue_read_slice_by_slice_gives_the_same_plan(path, keys, monkeyp
     monkeypatch.setattr(gather, "IN_MEMORY_ROWS", -1)
     for module in (objects, naming, read, plan):
         monkeypatch.setattr(module, "SLICE_ROWS", 700)
-    for module in (groups, texts):
-        monkeypatch.setattr(module, "SLICE", 900)
+    monkeypatch.setattr(rows, "SLICE", 900)
     monkeypatch.setattr(plan, "BUCKET_ROWS", 1100)
     again, made = planned(path, **keys)
     assert made.objects.schema.equals(expected.objects.schema, check_metadata=True)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from survey_batch.catalog import rows as rows_module
 from survey_batch.catalog import texts as module
 from survey_batch.catalog.texts import filtered, repeated, smallest_of_each, take_rows
 
@@ -53,7 +54,7 @@ def test_chosen_texts_are_kept_slice_by_slice(parts, data, at_once):
     texts = column(parts)
     chosen = np.array(data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts))), bool)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "SLICE", at_once)
+        patch.setattr(rows_module, "SLICE", at_once)
         assert filtered(texts, chosen).to_pylist() == texts.filter(pa.array(chosen)).to_pylist()
 
 

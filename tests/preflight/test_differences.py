@@ -5,15 +5,16 @@ import re
 import numpy as np
 import pytest
 
+from survey_batch.config.job import Job
 from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.status import Status
-from survey_batch.planning.plan import LABELS, make_plan
+from survey_batch.planning.plan import LABELS, make_plan, plan_fields
 from survey_batch.planning.stored import to_numpy
 from survey_batch.preflight.differences import _choices, differences
 from survey_batch.preflight.provenance import check_made_by, check_product, provenance_of
 from survey_batch.stages import make_stage
 from survey_batch.store.products import create_product, write_shard
-from tests.jobs import lamost_job
+from tests.jobs import lamost_job, sdss_job
 from tests.lamost_files import make_archive
 
 
@@ -157,3 +158,27 @@ def test_a_sample_that_was_not_needed_is_said_to_be_all(before, now, said):
 def test_a_key_that_was_not_set_is_said_to_be_so():
     assert differences({}, {"archive.medium": "air"}) == ["archive.medium: was not set, now 'air'"]
     assert differences({"archive.medium": "air"}, {}) == ["archive.medium: was 'air', now not set"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ([100, 101, 102], "had 2 fields, now 3. .* one list: search the new ones in a job with its own output\n"),
+        ([100], "had 2 fields, now 1. .* one list: put them back\n"),
+    ],
+)
+def test_fields_that_were_searched_cannot_grow_and_it_is_said_what_to_do(tmp_path, fields, said):
+    listed = tmp_path / "fields.csv"
+
+    def job(numbers):
+        listed.write_text("run,camcol,field\n" + "".join(f"9001,3,{number}\n" for number in numbers))
+        base = sdss_job(listed, tmp_path, tmp_path / "out", stages=["cutouts"]).model_dump(mode="json")
+        return Job.model_validate(base | {"catalog": {"path": str(listed), "detect": {"threshold": 50, "rule": {}}}})
+
+    plan = plan_fields(before := job([100, 102]))
+    plan.store()
+    stage = make_stage(before, "detections")
+    attrs = {"provenance": provenance_of(plan, stage), "job": before.model_dump(mode="json")}
+    create_product(before.output, stage.schema(plan.size("frame")), attrs)
+    with pytest.raises(PlanMismatchError, match=said):
+        check_made_by(job(fields), "detections")

@@ -8,9 +8,11 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from survey_batch.core.paths import join, remove, write_bytes
 from survey_batch.core.status import Status
+from survey_batch.store import notes
 from survey_batch.store.notes import collect_problems, note_paths, note_problems, problems_of, problems_path, read_notes
-from survey_batch.store.problems import Problem, read_problems
+from survey_batch.store.problems import ALL, Problem, read_problems
 from survey_batch.store.schema import cut_into_shards
+from survey_batch.store.small_files import opened_table
 
 SHARDS = cut_into_shards("object", 12, 4)
 NUMBERS = count()
@@ -28,6 +30,17 @@ def output(request, tmp_path):
 
 def test_all_notes_are_collected_in_order(output):
     assert collect_problems(output, {"spectra": SHARDS}) == 4
+    assert read_problems(output)["row"].to_pylist() == [0, 3, 4, 7]
+
+
+def test_collected_notes_are_in_large_row_groups(output, monkeypatch):
+    assert collect_problems(output, {"spectra": SHARDS}) == 4
+    with opened_table(join(output, ALL)) as file:
+        assert file.num_row_groups == 1
+    monkeypatch.setattr(notes, "SLICE_ROWS", 3)
+    assert collect_problems(output, {"spectra": SHARDS}) == 4
+    with opened_table(join(output, ALL)) as file:
+        assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [3, 1]
     assert read_problems(output)["row"].to_pylist() == [0, 3, 4, 7]
 
 
