@@ -9,7 +9,7 @@ import zarr
 from survey_batch.core.arrays import F4, Flags, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import usable
-from survey_batch.results.neighbours import Block, Metric, Neighbours, nearest
+from survey_batch.models.neighbours import Block, Metric, Neighbours, nearest
 from survey_batch.store.damage import read_array
 from survey_batch.store.marks import read_marks
 from survey_batch.store.products import open_strictly, stored

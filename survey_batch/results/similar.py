@@ -12,10 +12,10 @@ from survey_batch.config.job import Job
 from survey_batch.core.arrays import Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
+from survey_batch.models.neighbours import Metric
 from survey_batch.planning.stored import planned_rows, read_plan_part
 from survey_batch.results.embedding import Vectors, nearest_others, read_vectors
 from survey_batch.results.export.results import Results, find_results
-from survey_batch.results.neighbours import Metric
 
 if TYPE_CHECKING:
     import pandas as pd
