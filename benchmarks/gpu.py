@@ -10,9 +10,11 @@ few epochs on LAMOST spectra (simulated ones, where there are no real ones). The
 2. the network alone, by batch size, with the device's memory before and after many passes; also on ONNX Runtime, if
    that has a provider for the GPU;
 3. batches that are halved in a process that may use little of the device's memory;
-4. half precision: speed, and what it does to probabilities and classes;
-5. the phase from Zarr to Zarr with one and with two threads that prepare beside the one that computes: objects per
-   second, the share of the network alone, and how busy the GPU was.
+4. the phase from Zarr to Zarr with one and with two threads that prepare beside the one that computes: objects per
+   second, the share of the network alone, and how busy the GPU was;
+5. half precision: speed, and what it does to probabilities and classes.
+
+Of several GPUs the first of CUDA_VISIBLE_DEVICES is used and watched.
 """
 
 import argparse
@@ -30,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.predict import jobs, network, phase, precisions, spectra
-from benchmarks.timing import machine
+from benchmarks.timing import asked_gpu, machine
 from survey_batch.config.job import Job
 from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.core.arrays import F4, Variables
@@ -101,13 +103,10 @@ def elsewhere(folder: str, rows: Path, batch: int, share: float = 0.0, **variabl
     return np.load(f"{rows}.npy"), float(done.stdout.split()[-1])
 
 
-def device_memory() -> int:
-    """Bytes of the first GPU's memory in use by all; 0 where NVIDIA's tool is not there."""
-    command = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
-    if not shutil.which(command[0]):
-        return 0
-    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
-    return int(said[0]) * 2**20 if said and said[0].isdigit() else 0
+def device_memory() -> str:
+    """Memory of the GPU that is in use by all; "-" where NVIDIA's tool does not say."""
+    used = asked_gpu("memory.used")
+    return "-" if used is None else f"{used * 2**20 / 1e6:,.0f} MB"
 
 
 def against(answer: F4, other: F4) -> str:
@@ -147,7 +146,7 @@ def by_batch(classifier: KerasClassifier[Any], inputs: Any, batches: tuple[int, 
         part = np.resize(inputs, (batch, *inputs.shape[1:]))
         before = device_memory()
         rate = bare(classifier.model.predict_on_batch, part)
-        yield f"| {batch} | {rate:,.0f} | {before / 1e6:,.0f} MB | {device_memory() / 1e6:,.0f} MB |"
+        yield f"| {batch} | {rate:,.0f} | {before} | {device_memory()} |"
     yield from onnx_runtime(classifier, np.resize(inputs, (batches[-1], *inputs.shape[1:])))
 
 
@@ -177,7 +176,7 @@ def halving(folder: str, rows: Path, answer: F4, gpus: tuple[str, ...]) -> Itera
 
 
 def zarr_to_zarr(folder: Path, options: argparse.Namespace, alone: float) -> Iterator[str]:
-    """The fifth part."""
+    """The fourth part."""
     yield "| | objects/s, first shard to last | of the network alone | with the start of the worker | GPU busy |"
     yield "|---|---|---|---|---|"
     for name, threads in THREADS.items():

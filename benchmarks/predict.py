@@ -14,7 +14,6 @@ variable KERAS_BACKEND.
 import argparse
 import os
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +28,7 @@ import numpy.typing as npt
 import psutil
 
 from benchmarks.data import find_data, repeat_catalog
-from benchmarks.timing import as_a_worker, machine
+from benchmarks.timing import as_a_worker, asked_gpu, machine
 from survey_batch.config.job import Job
 from survey_batch.config.sections.cluster import GPU_PHASE, ClusterSection
 from survey_batch.config.sections.models import Precision
@@ -183,12 +182,10 @@ def watched_gpu() -> Iterator[list[float]]:
     """Collect what NVIDIA's tool says of the GPU's utilisation, 0 to 1; nothing where there is no such tool."""
     found: list[float] = []
     ended = threading.Event()
-    command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
 
     def look() -> None:
-        while shutil.which(command[0]) and not ended.wait(GPU_SECONDS):
-            said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-            found.extend(float(line) / 100 for line in said.split())
+        while not ended.wait(GPU_SECONDS) and (busy := asked_gpu("utilization.gpu")) is not None:
+            found.append(busy / 100)
 
     looking = threading.Thread(target=look)
     looking.start()

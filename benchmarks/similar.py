@@ -26,7 +26,7 @@ from survey_batch.config.jobfile import load_job
 from survey_batch.core.arrays import F4, Flags, Index
 from survey_batch.core.threads import one_thread
 from survey_batch.lazy.products import open_product
-from survey_batch.results.neighbours import nearest
+from survey_batch.models.neighbours import nearest
 from survey_batch.results.outliers import OutlierScore, reference_rows
 from survey_batch.results.similar import similar
 

@@ -3,6 +3,8 @@
 import os
 import platform
 import re
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -123,3 +125,13 @@ def machine() -> str:
         f"{os.cpu_count()} cores ({model[1] if model else platform.machine()}), {platform.system()}, "
         f"Python {platform.python_version()}, {packages}"
     )
+
+
+def asked_gpu(what: str) -> float | None:
+    """Ask NVIDIA's tool about the first GPU that this process may use; None where there is no such tool or answer."""
+    if not shutil.which("nvidia-smi"):
+        return None
+    which = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0] or "0"
+    command = ["nvidia-smi", f"--id={which}", f"--query-gpu={what}", "--format=csv,noheader,nounits"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return float(said) if said.replace(".", "", 1).isdigit() else None

@@ -91,9 +91,8 @@ def complete_columns(incomplete: str) -> list[str]:
     """Offer what an export can add, and behind `features=` the features, with commas."""
     with suppress(Exception):
         done, separator, begun = found.groups() if (found := COLUMNS.match(incomplete)) else ("", "", incomplete)
-        names = (
-            _features(_written()) if "features=" in incomplete else ["label", "split", "reason", "outlier", "features="]
-        )
+        single = ["label", "split", "reason", "outlier", "neighbours", "features="]
+        names = _features(_written()) if "features=" in incomplete else single
         return [f"{done}{separator}{name}" for name in _beginning(begun, names)]
     return []
 

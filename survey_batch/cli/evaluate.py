@@ -25,6 +25,8 @@ Prior = Annotated[
 def evaluate(job: JobFile, overrides: Overrides = None, split: Split = "test", prior: Prior = None) -> None:
     """Score the classifier of the job's train or predictions table on labelled objects of one split.
 
+    An embedding is scored by how often an object's nearest neighbours have its label.
+
     Example: survey-batch evaluate jobs/lamost-types.toml --prior equal
     """
     wanted = open_job(job, overrides)

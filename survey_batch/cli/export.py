@@ -26,7 +26,7 @@ def export(
         typer.Option(
             "--with",
             metavar="COLUMNS",
-            help="Add label, split, reason, outlier, or columns of a product: label,split or "
+            help="Add label, split, reason, outlier, neighbours, or columns of a product: label,split or "
             "features='psf_*,colour_*'. Can be repeated.",
             autocompletion=complete_columns,
         ),

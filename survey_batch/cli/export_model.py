@@ -1,4 +1,4 @@
-"""`survey-batch export-model`: a trained network as an ONNX file."""
+"""`survey-batch export-model`: a trained network or forest as an ONNX file."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ def export_model(
     folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Folder of a trained classifier.")],
     to: Annotated[str, typer.Option(metavar="FILE", help="The file to write, a path or URL that ends in .onnx.")],
 ) -> None:
-    """Write a trained network as an ONNX file, which other programs can run.
+    """Write a trained network or forest as an ONNX file, which other programs can run.
 
     It takes prepared inputs and gives calibrated probabilities. Its metadata say what the inputs are.
 

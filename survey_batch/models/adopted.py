@@ -22,6 +22,7 @@ from survey_batch.core.arrays import F4, Flags, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.threads import one_thread
 from survey_batch.models.base import Inputs
+from survey_batch.models.engines.graph import Graph
 from survey_batch.models.fitted import FittedClassifier
 from survey_batch.models.input_layout import Array, Data
 from survey_batch.models.input_pipeline import Step, begin, run_steps, steps_of
@@ -154,6 +155,22 @@ class Adopted(FittedClassifier[TrainingSection]):
         if self.recipe.steps.get(SCORES) == "logits":
             answer = expit(answer) if one_for_two else softmax(answer.astype(np.float64), axis=1)
         return np.asarray(np.concatenate([1 - answer, answer], axis=1) if one_for_two else answer, np.float32)
+
+    @property
+    def one_for_two(self) -> bool:
+        """Whether the model has one number for two classes; known before it has answered."""
+        return False
+
+    @override
+    def onnx_answer(self, graph: Graph, output: str) -> str:
+        """Do what `combined` does with the only output."""
+        if self.manifest.outputs != "classes":
+            return output
+        logits = self.recipe.steps.get(SCORES) == "logits"
+        if not self.one_for_two:
+            return graph.add("Softmax", output, axis=-1) if logits else output
+        second = graph.add("Sigmoid", output) if logits else output
+        return graph.add("Concat", graph.add("Sub", graph.constant(1), second), second, axis=-1)
 
     @override
     def settle(self, probability: F4, prepared: Variables) -> F4:

@@ -9,8 +9,7 @@ import numpy as np
 from typing_extensions import override
 
 from survey_batch.config.sections.training_base import NetworkTraining
-from survey_batch.models.adopted import SCORES, Adopted
-from survey_batch.models.engines.graph import Graph
+from survey_batch.models.adopted import Adopted
 from survey_batch.models.fitted import Arrays
 from survey_batch.models.input_layout import Array
 from survey_batch.models.keras_family import KerasClassifier
@@ -41,16 +40,10 @@ class AdoptedKeras(Adopted, KerasClassifier[NetworkTraining]):
             for tensor in self.model.inputs
         )
 
+    @property
     @override
-    def onnx_answer(self, graph: Graph, output: str) -> str:
-        """Do what `combined` does with the network's output."""
-        if self.manifest.outputs != "classes":
-            return output
-        logits, one_for_two = self.recipe.steps.get(SCORES) == "logits", self.model.outputs[0].shape[-1] == 1
-        if not one_for_two:
-            return graph.add("Softmax", output, axis=-1) if logits else output
-        second = graph.add("Sigmoid", output) if logits else output
-        return graph.add("Concat", graph.add("Sub", graph.constant(1), second), second, axis=-1)
+    def one_for_two(self) -> bool:
+        return len(self.classes) == 2 and self.model.outputs[0].shape[-1] == 1
 
     @override
     def ask(self, given: Mapping[str, Array]) -> dict[str, Array]:

@@ -46,16 +46,25 @@ def _reconstruction(scores: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {words:30} {scores[name]:.5f}  {100 * scores[name] / whole:5.1f} %"
 
 
+_NEIGHBOURS = {"classifier": "their vote", "nearest": "the nearest", "most_common": "commonest class"}
+"""Names of what is scored of an embedding, in words."""
+
+
 def _part(part: Mapping[str, Any], sequence: Sequence[str]) -> Iterator[str]:
     first = part["classifier"]
     yield f"{first['objects']} objects, {first['stars']} distinct; {_prior(part['prior'], first['objects'])}"
     if part.get("not_classified"):
         yield f"{part['not_classified']} objects could not be classified"
+    names = _NEIGHBOURS if "neighbours" in part else {}
+    if names:
+        yield f"classes by vote of the {part['neighbours']['vote']} nearest of {part['neighbours']['among']} objects"
     yield f"{'':17} accuracy [95 %]       macro F1 [95 %]"
     for name, one in part.items():
         if isinstance(one, dict) and "confusion" in one:
-            yield from _figures(name, one, sequence)
+            yield from _figures(names.get(name, name), one, sequence)
     yield from _probabilistic(first)
+    if names:
+        yield f"{'of the same class':17} {_with_95(first, 'same_class')}  share of the neighbours"
     yield from _classes(first["per_class"])
 
 
@@ -95,10 +104,11 @@ def _probabilistic(one: Mapping[str, Any]) -> Iterator[str]:
 
 def _classes(table: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     width = max(*(len(name) for name in table), 17)
-    yield f"{'class':{width}} objects  precision [95 %]      recall [95 %]         F1"
+    last, title = ("same_class", "same") if any("same_class" in one for one in table.values()) else ("f1", "F1")
+    yield f"{'class':{width}} objects  precision [95 %]      recall [95 %]         {title}"
     for name, one in table.items():
         pair = "  ".join(_with_95(one, key) for key in ("precision", "recall"))
-        yield f"{name:{width}} {one['support']:7}  {pair}  {_number(one['f1'])}"
+        yield f"{name:{width}} {one['support']:7}  {pair}  {_number(one[last])}"
 
 
 def _with_95(one: Mapping[str, Any], name: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-TITLES = {"test": "test split", "cross_validation": "cross-validation"}
+TITLES = {"test": "test split", "cross_validation": "cross-validation", "all": "all objects with a label"}
 
 
 def describe_values(scores: Mapping[str, Any]) -> str:

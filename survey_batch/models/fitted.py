@@ -12,7 +12,9 @@ from survey_batch.core.arrays import Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.artifact import read_arrays, write_arrays
 from survey_batch.models.base import Classifier, Section
+from survey_batch.models.calibration import SMALLEST
 from survey_batch.models.classes import class_numbers, classes_among
+from survey_batch.models.engines.graph import Graph
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest, again
 from survey_batch.models.recipe import Recipe
@@ -71,6 +73,25 @@ class FittedClassifier(Classifier[Section]):
     @abstractmethod
     def write_model(self, path: Path) -> None:
         """Store the model."""
+
+    def onnx_answer(self, graph: Graph, output: str) -> str:
+        """Add what a classifier makes of its model's output, up to the temperature, to an ONNX graph.
+
+        A family that makes more of it, such as one with an `answer` of its own, overrides this, or cannot be exported.
+        """
+        if self.manifest.outputs != "classes" or self.manifest.temperature == 1:
+            return output
+        logits = graph.add("Log", graph.add("Max", output, graph.constant(SMALLEST)))
+        return graph.add("Softmax", graph.add("Div", logits, graph.constant(self.manifest.temperature)), axis=-1)
+
+    @property
+    def onnx_evidence(self) -> dict[str, tuple[int | None, ...]]:
+        """Shape of each array that `evidence` finds, the objects first: None."""
+        return {}
+
+    def onnx_settle(self, graph: Graph, answer: str, evidence: Mapping[str, str]) -> str:  # noqa: ARG002
+        """Add the kind's rule, `settle`, to an ONNX graph; `evidence` names its inputs, float32."""
+        return answer
 
     @classmethod
     def prepare_fit(

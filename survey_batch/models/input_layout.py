@@ -45,6 +45,8 @@ class Data:
         Texts along the dimensions `feature`, `band` and `channel`.
     wavelength : (wavelength,) float64 or None
         Pixel centres [Angstrom, vacuum].
+    keeps_missing : bool
+        Whether the model is handed missing values as NaN.
     """
 
     values: Mapping[str, Array]
@@ -52,6 +54,7 @@ class Data:
     possible: Flags
     names: Mapping[str, tuple[str, ...]]
     wavelength: F8 | None = None
+    keeps_missing: bool = False
 
     @property
     def measured(self) -> tuple[str, ...]:

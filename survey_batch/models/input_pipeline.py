@@ -131,10 +131,13 @@ def begin(block: Variables, recipe: Recipe) -> Data:
 
 
 def finish(data: Data) -> Data:
-    """Mark the objects that still lack a value as impossible, and fill theirs with 0, which harms no other object."""
+    """Mark the objects that still lack a value as impossible, and fill theirs with 0, which harms no other object.
+
+    A model that is handed missing values answers about objects that lack some.
+    """
     possible = data.possible
     for values in data.values.values():
-        if values.dtype.kind == "f":
+        if values.dtype.kind == "f" and not data.keeps_missing:
             possible = possible & np.isfinite(values.reshape(len(possible), -1)).all(axis=1)
     blanked = {name: _blanked(values, possible) for name, values in data.values.items()}
     return replace(data, values=blanked, possible=possible)

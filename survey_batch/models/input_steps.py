@@ -120,10 +120,11 @@ def clip(data: Data, low: Number, high: Number) -> Data:
     return _changed(data, lambda _, values: np.clip(values, low, high))
 
 
-def nan(data: Data, policy: Literal["zero", "mean", "interpolate", "refuse"]) -> Data:
+def nan(data: Data, policy: Literal["zero", "mean", "interpolate", "refuse", "keep"]) -> Data:
     """Fill what is missing with 0, with the object's mean, or from its neighbours in wavelength.
 
-    An object without any value is not answered; with `refuse`, none that lacks a value is.
+    An object without any value is not answered; with `refuse`, none that lacks a value is. With `keep`, the model is
+    handed what is missing as NaN: for forests and boosted trees that were fitted to rows with NaN.
 
     Raises
     ------
@@ -137,7 +138,8 @@ def nan(data: Data, policy: Literal["zero", "mean", "interpolate", "refuse"]) ->
         if policy == "interpolate" and data.dims[name][-1:] != ("wavelength",):
             raise ConfigurationError(f"step 'nan:interpolate' is for spectra, and {name!r} is none")
         filled[name] = _filled(data.values[name], known.reshape(data.values[name].shape), policy)
-    return replace(data, values={**data.values, **filled}, possible=possible)
+    keeps = data.keeps_missing or policy == "keep"
+    return replace(data, values={**data.values, **filled}, possible=possible, keeps_missing=keeps)
 
 
 def _filled(values: Array, known: Flags, policy: str) -> Array:
@@ -148,7 +150,7 @@ def _filled(values: Array, known: Flags, policy: str) -> Array:
         return np.where(known, values, mean.astype(values.dtype).reshape(-1, *[1] * (values.ndim - 1)))
     if policy == "interpolate":
         return bridge(np.where(known, values, np.nan).reshape(-1, values.shape[-1])).reshape(values.shape)
-    return values
+    return np.where(known, values, values.dtype.type(np.nan)) if policy == "keep" else values
 
 
 def _known(values: Array) -> F8:

@@ -1,7 +1,6 @@
 """Base class of families with a Keras model: fitting, batches, saving and loading."""
 
 import logging
-from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import chain
@@ -16,10 +15,9 @@ from survey_batch.config.sections.training_base import NetworkTraining
 from survey_batch.core.arrays import F4, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import Inputs
-from survey_batch.models.calibration import SMALLEST, apply_temperature
+from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.devices import check_backend
-from survey_batch.models.engines.graph import Graph
 from survey_batch.models.examples import Examples, Schedule, Training, balanced_weights
 from survey_batch.models.fitted import Arrays, Extra, FittedClassifier, valid_part
 from survey_batch.models.fitting import Workspace
@@ -141,25 +139,6 @@ class KerasClassifier(FittedClassifier[NetworkSection]):
     def answer(self, inputs: Inputs) -> F4:
         """Compute the answer, (object, column): probabilities before temperature scaling."""
         return self.outputs(inputs)
-
-    def onnx_answer(self, graph: Graph, output: str) -> str:
-        """Add what a classifier makes of its network's output, `answer` and the temperature, to an ONNX graph.
-
-        A family with an `answer` of its own overrides this too, or cannot be exported.
-        """
-        if self.manifest.outputs != "classes" or self.manifest.temperature == 1:
-            return output
-        logits = graph.add("Log", graph.add("Max", output, graph.constant(SMALLEST)))
-        return graph.add("Softmax", graph.add("Div", logits, graph.constant(self.manifest.temperature)), axis=-1)
-
-    @property
-    def onnx_evidence(self) -> dict[str, tuple[int | None, ...]]:
-        """Shape of each array that `evidence` finds, the objects first: None."""
-        return {}
-
-    def onnx_settle(self, graph: Graph, answer: str, evidence: Mapping[str, str]) -> str:  # noqa: ARG002
-        """Add the kind's rule, `settle`, to an ONNX graph; `evidence` names its inputs, float32."""
-        return answer
 
     def outputs(self, inputs: Inputs) -> F4:
         """Run the model on a batch.

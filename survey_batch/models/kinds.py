@@ -20,7 +20,8 @@ SPECTRAL_TYPE = ClassifierKind(
         "convolution": "survey_batch.models.spectral_convolution:SpectralConvolution",
         "published": "survey_batch.models.published_spectral_type:PublishedSpectralType",
     },
-    seconds={"lines": 1.0e-3, "convolution": 6.1e-4},  # benchmarks.scale, benchmarks.predict
+    # benchmarks.variants, but for `lines` (benchmarks.scale) and `convolution` (benchmarks.predict)
+    seconds={"forest": 4.2e-4, "lines": 1.0e-3, "convolution": 6.1e-4, "published": 6.5e-4},
 )
 
 GALAXY_QUASAR_STAR = ClassifierKind(
@@ -32,6 +33,12 @@ GALAXY_QUASAR_STAR = ClassifierKind(
         "published-svm": "survey_batch.models.published_galaxy:PublishedSVM",
         "published-forest": "survey_batch.models.published_galaxy:PublishedForest",
     },
+    seconds={  # benchmarks.variants
+        "convolution": 5.3e-4,
+        "published-cnn": 2.4e-3,
+        "published-svm": 8.9e-4,
+        "published-forest": 7.6e-4,
+    },
 )
 
 STELLAR_IMAGE = ClassifierKind(
@@ -42,7 +49,8 @@ STELLAR_IMAGE = ClassifierKind(
         "small-vit": "survey_batch.models.stellar_image:SmallViT",
         "vit": "survey_batch.models.vit:ViT",
     },
-    seconds={"vit": 0.33},  # six images a second on two quiet cores
+    # benchmarks.variants; six images a second on two quiet cores
+    seconds={"cnn": 1.4e-3, "small-vit": 2.3e-3, "vit": 0.33},
 )
 
 STAMP_TYPE = ClassifierKind(
@@ -54,6 +62,8 @@ STAMP_TYPE = ClassifierKind(
         "cnn-mlp": "survey_batch.models.published_stamps:StampCNN",
         "svm-psf": "survey_batch.models.published_stamps:SimilaritySVM",
     },
+    # fifty stars a second, nearly all of it diffraction (docs/classifiers/stamp-types.md); benchmarks.variants
+    seconds={"likelihood": 2.0e-2, "pca-mlp": 2.5e-4, "cnn-mlp": 2.7e-4},
 )
 
 PSF_STAR = ClassifierKind(
@@ -63,6 +73,7 @@ PSF_STAR = ClassifierKind(
         "cnn": "survey_batch.models.psf_star:PsfStarCNN",
         "published": "survey_batch.models.psf_star:PublishedPsfStar",
     },
+    seconds={"cnn": 1.3e-3, "published": 1.3e-3},  # benchmarks.variants
 )
 
 ADOPTED = ClassifierKind(
@@ -87,6 +98,7 @@ SPECTRUM_EMBEDDING = ClassifierKind(
     "spectrum-embedding",
     EmbeddingTraining,
     {"autoencoder": "survey_batch.models.spectrum_embedding:SpectrumEmbedding"},
+    seconds={"autoencoder": 3.4e-4},  # benchmarks.variants
 )
 
 QUANTITIES = ClassifierKind(
@@ -96,4 +108,5 @@ QUANTITIES = ClassifierKind(
         "convolution": "survey_batch.models.spectral_quantities:SpectralQuantities",
         "networks": "survey_batch.models.feature_quantities:FeatureQuantities",
     },
+    seconds={"convolution": 5.1e-4, "networks": 2.2e-4},  # benchmarks.variants
 )

@@ -37,8 +37,8 @@ def scores_of(
     data
         The objects.
     answers
-        Probabilities (object, class) or class numbers (object,) by name. One is `classifier`; its rows of NaN (not
-        classified) are left out of all answers and counted.
+        Probabilities (object, class) or class numbers (object,) by name. One is `classifier`; its rows of NaN, or its
+        numbers below 0 (not classified), are left out of all answers and counted.
     classes
         Class names.
     seed
@@ -58,7 +58,7 @@ def scores_of(
     ConfigurationError
         A label is not among the classes, no object was classified, or the prior is invalid.
     """
-    known = np.isfinite(answers["classifier"]).all(axis=1)
+    known = _answered(answers["classifier"])
     if not known.any():
         raise ConfigurationError(f"none of {len(known)} objects could be classified: there is nothing to score")
     true, star = class_numbers(data.label[known], classes), data.star[known]
@@ -81,6 +81,10 @@ def scores_of(
                 "mcnemar": mcnemar(true, picked["classifier"], predicted),
             }
     return scores
+
+
+def _answered(answer: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    return np.asarray(answer >= 0 if answer.ndim == 1 else np.isfinite(answer).all(axis=1), bool)
 
 
 def brief(part: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.base import Inputs, Section
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
+from survey_batch.models.engines.graph import Graph
 from survey_batch.models.fitted import FittedClassifier
 from survey_batch.models.fitting import Workspace
 from survey_batch.models.labelled import Labelled
@@ -82,6 +83,13 @@ class SklearnClassifier(FittedClassifier[Section]):
         # The model has no column for a class without training rows.
         raw[:, self.model.classes_] = self.model.predict_proba(inputs)
         return apply_temperature(raw, self.manifest.temperature).astype(np.float32)
+
+    @override
+    def onnx_answer(self, graph: Graph, output: str) -> str:
+        numbers = np.asarray(self.model.classes_)
+        if len(numbers) < len(self.classes):
+            output = graph.add("MatMul", output, graph.constant(np.eye(len(self.classes))[numbers]))
+        return super().onnx_answer(graph, output)
 
     def write_model(self, path: Path) -> None:
         """Write the model; refuse one that could not be read again.

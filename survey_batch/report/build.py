@@ -8,7 +8,7 @@ import zarr
 
 from survey_batch.report.classifier import classifier_section, threshold_of
 from survey_batch.report.examples import shown_objects
-from survey_batch.report.figures_embedding import embedding_section
+from survey_batch.report.figures_embedding import embedding_section, neighbour_section
 from survey_batch.report.figures_images import composite_section, cutout_section, stamp_section
 from survey_batch.report.figures_scores import score_section
 from survey_batch.report.figures_sky import sky_section
@@ -66,6 +66,7 @@ def _sections(status: RunStatus) -> Iterator[Html]:
         if predictions is not None and objects.embedding is not None:
             yield from classifier_section(predictions, objects)
             yield embedding_section(objects, objects.embedding)
+            yield from neighbour_section(objects, objects.embedding)
         if predictions is not None and "value" in predictions:
             yield from classifier_section(predictions, objects)
             yield from value_section(status, predictions, objects)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from survey_batch.core.arrays import F4, Index
+from survey_batch.models.neighbours import nearest
 from survey_batch.report.objects import Objects, spread
 from survey_batch.report.page import Content, Html, badge, bar, tag
 from survey_batch.report.style import STATUS_COLORS
-from survey_batch.results.neighbours import nearest
 
 EXAMPLES = 12
 PARTIAL_EXAMPLES = 3

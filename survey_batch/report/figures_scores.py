@@ -108,7 +108,7 @@ def _part(part: Scored, objects: Objects) -> Iterator[Html]:
     numbers = f": {scores['objects']:,} objects, {scores['stars']:,} distinct"
     yield tag("h3", f"Split “{part.split}”" if part.split else "No split", numbers)
     yield tag("p", SPLIT_NOTES.get(part.split, ""), class_="note")
-    yield tag("div", *(_card(scores, key, name) for key, name in _headlines(scores)), class_="cards")
+    yield tag("div", *(card(scores, key, name) for key, name in _headlines(scores)), class_="cards")
     counts = confusion_figure(scores["confusion"], objects.classes, normalised=False)
     matrix = plot(counts, in_words(scores, objects), least=SMALLEST)
     curves = (
@@ -118,7 +118,7 @@ def _part(part: Scored, objects: Objects) -> Iterator[Html]:
         ),
     )
     yield tag("div", scroll_box(matrix, "Confusion matrix"), *curves, class_="row")
-    yield tag("div", tag("div", _class_table(scores, objects), class_="wide"), _coverage_table(scores), class_="row")
+    yield tag("div", tag("div", class_table(scores, objects), class_="wide"), _coverage_table(scores), class_="row")
 
 
 def in_words(scores: dict[str, Any], objects: Objects) -> str:
@@ -158,7 +158,8 @@ def _headlines(scores: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "expected_calibration_error", "calibration error"
 
 
-def _card(scores: dict[str, Any], key: str, name: str) -> Html:
+def card(scores: dict[str, Any], key: str, name: str) -> Html:
+    """Make the card of a figure."""
     ends = scores.get(f"{key}_95")
     below = f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else ""
     if key == "expected_calibration_error":
@@ -166,7 +167,8 @@ def _card(scores: dict[str, Any], key: str, name: str) -> Html:
     return tag("div", tag("b", f"{scores[key]:.3f}"), tag("span", name), tag("small", below), class_="card")
 
 
-def _class_table(scores: dict[str, Any], objects: Objects) -> Html:
+def class_table(scores: dict[str, Any], objects: Objects) -> Html:
+    """Make the table of the figures of each class."""
     rows = [
         (
             badge(name, objects.colors[name]),

@@ -9,7 +9,7 @@ import zarr
 from survey_batch.core.arrays import F4, Flags, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import usable
-from survey_batch.results.neighbours import Block
+from survey_batch.models.neighbours import Block, Metric, Neighbours, nearest
 from survey_batch.store.damage import read_array
 from survey_batch.store.marks import read_marks
 from survey_batch.store.products import open_strictly, stored
@@ -92,3 +92,24 @@ def read_vectors(output: str) -> Vectors:
             'classifier that answers with one, such as train.kind = "spectrum-embedding" makes'
         )
     return Vectors(group, usable(np.asarray(read_marks(output, PREDICTIONS, group), np.uint8)))
+
+
+def nearest_others(vectors: Vectors, rows: Index, top: int, metric: Metric = "euclidean") -> Neighbours:
+    """Find the nearest objects to some, which are not their own neighbours.
+
+    Parameters
+    ----------
+    vectors
+    rows : (query,) int
+        The objects, in any order; all have a vector.
+    top, metric
+        As in `nearest`, which compares all objects.
+    """
+    order = np.argsort(rows, kind="stable")
+    queries = np.empty((len(rows), vectors.dimensions), np.float32)
+    queries[order] = vectors.take(rows[order])
+    found = nearest(queries, vectors.blocks(), top + 1, metric)
+    # Of what was found, the object itself is left out, or the last one where others with no distance push it out.
+    others = found.rows != rows[:, None]
+    others[others.all(axis=1), -1] = False
+    return Neighbours(found.rows[others].reshape(-1, top), found.distances[others].reshape(-1, top))

@@ -12,10 +12,10 @@ from survey_batch.config.job import Job
 from survey_batch.core.arrays import Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
+from survey_batch.models.neighbours import Metric
 from survey_batch.planning.stored import planned_rows, read_plan_part
-from survey_batch.results.embedding import Vectors, read_vectors
+from survey_batch.results.embedding import Vectors, nearest_others, read_vectors
 from survey_batch.results.export.results import Results, find_results
-from survey_batch.results.neighbours import Metric, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,20 +144,13 @@ def _check_answered(names: Sequence[str], rows: Index, vectors: Vectors) -> None
 def _neighbours(
     vectors: Vectors, results: Results, names: Sequence[str], rows: Index, top: int, metric: Metric
 ) -> pa.Table:
-    order = np.argsort(rows, kind="stable")
-    queries = np.empty((len(rows), vectors.dimensions), np.float32)
-    queries[order] = vectors.take(rows[order])
-    found = nearest(queries, vectors.blocks(), top + 1, metric)
-    # Of what was found, the object itself is left out, or the last one where others with no distance push it out.
-    others = found.rows != rows[:, None]
-    others[others.all(axis=1), -1] = False
-    others &= found.rows >= 0
-    query, rank = np.nonzero(others)
+    found = nearest_others(vectors, rows, top, metric)
+    query, rank = np.nonzero(found.rows >= 0)
     about = _read(results, found.rows[query, rank])
     return pa.table(
         {
             "object": pa.array([names[index] for index in query.tolist()], pa.string()),
-            "rank": np.concatenate([np.arange(1, count + 1) for count in others.sum(axis=1)]),
+            "rank": rank + 1,
             "object_id": about["object_id"],
             "distance": found.distances[query, rank],
             **{name: about[name] for name in ("label", "ra", "dec", "status")},

@@ -171,14 +171,23 @@ class PredictionsStage(Stage):
         """Estimate a shard of the upstream product and the framework."""
         shard = min(self.context.shard_rows, plan.size("object")) * self._upstream_stage().schema(1).row_nbytes
         manifest = self._manifest
-        seconds = classifier_kind(manifest.kind).seconds.get(manifest.variant)
-        model = f"{manifest.variant} of kind {manifest.kind}"
+        kind = classifier_kind(manifest.kind)
+        seconds = kind.seconds.get(manifest.variant)
         return Cost(
             process_bytes=FRAMEWORK_BYTES,
             worker_bytes=COPIES_OF_INPUT * shard,
             cpu_seconds=plan.size("object") * (seconds or 0.0),
             start_seconds=FRAMEWORK_START_SECONDS,
-            unknown="" if seconds else f"what {self.folder} ({model}) takes for an object",
+            unknown="" if seconds else self._unknown(its_own=not kind.trained_here),
+        )
+
+    def _unknown(self, *, its_own: bool) -> str:
+        """Say what time is not known, and how to find it out."""
+        manifest = self._manifest
+        why = ", which depends on the model" if its_own else ""
+        return (
+            f"what {self.folder} ({manifest.variant} of kind {manifest.kind}) takes for an object{why} (run some, with "
+            "catalog.sample.total: the report has the CPU time)"
         )
 
     def _classifier(self) -> "Classifier[Any]":

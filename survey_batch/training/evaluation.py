@@ -23,7 +23,9 @@ from survey_batch.models.judging import judge_of, judge_of_model
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.loading import family_of, load_classifier
 from survey_batch.models.manifest import Manifest, Quantity
+from survey_batch.models.neighbour_votes import neighbour_scores
 from survey_batch.models.prior import Prior
+from survey_batch.models.recipe import Recipe
 from survey_batch.preflight.provenance import check_made_by
 from survey_batch.training.labelled_rows import read_labelled
 
@@ -33,6 +35,9 @@ log = logging.getLogger(__name__)
 @one_thread()
 def evaluate(job: Job, split: str = "test", prior: Prior | None = None) -> dict[str, Any]:
     """Score the classifier of table [train], or if absent of [predictions], on one split of the job's objects.
+
+    An embedding is scored by the labels of neighbours (`survey_batch.models.neighbour_votes`); where the catalogue has
+    no splits, each object is compared with all others.
 
     Parameters
     ----------
@@ -58,25 +63,61 @@ def evaluate(job: Job, split: str = "test", prior: Prior | None = None) -> dict[
     quantities = _quantities(classifier.manifest, named.classifier)
     recipe = classifier.recipe
     check_made_by(job, recipe.product)
+    stated = prior or (job.train.prior if job.train else "as_found")
+    if classifier.manifest.outputs == "embedding":
+        return {"classifier": named.classifier, **_by_neighbours(job, classifier, split, stated)}
     step(f"scoring the {split} split")
     data = read_labelled(job, recipe.product, recipe.variables, classifier.classes, split=split, quantities=quantities)
-    recipe.check_product(data.coordinates, data.shapes)
-    recipe.check_made(data.made)
-    recipe.check_basis(data.basis)
+    _check_recipe(recipe, data)
     answers: dict[str, npt.NDArray[Any]] = {"classifier": predict_rows(classifier, data)}
-    stated = prior or (job.train.prior if job.train else "as_found")
     judge = judge_of_model(classifier.manifest, stated)
     scores = judge.scores(data, answers, classifier.manifest.seed)
     return {**judge.named(), "classifier": named.classifier, split: scores}
 
 
-def _quantities(manifest: Manifest, folder: str) -> tuple[Quantity, ...]:
-    """Return the quantities of a model; refuse one whose answers can be compared with nothing."""
-    what = "an embedding" if manifest.outputs == "embedding" else manifest.outputs
-    if manifest.outputs == "embedding" or any(not quantity.column for quantity in manifest.quantities):
+def _by_neighbours(job: Job, classifier: Classifier[Any], split: str, prior: Prior) -> dict[str, Any]:
+    """Score an embedding by the labels of neighbours: those of a split's objects among the other labelled objects.
+
+    Raises
+    ------
+    ConfigurationError
+        There are not two classes among the labels, or no object of the split.
+    """
+    recipe = classifier.recipe
+    data = read_labelled(job, recipe.product, recipe.variables, needed=False)
+    classes = classes_among(data.label)
+    if len(classes) < 2:
+        there = f"all {len(data):,} labelled objects are {classes[0]}" if classes else "no usable object has a label"
         raise ConfigurationError(
-            f"{folder} answers with {what}, and evaluate compares classes, or values that were learnt from columns of "
-            "the catalogue"
+            f"an embedding is scored by the labels of neighbours, and {there} in {job.output}: set catalog.label to a "
+            "column with classes, at least of some objects"
+        )
+    _check_recipe(recipe, data)
+    splits = sorted(set(data.split) - {""})
+    if splits and split not in splits:
+        raise ConfigurationError(
+            f"no usable object of split {split!r} has a label; the splits of labelled objects are {', '.join(splits)}"
+        )
+    named = split if splits else ""
+    step(
+        f"comparing objects of the {split} split with the others" if splits else "comparing each object with the others"
+    )
+    scores = neighbour_scores(data, predict_rows(classifier, data), classes, named, classifier.manifest.seed, prior)
+    return {"classes": list(classes), named or "all": scores}
+
+
+def _check_recipe(recipe: Recipe, data: Labelled) -> None:
+    recipe.check_product(data.coordinates, data.shapes)
+    recipe.check_made(data.made)
+    recipe.check_basis(data.basis)
+
+
+def _quantities(manifest: Manifest, folder: str) -> tuple[Quantity, ...]:
+    """Return the quantities of a model; refuse one whose values can be compared with nothing."""
+    if any(not quantity.column for quantity in manifest.quantities):
+        raise ConfigurationError(
+            f"{folder} answers with values, and evaluate compares only values that were learnt from columns of the "
+            "catalogue"
         )
     return manifest.quantities
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import gpu
+from benchmarks.timing import asked_gpu
 
 
 def test_answers_are_compared_where_both_are_known():
@@ -32,6 +33,17 @@ def test_a_backend_that_is_chosen_stays(monkeypatch):
     monkeypatch.setattr(gpu, "find_spec", lambda _: None)
     with pytest.raises(SystemExit, match="nothing to run on"):
         gpu.choose_backend()
+
+
+def test_the_gpu_that_may_be_used_is_asked_and_no_other(tmp_path, monkeypatch):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text('#!/bin/sh\ncase "$1" in --id=3) echo 250;; --id=0) echo 7;; *) echo "[N/A]";; esac\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for visible, said, memory in (("3,5", 250, "262 MB"), ("", 7, "7 MB"), ("9", None, "-")):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert asked_gpu("memory.used") == said
+        assert gpu.device_memory() == memory
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import pytest
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models import input_steps
+from survey_batch.models.input_pipeline import finish
 from survey_batch.spectra.grid import log_grid
 from survey_batch.spectra.normalize import continuum
 from tests.models.test_input_layout import cutouts, data
@@ -159,3 +160,10 @@ def test_a_row_is_the_same_alone_and_among_others():
         for way in ways:
             together = getattr(input_steps, name)(spectra(), way).values["flux"][2:3]
             np.testing.assert_array_equal(getattr(input_steps, name)(spectra(HOLES[2:3]), way).values["flux"], together)
+
+
+def test_a_model_that_knows_missing_values_is_handed_them_as_nan():
+    flux = np.array([[1, np.inf, 3], [np.nan, np.nan, np.nan], [1, 2, 3]], np.float32)
+    data = finish(input_steps.nan(spectra(flux), "keep"))
+    assert data.possible.tolist() == [True, False, True]
+    np.testing.assert_array_equal(data.values["flux"], [[1, np.nan, 3], [0, 0, 0], [1, 2, 3]])

@@ -34,3 +34,9 @@ def test_the_class_of_a_variant_knows_its_kind_and_its_name(kind):
 def test_all_variants_are_registered():
     assert set(kinds.STAMP_TYPE.variants) == {"likelihood", "pca-mlp", "cnn-mlp", "svm-psf"}
     assert next(iter(kinds.STAMP_TYPE.variants)) == "likelihood"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_plan_knows_what_the_default_variant_takes_and_no_variant_that_is_not_there(kind):
+    assert next(iter(kind.variants)) in kind.seconds
+    assert kind.seconds.keys() <= kind.variants.keys()

@@ -10,7 +10,7 @@ from survey_batch.report.examples import ALIKE, STRANGEST, chosen
 from survey_batch.report.figures_embedding import principal_plane
 from survey_batch.report.objects import read_objects
 from survey_batch.report.summary import summarize
-from tests.report.outputs import make_embedding, make_spectra, spectra_job
+from tests.report.outputs import SHARD, make_embedding, make_spectra, spectra_job
 
 OBJECTS, STRANGE = 24, 13
 
@@ -45,6 +45,9 @@ def test_the_page_has_the_map_the_model_and_the_scores(embedded):
         "Which are alike",
         "The strangest of 24",
         "outlier score",
+        "How often neighbours are of one class",
+        "24 objects, each given the commonest label of the 5 nearest among 24 labelled objects",
+        "accuracy of the vote",
         "dimensions 3",
         "1,200 objects",
         "2.0 % of the variance of 40 held-out spectra ( 4.0 % with as many principal components, 1.0 % is noise)",
@@ -60,3 +63,12 @@ def test_the_plane_holds_the_two_largest_components_and_leaves_out_what_is_unkno
     assert np.isnan(place[7]).all()
     np.testing.assert_allclose(np.abs(np.corrcoef(place[known, 0], vectors[known, 1])[0, 1]), 1, atol=0.01)
     assert share[0] > 0.8 > 0.15 > share[1] > 0.05
+
+
+def test_without_two_labels_the_page_says_nothing_of_neighbours_classes(tmp_path):
+    job = spectra_job(tmp_path)
+    make_spectra(job, OBJECTS, label=np.full(SHARD, "A", dtype=object))
+    make_embedding(job, np.random.default_rng(4).normal(size=(OBJECTS, 3)).astype(np.float32))
+    text = build_page(job.output)
+    assert "Which are alike" in text
+    assert "How often neighbours" not in text

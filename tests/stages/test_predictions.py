@@ -230,13 +230,22 @@ def test_an_engine_is_a_setting_of_the_product_and_for_networks_on_cpus_alone(fo
 
 
 @pytest.mark.parametrize(
-    ("seconds", "counted", "unknown"), [({"networks": 2e-3}, 0.2, ""), ({}, 0.0, "networks of kind table")]
+    ("kind", "counted", "unknown"),
+    [
+        ({"seconds": {"networks": 2e-3}}, 0.2, ""),
+        (
+            {"seconds": {}, "trained_here": True},
+            0.0,
+            "networks of kind table) takes for an object (run some, with",
+        ),
+        ({"seconds": {}, "trained_here": False}, 0.0, "takes for an object, which depends on the model (run some"),
+    ],
 )
 def test_a_time_that_was_measured_is_counted_and_any_other_said_to_be_unknown(
-    folder, tmp_path, monkeypatch, seconds, counted, unknown
+    folder, tmp_path, monkeypatch, kind, counted, unknown
 ):
     job = lamost(tmp_path, ("spectra", "features", "predictions"), folder(table_recipe(tmp_path)))
-    monkeypatch.setattr(predictions, "classifier_kind", lambda _: SimpleNamespace(seconds=seconds))
+    monkeypatch.setattr(predictions, "classifier_kind", lambda _: SimpleNamespace(**{"trained_here": True} | kind))
     cost = make_stage(job, "predictions").cost(SimpleNamespace(size=lambda _: 100))
     assert cost.cpu_seconds == pytest.approx(counted)
     assert unknown in cost.unknown

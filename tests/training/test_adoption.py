@@ -16,7 +16,7 @@ from survey_batch.models.recipe import made_with
 from survey_batch.stages import make_stage
 from survey_batch.training.evaluation import evaluate
 from tests.models.onnx_models import linear
-from tests.report.outputs import make_spectra, spectra_job
+from tests.report.outputs import SHARD, make_spectra, spectra_job
 
 RANDOM = np.random.default_rng(2)
 READY = ("mask", "normalise:median", "nan:zero")
@@ -25,8 +25,12 @@ CLASSES = "classes:A,G,M"
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
-    job = spectra_job(str(tmp_path_factory.mktemp("adoption") / "out"), ("spectra",))
-    make_spectra(job)
+    return made_job(tmp_path_factory.mktemp("adoption") / "out")
+
+
+def made_job(output, **coordinates):
+    job = spectra_job(str(output), ("spectra",))
+    make_spectra(job, **coordinates)
     settings = json.dumps(make_stage(job, "spectra").settings())
     zarr.open_group(f"{job.output}/spectra.zarr", mode="r+").attrs["provenance"] = settings
     return job
@@ -96,6 +100,36 @@ def test_an_adopted_classifier_is_scored_on_labelled_objects(job, weights, tmp_p
     )
     scores = evaluate(named)
     assert scores["test"]["classifier"]["objects"] == 8
+
+
+def embedding(job, weights, folder):
+    """The job with an adopted model that answers with an embedding."""
+    sb.adopt(linear(folder / "e.onnx", weights), job, "spectra", "embedding", folder / "e", preprocess=READY)
+    named = job.predictions.model_copy(update={"classifier": str(folder / "e")})
+    return job.model_copy(update={"predictions": named})
+
+
+def test_an_embedding_is_scored_by_the_labels_of_neighbours_in_other_splits(job, weights, tmp_path):
+    named = embedding(job, weights, tmp_path)
+    scores = evaluate(named)
+    assert scores["classes"] == ["A", "G", "M"]
+    assert scores["test"]["classifier"]["objects"] == 8
+    assert scores["test"]["neighbours"] == {"vote": 5, "among": 16}
+    with pytest.raises(ConfigurationError, match="'tset' has a label; the splits of labelled objects are test, train"):
+        evaluate(named, split="tset")
+
+
+@pytest.mark.parametrize(("label", "there"), [("", "no usable object has a label"), ("A", "all 24 labelled .* are A")])
+def test_an_embedding_of_objects_without_two_classes_is_not_scored(weights, tmp_path, label, there):
+    job = made_job(tmp_path / "out", label=np.full(SHARD, label, dtype=object))
+    with pytest.raises(ConfigurationError, match=rf"{there} in .*: set catalog\.label"):
+        evaluate(embedding(job, weights, tmp_path))
+
+
+def test_without_splits_each_object_is_compared_with_all_others(weights, tmp_path):
+    job = made_job(tmp_path / "out", split=np.full(SHARD, "", dtype=object))
+    scores = evaluate(embedding(job, weights, tmp_path))
+    assert scores["all"]["classifier"]["objects"] == scores["all"]["neighbours"]["among"] == 24
 
 
 def test_values_and_embeddings_are_adopted_too(job, spectra, weights, tmp_path):

@@ -15,6 +15,8 @@ OPSET = 18
 IR_VERSION = 9
 """Version of the file format; ONNX Runtime 1.20 and OpenVINO 2024 read it, and not every later one."""
 DOMAIN = "survey_batch"
+TREES, TREES_OPSET = "ai.onnx.ml", 3
+"""Domain of ONNX's operators for trees, and its version."""
 
 Shape = tuple[int | None, ...]
 """Of a value; the first axis, the batch, is None."""
@@ -35,6 +37,7 @@ class Node:
     inputs: tuple[str, ...]
     output: str
     attributes: Mapping[str, Any]
+    domain: str = ""
 
 
 class Graph:
@@ -44,10 +47,10 @@ class Graph:
         self.nodes: dict[str, Node] = {}
         self.constants: dict[str, npt.NDArray[Any]] = {}
 
-    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
+    def add(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Add a node and return the name of its output."""
         name = f"{operator}_{len(self.nodes)}"
-        self.nodes[name] = Node(operator, inputs, name, attributes)
+        self.nodes[name] = Node(operator, inputs, name, attributes, domain)
         return name
 
     def constant(self, values: Any, dtype: type[np.generic] = np.float32) -> str:
@@ -106,10 +109,13 @@ class Graph:
                 needed.add(name)
                 asked += self.nodes[name].inputs if name in self.nodes else ()
         nodes = [
-            helper.make_node(node.operator, node.inputs, [node.output], name=node.output, **node.attributes)
+            helper.make_node(
+                node.operator, node.inputs, [node.output], name=node.output, domain=node.domain, **node.attributes
+            )
             for node in self.nodes.values()
             if node.output in needed
         ]
+        versions = {"": OPSET, **{node.domain: TREES_OPSET for node in nodes if node.domain}}
         nodes += [helper.make_node("Identity", [value], [name]) for name, (value, _) in outputs.items()]
         graph = helper.make_graph(
             nodes,
@@ -118,9 +124,8 @@ class Graph:
             [helper.make_tensor_value_info(name, numbers, _named(shape)) for name, (_, shape) in outputs.items()],
             [onnx.numpy_helper.from_array(values, name) for name, values in self.constants.items() if name in needed],
         )
-        model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name=DOMAIN
-        )
+        opsets = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name=DOMAIN)
         helper.set_model_props(model, dict(about))
         onnx.checker.check_model(model, full_check=True)
         return model
@@ -145,7 +150,7 @@ def import_onnx() -> Any:
         import onnx.numpy_helper
     except ImportError as error:
         raise ConfigurationError(
-            "converting a network needs the package onnx: install the extra, pip install 'survey-batch[onnx]'"
+            "converting a model needs the package onnx: install the extra, pip install 'survey-batch[onnx]'"
         ) from error
     return onnx
 

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 
 from survey_batch.core.errors import ConfigurationError
 
-COLUMNS = ("label", "split", "reason", "outlier")
-"""Words for single columns."""
+COLUMNS = ("label", "split", "reason", "outlier", "neighbours")
+"""Words for columns that belong to no product."""
 NAMES_SHOWN = 120
 """Most names that an error lists."""
 

@@ -20,6 +20,7 @@ from survey_batch.planning.stored import planned_rows, read_plan_part
 from survey_batch.results.export.answers import PREDICTIONS, answer_columns
 from survey_batch.results.export.asked import chosen, parse
 from survey_batch.results.export.names import plain_names
+from survey_batch.results.export.neighbours import NEIGHBOURS, neighbour_columns
 from survey_batch.results.export.outlier import OUTLIER, outlier_column
 from survey_batch.results.export.parts import Part, stored_rows, to_column
 from survey_batch.results.export.ucds import UCDS, ucd_of_feature
@@ -99,12 +100,14 @@ def find_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
         parts += answer_columns(job.output, usable(statuses[PREDICTIONS]))
     for product, patterns in asked.patterns.items():
         parts += _columns_of(job.output, product, patterns, statuses[product])
-    if texts := [name for name in asked.columns if name not in ("reason", OUTLIER)]:
+    if texts := [name for name in asked.columns if name in ("label", "split")]:
         parts.append(_labels(job.output, texts))
     if "reason" in asked.columns:
         parts.append(_reasons(job.output, final))
     if OUTLIER in asked.columns:
         parts.append(outlier_column(job.output))
+    if NEIGHBOURS in asked.columns:
+        parts.append(neighbour_columns(job.output))
     return Results(rows, tuple(parts))
 
 

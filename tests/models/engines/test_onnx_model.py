@@ -1,6 +1,7 @@
 """An exported file answers as the classifier does, and says what it is."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,11 +10,9 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.adopted_onnx import AdoptedOnnx
 from survey_batch.models.engines.onnx_model import export_model, onnx_model
 from survey_batch.models.helium import HELIUM
-from survey_batch.models.loading import load_classifier
 from survey_batch.models.manifest import Manifest
 from survey_batch.models.recipe import Recipe
-from survey_batch.models.spectral_forest import SpectralForest
-from tests.models.conftest import labelled, make_block
+from tests.models.conftest import make_block
 from tests.models.engines.stars import stars
 from tests.models.onnx_models import linear
 
@@ -76,20 +75,17 @@ def test_a_rule_of_a_family_s_own_that_is_not_converted_is_refused():
         def settle(self, probability, prepared):
             return probability[:, ::-1]
 
-    with pytest.raises(ConfigurationError, match=r"network of Odd was converted.*onnx_settle"):
+    with pytest.raises(ConfigurationError, match=r"model of Odd was converted.*onnx_settle"):
         onnx_model(Odd(classifier.manifest, {}, classifier.model))
 
 
-def test_what_is_no_network_or_no_name_of_a_file_is_refused(labels, wavelength, tmp_path):
-    from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
-
-    section = SpectralTypeTraining(classifier="-", variant="forest", trees=2)
-    SpectralForest.fit(labelled(make_block(labels, 1), labels, wavelength=wavelength), section).save(tmp_path)
-    with pytest.raises(ConfigurationError, match="only networks"):
+def test_what_is_neither_network_nor_trees_or_no_name_of_a_file_is_refused(tmp_path, monkeypatch):
+    likelihood = SimpleNamespace(kind="stamp-type", variant="likelihood", manifest=SimpleNamespace(framework=None))
+    monkeypatch.setattr("survey_batch.models.engines.onnx_model.load_classifier", lambda _: likelihood)
+    with pytest.raises(ConfigurationError, match=r"stamp-type \(likelihood\), which is neither a network nor trees"):
         export_model(tmp_path, tmp_path / "x.onnx")
     with pytest.raises(ConfigurationError, match=r"ends in \.onnx"):
         export_model(tmp_path, tmp_path / "x.pb")
-    assert load_classifier(tmp_path)
 
 
 def test_a_network_that_is_onnx_already_is_not_exported(tmp_path):

@@ -14,7 +14,7 @@ PRODUCTS = ("spectra", "features")
     [
         (
             "lable",
-            r"'lable' is neither .* \(did you mean 'label'\?\); there are label, split, reason, outlier, spectra",
+            r"'lable' is neither .* \(did you mean 'label'\?\); there are label, split, reason, outlier, neighbours, ",
         ),
         ("features=block_0_*", r"--with features=block_0_\*: no column .* it has h_alpha"),
         ("features=h_alpa", r"did you mean 'h_alpha'"),
@@ -54,7 +54,7 @@ def test_words_are_columns_in_a_fixed_order_and_patterns_of_products(words, colu
             "feature",
             r"--with feature: 'feature' is neither a column .* \(did you mean 'features'\?\); there are",
         ),
-        ("µ", r"'µ' is neither .* has made; there are label, split, reason, outlier, spectra, features$"),
+        ("µ", r"'µ' is neither .* has made; there are label, split, reason, outlier, neighbours, spectra, features$"),
         ("split=train", r"--with split=train: patterns choose columns of a product, and 'split' is none"),
         ("=psf_*", r"--with =psf_\*: patterns choose columns of a product, and '' is none"),
     ],

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from survey_batch.results import neighbours
-from survey_batch.results.neighbours import nearest
+from survey_batch.models import neighbours
+from survey_batch.models.neighbours import nearest
 
 
 def by_hand(queries, vectors, top, metric):

@@ -1,0 +1,161 @@
+"""CPU-seconds that each kind and variant of classifier takes for one object: what `plan` reckons with.
+
+    python -m benchmarks.variants [--only spectral-type/forest …] [--objects 512] [--turns 3]
+
+Each is fitted for one epoch to a few hundred simulated objects, with all other settings at their defaults: the time of
+a network does not depend on its weights, but that of a forest grows with the logarithm of its training rows. Measured
+is `predict_proba` on a product in memory, 256 objects at a time, after one turn that compiles, in a worker's
+environment. What the phase takes besides, for reading, writing and Dask, is `BESIDE`, as `benchmarks.predict` has it.
+Adopted models are not here: their time depends on the model. Nor are those whose optics must be given
+(`stamp-type`, `likelihood` and `svm-psf`) or that start from a checkpoint (`stellar-image`, `vit`).
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.timing import as_a_worker, machine
+from survey_batch.config.classifiers import classifier_kind
+from survey_batch.core.arrays import Variables
+from survey_batch.models.labelled import Labelled
+from survey_batch.models.loading import family_of
+from survey_batch.spectra.grid import log_grid
+from survey_batch.spectra.synthetic.examples import simulate_examples
+from survey_batch.spectra.synthetic.star_library import drawn_stars
+
+BESIDE, BESIDE_CUTOUTS = 2.0e-4, 3.7e-4
+"""CPU-seconds of an object in the phase beside `predict_proba`: of spectra, and of cutouts of 64 pixels in 5 bands."""
+BATCH, LEARNT = 256, 300
+LETTERS = tuple("OBAFGKM")
+KINDS = ("GALAXY", "QSO", "STAR")
+FEATURES, CUTOUT, STAMP = 98, (5, 64, 64), (32, 32)
+"""Of a default job of `sdss`: features and cutouts; of `stamps`: pixels."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A variant: its objects, the keys of [train] that it cannot do without, and classes where it has none fixed."""
+
+    rows: Callable[[int], tuple[Variables, dict[str, Any]]]
+    keys: tuple[tuple[str, Any], ...] = ()
+    classes: tuple[str, ...] = LETTERS
+
+
+@cache
+def spectra(count: int) -> tuple[Variables, dict[str, Any]]:
+    """Simulated galaxies, quasars and stars in turn, on the default grid of `lamost`."""
+    grid = log_grid(3699.9, 9100.0)
+    each = dict.fromkeys(KINDS, -(-count // len(KINDS)))
+    block, _ = simulate_examples(each, grid, seed=1, stars=drawn_stars())
+    order = np.arange(len(block["flux"])).reshape(len(KINDS), -1).T.ravel()[:count]
+    return {name: values[order] for name, values in block.items()}, {"wavelength": grid}
+
+
+@cache
+def features(count: int) -> tuple[Variables, dict[str, Any]]:
+    """Numbers by chance, of which a few lack."""
+    random = np.random.default_rng(1)
+    value = random.normal(size=(count, FEATURES)).astype(np.float32)
+    value[random.random(value.shape) < 0.02] = np.nan
+    return {"value": value}, {"feature": np.array([f"feature_{number}" for number in range(FEATURES)])}
+
+
+@cache
+def cutouts(count: int) -> tuple[Variables, dict[str, Any]]:
+    """Noise in five bands, with a star in the middle."""
+    return {"flux": _stars(count, CUTOUT)}, {"band": np.array(list("ugriz"))}
+
+
+@cache
+def stamps(count: int) -> tuple[Variables, dict[str, Any]]:
+    """Noise, with a star in the middle."""
+    flux = _stars(count, STAMP)
+    return {"flux": flux / flux.sum(axis=(1, 2), keepdims=True)}, {}
+
+
+def _stars(count: int, shape: tuple[int, ...]) -> Any:
+    y, x = np.indices(shape[-2:]) - (shape[-1] - 1) / 2
+    noise = np.random.default_rng(1).normal(0, 0.05, (count, *shape))
+    return (noise + 5 * np.exp(-(x**2 + y**2) / 4)).astype(np.float32)
+
+
+CASES = {
+    "spectral-type/forest": Case(spectra),
+    "spectral-type/lines": Case(spectra),
+    "spectral-type/convolution": Case(spectra),
+    "spectral-type/published": Case(spectra),
+    "galaxy-quasar-star/convolution": Case(spectra),
+    "galaxy-quasar-star/published-cnn": Case(spectra),
+    "galaxy-quasar-star/published-svm": Case(spectra),
+    "galaxy-quasar-star/published-forest": Case(spectra),
+    "spectrum-embedding/autoencoder": Case(spectra),
+    "quantities/convolution": Case(spectra, (("columns", ("redshift",)),)),
+    "quantities/networks": Case(features, (("columns", ("redshift",)),)),
+    "table/networks": Case(features),
+    "stellar-image/cnn": Case(cutouts),
+    "stellar-image/small-vit": Case(cutouts),
+    "psf-star/cnn": Case(cutouts, (("band", "r"),)),
+    "psf-star/published": Case(cutouts, (("band", "r"),)),
+    "stamp-type/pca-mlp": Case(stamps),
+    "stamp-type/cnn-mlp": Case(stamps),
+}
+
+
+def fitted(name: str, case: Case) -> Any:
+    """Fit a variant to few objects, for one epoch."""
+    kind, _, variant = name.partition("/")
+    model = classifier_kind(kind).training
+    short = {"epochs": 1, "patience": 0}
+    section = model.model_validate(
+        {"classifier": "-", "variant": variant, **{key: n for key, n in short.items() if key in model.model_fields}}
+        | dict(case.keys)
+    )
+    family, (block, coordinates) = family_of(kind, variant), case.rows(LEARNT)
+    blank = np.full(LEARNT, "")
+    label = np.resize(np.array(family.only_classes or case.classes), LEARNT)
+    data = Labelled(block, label, blank, blank, np.arange(LEARNT), coordinates)
+    if quantities := family.quantities_of(section):
+        data = replace(data, quantities=quantities, target=np.random.default_rng(2).normal(size=(LEARNT, 1)))
+    return family.fit(data, section, validation=data)
+
+
+def seconds(classifier: Any, block: Variables, turns: int) -> list[float]:
+    """CPU-seconds per object of each turn, after one that compiles."""
+    known = {name: block[name] for name in classifier.recipe.variables}
+    found = []
+    for _ in range(1 + turns):
+        begun = time.process_time()
+        classifier.predict_proba(known, BATCH)
+        found.append((time.process_time() - begun) / len(known[classifier.recipe.variables[0]]))
+    return found[1:]
+
+
+def main() -> None:
+    """Measure one variant after another, and print each at once."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.variants", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=sorted(CASES), default=list(CASES), metavar="KIND/VARIANT")
+    parser.add_argument("--objects", type=int, default=512)
+    parser.add_argument("--turns", type=int, default=3)
+    options = parser.parse_args()
+    as_a_worker("benchmarks.variants")
+    print(f"{machine()}\n\n| kind/variant | CPU-µs per object | from | to | with the rest of the phase |", flush=True)
+    print("|---|---|---|---|---|", flush=True)
+    for name in options.only:
+        try:
+            taken = seconds(fitted(name, CASES[name]), CASES[name].rows(options.objects)[0], options.turns)
+        except Exception as error:  # noqa: BLE001 - the others are worth having
+            print(f"| {name} | FAILED: {type(error).__name__}: {error} |", flush=True)
+            continue
+        beside = BESIDE_CUTOUTS if CASES[name].rows is cutouts else BESIDE
+        middle, low, high = (1e6 * one for one in (median(taken), min(taken), max(taken)))
+        print(f"| {name} | {middle:,.0f} | {low:,.0f} | {high:,.0f} | {middle + 1e6 * beside:,.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
