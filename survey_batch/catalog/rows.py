@@ -96,7 +96,7 @@ def in_company(group: Codes) -> Flags:
     return found
 
 
-def counted(group: Codes) -> I8:
+def rows_of_each(group: Codes) -> I8:
     """Count the rows of each group; those of group -1 are in none."""
     count = np.zeros(int(group.max(initial=-1)) + 1, np.int64)
     for part in spans(len(group)):

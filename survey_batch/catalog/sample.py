@@ -6,7 +6,7 @@ import numpy.typing as npt
 from survey_batch.catalog.groups import number_groups
 from survey_batch.catalog.hashing import hashes
 from survey_batch.catalog.objects import Objects
-from survey_batch.catalog.rows import Codes, counted, order_by, spans, taken
+from survey_batch.catalog.rows import Codes, order_by, rows_of_each, spans, taken
 from survey_batch.config.sections.catalog import SampleSection
 from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError
@@ -60,7 +60,7 @@ def _order(objects: Objects, section: SampleSection) -> Codes:
     if not set(FRAME) <= set(objects.table.column_names) or (objects.numbers("field") < 0).all():
         raise ConfigurationError('catalog.sample.frames = "crowded" needs columns run, camcol and field')
     frame = number_groups(*(objects.numbers(name) for name in FRAME))
-    count = counted(frame)
+    count = rows_of_each(frame)
     smallest = np.full(len(count), np.iinfo(np.uint64).max, np.uint64)
     for part in spans(len(frame)):
         np.minimum.at(smallest, frame[part], drawn[part])

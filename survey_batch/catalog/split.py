@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from survey_batch.catalog.gather import room
 from survey_batch.catalog.groups import merge_groups, share_out
 from survey_batch.catalog.hashing import hashes
-from survey_batch.catalog.rows import Codes, chosen_rows, counted, number_type, order_by, spans, taken
+from survey_batch.catalog.rows import Codes, chosen_rows, number_type, order_by, rows_of_each, spans, taken
 from survey_batch.catalog.stars import both_known, group_by_star
 from survey_batch.catalog.texts import Texts as LongTexts
 from survey_batch.catalog.texts import filtered, smallest_of_each, take_rows
@@ -132,7 +132,7 @@ def _split_all(
     if cell is not None:
         choice = share_out(group, label, order, np.array([section.train, section.validation, section.test]))
     else:
-        choice = _cut(order, taken(label, first), counted(group), section)
+        choice = _cut(order, taken(label, first), rows_of_each(group), section)
     return Split(taken(choice.astype(np.int8), group), group)
 
 

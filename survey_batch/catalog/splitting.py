@@ -7,7 +7,7 @@ import pyarrow as pa
 from survey_batch.catalog.gather import room
 from survey_batch.catalog.groups import number_groups, sky_cells
 from survey_batch.catalog.objects import Objects
-from survey_batch.catalog.rows import Codes, copied, counted, spans
+from survey_batch.catalog.rows import Codes, copied, rows_of_each, spans
 from survey_batch.catalog.split import SPLITS, Split, split_rows
 from survey_batch.catalog.stars import both_known
 from survey_batch.config.job import SplitSection
@@ -136,7 +136,7 @@ def _largest(split: Split, cells: Codes, section: SplitSection) -> str:
     ConfigurationError
         Stars have joined fields, plans or cells into a group with more than half of the rows.
     """
-    sizes = counted(split.group)
+    sizes = rows_of_each(split.group)
     share = sizes.max() / sizes.sum()
     joined = len(np.unique(cells[split.group == sizes.argmax()]))
     what = {"field": "fields", "plan": "plans", "sky": "cells of sky"}[section.group]

@@ -18,7 +18,7 @@ from survey_batch.preflight.phases import make_groups
 from survey_batch.preflight.refusals import refuse_overlaps
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.functions import pin_functions
-from survey_batch.store.disk import telling_of_the_disk
+from survey_batch.store.disk import telling_if_vanished, telling_of_the_disk
 from survey_batch.store.lock import locked
 from survey_batch.store.parts import remove_parts
 from survey_batch.store.products import product_exists
@@ -69,8 +69,9 @@ def run(
     plan = make_plan(job)
     found = Summary(job.output)
     with (
-        telling_of_the_disk(job.output, there=True),
+        telling_of_the_disk(job.output),
         locked(job.output, force=break_lock),
+        telling_if_vanished(job.output),
         run_log(job.output) as log_path,
     ):
         remove_parts(job.output)

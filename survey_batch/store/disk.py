@@ -17,27 +17,17 @@ UNWRITABLE = {
 
 
 @contextmanager
-def telling_of_the_disk(output: str, *, there: bool = False) -> Iterator[None]:
+def telling_of_the_disk(output: str) -> Iterator[None]:
     """Say what is wrong with the disk if a write fails because of it.
-
-    Parameters
-    ----------
-    output
-        The run's output.
-    there
-        Whether the output was there for certain. If it is not there any more, its disk has gone; a worker that never
-        saw it may be on a node that does not have it.
 
     Raises
     ------
     ConfigurationError
-        The disk cannot be written to, or is gone.
+        The disk cannot be written to.
     """
     try:
         yield
     except OSError as error:
-        if there and isinstance(error, FileNotFoundError) and not exists(output):
-            raise _vanished(output) from error
         if error.errno not in UNWRITABLE:
             raise
         where = f" (writing {error.filename})" if error.filename else ""
@@ -45,6 +35,22 @@ def telling_of_the_disk(output: str, *, there: bool = False) -> Iterator[None]:
             f"cannot write to the disk of {output}: {UNWRITABLE[error.errno]}{where}. Mend this, then run the same "
             "command again to continue; what is finished is kept."
         ) from error
+
+
+@contextmanager
+def telling_if_vanished(output: str) -> Iterator[None]:
+    """Say that an output that this process holds has gone if a file is missing because of it.
+
+    Raises
+    ------
+    ConfigurationError
+        Says so.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        refuse_if_vanished(output)
+        raise
 
 
 def has_vanished(output: str) -> bool:

@@ -10,12 +10,12 @@ from survey_batch.catalog import rows as module
 from survey_batch.catalog.rows import (
     chosen_rows,
     copied,
-    counted,
     distinct,
     in_company,
     inverse_of,
     order_by,
     put_first,
+    rows_of_each,
     spans,
     taken,
 )
@@ -63,7 +63,7 @@ def test_groups_are_counted_marked_and_begun_as_numpy_would(numbers, at_once):
         begun = np.empty(len(found), np.int32)
         put_first(begun, group)
         assert begun.tolist() == first.tolist()
-        assert counted(group).tolist() == count.tolist()
+        assert rows_of_each(group).tolist() == count.tolist()
         assert in_company(group).tolist() == (count[group] > 1).tolist()
 
 
@@ -82,7 +82,7 @@ def test_rows_are_taken_chosen_and_put_back_as_numpy_would(numbers, at_once):
 
 
 def test_rows_of_no_group_are_not_counted():
-    assert counted(np.array([1, -1, 1, 0, -1])).tolist() == [1, 2]
+    assert rows_of_each(np.array([1, -1, 1, 0, -1])).tolist() == [1, 2]
 
 
 def test_a_copy_is_another_array():

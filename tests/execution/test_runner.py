@@ -88,9 +88,12 @@ def test_a_disk_that_is_full_before_the_first_product_ends_the_run_with_the_same
         run(job, client=client)
 
 
-def test_an_output_that_vanishes_ends_the_run_with_a_sentence(job, client, monkeypatch):
+@pytest.mark.parametrize("begun_anew", [False, True], ids=["gone", "empty"])
+def test_an_output_that_vanishes_ends_the_run_with_a_sentence(job, client, monkeypatch, begun_anew):
     def vanish(*_):
         Path(job.output).rename(f"{job.output}-elsewhere")
+        if begun_anew:  # by a write after the disk was unmounted
+            Path(job.output).mkdir()
         raise FileNotFoundError(errno.ENOENT, "No such file or directory", job.output)
 
     monkeypatch.setattr("survey_batch.planning.plan.Plan.store", vanish)
