@@ -67,7 +67,7 @@ class RowGroups:
     Attributes
     ----------
     place : list of tuple of int
-        For each group, its file and its number in that.
+        For each group that has rows, its file and its number in that.
     first : ndarray of int64
         Index of its first row in all files.
     spans : list of tuple of ndarray, or None
@@ -80,6 +80,8 @@ class RowGroups:
 
     def that_may_hold(self, values: Sequence[Any]) -> list[int]:
         """Return the groups in which a row with a value for each column may be."""
+        if not self.place:  # there are no rows, and so no spans
+            return []
         may = np.ones(len(self.place), bool)
         for span, value in zip(self.spans, values, strict=True):
             if span is not None:
@@ -100,6 +102,8 @@ def _row_groups(files: tuple[_File, ...]) -> RowGroups:
             footer = table.metadata
         for number in range(footer.num_row_groups):
             group = footer.row_group(number)
+            if not group.num_rows:  # of a table without rows, from which nothing can be read
+                continue
             place.append((part, number))
             rows.append(group.num_rows)
             statistics.append([group.column(column).statistics for column in range(group.num_columns)])

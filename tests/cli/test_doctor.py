@@ -11,7 +11,7 @@ def test_findings_are_printed_by_place_and_summed_up(command, job):
     lines = [line.split() for line in out.splitlines()]
     assert ["ok", "catalogue", "8", "objects,", "all", "usable"] in lines
     assert out.lstrip().startswith("this machine\n")
-    assert "worker of" not in out
+    assert "\nworker of" not in out
     assert lines[-1] == ["10", "ok"]
     assert err == f"next: survey-batch run {job}\n"
 

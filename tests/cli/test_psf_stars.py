@@ -36,7 +36,7 @@ def test_limits_and_formats_are_handed_on_and_fields_with_few_stars_named(comman
     folder = f"{tmp_path}/out/{FOLDER}"
     assert asked == {"limits": (0.9, 25, 0.15), "folder": folder, "formats": ["fits", "assoc"]}
     assert f"15 stars in 2 fields; {folder}/all.csv" in out
-    assert "fewer than 5 stars: 94-1-é (1 fields)" in out
+    assert "fewer than 5 stars: 94-1-é (1 field)" in out
 
 
 def test_fields_with_enough_stars_are_not_named(command, job, asked):

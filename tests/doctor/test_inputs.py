@@ -82,7 +82,7 @@ def test_a_whole_classifier_fits(make_job, tmp_path):
     write_classifier(tmp_path / "model", job)
     (finding,) = classifier_fits(SITE, job)
     assert finding.state == State.OK
-    assert "2 classes, 1 files, all as saved; takes spectra" in finding.found
+    assert "2 classes, 1 file, all as saved; takes spectra" in finding.found
 
 
 def test_a_classifier_whose_file_was_changed_or_whose_product_is_another_is_refused(make_job, tmp_path):
