@@ -96,6 +96,10 @@ class Survey(ABC):
         """Return the keys that, with the root, decide where files are."""
         return tuple(name for name in cls.archive_keys() if name not in cls.archive.beside)
 
+    def settings(self, archive: ArchiveSection) -> dict[str, object]:
+        """Return the keys of `[archive]` that affect values, by full name; those of the requests are left out."""
+        return {f"archive.{key}": getattr(archive, key) for key in ("survey", "root", *self.place_keys())}
+
     @classmethod
     def located_by(cls) -> str:
         """Name the keys that decide where to look for files."""

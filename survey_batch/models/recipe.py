@@ -20,7 +20,7 @@ several."""
 COMPARED_APART = frozenset(
     {
         *("variables", "shards.objects", "spectral_features.basis", "spectral_features.sample"),
-        "cutouts.aperture_correction",
+        *("cutouts.aperture_correction", "spectra.dispersion"),
     }
 )
 """Settings of a product that change none of its values, only its principal components (see `check_basis`), or which

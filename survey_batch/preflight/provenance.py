@@ -4,16 +4,19 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
+from survey_batch.core.status import Status
 from survey_batch.planning.growth import generations_in
 from survey_batch.planning.plan import Plan, make_plan, plan_fields
 from survey_batch.preflight.differences import CATALOG, COLUMNS, catalog_differences, differences, rows_made_from
 from survey_batch.preflight.relabel import refuse_old_labels
 from survey_batch.stages import Stage, make_stage
-from survey_batch.store.products import PROVENANCE, earlier_version, open_group, product_exists
+from survey_batch.store.damage import DamagedError
+from survey_batch.store.products import PROVENANCE, earlier_version, open_group, product_exists, read_status
 from survey_batch.store.schema import Axis
 
 VARIABLES = "variables"
@@ -75,9 +78,19 @@ def check_product(output: str, product: str, provenance: Mapping[str, Any], plan
         raise PlanMismatchError(
             f"{product}.zarr in {output} was made by another job:\n"
             + "".join(f"  {line}\n" for line in changed)
-            + f"Choose another output, undo the change, or delete {product}.zarr (and what was made from it)."
+            + (
+                f"It holds nothing yet: delete {product}.zarr, then give the same command again."
+                if _holds_nothing(output, product)
+                else f"Choose another output, undo the change, or delete {product}.zarr (and what was made from it)."
+            )
         )
     return True
+
+
+def _holds_nothing(output: str, product: str) -> bool:
+    with suppress(DamagedError):
+        return not (read_status(output, product) != Status.PENDING).any()
+    return False
 
 
 def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> set[str]:

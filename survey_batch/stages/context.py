@@ -42,8 +42,7 @@ class Origin:
 
     def settings(self) -> dict[str, object]:
         """Return the settings that affect values; those of the requests are left out."""
-        keys = ("survey", "root", *self.survey.place_keys())
-        return {f"archive.{key}": getattr(self.archive, key) for key in keys}
+        return self.survey.settings(self.archive)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The `spectra` product: spectra of one survey on one wavelength grid."""
 
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -250,6 +251,7 @@ def ivar_units(flux: str) -> str:
     from astropy import units
 
     try:
-        return str((units.Unit(flux) ** -2).to_string())
+        with warnings.catch_warnings(action="ignore"):  # of how the job spells it
+            return str((units.Unit(flux) ** -2).to_string())
     except ValueError:  # a unit of the survey's own
         return f"({flux})-2"

@@ -54,6 +54,7 @@ def test_a_product_made_with_other_settings_is_refused_wherever_it_comes_from():
             "catalog": "other",
             "shards.objects": 7,
             "cutouts.aperture_correction": False,
+            "spectra.dispersion": True,
             "variables": ["image"],
         }
     )

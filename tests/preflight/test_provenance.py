@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.core.errors import PlanMismatchError
+from survey_batch.core.status import Status
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.provenance import check_made_by, check_product, fingerprint, made_already, provenance_of
 from survey_batch.stages import make_stage
-from survey_batch.store.products import create_product
+from survey_batch.store.products import create_product, write_shard
 from tests.jobs import lamost_job, sdss_job
 from tests.lamost_files import make_archive
 from tests.planning.test_plan import plan_of
@@ -74,7 +75,7 @@ def test_products_that_are_there_are_found_and_others_are_not(keys, tmp_path):
 
 
 def test_each_difference_is_named_with_what_to_do(keys, tmp_path):
-    create(lamost_job(keys, tmp_path / "out", ["spectra"]))
+    plan, _ = create(lamost_job(keys, tmp_path / "out", ["spectra"]))
     other = lamost_job(keys, tmp_path / "out", ["spectra"], spectra={"wavelength_max": 8000}, shards={"objects": 2})
     with pytest.raises(PlanMismatchError) as refused:
         check_made_by(other, "spectra")
@@ -82,7 +83,10 @@ def test_each_difference_is_named_with_what_to_do(keys, tmp_path):
     assert said.startswith(f"spectra.zarr in {tmp_path}/out was made by another job:\n")
     assert "spectra.wavelength_max" in said
     assert "shards.objects" in said
-    assert "delete spectra.zarr" in said
+    assert said.endswith("It holds nothing yet: delete spectra.zarr, then give the same command again.")
+    write_shard(plan.job.output, "spectra", plan.shards("object")[0], {}, np.full(4, Status.OK, np.uint8))
+    with pytest.raises(PlanMismatchError, match=r"or delete spectra.zarr \(and what was made from it\)"):
+        check_made_by(other, "spectra")
 
 
 def test_what_is_not_there_needs_no_check_and_a_catalogue_that_is_gone_cannot_be_compared(keys, tmp_path, caplog):

@@ -2,10 +2,12 @@
 
 import bz2
 import gzip
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from astropy import units
 from astropy.io import fits
 
 from survey_batch.core.errors import ConfigurationError, NotFoundError
@@ -13,6 +15,7 @@ from survey_batch.core.status import Status
 from survey_batch.spectra.grid import Spectrum
 from survey_batch.spectra.reader import SpectrumReader
 from survey_batch.stages import make_stage
+from survey_batch.stages.spectra import ivar_units
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive, write_spectrum
 
@@ -173,3 +176,9 @@ def test_a_range_that_a_spectrum_does_not_reach_is_told_with_the_spectrum_s_own(
     (problem,) = block_of(tmp_path, {"wavelength_min": 500, "wavelength_max": 600}).problems
     assert problem.status == Status.UNREADABLE
     assert "Angstrom, and [spectra] from 500 to 600" in problem.message
+
+
+def test_the_unit_of_the_inverse_variance_needs_no_warning_of_how_the_job_spells_that_of_the_flux():
+    with warnings.catch_warnings(action="error"):
+        text = ivar_units("erg/s/cm2/AA")
+    assert units.Unit(text) == units.Unit("cm4 Angstrom2 s2 / erg2")

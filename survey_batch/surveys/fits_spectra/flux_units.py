@@ -1,5 +1,9 @@
 """Units of fluxes: all rows of a product have one, or the job says that they may differ."""
 
+import warnings
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 
 from survey_batch.core.arrays import F8
@@ -28,9 +32,7 @@ def refuse_unit(given: str) -> None:
     UnreadableError
         Says which key to set.
     """
-    from astropy import units
-
-    if units.Unit(given, parse_strict="silent") == units.dimensionless_unscaled:
+    if _unit(given) == _unit(""):
         return
     convert = f'set archive.flux_unit = "{given}", or another unit to convert to; ' if is_flux_density(given) else ""
     raise UnreadableError(
@@ -60,4 +62,13 @@ def _factor(given: str, wanted: str, wavelength: F8) -> F8:
     from astropy import units
 
     density = units.spectral_density(wavelength * units.AA)
-    return np.asarray(units.Unit(given).to(units.Unit(wanted), 1.0, equivalencies=density), np.float64)
+    return np.asarray(_unit(given).to(_unit(wanted), 1.0, equivalencies=density), np.float64)
+
+
+@lru_cache(maxsize=64)
+def _unit(text: str) -> Any:
+    """Return a unit, which cannot be converted if astropy does not know it, without a warning for each file."""
+    from astropy import units
+
+    with warnings.catch_warnings(action="ignore"):
+        return units.Unit(text, parse_strict="silent")

@@ -93,6 +93,11 @@ class FitsSpectra(Survey):
         """Name the keys that decide where to look for files; the others say what is in them."""
         return "archive.root and archive.file"
 
+    def settings(self, archive: ArchiveSection) -> dict[str, object]:
+        """Return what affects values; `as-is` counts as no unit, as it says only which files are not set aside."""
+        found = super().settings(archive)
+        return {**found, "archive.flux_unit": None} if found["archive.flux_unit"] == AS_IS else found
+
     def columns_of_job(self, archive: ArchiveSection) -> Mapping[str, tuple[str, ...]]:
         """Return the columns that the template names."""
         return {name: (plain(name[1:-1]),) for name in cast("FitsSpectraArchive", archive).columns()}

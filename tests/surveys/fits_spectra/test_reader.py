@@ -1,6 +1,7 @@
 """Layouts of FITS spectra, against astropy's and specutils' reading, and what is refused."""
 
 import io
+import warnings
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from survey_batch.spectra.checks import fault_of
 from survey_batch.spectra.grid import Spectrum
 from survey_batch.spectra.line_list import air_to_vacuum
 from survey_batch.surveys.desi.files import read_coadd
-from survey_batch.surveys.fits_spectra import loaders
+from survey_batch.surveys.fits_spectra import flux_units, loaders
 from survey_batch.surveys.fits_spectra.reader import FitsSpectra
 from survey_batch.surveys.lamost.files import read_spectrum
 from survey_batch.surveys.sdss_spectra import files as sdss
@@ -208,6 +209,15 @@ def test_fluxes_are_converted_with_their_errors_to_the_unit_of_the_product():
     same = read(in_units("erg / (s cm2 Angstrom)"), flux_unit="erg / (s cm2 Angstrom)")
     assert np.array_equal(same.flux, VALUES)
     assert FitsSpectra(archive_section("fits-spectra", root="/a", flux_unit=UNIT)).flux["units"] == UNIT
+
+
+def test_a_unit_that_is_spelled_against_the_standard_is_read_without_a_warning_for_each_file():
+    flux_units._unit.cache_clear()
+    with warnings.catch_warnings(action="error"):
+        found = read(in_units("erg/s/cm2/AA"), flux_unit="erg / (s cm2 Angstrom)")
+        with pytest.raises(UnreadableError, match="does not say the unit of the product"):
+            read(in_units("erg/s/cm2/AA"))
+    np.testing.assert_allclose(found.flux, VALUES, rtol=1e-6)
 
 
 @pytest.mark.parametrize("keys", [{}, {"flux_unit": "as-is"}])

@@ -65,6 +65,13 @@ def test_a_unit_that_is_none_of_flux_is_refused():
             archive(flux_unit=unit)
 
 
+def test_the_unit_as_is_and_none_make_the_same_numbers_of_a_file_that_is_read():
+    none, as_is, said = (FITS_SPECTRA.settings(archive(flux_unit=unit)) for unit in (None, "as-is", "Jy"))
+    assert none == as_is
+    assert (none["archive.flux_unit"], said["archive.flux_unit"]) == (None, "Jy")
+    assert none["archive.root"] == "/data/spectra"
+
+
 def test_the_columns_of_a_template_are_found_in_the_catalogue_or_asked_for(tmp_path):
     section = CatalogSection(
         path=str(write_catalog(tmp_path / "c.csv", [{"PLATE": 7, "mjd": 5}, {"PLATE": 8, "mjd": 6}]))
