@@ -5,7 +5,8 @@
 Each is fitted for one epoch to a few hundred simulated objects, with all other settings at their defaults: the time of
 a network does not depend on its weights, but that of a forest grows with the logarithm of its training rows. Measured
 is `predict_proba` on a product in memory, 256 objects at a time, after one turn that compiles, in a worker's
-environment. What the phase takes besides, for reading, writing and Dask, is `BESIDE`, as `benchmarks.predict` has it.
+environment and in a process of its own that loads the model, as a worker does: TensorFlow is slower where a network has
+been trained. What the phase takes besides, for reading, writing and Dask, is `BESIDE`, as `benchmarks.predict` has it.
 Adopted models are not here: their time depends on the model. Nor are those whose optics must be given
 (`stamp-type`, `likelihood` and `svm-psf`) or that start from a checkpoint (`stellar-image`, `vit`).
 """
@@ -13,9 +14,12 @@ Adopted models are not here: their time depends on the model. Nor are those whos
 import argparse
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
+from multiprocessing import get_context
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -24,7 +28,7 @@ from benchmarks.timing import as_a_worker, machine
 from survey_batch.config.classifiers import classifier_kind
 from survey_batch.core.arrays import Variables
 from survey_batch.models.labelled import Labelled
-from survey_batch.models.loading import family_of
+from survey_batch.models.loading import family_of, load_classifier
 from survey_batch.spectra.grid import log_grid
 from survey_batch.spectra.synthetic.examples import simulate_examples
 from survey_batch.spectra.synthetic.star_library import drawn_stars
@@ -125,9 +129,18 @@ def fitted(name: str, case: Case) -> Any:
     return family.fit(data, section, validation=data)
 
 
-def seconds(classifier: Any, block: Variables, turns: int) -> list[float]:
+def seconds(name: str, objects: int, turns: int) -> list[float]:
+    """Fit a variant, and measure it in another process."""
+    with TemporaryDirectory() as folder, ProcessPoolExecutor(1, get_context("spawn")) as other:
+        fitted(name, CASES[name]).save(folder)
+        return other.submit(seconds_of_loaded, folder, name, objects, turns).result()
+
+
+def seconds_of_loaded(folder: str, name: str, objects: int, turns: int) -> list[float]:
     """CPU-seconds per object of each turn, after one that compiles."""
-    known = {name: block[name] for name in classifier.recipe.variables}
+    classifier = load_classifier(folder)
+    block, _ = CASES[name].rows(objects)
+    known = {variable: block[variable] for variable in classifier.recipe.variables}
     found = []
     for _ in range(1 + turns):
         begun = time.process_time()
@@ -148,7 +161,7 @@ def main() -> None:
     print("|---|---|---|---|---|", flush=True)
     for name in options.only:
         try:
-            taken = seconds(fitted(name, CASES[name]), CASES[name].rows(options.objects)[0], options.turns)
+            taken = seconds(name, options.objects, options.turns)
         except Exception as error:  # noqa: BLE001 - the others are worth having
             print(f"| {name} | FAILED: {type(error).__name__}: {error} |", flush=True)
             continue

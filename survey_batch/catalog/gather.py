@@ -51,7 +51,7 @@ def room(rows: int, kind: npt.DTypeLike) -> npt.NDArray[Any]:
     size = rows * np.dtype(kind).itemsize
     if rows <= max(IN_MEMORY_ROWS, 0):
         return np.empty(rows, kind)
-    with tempfile.TemporaryFile(prefix="survey-batch-") as file, _no_room_told():
+    with _no_room_told(), tempfile.TemporaryFile(prefix="survey-batch-") as file:
         file.truncate(size)
         if hasattr(os, "posix_fallocate"):  # so that no write fails for want of room: it would end the process
             os.posix_fallocate(file.fileno(), 0, size)
@@ -88,7 +88,8 @@ class _File:
     """A file without a name, to which bytes are added until it is mapped."""
 
     def __init__(self) -> None:
-        self.file = tempfile.TemporaryFile(prefix="survey-batch-")  # noqa: SIM115 - open until it is mapped
+        with _no_room_told():
+            self.file = tempfile.TemporaryFile(prefix="survey-batch-")  # noqa: SIM115 - open until it is mapped
         self.size = 0
 
     def add(self, data: Any) -> int:
@@ -113,8 +114,9 @@ def _no_room_told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        where = tempfile.tempdir or "any folder"  # to ask for it would fail once more
         raise SurveyBatchError(
-            f"the columns of this catalogue cannot be put into temporary files in {tempfile.gettempdir()} ({error}): "
+            f"the columns of this catalogue cannot be put into temporary files in {where} ({error}): "
             "set TMPDIR to a folder with more room, up to 300 bytes a row"
         ) from error
 

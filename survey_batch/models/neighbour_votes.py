@@ -19,7 +19,7 @@ from survey_batch.models.summary import mean_figure
 VOTERS = 5
 """Neighbours that vote; of classes with as many votes, that of the nearer voters wins."""
 QUERIES_AT_ONCE = 4096
-"""Objects whose neighbours are searched together."""
+"""Objects whose neighbours are searched together; fewer where a star has so many visits that each needs many more."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ def votes_of(vectors: F4, true: Index, star: npt.NDArray[np.int64], asked: Index
         The objects that are asked about, and those that may vote.
     """
     own = _most_visits(star, asked, voters)
+    step = -(-QUERIES_AT_ONCE // (1 + own // VOTERS))
     found = [
-        _asked(vectors, true, star, asked[start : start + QUERIES_AT_ONCE], voters, own)
-        for start in range(0, len(asked), QUERIES_AT_ONCE)
+        _asked(vectors, true, star, asked[start : start + step], voters, own) for start in range(0, len(asked), step)
     ]
     return Votes(*(np.concatenate([getattr(part, name) for part in found]) for name in ("chosen", "nearest", "same")))
 
@@ -141,11 +141,11 @@ def _add_same_class(
     scores: dict[str, Any], true: Index, same: F8, classes: tuple[str, ...], star: Index, seed: int, prior: Prior
 ) -> None:
     """Add the shares of voters of the object's own class: over all, and for each class."""
-    mean, _, interval = mean_figure(true, same, classes, star, seed, prior=prior)
+    mean, _, interval = mean_figure(true, same, classes, star, seed, prior=prior, share=True)
     scores |= {"same_class": mean, "same_class_95": interval}
     per_class: Mapping[str, dict[str, Any]] = scores["per_class"]
     for number, one in enumerate(per_class.values()):
         here = true == number
         if here.any():
-            mean, _, interval = mean_figure(true[here], same[here], classes, star[here], seed)
+            mean, _, interval = mean_figure(true[here], same[here], classes, star[here], seed, share=True)
         one |= {"same_class": mean, "same_class_95": interval} if here.any() else {"same_class": None}

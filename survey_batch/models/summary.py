@@ -143,8 +143,12 @@ def mean_figure(
     seed: int = 0,
     *,
     prior: Prior = "as_found",
+    share: bool = False,
 ) -> tuple[float, float, list[float] | None]:
-    """Compute the mean of per-object scores on a class prior, its standard error and interval; fast for few values."""
+    """Compute the mean of per-object scores on a class prior, its standard error and interval; fast for few values.
+
+    `share` says that it is a share, whose interval is never a point (`interval_95`).
+    """
     values, outcome = np.unique(scores, return_inverse=True)
     kinds = (len(classes), len(values))
     kind = true * kinds[1] + outcome
@@ -152,7 +156,8 @@ def mean_figure(
     shares = stated_shares(prior, classes, counts.sum(axis=1))
     cells = resampled_sums(kind, np.eye(counts.size), group, seed).reshape(-1, *kinds)
     mean, draws = (_mean(reweigh(each, shares), values) for each in (counts, cells))
-    return float(mean), float(np.nanstd(draws, ddof=1)), interval_95(draws, float(mean))
+    groups = len(np.unique(group)) if share else 0
+    return float(mean), float(np.nanstd(draws, ddof=1)), interval_95(draws, float(mean), groups)
 
 
 def _mean(stated: F8, values: F8) -> F8:

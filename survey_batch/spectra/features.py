@@ -205,7 +205,9 @@ def _features(
     if section.blocks or section.components:
         prepared = prepare(flux, ivar, mask, section)
     if section.blocks:
-        columns.append(block_statistics(prepared, section.blocks).reshape(len(prepared), -1))
+        columns.append(
+            block_statistics(prepared, section.blocks).reshape(len(prepared), section.blocks * len(STATISTICS))
+        )
     if section.components:
         columns.append(_checked(pca, section).transform(prepared))
     return np.concatenate(columns, axis=1, dtype=np.float32)

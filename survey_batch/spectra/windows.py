@@ -68,11 +68,13 @@ class CleanSpectra:
             stretch = stretch[:1]
         bad = ~((mask == 0) & (ivar > 0) & np.isfinite(flux))
         shape, inside = (len(flux), wavelength.size + 2 * MARGIN), slice(MARGIN, MARGIN + wavelength.size)
-        clean, weight = np.zeros(shape, np.float32), np.full(shape, -np.inf, np.float32)
+        # float64, which a notebook may hand in, stays so: its ivar may be beyond float32.
+        clean = np.zeros(shape, np.result_type(flux, np.float32))
+        weight = np.full(shape, -np.inf, np.result_type(ivar, np.float32))
         clean[:, inside], weight[:, inside] = flux, ivar
         # Bad pixels are few: it is faster to replace them than to copy the others.
-        np.copyto(clean[:, inside], np.float32(0), where=bad)
-        np.copyto(weight[:, inside], np.float32(-np.inf), where=bad)
+        np.copyto(clean[:, inside], 0, where=bad)
+        np.copyto(weight[:, inside], -np.inf, where=bad)
         width = np.pad(wavelength, MARGIN, mode="edge") * (STEP * np.log(10))
         return cls(wavelength, stretch, clean, weight, width)
 

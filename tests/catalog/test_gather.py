@@ -87,6 +87,13 @@ def test_an_array_for_which_the_disk_has_no_room_is_told_before_it_is_filled(on_
         module.room(5, np.int32)
 
 
+@pytest.mark.parametrize("make", [lambda: module.room(5, np.int32), lambda: gather([pa.table({"a": [1]})])])
+def test_a_folder_for_temporary_files_that_is_gone_is_told_with_what_to_do(on_disk, tmp_path, monkeypatch, make):
+    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(SurveyBatchError, match=r"temporary files in .*gone .*set TMPDIR to a folder with more room"):
+        make()
+
+
 def test_columns_that_come_later_or_were_null_so_far_are_taken(on_disk):
     first = pa.table({"a": [1], "b": pa.nulls(1)})
     found = gather([first, pa.table({"a": [2], "b": ["x"]}), pa.table({"a": [3], "c": [4]})])

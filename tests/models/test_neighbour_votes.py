@@ -82,6 +82,32 @@ def test_the_prior_counts_and_rows_without_vector_are_counted():
     assert one["same_class"] == pytest.approx(one["per_class"]["A"]["same_class"], abs=1e-6)
 
 
+def test_a_perfect_share_of_neighbours_is_not_taken_for_certain():
+    far = (100 * np.eye(3, 4)[TRUE] + VECTORS).astype("f4")
+    one = neighbour_scores(rows_of([""] * 90), far, CLASSES, "", 1)["classifier"]
+    assert (one["accuracy"], one["same_class"]) == (1, 1)
+    assert one["same_class_95"] == one["accuracy_95"]
+    assert one["same_class_95"][0] < 1
+    for each in one["per_class"].values():
+        assert each["same_class_95"] == each["recall_95"]
+
+
+def test_a_star_of_many_visits_has_few_objects_searched_at_once(monkeypatch):
+    sizes, plain = [], neighbour_votes.nearest
+    monkeypatch.setattr(
+        neighbour_votes, "nearest", lambda asked, *rest: (sizes.append(len(asked)), plain(asked, *rest))[1]
+    )
+    monkeypatch.setattr(neighbour_votes, "QUERIES_AT_ONCE", 40)
+    star = np.maximum(STAR, 9)  # 30 visits of one star
+    found = votes_of(VECTORS, TRUE, star, EVERY, EVERY)
+    assert max(sizes) == 6
+    monkeypatch.setattr(neighbour_votes, "QUERIES_AT_ONCE", 10_000)
+    for one, other in zip(
+        vars(found).values(), vars(votes_of(VECTORS, TRUE, star, EVERY, EVERY)).values(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_objects_without_any_vector_are_refused():
     with pytest.raises(ConfigurationError, match="none of 90 objects has an embedding"):
         neighbour_scores(rows_of([""] * 90), np.full_like(VECTORS, np.nan), CLASSES, "", 1)

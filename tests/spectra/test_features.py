@@ -46,6 +46,14 @@ def test_an_object_alone_has_the_features_that_it_has_in_a_batch(method):
         np.testing.assert_array_equal(alone, together[rows])
 
 
+def test_no_objects_have_no_features():
+    chosen = section()
+    *arrays, redshift = batch()
+    pca = fitted(*arrays, chosen)
+    none = spectral_features(GRID, *(a[:0] for a in arrays), redshift[:0], chosen, pca)
+    assert none.shape == (0, len(feature_names(chosen)))
+
+
 def test_order_does_not_matter():
     chosen = section()
     *arrays, redshift = batch()

@@ -51,6 +51,17 @@ def test_measurements_at_the_ends_of_the_grid_are_those_of_the_plain_way(edge):
                 np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e-30])
+def test_measurements_in_float64_keep_its_digits_and_its_range(unit):
+    """1e-30 is a flux per frequency in SI units, whose inverse variance is beyond float32."""
+    grid, flux, ivar, mask = spectra(7, 0.1)
+    arrays = grid, flux.astype("f8") * (unit * (1 + 1e-9)), ivar.astype("f8") / unit**2, mask
+    for kernel, fast in KERNELS.items():
+        for one, other in zip(kernel(*arrays, np.zeros(5)), fast(CleanSpectra.of(*arrays)), strict=True):
+            np.testing.assert_array_equal(one, other)
+            assert np.isfinite(one).any()
+
+
 @given(st.integers(0, 2**32 - 1), st.floats(0, 0.9))
 @settings(max_examples=25, deadline=None)
 def test_flux_over_the_continuum_is_that_of_the_plain_way(seed, bad):
