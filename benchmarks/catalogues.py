@@ -60,7 +60,7 @@ NEEDED = [
     "snMedian",
     "z",
 ]
-"""Columns of long catalogues: those that are read."""
+"""The columns of the long catalogue."""
 
 WHOLE = {"duplicates": {}, "split": {"train": 0.7, "test": 0.3, "group": "field"}}
 
@@ -209,7 +209,7 @@ def on_disk() -> float:
 
 
 class Clock(logging.Handler):
-    """CPU-seconds and memory of each step: those timed here, and those that the package announces in its log."""
+    """CPU-seconds and memory of each step. Some steps are timed here; the package's log tells when others begin."""
 
     def __init__(self) -> None:
         super().__init__()

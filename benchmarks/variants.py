@@ -63,7 +63,7 @@ def spectra(count: int) -> tuple[Variables, dict[str, Any]]:
 
 @cache
 def features(count: int) -> tuple[Variables, dict[str, Any]]:
-    """Numbers by chance, of which a few lack."""
+    """Random numbers with a few missing values."""
     random = np.random.default_rng(1)
     value = random.normal(size=(count, FEATURES)).astype(np.float32)
     value[random.random(value.shape) < 0.02] = np.nan

@@ -47,7 +47,7 @@ def gather(tables: Iterable[pa.Table]) -> pa.Table:
 
 
 def room(rows: int, kind: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Make an array to be filled, of one number per row, which may have any values; a long one is a mapped file."""
+    """Make an array of one number per row, not yet filled; a long one is a mapped file."""
     size = rows * np.dtype(kind).itemsize
     if rows <= max(IN_MEMORY_ROWS, 0):
         return np.empty(rows, kind)

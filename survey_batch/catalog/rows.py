@@ -74,7 +74,7 @@ def inverse_of(order: Codes) -> Codes:
 
 
 def put_first(first: Codes, group: Codes, rows: Codes | None = None) -> None:
-    """Put the first row of each group there is into `first`; `rows` are those that `group` is of, or all."""
+    """Write the first row of each group into `first`. `group` describes `rows`; None is all rows, in their order."""
     for part in reversed(spans(len(group))):  # the last assignment stays: that of the first row
         here = count_up(part, first.dtype) if rows is None else rows[part]
         first[group[part][::-1]] = here[::-1]

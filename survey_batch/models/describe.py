@@ -47,7 +47,7 @@ def _reconstruction(scores: Mapping[str, Any]) -> Iterator[str]:
 
 
 _NEIGHBOURS = {"classifier": "their vote", "nearest": "the nearest", "most_common": "commonest class"}
-"""Names of what is scored of an embedding, in words."""
+"""The scores of an embedding, in words."""
 
 
 def _part(part: Mapping[str, Any], sequence: Sequence[str]) -> Iterator[str]:

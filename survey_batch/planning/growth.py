@@ -94,7 +94,7 @@ class Held:
         return np.concatenate([place.to_numpy(), np.flatnonzero(new)])
 
     def _without_gaps(self, place: pa.ChunkedArray, objects: pa.Table) -> pa.ChunkedArray:
-        """Put the next rows of the catalogue's file where it is not known which row is there, generation by generation.
+        """Fill unknown places with the next rows of the catalogue's file, one generation after another.
 
         Parameters
         ----------

@@ -177,7 +177,7 @@ def _renamed(names: Sequence[str], ids: pa.ChunkedArray) -> str:
 
 
 def _field_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
-    """Say how the list of fields differs in which objects were found."""
+    """Say how the list of fields has changed since they were searched for objects."""
     if before.num_rows == now.num_rows:
         yield from _value_differences(before, now)
         return

@@ -95,7 +95,7 @@ def read_vectors(output: str) -> Vectors:
 
 
 def nearest_others(vectors: Vectors, rows: Index, top: int, metric: Metric = "euclidean") -> Neighbours:
-    """Find the nearest objects to some, which are not their own neighbours.
+    """Find the nearest other objects to each of some objects.
 
     Parameters
     ----------

@@ -1,18 +1,18 @@
-"""The order in which numpy adds, in which a sum may leave out numbers that are 0 without another rounding."""
+"""The order in which numpy adds: it tells which zeros a sum may leave out and still be rounded in the same way."""
 
 PAIRWISE, UNROLLED = 128, 8
 """numpy halves a sum of more numbers than the first, and adds others into so many partial sums."""
 
 
 def parts_of_sum(count: int, first: int, last: int) -> list[tuple[int, int]]:
-    """Return one or two slices of `count` numbers whose sums, added up, are that of all if only some are not 0.
+    """Return one or two slices of `count` numbers; their sums, added, are to the bit what numpy gives for all.
 
     Parameters
     ----------
     count
         How many numbers numpy would add.
     first, last
-        The ones that may differ from 0.
+        The first and the last number that may differ from 0.
     """
     begin, end = _narrowed(0, count, first, last)
     if end - begin <= PAIRWISE:
@@ -22,7 +22,7 @@ def parts_of_sum(count: int, first: int, last: int) -> list[tuple[int, int]]:
 
 
 def _narrowed(begin: int, end: int, first: int, last: int) -> tuple[int, int]:
-    """Leave out numbers before `first` and after `last` that are added up apart, or come at the end of a row."""
+    """Leave out numbers before `first` and after `last` where this changes no rounding."""
     while end - begin > PAIRWISE:
         half = _half(begin, end)
         if first < half <= last:

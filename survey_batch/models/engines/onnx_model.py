@@ -21,7 +21,7 @@ from survey_batch.models.sklearn_family import SklearnClassifier
 TRIED, TOLERANCE = 64, 1e-5
 """Random inputs with which an export is compared, and the largest difference of an answer."""
 MISSING = 0.1
-"""Share of them that is missing, where a model knows what to do then."""
+"""Share of missing values, for models that can handle them."""
 
 
 def export_model(folder: str | Path, to: str | Path) -> str:
