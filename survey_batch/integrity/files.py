@@ -1,6 +1,5 @@
 """Check what lies beside the products: metadata, the plan, accounts of runs, notes of problems, classifiers."""
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from survey_batch.models.manifest import MANIFEST
 from survey_batch.planning.plan import BESIDE, Plan
 from survey_batch.preflight.provenance import check_product, fingerprint, provenance_of
 from survey_batch.stages import Stage
-from survey_batch.store.damage import LOST, Damage
+from survey_batch.store.damage import LOST, Damage, DamagedError, read_attribute
 from survey_batch.store.lock import LOCK, holder_of
 from survey_batch.store.marks import PROGRESS, SCHEMA
 from survey_batch.store.notes import note_paths, problems_path
@@ -47,10 +46,10 @@ def check_settings(plan: Plan, stage: Stage) -> Iterator[Fault]:
     except PlanMismatchError as error:
         yield Fault(Kind.SETTINGS, file, str(error))
         return
-    except ConfigurationError:  # of the classifier, which is told by itself
+    except (ConfigurationError, DamagedError):  # of the classifier or another product, which is told by itself
         return
-    attrs = open_group(plan.job.output, stage.name).attrs
-    if attrs.get("fingerprint") != fingerprint(json.loads(str(attrs[PROVENANCE]))):
+    group = open_group(plan.job.output, stage.name)
+    if group.attrs.get("fingerprint") != fingerprint(read_attribute(group, PROVENANCE)):
         yield Fault(Kind.SETTINGS, file, "its attribute fingerprint is not that of its provenance")
 
 

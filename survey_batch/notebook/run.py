@@ -52,6 +52,11 @@ class Run:
 
         last: Mapping[str, Any] = read_run_file(self.output).get("job", {})
         stored = max([last, *jobs_of_products(self.output)], key=products_made)
+        if not stored:
+            raise ConfigurationError(
+                f"neither run.json nor a product in {self.output} says by which job it was made: name the job's file, "
+                "as in survey-batch verify job.toml"
+            )
         # Without the cluster: its kind may be a plug-in's that is not installed here.
         return Job.model_validate({name: value for name, value in stored.items() if name != "cluster"})
 

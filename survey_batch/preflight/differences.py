@@ -1,6 +1,5 @@
 """Differences between the job that made a product and the current job, in words."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -89,7 +88,7 @@ def _set(value: object) -> str:
 
 
 def catalog_differences(
-    plan: Plan | None, axis: Axis, made_with: Mapping[str, Any], job: str, rows: int | None = None
+    plan: Plan | None, axis: Axis, made_with: Mapping[str, Any], job: Mapping[str, Any], rows: int | None = None
 ) -> list[str]:
     """Say how the table `[catalog]` and the catalogue's rows differ from those of a product.
 
@@ -102,13 +101,13 @@ def catalog_differences(
     made_with
         The product's provenance.
     job
-        The job that made the product, as in the product's attribute; "" if unknown.
+        The job that made the product, as in the product's attribute; empty if unknown.
     rows
         Of how many rows of the stored plan the product was made; by default of all.
     """
     if plan is None:
         return [f"{CATALOG}: different rows, or different values in them"]
-    made_by = json.loads(job)[CATALOG] if job else {}
+    made_by = job.get(CATALOG, {})
     asked = plan.job.model_dump(mode="json")[CATALOG]
     keys = list(_key_differences(made_by, asked, CATALOG)) if made_by else []
     before, now = stored_table(plan.job.output, axis), plan.objects if axis == "object" else plan.fields

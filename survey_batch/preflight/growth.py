@@ -4,9 +4,8 @@ Each product says of how many rows it was made, and has their hash. If the plan 
 gets the others as `pending` rows. Each is judged by itself, so a growth that was interrupted goes on.
 """
 
-import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from survey_batch.core.redaction import redacted_values
@@ -16,6 +15,7 @@ from survey_batch.planning.plan import Plan
 from survey_batch.preflight.differences import CATALOG, COLUMNS, rows_made_from
 from survey_batch.preflight.provenance import fingerprint
 from survey_batch.stages import Stage
+from survey_batch.store.damage import read_attribute
 from survey_batch.store.growth import GENERATIONS, lengthen
 from survey_batch.store.history import longer_history
 from survey_batch.store.products import PROVENANCE, open_group, product_exists
@@ -58,7 +58,7 @@ class Growth:
         return f"what {product}.zarr learnt from the first {counted(self.learnt[product], 'row')} stays"
 
 
-def find_growth(plan: Plan, stages: Iterable[Stage] = ()) -> Growth | None:
+def find_growth(plan: Plan, stages: Iterable[Stage] = (), skip: Collection[str] = ()) -> Growth | None:
     """Find the products of the output that lack rows of the catalogue, whatever the job's stages are; None if none do.
 
     Parameters
@@ -67,9 +67,11 @@ def find_growth(plan: Plan, stages: Iterable[Stage] = ()) -> Growth | None:
         The current plan.
     stages
         Stages that may have learnt from other products.
+    skip
+        Products that are not looked at.
     """
     made = generations_in(plan.job.output)
-    shorter = {name: rows[-1] for name, rows in made.items() if rows[-1] < plan.size("object")}
+    shorter = {name: rows[-1] for name, rows in made.items() if rows[-1] < plan.size("object") and name not in skip}
     products = {name: rows for name, rows in shorter.items() if _grows(plan, name)}
     fitted = [stage.name for stage in stages if stage.requires_fit and stage.name in products]
     return Growth(plan.size("object"), products, {name: made[name][0] for name in fitted}) if products else None
@@ -78,8 +80,7 @@ def find_growth(plan: Plan, stages: Iterable[Stage] = ()) -> Growth | None:
 def _grows(plan: Plan, product: str) -> bool:
     if not product_exists(plan.job.output, product):
         return False
-    made_with = json.loads(str(open_group(plan.job.output, product).attrs[PROVENANCE]))
-    return rows_made_from(plan, product, made_with) > 0
+    return rows_made_from(plan, product, read_attribute(open_group(plan.job.output, product), PROVENANCE)) > 0
 
 
 def grow(plan: Plan, growth: Growth, say: Callable[[str], None]) -> None:
@@ -95,15 +96,15 @@ def grow(plan: Plan, growth: Growth, say: Callable[[str], None]) -> None:
     say(f"note: {growth}")
     output, generations = plan.job.output, generations_in(plan.job.output)
     for product, rows in growth.products.items():
-        attrs = open_group(output, product).attrs
-        made_with = json.loads(str(attrs[PROVENANCE]))
+        group = open_group(output, product)
+        made_with = read_attribute(group, PROVENANCE)
         made_with[CATALOG] = plan.hash_behind("object", made_with[COLUMNS])
         done = f"the catalogue has grown from {counted(rows, 'row')} to {growth.rows:,}: the new ones are added"
         now = {
             PROVENANCE: made_with,
             "fingerprint": fingerprint(made_with),
             GENERATIONS: [*generations[product], growth.rows],
-            "history": longer_history(attrs, "; ".join(filter(None, (done, growth.kept(product))))),
+            "history": longer_history(group.attrs, "; ".join(filter(None, (done, growth.kept(product))))),
             "job": redacted_values(plan.job.model_dump(mode="json")),
         }
         axis: Axis = "frame" if product in PRODUCTS_OF_FRAMES else "object"

@@ -15,7 +15,7 @@ from survey_batch.planning.plan import Plan, make_plan, plan_fields
 from survey_batch.preflight.differences import CATALOG, COLUMNS, catalog_differences, differences, rows_made_from
 from survey_batch.preflight.relabel import refuse_old_labels
 from survey_batch.stages import Stage, make_stage
-from survey_batch.store.damage import DamagedError
+from survey_batch.store.damage import DamagedError, read_attribute
 from survey_batch.store.products import PROVENANCE, earlier_version, open_group, product_exists, read_status
 from survey_batch.store.schema import Axis
 
@@ -60,8 +60,8 @@ def check_product(output: str, product: str, provenance: Mapping[str, Any], plan
     """
     if not product_exists(output, product):
         return False
-    attrs = open_group(output, product).attrs
-    before: dict[str, Any] = json.loads(str(attrs[PROVENANCE]))
+    group = open_group(output, product)
+    before = read_attribute(group, PROVENANCE)
     if CATALOG in before and COLUMNS not in before:
         raise earlier_version(f"{product}.zarr in {output}")
     changed, differ = differences(before, provenance), _differing(before, provenance)
@@ -73,7 +73,7 @@ def check_product(output: str, product: str, provenance: Mapping[str, Any], plan
     if CATALOG in differ:
         axis: Axis = "object" if "object_id" in provenance[COLUMNS] else "frame"
         rows = generations_in(output)[product][-1] if axis == "object" else None
-        changed += catalog_differences(plan, axis, before, str(attrs.get("job", "")), rows)
+        changed += catalog_differences(plan, axis, before, read_attribute(group, "job"), rows)
     if changed:
         raise PlanMismatchError(
             f"{product}.zarr in {output} was made by another job:\n"

@@ -25,6 +25,7 @@ from survey_batch.planning.plan import LABELS, Plan
 from survey_batch.planning.stored import to_numpy
 from survey_batch.preflight.differences import rows_made_from
 from survey_batch.stages import Stage
+from survey_batch.store.damage import read_attribute
 from survey_batch.store.history import add_to_history
 from survey_batch.store.products import (
     PROVENANCE,
@@ -157,9 +158,9 @@ def _products(plan: Plan) -> Iterator[str]:
         name = path.rpartition("/")[2].removesuffix(".zarr")
         if not product_exists(plan.job.output, name):
             continue
-        attrs = open_group(plan.job.output, name).attrs
-        labelled = set(LABELS) <= set(str(attrs.get("coordinates", "")).split())  # a product of frames has none
-        if labelled and rows_made_from(plan, name, json.loads(str(attrs.get(PROVENANCE, "{}")))):
+        group = open_group(plan.job.output, name)
+        labelled = set(LABELS) <= set(str(group.attrs.get("coordinates", "")).split())  # a product of frames has none
+        if labelled and rows_made_from(plan, name, read_attribute(group, PROVENANCE)):
             yield name
 
 

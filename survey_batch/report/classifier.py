@@ -1,6 +1,5 @@
 """The classifier behind the predictions, as its manifest describes it."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ import zarr
 
 from survey_batch.report.objects import Objects
 from survey_batch.report.page import Content, Html, badge, facts, section, table, tag
+from survey_batch.store.damage import read_attribute
 from survey_batch.store.products import PROVENANCE
 
 FINGERPRINT_DIGITS = 12
@@ -17,10 +17,8 @@ PARTS = {"test": "held-out test split", "cross_validation": "cross-validation"}
 
 def classifier_section(group: zarr.Group, objects: Objects) -> Iterator[Html]:
     """Make the section from the manifest stored in the product `predictions`; nothing if it has none."""
-    text = group.attrs.get("classifier")
-    if not text:
+    if not (manifest := read_attribute(group, "classifier")):
         return
-    manifest = json.loads(str(text))
     figures = _figures(manifest["metrics"]) or _value_figures(manifest["metrics"])
     yield section(
         "The classifier",
@@ -31,7 +29,7 @@ def classifier_section(group: zarr.Group, objects: Objects) -> Iterator[Html]:
 
 def threshold_of(group: zarr.Group) -> float:
     """Read the confidence below which objects have no class; 0 if there is no threshold."""
-    return float(json.loads(str(group.attrs[PROVENANCE])).get("predictions.threshold", 0))
+    return float(read_attribute(group, PROVENANCE).get("predictions.threshold", 0))
 
 
 def _facts(manifest: Mapping[str, Any], objects: Objects) -> Iterator[tuple[str, Content]]:

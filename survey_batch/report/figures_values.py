@@ -1,6 +1,5 @@
 """The estimated quantities: their model, and how they compare with the catalogue where it has the columns."""
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -29,6 +28,7 @@ from survey_batch.report.reading import read_array
 from survey_batch.report.style import INK
 from survey_batch.report.summary import RunStatus
 from survey_batch.results.export.matching import match
+from survey_batch.store.damage import read_attribute
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +60,7 @@ def value_section(status: RunStatus, group: zarr.Group, objects: Objects) -> Ite
 
 def quantities_of(group: zarr.Group) -> tuple[Quantity, ...]:
     """Read the quantities from the manifest that the product holds."""
-    about = json.loads(str(group.attrs["classifier"]))
-    return tuple(Quantity.model_validate(one) for one in about["quantities"])
+    return tuple(Quantity.model_validate(one) for one in read_attribute(group, "classifier")["quantities"])
 
 
 def rows_of(group: zarr.Group, name: str, objects: Objects) -> F8:

@@ -1,8 +1,8 @@
 """Reading an output without changing it: products, the plan's size, and the problems noted so far."""
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ import zarr
 
 from survey_batch.core.paths import files_in
 from survey_batch.planning import stored as plan
+from survey_batch.store.damage import DamagedError, read_attribute
 from survey_batch.store.damage import read_array as read_stored
 from survey_batch.store.notes import note_paths, read_notes
 from survey_batch.store.problems import read_problems
@@ -45,10 +46,15 @@ def shard_rows(group: zarr.Group) -> int:
 
 
 def jobs_of_products(output: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the job that each product was made by; `run --train` makes some with fewer stages than others."""
-    names = (path.rpartition("/")[2].removesuffix(".zarr") for path in files_in(output, ".zarr"))
-    groups = (read_group(output, name) for name in names)
-    yield from (json.loads(str(group.attrs["job"])) for group in groups if group and "job" in group.attrs)
+    """Yield the job that each product was made by; `run --train` makes some with fewer stages than others.
+
+    A product that is damaged yields none: the error belongs where its values are read.
+    """
+    for path in files_in(output, ".zarr"):
+        with suppress(DamagedError):
+            group = read_group(output, path.rpartition("/")[2].removesuffix(".zarr"))
+            if group and (job := read_attribute(group, "job")):
+                yield job
 
 
 def planned_rows(output: str, axis: str) -> int:

@@ -1,6 +1,5 @@
 """The `features` product of spectra: lines, bands, colours, block statistics and principal components."""
 
-import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property, reduce
 from typing import Any, cast
@@ -21,7 +20,7 @@ from survey_batch.stages.component_fit import Chosen, Part, Sample, counting_obj
 from survey_batch.stages.context import Context
 from survey_batch.stages.measured import MeasuredStage
 from survey_batch.stages.spectra import SpectraStage
-from survey_batch.store.damage import Damage, DamagedError, damage_told
+from survey_batch.store.damage import Damage, DamagedError, damage_told, read_attribute
 from survey_batch.store.products import PROVENANCE, open_group, product_exists, read_rows, read_status
 from survey_batch.store.schema import Array, Shard
 
@@ -111,11 +110,10 @@ class SpectralFeaturesStage(MeasuredStage):
         """Tell whether the stored components were fitted to a sample; None if there are none, or of another job."""
         if not product_exists(self.context.output, self.name):
             return None
-        attrs = open_group(self.context.output, self.name).attrs
-        made_by = json.loads(str(attrs.get("job", "{}")))
-        if made_by.get("spectral_features", {}).get("sample") != self.section.sample:
+        group = open_group(self.context.output, self.name)
+        if read_attribute(group, "job").get("spectral_features", {}).get("sample") != self.section.sample:
             return None
-        return SAMPLE in json.loads(str(attrs[PROVENANCE]))
+        return SAMPLE in read_attribute(group, PROVENANCE)
 
     def fit_sample(self, plan: Plan) -> Sample | None:
         """Choose the spectra that the components are fitted to; None means all that count."""

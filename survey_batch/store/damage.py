@@ -1,6 +1,7 @@
 """Stored data that cannot be read as it was written: what it is, where, and how an error of Zarr becomes a sentence."""
 
 import errno
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -113,6 +114,24 @@ def read_array(group: zarr.Group, name: str, rows: slice | None = None) -> Array
     """Read an array of a product, whole or some rows; raise DamagedError if it is not what was written."""
     with damage_told(group, [name], rows):
         return np.asarray(group[name][rows if rows is not None else ...])  # type: ignore[index]
+
+
+def read_attribute(group: zarr.Group, name: str) -> dict[str, Any]:
+    """Read an attribute that holds a table in JSON; empty if the product lacks it.
+
+    Raises
+    ------
+    DamagedError
+        It cannot be read as such.
+    """
+    try:
+        found = json.loads(str(group.attrs.get(name, "{}")))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        output, product = place_of(group)
+        raise DamagedError(output, [Damage(product, "", None, what=f"{name} in its zarr.json cannot be read")])
+    return found
 
 
 def find_damage(

@@ -105,6 +105,25 @@ def test_any_flipped_bit_of_a_product_is_found_where_it_is(made, where):
     assert any(array in str(fault) for fault in told)
 
 
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(product=st.sampled_from(["spectra", "features"]), where=st.integers(0, 10**9))
+def test_a_flipped_bit_of_what_a_product_says_of_itself_is_that_file_s_fault_alone(made, product, where):
+    path = Path(made.output, f"{product}.zarr", "zarr.json")
+    raw = path.read_bytes()
+    first, stop = raw.index(b'"attributes"'), raw.index(b'"consolidated_metadata"')
+    path.write_bytes(flipped(raw, 8 * first + where % (8 * (stop - first))))
+    forget_products()
+    try:
+        found = faults(made)
+        job = sb.open(made.output).job
+    finally:
+        path.write_bytes(raw)
+    assert {(fault.kind, fault.file) for fault in found} - {(Kind.DATA, f"{product}.zarr")} == {
+        (Kind.METADATA, f"{product}.zarr/zarr.json")
+    }
+    assert job.name == made.name
+
+
 @pytest.mark.slow
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=st.integers(0, 10**9), how=st.sampled_from(["flip", "lose", "cut", "empty"]))

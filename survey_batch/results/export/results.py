@@ -25,8 +25,9 @@ from survey_batch.results.export.outlier import OUTLIER, outlier_column
 from survey_batch.results.export.parts import Part, stored_rows, to_column
 from survey_batch.results.export.ucds import UCDS, ucd_of_feature
 from survey_batch.results.export.units import column, plain_unit
+from survey_batch.store.damage import read_attribute
 from survey_batch.store.marks import read_marks
-from survey_batch.store.products import open_group, product_exists
+from survey_batch.store.products import PROVENANCE, open_group, product_exists
 from survey_batch.store.schema import OBJECT_COORDINATES, PRODUCTS_OF_FRAMES
 from survey_batch.store.small_files import file_told
 
@@ -228,7 +229,6 @@ def classifier_of(output: str) -> str:
     """
     if not product_exists(output, PREDICTIONS):
         return ""
-    attrs = open_group(output, PREDICTIONS).attrs
-    made = json.loads(str(attrs.get("provenance", "{}")))
-    about = json.loads(str(attrs.get("classifier", "{}")))
-    return json.dumps({**about, "fingerprint": made.get("predictions.classifier", "")})
+    group = open_group(output, PREDICTIONS)
+    made = read_attribute(group, PROVENANCE)
+    return json.dumps({**read_attribute(group, "classifier"), "fingerprint": made.get("predictions.classifier", "")})
