@@ -1,46 +1,65 @@
-"""Prints three rows, each against its floor measured in the same run, and the peak memory of a worker.
+"""Measures every path of the package against its floor, side by side in one run, and prints one table.
 
-    python -m benchmarks [--rounds 3] [--only frames cutouts spectra memory]
+    python -m benchmarks [--only ROW …] [--rounds 3] [--json FILE] [--against FILE]
 
-Everything runs in the environment that workers have.
-
-Seconds are CPU-seconds of the whole process, so that a busy machine disturbs them little. Imports, planning, the
-creation of products and the start of clusters are not counted.
+Times are for one of what a row counts, in CPU-seconds of this process and its children, so that a busy machine disturbs
+them little; rows that say "by the clock" need idle cores. Each round does the floor's part, ours, and that of other
+packages in turns. The ratio of floor to ours, with its range over the rounds, is what can be compared between
+machines and versions: `--against` compares it with a file that `--json` wrote. Everything runs in the environment that
+workers have. Imports, planning, the creation of products and the start of clusters are not counted, but in `start`.
 """
 
 import argparse
+import json
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks import cutouts, frames, memory, spectra
 from benchmarks.data import find_data
-from benchmarks.timing import as_a_worker, machine, measure
+from benchmarks.rows import measure
+from benchmarks.table import as_json, header, line, notes
+from benchmarks.timing import as_a_worker, machine
 
-ROWS = {"frames": frames.row, "cutouts": cutouts.row, "spectra": spectra.row}
+ROWS = {
+    "frames": frames.row,
+    "cutouts": cutouts.row,
+    "stored-cutouts": cutouts.stored_row,
+    "spectra": spectra.row,
+}
 
 
 def main() -> None:
     """Run what was asked for."""
+    begun = time.monotonic()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="+", choices=[*ROWS, "memory"], default=[*ROWS, "memory"])
+    parser.add_argument("--only", nargs="+", choices=[*ROWS, "memory"], default=[*ROWS, "memory"], metavar="ROW")
+    parser.add_argument("--json", type=Path, help="also write all figures to this file")
+    parser.add_argument("--against", type=Path, help="file of another version, to compare with")
     options = parser.parse_args()
     as_a_worker("benchmarks")
+    before = json.loads(options.against.read_text(encoding="utf-8"))["rows"] if options.against else {}
+    said: list[str] = []
     with tempfile.TemporaryDirectory(prefix="survey-batch-bench-") as folder:
         data = find_data(Path(folder))
-        print(f"{machine()}\n{data.what}; {options.rounds} rounds in turns, CPU-seconds\n", flush=True)
+        whole: dict[str, Any] = {"machine": machine(), "data": data.what, "rounds": options.rounds, "rows": {}}
+        print(f"{whole['machine']}\n{data.what}; medians of {options.rounds} rounds in turns\n", flush=True)
+        print(header(against=bool(options.against)), flush=True)
         for name in (name for name in ROWS if name in options.only):
-            print("\n".join(measure(ROWS[name](data, Path(folder)), options.rounds).lines()), flush=True)
+            result = measure(ROWS[name](data, Path(folder) / name), options.rounds)
+            print(line(name, result, before.get(name, {}) if options.against else None), flush=True)
+            said += notes(name, result)
+            whole["rows"][name] = as_json(result)
+        print("", *said, sep="\n", flush=True)
         if "memory" in options.only:
-            report_memory(data, Path(folder))
-
-
-def report_memory(data: memory.Data, scratch: Path) -> None:
-    """Print the peaks."""
-    print(f"Peak memory of a fresh worker and a shard of {memory.SHARD_OBJECTS} objects (frames: of one field)")
-    for name, peak in memory.peaks(data, scratch):
-        verdict = "below" if peak < memory.LIMIT_BYTES else "ABOVE"
-        print(f"    {name} {peak / 1e6:.0f} MB, {verdict} {memory.LIMIT_BYTES / 1e6:.0f} MB", flush=True)
+            print(f"\nPeak memory of a fresh worker and a shard of {memory.SHARD_OBJECTS} objects (frames: one field)")
+            whole["memory"] = dict(memory.peaks(data, Path(folder) / "memory"))
+            print(*memory.lines(whole["memory"]), sep="\n", flush=True)
+    if options.json:
+        options.json.write_text(f"{json.dumps(whole, indent=1)}\n", encoding="utf-8")
+    print(f"\n{(time.monotonic() - begun) / 60:.1f} minutes")
 
 
 if __name__ == "__main__":
