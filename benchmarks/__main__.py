@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cutouts, frames, memory, spectra
+from benchmarks import cutouts, frames, memory, pictures, predictions, runs, spectra, spectral_features
 from benchmarks.data import find_data
 from benchmarks.rows import measure
 from benchmarks.table import as_json, header, line, notes
@@ -26,7 +26,15 @@ ROWS = {
     "frames": frames.row,
     "cutouts": cutouts.row,
     "stored-cutouts": cutouts.stored_row,
+    "composites": pictures.composites_row,
+    "image-features": pictures.features_row,
     "spectra": spectra.row,
+    "features": spectral_features.row,
+    "component-fit": spectral_features.fit_row,
+    "preparing": spectral_features.preparing_row,
+    "predictions": predictions.row,
+    "start": runs.start_row,
+    "workers": runs.workers_row,
 }
 
 

@@ -8,6 +8,7 @@ import csv
 import gzip
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from benchmarks.data import Data, find_data
 from benchmarks.timing import as_a_worker, cpu_seconds, machine
 from survey_batch.catalog.labels import mk_class
 from survey_batch.config.sections.spectra import SpectralFeaturesSection
+from survey_batch.core.arrays import F4
 from survey_batch.spectra.features import feature_names, prepare, spectral_features
 from survey_batch.spectra.grid import log_grid, to_grid
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
@@ -71,7 +73,7 @@ def read_stars(data: Data) -> Stars:
 def measure(stars: Stars) -> dict[str, npt.NDArray[np.float32]]:
     """Measure each star's lines, bands and colours; NaN where the error is far above what is usual."""
     section = SpectralFeaturesSection(blocks=0, components=0)
-    columns = spectral_features(stars.wavelength, stars.flux, stars.ivar, stars.mask, stars.redshift, section, None).T
+    columns = features_of(stars, section, None).T
     named = dict(zip(feature_names(section), columns, strict=True))
     for name in MEASURED:
         error = named[f"{name}_error"]
@@ -79,19 +81,31 @@ def measure(stars: Stars) -> dict[str, npt.NDArray[np.float32]]:
     return named
 
 
+def shard_of(stars: Stars, count: int = SHARD) -> Stars:
+    """List the stars again and again, until they are as many as in a shard."""
+    rows = np.arange(count) % len(stars.letter)
+    every = (stars.flux, stars.ivar, stars.mask, stars.redshift, stars.letter)
+    return Stars(stars.wavelength, *(values[rows] for values in every))
+
+
+def components_of(stars: Stars, section: SpectralFeaturesSection) -> PCA:
+    """Fit principal components to all stars."""
+    return PCA.fit(Moments.of(prepare(stars.flux, stars.ivar, stars.mask, section)), section.components)
+
+
+def features_of(stars: Stars, section: SpectralFeaturesSection, pca: PCA | None) -> F4:
+    """Measure all stars."""
+    return spectral_features(stars.wavelength, stars.flux, stars.ivar, stars.mask, stars.redshift, section, pca)
+
+
 def speeds(stars: Stars) -> list[str]:
     """Measure the CPU time of each group of features and of all, on as many spectra as a shard has; best of 3."""
-    rows = np.arange(SHARD) % len(stars.letter)
-    flux, ivar, mask, redshift = (values[rows] for values in (stars.flux, stars.ivar, stars.mask, stars.redshift))
-    everything = SpectralFeaturesSection()
-    pca = PCA.fit(Moments.of(prepare(stars.flux, stars.ivar, stars.mask, everything)), everything.components)
+    shard, everything = shard_of(stars), SpectralFeaturesSection()
+    pca = components_of(stars, everything)
     lines = ["| features | number | CPU-µs per spectrum |", "|---|---|---|"]
     for name, kept in GROUPS.items():
         section = everything.model_copy(update={one: getattr(everything, one) * (one in kept) for one in SWITCHES})
-
-        def work(section: SpectralFeaturesSection = section) -> None:
-            spectral_features(stars.wavelength, flux, ivar, mask, redshift, section, pca)
-
+        work = partial(features_of, shard, section, pca)
         work()
         seconds = min(cpu_seconds(work) for _ in range(3))
         lines.append(f"| {name} | {len(feature_names(section))} | {1e6 * seconds / SHARD:.0f} |")

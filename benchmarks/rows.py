@@ -11,6 +11,10 @@ from benchmarks.timing import Spent, Work, spent
 Clock = Literal["cpu", "wall"]
 
 
+class UnmeasuredError(Exception):
+    """A row cannot be measured here; the message says why."""
+
+
 @dataclass(frozen=True)
 class Side:
     """One way to do the work of a row.
@@ -25,12 +29,15 @@ class Side:
         How many things one round makes, if other than the row's.
     missing : str
         Why it cannot be measured here; "" if it can.
+    compared : bool
+        Whether its time is told in ours: False for what is only measured beside.
     """
 
     what: str
     ready: Callable[[], Sequence[Work]]
     count: int | None = None
     missing: str = ""
+    compared: bool = True
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,8 @@ class Row:
         Which seconds count.
     warm : bool
         Whether a first, unmeasured part of each side pays for imports and caches.
+    close : callable
+        Ends what was started for the row.
     notes : callable
         Says after the last round what the figures do not: above all whether both sides made the same.
     """
@@ -67,6 +76,7 @@ class Row:
     aim: float | None = None
     clock: Clock = "cpu"
     warm: bool = True
+    close: Callable[[], object] = lambda: None
     notes: Callable[["Result"], list[str]] = field(default=lambda _: [])
 
     def sides(self) -> dict[str, Side]:
@@ -100,6 +110,13 @@ class Result:
 
 def measure(row: Row, rounds: int) -> Result:
     """Run the parts of all sides in turns, as the speed of a shared core changes from second to second."""
+    try:
+        return Result(row, _in_turns(row, rounds))
+    finally:
+        row.close()
+
+
+def _in_turns(row: Row, rounds: int) -> dict[str, list[Spent]]:
     sides = row.sides()
     if row.warm:
         for side in sides.values():
@@ -114,4 +131,4 @@ def measure(row: Row, rounds: int) -> Result:
                 whole[name] += spent(work) if work else Spent()
         for name, total in whole.items():
             taken[name].append(total)
-    return Result(row, taken)
+    return taken

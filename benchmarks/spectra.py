@@ -20,9 +20,9 @@ COPIES = 8
 AIM = 0.55
 
 
-def copied(data: Data, stages: str | list[str], scratch: Path, **tables: Any) -> Job:
-    """Make a job of all spectra, each listed several times in files of its own."""
-    catalog = repeat_catalog(data.spectra, COPIES, scratch / "copies.csv", separator="|", linked=True)
+def copied(data: Data, stages: str | list[str], scratch: Path, rows: int | None = None, **tables: Any) -> Job:
+    """Make a job of all spectra, each listed several times in files of its own; of so many rows, if that is given."""
+    catalog = repeat_catalog(data.spectra, COPIES, scratch / "copies.csv", separator="|", rows=rows, linked=True)
     root = scratch / "copies"
     if not root.exists():
         link_copies(data.lamost, COPIES, root)

@@ -57,8 +57,8 @@ def _peers(result: Result) -> Iterator[str]:
         if peer.missing:
             yield f"{peer.what}: {peer.missing}"
         else:
-            times = median(result.ratios(peer.what))
-            yield f"{peer.what}: {duration(result.each(peer.what))}, {times:.2g} times ours"
+            times = f", {median(result.ratios(peer.what)):.2g} times ours" if peer.compared else ""
+            yield f"{peer.what}: {duration(result.each(peer.what))}{times}"
 
 
 def faster(result: Result, before: Mapping[str, Any]) -> str:
