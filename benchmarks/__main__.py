@@ -18,8 +18,8 @@ from typing import Any
 
 from benchmarks import cutouts, frames, memory, pictures, predictions, runs, spectra, spectral_features
 from benchmarks.data import find_data
-from benchmarks.rows import measure
-from benchmarks.table import as_json, header, line, notes
+from benchmarks.rows import UnmeasuredError, measure
+from benchmarks.table import as_json, header, line, notes, unmeasured
 from benchmarks.timing import as_a_worker, machine
 
 ROWS = {
@@ -36,6 +36,8 @@ ROWS = {
     "start": runs.start_row,
     "workers": runs.workers_row,
 }
+MEMORY = "memory"
+"""Measured in bytes, after the table."""
 
 
 def main() -> None:
@@ -43,7 +45,7 @@ def main() -> None:
     begun = time.monotonic()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="+", choices=[*ROWS, "memory"], default=[*ROWS, "memory"], metavar="ROW")
+    parser.add_argument("--only", nargs="+", choices=[*ROWS, MEMORY], default=[*ROWS, MEMORY], metavar="ROW")
     parser.add_argument("--json", type=Path, help="also write all figures to this file")
     parser.add_argument("--against", type=Path, help="file of another version, to compare with")
     options = parser.parse_args()
@@ -56,15 +58,22 @@ def main() -> None:
         print(f"{whole['machine']}\n{data.what}; medians of {options.rounds} rounds in turns\n", flush=True)
         print(header(against=bool(options.against)), flush=True)
         for name in (name for name in ROWS if name in options.only):
-            result = measure(ROWS[name](data, Path(folder) / name), options.rounds)
+            try:
+                result = measure(ROWS[name](data, Path(folder) / name), options.rounds)
+            except UnmeasuredError as reason:
+                print(unmeasured(name, str(reason)), flush=True)
+                continue
             print(line(name, result, before.get(name, {}) if options.against else None), flush=True)
             said += notes(name, result)
             whole["rows"][name] = as_json(result)
         print("", *said, sep="\n", flush=True)
-        if "memory" in options.only:
-            print(f"\nPeak memory of a fresh worker and a shard of {memory.SHARD_OBJECTS} objects (frames: one field)")
-            whole["memory"] = dict(memory.peaks(data, Path(folder) / "memory"))
-            print(*memory.lines(whole["memory"]), sep="\n", flush=True)
+        if MEMORY in options.only:
+            print(
+                f"\nPeak memory of a fresh worker and a shard of {memory.SHARD_OBJECTS} objects (frames: of one field)"
+            )
+            for stage, peak in memory.peaks(data, Path(folder) / MEMORY):
+                whole.setdefault(MEMORY, {})[stage] = peak
+                print(memory.line(stage, peak), flush=True)
     if options.json:
         options.json.write_text(f"{json.dumps(whole, indent=1)}\n", encoding="utf-8")
     print(f"\n{(time.monotonic() - begun) / 60:.1f} minutes")

@@ -57,6 +57,11 @@ class Stars:
     redshift: npt.NDArray[np.float64]
     letter: npt.NDArray[np.str_]
 
+    def take(self, rows: npt.NDArray[np.intp]) -> "Stars":
+        """Select rows."""
+        flux, ivar, mask = self.flux[rows], self.ivar[rows], self.mask[rows]
+        return Stars(self.wavelength, flux, ivar, mask, self.redshift[rows], self.letter[rows])
+
 
 def read_stars(data: Data) -> Stars:
     """Read all spectra that the catalogue calls stars."""
@@ -81,11 +86,9 @@ def measure(stars: Stars) -> dict[str, npt.NDArray[np.float32]]:
     return named
 
 
-def shard_of(stars: Stars, count: int = SHARD) -> Stars:
-    """List the stars again and again, until they are as many as in a shard."""
-    rows = np.arange(count) % len(stars.letter)
-    every = (stars.flux, stars.ivar, stars.mask, stars.redshift, stars.letter)
-    return Stars(stars.wavelength, *(values[rows] for values in every))
+def shard_of(stars: Stars, count: int) -> Stars:
+    """List the stars again and again, until they are so many."""
+    return stars.take(np.arange(count) % len(stars.letter))
 
 
 def components_of(stars: Stars, section: SpectralFeaturesSection) -> PCA:
@@ -100,7 +103,7 @@ def features_of(stars: Stars, section: SpectralFeaturesSection, pca: PCA | None)
 
 def speeds(stars: Stars) -> list[str]:
     """Measure the CPU time of each group of features and of all, on as many spectra as a shard has; best of 3."""
-    shard, everything = shard_of(stars), SpectralFeaturesSection()
+    shard, everything = shard_of(stars, SHARD), SpectralFeaturesSection()
     pca = components_of(stars, everything)
     lines = ["| features | number | CPU-µs per spectrum |", "|---|---|---|"]
     for name, kept in GROUPS.items():

@@ -46,7 +46,7 @@ def features_row(data: Data, scratch: Path) -> Row:  # noqa: ARG001
     flux, width = cutouts["flux"], int(2 * stage.section.background[1] + 3)
     edge = (flux.shape[-1] - width) // 2
     middle = flux[:, :, edge : edge + width, edge : edge + width]
-    sky = np.nanmedian(middle, axis=(2, 3), keepdims=True)
+    sky = np.median(np.nan_to_num(middle), axis=(2, 3), keepdims=True)
 
     def ours(part: slice) -> None:
         stage.compute(*({name: values[part] for name, values in table.items()} for table in (rows, cutouts)))
@@ -91,7 +91,8 @@ def composites_row(data: Data, scratch: Path) -> Row:  # noqa: ARG001
 
     def one_by_one(part: slice) -> None:
         for one in np.nan_to_num(flux[part][:, triple]):
-            image = make_lupton_rgb(*one, minimum=0, stretch=section.linear_stretch, Q=section.q)
+            with np.errstate(invalid="ignore"):  # where nothing shines
+                image = make_lupton_rgb(*one, minimum=0, stretch=section.linear_stretch, Q=section.q)
             made["others"].append(np.asarray(enlarged(image)))
 
     def ready(name: str, work: Any) -> Any:

@@ -20,12 +20,15 @@ COPIES = 8
 AIM = 0.55
 
 
-def copied(data: Data, stages: str | list[str], scratch: Path, rows: int | None = None, **tables: Any) -> Job:
+def copied(
+    data: Data, stages: str | list[str], scratch: Path, rows: int | None = None, copies: int = 0, **tables: Any
+) -> Job:
     """Make a job of all spectra, each listed several times in files of its own; of so many rows, if that is given."""
-    catalog = repeat_catalog(data.spectra, COPIES, scratch / "copies.csv", separator="|", rows=rows, linked=True)
+    copies = copies or COPIES
+    catalog = repeat_catalog(data.spectra, copies, scratch / "copies.csv", separator="|", rows=rows, linked=True)
     root = scratch / "copies"
     if not root.exists():
-        link_copies(data.lamost, COPIES, root)
+        link_copies(data.lamost, copies, root)
     archive = {"survey": "lamost", "root": str(root)}
     return make_job(stages, archive, {"path": str(catalog), "id": "copy_id"}, scratch / "product", **tables)
 

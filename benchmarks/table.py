@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
 
-from benchmarks.rows import Result, Row
+from benchmarks.rows import Clock, Result, Row
 
 UNITS = ((1e-6, "µs"), (1e-3, "ms"), (1.0, "s"))
 HEADINGS = ("row", "for each", "floor", "ours", "floor / ours", "aim", "other ways")
-WIDTHS = (17, 31, 8, 8, 19, 12, 0)
+WIDTHS = (15, 28, 7, 7, 22, 12, 0)
 
 
 def duration(seconds: float) -> str:
@@ -27,7 +27,7 @@ def header(against: bool) -> str:
 def line(name: str, result: Result, before: Mapping[str, Any] | None = None) -> str:
     """The line of a row; with `before`, the row of an earlier file, how much faster ours has become."""
     row, ratios = result.row, result.ratios()
-    share = f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else "no floor"
+    share = "{} ({} to {})".format(*map(_ratio, (median(ratios), min(ratios), max(ratios)))) if ratios else "no floor"
     cells = [
         name,
         row.each + (", by the clock" if row.clock == "wall" else ""),
@@ -41,9 +41,18 @@ def line(name: str, result: Result, before: Mapping[str, Any] | None = None) -> 
     return _line(cells)
 
 
+def unmeasured(name: str, reason: str) -> str:
+    """The line of a row that cannot be measured."""
+    return f"| {name:{WIDTHS[0]}} | not measured: {reason} |"
+
+
 def _line(cells: Any) -> str:
     widths = [*WIDTHS[:-1], *[9] * (len(cells) - len(WIDTHS)), WIDTHS[-1]]
     return f"| {' | '.join(f'{cell:{width}}' for cell, width in zip(cells, widths, strict=True))} |"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
 def _verdict(row: Row, ratios: list[float]) -> str:
@@ -80,6 +89,7 @@ def notes(name: str, result: Result) -> list[str]:
 def as_json(result: Result) -> dict[str, Any]:
     """Everything that was measured; seconds are for one of what is counted, round by round."""
     row, ratios = result.row, result.ratios()
+    clocks: tuple[Clock, ...] = ("cpu", "wall") if row.clock == "cpu" else ("wall",)
     whats = {"floor": row.floor.what if row.floor else None, "ours": row.ours.what}
     return {
         "each": row.each,
@@ -90,7 +100,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "ours": result.each(),
         "floor": result.each("floor") if ratios else None,
         "sides": {
-            name: {"what": whats.get(name, name), **{clock: result.rounds(name, clock) for clock in ("cpu", "wall")}}
+            name: {"what": whats.get(name, name), **{clock: result.rounds(name, clock) for clock in clocks}}
             for name in result.taken
         },
         "missing": {peer.what: peer.missing for peer in row.peers if peer.missing},
