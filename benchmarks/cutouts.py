@@ -1,10 +1,11 @@
 """SDSS objects to `cutouts.zarr`: from `.fits.bz2`, and from frames that are stored, against slicing their pixels."""
 
 import bz2
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from benchmarks import peers
 from benchmarks.data import Data
 from benchmarks.pipeline import on_disk, ready, run_through
 from benchmarks.rows import Row, Side
+from benchmarks.timing import Work
 from survey_batch.config.job import Job
 from survey_batch.images.wcs import sky_to_pixel
 from survey_batch.planning.plan import make_plan
@@ -29,6 +31,9 @@ EACH = "cutout of 64 x 64 pixels"
 
 BLOCK = 2880
 """Bytes of a FITS block; the pixels begin after the one that holds the header's END card."""
+
+
+Pixels = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -59,25 +64,25 @@ class Windows:
     y: npt.NDArray[np.int64]
     whole: npt.NDArray[np.bool_]
 
-    def cut(self, image: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
+    def cut(self, image: npt.NDArray[np.generic]) -> Pixels:
         """Copy each window."""
         windows = np.empty((len(self.x), SIZE, SIZE), np.float32)
         for window, x, y in zip(windows, self.x, self.y, strict=True):
             window[...] = image[y : y + SIZE, x : x + SIZE]
         return windows
 
-    def unpack_and_cut(self, raw: bytes) -> npt.NDArray[np.float32]:
+    def unpack_and_cut(self, raw: bytes) -> Pixels:
         """Decompress the frame and cut it."""
         pixels = np.frombuffer(bz2.decompress(raw), ">f4", FRAME_SHAPE[0] * FRAME_SHAPE[1], self.begin)
         return self.cut(pixels.reshape(FRAME_SHAPE))
 
-    def read_and_cut(self, output: str) -> npt.NDArray[np.float32]:
+    def read_and_cut(self, output: str) -> Pixels:
         """Read the stored frame and cut it."""
         return self.cut(np.asarray(stored(open_group(output, "frames", fresh=False), "image")[self.place]))
 
 
-def find_windows(data: Data, job: Job) -> tuple[list[Windows], Rows]:
-    """Find all windows beforehand, as `Cutout2D` does; and the objects."""
+def find_windows(data: Data, job: Job, unpacked: Path | None = None) -> tuple[list[Windows], Rows]:
+    """Find all windows, as `Cutout2D` does, and the objects; if a folder is given, write the frames to it."""
     plan = make_plan(job)
     objects = {name: to_numpy(plan.objects[name]) for name in plan.objects.column_names}
     fields = list(zip(*(plan.fields[name].to_pylist() for name in FIELD), strict=True))
@@ -89,6 +94,8 @@ def find_windows(data: Data, job: Job) -> tuple[list[Windows], Rows]:
             if not path.exists():
                 continue
             content = bz2.decompress(path.read_bytes())
+            if unpacked:
+                (unpacked / path.stem).write_bytes(content)
             wcs = read_frame(content, key, band).wcs
             wanted = [
                 np.ceil(position - SIZE / 2).astype(np.int64)
@@ -107,18 +114,25 @@ def row(data: Data, scratch: Path) -> Row:
     job = data.images("cutouts", scratch / "cutouts", frames={"keep": False}, cutouts={"size": SIZE})
     windows, _ = find_windows(data, job)
     raw = [one.file.read_bytes() for one in windows]
-    cutouts = sum(len(one.x) for one in windows)
+    cutouts, cut = sum(len(one.x) for one in windows), list[Pixels]()
+
+    def floor() -> list[Work]:
+        cut.clear()
+        return [partial(_kept, cut, one.unpack_and_cut, packed) for one, packed in zip(windows, raw, strict=True)]
+
     return Row(
         EACH,
         cutouts,
         Side(f"{cutouts:,} cutouts of SDSS objects, from .bz2 to cutouts.zarr", lambda: ready(job)),
-        Side(
-            "bz2.decompress, and slicing the pixels",
-            lambda: [partial(one.unpack_and_cut, packed) for one, packed in zip(windows, raw, strict=True)],
-        ),
+        Side("bz2.decompress, and slicing the pixels", floor),
         aim=AIM,
-        notes=lambda _: [f"{same_windows(job, windows)}; {on_disk(job)}"],
+        warm=False,
+        notes=lambda _: [f"{same_windows(job, windows, cut)}; {on_disk(job)}"],
     )
+
+
+def _kept(cut: list[Pixels], work: Callable[..., Pixels], argument: Any) -> None:
+    cut.append(work(argument))
 
 
 def stored_row(data: Data, scratch: Path) -> Row:
@@ -126,38 +140,44 @@ def stored_row(data: Data, scratch: Path) -> Row:
     output = scratch / "stored-cutouts"
     run_through(data.images("frames", output, frames={"keep": True}))
     job = data.images("cutouts", output, frames={"keep": True}, cutouts={"size": SIZE})
-    windows, objects = find_windows(data, job)
-    cutouts = sum(len(one.x) for one in windows)
-    others = peers.Peers.of(windows, objects, SIZE, scratch / "unpacked")
+    unpacked = scratch / "unpacked"
+    unpacked.mkdir()
+    windows, objects = find_windows(data, job, unpacked)
+    cutouts, cut = sum(len(one.x) for one in windows), list[Pixels]()
+    others = peers.Peers.of(windows, objects, SIZE, unpacked)
+
+    def floor() -> list[Work]:
+        cut.clear()
+        return [partial(_kept, cut, one.read_and_cut, job.output) for one in windows]
+
+    def ours() -> peers.Made:
+        flux = np.asarray(stored(open_group(job.output, "cutouts"), "flux")[:])
+        return {(row, one.file.stem): flux[row, one.place[1]] for one in windows for row in one.objects.tolist()}
+
     return Row(
         EACH,
         cutouts,
         Side(f"{cutouts:,} cutouts of SDSS objects, from frames.zarr to cutouts.zarr", lambda: ready(job)),
-        Side(
-            "reading each frame from frames.zarr, and slicing the pixels",
-            lambda: [partial(one.read_and_cut, job.output) for one in windows],
-        ),
+        Side("reading each frame from frames.zarr, and slicing the pixels", floor),
         others.sides(),
         notes=lambda _: [
-            f"{same_windows(job, windows)}; {on_disk(job)}",
+            f"{same_windows(job, windows, cut)}; {on_disk(job)}",
             "the others cut unpacked FITS files and store nothing; only cutouts that are whole are asked of them",
-            *others.agreement(),
+            *others.agreement(ours()),
         ],
     )
 
 
-def same_windows(job: Job, windows: Sequence[Windows]) -> str:
+def same_windows(job: Job, windows: Sequence[Windows], cut: Sequence[Pixels]) -> str:
     """Compare our cutouts with the floor's where its windows are whole; raise RuntimeError if too few are equal.
 
     Near the first and last rows of a frame ours may come from the neighbouring field, which has other sky.
     """
-    group = open_group(job.output, "cutouts")
-    flux = np.asarray(stored(group, "flux")[:])
+    flux = np.asarray(stored(open_group(job.output, "cutouts"), "flux")[:])
     equal = count = 0
-    for one in windows:
-        with_raw = one.unpack_and_cut(one.file.read_bytes())[one.whole]
+    for one, pixels in zip(windows, cut, strict=True):
         ours = flux[one.objects[one.whole], one.place[1]]
-        equal += int((with_raw == ours).all(axis=(1, 2)).sum())
+        equal += int((pixels[one.whole] == ours).all(axis=(1, 2)).sum())
         count += int(one.whole.sum())
     if equal < 0.9 * count:
         raise RuntimeError(f"only {equal:,} of {count:,} cutouts are slices of their frames")

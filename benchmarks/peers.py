@@ -3,7 +3,6 @@
 None of them but astropy is needed; a row says which are not installed.
 """
 
-import bz2
 import json
 import logging
 import warnings
@@ -59,13 +58,10 @@ class Peers:
 
     @classmethod
     def of(cls, windows: Sequence["Windows"], objects: Rows, size: int, folder: Path) -> "Peers":
-        """Unpack the frames into a folder."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Take the frames that lie unpacked in a folder."""
         by_field: dict[int, list[tuple[Path, Windows]]] = {}
         for one in windows:
-            file = folder / one.file.name.removesuffix(".bz2")
-            file.write_bytes(bz2.decompress(one.file.read_bytes()))
-            by_field.setdefault(one.place[0], []).append((file, one))
+            by_field.setdefault(one.place[0], []).append((folder / one.file.stem, one))
         sets = [
             (
                 tuple(file for file, _ in bands),
@@ -140,14 +136,13 @@ class Peers:
                 for band, file in enumerate(files):
                     made[int(about["source_id"]), file.name] = cut[..., band]
 
-    def agreement(self) -> list[str]:
-        """Say for each peer but astropy how many of its cutouts are those of `Cutout2D`."""
-        true = self.made["Cutout2D"]
-        said = []
-        for name, made in self.made.items():
-            if name != "Cutout2D":
-                equal = sum(_same(cut, true[key]) for key, cut in made.items() if key in true)
-                said.append(f"{name}: {equal:,} of {len(made):,} cutouts have the pixels of Cutout2D")
+    def agreement(self, ours: Made) -> list[str]:
+        """Say for ours and for each peer how many of its cutouts are those of `Cutout2D`."""
+        true, said = self.made["Cutout2D"], []
+        for name, made in {"ours": ours, **self.made}.items():
+            if made is not true:
+                both = [_same(cut, true[key]) for key, cut in made.items() if key in true]
+                said.append(f"{name}: {sum(both):,} of {len(both):,} cutouts have the pixels of Cutout2D")
         return said
 
 

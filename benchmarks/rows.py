@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import zip_longest
 from statistics import median
 from typing import Literal
@@ -91,6 +92,11 @@ class Result:
 
     row: Row
     taken: dict[str, list[Spent]]
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """What the row says after the last round."""
+        return self.row.notes(self)
 
     def rounds(self, name: str = "ours", clock: Clock | None = None) -> list[float]:
         """Seconds that a side took for one thing, round by round."""

@@ -22,7 +22,7 @@ from survey_batch.planning.plan import make_plan
 
 FEW = 10
 WORKERS = 2
-COPIES, SHARD = 16, 256
+COPIES, SHARD = 12, 256
 LONGEST = 600.0
 """Seconds after which a run of a few objects has failed."""
 EMPTY = """

@@ -83,7 +83,7 @@ def notes(name: str, result: Result) -> list[str]:
     """What the figures do not say."""
     row = result.row
     floor = f" Floor: {row.floor.what}." if row.floor else ""
-    return [f"{name}: {row.ours.what}.{floor}", *(f"    {note}" for note in row.notes(result))]
+    return [f"{name}: {row.ours.what}.{floor}", *(f"    {note}" for note in result.notes)]
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -104,5 +104,5 @@ def as_json(result: Result) -> dict[str, Any]:
             for name in result.taken
         },
         "missing": {peer.what: peer.missing for peer in row.peers if peer.missing},
-        "notes": row.notes(result),
+        "notes": result.notes,
     }

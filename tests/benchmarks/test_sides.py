@@ -41,7 +41,7 @@ def _small(monkeypatch):
 def said(row):
     result = measure(replace(row, warm=False), 1)
     assert all(seconds > 0 for name in result.taken for seconds in result.rounds(name))
-    return "; ".join(row.notes(result))
+    return "; ".join(result.notes)
 
 
 def test_every_file_becomes_a_spectrum(lamost, tmp_path):
@@ -101,16 +101,10 @@ def test_a_start_is_a_run_of_a_job_that_is_whole(lamost, tmp_path):
 
 
 def test_windows_that_are_not_slices_are_an_error(tmp_path, monkeypatch):
-    class Nothing:
-        whole, objects, place = np.ones(10, bool), np.arange(10), (0, 0)
-        file = tmp_path / "file"
-
-        def unpack_and_cut(self, raw):
-            return np.ones((10, 2, 2))
-
-    (tmp_path / "file").touch()
+    ten = np.zeros(10, np.int64)
+    windows = cutouts.Windows(tmp_path / "file", 0, (0, 0), np.arange(10), ten, ten, np.ones(10, bool))
     monkeypatch.setattr(cutouts, "open_group", lambda *_: None)
-    monkeypatch.setattr(cutouts, "stored", lambda *_: np.zeros((10, 1, 2, 2)))
+    monkeypatch.setattr(cutouts, "stored", lambda *_: np.zeros((10, 1, 2, 2), np.float32))
     job = type("Job", (), {"output": str(tmp_path)})
     with pytest.raises(RuntimeError, match="only 0 of 10 cutouts are slices of their frames"):
-        cutouts.same_windows(job, [Nothing()])
+        cutouts.same_windows(job, [windows], [np.ones((10, 2, 2), np.float32)])
