@@ -42,41 +42,59 @@ MEMORY = "memory"
 
 def main() -> None:
     """Run what was asked for."""
-    begun = time.monotonic()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="+", choices=[*ROWS, MEMORY], default=[*ROWS, MEMORY], metavar="ROW")
-    parser.add_argument("--json", type=Path, help="also write all figures to this file")
-    parser.add_argument("--against", type=Path, help="file of another version, to compare with")
+    names = [*ROWS, MEMORY]
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="ROW", help=", ".join(names))
+    parser.add_argument("--rounds", type=at_least_one, default=3, help="in which the sides take turns; 3 if not given")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to this file, row by row")
+    parser.add_argument(
+        "--against", type=Path, metavar="FILE", help="what --json wrote for another version, to compare"
+    )
     options = parser.parse_args()
     as_a_worker("benchmarks")
-    before = json.loads(options.against.read_text(encoding="utf-8"))["rows"] if options.against else {}
-    said: list[str] = []
+    begun = time.monotonic()
+    before = json.loads(options.against.read_text(encoding="utf-8")) if options.against else None
     with tempfile.TemporaryDirectory(prefix="survey-batch-bench-") as folder:
         data = find_data(Path(folder))
         whole: dict[str, Any] = {"machine": machine(), "data": data.what, "rounds": options.rounds, "rows": {}}
         print(f"{whole['machine']}\n{data.what}; medians of {options.rounds} rounds in turns\n", flush=True)
-        print(header(against=bool(options.against)), flush=True)
+        if before:
+            print(f"against: {before['machine']}\n{before['data']}; {before['rounds']} rounds\n", flush=True)
+
+        def keep() -> None:
+            if options.json:
+                options.json.write_text(f"{json.dumps(whole, indent=1)}\n", encoding="utf-8")
+
+        keep()  # or fail before, not after, ten minutes of work
+        said: list[str] = []
+        print(header(against=bool(before)), flush=True)
         for name in (name for name in ROWS if name in options.only):
             try:
                 result = measure(ROWS[name](data, Path(folder) / name), options.rounds)
             except UnmeasuredError as reason:
                 print(unmeasured(name, str(reason)), flush=True)
                 continue
-            print(line(name, result, before.get(name, {}) if options.against else None), flush=True)
+            print(line(name, result, before["rows"].get(name, {}) if before else None), flush=True)
             said += notes(name, result)
             whole["rows"][name] = as_json(result)
+            keep()
         print("", *said, sep="\n", flush=True)
         if MEMORY in options.only:
             print(
-                f"\nPeak memory of a fresh worker and a shard of {memory.SHARD_OBJECTS} objects (frames: of one field)"
+                f"\npeak memory of a fresh worker and a shard of {memory.SHARD_OBJECTS} objects (frames: of one field)"
             )
             for stage, peak in memory.peaks(data, Path(folder) / MEMORY):
                 whole.setdefault(MEMORY, {})[stage] = peak
                 print(memory.line(stage, peak), flush=True)
-    if options.json:
-        options.json.write_text(f"{json.dumps(whole, indent=1)}\n", encoding="utf-8")
+            keep()
     print(f"\n{(time.monotonic() - begun) / 60:.1f} minutes")
+
+
+def at_least_one(text: str) -> int:
+    """Read a number of rounds."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
 
 
 if __name__ == "__main__":
